@@ -1,0 +1,93 @@
+/**
+ * Time, injected. Durations and ages are monotonic; wall time is for people and stands beside it.
+ *
+ * `nowMs` is CLOCK_MONOTONIC in milliseconds (a double: sub-microsecond for a century of uptime). It is one clock per
+ * machine, so stamps of different processes may be subtracted from each other.
+ */
+export interface Clock {
+  /** Monotonic milliseconds, comparable between all processes of this machine. */
+  nowMs(): number;
+  /** Wall time in milliseconds since 1970, UTC. Never used for durations. */
+  wallMs(): number;
+  /** Calls `fn` once after `ms` milliseconds unless cancelled. The timer keeps the process alive unless `unref` is set. */
+  after(ms: number, fn: () => void, options?: { readonly unref?: boolean }): Timer;
+}
+
+/** A pending callback. Cancelling twice, or after it ran, is fine. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** The machine's clocks. */
+export const systemClock: Clock = {
+  nowMs: () => Number(process.hrtime.bigint()) / 1e6,
+  wallMs: () => Date.now(),
+  after: (ms, fn, options) => {
+    const timer = setTimeout(fn, ms);
+    if (options?.unref) timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+/** Resolves after `ms` milliseconds; rejects with the signal's reason when aborted first. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = clock.after(ms, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** A clock that stands still until a test moves it. Timers run in order of their due time inside `advance`. */
+export class FakeClock implements Clock {
+  #nowMs: number;
+  readonly #wallOffsetMs: number;
+  #timers: { dueMs: number; fn: () => void }[] = [];
+
+  constructor(nowMs = 1_000, wallMs = 1_767_225_600_000) {
+    this.#nowMs = nowMs;
+    this.#wallOffsetMs = wallMs - nowMs;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.#nowMs + this.#wallOffsetMs;
+  }
+
+  after(ms: number, fn: () => void): Timer {
+    const entry = { dueMs: this.#nowMs + Math.max(0, ms), fn };
+    this.#timers.push(entry);
+    return { cancel: () => void (this.#timers = this.#timers.filter((t) => t !== entry)) };
+  }
+
+  /** How many timers are pending: a test of "nothing left behind". */
+  get pendingTimers(): number {
+    return this.#timers.length;
+  }
+
+  /** Moves time forward, running every timer that falls due, in order. */
+  advance(ms: number): void {
+    const end = this.#nowMs + ms;
+    for (;;) {
+      const next = this.#timers.filter((t) => t.dueMs <= end).sort((a, b) => a.dueMs - b.dueMs)[0];
+      if (!next) break;
+      this.#timers = this.#timers.filter((t) => t !== next);
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+      next.fn();
+    }
+    this.#nowMs = end;
+  }
+}

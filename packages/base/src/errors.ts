@@ -1,0 +1,39 @@
+/**
+ * The project's one error class. `code` is what programs branch on, `message` is one sentence for people: where, what
+ * was found, what is allowed. What is expected (empty, full, expired, closed) is a value in a union, not an error.
+ */
+export class VigiaError<Code extends string = string> extends Error {
+  override readonly name = 'VigiaError';
+  readonly code: Code;
+  /** Where: a configuration path such as `cameras.hall.source`, or a file name. */
+  readonly path: string | undefined;
+
+  constructor(code: Code, message: string, options: { readonly path?: string | undefined; readonly cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.path = options.path;
+  }
+}
+
+/** The command line or the configuration is wrong: exit code 2. */
+export class UsageError extends VigiaError<'usage'> {
+  constructor(message: string, options: { readonly path?: string; readonly cause?: unknown } = {}) {
+    super('usage', message, options);
+  }
+}
+
+/** The text of anything thrown, without its stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The `code` of a system or library error (`ENOENT`, `EADDRINUSE`, ours), or undefined. */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** For the branch of an exhaustive switch that cannot be reached. */
+export function assertNever(value: never, what: string): never {
+  throw new VigiaError('internal', `${what}: unexpected ${JSON.stringify(value)}`);
+}

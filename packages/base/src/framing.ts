@@ -1,0 +1,82 @@
+import { VigiaError } from './errors.ts';
+
+/** Bytes of the length in front of every message: unsigned, big-endian. */
+export const LENGTH_BYTES = 4;
+
+/** One message: a 4-byte big-endian length and that many bytes. */
+export function encodeFrame(payload: Uint8Array): Buffer {
+  const out = Buffer.allocUnsafe(LENGTH_BYTES + payload.byteLength);
+  out.writeUInt32BE(payload.byteLength, 0);
+  out.set(payload, LENGTH_BYTES);
+  return out;
+}
+
+/** One message holding UTF-8 JSON. */
+export function encodeJson(value: unknown): Buffer {
+  const text = JSON.stringify(value);
+  const size = Buffer.byteLength(text);
+  const out = Buffer.allocUnsafe(LENGTH_BYTES + size);
+  out.writeUInt32BE(size, 0);
+  out.write(text, LENGTH_BYTES, 'utf8');
+  return out;
+}
+
+/**
+ * Cuts a byte stream into length-prefixed messages. Knows no socket.
+ *
+ * A message longer than the limit throws `VigiaError('frame_too_large')`: the caller must close the stream, because it
+ * cannot be re-aligned. Memory held is at most `limit` bytes plus one chunk.
+ */
+export class FrameDecoder {
+  readonly #limit: number;
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+
+  /** @param limit Largest payload in bytes. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Bytes of an incomplete message held at the moment. */
+  get bufferedBytes(): number {
+    return this.#buffered;
+  }
+
+  /** Adds a chunk and returns the payloads that it completed, in order. They may share the chunk's memory. */
+  push(chunk: Buffer): Buffer[] {
+    this.#chunks.push(chunk);
+    this.#buffered += chunk.byteLength;
+    const out: Buffer[] = [];
+    for (;;) {
+      if (this.#buffered < LENGTH_BYTES) return out;
+      const size = this.#peekLength();
+      if (size > this.#limit) {
+        throw new VigiaError('frame_too_large', `a message of ${size} bytes was announced, at most ${this.#limit} are allowed`);
+      }
+      if (this.#buffered < LENGTH_BYTES + size) return out;
+      const whole = this.#take(LENGTH_BYTES + size);
+      out.push(whole.subarray(LENGTH_BYTES));
+    }
+  }
+
+  #peekLength(): number {
+    const first = this.#chunks[0] as Buffer;
+    if (first.byteLength >= LENGTH_BYTES) return first.readUInt32BE(0);
+    this.#chunks = [Buffer.concat(this.#chunks)];
+    return (this.#chunks[0] as Buffer).readUInt32BE(0);
+  }
+
+  #take(size: number): Buffer {
+    let first = this.#chunks[0] as Buffer;
+    if (first.byteLength < size) {
+      // Once per message: chunks wait in a list until the message is whole, so gathering is linear.
+      first = Buffer.concat(this.#chunks);
+      this.#chunks = [first];
+    }
+    const head = first.subarray(0, size);
+    if (first.byteLength === size) this.#chunks.shift();
+    else this.#chunks[0] = first.subarray(size);
+    this.#buffered -= size;
+    return head;
+  }
+}

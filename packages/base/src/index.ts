@@ -1,0 +1,16 @@
+export { Backoff, type BackoffOptions } from './backoff.ts';
+export { type Clock, FakeClock, sleep, systemClock, type Timer } from './clock.ts';
+export { assertNever, codeOf, messageOf, UsageError, VigiaError } from './errors.ts';
+export { encodeFrame, encodeJson, FrameDecoder, LENGTH_BYTES } from './framing.ts';
+export {
+  addSecret,
+  createLog,
+  formatRecord,
+  jsonLineSink,
+  type Log,
+  type LogLevel,
+  type LogRecord,
+  parseLogLine,
+  redact,
+} from './log.ts';
+export { type Closer, Scope } from './scope.ts';

@@ -1,0 +1,76 @@
+import { type Clock, systemClock } from './clock.ts';
+
+/** debug: developers; info: what changed; warn: works, but look; error: does not work. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** One line of a log. Crosses the process border as a JSON line on stderr. */
+export interface LogRecord {
+  readonly level: LogLevel;
+  /** Wall time, RFC 3339. */
+  readonly time: string;
+  /** Which process or part: `supervisor`, `camera:hall`, `model:ssdlite`. */
+  readonly from: string;
+  readonly message: string;
+}
+
+/** Writes lines; `child` names a part. Every line passes the redactor first. */
+export interface Log {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+  child(part: string): Log;
+}
+
+const ORDER: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+const secrets = new Set<string>();
+
+/** Makes a value unprintable from now on: wherever it occurs in a line it becomes `***`. Values under 4 characters are refused silently: they would redact half of every line. */
+export function addSecret(value: string): void {
+  for (const form of [value, encodeURIComponent(value)]) if (form.length >= 4) secrets.add(form);
+}
+
+/** The text without known secrets and without the user part of any URL. */
+export function redact(text: string): string {
+  let out = text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, '$1***@');
+  for (const secret of secrets) out = out.replaceAll(secret, '***');
+  return out;
+}
+
+/** A log that hands every record of at least `level` to `sink`. */
+export function createLog(from: string, sink: (record: LogRecord) => void, level: LogLevel = 'info', clock: Clock = systemClock): Log {
+  const write = (lineLevel: LogLevel, message: string): void => {
+    if (ORDER[lineLevel] < ORDER[level]) return;
+    sink({ level: lineLevel, time: new Date(clock.wallMs()).toISOString(), from, message: redact(message) });
+  };
+  return {
+    debug: (message) => write('debug', message),
+    info: (message) => write('info', message),
+    warn: (message) => write('warn', message),
+    error: (message) => write('error', message),
+    child: (part) => createLog(`${from}/${part}`, sink, level, clock),
+  };
+}
+
+/** A sink for child processes: one JSON line each, on stderr, for the parent to format. */
+export function jsonLineSink(record: LogRecord): void {
+  process.stderr.write(`${JSON.stringify(record)}\n`);
+}
+
+/** A sink for people: `12:00:01 warn  camera:hall  message`. */
+export function formatRecord(record: LogRecord): string {
+  return `${record.time.slice(11, 19)} ${record.level.padEnd(5)} ${record.from}: ${record.message}`;
+}
+
+/** Reads a line of a child's stderr: a record when it is one of ours, else a warning that carries the raw text. */
+export function parseLogLine(line: string, from: string): LogRecord {
+  if (line.startsWith('{"level":')) {
+    try {
+      const record = JSON.parse(line) as LogRecord;
+      if (record.level in ORDER && typeof record.message === 'string') return record;
+    } catch {
+      // Not one of ours after all (cut off, or a library's own JSON): shown raw below.
+    }
+  }
+  return { level: 'warn', time: new Date(systemClock.wallMs()).toISOString(), from, message: redact(line) };
+}

@@ -1,0 +1,2 @@
+export * from './container-protocol.ts';
+export * from './result.ts';
