@@ -14,3 +14,14 @@ export {
   redact,
 } from './log.ts';
 export { type Closer, Scope } from './scope.ts';
+export {
+  createSharedFile,
+  freeSharedBytes,
+  mapSharedFile,
+  type SharedMapping,
+  SHM_DIR,
+  shmFull,
+} from './shared-memory.ts';
+export { Deadline } from './deadline.ts';
+export { LineSplitter } from './line-splitter.ts';
+export { type ChildState, endWithParent, SupervisedChild, type SupervisedChildOptions } from './supervised-child.ts';

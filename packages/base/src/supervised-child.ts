@@ -1,0 +1,200 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { Backoff, type BackoffOptions } from './backoff.ts';
+import type { Clock, Timer } from './clock.ts';
+import { LineSplitter } from './line-splitter.ts';
+import { type Log, type LogRecord, parseLogLine } from './log.ts';
+
+/**
+ * starting: the process runs and has not said `ready`. ready: it has. waiting: it died and will be started again after
+ * `retryInMs`. stopped: `stop` was called and it is gone.
+ */
+export type ChildState =
+  | { readonly state: 'starting'; readonly pid: number | undefined }
+  | { readonly state: 'ready'; readonly pid: number | undefined }
+  | { readonly state: 'waiting'; readonly reason: string; readonly retryInMs: number }
+  | { readonly state: 'stopped' };
+
+/** Options of {@link SupervisedChild}. */
+export interface SupervisedChildOptions {
+  /** `camera:hall`: for the log. */
+  readonly name: string;
+  /** The JavaScript file to run. */
+  readonly entry: string;
+  readonly args?: readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Log lines of the child. */
+  readonly onLog: (record: LogRecord) => void;
+  /** Every message but `ready`. Runs in the parent: must not throw. */
+  readonly onMessage: (message: unknown) => void;
+  readonly onState: (state: ChildState) => void;
+  /** Called with each new process, before it is ready: what it must be told first. */
+  readonly onStarted?: (send: (message: object) => boolean) => void;
+  /** A process that is not ready by then is killed. Milliseconds. */
+  readonly readyTimeoutMs: number;
+  readonly restart: BackoffOptions;
+}
+
+/** How long a stopping child may take before SIGTERM, and after that before SIGKILL. Milliseconds. */
+const STOP_MS = 700;
+const TERM_MS = 300;
+/** A process that lived this long earns a short first wait again. */
+const HEALTHY_MS = 30_000;
+/** Messages waiting in the channel's pipe. A child that does not read must not grow its parent. */
+const SEND_LIMIT = 256;
+
+/**
+ * A Node process that is started again when it dies. The IPC channel is its lifeline: a child ends when the channel
+ * closes, so none outlives its parent (see `endWithParent`).
+ */
+export class SupervisedChild {
+  readonly #o: SupervisedChildOptions;
+  readonly #backoff: Backoff;
+  #child: ChildProcess | undefined;
+  #timer: Timer | undefined;
+  #startedMs = 0;
+  #starts = 0;
+  #unsent = 0;
+  #stopping: Promise<void> | undefined;
+  #exited: (() => void) | undefined;
+
+  constructor(options: SupervisedChildOptions) {
+    this.#o = options;
+    this.#backoff = new Backoff(options.restart);
+  }
+
+  /** Starts after the first. */
+  get restarts(): number {
+    return Math.max(0, this.#starts - 1);
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts the process; returns at once. */
+  start(): void {
+    if (this.#stopping || this.#child) return;
+    this.#starts += 1;
+    this.#startedMs = this.#o.clock.nowMs();
+    // execArgv is empty so that conditions and loaders of a development run do not reach the children.
+    const child = fork(this.#o.entry, [...(this.#o.args ?? [])], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], serialization: 'advanced', execArgv: [] });
+    this.#child = child;
+    this.#unsent = 0;
+    this.#forwardLines(child);
+    child.on('message', (message) => this.#onMessage(child, message));
+    child.on('error', (error) => this.#o.log.error(`${this.#o.name}: ${error.message}`));
+    child.once('exit', (code, signal) => this.#onExit(child, code, signal));
+    this.#timer = this.#o.clock.after(this.#o.readyTimeoutMs, () => {
+      this.#o.log.warn(`${this.#o.name}: not ready within ${this.#o.readyTimeoutMs} ms, killed`);
+      child.kill('SIGKILL');
+    });
+    this.#o.onState({ state: 'starting', pid: child.pid });
+    this.#o.onStarted?.((message) => this.send(message));
+  }
+
+  /** Sends to the running process. False when there is none or it does not read: the message is dropped. */
+  send(message: object): boolean {
+    const child = this.#child;
+    if (!child?.connected || this.#unsent >= SEND_LIMIT) return false;
+    this.#unsent += 1;
+    child.send(message, () => {
+      this.#unsent -= 1;
+    });
+    return true;
+  }
+
+  /** Stops the process: message, SIGTERM, SIGKILL. Resolves when it is gone. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Kills the process; it will be started again. */
+  kill(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
+  async #stop(): Promise<void> {
+    this.#timer?.cancel();
+    const child = this.#child;
+    if (child) {
+      const gone = new Promise<void>((resolve) => {
+        this.#exited = resolve;
+      });
+      if (child.connected) child.send({ type: 'stop' }, () => undefined);
+      const term = this.#o.clock.after(STOP_MS, () => child.kill('SIGTERM'));
+      const kill = this.#o.clock.after(STOP_MS + TERM_MS, () => child.kill('SIGKILL'));
+      await gone;
+      term.cancel();
+      kill.cancel();
+    }
+    this.#o.onState({ state: 'stopped' });
+  }
+
+  #onMessage(child: ChildProcess, message: unknown): void {
+    if (child !== this.#child) return;
+    if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'ready') {
+      this.#timer?.cancel();
+      if (!this.#stopping) this.#o.onState({ state: 'ready', pid: child.pid });
+    }
+    this.#o.onMessage(message);
+  }
+
+  #onExit(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
+    if (child !== this.#child) return;
+    this.#child = undefined;
+    this.#timer?.cancel();
+    if (this.#stopping) {
+      this.#exited?.();
+      return;
+    }
+    if (this.#o.clock.nowMs() - this.#startedMs > HEALTHY_MS) this.#backoff.reset();
+    const retryInMs = this.#backoff.next();
+    const reason = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+    this.#o.log.warn(`${this.#o.name} ${reason}; starting it again in ${Math.round(retryInMs)} ms`);
+    this.#o.onState({ state: 'waiting', reason, retryInMs });
+    this.#timer = this.#o.clock.after(retryInMs, () => this.start());
+  }
+
+  #forwardLines(child: ChildProcess): void {
+    for (const stream of [child.stdout, child.stderr]) {
+      const lines = new LineSplitter((line) => this.#o.onLog(parseLogLine(line, this.#o.name)));
+      stream?.setEncoding('utf8');
+      stream?.on('data', (chunk: string) => lines.push(chunk));
+      stream?.on('end', () => lines.end());
+    }
+  }
+}
+
+/** How long a child may take to close what it holds after its parent is gone. Milliseconds. */
+const ORPHAN_MS = 800;
+
+/**
+ * To be called by every child process: ends it when its parent stops it, dies, or on SIGTERM. SIGINT is left to the
+ * parent, because a terminal sends it to all of them.
+ *
+ * @param close Releases what the process holds; it then exits, at the latest 800 ms later.
+ */
+export function endWithParent(clock: Clock, close: () => Promise<void>): void {
+  let ending = false;
+  const end = (): void => {
+    if (ending) return;
+    ending = true;
+    clock.after(ORPHAN_MS, () => process.exit(1), { unref: true });
+    close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  // With the parent gone its pipes are too: writing a log line must not end this process before it has cleaned up.
+  process.stderr.on('error', () => undefined);
+  process.stdout.on('error', () => undefined);
+  process.on('disconnect', end);
+  process.on('SIGTERM', end);
+  process.on('SIGINT', () => undefined);
+  process.on('message', (message) => {
+    if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'stop') end();
+  });
+  if (!process.connected && process.send !== undefined) end();
+}

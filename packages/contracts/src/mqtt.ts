@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { CAMERA_STATES } from './report.ts';
+import { detectionSchema, RESULT_STATUSES } from './result.ts';
+
+const ms = z.number();
+
+/** Milliseconds from capture to each hop; null for hops that were not reached. */
+export const hopsSchema = z.strictObject({
+  decoded: ms,
+  taken: ms,
+  rendered: ms.nullable(),
+  sent: ms.nullable(),
+  received: ms.nullable(),
+  decided: ms,
+});
+/** See {@link hopsSchema}. */
+export type Hops = z.infer<typeof hopsSchema>;
+
+/** A result, published on `vigia/<node>/<camera>/<consumer>/result` with QoS 0 and an expiry. */
+export const resultMessageSchema = z.strictObject({
+  camera: z.string(),
+  consumer: z.string(),
+  model: z.string(),
+  /** Publish sequence of the picture, unique together with the camera's process. */
+  seq: z.int().min(1),
+  status: z.enum(RESULT_STATUSES),
+  /** RFC 3339, UTC. */
+  captured_at: z.iso.datetime(),
+  /** Milliseconds from capture to the decision. */
+  age_ms: ms.min(0),
+  /** Microseconds of the stream's own clock. */
+  pts_us: z.int(),
+  hops_ms: hopsSchema,
+  /** Boxes are 0..1 of the camera's whole picture. Null exactly when status is not `ok`. */
+  detections: z.array(detectionSchema).nullable(),
+  error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+});
+/** See {@link resultMessageSchema}. */
+export type ResultMessage = z.infer<typeof resultMessageSchema>;
+
+/** Retained on `vigia/<node>/<camera>/state`. */
+export const cameraStateMessageSchema = z.strictObject({
+  camera: z.string(),
+  state: z.enum(CAMERA_STATES),
+  reason: z.string().nullable(),
+  message: z.string().nullable(),
+  retry_in_ms: z.number().min(0).nullable(),
+  at: z.iso.datetime(),
+});
+/** See {@link cameraStateMessageSchema}. */
+export type CameraStateMessage = z.infer<typeof cameraStateMessageSchema>;
+
+/** Retained on `vigia/<node>/status`; `offline` is the last will. */
+export const nodeStatusMessageSchema = z.strictObject({ node: z.string(), status: z.enum(['online', 'offline']) });
+/** See {@link nodeStatusMessageSchema}. */
+export type NodeStatusMessage = z.infer<typeof nodeStatusMessageSchema>;
+
+/** Topics of a node. */
+export const topics = {
+  status: (node: string): string => `vigia/${node}/status`,
+  cameraState: (node: string, camera: string): string => `vigia/${node}/${camera}/state`,
+  result: (node: string, camera: string, consumer: string): string => `vigia/${node}/${camera}/${consumer}/result`,
+  stats: (node: string, camera: string, consumer: string): string => `vigia/${node}/${camera}/${consumer}/stats`,
+};

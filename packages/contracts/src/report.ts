@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { SLA_CLASSES } from './config.ts';
+
+const count = z.int().min(0);
+const ms = z.number().min(0);
+
+/** States of a camera. */
+export const CAMERA_STATES = ['connecting', 'live', 'stalled', 'waiting', 'stopped'] as const;
+/** See {@link CAMERA_STATES}. */
+export type CameraState = (typeof CAMERA_STATES)[number];
+
+const resultCountsSchema = z.strictObject({ ok: count, expired: count, timeout: count, unavailable: count, error: count });
+const quantilesSchema = z.strictObject({ p50: ms, p95: ms, p99: ms, max: ms });
+
+/** One consumer of one camera. */
+export const consumerReportSchema = z.strictObject({
+  kind: z.literal('model'),
+  model: z.string(),
+  sla: z.enum(SLA_CLASSES),
+  state: z.enum(['running', 'unavailable']),
+  /** Offered to it since it subscribed: = delivered + Σ dropped + pending. */
+  published: count,
+  /** = Σ results + in_flight. */
+  delivered: count,
+  pending: count.max(1),
+  dropped: z.strictObject({ gated: count, overwritten: count, stale: count, closed: count }),
+  in_flight: count.max(1),
+  results: resultCountsSchema,
+  discarded_answers: count,
+  /** Null before the first ok result. */
+  age_ms: quantilesSchema.nullable(),
+  /** Objects seen, by class name. */
+  detections: z.record(z.string(), count),
+  /** Ok results with at least one object of the class. */
+  results_with: z.record(z.string(), count),
+  restarts: count,
+});
+/** See {@link consumerReportSchema}. */
+export type ConsumerReport = z.infer<typeof consumerReportSchema>;
+
+/** One camera. */
+export const cameraReportSchema = z.strictObject({
+  state: z.enum(CAMERA_STATES),
+  reason: z.string().nullable(),
+  reconnects: count,
+  /** Access units: = published + Σ skipped + in_decoder. */
+  captured: count,
+  skipped: z.strictObject({ no_demand: count, undecodable: count, late: count }),
+  in_decoder: count,
+  /** = distributed + inbox_drops + inbox_pending. */
+  published: count,
+  distributed: count,
+  inbox_drops: count,
+  inbox_pending: count.max(1),
+  /** Starts of its process after the first. */
+  restarts: count,
+  consumers: z.record(z.string(), consumerReportSchema),
+});
+/** See {@link cameraReportSchema}. */
+export type CameraReport = z.infer<typeof cameraReportSchema>;
+
+/** One model container. */
+export const modelReportSchema = z.strictObject({
+  state: z.enum(['starting', 'ready', 'failing', 'stopped']),
+  requests: count,
+  batches: count,
+  inference_ms: z.strictObject({ p50: ms, p99: ms }),
+  restarts: count,
+});
+/** See {@link modelReportSchema}. */
+export type ModelReport = z.infer<typeof modelReportSchema>;
+
+/** `--report FILE` and `GET /api/v1/report` (docs/reference/report.md). One snapshot; the equations hold in it. */
+export const reportSchema = z.strictObject({
+  version: z.literal(1),
+  node: z.string(),
+  duration_ms: ms,
+  cameras: z.record(z.string(), cameraReportSchema),
+  models: z.record(z.string(), modelReportSchema),
+  system: z.strictObject({
+    shm_bytes: count,
+    processes: z.record(z.string(), z.strictObject({ pss_bytes: count, cpu_s: ms })),
+  }),
+});
+/** See {@link reportSchema}. */
+export type Report = z.infer<typeof reportSchema>;
+
+/** The equations of AD2 that a report breaks, one sentence each; empty when every frame is accounted for. */
+export function conservationErrors(report: Report): string[] {
+  const errors: string[] = [];
+  const equal = (path: string, left: number, right: number, text: string): void => {
+    if (left !== right) errors.push(`${path}: ${text}: ${left} ≠ ${right}`);
+  };
+  for (const [id, c] of Object.entries(report.cameras)) {
+    const at = `cameras.${id}`;
+    const { no_demand, undecodable, late } = c.skipped;
+    equal(at, c.captured, c.published + no_demand + undecodable + late + c.in_decoder, 'captured = published + skipped + in_decoder');
+    equal(at, c.published, c.distributed + c.inbox_drops + c.inbox_pending, 'published = distributed + inbox_drops + inbox_pending');
+    for (const [name, k] of Object.entries(c.consumers)) {
+      const { gated, overwritten, stale, closed } = k.dropped;
+      const results = Object.values(k.results).reduce((a, b) => a + b, 0);
+      equal(`${at}.consumers.${name}`, k.published, k.delivered + gated + overwritten + stale + closed + k.pending, 'published = delivered + dropped + pending');
+      equal(`${at}.consumers.${name}`, k.delivered, results + k.in_flight, 'delivered = results + in_flight');
+    }
+  }
+  return errors;
+}

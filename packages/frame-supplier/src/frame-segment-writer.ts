@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto';
+import { unlinkSync } from 'node:fs';
+import { type Clock, codeOf, createSharedFile, type SharedMapping, VigiaError } from '@vigia/base';
+import {
+  FORMAT_CODES,
+  HEADER,
+  type PixelFormat,
+  roundUpToPage,
+  SEGMENT_MAGIC,
+  SEGMENT_MAX_SLOTS,
+  SEGMENT_PAGE_BYTES,
+  SEGMENT_STATE,
+  SEGMENT_VERSION,
+  SLOT,
+  SLOT_ENTRY_BYTES,
+  segmentBytes,
+  segmentDataOffset,
+} from '@vigia/contracts';
+
+/** Options of {@link FrameSegmentWriter.create}. */
+export interface FrameSegmentOptions {
+  /** `/dev/shm/vigia_<instance>_frames_<camera>_<rendition>`. */
+  readonly path: string;
+  /** 2..4095; at least 4 in practice. */
+  readonly slots: number;
+  /** Most bytes of pixels in one frame. */
+  readonly slotBytes: number;
+  readonly clock: Clock;
+}
+
+/** What stands beside the pixels. */
+export interface FrameStamp {
+  /** Publish sequence. */
+  readonly frameId: number;
+  readonly capturedMonotonicNs: bigint;
+  readonly capturedWallUs: bigint;
+  readonly ptsUs: bigint;
+  readonly width: number;
+  readonly height: number;
+  readonly format: PixelFormat;
+  /** Offset in the slot and bytes per line of each plane. */
+  readonly planes: readonly { readonly offset: number; readonly stride: number }[];
+  readonly byteLength: number;
+}
+
+/**
+ * The one writer of a frame segment. Creates and owns the file: `close` marks it closed, unlinks it and gives the memory
+ * back; readers that still map it keep their mapping until they retire it.
+ *
+ * Write protocol (seqlock): `begin` makes the slot's generation odd, the caller writes pixels into the returned view,
+ * `commit` writes the stamp, makes the generation even and moves `head`.
+ */
+export class FrameSegmentWriter {
+  readonly path: string;
+  readonly slots: number;
+  readonly slotBytes: number;
+  /** Random per creation. */
+  readonly epoch: bigint;
+  /** Size of the file. */
+  readonly totalBytes: number;
+  readonly #mapping: SharedMapping;
+  readonly #words: BigInt64Array;
+  readonly #words32: Int32Array;
+  readonly #clock: Clock;
+  #closed = false;
+
+  private constructor(options: FrameSegmentOptions, mapping: SharedMapping) {
+    this.path = options.path;
+    this.slots = options.slots;
+    this.slotBytes = options.slotBytes;
+    this.totalBytes = mapping.bytes.byteLength;
+    this.epoch = randomBytes(8).readBigUInt64LE() | 1n;
+    this.#mapping = mapping;
+    this.#clock = options.clock;
+    const { buffer, byteOffset } = mapping.bytes;
+    const headBytes = segmentDataOffset(options.slots);
+    this.#words = new BigInt64Array(buffer, byteOffset, headBytes / 8);
+    this.#words32 = new Int32Array(buffer, byteOffset, headBytes / 4);
+  }
+
+  /**
+   * Creates the segment with its space really allocated.
+   *
+   * @throws VigiaError `shm_full`, `shm_exists`, `shm_create`; `segment_geometry` for impossible sizes.
+   */
+  static create(options: FrameSegmentOptions): FrameSegmentWriter {
+    const { path, slots, slotBytes } = options;
+    if (!Number.isInteger(slots) || slots < 2 || slots > SEGMENT_MAX_SLOTS || !Number.isInteger(slotBytes) || slotBytes < 1) {
+      throw new VigiaError('segment_geometry', `${path}: ${slots} slots of ${slotBytes} bytes, 2 to 4095 slots of at least 1 byte are allowed`, { path });
+    }
+    const mapping = createSharedFile(path, segmentBytes(slots, slotBytes));
+    const writer = new FrameSegmentWriter(options, mapping);
+    writer.#writeHeader();
+    return writer;
+  }
+
+  #writeHeader(): void {
+    const b = this.#mapping.bytes;
+    b.writeUInt32LE(this.slots, HEADER.slotCount);
+    b.writeBigUInt64LE(this.epoch, HEADER.epoch);
+    b.writeBigUInt64LE(BigInt(roundUpToPage(this.slotBytes)), HEADER.slotStride);
+    b.writeBigUInt64LE(BigInt(segmentDataOffset(this.slots)), HEADER.dataOffset);
+    b.writeUInt32LE(process.pid, HEADER.writerPid);
+    b.writeUInt32LE(SEGMENT_STATE.live, HEADER.state);
+    b.writeUInt32LE(SEGMENT_VERSION, HEADER.version);
+    this.heartbeat();
+    // The magic last: a reader that finds it finds a whole header.
+    b.write(SEGMENT_MAGIC, HEADER.magic, 'latin1');
+  }
+
+  /** Bytes from the start of the file to the pixels of a slot. */
+  offsetOf(slot: number): number {
+    return segmentDataOffset(this.slots) + slot * roundUpToPage(this.slotBytes);
+  }
+
+  /** The slot's pixels, for writing. Valid between `begin` and `commit`. */
+  view(slot: number): Buffer {
+    const offset = this.offsetOf(slot);
+    return this.#mapping.bytes.subarray(offset, offset + this.slotBytes);
+  }
+
+  /** Marks the slot as being written (SYNC F: pairs with the two loads in FrameSegmentReader.read). */
+  begin(slot: number): void {
+    this.#check(slot);
+    const index = this.#entryWord(slot);
+    const generation = Atomics.load(this.#words, index);
+    if ((generation & 1n) === 0n) Atomics.add(this.#words, index, 1n);
+  }
+
+  /**
+   * Publishes the slot. Returns its new generation, which goes into the reference.
+   *
+   * @throws VigiaError `frame_too_large` when the frame is larger than a slot; the slot stays marked as being written.
+   */
+  commit(slot: number, stamp: FrameStamp): bigint {
+    this.#check(slot);
+    if (stamp.byteLength > this.slotBytes) {
+      throw new VigiaError('frame_too_large', `${this.path}: a frame of ${stamp.byteLength} bytes, a slot holds ${this.slotBytes}`, { path: this.path });
+    }
+    this.#writeStamp(slot, stamp);
+    const generation = Atomics.add(this.#words, this.#entryWord(slot), 1n) + 1n;
+    Atomics.store(this.#words, HEADER.head / 8, BigInt(stamp.frameId * 4096 + slot));
+    Atomics.add(this.#words32, HEADER.doorbell / 4, 1);
+    this.heartbeat();
+    return generation;
+  }
+
+  /** Writes the sign of life. */
+  heartbeat(): void {
+    Atomics.store(this.#words, HEADER.heartbeat / 8, BigInt(Math.round(this.#clock.nowMs() * 1e6)));
+  }
+
+  /** Marks the segment closed, unlinks it, gives the memory back. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    Atomics.store(this.#words32, HEADER.state / 4, SEGMENT_STATE.closed);
+    try {
+      unlinkSync(this.path);
+    } catch (error) {
+      // Someone swept it already: gone is what was wanted.
+      if (codeOf(error) !== 'ENOENT') throw error;
+    } finally {
+      this.#mapping.retire();
+    }
+  }
+
+  #writeStamp(slot: number, stamp: FrameStamp): void {
+    const b = this.#mapping.bytes;
+    const at = SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES;
+    const words = this.#words;
+    words[(at + SLOT.frameId) / 8] = BigInt(stamp.frameId);
+    words[(at + SLOT.capturedMonotonicNs) / 8] = stamp.capturedMonotonicNs;
+    words[(at + SLOT.capturedWallUs) / 8] = stamp.capturedWallUs;
+    words[(at + SLOT.ptsUs) / 8] = stamp.ptsUs;
+    b.writeUInt32LE(stamp.width, at + SLOT.width);
+    b.writeUInt32LE(stamp.height, at + SLOT.height);
+    b.writeUInt32LE(FORMAT_CODES[stamp.format], at + SLOT.format);
+    b.writeUInt32LE(stamp.planes.length, at + SLOT.planeCount);
+    for (let i = 0; i < stamp.planes.length; i += 1) {
+      const plane = stamp.planes[i] as { offset: number; stride: number };
+      b.writeUInt32LE(plane.offset, at + SLOT.planes + i * 8);
+      b.writeUInt32LE(plane.stride, at + SLOT.planes + i * 8 + 4);
+    }
+    b.writeUInt32LE(stamp.byteLength, at + SLOT.byteLength);
+  }
+
+  #entryWord(slot: number): number {
+    return (SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES + SLOT.generation) / 8;
+  }
+
+  #check(slot: number): void {
+    if (this.#closed) throw new VigiaError('segment_closed', `${this.path}: the segment is closed`, { path: this.path });
+    if (!(slot >= 0 && slot < this.slots)) {
+      throw new VigiaError('segment_geometry', `${this.path}: slot ${slot}, there are ${this.slots}`, { path: this.path });
+    }
+  }
+}

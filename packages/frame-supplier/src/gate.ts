@@ -1,0 +1,36 @@
+/**
+ * Lets through at most `fps` frames per second, evaluated at take, without a timer and without drifting.
+ *
+ * With I = the consumer's interval and S = the source's: due ⇔ captured + S/2 ≥ next; on take next = max(next + I,
+ * captured + I − S/2). The plain rule `next = captured + I` turns 10 → 10 fps into 6.3 with ±2 ms of jitter.
+ */
+export class Gate {
+  readonly #intervalMs: number;
+  readonly #sourceIntervalMs: () => number;
+  #nextMs = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param fps Greater than 0, or undefined for "every frame".
+   * @param sourceIntervalMs The source's current frame interval.
+   */
+  constructor(fps: number | undefined, sourceIntervalMs: () => number) {
+    this.#intervalMs = fps === undefined ? 0 : 1000 / fps;
+    this.#sourceIntervalMs = sourceIntervalMs;
+  }
+
+  /** Milliseconds between two takes; 0 when there is no limit. */
+  get intervalMs(): number {
+    return this.#intervalMs;
+  }
+
+  /** Whether a frame captured then may be taken. */
+  due(capturedMs: number): boolean {
+    return this.#intervalMs === 0 || capturedMs + this.#sourceIntervalMs() / 2 >= this.#nextMs;
+  }
+
+  /** Records a take. */
+  taken(capturedMs: number): void {
+    if (this.#intervalMs === 0) return;
+    this.#nextMs = Math.max(this.#nextMs + this.#intervalMs, capturedMs + this.#intervalMs - this.#sourceIntervalMs() / 2);
+  }
+}

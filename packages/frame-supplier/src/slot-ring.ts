@@ -1,0 +1,79 @@
+import { VigiaError } from '@vigia/base';
+import type { FrameSegmentWriter, FrameStamp } from './frame-segment-writer.ts';
+
+/** A written slot that a request refers to. The slot is not reused before the last holder released it. */
+export interface SlotLease {
+  readonly slot: number;
+  readonly generation: bigint;
+  /** Publish sequence of the frame in it. */
+  readonly frameId: number;
+  /** Another holder of the same slot. */
+  retain(): SlotLease;
+  /** Gives the slot back. Releasing twice throws `lease_released`. */
+  release(): void;
+}
+
+/**
+ * Hands out the slots of a segment so that none is rewritten while a request in flight refers to it. With
+ * max(4, consumers + 2) slots and one request in flight per consumer there is always a free one.
+ */
+export class SlotRing {
+  readonly #writer: FrameSegmentWriter;
+  readonly #holders: Int32Array;
+  #next = 0;
+
+  constructor(writer: FrameSegmentWriter) {
+    this.#writer = writer;
+    this.#holders = new Int32Array(writer.slots);
+  }
+
+  /** Slots that a request refers to now. */
+  get heldSlots(): number {
+    return this.#holders.reduce((n, holders) => n + (holders > 0 ? 1 : 0), 0);
+  }
+
+  /**
+   * Writes a frame into a free slot: `fill` gets the slot's pixels, its stamp is published afterwards.
+   *
+   * @returns a lease held once by the caller, or undefined when every slot is referenced.
+   * @throws what `fill` throws; the slot is left marked as being written, so nobody can read half a frame.
+   */
+  write(fill: (pixels: Buffer) => void, stamp: FrameStamp): SlotLease | undefined {
+    const slot = this.#free();
+    if (slot === undefined) return undefined;
+    this.#writer.begin(slot);
+    fill(this.#writer.view(slot));
+    const generation = this.#writer.commit(slot, stamp);
+    this.#holders[slot] = 1;
+    return this.#lease(slot, generation, stamp.frameId);
+  }
+
+  #free(): number | undefined {
+    for (let i = 0; i < this.#holders.length; i += 1) {
+      const slot = (this.#next + i) % this.#holders.length;
+      if (this.#holders[slot] === 0) {
+        this.#next = slot + 1;
+        return slot;
+      }
+    }
+    return undefined;
+  }
+
+  #lease(slot: number, generation: bigint, frameId: number): SlotLease {
+    let released = false;
+    return {
+      slot,
+      generation,
+      frameId,
+      retain: () => {
+        this.#holders[slot] = (this.#holders[slot] ?? 0) + 1;
+        return this.#lease(slot, generation, frameId);
+      },
+      release: () => {
+        if (released) throw new VigiaError('lease_released', `slot ${slot}: released twice`);
+        released = true;
+        this.#holders[slot] = (this.#holders[slot] ?? 1) - 1;
+      },
+    };
+  }
+}

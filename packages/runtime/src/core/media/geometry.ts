@@ -1,0 +1,86 @@
+import type { Bbox } from '@vigia/contracts';
+
+/** A rectangle in pixels. */
+export interface Rect {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A rectangle in shares of the camera's whole picture, 0..1. */
+export interface Region {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The whole picture. */
+export const WHOLE: Region = { x: 0, y: 0, width: 1, height: 1 };
+
+/** What a model or worker wants to see. */
+export interface RenditionSpec {
+  readonly width: number;
+  readonly height: number;
+  /** `stretch` fills the frame and changes the proportions; `letterbox` keeps them and pads. */
+  readonly fit: 'stretch' | 'letterbox';
+}
+
+/** How one source size becomes one rendition. */
+export interface Geometry {
+  /** Size of the rendition. */
+  readonly width: number;
+  readonly height: number;
+  /** What is taken from the source, in its pixels; even, because chroma is halved. */
+  readonly crop: Rect;
+  /** Where it lands in the rendition. */
+  readonly content: Rect;
+  /** Grey value 0..255 around the content. */
+  readonly padding: number;
+}
+
+/** Of YOLO's tradition; any mid grey would do. */
+const PADDING = 114;
+
+/** Computes {@link Geometry}. Source sizes are at least 2 pixels. */
+export function geometryOf(sourceWidth: number, sourceHeight: number, roi: Region, spec: RenditionSpec): Geometry {
+  const crop = cropOf(sourceWidth, sourceHeight, roi);
+  const { width, height } = spec;
+  if (spec.fit === 'stretch') return { width, height, crop, content: { x: 0, y: 0, width, height }, padding: PADDING };
+  const scale = Math.min(width / crop.width, height / crop.height);
+  const contentWidth = Math.max(1, Math.min(width, Math.round(crop.width * scale)));
+  const contentHeight = Math.max(1, Math.min(height, Math.round(crop.height * scale)));
+  const content = {
+    x: Math.floor((width - contentWidth) / 2),
+    y: Math.floor((height - contentHeight) / 2),
+    width: contentWidth,
+    height: contentHeight,
+  };
+  return { width, height, crop, content, padding: PADDING };
+}
+
+function cropOf(sourceWidth: number, sourceHeight: number, roi: Region): Rect {
+  const x = even(Math.floor(roi.x * sourceWidth));
+  const y = even(Math.floor(roi.y * sourceHeight));
+  const width = Math.max(2, Math.min(sourceWidth - x, Math.round(roi.width * sourceWidth)));
+  const height = Math.max(2, Math.min(sourceHeight - y, Math.round(roi.height * sourceHeight)));
+  // The whole picture stays whole even when its size is odd.
+  return { x, y, width: x === 0 && roi.width === 1 ? sourceWidth : even(width), height: y === 0 && roi.height === 1 ? sourceHeight : even(height) };
+}
+
+function even(value: number): number {
+  return value - (value % 2);
+}
+
+/** Maps a box from the rendition (0..1) to the camera's whole picture (0..1). */
+export function wholeFromRendition(box: Bbox, geometry: Geometry, sourceWidth: number, sourceHeight: number): Bbox {
+  const { crop, content, width, height } = geometry;
+  const x = (v: number): number => clamp((crop.x + ((v * width - content.x) / content.width) * crop.width) / sourceWidth);
+  const y = (v: number): number => clamp((crop.y + ((v * height - content.y) / content.height) * crop.height) / sourceHeight);
+  return [x(box[0]), y(box[1]), x(box[2]), y(box[3])];
+}
+
+function clamp(value: number): number {
+  return Math.min(1, Math.max(0, value));
+}

@@ -1,0 +1,69 @@
+/** A sender report's clock pair (RFC 3550, 6.4.1). */
+export interface SenderReport {
+  readonly ssrc: number;
+  /** The sender's wall clock, milliseconds since 1970. Not to be trusted as absolute time. */
+  readonly ntpMs: number;
+  /** Middle 32 bits of the NTP time, to be echoed in a receiver report. */
+  readonly ntpMiddle: number;
+  /** 32-bit RTP time of the same moment. */
+  readonly rtpTime: number;
+}
+
+/** What a compound RTCP packet held. */
+export interface RtcpContent {
+  readonly report: SenderReport | undefined;
+  readonly bye: boolean;
+}
+
+const NTP_TO_UNIX_S = 2_208_988_800;
+
+/** Reads a compound packet as far as it is whole. */
+export function parseRtcp(packet: Buffer): RtcpContent {
+  let report: SenderReport | undefined;
+  let bye = false;
+  for (let at = 0; at + 8 <= packet.byteLength; ) {
+    if ((packet[at] as number) >> 6 !== 2) break;
+    const type = packet[at + 1];
+    const size = (packet.readUInt16BE(at + 2) + 1) * 4;
+    if (at + size > packet.byteLength) break;
+    if (type === 200 && size >= 28) {
+      const seconds = packet.readUInt32BE(at + 8);
+      const fraction = packet.readUInt32BE(at + 12);
+      report = {
+        ssrc: packet.readUInt32BE(at + 4),
+        ntpMs: (seconds - NTP_TO_UNIX_S) * 1000 + (fraction / 2 ** 32) * 1000,
+        ntpMiddle: packet.readUInt32BE(at + 10),
+        rtpTime: packet.readUInt32BE(at + 16),
+      };
+    } else if (type === 203) bye = true;
+    at += size;
+  }
+  return { report, bye };
+}
+
+/** What a receiver tells a sender about its stream. */
+export interface ReceiverState {
+  readonly ownSsrc: number;
+  readonly senderSsrc: number;
+  readonly highestSequence: number;
+  readonly lost: number;
+  /** Of the last sender report; 0 when there was none. */
+  readonly lastReportMiddle: number;
+  /** Milliseconds since it came. */
+  readonly sinceLastReportMs: number;
+}
+
+/** A receiver report (RFC 3550, 6.4.2). It also keeps sessions of cameras alive that look at nothing else. */
+export function buildReceiverReport(state: ReceiverState): Buffer {
+  const out = Buffer.alloc(32);
+  out[0] = 0x81;
+  out[1] = 201;
+  out.writeUInt16BE(7, 2);
+  out.writeUInt32BE(state.ownSsrc, 4);
+  out.writeUInt32BE(state.senderSsrc, 8);
+  out.writeUIntBE(Math.min(state.lost, 0x7f_ffff), 13, 3);
+  out.writeUInt32BE(state.highestSequence >>> 0, 16);
+  out.writeUInt32BE(state.lastReportMiddle, 24);
+  out.writeUInt32BE(Math.round((state.sinceLastReportMs / 1000) * 65_536) >>> 0, 28);
+  return out;
+}

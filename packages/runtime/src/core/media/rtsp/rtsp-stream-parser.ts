@@ -1,0 +1,125 @@
+import { SourceError } from './source-error.ts';
+
+/** Largest header of a response, in bytes. */
+export const HEADER_LIMIT: number = 16 * 1024;
+/** Largest body of a response, in bytes. */
+export const BODY_LIMIT: number = 64 * 1024;
+/** Garbage skipped in one go before the stream counts as corrupt, in bytes. */
+const RESYNC_LIMIT = 256 * 1024;
+
+/** A response of the server (or, with status 0, a request of it). Header names are lower case. */
+export interface RtspMessage {
+  readonly status: number;
+  readonly startLine: string;
+  readonly headers: ReadonlyMap<string, string>;
+  /** All `www-authenticate` lines: a server may offer several schemes. */
+  readonly challenges: readonly string[];
+  readonly body: string;
+}
+
+/** What the parser found. Interleaved data is valid until the callback returns. */
+export interface RtspStreamHandler {
+  onInterleaved(channel: number, packet: Buffer): void;
+  onMessage(message: RtspMessage): void;
+}
+
+const DOLLAR = 0x24;
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Cuts an RTSP connection into messages and interleaved packets (RFC 2326, sections 4 and 10.12). Bytes that are neither
+ * are skipped up to the next `$` or `RTSP/`. Holds at most one message: 16 KB header, 64 KB body or packet.
+ */
+export class RtspStreamParser {
+  readonly #handler: RtspStreamHandler;
+  #held: Buffer = EMPTY;
+  #garbage = 0;
+  /** Bytes skipped so far. */
+  skippedBytes = 0;
+
+  constructor(handler: RtspStreamHandler) {
+    this.#handler = handler;
+  }
+
+  /** @throws SourceError `corrupt` when a limit is passed. */
+  push(chunk: Buffer): void {
+    let data = this.#held.byteLength === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    for (;;) {
+      const used = this.#one(data);
+      if (used === 0) break;
+      data = data.subarray(used);
+    }
+    // A short copy of the rest lets go of the chunk's memory.
+    this.#held = data.byteLength === 0 ? EMPTY : Buffer.from(data);
+  }
+
+  /** Consumes one element; 0 when more bytes are needed. */
+  #one(data: Buffer): number {
+    if (data.byteLength < 4) return 0;
+    if (data[0] === DOLLAR) return this.#interleaved(data);
+    if (isMessageStart(data)) return this.#message(data);
+    return this.#resync(data);
+  }
+
+  #interleaved(data: Buffer): number {
+    const size = data.readUInt16BE(2);
+    if (data.byteLength < 4 + size) return 0;
+    this.#garbage = 0;
+    this.#handler.onInterleaved(data[1] as number, data.subarray(4, 4 + size));
+    return 4 + size;
+  }
+
+  #message(data: Buffer): number {
+    const end = data.indexOf('\r\n\r\n');
+    if (end < 0 || end > HEADER_LIMIT) {
+      if (data.byteLength > HEADER_LIMIT) throw new SourceError('corrupt', `the camera sent a header of more than ${HEADER_LIMIT} bytes`);
+      return 0;
+    }
+    const { startLine, headers, challenges } = parseHead(data.toString('utf8', 0, end));
+    const length = Number(headers.get('content-length') ?? 0);
+    if (!Number.isInteger(length) || length < 0 || length > BODY_LIMIT) {
+      throw new SourceError('corrupt', `the camera announced a body of ${headers.get('content-length')} bytes, at most ${BODY_LIMIT} are read`);
+    }
+    const total = end + 4 + length;
+    if (data.byteLength < total) return 0;
+    this.#garbage = 0;
+    const status = startLine.startsWith('RTSP/') ? Number(startLine.split(' ', 2)[1]) || 0 : 0;
+    this.#handler.onMessage({ status, startLine, headers, challenges, body: data.toString('utf8', end + 4, total) });
+    return total;
+  }
+
+  #resync(data: Buffer): number {
+    const dollar = data.indexOf(DOLLAR, 1);
+    const rtsp = data.indexOf('RTSP/', 1);
+    const candidates = [dollar, rtsp].filter((at) => at > 0);
+    const skip = candidates.length > 0 ? Math.min(...candidates) : data.byteLength - 4;
+    if (skip <= 0) return 0;
+    this.#garbage += skip;
+    this.skippedBytes += skip;
+    if (this.#garbage > RESYNC_LIMIT) throw new SourceError('corrupt', `the camera sent ${this.#garbage} bytes that are not RTSP`);
+    return skip;
+  }
+}
+
+/** A response, or a request of the server such as `OPTIONS rtsp://… RTSP/1.0`. */
+function isMessageStart(data: Buffer): boolean {
+  const first = data[0] as number;
+  if (first < 0x41 || first > 0x5a) return false;
+  const head = data.toString('latin1', 0, Math.min(data.byteLength, 14));
+  return head.startsWith('RTSP') || /^(OPTIONS|ANNOUNCE|REDIRECT|GET_PARAMETER|SET_PARAMETER|TEARDOWN|PAUSE|PLAY)/.test(head);
+}
+
+function parseHead(text: string): { startLine: string; headers: Map<string, string>; challenges: string[] } {
+  const [startLine = '', ...lines] = text.split('\r\n');
+  const headers = new Map<string, string>();
+  const challenges: string[] = [];
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    if (colon <= 0) continue;
+    const name = line.slice(0, colon).trim().toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    if (name === 'www-authenticate') challenges.push(value);
+    else headers.set(name, value);
+  }
+  return { startLine, headers, challenges };
+}

@@ -1,0 +1,40 @@
+import type { Credentials } from './authorization.ts';
+import { SourceError } from './source-error.ts';
+
+/** An RTSP address, taken apart. */
+export interface RtspUrl {
+  /** Without credentials: what goes over the wire and into logs. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly credentials: Credentials | undefined;
+}
+
+/** @throws SourceError `not_found` when it is no rtsp:// URL. The text never repeats the credentials. */
+export function parseRtspUrl(text: string): RtspUrl {
+  // Not `new URL` alone: cameras' passwords hold characters that people do not escape.
+  const match = /^rtsp:\/\/(?:(.*)@)?(\[[^\]]+\]|[^/:@?]+)(?::(\d{1,5}))?([/?].*)?$/i.exec(text);
+  const port = Number(match?.[3] ?? 554);
+  if (!match || port < 1 || port > 65_535) throw new SourceError('not_found', 'the source is no address like rtsp://[user:password@]host[:port]/path');
+  const [, login, host = '', portText, path = '/'] = match;
+  const colon = login?.indexOf(':') ?? -1;
+  const credentials =
+    login === undefined
+      ? undefined
+      : { user: decode(colon < 0 ? login : login.slice(0, colon)), password: decode(colon < 0 ? '' : login.slice(colon + 1)) };
+  return {
+    url: `rtsp://${host}${portText === undefined ? '' : `:${portText}`}${path}`,
+    host: host.replace(/^\[|\]$/g, ''),
+    port,
+    credentials,
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A bare `%` in a password: meant literally.
+    return text;
+  }
+}

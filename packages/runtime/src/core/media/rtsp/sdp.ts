@@ -1,0 +1,79 @@
+/** One `m=` section of a session description (RFC 4566), as far as a client needs it. */
+export interface SdpMedia {
+  /** `video`, `audio`, `application` … */
+  readonly kind: string;
+  readonly payloadType: number;
+  /** Upper case, e.g. `H264`; empty when the description has no rtpmap for the payload type. */
+  readonly encoding: string;
+  /** Ticks per second of the RTP time stamps. */
+  readonly clockRate: number;
+  readonly fmtp: ReadonlyMap<string, string>;
+  /** The `a=control` value as written. */
+  readonly control: string;
+}
+
+/** What DESCRIBE told. */
+export interface Sdp {
+  /** Session-level `a=control`, `*` when absent. */
+  readonly control: string;
+  readonly media: readonly SdpMedia[];
+}
+
+/** Reads a session description. Lines that are not understood are skipped: cameras write many. */
+export function parseSdp(text: string): Sdp {
+  const sections = splitSections(text);
+  const session = sections.shift() ?? [];
+  return { control: attribute(session, 'control') ?? '*', media: sections.map(parseMedia) };
+}
+
+/** The absolute URL of a control attribute (RFC 2326, C.1.1). Base is Content-Base, Content-Location or the request's URL. */
+export function resolveControl(base: string, control: string): string {
+  if (control === '' || control === '*') return base;
+  if (/^rtsps?:\/\//i.test(control)) return control;
+  // Not URL resolution: cameras append `trackID=1` to bases with a query and expect plain concatenation.
+  return base.endsWith('/') || control.startsWith('/') ? base + control.replace(/^\//, base.endsWith('/') ? '' : '/') : `${base}/${control}`;
+}
+
+function splitSections(text: string): string[][] {
+  const sections: string[][] = [[]];
+  for (const raw of text.split(/\r?\n/)) {
+    const line = raw.trim();
+    if (line.startsWith('m=')) sections.push([]);
+    sections.at(-1)?.push(line);
+  }
+  return sections;
+}
+
+function parseMedia(lines: readonly string[]): SdpMedia {
+  const [kind = '', , , payload = '0'] = (lines[0] ?? '').slice(2).split(/\s+/);
+  const payloadType = Number(payload) || 0;
+  const rtpmap = attributes(lines, 'rtpmap').find((v) => Number(v.split(/\s+/)[0]) === payloadType);
+  const [encoding = '', clock = ''] = (rtpmap?.split(/\s+/)[1] ?? '').split('/');
+  const fmtp = attributes(lines, 'fmtp').find((v) => Number(v.split(/\s+/)[0]) === payloadType) ?? '';
+  return {
+    kind,
+    payloadType,
+    encoding: encoding.toUpperCase(),
+    clockRate: Number(clock) || 90_000,
+    fmtp: parseFmtp(fmtp),
+    control: attribute(lines, 'control') ?? '',
+  };
+}
+
+function parseFmtp(value: string): Map<string, string> {
+  const out = new Map<string, string>();
+  for (const part of value.replace(/^\d+\s*/, '').split(';')) {
+    const at = part.indexOf('=');
+    if (at > 0) out.set(part.slice(0, at).trim().toLowerCase(), part.slice(at + 1).trim());
+  }
+  return out;
+}
+
+function attribute(lines: readonly string[], name: string): string | undefined {
+  return attributes(lines, name)[0];
+}
+
+function attributes(lines: readonly string[], name: string): string[] {
+  const prefix = `a=${name}:`;
+  return lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length).trim());
+}

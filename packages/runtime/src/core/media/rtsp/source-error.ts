@@ -1,0 +1,17 @@
+import { VigiaError } from '@vigia/base';
+
+/** Why a camera gives no pictures. */
+export type SourceReason =
+  | 'dns'
+  | 'refused'
+  | 'timeout'
+  | 'unauthorized'
+  | 'not_found'
+  | 'no_video'
+  | 'unsupported_codec'
+  | 'corrupt'
+  | 'stalled'
+  | 'ended';
+
+/** A source that could not be opened or that ended. `code` is the reason; the message never holds credentials. */
+export class SourceError extends VigiaError<SourceReason> {}
