@@ -91,3 +91,13 @@ export class FakeClock implements Clock {
     this.#nowMs = end;
   }
 }
+
+/** Calls `fn` every `ms` milliseconds until cancelled. A slow `fn` delays the next call, it never piles them up. */
+export function every(clock: Clock, ms: number, fn: () => void): Timer {
+  let timer = clock.after(ms, tick);
+  function tick(): void {
+    timer = clock.after(ms, tick);
+    fn();
+  }
+  return { cancel: () => timer.cancel() };
+}

@@ -1,5 +1,5 @@
 export { Backoff, type BackoffOptions } from './backoff.ts';
-export { type Clock, FakeClock, sleep, systemClock, type Timer } from './clock.ts';
+export { type Clock, every, FakeClock, sleep, systemClock, type Timer } from './clock.ts';
 export { assertNever, codeOf, messageOf, UsageError, VigiaError } from './errors.ts';
 export { encodeFrame, encodeJson, FrameDecoder, LENGTH_BYTES } from './framing.ts';
 export {

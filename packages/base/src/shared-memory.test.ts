@@ -1,10 +1,10 @@
-import { existsSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { createSharedFile, mapSharedFile, SHM_DIR } from './shared-memory.ts';
 
 const path = `${SHM_DIR}/vigia_test_${process.pid}`;
 afterEach(() => {
-  for (const file of [path, `${path}_link`]) if (existsSync(file)) unlinkSync(file);
+  for (const file of [path, `${path}_link`]) rmSync(file, { force: true });
 });
 
 test('a reader sees what the writer wrote, without a copy', () => {

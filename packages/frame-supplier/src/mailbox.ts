@@ -120,8 +120,8 @@ export class Mailbox<F extends SuppliedFrame> {
     this.#waiter?.();
   }
 
-  /** Whether `take` would deliver now. Drops a pending frame that went stale. */
-  get due(): boolean {
+  /** Whether `take` would deliver now. Drops a pending frame that went stale, and counts it. */
+  hasDue(): boolean {
     const frame = this.#pending;
     if (!frame) return false;
     if (this.#o.clock.nowMs() - frame.capturedMs > Math.max(STALE_FLOOR_MS, STALE_INTERVALS * this.#o.sourceIntervalMs())) {
@@ -133,7 +133,7 @@ export class Mailbox<F extends SuppliedFrame> {
 
   /** The newest frame if it is due, else undefined. The caller owns the reference it gets. */
   take(): F | undefined {
-    if (this.#closed || !this.due) return undefined;
+    if (this.#closed || !this.hasDue()) return undefined;
     const frame = this.#pending as F;
     this.#pending = undefined;
     this.#delivered += 1;

@@ -1,0 +1,199 @@
+import { type Clock, codeOf, createLog, endWithParent, every, jsonLineSink, type Log, messageOf, Scope, systemClock } from '@vigia/base';
+import type { ResultMessage } from '@vigia/contracts';
+import { FrameSupplier } from '@vigia/frame-supplier';
+import { type CameraSetup, type CameraSnapshot, type ConsumerSetup, type FromCamera, ParentChannel, type ToCamera } from '#core/ipc';
+import { geometryOf, WHOLE } from '#core/media';
+import { type Picture, RgbScaler } from '#core/media/libav';
+import { ContainerClient, ModelConsumer } from '#services/inference';
+import { type CaptureState, renditionKey, Renditions, StreamCapture } from '#services/stream-capture';
+
+/** The supervisor's view and the totals of a process that dies are at most this old. Milliseconds. */
+const SNAPSHOT_EVERY_MS = 500;
+/** A snapshot picture waits this long for a result before it is sent without boxes. Milliseconds. */
+const PICTURE_WAIT_MS = 3_000;
+
+/**
+ * One camera: capture → supplier → consumers, in a process of its own. Composition only; the parts know nothing of each
+ * other. Everything is owned by one scope.
+ */
+class CameraProcess {
+  readonly #setup: CameraSetup;
+  readonly #clock: Clock;
+  readonly #channel: ParentChannel<FromCamera>;
+  readonly #scope = new Scope();
+  readonly #supplier: FrameSupplier<Picture>;
+  readonly #capture: StreamCapture;
+  readonly #consumers: ModelConsumer[] = [];
+  readonly #consumerIds: string[] = [];
+  #pictureWanted: { readonly id: number; readonly annotated: boolean } | undefined;
+  #unsentResults = 0;
+
+  constructor(setup: CameraSetup, channel: ParentChannel<FromCamera>, clock: Clock, log: Log) {
+    this.#setup = setup;
+    this.#channel = channel;
+    this.#clock = clock;
+    this.#supplier = new FrameSupplier<Picture>({ clock, sourceIntervalMs: () => this.#capture.sourceIntervalMs });
+    this.#scope.defer(() => this.#supplier.stop());
+    this.#supplier.start();
+    this.#capture = new StreamCapture({
+      url: setup.source,
+      clock,
+      log,
+      sink: { publish: (picture) => this.#publish(picture), hasDemand: () => this.#supplier.consumers > 0 || this.#pictureWanted !== undefined },
+      onState: (state) => this.#onState(state),
+    });
+    try {
+      this.#addConsumers(log);
+    } catch (error) {
+      // Half the segments may exist already; closing them does not wait for anything.
+      void this.#scope.close();
+      throw error;
+    }
+    // Last in, first out: the capture stops before what it feeds.
+    this.#scope.defer(() => this.#capture.close());
+    const timer = every(clock, SNAPSHOT_EVERY_MS, () => this.sendSnapshot(undefined));
+    this.#scope.defer(() => timer.cancel());
+  }
+
+  start(): void {
+    this.#capture.start();
+    this.#channel.send({ type: 'ready' });
+  }
+
+  close(): Promise<void> {
+    return this.#scope.close();
+  }
+
+  sendSnapshot(id: number | undefined): void {
+    this.#channel.send({ type: 'snapshot', id, snapshot: this.#snapshot() });
+  }
+
+  /** Answers with the picture of the next ok result, or, when there is none soon, with the next picture. */
+  wantPicture(id: number, annotated: boolean): void {
+    this.#pictureWanted = { id, annotated: annotated && this.#consumers.length > 0 };
+    this.#clock.after(PICTURE_WAIT_MS, () => {
+      if (this.#pictureWanted?.id === id) this.#pictureWanted = { id, annotated: false };
+    });
+  }
+
+  #addConsumers(log: Log): void {
+    const { node, camera, roi, consumers } = this.#setup;
+    const renditions = new Renditions({ node, camera, roi, clock: this.#clock }, this.#scope);
+    const clients = new Map<string, ContainerClient>();
+    for (const consumer of consumers) {
+      const sharing = consumers.filter((c) => renditionKey(c.input) === renditionKey(consumer.input)).length;
+      renditions.admit(consumer.input, sharing);
+      const client = clients.get(consumer.model) ?? this.#addClient(consumer, log);
+      clients.set(consumer.model, client);
+      this.#consumers.push(
+        new ModelConsumer({
+          camera,
+          consumer: consumer.id,
+          model: consumer.model,
+          sla: consumer.sla,
+          fps: consumer.fps,
+          deadlineMs: consumer.deadlineMs,
+          clock: this.#clock,
+          supplier: this.#supplier,
+          client,
+          render: (picture) => renditions.render(picture, consumer.input),
+          onResult: (result, picture) => this.#onResult(result, picture),
+          keepPicture: () => this.#pictureWanted?.annotated === true,
+        }),
+      );
+      this.#consumerIds.push(consumer.id);
+    }
+    this.#scope.defer(() => {
+      for (const consumer of this.#consumers) consumer.close();
+      for (const client of clients.values()) client.close();
+    });
+    for (const client of clients.values()) client.start();
+  }
+
+  #addClient(consumer: ConsumerSetup, log: Log): ContainerClient {
+    return new ContainerClient({
+      socketPath: consumer.socketPath,
+      model: consumer.model,
+      camera: this.#setup.camera,
+      clock: this.#clock,
+      log,
+      onReady: () => {
+        for (const each of this.#consumers) each.evaluate();
+      },
+    });
+  }
+
+  #publish(picture: Picture): void {
+    if (this.#pictureWanted?.annotated === false) this.#sendPicture(picture, undefined);
+    this.#supplier.publish(picture);
+  }
+
+  #onResult(result: ResultMessage, picture: Picture | undefined): void {
+    if (picture && result.status === 'ok' && this.#pictureWanted?.annotated) this.#sendPicture(picture, result);
+    if (!this.#channel.send({ type: 'result', result })) this.#unsentResults += 1;
+  }
+
+  /** Copies the picture out (it is borrowed) and encodes it beside the loop. Rare: pixels may be allocated here. */
+  #sendPicture(picture: Picture, result: ResultMessage | undefined): void {
+    const id = this.#pictureWanted?.id ?? 0;
+    this.#pictureWanted = undefined;
+    const failed = (error: unknown): void => void this.#channel.send({ type: 'picture_failed', id, message: messageOf(error) });
+    const { width, height } = picture;
+    const scaler = new RgbScaler();
+    try {
+      const data = Buffer.allocUnsafe(width * height * 3);
+      scaler.scale(picture, geometryOf(width, height, WHOLE, { width, height, fit: 'stretch' }), data);
+      // Loaded on demand: most camera processes never make a JPEG.
+      import('#services/snapshot')
+        .then(({ encodeSnapshot }) => encodeSnapshot({ data, width, height }, result))
+        .then((jpeg) => this.#channel.send({ type: 'picture', id, jpeg }), failed);
+    } catch (error) {
+      failed(error);
+    } finally {
+      scaler.close();
+    }
+  }
+
+  #onState(state: CaptureState): void {
+    const waiting = state.state === 'waiting' ? state : undefined;
+    this.#channel.send({
+      type: 'state',
+      state: state.state,
+      reason: waiting?.reason ?? null,
+      message: waiting?.message ?? null,
+      retryInMs: waiting?.retryInMs ?? null,
+    });
+  }
+
+  #snapshot(): CameraSnapshot {
+    const consumers = Object.fromEntries(this.#consumers.map((consumer, i) => [this.#consumerIds[i] as string, consumer.report()]));
+    return { capture: this.#capture.counters(), supplier: this.#supplier.counters(), consumers, unsentResults: this.#unsentResults };
+  }
+}
+
+/** Entry of a camera process: waits for its setup, runs until its parent ends it. */
+function main(): void {
+  const clock = systemClock;
+  const channel = new ParentChannel<FromCamera>();
+  let camera: CameraProcess | undefined;
+  endWithParent(clock, async () => camera?.close());
+  process.on('message', (message: ToCamera) => {
+    if (message.type === 'setup') camera = start(message.setup, channel, clock);
+    else if (message.type === 'snapshot') camera?.sendSnapshot(message.id);
+    else if (message.type === 'picture') camera?.wantPicture(message.id, message.annotated);
+  });
+}
+
+function start(setup: CameraSetup, channel: ParentChannel<FromCamera>, clock: Clock): CameraProcess | undefined {
+  const log = createLog(`camera:${setup.camera}`, jsonLineSink);
+  try {
+    const camera = new CameraProcess(setup, channel, clock, log);
+    camera.start();
+    return camera;
+  } catch (error) {
+    channel.send({ type: 'failed', code: codeOf(error) ?? 'internal', message: messageOf(error) });
+    return undefined;
+  }
+}
+
+main();

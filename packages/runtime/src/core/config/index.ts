@@ -1,0 +1,1 @@
+export { ConfigError, loadConfig, parseConfig } from './load-config.ts';

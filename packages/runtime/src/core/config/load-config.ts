@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs';
+import { codeOf, UsageError } from '@vigia/base';
+import { type Config, configSchema, NOT_YET, RESERVED_CAMERA_IDS } from '@vigia/contracts';
+import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
+import { nearest } from './nearest.ts';
+import { resolveSecrets } from './secrets.ts';
+
+type Path = readonly PropertyKey[];
+
+/** Everything that is wrong with a configuration: one sentence per line, each with file, line, path, found and allowed. */
+export class ConfigError extends UsageError {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads, validates and completes a configuration file. Secrets are filled in and registered for redaction.
+ *
+ * @throws ConfigError with all problems at once; UsageError when the file cannot be read.
+ */
+export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): Config {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const why = codeOf(error) === 'ENOENT' ? 'no such file' : `cannot be read (${codeOf(error)})`;
+    throw new UsageError(`${file}: ${why}; give the path of a configuration file with -c`, { path: file, cause: error });
+  }
+  return parseConfig(text, file, env);
+}
+
+/** {@link loadConfig} for text that was read already. */
+export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv = process.env): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const broken = document.errors[0];
+  if (broken) {
+    const { line, col } = lines.linePos(broken.pos[0]);
+    throw new ConfigError([`${file}:${line}:${col}: not YAML: ${broken.message.split('\n')[0]}`]);
+  }
+  const data: unknown = document.toJS();
+  const where = (path: Path): string => `${file}:${lineOf(document, lines, path)}: ${pathText(path)}`;
+  const parsed = configSchema.safeParse(data);
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap((issue) => describe(issue as unknown as Issue, data, where)));
+  const problems = checkReferences(parsed.data, where);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return fillSecrets(parsed.data, where, env);
+}
+
+function checkReferences(config: Config, where: (path: Path) => string): string[] {
+  const problems: string[] = [];
+  const models = Object.keys(config.models);
+  if (Object.keys(config.cameras).length === 0) problems.push(`${where(['cameras'])}: no camera; name at least one`);
+  for (const [id, camera] of Object.entries(config.cameras)) {
+    if (RESERVED_CAMERA_IDS.includes(id)) problems.push(`${where(['cameras', id])}: "${id}" is reserved for MQTT topics; choose another id`);
+    if (!/^rtsp:\/\//i.test(camera.source)) {
+      const scheme = /^[a-z0-9+]+:/i.exec(camera.source)?.[0] ?? 'no scheme';
+      problems.push(`${where(['cameras', id, 'source'])}: found ${scheme}, allowed is rtsp:// (H.264 over TCP)`);
+    }
+    for (const [name, consumer] of Object.entries(camera.consumers)) {
+      if (models.includes(consumer.model)) continue;
+      const guess = nearest(consumer.model, models);
+      const allowed = models.length === 0 ? '`models` is empty' : `defined are ${models.join(', ')}`;
+      problems.push(`${where(['cameras', id, 'consumers', name, 'model'])}: there is no model "${consumer.model}"${guess ? `, did you mean "${guess}"?` : ''}; ${allowed}`);
+    }
+  }
+  return problems;
+}
+
+function fillSecrets(config: Config, where: (path: Path) => string, env: NodeJS.ProcessEnv): Config {
+  const cameras = Object.entries(config.cameras).map(([id, camera]): [string, Config['cameras'][string]] => [
+    id,
+    { ...camera, source: resolveSecrets(camera.source, where(['cameras', id, 'source']), env) },
+  ]);
+  return {
+    ...config,
+    cameras: Object.fromEntries(cameras),
+    ...(config.mqtt ? { mqtt: { url: resolveSecrets(config.mqtt.url, where(['mqtt', 'url']), env) } } : {}),
+  };
+}
+
+/** The parts of a zod issue that the sentences use. */
+interface Issue {
+  readonly code: string;
+  readonly path: Path;
+  readonly message: string;
+  readonly keys?: readonly string[];
+  readonly expected?: string;
+  readonly values?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly inclusive?: boolean;
+  readonly issues?: readonly Issue[];
+}
+
+function describe(issue: Issue, data: unknown, where: (path: Path) => string): string[] {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return (issue.keys ?? []).map((key) => unknownKey(issue.path, key, where));
+    case 'invalid_key':
+      return [`${where(issue.path)}: ${issue.issues?.[0]?.message ?? issue.message}`];
+    case 'invalid_type':
+      return [`${where(issue.path)}: ${found(data, issue.path)}, ${expectedText(issue.expected)} is expected`];
+    case 'invalid_value':
+      return [`${where(issue.path)}: ${found(data, issue.path)}, allowed are ${(issue.values ?? []).join(', ')}${guess(data, issue)}`];
+    case 'too_small':
+      return [`${where(issue.path)}: ${found(data, issue.path)}, ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum} is allowed`];
+    case 'too_big':
+      return [`${where(issue.path)}: ${found(data, issue.path)}, ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum} is allowed`];
+    default:
+      return [`${where(issue.path)}: ${found(data, issue.path)}; ${issue.message}`];
+  }
+}
+
+function unknownKey(path: Path, key: string, where: (path: Path) => string): string {
+  const at = [...path, key];
+  const later = Object.entries(NOT_YET).find(([pattern]) => matches(pattern, at));
+  if (later) return `${where(at)}: ${later[1]}`;
+  const allowed = allowedKeys(path);
+  const near = nearest(key, allowed);
+  return `${where(at)}: unknown key${near ? `, did you mean "${near}"?` : ''}; allowed are ${allowed.join(', ')}`;
+}
+
+function guess(data: unknown, issue: Issue): string {
+  const value = valueAt(data, issue.path);
+  const near = typeof value === 'string' ? nearest(value, (issue.values ?? []).map(String)) : undefined;
+  return near ? `, did you mean "${near}"?` : '';
+}
+
+function matches(pattern: string, path: Path): boolean {
+  const parts = pattern.split('.');
+  return parts.length === path.length && parts.every((part, i) => part === '*' || part === path[i]);
+}
+
+/** Keys that the schema allows at a path, read from its JSON Schema, so that they are written down once. */
+function allowedKeys(path: Path): string[] {
+  let node = configSchema.toJSONSchema({ unrepresentable: 'any', io: 'input' }) as SchemaNode | undefined;
+  for (const key of path) node = node?.properties?.[String(key)] ?? (typeof node?.additionalProperties === 'object' ? node.additionalProperties : undefined);
+  return Object.keys(node?.properties ?? {});
+}
+
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly additionalProperties?: SchemaNode | boolean;
+}
+
+/** Values under these keys may hold credentials: they are never repeated. */
+const SECRET_KEYS = new Set<PropertyKey>(['source', 'url']);
+
+function found(data: unknown, path: Path): string {
+  const value = valueAt(data, path);
+  if (value === undefined) return 'nothing found';
+  if (path.some((key) => SECRET_KEYS.has(key))) return `a ${typeof value} was found`;
+  const text = JSON.stringify(value);
+  return `found ${text.length > 60 ? `${text.slice(0, 57)}…` : text}`;
+}
+
+function expectedText(expected: string | undefined): string {
+  const names: Record<string, string> = { string: 'a text', number: 'a number', int: 'a whole number', record: 'a map of names', object: 'a map', boolean: 'true or false' };
+  return names[expected ?? ''] ?? expected ?? 'something else';
+}
+
+function valueAt(data: unknown, path: Path): unknown {
+  let value = data;
+  for (const key of path) value = typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
+  return value;
+}
+
+function pathText(path: Path): string {
+  return path.length === 0 ? 'the file' : path.map(String).join('.');
+}
+
+/** The line of the deepest key of the path that exists. */
+function lineOf(document: Document, lines: LineCounter, path: Path): number {
+  let line = 1;
+  let node: unknown = document.contents;
+  for (const key of path) {
+    if (!isMap(node)) break;
+    const pair = node.items.find((item) => String((item.key as { value?: unknown }).value) === String(key));
+    const range = (pair?.key as { range?: [number, number, number] } | undefined)?.range;
+    if (!pair || !range) break;
+    line = lines.linePos(range[0]).line;
+    node = pair.value;
+  }
+  return line;
+}

@@ -1,0 +1,64 @@
+import type { ConsumerReport, ResultMessage, SlaClass } from '@vigia/contracts';
+import type { Region, RenditionSpec } from '#core/media';
+
+/** What a camera process is told first. Sent over the channel and never on the command line: the source holds secrets. */
+export interface CameraSetup {
+  readonly node: string;
+  readonly camera: string;
+  readonly source: string;
+  readonly roi: Region;
+  readonly consumers: readonly ConsumerSetup[];
+}
+
+/** One consumer, with everything about its model that the camera process needs. */
+export interface ConsumerSetup {
+  readonly id: string;
+  readonly model: string;
+  readonly socketPath: string;
+  readonly input: RenditionSpec;
+  readonly fps: number | undefined;
+  readonly sla: SlaClass;
+  readonly deadlineMs: number;
+}
+
+/** Counters of one camera process, taken in one turn of its loop: the equations of AD2 hold in it. */
+export interface CameraSnapshot {
+  readonly capture: {
+    readonly captured: number;
+    readonly published: number;
+    readonly noDemand: number;
+    readonly undecodable: number;
+    readonly late: number;
+    readonly inDecoder: number;
+    readonly reconnects: number;
+  };
+  readonly supplier: { readonly published: number; readonly distributed: number; readonly inboxDrops: number; readonly inboxPending: number };
+  readonly consumers: Readonly<Record<string, Omit<ConsumerReport, 'age_ms' | 'restarts'>>>;
+  /** Results that the supervisor did not get because it was not reading. */
+  readonly unsentResults: number;
+}
+
+/** Supervisor → camera process. */
+export type ToCamera =
+  | { readonly type: 'setup'; readonly setup: CameraSetup }
+  | { readonly type: 'snapshot'; readonly id: number }
+  | { readonly type: 'picture'; readonly id: number; readonly annotated: boolean }
+  | { readonly type: 'stop' };
+
+/** Camera process → supervisor. */
+export type FromCamera =
+  | { readonly type: 'ready' }
+  | {
+      readonly type: 'state';
+      readonly state: 'connecting' | 'live' | 'waiting' | 'stopped';
+      readonly reason: string | null;
+      readonly message: string | null;
+      readonly retryInMs: number | null;
+    }
+  | { readonly type: 'result'; readonly result: ResultMessage }
+  /** With an id: the answer to `snapshot`; without: sent by itself twice a second. */
+  | { readonly type: 'snapshot'; readonly id: number | undefined; readonly snapshot: CameraSnapshot }
+  | { readonly type: 'picture'; readonly id: number; readonly jpeg: Uint8Array }
+  | { readonly type: 'picture_failed'; readonly id: number; readonly message: string }
+  /** The process cannot do its work and ends: one sentence. */
+  | { readonly type: 'failed'; readonly code: string; readonly message: string };

@@ -1,0 +1,28 @@
+/** Messages waiting in the pipe to a parent that does not read. */
+const UNSENT_LIMIT = 128;
+
+/** A child's end of the channel to its parent. Never queues without bound: what does not fit is dropped and counted. */
+export class ParentChannel<Out extends object> {
+  #unsent = 0;
+  #dropped = 0;
+
+  /** Messages dropped so far. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** False when the message was dropped: the parent is gone or does not read. */
+  send(message: Out): boolean {
+    if (!process.connected || this.#unsent >= UNSENT_LIMIT) {
+      this.#dropped += 1;
+      return false;
+    }
+    this.#unsent += 1;
+    process.send?.(message, undefined, undefined, this.#onSent);
+    return true;
+  }
+
+  readonly #onSent = (): void => {
+    this.#unsent -= 1;
+  };
+}

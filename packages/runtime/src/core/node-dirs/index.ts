@@ -1,0 +1,1 @@
+export { checkSocketPath, controlSocketPath, lockNode, modelSocketPath, type NodeLock, runBaseDir, runDirOf } from './node-dirs.ts';

@@ -1,0 +1,119 @@
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { codeOf, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
+import { HEADER } from '@vigia/contracts';
+import { processStartTicks } from '#core/process-stats';
+
+/** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
+const SOCKET_PATH_LIMIT = 107;
+
+/** Where a node keeps its sockets: `$VIGIA_RUN_DIR` as it is, else below `$XDG_RUNTIME_DIR`, else below /tmp. */
+export function runDirOf(node: string, env: NodeJS.ProcessEnv = process.env): string {
+  if (env['VIGIA_RUN_DIR']) return env['VIGIA_RUN_DIR'];
+  return join(runBaseDir(env), node);
+}
+
+/** The folder that holds the run directories of this user's nodes. */
+export function runBaseDir(env: NodeJS.ProcessEnv = process.env): string {
+  const base = env['XDG_RUNTIME_DIR'];
+  return base ? join(base, 'vigia') : `/tmp/vigia-${process.getuid?.() ?? 0}`;
+}
+
+/** The socket of a model's container. */
+export function modelSocketPath(runDir: string, model: string): string {
+  return join(runDir, `vigia_model_${model}.sock`);
+}
+
+/** The socket on which a running node answers the command line. */
+export function controlSocketPath(runDir: string): string {
+  return join(runDir, 'control.sock');
+}
+
+/** @throws UsageError for a socket path that the kernel would cut off. */
+export function checkSocketPath(path: string): void {
+  const size = Buffer.byteLength(path);
+  if (size <= SOCKET_PATH_LIMIT) return;
+  throw new UsageError(`the socket path ${path} has ${size} bytes, at most ${SOCKET_PATH_LIMIT} are allowed: set VIGIA_RUN_DIR to a shorter folder`);
+}
+
+/** Ownership of a node's run directory. */
+export interface NodeLock {
+  readonly runDir: string;
+  /** Lets others start this node, and removes the directory when it is empty. Idempotent. */
+  release(): void;
+}
+
+/**
+ * Makes this process the one that runs `node`, and cleans up after a predecessor that died: its sockets and its segments.
+ *
+ * @throws VigiaError `already_running` naming the process that holds it, `run_dir` when the folder cannot be made.
+ */
+export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): NodeLock {
+  const runDir = runDirOf(node, env);
+  checkSocketPath(controlSocketPath(runDir));
+  const lockPath = join(runDir, 'supervisor.pid');
+  try {
+    mkdirSync(runDir, { recursive: true, mode: 0o700 });
+    takeLock(node, lockPath);
+  } catch (error) {
+    if (error instanceof VigiaError) throw error;
+    throw new VigiaError('run_dir', `${runDir}: the run directory cannot be used (${codeOf(error)})`, { path: runDir, cause: error });
+  }
+  for (const name of readdirSync(runDir)) if (name.endsWith('.sock')) rmSync(join(runDir, name), { force: true });
+  sweepSegments(node);
+  return { runDir, release: () => releaseLock(runDir, lockPath) };
+}
+
+function takeLock(node: string, lockPath: string): void {
+  for (;;) {
+    try {
+      const fd = openSync(lockPath, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+      writeSync(fd, `${process.pid} ${processStartTicks(process.pid) ?? 0}\n`);
+      closeSync(fd);
+      return;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+    const [pid = 0, startTicks = 0] = readFileSync(lockPath, 'utf8').trim().split(' ').map(Number);
+    // By pid and start time: a pid alone is soon somebody else's.
+    if (pid > 0 && processStartTicks(pid) === startTicks) {
+      throw new VigiaError('already_running', `node ${node} runs already as process ${pid}; stop it, or give this one another name with \`node:\``, { path: lockPath });
+    }
+    rmSync(lockPath, { force: true });
+  }
+}
+
+function releaseLock(runDir: string, lockPath: string): void {
+  rmSync(lockPath, { force: true });
+  try {
+    if (readdirSync(runDir).length === 0) rmSync(runDir, { recursive: true });
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Removes segments of this node whose writer is gone; never those of a process that lives. */
+function sweepSegments(node: string): void {
+  for (const name of readdirSync(SHM_DIR)) {
+    if (!name.startsWith(`vigia_${node}_frames_`)) continue;
+    const path = join(SHM_DIR, name);
+    const writer = segmentWriter(path);
+    if (writer === undefined || processStartTicks(writer) === undefined) {
+      try {
+        unlinkSync(path);
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') throw error;
+      }
+    }
+  }
+}
+
+function segmentWriter(path: string): number | undefined {
+  try {
+    const head = readFileSync(path).subarray(0, HEADER.writerPid + 4);
+    return head.byteLength < HEADER.writerPid + 4 ? undefined : head.readUInt32LE(HEADER.writerPid);
+  } catch {
+    // Unreadable means it is not ours to remove: pid 1 always lives.
+    return 1;
+  }
+}

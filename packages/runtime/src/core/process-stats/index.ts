@@ -1,0 +1,1 @@
+export { type ProcessUsage, processStartTicks, readProcessUsage } from './process-stats.ts';

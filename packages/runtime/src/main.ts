@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { messageOf, redact, UsageError } from '@vigia/base';
+import { runCli } from './app/cli.ts';
+
+/** Arguments → app → exit code. */
+async function main(): Promise<void> {
+  // A reader of our output that goes away (`| head`) ends us like Ctrl-C would, instead of with a stack.
+  process.stdout.on('error', () => process.kill(process.pid, 'SIGTERM'));
+  process.stderr.on('error', () => undefined);
+  try {
+    process.exitCode = await runCli(process.argv.slice(2));
+  } catch (error) {
+    const lines = redact(messageOf(error)).split('\n');
+    for (const line of lines) process.stderr.write(`vigia: ${line}\n`);
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+  }
+}
+
+await main();

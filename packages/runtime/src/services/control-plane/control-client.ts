@@ -1,0 +1,32 @@
+import { request } from 'node:http';
+import { codeOf, VigiaError } from '@vigia/base';
+
+/** Asks a running node over its control socket. Rejects with the node's own sentence, or `not_running`. */
+export function askNode(socketPath: string, path: string, timeoutMs: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, timeout: timeoutMs }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const body = Buffer.concat(chunks);
+        if (response.statusCode === 200) resolve(body);
+        else reject(errorOf(body));
+      });
+    });
+    asked.on('timeout', () => asked.destroy(new VigiaError('no_answer', `the node did not answer within ${timeoutMs} ms`)));
+    asked.on('error', (error) => {
+      const gone = ['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '');
+      reject(gone ? new VigiaError('not_running', `no node answers at ${socketPath}: is \`vigia run\` running?`, { cause: error }) : error);
+    });
+    asked.end();
+  });
+}
+
+function errorOf(body: Buffer): VigiaError {
+  try {
+    const { error } = JSON.parse(body.toString('utf8')) as { error: { code: string; message: string } };
+    return new VigiaError(error.code, error.message);
+  } catch (cause) {
+    return new VigiaError('no_answer', 'the node answered something that is not understood', { cause });
+  }
+}

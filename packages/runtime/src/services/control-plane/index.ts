@@ -1,0 +1,2 @@
+export { askNode } from './control-client.ts';
+export { type ControlledNode, serveControl } from './control-server.ts';

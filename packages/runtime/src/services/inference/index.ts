@@ -1,0 +1,2 @@
+export { type Answer, ContainerClient, type ContainerClientOptions, type Grant } from './container-client.ts';
+export { ModelConsumer, type ModelConsumerOptions, type Rendered } from './model-consumer.ts';

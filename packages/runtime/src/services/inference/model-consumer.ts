@@ -1,0 +1,301 @@
+import { type Clock, Deadline, messageOf } from '@vigia/base';
+import {
+  type ConsumerReport,
+  type Detection,
+  type FrameMetadata,
+  type InferResponse,
+  type ResultMessage,
+  type ResultStatus,
+  type SlaClass,
+  statusOfContainerError,
+} from '@vigia/contracts';
+import type { FrameSupplier, Mailbox, SlotLease } from '@vigia/frame-supplier';
+import { type Geometry, wholeFromRendition } from '#core/media';
+import type { Picture } from '#core/media/libav';
+import type { Answer, ContainerClient, Grant } from './container-client.ts';
+
+/** A picture in shared memory, ready to be referred to. */
+export interface Rendered {
+  readonly lease: SlotLease;
+  readonly geometry: Geometry;
+  readonly reference: string;
+  readonly metadata: FrameMetadata;
+}
+
+/** Options of {@link ModelConsumer}. */
+export interface ModelConsumerOptions {
+  readonly camera: string;
+  readonly consumer: string;
+  readonly model: string;
+  readonly sla: SlaClass;
+  readonly fps: number | undefined;
+  /** An answer that takes longer is a `timeout`. Milliseconds from sending. */
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  readonly supplier: FrameSupplier<Picture>;
+  readonly client: ContainerClient;
+  /** Scales a picture for this model, now. Undefined when no slot is free; may throw. */
+  readonly render: (picture: Picture) => Rendered | undefined;
+  /** Every result, in order. `picture` is there only when `keepPicture` said so; borrowed until the call returns. */
+  readonly onResult: (result: ResultMessage, picture: Picture | undefined) => void;
+  /** Whether the next taken picture is to be kept until its result (for a snapshot). */
+  readonly keepPicture: () => boolean;
+}
+
+interface InFlight {
+  readonly picture: Picture;
+  /** Size of the whole picture, kept because the picture itself is usually let go before the answer. */
+  readonly width: number;
+  readonly height: number;
+  readonly kept: boolean;
+  readonly takenMs: number;
+  renderedMs: number | undefined;
+  sentMs: number | undefined;
+  receivedMs: number | undefined;
+  rendered: Rendered | undefined;
+}
+
+type Outcome =
+  | { readonly status: 'ok'; readonly response: InferResponse }
+  | { readonly status: Exclude<ResultStatus, 'ok'>; readonly code: string; readonly message: string };
+
+/**
+ * One camera's subscription to one model: asks for a place, takes the newest picture when it is granted, and turns
+ * whatever happens into exactly one typed result per picture taken. At most one in flight.
+ */
+export class ModelConsumer {
+  readonly #o: ModelConsumerOptions;
+  readonly #mailbox: Mailbox<Picture>;
+  readonly #deadline: Deadline;
+  readonly #results: Record<ResultStatus, number> = { ok: 0, expired: 0, timeout: 0, unavailable: 0, error: 0 };
+  readonly #detections: Record<string, number> = {};
+  readonly #resultsWith: Record<string, number> = {};
+  #wanting = false;
+  #inFlight: InFlight | undefined;
+  #discardedAnswers = 0;
+  #closed = false;
+
+  constructor(options: ModelConsumerOptions) {
+    this.#o = options;
+    this.#deadline = new Deadline(options.clock, () => this.#onDeadline());
+    this.#mailbox = options.supplier.subscribe(options.consumer, {
+      ...(options.fps === undefined ? {} : { fps: options.fps }),
+      onOffer: () => this.evaluate(),
+    });
+  }
+
+  /** Looks whether there is something to do: called on arrival, on becoming ready, and when the model comes back. */
+  evaluate(): void {
+    if (this.#closed || this.#wanting || this.#inFlight || !this.#mailbox.hasDue()) return;
+    if (!this.#o.client.ready) {
+      // No grant is needed for a model that is not there: the picture is taken, unrendered, and its fate is told.
+      this.#settleUnavailable();
+      return;
+    }
+    this.#wanting = true;
+    this.#o.client.want(this.#o.consumer, (answer) => this.#onGrant(answer));
+  }
+
+  /** Leaves: the pending picture becomes `closed`, the one in flight `unavailable`. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    if (this.#inFlight) this.#settle(this.#inFlight, { status: 'unavailable', code: 'closed', message: 'the consumer was closed' });
+    this.#closed = true;
+    this.#deadline.close();
+    this.#mailbox.close();
+  }
+
+  /** A consistent copy of the counters; ages are kept by who receives the results. */
+  report(): Omit<ConsumerReport, 'age_ms' | 'restarts'> {
+    const { offered, delivered, pending, dropped } = this.#mailbox.counters();
+    return {
+      kind: 'model',
+      model: this.#o.model,
+      sla: this.#o.sla,
+      state: this.#o.client.ready ? 'running' : 'unavailable',
+      published: offered,
+      delivered,
+      pending,
+      dropped,
+      in_flight: this.#inFlight ? 1 : 0,
+      results: { ...this.#results },
+      discarded_answers: this.#discardedAnswers,
+      detections: { ...this.#detections },
+      results_with: { ...this.#resultsWith },
+    };
+  }
+
+  #take(): InFlight | undefined {
+    const picture = this.#mailbox.take();
+    if (!picture) return undefined;
+    const flight: InFlight = {
+      picture,
+      width: picture.width,
+      height: picture.height,
+      kept: this.#o.keepPicture(),
+      takenMs: this.#o.clock.nowMs(),
+      renderedMs: undefined,
+      sentMs: undefined,
+      receivedMs: undefined,
+      rendered: undefined,
+    };
+    this.#inFlight = flight;
+    return flight;
+  }
+
+  #settleUnavailable(): void {
+    const flight = this.#take();
+    if (flight) this.#settle(flight, { status: 'unavailable', code: 'not_ready', message: `model ${this.#o.model} is not ready` });
+  }
+
+  #onGrant(answer: Answer<Grant>): void {
+    this.#wanting = false;
+    if (this.#closed) {
+      if (answer.kind === 'answer') this.#o.client.unwant(this.#o.consumer);
+      return;
+    }
+    if (answer.kind !== 'answer') {
+      if (answer.kind === 'lost') this.evaluate();
+      else this.#refused(answer.error.code, answer.error.message);
+      return;
+    }
+    const flight = this.#take();
+    if (flight) this.#send(flight, answer.value);
+    else this.#o.client.unwant(this.#o.consumer);
+  }
+
+  /** The container will not grant: the picture that is due learns why. */
+  #refused(code: Parameters<typeof statusOfContainerError>[0], message: string): void {
+    const flight = this.#take();
+    if (flight) this.#settle(flight, { status: statusOfContainerError(code), code, message });
+  }
+
+  #send(flight: InFlight, grant: Grant): void {
+    const { clock, deadlineMs } = this.#o;
+    const rendered = this.#render(flight);
+    if (!rendered) {
+      this.#o.client.unwant(this.#o.consumer);
+      return;
+    }
+    flight.sentMs = clock.nowMs();
+    this.#deadline.set(deadlineMs);
+    this.#o.client.infer(
+      {
+        timestamp: flight.picture.stamps.capturedWallMs / 1000,
+        deadline_ms: deadlineMs,
+        frame_reference: rendered.reference,
+        frame_metadata: rendered.metadata,
+        grant: grant.id,
+      },
+      (answer) => this.#onAnswer(flight, answer),
+    );
+    // The model reads the slot; the picture itself has done its work.
+    if (!flight.kept) flight.picture.release();
+  }
+
+  /** Renders into a slot, or settles the flight with the reason why not. */
+  #render(flight: InFlight): Rendered | undefined {
+    let message = 'no free slot in the frame ring';
+    try {
+      const rendered = this.#o.render(flight.picture);
+      if (rendered) {
+        flight.rendered = rendered;
+        flight.renderedMs = this.#o.clock.nowMs();
+        return rendered;
+      }
+    } catch (error) {
+      message = messageOf(error);
+    }
+    this.#settle(flight, { status: 'error', code: 'render', message });
+    return undefined;
+  }
+
+  #onDeadline(): void {
+    const flight = this.#inFlight;
+    if (!flight) return;
+    this.#settle(flight, { status: 'timeout', code: 'deadline_exceeded', message: `no answer within ${this.#o.deadlineMs} ms` });
+    this.evaluate();
+  }
+
+  #onAnswer(flight: InFlight, answer: Answer<InferResponse>): void {
+    if (this.#inFlight !== flight) {
+      if (answer.kind !== 'lost') this.#discardedAnswers += 1;
+      return;
+    }
+    flight.receivedMs = this.#o.clock.nowMs();
+    this.#settle(flight, outcomeOf(answer, flight, this.#o.model));
+    this.evaluate();
+  }
+
+  #settle(flight: InFlight, outcome: Outcome): void {
+    this.#inFlight = undefined;
+    this.#deadline.clear();
+    this.#mailbox.settle();
+    flight.rendered?.lease.release();
+    const result = this.#resultOf(flight, outcome);
+    this.#results[outcome.status] += 1;
+    if (result.detections) this.#count(result.detections);
+    this.#o.onResult(result, flight.kept ? flight.picture : undefined);
+    // Sent pictures that nobody keeps were let go when they were sent.
+    if (flight.kept || flight.sentMs === undefined) flight.picture.release();
+  }
+
+  #count(detections: readonly Detection[]): void {
+    const seen = new Set<string>();
+    for (const { class_name: name } of detections) {
+      this.#detections[name] = (this.#detections[name] ?? 0) + 1;
+      seen.add(name);
+    }
+    for (const name of seen) this.#resultsWith[name] = (this.#resultsWith[name] ?? 0) + 1;
+  }
+
+  #resultOf(flight: InFlight, outcome: Outcome): ResultMessage {
+    const { stamps, seq } = flight.picture;
+    const decidedMs = this.#o.clock.nowMs();
+    const since = (atMs: number | undefined): number | null => (atMs === undefined ? null : round(atMs - stamps.capturedMs));
+    return {
+      camera: this.#o.camera,
+      consumer: this.#o.consumer,
+      model: this.#o.model,
+      seq,
+      status: outcome.status,
+      captured_at: new Date(stamps.capturedWallMs).toISOString(),
+      age_ms: round(decidedMs - stamps.capturedMs),
+      pts_us: stamps.ptsUs,
+      hops_ms: {
+        decoded: round(stamps.decodedMs - stamps.capturedMs),
+        taken: round(flight.takenMs - stamps.capturedMs),
+        rendered: since(flight.renderedMs),
+        sent: since(flight.sentMs),
+        received: since(flight.receivedMs),
+        decided: round(decidedMs - stamps.capturedMs),
+      },
+      detections: outcome.status === 'ok' ? this.#mapBack(flight, outcome.response.detections ?? []) : null,
+      error: outcome.status === 'ok' ? null : { code: outcome.code, message: outcome.message },
+    };
+  }
+
+  #mapBack(flight: InFlight, detections: readonly Detection[]): Detection[] {
+    const { rendered, width, height } = flight;
+    if (!rendered) return [];
+    return detections.map((d) => ({ ...d, bbox: wholeFromRendition(d.bbox, rendered.geometry, width, height) }));
+  }
+}
+
+function outcomeOf(answer: Answer<InferResponse>, flight: InFlight, model: string): Outcome {
+  switch (answer.kind) {
+    case 'lost':
+      return { status: 'unavailable', code: 'connection_lost', message: `model ${model} went away` };
+    case 'failed':
+      return { status: statusOfContainerError(answer.error.code), ...answer.error };
+    default:
+      if (answer.value.frame_id !== flight.picture.seq) {
+        return { status: 'error', code: 'wrong_frame', message: `asked for frame ${flight.picture.seq}, answered for ${answer.value.frame_id}` };
+      }
+      return { status: 'ok', response: answer.value };
+  }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

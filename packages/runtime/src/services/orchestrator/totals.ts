@@ -1,0 +1,100 @@
+import type { CameraReport, ConsumerReport } from '@vigia/contracts';
+import type { CameraSnapshot } from '#core/ipc';
+
+type ConsumerCounts = CameraSnapshot['consumers'][string];
+
+/**
+ * The last counters of a process that died, closed so that they still add up: what was pending is dropped, what was in
+ * flight never got an answer, what was in the decoder is lost.
+ */
+export function closeOut(last: CameraSnapshot): CameraSnapshot {
+  const { capture, supplier } = last;
+  const consumers = Object.entries(last.consumers).map(([id, c]): [string, ConsumerCounts] => [
+    id,
+    {
+      ...c,
+      pending: 0,
+      dropped: { ...c.dropped, closed: c.dropped.closed + c.pending },
+      in_flight: 0,
+      results: { ...c.results, unavailable: c.results.unavailable + c.in_flight },
+    },
+  ]);
+  return {
+    capture: { ...capture, undecodable: capture.undecodable + capture.inDecoder, inDecoder: 0 },
+    supplier: { ...supplier, inboxDrops: supplier.inboxDrops + supplier.inboxPending, inboxPending: 0 },
+    consumers: Object.fromEntries(consumers),
+    unsentResults: last.unsentResults,
+  };
+}
+
+/** Sums the counters of a process and of its predecessors. */
+export function addSnapshots(before: CameraSnapshot | undefined, now: CameraSnapshot): CameraSnapshot {
+  if (!before) return now;
+  const ids = new Set([...Object.keys(before.consumers), ...Object.keys(now.consumers)]);
+  const consumers = [...ids].map((id): [string, ConsumerCounts] => {
+    const a = before.consumers[id];
+    const b = now.consumers[id];
+    return [id, a && b ? addConsumers(a, b) : ((b ?? a) as ConsumerCounts)];
+  });
+  return {
+    capture: addCounts(before.capture, now.capture),
+    supplier: addCounts(before.supplier, now.supplier),
+    consumers: Object.fromEntries(consumers),
+    unsentResults: before.unsentResults + now.unsentResults,
+  };
+}
+
+function addConsumers(a: ConsumerCounts, b: ConsumerCounts): ConsumerCounts {
+  return {
+    ...b,
+    published: a.published + b.published,
+    delivered: a.delivered + b.delivered,
+    pending: a.pending + b.pending,
+    dropped: addCounts(a.dropped, b.dropped),
+    in_flight: a.in_flight + b.in_flight,
+    results: addCounts(a.results, b.results),
+    discarded_answers: a.discarded_answers + b.discarded_answers,
+    detections: addCounts(a.detections, b.detections),
+    results_with: addCounts(a.results_with, b.results_with),
+  };
+}
+
+/** Adds two flat records of counts; a key that only one has counts as 0 in the other. */
+function addCounts<T extends object>(a: T, b: T): T {
+  const left = a as Record<string, number>;
+  const out: Record<string, number> = { ...(b as Record<string, number>) };
+  for (const [key, value] of Object.entries(left)) out[key] = (out[key] ?? 0) + value;
+  return out as T;
+}
+
+/** The counters as the report writes them. */
+export function reportOf(
+  snapshot: CameraSnapshot,
+  extra: Pick<CameraReport, 'state' | 'reason' | 'restarts'>,
+  ageOf: (consumer: string) => ConsumerReport['age_ms'],
+): CameraReport {
+  const { capture, supplier } = snapshot;
+  const consumers = Object.entries(snapshot.consumers).map(([id, c]): [string, ConsumerReport] => [id, { ...c, age_ms: ageOf(id), restarts: extra.restarts }]);
+  return {
+    state: extra.state,
+    reason: extra.reason,
+    reconnects: capture.reconnects,
+    captured: capture.captured,
+    skipped: { no_demand: capture.noDemand, undecodable: capture.undecodable, late: capture.late },
+    in_decoder: capture.inDecoder,
+    published: supplier.published,
+    distributed: supplier.distributed,
+    inbox_drops: supplier.inboxDrops,
+    inbox_pending: supplier.inboxPending,
+    restarts: extra.restarts,
+    consumers: Object.fromEntries(consumers),
+  };
+}
+
+/** Counters of a camera whose process has not spoken yet. */
+export const NOTHING: CameraSnapshot = {
+  capture: { captured: 0, published: 0, noDemand: 0, undecodable: 0, late: 0, inDecoder: 0, reconnects: 0 },
+  supplier: { published: 0, distributed: 0, inboxDrops: 0, inboxPending: 0 },
+  consumers: {},
+  unsentResults: 0,
+};

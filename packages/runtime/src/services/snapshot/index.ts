@@ -1,0 +1,1 @@
+export { encodeSnapshot, type RgbPicture } from './annotate.ts';

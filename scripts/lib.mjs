@@ -1,0 +1,106 @@
+// What the entry scripts share. Plain JavaScript on purpose: they run before anything is installed or built.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const stamps = join(root, 'node_modules', '.vigia');
+
+/** Ends with one sentence. */
+export function fail(message) {
+  process.stderr.write(`vigia: ${message}\n`);
+  process.exit(1);
+}
+
+/** Node 20.19 or newer. */
+export function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  fail(`Node ${process.versions.node} is too old: 20.19 or newer is needed (22 or 24 is what to deploy)`);
+}
+
+/** Runs a program in the project's folder; resolves with its exit code. Its output is ours. */
+export function run(command, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(signal === null ? code : 1));
+  });
+}
+
+/** A program of node_modules/.bin, run with this very Node. */
+export function runBin(name, args, options) {
+  return run(process.execPath, [binPath(name), ...args], options);
+}
+
+function binPath(name) {
+  const folder = { vitest: 'vitest', tsc: 'typescript', oxlint: 'oxlint', biome: '@biomejs/biome', knip: 'knip' }[name] ?? name;
+  const manifest = JSON.parse(readFileSync(join(root, 'node_modules', folder, 'package.json'), 'utf8'));
+  const bin = typeof manifest.bin === 'string' ? manifest.bin : manifest.bin[name];
+  return join(root, 'node_modules', folder, bin);
+}
+
+/** Installs the dependencies that the lock file names; does nothing when they are there. */
+export async function install() {
+  const lock = hash(readFileSync(join(root, 'package-lock.json')));
+  if (readStamp('installed') === lock) return;
+  process.stderr.write('vigia: installing dependencies (once, about 800 MB on disk: FFmpeg, ONNX Runtime and tools)\n');
+  // Quiet unless it fails: npm writes its own errors.
+  const code = await run(npm(), ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { shell: process.platform === 'win32' });
+  if (code !== 0) fail('npm ci failed; its words are above');
+  writeStamp('installed', lock);
+}
+
+/** Compiles what changed; does nothing when no source did. */
+export async function build() {
+  const sources = hashOfSources();
+  if (readStamp('built') === sources && existsSync(join(root, 'packages/runtime/dist/main.js'))) return;
+  process.stderr.write('vigia: building\n');
+  // TypeScript 7.0 does not notice changed compiler options in an incremental build, hence --force.
+  const code = await runBin('tsc', ['-b', '--force']);
+  if (code !== 0) fail('the build failed; the compiler’s words are above');
+  writeStamp('built', sources);
+}
+
+/** Whether this process may install Debian packages. */
+export function mayInstallDebian() {
+  return process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+}
+
+/** Runs a program and returns what it printed; undefined when it failed. */
+export function output(command, args) {
+  const done = spawnSync(command, args, { encoding: 'utf8' });
+  return done.status === 0 ? done.stdout : undefined;
+}
+
+function npm() {
+  return process.platform === 'win32' ? 'npm.cmd' : 'npm';
+}
+
+function hash(data) {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** One hash over everything that the compiler reads. */
+function hashOfSources() {
+  const sum = createHash('sha256');
+  const visit = (path) => {
+    if (statSync(path).isDirectory()) {
+      for (const name of readdirSync(path).sort()) if (name !== 'dist' && name !== 'node_modules') visit(join(path, name));
+    } else if (/\.(ts|json|mjs)$/.test(path)) sum.update(path.slice(root.length)).update(readFileSync(path));
+  };
+  for (const path of ['packages', 'tsconfig.json', 'tsconfig.base.json']) visit(join(root, path));
+  return sum.digest('hex');
+}
+
+function readStamp(name) {
+  const path = join(stamps, name);
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+function writeStamp(name, value) {
+  mkdirSync(stamps, { recursive: true });
+  writeFileSync(join(stamps, name), value);
+}

@@ -1,0 +1,47 @@
+// `npm test`: everything that must hold before a change lands, in order of how soon it can fail.
+import { existsSync } from 'node:fs';
+import { build, checkNode, fail, install, mayInstallDebian, output, root, run, runBin } from './lib.mjs';
+
+/** Debian packages that only tests need, and a file that each brings. */
+const DEBIAN = {
+  'mosquitto': '/usr/sbin/mosquitto',
+  'mosquitto-clients': '/usr/bin/mosquitto_sub',
+  'ffmpeg': '/usr/bin/ffmpeg',
+  'python3-gi': '/usr/lib/python3/dist-packages/gi/__init__.py',
+  'gir1.2-gst-rtsp-server-1.0': '/usr/share/doc/gir1.2-gst-rtsp-server-1.0/copyright',
+  'gstreamer1.0-plugins-base': '/usr/share/doc/gstreamer1.0-plugins-base/copyright',
+  'gstreamer1.0-plugins-good': '/usr/share/doc/gstreamer1.0-plugins-good/copyright',
+  'gstreamer1.0-plugins-bad': '/usr/share/doc/gstreamer1.0-plugins-bad/copyright',
+  'gstreamer1.0-plugins-ugly': '/usr/share/doc/gstreamer1.0-plugins-ugly/copyright',
+};
+
+async function installDebian() {
+  const missing = Object.entries(DEBIAN).filter(([name, file]) => !existsSync(file) && !output('dpkg', ['-s', name])).map(([name]) => name);
+  if (missing.length === 0) return;
+  if (!mayInstallDebian()) fail(`the tests need Debian packages that are not here: sudo apt-get install -y --no-install-recommends ${missing.join(' ')}`);
+  process.stderr.write(`vigia: installing Debian packages for the tests: ${missing.join(' ')}\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  await run('apt-get', ['update', '-qq'], { env });
+  const code = await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (code !== 0) fail(`apt-get could not install ${missing.join(' ')}`);
+}
+
+async function step(name, command) {
+  process.stderr.write(`\n── ${name}\n`);
+  const code = await command();
+  if (code !== 0) fail(`npm test: ${name} failed`);
+}
+
+checkNode();
+await install();
+await installDebian();
+await build();
+await step('format', () => runBin('biome', ['format', '.']));
+await step('lint', () => runBin('oxlint', ['--type-aware', '--deny-warnings']));
+await step('types of tests and benchmarks', () => runBin('tsc', ['-p', 'tsconfig.tests.json']));
+await step('project rules', () => run(process.execPath, ['scripts/check-project.mjs']));
+await step('unused code and dependencies', () => runBin('knip', []));
+await step('unit tests', () => runBin('vitest', ['run', '--project', 'unit']));
+await step('model', () => run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']));
+await step('system tests on the built files', () => runBin('vitest', ['run', '--project', 'system']));
+process.stderr.write(`\nall of npm test passed on Node ${process.versions.node} (${root})\n`);
