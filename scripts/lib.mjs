@@ -36,7 +36,8 @@ export function runBin(name, args, options) {
 }
 
 function binPath(name) {
-  const folder = { vitest: 'vitest', tsc: 'typescript', oxlint: 'oxlint', biome: '@biomejs/biome', knip: 'knip' }[name] ?? name;
+  const folder =
+    { vitest: 'vitest', tsc: 'typescript', oxlint: 'oxlint', biome: '@biomejs/biome', knip: 'knip' }[name] ?? name;
   const manifest = JSON.parse(readFileSync(join(root, 'node_modules', folder, 'package.json'), 'utf8'));
   const bin = typeof manifest.bin === 'string' ? manifest.bin : manifest.bin[name];
   return join(root, 'node_modules', folder, bin);
@@ -48,7 +49,9 @@ export async function install() {
   if (readStamp('installed') === lock) return;
   process.stderr.write('vigia: installing dependencies (once, about 800 MB on disk: FFmpeg, ONNX Runtime and tools)\n');
   // Quiet unless it fails: npm writes its own errors.
-  const code = await run(npm(), ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { shell: process.platform === 'win32' });
+  const code = await run(npm(), ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    shell: process.platform === 'win32',
+  });
   if (code !== 0) fail('npm ci failed; its words are above');
   writeStamp('installed', lock);
 }
@@ -88,7 +91,8 @@ function hashOfSources() {
   const sum = createHash('sha256');
   const visit = (path) => {
     if (statSync(path).isDirectory()) {
-      for (const name of readdirSync(path).sort()) if (name !== 'dist' && name !== 'node_modules') visit(join(path, name));
+      for (const name of readdirSync(path).sort())
+        if (name !== 'dist' && name !== 'node_modules') visit(join(path, name));
     } else if (/\.(ts|json|mjs)$/.test(path)) sum.update(path.slice(root.length)).update(readFileSync(path));
   };
   for (const path of ['packages', 'tsconfig.json', 'tsconfig.base.json']) visit(join(root, path));

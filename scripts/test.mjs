@@ -4,9 +4,9 @@ import { build, checkNode, fail, install, mayInstallDebian, output, root, run, r
 
 /** Debian packages that only tests need, and a file that each brings. */
 const DEBIAN = {
-  'mosquitto': '/usr/sbin/mosquitto',
+  mosquitto: '/usr/sbin/mosquitto',
   'mosquitto-clients': '/usr/bin/mosquitto_sub',
-  'ffmpeg': '/usr/bin/ffmpeg',
+  ffmpeg: '/usr/bin/ffmpeg',
   'python3-gi': '/usr/lib/python3/dist-packages/gi/__init__.py',
   'gir1.2-gst-rtsp-server-1.0': '/usr/share/doc/gir1.2-gst-rtsp-server-1.0/copyright',
   'gstreamer1.0-plugins-base': '/usr/share/doc/gstreamer1.0-plugins-base/copyright',
@@ -16,13 +16,21 @@ const DEBIAN = {
 };
 
 async function installDebian() {
-  const missing = Object.entries(DEBIAN).filter(([name, file]) => !existsSync(file) && !output('dpkg', ['-s', name])).map(([name]) => name);
+  const missing = Object.entries(DEBIAN)
+    .filter(([name, file]) => !existsSync(file) && !output('dpkg', ['-s', name]))
+    .map(([name]) => name);
   if (missing.length === 0) return;
-  if (!mayInstallDebian()) fail(`the tests need Debian packages that are not here: sudo apt-get install -y --no-install-recommends ${missing.join(' ')}`);
+  if (!mayInstallDebian())
+    fail(
+      `the tests need Debian packages that are not here: sudo apt-get install -y --no-install-recommends ${missing.join(' ')}`,
+    );
   process.stderr.write(`vigia: installing Debian packages for the tests: ${missing.join(' ')}\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   await run('apt-get', ['update', '-qq'], { env });
-  const code = await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const code = await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   if (code !== 0) fail(`apt-get could not install ${missing.join(' ')}`);
 }
 
@@ -42,6 +50,8 @@ await step('types of tests and benchmarks', () => runBin('tsc', ['-p', 'tsconfig
 await step('project rules', () => run(process.execPath, ['scripts/check-project.mjs']));
 await step('unused code and dependencies', () => runBin('knip', []));
 await step('unit tests', () => runBin('vitest', ['run', '--project', 'unit']));
-await step('model', () => run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']));
+await step('model', () =>
+  run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']),
+);
 await step('system tests on the built files', () => runBin('vitest', ['run', '--project', 'system']));
 process.stderr.write(`\nall of npm test passed on Node ${process.versions.node} (${root})\n`);

@@ -8,7 +8,11 @@ export class VigiaError<Code extends string = string> extends Error {
   /** Where: a configuration path such as `cameras.hall.source`, or a file name. */
   readonly path: string | undefined;
 
-  constructor(code: Code, message: string, options: { readonly path?: string | undefined; readonly cause?: unknown } = {}) {
+  constructor(
+    code: Code,
+    message: string,
+    options: { readonly path?: string | undefined; readonly cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.path = options.path;

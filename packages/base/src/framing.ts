@@ -51,7 +51,10 @@ export class FrameDecoder {
       if (this.#buffered < LENGTH_BYTES) return out;
       const size = this.#peekLength();
       if (size > this.#limit) {
-        throw new VigiaError('frame_too_large', `a message of ${size} bytes was announced, at most ${this.#limit} are allowed`);
+        throw new VigiaError(
+          'frame_too_large',
+          `a message of ${size} bytes was announced, at most ${this.#limit} are allowed`,
+        );
       }
       if (this.#buffered < LENGTH_BYTES + size) return out;
       const whole = this.#take(LENGTH_BYTES + size);

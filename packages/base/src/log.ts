@@ -38,7 +38,12 @@ export function redact(text: string): string {
 }
 
 /** A log that hands every record of at least `level` to `sink`. */
-export function createLog(from: string, sink: (record: LogRecord) => void, level: LogLevel = 'info', clock: Clock = systemClock): Log {
+export function createLog(
+  from: string,
+  sink: (record: LogRecord) => void,
+  level: LogLevel = 'info',
+  clock: Clock = systemClock,
+): Log {
   const write = (lineLevel: LogLevel, message: string): void => {
     if (ORDER[lineLevel] < ORDER[level]) return;
     sink({ level: lineLevel, time: new Date(clock.wallMs()).toISOString(), from, message: redact(message) });

@@ -87,7 +87,8 @@ export function createSharedFile(path: string, bytes: number, mode = 0o640): Sha
   try {
     const errno = native().fallocate(fd, 0, bytes);
     if (errno === ENOSPC) throw shmFull(path, bytes);
-    if (errno !== 0) throw new VigiaError('shm_create', `${path}: ${bytes} bytes could not be allocated (errno ${errno})`, { path });
+    if (errno !== 0)
+      throw new VigiaError('shm_create', `${path}: ${bytes} bytes could not be allocated (errno ${errno})`, { path });
     return map(path, fd, bytes, PROT_READ | PROT_WRITE);
   } catch (error) {
     unlinkSync(path);
@@ -129,9 +130,13 @@ export function freeSharedBytes(): number {
 
 /** The error for "does not fit", with both sizes. */
 export function shmFull(path: string, bytes: number): VigiaError<'shm_full'> {
-  return new VigiaError('shm_full', `${path}: ${mib(bytes)} of shared memory are needed, ${SHM_DIR} has ${mib(freeSharedBytes())} free`, {
-    path,
-  });
+  return new VigiaError(
+    'shm_full',
+    `${path}: ${mib(bytes)} of shared memory are needed, ${SHM_DIR} has ${mib(freeSharedBytes())} free`,
+    {
+      path,
+    },
+  );
 }
 
 function mib(bytes: number): string {

@@ -78,7 +78,11 @@ export class SupervisedChild {
     this.#starts += 1;
     this.#startedMs = this.#o.clock.nowMs();
     // execArgv is empty so that conditions and loaders of a development run do not reach the children.
-    const child = fork(this.#o.entry, [...(this.#o.args ?? [])], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], serialization: 'advanced', execArgv: [] });
+    const child = fork(this.#o.entry, [...(this.#o.args ?? [])], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      serialization: 'advanced',
+      execArgv: [],
+    });
     this.#child = child;
     this.#unsent = 0;
     this.#forwardLines(child);
@@ -174,15 +178,16 @@ const ORPHAN_MS = 800;
  * To be called by every child process: ends it when its parent stops it, dies, or on SIGTERM. SIGINT is left to the
  * parent, because a terminal sends it to all of them.
  *
- * @param close Releases what the process holds; it then exits, at the latest 800 ms later.
+ * @param close Releases what the process holds; it then exits, at the latest 800 ms later. `orphaned` says that the
+ *   parent went away without a word.
  */
-export function endWithParent(clock: Clock, close: () => Promise<void>): void {
+export function endWithParent(clock: Clock, close: (orphaned: boolean) => Promise<void>): void {
   let ending = false;
-  const end = (): void => {
+  const end = (orphaned: boolean): void => {
     if (ending) return;
     ending = true;
     clock.after(ORPHAN_MS, () => process.exit(1), { unref: true });
-    close().then(
+    close(orphaned).then(
       () => process.exit(0),
       () => process.exit(1),
     );
@@ -190,11 +195,11 @@ export function endWithParent(clock: Clock, close: () => Promise<void>): void {
   // With the parent gone its pipes are too: writing a log line must not end this process before it has cleaned up.
   process.stderr.on('error', () => undefined);
   process.stdout.on('error', () => undefined);
-  process.on('disconnect', end);
-  process.on('SIGTERM', end);
+  process.on('disconnect', () => end(true));
+  process.on('SIGTERM', () => end(false));
   process.on('SIGINT', () => undefined);
   process.on('message', (message) => {
-    if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'stop') end();
+    if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'stop') end(false);
   });
-  if (!process.connected && process.send !== undefined) end();
+  if (!process.connected && process.send !== undefined) end(true);
 }

@@ -9,7 +9,9 @@ export const SLA_CLASSES = ['critical', 'high', 'normal', 'best-effort'] as cons
 /** See {@link SLA_CLASSES}. */
 export type SlaClass = (typeof SLA_CLASSES)[number];
 
-const idSchema = z.string().regex(ID_PATTERN, 'an id is 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit');
+const idSchema = z
+  .string()
+  .regex(ID_PATTERN, 'an id is 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit');
 const share = z.number().min(0).max(1);
 
 const roiSchema = z
@@ -19,17 +21,33 @@ const roiSchema = z
     width: share.gt(0).describe('Width, above 0, at most 1.'),
     height: share.gt(0).describe('Height, above 0, at most 1.'),
   })
-  .refine((r) => r.x + r.width <= 1.000_001 && r.y + r.height <= 1.000_001, 'the region must lie inside the picture: x + width and y + height are at most 1');
+  .refine(
+    (r) => r.x + r.width <= 1.000_001 && r.y + r.height <= 1.000_001,
+    'the region must lie inside the picture: x + width and y + height are at most 1',
+  );
 
 const consumerSchema = z.strictObject({
   model: idSchema.describe('A key of `models`.'),
-  fps: z.number().gt(0).max(120).optional().describe('At most this many pictures per second. Default: as many as the model can take.'),
+  fps: z
+    .number()
+    .gt(0)
+    .max(120)
+    .optional()
+    .describe('At most this many pictures per second. Default: as many as the model can take.'),
   sla: z.enum(SLA_CLASSES).default('normal').describe('How important the consumer is.'),
-  deadline_ms: z.number().min(10).max(60_000).default(1000).describe('An answer that takes longer counts as `timeout`.'),
+  deadline_ms: z
+    .number()
+    .min(10)
+    .max(60_000)
+    .default(1000)
+    .describe('An answer that takes longer counts as `timeout`.'),
 });
 
 const cameraSchema = z.strictObject({
-  source: z.string().min(1).describe('`rtsp://[user:password@]host[:port]/path`, H.264. Secrets by `${NAME}`, taken from the environment.'),
+  source: z
+    .string()
+    .min(1)
+    .describe('`rtsp://[user:password@]host[:port]/path`, H.264. Secrets by `${NAME}`, taken from the environment.'),
   roi: roiSchema.optional().describe('The part of the picture that consumers see.'),
   consumers: z.record(idSchema, consumerSchema).default({}).describe('Who looks at this camera.'),
 });
@@ -51,7 +69,10 @@ export const configSchema = z.strictObject({
   version: z.literal(1).describe('Version of this format.'),
   node: idSchema.default('vigia').describe('Tells instances on one machine, and on one broker, apart.'),
   cameras: z.record(idSchema, cameraSchema).describe('The cameras, by id.'),
-  models: z.record(idSchema, modelSchema).default({}).describe('Models that consumers may name, by id. One process each.'),
+  models: z
+    .record(idSchema, modelSchema)
+    .default({})
+    .describe('Models that consumers may name, by id. One process each.'),
   mqtt: mqttSchema.optional().describe('Where results go. Without it they are only shown and reported.'),
 });
 /** See {@link configSchema}. */

@@ -156,7 +156,12 @@ export const describeResponseSchema = z.object({
   model_version: z.string(),
   task: z.enum(['detection', 'pose', 'segmentation']),
   classes: z.array(z.string()),
-  input: z.object({ width: size, height: size, formats: z.array(z.enum(PIXEL_FORMATS)), fit: z.enum(['stretch', 'letterbox']) }),
+  input: z.object({
+    width: size,
+    height: size,
+    formats: z.array(z.enum(PIXEL_FORMATS)),
+    fit: z.enum(['stretch', 'letterbox']),
+  }),
   max_batch: z.int().min(1),
   providers: z.array(z.string()),
   error: z.null(),

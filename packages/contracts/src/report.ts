@@ -9,7 +9,13 @@ export const CAMERA_STATES = ['connecting', 'live', 'stalled', 'waiting', 'stopp
 /** See {@link CAMERA_STATES}. */
 export type CameraState = (typeof CAMERA_STATES)[number];
 
-const resultCountsSchema = z.strictObject({ ok: count, expired: count, timeout: count, unavailable: count, error: count });
+const resultCountsSchema = z.strictObject({
+  ok: count,
+  expired: count,
+  timeout: count,
+  unavailable: count,
+  error: count,
+});
 const quantilesSchema = z.strictObject({ p50: ms, p95: ms, p99: ms, max: ms });
 
 /** One consumer of one camera. */
@@ -94,12 +100,27 @@ export function conservationErrors(report: Report): string[] {
   for (const [id, c] of Object.entries(report.cameras)) {
     const at = `cameras.${id}`;
     const { no_demand, undecodable, late } = c.skipped;
-    equal(at, c.captured, c.published + no_demand + undecodable + late + c.in_decoder, 'captured = published + skipped + in_decoder');
-    equal(at, c.published, c.distributed + c.inbox_drops + c.inbox_pending, 'published = distributed + inbox_drops + inbox_pending');
+    equal(
+      at,
+      c.captured,
+      c.published + no_demand + undecodable + late + c.in_decoder,
+      'captured = published + skipped + in_decoder',
+    );
+    equal(
+      at,
+      c.published,
+      c.distributed + c.inbox_drops + c.inbox_pending,
+      'published = distributed + inbox_drops + inbox_pending',
+    );
     for (const [name, k] of Object.entries(c.consumers)) {
       const { gated, overwritten, stale, closed } = k.dropped;
       const results = Object.values(k.results).reduce((a, b) => a + b, 0);
-      equal(`${at}.consumers.${name}`, k.published, k.delivered + gated + overwritten + stale + closed + k.pending, 'published = delivered + dropped + pending');
+      equal(
+        `${at}.consumers.${name}`,
+        k.published,
+        k.delivered + gated + overwritten + stale + closed + k.pending,
+        'published = delivered + dropped + pending',
+      );
       equal(`${at}.consumers.${name}`, k.delivered, results + k.in_flight, 'delivered = results + in_flight');
     }
   }

@@ -32,7 +32,11 @@ export class FrameSegmentReader {
   readonly #fence: Int32Array = new Int32Array(1);
   #closed = false;
 
-  private constructor(path: string, mapping: SharedMapping, header: { slots: number; stride: number; dataOffset: number }) {
+  private constructor(
+    path: string,
+    mapping: SharedMapping,
+    header: { slots: number; stride: number; dataOffset: number },
+  ) {
     this.path = path;
     this.#mapping = mapping;
     this.slots = header.slots;
@@ -111,9 +115,11 @@ export class FrameSegmentReader {
 
 function checkHeader(path: string, bytes: Buffer): { slots: number; stride: number; dataOffset: number } {
   const invalid = (what: string): VigiaError => new VigiaError('frame_invalid', `${path}: ${what}`, { path });
-  if (bytes.byteLength < SEGMENT_PAGE_BYTES || bytes.toString('latin1', 0, 8) !== SEGMENT_MAGIC) throw invalid('not a frame segment');
+  if (bytes.byteLength < SEGMENT_PAGE_BYTES || bytes.toString('latin1', 0, 8) !== SEGMENT_MAGIC)
+    throw invalid('not a frame segment');
   const version = bytes.readUInt32LE(HEADER.version);
-  if (version !== SEGMENT_VERSION) throw invalid(`version ${version} of the segment layout, ${SEGMENT_VERSION} is understood`);
+  if (version !== SEGMENT_VERSION)
+    throw invalid(`version ${version} of the segment layout, ${SEGMENT_VERSION} is understood`);
   const slots = bytes.readUInt32LE(HEADER.slotCount);
   const stride = Number(bytes.readBigUInt64LE(HEADER.slotStride));
   const dataOffset = Number(bytes.readBigUInt64LE(HEADER.dataOffset));

@@ -85,8 +85,18 @@ export class FrameSegmentWriter {
    */
   static create(options: FrameSegmentOptions): FrameSegmentWriter {
     const { path, slots, slotBytes } = options;
-    if (!Number.isInteger(slots) || slots < 2 || slots > SEGMENT_MAX_SLOTS || !Number.isInteger(slotBytes) || slotBytes < 1) {
-      throw new VigiaError('segment_geometry', `${path}: ${slots} slots of ${slotBytes} bytes, 2 to 4095 slots of at least 1 byte are allowed`, { path });
+    if (
+      !Number.isInteger(slots) ||
+      slots < 2 ||
+      slots > SEGMENT_MAX_SLOTS ||
+      !Number.isInteger(slotBytes) ||
+      slotBytes < 1
+    ) {
+      throw new VigiaError(
+        'segment_geometry',
+        `${path}: ${slots} slots of ${slotBytes} bytes, 2 to 4095 slots of at least 1 byte are allowed`,
+        { path },
+      );
     }
     const mapping = createSharedFile(path, segmentBytes(slots, slotBytes));
     const writer = new FrameSegmentWriter(options, mapping);
@@ -135,7 +145,11 @@ export class FrameSegmentWriter {
   commit(slot: number, stamp: FrameStamp): bigint {
     this.#check(slot);
     if (stamp.byteLength > this.slotBytes) {
-      throw new VigiaError('frame_too_large', `${this.path}: a frame of ${stamp.byteLength} bytes, a slot holds ${this.slotBytes}`, { path: this.path });
+      throw new VigiaError(
+        'frame_too_large',
+        `${this.path}: a frame of ${stamp.byteLength} bytes, a slot holds ${this.slotBytes}`,
+        { path: this.path },
+      );
     }
     this.#writeStamp(slot, stamp);
     const generation = Atomics.add(this.#words, this.#entryWord(slot), 1n) + 1n;
@@ -190,9 +204,12 @@ export class FrameSegmentWriter {
   }
 
   #check(slot: number): void {
-    if (this.#closed) throw new VigiaError('segment_closed', `${this.path}: the segment is closed`, { path: this.path });
+    if (this.#closed)
+      throw new VigiaError('segment_closed', `${this.path}: the segment is closed`, { path: this.path });
     if (!(slot >= 0 && slot < this.slots)) {
-      throw new VigiaError('segment_geometry', `${this.path}: slot ${slot}, there are ${this.slots}`, { path: this.path });
+      throw new VigiaError('segment_geometry', `${this.path}: slot ${slot}, there are ${this.slots}`, {
+        path: this.path,
+      });
     }
   }
 }

@@ -31,6 +31,9 @@ export class Gate {
   /** Records a take. */
   taken(capturedMs: number): void {
     if (this.#intervalMs === 0) return;
-    this.#nextMs = Math.max(this.#nextMs + this.#intervalMs, capturedMs + this.#intervalMs - this.#sourceIntervalMs() / 2);
+    this.#nextMs = Math.max(
+      this.#nextMs + this.#intervalMs,
+      capturedMs + this.#intervalMs - this.#sourceIntervalMs() / 2,
+    );
   }
 }

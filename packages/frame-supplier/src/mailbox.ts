@@ -124,7 +124,10 @@ export class Mailbox<F extends SuppliedFrame> {
   hasDue(): boolean {
     const frame = this.#pending;
     if (!frame) return false;
-    if (this.#o.clock.nowMs() - frame.capturedMs > Math.max(STALE_FLOOR_MS, STALE_INTERVALS * this.#o.sourceIntervalMs())) {
+    if (
+      this.#o.clock.nowMs() - frame.capturedMs >
+      Math.max(STALE_FLOOR_MS, STALE_INTERVALS * this.#o.sourceIntervalMs())
+    ) {
       this.#evict('stale');
       return false;
     }
@@ -160,7 +163,8 @@ export class Mailbox<F extends SuppliedFrame> {
   next(signal?: AbortSignal): Promise<F | undefined> {
     const ready = this.take();
     if (ready || this.#closed) return Promise.resolve(ready);
-    if (this.#waiter) return Promise.reject(new VigiaError('reader_busy', `${this.id}: someone waits for a frame already`));
+    if (this.#waiter)
+      return Promise.reject(new VigiaError('reader_busy', `${this.id}: someone waits for a frame already`));
     return new Promise((resolve, reject) => {
       const done = (): void => {
         this.#waiter = undefined;
@@ -199,7 +203,12 @@ export class Mailbox<F extends SuppliedFrame> {
 
   /** A consistent copy of the counters. */
   counters(): MailboxCounters {
-    return { offered: this.#offered, delivered: this.#delivered, pending: this.#pending ? 1 : 0, dropped: { ...this.#dropped } };
+    return {
+      offered: this.#offered,
+      delivered: this.#delivered,
+      pending: this.#pending ? 1 : 0,
+      dropped: { ...this.#dropped },
+    };
   }
 
   /** See {@link ReaderStats}. */

@@ -1,9 +1,21 @@
-import { type Clock, codeOf, createLog, endWithParent, every, jsonLineSink, type Log, messageOf, Scope, systemClock } from '@vigia/base';
+import {
+  type Clock,
+  codeOf,
+  createLog,
+  endWithParent,
+  every,
+  jsonLineSink,
+  type Log,
+  messageOf,
+  Scope,
+  systemClock,
+} from '@vigia/base';
 import type { ResultMessage } from '@vigia/contracts';
 import { FrameSupplier } from '@vigia/frame-supplier';
-import { type CameraSetup, type CameraSnapshot, type ConsumerSetup, type FromCamera, ParentChannel, type ToCamera } from '#core/ipc';
+import { type CameraSetup, type CameraSnapshot, type ConsumerSetup, ParentChannel, type ToCamera } from '#core/ipc';
 import { geometryOf, WHOLE } from '#core/media';
 import { type Picture, RgbScaler } from '#core/media/libav';
+import { cleanAfterSupervisor } from '#core/node-dirs';
 import { ContainerClient, ModelConsumer } from '#services/inference';
 import { type CaptureState, renditionKey, Renditions, StreamCapture } from '#services/stream-capture';
 
@@ -19,7 +31,7 @@ const PICTURE_WAIT_MS = 3_000;
 class CameraProcess {
   readonly #setup: CameraSetup;
   readonly #clock: Clock;
-  readonly #channel: ParentChannel<FromCamera>;
+  readonly #channel: ParentChannel;
   readonly #scope = new Scope();
   readonly #supplier: FrameSupplier<Picture>;
   readonly #capture: StreamCapture;
@@ -28,7 +40,7 @@ class CameraProcess {
   #pictureWanted: { readonly id: number; readonly annotated: boolean } | undefined;
   #unsentResults = 0;
 
-  constructor(setup: CameraSetup, channel: ParentChannel<FromCamera>, clock: Clock, log: Log) {
+  constructor(setup: CameraSetup, channel: ParentChannel, clock: Clock, log: Log) {
     this.#setup = setup;
     this.#channel = channel;
     this.#clock = clock;
@@ -39,7 +51,10 @@ class CameraProcess {
       url: setup.source,
       clock,
       log,
-      sink: { publish: (picture) => this.#publish(picture), hasDemand: () => this.#supplier.consumers > 0 || this.#pictureWanted !== undefined },
+      sink: {
+        publish: (picture) => this.#publish(picture),
+        hasDemand: () => this.#supplier.consumers > 0 || this.#pictureWanted !== undefined,
+      },
       onState: (state) => this.#onState(state),
     });
     try {
@@ -137,7 +152,8 @@ class CameraProcess {
   #sendPicture(picture: Picture, result: ResultMessage | undefined): void {
     const id = this.#pictureWanted?.id ?? 0;
     this.#pictureWanted = undefined;
-    const failed = (error: unknown): void => void this.#channel.send({ type: 'picture_failed', id, message: messageOf(error) });
+    const failed = (error: unknown): void =>
+      void this.#channel.send({ type: 'picture_failed', id, message: messageOf(error) });
     const { width, height } = picture;
     const scaler = new RgbScaler();
     try {
@@ -166,25 +182,39 @@ class CameraProcess {
   }
 
   #snapshot(): CameraSnapshot {
-    const consumers = Object.fromEntries(this.#consumers.map((consumer, i) => [this.#consumerIds[i] as string, consumer.report()]));
-    return { capture: this.#capture.counters(), supplier: this.#supplier.counters(), consumers, unsentResults: this.#unsentResults };
+    const consumers = Object.fromEntries(
+      this.#consumers.map((consumer, i) => [this.#consumerIds[i] as string, consumer.report()]),
+    );
+    return {
+      capture: this.#capture.counters(),
+      supplier: this.#supplier.counters(),
+      consumers,
+      unsentResults: this.#unsentResults,
+    };
   }
 }
 
 /** Entry of a camera process: waits for its setup, runs until its parent ends it. */
 function main(): void {
   const clock = systemClock;
-  const channel = new ParentChannel<FromCamera>();
+  const channel = new ParentChannel();
   let camera: CameraProcess | undefined;
-  endWithParent(clock, async () => camera?.close());
+  const supervisorPid = process.ppid;
+  let runDir: string | undefined;
+  endWithParent(clock, async (orphaned) => {
+    await camera?.close();
+    if (orphaned && runDir !== undefined) cleanAfterSupervisor(runDir, supervisorPid);
+  });
   process.on('message', (message: ToCamera) => {
-    if (message.type === 'setup') camera = start(message.setup, channel, clock);
-    else if (message.type === 'snapshot') camera?.sendSnapshot(message.id);
+    if (message.type === 'setup') {
+      runDir = message.setup.runDir;
+      camera = start(message.setup, channel, clock);
+    } else if (message.type === 'snapshot') camera?.sendSnapshot(message.id);
     else if (message.type === 'picture') camera?.wantPicture(message.id, message.annotated);
   });
 }
 
-function start(setup: CameraSetup, channel: ParentChannel<FromCamera>, clock: Clock): CameraProcess | undefined {
+function start(setup: CameraSetup, channel: ParentChannel, clock: Clock): CameraProcess | undefined {
   const log = createLog(`camera:${setup.camera}`, jsonLineSink);
   try {
     const camera = new CameraProcess(setup, channel, clock, log);

@@ -16,10 +16,23 @@ const RUN_OPTIONS = { for: { type: 'string' }, report: { type: 'string' }, json:
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   run: { options: { config: { type: 'string', short: 'c' }, ...RUN_OPTIONS }, words: [0, 0], run: runCommand },
-  demo: { options: { clip: { type: 'string' }, 'mqtt-port': { type: 'string' }, 'rtsp-port': { type: 'string' }, ...RUN_OPTIONS }, words: [0, 0], run: demoCommand },
+  demo: {
+    options: {
+      clip: { type: 'string' },
+      'mqtt-port': { type: 'string' },
+      'rtsp-port': { type: 'string' },
+      ...RUN_OPTIONS,
+    },
+    words: [0, 0],
+    run: demoCommand,
+  },
   check: { options: { config: { type: 'string', short: 'c' } }, words: [0, 0], run: checkCommand },
   models: { options: {}, words: [1, 2], run: modelsCommand },
-  snapshot: { options: { node: { type: 'string' }, config: { type: 'string', short: 'c' }, bare: { type: 'boolean' } }, words: [2, 2], run: snapshotCommand },
+  snapshot: {
+    options: { node: { type: 'string' }, config: { type: 'string', short: 'c' }, bare: { type: 'boolean' } },
+    words: [2, 2],
+    run: snapshotCommand,
+  },
 };
 
 /**
@@ -39,14 +52,16 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!command) throw new UsageError(`there is no command "${name}"; there are ${Object.keys(COMMANDS).join(', ')} (vigia --help)`);
+  if (!command)
+    throw new UsageError(`there is no command "${name}"; there are ${Object.keys(COMMANDS).join(', ')} (vigia --help)`);
   const { values, positionals } = parse(name, command, rest);
   if (values['help']) {
     process.stdout.write(helpFor(name));
     return 0;
   }
   const [least, most] = command.words;
-  if (positionals.length < least || positionals.length > most) throw new UsageError(`vigia ${name}: ${wordsText(positionals.length, least, most)} (vigia ${name} --help)`);
+  if (positionals.length < least || positionals.length > most)
+    throw new UsageError(`vigia ${name}: ${wordsText(positionals.length, least, most)} (vigia ${name} --help)`);
   return command.run(values, positionals);
 }
 
@@ -54,7 +69,7 @@ function parse(name: string, command: Command, args: string[]): { values: Values
   try {
     const options = { ...command.options, help: { type: 'boolean' as const, short: 'h' } };
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true, strict: true });
-    return { values: values as Values, positionals };
+    return { values, positionals };
   } catch (error) {
     const text = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error);
     const known = Object.keys(command.options).map((o) => `--${o}`);

@@ -22,7 +22,12 @@ export async function runCommand(values: Values): Promise<number> {
 
 /** `vigia demo`. */
 export async function demoCommand(values: Values): Promise<number> {
-  return runDemo({ ...runOptions(values), clip: text(values, 'clip'), mqttPort: port(values, 'mqtt-port'), rtspPort: port(values, 'rtsp-port') });
+  return runDemo({
+    ...runOptions(values),
+    clip: text(values, 'clip'),
+    mqttPort: port(values, 'mqtt-port'),
+    rtspPort: port(values, 'rtsp-port'),
+  });
 }
 
 /** `vigia check`. */
@@ -30,8 +35,13 @@ export async function checkCommand(values: Values): Promise<number> {
   const file = configFile(values, 'check');
   const config = loadConfig(file);
   const store = new ModelStore();
-  const absent = (await store.list()).filter((m) => !m.present && Object.values(config.models).some((c) => c.use === m.id));
-  for (const model of absent) process.stdout.write(`model ${model.id} is not on this machine yet: ${formatBytes(model.downloadBytes)} to fetch\n`);
+  const absent = (await store.list()).filter(
+    (m) => !m.present && Object.values(config.models).some((c) => c.use === m.id),
+  );
+  for (const model of absent)
+    process.stdout.write(
+      `model ${model.id} is not on this machine yet: ${formatBytes(model.downloadBytes)} to fetch\n`,
+    );
   if (absent.length > 0) {
     process.stdout.write(`${file}: the configuration is valid; pull the models to see memory and processes\n`);
     return 0;
@@ -49,25 +59,33 @@ export async function modelsCommand(_values: Values, [verb, id]: readonly string
   if (verb === 'list') {
     process.stdout.write(`${fit('ID', 26)}${fit('VERSION', 14)}${fit('TASK', 12)}${fit('LICENCE', 12)}HERE\n`);
     for (const m of await store.list()) {
-      process.stdout.write(`${fit(m.id, 26)}${fit(m.version, 14)}${fit(m.task, 12)}${fit(m.licence, 12)}${m.present ? 'yes' : `no, ${formatBytes(m.downloadBytes)} to fetch`}\n`);
+      process.stdout.write(
+        `${fit(m.id, 26)}${fit(m.version, 14)}${fit(m.task, 12)}${fit(m.licence, 12)}${m.present ? 'yes' : `no, ${formatBytes(m.downloadBytes)} to fetch`}\n`,
+      );
     }
     return 0;
   }
-  if (verb !== 'pull' && verb !== 'verify') throw new UsageError(`vigia models: found "${verb}", allowed are list, pull ID, verify ID`);
-  if (id === undefined) throw new UsageError(`vigia models ${verb}: the id of a model is missing; \`vigia models list\` shows them`);
+  if (verb !== 'pull' && verb !== 'verify')
+    throw new UsageError(`vigia models: found "${verb}", allowed are list, pull ID, verify ID`);
+  if (id === undefined)
+    throw new UsageError(`vigia models ${verb}: the id of a model is missing; \`vigia models list\` shows them`);
   if (verb === 'pull') {
     await pullModel(store, id);
     return 0;
   }
   const seen = await store.verify(id);
-  process.stdout.write(`${id} ${seen.version}: hash right, golden picture right (${seen.goldenDetections ?? 0} objects, ${seen.inferenceMs.toFixed(1)} ms)\n`);
+  process.stdout.write(
+    `${id} ${seen.version}: hash right, golden picture right (${seen.goldenDetections ?? 0} objects, ${seen.inferenceMs.toFixed(1)} ms)\n`,
+  );
   return 0;
 }
 
 /** `vigia snapshot`. */
 export async function snapshotCommand(values: Values, [camera = '', file = '']: readonly string[]): Promise<number> {
   if (!ID_PATTERN.test(camera)) throw new UsageError(`vigia snapshot: "${camera}" is no camera id`);
-  const node = text(values, 'node') ?? (values['config'] === undefined ? onlyNode() : loadConfig(configFile(values, 'snapshot')).node);
+  const node =
+    text(values, 'node') ??
+    (values['config'] === undefined ? onlyNode() : loadConfig(configFile(values, 'snapshot')).node);
   const path = `/api/v1/cameras/${camera}/snapshot.jpg?annotated=${values['bare'] ? 0 : 1}`;
   const jpeg = await askNode(controlSocketPath(runDirOf(node)), path, SNAPSHOT_MS);
   try {
@@ -83,28 +101,39 @@ export async function snapshotCommand(values: Values, [camera = '', file = '']: 
 function onlyNode(): string {
   if (process.env['VIGIA_RUN_DIR']) return 'vigia';
   const base = runBaseDir();
-  const running = existsSync(base) ? readdirSync(base).filter((name) => existsSync(controlSocketPath(runDirOf(name)))) : [];
+  const running = existsSync(base)
+    ? readdirSync(base).filter((name) => existsSync(controlSocketPath(runDirOf(name))))
+    : [];
   const [only] = running;
   if (running.length === 1 && only !== undefined) return only;
-  if (running.length === 0) throw new VigiaError('not_running', 'no node runs; start one with `vigia demo` or `vigia run`');
+  if (running.length === 0)
+    throw new VigiaError('not_running', 'no node runs; start one with `vigia demo` or `vigia run`');
   throw new UsageError(`several nodes run (${running.join(', ')}): say which with --node`);
 }
 
 function runOptions(values: Values): RunOptions {
   const time = text(values, 'for');
-  return { forMs: time === undefined ? undefined : duration(time), reportFile: text(values, 'report'), json: values['json'] === true };
+  return {
+    forMs: time === undefined ? undefined : duration(time),
+    reportFile: text(values, 'report'),
+    json: values['json'] === true,
+  };
 }
 
 function duration(value: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value);
   const ms = match ? Number(match[1]) * (UNITS[match[2] as string] as number) : 0;
-  if (ms <= 0 || ms > 2 ** 31 - 1) throw new UsageError(`--for: found "${value}", allowed is a number with ms, s, m or h, such as 30s, up to 24 days`);
+  if (ms <= 0 || ms > 2 ** 31 - 1)
+    throw new UsageError(`--for: found "${value}", allowed is a number with ms, s, m or h, such as 30s, up to 24 days`);
   return ms;
 }
 
 function configFile(values: Values, command: string): string {
   const file = text(values, 'config');
-  if (file === undefined) throw new UsageError(`vigia ${command}: the configuration file is missing; give it with -c FILE (vigia --help shows a first one)`);
+  if (file === undefined)
+    throw new UsageError(
+      `vigia ${command}: the configuration file is missing; give it with -c FILE (vigia --help shows a first one)`,
+    );
   return file;
 }
 
@@ -112,7 +141,8 @@ function port(values: Values, name: string): number | undefined {
   const value = text(values, name);
   if (value === undefined) return undefined;
   const number = Number(value);
-  if (!Number.isInteger(number) || number < 0 || number > 65_535) throw new UsageError(`--${name}: found "${value}", allowed is a port, 0 to 65535`);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new UsageError(`--${name}: found "${value}", allowed is a port, 0 to 65535`);
   return number;
 }
 

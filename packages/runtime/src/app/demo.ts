@@ -1,6 +1,15 @@
 import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { createLog, formatRecord, Scope, SupervisedChild, systemClock, VigiaError, codeOf, parseLogLine } from '@vigia/base';
+import {
+  createLog,
+  formatRecord,
+  Scope,
+  SupervisedChild,
+  systemClock,
+  VigiaError,
+  codeOf,
+  parseLogLine,
+} from '@vigia/base';
 import type { Config } from '@vigia/contracts';
 
 import { Aedes } from 'aedes';
@@ -30,7 +39,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const mqttPort = await startBroker(options.mqttPort, scope);
     const source = await startCamera(options, scope);
     if (!options.json) {
-      process.stdout.write(`simulated camera ${source}\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`);
+      process.stdout.write(
+        `simulated camera ${source}\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`,
+      );
     }
     return await runNode(demoConfig(source, mqttPort), options);
   } finally {
@@ -60,7 +71,10 @@ async function startBroker(port: number | undefined, scope: Scope): Promise<numb
 function listen(server: Server, port: number, option: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error): void => {
-      const text = codeOf(error) === 'EADDRINUSE' ? 'is in use; choose another, or leave the option out to take any' : `cannot be used (${codeOf(error)})`;
+      const text =
+        codeOf(error) === 'EADDRINUSE'
+          ? 'is in use; choose another, or leave the option out to take any'
+          : `cannot be used (${codeOf(error)})`;
       reject(new VigiaError('port_in_use', `${option}: port ${port} of 127.0.0.1 ${text}`, { cause: error }));
     };
     server.once('error', onError);
@@ -99,7 +113,8 @@ async function forkCamera(clip: string, port: number, scope: Scope): Promise<str
         onMessage: (message) => {
           const event = message as { type: string; url?: string; code?: string; message?: string };
           if (event.type === 'ready') resolve(event.url ?? '');
-          if (event.type === 'failed') reject(new VigiaError(event.code ?? 'internal', event.message ?? 'the simulated camera failed'));
+          if (event.type === 'failed')
+            reject(new VigiaError(event.code ?? 'internal', event.message ?? 'the simulated camera failed'));
         },
         onState: () => undefined,
         readyTimeoutMs: CAMERA_READY_MS,

@@ -1,5 +1,15 @@
 import { writeFileSync } from 'node:fs';
-import { createLog, every, formatRecord, messageOf, Scope, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
+import {
+  createLog,
+  every,
+  formatRecord,
+  messageOf,
+  Scope,
+  sleep,
+  systemClock,
+  UsageError,
+  VigiaError,
+} from '@vigia/base';
 import { type Config, conservationErrors, type Report } from '@vigia/contracts';
 import { ModelStore } from '@vigia/model-container';
 import { lockNode } from '#core/node-dirs';
@@ -60,23 +70,40 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
 }
 
 /** Where each model of a configuration is; fetches what is absent, with a bar, when `pull` says so. */
-export async function locateModels(config: Config, options: { readonly pull: boolean; readonly signal?: AbortSignal }): Promise<Map<string, Awaited<ReturnType<ModelStore['resolve']>>>> {
+export async function locateModels(
+  config: Config,
+  options: { readonly pull: boolean; readonly signal?: AbortSignal },
+): Promise<Map<string, Awaited<ReturnType<ModelStore['resolve']>>>> {
   const store = new ModelStore();
   const located = new Map<string, Awaited<ReturnType<ModelStore['resolve']>>>();
   const catalogue = await store.list();
   for (const [id, { use }] of Object.entries(config.models)) {
     const entry = catalogue.find((m) => m.id === use);
-    if (!entry) throw new UsageError(`models.${id}.use: there is no model "${use}"; \`vigia models list\` shows ${catalogue.map((m) => m.id).join(', ')}`);
-    if (!entry.present && !options.pull) throw new VigiaError('model_absent', `model ${use} is not on this machine; \`vigia models pull ${use}\` fetches it`);
+    if (!entry)
+      throw new UsageError(
+        `models.${id}.use: there is no model "${use}"; \`vigia models list\` shows ${catalogue.map((m) => m.id).join(', ')}`,
+      );
+    if (!entry.present && !options.pull)
+      throw new VigiaError(
+        'model_absent',
+        `model ${use} is not on this machine; \`vigia models pull ${use}\` fetches it`,
+      );
     located.set(id, entry.present ? await store.resolve(use) : await pullModel(store, use, options.signal));
   }
   return located;
 }
 
 /** Fetches a model with a progress bar on stderr. */
-export async function pullModel(store: ModelStore, id: string, signal?: AbortSignal): Promise<Awaited<ReturnType<ModelStore['pull']>>> {
+export async function pullModel(
+  store: ModelStore,
+  id: string,
+  signal?: AbortSignal,
+): Promise<Awaited<ReturnType<ModelStore['pull']>>> {
   const bar = new ProgressBar(`fetching ${id}`, process.stderr);
-  const model = await store.pull(id, { onProgress: (received, total) => bar.update(received, total), ...(signal ? { signal } : {}) });
+  const model = await store.pull(id, {
+    onProgress: (received, total) => bar.update(received, total),
+    ...(signal ? { signal } : {}),
+  });
   bar.done(`model ${id} ${model.manifest.version} is ready`);
   return model;
 }
@@ -161,7 +188,10 @@ function writeReport(file: string, report: Report): void {
   try {
     writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
   } catch (error) {
-    throw new VigiaError('report', `${file}: the report cannot be written (${messageOf(error)})`, { path: file, cause: error });
+    throw new VigiaError('report', `${file}: the report cannot be written (${messageOf(error)})`, {
+      path: file,
+      cause: error,
+    });
   }
 }
 
@@ -169,13 +199,23 @@ function summaryOf(report: Report): string[] {
   const seconds = report.duration_ms / 1000;
   const lines = [`${seconds.toFixed(1)} s`];
   for (const [id, camera] of Object.entries(report.cameras)) {
-    lines.push(`camera ${id}: ${camera.state}, ${camera.captured} captured (${(camera.captured / seconds).toFixed(1)}/s), ${camera.reconnects} reconnects`);
+    lines.push(
+      `camera ${id}: ${camera.state}, ${camera.captured} captured (${(camera.captured / seconds).toFixed(1)}/s), ${camera.reconnects} reconnects`,
+    );
     for (const [name, c] of Object.entries(camera.consumers)) {
-      const age = c.age_ms ? `age p50 ${c.age_ms.p50.toFixed(1)} p95 ${c.age_ms.p95.toFixed(1)} p99 ${c.age_ms.p99.toFixed(1)} max ${c.age_ms.max.toFixed(1)} ms` : 'no ok result';
-      const results = Object.entries(c.results).filter(([, n]) => n > 0).map(([status, n]) => `${n} ${status}`);
-      const dropped = Object.entries(c.dropped).filter(([, n]) => n > 0).map(([cause, n]) => `${n} ${cause}`);
-      const seen = Object.entries(c.results_with).map(([name, n]) => `${name} in ${n}`);
-      lines.push(`  ${name} (${c.model}): ${results.join(', ') || 'no results'}; ${age}; dropped ${dropped.join(', ') || 'none'}; saw ${seen.join(', ') || 'nothing'}`);
+      const age = c.age_ms
+        ? `age p50 ${c.age_ms.p50.toFixed(1)} p95 ${c.age_ms.p95.toFixed(1)} p99 ${c.age_ms.p99.toFixed(1)} max ${c.age_ms.max.toFixed(1)} ms`
+        : 'no ok result';
+      const results = Object.entries(c.results)
+        .filter(([, n]) => n > 0)
+        .map(([status, n]) => `${n} ${status}`);
+      const dropped = Object.entries(c.dropped)
+        .filter(([, n]) => n > 0)
+        .map(([cause, n]) => `${n} ${cause}`);
+      const seen = Object.entries(c.results_with).map(([kind, n]) => `${kind} in ${n}`);
+      lines.push(
+        `  ${name} (${c.model}): ${results.join(', ') || 'no results'}; ${age}; dropped ${dropped.join(', ') || 'none'}; saw ${seen.join(', ') || 'nothing'}`,
+      );
     }
   }
   return lines;

@@ -33,7 +33,11 @@ export interface Plan {
 }
 
 /** Computes the plan. */
-export function planOf(config: Config, runDir: string, located: ReadonlyMap<string, { readonly dir: string; readonly manifest: ModelManifest }>): Plan {
+export function planOf(
+  config: Config,
+  runDir: string,
+  located: ReadonlyMap<string, { readonly dir: string; readonly manifest: ModelManifest }>,
+): Plan {
   const models = Object.entries(config.models).map(([id, model]): PlannedModel => {
     const { dir, manifest } = located.get(id) ?? missing(id);
     return { id, dir, manifest, threads: model.threads, socketPath: modelSocketPath(runDir, id) };
@@ -43,9 +47,17 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
     const consumers = Object.entries(settings.consumers).map(([id, c]): ConsumerSetup => {
       const model = byId.get(c.model) ?? missing(c.model);
       const { width, height, fit } = model.manifest.input;
-      return { id, model: model.id, socketPath: model.socketPath, input: { width, height, fit }, fps: c.fps, sla: c.sla, deadlineMs: c.deadline_ms };
+      return {
+        id,
+        model: model.id,
+        socketPath: model.socketPath,
+        input: { width, height, fit },
+        fps: c.fps,
+        sla: c.sla,
+        deadlineMs: c.deadline_ms,
+      };
     });
-    return { node: config.node, camera, source: settings.source, roi: settings.roi ?? WHOLE, consumers };
+    return { node: config.node, runDir, camera, source: settings.source, roi: settings.roi ?? WHOLE, consumers };
   });
   const segments = cameras.flatMap(segmentsOf);
   return { node: config.node, cameras, models, segments, shmBytes: segments.reduce((sum, s) => sum + s.bytes, 0) };
@@ -65,11 +77,16 @@ export function admit(plan: Plan): void {
 /** The plan in words, for `vigia check`. */
 export function describePlan(plan: Plan): string[] {
   const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
-  const lines = [`node ${plan.node}: ${plan.cameras.length} cameras, ${consumers} consumers, ${plan.models.length} models`];
+  const lines = [
+    `node ${plan.node}: ${plan.cameras.length} cameras, ${consumers} consumers, ${plan.models.length} models`,
+  ];
   lines.push(`processes: 1 supervisor, ${plan.cameras.length} camera, ${plan.models.length} model container`);
   lines.push(`shared memory: ${formatBytes(plan.shmBytes)} of ${formatBytes(freeSharedBytes())} free in ${SHM_DIR}`);
   for (const s of plan.segments) lines.push(`  ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`);
-  for (const m of plan.models) lines.push(`model ${m.id}: ${m.manifest.id} ${m.manifest.version}, ${m.manifest.input.width}×${m.manifest.input.height}, ${m.threads} thread(s)`);
+  for (const m of plan.models)
+    lines.push(
+      `model ${m.id}: ${m.manifest.id} ${m.manifest.version}, ${m.manifest.input.width}×${m.manifest.input.height}, ${m.threads} thread(s)`,
+    );
   return lines;
 }
 

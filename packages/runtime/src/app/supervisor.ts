@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { type Clock, type Log, type LogRecord, Scope } from '@vigia/base';
-import type { CameraReport, ModelReport, Report } from '@vigia/contracts';
+import type { CameraReport, Report } from '@vigia/contracts';
 import { containerEntry } from '@vigia/model-container';
-import { checkSocketPath, controlSocketPath } from '#core/node-dirs';
+import { checkSocketPath, controlSocketPath, removeSegmentsOf } from '#core/node-dirs';
 import { readProcessUsage } from '#core/process-stats';
 import { serveControl } from '#services/control-plane';
 import { emitStats, MqttEmitter } from '#services/event-emitter';
@@ -84,8 +84,8 @@ export class Supervisor {
       version: 1,
       node: this.#o.plan.node,
       duration_ms: Math.round(durationMs),
-      cameras: cameras as Record<string, CameraReport>,
-      models: models as Record<string, ModelReport>,
+      cameras,
+      models,
       system: { shm_bytes: this.#o.plan.shmBytes, processes: this.#processes() },
     };
   }
@@ -97,7 +97,9 @@ export class Supervisor {
       upMs: this.#o.clock.nowMs() - this.#startedMs,
       shmBytes: this.#o.plan.shmBytes,
       mqtt: this.#mqttText(),
-      cameras: new Map([...this.#cameras].map(([id, c]) => [id, { report: c.recentReport(), message: c.state.message }])),
+      cameras: new Map(
+        [...this.#cameras].map(([id, c]) => [id, { report: c.recentReport(), message: c.state.message }]),
+      ),
       models: new Map([...this.#models].map(([id, m]) => [id, m.recentReport()])),
     };
   }
@@ -118,7 +120,16 @@ export class Supervisor {
     const handle = new ModelHandle({
       id: model.id,
       entry: containerEntry,
-      args: ['--model-id', model.id, '--model', model.dir, '--socket', model.socketPath, '--threads', String(model.threads)],
+      args: [
+        '--model-id',
+        model.id,
+        '--model',
+        model.dir,
+        '--socket',
+        model.socketPath,
+        '--threads',
+        String(model.threads),
+      ],
       socketPath: model.socketPath,
       clock,
       log,
@@ -145,6 +156,7 @@ export class Supervisor {
         this.#mqtt?.result(result);
         onEvent({ type: 'result', result });
       },
+      onDied: (pid) => removeSegmentsOf(this.#o.plan.node, pid),
       onFailed: (camera, _code, message) => onFatal(`camera ${camera}: ${message}`),
     });
     this.#cameras.set(setup.camera, handle);
@@ -178,5 +190,7 @@ export class Supervisor {
 }
 
 async function reports<T>(handles: ReadonlyMap<string, { report(): Promise<T> }>): Promise<Record<string, T>> {
-  return Object.fromEntries(await Promise.all([...handles].map(async ([id, handle]): Promise<[string, T]> => [id, await handle.report()])));
+  return Object.fromEntries(
+    await Promise.all([...handles].map(async ([id, handle]): Promise<[string, T]> => [id, await handle.report()])),
+  );
 }

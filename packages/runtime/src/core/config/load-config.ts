@@ -28,7 +28,10 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
     text = readFileSync(file, 'utf8');
   } catch (error) {
     const why = codeOf(error) === 'ENOENT' ? 'no such file' : `cannot be read (${codeOf(error)})`;
-    throw new UsageError(`${file}: ${why}; give the path of a configuration file with -c`, { path: file, cause: error });
+    throw new UsageError(`${file}: ${why}; give the path of a configuration file with -c`, {
+      path: file,
+      cause: error,
+    });
   }
   return parseConfig(text, file, env);
 }
@@ -45,7 +48,8 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
   const data: unknown = document.toJS();
   const where = (path: Path): string => `${file}:${lineOf(document, lines, path)}: ${pathText(path)}`;
   const parsed = configSchema.safeParse(data);
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap((issue) => describe(issue as unknown as Issue, data, where)));
+  if (!parsed.success)
+    throw new ConfigError(parsed.error.issues.flatMap((issue) => describe(issue as unknown as Issue, data, where)));
   const problems = checkReferences(parsed.data, where);
   if (problems.length > 0) throw new ConfigError(problems);
   return fillSecrets(parsed.data, where, env);
@@ -56,16 +60,19 @@ function checkReferences(config: Config, where: (path: Path) => string): string[
   const models = Object.keys(config.models);
   if (Object.keys(config.cameras).length === 0) problems.push(`${where(['cameras'])}: no camera; name at least one`);
   for (const [id, camera] of Object.entries(config.cameras)) {
-    if (RESERVED_CAMERA_IDS.includes(id)) problems.push(`${where(['cameras', id])}: "${id}" is reserved for MQTT topics; choose another id`);
+    if (RESERVED_CAMERA_IDS.includes(id))
+      problems.push(`${where(['cameras', id])}: "${id}" is reserved for MQTT topics; choose another id`);
     if (!/^rtsp:\/\//i.test(camera.source)) {
       const scheme = /^[a-z0-9+]+:/i.exec(camera.source)?.[0] ?? 'no scheme';
       problems.push(`${where(['cameras', id, 'source'])}: found ${scheme}, allowed is rtsp:// (H.264 over TCP)`);
     }
     for (const [name, consumer] of Object.entries(camera.consumers)) {
       if (models.includes(consumer.model)) continue;
-      const guess = nearest(consumer.model, models);
+      const near = nearest(consumer.model, models);
       const allowed = models.length === 0 ? '`models` is empty' : `defined are ${models.join(', ')}`;
-      problems.push(`${where(['cameras', id, 'consumers', name, 'model'])}: there is no model "${consumer.model}"${guess ? `, did you mean "${guess}"?` : ''}; ${allowed}`);
+      problems.push(
+        `${where(['cameras', id, 'consumers', name, 'model'])}: there is no model "${consumer.model}"${near ? `, did you mean "${near}"?` : ''}; ${allowed}`,
+      );
     }
   }
   return problems;
@@ -106,11 +113,17 @@ function describe(issue: Issue, data: unknown, where: (path: Path) => string): s
     case 'invalid_type':
       return [`${where(issue.path)}: ${found(data, issue.path)}, ${expectedText(issue.expected)} is expected`];
     case 'invalid_value':
-      return [`${where(issue.path)}: ${found(data, issue.path)}, allowed are ${(issue.values ?? []).join(', ')}${guess(data, issue)}`];
+      return [
+        `${where(issue.path)}: ${found(data, issue.path)}, allowed are ${(issue.values ?? []).join(', ')}${guess(data, issue)}`,
+      ];
     case 'too_small':
-      return [`${where(issue.path)}: ${found(data, issue.path)}, ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum} is allowed`];
+      return [
+        `${where(issue.path)}: ${found(data, issue.path)}, ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum} is allowed`,
+      ];
     case 'too_big':
-      return [`${where(issue.path)}: ${found(data, issue.path)}, ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum} is allowed`];
+      return [
+        `${where(issue.path)}: ${found(data, issue.path)}, ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum} is allowed`,
+      ];
     default:
       return [`${where(issue.path)}: ${found(data, issue.path)}; ${issue.message}`];
   }
@@ -139,7 +152,10 @@ function matches(pattern: string, path: Path): boolean {
 /** Keys that the schema allows at a path, read from its JSON Schema, so that they are written down once. */
 function allowedKeys(path: Path): string[] {
   let node = configSchema.toJSONSchema({ unrepresentable: 'any', io: 'input' }) as SchemaNode | undefined;
-  for (const key of path) node = node?.properties?.[String(key)] ?? (typeof node?.additionalProperties === 'object' ? node.additionalProperties : undefined);
+  for (const key of path)
+    node =
+      node?.properties?.[String(key)] ??
+      (typeof node?.additionalProperties === 'object' ? node.additionalProperties : undefined);
   return Object.keys(node?.properties ?? {});
 }
 
@@ -160,13 +176,21 @@ function found(data: unknown, path: Path): string {
 }
 
 function expectedText(expected: string | undefined): string {
-  const names: Record<string, string> = { string: 'a text', number: 'a number', int: 'a whole number', record: 'a map of names', object: 'a map', boolean: 'true or false' };
+  const names: Record<string, string> = {
+    string: 'a text',
+    number: 'a number',
+    int: 'a whole number',
+    record: 'a map of names',
+    object: 'a map',
+    boolean: 'true or false',
+  };
   return names[expected ?? ''] ?? expected ?? 'something else';
 }
 
 function valueAt(data: unknown, path: Path): unknown {
   let value = data;
-  for (const key of path) value = typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
+  for (const key of path)
+    value = typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
   return value;
 }
 

@@ -15,12 +15,17 @@ export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv)
   const literal = /^[a-z]+:\/\/[^/@]*:([^/@]+)@/i.exec(text)?.[1];
   if (literal !== undefined && literal.replaceAll(REFERENCE, '') !== '') {
     addSecret(literal);
-    throw new UsageError(`${at}: a password stands in the file; write \${NAME} and set the environment variable NAME, or \${file:PATH}`, { path: at });
+    throw new UsageError(
+      `${at}: a password stands in the file; write \${NAME} and set the environment variable NAME, or \${file:PATH}`,
+      { path: at },
+    );
   }
   return text.replaceAll(REFERENCE, (reference: string, name: string, position: number) => {
     const value = name.startsWith('file:') ? fromFile(name.slice('file:'.length), at) : env[name];
     if (value === undefined || value === '') {
-      throw new UsageError(`${at}: the environment variable ${name} is not set; set it, or write another \${NAME}`, { path: at });
+      throw new UsageError(`${at}: the environment variable ${name} is not set; set it, or write another \${NAME}`, {
+        path: at,
+      });
     }
     addSecret(value);
     return text.indexOf('@', position + reference.length) > 0 ? encodeURIComponent(value) : value;
@@ -31,6 +36,9 @@ function fromFile(path: string, at: string): string {
   try {
     return readFileSync(path, 'utf8').split('\n', 1)[0]?.trim() ?? '';
   } catch (error) {
-    throw new UsageError(`${at}: the secret's file ${path} cannot be read (${codeOf(error)})`, { path: at, cause: error });
+    throw new UsageError(`${at}: the secret's file ${path} cannot be read (${codeOf(error)})`, {
+      path: at,
+      cause: error,
+    });
   }
 }

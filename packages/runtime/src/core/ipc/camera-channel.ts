@@ -4,6 +4,8 @@ import type { Region, RenditionSpec } from '#core/media';
 /** What a camera process is told first. Sent over the channel and never on the command line: the source holds secrets. */
 export interface CameraSetup {
   readonly node: string;
+  /** Where the supervisor keeps its sockets: cleaned up by who outlives it. */
+  readonly runDir: string;
   readonly camera: string;
   readonly source: string;
   readonly roi: Region;
@@ -32,7 +34,12 @@ export interface CameraSnapshot {
     readonly inDecoder: number;
     readonly reconnects: number;
   };
-  readonly supplier: { readonly published: number; readonly distributed: number; readonly inboxDrops: number; readonly inboxPending: number };
+  readonly supplier: {
+    readonly published: number;
+    readonly distributed: number;
+    readonly inboxDrops: number;
+    readonly inboxPending: number;
+  };
   readonly consumers: Readonly<Record<string, Omit<ConsumerReport, 'age_ms' | 'restarts'>>>;
   /** Results that the supervisor did not get because it was not reading. */
   readonly unsentResults: number;

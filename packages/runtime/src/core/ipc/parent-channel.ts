@@ -1,8 +1,10 @@
+import type { FromCamera } from './camera-channel.ts';
+
 /** Messages waiting in the pipe to a parent that does not read. */
 const UNSENT_LIMIT = 128;
 
 /** A child's end of the channel to its parent. Never queues without bound: what does not fit is dropped and counted. */
-export class ParentChannel<Out extends object> {
+export class ParentChannel {
   #unsent = 0;
   #dropped = 0;
 
@@ -12,7 +14,7 @@ export class ParentChannel<Out extends object> {
   }
 
   /** False when the message was dropped: the parent is gone or does not read. */
-  send(message: Out): boolean {
+  send(message: FromCamera): boolean {
     if (!process.connected || this.#unsent >= UNSENT_LIMIT) {
       this.#dropped += 1;
       return false;

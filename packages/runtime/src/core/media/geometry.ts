@@ -66,7 +66,12 @@ function cropOf(sourceWidth: number, sourceHeight: number, roi: Region): Rect {
   const width = Math.max(2, Math.min(sourceWidth - x, Math.round(roi.width * sourceWidth)));
   const height = Math.max(2, Math.min(sourceHeight - y, Math.round(roi.height * sourceHeight)));
   // The whole picture stays whole even when its size is odd.
-  return { x, y, width: x === 0 && roi.width === 1 ? sourceWidth : even(width), height: y === 0 && roi.height === 1 ? sourceHeight : even(height) };
+  return {
+    x,
+    y,
+    width: x === 0 && roi.width === 1 ? sourceWidth : even(width),
+    height: y === 0 && roi.height === 1 ? sourceHeight : even(height),
+  };
 }
 
 function even(value: number): number {
@@ -76,8 +81,10 @@ function even(value: number): number {
 /** Maps a box from the rendition (0..1) to the camera's whole picture (0..1). */
 export function wholeFromRendition(box: Bbox, geometry: Geometry, sourceWidth: number, sourceHeight: number): Bbox {
   const { crop, content, width, height } = geometry;
-  const x = (v: number): number => clamp((crop.x + ((v * width - content.x) / content.width) * crop.width) / sourceWidth);
-  const y = (v: number): number => clamp((crop.y + ((v * height - content.y) / content.height) * crop.height) / sourceHeight);
+  const x = (v: number): number =>
+    clamp((crop.x + ((v * width - content.x) / content.width) * crop.width) / sourceWidth);
+  const y = (v: number): number =>
+    clamp((crop.y + ((v * height - content.y) / content.height) * crop.height) / sourceHeight);
   return [x(box[0]), y(box[1]), x(box[2]), y(box[3])];
 }
 

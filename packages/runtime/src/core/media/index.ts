@@ -1,1 +1,9 @@
-export { type Geometry, geometryOf, type Rect, type Region, type RenditionSpec, WHOLE, wholeFromRendition } from './geometry.ts';
+export {
+  type Geometry,
+  geometryOf,
+  type Rect,
+  type Region,
+  type RenditionSpec,
+  WHOLE,
+  wholeFromRendition,
+} from './geometry.ts';

@@ -1,1 +1,11 @@
-export { checkSocketPath, controlSocketPath, lockNode, modelSocketPath, type NodeLock, runBaseDir, runDirOf } from './node-dirs.ts';
+export {
+  checkSocketPath,
+  cleanAfterSupervisor,
+  controlSocketPath,
+  lockNode,
+  removeSegmentsOf,
+  modelSocketPath,
+  type NodeLock,
+  runBaseDir,
+  runDirOf,
+} from './node-dirs.ts';

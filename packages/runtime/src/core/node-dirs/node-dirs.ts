@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
 import { HEADER } from '@vigia/contracts';
@@ -33,7 +33,9 @@ export function controlSocketPath(runDir: string): string {
 export function checkSocketPath(path: string): void {
   const size = Buffer.byteLength(path);
   if (size <= SOCKET_PATH_LIMIT) return;
-  throw new UsageError(`the socket path ${path} has ${size} bytes, at most ${SOCKET_PATH_LIMIT} are allowed: set VIGIA_RUN_DIR to a shorter folder`);
+  throw new UsageError(
+    `the socket path ${path} has ${size} bytes, at most ${SOCKET_PATH_LIMIT} are allowed: set VIGIA_RUN_DIR to a shorter folder`,
+  );
 }
 
 /** Ownership of a node's run directory. */
@@ -57,11 +59,32 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
     takeLock(node, lockPath);
   } catch (error) {
     if (error instanceof VigiaError) throw error;
-    throw new VigiaError('run_dir', `${runDir}: the run directory cannot be used (${codeOf(error)})`, { path: runDir, cause: error });
+    throw new VigiaError('run_dir', `${runDir}: the run directory cannot be used (${codeOf(error)})`, {
+      path: runDir,
+      cause: error,
+    });
   }
   for (const name of readdirSync(runDir)) if (name.endsWith('.sock')) rmSync(join(runDir, name), { force: true });
   sweepSegments(node);
   return { runDir, release: () => releaseLock(runDir, lockPath) };
+}
+
+/**
+ * To be called by a child whose supervisor died without closing: removes what that one can no longer remove itself. Does
+ * nothing when a successor has taken over.
+ *
+ * @param supervisorPid The parent that died.
+ */
+export function cleanAfterSupervisor(runDir: string, supervisorPid: number): void {
+  const lockPath = join(runDir, 'supervisor.pid');
+  try {
+    if (Number(readFileSync(lockPath, 'utf8').split(' ')[0]) !== supervisorPid) return;
+    rmSync(controlSocketPath(runDir), { force: true });
+    releaseLock(runDir, lockPath);
+  } catch (error) {
+    // Another child was quicker.
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
 }
 
 function takeLock(node: string, lockPath: string): void {
@@ -77,7 +100,11 @@ function takeLock(node: string, lockPath: string): void {
     const [pid = 0, startTicks = 0] = readFileSync(lockPath, 'utf8').trim().split(' ').map(Number);
     // By pid and start time: a pid alone is soon somebody else's.
     if (pid > 0 && processStartTicks(pid) === startTicks) {
-      throw new VigiaError('already_running', `node ${node} runs already as process ${pid}; stop it, or give this one another name with \`node:\``, { path: lockPath });
+      throw new VigiaError(
+        'already_running',
+        `node ${node} runs already as process ${pid}; stop it, or give this one another name with \`node:\``,
+        { path: lockPath },
+      );
     }
     rmSync(lockPath, { force: true });
   }
@@ -92,20 +119,21 @@ function releaseLock(runDir: string, lockPath: string): void {
   }
 }
 
+/** Removes the segments of a process of this node that died: its memory is needed, and its successor uses the names. */
+export function removeSegmentsOf(node: string, pid: number): void {
+  for (const { path, writer } of segmentsOf(node)) if (writer === pid) rmSync(path, { force: true });
+}
+
 /** Removes segments of this node whose writer is gone; never those of a process that lives. */
 function sweepSegments(node: string): void {
-  for (const name of readdirSync(SHM_DIR)) {
-    if (!name.startsWith(`vigia_${node}_frames_`)) continue;
-    const path = join(SHM_DIR, name);
-    const writer = segmentWriter(path);
-    if (writer === undefined || processStartTicks(writer) === undefined) {
-      try {
-        unlinkSync(path);
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error;
-      }
-    }
+  for (const { path, writer } of segmentsOf(node)) {
+    if (writer === undefined || processStartTicks(writer) === undefined) rmSync(path, { force: true });
   }
+}
+
+function segmentsOf(node: string): { readonly path: string; readonly writer: number | undefined }[] {
+  const names = readdirSync(SHM_DIR).filter((name) => name.startsWith(`vigia_${node}_frames_`));
+  return names.map((name) => ({ path: join(SHM_DIR, name), writer: segmentWriter(join(SHM_DIR, name)) }));
 }
 
 function segmentWriter(path: string): number | undefined {

@@ -41,7 +41,9 @@ export class ProgressBar {
     this.#drawn = true;
     const filled = Math.round(share * WIDTH);
     const bar = `${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}`;
-    this.#stream.write(`\r\u001b[2K${this.#label} ${bar} ${formatBytes(received)}${total ? ` of ${formatBytes(total)}` : ''}`);
+    this.#stream.write(
+      `\r\u001b[2K${this.#label} ${bar} ${formatBytes(received)}${total ? ` of ${formatBytes(total)}` : ''}`,
+    );
   }
 
   /** Ends the line, with a last word. */

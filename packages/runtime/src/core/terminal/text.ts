@@ -33,7 +33,15 @@ export interface Palette {
 }
 
 const ESC = '\u001b[';
-const COLOURS: Palette = { bold: `${ESC}1m`, dim: `${ESC}2m`, green: `${ESC}32m`, yellow: `${ESC}33m`, red: `${ESC}31m`, cyan: `${ESC}36m`, reset: `${ESC}0m` };
+const COLOURS: Palette = {
+  bold: `${ESC}1m`,
+  dim: `${ESC}2m`,
+  green: `${ESC}32m`,
+  yellow: `${ESC}33m`,
+  red: `${ESC}31m`,
+  cyan: `${ESC}36m`,
+  reset: `${ESC}0m`,
+};
 const PLAIN: Palette = { bold: '', dim: '', green: '', yellow: '', red: '', cyan: '', reset: '' };
 
 /** Colours unless the user or the terminal says no (no-color.org). */

@@ -13,10 +13,18 @@ export function askNode(socketPath: string, path: string, timeoutMs: number): Pr
         else reject(errorOf(body));
       });
     });
-    asked.on('timeout', () => asked.destroy(new VigiaError('no_answer', `the node did not answer within ${timeoutMs} ms`)));
+    asked.on('timeout', () =>
+      asked.destroy(new VigiaError('no_answer', `the node did not answer within ${timeoutMs} ms`)),
+    );
     asked.on('error', (error) => {
       const gone = ['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '');
-      reject(gone ? new VigiaError('not_running', `no node answers at ${socketPath}: is \`vigia run\` running?`, { cause: error }) : error);
+      reject(
+        gone
+          ? new VigiaError('not_running', `no node answers at ${socketPath}: is \`vigia run\` running?`, {
+              cause: error,
+            })
+          : error,
+      );
     });
     asked.end();
   });

@@ -24,15 +24,18 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
   });
   server.get('/api/v1/report', () => node.report());
   server.get('/healthz', () => ({ status: 'ok' }));
-  server.get<{ Params: { id: string }; Querystring: { annotated?: string } }>('/api/v1/cameras/:id/snapshot.jpg', async (request, reply) => {
-    const camera = node.camera(request.params.id);
-    if (!camera) {
-      const message = `there is no camera "${request.params.id}"; this node has ${node.cameraIds.join(', ') || 'none'}`;
-      return reply.code(404).send({ error: { code: 'not_found', message } });
-    }
-    const jpeg = await camera.picture(request.query.annotated === '1');
-    return reply.type('image/jpeg').send(Buffer.from(jpeg));
-  });
+  server.get<{ Params: { id: string }; Querystring: { annotated?: string } }>(
+    '/api/v1/cameras/:id/snapshot.jpg',
+    async (request, reply) => {
+      const camera = node.camera(request.params.id);
+      if (!camera) {
+        const message = `there is no camera "${request.params.id}"; this node has ${node.cameraIds.join(', ') || 'none'}`;
+        return reply.code(404).send({ error: { code: 'not_found', message } });
+      }
+      const jpeg = await camera.picture(request.query.annotated === '1');
+      return reply.type('image/jpeg').send(Buffer.from(jpeg));
+    },
+  );
   await server.listen({ path: socketPath });
   return async () => {
     await server.close();

@@ -1,5 +1,11 @@
 import { codeOf, every, type Clock, type Log, messageOf, type Timer } from '@vigia/base';
-import { type CameraStateMessage, type ConsumerReport, type NodeStatusMessage, type ResultMessage, topics } from '@vigia/contracts';
+import {
+  type CameraStateMessage,
+  type ConsumerReport,
+  type NodeStatusMessage,
+  type ResultMessage,
+  topics,
+} from '@vigia/contracts';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 
 /** Options of {@link MqttEmitter}. */
@@ -115,7 +121,11 @@ export class MqttEmitter {
     });
   }
 
-  #publish(topic: string, message: object, options: { qos: 0 | 1; retain?: boolean; properties?: { messageExpiryInterval: number } }): void {
+  #publish(
+    topic: string,
+    message: object,
+    options: { qos: 0 | 1; retain?: boolean; properties?: { messageExpiryInterval: number } },
+  ): void {
     const client = this.#client;
     if (!client?.connected || this.#closed || client.stream.writableLength > BACKLOG_LIMIT) {
       this.#dropped += 1;
@@ -129,7 +139,8 @@ export class MqttEmitter {
     this.#o.log.info(`connected to the MQTT broker (version ${this.#version === MQTT_5 ? '5' : '3.1.1'})`);
     const online: NodeStatusMessage = { node: this.#o.node, status: 'online' };
     this.#publish(topics.status(this.#o.node), online, { qos: 1, retain: true });
-    for (const state of this.#states.values()) this.#publish(topics.cameraState(this.#o.node, state.camera), state, { qos: 1, retain: true });
+    for (const state of this.#states.values())
+      this.#publish(topics.cameraState(this.#o.node, state.camera), state, { qos: 1, retain: true });
   }
 
   #onError(client: MqttClient, error: Error): void {
@@ -154,7 +165,12 @@ export class MqttEmitter {
 }
 
 /** Sends the statistics of all consumers every `ms` milliseconds until cancelled. */
-export function emitStats(emitter: MqttEmitter, clock: Clock, ms: number, read: () => Iterable<readonly [string, string, ConsumerReport]>): Timer {
+export function emitStats(
+  emitter: MqttEmitter,
+  clock: Clock,
+  ms: number,
+  read: () => Iterable<readonly [string, string, ConsumerReport]>,
+): Timer {
   return every(clock, ms, () => {
     for (const [camera, consumer, report] of read()) emitter.stats(camera, consumer, report);
   });

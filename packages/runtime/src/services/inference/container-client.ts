@@ -11,7 +11,10 @@ import {
 } from '@vigia/contracts';
 
 /** How a request to a container ended. `lost`: the connection went away before the answer. */
-export type Answer<T> = { readonly kind: 'answer'; readonly value: T } | { readonly kind: 'failed'; readonly error: ContainerError } | { readonly kind: 'lost' };
+export type Answer<T> =
+  | { readonly kind: 'answer'; readonly value: T }
+  | { readonly kind: 'failed'; readonly error: ContainerError }
+  | { readonly kind: 'lost' };
 
 /** A place in the model's next run. */
 export interface Grant {
@@ -30,7 +33,10 @@ export interface ContainerClientOptions {
 }
 
 /** An `infer` without what the client adds. */
-export type InferBody = Pick<InferRequest, 'timestamp' | 'deadline_ms' | 'frame_reference' | 'frame_metadata' | 'grant'>;
+export type InferBody = Pick<
+  InferRequest,
+  'timestamp' | 'deadline_ms' | 'frame_reference' | 'frame_metadata' | 'grant'
+>;
 
 interface Pending {
   readonly settle: (answer: Answer<unknown>) => void;
@@ -95,17 +101,29 @@ export class ContainerClient {
 
   /** Asks for the next place. At most one per consumer is open. */
   want(consumer: string, settle: (answer: Answer<Grant>) => void): void {
-    this.#send({ op: 'want', model_id: this.#o.model, camera_id: this.#o.camera, consumer }, parseGrant, settle as Pending['settle']);
+    this.#send(
+      { op: 'want', model_id: this.#o.model, camera_id: this.#o.camera, consumer },
+      parseGrant,
+      settle as Pending['settle'],
+    );
   }
 
   /** Withdraws a wish, and gives back a grant that is not going to be used. */
   unwant(consumer: string): void {
-    this.#send({ op: 'unwant', model_id: this.#o.model, camera_id: this.#o.camera, consumer }, (message) => message, () => undefined);
+    this.#send(
+      { op: 'unwant', model_id: this.#o.model, camera_id: this.#o.camera, consumer },
+      (message) => message,
+      () => undefined,
+    );
   }
 
   /** Sends a frame's reference. */
   infer(body: InferBody, settle: (answer: Answer<InferResponse>) => void): void {
-    this.#send({ model_id: this.#o.model, camera_id: this.#o.camera, ...body }, parseInfer, settle as Pending['settle']);
+    this.#send(
+      { model_id: this.#o.model, camera_id: this.#o.camera, ...body },
+      parseInfer,
+      settle as Pending['settle'],
+    );
   }
 
   #send(message: object, parse: Pending['parse'], settle: Pending['settle']): void {
@@ -122,7 +140,8 @@ export class ContainerClient {
 
   #onMessage(payload: Buffer): void {
     const message: unknown = JSON.parse(payload.toString('utf8'));
-    const id = typeof message === 'object' && message !== null && 'request_id' in message ? String(message.request_id) : '';
+    const id =
+      typeof message === 'object' && message !== null && 'request_id' in message ? String(message.request_id) : '';
     const pending = this.#pending.get(id);
     if (!pending) {
       const error = failureOf(message);
@@ -154,13 +173,19 @@ function judge(message: unknown, parse: Pending['parse']): Answer<unknown> {
   if (error) return { kind: 'failed', error };
   const value = parse(message);
   if (value !== undefined) return { kind: 'answer', value };
-  return { kind: 'failed', error: { code: 'inference_failed', message: 'the container answered something that is not of protocol 1' } };
+  return {
+    kind: 'failed',
+    error: { code: 'inference_failed', message: 'the container answered something that is not of protocol 1' },
+  };
 }
 
 function failureOf(message: unknown): ContainerError | undefined {
-  if (typeof message !== 'object' || message === null || !('error' in message) || message.error === null) return undefined;
+  if (typeof message !== 'object' || message === null || !('error' in message) || message.error === null)
+    return undefined;
   const parsed = containerErrorSchema.safeParse(message.error);
-  return parsed.success ? parsed.data : { code: 'inference_failed', message: 'the container answered an error that is not of protocol 1' };
+  return parsed.success
+    ? parsed.data
+    : { code: 'inference_failed', message: 'the container answered an error that is not of protocol 1' };
 }
 
 function parseGrant(message: unknown): Grant | undefined {

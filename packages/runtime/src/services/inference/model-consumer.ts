@@ -99,7 +99,8 @@ export class ModelConsumer {
   /** Leaves: the pending picture becomes `closed`, the one in flight `unavailable`. Idempotent. */
   close(): void {
     if (this.#closed) return;
-    if (this.#inFlight) this.#settle(this.#inFlight, { status: 'unavailable', code: 'closed', message: 'the consumer was closed' });
+    if (this.#inFlight)
+      this.#settle(this.#inFlight, { status: 'unavailable', code: 'closed', message: 'the consumer was closed' });
     this.#closed = true;
     this.#deadline.close();
     this.#mailbox.close();
@@ -145,7 +146,12 @@ export class ModelConsumer {
 
   #settleUnavailable(): void {
     const flight = this.#take();
-    if (flight) this.#settle(flight, { status: 'unavailable', code: 'not_ready', message: `model ${this.#o.model} is not ready` });
+    if (flight)
+      this.#settle(flight, {
+        status: 'unavailable',
+        code: 'not_ready',
+        message: `model ${this.#o.model} is not ready`,
+      });
   }
 
   #onGrant(answer: Answer<Grant>): void {
@@ -213,7 +219,11 @@ export class ModelConsumer {
   #onDeadline(): void {
     const flight = this.#inFlight;
     if (!flight) return;
-    this.#settle(flight, { status: 'timeout', code: 'deadline_exceeded', message: `no answer within ${this.#o.deadlineMs} ms` });
+    this.#settle(flight, {
+      status: 'timeout',
+      code: 'deadline_exceeded',
+      message: `no answer within ${this.#o.deadlineMs} ms`,
+    });
     this.evaluate();
   }
 
@@ -252,7 +262,8 @@ export class ModelConsumer {
   #resultOf(flight: InFlight, outcome: Outcome): ResultMessage {
     const { stamps, seq } = flight.picture;
     const decidedMs = this.#o.clock.nowMs();
-    const since = (atMs: number | undefined): number | null => (atMs === undefined ? null : round(atMs - stamps.capturedMs));
+    const since = (atMs: number | undefined): number | null =>
+      atMs === undefined ? null : round(atMs - stamps.capturedMs);
     return {
       camera: this.#o.camera,
       consumer: this.#o.consumer,
@@ -290,7 +301,11 @@ function outcomeOf(answer: Answer<InferResponse>, flight: InFlight, model: strin
       return { status: statusOfContainerError(answer.error.code), ...answer.error };
     default:
       if (answer.value.frame_id !== flight.picture.seq) {
-        return { status: 'error', code: 'wrong_frame', message: `asked for frame ${flight.picture.seq}, answered for ${answer.value.frame_id}` };
+        return {
+          status: 'error',
+          code: 'wrong_frame',
+          message: `asked for frame ${flight.picture.seq}, answered for ${answer.value.frame_id}`,
+        };
       }
       return { status: 'ok', response: answer.value };
   }

@@ -1,4 +1,12 @@
-import { type ChildState, type Clock, type Log, type LogRecord, SupervisedChild, type Timer, VigiaError } from '@vigia/base';
+import {
+  type ChildState,
+  type Clock,
+  type Log,
+  type LogRecord,
+  SupervisedChild,
+  type Timer,
+  VigiaError,
+} from '@vigia/base';
 import type { CameraReport, CameraState, CameraStateMessage, ResultMessage } from '@vigia/contracts';
 import type { CameraSetup, CameraSnapshot, FromCamera, ToCamera } from '#core/ipc';
 import { AgeHistogram } from './quantiles.ts';
@@ -14,6 +22,8 @@ export interface CameraHandleOptions {
   readonly onLog: (record: LogRecord) => void;
   readonly onState: (state: CameraStateMessage) => void;
   readonly onResult: (result: ResultMessage) => void;
+  /** The process with this pid is gone: what it left in shared memory is nobody's. */
+  readonly onDied: (pid: number) => void;
   /** The process says that it cannot work (out of shared memory): restarting will not help soon. */
   readonly onFailed: (camera: string, code: string, message: string) => void;
 }
@@ -44,6 +54,7 @@ export class CameraHandle {
   /** Of the running process. */
   #last: CameraSnapshot = NOTHING;
   #nextId = 1;
+  #pid: number | undefined;
 
   constructor(options: CameraHandleOptions) {
     this.#o = options;
@@ -91,14 +102,21 @@ export class CameraHandle {
 
   /** Counters as of now; as last heard when the process does not answer within half a second. */
   async report(): Promise<CameraReport> {
-    const snapshot = await this.#ask(this.#snapshotWaiters, SNAPSHOT_MS, (id) => ({ type: 'snapshot', id })).catch(() => this.#last);
+    const snapshot = await this.#ask(this.#snapshotWaiters, SNAPSHOT_MS, (id) => ({ type: 'snapshot', id })).catch(
+      () => this.#last,
+    );
     return this.#report(snapshot);
   }
 
   /** A JPEG of the newest picture; with boxes, of the next picture that has a result. Rejects with a sentence. */
   picture(annotated: boolean): Promise<Uint8Array> {
     if (this.#state.state !== 'live') {
-      return Promise.reject(new VigiaError('camera_not_live', `camera ${this.id} is ${this.#state.state}${this.#state.message ? `: ${this.#state.message}` : ''}`));
+      return Promise.reject(
+        new VigiaError(
+          'camera_not_live',
+          `camera ${this.id} is ${this.#state.state}${this.#state.message ? `: ${this.#state.message}` : ''}`,
+        ),
+      );
     }
     return this.#ask(this.#pictureWaiters, PICTURE_MS, (id) => ({ type: 'picture', id, annotated }));
   }
@@ -114,7 +132,11 @@ export class CameraHandle {
 
   #report(current: CameraSnapshot): CameraReport {
     const { state, reason } = this.#state;
-    return reportOf(addSnapshots(this.#totals, current), { state, reason, restarts: this.#child.restarts }, (consumer) => this.ages(consumer).quantiles());
+    return reportOf(
+      addSnapshots(this.#totals, current),
+      { state, reason, restarts: this.#child.restarts },
+      (consumer) => this.ages(consumer).quantiles(),
+    );
   }
 
   #ask<T>(waiters: Map<number, Waiter<T>>, ms: number, message: (id: number) => ToCamera): Promise<T> {
@@ -126,7 +148,8 @@ export class CameraHandle {
         reject(new VigiaError('no_answer', `camera ${this.id} did not answer within ${ms} ms`));
       });
       waiters.set(id, { resolve, reject, timer });
-      if (!this.#child.send(message(id))) take(waiters, id)?.reject(new VigiaError('no_answer', `camera ${this.id} has no process at the moment`));
+      if (!this.#child.send(message(id)))
+        take(waiters, id)?.reject(new VigiaError('no_answer', `camera ${this.id} has no process at the moment`));
     });
   }
 
@@ -149,7 +172,9 @@ export class CameraHandle {
         take(this.#pictureWaiters, message.id)?.resolve(message.jpeg);
         break;
       case 'picture_failed':
-        take(this.#pictureWaiters, message.id)?.reject(new VigiaError('picture_failed', `camera ${this.id}: ${message.message}`));
+        take(this.#pictureWaiters, message.id)?.reject(
+          new VigiaError('picture_failed', `camera ${this.id}: ${message.message}`),
+        );
         break;
       case 'failed':
         this.#o.onFailed(this.id, message.code, message.message);
@@ -159,13 +184,21 @@ export class CameraHandle {
   }
 
   #onChildState(child: ChildState): void {
+    if (child.state === 'starting') this.#pid = child.pid;
     if (child.state === 'waiting') {
+      if (this.#pid !== undefined) this.#o.onDied(this.#pid);
       this.#totals = addSnapshots(this.#totals, closeOut(this.#last));
       this.#last = NOTHING;
       for (const waiters of [this.#snapshotWaiters, this.#pictureWaiters]) {
-        for (const id of [...waiters.keys()]) take(waiters as Map<number, Waiter<never>>, id)?.reject(new VigiaError('no_answer', `the process of camera ${this.id} died`));
+        // Deleting the current key of a Map while walking it is allowed.
+        for (const id of waiters.keys())
+          take(waiters as Map<number, Waiter<never>>, id)?.reject(
+            new VigiaError('no_answer', `the process of camera ${this.id} died`),
+          );
       }
-      this.#setState(this.#stateMessage('waiting', 'process_died', `the camera's process ${child.reason}`, child.retryInMs));
+      this.#setState(
+        this.#stateMessage('waiting', 'process_died', `the camera's process ${child.reason}`, child.retryInMs),
+      );
     } else if (child.state === 'stopped') this.#setState(this.#stateMessage('stopped', null, null, null));
   }
 
@@ -174,9 +207,21 @@ export class CameraHandle {
     this.#o.onState(state);
   }
 
-  #stateMessage(state: CameraState, reason: string | null, message: string | null, retryInMs: number | null): CameraStateMessage {
+  #stateMessage(
+    state: CameraState,
+    reason: string | null,
+    message: string | null,
+    retryInMs: number | null,
+  ): CameraStateMessage {
     const at = new Date(this.#o.clock.wallMs()).toISOString();
-    return { camera: this.#o.setup.camera, state, reason, message, retry_in_ms: retryInMs === null ? null : Math.round(retryInMs), at };
+    return {
+      camera: this.#o.setup.camera,
+      state,
+      reason,
+      message,
+      retry_in_ms: retryInMs === null ? null : Math.round(retryInMs),
+      at,
+    };
   }
 }
 

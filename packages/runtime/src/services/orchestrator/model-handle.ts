@@ -1,5 +1,15 @@
 import { connect } from 'node:net';
-import { type ChildState, type Clock, encodeJson, every, FrameDecoder, type Log, type LogRecord, SupervisedChild, type Timer } from '@vigia/base';
+import {
+  type ChildState,
+  type Clock,
+  encodeJson,
+  every,
+  FrameDecoder,
+  type Log,
+  type LogRecord,
+  SupervisedChild,
+  type Timer,
+} from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT, type HealthResponse, healthResponseSchema, type ModelReport } from '@vigia/contracts';
 
 /** Options of {@link ModelHandle}. */
@@ -71,7 +81,10 @@ export class ModelHandle {
 
   /** Counters as last heard, at most about a second old. */
   recentReport(): ModelReport {
-    const { counters, inference_ms } = this.#health ?? { counters: { requests: 0, batches: 0 }, inference_ms: { p50: 0, p99: 0 } };
+    const { counters, inference_ms } = this.#health ?? {
+      counters: { requests: 0, batches: 0 },
+      inference_ms: { p50: 0, p99: 0 },
+    };
     return {
       state: this.#state,
       requests: this.#before.requests + counters.requests,

@@ -74,7 +74,10 @@ export function reportOf(
   ageOf: (consumer: string) => ConsumerReport['age_ms'],
 ): CameraReport {
   const { capture, supplier } = snapshot;
-  const consumers = Object.entries(snapshot.consumers).map(([id, c]): [string, ConsumerReport] => [id, { ...c, age_ms: ageOf(id), restarts: extra.restarts }]);
+  const consumers = Object.entries(snapshot.consumers).map(([id, c]): [string, ConsumerReport] => [
+    id,
+    { ...c, age_ms: ageOf(id), restarts: extra.restarts },
+  ]);
   return {
     state: extra.state,
     reason: extra.reason,

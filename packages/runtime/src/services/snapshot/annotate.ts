@@ -57,11 +57,24 @@ async function footer({ height }: RgbPicture, result: ResultMessage): Promise<Ov
   return { input: label.data, left: 0, top: height - label.height };
 }
 
-async function textImage(text: string, size: number, colour: string, background: string): Promise<{ data: Buffer; width: number; height: number }> {
+async function textImage(
+  text: string,
+  size: number,
+  colour: string,
+  background: string,
+): Promise<{ data: Buffer; width: number; height: number }> {
   const markup = `<span foreground="${colour}">${text.replace(/[<&>]/g, ' ')}</span>`;
   const padding = Math.max(2, Math.round(size / 4));
-  const { data, info } = await sharp({ text: { text: markup, font: `DejaVu Sans Bold ${size}`, fontfile: FONT_FILE, rgba: true, dpi: 72 } })
-    .extend({ top: padding, bottom: padding, left: padding * 2, right: padding * 2, background: { r: 0, g: 0, b: 0, alpha: 0 } })
+  const { data, info } = await sharp({
+    text: { text: markup, font: `DejaVu Sans Bold ${size}`, fontfile: FONT_FILE, rgba: true, dpi: 72 },
+  })
+    .extend({
+      top: padding,
+      bottom: padding,
+      left: padding * 2,
+      right: padding * 2,
+      background: { r: 0, g: 0, b: 0, alpha: 0 },
+    })
     .flatten({ background })
     .png()
     .toBuffer({ resolveWithObject: true });

@@ -1,2 +1,8 @@
 export { type RenderedFrame, Renditions, type RenditionsOptions, renditionKey, slotsFor } from './renditions.ts';
-export { type CaptureCounters, type CaptureState, type PictureSink, StreamCapture, type StreamCaptureOptions } from './stream-capture.ts';
+export {
+  type CaptureCounters,
+  type CaptureState,
+  type PictureSink,
+  StreamCapture,
+  type StreamCaptureOptions,
+} from './stream-capture.ts';

@@ -41,7 +41,8 @@ export class Lateness {
       this.#newestPtsMs = ptsMs;
     }
     const transitMs = arrivedMs - ptsMs;
-    if (this.#fastestMs !== Number.POSITIVE_INFINITY) this.#fastestMs += (arrivedMs - this.#lastArrivedMs) * DRIFT_ALLOWANCE;
+    if (this.#fastestMs !== Number.POSITIVE_INFINITY)
+      this.#fastestMs += (arrivedMs - this.#lastArrivedMs) * DRIFT_ALLOWANCE;
     this.#fastestMs = Math.min(this.#fastestMs, transitMs);
     this.#lastArrivedMs = arrivedMs;
     this.#newestPtsMs = Math.max(this.#newestPtsMs, ptsMs);

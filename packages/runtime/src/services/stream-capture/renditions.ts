@@ -88,7 +88,8 @@ export class Renditions {
     const rendition = this.#byKey.get(renditionKey(spec));
     if (!rendition) return undefined;
     const { last } = rendition;
-    if (last?.lease.frameId === picture.seq) return this.#reference(rendition, last.lease.retain(), last.geometry, picture);
+    if (last?.lease.frameId === picture.seq)
+      return this.#reference(rendition, last.lease.retain(), last.geometry, picture);
     const geometry = geometryOf(picture.width, picture.height, this.#o.roi, spec);
     const lease = rendition.ring.write((pixels) => rendition.scaler.scale(picture, geometry, pixels), {
       frameId: picture.seq,

@@ -69,7 +69,15 @@ export class StreamCapture {
   readonly #decoder: H264Decoder;
   readonly #abort = new AbortController();
   readonly #units = new Map<number, PendingUnit>();
-  readonly #counters: CaptureCounters = { captured: 0, published: 0, noDemand: 0, undecodable: 0, late: 0, inDecoder: 0, reconnects: 0 };
+  readonly #counters: CaptureCounters = {
+    captured: 0,
+    published: 0,
+    noDemand: 0,
+    undecodable: 0,
+    late: 0,
+    inDecoder: 0,
+    reconnects: 0,
+  };
   readonly #interval = new SourceInterval();
   readonly #backoff = new Backoff({ firstMs: 500, maxMs: 10_000 });
   /** Cameras lock out who asks too often with a wrong password. */
@@ -278,7 +286,12 @@ export class StreamCapture {
     this.#laggingSinceMs ??= now;
     if (now - this.#laggingSinceMs < LAGGING_FOR_MS) return;
     this.#client?.close();
-    this.#end?.(new SourceError('stalled', `the stream has been ${Math.round(latenessMs)} ms late for ${LAGGING_FOR_MS / 1000} s`));
+    this.#end?.(
+      new SourceError(
+        'stalled',
+        `the stream has been ${Math.round(latenessMs)} ms late for ${LAGGING_FOR_MS / 1000} s`,
+      ),
+    );
   }
 
   /** Between two connections: nothing of the old stream may reach the new one. */

@@ -34,7 +34,14 @@ export class JsonView implements View {
     if (status.upMs < this.#nextMs) return;
     this.#nextMs = status.upMs + STATS_EVERY_MS;
     const cameras = Object.fromEntries([...status.cameras].map(([id, { report }]) => [id, report]));
-    this.#line({ type: 'stats', node: status.node, up_ms: Math.round(status.upMs), cameras, models: Object.fromEntries(status.models), events_dropped: this.#dropped });
+    this.#line({
+      type: 'stats',
+      node: status.node,
+      up_ms: Math.round(status.upMs),
+      cameras,
+      models: Object.fromEntries(status.models),
+      events_dropped: this.#dropped,
+    });
   }
 
   close(): void {

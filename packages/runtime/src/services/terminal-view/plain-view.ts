@@ -19,7 +19,8 @@ export class PlainView implements View {
   }
 
   onEvent(event: ViewEvent): void {
-    if (event.type === 'result') this.#recent.get(`${event.result.camera}/${event.result.consumer}`).add(event.result, this.#clock.nowMs());
+    if (event.type === 'result')
+      this.#recent.get(`${event.result.camera}/${event.result.consumer}`).add(event.result, this.#clock.nowMs());
     else if (event.type === 'model_state') this.#line(`model ${event.model}: ${event.state}`);
     else {
       const { camera, state, message, retry_in_ms: retry } = event.state;
@@ -36,7 +37,8 @@ export class PlainView implements View {
     const now = this.#clock.nowMs();
     const rates = new Map<string, number | undefined>();
     for (const [id, { report }] of status.cameras) {
-      for (const [name, consumer] of Object.entries(report.consumers)) rates.set(`${id}/${name}`, this.#rates.get(`${id}/${name}`).read(consumer.results.ok, now));
+      for (const [name, consumer] of Object.entries(report.consumers))
+        rates.set(`${id}/${name}`, this.#rates.get(`${id}/${name}`).read(consumer.results.ok, now));
     }
     if (now < this.#nextMs) return;
     this.#nextMs = now + EVERY_MS;

@@ -1,5 +1,11 @@
 import { VigiaError } from '@vigia/base';
-import { AV_PIX_FMT_NV12, AV_PIX_FMT_RGB24, AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, SWS_FAST_BILINEAR } from 'node-av/constants';
+import {
+  AV_PIX_FMT_NV12,
+  AV_PIX_FMT_RGB24,
+  AV_PIX_FMT_YUV420P,
+  AV_PIX_FMT_YUVJ420P,
+  SWS_FAST_BILINEAR,
+} from 'node-av/constants';
 import { SoftwareScaleContext } from 'node-av/lib';
 import type { Geometry } from '#core/media';
 import type { Picture } from './picture.ts';
@@ -23,14 +29,16 @@ export class RgbScaler {
     const { crop, content, width, height } = geometry;
     const planes = frame.data;
     const { linesize } = frame;
-    if (!planes || into.byteLength < width * height * 3) throw new VigiaError('scale', `a buffer of ${into.byteLength} bytes for ${width}×${height} RGB24`);
+    if (!planes || into.byteLength < width * height * 3)
+      throw new VigiaError('scale', `a buffer of ${into.byteLength} bytes for ${width}×${height} RGB24`);
     this.#configure(frame.format, geometry);
     const source = cropPlanes(frame.format, planes, linesize, crop);
     const stride = width * 3;
     if (content.width !== width || content.height !== height) into.fill(geometry.padding, 0, stride * height);
     const target = into.subarray(content.y * stride + content.x * 3);
     const rows = this.#context?.scaleSync(source, linesize, 0, crop.height, [target], [stride]) ?? -1;
-    if (rows !== content.height) throw new VigiaError('scale', `scaling to ${content.width}×${content.height} gave ${rows} lines`);
+    if (rows !== content.height)
+      throw new VigiaError('scale', `scaling to ${content.width}×${content.height} gave ${rows} lines`);
   }
 
   /** Frees the context. Idempotent. */
@@ -45,7 +53,15 @@ export class RgbScaler {
     if (key === this.#key) return;
     this.#context?.freeContext();
     this.#context = new SoftwareScaleContext();
-    this.#context.getContext(crop.width, crop.height, format as never, content.width, content.height, AV_PIX_FMT_RGB24, SWS_FAST_BILINEAR);
+    this.#context.getContext(
+      crop.width,
+      crop.height,
+      format as never,
+      content.width,
+      content.height,
+      AV_PIX_FMT_RGB24,
+      SWS_FAST_BILINEAR,
+    );
     this.#key = key;
   }
 }
@@ -57,7 +73,11 @@ function cropPlanes(format: number, planes: Buffer[], linesize: number[], crop: 
   if (format === AV_PIX_FMT_YUV420P || format === AV_PIX_FMT_YUVJ420P) {
     if (!luma || !u || !v) throw new VigiaError('scale', 'the picture was freed');
     if (x === 0 && y === 0) return planes;
-    return [luma.subarray(y * stride0 + x), u.subarray((y / 2) * stride1 + x / 2), v.subarray((y / 2) * stride2 + x / 2)];
+    return [
+      luma.subarray(y * stride0 + x),
+      u.subarray((y / 2) * stride1 + x / 2),
+      v.subarray((y / 2) * stride2 + x / 2),
+    ];
   }
   if (format === AV_PIX_FMT_NV12) {
     if (!luma || !u) throw new VigiaError('scale', 'the picture was freed');

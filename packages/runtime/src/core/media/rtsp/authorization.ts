@@ -48,12 +48,20 @@ export class Authorization {
     const ha1 = h(`${user}:${realm}:${password}`);
     const ha2 = h(`${method}:${uri}`);
     const fields = [`username="${user}"`, `realm="${realm}"`, `nonce="${nonce}"`, `uri="${uri}"`];
-    const qop = params.get('qop')?.split(',').some((q) => q.trim() === 'auth');
+    const qop = params
+      .get('qop')
+      ?.split(',')
+      .some((q) => q.trim() === 'auth');
     if (qop) {
       this.#nonceCount += 1;
       const nc = this.#nonceCount.toString(16).padStart(8, '0');
       const cnonce = randomBytes(8).toString('hex');
-      fields.push(`response="${h(`${ha1}:${nonce}:${nc}:${cnonce}:auth:${ha2}`)}"`, 'qop=auth', `nc=${nc}`, `cnonce="${cnonce}"`);
+      fields.push(
+        `response="${h(`${ha1}:${nonce}:${nc}:${cnonce}:auth:${ha2}`)}"`,
+        'qop=auth',
+        `nc=${nc}`,
+        `cnonce="${cnonce}"`,
+      );
     } else {
       fields.push(`response="${h(`${ha1}:${nonce}:${ha2}`)}"`);
     }

@@ -21,7 +21,12 @@ export interface RtspTimeouts {
 }
 
 /** Sensible for cameras in a building. */
-export const DEFAULT_TIMEOUTS: RtspTimeouts = { connectMs: 5_000, responseMs: 5_000, firstUnitMs: 10_000, silenceMs: 5_000 };
+export const DEFAULT_TIMEOUTS: RtspTimeouts = {
+  connectMs: 5_000,
+  responseMs: 5_000,
+  firstUnitMs: 10_000,
+  silenceMs: 5_000,
+};
 
 /** Options of {@link RtspClient}. */
 export interface RtspClientOptions {
@@ -193,11 +198,14 @@ export class RtspClient {
     this.#supportsGetParameter = /GET_PARAMETER/i.test(options.headers.get('public') ?? '');
     const described = await this.#request('DESCRIBE', this.#address.url, { Accept: 'application/sdp' });
     const sdp = parseSdp(described.body);
-    const base = described.headers.get('content-base') || described.headers.get('content-location') || this.#address.url;
+    const base =
+      described.headers.get('content-base') || described.headers.get('content-location') || this.#address.url;
     const video = this.#chooseVideo(sdp);
     this.#payloadType = video.payloadType;
     this.#aggregateUrl = resolveControl(base, sdp.control);
-    const setup = await this.#request('SETUP', resolveControl(base, video.control), { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1' });
+    const setup = await this.#request('SETUP', resolveControl(base, video.control), {
+      Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1',
+    });
     this.#readTransport(setup);
     this.#playing = true;
     const now = this.#o.clock.nowMs();
@@ -215,7 +223,10 @@ export class RtspClient {
     const h264 = videos.find((m) => m.encoding === 'H264');
     if (h264) return h264;
     const offered = videos.map((m) => m.encoding || `payload type ${m.payloadType}`).join(', ');
-    throw new SourceError('unsupported_codec', `${this.url}: the camera sends ${offered}; H264 is what this version decodes`);
+    throw new SourceError(
+      'unsupported_codec',
+      `${this.url}: the camera sends ${offered}; H264 is what this version decodes`,
+    );
   }
 
   #readTransport(setup: RtspMessage): void {
@@ -232,7 +243,8 @@ export class RtspClient {
     for (let tries = 1; ; tries += 1) {
       const message = await this.#roundTrip(method, url, headers);
       if (message.status >= 200 && message.status < 300) return message;
-      const mayAnswer = message.status === 401 && tries < MAX_AUTH_TRIES && this.#authorization?.challenge(message.challenges);
+      const mayAnswer =
+        message.status === 401 && tries < MAX_AUTH_TRIES && this.#authorization?.challenge(message.challenges);
       if (!mayAnswer) throw this.#statusError(method, message);
     }
   }
@@ -240,10 +252,13 @@ export class RtspClient {
   #statusError(method: string, message: RtspMessage): SourceError {
     const { status } = message;
     if (status === 401 || status === 403) {
-      const text = this.#authorization ? 'the camera refuses this user name or password' : 'the camera asks for a user name and a password';
+      const text = this.#authorization
+        ? 'the camera refuses this user name or password'
+        : 'the camera asks for a user name and a password';
       return new SourceError('unauthorized', `${this.url}: ${text} (${status})`);
     }
-    if (status === 404 || status === 454) return new SourceError('not_found', `${this.url}: the camera has no such stream (${status})`);
+    if (status === 404 || status === 454)
+      return new SourceError('not_found', `${this.url}: the camera has no such stream (${status})`);
     return new SourceError('corrupt', `${this.url}: ${method} was answered "${message.startLine.slice(0, 80)}"`);
   }
 
@@ -256,7 +271,9 @@ export class RtspClient {
       const text = this.#format(method, url, headers);
       const cseq = this.#cseq;
       const timer = this.#o.clock.after(this.#timeouts.responseMs, () => {
-        this.#fail(new SourceError('timeout', `${this.url}: no answer to ${method} within ${this.#timeouts.responseMs} ms`));
+        this.#fail(
+          new SourceError('timeout', `${this.url}: no answer to ${method} within ${this.#timeouts.responseMs} ms`),
+        );
       });
       this.#pending.set(cseq, { method, resolve, reject, timer });
       this.#socket.write(text);
@@ -280,13 +297,18 @@ export class RtspClient {
       this.#parser.push(chunk);
       this.#o.onReadEnd?.();
     } catch (error) {
-      this.#fail(error instanceof SourceError ? error : new SourceError('corrupt', `${this.url}: ${messageOf(error)}`, { cause: error }));
+      this.#fail(
+        error instanceof SourceError
+          ? error
+          : new SourceError('corrupt', `${this.url}: ${messageOf(error)}`, { cause: error }),
+      );
     }
   }
 
   #onInterleaved(channel: number, packet: Buffer): void {
     if (channel === this.#rtpChannel) {
-      if (!this.#playing || !readRtpHeader(packet, this.#header) || this.#header.payloadType !== this.#payloadType) return;
+      if (!this.#playing || !readRtpHeader(packet, this.#header) || this.#header.payloadType !== this.#payloadType)
+        return;
       this.#assembler.push(packet, this.#header, this.#readMs);
     } else if (channel === this.#rtcpChannel) this.#onRtcp(packet);
   }
@@ -335,7 +357,9 @@ export class RtspClient {
     this.#lastCheckMs = now;
     if (stoodStill) return;
     if (this.#units === 0 && now - this.#playedMs > this.#timeouts.firstUnitMs) {
-      this.#fail(new SourceError('timeout', `${this.url}: no picture within ${this.#timeouts.firstUnitMs} ms after PLAY`));
+      this.#fail(
+        new SourceError('timeout', `${this.url}: no picture within ${this.#timeouts.firstUnitMs} ms after PLAY`),
+      );
     } else if (now - this.#lastDataMs > this.#timeouts.silenceMs) {
       this.#fail(new SourceError('stalled', `${this.url}: nothing came for ${this.#timeouts.silenceMs} ms`));
     }
@@ -346,7 +370,9 @@ export class RtspClient {
   #keepAlive(now: number): void {
     this.#lastKeepAliveMs = now;
     // The answer is of no interest, its absence is: silence is watched anyway.
-    this.#roundTrip(this.#supportsGetParameter ? 'GET_PARAMETER' : 'OPTIONS', this.#aggregateUrl, {}).catch(() => undefined);
+    this.#roundTrip(this.#supportsGetParameter ? 'GET_PARAMETER' : 'OPTIONS', this.#aggregateUrl, {}).catch(
+      () => undefined,
+    );
   }
 
   #sendReport(now: number): void {
@@ -392,12 +418,16 @@ function connectError(url: string, error: Error): SourceError {
     case 'EAI_AGAIN':
       return new SourceError('dns', `${url}: the host name cannot be resolved`, { cause: error });
     case 'ECONNREFUSED':
-      return new SourceError('refused', `${url}: connection refused, is the camera on and the port right?`, { cause: error });
+      return new SourceError('refused', `${url}: connection refused, is the camera on and the port right?`, {
+        cause: error,
+      });
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
     case 'ETIMEDOUT':
       return new SourceError('timeout', `${url}: the camera cannot be reached`, { cause: error });
     default:
-      return new SourceError('ended', `${url}: the connection broke (${codeOf(error) ?? error.message})`, { cause: error });
+      return new SourceError('ended', `${url}: the connection broke (${codeOf(error) ?? error.message})`, {
+        cause: error,
+      });
   }
 }

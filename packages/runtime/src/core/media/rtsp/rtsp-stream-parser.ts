@@ -72,13 +72,17 @@ export class RtspStreamParser {
   #message(data: Buffer): number {
     const end = data.indexOf('\r\n\r\n');
     if (end < 0 || end > HEADER_LIMIT) {
-      if (data.byteLength > HEADER_LIMIT) throw new SourceError('corrupt', `the camera sent a header of more than ${HEADER_LIMIT} bytes`);
+      if (data.byteLength > HEADER_LIMIT)
+        throw new SourceError('corrupt', `the camera sent a header of more than ${HEADER_LIMIT} bytes`);
       return 0;
     }
     const { startLine, headers, challenges } = parseHead(data.toString('utf8', 0, end));
     const length = Number(headers.get('content-length') ?? 0);
     if (!Number.isInteger(length) || length < 0 || length > BODY_LIMIT) {
-      throw new SourceError('corrupt', `the camera announced a body of ${headers.get('content-length')} bytes, at most ${BODY_LIMIT} are read`);
+      throw new SourceError(
+        'corrupt',
+        `the camera announced a body of ${headers.get('content-length')} bytes, at most ${BODY_LIMIT} are read`,
+      );
     }
     const total = end + 4 + length;
     if (data.byteLength < total) return 0;
@@ -96,7 +100,8 @@ export class RtspStreamParser {
     if (skip <= 0) return 0;
     this.#garbage += skip;
     this.skippedBytes += skip;
-    if (this.#garbage > RESYNC_LIMIT) throw new SourceError('corrupt', `the camera sent ${this.#garbage} bytes that are not RTSP`);
+    if (this.#garbage > RESYNC_LIMIT)
+      throw new SourceError('corrupt', `the camera sent ${this.#garbage} bytes that are not RTSP`);
     return skip;
   }
 }
@@ -106,7 +111,9 @@ function isMessageStart(data: Buffer): boolean {
   const first = data[0] as number;
   if (first < 0x41 || first > 0x5a) return false;
   const head = data.toString('latin1', 0, Math.min(data.byteLength, 14));
-  return head.startsWith('RTSP') || /^(OPTIONS|ANNOUNCE|REDIRECT|GET_PARAMETER|SET_PARAMETER|TEARDOWN|PAUSE|PLAY)/.test(head);
+  return (
+    head.startsWith('RTSP') || /^(OPTIONS|ANNOUNCE|REDIRECT|GET_PARAMETER|SET_PARAMETER|TEARDOWN|PAUSE|PLAY)/.test(head)
+  );
 }
 
 function parseHead(text: string): { startLine: string; headers: Map<string, string>; challenges: string[] } {

@@ -15,13 +15,17 @@ export function parseRtspUrl(text: string): RtspUrl {
   // Not `new URL` alone: cameras' passwords hold characters that people do not escape.
   const match = /^rtsp:\/\/(?:(.*)@)?(\[[^\]]+\]|[^/:@?]+)(?::(\d{1,5}))?([/?].*)?$/i.exec(text);
   const port = Number(match?.[3] ?? 554);
-  if (!match || port < 1 || port > 65_535) throw new SourceError('not_found', 'the source is no address like rtsp://[user:password@]host[:port]/path');
+  if (!match || port < 1 || port > 65_535)
+    throw new SourceError('not_found', 'the source is no address like rtsp://[user:password@]host[:port]/path');
   const [, login, host = '', portText, path = '/'] = match;
   const colon = login?.indexOf(':') ?? -1;
   const credentials =
     login === undefined
       ? undefined
-      : { user: decode(colon < 0 ? login : login.slice(0, colon)), password: decode(colon < 0 ? '' : login.slice(colon + 1)) };
+      : {
+          user: decode(colon < 0 ? login : login.slice(0, colon)),
+          password: decode(colon < 0 ? '' : login.slice(colon + 1)),
+        };
   return {
     url: `rtsp://${host}${portText === undefined ? '' : `:${portText}`}${path}`,
     host: host.replace(/^\[|\]$/g, ''),

@@ -31,7 +31,9 @@ export function resolveControl(base: string, control: string): string {
   if (control === '' || control === '*') return base;
   if (/^rtsps?:\/\//i.test(control)) return control;
   // Not URL resolution: cameras append `trackID=1` to bases with a query and expect plain concatenation.
-  return base.endsWith('/') || control.startsWith('/') ? base + control.replace(/^\//, base.endsWith('/') ? '' : '/') : `${base}/${control}`;
+  return base.endsWith('/') || control.startsWith('/')
+    ? base + control.replace(/^\//, base.endsWith('/') ? '' : '/')
+    : `${base}/${control}`;
 }
 
 function splitSections(text: string): string[][] {

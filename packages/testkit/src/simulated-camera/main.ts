@@ -1,0 +1,80 @@
+// A simulated camera in a process of its own: `fork(entry, [JSON.stringify(options)])`, or by hand on a terminal.
+import { codeOf, messageOf, VigiaError } from '@vigia/base';
+import { checkOptions, type SimulatedCameraOptions } from './options.ts';
+import { type CameraEvent, toMessage } from './process-messages.ts';
+import { SimulatedCamera } from './server.ts';
+
+const hasParent = process.send !== undefined;
+
+// Without a parent the events go to the terminal, one JSON line each. `then` runs when the event is out, or lost.
+function tell(event: CameraEvent, then: () => void = () => {}): void {
+  if (!hasParent) process.stdout.write(`${JSON.stringify(event)}\n`, then);
+  // A parent that is gone is noticed by `disconnect`; what could not be told to it does not matter.
+  else if (process.connected) process.send?.(event, undefined, {}, then);
+  else then();
+}
+
+function failure(error: unknown): CameraEvent {
+  return { type: 'failed', code: codeOf(error) ?? 'internal', message: messageOf(error) };
+}
+
+function readOptions(argument: string | undefined): SimulatedCameraOptions & { reportUnits: boolean } {
+  let value: unknown;
+  try {
+    value = JSON.parse(argument ?? '');
+  } catch (cause) {
+    throw new VigiaError('bad_option', 'the first argument is not JSON: an object with at least "clip" is needed', {
+      cause,
+    });
+  }
+  const { reportUnits, ...options } = { reportUnits: false, ...(value as object) } as { reportUnits: unknown };
+  checkOptions(options);
+  return { ...options, reportUnits: reportUnits === true };
+}
+
+function obey(camera: SimulatedCamera, command: unknown): void {
+  const type = typeof command === 'object' && command !== null && 'type' in command ? command.type : undefined;
+  if (type === 'step') {
+    const unit = camera.step();
+    tell({ type: 'stepped', unit: unit ? toMessage(unit) : null });
+  } else if (type === 'pause') camera.pause();
+  else if (type === 'resume') camera.resume();
+  else if (type === 'drop_clients') camera.dropClients();
+  else if (type === 'stop') void stop(camera);
+}
+
+async function stop(camera: SimulatedCamera | undefined): Promise<never> {
+  await camera?.close();
+  process.exit(0);
+}
+
+async function main(): Promise<void> {
+  let camera: SimulatedCamera | undefined;
+  // Subscribed before anything else: a parent that dies while the clip is read leaves nobody behind.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(camera));
+  process.on('disconnect', () => void stop(camera));
+  // It may have gone while the modules were loaded, before there was anyone to hear it.
+  if (hasParent && !process.connected) await stop(undefined);
+  const { reportUnits, ...options } = readOptions(process.argv[2]);
+  camera = await SimulatedCamera.start({
+    ...options,
+    ...(reportUnits ? { onUnitSent: (unit) => tell({ type: 'unit', unit: toMessage(unit) }) } : {}),
+    onPlayingChanged: (sessions) => tell({ type: 'playing', sessions }),
+  });
+  const started = camera;
+  process.on('message', (command) => {
+    try {
+      obey(started, command);
+    } catch (error) {
+      tell(failure(error));
+    }
+  });
+  tell({ type: 'ready', url: camera.url, port: camera.port });
+}
+
+try {
+  await main();
+} catch (error) {
+  // Exiting before the message is out would lose it.
+  tell(failure(error), () => process.exit(1));
+}

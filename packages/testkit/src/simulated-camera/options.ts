@@ -1,0 +1,194 @@
+import { randomInt } from 'node:crypto';
+import { type Clock, systemClock, VigiaError } from '@vigia/base';
+import type { AuthOptions } from './auth.ts';
+import type { Clip } from './clip.ts';
+import { defaultManners, type Manners } from './manners.ts';
+import type { Pacing } from './player.ts';
+import { DEFAULT_MAX_PAYLOAD_BYTES } from './rtp-packetizer.ts';
+import type { SentUnit } from './session.ts';
+
+/** What can be said in JSON: the options of a camera in a process of its own. */
+export interface SimulatedCameraSettings {
+  /** Path of a video file with an H.264 track. */
+  readonly clip: string;
+  /** Address to listen on. Default `127.0.0.1`. */
+  readonly host?: string;
+  /** 0..65535; 0, the default, takes any free port. */
+  readonly port?: number;
+  /** Path in the URL, with its query if it has one; begins with `/`. Default `/stream`. */
+  readonly path?: string;
+  /** Default: everyone may watch. */
+  readonly auth?: AuthOptions;
+  /** Pictures per second, 0.1..240. Default: the clip's own. */
+  readonly fps?: number;
+  /** Encoding name in the session description, whatever is sent. Default `H264`. */
+  readonly advertisedCodec?: string;
+  /** Whether each access unit carries its send time (see `readSendTime`). Default true. */
+  readonly stampSendTime?: boolean;
+  /** `immediately` (default): PLAY starts the clip; `next`: PLAY joins the camera's own round at its next keyframe. */
+  readonly startAtKeyframe?: 'immediately' | 'next';
+  /** `lock-step`: a unit is sent only on `step()`. Default `real-time`. */
+  readonly pacing?: 'real-time' | 'lock-step';
+  /**
+   * RTP time in lock-step: real time since PLAY (`elapsed`), or the clip's own (`clip`). Default `elapsed`, for a clip with
+   * B-frames `clip`: their order would not survive.
+   */
+  readonly lockStepTime?: 'elapsed' | 'clip';
+  /** Of RTP packets, 100..60000 bytes. Default 1400. */
+  readonly maxPayloadBytes?: number;
+  /** Announced session timeout, 1..86400 s; a silent client is cut off 10 s later. Default 60. */
+  readonly sessionTimeoutS?: number;
+  /** Bytes waiting in a client's socket above which units are dropped, 0..1 GiB. Default 4 MiB. */
+  readonly maxBacklogBytes?: number;
+  /** Connections at the same time, 1..1000; further ones are closed at once. Default 64. */
+  readonly maxConnections?: number;
+}
+
+/** Options of a camera in this process. */
+export interface SimulatedCameraOptions extends Omit<SimulatedCameraSettings, 'clip'> {
+  /** A path, or a clip that was loaded before: several cameras may share one. */
+  readonly clip: string | Clip;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** Uniform integers in 0..2^32-1 for identifiers, sequence numbers and time stamps. Default: cryptographic. */
+  readonly random32?: () => number;
+  /** Replies to word differently. */
+  readonly manners?: Partial<Manners>;
+  /** See `SimulatedCamera.onUnitSent`. */
+  readonly onUnitSent?: (unit: SentUnit) => void;
+  /** Called with the number of playing sessions whenever it changes. Must not throw. */
+  readonly onPlayingChanged?: (playing: number) => void;
+}
+
+/** Options with every default filled in. */
+export interface ResolvedOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Without trailing slashes; empty for the root. */
+  readonly path: string;
+  readonly auth: AuthOptions | undefined;
+  readonly fps: number;
+  readonly advertisedCodec: string;
+  readonly stampSendTime: boolean;
+  readonly startAtKeyframe: 'immediately' | 'next';
+  readonly pacing: Pacing;
+  readonly maxPayloadBytes: number;
+  readonly sessionTimeoutS: number;
+  readonly maxBacklogBytes: number;
+  readonly maxConnections: number;
+  readonly clock: Clock;
+  readonly random32: () => number;
+  readonly manners: Manners;
+}
+
+interface Rule {
+  readonly allowed: string;
+  readonly test: (value: unknown) => boolean;
+}
+
+const text = (allowed: string, pattern: RegExp): Rule => ({
+  allowed,
+  test: (value) => typeof value === 'string' && pattern.test(value),
+});
+const oneOf = (...values: string[]): Rule => ({
+  allowed: `one of ${values.join(', ')}`,
+  test: (value) => typeof value === 'string' && values.includes(value),
+});
+const number = (min: number, max: number, integer = true): Rule => ({
+  allowed: `${integer ? 'an integer' : 'a number'} in ${min}..${max}`,
+  test: (value) => typeof value === 'number' && value >= min && value <= max && (!integer || Number.isInteger(value)),
+});
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isFunction: Rule = { allowed: 'a function', test: (value) => typeof value === 'function' };
+const anObject: Rule = { allowed: 'an object', test: isObject };
+
+const RULES: Readonly<Record<keyof SimulatedCameraOptions, Rule>> = {
+  clip: {
+    allowed: 'the path of a video file, or a loaded clip',
+    test: (v) => (typeof v === 'string' && v !== '') || isObject(v),
+  },
+  host: text('an address', /^\S+$/),
+  port: number(0, 65_535),
+  path: text('a path that begins with / and has no spaces', /^\/\S*$/),
+  auth: { allowed: '{scheme: basic or digest, user, password, realm?}', test: isAuth },
+  fps: number(0.1, 240, false),
+  advertisedCodec: text('an encoding name such as H265', /^[\w.-]+$/),
+  stampSendTime: { allowed: 'true or false', test: (value) => typeof value === 'boolean' },
+  startAtKeyframe: oneOf('immediately', 'next'),
+  pacing: oneOf('real-time', 'lock-step'),
+  lockStepTime: oneOf('elapsed', 'clip'),
+  maxPayloadBytes: number(100, 60_000),
+  sessionTimeoutS: number(1, 86_400),
+  maxBacklogBytes: number(0, 2 ** 30),
+  maxConnections: number(1, 1000),
+  clock: anObject,
+  random32: isFunction,
+  manners: anObject,
+  onUnitSent: isFunction,
+  onPlayingChanged: isFunction,
+};
+
+function isAuth(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { scheme, user, password, realm } = value;
+  const realmFits = realm === undefined || (typeof realm === 'string' && !realm.includes('"'));
+  return (
+    (scheme === 'basic' || scheme === 'digest') && typeof user === 'string' && typeof password === 'string' && realmFits
+  );
+}
+
+/**
+ * Checks names, types and ranges: of options as of JSON that came from elsewhere.
+ *
+ * @throws VigiaError `bad_option` whose `path` is the option's name. The values of `auth` are not repeated.
+ */
+export function checkOptions(value: unknown): asserts value is SimulatedCameraOptions {
+  if (!isObject(value)) throw badOption('options', 'are not an object: an object with at least "clip" is needed');
+  if (value['clip'] === undefined) throw badOption('clip', 'is missing: the path of a video file is needed');
+  for (const [name, found] of Object.entries(value)) {
+    const rule: Rule | undefined = Object.hasOwn(RULES, name) ? RULES[name as keyof SimulatedCameraOptions] : undefined;
+    if (!rule) throw badOption(name, `is no option of the simulated camera: ${Object.keys(RULES).join(', ')} are`);
+    if (found === undefined || rule.test(found)) continue;
+    const shown = name === 'auth' ? '' : ` ${JSON.stringify(found)}`;
+    throw badOption(name, `is${shown || ' not as it must be'}: ${rule.allowed} is needed`);
+  }
+}
+
+/** Fills in the defaults, some of which depend on the clip. */
+export function resolveOptions(options: SimulatedCameraOptions, clip: Clip): ResolvedOptions {
+  return {
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 0,
+    path: (options.path ?? '/stream').replace(/\/+$/, ''),
+    auth: options.auth,
+    fps: options.fps ?? clip.fps,
+    advertisedCodec: options.advertisedCodec ?? 'H264',
+    stampSendTime: options.stampSendTime ?? true,
+    startAtKeyframe: options.startAtKeyframe ?? 'immediately',
+    pacing: resolvePacing(options, clip),
+    maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
+    sessionTimeoutS: options.sessionTimeoutS ?? 60,
+    maxBacklogBytes: options.maxBacklogBytes ?? 4 * 1024 * 1024,
+    maxConnections: options.maxConnections ?? 64,
+    clock: options.clock ?? systemClock,
+    random32: options.random32 ?? (() => randomInt(2 ** 32)),
+    manners: { ...defaultManners, ...options.manners },
+  };
+}
+
+function resolvePacing(options: SimulatedCameraOptions, clip: Clip): Pacing {
+  if ((options.pacing ?? 'real-time') === 'real-time') return 'real-time';
+  const hasBFrames = clip.reorderTicks > 0;
+  if (options.lockStepTime === 'elapsed' && hasBFrames) {
+    throw badOption(
+      'lockStepTime',
+      `is elapsed, but ${clip.path} has B-frames: clip is needed, or a clip without B-frames`,
+    );
+  }
+  const time = options.lockStepTime ?? (hasBFrames ? 'clip' : 'elapsed');
+  return time === 'elapsed' ? 'lock-step-elapsed' : 'lock-step-clip';
+}
+
+function badOption(name: string, rest: string): VigiaError<'bad_option'> {
+  return new VigiaError('bad_option', `${name} ${rest}`, { path: name });
+}

@@ -1,0 +1,48 @@
+const SENDER_REPORT = 200;
+const SOURCE_DESCRIPTION = 202;
+const CNAME = 1;
+/** Seconds between 1900 (NTP) and 1970 (Unix). */
+const NTP_OFFSET_S = 2_208_988_800;
+
+/** Contents of a sender report: the same moment on the wall clock and on the RTP clock, and what was sent up to it. */
+export interface SenderReport {
+  readonly ssrc: number;
+  /** Milliseconds since 1970, UTC. */
+  readonly wallMs: number;
+  readonly rtpTime: number;
+  readonly packets: number;
+  /** Payload bytes. */
+  readonly octets: number;
+}
+
+/** A compound RTCP packet: sender report, then the source description with CNAME that RFC 3550 6.1 demands beside it. */
+export function senderReportPacket(report: SenderReport, cname: string): Buffer {
+  const out = Buffer.alloc(28);
+  out[0] = 0x80;
+  out[1] = SENDER_REPORT;
+  out.writeUInt16BE(6, 2);
+  out.writeUInt32BE(report.ssrc >>> 0, 4);
+  const seconds = Math.floor(report.wallMs / 1000);
+  const fraction = Math.floor(((report.wallMs - seconds * 1000) / 1000) * 2 ** 32);
+  out.writeUInt32BE((seconds + NTP_OFFSET_S) % 2 ** 32, 8);
+  out.writeUInt32BE(fraction, 12);
+  out.writeUInt32BE(report.rtpTime >>> 0, 16);
+  out.writeUInt32BE(report.packets % 2 ** 32, 20);
+  out.writeUInt32BE(report.octets % 2 ** 32, 24);
+  return Buffer.concat([out, sourceDescription(report.ssrc, cname)]);
+}
+
+function sourceDescription(ssrc: number, cname: string): Buffer {
+  const name = Buffer.from(cname, 'ascii');
+  // Header, SSRC, item (type, length, text), then at least one zero that ends the list, up to a multiple of 4.
+  const size = Math.ceil((8 + 2 + name.byteLength + 1) / 4) * 4;
+  const out = Buffer.alloc(size);
+  out[0] = 0x81;
+  out[1] = SOURCE_DESCRIPTION;
+  out.writeUInt16BE(size / 4 - 1, 2);
+  out.writeUInt32BE(ssrc >>> 0, 4);
+  out[8] = CNAME;
+  out[9] = name.byteLength;
+  name.copy(out, 10);
+  return out;
+}

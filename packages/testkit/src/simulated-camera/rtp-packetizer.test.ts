@@ -1,0 +1,46 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseRtp, reassemble } from '../../test/rtsp-client.ts';
+import { RtpPacketizer } from './rtp-packetizer.ts';
+
+const nal = fc
+  .tuple(fc.constantFrom(0x65, 0x41, 0x01, 0x67, 0x68, 0x06), fc.uint8Array({ minLength: 0, maxLength: 400 }))
+  .map(([header, rest]) => Buffer.concat([Buffer.from([header]), rest]));
+const options = { payloadType: 96, ssrc: 0xdeadbeef };
+
+describe('RtpPacketizer', () => {
+  it('makes packets that are small enough and give back the same NAL units', () => {
+    fc.assert(
+      fc.property(
+        fc.array(nal, { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 3, max: 120 }),
+        (nals, maxPayloadBytes) => {
+          const packetizer = new RtpPacketizer({ ...options, firstSequence: 65_530, maxPayloadBytes });
+          const packets = packetizer.packetize(nals, 2 ** 32 - 1).map(parseRtp);
+          expect(reassemble(packets.map((packet) => packet.payload))).toEqual(nals);
+          expect(Math.max(...packets.map((packet) => packet.payload.byteLength))).toBeLessThanOrEqual(maxPayloadBytes);
+          expect(packets.map((packet) => packet.marker)).toEqual(packets.map((_, i) => i === packets.length - 1));
+          expect(packets.map((packet) => packet.sequence)).toEqual(packets.map((_, i) => (65_530 + i) % 65_536));
+          expect(new Set(packets.map((packet) => packet.rtpTime))).toEqual(new Set([2 ** 32 - 1]));
+        },
+      ),
+    );
+  });
+
+  it('never makes an FU-A with start and end in one packet', () => {
+    const packetizer = new RtpPacketizer({ ...options, firstSequence: 0, maxPayloadBytes: 10 });
+    for (let size = 11; size < 40; size += 1) {
+      const fragments = packetizer
+        .packetize([Buffer.alloc(size, 0x41)], 0)
+        .map((packet) => parseRtp(packet).payload[1] as number);
+      expect(fragments.every((fu) => (fu & 0xc0) !== 0xc0)).toBe(true);
+    }
+  });
+
+  it('counts packets and payload bytes for reports, over units', () => {
+    const packetizer = new RtpPacketizer({ ...options, firstSequence: 7 });
+    packetizer.packetize([Buffer.alloc(10, 1)], 0);
+    packetizer.packetize([Buffer.alloc(1401, 1)], 9000);
+    expect([packetizer.packets, packetizer.octets, packetizer.nextSequence]).toEqual([3, 10 + 1400 + 2 * 2, 10]);
+  });
+});

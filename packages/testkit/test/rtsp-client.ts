@@ -1,0 +1,191 @@
+// A small RTSP client for the tests of the simulated camera: strict about framing, and nothing else.
+import { connect, type Socket } from 'node:net';
+
+/** A reply of the camera. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** One RTP packet, header fields decoded. */
+export interface RtpPacket {
+  readonly marker: boolean;
+  readonly payloadType: number;
+  readonly sequence: number;
+  readonly rtpTime: number;
+  readonly ssrc: number;
+  readonly payload: Buffer;
+}
+
+/** The packets up to a marker bit. */
+export interface ReceivedUnit {
+  readonly rtpTime: number;
+  readonly packets: readonly RtpPacket[];
+  readonly nals: readonly Buffer[];
+}
+
+/** Decodes an RTP packet; throws on anything but a plain 12-byte header. */
+export function parseRtp(packet: Buffer): RtpPacket {
+  if (packet[0] !== 0x80) throw new Error(`unexpected first RTP byte ${packet[0]}`);
+  const second = packet[1] as number;
+  return {
+    marker: (second & 0x80) !== 0,
+    payloadType: second & 0x7f,
+    sequence: packet.readUInt16BE(2),
+    rtpTime: packet.readUInt32BE(4),
+    ssrc: packet.readUInt32BE(8),
+    payload: packet.subarray(12),
+  };
+}
+
+/** Puts single NAL unit packets and FU-A fragments together; throws when a fragment is out of place. */
+export function reassemble(payloads: readonly Buffer[]): Buffer[] {
+  const nals: Buffer[] = [];
+  let parts: Buffer[] | undefined;
+  for (const payload of payloads) {
+    const type = (payload[0] as number) & 0x1f;
+    if (type !== 28) {
+      if (parts) throw new Error('a NAL unit inside of a fragmented one');
+      nals.push(payload);
+      continue;
+    }
+    const fu = payload[1] as number;
+    if (((fu & 0x80) !== 0) === (parts !== undefined)) throw new Error('start bit out of place');
+    parts ??= [Buffer.from([((payload[0] as number) & 0xe0) | (fu & 0x1f)])];
+    parts.push(payload.subarray(2));
+    if ((fu & 0x40) === 0) continue;
+    nals.push(Buffer.concat(parts));
+    parts = undefined;
+  }
+  if (parts) throw new Error('the end of a fragmented NAL unit is missing');
+  return nals;
+}
+
+/** Things that arrive, and those who wait for them. */
+class Inbox<T> {
+  readonly #items: T[] = [];
+  readonly #waiting: { resolve: (item: T) => void; reject: (error: Error) => void }[] = [];
+  #ended: Error | undefined;
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  push(item: T): void {
+    const waiter = this.#waiting.shift();
+    if (waiter) waiter.resolve(item);
+    else this.#items.push(item);
+  }
+
+  end(error: Error): void {
+    this.#ended = error;
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(error);
+  }
+
+  next(): Promise<T> {
+    const item = this.#items.shift();
+    if (item !== undefined) return Promise.resolve(item);
+    if (this.#ended) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+}
+
+/** One connection. Interleaved channels are expected to be 0 (RTP) and 1 (RTCP) unless told otherwise. */
+export class RtspClient {
+  readonly socket: Socket;
+  readonly replies: Inbox<Reply> = new Inbox<Reply>();
+  readonly units: Inbox<ReceivedUnit> = new Inbox<ReceivedUnit>();
+  readonly reports: Inbox<Buffer> = new Inbox<Buffer>();
+  /** Resolves when the connection is gone. */
+  readonly closed: Promise<void>;
+  rtpChannel = 0;
+  #pending: Buffer = Buffer.alloc(0);
+  #packets: RtpPacket[] = [];
+  #cseq = 0;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk) => this.#onData(chunk));
+    socket.on('error', () => {});
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        for (const inbox of [this.replies, this.units, this.reports]) inbox.end(new Error('connection closed'));
+        resolve();
+      });
+    });
+  }
+
+  static connect(port: number): Promise<RtspClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('error', reject);
+      socket.once('connect', () => resolve(new RtspClient(socket)));
+    });
+  }
+
+  /** Sends a request and waits for its reply. */
+  async request(method: string, uri: string, headers: Record<string, string> = {}): Promise<Reply> {
+    this.#cseq += 1;
+    const lines = [`${method} ${uri} RTSP/1.0`, `CSeq: ${this.#cseq}`];
+    for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+    this.socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    const reply = await this.replies.next();
+    if (reply.headers.get('cseq') !== String(this.#cseq)) throw new Error('CSeq was not echoed');
+    return reply;
+  }
+
+  /** SETUP of the track and PLAY; returns both replies. */
+  async play(url: string): Promise<{ setup: Reply; play: Reply; session: string }> {
+    const setup = await this.request('SETUP', `${url}/trackID=0`, { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1' });
+    const session = (setup.headers.get('session') ?? '').split(';')[0] ?? '';
+    const play = await this.request('PLAY', url, { Session: session, Range: 'npt=0.000-' });
+    return { setup, play, session };
+  }
+
+  async close(): Promise<void> {
+    this.socket.destroy();
+    await this.closed;
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#pending = Buffer.concat([this.#pending, chunk]);
+    while (this.#pending.byteLength > 0) {
+      const used = this.#pending[0] === 0x24 ? this.#takeInterleaved() : this.#takeReply();
+      if (used === 0) return;
+      this.#pending = this.#pending.subarray(used);
+    }
+  }
+
+  #takeInterleaved(): number {
+    if (this.#pending.byteLength < 4) return 0;
+    const end = 4 + this.#pending.readUInt16BE(2);
+    if (this.#pending.byteLength < end) return 0;
+    const payload = Buffer.from(this.#pending.subarray(4, end));
+    if (this.#pending[1] === this.rtpChannel) this.#onRtp(parseRtp(payload));
+    else this.reports.push(payload);
+    return end;
+  }
+
+  #onRtp(packet: RtpPacket): void {
+    this.#packets.push(packet);
+    if (!packet.marker) return;
+    const packets = this.#packets.splice(0);
+    this.units.push({ rtpTime: packet.rtpTime, packets, nals: reassemble(packets.map((one) => one.payload)) });
+  }
+
+  #takeReply(): number {
+    const end = this.#pending.indexOf('\r\n\r\n');
+    if (end < 0) return 0;
+    const [first = '', ...lines] = this.#pending.toString('utf8', 0, end).split('\r\n');
+    const status = /^RTSP\/1\.0 (\d{3}) /.exec(first)?.[1];
+    if (status === undefined) throw new Error(`neither a reply nor interleaved data: ${first.slice(0, 40)}`);
+    const headers = new Map(
+      lines.map((line) => [line.split(':')[0]?.toLowerCase() ?? '', line.slice(line.indexOf(':') + 1).trim()]),
+    );
+    const bodyEnd = end + 4 + Number(headers.get('content-length') ?? 0);
+    if (this.#pending.byteLength < bodyEnd) return 0;
+    this.replies.push({ status: Number(status), headers, body: this.#pending.toString('utf8', end + 4, bodyEnd) });
+    return bodyEnd;
+  }
+}
