@@ -48,11 +48,11 @@ export async function install() {
   const lock = hash(readFileSync(join(root, 'package-lock.json')));
   if (readStamp('installed') === lock) return;
   process.stderr.write('vigia: installing dependencies (once, about 800 MB on disk: FFmpeg, ONNX Runtime and tools)\n');
-  // Quiet unless it fails: npm writes its own errors.
-  const code = await run(npm(), ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    shell: process.platform === 'win32',
-  });
-  if (code !== 0) fail('npm ci failed; its words are above');
+  // `install --no-save` and not `ci`: both take versions and hashes from the lock file, but `ci` refuses to work with a
+  // registry that lacks optional packages of other platforms (docs/decisions/0012-tooling.md).
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  const code = await run(npm(), args, { shell: process.platform === 'win32' });
+  if (code !== 0) fail('npm install failed; its words are above');
   writeStamp('installed', lock);
 }
 

@@ -9,10 +9,15 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function setUp(options: Partial<Parameters<typeof SimulatedCamera.start>[0]> = {}): Promise<{ camera: SimulatedCamera; box: Sandbox }> {
+async function setUp(
+  options: Partial<Parameters<typeof SimulatedCamera.start>[0]> = {},
+): Promise<{ camera: SimulatedCamera; box: Sandbox }> {
   const camera = await SimulatedCamera.start({ clip: CLIP, ...options });
   const box = new Sandbox();
-  closers.push(() => camera.close(), () => box.remove());
+  closers.push(
+    () => camera.close(),
+    () => box.remove(),
+  );
   return { camera, box };
 }
 
@@ -26,7 +31,16 @@ describe('a live camera', () => {
   test('people are found, every result is well formed, every frame is accounted for', async () => {
     const { camera, box } = await setUp();
     const reportFile = join(box.dir, 'r.json');
-    const vigia = start(box, ['run', '-c', box.config({ hall: camera.url }), '--for', '6s', '--report', reportFile, '--json']);
+    const vigia = start(box, [
+      'run',
+      '-c',
+      box.config({ hall: camera.url }),
+      '--for',
+      '6s',
+      '--report',
+      reportFile,
+      '--json',
+    ]);
     expect(await vigia.ended()).toBe(0);
     const report = readReport(reportFile);
     const hall = report.cameras['hall'];
@@ -34,7 +48,8 @@ describe('a live camera', () => {
     expect(hall?.state).toBe('live');
     expect(people?.results.ok).toBeGreaterThan(20);
     expect(people?.results_with['person'] ?? 0).toBeGreaterThanOrEqual(0.95 * (people?.results.ok ?? 0));
-    for (const { type: _, ...result } of vigia.lines.filter((l) => l.type === 'result')) resultMessageSchema.parse(result);
+    for (const { type: _, ...result } of vigia.lines.filter((l) => l.type === 'result'))
+      resultMessageSchema.parse(result);
     const sequence = vigia.results.map((r) => r.seq);
     expect(sequence).toEqual([...sequence].sort((a, b) => a - b));
     expect(new Set(sequence).size).toBe(sequence.length);
@@ -67,7 +82,9 @@ describe('no hidden delay', () => {
     const { camera, box } = await setUp({ pacing: 'lock-step' });
     const reportFile = join(box.dir, 'r.json');
     const vigia = start(box, ['run', '-c', box.config({ hall: camera.url }), '--report', reportFile, '--json']);
-    await vigia.until('the model is ready', () => vigia.lines.some((l) => l.type === 'model_state' && l.state === 'ready'));
+    await vigia.until('the model is ready', () =>
+      vigia.lines.some((l) => l.type === 'model_state' && l.state === 'ready'),
+    );
     await vigia.until('the camera is asked to play', () => camera.stats().playing > 0);
     for (let index = 0; index <= 100; index += 1) {
       expect(camera.step()?.index).toBe(index);
@@ -97,5 +114,7 @@ const PEOPLE_OF_FRAME_100: readonly (readonly [number, number])[] = [
 ];
 
 function overlaps([x, y]: readonly [number, number], [x0, y0, x1, y1]: readonly number[]): boolean {
-  return x / 768 >= (x0 as number) && x / 768 <= (x1 as number) && y / 576 >= (y0 as number) && y / 576 <= (y1 as number);
+  return (
+    x / 768 >= (x0 as number) && x / 768 <= (x1 as number) && y / 576 >= (y0 as number) && y / 576 <= (y1 as number)
+  );
 }

@@ -24,7 +24,11 @@ async function running(): Promise<Running> {
   const box = new Sandbox();
   const reportFile = join(box.dir, 'r.json');
   const vigia = new Vigia(['run', '-c', box.config({ hall: camera.url }), '--report', reportFile, '--json'], box.env);
-  closers.push(() => camera.close(), () => box.remove(), () => vigia.process.kill('SIGKILL'));
+  closers.push(
+    () => camera.close(),
+    () => box.remove(),
+    () => vigia.process.kill('SIGKILL'),
+  );
   await vigia.until('a first ok result', () => vigia.results.some((r) => r.status === 'ok'));
   return { camera, box, vigia, reportFile, sent };
 }
@@ -79,7 +83,10 @@ describe('SIGSTOP of the camera process', () => {
     const sentBefore = sent.length;
     await vigia.until('50 more units to be sent', () => sent.length >= sentBefore + 50);
     process.kill(pid, 'SIGCONT');
-    await vigia.until('20 ok results', () => vigia.results.slice(stopped).filter((r) => r.status === 'ok').length >= 20);
+    await vigia.until(
+      '20 ok results',
+      () => vigia.results.slice(stopped).filter((r) => r.status === 'ok').length >= 20,
+    );
     const sentMsOf = new Map(sent.map((u) => [u.rtpTime, Number(u.sentMonotonicNs) / 1e6]));
     let judged = 0;
     for (const result of vigia.results) {
@@ -103,8 +110,13 @@ describe('kill -9 of the camera process', () => {
     const { vigia } = node;
     const before = vigia.results.length;
     process.kill(vigia.child('camera-process'), 'SIGKILL');
-    await vigia.until('the death to be noticed', () => vigia.lines.some((l) => l.type === 'camera_state' && l.reason === 'process_died'));
-    await vigia.until('ok results again', () => vigia.results.length > before + 10 && vigia.results.at(-1)?.status === 'ok');
+    await vigia.until('the death to be noticed', () =>
+      vigia.lines.some((l) => l.type === 'camera_state' && l.reason === 'process_died'),
+    );
+    await vigia.until(
+      'ok results again',
+      () => vigia.results.length > before + 10 && vigia.results.at(-1)?.status === 'ok',
+    );
     const report = await stop(node);
     expect(report.cameras['hall']?.restarts).toBe(1);
     expect(report.cameras['hall']?.state).toBe('live');
@@ -116,10 +128,14 @@ describe('a camera that goes away', () => {
     const node = await running();
     const { vigia, camera } = node;
     camera.dropClients();
-    const waiting = await vigia.until('the reason', () => vigia.lines.find((l) => l.type === 'camera_state' && l.state === 'waiting'));
+    const waiting = await vigia.until('the reason', () =>
+      vigia.lines.find((l) => l.type === 'camera_state' && l.state === 'waiting'),
+    );
     expect(waiting).toMatchObject({ reason: 'ended' });
     const seen = vigia.lines.length;
-    await vigia.until('live again', () => vigia.lines.slice(seen).some((l) => l.type === 'camera_state' && l.state === 'live'));
+    await vigia.until('live again', () =>
+      vigia.lines.slice(seen).some((l) => l.type === 'camera_state' && l.state === 'live'),
+    );
     const report = await stop(node);
     expect(report.cameras['hall']?.reconnects).toBe(1);
   });

@@ -11,10 +11,21 @@ async function running(): Promise<{ box: Sandbox; vigia: Vigia; family: number[]
   const camera = await SimulatedCamera.start({ clip: CLIP });
   const box = new Sandbox();
   const vigia = new Vigia(['run', '-c', box.config({ hall: camera.url, yard: camera.url }), '--json'], box.env);
-  closers.push(() => camera.close(), () => box.remove(), () => vigia.process.kill('SIGKILL'));
-  await vigia.until('results of both cameras', () => new Set(vigia.results.filter((r) => r.status === 'ok').map((r) => r.camera)).size === 2);
+  closers.push(
+    () => camera.close(),
+    () => box.remove(),
+    () => vigia.process.kill('SIGKILL'),
+  );
+  await vigia.until(
+    'results of both cameras',
+    () => new Set(vigia.results.filter((r) => r.status === 'ok').map((r) => r.camera)).size === 2,
+  );
   const children = childrenOf(vigia.pid);
-  const family = [vigia.pid, ...children.map((c) => c.pid), ...children.flatMap((c) => childrenOf(c.pid)).map((c) => c.pid)];
+  const family = [
+    vigia.pid,
+    ...children.map((c) => c.pid),
+    ...children.flatMap((c) => childrenOf(c.pid)).map((c) => c.pid),
+  ];
   // Supervisor, two cameras, one model.
   expect(family.length).toBeGreaterThanOrEqual(4);
   expect(box.leftovers().length).toBeGreaterThan(0);
@@ -24,7 +35,8 @@ async function running(): Promise<{ box: Sandbox; vigia: Vigia; family: number[]
 async function untilGone(family: readonly number[], box: Sandbox): Promise<void> {
   const watchdog = Date.now() + 10_000;
   while (family.some(isAlive) || box.leftovers().length > 0) {
-    if (Date.now() > watchdog) throw new Error(`still there: ${family.filter(isAlive).join(', ')}; ${box.leftovers().join(', ')}`);
+    if (Date.now() > watchdog)
+      throw new Error(`still there: ${family.filter(isAlive).join(', ')}; ${box.leftovers().join(', ')}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

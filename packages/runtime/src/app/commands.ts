@@ -17,7 +17,8 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 
 /** `vigia run`. */
 export async function runCommand(values: Values): Promise<number> {
-  return runNode(loadConfig(configFile(values, 'run')), runOptions(values));
+  const options = runOptions(values);
+  return runNode(loadConfig(configFile(values, 'run')), options);
 }
 
 /** `vigia demo`. */

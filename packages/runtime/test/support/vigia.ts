@@ -13,7 +13,13 @@ export const CLIP: string = fileURLToPath(new URL('../../assets/pedestrians.mp4'
 /** A line of `vigia … --json`. */
 export type JsonLine =
   | ({ readonly type: 'result' } & ResultMessage)
-  | { readonly type: 'camera_state'; readonly camera: string; readonly state: string; readonly reason: string | null; readonly message: string | null }
+  | {
+      readonly type: 'camera_state';
+      readonly camera: string;
+      readonly state: string;
+      readonly reason: string | null;
+      readonly message: string | null;
+    }
   | { readonly type: 'model_state'; readonly model: string; readonly state: string }
   | { readonly type: 'stats'; readonly cameras: Report['cameras'] };
 
@@ -34,8 +40,13 @@ export class Sandbox {
 
   /** A configuration with one model and the given cameras. */
   config(cameras: Readonly<Record<string, string>>, extra = '', consumer = '{ model: ssdlite }'): string {
-    const entries = Object.entries(cameras).map(([id, source]) => `  ${id}:\n    source: ${source}\n    consumers:\n      people: ${consumer}\n`);
-    return this.file('vigia.yml', `version: 1\nnode: ${this.node}\ncameras:\n${entries.join('')}models:\n  ssdlite: { use: ssdlite-mobilenet-v2 }\n${extra}`);
+    const entries = Object.entries(cameras).map(
+      ([id, source]) => `  ${id}:\n    source: ${source}\n    consumers:\n      people: ${consumer}\n`,
+    );
+    return this.file(
+      'vigia.yml',
+      `version: 1\nnode: ${this.node}\ncameras:\n${entries.join('')}models:\n  ssdlite: { use: ssdlite-mobilenet-v2 }\n${extra}`,
+    );
   }
 
   get env(): NodeJS.ProcessEnv {
@@ -99,7 +110,8 @@ export class Vigia {
       const found = look();
       if (found !== undefined && found !== false) return found;
       if (this.exit) throw new Error(`vigia exited (${this.exit.code}) before: ${what}\n${this.stderr}`);
-      if (Date.now() > deadline) throw new Error(`watchdog: ${what} did not happen\n${this.stderr}\n${this.stdout.slice(-2000)}`);
+      if (Date.now() > deadline)
+        throw new Error(`watchdog: ${what} did not happen\n${this.stderr}\n${this.stdout.slice(-2000)}`);
       await this.#change();
     }
   }
@@ -154,7 +166,8 @@ export function childrenOf(parent: number): { readonly pid: number; readonly com
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
       const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-      if (ppid === parent) found.push({ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') });
+      if (ppid === parent)
+        found.push({ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') });
     } catch {
       // Ended between two reads.
     }

@@ -1,8 +1,11 @@
 import { statSync } from 'node:fs';
 import { codeOf, messageOf, VigiaError } from '@vigia/base';
-import { AV_CODEC_ID_H264, AVERROR_EOF, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
-import { avGetCodecName, FFmpegError, FormatContext, Packet, type Stream } from 'node-av/lib';
+import { AV_CODEC_ID_H264, AV_LOG_QUIET, AVERROR_EOF, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
+import { avGetCodecName, FFmpegError, FormatContext, Log, Packet, type Stream } from 'node-av/lib';
 import { NAL_AUD, NAL_PPS, NAL_SPS, nalType, splitAnnexB, splitLengthPrefixed } from './nal.ts';
+
+// What libav would write to stderr about a damaged file is in the error that `loadClip` throws.
+Log.setLevel(AV_LOG_QUIET);
 
 /** Ticks per second of every time in this folder: the RTP clock of video. */
 export const TICKS_PER_SECOND = 90_000;

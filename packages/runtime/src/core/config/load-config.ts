@@ -48,11 +48,22 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
   const data: unknown = document.toJS();
   const where = (path: Path): string => `${file}:${lineOf(document, lines, path)}: ${pathText(path)}`;
   const parsed = configSchema.safeParse(data);
-  if (!parsed.success)
-    throw new ConfigError(parsed.error.issues.flatMap((issue) => describe(issue as unknown as Issue, data, where)));
+  if (!parsed.success) throw new ConfigError(sentencesOf(parsed.error.issues as unknown as Issue[], data, where));
   const problems = checkReferences(parsed.data, where);
   if (problems.length > 0) throw new ConfigError(problems);
   return fillSecrets(parsed.data, where, env);
+}
+
+/** One sentence per problem. A key that is missing because it was misspelt is told once, where it was misspelt. */
+function sentencesOf(issues: readonly Issue[], data: unknown, where: (path: Path) => string): string[] {
+  const misspelt = new Set(
+    issues.flatMap((issue) =>
+      (issue.keys ?? []).map((key) => pathText([...issue.path, nearest(key, allowedKeys(issue.path)) ?? ''])),
+    ),
+  );
+  return issues
+    .filter((issue) => valueAt(data, issue.path) !== undefined || !misspelt.has(pathText(issue.path)))
+    .flatMap((issue) => describe(issue, data, where));
 }
 
 function checkReferences(config: Config, where: (path: Path) => string): string[] {

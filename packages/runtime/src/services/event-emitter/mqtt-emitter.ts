@@ -114,7 +114,8 @@ export class MqttEmitter {
     }
     await new Promise<void>((resolve) => {
       const timer = this.#o.clock.after(CLOSE_MS, resolve);
-      client.end(true, () => {
+      // With a DISCONNECT when there is a connection: without one the broker would publish the last will as well.
+      client.end(!client.connected, () => {
         timer.cancel();
         resolve();
       });

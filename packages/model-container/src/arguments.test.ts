@@ -1,0 +1,26 @@
+import { UsageError } from '@vigia/base';
+import { expect, test } from 'vitest';
+import { parseArguments } from './arguments.ts';
+
+const REQUIRED = ['--model-id', 'm', '--model', '/models/m', '--socket', '/run/m.sock'];
+
+test('arguments are read, with their defaults', () => {
+  expect(parseArguments(REQUIRED)).toEqual({
+    modelId: 'm',
+    modelDir: '/models/m',
+    socketPath: '/run/m.sock',
+    threads: 1,
+    allowDirs: [],
+  });
+  const more = [...REQUIRED, '--threads', '4', '--allow-dir', '/a', '--allow-dir', '/b'];
+  expect(parseArguments(more)).toMatchObject({ threads: 4, allowDirs: ['/a', '/b'] });
+});
+
+test.each([
+  [[]],
+  [REQUIRED.slice(2)],
+  [[...REQUIRED, '--threads', '0']],
+  [[...REQUIRED, '--threads', '1.5']],
+  [[...REQUIRED, '--verbose']],
+  [[...REQUIRED, 'x']],
+])('wrong usage is an error: %j', (argv) => expect(() => parseArguments(argv)).toThrow(UsageError));

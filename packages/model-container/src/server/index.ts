@@ -1,0 +1,1 @@
+export { ContainerServer, type ContainerServerOptions } from './container-server.ts';

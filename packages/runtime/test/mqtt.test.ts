@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { afterEach, expect, test } from 'vitest';
+import { startGstCamera, startMosquitto, startProgram } from './support/programs.ts';
+import { CLIP, readReport, Sandbox, Vigia } from './support/vigia.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function schema(name: string): object {
+  return JSON.parse(
+    readFileSync(
+      fileURLToPath(new URL(`../../../docs/reference/schemas/${name}.schema.json`, import.meta.url)),
+      'utf8',
+    ),
+  );
+}
+
+test('gst-rtsp-server → vigia → mosquitto: what mosquitto_sub prints validates against the published schemas', async () => {
+  const camera = await startGstCamera(CLIP);
+  const broker = await startMosquitto();
+  const box = new Sandbox();
+  closers.push(
+    () => camera.stop(),
+    () => broker.stop(),
+    () => box.remove(),
+  );
+  const subscriber = startProgram('/usr/bin/mosquitto_sub', [
+    '-V',
+    '5',
+    '-p',
+    String(broker.port),
+    '-t',
+    'vigia/#',
+    '-v',
+  ]);
+  closers.push(() => subscriber.stop());
+  await broker.line(/Sending SUBACK/);
+
+  const reportFile = join(box.dir, 'r.json');
+  const config = box.config({ hall: camera.url }, `mqtt: { url: "mqtt://127.0.0.1:${broker.port}" }\n`);
+  const vigia = new Vigia(['run', '-c', config, '--for', '8s', '--report', reportFile, '--json'], box.env);
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  expect(await vigia.ended()).toBe(0);
+  expect(readReport(reportFile).cameras['hall']?.state).toBe('live');
+
+  const ajv = addFormats.default(new Ajv2020({ strict: false }));
+  const validators = {
+    result: ajv.compile(schema('result')),
+    state: ajv.compile(schema('camera-state')),
+    status: ajv.compile(schema('node-status')),
+  };
+  const seen = { result: 0, state: 0, status: 0 };
+  for (const line of subscriber.output().trim().split('\n')) {
+    const [topic = '', ...rest] = line.split(' ');
+    const kind = topic.split('/').at(-1) as keyof typeof validators;
+    expect(validators[kind]?.(JSON.parse(rest.join(' '))), `${line} ${JSON.stringify(validators[kind]?.errors)}`).toBe(
+      true,
+    );
+    seen[kind] += 1;
+  }
+  expect(seen.result).toBeGreaterThan(20);
+  expect(seen.state).toBeGreaterThan(1);
+  // Online at the beginning, offline at the end.
+  expect(seen.status).toBe(2);
+  expect(subscriber.output()).toContain(`vigia/${box.node}/hall/people/result`);
+  // The protocol version that was asked for: 5, with an expiry.
+  expect(broker.output()).toMatch(/New client connected .* as vigia-.*\(p5/);
+});
+
+test('without a broker results still come, and one sentence says that it is missing', async () => {
+  const camera = await startGstCamera(CLIP);
+  const box = new Sandbox();
+  closers.push(
+    () => camera.stop(),
+    () => box.remove(),
+  );
+  const vigia = new Vigia(
+    ['run', '-c', box.config({ hall: camera.url }, 'mqtt: { url: "mqtt://127.0.0.1:1" }\n'), '--json'],
+    box.env,
+  );
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  await vigia.until('an ok result', () => vigia.results.some((r) => r.status === 'ok'));
+  await vigia.until('the sentence', () => vigia.stderr.includes('MQTT broker'));
+  vigia.process.kill('SIGTERM');
+  expect(await vigia.ended()).toBe(0);
+});
