@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Backoff } from './backoff.ts';
+import { every, FakeClock, sleep } from './clock.ts';
+import { Deadline } from './deadline.ts';
+import { encodeFrame, encodeJson, FrameDecoder } from './framing.ts';
+import { LineSplitter } from './line-splitter.ts';
+import { addSecret, createLog, formatRecord, type LogRecord, parseLogLine, redact } from './log.ts';
+import { Scope } from './scope.ts';
+
+describe('framing', () => {
+  test('any messages, cut anywhere, come out as they went in', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 40 })), fc.integer({ min: 1, max: 7 }), (messages, step) => {
+        const decoder = new FrameDecoder(64);
+        const stream = Buffer.concat(messages.map((m) => encodeFrame(m)));
+        const out: Buffer[] = [];
+        for (let at = 0; at < stream.byteLength; at += step) out.push(...decoder.push(stream.subarray(at, at + step)));
+        expect(out.map((b) => [...b])).toEqual(messages.map((m) => [...m]));
+        expect(decoder.bufferedBytes).toBe(0);
+      }),
+    );
+  });
+
+  test('a length above the limit is an error before its bytes are held', () => {
+    const decoder = new FrameDecoder(1024);
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(1025);
+    expect(() => decoder.push(head)).toThrow(expect.objectContaining({ code: 'frame_too_large' }));
+  });
+
+  test('JSON is counted in bytes, not in characters', () => {
+    const [payload] = new FrameDecoder(1024).push(encodeJson({ name: 'Straße' }));
+    expect(JSON.parse((payload as Buffer).toString('utf8'))).toEqual({ name: 'Straße' });
+  });
+});
+
+describe('time', () => {
+  test('sleep ends by time, or with the signal’s reason and no timer left', async () => {
+    const clock = new FakeClock();
+    const slept = sleep(clock, 100);
+    clock.advance(100);
+    await slept;
+    const abort = new AbortController();
+    const cut = sleep(clock, 100, abort.signal);
+    abort.abort(new Error('enough'));
+    await expect(cut).rejects.toThrow('enough');
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('every calls until cancelled', () => {
+    const clock = new FakeClock();
+    let calls = 0;
+    const timer = every(clock, 10, () => (calls += 1));
+    clock.advance(35);
+    timer.cancel();
+    clock.advance(100);
+    expect(calls).toBe(3);
+  });
+
+  test('a deadline that is set again and again costs one timer, and passes once', () => {
+    const clock = new FakeClock();
+    let passed = 0;
+    const deadline = new Deadline(clock, () => (passed += 1));
+    for (let i = 0; i < 50; i += 1) {
+      deadline.set(100);
+      expect(clock.pendingTimers).toBe(1);
+      clock.advance(10);
+    }
+    expect(passed).toBe(0);
+    clock.advance(100);
+    expect(passed).toBe(1);
+    deadline.set(100);
+    deadline.clear();
+    clock.advance(1000);
+    expect(passed).toBe(1);
+    deadline.set(100);
+    deadline.close();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('back-off doubles up to its cap, shortened by jitter only', () => {
+    const plain = new Backoff({ firstMs: 100, maxMs: 500, jitter: 0 });
+    expect([plain.next(), plain.next(), plain.next(), plain.next(), plain.next()]).toEqual([100, 200, 400, 500, 500]);
+    plain.reset();
+    expect(plain.next()).toBe(100);
+    expect(new Backoff({ firstMs: 100, maxMs: 500, random: () => 0.999_999 }).next()).toBeCloseTo(70, 1);
+  });
+});
+
+describe('a scope', () => {
+  test('closes in reverse, once, all of it even when one fails, and at once what comes late', async () => {
+    const order: string[] = [];
+    const scope = new Scope();
+    scope.defer(() => void order.push('first'));
+    scope.defer(() => {
+      order.push('second');
+      throw new Error('second failed');
+    });
+    scope.defer(async () => void order.push('third'));
+    const closing = scope.close();
+    expect(scope.close()).toBe(closing);
+    await expect(closing).rejects.toThrow('second failed');
+    expect(order).toEqual(['third', 'second', 'first']);
+    const closed = new Scope();
+    await closed.close();
+    closed.defer(() => void order.push('late'));
+    await closed.close();
+    expect(order.at(-1)).toBe('late');
+  });
+});
+
+describe('the log', () => {
+  test('secrets and the user part of addresses never come out', () => {
+    addSecret('s3cr3t/word');
+    const records: LogRecord[] = [];
+    const log = createLog('camera:hall', (record) => records.push(record));
+    log.info('rtsp://viewer:other@10.0.0.1/x with s3cr3t/word and s3cr3t%2Fword');
+    log.debug('below the level');
+    expect(records.map((r) => r.message)).toEqual(['rtsp://***@10.0.0.1/x with *** and ***']);
+    expect(redact('mqtt://a:b@h')).toBe('mqtt://***@h');
+    expect(formatRecord({ ...(records[0] as LogRecord), time: '2026-01-02T03:04:05.000Z' })).toMatch(/^03:04:05 info {2}camera:hall: /);
+  });
+
+  test('a child’s lines are read back; anything else is shown as a warning', () => {
+    const record: LogRecord = { level: 'info', time: 't', from: 'x', message: 'm' };
+    expect(parseLogLine(JSON.stringify(record), 'child')).toEqual(record);
+    expect(parseLogLine('{"level":"loud"', 'child')).toMatchObject({ level: 'warn', from: 'child' });
+    expect(parseLogLine('Segmentation fault', 'child').message).toBe('Segmentation fault');
+  });
+
+  test('lines are cut where they end, and bounded', () => {
+    const lines: string[] = [];
+    const splitter = new LineSplitter((line) => lines.push(line));
+    splitter.push('a\nb');
+    splitter.push('c\n\n');
+    splitter.push('x'.repeat(100_000));
+    splitter.end();
+    expect(lines.slice(0, 2)).toEqual(['a', 'bc']);
+    expect(lines[2]?.length).toBe(8_192);
+  });
+});
