@@ -119,7 +119,9 @@ describe('the log', () => {
     log.debug('below the level');
     expect(records.map((r) => r.message)).toEqual(['rtsp://***@10.0.0.1/x with *** and ***']);
     expect(redact('mqtt://a:b@h')).toBe('mqtt://***@h');
-    expect(formatRecord({ ...(records[0] as LogRecord), time: '2026-01-02T03:04:05.000Z' })).toMatch(/^03:04:05 info {2}camera:hall: /);
+    expect(formatRecord({ ...(records[0] as LogRecord), time: '2026-01-02T03:04:05.000Z' })).toMatch(
+      /^03:04:05 info {2}camera:hall: /,
+    );
   });
 
   test('a child’s lines are read back; anything else is shown as a warning', () => {

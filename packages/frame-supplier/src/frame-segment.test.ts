@@ -84,10 +84,13 @@ describe('a frame segment', () => {
   test('a frame larger than its slot and impossible sizes are typed errors; the slot stays unreadable', () => {
     const w = writer();
     w.begin(0);
-    expect(() => w.commit(0, { ...stamp(1), byteLength: SIZE + 1 })).toThrow(expect.objectContaining({ code: 'frame_too_large' }));
+    expect(() => w.commit(0, { ...stamp(1), byteLength: SIZE + 1 })).toThrow(
+      expect.objectContaining({ code: 'frame_too_large' }),
+    );
     expect(reader().generation(0) & 1n).toBe(1n);
     for (const slots of [0, 1, 4096, 2.5]) {
-      const create = (): unknown => FrameSegmentWriter.create({ path: `${path}_x`, slots, slotBytes: 1, clock: systemClock });
+      const create = (): unknown =>
+        FrameSegmentWriter.create({ path: `${path}_x`, slots, slotBytes: 1, clock: systemClock });
       expect(create).toThrow(expect.objectContaining({ code: 'segment_geometry' }));
     }
   });

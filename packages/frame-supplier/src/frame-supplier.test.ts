@@ -25,7 +25,11 @@ class TestFrame implements SuppliedFrame {
   }
 }
 
-function setUp(sourceIntervalMs = 33): { clock: FakeClock; supplier: FrameSupplier<TestFrame>; publish: () => TestFrame } {
+function setUp(sourceIntervalMs = 33): {
+  clock: FakeClock;
+  supplier: FrameSupplier<TestFrame>;
+  publish: () => TestFrame;
+} {
   const clock = new FakeClock();
   const supplier = new FrameSupplier<TestFrame>({ clock, sourceIntervalMs: () => sourceIntervalMs });
   supplier.start();

@@ -106,14 +106,13 @@ export class RtspStreamParser {
   }
 }
 
-/** A response, or a request of the server such as `OPTIONS rtsp://… RTSP/1.0`. */
+/** How a message may begin: a response, or a request of the server. */
+const MESSAGE_STARTS = ['RTSP/', 'OPTIONS ', 'ANNOUNCE ', 'REDIRECT ', 'GET_PARAMETER ', 'SET_PARAMETER ', 'TEARDOWN ', 'PAUSE ', 'PLAY '];
+
+/** Also true for the first bytes of one: then more must come before it can be judged. */
 function isMessageStart(data: Buffer): boolean {
-  const first = data[0] as number;
-  if (first < 0x41 || first > 0x5a) return false;
-  const head = data.toString('latin1', 0, Math.min(data.byteLength, 14));
-  return (
-    head.startsWith('RTSP') || /^(OPTIONS|ANNOUNCE|REDIRECT|GET_PARAMETER|SET_PARAMETER|TEARDOWN|PAUSE|PLAY)/.test(head)
-  );
+  const head = data.toString('latin1', 0, Math.min(data.byteLength, 'GET_PARAMETER '.length));
+  return MESSAGE_STARTS.some((start) => head.startsWith(start) || start.startsWith(head));
 }
 
 function parseHead(text: string): { startLine: string; headers: Map<string, string>; challenges: string[] } {

@@ -12,8 +12,8 @@ export interface RtspUrl {
 
 /** @throws SourceError `not_found` when it is no rtsp:// URL. The text never repeats the credentials. */
 export function parseRtspUrl(text: string): RtspUrl {
-  // Not `new URL` alone: cameras' passwords hold characters that people do not escape.
-  const match = /^rtsp:\/\/(?:(.*)@)?(\[[^\]]+\]|[^/:@?]+)(?::(\d{1,5}))?([/?].*)?$/i.exec(text);
+  // Not `new URL`: passwords of cameras hold characters that people do not escape. Only `/` and `?` must be.
+  const match = /^rtsp:\/\/(?:([^/?]*)@)?(\[[^\]]+\]|[^/:@?]+)(?::(\d{1,5}))?([/?].*)?$/i.exec(text);
   const port = Number(match?.[3] ?? 554);
   if (!match || port < 1 || port > 65_535)
     throw new SourceError('not_found', 'the source is no address like rtsp://[user:password@]host[:port]/path');

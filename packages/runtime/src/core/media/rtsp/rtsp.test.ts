@@ -1,0 +1,369 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Authorization } from './authorization.ts';
+import { type AccessUnit, ACCESS_UNIT_LIMIT, H264Assembler } from './h264-assembler.ts';
+import { buildReceiverReport, parseRtcp } from './rtcp.ts';
+import { emptyRtpHeader, readRtpHeader, RtpTimeline } from './rtp.ts';
+import { BODY_LIMIT, HEADER_LIMIT, type RtspMessage, RtspStreamParser } from './rtsp-stream-parser.ts';
+import { parseRtspUrl } from './rtsp-url.ts';
+import { parseSdp, resolveControl } from './sdp.ts';
+
+describe('the stream parser', () => {
+  function parse(
+    stream: Buffer,
+    step: number,
+  ): { messages: RtspMessage[]; packets: [number, string][]; parser: RtspStreamParser } {
+    const messages: RtspMessage[] = [];
+    const packets: [number, string][] = [];
+    const parser = new RtspStreamParser({
+      onMessage: (m) => messages.push(m),
+      onInterleaved: (channel, packet) => packets.push([channel, packet.toString('hex')]),
+    });
+    for (let at = 0; at < stream.byteLength; at += step) parser.push(stream.subarray(at, at + step));
+    return { messages, packets, parser };
+  }
+  const interleaved = (channel: number, hex: string): Buffer => {
+    const payload = Buffer.from(hex, 'hex');
+    return Buffer.concat([Buffer.from([0x24, channel, payload.byteLength >> 8, payload.byteLength & 0xff]), payload]);
+  };
+
+  test('one byte at a time or all at once: responses, packets in between, requests of the camera', () => {
+    const stream = Buffer.concat([
+      Buffer.from('RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 5\r\n\r\nhello'),
+      interleaved(0, '8060aabb'),
+      Buffer.from(
+        'RTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\nWWW-Authenticate: Digest realm="a"\r\nWWW-Authenticate: Basic realm="b"\r\n\r\n',
+      ),
+      interleaved(1, ''),
+      Buffer.from('OPTIONS rtsp://x RTSP/1.0\r\nCSeq: 9\r\n\r\n'),
+      interleaved(2, 'ff'),
+    ]);
+    for (const step of [1, 2, 3, 7, stream.byteLength]) {
+      const { messages, packets, parser } = parse(stream, step);
+      expect(messages.map((m) => [m.status, m.headers.get('cseq'), m.body, m.challenges.length])).toEqual([
+        [200, '1', 'hello', 0],
+        [401, '2', '', 2],
+        [0, '9', '', 0],
+      ]);
+      expect(packets).toEqual([
+        [0, '8060aabb'],
+        [1, ''],
+        [2, 'ff'],
+      ]);
+      expect(parser.skippedBytes).toBe(0);
+    }
+  });
+
+  test('garbage is skipped up to the next packet or response, and counted', () => {
+    const { messages, packets, parser } = parse(
+      Buffer.concat([
+        Buffer.from('\0\0garbage here'),
+        interleaved(0, '8060'),
+        Buffer.from('??RTSP/1.0 200 OK\r\n\r\n'),
+      ]),
+      3,
+    );
+    expect(packets).toEqual([[0, '8060']]);
+    expect(messages).toHaveLength(1);
+    expect(parser.skippedBytes).toBeGreaterThan(10);
+  });
+
+  test('never throws anything but a typed error, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), fc.integer({ min: 1, max: 50 }), (bytes, step) => {
+        try {
+          parse(Buffer.from(bytes), step);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'corrupt' });
+        }
+      }),
+    );
+  });
+
+  test('an endless header, a huge body and endless garbage are errors, not memory', () => {
+    const endless = Buffer.concat([Buffer.from('RTSP/1.0 200 OK\r\nX: '), Buffer.alloc(HEADER_LIMIT, 0x61)]);
+    expect(() => parse(endless, 1000)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    expect(() => parse(Buffer.from(`RTSP/1.0 200 OK\r\nContent-Length: ${BODY_LIMIT + 1}\r\n\r\n`), 1000)).toThrow(
+      expect.objectContaining({ code: 'corrupt' }),
+    );
+    expect(() => parse(Buffer.alloc(300 * 1024, 1), 65_536)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+  });
+});
+
+describe('the session description', () => {
+  const sdp = parseSdp(
+    'v=0\r\na=control:*\r\nm=audio 0 RTP/AVP 0\r\na=control:trackID=1\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 h264/90000\r\n' +
+      'a=fmtp:96 packetization-mode=1; sprop-parameter-sets=Z0I=,aM4=\r\na=control:trackID=2\r\n',
+  );
+
+  test('tracks with their encoding, clock and parameters', () => {
+    expect(sdp.media.map((m) => [m.kind, m.payloadType, m.encoding, m.clockRate, m.control])).toEqual([
+      ['audio', 0, '', 90_000, 'trackID=1'],
+      ['video', 96, 'H264', 90_000, 'trackID=2'],
+    ]);
+    expect(sdp.media[1]?.fmtp.get('sprop-parameter-sets')).toBe('Z0I=,aM4=');
+  });
+
+  test.each([
+    ['rtsp://h/s/', '*', 'rtsp://h/s/'],
+    ['rtsp://h/s/', 'trackID=1', 'rtsp://h/s/trackID=1'],
+    ['rtsp://h/s', 'trackID=1', 'rtsp://h/s/trackID=1'],
+    ['rtsp://h/s?x=1', 'trackID=1', 'rtsp://h/s?x=1/trackID=1'],
+    ['rtsp://h/s', 'rtsp://h/other', 'rtsp://h/other'],
+    ['rtsp://h/s/', '/t', 'rtsp://h/s/t'],
+  ])('%s + %s → %s', (base, control, url) => {
+    expect(resolveControl(base, control)).toBe(url);
+  });
+});
+
+describe('addresses', () => {
+  test.each([
+    ['rtsp://h/x', 'rtsp://h/x', 554, undefined],
+    ['rtsp://u:p@h:8554/x', 'rtsp://h:8554/x', 8554, { user: 'u', password: 'p' }],
+    ['rtsp://u:p%40%2Fw@h', 'rtsp://h/', 554, { user: 'u', password: 'p@/w' }],
+    ['rtsp://u:p@w@h/x', 'rtsp://h/x', 554, { user: 'u', password: 'p@w' }],
+    ['rtsp://u@[::1]:8554/a?b=c@d', 'rtsp://[::1]:8554/a?b=c@d', 8554, { user: 'u', password: '' }],
+  ])('%s', (text, url, port, credentials) => {
+    expect(parseRtspUrl(text)).toMatchObject({ url, port });
+    expect(parseRtspUrl(text).credentials).toEqual(credentials);
+  });
+
+  test('what is none is refused without repeating it', () => {
+    for (const text of ['http://h', 'rtsp://', 'rtsp://u:secret@', 'rtsp://h:99999/']) {
+      expect(() => parseRtspUrl(text)).toThrow(
+        expect.objectContaining({ code: 'not_found', message: expect.not.stringContaining('secret') }),
+      );
+    }
+  });
+});
+
+describe('authorization', () => {
+  const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+
+  test('Digest without qop, as most cameras ask', () => {
+    const auth = new Authorization({ user: 'admin', password: 'pw' });
+    expect(auth.header('OPTIONS', 'rtsp://h/')).toBeUndefined();
+    expect(auth.challenge(['Digest realm="IP Camera", nonce="abc"', 'Basic realm="x"'])).toBe(true);
+    const response = md5(`${md5('admin:IP Camera:pw')}:abc:${md5('DESCRIBE:rtsp://h/')}`);
+    expect(auth.header('DESCRIBE', 'rtsp://h/')).toBe(
+      `Digest username="admin", realm="IP Camera", nonce="abc", uri="rtsp://h/", response="${response}"`,
+    );
+  });
+
+  test('the example of RFC 7616, 3.9.1, both algorithms (with our own cnonce put back)', () => {
+    for (const [algorithm, name] of [
+      ['MD5', 'md5'],
+      ['SHA-256', 'sha256'],
+    ] as const) {
+      const h = (text: string): string => createHash(name).update(text).digest('hex');
+      const auth = new Authorization({ user: 'Mufasa', password: 'Circle of Life' });
+      auth.challenge([
+        `Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=${algorithm}, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"`,
+      ]);
+      const header = auth.header('GET', '/dir/index.html') ?? '';
+      const cnonce = /cnonce="([^"]+)"/.exec(header)?.[1];
+      const expected = h(
+        `${h('Mufasa:http-auth@example.org:Circle of Life')}:7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v:00000001:${cnonce}:auth:${h('GET:/dir/index.html')}`,
+      );
+      expect(header).toContain(`response="${expected}"`);
+      expect(header).toContain('opaque="FQhe');
+      expect(auth.header('GET', '/dir/index.html')).toContain('nc=00000002');
+    }
+  });
+
+  test('Basic when nothing better is offered; an unknown scheme cannot be answered', () => {
+    const auth = new Authorization({ user: 'u', password: 'p' });
+    expect(auth.challenge(['Digest realm="x", algorithm=SHA-512-256, nonce="n"'])).toBe(false);
+    expect(auth.challenge(['Basic realm="x"'])).toBe(true);
+    expect(auth.header('OPTIONS', '*')).toBe(`Basic ${Buffer.from('u:p').toString('base64')}`);
+  });
+});
+
+describe('RTP', () => {
+  test('CSRC, extension and padding are stepped over', () => {
+    const packet = Buffer.from('b1e00001000000020000000311111111beef00012222222241420002', 'hex');
+    const header = emptyRtpHeader();
+    expect(readRtpHeader(packet, header)).toBe(true);
+    expect(header).toMatchObject({ marker: true, payloadType: 96, sequence: 1, timestamp: 2, ssrc: 3 });
+    expect(packet.subarray(header.payloadStart, header.payloadEnd).toString()).toBe('AB');
+  });
+
+  test('what is cut off or another version is refused', () => {
+    const header = emptyRtpHeader();
+    for (const hex of [
+      '',
+      '80',
+      '40e00001000000020000000300',
+      '9fe000010000000200000003',
+      '90e000010000000200000003beef',
+    ]) {
+      expect(readRtpHeader(Buffer.from(hex, 'hex'), header)).toBe(false);
+    }
+  });
+
+  test('the timeline goes on over the wrap of 32 bits, and back a little for reordered pictures', () => {
+    const timeline = new RtpTimeline();
+    const start = timeline.unwrap(0xffff_ff00);
+    expect(timeline.unwrap(0x100) - start).toBe(0x200);
+    expect(timeline.unwrap(0xffff_fff0) - start).toBe(0xf0);
+  });
+
+  test('a sender report and a BYE are read out of a compound packet, a receiver report has its place for each field', () => {
+    const sr = Buffer.alloc(28);
+    sr.writeUInt32BE(0x80c80006, 0);
+    sr.writeUInt32BE(7, 4);
+    sr.writeUInt32BE(2_208_988_800 + 10, 8);
+    sr.writeUInt32BE(0x8000_0000, 12);
+    sr.writeUInt32BE(1234, 16);
+    const bye = Buffer.from('81cb000100000007', 'hex');
+    expect(parseRtcp(Buffer.concat([sr, bye]))).toMatchObject({
+      bye: true,
+      report: { ssrc: 7, ntpMs: 10_500, rtpTime: 1234 },
+    });
+    expect(parseRtcp(sr.subarray(0, 20))).toEqual({ report: undefined, bye: false });
+    const rr = buildReceiverReport({
+      ownSsrc: 1,
+      senderSsrc: 7,
+      highestSequence: 500,
+      lost: 3,
+      lastReportMiddle: 9,
+      sinceLastReportMs: 1000,
+    });
+    expect([
+      rr.readUInt16BE(0),
+      rr.readUInt16BE(2),
+      rr.readUInt32BE(8),
+      rr.readUIntBE(13, 3),
+      rr.readUInt32BE(16),
+      rr.readUInt32BE(28),
+    ]).toEqual([0x81c9, 7, 7, 3, 500, 65_536]);
+  });
+});
+
+describe('the H.264 assembler', () => {
+  interface Sent {
+    readonly payload: Buffer;
+    readonly marker: boolean;
+    readonly timestamp: number;
+    readonly sequence?: number;
+  }
+
+  function assemble(sent: readonly Sent[]): (Omit<AccessUnit, 'data'> & { hex: string })[] {
+    const units: (Omit<AccessUnit, 'data'> & { hex: string })[] = [];
+    const assembler = new H264Assembler(({ data, ...rest }) => units.push({ ...rest, hex: data.toString('hex') }));
+    let sequence = 65_534;
+    for (const { payload, marker, timestamp, sequence: own } of sent) {
+      sequence = own ?? (sequence + 1) & 0xffff;
+      assembler.push(
+        payload,
+        { ...emptyRtpHeader(), marker, timestamp, sequence, payloadStart: 0, payloadEnd: payload.byteLength },
+        timestamp / 90,
+      );
+    }
+    return units;
+  }
+  const hex = (text: string): Buffer => Buffer.from(text, 'hex');
+
+  test('single units, STAP-A and FU-A; the unit is out with its marker, before any later packet', () => {
+    const units = assemble([
+      { payload: hex('18000267420002 68ce'.replace(' ', '')), marker: false, timestamp: 0 },
+      { payload: hex('7c85aa'), marker: false, timestamp: 0 },
+      { payload: hex('7c05bb'), marker: false, timestamp: 0 },
+      { payload: hex('7c45cc'), marker: true, timestamp: 0 },
+      { payload: hex('41dd'), marker: true, timestamp: 9000 },
+    ]);
+    expect(units).toEqual([
+      {
+        hex: '00000001674200000001' + '68ce' + '0000000165aabbcc',
+        rtpTime: 0,
+        arrivedMs: 0,
+        keyframe: true,
+        damaged: false,
+      },
+      { hex: '0000000141dd', rtpTime: 9000, arrivedMs: 100, keyframe: false, damaged: false },
+    ]);
+  });
+
+  test('parameter sets with a marker of their own go with the picture that follows', () => {
+    const units = assemble([
+      { payload: hex('6742'), marker: true, timestamp: 0 },
+      { payload: hex('65aa'), marker: true, timestamp: 0 },
+    ]);
+    expect(units.map((u) => u.hex)).toEqual(['0000000167420000000165aa']);
+  });
+
+  test('without a marker the next time stamp ends a unit', () => {
+    const units = assemble([
+      { payload: hex('65aa'), marker: false, timestamp: 0 },
+      { payload: hex('41bb'), marker: true, timestamp: 9000 },
+    ]);
+    expect(units.map((u) => [u.hex, u.damaged])).toEqual([
+      ['0000000165aa', false],
+      ['0000000141bb', false],
+    ]);
+  });
+
+  test('what may have lost something is damaged, and only that; a fragment without its start is no picture', () => {
+    const units = assemble([
+      { payload: hex('65aa'), marker: true, timestamp: 0, sequence: 1 },
+      { payload: hex('41bb'), marker: true, timestamp: 9000, sequence: 3 },
+      { payload: hex('41cc'), marker: true, timestamp: 18_000, sequence: 4 },
+      { payload: hex('5c81dd'), marker: false, timestamp: 27_000, sequence: 5 },
+      { payload: hex('5c41ee'), marker: true, timestamp: 27_000, sequence: 7 },
+      { payload: hex('41ff'), marker: true, timestamp: 36_000, sequence: 8 },
+    ]);
+    expect(units.map((u) => [u.rtpTime, u.damaged])).toEqual([
+      [0, false],
+      [9000, true],
+      [18_000, false],
+      [27_000, true],
+      [36_000, false],
+    ]);
+  });
+
+  test('loss across a unit border damages both neighbours', () => {
+    const units = assemble([
+      { payload: hex('41aa'), marker: false, timestamp: 0, sequence: 1 },
+      { payload: hex('41bb'), marker: true, timestamp: 9000, sequence: 3 },
+    ]);
+    expect(units.map((u) => u.damaged)).toEqual([true, true]);
+  });
+
+  test('an endless unit stops growing and is damaged', () => {
+    const big = Buffer.alloc(60_000, 0x41);
+    const sent = Array.from({ length: Math.ceil(ACCESS_UNIT_LIMIT / 60_000) + 5 }, () => ({
+      payload: big,
+      marker: false,
+      timestamp: 0,
+    }));
+    const [unit] = assemble([...sent, { payload: hex('41aa'), marker: true, timestamp: 0 }]);
+    expect(unit?.damaged).toBe(true);
+    expect((unit?.hex.length ?? 0) / 2).toBeLessThanOrEqual(ACCESS_UNIT_LIMIT);
+  });
+
+  test('never throws, whatever the payloads', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            bytes: fc.uint8Array({ maxLength: 30 }),
+            marker: fc.boolean(),
+            timestamp: fc.nat(3),
+            sequence: fc.nat(6),
+          }),
+        ),
+        (packets) => {
+          assemble(
+            packets.map((p) => ({
+              payload: Buffer.from(p.bytes),
+              marker: p.marker,
+              timestamp: p.timestamp,
+              sequence: p.sequence,
+            })),
+          );
+        },
+      ),
+    );
+  });
+});

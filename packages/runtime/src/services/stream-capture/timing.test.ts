@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import { Lateness } from './lateness.ts';
+import { SourceInterval } from './source-interval.ts';
+
+const S = 100;
+
+/** Feeds units of a 10 fps stream that arrive `delay(n)` ms after their time; returns the lateness of each. */
+function run(count: number, delay: (n: number) => number, rtpOf = (n: number): number => (n * 9000) >>> 0): number[] {
+  const lateness = new Lateness(90_000);
+  return Array.from({ length: count }, (_, n) => lateness.observe(rtpOf(n), 1_000_000 + n * S + delay(n)).latenessMs);
+}
+
+describe('lateness', () => {
+  test('is the excess over the fastest way, not the way itself', () => {
+    expect(run(10, () => 40).every((l) => l < 0.5)).toBe(true);
+    expect(run(10, (n) => (n === 5 ? 300 : 40))[5]).toBeCloseTo(260, 0);
+  });
+
+  test('a backlog of 5 s that is read in one go is late by what it is late', () => {
+    // Units 20 to 69 lie in a socket while the process stands still and are read at the moment of unit 70.
+    const late = run(80, (n) => (n >= 20 && n < 70 ? (70 - n) * S : 0));
+    expect(late[20]).toBeGreaterThan(4_990);
+    expect(late[69]).toBeGreaterThan(95);
+    expect(late[75]).toBeLessThan(5);
+    for (let n = 20; n < 70; n += 1) expect(late[n]).toBeGreaterThan((70 - n) * S - 5);
+  });
+
+  test('a camera clock that runs 100 ppm slow does not look like growing lateness', () => {
+    const late = run(36_000, (n) => n * S * 100e-6);
+    expect(Math.max(...late)).toBeLessThan(1);
+  });
+
+  test('goes on over the wrap of the 32-bit clock', () => {
+    const late = run(
+      50,
+      () => 0,
+      (n) => (0xffff_ffff - 20 * 9000 + n * 9000) >>> 0,
+    );
+    expect(Math.max(...late)).toBeLessThan(0.5);
+  });
+
+  test('a camera clock that jumps back an hour begins anew instead of being an hour late', () => {
+    const late = run(
+      30,
+      () => 0,
+      (n) => (1_000_000_000 + n * 9000 - (n >= 10 ? 3600 * 90_000 : 0)) >>> 0,
+    );
+    expect(Math.max(...late)).toBeLessThan(0.5);
+  });
+
+  test('a jump forward is no lateness either', () => {
+    expect(
+      Math.max(
+        ...run(
+          30,
+          () => 0,
+          (n) => (n * 9000 + (n >= 10 ? 3600 * 90_000 : 0)) >>> 0,
+        ),
+      ),
+    ).toBeLessThan(0.5);
+  });
+});
+
+describe('the source interval', () => {
+  test('is the mean over the stream’s own clock, whatever the order', () => {
+    const interval = new SourceInterval();
+    expect(interval.ms).toBe(100);
+    for (const pts of [0, 120, 40, 80, 240, 160, 200]) interval.observe(pts);
+    expect(interval.ms).toBeCloseTo(40, 5);
+  });
+
+  test('follows a new frame rate, ignores a clock jump, keeps the last value over a reconnect', () => {
+    const interval = new SourceInterval();
+    for (let n = 0; n < 40; n += 1) interval.observe(n * 33.3);
+    expect(interval.ms).toBeCloseTo(33.3, 1);
+    interval.observe(3_600_000);
+    expect(interval.ms).toBeCloseTo(33.3, 1);
+    interval.reset();
+    expect(interval.ms).toBeCloseTo(33.3, 1);
+    for (let n = 0; n < 40; n += 1) interval.observe(5_000_000 + n * 100);
+    expect(interval.ms).toBeCloseTo(100, 1);
+  });
+});

@@ -1,0 +1,142 @@
+import { FakeClock } from '@vigia/base';
+import type { CameraReport, ResultMessage } from '@vigia/contracts';
+import { expect, test } from 'vitest';
+import { paletteFor } from '#core/terminal';
+import { JsonView } from './json-view.ts';
+import { LiveView } from './live-view.ts';
+import type { NodeStatus } from './node-status.ts';
+import { PlainView } from './plain-view.ts';
+
+const camera = (captured: number, ok: number): CameraReport => ({
+  state: 'live',
+  reason: null,
+  reconnects: 0,
+  captured,
+  skipped: { no_demand: 0, undecodable: 2, late: 0 },
+  in_decoder: 0,
+  published: captured - 2,
+  distributed: captured - 2,
+  inbox_drops: 0,
+  inbox_pending: 0,
+  restarts: 0,
+  consumers: {
+    people: {
+      kind: 'model',
+      model: 'ssdlite',
+      sla: 'normal',
+      state: 'running',
+      published: captured - 2,
+      delivered: ok,
+      pending: 0,
+      dropped: { gated: 7, overwritten: 1, stale: 0, closed: 0 },
+      in_flight: 0,
+      results: { ok, expired: 0, timeout: 0, unavailable: 3, error: 0 },
+      discarded_answers: 0,
+      age_ms: null,
+      detections: {},
+      results_with: {},
+      restarts: 0,
+    },
+  },
+});
+
+const status = (upMs: number, captured: number, ok: number, message: string | null = null): NodeStatus => ({
+  node: 'ward',
+  upMs,
+  shmBytes: 1024 * 1024,
+  mqtt: 'connected',
+  cameras: new Map([['hall', { report: camera(captured, ok), message }]]),
+  models: new Map([
+    ['ssdlite', { state: 'ready', requests: ok, batches: ok, inference_ms: { p50: 12.4, p99: 18.1 }, restarts: 0 }],
+  ]),
+});
+
+const person = {
+  class_id: 0,
+  class_name: 'person',
+  confidence: 0.9,
+  bbox: [0, 0, 1, 1] as [number, number, number, number],
+};
+const result = (ageMs: number, seq: number): ResultMessage => ({
+  camera: 'hall',
+  consumer: 'people',
+  model: 'ssdlite',
+  seq,
+  status: 'ok',
+  captured_at: '2026-01-01T00:00:00.000Z',
+  age_ms: ageMs,
+  pts_us: 0,
+  hops_ms: { decoded: 1, taken: 1, rendered: 2, sent: 2, received: ageMs, decided: ageMs },
+  detections: [person, person],
+  error: null,
+});
+
+test('the live table says who sees what, how old, how fast, and what was dropped', () => {
+  const clock = new FakeClock();
+  let screen = '';
+  const view = new LiveView({ columns: 140, rows: 40, write: (text) => void (screen = text) }, paletteFor({}), clock);
+  for (let n = 0; n < 20; n += 1) view.onEvent({ type: 'result', result: result(20 + n, n + 1) });
+  view.draw(status(0, 100, 50));
+  clock.advance(2_000);
+  view.draw(status(2_000, 120, 70));
+  const [, people] = [
+    /hall +live +10\.0/.exec(screen),
+    /people \(ssdlite\) +running +10\.0 +30 ms +39 ms +2 person +7 gated, 1 overwritten +failed: 3 unavailable/.exec(
+      screen,
+    ),
+  ];
+  expect(people, screen).not.toBeNull();
+  expect(screen).toContain('2 undecodable');
+  expect(screen).toMatch(/ssdlite +ready +10\.0 +12 ms +18 ms/);
+  view.close();
+});
+
+test('lines never exceed the terminal, nor the table its rows', () => {
+  const lines: string[] = [];
+  const view = new LiveView(
+    { columns: 40, rows: 8, write: (text) => void lines.push(text) },
+    paletteFor({}),
+    new FakeClock(),
+  );
+  for (let n = 0; n < 9; n += 1) view.onLog(`a very long line of a log that goes on and on ${n}`);
+  view.draw(status(0, 100, 50));
+  // eslint-disable-next-line no-control-regex
+  const drawn = (lines.at(-1) ?? '')
+    .replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g'), '')
+    .split('\n');
+  expect(Math.max(...drawn.map((line) => line.length))).toBeLessThanOrEqual(39);
+  expect(drawn.length).toBeLessThanOrEqual(9);
+});
+
+test('plain lines: states as they come, a summary every five seconds', () => {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const view = new PlainView((line) => lines.push(line), clock);
+  const at = '2026-01-01T00:00:00.000Z';
+  view.onEvent({
+    type: 'camera_state',
+    state: { camera: 'hall', state: 'waiting', reason: 'refused', message: 'connection refused', retry_in_ms: 512, at },
+  });
+  expect(lines[0]).toMatch(/camera hall: waiting: connection refused; again in 0\.5 s/);
+  view.onEvent({ type: 'result', result: result(25, 1) });
+  view.draw(status(0, 0, 0));
+  expect(lines).toHaveLength(1);
+  clock.advance(5_000);
+  view.draw(status(5_000, 50, 50));
+  expect(lines[1]).toMatch(
+    /hall\/people: live, 10\.0 fps, age p50 25 ms p99 25 ms, sees 2 person, dropped 7 gated 1 overwritten 0 stale/,
+  );
+});
+
+test('JSON lines: a reader that does not read loses events, counted, instead of growing us', () => {
+  const written: string[] = [];
+  const stream = { writableLength: 0, write: (text: string) => void written.push(text) };
+  const view = new JsonView(stream);
+  view.onEvent({ type: 'result', result: result(25, 1) });
+  stream.writableLength = 2 ** 21;
+  view.onEvent({ type: 'result', result: result(25, 2) });
+  stream.writableLength = 0;
+  view.draw(status(0, 10, 1));
+  expect(written.map((text) => JSON.parse(text).type)).toEqual(['result', 'stats']);
+  expect(JSON.parse(written[1] ?? '').events_dropped).toBe(1);
+});
