@@ -16,7 +16,7 @@ describe('framing', () => {
         const stream = Buffer.concat(messages.map((m) => encodeFrame(m)));
         const out: Buffer[] = [];
         for (let at = 0; at < stream.byteLength; at += step) out.push(...decoder.push(stream.subarray(at, at + step)));
-        expect(out.map((b) => [...b])).toEqual(messages.map((m) => [...m]));
+        expect(out).toEqual(messages.map((m) => Buffer.from(m)));
         expect(decoder.bufferedBytes).toBe(0);
       }),
     );

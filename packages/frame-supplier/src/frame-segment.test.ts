@@ -115,7 +115,7 @@ describe('a frame segment', () => {
     const refused = (change: (bytes: Buffer) => void): void => {
       const bytes = Buffer.from(good);
       change(bytes);
-      writeFileSync(`${path}`, bytes);
+      writeFileSync(path, bytes);
       expect(() => FrameSegmentReader.open(path)).toThrow(expect.objectContaining({ code: 'frame_invalid' }));
     };
     refused((b) => b.writeUInt32LE(2, HEADER.version));

@@ -107,7 +107,17 @@ export class RtspStreamParser {
 }
 
 /** How a message may begin: a response, or a request of the server. */
-const MESSAGE_STARTS = ['RTSP/', 'OPTIONS ', 'ANNOUNCE ', 'REDIRECT ', 'GET_PARAMETER ', 'SET_PARAMETER ', 'TEARDOWN ', 'PAUSE ', 'PLAY '];
+const MESSAGE_STARTS = [
+  'RTSP/',
+  'OPTIONS ',
+  'ANNOUNCE ',
+  'REDIRECT ',
+  'GET_PARAMETER ',
+  'SET_PARAMETER ',
+  'TEARDOWN ',
+  'PAUSE ',
+  'PLAY ',
+];
 
 /** Also true for the first bytes of one: then more must come before it can be judged. */
 function isMessageStart(data: Buffer): boolean {

@@ -275,7 +275,7 @@ describe('the H.264 assembler', () => {
     ]);
     expect(units).toEqual([
       {
-        hex: '00000001674200000001' + '68ce' + '0000000165aabbcc',
+        hex: '0000000167420000000168ce0000000165aabbcc',
         rtpTime: 0,
         arrivedMs: 0,
         keyframe: true,
