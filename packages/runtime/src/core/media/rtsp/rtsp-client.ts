@@ -101,7 +101,7 @@ export class RtspClient {
   #senderReportMs = 0;
   #readMs = 0;
   #units = 0;
-  #lastCheckMs = Number.POSITIVE_INFINITY;
+  #suspected = false;
 
   private constructor(options: RtspClientOptions) {
     this.#o = options;
@@ -352,19 +352,23 @@ export class RtspClient {
   }
 
   #check(now: number): void {
-    // This process itself may have stood still: then it has not listened, and unread bytes are judged at the next turn.
-    const stoodStill = now - this.#lastCheckMs > 2 * WATCH_MS + this.#timeouts.silenceMs / 2;
-    this.#lastCheckMs = now;
-    if (stoodStill) return;
-    if (this.#units === 0 && now - this.#playedMs > this.#timeouts.firstUnitMs) {
-      this.#fail(
-        new SourceError('timeout', `${this.url}: no picture within ${this.#timeouts.firstUnitMs} ms after PLAY`),
-      );
-    } else if (now - this.#lastDataMs > this.#timeouts.silenceMs) {
-      this.#fail(new SourceError('stalled', `${this.url}: nothing came for ${this.#timeouts.silenceMs} ms`));
-    }
+    const late = this.#overdue(now);
+    // Told only when two checks in a row find it: when this process itself stood still, bytes lie unread in the socket,
+    // and they are read between the two.
+    if (late && this.#suspected) this.#fail(late);
+    this.#suspected = late !== undefined;
     if (now - this.#lastKeepAliveMs > this.#sessionTimeoutMs / 2) this.#keepAlive(now);
     if (now - this.#lastReportMs > REPORT_MS) this.#sendReport(now);
+  }
+
+  #overdue(now: number): SourceError | undefined {
+    const { firstUnitMs, silenceMs } = this.#timeouts;
+    if (this.#units === 0 && now - this.#playedMs > firstUnitMs) {
+      return new SourceError('timeout', `${this.url}: no picture within ${firstUnitMs} ms after PLAY`);
+    }
+    if (now - this.#lastDataMs > silenceMs)
+      return new SourceError('stalled', `${this.url}: nothing came for ${silenceMs} ms`);
+    return undefined;
   }
 
   #keepAlive(now: number): void {
