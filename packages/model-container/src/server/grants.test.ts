@@ -84,6 +84,9 @@ test('an unused grant passes on, and its late infer is told so', () => {
   expect(turns.counters).toEqual({ grants: 2, grantsExpired: 1 });
   submit('b', { grant: 'g2' });
   expect(taken()).toEqual(['b starts']);
+  // A used grant cannot expire any more; the one timer that all grants share finds nothing to do.
+  clock.advance(10 * DEFAULT_GRANT_MS);
+  expect(turns.counters).toEqual({ grants: 2, grantsExpired: 1 });
   expect(clock.pendingTimers).toBe(0);
 });
 

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@vigia/base';
+import { type Clock, Deadline, type Timer } from '@vigia/base';
 import type { ContainerErrorCode } from '@vigia/contracts';
 
 /** Who takes turns: one consumer of one camera on one connection. */
@@ -66,7 +66,6 @@ type Waiting = { readonly kind: 'want'; readonly want: Want } | { readonly kind:
 interface Outstanding {
   readonly grant: Grant;
   readonly key: TurnKey;
-  readonly timer: Timer;
 }
 
 /**
@@ -80,6 +79,7 @@ interface Outstanding {
  */
 export class Turns {
   readonly #clock: Clock;
+  readonly #expiry: Deadline;
   readonly #grantMs: number;
   readonly #maxWaiting: number;
   #line: Waiting[] = [];
@@ -91,6 +91,7 @@ export class Turns {
 
   constructor(options: TurnsOptions) {
     this.#clock = options.clock;
+    this.#expiry = new Deadline(options.clock, () => this.#expire());
     this.#grantMs = options.grantMs ?? DEFAULT_GRANT_MS;
     this.#maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
   }
@@ -156,6 +157,7 @@ export class Turns {
   /** Stops: everything that waits is settled, no timer is left. Nothing may be submitted afterwards. */
   close(): void {
     this.#takeGrant();
+    this.#expiry.close();
     this.#running = true;
     this.#withdraw(() => true);
     for (const { waiting } of this.#removeJobs(() => true))
@@ -227,8 +229,9 @@ export class Turns {
   #give(want: Want): void {
     this.#grants += 1;
     const grant: Grant = { id: `g${this.#grants}`, expiresMs: this.#grantMs };
-    const timer = this.#clock.after(this.#grantMs, () => this.#expire());
-    this.#outstanding = { grant, key: want.key, timer };
+    // One timer for all grants, hardly ever set anew: this is on the way of every frame.
+    this.#expiry.set(this.#grantMs);
+    this.#outstanding = { grant, key: want.key };
     want.give(grant);
   }
 
@@ -239,7 +242,7 @@ export class Turns {
   }
 
   #takeGrant(): void {
-    this.#outstanding?.timer.cancel();
+    this.#expiry.clear();
     this.#outstanding = undefined;
   }
 

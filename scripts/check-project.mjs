@@ -1,0 +1,66 @@
+// Project rules that no other tool checks. Each has been seen to fail.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root } from './lib.mjs';
+
+/** Everything git tracks or would track, with the given ending. */
+function files(ending) {
+  const { stdout } = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' });
+  return stdout.split('\n').filter((file) => file.endsWith(ending) && existsSync(join(root, file)));
+}
+
+const problems = [];
+
+// Relative links in documents lead somewhere, and so do their anchors.
+const anchors = new Map();
+function anchorsOf(path) {
+  if (!anchors.has(path)) {
+    const headings = readFileSync(path, 'utf8').replaceAll(/```[\s\S]*?```/g, '').matchAll(/^#{1,6} (.+)$/gm);
+    anchors.set(path, new Set([...headings].map(([, h]) => h.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))));
+  }
+  return anchors.get(path);
+}
+for (const file of files('.md')) {
+  const text = readFileSync(join(root, file), 'utf8').replaceAll(/```[\s\S]*?```/g, '').replaceAll(/`[^`\n]*`/g, '');
+  for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (/^[a-z]+:/i.test(target)) continue;
+    const [path = '', anchor] = target.split('#');
+    const full = path === '' ? join(root, file) : join(root, dirname(file), path);
+    if (!existsSync(full)) problems.push(`${file}: the link ${target} leads nowhere`);
+    else if (anchor && full.endsWith('.md') && !anchorsOf(full).has(anchor)) problems.push(`${file}: ${target}: there is no such heading`);
+  }
+}
+
+// Every exported name of a package says what it is.
+for (const file of files('.ts')) {
+  if (!/^packages\/[^/]+\/src\//.test(file) || /\.test\.ts$|\/index\.ts$|\.d\.ts$/.test(file)) continue;
+  const lines = readFileSync(join(root, file), 'utf8').split('\n');
+  lines.forEach((line, i) => {
+    const name = /^export (?:abstract |async )*(?:function\*? |class |interface |type |const )(\w+)/.exec(line)?.[1];
+    if (name && !/\*\/\s*$/.test(lines[i - 1] ?? '')) problems.push(`${file}:${i + 1}: ${name} is exported without a comment`);
+  });
+}
+
+// What must not be left in the code.
+const LEFT = [
+  [/(?:^|[^.\w])(?:it|test|describe)\.(?:only|skip)\(/, 'a focused or skipped test'],
+  [/@ts-(?:ignore|nocheck)|:\s*any\b|\bas any\b(?! \w)/, 'an escape from the type system'],
+  [/\b(?:TODO|FIXME|XXX)\b/, 'something unfinished'],
+];
+for (const file of [...files('.ts'), ...files('.mjs'), ...files('.py')]) {
+  if (file === 'scripts/check-project.mjs') continue;
+  readFileSync(join(root, file), 'utf8')
+    .split('\n')
+    .forEach((line, i) => {
+      const code = line.replace(/^\s*(?:\/\/|\*|\/\*\*).*/, '');
+      for (const [pattern, what] of LEFT) if (pattern.test(what === 'something unfinished' ? line : code)) problems.push(`${file}:${i + 1}: ${what}`);
+    });
+}
+
+// Generated files are as their source says.
+const docs = spawnSync(process.execPath, ['scripts/docs.mjs', '--check'], { cwd: root, encoding: 'utf8' });
+if (docs.status !== 0) problems.push(docs.stderr.trim());
+
+for (const problem of problems) process.stderr.write(`${problem}\n`);
+process.exit(problems.length === 0 ? 0 : 1);
