@@ -113,7 +113,7 @@ export class LiveView implements View {
     const { cyan, red, reset } = this.#palette;
     const ages = `${fit(ageText(recent.age(0.5, now)), AGE + 2, 'right')}${fit(ageText(recent.age(0.99, now)), AGE, 'right')}`;
     const sees = `  ${cyan}${fit(recent.sees(), SEES - 1)}${reset} `;
-    return `${fit(`  ${name} (${report.model})`, NAME)}${this.#state(report.state)}${fit(fps, FPS, 'right')}${ages}${sees}${dropped || 'none'}${failed ? `  ${red}failed: ${failed}${reset}` : ''}`;
+    return `${fit(`  ${name} (${report.model})`, NAME)}${this.#state(report.state)}${fit(fps, FPS, 'right')}${ages}${sees}${dropped || 'none'}${failed ? `  ${red}no result: ${failed}${reset}` : ''}`;
   }
 
   #models(status: NodeStatus): string[] {

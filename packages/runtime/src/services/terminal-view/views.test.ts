@@ -81,7 +81,7 @@ test('the live table says who sees what, how old, how fast, and what was dropped
   view.draw(status(2_000, 120, 70));
   expect(screen).toMatch(/hall +live +10\.0/);
   expect(screen).toMatch(
-    /people \(ssdlite\) +running +10\.0 +30 ms +39 ms +2 person +7 gated, 1 overwritten +failed: 3 unavailable/,
+    /people \(ssdlite\) +running +10\.0 +30 ms +39 ms +2 person +7 gated, 1 overwritten +no result: 3 unavailable/,
   );
   expect(screen).toContain('2 undecodable');
   expect(screen).toMatch(/ssdlite +ready +10\.0 +12 ms +18 ms/);
