@@ -81,6 +81,10 @@ export class Container {
     // Ctrl-C in a terminal reaches the whole group: a child waits for its parent's order, so that stopping has one owner.
     process.on('SIGINT', () => (process.channel ? undefined : stop()));
     process.once('disconnect', stop);
+    // The order of `SupervisedChild.stop`, which sends a signal only to who does not listen.
+    process.on('message', (message) => {
+      if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'stop') stop();
+    });
     // The parent may have died while the model was loading: that event is over, nobody will tell again.
     if (process.send && !process.connected) {
       stop();

@@ -1,0 +1,81 @@
+// `npm run bench -- e2e`: camera to result, measured in one run on the built packages (docs/reference/benchmarks.md).
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import { messageOf, Scope } from '@vigia/base';
+import { measureAges } from './e2e/ages.ts';
+import { measureFirstResult } from './e2e/first-result.ts';
+import { measureRecovery } from './e2e/recovery.ts';
+import { measureTransit } from './e2e/transit.ts';
+import { type BenchRun, headerLines } from './support/bench-run.ts';
+import { VIGIA } from './support/paths.ts';
+import { asMarkdown, asText, type Table } from './support/table.ts';
+
+interface Options {
+  readonly seconds: number;
+  readonly markdown: boolean;
+}
+
+const SECONDS = { least: 4, most: 3_600, usual: 20 } as const;
+
+const OPTIONS = { seconds: { type: 'string' }, markdown: { type: 'boolean' } } as const;
+
+/** Throws a sentence for whoever typed it. */
+function readOptions(args: string[]): Options {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  const seconds = Number(values.seconds ?? SECONDS.usual);
+  if (!Number.isInteger(seconds) || seconds < SECONDS.least || seconds > SECONDS.most)
+    throw new Error(`--seconds: found "${values.seconds}", allowed are ${SECONDS.least} to ${SECONDS.most}`);
+  return { seconds, markdown: values.markdown === true };
+}
+
+/** Fetches the model when it is not here, so that no measurement waits for a download. */
+async function fetchModel(run: BenchRun): Promise<void> {
+  const pull = spawn(process.execPath, [VIGIA, 'models', 'pull', 'ssdlite-mobilenet-v2'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    signal: run.signal,
+  });
+  const [code] = (await once(pull, 'exit')) as [number | null];
+  if (code !== 0) throw new Error('the model could not be fetched');
+}
+
+async function measure(run: BenchRun, print: (table: Table) => void): Promise<void> {
+  await fetchModel(run);
+  print(await measureTransit(run));
+  print(await measureFirstResult(run));
+  for (const table of await measureAges(run)) print(table);
+  print(await measureRecovery(run));
+}
+
+async function main(): Promise<number> {
+  let options: Options;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (error) {
+    // Node adds advice for programmers after the first sentence.
+    process.stderr.write(`vigia: bench e2e: ${messageOf(error).split('. ')[0]}\n`);
+    return 2;
+  }
+  const ending = new AbortController();
+  const interrupt = (): void => ending.abort(new Error('interrupted'));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  // A reader of our output that went away (`| head`).
+  process.stdout.on('error', interrupt);
+  const scope = new Scope();
+  const progress = (text: string): void => void process.stderr.write(`· ${text}\n`);
+  const write = (text: string): void => void process.stdout.write(`${text}\n`);
+  try {
+    write(`${headerLines().join(options.markdown ? '  \n' : '\n')}\n`);
+    await measure({ signal: ending.signal, scope, seconds: options.seconds, progress }, (table) =>
+      write(options.markdown ? asMarkdown(table) : asText(table)),
+    );
+    return 0;
+  } catch (error) {
+    process.stderr.write(`vigia: bench e2e: ${messageOf(error)}\n`);
+    return ending.signal.aborted ? 130 : 1;
+  } finally {
+    await scope.close();
+  }
+}
+
+process.exitCode = await main();

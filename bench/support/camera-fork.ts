@@ -1,0 +1,80 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { systemClock } from '@vigia/base';
+import type { CameraCommand, CameraEvent } from '@vigia/testkit';
+import type { BenchRun } from './bench-run.ts';
+import { CLIP, SIMULATED_CAMERA } from './paths.ts';
+import { Waiter } from './waiter.ts';
+
+/** A simulated camera in a process of its own, which tells what it sends and when. */
+export class CameraFork {
+  readonly #process: ChildProcess;
+  readonly #waiter: Waiter;
+  /** Monotonic milliseconds at which the unit with this RTP time was sent. Filled with `reportUnits` only. */
+  readonly sentMs: Map<number, number> = new Map();
+  /** When the latest PLAY was heard of, monotonic milliseconds. */
+  playedMs = 0;
+  #url: string | undefined;
+  #failure: string | undefined;
+
+  private constructor(run: BenchRun, options: object) {
+    this.#waiter = new Waiter(run.signal);
+    this.#process = fork(SIMULATED_CAMERA, [JSON.stringify({ clip: CLIP, ...options })], { execArgv: [] });
+    this.#process.on('message', (event) => this.#onEvent(event as CameraEvent));
+    this.#process.once('exit', () => this.#fail('the simulated camera ended'));
+    this.#process.once('error', (error) => this.#fail(error.message));
+  }
+
+  /** Starts one and waits until it listens. It is closed with the run's scope. */
+  static async start(
+    run: BenchRun,
+    options: { readonly fps?: number; readonly reportUnits?: boolean },
+  ): Promise<CameraFork> {
+    const camera = new CameraFork(run, options);
+    run.scope.defer(() => camera.close());
+    await camera.#waiter.until('start of a simulated camera', () => {
+      if (camera.#failure !== undefined) throw new Error(camera.#failure);
+      return camera.#url;
+    });
+    return camera;
+  }
+
+  get url(): string {
+    return this.#url ?? '';
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** Cuts all connections; new ones are welcome. */
+  dropClients(): void {
+    this.#send('drop_clients');
+  }
+
+  /** Resolves when the process is gone. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => this.#process.once('exit', () => resolve()));
+    this.#process.kill('SIGTERM');
+    const kill = systemClock.after(2_000, () => this.#process.kill('SIGKILL'));
+    await gone;
+    kill.cancel();
+  }
+
+  #send(type: CameraCommand['type']): void {
+    this.#process.send({ type } satisfies CameraCommand);
+  }
+
+  #onEvent(event: CameraEvent): void {
+    if (event.type === 'unit') this.sentMs.set(event.unit.rtpTime, Number(BigInt(event.unit.sentMonotonicNs)) / 1e6);
+    else if (event.type === 'playing' && event.sessions > 0) this.playedMs = systemClock.nowMs();
+    else if (event.type === 'ready') this.#url = event.url;
+    else if (event.type === 'failed') this.#failure = event.message;
+    this.#waiter.wake();
+  }
+
+  #fail(message: string): void {
+    this.#failure ??= message;
+    this.#waiter.wake();
+  }
+}

@@ -1,0 +1,207 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SHM_DIR, systemClock } from '@vigia/base';
+import {
+  type CameraStateMessage,
+  type ModelReport,
+  type Report,
+  reportSchema,
+  type ResultMessage,
+} from '@vigia/contracts';
+import type { BenchRun } from './bench-run.ts';
+import { VIGIA } from './paths.ts';
+import { descendantsOf, isAlive } from './processes.ts';
+import { Waiter } from './waiter.ts';
+
+/** A line of `vigia run --json`. */
+export type JsonLine =
+  | ({ readonly type: 'result' } & ResultMessage)
+  | ({ readonly type: 'camera_state' } & CameraStateMessage)
+  | { readonly type: 'model_state'; readonly model: string; readonly state: ModelReport['state'] }
+  | { readonly type: 'stats' };
+
+/** A line and when this process read it, monotonic milliseconds. */
+export interface TimedLine {
+  readonly atMs: number;
+  readonly line: JsonLine;
+}
+
+/** A result and when this process read it. */
+export interface TimedResult {
+  readonly atMs: number;
+  readonly result: ResultMessage;
+}
+
+const MODEL = 'ssdlite-mobilenet-v2';
+const LEAVE_MS = 5_000;
+/** Enough to say why it failed. */
+const STDERR_LIMIT = 4_000;
+
+let counter = 0;
+
+/** A real `vigia run` with one model container, in folders of its own. */
+export class VigiaNode {
+  readonly startedMs: number;
+  readonly lines: TimedLine[] = [];
+  readonly #process: ChildProcess;
+  readonly #waiter: Waiter;
+  readonly #name: string;
+  readonly #dir: string;
+  #stderr = '';
+  #partOfLine = '';
+  #closed = false;
+
+  private constructor(run: BenchRun, cameras: Readonly<Record<string, string>>) {
+    counter += 1;
+    this.#name = `bench${process.pid}-${counter}`;
+    this.#dir = mkdtempSync(join(tmpdir(), 'vigia-bench-'));
+    this.#waiter = new Waiter(run.signal);
+    const config = join(this.#dir, 'vigia.yml');
+    writeFileSync(config, configText(this.#name, cameras));
+    this.startedMs = systemClock.nowMs();
+    this.#process = spawn(process.execPath, [VIGIA, 'run', '-c', config, '--report', this.#reportFile, '--json'], {
+      env: { ...process.env, VIGIA_RUN_DIR: this.#runDir },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process.stdout?.setEncoding('utf8').on('data', (chunk: string) => this.#onOutput(chunk));
+    this.#process.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      this.#stderr = (this.#stderr + chunk).slice(-STDERR_LIMIT);
+    });
+    this.#process.once('close', () => this.#waiter.wake());
+  }
+
+  /** Starts a node; returns at once. It is stopped and removed with the run's scope. */
+  static start(run: BenchRun, cameras: Readonly<Record<string, string>>): VigiaNode {
+    const node = new VigiaNode(run, cameras);
+    run.scope.defer(() => node.close());
+    return node;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** Results read so far, from line `from` on. */
+  results(from = 0): TimedResult[] {
+    return this.lines.slice(from).flatMap(({ atMs, line }) => (line.type === 'result' ? [{ atMs, result: line }] : []));
+  }
+
+  /** Waits until `look` finds something in the lines. @throws Error when it does not, or when the node ends. */
+  until<T>(what: string, look: () => T | undefined, limitMs?: number): Promise<T> {
+    return this.#waiter.until(
+      what,
+      () => {
+        const found = look();
+        if (found === undefined && this.#exited) throw new Error(`${what}: vigia ended before\n${this.#stderr}`);
+        return found;
+      },
+      limitMs,
+    );
+  }
+
+  /** Waits for the first line from `from` on that fits. */
+  line(what: string, from: number, fits: (line: JsonLine) => boolean): Promise<TimedLine> {
+    let next = from;
+    return this.until(what, () => {
+      for (; next < this.lines.length; next += 1) {
+        const timed = this.lines[next];
+        if (timed && fits(timed.line)) return timed;
+      }
+      return undefined;
+    });
+  }
+
+  /** Waits until each of the cameras has `count` ok results from line `from` on. */
+  okResults(cameras: readonly string[], count: number, from = 0): Promise<true> {
+    return this.until(`${count} ok results of each camera`, () => {
+      const ok = this.results(from).filter(({ result }) => result.status === 'ok');
+      return cameras.every((id) => ok.filter(({ result }) => result.camera === id).length >= count) || undefined;
+    });
+  }
+
+  /** The only process of the node whose command line holds `part`. */
+  child(part: string): number {
+    const found = descendantsOf(this.pid).filter(({ command }) => command.includes(part));
+    const [only] = found;
+    if (!only || found.length > 1) throw new Error(`${found.length} processes of vigia are called ${part}`);
+    return only.pid;
+  }
+
+  /** Counters as of now, from the running node. */
+  async report(): Promise<Report> {
+    return reportSchema.parse(JSON.parse(await getFromSocket(join(this.#runDir, 'control.sock'), '/api/v1/report')));
+  }
+
+  /** Ends it as an operator would and returns the report that it leaves. */
+  async finish(): Promise<Report> {
+    this.#process.kill('SIGTERM');
+    await this.#waiter.until('end of vigia', () => this.#exited || undefined, LEAVE_MS);
+    if (this.#process.exitCode !== 0) throw new Error(`vigia ended with ${this.#process.exitCode}\n${this.#stderr}`);
+    return reportSchema.parse(JSON.parse(readFileSync(this.#reportFile, 'utf8')));
+  }
+
+  /** What is there of it: segments, sockets, lock. */
+  leftovers(): string[] {
+    const segments = readdirSync(SHM_DIR).filter((name) => name.startsWith(`vigia_${this.#name}_`));
+    return [...segments, ...(existsSync(this.#runDir) ? readdirSync(this.#runDir) : [])];
+  }
+
+  /** Stops it, by force when it must be, and removes its folder. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const family = descendantsOf(this.pid).map(({ pid }) => pid);
+    if (!this.#exited) {
+      const gone = new Promise<void>((resolve) => this.#process.once('close', () => resolve()));
+      this.#process.kill('SIGTERM');
+      const kill = systemClock.after(LEAVE_MS, () => this.#process.kill('SIGKILL'));
+      await gone;
+      kill.cancel();
+    }
+    for (const pid of family) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  get #exited(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  get #runDir(): string {
+    return join(this.#dir, 'run');
+  }
+
+  get #reportFile(): string {
+    return join(this.#dir, 'report.json');
+  }
+
+  #onOutput(chunk: string): void {
+    const atMs = systemClock.nowMs();
+    const texts = (this.#partOfLine + chunk).split('\n');
+    this.#partOfLine = texts.pop() ?? '';
+    for (const text of texts) if (text.startsWith('{')) this.lines.push({ atMs, line: JSON.parse(text) as JsonLine });
+    this.#waiter.wake();
+  }
+}
+
+function configText(node: string, cameras: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(cameras).map(
+    ([id, source]) => `  ${id}:\n    source: ${source}\n    consumers:\n      people: { model: ssdlite }\n`,
+  );
+  return `version: 1\nnode: ${node}\ncameras:\n${entries.join('')}models:\n  ssdlite: { use: ${MODEL}, threads: 1 }\n`;
+}
+
+function getFromSocket(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, timeout: 5_000 }, (reply) => {
+      let body = '';
+      reply.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      reply.on('end', () => (reply.statusCode === 200 ? resolve(body) : reject(new Error(`${path}: ${body}`))));
+    });
+    asked.on('timeout', () => asked.destroy(new Error(`${path}: no answer`)));
+    asked.on('error', reject);
+    asked.end();
+  });
+}

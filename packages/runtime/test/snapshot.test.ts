@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SimulatedCamera } from '@vigia/testkit';
+import sharp from 'sharp';
+import { afterEach, expect, test } from 'vitest';
+import { CLIP, readReport, Sandbox, Vigia } from './support/vigia.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<{ code: number | null; stderr: string }> {
+  const vigia = new Vigia(args, env);
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  return { code: await vigia.ended(), stderr: vigia.stderr };
+}
+
+/** How far two pictures of the same size differ, mean of 0..255. */
+async function difference(a: string, b: string): Promise<number> {
+  const [x, y] = await Promise.all([a, b].map((file) => sharp(file).removeAlpha().raw().toBuffer()));
+  if (!x || !y || x.byteLength !== y.byteLength) throw new Error('pictures of different sizes');
+  let sum = 0;
+  for (let i = 0; i < x.byteLength; i += 1) sum += Math.abs((x[i] as number) - (y[i] as number));
+  return sum / x.byteLength;
+}
+
+test('vigia snapshot: the whole picture, with boxes or bare; everything that cannot be is one sentence', async () => {
+  // In lock-step the picture stands still, so that bare and annotated show the same moment.
+  const camera = await SimulatedCamera.start({ clip: CLIP });
+  const box = new Sandbox();
+  closers.push(
+    () => camera.close(),
+    () => box.remove(),
+  );
+  const config = box.config({ hall: camera.url, dark: 'rtsp://127.0.0.1:1/x' });
+  const bare = join(box.dir, 'bare.jpg');
+  const annotated = join(box.dir, 'annotated.jpg');
+  expect(await run(['snapshot', 'hall', bare, '-c', config], box.env)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('no node answers'),
+  });
+
+  const vigia = new Vigia(['run', '-c', config, '--json'], box.env);
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  await vigia.until('an ok result', () => vigia.results.some((r) => r.status === 'ok'));
+  expect((await run(['snapshot', 'hall', annotated, '-c', config], box.env)).code).toBe(0);
+  expect((await run(['snapshot', 'hall', bare, '--node', box.node, '--bare'], box.env)).code).toBe(0);
+  for (const file of [bare, annotated]) {
+    expect(await sharp(file).metadata()).toMatchObject({ format: 'jpeg', width: 768, height: 576 });
+  }
+  expect(await difference(bare, annotated)).toBeGreaterThan(0.5);
+  // The frame colour of a person's box is on the annotated one only.
+  const pink = async (file: string): Promise<number> => {
+    const pixels = await sharp(file).removeAlpha().raw().toBuffer();
+    let n = 0;
+    for (let i = 0; i < pixels.byteLength; i += 3)
+      if ((pixels[i] as number) > 220 && (pixels[i + 1] as number) < 110 && (pixels[i + 2] as number) < 160) n += 1;
+    return n;
+  };
+  expect(await pink(annotated)).toBeGreaterThan(20 * ((await pink(bare)) + 10));
+
+  expect(await run(['snapshot', 'yard', bare, '-c', config], box.env)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is no camera "yard"; this node has hall, dark'),
+  });
+  expect(await run(['snapshot', 'dark', bare, '-c', config], box.env)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/camera dark is (waiting|connecting)/),
+  });
+  expect(await run(['snapshot', 'hall', '/nowhere/x.jpg', '-c', config], box.env)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('/nowhere/x.jpg: cannot be written (ENOENT)'),
+  });
+  expect(readFileSync(bare).byteLength).toBeGreaterThan(10_000);
+});
+
+test('a region of interest: consumers see only it, boxes come back in the whole picture', async () => {
+  const camera = await SimulatedCamera.start({ clip: CLIP, pacing: 'lock-step' });
+  const box = new Sandbox();
+  closers.push(
+    () => camera.close(),
+    () => box.remove(),
+  );
+  const reportFile = join(box.dir, 'r.json');
+  // The left half of the road: at frame 100 people stand there between x = 0.44 and 0.58, the vans at 0.85 are outside.
+  const config = box.file(
+    'vigia.yml',
+    `version: 1
+node: ${box.node}
+cameras:
+  hall:
+    source: ${camera.url}
+    roi: { x: 0.3, y: 0.2, width: 0.5, height: 0.4 }
+    consumers:
+      people: { model: ssdlite }
+models:
+  ssdlite: { use: ssdlite-mobilenet-v2 }
+`,
+  );
+  const vigia = new Vigia(['run', '-c', config, '--report', reportFile, '--json'], box.env);
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  await vigia.until('the model is ready', () =>
+    vigia.lines.some((l) => l.type === 'model_state' && l.state === 'ready'),
+  );
+  await vigia.until('the camera is asked to play', () => camera.stats().playing > 0);
+  for (let index = 0; index <= 100; index += 1) {
+    camera.step();
+    await vigia.until(`the result of unit ${index}`, () => vigia.results.length > index, 10_000);
+  }
+  const detections = vigia.results[100]?.detections ?? [];
+  const people = detections.filter((d) => d.class_name === 'person');
+  expect(people.length).toBeGreaterThanOrEqual(4);
+  expect(detections.some((d) => d.class_name === 'car')).toBe(false);
+  for (const { bbox } of people) {
+    const [x0, y0, x1, y1] = bbox;
+    expect(x0).toBeGreaterThanOrEqual(0.299);
+    expect(x1).toBeLessThanOrEqual(0.801);
+    // Feet on the road, heads above: where the people of this frame are (see chain.test.ts).
+    expect((y0 + y1) / 2).toBeGreaterThan(0.28);
+    expect((y0 + y1) / 2).toBeLessThan(0.45);
+  }
+  vigia.process.kill('SIGTERM');
+  expect(await vigia.ended()).toBe(0);
+  readReport(reportFile);
+});
