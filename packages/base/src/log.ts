@@ -72,7 +72,9 @@ export function parseLogLine(line: string, from: string): LogRecord {
   if (line.startsWith('{"level":')) {
     try {
       const record = JSON.parse(line) as LogRecord;
-      if (record.level in ORDER && typeof record.message === 'string') return record;
+      // Redacted here as well: the child does not know every secret.
+      if (record.level in ORDER && typeof record.message === 'string')
+        return { ...record, message: redact(record.message) };
     } catch {
       // Not one of ours after all (cut off, or a library's own JSON): shown raw below.
     }

@@ -60,6 +60,8 @@ export const cameraReportSchema = z.strictObject({
   inbox_pending: count.max(1),
   /** Starts of its process after the first. */
   restarts: count,
+  /** Results that the supervisor did not get because it was not reading. They are counted in `results` all the same. */
+  unsent_results: count,
   consumers: z.record(z.string(), consumerReportSchema),
 });
 /** See {@link cameraReportSchema}. */
@@ -83,6 +85,8 @@ export const reportSchema = z.strictObject({
   duration_ms: ms,
   cameras: z.record(z.string(), cameraReportSchema),
   models: z.record(z.string(), modelReportSchema),
+  /** Null without a broker in the configuration. `dropped`: messages that it was not there for. */
+  mqtt: z.strictObject({ connected: z.boolean(), dropped: count }).nullable(),
   system: z.strictObject({
     shm_bytes: count,
     processes: z.record(z.string(), z.strictObject({ pss_bytes: count, cpu_s: ms })),

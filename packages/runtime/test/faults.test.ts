@@ -175,3 +175,36 @@ describe('a camera that goes away', () => {
     expect(report.cameras['hall']?.reconnects).toBe(1);
   });
 });
+
+describe('a process that hangs', () => {
+  test('a model container that does not answer is killed and replaced; results say timeout or unavailable meanwhile', async () => {
+    const node = await running();
+    const { vigia } = node;
+    const before = vigia.results.length;
+    const pid = vigia.child('model-container');
+    process.kill(pid, 'SIGSTOP');
+    await vigia.until('the container to be replaced', () =>
+      vigia.stderr.includes('model:ssdlite has not answered 3 times, killed'),
+    );
+    const noticed = vigia.results.length;
+    await vigia.until('ok results again', () => after(vigia.results, noticed, 'ok'));
+    const meanwhile = vigia.results.slice(before, noticed);
+    expect(meanwhile.every((r) => r.status === 'ok' || r.detections === null)).toBe(true);
+    expect((await stop(node)).models['ssdlite']?.restarts).toBe(1);
+  });
+
+  test('a camera process that says nothing for 10 s is killed and replaced', async () => {
+    const node = await running();
+    const { vigia } = node;
+    const before = vigia.results.length;
+    process.kill(vigia.child('camera-process'), 'SIGSTOP');
+    await vigia.until('the process to be replaced', () =>
+      vigia.stderr.includes('camera:hall has said nothing for 10 s, killed'),
+    );
+    await vigia.until(
+      'ok results again',
+      () => vigia.results.length > before + 10 && vigia.results.at(-1)?.status === 'ok',
+    );
+    expect((await stop(node)).cameras['hall']?.restarts).toBe(1);
+  });
+});

@@ -75,6 +75,38 @@ test('vigia snapshot: the whole picture, with boxes or bare; everything that can
   expect(readFileSync(bare).byteLength).toBeGreaterThan(10_000);
 });
 
+test('a camera that nobody looks at: live, nothing decoded, and still good for a picture', async () => {
+  const camera = await SimulatedCamera.start({ clip: CLIP });
+  const box = new Sandbox();
+  closers.push(
+    () => camera.close(),
+    () => box.remove(),
+  );
+  const reportFile = join(box.dir, 'r.json');
+  const config = box.file(
+    'vigia.yml',
+    `version: 1\nnode: ${box.node}\ncameras:\n  hall: { source: "${camera.url}" }\n`,
+  );
+  const vigia = new Vigia(['run', '-c', config, '--report', reportFile, '--json'], box.env);
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  await vigia.until('live', () => vigia.lines.some((l) => l.type === 'camera_state' && l.state === 'live'));
+  // Two at once: both get one.
+  const files = [join(box.dir, 'a.jpg'), join(box.dir, 'b.jpg')];
+  const done = await Promise.all(files.map((file) => run(['snapshot', 'hall', file, '-c', config], box.env)));
+  expect(done.map((d) => [d.code, d.stderr])).toEqual([
+    [0, ''],
+    [0, ''],
+  ]);
+  for (const file of files) expect((await sharp(file).metadata()).width).toBe(768);
+  vigia.process.kill('SIGTERM');
+  expect(await vigia.ended()).toBe(0);
+  const { skipped, captured = 0, published = 0 } = readReport(reportFile).cameras['hall'] ?? {};
+  expect(skipped?.no_demand).toBeGreaterThan(0);
+  // Decoding began at a keyframe when a picture was asked for, and ended with it.
+  expect(published).toBeGreaterThan(0);
+  expect(published).toBeLessThan(captured);
+});
+
 test('a region of interest: consumers see only it, boxes come back in the whole picture', async () => {
   const camera = await SimulatedCamera.start({ clip: CLIP, pacing: 'lock-step' });
   const box = new Sandbox();

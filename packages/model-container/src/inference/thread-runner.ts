@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { VigiaError } from '@vigia/base';
+import { Deadline, systemClock, VigiaError } from '@vigia/base';
 import { inputBytes, type ModelManifest } from '#manifest';
 import type { ModelRunner, RunResult, WorkerCommand, WorkerReport, WorkerSettings } from './runner.ts';
 
@@ -13,6 +13,11 @@ export interface ThreadRunnerOptions {
   /** Called once when the thread ends although nobody closed it: the model is gone. */
   readonly onDeath: (reason: string) => void;
 }
+
+/** Shortest run limit, milliseconds (protocol 1). */
+const RUN_LIMIT_FLOOR_MS = 2_000;
+/** The first inference is the slowest of a healthy model: five times that is a hang. */
+const RUN_LIMIT_FACTOR = 5;
 
 /** The compiled thread: a thread cannot be started from TypeScript (Node 20), so sources run the built one. */
 const WORKER_ENTRY = new URL('../../dist/onnx/inference.worker.js', import.meta.url);
@@ -29,6 +34,8 @@ export class ThreadRunner implements ModelRunner {
   readonly probe: RunResult;
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
+  readonly #runLimitMs: number;
+  readonly #deadline: Deadline;
   #pending: Pending | undefined;
   #state: 'open' | 'closing' | 'dead' = 'open';
 
@@ -37,12 +44,18 @@ export class ThreadRunner implements ModelRunner {
     this.pixels = new Uint8Array(pixels);
     this.probe = probe;
     let reason = 'it ended';
+    this.#runLimitMs = Math.max(RUN_LIMIT_FLOOR_MS, RUN_LIMIT_FACTOR * probe.inferenceMs);
+    this.#deadline = new Deadline(systemClock, () => {
+      // Native code that hangs cannot be interrupted, and the thread with it: only the end of the process helps.
+      onDeath(`an inference did not end within ${Math.round(this.#runLimitMs)} ms`);
+    });
     worker.on('error', (error) => (reason = error.message));
     worker.on('message', (report: WorkerReport) => this.#settle(report));
     this.#exited = new Promise((resolve) => {
       worker.on('exit', () => {
         const unexpected = this.#state === 'open';
         this.#state = 'dead';
+        this.#deadline.close();
         this.#take()?.reject(closed(reason));
         resolve();
         if (unexpected) onDeath(reason);
@@ -73,6 +86,7 @@ export class ThreadRunner implements ModelRunner {
     if (this.#pending) return Promise.reject(new VigiaError('inference_failed', 'a run is going on already'));
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject };
+      this.#deadline.set(this.#runLimitMs);
       this.#worker.postMessage('run' satisfies WorkerCommand);
     });
   }
@@ -80,6 +94,7 @@ export class ThreadRunner implements ModelRunner {
   close(): Promise<void> {
     if (this.#state === 'open') {
       this.#state = 'closing';
+      this.#deadline.close();
       this.#worker.postMessage('close' satisfies WorkerCommand);
     }
     return this.#exited;
@@ -93,6 +108,7 @@ export class ThreadRunner implements ModelRunner {
   #take(): Pending | undefined {
     const pending = this.#pending;
     this.#pending = undefined;
+    this.#deadline.clear();
     return pending;
   }
 }

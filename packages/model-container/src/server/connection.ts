@@ -83,7 +83,7 @@ export class Connection {
       if (this.#ended) return;
       this.#handle(message);
     }
-    if (!this.#ended) this.#watchMessage();
+    if (!this.#ended) this.#watchMessage(messages.length > 0);
   }
 
   #handle(message: Buffer): void {
@@ -161,12 +161,13 @@ export class Connection {
     this.#timer = this.#options.clock.after(LINGER_MS, () => this.close());
   }
 
-  #watchMessage(): void {
-    if (this.#decoder.bufferedBytes === 0) {
+  /** @param completed A message was completed by this chunk: what is left over is the beginning of another. */
+  #watchMessage(completed: boolean): void {
+    if (completed || this.#decoder.bufferedBytes === 0) {
       this.#timer?.cancel();
       this.#timer = undefined;
-      return;
     }
+    if (this.#decoder.bufferedBytes === 0) return;
     this.#timer ??= this.#options.clock.after(MESSAGE_TIMEOUT_MS, () =>
       this.#refuse(`a message was not complete after ${MESSAGE_TIMEOUT_MS} ms`),
     );

@@ -1,6 +1,5 @@
 import {
   type Clock,
-  codeOf,
   createLog,
   endWithParent,
   every,
@@ -37,7 +36,9 @@ class CameraProcess {
   readonly #capture: StreamCapture;
   readonly #consumers: ModelConsumer[] = [];
   readonly #consumerIds: string[] = [];
-  #pictureWanted: { readonly id: number; readonly annotated: boolean } | undefined;
+  /** Requests for a picture with boxes, and for the next picture whatever it shows. */
+  #annotatedWanted: number[] = [];
+  #bareWanted: number[] = [];
   #unsentResults = 0;
 
   constructor(setup: CameraSetup, channel: ParentChannel, clock: Clock, log: Log) {
@@ -53,7 +54,7 @@ class CameraProcess {
       log,
       sink: {
         publish: (picture) => this.#publish(picture),
-        hasDemand: () => this.#supplier.consumers > 0 || this.#pictureWanted !== undefined,
+        hasDemand: () => this.#supplier.consumers > 0 || this.#bareWanted.length > 0,
       },
       onState: (state) => this.#onState(state),
     });
@@ -85,9 +86,15 @@ class CameraProcess {
 
   /** Answers with the picture of the next ok result, or, when there is none soon, with the next picture. */
   wantPicture(id: number, annotated: boolean): void {
-    this.#pictureWanted = { id, annotated: annotated && this.#consumers.length > 0 };
+    if (!annotated || this.#consumers.length === 0) {
+      this.#bareWanted.push(id);
+      return;
+    }
+    this.#annotatedWanted.push(id);
     this.#clock.after(PICTURE_WAIT_MS, () => {
-      if (this.#pictureWanted?.id === id) this.#pictureWanted = { id, annotated: false };
+      if (!this.#annotatedWanted.includes(id)) return;
+      this.#annotatedWanted = this.#annotatedWanted.filter((other) => other !== id);
+      this.#bareWanted.push(id);
     });
   }
 
@@ -113,7 +120,7 @@ class CameraProcess {
           client,
           render: (picture) => renditions.render(picture, consumer.input),
           onResult: (result, picture) => this.#onResult(result, picture),
-          keepPicture: () => this.#pictureWanted?.annotated === true,
+          keepPicture: () => this.#annotatedWanted.length > 0,
         }),
       );
       this.#consumerIds.push(consumer.id);
@@ -139,21 +146,20 @@ class CameraProcess {
   }
 
   #publish(picture: Picture): void {
-    if (this.#pictureWanted?.annotated === false) this.#sendPicture(picture, undefined);
+    if (this.#bareWanted.length > 0) this.#sendPicture(this.#bareWanted.splice(0), picture, undefined);
     this.#supplier.publish(picture);
   }
 
   #onResult(result: ResultMessage, picture: Picture | undefined): void {
-    if (picture && result.status === 'ok' && this.#pictureWanted?.annotated) this.#sendPicture(picture, result);
+    if (picture && result.status === 'ok') this.#sendPicture(this.#annotatedWanted.splice(0), picture, result);
     if (!this.#channel.send({ type: 'result', result })) this.#unsentResults += 1;
   }
 
   /** Copies the picture out (it is borrowed) and encodes it beside the loop. Rare: pixels may be allocated here. */
-  #sendPicture(picture: Picture, result: ResultMessage | undefined): void {
-    const id = this.#pictureWanted?.id ?? 0;
-    this.#pictureWanted = undefined;
-    const failed = (error: unknown): void =>
-      void this.#channel.send({ type: 'picture_failed', id, message: messageOf(error) });
+  #sendPicture(ids: readonly number[], picture: Picture, result: ResultMessage | undefined): void {
+    const failed = (error: unknown): void => {
+      for (const id of ids) this.#channel.send({ type: 'picture_failed', id, message: messageOf(error) });
+    };
     const { width, height } = picture;
     const scaler = new RgbScaler();
     try {
@@ -162,7 +168,9 @@ class CameraProcess {
       // Loaded on demand: most camera processes never make a JPEG.
       import('#services/snapshot')
         .then(({ encodeSnapshot }) => encodeSnapshot({ data, width, height }, result))
-        .then((jpeg) => this.#channel.send({ type: 'picture', id, jpeg }), failed);
+        .then((jpeg) => {
+          for (const id of ids) this.#channel.send({ type: 'picture', id, jpeg });
+        }, failed);
     } catch (error) {
       failed(error);
     } finally {
@@ -221,7 +229,8 @@ function start(setup: CameraSetup, channel: ParentChannel, clock: Clock): Camera
     camera.start();
     return camera;
   } catch (error) {
-    channel.send({ type: 'failed', code: codeOf(error) ?? 'internal', message: messageOf(error) });
+    // The parent shows the sentence and starts another process after a while: other cameras are not concerned.
+    channel.send({ type: 'failed', message: messageOf(error) }, () => process.exit(1));
     return undefined;
   }
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from '@vigia/base';
 import { checkCommand, modelsCommand, runCommand, demoCommand, snapshotCommand } from './commands.ts';
@@ -48,7 +49,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return name === undefined ? 2 : 0;
   }
   if (name === '--version' || name === '-V') {
-    process.stdout.write('0.1.0\n');
+    process.stdout.write(`${version()}\n`);
     return 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -63,6 +64,13 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   if (positionals.length < least || positionals.length > most)
     throw new UsageError(`vigia ${name}: ${wordsText(positionals.length, least, most)} (vigia ${name} --help)`);
   return command.run(values, positionals);
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
 }
 
 function parse(name: string, command: Command, args: string[]): { values: Values; positionals: string[] } {

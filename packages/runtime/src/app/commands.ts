@@ -7,7 +7,7 @@ import { controlSocketPath, runBaseDir, runDirOf } from '#core/node-dirs';
 import { fit, formatBytes } from '#core/terminal';
 import { askNode } from '#services/control-plane';
 import { runDemo } from './demo.ts';
-import { locateModels, pullModel, type RunOptions, runNode } from './node-runner.ts';
+import { checkModels, locateModels, pullModel, type RunOptions, runNode } from './node-runner.ts';
 import { admit, describePlan, planOf } from './plan.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -36,6 +36,7 @@ export async function checkCommand(values: Values): Promise<number> {
   const file = configFile(values, 'check');
   const config = loadConfig(file);
   const store = new ModelStore();
+  await checkModels(config, store);
   const absent = (await store.list()).filter(
     (m) => !m.present && Object.values(config.models).some((c) => c.use === m.id),
   );

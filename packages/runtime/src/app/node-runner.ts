@@ -11,7 +11,7 @@ import {
   VigiaError,
 } from '@vigia/base';
 import { type Config, conservationErrors, type Report } from '@vigia/contracts';
-import { ModelStore } from '@vigia/model-container';
+import { type ModelStatus, ModelStore } from '@vigia/model-container';
 import { lockNode } from '#core/node-dirs';
 import { paletteFor, ProgressBar } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#services/terminal-view';
@@ -48,7 +48,7 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     admit(plan);
     const view = openView(options);
     scope.defer(() => view.close());
-    const supervisor = startSupervisor(config, plan, lock.runDir, view, ending);
+    const supervisor = startSupervisor(config, plan, lock.runDir, view);
     scope.defer(() => supervisor.stop());
     await supervisor.start();
     const drawing = every(clock, DRAW_MS, () => view.draw(supervisor.status()));
@@ -58,15 +58,28 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     view.draw(supervisor.status());
     const silent = options.forMs === undefined ? [] : supervisor.neverLive();
     await scope.close();
-    return conclude(report, options, [...ending.failures, ...silent]);
+    return conclude(report, options, silent);
   } catch (error) {
-    if (!ending.signal.aborted || ending.failures.length > 0) throw error;
+    if (!ending.signal.aborted) throw error;
     // Stopped while it was still starting: what was asked for.
     return 0;
   } finally {
     await scope.close();
     ending.close();
   }
+}
+
+/** @throws UsageError for a model that is not in the catalogue. Returns the catalogue. */
+export async function checkModels(config: Config, store: ModelStore): Promise<ModelStatus[]> {
+  const catalogue = await store.list();
+  const ids = catalogue.map((m) => m.id);
+  for (const [id, { use }] of Object.entries(config.models)) {
+    if (!ids.includes(use))
+      throw new UsageError(
+        `models.${id}.use: there is no model "${use}"; \`vigia models list\` shows ${ids.join(', ')}`,
+      );
+  }
+  return catalogue;
 }
 
 /** Where each model of a configuration is; fetches what is absent, with a bar, when `pull` says so. */
@@ -76,19 +89,15 @@ export async function locateModels(
 ): Promise<Map<string, Awaited<ReturnType<ModelStore['resolve']>>>> {
   const store = new ModelStore();
   const located = new Map<string, Awaited<ReturnType<ModelStore['resolve']>>>();
-  const catalogue = await store.list();
+  const catalogue = await checkModels(config, store);
   for (const [id, { use }] of Object.entries(config.models)) {
     const entry = catalogue.find((m) => m.id === use);
-    if (!entry)
-      throw new UsageError(
-        `models.${id}.use: there is no model "${use}"; \`vigia models list\` shows ${catalogue.map((m) => m.id).join(', ')}`,
-      );
-    if (!entry.present && !options.pull)
+    if (!entry?.present && !options.pull)
       throw new VigiaError(
         'model_absent',
         `model ${use} is not on this machine; \`vigia models pull ${use}\` fetches it`,
       );
-    located.set(id, entry.present ? await store.resolve(use) : await pullModel(store, use, options.signal));
+    located.set(id, entry?.present ? await store.resolve(use) : await pullModel(store, use, options.signal));
   }
   return located;
 }
@@ -108,9 +117,8 @@ export async function pullModel(
   return model;
 }
 
-/** Collects why a run ends: its time, a signal, or a failure. */
+/** Turns signals into the end of a run: the first asks, a second one insists. */
 class Ending {
-  readonly failures: string[] = [];
   readonly #abort = new AbortController();
   #signalledMs: number | undefined;
 
@@ -122,11 +130,6 @@ class Ending {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
-  }
-
-  fail(message: string): void {
-    this.failures.push(message);
-    this.#abort.abort();
   }
 
   close(): void {
@@ -142,7 +145,7 @@ class Ending {
   };
 }
 
-function startSupervisor(config: Config, plan: Plan, runDir: string, view: View, ending: Ending): Supervisor {
+function startSupervisor(config: Config, plan: Plan, runDir: string, view: View): Supervisor {
   const onLog = (record: Parameters<typeof formatRecord>[0]): void => {
     if (view instanceof JsonView) process.stderr.write(`${formatRecord(record)}\n`);
     else view.onLog(formatRecord(record));
@@ -155,7 +158,6 @@ function startSupervisor(config: Config, plan: Plan, runDir: string, view: View,
     log: createLog('supervisor', onLog),
     onLog,
     onEvent: (event) => view.onEvent(event),
-    onFatal: (message) => ending.fail(message),
   });
 }
 

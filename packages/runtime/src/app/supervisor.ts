@@ -19,8 +19,6 @@ export interface SupervisorOptions {
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onEvent: (event: ViewEvent) => void;
-  /** Something cannot work whatever is restarted: one sentence. */
-  readonly onFatal: (message: string) => void;
 }
 
 const CAMERA_ENTRY = fileURLToPath(new URL('./camera-process.js', import.meta.url));
@@ -86,6 +84,7 @@ export class Supervisor {
       duration_ms: Math.round(durationMs),
       cameras,
       models,
+      mqtt: this.#mqtt ? { connected: this.#mqtt.connected, dropped: this.#mqtt.dropped } : null,
       system: { shm_bytes: this.#o.plan.shmBytes, processes: this.#processes() },
     };
   }
@@ -141,7 +140,7 @@ export class Supervisor {
   }
 
   #startCamera(setup: Plan['cameras'][number]): void {
-    const { clock, log, onLog, onEvent, onFatal } = this.#o;
+    const { clock, log, onLog, onEvent } = this.#o;
     const handle = new CameraHandle({
       setup,
       entry: CAMERA_ENTRY,
@@ -157,7 +156,6 @@ export class Supervisor {
         onEvent({ type: 'result', result });
       },
       onDied: (pid) => removeSegmentsOf(this.#o.plan.node, pid),
-      onFailed: (camera, _code, message) => onFatal(`camera ${camera}: ${message}`),
     });
     this.#cameras.set(setup.camera, handle);
     handle.start();

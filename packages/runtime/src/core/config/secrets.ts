@@ -12,7 +12,8 @@ const REFERENCE = /\$\{([^}]*)\}/g;
  * @throws UsageError for a variable that is not set, a file that cannot be read, or a password that stands in the text.
  */
 export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv): string {
-  const literal = /^[a-z]+:\/\/[^/@]*:([^/@]+)@/i.exec(text)?.[1];
+  // Not a port (`host:554/…`): anything else between the first colon and an `@` is a password, whatever it holds.
+  const literal = /^[a-z]+:\/\/[^/@:]*:(?!\d+(?:\/|$))(.+)@/i.exec(text)?.[1];
   if (literal !== undefined && literal.replaceAll(REFERENCE, '') !== '') {
     addSecret(literal);
     throw new UsageError(

@@ -68,4 +68,4 @@ export type FromCamera =
   | { readonly type: 'picture'; readonly id: number; readonly jpeg: Uint8Array }
   | { readonly type: 'picture_failed'; readonly id: number; readonly message: string }
   /** The process cannot do its work and ends: one sentence. */
-  | { readonly type: 'failed'; readonly code: string; readonly message: string };
+  | { readonly type: 'failed'; readonly message: string };

@@ -13,18 +13,22 @@ export class ParentChannel {
     return this.#dropped;
   }
 
-  /** False when the message was dropped: the parent is gone or does not read. */
-  send(message: FromCamera): boolean {
+  /**
+   * False when the message was dropped: the parent is gone or does not read.
+   *
+   * @param then Called once the message is out, or dropped.
+   */
+  send(message: FromCamera, then: () => void = () => undefined): boolean {
     if (!process.connected || this.#unsent >= UNSENT_LIMIT) {
       this.#dropped += 1;
+      then();
       return false;
     }
     this.#unsent += 1;
-    process.send?.(message, undefined, undefined, this.#onSent);
+    process.send?.(message, undefined, undefined, () => {
+      this.#unsent -= 1;
+      then();
+    });
     return true;
   }
-
-  readonly #onSent = (): void => {
-    this.#unsent -= 1;
-  };
 }

@@ -1,8 +1,19 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
 import { HEADER } from '@vigia/contracts';
-import { processStartTicks } from '#core/process-stats';
+import { processStartTicks, TICKS_PER_SECOND } from '#core/process-stats';
 
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
 const SOCKET_PATH_LIMIT = 107;
@@ -64,7 +75,10 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
       cause: error,
     });
   }
-  for (const name of readdirSync(runDir)) if (name.endsWith('.sock')) rmSync(join(runDir, name), { force: true });
+  // Only what is ours by name: the folder may be shared with others.
+  for (const name of readdirSync(runDir)) {
+    if (name === 'control.sock' || /^vigia_model_.*\.sock$/.test(name)) rmSync(join(runDir, name), { force: true });
+  }
   sweepSegments(node);
   return { runDir, release: () => releaseLock(runDir, lockPath) };
 }
@@ -102,7 +116,7 @@ function takeLock(node: string, lockPath: string): void {
     if (pid > 0 && processStartTicks(pid) === startTicks) {
       throw new VigiaError(
         'already_running',
-        `node ${node} runs already as process ${pid}; stop it, or give this one another name with \`node:\``,
+        `node ${node} runs already as process ${pid}; stop it, or give this one another name with \`node:\` (and another VIGIA_RUN_DIR, if that is set)`,
         { path: lockPath },
       );
     }
@@ -113,9 +127,9 @@ function takeLock(node: string, lockPath: string): void {
 function releaseLock(runDir: string, lockPath: string): void {
   rmSync(lockPath, { force: true });
   try {
-    if (readdirSync(runDir).length === 0) rmSync(runDir, { recursive: true });
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (readdirSync(runDir).length === 0) rmdirSync(runDir);
+  } catch {
+    // Somebody else uses it, made it (and owns its parent), or was quicker: an empty folder harms nobody.
   }
 }
 
@@ -126,22 +140,42 @@ export function removeSegmentsOf(node: string, pid: number): void {
 
 /** Removes segments of this node whose writer is gone; never those of a process that lives. */
 function sweepSegments(node: string): void {
-  for (const { path, writer } of segmentsOf(node)) {
-    if (writer === undefined || processStartTicks(writer) === undefined) rmSync(path, { force: true });
+  for (const { path, writer, heartbeatS } of segmentsOf(node)) {
+    const startTicks = writer === undefined ? undefined : processStartTicks(writer);
+    // A process that started after the segment's last sign of life is another one with the same pid.
+    if (startTicks === undefined || startTicks / TICKS_PER_SECOND > heartbeatS + 1) rmSync(path, { force: true });
   }
 }
 
-function segmentsOf(node: string): { readonly path: string; readonly writer: number | undefined }[] {
+interface SegmentFacts {
+  readonly path: string;
+  readonly writer: number | undefined;
+  /** Seconds of the monotonic clock. */
+  readonly heartbeatS: number;
+}
+
+function segmentsOf(node: string): SegmentFacts[] {
   const names = readdirSync(SHM_DIR).filter((name) => name.startsWith(`vigia_${node}_frames_`));
-  return names.map((name) => ({ path: join(SHM_DIR, name), writer: segmentWriter(join(SHM_DIR, name)) }));
+  return names.map((name) => segmentFacts(join(SHM_DIR, name)));
 }
 
-function segmentWriter(path: string): number | undefined {
+function segmentFacts(path: string): SegmentFacts {
+  const head = Buffer.alloc(HEADER.heartbeat + 8);
   try {
-    const head = readFileSync(path).subarray(0, HEADER.writerPid + 4);
-    return head.byteLength < HEADER.writerPid + 4 ? undefined : head.readUInt32LE(HEADER.writerPid);
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      if (readSync(fd, head, 0, head.byteLength, 0) < head.byteLength)
+        return { path, writer: undefined, heartbeatS: 0 };
+    } finally {
+      closeSync(fd);
+    }
   } catch {
-    // Unreadable means it is not ours to remove: pid 1 always lives.
-    return 1;
+    // Unreadable means it is not ours to remove: pid 1 always lives, and always beat.
+    return { path, writer: 1, heartbeatS: Number.POSITIVE_INFINITY };
   }
+  return {
+    path,
+    writer: head.readUInt32LE(HEADER.writerPid),
+    heartbeatS: Number(head.readBigUInt64LE(HEADER.heartbeat)) / 1e9,
+  };
 }

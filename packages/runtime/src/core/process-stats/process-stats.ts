@@ -9,7 +9,7 @@ export interface ProcessUsage {
 }
 
 /** Clock ticks per second of /proc/<pid>/stat: 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 
 /** Usage of a process, or undefined when it is gone. Costs about 1 ms: not for hot paths. */
 export function readProcessUsage(pid: number): ProcessUsage | undefined {

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { codeOf, messageOf, VigiaError } from '@vigia/base';
 import type { CameraReport, Report } from '@vigia/contracts';
 import { fastify } from 'fastify';
@@ -37,6 +37,8 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
     },
   );
   await server.listen({ path: socketPath });
+  // The folder protects it; this does too, where the folder was made by somebody else.
+  chmodSync(socketPath, 0o600);
   return async () => {
     await server.close();
     rmSync(socketPath, { force: true });

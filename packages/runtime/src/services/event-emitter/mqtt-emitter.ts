@@ -70,7 +70,8 @@ export class MqttEmitter {
       keepalive: 15,
       will: { topic: topics.status(node), payload: Buffer.from(JSON.stringify(will)), qos: 1, retain: true },
     };
-    const client = connect(this.#o.url, options);
+    const { address, login } = splitLogin(this.#o.url);
+    const client = connect(address, { ...options, ...login });
     this.#client = client;
     client.on('connect', () => this.#onConnect());
     client.on('error', (error) => this.#onError(client, error));
@@ -163,6 +164,19 @@ export class MqttEmitter {
     this.#lastWarningMs = now;
     this.#o.log.warn(text);
   }
+}
+
+/** Takes user and password out of the address: the library would split a password that holds a colon. */
+function splitLogin(url: string): {
+  readonly address: string;
+  readonly login: { username?: string; password?: string };
+} {
+  const parsed = new URL(url);
+  const username = decodeURIComponent(parsed.username);
+  const password = decodeURIComponent(parsed.password);
+  parsed.username = '';
+  parsed.password = '';
+  return { address: parsed.href, login: { ...(username ? { username } : {}), ...(password ? { password } : {}) } };
 }
 
 /** Sends the statistics of all consumers every `ms` milliseconds until cancelled. */

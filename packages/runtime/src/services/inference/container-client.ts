@@ -10,11 +10,15 @@ import {
   inferResponseSchema,
 } from '@vigia/contracts';
 
-/** How a request to a container ended. `lost`: the connection went away before the answer. */
+/**
+ * How a request to a container ended. `lost`: the connection went away before the answer. `withdrawn`: a `want` that will
+ * not be granted, because it was taken back or the container stops.
+ */
 export type Answer<T> =
   | { readonly kind: 'answer'; readonly value: T }
   | { readonly kind: 'failed'; readonly error: ContainerError }
-  | { readonly kind: 'lost' };
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'withdrawn' };
 
 /** A place in the model's next run. */
 export interface Grant {
@@ -172,6 +176,7 @@ function judge(message: unknown, parse: Pending['parse']): Answer<unknown> {
   const error = failureOf(message);
   if (error) return { kind: 'failed', error };
   const value = parse(message);
+  if (value === null) return { kind: 'withdrawn' };
   if (value !== undefined) return { kind: 'answer', value };
   return {
     kind: 'failed',
@@ -188,9 +193,11 @@ function failureOf(message: unknown): ContainerError | undefined {
     : { code: 'inference_failed', message: 'the container answered an error that is not of protocol 1' };
 }
 
-function parseGrant(message: unknown): Grant | undefined {
+/** Null when there is no grant and no error: withdrawn. */
+function parseGrant(message: unknown): Grant | null | undefined {
   const parsed = grantResponseSchema.safeParse(message);
-  return parsed.success && parsed.data.grant ? { id: parsed.data.grant.id } : undefined;
+  if (!parsed.success) return undefined;
+  return parsed.data.grant && { id: parsed.data.grant.id };
 }
 
 function parseInfer(message: unknown): InferResponse | undefined {

@@ -162,7 +162,7 @@ export class ModelConsumer {
     }
     if (answer.kind !== 'answer') {
       if (answer.kind === 'lost') this.evaluate();
-      else this.#refused(answer.error.code, answer.error.message);
+      else if (answer.kind === 'failed') this.#refused(answer.error.code, answer.error.message);
       return;
     }
     const flight = this.#take();
@@ -296,6 +296,7 @@ export class ModelConsumer {
 function outcomeOf(answer: Answer<InferResponse>, flight: InFlight, model: string): Outcome {
   switch (answer.kind) {
     case 'lost':
+    case 'withdrawn':
       return { status: 'unavailable', code: 'connection_lost', message: `model ${model} went away` };
     case 'failed':
       return { status: statusOfContainerError(answer.error.code), ...answer.error };

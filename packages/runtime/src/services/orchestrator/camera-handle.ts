@@ -1,6 +1,7 @@
 import {
   type ChildState,
   type Clock,
+  every,
   type Log,
   type LogRecord,
   SupervisedChild,
@@ -24,14 +25,15 @@ export interface CameraHandleOptions {
   readonly onResult: (result: ResultMessage) => void;
   /** The process with this pid is gone: what it left in shared memory is nobody's. */
   readonly onDied: (pid: number) => void;
-  /** The process says that it cannot work (out of shared memory): restarting will not help soon. */
-  readonly onFailed: (camera: string, code: string, message: string) => void;
 }
 
 const READY_MS = 10_000;
 const SNAPSHOT_MS = 500;
 const PICTURE_MS = 8_000;
 const RESTART = { firstMs: 100, maxMs: 10_000 };
+const WATCH_MS = 1_000;
+/** A camera process speaks twice a second; one that is silent for this many seconds hangs. */
+const SILENT_TICKS = 10;
 
 interface Waiter<T> {
   readonly resolve: (value: T) => void;
@@ -55,6 +57,10 @@ export class CameraHandle {
   #last: CameraSnapshot = NOTHING;
   #nextId = 1;
   #pid: number | undefined;
+  /** What the process said before it ended by itself. */
+  #failure: string | undefined;
+  #watch: Timer | undefined;
+  #silentTicks = 0;
 
   constructor(options: CameraHandleOptions) {
     this.#o = options;
@@ -89,9 +95,11 @@ export class CameraHandle {
 
   start(): void {
     this.#child.start();
+    this.#watch = every(this.#o.clock, WATCH_MS, () => this.#watchSilence());
   }
 
   stop(): Promise<void> {
+    this.#watch?.cancel();
     return this.#child.stop();
   }
 
@@ -153,7 +161,18 @@ export class CameraHandle {
     });
   }
 
+  /** Native code that hangs cannot be told to stop. Counted in our own turns: if we stood still, the process is not to blame. */
+  #watchSilence(): void {
+    if (this.#child.pid === undefined) return;
+    this.#silentTicks += 1;
+    if (this.#silentTicks < SILENT_TICKS) return;
+    this.#silentTicks = 0;
+    this.#o.log.warn(`camera:${this.id} has said nothing for ${(SILENT_TICKS * WATCH_MS) / 1000} s, killed`);
+    this.#child.kill();
+  }
+
   #onMessage(message: FromCamera): void {
+    this.#silentTicks = 0;
     switch (message.type) {
       case 'result':
         if (message.result.status === 'ok') this.ages(message.result.consumer).record(message.result.age_ms);
@@ -177,7 +196,7 @@ export class CameraHandle {
         );
         break;
       case 'failed':
-        this.#o.onFailed(this.id, message.code, message.message);
+        this.#failure = message.message;
         break;
       default:
     }
@@ -196,9 +215,16 @@ export class CameraHandle {
             new VigiaError('no_answer', `the process of camera ${this.id} died`),
           );
       }
+      const message = this.#failure ?? `the camera's process ${child.reason}`;
       this.#setState(
-        this.#stateMessage('waiting', 'process_died', `the camera's process ${child.reason}`, child.retryInMs),
+        this.#stateMessage(
+          'waiting',
+          this.#failure === undefined ? 'process_died' : 'process_failed',
+          message,
+          child.retryInMs,
+        ),
       );
+      this.#failure = undefined;
     } else if (child.state === 'stopped') this.#setState(this.#stateMessage('stopped', null, null, null));
   }
 

@@ -35,6 +35,7 @@ function reported(snapshot: CameraSnapshot): Report {
     duration_ms: 1,
     cameras: { hall: camera },
     models: {},
+    mqtt: null,
     system: { shm_bytes: 0, processes: {} },
   };
 }

@@ -90,6 +90,7 @@ export function reportOf(
     inbox_drops: supplier.inboxDrops,
     inbox_pending: supplier.inboxPending,
     restarts: extra.restarts,
+    unsent_results: snapshot.unsentResults,
     consumers: Object.fromEntries(consumers),
   };
 }

@@ -183,6 +183,8 @@ export class StreamCapture {
     if (!this.#o.sink.hasDemand()) {
       counters.noDemand += 1;
       this.#needKeyframe = true;
+      // Nobody wants pictures: that units come is all there is to see.
+      this.#setLive();
       return;
     }
     if (unit.damaged || (this.#needKeyframe && !unit.keyframe)) {
@@ -263,11 +265,15 @@ export class StreamCapture {
     this.#candidate = undefined;
     this.#counters.inDecoder -= 1;
     this.#counters.published += 1;
-    if (!this.#live) {
-      this.#live = true;
-      this.#o.onState({ state: 'live' });
-    }
+    this.#setLive();
     this.#o.sink.publish(picture);
+  }
+
+  #setLive(): void {
+    if (this.#live) return;
+    this.#live = true;
+    this.#lockoutBackoff.reset();
+    this.#o.onState({ state: 'live' });
   }
 
   #dropCandidate(): void {

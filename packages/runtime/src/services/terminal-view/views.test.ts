@@ -19,6 +19,7 @@ const camera = (captured: number, ok: number): CameraReport => ({
   inbox_drops: 0,
   inbox_pending: 0,
   restarts: 0,
+  unsent_results: 0,
   consumers: {
     people: {
       kind: 'model',

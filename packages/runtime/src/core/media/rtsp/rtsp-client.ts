@@ -16,7 +16,7 @@ export interface RtspTimeouts {
   readonly responseMs: number;
   /** From PLAY to the first access unit. */
   readonly firstUnitMs: number;
-  /** Without a single byte while playing. */
+  /** Without a packet of the video track while playing. */
   readonly silenceMs: number;
 }
 
@@ -292,7 +292,6 @@ export class RtspClient {
 
   #onData(chunk: Buffer): void {
     this.#readMs = this.#o.clock.nowMs();
-    this.#lastDataMs = this.#readMs;
     try {
       this.#parser.push(chunk);
       this.#o.onReadEnd?.();
@@ -309,6 +308,7 @@ export class RtspClient {
     if (channel === this.#rtpChannel) {
       if (!this.#playing || !readRtpHeader(packet, this.#header) || this.#header.payloadType !== this.#payloadType)
         return;
+      this.#lastDataMs = this.#readMs;
       this.#assembler.push(packet, this.#header, this.#readMs);
     } else if (channel === this.#rtcpChannel) this.#onRtcp(packet);
   }
@@ -367,7 +367,7 @@ export class RtspClient {
       return new SourceError('timeout', `${this.url}: no picture within ${firstUnitMs} ms after PLAY`);
     }
     if (now - this.#lastDataMs > silenceMs)
-      return new SourceError('stalled', `${this.url}: nothing came for ${silenceMs} ms`);
+      return new SourceError('stalled', `${this.url}: no video came for ${silenceMs} ms`);
     return undefined;
   }
 
