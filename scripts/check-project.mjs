@@ -6,7 +6,10 @@ import { root } from './lib.mjs';
 
 /** Everything git tracks or would track, with the given ending. */
 function files(ending) {
-  const { stdout } = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' });
+  const { stdout } = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
   return stdout.split('\n').filter((file) => file.endsWith(ending) && existsSync(join(root, file)));
 }
 
@@ -16,19 +19,34 @@ const problems = [];
 const anchors = new Map();
 function anchorsOf(path) {
   if (!anchors.has(path)) {
-    const headings = readFileSync(path, 'utf8').replaceAll(/```[\s\S]*?```/g, '').matchAll(/^#{1,6} (.+)$/gm);
-    anchors.set(path, new Set([...headings].map(([, h]) => h.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))));
+    const headings = readFileSync(path, 'utf8')
+      .replaceAll(/```[\s\S]*?```/g, '')
+      .matchAll(/^#{1,6} (.+)$/gm);
+    anchors.set(
+      path,
+      new Set(
+        [...headings].map(([, h]) =>
+          h
+            .toLowerCase()
+            .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+            .replaceAll(' ', '-'),
+        ),
+      ),
+    );
   }
   return anchors.get(path);
 }
 for (const file of files('.md')) {
-  const text = readFileSync(join(root, file), 'utf8').replaceAll(/```[\s\S]*?```/g, '').replaceAll(/`[^`\n]*`/g, '');
+  const text = readFileSync(join(root, file), 'utf8')
+    .replaceAll(/```[\s\S]*?```/g, '')
+    .replaceAll(/`[^`\n]*`/g, '');
   for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
     if (/^[a-z]+:/i.test(target)) continue;
     const [path = '', anchor] = target.split('#');
     const full = path === '' ? join(root, file) : join(root, dirname(file), path);
     if (!existsSync(full)) problems.push(`${file}: the link ${target} leads nowhere`);
-    else if (anchor && full.endsWith('.md') && !anchorsOf(full).has(anchor)) problems.push(`${file}: ${target}: there is no such heading`);
+    else if (anchor && full.endsWith('.md') && !anchorsOf(full).has(anchor))
+      problems.push(`${file}: ${target}: there is no such heading`);
   }
 }
 
@@ -38,7 +56,8 @@ for (const file of files('.ts')) {
   const lines = readFileSync(join(root, file), 'utf8').split('\n');
   lines.forEach((line, i) => {
     const name = /^export (?:abstract |async )*(?:function\*? |class |interface |type |const )(\w+)/.exec(line)?.[1];
-    if (name && !/\*\/\s*$/.test(lines[i - 1] ?? '')) problems.push(`${file}:${i + 1}: ${name} is exported without a comment`);
+    if (name && !/\*\/\s*$/.test(lines[i - 1] ?? ''))
+      problems.push(`${file}:${i + 1}: ${name} is exported without a comment`);
   });
 }
 
@@ -54,7 +73,8 @@ for (const file of [...files('.ts'), ...files('.mjs'), ...files('.py')]) {
     .split('\n')
     .forEach((line, i) => {
       const code = line.replace(/^\s*(?:\/\/|\*|\/\*\*).*/, '');
-      for (const [pattern, what] of LEFT) if (pattern.test(what === 'something unfinished' ? line : code)) problems.push(`${file}:${i + 1}: ${what}`);
+      for (const [pattern, what] of LEFT)
+        if (pattern.test(what === 'something unfinished' ? line : code)) problems.push(`${file}:${i + 1}: ${what}`);
     });
 }
 
