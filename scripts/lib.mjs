@@ -50,7 +50,10 @@ export async function install() {
   process.stderr.write('vigia: installing dependencies (once, about 800 MB on disk: FFmpeg, ONNX Runtime and tools)\n');
   // `install --no-save` and not `ci`: both take versions and hashes from the lock file, but `ci` refuses to work with a
   // registry that lacks optional packages of other platforms (docs/decisions/0012-tooling.md).
-  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  // No dependency needs an install script: every native binary used here ships inside its npm package (and one of the
+  // scripts would download CUDA libraries that nothing here uses). Said here and not in .npmrc, where it would also keep
+  // `npx -p node@24` from unpacking its Node.
+  const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const code = await run(npm(), args, { shell: process.platform === 'win32' });
   if (code !== 0) fail('npm install failed; its words are above');
   writeStamp('installed', lock);
