@@ -22,6 +22,10 @@ import { type CaptureState, renditionKey, Renditions, StreamCapture } from '#ser
 const SNAPSHOT_EVERY_MS = 500;
 /** A snapshot picture waits this long for a result before it is sent without boxes. Milliseconds. */
 const PICTURE_WAIT_MS = 3_000;
+/** The supervisor waits this long for a picture. Milliseconds. */
+const PICTURE_GIVE_UP_MS = 8_000;
+/** Pictures asked for and not yet given. */
+const PICTURES_WANTED_LIMIT = 16;
 
 /**
  * One camera: capture → supplier → consumers, in a process of its own. Composition only; the parts know nothing of each
@@ -37,8 +41,8 @@ class CameraProcess {
   readonly #consumers: ModelConsumer[] = [];
   readonly #consumerIds: string[] = [];
   /** Requests for a picture with boxes, and for the next picture whatever it shows. */
-  #annotatedWanted: number[] = [];
-  #bareWanted: number[] = [];
+  readonly #annotatedWanted: number[] = [];
+  readonly #bareWanted: number[] = [];
   #unsentResults = 0;
 
   constructor(setup: CameraSetup, channel: ParentChannel, clock: Clock, log: Log) {
@@ -86,16 +90,23 @@ class CameraProcess {
 
   /** Answers with the picture of the next ok result, or, when there is none soon, with the next picture. */
   wantPicture(id: number, annotated: boolean): void {
-    if (!annotated || this.#consumers.length === 0) {
-      this.#bareWanted.push(id);
+    if (this.#annotatedWanted.length + this.#bareWanted.length >= PICTURES_WANTED_LIMIT) {
+      this.#channel.send({
+        type: 'picture_failed',
+        id,
+        message: `${PICTURES_WANTED_LIMIT} pictures are asked for already`,
+      });
       return;
     }
-    this.#annotatedWanted.push(id);
-    this.#clock.after(PICTURE_WAIT_MS, () => {
-      if (!this.#annotatedWanted.includes(id)) return;
-      this.#annotatedWanted = this.#annotatedWanted.filter((other) => other !== id);
-      this.#bareWanted.push(id);
-    });
+    if (!annotated || this.#consumers.length === 0) this.#bareWanted.push(id);
+    else {
+      this.#annotatedWanted.push(id);
+      this.#clock.after(PICTURE_WAIT_MS, () => {
+        if (without(this.#annotatedWanted, id)) this.#bareWanted.push(id);
+      });
+    }
+    // Nobody waits for it any more by then.
+    this.#clock.after(PICTURE_GIVE_UP_MS, () => void without(this.#bareWanted, id));
   }
 
   #addConsumers(log: Log): void {
@@ -200,6 +211,13 @@ class CameraProcess {
       unsentResults: this.#unsentResults,
     };
   }
+}
+
+/** Takes an id out of a list; false when it was not there. */
+function without(ids: number[], id: number): boolean {
+  const at = ids.indexOf(id);
+  if (at >= 0) ids.splice(at, 1);
+  return at >= 0;
 }
 
 /** Entry of a camera process: waits for its setup, runs until its parent ends it. */

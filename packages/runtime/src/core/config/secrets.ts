@@ -12,9 +12,10 @@ const REFERENCE = /\$\{([^}]*)\}/g;
  * @throws UsageError for a variable that is not set, a file that cannot be read, or a password that stands in the text.
  */
 export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv): string {
-  // Not a port (`host:554/…`): anything else between the first colon and an `@` is a password, whatever it holds.
-  const literal = /^[a-z]+:\/\/[^/@:]*:(?!\d+(?:\/|$))(.+)@/i.exec(text)?.[1];
-  if (literal !== undefined && literal.replaceAll(REFERENCE, '') !== '') {
+  // Not a port (`host:554/…`): anything else between the first colon and the next `@` is a password, whatever it holds.
+  // References are taken out first: they hold colons and slashes of their own.
+  const literal = /^[a-z]+:\/\/[^/@:]*:(?!\d+(?:\/|$))([^@]*)@/i.exec(text.replaceAll(REFERENCE, ''))?.[1];
+  if (literal) {
     addSecret(literal);
     throw new UsageError(
       `${at}: a password stands in the file; write \${NAME} and set the environment variable NAME, or \${file:PATH}`,

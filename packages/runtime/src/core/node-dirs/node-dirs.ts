@@ -11,9 +11,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, SHM_DIR, systemClock, UsageError, VigiaError } from '@vigia/base';
 import { HEADER } from '@vigia/contracts';
-import { processStartTicks, TICKS_PER_SECOND } from '#core/process-stats';
+import { processStartSeconds, processStartTicks } from '#core/process-stats';
 
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
 const SOCKET_PATH_LIMIT = 107;
@@ -141,9 +141,9 @@ export function removeSegmentsOf(node: string, pid: number): void {
 /** Removes segments of this node whose writer is gone; never those of a process that lives. */
 function sweepSegments(node: string): void {
   for (const { path, writer, heartbeatS } of segmentsOf(node)) {
-    const startTicks = writer === undefined ? undefined : processStartTicks(writer);
+    const startS = writer === undefined ? undefined : processStartSeconds(writer, systemClock.nowMs() / 1000);
     // A process that started after the segment's last sign of life is another one with the same pid.
-    if (startTicks === undefined || startTicks / TICKS_PER_SECOND > heartbeatS + 1) rmSync(path, { force: true });
+    if (startS === undefined || startS > heartbeatS + 1) rmSync(path, { force: true });
   }
 }
 

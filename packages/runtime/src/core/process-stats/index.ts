@@ -1,1 +1,1 @@
-export { type ProcessUsage, processStartTicks, readProcessUsage, TICKS_PER_SECOND } from './process-stats.ts';
+export { type ProcessUsage, processStartSeconds, processStartTicks, readProcessUsage } from './process-stats.ts';

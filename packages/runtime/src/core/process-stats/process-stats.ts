@@ -9,7 +9,7 @@ export interface ProcessUsage {
 }
 
 /** Clock ticks per second of /proc/<pid>/stat: 100 on every Linux that Node runs on. */
-export const TICKS_PER_SECOND = 100;
+const TICKS_PER_SECOND = 100;
 
 /** Usage of a process, or undefined when it is gone. Costs about 1 ms: not for hot paths. */
 export function readProcessUsage(pid: number): ProcessUsage | undefined {
@@ -32,6 +32,18 @@ export function processStartTicks(pid: number): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * When a process was started, in seconds of the monotonic clock, or earlier when the machine was suspended since: a
+ * process is never made younger than it is. Undefined when gone.
+ */
+export function processStartSeconds(pid: number, monotonicSeconds: number): number | undefined {
+  const ticks = processStartTicks(pid);
+  if (ticks === undefined) return undefined;
+  // /proc counts from boot, suspend included; the monotonic clock does not count it.
+  const suspendedSeconds = Math.max(0, Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) - monotonicSeconds);
+  return ticks / TICKS_PER_SECOND - suspendedSeconds;
 }
 
 /** Fields of /proc/<pid>/stat after pid and name; the name may hold spaces and brackets. */

@@ -97,7 +97,7 @@ export class MqttEmitter {
     this.#publish(topics.stats(this.#o.node, camera, consumer), report, { qos: 0 });
   }
 
-  /** Says `offline` and leaves, in at most half a second. Idempotent. */
+  /** Says `offline` and leaves, in at most a second. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

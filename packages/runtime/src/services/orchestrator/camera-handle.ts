@@ -116,7 +116,7 @@ export class CameraHandle {
     return this.#report(snapshot);
   }
 
-  /** A JPEG of the newest picture; with boxes, of the next picture that has a result. Rejects with a sentence. */
+  /** A JPEG of the next picture; with boxes, of the next one that has a result. Rejects with a sentence. */
   picture(annotated: boolean): Promise<Uint8Array> {
     if (this.#state.state !== 'live') {
       return Promise.reject(
@@ -203,7 +203,10 @@ export class CameraHandle {
   }
 
   #onChildState(child: ChildState): void {
-    if (child.state === 'starting') this.#pid = child.pid;
+    if (child.state === 'starting') {
+      this.#pid = child.pid;
+      this.#silentTicks = 0;
+    }
     if (child.state === 'waiting') {
       if (this.#pid !== undefined) this.#o.onDied(this.#pid);
       this.#totals = addSnapshots(this.#totals, closeOut(this.#last));

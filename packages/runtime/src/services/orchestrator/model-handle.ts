@@ -86,7 +86,8 @@ export class ModelHandle {
       inference_ms: { p50: 0, p99: 0 },
     };
     return {
-      state: this.#state,
+      // What the container thinks of itself counts while it is there at all.
+      state: this.#state === 'ready' && this.#health?.state === 'failing' ? 'failing' : this.#state,
       requests: this.#before.requests + counters.requests,
       batches: this.#before.batches + counters.batches,
       inference_ms,

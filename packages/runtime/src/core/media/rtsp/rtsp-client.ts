@@ -363,7 +363,8 @@ export class RtspClient {
 
   #overdue(now: number): SourceError | undefined {
     const { firstUnitMs, silenceMs } = this.#timeouts;
-    if (this.#units === 0 && now - this.#playedMs > firstUnitMs) {
+    if (this.#units === 0) {
+      if (now - this.#playedMs <= firstUnitMs) return undefined;
       return new SourceError('timeout', `${this.url}: no picture within ${firstUnitMs} ms after PLAY`);
     }
     if (now - this.#lastDataMs > silenceMs)
