@@ -4,7 +4,7 @@ import type { ModelManifest } from '@vigia/model-container';
 import type { CameraSetup, ConsumerSetup } from '#core/ipc';
 import { type RenditionSpec, WHOLE } from '#core/media';
 import { modelSocketPath } from '#core/node-dirs';
-import { formatBytes } from '#core/terminal';
+import { counted, formatBytes } from '#core/terminal';
 import { renditionKey, Renditions } from '#services/stream-capture';
 
 /** A model of the configuration and where its files are. */
@@ -69,7 +69,7 @@ export function admit(plan: Plan): void {
   if (plan.shmBytes <= free) return;
   throw new VigiaError(
     'shm_full',
-    `${SHM_DIR}: ${plan.cameras.length} cameras need ${formatBytes(plan.shmBytes)} of shared memory, ${formatBytes(free)} are free; enlarge it (mount -o remount,size=…) or remove cameras`,
+    `${SHM_DIR}: ${counted(plan.cameras.length, 'camera')}, ${formatBytes(plan.shmBytes)} of shared memory needed, ${formatBytes(free)} are free; enlarge it (mount -o remount,size=…) or remove cameras`,
     { path: SHM_DIR },
   );
 }
@@ -78,14 +78,16 @@ export function admit(plan: Plan): void {
 export function describePlan(plan: Plan): string[] {
   const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
   const lines = [
-    `node ${plan.node}: ${plan.cameras.length} cameras, ${consumers} consumers, ${plan.models.length} models`,
+    `node ${plan.node}: ${counted(plan.cameras.length, 'camera')}, ${counted(consumers, 'consumer')}, ${counted(plan.models.length, 'model')}`,
   ];
-  lines.push(`processes: 1 supervisor, ${plan.cameras.length} camera, ${plan.models.length} model container`);
+  lines.push(
+    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${counted(plan.models.length, 'model container')}`,
+  );
   lines.push(`shared memory: ${formatBytes(plan.shmBytes)} of ${formatBytes(freeSharedBytes())} free in ${SHM_DIR}`);
   for (const s of plan.segments) lines.push(`  ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`);
   for (const m of plan.models)
     lines.push(
-      `model ${m.id}: ${m.manifest.id} ${m.manifest.version}, ${m.manifest.input.width}×${m.manifest.input.height}, ${m.threads} thread(s)`,
+      `model ${m.id}: ${m.manifest.id} ${m.manifest.version}, ${m.manifest.input.width}×${m.manifest.input.height}, ${counted(m.threads, 'thread')}`,
     );
   return lines;
 }

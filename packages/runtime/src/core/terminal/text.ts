@@ -6,6 +6,11 @@ export function formatBytes(bytes: number): string {
   return `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
 }
 
+/** `1 camera`, `2 cameras`. */
+export function counted(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
 /** Milliseconds since a start as `0:23`, `12:05`, `3:04:05`. */
 export function formatElapsed(ms: number): string {
   const seconds = Math.floor(ms / 1000);

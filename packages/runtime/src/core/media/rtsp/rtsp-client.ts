@@ -194,12 +194,12 @@ export class RtspClient {
   }
 
   async #handshake(): Promise<void> {
-    const options = await this.#request('OPTIONS', this.#address.url);
-    this.#supportsGetParameter = /GET_PARAMETER/i.test(options.headers.get('public') ?? '');
+    this.#supportsGetParameter = await this.#askGetParameter();
     const described = await this.#request('DESCRIBE', this.#address.url, { Accept: 'application/sdp' });
     const sdp = parseSdp(described.body);
-    const base =
-      described.headers.get('content-base') || described.headers.get('content-location') || this.#address.url;
+    // Some cameras leave the scheme out of Content-Base: that is no address to ask for.
+    const told = described.headers.get('content-base') || described.headers.get('content-location');
+    const base = told && /^rtsps?:\/\//i.test(told) ? told : this.#address.url;
     const video = this.#chooseVideo(sdp);
     this.#payloadType = video.payloadType;
     this.#aggregateUrl = resolveControl(base, sdp.control);
@@ -215,6 +215,17 @@ export class RtspClient {
     this.#lastReportMs = now;
     await this.#request('PLAY', this.#aggregateUrl, { Range: 'npt=0.000-' });
     this.#startWatch();
+  }
+
+  /** Whether GET_PARAMETER may keep the session alive. A camera that does not know OPTIONS is no worse a camera. */
+  async #askGetParameter(): Promise<boolean> {
+    try {
+      const options = await this.#request('OPTIONS', this.#address.url);
+      return /GET_PARAMETER/i.test(options.headers.get('public') ?? '');
+    } catch (error) {
+      if (error instanceof SourceError && error.code === 'corrupt' && !this.#failure) return false;
+      throw error;
+    }
   }
 
   #chooseVideo(sdp: Sdp): SdpMedia {
