@@ -135,6 +135,11 @@ describe('a command line that is wrong: exit code 2', () => {
     ['unknown command', ['rnu'], /there is no command "rnu"; there are run, demo, check/],
     ['unknown option', ['run', '--fro', '3s'], /Unknown option '--fro'.*options are --config, --for/],
     ['bad time', ['run', '-c', 'x', '--for', '3'], /--for: found "3", allowed is a number with ms, s, m or h/],
+    [
+      'a report that cannot be written',
+      ['demo', '--report', '/nowhere/r.json'],
+      /--report: \/nowhere\/r\.json cannot be written \(ENOENT\)/,
+    ],
     ['bad port', ['demo', '--mqtt-port', '70000'], /--mqtt-port: found "70000", allowed is a port/],
     ['models without a verb', ['models', 'lst'], /found "lst", allowed are list, pull ID, verify ID/],
   ])('%s', async (_name, args, sentence) => {

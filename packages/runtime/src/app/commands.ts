@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { codeOf, UsageError, VigiaError } from '@vigia/base';
 import { ID_PATTERN } from '@vigia/contracts';
 import { ModelStore } from '@vigia/model-container';
@@ -117,9 +118,23 @@ function runOptions(values: Values): RunOptions {
   const time = text(values, 'for');
   return {
     forMs: time === undefined ? undefined : duration(time),
-    reportFile: text(values, 'report'),
+    reportFile: writable(text(values, 'report')),
     json: values['json'] === true,
   };
+}
+
+/** A report that cannot be written is told before the run, not after it. */
+function writable(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    accessSync(existsSync(file) ? file : dirname(resolve(file)), constants.W_OK);
+    return file;
+  } catch (error) {
+    throw new UsageError(
+      `--report: ${file} cannot be written (${codeOf(error)}); give a file in a folder that is there`,
+      { cause: error },
+    );
+  }
 }
 
 function duration(value: string): number {
