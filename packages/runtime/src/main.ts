@@ -4,8 +4,9 @@ import { runCli } from './app/cli.ts';
 
 /** Arguments → app → exit code. */
 async function main(): Promise<void> {
-  // A reader of our output that goes away (`| head`) ends us like Ctrl-C would, instead of with a stack.
-  process.stdout.on('error', () => process.kill(process.pid, 'SIGTERM'));
+  // A reader of our output that goes away (`| head`) ends us like one Ctrl-C would, instead of with a stack.
+  process.stdout.once('error', () => process.kill(process.pid, 'SIGTERM'));
+  process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
   try {
     process.exitCode = await runCli(process.argv.slice(2));

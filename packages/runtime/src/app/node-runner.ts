@@ -56,7 +56,8 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     await untilEnd(options.forMs, ending);
     const report = await supervisor.report();
     view.draw(supervisor.status());
-    const silent = options.forMs === undefined ? [] : supervisor.neverLive();
+    // A run that was cut short has promised nothing.
+    const silent = options.forMs === undefined || ending.signal.aborted ? [] : supervisor.neverLive();
     await scope.close();
     return conclude(report, options, silent);
   } catch (error) {

@@ -51,7 +51,9 @@ async function stop(camera: SimulatedCamera | undefined): Promise<never> {
 async function main(): Promise<void> {
   let camera: SimulatedCamera | undefined;
   // Subscribed before anything else: a parent that dies while the clip is read leaves nobody behind.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(camera));
+  process.on('SIGTERM', () => void stop(camera));
+  // A terminal sends Ctrl-C to the whole family: with a parent, the parent says when it is over.
+  process.on('SIGINT', () => (hasParent ? undefined : void stop(camera)));
   process.on('disconnect', () => void stop(camera));
   // It may have gone while the modules were loaded, before there was anyone to hear it.
   if (hasParent && !process.connected) await stop(undefined);
