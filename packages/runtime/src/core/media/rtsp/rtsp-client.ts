@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
-import { type Clock, codeOf, messageOf, type Timer } from '@vigia/base';
-import { Authorization } from './authorization.ts';
+import { type Clock, every, type Timer } from '@vigia/base';
 import { type AccessUnit, H264Assembler } from './h264-assembler.ts';
 import { buildReceiverReport, parseRtcp, type SenderReport } from './rtcp.ts';
 import { emptyRtpHeader, readRtpHeader } from './rtp.ts';
-import { type RtspMessage, RtspStreamParser } from './rtsp-stream-parser.ts';
+import { RtspConnection } from './rtsp-connection.ts';
+import type { RtspMessage } from './rtsp-stream-parser.ts';
 import { parseRtspUrl, type RtspUrl } from './rtsp-url.ts';
 import { parseSdp, resolveControl, type Sdp, type SdpMedia } from './sdp.ts';
 import { SourceError } from './source-error.ts';
@@ -44,23 +43,6 @@ export interface RtspClientOptions {
   readonly onEnd: (reason: SourceError) => void;
 }
 
-/** What the camera said about its video. */
-export interface RtspVideo {
-  readonly encoding: string;
-  /** Ticks per second of the RTP time stamps. */
-  readonly clockRate: number;
-}
-
-interface Pending {
-  readonly method: string;
-  readonly resolve: (message: RtspMessage) => void;
-  readonly reject: (error: SourceError) => void;
-  readonly timer: Timer;
-}
-
-const MAX_AUTH_TRIES = 2;
-/** How long a closing connection may take to write its TEARDOWN. */
-const TEARDOWN_MS = 300;
 const WATCH_MS = 500;
 const REPORT_MS = 5_000;
 
@@ -74,48 +56,45 @@ export class RtspClient {
   readonly #o: RtspClientOptions;
   readonly #address: RtspUrl;
   readonly #timeouts: RtspTimeouts;
-  readonly #parser: RtspStreamParser;
+  readonly #connection: RtspConnection;
   readonly #assembler: H264Assembler;
   readonly #header = emptyRtpHeader();
   readonly #ownSsrc = randomBytes(4).readUInt32BE();
-  readonly #authorization: Authorization | undefined;
-  readonly #pending = new Map<number, Pending>();
-  #socket: Socket | undefined;
-  #cseq = 0;
-  #session: string | undefined;
-  #sessionTimeoutMs = 60_000;
   #aggregateUrl: string;
+  #keepAliveMethod: 'GET_PARAMETER' | 'OPTIONS' = 'OPTIONS';
+  #sessionTimeoutMs = 60_000;
   #rtpChannel = 0;
   #rtcpChannel = 1;
   #payloadType = -1;
   #watch: Timer | undefined;
-  #playing = false;
-  #closed = false;
-  #failure: SourceError | undefined;
-  #supportsGetParameter = false;
-  #lastDataMs = 0;
+  /** `opening` until PLAY was answered, `playing` until the end. */
+  #state: 'opening' | 'playing' | 'closed' = 'opening';
+  #playedMs = 0;
+  #units = 0;
+  #lastVideoMs = 0;
+  #suspected = false;
   #lastKeepAliveMs = 0;
   #lastReportMs = 0;
-  #playedMs = 0;
   #senderReport: SenderReport | undefined;
   #senderReportMs = 0;
-  #readMs = 0;
-  #units = 0;
-  #suspected = false;
 
   private constructor(options: RtspClientOptions) {
     this.#o = options;
     this.#address = parseRtspUrl(options.url);
     this.#aggregateUrl = this.#address.url;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-    this.#authorization = this.#address.credentials && new Authorization(this.#address.credentials);
     this.#assembler = new H264Assembler((unit) => {
       this.#units += 1;
       this.#o.onUnit(unit);
     });
-    this.#parser = new RtspStreamParser({
-      onInterleaved: (channel, packet) => this.#onInterleaved(channel, packet),
-      onMessage: (message) => this.#onMessage(message),
+    this.#connection = new RtspConnection({
+      address: this.#address,
+      clock: options.clock,
+      connectMs: this.#timeouts.connectMs,
+      responseMs: this.#timeouts.responseMs,
+      onInterleaved: (channel, packet, readMs) => this.#onInterleaved(channel, packet, readMs),
+      onReadEnd: () => this.#o.onReadEnd?.(),
+      onFailed: (reason) => this.#onFailed(reason),
     });
   }
 
@@ -126,13 +105,17 @@ export class RtspClient {
    */
   static async open(options: RtspClientOptions, signal?: AbortSignal): Promise<RtspClient> {
     const client = new RtspClient(options);
-    const onAbort = (): void => client.#fail(new SourceError('ended', 'closed while connecting'));
+    const onAbort = (): void => client.#connection.fail(new SourceError('ended', 'closed while connecting'));
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       signal?.throwIfAborted();
-      await client.#connect();
+      await client.#connection.connect();
       await client.#handshake();
       signal?.throwIfAborted();
+      // The answer to PLAY and the end may come in one read: then nobody was told yet.
+      if (client.#connection.failure) throw client.#connection.failure;
+      client.#state = 'playing';
+      client.#watch = every(options.clock, WATCH_MS, () => client.#check(options.clock.nowMs()));
       return client;
     } catch (error) {
       client.close();
@@ -154,48 +137,15 @@ export class RtspClient {
 
   /** Says goodbye and lets go: TEARDOWN is written without waiting for its answer. Idempotent. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#playing = false;
+    this.#state = 'closed';
     this.#watch?.cancel();
-    this.#rejectPending(new SourceError('ended', `${this.url}: closed`));
-    const socket = this.#socket;
-    if (!socket || socket.destroyed) return;
-    socket.removeAllListeners('data');
-    if (this.#session !== undefined && socket.writable) {
-      socket.write(this.#format('TEARDOWN', this.#aggregateUrl, {}));
-      socket.end();
-      const timer = this.#o.clock.after(TEARDOWN_MS, () => socket.destroy(), { unref: true });
-      socket.once('close', () => timer.cancel());
-      socket.resume();
-    } else socket.destroy();
-  }
-
-  #connect(): Promise<void> {
-    const { host, port } = this.#address;
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host, port, noDelay: true });
-      this.#socket = socket;
-      const timer = this.#o.clock.after(this.#timeouts.connectMs, () => {
-        this.#fail(new SourceError('timeout', `${this.url}: no connection within ${this.#timeouts.connectMs} ms`));
-      });
-      socket.once('connect', () => {
-        timer.cancel();
-        resolve();
-      });
-      socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-      socket.on('error', (error) => this.#fail(connectError(this.url, error)));
-      socket.on('close', () => {
-        timer.cancel();
-        this.#fail(new SourceError('ended', `${this.url}: the camera closed the connection`));
-        reject(this.#failure ?? new SourceError('ended', `${this.url}: closed`));
-      });
-    });
+    this.#connection.close();
   }
 
   async #handshake(): Promise<void> {
-    this.#supportsGetParameter = await this.#askGetParameter();
-    const described = await this.#request('DESCRIBE', this.#address.url, { Accept: 'application/sdp' });
+    const connection = this.#connection;
+    this.#keepAliveMethod = await this.#askKeepAliveMethod();
+    const described = await connection.request('DESCRIBE', this.#address.url, { Accept: 'application/sdp' });
     const sdp = parseSdp(described.body);
     // Some cameras leave the scheme out of Content-Base: that is no address to ask for.
     const told = described.headers.get('content-base') || described.headers.get('content-location');
@@ -203,27 +153,24 @@ export class RtspClient {
     const video = this.#chooseVideo(sdp);
     this.#payloadType = video.payloadType;
     this.#aggregateUrl = resolveControl(base, sdp.control);
-    const setup = await this.#request('SETUP', resolveControl(base, video.control), {
-      Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1',
-    });
-    this.#readTransport(setup);
-    this.#playing = true;
+    connection.teardownUrl = this.#aggregateUrl;
+    const transport = { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1' };
+    this.#readTransport(await connection.request('SETUP', resolveControl(base, video.control), transport));
     const now = this.#o.clock.nowMs();
     this.#playedMs = now;
-    this.#lastDataMs = now;
+    this.#lastVideoMs = now;
     this.#lastKeepAliveMs = now;
     this.#lastReportMs = now;
-    await this.#request('PLAY', this.#aggregateUrl, { Range: 'npt=0.000-' });
-    this.#startWatch();
+    await connection.request('PLAY', this.#aggregateUrl, { Range: 'npt=0.000-' });
   }
 
-  /** Whether GET_PARAMETER may keep the session alive. A camera that does not know OPTIONS is no worse a camera. */
-  async #askGetParameter(): Promise<boolean> {
+  /** What may keep the session alive. A camera that does not know OPTIONS is no worse a camera. */
+  async #askKeepAliveMethod(): Promise<'GET_PARAMETER' | 'OPTIONS'> {
     try {
-      const options = await this.#request('OPTIONS', this.#address.url);
-      return /GET_PARAMETER/i.test(options.headers.get('public') ?? '');
+      const options = await this.#connection.request('OPTIONS', this.#address.url);
+      return /GET_PARAMETER/i.test(options.headers.get('public') ?? '') ? 'GET_PARAMETER' : 'OPTIONS';
     } catch (error) {
-      if (error instanceof SourceError && error.code === 'corrupt' && !this.#failure) return false;
+      if (error instanceof SourceError && error.code === 'corrupt' && !this.#connection.failure) return 'OPTIONS';
       throw error;
     }
   }
@@ -234,15 +181,13 @@ export class RtspClient {
     const h264 = videos.find((m) => m.encoding === 'H264');
     if (h264) return h264;
     const offered = videos.map((m) => m.encoding || `payload type ${m.payloadType}`).join(', ');
-    throw new SourceError(
-      'unsupported_codec',
-      `${this.url}: the camera sends ${offered}; H264 is what this version decodes`,
-    );
+    const text = `${this.url}: the camera sends ${offered}; H264 is what this version decodes`;
+    throw new SourceError('unsupported_codec', text);
   }
 
   #readTransport(setup: RtspMessage): void {
     const [session = '', ...parameters] = (setup.headers.get('session') ?? '').split(';');
-    this.#session = session.trim() || undefined;
+    this.#connection.session = session.trim() || undefined;
     const timeout = parameters.map((p) => /timeout\s*=\s*(\d+)/i.exec(p)?.[1]).find((v) => v !== undefined);
     if (timeout !== undefined) this.#sessionTimeoutMs = Math.max(5, Number(timeout)) * 1000;
     const channels = /interleaved\s*=\s*(\d+)(?:-(\d+))?/i.exec(setup.headers.get('transport') ?? '');
@@ -250,123 +195,34 @@ export class RtspClient {
     this.#rtcpChannel = Number(channels?.[2] ?? this.#rtpChannel + 1);
   }
 
-  async #request(method: string, url: string, headers: Record<string, string> = {}): Promise<RtspMessage> {
-    for (let tries = 1; ; tries += 1) {
-      const message = await this.#roundTrip(method, url, headers);
-      if (message.status >= 200 && message.status < 300) return message;
-      const mayAnswer =
-        message.status === 401 && tries < MAX_AUTH_TRIES && this.#authorization?.challenge(message.challenges);
-      if (!mayAnswer) throw this.#statusError(method, message);
-    }
-  }
-
-  #statusError(method: string, message: RtspMessage): SourceError {
-    const { status } = message;
-    if (status === 401 || status === 403) {
-      const text = this.#authorization
-        ? 'the camera refuses this user name or password'
-        : 'the camera asks for a user name and a password';
-      return new SourceError('unauthorized', `${this.url}: ${text} (${status})`);
-    }
-    if (status === 404 || status === 454)
-      return new SourceError('not_found', `${this.url}: the camera has no such stream (${status})`);
-    return new SourceError('corrupt', `${this.url}: ${method} was answered "${message.startLine.slice(0, 80)}"`);
-  }
-
-  #roundTrip(method: string, url: string, headers: Record<string, string>): Promise<RtspMessage> {
-    return new Promise((resolve, reject) => {
-      if (this.#failure || !this.#socket?.writable) {
-        reject(this.#failure ?? new SourceError('ended', `${this.url}: the connection is closed`));
-        return;
-      }
-      const text = this.#format(method, url, headers);
-      const cseq = this.#cseq;
-      const timer = this.#o.clock.after(this.#timeouts.responseMs, () => {
-        this.#fail(
-          new SourceError('timeout', `${this.url}: no answer to ${method} within ${this.#timeouts.responseMs} ms`),
-        );
-      });
-      this.#pending.set(cseq, { method, resolve, reject, timer });
-      this.#socket.write(text);
-    });
-  }
-
-  #format(method: string, url: string, headers: Record<string, string>): string {
-    this.#cseq += 1;
-    const lines = [`${method} ${url} RTSP/1.0`, `CSeq: ${this.#cseq}`, 'User-Agent: vigia'];
-    const authorization = this.#authorization?.header(method, url);
-    if (authorization !== undefined) lines.push(`Authorization: ${authorization}`);
-    if (this.#session !== undefined) lines.push(`Session: ${this.#session}`);
-    for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
-    return `${lines.join('\r\n')}\r\n\r\n`;
-  }
-
-  #onData(chunk: Buffer): void {
-    this.#readMs = this.#o.clock.nowMs();
-    try {
-      this.#parser.push(chunk);
-      this.#o.onReadEnd?.();
-    } catch (error) {
-      this.#fail(
-        error instanceof SourceError
-          ? error
-          : new SourceError('corrupt', `${this.url}: ${messageOf(error)}`, { cause: error }),
-      );
-    }
-  }
-
-  #onInterleaved(channel: number, packet: Buffer): void {
+  /** Hot path: once per RTP packet. Packets before SETUP was answered have no payload type to match. */
+  #onInterleaved(channel: number, packet: Buffer, readMs: number): void {
     if (channel === this.#rtpChannel) {
-      if (!this.#playing || !readRtpHeader(packet, this.#header) || this.#header.payloadType !== this.#payloadType)
-        return;
-      this.#lastDataMs = this.#readMs;
-      this.#assembler.push(packet, this.#header, this.#readMs);
-    } else if (channel === this.#rtcpChannel) this.#onRtcp(packet);
+      if (!readRtpHeader(packet, this.#header) || this.#header.payloadType !== this.#payloadType) return;
+      this.#lastVideoMs = readMs;
+      this.#assembler.push(packet, this.#header, readMs);
+    } else if (channel === this.#rtcpChannel) this.#onRtcp(packet, readMs);
   }
 
-  #onRtcp(packet: Buffer): void {
+  #onRtcp(packet: Buffer, readMs: number): void {
     const { report, bye } = parseRtcp(packet);
     if (report) {
       this.#senderReport = report;
-      this.#senderReportMs = this.#readMs;
+      this.#senderReportMs = readMs;
       this.#o.onSenderReport?.(report);
     }
-    if (bye) this.#fail(new SourceError('ended', `${this.url}: the camera said goodbye`));
-  }
-
-  #onMessage(message: RtspMessage): void {
-    const cseq = Number(message.headers.get('cseq'));
-    if (message.status === 0) {
-      // A request of the camera's (keep-alive, ANNOUNCE): nothing we must do, but it wants an answer.
-      this.#socket?.write(`RTSP/1.0 200 OK\r\nCSeq: ${message.headers.get('cseq') ?? 0}\r\n\r\n`);
-      return;
-    }
-    const pending = this.#pending.get(cseq) ?? this.#onlyPending();
-    if (!pending) return;
-    for (const [key, value] of this.#pending) if (value === pending) this.#pending.delete(key);
-    pending.timer.cancel();
-    pending.resolve(message);
-  }
-
-  /** Some cameras answer without a CSeq: with one request under way there is no doubt. */
-  #onlyPending(): Pending | undefined {
-    return this.#pending.size === 1 ? [...this.#pending.values()][0] : undefined;
+    if (bye) this.#connection.fail(new SourceError('ended', `${this.url}: the camera said goodbye`));
   }
 
   /** One coarse timer per session watches silence, keep-alive and reports: none per packet. */
-  #startWatch(): void {
-    this.#watch = this.#o.clock.after(WATCH_MS, () => {
-      if (this.#closed || this.#failure) return;
-      this.#check(this.#o.clock.nowMs());
-      if (!this.#failure) this.#startWatch();
-    });
-  }
-
   #check(now: number): void {
     const late = this.#overdue(now);
     // Told only when two checks in a row find it: when this process itself stood still, bytes lie unread in the socket,
     // and they are read between the two.
-    if (late && this.#suspected) this.#fail(late);
+    if (late && this.#suspected) {
+      this.#connection.fail(late);
+      return;
+    }
     this.#suspected = late !== undefined;
     if (now - this.#lastKeepAliveMs > this.#sessionTimeoutMs / 2) this.#keepAlive(now);
     if (now - this.#lastReportMs > REPORT_MS) this.#sendReport(now);
@@ -378,17 +234,13 @@ export class RtspClient {
       if (now - this.#playedMs <= firstUnitMs) return undefined;
       return new SourceError('timeout', `${this.url}: no picture within ${firstUnitMs} ms after PLAY`);
     }
-    if (now - this.#lastDataMs > silenceMs)
-      return new SourceError('stalled', `${this.url}: no video came for ${silenceMs} ms`);
-    return undefined;
+    if (now - this.#lastVideoMs <= silenceMs) return undefined;
+    return new SourceError('stalled', `${this.url}: no video came for ${silenceMs} ms`);
   }
 
   #keepAlive(now: number): void {
     this.#lastKeepAliveMs = now;
-    // The answer is of no interest, its absence is: silence is watched anyway.
-    this.#roundTrip(this.#supportsGetParameter ? 'GET_PARAMETER' : 'OPTIONS', this.#aggregateUrl, {}).catch(
-      () => undefined,
-    );
+    this.#connection.post(this.#keepAliveMethod, this.#aggregateUrl);
   }
 
   #sendReport(now: number): void {
@@ -401,49 +253,12 @@ export class RtspClient {
       lastReportMiddle: this.#senderReport?.ntpMiddle ?? 0,
       sinceLastReportMs: this.#senderReport ? now - this.#senderReportMs : 0,
     });
-    const frame = Buffer.alloc(4 + report.byteLength);
-    frame[0] = 0x24;
-    frame[1] = this.#rtcpChannel;
-    frame.writeUInt16BE(report.byteLength, 2);
-    report.copy(frame, 4);
-    this.#socket?.write(frame);
+    this.#connection.sendInterleaved(this.#rtcpChannel, report);
   }
 
-  #fail(reason: SourceError): void {
-    if (this.#failure || this.#closed) return;
-    const wasPlaying = this.#playing && this.#watch !== undefined;
-    this.#failure = reason;
-    this.#rejectPending(reason);
+  #onFailed(reason: SourceError): void {
+    const wasPlaying = this.#state === 'playing';
     this.close();
-    if (this.#socket && !this.#socket.destroyed && this.#socket.connecting) this.#socket.destroy();
     if (wasPlaying) this.#o.onEnd(reason);
-  }
-
-  #rejectPending(reason: SourceError): void {
-    for (const pending of this.#pending.values()) {
-      pending.timer.cancel();
-      pending.reject(reason);
-    }
-    this.#pending.clear();
-  }
-}
-
-function connectError(url: string, error: Error): SourceError {
-  switch (codeOf(error)) {
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new SourceError('dns', `${url}: the host name cannot be resolved`, { cause: error });
-    case 'ECONNREFUSED':
-      return new SourceError('refused', `${url}: connection refused, is the camera on and the port right?`, {
-        cause: error,
-      });
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-    case 'ETIMEDOUT':
-      return new SourceError('timeout', `${url}: the camera cannot be reached`, { cause: error });
-    default:
-      return new SourceError('ended', `${url}: the connection broke (${codeOf(error) ?? error.message})`, {
-        cause: error,
-      });
   }
 }

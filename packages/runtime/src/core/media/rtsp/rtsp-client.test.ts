@@ -1,0 +1,173 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { systemClock } from '@vigia/base';
+import { SimulatedCamera } from '@vigia/testkit';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { RtspClient, type RtspClientOptions } from './rtsp-client.ts';
+import type { SourceError } from './source-error.ts';
+
+const CLIP = fileURLToPath(new URL('../../../../assets/pedestrians.mp4', import.meta.url));
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** A server that answers each request with what the script says; `undefined` says nothing. */
+async function scripted(
+  answer: (method: string, cseq: string, socket: Socket) => string | undefined,
+): Promise<{ url: string; requests: string[] }> {
+  const requests: string[] = [];
+  const sockets: Socket[] = [];
+  const server: Server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      for (const request of text.split('\r\n\r\n').filter((part) => part.includes('RTSP/1.0'))) {
+        requests.push(request);
+        const method = /^\$?.*?([A-Z_]+) rtsp/s.exec(request)?.[1] ?? '';
+        const reply = answer(method, /CSeq: (\d+)/.exec(request)?.[1] ?? '', socket);
+        if (reply !== undefined) socket.write(reply, 'latin1');
+      }
+    });
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise<void>((resolve) => void server.close(() => resolve()));
+  });
+  const address = server.address();
+  return { url: `rtsp://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/s`, requests };
+}
+
+const SDP = 'v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=1\r\n';
+const ok = (cseq: string, more = '', body = ''): string =>
+  `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\n${more}${body ? `Content-Length: ${body.length}\r\n` : ''}\r\n${body}`;
+/** What a well-behaved camera answers. */
+function usual(method: string, cseq: string): string {
+  if (method === 'DESCRIBE') return ok(cseq, 'Content-Type: application/sdp\r\n', SDP);
+  if (method === 'SETUP') return ok(cseq, 'Session: 12;timeout=60\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n');
+  return ok(cseq);
+}
+
+function open(url: string, more: Partial<RtspClientOptions> = {}): Promise<RtspClient> {
+  return RtspClient.open({ url, clock: systemClock, onUnit: () => undefined, onEnd: () => undefined, ...more }).then(
+    (client) => {
+      closers.push(() => client.close());
+      return client;
+    },
+  );
+}
+
+describe('opening', () => {
+  test.each([
+    [
+      '401 for ever',
+      () => 'RTSP/1.0 401 No\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="a", nonce="b"\r\n\r\n',
+      'unauthorized',
+    ],
+    ['404', (_: string, cseq: string) => `RTSP/1.0 404 No\r\nCSeq: ${cseq}\r\n\r\n`, 'not_found'],
+    [
+      'an audio track only',
+      (m: string, cseq: string) => (m === 'DESCRIBE' ? ok(cseq, '', SDP.replace('video', 'audio')) : usual(m, cseq)),
+      'no_video',
+    ],
+    [
+      'H.265',
+      (m: string, cseq: string) => (m === 'DESCRIBE' ? ok(cseq, '', SDP.replace('H264', 'H265')) : usual(m, cseq)),
+      'unsupported_codec',
+    ],
+    [
+      '500 to SETUP',
+      (m: string, cseq: string) => (m === 'SETUP' ? `RTSP/1.0 500 Oh\r\nCSeq: ${cseq}\r\n\r\n` : usual(m, cseq)),
+      'corrupt',
+    ],
+    ['an endless header', () => `RTSP/1.0 200 OK\r\nX: ${'a'.repeat(20_000)}`, 'corrupt'],
+  ])('%s is %s', async (_name, answer, code) => {
+    const { url } = await scripted(answer as (method: string, cseq: string) => string);
+    await expect(open(url.replace('rtsp://', 'rtsp://u:p@'))).rejects.toMatchObject({ code });
+  });
+
+  test('a camera that accepts and says nothing is a timeout, and nothing is left', async () => {
+    const { url } = await scripted(() => undefined);
+    await expect(open(url, { timeouts: { responseMs: 50 } })).rejects.toMatchObject({ code: 'timeout' });
+  });
+
+  test('a camera that hangs up in the middle has ended', async () => {
+    const { url } = await scripted((method, cseq, socket) => {
+      if (method !== 'SETUP') return usual(method, cseq);
+      socket.destroy();
+      return undefined;
+    });
+    await expect(open(url)).rejects.toMatchObject({ code: 'ended' });
+  });
+
+  test('aborting ends it at once', async () => {
+    const { url } = await scripted(() => undefined);
+    const abort = new AbortController();
+    const opening = RtspClient.open(
+      { url, clock: systemClock, onUnit: () => undefined, onEnd: () => undefined },
+      abort.signal,
+    );
+    setImmediate(() => abort.abort());
+    await expect(opening).rejects.toMatchObject({ code: 'ended' });
+  });
+
+  test('a camera that does not know OPTIONS, and one that leaves CSeq out, are good cameras', async () => {
+    const { url } = await scripted((method, cseq) =>
+      method === 'OPTIONS' ? `RTSP/1.0 501 No\r\nCSeq: ${cseq}\r\n\r\n` : usual(method, cseq),
+    );
+    await open(url);
+    const { url: other } = await scripted((method, cseq) => usual(method, cseq).replace(/CSeq: \d+\r\n/, ''));
+    await open(other);
+  });
+
+  test('the answer to PLAY and a BYE in one read: the opening fails, nobody waits for ever', async () => {
+    const { url } = await scripted((method, cseq) =>
+      method === 'PLAY' ? `${ok(cseq)}$\x01\x00\x08\x81\xcb\x00\x01\x00\x00\x00\x07` : usual(method, cseq),
+    );
+    await expect(open(url)).rejects.toMatchObject({ code: 'ended' });
+  });
+});
+
+describe('playing', () => {
+  test('units come from a real server; TEARDOWN goes to the aggregate address with the session', async () => {
+    const camera = await SimulatedCamera.start({ clip: CLIP, pacing: 'lock-step' });
+    closers.push(() => camera.close());
+    const keyframes: boolean[] = [];
+    let wake: () => void = () => undefined;
+    const client = await open(camera.url, {
+      onUnit: (unit) => {
+        keyframes.push(unit.keyframe);
+        wake();
+      },
+    });
+    for (let n = 0; n < 3; n += 1) {
+      const came = new Promise<void>((resolve) => (wake = resolve));
+      camera.step();
+      await came;
+    }
+    expect(keyframes).toEqual([true, false, false]);
+    client.close();
+    client.close();
+    const { url, requests } = await scripted(usual);
+    const other = await open(url);
+    const asked = requests.length;
+    other.close();
+    while (requests.length === asked) await new Promise((resolve) => setImmediate(resolve));
+    expect(requests.at(-1)).toMatch(/^TEARDOWN rtsp:\/\/127\.0\.0\.1:\d+\/s RTSP\/1\.0\r\nCSeq: \d+\r\n.*Session: 12/s);
+  });
+
+  test('a camera that never sends a picture, and one that hangs up: told once', async () => {
+    const ended = async (url: string, timeouts: RtspClientOptions['timeouts']): Promise<SourceError> =>
+      new Promise((resolve, reject) => {
+        open(url, { ...(timeouts ? { timeouts } : {}), onEnd: resolve }).catch(reject);
+      });
+    const { url } = await scripted(usual);
+    expect(await ended(url, { firstUnitMs: 10 })).toMatchObject({ code: 'timeout' });
+    const { url: leaving } = await scripted((method, cseq, socket) => {
+      if (method === 'PLAY') setImmediate(() => setImmediate(() => socket.end()));
+      return usual(method, cseq);
+    });
+    expect(await ended(leaving, undefined)).toMatchObject({ code: 'ended' });
+  });
+});

@@ -1,0 +1,248 @@
+import { connect, type Socket } from 'node:net';
+import { type Clock, codeOf, messageOf, type Timer } from '@vigia/base';
+import { Authorization } from './authorization.ts';
+import { type RtspMessage, RtspStreamParser } from './rtsp-stream-parser.ts';
+import type { RtspUrl } from './rtsp-url.ts';
+import { SourceError } from './source-error.ts';
+
+/** Options of {@link RtspConnection}. */
+export interface RtspConnectionOptions {
+  readonly address: RtspUrl;
+  readonly clock: Clock;
+  /** Longest waits, milliseconds. */
+  readonly connectMs: number;
+  readonly responseMs: number;
+  /** A packet that came interleaved. Borrowed until the call returns. `readMs`: monotonic, when its bytes were read. */
+  readonly onInterleaved: (channel: number, packet: Buffer, readMs: number) => void;
+  /** All elements of one read were handed on. */
+  readonly onReadEnd: () => void;
+  /** The connection failed: told once, not after `close`. Requests under way are rejected first. */
+  readonly onFailed: (reason: SourceError) => void;
+}
+
+interface Pending {
+  readonly resolve: (message: RtspMessage) => void;
+  readonly reject: (error: SourceError) => void;
+  readonly timer: Timer;
+}
+
+const MAX_AUTH_TRIES = 2;
+/** How long a closing connection may take to write its TEARDOWN. */
+const TEARDOWN_MS = 300;
+
+/**
+ * One RTSP connection: requests and their answers with authentication, and interleaved packets both ways (RFC 2326).
+ * Knows nothing of tracks. Owns the socket.
+ */
+export class RtspConnection {
+  readonly #o: RtspConnectionOptions;
+  readonly #parser: RtspStreamParser;
+  readonly #authorization: Authorization | undefined;
+  readonly #pending = new Map<number, Pending>();
+  #socket: Socket | undefined;
+  #cseq = 0;
+  #readMs = 0;
+  #closed = false;
+  #failure: SourceError | undefined;
+  /** The session that requests belong to, once SETUP has told it. */
+  session: string | undefined;
+  /** Where TEARDOWN goes: the aggregate control URL, once DESCRIBE has told it. */
+  teardownUrl: string;
+
+  constructor(options: RtspConnectionOptions) {
+    this.#o = options;
+    this.teardownUrl = options.address.url;
+    this.#authorization = options.address.credentials && new Authorization(options.address.credentials);
+    this.#parser = new RtspStreamParser({
+      onInterleaved: (channel, packet) => {
+        if (!this.#closed) options.onInterleaved(channel, packet, this.#readMs);
+      },
+      onMessage: (message) => this.#onMessage(message),
+    });
+  }
+
+  /** Why it failed; undefined while it has not. */
+  get failure(): SourceError | undefined {
+    return this.#failure;
+  }
+
+  /** Connects. @throws SourceError `dns`, `refused`, `timeout` or `ended`. */
+  connect(): Promise<void> {
+    const { address, clock, connectMs } = this.#o;
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: address.host, port: address.port, noDelay: true });
+      this.#socket = socket;
+      const timer = clock.after(connectMs, () => {
+        this.fail(new SourceError('timeout', `${address.url}: no connection within ${connectMs} ms`));
+      });
+      socket.once('connect', () => {
+        timer.cancel();
+        resolve();
+      });
+      socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+      socket.on('error', (error) => this.fail(connectError(address.url, error)));
+      socket.on('close', () => {
+        timer.cancel();
+        this.fail(new SourceError('ended', `${address.url}: the camera closed the connection`));
+        reject(this.#failure ?? this.#closedError());
+      });
+    });
+  }
+
+  /**
+   * Sends a request and waits for its answer, answering a challenge once.
+   *
+   * @throws SourceError `unauthorized`, `not_found`, `corrupt` for another refusal, `timeout`, or why the connection failed.
+   */
+  async request(method: string, url: string, headers: Record<string, string> = {}): Promise<RtspMessage> {
+    for (let tries = 1; ; tries += 1) {
+      const message = await this.#roundTrip(method, url, headers);
+      if (message.status >= 200 && message.status < 300) return message;
+      const mayAnswer =
+        message.status === 401 && tries < MAX_AUTH_TRIES && this.#authorization?.challenge(message.challenges);
+      if (!mayAnswer) throw this.#statusError(method, message);
+    }
+  }
+
+  /** Sends a request whose answer is of no interest: a sign of life. Many cameras do not answer one while they play. */
+  post(method: string, url: string): void {
+    if (this.#socket?.writable) this.#socket.write(this.#format(method, url, {}));
+  }
+
+  /** Sends an interleaved packet: RTCP. */
+  sendInterleaved(channel: number, packet: Buffer): void {
+    const head = Buffer.from([0x24, channel, packet.byteLength >> 8, packet.byteLength & 0xff]);
+    this.#socket?.write(Buffer.concat([head, packet]));
+  }
+
+  /** Ends the connection because of something that the caller saw. */
+  fail(reason: SourceError): void {
+    if (this.#failure || this.#closed) return;
+    this.#failure = reason;
+    this.#rejectPending(reason);
+    this.close();
+    this.#o.onFailed(reason);
+  }
+
+  /** Lets go. With a session, TEARDOWN is written without waiting for its answer. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#rejectPending(this.#closedError());
+    const socket = this.#socket;
+    if (!socket || socket.destroyed) return;
+    socket.removeAllListeners('data');
+    if (this.session === undefined || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    socket.write(this.#format('TEARDOWN', this.teardownUrl, {}));
+    socket.end();
+    const timer = this.#o.clock.after(TEARDOWN_MS, () => socket.destroy(), { unref: true });
+    socket.once('close', () => timer.cancel());
+    socket.resume();
+  }
+
+  #roundTrip(method: string, url: string, headers: Record<string, string>): Promise<RtspMessage> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed || !this.#socket?.writable) {
+        reject(this.#failure ?? this.#closedError());
+        return;
+      }
+      const text = this.#format(method, url, headers);
+      const { clock, responseMs } = this.#o;
+      const timer = clock.after(responseMs, () => {
+        this.fail(new SourceError('timeout', `${this.#o.address.url}: no answer to ${method} within ${responseMs} ms`));
+      });
+      this.#pending.set(this.#cseq, { resolve, reject, timer });
+      this.#socket.write(text);
+    });
+  }
+
+  #format(method: string, url: string, headers: Record<string, string>): string {
+    this.#cseq += 1;
+    const lines = [`${method} ${url} RTSP/1.0`, `CSeq: ${this.#cseq}`, 'User-Agent: vigia'];
+    const authorization = this.#authorization?.header(method, url);
+    if (authorization !== undefined) lines.push(`Authorization: ${authorization}`);
+    if (this.session !== undefined) lines.push(`Session: ${this.session}`);
+    for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+    return `${lines.join('\r\n')}\r\n\r\n`;
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#readMs = this.#o.clock.nowMs();
+    try {
+      this.#parser.push(chunk);
+      if (!this.#closed) this.#o.onReadEnd();
+    } catch (error) {
+      const known = error instanceof SourceError;
+      this.fail(
+        known ? error : new SourceError('corrupt', `${this.#o.address.url}: ${messageOf(error)}`, { cause: error }),
+      );
+    }
+  }
+
+  #onMessage(message: RtspMessage): void {
+    const cseq = Number(message.headers.get('cseq'));
+    if (message.status === 0) {
+      // A request of the camera's (keep-alive, ANNOUNCE): nothing we must do, but it wants an answer.
+      this.#socket?.write(`RTSP/1.0 200 OK\r\nCSeq: ${message.headers.get('cseq') ?? 0}\r\n\r\n`);
+      return;
+    }
+    // Some cameras answer without a CSeq: with one request under way there is no doubt.
+    const key =
+      this.#pending.has(cseq) || this.#pending.size !== 1 ? cseq : (this.#pending.keys().next().value as number);
+    const pending = this.#pending.get(key);
+    if (!pending) return;
+    this.#pending.delete(key);
+    pending.timer.cancel();
+    pending.resolve(message);
+  }
+
+  #statusError(method: string, message: RtspMessage): SourceError {
+    const { status } = message;
+    const { url } = this.#o.address;
+    if (status === 401 || status === 403) {
+      const text = this.#authorization
+        ? 'the camera refuses this user name or password'
+        : 'the camera asks for a user name and a password';
+      return new SourceError('unauthorized', `${url}: ${text} (${status})`);
+    }
+    if (status === 404 || status === 454) {
+      return new SourceError('not_found', `${url}: the camera has no such stream (${status})`);
+    }
+    return new SourceError('corrupt', `${url}: ${method} was answered "${message.startLine.slice(0, 80)}"`);
+  }
+
+  #rejectPending(reason: SourceError): void {
+    for (const pending of this.#pending.values()) {
+      pending.timer.cancel();
+      pending.reject(reason);
+    }
+    this.#pending.clear();
+  }
+
+  #closedError(): SourceError {
+    return new SourceError('ended', `${this.#o.address.url}: closed`);
+  }
+}
+
+function connectError(url: string, error: Error): SourceError {
+  switch (codeOf(error)) {
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new SourceError('dns', `${url}: the host name cannot be resolved`, { cause: error });
+    case 'ECONNREFUSED':
+      return new SourceError('refused', `${url}: connection refused, is the camera on and the port right?`, {
+        cause: error,
+      });
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'ETIMEDOUT':
+      return new SourceError('timeout', `${url}: the camera cannot be reached`, { cause: error });
+    default:
+      return new SourceError('ended', `${url}: the connection broke (${codeOf(error) ?? error.message})`, {
+        cause: error,
+      });
+  }
+}
