@@ -29,8 +29,43 @@ export async function encodeSnapshot(picture: RgbPicture, result: ResultMessage 
 
 async function overlaysOf(picture: RgbPicture, result: ResultMessage): Promise<OverlayOptions[]> {
   const detections = result.detections ?? [];
-  const labels = await Promise.all(detections.map((d) => labelOf(picture, d)));
+  const images = await Promise.all(detections.map((d) => labelImage(picture, d)));
+  const placed: Rect[] = [];
+  const labels = detections.map((detection, i): OverlayOptions => {
+    const image = images[i] as TextImage;
+    const at = placeLabel(picture, detection, image, placed);
+    placed.push(at);
+    return { input: image.data, left: at.left, top: at.top };
+  });
   return [{ input: Buffer.from(boxesSvg(picture, detections)) }, ...labels, await footer(picture, result)];
+}
+
+interface TextImage {
+  readonly data: Buffer;
+  readonly width: number;
+  readonly height: number;
+}
+
+interface Rect {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Above its box; below it, or further up, where it would cover another label: people stand close together. */
+function placeLabel(picture: RgbPicture, detection: Detection, image: TextImage, placed: readonly Rect[]): Rect {
+  const [x0, y0, , y1] = detection.bbox;
+  const { width, height } = image;
+  const left = clamp(Math.round(x0 * picture.width), 0, picture.width - width);
+  const above = Math.round(y0 * picture.height) - height;
+  const tops = [above, Math.round(y1 * picture.height), above - height, above - 2 * height];
+  const rects = tops.map((top): Rect => ({ left, top: clamp(top, 0, picture.height - height), width, height }));
+  return rects.find((rect) => placed.every((other) => !overlap(rect, other))) ?? (rects[0] as Rect);
+}
+
+function overlap(a: Rect, b: Rect): boolean {
+  return a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height;
 }
 
 function boxesSvg({ width, height }: RgbPicture, detections: readonly Detection[]): string {
@@ -42,13 +77,9 @@ function boxesSvg({ width, height }: RgbPicture, detections: readonly Detection[
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${rects.join('')}</svg>`;
 }
 
-async function labelOf({ width, height }: RgbPicture, detection: Detection): Promise<OverlayOptions> {
+function labelImage({ height }: RgbPicture, detection: Detection): Promise<TextImage> {
   const text = `${detection.class_name} ${(detection.confidence * 100).toFixed(0)}%`;
-  const label = await textImage(text, Math.max(8, Math.round(height / 60)), '#101014', colourOf(detection.class_id));
-  const [x0, y0] = detection.bbox;
-  const left = clamp(Math.round(x0 * width), 0, width - label.width);
-  const top = clamp(Math.round(y0 * height) - label.height, 0, height - label.height);
-  return { input: label.data, left, top };
+  return textImage(text, Math.max(8, Math.round(height / 60)), '#101014', colourOf(detection.class_id));
 }
 
 async function footer({ height }: RgbPicture, result: ResultMessage): Promise<OverlayOptions> {
@@ -57,12 +88,7 @@ async function footer({ height }: RgbPicture, result: ResultMessage): Promise<Ov
   return { input: label.data, left: 0, top: height - label.height };
 }
 
-async function textImage(
-  text: string,
-  size: number,
-  colour: string,
-  background: string,
-): Promise<{ data: Buffer; width: number; height: number }> {
+async function textImage(text: string, size: number, colour: string, background: string): Promise<TextImage> {
   const markup = `<span foreground="${colour}">${text.replace(/[<&>]/g, ' ')}</span>`;
   const padding = Math.max(2, Math.round(size / 4));
   const { data, info } = await sharp({
