@@ -1,1 +1,1 @@
-export { ConfigError, loadConfig, parseConfig } from './load-config.ts';
+export { loadConfig } from './load-config.ts';

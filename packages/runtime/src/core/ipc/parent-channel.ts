@@ -3,15 +3,9 @@ import type { FromCamera } from './camera-channel.ts';
 /** Messages waiting in the pipe to a parent that does not read. */
 const UNSENT_LIMIT = 128;
 
-/** A child's end of the channel to its parent. Never queues without bound: what does not fit is dropped and counted. */
+/** A child's end of the channel to its parent. Never queues without bound: what does not fit is dropped, and the sender told. */
 export class ParentChannel {
   #unsent = 0;
-  #dropped = 0;
-
-  /** Messages dropped so far. */
-  get dropped(): number {
-    return this.#dropped;
-  }
 
   /**
    * False when the message was dropped: the parent is gone or does not read.
@@ -20,7 +14,6 @@ export class ParentChannel {
    */
   send(message: FromCamera, then: () => void = () => undefined): boolean {
     if (!process.connected || this.#unsent >= UNSENT_LIMIT) {
-      this.#dropped += 1;
       then();
       return false;
     }

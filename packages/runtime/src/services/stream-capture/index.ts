@@ -1,4 +1,4 @@
-export { type RenderedFrame, Renditions, type RenditionsOptions, renditionKey, slotsFor } from './renditions.ts';
+export { type RenderedFrame, Renditions, type RenditionsOptions, renditionKey } from './renditions.ts';
 export {
   type CaptureCounters,
   type CaptureState,

@@ -38,7 +38,7 @@ export function renditionKey(spec: RenditionSpec): string {
 }
 
 /** Slots of a rendition: one per request in flight, one being written, one being read by somebody late; at least 4. */
-export function slotsFor(consumers: number): number {
+function slotsFor(consumers: number): number {
   return Math.max(4, consumers + 2);
 }
 

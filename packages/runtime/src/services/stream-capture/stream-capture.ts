@@ -103,11 +103,6 @@ export class StreamCapture {
     return this.#interval.ms;
   }
 
-  /** Pictures not yet given back. */
-  get picturesInUse(): number {
-    return this.#decoder.framesInUse;
-  }
-
   counters(): CaptureCounters {
     return { ...this.#counters };
   }

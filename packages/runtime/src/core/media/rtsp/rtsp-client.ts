@@ -37,8 +37,6 @@ export interface RtspClientOptions {
   readonly onUnit: (unit: AccessUnit) => void;
   /** All units of one read were handed on: the last of them is the newest there is. */
   readonly onReadEnd?: () => void;
-  /** A sender report of the video track. */
-  readonly onSenderReport?: (report: SenderReport) => void;
   /** Called once, when a session that was playing ended. Not called after `close`. */
   readonly onEnd: (reason: SourceError) => void;
 }
@@ -209,7 +207,6 @@ export class RtspClient {
     if (report) {
       this.#senderReport = report;
       this.#senderReportMs = readMs;
-      this.#o.onSenderReport?.(report);
     }
     if (bye) this.#connection.fail(new SourceError('ended', `${this.url}: the camera said goodbye`));
   }
