@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { resultMessageSchema } from '@vigia/contracts';
 import { SimulatedCamera } from '@vigia/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { CLIP, readReport, Sandbox, Vigia } from './support/vigia.ts';
+import { CLIP, readReport, Sandbox, stepThrough, Vigia } from './support/vigia.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -76,20 +76,11 @@ describe('a live camera', () => {
 });
 
 describe('no hidden delay', () => {
-  // Unit N+1 is sent only after the result of picture N came out: anything on the way that waits for a next unit
-  // (demuxer, decoder, queue) would stop here for ever, and the watchdog would say so.
   test('in lock-step every unit comes out as a result before the next one is sent; frame 100 shows its people', async () => {
     const { camera, box } = await setUp({ pacing: 'lock-step' });
     const reportFile = join(box.dir, 'r.json');
     const vigia = start(box, ['run', '-c', box.config({ hall: camera.url }), '--report', reportFile, '--json']);
-    await vigia.until('the model is ready', () =>
-      vigia.lines.some((l) => l.type === 'model_state' && l.state === 'ready'),
-    );
-    await vigia.until('the camera is asked to play', () => camera.stats().playing > 0);
-    for (let index = 0; index <= 100; index += 1) {
-      expect(camera.step()?.index).toBe(index);
-      await vigia.until(`the result of unit ${index}`, () => vigia.results.length > index, 10_000);
-    }
+    await stepThrough(camera, vigia, 100);
     const results = vigia.results;
     expect(results.map((r) => r.seq)).toEqual(Array.from({ length: 101 }, (_, i) => i + 1));
     const people = results[100]?.detections?.filter((d) => d.class_name === 'person') ?? [];

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SimulatedCamera } from '@vigia/testkit';
 import sharp from 'sharp';
 import { afterEach, expect, test } from 'vitest';
-import { CLIP, readReport, Sandbox, Vigia } from './support/vigia.ts';
+import { CLIP, readReport, Sandbox, stepThrough, Vigia } from './support/vigia.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -26,7 +26,6 @@ async function difference(a: string, b: string): Promise<number> {
 }
 
 test('vigia snapshot: the whole picture, with boxes or bare; everything that cannot be is one sentence', async () => {
-  // In lock-step the picture stands still, so that bare and annotated show the same moment.
   const camera = await SimulatedCamera.start({ clip: CLIP });
   const box = new Sandbox();
   closers.push(
@@ -132,14 +131,7 @@ models:
   );
   const vigia = new Vigia(['run', '-c', config, '--report', reportFile, '--json'], box.env);
   closers.push(() => vigia.process.kill('SIGKILL'));
-  await vigia.until('the model is ready', () =>
-    vigia.lines.some((l) => l.type === 'model_state' && l.state === 'ready'),
-  );
-  await vigia.until('the camera is asked to play', () => camera.stats().playing > 0);
-  for (let index = 0; index <= 100; index += 1) {
-    camera.step();
-    await vigia.until(`the result of unit ${index}`, () => vigia.results.length > index, 10_000);
-  }
+  await stepThrough(camera, vigia, 100);
   const detections = vigia.results[100]?.detections ?? [];
   const people = detections.filter((d) => d.class_name === 'person');
   expect(people.length).toBeGreaterThanOrEqual(4);

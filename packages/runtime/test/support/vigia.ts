@@ -158,6 +158,28 @@ export class Vigia {
   }
 }
 
+/** A camera that sends one unit when it is told to. */
+interface SteppedCamera {
+  stats(): { readonly playing: number };
+  step(): { readonly index: number } | undefined;
+}
+
+/**
+ * Sends units 0 to `last`, each only after the result of the one before it came out. Whatever on the way waits for a next
+ * unit (demuxer, decoder, queue) stops here for ever, and the watchdog names the unit.
+ */
+export async function stepThrough(camera: SteppedCamera, vigia: Vigia, last: number): Promise<void> {
+  await vigia.until('the model is ready', () =>
+    vigia.lines.some((l) => l.type === 'model_state' && l.state === 'ready'),
+  );
+  await vigia.until('the camera is asked to play', () => camera.stats().playing > 0);
+  for (let index = 0; index <= last; index += 1) {
+    const sent = camera.step()?.index;
+    if (sent !== index) throw new Error(`unit ${sent} was sent in place of ${index}`);
+    await vigia.until(`the result of unit ${index}`, () => vigia.results.length > index, 10_000);
+  }
+}
+
 /** Direct children of a process. */
 export function childrenOf(parent: number): { readonly pid: number; readonly command: string }[] {
   const found: { pid: number; command: string }[] = [];
