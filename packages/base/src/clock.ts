@@ -92,11 +92,14 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Calls `fn` every `ms` milliseconds until cancelled. A slow `fn` delays the next call, it never piles them up. */
-export function every(clock: Clock, ms: number, fn: () => void): Timer {
-  let timer = clock.after(ms, tick);
+/**
+ * Calls `fn` every `ms` milliseconds until cancelled. A slow `fn` delays the next call, it never piles them up. Keeps the
+ * process alive unless `unref` is set.
+ */
+export function every(clock: Clock, ms: number, fn: () => void, options?: { readonly unref?: boolean }): Timer {
+  let timer = clock.after(ms, tick, options);
   function tick(): void {
-    timer = clock.after(ms, tick);
+    timer = clock.after(ms, tick, options);
     fn();
   }
   return { cancel: () => timer.cancel() };

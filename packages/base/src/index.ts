@@ -13,6 +13,7 @@ export {
   parseLogLine,
   redact,
 } from './log.ts';
+export { processStartSeconds, processStartTicks, processStatFields } from './process-start.ts';
 export { type Closer, Scope } from './scope.ts';
 export {
   createSharedFile,
@@ -24,4 +25,5 @@ export {
 } from './shared-memory.ts';
 export { Deadline } from './deadline.ts';
 export { LineSplitter } from './line-splitter.ts';
+export { futexSupported, futexWait, futexWake, sendDoorbell } from './wake.ts';
 export { type ChildState, endWithParent, SupervisedChild, type SupervisedChildOptions } from './supervised-child.ts';

@@ -16,18 +16,31 @@ const ENOSPC = 28;
 /** Where segments live. */
 export const SHM_DIR = '/dev/shm';
 
-type Mmap = (addr: bigint | null, length: number, prot: number, flags: number, fd: number, offset: number) => bigint;
-type Fallocate = (fd: number, offset: number, length: number) => number;
+interface Libc {
+  readonly mmap: (
+    addr: bigint | null,
+    length: number,
+    prot: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ) => bigint;
+  readonly munmap: (addr: bigint, length: number) => number;
+  readonly fallocate: (fd: number, offset: number, length: number) => number;
+}
 
-let libc: { readonly mmap: Mmap; readonly fallocate: Fallocate } | undefined;
+let libc: Libc | undefined;
 
 /** libc of this very process, so that glibc and musl both work. */
-function native(): { readonly mmap: Mmap; readonly fallocate: Fallocate } {
+function native(): Libc {
   if (!libc) {
     const lib = koffi.load(null);
     libc = {
-      mmap: lib.func('void *mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)') as Mmap,
-      fallocate: lib.func('int posix_fallocate(int fd, int64_t offset, int64_t len)') as Fallocate,
+      mmap: lib.func(
+        'void *mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)',
+      ) as Libc['mmap'],
+      munmap: lib.func('int munmap(void *addr, size_t length)') as Libc['munmap'],
+      fallocate: lib.func('int posix_fallocate(int fd, int64_t offset, int64_t len)') as Libc['fallocate'],
     };
   }
   return libc;
@@ -36,17 +49,25 @@ function native(): { readonly mmap: Mmap; readonly fallocate: Fallocate } {
 /**
  * A mapped shared-memory file.
  *
- * `bytes` stays readable for the life of the process: `retire` does not unmap, because a view of unmapped memory
+ * `bytes` stays readable as long as anybody refers to it: `retire` does not unmap, because a view of unmapped memory
  * kills the process at first touch and Node cannot detach it. It covers the mapping with anonymous memory instead: the
- * pages are given back, stale views read zeros (and must not be written).
+ * pages are given back, stale views read zeros (and must not be written). The addresses are given back when the last view
+ * was collected.
  */
 export interface SharedMapping {
   readonly path: string;
+  /** Where the mapping begins in this process, for futexes. */
+  readonly address: bigint;
   /** The whole file. After `retire` it reads zeros. */
   readonly bytes: Buffer;
   /** Gives the memory back. Idempotent. */
   retire(): void;
 }
+
+/** Unmaps what was covered, once no view of it is left: nobody can touch the addresses any more. */
+const unmapped = new FinalizationRegistry<{ readonly address: bigint; readonly length: number }>(
+  ({ address, length }) => void native().munmap(address, length),
+);
 
 function map(path: string, fd: number, length: number, prot: number): SharedMapping {
   const address = native().mmap(null, length, prot, MAP_SHARED, fd, 0);
@@ -55,6 +76,7 @@ function map(path: string, fd: number, length: number, prot: number): SharedMapp
   let retired = false;
   return {
     path,
+    address,
     bytes,
     retire: () => {
       if (retired) return;
@@ -62,6 +84,7 @@ function map(path: string, fd: number, length: number, prot: number): SharedMapp
       const flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
       const cover = native().mmap(address, length, PROT_READ, flags, -1, 0);
       if (cover !== address) throw new VigiaError('shm_map', `${path}: the mapping could not be retired`, { path });
+      unmapped.register(bytes.buffer, { address, length });
     },
   };
 }

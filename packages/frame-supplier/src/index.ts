@@ -1,19 +1,54 @@
-export { FrameSegmentReader, type ReadOutcome } from './frame-segment-reader.ts';
-export { type FrameSegmentOptions, FrameSegmentWriter, type FrameStamp } from './frame-segment-writer.ts';
 export {
+  type BlockingFrameReader,
+  type ConsumerStatistics,
+  type DropCounters,
+  type FramePublisher,
+  type FrameReader,
+  type Lease,
+  type MailboxCounters,
+  type ReaderEnd,
+  type SuppliedFrame,
+  type SupplierCounters,
+  type SupplierStatistics,
+} from '#contract';
+export {
+  type ConsumeJitOptions,
+  consumeJit,
   DISTRIBUTION_BATCH,
   FrameSupplier,
   type FrameSupplierOptions,
+  Gate,
+  type JitConsumption,
+  type JitCounters,
+  type Mailbox,
   type SubscribeOptions,
-  type SupplierCounters,
-} from './frame-supplier.ts';
-export { Gate } from './gate.ts';
+} from '#loop';
 export {
-  type DropCounters,
-  Mailbox,
-  type MailboxCounters,
-  type MailboxOptions,
-  type ReaderStats,
-  type SuppliedFrame,
-} from './mailbox.ts';
-export { type SlotLease, SlotRing } from './slot-ring.ts';
+  type FrameSegmentOptions,
+  FrameSegmentReader,
+  FrameSegmentWriter,
+  type FrameStamp,
+  type FrameView,
+  type ReadOutcome,
+  removeSegmentsOfWriter,
+  type SlotLease,
+  SlotRing,
+  sweepSegments,
+} from '#segment';
+export {
+  type AttachReaderOptions,
+  attachBlockingReader,
+  attachReader,
+  type BlockingProcessFrameReader,
+  type ProcessFrameReader,
+  ProcessFrameServer,
+  type ProcessFrameServerOptions,
+} from '#process';
+export type { FrameShape, Rendition, SeatReaderStatistics, SeatReport, SeatResults, SharedFrame } from '#seats';
+export {
+  openThreadReader,
+  type ThreadFrameReader,
+  ThreadFrameServer,
+  type ThreadFrameServerOptions,
+  type ThreadSeatHandle,
+} from '#thread';

@@ -5,15 +5,13 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  readSync,
   rmdirSync,
   rmSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, SHM_DIR, systemClock, UsageError, VigiaError } from '@vigia/base';
-import { HEADER } from '@vigia/contracts';
-import { processStartSeconds, processStartTicks } from '#core/process-stats';
+import { codeOf, processStartTicks, UsageError, VigiaError } from '@vigia/base';
+import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
 
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
 const SOCKET_PATH_LIMIT = 107;
@@ -79,7 +77,7 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
   for (const name of readdirSync(runDir)) {
     if (name === 'control.sock' || /^vigia_model_.*\.sock$/.test(name)) rmSync(join(runDir, name), { force: true });
   }
-  sweepSegments(node);
+  sweepSegments(segmentPrefix(node));
   return { runDir, release: () => releaseLock(runDir, lockPath) };
 }
 
@@ -135,47 +133,9 @@ function releaseLock(runDir: string, lockPath: string): void {
 
 /** Removes the segments of a process of this node that died: its memory is needed, and its successor uses the names. */
 export function removeSegmentsOf(node: string, pid: number): void {
-  for (const { path, writer } of segmentsOf(node)) if (writer === pid) rmSync(path, { force: true });
+  removeSegmentsOfWriter(segmentPrefix(node), pid);
 }
 
-/** Removes segments of this node whose writer is gone; never those of a process that lives. */
-function sweepSegments(node: string): void {
-  for (const { path, writer, heartbeatS } of segmentsOf(node)) {
-    const startS = writer === undefined ? undefined : processStartSeconds(writer, systemClock.nowMs() / 1000);
-    // A process that started after the segment's last sign of life is another one with the same pid.
-    if (startS === undefined || startS > heartbeatS + 1) rmSync(path, { force: true });
-  }
-}
-
-interface SegmentFacts {
-  readonly path: string;
-  readonly writer: number | undefined;
-  /** Seconds of the monotonic clock. */
-  readonly heartbeatS: number;
-}
-
-function segmentsOf(node: string): SegmentFacts[] {
-  const names = readdirSync(SHM_DIR).filter((name) => name.startsWith(`vigia_${node}_frames_`));
-  return names.map((name) => segmentFacts(join(SHM_DIR, name)));
-}
-
-function segmentFacts(path: string): SegmentFacts {
-  const head = Buffer.alloc(HEADER.heartbeat + 8);
-  try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      if (readSync(fd, head, 0, head.byteLength, 0) < head.byteLength)
-        return { path, writer: undefined, heartbeatS: 0 };
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    // Unreadable means it is not ours to remove: pid 1 always lives, and always beat.
-    return { path, writer: 1, heartbeatS: Number.POSITIVE_INFINITY };
-  }
-  return {
-    path,
-    writer: head.readUInt32LE(HEADER.writerPid),
-    heartbeatS: Number(head.readBigUInt64LE(HEADER.heartbeat)) / 1e9,
-  };
+function segmentPrefix(node: string): string {
+  return `vigia_${node}_frames_`;
 }

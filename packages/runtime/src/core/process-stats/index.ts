@@ -1,1 +1,1 @@
-export { type ProcessUsage, processStartSeconds, processStartTicks, readProcessUsage } from './process-stats.ts';
+export { type ProcessUsage, readProcessUsage } from './process-stats.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { unlinkSync } from 'node:fs';
-import { type Clock, codeOf, createSharedFile, type SharedMapping, VigiaError } from '@vigia/base';
+import { type Clock, codeOf, createSharedFile, VigiaError } from '@vigia/base';
 import {
   FORMAT_CODES,
   HEADER,
@@ -16,10 +16,11 @@ import {
   segmentBytes,
   segmentDataOffset,
 } from '@vigia/contracts';
+import type { SegmentMemory } from './segment-memory.ts';
 
 /** Options of {@link FrameSegmentWriter.create}. */
 export interface FrameSegmentOptions {
-  /** `/dev/shm/vigia_<instance>_frames_<camera>_<rendition>`. */
+  /** `/dev/shm/vigia_<instance>_frames_<camera>_<rendition>`; between threads a name for messages. */
   readonly path: string;
   /** 2..4095; at least 4 in practice. */
   readonly slots: number;
@@ -58,21 +59,23 @@ export class FrameSegmentWriter {
   readonly epoch: bigint;
   /** Size of the file. */
   readonly totalBytes: number;
-  readonly #mapping: SharedMapping;
+  readonly #memory: SegmentMemory;
+  readonly #remove: () => void;
   readonly #words: BigInt64Array;
   readonly #words32: Int32Array;
   readonly #clock: Clock;
   #closed = false;
 
-  private constructor(options: FrameSegmentOptions, mapping: SharedMapping) {
+  private constructor(options: FrameSegmentOptions, memory: SegmentMemory, remove: () => void) {
     this.path = options.path;
     this.slots = options.slots;
     this.slotBytes = options.slotBytes;
-    this.totalBytes = mapping.bytes.byteLength;
+    this.totalBytes = memory.bytes.byteLength;
     this.epoch = randomBytes(8).readBigUInt64LE() | 1n;
-    this.#mapping = mapping;
+    this.#memory = memory;
+    this.#remove = remove;
     this.#clock = options.clock;
-    const { buffer, byteOffset } = mapping.bytes;
+    const { buffer, byteOffset } = memory.bytes;
     const headBytes = segmentDataOffset(options.slots);
     this.#words = new BigInt64Array(buffer, byteOffset, headBytes / 8);
     this.#words32 = new Int32Array(buffer, byteOffset, headBytes / 4);
@@ -84,28 +87,35 @@ export class FrameSegmentWriter {
    * @throws VigiaError `shm_full`, `shm_exists`, `shm_create`; `segment_geometry` for impossible sizes.
    */
   static create(options: FrameSegmentOptions): FrameSegmentWriter {
-    const { path, slots, slotBytes } = options;
-    if (
-      !Number.isInteger(slots) ||
-      slots < 2 ||
-      slots > SEGMENT_MAX_SLOTS ||
-      !Number.isInteger(slotBytes) ||
-      slotBytes < 1
-    ) {
-      throw new VigiaError(
-        'segment_geometry',
-        `${path}: ${slots} slots of ${slotBytes} bytes, 2 to 4095 slots of at least 1 byte are allowed`,
-        { path },
-      );
-    }
-    const mapping = createSharedFile(path, segmentBytes(slots, slotBytes));
-    const writer = new FrameSegmentWriter(options, mapping);
+    checkGeometry(options);
+    const { path } = options;
+    return FrameSegmentWriter.#begin(
+      options,
+      createSharedFile(path, segmentBytes(options.slots, options.slotBytes)),
+      () => unlink(path),
+    );
+  }
+
+  /**
+   * Makes a segment in memory that is there, zeroed and at least `segmentBytes(slots, slotBytes)` long: between threads.
+   *
+   * @throws VigiaError `segment_geometry` for impossible sizes.
+   */
+  static over(memory: SegmentMemory, options: FrameSegmentOptions): FrameSegmentWriter {
+    checkGeometry(options);
+    if (memory.bytes.byteLength < segmentBytes(options.slots, options.slotBytes))
+      throw new VigiaError('segment_geometry', `${options.path}: the memory is too small`, { path: options.path });
+    return FrameSegmentWriter.#begin(options, memory, () => undefined);
+  }
+
+  static #begin(options: FrameSegmentOptions, memory: SegmentMemory, remove: () => void): FrameSegmentWriter {
+    const writer = new FrameSegmentWriter(options, memory, remove);
     writer.#writeHeader();
     return writer;
   }
 
   #writeHeader(): void {
-    const b = this.#mapping.bytes;
+    const b = this.#memory.bytes;
     b.writeUInt32LE(this.slots, HEADER.slotCount);
     b.writeBigUInt64LE(this.epoch, HEADER.epoch);
     b.writeBigUInt64LE(BigInt(roundUpToPage(this.slotBytes)), HEADER.slotStride);
@@ -123,10 +133,15 @@ export class FrameSegmentWriter {
     return segmentDataOffset(this.slots) + slot * roundUpToPage(this.slotBytes);
   }
 
-  /** The slot's pixels, for writing. Valid between `begin` and `commit`. */
+  /**
+   * The slot's pixels, for writing. Valid between `begin` and `commit`.
+   *
+   * @throws VigiaError `segment_closed`, `segment_geometry`, as every method with a slot does.
+   */
   view(slot: number): Buffer {
+    this.#check(slot);
     const offset = this.offsetOf(slot);
-    return this.#mapping.bytes.subarray(offset, offset + this.slotBytes);
+    return this.#memory.bytes.subarray(offset, offset + this.slotBytes);
   }
 
   /** Marks the slot as being written (SYNC F: pairs with the two loads in FrameSegmentReader.read). */
@@ -140,10 +155,15 @@ export class FrameSegmentWriter {
   /**
    * Publishes the slot. Returns its new generation, which goes into the reference.
    *
-   * @throws VigiaError `frame_too_large` when the frame is larger than a slot; the slot stays marked as being written.
+   * @throws VigiaError `frame_too_large` when the frame is larger than a slot (the slot stays marked as being written),
+   *   `segment_not_begun` without `begin`.
    */
   commit(slot: number, stamp: FrameStamp): bigint {
     this.#check(slot);
+    if ((Atomics.load(this.#words, this.#entryWord(slot)) & 1n) === 0n)
+      throw new VigiaError('segment_not_begun', `${this.path}: slot ${slot} was committed without begin`, {
+        path: this.path,
+      });
     if (stamp.byteLength > this.slotBytes) {
       throw new VigiaError(
         'frame_too_large',
@@ -170,17 +190,14 @@ export class FrameSegmentWriter {
     this.#closed = true;
     Atomics.store(this.#words32, HEADER.state / 4, SEGMENT_STATE.closed);
     try {
-      unlinkSync(this.path);
-    } catch (error) {
-      // Someone swept it already: gone is what was wanted.
-      if (codeOf(error) !== 'ENOENT') throw error;
+      this.#remove();
     } finally {
-      this.#mapping.retire();
+      this.#memory.retire();
     }
   }
 
   #writeStamp(slot: number, stamp: FrameStamp): void {
-    const b = this.#mapping.bytes;
+    const b = this.#memory.bytes;
     const at = SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES;
     const words = this.#words;
     words[(at + SLOT.frameId) / 8] = BigInt(stamp.frameId);
@@ -211,5 +228,26 @@ export class FrameSegmentWriter {
         path: this.path,
       });
     }
+  }
+}
+
+function checkGeometry({ path, slots, slotBytes }: FrameSegmentOptions): void {
+  const slotsFit = Number.isInteger(slots) && slots >= 2 && slots <= SEGMENT_MAX_SLOTS;
+  // A byte length is a u32.
+  const bytesFit = Number.isInteger(slotBytes) && slotBytes >= 1 && slotBytes < 2 ** 32;
+  if (slotsFit && bytesFit) return;
+  throw new VigiaError(
+    'segment_geometry',
+    `${path}: ${slots} slots of ${slotBytes} bytes, 2 to 4095 slots of 1 byte to 4 GiB are allowed`,
+    { path },
+  );
+}
+
+function unlink(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    // Someone swept it already: gone is what was wanted.
+    if (codeOf(error) !== 'ENOENT') throw error;
   }
 }

@@ -1,6 +1,8 @@
-import { mapSharedFile, type SharedMapping, VigiaError } from '@vigia/base';
+import { mapSharedFile, VigiaError } from '@vigia/base';
 import {
+  FORMAT_CODES,
   HEADER,
+  type PixelFormat,
   roundUpToPage,
   SEGMENT_MAGIC,
   SEGMENT_MAX_SLOTS,
@@ -11,6 +13,33 @@ import {
   SLOT_ENTRY_BYTES,
   segmentDataOffset,
 } from '@vigia/contracts';
+import type { SegmentMemory } from './segment-memory.ts';
+
+/** A frame in a slot. Times are milliseconds: monotonic, and since 1970 (UTC) for `capturedWallMs`. */
+export interface FrameView {
+  readonly frameId: number;
+  readonly capturedMs: number;
+  readonly capturedWallMs: number;
+  /** Microseconds of the stream's own clock. */
+  readonly ptsUs: number;
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  readonly format: PixelFormat;
+  /** Offset in `pixels` and bytes per line of each plane. */
+  readonly planes: readonly { readonly offset: number; readonly stride: number }[];
+  /** The slot itself, not a copy; in another process it cannot be written. */
+  readonly pixels: Buffer;
+}
+
+const FORMAT_NAMES: readonly (PixelFormat | undefined)[] = Object.entries(FORMAT_CODES).reduce<PixelFormat[]>(
+  (names, [name, code]) => {
+    names[code] = name as PixelFormat;
+    return names;
+  },
+  [],
+);
 
 /** How a read ended. Only `ok` leaves a whole frame in the destination. */
 export type ReadOutcome = 'ok' | 'expired' | 'invalid';
@@ -24,7 +53,7 @@ export class FrameSegmentReader {
   /** Which creation of the segment this is. A request for another epoch must not be answered from it. */
   readonly epoch: bigint;
   readonly slots: number;
-  readonly #mapping: SharedMapping;
+  readonly #memory: SegmentMemory;
   readonly #words: BigInt64Array;
   readonly #stride: number;
   readonly #dataOffset: number;
@@ -34,16 +63,16 @@ export class FrameSegmentReader {
 
   private constructor(
     path: string,
-    mapping: SharedMapping,
+    memory: SegmentMemory,
     header: { slots: number; stride: number; dataOffset: number },
   ) {
     this.path = path;
-    this.#mapping = mapping;
+    this.#memory = memory;
     this.slots = header.slots;
     this.#stride = header.stride;
     this.#dataOffset = header.dataOffset;
-    this.epoch = mapping.bytes.readBigUInt64LE(HEADER.epoch);
-    this.#words = new BigInt64Array(mapping.bytes.buffer, mapping.bytes.byteOffset, header.dataOffset / 8);
+    this.epoch = memory.bytes.readBigUInt64LE(HEADER.epoch);
+    this.#words = new BigInt64Array(memory.bytes.buffer, memory.bytes.byteOffset, header.dataOffset / 8);
   }
 
   /**
@@ -53,18 +82,26 @@ export class FrameSegmentReader {
    *   its header contradicts its size.
    */
   static open(path: string): FrameSegmentReader {
-    const mapping = mapSharedFile(path);
+    return FrameSegmentReader.over(mapSharedFile(path));
+  }
+
+  /**
+   * Reads a segment in memory that is there. The memory is retired with the reader, and when this throws.
+   *
+   * @throws VigiaError `frame_invalid`, see `open`.
+   */
+  static over(memory: SegmentMemory): FrameSegmentReader {
     try {
-      return new FrameSegmentReader(path, mapping, checkHeader(path, mapping.bytes));
+      return new FrameSegmentReader(memory.path, memory, checkHeader(memory.path, memory.bytes));
     } catch (error) {
-      mapping.retire();
+      memory.retire();
       throw error;
     }
   }
 
   /** False once the writer closed the segment in order. */
   get live(): boolean {
-    return !this.#closed && this.#mapping.bytes.readUInt32LE(HEADER.state) === SEGMENT_STATE.live;
+    return !this.#closed && this.#memory.bytes.readUInt32LE(HEADER.state) === SEGMENT_STATE.live;
   }
 
   /** The newest complete frame, or undefined before the first. */
@@ -91,21 +128,63 @@ export class FrameSegmentReader {
     const word = this.#entryWord(slot);
     if (Atomics.load(this.#words, word) !== generation) return 'expired';
     const entry = SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES;
-    const byteLength = this.#mapping.bytes.readUInt32LE(entry + SLOT.byteLength);
+    const byteLength = this.#memory.bytes.readUInt32LE(entry + SLOT.byteLength);
     const start = this.#dataOffset + slot * this.#stride;
     const fits = byteLength >= into.byteLength && byteLength <= this.#stride;
-    if (fits) into.set(this.#mapping.bytes.subarray(start, start + into.byteLength));
+    if (fits) into.set(this.#memory.bytes.subarray(start, start + into.byteLength));
     // SYNC F: pairs with begin/commit of FrameSegmentWriter.
     Atomics.add(this.#fence, 0, 1);
     if (Atomics.load(this.#words, word) !== generation) return 'expired';
     return fits ? 'ok' : 'invalid';
   }
 
+  /**
+   * The frame in a slot, without a copy, or undefined when the slot does not hold that generation (any more), or what its
+   * entry says cannot be. Look at `holds` after using the pixels.
+   */
+  view(slot: number, generation: bigint): FrameView | undefined {
+    if (this.#closed || !(slot >= 0 && slot < this.slots)) return undefined;
+    if ((generation & 1n) === 1n || generation === 0n || this.generation(slot) !== generation) return undefined;
+    const view = this.#readEntry(slot);
+    return this.holds(slot, generation) ? view : undefined;
+  }
+
+  /** Whether everything read from the slot so far belongs to this generation. */
+  holds(slot: number, generation: bigint): boolean {
+    // SYNC F: pairs with begin/commit of FrameSegmentWriter.
+    Atomics.add(this.#fence, 0, 1);
+    return !this.#closed && Atomics.load(this.#words, this.#entryWord(slot)) === generation;
+  }
+
+  #readEntry(slot: number): FrameView | undefined {
+    const b = this.#memory.bytes;
+    const at = SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES;
+    const byteLength = b.readUInt32LE(at + SLOT.byteLength);
+    const planeCount = b.readUInt32LE(at + SLOT.planeCount);
+    const format = FORMAT_NAMES[b.readUInt32LE(at + SLOT.format)];
+    if (byteLength > this.#stride || planeCount < 1 || planeCount > 3 || !format) return undefined;
+    const planes = [];
+    for (let p = at + SLOT.planes; planes.length < planeCount; p += 8)
+      planes.push({ offset: b.readUInt32LE(p), stride: b.readUInt32LE(p + 4) });
+    const start = this.#dataOffset + slot * this.#stride;
+    return {
+      frameId: readU64(b, at + SLOT.frameId),
+      capturedMs: readU64(b, at + SLOT.capturedMonotonicNs) / 1e6,
+      capturedWallMs: readU64(b, at + SLOT.capturedWallUs) / 1e3,
+      ptsUs: Number(b.readBigInt64LE(at + SLOT.ptsUs)),
+      width: b.readUInt32LE(at + SLOT.width),
+      height: b.readUInt32LE(at + SLOT.height),
+      format,
+      planes,
+      pixels: b.subarray(start, start + byteLength),
+    };
+  }
+
   /** Gives the mapping back. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#mapping.retire();
+    this.#memory.retire();
   }
 
   #entryWord(slot: number): number {
@@ -131,4 +210,9 @@ function checkHeader(path: string, bytes: Buffer): { slots: number; stride: numb
     dataOffset + slots * stride <= bytes.byteLength;
   if (!sane) throw invalid('the header contradicts the size of the file');
   return { slots, stride, dataOffset };
+}
+
+/** A u64 as a number: exact up to 2^53, which is 104 days in nanoseconds and 1/8 µs off at a decade. */
+function readU64(b: Buffer, at: number): number {
+  return b.readUInt32LE(at) + b.readUInt32LE(at + 4) * 2 ** 32;
 }

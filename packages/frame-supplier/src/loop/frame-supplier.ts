@@ -1,6 +1,7 @@
 import { type Clock, VigiaError } from '@vigia/base';
+import type { FramePublisher, ReaderEnd, SuppliedFrame, SupplierCounters, SupplierStatistics } from '#contract';
 import { Gate } from './gate.ts';
-import { Mailbox, type SuppliedFrame } from './mailbox.ts';
+import { Mailbox } from './mailbox.ts';
 
 /**
  * Mailboxes filled in one turn of the event loop (FS5). Filling one costs about a microsecond; eight stay below the
@@ -8,22 +9,17 @@ import { Mailbox, type SuppliedFrame } from './mailbox.ts';
  */
 export const DISTRIBUTION_BATCH = 8;
 
-/** Counters of a supplier. At any moment `published = distributed + inboxDrops + inboxPending` (AD2). */
-export interface SupplierCounters {
-  published: number;
-  distributed: number;
-  /** Overwritten in the inbox before distribution: about 0 in practice. */
-  inboxDrops: number;
-  /** 0 or 1. */
-  inboxPending: number;
-}
-
 /** Options of {@link FrameSupplier.subscribe}. */
 export interface SubscribeOptions {
   /** At most this many frames per second, greater than 0. Default: every frame. */
   readonly fps?: number;
-  /** Called during distribution when a frame was put in. Must be quick, must not throw. */
+  /**
+   * Called inside distribution when a frame was put in: for hot consumers, who then `take`. Must be quick. What it throws
+   * becomes an uncaught exception in a later turn; nobody else is harmed.
+   */
   readonly onOffer?: () => void;
+  /** Called once, when the consumer is no longer subscribed, whoever ended it. */
+  readonly onEnd?: (end: ReaderEnd) => void;
 }
 
 /** Options of {@link FrameSupplier}. */
@@ -34,12 +30,12 @@ export interface FrameSupplierOptions {
 }
 
 /**
- * Hands every consumer the newest frame, and nothing else (FS1–FS7), inside one event loop.
+ * The supplier: owns the mailboxes of its consumers, whatever their transport.
  *
  * `publish` puts the frame into a single-slot inbox and returns: it runs no consumer's code. Distribution follows in a
  * microtask, up to eight mailboxes in sequence, beyond that in batches of eight, each in a turn of its own.
  */
-export class FrameSupplier<F extends SuppliedFrame> {
+export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F> {
   readonly #clock: Clock;
   readonly #sourceIntervalMs: () => number;
   readonly #byId = new Map<string, Mailbox<F>>();
@@ -58,15 +54,22 @@ export class FrameSupplier<F extends SuppliedFrame> {
     this.#sourceIntervalMs = options.sourceIntervalMs;
   }
 
-  /** Begins to accept frames. Idempotent; a stopped supplier may be started again. */
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** The source's frame interval in milliseconds, as known now. */
+  get sourceIntervalMs(): number {
+    return this.#sourceIntervalMs();
+  }
+
   start(): void {
     this.#running = true;
   }
 
-  /** Ends every reader, drops what is pending. Idempotent; drains nothing. */
   stop(): void {
     this.#running = false;
-    for (const mailbox of this.#mailboxes) mailbox.close();
+    for (const mailbox of this.#mailboxes) mailbox.endWith('stopped');
     if (this.#inbox) this.#dropInbox();
   }
 
@@ -75,11 +78,6 @@ export class FrameSupplier<F extends SuppliedFrame> {
     return this.#mailboxes.length;
   }
 
-  /**
-   * Takes over the caller's reference, gives the frame its number and returns at once.
-   *
-   * @throws VigiaError `supplier_stopped`; the reference is released all the same.
-   */
   publish(frame: F): void {
     if (!this.#running) {
       frame.release();
@@ -112,6 +110,7 @@ export class FrameSupplier<F extends SuppliedFrame> {
       clock: this.#clock,
       sourceIntervalMs: this.#sourceIntervalMs,
       onOffer: options.onOffer,
+      onEnd: options.onEnd,
       onClose: this.#onClose,
     });
     this.#byId.set(id, mailbox);
@@ -119,7 +118,6 @@ export class FrameSupplier<F extends SuppliedFrame> {
     return mailbox;
   }
 
-  /** A consistent copy of the counters. */
   counters(): SupplierCounters {
     return {
       published: this.#published,
@@ -127,6 +125,13 @@ export class FrameSupplier<F extends SuppliedFrame> {
       inboxDrops: this.#inboxDrops,
       inboxPending: this.#inbox ? 1 : 0,
     };
+  }
+
+  statistics(): SupplierStatistics {
+    const consumers = this.#mailboxes.map(
+      (m) => [m.id, { counters: m.counters(), statistics: m.statistics() }] as const,
+    );
+    return { supplier: this.counters(), consumers: new Map(consumers) };
   }
 
   readonly #onClose = (id: string): void => {

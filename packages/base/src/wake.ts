@@ -1,0 +1,75 @@
+import koffi from 'koffi';
+import { VigiaError } from './errors.ts';
+
+// Values of the Linux ABI.
+const FUTEX_WAIT = 0;
+const FUTEX_WAKE = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+/** The number of the system call, by Node's name of the architecture. */
+const SYS_FUTEX: Readonly<Record<string, number>> = { x64: 202, arm64: 98 };
+
+interface Timespec {
+  sec: number;
+  nsec: number;
+}
+type Futex = (n: number, addr: bigint, op: number, val: number, ts: Timespec | null, a: null, b: number) => number;
+type Send = (fd: number, bytes: Buffer, length: number, flags: number) => number;
+
+let native: { readonly futex: Futex; readonly send: Send; readonly number: number } | undefined;
+
+function libc(): { readonly futex: Futex; readonly send: Send; readonly number: number } {
+  if (native) return native;
+  const number = SYS_FUTEX[process.arch];
+  if (number === undefined)
+    throw new VigiaError('no_futex', `waking between processes knows x64 and arm64, this is ${process.arch}`);
+  const lib = koffi.load(null);
+  const timespec = koffi.struct({ sec: 'int64', nsec: 'int64' });
+  native = {
+    number,
+    futex: lib.func('syscall', 'long', [
+      'long',
+      'void *',
+      'int',
+      'uint32_t',
+      koffi.pointer(timespec),
+      'void *',
+      'uint32_t',
+    ]) as Futex,
+    send: lib.func('long send(int fd, void *bytes, size_t length, int flags)') as Send,
+  };
+  return native;
+}
+
+/** Whether this machine's processes can wait for each other in a futex. */
+export const futexSupported: boolean = process.platform === 'linux' && SYS_FUTEX[process.arch] !== undefined;
+
+/**
+ * Blocks the calling thread until somebody wakes the word, it no longer has the expected value, or the time is over.
+ * Which of them is not told: look at the word. May also return for no reason.
+ *
+ * @param address Of a 32-bit word in memory shared between processes; a read-only mapping will do.
+ * @param timeoutMs At most this long.
+ */
+export function futexWait(address: bigint, expected: number, timeoutMs: number): void {
+  const { futex, number } = libc();
+  const sec = Math.floor(timeoutMs / 1000);
+  const nsec = Math.floor((timeoutMs - sec * 1000) * 1e6);
+  futex(number, address, FUTEX_WAIT, expected >>> 0, { sec, nsec }, null, 0);
+}
+
+/** Wakes one thread of any process that waits on the word. Costs 5–10 µs when there is one. */
+export function futexWake(address: bigint): void {
+  const { futex, number } = libc();
+  futex(number, address, FUTEX_WAKE, 1, null, null, 0);
+}
+
+const ONE = Buffer.from([1]);
+
+/**
+ * Sends the byte 1 over a connected socket, without ever waiting. A full socket is a success (the other side has enough
+ * to look at), and so is a broken one (its end is noticed elsewhere).
+ */
+export function sendDoorbell(fd: number): void {
+  libc().send(fd, ONE, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}

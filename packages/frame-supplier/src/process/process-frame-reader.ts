@@ -1,0 +1,176 @@
+import { type Clock, codeOf, futexWait, sendDoorbell, systemClock } from '@vigia/base';
+import {
+  type BlockingFrameReader,
+  type FrameReader,
+  framesOf,
+  framesOfBlocking,
+  type Lease,
+  type ReaderEnd,
+} from '#contract';
+import { SeatReader, type SeatReaderStatistics, type SharedFrame } from '#seats';
+import { FrameSegmentReader } from '#segment';
+import { type Attachment, attach } from './attach.ts';
+
+/** Options of attaching to a supplier in another process. */
+export interface AttachReaderOptions {
+  /** At most this many frames per second, greater than 0. Default: every frame. */
+  readonly fps?: number;
+  /** How long to wait for the supplier's answer. Milliseconds. Default 5000. */
+  readonly timeoutMs?: number;
+  readonly clock?: Clock;
+}
+
+/** What both kinds of readers in other processes have. */
+class AttachedReader {
+  readonly reader: SeatReader;
+
+  constructor(id: string, attachment: Attachment, clock: Clock) {
+    const { socket, fd, page, view, bellAddress, segmentPath } = attachment;
+    this.reader = new SeatReader({
+      id,
+      view,
+      page,
+      clock,
+      openSegment: (epoch) => openSegment(segmentPath, epoch),
+      tell: () => {
+        // A closed socket's number may be another's by now.
+        if (!socket.destroyed) sendDoorbell(fd);
+      },
+      waitSync: (bell, timeoutMs) => futexWait(bellAddress, bell, timeoutMs),
+      // The socket is always listened to.
+      watch: () => undefined,
+      onEnd: () => socket.destroy(),
+    });
+    socket.on('close', () => this.reader.supplierGone());
+  }
+}
+
+/**
+ * A reader in another process that keeps its event loop: woken by a byte on a Unix socket. Keeps the process alive until
+ * it is closed, or its supplier is gone.
+ */
+export class ProcessFrameReader implements FrameReader<SharedFrame> {
+  readonly #reader: SeatReader;
+
+  /** Built by `attachReader`. */
+  constructor(reader: SeatReader) {
+    this.#reader = reader;
+  }
+
+  get id(): string {
+    return this.#reader.id;
+  }
+
+  get end(): ReaderEnd | undefined {
+    return this.#reader.end;
+  }
+
+  next(signal?: AbortSignal): Promise<Lease<SharedFrame> | undefined> {
+    return this.#reader.next(signal);
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<SharedFrame, void, undefined> {
+    return framesOf(this);
+  }
+
+  /** Counts at this end; the supplier has its own. */
+  statistics(): SeatReaderStatistics {
+    return this.#reader.statistics();
+  }
+
+  close(): void {
+    this.#reader.finish('closed');
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A reader in a thread or process of its own that blocks while it waits: woken by a futex, the fastest way there is. */
+export class BlockingProcessFrameReader implements BlockingFrameReader<SharedFrame> {
+  readonly #reader: SeatReader;
+
+  /** Built by `attachBlockingReader`. */
+  constructor(reader: SeatReader) {
+    this.#reader = reader;
+  }
+
+  get id(): string {
+    return this.#reader.id;
+  }
+
+  get end(): ReaderEnd | undefined {
+    return this.#reader.end;
+  }
+
+  nextSync(timeoutMs?: number): Lease<SharedFrame> | undefined {
+    return this.#reader.nextSync(timeoutMs);
+  }
+
+  [Symbol.iterator](): Generator<SharedFrame, void, undefined> {
+    return framesOfBlocking(this);
+  }
+
+  /** Counts at this end; the supplier has its own. */
+  statistics(): SeatReaderStatistics {
+    return this.#reader.statistics();
+  }
+
+  close(): void {
+    this.#reader.finish('closed');
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Attaches to the supplier that listens on the socket.
+ *
+ * @param id Unique among the supplier's consumers; `[a-z0-9][a-z0-9_-]{0,62}`.
+ * @throws VigiaError with the supplier's code (`duplicate_consumer`, `seats_full`, `supplier_stopped` …),
+ *   `supplier_unreachable`, `attach_timeout`, `bad_answer`, `frame_invalid`. Nothing is left behind.
+ */
+export async function attachReader(
+  socketPath: string,
+  id: string,
+  options: AttachReaderOptions = {},
+): Promise<ProcessFrameReader> {
+  let attached: AttachedReader | undefined;
+  const { clock = systemClock, timeoutMs = 5_000, fps } = options;
+  const onDoorbell = (): void => attached?.reader.wake();
+  const attachment = await attach({ socketPath, id, fps, wake: 'socket', timeoutMs, clock, onDoorbell });
+  attached = new AttachedReader(id, attachment, clock);
+  return new ProcessFrameReader(attached.reader);
+}
+
+/**
+ * The same for a reader that blocks.
+ *
+ * @throws what `attachReader` throws.
+ */
+export async function attachBlockingReader(
+  socketPath: string,
+  id: string,
+  options: AttachReaderOptions = {},
+): Promise<BlockingProcessFrameReader> {
+  const { clock = systemClock, timeoutMs = 5_000, fps } = options;
+  const onDoorbell = (): void => undefined;
+  const attachment = await attach({ socketPath, id, fps, wake: 'futex', timeoutMs, clock, onDoorbell });
+  return new BlockingProcessFrameReader(new AttachedReader(id, attachment, clock).reader);
+}
+
+/** The segment that holds an offer. Gone, or another one by now: the offer is of no use any more. */
+function openSegment(path: string, epoch: bigint): FrameSegmentReader | undefined {
+  try {
+    const segment = FrameSegmentReader.open(path);
+    if (segment.epoch === epoch) return segment;
+    segment.close();
+    return undefined;
+  } catch (error) {
+    if (codeOf(error) === 'frame_not_found') return undefined;
+    throw error;
+  }
+}

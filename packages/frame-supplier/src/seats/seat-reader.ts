@@ -1,0 +1,245 @@
+import type { Clock } from '@vigia/base';
+import { type Lease, leaseHeld, lend, type ReaderEnd, readerBusy } from '#contract';
+import type { FrameSegmentReader } from '#segment';
+import type { ReaderPage } from './reader-page.ts';
+import type { Offer, SeatView } from './seat-table.ts';
+import { SharedFrame } from './shared-frame.ts';
+
+/** What a transport brings to a {@link SeatReader}. */
+export interface SeatReaderOptions {
+  readonly id: string;
+  readonly view: SeatView;
+  readonly page: ReaderPage;
+  readonly clock: Clock;
+  /** The segment of that epoch, mapped; undefined when it is not (or no longer) there. May throw `frame_invalid`. */
+  readonly openSegment: (epoch: bigint) => FrameSegmentReader | undefined;
+  /** Makes the supplier look at this reader's page. */
+  readonly tell: () => void;
+  /** Blocks until the bell rang or the time is over. */
+  readonly waitSync: (bell: number, timeoutMs: number) => void;
+  /** Sees to it that `wake` is called when the bell has another value than this. Called each time `next` starts to wait. */
+  readonly watch: (bell: number) => void;
+  /** Called once, at the end: lets go of what the transport owns. */
+  readonly onEnd: (end: ReaderEnd) => void;
+}
+
+/** Counts of a reader, at its own end. */
+export interface SeatReaderStatistics {
+  /** Frames handed to the user. */
+  readonly delivered: number;
+  /** Offers given back as useless, and frames that were rewritten while they were held. */
+  readonly expired: number;
+  readonly lastSeq: number | undefined;
+}
+
+/** A blocking wait looks at the supplier's sign of life this often, in milliseconds: one that was killed wakes nobody. */
+const WAIT_SLICE_MS = 500;
+
+interface Waiter {
+  readonly resolve: (lease: Lease<SharedFrame> | undefined) => void;
+  readonly reject: (reason: unknown) => void;
+  declined: boolean;
+}
+
+/**
+ * The reader's end of a seat: the protocol of docs/protocol/frame-readers.md, whatever wakes it. Transports wrap it.
+ */
+export class SeatReader {
+  readonly id: string;
+  readonly #o: SeatReaderOptions;
+  #segment: FrameSegmentReader | undefined;
+  #held = false;
+  #asking = false;
+  #waiter: Waiter | undefined;
+  /** The signal listened to: kept from call to call, so that a read adds no listener. */
+  #signal: AbortSignal | undefined;
+  #end: ReaderEnd | undefined;
+  #delivered = 0;
+  #expired = 0;
+  #lastSeq: number | undefined;
+
+  constructor(options: SeatReaderOptions) {
+    this.id = options.id;
+    this.#o = options;
+  }
+
+  get end(): ReaderEnd | undefined {
+    return this.#end;
+  }
+
+  /** See FrameReader.next; rejects with `frame_invalid` too, when the segment is not one of this version. */
+  next(signal?: AbortSignal): Promise<Lease<SharedFrame> | undefined> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#end) return Promise.resolve(undefined);
+    if (this.#waiter) return Promise.reject(readerBusy(this.id));
+    if (this.#held) return Promise.reject(leaseHeld(this.id));
+    this.#ask();
+    this.#listen(signal);
+    return new Promise((resolve, reject) => {
+      this.#waiter = { resolve, reject, declined: false };
+      this.wake();
+    });
+  }
+
+  /** See BlockingFrameReader.nextSync. */
+  nextSync(timeoutMs: number = Number.POSITIVE_INFINITY): Lease<SharedFrame> | undefined {
+    if (this.#end) return undefined;
+    if (this.#waiter) throw readerBusy(this.id);
+    if (this.#held) throw leaseHeld(this.id);
+    this.#ask();
+    const { clock, view } = this.#o;
+    const untilMs = clock.nowMs() + timeoutMs;
+    const attempt = { declined: false };
+    for (;;) {
+      const bell = view.bell;
+      const lease = this.#poll(attempt);
+      if (lease || this.#end) return lease;
+      const nowMs = clock.nowMs();
+      if (view.lost(nowMs)) this.finish('lost');
+      else if (nowMs >= untilMs) return undefined;
+      else this.#o.waitSync(bell, Math.min(WAIT_SLICE_MS, untilMs - nowMs));
+    }
+  }
+
+  /** Looks again: to be called when the bell may have rung. */
+  wake(): void {
+    if (this.#end) return;
+    const waiter = this.#waiter;
+    if (!waiter) {
+      if (!this.#o.view.open) this.finish('stopped');
+      return;
+    }
+    const bell = this.#o.view.bell;
+    try {
+      const lease = this.#poll(waiter);
+      if (!lease && !this.#end) this.#o.watch(bell);
+      if (!lease) return;
+      this.#waiter = undefined;
+      waiter.resolve(lease);
+    } catch (error) {
+      this.#waiter = undefined;
+      waiter.reject(error);
+    }
+  }
+
+  /** The supplier's thread or process is gone, or has closed the way to it: after it said so, or without a word. */
+  supplierGone(): void {
+    if (!this.#end) this.finish(this.#o.view.open ? 'lost' : 'stopped');
+  }
+
+  /** The end, for the reason given. Idempotent: the first reason stays. */
+  finish(end: ReaderEnd): void {
+    if (this.#end) return;
+    this.#end = end;
+    this.#listen(undefined);
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    this.#o.onEnd(end);
+    // What is still held reads zeros from here on, and says that it is not whole.
+    this.#segment?.close();
+    this.#o.view.close();
+    this.#o.page.close();
+    waiter?.resolve(undefined);
+  }
+
+  statistics(): SeatReaderStatistics {
+    return { delivered: this.#delivered, expired: this.#expired, lastSeq: this.#lastSeq };
+  }
+
+  /** One request at a time: a call that gave up waiting left its own behind. */
+  #ask(): void {
+    if (this.#asking) return;
+    this.#asking = true;
+    this.#o.page.ask();
+    // SYNC R: stored first, looked at afterwards.
+    if (this.#o.view.wanted) this.#o.tell();
+  }
+
+  /** The offer, if there is one that is good. */
+  #poll(attempt: { declined: boolean }): Lease<SharedFrame> | undefined {
+    const { view, page } = this.#o;
+    for (;;) {
+      if (!view.open) {
+        this.finish('stopped');
+        return undefined;
+      }
+      if (view.delivered !== page.ready) return undefined;
+      const offer = view.offer();
+      const frame = this.#acceptable(offer, attempt) ? this.#frameOf(offer) : undefined;
+      if (frame) return this.#lend(frame);
+      this.#decline();
+      this.#ask();
+    }
+  }
+
+  #decline(): void {
+    this.#asking = false;
+    this.#expired += 1;
+    this.#o.page.settle(false);
+  }
+
+  /**
+   * Whether the offer is to be taken. `wanted` beside an offer means that it was overtaken: the reader slept, or was
+   * stopped, while newer frames came. Declined once per call only, so that a flood of frames cannot starve it.
+   */
+  #acceptable(offer: Offer, attempt: { declined: boolean }): boolean {
+    if (this.#o.clock.nowMs() >= offer.staleFromMs) return false;
+    if (attempt.declined || !this.#o.view.wanted) return true;
+    attempt.declined = true;
+    return false;
+  }
+
+  #frameOf(offer: Offer): SharedFrame | undefined {
+    if (this.#segment?.epoch !== offer.epoch) {
+      this.#segment?.close();
+      this.#segment = undefined;
+      this.#segment = this.#openSegment(offer.epoch);
+    }
+    const segment = this.#segment;
+    if (segment?.epoch !== offer.epoch) return undefined;
+    const view = segment.view(offer.slot, offer.generation);
+    return view ? new SharedFrame(view, segment, offer.slot, offer.generation) : undefined;
+  }
+
+  /** A segment that cannot be understood is the caller's to know of; the offer in it is given back first. */
+  #openSegment(epoch: bigint): FrameSegmentReader | undefined {
+    try {
+      return this.#o.openSegment(epoch);
+    } catch (error) {
+      this.#decline();
+      throw error;
+    }
+  }
+
+  #lend(frame: SharedFrame): Lease<SharedFrame> {
+    this.#asking = false;
+    this.#held = true;
+    this.#delivered += 1;
+    this.#lastSeq = frame.seq;
+    this.#o.page.took(frame.seq);
+    return lend(this.id, frame, this.#giveBack);
+  }
+
+  readonly #giveBack = (frame: SharedFrame): void => {
+    const whole = frame.giveBack();
+    this.#held = false;
+    if (this.#end) return;
+    if (!whole) this.#expired += 1;
+    this.#o.page.settle(whole);
+  };
+
+  #listen(signal: AbortSignal | undefined): void {
+    if (this.#signal === signal) return;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  readonly #onAbort = (): void => {
+    const waiter = this.#waiter;
+    const reason: unknown = this.#signal?.reason;
+    this.#signal = undefined;
+    this.#waiter = undefined;
+    waiter?.reject(reason);
+  };
+}

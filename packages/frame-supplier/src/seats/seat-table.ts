@@ -1,0 +1,222 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, VigiaError } from '@vigia/base';
+import {
+  SEAT,
+  SEAT_BYTES,
+  SEAT_STATE,
+  SEATS_HEADER,
+  SEATS_LOST_MS,
+  SEATS_MAGIC,
+  SEATS_MAX,
+  SEATS_TABLE_OFFSET,
+  SEATS_VERSION,
+  SEGMENT_STATE,
+  seatTableBytes,
+} from '@vigia/contracts';
+import type { SegmentMemory } from '#segment';
+
+/** What is offered to a reader: where the frame is, and until when it may be taken. */
+export interface Offer {
+  readonly frameId: number;
+  readonly slot: number;
+  readonly generation: bigint;
+  /** Of the segment that holds it. */
+  readonly epoch: bigint;
+  /** Monotonic milliseconds from which on it is too old. */
+  readonly staleFromMs: number;
+}
+
+/** 64-bit and 32-bit words of one seat's entry. */
+const word64 = (seat: number, field: number): number => (SEATS_TABLE_OFFSET + seat * SEAT_BYTES + field) / 8;
+const word32 = (seat: number, field: number): number => (SEATS_TABLE_OFFSET + seat * SEAT_BYTES + field) / 4;
+
+/** The supplier's end of a seat table: its only writer, and the owner of the memory. */
+export class SeatTableWriter {
+  readonly epoch: bigint = randomBytes(8).readBigUInt64LE() | 1n;
+  readonly seats: number;
+  readonly #memory: SegmentMemory;
+  readonly #clock: Clock;
+  readonly #words: BigInt64Array;
+  readonly #words32: Int32Array;
+  #closed = false;
+
+  /**
+   * @param memory Zeroed, of at least `seatTableBytes(seats)`; taken over.
+   * @throws VigiaError `segment_geometry` unless 1 to 256 seats fit.
+   */
+  constructor(memory: SegmentMemory, seats: number, clock: Clock) {
+    if (!Number.isInteger(seats) || seats < 1 || seats > SEATS_MAX || memory.bytes.byteLength < seatTableBytes(seats))
+      throw new VigiaError('segment_geometry', `${memory.path}: ${seats} seats, 1 to ${SEATS_MAX} are allowed`, {
+        path: memory.path,
+      });
+    this.seats = seats;
+    this.#memory = memory;
+    this.#clock = clock;
+    const { buffer, byteOffset, byteLength } = memory.bytes;
+    this.#words = new BigInt64Array(buffer, byteOffset, byteLength / 8);
+    this.#words32 = new Int32Array(buffer, byteOffset, byteLength / 4);
+    const b = memory.bytes;
+    b.writeUInt32LE(seats, SEATS_HEADER.seatCount);
+    b.writeBigUInt64LE(this.epoch, SEATS_HEADER.epoch);
+    b.writeUInt32LE(process.pid, SEATS_HEADER.writerPid);
+    b.writeUInt32LE(SEGMENT_STATE.live, SEATS_HEADER.state);
+    b.writeUInt32LE(SEATS_VERSION, SEATS_HEADER.version);
+    this.heartbeat();
+    // The magic last: a reader that finds it finds a whole header.
+    b.write(SEATS_MAGIC, SEATS_HEADER.magic, 'latin1');
+  }
+
+  /** Where the memory is called. */
+  get path(): string {
+    return this.#memory.path;
+  }
+
+  /** Writes the sign of life. */
+  heartbeat(): void {
+    if (this.#closed) return;
+    Atomics.store(this.#words, SEATS_HEADER.heartbeat / 8, BigInt(Math.round(this.#clock.nowMs() * 1e6)));
+  }
+
+  /** Makes a free seat somebody's. */
+  open(seat: number): void {
+    const at = word64(seat, 0);
+    this.#words.fill(0n, at, at + SEAT_BYTES / 8);
+    this.#set(seat, SEAT.state, SEAT_STATE.open);
+  }
+
+  /** Tells the seat's reader that this is the end. Ring its bell afterwards. */
+  end(seat: number): void {
+    this.#set(seat, SEAT.state, SEAT_STATE.closed);
+    this.#ring(seat);
+  }
+
+  /** Makes the seat free, once its reader can no longer look. */
+  free(seat: number): void {
+    this.#set(seat, SEAT.state, SEAT_STATE.free);
+  }
+
+  /** Whether a due frame waits for the seat's reader (SYNC R: the reader loads it after storing `ready`). */
+  setWanted(seat: number, wanted: boolean): void {
+    this.#set(seat, SEAT.wanted, wanted ? 1 : 0);
+  }
+
+  /** Makes an offer. Ring the seat's bell afterwards. */
+  offer(seat: number, delivered: number, offer: Offer): void {
+    if (this.#closed) return;
+    const words = this.#words;
+    // Plain stores: the reader looks at them only after it saw `delivered`.
+    words[word64(seat, SEAT.frame)] = BigInt(offer.frameId * 4096 + offer.slot);
+    words[word64(seat, SEAT.generation)] = offer.generation;
+    words[word64(seat, SEAT.epoch)] = offer.epoch;
+    words[word64(seat, SEAT.staleFrom)] = BigInt(Math.round(offer.staleFromMs * 1e6));
+    Atomics.store(this.#words32, word32(seat, SEAT.wanted), 0);
+    Atomics.store(this.#words32, word32(seat, SEAT.delivered), delivered);
+    this.#ring(seat);
+  }
+
+  /** Marks the table closed and gives the memory back. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    for (let seat = 0; seat < this.seats; seat += 1) this.end(seat);
+    Atomics.store(this.#words32, SEATS_HEADER.state / 4, SEGMENT_STATE.closed);
+    this.#closed = true;
+    this.#memory.retire();
+  }
+
+  #ring(seat: number): void {
+    if (!this.#closed) Atomics.add(this.#words32, word32(seat, SEAT.bell), 1);
+  }
+
+  #set(seat: number, field: number, value: number): void {
+    if (!this.#closed) Atomics.store(this.#words32, word32(seat, field), value);
+  }
+}
+
+/** A reader's view of its own seat. */
+export class SeatView {
+  readonly #memory: SegmentMemory;
+  readonly #seat: number;
+  readonly #words: BigInt64Array;
+  readonly #words32: Int32Array;
+
+  /**
+   * @param memory Retired with the view, and when this throws.
+   * @param epoch The table's, as it was told when the seat was given.
+   * @throws VigiaError `frame_invalid` when this is not the seat table that was meant.
+   */
+  constructor(memory: SegmentMemory, seat: number, epoch: bigint) {
+    try {
+      checkTable(memory, seat, epoch);
+    } catch (error) {
+      memory.retire();
+      throw error;
+    }
+    this.#memory = memory;
+    this.#seat = seat;
+    const { buffer, byteOffset, byteLength } = memory.bytes;
+    this.#words = new BigInt64Array(buffer, byteOffset, byteLength / 8);
+    this.#words32 = new Int32Array(buffer, byteOffset, byteLength / 4);
+  }
+
+  /** Bytes from the start of the memory to the word to wait on. */
+  get bellOffset(): number {
+    return word32(this.#seat, SEAT.bell) * 4;
+  }
+
+  /** All words of the table, for waiting on the bell in memory that threads share. */
+  get words32(): Int32Array {
+    return this.#words32;
+  }
+
+  get bell(): number {
+    return Atomics.load(this.#words32, word32(this.#seat, SEAT.bell));
+  }
+
+  get open(): boolean {
+    return Atomics.load(this.#words32, word32(this.#seat, SEAT.state)) === SEAT_STATE.open;
+  }
+
+  get delivered(): number {
+    return Atomics.load(this.#words32, word32(this.#seat, SEAT.delivered)) >>> 0;
+  }
+
+  /** SYNC R: to be loaded after `ready` was stored. */
+  get wanted(): boolean {
+    return Atomics.load(this.#words32, word32(this.#seat, SEAT.wanted)) === 1;
+  }
+
+  /** The offer; meaningful while `delivered` equals what was asked for. */
+  offer(): Offer {
+    const frame = Number(this.#words[word64(this.#seat, SEAT.frame)]);
+    return {
+      frameId: Math.floor(frame / 4096),
+      slot: frame % 4096,
+      generation: this.#words[word64(this.#seat, SEAT.generation)] ?? 0n,
+      epoch: BigInt.asUintN(64, this.#words[word64(this.#seat, SEAT.epoch)] ?? 0n),
+      staleFromMs: Number(this.#words[word64(this.#seat, SEAT.staleFrom)]) / 1e6,
+    };
+  }
+
+  /** Whether the supplier gave no sign of life for so long that it must be taken for gone. */
+  lost(nowMs: number): boolean {
+    return nowMs - Number(Atomics.load(this.#words, SEATS_HEADER.heartbeat / 8)) / 1e6 > SEATS_LOST_MS;
+  }
+
+  /** Gives the memory back. */
+  close(): void {
+    this.#memory.retire();
+  }
+}
+
+function checkTable(memory: SegmentMemory, seat: number, epoch: bigint): void {
+  const b = memory.bytes;
+  const invalid = (what: string): VigiaError =>
+    new VigiaError('frame_invalid', `${memory.path}: ${what}`, { path: memory.path });
+  if (b.byteLength < seatTableBytes(1) || b.toString('latin1', 0, 8) !== SEATS_MAGIC) throw invalid('not a seat table');
+  const version = b.readUInt32LE(SEATS_HEADER.version);
+  if (version !== SEATS_VERSION) throw invalid(`version ${version} of the seat table, ${SEATS_VERSION} is understood`);
+  const seats = b.readUInt32LE(SEATS_HEADER.seatCount);
+  if (seats > SEATS_MAX || seatTableBytes(seats) > b.byteLength || seat >= seats)
+    throw invalid('the header contradicts the size of the file');
+  if (b.readBigUInt64LE(SEATS_HEADER.epoch) !== epoch) throw invalid('another seat table than the one that was told');
+}

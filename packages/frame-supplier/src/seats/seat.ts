@@ -1,0 +1,205 @@
+import { type Clock, VigiaError } from '@vigia/base';
+import type { MailboxCounters, ReaderEnd, SuppliedFrame } from '#contract';
+import { type FrameSupplier, type Mailbox, staleAfterMs } from '#loop';
+import type { SlotLease } from '#segment';
+import type { ReaderPageView } from './reader-page.ts';
+import type { SeatTableWriter } from './seat-table.ts';
+
+/**
+ * What became of the frames that were delivered to a seat. `delivered = Σ results + inFlight`, exactly, at any moment.
+ */
+export interface SeatResults {
+  /** Given back in time and whole. */
+  ok: number;
+  /** Given back as useless: overtaken while the reader slept, stale, or rewritten while being read. */
+  expired: number;
+  /** Held longer than the read deadline. */
+  timeout: number;
+  /** In flight when the reader left or died. */
+  unavailable: number;
+  /** Could not be rendered. */
+  error: number;
+}
+
+/** Counts of one reader in another thread or process. */
+export interface SeatReport {
+  readonly counters: MailboxCounters;
+  readonly results: Readonly<SeatResults>;
+  /** 0 or 1. */
+  readonly inFlight: number;
+}
+
+/** A seat's way to its reader, which each transport has its own. Called inside distribution: quick, and never throwing. */
+export interface SeatLink {
+  /** Called before each offer: the segment that it is in. */
+  readonly useSegment?: (epoch: bigint) => void;
+  /** Makes the reader look at its seat. Never waits. */
+  readonly wake: () => void;
+}
+
+/** Internal options of a seat: built by FrameRing.seat only. */
+interface SeatOptions<F extends SuppliedFrame> {
+  readonly id: string;
+  readonly index: number;
+  readonly fps?: number;
+  readonly page: ReaderPageView;
+  readonly link: SeatLink;
+  readonly supplier: FrameSupplier<F>;
+  readonly table: SeatTableWriter;
+  readonly clock: Clock;
+  readonly readDeadlineMs: number;
+  readonly onError: (error: unknown) => void;
+  readonly ring: {
+    rendered(frame: F): { readonly lease: SlotLease; readonly epoch: bigint };
+    vacate(index: number, id: string, report: SeatReport): void;
+  };
+}
+
+/**
+ * The supplier's end of one reader in another thread or process: a mailbox whose consumer is far away.
+ *
+ * It never waits: it looks at the reader's page when a frame was put into the mailbox and when the reader rang, and
+ * offers a frame when the reader asked for one. So a reader that died, stopped or never reads costs a look per frame.
+ */
+export class Seat<F extends SuppliedFrame> {
+  readonly id: string;
+  readonly index: number;
+  readonly #o: SeatOptions<F>;
+  readonly #mailbox: Mailbox<F>;
+  readonly #results: SeatResults = { ok: 0, expired: 0, timeout: 0, unavailable: 0, error: 0 };
+  /** As it stands in the table: wraps. */
+  #delivered = 0;
+  #wanted = false;
+  #flight: { readonly lease: SlotLease; readonly sinceMs: number; readonly expiredBefore: number } | undefined;
+  #gone = false;
+
+  constructor(options: SeatOptions<F>) {
+    this.id = options.id;
+    this.index = options.index;
+    this.#o = options;
+    options.table.open(options.index);
+    try {
+      this.#mailbox = options.supplier.subscribe(options.id, {
+        ...(options.fps === undefined ? {} : { fps: options.fps }),
+        onOffer: () => this.evaluate(),
+        onEnd: () => this.#onMailboxEnd(),
+      });
+    } catch (error) {
+      options.table.free(options.index);
+      throw error;
+    }
+  }
+
+  /** Looks at the reader's page, and offers it the newest frame if there is one and it is wanted. */
+  evaluate(): void {
+    if (this.#gone || this.#mailbox.end) return;
+    this.#collect();
+    if (!this.#mailbox.hasDuePending()) {
+      this.#setWanted(false);
+      return;
+    }
+    if (!this.#asked) {
+      // SYNC R: told first, looked at again afterwards, so that a reader that asks just now is not missed.
+      this.#setWanted(true);
+      if (!this.#asked) return;
+      this.#collect();
+    }
+    this.#deliver();
+  }
+
+  /** Unsubscribes the reader: it gets the end. Its seat stays taken until it is gone. Idempotent. */
+  stop(): void {
+    this.#mailbox.endWith('stopped');
+  }
+
+  /** The reader is gone: what it held is given back and counted, its seat is free. Idempotent. */
+  readerGone(end: ReaderEnd = 'closed'): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#collect();
+    this.#mailbox.endWith(end);
+    this.#settle('unavailable');
+    this.#o.page.close();
+    this.#o.ring.vacate(this.index, this.id, this.report());
+  }
+
+  /** A consistent copy of the counts. */
+  report(): SeatReport {
+    return { counters: this.#mailbox.counters(), results: { ...this.#results }, inFlight: this.#flight ? 1 : 0 };
+  }
+
+  /** Whether the reader waits for a frame and holds none. */
+  get #asked(): boolean {
+    const { page } = this.#o;
+    return page.settled === this.#delivered && page.ready === (this.#delivered + 1) >>> 0;
+  }
+
+  #setWanted(wanted: boolean): void {
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    this.#o.table.setWanted(this.index, wanted);
+  }
+
+  /** Settles what the reader gave back, or kept for too long. */
+  #collect(): void {
+    const flight = this.#flight;
+    if (!flight) return;
+    const { page, clock, readDeadlineMs } = this.#o;
+    if (page.settled === this.#delivered) this.#settle(page.expired === flight.expiredBefore ? 'ok' : 'expired');
+    else if (clock.nowMs() - flight.sinceMs > readDeadlineMs) this.#settle('timeout');
+  }
+
+  #settle(result: keyof SeatResults): void {
+    const flight = this.#flight;
+    if (!flight) return;
+    this.#flight = undefined;
+    this.#results[result] += 1;
+    this.#mailbox.settle();
+    flight.lease.release();
+  }
+
+  #deliver(): void {
+    const frame = this.#mailbox.take();
+    if (!frame) return;
+    const rendered = this.#render(frame);
+    const { capturedMs } = frame;
+    frame.release();
+    if (!rendered) return;
+    const { clock, table, page, supplier, link } = this.#o;
+    const { lease, epoch } = rendered;
+    this.#flight = { lease, sinceMs: clock.nowMs(), expiredBefore: page.expired };
+    this.#delivered = (this.#delivered + 1) >>> 0;
+    this.#wanted = false;
+    link.useSegment?.(epoch);
+    table.offer(this.index, this.#delivered, {
+      frameId: lease.frameId,
+      slot: lease.slot,
+      generation: lease.generation,
+      epoch,
+      staleFromMs: capturedMs + staleAfterMs(supplier.sourceIntervalMs),
+    });
+    link.wake();
+  }
+
+  #render(frame: F): { readonly lease: SlotLease; readonly epoch: bigint } | undefined {
+    try {
+      return this.#o.ring.rendered(frame);
+    } catch (error) {
+      this.#results.error += 1;
+      this.#mailbox.settle();
+      this.#o.onError(
+        error instanceof VigiaError
+          ? error
+          : new VigiaError('render', `reader ${this.id}: frame ${frame.seq} could not be rendered`, { cause: error }),
+      );
+      return undefined;
+    }
+  }
+
+  #onMailboxEnd(): void {
+    this.#collect();
+    this.#settle('unavailable');
+    this.#o.table.end(this.index);
+    this.#o.link.wake();
+  }
+}

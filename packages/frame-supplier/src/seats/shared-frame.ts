@@ -1,0 +1,96 @@
+import { VigiaError } from '@vigia/base';
+import type { PixelFormat } from '@vigia/contracts';
+import type { FrameSegmentReader, FrameView } from '#segment';
+
+/**
+ * A frame in memory that its supplier owns: lent, read-only, and never copied on the way. The supplier does not rewrite
+ * it while it is held, except after the read deadline; `whole` tells.
+ */
+export class SharedFrame {
+  /** Publish sequence, from 1. */
+  readonly seq: number;
+  /** When the scene was seen: monotonic milliseconds, one clock for all processes of the machine. */
+  readonly capturedMs: number;
+  /** The same moment in milliseconds since 1970 (UTC); 0 when the supplier does not know it. */
+  readonly capturedWallMs: number;
+  /** Microseconds of the stream's own clock. */
+  readonly ptsUs: number;
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  readonly format: PixelFormat;
+  /** Offset in `pixels` and bytes per line of each plane. */
+  readonly planes: readonly { readonly offset: number; readonly stride: number }[];
+  readonly #pixels: Buffer;
+  readonly #segment: FrameSegmentReader;
+  readonly #slot: number;
+  readonly #generation: bigint;
+  #released = false;
+
+  constructor(view: FrameView, segment: FrameSegmentReader, slot: number, generation: bigint) {
+    this.seq = view.frameId;
+    this.capturedMs = view.capturedMs;
+    this.capturedWallMs = view.capturedWallMs;
+    this.ptsUs = view.ptsUs;
+    this.width = view.width;
+    this.height = view.height;
+    this.format = view.format;
+    this.planes = view.planes;
+    this.#pixels = view.pixels;
+    this.#segment = segment;
+    this.#slot = slot;
+    this.#generation = generation;
+  }
+
+  /** Bytes of pixels. */
+  get byteLength(): number {
+    return this.#pixels.byteLength;
+  }
+
+  /**
+   * The pixels themselves. Look at `whole` after using them. Not to be written: in another process that kills the writer
+   * of the write.
+   *
+   * @throws VigiaError `lease_released` after the frame was given back.
+   */
+  get pixels(): Buffer {
+    this.#check();
+    return this.#pixels;
+  }
+
+  /**
+   * Whether everything read from `pixels` so far belongs to this frame. False only when it was held for longer than the
+   * read deadline; what was computed from it is worthless then.
+   *
+   * @throws VigiaError `lease_released`.
+   */
+  whole(): boolean {
+    this.#check();
+    return this.#segment.holds(this.#slot, this.#generation);
+  }
+
+  /**
+   * Copies the pixels. False when they are no longer this frame's; what is in `into` is worthless then.
+   *
+   * @param into At least `byteLength` long.
+   * @throws VigiaError `lease_released`, `frame_too_large`.
+   */
+  copyTo(into: Uint8Array): boolean {
+    this.#check();
+    if (into.byteLength < this.byteLength)
+      throw new VigiaError('frame_too_large', `${this.byteLength} bytes of pixels do not fit into ${into.byteLength}`);
+    into.set(this.#pixels);
+    return this.whole();
+  }
+
+  /** Called by the reader when the frame is given back: whether it was whole to the end. */
+  giveBack(): boolean {
+    this.#released = true;
+    return this.#segment.holds(this.#slot, this.#generation);
+  }
+
+  #check(): void {
+    if (this.#released) throw new VigiaError('lease_released', `frame ${this.seq} was used after it was released`);
+  }
+}

@@ -1,0 +1,70 @@
+import { closeSync, constants, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { processStartSeconds, SHM_DIR, systemClock } from '@vigia/base';
+import { HEADER } from '@vigia/contracts';
+
+/** What the header of a file in /dev/shm says about who made it. Segments, seat tables and readers' pages agree in it. */
+interface SegmentFacts {
+  readonly path: string;
+  /** Undefined when the file is shorter than a header: nobody finished making it. */
+  readonly writer: number | undefined;
+  /** Seconds of the monotonic clock. */
+  readonly heartbeatS: number;
+}
+
+/** Pages of readers that died between making theirs and being seated, whoever's readers they were. */
+const READER_PAGE_PREFIX = 'vigia_reader_';
+
+/** Where a reader makes its page. */
+export function readerPagePath(pid: number, random: string): string {
+  return `${SHM_DIR}/${READER_PAGE_PREFIX}${pid}_${random}`;
+}
+
+/**
+ * Removes files of /dev/shm whose writer is gone: segments and seat tables whose name begins with the prefix, and readers'
+ * pages. Never those of a process that lives. For the start of a node, before it makes its own.
+ *
+ * @param prefix E.g. `vigia_ward-3_frames_`: names of one node, so that no other instance's are looked at.
+ * @returns the paths that were removed.
+ */
+export function sweepSegments(prefix: string): string[] {
+  const nowS = systemClock.nowMs() / 1000;
+  const stale = [...segmentsOf(prefix), ...segmentsOf(READER_PAGE_PREFIX)].filter(({ writer, heartbeatS }) => {
+    const startS = writer === undefined ? undefined : processStartSeconds(writer, nowS);
+    // A process that started after the file's last sign of life is another one with the same pid.
+    return startS === undefined || startS > heartbeatS + 1;
+  });
+  for (const { path } of stale) rmSync(path, { force: true });
+  return stale.map(({ path }) => path);
+}
+
+/** Removes what one process made under the prefix. For when it is known to be dead. */
+export function removeSegmentsOfWriter(prefix: string, pid: number): void {
+  for (const { path, writer } of segmentsOf(prefix)) if (writer === pid) rmSync(path, { force: true });
+}
+
+function segmentsOf(prefix: string): SegmentFacts[] {
+  const names = readdirSync(SHM_DIR).filter((name) => name.startsWith(prefix));
+  return names.map((name) => segmentFacts(join(SHM_DIR, name)));
+}
+
+function segmentFacts(path: string): SegmentFacts {
+  const head = Buffer.alloc(HEADER.heartbeat + 8);
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      if (readSync(fd, head, 0, head.byteLength, 0) < head.byteLength)
+        return { path, writer: undefined, heartbeatS: 0 };
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Unreadable means it is not ours to remove: pid 1 always lives, and always beat.
+    return { path, writer: 1, heartbeatS: Number.POSITIVE_INFINITY };
+  }
+  return {
+    path,
+    writer: head.readUInt32LE(HEADER.writerPid),
+    heartbeatS: Number(head.readBigUInt64LE(HEADER.heartbeat)) / 1e9,
+  };
+}
