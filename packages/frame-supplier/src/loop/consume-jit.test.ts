@@ -122,7 +122,10 @@ describe('consumeJit', () => {
   test('an endless source that never waits leaves turns for others', async () => {
     let handled = 0;
     async function* endless(): AsyncGenerator<number> {
-      for (let i = 0; handled < 3; i += 1) yield i;
+      for (let i = 0; ; i += 1) {
+        if (handled >= 3) return;
+        yield i;
+      }
     }
     const consumption = consumeJit(endless(), () => {
       handled += 1;
