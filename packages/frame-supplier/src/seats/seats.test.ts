@@ -66,7 +66,7 @@ interface ReaderRig {
   /** The reader rang; the supplier did not hear it yet. */
   told: boolean;
   waiting: boolean;
-  held: Lease<SharedFrame> | undefined;
+  held?: Lease<SharedFrame>;
   lastSeq: number;
   end: boolean;
 }
@@ -212,7 +212,7 @@ function checkPixels(frame: SharedFrame): void {
 function giveBack(reader: ReaderRig): void {
   if (reader.held) checkPixels(reader.held.frame);
   reader.held?.release();
-  reader.held = undefined;
+  delete reader.held;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -292,12 +292,11 @@ describe('a seat', () => {
       rig.publish();
       await settle(rig, [quick]);
       quick.held?.release();
-      quick.held = undefined;
+      delete quick.held;
     }
     expect(slow.seat.report().results.timeout).toBe(1);
     expect(slow.held?.frame.whole()).toBe(false);
-    slow.held?.release();
-    slow.held = undefined;
+    giveBack(slow);
     expect(slow.reader.statistics().expired).toBe(1);
     rig.ask(slow);
     await settle(rig, [slow, quick]);
@@ -386,8 +385,7 @@ describe('over any interleaving', () => {
           else if (s === 'quiet') {
             await settle(rig, readers);
             noLostWakeUp(rig, readers);
-          }
-          else if ('ask' in s) {
+          } else if ('ask' in s) {
             const reader = readers[s.ask] as ReaderRig;
             const abort = new AbortController();
             aborts.set(reader, abort);
@@ -399,7 +397,7 @@ describe('over any interleaving', () => {
           else if ('leave' in s) {
             const reader = readers[s.leave] as ReaderRig;
             reader.held?.[Symbol.dispose]();
-            reader.held = undefined;
+            delete reader.held;
             reader.reader.finish('closed');
             reader.end = true;
             reader.seat.readerGone();
@@ -413,7 +411,7 @@ describe('over any interleaving', () => {
         for (let round = 0; round < 3; round += 1) {
           for (const reader of readers) {
             reader.held?.[Symbol.dispose]();
-            reader.held = undefined;
+            delete reader.held;
             rig.ask(reader);
           }
           await settle(rig, readers);
