@@ -9,7 +9,8 @@ import type { NextAnswer, ReaderUnderTest } from './subject.ts';
 /** The agent of Node, for threads and processes. */
 export const NODE_AGENT: string = fileURLToPath(new URL('../agents/agent.mjs', import.meta.url));
 /** The agent of Python. */
-export const PYTHON_AGENT: string = fileURLToPath(new URL('../../../../sdk/python/tests/agent.py', import.meta.url));
+export const PYTHON_AGENT: string =
+  process.env['VIGIA_PYTHON_AGENT'] ?? fileURLToPath(new URL('../../../../sdk/python/tests/agent.py', import.meta.url));
 
 type Answer = Record<string, unknown> & { readonly error?: { readonly code: string; readonly message: string } };
 

@@ -19,7 +19,7 @@ export interface ConformanceOptions {
 }
 
 /** Long enough for any scheduler; nothing waits for it unless something is broken. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = Number(process.env['VIGIA_CONFORMANCE_PATIENCE_MS'] ?? 10_000);
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
