@@ -1,6 +1,7 @@
 export {
   type BlockingFrameReader,
   type ConsumerStatistics,
+  CountedFrame,
   type DropCounters,
   type FramePublisher,
   type FrameReader,

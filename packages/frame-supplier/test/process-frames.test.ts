@@ -74,7 +74,6 @@ async function serve(options: { readers?: number } = {}): Promise<Served> {
   const ended = new Map<string, SeatReport>();
   const server = await ProcessFrameServer.open({
     supplier,
-    clock: systemClock,
     path,
     socketPath,
     rendition: rendition(),
@@ -193,7 +192,6 @@ describe('bad use', () => {
     const open = (over: object): Promise<unknown> =>
       ProcessFrameServer.open({
         supplier,
-        clock: systemClock,
         path: `${path}2`,
         socketPath,
         rendition: rendition(),

@@ -1,4 +1,4 @@
-import { type Clock, VigiaError } from '@vigia/base';
+import { type Clock, systemClock, VigiaError } from '@vigia/base';
 import type { FramePublisher, ReaderEnd, SuppliedFrame, SupplierCounters, SupplierStatistics } from '#contract';
 import { Gate } from './gate.ts';
 import { Mailbox } from './mailbox.ts';
@@ -24,10 +24,16 @@ export interface SubscribeOptions {
 
 /** Options of {@link FrameSupplier}. */
 export interface FrameSupplierOptions {
-  readonly clock: Clock;
-  /** The source's frame interval in milliseconds, as known now. */
-  readonly sourceIntervalMs: () => number;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** The source's frame interval in milliseconds, as known now. Default: measured from the frames' capture times. */
+  readonly sourceIntervalMs?: () => number;
 }
+
+/** A gap longer than this is a pause of the source and says nothing about its rate. Milliseconds. */
+const LONGEST_INTERVAL_MS = 10_000;
+/** Share of the newest gap in the measured interval: an average over about eight frames, so that jitter cancels out. */
+const INTERVAL_SHARE = 1 / 8;
 
 /**
  * The supplier: owns the mailboxes of its consumers, whatever their transport.
@@ -49,13 +55,21 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
   #distributed = 0;
   #inboxDrops = 0;
 
-  constructor(options: FrameSupplierOptions) {
-    this.#clock = options.clock;
-    this.#sourceIntervalMs = options.sourceIntervalMs;
+  #lastCapturedMs: number | undefined;
+  #measuredIntervalMs = 0;
+
+  constructor(options: FrameSupplierOptions = {}) {
+    this.#clock = options.clock ?? systemClock;
+    this.#sourceIntervalMs = options.sourceIntervalMs ?? (() => this.#measuredIntervalMs);
   }
 
   get running(): boolean {
     return this.#running;
+  }
+
+  /** The clock that stamps of frames are compared with. */
+  get clock(): Clock {
+    return this.#clock;
   }
 
   /** The source's frame interval in milliseconds, as known now. */
@@ -86,6 +100,7 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
     this.#seq += 1;
     frame.seq = this.#seq;
     this.#published += 1;
+    this.#measure(frame.capturedMs);
     if (this.#inbox) this.#dropInbox();
     this.#inbox = frame;
     if (this.#scheduled) return;
@@ -153,6 +168,14 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
     for (let i = from; i < to; i += 1) mailboxes[i]?.offer(frame);
     if (to < mailboxes.length) setImmediate(() => this.#fill(frame, mailboxes, to));
     else frame.release();
+  }
+
+  #measure(capturedMs: number): void {
+    const gapMs = capturedMs - (this.#lastCapturedMs ?? capturedMs);
+    this.#lastCapturedMs = capturedMs;
+    if (gapMs <= 0 || gapMs > LONGEST_INTERVAL_MS) return;
+    if (this.#measuredIntervalMs === 0) this.#measuredIntervalMs = gapMs;
+    else this.#measuredIntervalMs += (gapMs - this.#measuredIntervalMs) * INTERVAL_SHARE;
   }
 
   #dropInbox(): void {

@@ -12,7 +12,6 @@ import { type ConnectionContext, ReaderConnection } from './reader-connection.ts
 /** Options of {@link ProcessFrameServer}. */
 export interface ProcessFrameServerOptions<F extends SuppliedFrame> {
   readonly supplier: FrameSupplier<F>;
-  readonly clock: Clock;
   readonly rendition: Rendition<F>;
   /** `/dev/shm/vigia_<instance>_frames_<camera>_<rendition>`. The seat table stands beside it, with `.seats` appended. */
   readonly path: string;
@@ -49,14 +48,15 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
   #closed = false;
 
   private constructor(options: ProcessFrameServerOptions<F>) {
-    const { path, clock, readers = 8, readDeadlineMs = 1_000 } = options;
+    const { path, supplier, readers = 8, readDeadlineMs = 1_000 } = options;
+    const { clock } = supplier;
     this.#o = options;
     this.socketPath = options.socketPath;
     const memory = createTable(`${path}.seats`, readers);
     this.#table = tableOver(memory, readers, clock);
     try {
       this.#ring = new FrameRing<F>({
-        supplier: options.supplier,
+        supplier,
         clock,
         table: this.#table,
         rendition: options.rendition,
@@ -180,7 +180,9 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
   /** Not per frame: a sign of life for readers that sleep in a futex, as long as there is one. */
   #beat(): void {
     this.#table.heartbeat();
-    this.#heartbeat ??= every(this.#o.clock, SEATS_HEARTBEAT_MS, () => this.#table.heartbeat(), { unref: true });
+    this.#heartbeat ??= every(this.#o.supplier.clock, SEATS_HEARTBEAT_MS, () => this.#table.heartbeat(), {
+      unref: true,
+    });
   }
 }
 

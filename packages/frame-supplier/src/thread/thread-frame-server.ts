@@ -20,7 +20,6 @@ import { WAKE_LIST_BYTES, WakeList } from './wake-list.ts';
 /** Options of {@link ThreadFrameServer}. */
 export interface ThreadFrameServerOptions<F extends SuppliedFrame> {
   readonly supplier: FrameSupplier<F>;
-  readonly clock: Clock;
   readonly rendition: Rendition<F>;
   /** Most readers at a time, 1 to 256; memory is for `readers + 2` frames. Default 8. */
   readonly readers?: number;
@@ -78,7 +77,8 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
 
   /** @throws VigiaError `segment_geometry` for impossible sizes. */
   constructor(options: ThreadFrameServerOptions<F>) {
-    const { clock, supplier, rendition, readers = 8, readDeadlineMs = 1_000 } = options;
+    const { supplier, rendition, readers = 8, readDeadlineMs = 1_000 } = options;
+    const { clock } = supplier;
     this.#clock = clock;
     this.#table = new SharedArrayBuffer(seatTableBytes(Math.max(1, Math.min(readers, 256))));
     this.#tableWriter = new SeatTableWriter(threadMemory(this.#table, 'seats of threads'), readers, clock);

@@ -23,7 +23,6 @@ const shape = {
 };
 const server = await ProcessFrameServer.open({
   supplier,
-  clock: systemClock,
   path,
   socketPath,
   rendition: { shape, render: (frame, pixels) => pixels.fill(frame.seq & 255) },

@@ -19,7 +19,6 @@ export async function openProcesses(
   opened += 1;
   const server = await supplierPackage.ProcessFrameServer.open({
     supplier,
-    clock,
     rendition: rendition(),
     path: `/dev/shm/vigia_t${process.pid}-${opened}_frames_x_64x64`,
     socketPath: join(folder, 'frames.sock'),

@@ -9,7 +9,6 @@ export function openThreads(blocking: boolean): Promise<SubjectUnderTest> {
   const agents: ThreadAgent[] = [];
   const server = new supplierPackage.ThreadFrameServer({
     supplier,
-    clock,
     rendition: rendition(),
     onReaderEnd: (id, report) => ended.set(id, report),
   });

@@ -1,0 +1,39 @@
+// One camera, three consumers in one event loop. Each always gets the newest frame, and nobody waits for anybody.
+import { CountedFrame, FrameSupplier } from '@vigia/frame-supplier';
+
+const supplier = new FrameSupplier();
+supplier.start();
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const age = (frame) => `${(supplier.clock.nowMs() - frame.capturedMs).toFixed(1)} ms old`;
+
+// Hot: called inside distribution.
+const hot = supplier.subscribe('motion', {
+  onOffer: () => {
+    hot.take()?.release();
+    hot.settle();
+  },
+});
+
+// Slow: needs 100 ms for each frame, and then gets the newest.
+async function slow() {
+  for await (const frame of supplier.subscribe('pose')) {
+    console.log(`pose   frame ${frame.seq}, ${age(frame)}`);
+    await sleep(100);
+  }
+}
+
+// Gated: five frames per second at most.
+async function gated() {
+  for await (const frame of supplier.subscribe('people', { fps: 5 }))
+    console.log(`people frame ${frame.seq}, ${age(frame)}`);
+}
+
+const consumers = [slow(), gated()];
+for (let i = 0; i < 30; i += 1) {
+  supplier.publish(new CountedFrame({ pixels: new Uint8Array(1) }, supplier.clock.nowMs()));
+  await sleep(33);
+}
+for (const [id, { counters }] of supplier.statistics().consumers) console.log(id, JSON.stringify(counters));
+supplier.stop();
+await Promise.all(consumers);
