@@ -8,7 +8,7 @@ import {
   type ReaderEnd,
 } from '#contract';
 import { SeatReader, type SeatReaderStatistics, type SharedFrame } from '#seats';
-import { FrameSegmentReader } from '#segment';
+import { FrameSegmentReader, isUnfinished } from '#segment';
 import { type Attachment, attach } from './attach.ts';
 
 /** Options of attaching to a supplier in another process. */
@@ -162,7 +162,7 @@ export async function attachBlockingReader(
   return new BlockingProcessFrameReader(new AttachedReader(id, attachment, clock).reader);
 }
 
-/** The segment that holds an offer. Gone, or another one by now: the offer is of no use any more. */
+/** The segment that holds an offer. Gone, another one by now, or just being made: the offer is of no use any more. */
 function openSegment(path: string, epoch: bigint): FrameSegmentReader | undefined {
   try {
     const segment = FrameSegmentReader.open(path);
@@ -170,7 +170,7 @@ function openSegment(path: string, epoch: bigint): FrameSegmentReader | undefine
     segment.close();
     return undefined;
   } catch (error) {
-    if (codeOf(error) === 'frame_not_found') return undefined;
+    if (codeOf(error) === 'frame_not_found' || isUnfinished(path)) return undefined;
     throw error;
   }
 }

@@ -113,7 +113,8 @@ export class FrameRing<F extends SuppliedFrame> {
   /** Called by a seat whose reader is gone: the seat is free again. */
   vacate(index: number, id: string, report: SeatReport): void {
     this.#seats[index] = undefined;
-    this.#o.table.free(index);
+    // Closed for good: who looks late shall see the end, and not a free seat.
+    if (!this.#closed) this.#o.table.free(index);
     this.#o.onReaderEnd(id, report);
   }
 

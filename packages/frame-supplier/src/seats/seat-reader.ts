@@ -1,4 +1,5 @@
 import type { Clock } from '@vigia/base';
+import { SEATS_HEARTBEAT_MS, SEATS_LOST_MS } from '@vigia/contracts';
 import { type Lease, leaseHeld, lend, type ReaderEnd, readerBusy } from '#contract';
 import type { FrameSegmentReader } from '#segment';
 import type { ReaderPage } from './reader-page.ts';
@@ -51,6 +52,8 @@ export class SeatReader {
   #held = false;
   #asking = false;
   #waiter: Waiter | undefined;
+  /** A heartbeat that is too old, and when it was first seen to be. */
+  #silence: { readonly heartbeatMs: number; readonly sinceMs: number } | undefined;
   /** The signal listened to: kept from call to call, so that a read adds no listener. */
   #signal: AbortSignal | undefined;
   #end: ReaderEnd | undefined;
@@ -95,7 +98,7 @@ export class SeatReader {
       const lease = this.#poll(attempt);
       if (lease || this.#end) return lease;
       const nowMs = clock.nowMs();
-      if (view.lost(nowMs)) this.finish('lost');
+      if (this.#isLost(nowMs)) this.finish('lost');
       else if (nowMs >= untilMs) return undefined;
       else this.#o.waitSync(bell, Math.min(WAIT_SLICE_MS, untilMs - nowMs));
     }
@@ -146,6 +149,14 @@ export class SeatReader {
     return { delivered: this.#delivered, expired: this.#expired, lastSeq: this.#lastSeq };
   }
 
+  /** Silent for long, and still so a beat later: when both were stopped and go on, the supplier gets time for a sign. */
+  #isLost(nowMs: number): boolean {
+    const { heartbeatMs } = this.#o.view;
+    if (nowMs - heartbeatMs <= SEATS_LOST_MS) return false;
+    if (this.#silence?.heartbeatMs !== heartbeatMs) this.#silence = { heartbeatMs, sinceMs: nowMs };
+    return nowMs - this.#silence.sinceMs >= SEATS_HEARTBEAT_MS;
+  }
+
   /** One request at a time: a call that gave up waiting left its own behind. */
   #ask(): void {
     if (this.#asking) return;
@@ -165,7 +176,7 @@ export class SeatReader {
       }
       if (view.delivered !== page.ready) return undefined;
       const offer = view.offer();
-      const frame = this.#acceptable(offer, attempt) ? this.#frameOf(offer) : undefined;
+      const frame = this.#acceptable(offer, attempt) ? this.#frameOrThrow(offer) : undefined;
       if (frame) return this.#lend(frame);
       this.#decline();
       this.#ask();
@@ -193,7 +204,7 @@ export class SeatReader {
     if (this.#segment?.epoch !== offer.epoch) {
       this.#segment?.close();
       this.#segment = undefined;
-      this.#segment = this.#openSegment(offer.epoch);
+      this.#segment = this.#o.openSegment(offer.epoch);
     }
     const segment = this.#segment;
     if (segment?.epoch !== offer.epoch) return undefined;
@@ -202,9 +213,9 @@ export class SeatReader {
   }
 
   /** A segment that cannot be understood is the caller's to know of; the offer in it is given back first. */
-  #openSegment(epoch: bigint): FrameSegmentReader | undefined {
+  #frameOrThrow(offer: Offer): SharedFrame | undefined {
     try {
-      return this.#o.openSegment(epoch);
+      return this.#frameOf(offer);
     } catch (error) {
       this.#decline();
       throw error;

@@ -5,7 +5,6 @@ import {
   SEAT_BYTES,
   SEAT_STATE,
   SEATS_HEADER,
-  SEATS_LOST_MS,
   SEATS_MAGIC,
   SEATS_MAX,
   SEATS_TABLE_OFFSET,
@@ -197,9 +196,9 @@ export class SeatView {
     };
   }
 
-  /** Whether the supplier gave no sign of life for so long that it must be taken for gone. */
-  lost(nowMs: number): boolean {
-    return nowMs - Number(Atomics.load(this.#words, SEATS_HEADER.heartbeat / 8)) / 1e6 > SEATS_LOST_MS;
+  /** When the supplier gave its last sign of life, in monotonic milliseconds. */
+  get heartbeatMs(): number {
+    return Number(Atomics.load(this.#words, SEATS_HEADER.heartbeat / 8)) / 1e6;
   }
 
   /** Gives the memory back. */

@@ -139,14 +139,20 @@ export class FrameSegmentReader {
   }
 
   /**
-   * The frame in a slot, without a copy, or undefined when the slot does not hold that generation (any more), or what its
-   * entry says cannot be. Look at `holds` after using the pixels.
+   * The frame in a slot, without a copy, or undefined when the slot does not hold that generation (any more). Look at
+   * `holds` after using the pixels.
+   *
+   * @throws VigiaError `frame_invalid` when what the slot's entry says cannot be.
    */
   view(slot: number, generation: bigint): FrameView | undefined {
     if (this.#closed || !(slot >= 0 && slot < this.slots)) return undefined;
     if ((generation & 1n) === 1n || generation === 0n || this.generation(slot) !== generation) return undefined;
     const view = this.#readEntry(slot);
-    return this.holds(slot, generation) ? view : undefined;
+    if (!this.holds(slot, generation)) return undefined;
+    // Not torn, so the writer meant it.
+    if (!view)
+      throw new VigiaError('frame_invalid', `${this.path}: the entry of slot ${slot} cannot be`, { path: this.path });
+    return view;
   }
 
   /** Whether everything read from the slot so far belongs to this generation. */

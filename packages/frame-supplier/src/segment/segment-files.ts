@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { processStartSeconds, SHM_DIR, systemClock } from '@vigia/base';
-import { HEADER } from '@vigia/contracts';
+import { HEADER, SEGMENT_MAGIC } from '@vigia/contracts';
 
 /** What the header of a file in /dev/shm says about who made it. Segments, seat tables and readers' pages agree in it. */
 interface SegmentFacts {
@@ -36,6 +36,22 @@ export function sweepSegments(prefix: string): string[] {
   });
   for (const { path } of stale) rmSync(path, { force: true });
   return stale.map(({ path }) => path);
+}
+
+/** Whether a file is a segment that is just being made: its magic is written last. */
+export function isUnfinished(path: string): boolean {
+  const magic = Buffer.alloc(SEGMENT_MAGIC.length);
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      return readSync(fd, magic, 0, magic.length, 0) < magic.length || magic.every((byte) => byte === 0);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Gone again, or not to be read: whatever it is, it is not being made.
+    return false;
+  }
 }
 
 /** Removes what one process made under the prefix. For when it is known to be dead. */

@@ -1,0 +1,39 @@
+"""What can go wrong. What is expected (nothing yet, the end, an expired frame) is a value, not an error."""
+
+from __future__ import annotations
+
+
+class VigiaError(Exception):
+    """Base of every error of this package.
+
+    ``code`` is what programs branch on, the text is one sentence for people.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AttachError(VigiaError):
+    """No seat was given.
+
+    Codes of the supplier's answer: ``bad_request``, ``duplicate_consumer``, ``invalid_page``, ``seats_full``,
+    ``supplier_stopped``. Found here: ``supplier_unreachable``, ``attach_timeout``, ``bad_answer``, ``shm_full``,
+    ``no_futex``, ``unsupported_platform``.
+    """
+
+
+class SeatsError(VigiaError):
+    """The seat table that the supplier named cannot be used: ``seats_invalid``."""
+
+
+class SegmentError(VigiaError):
+    """What the frame segment says cannot be: ``segment_invalid``. The offer was given back; the reader stays usable."""
+
+
+class LeaseError(VigiaError):
+    """A frame was used wrongly.
+
+    ``lease_held``: another one was asked for before it was released. ``lease_released``: it was used, or released
+    again, after its release.
+    """
