@@ -113,10 +113,11 @@ class Agent {
 
 if (workerData?.handle) {
   const agent = new Agent(openThreadReader(workerData.handle), workerData.blocking);
-  parentPort.on('message', async (command) => {
+  const obey = async (command) => {
     parentPort.postMessage(await agent.answer(command));
     if (command.op === 'close') parentPort.close();
-  });
+  };
+  parentPort.on('message', (command) => void obey(command));
   parentPort.postMessage({ attached: true });
 } else {
   const [socketPath, id, wake, fps] = process.argv.slice(2);

@@ -280,6 +280,7 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
         }),
         { numRuns: runs },
       );
+      for (const reader of held) await reader.release();
     });
   });
 }
