@@ -3,17 +3,36 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, checkNode, fail, install, root, runBin } from './lib.mjs';
 
-/** Every benchmark, what it measures, and how it is called. */
+/** Every benchmark, what it measures, how it is called, and its options. */
 const BENCHMARKS = {
   e2e: {
     line: 'camera to result: latencies, age and cost with 1 and 4 cameras, recovery times (about 4 minutes)',
-    options: '[--seconds N] [--markdown]',
+    usage: '[--seconds N] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 4 to 3600 (20)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
+  supplier: {
+    line: 'publisher to consumer: ours by turns with the Go original and GStreamer (about 7 minutes)',
+    usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--peers DIR] [--markdown | --json]',
+    options: [
+      ['--seconds N', 'length of each measured window, 1 to 3600 (3)'],
+      ['--rounds N', 'times that the variants take turns, 1 to 1000 (5)'],
+      ['--only NAME,NAME', 'these variants, and the peers that they are compared with'],
+      ['--peers DIR', 'sources of the peers (../shared/peers beside the repository); built elsewhere'],
+      ['--markdown', 'tables as Markdown'],
+      ['--json', 'every round of every variant, as JSON'],
+    ],
   },
 };
 
 function help() {
-  const lines = Object.entries(BENCHMARKS).map(([name, { line, options }]) => `  ${name} ${options}\n      ${line}`);
-  return `npm run bench -- NAME [options]\n\n${lines.join('\n')}\n\n  --seconds N   length of each measured window, 4 to 3600 (20)\n  --markdown    tables as Markdown\n\nWhat the numbers mean: docs/reference/benchmarks.md\n`;
+  const texts = Object.entries(BENCHMARKS).map(([name, { line, usage, options }]) => {
+    const rows = options.map(([option, text]) => `      ${option.padEnd(18)}${text}`);
+    return `  ${name} ${usage}\n      ${line}\n${rows.join('\n')}`;
+  });
+  return `npm run bench -- NAME [options]\n\n${texts.join('\n\n')}\n\nWhat the numbers mean: docs/reference/benchmarks.md\n`;
 }
 
 const [name, ...rest] = process.argv.slice(2);
