@@ -1,10 +1,10 @@
 // One camera, three consumers in one event loop. Each always gets the newest frame, and nobody waits for anybody.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CountedFrame, FrameSupplier } from '@vigia/frame-supplier';
 
 const supplier = new FrameSupplier();
 supplier.start();
 
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const age = (frame) => `${(supplier.clock.nowMs() - frame.capturedMs).toFixed(1)} ms old`;
 
 // Hot: called inside distribution.

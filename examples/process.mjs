@@ -1,6 +1,7 @@
 // Frames for other processes: this one publishes, and reads in a child; process.py reads the same frames in Python.
 //   node examples/process.mjs        (in another terminal: python3 examples/process.py)
 import { fork } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { attachReader, CountedFrame, FrameSupplier, ProcessFrameServer } from '@vigia/frame-supplier';
 
 const SOCKET = process.env.VIGIA_EXAMPLE_SOCKET ?? '/tmp/vigia-example.sock';
@@ -21,7 +22,7 @@ async function publish() {
   const child = fork(process.argv[1], ['read']);
   for (let grey = 0; grey < 150; grey += 1) {
     supplier.publish(new CountedFrame(grey, supplier.clock.nowMs()));
-    await new Promise((resolve) => setTimeout(resolve, 33));
+    await sleep(33);
   }
   supplier.stop();
   await new Promise((resolve) => child.once('exit', resolve));

@@ -1,4 +1,5 @@
 // A worker thread that blocks until the newest frame is there. The pixels are in memory that both threads share.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { CountedFrame, FrameSupplier, openThreadReader, ThreadFrameServer } from '@vigia/frame-supplier';
 
@@ -19,7 +20,7 @@ async function publish() {
   await new Promise((resolve) => worker.once('online', resolve));
   for (let grey = 0; grey < 60; grey += 1) {
     supplier.publish(new CountedFrame(grey, supplier.clock.nowMs()));
-    await new Promise((resolve) => setTimeout(resolve, 33));
+    await sleep(33);
   }
   supplier.stop();
   await new Promise((resolve) => worker.once('exit', resolve));

@@ -18,9 +18,32 @@ export interface Timer {
   cancel(): void;
 }
 
+/**
+ * From the zero of `performance.now` to that of CLOCK_MONOTONIC, in milliseconds. Both are the same clock;
+ * `process.hrtime.bigint` costs three times as much, because it makes a bigint.
+ *
+ * Of several looks at both the one with the least time between them: the first ones are cold, and 0.1 ms off would be as
+ * much between two processes.
+ */
+function monotonicOriginMs(): number {
+  let originMs = 0;
+  let leastMs = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < 50; look += 1) {
+    const beforeMs = performance.now();
+    const monotonicMs = Number(process.hrtime.bigint()) / 1e6;
+    const betweenMs = performance.now() - beforeMs;
+    if (betweenMs >= leastMs) continue;
+    leastMs = betweenMs;
+    originMs = monotonicMs - beforeMs - betweenMs / 2;
+  }
+  return originMs;
+}
+
+const originMs = monotonicOriginMs();
+
 /** The machine's clocks. */
 export const systemClock: Clock = {
-  nowMs: () => Number(process.hrtime.bigint()) / 1e6,
+  nowMs: () => originMs + performance.now(),
   wallMs: () => Date.now(),
   after: (ms, fn, options) => {
     const timer = setTimeout(fn, ms);

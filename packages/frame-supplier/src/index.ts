@@ -28,6 +28,7 @@ export {
   type FrameSegmentOptions,
   FrameSegmentReader,
   FrameSegmentWriter,
+  type FrameShape,
   type FrameStamp,
   type FrameView,
   type ReadOutcome,
@@ -45,7 +46,7 @@ export {
   ProcessFrameServer,
   type ProcessFrameServerOptions,
 } from '#process';
-export type { FrameShape, Rendition, SeatReaderStatistics, SeatReport, SeatResults, SharedFrame } from '#seats';
+export type { Rendition, SeatReaderStatistics, SeatReport, SeatResults, SharedFrame } from '#seats';
 export {
   openThreadReader,
   type ThreadFrameReader,

@@ -50,7 +50,7 @@ const BUGS: readonly SeededBug[] = [
     from: 'this.#notify(seat);',
     to: '',
     transport: 'worker threads that keep their loop',
-    caught: 'a reader that waits gets the next frame, and never the same or an older one again',
+    caught: 'a frame wakes everybody who waits',
   },
   {
     bug: 'a reader takes what was offered to it, though it slept through newer frames',

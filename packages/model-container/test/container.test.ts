@@ -106,14 +106,16 @@ describe('a running container', () => {
       const client = await connect();
       const stamp = {
         frameId: 1,
-        capturedMonotonicNs: 1n,
-        capturedWallUs: 1n,
-        ptsUs: 0n,
-        width: 300,
-        height: 300,
-        format: 'RGB24' as const,
-        planes: [{ offset: 0, stride: 900 }],
-        byteLength: BYTES,
+        capturedMs: 1,
+        capturedWallMs: 1,
+        ptsUs: 0,
+        shape: {
+          width: 300,
+          height: 300,
+          format: 'RGB24' as const,
+          planes: [{ offset: 0, stride: 900 }],
+          byteLength: BYTES,
+        },
       };
       writer.begin(2);
       writer.view(2).set(pixels);

@@ -3,8 +3,8 @@ import { VigiaError } from '@vigia/base';
 /**
  * The right to use a frame until `release`. Works with `using`. After release `frame` throws `lease_released`.
  *
- * A lease that is forgotten (collected without having been released) is given back then and, unless `NODE_ENV` is
- * `production`, reported as a process warning of code `VIGIA_LEASE_LEAK`, once per reader.
+ * A lease that is forgotten stays held: its reader gets no other frame, and `next` says so (`lease_held`). With
+ * `NODE_ENV=development` a process warning of code `VIGIA_LEASE_LEAK` tells, once per reader, where it was taken.
  */
 export interface Lease<T> extends Disposable {
   /** Lent: not to be used after `release`. */
@@ -16,62 +16,52 @@ export interface Lease<T> extends Disposable {
   [Symbol.dispose](): void;
 }
 
-/** What must be given back; apart from the lease, so that it outlives a forgotten one. */
-interface Hold<T> {
-  readonly reader: string;
-  readonly frame: T;
-  readonly giveBack: (frame: T) => void;
-  released: boolean;
-  /** Where it was taken; only in development, because a stack costs microseconds. */
-  readonly takenAt: Error | undefined;
-}
-
+/** Watching a lease costs more than all the rest of a read, so only whoever develops pays for it. */
 const development = process.env['NODE_ENV'] === 'development';
-const reportLeaks = process.env['NODE_ENV'] !== 'production';
 /** Readers that were told already: a loop that forgets every frame would flood the log. */
 const reported = new Set<string>();
 
-const forgotten = new FinalizationRegistry<Hold<never>>((hold) => {
-  if (hold.released) return;
-  hold.released = true;
-  hold.giveBack(hold.frame);
-  if (!reportLeaks || reported.has(hold.reader)) return;
-  reported.add(hold.reader);
-  const where =
-    hold.takenAt?.stack?.split('\n').slice(2).join('\n') ?? '    (NODE_ENV=development tells where it was taken)';
-  process.emitWarning(
-    `a frame of reader ${hold.reader} was never released; it was given back when it was forgotten\n${where}`,
-    {
+const forgotten = new FinalizationRegistry<{ readonly reader: string; readonly takenAt: Error }>(
+  ({ reader, takenAt }) => {
+    if (reported.has(reader)) return;
+    reported.add(reader);
+    const where = takenAt.stack?.split('\n').slice(2).join('\n') ?? '';
+    process.emitWarning(`reader ${reader}: a frame was never released, so there will be no other one\n${where}`, {
       code: 'VIGIA_LEASE_LEAK',
-    },
-  );
-});
+    });
+  },
+);
 
 class FrameLease<T> implements Lease<T> {
-  readonly #hold: Hold<T>;
+  readonly #reader: string;
+  readonly #frame: T;
+  readonly #giveBack: (frame: T) => void;
+  #released = false;
 
-  constructor(hold: Hold<T>) {
-    this.#hold = hold;
+  constructor(reader: string, frame: T, giveBack: (frame: T) => void) {
+    this.#reader = reader;
+    this.#frame = frame;
+    this.#giveBack = giveBack;
   }
 
   get frame(): T {
-    if (this.#hold.released) throw released(this.#hold.reader, 'used after it was released');
-    return this.#hold.frame;
+    if (this.#released) throw released(this.#reader, 'used after it was released');
+    return this.#frame;
   }
 
   get released(): boolean {
-    return this.#hold.released;
+    return this.#released;
   }
 
   release(): void {
-    if (this.#hold.released) throw released(this.#hold.reader, 'released twice');
-    this.#hold.released = true;
-    forgotten.unregister(this.#hold);
-    this.#hold.giveBack(this.#hold.frame);
+    if (this.#released) throw released(this.#reader, 'released twice');
+    this.#released = true;
+    if (development) forgotten.unregister(this);
+    this.#giveBack(this.#frame);
   }
 
   [Symbol.dispose](): void {
-    if (!this.#hold.released) this.release();
+    if (!this.#released) this.release();
   }
 }
 
@@ -84,13 +74,11 @@ function released(reader: string, what: string): VigiaError<'lease_released'> {
  * Makes a lease.
  *
  * @param reader Id of the reader, for messages.
- * @param giveBack Called exactly once: at `release`, or when the lease was forgotten.
+ * @param giveBack Called exactly once, at `release`.
  */
 export function lend<T>(reader: string, frame: T, giveBack: (frame: T) => void): Lease<T> {
-  const takenAt = development ? new Error('taken') : undefined;
-  const hold: Hold<T> = { reader, frame, giveBack, released: false, takenAt };
-  const lease = new FrameLease(hold);
-  forgotten.register(lease, hold as unknown as Hold<never>, hold);
+  const lease = new FrameLease(reader, frame, giveBack);
+  if (development) forgotten.register(lease, { reader, takenAt: new Error('taken') }, lease);
   return lease;
 }
 

@@ -91,7 +91,7 @@ describe('publish', () => {
     const last = boxes[DISTRIBUTION_BATCH] as Mailbox<TestFrame>;
     const newer = new TestFrame(0);
     newer.seq = 99;
-    last.offer(newer);
+    last.offer(newer, 0);
     newer.release();
     await distributed();
     expect(last.take()?.seq).toBe(99);

@@ -53,6 +53,8 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
   readonly #o: MailboxOptions;
   readonly #dropped: DropCounters = { gated: 0, overwritten: 0, stale: 0, closed: 0 };
   #pending: F | undefined;
+  /** The time while `offer` runs. */
+  #offerMs: number | undefined;
   #offered = 0;
   #delivered = 0;
   #inFlight = false;
@@ -74,9 +76,15 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     return this.#end;
   }
 
-  /** Called by the supplier only: puts a frame in, evicting what is there. */
-  offer(frame: F): void {
+  /** Called by the supplier only: puts a frame in, evicting what is there. `nowMs` is its clock's time. */
+  offer(frame: F, nowMs: number): void {
     if (this.#end) return;
+    this.#offerMs = nowMs;
+    this.#put(frame, nowMs);
+    this.#offerMs = undefined;
+  }
+
+  #put(frame: F, nowMs: number): void {
     this.#offered += 1;
     const held = this.#pending;
     if (held && held.seq > frame.seq) {
@@ -90,9 +98,14 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     }
     frame.retain();
     this.#pending = frame;
-    if (this.#dueSinceMs === undefined && this.#o.gate.due(frame.capturedMs)) this.#dueSinceMs = this.#o.clock.nowMs();
+    if (this.#dueSinceMs === undefined && this.#o.gate.due(frame.capturedMs)) this.#dueSinceMs = nowMs;
     if (this.#waiter) this.#serveWaiter(this.#waiter);
     this.#tell();
+  }
+
+  /** The time, as read for the offer that is being made, or now. */
+  get nowMs(): number {
+    return this.#now();
   }
 
   /** Whether `take` would deliver now. Drops a pending frame that went stale, and counts it. */
@@ -104,7 +117,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
   hasDuePending(): boolean {
     const frame = this.#pending;
     if (!frame) return false;
-    if (this.#o.clock.nowMs() - frame.capturedMs > staleAfterMs(this.#o.sourceIntervalMs())) {
+    if (this.#now() - frame.capturedMs > staleAfterMs(this.#o.sourceIntervalMs())) {
       this.#evict('stale');
       return false;
     }
@@ -116,14 +129,18 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
    * reference it gets, and owes a `settle`.
    */
   take(): F | undefined {
-    if (this.#end || !this.hasDue()) return undefined;
+    return this.#end || !this.hasDue() ? undefined : this.takeDue();
+  }
+
+  /** The same for who has just seen `hasDue`: a second look would cost as much as all the rest. */
+  takeDue(): F {
     const frame = this.#pending as F;
     this.#pending = undefined;
     this.#delivered += 1;
     this.#inFlight = true;
     this.#consecutiveDrops = 0;
     this.#dueSinceMs = undefined;
-    this.#lastConsumedAtMs = this.#o.clock.nowMs();
+    this.#lastConsumedAtMs = this.#now();
     this.#lastConsumedSeq = frame.seq;
     this.#o.gate.taken(frame.capturedMs);
     return frame;
@@ -194,6 +211,11 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
       totalDrops: overwritten + stale + closed,
       isIdle: !this.#inFlight && unreadMs >= limitMs,
     };
+  }
+
+  /** Inside distribution the time of the offer will do, and costs nothing. */
+  #now(): number {
+    return this.#offerMs ?? this.#o.clock.nowMs();
   }
 
   #serveWaiter(waiter: Waiter<F>): void {

@@ -163,10 +163,10 @@ export async function attachBlockingReader(
 }
 
 /** The segment that holds an offer. Gone, another one by now, or just being made: the offer is of no use any more. */
-function openSegment(path: string, epoch: bigint): FrameSegmentReader | undefined {
+function openSegment(path: string, epoch: number): FrameSegmentReader | undefined {
   try {
     const segment = FrameSegmentReader.open(path);
-    if (segment.epoch === epoch) return segment;
+    if (segment.epochNumber === epoch) return segment;
     segment.close();
     return undefined;
   } catch (error) {

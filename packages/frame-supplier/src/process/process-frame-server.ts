@@ -179,8 +179,8 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
 
   /** Not per frame: a sign of life for readers that sleep in a futex, as long as there is one. */
   #beat(): void {
-    this.#table.heartbeat();
-    this.#heartbeat ??= every(this.#o.supplier.clock, SEATS_HEARTBEAT_MS, () => this.#table.heartbeat(), {
+    this.#ring.heartbeat();
+    this.#heartbeat ??= every(this.#o.supplier.clock, SEATS_HEARTBEAT_MS, () => this.#ring.heartbeat(), {
       unref: true,
     });
   }

@@ -1,27 +1,24 @@
 import { type Clock, VigiaError } from '@vigia/base';
 import type { SuppliedFrame } from '#contract';
 import type { FrameSupplier } from '#loop';
-import { type FrameSegmentWriter, type FrameStamp, type SlotLease, SlotRing } from '#segment';
+import { type FrameSegmentWriter, type FrameShape, type SlotLease, SlotRing } from '#segment';
 import type { ReaderPageView } from './reader-page.ts';
 import { Seat, type SeatLink, type SeatReport } from './seat.ts';
 import type { SeatTableWriter } from './seat-table.ts';
-
-/** What a frame is in this rendition. Sizes in bytes and pixels. */
-export type FrameShape = Pick<FrameStamp, 'width' | 'height' | 'format' | 'planes' | 'byteLength'>;
 
 /** How pictures get into shared memory: the part of a ring that depends on what a frame is. */
 export interface Rendition<F> {
   /** What the first segment is made for. Its memory is allocated when the ring is opened. */
   readonly shape: FrameShape;
   /**
-   * What this frame will be. Another size or format than before makes a new segment. Called once per rendered frame; may
-   * return the same object every time. Default: `shape`.
+   * What this frame will be. Another size or format than before makes a new segment. Called once per rendered frame; return
+   * the same object as long as nothing changes. Default: `shape`.
    */
   readonly shapeOf?: (frame: F) => FrameShape;
   /** Writes the frame's pixels: `byteLength` bytes of the slot, which holds something else before. May throw. */
   readonly render: (frame: F, pixels: Buffer) => void;
-  /** Wall time of capture in µs since 1970 and the stream's own clock in µs, where they are known. Default: 0. */
-  readonly stampsOf?: (frame: F) => { readonly capturedWallUs: bigint; readonly ptsUs: bigint };
+  /** Wall time of capture in ms since 1970 and the stream's own clock in whole µs, where they are known. Default: 0. */
+  readonly stampsOf?: (frame: F) => { readonly capturedWallMs: number; readonly ptsUs: number };
 }
 
 /** Options of {@link FrameRing}. */
@@ -40,10 +37,17 @@ export interface FrameRingOptions<F extends SuppliedFrame> {
   readonly onReaderEnd: (id: string, report: SeatReport) => void;
 }
 
+interface Segment {
+  readonly writer: FrameSegmentWriter;
+  readonly slots: SlotRing;
+  readonly path: string;
+  readonly epoch: number;
+}
+
 /** A frame in a slot. */
 export interface Rendered {
   readonly lease: SlotLease;
-  readonly epoch: bigint;
+  readonly epoch: number;
 }
 
 /** Every reader may hold one slot; one is being written, one is spare. */
@@ -59,8 +63,8 @@ export class FrameRing<F extends SuppliedFrame> {
   readonly #o: FrameRingOptions<F>;
   readonly #seats: (Seat<F> | undefined)[];
   #shape: FrameShape;
-  #writer: FrameSegmentWriter | undefined;
-  #slots: SlotRing | undefined;
+  /** Undefined while there is no memory for one. */
+  #segment: Segment | undefined;
   #last: Rendered | undefined;
   #closed = false;
 
@@ -75,11 +79,6 @@ export class FrameRing<F extends SuppliedFrame> {
   /** Readers seated now. */
   get readers(): number {
     return this.#seats.reduce((n, seat) => n + (seat ? 1 : 0), 0);
-  }
-
-  /** The segment that is written now. Undefined while there is no memory for it. */
-  get segment(): FrameSegmentWriter | undefined {
-    return this.#writer;
   }
 
   /**
@@ -110,6 +109,12 @@ export class FrameRing<F extends SuppliedFrame> {
     for (const seat of this.#seats) seat?.evaluate();
   }
 
+  /** Writes the sign of life of seat table and segment: every SEATS_HEARTBEAT_MS while anybody is seated. */
+  heartbeat(): void {
+    this.#o.table.heartbeat();
+    this.#segment?.writer.heartbeat();
+  }
+
   /** Called by a seat whose reader is gone: the seat is free again. */
   vacate(index: number, id: string, report: SeatReport): void {
     this.#seats[index] = undefined;
@@ -129,18 +134,17 @@ export class FrameRing<F extends SuppliedFrame> {
     if (last?.lease.frameId === frame.seq) return { lease: last.lease.retain(), epoch: last.epoch };
     const { rendition } = this.#o;
     const shape = rendition.shapeOf?.(frame) ?? rendition.shape;
-    const { slots, writer } = this.#segmentFor(shape);
+    const { slots, path, epoch } = this.#segmentFor(shape);
     const stamps = rendition.stampsOf?.(frame);
-    const stamp: FrameStamp = {
-      ...shape,
+    const lease = slots.write((pixels) => rendition.render(frame, pixels), {
       frameId: frame.seq,
-      capturedMonotonicNs: BigInt(Math.round(frame.capturedMs * 1e6)),
-      capturedWallUs: stamps?.capturedWallUs ?? 0n,
-      ptsUs: stamps?.ptsUs ?? 0n,
-    };
-    const lease = slots.write((pixels) => rendition.render(frame, pixels), stamp);
-    if (!lease) throw new VigiaError('no_free_slot', `${writer.path}: every slot is being read`, { path: writer.path });
-    this.#last = { lease, epoch: writer.epoch };
+      capturedMs: frame.capturedMs,
+      capturedWallMs: stamps?.capturedWallMs ?? 0,
+      ptsUs: stamps?.ptsUs ?? 0,
+      shape,
+    });
+    if (!lease) throw new VigiaError('no_free_slot', `${path}: every slot is being read`, { path });
+    this.#last = { lease, epoch };
     return this.#last;
   }
 
@@ -150,26 +154,23 @@ export class FrameRing<F extends SuppliedFrame> {
     this.#closed = true;
     for (const seat of this.#seats) seat?.readerGone('stopped');
     this.#o.table.close();
-    this.#writer?.close();
+    this.#segment?.writer.close();
   }
 
-  #segmentFor(shape: FrameShape): { slots: SlotRing; writer: FrameSegmentWriter } {
-    if (this.#slots && this.#writer && sameSize(shape, this.#shape))
-      return { slots: this.#slots, writer: this.#writer };
-    return this.#begin(shape);
+  #segmentFor(shape: FrameShape): Segment {
+    const segment = this.#segment;
+    return segment && sameSize(shape, this.#shape) ? segment : this.#begin(shape);
   }
 
   /** Readers notice a successor by the epoch of their next offer; leases of the predecessor stay what they are. */
-  #begin(shape: FrameShape): { slots: SlotRing; writer: FrameSegmentWriter } {
-    this.#writer?.close();
-    this.#writer = undefined;
+  #begin(shape: FrameShape): Segment {
+    this.#segment?.writer.close();
+    this.#segment = undefined;
     this.#last = undefined;
     const writer = this.#o.makeSegment(slotsFor(this.#o.table.seats), shape.byteLength);
-    const slots = new SlotRing(writer);
     this.#shape = shape;
-    this.#writer = writer;
-    this.#slots = slots;
-    return { slots, writer };
+    this.#segment = { writer, slots: new SlotRing(writer), path: writer.path, epoch: Number(writer.epoch) };
+    return this.#segment;
   }
 }
 

@@ -1,4 +1,4 @@
-export { FrameRing, type FrameRingOptions, type FrameShape, type Rendition } from './frame-ring.ts';
+export { FrameRing, type FrameRingOptions, type Rendition } from './frame-ring.ts';
 export { ReaderPage, ReaderPageView } from './reader-page.ts';
 export type { Seat, SeatLink, SeatReport, SeatResults } from './seat.ts';
 export { SeatReader, type SeatReaderOptions, type SeatReaderStatistics } from './seat-reader.ts';

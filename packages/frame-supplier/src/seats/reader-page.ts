@@ -1,22 +1,20 @@
 import { type Clock, VigiaError } from '@vigia/base';
 import { READER_PAGE, READER_PAGE_BYTES, READER_PAGE_MAGIC, SEATS_VERSION } from '@vigia/contracts';
-import type { SegmentMemory } from '#segment';
+import { putU64, type SegmentMemory } from '#segment';
 
 /** A reader's end of its own page: its only writer. */
 export class ReaderPage {
   readonly #memory: SegmentMemory;
-  readonly #words: BigInt64Array;
   readonly #words32: Int32Array;
 
   /** @param memory Zeroed, READER_PAGE_BYTES long; taken over. */
   constructor(memory: SegmentMemory, clock: Clock) {
     this.#memory = memory;
     const { buffer, byteOffset } = memory.bytes;
-    this.#words = new BigInt64Array(buffer, byteOffset, READER_PAGE_BYTES / 8);
     this.#words32 = new Int32Array(buffer, byteOffset, READER_PAGE_BYTES / 4);
     memory.bytes.writeUInt32LE(SEATS_VERSION, READER_PAGE.version);
     memory.bytes.writeUInt32LE(process.pid, READER_PAGE.writerPid);
-    this.#words[READER_PAGE.heartbeat / 8] = BigInt(Math.round(clock.nowMs() * 1e6));
+    putU64(this.#words32, READER_PAGE.heartbeat / 4, clock.nowMs() * 1e6);
     memory.bytes.write(READER_PAGE_MAGIC, READER_PAGE.magic, 'latin1');
   }
 
@@ -35,7 +33,7 @@ export class ReaderPage {
 
   /** Tells which frame the user got. */
   took(frameId: number): void {
-    Atomics.store(this.#words, READER_PAGE.taken / 8, BigInt(frameId));
+    putU64(this.#words32, READER_PAGE.taken / 4, frameId);
   }
 
   /** Gives the delivery back. `expired` is stored first: who sees the one sees the other. */

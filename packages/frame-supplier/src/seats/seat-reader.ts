@@ -13,7 +13,7 @@ export interface SeatReaderOptions {
   readonly page: ReaderPage;
   readonly clock: Clock;
   /** The segment of that epoch, mapped; undefined when it is not (or no longer) there. May throw `frame_invalid`. */
-  readonly openSegment: (epoch: bigint) => FrameSegmentReader | undefined;
+  readonly openSegment: (epoch: number) => FrameSegmentReader | undefined;
   /** Makes the supplier look at this reader's page. */
   readonly tell: () => void;
   /** Blocks until the bell rang or the time is over. */
@@ -201,13 +201,13 @@ export class SeatReader {
   }
 
   #frameOf(offer: Offer): SharedFrame | undefined {
-    if (this.#segment?.epoch !== offer.epoch) {
+    if (this.#segment?.epochNumber !== offer.epoch) {
       this.#segment?.close();
       this.#segment = undefined;
       this.#segment = this.#o.openSegment(offer.epoch);
     }
     const segment = this.#segment;
-    if (segment?.epoch !== offer.epoch) return undefined;
+    if (segment?.epochNumber !== offer.epoch) return undefined;
     const view = segment.view(offer.slot, offer.generation);
     return view ? new SharedFrame(view, segment, offer.slot, offer.generation) : undefined;
   }

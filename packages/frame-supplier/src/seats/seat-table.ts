@@ -12,21 +12,24 @@ import {
   SEGMENT_STATE,
   seatTableBytes,
 } from '@vigia/contracts';
-import type { SegmentMemory } from '#segment';
+import { getU64, putU64, type SegmentMemory } from '#segment';
 
-/** What is offered to a reader: where the frame is, and until when it may be taken. */
-export interface Offer {
+/** Where a frame is. */
+export interface OfferedSlot {
   readonly frameId: number;
   readonly slot: number;
-  readonly generation: bigint;
+  readonly generation: number;
+}
+
+/** What is offered to a reader: where the frame is, and until when it may be taken. */
+export interface Offer extends OfferedSlot {
   /** Of the segment that holds it. */
-  readonly epoch: bigint;
+  readonly epoch: number;
   /** Monotonic milliseconds from which on it is too old. */
   readonly staleFromMs: number;
 }
 
-/** 64-bit and 32-bit words of one seat's entry. */
-const word64 = (seat: number, field: number): number => (SEATS_TABLE_OFFSET + seat * SEAT_BYTES + field) / 8;
+/** The 32-bit word of a field of a seat's entry. */
 const word32 = (seat: number, field: number): number => (SEATS_TABLE_OFFSET + seat * SEAT_BYTES + field) / 4;
 
 /** The supplier's end of a seat table: its only writer, and the owner of the memory. */
@@ -78,8 +81,8 @@ export class SeatTableWriter {
 
   /** Makes a free seat somebody's. */
   open(seat: number): void {
-    const at = word64(seat, 0);
-    this.#words.fill(0n, at, at + SEAT_BYTES / 8);
+    const at = word32(seat, 0);
+    this.#words32.fill(0, at, at + SEAT_BYTES / 4);
     this.#set(seat, SEAT.state, SEAT_STATE.open);
   }
 
@@ -99,18 +102,24 @@ export class SeatTableWriter {
     this.#set(seat, SEAT.wanted, wanted ? 1 : 0);
   }
 
-  /** Makes an offer. Ring the seat's bell afterwards. */
-  offer(seat: number, delivered: number, offer: Offer): void {
+  /**
+   * Makes an offer. Ring the seat's bell afterwards.
+   *
+   * @param delivered The seat's count of deliveries, with this one.
+   * @param staleFromMs Monotonic milliseconds from which on it must not be taken.
+   */
+  offer(seat: number, delivered: number, at: OfferedSlot, epoch: number, staleFromMs: number): void {
     if (this.#closed) return;
-    const words = this.#words;
+    const words = this.#words32;
+    const entry = word32(seat, 0);
     // Plain stores: the reader looks at them only after it saw `delivered`.
-    words[word64(seat, SEAT.frame)] = BigInt(offer.frameId * 4096 + offer.slot);
-    words[word64(seat, SEAT.generation)] = offer.generation;
-    words[word64(seat, SEAT.epoch)] = offer.epoch;
-    words[word64(seat, SEAT.staleFrom)] = BigInt(Math.round(offer.staleFromMs * 1e6));
-    Atomics.store(this.#words32, word32(seat, SEAT.wanted), 0);
-    Atomics.store(this.#words32, word32(seat, SEAT.delivered), delivered);
-    this.#ring(seat);
+    putU64(words, entry + SEAT.frame / 4, at.frameId * 4096 + at.slot);
+    putU64(words, entry + SEAT.generation / 4, at.generation);
+    putU64(words, entry + SEAT.epoch / 4, epoch);
+    putU64(words, entry + SEAT.staleFrom / 4, staleFromMs * 1e6);
+    Atomics.store(words, entry + SEAT.wanted / 4, 0);
+    Atomics.store(words, entry + SEAT.delivered / 4, delivered);
+    Atomics.add(words, entry + SEAT.bell / 4, 1);
   }
 
   /** Marks the table closed and gives the memory back. Idempotent. */
@@ -186,13 +195,15 @@ export class SeatView {
 
   /** The offer; meaningful while `delivered` equals what was asked for. */
   offer(): Offer {
-    const frame = Number(this.#words[word64(this.#seat, SEAT.frame)]);
+    const words = this.#words32;
+    const at = word32(this.#seat, 0);
+    const frame = getU64(words, at + SEAT.frame / 4);
     return {
       frameId: Math.floor(frame / 4096),
       slot: frame % 4096,
-      generation: this.#words[word64(this.#seat, SEAT.generation)] ?? 0n,
-      epoch: BigInt.asUintN(64, this.#words[word64(this.#seat, SEAT.epoch)] ?? 0n),
-      staleFromMs: Number(this.#words[word64(this.#seat, SEAT.staleFrom)]) / 1e6,
+      generation: getU64(words, at + SEAT.generation / 4),
+      epoch: getU64(words, at + SEAT.epoch / 4),
+      staleFromMs: getU64(words, at + SEAT.staleFrom / 4) / 1e6,
     };
   }
 

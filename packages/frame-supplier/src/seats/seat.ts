@@ -32,7 +32,7 @@ export interface SeatReport {
 /** A seat's way to its reader, which each transport has its own. Called inside distribution: quick, and never throwing. */
 export interface SeatLink {
   /** Called before each offer: the segment that it is in. */
-  readonly useSegment?: (epoch: bigint) => void;
+  readonly useSegment?: (epoch: number) => void;
   /** Makes the reader look at its seat. Never waits. */
   readonly wake: () => void;
 }
@@ -50,7 +50,7 @@ interface SeatOptions<F extends SuppliedFrame> {
   readonly readDeadlineMs: number;
   readonly onError: (error: unknown) => void;
   readonly ring: {
-    rendered(frame: F): { readonly lease: SlotLease; readonly epoch: bigint };
+    rendered(frame: F): { readonly lease: SlotLease; readonly epoch: number };
     vacate(index: number, id: string, report: SeatReport): void;
   };
 }
@@ -159,29 +159,30 @@ export class Seat<F extends SuppliedFrame> {
   }
 
   #deliver(): void {
-    const frame = this.#mailbox.take();
-    if (!frame) return;
+    const sinceMs = this.#mailbox.nowMs;
+    const frame = this.#mailbox.takeDue();
     const rendered = this.#render(frame);
-    const { capturedMs } = frame;
+    if (rendered) {
+      const { table, page, supplier, link } = this.#o;
+      const { lease, epoch } = rendered;
+      this.#flight = { lease, sinceMs, expiredBefore: page.expired };
+      this.#delivered = (this.#delivered + 1) >>> 0;
+      this.#wanted = false;
+      link.useSegment?.(epoch);
+      table.offer(
+        this.index,
+        this.#delivered,
+        lease,
+        epoch,
+        frame.capturedMs + staleAfterMs(supplier.sourceIntervalMs),
+      );
+      link.wake();
+    }
+    // The reader is on its way: whatever it need not wait for comes now.
     frame.release();
-    if (!rendered) return;
-    const { clock, table, page, supplier, link } = this.#o;
-    const { lease, epoch } = rendered;
-    this.#flight = { lease, sinceMs: clock.nowMs(), expiredBefore: page.expired };
-    this.#delivered = (this.#delivered + 1) >>> 0;
-    this.#wanted = false;
-    link.useSegment?.(epoch);
-    table.offer(this.index, this.#delivered, {
-      frameId: lease.frameId,
-      slot: lease.slot,
-      generation: lease.generation,
-      epoch,
-      staleFromMs: capturedMs + staleAfterMs(supplier.sourceIntervalMs),
-    });
-    link.wake();
   }
 
-  #render(frame: F): { readonly lease: SlotLease; readonly epoch: bigint } | undefined {
+  #render(frame: F): { readonly lease: SlotLease; readonly epoch: number } | undefined {
     try {
       return this.#o.ring.rendered(frame);
     } catch (error) {

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Lease, SuppliedFrame } from '#contract';
 import { FrameSupplier } from '#loop';
-import { FrameSegmentReader, FrameSegmentWriter, type SegmentMemory, threadMemory } from '#segment';
-import { FrameRing, type FrameShape } from './frame-ring.ts';
+import { FrameSegmentReader, FrameSegmentWriter, type FrameShape, type SegmentMemory, threadMemory } from '#segment';
+import { FrameRing } from './frame-ring.ts';
 import { ReaderPage, ReaderPageView } from './reader-page.ts';
 import type { Seat, SeatReport } from './seat.ts';
 import { SeatReader } from './seat-reader.ts';
@@ -78,7 +78,7 @@ class Rig {
   readonly frames: TestFrame[] = [];
   readonly errors: unknown[] = [];
   readonly ended = new Map<string, SeatReport>();
-  readonly #segments = new Map<bigint, SegmentMemory>();
+  readonly #segments = new Map<number, SegmentMemory>();
   readonly #tableMemory = memory(seatTableBytes(4), 'table');
   readonly table = new SeatTableWriter(this.#tableMemory, 4, this.clock);
   readonly ring: FrameRing<TestFrame>;
@@ -108,7 +108,7 @@ class Rig {
       makeSegment: (slots, slotBytes) => {
         const segment = memory(segmentBytes(slots, slotBytes), 'segment');
         const writer = FrameSegmentWriter.over(segment, { path: 'segment', slots, slotBytes, clock: this.clock });
-        this.#segments.set(writer.epoch, segment);
+        this.#segments.set(Number(writer.epoch), segment);
         return writer;
       },
       onError: (error) => this.errors.push(error),

@@ -1,51 +1,67 @@
 import { VigiaError } from '@vigia/base';
 import type { PixelFormat } from '@vigia/contracts';
-import type { FrameSegmentReader, FrameView } from '#segment';
+import type { FrameSegmentReader, FrameShape, FrameView } from '#segment';
 
 /**
  * A frame in memory that its supplier owns: lent, read-only, and never copied on the way. The supplier does not rewrite
  * it while it is held, except after the read deadline; `whole` tells.
  */
 export class SharedFrame {
-  /** Publish sequence, from 1. */
-  readonly seq: number;
-  /** When the scene was seen: monotonic milliseconds, one clock for all processes of the machine. */
-  readonly capturedMs: number;
-  /** The same moment in milliseconds since 1970 (UTC); 0 when the supplier does not know it. */
-  readonly capturedWallMs: number;
-  /** Microseconds of the stream's own clock. */
-  readonly ptsUs: number;
-  /** Pixels. */
-  readonly width: number;
-  /** Pixels. */
-  readonly height: number;
-  readonly format: PixelFormat;
-  /** Offset in `pixels` and bytes per line of each plane. */
-  readonly planes: readonly { readonly offset: number; readonly stride: number }[];
-  readonly #pixels: Buffer;
+  readonly #view: FrameView;
   readonly #segment: FrameSegmentReader;
   readonly #slot: number;
-  readonly #generation: bigint;
+  readonly #generation: number;
   #released = false;
 
-  constructor(view: FrameView, segment: FrameSegmentReader, slot: number, generation: bigint) {
-    this.seq = view.frameId;
-    this.capturedMs = view.capturedMs;
-    this.capturedWallMs = view.capturedWallMs;
-    this.ptsUs = view.ptsUs;
-    this.width = view.width;
-    this.height = view.height;
-    this.format = view.format;
-    this.planes = view.planes;
-    this.#pixels = view.pixels;
+  constructor(view: FrameView, segment: FrameSegmentReader, slot: number, generation: number) {
+    this.#view = view;
     this.#segment = segment;
     this.#slot = slot;
     this.#generation = generation;
   }
 
+  /** Publish sequence, from 1. */
+  get seq(): number {
+    return this.#view.frameId;
+  }
+
+  /** When the scene was seen: monotonic milliseconds, one clock for all processes of the machine. */
+  get capturedMs(): number {
+    return this.#view.capturedMs;
+  }
+
+  /** The same moment in milliseconds since 1970 (UTC); 0 when the supplier does not know it. */
+  get capturedWallMs(): number {
+    return this.#view.capturedWallMs;
+  }
+
+  /** Microseconds of the stream's own clock; 0 when the supplier does not know them. */
+  get ptsUs(): number {
+    return this.#view.ptsUs;
+  }
+
+  /** Pixels. */
+  get width(): number {
+    return this.#view.shape.width;
+  }
+
+  /** Pixels. */
+  get height(): number {
+    return this.#view.shape.height;
+  }
+
+  get format(): PixelFormat {
+    return this.#view.shape.format;
+  }
+
+  /** Offset in `pixels` and bytes per line of each plane. */
+  get planes(): FrameShape['planes'] {
+    return this.#view.shape.planes;
+  }
+
   /** Bytes of pixels. */
   get byteLength(): number {
-    return this.#pixels.byteLength;
+    return this.#view.shape.byteLength;
   }
 
   /**
@@ -56,7 +72,7 @@ export class SharedFrame {
    */
   get pixels(): Buffer {
     this.#check();
-    return this.#pixels;
+    return this.#view.pixels;
   }
 
   /**
@@ -80,7 +96,7 @@ export class SharedFrame {
     this.#check();
     if (into.byteLength < this.byteLength)
       throw new VigiaError('frame_too_large', `${this.byteLength} bytes of pixels do not fit into ${into.byteLength}`);
-    into.set(this.#pixels);
+    into.set(this.#view.pixels);
     return this.whole();
   }
 

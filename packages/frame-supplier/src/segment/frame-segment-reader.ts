@@ -13,22 +13,21 @@ import {
   SLOT_ENTRY_BYTES,
   segmentDataOffset,
 } from '@vigia/contracts';
-import type { SegmentMemory } from './segment-memory.ts';
+import type { FrameShape } from './frame-segment-writer.ts';
+import { getI64, getU64, type SegmentMemory } from './segment-memory.ts';
 
-/** A frame in a slot. Times are milliseconds: monotonic, and since 1970 (UTC) for `capturedWallMs`. */
+/**
+ * A frame in a slot: its pixels, and what its entry says, read when it is asked for. Look at `holds` afterwards. Times are
+ * milliseconds: monotonic, and since 1970 (UTC) for `capturedWallMs`.
+ */
 export interface FrameView {
   readonly frameId: number;
   readonly capturedMs: number;
   readonly capturedWallMs: number;
   /** Microseconds of the stream's own clock. */
   readonly ptsUs: number;
-  /** Pixels. */
-  readonly width: number;
-  /** Pixels. */
-  readonly height: number;
-  readonly format: PixelFormat;
-  /** Offset in `pixels` and bytes per line of each plane. */
-  readonly planes: readonly { readonly offset: number; readonly stride: number }[];
+  /** What the pixels are; checked. */
+  readonly shape: FrameShape;
   /** The slot itself, not a copy; in another process it cannot be written. */
   readonly pixels: Buffer;
 }
@@ -52,9 +51,15 @@ export class FrameSegmentReader {
   readonly path: string;
   /** Which creation of the segment this is. A request for another epoch must not be answered from it. */
   readonly epoch: bigint;
+  /** The same as a number, to compare with: exact for our own, which have 53 bits. */
+  readonly epochNumber: number;
   readonly slots: number;
   readonly #memory: SegmentMemory;
   readonly #words: BigInt64Array;
+  readonly #words32: Int32Array;
+  /** What slots held before: sizes hardly ever change within a segment. */
+  readonly #shapes: ({ readonly words: Int32Array; readonly shape: FrameShape } | undefined)[] = [];
+  readonly #pixels: (Buffer | undefined)[] = [];
   readonly #stride: number;
   readonly #dataOffset: number;
   /** A private word whose read-modify-write orders the plain copies between two loads (ARM64 needs it, x86 has it). */
@@ -72,7 +77,9 @@ export class FrameSegmentReader {
     this.#stride = header.stride;
     this.#dataOffset = header.dataOffset;
     this.epoch = memory.bytes.readBigUInt64LE(HEADER.epoch);
+    this.epochNumber = Number(this.epoch);
     this.#words = new BigInt64Array(memory.bytes.buffer, memory.bytes.byteOffset, header.dataOffset / 8);
+    this.#words32 = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset, header.dataOffset / 4);
   }
 
   /**
@@ -111,8 +118,9 @@ export class FrameSegmentReader {
   }
 
   /** The current generation of a slot: odd while it is being written. */
-  generation(slot: number): bigint {
-    return Atomics.load(this.#words, this.#entryWord(slot));
+  generation(slot: number): number {
+    const at = entryWord(slot) + SLOT.generation / 4;
+    return (Atomics.load(this.#words32, at) >>> 0) + (Atomics.load(this.#words32, at + 1) >>> 0) * 2 ** 32;
   }
 
   /**
@@ -122,19 +130,16 @@ export class FrameSegmentReader {
    * @returns `expired` when the slot holds or is getting another frame (what was copied must not be used), `invalid`
    *   when there is no such slot or it holds fewer bytes than `into`.
    */
-  read(slot: number, generation: bigint, into: Uint8Array): ReadOutcome {
+  read(slot: number, generation: number, into: Uint8Array): ReadOutcome {
     if (this.#closed || !(slot >= 0 && slot < this.slots)) return 'invalid';
-    if ((generation & 1n) === 1n || generation === 0n) return 'invalid';
-    const word = this.#entryWord(slot);
-    if (Atomics.load(this.#words, word) !== generation) return 'expired';
+    if (!(generation > 0) || generation % 2 === 1) return 'invalid';
+    if (this.generation(slot) !== generation) return 'expired';
     const entry = SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES;
     const byteLength = this.#memory.bytes.readUInt32LE(entry + SLOT.byteLength);
     const start = this.#dataOffset + slot * this.#stride;
     const fits = byteLength >= into.byteLength && byteLength <= this.#stride;
     if (fits) into.set(this.#memory.bytes.subarray(start, start + into.byteLength));
-    // SYNC F: pairs with begin/commit of FrameSegmentWriter.
-    Atomics.add(this.#fence, 0, 1);
-    if (Atomics.load(this.#words, word) !== generation) return 'expired';
+    if (!this.holds(slot, generation)) return 'expired';
     return fits ? 'ok' : 'invalid';
   }
 
@@ -144,46 +149,53 @@ export class FrameSegmentReader {
    *
    * @throws VigiaError `frame_invalid` when what the slot's entry says cannot be.
    */
-  view(slot: number, generation: bigint): FrameView | undefined {
+  view(slot: number, generation: number): FrameView | undefined {
     if (this.#closed || !(slot >= 0 && slot < this.slots)) return undefined;
-    if ((generation & 1n) === 1n || generation === 0n || this.generation(slot) !== generation) return undefined;
-    const view = this.#readEntry(slot);
+    if (generation % 2 === 1 || generation === 0 || this.generation(slot) !== generation) return undefined;
+    const shape = this.#shapeOf(slot);
+    const words = this.#words32;
+    const at = entryWord(slot);
+    const view: FrameView = {
+      frameId: getU64(words, at + SLOT.frameId / 4),
+      capturedMs: getU64(words, at + SLOT.capturedMonotonicNs / 4) / 1e6,
+      capturedWallMs: getU64(words, at + SLOT.capturedWallUs / 4) / 1e3,
+      ptsUs: getI64(words, at + SLOT.ptsUs / 4),
+      shape: shape ?? NO_SHAPE,
+      pixels: this.#pixelsOf(slot, shape?.byteLength ?? 0),
+    };
     if (!this.holds(slot, generation)) return undefined;
     // Not torn, so the writer meant it.
-    if (!view)
+    if (!shape)
       throw new VigiaError('frame_invalid', `${this.path}: the entry of slot ${slot} cannot be`, { path: this.path });
     return view;
   }
 
   /** Whether everything read from the slot so far belongs to this generation. */
-  holds(slot: number, generation: bigint): boolean {
+  holds(slot: number, generation: number): boolean {
     // SYNC F: pairs with begin/commit of FrameSegmentWriter.
     Atomics.add(this.#fence, 0, 1);
-    return !this.#closed && Atomics.load(this.#words, this.#entryWord(slot)) === generation;
+    return !this.#closed && this.generation(slot) === generation;
   }
 
-  #readEntry(slot: number): FrameView | undefined {
-    const b = this.#memory.bytes;
-    const at = SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES;
-    const byteLength = b.readUInt32LE(at + SLOT.byteLength);
-    const planeCount = b.readUInt32LE(at + SLOT.planeCount);
-    const format = FORMAT_NAMES[b.readUInt32LE(at + SLOT.format)];
-    if (byteLength > this.#stride || planeCount < 1 || planeCount > 3 || !format) return undefined;
-    const planes = [];
-    for (let p = at + SLOT.planes; planes.length < planeCount; p += 8)
-      planes.push({ offset: b.readUInt32LE(p), stride: b.readUInt32LE(p + 4) });
+  /** What the slot's entry says of its pixels, checked; the one of before when it is the same. */
+  #shapeOf(slot: number): FrameShape | undefined {
+    const words = this.#words32;
+    const first = entryWord(slot) + SLOT.width / 4;
+    const known = this.#shapes[slot];
+    if (known && sameWords(words, first, known.words)) return known.shape;
+    const found = words.slice(first, first + SHAPE_WORDS);
+    const shape = parseShape(found, this.#stride);
+    this.#shapes[slot] = shape && { words: found, shape };
+    return shape;
+  }
+
+  #pixelsOf(slot: number, byteLength: number): Buffer {
+    const known = this.#pixels[slot];
+    if (known?.byteLength === byteLength) return known;
     const start = this.#dataOffset + slot * this.#stride;
-    return {
-      frameId: readU64(b, at + SLOT.frameId),
-      capturedMs: readU64(b, at + SLOT.capturedMonotonicNs) / 1e6,
-      capturedWallMs: readU64(b, at + SLOT.capturedWallUs) / 1e3,
-      ptsUs: Number(b.readBigInt64LE(at + SLOT.ptsUs)),
-      width: b.readUInt32LE(at + SLOT.width),
-      height: b.readUInt32LE(at + SLOT.height),
-      format,
-      planes,
-      pixels: b.subarray(start, start + byteLength),
-    };
+    const pixels = this.#memory.bytes.subarray(start, start + byteLength);
+    this.#pixels[slot] = pixels;
+    return pixels;
   }
 
   /** Gives the mapping back. Idempotent. */
@@ -191,10 +203,6 @@ export class FrameSegmentReader {
     if (this.#closed) return;
     this.#closed = true;
     this.#memory.retire();
-  }
-
-  #entryWord(slot: number): number {
-    return (SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES + SLOT.generation) / 8;
   }
 }
 
@@ -218,7 +226,30 @@ function checkHeader(path: string, bytes: Buffer): { slots: number; stride: numb
   return { slots, stride, dataOffset };
 }
 
-/** A u64 as a number: exact up to 2^53, which is 104 days in nanoseconds and 1/8 µs off at a decade. */
-function readU64(b: Buffer, at: number): number {
-  return b.readUInt32LE(at) + b.readUInt32LE(at + 4) * 2 ** 32;
+/** The words of an entry from `width` to `byteLength`. */
+const SHAPE_WORDS = (SLOT.byteLength - SLOT.width) / 4 + 1;
+const NO_SHAPE: FrameShape = { width: 0, height: 0, format: 'GRAY8', planes: [], byteLength: 0 };
+
+function sameWords(words: Int32Array, first: number, known: Int32Array): boolean {
+  for (let i = 0; i < known.length; i += 1) if (words[first + i] !== known[i]) return false;
+  return true;
+}
+
+/** Undefined when that cannot be. */
+function parseShape(words: Int32Array, stride: number): FrameShape | undefined {
+  const word = (field: number): number => (words[(field - SLOT.width) / 4] ?? 0) >>> 0;
+  const byteLength = word(SLOT.byteLength);
+  const planeCount = word(SLOT.planeCount);
+  const format = FORMAT_NAMES[word(SLOT.format)];
+  if (byteLength > stride || planeCount < 1 || planeCount > 3 || !format) return undefined;
+  const planes = Array.from({ length: planeCount }, (_, i) => ({
+    offset: word(SLOT.planes + i * 8),
+    stride: word(SLOT.planes + i * 8 + 4),
+  }));
+  return { width: word(SLOT.width), height: word(SLOT.height), format, planes, byteLength };
+}
+
+/** The first 32-bit word of a slot's entry. */
+function entryWord(slot: number): number {
+  return (SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES) / 4;
 }

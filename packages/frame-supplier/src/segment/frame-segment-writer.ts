@@ -16,7 +16,7 @@ import {
   segmentBytes,
   segmentDataOffset,
 } from '@vigia/contracts';
-import type { SegmentMemory } from './segment-memory.ts';
+import { putU64, type SegmentMemory } from './segment-memory.ts';
 
 /** Options of {@link FrameSegmentWriter.create}. */
 export interface FrameSegmentOptions {
@@ -29,19 +29,31 @@ export interface FrameSegmentOptions {
   readonly clock: Clock;
 }
 
+/** What a frame's pixels are. */
+export interface FrameShape {
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  readonly format: PixelFormat;
+  /** Offset in the slot and bytes per line of each plane: 1 to 3. */
+  readonly planes: readonly { readonly offset: number; readonly stride: number }[];
+  /** Bytes of pixels. */
+  readonly byteLength: number;
+}
+
 /** What stands beside the pixels. */
 export interface FrameStamp {
   /** Publish sequence. */
   readonly frameId: number;
-  readonly capturedMonotonicNs: bigint;
-  readonly capturedWallUs: bigint;
-  readonly ptsUs: bigint;
-  readonly width: number;
-  readonly height: number;
-  readonly format: PixelFormat;
-  /** Offset in the slot and bytes per line of each plane. */
-  readonly planes: readonly { readonly offset: number; readonly stride: number }[];
-  readonly byteLength: number;
+  /** Monotonic milliseconds. */
+  readonly capturedMs: number;
+  /** Milliseconds since 1970; 0 when not known. */
+  readonly capturedWallMs: number;
+  /** Microseconds of the stream's own clock, whole; 0 when not known. */
+  readonly ptsUs: number;
+  /** Written only when it is another object than the slot had before: hand in the same one. */
+  readonly shape: FrameShape;
 }
 
 /**
@@ -63,6 +75,9 @@ export class FrameSegmentWriter {
   readonly #remove: () => void;
   readonly #words: BigInt64Array;
   readonly #words32: Int32Array;
+  /** What each slot's entry says already. */
+  readonly #shapes: (FrameShape | undefined)[];
+  readonly #views: (Buffer | undefined)[];
   readonly #clock: Clock;
   #closed = false;
 
@@ -71,7 +86,10 @@ export class FrameSegmentWriter {
     this.slots = options.slots;
     this.slotBytes = options.slotBytes;
     this.totalBytes = memory.bytes.byteLength;
-    this.epoch = randomBytes(8).readBigUInt64LE() | 1n;
+    // 53 bits, so that it is exact as a number too.
+    this.epoch = (randomBytes(8).readBigUInt64LE() >> 11n) | 1n;
+    this.#shapes = Array.from({ length: options.slots }, () => undefined);
+    this.#views = Array.from({ length: options.slots }, () => undefined);
     this.#memory = memory;
     this.#remove = remove;
     this.#clock = options.clock;
@@ -140,16 +158,19 @@ export class FrameSegmentWriter {
    */
   view(slot: number): Buffer {
     this.#check(slot);
+    const known = this.#views[slot];
+    if (known) return known;
     const offset = this.offsetOf(slot);
-    return this.#memory.bytes.subarray(offset, offset + this.slotBytes);
+    const view = this.#memory.bytes.subarray(offset, offset + this.slotBytes);
+    this.#views[slot] = view;
+    return view;
   }
 
   /** Marks the slot as being written (SYNC F: pairs with the two loads in FrameSegmentReader.read). */
   begin(slot: number): void {
     this.#check(slot);
-    const index = this.#entryWord(slot);
-    const generation = Atomics.load(this.#words, index);
-    if ((generation & 1n) === 0n) Atomics.add(this.#words, index, 1n);
+    const at = entryWord(slot) + SLOT.generation / 4;
+    if ((Atomics.load(this.#words32, at) & 1) === 0) Atomics.add(this.#words32, at, 1);
   }
 
   /**
@@ -158,29 +179,27 @@ export class FrameSegmentWriter {
    * @throws VigiaError `frame_too_large` when the frame is larger than a slot (the slot stays marked as being written),
    *   `segment_not_begun` without `begin`.
    */
-  commit(slot: number, stamp: FrameStamp): bigint {
+  commit(slot: number, stamp: FrameStamp): number {
     this.#check(slot);
-    if ((Atomics.load(this.#words, this.#entryWord(slot)) & 1n) === 0n)
+    const words = this.#words32;
+    const at = entryWord(slot) + SLOT.generation / 4;
+    const low = Atomics.load(words, at);
+    if ((low & 1) === 0)
       throw new VigiaError('segment_not_begun', `${this.path}: slot ${slot} was committed without begin`, {
         path: this.path,
       });
-    if (stamp.byteLength > this.slotBytes) {
-      throw new VigiaError(
-        'frame_too_large',
-        `${this.path}: a frame of ${stamp.byteLength} bytes, a slot holds ${this.slotBytes}`,
-        { path: this.path },
-      );
-    }
     this.#writeStamp(slot, stamp);
-    const generation = Atomics.add(this.#words, this.#entryWord(slot), 1n) + 1n;
+    // The upper half first, every four billion writes: an odd generation is nobody's.
+    if (low === -1) Atomics.add(words, at + 1, 1);
+    Atomics.add(words, at, 1);
     Atomics.store(this.#words, HEADER.head / 8, BigInt(stamp.frameId * 4096 + slot));
-    Atomics.add(this.#words32, HEADER.doorbell / 4, 1);
-    this.heartbeat();
-    return generation;
+    Atomics.add(words, HEADER.doorbell / 4, 1);
+    return ((low + 1) >>> 0) + (Atomics.load(words, at + 1) >>> 0) * 2 ** 32;
   }
 
-  /** Writes the sign of life. */
+  /** Writes the sign of life. Who commits does it when there is time for it: nobody waits for it. */
   heartbeat(): void {
+    if (this.#closed) return;
     Atomics.store(this.#words, HEADER.heartbeat / 8, BigInt(Math.round(this.#clock.nowMs() * 1e6)));
   }
 
@@ -197,27 +216,36 @@ export class FrameSegmentWriter {
   }
 
   #writeStamp(slot: number, stamp: FrameStamp): void {
-    const b = this.#memory.bytes;
-    const at = SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES;
-    const words = this.#words;
-    words[(at + SLOT.frameId) / 8] = BigInt(stamp.frameId);
-    words[(at + SLOT.capturedMonotonicNs) / 8] = stamp.capturedMonotonicNs;
-    words[(at + SLOT.capturedWallUs) / 8] = stamp.capturedWallUs;
-    words[(at + SLOT.ptsUs) / 8] = stamp.ptsUs;
-    b.writeUInt32LE(stamp.width, at + SLOT.width);
-    b.writeUInt32LE(stamp.height, at + SLOT.height);
-    b.writeUInt32LE(FORMAT_CODES[stamp.format], at + SLOT.format);
-    b.writeUInt32LE(stamp.planes.length, at + SLOT.planeCount);
-    for (let i = 0; i < stamp.planes.length; i += 1) {
-      const plane = stamp.planes[i] as { offset: number; stride: number };
-      b.writeUInt32LE(plane.offset, at + SLOT.planes + i * 8);
-      b.writeUInt32LE(plane.stride, at + SLOT.planes + i * 8 + 4);
-    }
-    b.writeUInt32LE(stamp.byteLength, at + SLOT.byteLength);
+    const words = this.#words32;
+    const at = entryWord(slot);
+    const { shape } = stamp;
+    if (this.#shapes[slot] !== shape) this.#writeShape(slot, shape);
+    putU64(words, at + SLOT.frameId / 4, stamp.frameId);
+    putU64(words, at + SLOT.capturedMonotonicNs / 4, stamp.capturedMs * 1e6);
+    putU64(words, at + SLOT.capturedWallUs / 4, stamp.capturedWallMs * 1e3);
+    putU64(words, at + SLOT.ptsUs / 4, stamp.ptsUs);
   }
 
-  #entryWord(slot: number): number {
-    return (SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES + SLOT.generation) / 8;
+  #writeShape(slot: number, shape: FrameShape): void {
+    if (shape.byteLength > this.slotBytes) {
+      throw new VigiaError(
+        'frame_too_large',
+        `${this.path}: a frame of ${shape.byteLength} bytes, a slot holds ${this.slotBytes}`,
+        { path: this.path },
+      );
+    }
+    const words = this.#words32;
+    const at = entryWord(slot);
+    words[at + SLOT.width / 4] = shape.width;
+    words[at + SLOT.height / 4] = shape.height;
+    words[at + SLOT.format / 4] = FORMAT_CODES[shape.format];
+    words[at + SLOT.planeCount / 4] = shape.planes.length;
+    shape.planes.forEach(({ offset, stride }, i) => {
+      words[at + SLOT.planes / 4 + i * 2] = offset;
+      words[at + SLOT.planes / 4 + i * 2 + 1] = stride;
+    });
+    words[at + SLOT.byteLength / 4] = shape.byteLength;
+    this.#shapes[slot] = shape;
   }
 
   #check(slot: number): void {
@@ -229,6 +257,11 @@ export class FrameSegmentWriter {
       });
     }
   }
+}
+
+/** The first 32-bit word of a slot's entry. */
+function entryWord(slot: number): number {
+  return (SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES) / 4;
 }
 
 function checkGeometry({ path, slots, slotBytes }: FrameSegmentOptions): void {

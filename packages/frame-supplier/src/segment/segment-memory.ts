@@ -15,3 +15,23 @@ export interface SegmentMemory {
 export function threadMemory(buffer: SharedArrayBuffer, name: string): SegmentMemory {
   return { path: name, bytes: Buffer.from(buffer), retire: () => undefined };
 }
+
+/**
+ * Writes a 64-bit value as two words, low half first: a bigint would be made only to be thrown away. Exact up to 2^53;
+ * fractions are cut off. Negative values become two's complement.
+ */
+export function putU64(words: Int32Array, index: number, value: number): void {
+  const whole = Math.floor(value);
+  words[index] = whole;
+  words[index + 1] = Math.floor(whole / 2 ** 32);
+}
+
+/** Reads a 64-bit value as a number: exact up to 2^53, which is 104 days in nanoseconds. */
+export function getU64(words: Int32Array, index: number): number {
+  return ((words[index] ?? 0) >>> 0) + ((words[index + 1] ?? 0) >>> 0) * 2 ** 32;
+}
+
+/** The same for a signed value. */
+export function getI64(words: Int32Array, index: number): number {
+  return ((words[index] ?? 0) >>> 0) + (words[index + 1] ?? 0) * 2 ** 32;
+}

@@ -4,7 +4,7 @@ import type { FrameSegmentWriter, FrameStamp } from './frame-segment-writer.ts';
 /** A written slot that a request refers to. The slot is not reused before the last holder released it. */
 export interface SlotLease {
   readonly slot: number;
-  readonly generation: bigint;
+  readonly generation: number;
   /** Publish sequence of the frame in it. */
   readonly frameId: number;
   /** Another holder of the same slot. */
@@ -59,7 +59,7 @@ export class SlotRing {
     return undefined;
   }
 
-  #lease(slot: number, generation: bigint, frameId: number): SlotLease {
+  #lease(slot: number, generation: number, frameId: number): SlotLease {
     let released = false;
     return {
       slot,

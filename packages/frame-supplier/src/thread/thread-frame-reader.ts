@@ -93,7 +93,7 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
   }
 
   /** The message with a segment was sent before the offer that is in it. */
-  #openSegment(epoch: bigint): FrameSegmentReader | undefined {
+  #openSegment(epoch: number): FrameSegmentReader | undefined {
     let found: SharedArrayBuffer | undefined;
     for (let got = receiveMessageOnPort(this.#port); got; got = receiveMessageOnPort(this.#port)) {
       const message = got.message as SegmentMessage;

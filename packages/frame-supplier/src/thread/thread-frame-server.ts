@@ -15,7 +15,10 @@ import type { SuppliedFrame } from '#contract';
 import type { FrameSupplier } from '#loop';
 import { FrameRing, ReaderPageView, type Rendition, type Seat, type SeatReport, SeatTableWriter } from '#seats';
 import { FrameSegmentWriter, threadMemory } from '#segment';
-import { WAKE_LIST_BYTES, WakeList } from './wake-list.ts';
+import { WAKE_FANOUT, WAKE_LIST_BYTES, WakeList } from './wake-list.ts';
+
+/** See FrameSupplier: the cheapest way to a microtask. */
+const RESOLVED = Promise.resolve();
 
 /** Options of {@link ThreadFrameServer}. */
 export interface ThreadFrameServerOptions<F extends SuppliedFrame> {
@@ -47,7 +50,7 @@ export interface ThreadSeatHandle {
 
 /** What goes through a seat's port: a segment that the seat was not told of. */
 export interface SegmentMessage {
-  readonly epoch: bigint;
+  readonly epoch: number;
   readonly segment: SharedArrayBuffer;
 }
 
@@ -64,6 +67,7 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
   readonly #clock: Clock;
   readonly #table: SharedArrayBuffer;
   readonly #tableWriter: SeatTableWriter;
+  readonly #words: Int32Array;
   readonly #wakeListMemory = new SharedArrayBuffer(WAKE_LIST_BYTES);
   readonly #wakeList: WakeList;
   readonly #attentionMemory = new SharedArrayBuffer(4);
@@ -72,7 +76,8 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
   readonly #readers = new Map<string, Reader<F>>();
   #segment: SegmentMessage | undefined;
   #heartbeat: Timer | undefined;
-  #flushing = false;
+  /** Readers that were to be woken in this turn. */
+  #wokenNow = 0;
   #closed = false;
 
   /** @throws VigiaError `segment_geometry` for impossible sizes. */
@@ -83,6 +88,7 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
     this.#table = new SharedArrayBuffer(seatTableBytes(Math.max(1, Math.min(readers, 256))));
     this.#tableWriter = new SeatTableWriter(threadMemory(this.#table, 'seats of threads'), readers, clock);
     const words = new Int32Array(this.#table);
+    this.#words = words;
     this.#wakeList = new WakeList(this.#wakeListMemory, (seat) => void Atomics.notify(words, bellWord(seat), 1));
     this.#ring = new FrameRing<F>({
       supplier,
@@ -114,7 +120,7 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
     const page = new SharedArrayBuffer(READER_PAGE_BYTES);
     preparePage(page);
     const { port1, port2 } = new MessageChannel();
-    let known: bigint | undefined;
+    let known: number | undefined;
     try {
       const seat = this.#ring.seat(id, options, new ReaderPageView(threadMemory(page, `page of ${id}`)), {
         useSegment: (epoch) => {
@@ -127,8 +133,8 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
       this.#readers.set(id, { seat, port: port1 });
       port1.on('close', () => seat.readerGone());
       port1.unref();
-      this.#heartbeat ??= every(this.#clock, SEATS_HEARTBEAT_MS, () => this.#tableWriter.heartbeat(), { unref: true });
-      this.#tableWriter.heartbeat();
+      this.#heartbeat ??= every(this.#clock, SEATS_HEARTBEAT_MS, () => this.#ring.heartbeat(), { unref: true });
+      this.#ring.heartbeat();
       return {
         id,
         seat: seat.index,
@@ -175,21 +181,22 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
     const segment = new SharedArrayBuffer(segmentBytes(slots, slotBytes));
     const path = 'segment of threads';
     const writer = FrameSegmentWriter.over(threadMemory(segment, path), { path, slots, slotBytes, clock: this.#clock });
-    this.#segment = { epoch: writer.epoch, segment };
+    this.#segment = { epoch: Number(writer.epoch), segment };
     return writer;
   }
 
-  /** Written down now, woken together at the end of this turn: the publisher wakes two, they wake the rest. */
+  /** The first two of a turn are woken at once; the others are written down, for those two to wake. */
   #wake(seat: number): void {
-    this.#wakeList.push(seat);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    queueMicrotask(this.#flush);
+    if (this.#wokenNow < WAKE_FANOUT) Atomics.notify(this.#words, bellWord(seat), 1);
+    else this.#wakeList.push(seat);
+    this.#wokenNow += 1;
+    if (this.#wokenNow === 1) void RESOLVED.then(this.#endTurn);
   }
 
-  readonly #flush = (): void => {
-    this.#flushing = false;
-    this.#wakeList.wakeSome();
+  readonly #endTurn = (): void => {
+    // Those who were woken may have looked at the list before it was complete.
+    if (this.#wokenNow > WAKE_FANOUT) this.#wakeList.wakeSome();
+    this.#wokenNow = 0;
   };
 
   /** A reader that became ready while a frame waited for it rings for attention; this loop sleeps on that. */

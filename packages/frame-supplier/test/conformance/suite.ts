@@ -113,6 +113,18 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
       balance('a');
     });
 
+    test('a frame wakes everybody who waits', async () => {
+      const readers = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((id) => subject.attach(id)));
+      for (let seq = 1; seq <= 10; seq += 1) {
+        const waiting = readers.map((reader) => reader.next(PATIENCE_MS));
+        await sleep(systemClock, 5);
+        await publish();
+        expect((await Promise.all(waiting)).map(seqOf)).toEqual(readers.map(() => seq));
+        await Promise.all(readers.map((reader) => reader.release()));
+      }
+      for (const { id } of readers) balance(id);
+    });
+
     test('giving up leaves the reader usable, and what it then gets is the newest', async () => {
       const reader = await subject.attach('a');
       expect(await reader.next(10)).toEqual({ timeout: true });

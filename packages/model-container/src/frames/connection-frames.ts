@@ -16,7 +16,7 @@ export interface SegmentReader {
   /** Which creation of the segment this is. */
   readonly epoch: bigint;
   /** Copies the first `into.byteLength` bytes of a slot; anything but `ok` leaves `into` unusable. */
-  read(slot: number, generation: bigint, into: Uint8Array): 'ok' | 'expired' | 'invalid';
+  read(slot: number, generation: number, into: Uint8Array): 'ok' | 'expired' | 'invalid';
   /** Retires the mapping. Idempotent. */
   close(): void;
 }
@@ -64,7 +64,7 @@ export class ConnectionFrames implements FrameSource {
     if (geometry) return geometry;
     const segment = this.#segment(request.frame_reference, BigInt(epoch));
     if ('status' in segment) return segment;
-    const outcome = segment.read(slot, BigInt(generation), into);
+    const outcome = segment.read(slot, Number(generation), into);
     if (outcome === 'expired') return frameError('frame_expired', `slot ${slot} holds another frame by now`);
     if (outcome === 'invalid') return frameError('frame_invalid', `slot ${slot} holds no such frame`);
     if (format === 'BGR24') swapRedAndBlue(into);

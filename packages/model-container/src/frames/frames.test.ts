@@ -98,9 +98,9 @@ class FakeSegment implements SegmentReader {
   constructor(epoch: bigint) {
     this.epoch = epoch;
   }
-  read(slot: number, generation: bigint, into: Uint8Array): 'ok' | 'expired' | 'invalid' {
+  read(slot: number, generation: number, into: Uint8Array): 'ok' | 'expired' | 'invalid' {
     if (slot > 3) return 'invalid';
-    if (generation !== 2n) return 'expired';
+    if (generation !== 2) return 'expired';
     into.fill(slot);
     return 'ok';
   }

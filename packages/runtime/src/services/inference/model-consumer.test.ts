@@ -118,7 +118,7 @@ async function start(): Promise<void> {
     client,
     render: (p) => {
       leased += 1;
-      const lease = { slot: 0, generation: 2n, frameId: p.seq, retain: () => lease, release: () => void (leased -= 1) };
+      const lease = { slot: 0, generation: 2, frameId: p.seq, retain: () => lease, release: () => void (leased -= 1) };
       return {
         lease,
         geometry: geometryOf(p.width, p.height, WHOLE, SPEC),

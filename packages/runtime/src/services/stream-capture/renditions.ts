@@ -1,6 +1,6 @@
 import { type Clock, type Scope, SHM_DIR } from '@vigia/base';
 import { type FrameMetadata, segmentBytes } from '@vigia/contracts';
-import { FrameSegmentWriter, type SlotLease, SlotRing } from '@vigia/frame-supplier';
+import { type FrameShape, FrameSegmentWriter, type SlotLease, SlotRing } from '@vigia/frame-supplier';
 import { type Geometry, geometryOf, type Region, type RenditionSpec } from '#core/media';
 import { type Picture, RgbScaler } from '#core/media/libav';
 
@@ -25,6 +25,7 @@ export interface RenditionsOptions {
 
 interface Rendition {
   readonly spec: RenditionSpec;
+  readonly shape: FrameShape;
   readonly writer: FrameSegmentWriter;
   readonly ring: SlotRing;
   readonly scaler: RgbScaler;
@@ -77,7 +78,14 @@ export class Renditions {
       slotBytes: spec.width * spec.height * 3,
       clock,
     });
-    this.#byKey.set(key, { spec, writer, ring: new SlotRing(writer), scaler: new RgbScaler(), last: undefined });
+    const shape: FrameShape = {
+      width: spec.width,
+      height: spec.height,
+      format: 'RGB24',
+      planes: [{ offset: 0, stride: spec.width * 3 }],
+      byteLength: spec.width * spec.height * 3,
+    };
+    this.#byKey.set(key, { spec, shape, writer, ring: new SlotRing(writer), scaler: new RgbScaler(), last: undefined });
   }
 
   /**
@@ -93,16 +101,13 @@ export class Renditions {
     const geometry = geometryOf(picture.width, picture.height, this.#o.roi, spec);
     const lease = rendition.ring.write((pixels) => rendition.scaler.scale(picture, geometry, pixels), {
       frameId: picture.seq,
-      capturedMonotonicNs: BigInt(Math.round(picture.stamps.capturedMs * 1e6)),
-      capturedWallUs: BigInt(Math.round(picture.stamps.capturedWallMs * 1000)),
-      ptsUs: BigInt(picture.stamps.ptsUs),
-      width: spec.width,
-      height: spec.height,
-      format: 'RGB24',
-      planes: [{ offset: 0, stride: spec.width * 3 }],
-      byteLength: spec.width * spec.height * 3,
+      capturedMs: picture.stamps.capturedMs,
+      capturedWallMs: picture.stamps.capturedWallMs,
+      ptsUs: picture.stamps.ptsUs,
+      shape: rendition.shape,
     });
     if (!lease) return undefined;
+    rendition.writer.heartbeat();
     rendition.last = { lease, geometry };
     return this.#reference(rendition, lease, geometry, picture);
   }
