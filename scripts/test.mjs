@@ -7,6 +7,7 @@ const DEBIAN = {
   mosquitto: '/usr/sbin/mosquitto',
   'mosquitto-clients': '/usr/bin/mosquitto_sub',
   ffmpeg: '/usr/bin/ffmpeg',
+  'python3-numpy': '/usr/lib/python3/dist-packages/numpy/__init__.py',
   'python3-gi': '/usr/lib/python3/dist-packages/gi/__init__.py',
   'gir1.2-gst-rtsp-server-1.0': '/usr/share/doc/gir1.2-gst-rtsp-server-1.0/copyright',
   'gstreamer1.0-plugins-base': '/usr/share/doc/gstreamer1.0-plugins-base/copyright',
@@ -50,8 +51,12 @@ await step('types of tests and benchmarks', () => runBin('tsc', ['-p', 'tsconfig
 await step('project rules', () => run(process.execPath, ['scripts/check-project.mjs']));
 await step('unused code and dependencies', () => runBin('knip', []));
 await step('unit tests', () => runBin('vitest', ['run', '--project', 'unit']));
+await step('unit tests of the Python SDK', () =>
+  run('/usr/bin/python3', ['-m', 'unittest', 'discover', '-q', '-s', 'sdk/python/tests', '-t', 'sdk/python']),
+);
 await step('model', () =>
   run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']),
 );
 await step('system tests on the built files', () => runBin('vitest', ['run', '--project', 'system']));
+await step('long proofs, short form', () => run(process.execPath, ['scripts/soak.mjs', 'all', '--short']));
 process.stderr.write(`\nall of npm test passed on Node ${process.versions.node} (${root})\n`);

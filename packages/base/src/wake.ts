@@ -9,11 +9,7 @@ const MSG_NOSIGNAL = 0x4000;
 /** The number of the system call, by Node's name of the architecture. */
 const SYS_FUTEX: Readonly<Record<string, number>> = { x64: 202, arm64: 98 };
 
-interface Timespec {
-  sec: number;
-  nsec: number;
-}
-type Futex = (n: number, addr: bigint, op: number, val: number, ts: Timespec | null, a: null, b: number) => number;
+type Futex = (n: number, addr: bigint, op: number, val: number, timeout: Buffer | null, a: null, b: number) => number;
 type Send = (fd: number, bytes: Buffer, length: number, flags: number) => number;
 
 let native: { readonly futex: Futex; readonly send: Send; readonly number: number } | undefined;
@@ -24,22 +20,20 @@ function libc(): { readonly futex: Futex; readonly send: Send; readonly number: 
   if (number === undefined)
     throw new VigiaError('no_futex', `waking between processes knows x64 and arm64, this is ${process.arch}`);
   const lib = koffi.load(null);
-  const timespec = koffi.struct({ sec: 'int64', nsec: 'int64' });
   native = {
     number,
-    futex: lib.func('syscall', 'long', [
-      'long',
-      'void *',
-      'int',
-      'uint32_t',
-      koffi.pointer(timespec),
-      'void *',
-      'uint32_t',
-    ]) as Futex,
+    // Bytes for the time, not a struct: nothing is made or converted per call.
+    futex: lib.func(
+      'long syscall(long n, void *addr, int op, uint32_t val, void *timeout, void *a, uint32_t b)',
+    ) as Futex,
     send: lib.func('long send(int fd, void *bytes, size_t length, int flags)') as Send,
   };
   return native;
 }
+
+/** struct timespec of 64-bit machines: seconds and nanoseconds. One is enough, because its thread blocks meanwhile. */
+const timeout = Buffer.alloc(16);
+const timeoutWords = new Uint32Array(timeout.buffer, timeout.byteOffset, 4);
 
 /** Whether this machine's processes can wait for each other in a futex. */
 export const futexSupported: boolean = process.platform === 'linux' && SYS_FUTEX[process.arch] !== undefined;
@@ -54,8 +48,9 @@ export const futexSupported: boolean = process.platform === 'linux' && SYS_FUTEX
 export function futexWait(address: bigint, expected: number, timeoutMs: number): void {
   const { futex, number } = libc();
   const sec = Math.floor(timeoutMs / 1000);
-  const nsec = Math.floor((timeoutMs - sec * 1000) * 1e6);
-  futex(number, address, FUTEX_WAIT, expected >>> 0, { sec, nsec }, null, 0);
+  timeoutWords[0] = sec;
+  timeoutWords[2] = Math.floor((timeoutMs - sec * 1000) * 1e6);
+  futex(number, address, FUTEX_WAIT, expected >>> 0, timeout, null, 0);
 }
 
 /** Wakes one thread of any process that waits on the word. Costs 5–10 µs when there is one. */

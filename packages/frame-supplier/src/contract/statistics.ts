@@ -49,7 +49,7 @@ export interface ConsumerStatistics {
 /** Everything a supplier knows about itself and its consumers, whatever their transport. */
 export interface SupplierStatistics {
   readonly supplier: SupplierCounters;
-  /** By consumer id, in order of subscription. */
+  /** By consumer id. */
   readonly consumers: ReadonlyMap<
     string,
     { readonly counters: MailboxCounters; readonly statistics: ConsumerStatistics }

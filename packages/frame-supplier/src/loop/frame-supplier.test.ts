@@ -83,6 +83,18 @@ describe('publish', () => {
     expect(frame.references).toBe(boxes.length);
   });
 
+  test('whoever does real work in its offer is served after the others', async () => {
+    const { supplier, publish } = setUp();
+    const served: string[] = [];
+    supplier.subscribe('renders', { onOffer: () => served.push('renders'), costly: true });
+    supplier.subscribe('quick', { onOffer: () => served.push('quick') });
+    supplier.subscribe('renders too', { onOffer: () => served.push('renders too'), costly: true });
+    supplier.subscribe('quick too', { onOffer: () => served.push('quick too') });
+    publish();
+    await distributed();
+    expect(served).toEqual(['quick', 'quick too', 'renders', 'renders too']);
+  });
+
   test('a batch that comes late skips mailboxes that hold a newer frame', async () => {
     const { supplier, publish } = setUp();
     const boxes = Array.from({ length: DISTRIBUTION_BATCH + 1 }, (_, i) => supplier.subscribe(`c${i}`));

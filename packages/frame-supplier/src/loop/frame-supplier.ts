@@ -18,6 +18,10 @@ export interface SubscribeOptions {
    * becomes an uncaught exception in a later turn; nobody else is harmed.
    */
   readonly onOffer?: () => void;
+  /**
+   * Whether `onOffer` does real work, such as rendering: then it is called after those of everybody else. Default: false.
+   */
+  readonly costly?: boolean;
   /** Called once, when the consumer is no longer subscribed, whoever ended it. */
   readonly onEnd?: (end: ReaderEnd) => void;
 }
@@ -48,6 +52,7 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
   readonly #clock: Clock;
   readonly #sourceIntervalMs: () => number;
   readonly #byId = new Map<string, Mailbox<F>>();
+  readonly #costly = new WeakSet<Mailbox<F>>();
   /** Replaced, never changed, so that a batch under way keeps its own view. */
   #mailboxes: readonly Mailbox<F>[] = [];
   #inbox: F | undefined;
@@ -132,7 +137,11 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
       onClose: this.#onClose,
     });
     this.#byId.set(id, mailbox);
-    this.#mailboxes = [...this.#mailboxes, mailbox];
+    if (options.costly) this.#costly.add(mailbox);
+    // In order of subscription, those with costly offers last.
+    const isCostly = (m: Mailbox<F>): boolean => this.#costly.has(m);
+    const all = [...this.#mailboxes, mailbox];
+    this.#mailboxes = [...all.filter((m) => !isCostly(m)), ...all.filter(isCostly)];
     return mailbox;
   }
 

@@ -105,8 +105,14 @@ export class ReaderConnection<F extends SuppliedFrame> {
       if (!futexSupported)
         throw new VigiaError('bad_request', `wake: futex does not work on ${process.arch}, socket does`);
       const { address } = this.#o.seats;
+      let bell: bigint | undefined;
       // Nothing is offered before the seat is known.
-      return { wake: () => futexWake(address + BigInt(bellOffset(this.#seat?.index ?? 0))) };
+      return {
+        wake: () => {
+          bell ??= address + BigInt(bellOffset(this.#seat?.index ?? 0));
+          futexWake(bell);
+        },
+      };
     }
     const fd = socketFd(this.#socket);
     return {
@@ -122,7 +128,8 @@ export class ReaderConnection<F extends SuppliedFrame> {
     const known: AttachErrorCode = code.success ? code.data : 'bad_request';
     this.#o.onError(error);
     this.#answer({ error: { code: known, message: messageOf(error) } });
-    this.#socket.end();
+    // Nothing more is heard; who does not hang up is hung up on at the deadline.
+    this.#socket.removeAllListeners('data').resume().end();
   }
 
   #answer(response: AttachResponse): void {

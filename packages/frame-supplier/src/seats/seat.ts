@@ -82,6 +82,7 @@ export class Seat<F extends SuppliedFrame> {
       this.#mailbox = options.supplier.subscribe(options.id, {
         ...(options.fps === undefined ? {} : { fps: options.fps }),
         onOffer: () => this.evaluate(),
+        costly: true,
         onEnd: () => this.#onMailboxEnd(),
       });
     } catch (error) {
