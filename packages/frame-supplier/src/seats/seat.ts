@@ -94,18 +94,16 @@ export class Seat<F extends SuppliedFrame> {
   /** Looks at the reader's page, and offers it the newest frame if there is one and it is wanted. */
   evaluate(): void {
     if (this.#gone || this.#mailbox.end) return;
-    this.#collect();
-    if (!this.#mailbox.hasDuePending()) {
-      this.#setWanted(false);
-      return;
-    }
-    if (!this.#asked) {
+    const due = this.#mailbox.hasDuePending();
+    let asked = due && this.#asked;
+    if (!asked) {
       // SYNC R: told first, looked at again afterwards, so that a reader that asks just now is not missed.
-      this.#setWanted(true);
-      if (!this.#asked) return;
-      this.#collect();
+      this.#setWanted(due);
+      asked = due && this.#asked;
     }
-    this.#deliver();
+    // After the last look: who asks has given back what it held, be it a moment ago.
+    this.#collect();
+    if (asked) this.#deliver();
   }
 
   /** Unsubscribes the reader: it gets the end. Its seat stays taken until it is gone. Idempotent. */
