@@ -1,8 +1,9 @@
 import { type Clock, VigiaError } from '@vigia/base';
 import type { SuppliedFrame } from '#contract';
 import type { FrameSupplier } from '#loop';
-import { type FrameSegmentWriter, type FrameShape, type SlotLease, SlotRing } from '#segment';
+import { type FrameSegmentWriter, type FrameShape, SlotRing } from '#segment';
 import type { ReaderPageView } from './reader-page.ts';
+import type { Rendered, WrittenSegment } from './rendered.ts';
 import { Seat, type SeatLink, type SeatReport } from './seat.ts';
 import type { SeatTableWriter } from './seat-table.ts';
 
@@ -37,19 +38,6 @@ export interface FrameRingOptions<F extends SuppliedFrame> {
   readonly onReaderEnd: (id: string, report: SeatReport) => void;
 }
 
-interface Segment {
-  readonly writer: FrameSegmentWriter;
-  readonly slots: SlotRing;
-  readonly path: string;
-  readonly epoch: number;
-}
-
-/** A frame in a slot. */
-export interface Rendered {
-  readonly lease: SlotLease;
-  readonly epoch: number;
-}
-
 /** Every reader may hold one slot; one is being written, one is spare. */
 function slotsFor(readers: number): number {
   return Math.max(4, readers + 2);
@@ -64,8 +52,9 @@ export class FrameRing<F extends SuppliedFrame> {
   readonly #seats: (Seat<F> | undefined)[];
   #shape: FrameShape;
   /** Undefined while there is no memory for one. */
-  #segment: Segment | undefined;
+  #segment: WrittenSegment | undefined;
   #last: Rendered | undefined;
+  #unannounced = false;
   #closed = false;
 
   /** @throws what `makeSegment` throws: `shm_full` and others. */
@@ -109,6 +98,13 @@ export class FrameRing<F extends SuppliedFrame> {
     for (const seat of this.#seats) seat?.evaluate();
   }
 
+  /** Called when the reader of a new frame is on its way: whatever it need not wait for. */
+  announce(): void {
+    if (!this.#unannounced || !this.#last) return;
+    this.#unannounced = false;
+    this.#last.segment.slots.announce(this.#last.lease);
+  }
+
   /** Writes the sign of life of seat table and segment: every SEATS_HEARTBEAT_MS while anybody is seated. */
   heartbeat(): void {
     this.#o.table.heartbeat();
@@ -131,20 +127,22 @@ export class FrameRing<F extends SuppliedFrame> {
   rendered(frame: F): Rendered {
     const last = this.#last;
     // A slot that everybody gave back still holds its frame until the next one is written.
-    if (last?.lease.frameId === frame.seq) return { lease: last.lease.retain(), epoch: last.epoch };
+    if (last?.lease.frameId === frame.seq) return { lease: last.lease.retain(), segment: last.segment };
     const { rendition } = this.#o;
     const shape = rendition.shapeOf?.(frame) ?? rendition.shape;
-    const { slots, path, epoch } = this.#segmentFor(shape);
+    const segment = this.#segmentFor(shape);
     const stamps = rendition.stampsOf?.(frame);
-    const lease = slots.write((pixels) => rendition.render(frame, pixels), {
+    const lease = segment.slots.write((pixels) => rendition.render(frame, pixels), {
       frameId: frame.seq,
       capturedMs: frame.capturedMs,
       capturedWallMs: stamps?.capturedWallMs ?? 0,
       ptsUs: stamps?.ptsUs ?? 0,
       shape,
     });
+    const { path } = segment;
     if (!lease) throw new VigiaError('no_free_slot', `${path}: every slot is being read`, { path });
-    this.#last = { lease, epoch };
+    this.#last = { lease, segment };
+    this.#unannounced = true;
     return this.#last;
   }
 
@@ -157,13 +155,13 @@ export class FrameRing<F extends SuppliedFrame> {
     this.#segment?.writer.close();
   }
 
-  #segmentFor(shape: FrameShape): Segment {
+  #segmentFor(shape: FrameShape): WrittenSegment {
     const segment = this.#segment;
     return segment && sameSize(shape, this.#shape) ? segment : this.#begin(shape);
   }
 
   /** Readers notice a successor by the epoch of their next offer; leases of the predecessor stay what they are. */
-  #begin(shape: FrameShape): Segment {
+  #begin(shape: FrameShape): WrittenSegment {
     this.#segment?.writer.close();
     this.#segment = undefined;
     this.#last = undefined;

@@ -2,6 +2,7 @@ import { type Clock, VigiaError } from '@vigia/base';
 import type { MailboxCounters, ReaderEnd, SuppliedFrame } from '#contract';
 import { type FrameSupplier, type Mailbox, staleAfterMs } from '#loop';
 import type { SlotLease } from '#segment';
+import type { Rendered } from './rendered.ts';
 import type { ReaderPageView } from './reader-page.ts';
 import type { SeatTableWriter } from './seat-table.ts';
 
@@ -37,6 +38,14 @@ export interface SeatLink {
   readonly wake: () => void;
 }
 
+/** A delivery that was not given back yet. */
+interface Flight {
+  readonly lease: SlotLease;
+  readonly sinceMs: number;
+  /** The reader's count of useless deliveries when this one was made: another one afterwards tells what became of it. */
+  readonly expiredBefore: number;
+}
+
 /** Internal options of a seat: built by FrameRing.seat only. */
 interface SeatOptions<F extends SuppliedFrame> {
   readonly id: string;
@@ -50,7 +59,8 @@ interface SeatOptions<F extends SuppliedFrame> {
   readonly readDeadlineMs: number;
   readonly onError: (error: unknown) => void;
   readonly ring: {
-    rendered(frame: F): { readonly lease: SlotLease; readonly epoch: number };
+    rendered(frame: F): Rendered;
+    announce(): void;
     vacate(index: number, id: string, report: SeatReport): void;
   };
 }
@@ -70,7 +80,7 @@ export class Seat<F extends SuppliedFrame> {
   /** As it stands in the table: wraps. */
   #delivered = 0;
   #wanted = false;
-  #flight: { readonly lease: SlotLease; readonly sinceMs: number; readonly expiredBefore: number } | undefined;
+  #flight: Flight | undefined;
   #gone = false;
 
   constructor(options: SeatOptions<F>) {
@@ -101,9 +111,8 @@ export class Seat<F extends SuppliedFrame> {
       this.#setWanted(due);
       asked = due && this.#asked;
     }
-    // After the last look: who asks has given back what it held, be it a moment ago.
-    this.#collect();
     if (asked) this.#deliver();
+    else this.#collect();
   }
 
   /** Unsubscribes the reader: it gets the end. Its seat stays taken until it is gone. Idempotent. */
@@ -152,36 +161,47 @@ export class Seat<F extends SuppliedFrame> {
     const flight = this.#flight;
     if (!flight) return;
     this.#flight = undefined;
-    this.#results[result] += 1;
     this.#mailbox.settle();
+    this.#count(flight, result);
+  }
+
+  #count(flight: Flight, result: keyof SeatResults): void {
+    this.#results[result] += 1;
     flight.lease.release();
   }
 
   #deliver(): void {
+    const { table, page, supplier, link } = this.#o;
+    const { expired } = page;
+    // Who asks has given back what it held, be it since the last look. Told to the mailbox now, counted afterwards.
+    const before = this.#flight;
+    this.#flight = undefined;
+    this.#mailbox.settle();
     const sinceMs = this.#mailbox.nowMs;
     const frame = this.#mailbox.takeDue();
     const rendered = this.#render(frame);
     if (rendered) {
-      const { table, page, supplier, link } = this.#o;
-      const { lease, epoch } = rendered;
-      this.#flight = { lease, sinceMs, expiredBefore: page.expired };
+      const { lease, segment } = rendered;
+      this.#flight = { lease, sinceMs, expiredBefore: expired };
       this.#delivered = (this.#delivered + 1) >>> 0;
       this.#wanted = false;
-      link.useSegment?.(epoch);
+      link.useSegment?.(segment.epoch);
       table.offer(
         this.index,
         this.#delivered,
         lease,
-        epoch,
+        segment.epoch,
         frame.capturedMs + staleAfterMs(supplier.sourceIntervalMs),
       );
       link.wake();
     }
     // The reader is on its way: whatever it need not wait for comes now.
+    this.#o.ring.announce();
     frame.release();
+    if (before) this.#count(before, expired === before.expiredBefore ? 'ok' : 'expired');
   }
 
-  #render(frame: F): { readonly lease: SlotLease; readonly epoch: number } | undefined {
+  #render(frame: F): Rendered | undefined {
     try {
       return this.#o.ring.rendered(frame);
     } catch (error) {

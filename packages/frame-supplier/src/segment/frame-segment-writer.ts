@@ -61,7 +61,7 @@ export interface FrameStamp {
  * back; readers that still map it keep their mapping until they retire it.
  *
  * Write protocol (seqlock): `begin` makes the slot's generation odd, the caller writes pixels into the returned view,
- * `commit` writes the stamp, makes the generation even and moves `head`.
+ * `commit` writes the stamp and makes the generation even, `announce` moves `head`.
  */
 export class FrameSegmentWriter {
   readonly path: string;
@@ -174,7 +174,7 @@ export class FrameSegmentWriter {
   }
 
   /**
-   * Publishes the slot. Returns its new generation, which goes into the reference.
+   * Makes the slot readable for whoever gets its new generation, which is returned. `announce` it as well.
    *
    * @throws VigiaError `frame_too_large` when the frame is larger than a slot (the slot stays marked as being written),
    *   `segment_not_begun` without `begin`.
@@ -192,12 +192,21 @@ export class FrameSegmentWriter {
     // The upper half first, every four billion writes: an odd generation is nobody's.
     if (low === -1) Atomics.add(words, at + 1, 1);
     Atomics.add(words, at, 1);
-    Atomics.store(this.#words, HEADER.head / 8, BigInt(stamp.frameId * 4096 + slot));
-    Atomics.add(words, HEADER.doorbell / 4, 1);
     return ((low + 1) >>> 0) + (Atomics.load(words, at + 1) >>> 0) * 2 ** 32;
   }
 
-  /** Writes the sign of life. Who commits does it when there is time for it: nobody waits for it. */
+  /**
+   * Tells those who follow the segment's head without being told of each frame, and writes the sign of life. Apart from
+   * `commit`, because whoever got the reference need not wait for it.
+   */
+  announce(slot: number, frameId: number): void {
+    this.#check(slot);
+    Atomics.store(this.#words, HEADER.head / 8, BigInt(frameId * 4096 + slot));
+    Atomics.add(this.#words32, HEADER.doorbell / 4, 1);
+    this.heartbeat();
+  }
+
+  /** Writes the sign of life. */
   heartbeat(): void {
     if (this.#closed) return;
     Atomics.store(this.#words, HEADER.heartbeat / 8, BigInt(Math.round(this.#clock.nowMs() * 1e6)));

@@ -53,6 +53,8 @@ describe('a frame segment', () => {
     w.begin(2);
     w.view(2).fill(9);
     const generation = w.commit(2, stamp(41));
+    expect(r.head()).toBeUndefined();
+    w.announce(2, 41);
     expect(r.head()).toEqual({ frameId: 41, slot: 2 });
     const into = new Uint8Array(SIZE);
     expect(r.read(2, generation, into)).toBe('ok');

@@ -33,7 +33,7 @@ export class SlotRing {
   }
 
   /**
-   * Writes a frame into a free slot: `fill` gets the slot's pixels, its stamp is published afterwards.
+   * Writes a frame into a free slot: `fill` gets the slot's pixels. The caller announces the lease when there is time.
    *
    * @returns a lease held once by the caller, or undefined when every slot is referenced.
    * @throws what `fill` throws; the slot is left marked as being written, so nobody can read half a frame.
@@ -45,7 +45,12 @@ export class SlotRing {
     fill(this.#writer.view(slot));
     const generation = this.#writer.commit(slot, stamp);
     this.#holders[slot] = 1;
-    return this.#lease(slot, generation, stamp.frameId);
+    return new HeldSlot(this.#holders, slot, generation, stamp.frameId);
+  }
+
+  /** Tells those who follow the head of the segment. */
+  announce({ slot, frameId }: SlotLease): void {
+    this.#writer.announce(slot, frameId);
   }
 
   #free(): number | undefined {
@@ -58,22 +63,30 @@ export class SlotRing {
     }
     return undefined;
   }
+}
 
-  #lease(slot: number, generation: number, frameId: number): SlotLease {
-    let released = false;
-    return {
-      slot,
-      generation,
-      frameId,
-      retain: () => {
-        this.#holders[slot] = (this.#holders[slot] ?? 0) + 1;
-        return this.#lease(slot, generation, frameId);
-      },
-      release: () => {
-        if (released) throw new VigiaError('lease_released', `slot ${slot}: released twice`);
-        released = true;
-        this.#holders[slot] = (this.#holders[slot] ?? 1) - 1;
-      },
-    };
+class HeldSlot implements SlotLease {
+  readonly slot: number;
+  readonly generation: number;
+  readonly frameId: number;
+  readonly #holders: Int32Array;
+  #released = false;
+
+  constructor(holders: Int32Array, slot: number, generation: number, frameId: number) {
+    this.#holders = holders;
+    this.slot = slot;
+    this.generation = generation;
+    this.frameId = frameId;
+  }
+
+  retain(): SlotLease {
+    this.#holders[this.slot] = (this.#holders[this.slot] ?? 0) + 1;
+    return new HeldSlot(this.#holders, this.slot, this.generation, this.frameId);
+  }
+
+  release(): void {
+    if (this.#released) throw new VigiaError('lease_released', `slot ${this.slot}: released twice`);
+    this.#released = true;
+    this.#holders[this.slot] = (this.#holders[this.slot] ?? 1) - 1;
   }
 }

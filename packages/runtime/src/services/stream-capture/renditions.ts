@@ -107,7 +107,7 @@ export class Renditions {
       shape: rendition.shape,
     });
     if (!lease) return undefined;
-    rendition.writer.heartbeat();
+    rendition.ring.announce(lease);
     rendition.last = { lease, geometry };
     return this.#reference(rendition, lease, geometry, picture);
   }
