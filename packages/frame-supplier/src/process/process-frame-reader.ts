@@ -1,4 +1,5 @@
 import { type Clock, codeOf, futexWait, sendDoorbell, systemClock } from '@vigia/base';
+import { SEATS_LOST_MS } from '@vigia/contracts';
 import {
   type BlockingFrameReader,
   type FrameReader,
@@ -31,6 +32,7 @@ class AttachedReader {
       view,
       page,
       clock,
+      lostMs: SEATS_LOST_MS,
       openSegment: (epoch) => openSegment(segmentPath, epoch),
       tell: () => {
         // A closed socket's number may be another's by now.

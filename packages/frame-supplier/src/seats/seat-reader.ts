@@ -1,5 +1,5 @@
 import type { Clock } from '@vigia/base';
-import { SEATS_HEARTBEAT_MS, SEATS_LOST_MS } from '@vigia/contracts';
+import { SEATS_HEARTBEAT_MS } from '@vigia/contracts';
 import { type Lease, leaseHeld, lend, type ReaderEnd, readerBusy } from '#contract';
 import type { FrameSegmentReader } from '#segment';
 import type { ReaderPage } from './reader-page.ts';
@@ -12,6 +12,8 @@ export interface SeatReaderOptions {
   readonly view: SeatView;
   readonly page: ReaderPage;
   readonly clock: Clock;
+  /** A supplier that gave no sign of life for so long is lost. Milliseconds. */
+  readonly lostMs: number;
   /** The segment of that epoch, mapped; undefined when it is not (or no longer) there. May throw `frame_invalid`. */
   readonly openSegment: (epoch: number) => FrameSegmentReader | undefined;
   /** Makes the supplier look at this reader's page. */
@@ -152,7 +154,7 @@ export class SeatReader {
   /** Silent for long, and still so a beat later: when both were stopped and go on, the supplier gets time for a sign. */
   #isLost(nowMs: number): boolean {
     const { heartbeatMs } = this.#o.view;
-    if (nowMs - heartbeatMs <= SEATS_LOST_MS) return false;
+    if (nowMs - heartbeatMs <= this.#o.lostMs) return false;
     if (this.#silence?.heartbeatMs !== heartbeatMs) this.#silence = { heartbeatMs, sinceMs: nowMs };
     return nowMs - this.#silence.sinceMs >= SEATS_HEARTBEAT_MS;
   }

@@ -136,6 +136,7 @@ class Rig {
       view: interrupted(new SeatView(this.#tableMemory, seat.index, this.table.epoch), between('reader')),
       page: interrupted(pageEnd, between('reader')),
       clock: this.clock,
+      lostMs: 2_000,
       openSegment: (epoch) => {
         const found = this.#segments.get(epoch);
         return found && FrameSegmentReader.over(found);

@@ -14,6 +14,11 @@ import { bellWord, type SegmentMessage, type ThreadSeatHandle } from './thread-f
 import { WakeList } from './wake-list.ts';
 
 /**
+ * Longer than between processes: within one the supplier's loop may be busy for a while, but hardly ever gone.
+ */
+const LOST_MS = 10_000;
+
+/**
  * A reader in a worker thread. `nextSync` blocks the thread (Atomics.wait); `next` and `for await` leave its loop free
  * (Atomics.waitAsync). It keeps the thread alive until it is closed, or its supplier is gone.
  */
@@ -40,6 +45,7 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
       view: new SeatView(threadMemory(handle.table, 'seats of threads'), handle.seat, handle.epoch),
       page: new ReaderPage(threadMemory(handle.page, `page of ${handle.id}`), clock),
       clock,
+      lostMs: LOST_MS,
       openSegment: (epoch) => this.#openSegment(epoch),
       tell: () => {
         Atomics.add(attention, 0, 1);
