@@ -12,16 +12,17 @@ const SYS_FUTEX: Readonly<Record<string, number>> = { x64: 202, arm64: 98 };
 type Futex = (n: number, addr: bigint, op: number, val: number, timeout: Buffer | null, a: null, b: number) => number;
 type Send = (fd: number, bytes: Buffer, length: number, flags: number) => number;
 
-let native: { readonly futex: Futex; readonly send: Send; readonly number: number } | undefined;
+interface Native {
+  readonly futex: Futex;
+  readonly send: Send;
+}
 
-function libc(): { readonly futex: Futex; readonly send: Send; readonly number: number } {
+let native: Native | undefined;
+
+function libc(): Native {
   if (native) return native;
-  const number = SYS_FUTEX[process.arch];
-  if (number === undefined)
-    throw new VigiaError('no_futex', `waking between processes knows x64 and arm64, this is ${process.arch}`);
   const lib = koffi.load(null);
   native = {
-    number,
     // Bytes for the time, not a struct: nothing is made or converted per call.
     futex: lib.func(
       'long syscall(long n, void *addr, int op, uint32_t val, void *timeout, void *a, uint32_t b)',
@@ -35,6 +36,14 @@ function libc(): { readonly futex: Futex; readonly send: Send; readonly number: 
 const timeout = Buffer.alloc(16);
 const timeoutWords = new Uint32Array(timeout.buffer, timeout.byteOffset, 4);
 
+/** @throws VigiaError `no_futex`. */
+function futexNumber(): number {
+  const number = SYS_FUTEX[process.arch];
+  if (number === undefined)
+    throw new VigiaError('no_futex', `waking by futex knows x64 and arm64, this is ${process.arch}`);
+  return number;
+}
+
 /** Whether this machine's processes can wait for each other in a futex. */
 export const futexSupported: boolean = process.platform === 'linux' && SYS_FUTEX[process.arch] !== undefined;
 
@@ -46,17 +55,17 @@ export const futexSupported: boolean = process.platform === 'linux' && SYS_FUTEX
  * @param timeoutMs At most this long.
  */
 export function futexWait(address: bigint, expected: number, timeoutMs: number): void {
-  const { futex, number } = libc();
+  const { futex } = libc();
   const sec = Math.floor(timeoutMs / 1000);
   timeoutWords[0] = sec;
   timeoutWords[2] = Math.floor((timeoutMs - sec * 1000) * 1e6);
-  futex(number, address, FUTEX_WAIT, expected >>> 0, timeout, null, 0);
+  futex(futexNumber(), address, FUTEX_WAIT, expected >>> 0, timeout, null, 0);
 }
 
 /** Wakes one thread of any process that waits on the word. Costs 5–10 µs when there is one. */
 export function futexWake(address: bigint): void {
-  const { futex, number } = libc();
-  futex(number, address, FUTEX_WAKE, 1, null, null, 0);
+  const { futex } = libc();
+  futex(futexNumber(), address, FUTEX_WAKE, 1, null, null, 0);
 }
 
 const ONE = Buffer.from([1]);

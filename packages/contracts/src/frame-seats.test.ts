@@ -75,7 +75,8 @@ describe('the golden vectors of frame readers', () => {
       const schema = kind === 'attach_request' ? attachRequestSchema : attachResponseSchema;
       const result = schema.safeParse(json);
       expect(result.success).toBe(accepted);
-      if (accepted) expect(result.data).toEqual(json);
+      // What is not known is left out.
+      if (accepted) expect(json).toMatchObject(result.data ?? {});
     },
   );
 

@@ -105,8 +105,8 @@ export const wakeSchema = z.enum(['socket', 'futex']);
 /** See {@link wakeSchema}. */
 export type Wake = z.infer<typeof wakeSchema>;
 
-/** Reader → supplier: the first and only message. */
-export const attachRequestSchema = z.strictObject({
+/** Reader → supplier: the first and only message. Unknown members are ignored on both sides, so that version 1 can grow. */
+export const attachRequestSchema = z.object({
   op: z.literal('attach'),
   protocol: z.literal(SEATS_VERSION),
   /** The consumer's id, unique while attached. */
@@ -133,7 +133,7 @@ export type AttachErrorCode = z.infer<typeof attachErrorCodeSchema>;
 
 /** Supplier → reader: the first and only message. With an error the connection is closed after it. */
 export const attachResponseSchema = z.union([
-  z.strictObject({
+  z.object({
     seat: z
       .int()
       .min(0)
@@ -146,7 +146,7 @@ export const attachResponseSchema = z.union([
     segment: z.string(),
     error: z.null(),
   }),
-  z.strictObject({ error: z.strictObject({ code: attachErrorCodeSchema, message: z.string() }) }),
+  z.object({ error: z.object({ code: attachErrorCodeSchema, message: z.string() }) }),
 ]);
 /** See {@link attachResponseSchema}. */
 export type AttachResponse = z.infer<typeof attachResponseSchema>;

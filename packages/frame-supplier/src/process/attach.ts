@@ -98,9 +98,8 @@ function negotiate(options: AttachOptions, page: string): Promise<Negotiated> {
   return new Promise((resolve, reject) => {
     const decoder = new FrameDecoder(ATTACH_LIMIT_BYTES);
     let onBytes = (chunk: Buffer): void => {
-      const [message] = decoder.push(chunk);
-      if (!message) return;
-      const answer = parseAnswer(socketPath, message);
+      const answer = parseAnswer(socketPath, decoder, chunk);
+      if (!answer) return;
       timer.cancel();
       socket.removeAllListeners();
       // What goes wrong from here on shows as the end of the stream.
@@ -145,9 +144,12 @@ function negotiate(options: AttachOptions, page: string): Promise<Negotiated> {
   });
 }
 
-function parseAnswer(socketPath: string, message: Buffer): Seated {
+/** Undefined until the answer is whole. */
+function parseAnswer(socketPath: string, decoder: FrameDecoder, chunk: Buffer): Seated | undefined {
   let answer: AttachResponse;
   try {
+    const [message] = decoder.push(chunk);
+    if (!message) return undefined;
     answer = attachResponseSchema.parse(JSON.parse(message.toString('utf8')));
   } catch (error) {
     throw new VigiaError(

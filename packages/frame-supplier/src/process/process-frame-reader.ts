@@ -133,7 +133,8 @@ export class BlockingProcessFrameReader implements BlockingFrameReader<SharedFra
  *
  * @param id Unique among the supplier's consumers; `[a-z0-9][a-z0-9_-]{0,62}`.
  * @throws VigiaError with the supplier's code (`duplicate_consumer`, `seats_full`, `supplier_stopped` …),
- *   `supplier_unreachable`, `attach_timeout`, `bad_answer`, `frame_invalid`. Nothing is left behind.
+ *   `supplier_unreachable`, `attach_timeout`, `bad_answer`; `frame_not_found`, `frame_invalid` for the seat table;
+ *   `shm_full`, `shm_create`, `shm_map` for the reader's page. Nothing is left behind.
  */
 export async function attachReader(
   socketPath: string,

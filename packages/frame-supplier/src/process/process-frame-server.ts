@@ -27,6 +27,9 @@ export interface ProcessFrameServerOptions<F extends SuppliedFrame> {
   readonly onReaderEnd?: (id: string, report: SeatReport) => void;
 }
 
+/** Connections that did not attach (yet): more are hung up on at once. */
+const MAX_UNSEATED = 32;
+
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
 const SOCKET_PATH_LIMIT = 107;
 
@@ -166,7 +169,8 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
   }
 
   #accept(socket: Socket): void {
-    if (this.#closed) socket.destroy();
+    const unseated = this.#connections.size - this.#ring.readers;
+    if (this.#closed || unseated >= MAX_UNSEATED) socket.destroy();
     else this.#connections.add(new ReaderConnection(socket, this.#context));
   }
 

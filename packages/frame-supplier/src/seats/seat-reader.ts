@@ -1,4 +1,4 @@
-import type { Clock } from '@vigia/base';
+import { type Clock, VigiaError } from '@vigia/base';
 import { SEATS_HEARTBEAT_MS } from '@vigia/contracts';
 import { type Lease, leaseHeld, lend, type ReaderEnd, readerBusy } from '#contract';
 import type { FrameSegmentReader } from '#segment';
@@ -210,6 +210,10 @@ export class SeatReader {
     }
     const segment = this.#segment;
     if (segment?.epochNumber !== offer.epoch) return undefined;
+    if (offer.slot >= segment.slots || offer.generation === 0 || offer.generation % 2 === 1)
+      throw new VigiaError('frame_invalid', `reader ${this.id}: slot ${offer.slot} was offered, which cannot be`, {
+        path: segment.path,
+      });
     const view = segment.view(offer.slot, offer.generation);
     return view ? new SharedFrame(view, segment, offer.slot, offer.generation) : undefined;
   }

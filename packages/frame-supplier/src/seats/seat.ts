@@ -179,7 +179,13 @@ export class Seat<F extends SuppliedFrame> {
     this.#mailbox.settle();
     const sinceMs = this.#mailbox.nowMs;
     const frame = this.#mailbox.takeDue();
-    const rendered = this.#render(frame);
+    let rendered: Rendered | undefined;
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      rendered = this.#o.ring.rendered(frame);
+    } catch (error) {
+      failure = { error };
+    }
     if (rendered) {
       const { lease, segment } = rendered;
       this.#flight = { lease, sinceMs, expiredBefore: expired };
@@ -197,23 +203,18 @@ export class Seat<F extends SuppliedFrame> {
     }
     // The reader is on its way: whatever it need not wait for comes now.
     this.#o.ring.announce();
-    frame.release();
     if (before) this.#count(before, expired === before.expiredBefore ? 'ok' : 'expired');
+    if (failure) this.#fail(frame.seq, failure.error);
+    frame.release();
   }
 
-  #render(frame: F): Rendered | undefined {
-    try {
-      return this.#o.ring.rendered(frame);
-    } catch (error) {
-      this.#results.error += 1;
-      this.#mailbox.settle();
-      this.#o.onError(
-        error instanceof VigiaError
-          ? error
-          : new VigiaError('render', `reader ${this.id}: frame ${frame.seq} could not be rendered`, { cause: error }),
-      );
-      return undefined;
-    }
+  /** The reader still waits: it gets the next frame. */
+  #fail(seq: number, error: unknown): void {
+    this.#results.error += 1;
+    this.#mailbox.settle();
+    const known = error instanceof VigiaError;
+    const message = `reader ${this.id}: frame ${seq} could not be rendered`;
+    this.#o.onError(known ? error : new VigiaError('render', message, { cause: error }));
   }
 
   #onMailboxEnd(): void {

@@ -1,7 +1,7 @@
 import { FakeClock } from '@vigia/base';
 import { READER_PAGE_BYTES, seatTableBytes, segmentBytes } from '@vigia/contracts';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Lease, SuppliedFrame } from '#contract';
 import { FrameSupplier } from '#loop';
 import { FrameSegmentReader, FrameSegmentWriter, type FrameShape, type SegmentMemory, threadMemory } from '#segment';
@@ -157,10 +157,10 @@ class Rig {
 
   /** Published and distributed before it returns: what another thread's supplier may do between two steps of a reader. */
   publishAtOnce(): void {
-    const later = globalThis.queueMicrotask;
-    globalThis.queueMicrotask = (fn) => fn();
+    // The supplier distributes in a reaction of a promise: here it does so at once.
+    const spy = vi.spyOn(Promise.prototype, 'then').mockImplementation(((react: () => void) => react()) as never);
     this.publish();
-    globalThis.queueMicrotask = later;
+    spy.mockRestore();
   }
 
   /** Asks for a frame; what comes is checked and held. */

@@ -246,6 +246,7 @@ function parseShape(words: Int32Array, stride: number): FrameShape | undefined {
     offset: word(SLOT.planes + i * 8),
     stride: word(SLOT.planes + i * 8 + 4),
   }));
+  if (planes.some(({ offset, stride: line }) => line < 1 || offset + line > byteLength)) return undefined;
   return { width: word(SLOT.width), height: word(SLOT.height), format, planes, byteLength };
 }
 

@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { processStartSeconds, SHM_DIR, systemClock } from '@vigia/base';
+import { codeOf, processStartSeconds, SHM_DIR, systemClock } from '@vigia/base';
 import { HEADER, SEGMENT_MAGIC } from '@vigia/contracts';
 
 /** What the header of a file in /dev/shm says about who made it. Segments, seat tables and readers' pages agree in it. */
@@ -25,7 +25,7 @@ export function readerPagePath(pid: number, random: string): string {
  * pages. Never those of a process that lives. For the start of a node, before it makes its own.
  *
  * @param prefix E.g. `vigia_ward-3_frames_`: names of one node, so that no other instance's are looked at.
- * @returns the paths that were removed.
+ * @returns the paths that were removed. What may not be removed (another user's) is left.
  */
 export function sweepSegments(prefix: string): string[] {
   const nowS = systemClock.nowMs() / 1000;
@@ -34,8 +34,7 @@ export function sweepSegments(prefix: string): string[] {
     // A process that started after the file's last sign of life is another one with the same pid.
     return startS === undefined || startS > heartbeatS + 1;
   });
-  for (const { path } of stale) rmSync(path, { force: true });
-  return stale.map(({ path }) => path);
+  return stale.map(({ path }) => path).filter(remove);
 }
 
 /** Whether a file is a segment that is just being made: its magic is written last. */
@@ -56,7 +55,17 @@ export function isUnfinished(path: string): boolean {
 
 /** Removes what one process made under the prefix. For when it is known to be dead. */
 export function removeSegmentsOfWriter(prefix: string, pid: number): void {
-  for (const { path, writer } of segmentsOf(prefix)) if (writer === pid) rmSync(path, { force: true });
+  for (const { path, writer } of segmentsOf(prefix)) if (writer === pid) remove(path);
+}
+
+/** Whether the file is gone. In /dev/shm only its owner may remove a file: another user's must not keep us from starting. */
+function remove(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'ENOENT';
+  }
 }
 
 function segmentsOf(prefix: string): SegmentFacts[] {
