@@ -25,5 +25,5 @@ export {
 } from './shared-memory.ts';
 export { Deadline } from './deadline.ts';
 export { LineSplitter } from './line-splitter.ts';
-export { futexSupported, futexWait, futexWake, sendDoorbell } from './wake.ts';
+export { futexSupported, futexWait, futexWake, isPeerGone, sendDoorbell } from './wake.ts';
 export { type ChildState, endWithParent, SupervisedChild, type SupervisedChildOptions } from './supervised-child.ts';

@@ -6,6 +6,7 @@ const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_PEEK = 0x02;
 /** The number of the system call, by Node's name of the architecture. */
 const SYS_FUTEX: Readonly<Record<string, number>> = { x64: 202, arm64: 98 };
 
@@ -15,6 +16,7 @@ type Send = (fd: number, bytes: Buffer, length: number, flags: number) => number
 interface Native {
   readonly futex: Futex;
   readonly send: Send;
+  readonly recv: Send;
 }
 
 let native: Native | undefined;
@@ -28,6 +30,7 @@ function libc(): Native {
       'long syscall(long n, void *addr, int op, uint32_t val, void *timeout, void *a, uint32_t b)',
     ) as Futex,
     send: lib.func('long send(int fd, void *bytes, size_t length, int flags)') as Send,
+    recv: lib.func('long recv(int fd, void *bytes, size_t length, int flags)') as Send,
   };
   return native;
 }
@@ -76,4 +79,14 @@ const ONE = Buffer.from([1]);
  */
 export function sendDoorbell(fd: number): void {
   libc().send(fd, ONE, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+const PEEKED = Buffer.alloc(1);
+
+/**
+ * Whether the other side of a connected socket has closed it, told without waiting and without the event loop: for
+ * threads that block.
+ */
+export function isPeerGone(fd: number): boolean {
+  return libc().recv(fd, PEEKED, 1, MSG_PEEK | MSG_DONTWAIT) === 0;
 }

@@ -1,4 +1,4 @@
-import { type Clock, codeOf, futexWait, sendDoorbell, systemClock } from '@vigia/base';
+import { type Clock, codeOf, futexWait, isPeerGone, sendDoorbell, systemClock } from '@vigia/base';
 import { SEATS_LOST_MS } from '@vigia/contracts';
 import {
   type BlockingFrameReader,
@@ -39,6 +39,7 @@ class AttachedReader {
         if (!socket.destroyed) sendDoorbell(fd);
       },
       waitSync: (bell, timeoutMs) => futexWait(bellAddress, bell, timeoutMs),
+      isSupplierGone: () => socket.destroyed || isPeerGone(fd),
       // The socket is always listened to.
       watch: () => undefined,
       onEnd: () => socket.destroy(),

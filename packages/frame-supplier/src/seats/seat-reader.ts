@@ -20,6 +20,8 @@ export interface SeatReaderOptions {
   readonly tell: () => void;
   /** Blocks until the bell rang or the time is over. */
   readonly waitSync: (bell: number, timeoutMs: number) => void;
+  /** Looked at when a slice of waiting passed without a ring: whether the way to the supplier is closed. */
+  readonly isSupplierGone: () => boolean;
   /** Sees to it that `wake` is called when the bell has another value than this. Called each time `next` starts to wait. */
   readonly watch: (bell: number) => void;
   /** Called once, at the end: lets go of what the transport owns. */
@@ -102,7 +104,10 @@ export class SeatReader {
       const nowMs = clock.nowMs();
       if (this.#isLost(nowMs)) this.finish('lost');
       else if (nowMs >= untilMs) return undefined;
-      else this.#o.waitSync(bell, Math.min(WAIT_SLICE_MS, untilMs - nowMs));
+      else {
+        this.#o.waitSync(bell, Math.min(WAIT_SLICE_MS, untilMs - nowMs));
+        if (view.bell === bell && this.#o.isSupplierGone()) this.supplierGone();
+      }
     }
   }
 

@@ -143,6 +143,7 @@ class Rig {
       },
       tell: () => (rig.told = true),
       waitSync: () => undefined,
+      isSupplierGone: () => false,
       watch: () => undefined,
       onEnd: () => undefined,
     });

@@ -55,6 +55,8 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
         Atomics.wait(words, this.#bell, bell, timeoutMs);
         this.#wakeList.wakeSome();
       },
+      // Only an event tells that a port was closed, and a thread that blocks gets none.
+      isSupplierGone: () => false,
       watch: (bell) => this.#watch(bell),
       onEnd: () => this.#onEnd(),
     });
