@@ -1,0 +1,83 @@
+import { parseArgs } from 'node:util';
+import { messageOf, Scope, systemClock } from '@vigia/base';
+import { headerLines } from '../support/bench-run.ts';
+import { asMarkdown, asText, type Table } from '../support/table.ts';
+
+/** What every proof is given. */
+export interface SoakRun {
+  /** Aborts on Ctrl-C: every wait ends. */
+  readonly signal: AbortSignal;
+  /** Closed at the end, however it comes: whatever is started or written is deferred here. */
+  readonly scope: Scope;
+  /** The short form, for `npm test`: the same checks, fewer rounds. */
+  readonly short: boolean;
+  /** One line for whoever waits. */
+  readonly progress: (text: string) => void;
+}
+
+/** What came out. */
+export interface SoakResult {
+  readonly tables: readonly Table[];
+  /** What did not hold, a sentence each. Empty: proven, as far as it went. */
+  readonly failures: readonly string[];
+}
+
+/** Failures that are printed. */
+const MOST_FAILURES = 12;
+/** Longest a proof may take, seconds: what hangs has not held. */
+const LIMIT_S = 900;
+const SHORT_LIMIT_S = 90;
+/** Exit code of a program that was interrupted. */
+const INTERRUPTED = 130;
+
+/** Runs one proof as a program: `[--short] [--markdown]`; exit code 0 when everything held. */
+export async function runSoak(name: string, soak: (run: SoakRun) => Promise<SoakResult>): Promise<void> {
+  const { values } = parseArgs({ options: { short: { type: 'boolean' }, markdown: { type: 'boolean' } } });
+  const limitS = values.short ? SHORT_LIMIT_S : LIMIT_S;
+  const ending = endingController(limitS);
+  const scope = new Scope();
+  const write = (text: string): void => void process.stdout.write(`${text}\n`);
+  const progress = (text: string): void => void process.stderr.write(`· ${name}: ${text}\n`);
+  try {
+    write(`${headerLines().join(values.markdown ? '  \n' : '\n')}\n`);
+    const run: SoakRun = { signal: ending.signal, scope, short: values.short === true, progress };
+    const { tables, failures } = await Promise.race([soak(run), rejectedBy(ending.signal)]);
+    for (const table of tables) write(values.markdown ? asMarkdown(table) : asText(table));
+    for (const failure of shortened(failures)) process.stderr.write(`vigia: soak ${name}: ${failure}\n`);
+    process.exitCode = failures.length === 0 ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`vigia: soak ${name}: ${messageOf(error)}\n`);
+    process.exitCode = ending.signal.reason instanceof Interrupted ? INTERRUPTED : 1;
+  } finally {
+    await scope.close();
+  }
+  // What was under way when it was interrupted has nobody left to wait for.
+  if (ending.signal.aborted) process.exit(process.exitCode || 1);
+}
+
+/** What fails for one of many fails for all of them, as a rule. */
+function shortened(failures: readonly string[]): string[] {
+  const more = failures.length - MOST_FAILURES;
+  return more > 0 ? [...failures.slice(0, MOST_FAILURES), `and ${more} more`] : [...failures];
+}
+
+class Interrupted extends Error {}
+
+/** Aborts when somebody wants the end, when something failed that nobody waits for, or when it takes too long. */
+function endingController(limitS: number): AbortController {
+  const ending = new AbortController();
+  const interrupt = (): void => ending.abort(new Interrupted('interrupted'));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  process.on('uncaughtException', (error) => ending.abort(error));
+  systemClock.after(limitS * 1000, () => ending.abort(new Error(`it hangs: ${limitS} s were not enough`)), {
+    unref: true,
+  });
+  return ending;
+}
+
+/** A promise that only ever rejects: with the signal's reason. */
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,94 @@
+// `npm run soak -- NAME|all [options]`: builds, compiles `bench/` and runs one of the long proofs on the built packages.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build, checkNode, fail, install, root, runBin } from './lib.mjs';
+
+/** Every proof, and what it proves. */
+const SOAKS = {
+  'torn-reads': 'no reader takes a half-written picture for whole, however fast they are written (2 min)',
+  'killed-writers': 'writers killed while writing leave nothing torn, nothing unswept, and readers that know (3.5 min)',
+  segments: 'a new segment with every frame: memory, mappings and descriptors of readers stay flat (35 s)',
+  'stopped-readers': 'stopped readers cost the publisher nothing, and get the newest frame first (35 s)',
+  consumers: '64 consumers of a 4K camera: no copy, no picture lost, no frame unaccounted for (2 min)',
+};
+
+const OPTIONS = [
+  ['--short', 'the same checks in a few seconds, as npm test does'],
+  ['--markdown', 'tables as Markdown'],
+];
+
+const INTERRUPTED = 130;
+
+function help() {
+  const proofs = Object.entries({ ...SOAKS, all: 'each of them, one after the other (9 min)' }).map(
+    ([name, line]) => `  ${name.padEnd(18)}${line}`,
+  );
+  const options = OPTIONS.map(([option, text]) => `  ${option.padEnd(18)}${text}`);
+  return `npm run soak -- NAME [--short] [--markdown]
+
+${proofs.join('\n')}
+
+${options.join('\n')}
+
+Exit code 0 when everything held. What each one proves, and its last run: docs/reference/soaks.md
+`;
+}
+
+function programOf(name) {
+  return join(root, 'bench/dist/soak', `${name}.js`);
+}
+
+/** Runs one proof in a process of its own, which is interrupted when this one is. Resolves with its exit code. */
+function runAlone(name, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [programOf(name), ...args], { stdio: 'inherit' });
+    const pass = (signal) => child.kill(signal);
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    for (const signal of signals) process.on(signal, pass);
+    child.once('error', reject);
+    child.once('close', (code) => {
+      for (const signal of signals) process.off(signal, pass);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/** Runs all of them, also after one that did not hold. */
+async function runAll(args) {
+  const results = [];
+  for (const name of Object.keys(SOAKS)) {
+    const startedMs = performance.now();
+    const code = await runAlone(name, args);
+    if (code === INTERRUPTED) process.exit(INTERRUPTED);
+    results.push({ name, code, seconds: (performance.now() - startedMs) / 1000 });
+  }
+  for (const { name, code, seconds } of results)
+    process.stderr.write(`${code === 0 ? 'held    ' : 'NOT HELD'}  ${name} (${seconds.toFixed(0)} s)\n`);
+  process.exit(results.every(({ code }) => code === 0) ? 0 : 1);
+}
+
+const [name, ...rest] = process.argv.slice(2);
+if (name === undefined || [name, ...rest].some((word) => word === '--help' || word === '-h')) {
+  process.stdout.write(help());
+  process.exit(0);
+}
+if (name !== 'all' && !Object.hasOwn(SOAKS, name)) {
+  process.stderr.write(`vigia: there is no proof "${name}"; there are ${Object.keys(SOAKS).join(', ')} and all\n`);
+  process.exit(2);
+}
+const unknown = rest.find((word) => !OPTIONS.some(([option]) => option === word));
+if (unknown !== undefined) {
+  process.stderr.write(`vigia: there is no option "${unknown}"; there are ${OPTIONS.map(([o]) => o).join(' and ')}\n`);
+  process.exit(2);
+}
+checkNode();
+await install();
+await build();
+if ((await runBin('tsc', ['-p', 'bench/tsconfig.json'])) !== 0) {
+  fail('the proofs do not compile; the compiler’s words are above');
+}
+if (name === 'all') await runAll(rest);
+// In this very process: one process less between Ctrl-C and what must be cleaned up.
+process.argv.splice(2, Number.POSITIVE_INFINITY, ...rest);
+await import(pathToFileURL(programOf(name)).href);
