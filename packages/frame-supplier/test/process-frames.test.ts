@@ -321,6 +321,19 @@ test('the sweep removes what dead processes left, and nothing of a live one', as
   expect(existsSync(`${path}_live`)).toBe(true);
 });
 
+test('the sweep leaves a reader’s page alone that is just being made, whoever’s it is', () => {
+  const page = `/dev/shm/vigia_reader_${process.pid}_unfinished`;
+  for (const unfinished of [Buffer.alloc(0), Buffer.alloc(4096)]) {
+    writeFileSync(page, unfinished);
+    expect(sweepSegments(PREFIX)).toEqual([]);
+    expect(existsSync(page)).toBe(true);
+  }
+  // Of its own prefix there is nobody else who could be making it.
+  writeFileSync(`${path}_unfinished`, Buffer.alloc(4096));
+  expect(sweepSegments(PREFIX)).toEqual([`${path}_unfinished`]);
+  rmSync(page);
+});
+
 test('a lease that is forgotten stays held, and in development a warning tells where it was taken', () => {
   const run = (env: string): unknown[] =>
     execFileSync(process.execPath, ['--expose-gc', '--no-warnings', agentFile('forgetful.mjs')], {

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readdirSync, readSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, processStartSeconds, SHM_DIR, systemClock } from '@vigia/base';
 import { HEADER, SEGMENT_MAGIC } from '@vigia/contracts';
@@ -6,11 +6,19 @@ import { HEADER, SEGMENT_MAGIC } from '@vigia/contracts';
 /** What the header of a file in /dev/shm says about who made it. Segments, seat tables and readers' pages agree in it. */
 interface SegmentFacts {
   readonly path: string;
-  /** Undefined when the file is shorter than a header: nobody finished making it. */
+  /** Undefined while the header is not whole: its magic is written last. */
   readonly writer: number | undefined;
+  /** Milliseconds since the file was made or last sized. */
+  readonly ageMs: number;
   /** Seconds of the monotonic clock. */
   readonly heartbeatS: number;
 }
+
+/**
+ * Readers of any instance make their pages at any time, and making one takes microseconds. A page that is unfinished for so
+ * long was given up. (Segments of a prefix are made by whoever sweeps it.)
+ */
+const PAGE_UNFINISHED_MS = 60_000;
 
 /** Pages of readers that died between making theirs and being seated, whoever's readers they were. */
 const READER_PAGE_PREFIX = 'vigia_reader_';
@@ -28,12 +36,9 @@ export function readerPagePath(pid: number, random: string): string {
  * @returns the paths that were removed. What may not be removed (another user's) is left.
  */
 export function sweepSegments(prefix: string): string[] {
-  const nowS = systemClock.nowMs() / 1000;
-  const stale = [...segmentsOf(prefix), ...segmentsOf(READER_PAGE_PREFIX)].filter(({ writer, heartbeatS }) => {
-    const startS = writer === undefined ? undefined : processStartSeconds(writer, nowS);
-    // A process that started after the file's last sign of life is another one with the same pid.
-    return startS === undefined || startS > heartbeatS + 1;
-  });
+  const ours = segmentsOf(prefix).filter((facts) => isStale(facts));
+  const pages = segmentsOf(READER_PAGE_PREFIX).filter((facts) => isStale(facts, PAGE_UNFINISHED_MS));
+  const stale = [...ours, ...pages];
   return stale.map(({ path }) => path).filter(remove);
 }
 
@@ -51,6 +56,14 @@ export function isUnfinished(path: string): boolean {
     // Gone again, or not to be read: whatever it is, it is not being made.
     return false;
   }
+}
+
+/** @param graceMs How old a file without a whole header must be, where somebody may just be making it. */
+function isStale({ writer, heartbeatS, ageMs }: SegmentFacts, graceMs?: number): boolean {
+  if (writer === undefined) return graceMs === undefined || ageMs >= graceMs;
+  const startS = processStartSeconds(writer, systemClock.nowMs() / 1000);
+  // A process that started after the file's last sign of life is another one with the same pid.
+  return startS === undefined || startS > heartbeatS + 1;
 }
 
 /** Removes what one process made under the prefix. For when it is known to be dead. */
@@ -78,18 +91,20 @@ function segmentFacts(path: string): SegmentFacts {
   try {
     const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      if (readSync(fd, head, 0, head.byteLength, 0) < head.byteLength)
-        return { path, writer: undefined, heartbeatS: 0 };
+      const ageMs = systemClock.wallMs() - fstatSync(fd).ctimeMs;
+      const whole = readSync(fd, head, 0, head.byteLength, 0) === head.byteLength;
+      if (!whole || head.readBigUInt64LE(HEADER.magic) === 0n) return { path, writer: undefined, heartbeatS: 0, ageMs };
     } finally {
       closeSync(fd);
     }
   } catch {
     // Unreadable means it is not ours to remove: pid 1 always lives, and always beat.
-    return { path, writer: 1, heartbeatS: Number.POSITIVE_INFINITY };
+    return { path, writer: 1, heartbeatS: Number.POSITIVE_INFINITY, ageMs: 0 };
   }
   return {
     path,
     writer: head.readUInt32LE(HEADER.writerPid),
     heartbeatS: Number(head.readBigUInt64LE(HEADER.heartbeat)) / 1e9,
+    ageMs: 0,
   };
 }
