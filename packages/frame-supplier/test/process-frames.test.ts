@@ -16,7 +16,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { encodeFrame, FrameDecoder, sleep, systemClock } from '@vigia/base';
+import { encodeFrame, FrameDecoder, processStatFields, sleep, systemClock } from '@vigia/base';
 import { HEADER, SEATS_HEADER, SEGMENT_MAGIC } from '@vigia/contracts';
 import {
   attachBlockingReader,
@@ -125,18 +125,30 @@ describe('a reader that', () => {
   test.each(['socket', 'futex'] as const)(
     'is stopped costs nothing, and gets the newest first when it goes on (%s)',
     async (wake) => {
-      const { server, publish, attach } = await serve();
+      const { server, supplier, publish, attach } = await serve();
       const agent = await attach('sleeper', wake);
-      const waiting = agent.next();
-      await until('it waits', () => server.report('sleeper')?.inFlight === 0);
-      await sleep(systemClock, 50);
-      agent.child.kill('SIGSTOP');
+      const delivered = (): number => server.report('sleeper')?.counters.delivered ?? 0;
+      let waiting = agent.next();
+      let before = delivered();
+      for (;;) {
+        agent.child.kill('SIGSTOP');
+        await until('it is stopped', () => processStatFields(agent.child.pid ?? 0)[0] === 'T');
+        before = delivered();
+        await publish();
+        // Offered at once: it had asked, and lies there asleep.
+        if (delivered() > before) break;
+        agent.child.kill('SIGCONT');
+        await waiting;
+        await agent.release();
+        waiting = agent.next();
+      }
       for (let i = 0; i < 30; i += 1) await publish();
+      const newest = supplier.counters().published;
       agent.child.kill('SIGCONT');
-      expect(await waiting).toMatchObject({ frame: { seq: 30 } });
+      expect(await waiting).toMatchObject({ frame: { seq: newest } });
       await agent.release();
-      // The one offer that lay there while it slept.
-      expect(server.report('sleeper')?.counters.delivered).toBe(2);
+      // The one offer that lay there while it slept, and the newest.
+      expect(delivered()).toBe(before + 2);
     },
   );
 });

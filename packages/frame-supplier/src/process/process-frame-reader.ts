@@ -1,14 +1,7 @@
 import { type Clock, codeOf, futexWait, isPeerGone, sendDoorbell, systemClock } from '@vigia/base';
 import { SEATS_LOST_MS } from '@vigia/contracts';
-import {
-  type BlockingFrameReader,
-  type FrameReader,
-  framesOf,
-  framesOfBlocking,
-  type Lease,
-  type ReaderEnd,
-} from '#contract';
-import { SeatReader, type SeatReaderStatistics, type SharedFrame } from '#seats';
+import { type BlockingFrameReader, type FrameReader, framesOf, framesOfBlocking, type Lease } from '#contract';
+import { FarReader, SeatReader, type SharedFrame } from '#seats';
 import { FrameSegmentReader, isUnfinished } from '#segment';
 import { type Attachment, attach } from './attach.ts';
 
@@ -52,80 +45,24 @@ class AttachedReader {
  * A reader in another process that keeps its event loop: woken by a byte on a Unix socket. Keeps the process alive until
  * it is closed, or its supplier is gone.
  */
-export class ProcessFrameReader implements FrameReader<SharedFrame> {
-  readonly #reader: SeatReader;
-
-  /** Built by `attachReader`. */
-  constructor(reader: SeatReader) {
-    this.#reader = reader;
-  }
-
-  get id(): string {
-    return this.#reader.id;
-  }
-
-  get end(): ReaderEnd | undefined {
-    return this.#reader.end;
-  }
-
+export class ProcessFrameReader extends FarReader implements FrameReader<SharedFrame> {
   next(signal?: AbortSignal): Promise<Lease<SharedFrame> | undefined> {
-    return this.#reader.next(signal);
+    return this.reader.next(signal);
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<SharedFrame, void, undefined> {
     return framesOf(this);
   }
-
-  /** Counts at this end; the supplier has its own. */
-  statistics(): SeatReaderStatistics {
-    return this.#reader.statistics();
-  }
-
-  close(): void {
-    this.#reader.finish('closed');
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
 }
 
 /** A reader in a thread or process of its own that blocks while it waits: woken by a futex, the fastest way there is. */
-export class BlockingProcessFrameReader implements BlockingFrameReader<SharedFrame> {
-  readonly #reader: SeatReader;
-
-  /** Built by `attachBlockingReader`. */
-  constructor(reader: SeatReader) {
-    this.#reader = reader;
-  }
-
-  get id(): string {
-    return this.#reader.id;
-  }
-
-  get end(): ReaderEnd | undefined {
-    return this.#reader.end;
-  }
-
+export class BlockingProcessFrameReader extends FarReader implements BlockingFrameReader<SharedFrame> {
   nextSync(timeoutMs?: number): Lease<SharedFrame> | undefined {
-    return this.#reader.nextSync(timeoutMs);
+    return this.reader.nextSync(timeoutMs);
   }
 
   [Symbol.iterator](): Generator<SharedFrame, void, undefined> {
     return framesOfBlocking(this);
-  }
-
-  /** Counts at this end; the supplier has its own. */
-  statistics(): SeatReaderStatistics {
-    return this.#reader.statistics();
-  }
-
-  close(): void {
-    this.#reader.finish('closed');
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 }
 

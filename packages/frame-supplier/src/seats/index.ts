@@ -1,3 +1,4 @@
+export { FarReader } from './far-reader.ts';
 export { FrameRing, type FrameRingOptions, type Rendition } from './frame-ring.ts';
 export { ReaderPage, ReaderPageView } from './reader-page.ts';
 export type { Seat, SeatLink, SeatReport, SeatResults } from './seat.ts';
