@@ -2,12 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
-import { messageOf, Scope } from '@vigia/base';
 import { measureAges } from './e2e/ages.ts';
 import { measureFirstResult } from './e2e/first-result.ts';
 import { measureRecovery } from './e2e/recovery.ts';
 import { measureTransit } from './e2e/transit.ts';
-import { type BenchRun, headerLines } from './support/bench-run.ts';
+import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { VIGIA } from './support/paths.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 
@@ -47,35 +46,9 @@ async function measure(run: BenchRun, print: (table: Table) => void): Promise<vo
   print(await measureRecovery(run));
 }
 
-async function main(): Promise<number> {
-  let options: Options;
-  try {
-    options = readOptions(process.argv.slice(2));
-  } catch (error) {
-    // Node adds advice for programmers after the first sentence.
-    process.stderr.write(`vigia: bench e2e: ${messageOf(error).split('. ')[0]}\n`);
-    return 2;
-  }
-  const ending = new AbortController();
-  const interrupt = (): void => ending.abort(new Error('interrupted'));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
-  // A reader of our output that went away (`| head`).
-  process.stdout.on('error', interrupt);
-  const scope = new Scope();
-  const progress = (text: string): void => void process.stderr.write(`· ${text}\n`);
+process.exitCode = await runBenchmark('e2e', readOptions, async (run, { markdown }) => {
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
-  try {
-    write(`${headerLines().join(options.markdown ? '  \n' : '\n')}\n`);
-    await measure({ signal: ending.signal, scope, seconds: options.seconds, progress }, (table) =>
-      write(options.markdown ? asMarkdown(table) : asText(table)),
-    );
-    return 0;
-  } catch (error) {
-    process.stderr.write(`vigia: bench e2e: ${messageOf(error)}\n`);
-    return ending.signal.aborted ? 130 : 1;
-  } finally {
-    await scope.close();
-  }
-}
-
-process.exitCode = await main();
+  write(`${headerLines().join(markdown ? '  \n' : '\n')}\n`);
+  await measure(run, (table) => write(markdown ? asMarkdown(table) : asText(table)));
+  return true;
+});

@@ -5,13 +5,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { messageOf, Scope } from '@vigia/base';
 import { WARM_UP_FRAMES, WARM_UP_SECONDS } from './supplier/publishing.ts';
 import { comparisonTable, judge, valuesTable } from './supplier/report.ts';
 import { measureRounds, type Outcome } from './supplier/rounds.ts';
 import type { Setup, Variant } from './supplier/variant.ts';
 import { selectVariants } from './supplier/variants.ts';
-import { headerLines } from './support/bench-run.ts';
+import { headerLines, runBenchmark } from './support/bench-run.ts';
 import { asMarkdown, asText } from './support/table.ts';
 
 interface Options {
@@ -83,33 +82,8 @@ async function measure(setup: Setup, options: Options): Promise<boolean> {
   return !outcomes.some(({ failed }) => failed);
 }
 
-async function main(): Promise<number> {
-  let options: Options;
-  try {
-    options = readOptions(process.argv.slice(2));
-  } catch (error) {
-    // Node adds advice for programmers after the first sentence.
-    process.stderr.write(`vigia: bench supplier: ${messageOf(error).split('. ')[0]}\n`);
-    return 2;
-  }
-  const ending = new AbortController();
-  const interrupt = (): void => ending.abort(new Error('interrupted'));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
-  // A reader of our output that went away (`| head`).
-  process.stdout.on('error', interrupt);
-  const scope = new Scope();
-  const progress = (text: string): void => void process.stderr.write(`· ${text}\n`);
-  try {
-    const tempDir = mkdtempSync(join(tmpdir(), 'vigia-bench-'));
-    scope.defer(() => rmSync(tempDir, { recursive: true, force: true }));
-    const run = { signal: ending.signal, scope, seconds: options.seconds, progress };
-    return (await measure({ run, peersDir: options.peersDir, tempDir, versions: new Set() }, options)) ? 0 : 1;
-  } catch (error) {
-    process.stderr.write(`vigia: bench supplier: ${messageOf(error)}\n`);
-    return ending.signal.aborted ? 130 : 1;
-  } finally {
-    await scope.close();
-  }
-}
-
-process.exitCode = await main();
+process.exitCode = await runBenchmark('supplier', readOptions, (run, options) => {
+  const tempDir = mkdtempSync(join(tmpdir(), 'vigia-bench-'));
+  run.scope.defer(() => rmSync(tempDir, { recursive: true, force: true }));
+  return measure({ run, peersDir: options.peersDir, tempDir, versions: new Set() }, options);
+});

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Scope } from '@vigia/base';
+import { messageOf, Scope } from '@vigia/base';
 
 /** What every measurement is given. */
 export interface BenchRun {
@@ -47,5 +47,42 @@ function revision(): string {
   } catch {
     // No git, or not a checkout.
     return 'unknown';
+  }
+}
+
+/**
+ * Runs a benchmark as a program: options, Ctrl-C, cleaning up.
+ *
+ * @param readOptions Throws a sentence for whoever typed them.
+ * @param measure Resolves with false when something failed.
+ * @returns the exit code: 0, 1 when it failed, 2 for bad options, 130 when interrupted.
+ */
+export async function runBenchmark<O extends { readonly seconds: number }>(
+  name: string,
+  readOptions: (args: string[]) => O,
+  measure: (run: BenchRun, options: O) => Promise<boolean>,
+): Promise<number> {
+  let options: O;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (error) {
+    // Node adds advice for programmers after the first sentence.
+    process.stderr.write(`vigia: bench ${name}: ${messageOf(error).split('. ')[0]}\n`);
+    return 2;
+  }
+  const ending = new AbortController();
+  const interrupt = (): void => ending.abort(new Error('interrupted'));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  // A reader of our output that went away (`| head`).
+  process.stdout.on('error', interrupt);
+  const scope = new Scope();
+  const progress = (text: string): void => void process.stderr.write(`· ${text}\n`);
+  try {
+    return (await measure({ signal: ending.signal, scope, seconds: options.seconds, progress }, options)) ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`vigia: bench ${name}: ${messageOf(error)}\n`);
+    return ending.signal.aborted ? 130 : 1;
+  } finally {
+    await scope.close();
   }
 }
