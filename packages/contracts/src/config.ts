@@ -43,11 +43,73 @@ const consumerSchema = z.strictObject({
     .describe('An answer that takes longer counts as `timeout`.'),
 });
 
+/** How packets of an RTSP camera travel. */
+export const RTP_TRANSPORTS = ['tcp', 'udp'] as const;
+/** Which pictures of a camera are decoded. */
+export const DECODE_MODES = ['full', 'keyframes'] as const;
+/** What may decode instead of the CPU; `auto` takes the first that works. */
+export const HARDWARE_DECODERS = ['none', 'auto', 'vaapi', 'cuda', 'qsv', 'drm'] as const;
+
+const decoderSchema = z.strictObject({
+  threads: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(1)
+    .describe(
+      'CPU threads of the decoder. They share the slices of one picture, never several pictures: that would hide age.',
+    ),
+  hardware: z
+    .enum(HARDWARE_DECODERS)
+    .default('none')
+    .describe('Decode with the machine’s video hardware. What does not work falls back to the CPU, with a sentence.'),
+});
+
+const tlsSchema = z.strictObject({
+  verify: z
+    .boolean()
+    .default(true)
+    .describe('Whether the camera’s certificate must be signed by a known authority and name the camera.'),
+  ca: z.string().min(1).optional().describe('A PEM file with the authority, or the camera’s own certificate.'),
+});
+
+const side = (max: number): z.ZodInt => z.int().min(16).max(max);
+const maxPictureSchema = z.strictObject({
+  width: side(8192).describe('Pixels.'),
+  height: side(8192).describe('Pixels.'),
+});
+
 const cameraSchema = z.strictObject({
   source: z
     .string()
     .min(1)
-    .describe('`rtsp://[user:password@]host[:port]/path`, H.264. Secrets by `${NAME}`, taken from the environment.'),
+    .describe(
+      'Where the pictures come from: `rtsp://` or `rtsps://[user:password@]host[:port]/path`, `http(s)://…` (MJPEG), `file:PATH[?loop]`, `v4l2:/dev/videoN`. Secrets by `${NAME}`, taken from the environment.',
+    ),
+  detect_source: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The camera’s small stream, for the models. `source` is then connected but not decoded.'),
+  transport: z
+    .enum(RTP_TRANSPORTS)
+    .default('tcp')
+    .describe('How an RTSP camera sends: inside its connection, or as datagrams, of which some get lost.'),
+  on_loss: z
+    .enum(['wait', 'conceal'])
+    .default('wait')
+    .describe(
+      'After a loss: show nothing until the next clean picture, or what the decoder makes of the damaged ones.',
+    ),
+  decode: z
+    .enum(DECODE_MODES)
+    .default('full')
+    .describe('`keyframes`: a tenth of the work, one picture per keyframe, so every few seconds.'),
+  decoder: decoderSchema.prefault({}).describe('How pictures are decoded.'),
+  max_picture: maxPictureSchema
+    .default({ width: 3840, height: 2160 })
+    .describe('The largest picture that is decoded; memory is planned for it. A larger one is refused.'),
+  tls: tlsSchema.prefault({}).describe('For `rtsps://` and `https://`.'),
   roi: roiSchema.optional().describe('The part of the picture that consumers see.'),
   consumers: z.record(idSchema, consumerSchema).default({}).describe('Who looks at this camera.'),
 });
@@ -55,6 +117,12 @@ const cameraSchema = z.strictObject({
 const modelSchema = z.strictObject({
   use: idSchema.describe('An id from `vigia models list`.'),
   threads: z.int().min(1).max(64).default(1).describe('CPU threads of one inference.'),
+  skip_loop_filter: z
+    .boolean()
+    .default(false)
+    .describe(
+      'This model may be given pictures decoded without the loop filter: a quarter less work, blockier. Done for a camera when all of its models allow it.',
+    ),
 });
 
 const mqttSchema = z.strictObject({
@@ -88,6 +156,5 @@ export type ModelConfig = Config['models'][string];
 export const NOT_YET: Readonly<Record<string, string>> = {
   http: 'the HTTP interface comes in a later version; results go over MQTT, pictures through `vigia snapshot`',
   workers: 'workers come in a later version; use a consumer with a model',
-  'cameras.*.detect_source': 'a second stream per camera comes in a later version; put the small stream into `source`',
   'cameras.*.consumers.*.worker': 'workers come in a later version; use `model`',
 };

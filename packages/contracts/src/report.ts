@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SLA_CLASSES } from './config.ts';
+import { DECODE_MODES, SLA_CLASSES } from './config.ts';
 
 const count = z.int().min(0);
 const ms = z.number().min(0);
@@ -44,11 +44,48 @@ export const consumerReportSchema = z.strictObject({
 /** See {@link consumerReportSchema}. */
 export type ConsumerReport = z.infer<typeof consumerReportSchema>;
 
+/** What a camera sends, as found out while it is connected. */
+const streamReportSchema = z.strictObject({
+  /** `rtsp`, `rtsps`, `http`, `https`, `file`, `v4l2`. */
+  kind: z.string(),
+  /** `tcp`, `udp`; empty where there is no choice. */
+  transport: z.string(),
+  /** `h264`, `h265`, `mjpeg` … */
+  codec: z.string(),
+  /** Pixels; 0 before the first picture was decoded. */
+  width: count,
+  height: count,
+  /** Between two pictures that are published: with `decode: keyframes` the distance of keyframes. */
+  interval_ms: ms,
+  /** Between two keyframes; null before two have come. */
+  gop_ms: ms.nullable(),
+  decode: z.enum(DECODE_MODES),
+  /** `software`, or what decodes in its place. */
+  decoder: z.string(),
+});
+
+/** The large stream of a camera that has a `detect_source`: drained, recorded and shown, not decoded. */
+const mainStreamReportSchema = z.strictObject({
+  state: z.enum(CAMERA_STATES),
+  reason: z.string().nullable(),
+  reconnects: count,
+  captured: count,
+  lost_packets: count,
+});
+
 /** One camera. */
 export const cameraReportSchema = z.strictObject({
   state: z.enum(CAMERA_STATES),
   reason: z.string().nullable(),
   reconnects: count,
+  /** Null before the first connection of its process. */
+  stream: streamReportSchema.nullable(),
+  /** Null without a `detect_source`. */
+  main: mainStreamReportSchema.nullable(),
+  /** RTP packets that never came. */
+  lost_packets: count,
+  /** Pictures published although something of them, or of what they build on, was lost (`on_loss: conceal`). */
+  concealed: count,
   /** Access units: = published + Σ skipped + in_decoder. */
   captured: count,
   skipped: z.strictObject({ no_demand: count, undecodable: count, late: count }),
@@ -64,6 +101,10 @@ export const cameraReportSchema = z.strictObject({
   unsent_results: count,
   consumers: z.record(z.string(), consumerReportSchema),
 });
+/** What a camera sends. */
+export type StreamReport = z.infer<typeof streamReportSchema>;
+/** The stream that is recorded and shown, when the models look at another one. */
+export type MainStreamReport = z.infer<typeof mainStreamReportSchema>;
 /** See {@link cameraReportSchema}. */
 export type CameraReport = z.infer<typeof cameraReportSchema>;
 

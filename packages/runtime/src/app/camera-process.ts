@@ -53,7 +53,7 @@ class CameraProcess {
     this.#scope.defer(() => this.#supplier.stop());
     this.#supplier.start();
     this.#capture = new StreamCapture({
-      url: setup.source,
+      url: setup.source.url,
       clock,
       log,
       sink: {
@@ -205,7 +205,9 @@ class CameraProcess {
       this.#consumers.map((consumer, i) => [this.#consumerIds[i] as string, consumer.report()]),
     );
     return {
-      capture: this.#capture.counters(),
+      capture: { ...this.#capture.counters(), lostPackets: 0, concealed: 0 },
+      stream: null,
+      main: null,
       supplier: this.#supplier.counters(),
       consumers,
       unsentResults: this.#unsentResults,

@@ -10,7 +10,7 @@ import {
   codeOf,
   parseLogLine,
 } from '@vigia/base';
-import type { Config } from '@vigia/contracts';
+import { type Config, configSchema } from '@vigia/contracts';
 
 import { Aedes } from 'aedes';
 import { type RunOptions, runNode } from './node-runner.ts';
@@ -50,13 +50,13 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 }
 
 function demoConfig(source: string, mqttPort: number): Config {
-  return {
+  return configSchema.parse({
     version: 1,
     node: 'demo',
-    cameras: { street: { source, consumers: { people: { model: 'ssdlite', sla: 'normal', deadline_ms: 1000 } } } },
-    models: { ssdlite: { use: 'ssdlite-mobilenet-v2', threads: 1 } },
+    cameras: { street: { source, consumers: { people: { model: 'ssdlite' } } } },
+    models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
     mqtt: { url: `mqtt://127.0.0.1:${mqttPort}` },
-  };
+  });
 }
 
 async function startBroker(port: number | undefined, scope: Scope): Promise<number> {

@@ -57,7 +57,23 @@ export function planOf(
         deadlineMs: c.deadline_ms,
       };
     });
-    return { node: config.node, runDir, camera, source: settings.source, roi: settings.roi ?? WHOLE, consumers };
+    const { transport, tls, detect_source: detectUrl } = settings;
+    return {
+      node: config.node,
+      runDir,
+      camera,
+      source: { url: settings.source, transport, tls },
+      detectSource: detectUrl === undefined ? undefined : { url: detectUrl, transport, tls },
+      decode: {
+        mode: settings.decode,
+        onLoss: settings.on_loss,
+        ...settings.decoder,
+        skipLoopFilter: consumers.length > 0 && consumers.every((c) => config.models[c.model]?.skip_loop_filter),
+        maxPicture: settings.max_picture,
+      },
+      roi: settings.roi ?? WHOLE,
+      consumers,
+    };
   });
   const segments = cameras.flatMap(segmentsOf);
   return { node: config.node, cameras, models, segments, shmBytes: segments.reduce((sum, s) => sum + s.bytes, 0) };

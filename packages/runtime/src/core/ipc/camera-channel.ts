@@ -1,4 +1,12 @@
-import type { ConsumerReport, ResultMessage, SlaClass } from '@vigia/contracts';
+import type {
+  CameraConfig,
+  CameraState,
+  ConsumerReport,
+  MainStreamReport,
+  ResultMessage,
+  SlaClass,
+  StreamReport,
+} from '@vigia/contracts';
 import type { Region, RenditionSpec } from '#core/media';
 
 /** What a camera process is told first. Sent over the channel and never on the command line: the source holds secrets. */
@@ -7,9 +15,32 @@ export interface CameraSetup {
   /** Where the supervisor keeps its sockets: cleaned up by who outlives it. */
   readonly runDir: string;
   readonly camera: string;
-  readonly source: string;
+  readonly source: SourceSetup;
+  /** The stream that the models look at, when it is not `source`. */
+  readonly detectSource: SourceSetup | undefined;
+  readonly decode: DecodeSetup;
   readonly roi: Region;
   readonly consumers: readonly ConsumerSetup[];
+}
+
+/** Where a stream comes from. */
+export interface SourceSetup {
+  /** May hold credentials: never logged. */
+  readonly url: string;
+  readonly transport: CameraConfig['transport'];
+  readonly tls: CameraConfig['tls'];
+}
+
+/** How a stream is decoded. */
+export interface DecodeSetup {
+  readonly mode: CameraConfig['decode'];
+  readonly onLoss: CameraConfig['on_loss'];
+  readonly threads: number;
+  readonly hardware: CameraConfig['decoder']['hardware'];
+  /** All models of the camera allow it. */
+  readonly skipLoopFilter: boolean;
+  /** Pixels. */
+  readonly maxPicture: CameraConfig['max_picture'];
 }
 
 /** One consumer, with everything about its model that the camera process needs. */
@@ -33,7 +64,13 @@ export interface CameraSnapshot {
     readonly late: number;
     readonly inDecoder: number;
     readonly reconnects: number;
+    readonly lostPackets: number;
+    readonly concealed: number;
   };
+  /** Null before the first connection. */
+  readonly stream: StreamReport | null;
+  /** Null without a second stream. */
+  readonly main: MainStreamReport | null;
   readonly supplier: {
     readonly published: number;
     readonly distributed: number;
@@ -57,7 +94,7 @@ export type FromCamera =
   | { readonly type: 'ready' }
   | {
       readonly type: 'state';
-      readonly state: 'connecting' | 'live' | 'waiting' | 'stopped';
+      readonly state: CameraState;
       readonly reason: string | null;
       readonly message: string | null;
       readonly retryInMs: number | null;

@@ -21,6 +21,8 @@ export function closeOut(last: CameraSnapshot): CameraSnapshot {
   ]);
   return {
     capture: { ...capture, undecodable: capture.undecodable + capture.inDecoder, inDecoder: 0 },
+    stream: last.stream,
+    main: last.main,
     supplier: { ...supplier, inboxDrops: supplier.inboxDrops + supplier.inboxPending, inboxPending: 0 },
     consumers: Object.fromEntries(consumers),
     unsentResults: last.unsentResults,
@@ -38,9 +40,22 @@ export function addSnapshots(before: CameraSnapshot | undefined, now: CameraSnap
   });
   return {
     capture: addCounts(before.capture, now.capture),
+    stream: now.stream ?? before.stream,
+    main: addMain(before.main, now.main),
     supplier: addCounts(before.supplier, now.supplier),
     consumers: Object.fromEntries(consumers),
     unsentResults: before.unsentResults + now.unsentResults,
+  };
+}
+
+/** States are those of the newer one. */
+function addMain(before: CameraSnapshot['main'], now: CameraSnapshot['main']): CameraSnapshot['main'] {
+  if (!before || !now) return now ?? before;
+  return {
+    ...now,
+    reconnects: before.reconnects + now.reconnects,
+    captured: before.captured + now.captured,
+    lost_packets: before.lost_packets + now.lost_packets,
   };
 }
 
@@ -82,6 +97,10 @@ export function reportOf(
     state: extra.state,
     reason: extra.reason,
     reconnects: capture.reconnects,
+    stream: snapshot.stream,
+    main: snapshot.main,
+    lost_packets: capture.lostPackets,
+    concealed: capture.concealed,
     captured: capture.captured,
     skipped: { no_demand: capture.noDemand, undecodable: capture.undecodable, late: capture.late },
     in_decoder: capture.inDecoder,
@@ -97,7 +116,19 @@ export function reportOf(
 
 /** Counters of a camera whose process has not spoken yet. */
 export const NOTHING: CameraSnapshot = {
-  capture: { captured: 0, published: 0, noDemand: 0, undecodable: 0, late: 0, inDecoder: 0, reconnects: 0 },
+  capture: {
+    captured: 0,
+    published: 0,
+    noDemand: 0,
+    undecodable: 0,
+    late: 0,
+    inDecoder: 0,
+    reconnects: 0,
+    lostPackets: 0,
+    concealed: 0,
+  },
+  stream: null,
+  main: null,
   supplier: { published: 0, distributed: 0, inboxDrops: 0, inboxPending: 0 },
   consumers: {},
   unsentResults: 0,
