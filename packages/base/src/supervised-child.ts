@@ -1,12 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { Backoff, type BackoffOptions } from './backoff.ts';
 import type { Clock, Timer } from './clock.ts';
+import { codeOf, messageOf } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type Log, type LogRecord, parseLogLine } from './log.ts';
 
 /**
  * starting: the process runs and has not said `ready`. ready: it has. waiting: it died and will be started again after
- * `retryInMs`. stopped: `stop` was called and it is gone.
+ * `retryInMs`. stopped: `stop` was called and it is gone, or has been given up.
  */
 export type ChildState =
   | { readonly state: 'starting'; readonly pid: number | undefined }
@@ -38,6 +39,11 @@ export interface SupervisedChildOptions {
 /** How long a stopping child may take before SIGTERM, and after that before SIGKILL. Milliseconds. */
 const STOP_MS = 700;
 const TERM_MS = 300;
+/**
+ * How long after SIGKILL its end is waited for. What the kernel does not let go (a driver that hangs) is left behind, and
+ * named. Milliseconds.
+ */
+const GIVE_UP_MS = 500;
 /** A process that lived this long earns a short first wait again. */
 const HEALTHY_MS = 30_000;
 /** Messages waiting in the channel's pipe. A child that does not read must not grow its parent. */
@@ -77,18 +83,21 @@ export class SupervisedChild {
     if (this.#stopping || this.#child) return;
     this.#starts += 1;
     this.#startedMs = this.#o.clock.nowMs();
-    // execArgv is empty so that conditions and loaders of a development run do not reach the children.
-    const child = fork(this.#o.entry, [...(this.#o.args ?? [])], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      serialization: 'advanced',
-      execArgv: [],
-    });
+    let child: ChildProcess;
+    try {
+      child = this.#fork();
+    } catch (error) {
+      this.#retry(`cannot be started (${codeOf(error) ?? messageOf(error)})`);
+      return;
+    }
     this.#child = child;
     this.#unsent = 0;
     this.#forwardLines(child);
     child.on('message', (message) => this.#onMessage(child, message));
-    child.on('error', (error) => this.#o.log.error(`${this.#o.name}: ${error.message}`));
-    child.once('exit', (code, signal) => this.#onExit(child, code, signal));
+    child.on('error', (error) => this.#onError(child, error));
+    child.once('exit', (code, signal) =>
+      this.#onExit(child, signal === null ? `exited with code ${code}` : `was ended by ${signal}`),
+    );
     this.#timer = this.#o.clock.after(this.#o.readyTimeoutMs, () => {
       this.#o.log.warn(`${this.#o.name}: not ready within ${this.#o.readyTimeoutMs} ms, killed`);
       child.kill('SIGKILL');
@@ -127,13 +136,36 @@ export class SupervisedChild {
         this.#exited = resolve;
       });
       if (child.connected) child.send({ type: 'stop' }, () => undefined);
-      const term = this.#o.clock.after(STOP_MS, () => child.kill('SIGTERM'));
-      const kill = this.#o.clock.after(STOP_MS + TERM_MS, () => child.kill('SIGKILL'));
+      const { clock } = this.#o;
+      const timers = [
+        clock.after(STOP_MS, () => child.kill('SIGTERM')),
+        clock.after(STOP_MS + TERM_MS, () => child.kill('SIGKILL')),
+        clock.after(STOP_MS + TERM_MS + GIVE_UP_MS, () => this.#leave(child)),
+      ];
       await gone;
-      term.cancel();
-      kill.cancel();
+      for (const timer of timers) timer.cancel();
     }
     this.#o.onState({ state: 'stopped' });
+  }
+
+  #fork(): ChildProcess {
+    // execArgv is empty so that conditions and loaders of a development run do not reach the children.
+    return fork(this.#o.entry, [...(this.#o.args ?? [])], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      serialization: 'advanced',
+      execArgv: [],
+    });
+  }
+
+  /** It outlives SIGKILL: nothing of it may keep this process alive. */
+  #leave(child: ChildProcess): void {
+    this.#o.log.error(`${this.#o.name} (process ${child.pid}) did not go, not even after SIGKILL; left behind`);
+    this.#child = undefined;
+    child.unref();
+    child.channel?.unref();
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    this.#exited?.();
   }
 
   #onMessage(child: ChildProcess, message: unknown): void {
@@ -145,7 +177,13 @@ export class SupervisedChild {
     this.#o.onMessage(message);
   }
 
-  #onExit(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
+  /** A process that never was (no process ids or descriptors left) has no `exit`; it must be tried again all the same. */
+  #onError(child: ChildProcess, error: Error): void {
+    if (child.pid === undefined) this.#onExit(child, `cannot be started (${codeOf(error) ?? error.message})`);
+    else this.#o.log.error(`${this.#o.name}: ${error.message}`);
+  }
+
+  #onExit(child: ChildProcess, reason: string): void {
     if (child !== this.#child) return;
     this.#child = undefined;
     this.#timer?.cancel();
@@ -154,8 +192,11 @@ export class SupervisedChild {
       return;
     }
     if (this.#o.clock.nowMs() - this.#startedMs > HEALTHY_MS) this.#backoff.reset();
+    this.#retry(reason);
+  }
+
+  #retry(reason: string): void {
     const retryInMs = this.#backoff.next();
-    const reason = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
     this.#o.log.warn(`${this.#o.name} ${reason}; starting it again in ${Math.round(retryInMs)} ms`);
     this.#o.onState({ state: 'waiting', reason, retryInMs });
     this.#timer = this.#o.clock.after(retryInMs, () => this.start());
