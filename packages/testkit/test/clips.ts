@@ -1,6 +1,6 @@
 // Clips for tests: the committed footage, and small ones made of nothing.
 import { fileURLToPath } from 'node:url';
-import type { AccessUnit, Clip } from '../src/simulated-camera/clip.ts';
+import type { AccessUnit, Clip } from '../src/simulated-camera/media/index.ts';
 
 /** 20 s, 768×576, 10 fps, H.264 without B-frames, a keyframe every 2 s. */
 export const FOOTAGE: string = fileURLToPath(new URL('../../runtime/assets/pedestrians.mp4', import.meta.url));
@@ -30,6 +30,7 @@ export function fakeClip(shape: FakeClipShape = {}): Clip {
   });
   return {
     path: 'fake.mp4',
+    codec: 'h264',
     width: 64,
     height: 48,
     fps: 90_000 / intervalTicks,

@@ -1,4 +1,5 @@
 // A small RTSP client for the tests of the simulated camera: strict about framing, and nothing else.
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
 
 /** A reply of the camera. */
@@ -99,7 +100,14 @@ export class RtspClient {
   readonly reports: Inbox<Buffer> = new Inbox<Buffer>();
   /** Resolves when the connection is gone. */
   readonly closed: Promise<void>;
+  /** Single packets, as they came; with {@link onlyPackets} instead of units. */
+  readonly packets: Inbox<RtpPacket> = new Inbox<RtpPacket>();
   rtpChannel = 0;
+  /** For streams that are broken on purpose: packets are not put together. */
+  onlyPackets = false;
+  /** Bytes that were neither RTSP nor a packet; undefined: they are an error. */
+  stray: number | undefined;
+  readonly #udp: UdpSocket[] = [];
   #pending: Buffer = Buffer.alloc(0);
   #packets: RtpPacket[] = [];
   #cseq = 0;
@@ -110,7 +118,9 @@ export class RtspClient {
     socket.on('error', () => {});
     this.closed = new Promise((resolve) => {
       socket.on('close', () => {
-        for (const inbox of [this.replies, this.units, this.reports]) inbox.end(new Error('connection closed'));
+        for (const udp of this.#udp.splice(0)) udp.close();
+        for (const inbox of [this.replies, this.units, this.reports, this.packets])
+          inbox.end(new Error('connection closed'));
         resolve();
       });
     });
@@ -133,6 +143,34 @@ export class RtspClient {
     const reply = await this.replies.next();
     if (reply.headers.get('cseq') !== String(this.#cseq)) throw new Error('CSeq was not echoed');
     return reply;
+  }
+
+  /** The same by UDP, from two free ports. */
+  async playUdp(url: string, protocol = 'RTP/AVP'): Promise<{ setup: Reply; session: string }> {
+    const ports = await this.bindUdp();
+    const Transport = `${protocol};unicast;client_port=${ports.rtp}-${ports.rtcp}`;
+    const setup = await this.request('SETUP', `${url}/trackID=0`, { Transport });
+    const session = (setup.headers.get('session') ?? '').split(';')[0] ?? '';
+    await this.request('PLAY', url, { Session: session });
+    return { setup, session };
+  }
+
+  /** Two free ports whose datagrams are taken as packets and as reports. They are closed with the client. */
+  async bindUdp(): Promise<{ rtp: number; rtcp: number }> {
+    const bind = async (onMessage: (packet: Buffer) => void): Promise<number> => {
+      const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+      this.#udp.push(socket);
+      socket.on('message', onMessage);
+      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+      return socket.address().port;
+    };
+    const rtp = await bind((packet) => this.#onRtp(parseRtp(packet)));
+    return { rtp, rtcp: await bind((packet) => this.reports.push(packet)) };
+  }
+
+  /** Sends RTCP from the second UDP port. */
+  sendUdpReport(packet: Buffer, port: number): void {
+    this.#udp[1]?.send(packet, port, '127.0.0.1');
   }
 
   /** SETUP of the track and PLAY; returns both replies. */
@@ -168,6 +206,10 @@ export class RtspClient {
   }
 
   #onRtp(packet: RtpPacket): void {
+    if (this.onlyPackets) {
+      this.packets.push(packet);
+      return;
+    }
     this.#packets.push(packet);
     if (!packet.marker) return;
     const packets = this.#packets.splice(0);

@@ -1,9 +1,37 @@
-export type { AuthOptions } from './auth.ts';
-export { type AccessUnit, type Clip, type ClipErrorCode, loadClip, MAX_CLIP_BYTES } from './clip.ts';
-export { defaultManners, type Manners, type PlayFacts, type SetupFacts } from './manners.ts';
+export type { SimulatedCameraStats } from './counters.ts';
+export {
+  FAULTS,
+  type FaultArgument,
+  type FaultKind,
+  type FaultName,
+  type FaultUnit,
+  formatFault,
+  parseFaults,
+} from './faults/index.ts';
+export {
+  type AccessUnit,
+  type Clip,
+  type ClipErrorCode,
+  loadClip,
+  MAX_CLIP_BYTES,
+  readSendTime,
+  SEND_TIME_UUID,
+  type VideoCodec,
+} from './media/index.ts';
 export type { SimulatedCameraOptions, SimulatedCameraSettings } from './options.ts';
 export type { CameraCommand, CameraEvent } from './process-messages.ts';
-export type { RtspReply } from './rtsp-message.ts';
-export { readSendTime, SEND_TIME_UUID } from './sei.ts';
-export { SimulatedCamera, type SimulatedCameraStats } from './server.ts';
-export type { SentUnit } from './session.ts';
+export {
+  type AuthOptions,
+  type DescribeFacts,
+  defaultManners,
+  type Manners,
+  type PlayFacts,
+  QUIRKS,
+  type Quirk,
+  type RtspReply,
+  type SetupFacts,
+} from './rtsp/index.ts';
+export type { SentUnit } from './session/index.ts';
+export type { CameraNotice } from './notices.ts';
+export { SimulatedCamera } from './simulated-camera.ts';
+export type { TransportName } from './transport/index.ts';

@@ -2,7 +2,7 @@
 import { codeOf, messageOf, VigiaError } from '@vigia/base';
 import { checkOptions, type SimulatedCameraOptions } from './options.ts';
 import { type CameraEvent, toMessage } from './process-messages.ts';
-import { SimulatedCamera } from './server.ts';
+import { SimulatedCamera } from './simulated-camera.ts';
 
 const hasParent = process.send !== undefined;
 

@@ -1,11 +1,18 @@
 import { randomInt } from 'node:crypto';
 import { type Clock, systemClock, VigiaError } from '@vigia/base';
-import type { AuthOptions } from './auth.ts';
-import type { Clip } from './clip.ts';
-import { defaultManners, type Manners } from './manners.ts';
-import type { Pacing } from './player.ts';
-import { DEFAULT_MAX_PAYLOAD_BYTES } from './rtp-packetizer.ts';
-import type { SentUnit } from './session.ts';
+import { type Clip, DEFAULT_MAX_PAYLOAD_BYTES, type Pacing } from '#simulated-camera/media';
+import {
+  type AuthOptions,
+  defaultManners,
+  type Manners,
+  QUIRKS,
+  type Quirk,
+  VIDEO_PAYLOAD_TYPE,
+} from '#simulated-camera/rtsp';
+import type { SentUnit } from '#simulated-camera/session';
+import type { TransportName } from '#simulated-camera/transport';
+import type { CameraNotice } from './notices.ts';
+import { seededRandom32 } from './seeded-random.ts';
 
 /** What can be said in JSON: the options of a camera in a process of its own. */
 export interface SimulatedCameraSettings {
@@ -42,12 +49,23 @@ export interface SimulatedCameraSettings {
   readonly maxBacklogBytes?: number;
   /** Connections at the same time, 1..1000; further ones are closed at once. Default 64. */
   readonly maxConnections?: number;
+  /** What SETUP may ask for, else 461. Default both; the client's order counts. */
+  readonly transports?: readonly TransportName[];
+  /** How the camera misbehaves from the start: `NAME[:ARG]`, see `FAULTS`. Default not at all. */
+  readonly faults?: readonly string[];
+  /** What the faults `resolution` and `codec-change` play: path of a video file. */
+  readonly secondClip?: string;
+  /** Peculiarities of real cameras, see `QUIRKS`. Default none. */
+  readonly quirks?: readonly Quirk[];
+  /** 0..2^32-1: identifiers, time stamps and what faults hit are the same in each run. Default: different ones. */
+  readonly seed?: number;
 }
 
 /** Options of a camera in this process. */
-export interface SimulatedCameraOptions extends Omit<SimulatedCameraSettings, 'clip'> {
+export interface SimulatedCameraOptions extends Omit<SimulatedCameraSettings, 'clip' | 'secondClip'> {
   /** A path, or a clip that was loaded before: several cameras may share one. */
   readonly clip: string | Clip;
+  readonly secondClip?: string | Clip;
   /** Default: the machine's. */
   readonly clock?: Clock;
   /** Uniform integers in 0..2^32-1 for identifiers, sequence numbers and time stamps. Default: cryptographic. */
@@ -58,6 +76,8 @@ export interface SimulatedCameraOptions extends Omit<SimulatedCameraSettings, 'c
   readonly onUnitSent?: (unit: SentUnit) => void;
   /** Called with the number of playing sessions whenever it changes. Must not throw. */
   readonly onPlayingChanged?: (playing: number) => void;
+  /** Called for what is worth a line in a log. Must not throw. */
+  readonly onNotice?: (notice: CameraNotice) => void;
 }
 
 /** Options with every default filled in. */
@@ -67,8 +87,15 @@ export interface ResolvedOptions {
   /** Without trailing slashes; empty for the root. */
   readonly path: string;
   readonly auth: AuthOptions | undefined;
-  readonly fps: number;
-  readonly advertisedCodec: string;
+  readonly advertisedCodec: string | undefined;
+  readonly programme: {
+    readonly fps: number | undefined;
+    readonly secondClip: string | Clip | undefined;
+    readonly payloadType: number;
+    readonly otherPayloadType: number;
+  };
+  readonly transports: readonly TransportName[];
+  readonly quirks: readonly Quirk[];
   readonly stampSendTime: boolean;
   readonly startAtKeyframe: 'immediately' | 'next';
   readonly pacing: Pacing;
@@ -78,6 +105,8 @@ export interface ResolvedOptions {
   readonly maxConnections: number;
   readonly clock: Clock;
   readonly random32: () => number;
+  /** The same for what faults hit. */
+  readonly faultRandom32: () => number;
   readonly manners: Manners;
 }
 
@@ -99,6 +128,10 @@ const number = (min: number, max: number, integer = true): Rule => ({
   test: (value) => typeof value === 'number' && value >= min && value <= max && (!integer || Number.isInteger(value)),
 });
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const listOf = (allowed: string, test: (value: unknown) => boolean): Rule => ({
+  allowed,
+  test: (value) => Array.isArray(value) && value.every(test),
+});
 const isFunction: Rule = { allowed: 'a function', test: (value) => typeof value === 'function' };
 const anObject: Rule = { allowed: 'an object', test: isObject };
 
@@ -110,7 +143,7 @@ const RULES: Readonly<Record<keyof SimulatedCameraOptions, Rule>> = {
   host: text('an address', /^\S+$/),
   port: number(0, 65_535),
   path: text('a path that begins with / and has no spaces', /^\/\S*$/),
-  auth: { allowed: '{scheme: basic or digest, user, password, realm?}', test: isAuth },
+  auth: { allowed: '{scheme: basic or digest or digest-sha256, user, password, realm?}', test: isAuth },
   fps: number(0.1, 240, false),
   advertisedCodec: text('an encoding name such as H265', /^[\w.-]+$/),
   stampSendTime: { allowed: 'true or false', test: (value) => typeof value === 'boolean' },
@@ -123,9 +156,24 @@ const RULES: Readonly<Record<keyof SimulatedCameraOptions, Rule>> = {
   maxConnections: number(1, 1000),
   clock: anObject,
   random32: isFunction,
+  transports: {
+    allowed: 'a list of tcp and udp, not empty',
+    test: (value) => Array.isArray(value) && value.length > 0 && value.every((one) => one === 'tcp' || one === 'udp'),
+  },
+  faults: listOf('a list of texts NAME[:ARG]', (value) => typeof value === 'string'),
+  secondClip: {
+    allowed: 'the path of a video file, or a loaded clip',
+    test: (v) => (typeof v === 'string' && v !== '') || isObject(v),
+  },
+  quirks: listOf(
+    `a list of ${Object.keys(QUIRKS).join(', ')}`,
+    (value) => typeof value === 'string' && Object.hasOwn(QUIRKS, value),
+  ),
+  seed: number(0, 2 ** 32 - 1),
   manners: anObject,
   onUnitSent: isFunction,
   onPlayingChanged: isFunction,
+  onNotice: isFunction,
 };
 
 function isAuth(value: unknown): boolean {
@@ -133,7 +181,10 @@ function isAuth(value: unknown): boolean {
   const { scheme, user, password, realm } = value;
   const realmFits = realm === undefined || (typeof realm === 'string' && !realm.includes('"'));
   return (
-    (scheme === 'basic' || scheme === 'digest') && typeof user === 'string' && typeof password === 'string' && realmFits
+    ['basic', 'digest', 'digest-sha256'].includes(String(scheme)) &&
+    typeof user === 'string' &&
+    typeof password === 'string' &&
+    realmFits
   );
 }
 
@@ -156,13 +207,22 @@ export function checkOptions(value: unknown): asserts value is SimulatedCameraOp
 
 /** Fills in the defaults, some of which depend on the clip. */
 export function resolveOptions(options: SimulatedCameraOptions, clip: Clip): ResolvedOptions {
+  const { seed } = options;
+  const random32 = options.random32 ?? (seed === undefined ? () => randomInt(2 ** 32) : seededRandom32(seed));
   return {
     host: options.host ?? '127.0.0.1',
     port: options.port ?? 0,
     path: (options.path ?? '/stream').replace(/\/+$/, ''),
     auth: options.auth,
-    fps: options.fps ?? clip.fps,
-    advertisedCodec: options.advertisedCodec ?? 'H264',
+    advertisedCodec: options.advertisedCodec,
+    programme: {
+      fps: options.fps,
+      secondClip: options.secondClip,
+      payloadType: VIDEO_PAYLOAD_TYPE,
+      otherPayloadType: VIDEO_PAYLOAD_TYPE + 2,
+    },
+    transports: options.transports ?? ['tcp', 'udp'],
+    quirks: options.quirks ?? [],
     stampSendTime: options.stampSendTime ?? true,
     startAtKeyframe: options.startAtKeyframe ?? 'immediately',
     pacing: resolvePacing(options, clip),
@@ -171,7 +231,8 @@ export function resolveOptions(options: SimulatedCameraOptions, clip: Clip): Res
     maxBacklogBytes: options.maxBacklogBytes ?? 4 * 1024 * 1024,
     maxConnections: options.maxConnections ?? 64,
     clock: options.clock ?? systemClock,
-    random32: options.random32 ?? (() => randomInt(2 ** 32)),
+    random32,
+    faultRandom32: seededRandom32(seed ?? randomInt(2 ** 32)),
     manners: { ...defaultManners, ...options.manners },
   };
 }

@@ -1,4 +1,4 @@
-import type { SentUnit } from './session.ts';
+import type { SentUnit } from '#simulated-camera/session';
 
 /** A {@link SentUnit} in JSON: nanoseconds as a decimal string, because JSON has no 64-bit integers. */
 export type SentUnitMessage = Omit<SentUnit, 'sentMonotonicNs'> & { readonly sentMonotonicNs: string };

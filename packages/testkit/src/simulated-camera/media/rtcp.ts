@@ -1,5 +1,7 @@
 const SENDER_REPORT = 200;
+const RECEIVER_REPORT = 201;
 const SOURCE_DESCRIPTION = 202;
+const BYE = 203;
 const CNAME = 1;
 /** Seconds between 1900 (NTP) and 1970 (Unix). */
 const NTP_OFFSET_S = 2_208_988_800;
@@ -45,4 +47,23 @@ function sourceDescription(ssrc: number, cname: string): Buffer {
   out[9] = name.byteLength;
   name.copy(out, 10);
   return out;
+}
+
+/** Appends a BYE (RFC 3550 6.6) to a compound packet. Copies. */
+export function withBye(compound: Buffer, ssrc: number): Buffer {
+  const bye = Buffer.alloc(8);
+  bye[0] = 0x81;
+  bye[1] = BYE;
+  bye.writeUInt16BE(1, 2);
+  bye.writeUInt32BE(ssrc >>> 0, 4);
+  return Buffer.concat([compound, bye]);
+}
+
+/** Receiver reports in a compound RTCP packet: its packets of type 201. Never throws, whatever the bytes are. */
+export function countReceiverReports(compound: Buffer): number {
+  let count = 0;
+  for (let at = 0; at + 4 <= compound.byteLength; at += (compound.readUInt16BE(at + 2) + 1) * 4) {
+    if (compound[at + 1] === RECEIVER_REPORT) count += 1;
+  }
+  return count;
 }

@@ -1,5 +1,5 @@
-import type { Clip } from './clip.ts';
-import { NAL_SPS, nalType } from './nal.ts';
+import { type Clip, NAL_SPS, nalType } from '#simulated-camera/media';
+import type { Presentation } from './presentation.ts';
 
 /** Dynamic RTP payload type of the video track. */
 export const VIDEO_PAYLOAD_TYPE = 96;
@@ -11,13 +11,15 @@ export interface SdpOptions {
   /** Session and version of the `o=` line, 0..2^32-1. */
   readonly sessionId: number;
   /** Encoding name in `a=rtpmap`. Default `H264`; with another one the parameter sets are left out. */
-  readonly codec?: string;
+  readonly codec?: string | undefined;
   /** Pictures per second in `a=framerate`. */
   readonly fps: number;
+  /** Path of the camera. */
+  readonly path: string;
 }
 
 /** The session description of the clip: one video track, lines ended by CR LF. */
-export function describeClip(clip: Clip, options: SdpOptions): string {
+export function describeClip(clip: Clip, options: SdpOptions): Presentation {
   const codec = options.codec ?? 'H264';
   const lines = [
     'v=0',
@@ -34,7 +36,13 @@ export function describeClip(clip: Clip, options: SdpOptions): string {
     `a=control:${VIDEO_CONTROL}`,
     'a=recvonly',
   ];
-  return `${lines.join('\r\n')}\r\n`;
+  return {
+    sdp: `${lines.join('\r\n')}\r\n`,
+    tracks: [{ kind: 'video', control: VIDEO_CONTROL }],
+    paths: [options.path],
+    playsTracks: false,
+    lenient: false,
+  };
 }
 
 function formatParameters(clip: Clip): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fakeClip } from '../../test/clips.ts';
+import { fakeClip } from '../../../test/clips.ts';
 import { LoopTimeline } from './timeline.ts';
 
 const counters = Array.from({ length: 40 }, (_, i) => i);

@@ -32,13 +32,18 @@ export const h264Payloads: Payloader = (nal, maxBytes) => {
   return out;
 };
 
-/** What an {@link RtpPacketizer} stamps on its packets. */
-export interface RtpStreamOptions {
+/** What is inside of the packets of a stream. */
+export interface RtpFormat {
   readonly payloadType: number;
+  /** Default: H.264. */
+  readonly payloader?: Payloader;
+}
+
+/** What an {@link RtpPacketizer} stamps on its packets. */
+export interface RtpStreamOptions extends RtpFormat {
   readonly ssrc: number;
   /** Sequence number of the first packet, 0..65535. */
   readonly firstSequence: number;
-  readonly payloader?: Payloader;
   /** At least 3 bytes. Default {@link DEFAULT_MAX_PAYLOAD_BYTES}. */
   readonly maxPayloadBytes?: number;
 }
@@ -46,13 +51,20 @@ export interface RtpStreamOptions {
 /** Turns access units into RTP packets of one stream. Knows no socket and no time. */
 export class RtpPacketizer {
   readonly #options: Required<RtpStreamOptions>;
+  #format: Required<RtpFormat>;
   #sequence: number;
   #packets = 0;
   #octets = 0;
 
   constructor(options: RtpStreamOptions) {
     this.#options = { payloader: h264Payloads, maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES, ...options };
+    this.#format = this.#options;
     this.#sequence = options.firstSequence & 0xffff;
+  }
+
+  /** From the next packet on the stream holds something else; sequence numbers and SSRC go on. */
+  change(format: RtpFormat): void {
+    this.#format = { payloader: h264Payloads, ...format };
   }
 
   /** Sequence number of the packet that comes next. */
@@ -72,15 +84,15 @@ export class RtpPacketizer {
 
   /** One access unit: all packets have its time stamp, the last one has the marker bit. The packets are the caller's. */
   packetize(nals: readonly Buffer[], rtpTime: number): Buffer[] {
-    const { payloader, maxPayloadBytes } = this.#options;
-    const payloads = nals.flatMap((nal) => payloader(nal, maxPayloadBytes));
-    return payloads.map((payload, i) => this.#packet(payload, rtpTime, i === payloads.length - 1));
+    const payloads = nals.flatMap((nal) => this.#format.payloader(nal, this.#options.maxPayloadBytes));
+    return payloads.map((payload, i) => this.packet(payload, rtpTime, i === payloads.length - 1));
   }
 
-  #packet(payload: Buffer, rtpTime: number, marker: boolean): Buffer {
+  /** One packet around a payload that is ready. */
+  packet(payload: Buffer, rtpTime: number, marker: boolean): Buffer {
     const packet = Buffer.allocUnsafe(RTP_HEADER_BYTES + payload.byteLength);
     packet[0] = 0x80;
-    packet[1] = (marker ? 0x80 : 0) | this.#options.payloadType;
+    packet[1] = (marker ? 0x80 : 0) | this.#format.payloadType;
     packet.writeUInt16BE(this.#sequence, 2);
     packet.writeUInt32BE(rtpTime >>> 0, 4);
     packet.writeUInt32BE(this.#options.ssrc >>> 0, 8);

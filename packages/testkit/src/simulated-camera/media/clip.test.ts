@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { FOOTAGE } from '../../test/clips.ts';
+import { FOOTAGE } from '../../../test/clips.ts';
 import { loadClip } from './clip.ts';
 import { isVcl, nalType } from './nal.ts';
 

@@ -1,6 +1,6 @@
 import { FakeClock } from '@vigia/base';
 import { describe, expect, it } from 'vitest';
-import { fakeClip } from '../../test/clips.ts';
+import { fakeClip } from '../../../test/clips.ts';
 import { type Pacing, type PlayedUnit, Player } from './player.ts';
 import { LoopTimeline } from './timeline.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseRtp, reassemble } from '../../test/rtsp-client.ts';
+import { parseRtp, reassemble } from '../../../test/rtsp-client.ts';
 import { RtpPacketizer } from './rtp-packetizer.ts';
 
 const nal = fc

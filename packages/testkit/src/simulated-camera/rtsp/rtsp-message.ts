@@ -31,12 +31,18 @@ export interface InterleavedData {
 /** What a client sends. */
 export type RtspInput = RtspRequest | InterleavedData;
 
-/** A reply before it is written. Headers keep order and spelling; `CSeq` and `Content-Length` are added on writing. */
+/** A header of a reply; `separator` stands between name and value, by default `: `. */
+export type RtspHeader = readonly [name: string, value: string, separator?: string];
+
+/**
+ * A reply before it is written. Headers keep order and spelling. The values of `CSeq` and `Content-Length` are filled in on
+ * writing, in their places where they are listed, else first and last.
+ */
 export interface RtspReply {
   readonly status: number;
   /** Default: the standard's phrase for the status. */
   readonly reason?: string;
-  readonly headers?: readonly (readonly [name: string, value: string])[];
+  readonly headers?: readonly RtspHeader[];
   readonly body?: string;
 }
 
@@ -136,23 +142,40 @@ function bodyBytesOf(headers: ReadonlyMap<string, string>): number {
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
+  302: 'Moved Temporarily',
   400: 'Bad Request',
   401: 'Unauthorized',
   404: 'Not Found',
+  453: 'Not Enough Bandwidth',
   454: 'Session Not Found',
   455: 'Method Not Valid In This State',
   459: 'Aggregate Operation Not Allowed',
   460: 'Only Aggregate Operation Allowed',
   461: 'Unsupported Transport',
+  500: 'Internal Server Error',
   501: 'Not Implemented',
   505: 'RTSP Version Not Supported',
 };
 
 /** The bytes of a reply. `cseq` is echoed from the request, left out when the request had none. */
-export function formatReply(reply: RtspReply, cseq: string | undefined): Buffer {
+export function formatReply(reply: RtspReply, cseq: string | undefined, lowerCase = false): Buffer {
   const lines = [`RTSP/1.0 ${reply.status} ${reply.reason ?? REASONS[reply.status] ?? 'Status'}`];
-  if (cseq !== undefined) lines.push(`CSeq: ${cseq}`);
-  for (const [name, value] of reply.headers ?? []) lines.push(`${name}: ${value}`);
-  if (reply.body !== undefined) lines.push(`Content-Length: ${Buffer.byteLength(reply.body)}`);
+  const headers = reply.headers ?? [];
+  const lists = (wanted: string): boolean => headers.some(([name]) => name.toLowerCase() === wanted);
+  const spell = (name: string): string => (lowerCase ? name.toLowerCase() : name);
+  const bytes = String(Buffer.byteLength(reply.body ?? ''));
+  if (cseq !== undefined && !lists('cseq')) lines.push(`${spell('CSeq')}: ${cseq}`);
+  for (const [name, value, separator = ': '] of headers) {
+    const lower = name.toLowerCase();
+    if (lower === 'cseq' && cseq === undefined) continue;
+    const said = lower === 'cseq' ? inPlaceOf(value, cseq ?? '') : lower === 'content-length' ? bytes : value;
+    lines.push(`${name}${separator}${said}`);
+  }
+  if (reply.body !== undefined && !lists('content-length')) lines.push(`${spell('Content-Length')}: ${bytes}`);
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${reply.body ?? ''}`, 'utf8');
+}
+
+/** With the spaces that stand around the old value. */
+function inPlaceOf(old: string, value: string): string {
+  return `${/^\s*/.exec(old)?.[0] ?? ''}${value}${old.trim() === '' ? '' : (/\s*$/.exec(old)?.[0] ?? '')}`;
 }

@@ -35,7 +35,7 @@ describe('digestResponse', () => {
 });
 
 describe('Digest', () => {
-  const authenticator = new Authenticator(digest, NONCE);
+  const authenticator = new Authenticator(digest, () => NONCE);
 
   it('is asked for with realm, nonce and qop', () => {
     expect(Object.fromEntries(parseAuthParameters(authenticator.challenge().slice('Digest '.length)))).toEqual({
@@ -74,7 +74,7 @@ describe('Digest', () => {
 });
 
 describe('Basic', () => {
-  const authenticator = new Authenticator({ scheme: 'basic', user: 'u', password: 'p:w' }, NONCE);
+  const authenticator = new Authenticator({ scheme: 'basic', user: 'u', password: 'p:w' }, () => NONCE);
 
   it('lets in who knows the password and nobody else', () => {
     const header = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;

@@ -15,6 +15,9 @@ export const TICKS_PER_MS = 90;
 /** Largest sum of a clip's packets in bytes: the clip is held in memory, once per camera. */
 export const MAX_CLIP_BYTES: number = 256 * 1024 * 1024;
 
+/** Codecs that a camera can play. */
+export type VideoCodec = 'h264' | 'h265';
+
 /** One coded picture. Its memory belongs to the clip and is never written. */
 export interface AccessUnit {
   /** Position in the clip, in decoding order, from 0. */
@@ -31,6 +34,7 @@ export interface AccessUnit {
 /** A looped source of access units. It begins with a keyframe. */
 export interface Clip {
   readonly path: string;
+  readonly codec: VideoCodec;
   readonly width: number;
   readonly height: number;
   /** Pictures per second, the mean over the clip. */
@@ -205,7 +209,7 @@ function assemble(path: string, track: RawTrack): Clip {
   const periodTicks = periodOf(times, Math.round(Number(packets.at(-1)?.duration ?? 0n) * track.ticksPerUnit));
   const reorderTicks = Math.max(...times.map((time) => time.ptsTicks - time.dtsTicks));
   const fps = (units.length * TICKS_PER_SECOND) / periodTicks;
-  return { path, width, height, fps, units, parameterSets, periodTicks, reorderTicks, bytes };
+  return { path, codec: 'h264', width, height, fps, units, parameterSets, periodTicks, reorderTicks, bytes };
 }
 
 function isParameterSet(nal: Buffer): boolean {

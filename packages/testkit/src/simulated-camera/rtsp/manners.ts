@@ -1,5 +1,17 @@
+import type { Negotiated } from '#simulated-camera/transport';
+import type { TrackKind } from './presentation.ts';
 import type { RtspReply } from './rtsp-message.ts';
-import { VIDEO_CONTROL } from './sdp.ts';
+
+/** What a granted DESCRIBE is about. */
+export interface DescribeFacts {
+  /** URL of the camera as the client called it, with a slash at its end. */
+  readonly contentBase: string;
+  /** The same without its path: `rtsp://host:port`. */
+  readonly origin: string;
+  readonly sdp: string;
+  /** Of the session that a SETUP on this connection will make. */
+  readonly sessionId: string;
+}
 
 /** What a granted SETUP is about. */
 export interface SetupFacts {
@@ -7,16 +19,36 @@ export interface SetupFacts {
   readonly timeoutS: number;
   /** The negotiated `Transport` value. */
   readonly transport: string;
+  /** The same in parts. */
+  readonly negotiated: Negotiated;
+  readonly ssrc: number;
+  /** Position in the session description. */
+  readonly track: number;
+}
+
+/** The first packet of one track after PLAY. */
+export interface TrackFacts {
+  /** Position in the session description. */
+  readonly track: number;
+  readonly kind: TrackKind;
+  /** As the session description has it. */
+  readonly control: string;
+  readonly ssrc: number;
+  readonly sequence: number;
+  readonly rtpTime: number;
 }
 
 /** What a granted PLAY is about. */
 export interface PlayFacts {
   readonly sessionId: string;
   readonly contentBase: string;
+  readonly origin: string;
   /** Of the first packet. */
   readonly sequence: number;
   /** Of the first packet; in lock-step with elapsed time, the moment of PLAY. */
   readonly rtpTime: number;
+  /** All tracks that were set up; `sequence` and `rtpTime` are those of the first. */
+  readonly tracks: readonly TrackFacts[];
 }
 
 /**
@@ -24,13 +56,14 @@ export interface PlayFacts {
  * is said: to imitate a vendor, override some of them with that vendor's headers. Must not throw, must not keep state.
  */
 export interface Manners {
-  options(): RtspReply;
-  describe(facts: { readonly contentBase: string; readonly sdp: string }): RtspReply;
+  options(facts: { readonly sessionId: string | undefined }): RtspReply;
+  describe(facts: DescribeFacts): RtspReply;
   setup(facts: SetupFacts): RtspReply;
   play(facts: PlayFacts): RtspReply;
   /** PAUSE, TEARDOWN, GET_PARAMETER and SET_PARAMETER. */
   done(facts: { readonly method: string; readonly sessionId: string | undefined }): RtspReply;
-  unauthorized(facts: { readonly challenge: string }): RtspReply;
+  /** `nonce` and `realm` stand in `challenge`, too; with Basic there is no nonce. */
+  unauthorized(facts: { readonly challenge: string; readonly nonce?: string; readonly realm?: string }): RtspReply;
   /** Everything that is refused, by status. */
   refused(facts: { readonly status: number }): RtspReply;
 }
@@ -55,12 +88,17 @@ export const defaultManners: Manners = {
       ['Transport', transport],
     ],
   }),
-  play: ({ sessionId, contentBase, sequence, rtpTime }) => ({
+  play: ({ sessionId, contentBase, tracks }) => ({
     status: 200,
     headers: [
       ['Session', sessionId],
       ['Range', 'npt=0.000-'],
-      ['RTP-Info', `url=${contentBase}${VIDEO_CONTROL};seq=${sequence};rtptime=${rtpTime}`],
+      [
+        'RTP-Info',
+        tracks
+          .map(({ control, sequence, rtpTime }) => `url=${contentBase}${control};seq=${sequence};rtptime=${rtpTime}`)
+          .join(','),
+      ],
     ],
   }),
   done: ({ sessionId }) => ({ status: 200, headers: sessionId === undefined ? [] : [['Session', sessionId]] }),

@@ -2,13 +2,11 @@ import { FakeClock } from '@vigia/base';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FOOTAGE, fakeClip } from '../../test/clips.ts';
 import { RtspClient } from '../../test/rtsp-client.ts';
-import { digestResponse, parseAuthParameters } from './auth.ts';
-import { loadClip } from './clip.ts';
-import { nalType, toAnnexB } from './nal.ts';
+import { loadClip, nalType, readSendTime, toAnnexB } from './media/index.ts';
 import type { SimulatedCameraOptions } from './options.ts';
-import { readSendTime } from './sei.ts';
-import { SimulatedCamera } from './server.ts';
-import type { SentUnit } from './session.ts';
+import { digestResponse, parseAuthParameters } from './rtsp/index.ts';
+import type { SentUnit } from './session/index.ts';
+import { SimulatedCamera } from './simulated-camera.ts';
 
 const open: { close(): Promise<void> }[] = [];
 
@@ -72,7 +70,12 @@ describe('session description', () => {
 
 describe('replies', () => {
   it('follows the states of RFC 2326', async () => {
-    const cam = await camera({ clock: new FakeClock(), random32: counting(), path: '/cam?channel=1' });
+    const cam = await camera({
+      clock: new FakeClock(),
+      random32: counting(),
+      path: '/cam?channel=1',
+      transports: ['tcp'],
+    });
     const rtsp = await client(cam);
     const url = cam.url;
     const tcp = { Transport: 'RTP/AVP/UDP;unicast;client_port=4-5,RTP/AVP/TCP;unicast;interleaved=4-5' };

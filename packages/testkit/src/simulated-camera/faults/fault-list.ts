@@ -1,0 +1,162 @@
+/** Names of the ways in which the camera can misbehave. */
+export type FaultName =
+  | 'refuse'
+  | 'unauthorized'
+  | 'not-found'
+  | 'redirect'
+  | 'silent'
+  | 'freeze'
+  | 'teardown-silently'
+  | 'end'
+  | 'flap'
+  | 'reboot'
+  | 'stale-session'
+  | 'stale-nonce'
+  | 'cut-packet'
+  | 'garbage'
+  | 'garbage-framing'
+  | 'loss'
+  | 'reorder'
+  | 'duplicate'
+  | 'slow'
+  | 'jitter'
+  | 'no-keyframes'
+  | 'resolution'
+  | 'codec-change'
+  | 'pts-jump'
+  | 'drift'
+  | 'clock-step'
+  | 'no-reports';
+
+/** What a fault's argument is. Durations are given as `200ms`, `5s` or `2m`, or as a number of the named unit. */
+export type FaultUnit = 'ms' | 's' | 'percent' | 'share' | 'kbit/s' | 'ppm' | 'units' | 'requests' | 'file' | 'url';
+
+/** The argument of a fault, behind a colon. */
+export interface FaultArgument {
+  readonly unit: FaultUnit;
+  /** For numbers, in `unit`. */
+  readonly min?: number;
+  readonly max?: number;
+  /** In `unit`; undefined: the argument cannot be left out, or `fallback` says what happens then. */
+  readonly default?: number;
+  /** What happens without an argument, for those that are no number. */
+  readonly fallback?: string;
+}
+
+/** One way to misbehave. */
+export interface FaultKind {
+  readonly name: FaultName;
+  /** One line: what a client sees. */
+  readonly help: string;
+  readonly argument?: FaultArgument;
+}
+
+const percent: FaultArgument = { unit: 'percent', min: 0, max: 100, default: 5 };
+const after: FaultArgument = { unit: 's', min: 0, max: 86_400, default: 0 };
+
+/** All faults, in the order in which a connection meets them. */
+export const FAULTS: readonly FaultKind[] = [
+  { name: 'refuse', help: 'nothing listens: the port is closed until the fault ends, connections are dropped' },
+  {
+    name: 'reboot',
+    help: 'all connections are dropped and the port is closed for that long, then the camera is back',
+    argument: { unit: 's', min: 0.001, max: 86_400, default: 60 },
+  },
+  {
+    name: 'flap',
+    help: 'every connection is dropped that long after it was made',
+    argument: { unit: 'ms', min: 1, max: 86_400_000, default: 200 },
+  },
+  { name: 'silent', help: 'connections are taken, nothing is ever answered' },
+  { name: 'unauthorized', help: '401 to everything, whatever the password' },
+  {
+    name: 'stale-nonce',
+    help: 'a Digest nonce is good for that many requests, then 401 with stale=true and a new one',
+    argument: { unit: 'requests', min: 1, max: 1_000_000, default: 1 },
+  },
+  { name: 'not-found', help: '404 to everything that needs a stream' },
+  {
+    name: 'redirect',
+    help: 'DESCRIBE and SETUP are answered 302 with that Location',
+    argument: { unit: 'url', fallback: 'its own URL' },
+  },
+  {
+    name: 'stale-session',
+    help: 'after a connection broke without TEARDOWN, SETUP is answered 453 for that long',
+    argument: { unit: 's', min: 0.001, max: 86_400, default: 30 },
+  },
+  {
+    name: 'freeze',
+    help: 'that long after the first picture everything stops: the socket stays open, nothing is read or sent',
+    argument: after,
+  },
+  {
+    name: 'teardown-silently',
+    help: 'that long after the first picture media stops; RTSP is still answered',
+    argument: after,
+  },
+  {
+    name: 'end',
+    help: 'that long after the first picture the stream ends: RTCP BYE, then the connection is closed',
+    argument: after,
+  },
+  {
+    name: 'cut-packet',
+    help: 'after that many pictures the connection breaks in the middle of an interleaved packet',
+    argument: { unit: 'units', min: 0, max: 1_000_000, default: 10 },
+  },
+  {
+    name: 'garbage',
+    help: 'random bytes overwrite a part of the payload of that share of RTP packets',
+    argument: { unit: 'share', min: 0, max: 1, default: 0.05 },
+  },
+  {
+    name: 'garbage-framing',
+    help: 'random bytes stand between interleaved packets, before that share of them (TCP)',
+    argument: { unit: 'share', min: 0, max: 1, default: 0.05 },
+  },
+  { name: 'loss', help: 'that many RTP packets in a hundred are not sent', argument: percent },
+  { name: 'reorder', help: 'that many RTP packets in a hundred change places with the next', argument: percent },
+  { name: 'duplicate', help: 'that many RTP packets in a hundred are sent twice', argument: percent },
+  {
+    name: 'slow',
+    help: 'no more than that rate is sent, what waits grows until whole pictures are dropped',
+    argument: { unit: 'kbit/s', min: 1, max: 1_000_000, default: 256 },
+  },
+  {
+    name: 'jitter',
+    help: 'each picture is late by up to that long, at random, in order',
+    argument: { unit: 'ms', min: 0, max: 60_000, default: 50 },
+  },
+  {
+    name: 'no-keyframes',
+    help: 'no keyframes and no parameter sets for that long, from the fault’s beginning and from each PLAY',
+    argument: { unit: 's', min: 0, max: 86_400, default: 10 },
+  },
+  {
+    name: 'resolution',
+    help: 'from the next keyframe on a second clip is played, with another SPS',
+    argument: { unit: 'file', fallback: 'option secondClip' },
+  },
+  {
+    name: 'codec-change',
+    help: 'from the next keyframe on a second clip of the other codec, with another payload type',
+    argument: { unit: 'file', fallback: 'option secondClip' },
+  },
+  {
+    name: 'pts-jump',
+    help: 'RTP time jumps by that much, once per session, not before its tenth picture',
+    argument: { unit: 's', min: -40_000, max: 40_000, default: 60 },
+  },
+  {
+    name: 'drift',
+    help: 'the RTP clock runs fast (or slow, if negative) by that much',
+    argument: { unit: 'ppm', min: -500_000, max: 500_000, default: 500 },
+  },
+  {
+    name: 'clock-step',
+    help: 'the wall clock in sender reports is off by that much',
+    argument: { unit: 's', min: -1e9, max: 1e9, default: 3600 },
+  },
+  { name: 'no-reports', help: 'no RTCP is sent' },
+];

@@ -1,0 +1,7 @@
+/** Something worth a line in a log. */
+export type CameraNotice =
+  | { readonly type: 'connected' | 'disconnected'; readonly client: string }
+  /** `fault` is the text that it was asked for with. */
+  | { readonly type: 'fault_began' | 'fault_ended'; readonly fault: string }
+  /** After a fault the port could not be opened again. */
+  | { readonly type: 'port_lost'; readonly message: string };

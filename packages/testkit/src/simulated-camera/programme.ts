@@ -1,0 +1,88 @@
+import { VigiaError } from '@vigia/base';
+import type { Fault, FaultBoard } from '#simulated-camera/faults';
+import { type Clip, loadClip, LoopTimeline } from '#simulated-camera/media';
+import type { PlayedClip } from '#simulated-camera/session';
+
+/** Input of a {@link Programme}. */
+export interface ProgrammeOptions {
+  readonly clip: Clip;
+  /** Pictures per second of all clips; undefined: each its own. */
+  readonly fps: number | undefined;
+  /** What `resolution` and `codec-change` play without an argument: a path or a clip. */
+  readonly secondClip: string | Clip | undefined;
+  readonly payloadType: number;
+  /** Of a clip of another codec. */
+  readonly otherPayloadType: number;
+}
+
+/** Error code of {@link Programme.prepare}, beside those of `loadClip`. */
+export type ProgrammeErrorCode = 'no_second_clip' | 'second_clip_unfit';
+
+/** What the camera plays: its clip, or with a fault a second one. Holds every clip that was asked for once. */
+export class Programme {
+  readonly #options: ProgrammeOptions;
+  readonly #faults: FaultBoard;
+  readonly #main: PlayedClip;
+  /** By path; by '' the option's. */
+  readonly #seconds = new Map<string, PlayedClip>();
+
+  constructor(options: ProgrammeOptions, faults: FaultBoard) {
+    this.#options = options;
+    this.#faults = faults;
+    this.#main = this.#played(options.clip);
+  }
+
+  /** What is played now: the same object as long as it is the same clip. */
+  get current(): PlayedClip {
+    const fault = this.#faults.get('codec-change') ?? this.#faults.get('resolution');
+    return (fault && this.#seconds.get(fault.argument ?? '')) ?? this.#main;
+  }
+
+  /**
+   * Loads what faults will play.
+   *
+   * @throws VigiaError with a {@link ProgrammeErrorCode} or a `ClipErrorCode`.
+   */
+  async prepare(faults: readonly Fault[]): Promise<void> {
+    for (const fault of faults) {
+      if (fault.name !== 'resolution' && fault.name !== 'codec-change') continue;
+      const key = fault.argument ?? '';
+      const played = this.#seconds.get(key) ?? this.#played(await this.#load(fault));
+      this.#checkFits(fault, played.clip);
+      this.#seconds.set(key, played);
+    }
+  }
+
+  #load({ name, argument }: Fault): Promise<Clip> {
+    const source = argument ?? this.#options.secondClip;
+    if (source === undefined) {
+      const message = `the fault ${name} has no second clip to play: option secondClip or ${name}:FILE is needed`;
+      throw new VigiaError<ProgrammeErrorCode>('no_second_clip', message, { path: 'secondClip' });
+    }
+    return typeof source === 'string' ? loadClip(source) : Promise.resolve(source);
+  }
+
+  #checkFits({ name }: Fault, second: Clip): void {
+    const { clip } = this.#options;
+    const sameCodec = second.codec === clip.codec;
+    const sameSets =
+      sameCodec && second.parameterSets.every((set, i) => set.equals(clip.parameterSets[i] ?? set.subarray(1)));
+    const wanted =
+      name === 'codec-change'
+        ? !sameCodec || `is ${second.codec}, as ${clip.path} is: a clip of another codec is needed`
+        : (sameCodec || `is ${second.codec}, ${clip.path} is ${clip.codec}: a clip of the same codec is needed`) &&
+          (!sameSets || `has the parameter sets of ${clip.path}: a clip with others is needed`);
+    if (wanted === true) return;
+    const message = `${second.path}, for the fault ${name}, ${wanted}`;
+    throw new VigiaError<ProgrammeErrorCode>('second_clip_unfit', message, { path: second.path });
+  }
+
+  #played(clip: Clip): PlayedClip {
+    const { fps, payloadType, otherPayloadType, clip: main } = this.#options;
+    return {
+      clip,
+      timeline: new LoopTimeline(clip, fps),
+      payloadType: clip.codec === main.codec ? payloadType : otherPayloadType,
+    };
+  }
+}

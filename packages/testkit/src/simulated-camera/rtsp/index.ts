@@ -1,0 +1,20 @@
+export { type AuthOptions, Authenticator, digestResponse, parseAuthParameters } from './auth.ts';
+export {
+  defaultManners,
+  type DescribeFacts,
+  type Manners,
+  type PlayFacts,
+  type SetupFacts,
+  type TrackFacts,
+} from './manners.ts';
+export {
+  type Presentation,
+  pathOf,
+  type Target,
+  type TrackDescription,
+  type TrackKind,
+  targetOf,
+} from './presentation.ts';
+export { applyQuirks, QUIRKS, type Quirk } from './quirks.ts';
+export { formatReply, type RtspReply, type RtspRequest, RtspRequestParser } from './rtsp-message.ts';
+export { describeClip, VIDEO_CONTROL, VIDEO_PAYLOAD_TYPE } from './sdp.ts';

@@ -1,0 +1,33 @@
+import type { RtspReply } from './rtsp-message.ts';
+
+/** Peculiarities of real cameras that standards allow, or that clients live with. */
+export type Quirk =
+  | 'rtp-before-play-reply'
+  | 'rtcp-of-unknown-track'
+  | 'spaced-parameters'
+  | 'no-timeout'
+  | 'lower-case-headers';
+
+/** All quirks, with one line each. */
+export const QUIRKS: Readonly<Record<Quirk, string>> = {
+  'rtp-before-play-reply': 'the first picture is sent before the reply to PLAY',
+  'rtcp-of-unknown-track': 'sender reports also come on a channel that nobody set up (TCP)',
+  'spaced-parameters': 'there are spaces around the semicolons of Transport, Session and RTP-Info',
+  'no-timeout': 'Session has no timeout',
+  'lower-case-headers': 'header names are in lower case',
+};
+
+const WITH_PARAMETERS = new Set(['transport', 'session', 'rtp-info']);
+
+/** The reply as a camera with these quirks words it. */
+export function applyQuirks(reply: RtspReply, quirks: readonly Quirk[]): RtspReply {
+  if (quirks.length === 0 || !reply.headers) return reply;
+  const headers = reply.headers.map(([name, value, separator]) => {
+    const lower = name.toLowerCase();
+    let said = value;
+    if (quirks.includes('no-timeout') && lower === 'session') said = said.replace(/\s*;\s*timeout=[^;]*/i, '');
+    if (quirks.includes('spaced-parameters') && WITH_PARAMETERS.has(lower)) said = said.replace(/\s*;\s*/g, ' ; ');
+    return [quirks.includes('lower-case-headers') ? lower : name, said, separator ?? ': '] as const;
+  });
+  return { ...reply, headers };
+}

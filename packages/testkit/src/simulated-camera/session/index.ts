@@ -1,0 +1,4 @@
+export { RtpClock } from './rtp-clock.ts';
+export { type FreezeReason, MediaSession, type SessionEvents, type TrackStart } from './session.ts';
+export { IdleStream, type Stream, type StreamOptions } from './stream.ts';
+export { type PlayedClip, type SentUnit, VideoStream } from './video-stream.ts';
