@@ -9,14 +9,27 @@ import {
   Scope,
   systemClock,
 } from '@vigia/base';
-import type { ResultMessage } from '@vigia/contracts';
+import type { MainStreamReport, ResultMessage, StreamReport } from '@vigia/contracts';
 import { FrameSupplier } from '@vigia/frame-supplier';
-import { type CameraSetup, type CameraSnapshot, type ConsumerSetup, ParentChannel, type ToCamera } from '#core/ipc';
+import {
+  type CameraSetup,
+  type CameraSnapshot,
+  type ConsumerSetup,
+  ParentChannel,
+  type SourceSetup,
+  type ToCamera,
+} from '#core/ipc';
 import { geometryOf, WHOLE } from '#core/media';
 import { type Picture, RgbScaler } from '#core/media/libav';
 import { cleanAfterSupervisor } from '#core/node-dirs';
 import { ContainerClient, ModelConsumer } from '#services/inference';
-import { type CaptureState, renditionKey, Renditions, StreamCapture } from '#services/stream-capture';
+import {
+  type CaptureState,
+  renditionKey,
+  Renditions,
+  StreamCapture,
+  type StreamCaptureOptions,
+} from '#services/stream-capture';
 
 /** The supervisor's view and the totals of a process that dies are at most this old. Milliseconds. */
 const SNAPSHOT_EVERY_MS = 500;
@@ -37,7 +50,11 @@ class CameraProcess {
   readonly #channel: ParentChannel;
   readonly #scope = new Scope();
   readonly #supplier: FrameSupplier<Picture>;
+  /** What the models look at. */
   readonly #capture: StreamCapture;
+  /** The large stream beside it, when there are two: drained, and decoded only for a picture that somebody asks for. */
+  readonly #main: StreamCapture | undefined;
+  #mainState: CaptureState = { state: 'connecting' };
   readonly #consumers: ModelConsumer[] = [];
   readonly #consumerIds: string[] = [];
   /** Requests for a picture with boxes, and for the next picture whatever it shows. */
@@ -52,16 +69,28 @@ class CameraProcess {
     this.#supplier = new FrameSupplier<Picture>({ clock, sourceIntervalMs: () => this.#capture.sourceIntervalMs });
     this.#scope.defer(() => this.#supplier.stop());
     this.#supplier.start();
-    this.#capture = new StreamCapture({
-      url: setup.source.url,
-      clock,
-      log,
+    this.#capture = this.#newCapture(setup.detectSource ?? setup.source, log, {
       sink: {
         publish: (picture) => this.#publish(picture),
-        hasDemand: () => this.#supplier.consumers > 0 || this.#bareWanted.length > 0,
+        hasDemand: () => this.#supplier.consumers > 0 || (!this.#main && this.#bareWanted.length > 0),
       },
       onState: (state) => this.#onState(state),
     });
+    this.#main =
+      setup.detectSource &&
+      this.#newCapture(setup.source, log.child('main'), {
+        sink: {
+          publish: (picture) => {
+            this.#sendPicture(this.#bareWanted.splice(0), picture, undefined);
+            picture.release();
+          },
+          hasDemand: () => this.#bareWanted.length > 0,
+        },
+        onState: (state) => {
+          this.#mainState = state;
+          if (state.state === 'waiting') log.warn(`the large stream: ${state.message}`);
+        },
+      });
     try {
       this.#addConsumers(log);
     } catch (error) {
@@ -70,13 +99,14 @@ class CameraProcess {
       throw error;
     }
     // Last in, first out: the capture stops before what it feeds.
-    this.#scope.defer(() => this.#capture.close());
+    this.#scope.defer(async () => void (await Promise.all([this.#capture.close(), this.#main?.close()])));
     const timer = every(clock, SNAPSHOT_EVERY_MS, () => this.sendSnapshot(undefined));
     this.#scope.defer(() => timer.cancel());
   }
 
   start(): void {
     this.#capture.start();
+    this.#main?.start();
     this.#channel.send({ type: 'ready' });
   }
 
@@ -107,6 +137,11 @@ class CameraProcess {
     }
     // Nobody waits for it any more by then.
     this.#clock.after(PICTURE_GIVE_UP_MS, () => void without(this.#bareWanted, id));
+  }
+
+  #newCapture(source: SourceSetup, log: Log, ends: Pick<StreamCaptureOptions, 'sink' | 'onState'>): StreamCapture {
+    const { url, transport, tls } = source;
+    return new StreamCapture({ url, transport, tls, clock: this.#clock, log, decode: this.#setup.decode, ...ends });
   }
 
   #addConsumers(log: Log): void {
@@ -157,7 +192,7 @@ class CameraProcess {
   }
 
   #publish(picture: Picture): void {
-    if (this.#bareWanted.length > 0) this.#sendPicture(this.#bareWanted.splice(0), picture, undefined);
+    if (!this.#main && this.#bareWanted.length > 0) this.#sendPicture(this.#bareWanted.splice(0), picture, undefined);
     this.#supplier.publish(picture);
   }
 
@@ -190,14 +225,28 @@ class CameraProcess {
   }
 
   #onState(state: CaptureState): void {
-    const waiting = state.state === 'waiting' ? state : undefined;
-    this.#channel.send({
-      type: 'state',
-      state: state.state,
-      reason: waiting?.reason ?? null,
-      message: waiting?.message ?? null,
-      retryInMs: waiting?.retryInMs ?? null,
-    });
+    const reason = 'reason' in state ? (state.reason ?? null) : null;
+    const message = 'message' in state ? (state.message ?? null) : null;
+    const retryInMs = 'retryInMs' in state ? state.retryInMs : null;
+    this.#channel.send({ type: 'state', state: state.state, reason, message, retryInMs });
+  }
+
+  #streamReport(): StreamReport | null {
+    const described = this.#capture.describe();
+    if (!described) return null;
+    const { format, width, height, intervalMs, gopMs, decoder } = described;
+    const { kind, transport, codec } = format;
+    const interval_ms = Math.round(intervalMs * 100) / 100;
+    const { mode: decode } = this.#setup.decode;
+    return { kind, transport, codec, width, height, interval_ms, gop_ms: gopMs ?? null, decode, decoder };
+  }
+
+  #mainReport(): MainStreamReport | null {
+    if (!this.#main) return null;
+    const { reconnects, captured, lostPackets } = this.#main.counters();
+    const { state } = this.#mainState;
+    const reason = 'reason' in this.#mainState ? (this.#mainState.reason ?? null) : null;
+    return { state, reason, reconnects, captured, lost_packets: lostPackets };
   }
 
   #snapshot(): CameraSnapshot {
@@ -205,9 +254,9 @@ class CameraProcess {
       this.#consumers.map((consumer, i) => [this.#consumerIds[i] as string, consumer.report()]),
     );
     return {
-      capture: { ...this.#capture.counters(), lostPackets: 0, concealed: 0 },
-      stream: null,
-      main: null,
+      capture: this.#capture.counters(),
+      stream: this.#streamReport(),
+      main: this.#mainReport(),
       supplier: this.#supplier.counters(),
       consumers,
       unsentResults: this.#unsentResults,

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { codeOf, UsageError } from '@vigia/base';
-import { type Config, configSchema, NOT_YET, RESERVED_CAMERA_IDS } from '@vigia/contracts';
+import { existsSync, readFileSync } from 'node:fs';
+import { codeOf, messageOf, UsageError } from '@vigia/base';
+import { type CameraConfig, type Config, configSchema, NOT_YET, RESERVED_CAMERA_IDS } from '@vigia/contracts';
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
+import { parseSourceUrl } from '#core/media';
 import { nearest } from './nearest.ts';
 import { resolveSecrets } from './secrets.ts';
 
@@ -73,10 +74,9 @@ function checkReferences(config: Config, where: (path: Path) => string): string[
   for (const [id, camera] of Object.entries(config.cameras)) {
     if (RESERVED_CAMERA_IDS.includes(id))
       problems.push(`${where(['cameras', id])}: "${id}" is reserved for MQTT topics; choose another id`);
-    if (!/^rtsp:\/\//i.test(camera.source)) {
-      const scheme = /^[a-z0-9+]+:/i.exec(camera.source)?.[0] ?? 'no scheme';
-      problems.push(`${where(['cameras', id, 'source'])}: found ${scheme}, allowed is rtsp:// (H.264 over TCP)`);
-    }
+    for (const key of ['source', 'detect_source'] as const)
+      problems.push(...checkSource(camera[key], where(['cameras', id, key])));
+    problems.push(...checkTransport(camera, (key) => where(['cameras', id, key])));
     for (const [name, consumer] of Object.entries(camera.consumers)) {
       if (models.includes(consumer.model)) continue;
       const near = nearest(consumer.model, models);
@@ -89,10 +89,40 @@ function checkReferences(config: Config, where: (path: Path) => string): string[
   return problems;
 }
 
+/** Its form only: whether anybody answers there shows while running. */
+function checkSource(source: string | undefined, at: string): string[] {
+  if (source === undefined) return [];
+  try {
+    parseSourceUrl(source);
+    return [];
+  } catch (error) {
+    return [`${at}: ${messageOf(error)}`];
+  }
+}
+
+function checkTransport(camera: CameraConfig, where: (key: string) => string): string[] {
+  const secure = [camera.source, camera.detect_source].some((url) => /^rtsps:/i.test(url ?? ''));
+  if (camera.transport === 'udp' && secure)
+    return [
+      `${where('transport')}: found udp, an rtsps:// source allows only tcp: everything travels inside its connection`,
+    ];
+  const { ca, verify } = camera.tls;
+  if (ca !== undefined && !verify)
+    return [`${where('tls')}: found ca together with verify: false, which would not look at it`];
+  if (ca !== undefined && !existsSync(ca)) return [`${where('tls')}: found ca ${ca}, no such file`];
+  return [];
+}
+
 function fillSecrets(config: Config, where: (path: Path) => string, env: NodeJS.ProcessEnv): Config {
   const cameras = Object.entries(config.cameras).map(([id, camera]): [string, Config['cameras'][string]] => [
     id,
-    { ...camera, source: resolveSecrets(camera.source, where(['cameras', id, 'source']), env) },
+    {
+      ...camera,
+      source: resolveSecrets(camera.source, where(['cameras', id, 'source']), env),
+      ...(camera.detect_source === undefined
+        ? {}
+        : { detect_source: resolveSecrets(camera.detect_source, where(['cameras', id, 'detect_source']), env) }),
+    },
   ]);
   return {
     ...config,
@@ -176,7 +206,7 @@ interface SchemaNode {
 }
 
 /** Values under these keys may hold credentials: they are never repeated. */
-const SECRET_KEYS = new Set<PropertyKey>(['source', 'url']);
+const SECRET_KEYS = new Set<PropertyKey>(['source', 'detect_source', 'url']);
 
 function found(data: unknown, path: Path): string {
   const value = valueAt(data, path);

@@ -1,2 +1,9 @@
-export type { CameraSetup, CameraSnapshot, ConsumerSetup, FromCamera, ToCamera } from './camera-channel.ts';
+export type {
+  CameraSetup,
+  CameraSnapshot,
+  ConsumerSetup,
+  FromCamera,
+  SourceSetup,
+  ToCamera,
+} from './camera-channel.ts';
 export { ParentChannel } from './parent-channel.ts';

@@ -7,3 +7,18 @@ export {
   WHOLE,
   wholeFromRendition,
 } from './geometry.ts';
+export {
+  type AccessUnit,
+  type AudioFormat,
+  type AudioUnit,
+  type ClockReport,
+  DEFAULT_TIMEOUTS,
+  type Source,
+  type SourceEvents,
+  type SourceFormat,
+  type SourceOptions,
+  type SourceTimeouts,
+  type TlsOptions,
+} from './source.ts';
+export { SourceError, type SourceReason } from './source-error.ts';
+export { parseSourceUrl, SOURCE_FORMS, type SourceUrl } from './source-url.ts';

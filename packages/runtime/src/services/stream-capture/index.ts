@@ -1,8 +1,10 @@
+export { EncodedTap, type EncodedTapOptions, type TapItem, type TapStatistics } from './encoded-tap.ts';
 export { type RenderedFrame, Renditions, type RenditionsOptions, renditionKey } from './renditions.ts';
 export {
   type CaptureCounters,
   type CaptureState,
-  type PictureSink,
   StreamCapture,
   type StreamCaptureOptions,
+  type StreamDescription,
 } from './stream-capture.ts';
+export { type DecodeOptions, type PictureSink } from './unit-decoder.ts';

@@ -1,51 +1,104 @@
-import { RtpTimeline } from '#core/media/rtsp';
-
-/** What one unit's time stamp says. */
-export interface UnitTiming {
-  /** Milliseconds that the unit came later than the fastest one did: time spent in queues, ours or others'. */
-  readonly latenessMs: number;
-  /** The stream's own clock, milliseconds, without wraps. */
-  readonly ptsMs: number;
-}
+import type { ClockReport } from '#core/media';
 
 /**
- * How fast the fastest way may seem to slow down: cameras' crystals differ from ours by up to about 100 ppm, and a clock
- * that runs slow must not look like growing lateness. A backlog could hide behind this at 0.2 ms per second: a TCP
- * connection that is read all the time cannot have one for long.
+ * How fast the fastest way may seem to slow down while nothing is known about the sender's clock: cameras' crystals differ
+ * from ours by up to about 100 ppm, and a clock that runs slow must not look like growing lateness. A backlog could hide
+ * behind this at 0.2 ms per second: a TCP connection that is read all the time cannot have one for long.
  */
 const DRIFT_ALLOWANCE = 200e-6;
+/** The same once sender reports have told how fast the clock runs. */
+const MEASURED_ALLOWANCE = 30e-6;
+/** Reports this far apart tell the drift: their own stamps are a few milliseconds off. */
+const DRIFT_BASE_MS = 60_000;
+/** More is no crystal but a clock that was set. */
+const DRIFT_LIMIT = 1000e-6;
 /** A step back of more than this is a new clock, not reordering (B-frames step back by a few intervals). */
 const CLOCK_RESET_MS = 1_000;
+/** A step forwards of more than this beyond what arrival explains is a new clock too. */
+const CLOCK_LEAP_MS = 10_000;
+/**
+ * A sender report that shows more delay than this is not believed: some cameras' reports have nothing to do with their
+ * pictures' time stamps.
+ */
+const REPORT_LIMIT_MS = 1_000;
 
 /**
- * Lateness is the excess of (arrival − RTP time) over its running minimum, so that a backlog in a socket cannot pass for
- * fresh. The camera's wall clock is never used. One instance per connection.
+ * Lateness is the excess of (arrival − stream time) over its running minimum, so that a backlog in a socket cannot pass for
+ * fresh. The camera's wall clock is never compared with ours. One instance per connection.
+ *
+ * Sender reports (RFC 3550, 6.4.1) help twice. A report says where the stream's clock stands *now*, pictures say where it
+ * stood when they were made: what the camera itself needs to encode is seen, and so is a burst of old pictures after
+ * connecting. And two reports a minute apart say how fast the stream's clock runs against the camera's disciplined one.
  */
 export class Lateness {
-  readonly #ticksPerMs: number;
-  readonly #timeline = new RtpTimeline();
   #fastestMs = Number.POSITIVE_INFINITY;
   #lastArrivedMs = 0;
   #newestPtsMs = Number.NEGATIVE_INFINITY;
+  #newestArrivedMs = 0;
+  #anchor: ClockReport | undefined;
+  /** Stream milliseconds gained per real millisecond; 0 until measured. */
+  #drift = 0;
+  #measured = false;
 
-  /** @param clockRate Ticks per second of the RTP time stamps. */
-  constructor(clockRate: number) {
-    this.#ticksPerMs = clockRate / 1000;
+  /** Parts per million that the stream's clock runs fast; undefined until reports have told. */
+  get driftPpm(): number | undefined {
+    return this.#measured ? this.#drift * 1e6 : undefined;
   }
 
-  /** Judges a unit. To be called in order of arrival. */
-  observe(rtpTime: number, arrivedMs: number): UnitTiming {
-    const ptsMs = this.#timeline.unwrap(rtpTime) / this.#ticksPerMs;
-    if (ptsMs < this.#newestPtsMs - CLOCK_RESET_MS) {
-      this.#fastestMs = Number.POSITIVE_INFINITY;
+  /** Judges a unit. To be called in order of arrival. Returns milliseconds, 0 or more. */
+  observe(ptsMs: number, arrivedMs: number): number {
+    if (this.#isNewClock(ptsMs, arrivedMs)) this.#restart();
+    if (ptsMs > this.#newestPtsMs) {
       this.#newestPtsMs = ptsMs;
+      this.#newestArrivedMs = arrivedMs;
     }
     const transitMs = arrivedMs - ptsMs;
-    if (this.#fastestMs !== Number.POSITIVE_INFINITY)
-      this.#fastestMs += (arrivedMs - this.#lastArrivedMs) * DRIFT_ALLOWANCE;
+    this.#age(arrivedMs);
     this.#fastestMs = Math.min(this.#fastestMs, transitMs);
-    this.#lastArrivedMs = arrivedMs;
-    this.#newestPtsMs = Math.max(this.#newestPtsMs, ptsMs);
-    return { latenessMs: transitMs - this.#fastestMs, ptsMs };
+    return transitMs - this.#fastestMs;
+  }
+
+  /** Takes a sender report. Its wall clock is only compared with itself. */
+  report(report: ClockReport): void {
+    if (this.#fastestMs === Number.POSITIVE_INFINITY) return;
+    this.#measureDrift(report);
+    this.#age(report.arrivedMs);
+    const transitMs = report.arrivedMs - report.ptsMs;
+    if (transitMs < this.#fastestMs && this.#fastestMs - transitMs <= REPORT_LIMIT_MS) this.#fastestMs = transitMs;
+  }
+
+  #isNewClock(ptsMs: number, arrivedMs: number): boolean {
+    const step = ptsMs - this.#newestPtsMs;
+    if (step < -CLOCK_RESET_MS) return true;
+    return step - (arrivedMs - this.#newestArrivedMs) > CLOCK_LEAP_MS && this.#newestPtsMs !== Number.NEGATIVE_INFINITY;
+  }
+
+  #restart(): void {
+    this.#fastestMs = Number.POSITIVE_INFINITY;
+    this.#newestPtsMs = Number.NEGATIVE_INFINITY;
+    this.#anchor = undefined;
+  }
+
+  /** Lets the minimum drift as the clocks do, and by what is not known about it. */
+  #age(arrivedMs: number): void {
+    if (this.#fastestMs !== Number.POSITIVE_INFINITY) {
+      const rate = this.#measured ? MEASURED_ALLOWANCE - this.#drift : DRIFT_ALLOWANCE;
+      this.#fastestMs += Math.max(0, arrivedMs - this.#lastArrivedMs) * rate;
+    }
+    this.#lastArrivedMs = Math.max(this.#lastArrivedMs, arrivedMs);
+  }
+
+  #measureDrift(report: ClockReport): void {
+    const anchor = this.#anchor;
+    const wallMs = anchor ? report.wallMs - anchor.wallMs : 0;
+    const streamMs = anchor ? report.ptsMs - anchor.ptsMs : 0;
+    // Either clock was set: compared from here on.
+    if (!anchor || wallMs < 0 || Math.abs(streamMs - wallMs) > Math.max(50, wallMs * DRIFT_LIMIT)) {
+      this.#anchor = report;
+      return;
+    }
+    if (wallMs < DRIFT_BASE_MS) return;
+    this.#drift = streamMs / wallMs - 1;
+    this.#measured = true;
   }
 }

@@ -1,57 +1,68 @@
-import { Backoff, type Clock, type Log, sleep } from '@vigia/base';
-import { H264Decoder, Picture } from '#core/media/libav';
-import { type AccessUnit, RtspClient, type RtspTimeouts, SourceError, type SourceReason } from '#core/media/rtsp';
+import { Backoff, type BackoffOptions, type Clock, every, type Log, sleep, type Timer } from '@vigia/base';
+import {
+  type AccessUnit,
+  type ClockReport,
+  type Source,
+  SourceError,
+  type SourceFormat,
+  type SourceOptions,
+  type SourceReason,
+  type SourceTimeouts,
+  type TlsOptions,
+} from '#core/media';
+import { openSource } from '#core/media/sources';
+import { type EncodedTap, type EncodedTapOptions, EncodedTaps } from './encoded-tap.ts';
 import { Lateness } from './lateness.ts';
-import { SourceInterval } from './source-interval.ts';
+import { DECODE_ALL, type DecodeOptions, type PictureSink, type UnitCounters, UnitDecoder } from './unit-decoder.ts';
 
 /** What a camera is doing. `message` is one sentence for people, without credentials. */
 export type CaptureState =
   | { readonly state: 'connecting' }
   | { readonly state: 'live' }
+  /** Connected, but nothing comes, or nothing that can be decoded. */
+  | { readonly state: 'stalled'; readonly reason: 'stalled'; readonly message: string }
   | { readonly state: 'waiting'; readonly reason: SourceReason; readonly message: string; readonly retryInMs: number }
-  | { readonly state: 'stopped' };
+  /** Closed; with a reason when the source itself was over. */
+  | { readonly state: 'stopped'; readonly reason?: SourceReason; readonly message?: string };
 
-/**
- * Access units are conserved (AD2): captured = published + noDemand + undecodable + late + inDecoder, at any moment. Each
- * is counted at its own event.
- */
-export interface CaptureCounters {
-  captured: number;
-  published: number;
-  noDemand: number;
-  undecodable: number;
-  late: number;
-  /** In the decoder, or just out of it and not yet published. */
-  inDecoder: number;
+/** {@link UnitCounters} and what connections are concerned. */
+export interface CaptureCounters extends UnitCounters {
   /** Connections after the first. */
-  reconnects: number;
+  readonly reconnects: number;
+  /** RTP packets that never came. */
+  readonly lostPackets: number;
 }
 
-/** Where pictures go. */
-export interface PictureSink {
-  /** Takes over the reference. Must return at once. */
-  publish(picture: Picture): void;
-  /** Whether anybody wants pictures. */
-  hasDemand(): boolean;
+/** What a camera sends. */
+export interface StreamDescription {
+  readonly format: SourceFormat;
+  /** Of the last picture, pixels; 0 before the first. */
+  readonly width: number;
+  readonly height: number;
+  readonly intervalMs: number;
+  readonly gopMs: number | undefined;
+  readonly decoder: string;
 }
 
 /** Options of {@link StreamCapture}. */
 export interface StreamCaptureOptions {
-  /** `rtsp://…`, may hold credentials. */
+  /** Any source of the configuration; may hold credentials. */
   readonly url: string;
+  readonly transport?: SourceOptions['transport'];
+  readonly tls?: TlsOptions;
   readonly clock: Clock;
   readonly log: Log;
   readonly sink: PictureSink;
+  /** Default: every picture, on one thread. */
+  readonly decode?: DecodeOptions;
+  /** Whether taps want sound. Default false. */
+  readonly audio?: boolean;
   readonly onState: (state: CaptureState) => void;
-  readonly timeouts?: Partial<RtspTimeouts>;
-}
-
-interface PendingUnit {
-  readonly arrivedMs: number;
-  readonly capturedMs: number;
-  readonly capturedWallMs: number;
-  readonly latenessMs: number;
-  readonly ptsMs: number;
+  readonly timeouts?: Partial<SourceTimeouts>;
+  /** Waits between two tries. Default: 0.5 s, doubling to 10 s. */
+  readonly backoff?: BackoffOptions;
+  /** How sources are opened. Default: the real ones. */
+  readonly open?: (options: SourceOptions, signal: AbortSignal) => Promise<Source>;
 }
 
 /** A connection that lasted this long was good: the next failure starts with a short wait again. */
@@ -59,52 +70,74 @@ const HEALTHY_MS = 10_000;
 /** All pictures this late for this long: reconnecting is the only thing that empties queues that are not ours. */
 const LAGGING_MS = 2_000;
 const LAGGING_FOR_MS = 10_000;
+const WATCH_MS = 500;
+/** Longer than this, and than three pictures take, without a unit, or without a picture that was wanted: `stalled`. */
+const STALLED_MS = 2_000;
+/** Without a picture that was wanted for this long, and for three groups of pictures: a new connection may bring a keyframe. */
+const HOPELESS_MS = 20_000;
 
 /**
- * Drains one camera: connects, decodes every unit as it comes, stamps it and publishes the newest picture. Never waits
- * for a consumer. Reconnects by itself until closed.
+ * Drains one source: connects, hands every unit to the taps and to the decoder as it comes. Never waits for a consumer.
+ * Reconnects by itself until closed, or until a file is over.
  */
 export class StreamCapture {
   readonly #o: StreamCaptureOptions;
-  readonly #decoder: H264Decoder;
+  readonly #decoder: UnitDecoder;
+  readonly #taps = new EncodedTaps();
   readonly #abort = new AbortController();
-  readonly #units = new Map<number, PendingUnit>();
-  readonly #counters: CaptureCounters = {
-    captured: 0,
-    published: 0,
-    noDemand: 0,
-    undecodable: 0,
-    late: 0,
-    inDecoder: 0,
-    reconnects: 0,
-  };
-  readonly #interval = new SourceInterval();
-  readonly #backoff = new Backoff({ firstMs: 500, maxMs: 10_000 });
+  readonly #backoff: Backoff;
   /** Cameras lock out who asks too often with a wrong password. */
   readonly #lockoutBackoff = new Backoff({ firstMs: 15_000, maxMs: 120_000 });
-  #lateness = new Lateness(90_000);
+  #lateness = new Lateness();
   #running: Promise<void> | undefined;
-  #client: RtspClient | undefined;
+  #source: Source | undefined;
+  #format: SourceFormat | undefined;
   #end: ((reason: SourceError) => void) | undefined;
-  #unitId = 0;
-  #needKeyframe = true;
-  #candidate: { picture: Picture; latenessMs: number } | undefined;
-  #flushScheduled = false;
-  #live = false;
+  #watch: Timer | undefined;
+  #state: CaptureState['state'] = 'connecting';
+  #reconnects = 0;
+  #lostBefore = 0;
   #laggingSinceMs: number | undefined;
+  /** Monotonic milliseconds; undefined before the first of a connection. */
+  #firstUnitMs: number | undefined;
+  #lastUnitMs = 0;
+  /** When a picture was last published, or began to be wanted. */
+  #lastPictureMs = 0;
+  #suspected: string | undefined;
 
   constructor(options: StreamCaptureOptions) {
     this.#o = options;
-    this.#decoder = new H264Decoder((frame, unitId) => this.#onPicture(frame, unitId));
+    this.#backoff = new Backoff(options.backoff ?? { firstMs: 500, maxMs: 10_000 });
+    const decode = options.decode ?? DECODE_ALL;
+    this.#decoder = new UnitDecoder({
+      clock: options.clock,
+      decode,
+      sink: options.sink,
+      onRemark: (sentence) => options.log.warn(sentence),
+      onTooLarge: (width, height) => this.#onTooLarge(width, height, decode.maxPicture),
+      onPublished: () => this.#onPublished(),
+    });
   }
 
-  /** The camera's current frame interval in milliseconds. */
+  /** Between two pictures that are published, milliseconds. */
   get sourceIntervalMs(): number {
-    return this.#interval.ms;
+    return this.#decoder.intervalMs;
   }
 
   counters(): CaptureCounters {
-    return { ...this.#counters };
+    const lostPackets = this.#lostBefore + (this.#source?.lostPackets ?? 0);
+    return { ...this.#decoder.counters(), reconnects: this.#reconnects, lostPackets };
+  }
+
+  /** What the source turned out to be; undefined before the first connection. */
+  describe(): StreamDescription | undefined {
+    const { intervalMs, gopMs, decoderName, size } = this.#decoder;
+    return this.#format && { format: this.#format, ...size, intervalMs, gopMs, decoder: decoderName };
+  }
+
+  /** A reader of the encoded stream, from the next keyframe on. Closed by whoever opened it, or with the capture. */
+  openTap(options: EncodedTapOptions): EncodedTap {
+    return this.#taps.open(options);
   }
 
   /** Begins to connect; returns at once. Idempotent. */
@@ -112,170 +145,145 @@ export class StreamCapture {
     this.#running ??= this.#run();
   }
 
-  /** Says goodbye to the camera and stops. Idempotent. The decoder is freed. */
+  /** Says goodbye to the camera and stops. Idempotent. The decoder is freed, taps are closed. */
   async close(): Promise<void> {
     this.#abort.abort();
-    this.#client?.close();
+    this.#watch?.cancel();
+    this.#source?.close();
     this.#end?.(new SourceError('ended', 'closed'));
     await this.#running;
-    this.#forgetStream();
-    this.#decoder.close();
+    this.#taps.close();
+    this.#decoder.forget();
   }
 
   async #run(): Promise<void> {
+    const { clock } = this.#o;
     const { signal } = this.#abort;
+    this.#watch = every(clock, WATCH_MS, () => this.#check(clock.nowMs()));
+    let over: SourceError | undefined;
     for (let first = true; !signal.aborted; first = false) {
-      if (!first) this.#counters.reconnects += 1;
-      this.#o.onState({ state: 'connecting' });
-      const startedMs = this.#o.clock.nowMs();
+      if (!first) this.#reconnects += 1;
+      this.#tell({ state: 'connecting' });
+      const startedMs = clock.nowMs();
       const reason = await this.#runOnce(signal);
       if (signal.aborted) break;
-      if (this.#o.clock.nowMs() - startedMs > HEALTHY_MS) this.#backoff.reset();
+      if (reason.code === 'ended' && this.#format?.kind === 'file') {
+        over = reason;
+        break;
+      }
+      if (clock.nowMs() - startedMs > HEALTHY_MS) this.#backoff.reset();
       const retryInMs = (reason.code === 'unauthorized' ? this.#lockoutBackoff : this.#backoff).next();
-      this.#o.onState({ state: 'waiting', reason: reason.code, message: reason.message, retryInMs });
+      this.#tell({ state: 'waiting', reason: reason.code, message: reason.message, retryInMs });
       // The wait ends early only by closing, which the loop's condition sees.
-      await sleep(this.#o.clock, retryInMs, signal).catch(() => undefined);
+      await sleep(clock, retryInMs, signal).catch(() => undefined);
     }
-    this.#o.onState({ state: 'stopped' });
+    this.#watch.cancel();
+    this.#tell(over ? { state: 'stopped', reason: over.code, message: over.message } : { state: 'stopped' });
   }
 
   /** One honest attempt: resolves with the reason why it ended. */
   async #runOnce(signal: AbortSignal): Promise<SourceError> {
-    this.#forgetStream();
     try {
       return await new Promise<SourceError>((resolve, reject) => {
         this.#end = resolve;
-        RtspClient.open(
-          {
-            url: this.#o.url,
-            clock: this.#o.clock,
-            ...(this.#o.timeouts ? { timeouts: this.#o.timeouts } : {}),
-            onUnit: (unit) => this.#onUnit(unit),
-            onReadEnd: () => this.#onReadEnd(),
-            onEnd: resolve,
-          },
-          signal,
-        ).then((client) => {
-          this.#client = client;
-          if (signal.aborted) client.close();
+        (this.#o.open ?? openSource)(this.#sourceOptions(resolve), signal).then((source) => {
+          this.#source = source;
+          if (signal.aborted) source.close();
         }, reject);
       });
     } catch (error) {
       return error instanceof SourceError ? error : new SourceError('corrupt', String(error), { cause: error });
     } finally {
-      this.#client?.close();
-      this.#client = undefined;
-      this.#end = undefined;
+      this.#forgetConnection();
     }
+  }
+
+  #sourceOptions(onEnd: (reason: SourceError) => void): SourceOptions {
+    const { url, clock, transport, tls, audio, timeouts } = this.#o;
+    return {
+      url,
+      clock,
+      ...(transport ? { transport } : {}),
+      ...(tls ? { tls } : {}),
+      ...(timeouts ? { timeouts } : {}),
+      audio: audio ?? false,
+      onFormat: (format) => this.#onFormat(format),
+      onUnit: (unit) => this.#onUnit(unit),
+      onAudio: (unit) => this.#taps.offer('audio', unit),
+      onReadEnd: () => this.#onReadEnd(),
+      onReport: (report) => this.#onReport(report),
+      onEnd,
+    };
+  }
+
+  #onFormat(format: SourceFormat): void {
+    this.#format = format;
+    this.#decoder.begin(format);
+    this.#taps.begin(format);
   }
 
   /** Hot path: once per access unit. */
   #onUnit(unit: AccessUnit): void {
-    const counters = this.#counters;
-    counters.captured += 1;
-    const timing = this.#lateness.observe(unit.rtpTime, unit.arrivedMs);
-    this.#interval.observe(timing.ptsMs);
+    this.#lastUnitMs = unit.arrivedMs;
+    this.#firstUnitMs ??= unit.arrivedMs;
+    const latenessMs = this.#format?.live ? this.#lateness.observe(unit.ptsMs, unit.arrivedMs) : 0;
+    this.#taps.offer('video', unit);
     if (!this.#o.sink.hasDemand()) {
-      counters.noDemand += 1;
-      this.#needKeyframe = true;
       // Nobody wants pictures: that units come is all there is to see.
+      this.#lastPictureMs = unit.arrivedMs;
       this.#setLive();
-      return;
     }
-    if (unit.damaged || (this.#needKeyframe && !unit.keyframe)) {
-      counters.undecodable += 1;
-      this.#needKeyframe = true;
-      return;
-    }
-    this.#needKeyframe = false;
-    this.#unitId += 1;
-    const id = this.#unitId;
-    const latenessMs = Math.max(0, timing.latenessMs);
-    const capturedMs = unit.arrivedMs - latenessMs;
-    const capturedWallMs = this.#o.clock.wallMs() - (this.#o.clock.nowMs() - capturedMs);
-    this.#units.set(id, { arrivedMs: unit.arrivedMs, capturedMs, capturedWallMs, latenessMs, ptsMs: timing.ptsMs });
-    counters.inDecoder += 1;
-    if (this.#decoder.decode(unit.data, id) === 'error' && this.#units.delete(id)) {
-      counters.inDecoder -= 1;
-      counters.undecodable += 1;
-      this.#needKeyframe = true;
-    }
-    this.#expireUnits();
+    this.#decoder.push(unit, latenessMs);
   }
 
-  /** A unit that the decoder swallowed without a picture will never come out: more are in it than it may hold back. */
-  #expireUnits(): void {
-    const limit = this.#decoder.reorderDelay + this.#decoder.hiddenDelay + 1;
-    while (this.#units.size > limit) {
-      const oldest = this.#units.keys().next().value as number;
-      this.#units.delete(oldest);
-      this.#counters.inDecoder -= 1;
-      this.#counters.undecodable += 1;
-    }
-  }
-
-  #onPicture(frame: ConstructorParameters<typeof Picture>[0], unitId: number): void {
-    const unit = this.#units.get(unitId);
-    if (!unit) {
-      // Given up above, or from before a reset.
-      this.#decoder.recycle(frame);
-      return;
-    }
-    this.#units.delete(unitId);
-    const stamps = {
-      capturedMs: unit.capturedMs,
-      capturedWallMs: unit.capturedWallMs,
-      arrivedMs: unit.arrivedMs,
-      decodedMs: this.#o.clock.nowMs(),
-      ptsUs: Math.round(unit.ptsMs * 1000),
-    };
-    if (this.#candidate) this.#dropCandidate();
-    this.#candidate = { picture: new Picture(frame, stamps, this.#recycle), latenessMs: unit.latenessMs };
-  }
-
-  /**
-   * Only the newest picture of one read is published. When it is late, more bytes are probably waiting in the socket:
-   * it is held until the end of this turn of the event loop, so that what else is there can replace it.
-   */
   #onReadEnd(): void {
-    const candidate = this.#candidate;
-    if (!candidate) return;
-    this.#watchLag(candidate.latenessMs);
-    if (candidate.latenessMs <= this.#interval.ms / 2) {
-      this.#publishCandidate();
-      return;
-    }
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    setImmediate(this.#flush);
+    const latenessMs = this.#decoder.readEnd();
+    if (latenessMs !== undefined) this.#watchLag(latenessMs);
   }
 
-  readonly #flush = (): void => {
-    this.#flushScheduled = false;
-    if (this.#candidate) this.#publishCandidate();
-  };
+  #onReport(report: ClockReport): void {
+    this.#lateness.report(report);
+  }
 
-  #publishCandidate(): void {
-    const { picture } = this.#candidate as { picture: Picture };
-    this.#candidate = undefined;
-    this.#counters.inDecoder -= 1;
-    this.#counters.published += 1;
+  #onPublished(): void {
+    this.#lastPictureMs = this.#o.clock.nowMs();
+    this.#lockoutBackoff.reset();
     this.#setLive();
-    this.#o.sink.publish(picture);
   }
 
   #setLive(): void {
-    if (this.#live) return;
-    this.#live = true;
-    this.#lockoutBackoff.reset();
-    this.#o.onState({ state: 'live' });
+    if (this.#state !== 'live') this.#tell({ state: 'live' });
   }
 
-  #dropCandidate(): void {
-    this.#candidate?.picture.release();
-    this.#candidate = undefined;
-    this.#counters.inDecoder -= 1;
-    this.#counters.late += 1;
+  /** One coarse timer: whether what should come still comes. */
+  #check(now: number): void {
+    if (this.#firstUnitMs === undefined) return;
+    const trouble = this.#trouble(now);
+    // Told only when two checks in a row find it: when this process itself stood still, what came meanwhile is read
+    // between the two.
+    if (trouble !== undefined && this.#suspected !== undefined) {
+      if (this.#isHopeless(now)) this.#giveUp(trouble);
+      else if (this.#state === 'live') this.#tell({ state: 'stalled', reason: 'stalled', message: trouble });
+    }
+    this.#suspected = trouble;
+  }
+
+  #trouble(now: number): string | undefined {
+    const intervalMs = this.#decoder.intervalMs;
+    const patienceMs = Math.max(STALLED_MS, 3 * intervalMs);
+    const silentMs = now - this.#lastUnitMs;
+    if (silentMs > Math.max(STALLED_MS, this.#o.decode?.mode === 'keyframes' ? 0 : 3 * intervalMs))
+      return `no video for ${seconds(silentMs)}`;
+    const blindMs = now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now);
+    if (!this.#o.sink.hasDemand() || blindMs <= patienceMs) return undefined;
+    const why = this.#decoder.keyframes === 0 ? 'no keyframe came' : 'none of what comes can be decoded';
+    return `no picture for ${seconds(blindMs)}: ${why}`;
+  }
+
+  #isHopeless(now: number): boolean {
+    const patienceMs = Math.max(HOPELESS_MS, 3 * (this.#decoder.gopMs ?? 0));
+    // Silence is judged by the source itself, which knows its connection.
+    return this.#o.sink.hasDemand() && now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now) > patienceMs;
   }
 
   #watchLag(latenessMs: number): void {
@@ -286,28 +294,38 @@ export class StreamCapture {
     const now = this.#o.clock.nowMs();
     this.#laggingSinceMs ??= now;
     if (now - this.#laggingSinceMs < LAGGING_FOR_MS) return;
-    this.#client?.close();
-    this.#end?.(
-      new SourceError(
-        'stalled',
-        `the stream has been ${Math.round(latenessMs)} ms late for ${LAGGING_FOR_MS / 1000} s`,
-      ),
-    );
+    this.#giveUp(`the stream has been ${Math.round(latenessMs)} ms late for ${LAGGING_FOR_MS / 1000} s`);
   }
 
-  /** Between two connections: nothing of the old stream may reach the new one. */
-  #forgetStream(): void {
-    if (this.#candidate) this.#dropCandidate();
-    this.#counters.undecodable += this.#units.size;
-    this.#counters.inDecoder -= this.#units.size;
-    this.#units.clear();
-    this.#needKeyframe = true;
-    this.#live = false;
+  #giveUp(message: string): void {
+    const corrupt = this.#decoder.keyframes > 0 && this.#decoder.size.width === 0;
+    this.#end?.(new SourceError(corrupt ? 'corrupt' : 'stalled', message));
+  }
+
+  #onTooLarge(width: number, height: number, limit: { readonly width: number; readonly height: number }): void {
+    const text = `the camera sends ${width}×${height}; max_picture allows ${limit.width}×${limit.height}: raise it, or name a smaller stream as detect_source`;
+    this.#end?.(new SourceError('unsupported_codec', text));
+  }
+
+  /** Nothing of one connection may reach the next. */
+  #forgetConnection(): void {
+    this.#lostBefore += this.#source?.lostPackets ?? 0;
+    this.#source?.close();
+    this.#source = undefined;
+    this.#end = undefined;
+    this.#decoder.forget();
     this.#laggingSinceMs = undefined;
-    this.#lateness = new Lateness(90_000);
-    this.#interval.reset();
-    if (!this.#abort.signal.aborted && this.#unitId > 0) this.#decoder.reset();
+    this.#firstUnitMs = undefined;
+    this.#suspected = undefined;
+    this.#lateness = new Lateness();
   }
 
-  readonly #recycle = (frame: ConstructorParameters<typeof Picture>[0]): void => this.#decoder.recycle(frame);
+  #tell(state: CaptureState): void {
+    this.#state = state.state;
+    this.#o.onState(state);
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { RtpTimeline } from '#core/media/rtsp';
 import { Lateness } from './lateness.ts';
 import { SourceInterval } from './source-interval.ts';
 
@@ -6,8 +7,11 @@ const S = 100;
 
 /** Feeds units of a 10 fps stream that arrive `delay(n)` ms after their time; returns the lateness of each. */
 function run(count: number, delay: (n: number) => number, rtpOf = (n: number): number => (n * 9000) >>> 0): number[] {
-  const lateness = new Lateness(90_000);
-  return Array.from({ length: count }, (_, n) => lateness.observe(rtpOf(n), 1_000_000 + n * S + delay(n)).latenessMs);
+  const lateness = new Lateness();
+  const timeline = new RtpTimeline();
+  return Array.from({ length: count }, (_, n) =>
+    lateness.observe(timeline.unwrap(rtpOf(n)) / 90, 1_000_000 + n * S + delay(n)),
+  );
 }
 
 describe('lateness', () => {
@@ -58,6 +62,67 @@ describe('lateness', () => {
         ),
       ),
     ).toBeLessThan(0.5);
+  });
+});
+
+describe('sender reports', () => {
+  /** A report that says: at this moment the stream's clock stood here. */
+  const reportAt = (ms: number, ptsMs: number, wallMs = ms): { ptsMs: number; wallMs: number; arrivedMs: number } => ({
+    ptsMs,
+    wallMs,
+    arrivedMs: ms,
+  });
+
+  test('show what the camera itself takes: its encoder is part of the age', () => {
+    const lateness = new Lateness();
+    // Pictures leave 80 ms after they were made; the report is as old as the way, which is nothing here.
+    expect(lateness.observe(0, 1080)).toBe(0);
+    lateness.report(reportAt(1100, 100));
+    expect(lateness.observe(100, 1180)).toBeCloseTo(80, 1);
+  });
+
+  test('a burst of old pictures after connecting is old', () => {
+    const lateness = new Lateness();
+    lateness.observe(0, 10_000);
+    lateness.report(reportAt(10_000, 900));
+    expect(lateness.observe(100, 10_000)).toBeCloseTo(800, 0);
+    expect(lateness.observe(1000, 10_100)).toBeCloseTo(0, 0);
+  });
+
+  test('that have nothing to do with the pictures are not believed', () => {
+    const lateness = new Lateness();
+    lateness.observe(0, 1000);
+    lateness.report(reportAt(1000, 5_000_000));
+    lateness.report(reportAt(1001, -5_000_000));
+    expect(lateness.observe(100, 1100)).toBeLessThan(0.1);
+  });
+
+  test('measure the drift: a camera clock 150 ppm slow, with a real backlog growing at 150 ppm beside it', () => {
+    const judge = (slow: number, queue: number): number => {
+      const lateness = new Lateness();
+      let late = 0;
+      for (let ms = 0; ms <= 1_800_000; ms += 1000) {
+        const streamMs = ms * (1 - slow);
+        if (ms % 5000 === 0) lateness.report(reportAt(ms + ms * queue, streamMs, ms));
+        late = lateness.observe(streamMs, ms + ms * queue);
+      }
+      return late;
+    };
+    expect(judge(150e-6, 0)).toBeLessThan(5);
+    // 270 ms of queue after half an hour; without reports all of it would pass for drift.
+    expect(judge(150e-6, 150e-6)).toBeGreaterThan(150);
+  });
+
+  test('a camera whose wall clock is set gives no drift, and a stream clock that jumps begins anew', () => {
+    const lateness = new Lateness();
+    for (let ms = 0; ms <= 300_000; ms += 1000) {
+      const wallMs = ms + (ms > 150_000 ? 3_600_000 : 0);
+      lateness.report(reportAt(ms, ms, wallMs));
+      expect(lateness.observe(ms, ms)).toBeLessThan(1);
+    }
+    expect(Math.abs(lateness.driftPpm ?? 0)).toBeLessThan(1);
+    expect(lateness.observe(300_000 + 3_600_000, 301_000)).toBe(0);
+    expect(lateness.observe(300_000 - 3_600_000, 302_000)).toBe(0);
   });
 });
 

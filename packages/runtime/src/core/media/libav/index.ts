@@ -1,3 +1,3 @@
-export { type DecodeOutcome, H264Decoder } from './h264-decoder.ts';
 export { Picture, type PictureStamps } from './picture.ts';
 export { RgbScaler } from './scaler.ts';
+export { type DecodeOutcome, type Hardware, VideoDecoder, type VideoDecoderOptions } from './video-decoder.ts';

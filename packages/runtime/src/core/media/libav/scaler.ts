@@ -1,14 +1,9 @@
 import { VigiaError } from '@vigia/base';
-import {
-  AV_PIX_FMT_NV12,
-  AV_PIX_FMT_RGB24,
-  AV_PIX_FMT_YUV420P,
-  AV_PIX_FMT_YUVJ420P,
-  SWS_FAST_BILINEAR,
-} from 'node-av/constants';
+import { AV_PIX_FMT_RGB24, SWS_FAST_BILINEAR } from 'node-av/constants';
 import { SoftwareScaleContext } from 'node-av/lib';
 import type { Geometry } from '#core/media';
 import type { Picture } from './picture.ts';
+import { PLANE_LAYOUTS } from './pixel-formats.ts';
 
 /**
  * Crops, scales and converts pictures to RGB24 straight into a caller's buffer, in one pass. One context, reused while
@@ -22,7 +17,7 @@ export class RgbScaler {
    * Fills `into` with the picture as `geometry` says. Blocks for 0.3 ms (768×576 → 300×300) to 1 ms (4K).
    *
    * @param into At least width × height × 3 bytes of the rendition.
-   * @throws VigiaError `scale` when a buffer is too small or the picture's format is not 4:2:0.
+   * @throws VigiaError `scale` when a buffer is too small or the picture's format is none that cameras send.
    */
   scale(picture: Picture, geometry: Geometry, into: Buffer): void {
     const { frame } = picture;
@@ -66,23 +61,15 @@ export class RgbScaler {
   }
 }
 
+/** The planes from the crop's corner on. @param crop Even `x` and `y`. */
 function cropPlanes(format: number, planes: Buffer[], linesize: number[], crop: { x: number; y: number }): Buffer[] {
-  const [luma, u, v] = planes;
-  const [stride0 = 0, stride1 = 0, stride2 = 0] = linesize;
+  const layouts = PLANE_LAYOUTS.get(format);
+  if (!layouts) throw new VigiaError('scale', `pixel format ${format} of the camera is not supported`);
   const { x, y } = crop;
-  if (format === AV_PIX_FMT_YUV420P || format === AV_PIX_FMT_YUVJ420P) {
-    if (!luma || !u || !v) throw new VigiaError('scale', 'the picture was freed');
-    if (x === 0 && y === 0) return planes;
-    return [
-      luma.subarray(y * stride0 + x),
-      u.subarray((y / 2) * stride1 + x / 2),
-      v.subarray((y / 2) * stride2 + x / 2),
-    ];
-  }
-  if (format === AV_PIX_FMT_NV12) {
-    if (!luma || !u) throw new VigiaError('scale', 'the picture was freed');
-    if (x === 0 && y === 0) return planes;
-    return [luma.subarray(y * stride0 + x), u.subarray((y / 2) * stride1 + x)];
-  }
-  throw new VigiaError('scale', `pixel format ${format} of the camera; 4:2:0 (YUV420P, NV12) is supported`);
+  if (x === 0 && y === 0) return planes;
+  return layouts.map(({ bytes, xShift, yShift }, i) => {
+    const source = planes[i];
+    if (!source) throw new VigiaError('scale', 'the picture was freed');
+    return source.subarray((y >> yShift) * (linesize[i] ?? 0) + (x >> xShift) * bytes);
+  });
 }

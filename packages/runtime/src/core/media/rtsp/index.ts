@@ -1,4 +1,4 @@
-export type { AccessUnit } from './h264-assembler.ts';
+export { Authorization, type Credentials } from './authorization.ts';
+export { RtspClient } from './rtsp-client.ts';
+export { connectError } from './rtsp-connection.ts';
 export { RtpTimeline } from './rtp.ts';
-export { RtspClient, type RtspClientOptions, type RtspTimeouts } from './rtsp-client.ts';
-export { SourceError, type SourceReason } from './source-error.ts';

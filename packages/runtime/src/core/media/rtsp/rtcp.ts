@@ -45,25 +45,55 @@ export function parseRtcp(packet: Buffer): RtcpContent {
 export interface ReceiverState {
   readonly ownSsrc: number;
   readonly senderSsrc: number;
+  /** With the count of wraps in the upper 16 bits. */
   readonly highestSequence: number;
+  /** Packets so far. */
   readonly lost: number;
+  /** Since the last report, in 256ths. */
+  readonly fractionLost: number;
+  readonly jitterTicks: number;
   /** Of the last sender report; 0 when there was none. */
   readonly lastReportMiddle: number;
   /** Milliseconds since it came. */
   readonly sinceLastReportMs: number;
 }
 
-/** A receiver report (RFC 3550, 6.4.2). It also keeps sessions of cameras alive that look at nothing else. */
+const CNAME = 'vigia';
+
+/**
+ * A compound packet of a receiver report and our name (RFC 3550, 6.1 and 6.4.2). It also keeps sessions of cameras alive
+ * that look at nothing else.
+ */
 export function buildReceiverReport(state: ReceiverState): Buffer {
-  const out = Buffer.alloc(32);
+  const out = Buffer.alloc(32 + 16);
   out[0] = 0x81;
   out[1] = 201;
   out.writeUInt16BE(7, 2);
   out.writeUInt32BE(state.ownSsrc, 4);
   out.writeUInt32BE(state.senderSsrc, 8);
-  out.writeUIntBE(Math.min(state.lost, 0x7f_ffff), 13, 3);
+  out[12] = state.fractionLost & 0xff;
+  out.writeUIntBE(Math.max(0, Math.min(state.lost, 0x7f_ffff)), 13, 3);
   out.writeUInt32BE(state.highestSequence >>> 0, 16);
+  out.writeUInt32BE(state.jitterTicks >>> 0, 20);
   out.writeUInt32BE(state.lastReportMiddle, 24);
   out.writeUInt32BE(Math.round((state.sinceLastReportMs / 1000) * 65_536) >>> 0, 28);
+  // SDES with one CNAME: 4 bytes head, SSRC, item, and zeros up to a multiple of 4.
+  out[32] = 0x81;
+  out[33] = 202;
+  out.writeUInt16BE(3, 34);
+  out.writeUInt32BE(state.ownSsrc, 36);
+  out[40] = 1;
+  out[41] = CNAME.length;
+  out.write(CNAME, 42, 'latin1');
+  return out;
+}
+
+/** A goodbye (RFC 3550, 6.6): over UDP a camera has nothing else to see that we are gone. */
+export function buildBye(ownSsrc: number): Buffer {
+  const out = Buffer.alloc(8);
+  out[0] = 0x81;
+  out[1] = 203;
+  out.writeUInt16BE(1, 2);
+  out.writeUInt32BE(ownSsrc, 4);
   return out;
 }

@@ -48,13 +48,13 @@ export class RtpTimeline {
 
   /** Ticks since an arbitrary origin (the first time stamp itself). */
   unwrap(timestamp: number): number {
-    if (this.#last === undefined) {
-      this.#last = timestamp;
-      this.#unwrapped = timestamp;
-      return timestamp;
-    }
-    this.#unwrapped += (timestamp - this.#last) | 0;
+    this.#unwrapped = this.near(timestamp);
     this.#last = timestamp;
     return this.#unwrapped;
+  }
+
+  /** The same for a time stamp that is not of the stream itself (a report's): nothing is remembered. */
+  near(timestamp: number): number {
+    return this.#last === undefined ? timestamp : this.#unwrapped + ((timestamp - this.#last) | 0);
   }
 }

@@ -3,8 +3,8 @@ import { systemClock } from '@vigia/base';
 import { SimulatedCamera } from '@vigia/testkit';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { RtspClient, type RtspClientOptions } from './rtsp-client.ts';
-import type { SourceError } from './source-error.ts';
+import type { SourceError, SourceOptions } from '#core/media';
+import { RtspClient } from './rtsp-client.ts';
 
 const CLIP = fileURLToPath(new URL('../../../../assets/pedestrians.mp4', import.meta.url));
 const closers: (() => unknown)[] = [];
@@ -49,13 +49,18 @@ function usual(method: string, cseq: string): string {
   return ok(cseq);
 }
 
-function open(url: string, more: Partial<RtspClientOptions> = {}): Promise<RtspClient> {
-  return RtspClient.open({ url, clock: systemClock, onUnit: () => undefined, onEnd: () => undefined, ...more }).then(
-    (client) => {
-      closers.push(() => client.close());
-      return client;
-    },
-  );
+const QUIET = {
+  clock: systemClock,
+  onFormat: () => undefined,
+  onUnit: () => undefined,
+  onEnd: () => undefined,
+};
+
+function open(url: string, more: Partial<SourceOptions> = {}): Promise<RtspClient> {
+  return RtspClient.open({ ...QUIET, url, ...more }).then((client) => {
+    closers.push(() => client.close());
+    return client;
+  });
 }
 
 describe('opening', () => {
@@ -72,9 +77,14 @@ describe('opening', () => {
       'no_video',
     ],
     [
-      'H.265',
-      (m: string, cseq: string) => (m === 'DESCRIBE' ? ok(cseq, '', SDP.replace('H264', 'H265')) : usual(m, cseq)),
+      'VP8',
+      (m: string, cseq: string) => (m === 'DESCRIBE' ? ok(cseq, '', SDP.replace('H264', 'VP8')) : usual(m, cseq)),
       'unsupported_codec',
+    ],
+    [
+      'no further viewer',
+      (m: string, cseq: string) => (m === 'SETUP' ? `RTSP/1.0 453 No\r\nCSeq: ${cseq}\r\n\r\n` : usual(m, cseq)),
+      'refused',
     ],
     [
       '500 to SETUP',
@@ -104,10 +114,7 @@ describe('opening', () => {
   test('aborting ends it at once', async () => {
     const { url } = await scripted(() => undefined);
     const abort = new AbortController();
-    const opening = RtspClient.open(
-      { url, clock: systemClock, onUnit: () => undefined, onEnd: () => undefined },
-      abort.signal,
-    );
+    const opening = RtspClient.open({ ...QUIET, url }, abort.signal);
     setImmediate(() => abort.abort());
     await expect(opening).rejects.toMatchObject({ code: 'ended' });
   });
@@ -158,7 +165,7 @@ describe('playing', () => {
   });
 
   test('a camera that never sends a picture, and one that hangs up: told once', async () => {
-    const ended = async (url: string, timeouts: RtspClientOptions['timeouts']): Promise<SourceError> =>
+    const ended = async (url: string, timeouts: SourceOptions['timeouts']): Promise<SourceError> =>
       new Promise((resolve, reject) => {
         open(url, { ...(timeouts ? { timeouts } : {}), onEnd: resolve }).catch(reject);
       });

@@ -1,93 +1,76 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, every, type Timer } from '@vigia/base';
-import { type AccessUnit, H264Assembler } from './h264-assembler.ts';
-import { buildReceiverReport, parseRtcp, type SenderReport } from './rtcp.ts';
-import { emptyRtpHeader, readRtpHeader } from './rtp.ts';
+import {
+  type AudioFormat,
+  DEFAULT_TIMEOUTS,
+  type Source,
+  SourceError,
+  type SourceFormat,
+  type SourceOptions,
+  type SourceTimeouts,
+} from '#core/media';
+import { audioFormatOf, readAudioPayload } from './audio-payload.ts';
+import { H264, H265, type NalFormat } from './nal-format.ts';
+import { parseRtcp } from './rtcp.ts';
+import { RtpTrack } from './rtp-track.ts';
 import { RtspConnection } from './rtsp-connection.ts';
 import type { RtspMessage } from './rtsp-stream-parser.ts';
 import { parseRtspUrl, type RtspUrl } from './rtsp-url.ts';
-import { parseSdp, resolveControl, type Sdp, type SdpMedia } from './sdp.ts';
-import { SourceError } from './source-error.ts';
-
-/** Longest waits in milliseconds. */
-export interface RtspTimeouts {
-  readonly connectMs: number;
-  readonly responseMs: number;
-  /** From PLAY to the first access unit. */
-  readonly firstUnitMs: number;
-  /** Without a packet of the video track while playing. */
-  readonly silenceMs: number;
-}
-
-/** Sensible for cameras in a building. */
-export const DEFAULT_TIMEOUTS: RtspTimeouts = {
-  connectMs: 5_000,
-  responseMs: 5_000,
-  firstUnitMs: 10_000,
-  silenceMs: 5_000,
-};
-
-/** Options of {@link RtspClient}. */
-export interface RtspClientOptions {
-  /** May hold credentials; they are sent only in answer to a challenge, and never logged. */
-  readonly url: string;
-  readonly clock: Clock;
-  readonly timeouts?: Partial<RtspTimeouts>;
-  /** Every access unit, as soon as its marker bit arrived. Its data is borrowed until the callback returns. */
-  readonly onUnit: (unit: AccessUnit) => void;
-  /** All units of one read were handed on: the last of them is the newest there is. */
-  readonly onReadEnd?: () => void;
-  /** Called once, when a session that was playing ended. Not called after `close`. */
-  readonly onEnd: (reason: SourceError) => void;
-}
+import { parameterSetsOf, parseSdp, resolveControl, type Sdp, type SdpMedia } from './sdp.ts';
+import { UdpPorts } from './udp-ports.ts';
+import { VideoTrack } from './video-track.ts';
 
 const WATCH_MS = 500;
 const REPORT_MS = 5_000;
+const FORMATS: Readonly<Record<string, NalFormat>> = { H264, H265, HEVC: H265 };
+/** Packets in a row with another payload type than was agreed on: the camera sends another codec now. */
+const OTHER_TYPE_LIMIT = 50;
+/** NAL units in a row that the codec does not know. */
+const FOREIGN_LIMIT = 50;
 
 /**
- * Plays one H.264 track of a camera over RTSP, interleaved in TCP (RFC 2326, 3550, 6184).
+ * Plays the video track of a camera over RTSP, and its sound when asked for: H.264 or H.265, interleaved in TCP, over
+ * TLS, or as datagrams (RFC 2326, 3550, 6184, 7798, 3640).
  *
  * One connection, one session: `open` either plays or throws, after that `onEnd` tells the end once. Reconnecting is the
  * caller's business. Nothing is queued here: a unit is handed on inside the read that completed it.
  */
-export class RtspClient {
-  readonly #o: RtspClientOptions;
+export class RtspClient implements Source {
+  readonly #o: SourceOptions;
+  readonly #clock: Clock;
   readonly #address: RtspUrl;
-  readonly #timeouts: RtspTimeouts;
+  readonly #timeouts: SourceTimeouts;
   readonly #connection: RtspConnection;
-  readonly #assembler: H264Assembler;
-  readonly #header = emptyRtpHeader();
   readonly #ownSsrc = randomBytes(4).readUInt32BE();
+  readonly #overUdp: boolean;
+  #video: VideoTrack | undefined;
+  #audio: RtpTrack | undefined;
   #aggregateUrl: string;
   #keepAliveMethod: 'GET_PARAMETER' | 'OPTIONS' = 'OPTIONS';
   #sessionTimeoutMs = 60_000;
-  #rtpChannel = 0;
-  #rtcpChannel = 1;
-  #payloadType = -1;
   #watch: Timer | undefined;
   /** `opening` until PLAY was answered, `playing` until the end. */
   #state: 'opening' | 'playing' | 'closed' = 'opening';
   #playedMs = 0;
-  #units = 0;
-  #lastVideoMs = 0;
   #suspected = false;
   #lastKeepAliveMs = 0;
   #lastReportMs = 0;
-  #senderReport: SenderReport | undefined;
-  #senderReportMs = 0;
 
-  private constructor(options: RtspClientOptions) {
+  private constructor(options: SourceOptions) {
     this.#o = options;
+    this.#clock = options.clock;
     this.#address = parseRtspUrl(options.url);
+    this.#overUdp = options.transport === 'udp';
     this.#aggregateUrl = this.#address.url;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-    this.#assembler = new H264Assembler((unit) => {
-      this.#units += 1;
-      this.#o.onUnit(unit);
-    });
+    if (this.#overUdp && this.#address.secure) {
+      const text = `${this.#address.url}: rtsps carries everything inside its connection; transport: tcp is needed`;
+      throw new SourceError('refused', text);
+    }
     this.#connection = new RtspConnection({
       address: this.#address,
       clock: options.clock,
+      tls: options.tls ?? { verify: true },
       connectMs: this.#timeouts.connectMs,
       responseMs: this.#timeouts.responseMs,
       onInterleaved: (channel, packet, readMs) => this.#onInterleaved(channel, packet, readMs),
@@ -101,7 +84,7 @@ export class RtspClient {
    *
    * @throws SourceError with the reason; the connection is gone then. The signal's reason when aborted.
    */
-  static async open(options: RtspClientOptions, signal?: AbortSignal): Promise<RtspClient> {
+  static async open(options: SourceOptions, signal?: AbortSignal): Promise<RtspClient> {
     const client = new RtspClient(options);
     const onAbort = (): void => client.#connection.fail(new SourceError('ended', 'closed while connecting'));
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -128,15 +111,15 @@ export class RtspClient {
     return this.#address.url;
   }
 
-  /** RTP packets that never came. */
   get lostPackets(): number {
-    return this.#assembler.lostPackets;
+    return this.#video?.lostPackets ?? 0;
   }
 
   /** Says goodbye and lets go: TEARDOWN is written without waiting for its answer. Idempotent. */
   close(): void {
     this.#state = 'closed';
     this.#watch?.cancel();
+    for (const track of [this.#video, this.#audio]) track?.close(this.#ownSsrc);
     this.#connection.close();
   }
 
@@ -145,21 +128,30 @@ export class RtspClient {
     this.#keepAliveMethod = await this.#askKeepAliveMethod();
     const described = await connection.request('DESCRIBE', this.#address.url, { Accept: 'application/sdp' });
     const sdp = parseSdp(described.body);
-    // Some cameras leave the scheme out of Content-Base: that is no address to ask for.
-    const told = described.headers.get('content-base') || described.headers.get('content-location');
-    const base = told && /^rtsps?:\/\//i.test(told) ? told : this.#address.url;
-    const video = this.#chooseVideo(sdp);
-    this.#payloadType = video.payloadType;
+    const base = baseOf(described, this.#address.url);
+    const media = this.#chooseVideo(sdp);
+    const format = FORMATS[media.encoding] as NalFormat;
+    const sound = this.#o.audio ? chooseAudio(sdp) : undefined;
     this.#aggregateUrl = resolveControl(base, sdp.control);
     connection.teardownUrl = this.#aggregateUrl;
-    const transport = { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1' };
-    this.#readTransport(await connection.request('SETUP', resolveControl(base, video.control), transport));
-    const now = this.#o.clock.nowMs();
+    this.#video = await this.#setUpVideo(media, format, resolveControl(base, media.control));
+    if (sound) this.#audio = await this.#setUpAudio(sound, resolveControl(base, sound.media.control));
+    const now = this.#clock.nowMs();
     this.#playedMs = now;
-    this.#lastVideoMs = now;
     this.#lastKeepAliveMs = now;
     this.#lastReportMs = now;
+    this.#o.onFormat({
+      kind: this.#address.secure ? 'rtsps' : 'rtsp',
+      transport: this.#overUdp ? 'udp' : 'tcp',
+      codec: format.codec,
+      extradata: parameterSetsOf(media),
+      raw: undefined,
+      audio: this.#audio && sound?.format,
+      live: true,
+    } satisfies SourceFormat);
     await connection.request('PLAY', this.#aggregateUrl, { Range: 'npt=0.000-' });
+    // The first datagrams may be lost where a firewall learns from what goes out: so ask again now that it plays.
+    for (const track of [this.#video, this.#audio]) track?.punch();
   }
 
   /** What may keep the session alive. A camera that does not know OPTIONS is no worse a camera. */
@@ -176,44 +168,109 @@ export class RtspClient {
   #chooseVideo(sdp: Sdp): SdpMedia {
     const videos = sdp.media.filter((m) => m.kind === 'video');
     if (videos.length === 0) throw new SourceError('no_video', `${this.url}: the camera offers no video track`);
-    const h264 = videos.find((m) => m.encoding === 'H264');
-    if (h264) return h264;
+    const known = videos.find((m) => Object.hasOwn(FORMATS, m.encoding));
+    if (known) return known;
     const offered = videos.map((m) => m.encoding || `payload type ${m.payloadType}`).join(', ');
-    const text = `${this.url}: the camera sends ${offered}; H264 is what this version decodes`;
+    const text = `${this.url}: the camera sends ${offered}; H264 and H265 are what can be decoded`;
     throw new SourceError('unsupported_codec', text);
   }
 
-  #readTransport(setup: RtspMessage): void {
+  async #setUpVideo(media: SdpMedia, format: NalFormat, url: string): Promise<VideoTrack> {
+    const track = new VideoTrack(format, {
+      payloadType: media.payloadType,
+      clockRate: media.clockRate,
+      reorder: this.#overUdp,
+      onUnit: (unit) => this.#o.onUnit(unit),
+    });
+    await this.#setUp(track, url, 0);
+    return track;
+  }
+
+  async #setUpAudio(sound: { media: SdpMedia; format: AudioFormat }, url: string): Promise<RtpTrack | undefined> {
+    const { media, format } = sound;
+    const track = new RtpTrack({
+      payloadType: media.payloadType,
+      clockRate: media.clockRate,
+      reorder: this.#overUdp,
+      onPacket: (packet, header, readMs) => {
+        const ticks = track.timeline.unwrap(header.timestamp);
+        readAudioPayload(format, packet, header.payloadStart, header.payloadEnd, (data, after) => {
+          this.#o.onAudio?.({ data, ptsMs: (ticks + after) / track.ticksPerMs, arrivedMs: readMs });
+        });
+      },
+    });
+    try {
+      await this.#setUp(track, url, 2);
+      return track;
+    } catch (error) {
+      track.close(this.#ownSsrc);
+      // Pictures without sound are better than none.
+      if (error instanceof SourceError && !this.#connection.failure) return undefined;
+      throw error;
+    }
+  }
+
+  async #setUp(track: RtpTrack, url: string, channel: number): Promise<void> {
+    if (this.#overUdp) {
+      track.ports = await UdpPorts.open({
+        clock: this.#clock,
+        peer: this.#connection.peer,
+        onRtp: (packet, readMs) => {
+          track.push(packet, readMs);
+          this.#o.onReadEnd?.();
+        },
+        onRtcp: (packet, readMs) => this.#onRtcp(track, packet, readMs),
+      });
+    }
+    try {
+      const offer = track.ports
+        ? `RTP/AVP;unicast;client_port=${track.ports.port}-${track.ports.port + 1}`
+        : `RTP/AVP/TCP;unicast;interleaved=${channel}-${channel + 1}`;
+      const answer = await this.#connection.request('SETUP', url, { Transport: offer });
+      this.#readSession(answer);
+      track.readTransport(answer.headers.get('transport') ?? '', channel);
+      track.punch();
+    } catch (error) {
+      track.close(this.#ownSsrc);
+      throw error;
+    }
+  }
+
+  #readSession(setup: RtspMessage): void {
     const [session = '', ...parameters] = (setup.headers.get('session') ?? '').split(';');
-    this.#connection.session = session.trim() || undefined;
+    this.#connection.session = session.trim() || this.#connection.session;
     const timeout = parameters.map((p) => /timeout\s*=\s*(\d+)/i.exec(p)?.[1]).find((v) => v !== undefined);
     if (timeout !== undefined) this.#sessionTimeoutMs = Math.max(5, Number(timeout)) * 1000;
-    const channels = /interleaved\s*=\s*(\d+)(?:-(\d+))?/i.exec(setup.headers.get('transport') ?? '');
-    this.#rtpChannel = Number(channels?.[1] ?? 0);
-    this.#rtcpChannel = Number(channels?.[2] ?? this.#rtpChannel + 1);
   }
 
-  /** Hot path: once per RTP packet. Packets before SETUP was answered have no payload type to match. */
+  /** Hot path: once per interleaved packet. */
   #onInterleaved(channel: number, packet: Buffer, readMs: number): void {
-    if (channel === this.#rtpChannel) {
-      if (!readRtpHeader(packet, this.#header) || this.#header.payloadType !== this.#payloadType) return;
-      this.#lastVideoMs = readMs;
-      this.#assembler.push(packet, this.#header, readMs);
-    } else if (channel === this.#rtcpChannel) this.#onRtcp(packet, readMs);
+    const video = this.#video;
+    if (!video || this.#overUdp) return;
+    if (channel === video.rtpChannel) video.push(packet, readMs);
+    else if (channel === video.rtcpChannel) this.#onRtcp(video, packet, readMs);
+    else if (channel === this.#audio?.rtpChannel) this.#audio.push(packet, readMs);
+    else if (channel === this.#audio?.rtcpChannel) this.#onRtcp(this.#audio, packet, readMs);
   }
 
-  #onRtcp(packet: Buffer, readMs: number): void {
+  #onRtcp(track: RtpTrack, packet: Buffer, readMs: number): void {
     const { report, bye } = parseRtcp(packet);
     if (report) {
-      this.#senderReport = report;
-      this.#senderReportMs = readMs;
+      track.onSenderReport(report, readMs);
+      // Before the first packet there is no time line that its RTP time could lie on.
+      if (track === this.#video && track.packets > 0) {
+        const ptsMs = track.timeline.near(report.rtpTime) / track.ticksPerMs;
+        this.#o.onReport?.({ ptsMs, wallMs: report.ntpMs, arrivedMs: readMs });
+      }
     }
-    if (bye) this.#connection.fail(new SourceError('ended', `${this.url}: the camera said goodbye`));
+    if (bye && track === this.#video)
+      this.#connection.fail(new SourceError('ended', `${this.url}: the camera said goodbye`));
   }
 
   /** One coarse timer per session watches silence, keep-alive and reports: none per packet. */
   #check(now: number): void {
-    const late = this.#overdue(now);
+    const changed = this.#codecChange();
+    const late = changed ?? this.#overdue(now);
     // Told only when two checks in a row find it: when this process itself stood still, bytes lie unread in the socket,
     // and they are read between the two.
     if (late && this.#suspected) {
@@ -222,16 +279,24 @@ export class RtspClient {
     }
     this.#suspected = late !== undefined;
     if (now - this.#lastKeepAliveMs > this.#sessionTimeoutMs / 2) this.#keepAlive(now);
-    if (now - this.#lastReportMs > REPORT_MS) this.#sendReport(now);
+    if (now - this.#lastReportMs > REPORT_MS) this.#sendReports(now);
+  }
+
+  #codecChange(): SourceError | undefined {
+    const video = this.#video;
+    if (!video || (video.otherTypeInARow < OTHER_TYPE_LIMIT && video.foreignInARow < FOREIGN_LIMIT)) return undefined;
+    return new SourceError('codec_changed', `${this.url}: the camera sends another codec than it described`);
   }
 
   #overdue(now: number): SourceError | undefined {
     const { firstUnitMs, silenceMs } = this.#timeouts;
-    if (this.#units === 0) {
+    const video = this.#video;
+    if (!video || video.units === 0) {
       if (now - this.#playedMs <= firstUnitMs) return undefined;
-      return new SourceError('timeout', `${this.url}: no picture within ${firstUnitMs} ms after PLAY`);
+      const hint = this.#overUdp && video?.packets === 0 ? '; does a firewall keep UDP out?' : '';
+      return new SourceError('timeout', `${this.url}: no picture within ${firstUnitMs} ms after PLAY${hint}`);
     }
-    if (now - this.#lastVideoMs <= silenceMs) return undefined;
+    if (now - video.lastPacketMs <= silenceMs) return undefined;
     return new SourceError('stalled', `${this.url}: no video came for ${silenceMs} ms`);
   }
 
@@ -240,17 +305,14 @@ export class RtspClient {
     this.#connection.post(this.#keepAliveMethod, this.#aggregateUrl);
   }
 
-  #sendReport(now: number): void {
+  #sendReports(now: number): void {
     this.#lastReportMs = now;
-    const report = buildReceiverReport({
-      ownSsrc: this.#ownSsrc,
-      senderSsrc: this.#header.ssrc,
-      highestSequence: this.#header.sequence,
-      lost: this.#assembler.lostPackets,
-      lastReportMiddle: this.#senderReport?.ntpMiddle ?? 0,
-      sinceLastReportMs: this.#senderReport ? now - this.#senderReportMs : 0,
-    });
-    this.#connection.sendInterleaved(this.#rtcpChannel, report);
+    for (const track of [this.#video, this.#audio]) {
+      if (!track || track.packets === 0) continue;
+      const report = track.receiverReport(this.#ownSsrc, now);
+      if (track.ports) track.sendRtcp(report);
+      else this.#connection.sendInterleaved(track.rtcpChannel, report);
+    }
   }
 
   #onFailed(reason: SourceError): void {
@@ -258,4 +320,19 @@ export class RtspClient {
     this.close();
     if (wasPlaying) this.#o.onEnd(reason);
   }
+}
+
+/** What control URLs are relative to. */
+function baseOf(described: RtspMessage, url: string): string {
+  // Some cameras leave the scheme out of Content-Base: that is no address to ask for.
+  const told = described.headers.get('content-base') || described.headers.get('content-location');
+  return told && /^rtsps?:\/\//i.test(told) ? told : url;
+}
+
+function chooseAudio(sdp: Sdp): { media: SdpMedia; format: AudioFormat } | undefined {
+  for (const media of sdp.media) {
+    const format = media.kind === 'audio' ? audioFormatOf(media) : undefined;
+    if (format) return { media, format };
+  }
+  return undefined;
 }

@@ -1,14 +1,18 @@
-import { connect, type Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { type Clock, codeOf, messageOf, type Timer } from '@vigia/base';
+import { SourceError, type TlsOptions } from '#core/media';
 import { Authorization } from './authorization.ts';
 import { type RtspMessage, RtspStreamParser } from './rtsp-stream-parser.ts';
 import type { RtspUrl } from './rtsp-url.ts';
-import { SourceError } from './source-error.ts';
 
 /** Options of {@link RtspConnection}. */
 export interface RtspConnectionOptions {
   readonly address: RtspUrl;
   readonly clock: Clock;
+  /** For `rtsps://`. */
+  readonly tls: TlsOptions;
   /** Longest waits, milliseconds. */
   readonly connectMs: number;
   readonly responseMs: number;
@@ -61,6 +65,11 @@ export class RtspConnection {
     });
   }
 
+  /** The address that answered; empty before it did. */
+  get peer(): string {
+    return this.#socket?.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+  }
+
   /** Why it failed; undefined while it has not. */
   get failure(): SourceError | undefined {
     return this.#failure;
@@ -70,12 +79,13 @@ export class RtspConnection {
   connect(): Promise<void> {
     const { address, clock, connectMs } = this.#o;
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: address.host, port: address.port, noDelay: true });
+      // A certificate file that cannot be read rejects too.
+      const socket = this.#open();
       this.#socket = socket;
       const timer = clock.after(connectMs, () => {
         this.fail(new SourceError('timeout', `${address.url}: no connection within ${connectMs} ms`));
       });
-      socket.once('connect', () => {
+      socket.once(address.secure ? 'secureConnect' : 'connect', () => {
         timer.cancel();
         resolve();
       });
@@ -141,6 +151,20 @@ export class RtspConnection {
     const timer = this.#o.clock.after(TEARDOWN_MS, () => socket.destroy(), { unref: true });
     socket.once('close', () => timer.cancel());
     socket.resume();
+  }
+
+  #open(): Socket {
+    const { address, tls } = this.#o;
+    if (!address.secure) return connect({ host: address.host, port: address.port, noDelay: true });
+    const socket = connectTls({
+      host: address.host,
+      port: address.port,
+      rejectUnauthorized: tls.verify,
+      ...(tls.ca === undefined ? {} : { ca: readCertificate(tls.ca) }),
+      ...(isIP(address.host) ? {} : { servername: address.host }),
+    });
+    socket.setNoDelay(true);
+    return socket;
   }
 
   #roundTrip(method: string, url: string, headers: Record<string, string>): Promise<RtspMessage> {
@@ -211,7 +235,14 @@ export class RtspConnection {
     if (status === 404 || status === 454) {
       return new SourceError('not_found', `${url}: the camera has no such stream (${status})`);
     }
-    return new SourceError('corrupt', `${url}: ${method} was answered "${message.startLine.slice(0, 80)}"`);
+    const said = `${method} was answered "${message.startLine.slice(0, 80)}"`;
+    if (status === 461) return new SourceError('refused', `${url}: the camera does not send this way (${said})`);
+    if (status === 453 || status === 503) {
+      const text =
+        'the camera takes no further viewer; it may still hold an earlier session of ours until that times out';
+      return new SourceError('refused', `${url}: ${text} (${said})`);
+    }
+    return new SourceError('corrupt', `${url}: ${said}`);
   }
 
   #rejectPending(reason: SourceError): void {
@@ -227,7 +258,8 @@ export class RtspConnection {
   }
 }
 
-function connectError(url: string, error: Error): SourceError {
+/** The reason behind an error of a socket. @param url Without credentials. */
+export function connectError(url: string, error: Error): SourceError {
   switch (codeOf(error)) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
@@ -240,9 +272,31 @@ function connectError(url: string, error: Error): SourceError {
     case 'ENETUNREACH':
     case 'ETIMEDOUT':
       return new SourceError('timeout', `${url}: the camera cannot be reached`, { cause: error });
+    case 'EPROTO':
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+      return new SourceError('corrupt', `${url}: the camera does not speak TLS at this port`, { cause: error });
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'CERT_HAS_EXPIRED':
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return new SourceError(
+        'refused',
+        `${url}: the camera's certificate is not to be trusted (${codeOf(error)}); name its authority in tls.ca, or set tls.verify: false`,
+        { cause: error },
+      );
     default:
       return new SourceError('ended', `${url}: the connection broke (${codeOf(error) ?? error.message})`, {
         cause: error,
       });
+  }
+}
+
+function readCertificate(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new SourceError('refused', `tls.ca: ${path} cannot be read (${codeOf(error)})`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { SourceError } from './source-error.ts';
+import { SourceError } from '#core/media';
 
 /** Largest header of a response, in bytes. */
 export const HEADER_LIMIT: number = 16 * 1024;

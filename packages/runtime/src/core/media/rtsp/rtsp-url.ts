@@ -1,23 +1,26 @@
+import { SourceError } from '#core/media';
 import type { Credentials } from './authorization.ts';
-import { SourceError } from './source-error.ts';
 
 /** An RTSP address, taken apart. */
 export interface RtspUrl {
   /** Without credentials: what goes over the wire and into logs. */
   readonly url: string;
+  /** Over TLS: `rtsps://`. */
+  readonly secure: boolean;
   readonly host: string;
   readonly port: number;
   readonly credentials: Credentials | undefined;
 }
 
-/** @throws SourceError `not_found` when it is no rtsp:// URL. The text never repeats the credentials. */
+/** @throws SourceError `not_found` when it is no rtsp:// or rtsps:// URL. The text never repeats the credentials. */
 export function parseRtspUrl(text: string): RtspUrl {
   // Not `new URL`: passwords of cameras hold characters that people do not escape. Only `/` and `?` must be.
-  const match = /^rtsp:\/\/(?:([^/?]*)@)?(\[[^\]]+\]|[^/:@?]+)(?::(\d{1,5}))?([/?].*)?$/i.exec(text);
-  const port = Number(match?.[3] ?? 554);
+  const match = /^(rtsps?):\/\/(?:([^/?]*)@)?(\[[^\]]+\]|[^/:@?]+)(?::(\d{1,5}))?([/?].*)?$/i.exec(text);
+  const secure = match?.[1]?.toLowerCase() === 'rtsps';
+  const port = Number(match?.[4] ?? (secure ? 322 : 554));
   if (!match || port < 1 || port > 65_535)
     throw new SourceError('not_found', 'the source is no address like rtsp://[user:password@]host[:port]/path');
-  const [, login, host = '', portText, path = '/'] = match;
+  const [, , login, host = '', portText, path = '/'] = match;
   const colon = login?.indexOf(':') ?? -1;
   const credentials =
     login === undefined
@@ -27,7 +30,8 @@ export function parseRtspUrl(text: string): RtspUrl {
           password: decode(colon < 0 ? '' : login.slice(colon + 1)),
         };
   return {
-    url: `rtsp://${host}${portText === undefined ? '' : `:${portText}`}${path}`,
+    url: `${secure ? 'rtsps' : 'rtsp'}://${host}${portText === undefined ? '' : `:${portText}`}${path}`,
+    secure,
     host: host.replace(/^\[|\]$/g, ''),
     port,
     credentials,

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Authorization } from './authorization.ts';
-import { type AccessUnit, ACCESS_UNIT_LIMIT, H264Assembler } from './h264-assembler.ts';
-import { buildReceiverReport, parseRtcp } from './rtcp.ts';
+import { audioFormatOf, readAudioPayload } from './audio-payload.ts';
+import { buildBye, buildReceiverReport, parseRtcp } from './rtcp.ts';
 import { emptyRtpHeader, readRtpHeader, RtpTimeline } from './rtp.ts';
+import { RtpReceiver } from './rtp-receiver.ts';
 import { BODY_LIMIT, HEADER_LIMIT, type RtspMessage, RtspStreamParser } from './rtsp-stream-parser.ts';
 import { parseRtspUrl } from './rtsp-url.ts';
-import { parseSdp, resolveControl } from './sdp.ts';
+import { parameterSetsOf, parseSdp, resolveControl } from './sdp.ts';
 
 describe('the stream parser', () => {
   function parse(
@@ -103,6 +104,7 @@ describe('the session description', () => {
       ['video', 96, 'H264', 90_000, 'trackID=2'],
     ]);
     expect(sdp.media[1]?.fmtp.get('sprop-parameter-sets')).toBe('Z0I=,aM4=');
+    expect(sdp.media.map((m) => parameterSetsOf(m)?.toString('hex'))).toEqual([undefined, '0000000167420000000168ce']);
   });
 
   test.each([
@@ -123,6 +125,7 @@ describe('addresses', () => {
     ['rtsp://u:p@h:8554/x', 'rtsp://h:8554/x', 8554, { user: 'u', password: 'p' }],
     ['rtsp://u:p%40%2Fw@h', 'rtsp://h/', 554, { user: 'u', password: 'p@/w' }],
     ['rtsp://u:p@w@h/x', 'rtsp://h/x', 554, { user: 'u', password: 'p@w' }],
+    ['rtsps://u:p@h/x', 'rtsps://h/x', 322, { user: 'u', password: 'p' }],
     ['rtsp://u@[::1]:8554/a?b=c@d', 'rtsp://[::1]:8554/a?b=c@d', 8554, { user: 'u', password: '' }],
   ])('%s', (text, url, port, credentials) => {
     expect(parseRtspUrl(text)).toMatchObject({ url, port });
@@ -227,6 +230,8 @@ describe('RTP', () => {
       senderSsrc: 7,
       highestSequence: 500,
       lost: 3,
+      fractionLost: 64,
+      jitterTicks: 11,
       lastReportMiddle: 9,
       sinceLastReportMs: 1000,
     });
@@ -237,133 +242,81 @@ describe('RTP', () => {
       rr.readUIntBE(13, 3),
       rr.readUInt32BE(16),
       rr.readUInt32BE(28),
-    ]).toEqual([0x81c9, 7, 7, 3, 500, 65_536]);
+      rr[12],
+      rr.readUInt32BE(20),
+    ]).toEqual([0x81c9, 7, 7, 3, 500, 65_536, 64, 11]);
+    // Compound, as RFC 3550 wants it: our name follows, and the whole can be read back.
+    expect(rr.toString('hex', 32)).toBe(`81ca0003000000010105${Buffer.from('vigia').toString('hex')}00`);
+    expect(parseRtcp(Buffer.concat([rr, buildBye(1)]))).toEqual({ report: undefined, bye: true });
   });
 });
 
-describe('the H.264 assembler', () => {
-  interface Sent {
-    readonly payload: Buffer;
-    readonly marker: boolean;
-    readonly timestamp: number;
-    readonly sequence?: number;
+describe('what a receiver reports', () => {
+  function receive(receiver: RtpReceiver, sequences: readonly number[], jitterMs = 0): void {
+    for (const [i, sequence] of sequences.entries())
+      receiver.observe({ ...emptyRtpHeader(), sequence, timestamp: i * 9000, ssrc: 5 }, i * 100 + (i % 2) * jitterMs);
   }
 
-  function assemble(sent: readonly Sent[]): (Omit<AccessUnit, 'data'> & { hex: string })[] {
-    const units: (Omit<AccessUnit, 'data'> & { hex: string })[] = [];
-    const assembler = new H264Assembler(({ data, ...rest }) => units.push({ ...rest, hex: data.toString('hex') }));
-    let sequence = 65_534;
-    for (const { payload, marker, timestamp, sequence: own } of sent) {
-      sequence = own ?? (sequence + 1) & 0xffff;
-      assembler.push(
-        payload,
-        { ...emptyRtpHeader(), marker, timestamp, sequence, payloadStart: 0, payloadEnd: payload.byteLength },
-        timestamp / 90,
-      );
-    }
-    return units;
-  }
-  const hex = (text: string): Buffer => Buffer.from(text, 'hex');
-
-  test('single units, STAP-A and FU-A; the unit is out with its marker, before any later packet', () => {
-    const units = assemble([
-      { payload: hex('18000267420002 68ce'.replace(' ', '')), marker: false, timestamp: 0 },
-      { payload: hex('7c85aa'), marker: false, timestamp: 0 },
-      { payload: hex('7c05bb'), marker: false, timestamp: 0 },
-      { payload: hex('7c45cc'), marker: true, timestamp: 0 },
-      { payload: hex('41dd'), marker: true, timestamp: 9000 },
-    ]);
-    expect(units).toEqual([
-      {
-        hex: '0000000167420000000168ce0000000165aabbcc',
-        rtpTime: 0,
-        arrivedMs: 0,
-        keyframe: true,
-        damaged: false,
-      },
-      { hex: '0000000141dd', rtpTime: 9000, arrivedMs: 100, keyframe: false, damaged: false },
-    ]);
+  test('loss in all and since the last report, over the wrap of sequence numbers', () => {
+    const receiver = new RtpReceiver(90_000);
+    receive(receiver, [65_533, 65_534, 1, 2]);
+    expect([receiver.highestSequence, receiver.lost, receiver.ssrc]).toEqual([65_536 + 2, 2, 5]);
+    expect(receiver.takeFractionLost()).toBe(Math.floor((2 * 256) / 6));
+    receive(receiver, [3, 4]);
+    expect(receiver.takeFractionLost()).toBe(0);
   });
 
-  test('parameter sets with a marker of their own go with the picture that follows', () => {
-    const units = assemble([
-      { payload: hex('6742'), marker: true, timestamp: 0 },
-      { payload: hex('65aa'), marker: true, timestamp: 0 },
-    ]);
-    expect(units.map((u) => u.hex)).toEqual(['0000000167420000000165aa']);
-  });
-
-  test('without a marker the next time stamp ends a unit', () => {
-    const units = assemble([
-      { payload: hex('65aa'), marker: false, timestamp: 0 },
-      { payload: hex('41bb'), marker: true, timestamp: 9000 },
-    ]);
-    expect(units.map((u) => [u.hex, u.damaged])).toEqual([
-      ['0000000165aa', false],
-      ['0000000141bb', false],
-    ]);
-  });
-
-  test('what may have lost something is damaged, and only that; a fragment without its start is no picture', () => {
-    const units = assemble([
-      { payload: hex('65aa'), marker: true, timestamp: 0, sequence: 1 },
-      { payload: hex('41bb'), marker: true, timestamp: 9000, sequence: 3 },
-      { payload: hex('41cc'), marker: true, timestamp: 18_000, sequence: 4 },
-      { payload: hex('5c81dd'), marker: false, timestamp: 27_000, sequence: 5 },
-      { payload: hex('5c41ee'), marker: true, timestamp: 27_000, sequence: 7 },
-      { payload: hex('41ff'), marker: true, timestamp: 36_000, sequence: 8 },
-    ]);
-    expect(units.map((u) => [u.rtpTime, u.damaged])).toEqual([
-      [0, false],
-      [9000, true],
-      [18_000, false],
-      [27_000, true],
-      [36_000, false],
-    ]);
-  });
-
-  test('loss across a unit border damages both neighbours', () => {
-    const units = assemble([
-      { payload: hex('41aa'), marker: false, timestamp: 0, sequence: 1 },
-      { payload: hex('41bb'), marker: true, timestamp: 9000, sequence: 3 },
-    ]);
-    expect(units.map((u) => u.damaged)).toEqual([true, true]);
-  });
-
-  test('an endless unit stops growing and is damaged', () => {
-    const big = Buffer.alloc(60_000, 0x41);
-    const sent = Array.from({ length: Math.ceil(ACCESS_UNIT_LIMIT / 60_000) + 5 }, () => ({
-      payload: big,
-      marker: false,
-      timestamp: 0,
-    }));
-    const [unit] = assemble([...sent, { payload: hex('41aa'), marker: true, timestamp: 0 }]);
-    expect(unit?.damaged).toBe(true);
-    expect((unit?.hex.length ?? 0) / 2).toBeLessThanOrEqual(ACCESS_UNIT_LIMIT);
-  });
-
-  test('never throws, whatever the payloads', () => {
-    fc.assert(
-      fc.property(
-        fc.array(
-          fc.record({
-            bytes: fc.uint8Array({ maxLength: 30 }),
-            marker: fc.boolean(),
-            timestamp: fc.nat(3),
-            sequence: fc.nat(6),
-          }),
-        ),
-        (packets) => {
-          assemble(
-            packets.map((p) => ({
-              payload: Buffer.from(p.bytes),
-              marker: p.marker,
-              timestamp: p.timestamp,
-              sequence: p.sequence,
-            })),
-          );
-        },
-      ),
+  test('jitter follows the variation of transit times, and a clock jump is none', () => {
+    const steady = new RtpReceiver(90_000);
+    receive(steady, [1, 2, 3, 4, 5, 6]);
+    expect(steady.jitterTicks).toBe(0);
+    const shaky = new RtpReceiver(90_000);
+    receive(
+      shaky,
+      Array.from({ length: 200 }, (_, i) => i),
+      10,
     );
+    // ±10 ms between neighbours: 900 ticks.
+    expect(shaky.jitterTicks).toBeGreaterThan(800);
+    expect(shaky.jitterTicks).toBeLessThan(1000);
+  });
+});
+
+describe('sound', () => {
+  const audio = (text: string): ReturnType<typeof audioFormatOf> => {
+    const media = parseSdp(`v=0\r\n${text}`).media[0];
+    return media && audioFormatOf(media);
+  };
+
+  test('the formats of cameras, and what is left alone', () => {
+    expect(audio('m=audio 0 RTP/AVP 8\r\n')).toMatchObject({ codec: 'pcma', sampleRate: 8000, channels: 1 });
+    expect(audio('m=audio 0 RTP/AVP 97\r\na=rtpmap:97 PCMU/16000/2\r\n')).toMatchObject({
+      codec: 'pcmu',
+      sampleRate: 16_000,
+      channels: 2,
+    });
+    const aac = 'm=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/16000\r\na=fmtp:97 mode=AAC-hbr;sizelength=13;';
+    expect(audio(`${aac}indexlength=3;config=1408; profile=1;\r\n`)).toMatchObject({
+      codec: 'aac',
+      sampleRate: 16_000,
+      config: Buffer.from('1408', 'hex'),
+    });
+    expect(audio(`${aac}indexlength=3\r\n`)).toBeUndefined();
+    expect(audio('m=audio 0 RTP/AVP 97\r\na=rtpmap:97 G726-32/8000\r\n')).toBeUndefined();
+  });
+
+  test('AAC frames by their headers; nonsense gives nothing and throws nothing', () => {
+    const format = { codec: 'aac', sampleRate: 16_000, channels: 1, config: Buffer.from('1408', 'hex') } as const;
+    const read = (bytes: Buffer): [string, number][] => {
+      const pieces: [string, number][] = [];
+      readAudioPayload(format, bytes, 0, bytes.byteLength, (data, after) => pieces.push([data.toString('hex'), after]));
+      return pieces;
+    };
+    expect(read(Buffer.from('002000100018aabbccddee', 'hex'))).toEqual([
+      ['aabb', 0],
+      ['ccddee', 1024],
+    ]);
+    expect(read(Buffer.from('0020001000f8aabb', 'hex'))).toEqual([['aabb', 0]]);
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => void read(Buffer.from(bytes))));
   });
 });

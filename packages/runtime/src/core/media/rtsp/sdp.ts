@@ -7,6 +7,8 @@ export interface SdpMedia {
   readonly encoding: string;
   /** Ticks per second of the RTP time stamps. */
   readonly clockRate: number;
+  /** Of sound; 1 when not told. */
+  readonly channels: number;
   readonly fmtp: ReadonlyMap<string, string>;
   /** The `a=control` value as written. */
   readonly control: string;
@@ -50,13 +52,14 @@ function parseMedia(lines: readonly string[]): SdpMedia {
   const [kind = '', , , payload = '0'] = (lines[0] ?? '').slice(2).split(/\s+/);
   const payloadType = Number(payload) || 0;
   const rtpmap = attributes(lines, 'rtpmap').find((v) => Number(v.split(/\s+/)[0]) === payloadType);
-  const [encoding = '', clock = ''] = (rtpmap?.split(/\s+/)[1] ?? '').split('/');
+  const [encoding = '', clock = '', channels = ''] = (rtpmap?.split(/\s+/)[1] ?? '').split('/');
   const fmtp = attributes(lines, 'fmtp').find((v) => Number(v.split(/\s+/)[0]) === payloadType) ?? '';
   return {
     kind,
     payloadType,
     encoding: encoding.toUpperCase(),
     clockRate: Number(clock) || 90_000,
+    channels: Number(channels) || 1,
     fmtp: parseFmtp(fmtp),
     control: attribute(lines, 'control') ?? '',
   };
@@ -78,4 +81,19 @@ function attribute(lines: readonly string[], name: string): string | undefined {
 function attributes(lines: readonly string[], name: string): string[] {
   const prefix = `a=${name}:`;
   return lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length).trim());
+}
+
+const START_CODE = Buffer.from([0, 0, 0, 1]);
+
+/**
+ * The parameter sets that a description carries (RFC 6184 8.1, RFC 7798 7.1), as Annex B: some cameras never send them
+ * in the stream. Undefined when there are none.
+ */
+export function parameterSetsOf(media: SdpMedia): Buffer | undefined {
+  const names = ['sprop-vps', 'sprop-sps', 'sprop-pps', 'sprop-parameter-sets'];
+  const nals = names
+    .flatMap((name) => (media.fmtp.get(name) ?? '').split(','))
+    .map((text) => Buffer.from(text, 'base64'))
+    .filter((nal) => nal.byteLength > 1);
+  return nals.length === 0 ? undefined : Buffer.concat(nals.flatMap((nal) => [START_CODE, nal]));
 }

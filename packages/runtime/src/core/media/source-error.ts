@@ -9,6 +9,7 @@ export type SourceReason =
   | 'not_found'
   | 'no_video'
   | 'unsupported_codec'
+  | 'codec_changed'
   | 'corrupt'
   | 'stalled'
   | 'ended';

@@ -1,0 +1,238 @@
+import { VigiaError } from '@vigia/base';
+import {
+  AV_CODEC_FLAG_LOW_DELAY,
+  AV_LOG_QUIET,
+  AV_PIX_FMT_CUDA,
+  AV_PIX_FMT_DRM_PRIME,
+  AV_PIX_FMT_NV12,
+  AV_PIX_FMT_QSV,
+  AV_PIX_FMT_VAAPI,
+  AVERROR_EAGAIN,
+  FF_THREAD_SLICE,
+} from 'node-av/constants';
+import { Codec, CodecContext, Frame, HardwareDeviceContext, Log, Packet } from 'node-av/lib';
+import type { SourceFormat } from '#core/media';
+
+// libav writes to stderr by itself; what matters comes back as return values.
+Log.setLevel(AV_LOG_QUIET);
+
+/** Frames kept for reuse. In use at once are at most: one per mailbox, one in flight per consumer, one in the inbox. */
+const POOL_LIMIT = 64;
+
+/** How `decode` ended: `error` means this unit gave nothing and never will. */
+export type DecodeOutcome = 'ok' | 'error';
+
+/** What may decode in place of the CPU. */
+export type Hardware = 'none' | 'auto' | 'vaapi' | 'cuda' | 'qsv' | 'drm';
+
+/** Options of {@link VideoDecoder}. */
+export interface VideoDecoderOptions {
+  readonly format: Pick<SourceFormat, 'codec' | 'extradata' | 'raw'>;
+  /** Threads that share the slices of one picture. 1..16. */
+  readonly threads: number;
+  /** Leaves the loop filter out: a quarter less work, blockier pictures. */
+  readonly skipLoopFilter: boolean;
+  readonly hardware: Hardware;
+  /** A sentence: hardware that was asked for and does not work. */
+  readonly onFallback: (sentence: string) => void;
+  /**
+   * Gets every picture with the id of its unit, inside `decode`. It owns the frame until it calls `recycle`.
+   */
+  readonly onPicture: (frame: Frame, unitId: number) => void;
+}
+
+const HARDWARE_FORMATS = {
+  vaapi: AV_PIX_FMT_VAAPI,
+  cuda: AV_PIX_FMT_CUDA,
+  qsv: AV_PIX_FMT_QSV,
+  drm: AV_PIX_FMT_DRM_PRIME,
+} as const;
+
+type HardwareKind = keyof typeof HARDWARE_FORMATS;
+
+/**
+ * Decodes without hidden delay: one thread, or threads that share a picture's slices, and the low-delay flag, so picture N
+ * comes out before unit N+1 goes in (streams with B-frames excepted: their reorder delay is the stream's own, see
+ * `reorderDelay`).
+ *
+ * Calls block the event loop: 1–4 ms for a picture, 10–24 ms for a 1080p keyframe. A camera process does nothing else
+ * that could not wait that long.
+ */
+export class VideoDecoder {
+  readonly #o: VideoDecoderOptions;
+  #context: CodecContext | undefined;
+  #device: HardwareDeviceContext | undefined;
+  #hardware: HardwareKind | undefined;
+  readonly #packet = new Packet();
+  #spare: Frame[] = [];
+  #live = 0;
+
+  /** @throws VigiaError `decoder_open` for a codec that this build of FFmpeg does not know. */
+  constructor(options: VideoDecoderOptions) {
+    this.#o = options;
+    this.#packet.alloc();
+    this.#chooseHardware();
+    this.#context = this.#open();
+  }
+
+  /** `software`, or what decodes in its place. */
+  get name(): string {
+    return this.#hardware ?? 'software';
+  }
+
+  /** Pictures that the stream holds back for reordering (B-frames). 0 for most cameras. */
+  get reorderDelay(): number {
+    return this.#context?.hasBFrames ?? 0;
+  }
+
+  /** Pictures that the decoder holds back for its own sake: must be 0. */
+  get hiddenDelay(): number {
+    return this.#context?.delay ?? 0;
+  }
+
+  /** Frames handed out and not recycled. */
+  get framesInUse(): number {
+    return this.#live;
+  }
+
+  /** Decodes one access unit (borrowed) and hands out whatever became ready. */
+  decode(data: Buffer, unitId: number): DecodeOutcome {
+    const context = this.#context;
+    if (!context) throw new VigiaError('decoder_closed', 'a unit was sent to a closed decoder');
+    this.#packet.data = data;
+    this.#packet.pts = BigInt(unitId);
+    const sent = context.sendPacketSync(this.#packet);
+    this.#packet.unref();
+    const drained = this.#drain(context);
+    return sent >= 0 && drained === AVERROR_EAGAIN ? 'ok' : 'error';
+  }
+
+  /** Takes a frame back. Its memory is free for the decoder from now on. */
+  recycle(frame: Frame): void {
+    this.#live -= 1;
+    frame.unref();
+    if (this.#context && this.#spare.length < POOL_LIMIT) this.#spare.push(frame);
+    else frame.free();
+  }
+
+  /** Frees everything that was recycled. Frames still out are freed when they come back. Idempotent. */
+  close(): void {
+    if (!this.#context) return;
+    this.#context.freeContext();
+    this.#context = undefined;
+    this.#device?.free();
+    this.#device = undefined;
+    this.#packet.free();
+    for (const frame of this.#spare.splice(0)) frame.free();
+  }
+
+  #codec(): Codec {
+    const { codec } = this.#o.format;
+    const found = Codec.findDecoderByName(codec as never);
+    if (!found) throw new VigiaError('decoder_open', `this build of FFmpeg cannot decode ${codec}`);
+    return found;
+  }
+
+  #open(): CodecContext {
+    const codec = this.#codec();
+    const { format, threads, skipLoopFilter } = this.#o;
+    const context = new CodecContext();
+    context.allocContext3(codec);
+    context.threadCount = threads;
+    context.threadType = FF_THREAD_SLICE;
+    context.setFlags(AV_CODEC_FLAG_LOW_DELAY);
+    if (format.extradata) context.extraData = format.extradata;
+    if (format.raw) {
+      context.width = format.raw.width;
+      context.height = format.raw.height;
+      context.pixelFormat = format.raw.pixelFormat as never;
+    }
+    if (skipLoopFilter) context.setOption('skip_loop_filter', 'all');
+    if (this.#device && this.#hardware) {
+      context.hwDeviceCtx = this.#device;
+      context.setHardwarePixelFormat(HARDWARE_FORMATS[this.#hardware], AV_PIX_FMT_NV12);
+    }
+    const result = context.open2Sync(codec);
+    if (result >= 0) return context;
+    context.freeContext();
+    if (!this.#hardware)
+      throw new VigiaError('decoder_open', `the ${format.codec} decoder cannot be opened (${result})`);
+    this.#fallBack(`${this.#hardware} cannot decode ${format.codec} (${result})`);
+    return this.#open();
+  }
+
+  #chooseHardware(): void {
+    const { hardware } = this.#o;
+    if (hardware === 'none') return;
+    const kinds = hardware === 'auto' ? (Object.keys(HARDWARE_FORMATS) as HardwareKind[]) : [hardware];
+    for (const kind of kinds) {
+      const device = new HardwareDeviceContext();
+      if (this.#decodes(kind) && createDevice(device, kind)) {
+        this.#device = device;
+        this.#hardware = kind;
+        return;
+      }
+    }
+    const text =
+      hardware === 'auto' ? `no video hardware decodes ${this.#o.format.codec} here` : `${hardware} is not there`;
+    this.#fallBack(text);
+  }
+
+  /** Whether FFmpeg's decoder knows this kind at all. */
+  #decodes(kind: HardwareKind): boolean {
+    const codec = this.#codec();
+    for (let i = 0; ; i += 1) {
+      const config = codec.getHwConfig(i);
+      if (!config) return false;
+      if (config.pixFmt === HARDWARE_FORMATS[kind]) return true;
+    }
+  }
+
+  #fallBack(why: string): void {
+    this.#device?.free();
+    this.#device = undefined;
+    this.#hardware = undefined;
+    this.#o.onFallback(`${why}; the CPU decodes`);
+  }
+
+  /** Hands out what is ready. Returns AVERROR_EAGAIN (wants the next unit) or the error. */
+  #drain(context: CodecContext): number {
+    for (;;) {
+      const frame = this.#spare.pop() ?? newFrame();
+      const result = context.receiveFrameSync(frame);
+      if (result < 0) {
+        this.#spare.push(frame);
+        return result;
+      }
+      this.#live += 1;
+      const { pts } = frame;
+      this.#o.onPicture(frame.isHwFrame() ? this.#download(frame) : frame, Number(pts));
+    }
+  }
+
+  /** From the hardware's memory into ours: pictures are scaled by the CPU. */
+  #download(frame: Frame): Frame {
+    const target = this.#spare.pop() ?? newFrame();
+    const result = frame.hwframeTransferDataSync(target);
+    frame.unref();
+    this.#spare.push(frame);
+    if (result < 0)
+      throw new VigiaError('decoder_hardware', `a picture cannot be read back from ${this.name} (${result})`);
+    return target;
+  }
+}
+
+function createDevice(device: HardwareDeviceContext, kind: HardwareKind): boolean {
+  try {
+    return device.create(HardwareDeviceContext.findTypeByName(kind as never)) >= 0;
+  } catch {
+    // node-av reports some missing drivers by throwing.
+    return false;
+  }
+}
+
+function newFrame(): Frame {
+  const frame = new Frame();
+  frame.alloc();
+  return frame;
+}

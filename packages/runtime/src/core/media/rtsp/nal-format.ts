@@ -1,0 +1,107 @@
+/** What a NAL unit is good for, as bits. */
+export const NAL_PICTURE = 1;
+/** Decoding can begin at a unit that holds one. */
+export const NAL_KEY = 2;
+/** No sender of this codec sends it: the stream is of another one. */
+export const NAL_FOREIGN = 4;
+
+/** Where the pieces of NAL units go. Buffers are borrowed. */
+export interface NalSink {
+  /** A whole NAL unit with its header. */
+  nal(packet: Buffer, start: number, end: number): void;
+  /** The first piece of a NAL unit whose header is `header`, without it. */
+  first(header: number, packet: Buffer, start: number, end: number): void;
+  /** Another piece. */
+  next(packet: Buffer, start: number, end: number): void;
+  /** The last piece was handed on. */
+  last(): void;
+  /** Something that makes no sense. */
+  bad(): void;
+}
+
+/** How a codec's NAL units look, and how RTP carries them. */
+export interface NalFormat {
+  readonly codec: 'h264' | 'hevc';
+  /** Of a NAL unit, in bytes. */
+  readonly headerBytes: 1 | 2;
+  /** Bits of `NAL_…` for a NAL unit with this header. */
+  kindOf(header: number): number;
+  /** Takes an RTP payload apart. */
+  read(packet: Buffer, start: number, end: number, sink: NalSink): void;
+}
+
+/** Reads a NAL unit's header. */
+export function nalHeader(format: NalFormat, packet: Buffer, start: number): number {
+  return format.headerBytes === 1 ? (packet[start] as number) : packet.readUInt16BE(start);
+}
+
+/** Aggregated NAL units, each after its 16-bit size (RFC 6184 5.7.1, RFC 7798 4.4.2). */
+function aggregate(packet: Buffer, from: number, end: number, least: number, sink: NalSink): void {
+  let at = from;
+  while (at + 2 < end) {
+    const size = packet.readUInt16BE(at);
+    at += 2;
+    if (size < least || at + size > end) {
+      sink.bad();
+      return;
+    }
+    sink.nal(packet, at, at + size);
+    at += size;
+  }
+}
+
+/** H.264 by RFC 6184: single NAL units, STAP-A, FU-A. */
+export const H264: NalFormat = {
+  codec: 'h264',
+  headerBytes: 1,
+  kindOf(header) {
+    const type = header & 0x1f;
+    if (type >= 1 && type <= 5) return type === 5 ? NAL_PICTURE | NAL_KEY : NAL_PICTURE;
+    if (type === 7) return NAL_KEY;
+    return type === 0 || type > 23 ? NAL_FOREIGN : 0;
+  },
+  read(packet, start, end, sink) {
+    const indicator = packet[start] as number;
+    const type = indicator & 0x1f;
+    if (type >= 1 && type <= 23) sink.nal(packet, start, end);
+    else if (type === 24) aggregate(packet, start + 1, end, 1, sink);
+    else if (type !== 28 || end - start < 3) sink.bad();
+    else {
+      const fu = packet[start + 1] as number;
+      if (fu & 0x80) sink.first((indicator & 0xe0) | (fu & 0x1f), packet, start + 2, end);
+      else sink.next(packet, start + 2, end);
+      if (fu & 0x40) sink.last();
+    }
+  },
+};
+
+/** H.265 by RFC 7798: single NAL units, aggregation packets, fragmentation units; without decoding order numbers. */
+export const H265: NalFormat = {
+  codec: 'hevc',
+  headerBytes: 2,
+  kindOf(header) {
+    const type = (header >> 9) & 0x3f;
+    if (type <= 9) return NAL_PICTURE;
+    // BLA, IDR, CRA.
+    if (type >= 16 && type <= 21) return NAL_PICTURE | NAL_KEY;
+    if (type === 32 || type === 33) return NAL_KEY;
+    return (header & 0x8000) !== 0 || (type >= 41 && type <= 47) || type > 49 ? NAL_FOREIGN : 0;
+  },
+  read(packet, start, end, sink) {
+    if (end - start < 3) {
+      sink.bad();
+      return;
+    }
+    const header = packet.readUInt16BE(start);
+    const type = (header >> 9) & 0x3f;
+    if (type < 48) sink.nal(packet, start, end);
+    else if (type === 48) aggregate(packet, start + 2, end, 2, sink);
+    else if (type !== 49 || end - start < 4) sink.bad();
+    else {
+      const fu = packet[start + 2] as number;
+      if (fu & 0x80) sink.first((header & 0x81ff) | ((fu & 0x3f) << 9), packet, start + 3, end);
+      else sink.next(packet, start + 3, end);
+      if (fu & 0x40) sink.last();
+    }
+  },
+};

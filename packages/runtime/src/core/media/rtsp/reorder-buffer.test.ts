@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ReorderBuffer } from './reorder-buffer.ts';
+import { emptyRtpHeader } from './rtp.ts';
+
+const PER_PICTURE = 4;
+
+function run(sequences: readonly number[]): { out: number[]; buffer: ReorderBuffer } {
+  const out: number[] = [];
+  const buffer = new ReorderBuffer((packet) => out.push(packet.readUInt16BE(0)));
+  for (const sequence of sequences) {
+    const packet = Buffer.alloc(2);
+    packet.writeUInt16BE(sequence & 0xffff);
+    const timestamp = Math.floor(sequence / PER_PICTURE) * 3000;
+    buffer.push(packet, { ...emptyRtpHeader(), sequence: sequence & 0xffff, timestamp }, 0);
+  }
+  return { out, buffer };
+}
+
+describe('the reorder buffer', () => {
+  test('what is in order goes straight through, also over the wrap', () => {
+    const sequences = Array.from({ length: 10 }, (_, i) => 65_530 + i);
+    expect(run(sequences).out).toEqual(sequences.map((s) => s & 0xffff));
+  });
+
+  test('what overtook waits for what it overtook', () => {
+    expect(run([1, 3, 2, 5, 4, 6]).out).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test('a gap is given up when the next picture has begun, and what comes then is late', () => {
+    const { out, buffer } = run([0, 1, 3]);
+    expect([out, buffer.held]).toEqual([[0, 1], 1]);
+    const later = run([0, 1, 3, 4, 5, 2]);
+    expect(later.out).toEqual([0, 1, 3, 4, 5]);
+    expect(later.buffer.latePackets).toBe(1);
+  });
+
+  test('duplicates are not handed on twice', () => {
+    const { out, buffer } = run([0, 1, 1, 3, 3, 2, 2]);
+    expect(out).toEqual([0, 1, 2, 3]);
+    expect(buffer.latePackets).toBe(3);
+  });
+
+  test('a sender that begins anew with other numbers is followed', () => {
+    expect(run([5000, 5001, 100, 101]).out).toEqual([5000, 5001, 100, 101]);
+  });
+
+  test('whatever the order: nothing twice, never backwards, and a bound on what is held', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(60), { maxLength: 200 }), (sequences) => {
+        const { out, buffer } = run(sequences);
+        buffer.flush();
+        for (let i = 1; i < out.length; i += 1) expect(out[i]).toBeGreaterThan(out[i - 1] as number);
+        expect(buffer.held).toBe(0);
+      }),
+    );
+  });
+});

@@ -1,0 +1,112 @@
+import { buildBye, buildReceiverReport, type SenderReport } from './rtcp.ts';
+import { emptyRtpHeader, readRtpHeader, type RtpHeader, RtpTimeline } from './rtp.ts';
+import { ReorderBuffer } from './reorder-buffer.ts';
+import { RtpReceiver } from './rtp-receiver.ts';
+import type { UdpPorts } from './udp-ports.ts';
+
+/** Options of {@link RtpTrack}. */
+export interface RtpTrackOptions {
+  readonly payloadType: number;
+  readonly clockRate: number;
+  /** Whether packets may overtake each other on the way. */
+  readonly reorder: boolean;
+  /** A packet, in order. Both are borrowed until the call returns. */
+  readonly onPacket: (packet: Buffer, header: RtpHeader, readMs: number) => void;
+}
+
+/** One track of a session: where its packets come from, their order, and what is reported about them. */
+export class RtpTrack {
+  readonly timeline: RtpTimeline = new RtpTimeline();
+  readonly ticksPerMs: number;
+  /** Sockets of its own; undefined when it is interleaved. Closed with the track. */
+  ports: UdpPorts | undefined;
+  rtpChannel = -1;
+  rtcpChannel = -1;
+  /** Packets of the agreed payload type so far. */
+  packets = 0;
+  /** Packets in a row of another payload type. */
+  otherTypeInARow = 0;
+  /** Monotonic milliseconds. */
+  lastPacketMs = 0;
+  readonly #o: RtpTrackOptions;
+  readonly #header = emptyRtpHeader();
+  readonly #receiver: RtpReceiver;
+  readonly #reorder: ReorderBuffer | undefined;
+  #peerRtpPort = 0;
+  #peerRtcpPort = 0;
+  #senderReport: SenderReport | undefined;
+  #senderReportMs = 0;
+
+  constructor(options: RtpTrackOptions) {
+    this.#o = options;
+    this.ticksPerMs = options.clockRate / 1000;
+    this.#receiver = new RtpReceiver(options.clockRate);
+    this.#reorder = options.reorder ? new ReorderBuffer((packet, readMs) => this.#inOrder(packet, readMs)) : undefined;
+  }
+
+  /** Hot path: once per packet, interleaved or datagram. */
+  push(packet: Buffer, readMs: number): void {
+    const header = this.#header;
+    if (!readRtpHeader(packet, header)) return;
+    if (header.payloadType !== this.#o.payloadType) {
+      this.otherTypeInARow += 1;
+      return;
+    }
+    this.otherTypeInARow = 0;
+    this.packets += 1;
+    this.lastPacketMs = readMs;
+    this.#receiver.observe(header, readMs);
+    if (this.#reorder) this.#reorder.push(packet, header, readMs);
+    else this.#o.onPacket(packet, header, readMs);
+  }
+
+  /** Reads the answer to SETUP. @param channel What was asked for: some cameras do not repeat it. */
+  readTransport(transport: string, channel: number): void {
+    const channels = /interleaved\s*=\s*(\d+)(?:\s*-\s*(\d+))?/i.exec(transport);
+    this.rtpChannel = Number(channels?.[1] ?? channel);
+    this.rtcpChannel = Number(channels?.[2] ?? this.rtpChannel + 1);
+    const ports = /server_port\s*=\s*(\d+)(?:\s*-\s*(\d+))?/i.exec(transport);
+    this.#peerRtpPort = Number(ports?.[1] ?? 0);
+    this.#peerRtcpPort = Number(ports?.[2] ?? (this.#peerRtpPort > 0 ? this.#peerRtpPort + 1 : 0));
+  }
+
+  /** See `UdpPorts.punch`. */
+  punch(): void {
+    if (this.#peerRtpPort > 0) this.ports?.punch(this.#peerRtpPort, this.#peerRtcpPort);
+  }
+
+  sendRtcp(packet: Buffer): void {
+    this.ports?.sendRtcp(packet, this.#peerRtcpPort);
+  }
+
+  onSenderReport(report: SenderReport, readMs: number): void {
+    this.#senderReport = report;
+    this.#senderReportMs = readMs;
+  }
+
+  receiverReport(ownSsrc: number, nowMs: number): Buffer {
+    const receiver = this.#receiver;
+    return buildReceiverReport({
+      ownSsrc,
+      senderSsrc: receiver.ssrc,
+      highestSequence: receiver.highestSequence,
+      lost: receiver.lost,
+      fractionLost: receiver.takeFractionLost(),
+      jitterTicks: receiver.jitterTicks,
+      lastReportMiddle: this.#senderReport?.ntpMiddle ?? 0,
+      sinceLastReportMs: this.#senderReport ? nowMs - this.#senderReportMs : 0,
+    });
+  }
+
+  /** Says goodbye where packets have sockets of their own, and closes them. Idempotent. */
+  close(ownSsrc: number): void {
+    this.ports?.close(buildBye(ownSsrc), this.#peerRtcpPort);
+    this.ports = undefined;
+  }
+
+  #inOrder(packet: Buffer, readMs: number): void {
+    // A packet that was held came with another header.
+    readRtpHeader(packet, this.#header);
+    this.#o.onPacket(packet, this.#header, readMs);
+  }
+}

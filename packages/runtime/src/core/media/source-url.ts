@@ -1,0 +1,32 @@
+import { SourceError } from './source-error.ts';
+
+/** A source's address, as far as its kind is concerned. */
+export interface SourceUrl {
+  readonly kind: 'rtsp' | 'rtsps' | 'http' | 'https' | 'file' | 'v4l2';
+  /** `file:` and `v4l2:`: the path. Else the whole address, which may hold credentials. */
+  readonly target: string;
+  /** `file:`: begin anew at the end. */
+  readonly loop: boolean;
+}
+
+/** How sources may be written: for sentences. */
+export const SOURCE_FORMS: string =
+  'rtsp://…, rtsps://…, http://… or https://… (MJPEG), file:PATH or file:PATH?loop, v4l2:/dev/videoN';
+
+/** Takes a source apart. @throws SourceError `not_found`; the text never repeats the source. */
+export function parseSourceUrl(text: string): SourceUrl {
+  const scheme = /^([a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase();
+  const rest = text.slice((scheme?.length ?? 0) + 1);
+  if ((scheme === 'rtsp' || scheme === 'rtsps' || scheme === 'http' || scheme === 'https') && rest.startsWith('//'))
+    return { kind: scheme, target: text, loop: false };
+  if (scheme === 'v4l2' && rest.startsWith('/')) return { kind: scheme, target: rest, loop: false };
+  if (scheme === 'file' && rest !== '') {
+    const path = rest.replace(/^\/\/(?=\/)/, '');
+    const loop = path.endsWith('?loop');
+    return { kind: scheme, target: loop ? path.slice(0, -'?loop'.length) : path, loop };
+  }
+  throw new SourceError(
+    'not_found',
+    `found ${scheme === undefined ? 'no scheme' : `${scheme}:`}, allowed are ${SOURCE_FORMS}`,
+  );
+}

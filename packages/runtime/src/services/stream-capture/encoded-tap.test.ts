@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { SourceFormat } from '#core/media';
+import { type EncodedTap, EncodedTaps, type TapItem } from './encoded-tap.ts';
+
+const FORMAT: SourceFormat = {
+  kind: 'rtsp',
+  transport: 'tcp',
+  codec: 'h264',
+  extradata: undefined,
+  raw: undefined,
+  audio: undefined,
+  live: true,
+};
+
+/** Feeds units named by letters: upper case is a keyframe, lower case a picture, `~` sound; each of 10 bytes. */
+function feed(taps: EncodedTaps, letters: string): void {
+  for (const letter of letters) {
+    const unit = { data: Buffer.alloc(10, letter), ptsMs: 0, arrivedMs: 0 };
+    if (letter === '~') taps.offer('audio', unit);
+    else taps.offer('video', { ...unit, keyframe: letter === letter.toUpperCase(), damaged: false });
+  }
+}
+
+function text(item: TapItem): string {
+  return item.kind === 'format' ? '|' : item.data.toString('latin1', 0, 1);
+}
+
+function drain(tap: EncodedTap): string {
+  let out = '';
+  for (let item = tap.take(); item; item = tap.take()) out += text(item);
+  return out;
+}
+
+describe('an encoded tap', () => {
+  test('begins with the format and a keyframe, then everything in order, sound too', () => {
+    const taps = new EncodedTaps();
+    taps.begin(FORMAT);
+    const tap = taps.open({ maxBytes: 1000 });
+    feed(taps, 'ab~Cd~eFg');
+    expect(drain(tap)).toBe('|Cd~eFg');
+    expect(tap.statistics()).toEqual({
+      offered: 9,
+      delivered: 6,
+      dropped: 0,
+      droppedGops: 0,
+      skipped: 3,
+      waiting: 0,
+      waitingBytes: 0,
+    });
+  });
+
+  test('a slow one loses the oldest groups whole, and the newest keyframe never', () => {
+    const taps = new EncodedTaps();
+    const tap = taps.open({ maxBytes: 60 });
+    feed(taps, 'AbcDefGhi');
+    expect(drain(tap)).toBe('DefGhi');
+    expect(tap.statistics()).toMatchObject({ dropped: 3, droppedGops: 1, waitingBytes: 0 });
+  });
+
+  test('a group that is larger than the bound is cut at its beginning, and nothing comes before the next keyframe', () => {
+    const taps = new EncodedTaps();
+    const tap = taps.open({ maxBytes: 40 });
+    feed(taps, 'Abcdefgh');
+    expect(drain(tap)).toBe('');
+    feed(taps, 'iJk');
+    expect(drain(tap)).toBe('Jk');
+    expect(tap.statistics()).toMatchObject({ offered: 11, delivered: 2, dropped: 5, skipped: 4, waiting: 0 });
+  });
+
+  test('a reader in the middle of a group loses its rest, and goes on with a keyframe', () => {
+    const taps = new EncodedTaps();
+    const tap = taps.open({ maxBytes: 40 });
+    feed(taps, 'Abcd');
+    expect(text(tap.take() as TapItem)).toBe('A');
+    feed(taps, 'efgHi');
+    expect(drain(tap)).toBe('Hi');
+  });
+
+  test('a new connection says its format again, in its place, also when what was before it is lost', () => {
+    const taps = new EncodedTaps();
+    taps.begin(FORMAT);
+    const tap = taps.open({ maxBytes: 60 });
+    feed(taps, 'Abc');
+    taps.begin(FORMAT);
+    feed(taps, 'xDef');
+    expect(drain(tap)).toBe('|Abc|Def');
+    feed(taps, 'Ghi');
+    taps.begin(FORMAT);
+    feed(taps, 'JklMno');
+    expect(drain(tap)).toBe('|JklMno');
+  });
+
+  test('one that nobody reads never slows or changes what another gets; a unit is copied once for both', async () => {
+    const taps = new EncodedTaps();
+    const stopped = taps.open({ maxBytes: 30 });
+    const reader = taps.open({ maxBytes: 100 });
+    let got = '';
+    for (const letter of 'AbcdefGhijkLmno') {
+      feed(taps, letter);
+      got += drain(reader);
+    }
+    expect(got).toBe('AbcdefGhijkLmno');
+    expect(stopped.statistics().waitingBytes).toBeLessThanOrEqual(30);
+    const [a, b] = [taps.open({ maxBytes: 100 }), taps.open({ maxBytes: 100 })];
+    feed(taps, 'P');
+    const [first, second] = [a.take(), b.take()];
+    expect(first?.kind === 'video' && second?.kind === 'video' && first.data === second.data).toBe(true);
+  });
+
+  test('a waiting reader is woken by a unit, by the end, and by its signal', async () => {
+    const taps = new EncodedTaps();
+    const tap = taps.open({ maxBytes: 100 });
+    const coming = tap.next();
+    feed(taps, 'A');
+    expect(text((await coming) as TapItem)).toBe('A');
+    const abort = new AbortController();
+    const aborted = tap.next(abort.signal);
+    abort.abort(new Error('enough'));
+    await expect(aborted).rejects.toThrow('enough');
+    const last = tap.next();
+    taps.close();
+    taps.close();
+    expect(await last).toBeUndefined();
+    expect(taps.size).toBe(0);
+  });
+
+  test('whatever comes and is taken: the sum is right, the bound holds, nothing follows a gap but a keyframe', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('K', 'p', 'p', 'p', '~', '-', '-'), { maxLength: 300 }), (steps) => {
+        const taps = new EncodedTaps();
+        const tap = taps.open({ maxBytes: 55 });
+        let index = 0;
+        const got: { index: number; letter: string }[] = [];
+        for (const step of steps) {
+          if (step === '-') {
+            const item = tap.take();
+            if (item && item.kind !== 'format') got.push({ index: item.ptsMs, letter: text(item) });
+            continue;
+          }
+          const unit = { data: Buffer.alloc(10, step), ptsMs: index, arrivedMs: 0 };
+          index += 1;
+          if (step === '~') taps.offer('audio', unit);
+          else taps.offer('video', { ...unit, keyframe: step === 'K', damaged: false });
+          const s = tap.statistics();
+          expect(s.offered).toBe(s.delivered + s.dropped + s.skipped + s.waiting);
+          expect(s.waitingBytes).toBeLessThanOrEqual(55);
+          expect(s.waitingBytes).toBe(s.waiting * 10);
+        }
+        for (const [i, { index: at, letter }] of got.entries())
+          if (at !== (got[i - 1]?.index ?? -2) + 1) expect(letter).toBe('K');
+      }),
+    );
+  });
+});

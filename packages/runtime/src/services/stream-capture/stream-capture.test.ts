@@ -1,0 +1,313 @@
+import { createLog, FakeClock, type LogRecord } from '@vigia/base';
+import { describe, expect, test } from 'vitest';
+import { type Source, SourceError, type SourceFormat, type SourceOptions, type SourceReason } from '#core/media';
+import type { Picture } from '#core/media/libav';
+import { type CaptureState, StreamCapture, type StreamCaptureOptions } from './stream-capture.ts';
+
+const FORMAT: SourceFormat = {
+  kind: 'rtsp',
+  transport: 'tcp',
+  codec: 'mjpeg',
+  extradata: undefined,
+  raw: undefined,
+  audio: undefined,
+  live: true,
+};
+
+/** The smallest grey JPEG: a picture of 8×8 that every decoder takes. */
+const JPEG = Buffer.from(
+  '/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAAMCAgICAgMCAgIDAwMDBAYEBAQEBAgGBgUGCQgKCgkICQkKDA8MCgsOCwkJDRENDg8QEBEQCgwSExIQEw8QEBD/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AVN//2Q==',
+  'base64',
+);
+
+/** A capture on a source that does what the test says, on a clock that the test moves. */
+function capture(more: Partial<StreamCaptureOptions> = {}): {
+  readonly clock: FakeClock;
+  readonly subject: StreamCapture;
+  readonly states: CaptureState[];
+  readonly logged: LogRecord[];
+  readonly pictures: { width: number; capturedMs: number }[];
+  readonly connections: SourceOptions[];
+  readonly closed: number[];
+  demand: boolean;
+  /** Settles what `open` waits for. */
+  settle(): Promise<void>;
+  /** The newest connection sends a unit. */
+  unit(more?: { readonly data?: Buffer; readonly damaged?: boolean; readonly keyframe?: boolean }): void;
+} {
+  const clock = new FakeClock();
+  const states: CaptureState[] = [];
+  const logged: LogRecord[] = [];
+  const pictures: { width: number; capturedMs: number }[] = [];
+  const connections: SourceOptions[] = [];
+  const closed: number[] = [];
+  const world = { demand: true };
+  const subject = new StreamCapture({
+    url: 'rtsp://camera/stream',
+    clock,
+    log: createLog('test', (record) => logged.push(record)),
+    sink: {
+      publish: (picture: Picture) => {
+        pictures.push({ width: picture.width, capturedMs: picture.capturedMs });
+        picture.release();
+      },
+      hasDemand: () => world.demand,
+    },
+    onState: (state) => states.push(state),
+    backoff: { firstMs: 1000, maxMs: 8000, jitter: 0 },
+    open: (options) => {
+      const id = connections.push(options) - 1;
+      const source: Source = { lostPackets: id + 1, close: () => void closed.push(id) };
+      options.onFormat(FORMAT);
+      return Promise.resolve(source);
+    },
+    ...more,
+  });
+  subject.start();
+  return {
+    clock,
+    subject,
+    states,
+    logged,
+    pictures,
+    connections,
+    closed,
+    get demand() {
+      return world.demand;
+    },
+    set demand(value) {
+      world.demand = value;
+    },
+    settle: () => new Promise((resolve) => void setImmediate(resolve)),
+    unit({ data = JPEG, damaged = false, keyframe = true } = {}) {
+      const connection = connections.at(-1) as SourceOptions;
+      const now = clock.nowMs();
+      connection.onUnit({ data, ptsMs: now, arrivedMs: now, keyframe, damaged });
+      connection.onReadEnd?.();
+    },
+  };
+}
+
+/** Pictures at 10 fps for so long. */
+function play(world: ReturnType<typeof capture>, ms: number, unit: Parameters<typeof world.unit>[0] = {}): void {
+  for (let at = 0; at < ms; at += 100) {
+    world.unit(unit);
+    world.clock.advance(100);
+  }
+}
+
+const names = (states: readonly CaptureState[]): string[] => states.map((s) => s.state);
+const conserved = ({ subject }: ReturnType<typeof capture>): void => {
+  const c = subject.counters();
+  expect(c.captured).toBe(c.published + c.noDemand + c.undecodable + c.late + c.inDecoder);
+};
+
+describe('the states of a capture', () => {
+  test('connecting, live with the first picture, and the reason and the wait when it ends', async () => {
+    const world = capture();
+    await world.settle();
+    play(world, 500);
+    expect(world.pictures).toHaveLength(5);
+    world.connections[0]?.onEnd(new SourceError('ended', 'rtsp://camera/stream: the camera said goodbye'));
+    await world.settle();
+    expect(world.states).toMatchObject([
+      { state: 'connecting' },
+      { state: 'live' },
+      { state: 'waiting', reason: 'ended', retryInMs: 1000 },
+    ]);
+    world.clock.advance(1000);
+    await world.settle();
+    expect([names(world.states).at(-1), world.connections.length, world.closed]).toEqual(['connecting', 2, [0]]);
+    expect(world.subject.counters()).toMatchObject({ reconnects: 1, lostPackets: 1 + 2 });
+    await world.subject.close();
+    expect(names(world.states).at(-1)).toBe('stopped');
+    expect(world.clock.pendingTimers).toBe(0);
+    conserved(world);
+  });
+
+  test('a stream that stands still is stalled after 2 s, and live again with the next picture', async () => {
+    const world = capture();
+    await world.settle();
+    play(world, 1000);
+    world.clock.advance(3500);
+    expect(world.states.at(-1)).toMatchObject({ state: 'stalled', reason: 'stalled' });
+    expect(world.states.at(-1)).toHaveProperty('message', expect.stringMatching(/^no video for \d\.\d s$/));
+    play(world, 100);
+    expect(names(world.states)).toEqual(['connecting', 'live', 'stalled', 'live']);
+    await world.subject.close();
+  });
+
+  test('units without a keyframe: stalled, and after 20 s another connection', async () => {
+    const world = capture();
+    await world.settle();
+    play(world, 1000);
+    play(world, 1000, { damaged: true });
+    play(world, 2000, { keyframe: false });
+    expect(world.states.at(-1)).toMatchObject({ state: 'stalled' });
+    play(world, 19_000, { keyframe: false });
+    await world.settle();
+    expect(world.states.at(-1)).toMatchObject({ state: 'waiting', reason: 'stalled' });
+    conserved(world);
+    expect(world.subject.counters().undecodable).toBe(world.subject.counters().captured - 10);
+    await world.subject.close();
+  });
+
+  test('keyframes that no decoder takes, from the beginning: corrupt', async () => {
+    const world = capture();
+    await world.settle();
+    play(world, 22_000, { data: Buffer.alloc(200, 7) });
+    await world.settle();
+    expect(world.states.at(-1)).toMatchObject({ state: 'waiting', reason: 'corrupt' });
+    conserved(world);
+    await world.subject.close();
+  });
+
+  test('nobody wants pictures: nothing is decoded, live with the first unit, and that is no stall', async () => {
+    const world = capture();
+    world.demand = false;
+    await world.settle();
+    play(world, 30_000, { data: Buffer.alloc(200, 7) });
+    expect(names(world.states)).toEqual(['connecting', 'live']);
+    expect(world.subject.counters()).toMatchObject({ captured: 300, noDemand: 300, published: 0 });
+    world.demand = true;
+    play(world, 300);
+    expect(world.pictures).toHaveLength(3);
+    await world.subject.close();
+  });
+
+  test('a process that itself stood still blames nobody: one check is not enough', async () => {
+    const world = capture();
+    await world.settle();
+    play(world, 1000);
+    // The next check finds 2.4 s of silence, but what came meanwhile is read before the one after it.
+    world.clock.advance(2400);
+    play(world, 600);
+    expect(names(world.states)).toEqual(['connecting', 'live']);
+    await world.subject.close();
+  });
+
+  test('back-off doubles up to its cap; a connection that lasted begins anew', async () => {
+    const world = capture();
+    const waits: number[] = [];
+    for (let n = 0; n < 6; n += 1) {
+      await world.settle();
+      if (n === 5) play(world, 11_000);
+      world.connections.at(-1)?.onEnd(new SourceError('refused', 'no'));
+      await world.settle();
+      const state = world.states.at(-1);
+      if (state?.state === 'waiting') waits.push(state.retryInMs);
+      world.clock.advance(8000);
+    }
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 8000, 1000]);
+    await world.subject.close();
+  });
+
+  test('a wrong password waits long: cameras lock out who asks too often', async () => {
+    const world = capture({ open: () => Promise.reject(new SourceError('unauthorized', 'no')) });
+    await world.settle();
+    const state = world.states.at(-1);
+    expect(state?.state === 'waiting' && state.retryInMs > 10_000).toBe(true);
+    await world.subject.close();
+  });
+
+  test.each<[SourceReason, string]>([
+    ['ended', 'stopped'],
+    ['corrupt', 'waiting'],
+  ])('a file that ends with %s is %s', async (reason, state) => {
+    let ended: SourceOptions['onEnd'] = () => undefined;
+    const world = capture({
+      open: (options) => {
+        ended = options.onEnd;
+        options.onFormat({ ...FORMAT, kind: 'file' });
+        return Promise.resolve({ lostPackets: 0, close: () => undefined });
+      },
+    });
+    await world.settle();
+    ended(new SourceError(reason, 'clip.mp4: is over'));
+    await world.settle();
+    expect(world.states.at(-1)).toMatchObject({ state, reason, message: 'clip.mp4: is over' });
+    await world.subject.close();
+  });
+
+  test('a picture larger than allowed is refused with both sizes', async () => {
+    const decode = {
+      mode: 'full',
+      onLoss: 'wait',
+      threads: 1,
+      skipLoopFilter: false,
+      hardware: 'none',
+      maxPicture: { width: 4, height: 16 },
+    } as const;
+    const world = capture({ decode });
+    await world.settle();
+    world.unit();
+    await world.settle();
+    expect(world.states.at(-1)).toMatchObject({
+      state: 'waiting',
+      reason: 'unsupported_codec',
+      message: expect.stringMatching(/8×8.*4×16/),
+    });
+    expect(world.pictures).toHaveLength(0);
+    conserved(world);
+    await world.subject.close();
+  });
+});
+
+describe('which units are decoded', () => {
+  const settings = {
+    onLoss: 'wait',
+    threads: 1,
+    skipLoopFilter: false,
+    hardware: 'none',
+    maxPicture: { width: 100, height: 100 },
+  } as const;
+
+  test('keyframes only: the others are not wanted, and the interval is that of keyframes', async () => {
+    const world = capture({ decode: { ...settings, mode: 'keyframes' } });
+    await world.settle();
+    for (let n = 0; n < 60; n += 1) play(world, 100, { keyframe: n % 20 === 0 });
+    expect(world.subject.counters()).toMatchObject({ captured: 60, published: 3, noDemand: 57 });
+    expect(world.subject.sourceIntervalMs).toBeCloseTo(2000, 5);
+    expect(names(world.states)).toEqual(['connecting', 'live']);
+    await world.subject.close();
+  });
+
+  test('after a loss: nothing until a clean keyframe; or, when asked for, what the decoder makes of it, counted', async () => {
+    const patient = capture({ decode: { ...settings, mode: 'full' } });
+    const eager = capture({ decode: { ...settings, mode: 'full', onLoss: 'conceal' } });
+    for (const world of [patient, eager]) {
+      await world.settle();
+      world.unit();
+      world.unit({ damaged: true, keyframe: false });
+      world.unit({ keyframe: false });
+      world.unit();
+    }
+    expect(patient.subject.counters()).toMatchObject({ captured: 4, published: 2, undecodable: 2, concealed: 0 });
+    expect(eager.subject.counters()).toMatchObject({ captured: 4, published: 4, undecodable: 0, concealed: 2 });
+    await patient.subject.close();
+    await eager.subject.close();
+  });
+
+  test('hardware that is not there: one sentence, and the CPU decodes', async () => {
+    const world = capture({ decode: { ...settings, mode: 'full', hardware: 'vaapi' } });
+    await world.settle();
+    play(world, 300);
+    expect(world.pictures).toHaveLength(3);
+    expect(world.subject.describe()?.decoder).toBe('software');
+    expect(world.logged.map((r) => r.message)).toEqual([expect.stringMatching(/^vaapi .*; the CPU decodes$/)]);
+    await world.subject.close();
+  });
+});
+
+describe('taps', () => {
+  test('get what comes whatever the decoder does, and the format first', async () => {
+    const world = capture();
+    world.demand = false;
+    await world.settle();
+    const tap = world.subject.openTap({ maxBytes: 100_000 });
+    play(world, 300);
+    expect([tap.take()?.kind, tap.take()?.kind, tap.statistics().waiting]).toEqual(['format', 'video', 2]);
+    await world.subject.close();
+    expect(await tap.next()).toMatchObject({ kind: 'video' });
+  });
+});
