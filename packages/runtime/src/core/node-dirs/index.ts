@@ -8,4 +8,5 @@ export {
   type NodeLock,
   runBaseDir,
   runDirOf,
+  segmentBytesOf,
 } from './node-dirs.ts';

@@ -7,10 +7,11 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, processStartTicks, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, processStartTicks, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
 import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
 
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
@@ -28,9 +29,14 @@ export function runBaseDir(env: NodeJS.ProcessEnv = process.env): string {
   return base ? join(base, 'vigia') : `/tmp/vigia-${process.getuid?.() ?? 0}`;
 }
 
-/** The socket of a model's container. */
-export function modelSocketPath(runDir: string, model: string): string {
-  return join(runDir, `vigia_model_${model}.sock`);
+/**
+ * The socket of a model's container.
+ *
+ * @param generation 1, the default, or the number of a container that takes over from a running one with other settings:
+ *   both are there for a moment, so it has another name.
+ */
+export function modelSocketPath(runDir: string, model: string, generation = 1): string {
+  return join(runDir, `vigia_model_${model}${generation === 1 ? '' : `.${generation}`}.sock`);
 }
 
 /** The socket on which a running node answers the command line. */
@@ -134,6 +140,17 @@ function releaseLock(runDir: string, lockPath: string): void {
 /** Removes the segments of a process of this node that died: its memory is needed, and its successor uses the names. */
 export function removeSegmentsOf(node: string, pid: number): void {
   removeSegmentsOfWriter(segmentPrefix(node), pid);
+}
+
+/** Bytes of shared memory that the segments of a node hold now. */
+export function segmentBytesOf(node: string): number {
+  let bytes = 0;
+  for (const name of readdirSync(SHM_DIR)) {
+    if (!name.startsWith(segmentPrefix(node))) continue;
+    // Undefined: gone between two looks.
+    bytes += statSync(join(SHM_DIR, name), { throwIfNoEntry: false })?.size ?? 0;
+  }
+  return bytes;
 }
 
 function segmentPrefix(node: string): string {
