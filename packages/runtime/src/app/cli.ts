@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from '@vigia/base';
-import { checkCommand, modelsCommand, runCommand, demoCommand, snapshotCommand } from './commands.ts';
+import { checkCommand, demoCommand, modelsCommand, reloadCommand, runCommand, snapshotCommand } from './commands.ts';
 import { HELP, helpFor } from './help.ts';
 
 type Values = Record<string, string | boolean | undefined>;
@@ -28,6 +28,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: demoCommand,
   },
   check: { options: { config: { type: 'string', short: 'c' } }, words: [0, 0], run: checkCommand },
+  reload: {
+    options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
+    words: [0, 0],
+    run: reloadCommand,
+  },
   models: { options: {}, words: [1, 2], run: modelsCommand },
   snapshot: {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' }, bare: { type: 'boolean' } },

@@ -8,18 +8,24 @@ import { controlSocketPath, runBaseDir, runDirOf } from '#core/node-dirs';
 import { fit, formatBytes } from '#core/terminal';
 import { askNode } from '#services/control-plane';
 import { runDemo } from './demo.ts';
-import { checkModels, locateModels, pullModel, type RunOptions, runNode } from './node-runner.ts';
-import { admit, describePlan, planOf } from './plan.ts';
+import { admit, budgetOf, describeBudget, roomFor } from './budget.ts';
+import { checkModels, locateModels, pullModel } from './models.ts';
+import { type RunOptions, runNode } from './node-runner.ts';
+import { describePlan, planOf } from './plan.ts';
+import { describeChange, type PlanChangeSummary } from './plan-change.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 const SNAPSHOT_MS = 10_000;
+/** A model may have to be fetched. */
+const RELOAD_MS = 600_000;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** `vigia run`. */
 export async function runCommand(values: Values): Promise<number> {
   const options = runOptions(values);
-  return runNode(loadConfig(configFile(values, 'run')), options);
+  const file = configFile(values, 'run');
+  return runNode(loadConfig(file), { ...options, configFile: file });
 }
 
 /** `vigia demo`. */
@@ -49,9 +55,12 @@ export async function checkCommand(values: Values): Promise<number> {
     process.stdout.write(`${file}: the configuration is valid; pull the models to see memory and processes\n`);
     return 0;
   }
-  const plan = planOf(config, runDirOf(config.node), await locateModels(config, { pull: false }));
-  for (const line of describePlan(plan)) process.stdout.write(`${line}\n`);
-  admit(plan);
+  const plan = planOf(config, runDirOf(config.node), await locateModels(config, { pull: undefined }));
+  const budget = budgetOf(plan);
+  // Not those of a node of this name that runs: this asks what may run beside it.
+  const room = roomFor([process.pid]);
+  for (const line of [...describePlan(plan), ...describeBudget(budget, room)]) process.stdout.write(`${line}\n`);
+  admit(plan, budget, room);
   process.stdout.write(`${file}: fine\n`);
   return 0;
 }
@@ -86,11 +95,8 @@ export async function modelsCommand(_values: Values, [verb, id]: readonly string
 /** `vigia snapshot`. */
 export async function snapshotCommand(values: Values, [camera = '', file = '']: readonly string[]): Promise<number> {
   if (!ID_PATTERN.test(camera)) throw new UsageError(`vigia snapshot: "${camera}" is no camera id`);
-  const node =
-    text(values, 'node') ??
-    (values['config'] === undefined ? onlyNode() : loadConfig(configFile(values, 'snapshot')).node);
   const path = `/api/v1/cameras/${camera}/snapshot.jpg?annotated=${values['bare'] ? 0 : 1}`;
-  const jpeg = await askNode(controlSocketPath(runDirOf(node)), path, SNAPSHOT_MS);
+  const jpeg = await askNode(controlSocketPath(runDirOf(nodeOf(values, 'snapshot'))), path, SNAPSHOT_MS);
   try {
     writeFileSync(file, jpeg);
   } catch (error) {
@@ -98,6 +104,21 @@ export async function snapshotCommand(values: Values, [camera = '', file = '']: 
   }
   process.stdout.write(`${file}: ${formatBytes(jpeg.byteLength)}\n`);
   return 0;
+}
+
+/** `vigia reload`. */
+export async function reloadCommand(values: Values): Promise<number> {
+  const socket = controlSocketPath(runDirOf(nodeOf(values, 'reload')));
+  const answer = await askNode(socket, '/api/v1/reload', RELOAD_MS, 'POST');
+  process.stdout.write(`${describeChange(JSON.parse(answer.toString('utf8')) as PlanChangeSummary)}\n`);
+  return 0;
+}
+
+/** Which node a command is for. */
+function nodeOf(values: Values, command: string): string {
+  const node = text(values, 'node');
+  if (node !== undefined) return node;
+  return values['config'] === undefined ? onlyNode() : loadConfig(configFile(values, command)).node;
 }
 
 /** The name of the only node of this user that runs. */

@@ -4,6 +4,7 @@ export const HELP: string = `vigia watches cameras and tells people now: it alwa
   vigia demo                      see it work: simulated camera, person detector, MQTT broker
   vigia run -c vigia.yml          watch the cameras of a configuration file
   vigia check -c vigia.yml        validate a configuration and print what it would use
+  vigia reload                    let the running node read its configuration file again
   vigia snapshot CAMERA out.jpg   picture of a running camera with the boxes of its newest result
   vigia models list|pull|verify   the models of this machine
 
@@ -38,6 +39,8 @@ On a terminal it shows a live table, elsewhere plain lines. Ctrl-C stops; a seco
 
   -c, --config FILE   the configuration
 ${RUN_OPTIONS}
+SIGHUP (or \`vigia reload\`) reads the file again and applies what differs; cameras that are the same go on untouched.
+A plan that does not fit into the memory that is available is refused before anything starts.
 A camera that cannot be reached is tried again and again and costs the others nothing. With --for, the exit code is 1
 when a camera never gave a picture.
 `,
@@ -51,8 +54,20 @@ ${RUN_OPTIONS}  --clip FILE     another video with an H.264 track
 `,
   check: `vigia check -c FILE
 
-Validates a configuration without starting anything, and prints processes, memory and models that it would use.
+Validates a configuration without starting anything, and prints processes, memory and models that it would use:
+memory at most, by camera and model, and what is available. What does not fit is refused with exit code 1.
 Problems are listed with line, path, what was found and what is allowed; the exit code is then 2.
+`,
+  reload: `vigia reload [--node NAME] [-c FILE]
+
+Lets a running node read its configuration file (the one of its \`vigia run -c\`) again, with its secrets, and apply what
+differs: cameras and models are added, changed and removed; what is the same goes on untouched. Prints what was done.
+When something is wrong with the file, or it does not fit into memory, nothing is changed.
+
+  --node NAME         which node (default: the only one that runs)
+  -c, --config FILE   take the node's name from a configuration; the node reads its own file all the same
+
+Exit codes: 0 done, 1 no such node or no room, 2 something is wrong with the file.
 `,
   models: `vigia models list | pull ID | verify ID
 

@@ -3,19 +3,22 @@ import {
   createLog,
   every,
   formatRecord,
+  type Log,
   messageOf,
   Scope,
   sleep,
   systemClock,
-  UsageError,
   VigiaError,
 } from '@vigia/base';
 import { type Config, conservationErrors, type Report } from '@vigia/contracts';
-import { type ModelStatus, ModelStore } from '@vigia/model-container';
 import { lockNode } from '#core/node-dirs';
-import { paletteFor, ProgressBar } from '#core/terminal';
+import { paletteFor } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#services/terminal-view';
-import { admit, type Plan, planOf } from './plan.ts';
+import { admit, budgetOf, roomFor, sums } from './budget.ts';
+import { Ending } from './ending.ts';
+import { locateModels, pullModel } from './models.ts';
+import { type Plan, planOf } from './plan.ts';
+import { Reloader } from './reload.ts';
 import { Supervisor } from './supervisor.ts';
 
 /** How a node is to be run. */
@@ -26,11 +29,11 @@ export interface RunOptions {
   readonly reportFile: string | undefined;
   /** One JSON object per line on stdout instead of a view. */
   readonly json: boolean;
+  /** Where the configuration comes from and is read again from; undefined: it is not in a file. */
+  readonly configFile?: string | undefined;
 }
 
 const DRAW_MS = 500;
-/** A second signal this much later means: now. (npm passes a terminal's Ctrl-C on, so two come at once.) */
-const INSIST_MS = 400;
 
 /**
  * Runs a configuration until its time is up or a signal comes, then reports and stops.
@@ -44,13 +47,19 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
   try {
     const lock = lockNode(config.node);
     scope.defer(() => lock.release());
-    const plan = planOf(config, lock.runDir, await locateModels(config, { pull: true, signal: ending.signal }));
-    admit(plan);
+    const located = await locateModels(config, { pull: (store, id) => pullModel(store, id, ending.signal) });
+    const plan = planOf(config, lock.runDir, located);
+    const budget = budgetOf(plan);
+    const room = roomFor([process.pid]);
+    admit(plan, budget, room);
     const view = openView(options);
     scope.defer(() => view.close());
-    const supervisor = startSupervisor(config, plan, lock.runDir, view);
-    scope.defer(() => supervisor.stop());
-    await supervisor.start();
+    const output = logTo(view);
+    for (const line of sums(budget, room)) output.log.info(line);
+    const supervisor = await startSupervisor({ plan, runDir: lock.runDir, file: options.configFile }, view, output, {
+      ending,
+      scope,
+    });
     const drawing = every(clock, DRAW_MS, () => view.draw(supervisor.status()));
     scope.defer(() => drawing.cancel());
     await untilEnd(options.forMs, ending);
@@ -70,96 +79,46 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
   }
 }
 
-/** @throws UsageError for a model that is not in the catalogue. Returns the catalogue. */
-export async function checkModels(config: Config, store: ModelStore): Promise<ModelStatus[]> {
-  const catalogue = await store.list();
-  const ids = catalogue.map((m) => m.id);
-  for (const [id, { use }] of Object.entries(config.models)) {
-    if (!ids.includes(use))
-      throw new UsageError(
-        `models.${id}.use: there is no model "${use}"; \`vigia models list\` shows ${ids.join(', ')}`,
-      );
-  }
-  return catalogue;
+/** Where log lines go. */
+interface Output {
+  readonly onLog: (record: Parameters<typeof formatRecord>[0]) => void;
+  readonly log: Log;
 }
 
-/** Where each model of a configuration is; fetches what is absent, with a bar, when `pull` says so. */
-export async function locateModels(
-  config: Config,
-  options: { readonly pull: boolean; readonly signal?: AbortSignal },
-): Promise<Map<string, Awaited<ReturnType<ModelStore['resolve']>>>> {
-  const store = new ModelStore();
-  const located = new Map<string, Awaited<ReturnType<ModelStore['resolve']>>>();
-  const catalogue = await checkModels(config, store);
-  for (const [id, { use }] of Object.entries(config.models)) {
-    const entry = catalogue.find((m) => m.id === use);
-    if (!entry?.present && !options.pull)
-      throw new VigiaError(
-        'model_absent',
-        `model ${use} is not on this machine; \`vigia models pull ${use}\` fetches it`,
-      );
-    located.set(id, entry?.present ? await store.resolve(use) : await pullModel(store, use, options.signal));
-  }
-  return located;
-}
-
-/** Fetches a model with a progress bar on stderr. */
-export async function pullModel(
-  store: ModelStore,
-  id: string,
-  signal?: AbortSignal,
-): Promise<Awaited<ReturnType<ModelStore['pull']>>> {
-  const bar = new ProgressBar(`fetching ${id}`, process.stderr);
-  const model = await store.pull(id, {
-    onProgress: (received, total) => bar.update(received, total),
-    ...(signal ? { signal } : {}),
-  });
-  bar.done(`model ${id} ${model.manifest.version} is ready`);
-  return model;
-}
-
-/** Turns signals into the end of a run: the first asks, a second one insists. */
-class Ending {
-  readonly #abort = new AbortController();
-  #signalledMs: number | undefined;
-
-  constructor() {
-    process.on('SIGINT', this.#onSignal);
-    process.on('SIGTERM', this.#onSignal);
-    process.on('SIGHUP', this.#onSignal);
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  close(): void {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, this.#onSignal);
-  }
-
-  readonly #onSignal = (): void => {
-    const now = systemClock.nowMs();
-    // The children end when this process does.
-    if (this.#signalledMs !== undefined && now - this.#signalledMs > INSIST_MS) process.exit(1);
-    this.#signalledMs ??= now;
-    this.#abort.abort();
-  };
-}
-
-function startSupervisor(config: Config, plan: Plan, runDir: string, view: View): Supervisor {
-  const onLog = (record: Parameters<typeof formatRecord>[0]): void => {
+function logTo(view: View): Output {
+  const onLog: Output['onLog'] = (record) => {
     if (view instanceof JsonView) process.stderr.write(`${formatRecord(record)}\n`);
     else view.onLog(formatRecord(record));
   };
-  return new Supervisor({
+  return { onLog, log: createLog('supervisor', onLog) };
+}
+
+async function startSupervisor(
+  { plan, runDir, file }: { readonly plan: Plan; readonly runDir: string; readonly file: string | undefined },
+  view: View,
+  output: Output,
+  { ending, scope }: { readonly ending: Ending; readonly scope: Scope },
+): Promise<Supervisor> {
+  const reloader = new Reloader({
+    file,
+    runDir,
+    log: output.log,
+    signal: ending.signal,
+    apply: (wanted) => supervisor.apply(wanted),
+  });
+  const supervisor: Supervisor = new Supervisor({
     plan,
     runDir,
-    mqttUrl: config.mqtt?.url,
     clock: systemClock,
-    log: createLog('supervisor', onLog),
-    onLog,
+    ...output,
     onEvent: (event) => view.onEvent(event),
+    reload: () => reloader.reload(),
   });
+  scope.defer(() => supervisor.stop());
+  await supervisor.start();
+  // What goes wrong is in the log, and the node goes on.
+  ending.onHangup(() => void reloader.reload().catch(() => undefined));
+  return supervisor;
 }
 
 async function untilEnd(forMs: number | undefined, ending: Ending): Promise<void> {

@@ -1,4 +1,4 @@
-import { freeSharedBytes, SHM_DIR, VigiaError } from '@vigia/base';
+import { UsageError, VigiaError } from '@vigia/base';
 import type { Config } from '@vigia/contracts';
 import type { ModelManifest } from '@vigia/model-container';
 import type { CameraSetup, ConsumerSetup } from '#core/ipc';
@@ -6,13 +6,17 @@ import { type RenditionSpec, WHOLE } from '#core/media';
 import { modelSocketPath } from '#core/node-dirs';
 import { counted, formatBytes } from '#core/terminal';
 import { renditionKey, Renditions } from '#services/stream-capture';
+import type { LocatedModel } from './models.ts';
 
 /** A model of the configuration and where its files are. */
 export interface PlannedModel {
   readonly id: string;
   readonly dir: string;
   readonly manifest: ModelManifest;
+  /** Size of its weights' file. */
+  readonly weightsBytes: number;
   readonly threads: number;
+  /** Of the first container with this id: one that takes over from it has another. */
   readonly socketPath: string;
 }
 
@@ -26,6 +30,8 @@ export interface PlannedSegment {
 /** All that a configuration will use, computed before anything starts (AD5). */
 export interface Plan {
   readonly node: string;
+  /** May hold credentials: never logged. */
+  readonly mqttUrl: string | undefined;
   readonly cameras: readonly CameraSetup[];
   readonly models: readonly PlannedModel[];
   readonly segments: readonly PlannedSegment[];
@@ -33,14 +39,10 @@ export interface Plan {
 }
 
 /** Computes the plan. */
-export function planOf(
-  config: Config,
-  runDir: string,
-  located: ReadonlyMap<string, { readonly dir: string; readonly manifest: ModelManifest }>,
-): Plan {
+export function planOf(config: Config, runDir: string, located: ReadonlyMap<string, LocatedModel>): Plan {
   const models = Object.entries(config.models).map(([id, model]): PlannedModel => {
-    const { dir, manifest } = located.get(id) ?? missing(id);
-    return { id, dir, manifest, threads: model.threads, socketPath: modelSocketPath(runDir, id) };
+    const { dir, manifest, weightsBytes } = located.get(id) ?? missing(id);
+    return { id, dir, manifest, weightsBytes, threads: model.threads, socketPath: modelSocketPath(runDir, id) };
   });
   const byId = new Map(models.map((m) => [m.id, m]));
   const cameras = Object.entries(config.cameras).map(([camera, settings]): CameraSetup => {
@@ -75,37 +77,52 @@ export function planOf(
       consumers,
     };
   });
-  const segments = cameras.flatMap(segmentsOf);
-  return { node: config.node, cameras, models, segments, shmBytes: segments.reduce((sum, s) => sum + s.bytes, 0) };
+  return completed({ node: config.node, mqttUrl: config.mqtt?.url, cameras, models });
 }
 
-/** @throws VigiaError `shm_full` with both sizes when the plan does not fit into what /dev/shm has free. */
-export function admit(plan: Plan): void {
-  const free = freeSharedBytes();
-  if (plan.shmBytes <= free) return;
-  throw new VigiaError(
-    'shm_full',
-    `${SHM_DIR}: ${counted(plan.cameras.length, 'camera')}, ${formatBytes(plan.shmBytes)} of shared memory needed, ${formatBytes(free)} are free; enlarge it (mount -o remount,size=…) or remove cameras`,
-    { path: SHM_DIR },
-  );
-}
-
-/** The plan in words, for `vigia check`. */
+/** What a plan starts, in words, for `vigia check`. */
 export function describePlan(plan: Plan): string[] {
   const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
-  const lines = [
+  return [
     `node ${plan.node}: ${counted(plan.cameras.length, 'camera')}, ${counted(consumers, 'consumer')}, ${counted(plan.models.length, 'model')}`,
-  ];
-  lines.push(
     `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${counted(plan.models.length, 'model container')}`,
-  );
-  lines.push(`shared memory: ${formatBytes(plan.shmBytes)} of ${formatBytes(freeSharedBytes())} free in ${SHM_DIR}`);
-  for (const s of plan.segments) lines.push(`  ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`);
-  for (const m of plan.models)
-    lines.push(
-      `model ${m.id}: ${m.manifest.id} ${m.manifest.version}, ${m.manifest.input.width}×${m.manifest.input.height}, ${counted(m.threads, 'thread')}`,
-    );
-  return lines;
+    ...plan.segments.map((s) => `segment ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`),
+    ...plan.models.map(
+      (m) =>
+        `model ${m.id}: ${m.manifest.id} ${m.manifest.version}, ${m.manifest.input.width}×${m.manifest.input.height}, ${counted(m.threads, 'thread')}`,
+    ),
+  ];
+}
+
+/**
+ * The plan with one camera added, or in the place of the one of its name.
+ *
+ * @throws UsageError when a consumer names a model that the plan does not have.
+ */
+export function withCamera(plan: Plan, setup: CameraSetup): Plan {
+  const models = plan.models.map((m) => m.id);
+  for (const { id, model } of setup.consumers) {
+    if (!models.includes(model))
+      throw new UsageError(
+        `cameras.${setup.camera}.consumers.${id}.model: there is no model "${model}"; this node has ${models.join(', ') || 'none'}`,
+      );
+  }
+  const at = plan.cameras.findIndex((c) => c.camera === setup.camera);
+  return completed({
+    ...plan,
+    cameras: at < 0 ? [...plan.cameras, setup] : plan.cameras.toSpliced(at, 1, setup),
+  });
+}
+
+/** The plan without one camera. */
+export function withoutCamera(plan: Plan, id: string): Plan {
+  return completed({ ...plan, cameras: plan.cameras.filter((c) => c.camera !== id) });
+}
+
+/** Computes what follows from the cameras. */
+function completed(plan: Omit<Plan, 'segments' | 'shmBytes'>): Plan {
+  const segments = plan.cameras.flatMap(segmentsOf);
+  return { ...plan, segments, shmBytes: segments.reduce((sum, s) => sum + s.bytes, 0) };
 }
 
 function segmentsOf(camera: CameraSetup): PlannedSegment[] {

@@ -1,63 +1,118 @@
 import { fileURLToPath } from 'node:url';
-import { type Clock, type Log, type LogRecord, Scope } from '@vigia/base';
+import { type Clock, type Log, type LogRecord, Scope, VigiaError } from '@vigia/base';
 import type { CameraReport, Report } from '@vigia/contracts';
 import { containerEntry } from '@vigia/model-container';
-import { checkSocketPath, controlSocketPath, removeSegmentsOf } from '#core/node-dirs';
+import type { CameraSetup } from '#core/ipc';
+import { checkSocketPath, controlSocketPath, modelSocketPath, removeSegmentsOf, segmentBytesOf } from '#core/node-dirs';
 import { readProcessUsage } from '#core/process-stats';
 import { serveControl } from '#services/control-plane';
-import { emitStats, MqttEmitter } from '#services/event-emitter';
 import { CameraHandle, ModelHandle } from '#services/orchestrator';
 import type { NodeStatus, ViewEvent } from '#services/terminal-view';
-import type { Plan, PlannedModel } from './plan.ts';
+import { BrokerLink } from './broker-link.ts';
+import { admit, budgetOf, roomFor } from './budget.ts';
+import { type Plan, type PlannedModel, withCamera, withoutCamera } from './plan.ts';
+import { diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';
 
 /** Options of {@link Supervisor}. */
 export interface SupervisorOptions {
   readonly plan: Plan;
   readonly runDir: string;
-  readonly mqttUrl: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onEvent: (event: ViewEvent) => void;
+  /** Reads the configuration again and applies it: what the control socket asks for. */
+  readonly reload: () => Promise<PlanChangeSummary>;
 }
 
 const CAMERA_ENTRY = fileURLToPath(new URL('./camera-process.js', import.meta.url));
-const STATS_MS = 10_000;
+/** Cameras 1.5 s, models 1.5 s, broker 1 s, and some more. */
+const STOP_MS = 5_000;
 
 /**
  * The node: starts and watches one process per camera and per model, passes results on, and never touches a pixel or
- * waits for a camera, a model or a broker.
+ * waits for a camera, a model or a broker. While it runs it can be made another plan, of which only the difference is
+ * applied.
  */
 export class Supervisor {
   readonly #o: SupervisorOptions;
   readonly #scope = new Scope();
   readonly #cameras = new Map<string, CameraHandle>();
   readonly #models = new Map<string, ModelHandle>();
+  /** Taken out of the plan and not yet gone. */
+  readonly #leaving = new Set<CameraHandle | ModelHandle>();
+  /** How many containers in a row there were of a model, each taking over from the one before. */
+  readonly #generations = new Map<string, number>();
+  readonly #broker: BrokerLink;
   readonly #startedMs: number;
-  #mqtt: MqttEmitter | undefined;
+  #plan: Plan;
+  #work: Promise<unknown> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
     this.#o = options;
+    this.#plan = options.plan;
     this.#startedMs = options.clock.nowMs();
+    const { plan, clock, log } = options;
+    this.#broker = new BrokerLink({ node: plan.node, clock, log, consumers: () => this.#consumerReports() });
   }
 
   /** Starts everything; resolves when all processes are on their way, whether or not a camera answers. */
   async start(): Promise<void> {
-    const { plan, runDir, log } = this.#o;
+    const plan = this.#plan;
     for (const model of plan.models) checkSocketPath(model.socketPath);
-    this.#startMqtt();
+    this.#scope.defer(() => this.#broker.close());
+    void this.#broker.use(plan.mqttUrl, []);
     // Deferred first, so closed last: models go after the cameras that use them.
-    this.#scope.defer(async () => void (await Promise.all([...this.#models.values()].map((m) => m.stop()))));
-    this.#scope.defer(async () => void (await Promise.all([...this.#cameras.values()].map((c) => c.stop()))));
+    this.#scope.defer(() => stopAll([...this.#models.values(), ...this.#leaving]));
+    this.#scope.defer(() => stopAll([...this.#cameras.values(), ...this.#leaving]));
     for (const model of plan.models) this.#startModel(model);
     for (const setup of plan.cameras) this.#startCamera(setup);
-    this.#scope.defer(await serveControl(controlSocketPath(runDir), this));
-    log.debug('started');
+    this.#scope.defer(await serveControl(controlSocketPath(this.#o.runDir), this));
+    this.#o.log.debug('started');
   }
 
-  /** Stops cameras, models and the connection to the broker, in that order. Idempotent. */
+  /**
+   * Stops cameras, models and the connection to the broker, in that order. Resolves within 5 s whatever hangs; who is not
+   * gone by then is named in the log. Idempotent.
+   */
   stop(): Promise<void> {
-    return this.#scope.close();
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /**
+   * Makes the running node what a plan says; whatever is the same in both goes on untouched. One at a time: a second call
+   * waits for the first. Resolves when the old processes are gone and the new ones are on their way.
+   *
+   * @throws UsageError for another node name, VigiaError `shm_full`, `memory_full`, `stopping`. Nothing has changed then.
+   */
+  apply(plan: Plan): Promise<PlanChangeSummary> {
+    return this.#inTurn(() => this.#apply(plan));
+  }
+
+  /** Adds a camera, or gives the one of its name other settings. Throws as {@link apply}, and for a model that is not there. */
+  addOrChangeCamera(setup: CameraSetup): Promise<PlanChangeSummary> {
+    return this.#inTurn(() => this.#apply(withCamera(this.#plan, setup)));
+  }
+
+  /** Takes a camera out. The next reload brings it back when it still stands in the file. */
+  removeCamera(id: string): Promise<PlanChangeSummary> {
+    return this.#inTurn(() => this.#apply(withoutCamera(this.#plan, id)));
+  }
+
+  /** Gives a camera a new process with the same settings. */
+  restartCamera(id: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const camera = this.#cameras.get(id);
+      const ids = camera?.setup.consumers.map((c) => c.id) ?? [];
+      await camera?.replace(camera.setup, ids);
+    });
+  }
+
+  /** Reads the configuration again and applies it. */
+  reload(): Promise<PlanChangeSummary> {
+    return this.#o.reload();
   }
 
   get cameraIds(): readonly string[] {
@@ -80,22 +135,22 @@ export class Supervisor {
     const [cameras, models] = await Promise.all([reports(this.#cameras), reports(this.#models)]);
     return {
       version: 1,
-      node: this.#o.plan.node,
+      node: this.#plan.node,
       duration_ms: Math.round(durationMs),
       cameras,
       models,
-      mqtt: this.#mqtt ? { connected: this.#mqtt.connected, dropped: this.#mqtt.dropped } : null,
-      system: { shm_bytes: this.#o.plan.shmBytes, processes: this.#processes() },
+      mqtt: this.#broker.report,
+      system: { shm_bytes: this.#plan.shmBytes, processes: this.#processes() },
     };
   }
 
   /** What a view draws: counters as last heard, nothing is asked. */
   status(): NodeStatus {
     return {
-      node: this.#o.plan.node,
+      node: this.#plan.node,
       upMs: this.#o.clock.nowMs() - this.#startedMs,
-      shmBytes: this.#o.plan.shmBytes,
-      mqtt: this.#mqttText(),
+      shmBytes: this.#plan.shmBytes,
+      mqtt: this.#broker.text,
       cameras: new Map(
         [...this.#cameras].map(([id, c]) => [id, { report: c.recentReport(), message: c.state.message }]),
       ),
@@ -103,62 +158,147 @@ export class Supervisor {
     };
   }
 
-  #startMqtt(): void {
-    const { mqttUrl, plan, clock, log } = this.#o;
-    if (mqttUrl === undefined) return;
-    const emitter = new MqttEmitter({ url: mqttUrl, node: plan.node, clock, log: log.child('mqtt') });
-    this.#mqtt = emitter;
-    this.#scope.defer(() => emitter.close());
-    emitter.start();
-    const timer = emitStats(emitter, clock, STATS_MS, () => this.#consumerReports());
-    this.#scope.defer(() => timer.cancel());
+  async #stop(): Promise<void> {
+    const { clock, log } = this.#o;
+    await new Promise<void>((resolve, reject) => {
+      const timer = clock.after(STOP_MS, () => {
+        const still = this.#pids().map(([name, pid]) => `${name} (process ${pid})`);
+        log.error(`not everything stopped within ${STOP_MS / 1000} s: ${still.join(', ') || 'a connection is left'}`);
+        resolve();
+      });
+      this.#scope
+        .close()
+        .finally(() => timer.cancel())
+        .then(resolve, reject);
+    });
   }
 
-  #startModel(model: PlannedModel): void {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#work.then(() => {
+      if (this.#stopping) throw new VigiaError('stopping', `node ${this.#plan.node} is stopping`);
+      return work();
+    });
+    this.#work = done.catch(() => undefined);
+    return done;
+  }
+
+  async #apply(wanted: Plan): Promise<PlanChangeSummary> {
+    const change = diffPlans(this.#plan, wanted);
+    const replaced = new Set([...change.models.removed, ...change.models.changed.map((m) => m.id)]);
+    for (const model of change.models.added) checkSocketPath(model.socketPath);
+    for (const model of change.models.changed) checkSocketPath(this.#nextSocketPath(model.id));
+    const pids = [process.pid, ...this.#pids().map(([, pid]) => pid)];
+    const leaving = this.#plan.models.filter((m) => replaced.has(m.id));
+    admit(wanted, budgetOf(wanted, leaving), roomFor(pids, segmentBytesOf(wanted.node)));
+    // From here on it happens.
+    this.#plan = wanted;
+    const brokerLeft = change.mqtt ? this.#changeBroker(wanted.mqttUrl) : undefined;
+    await this.#applyProcesses(change);
+    await brokerLeft;
+    return summaryOf(change, wanted);
+  }
+
+  /** What goes, goes first, because its memory is counted on. A model's successor is there before its cameras change over. */
+  async #applyProcesses({ cameras, models }: PlanChange): Promise<void> {
+    await Promise.all(cameras.removed.map((id) => this.#dropCamera(id)));
+    const old = [...models.removed, ...models.changed.map((m) => m.id)].flatMap((id) => this.#models.get(id) ?? []);
+    for (const model of old) {
+      this.#leaving.add(model);
+      this.#models.delete(model.id);
+    }
+    for (const model of models.added) this.#startModel(model);
+    for (const model of models.changed)
+      this.#startModel(
+        model,
+        old.find((m) => m.id === model.id),
+      );
+    for (const setup of cameras.added) this.#startCamera(setup);
+    await Promise.all(
+      cameras.changed.map(async ({ setup, kept }) => {
+        await this.#cameras.get(setup.camera)?.replace(this.#connected(setup), kept);
+      }),
+    );
+    await stopAll(old);
+    for (const model of old) this.#leaving.delete(model);
+  }
+
+  #changeBroker(url: string | undefined): Promise<void> {
+    return this.#broker.use(
+      url,
+      [...this.#cameras.values()].map((c) => c.state),
+    );
+  }
+
+  async #dropCamera(id: string): Promise<void> {
+    const camera = this.#cameras.get(id);
+    if (!camera) return;
+    this.#cameras.delete(id);
+    this.#leaving.add(camera);
+    await camera.stop();
+    this.#leaving.delete(camera);
+    this.#broker.forgetCamera(id);
+  }
+
+  #nextSocketPath(model: string): string {
+    return modelSocketPath(this.#o.runDir, model, (this.#generations.get(model) ?? 0) + 1);
+  }
+
+  /** @param before The container that it takes over from: still there, so its socket is too. */
+  #startModel(model: PlannedModel, before?: ModelHandle): void {
+    if (this.#stopping) return;
+    const { id, dir, threads } = model;
     const { clock, log, onLog, onEvent } = this.#o;
-    const handle = new ModelHandle({
-      id: model.id,
+    if (!before) this.#generations.delete(id);
+    const socketPath = this.#nextSocketPath(id);
+    this.#generations.set(id, (this.#generations.get(id) ?? 0) + 1);
+    const handle: ModelHandle = new ModelHandle({
+      id,
       entry: containerEntry,
-      args: [
-        '--model-id',
-        model.id,
-        '--model',
-        model.dir,
-        '--socket',
-        model.socketPath,
-        '--threads',
-        String(model.threads),
-      ],
-      socketPath: model.socketPath,
+      args: ['--model-id', id, '--model', dir, '--socket', socketPath, '--threads', String(threads)],
+      socketPath,
       clock,
       log,
       onLog,
-      onState: (id, state) => onEvent({ type: 'model_state', model: id, state }),
+      onState: (_, state) => {
+        // The end of one that was taken over from is not the model's.
+        if ((this.#models.get(id) ?? handle) === handle) onEvent({ type: 'model_state', model: id, state });
+      },
+      before: before?.recentReport(),
     });
-    this.#models.set(model.id, handle);
+    this.#models.set(id, handle);
     handle.start();
   }
 
-  #startCamera(setup: Plan['cameras'][number]): void {
+  #startCamera(setup: CameraSetup): void {
+    if (this.#stopping) return;
     const { clock, log, onLog, onEvent } = this.#o;
     const handle = new CameraHandle({
-      setup,
+      setup: this.#connected(setup),
       entry: CAMERA_ENTRY,
       clock,
       log,
       onLog,
       onState: (state) => {
-        this.#mqtt?.cameraState(state);
+        this.#broker.cameraState(state);
         onEvent({ type: 'camera_state', state });
       },
       onResult: (result) => {
-        this.#mqtt?.result(result);
+        this.#broker.result(result);
         onEvent({ type: 'result', result });
       },
-      onDied: (pid) => removeSegmentsOf(this.#o.plan.node, pid),
+      onDied: (pid) => removeSegmentsOf(this.#plan.node, pid),
     });
     this.#cameras.set(setup.camera, handle);
     handle.start();
+  }
+
+  /** The setup with the sockets of the containers that run. */
+  #connected(setup: CameraSetup): CameraSetup {
+    const consumers = setup.consumers.map((c) => ({
+      ...c,
+      socketPath: this.#models.get(c.model)?.socketPath ?? c.socketPath,
+    }));
+    return { ...setup, consumers };
   }
 
   *#consumerReports(): Iterable<readonly [string, string, CameraReport['consumers'][string]]> {
@@ -167,24 +307,27 @@ export class Supervisor {
     }
   }
 
+  /** Names and processes of all children that run. */
+  #pids(): [name: string, pid: number][] {
+    const handles = [...this.#cameras.values(), ...this.#models.values(), ...this.#leaving];
+    return handles.flatMap((handle): [string, number][] => {
+      const kind = handle instanceof CameraHandle ? 'camera' : 'model';
+      return handle.pid === undefined ? [] : [[`${kind}:${handle.id}`, handle.pid]];
+    });
+  }
+
   #processes(): Report['system']['processes'] {
-    const pids: [string, number | undefined][] = [
-      ['supervisor', process.pid],
-      ...[...this.#cameras].map(([id, c]): [string, number | undefined] => [`camera:${id}`, c.pid]),
-      ...[...this.#models].map(([id, m]): [string, number | undefined] => [`model:${id}`, m.pid]),
-    ];
     const out: Report['system']['processes'] = {};
-    for (const [name, pid] of pids) {
-      const usage = pid === undefined ? undefined : readProcessUsage(pid);
-      if (usage) out[name] = { pss_bytes: usage.pssBytes, cpu_s: usage.cpuSeconds };
+    for (const [name, pid] of [['supervisor', process.pid] as const, ...this.#pids()]) {
+      const usage = readProcessUsage(pid);
+      if (usage) out[name] ??= { pss_bytes: usage.pssBytes, cpu_s: usage.cpuSeconds };
     }
     return out;
   }
+}
 
-  #mqttText(): string {
-    if (!this.#mqtt) return 'off';
-    return this.#mqtt.connected ? 'connected' : 'not connected';
-  }
+async function stopAll(handles: readonly (CameraHandle | ModelHandle)[]): Promise<void> {
+  await Promise.all(handles.map((handle) => handle.stop()));
 }
 
 async function reports<T>(handles: ReadonlyMap<string, { report(): Promise<T> }>): Promise<Record<string, T>> {

@@ -1,10 +1,18 @@
 import { request } from 'node:http';
-import { codeOf, VigiaError } from '@vigia/base';
+import { codeOf, UsageError, VigiaError } from '@vigia/base';
 
-/** Asks a running node over its control socket. Rejects with the node's own sentence, or `not_running`. */
-export function askNode(socketPath: string, path: string, timeoutMs: number): Promise<Buffer> {
+/**
+ * Asks a running node over its control socket. Rejects with the node's own sentence (a UsageError when it is about what
+ * the user wrote), or `not_running`.
+ */
+export function askNode(
+  socketPath: string,
+  path: string,
+  timeoutMs: number,
+  method: 'GET' | 'POST' = 'GET',
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, timeout: timeoutMs }, (response) => {
+    const asked = request({ socketPath, path, method, timeout: timeoutMs }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
@@ -33,7 +41,7 @@ export function askNode(socketPath: string, path: string, timeoutMs: number): Pr
 function errorOf(body: Buffer): VigiaError {
   try {
     const { error } = JSON.parse(body.toString('utf8')) as { error: { code: string; message: string } };
-    return new VigiaError(error.code, error.message);
+    return error.code === 'usage' ? new UsageError(error.message) : new VigiaError(error.code, error.message);
   } catch (cause) {
     return new VigiaError('no_answer', 'the node answered something that is not understood', { cause });
   }

@@ -1,11 +1,15 @@
 import { chmodSync, rmSync } from 'node:fs';
-import { codeOf, messageOf, VigiaError } from '@vigia/base';
+import { codeOf, messageOf, redact, UsageError, VigiaError } from '@vigia/base';
 import type { CameraReport, Report } from '@vigia/contracts';
-import { fastify } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 
 /** What the control plane needs from the node. */
 export interface ControlledNode {
   report(): Promise<Report>;
+  /** Reads the configuration again and applies what differs; says what that was. */
+  reload(): Promise<object>;
+  removeCamera(id: string): Promise<unknown>;
+  restartCamera(id: string): Promise<void>;
   camera(id: string): { recentReport(): CameraReport; picture(annotated: boolean): Promise<Uint8Array> } | undefined;
   readonly cameraIds: readonly string[];
 }
@@ -20,22 +24,13 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
   const server = fastify({ logger: false, forceCloseConnections: true });
   server.setErrorHandler((error, _request, reply) => {
     const code = codeOf(error) ?? 'internal';
-    void reply.code(error instanceof VigiaError ? 409 : 500).send({ error: { code, message: messageOf(error) } });
+    const status = error instanceof UsageError ? 400 : error instanceof VigiaError ? 409 : 500;
+    void reply.code(status).send({ error: { code, message: redact(messageOf(error)) } });
   });
   server.get('/api/v1/report', () => node.report());
   server.get('/healthz', () => ({ status: 'ok' }));
-  server.get<{ Params: { id: string }; Querystring: { annotated?: string } }>(
-    '/api/v1/cameras/:id/snapshot.jpg',
-    async (request, reply) => {
-      const camera = node.camera(request.params.id);
-      if (!camera) {
-        const message = `there is no camera "${request.params.id}"; this node has ${node.cameraIds.join(', ') || 'none'}`;
-        return reply.code(404).send({ error: { code: 'not_found', message } });
-      }
-      const jpeg = await camera.picture(request.query.annotated === '1');
-      return reply.type('image/jpeg').send(Buffer.from(jpeg));
-    },
-  );
+  server.post('/api/v1/reload', () => node.reload());
+  cameraRoutes(server, node);
   await server.listen({ path: socketPath });
   // The folder protects it; this does too, where the folder was made by somebody else.
   chmodSync(socketPath, 0o600);
@@ -43,4 +38,29 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
     await server.close();
     rmSync(socketPath, { force: true });
   };
+}
+
+function cameraRoutes(server: FastifyInstance, node: ControlledNode): void {
+  type OfCamera = { Params: { id: string }; Querystring: { annotated?: string } };
+  const notFound = (id: string, reply: FastifyReply): FastifyReply => {
+    const message = `there is no camera "${id}"; this node has ${node.cameraIds.join(', ') || 'none'}`;
+    return reply.code(404).send({ error: { code: 'not_found', message } });
+  };
+  server.get('/api/v1/cameras', () =>
+    Object.fromEntries(node.cameraIds.map((id) => [id, node.camera(id)?.recentReport()])),
+  );
+  server.delete<OfCamera>('/api/v1/cameras/:id', async ({ params: { id } }, reply) =>
+    node.camera(id) ? node.removeCamera(id) : notFound(id, reply),
+  );
+  server.post<OfCamera>('/api/v1/cameras/:id/restart', async ({ params: { id } }, reply) => {
+    if (!node.camera(id)) return notFound(id, reply);
+    await node.restartCamera(id);
+    return {};
+  });
+  server.get<OfCamera>('/api/v1/cameras/:id/snapshot.jpg', async ({ params: { id }, query }, reply) => {
+    const camera = node.camera(id);
+    if (!camera) return notFound(id, reply);
+    const jpeg = await camera.picture(query.annotated === '1');
+    return reply.type('image/jpeg').send(Buffer.from(jpeg));
+  });
 }

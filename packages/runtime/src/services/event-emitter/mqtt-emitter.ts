@@ -23,6 +23,8 @@ const RECONNECT_MS = 2_000;
 const CLOSE_MS = 500;
 /** Bytes waiting for a broker that does not read; results beyond are dropped and counted. */
 const BACKLOG_LIMIT = 1024 * 1024;
+/** Cameras that are gone and whose retained state a broker that is away still has; of further ones it stays. */
+const FORGOTTEN_LIMIT = 1024;
 /** At most one warning about the connection in this time. */
 const QUIET_MS = 30_000;
 const MQTT_5 = 5;
@@ -37,6 +39,8 @@ const REFUSES_VERSION = new Set([1, 132]);
 export class MqttEmitter {
   readonly #o: MqttEmitterOptions;
   readonly #states = new Map<string, CameraStateMessage>();
+  /** Cameras that are gone while no broker was there to be told. */
+  readonly #forgotten = new Set<string>();
   #client: MqttClient | undefined;
   #version: typeof MQTT_5 | typeof MQTT_311 = MQTT_5;
   #dropped = 0;
@@ -88,8 +92,16 @@ export class MqttEmitter {
 
   /** A camera's state: retained. */
   cameraState(state: CameraStateMessage): void {
+    this.#forgotten.delete(state.camera);
     this.#states.set(state.camera, state);
     this.#publish(topics.cameraState(this.#o.node, state.camera), state, { qos: 1, retain: true });
+  }
+
+  /** A camera is gone: its retained state is taken back, now or with the next connection. */
+  forgetCamera(camera: string): void {
+    this.#states.delete(camera);
+    if (this.#clear(camera) || this.#forgotten.size >= FORGOTTEN_LIMIT) return;
+    this.#forgotten.add(camera);
   }
 
   /** Statistics of a consumer. */
@@ -136,6 +148,14 @@ export class MqttEmitter {
     client.publish(topic, JSON.stringify(message), options);
   }
 
+  /** A retained message without content is none (MQTT 3.3.1.3). False when no broker is there. */
+  #clear(camera: string): boolean {
+    const client = this.#client;
+    if (!client?.connected || this.#closed) return false;
+    client.publish(topics.cameraState(this.#o.node, camera), Buffer.alloc(0), { qos: 1, retain: true });
+    return true;
+  }
+
   #onConnect(): void {
     this.#lastWarningMs = Number.NEGATIVE_INFINITY;
     this.#o.log.info(`connected to the MQTT broker (version ${this.#version === MQTT_5 ? '5' : '3.1.1'})`);
@@ -143,6 +163,7 @@ export class MqttEmitter {
     this.#publish(topics.status(this.#o.node), online, { qos: 1, retain: true });
     for (const state of this.#states.values())
       this.#publish(topics.cameraState(this.#o.node, state.camera), state, { qos: 1, retain: true });
+    for (const camera of this.#forgotten) if (this.#clear(camera)) this.#forgotten.delete(camera);
   }
 
   #onError(client: MqttClient, error: Error): void {

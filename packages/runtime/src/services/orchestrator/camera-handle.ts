@@ -11,10 +11,11 @@ import {
 import type { CameraReport, CameraState, CameraStateMessage, ResultMessage } from '@vigia/contracts';
 import type { CameraSetup, CameraSnapshot, FromCamera, ToCamera } from '#core/ipc';
 import { AgeHistogram } from './quantiles.ts';
-import { addSnapshots, closeOut, NOTHING, reportOf } from './totals.ts';
+import { addSnapshots, closeOut, NOTHING, onlyConsumers, reportOf } from './totals.ts';
 
 /** Options of {@link CameraHandle}. */
 export interface CameraHandleOptions {
+  /** What the first process is told. */
   readonly setup: CameraSetup;
   /** The JavaScript file of the camera process. */
   readonly entry: string;
@@ -41,11 +42,12 @@ interface Waiter<T> {
   readonly timer: Timer;
 }
 
-/** The supervisor's side of one camera: keeps its process running, remembers what it said, adds up over its successors. */
+/** The supervisor's side of one camera: keeps its process running, remembers what it said, adds up over its successors. Owns child, totals and a timer. */
 export class CameraHandle {
   readonly id: string;
   readonly #o: CameraHandleOptions;
-  readonly #child: SupervisedChild;
+  #setup: CameraSetup;
+  #child: SupervisedChild;
   readonly #ages = new Map<string, AgeHistogram>();
   readonly #snapshotWaiters = new Map<number, Waiter<CameraSnapshot>>();
   readonly #pictureWaiters = new Map<number, Waiter<Uint8Array>>();
@@ -61,27 +63,30 @@ export class CameraHandle {
   #failure: string | undefined;
   #watch: Timer | undefined;
   #silentTicks = 0;
+  /** Restarts of children that were replaced on purpose. */
+  #restartsBefore = 0;
+  /** The process is being replaced: its counters are closed, and what it still says is not heard. */
+  #replacing = false;
+  /** The question for the last counters of a process that is being replaced. */
+  #lastQuestion: number | undefined;
+  #replaced: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
 
   constructor(options: CameraHandleOptions) {
     this.#o = options;
+    this.#setup = options.setup;
     this.id = options.setup.camera;
     this.#state = this.#stateMessage('connecting', null, null, null);
-    this.#child = new SupervisedChild({
-      name: `camera:${this.id}`,
-      entry: options.entry,
-      clock: options.clock,
-      log: options.log,
-      onLog: options.onLog,
-      onMessage: (message) => this.#onMessage(message as FromCamera),
-      onState: (state) => this.#onChildState(state),
-      onStarted: (send) => void send({ type: 'setup', setup: options.setup } satisfies ToCamera),
-      readyTimeoutMs: READY_MS,
-      restart: RESTART,
-    });
+    this.#child = this.#newChild();
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** What its process was told. */
+  get setup(): CameraSetup {
+    return this.#setup;
   }
 
   get state(): CameraStateMessage {
@@ -98,9 +103,22 @@ export class CameraHandle {
     this.#watch = every(this.#o.clock, WATCH_MS, () => this.#watchSilence());
   }
 
+  /** Stops the process and removes what it left. Resolves when it is gone. Idempotent. */
   stop(): Promise<void> {
-    this.#watch?.cancel();
-    return this.#child.stop();
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /**
+   * Ends the process in order and starts one with other settings (or the same ones). The camera's counters go on, and
+   * those of the consumers that are kept; the others' end. Resolves when the new one is on its way. After `stop` it does
+   * nothing.
+   *
+   * @param kept Ids of consumers of `setup` that mean the same as before.
+   */
+  replace(setup: CameraSetup, kept: readonly string[]): Promise<void> {
+    this.#replaced = this.#replaced.then(() => this.#replace(setup, new Set(kept)));
+    return this.#replaced;
   }
 
   /** Counters as last heard, at most half a second old. */
@@ -138,11 +156,80 @@ export class CameraHandle {
     return created;
   }
 
+  #newChild(): SupervisedChild {
+    const { entry, clock, log, onLog } = this.#o;
+    return new SupervisedChild({
+      name: `camera:${this.id}`,
+      entry,
+      clock,
+      log,
+      onLog,
+      onMessage: (message) => {
+        if (!this.#replacing) this.#onMessage(message as FromCamera);
+      },
+      onState: (state) => {
+        if (!this.#replacing) this.#onChildState(state);
+      },
+      onStarted: (send) => void send({ type: 'setup', setup: this.#setup } satisfies ToCamera),
+      readyTimeoutMs: READY_MS,
+      restart: RESTART,
+    });
+  }
+
+  async #replace(setup: CameraSetup, kept: ReadonlySet<string>): Promise<void> {
+    if (this.#stopping) return;
+    const last = await this.#ask(this.#snapshotWaiters, SNAPSHOT_MS, (id) => {
+      this.#lastQuestion = id;
+      return { type: 'snapshot', id };
+    }).catch(() => this.#last);
+    if (this.#stopping) return;
+    this.#replacing = true;
+    this.#lastQuestion = undefined;
+    this.#totals = onlyConsumers(addSnapshots(this.#totals, closeOut(last)), kept);
+    this.#last = NOTHING;
+    for (const consumer of this.#ages.keys()) if (!kept.has(consumer)) this.#ages.delete(consumer);
+    this.#rejectWaiters(`camera ${this.id} was given other settings`);
+    await this.#child.stop();
+    this.#cleanUp();
+    this.#replacing = false;
+    this.#setup = setup;
+    this.#failure = undefined;
+    if (this.#stopping) return;
+    this.#restartsBefore += this.#child.restarts;
+    this.#child = this.#newChild();
+    this.#setState(this.#stateMessage('connecting', null, null, null));
+    this.#child.start();
+  }
+
+  async #stop(): Promise<void> {
+    this.#watch?.cancel();
+    await this.#child.stop();
+    // A replacement that was under way ends without a new process.
+    await this.#replaced;
+    this.#cleanUp();
+    this.#rejectWaiters(`camera ${this.id} was stopped`);
+    if (this.#state.state !== 'stopped') this.#setState(this.#stateMessage('stopped', null, null, null));
+  }
+
+  /** A process that had to be killed left its segments. */
+  #cleanUp(): void {
+    if (this.#pid !== undefined) this.#o.onDied(this.#pid);
+    this.#pid = undefined;
+  }
+
+  #rejectWaiters(message: string): void {
+    for (const waiters of [this.#snapshotWaiters, this.#pictureWaiters]) {
+      // Deleting the current key of a Map while walking it is allowed.
+      for (const id of waiters.keys())
+        take(waiters as Map<number, Waiter<never>>, id)?.reject(new VigiaError('no_answer', message));
+    }
+  }
+
   #report(current: CameraSnapshot): CameraReport {
     const { state, reason } = this.#state;
     return reportOf(
       addSnapshots(this.#totals, current),
-      { state, reason, restarts: this.#child.restarts },
+      { state, reason, restarts: this.#restartsBefore + this.#child.restarts },
       (consumer) => this.ages(consumer).quantiles(),
     );
   }
@@ -180,10 +267,13 @@ export class CameraHandle {
         break;
       case 'snapshot':
         this.#last = message.snapshot;
+        // A result that comes after the last counters would be published, and counted as `unavailable`.
+        if (message.id !== undefined && message.id === this.#lastQuestion) this.#replacing = true;
         if (message.id !== undefined) take(this.#snapshotWaiters, message.id)?.resolve(message.snapshot);
         break;
       case 'state':
-        if (message.state === 'stopped') break;
+        // Its own end is told by its process; a source that is over is news.
+        if (message.state === 'stopped' && message.reason === null) break;
         if (message.state === 'live') this.#everLive = true;
         this.#setState(this.#stateMessage(message.state, message.reason, message.message, message.retryInMs));
         break;
@@ -208,16 +298,10 @@ export class CameraHandle {
       this.#silentTicks = 0;
     }
     if (child.state === 'waiting') {
-      if (this.#pid !== undefined) this.#o.onDied(this.#pid);
+      this.#cleanUp();
       this.#totals = addSnapshots(this.#totals, closeOut(this.#last));
       this.#last = NOTHING;
-      for (const waiters of [this.#snapshotWaiters, this.#pictureWaiters]) {
-        // Deleting the current key of a Map while walking it is allowed.
-        for (const id of waiters.keys())
-          take(waiters as Map<number, Waiter<never>>, id)?.reject(
-            new VigiaError('no_answer', `the process of camera ${this.id} died`),
-          );
-      }
+      this.#rejectWaiters(`the process of camera ${this.id} died`);
       const message = this.#failure ?? `the camera's process ${child.reason}`;
       this.#setState(
         this.#stateMessage(
@@ -244,7 +328,7 @@ export class CameraHandle {
   ): CameraStateMessage {
     const at = new Date(this.#o.clock.wallMs()).toISOString();
     return {
-      camera: this.#o.setup.camera,
+      camera: this.id,
       state,
       reason,
       message,

@@ -23,6 +23,8 @@ export interface ModelHandleOptions {
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onState: (id: string, state: ModelReport['state']) => void;
+  /** Counters of a container that it takes over from: they go on. */
+  readonly before?: Pick<ModelReport, 'requests' | 'batches' | 'restarts'> | undefined;
 }
 
 /** Loading a model may take this long. */
@@ -40,13 +42,14 @@ export class ModelHandle {
   readonly #child: SupervisedChild;
   #state: ModelReport['state'] = 'starting';
   #health: HealthResponse | undefined;
-  #before = { requests: 0, batches: 0 };
+  #before: { readonly requests: number; readonly batches: number };
   #missed = 0;
   #timer: Timer | undefined;
 
   constructor(options: ModelHandleOptions) {
     this.#o = options;
     this.id = options.id;
+    this.#before = options.before ?? { requests: 0, batches: 0 };
     this.#child = new SupervisedChild({
       name: `model:${options.id}`,
       entry: options.entry,
@@ -63,6 +66,11 @@ export class ModelHandle {
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** Where cameras reach the container. */
+  get socketPath(): string {
+    return this.#o.socketPath;
   }
 
   get state(): ModelReport['state'] {
@@ -91,7 +99,7 @@ export class ModelHandle {
       requests: this.#before.requests + counters.requests,
       batches: this.#before.batches + counters.batches,
       inference_ms,
-      restarts: this.#child.restarts,
+      restarts: (this.#o.before?.restarts ?? 0) + this.#child.restarts,
     };
   }
 

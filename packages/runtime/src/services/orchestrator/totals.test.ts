@@ -2,10 +2,22 @@ import { conservationErrors, type Report } from '@vigia/contracts';
 import { expect, test } from 'vitest';
 import type { CameraSnapshot } from '#core/ipc';
 import { AgeHistogram } from './quantiles.ts';
-import { addSnapshots, closeOut, reportOf } from './totals.ts';
+import { addSnapshots, closeOut, onlyConsumers, reportOf } from './totals.ts';
 
 const dying: CameraSnapshot = {
-  capture: { captured: 100, published: 97, noDemand: 0, undecodable: 1, late: 1, inDecoder: 1, reconnects: 2 },
+  capture: {
+    captured: 100,
+    published: 97,
+    noDemand: 0,
+    undecodable: 1,
+    late: 1,
+    inDecoder: 1,
+    reconnects: 2,
+    lostPackets: 3,
+    concealed: 0,
+  },
+  stream: null,
+  main: null,
   supplier: { published: 97, distributed: 96, inboxDrops: 0, inboxPending: 1 },
   consumers: {
     people: {
@@ -63,6 +75,16 @@ test('totals add up over successors, also for consumers that only one of them ha
   expect(sum.capture.captured).toBe(200);
   expect(sum.consumers['people']).toMatchObject({ published: 192, detections: { person: 20 } });
   expect(sum.consumers['other']).toMatchObject({ published: 96 });
+});
+
+test('a consumer that is not kept is gone with its counters, and the camera’s go on', () => {
+  const two = { ...dying, consumers: { ...dying.consumers, other: dying.consumers['people'] as never } };
+  const kept = onlyConsumers(closeOut(two), new Set(['other', 'one that never was']));
+  const sum = addSnapshots(kept, dying);
+  expect(conservationErrors(reported(sum))).toEqual([]);
+  expect(sum.capture.captured).toBe(200);
+  expect(sum.consumers['people']?.published).toBe(96);
+  expect(sum.consumers['other']?.published).toBe(96);
 });
 
 test('a report that lost a frame is caught', () => {

@@ -29,6 +29,12 @@ export function closeOut(last: CameraSnapshot): CameraSnapshot {
   };
 }
 
+/** The counters with these consumers only: what others counted ends with them. */
+export function onlyConsumers(snapshot: CameraSnapshot, ids: ReadonlySet<string>): CameraSnapshot {
+  const consumers = Object.fromEntries(Object.entries(snapshot.consumers).filter(([id]) => ids.has(id)));
+  return { ...snapshot, consumers };
+}
+
 /** Sums the counters of a process and of its predecessors. */
 export function addSnapshots(before: CameraSnapshot | undefined, now: CameraSnapshot): CameraSnapshot {
   if (!before) return now;
