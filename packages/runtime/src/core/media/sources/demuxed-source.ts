@@ -1,5 +1,5 @@
 import { messageOf, type Timer } from '@vigia/base';
-import { AV_NOPTS_VALUE, AVERROR_EOF, AVMEDIA_TYPE_VIDEO, AVSEEK_FLAG_BACKWARD } from 'node-av/constants';
+import { AV_LOG_QUIET, AV_NOPTS_VALUE, AVERROR_EOF, AVMEDIA_TYPE_VIDEO, AVSEEK_FLAG_BACKWARD } from 'node-av/constants';
 import {
   BitStreamFilter,
   BitStreamFilterContext,
@@ -7,10 +7,14 @@ import {
   Dictionary,
   FormatContext,
   InputFormat,
+  Log,
   Packet,
   type Stream,
 } from 'node-av/lib';
 import { parseSourceUrl, type Source, SourceError, type SourceOptions, type SourceUrl } from '#core/media';
+
+// libav writes to stderr by itself; what matters comes back as return values.
+Log.setLevel(AV_LOG_QUIET);
 
 /** Codecs whose packets are brought into Annex B. */
 const TO_ANNEX_B: Readonly<Record<string, string>> = { h264: 'h264_mp4toannexb', hevc: 'hevc_mp4toannexb' };

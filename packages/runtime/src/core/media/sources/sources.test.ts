@@ -1,0 +1,250 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { type Clock, FakeClock, systemClock } from '@vigia/base';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { parseSourceUrl, type Source, SourceError, type SourceFormat, type SourceOptions } from '#core/media';
+import { MultipartSplitter } from './multipart-splitter.ts';
+import { openSource } from './open-source.ts';
+
+const CLIP = fileURLToPath(new URL('../../../../assets/pedestrians.mp4', import.meta.url));
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+describe('addresses of sources', () => {
+  test.each([
+    ['RTSPS://h/x', 'rtsps', 'RTSPS://h/x', false],
+    ['file:clip.mp4', 'file', 'clip.mp4', false],
+    ['file:/a/b.mp4?loop', 'file', '/a/b.mp4', true],
+    ['file:///a/b.mp4', 'file', '/a/b.mp4', false],
+    ['v4l2:/dev/video0', 'v4l2', '/dev/video0', false],
+    ['http://h/mjpeg', 'http', 'http://h/mjpeg', false],
+  ])('%s', (text, kind, target, loop) => {
+    expect(parseSourceUrl(text)).toEqual({ kind, target, loop });
+  });
+
+  test.each(['ftp://h/x', 'clip.mp4', 'file:', 'v4l2:video0', 'rtsp:h', ''])('%j is none', (text) => {
+    expect(() => parseSourceUrl(text)).toThrow(expect.objectContaining({ code: 'not_found' }));
+  });
+});
+
+describe('the multipart splitter', () => {
+  function split(stream: string, step: number): string[] {
+    const parts: string[] = [];
+    const splitter = new MultipartSplitter('frame', (body) => parts.push(body.toString('latin1')));
+    const bytes = Buffer.from(stream, 'latin1');
+    for (let at = 0; at < bytes.byteLength; at += step) splitter.push(bytes.subarray(at, at + step));
+    return parts;
+  }
+  const part = (body: string, length = true): string =>
+    `--frame\r\nContent-Type: image/jpeg\r\n${length ? `Content-Length: ${body.length}\r\n` : ''}\r\n${body}\r\n`;
+
+  test.each([1, 3, 7, 1000])('with lengths a part is whole with its last byte (read by %d)', (step) => {
+    expect(split(part('one') + part('two--frame!').trimEnd(), step)).toEqual(['one', 'two--frame!']);
+  });
+
+  test.each([1, 3, 7, 1000])('without lengths, when the next boundary came (read by %d)', (step) => {
+    expect(split(part('one', false) + part('two', false) + part('three', false), step)).toEqual(['one', 'two']);
+  });
+
+  test('an endless head and an endless part are errors, not memory', () => {
+    expect(() => split('x'.repeat(20_000), 1000)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    expect(() => split('--frame\r\nContent-Length: 99999999\r\n\r\n', 1000)).toThrow(/99999999/);
+    expect(() => split(`--frame\r\n\r\n${'x'.repeat(9_000_000)}`, 100_000)).toThrow(
+      expect.objectContaining({ code: 'corrupt' }),
+    );
+  });
+
+  test('throws nothing but a typed error, whatever the bytes', () => {
+    const piece = fc.oneof(fc.constantFrom('--frame', '\r\n', '\r\n\r\n', 'Content-Length: 3'), fc.string());
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), fc.integer({ min: 1, max: 9 }), (pieces, step) => {
+        try {
+          split(pieces.join(''), step);
+        } catch (error) {
+          expect(error).toBeInstanceOf(SourceError);
+        }
+      }),
+    );
+  });
+});
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+async function serve(answer: Answer): Promise<string> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => {
+    server.closeAllConnections();
+    return new Promise<void>((resolve) => void server.close(() => resolve()));
+  });
+  const address = server.address();
+  return `http://viewer:pa%20ss@127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/video?n=1`;
+}
+
+interface Opened {
+  readonly source: Source;
+  readonly formats: SourceFormat[];
+  readonly units: { readonly bytes: number; readonly ptsMs: number; readonly keyframe: boolean }[];
+  readonly ended: Promise<SourceError>;
+}
+
+async function open(
+  url: string,
+  onUnit: (count: number) => void = () => undefined,
+  more: Partial<SourceOptions> & { readonly clock?: Clock } = {},
+): Promise<Opened> {
+  const formats: SourceFormat[] = [];
+  const units: Opened['units'] = [];
+  let end: (reason: SourceError) => void = () => undefined;
+  const ended = new Promise<SourceError>((resolve) => (end = resolve));
+  const source = await openSource(
+    {
+      url,
+      clock: systemClock,
+      onFormat: (format) => formats.push(format),
+      onUnit: ({ data, ptsMs, keyframe }) => {
+        units.push({ bytes: data.byteLength, ptsMs, keyframe });
+        onUnit(units.length);
+      },
+      onEnd: end,
+      ...more,
+    },
+    new AbortController().signal,
+  );
+  closers.push(() => source.close());
+  return { source, formats, units, ended };
+}
+
+/** Resolves when so many units have come. */
+function counted(wanted: number): { readonly came: Promise<void>; readonly count: (n: number) => void } {
+  let done: () => void = () => undefined;
+  const came = new Promise<void>((resolve) => (done = resolve));
+  return { came, count: (n) => n >= wanted && done() };
+}
+
+const stream: Answer = (_request, response) => {
+  response.writeHead(200, { 'Content-Type': 'multipart/x-mixed-replace; boundary="--frame"' });
+  for (const body of ['aa', 'bbbb']) response.write(`--frame\r\nContent-Length: ${body.length}\r\n\r\n${body}\r\n`);
+};
+
+describe('MJPEG over HTTP', () => {
+  test('pictures as they come, each a keyframe; closed twice is fine', async () => {
+    const { came, count } = counted(2);
+    const { source, formats, units } = await open(await serve(stream), count);
+    await came;
+    expect(formats).toMatchObject([{ kind: 'http', codec: 'mjpeg', live: false }]);
+    expect(units.map((u) => [u.bytes, u.keyframe])).toEqual([
+      [2, true],
+      [4, true],
+    ]);
+    source.close();
+    source.close();
+  });
+
+  test('Digest is answered once, computed over the path with its query', async () => {
+    const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+    const wanted = md5(`${md5('viewer:cam:pa ss')}:abc:${md5('GET:/video?n=1')}`);
+    let asked = 0;
+    const url = await serve((request, response) => {
+      asked += 1;
+      if (request.headers.authorization?.includes(`response="${wanted}"`)) stream(request, response);
+      else response.writeHead(401, { 'WWW-Authenticate': 'Digest realm="cam", nonce="abc"' }).end();
+    });
+    const { came, count } = counted(1);
+    await open(url, count);
+    await came;
+    expect(asked).toBe(2);
+    await expect(open(url.replace('pa%20ss', 'wrong'))).rejects.toMatchObject({
+      code: 'unauthorized',
+      message: expect.not.stringMatching(/wrong|viewer/),
+    });
+  });
+
+  test.each<[string, Answer, string]>([
+    ['404', (_q, response) => response.writeHead(404).end(), 'not_found'],
+    ['503', (_q, response) => response.writeHead(503).end(), 'refused'],
+    ['500', (_q, response) => response.writeHead(500).end(), 'corrupt'],
+    ['one picture', (_q, response) => response.writeHead(200, { 'Content-Type': 'image/jpeg' }).end('x'), 'no_video'],
+    ['hanging up', (request) => request.socket.destroy(), 'ended'],
+  ])('%s', async (_name, answer, code) => {
+    await expect(open(await serve(answer))).rejects.toMatchObject({ code });
+  });
+
+  test('one that answers nothing is a timeout; one that stands still or hangs up ends, told once', async () => {
+    const silent = await serve(() => undefined);
+    await expect(open(silent, undefined, { timeouts: { connectMs: 10, responseMs: 10 } })).rejects.toMatchObject({
+      code: 'timeout',
+    });
+    const frozen = await open(await serve(stream), undefined, { timeouts: { silenceMs: 10 } });
+    expect(await frozen.ended).toMatchObject({ code: 'stalled' });
+    const over = await open(
+      await serve((request, response) => {
+        stream(request, response);
+        response.end();
+      }),
+    );
+    expect(await over.ended).toMatchObject({ code: 'ended' });
+  });
+});
+
+describe('files', () => {
+  test('play in real time: a unit comes when its time has come, and not before', async () => {
+    // Opening waits for nothing but the disk; from then on only this clock lets time pass.
+    const clock = new FakeClock();
+    const first = counted(1);
+    const { units, formats } = await open(`file:${CLIP}`, first.count, { clock });
+    await first.came;
+    expect(formats).toMatchObject([{ kind: 'file', codec: 'h264', live: true }]);
+    const settle = async (): Promise<void> => {
+      // The next packet is read by another thread: until it has come its timer does not exist.
+      while (clock.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await settle();
+    expect(units).toHaveLength(1);
+    clock.advance(99);
+    expect(units).toHaveLength(1);
+    for (let n = 2; n <= 5; n += 1) {
+      clock.advance(100);
+      await settle();
+      expect(units).toHaveLength(n);
+    }
+    expect(units.map((u) => Math.round(u.ptsMs))).toEqual([0, 100, 200, 300, 400]);
+    expect(units.map((u) => u.keyframe)).toEqual([true, false, false, false, false]);
+  });
+
+  test.each([
+    ['file:', 'is over'],
+    ['file:', 'goes on, with time stamps that go on, when it is to loop'],
+  ])('at its end %s%s', async (scheme, what) => {
+    const loop = what.includes('loop');
+    const clock = new FakeClock();
+    // 200 units in the clip.
+    const { came, count } = counted(loop ? 230 : 200);
+    const { units, ended } = await open(`${scheme}${CLIP}${loop ? '?loop' : ''}`, count, { clock });
+    let done = false;
+    void came.then(() => (done = true));
+    while (!done) {
+      clock.advance(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (!loop) {
+      expect(await ended).toMatchObject({ code: 'ended', message: `${CLIP}: is over` });
+      expect(units).toHaveLength(200);
+      return;
+    }
+    for (const [i, unit] of units.entries()) expect(Math.round(unit.ptsMs)).toBe(i * 100);
+    expect(units[200]?.keyframe).toBe(true);
+  });
+
+  test.each([
+    ['file:/nowhere.mp4', 'not_found'],
+    [`file:${fileURLToPath(import.meta.url)}`, 'corrupt'],
+    ['v4l2:/dev/video-none', 'not_found'],
+  ])('%s', async (url, code) => {
+    await expect(open(url)).rejects.toMatchObject({ code });
+  });
+});
