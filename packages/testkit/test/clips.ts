@@ -1,6 +1,6 @@
 // Clips for tests: the committed footage, and small ones made of nothing.
 import { fileURLToPath } from 'node:url';
-import type { AccessUnit, Clip } from '../src/simulated-camera/media/index.ts';
+import type { AccessUnit, Clip, VideoCodec } from '../src/simulated-camera/media/index.ts';
 
 /** 20 s, 768×576, 10 fps, H.264 without B-frames, a keyframe every 2 s. */
 export const FOOTAGE: string = fileURLToPath(new URL('../../runtime/assets/pedestrians.mp4', import.meta.url));
@@ -13,11 +13,30 @@ export interface FakeClipShape {
   /** Showing order is that of two B-frames between others. */
   readonly bFrames?: boolean;
   readonly unitBytes?: number;
+  /** Default H.264. */
+  readonly codec?: VideoCodec;
+  /** One byte in the SPS: clips with different ones have different parameter sets. */
+  readonly mark?: number;
 }
+
+/** Headers of NAL units: keyframe slice, other slice, parameter sets. */
+const HEADERS = {
+  h264: { key: '65', other: '41', sets: ['674d401f', '68e9732c'] },
+  h265: { key: '2601', other: '0201', sets: ['40010c01ff', '420101', '4401c0f2'] },
+} as const;
 
 /** A clip of zeros with proper NAL unit headers: 10 fps unless told otherwise. */
 export function fakeClip(shape: FakeClipShape = {}): Clip {
-  const { units: count = 6, keyframeEvery = 3, intervalTicks = 9000, bFrames = false, unitBytes = 50 } = shape;
+  const {
+    units: count = 6,
+    keyframeEvery = 3,
+    intervalTicks = 9000,
+    bFrames = false,
+    unitBytes = 50,
+    codec = 'h264',
+    mark = 0xd9,
+  } = shape;
+  const headers = HEADERS[codec];
   // Intervals from sending to showing. Sent I P B B P B B, shown I B B P B B P.
   const delays = [3, 0, 0];
   const units = Array.from({ length: count }, (_, index): AccessUnit => {
@@ -25,17 +44,20 @@ export function fakeClip(shape: FakeClipShape = {}): Clip {
     const dtsTicks = index * intervalTicks;
     const delay = bFrames ? (index === 0 ? 1 : (delays[(index - 1) % 3] ?? 0)) : 0;
     const nal = Buffer.alloc(unitBytes, index + 1);
-    nal[0] = keyframe ? 0x65 : 0x41;
+    nal.write(keyframe ? headers.key : headers.other, 'hex');
     return { index, nals: [nal], keyframe, dtsTicks, ptsTicks: dtsTicks + delay * intervalTicks };
   });
   return {
     path: 'fake.mp4',
-    codec: 'h264',
+    codec,
     width: 64,
     height: 48,
     fps: 90_000 / intervalTicks,
     units,
-    parameterSets: [Buffer.from('674d401fd9', 'hex'), Buffer.from('68e9732c', 'hex')],
+    parameterSets: headers.sets.map((set, i) =>
+      // The SPS is the last but one.
+      Buffer.from(i === headers.sets.length - 2 ? `${set}${mark.toString(16).padStart(2, '0')}` : set, 'hex'),
+    ),
     periodTicks: count * intervalTicks,
     reorderTicks: Math.max(...units.map((unit) => unit.ptsTicks - unit.dtsTicks)),
     bytes: count * unitBytes,

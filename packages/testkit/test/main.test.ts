@@ -39,8 +39,12 @@ class Child {
     return event as Extract<CameraEvent, { type: T }>;
   }
 
-  send(command: CameraCommand['type']): void {
+  send(command: Exclude<CameraCommand['type'], 'faults'>): void {
     this.process.send({ type: command });
+  }
+
+  sendFaults(...faults: string[]): void {
+    this.process.send({ type: 'faults', faults });
   }
 }
 
@@ -82,6 +86,25 @@ describe('simulated camera process', () => {
     child.process.kill('SIGTERM');
     expect(await child.exited).toEqual([0, null]);
     await client.closed;
+  });
+
+  it('switches faults on and off by messages, and refuses unknown ones', async () => {
+    const child = new Child({ clip: FOOTAGE, pacing: 'lock-step', faults: ['not-found'] });
+    const { url, port } = await child.next('ready');
+    const client = await RtspClient.connect(port);
+    expect((await client.request('DESCRIBE', url)).status).toBe(404);
+    child.sendFaults('unauthorized');
+    expect((await child.next('faults')).faults).toEqual(['unauthorized']);
+    expect((await client.request('DESCRIBE', url)).status).toBe(401);
+    child.sendFaults('nonsense');
+    expect(await child.next('failed')).toMatchObject({ code: 'bad_fault' });
+    child.sendFaults('reboot:1ms');
+    expect((await child.next('faults')).faults).toEqual(['reboot:1ms']);
+    await client.closed;
+    expect((await child.next('faults')).faults).toEqual([]);
+    const again = await RtspClient.connect(port);
+    expect((await again.request('DESCRIBE', url)).status).toBe(200);
+    await again.close();
   });
 
   it('ends when its parent is gone, also while it plays', async () => {

@@ -105,8 +105,6 @@ export class RtspClient {
   rtpChannel = 0;
   /** For streams that are broken on purpose: packets are not put together. */
   onlyPackets = false;
-  /** Bytes that were neither RTSP nor a packet; undefined: they are an error. */
-  stray: number | undefined;
   readonly #udp: UdpSocket[] = [];
   #pending: Buffer = Buffer.alloc(0);
   #packets: RtpPacket[] = [];
@@ -132,6 +130,11 @@ export class RtspClient {
       socket.once('error', reject);
       socket.once('connect', () => resolve(new RtspClient(socket)));
     });
+  }
+
+  /** Bytes of a packet or reply that is not complete. */
+  get pendingBytes(): number {
+    return this.#pending.byteLength;
   }
 
   /** Sends a request and waits for its reply. */

@@ -40,7 +40,19 @@ function obey(camera: SimulatedCamera, command: unknown): void {
   } else if (type === 'pause') camera.pause();
   else if (type === 'resume') camera.resume();
   else if (type === 'drop_clients') camera.dropClients();
+  else if (type === 'faults') void obeyFaults(camera, command);
   else if (type === 'stop') void stop(camera);
+}
+
+async function obeyFaults(camera: SimulatedCamera, command: unknown): Promise<void> {
+  const faults: unknown = typeof command === 'object' && command !== null && 'faults' in command ? command.faults : [];
+  try {
+    if (!Array.isArray(faults)) throw new VigiaError('bad_fault', 'faults is no list: a list of NAME[:ARG] is needed');
+    await camera.setFaults(faults.map(String));
+    tell({ type: 'faults', faults: camera.faults });
+  } catch (error) {
+    tell(failure(error));
+  }
 }
 
 async function stop(camera: SimulatedCamera | undefined): Promise<never> {
@@ -62,6 +74,10 @@ async function main(): Promise<void> {
     ...options,
     ...(reportUnits ? { onUnitSent: (unit) => tell({ type: 'unit', unit: toMessage(unit) }) } : {}),
     onPlayingChanged: (sessions) => tell({ type: 'playing', sessions }),
+    onNotice: (notice) => {
+      if (notice.type === 'fault_over') tell({ type: 'faults', faults: camera?.faults ?? [] });
+      if (notice.type === 'port_lost') tell({ type: 'failed', code: 'port_in_use', message: notice.message });
+    },
   });
   const started = camera;
   process.on('message', (command) => {

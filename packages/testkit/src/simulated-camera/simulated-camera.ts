@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Timer, VigiaError } from '@vigia/base';
+import { messageOf, type Timer, VigiaError } from '@vigia/base';
 import { type ActiveFault, FaultBoard, parseFaults } from '#simulated-camera/faults';
 import { type Clip, loadClip } from '#simulated-camera/media';
 import { Authenticator, describeClip, type Presentation } from '#simulated-camera/rtsp';
@@ -212,13 +212,13 @@ export class SimulatedCamera implements AsyncDisposable {
     const faults = parseFaults(texts);
     await this.#programme.prepare(faults);
     const { began, ended } = this.#faults.set(faults);
-    for (const { text } of ended) this.#onNotice({ type: 'fault_ended', fault: text });
-    for (const { text } of began) this.#onNotice({ type: 'fault_began', fault: text });
     for (const connection of this.#connections) connection.onFaultsChanged();
     const reboot = began.find(({ name }) => name === 'reboot');
     if (!this.#faults.get('reboot') || reboot) this.#rebootTimer?.cancel();
     if (reboot) this.#startReboot(reboot);
     await this.#shutOrOpen();
+    for (const { text } of ended) this.#onNotice({ type: 'fault_ended', fault: text });
+    for (const { text } of began) this.#onNotice({ type: 'fault_began', fault: text });
   }
 
   async #shutOrOpen(): Promise<void> {
@@ -229,12 +229,17 @@ export class SimulatedCamera implements AsyncDisposable {
   }
 
   #startReboot(reboot: ActiveFault): void {
-    this.#rebootTimer = this.#options.clock.after(reboot.value, () => {
-      const others = this.#faults.active.filter((fault) => fault !== reboot).map(({ text }) => text);
-      this.setFaults(others).catch((error: unknown) => {
-        if (!this.#closing) this.#onNotice({ type: 'port_lost', message: String(error) });
-      });
-    });
+    this.#rebootTimer = this.#options.clock.after(reboot.value, () => void this.#endReboot(reboot));
+  }
+
+  async #endReboot(reboot: ActiveFault): Promise<void> {
+    const others = this.#faults.active.filter((fault) => fault !== reboot).map(({ text }) => text);
+    try {
+      await this.setFaults(others);
+      this.#onNotice({ type: 'fault_over', fault: reboot.text });
+    } catch (error) {
+      if (!this.#closing) this.#onNotice({ type: 'port_lost', message: messageOf(error) });
+    }
   }
 
   #createHost(): ConnectionHost {

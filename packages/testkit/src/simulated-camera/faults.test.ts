@@ -1,0 +1,502 @@
+// Every fault, seen from the client's side.
+import { FakeClock } from '@vigia/base';
+import { afterEach, describe, expect, it } from 'vitest';
+import { fakeClip } from '../../test/clips.ts';
+import { type RtpPacket, RtspClient } from '../../test/rtsp-client.ts';
+import { nalType } from './media/index.ts';
+import type { CameraNotice } from './notices.ts';
+import type { SimulatedCameraOptions } from './options.ts';
+import { digestResponse, parseAuthParameters } from './rtsp/index.ts';
+import { SimulatedCamera } from './simulated-camera.ts';
+
+const open: { close(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.close();
+});
+
+interface Rig {
+  readonly cam: SimulatedCamera;
+  readonly clock: FakeClock;
+  readonly rtsp: RtspClient;
+  /** Resolves with the next such notice. */
+  readonly notice: (type: CameraNotice['type']) => Promise<CameraNotice>;
+}
+
+async function rig(options: Partial<SimulatedCameraOptions> = {}): Promise<Rig> {
+  const clock = new FakeClock();
+  const waiting: { type: CameraNotice['type']; resolve: (notice: CameraNotice) => void }[] = [];
+  const onNotice = (notice: CameraNotice): void => {
+    const at = waiting.findIndex(({ type }) => type === notice.type);
+    if (at >= 0) waiting.splice(at, 1)[0]?.resolve(notice);
+  };
+  const cam = await SimulatedCamera.start({ clip: fakeClip(), clock, seed: 7, onNotice, ...options });
+  open.push(cam);
+  const notice = (type: CameraNotice['type']): Promise<CameraNotice> =>
+    new Promise((resolve) => waiting.push({ type, resolve }));
+  return { cam, clock, rtsp: await client(cam), notice };
+}
+
+async function client(cam: SimulatedCamera): Promise<RtspClient> {
+  const connected = await RtspClient.connect(cam.port);
+  open.push(connected);
+  return connected;
+}
+
+/** How far apart RTP times are, -2^31..2^31. */
+function ticksBetween(before: number, after: number): number {
+  return ((after - before + 3 * 2 ** 31) % 2 ** 32) - 2 ** 31;
+}
+
+const lockStep = { pacing: 'lock-step', lockStepTime: 'clip' } as const;
+
+describe('faults of the port and of connections', () => {
+  it('refuse: nothing listens, until it ends; the port stays the same', async () => {
+    const { cam, rtsp } = await rig();
+    await rtsp.play(cam.url);
+    await cam.setFaults(['refuse']);
+    await rtsp.closed;
+    await expect(RtspClient.connect(cam.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect(cam.faults).toEqual(['refuse']);
+    await cam.setFaults([]);
+    expect((await (await client(cam)).request('OPTIONS', '*')).status).toBe(200);
+  });
+
+  it('reboot: closed for so long, then back by itself', async () => {
+    const { cam, clock, rtsp, notice } = await rig();
+    await rtsp.play(cam.url);
+    await cam.setFaults(['reboot:5s', 'no-reports']);
+    await rtsp.closed;
+    clock.advance(4999);
+    await expect(RtspClient.connect(cam.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const back = notice('fault_over');
+    clock.advance(1);
+    expect(await back).toEqual({ type: 'fault_over', fault: 'reboot:5s' });
+    expect(cam.faults).toEqual(['no-reports']);
+    await (await client(cam)).play(cam.url);
+  });
+
+  it('reboot: can be ended before its time, and closing the camera leaves no timer', async () => {
+    const { cam, clock } = await rig();
+    await cam.setFaults(['reboot']);
+    await cam.setFaults([]);
+    expect(clock.pendingTimers).toBe(0);
+    await client(cam);
+    await cam.setFaults(['reboot']);
+    await cam.close();
+    expect(clock.pendingTimers).toBe(0);
+    await expect(cam.setFaults([])).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  it('flap: every connection is dropped after a time, old and new', async () => {
+    const { cam, clock, rtsp } = await rig();
+    await rtsp.request('OPTIONS', '*');
+    clock.advance(1000);
+    await cam.setFaults(['flap:300ms']);
+    clock.advance(299);
+    await rtsp.request('OPTIONS', '*');
+    clock.advance(1);
+    await rtsp.closed;
+    for (let i = 0; i < 2; i += 1) {
+      const next = await client(cam);
+      await next.request('OPTIONS', '*');
+      clock.advance(300);
+      await next.closed;
+    }
+    await cam.setFaults([]);
+    const last = await client(cam);
+    await last.request('OPTIONS', '*');
+    clock.advance(1000);
+    await last.request('OPTIONS', '*');
+  });
+
+  it('silent: requests are read and never answered', async () => {
+    const { cam, rtsp } = await rig({ faults: ['silent'] });
+    rtsp.socket.write('OPTIONS * RTSP/1.0\r\nCSeq: 90\r\n\r\n');
+    while (cam.stats().requests === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    await cam.setFaults([]);
+    rtsp.socket.write('OPTIONS * RTSP/1.0\r\nCSeq: 91\r\n\r\n');
+    expect((await rtsp.replies.next()).headers.get('cseq')).toBe('91');
+  });
+});
+
+describe('faults of replies', () => {
+  it('unauthorized: 401 to everything, whoever asks', async () => {
+    const { cam, rtsp } = await rig({ auth: { scheme: 'basic', user: 'u', password: 'p' } });
+    const Authorization = `Basic ${Buffer.from('u:p').toString('base64')}`;
+    expect((await rtsp.request('DESCRIBE', cam.url, { Authorization })).status).toBe(200);
+    await cam.setFaults(['unauthorized']);
+    for (const method of ['OPTIONS', 'DESCRIBE']) {
+      const reply = await rtsp.request(method, cam.url, { Authorization });
+      expect([reply.status, reply.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="Simulated camera"']);
+    }
+    const anonymous = await rig({ faults: ['unauthorized'] });
+    const reply = await anonymous.rtsp.request('DESCRIBE', anonymous.cam.url);
+    expect(reply.headers.get('www-authenticate')).toContain('Digest realm=');
+  });
+
+  it('not-found, redirect', async () => {
+    const { cam, rtsp } = await rig({ faults: ['not-found'] });
+    expect((await rtsp.request('DESCRIBE', cam.url)).status).toBe(404);
+    expect((await rtsp.request('OPTIONS', cam.url)).status).toBe(200);
+    await cam.setFaults(['redirect:rtsp://other:1/x']);
+    const reply = await rtsp.request('DESCRIBE', cam.url);
+    expect([reply.status, reply.headers.get('location')]).toEqual([302, 'rtsp://other:1/x']);
+  });
+
+  it('stale-nonce: a nonce is good for so many requests', async () => {
+    const auth = { scheme: 'digest', user: 'u', password: 'p' } as const;
+    const { cam, rtsp } = await rig({ auth, faults: ['stale-nonce:2'] });
+    const challengeOf = async (Authorization = ''): Promise<[number, ReadonlyMap<string, string>]> => {
+      const reply = await rtsp.request('DESCRIBE', cam.url, { Authorization });
+      return [reply.status, parseAuthParameters((reply.headers.get('www-authenticate') ?? '').slice(7))];
+    };
+    const answer = (challenge: ReadonlyMap<string, string>): string => {
+      const { user, password } = auth;
+      const [realm = '', nonce = ''] = [challenge.get('realm'), challenge.get('nonce')];
+      const response = digestResponse({ user, password, realm, nonce, method: 'DESCRIBE', uri: cam.url });
+      return `Digest username="u", realm="${realm}", nonce="${nonce}", uri="${cam.url}", response="${response}"`;
+    };
+    const [, first] = await challengeOf();
+    expect(first.get('stale')).toBeUndefined();
+    expect((await challengeOf(answer(first)))[0]).toBe(200);
+    expect((await challengeOf(answer(first)))[0]).toBe(200);
+    const [status, second] = await challengeOf(answer(first));
+    expect([status, second.get('stale')]).toEqual([401, 'true']);
+    expect(second.get('nonce')).not.toBe(first.get('nonce'));
+    expect((await challengeOf(answer(second)))[0]).toBe(200);
+  });
+
+  it('stale-session: after a broken connection SETUP is refused for a while', async () => {
+    const { cam, clock, rtsp, notice } = await rig({ faults: ['stale-session:5s'] });
+    const { session } = await rtsp.play(cam.url);
+    await rtsp.request('TEARDOWN', cam.url, { Session: session });
+    await rtsp.closed;
+    const second = await client(cam);
+    expect((await second.play(cam.url)).setup.status).toBe(200);
+    const gone = notice('disconnected');
+    await second.close();
+    await gone;
+    const third = await client(cam);
+    const setup = async (): Promise<number> =>
+      (await third.request('SETUP', `${cam.url}/trackID=0`, { Transport: 'RTP/AVP/TCP;unicast' })).status;
+    expect(await setup()).toBe(453);
+    clock.advance(4999);
+    expect(await setup()).toBe(453);
+    clock.advance(1);
+    expect(await setup()).toBe(200);
+  });
+});
+
+describe('faults of a session', () => {
+  it('freeze: some time after the first picture nothing is sent or read, the socket stays open', async () => {
+    const { cam, clock, rtsp } = await rig({ faults: ['freeze:250ms'] });
+    await rtsp.play(cam.url);
+    clock.advance(60_000);
+    for (let i = 0; i < 3; i += 1) await rtsp.units.next();
+    expect(cam.stats()).toMatchObject({ unitsSent: 3, connections: 1, playing: 1 });
+    const answer = rtsp.request('OPTIONS', '*');
+    // Another connection works, and plays its quarter of a second.
+    const other = await client(cam);
+    await other.play(cam.url);
+    await other.units.next();
+    expect(cam.stats().unitsSent).toBe(4);
+    await cam.setFaults([]);
+    expect((await answer).status).toBe(200);
+    clock.advance(100);
+    await rtsp.units.next();
+  });
+
+  it('teardown-silently: media stops, RTSP is answered', async () => {
+    const { cam, clock, rtsp } = await rig();
+    await rtsp.play(cam.url);
+    await cam.setFaults(['teardown-silently:1s']);
+    clock.advance(999);
+    const before = cam.stats().unitsSent;
+    clock.advance(30_000);
+    expect(cam.stats()).toMatchObject({ unitsSent: before, playing: 1 });
+    expect((await rtsp.request('GET_PARAMETER', cam.url)).status).toBe(200);
+    await cam.setFaults([]);
+    clock.advance(100);
+    expect(cam.stats().unitsSent).toBeGreaterThan(before);
+  });
+
+  it('end: BYE, then the connection is closed', async () => {
+    const { cam, clock, rtsp, notice } = await rig({ faults: ['end:1s'], random32: () => 0xabcd });
+    await rtsp.play(cam.url);
+    const gone = notice('disconnected');
+    clock.advance(5000);
+    await Promise.all([rtsp.closed, gone]);
+    const first = await rtsp.reports.next();
+    expect(first.toString('hex')).not.toContain('81cb0001');
+    const last = await rtsp.reports.next();
+    expect(last.subarray(-8).toString('hex')).toBe('81cb00010000abcd');
+    expect(cam.stats()).toMatchObject({ unitsSent: 10, connections: 0 });
+  });
+
+  it('cut-packet: after so many pictures the connection breaks inside of a packet', async () => {
+    const { cam, clock, rtsp } = await rig({ clip: fakeClip({ unitBytes: 5000 }), faults: ['cut-packet:3'] });
+    await rtsp.play(cam.url);
+    clock.advance(1000);
+    await rtsp.closed;
+    for (let i = 0; i < 3; i += 1) await rtsp.units.next();
+    expect(rtsp.units.size).toBe(0);
+    expect(rtsp.pendingBytes).toBeGreaterThan(4);
+    expect(clock.pendingTimers).toBe(0);
+    await (await client(cam)).play(cam.url);
+  });
+
+  it('no-keyframes: neither keyframes nor parameter sets, also after a new PLAY', async () => {
+    const { cam, clock, rtsp } = await rig({ faults: ['no-keyframes:1s'] });
+    for (const one of [rtsp, await client(cam)]) {
+      clock.advance(2000);
+      await one.play(cam.url);
+      clock.advance(1200);
+      const types = [];
+      for (let i = 0; i < 9; i += 1) types.push((await one.units.next()).nals.map(nalType).join());
+      // Of the first twelve units 0, 3, 6 and 9 would have been keyframes; unit 12 is the first after the second.
+      expect(types).toEqual([...Array.from({ length: 8 }, () => '6,1'), '7,8,6,5']);
+    }
+    expect(cam.stats().keyframesWithheld).toBe(8);
+  });
+});
+
+describe('faults of packets', () => {
+  async function packetsOf(
+    fault: string,
+    how: 'tcp' | 'udp',
+    options: Partial<SimulatedCameraOptions> = {},
+  ): Promise<{ packets: RtpPacket[]; cam: SimulatedCamera; total: number }> {
+    const clip = fakeClip({ unitBytes: 1000 });
+    const { cam, rtsp } = await rig({ clip, maxPayloadBytes: 100, ...lockStep, ...options });
+    rtsp.onlyPackets = true;
+    await (how === 'tcp' ? rtsp.play(cam.url) : rtsp.playUdp(cam.url));
+    cam.step();
+    const first = await rtsp.packets.next();
+    await cam.setFaults([fault]);
+    for (let i = 0; i < 12; i += 1) cam.step();
+    await cam.setFaults([]);
+    cam.step();
+    // The last packet of the last unit, which is sent without faults.
+    const packets = [first];
+    const lastTime = (first.rtpTime + 13 * 9000) % 2 ** 32;
+    for (let last = first; !(last.marker && last.rtpTime === lastTime); packets.push(last))
+      last = await rtsp.packets.next();
+    const total = ((packets.at(-1)?.sequence ?? 0) - first.sequence + 65_536) % 65_536;
+    return { packets, cam, total: total + 1 };
+  }
+
+  it.each(['tcp', 'udp'] as const)('loss: packets are left out, by %s', async (how) => {
+    const { packets, cam, total } = await packetsOf('loss:30', how);
+    const { lost } = cam.stats().packets;
+    expect(lost).toBeGreaterThan(10);
+    expect(packets.length + lost).toBe(total);
+    expect(new Set(packets.map(({ sequence }) => sequence)).size).toBe(packets.length);
+  });
+
+  it('loss: the same seed loses the same packets', async () => {
+    const [one, two, three] = [
+      await packetsOf('loss:30', 'tcp'),
+      await packetsOf('loss:30', 'tcp'),
+      await packetsOf('loss:30', 'tcp', { seed: 8 }),
+    ];
+    const offsets = ({ packets }: { packets: RtpPacket[] }): number[] =>
+      packets.map(({ sequence }) => (sequence - (packets[0]?.sequence ?? 0) + 65_536) % 65_536);
+    expect(offsets(one)).toEqual(offsets(two));
+    expect(offsets(one)).not.toEqual(offsets(three));
+  });
+
+  it('reorder: neighbours change places by UDP, and never by TCP', async () => {
+    const { packets, cam, total } = await packetsOf('reorder:30', 'udp');
+    const order = packets.map(({ sequence }) => (sequence - (packets[0]?.sequence ?? 0) + 65_536) % 65_536);
+    expect(packets.length).toBe(total);
+    expect(cam.stats().packets.reordered).toBeGreaterThan(10);
+    expect(order).not.toEqual([...order].sort((a, b) => a - b));
+    expect(Math.max(...order.map((at, i) => Math.abs(at - i)))).toBe(1);
+    expect((await packetsOf('reorder:100', 'tcp')).cam.stats().packets.reordered).toBe(0);
+  });
+
+  it('duplicate: packets come twice', async () => {
+    const { packets, cam, total } = await packetsOf('duplicate:30', 'udp');
+    const { duplicated } = cam.stats().packets;
+    expect(duplicated).toBeGreaterThan(10);
+    expect(packets.length).toBe(total + duplicated);
+  });
+
+  it('garbage: payloads are overwritten, headers are not', async () => {
+    const { packets, cam, total } = await packetsOf('garbage:0.5', 'tcp');
+    const clean = await packetsOf('jitter:0', 'tcp');
+    expect(packets.length).toBe(total);
+    const changed = packets.filter(({ payload }, i) => !payload.equals(clean.packets[i]?.payload ?? Buffer.alloc(0)));
+    expect(changed.length).toBeGreaterThan(20);
+    expect(changed.length).toBeLessThanOrEqual(cam.stats().packets.garbled + total / 10);
+    expect(packets.map(({ sequence }) => sequence)).toEqual(clean.packets.map(({ sequence }) => sequence));
+  });
+
+  it('garbage-framing: bytes that belong to no packet stand between packets', async () => {
+    const { cam, rtsp } = await rig({ ...lockStep });
+    await rtsp.play(cam.url);
+    const chunks: Buffer[] = [];
+    rtsp.socket.removeAllListeners('data');
+    rtsp.socket.on('data', (chunk) => chunks.push(chunk));
+    await cam.setFaults(['garbage-framing:1']);
+    let bytes = 0;
+    for (let i = 0; i < 9; i += 1) bytes += cam.step()?.bytes ?? 0;
+    const before = cam.stats().bytesSent;
+    cam.dropClients();
+    await rtsp.closed;
+    const all = Buffer.concat(chunks);
+    let at = 0;
+    while (all[at] === 0x24) at += 4 + all.readUInt16BE(at + 2);
+    expect(at).toBeLessThan(all.byteLength);
+    expect(bytes).toBeLessThanOrEqual(before);
+  });
+
+  it('slow: what waits grows until whole pictures are dropped; order is kept', async () => {
+    const { cam, clock, rtsp } = await rig({
+      clip: fakeClip({ unitBytes: 1000 }),
+      faults: ['slow:8k'], // one byte per millisecond, of ten
+      maxBacklogBytes: 5000,
+    });
+    await rtsp.play(cam.url);
+    clock.advance(10_000);
+    const { unitsSent, unitsDropped } = cam.stats();
+    expect(unitsDropped).toBeGreaterThan(50);
+    expect(unitsSent + unitsDropped).toBe(101);
+    const indexes: number[] = [];
+    for (let i = 0; i < 8; i += 1) indexes.push((await rtsp.units.next()).rtpTime);
+    expect(indexes.map((time, i) => ticksBetween(indexes[Math.max(0, i - 1)] ?? 0, time) >= 0)).not.toContain(false);
+    await cam.setFaults([]);
+    clock.advance(5000);
+    const after = cam.stats().unitsDropped;
+    clock.advance(5000);
+    expect(cam.stats().unitsDropped).toBe(after);
+  });
+
+  it('jitter: pictures are late by up to so much', async () => {
+    const { cam, clock, rtsp } = await rig({ faults: ['jitter:80ms'] });
+    await rtsp.play(cam.url);
+    expect(cam.stats().unitsSent).toBe(1);
+    await rtsp.request('OPTIONS', '*');
+    expect(rtsp.units.size).toBe(0);
+    clock.advance(80);
+    await rtsp.units.next();
+    expect(clock.pendingTimers).toBe(3); // the next picture, the next report, the client's silence
+  });
+});
+
+describe('faults of time', () => {
+  it('pts-jump: once per session, not before its tenth picture, for good', async () => {
+    for (const [fault, seconds] of [
+      ['pts-jump:100s', 100],
+      ['pts-jump:-20', -20],
+    ] as const) {
+      const { cam, rtsp } = await rig({ ...lockStep, faults: [fault] });
+      await rtsp.play(cam.url);
+      const steps: number[] = [];
+      let last = cam.step()?.rtpTime ?? 0;
+      for (let i = 0; i < 19; i += 1) {
+        const time = cam.step()?.rtpTime ?? 0;
+        steps.push(ticksBetween(last, time));
+        last = time;
+      }
+      expect(steps).toEqual(steps.map((_, i) => (i === 9 ? 9000 + seconds * 90_000 : 9000)));
+      await cam.setFaults([]);
+      expect(ticksBetween(last, cam.step()?.rtpTime ?? 0)).toBe(9000);
+    }
+  });
+
+  it('drift: the RTP clock runs fast, in reports too', async () => {
+    const { cam, clock, rtsp } = await rig({ faults: ['drift:10000'] });
+    await rtsp.play(cam.url);
+    const first = await rtsp.reports.next();
+    clock.advance(50_000);
+    let report = first;
+    for (let i = 0; i < 10; i += 1) report = await rtsp.reports.next();
+    expect(ticksBetween(first.readUInt32BE(16), report.readUInt32BE(16))).toBe(50.5 * 90_000);
+    expect(report.readUInt32BE(8) - first.readUInt32BE(8)).toBe(50);
+    const units: number[] = [];
+    for (let i = 0; i <= 500; i += 1) units.push((await rtsp.units.next()).rtpTime);
+    expect(Math.abs(ticksBetween(units[0] ?? 0, units[500] ?? 0) - 50.5 * 90_000)).toBeLessThan(10);
+  });
+
+  it('clock-step: the wall clock of reports jumps, RTP time does not', async () => {
+    const { cam, clock, rtsp } = await rig();
+    await rtsp.play(cam.url);
+    const first = await rtsp.reports.next();
+    await cam.setFaults(['clock-step:-3600']);
+    clock.advance(5000);
+    const second = await rtsp.reports.next();
+    expect(second.readUInt32BE(8) - first.readUInt32BE(8)).toBe(5 - 3600);
+    expect(ticksBetween(first.readUInt32BE(16), second.readUInt32BE(16))).toBe(5 * 90_000);
+  });
+
+  it('no-reports: none comes', async () => {
+    const { cam, clock, rtsp } = await rig({ faults: ['no-reports'] });
+    await rtsp.play(cam.url);
+    clock.advance(60_000);
+    await rtsp.request('OPTIONS', '*');
+    expect(rtsp.reports.size).toBe(0);
+    await cam.setFaults([]);
+    clock.advance(5000);
+    await rtsp.reports.next();
+  });
+});
+
+describe('resolution', () => {
+  const second = fakeClip({ mark: 0x77, units: 4, keyframeEvery: 2 });
+
+  it('changes at the next keyframe, within the session, and back', async () => {
+    const { cam, rtsp } = await rig({ ...lockStep, secondClip: second });
+    await rtsp.play(cam.url);
+    const seen: { sps: string | undefined; time: number; sequence: number }[] = [];
+    const step = async (): Promise<void> => {
+      cam.step();
+      const unit = await rtsp.units.next();
+      const sps = unit.nals.find((nal) => nalType(nal) === 7)?.toString('hex');
+      seen.push({ sps, time: unit.rtpTime, sequence: unit.packets[0]?.sequence ?? 0 });
+    };
+    await step();
+    await cam.setFaults(['resolution']);
+    for (let i = 0; i < 6; i += 1) await step();
+    await cam.setFaults([]);
+    for (let i = 0; i < 3; i += 1) await step();
+    const [one, two] = ['674d401fd9', '674d401f77'];
+    const none = undefined;
+    expect(seen.map(({ sps }) => sps)).toEqual([one, none, none, two, none, two, none, one, none, none]);
+    for (const [i, { time }] of seen.slice(1).entries()) expect(ticksBetween(seen[i]?.time ?? 0, time)).toBe(9000);
+    expect(cam.stats().unitsSent).toBe(10);
+  });
+
+  it('is described at once, and new sessions begin with it', async () => {
+    const { cam, rtsp } = await rig({ ...lockStep, secondClip: second, faults: ['resolution'] });
+    const sprop = (second.parameterSets[0] as Buffer).toString('base64');
+    expect((await rtsp.request('DESCRIBE', cam.url)).body).toContain(sprop);
+    await rtsp.play(cam.url);
+    cam.step();
+    expect((await rtsp.units.next()).nals[0]).toEqual(second.parameterSets[0]);
+  });
+
+  it('goes on in real time with the clock', async () => {
+    const { cam, clock, rtsp } = await rig({ secondClip: second });
+    await rtsp.play(cam.url);
+    const first = await rtsp.reports.next();
+    await cam.setFaults(['resolution']);
+    clock.advance(10_000);
+    const third = [await rtsp.reports.next(), await rtsp.reports.next()][1] ?? first;
+    expect(cam.stats().unitsSent).toBe(101);
+    expect(Math.abs(ticksBetween(first.readUInt32BE(16), third.readUInt32BE(16)) - 900_000)).toBeLessThan(200);
+  });
+
+  it('needs a second clip that fits, and says so', async () => {
+    const { cam } = await rig();
+    await expect(cam.setFaults(['resolution'])).rejects.toMatchObject({ code: 'no_second_clip', path: 'secondClip' });
+    await expect(cam.setFaults(['resolution:/nowhere.mp4'])).rejects.toMatchObject({ code: 'clip_not_found' });
+    expect(cam.faults).toEqual([]);
+    const same = SimulatedCamera.start({ clip: fakeClip(), secondClip: fakeClip(), faults: ['resolution'] });
+    await expect(same).rejects.toMatchObject({ code: 'second_clip_unfit', message: expect.stringContaining('others') });
+    const codec = SimulatedCamera.start({ clip: fakeClip(), secondClip: second, faults: ['codec-change'] });
+    await expect(codec).rejects.toMatchObject({ code: 'second_clip_unfit' });
+    await expect(rig({ faults: ['nothing'] })).rejects.toMatchObject({ code: 'bad_fault' });
+  });
+});
