@@ -139,7 +139,10 @@ export class SupervisedChild {
       const { clock } = this.#o;
       const timers = [
         clock.after(STOP_MS, () => child.kill('SIGTERM')),
-        clock.after(STOP_MS + TERM_MS, () => child.kill('SIGKILL')),
+        clock.after(STOP_MS + TERM_MS, () => {
+          this.#o.log.warn(`${this.#o.name} did not stop within ${STOP_MS + TERM_MS} ms, killed`);
+          child.kill('SIGKILL');
+        }),
         clock.after(STOP_MS + TERM_MS + GIVE_UP_MS, () => this.#leave(child)),
       ];
       await gone;

@@ -23,8 +23,10 @@ const WEIGHT_FACTOR = 4;
 /** Code of Node, libav and ONNX Runtime: one copy for all processes. Measured: Σ of file-backed PSS 69 MiB. */
 const SHARED_CODE = 72 * MIB;
 
-/** The unit being gathered (limit of `H264Assembler`), and its copy inside the decoder. */
-const ACCESS_UNIT = 8 * MIB;
+/** Of each stream: the unit being gathered (`ACCESS_UNIT_LIMIT`), and its copy inside the decoder. */
+const ACCESS_UNITS = 2 * 8 * MIB;
+/** Of each stream over UDP: the kernel's buffer (4 MiB), and up to 512 datagrams held until a gap closes. */
+const DATAGRAMS = 5 * MIB;
 /** In the supplier's inbox, the candidate that waits for the end of its turn, and the one being decoded. */
 const PICTURES_OUTSIDE = 3;
 /** Pending in the mailbox, and in flight. */
@@ -96,16 +98,18 @@ const NOTHING = { process: 0, pictures: 0, buffers: 0, shared: 0 };
 
 function cameraItem(camera: CameraSetup, plan: Plan): BudgetItem {
   const { width, height } = camera.decode.maxPicture;
-  const pictures =
-    referencePictures(width, height) + PICTURES_OUTSIDE + PICTURES_PER_CONSUMER * camera.consumers.length;
-  const units = camera.detectSource === undefined ? 2 : 3;
+  const { source, detectSource, consumers } = camera;
+  const streams = detectSource === undefined ? [source] : [source, detectSource];
+  // The large stream of two is decoded too, for a snapshot.
+  const decoding = streams.length * (referencePictures(width, height) + PICTURES_OUTSIDE);
   return {
     kind: 'camera',
     id: camera.camera,
     process: CAMERA_PROCESS,
-    pictures: pictures * pictureBytes(width, height),
+    pictures: (decoding + PICTURES_PER_CONSUMER * consumers.length) * pictureBytes(width, height),
     // A snapshot is a copy in RGB.
-    buffers: units * ACCESS_UNIT + width * height * 3,
+    buffers:
+      streams.reduce((sum, s) => sum + ACCESS_UNITS + (s.transport === 'udp' ? DATAGRAMS : 0), 0) + width * height * 3,
     shared: plan.segments.reduce((sum, s) => sum + (s.camera === camera.camera ? s.bytes : 0), 0),
   };
 }

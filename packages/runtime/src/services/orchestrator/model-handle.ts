@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import {
   type ChildState,
@@ -82,9 +83,12 @@ export class ModelHandle {
     this.#timer = every(this.#o.clock, HEALTH_EVERY_MS, () => void this.#watch());
   }
 
+  /** Stops the container and removes what it left. Resolves when it is gone. Idempotent. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
     await this.#child.stop();
+    // One that had to be killed left its socket.
+    rmSync(this.#o.socketPath, { force: true });
   }
 
   /** Counters as last heard, at most about a second old. */

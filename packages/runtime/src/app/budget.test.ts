@@ -1,0 +1,123 @@
+import { configSchema } from '@vigia/contracts';
+import type { ModelManifest } from '@vigia/model-container';
+import { describe, expect, test } from 'vitest';
+import { admit, budgetOf, describeBudget, pictureBytes, referencePictures } from './budget.ts';
+import { type Plan, planOf } from './plan.ts';
+
+const MIB = 1024 * 1024;
+const ROOM = { memoryBytes: 1024 * MIB, memorySource: 'MemAvailable', shmBytes: 64 * MIB };
+
+function plan(cameras: number, settings: object = {}): Plan {
+  const camera = { source: 'rtsp://a/1', consumers: { people: { model: 'ssd' } }, ...settings };
+  const config = configSchema.parse({
+    version: 1,
+    node: 'n',
+    cameras: Object.fromEntries(Array.from({ length: cameras }, (_, i) => [`c${i}`, camera])),
+    models: { ssd: { use: 'ssdlite' } },
+  });
+  const manifest = { id: 'ssdlite', version: '1', input: { width: 300, height: 300, fit: 'stretch' } };
+  const located = { dir: '/m', manifest: manifest as unknown as ModelManifest, weightsBytes: 18 * MIB };
+  return planOf(config, '/run/n', new Map([['ssd', located]]));
+}
+
+function memory(...args: Parameters<typeof plan>): number {
+  return budgetOf(plan(...args)).memoryBytes;
+}
+
+describe('pictures', () => {
+  // H.264 tables A-1 and A-6: floor(184320 / macroblocks), at most 16; H.265 A.4.2: 16 for small pictures, 6 for the largest.
+  test.each([
+    [640, 480, 16],
+    [1920, 1080, 16],
+    [2560, 1440, 12],
+    [3840, 2160, 6],
+    [4096, 2304, 6],
+    // Only level 6 allows such pictures, and then its own buffer.
+    [7680, 4320, 6],
+    [8192, 8192, 6],
+  ])('%i×%i: at most %i for reference', (width, height, pictures) => {
+    expect(referencePictures(width, height)).toBe(pictures);
+  });
+
+  test('a picture has its pixels, its colours at a quarter, and libav’s padding', () => {
+    expect(pictureBytes(1920, 1080)).toBeGreaterThan(1920 * 1080 * 1.5);
+    expect(pictureBytes(1920, 1080)).toBeLessThan(1920 * 1080 * 1.5 * 1.15);
+  });
+});
+
+describe('the sum', () => {
+  test('is that of its items, and contains the shared memory', () => {
+    const budget = budgetOf(plan(3));
+    const sum = budget.items.reduce((all, i) => all + i.process + i.pictures + i.buffers + i.shared, 0);
+    expect(budget.memoryBytes).toBe(sum);
+    expect(budget.shmBytes).toBe(plan(3).shmBytes);
+    expect(budget.items.reduce((all, i) => all + i.shared, 0)).toBe(budget.shmBytes);
+    expect(budget.items.map((i) => i.id)).toEqual(['code, once', 'supervisor', 'c0', 'c1', 'c2', 'ssd']);
+  });
+
+  test.each([
+    ['a camera', plan(2)],
+    ['a consumer', plan(1, { consumers: { a: { model: 'ssd' }, b: { model: 'ssd' } } })],
+    ['a larger picture', plan(1, { max_picture: { width: 7680, height: 4320 } })],
+    ['a second stream', plan(1, { detect_source: 'rtsp://a/2' })],
+    ['datagrams', plan(1, { transport: 'udp' })],
+  ])('grows with %s', (_, larger) => {
+    expect(budgetOf(larger).memoryBytes).toBeGreaterThan(memory(1));
+  });
+
+  test('a model that stays until its successor has taken over counts too', () => {
+    const one = plan(1);
+    expect(budgetOf(one, one.models).memoryBytes - memory(1)).toBe((96 + 4 * 18) * MIB);
+  });
+
+  test('covers what was measured: 1080p H.264 with 4 reference pictures 46 MiB, 2160p 120 MiB, the model 149 MiB', () => {
+    const of = (width: number, height: number): number => {
+      const [, , camera] = budgetOf(plan(1, { max_picture: { width, height } })).items;
+      return (camera?.process ?? 0) + (camera?.pictures ?? 0);
+    };
+    expect(of(1920, 1080)).toBeGreaterThan(46 * MIB);
+    expect(of(3840, 2160)).toBeGreaterThan(120 * MIB);
+    const model = budgetOf(plan(1)).items.at(-1);
+    expect((model?.process ?? 0) + (model?.buffers ?? 0)).toBeGreaterThan(149 * MIB);
+  });
+});
+
+describe('admission', () => {
+  test('what fits is let in', () => {
+    const small = plan(2, { max_picture: { width: 1280, height: 720 } });
+    expect(() => admit(small, budgetOf(small), ROOM)).not.toThrow();
+  });
+
+  test('too much memory: both sums, the largest item, what to change', () => {
+    const large = plan(9);
+    expect(() => admit(large, budgetOf(large), ROOM)).toThrow(
+      /^memory: 9 cameras and 1 model need up to 2\.\d\d GiB, 1\.00 GiB are available \(MemAvailable\); the largest item is the decoded pictures of the cameras, 1\.\d\d GiB: set a smaller `max_picture` \(camera c0 has 3840×2160\), or have fewer cameras or consumers$/,
+    );
+    expect(() => admit(large, budgetOf(large), ROOM)).toThrow(expect.objectContaining({ code: 'memory_full' }));
+  });
+
+  test('the largest item is another one where pictures are small', () => {
+    const many = plan(30, { max_picture: { width: 320, height: 240 } });
+    expect(() => admit(many, budgetOf(many), ROOM)).toThrow(
+      /the largest item is the processes of the cameras, 1\.17 GiB: have fewer cameras on this machine$/,
+    );
+    const none = plan(1, { max_picture: { width: 320, height: 240 } });
+    expect(() => admit(none, budgetOf(none), { ...ROOM, memoryBytes: MIB })).toThrow(/the largest item is the models/);
+  });
+
+  test('too much shared memory', () => {
+    const one = plan(1);
+    expect(() => admit(one, budgetOf(one), { ...ROOM, shmBytes: MIB / 4 })).toThrow(
+      /^\/dev\/shm: 1 camera, 1\.0 MiB of shared memory needed, 256\.0 KiB are free/,
+    );
+  });
+
+  test('the table has a line per process and both sums', () => {
+    const one = plan(1);
+    const lines = describeBudget(budgetOf(one), ROOM);
+    expect(lines).toHaveLength(7);
+    expect(lines[3]).toMatch(/^ {2}camera c0 +40\.0 MiB +1\d\d\.\d MiB +39\.7 MiB +1\.0 MiB +2\d\d\.\d MiB$/);
+    expect(lines[5]).toMatch(/^memory: at most \d+\.\d MiB of 1\.00 GiB available \(MemAvailable\)$/);
+    expect(lines[6]).toBe('shared memory: 1.0 MiB of 64.0 MiB free in /dev/shm');
+  });
+});

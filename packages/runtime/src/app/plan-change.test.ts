@@ -1,0 +1,138 @@
+import { configSchema } from '@vigia/contracts';
+import type { ModelManifest } from '@vigia/model-container';
+import { describe, expect, test } from 'vitest';
+import { type Plan, planOf, withCamera, withoutCamera } from './plan.ts';
+import { describeChange, diffPlans, summaryOf } from './plan-change.ts';
+
+type Cameras = Readonly<Record<string, object>>;
+
+/** The plan of a configuration. Models are called as in the file; `use` names the folder of their weights. */
+function plan(cameras: Cameras, rest: object = {}): Plan {
+  const config = configSchema.parse({
+    version: 1,
+    node: 'n',
+    cameras,
+    models: { ssd: { use: 'ssdlite' }, pose: { use: 'movenet' } },
+    ...rest,
+  });
+  const located = Object.entries(config.models).map(([id, { use }]) => {
+    const manifest = { id: use, version: '1', input: { width: 300, height: 300, fit: 'stretch' } };
+    return [id, { dir: `/models/${use}`, manifest: manifest as unknown as ModelManifest, weightsBytes: 1000 }] as const;
+  });
+  return planOf(config, '/run/n', new Map(located));
+}
+
+/** What a change did, without what it did not. */
+function told(running: Plan, wanted: Plan): string {
+  return describeChange(summaryOf(diffPlans(running, wanted), wanted));
+}
+
+const HALL = { source: 'rtsp://a/1', consumers: { people: { model: 'ssd' } } };
+const YARD = { source: 'rtsp://b/1', consumers: { people: { model: 'ssd' }, pose: { model: 'pose' } } };
+
+describe('what differs', () => {
+  test('nothing, whatever the order in the file', () => {
+    const reordered = { ...YARD, consumers: { pose: YARD.consumers.pose, people: YARD.consumers.people } };
+    expect(told(plan({ hall: HALL, yard: YARD }), plan({ yard: reordered, hall: HALL }))).toBe(
+      'cameras: 2 untouched; models: 2 untouched',
+    );
+  });
+
+  test('cameras added, changed, removed', () => {
+    const running = plan({ hall: HALL, yard: YARD, door: HALL });
+    const wanted = plan({ hall: HALL, yard: { ...YARD, roi: { x: 0, y: 0, width: 0.5, height: 1 } }, gate: HALL });
+    expect(told(running, wanted)).toBe(
+      'cameras: added gate, changed yard, removed door, 1 untouched; models: 2 untouched',
+    );
+  });
+
+  test.each([
+    ['source', { source: 'rtsp://a/2' }],
+    ['second stream', { detect_source: 'rtsp://a/small' }],
+    ['transport', { transport: 'udp' }],
+    ['certificates', { tls: { verify: false } }],
+    ['what a loss does', { on_loss: 'conceal' }],
+    ['keyframes only', { decode: 'keyframes' }],
+    ['decoder', { decoder: { threads: 2 } }],
+    ['largest picture', { max_picture: { width: 640, height: 480 } }],
+    ['region', { roi: { x: 0.5, y: 0, width: 0.5, height: 1 } }],
+    ['consumer’s rate', { consumers: { people: { model: 'ssd', fps: 2 } } }],
+    ['consumer’s class', { consumers: { people: { model: 'ssd', sla: 'critical' } } }],
+    ['consumer’s deadline', { consumers: { people: { model: 'ssd', deadline_ms: 500 } } }],
+    ['another consumer', { consumers: { people: { model: 'ssd' }, other: { model: 'ssd' } } }],
+  ])('a camera is changed by its %s', (_, settings) => {
+    const change = diffPlans(plan({ hall: HALL }), plan({ hall: { ...HALL, ...settings } }));
+    expect(change.cameras.changed.map((c) => c.setup.camera)).toEqual(['hall']);
+    expect(change.models).toEqual({ added: [], changed: [], removed: [] });
+  });
+
+  test('a model with other settings changes the cameras that use it, and no others', () => {
+    const models = { ssd: { use: 'ssdlite' }, pose: { use: 'movenet', threads: 2 } };
+    expect(told(plan({ hall: HALL, yard: YARD }), plan({ hall: HALL, yard: YARD }, { models }))).toBe(
+      'cameras: changed yard, 1 untouched; models: changed pose, 1 untouched',
+    );
+  });
+
+  test('a model added and one removed', () => {
+    const models = { ssd: { use: 'ssdlite' }, faces: { use: 'blaze' } };
+    expect(told(plan({ hall: HALL }), plan({ hall: HALL }, { models }))).toBe(
+      'cameras: 1 untouched; models: added faces, removed pose, 1 untouched',
+    );
+  });
+
+  test('the broker', () => {
+    const mqtt = { url: 'mqtt://b' };
+    const change = diffPlans(plan({ hall: HALL }), plan({ hall: HALL }, { mqtt }));
+    expect(change.mqtt).toBe(true);
+    expect(told(plan({ hall: HALL }, { mqtt }), plan({ hall: HALL }))).toContain('; MQTT: another broker');
+    expect(diffPlans(plan({ hall: HALL }, { mqtt }), plan({ hall: HALL }, { mqtt })).mqtt).toBe(false);
+  });
+
+  test('another node name is refused with a sentence', () => {
+    expect(() => diffPlans(plan({ hall: HALL }), plan({ hall: HALL }, { node: 'm' }))).toThrow(
+      /^node: found "m", the running node is called "n": .* start it again to rename it$/,
+    );
+  });
+});
+
+describe('which consumers of a changed camera keep their counters', () => {
+  const kept = (wanted: Plan): readonly string[] | undefined =>
+    diffPlans(plan({ yard: YARD }), wanted).cameras.changed[0]?.kept;
+
+  test('those with the same model, whatever else changed', () => {
+    const consumers = { people: { model: 'ssd', fps: 1 }, pose: { model: 'pose' }, more: { model: 'ssd' } };
+    expect(kept(plan({ yard: { ...YARD, consumers } }))).toEqual(['people', 'pose']);
+  });
+
+  test('not one that looks with another model', () => {
+    const consumers = { people: { model: 'pose' }, pose: { model: 'pose' } };
+    expect(kept(plan({ yard: { ...YARD, consumers } }))).toEqual(['pose']);
+  });
+
+  test('not one whose model has other weights; one whose model has other threads', () => {
+    const models = { ssd: { use: 'other' }, pose: { use: 'movenet', threads: 2 } };
+    expect(kept(plan({ yard: YARD }, { models }))).toEqual(['pose']);
+  });
+});
+
+describe('one camera of a plan', () => {
+  test('is added, put in the place of another, taken out; shared memory follows', () => {
+    const running = plan({ hall: HALL });
+    const [, yard] = plan({ hall: HALL, yard: YARD }).cameras;
+    const both = withCamera(running, yard as Plan['cameras'][number]);
+    expect(told(running, both)).toBe('cameras: added yard, 1 untouched; models: 2 untouched');
+    expect(both.shmBytes).toBe(running.shmBytes * 2);
+    expect(told(both, withCamera(both, { ...(yard as Plan['cameras'][number]), consumers: [] }))).toContain(
+      'changed yard',
+    );
+    expect(withoutCamera(both, 'yard')).toEqual(running);
+  });
+
+  test('is refused when its model is not there', () => {
+    const running = plan({ hall: HALL }, { models: { ssd: { use: 'ssdlite' } } });
+    const [yard] = plan({ yard: YARD }).cameras;
+    expect(() => withCamera(running, yard as Plan['cameras'][number])).toThrow(
+      'cameras.yard.consumers.pose.model: there is no model "pose"; this node has ssd',
+    );
+  });
+});
