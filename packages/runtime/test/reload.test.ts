@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import type { SimulatedCamera } from '@vigia/testkit';
+import { connectAsync } from 'mqtt';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   ask,
@@ -11,6 +15,7 @@ import {
   untilSeen,
   writeConfig,
 } from './support/fleet.ts';
+import { startMosquitto } from './support/programs.ts';
 import { isAlive, readReport, Sandbox, Vigia } from './support/vigia.ts';
 
 const closers: (() => unknown)[] = [];
@@ -243,7 +248,103 @@ describe('SIGHUP', () => {
   });
 });
 
+describe('a terminal', () => {
+  /** Runs a node on a terminal of its own; prints its pid; closes the terminal when told to. */
+  const ON_A_TERMINAL = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+print("pid", pid, flush=True)
+seen = b""
+while b"CAMERA" not in seen:
+    seen += os.read(terminal, 65536)
+print("drawn", flush=True)
+sys.stdin.readline()
+os.close(terminal)
+print("ended", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+`;
+
+  test('that is closed ends the node in order', async () => {
+    const box = new Sandbox();
+    closers.push(() => box.remove());
+    const config = writeConfig(box, { c0: { source: 'rtsp://127.0.0.1:1/x' } });
+    const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+    const python = spawn('python3', ['-c', ON_A_TERMINAL, process.execPath, main, 'run', '-c', config], {
+      env: box.env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    closers.push(() => python.kill('SIGKILL'));
+    const lines: AsyncIterator<string> = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
+    const pid = Number((await lines.next()).value?.split(' ')[1]);
+    closers.push(() => {
+      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    });
+    expect((await lines.next()).value).toBe('drawn');
+    python.stdin.write('close\n');
+    expect((await lines.next()).value).toBe('ended 0');
+    expect(box.leftovers()).toEqual([]);
+  });
+});
+
+describe('the broker', () => {
+  /** Retained states, by topic; the empty ones are none. */
+  async function listenTo(url: string): Promise<{ readonly retained: Map<string, string>; close(): void }> {
+    const retained = new Map<string, string>();
+    const client = await connectAsync(url);
+    closers.push(() => client.endAsync(true));
+    client.on('message', (topic, payload) => void retained.set(topic, payload.toString('utf8')));
+    await client.subscribeAsync('vigia/+/+/state');
+    return { retained, close: () => client.end(true) };
+  }
+
+  test('forgets a camera that is taken out, and may be another one', async () => {
+    const [first, second] = await Promise.all([startMosquitto(), startMosquitto()]);
+    closers.push(
+      () => first.stop(),
+      () => second.stop(),
+    );
+    const node = await running(2);
+    const { box, vigia, all } = node;
+    const state = (id: string): string => `vigia/${box.node}/${id}/state`;
+    const live = (text: string | undefined): boolean => text?.includes('"state":"live"') ?? false;
+    const [atFirst, atSecond] = [
+      await listenTo(`mqtt://127.0.0.1:${first.port}`),
+      await listenTo(`mqtt://127.0.0.1:${second.port}`),
+    ];
+    writeConfig(box, all, `mqtt: { url: "mqtt://127.0.0.1:${first.port}" }\n`);
+    expect(await hangUp(vigia)).toContain('cameras: 2 untouched; models: 1 untouched; MQTT: another broker');
+    await vigia.until('both states', () => ['c0', 'c1'].every((id) => live(atFirst.retained.get(state(id)))));
+    const { c0 } = all as { c0: CameraText };
+    writeConfig(box, { c0 }, `mqtt: { url: "mqtt://127.0.0.1:${first.port}" }\n`);
+    await hangUp(vigia);
+    await vigia.until('the removed one’s state to be empty', () => atFirst.retained.get(state('c1')) === '');
+
+    writeConfig(box, { c0 }, `mqtt: { url: "mqtt://127.0.0.1:${second.port}" }\n`);
+    await hangUp(vigia);
+    await vigia.until('the state at the other broker', () => live(atSecond.retained.get(state('c0'))));
+    expect(atSecond.retained.has(state('c1'))).toBe(false);
+    expect((await stop(node)).mqtt).toMatchObject({ connected: true });
+  });
+});
+
 describe('vigia reload', () => {
+  test('the demo says that it has nothing to reload, and goes on', async () => {
+    const box = new Sandbox();
+    closers.push(() => box.remove());
+    const demo = new Vigia(['demo', '--json', '--rtsp-port', '0', '--mqtt-port', '0'], box.env);
+    closers.push(() => demo.process.kill('SIGKILL'));
+    await demo.until('a result', () => demo.results.length > 0);
+    demo.process.kill('SIGHUP');
+    await demo.until('the sentence', () =>
+      demo.stderr.includes('reload: the demo has no configuration file: there is nothing to reload'),
+    );
+    const before = demo.results.length;
+    await demo.until('more results', () => demo.results.length > before);
+    demo.process.kill('SIGTERM');
+    expect(await demo.ended()).toBe(0);
+  });
+
   test('prints what was done', async () => {
     const { box, all } = await running(2);
     const { c0 } = all as { c0: CameraText };

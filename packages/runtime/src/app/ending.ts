@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { systemClock } from '@vigia/base';
 
@@ -47,11 +48,20 @@ export class Ending {
 
   readonly #onSighup = (): void => {
     // What was a terminal and answers as one no longer was closed.
-    if (!this.#terminals.every((fd) => isatty(fd))) {
+    const gone = this.#terminals.filter((fd) => !isatty(fd));
+    if (gone.length > 0) {
+      for (const fd of gone) replaceByNothing(fd);
       this.#abort.abort();
       return;
     }
     this.#hangups += 1;
     this.#onHangup?.();
   };
+}
+
+/** At its exit Node restores the settings of each terminal, and aborts when that fails: it must not find one that is gone. */
+function replaceByNothing(fd: number): void {
+  closeSync(fd);
+  // The lowest number that is free: this one, because the streams before it are open.
+  openSync('/dev/null', 'r+');
 }

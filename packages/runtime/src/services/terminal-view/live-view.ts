@@ -48,8 +48,9 @@ export class LiveView implements View {
 
   draw(status: NodeStatus): void {
     if (this.#closed) return;
-    const width = (this.#terminal.columns ?? 100) - 1;
-    const rows = (this.#terminal.rows ?? 40) - 1;
+    // A terminal that was not told its size says 0.
+    const width = (this.#terminal.columns || 100) - 1;
+    const rows = (this.#terminal.rows || 40) - 1;
     let lines = [...this.#head(status), ...this.#cameras(status), ...this.#models(status), ...this.#logLines()];
     // A table longer than the screen cannot be redrawn in place: its end is left out, and says so.
     if (lines.length > rows)
