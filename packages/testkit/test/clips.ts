@@ -1,4 +1,9 @@
 // Clips for tests: the committed footage, and small ones made of nothing.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AccessUnit, Clip, VideoCodec } from '../src/simulated-camera/media/index.ts';
 
@@ -62,4 +67,49 @@ export function fakeClip(shape: FakeClipShape = {}): Clip {
     reorderTicks: Math.max(...units.map((unit) => unit.ptsTicks - unit.dtsTicks)),
     bytes: count * unitBytes,
   };
+}
+
+/** What `ffmpeg` is told for a made clip, behind its input: two seconds of a test picture, 320×240, 10 fps. */
+export const RECIPES = {
+  h264: ['-c:v', 'libx264', '-g', '10', '-bf', '0'],
+  h264Small: ['-vf', 'scale=160:120', '-c:v', 'libx264', '-g', '10', '-bf', '0'],
+  h264Slices: ['-c:v', 'libx264', '-g', '10', '-bf', '0', '-slices', '4'],
+  h265: ['-c:v', 'libx265', '-tag:v', 'hvc1', '-x265-params', 'keyint=10:bframes=0:log-level=none'],
+  h265Slices: ['-c:v', 'libx265', '-tag:v', 'hvc1', '-x265-params', 'keyint=10:bframes=0:slices=4:log-level=none'],
+  h264Aac: [
+    '-f',
+    'lavfi',
+    '-i',
+    'sine=440:r=16000',
+    '-c:v',
+    'libx264',
+    '-g',
+    '10',
+    '-bf',
+    '0',
+    '-c:a',
+    'aac',
+    '-shortest',
+  ],
+} as const;
+
+/** A clip made by Debian's ffmpeg, once per machine. Returns its path. */
+export function madeClip(recipe: keyof typeof RECIPES, ending: 'mp4' | 'mkv' | 'ts' = 'mp4'): string {
+  const [first, ...rest] = RECIPES[recipe];
+  // Further inputs must come before the encoders.
+  const args = ['-f', 'lavfi', '-i', 'testsrc2=s=320x240:r=10:d=2', first, ...rest, '-t', '2'];
+  const key = createHash('sha256')
+    .update(JSON.stringify([args, ending]))
+    .digest('hex')
+    .slice(0, 16);
+  const folder = join(tmpdir(), 'vigia-made-clips');
+  const path = join(folder, `${recipe}-${key}.${ending}`);
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  // Under another name first: tests of several processes may make the same clip.
+  const unfinished = join(folder, `${process.pid}-${key}.${ending}`);
+  const done = spawnSync('ffmpeg', ['-v', 'error', '-y', ...args, unfinished], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`ffmpeg could not make ${path}: ${done.error?.message ?? done.stderr}`);
+  renameSync(unfinished, path);
+  return path;
 }

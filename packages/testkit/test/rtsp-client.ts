@@ -40,21 +40,25 @@ export function parseRtp(packet: Buffer): RtpPacket {
   };
 }
 
-/** Puts single NAL unit packets and FU-A fragments together; throws when a fragment is out of place. */
-export function reassemble(payloads: readonly Buffer[]): Buffer[] {
+/** Puts single NAL unit packets and fragments (FU-A, FU 49) together; throws when a fragment is out of place. */
+export function reassemble(payloads: readonly Buffer[], codec: 'h264' | 'h265' = 'h264'): Buffer[] {
   const nals: Buffer[] = [];
   let parts: Buffer[] | undefined;
+  const headerBytes = codec === 'h264' ? 1 : 2;
   for (const payload of payloads) {
-    const type = (payload[0] as number) & 0x1f;
-    if (type !== 28) {
+    const first = payload[0] as number;
+    const isFragment = codec === 'h264' ? (first & 0x1f) === 28 : ((first >> 1) & 0x3f) === 49;
+    if (!isFragment) {
       if (parts) throw new Error('a NAL unit inside of a fragmented one');
       nals.push(payload);
       continue;
     }
-    const fu = payload[1] as number;
+    const fu = payload[headerBytes] as number;
     if (((fu & 0x80) !== 0) === (parts !== undefined)) throw new Error('start bit out of place');
-    parts ??= [Buffer.from([((payload[0] as number) & 0xe0) | (fu & 0x1f)])];
-    parts.push(payload.subarray(2));
+    const header =
+      codec === 'h264' ? [(first & 0xe0) | (fu & 0x1f)] : [(first & 0x81) | ((fu & 0x3f) << 1), payload[1] as number];
+    parts ??= [Buffer.from(header)];
+    parts.push(payload.subarray(headerBytes + 1));
     if ((fu & 0x40) === 0) continue;
     nals.push(Buffer.concat(parts));
     parts = undefined;
@@ -105,6 +109,8 @@ export class RtspClient {
   rtpChannel = 0;
   /** For streams that are broken on purpose: packets are not put together. */
   onlyPackets = false;
+  /** Codec by payload type; H.264 where it is not said. */
+  readonly codecs: Record<number, 'h264' | 'h265'> = {};
   readonly #udp: UdpSocket[] = [];
   #pending: Buffer = Buffer.alloc(0);
   #packets: RtpPacket[] = [];
@@ -216,7 +222,9 @@ export class RtspClient {
     this.#packets.push(packet);
     if (!packet.marker) return;
     const packets = this.#packets.splice(0);
-    this.units.push({ rtpTime: packet.rtpTime, packets, nals: reassemble(packets.map((one) => one.payload)) });
+    const payloads = packets.map((one) => one.payload);
+    const nals = reassemble(payloads, this.codecs[packet.payloadType]);
+    this.units.push({ rtpTime: packet.rtpTime, packets, nals });
   }
 
   #takeReply(): number {

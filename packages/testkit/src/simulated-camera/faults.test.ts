@@ -253,7 +253,7 @@ describe('faults of a session', () => {
       await one.play(cam.url);
       clock.advance(1200);
       const types = [];
-      for (let i = 0; i < 9; i += 1) types.push((await one.units.next()).nals.map(nalType).join());
+      for (let i = 0; i < 9; i += 1) types.push((await one.units.next()).nals.map((nal) => nalType(nal)).join());
       // Of the first twelve units 0, 3, 6 and 9 would have been keyframes; unit 12 is the first after the second.
       expect(types).toEqual([...Array.from({ length: 8 }, () => '6,1'), '7,8,6,5']);
     }
@@ -498,5 +498,36 @@ describe('resolution', () => {
     const codec = SimulatedCamera.start({ clip: fakeClip(), secondClip: second, faults: ['codec-change'] });
     await expect(codec).rejects.toMatchObject({ code: 'second_clip_unfit' });
     await expect(rig({ faults: ['nothing'] })).rejects.toMatchObject({ code: 'bad_fault' });
+  });
+});
+
+describe('codec-change', () => {
+  const hevc = fakeClip({ codec: 'h265' });
+
+  it('changes at the next keyframe: payload type, NAL units, description; and back', async () => {
+    const { cam, rtsp } = await rig({ ...lockStep, secondClip: hevc });
+    rtsp.codecs[98] = 'h265';
+    await rtsp.play(cam.url);
+    const seen: string[] = [];
+    const step = async (): Promise<void> => {
+      cam.step();
+      const unit = await rtsp.units.next();
+      const type = unit.packets[0]?.payloadType ?? 0;
+      seen.push(`${type}:${unit.nals.map((nal) => nalType(nal, rtsp.codecs[type] ?? 'h264')).join()}`);
+    };
+    await step();
+    expect((await rtsp.request('DESCRIBE', cam.url)).body).toContain('a=rtpmap:96 H264/90000');
+    await cam.setFaults(['codec-change']);
+    expect((await rtsp.request('DESCRIBE', cam.url)).body).toContain('m=video 0 RTP/AVP 98\r\na=rtpmap:98 H265/90000');
+    for (let i = 0; i < 5; i += 1) await step();
+    await cam.setFaults([]);
+    await step();
+    expect(seen).toEqual(['96:7,8,6,5', '96:6,1', '96:6,1', '98:32,33,34,39,19', '98:39,1', '98:39,1', '96:7,8,6,5']);
+  });
+
+  it('needs a clip of another codec, and resolution one of the same', async () => {
+    const { cam } = await rig({ secondClip: hevc });
+    await expect(cam.setFaults(['resolution'])).rejects.toMatchObject({ code: 'second_clip_unfit' });
+    await cam.setFaults(['codec-change']);
   });
 });

@@ -63,16 +63,8 @@ export class Programme {
   }
 
   #checkFits({ name }: Fault, second: Clip): void {
-    const { clip } = this.#options;
-    const sameCodec = second.codec === clip.codec;
-    const sameSets =
-      sameCodec && second.parameterSets.every((set, i) => set.equals(clip.parameterSets[i] ?? set.subarray(1)));
-    const wanted =
-      name === 'codec-change'
-        ? !sameCodec || `is ${second.codec}, as ${clip.path} is: a clip of another codec is needed`
-        : (sameCodec || `is ${second.codec}, ${clip.path} is ${clip.codec}: a clip of the same codec is needed`) &&
-          (!sameSets || `has the parameter sets of ${clip.path}: a clip with others is needed`);
-    if (wanted === true) return;
+    const wanted = unfitFor(name, second, this.#options.clip);
+    if (wanted === undefined) return;
     const message = `${second.path}, for the fault ${name}, ${wanted}`;
     throw new VigiaError<ProgrammeErrorCode>('second_clip_unfit', message, { path: second.path });
   }
@@ -85,4 +77,15 @@ export class Programme {
       payloadType: clip.codec === main.codec ? payloadType : otherPayloadType,
     };
   }
+}
+
+/** What is wrong with a second clip, and what is needed; undefined when it fits. */
+function unfitFor(name: string, second: Clip, clip: Clip): string | undefined {
+  const sameCodec = second.codec === clip.codec;
+  if (name === 'codec-change') {
+    return sameCodec ? `is ${second.codec}, as ${clip.path} is: a clip of another codec is needed` : undefined;
+  }
+  if (!sameCodec) return `is ${second.codec}, ${clip.path} is ${clip.codec}: a clip of the same codec is needed`;
+  const sameSets = second.parameterSets.every((set) => clip.parameterSets.some((other) => other.equals(set)));
+  return sameSets ? `has the parameter sets of ${clip.path}: a clip with others is needed` : undefined;
 }

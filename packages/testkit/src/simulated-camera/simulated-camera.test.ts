@@ -1,8 +1,8 @@
 import { FakeClock } from '@vigia/base';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FOOTAGE, fakeClip } from '../../test/clips.ts';
+import { FOOTAGE, fakeClip, madeClip } from '../../test/clips.ts';
 import { RtspClient } from '../../test/rtsp-client.ts';
-import { loadClip, nalType, readSendTime, toAnnexB } from './media/index.ts';
+import { loadClip, nalRole, nalType, readSendTime, toAnnexB } from './media/index.ts';
 import type { SimulatedCameraOptions } from './options.ts';
 import { digestResponse, parseAuthParameters } from './rtsp/index.ts';
 import type { SentUnit } from './session/index.ts';
@@ -191,7 +191,7 @@ describe('media', () => {
         expect(packet.sequence).toBe(sequence);
         sequence = (sequence + 1) % 65_536;
       }
-      const types = unit.nals.map(nalType);
+      const types = unit.nals.map((nal) => nalType(nal));
       expect(types.includes(7)).toBe(i % 20 === 0);
       expect(types.indexOf(6)).toBeLessThan(types.findIndex((type) => type <= 5));
       expect(readSendTime(toAnnexB(unit.nals))).toBe(step?.sentMonotonicNs);
@@ -203,13 +203,38 @@ describe('media', () => {
     expect(sent.map((unit) => unit.counter)).toEqual(Array.from({ length: 230 }, (_, i) => i));
   });
 
+  it.each(['h265', 'h265Slices', 'h264Slices'] as const)('sends %s as it is in the file', async (recipe) => {
+    const clip = await loadClip(madeClip(recipe));
+    const { codec } = clip;
+    const cam = await camera({ clip, pacing: 'lock-step', maxPayloadBytes: 300 });
+    const rtsp = await client(cam);
+    rtsp.codecs[96] = codec;
+    const { body } = await rtsp.request('DESCRIBE', cam.url);
+    expect(body).toContain(`a=rtpmap:96 ${codec.toUpperCase()}/90000`);
+    for (const set of clip.parameterSets) expect(body).toContain(set.toString('base64'));
+    await rtsp.play(cam.url);
+    for (let i = 0; i < clip.units.length + 3; i += 1) {
+      const step = cam.step();
+      const { nals, packets } = await rtsp.units.next();
+      const source = clip.units[i % clip.units.length];
+      const stamp = nals.findIndex((nal) => readSendTime(toAnnexB([nal])) !== undefined);
+      expect(readSendTime(toAnnexB(nals))).toBe(step?.sentMonotonicNs);
+      const [before, after] = [nals.slice(0, stamp), nals.slice(stamp + 1)];
+      expect([...before, ...after]).toEqual([...(source?.keyframe ? clip.parameterSets : []), ...(source?.nals ?? [])]);
+      expect(before.map((nal) => nalRole(nal, codec))).not.toContain('slice');
+      expect(nalRole(after[0] as Buffer, codec)).toBe('slice');
+      expect(packets.map((packet) => packet.marker)).toEqual(packets.map((_, at) => at === packets.length - 1));
+    }
+  });
+
   it('paces itself with the real clock, each client on its own', async () => {
     const cam = await camera({ fps: 200 });
     const [one, two] = [await client(cam), await client(cam)];
     await one.play(cam.url);
     const first = [await one.units.next(), await one.units.next()];
     await two.play(cam.url);
-    for (const unit of [first[0], await two.units.next()]) expect(unit?.nals.map(nalType)).toEqual([7, 8, 6, 5]);
+    for (const unit of [first[0], await two.units.next()])
+      expect(unit?.nals.map((nal) => nalType(nal))).toEqual([7, 8, 6, 5]);
     expect((first[1]?.rtpTime ?? 0) - (first[0]?.rtpTime ?? 0)).toBe(450);
   });
 
@@ -217,7 +242,7 @@ describe('media', () => {
     const cam = await camera({ stampSendTime: false });
     const rtsp = await client(cam);
     await rtsp.play(cam.url);
-    expect((await rtsp.units.next()).nals.map(nalType)).toEqual([7, 8, 5]);
+    expect((await rtsp.units.next()).nals.map((nal) => nalType(nal))).toEqual([7, 8, 5]);
   });
 
   it('joins its own round at the next keyframe when told so', async () => {
@@ -359,7 +384,7 @@ describe('faults', () => {
     while (!next) next = cam.step();
     expect(next.keyframe).toBe(true);
     const unit = await rtsp.units.next();
-    expect(unit.nals.map(nalType)).toEqual([7, 8, 6, 5]);
+    expect(unit.nals.map((nal) => nalType(nal))).toEqual([7, 8, 6, 5]);
     expect(cam.stats().unitsDropped + cam.stats().unitsSent).toBe(next.counter + 1);
   });
 

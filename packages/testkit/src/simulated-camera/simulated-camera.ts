@@ -273,9 +273,9 @@ export class SimulatedCamera implements AsyncDisposable {
   }
 
   #presentation(): Presentation {
-    const { clip, timeline } = this.#programme.current;
+    const { clip, timeline, payloadType } = this.#programme.current;
     const { path, advertisedCodec: codec } = this.#options;
-    return describeClip(clip, { sessionId: this.#sdpId, codec, fps: timeline.fps, path });
+    return describeClip(clip, { sessionId: this.#sdpId, codec, payloadType, fps: timeline.fps, path });
   }
 
   #wrapTransport(inner: MediaTransport, carriesPictures: boolean, onCut: () => void): FaultyTransport {

@@ -63,7 +63,7 @@ describe('UDP', () => {
       const sent = cam.step();
       const unit = await rtsp.units.next();
       expect(unit.rtpTime).toBe(sent?.rtpTime);
-      expect(unit.nals.map(nalType)).toEqual(i % 3 === 0 ? [7, 8, 6, 5] : [6, 1]);
+      expect(unit.nals.map((nal) => nalType(nal))).toEqual(i % 3 === 0 ? [7, 8, 6, 5] : [6, 1]);
     }
     const report = await rtsp.reports.next();
     expect([report[1], report.readUInt32BE(4)]).toEqual([200, 0xabc]);

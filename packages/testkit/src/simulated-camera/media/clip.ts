@@ -1,8 +1,16 @@
 import { statSync } from 'node:fs';
 import { codeOf, messageOf, VigiaError } from '@vigia/base';
-import { AV_CODEC_ID_H264, AV_LOG_QUIET, AVERROR_EOF, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
+import {
+  AV_CODEC_ID_AAC,
+  AV_CODEC_ID_H264,
+  AV_CODEC_ID_HEVC,
+  AV_LOG_QUIET,
+  AVERROR_EOF,
+  AVMEDIA_TYPE_VIDEO,
+} from 'node-av/constants';
 import { avGetCodecName, FFmpegError, FormatContext, Log, Packet, type Stream } from 'node-av/lib';
-import { NAL_AUD, NAL_PPS, NAL_SPS, nalType, splitAnnexB, splitLengthPrefixed } from './nal.ts';
+import { isParameterSet, nalRole, splitAnnexB, splitLengthPrefixed, type VideoCodec } from './nal.ts';
+import { readTrackHeader } from './parameter-sets.ts';
 
 // What libav would write to stderr about a damaged file is in the error that `loadClip` throws.
 Log.setLevel(AV_LOG_QUIET);
@@ -14,9 +22,6 @@ export const TICKS_PER_MS = 90;
 
 /** Largest sum of a clip's packets in bytes: the clip is held in memory, once per camera. */
 export const MAX_CLIP_BYTES: number = 256 * 1024 * 1024;
-
-/** Codecs that a camera can play. */
-export type VideoCodec = 'h264' | 'h265';
 
 /** One coded picture. Its memory belongs to the clip and is never written. */
 export interface AccessUnit {
@@ -40,7 +45,7 @@ export interface Clip {
   /** Pictures per second, the mean over the clip. */
   readonly fps: number;
   readonly units: readonly AccessUnit[];
-  /** SPS and PPS NAL units without start codes, in that order. */
+  /** SPS and PPS NAL units (of H.265 VPS, SPS and PPS) without start codes, in that order. */
   readonly parameterSets: readonly Buffer[];
   /** Distance between the first unit of one round and of the next, in 90 kHz ticks. */
   readonly periodTicks: number;
@@ -48,10 +53,26 @@ export interface Clip {
   readonly reorderTicks: number;
   /** Sum of all packets. */
   readonly bytes: number;
+  /** The file's AAC track, where it has one whose packets are bare (MP4, Matroska). */
+  readonly audio?: ClipAudio;
 }
 
+/** Sound of a clip. */
+export interface ClipAudio {
+  /** Of the AAC track. */
+  readonly sampleRate: number;
+  readonly channels: number;
+  /** AudioSpecificConfig (ISO/IEC 14496-3). */
+  readonly config: Buffer;
+  /** AAC access units of {@link AAC_SAMPLES} samples each, to be repeated for ever. Never empty. */
+  readonly units: readonly Buffer[];
+}
+
+/** Samples of an AAC access unit. */
+export const AAC_SAMPLES = 1024;
+
 /** Codes of the errors of {@link loadClip}. */
-export type ClipErrorCode = 'clip_not_found' | 'clip_unreadable' | 'clip_no_h264' | 'clip_too_large';
+export type ClipErrorCode = 'clip_not_found' | 'clip_unreadable' | 'clip_no_video' | 'clip_too_large';
 
 /** A packet as the file has it. */
 interface RawPacket {
@@ -63,6 +84,8 @@ interface RawPacket {
 }
 
 interface RawTrack {
+  readonly codec: VideoCodec;
+  readonly audio: ClipAudio | undefined;
   readonly packets: readonly RawPacket[];
   readonly extradata: Buffer;
   /** Ticks of the file's time base are multiplied by this. */
@@ -75,8 +98,8 @@ interface RawTrack {
 const NO_TIME = -(2n ** 63n);
 
 /**
- * Reads all H.264 packets of the first H.264 track of a file (MP4, MOV, Matroska, MPEG-TS) into memory. No native object
- * outlives the call.
+ * Reads all packets of the first H.264 or H.265 track of a file (MP4, MOV, Matroska, MPEG-TS) into memory, and those of
+ * its first AAC track. No native object outlives the call.
  *
  * @throws VigiaError with a {@link ClipErrorCode}; `path` is the file.
  */
@@ -101,7 +124,7 @@ function fail(code: ClipErrorCode, message: string, path: string, cause?: unknow
 function unreadable(path: string, found: string): VigiaError<ClipErrorCode> {
   return fail(
     'clip_unreadable',
-    `${path} cannot be read as a video (${found}): an intact file with an H.264 track is needed`,
+    `${path} cannot be read as a video (${found}): an intact file with an H.264 or H.265 track is needed`,
     path,
   );
 }
@@ -120,12 +143,15 @@ function checkFile(path: string): void {
 async function readTrack(context: FormatContext, path: string, maxBytes: number): Promise<RawTrack> {
   const info = await context.findStreamInfo(null);
   if (info < 0) throw unreadable(path, FFmpegError.strerror(info));
-  const stream = findH264(context.streams, path);
-  const { packets, bytes } = await readPackets(context, stream.index, path, maxBytes);
+  const { stream, codec } = findVideo(context.streams, path);
+  const sound = findAudio(context.streams);
+  const { packets, others, bytes } = await readPackets(context, stream.index, sound?.index, path, maxBytes);
   const { num, den } = stream.timeBase;
   return {
+    codec,
     packets,
     bytes,
+    audio: sound && others.length > 0 ? audioOf(sound, others) : undefined,
     extradata: Buffer.from(stream.codecpar.extradata ?? Buffer.alloc(0)),
     ticksPerUnit: (TICKS_PER_SECOND * num) / den,
     width: stream.codecpar.width,
@@ -133,36 +159,59 @@ async function readTrack(context: FormatContext, path: string, maxBytes: number)
   };
 }
 
-function findH264(streams: readonly Stream[], path: string): Stream {
-  const found = streams.find((stream) => stream.codecpar.codecId === AV_CODEC_ID_H264);
-  if (found) return found;
+function findVideo(streams: readonly Stream[], path: string): { stream: Stream; codec: VideoCodec } {
+  for (const stream of streams) {
+    if (stream.codecpar.codecId === AV_CODEC_ID_H264) return { stream, codec: 'h264' };
+    if (stream.codecpar.codecId === AV_CODEC_ID_HEVC) return { stream, codec: 'h265' };
+  }
   const tracks = streams.map((stream) => {
     const kind = stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO ? 'video' : 'other';
     return `${avGetCodecName(stream.codecpar.codecId) ?? 'unknown'} (${kind})`;
   });
   const listed = tracks.length > 0 ? tracks.join(', ') : 'no track at all';
-  throw fail('clip_no_h264', `${path} has no H.264 track (found: ${listed}): only H.264 can be played`, path);
+  const message = `${path} has no H.264 and no H.265 track (found: ${listed}): only those can be played`;
+  throw fail('clip_no_video', message, path);
+}
+
+/** Without a header the packets have headers of their own (ADTS), which RTP does not carry. */
+function findAudio(streams: readonly Stream[]): Stream | undefined {
+  return streams.find(
+    ({ codecpar }) => codecpar.codecId === AV_CODEC_ID_AAC && (codecpar.extradata?.byteLength ?? 0) >= 2,
+  );
+}
+
+function audioOf({ codecpar }: Stream, packets: readonly RawPacket[]): ClipAudio {
+  return {
+    sampleRate: codecpar.sampleRate,
+    channels: codecpar.channels,
+    config: Buffer.from(codecpar.extradata ?? Buffer.alloc(0)),
+    units: packets.map(({ data }) => data),
+  };
 }
 
 async function readPackets(
   context: FormatContext,
   streamIndex: number,
+  otherIndex: number | undefined,
   path: string,
   maxBytes: number,
-): Promise<{ packets: RawPacket[]; bytes: number }> {
+): Promise<{ packets: RawPacket[]; others: RawPacket[]; bytes: number }> {
   const packets: RawPacket[] = [];
+  const others: RawPacket[] = [];
   let bytes = 0;
   const packet = new Packet();
   packet.alloc();
   try {
     for (;;) {
       const result = await context.readFrame(packet);
-      if (result === AVERROR_EOF) return { packets, bytes };
+      if (result === AVERROR_EOF) return { packets, others, bytes };
       if (result < 0) throw unreadable(path, FFmpegError.strerror(result));
-      if (packet.streamIndex === streamIndex && packet.size > 0) {
+      const into =
+        packet.streamIndex === streamIndex ? packets : packet.streamIndex === otherIndex ? others : undefined;
+      if (into && packet.size > 0) {
         bytes += packet.size;
         if (bytes > maxBytes) throw tooLarge(path, maxBytes);
-        packets.push(copyPacket(packet));
+        into.push(copyPacket(packet));
       }
       packet.unref();
     }
@@ -174,7 +223,7 @@ async function readPackets(
 function tooLarge(path: string, maxBytes: number): VigiaError<ClipErrorCode> {
   return fail(
     'clip_too_large',
-    `${path} holds more than ${maxBytes} bytes of H.264: at most that many are kept in memory`,
+    `${path} holds more than ${maxBytes} bytes of video and sound: at most that many are kept in memory`,
     path,
   );
 }
@@ -190,56 +239,43 @@ function copyPacket(packet: Packet): RawPacket {
 }
 
 function assemble(path: string, track: RawTrack): Clip {
-  const { lengthBytes, fromHeader } = readExtradata(path, track.extradata);
-  const all = track.packets.map((packet) => splitPacket(path, packet.data, lengthBytes));
+  const { codec, width, height, bytes, audio } = track;
+  const header = readTrackHeader(track.extradata, codec);
+  if (!header) throw unreadable(path, 'the header of its video track is cut off');
+  const all = track.packets.map((packet) => splitPacket(path, packet.data, header.lengthBytes));
   // A session begins with a keyframe, so the clip does; what is in front of its first one cannot be shown.
   const firstKey = track.packets.findIndex((packet) => packet.keyframe);
-  if (firstKey < 0) throw unreadable(path, 'no keyframe in its H.264 track');
+  if (firstKey < 0) throw unreadable(path, 'no keyframe in its video track');
   const packets = track.packets.slice(firstKey);
   const split = all.slice(firstKey);
-  const parameterSets = fromHeader.length > 0 ? fromHeader : (split[0] ?? []).filter(isParameterSet);
-  if (parameterSets.length < 2) throw unreadable(path, 'its H.264 track has no SPS and PPS');
+  const { parameterSets: listed } = header;
+  const parameterSets = listed.length > 0 ? listed : (split[0] ?? []).filter((nal) => isParameterSet(nal, codec));
+  const missing = missingSet(parameterSets, codec);
+  if (missing) throw unreadable(path, `its video track has no ${missing}`);
   const times = timesOf(packets, track.ticksPerUnit);
   const units = split.map((nals, index): AccessUnit => {
     const { dtsTicks, ptsTicks } = times[index] as UnitTime;
-    const kept = nals.filter((nal) => nalType(nal) !== NAL_AUD && !parameterSets.some((set) => set.equals(nal)));
+    const kept = nals.filter(
+      (nal) => nalRole(nal, codec) !== 'delimiter' && !parameterSets.some((set) => set.equals(nal)),
+    );
     return { index, nals: kept, keyframe: (packets[index] as RawPacket).keyframe, dtsTicks, ptsTicks };
   });
-  const { width, height, bytes } = track;
   const periodTicks = periodOf(times, Math.round(Number(packets.at(-1)?.duration ?? 0n) * track.ticksPerUnit));
   const reorderTicks = Math.max(...times.map((time) => time.ptsTicks - time.dtsTicks));
   const fps = (units.length * TICKS_PER_SECOND) / periodTicks;
-  return { path, codec: 'h264', width, height, fps, units, parameterSets, periodTicks, reorderTicks, bytes };
+  const clip = { path, codec, width, height, fps, units, parameterSets, periodTicks, reorderTicks, bytes };
+  return audio ? { ...clip, audio } : clip;
 }
 
-function isParameterSet(nal: Buffer): boolean {
-  return nalType(nal) === NAL_SPS || nalType(nal) === NAL_PPS;
+function missingSet(parameterSets: readonly Buffer[], codec: VideoCodec): string | undefined {
+  const needed = codec === 'h264' ? (['sps', 'pps'] as const) : (['vps', 'sps', 'pps'] as const);
+  return needed.find((role) => !parameterSets.some((nal) => nalRole(nal, codec) === role))?.toUpperCase();
 }
 
 function splitPacket(path: string, data: Buffer, lengthBytes: number | undefined): Buffer[] {
   const nals = lengthBytes === undefined ? splitAnnexB(data) : splitLengthPrefixed(data, lengthBytes);
   if (!nals || nals.length === 0) throw unreadable(path, 'a packet is not made of whole NAL units');
   return nals;
-}
-
-/** avcC (ISO/IEC 14496-15 5.3.3.1) names the size of the lengths; anything else is Annex B with start codes. */
-function readExtradata(path: string, extradata: Buffer): { lengthBytes: number | undefined; fromHeader: Buffer[] } {
-  if (extradata[0] !== 1) return { lengthBytes: undefined, fromHeader: splitAnnexB(extradata).filter(isParameterSet) };
-  const fromHeader: Buffer[] = [];
-  let at = 5;
-  // First the SPS, whose count is in the low 5 bits, then the PPS.
-  for (const mask of [0x1f, 0xff]) {
-    const count = (extradata[at] ?? 0) & mask;
-    at += 1;
-    for (let i = 0; i < count; i += 1) {
-      if (at + 2 > extradata.byteLength) throw unreadable(path, 'its avcC header is cut off');
-      const end = at + 2 + extradata.readUInt16BE(at);
-      fromHeader.push(extradata.subarray(at + 2, end));
-      at = end;
-    }
-  }
-  if (at > extradata.byteLength) throw unreadable(path, 'its avcC header is cut off');
-  return { lengthBytes: ((extradata[4] ?? 0) & 3) + 1, fromHeader };
 }
 
 interface UnitTime {

@@ -1,16 +1,17 @@
 export {
+  AAC_SAMPLES,
   type AccessUnit,
   type Clip,
+  type ClipAudio,
   type ClipErrorCode,
   loadClip,
   MAX_CLIP_BYTES,
   TICKS_PER_MS,
   TICKS_PER_SECOND,
-  type VideoCodec,
 } from './clip.ts';
-export { isVcl, NAL_SPS, nalType, toAnnexB } from './nal.ts';
+export { isParameterSet, nalRole, nalType, toAnnexB, type VideoCodec } from './nal.ts';
 export { type Pacing, type PlayedUnit, Player } from './player.ts';
 export { countReceiverReports, senderReportPacket, withBye } from './rtcp.ts';
-export { DEFAULT_MAX_PAYLOAD_BYTES, RTP_HEADER_BYTES, RtpPacketizer } from './rtp-packetizer.ts';
+export { DEFAULT_MAX_PAYLOAD_BYTES, PAYLOADERS, RTP_HEADER_BYTES, RtpPacketizer } from './rtp-packetizer.ts';
 export { readSendTime, SEND_TIME_UUID, sendTimeSei } from './sei.ts';
 export { LoopTimeline } from './timeline.ts';

@@ -1,25 +1,32 @@
-/** NAL unit types of H.264 (ITU-T H.264 table 7-1) that the camera looks at. */
-export const NAL_IDR = 5;
-/** Supplemental enhancement information. */
-export const NAL_SEI = 6;
-/** Sequence parameter set. */
-export const NAL_SPS = 7;
-/** Picture parameter set. */
-export const NAL_PPS = 8;
-/** Access unit delimiter. */
-export const NAL_AUD = 9;
+/** Codecs that a camera can play. */
+export type VideoCodec = 'h264' | 'h265';
+
+/** What a NAL unit is for, as far as the camera looks. */
+export type NalRole = 'slice' | 'vps' | 'sps' | 'pps' | 'sei' | 'delimiter' | 'other';
+
+/** Types of H.264 (ITU-T H.264 table 7-1); slices are 1 to 5. */
+const H264_ROLES: Readonly<Record<number, NalRole>> = { 6: 'sei', 7: 'sps', 8: 'pps', 9: 'delimiter' };
+/** Types of H.265 (ITU-T H.265 table 7-1); slices are 0 to 31. */
+const H265_ROLES: Readonly<Record<number, NalRole>> = { 32: 'vps', 33: 'sps', 34: 'pps', 35: 'delimiter', 39: 'sei' };
 
 const START_CODE = Buffer.from([0, 0, 0, 1]);
 
-/** The type of a non-empty H.264 NAL unit, 0..31. */
-export function nalType(nal: Buffer): number {
-  return (nal[0] ?? 0) & 0x1f;
+/** The type of a non-empty NAL unit: 0..31 in H.264, 0..63 in H.265. */
+export function nalType(nal: Buffer, codec: VideoCodec = 'h264'): number {
+  const first = nal[0] ?? 0;
+  return codec === 'h264' ? first & 0x1f : (first >> 1) & 0x3f;
 }
 
-/** Whether the NAL unit holds picture data (slices: types 1 to 5). */
-export function isVcl(nal: Buffer): boolean {
-  const type = nalType(nal);
-  return type >= 1 && type <= NAL_IDR;
+/** What a NAL unit is for. */
+export function nalRole(nal: Buffer, codec: VideoCodec): NalRole {
+  const type = nalType(nal, codec);
+  if (codec === 'h264') return type >= 1 && type <= 5 ? 'slice' : (H264_ROLES[type] ?? 'other');
+  return type < 32 ? 'slice' : (H265_ROLES[type] ?? 'other');
+}
+
+/** Whether it is a parameter set. */
+export function isParameterSet(nal: Buffer, codec: VideoCodec): boolean {
+  return ['vps', 'sps', 'pps'].includes(nalRole(nal, codec));
 }
 
 /** Joins NAL units with 4-byte start codes. Copies. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRtp, reassemble } from '../../../test/rtsp-client.ts';
-import { RtpPacketizer } from './rtp-packetizer.ts';
+import { PAYLOADERS, RtpPacketizer } from './rtp-packetizer.ts';
 
 const nal = fc
   .tuple(fc.constantFrom(0x65, 0x41, 0x01, 0x67, 0x68, 0x06), fc.uint8Array({ minLength: 0, maxLength: 400 }))
@@ -22,6 +22,29 @@ describe('RtpPacketizer', () => {
           expect(packets.map((packet) => packet.marker)).toEqual(packets.map((_, i) => i === packets.length - 1));
           expect(packets.map((packet) => packet.sequence)).toEqual(packets.map((_, i) => (65_530 + i) % 65_536));
           expect(new Set(packets.map((packet) => packet.rtpTime))).toEqual(new Set([2 ** 32 - 1]));
+        },
+      ),
+    );
+  });
+
+  it('does the same with H.265', () => {
+    const nal265 = fc
+      .tuple(fc.constantFrom('2601', '0201', '4001', '4e01', '0309'), fc.uint8Array({ maxLength: 400 }))
+      .map(([header, rest]) => Buffer.concat([Buffer.from(header, 'hex'), rest]));
+    fc.assert(
+      fc.property(
+        fc.array(nal265, { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 4, max: 120 }),
+        (nals, maxPayloadBytes) => {
+          const packetizer = new RtpPacketizer({ ...options, firstSequence: 0, maxPayloadBytes });
+          packetizer.change({ payloadType: 98, payloader: PAYLOADERS.h265 });
+          const packets = packetizer.packetize(nals, 5).map(parseRtp);
+          const payloads = packets.map((packet) => packet.payload);
+          expect(reassemble(payloads, 'h265')).toEqual(nals);
+          expect(Math.max(...payloads.map((payload) => payload.byteLength))).toBeLessThanOrEqual(maxPayloadBytes);
+          expect(new Set(packets.map((packet) => packet.payloadType))).toEqual(new Set([98]));
+          const fragments = payloads.filter((payload) => (((payload[0] as number) >> 1) & 0x3f) === 49);
+          expect(fragments.every((payload) => ((payload[2] as number) & 0xc0) !== 0xc0)).toBe(true);
         },
       ),
     );

@@ -1,3 +1,5 @@
+import type { VideoCodec } from './nal.ts';
+
 /** Bytes of an RTP header without extension and contributing sources (RFC 3550 5.1). */
 export const RTP_HEADER_BYTES = 12;
 
@@ -5,6 +7,7 @@ export const RTP_HEADER_BYTES = 12;
 export const DEFAULT_MAX_PAYLOAD_BYTES = 1400;
 
 const FU_A = 28;
+const FU_H265 = 49;
 
 /** Cuts one NAL unit into RTP payloads of at most `maxBytes`. A codec is one such function. */
 export type Payloader = (nal: Buffer, maxBytes: number) => Buffer[];
@@ -14,23 +17,31 @@ export type Payloader = (nal: Buffer, maxBytes: number) => Buffer[];
  * fragments. A payload that needs no change shares the NAL unit's memory.
  */
 export const h264Payloads: Payloader = (nal, maxBytes) => {
-  if (nal.byteLength <= maxBytes) return [nal];
   const header = nal[0] ?? 0;
-  const indicator = (header & 0xe0) | FU_A;
+  return fragment(nal, maxBytes, 1, [(header & 0xe0) | FU_A], header & 0x1f);
+};
+
+/** H.265 (RFC 7798): a NAL unit that fits is a payload of its own, a larger one becomes fragmentation units (type 49). */
+export const h265Payloads: Payloader = (nal, maxBytes) => {
+  const [first = 0, second = 0] = nal;
+  return fragment(nal, maxBytes, 2, [(first & 0x81) | (FU_H265 << 1), second], (first >> 1) & 0x3f);
+};
+
+/** The payloader of each codec. */
+export const PAYLOADERS: Readonly<Record<VideoCodec, Payloader>> = { h264: h264Payloads, h265: h265Payloads };
+
+/** Both codecs alike: payload header, FU header with start and end bit and the type, then a part of what follows the header. */
+function fragment(nal: Buffer, maxBytes: number, headerBytes: number, indicator: number[], type: number): Buffer[] {
+  if (nal.byteLength <= maxBytes) return [nal];
   const out: Buffer[] = [];
-  const chunk = maxBytes - 2;
-  for (let at = 1; at < nal.byteLength; at += chunk) {
-    const start = at === 1 ? 0x80 : 0;
+  const chunk = maxBytes - headerBytes - 1;
+  for (let at = headerBytes; at < nal.byteLength; at += chunk) {
+    const start = at === headerBytes ? 0x80 : 0;
     const end = at + chunk >= nal.byteLength ? 0x40 : 0;
-    const part = nal.subarray(at, at + chunk);
-    const payload = Buffer.allocUnsafe(2 + part.byteLength);
-    payload[0] = indicator;
-    payload[1] = start | end | (header & 0x1f);
-    part.copy(payload, 2);
-    out.push(payload);
+    out.push(Buffer.concat([Buffer.from([...indicator, start | end | type]), nal.subarray(at, at + chunk)]));
   }
   return out;
-};
+}
 
 /** What is inside of the packets of a stream. */
 export interface RtpFormat {
@@ -44,7 +55,7 @@ export interface RtpStreamOptions extends RtpFormat {
   readonly ssrc: number;
   /** Sequence number of the first packet, 0..65535. */
   readonly firstSequence: number;
-  /** At least 3 bytes. Default {@link DEFAULT_MAX_PAYLOAD_BYTES}. */
+  /** At least 4 bytes. Default {@link DEFAULT_MAX_PAYLOAD_BYTES}. */
   readonly maxPayloadBytes?: number;
 }
 

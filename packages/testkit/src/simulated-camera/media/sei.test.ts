@@ -59,6 +59,16 @@ describe('send time', () => {
     );
   });
 
+  it('is the same in H.265, in a prefix SEI', () => {
+    const slice265 = Buffer.from([0x26, 1, 2, 3]);
+    fc.assert(
+      fc.property(fc.bigInt(0n, 2n ** 64n - 1n), (ns) => {
+        expect(readSendTime(toAnnexB([sendTimeSei(ns, 'h265'), slice265]))).toBe(ns);
+      }),
+    );
+    expect(sendTimeSei(0n, 'h265').subarray(0, 2).toString('hex')).toBe('4e01');
+  });
+
   it('is found behind other messages, in the same and in another NAL unit', () => {
     const foreign = Buffer.concat([Buffer.from([6, 5, 0xff, 1]), Buffer.alloc(256, 7), Buffer.from([0x80])]);
     const both = Buffer.concat([Buffer.from([6, 1, 2, 9, 9]), sendTimeSei(2n ** 63n + 77n).subarray(1)]);

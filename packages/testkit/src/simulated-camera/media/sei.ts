@@ -1,4 +1,4 @@
-import { escapeRbsp, NAL_SEI, nalType, splitAnnexB, unescapeRbsp } from './nal.ts';
+import { escapeRbsp, nalRole, splitAnnexB, unescapeRbsp, type VideoCodec } from './nal.ts';
 
 /**
  * Marks the camera's own message among SEI messages of type user_data_unregistered:
@@ -11,26 +11,32 @@ const UUID = Buffer.from(SEND_TIME_UUID, 'hex');
 const USER_DATA_UNREGISTERED = 5;
 const PAYLOAD_BYTES = UUID.byteLength + 8;
 
+/** Headers of SEI NAL units; of H.265 that of a prefix SEI (type 39), layer 0, temporal layer 0. */
+const HEADERS: Readonly<Record<VideoCodec, Buffer>> = { h264: Buffer.from([6]), h265: Buffer.from([39 << 1, 1]) };
+
 /** An SEI NAL unit (no start code) that holds the time, in nanoseconds, 0..2^64-1. */
-export function sendTimeSei(sentMonotonicNs: bigint): Buffer {
+export function sendTimeSei(sentMonotonicNs: bigint, codec: VideoCodec = 'h264'): Buffer {
   const rbsp = Buffer.alloc(2 + PAYLOAD_BYTES + 1);
   rbsp[0] = USER_DATA_UNREGISTERED;
   rbsp[1] = PAYLOAD_BYTES;
   UUID.copy(rbsp, 2);
   rbsp.writeBigUInt64BE(sentMonotonicNs, 2 + UUID.byteLength);
   rbsp[rbsp.byteLength - 1] = 0x80; // stop bit, then alignment: it also keeps the NAL unit from ending in a zero
-  return Buffer.concat([Buffer.from([NAL_SEI]), escapeRbsp(rbsp)]);
+  return Buffer.concat([HEADERS[codec], escapeRbsp(rbsp)]);
 }
 
 /**
- * The time that the simulated camera wrote into an H.264 access unit (Annex B): CLOCK_MONOTONIC nanoseconds, or undefined
+ * The time that the simulated camera wrote into an H.264 or H.265 access unit (Annex B): CLOCK_MONOTONIC nanoseconds, or undefined
  * when there is none. Never throws, whatever the bytes are.
  */
 export function readSendTime(accessUnitAnnexB: Buffer): bigint | undefined {
   for (const nal of splitAnnexB(accessUnitAnnexB)) {
-    if (nalType(nal) !== NAL_SEI) continue;
-    const found = findSendTime(unescapeRbsp(nal.subarray(1)));
-    if (found !== undefined) return found;
+    // Which codec it is need not be known: the UUID cannot be there by chance.
+    for (const codec of ['h264', 'h265'] as const) {
+      if (nalRole(nal, codec) !== 'sei') continue;
+      const found = findSendTime(unescapeRbsp(nal.subarray(HEADERS[codec].byteLength)));
+      if (found !== undefined) return found;
+    }
   }
   return undefined;
 }

@@ -17,4 +17,12 @@ export {
 } from './presentation.ts';
 export { applyQuirks, QUIRKS, type Quirk } from './quirks.ts';
 export { formatReply, type RtspReply, type RtspRequest, RtspRequestParser } from './rtsp-message.ts';
-export { describeClip, VIDEO_CONTROL, VIDEO_PAYLOAD_TYPE } from './sdp.ts';
+export {
+  AUDIO_CONTROL,
+  type AudioDescription,
+  describeClip,
+  ENCODING_NAMES,
+  parametersOf,
+  VIDEO_CONTROL,
+  VIDEO_PAYLOAD_TYPE,
+} from './sdp.ts';

@@ -1,7 +1,8 @@
 import {
   type Clip,
-  isVcl,
   type LoopTimeline,
+  nalRole,
+  PAYLOADERS,
   type Pacing,
   type PlayedUnit,
   Player,
@@ -163,7 +164,7 @@ export class VideoStream implements Stream {
 
   #play(next: PlayedClip): void {
     this.#played = next;
-    this.#packetizer.change({ payloadType: next.payloadType });
+    this.#packetizer.change({ payloadType: next.payloadType, payloader: PAYLOADERS[next.clip.codec] });
   }
 
   #wireTime(ticks: number): number {
@@ -235,12 +236,13 @@ export class VideoStream implements Stream {
 
   #nalsOf({ unit }: PlayedUnit, sentMonotonicNs: bigint): Buffer[] {
     const { stampSendTime } = this.#options;
-    const firstVcl = unit.nals.findIndex(isVcl);
+    const { clip } = this.#played;
+    const firstVcl = unit.nals.findIndex((nal) => nalRole(nal, clip.codec) === 'slice');
     const at = firstVcl < 0 ? unit.nals.length : firstVcl;
     return [
-      ...(unit.keyframe ? this.#played.clip.parameterSets : []),
+      ...(unit.keyframe ? clip.parameterSets : []),
       ...unit.nals.slice(0, at),
-      ...(stampSendTime ? [sendTimeSei(sentMonotonicNs)] : []),
+      ...(stampSendTime ? [sendTimeSei(sentMonotonicNs, clip.codec)] : []),
       ...unit.nals.slice(at),
     ];
   }
