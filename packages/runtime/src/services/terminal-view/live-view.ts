@@ -2,7 +2,7 @@ import type { Clock } from '@vigia/base';
 import type { CameraReport, ConsumerReport } from '@vigia/contracts';
 import { fit, formatBytes, formatElapsed, type Palette } from '#core/terminal';
 import type { NodeStatus, View, ViewEvent } from './node-status.ts';
-import { Keyed, Rate, RecentResults } from './recent.ts';
+import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
 
 /** What a live view draws on. */
 export interface Terminal {
@@ -48,6 +48,7 @@ export class LiveView implements View {
 
   draw(status: NodeStatus): void {
     if (this.#closed) return;
+    keepOnly(status, this.#recent, this.#rates);
     // A terminal that was not told its size says 0.
     const width = (this.#terminal.columns || 100) - 1;
     const rows = (this.#terminal.rows || 40) - 1;
@@ -96,10 +97,18 @@ export class LiveView implements View {
     const { bold, reset, dim } = this.#palette;
     const fps = rateText(this.#rates.get(id).read(report.captured, this.#clock.nowMs()));
     const { no_demand, undecodable, late } = report.skipped;
-    const skipped = nonZero({ 'without demand': no_demand, undecodable, late, 'in the inbox': report.inbox_drops });
-    const note = report.state === 'live' ? skipped : `${dim}${message ?? ''}${reset}`;
-    const gap = report.state === 'live' ? ' '.repeat(AGE * 2 + 4 + SEES) : '  ';
-    return `${bold}${fit(id, NAME)}${reset}${this.#state(report.state)}${fit(fps, FPS, 'right')}${gap}${note}`;
+    const lost = nonZero({
+      'without demand': no_demand,
+      undecodable,
+      late,
+      'in the inbox': report.inbox_drops,
+      concealed: report.concealed,
+      'packets lost': report.lost_packets,
+    });
+    const note = report.state === 'live' ? `${lost}${mainText(report)}` : `${dim}${message ?? ''}${reset}`;
+    // What stands in the columns of its consumers: what it sends, as far as that is known.
+    const sends = report.state === 'live' ? `  ${dim}${fit(streamText(report), AGE * 2 + 2 + SEES)}${reset}` : '  ';
+    return `${bold}${fit(id, NAME)}${reset}${this.#state(report.state)}${fit(fps, FPS, 'right')}${sends}${note}`;
   }
 
   #consumer(camera: string, name: string, report: ConsumerReport): string {
@@ -141,6 +150,23 @@ export class LiveView implements View {
     const bad = ['unavailable', 'failing', 'stalled'].includes(state);
     return `${good ? green : bad ? red : yellow}${fit(state, STATE)}${reset}`;
   }
+}
+
+/** `h264 1920×1080`, and how it comes when that is unusual. */
+function streamText({ stream }: CameraReport): string {
+  if (!stream || stream.codec === '') return '';
+  const size = stream.width > 0 ? ` ${stream.width}×${stream.height}` : '';
+  const unusual = [
+    stream.transport === 'udp' ? 'udp' : '',
+    stream.decode === 'keyframes' ? 'keyframes' : '',
+    ['', 'software'].includes(stream.decoder) ? '' : stream.decoder,
+  ].filter((word) => word !== '');
+  return [`${stream.codec}${size}`, ...unusual].join(' ');
+}
+
+/** The large stream, when something is wrong with it. */
+function mainText({ main }: CameraReport): string {
+  return !main || main.state === 'live' ? '' : `  large stream ${main.state}${main.reason ? ` (${main.reason})` : ''}`;
 }
 
 function rateText(rate: number | undefined): string {

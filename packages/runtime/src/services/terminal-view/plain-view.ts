@@ -1,6 +1,6 @@
 import type { Clock } from '@vigia/base';
 import type { NodeStatus, View, ViewEvent } from './node-status.ts';
-import { Keyed, Rate, RecentResults } from './recent.ts';
+import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
 
 const EVERY_MS = 5_000;
 
@@ -34,6 +34,7 @@ export class PlainView implements View {
   }
 
   draw(status: NodeStatus): void {
+    keepOnly(status, this.#recent, this.#rates);
     const now = this.#clock.nowMs();
     const rates = new Map<string, number | undefined>();
     for (const [id, { report }] of status.cameras) {

@@ -1,4 +1,5 @@
 import type { ResultMessage } from '@vigia/contracts';
+import type { NodeStatus } from './node-status.ts';
 
 const KEPT = 256;
 /** What is shown is about the last ten seconds. */
@@ -66,4 +67,23 @@ export class Keyed<T> {
     this.#values.set(key, made);
     return made;
   }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  /** Drops all others. */
+  keep(keys: ReadonlySet<string>): void {
+    for (const key of this.#values.keys()) if (!keys.has(key)) this.#values.delete(key);
+  }
+}
+
+/** Forgets cameras, consumers and models that a reload took out, so that names that come and go do not add up. */
+export function keepOnly(status: NodeStatus, ...lists: readonly Keyed<unknown>[]): void {
+  const keys = new Set([...status.models.keys()].map((id) => `model ${id}`));
+  for (const [id, { report }] of status.cameras) {
+    keys.add(id);
+    for (const name of Object.keys(report.consumers)) keys.add(`${id}/${name}`);
+  }
+  for (const list of lists) list.keep(keys);
 }

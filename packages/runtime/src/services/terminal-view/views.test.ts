@@ -6,11 +6,26 @@ import { JsonView } from './json-view.ts';
 import { LiveView } from './live-view.ts';
 import type { NodeStatus } from './node-status.ts';
 import { PlainView } from './plain-view.ts';
+import { Keyed, keepOnly, Rate } from './recent.ts';
 
 const camera = (captured: number, ok: number): CameraReport => ({
   state: 'live',
   reason: null,
   reconnects: 0,
+  stream: {
+    kind: 'rtsp',
+    transport: 'tcp',
+    codec: 'h264',
+    width: 768,
+    height: 576,
+    interval_ms: 100,
+    gop_ms: 2000,
+    decode: 'full',
+    decoder: 'software',
+  },
+  main: null,
+  lost_packets: 0,
+  concealed: 0,
   captured,
   skipped: { no_demand: 0, undecodable: 2, late: 0 },
   in_decoder: 0,
@@ -80,13 +95,53 @@ test('the live table says who sees what, how old, how fast, and what was dropped
   view.draw(status(0, 100, 50));
   clock.advance(2_000);
   view.draw(status(2_000, 120, 70));
-  expect(screen).toMatch(/hall +live +10\.0/);
+  expect(screen).toMatch(/hall +live +10\.0 +h264 768×576 +2 undecodable/);
   expect(screen).toMatch(
     /people \(ssdlite\) +running +10\.0 +30 ms +39 ms +2 person +7 gated, 1 overwritten +no result: 3 unavailable/,
   );
-  expect(screen).toContain('2 undecodable');
   expect(screen).toMatch(/ssdlite +ready +10\.0 +12 ms +18 ms/);
   view.close();
+});
+
+test('a camera that stalls, one with losses, and a large stream that is away', () => {
+  let screen = '';
+  const view = new LiveView(
+    { columns: 160, rows: 0, write: (text) => void (screen = text) },
+    paletteFor({}),
+    new FakeClock(),
+  );
+  const report = camera(100, 50);
+  const cameras = new Map([
+    ['hall', { report: { ...report, state: 'stalled' as const }, message: 'no packet for 5 s' }],
+    [
+      'yard',
+      {
+        message: null,
+        report: {
+          ...report,
+          lost_packets: 12,
+          concealed: 3,
+          stream: { ...(report.stream as NonNullable<CameraReport['stream']>), transport: 'udp', decoder: 'vaapi' },
+          main: { state: 'waiting' as const, reason: 'timeout', reconnects: 1, captured: 5, lost_packets: 0 },
+        },
+      },
+    ],
+  ]);
+  view.draw({ ...status(0, 0, 0), cameras });
+  expect(screen).toMatch(/hall +stalled +– +no packet for 5 s/);
+  expect(screen).toMatch(
+    /yard +live +– +h264 768×576 udp vaapi +2 undecodable, 3 concealed, 12 packets lost {2}large stream waiting \(timeout\)/,
+  );
+});
+
+test('names that come and go are forgotten', () => {
+  const rates = new Keyed(() => new Rate());
+  for (const key of ['hall', 'hall/people', 'model ssdlite', 'gone', 'gone/people', 'hall/gone', 'model gone'])
+    rates.get(key).read(1, 0);
+  const before = rates.get('hall');
+  keepOnly(status(0, 1, 1), rates);
+  expect(rates.get('hall')).toBe(before);
+  expect(rates.size).toBe(3);
 });
 
 test('lines never exceed the terminal, nor the table its rows', () => {
