@@ -13,6 +13,16 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  capture: {
+    line: 'network to rendition: beside ffmpeg and libav; CPU and memory per camera; cameras that fit (about 15 minutes)',
+    usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 2 to 600 (8)'],
+      ['--rounds N', 'times that the variants take turns, 1 to 100 (3)'],
+      ['--only NAME,NAME', 'of throughput, arrival, cost, density'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   supplier: {
     line: 'publisher to consumer: ours by turns with the Go original and GStreamer (about 7 minutes)',
     usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--peers DIR] [--markdown | --json]',

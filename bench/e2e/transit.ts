@@ -3,7 +3,7 @@ import { readSendTime } from '@vigia/testkit';
 import type { BenchRun } from '../support/bench-run.ts';
 import { CameraFork } from '../support/camera-fork.ts';
 import { quantileCells } from '../support/numbers.ts';
-import { H264Decoder, RtspClient } from '../support/runtime-internals.ts';
+import { RtspClient, VideoDecoder } from '../support/runtime-internals.ts';
 import type { Table } from '../support/table.ts';
 
 /** Milliseconds from the camera's send time, one entry per access unit. */
@@ -45,15 +45,23 @@ async function play(run: BenchRun, url: string, measuredMs: number, samples: Sam
   let decodedMs: number | undefined;
   let unitId = 0;
   let failure: Error | undefined;
-  const decoder = new H264Decoder((frame) => {
-    decodedMs = systemClock.nowMs();
-    decoder.recycle(frame);
+  const decoder: VideoDecoder = new VideoDecoder({
+    format: { codec: 'h264', extradata: undefined, raw: undefined },
+    threads: 1,
+    skipLoopFilter: false,
+    hardware: 'none',
+    onFallback: () => undefined,
+    onPicture: (frame) => {
+      decodedMs = systemClock.nowMs();
+      decoder.recycle(frame);
+    },
   });
   const beginMs = systemClock.nowMs() + WARM_UP_MS;
   const client = await RtspClient.open(
     {
       url,
       clock: systemClock,
+      onFormat: () => undefined,
       onUnit: (unit) => {
         decodedMs = undefined;
         unitId += 1;

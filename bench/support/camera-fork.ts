@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { systemClock } from '@vigia/base';
-import type { CameraCommand, CameraEvent } from '@vigia/testkit';
+import type { CameraCommand, CameraEvent, SimulatedCameraSettings } from '@vigia/testkit';
 import type { BenchRun } from './bench-run.ts';
 import { CLIP, SIMULATED_CAMERA } from './paths.ts';
 import { Waiter } from './waiter.ts';
@@ -27,7 +27,7 @@ export class CameraFork {
   /** Starts one and waits until it listens. It is closed with the run's scope. */
   static async start(
     run: BenchRun,
-    options: { readonly fps?: number; readonly reportUnits?: boolean },
+    options: { readonly reportUnits?: boolean } & Partial<SimulatedCameraSettings>,
   ): Promise<CameraFork> {
     const camera = new CameraFork(run, options);
     run.scope.defer(() => camera.close());
@@ -48,7 +48,7 @@ export class CameraFork {
 
   /** Cuts all connections; new ones are welcome. */
   dropClients(): void {
-    this.#send('drop_clients');
+    this.#send({ type: 'drop_clients' });
   }
 
   /** Resolves when the process is gone. Idempotent. */
@@ -61,8 +61,8 @@ export class CameraFork {
     kill.cancel();
   }
 
-  #send(type: CameraCommand['type']): void {
-    this.#process.send({ type } satisfies CameraCommand);
+  #send(command: CameraCommand): void {
+    this.#process.send(command);
   }
 
   #onEvent(event: CameraEvent): void {

@@ -7,8 +7,9 @@ import { pathToFileURL } from 'node:url';
 import { Picture } from '@vigia/runtime/dist/core/media/libav/index.js';
 
 export { geometryOf, WHOLE } from '@vigia/runtime/dist/core/media/index.js';
-export { H264Decoder, RgbScaler } from '@vigia/runtime/dist/core/media/libav/index.js';
+export { RgbScaler, VideoDecoder } from '@vigia/runtime/dist/core/media/libav/index.js';
 export { RtspClient } from '@vigia/runtime/dist/core/media/rtsp/index.js';
+export { Renditions, StreamCapture } from '@vigia/runtime/dist/services/stream-capture/index.js';
 export { Picture };
 
 /** A picture of libav's, in native memory. */
@@ -22,13 +23,22 @@ async function libav(part: 'lib' | 'constants'): Promise<Readonly<Record<string,
 }
 
 const NativeFrameClass = (await libav('lib'))['Frame'] as new () => NativeFrame;
-const NV12 = (await libav('constants'))['AV_PIX_FMT_NV12'] as NativeFrame['format'];
+const FORMATS = await libav('constants');
 
 /** A frame in NV12 with a buffer of its own, not painted. @throws Error when there is no memory for it. */
 export function allocateNv12(width: number, height: number): NativeFrame {
+  return allocate(width, height, 'AV_PIX_FMT_NV12');
+}
+
+/** The same in planar YUV 4:2:0. */
+export function allocateYuv420(width: number, height: number): NativeFrame {
+  return allocate(width, height, 'AV_PIX_FMT_YUV420P');
+}
+
+function allocate(width: number, height: number, format: string): NativeFrame {
   const frame = new NativeFrameClass();
   frame.alloc();
-  frame.format = NV12;
+  frame.format = FORMATS[format] as NativeFrame['format'];
   frame.width = width;
   frame.height = height;
   if (frame.getBuffer() < 0) throw new Error(`no memory for a picture of ${width}×${height}`);

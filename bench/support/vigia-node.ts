@@ -54,13 +54,13 @@ export class VigiaNode {
   #partOfLine = '';
   #closed = false;
 
-  private constructor(run: BenchRun, cameras: Readonly<Record<string, string>>) {
+  private constructor(run: BenchRun, cameras: Readonly<Record<string, string>>, consumers: string) {
     counter += 1;
     this.#name = `bench${process.pid}-${counter}`;
     this.#dir = mkdtempSync(join(tmpdir(), 'vigia-bench-'));
     this.#waiter = new Waiter(run.signal);
     const config = join(this.#dir, 'vigia.yml');
-    writeFileSync(config, configText(this.#name, cameras));
+    writeFileSync(config, configText(this.#name, cameras, consumers));
     this.startedMs = systemClock.nowMs();
     this.#process = spawn(process.execPath, [VIGIA, 'run', '-c', config, '--report', this.#reportFile, '--json'], {
       env: { ...process.env, VIGIA_RUN_DIR: this.#runDir },
@@ -73,9 +73,17 @@ export class VigiaNode {
     this.#process.once('close', () => this.#waiter.wake());
   }
 
-  /** Starts a node; returns at once. It is stopped and removed with the run's scope. */
-  static start(run: BenchRun, cameras: Readonly<Record<string, string>>): VigiaNode {
-    const node = new VigiaNode(run, cameras);
+  /**
+   * Starts a node; returns at once. It is stopped and removed with the run's scope.
+   *
+   * @param consumers Of each camera, as YAML.
+   */
+  static start(
+    run: BenchRun,
+    cameras: Readonly<Record<string, string>>,
+    consumers = '{ people: { model: ssdlite } }',
+  ): VigiaNode {
+    const node = new VigiaNode(run, cameras, consumers);
     run.scope.defer(() => node.close());
     return node;
   }
@@ -186,9 +194,9 @@ export class VigiaNode {
   }
 }
 
-function configText(node: string, cameras: Readonly<Record<string, string>>): string {
+function configText(node: string, cameras: Readonly<Record<string, string>>, consumers: string): string {
   const entries = Object.entries(cameras).map(
-    ([id, source]) => `  ${id}:\n    source: ${source}\n    consumers:\n      people: { model: ssdlite }\n`,
+    ([id, source]) => `  ${id}:\n    source: ${source}\n    consumers: ${consumers}\n`,
   );
   return `version: 1\nnode: ${node}\ncameras:\n${entries.join('')}models:\n  ssdlite: { use: ${MODEL}, threads: 1 }\n`;
 }
