@@ -42,4 +42,25 @@ describe('ffmpeg', () => {
     expect(text).toMatch(/frame= *30 /);
     expect(text).not.toMatch(/error|corrupt|missed|concealing/i);
   });
+
+  it.each(['pcma', 'pcmu', 'aac'] as const)('hears the tone as %s', async (audio) => {
+    const cam = await camera({ clip: madeClip('h264Aac'), audio });
+    const text = await ffmpeg(
+      '-rtsp_transport',
+      'tcp',
+      '-i',
+      cam.url,
+      '-vn',
+      '-t',
+      '1',
+      '-af',
+      'volumedetect',
+      '-f',
+      'null',
+      '-',
+    );
+    // A sine of amplitude 8000 is 15.3 dB below full scale; that of the clip is 21 dB below.
+    const mean = Number(/mean_volume: (-[\d.]+) dB/.exec(text)?.[1]);
+    expect(Math.abs(mean - (audio === 'aac' ? -21 : -15.3))).toBeLessThan(1);
+  });
 });

@@ -106,6 +106,8 @@ export class RtspClient {
   readonly closed: Promise<void>;
   /** Single packets, as they came; with {@link onlyPackets} instead of units. */
   readonly packets: Inbox<RtpPacket> = new Inbox<RtpPacket>();
+  /** Packets of another channel than those of pictures and their reports: `channel` of each. */
+  readonly others: Inbox<{ channel: number; payload: Buffer }> = new Inbox<{ channel: number; payload: Buffer }>();
   rtpChannel = 0;
   /** For streams that are broken on purpose: packets are not put together. */
   onlyPackets = false;
@@ -123,7 +125,7 @@ export class RtspClient {
     this.closed = new Promise((resolve) => {
       socket.on('close', () => {
         for (const udp of this.#udp.splice(0)) udp.close();
-        for (const inbox of [this.replies, this.units, this.reports, this.packets])
+        for (const inbox of [this.replies, this.units, this.reports, this.packets, this.others])
           inbox.end(new Error('connection closed'));
         resolve();
       });
@@ -210,7 +212,8 @@ export class RtspClient {
     if (this.#pending.byteLength < end) return 0;
     const payload = Buffer.from(this.#pending.subarray(4, end));
     if (this.#pending[1] === this.rtpChannel) this.#onRtp(parseRtp(payload));
-    else this.reports.push(payload);
+    else if (this.#pending[1] === this.rtpChannel + 1) this.reports.push(payload);
+    else this.others.push({ channel: this.#pending[1] as number, payload });
     return end;
   }
 

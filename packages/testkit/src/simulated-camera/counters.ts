@@ -16,8 +16,9 @@ export interface SimulatedCameraStats {
   readonly unitsDropped: number;
   /** Keyframes that the fault `no-keyframes` kept back. */
   readonly keyframesWithheld: number;
-  /** Packets of sound sent. */
+  /** RTP packets of sound sent, and units of sound not sent because the client did not read. */
   readonly audioPacketsSent: number;
+  readonly audioUnitsDropped: number;
   /** What faults did to RTP packets. */
   readonly packets: {
     readonly lost: number;
@@ -44,6 +45,7 @@ export class Counters {
   unitsDropped = 0;
   keyframesWithheld = 0;
   audioPacketsSent = 0;
+  audioUnitsDropped = 0;
   receiverReports = 0;
   bytesSent = 0;
   requests = 0;

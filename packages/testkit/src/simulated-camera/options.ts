@@ -1,6 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { type Clock, systemClock, VigiaError } from '@vigia/base';
-import { type Clip, DEFAULT_MAX_PAYLOAD_BYTES, type Pacing } from '#simulated-camera/media';
+import {
+  type AudioEncoding,
+  type AudioSource,
+  type Clip,
+  createAudio,
+  DEFAULT_MAX_PAYLOAD_BYTES,
+  type Pacing,
+} from '#simulated-camera/media';
 import {
   type AuthOptions,
   defaultManners,
@@ -55,6 +62,8 @@ export interface SimulatedCameraSettings {
   readonly faults?: readonly string[];
   /** What the faults `resolution` and `codec-change` play: path of a video file. */
   readonly secondClip?: string;
+  /** Sound: a tone (`pcma`, `pcmu`), or the clip's own AAC. Needs pacing `real-time`. Default `none`. */
+  readonly audio?: 'none' | AudioEncoding;
   /** Peculiarities of real cameras, see `QUIRKS`. Default none. */
   readonly quirks?: readonly Quirk[];
   /** 0..2^32-1: identifiers, time stamps and what faults hit are the same in each run. Default: different ones. */
@@ -94,6 +103,7 @@ export interface ResolvedOptions {
     readonly payloadType: number;
     readonly otherPayloadType: number;
   };
+  readonly audio: AudioSource | undefined;
   readonly transports: readonly TransportName[];
   readonly quirks: readonly Quirk[];
   readonly stampSendTime: boolean;
@@ -165,6 +175,7 @@ const RULES: Readonly<Record<keyof SimulatedCameraOptions, Rule>> = {
     allowed: 'the path of a video file, or a loaded clip',
     test: (v) => (typeof v === 'string' && v !== '') || isObject(v),
   },
+  audio: oneOf('none', 'pcma', 'pcmu', 'aac'),
   quirks: listOf(
     `a list of ${Object.keys(QUIRKS).join(', ')}`,
     (value) => typeof value === 'string' && Object.hasOwn(QUIRKS, value),
@@ -223,6 +234,7 @@ export function resolveOptions(options: SimulatedCameraOptions, clip: Clip): Res
     },
     transports: options.transports ?? ['tcp', 'udp'],
     quirks: options.quirks ?? [],
+    audio: resolveAudio(options, clip),
     stampSendTime: options.stampSendTime ?? true,
     startAtKeyframe: options.startAtKeyframe ?? 'immediately',
     pacing: resolvePacing(options, clip),
@@ -235,6 +247,12 @@ export function resolveOptions(options: SimulatedCameraOptions, clip: Clip): Res
     faultRandom32: seededRandom32(seed ?? randomInt(2 ** 32)),
     manners: { ...defaultManners, ...options.manners },
   };
+}
+
+function resolveAudio({ audio = 'none', pacing }: SimulatedCameraOptions, clip: Clip): AudioSource | undefined {
+  if (audio === 'none') return undefined;
+  if (pacing === 'lock-step') throw badOption('audio', `is ${audio}, but pacing is lock-step: real-time is needed`);
+  return createAudio(audio, clip);
 }
 
 function resolvePacing(options: SimulatedCameraOptions, clip: Clip): Pacing {

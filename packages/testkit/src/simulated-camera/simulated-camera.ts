@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import { messageOf, type Timer, VigiaError } from '@vigia/base';
 import { type ActiveFault, FaultBoard, parseFaults } from '#simulated-camera/faults';
-import { type Clip, loadClip } from '#simulated-camera/media';
+import { type AudioSource, type Clip, loadClip } from '#simulated-camera/media';
 import { Authenticator, describeClip, type Presentation } from '#simulated-camera/rtsp';
 import {
-  MediaSession,
+  AudioStream,
   IdleStream,
+  MediaSession,
   RtpClock,
   type SentUnit,
   type SessionEvents,
@@ -274,8 +275,9 @@ export class SimulatedCamera implements AsyncDisposable {
 
   #presentation(): Presentation {
     const { clip, timeline, payloadType } = this.#programme.current;
-    const { path, advertisedCodec: codec } = this.#options;
-    return describeClip(clip, { sessionId: this.#sdpId, codec, payloadType, fps: timeline.fps, path });
+    const { path, audio, advertisedCodec: codec } = this.#options;
+    const { fps } = timeline;
+    return describeClip(clip, { sessionId: this.#sdpId, codec, payloadType, fps, path, audio });
   }
 
   #wrapTransport(inner: MediaTransport, carriesPictures: boolean, onCut: () => void): FaultyTransport {
@@ -291,7 +293,7 @@ export class SimulatedCamera implements AsyncDisposable {
   }
 
   #createSession(id: string, events: SessionEvents): MediaSession {
-    const { clock } = this.#options;
+    const { clock, audio } = this.#options;
     this.#count.sessionsTotal += 1;
     const rtpClock = new RtpClock(clock, this.#faults);
     return new MediaSession({
@@ -301,6 +303,7 @@ export class SimulatedCamera implements AsyncDisposable {
       events,
       createStream: (kind, transport, onUnit) => {
         if (kind === 'video') return this.#createVideo(id, rtpClock, transport, onUnit);
+        if (kind === 'audio' && audio) return this.#createAudio(audio, rtpClock, transport);
         return new IdleStream(this.#options.random32);
       },
     });
@@ -327,6 +330,24 @@ export class SimulatedCamera implements AsyncDisposable {
       },
       onDropped: () => (count.unitsDropped += 1),
       onWithheld: () => (count.keyframesWithheld += 1),
+      onReport: (bytes) => (count.bytesSent += bytes),
+    });
+  }
+
+  #createAudio(source: AudioSource, rtpClock: RtpClock, transport: MediaTransport): Stream {
+    const count = this.#count;
+    return new AudioStream(transport, {
+      ...this.#options,
+      source,
+      payloadType: source.payloadType,
+      rtpClock,
+      faults: this.#faults,
+      strangeReports: false,
+      onSent: (packets, bytes) => {
+        count.audioPacketsSent += packets;
+        count.bytesSent += bytes;
+      },
+      onDropped: () => (count.audioUnitsDropped += 1),
       onReport: (bytes) => (count.bytesSent += bytes),
     });
   }

@@ -1,3 +1,4 @@
+export { type AudioEncoding, type AudioSource, createAudio } from './audio.ts';
 export {
   AAC_SAMPLES,
   type AccessUnit,
