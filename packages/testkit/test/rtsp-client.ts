@@ -1,6 +1,7 @@
 // A small RTSP client for the tests of the simulated camera: strict about framing, and nothing else.
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** A reply of the camera. */
 export interface Reply {
@@ -137,6 +138,15 @@ export class RtspClient {
       const socket = connect(port, '127.0.0.1');
       socket.once('error', reject);
       socket.once('connect', () => resolve(new RtspClient(socket)));
+    });
+  }
+
+  /** By TLS, whoever signed the camera's certificate. */
+  static connectTls(port: number): Promise<RtspClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+      socket.once('error', reject);
+      socket.once('secureConnect', () => resolve(new RtspClient(socket)));
     });
   }
 

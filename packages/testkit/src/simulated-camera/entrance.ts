@@ -1,6 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { type Clock, sleep } from '@vigia/base';
+import { createServer as createTlsServer } from 'node:tls';
+import { type Clock, messageOf, sleep, VigiaError } from '@vigia/base';
 import { listen, portOf } from './listen.ts';
+
+/** PEM texts. */
+export interface TlsOptions {
+  readonly cert: string;
+  readonly key: string;
+}
 
 /** What an {@link Entrance} needs. */
 export interface EntranceOptions {
@@ -8,6 +15,8 @@ export interface EntranceOptions {
   /** 0 takes any free port, the first time. */
   readonly port: number;
   readonly clock: Clock;
+  /** Undefined: no TLS. */
+  readonly tls: TlsOptions | undefined;
   readonly onSocket: (socket: Socket) => void;
   /** One connection could not be taken. */
   readonly onLost: () => void;
@@ -16,33 +25,41 @@ export interface EntranceOptions {
 const REOPEN_TRIES = 40;
 const REOPEN_PAUSE_MS = 250;
 
+/** A server, and how everything that came in by it and has not been handed on is dropped. */
+interface Door {
+  readonly server: Server;
+  readonly dropStrangers: () => void;
+}
+
+/** Longer than that nobody may take for a TLS handshake. */
+const HANDSHAKE_MS = 10_000;
+
 /** The port of a camera, which may be shut and opened again. Owns the listening socket, not what comes in. */
 export class Entrance {
   readonly port: number;
   readonly #options: EntranceOptions;
-  #server: Server | undefined;
+  #door: Door | undefined;
   #closed = false;
 
-  private constructor(options: EntranceOptions, server: Server) {
+  private constructor(options: EntranceOptions, door: Door) {
     this.#options = options;
-    this.#server = server;
-    this.port = portOf(server);
+    this.#door = door;
+    this.port = portOf(door.server);
   }
 
-  /** @throws VigiaError `port_in_use` or `listen_failed`. Nothing is left open then. */
+  /** @throws VigiaError `port_in_use`, `listen_failed` or, for the PEM texts, `bad_option`. Nothing is left open then. */
   static async open(options: EntranceOptions): Promise<Entrance> {
-    return new Entrance(options, await openServer(options, options.port));
-  }
-
-  get isOpen(): boolean {
-    return this.#server !== undefined;
+    return new Entrance(options, await openDoor(options, options.port));
   }
 
   /** Nothing listens from now on. Resolves when what came in is gone, too: the caller destroys that. */
   async shut(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    if (server) await new Promise<void>((resolve) => server.close(() => resolve()));
+    const door = this.#door;
+    this.#door = undefined;
+    if (!door) return;
+    const closed = new Promise<void>((resolve) => door.server.close(() => resolve()));
+    door.dropStrangers();
+    await closed;
   }
 
   /**
@@ -51,11 +68,11 @@ export class Entrance {
    * @throws VigiaError `port_in_use` or `listen_failed` after 10 s of them.
    */
   async reopen(): Promise<void> {
-    for (let tries = 1; !this.#server && !this.#closed; tries += 1) {
+    for (let tries = 1; !this.#door && !this.#closed; tries += 1) {
       try {
-        const server = await openServer(this.#options, this.port);
-        if (this.#closed) server.close();
-        else this.#server = server;
+        const door = await openDoor(this.#options, this.port);
+        if (this.#closed) door.server.close();
+        else this.#door = door;
       } catch (error) {
         if (tries >= REOPEN_TRIES) throw error;
         await sleep(this.#options.clock, REOPEN_PAUSE_MS);
@@ -70,11 +87,35 @@ export class Entrance {
   }
 }
 
-async function openServer(options: EntranceOptions, port: number): Promise<Server> {
+async function openDoor(options: EntranceOptions, port: number): Promise<Door> {
   // No connection can come in before it listens.
-  const server = createServer(options.onSocket);
-  await listen(server, options.host, port);
+  const door = options.tls ? createTlsDoor(options, options.tls) : createPlainDoor(options);
+  await listen(door.server, options.host, port);
   // Failing to take one connection (no file descriptors left) must not end the camera.
-  server.on('error', options.onLost);
-  return server;
+  door.server.on('error', options.onLost);
+  return door;
+}
+
+function createPlainDoor({ onSocket }: EntranceOptions): Door {
+  return { server: createServer(onSocket), dropStrangers: () => {} };
+}
+
+function createTlsDoor({ onSocket, onLost }: EntranceOptions, { cert, key }: TlsOptions): Door {
+  try {
+    const server = createTlsServer({ cert, key, handshakeTimeout: HANDSHAKE_MS }, onSocket);
+    // Handshakes that fail are the client's business; their sockets are closed already.
+    server.on('tlsClientError', onLost);
+    const sockets = new Set<Socket>();
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
+    const dropStrangers = (): void => {
+      for (const socket of sockets) socket.destroy();
+    };
+    return { server, dropStrangers };
+  } catch (cause) {
+    const message = `tls is no certificate with its key (${messageOf(cause)}): two PEM texts that belong together are needed`;
+    throw new VigiaError('bad_option', message, { path: 'tls', cause });
+  }
 }

@@ -1,4 +1,5 @@
 export type { SimulatedCameraStats } from './counters.ts';
+export type { TlsOptions } from './entrance.ts';
 export {
   FAULTS,
   type FaultArgument,

@@ -18,6 +18,7 @@ import {
 } from '#simulated-camera/rtsp';
 import type { SentUnit } from '#simulated-camera/session';
 import type { TransportName } from '#simulated-camera/transport';
+import type { TlsOptions } from './entrance.ts';
 import type { CameraNotice } from './notices.ts';
 import { seededRandom32 } from './seeded-random.ts';
 
@@ -56,6 +57,8 @@ export interface SimulatedCameraSettings {
   readonly maxBacklogBytes?: number;
   /** Connections at the same time, 1..1000; further ones are closed at once. Default 64. */
   readonly maxConnections?: number;
+  /** Certificate and key as PEM texts: the camera then speaks `rtsps` and nothing else. Default: no TLS. */
+  readonly tls?: TlsOptions;
   /** What SETUP may ask for, else 461. Default both; the client's order counts. */
   readonly transports?: readonly TransportName[];
   /** How the camera misbehaves from the start: `NAME[:ARG]`, see `FAULTS`. Default not at all. */
@@ -103,6 +106,7 @@ export interface ResolvedOptions {
     readonly payloadType: number;
     readonly otherPayloadType: number;
   };
+  readonly tls: TlsOptions | undefined;
   readonly audio: AudioSource | undefined;
   readonly transports: readonly TransportName[];
   readonly quirks: readonly Quirk[];
@@ -175,6 +179,10 @@ const RULES: Readonly<Record<keyof SimulatedCameraOptions, Rule>> = {
     allowed: 'the path of a video file, or a loaded clip',
     test: (v) => (typeof v === 'string' && v !== '') || isObject(v),
   },
+  tls: {
+    allowed: '{cert, key}, two PEM texts,',
+    test: (value) => isObject(value) && typeof value['cert'] === 'string' && typeof value['key'] === 'string',
+  },
   audio: oneOf('none', 'pcma', 'pcmu', 'aac'),
   quirks: listOf(
     `a list of ${Object.keys(QUIRKS).join(', ')}`,
@@ -202,7 +210,7 @@ function isAuth(value: unknown): boolean {
 /**
  * Checks names, types and ranges: of options as of JSON that came from elsewhere.
  *
- * @throws VigiaError `bad_option` whose `path` is the option's name. The values of `auth` are not repeated.
+ * @throws VigiaError `bad_option` whose `path` is the option's name. The values of `auth` and `tls` are not repeated.
  */
 export function checkOptions(value: unknown): asserts value is SimulatedCameraOptions {
   if (!isObject(value)) throw badOption('options', 'are not an object: an object with at least "clip" is needed');
@@ -211,7 +219,7 @@ export function checkOptions(value: unknown): asserts value is SimulatedCameraOp
     const rule: Rule | undefined = Object.hasOwn(RULES, name) ? RULES[name as keyof SimulatedCameraOptions] : undefined;
     if (!rule) throw badOption(name, `is no option of the simulated camera: ${Object.keys(RULES).join(', ')} are`);
     if (found === undefined || rule.test(found)) continue;
-    const shown = name === 'auth' ? '' : ` ${JSON.stringify(found)}`;
+    const shown = name === 'auth' || name === 'tls' ? '' : ` ${JSON.stringify(found)}`;
     throw badOption(name, `is${shown || ' not as it must be'}: ${rule.allowed} is needed`);
   }
 }
@@ -232,6 +240,7 @@ export function resolveOptions(options: SimulatedCameraOptions, clip: Clip): Res
       payloadType: VIDEO_PAYLOAD_TYPE,
       otherPayloadType: VIDEO_PAYLOAD_TYPE + 2,
     },
+    tls: options.tls,
     transports: options.transports ?? ['tcp', 'udp'],
     quirks: options.quirks ?? [],
     audio: resolveAudio(options, clip),

@@ -66,7 +66,7 @@ export class SimulatedCamera implements AsyncDisposable {
     this.#onPlayingChanged = options.onPlayingChanged ?? (() => {});
     this.#onNotice = options.onNotice ?? (() => {});
     this.port = entrance.port;
-    this.url = `rtsp://${hostInUrl(resolved.host)}:${this.port}${resolved.path}`;
+    this.url = `${resolved.tls ? 'rtsps' : 'rtsp'}://${hostInUrl(resolved.host)}:${this.port}${resolved.path}`;
     this.#epochMs = clock.nowMs();
     this.#sdpId = random32();
     this.#faults = new FaultBoard(clock);
@@ -91,6 +91,7 @@ export class SimulatedCamera implements AsyncDisposable {
       host: resolved.host,
       port: resolved.port,
       clock: resolved.clock,
+      tls: resolved.tls,
       // No connection can come before the constructor has run: it does so in the same turn as `listening`.
       onSocket: (socket) => (camera ? camera.#accept(socket) : socket.destroy()),
       onLost: () => {

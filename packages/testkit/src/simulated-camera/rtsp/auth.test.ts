@@ -32,6 +32,22 @@ describe('digestResponse', () => {
       '6629fae49393a05397450978507c4ef1',
     );
   });
+
+  it('agrees with the examples of RFC 7616 3.9.1', () => {
+    const facts = {
+      user: 'Mufasa',
+      password: 'Circle of Life',
+      realm: 'http-auth@example.org',
+      nonce: '7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v',
+      method: 'GET',
+      uri: '/dir/index.html',
+      qop: { nc: '00000001', cnonce: 'f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ' },
+    };
+    expect(digestResponse(facts)).toBe('8ca523f5e9506fed4657c9700eebdbec');
+    expect(digestResponse({ ...facts, algorithm: 'sha256' })).toBe(
+      '753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1',
+    );
+  });
 });
 
 describe('Digest', () => {

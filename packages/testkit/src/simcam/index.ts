@@ -1,0 +1,1 @@
+export { type CertificatePair, selfSignedCertificate } from './certificate.ts';
