@@ -248,6 +248,33 @@ describe('SIGHUP', () => {
   });
 });
 
+describe('SIGTERM in the middle of a reload', () => {
+  test.each([
+    ['at once', () => true],
+    ['when the changed camera’s old process has hung up', (node: Node) => node.fleet[1]?.stats().playing === 0],
+    [
+      'when the removed one is gone',
+      ({ vigia }: Node) => vigia.lines.some((l) => 'state' in l && l.state === 'stopped'),
+    ],
+  ])('%s: everything is gone', async (_, when) => {
+    const node = await running(3);
+    const { box, vigia, all } = node;
+    const { c0, c1 } = all as Record<string, CameraText>;
+    const family = vigia.children().map((c) => c.pid);
+    writeConfig(
+      box,
+      { c0, c1: { ...c1, extra: 'on_loss: conceal' } } as Record<string, CameraText>,
+      '',
+      'ssdlite: { use: ssdlite-mobilenet-v2, threads: 2 }',
+    );
+    vigia.process.kill('SIGHUP');
+    await vigia.until('the moment', () => when(node));
+    family.push(...vigia.children().map((c) => c.pid));
+    await stop(node);
+    expect(family.filter(isAlive)).toEqual([]);
+  });
+});
+
 describe('a terminal', () => {
   /** Runs a node on a terminal of its own; prints its pid; closes the terminal when told to. */
   const ON_A_TERMINAL = `
