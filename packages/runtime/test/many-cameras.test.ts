@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import type { CameraStateMessage } from '@vigia/contracts';
 import type { SimulatedCamera } from '@vigia/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type CameraText, pidsByCamera, reportNow, startFleet, untilSeen, writeConfig } from './support/fleet.ts';
@@ -104,9 +105,10 @@ test(`kill -9 of one camera process of ${CAMERAS}: it is back, and the other ${C
 
 /** From `connecting` to `live`, milliseconds, as the states' own stamps say. */
 function connectTimes(vigia: Vigia, camera: string): number[] {
-  const states = vigia.lines.flatMap((l) => (l.type === 'camera_state' && l.camera === camera ? [l] : []));
-  return states.flatMap((line, i) => {
-    const before = states[i - 1];
+  const states = vigia.lines.filter((l) => l.type === 'camera_state') as readonly object[] as CameraStateMessage[];
+  const ofCamera = states.filter((state) => state.camera === camera);
+  return ofCamera.flatMap((line, i) => {
+    const before = ofCamera[i - 1];
     return line.state === 'live' && before?.state === 'connecting' ? [Date.parse(line.at) - Date.parse(before.at)] : [];
   });
 }

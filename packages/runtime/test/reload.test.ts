@@ -383,9 +383,13 @@ describe('vigia reload', () => {
     });
   });
 
-  test('without a node: exit code 1', async () => {
+  test('tells what it does; without a node: exit code 1', async () => {
     const box = new Sandbox();
     closers.push(() => box.remove());
+    expect(await command(box, 'reload', '--help')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^vigia reload \[--node NAME\] \[-c FILE\]\n/),
+    });
     expect(await command(box, 'reload', '--node', 'none')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('no node answers'),

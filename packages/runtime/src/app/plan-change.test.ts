@@ -88,6 +88,10 @@ describe('what differs', () => {
     expect(diffPlans(plan({ hall: HALL }, { mqtt }), plan({ hall: HALL }, { mqtt })).mqtt).toBe(false);
   });
 
+  test.each(['mqtt://b:99999', 'mqtt://u%zz@b'])('a broker whose address cannot be read is refused: %s', (url) => {
+    expect(() => plan({ hall: HALL }, { mqtt: { url } })).toThrow(/^mqtt\.url: the address cannot be read; allowed is/);
+  });
+
   test('another node name is refused with a sentence', () => {
     expect(() => diffPlans(plan({ hall: HALL }), plan({ hall: HALL }, { node: 'm' }))).toThrow(
       /^node: found "m", the running node is called "n": .* start it again to rename it$/,

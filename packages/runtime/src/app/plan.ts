@@ -38,7 +38,11 @@ export interface Plan {
   readonly shmBytes: number;
 }
 
-/** Computes the plan. */
+/**
+ * Computes the plan.
+ *
+ * @throws UsageError for what the form of a configuration allows and nobody can use.
+ */
 export function planOf(config: Config, runDir: string, located: ReadonlyMap<string, LocatedModel>): Plan {
   const models = Object.entries(config.models).map(([id, model]): PlannedModel => {
     const { dir, manifest, weightsBytes } = located.get(id) ?? missing(id);
@@ -77,7 +81,21 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
       consumers,
     };
   });
-  return completed({ node: config.node, mqttUrl: config.mqtt?.url, cameras, models });
+  return completed({ node: config.node, mqttUrl: checkedUrl(config.mqtt?.url), cameras, models });
+}
+
+/** It may hold credentials: it is not repeated. */
+function checkedUrl(url: string | undefined): string | undefined {
+  try {
+    const { username = '', password = '' } = url === undefined ? {} : new URL(url);
+    decodeURIComponent(username + password);
+    return url;
+  } catch (error) {
+    throw new UsageError(
+      'mqtt.url: the address cannot be read; allowed is mqtt://[user:password@]host[:port], with a port up to 65535 and % written as %25',
+      { path: 'mqtt.url', cause: error },
+    );
+  }
 }
 
 /** What a plan starts, in words, for `vigia check`. */

@@ -62,7 +62,7 @@ export class Supervisor {
     const plan = this.#plan;
     for (const model of plan.models) checkSocketPath(model.socketPath);
     this.#scope.defer(() => this.#broker.close());
-    void this.#broker.use(plan.mqttUrl, []);
+    await this.#broker.use(plan.mqttUrl, []);
     // Deferred first, so closed last: models go after the cameras that use them.
     this.#scope.defer(() => stopAll([...this.#models.values(), ...this.#leaving]));
     this.#scope.defer(() => stopAll([...this.#cameras.values(), ...this.#leaving]));
