@@ -63,4 +63,30 @@ describe('ffmpeg', () => {
     const mean = Number(/mean_volume: (-[\d.]+) dB/.exec(text)?.[1]);
     expect(Math.abs(mean - (audio === 'aac' ? -21 : -15.3))).toBeLessThan(1);
   });
+
+  it.each([
+    ['anjvision', 'h265'],
+    ['anpviz', 'h264'],
+    ['bunny', 'h264'],
+    ['dahua', 'h264'],
+    ['dahua', 'h265'],
+    ['gw_main', 'h264'],
+    ['hikvision', 'h264'],
+    ['missing_content_type', 'h264'],
+    ['reolink', 'h264'],
+  ] as const)('gets along with the manners of %s, %s', async (vendor, recipe) => {
+    const cam = await camera({ clip: madeClip(recipe), fps: 50, mannersFiles: [vendor] });
+    const text = await ffmpeg(
+      '-rtsp_transport',
+      'tcp',
+      '-i',
+      cam.url,
+      '-map',
+      '0:v',
+      '-fps_mode',
+      'passthrough',
+      ...FRAMES,
+    );
+    expect(text).toMatch(/frame= *30 /);
+  });
 });

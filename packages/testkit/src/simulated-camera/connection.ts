@@ -225,7 +225,7 @@ export class Connection {
     if (!request.headers.has('cseq')) return this.#refuse(400);
     if (faults.get('unauthorized')) return this.#unauthorized(this.#host.lockedAuthenticator, false);
     // As most cameras do: what can be asked is no secret.
-    if (request.method === 'OPTIONS') return options.manners.options({ sessionId: this.#session?.id });
+    if (request.method === 'OPTIONS') return options.manners.options({ sessionId: this.#sessionId });
     const { authenticator } = this.#host;
     const verdict = authenticator?.check(request, faults.get('stale-nonce')?.value) ?? 'allowed';
     if (authenticator && verdict !== 'allowed') return this.#unauthorized(authenticator, verdict === 'stale');
@@ -245,7 +245,7 @@ export class Connection {
       case 'DESCRIBE':
         return this.#redirect() ?? this.#describe(request);
       case 'SETUP':
-        return this.#redirect() ?? (typeof target === 'number' ? this.#setup(request, target) : this.#refuse(459));
+        return this.#redirect() ?? this.#setupAt(request, target);
       case 'PLAY':
         return this.#mayControl(target) ? this.#play(request) : this.#refuse(460);
       case 'PAUSE':
@@ -258,6 +258,13 @@ export class Connection {
       default:
         return this.#refuse(501);
     }
+  }
+
+  #setupAt(request: RtspRequest, target: Target): RtspReply | Promise<RtspReply> {
+    if (typeof target === 'number') return this.#setup(request, target);
+    // A track without a control URL of its own has that of the whole.
+    const bare = this.#host.presentation().tracks.findIndex(({ control }) => control === '' || control === '*');
+    return bare >= 0 ? this.#setup(request, bare) : this.#refuse(459);
   }
 
   #mayControl(target: Target): boolean {
@@ -341,14 +348,17 @@ export class Connection {
     const presentation = this.#host.presentation();
     // PLAY while playing changes nothing: some clients use it to keep the session alive.
     if (session.playing) return options.manners.done({ method: request.method, sessionId: session.id });
+    const address = this.#addressOf(request.uri);
     const tracks = session.prepare().map(({ track, ssrc, sequence, rtpTime }): TrackFacts => {
       const { kind, control } = presentation.tracks[track] ?? { kind: 'other', control: '' };
-      return { track, kind, control, ssrc, sequence, rtpTime };
+      const absolute = /^[a-z]+:\/\/[^/?]*(.*)$/i.exec(control)?.[1];
+      const url = absolute === undefined ? address.contentBase + control : address.origin + absolute;
+      return { track, kind, control, url, ssrc, sequence, rtpTime };
     });
     this.#host.onPlayingChanged();
     const { sequence, rtpTime } = tracks[0] ?? { sequence: 0, rtpTime: 0 };
     const { id: sessionId } = session;
-    return options.manners.play({ ...this.#addressOf(request.uri), sessionId, sequence, rtpTime, tracks });
+    return options.manners.play({ ...address, sessionId, sequence, rtpTime, tracks });
   }
 
   #pause(request: RtspRequest): RtspReply {

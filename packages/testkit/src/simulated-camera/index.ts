@@ -9,6 +9,7 @@ export {
   formatFault,
   parseFaults,
 } from './faults/index.ts';
+export { type MannersErrorCode, MANNERS_FOLDER } from './manners/index.ts';
 export {
   type AccessUnit,
   type Clip,

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Clock, systemClock, VigiaError } from '@vigia/base';
+import { loadRecordings, VendorManners } from '#simulated-camera/manners';
 import {
   type AudioEncoding,
   type AudioSource,
@@ -69,6 +70,11 @@ export interface SimulatedCameraSettings {
   readonly audio?: 'none' | AudioEncoding;
   /** Peculiarities of real cameras, see `QUIRKS`. Default none. */
   readonly quirks?: readonly Quirk[];
+  /**
+   * Recorded replies of a real camera to be replayed: files, or prefixes of files (`…/reolink` means `…/reolink_*.txt`); what a
+   * later one has replaces what an earlier one had. Names without a folder are looked for in `packages/testkit/manners`, too.
+   */
+  readonly mannersFiles?: readonly string[];
   /** 0..2^32-1: identifiers, time stamps and what faults hit are the same in each run. Default: different ones. */
   readonly seed?: number;
 }
@@ -122,6 +128,8 @@ export interface ResolvedOptions {
   /** The same for what faults hit. */
   readonly faultRandom32: () => number;
   readonly manners: Manners;
+  /** Recorded manners; `manners` has their words already. */
+  readonly vendor: VendorManners | undefined;
 }
 
 interface Rule {
@@ -188,6 +196,7 @@ const RULES: Readonly<Record<keyof SimulatedCameraOptions, Rule>> = {
     `a list of ${Object.keys(QUIRKS).join(', ')}`,
     (value) => typeof value === 'string' && Object.hasOwn(QUIRKS, value),
   ),
+  mannersFiles: listOf('a list of paths', (value) => typeof value === 'string' && value !== ''),
   seed: number(0, 2 ** 32 - 1),
   manners: anObject,
   onUnitSent: isFunction,
@@ -224,38 +233,53 @@ export function checkOptions(value: unknown): asserts value is SimulatedCameraOp
   }
 }
 
-/** Fills in the defaults, some of which depend on the clip. */
+/**
+ * Fills in the defaults, some of which depend on the clip.
+ *
+ * @throws VigiaError `bad_option`, or a `MannersErrorCode`.
+ */
 export function resolveOptions(options: SimulatedCameraOptions, clip: Clip): ResolvedOptions {
   const { seed } = options;
   const random32 = options.random32 ?? (seed === undefined ? () => randomInt(2 ** 32) : seededRandom32(seed));
+  const clock = options.clock ?? systemClock;
+  const path = (options.path ?? '/stream').replace(/\/+$/, '');
+  const audio = resolveAudio(options, clip);
+  const files = options.mannersFiles ?? [];
+  const vendor = files.length > 0 ? new VendorManners(loadRecordings(files), { clip, audio, path, clock }) : undefined;
   return {
     host: options.host ?? '127.0.0.1',
     port: options.port ?? 0,
-    path: (options.path ?? '/stream').replace(/\/+$/, ''),
-    auth: options.auth,
+    path,
+    auth: resolveAuth(options.auth, vendor),
     advertisedCodec: options.advertisedCodec,
     programme: {
       fps: options.fps,
       secondClip: options.secondClip,
-      payloadType: VIDEO_PAYLOAD_TYPE,
-      otherPayloadType: VIDEO_PAYLOAD_TYPE + 2,
+      payloadType: vendor?.payloadType ?? VIDEO_PAYLOAD_TYPE,
+      otherPayloadType: vendor?.otherPayloadType ?? VIDEO_PAYLOAD_TYPE + 2,
     },
     tls: options.tls,
     transports: options.transports ?? ['tcp', 'udp'],
     quirks: options.quirks ?? [],
-    audio: resolveAudio(options, clip),
+    audio,
     stampSendTime: options.stampSendTime ?? true,
     startAtKeyframe: options.startAtKeyframe ?? 'immediately',
     pacing: resolvePacing(options, clip),
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
-    sessionTimeoutS: options.sessionTimeoutS ?? 60,
+    sessionTimeoutS: options.sessionTimeoutS ?? vendor?.timeoutS ?? 60,
     maxBacklogBytes: options.maxBacklogBytes ?? 4 * 1024 * 1024,
     maxConnections: options.maxConnections ?? 64,
-    clock: options.clock ?? systemClock,
+    clock,
     random32,
     faultRandom32: seededRandom32(seed ?? randomInt(2 ** 32)),
-    manners: { ...defaultManners, ...options.manners },
+    manners: { ...defaultManners, ...vendor?.manners(), ...options.manners },
+    vendor,
   };
+}
+
+function resolveAuth(auth: AuthOptions | undefined, vendor: VendorManners | undefined): AuthOptions | undefined {
+  const realm = auth?.realm ?? vendor?.realmOf(auth?.scheme === 'basic' ? 'basic' : 'digest');
+  return auth && realm !== undefined ? { ...auth, realm } : auth;
 }
 
 function resolveAudio({ audio = 'none', pacing }: SimulatedCameraOptions, clip: Clip): AudioSource | undefined {

@@ -257,7 +257,7 @@ export class SimulatedCamera implements AsyncDisposable {
       lockedAuthenticator: auth ? new Authenticator({ ...auth, password: newNonce() }, newNonce) : locked,
       presentation: () => this.#presentation(),
       url: this.url,
-      newSessionId: () => hex32(random32()),
+      newSessionId: () => this.#options.vendor?.newSessionId(random32) ?? hex32(random32()),
       createSession: (id, events) => this.#createSession(id, events),
       wrapTransport: (inner, carriesPictures, onCut) => this.#wrapTransport(inner, carriesPictures, onCut),
       holdsStaleSession: () => this.#faults.get('stale-session') !== undefined && clock.nowMs() < this.#staleUntilMs,
@@ -276,6 +276,8 @@ export class SimulatedCamera implements AsyncDisposable {
 
   #presentation(): Presentation {
     const { clip, timeline, payloadType } = this.#programme.current;
+    const recorded = this.#options.vendor?.presentation(clip, payloadType);
+    if (recorded) return recorded;
     const { path, audio, advertisedCodec: codec } = this.#options;
     const { fps } = timeline;
     return describeClip(clip, { sessionId: this.#sdpId, codec, payloadType, fps, path, audio });
@@ -340,7 +342,7 @@ export class SimulatedCamera implements AsyncDisposable {
     return new AudioStream(transport, {
       ...this.#options,
       source,
-      payloadType: source.payloadType,
+      payloadType: this.#options.vendor?.audioPayloadType ?? source.payloadType,
       rtpClock,
       faults: this.#faults,
       strangeReports: false,

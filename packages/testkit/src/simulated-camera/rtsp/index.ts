@@ -16,7 +16,7 @@ export {
   targetOf,
 } from './presentation.ts';
 export { applyQuirks, QUIRKS, type Quirk } from './quirks.ts';
-export { formatReply, type RtspReply, type RtspRequest, RtspRequestParser } from './rtsp-message.ts';
+export { formatReply, type RtspHeader, type RtspReply, type RtspRequest, RtspRequestParser } from './rtsp-message.ts';
 export {
   AUDIO_CONTROL,
   type AudioDescription,

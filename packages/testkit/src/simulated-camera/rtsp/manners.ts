@@ -33,6 +33,8 @@ export interface TrackFacts {
   readonly kind: TrackKind;
   /** As the session description has it. */
   readonly control: string;
+  /** The same as a whole URL, at the address that the client knows. */
+  readonly url: string;
   readonly ssrc: number;
   readonly sequence: number;
   readonly rtpTime: number;
@@ -88,16 +90,14 @@ export const defaultManners: Manners = {
       ['Transport', transport],
     ],
   }),
-  play: ({ sessionId, contentBase, tracks }) => ({
+  play: ({ sessionId, tracks }) => ({
     status: 200,
     headers: [
       ['Session', sessionId],
       ['Range', 'npt=0.000-'],
       [
         'RTP-Info',
-        tracks
-          .map(({ control, sequence, rtpTime }) => `url=${contentBase}${control};seq=${sequence};rtptime=${rtpTime}`)
-          .join(','),
+        tracks.map(({ url, sequence, rtpTime }) => `url=${url};seq=${sequence};rtptime=${rtpTime}`).join(','),
       ],
     ],
   }),

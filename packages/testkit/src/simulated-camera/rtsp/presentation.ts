@@ -33,6 +33,13 @@ export function pathOf(uri: string): string {
 export function targetOf(uri: string, presentation: Presentation): Target {
   if (uri === '*') return 'server';
   const asked = pathOf(uri);
+  const target = lookUp(asked, presentation);
+  if (target !== 'unknown' || !presentation.lenient) return target;
+  // A Content-Base without a scheme, taken for a path: /host:port/stream.
+  return lookUp(pathOf(asked.slice(1)), presentation);
+}
+
+function lookUp(asked: string, presentation: Presentation): Target {
   if (presentation.paths.includes(asked)) return 'aggregate';
   const track = presentation.tracks.findIndex(({ control }) => trackPaths(control, presentation).includes(asked));
   return track < 0 ? 'unknown' : track;
