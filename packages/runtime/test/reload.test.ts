@@ -91,10 +91,19 @@ describe('SIGHUP', () => {
       c4,
     } as Record<string, CameraText>);
     const from = vigia.lines.length;
+    const askedMs = performance.now();
     expect(await hangUp(vigia)).toContain(
       'cameras: added c4, changed c2, removed c3, 2 untouched; models: 1 untouched',
     );
+    const doneMs = performance.now() - askedMs;
+    await vigia.until('a picture of the changed one', () =>
+      vigia.lines.slice(from).some((l) => l.type === 'result' && l.camera === 'c2' && l.seq === 1),
+    );
+    const seenMs = performance.now() - askedMs;
     await untilSeen(vigia, ['c0', 'c1', 'c2', 'c4'], from);
+    process.stdout.write(
+      `reload: done after ${doneMs.toFixed(0)} ms, the changed camera seen again after ${seenMs.toFixed(0)} ms\n`,
+    );
 
     const now = pidsByCamera(box);
     expect([...now.keys()].sort()).toEqual(['c0', 'c1', 'c2', 'c4']);
@@ -340,7 +349,7 @@ describe('the broker', () => {
       await listenTo(`mqtt://127.0.0.1:${second.port}`),
     ];
     writeConfig(box, all, `mqtt: { url: "mqtt://127.0.0.1:${first.port}" }\n`);
-    expect(await hangUp(vigia)).toContain('cameras: 2 untouched; models: 1 untouched; MQTT: another broker');
+    expect(await hangUp(vigia)).toContain('cameras: 2 untouched; models: 1 untouched; MQTT: changed');
     await vigia.until('both states', () => ['c0', 'c1'].every((id) => live(atFirst.retained.get(state(id)))));
     const { c0 } = all as { c0: CameraText };
     writeConfig(box, { c0 }, `mqtt: { url: "mqtt://127.0.0.1:${first.port}" }\n`);

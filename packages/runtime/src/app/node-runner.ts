@@ -34,6 +34,8 @@ export interface RunOptions {
 }
 
 const DRAW_MS = 500;
+/** After everything was closed, something that was not must not keep the process. The demo closes its own meanwhile. */
+const LINGER_MS = 3_000;
 
 /**
  * Runs a configuration until its time is up or a signal comes, then reports and stops.
@@ -76,6 +78,7 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
   } finally {
     await scope.close();
     ending.close();
+    clock.after(LINGER_MS, () => process.exit(), { unref: true });
   }
 }
 

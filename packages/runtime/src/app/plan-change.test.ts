@@ -84,7 +84,7 @@ describe('what differs', () => {
     const mqtt = { url: 'mqtt://b' };
     const change = diffPlans(plan({ hall: HALL }), plan({ hall: HALL }, { mqtt }));
     expect(change.mqtt).toBe(true);
-    expect(told(plan({ hall: HALL }, { mqtt }), plan({ hall: HALL }))).toContain('; MQTT: another broker');
+    expect(told(plan({ hall: HALL }, { mqtt }), plan({ hall: HALL }))).toContain('; MQTT: changed');
     expect(diffPlans(plan({ hall: HALL }, { mqtt }), plan({ hall: HALL }, { mqtt })).mqtt).toBe(false);
   });
 

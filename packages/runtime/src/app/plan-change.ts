@@ -103,7 +103,7 @@ export function describeChange({ cameras, models, mqtt }: PlanChangeSummary): st
         .map((what) => `${what} ${s[what].join(' ')}`),
       `${s.untouched} untouched`,
     ].join(', ');
-  return `cameras: ${parts(cameras)}; models: ${parts(models)}${mqtt ? '; MQTT: another broker' : ''}`;
+  return `cameras: ${parts(cameras)}; models: ${parts(models)}${mqtt ? '; MQTT: changed' : ''}`;
 }
 
 /** Consumers of a changed camera that had the same model before: the same id, and the same weights behind it. */
