@@ -23,10 +23,12 @@ interface Recipe {
   readonly frames: number;
   /** kbit/s. */
   readonly rate: number;
+  readonly codec?: 'libx264' | 'libx265';
 }
 
 /** Real pedestrians, scaled up: motion and texture of a real camera, at the sizes and rates of today's. */
 const RECIPES = {
+  '768×576@10 H.265': { width: 768, height: 576, fps: 10, frames: 200, rate: 400, codec: 'libx265' },
   '640×360@15': { width: 640, height: 360, fps: 15, frames: 300, rate: 500 },
   '720p30': { width: 1280, height: 720, fps: 30, frames: 600, rate: 2_000 },
   '1080p30': { width: 1920, height: 1080, fps: 30, frames: 600, rate: 4_000 },
@@ -44,10 +46,10 @@ export const PEDESTRIANS: BenchClip = { name: '768×576@10', path: CLIP, width: 
 
 /** Makes a clip, or finds it where an earlier run left it. Needs `ffmpeg`. */
 export async function clipOf(run: BenchRun, name: ClipName): Promise<BenchClip> {
-  const { width, height, fps, frames, rate }: Recipe = RECIPES[name];
+  const { width, height, fps, frames, rate, codec = 'libx264' }: Recipe = RECIPES[name];
   const folder = join(tmpdir(), 'vigia-bench-clips');
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${width}x${height}-${fps}-${frames}-${rate}-${statSync(CLIP).size}.mp4`);
+  const path = join(folder, `${width}x${height}-${fps}-${frames}-${rate}-${codec}-${statSync(CLIP).size}.mp4`);
   const clip: BenchClip = { name, path, width, height, fps, frames };
   if (existsSync(path)) return clip;
   run.progress(`making the clip ${name} (once)`);
@@ -56,7 +58,7 @@ export async function clipOf(run: BenchRun, name: ClipName): Promise<BenchClip> 
     'ffmpeg',
     [
       `-loglevel error -y -stream_loop -1 -i ${CLIP} -vf fps=${fps},scale=${width}:${height} -frames:v ${frames} -an`,
-      '-c:v libx264 -preset veryfast -profile:v main -bf 0 -pix_fmt yuv420p -sc_threshold 0',
+      `-c:v ${codec} -preset veryfast -profile:v main -bf 0 -pix_fmt yuv420p -sc_threshold 0`,
       `-g ${fps * GOP_SECONDS} -b:v ${rate}k -maxrate ${rate}k -bufsize ${rate}k ${unfinished}`,
     ].flatMap((line) => line.split(' ')),
     { stdio: ['ignore', 'ignore', 'inherit'], signal: run.signal },

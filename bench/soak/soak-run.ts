@@ -11,6 +11,8 @@ export interface SoakRun {
   readonly scope: Scope;
   /** The short form, for `npm test`: the same checks, fewer rounds. */
   readonly short: boolean;
+  /** Parts of names: only what has one of them is played. Empty: everything. */
+  readonly only: readonly string[];
   /** One line for whoever waits. */
   readonly progress: (text: string) => void;
 }
@@ -25,14 +27,16 @@ export interface SoakResult {
 /** Failures that are printed. */
 const MOST_FAILURES = 12;
 /** Longest a proof may take, seconds: what hangs has not held. */
-const LIMIT_S = 900;
-const SHORT_LIMIT_S = 90;
+const LIMIT_S = 1_800;
+const SHORT_LIMIT_S = 300;
 /** Exit code of a program that was interrupted. */
 const INTERRUPTED = 130;
 
-/** Runs one proof as a program: `[--short] [--markdown]`; exit code 0 when everything held. */
+const OPTIONS = { short: { type: 'boolean' }, markdown: { type: 'boolean' }, only: { type: 'string' } } as const;
+
+/** Runs one proof as a program: `[--short] [--markdown] [--only PART[,PART]]`; exit code 0 when everything held. */
 export async function runSoak(name: string, soak: (run: SoakRun) => Promise<SoakResult>): Promise<void> {
-  const { values } = parseArgs({ options: { short: { type: 'boolean' }, markdown: { type: 'boolean' } } });
+  const { values } = parseArgs({ options: OPTIONS });
   const limitS = values.short ? SHORT_LIMIT_S : LIMIT_S;
   const ending = endingController(limitS);
   const scope = new Scope();
@@ -40,7 +44,13 @@ export async function runSoak(name: string, soak: (run: SoakRun) => Promise<Soak
   const progress = (text: string): void => void process.stderr.write(`· ${name}: ${text}\n`);
   try {
     write(`${headerLines().join(values.markdown ? '  \n' : '\n')}\n`);
-    const run: SoakRun = { signal: ending.signal, scope, short: values.short === true, progress };
+    const run: SoakRun = {
+      signal: ending.signal,
+      scope,
+      short: values.short === true,
+      only: values.only?.split(',') ?? [],
+      progress,
+    };
     const { tables, failures } = await Promise.race([soak(run), rejectedBy(ending.signal)]);
     for (const table of tables) write(values.markdown ? asMarkdown(table) : asText(table));
     for (const failure of shortened(failures)) process.stderr.write(`vigia: soak ${name}: ${failure}\n`);

@@ -54,13 +54,13 @@ export class VigiaNode {
   #partOfLine = '';
   #closed = false;
 
-  private constructor(run: BenchRun, cameras: Readonly<Record<string, string>>, consumers: string) {
+  private constructor(run: BenchRun, cameras: Readonly<Record<string, string>>, block: string) {
     counter += 1;
     this.#name = `bench${process.pid}-${counter}`;
     this.#dir = mkdtempSync(join(tmpdir(), 'vigia-bench-'));
     this.#waiter = new Waiter(run.signal);
     const config = join(this.#dir, 'vigia.yml');
-    writeFileSync(config, configText(this.#name, cameras, consumers));
+    writeFileSync(config, configText(this.#name, cameras, block));
     this.startedMs = systemClock.nowMs();
     this.#process = spawn(process.execPath, [VIGIA, 'run', '-c', config, '--report', this.#reportFile, '--json'], {
       env: { ...process.env, VIGIA_RUN_DIR: this.#runDir },
@@ -77,13 +77,15 @@ export class VigiaNode {
    * Starts a node; returns at once. It is stopped and removed with the run's scope.
    *
    * @param consumers Of each camera, as YAML.
+   * @param setting Of each camera: one more line of YAML.
    */
   static start(
     run: BenchRun,
     cameras: Readonly<Record<string, string>>,
     consumers = '{ people: { model: ssdlite } }',
+    setting = '',
   ): VigiaNode {
-    const node = new VigiaNode(run, cameras, consumers);
+    const node = new VigiaNode(run, cameras, `    ${setting}\n    consumers: ${consumers}\n`);
     run.scope.defer(() => node.close());
     return node;
   }
@@ -194,10 +196,8 @@ export class VigiaNode {
   }
 }
 
-function configText(node: string, cameras: Readonly<Record<string, string>>, consumers: string): string {
-  const entries = Object.entries(cameras).map(
-    ([id, source]) => `  ${id}:\n    source: ${source}\n    consumers: ${consumers}\n`,
-  );
+function configText(node: string, cameras: Readonly<Record<string, string>>, block: string): string {
+  const entries = Object.entries(cameras).map(([id, source]) => `  ${id}:\n    source: ${source}\n${block}`);
   return `version: 1\nnode: ${node}\ncameras:\n${entries.join('')}models:\n  ssdlite: { use: ${MODEL}, threads: 1 }\n`;
 }
 

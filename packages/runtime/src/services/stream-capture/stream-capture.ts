@@ -263,7 +263,7 @@ export class StreamCapture {
     // between the two.
     if (trouble !== undefined && this.#suspected !== undefined) {
       if (this.#isHopeless(now)) this.#giveUp(trouble);
-      else if (this.#state === 'live') this.#tell({ state: 'stalled', reason: 'stalled', message: trouble });
+      else if (this.#state !== 'stalled') this.#tell({ state: 'stalled', reason: 'stalled', message: trouble });
     }
     this.#suspected = trouble;
   }
