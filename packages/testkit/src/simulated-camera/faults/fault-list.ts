@@ -116,7 +116,7 @@ export const FAULTS: readonly FaultKind[] = [
     argument: { unit: 'share', min: 0, max: 1, default: 0.05 },
   },
   { name: 'loss', help: 'that many RTP packets in a hundred are not sent', argument: percent },
-  { name: 'reorder', help: 'that many RTP packets in a hundred change places with the next', argument: percent },
+  { name: 'reorder', help: 'that many RTP packets in a hundred change places with the next (UDP)', argument: percent },
   { name: 'duplicate', help: 'that many RTP packets in a hundred are sent twice', argument: percent },
   {
     name: 'slow',
