@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { messageOf, Scope, systemClock } from '@vigia/base';
+import { conservationErrors } from '@vigia/contracts';
+import { ms } from '../../support/numbers.ts';
+import { CLIP } from '../../support/paths.ts';
+import { VigiaNode } from '../../support/vigia-node.ts';
+import type { SoakRun } from '../soak-run.ts';
+import { type Outcome, PEOPLE, RECOVERY_LIMIT_MS, textOf } from './rows.ts';
+
+const GST_CAMERA = fileURLToPath(new URL('../../../../packages/runtime/test/support/gst-camera.py', import.meta.url));
+
+/** A camera of another implementation: frozen by SIGSTOP, killed and started again. */
+class OtherCamera {
+  readonly #port: number;
+  #process: ChildProcess | undefined;
+
+  constructor(port: number, scope: Scope) {
+    this.#port = port;
+    scope.defer(() => this.kill());
+  }
+
+  get url(): string {
+    return `rtsp://127.0.0.1:${this.#port}/stream`;
+  }
+
+  async start(): Promise<void> {
+    // Debian's own Python: another one on the PATH has no `gi`.
+    const child = spawn('/usr/bin/python3', [GST_CAMERA, CLIP, String(this.#port)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#process = child;
+    await once(createInterface({ input: child.stdout }), 'line');
+  }
+
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process?.kill(name);
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** Freeze and kill of gst-rtsp-server: not our own camera's idea of what a camera does. */
+export async function playOther(run: SoakRun, way: 'frozen' | 'killed'): Promise<Outcome> {
+  const name = `gst-rtsp-server ${way}`;
+  run.progress(name);
+  const scope = new Scope();
+  run.scope.defer(() => scope.close());
+  try {
+    const camera = new OtherCamera(await freePort(), scope);
+    await camera.start();
+    const { signal } = run;
+    const node = VigiaNode.start({ signal, scope, seconds: 0, progress: () => undefined }, { bad: camera.url }, PEOPLE);
+    await node.okResults(['bad'], 3);
+    const from = node.lines.length;
+    const startedMs = systemClock.nowMs();
+    if (way === 'frozen') camera.signal('SIGSTOP');
+    else await camera.kill();
+    const told = way === 'frozen' ? 'waiting(stalled)' : 'waiting(ended)';
+    const noticed = await node.until(told, () => node.lines.slice(from).find((t) => textOf(t) === told));
+    if (way === 'frozen') camera.signal('SIGCONT');
+    else await camera.start();
+    const healedMs = systemClock.nowMs();
+    const results = node.results().length;
+    await node.until(
+      'ok results again',
+      () =>
+        node
+          .results()
+          .slice(results)
+          .find(({ result }) => result.status === 'ok'),
+      RECOVERY_LIMIT_MS,
+    );
+    const recoveredMs = systemClock.nowMs();
+    const report = await node.finish();
+    return {
+      cells: [name, told, ms(noticed.atMs - startedMs), ms(recoveredMs - healedMs), '–', '–'],
+      failures: conservationErrors(report).map((text) => `${name}: ${text}`),
+    };
+  } catch (error) {
+    return { cells: [name, '–', '–', '–', '–', '–'], failures: [`${name}: ${messageOf(error)}`] };
+  } finally {
+    await scope.close();
+  }
+}
+
+/** Plays the rows, so many at a time; the outcomes are in the order of the rows. */

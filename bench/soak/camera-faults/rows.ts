@@ -1,0 +1,45 @@
+import type { Scope } from '@vigia/base';
+import { SimulatedCamera, type SimulatedCameraOptions } from '@vigia/testkit';
+import { clipOf } from '../../capture/clips.ts';
+import { CLIP } from '../../support/paths.ts';
+import type { TimedLine } from '../../support/vigia-node.ts';
+import type { SoakRun } from '../soak-run.ts';
+
+/** Results after a fault may take this long: back-off grows to 10 s, after a wrong password to more. */
+export const RECOVERY_LIMIT_MS = 60_000;
+/** Units that may still be on their way when the node is asked for its last numbers. */
+export const ON_THE_WAY = 5;
+
+/** What a row came to. */
+export interface Outcome {
+  readonly cells: readonly string[];
+  readonly failures: readonly string[];
+}
+
+/** The consumer of every camera. */
+export const PEOPLE = '{ people: { model: ssdlite, fps: 5 } }';
+
+/** A simulated camera that is closed with the scope. */
+export async function startCamera(scope: Scope, options: Partial<SimulatedCameraOptions>): Promise<SimulatedCamera> {
+  const camera = await SimulatedCamera.start({ clip: CLIP, ...options });
+  scope.defer(() => camera.close());
+  return camera;
+}
+
+/** The project's clip in H.265. */
+export async function hevcClip(run: SoakRun): Promise<string> {
+  return (await clipOf({ ...run, seconds: 0 }, '768×576@10 H.265')).path;
+}
+
+/** Whether it is a state of the camera that misbehaves, while the node runs. */
+export function isOfBad({ line }: TimedLine): boolean {
+  return line.type === 'camera_state' && line.camera === 'bad' && line.state !== 'stopped';
+}
+
+/** `waiting(refused)`, `live`. */
+export function textOf({ line }: TimedLine): string {
+  if (line.type !== 'camera_state') return '';
+  return line.reason === null ? line.state : `${line.state}(${line.reason})`;
+}
+
+/** A camera of another implementation: frozen by SIGSTOP, killed and started again. */
