@@ -8,15 +8,15 @@ const MIB = 1024 * 1024;
 
 // Measured on 2 cores x86-64, Node 20.20, 2026-11, with 1 and 8 cameras: anonymous memory of each process after 15 s
 // (/proc/<pid>/smaps_rollup), and some room for what the JavaScript heap grows by later.
-/** Without pictures and units. Measured: 29 MiB. */
+/** Without pictures and units. Measured: 22 to 29 MiB. */
 const CAMERA_PROCESS = 40 * MIB;
-/** Measured: 40 to 57 MiB. */
-const SUPERVISOR_PROCESS = 64 * MIB;
+/** Measured: 40 to 61 MiB. */
+const SUPERVISOR_PROCESS = 80 * MIB;
 /** The supervisor's side of a camera: channel, pipes, last snapshot. Measured: less than 0.2 MiB. */
 const SUPERVISOR_PER_CAMERA = 0.5 * MIB;
 /** Ages (`AgeHistogram`) and what a view keeps of a consumer. */
 const SUPERVISOR_PER_CONSUMER = 0.2 * MIB;
-/** Node, ONNX Runtime and the protocol server. Measured with the one model there is: 110 to 149 MiB, 17.3 of them weights. */
+/** Node, ONNX Runtime and the protocol server. Measured with the one model there is: 102 to 149 MiB, 17.3 of them weights. */
 const CONTAINER_PROCESS = 96 * MIB;
 /** Weights as they are read, as the runtime packs them for its kernels, and the arena of intermediate results. */
 const WEIGHT_FACTOR = 4;
