@@ -219,8 +219,8 @@ export class SupervisedChild {
 const ORPHAN_MS = 800;
 
 /**
- * To be called by every child process: ends it when its parent stops it, dies, or on SIGTERM. SIGINT is left to the
- * parent, because a terminal sends it to all of them.
+ * To be called by every child process: ends it when its parent stops it, dies, or on SIGTERM. SIGINT and SIGHUP are left
+ * to the parent, because a terminal sends them to all of them: a child that died of it would leave what it holds.
  *
  * @param close Releases what the process holds; it then exits, at the latest 800 ms later. `orphaned` says that the
  *   parent went away without a word.
@@ -242,6 +242,7 @@ export function endWithParent(clock: Clock, close: (orphaned: boolean) => Promis
   process.on('disconnect', () => end(true));
   process.on('SIGTERM', () => end(false));
   process.on('SIGINT', () => undefined);
+  process.on('SIGHUP', () => undefined);
   process.on('message', (message) => {
     if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'stop') end(false);
   });

@@ -301,10 +301,20 @@ os.close(terminal)
 print("ended", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 `;
 
-  test('that is closed ends the node in order', async () => {
+  /** A node on a terminal of its own, drawn once, with a segment of its camera. */
+  async function onTerminal(): Promise<{
+    readonly box: Sandbox;
+    readonly pid: number;
+    readonly close: () => void;
+    readonly line: () => Promise<string>;
+  }> {
+    const [camera] = await startFleet(1, 5);
     const box = new Sandbox();
-    closers.push(() => box.remove());
-    const config = writeConfig(box, { c0: { source: 'rtsp://127.0.0.1:1/x' } });
+    closers.push(
+      () => camera?.close(),
+      () => box.remove(),
+    );
+    const config = writeConfig(box, { c0: { source: camera?.url ?? '' } });
     const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
     const python = spawn('python3', ['-c', ON_A_TERMINAL, process.execPath, main, 'run', '-c', config], {
       env: box.env,
@@ -312,14 +322,34 @@ print("ended", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
     });
     closers.push(() => python.kill('SIGKILL'));
     const lines: AsyncIterator<string> = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
-    const pid = Number((await lines.next()).value?.split(' ')[1]);
+    const line = async (): Promise<string> => String((await lines.next()).value);
+    const pid = Number((await line()).split(' ')[1]);
     closers.push(() => {
       if (isAlive(pid)) process.kill(pid, 'SIGKILL');
     });
-    expect((await lines.next()).value).toBe('drawn');
-    python.stdin.write('close\n');
-    expect((await lines.next()).value).toBe('ended 0');
+    expect(await line()).toBe('drawn');
+    await camera?.whenPlaying();
+    return { box, pid, line, close: () => void python.stdin.write('close\n') };
+  }
+
+  test('that is closed ends the node in order', async () => {
+    const { box, close, line } = await onTerminal();
+    close();
+    expect(await line()).toBe('ended 0');
     expect(box.leftovers()).toEqual([]);
+  });
+
+  test('of a supervisor that is killed: its hang-up reaches the children, who leave nothing all the same', async () => {
+    const { box, pid, close, line } = await onTerminal();
+    expect(box.leftovers().length).toBeGreaterThan(1);
+    process.kill(pid, 'SIGKILL');
+    close();
+    expect(await line()).toBe('ended -9');
+    const watchdog = performance.now() + 10_000;
+    while (box.leftovers().length > 0) {
+      if (performance.now() > watchdog) throw new Error(`still there: ${box.leftovers().join(', ')}`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   });
 });
 
