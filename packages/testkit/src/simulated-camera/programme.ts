@@ -18,7 +18,10 @@ export interface ProgrammeOptions {
 /** Error code of {@link Programme.prepare}, beside those of `loadClip`. */
 export type ProgrammeErrorCode = 'no_second_clip' | 'second_clip_unfit';
 
-/** What the camera plays: its clip, or with a fault a second one. Holds every clip that was asked for once. */
+/** Second clips that are held at the same time. */
+const MAX_SECONDS = 4;
+
+/** What the camera plays: its clip, or with a fault a second one. Holds the last few clips that were asked for. */
 export class Programme {
   readonly #options: ProgrammeOptions;
   readonly #faults: FaultBoard;
@@ -49,8 +52,12 @@ export class Programme {
       const key = fault.argument ?? '';
       const played = this.#seconds.get(key) ?? this.#played(await this.#load(fault));
       this.#checkFits(fault, played.clip);
+      // Behind the others: those in front were asked for longest ago.
+      this.#seconds.delete(key);
       this.#seconds.set(key, played);
     }
+    const oldest = [...this.#seconds.keys()].slice(0, Math.max(0, this.#seconds.size - MAX_SECONDS));
+    for (const key of oldest) this.#seconds.delete(key);
   }
 
   #load({ name, argument }: Fault): Promise<Clip> {

@@ -22,7 +22,7 @@ export class VendorManners {
   readonly #recordings: Recordings;
   readonly #describe: RecordedReply | undefined;
   readonly #sdp: VendorSdp | undefined;
-  readonly #presentations = new Map<Clip, Presentation>();
+  readonly #presentations = new WeakMap<Clip, Presentation>();
 
   /** @throws VigiaError `manners_unfit` when no recorded description fits the clip or the sound. */
   constructor(recordings: Recordings, facts: VendorFacts) {

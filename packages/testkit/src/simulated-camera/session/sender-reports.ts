@@ -52,8 +52,9 @@ export class SenderReports {
     this.#timer = undefined;
   }
 
-  /** The last report, with BYE. */
+  /** The last report, with BYE; nothing with the fault `no-reports`. */
   bye(): void {
+    if (this.#options.faults.get('no-reports')) return;
     const report = this.#compound(this.#options.rtpTimeNow() ?? 0);
     this.#options.onReport(this.#transport.sendRtcp(withBye(report, this.#options.ssrc)));
   }

@@ -58,7 +58,8 @@ export class FaultyTransport implements MediaTransport {
   sendRtp(packets: readonly Buffer[]): number {
     if (this.#options.carriesPictures && this.#cutIsDue()) return this.#cut(packets);
     const { faults } = this.#options;
-    if (faults.active.length === 0) return this.#flushAnd(() => this.#inner.sendRtp(packets));
+    // A packet that still waits to change places must not get lost with the fault.
+    if (faults.active.length === 0 && !this.#held) return this.#flushAnd(() => this.#inner.sendRtp(packets));
     return this.#send(this.#withStray(this.#reorder(this.#duplicate(this.#garble(this.#lose(packets))))));
   }
 
