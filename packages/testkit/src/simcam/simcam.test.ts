@@ -110,6 +110,8 @@ describe('simcam', () => {
     await tool.line(/^simcam: "nonsense" is no fault/);
     tool.type('loss:5 not-found');
     await tool.line(/fault not-found began/);
+    // On top of what is on.
+    expect(tool.lines.filter((line) => line.includes('ended'))).toEqual([]);
     tool.type('loss:7');
     await tool.line(/fault loss:5 ended/);
     tool.type('?');

@@ -207,6 +207,16 @@ describe('faults of a session', () => {
     await rtsp.units.next();
   });
 
+  it('freeze, teardown-silently, end: no timer is left when the session is over before', async () => {
+    const { cam, clock, rtsp } = await rig({ faults: ['freeze:9s', 'teardown-silently:9s', 'end:9s'] });
+    const { session } = await rtsp.play(cam.url);
+    expect(clock.pendingTimers).toBe(6); // those three, the next picture, the next report, the client's silence
+    await rtsp.request('TEARDOWN', cam.url, { Session: session });
+    await rtsp.closed;
+    await cam.close();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('teardown-silently: media stops, RTSP is answered', async () => {
     const { cam, clock, rtsp } = await rig();
     await rtsp.play(cam.url);

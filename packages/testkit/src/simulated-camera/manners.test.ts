@@ -273,6 +273,26 @@ describe('unseen manners', () => {
     cam.step();
     expect((await rtsp.units.next()).packets[0]?.payloadType).toBe(97);
   });
+
+  it('words SETUP as it was recorded for the track and the transport', async () => {
+    const reply = (name: string, transport: string): string =>
+      file(
+        `track_setup_${name}.txt`,
+        `RTSP/1.0 200 OK\nCSeq: 1\nX-Which: ${name}\nSession: 1\nTransport: ${transport}\n\n`,
+      );
+    reply('audio', 'RTP/AVP/TCP;interleaved=2-3');
+    reply('udp', 'RTP/AVP;client_port=1-2;server_port=3-4');
+    reply('video', 'RTP/AVP/TCP;interleaved=0-1');
+    const { cam, rtsp } = await rig(['gw_main', join(folder, 'track')]);
+    const { setups } = await follow(rtsp, cam.url);
+    expect(setups.map(({ headers }) => headers.get('x-which'))).toEqual(['video', 'audio']);
+    const other = await RtspClient.connect(cam.port);
+    open.push(other);
+    const Transport = 'RTP/AVP;unicast;client_port=4000-4001';
+    const udp = await other.request('SETUP', `${cam.url}/video`, { Transport });
+    expect(udp.headers.get('x-which')).toBe('udp');
+    expect(udp.headers.get('session')).toMatch(/^1\d{7}$/);
+  });
 });
 
 describe('quirks', () => {

@@ -25,9 +25,9 @@ export type MannersErrorCode = 'manners_not_found' | 'manners_unreadable' | 'man
  * @throws VigiaError `manners_unreadable`.
  */
 export function parseRecordedReply(text: string, path: string): RecordedReply {
-  if (/^v=0\r?\n/.test(text)) {
+  if (/^\s*v=0[ \t]*\r?\n/.test(text)) {
     const headers: RtspHeader[] = [['Content-Type', 'application/sdp']];
-    return { path, kind: 'describe', status: 200, reason: 'OK', headers, body: text };
+    return { path, kind: 'describe', status: 200, reason: 'OK', headers, body: text.trimStart() };
   }
   const end = /\r?\n\r?\n/.exec(text);
   const head = end ? text.slice(0, end.index) : text.trimEnd();
@@ -54,7 +54,7 @@ function kindOf(status: number, headers: readonly RtspHeader[], body: string): R
   const has = (wanted: string): boolean => headerOf(headers, wanted) !== undefined;
   if (status === 401) return 'unauthorized';
   if (status >= 300) return 'refused';
-  if (/^\s*v=0\r?\n/.test(body)) return 'describe';
+  if (/^\s*v=0\s*\r?\n/.test(body)) return 'describe';
   if (has('public')) return 'options';
   if (has('transport')) return 'setup';
   return has('rtp-info') || has('range') ? 'play' : 'done';
