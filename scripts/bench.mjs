@@ -23,6 +23,15 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  isolation: {
+    line: 'what 15 cameras notice of a sixteenth that is a black hole, with an A/A control (about 10 minutes)',
+    usage: '[--seconds N] [--rounds N] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 2 to 600 (12)'],
+      ['--rounds N', 'rounds of three windows, 1 to 100 (8)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   supplier: {
     line: 'publisher to consumer: ours by turns with the Go original and GStreamer (about 7 minutes)',
     usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--peers DIR] [--markdown | --json]',

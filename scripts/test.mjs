@@ -7,6 +7,7 @@ const DEBIAN = {
   mosquitto: '/usr/sbin/mosquitto',
   'mosquitto-clients': '/usr/bin/mosquitto_sub',
   ffmpeg: '/usr/bin/ffmpeg',
+  openssl: '/usr/bin/openssl',
   'python3-numpy': '/usr/lib/python3/dist-packages/numpy/__init__.py',
   'python3-gi': '/usr/lib/python3/dist-packages/gi/__init__.py',
   'gir1.2-gst-rtsp-server-1.0': '/usr/share/doc/gir1.2-gst-rtsp-server-1.0/copyright',

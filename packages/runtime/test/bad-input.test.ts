@@ -47,7 +47,7 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
     [
       'unknown key',
       GOOD.replace('source:', 'sorce:'),
-      /vigia\.yml:5: cameras\.hall\.sorce: unknown key, did you mean "source"\?; allowed are source, roi, consumers/,
+      /vigia\.yml:5: cameras\.hall\.sorce: unknown key, did you mean "source"\?; allowed are source, detect_source, transport, .*consumers/,
     ],
     [
       'wrong type',
@@ -81,8 +81,33 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
     ],
     [
       'another scheme',
-      GOOD.replace('rtsp://127.0.0.1:1/x', 'http://127.0.0.1/x'),
-      /cameras\.hall\.source: found http:, allowed is rtsp:\/\//,
+      GOOD.replace('rtsp://127.0.0.1:1/x', 'ftp://127.0.0.1/x'),
+      /vigia\.yml:5: cameras\.hall\.source: found ftp:, allowed are rtsp:\/\/…, rtsps:\/\/…, http:\/\/…/,
+    ],
+    [
+      'a second stream of another scheme',
+      GOOD.replace('    consumers:', '    detect_source: clip.mp4\n    consumers:'),
+      /vigia\.yml:6: cameras\.hall\.detect_source: found no scheme, allowed are/,
+    ],
+    [
+      'a secret of the second stream that is not set',
+      GOOD.replace('    consumers:', '    detect_source: rtsp://u:${NO_SUCH_SECRET_1}@h/x\n    consumers:'),
+      /cameras\.hall\.detect_source: the environment variable NO_SUCH_SECRET_1 is not set/,
+    ],
+    [
+      'UDP inside of TLS',
+      GOOD.replace('rtsp://127.0.0.1:1/x', 'rtsps://127.0.0.1/x\n    transport: udp'),
+      /cameras\.hall\.transport: found udp, an rtsps:\/\/ source allows only tcp/,
+    ],
+    [
+      'an authority that is not there',
+      GOOD.replace('    consumers:', '    tls: { ca: /nowhere.pem }\n    consumers:'),
+      /cameras\.hall\.tls: found ca \/nowhere\.pem, no such file/,
+    ],
+    [
+      'a picture of no size',
+      GOOD.replace('    consumers:', '    max_picture: { width: 3, height: 2160 }\n    consumers:'),
+      /cameras\.hall\.max_picture\.width: found 3, at least 16 is allowed/,
     ],
     [
       'a key of a later version',
@@ -190,12 +215,12 @@ describe('a camera that gives nothing: the run goes on, the reason is told, and 
     expect(stderr).toContain('vigia: camera hall: no picture came (rtsp://127.0.0.1:1/x: connection refused');
   });
 
-  test('not H.264 (another implementation, Motion JPEG)', async () => {
+  test('neither H.264 nor H.265 (another implementation, Motion JPEG)', async () => {
     const camera = await startGstCamera(CLIP, 'jpeg');
     closers.push(() => camera.stop());
     const { states, stderr } = await run(camera.url);
     expect(states).toContain('"reason":"unsupported_codec"');
-    expect(stderr).toMatch(/the camera sends (JPEG|payload type 26); H264 is what this version decodes/);
+    expect(stderr).toMatch(/the camera sends (JPEG|payload type 26); H264 and H265 are what can be decoded/);
   });
 
   test('wrong password: asked twice at most, and the password is in no output', async () => {

@@ -95,6 +95,19 @@ describe('the access unit assembler', () => {
     expect(units.map((u) => u.damaged)).toEqual([true, true]);
   });
 
+  test('a packet that comes twice, or too late, is passed over and is no loss; a new beginning is one', () => {
+    const lost: number[] = [];
+    const damaged: boolean[] = [];
+    const assembler = new AccessUnitAssembler(H264, (unit) => damaged.push(unit.damaged));
+    for (const [i, sequence] of [10, 11, 11, 12, 10, 14, 13, 15, 40_000, 40_001].entries()) {
+      const header = { ...emptyRtpHeader(), marker: true, timestamp: i, sequence, payloadStart: 0, payloadEnd: 2 };
+      assembler.push(hex('41aa'), header, 0);
+      lost.push(assembler.lostPackets);
+    }
+    expect(lost).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+    expect(damaged).toEqual([false, false, false, true, false, true, false]);
+  });
+
   test('an endless unit stops growing and is damaged', () => {
     const big = Buffer.alloc(60_000, 0x41);
     const sent = Array.from({ length: Math.ceil(ACCESS_UNIT_LIMIT / 60_000) + 5 }, () => ({
@@ -169,8 +182,13 @@ describe('the access unit assembler', () => {
 
   test('a stream of another codec is noticed, one odd unit is not', () => {
     const assembler = new AccessUnitAssembler(H265, () => undefined);
+    let sequence = 0;
     const push = (payload: Buffer): void =>
-      assembler.push(payload, { ...emptyRtpHeader(), sequence: 0, payloadStart: 0, payloadEnd: payload.byteLength }, 0);
+      assembler.push(
+        payload,
+        { ...emptyRtpHeader(), sequence: (sequence += 1), payloadStart: 0, payloadEnd: payload.byteLength },
+        0,
+      );
     push(hex('67428029'));
     push(hex('0201d0'));
     expect(assembler.foreignInARow).toBe(0);

@@ -17,6 +17,8 @@ export interface RtpUnit {
 }
 
 const START_CODE_BYTES = 4;
+/** Sequence numbers a packet may be behind before it counts as a new beginning and not as late. */
+const BEHIND_LIMIT = 1024;
 
 /**
  * Gathers the RTP payloads of H.264 or H.265 into access units. A unit ends at the marker bit, at once, or where the time
@@ -67,7 +69,10 @@ export class AccessUnitAssembler {
 
   /** Takes one RTP packet. `arrivedMs`: when it was read. */
   push(packet: Buffer, header: RtpHeader, arrivedMs: number): void {
-    const gap = this.#isGap(header.sequence);
+    const ahead = this.#ahead(header.sequence);
+    // A second time, or too late for its place: what was to be said about it was said.
+    if (ahead < 0) return;
+    const gap = ahead > 0;
     if (gap) this.#lose();
     if (this.#hasPicture && header.timestamp !== this.#rtpTime) {
       this.#emit(arrivedMs);
@@ -83,12 +88,16 @@ export class AccessUnitAssembler {
     }
   }
 
-  #isGap(sequence: number): boolean {
+  /** How many packets are missing before this one; negative when it lies behind what was read. */
+  #ahead(sequence: number): number {
     const expected = this.#nextSequence;
+    const ahead = expected < 0 ? 0 : ((sequence - expected) << 16) >> 16;
+    if (ahead < 0 && ahead > -BEHIND_LIMIT) return ahead;
     this.#nextSequence = (sequence + 1) & 0xffff;
-    if (expected < 0 || sequence === expected) return false;
-    this.lostPackets += (sequence - expected) & 0xffff;
-    return true;
+    // Far behind: the sender began anew with other numbers, and nobody knows what is missing.
+    if (ahead < 0) return 1;
+    this.lostPackets += ahead;
+    return ahead;
   }
 
   #lose(): void {

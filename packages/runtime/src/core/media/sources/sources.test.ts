@@ -225,11 +225,11 @@ describe('files', () => {
     // 200 units in the clip.
     const { came, count } = counted(loop ? 230 : 200);
     const { units, ended } = await open(`${scheme}${CLIP}${loop ? '?loop' : ''}`, count, { clock });
-    let done = false;
-    void came.then(() => (done = true));
-    while (!done) {
+    const state = { done: false };
+    void came.then(() => (state.done = true));
+    while (!state.done) {
       clock.advance(100);
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => void setImmediate(resolve));
     }
     if (!loop) {
       expect(await ended).toMatchObject({ code: 'ended', message: `${CLIP}: is over` });
