@@ -111,7 +111,7 @@ describe('simcam', () => {
     tool.type('loss:5 not-found');
     await tool.line(/fault not-found began/);
     // On top of what is on.
-    expect(tool.lines.filter((line) => line.includes('ended'))).toEqual([]);
+    expect(tool.lines.filter((one) => one.includes('ended'))).toEqual([]);
     tool.type('loss:7');
     await tool.line(/fault loss:5 ended/);
     tool.type('?');
