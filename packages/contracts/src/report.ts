@@ -50,7 +50,7 @@ const streamReportSchema = z.strictObject({
   kind: z.string(),
   /** `tcp`, `udp`; empty where there is no choice. */
   transport: z.string(),
-  /** `h264`, `h265`, `mjpeg` … */
+  /** libav’s name: `h264`, `hevc`, `mjpeg` … */
   codec: z.string(),
   /** Pixels; 0 before the first picture was decoded. */
   width: count,
@@ -95,7 +95,7 @@ export const cameraReportSchema = z.strictObject({
   distributed: count,
   inbox_drops: count,
   inbox_pending: count.max(1),
-  /** Starts of its process after the first. */
+  /** Starts of its process after a death; those that a change or a restart asked for are not counted. */
   restarts: count,
   /** Results that the supervisor did not get because it was not reading. They are counted in `results` all the same. */
   unsent_results: count,
