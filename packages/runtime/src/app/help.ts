@@ -48,7 +48,7 @@ when a camera never gave a picture.
 
 Plays a clip through a simulated RTSP camera, finds people in it, and publishes results to an MQTT broker of its own.
 
-${RUN_OPTIONS}  --clip FILE     another video with an H.264 track
+${RUN_OPTIONS}  --clip FILE     another video with an H.264 or H.265 track
   --mqtt-port N   port of the broker (default: 1884, or any when that is taken)
   --rtsp-port N   port of the camera (default: 8554, or any when that is taken)
 `,
