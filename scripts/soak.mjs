@@ -26,7 +26,7 @@ const OPTIONS = [
 const INTERRUPTED = 130;
 
 function help() {
-  const proofs = Object.entries({ ...SOAKS, all: 'each of them, one after the other (9 min)' }).map(
+  const proofs = Object.entries({ ...SOAKS, all: 'each of them, one after the other (half an hour)' }).map(
     ([name, line]) => `  ${name.padEnd(18)}${line}`,
   );
   const options = OPTIONS.map(([option, text]) => `  ${option.padEnd(18)}${text}`);

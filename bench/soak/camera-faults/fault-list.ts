@@ -48,7 +48,9 @@ export const FAULTS: readonly Fault[] = [
     faults: ['garbage:0.05'],
     told: [],
     lastsMs: 8_000,
-    check: (r) => stays(r.captured > 0 && r.reconnects === 0, 'it was left by garbage that it could have skipped'),
+    check: (r) =>
+      stays(r.reconnects === 0, 'it was left by garbage that it could have skipped') ??
+      stays(r.skipped.undecodable > 0, 'spoiled pictures were shown'),
   },
   { name: 'garbage between packets', faults: ['garbage-framing:0.05'], told: [], lastsMs: 8_000 },
   {

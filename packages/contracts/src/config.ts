@@ -48,7 +48,7 @@ export const RTP_TRANSPORTS = ['tcp', 'udp'] as const;
 /** Which pictures of a camera are decoded. */
 export const DECODE_MODES = ['full', 'keyframes'] as const;
 /** What may decode instead of the CPU; `auto` takes the first that works. */
-export const HARDWARE_DECODERS = ['none', 'auto', 'vaapi', 'cuda', 'qsv', 'drm'] as const;
+export const HARDWARE_DECODERS = ['none', 'auto', 'vaapi', 'cuda'] as const;
 
 const decoderSchema = z.strictObject({
   threads: z

@@ -17,7 +17,7 @@ import { type RunOptions, runNode } from './node-runner.ts';
 
 /** What the demo may be told beyond a run. */
 export interface DemoOptions extends RunOptions {
-  /** A video with H.264, played by the simulated camera. Default: the clip of the project. */
+  /** A video with H.264 or H.265, played by the simulated camera. Default: the clip of the project. */
   readonly clip: string | undefined;
   /** Fixed ports; by default 1884 and 8554 when they are free, else any. */
   readonly mqttPort: number | undefined;

@@ -212,12 +212,13 @@ export class Supervisor {
         model,
         old.find((m) => m.id === model.id),
       );
-    for (const setup of cameras.added) this.#startCamera(setup);
     await Promise.all(
       cameras.changed.map(async ({ setup, kept }) => {
         await this.#cameras.get(setup.camera)?.replace(this.#connected(setup), kept);
       }),
     );
+    // Last: their memory is that which the others have let go.
+    for (const setup of cameras.added) this.#startCamera(setup);
     await stopAll(old);
     for (const model of old) this.#leaving.delete(model);
   }

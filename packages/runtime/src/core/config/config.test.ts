@@ -28,6 +28,8 @@ describe('secrets', () => {
     'rtsp://u:lit@eral@h/x',
     'rtsp://u:a${P}@h',
     'mqtt://u:123x@h',
+    'rtsp://h/live?user=a&password=literal',
+    'rtsp://h/user=a&passwd=literal&channel=1',
   ])('a password that stands in the text is refused: %s', (text) => {
     expect(() => resolveSecrets(text, 'source', { P: 'pppp' })).toThrow(/a password stands in the file/);
   });
@@ -38,6 +40,7 @@ describe('secrets', () => {
     'rtsp://h/x:y@z',
     'rtsp://u:${P}@h:554/live@1',
     'rtsp://[::1]:554/x',
+    'rtsp://h/user=a&password=${P}&channel=1',
   ])('no password: %s', (text) => {
     expect(resolveSecrets(text, 'source', { P: 'pppp' })).toBe(text.replace('${P}', 'pppp'));
   });

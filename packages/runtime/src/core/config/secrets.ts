@@ -12,9 +12,7 @@ const REFERENCE = /\$\{([^}]*)\}/g;
  * @throws UsageError for a variable that is not set, a file that cannot be read, or a password that stands in the text.
  */
 export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv): string {
-  // Not a port (`host:554/…`): anything else between the first colon and the next `@` is a password, whatever it holds.
-  // References are taken out first: they hold colons and slashes of their own.
-  const literal = /^[a-z]+:\/\/[^/@:]*:(?!\d+(?:\/|$))([^@]*)@/i.exec(text.replaceAll(REFERENCE, ''))?.[1];
+  const literal = literalPassword(text.replaceAll(REFERENCE, ''));
   if (literal) {
     addSecret(literal);
     throw new UsageError(
@@ -32,6 +30,14 @@ export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv)
     addSecret(value);
     return text.indexOf('@', position + reference.length) > 0 ? encodeURIComponent(value) : value;
   });
+}
+
+/** What stands in the text as a password. @param text Without references: they hold colons and slashes of their own. */
+function literalPassword(text: string): string | undefined {
+  // Not a port (`host:554/…`): anything else between the first colon and the next `@` is a password, whatever it holds.
+  const login = /^[a-z]+:\/\/[^/@:]*:(?!\d+(?:\/|$))([^@]*)@/i.exec(text)?.[1];
+  // Some cameras want it in the path or the query.
+  return login || /[?&;/](?:pass(?:word|wd)?|pwd)=([^&;/\s]+)/i.exec(text)?.[1];
 }
 
 function fromFile(path: string, at: string): string {

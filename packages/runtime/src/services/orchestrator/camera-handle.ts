@@ -4,6 +4,7 @@ import {
   every,
   type Log,
   type LogRecord,
+  redact,
   SupervisedChild,
   type Timer,
   VigiaError,
@@ -227,8 +228,11 @@ export class CameraHandle {
 
   #report(current: CameraSnapshot): CameraReport {
     const { state, reason } = this.#state;
+    const total = addSnapshots(this.#totals, current);
+    // A large stream that was taken out of the configuration is no part of this camera any more.
+    const main = this.#setup.detectSource === undefined ? null : total.main;
     return reportOf(
-      addSnapshots(this.#totals, current),
+      { ...total, main },
       { state, reason, restarts: this.#restartsBefore + this.#child.restarts },
       (consumer) => this.ages(consumer).quantiles(),
     );
@@ -331,7 +335,8 @@ export class CameraHandle {
       camera: this.id,
       state,
       reason,
-      message,
+      // A camera's process does not know the secrets.
+      message: message === null ? null : redact(message),
       retry_in_ms: retryInMs === null ? null : Math.round(retryInMs),
       at,
     };

@@ -55,6 +55,7 @@ function reported(snapshot: CameraSnapshot): Report {
 test('the last counters of a dead process are closed so that nothing is pending and all adds up', () => {
   expect(conservationErrors(reported(dying))).toEqual([]);
   const closed = closeOut(dying);
+  expect(closed.stream).toBeNull();
   expect(conservationErrors(reported(closed))).toEqual([]);
   expect(closed.capture).toMatchObject({ undecodable: 2, inDecoder: 0 });
   expect(closed.supplier).toMatchObject({ inboxDrops: 1, inboxPending: 0 });

@@ -21,8 +21,9 @@ export function closeOut(last: CameraSnapshot): CameraSnapshot {
   ]);
   return {
     capture: { ...capture, undecodable: capture.undecodable + capture.inDecoder, inDecoder: 0 },
-    stream: last.stream,
-    main: last.main,
+    // What is told of streams is that of the process that is connected to them.
+    stream: null,
+    main: last.main && { ...last.main, state: 'connecting', reason: null },
     supplier: { ...supplier, inboxDrops: supplier.inboxDrops + supplier.inboxPending, inboxPending: 0 },
     consumers: Object.fromEntries(consumers),
     unsentResults: last.unsentResults,
@@ -46,7 +47,7 @@ export function addSnapshots(before: CameraSnapshot | undefined, now: CameraSnap
   });
   return {
     capture: addCounts(before.capture, now.capture),
-    stream: now.stream ?? before.stream,
+    stream: now.stream,
     main: addMain(before.main, now.main),
     supplier: addCounts(before.supplier, now.supplier),
     consumers: Object.fromEntries(consumers),

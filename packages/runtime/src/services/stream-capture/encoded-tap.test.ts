@@ -91,6 +91,16 @@ describe('an encoded tap', () => {
     expect(drain(tap)).toBe('|JklMno');
   });
 
+  test('connections that gave nothing leave no trace, and a format alone is no group', () => {
+    const taps = new EncodedTaps();
+    const tap = taps.open({ maxBytes: 30 });
+    feed(taps, 'Ab');
+    for (let n = 0; n < 5; n += 1) taps.begin(FORMAT);
+    feed(taps, 'Cd');
+    expect(drain(tap)).toBe('|Cd');
+    expect(tap.statistics()).toMatchObject({ dropped: 2, droppedGops: 1 });
+  });
+
   test('one that nobody reads never slows or changes what another gets; a unit is copied once for both', async () => {
     const taps = new EncodedTaps();
     const stopped = taps.open({ maxBytes: 30 });

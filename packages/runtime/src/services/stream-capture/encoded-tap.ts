@@ -120,7 +120,8 @@ export class EncodedTap {
 
   /** For the stream: a connection begins. */
   begin(format: SourceFormat): void {
-    // In its place among what waits, or ready to be taken first.
+    // In its place among what waits, or ready to be taken first. A connection that gave nothing leaves no trace.
+    if (this.#items.at(-1)?.kind === 'format') this.#items.pop();
     if (this.#items.length === 0) this.#format = format;
     else this.#items.push({ kind: 'format', format });
     this.#awaitingKeyframe = true;
@@ -155,7 +156,7 @@ export class EncodedTap {
       end = this.#items.length;
       if (!replaced) this.#awaitingKeyframe = true;
     }
-    this.#droppedGops += 1;
+    const before = this.#dropped;
     for (const item of this.#items.splice(0, end)) {
       // The newest format is still needed to read what follows.
       if (item.kind === 'format') this.#format = item.format;
@@ -164,6 +165,7 @@ export class EncodedTap {
         this.#dropped += 1;
       }
     }
+    if (this.#dropped > before) this.#droppedGops += 1;
   }
 }
 

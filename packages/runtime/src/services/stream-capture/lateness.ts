@@ -14,13 +14,17 @@ const DRIFT_BASE_MS = 60_000;
 const DRIFT_LIMIT = 1000e-6;
 /** A step back of more than this is a new clock, not reordering (B-frames step back by a few intervals). */
 const CLOCK_RESET_MS = 1_000;
+/** Units forwards in a row that say: this stream has no B-frames. A step back is a new clock then, however small. */
+const ORDERED_RUN = 60;
+/** Smaller steps back are time stamps that tremble. */
+const TREMBLE_MS = 20;
 /** A step forwards of more than this beyond what arrival explains is a new clock too. */
 const CLOCK_LEAP_MS = 10_000;
 /**
  * A sender report that shows more delay than this is not believed: some cameras' reports have nothing to do with their
- * pictures' time stamps.
+ * pictures' time stamps, and from 1 s on every picture would count as stale.
  */
-const REPORT_LIMIT_MS = 1_000;
+const REPORT_LIMIT_MS = 400;
 
 /**
  * Lateness is the excess of (arrival − stream time) over its running minimum, so that a backlog in a socket cannot pass for
@@ -35,6 +39,7 @@ export class Lateness {
   #lastArrivedMs = 0;
   #newestPtsMs = Number.NEGATIVE_INFINITY;
   #newestArrivedMs = 0;
+  #orderedRun = 0;
   #anchor: ClockReport | undefined;
   /** Stream milliseconds gained per real millisecond; 0 until measured. */
   #drift = 0;
@@ -48,6 +53,7 @@ export class Lateness {
   /** Judges a unit. To be called in order of arrival. Returns milliseconds, 0 or more. */
   observe(ptsMs: number, arrivedMs: number): number {
     if (this.#isNewClock(ptsMs, arrivedMs)) this.#restart();
+    this.#orderedRun = ptsMs < this.#newestPtsMs ? 0 : this.#orderedRun + 1;
     if (ptsMs > this.#newestPtsMs) {
       this.#newestPtsMs = ptsMs;
       this.#newestArrivedMs = arrivedMs;
@@ -69,7 +75,7 @@ export class Lateness {
 
   #isNewClock(ptsMs: number, arrivedMs: number): boolean {
     const step = ptsMs - this.#newestPtsMs;
-    if (step < -CLOCK_RESET_MS) return true;
+    if (step < -CLOCK_RESET_MS || (step < -TREMBLE_MS && this.#orderedRun >= ORDERED_RUN)) return true;
     return step - (arrivedMs - this.#newestArrivedMs) > CLOCK_LEAP_MS && this.#newestPtsMs !== Number.NEGATIVE_INFINITY;
   }
 
@@ -77,6 +83,7 @@ export class Lateness {
     this.#fastestMs = Number.POSITIVE_INFINITY;
     this.#newestPtsMs = Number.NEGATIVE_INFINITY;
     this.#anchor = undefined;
+    this.#orderedRun = 0;
   }
 
   /** Lets the minimum drift as the clocks do, and by what is not known about it. */

@@ -1,4 +1,6 @@
 const WINDOW = 16;
+/** Keyframes of some cameras are half a minute apart; a clock that jumps by an hour looks like more. */
+const LONGEST_MS = 60_000;
 
 /** The source's frame interval, from the stream's own clock: the mean over the last 16 pictures, whatever their order. */
 export class SourceInterval {
@@ -30,7 +32,7 @@ export class SourceInterval {
     }
     const mean = (high - low) / (held - 1);
     // A clock jump inside the window says nothing about the interval.
-    if (mean >= 1 && mean <= 10_000) this.#intervalMs = mean;
+    if (mean >= 1 && mean <= LONGEST_MS) this.#intervalMs = mean;
   }
 
   /** A new connection: the window starts again, the last interval holds until it is filled. */

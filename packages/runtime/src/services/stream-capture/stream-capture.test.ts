@@ -88,6 +88,14 @@ function capture(more: Partial<StreamCaptureOptions> = {}): {
   };
 }
 
+const settings = {
+  onLoss: 'wait',
+  threads: 1,
+  skipLoopFilter: false,
+  hardware: 'none',
+  maxPicture: { width: 100, height: 100 },
+} as const;
+
 /** Pictures at 10 fps for so long. */
 function play(world: ReturnType<typeof capture>, ms: number, unit: Parameters<typeof world.unit>[0] = {}): void {
   for (let at = 0; at < ms; at += 100) {
@@ -186,6 +194,64 @@ describe('the states of a capture', () => {
     await world.subject.close();
   });
 
+  test('an attempt that is given up before it was open is closed when it opens, and heard no more', async () => {
+    const opening: ((source: Source) => void)[] = [];
+    let closed = 0;
+    const told: SourceOptions[] = [];
+    const world = capture({
+      decode: { ...settings, mode: 'full', maxPicture: { width: 4, height: 4 } },
+      open: (options) => {
+        told.push(options);
+        options.onFormat(FORMAT);
+        return new Promise((resolve) => opening.push(resolve));
+      },
+    });
+    const send = (options: SourceOptions | undefined): void => {
+      options?.onUnit({ data: JPEG, ptsMs: 0, arrivedMs: world.clock.nowMs(), keyframe: true, damaged: false });
+      options?.onReadEnd?.();
+    };
+    await world.settle();
+    // A camera that sends before it answers PLAY: its picture is too large.
+    send(told[0]);
+    await world.settle();
+    expect(world.states.at(-1)).toMatchObject({ state: 'waiting', reason: 'unsupported_codec' });
+    opening[0]?.({ lostPackets: 0, close: () => void (closed += 1) });
+    await world.settle();
+    expect(closed).toBe(1);
+    const { captured } = world.subject.counters();
+    send(told[0]);
+    expect(world.subject.counters().captured).toBe(captured);
+    const closing = world.subject.close();
+    await closing;
+  });
+
+  test('connections that never gave a picture do not count as good, however long they lasted', async () => {
+    const world = capture();
+    const waits: number[] = [];
+    for (let n = 0; n < 3; n += 1) {
+      await world.settle();
+      world.clock.advance(12_000);
+      world.connections.at(-1)?.onEnd(new SourceError('timeout', 'no picture'));
+      await world.settle();
+      const state = world.states.at(-1);
+      if (state?.state === 'waiting') waits.push(state.retryInMs);
+      world.clock.advance(8000);
+    }
+    expect(waits).toEqual([1000, 2000, 4000]);
+    await world.subject.close();
+  });
+
+  test('silence that the source does not see ends the connection as well, wanted or not', async () => {
+    const world = capture();
+    world.demand = false;
+    await world.settle();
+    play(world, 1000);
+    world.clock.advance(25_000);
+    await world.settle();
+    expect(world.states.at(-1)).toMatchObject({ state: 'waiting', reason: 'stalled' });
+    await world.subject.close();
+  });
+
   test('back-off doubles up to its cap; a connection that lasted begins anew', async () => {
     const world = capture();
     const waits: number[] = [];
@@ -254,14 +320,6 @@ describe('the states of a capture', () => {
 });
 
 describe('which units are decoded', () => {
-  const settings = {
-    onLoss: 'wait',
-    threads: 1,
-    skipLoopFilter: false,
-    hardware: 'none',
-    maxPicture: { width: 100, height: 100 },
-  } as const;
-
   test('keyframes only: the others are not wanted, and the interval is that of keyframes', async () => {
     const world = capture({ decode: { ...settings, mode: 'keyframes' } });
     await world.settle();

@@ -1,7 +1,6 @@
 import { Backoff, type BackoffOptions, type Clock, every, type Log, sleep, type Timer } from '@vigia/base';
 import {
   type AccessUnit,
-  type ClockReport,
   type Source,
   SourceError,
   type SourceFormat,
@@ -65,7 +64,7 @@ export interface StreamCaptureOptions {
   readonly open?: (options: SourceOptions, signal: AbortSignal) => Promise<Source>;
 }
 
-/** A connection that lasted this long was good: the next failure starts with a short wait again. */
+/** A connection that gave pictures for this long was good: the next failure starts with a short wait again. */
 const HEALTHY_MS = 10_000;
 /** All pictures this late for this long: reconnecting is the only thing that empties queues that are not ours. */
 const LAGGING_MS = 2_000;
@@ -104,6 +103,8 @@ export class StreamCapture {
   /** When a picture was last published, or began to be wanted. */
   #lastPictureMs = 0;
   #suspected: string | undefined;
+  /** When the connection became live; undefined while it has not. */
+  #liveSinceMs: number | undefined;
 
   constructor(options: StreamCaptureOptions) {
     this.#o = options;
@@ -164,14 +165,14 @@ export class StreamCapture {
     for (let first = true; !signal.aborted; first = false) {
       if (!first) this.#reconnects += 1;
       this.#tell({ state: 'connecting' });
-      const startedMs = clock.nowMs();
       const reason = await this.#runOnce(signal);
       if (signal.aborted) break;
       if (reason.code === 'ended' && this.#format?.kind === 'file') {
         over = reason;
         break;
       }
-      if (clock.nowMs() - startedMs > HEALTHY_MS) this.#backoff.reset();
+      if (this.#liveSinceMs !== undefined && clock.nowMs() - this.#liveSinceMs > HEALTHY_MS) this.#backoff.reset();
+      this.#liveSinceMs = undefined;
       const retryInMs = (reason.code === 'unauthorized' ? this.#lockoutBackoff : this.#backoff).next();
       this.#tell({ state: 'waiting', reason: reason.code, message: reason.message, retryInMs });
       // The wait ends early only by closing, which the loop's condition sees.
@@ -183,22 +184,27 @@ export class StreamCapture {
 
   /** One honest attempt: resolves with the reason why it ended. */
   async #runOnce(signal: AbortSignal): Promise<SourceError> {
+    // An attempt may be given up before it is open: what comes of it afterwards is nobody's any more.
+    const attempt = new AbortController();
+    const either = AbortSignal.any([signal, attempt.signal]);
     try {
       return await new Promise<SourceError>((resolve, reject) => {
         this.#end = resolve;
-        (this.#o.open ?? openSource)(this.#sourceOptions(resolve), signal).then((source) => {
-          this.#source = source;
-          if (signal.aborted) source.close();
+        (this.#o.open ?? openSource)(this.#sourceOptions(attempt.signal, resolve), either).then((source) => {
+          if (either.aborted) source.close();
+          else this.#source = source;
         }, reject);
       });
     } catch (error) {
       return error instanceof SourceError ? error : new SourceError('corrupt', String(error), { cause: error });
     } finally {
+      attempt.abort();
       this.#forgetConnection();
     }
   }
 
-  #sourceOptions(onEnd: (reason: SourceError) => void): SourceOptions {
+  /** @param over Aborted: nothing of this attempt is wanted any more. */
+  #sourceOptions(over: AbortSignal, onEnd: (reason: SourceError) => void): SourceOptions {
     const { url, clock, transport, tls, audio, timeouts } = this.#o;
     return {
       url,
@@ -207,11 +213,21 @@ export class StreamCapture {
       ...(tls ? { tls } : {}),
       ...(timeouts ? { timeouts } : {}),
       audio: audio ?? false,
-      onFormat: (format) => this.#onFormat(format),
-      onUnit: (unit) => this.#onUnit(unit),
-      onAudio: (unit) => this.#taps.offer('audio', unit),
-      onReadEnd: () => this.#onReadEnd(),
-      onReport: (report) => this.#onReport(report),
+      onFormat: (format) => {
+        if (!over.aborted) this.#onFormat(format);
+      },
+      onUnit: (unit) => {
+        if (!over.aborted) this.#onUnit(unit);
+      },
+      onAudio: (unit) => {
+        if (!over.aborted) this.#taps.offer('audio', unit);
+      },
+      onReadEnd: () => {
+        if (!over.aborted) this.#onReadEnd();
+      },
+      onReport: (report) => {
+        if (!over.aborted) this.#lateness.report(report);
+      },
       onEnd,
     };
   }
@@ -241,10 +257,6 @@ export class StreamCapture {
     if (latenessMs !== undefined) this.#watchLag(latenessMs);
   }
 
-  #onReport(report: ClockReport): void {
-    this.#lateness.report(report);
-  }
-
   #onPublished(): void {
     this.#lastPictureMs = this.#o.clock.nowMs();
     this.#lockoutBackoff.reset();
@@ -252,6 +264,7 @@ export class StreamCapture {
   }
 
   #setLive(): void {
+    this.#liveSinceMs ??= this.#o.clock.nowMs();
     if (this.#state !== 'live') this.#tell({ state: 'live' });
   }
 
@@ -269,11 +282,12 @@ export class StreamCapture {
   }
 
   #trouble(now: number): string | undefined {
-    const intervalMs = this.#decoder.intervalMs;
-    const patienceMs = Math.max(STALLED_MS, 3 * intervalMs);
+    const { intervalMs, gopMs } = this.#decoder;
+    const keyframes = this.#o.decode?.mode === 'keyframes';
     const silentMs = now - this.#lastUnitMs;
-    if (silentMs > Math.max(STALLED_MS, this.#o.decode?.mode === 'keyframes' ? 0 : 3 * intervalMs))
-      return `no video for ${seconds(silentMs)}`;
+    if (silentMs > Math.max(STALLED_MS, keyframes ? 0 : 3 * intervalMs)) return `no video for ${seconds(silentMs)}`;
+    // Before the second keyframe nobody knows how long it takes from one to the next.
+    const patienceMs = Math.max(STALLED_MS, 3 * (keyframes ? (gopMs ?? HOPELESS_MS) : intervalMs));
     const blindMs = now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now);
     if (!this.#o.sink.hasDemand() || blindMs <= patienceMs) return undefined;
     const why = this.#decoder.keyframes === 0 ? 'no keyframe came' : 'none of what comes can be decoded';
@@ -281,8 +295,9 @@ export class StreamCapture {
   }
 
   #isHopeless(now: number): boolean {
+    // Most sources end by themselves when nothing comes, and earlier.
+    if (now - this.#lastUnitMs > HOPELESS_MS) return true;
     const patienceMs = Math.max(HOPELESS_MS, 3 * (this.#decoder.gopMs ?? 0));
-    // Silence is judged by the source itself, which knows its connection.
     return this.#o.sink.hasDemand() && now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now) > patienceMs;
   }
 

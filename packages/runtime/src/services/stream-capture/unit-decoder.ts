@@ -16,6 +16,11 @@ export interface DecodeOptions {
   readonly maxPicture: { readonly width: number; readonly height: number };
 }
 
+/** Times the pixels of the largest picture that is allowed. */
+const FAR_TOO_LARGE = 5;
+/** Decoders round lines up: for tiny pictures the factor would not do. */
+const LEAST_PIXELS = 256 * 256;
+
 /** Decodes everything on one thread. */
 export const DECODE_ALL: DecodeOptions = {
   mode: 'full',
@@ -233,10 +238,12 @@ export class UnitDecoder {
   }
 
   #openDecoder(): VideoDecoder {
-    const { threads, skipLoopFilter, hardware } = this.#o.decode;
+    const { threads, skipLoopFilter, hardware, maxPicture } = this.#o.decode;
     const decoder: VideoDecoder = new VideoDecoder({
       format: this.#format ?? { codec: 'h264', extradata: undefined, raw: undefined },
       threads,
+      // Somewhat too large is refused with both sizes, once it was seen; far too large takes no memory at all.
+      maxPixels: Math.max(LEAST_PIXELS, maxPicture.width * maxPicture.height * FAR_TOO_LARGE),
       skipLoopFilter,
       hardware,
       onFallback: (sentence) => this.#o.onRemark(sentence),
@@ -266,6 +273,16 @@ export class UnitDecoder {
       return;
     }
     this.#units.delete(unitId);
+    // Nothing was missing on the way, and still the decoder had to guess: what was sent was spoiled.
+    const guessed = frame.decodeErrorFlags !== 0;
+    if (guessed) this.#dirty = true;
+    if (guessed && this.#o.decode.onLoss === 'wait') {
+      this.#needKeyframe = true;
+      this.#counters.inDecoder -= 1;
+      this.#counters.undecodable += 1;
+      decoder.recycle(frame);
+      return;
+    }
     if (this.#isTooLarge(frame)) {
       this.#counters.inDecoder -= 1;
       this.#counters.undecodable += 1;
@@ -284,7 +301,7 @@ export class UnitDecoder {
     };
     if (this.#candidate) this.#dropCandidate();
     const picture = new Picture(frame, stamps, this.#recycle);
-    this.#candidate = { picture, latenessMs: unit.latenessMs, concealed: unit.concealed };
+    this.#candidate = { picture, latenessMs: unit.latenessMs, concealed: unit.concealed || guessed };
   }
 
   #isTooLarge({ width, height }: Frame): boolean {

@@ -3,11 +3,10 @@ import {
   AV_CODEC_FLAG_LOW_DELAY,
   AV_LOG_QUIET,
   AV_PIX_FMT_CUDA,
-  AV_PIX_FMT_DRM_PRIME,
   AV_PIX_FMT_NV12,
-  AV_PIX_FMT_QSV,
   AV_PIX_FMT_VAAPI,
   AVERROR_EAGAIN,
+  AVERROR_EXTERNAL,
   FF_THREAD_SLICE,
 } from 'node-av/constants';
 import { Codec, CodecContext, Frame, HardwareDeviceContext, Log, Packet } from 'node-av/lib';
@@ -23,13 +22,15 @@ const POOL_LIMIT = 64;
 export type DecodeOutcome = 'ok' | 'error';
 
 /** What may decode in place of the CPU. */
-export type Hardware = 'none' | 'auto' | 'vaapi' | 'cuda' | 'qsv' | 'drm';
+export type Hardware = 'none' | 'auto' | 'vaapi' | 'cuda';
 
 /** Options of {@link VideoDecoder}. */
 export interface VideoDecoderOptions {
   readonly format: Pick<SourceFormat, 'codec' | 'extradata' | 'raw'>;
   /** Threads that share the slices of one picture. 1..16. */
   readonly threads: number;
+  /** A stream whose pictures have more pixels than this is not decoded at all: no memory is taken for them. */
+  readonly maxPixels?: number;
   /** Leaves the loop filter out: a quarter less work, blockier pictures. */
   readonly skipLoopFilter: boolean;
   readonly hardware: Hardware;
@@ -44,8 +45,6 @@ export interface VideoDecoderOptions {
 const HARDWARE_FORMATS = {
   vaapi: AV_PIX_FMT_VAAPI,
   cuda: AV_PIX_FMT_CUDA,
-  qsv: AV_PIX_FMT_QSV,
-  drm: AV_PIX_FMT_DRM_PRIME,
 } as const;
 
 type HardwareKind = keyof typeof HARDWARE_FORMATS;
@@ -135,7 +134,7 @@ export class VideoDecoder {
 
   #open(): CodecContext {
     const codec = this.#codec();
-    const { format, threads, skipLoopFilter } = this.#o;
+    const { format, threads, skipLoopFilter, maxPixels } = this.#o;
     const context = new CodecContext();
     context.allocContext3(codec);
     context.threadCount = threads;
@@ -147,6 +146,7 @@ export class VideoDecoder {
       context.height = format.raw.height;
       context.pixelFormat = format.raw.pixelFormat as never;
     }
+    if (maxPixels !== undefined) context.setOption('max_pixels', maxPixels);
     if (skipLoopFilter) context.setOption('skip_loop_filter', 'all');
     if (this.#device && this.#hardware) {
       context.hwDeviceCtx = this.#device;
@@ -204,21 +204,40 @@ export class VideoDecoder {
         this.#spare.push(frame);
         return result;
       }
+      const picture = this.#hardware ? this.#fromHardware(frame) : frame;
+      if (!picture) {
+        this.#giveUpHardware(context);
+        return AVERROR_EXTERNAL;
+      }
       this.#live += 1;
-      const { pts } = frame;
-      this.#o.onPicture(frame.isHwFrame() ? this.#download(frame) : frame, Number(pts));
+      this.#o.onPicture(picture, Number(picture.pts));
     }
   }
 
-  /** From the hardware's memory into ours: pictures are scaled by the CPU. */
-  #download(frame: Frame): Frame {
+  /** From the hardware's memory into ours: pictures are scaled by the CPU. Undefined when that fails. */
+  #fromHardware(frame: Frame): Frame | undefined {
+    if (!frame.isHwFrame()) {
+      // libav found out by itself that the hardware cannot, and has gone on without it.
+      this.#hardware = undefined;
+      this.#o.onFallback('the video hardware does not take this stream; the CPU decodes');
+      return frame;
+    }
     const target = this.#spare.pop() ?? newFrame();
     const result = frame.hwframeTransferDataSync(target);
+    target.pts = frame.pts;
     frame.unref();
     this.#spare.push(frame);
-    if (result < 0)
-      throw new VigiaError('decoder_hardware', `a picture cannot be read back from ${this.name} (${result})`);
-    return target;
+    if (result >= 0) return target;
+    target.unref();
+    this.#spare.push(target);
+    return undefined;
+  }
+
+  /** Pictures cannot be read back: a driver that was reset, hardware that is gone. */
+  #giveUpHardware(context: CodecContext): void {
+    this.#fallBack(`${this.name} gives no pictures any more`);
+    context.freeContext();
+    this.#context = this.#open();
   }
 }
 

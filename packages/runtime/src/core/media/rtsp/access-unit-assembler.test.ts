@@ -63,9 +63,10 @@ describe('the access unit assembler', () => {
       { payload: hex('65aa'), marker: false, timestamp: 0 },
       { payload: hex('41bb'), marker: true, timestamp: 9000 },
     ]);
-    expect(units.map((u) => [u.hex, u.damaged])).toEqual([
-      ['0000000165aa', false],
-      ['0000000141bb', false],
+    // Arrived is when its own last packet was read, not when the next unit showed that it was the last.
+    expect(units.map((u) => [u.hex, u.damaged, u.arrivedMs])).toEqual([
+      ['0000000165aa', false, 0],
+      ['0000000141bb', false, 100],
     ]);
   });
 

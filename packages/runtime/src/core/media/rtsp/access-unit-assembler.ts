@@ -27,7 +27,7 @@ const BEHIND_LIMIT = 1024;
  * Some cameras set the marker at every slice. When a slice that does not begin a picture follows a marker with the same
  * time stamp, markers are believed no more: units then end where the time stamp changes, one interval later, but whole.
  *
- * Bytes are copied once, into one buffer that grows and is reused: no allocation per unit.
+ * Bytes are copied once, into one buffer that grows and is reused.
  */
 export class AccessUnitAssembler {
   readonly #format: NalFormat;
@@ -42,6 +42,9 @@ export class AccessUnitAssembler {
   #damaged = false;
   /** Inside a fragmented NAL unit whose start was seen. */
   #inFragment = false;
+  #ssrc = 0;
+  /** When the packet before was read. */
+  #lastMs = 0;
   /** RTP time of the last unit that a marker ended. */
   #markedTime = -1;
   #markersLie = false;
@@ -69,13 +72,20 @@ export class AccessUnitAssembler {
 
   /** Takes one RTP packet. `arrivedMs`: when it was read. */
   push(packet: Buffer, header: RtpHeader, arrivedMs: number): void {
+    if (header.ssrc !== this.#ssrc && this.#nextSequence >= 0) {
+      // Another sender, or the same one anew: its numbers have nothing to do with those before.
+      this.#nextSequence = -1;
+      this.#lose();
+    }
+    this.#ssrc = header.ssrc;
     const ahead = this.#ahead(header.sequence);
     // A second time, or too late for its place: what was to be said about it was said.
     if (ahead < 0) return;
     const gap = ahead > 0;
     if (gap) this.#lose();
     if (this.#hasPicture && header.timestamp !== this.#rtpTime) {
-      this.#emit(arrivedMs);
+      // Its last bytes came with the packet before this one.
+      this.#emit(this.#lastMs);
       // What was lost may have been the end of that unit or the start of this one.
       if (gap) this.#lose();
     }
@@ -86,6 +96,7 @@ export class AccessUnitAssembler {
       this.#markedTime = header.timestamp;
       this.#emit(arrivedMs);
     }
+    this.#lastMs = arrivedMs;
   }
 
   /** How many packets are missing before this one; negative when it lies behind what was read. */

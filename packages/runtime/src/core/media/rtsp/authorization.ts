@@ -21,7 +21,7 @@ export class Authorization {
 
   /** Takes the challenges of a 401. False when none can be answered. */
   challenge(lines: readonly string[]): boolean {
-    const parsed = lines.map(parseChallenge);
+    const parsed = lines.flatMap(splitChallenges).map(parseChallenge);
     const digest = parsed.find((c) => c.scheme === 'digest' && algorithmOf(c.params) !== undefined);
     const basic = parsed.find((c) => c.scheme === 'basic');
     const chosen = digest ?? basic;
@@ -75,6 +75,14 @@ function algorithmOf(params: ReadonlyMap<string, string>): 'md5' | 'sha256' | un
   const name = (params.get('algorithm') ?? 'MD5').toUpperCase();
   if (name === 'MD5') return 'md5';
   return name === 'SHA-256' ? 'sha256' : undefined;
+}
+
+/** Longest line that is looked at: no camera needs more, and the rest is not worth the time. */
+const CHALLENGE_LIMIT = 2_048;
+
+/** Several challenges may stand in one line (RFC 9110, 11.6.1). */
+function splitChallenges(line: string): string[] {
+  return line.slice(0, CHALLENGE_LIMIT).split(/,\s*(?=(?:basic|digest|bearer|negotiate|ntlm)\s)/i);
 }
 
 function parseChallenge(line: string): { scheme: string; params: Map<string, string> } {

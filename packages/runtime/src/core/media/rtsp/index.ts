@@ -1,4 +1,5 @@
 export { Authorization, type Credentials } from './authorization.ts';
 export { RtspClient } from './rtsp-client.ts';
-export { connectError } from './rtsp-connection.ts';
+export { connectError, readCertificate } from './rtsp-connection.ts';
 export { RtpTimeline } from './rtp.ts';
+export { decodeLogin } from './rtsp-url.ts';

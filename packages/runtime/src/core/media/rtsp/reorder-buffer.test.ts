@@ -35,6 +35,36 @@ describe('the reorder buffer', () => {
     expect(later.buffer.latePackets).toBe(1);
   });
 
+  test('many gaps in one picture cost one interval in all, not one each', () => {
+    // A picture of 400 packets of which every 20th is missing, then pictures of 4.
+    const out: number[] = [];
+    const buffer = new ReorderBuffer((packet) => out.push(packet.readUInt16BE(0)));
+    const push = (sequence: number, timestamp: number): void => {
+      const packet = Buffer.alloc(2);
+      packet.writeUInt16BE(sequence);
+      buffer.push(packet, { ...emptyRtpHeader(), sequence, timestamp }, 0);
+    };
+    for (let n = 0; n < 400; n += 1) if (n % 20 !== 7) push(n, 0);
+    push(400, 9000);
+    expect([out.at(-1), buffer.held]).toEqual([400, 0]);
+  });
+
+  test('another sender begins anew, also with numbers just behind', () => {
+    const out: number[] = [];
+    const buffer = new ReorderBuffer((packet) => out.push(packet.readUInt16BE(0)));
+    for (const [ssrc, sequence] of [
+      [1, 500],
+      [1, 501],
+      [2, 490],
+      [2, 491],
+    ] as const) {
+      const packet = Buffer.alloc(2);
+      packet.writeUInt16BE(sequence);
+      buffer.push(packet, { ...emptyRtpHeader(), sequence, ssrc }, 0);
+    }
+    expect(out).toEqual([500, 501, 490, 491]);
+  });
+
   test('duplicates are not handed on twice', () => {
     const { out, buffer } = run([0, 1, 1, 3, 3, 2, 2]);
     expect(out).toEqual([0, 1, 2, 3]);

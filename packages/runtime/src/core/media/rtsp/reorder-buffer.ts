@@ -22,6 +22,10 @@ export class ReorderBuffer {
   readonly #out: (packet: Buffer, readMs: number) => void;
   readonly #held = new Map<number, Held>();
   #next = -1;
+  #ssrc = 0;
+  /** Of what is held: its time stamp, as long as that is but one. */
+  #heldTimestamp: number | undefined;
+  #holdsTwoPictures = false;
   /** Packets that came after the gap they would have filled was given up, or twice. */
   latePackets = 0;
 
@@ -38,7 +42,12 @@ export class ReorderBuffer {
   /** Takes a packet whose header was read. */
   push(packet: Buffer, header: RtpHeader, readMs: number): void {
     const { sequence, timestamp } = header;
-    if (this.#next < 0) this.#next = sequence;
+    if (this.#next < 0 || header.ssrc !== this.#ssrc) {
+      // Another sender, or the same one anew.
+      this.flush();
+      this.#ssrc = header.ssrc;
+      this.#next = sequence;
+    }
     const ahead = ((sequence - this.#next) << 16) >> 16;
     if (ahead < 0) {
       if (ahead > -BEHIND_LIMIT) {
@@ -58,7 +67,10 @@ export class ReorderBuffer {
       return;
     }
     this.#held.set(sequence, { packet, timestamp, readMs });
-    if (this.#held.size > HELD_LIMIT || this.#holdsTwoPictures(timestamp)) this.#giveUpGap();
+    if (this.#heldTimestamp === undefined) this.#heldTimestamp = timestamp;
+    else if (this.#heldTimestamp !== timestamp) this.#holdsTwoPictures = true;
+    // All gaps before the newest picture at once: each for itself would be a picture late.
+    while (this.#held.size > HELD_LIMIT || this.#holdsTwoPictures) this.#giveUpGap();
   }
 
   /** Hands on all that is held, gaps or not. */
@@ -72,10 +84,12 @@ export class ReorderBuffer {
   }
 
   #drain(): void {
+    if (this.#held.size === 0) return;
     for (let held = this.#held.get(this.#next); held; held = this.#held.get(this.#next)) {
       this.#held.delete(this.#next);
       this.#pass(held.packet, held.readMs);
     }
+    this.#lookAtHeld();
   }
 
   #giveUpGap(): void {
@@ -92,8 +106,13 @@ export class ReorderBuffer {
     this.#drain();
   }
 
-  #holdsTwoPictures(newest: number): boolean {
-    for (const { timestamp } of this.#held.values()) if (timestamp !== newest) return true;
-    return false;
+  /** What is still held, after some of it was handed on. */
+  #lookAtHeld(): void {
+    this.#heldTimestamp = undefined;
+    this.#holdsTwoPictures = false;
+    for (const { timestamp } of this.#held.values()) {
+      this.#heldTimestamp ??= timestamp;
+      if (timestamp !== this.#heldTimestamp) this.#holdsTwoPictures = true;
+    }
   }
 }

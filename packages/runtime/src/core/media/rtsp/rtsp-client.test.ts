@@ -111,6 +111,34 @@ describe('opening', () => {
     await expect(open(url)).rejects.toMatchObject({ code: 'ended' });
   });
 
+  test('a camera that asks and asks and reads nothing of the answers is left, before they pile up', async () => {
+    const questions = 'OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n\r\n'.repeat(5_000);
+    const { url } = await scripted((method, _cseq, socket) => {
+      if (method !== 'OPTIONS') return undefined;
+      socket.pause();
+      const ask = (): boolean => socket.destroyed || !socket.write(questions) || ask();
+      socket.on('drain', ask);
+      ask();
+      return undefined;
+    });
+    await expect(open(url)).rejects.toMatchObject({ code: 'corrupt', message: expect.stringMatching(/reads nothing/) });
+  });
+
+  test('an impossible server_port is no reason to leave a socket behind', async () => {
+    const { url } = await scripted((method, cseq) =>
+      method === 'SETUP'
+        ? ok(cseq, 'Session: 12\r\nTransport: RTP/AVP;unicast;server_port=65535\r\n')
+        : usual(method, cseq),
+    );
+    const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === 'UDPWrap').length;
+    const before = sockets();
+    const client = await open(url, { transport: 'udp' });
+    expect(sockets()).toBe(before + 2);
+    client.close();
+    client.close();
+    while (sockets() > before) await new Promise((resolve) => setImmediate(resolve));
+  });
+
   test('aborting ends it at once', async () => {
     const { url } = await scripted(() => undefined);
     const abort = new AbortController();

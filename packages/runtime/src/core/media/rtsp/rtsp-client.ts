@@ -64,7 +64,7 @@ export class RtspClient implements Source {
     this.#aggregateUrl = this.#address.url;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
     if (this.#overUdp && this.#address.secure) {
-      const text = `${this.#address.url}: rtsps carries everything inside its connection; transport: tcp is needed`;
+      const text = `${this.#address.name}: rtsps carries everything inside its connection; transport: tcp is needed`;
       throw new SourceError('refused', text);
     }
     this.#connection = new RtspConnection({
@@ -104,11 +104,6 @@ export class RtspClient implements Source {
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
-  }
-
-  /** The address without credentials. */
-  get url(): string {
-    return this.#address.url;
   }
 
   get lostPackets(): number {
@@ -167,11 +162,12 @@ export class RtspClient implements Source {
 
   #chooseVideo(sdp: Sdp): SdpMedia {
     const videos = sdp.media.filter((m) => m.kind === 'video');
-    if (videos.length === 0) throw new SourceError('no_video', `${this.url}: the camera offers no video track`);
+    if (videos.length === 0)
+      throw new SourceError('no_video', `${this.#address.name}: the camera offers no video track`);
     const known = videos.find((m) => Object.hasOwn(FORMATS, m.encoding));
     if (known) return known;
     const offered = videos.map((m) => m.encoding || `payload type ${m.payloadType}`).join(', ');
-    const text = `${this.url}: the camera sends ${offered}; H264 and H265 are what can be decoded`;
+    const text = `${this.#address.name}: the camera sends ${offered}; H264 and H265 are what can be decoded`;
     throw new SourceError('unsupported_codec', text);
   }
 
@@ -216,10 +212,12 @@ export class RtspClient implements Source {
         clock: this.#clock,
         peer: this.#connection.peer,
         onRtp: (packet, readMs) => {
-          track.push(packet, readMs);
-          this.#o.onReadEnd?.();
+          this.#connection.guard(() => {
+            track.push(packet, readMs);
+            this.#o.onReadEnd?.();
+          });
         },
-        onRtcp: (packet, readMs) => this.#onRtcp(track, packet, readMs),
+        onRtcp: (packet, readMs) => this.#connection.guard(() => this.#onRtcp(track, packet, readMs)),
       });
     }
     try {
@@ -264,7 +262,7 @@ export class RtspClient implements Source {
       }
     }
     if (bye && track === this.#video)
-      this.#connection.fail(new SourceError('ended', `${this.url}: the camera said goodbye`));
+      this.#connection.fail(new SourceError('ended', `${this.#address.name}: the camera said goodbye`));
   }
 
   /** One coarse timer per session watches silence, keep-alive and reports: none per packet. */
@@ -285,7 +283,7 @@ export class RtspClient implements Source {
   #codecChange(): SourceError | undefined {
     const video = this.#video;
     if (!video || (video.otherTypeInARow < OTHER_TYPE_LIMIT && video.foreignInARow < FOREIGN_LIMIT)) return undefined;
-    return new SourceError('codec_changed', `${this.url}: the camera sends another codec than it described`);
+    return new SourceError('codec_changed', `${this.#address.name}: the camera sends another codec than it described`);
   }
 
   #overdue(now: number): SourceError | undefined {
@@ -294,10 +292,10 @@ export class RtspClient implements Source {
     if (!video || video.units === 0) {
       if (now - this.#playedMs <= firstUnitMs) return undefined;
       const hint = this.#overUdp && video?.packets === 0 ? '; does a firewall keep UDP out?' : '';
-      return new SourceError('timeout', `${this.url}: no picture within ${firstUnitMs} ms after PLAY${hint}`);
+      return new SourceError('timeout', `${this.#address.name}: no picture within ${firstUnitMs} ms after PLAY${hint}`);
     }
     if (now - video.lastPacketMs <= silenceMs) return undefined;
-    return new SourceError('stalled', `${this.url}: no video came for ${silenceMs} ms`);
+    return new SourceError('stalled', `${this.#address.name}: no video came for ${silenceMs} ms`);
   }
 
   #keepAlive(now: number): void {

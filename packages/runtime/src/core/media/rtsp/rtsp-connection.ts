@@ -31,6 +31,8 @@ interface Pending {
 }
 
 const MAX_AUTH_TRIES = 2;
+/** Bytes that may wait for a camera to read them. */
+const UNREAD_LIMIT = 64 * 1024;
 /** How long a closing connection may take to write its TEARDOWN. */
 const TEARDOWN_MS = 300;
 
@@ -65,6 +67,11 @@ export class RtspConnection {
     });
   }
 
+  /** For messages. */
+  get #name(): string {
+    return this.#o.address.name;
+  }
+
   /** The address that answered; empty before it did. */
   get peer(): string {
     return this.#socket?.remoteAddress?.replace(/^::ffff:/, '') ?? '';
@@ -83,17 +90,17 @@ export class RtspConnection {
       const socket = this.#open();
       this.#socket = socket;
       const timer = clock.after(connectMs, () => {
-        this.fail(new SourceError('timeout', `${address.url}: no connection within ${connectMs} ms`));
+        this.fail(new SourceError('timeout', `${address.name}: no connection within ${connectMs} ms`));
       });
       socket.once(address.secure ? 'secureConnect' : 'connect', () => {
         timer.cancel();
         resolve();
       });
       socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-      socket.on('error', (error) => this.fail(connectError(address.url, error)));
+      socket.on('error', (error) => this.fail(connectError(address.name, error)));
       socket.on('close', () => {
         timer.cancel();
-        this.fail(new SourceError('ended', `${address.url}: the camera closed the connection`));
+        this.fail(new SourceError('ended', `${address.name}: the camera closed the connection`));
         reject(this.#failure ?? this.#closedError());
       });
     });
@@ -116,13 +123,13 @@ export class RtspConnection {
 
   /** Sends a request whose answer is of no interest: a sign of life. Many cameras do not answer one while they play. */
   post(method: string, url: string): void {
-    if (this.#socket?.writable) this.#socket.write(this.#format(method, url, {}));
+    this.#write(this.#format(method, url, {}));
   }
 
   /** Sends an interleaved packet: RTCP. */
   sendInterleaved(channel: number, packet: Buffer): void {
     const head = Buffer.from([0x24, channel, packet.byteLength >> 8, packet.byteLength & 0xff]);
-    this.#socket?.write(Buffer.concat([head, packet]));
+    this.#write(Buffer.concat([head, packet]));
   }
 
   /** Ends the connection because of something that the caller saw. */
@@ -132,6 +139,16 @@ export class RtspConnection {
     this.#rejectPending(reason);
     this.close();
     this.#o.onFailed(reason);
+  }
+
+  /** Runs what takes the camera's bytes apart: what it throws ends this connection, and nothing else. */
+  guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const known = error instanceof SourceError;
+      this.fail(known ? error : new SourceError('corrupt', `${this.#name}: ${messageOf(error)}`, { cause: error }));
+    }
   }
 
   /** Lets go. With a session, TEARDOWN is written without waiting for its answer. Idempotent. */
@@ -176,11 +193,20 @@ export class RtspConnection {
       const text = this.#format(method, url, headers);
       const { clock, responseMs } = this.#o;
       const timer = clock.after(responseMs, () => {
-        this.fail(new SourceError('timeout', `${this.#o.address.url}: no answer to ${method} within ${responseMs} ms`));
+        this.fail(new SourceError('timeout', `${this.#name}: no answer to ${method} within ${responseMs} ms`));
       });
       this.#pending.set(this.#cseq, { resolve, reject, timer });
       this.#socket.write(text);
     });
+  }
+
+  /** What nobody waits for. A camera that does not read must not make us hold what it was to get. */
+  #write(data: string | Buffer): void {
+    const socket = this.#socket;
+    if (!socket?.writable) return;
+    if (socket.writableLength > UNREAD_LIMIT)
+      this.fail(new SourceError('corrupt', `${this.#name}: the camera reads nothing of what it asks for`));
+    else socket.write(data);
   }
 
   #format(method: string, url: string, headers: Record<string, string>): string {
@@ -195,29 +221,28 @@ export class RtspConnection {
 
   #onData(chunk: Buffer): void {
     this.#readMs = this.#o.clock.nowMs();
-    try {
+    this.guard(() => {
       this.#parser.push(chunk);
       if (!this.#closed) this.#o.onReadEnd();
-    } catch (error) {
-      const known = error instanceof SourceError;
-      this.fail(
-        known ? error : new SourceError('corrupt', `${this.#o.address.url}: ${messageOf(error)}`, { cause: error }),
-      );
-    }
+    });
   }
 
   #onMessage(message: RtspMessage): void {
     const cseq = Number(message.headers.get('cseq'));
     if (message.status === 0) {
       // A request of the camera's (keep-alive, ANNOUNCE): nothing we must do, but it wants an answer.
-      this.#socket?.write(`RTSP/1.0 200 OK\r\nCSeq: ${message.headers.get('cseq') ?? 0}\r\n\r\n`);
+      this.#write(`RTSP/1.0 200 OK\r\nCSeq: ${(message.headers.get('cseq') ?? '0').slice(0, 20)}\r\n\r\n`);
       return;
     }
     // Some cameras answer without a CSeq: with one request under way there is no doubt.
     const key =
       this.#pending.has(cseq) || this.#pending.size !== 1 ? cseq : (this.#pending.keys().next().value as number);
     const pending = this.#pending.get(key);
-    if (!pending) return;
+    if (!pending) {
+      // A sign of life that nobody waits for was refused: with a new nonce, the session lives on.
+      if (message.status === 401) this.#authorization?.challenge(message.challenges);
+      return;
+    }
     this.#pending.delete(key);
     pending.timer.cancel();
     pending.resolve(message);
@@ -225,7 +250,7 @@ export class RtspConnection {
 
   #statusError(method: string, message: RtspMessage): SourceError {
     const { status } = message;
-    const { url } = this.#o.address;
+    const { name: url } = this.#o.address;
     if (status === 401 || status === 403) {
       const text = this.#authorization
         ? 'the camera refuses this user name or password'
@@ -254,13 +279,18 @@ export class RtspConnection {
   }
 
   #closedError(): SourceError {
-    return new SourceError('ended', `${this.#o.address.url}: closed`);
+    return new SourceError('ended', `${this.#name}: closed`);
   }
 }
 
 /** The reason behind an error of a socket. @param url Without credentials. */
 export function connectError(url: string, error: Error): SourceError {
-  switch (codeOf(error)) {
+  const code = codeOf(error);
+  if (code !== undefined && /^CERT_|^ERR_TLS_CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) {
+    const text = `the camera's certificate is not to be trusted (${code}); name its authority in tls.ca, or set tls.verify: false`;
+    return new SourceError('refused', `${url}: ${text}`, { cause: error });
+  }
+  switch (code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new SourceError('dns', `${url}: the host name cannot be resolved`, { cause: error });
@@ -275,17 +305,6 @@ export function connectError(url: string, error: Error): SourceError {
     case 'EPROTO':
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
       return new SourceError('corrupt', `${url}: the camera does not speak TLS at this port`, { cause: error });
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-    case 'CERT_HAS_EXPIRED':
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return new SourceError(
-        'refused',
-        `${url}: the camera's certificate is not to be trusted (${codeOf(error)}); name its authority in tls.ca, or set tls.verify: false`,
-        { cause: error },
-      );
     default:
       return new SourceError('ended', `${url}: the connection broke (${codeOf(error) ?? error.message})`, {
         cause: error,
@@ -293,7 +312,8 @@ export function connectError(url: string, error: Error): SourceError {
   }
 }
 
-function readCertificate(path: string): Buffer {
+/** A PEM file. @throws SourceError `refused` when it cannot be read. */
+export function readCertificate(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {

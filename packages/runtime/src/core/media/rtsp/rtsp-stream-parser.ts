@@ -64,7 +64,8 @@ export class RtspStreamParser {
   #interleaved(data: Buffer): number {
     const size = data.readUInt16BE(2);
     if (data.byteLength < 4 + size) return 0;
-    this.#garbage = 0;
+    // A packet that says nothing does not say either that the framing is right again.
+    if (size > 0) this.#garbage = 0;
     this.#handler.onInterleaved(data[1] as number, data.subarray(4, 4 + size));
     return 4 + size;
   }
@@ -94,9 +95,10 @@ export class RtspStreamParser {
 
   #resync(data: Buffer): number {
     const dollar = data.indexOf(DOLLAR, 1);
-    const rtsp = data.indexOf('RTSP/', 1);
-    const candidates = [dollar, rtsp].filter((at) => at > 0);
-    const skip = candidates.length > 0 ? Math.min(...candidates) : data.byteLength - 4;
+    // Nothing behind the next packet is looked at now: it would be looked at again for each packet before it.
+    const rtsp = (dollar < 0 ? data : data.subarray(0, dollar)).indexOf('RTSP/', 1);
+    const at = rtsp > 0 ? rtsp : dollar;
+    const skip = at > 0 ? at : data.byteLength - 4;
     if (skip <= 0) return 0;
     this.#garbage += skip;
     this.skippedBytes += skip;

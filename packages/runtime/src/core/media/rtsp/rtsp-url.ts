@@ -5,6 +5,8 @@ import type { Credentials } from './authorization.ts';
 export interface RtspUrl {
   /** Without credentials: what goes over the wire and into logs. */
   readonly url: string;
+  /** For people: without credentials, also those that some cameras want in path or query. */
+  readonly name: string;
   /** Over TLS: `rtsps://`. */
   readonly secure: boolean;
   readonly host: string;
@@ -26,11 +28,13 @@ export function parseRtspUrl(text: string): RtspUrl {
     login === undefined
       ? undefined
       : {
-          user: decode(colon < 0 ? login : login.slice(0, colon)),
-          password: decode(colon < 0 ? '' : login.slice(colon + 1)),
+          user: decodeLogin(colon < 0 ? login : login.slice(0, colon)),
+          password: decodeLogin(colon < 0 ? '' : login.slice(colon + 1)),
         };
+  const place = `${secure ? 'rtsps' : 'rtsp'}://${host}${portText === undefined ? '' : `:${portText}`}`;
   return {
-    url: `${secure ? 'rtsps' : 'rtsp'}://${host}${portText === undefined ? '' : `:${portText}`}${path}`,
+    name: `${place}${nameOfPath(path)}`,
+    url: `${place}${path}`,
     secure,
     host: host.replace(/^\[|\]$/g, ''),
     port,
@@ -38,11 +42,16 @@ export function parseRtspUrl(text: string): RtspUrl {
   };
 }
 
-function decode(text: string): string {
+/** Without the query, and without what looks like a password in the path. */
+function nameOfPath(path: string): string {
+  return path.replace(/\?.*$/s, '').replace(/((?:pass(?:word|wd)?|pwd)=)[^&/;]*/gi, '$1***');
+}
+
+/** A user name or password out of an address: percent signs that encode nothing are meant as they stand. */
+export function decodeLogin(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A bare `%` in a password: meant literally.
     return text;
   }
 }

@@ -70,6 +70,12 @@ describe('the stream parser', () => {
     expect(parser.skippedBytes).toBeGreaterThan(10);
   });
 
+  test('empty packets between garbage do not make the garbage good', () => {
+    const block = Buffer.from('x$\0\0\0', 'latin1');
+    const stream = Buffer.concat(Array.from({ length: 400_000 }, () => block));
+    expect(() => parse(stream, 65_536)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+  });
+
   test('never throws anything but a typed error, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), fc.integer({ min: 1, max: 50 }), (bytes, step) => {
@@ -132,6 +138,13 @@ describe('addresses', () => {
     expect(parseRtspUrl(text).credentials).toEqual(credentials);
   });
 
+  test.each([
+    ['rtsp://u:p@h:8554/live?user=a&password=secret', 'rtsp://h:8554/live'],
+    ['rtsp://h/user=a&password=secret&channel=1', 'rtsp://h/user=a&password=***&channel=1'],
+  ])('what people are shown of %s', (text, name) => {
+    expect(parseRtspUrl(text).name).toBe(name);
+  });
+
   test('what is none is refused without repeating it', () => {
     for (const text of ['http://h', 'rtsp://', 'rtsp://u:secret@', 'rtsp://h:99999/']) {
       expect(() => parseRtspUrl(text)).toThrow(
@@ -173,6 +186,16 @@ describe('authorization', () => {
       expect(header).toContain('opaque="FQhe');
       expect(auth.header('GET', '/dir/index.html')).toContain('nc=00000002');
     }
+  });
+
+  test('several challenges in one line are several', () => {
+    const answer = (line: string): string | undefined => {
+      const auth = new Authorization({ user: 'u', password: 'p' });
+      return auth.challenge([line]) ? auth.header('GET', '/x') : undefined;
+    };
+    expect(answer('Basic realm="bas", Digest realm="dig", nonce="n", qop="auth"')).toMatch(/^Digest .*realm="dig"/);
+    expect(answer('Digest realm="dig", nonce="n", Basic realm="bas"')).toMatch(/^Digest .*realm="dig"/);
+    expect(answer('Bearer realm="x"')).toBeUndefined();
   });
 
   test('Basic when nothing better is offered; an unknown scheme cannot be answered', () => {

@@ -77,14 +77,19 @@ export class UdpPorts {
     this.#closed = true;
     this.#rtp.close();
     // A socket that is closed at once takes what it was to send with it.
-    if (port > 0) this.#rtcp.send(farewell, port, this.#peer, () => this.#rtcp.close());
+    if (isPort(port)) this.#rtcp.send(farewell, port, this.#peer, () => this.#rtcp.close());
     else this.#rtcp.close();
   }
 
   #send(socket: Socket, packet: Buffer, port: number): void {
     // A datagram that cannot leave is lost like any other.
-    if (!this.#closed && port > 0) socket.send(packet, port, this.#peer, () => undefined);
+    if (!this.#closed && isPort(port)) socket.send(packet, port, this.#peer, () => undefined);
   }
+}
+
+/** What a camera says may be anything. */
+function isPort(port: number): boolean {
+  return port > 0 && port <= 65_535;
 }
 
 function bind(family: 'udp4' | 'udp6', port: number): Promise<Socket | undefined> {

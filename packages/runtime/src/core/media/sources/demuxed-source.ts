@@ -81,9 +81,11 @@ export class DemuxedSource implements Source {
     this.#filtered.alloc();
     const input = kind === 'v4l2' ? InputFormat.findInputFormat('v4l2') : null;
     const options = kind === 'v4l2' ? Dictionary.fromObject({ input_format: 'mjpeg' }) : null;
-    let opened = await this.#format.openInput(target, input, options);
+    // Said to be a file, so that nothing in a path is taken for an address.
+    const place = kind === 'file' ? `file:${target}` : target;
+    let opened = await this.#format.openInput(place, input, options);
     // A device without MJPEG gives what it has.
-    if (opened < 0 && kind === 'v4l2') opened = await this.#format.openInput(target, input, null);
+    if (opened < 0 && kind === 'v4l2') opened = await this.#format.openInput(place, input, null);
     if (opened < 0) throw this.#openError(opened);
     if ((await this.#format.findStreamInfo(null)) < 0) throw this.#error('corrupt', 'is no video that FFmpeg can read');
     const index = this.#format.findBestStream(AVMEDIA_TYPE_VIDEO);
@@ -144,7 +146,7 @@ export class DemuxedSource implements Source {
     const result = await this.#format.readFrame(this.#packet);
     if (this.#closed) return false;
     if (result === AVERROR_EOF) return this.#url.loop && this.#rewind();
-    if (result < 0) throw this.#error('ended', `cannot be read any further (${result})`);
+    if (result < 0) throw this.#error('corrupt', `cannot be read any further (${result})`);
     if (this.#packet.streamIndex === this.#stream?.index) await this.#play();
     this.#packet.unref();
     return true;

@@ -1,9 +1,8 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { readFileSync } from 'node:fs';
-import { codeOf, every, messageOf, type Timer } from '@vigia/base';
+import { every, messageOf, type Timer } from '@vigia/base';
 import { DEFAULT_TIMEOUTS, type Source, SourceError, type SourceOptions, type SourceTimeouts } from '#core/media';
-import { Authorization, connectError } from '#core/media/rtsp';
+import { Authorization, connectError, decodeLogin, readCertificate } from '#core/media/rtsp';
 import { MultipartSplitter } from './multipart-splitter.ts';
 
 const WATCH_MS = 500;
@@ -36,9 +35,7 @@ export class MjpegClient implements Source {
     const { username, password, origin, pathname } = this.#target;
     this.#name = `${origin}${pathname}`;
     this.#authorization =
-      username === ''
-        ? undefined
-        : new Authorization({ user: decodeURIComponent(username), password: decodeURIComponent(password) });
+      username === '' ? undefined : new Authorization({ user: decodeLogin(username), password: decodeLogin(password) });
   }
 
   /** Connects and plays. @throws SourceError with the reason; the signal's reason when aborted. */
@@ -86,12 +83,10 @@ export class MjpegClient implements Source {
       audio: undefined,
       live: false,
     });
-    let readMs = 0;
-    const splitter = new MultipartSplitter(boundary, (body) => this.#onPart(body, readMs));
+    const splitter = new MultipartSplitter(boundary, (body, readMs) => this.#onPart(body, readMs));
     response.on('data', (chunk: Buffer) => {
-      readMs = clock.nowMs();
       try {
-        if (!this.#closed) splitter.push(chunk);
+        if (!this.#closed) splitter.push(chunk, clock.nowMs());
         if (!this.#closed) this.#o.onReadEnd?.();
       } catch (error) {
         this.#end(
@@ -112,15 +107,16 @@ export class MjpegClient implements Source {
       if (statusCode === 200) return response;
       response.resume();
       this.#request?.destroy();
-      const challenges = response.headers['www-authenticate'];
-      const mayAnswer =
-        statusCode === 401 && tries < MAX_TRIES && challenges && this.#authorization?.challenge([challenges]);
+      // Not `headers`: it joins several challenges into one text.
+      const challenges = response.headersDistinct['www-authenticate'] ?? [];
+      const mayAnswer = statusCode === 401 && tries < MAX_TRIES && this.#authorization?.challenge(challenges);
       if (!mayAnswer) throw this.#refusal(statusCode);
     }
   }
 
   #get(): Promise<IncomingMessage> {
     const { clock, tls } = this.#o;
+    const ca = tls?.ca === undefined ? {} : { ca: readCertificate(tls.ca) };
     const { protocol, hostname, port, pathname, search } = this.#target;
     const path = `${pathname}${search}`;
     const authorization = this.#authorization?.header('GET', path);
@@ -137,9 +133,8 @@ export class MjpegClient implements Source {
         path,
         agent: false,
         headers: { 'User-Agent': 'vigia', ...(authorization === undefined ? {} : { Authorization: authorization }) },
-        ...(tls
-          ? { rejectUnauthorized: tls.verify, ...(tls.ca === undefined ? {} : { ca: readFileSync(tls.ca) }) }
-          : {}),
+        ...(tls ? { rejectUnauthorized: tls.verify } : {}),
+        ...ca,
       });
       this.#request.once('response', (response) => {
         timer.cancel();
@@ -197,8 +192,8 @@ export class MjpegClient implements Source {
 function parse(url: string): URL {
   try {
     return new URL(url);
-  } catch (error) {
-    const text = 'the source is no address like http://[user:password@]host[:port]/path';
-    throw new SourceError('not_found', text, { path: codeOf(error) ?? '' });
+  } catch {
+    // Node's error would repeat the address.
+    throw new SourceError('not_found', 'the source is no address like http://[user:password@]host[:port]/path');
   }
 }

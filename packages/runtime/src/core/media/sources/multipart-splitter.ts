@@ -13,9 +13,13 @@ const HEAD_END = Buffer.from('\r\n\r\n');
  */
 export class MultipartSplitter {
   readonly #boundary: Buffer;
-  readonly #onPart: (body: Buffer) => void;
+  readonly #onPart: (body: Buffer, readMs: number) => void;
   #buffer: Buffer = Buffer.allocUnsafe(256 * 1024);
   #length = 0;
+  /** Of what is gathered: how much came with earlier reads, and when the last of them was. */
+  #earlier = 0;
+  #earlierMs = 0;
+  #readMs = 0;
   /** Bytes already searched for a boundary. */
   #searched = 0;
   /** Of the body that is being gathered; undefined while looking for a head, -1 when it was not told. */
@@ -23,15 +27,19 @@ export class MultipartSplitter {
 
   /**
    * @param boundary As in the Content-Type, without quotes. Cameras disagree on whether its dashes are part of it.
-   * @param onPart Gets each body, borrowed until the call returns.
+   * @param onPart Gets each body, borrowed until the call returns, and when its last byte was read: with cameras that tell no
+   *   lengths that is earlier than the moment at which it is known to be whole.
    */
-  constructor(boundary: string, onPart: (body: Buffer) => void) {
+  constructor(boundary: string, onPart: (body: Buffer, readMs: number) => void) {
     this.#boundary = Buffer.from(`--${boundary.replace(/^--/, '')}`);
     this.#onPart = onPart;
   }
 
-  /** @throws SourceError `corrupt` when a limit is passed. */
-  push(chunk: Buffer): void {
+  /** @param readMs When the chunk was read. @throws SourceError `corrupt` when a limit is passed. */
+  push(chunk: Buffer, readMs: number): void {
+    this.#earlier = this.#length;
+    this.#earlierMs = this.#readMs;
+    this.#readMs = readMs;
     this.#append(chunk);
     while (this.#step());
   }
@@ -74,13 +82,15 @@ export class MultipartSplitter {
 
   #emit(bodyLength: number, used: number): void {
     this.#bodyLength = undefined;
-    if (bodyLength > 0) this.#onPart(this.#buffer.subarray(0, bodyLength));
+    const readMs = bodyLength <= this.#earlier ? this.#earlierMs : this.#readMs;
+    if (bodyLength > 0) this.#onPart(this.#buffer.subarray(0, bodyLength), readMs);
     this.#consume(used);
   }
 
   #consume(bytes: number): void {
     this.#buffer.copyWithin(0, bytes, this.#length);
     this.#length -= bytes;
+    this.#earlier = Math.max(0, this.#earlier - bytes);
     this.#searched = 0;
   }
 
@@ -89,7 +99,9 @@ export class MultipartSplitter {
     if (needed > PART_LIMIT + HEAD_LIMIT)
       throw new SourceError('corrupt', `a picture of more than ${PART_LIMIT} bytes`);
     if (needed > this.#buffer.byteLength) {
-      const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.byteLength * 2));
+      const larger = Buffer.allocUnsafe(
+        Math.min(PART_LIMIT + HEAD_LIMIT, Math.max(needed, this.#buffer.byteLength * 2)),
+      );
       this.#buffer.copy(larger, 0, 0, this.#length);
       this.#buffer = larger;
     }

@@ -36,7 +36,7 @@ describe('the multipart splitter', () => {
     const parts: string[] = [];
     const splitter = new MultipartSplitter('frame', (body) => parts.push(body.toString('latin1')));
     const bytes = Buffer.from(stream, 'latin1');
-    for (let at = 0; at < bytes.byteLength; at += step) splitter.push(bytes.subarray(at, at + step));
+    for (let at = 0; at < bytes.byteLength; at += step) splitter.push(bytes.subarray(at, at + step), at);
     return parts;
   }
   const part = (body: string, length = true): string =>
@@ -48,6 +48,22 @@ describe('the multipart splitter', () => {
 
   test.each([1, 3, 7, 1000])('without lengths, when the next boundary came (read by %d)', (step) => {
     expect(split(part('one', false) + part('two', false) + part('three', false), step)).toEqual(['one', 'two']);
+  });
+
+  test('a part without a length was there when its last byte was, not when the next one began', () => {
+    const times: number[] = [];
+    const splitter = new MultipartSplitter('frame', (_body, readMs) => times.push(readMs));
+    const head = '--frame\r\n\r\n';
+    splitter.push(Buffer.from(`${head}one`), 100);
+    splitter.push(Buffer.from(`\r\n${head}tw`), 200);
+    splitter.push(Buffer.from('o'), 210);
+    splitter.push(Buffer.from(`\r\n${head}`), 300);
+    expect(times).toEqual([100, 210]);
+    const told: number[] = [];
+    const withLength = new MultipartSplitter('frame', (_body, readMs) => told.push(readMs));
+    withLength.push(Buffer.from('--frame\r\nContent-Length: 3\r\n\r\non'), 100);
+    withLength.push(Buffer.from('e\r\n'), 150);
+    expect(told).toEqual([150]);
   });
 
   test('an endless head and an endless part are errors, not memory', () => {
@@ -162,6 +178,30 @@ describe('MJPEG over HTTP', () => {
       code: 'unauthorized',
       message: expect.not.stringMatching(/wrong|viewer/),
     });
+  });
+
+  test('of several challenges the better one is answered, whatever their order', async () => {
+    let said = '';
+    const url = await serve((request, response) => {
+      said = request.headers.authorization ?? said;
+      response.writeHead(401, [
+        ['WWW-Authenticate', 'Basic realm="bas"'],
+        ['WWW-Authenticate', 'Digest realm="dig", nonce="abc"'],
+      ]);
+      response.end();
+    });
+    await expect(open(url)).rejects.toMatchObject({ code: 'unauthorized' });
+    expect(said).toMatch(/^Digest .*realm="dig"/);
+  });
+
+  test('a percent sign in a password, and an authority that cannot be read', async () => {
+    const url = await serve(stream);
+    const { came, count } = counted(1);
+    await open(url.replace('pa%20ss', '100%'), count);
+    await came;
+    await expect(
+      open(url.replace('http://', 'https://'), undefined, { tls: { verify: true, ca: '/nowhere.pem' } }),
+    ).rejects.toMatchObject({ code: 'refused', message: expect.stringMatching(/tls\.ca: \/nowhere\.pem/) });
   });
 
   test.each<[string, Answer, string]>([
