@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '@vigia/base';
 import { readSendTime } from '@vigia/testkit';
-import { RtspClient, VideoDecoder } from '../support/runtime-internals.ts';
+import { newDecoder, RtspClient } from '../support/runtime-internals.ts';
 
 const [way = '', url = '', seconds = '5'] = process.argv.slice(2);
 /** Compilation, first keyframe, buffers of the decoder. */
@@ -17,16 +17,9 @@ let firstMs = Number.NaN;
 let unitId = 0;
 let pictureMs: number | undefined;
 
-const decoder: VideoDecoder = new VideoDecoder({
-  format: { codec: 'h264', extradata: undefined, raw: undefined },
-  threads: 1,
-  skipLoopFilter: false,
-  hardware: 'none',
-  onFallback: () => undefined,
-  onPicture: (frame) => {
-    pictureMs = systemClock.nowMs();
-    decoder.recycle(frame);
-  },
+const decoder = newDecoder((frame, from) => {
+  pictureMs = systemClock.nowMs();
+  from.recycle(frame);
 });
 
 function take(data: Buffer): void {

@@ -8,10 +8,10 @@ import { loadClip } from '@vigia/testkit';
 import {
   allocateYuv420,
   geometryOf,
+  newDecoder,
   type NativeFrame,
   Picture,
   RgbScaler,
-  VideoDecoder,
   WHOLE,
 } from '../support/runtime-internals.ts';
 
@@ -57,14 +57,7 @@ const NO_STAMPS = { capturedMs: 0, capturedWallMs: 0, arrivedMs: 0, decodedMs: 0
 async function ours(): Promise<number> {
   const loaded = await loadClip(clip);
   const units = loaded.units.map((unit) => annexB(unit.keyframe ? [...loaded.parameterSets, ...unit.nals] : unit.nals));
-  const decoder = new VideoDecoder({
-    format: { codec: 'h264', extradata: undefined, raw: undefined },
-    threads: 1,
-    skipLoopFilter: false,
-    hardware: 'none',
-    onFallback: () => undefined,
-    onPicture: (frame) => render(new Picture(frame, NO_STAMPS, (freed) => decoder.recycle(freed))),
-  });
+  const decoder = newDecoder((frame, from) => render(new Picture(frame, NO_STAMPS, (freed) => from.recycle(freed))));
   // Compiled before the time runs, as ffmpeg is.
   for (const [i, unit] of units.slice(0, WARM_UP).entries()) decoder.decode(unit, i);
   frames = 0;

@@ -3,7 +3,7 @@ import { readSendTime } from '@vigia/testkit';
 import type { BenchRun } from '../support/bench-run.ts';
 import { CameraFork } from '../support/camera-fork.ts';
 import { quantileCells } from '../support/numbers.ts';
-import { RtspClient, VideoDecoder } from '../support/runtime-internals.ts';
+import { newDecoder, RtspClient } from '../support/runtime-internals.ts';
 import type { Table } from '../support/table.ts';
 
 /** Milliseconds from the camera's send time, one entry per access unit. */
@@ -45,16 +45,9 @@ async function play(run: BenchRun, url: string, measuredMs: number, samples: Sam
   let decodedMs: number | undefined;
   let unitId = 0;
   let failure: Error | undefined;
-  const decoder: VideoDecoder = new VideoDecoder({
-    format: { codec: 'h264', extradata: undefined, raw: undefined },
-    threads: 1,
-    skipLoopFilter: false,
-    hardware: 'none',
-    onFallback: () => undefined,
-    onPicture: (frame) => {
-      decodedMs = systemClock.nowMs();
-      decoder.recycle(frame);
-    },
+  const decoder = newDecoder((frame, from) => {
+    decodedMs = systemClock.nowMs();
+    from.recycle(frame);
   });
   const beginMs = systemClock.nowMs() + WARM_UP_MS;
   const client = await RtspClient.open(

@@ -4,10 +4,10 @@
  */
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { Picture } from '@vigia/runtime/dist/core/media/libav/index.js';
+import { Picture, VideoDecoder } from '@vigia/runtime/dist/core/media/libav/index.js';
 
 export { geometryOf, WHOLE } from '@vigia/runtime/dist/core/media/index.js';
-export { RgbScaler, VideoDecoder } from '@vigia/runtime/dist/core/media/libav/index.js';
+export { RgbScaler } from '@vigia/runtime/dist/core/media/libav/index.js';
 export { RtspClient } from '@vigia/runtime/dist/core/media/rtsp/index.js';
 export { Renditions, StreamCapture } from '@vigia/runtime/dist/services/stream-capture/index.js';
 export { Picture };
@@ -43,4 +43,17 @@ function allocate(width: number, height: number, format: string): NativeFrame {
   frame.height = height;
   if (frame.getBuffer() < 0) throw new Error(`no memory for a picture of ${width}×${height}`);
   return frame;
+}
+
+/** Decodes H.264 on one thread, as a camera process does when nothing else is configured. */
+export function newDecoder(onPicture: (frame: NativeFrame, decoder: VideoDecoder) => void): VideoDecoder {
+  const decoder: VideoDecoder = new VideoDecoder({
+    format: { codec: 'h264', extradata: undefined, raw: undefined },
+    threads: 1,
+    skipLoopFilter: false,
+    hardware: 'none',
+    onFallback: () => undefined,
+    onPicture: (frame) => onPicture(frame, decoder),
+  });
+  return decoder;
 }

@@ -290,7 +290,9 @@ export class StreamCapture {
     const patienceMs = Math.max(STALLED_MS, 3 * (keyframes ? (gopMs ?? HOPELESS_MS) : intervalMs));
     const blindMs = now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now);
     if (!this.#o.sink.hasDemand() || blindMs <= patienceMs) return undefined;
-    const why = this.#decoder.keyframes === 0 ? 'no keyframe came' : 'none of what comes can be decoded';
+    const concealing = this.#o.decode?.onLoss === 'conceal';
+    const spoiled = concealing ? 'none of what comes can be decoded' : 'nothing whole comes (see on_loss)';
+    const why = this.#decoder.keyframes === 0 ? 'no keyframe came' : spoiled;
     return `no picture for ${seconds(blindMs)}: ${why}`;
   }
 
