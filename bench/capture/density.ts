@@ -113,7 +113,8 @@ async function best(run: BenchRun, kind: Kind, cameras: number, limit: number): 
 async function load(run: BenchRun, kind: Kind, cameras: number): Promise<Load> {
   const children: ChildProcess[] = [];
   const stop = (): void => {
-    for (const child of children) child.kill('SIGKILL');
+    // Asked, so that it takes its segment along.
+    for (const child of children) child.kill('SIGTERM');
   };
   run.scope.defer(stop);
   try {
