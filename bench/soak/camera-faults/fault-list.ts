@@ -131,5 +131,5 @@ export const FAULTS: readonly Fault[] = [
     drop: true,
     told: ['waiting(ended)', 'waiting(refused)'],
   },
-  { name: '200 rapid disconnects', faults: [], told: ['waiting(ended)'], lastsMs: 20_000, long: true },
+  { name: '200 rapid disconnects, 20 s', faults: [], told: ['waiting(ended)'], lastsMs: 20_000, long: true },
 ];

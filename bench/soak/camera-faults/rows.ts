@@ -6,7 +6,7 @@ import type { TimedLine } from '../../support/vigia-node.ts';
 import type { SoakRun } from '../soak-run.ts';
 
 /** Results after a fault may take this long: back-off grows to 10 s, after a wrong password to more. */
-export const RECOVERY_LIMIT_MS = 60_000;
+export const RECOVERY_LIMIT_MS = 120_000;
 /** Units that may still be on their way when the node is asked for its last numbers. */
 export const ON_THE_WAY = 5;
 
