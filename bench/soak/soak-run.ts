@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { parseArgs } from 'node:util';
 import { messageOf, Scope, systemClock } from '@vigia/base';
 import { headerLines } from '../support/bench-run.ts';
@@ -76,6 +77,8 @@ class Interrupted extends Error {}
 /** Aborts when somebody wants the end, when something failed that nobody waits for, or when it takes too long. */
 function endingController(limitS: number): AbortController {
   const ending = new AbortController();
+  // A proof waits for many things at once, all of which end with it.
+  setMaxListeners(0, ending.signal);
   const interrupt = (): void => ending.abort(new Interrupted('interrupted'));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
   process.on('uncaughtException', (error) => ending.abort(error));
