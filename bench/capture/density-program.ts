@@ -2,7 +2,7 @@
 // takes 20 ms. Argument: JSON. Tells its parent every age, once it is asked to end.
 import { createLog, Scope, sleep, systemClock } from '@vigia/base';
 import { FrameSupplier } from '@vigia/frame-supplier';
-import { type Picture, Renditions, StreamCapture, WHOLE } from '../support/runtime-internals.ts';
+import { DECODE_ALL, type Picture, Renditions, StreamCapture, WHOLE } from '../support/runtime-internals.ts';
 
 interface Setup {
   readonly id: number;
@@ -10,6 +10,8 @@ interface Setup {
   readonly detect: string;
   /** The large one beside it, only drained. */
   readonly main: string | undefined;
+  /** As where every model of a camera allows it. */
+  readonly skipLoopFilter: boolean;
   /** Cameras are not in step with each other. */
   readonly delayMs: number;
 }
@@ -51,6 +53,7 @@ function open(url: string, decoded: boolean): StreamCapture {
     clock,
     log: createLog('bench', () => undefined),
     sink: { publish: (picture) => supplier.publish(picture), hasDemand: () => decoded },
+    decode: { ...DECODE_ALL, skipLoopFilter: setup.skipLoopFilter },
     onState: () => undefined,
   });
 }

@@ -19,6 +19,7 @@ interface Kind {
   readonly name: string;
   readonly detect: string;
   readonly main: string | undefined;
+  readonly skipLoopFilter?: boolean;
   /** Where the search begins, and its step. */
   readonly from: number;
   readonly step: number;
@@ -41,6 +42,15 @@ export async function measureDensity(run: BenchRun): Promise<Table> {
   const small = await file('640×360@15');
   const kinds: Kind[] = [
     { name: '1080p30', detect: await file('1080p30'), main: undefined, from: 8, step: 2, prototype: '12' },
+    {
+      name: '1080p30, skip_loop_filter',
+      detect: await file('1080p30'),
+      main: undefined,
+      skipLoopFilter: true,
+      from: 8,
+      step: 2,
+      prototype: '–',
+    },
     { name: '720p30', detect: await file('720p30'), main: undefined, from: 14, step: 3, prototype: '21' },
     {
       name: '1080p30, detect_source 640×360@15',
@@ -119,8 +129,8 @@ async function load(run: BenchRun, kind: Kind, cameras: number): Promise<Load> {
   run.scope.defer(stop);
   try {
     for (let id = 0; id < cameras; id += 1) {
-      const { detect, main } = kind;
-      const setup = { id, detect, main, delayMs: (id * STAGGER_MS) % GOP_MS };
+      const { detect, main, skipLoopFilter = false } = kind;
+      const setup = { id, detect, main, skipLoopFilter, delayMs: (id * STAGGER_MS) % GOP_MS };
       children.push(fork(PROGRAM, [JSON.stringify(setup)], { execArgv: [], serialization: 'advanced' }));
     }
     await sleep(systemClock, WARM_UP_MS + cameras * 150, run.signal);

@@ -7,4 +7,4 @@ export {
   type StreamCaptureOptions,
   type StreamDescription,
 } from './stream-capture.ts';
-export { type DecodeOptions, type PictureSink } from './unit-decoder.ts';
+export { DECODE_ALL, type DecodeOptions, type PictureSink } from './unit-decoder.ts';
