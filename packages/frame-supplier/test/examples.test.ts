@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { sleep, systemClock } from '@vigia/base';
 import { expect, test } from 'vitest';
 
 const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
@@ -55,8 +54,11 @@ test('thread.mjs: frames with their own pixels, and the end', async () => {
 test('process.mjs and process.py: two languages read the same frames', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'vigia-example-'));
   const socket = join(folder, 'frames.sock');
+  // Watched from before it can appear.
+  const watcher = watch(folder);
   const node = run(process.execPath, 'process.mjs', { VIGIA_EXAMPLE_SOCKET: socket });
-  while (!existsSync(socket)) await sleep(systemClock, 10);
+  while (!existsSync(socket)) await once(watcher, 'change');
+  watcher.close();
   const python = await run('/usr/bin/python3', 'process.py', { VIGIA_EXAMPLE_SOCKET: socket });
   for (const lines of [await node, python]) {
     const frames = lines.filter((line) => /^(node {3}|python )frame/.test(line));

@@ -16,7 +16,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { encodeFrame, FrameDecoder, processStatFields, sleep, systemClock } from '@vigia/base';
+import { encodeFrame, FrameDecoder, processStatFields, systemClock } from '@vigia/base';
 import { HEADER, SEATS_HEADER, SEGMENT_MAGIC } from '@vigia/contracts';
 import {
   attachBlockingReader,
@@ -100,7 +100,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   const end = systemClock.nowMs() + 10_000;
   while (!condition()) {
     if (systemClock.nowMs() > end) throw new Error(`never happened: ${what}`);
-    await sleep(systemClock, 2);
+    await turn();
   }
 }
 

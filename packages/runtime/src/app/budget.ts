@@ -25,7 +25,7 @@ const SHARED_CODE = 72 * MIB;
 
 /** Of each stream: the unit being gathered (`ACCESS_UNIT_LIMIT`), and its copy inside the decoder. */
 const ACCESS_UNITS = 2 * 8 * MIB;
-/** Of each stream over UDP: the kernel's buffer (4 MiB), and up to 512 datagrams held until a gap closes. */
+/** Of each stream over UDP: the kernel's buffer (4 MiB), and datagrams held until a gap closes (`HELD_BYTES_LIMIT`). */
 const DATAGRAMS = 5 * MIB;
 /** In the supplier's inbox, the candidate that waits for the end of its turn, and the one being decoded. */
 const PICTURES_OUTSIDE = 3;

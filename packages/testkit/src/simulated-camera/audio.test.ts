@@ -1,30 +1,7 @@
-import { FakeClock } from '@vigia/base';
-import { afterEach, describe, expect, it } from 'vitest';
-import { fakeClip, madeClip } from '../../test/clips.ts';
-import { parseRtp, type RtpPacket, RtspClient } from '../../test/rtsp-client.ts';
-import type { SimulatedCameraOptions } from './options.ts';
-import { SimulatedCamera } from './simulated-camera.ts';
-
-const open: { close(): Promise<void> }[] = [];
-
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
-interface Rig {
-  readonly cam: SimulatedCamera;
-  readonly clock: FakeClock;
-  readonly rtsp: RtspClient;
-}
-
-async function rig(options: Partial<SimulatedCameraOptions>): Promise<Rig> {
-  const clock = new FakeClock();
-  const cam = await SimulatedCamera.start({ clip: fakeClip(), clock, ...options });
-  open.push(cam);
-  const rtsp = await RtspClient.connect(cam.port);
-  open.push(rtsp);
-  return { cam, clock, rtsp };
-}
+import { describe, expect, it } from 'vitest';
+import { madeClip } from '../../test/clips.ts';
+import { rig } from '../../test/rig.ts';
+import { parseRtp, type RtpPacket, type RtspClient } from '../../test/rtsp-client.ts';
 
 async function setup(rtsp: RtspClient, url: string, track: number, session?: string): Promise<string> {
   const headers = { Transport: `RTP/AVP/TCP;unicast;interleaved=${2 * track}-${2 * track + 1}` };

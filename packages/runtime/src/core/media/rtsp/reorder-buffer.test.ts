@@ -49,6 +49,15 @@ describe('the reorder buffer', () => {
     expect([out.at(-1), buffer.held]).toEqual([400, 0]);
   });
 
+  test('large datagrams are bounded in bytes, not only in number', () => {
+    const buffer = new ReorderBuffer(() => undefined);
+    for (let n = 0; n < 100; n += 1) {
+      // Every second one is missing, all of one picture.
+      buffer.push(Buffer.alloc(60_000), { ...emptyRtpHeader(), sequence: n * 2, timestamp: 0 }, 0);
+      expect(buffer.held * 60_000).toBeLessThanOrEqual(1024 * 1024);
+    }
+  });
+
   test('another sender begins anew, also with numbers just behind', () => {
     const out: number[] = [];
     const buffer = new ReorderBuffer((packet) => out.push(packet.readUInt16BE(0)));

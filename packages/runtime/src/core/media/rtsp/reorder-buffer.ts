@@ -2,6 +2,8 @@ import type { RtpHeader } from './rtp.ts';
 
 /** Packets held at most: a keyframe's worth; then the gap is given up whatever the time. */
 const HELD_LIMIT = 512;
+/** And bytes at most: a datagram may be 64 KiB long. */
+const HELD_BYTES_LIMIT = 1024 * 1024;
 /** Sequence numbers a packet may be behind before it counts as a new beginning and not as late. */
 const BEHIND_LIMIT = 1024;
 
@@ -21,6 +23,7 @@ interface Held {
 export class ReorderBuffer {
   readonly #out: (packet: Buffer, readMs: number) => void;
   readonly #held = new Map<number, Held>();
+  #heldBytes = 0;
   #next = -1;
   #ssrc = 0;
   /** Of what is held: its time stamp, as long as that is but one. */
@@ -67,10 +70,12 @@ export class ReorderBuffer {
       return;
     }
     this.#held.set(sequence, { packet, timestamp, readMs });
+    this.#heldBytes += packet.byteLength;
     if (this.#heldTimestamp === undefined) this.#heldTimestamp = timestamp;
     else if (this.#heldTimestamp !== timestamp) this.#holdsTwoPictures = true;
     // All gaps before the newest picture at once: each for itself would be a picture late.
-    while (this.#held.size > HELD_LIMIT || this.#holdsTwoPictures) this.#giveUpGap();
+    while (this.#held.size > HELD_LIMIT || this.#heldBytes > HELD_BYTES_LIMIT || this.#holdsTwoPictures)
+      this.#giveUpGap();
   }
 
   /** Hands on all that is held, gaps or not. */
@@ -87,6 +92,7 @@ export class ReorderBuffer {
     if (this.#held.size === 0) return;
     for (let held = this.#held.get(this.#next); held; held = this.#held.get(this.#next)) {
       this.#held.delete(this.#next);
+      this.#heldBytes -= held.packet.byteLength;
       this.#pass(held.packet, held.readMs);
     }
     this.#lookAtHeld();
