@@ -108,7 +108,8 @@ export class UnitDecoder {
   #decoder: VideoDecoder | undefined;
   /** Gives a frame back to the decoder that it came from: made with it, so that a picture costs no closure. */
   #recycle: (frame: Frame) => void = () => undefined;
-  #decoderName = '';
+  /** Of the last connection's decoder. */
+  #decoderName = 'software';
   #unitId = 0;
   #needKeyframe = true;
   /** Something was lost since the last clean keyframe. */
@@ -143,7 +144,7 @@ export class UnitDecoder {
 
   /** `software`, or what decodes in its place; `software` as well before anything was decoded. */
   get decoderName(): string {
-    return this.#decoderName || 'software';
+    return this.#decoder?.name ?? this.#decoderName;
   }
 
   counters(): UnitCounters {
@@ -213,6 +214,7 @@ export class UnitDecoder {
     this.#dirty = false;
     this.#keyframePtsMs = undefined;
     this.#interval.reset();
+    this.#decoderName = this.decoderName;
     this.#decoder?.close();
     this.#decoder = undefined;
   }
@@ -249,7 +251,6 @@ export class UnitDecoder {
       onFallback: (sentence) => this.#o.onRemark(sentence),
       onPicture: (frame, unitId) => this.#onPicture(decoder, frame, unitId),
     });
-    this.#decoderName = decoder.name;
     this.#recycle = (frame) => decoder.recycle(frame);
     return decoder;
   }

@@ -64,7 +64,6 @@ export class VideoDecoder {
   #hardware: HardwareKind | undefined;
   readonly #packet = new Packet();
   #spare: Frame[] = [];
-  #live = 0;
 
   /** @throws VigiaError `decoder_open` for a codec that this build of FFmpeg does not know. */
   constructor(options: VideoDecoderOptions) {
@@ -89,11 +88,6 @@ export class VideoDecoder {
     return this.#context?.delay ?? 0;
   }
 
-  /** Frames handed out and not recycled. */
-  get framesInUse(): number {
-    return this.#live;
-  }
-
   /** Decodes one access unit (borrowed) and hands out whatever became ready. */
   decode(data: Buffer, unitId: number): DecodeOutcome {
     const context = this.#context;
@@ -108,7 +102,6 @@ export class VideoDecoder {
 
   /** Takes a frame back. Its memory is free for the decoder from now on. */
   recycle(frame: Frame): void {
-    this.#live -= 1;
     frame.unref();
     if (this.#context && this.#spare.length < POOL_LIMIT) this.#spare.push(frame);
     else frame.free();
@@ -209,7 +202,6 @@ export class VideoDecoder {
         this.#giveUpHardware(context);
         return AVERROR_EXTERNAL;
       }
-      this.#live += 1;
       this.#o.onPicture(picture, Number(picture.pts));
     }
   }
