@@ -1,5 +1,6 @@
 import type { Detection } from '@vigia/contracts';
 import { suppress } from './nms.ts';
+import { clampUnit, roundUnit } from './unit.ts';
 
 /** Settings of an {@link SsdDecoder}. */
 export interface SsdOptions {
@@ -38,7 +39,7 @@ export class SsdDecoder {
    * @returns Best first. Boxes are clamped to 0..1; what has no area then, or is no number, is left out.
    */
   decode(scores: Float32Array, boxes: Float32Array): Detection[] {
-    for (let i = 0; i < this.#boxes.length; i++) this.#boxes[i] = Math.min(1, Math.max(0, boxes[i] ?? Number.NaN));
+    for (let i = 0; i < this.#boxes.length; i++) this.#boxes[i] = clampUnit(boxes[i] ?? Number.NaN);
     const found = this.#collect(scores);
     const order = this.#candidates.subarray(0, found).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
     const classes = this.#options.classes.length;
@@ -66,17 +67,12 @@ export class SsdDecoder {
   #detection(candidate: number, scores: Float32Array): Detection {
     const classId = candidate % this.#options.classes.length;
     const box = Math.floor(candidate / this.#options.classes.length) * 4;
-    const edge = (i: number): number => round(this.#boxes[box + i] ?? 0);
+    const edge = (i: number): number => roundUnit(this.#boxes[box + i] ?? 0);
     return {
       class_id: classId,
       class_name: this.#options.classes[classId] ?? '',
-      confidence: Math.min(1, round(scores[candidate] ?? 0)),
+      confidence: roundUnit(clampUnit(scores[candidate] ?? 0)),
       bbox: [edge(1), edge(0), edge(3), edge(2)],
     };
   }
-}
-
-// Five decimals are a sixth of a pixel at 16,384: the rest is float32 noise that only makes messages longer.
-function round(value: number): number {
-  return Math.round(value * 1e5) / 1e5;
 }

@@ -1,0 +1,130 @@
+import type { Detection } from '@vigia/contracts';
+import { encodeRunLengths } from './mask.ts';
+import { clampUnit, roundUnit } from './unit.ts';
+
+/** Settings of a {@link ForegroundDecoder}. */
+export interface ForegroundOptions {
+  readonly className: string;
+  /** Of the output, pixels. */
+  readonly width: number;
+  /** See {@link width}. */
+  readonly height: number;
+  /** Least probability that counts as foreground, above 0..1. */
+  readonly threshold: number;
+  /** Longest side of the mask, cells, at most 256. 128 are at most about 40 KB in a message. */
+  readonly grid: number;
+  /** Least share of the picture that must be foreground, 0..1: less is noise. Default 0.0005, 22 pixels square at 1024. */
+  readonly minArea?: number | undefined;
+}
+
+const MIN_AREA = 0.0005;
+
+/** Where foreground lies, in pixels: `right` and `bottom` are the first column and line behind it. */
+interface Extent {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+  pixels: number;
+  /** Of their probabilities. */
+  sum: number;
+}
+
+/**
+ * Turns the foreground probability of each pixel into at most one detection with a mask. Owns its scratch memory; not for
+ * concurrent use.
+ */
+export class ForegroundDecoder {
+  readonly #options: ForegroundOptions;
+  readonly #sums: Float64Array;
+  readonly #sizes: Uint32Array;
+  readonly #cells: Uint8Array;
+  /** Column of the grid per column of pixels. */
+  readonly #columns: Uint8Array;
+
+  constructor(options: ForegroundOptions) {
+    this.#options = options;
+    this.#sums = new Float64Array(options.grid ** 2);
+    this.#sizes = new Uint32Array(options.grid ** 2);
+    this.#cells = new Uint8Array(options.grid ** 2);
+    this.#columns = new Uint8Array(options.width);
+  }
+
+  /**
+   * @param probabilities [height, width], 0..1; what is no number counts as 0.
+   * @returns The box of all pixels above the threshold, their mean probability, and the mask; nothing below the least
+   *   area, or when no cell of the mask is inside.
+   */
+  decode(probabilities: Float32Array): Detection[] {
+    const extent = this.#measure(probabilities);
+    const { width, height, minArea = MIN_AREA, className, grid } = this.#options;
+    if (extent.pixels === 0 || extent.pixels < minArea * width * height) return [];
+    const [columns, lines] = [Math.min(grid, extent.right - extent.left), Math.min(grid, extent.bottom - extent.top)];
+    const counts = this.#mask(probabilities, extent, columns, lines);
+    // One run is the one outside: scattered pixels that fill no cell.
+    if (counts.length === 1) return [];
+    return [
+      {
+        class_id: 0,
+        class_name: className,
+        confidence: roundUnit(extent.sum / extent.pixels),
+        bbox: [
+          roundUnit(extent.left / width),
+          roundUnit(extent.top / height),
+          roundUnit(extent.right / width),
+          roundUnit(extent.bottom / height),
+        ],
+        mask: { width: columns, height: lines, counts },
+      },
+    ];
+  }
+
+  #measure(probabilities: Float32Array): Extent {
+    const { width, height, threshold } = this.#options;
+    const extent = { left: width, top: height, right: 0, bottom: 0, pixels: 0, sum: 0 };
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const value = probabilities[y * width + x] ?? 0;
+        // The comparison is false for NaN too.
+        if (!(value >= threshold)) continue;
+        if (x < extent.left) extent.left = x;
+        if (x >= extent.right) extent.right = x + 1;
+        if (y < extent.top) extent.top = y;
+        extent.bottom = y + 1;
+        extent.pixels += 1;
+        extent.sum += Math.min(1, value);
+      }
+    }
+    return extent;
+  }
+
+  // A cell is inside by the mean of its pixels, not by its highest one: so the mask covers as much of the picture as the
+  // foreground does, where the other would add half a cell all around and turn single bright pixels into whole cells.
+  #mask(probabilities: Float32Array, extent: Extent, columns: number, lines: number): number[] {
+    this.#addUp(probabilities, extent, columns, lines);
+    const cells = this.#cells.subarray(0, columns * lines);
+    for (let i = 0; i < cells.length; i++) {
+      const mean = (this.#sums[i] ?? 0) / (this.#sizes[i] ?? 1);
+      cells[i] = mean >= this.#options.threshold ? 1 : 0;
+    }
+    return encodeRunLengths(cells);
+  }
+
+  #addUp(probabilities: Float32Array, extent: Extent, columns: number, lines: number): void {
+    this.#sums.fill(0);
+    this.#sizes.fill(0);
+    const [width, height] = [extent.right - extent.left, extent.bottom - extent.top];
+    for (let x = 0; x < width; x++) this.#columns[x] = Math.floor((x * columns) / width);
+    for (let y = 0; y < height; y++) {
+      const line = Math.floor((y * lines) / height) * columns;
+      const start = (extent.top + y) * this.#options.width + extent.left;
+      for (let x = 0; x < width; x++) {
+        const cell = line + (this.#columns[x] ?? 0);
+        const value = clampUnit(probabilities[start + x] ?? 0);
+        // The comparison is false for NaN.
+        if (value >= 0) this.#sums[cell] = (this.#sums[cell] ?? 0) + value;
+        this.#sizes[cell] = (this.#sizes[cell] ?? 0) + 1;
+      }
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import type { Keypoint } from '@vigia/contracts';
+import { COCO_KEYPOINTS } from './coco.ts';
+import { clampUnit, roundUnit } from './unit.ts';
+
+/** Numbers of one body in the outputs of MoveNet: 17 times y, x and score. */
+export const BODY_NUMBERS: number = COCO_KEYPOINTS.length * 3;
+
+/**
+ * Reads one body, every point of it: which to believe is the consumer's choice, and a point keeps its place in the list.
+ *
+ * @param values y, x (0..1 of the picture; may reach beyond it) and score, 17 times.
+ * @param offset Where the body begins in `values`.
+ * @returns Clamped to 0..1, or undefined when a number is none.
+ */
+export function readBody(values: Float32Array, offset: number): Keypoint[] | undefined {
+  for (let i = 0; i < BODY_NUMBERS; i++) if (Number.isNaN(values[offset + i] ?? Number.NaN)) return undefined;
+  const unit = (i: number): number => roundUnit(clampUnit(values[offset + i] ?? 0));
+  return COCO_KEYPOINTS.map((name, k) => ({ name, x: unit(k * 3 + 1), y: unit(k * 3), confidence: unit(k * 3 + 2) }));
+}

@@ -1,0 +1,55 @@
+import type { Detection } from '@vigia/contracts';
+import { BODY_NUMBERS, readBody } from './keypoints.ts';
+import { clampUnit, roundUnit } from './unit.ts';
+
+/** Settings of a {@link MoveNetMultiPoseDecoder}. */
+export interface MoveNetMultiPoseOptions {
+  readonly className: string;
+  /** Least score of a body that is reported, 0..1. */
+  readonly scoreThreshold: number;
+}
+
+/** A body, then ymin, xmin, ymax, xmax, and the score of the whole. */
+const ROW = BODY_NUMBERS + 5;
+
+/** Turns the output of MoveNet MultiPose into one detection per body. */
+export class MoveNetMultiPoseDecoder {
+  readonly #options: MoveNetMultiPoseOptions;
+
+  constructor(options: MoveNetMultiPoseOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param rows [bodies, 56]: 17 times y, x and score, then ymin, xmin, ymax, xmax and score; 0..1 of the picture.
+   * @returns Best first, boxes clamped to 0..1; a body without area, or with a number that is none, is left out.
+   */
+  decode(rows: Float32Array): Detection[] {
+    const found: Detection[] = [];
+    for (let offset = 0; offset + ROW <= rows.length; offset += ROW) {
+      const detection = this.#body(rows, offset);
+      if (detection) found.push(detection);
+    }
+    return found.sort((a, b) => b.confidence - a.confidence);
+  }
+
+  #body(rows: Float32Array, offset: number): Detection | undefined {
+    const box = offset + BODY_NUMBERS;
+    const score = rows[box + 4] ?? Number.NaN;
+    // The comparison is false for NaN too, as are those of the edges.
+    if (!(score >= this.#options.scoreThreshold)) return undefined;
+    const edge = (i: number): number => roundUnit(clampUnit(rows[box + i] ?? Number.NaN));
+    const [top, left, bottom, right] = [edge(0), edge(1), edge(2), edge(3)];
+    if (!(bottom > top && right > left)) return undefined;
+    const keypoints = readBody(rows, offset);
+    if (!keypoints) return undefined;
+    const confidence = roundUnit(clampUnit(score));
+    return {
+      class_id: 0,
+      class_name: this.#options.className,
+      confidence,
+      bbox: [left, top, right, bottom],
+      keypoints,
+    };
+  }
+}

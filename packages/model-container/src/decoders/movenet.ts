@@ -1,0 +1,51 @@
+import type { Bbox, Detection, Keypoint } from '@vigia/contracts';
+import { readBody } from './keypoints.ts';
+import { clampUnit, roundUnit } from './unit.ts';
+
+/** Settings of a {@link MoveNetDecoder}. */
+export interface MoveNetOptions {
+  readonly className: string;
+  /** Least mean score of the 17 points for which somebody is reported, 0..1. */
+  readonly scoreThreshold: number;
+}
+
+/** Least score of a point that counts for the box: those below it are guesses, often far outside the body. */
+const SEEN = 0.2;
+/** Share of the points' extent that is added on each side: eyes, wrists and ankles lie inside a body's outline. */
+const MARGIN = 0.1;
+
+/** Turns the output of MoveNet Lightning or Thunder (one body per picture) into at most one detection. */
+export class MoveNetDecoder {
+  readonly #options: MoveNetOptions;
+
+  constructor(options: MoveNetOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param body [17, 3] as y, x and score, 0..1 of the picture.
+   * @returns The body with all its points; nothing when it scores too low, a number is none, or the points that are seen
+   *   span no area.
+   */
+  decode(body: Float32Array): Detection[] {
+    const keypoints = readBody(body, 0);
+    if (!keypoints) return [];
+    const confidence = roundUnit(keypoints.reduce((sum, point) => sum + point.confidence, 0) / keypoints.length);
+    if (confidence < this.#options.scoreThreshold) return [];
+    const bbox = boxAround(keypoints);
+    return bbox ? [{ class_id: 0, class_name: this.#options.className, confidence, bbox, keypoints }] : [];
+  }
+}
+
+function boxAround(keypoints: readonly Keypoint[]): Bbox | undefined {
+  const seen = keypoints.filter((point) => point.confidence >= SEEN);
+  const [left, right] = extent(seen.map((point) => point.x));
+  const [top, bottom] = extent(seen.map((point) => point.y));
+  return right > left && bottom > top ? [left, top, right, bottom] : undefined;
+}
+
+function extent(values: readonly number[]): [number, number] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const margin = (high - low) * MARGIN;
+  return [roundUnit(clampUnit(low - margin)), roundUnit(clampUnit(high + margin))];
+}

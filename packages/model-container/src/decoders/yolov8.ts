@@ -1,0 +1,117 @@
+import type { Detection } from '@vigia/contracts';
+import { suppress } from './nms.ts';
+import { clampUnit, roundUnit } from './unit.ts';
+
+/** Settings of a {@link YoloV8Decoder}. */
+export interface YoloV8Options {
+  /** Of the model's input, pixels: the unit of its boxes. */
+  readonly inputWidth: number;
+  /** See {@link inputWidth}. */
+  readonly inputHeight: number;
+  /** Number of boxes that the model proposes. */
+  readonly anchors: number;
+  /** Name per class; an empty name is a gap in the numbering and is never reported. */
+  readonly classes: readonly string[];
+  /** Least confidence that is reported, above 0..1. */
+  readonly scoreThreshold: number;
+  /** Overlap from which two boxes of one class are one object, 0..1. */
+  readonly iouThreshold: number;
+  /** Most detections per picture. */
+  readonly maxDetections: number;
+}
+
+/**
+ * Turns the output of a YOLOv8 (or v9, v11) detection model into detections: each box stands for its best class. Owns its
+ * scratch memory, so a picture costs no allocation but its detections; not for concurrent use.
+ */
+export class YoloV8Decoder {
+  readonly #options: YoloV8Options;
+  /** Best score per box, and whose it is. */
+  readonly #scores: Float32Array;
+  readonly #classIds: Uint16Array;
+  /** y1, x1, y2, x2 per box; only those of candidates are ever filled in. */
+  readonly #boxes: Float32Array;
+  readonly #candidates: Int32Array;
+  readonly #kept: Int32Array;
+
+  constructor(options: YoloV8Options) {
+    this.#options = options;
+    this.#scores = new Float32Array(options.anchors);
+    this.#classIds = new Uint16Array(options.anchors);
+    this.#boxes = new Float32Array(options.anchors * 4);
+    this.#candidates = new Int32Array(options.anchors);
+    this.#kept = new Int32Array(options.maxDetections);
+  }
+
+  /**
+   * @param output [4 + classes, anchors]: rows of centre x, centre y, width, height in pixels of the input, then of the
+   *   confidence in each class, 0..1.
+   * @returns Best first. Boxes are clamped to 0..1; what has no area then, or is no number, is left out.
+   */
+  decode(output: Float32Array): Detection[] {
+    this.#chooseClasses(output);
+    const found = this.#collect(output);
+    const classes = this.#options.classes.length;
+    const score = (candidate: number): number => this.#scores[Math.floor(candidate / classes)] ?? 0;
+    const order = this.#candidates.subarray(0, found).sort((a, b) => score(b) - score(a));
+    const kept = suppress({ order, boxes: this.#boxes, classes }, this.#options.iouThreshold, this.#kept);
+    return Array.from({ length: kept }, (_, i) => this.#detection(this.#kept[i] ?? 0));
+  }
+
+  // Row by row, as it lies in memory: box by box would touch another cache line for every class.
+  #chooseClasses(output: Float32Array): void {
+    const { anchors, classes } = this.#options;
+    this.#scores.fill(0);
+    for (let classId = 0; classId < classes.length; classId++) {
+      if (classes[classId] === '') continue;
+      const row = (4 + classId) * anchors;
+      for (let anchor = 0; anchor < anchors; anchor++) {
+        const score = output[row + anchor] ?? 0;
+        // The comparison is false for NaN too.
+        if (!(score > (this.#scores[anchor] ?? 0))) continue;
+        this.#scores[anchor] = score;
+        this.#classIds[anchor] = classId;
+      }
+    }
+  }
+
+  #collect(output: Float32Array): number {
+    const { anchors, classes, scoreThreshold } = this.#options;
+    let found = 0;
+    for (let anchor = 0; anchor < anchors; anchor++) {
+      if ((this.#scores[anchor] ?? 0) < scoreThreshold || !this.#placeBox(output, anchor)) continue;
+      this.#candidates[found++] = anchor * classes.length + (this.#classIds[anchor] ?? 0);
+    }
+    return found;
+  }
+
+  /** Whether the box has an area inside the picture. */
+  #placeBox(output: Float32Array, anchor: number): boolean {
+    const { anchors, inputWidth, inputHeight } = this.#options;
+    const row = (i: number): number => output[i * anchors + anchor] ?? Number.NaN;
+    const [x, y, halfWidth, halfHeight] = [row(0), row(1), row(2) / 2, row(3) / 2];
+    const top = clampUnit((y - halfHeight) / inputHeight);
+    const left = clampUnit((x - halfWidth) / inputWidth);
+    const bottom = clampUnit((y + halfHeight) / inputHeight);
+    const right = clampUnit((x + halfWidth) / inputWidth);
+    const at = anchor * 4;
+    this.#boxes[at] = top;
+    this.#boxes[at + 1] = left;
+    this.#boxes[at + 2] = bottom;
+    this.#boxes[at + 3] = right;
+    return bottom > top && right > left;
+  }
+
+  #detection(candidate: number): Detection {
+    const { classes } = this.#options;
+    const anchor = Math.floor(candidate / classes.length);
+    const classId = candidate % classes.length;
+    const edge = (i: number): number => roundUnit(this.#boxes[anchor * 4 + i] ?? 0);
+    return {
+      class_id: classId,
+      class_name: classes[classId] ?? '',
+      confidence: roundUnit(clampUnit(this.#scores[anchor] ?? 0)),
+      bbox: [edge(1), edge(0), edge(3), edge(2)],
+    };
+  }
+}
