@@ -2,39 +2,19 @@ import { VigiaError } from '@vigia/base';
 import fc from 'fast-check';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
-import { GraphWriter } from '../../test/support/tiny-model.ts';
-import { convertGraphModel, type GraphCut } from './convert.ts';
+import {
+  convert,
+  convolutionAttributes,
+  cutAt,
+  deviation,
+  input,
+  RAMP,
+  run,
+  SIDE,
+} from '../../test/support/run-graph.ts';
+import type { GraphWriter } from '../../test/support/tiny-model.ts';
+import { convertGraphModel } from './convert.ts';
 
-const SIDE = 5;
-const ATTRIBUTES = (padding: string, stride: number): Parameters<GraphWriter['node']>[3] => ({
-  padding: { s: [...Buffer.from(padding)] },
-  data_format: { s: Buffer.from('NHWC').toString('base64') },
-  strides: { list: { i: ['1', `${stride}`, `${stride}`, '1'] } },
-  dilations: { list: { i: ['1', '1', '1', '1'] } },
-});
-
-function cut(output: string, dims: number[]): GraphCut {
-  return { input: { node: 'input', height: SIDE, width: SIDE }, outputs: [{ node: output, as: 'out', dims }] };
-}
-
-function convert(graph: GraphWriter, output: string, dims: number[]): Uint8Array {
-  return convertGraphModel(graph.model, cut(output, dims), () => graph.weights);
-}
-
-/** Converts, runs on `pixels` ([1, 5, 5, 3]) and returns the output. */
-async function run(graph: GraphWriter, output: string, dims: number[], pixels: Uint8Array): Promise<number[]> {
-  const session = await InferenceSession.create(convert(graph, output, dims), { intraOpNumThreads: 1 });
-  try {
-    const result = await session.run({ image: new Tensor('uint8', pixels, [1, SIDE, SIDE, 3]) });
-    expect(result['out']?.dims).toEqual(dims);
-    return Array.from(result['out']?.data as Float32Array);
-  } finally {
-    await session.release();
-  }
-}
-
-const input = (): GraphWriter => new GraphWriter().node('Placeholder', 'input');
-const ramp = Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => (i * 37) % 256);
 const weights = (count: number): number[] => Array.from({ length: count }, (_, i) => ((i * 29) % 17) / 17 - 0.5);
 
 /** TensorFlow's Conv2D on [1, 5, 5, 3] and [3, 3, 3, out], or depthwise with [3, 3, 3, multiplier], as its documentation says. */
@@ -68,12 +48,6 @@ function reference(
   return out;
 }
 
-/** The largest difference, relative to what is expected; NaN when the lengths differ. */
-function deviation(found: number[], expected: number[]): number {
-  if (found.length !== expected.length) return Number.NaN;
-  return Math.max(...expected.map((value, i) => Math.abs((found[i] ?? Number.NaN) - value) / (1 + Math.abs(value))));
-}
-
 test.each([
   ['Conv2D', 'SAME', 1],
   ['Conv2D', 'SAME', 2],
@@ -86,19 +60,19 @@ test.each([
   const kernel = weights(3 * 3 * 3 * 2);
   const graph = input()
     .constant('kernel', [3, 3, 3, 2], kernel)
-    .node(op, 'conv', ['input', 'kernel'], ATTRIBUTES(padding, stride));
+    .node(op, 'conv', ['input', 'kernel'], convolutionAttributes(padding, stride));
   const depthwise = op !== 'Conv2D';
-  const expected = reference(ramp, kernel, 2, stride, padding === 'SAME', depthwise);
+  const expected = reference(RAMP, kernel, 2, stride, padding === 'SAME', depthwise);
   const outputs = depthwise ? 6 : 2;
   const size = Math.sqrt(expected.length / outputs);
-  expect(deviation(await run(graph, 'conv', [1, size, size, outputs], ramp), expected)).toBeLessThan(1e-4);
+  expect(deviation(await run(graph, 'conv', [1, size, size, outputs], RAMP), expected)).toBeLessThan(1e-4);
 });
 
 test('what follows a convolution stays right across layouts: batch norm, bias, relu6, sums, sigmoid, exp', async () => {
   const kernel = weights(3 * 3 * 3 * 3);
   const graph = input()
     .constant('kernel', [3, 3, 3, 3], kernel)
-    .node('Conv2D', 'conv', ['input', 'kernel'], ATTRIBUTES('SAME', 1))
+    .node('Conv2D', 'conv', ['input', 'kernel'], convolutionAttributes('SAME', 1))
     .constant('gamma', [3], [1, 2, 3])
     .constant('beta', [3], [0.5, 0, -0.5])
     .constant('mean', [3], [10, 20, 30])
@@ -115,7 +89,7 @@ test('what follows a convolution stays right across layouts: batch norm, bias, r
     .node('Mul', 'scaled', ['half', 'sum'])
     .node('Sigmoid', 'sigmoid', ['scaled'])
     .node('Exp', 'exp', ['^conv', 'sigmoid']);
-  const conv = reference(ramp, kernel, 3, 1, true, false);
+  const conv = reference(RAMP, kernel, 3, 1, true, false);
   const [gamma, beta] = [
     [1, 2, 3],
     [0.5, 0, -0.5],
@@ -131,7 +105,7 @@ test('what follows a convolution stays right across layouts: batch norm, bias, r
     const biased = norm + of(bias);
     return Math.exp(1 / (1 + Math.exp(-0.5 * (Math.min(6, Math.max(0, biased)) + norm + biased))));
   });
-  expect(deviation(await run(graph, 'exp', [1, SIDE, SIDE, 3], ramp), expected)).toBeLessThan(1e-4);
+  expect(deviation(await run(graph, 'exp', [1, SIDE, SIDE, 3], RAMP), expected)).toBeLessThan(1e-4);
 });
 
 test('shapes are computed from tensors as the source does, and slices take what they should', async () => {
@@ -152,7 +126,7 @@ test('shapes are computed from tensors as the source does, and slices take what 
     .constant('size', [2], [2, -1], 'int32')
     .node('Slice', 'part', ['row:4', 'begin', 'size']);
   const start = (4 * SIDE + 1) * 3;
-  expect(await run(graph, 'part', [2, 3], ramp)).toEqual([...ramp.subarray(start, start + 6)]);
+  expect(await run(graph, 'part', [2, 3], RAMP)).toEqual([...RAMP.subarray(start, start + 6)]);
 });
 
 test('concat, tile, transpose, squeeze and expand', async () => {
@@ -167,8 +141,8 @@ test('concat, tile, transpose, squeeze and expand', async () => {
     .node('Tile', 'tiled', ['both', 'times'])
     .constant('perm', [2], [1, 0], 'int32')
     .node('Transpose', 'turned', ['tiled', 'perm']);
-  const expected = [...ramp, ...ramp].flatMap((value) => [value, value]);
-  expect(await run(graph, 'turned', [150, 2], ramp)).toEqual(expected);
+  const expected = [...RAMP, ...RAMP].flatMap((value) => [value, value]);
+  expect(await run(graph, 'turned', [150, 2], RAMP)).toEqual(expected);
 });
 
 test('quantised weights are expanded to what they stand for', () => {
@@ -194,7 +168,7 @@ test('quantised weights are expanded to what they stand for', () => {
         ];
         const converted = convertGraphModel(
           { ...quantised, weightsManifest },
-          cut('out', [1, SIDE, SIDE, 3]),
+          cutAt('out', [1, SIDE, SIDE, 3]),
           () => bytes,
         );
         expect(Buffer.from(converted).equals(convert(plain, 'out', [1, SIDE, SIDE, 3]))).toBe(true);
@@ -219,12 +193,14 @@ test('what cannot be converted is named', () => {
   expect(failure(input().node('NonMaxSuppressionV5', 'out', ['input']))).toBe(
     "operation 'NonMaxSuppressionV5' of node 'out' cannot be converted: this operation is not known",
   );
-  expect(failure(input().node('Conv2D', 'out', ['input', 'input'], ATTRIBUTES('SAME', 1)))).toContain(
+  expect(failure(input().node('Conv2D', 'out', ['input', 'input'], convolutionAttributes('SAME', 1)))).toContain(
     'input 1 must be a constant',
   );
   expect(
     failure(
-      input().constant('k', [1, 1, 3, 1], [1, 1, 1]).node('Conv2D', 'out', ['input', 'k'], ATTRIBUTES('EXPLICIT', 1)),
+      input()
+        .constant('k', [1, 1, 3, 1], [1, 1, 1])
+        .node('Conv2D', 'out', ['input', 'k'], convolutionAttributes('EXPLICIT', 1)),
     ),
   ).toContain("padding 'EXPLICIT'");
   expect(failure(input().node('Relu6', 'out', ['a']).node('Relu6', 'a', ['out']))).toContain('cycle');
@@ -237,7 +213,7 @@ test('weights that do not fit their manifest are refused', () => {
   const refuse = (entry: object, bytes: number): string => {
     const weightsManifest = [{ paths: ['w'], weights: [{ name: 'c', shape: [3], dtype: 'float32', ...entry }] }];
     try {
-      convertGraphModel({ ...model, weightsManifest }, cut('out', [1]), () => new Uint8Array(bytes));
+      convertGraphModel({ ...model, weightsManifest }, cutAt('out', [1]), () => new Uint8Array(bytes));
     } catch (error) {
       return (error as VigiaError).message;
     }
@@ -246,4 +222,27 @@ test('weights that do not fit their manifest are refused', () => {
   expect(refuse({}, 11)).toContain('ends at byte 12, its shards have 11');
   expect(refuse({}, 13)).toContain('13 bytes, their manifest describes 12');
   expect(refuse({ dtype: 'complex64' }, 12)).toContain("'complex64'");
+});
+
+test('half precision weights are the numbers they stand for', async () => {
+  const halves = [0x0000, 0x3c00, 0xc000, 0x7bff, 0x0001, 0x83ff, 0x3555, 0x0400];
+  const graph = input().node('Const', 'c').constant('shape', [1], [8], 'int32').node('Reshape', 'out', ['c', 'shape']);
+  const [shape] = graph.model.weightsManifest[0]?.weights ?? [];
+  const entry = { name: 'c', shape: [8], dtype: 'float32', quantization: { dtype: 'float16' } };
+  const model = { ...graph.model, weightsManifest: [{ paths: ['w'], weights: shape ? [entry, shape] : [] }] };
+  const bytes = Buffer.concat([Buffer.from(Uint16Array.from(halves).buffer), graph.weights]);
+  const session = await InferenceSession.create(convertGraphModel(model, cutAt('out', [8]), () => bytes));
+  const result = await session.run({ image: new Tensor('uint8', RAMP, [1, SIDE, SIDE, 3]) });
+  await session.release();
+  const smallest = 2 ** -24;
+  expect(Array.from(result['out']?.data as Float32Array)).toEqual([
+    0,
+    1,
+    -2,
+    65504,
+    smallest,
+    -1023 * smallest,
+    1365 / 4096,
+    2 ** -14,
+  ]);
 });

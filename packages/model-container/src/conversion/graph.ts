@@ -66,10 +66,20 @@ export class GraphBuilder {
     return Array.from(this.constant(node, index).values);
   }
 
-  /** Writes a node with one output called `name`, and returns it. */
+  /** Writes a node with one output called `name`, and returns it. An input '' is one that is left out. */
   emit(op: string, name: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}): string {
-    this.#nodes.push({ op, inputs, outputs: [name], attributes });
+    this.emitAll(op, [name], inputs, attributes);
     return name;
+  }
+
+  /** Writes a node with several outputs. */
+  emitAll(
+    op: string,
+    outputs: readonly string[],
+    inputs: readonly string[],
+    attributes: Record<string, OnnxAttribute> = {},
+  ): void {
+    this.#nodes.push({ op, inputs, outputs, attributes });
   }
 
   /** A constant of the result, written once per name. Integers become int64: ONNX wants shapes and indices so. */

@@ -1,13 +1,17 @@
 import { VigiaError } from '@vigia/base';
 
+/** Character codes, or base64. */
+export type TfString = readonly number[] | string;
+
 /** The value of a node's attribute in `model.json` (a `tensorflow.AttrValue` as JSON), as far as we read it. */
 export interface TfAttribute {
   readonly i?: string | number;
   readonly f?: number;
   readonly b?: boolean;
-  /** Character codes, or base64. */
-  readonly s?: readonly number[] | string;
-  readonly list?: { readonly i?: readonly (string | number)[] };
+  readonly s?: TfString;
+  /** Name of a `tensorflow.DataType`. */
+  readonly type?: string;
+  readonly list?: { readonly i?: readonly (string | number)[]; readonly s?: readonly TfString[] };
 }
 
 /** One node of the source graph. An input is `node`, `node:output` or `^node` (order only). */
@@ -49,7 +53,25 @@ export function intsAttribute(node: TfNode, name: string): number[] {
 /** A string attribute, or `fallback`. */
 export function stringAttribute(node: TfNode, name: string, fallback: string): string {
   const value = node.attr?.[name]?.s;
-  if (value === undefined) return fallback;
+  return value === undefined ? fallback : decodeString(value);
+}
+
+/** A list of strings; empty when absent. */
+export function stringsAttribute(node: TfNode, name: string): string[] {
+  return (node.attr?.[name]?.list?.s ?? []).map(decodeString);
+}
+
+/** A boolean attribute; false when absent. */
+export function boolAttribute(node: TfNode, name: string): boolean {
+  return node.attr?.[name]?.b ?? false;
+}
+
+/** The name of a type attribute, such as `DT_FLOAT`; empty when absent. */
+export function typeAttribute(node: TfNode, name: string): string {
+  return node.attr?.[name]?.type ?? '';
+}
+
+function decodeString(value: TfString): string {
   return typeof value === 'string' ? Buffer.from(value, 'base64').toString('latin1') : String.fromCharCode(...value);
 }
 

@@ -9,7 +9,7 @@ export interface WeightEntry {
   /** Elements per dimension; `[]` is a scalar. */
   readonly shape: readonly number[];
   readonly dtype: string;
-  /** Present when the bytes hold `round((value − min) / scale)`. */
+  /** Present when the bytes hold `round((value − min) / scale)`, or a `float16` that is the value. */
   readonly quantization?: { readonly dtype: string; readonly scale?: number; readonly min?: number };
 }
 
@@ -71,6 +71,7 @@ function bytesPerElement(dtype: string, name: string): number {
     case 'int32':
       return 4;
     case 'uint16':
+    case 'float16':
       return 2;
     case 'uint8':
       return 1;
@@ -112,9 +113,20 @@ function element(view: DataView, dtype: string, index: number): number {
       return view.getInt32(index * 4, true);
     case 'uint16':
       return view.getUint16(index * 2, true);
+    case 'float16':
+      return halfToNumber(view.getUint16(index * 2, true));
     default:
       return view.getUint8(index);
   }
+}
+
+// IEEE 754 binary16: a sign, five bits of exponent, ten of fraction.
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
 /** The same elements with axes reordered: axis `i` of the result is axis `permutation[i]` of the source. */
