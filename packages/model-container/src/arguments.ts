@@ -1,16 +1,23 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, UsageError } from '@vigia/base';
+import type { ModelSettings } from '#model';
+import { type Provider, PROVIDERS } from '#network';
 
 /** The command line of a container process. */
 export interface ContainerArguments {
   /** What the model is called in requests. */
   readonly modelId: string;
-  /** Folder of `model.yaml` and `model.onnx`. */
-  readonly modelDir: string;
+  /** A folder with `model.yaml` (`--model`), or a model module (`--module`). */
+  readonly source: ModelSettings['source'];
   /** Path of the Unix socket. */
   readonly socketPath: string;
   /** Threads inside one operation of the model, 1..64. Default 1. */
   readonly threads: number;
+  /** What computes. Default `cpu`. */
+  readonly provider: Provider;
+  /** Most pictures of one run; never more than the model allows. Default: what it allows. */
+  readonly maxBatch: number | undefined;
   /** Folders, besides /dev/shm, that plain frame files may come from. */
   readonly allowDirs: readonly string[];
 }
@@ -23,17 +30,36 @@ export function parseArguments(argv: readonly string[]): ContainerArguments {
   } catch (error) {
     throw new UsageError(messageOf(error), { cause: error });
   }
-  const threads = Number(values.threads);
-  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
-    throw new UsageError(`--threads ${values.threads}: a number from 1 to 64 is expected`);
-  }
   return {
     modelId: required('model-id', values['model-id']),
-    modelDir: required('model', values.model),
+    source: sourceOf(values),
     socketPath: required('socket', values.socket),
-    threads,
+    threads: count('threads', values.threads),
+    provider: providerOf(values.provider),
+    maxBatch: values['max-batch'] === undefined ? undefined : count('max-batch', values['max-batch']),
     allowDirs: values['allow-dir'],
   };
+}
+
+/** Threads and pictures alike: more of either is a mistake. */
+const COUNT_LIMIT = 64;
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= COUNT_LIMIT) return value;
+  throw new UsageError(`--${name} ${text}: a number from 1 to ${COUNT_LIMIT} is expected`);
+}
+
+function providerOf(text: string): Provider {
+  const provider = PROVIDERS.find((name) => name === text);
+  if (provider) return provider;
+  throw new UsageError(`--provider ${text}: one of ${PROVIDERS.join(', ')} is expected`);
+}
+
+function sourceOf({ model, module }: Values): ModelSettings['source'] {
+  if (model && module) throw new UsageError('--model and --module: one of them is expected, not both');
+  if (module) return { kind: 'module', path: resolve(module) };
+  return { kind: 'folder', dir: required('model', model) };
 }
 
 interface Values {
@@ -41,6 +67,9 @@ interface Values {
   readonly 'allow-dir': string[];
   readonly 'model-id'?: string;
   readonly model?: string;
+  readonly module?: string;
+  readonly provider: string;
+  readonly 'max-batch'?: string;
   readonly socket?: string;
 }
 
@@ -50,6 +79,9 @@ function read(argv: readonly string[]): Values {
     options: {
       'model-id': { type: 'string' },
       model: { type: 'string' },
+      module: { type: 'string' },
+      provider: { type: 'string', default: 'cpu' },
+      'max-batch': { type: 'string' },
       socket: { type: 'string' },
       threads: { type: 'string', default: '1' },
       'allow-dir': { type: 'string', multiple: true, default: [] },

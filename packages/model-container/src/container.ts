@@ -1,9 +1,7 @@
 import { createLog, jsonLineSink, type Log, messageOf, Scope, systemClock, UsageError } from '@vigia/base';
 import { CONTAINER_PROTOCOL_VERSION } from '@vigia/contracts';
-import { FrameSegmentReader } from '@vigia/frame-supplier';
-import { ConnectionFrames, FrameRoots } from '#frames';
+import { FrameRoots } from '#frames';
 import { ThreadRunner } from '#inference';
-import { readManifest } from '#manifest';
 import { ContainerServer } from '#server';
 import type { ContainerArguments } from './arguments.ts';
 
@@ -46,26 +44,16 @@ export class Container {
     const scope = new Scope();
     let container: Container | undefined;
     try {
-      const roots = openRoots(settings.allowDirs);
-      const manifest = await readManifest(settings.modelDir);
+      const { modelId, source, threads, provider, maxBatch, allowDirs, socketPath } = settings;
+      checkRoots(allowDirs);
       const runner = await ThreadRunner.start({
-        dir: settings.modelDir,
-        manifest,
-        threads: settings.threads,
+        worker: { model: { source, threads, provider, maxBatch }, allowDirs },
         onDeath: (reason) => container?.modelDied(reason),
       });
       scope.defer(() => runner.close());
-      const openSegment = (path: string): FrameSegmentReader => FrameSegmentReader.open(path);
-      const server = await ContainerServer.start({
-        modelId: settings.modelId,
-        manifest,
-        runner,
-        socketPath: settings.socketPath,
-        openFrames: () => new ConnectionFrames({ geometry: manifest.input, roots, openSegment }),
-        log,
-      });
+      const server = await ContainerServer.start({ modelId, runner, socketPath, log });
       scope.defer(() => server.close());
-      const ready = readyMessage(settings, manifest.version, runner.probe.inferenceMs);
+      const ready = readyMessage(settings, runner.facts.version, runner.probe.inferenceMs);
       container = new Container(ready, scope, log);
       return container;
     } catch (error) {
@@ -111,9 +99,10 @@ export class Container {
   }
 }
 
-function openRoots(dirs: readonly string[]): FrameRoots {
+function checkRoots(dirs: readonly string[]): void {
   try {
-    return new FrameRoots(dirs);
+    // The inference thread makes its own: here it is only found out early, and said in the words of the command line.
+    void new FrameRoots(dirs);
   } catch (error) {
     throw new UsageError(`--allow-dir: ${messageOf(error)}`, { cause: error });
   }

@@ -1,7 +1,9 @@
 export type { ContainerReady } from './container.ts';
 export { containerEntry } from './container-entry.ts';
-export { COCO_CLASSES, SsdDecoder, type SsdOptions } from '#decoders';
-export type { Golden, ModelInput, ModelManifest, SsdDecoderSettings } from '#manifest';
+export { COCO_CLASSES, type DecoderContext, type DecoderModule, SsdDecoder, type SsdOptions } from '#decoders';
+export { frameOf, type FrameSize, type Golden, type ModelInput, type ModelManifest } from '#manifest';
+export type { AuthorFrame, AuthorManifest, Infer, ModelModule } from '#model';
+export { type OutputTensor, type Provider, PROVIDERS } from '#network';
 export {
   CATALOGUE,
   type CatalogueEntry,

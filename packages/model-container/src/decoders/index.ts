@@ -1,4 +1,7 @@
+export { checkedDetections } from './checked-detections.ts';
 export { COCO_80_CLASSES, COCO_CLASSES, COCO_KEYPOINTS } from './coco.ts';
+export { createDecoder, loadDecoderModule } from './create-decoder.ts';
+export type { Decoder, DecoderContext, DecoderModule } from './decoder.ts';
 export { ForegroundDecoder, type ForegroundOptions } from './foreground.ts';
 export { decodeRunLengths, encodeRunLengths } from './mask.ts';
 export { MoveNetDecoder, type MoveNetOptions } from './movenet.ts';

@@ -1,22 +1,32 @@
 import { codeOf, messageOf } from '@vigia/base';
+import type { PixelFormat } from '@vigia/contracts';
 import type { FrameRoots } from './frame-roots.ts';
-import {
-  checkGeometry,
-  frameError,
-  type FrameGeometry,
-  type FrameRead,
-  type FrameRequest,
-  type FrameSource,
-  swapRedAndBlue,
-} from './frame-source.ts';
-import { readPlainFile } from './plain-file.ts';
+import { type FrameFailure, type FrameRequest, type FrameSource, type FrameUse, frameError } from './frame-source.ts';
+import { PlainFiles } from './plain-file.ts';
+import { type Plane, planeProblem, type RawFrame } from './raw-frame.ts';
+
+/** A frame in a slot of a segment. `FrameView` of `@vigia/frame-supplier` is one. */
+export interface SlotView {
+  readonly frameId: number;
+  readonly shape: {
+    readonly width: number;
+    readonly height: number;
+    readonly format: PixelFormat;
+    readonly planes: readonly Plane[];
+    readonly byteLength: number;
+  };
+  readonly pixels: Uint8Array;
+}
 
 /** A mapped frame segment, read-only. `FrameSegmentReader` of `@vigia/frame-supplier` is one. */
 export interface SegmentReader {
   /** Which creation of the segment this is. */
   readonly epoch: bigint;
-  /** Copies the first `into.byteLength` bytes of a slot; anything but `ok` leaves `into` unusable. */
-  read(slot: number, generation: number, into: Uint8Array): 'ok' | 'expired' | 'invalid';
+  readonly slots: number;
+  /** The frame in a slot, undefined when it is another one. @throws VigiaError `frame_invalid`. */
+  view(slot: number, generation: number): SlotView | undefined;
+  /** Whether everything that was read of the slot so far belongs to this generation. */
+  holds(slot: number, generation: number): boolean;
   /** Retires the mapping. Idempotent. */
   close(): void;
 }
@@ -26,9 +36,10 @@ export type OpenSegment = (path: string) => SegmentReader;
 
 /** Options of {@link ConnectionFrames}. */
 export interface ConnectionFramesOptions {
-  readonly geometry: FrameGeometry;
   readonly roots: FrameRoots;
   readonly openSegment: OpenSegment;
+  /** Default: some of its own. Shared between connections, because one frame is looked at at a time. */
+  readonly plainFiles?: PlainFiles;
 }
 
 /** Mappings kept per connection: one per camera and rendition that the peer serves, with room for successors. */
@@ -40,12 +51,14 @@ const MAX_SEGMENTS = 64;
  */
 export class ConnectionFrames implements FrameSource {
   readonly #options: ConnectionFramesOptions;
+  readonly #plainFiles: PlainFiles;
   /** By path, least recently used first. */
   readonly #segments = new Map<string, SegmentReader>();
   #closed = false;
 
   constructor(options: ConnectionFramesOptions) {
     this.#options = options;
+    this.#plainFiles = options.plainFiles ?? new PlainFiles(options.roots);
   }
 
   /** How many segments are mapped. */
@@ -53,22 +66,13 @@ export class ConnectionFrames implements FrameSource {
     return this.#segments.size;
   }
 
-  read(request: FrameRequest, into: Uint8Array): FrameRead {
+  use(request: FrameRequest, look: (frame: RawFrame) => void): FrameUse {
     if (this.#closed) return frameError('frame_invalid', 'the connection is closed');
-    const { slot, generation, epoch, format } = request.frame_metadata;
-    if (slot === undefined) return readPlainFile(request, this.#options.geometry, this.#options.roots, into);
-    if (generation === undefined || epoch === undefined) {
-      return frameError('frame_invalid', 'a slot needs its generation and epoch');
-    }
-    const geometry = checkGeometry(request.frame_metadata, this.#options.geometry);
-    if (geometry) return geometry;
-    const segment = this.#segment(request.frame_reference, BigInt(epoch));
-    if ('status' in segment) return segment;
-    const outcome = segment.read(slot, Number(generation), into);
-    if (outcome === 'expired') return frameError('frame_expired', `slot ${slot} holds another frame by now`);
-    if (outcome === 'invalid') return frameError('frame_invalid', `slot ${slot} holds no such frame`);
-    if (format === 'BGR24') swapRedAndBlue(into);
-    return { status: 'ok' };
+    if (request.frame_metadata.slot !== undefined) return this.#useSlot(request, request.frame_metadata.slot, look);
+    const read = this.#plainFiles.read(request);
+    if ('status' in read) return read;
+    look(read.frame);
+    return OK;
   }
 
   close(): void {
@@ -77,7 +81,34 @@ export class ConnectionFrames implements FrameSource {
     this.#segments.clear();
   }
 
-  #segment(reference: string, epoch: bigint): SegmentReader | FrameRead {
+  #useSlot({ frame_reference, frame_metadata }: FrameRequest, slot: number, look: (frame: RawFrame) => void): FrameUse {
+    const { generation: text, epoch } = frame_metadata;
+    if (text === undefined || epoch === undefined) {
+      return frameError('frame_invalid', 'a slot needs its generation and epoch');
+    }
+    const generation = Number(text);
+    const segment = this.#segment(frame_reference, BigInt(epoch));
+    if ('status' in segment) return segment;
+    if (slot >= segment.slots || generation === 0 || generation % 2 === 1) {
+      return frameError('frame_invalid', `slot ${slot} cannot hold generation ${text}`);
+    }
+    let view: SlotView | undefined;
+    try {
+      view = segment.view(slot, generation);
+    } catch (error) {
+      return frameError('frame_invalid', messageOf(error));
+    }
+    if (!view) return expired(slot);
+    const frame: RawFrame = { ...view.shape, pixels: view.pixels };
+    const problem = contradiction(frame_metadata, view) ?? planeProblem(frame, view.shape.byteLength);
+    if (problem !== undefined) {
+      return segment.holds(slot, generation) ? frameError('frame_invalid', problem) : expired(slot);
+    }
+    look(frame);
+    return segment.holds(slot, generation) ? OK : expired(slot);
+  }
+
+  #segment(reference: string, epoch: bigint): SegmentReader | FrameFailure {
     const cached = this.#segments.get(reference);
     this.#segments.delete(reference);
     if (cached?.epoch === epoch) {
@@ -88,7 +119,7 @@ export class ConnectionFrames implements FrameSource {
     return this.#open(reference, epoch);
   }
 
-  #open(reference: string, epoch: bigint): SegmentReader | FrameRead {
+  #open(reference: string, epoch: bigint): SegmentReader | FrameFailure {
     const checked = this.#options.roots.resolve(reference);
     if (checked.status === 'error') return checked;
     let reader: SegmentReader;
@@ -112,4 +143,23 @@ export class ConnectionFrames implements FrameSource {
     this.#segments.delete(oldest[0]);
     oldest[1].close();
   }
+}
+
+const OK: FrameUse = { status: 'ok' };
+
+function expired(slot: number): FrameFailure {
+  return frameError('frame_expired', `slot ${slot} holds another frame by now`);
+}
+
+/** What the request says against what the slot says: the slot is believed, and a request that knows better is wrong. */
+function contradiction(said: FrameRequest['frame_metadata'], { frameId, shape }: SlotView): string | undefined {
+  const { width, height, format } = shape;
+  if (said.width !== width || said.height !== height || said.format !== format) {
+    return `the frame was announced as ${said.width}x${said.height} ${said.format}, the slot holds ${width}x${height} ${format}`;
+  }
+  const wrong = said.strides?.findIndex((stride, i) => stride !== shape.planes[i]?.stride) ?? -1;
+  if (wrong >= 0)
+    return `lines of ${said.strides?.[wrong]} bytes were announced, the slot has ${shape.planes[wrong]?.stride ?? 0}`;
+  if (said.frame_id !== frameId) return `frame ${said.frame_id} was announced, the slot holds ${frameId}`;
+  return undefined;
 }

@@ -1,10 +1,10 @@
 import { readlinkSync, realpathSync } from 'node:fs';
 import { isAbsolute, resolve, sep } from 'node:path';
 import { codeOf, messageOf } from '@vigia/base';
-import { frameError, type FrameRead } from './frame-source.ts';
+import { type FrameFailure, frameError } from './frame-source.ts';
 
 /** A checked path, or the error to answer with. */
-export type CheckedPath = { readonly status: 'ok'; readonly path: string } | Exclude<FrameRead, { status: 'ok' }>;
+export type CheckedPath = { readonly status: 'ok'; readonly path: string } | FrameFailure;
 
 /** Where shared memory lives: frames are always allowed from there. */
 export const SHARED_MEMORY_DIR = '/dev/shm';
@@ -37,7 +37,7 @@ export class FrameRoots {
       return this.contains(path) ? { status: 'ok', path } : this.#refused('leads outside');
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return notFound(reference);
-      return frameErrorPath('frame_invalid', `${reference}: ${messageOf(error)}`);
+      return frameError('frame_invalid', `${reference}: ${messageOf(error)}`);
     }
   }
 
@@ -52,18 +52,11 @@ export class FrameRoots {
   }
 
   #refused(why: string): CheckedPath {
-    return frameErrorPath('frame_invalid', `the frame reference ${why} (allowed: below ${this.#roots.join(', ')})`);
+    return frameError('frame_invalid', `the frame reference ${why} (allowed: below ${this.#roots.join(', ')})`);
   }
 }
 
 /** The error value of a reference to nothing. */
-export function notFound(reference: string): Exclude<CheckedPath, { status: 'ok' }> {
-  return frameErrorPath('frame_not_found', `there is no ${reference}`);
-}
-
-function frameErrorPath(
-  code: 'frame_invalid' | 'frame_not_found',
-  message: string,
-): Exclude<CheckedPath, { status: 'ok' }> {
-  return frameError(code, message) as Exclude<CheckedPath, { status: 'ok' }>;
+export function notFound(reference: string): FrameFailure {
+  return frameError('frame_not_found', `there is no ${reference}`);
 }

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { VigiaError } from '@vigia/base';
 import type { FrameMetadata } from '@vigia/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ConnectionFrames, type OpenSegment, type SegmentReader } from './connection-frames.ts';
+import { ConnectionFrames, type OpenSegment, type SegmentReader, type SlotView } from './connection-frames.ts';
 import { FrameRoots } from './frame-roots.ts';
+import { packedLayout, type RawFrame } from './raw-frame.ts';
 
-const GEOMETRY = { width: 2, height: 2 };
 const PIXELS = Uint8Array.from({ length: 12 }, (_, i) => i);
 let allowed = '';
 let outside = '';
@@ -38,26 +38,49 @@ const meta = (more: Partial<FrameMetadata> = {}): FrameMetadata => ({
 });
 
 function frames(openSegment: OpenSegment = () => expect.fail('no segment is expected')): ConnectionFrames {
-  return new ConnectionFrames({ geometry: GEOMETRY, roots: new FrameRoots([allowed]), openSegment });
+  return new ConnectionFrames({ roots: new FrameRoots([allowed]), openSegment });
 }
 
-function read(reference: string, more: Partial<FrameMetadata> = {}): { code: string; pixels: number[] } {
-  const into = new Uint8Array(12);
-  const result = frames().read({ frame_reference: reference, frame_metadata: meta(more) }, into);
-  return { code: result.status === 'ok' ? 'ok' : result.code, pixels: [...into] };
+function look(
+  source: ConnectionFrames,
+  request: Parameters<ConnectionFrames['use']>[0],
+): { code: string; message: string; pixels: number[]; frame: RawFrame | undefined } {
+  let pixels: number[] = [];
+  let seen: RawFrame | undefined;
+  const use = source.use(request, (frame) => {
+    seen = frame;
+    pixels = [...frame.pixels];
+  });
+  const { code, message } = use.status === 'ok' ? { code: 'ok', message: '' } : use;
+  return { code, message, pixels, frame: seen };
 }
 
-test('a plain file is copied, and BGR24 is turned into RGB24', () => {
-  expect(read(join(allowed, 'ok.rgb'))).toEqual({ code: 'ok', pixels: [...PIXELS] });
-  expect(read(join(allowed, 'ok.rgb'), { format: 'BGR24' }).pixels).toEqual([2, 1, 0, 5, 4, 3, 8, 7, 6, 11, 10, 9]);
+function read(reference: string, more: Partial<FrameMetadata> = {}): ReturnType<typeof look> {
+  return look(frames(), { frame_reference: reference, frame_metadata: meta(more) });
+}
+
+test('a plain file is lent as it is, whatever its format', () => {
+  expect(read(join(allowed, 'ok.rgb'))).toMatchObject({ code: 'ok', pixels: [...PIXELS] });
+  expect(read(join(allowed, 'ok.rgb'), { format: 'BGR24' })).toMatchObject({ code: 'ok', frame: { format: 'BGR24' } });
+  expect(read(join(allowed, 'ok.rgb'), { format: 'GRAY8', width: 3, height: 4 }).code).toBe('ok');
+  expect(read(join(allowed, 'ok.rgb'), { format: 'NV12', width: 4, height: 2 }).frame?.planes).toEqual([
+    { offset: 0, stride: 4 },
+    { offset: 8, stride: 4 },
+  ]);
   expect(read(join(allowed, 'hard.rgb')).code).toBe('ok');
   expect(read(join(allowed, 'inner.rgb')).code).toBe('ok');
 });
 
-test('a shared buffer can be filled too', () => {
-  const into = new Uint8Array(new SharedArrayBuffer(12));
-  frames().read({ frame_reference: join(allowed, 'ok.rgb'), frame_metadata: meta() }, into);
-  expect([...into]).toEqual([...PIXELS]);
+test('odd sizes have rounded-up chroma', () => {
+  expect(packedLayout('I420', 3, 1)).toEqual({
+    planes: [
+      { offset: 0, stride: 3 },
+      { offset: 3, stride: 2 },
+      { offset: 5, stride: 2 },
+    ],
+    byteLength: 7,
+  });
+  expect(packedLayout('NV12', 3, 3).byteLength).toBe(9 + 8);
 });
 
 test.each([
@@ -78,13 +101,15 @@ test.each(['/etc/passwd', '/etc/does-not-exist', 'relative.rgb', '/dev/shm', '/p
   (reference) => expect(read(reference).code).toBe('frame_invalid'),
 );
 
-test('another size, format or padding is refused with both sizes', () => {
-  const into = new Uint8Array(12);
-  const request = { frame_reference: join(allowed, 'ok.rgb'), frame_metadata: meta({ width: 640, format: 'NV12' }) };
-  expect(frames().read(request, into)).toMatchObject({
-    message: 'the frame is 640x2 NV12, this model takes 2x2 RGB24 or BGR24',
-  });
-  expect(read(join(allowed, 'ok.rgb'), { strides: [8] }).code).toBe('frame_invalid');
+test('a file that is not one packed frame, or lines that are not packed, are refused with the numbers', () => {
+  expect(read(join(allowed, 'ok.rgb'), { width: 640 }).message).toMatch(/has 12 bytes, one packed frame has 3840$/);
+  expect(read(join(allowed, 'ok.rgb'), { strides: [8] }).message).toContain('lines of 8 bytes were announced');
+  expect(read(join(allowed, 'ok.rgb'), { offset: 0 }).code).toBe('frame_invalid');
+});
+
+test('announcing a huge frame allocates nothing', () => {
+  const { message } = read(join(allowed, 'ok.rgb'), { width: 16_384, height: 16_384 });
+  expect(message).toContain('a frame of 805306368 bytes');
 });
 
 function track(list: FakeSegment[], segment: FakeSegment): FakeSegment {
@@ -94,15 +119,25 @@ function track(list: FakeSegment[], segment: FakeSegment): FakeSegment {
 
 class FakeSegment implements SegmentReader {
   readonly epoch: bigint;
+  readonly slots = 4;
   closed = false;
+  /** Whether a look at a slot is overtaken by its writer. */
+  torn = false;
+  shape: SlotView['shape'] = {
+    width: 2,
+    height: 2,
+    format: 'RGB24',
+    planes: [{ offset: 0, stride: 6 }],
+    byteLength: 12,
+  };
   constructor(epoch: bigint) {
     this.epoch = epoch;
   }
-  read(slot: number, generation: number, into: Uint8Array): 'ok' | 'expired' | 'invalid' {
-    if (slot > 3) return 'invalid';
-    if (generation !== 2) return 'expired';
-    into.fill(slot);
-    return 'ok';
+  view(number: number, generation: number): SlotView | undefined {
+    return generation === 2 ? { frameId: 1, shape: this.shape, pixels: new Uint8Array(12).fill(number) } : undefined;
+  }
+  holds(): boolean {
+    return !this.torn;
   }
   close(): void {
     this.closed = true;
@@ -113,7 +148,7 @@ const slot = (
   path: string,
   epoch: string,
   more: Partial<FrameMetadata> = {},
-): Parameters<ConnectionFrames['read']>[0] => ({
+): Parameters<ConnectionFrames['use']>[0] => ({
   frame_reference: path,
   frame_metadata: meta({ slot: 1, generation: '2', epoch, ...more }),
 });
@@ -123,32 +158,61 @@ test('a segment is mapped once per epoch, and retired with a new epoch or the co
   let epoch = 7n;
   const source = frames(() => track(opened, new FakeSegment(epoch)));
   const path = join(allowed, 'ok.rgb');
-  const into = new Uint8Array(12);
-  expect(source.read(slot(path, '7'), into)).toEqual({ status: 'ok' });
-  expect(source.read(slot(path, '7'), into)).toEqual({ status: 'ok' });
-  expect(into[0]).toBe(1);
+  const code = (request: Parameters<ConnectionFrames['use']>[0]): string => look(source, request).code;
+  expect(code(slot(path, '7'))).toBe('ok');
+  expect(look(source, slot(path, '7')).pixels[0]).toBe(1);
   expect(opened).toHaveLength(1);
-  expect(source.read(slot(path, '7', { generation: '4' }), into)).toMatchObject({ code: 'frame_expired' });
-  expect(source.read(slot(path, '7', { slot: 9 }), into)).toMatchObject({ code: 'frame_invalid' });
+  expect(code(slot(path, '7', { generation: '4' }))).toBe('frame_expired');
+  expect(code(slot(path, '7', { generation: '3' }))).toBe('frame_invalid');
+  expect(code(slot(path, '7', { slot: 9 }))).toBe('frame_invalid');
   epoch = 8n;
-  expect(source.read(slot(path, '8'), into)).toEqual({ status: 'ok' });
+  expect(code(slot(path, '8'))).toBe('ok');
   expect(opened.map((segment) => segment.closed)).toEqual([true, false]);
-  expect(source.read(slot(path, '7'), into)).toMatchObject({ code: 'frame_expired' });
+  expect(code(slot(path, '7'))).toBe('frame_expired');
   source.close();
   source.close();
   expect(opened.every((segment) => segment.closed)).toBe(true);
-  expect(source.read(slot(path, '8'), into)).toMatchObject({ status: 'error' });
+  expect(code(slot(path, '8'))).toBe('frame_invalid');
+});
+
+test('a frame that its writer overtook while it was looked at is expired, also when nothing fitted any more', () => {
+  const segment = new FakeSegment(7n);
+  const source = frames(() => segment);
+  segment.torn = true;
+  expect(look(source, slot(join(allowed, 'ok.rgb'), '7'))).toMatchObject({ code: 'frame_expired' });
+  expect(look(source, slot(join(allowed, 'ok.rgb'), '7', { width: 4 }))).toMatchObject({ code: 'frame_expired' });
+});
+
+test.each([
+  [{ width: 4 }, 'announced as 4x2 RGB24, the slot holds 2x2 RGB24'],
+  [{ format: 'NV12' as const }, 'announced as 2x2 NV12'],
+  [{ strides: [8] }, 'lines of 8 bytes were announced, the slot has 6'],
+  [{ frame_id: 9 }, 'frame 9 was announced, the slot holds 1'],
+])('a request that contradicts the slot is refused: %j', (more, text) => {
+  const source = frames(() => new FakeSegment(7n));
+  const { code, message, frame } = look(source, slot(join(allowed, 'ok.rgb'), '7', more));
+  expect([code, frame]).toEqual(['frame_invalid', undefined]);
+  expect(message).toContain(text);
+});
+
+test('a slot whose planes lead outside is never looked at', () => {
+  const segment = new FakeSegment(7n);
+  segment.shape = { ...segment.shape, planes: [{ offset: 8, stride: 6 }] };
+  const { code, frame } = look(
+    frames(() => segment),
+    slot(join(allowed, 'ok.rgb'), '7'),
+  );
+  expect([code, frame]).toEqual(['frame_invalid', undefined]);
 });
 
 test('a segment that cannot be mapped, and a slot without generation, are errors', () => {
   const source = frames(() => {
     throw new VigiaError('frame_not_found', 'gone');
   });
-  const into = new Uint8Array(12);
-  expect(source.read(slot(join(allowed, 'ok.rgb'), '7'), into)).toMatchObject({ code: 'frame_not_found' });
+  expect(look(source, slot(join(allowed, 'ok.rgb'), '7')).code).toBe('frame_not_found');
   const bare = { frame_reference: join(allowed, 'ok.rgb'), frame_metadata: meta({ slot: 1 }) };
-  expect(source.read(bare, into)).toMatchObject({ code: 'frame_invalid' });
-  expect(source.read(slot('/etc/passwd', '7'), into)).toMatchObject({ code: 'frame_invalid' });
+  expect(look(source, bare).code).toBe('frame_invalid');
+  expect(look(source, slot('/etc/passwd', '7')).code).toBe('frame_invalid');
 });
 
 test('the number of mappings is bounded', () => {
@@ -157,7 +221,7 @@ test('the number of mappings is bounded', () => {
   for (let i = 0; i < 100; i++) {
     const path = join(allowed, `segment${i}`);
     writeFileSync(path, '');
-    source.read(slot(path, '7'), new Uint8Array(12));
+    look(source, slot(path, '7'));
   }
   expect(source.mapped).toBe(64);
   expect(opened.filter((segment) => !segment.closed)).toHaveLength(64);

@@ -1,66 +1,78 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { codeOf, messageOf } from '@vigia/base';
 import { type FrameRoots, notFound } from './frame-roots.ts';
-import {
-  checkGeometry,
-  frameError,
-  type FrameGeometry,
-  type FrameRead,
-  type FrameRequest,
-  swapRedAndBlue,
-} from './frame-source.ts';
+import { FRAME_BYTES_LIMIT, type FrameFailure, type FrameRequest, frameError } from './frame-source.ts';
+import { packedLayout, type RawFrame } from './raw-frame.ts';
 
 // Non-blocking, so that opening a pipe that nobody writes to returns.
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * Reads a plain file that holds exactly one tightly packed frame (the original contract) into `into`, as RGB24.
- *
- * @param roots The reference must lead to a regular file in one of these.
+ * Reads plain files that hold exactly one tightly packed frame each (the original contract), into one buffer that grows to
+ * the largest frame that was really there.
  */
-export function readPlainFile(
-  request: FrameRequest,
-  wanted: FrameGeometry,
-  roots: FrameRoots,
-  into: Uint8Array,
-): FrameRead {
-  const geometry = checkGeometry(request.frame_metadata, wanted);
-  if (geometry) return geometry;
-  const checked = roots.resolve(request.frame_reference);
-  if (checked.status === 'error') return checked;
-  const read = readChecked(checked.path, roots, into);
-  if (read.status === 'ok' && request.frame_metadata.format === 'BGR24') swapRedAndBlue(into);
-  return read;
-}
+export class PlainFiles {
+  readonly #roots: FrameRoots;
+  #buffer: Uint8Array = new Uint8Array(0);
 
-function readChecked(path: string, roots: FrameRoots, into: Uint8Array): FrameRead {
-  let fd: number;
-  try {
-    fd = openSync(path, FLAGS);
-  } catch (error) {
-    // It was there a moment ago: gone since, or replaced by a link (ELOOP), or not ours to read.
-    if (codeOf(error) === 'ENOENT') return notFound(path);
-    return frameError('frame_invalid', `${path} cannot be read: ${messageOf(error)}`);
+  /** @param roots A reference must lead to a regular file in one of these. */
+  constructor(roots: FrameRoots) {
+    this.#roots = roots;
   }
-  try {
-    return readOpen(fd, path, roots, into);
-  } catch (error) {
-    return frameError('frame_invalid', `${path} cannot be read: ${messageOf(error)}`);
-  } finally {
-    closeSync(fd);
-  }
-}
 
-function readOpen(fd: number, path: string, roots: FrameRoots, into: Uint8Array): FrameRead {
-  const stat = fstatSync(fd);
-  if (!stat.isFile() || !roots.containsOpen(fd)) return frameError('frame_invalid', `${path} is not a frame file`);
-  if (stat.size !== into.byteLength) {
-    return frameError('frame_invalid', `${path} has ${stat.size} bytes, one packed frame has ${into.byteLength}`);
+  /** The frame of a request; its pixels stay until the next call. */
+  read({ frame_reference, frame_metadata }: FrameRequest): { readonly frame: RawFrame } | FrameFailure {
+    const { width, height, format, strides, offset } = frame_metadata;
+    const { planes, byteLength } = packedLayout(format, width, height);
+    if (offset !== undefined) return frameError('frame_invalid', 'an offset goes with a slot only');
+    const wrong = strides?.findIndex((stride, i) => stride !== planes[i]?.stride) ?? -1;
+    if (wrong >= 0) {
+      const text = `lines of ${strides?.[wrong]} bytes were announced, packed lines of ${planes[wrong]?.stride ?? 0} are expected`;
+      return frameError('frame_invalid', text);
+    }
+    if (byteLength > FRAME_BYTES_LIMIT) {
+      return frameError('frame_invalid', `a frame of ${byteLength} bytes; at most ${FRAME_BYTES_LIMIT} are looked at`);
+    }
+    const checked = this.#roots.resolve(frame_reference);
+    if (checked.status === 'error') return checked;
+    const failure = this.#readChecked(checked.path, byteLength);
+    if (failure) return failure;
+    return { frame: { width, height, format, planes, pixels: this.#buffer.subarray(0, byteLength) } };
   }
-  for (let done = 0; done < into.byteLength; ) {
-    const count = readSync(fd, into, done, into.byteLength - done, done);
-    if (count === 0) return frameError('frame_invalid', `${path} became shorter while it was read`);
-    done += count;
+
+  #readChecked(path: string, byteLength: number): FrameFailure | undefined {
+    let fd: number;
+    try {
+      fd = openSync(path, FLAGS);
+    } catch (error) {
+      // It was there a moment ago: gone since, or replaced by a link (ELOOP), or not ours to read.
+      if (codeOf(error) === 'ENOENT') return notFound(path);
+      return frameError('frame_invalid', `${path} cannot be read: ${messageOf(error)}`);
+    }
+    try {
+      return this.#readOpen(fd, path, byteLength);
+    } catch (error) {
+      return frameError('frame_invalid', `${path} cannot be read: ${messageOf(error)}`);
+    } finally {
+      closeSync(fd);
+    }
   }
-  return { status: 'ok' };
+
+  #readOpen(fd: number, path: string, byteLength: number): FrameFailure | undefined {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || !this.#roots.containsOpen(fd)) {
+      return frameError('frame_invalid', `${path} is not a frame file`);
+    }
+    if (stat.size !== byteLength) {
+      return frameError('frame_invalid', `${path} has ${stat.size} bytes, one packed frame has ${byteLength}`);
+    }
+    // Only now: announcing a size allocates nothing.
+    if (this.#buffer.byteLength < byteLength) this.#buffer = new Uint8Array(byteLength);
+    for (let done = 0; done < byteLength; ) {
+      const count = readSync(fd, this.#buffer, done, byteLength - done, done);
+      if (count === 0) return frameError('frame_invalid', `${path} became shorter while it was read`);
+      done += count;
+    }
+    return undefined;
+  }
 }

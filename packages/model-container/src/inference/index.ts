@@ -1,2 +1,12 @@
-export type { ModelRunner, RunResult, WorkerCommand, WorkerReport, WorkerSettings } from './runner.ts';
+export { lookAt, probe, type ProbeResult } from './golden.ts';
+export type {
+  FrameJob,
+  JobResult,
+  ModelRunner,
+  Probe,
+  RunResult,
+  WorkerCommand,
+  WorkerReport,
+  WorkerSettings,
+} from './runner.ts';
 export { ThreadRunner, type ThreadRunnerOptions } from './thread-runner.ts';

@@ -1,28 +1,24 @@
 import { Worker } from 'node:worker_threads';
 import { Deadline, systemClock, VigiaError } from '@vigia/base';
-import { inputBytes, type ModelManifest } from '#manifest';
-import type { ModelRunner, RunResult, WorkerCommand, WorkerReport, WorkerSettings } from './runner.ts';
+import type { ModelFacts } from '#model';
+import type { FrameJob, ModelRunner, Probe, RunResult, WorkerCommand, WorkerReport, WorkerSettings } from './runner.ts';
 
 /** Options of {@link ThreadRunner.start}. */
 export interface ThreadRunnerOptions {
-  /** The model's folder. */
-  readonly dir: string;
-  readonly manifest: ModelManifest;
-  /** Threads inside one operation. */
-  readonly threads: number;
+  readonly worker: WorkerSettings;
   /** Called once when the thread ends although nobody closed it: the model is gone. */
   readonly onDeath: (reason: string) => void;
 }
 
 /** Shortest run limit, milliseconds (protocol 1). */
 const RUN_LIMIT_FLOOR_MS = 2_000;
-/** The first inference is the slowest of a healthy model: five times that is a hang. */
+/** The first inference is the slowest of a healthy model, as is what was measured when it was added: five times that is a hang. */
 const RUN_LIMIT_FACTOR = 5;
 /** Between the first look at a run that is over its limit and the second, milliseconds. */
 const SECOND_LOOK_MS = 250;
 
 /** The compiled thread: a thread cannot be started from TypeScript (Node 20), so sources run the built one. */
-const WORKER_ENTRY = new URL('../../dist/onnx/inference.worker.js', import.meta.url);
+const WORKER_ENTRY = new URL('../../dist/inference/inference.worker.js', import.meta.url);
 
 interface Pending {
   readonly resolve: (result: RunResult) => void;
@@ -31,29 +27,31 @@ interface Pending {
 
 /** A model in a thread of its own. Owns the thread; whoever started the runner closes it. */
 export class ThreadRunner implements ModelRunner {
-  readonly pixels: Uint8Array;
-  /** What the start-up probe saw. */
-  readonly probe: RunResult;
+  readonly facts: ModelFacts;
+  /** What the start-up probe was like. */
+  readonly probe: Probe;
+  /** How long a run may take, milliseconds. */
+  readonly runLimitMs: number;
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
-  readonly #runLimitMs: number;
   readonly #deadline: Deadline;
   #pending: Pending | undefined;
   #state: 'open' | 'closing' | 'dead' = 'open';
 
-  private constructor(worker: Worker, pixels: SharedArrayBuffer, probe: RunResult, onDeath: (reason: string) => void) {
+  private constructor(worker: Worker, { facts, probe }: Ready, onDeath: (reason: string) => void) {
     this.#worker = worker;
-    this.pixels = new Uint8Array(pixels);
+    this.facts = facts;
     this.probe = probe;
     let reason = 'it ended';
-    this.#runLimitMs = Math.max(RUN_LIMIT_FLOOR_MS, RUN_LIMIT_FACTOR * probe.inferenceMs);
+    const slowest = Math.max(facts.p99Ms ?? 0, probe.inferenceMs);
+    this.runLimitMs = Math.max(RUN_LIMIT_FLOOR_MS, RUN_LIMIT_FACTOR * slowest * facts.maxBatch);
     this.#deadline = new Deadline(systemClock, () => {
       // Looked at twice: when this whole process stood still, the answer is there and only has to be read.
       const suspect = this.#pending;
       systemClock.after(SECOND_LOOK_MS, () => {
         // Native code that hangs cannot be interrupted, and the thread with it: only the end of the process helps.
         if (suspect && this.#pending === suspect)
-          onDeath(`an inference did not end within ${Math.round(this.#runLimitMs)} ms`);
+          onDeath(`an inference did not end within ${Math.round(this.runLimitMs)} ms`);
       });
     });
     worker.on('error', (error) => (reason = error.message));
@@ -76,35 +74,40 @@ export class ThreadRunner implements ModelRunner {
    * @throws VigiaError `model_absent`, `model_manifest`, `model_load`, `model_integrity` or `model_golden`.
    */
   static async start(options: ThreadRunnerOptions): Promise<ThreadRunner> {
-    const pixels = new SharedArrayBuffer(inputBytes(options.manifest));
-    const settings: WorkerSettings = { dir: options.dir, threads: options.threads, pixels };
-    const worker = new Worker(WORKER_ENTRY, { workerData: settings, name: 'inference' });
+    const worker = new Worker(WORKER_ENTRY, { workerData: options.worker, name: 'inference' });
     try {
-      const probe = await firstReport(worker);
-      return new ThreadRunner(worker, pixels, probe, options.onDeath);
+      return new ThreadRunner(worker, await firstReport(worker), options.onDeath);
     } catch (error) {
       await worker.terminate();
       throw error;
     }
   }
 
-  run(): Promise<RunResult> {
+  run(jobs: readonly FrameJob[]): Promise<RunResult> {
     if (this.#state !== 'open') return Promise.reject(closed('it was closed'));
     if (this.#pending) return Promise.reject(new VigiaError('inference_failed', 'a run is going on already'));
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject };
-      this.#deadline.set(this.#runLimitMs);
-      this.#worker.postMessage('run' satisfies WorkerCommand);
+      this.#deadline.set(this.runLimitMs);
+      this.#send({ type: 'run', jobs });
     });
+  }
+
+  forget(connection: number): void {
+    if (this.#state === 'open') this.#send({ type: 'forget', connection });
   }
 
   close(): Promise<void> {
     if (this.#state === 'open') {
       this.#state = 'closing';
       this.#deadline.close();
-      this.#worker.postMessage('close' satisfies WorkerCommand);
+      this.#send({ type: 'close' });
     }
     return this.#exited;
+  }
+
+  #send(command: WorkerCommand): void {
+    this.#worker.postMessage(command);
   }
 
   #settle(report: WorkerReport): void {
@@ -124,7 +127,9 @@ function closed(reason: string): VigiaError<'closed'> {
   return new VigiaError('closed', `the model is not running: ${reason}`);
 }
 
-function firstReport(worker: Worker): Promise<RunResult> {
+type Ready = Extract<WorkerReport, { type: 'ready' }>;
+
+function firstReport(worker: Worker): Promise<Ready> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       worker.off('error', onError).off('exit', onExit).off('message', onMessage);
@@ -138,7 +143,7 @@ function firstReport(worker: Worker): Promise<RunResult> {
       settle(() => reject(new VigiaError('model_load', `the inference thread ended with ${code} while loading`)));
     const onMessage = (report: WorkerReport): void =>
       settle(() => {
-        if (report.type === 'ready') resolve(report.probe);
+        if (report.type === 'ready') resolve(report);
         else if (report.type === 'failed') reject(new VigiaError(report.code, report.message));
         else reject(new VigiaError('internal', `the inference thread began with '${report.type}'`));
       });

@@ -1,5 +1,5 @@
 import { messageOf, VigiaError } from '@vigia/base';
-import { type Detection, detectionSchema } from '@vigia/contracts';
+import { type Detection, detectionSchema, ID_PATTERN, MASK_SIDE_LIMIT } from '@vigia/contracts';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 
@@ -31,7 +31,64 @@ export interface SsdDecoderSettings {
   readonly max_detections: number;
 }
 
-/** What a model is fed: a graph input uint8 [1, height, width, 3]. */
+/** How the output of a YOLOv8 model becomes detections: f32 [1, 4 + classes, anchors] with cx, cy, w, h in input pixels. */
+export interface YoloDecoderSettings {
+  readonly kind: 'yolov8';
+  readonly output: string;
+  readonly anchors: number;
+  /** Least confidence that is reported, 0.05..1. */
+  readonly score_threshold: number;
+  /** Overlap from which two boxes of a class are one object, 0..1. */
+  readonly iou_threshold: number;
+  readonly max_detections: number;
+}
+
+/** One person per picture: f32 [1, 1, 17, 3] with y, x and confidence of COCO's 17 points. */
+export interface MovenetDecoderSettings {
+  readonly kind: 'movenet';
+  readonly output: string;
+  /** Least mean confidence of the points that is reported, 0..1. */
+  readonly score_threshold: number;
+}
+
+/** Up to six people per picture: f32 [1, 6, 56], 17 points like {@link MovenetDecoderSettings}, a box and its confidence. */
+export interface MultiposeDecoderSettings {
+  readonly kind: 'movenet-multipose';
+  readonly output: string;
+  readonly score_threshold: number;
+}
+
+/** What stands out of its background: f32 [1, 1, height, width], 0..1 per cell. */
+export interface ForegroundDecoderSettings {
+  readonly kind: 'foreground';
+  readonly output: string;
+  /** Probability from which a cell belongs to it, 0..1. */
+  readonly threshold: number;
+  /** Longest side of the mask that is reported, cells, at most 256. */
+  readonly grid: number;
+}
+
+/** A decoder that came with the model: a JavaScript module beside the manifest (`DecoderModule` in `#decoders`). */
+export interface ModuleDecoderSettings {
+  readonly kind: 'module';
+  readonly file: string;
+  /** Of that file, in hex: what was not there when the model was added is not run. */
+  readonly sha256: string;
+}
+
+/** How outputs become detections, by `kind`. */
+export type DecoderSettings =
+  | SsdDecoderSettings
+  | YoloDecoderSettings
+  | MovenetDecoderSettings
+  | MultiposeDecoderSettings
+  | ForegroundDecoderSettings
+  | ModuleDecoderSettings;
+
+/** How a picture is brought to another size: `stretch` changes the proportions, `letterbox` keeps them and pads. */
+export type Fit = 'stretch' | 'letterbox';
+
+/** What a network is fed: a graph input of `width` × `height` pixels with 3 channels. */
 export interface ModelInput {
   /** Name of the graph input. */
   readonly name: string;
@@ -41,7 +98,57 @@ export interface ModelInput {
   readonly height: number;
   readonly format: 'RGB24';
   /** How the camera's picture is brought to that size. */
-  readonly fit: 'stretch' | 'letterbox';
+  readonly fit: Fit;
+  /** [N, height, width, 3] or [N, 3, height, width]. Default `NHWC`. */
+  readonly layout?: 'NHWC' | 'NCHW' | undefined;
+  /** Element type. Default `uint8`: then `mean` and `scale` are not applied. */
+  readonly type?: 'uint8' | 'int32' | 'float32' | undefined;
+  /** Order of the channels. Default `RGB`. */
+  readonly order?: 'RGB' | 'BGR' | undefined;
+  /** Per channel in `order`; the network is fed `(pixel − mean) × scale`, pixels being 0..255. Default 0. */
+  readonly mean?: readonly [number, number, number] | undefined;
+  /** See `mean`. Default 1. */
+  readonly scale?: readonly [number, number, number] | undefined;
+  /** Most pictures of one run, for a graph whose first dimension is open. Default 1. */
+  readonly max_batch?: number | undefined;
+}
+
+/** The size that consumers send when it is not that of the network's input: large enough to crop from. */
+export interface FrameSize {
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  readonly fit: Fit;
+}
+
+/** The network looks at crops, which a detector finds first. Its model folder is `detector/` beside the manifest. */
+export interface CropSettings {
+  /** The detector's class that is cropped. */
+  readonly class: string;
+  /** What is added around a box on each side, in shares of its longer side, 0..1. */
+  readonly margin: number;
+  /** Most crops of one picture, best first. */
+  readonly max: number;
+}
+
+/** A network that runs elsewhere, behind the Open Inference Protocol (KServe v2). */
+export interface RemoteSettings {
+  /** `http(s)://host[:port]`, without the path. Never with credentials: those are the configuration's. */
+  readonly url: string;
+  /** What the server calls the model. */
+  readonly model: string;
+  readonly version?: string | undefined;
+}
+
+/** What adding a model measured on the machine that it was added on. */
+export interface Speed {
+  /** Milliseconds per picture by batch size, at the median. */
+  readonly ms_per_picture: Readonly<Record<string, number>>;
+  /** Milliseconds of one run of one picture. */
+  readonly p99_ms: number;
+  readonly threads: number;
+  readonly provider: string;
 }
 
 /** `model.yaml`: all that a container must know to serve the `model.onnx` beside it. */
@@ -51,65 +158,137 @@ export interface ModelManifest {
   readonly id: string;
   /** 12 hex digits that change with anything that changes results: weights, classes, thresholds. */
   readonly version: string;
-  /** Of `model.onnx`, in hex. */
+  /** Of `model.onnx`, in hex; of nothing for a remote one. */
   readonly sha256: string;
   /** SPDX id of the weights' licence. */
   readonly licence: string;
   /** Where the weights came from, for people. */
   readonly source: string;
-  readonly task: 'detection';
+  readonly task: ModelTask;
   /** Name per class id; an empty one is a gap in the numbering. */
   readonly classes: readonly string[];
   readonly input: ModelInput;
-  readonly decoder: SsdDecoderSettings;
+  readonly decoder: DecoderSettings;
+  readonly frame?: FrameSize | undefined;
+  readonly crops?: CropSettings | undefined;
+  readonly remote?: RemoteSettings | undefined;
   readonly golden?: Golden | undefined;
+  /** Most memory that a container of this model was seen to use, MiB. */
+  readonly memory_mib?: number | undefined;
+  readonly speed?: Speed | undefined;
 }
+
+/** What a model looks for. */
+export const MODEL_TASKS = ['detection', 'pose', 'segmentation'] as const;
+/** See {@link MODEL_TASKS}. */
+export type ModelTask = (typeof MODEL_TASKS)[number];
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in hex is expected');
 const share = z.number().min(0).max(1);
 const pixels = z.int().min(1).max(4096);
 
+const fileName = z.string().regex(/^\w[\w.-]*$/, 'the name of a file beside the manifest is expected');
+
 const goldenSchema = z.strictObject({
-  file: z.string().regex(/^\w[\w.-]*$/, 'the name of a file beside the manifest is expected'),
+  file: fileName,
   sha256,
   detections: z.array(detectionSchema),
   min_iou: share,
   score_tolerance: share,
 });
 
-const decoderSchema = z.strictObject({
-  kind: z.literal('ssd'),
-  scores: z.string(),
-  boxes: z.string(),
-  anchors: z.int().min(1).max(100_000),
-  // Below this nearly every box is a candidate, and the decoder would cost more than the model.
-  score_threshold: share.min(0.05),
-  iou_threshold: share,
-  max_detections: z.int().min(1).max(1000),
+// Below this nearly every box is a candidate, and the decoder would cost more than the model.
+const scoreThreshold = share.min(0.05);
+const maxDetections = z.int().min(1).max(1000);
+const anchors = z.int().min(1).max(100_000);
+const fit = z.enum(['stretch', 'letterbox']);
+
+const decoderSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('ssd'),
+    scores: z.string(),
+    boxes: z.string(),
+    anchors,
+    score_threshold: scoreThreshold,
+    iou_threshold: share,
+    max_detections: maxDetections,
+  }),
+  z.strictObject({
+    kind: z.literal('yolov8'),
+    output: z.string(),
+    anchors,
+    score_threshold: scoreThreshold,
+    iou_threshold: share,
+    max_detections: maxDetections,
+  }),
+  z.strictObject({ kind: z.literal('movenet'), output: z.string(), score_threshold: share }),
+  z.strictObject({ kind: z.literal('movenet-multipose'), output: z.string(), score_threshold: share }),
+  z.strictObject({
+    kind: z.literal('foreground'),
+    output: z.string(),
+    threshold: share,
+    grid: z.int().min(1).max(MASK_SIDE_LIMIT),
+  }),
+  z.strictObject({ kind: z.literal('module'), file: fileName, sha256 }),
+]);
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+const inputSchema = z.strictObject({
+  name: z.string(),
+  width: pixels,
+  height: pixels,
+  format: z.literal('RGB24'),
+  fit,
+  layout: z.enum(['NHWC', 'NCHW']).optional(),
+  type: z.enum(['uint8', 'int32', 'float32']).optional(),
+  order: z.enum(['RGB', 'BGR']).optional(),
+  mean: triple.optional(),
+  scale: triple.optional(),
+  max_batch: z.int().min(1).max(64).optional(),
+});
+
+const remoteSchema = z.strictObject({
+  url: z.string().regex(/^https?:\/\/[^\s@/]+$/, 'an address like http://host:8000 is expected'),
+  model: z.string().regex(/^[\w.-]{1,128}$/),
+  version: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/)
+    .optional(),
 });
 
 const manifestSchema: z.ZodType<ModelManifest> = z.strictObject({
   schema: z.literal(1),
-  id: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/),
+  id: z.string().regex(ID_PATTERN),
   version: z.string().regex(/^[0-9a-f]{12}$/),
   sha256,
   licence: z.string(),
   source: z.string(),
-  task: z.literal('detection'),
+  task: z.enum(MODEL_TASKS),
   classes: z.array(z.string()).min(1).max(10_000),
-  input: z.strictObject({
-    name: z.string(),
-    width: pixels,
-    height: pixels,
-    format: z.literal('RGB24'),
-    fit: z.enum(['stretch', 'letterbox']),
-  }),
+  input: inputSchema,
   decoder: decoderSchema,
+  frame: z.strictObject({ width: pixels, height: pixels, fit }).optional(),
+  crops: z.strictObject({ class: z.string(), margin: share, max: z.int().min(1).max(32) }).optional(),
+  remote: remoteSchema.optional(),
   golden: goldenSchema.optional(),
+  memory_mib: z.number().positive().optional(),
+  speed: z
+    .strictObject({
+      ms_per_picture: z.record(z.string(), z.number().positive()),
+      p99_ms: z.number().positive(),
+      threads: z.int().min(1),
+      provider: z.string(),
+    })
+    .optional(),
 });
 
 /** Names of the files of a model folder. */
-export const MODEL_FILES = { manifest: 'model.yaml', onnx: 'model.onnx', golden: 'golden.rgb' } as const;
+export const MODEL_FILES = {
+  manifest: 'model.yaml',
+  onnx: 'model.onnx',
+  golden: 'golden.rgb',
+  detector: 'detector',
+} as const;
 
 /**
  * Reads the text of a `model.yaml`.
@@ -137,7 +316,13 @@ export function formatManifest(manifest: ModelManifest): string {
   return stringify(manifest, { lineWidth: 120, aliasDuplicateObjects: false });
 }
 
-/** Bytes of one packed RGB24 frame of the model's input. */
-export function inputBytes(manifest: Pick<ModelManifest, 'input'>): number {
-  return manifest.input.width * manifest.input.height * 3;
+/** The frame that a consumer sends to a model. */
+export function frameOf({ frame, input }: Pick<ModelManifest, 'frame' | 'input'>): FrameSize {
+  return frame ?? { width: input.width, height: input.height, fit: input.fit };
+}
+
+/** Bytes of one packed RGB24 frame of that size. */
+export function frameBytes(manifest: Pick<ModelManifest, 'frame' | 'input'>): number {
+  const { width, height } = frameOf(manifest);
+  return width * height * 3;
 }

@@ -154,14 +154,15 @@ export class ModelStore {
       const text = `${onnxPath} is damaged: SHA-256 ${hashPrefix(manifest.sha256)} is expected, found ${hashPrefix(found)}`;
       throw new VigiaError('model_integrity', text, { path: onnxPath });
     }
-    const { ModelSession, probe } = await import('#onnx');
-    const session = await ModelSession.open({ dir, manifest, threads: 1 });
+    const [{ openModel }, { probe }] = await Promise.all([import('#model'), import('#inference')]);
+    const settings = { source: { kind: 'folder', dir }, threads: 1, provider: 'cpu' } as const;
+    const opened = await openModel(settings);
     try {
-      const { detections, inferenceMs } = await probe(session, dir, manifest);
+      const { detections, inferenceMs } = await probe(opened, settings);
       const goldenDetections = manifest.golden && detections.length;
       return { id, version: manifest.version, sha256: manifest.sha256, goldenDetections, inferenceMs };
     } finally {
-      await session.close();
+      await opened.model.close();
     }
   }
 

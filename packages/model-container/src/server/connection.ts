@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Clock, codeOf, encodeJson, FrameDecoder, type Log, messageOf, type Timer } from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
-import type { FrameSource } from '#frames';
 import type { ModelService, Peer } from './model-service.ts';
 import { noGrant, type ParsedRequest, parseRequest, unreadable } from './requests.ts';
 
@@ -19,8 +18,6 @@ export interface ConnectionOptions {
   readonly id: number;
   readonly socket: Socket;
   readonly service: ModelService;
-  /** Owned by the connection. */
-  readonly frames: FrameSource;
   readonly modelId: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,7 +32,7 @@ interface Place {
  * One peer's connection: cuts and parses messages, hands them to the service, writes answers. Answers with a
  * `request_id` go out when they are ready, those without in the order of their requests.
  *
- * Owns the socket and the frames. Closing: the peer's end, an error, `close()`; all lead to one `close` event, which
+ * Owns the socket. Closing: the peer's end, an error, `close()`; all lead to one `close` event, which
  * tells the service.
  */
 export class Connection {
@@ -53,7 +50,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#peer = { connection: options.id, frames: options.frames };
+    this.#peer = { connection: options.id };
     const { socket } = options;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => this.#onEnd());
@@ -191,6 +188,5 @@ export class Connection {
     this.#ended = true;
     this.#timer?.cancel();
     this.#options.service.peerGone(this.#peer);
-    this.#options.frames.close();
   }
 }

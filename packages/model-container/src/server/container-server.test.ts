@@ -10,32 +10,20 @@ import {
   inferResponseSchema,
 } from '@vigia/contracts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { FrameSource } from '#frames';
-import type { ModelRunner, RunResult } from '#inference';
-import type { ModelManifest } from '#manifest';
+import type { FrameJob, JobResult, ModelRunner, RunResult } from '#inference';
+import type { ModelFacts } from '#model';
 import { TestClient } from '../../test/support/test-client.ts';
 import { MESSAGE_TIMEOUT_MS } from './connection.ts';
 import { ContainerServer, type ContainerServerOptions } from './container-server.ts';
 
-const MANIFEST: ModelManifest = {
-  schema: 1,
-  id: 'fake',
+const FACTS: ModelFacts = {
   version: '0123456789ab',
-  sha256: '0'.repeat(64),
-  licence: 'none',
-  source: 'test',
   task: 'detection',
   classes: ['person'],
-  input: { name: 'image', width: 2, height: 2, format: 'RGB24', fit: 'stretch' },
-  decoder: {
-    kind: 'ssd',
-    scores: 's',
-    boxes: 'b',
-    anchors: 1,
-    score_threshold: 0.5,
-    iou_threshold: 0.5,
-    max_detections: 1,
-  },
+  frame: { width: 2, height: 2, fit: 'stretch' },
+  maxBatch: 1,
+  provider: 'cpu',
+  p99Ms: undefined,
 };
 const PERSON = {
   class_id: 0,
@@ -46,19 +34,27 @@ const PERSON = {
 
 /** Runs when the test says so. */
 class FakeRunner implements ModelRunner {
-  readonly pixels: Uint8Array = new Uint8Array(12);
+  facts = FACTS;
+  readonly forgotten: number[] = [];
+  jobs: readonly FrameJob[] = [];
   /** Ends the run in progress. */
   settle: { ok: (result: RunResult) => void; fail: (error: Error) => void } | undefined;
   started: () => void = () => undefined;
   runs = 0;
+  /** How every frame ends. */
+  outcome: JobResult = { status: 'ok', detections: [PERSON] };
 
-  run(): Promise<RunResult> {
+  run(jobs: readonly FrameJob[]): Promise<RunResult> {
     expect(this.settle).toBeUndefined();
+    this.jobs = jobs;
     this.runs += 1;
     return new Promise<RunResult>((ok, fail) => {
       this.settle = { ok, fail };
       this.started();
     }).finally(() => (this.settle = undefined));
+  }
+  forget(connection: number): void {
+    this.forgotten.push(connection);
   }
   close(): Promise<void> {
     return Promise.resolve();
@@ -67,14 +63,16 @@ class FakeRunner implements ModelRunner {
   async finish(error?: Error): Promise<void> {
     if (!this.settle) await new Promise<void>((resolve) => (this.started = resolve));
     if (error) this.settle?.fail(error);
-    else this.settle?.ok({ detections: [PERSON], inferenceMs: 1.5 });
+    else {
+      const batchSize = this.outcome.status === 'ok' ? this.jobs.length : 0;
+      this.settle?.ok({ results: this.jobs.map(() => this.outcome), batchSize, prepareMs: 0, inferenceMs: 1.5 });
+    }
   }
 }
 
 let dir: string;
 let path: string;
 let runner: FakeRunner;
-let frames: { open: number; code: 'ok' | 'frame_not_found' };
 let servers: ContainerServer[];
 let clients: TestClient[];
 
@@ -82,33 +80,21 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'vigia-server-'));
   path = join(dir, 'model.sock');
   runner = new FakeRunner();
-  frames = { open: 0, code: 'ok' };
   servers = [];
   clients = [];
 });
 afterEach(async () => {
   for (const opened of clients) opened.close();
   for (const server of servers) await server.close();
-  expect(frames.open).toBe(0);
   rmSync(dir, { recursive: true });
 });
-
-function openFrames(): FrameSource {
-  frames.open += 1;
-  return {
-    read: () => (frames.code === 'ok' ? { status: 'ok' } : { status: 'error', code: frames.code, message: 'none' }),
-    close: () => void (frames.open -= 1),
-  };
-}
 
 async function serve(more: Partial<ContainerServerOptions> = {}, clock: Clock = systemClock): Promise<ContainerServer> {
   const log = createLog('test', () => undefined);
   const server = await ContainerServer.start({
     modelId: 'm',
-    manifest: MANIFEST,
     runner,
     socketPath: path,
-    openFrames,
     log,
     clock,
     ...more,
@@ -170,8 +156,10 @@ test('describe and health fit their schemas, and health counts', async () => {
   peer.send(infer('a'));
   await runner.finish();
   await peer.next();
-  frames.code = 'frame_not_found';
-  expect(await peer.ask(infer('a'))).toMatchObject({ detections: null, error: { code: 'frame_not_found' } });
+  runner.outcome = { status: 'error', code: 'frame_not_found', message: 'none' };
+  peer.send(infer('a'));
+  await runner.finish();
+  expect(await peer.next()).toMatchObject({ detections: null, error: { code: 'frame_not_found' } });
   const health = healthResponseSchema.parse(await peer.ask({ op: 'health' }));
   expect(health.counters).toEqual({ requests: 2, ok: 1, errors: 1, batches: 1, grants: 0, grants_expired: 0 });
   expect(health.inference_ms.p50).toBeCloseTo(1.5, 1);

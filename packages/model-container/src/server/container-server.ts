@@ -1,6 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, type Log, systemClock } from '@vigia/base';
-import type { FrameSource } from '#frames';
 import { Connection } from './connection.ts';
 import { listenOnSocket } from './listen.ts';
 import { ModelService, type ModelServiceOptions } from './model-service.ts';
@@ -9,8 +8,6 @@ import { ModelService, type ModelServiceOptions } from './model-service.ts';
 export interface ContainerServerOptions extends Omit<ModelServiceOptions, 'clock'> {
   /** Where to listen. At most 107 bytes. */
   readonly socketPath: string;
-  /** Makes the frame source of one connection; the connection closes it. */
-  readonly openFrames: () => FrameSource;
   readonly log: Log;
   /** Default: the system's. */
   readonly clock?: Clock;
@@ -76,12 +73,11 @@ export class ContainerServer {
   }
 
   #accept(socket: Socket): void {
-    const { openFrames, modelId, log } = this.#options;
+    const { modelId, log } = this.#options;
     const connection = new Connection({
       id: this.#nextConnection++,
       socket,
       service: this.#service,
-      frames: openFrames(),
       modelId,
       clock: this.#clock,
       log,

@@ -28,9 +28,13 @@ export class Health {
     this.#requests += 1;
   }
 
-  /** A run succeeded and was answered. */
-  succeeded(inferenceMs: number): void {
+  /** A request was answered with what the model saw. */
+  succeeded(): void {
     this.#ok += 1;
+  }
+
+  /** A run of the model ended well. */
+  ran(inferenceMs: number): void {
     this.#batches += 1;
     this.#failedRuns = 0;
     this.#inferenceUs.record(Math.max(1, Math.round(inferenceMs * 1000)));

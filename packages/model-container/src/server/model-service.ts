@@ -7,30 +7,34 @@ import {
   type HealthResponse,
   type InferRequest,
   type InferResponse,
+  PIXEL_FORMATS,
   type WantRequest,
 } from '@vigia/contracts';
-import { FRAME_FORMATS, type FrameSource } from '#frames';
 import type { ModelRunner } from '#inference';
-import type { ModelManifest } from '#manifest';
-import { Turns } from './grants.ts';
 import { Health } from './health.ts';
 import { inferError, inferOk, noGrant, type UnwantRequest } from './requests.ts';
+import { type Job, Turns } from './turns.ts';
 
 /** Options of {@link ModelService}. */
 export interface ModelServiceOptions {
   /** What this container's model is called in requests: the id of the configuration, not of the catalogue. */
   readonly modelId: string;
-  readonly manifest: ModelManifest;
   readonly runner: ModelRunner;
   readonly clock: Clock;
   /** How long a grant may stay unused, in milliseconds. */
   readonly grantMs?: number;
 }
 
-/** One peer, as the service sees it. */
+/** One peer, as the service sees it: the number of its connection. */
 export interface Peer {
   readonly connection: number;
-  readonly frames: FrameSource;
+}
+
+/** An `infer` that waits or runs. */
+interface InferJob extends Job {
+  readonly request: InferRequest;
+  readonly receivedMs: number;
+  readonly answer: (response: InferResponse) => void;
 }
 
 /**
@@ -39,13 +43,18 @@ export interface Peer {
  */
 export class ModelService {
   readonly #options: ModelServiceOptions;
-  readonly #turns: Turns;
+  readonly #turns: Turns<InferJob>;
   readonly #health: Health;
 
   constructor(options: ModelServiceOptions) {
     this.#options = options;
-    const { clock, grantMs } = options;
-    this.#turns = new Turns({ clock, ...(grantMs === undefined ? {} : { grantMs }) });
+    const { clock, grantMs, runner } = options;
+    this.#turns = new Turns({
+      clock,
+      maxBatch: runner.facts.maxBatch,
+      start: (jobs) => void this.#run(jobs),
+      ...(grantMs === undefined ? {} : { grantMs }),
+    });
     this.#health = new Health(clock);
   }
 
@@ -67,7 +76,9 @@ export class ModelService {
       grant: request.grant,
       deadlineMs: request.deadline_ms,
       reject,
-      start: () => this.#start(peer, request, receivedMs, answer, reject),
+      request,
+      receivedMs,
+      answer,
     });
   }
 
@@ -102,26 +113,23 @@ export class ModelService {
   /** The peer is gone. A run for it goes on, its answer finds nobody. */
   peerGone(peer: Peer): void {
     this.#turns.disconnect(peer.connection);
+    this.#options.runner.forget(peer.connection);
   }
 
   /** The answer to `describe`. */
   describe(requestId: string | undefined): DescribeResponse {
-    const { modelId, manifest } = this.#options;
+    const { modelId, runner } = this.#options;
+    const { version, task, classes, frame, maxBatch, provider } = runner.facts;
     return {
       ...(requestId === undefined ? {} : { request_id: requestId }),
       protocol: CONTAINER_PROTOCOL_VERSION,
       model_id: modelId,
-      model_version: manifest.version,
-      task: manifest.task,
-      classes: [...manifest.classes],
-      input: {
-        width: manifest.input.width,
-        height: manifest.input.height,
-        formats: [...FRAME_FORMATS],
-        fit: manifest.input.fit,
-      },
-      max_batch: 1,
-      providers: ['cpu'],
+      model_version: version,
+      task,
+      classes: [...classes],
+      input: { ...frame, formats: [...PIXEL_FORMATS] },
+      max_batch: maxBatch,
+      providers: [provider],
       error: null,
     };
   }
@@ -143,40 +151,35 @@ export class ModelService {
     return `this container serves '${this.#options.modelId}', not '${found}'`;
   }
 
-  #start(
-    peer: Peer,
-    request: InferRequest,
-    receivedMs: number,
-    answer: (response: InferResponse) => void,
-    reject: (code: ContainerErrorCode, message: string) => void,
-  ): void {
-    const { runner, clock, manifest } = this.#options;
-    const queueMs = Math.max(0, clock.nowMs() - receivedMs);
-    // Copied at the last moment, when the model is free: the picture is as new as its sender could make it.
-    const read = peer.frames.read(request, runner.pixels);
-    if (read.status === 'error') {
-      reject(read.code, read.message);
-      this.#turns.finished();
-      return;
-    }
-    runner.run().then(
-      ({ detections, inferenceMs }) => {
-        this.#health.succeeded(inferenceMs);
+  /** One run over what has come. Frames are taken by the runner at its last moment: they are as new as they can be. */
+  async #run(jobs: readonly InferJob[]): Promise<void> {
+    const { runner, clock } = this.#options;
+    const startedMs = clock.nowMs();
+    try {
+      const { results, batchSize, inferenceMs } = await runner.run(
+        jobs.map(({ connection, request }) => ({ connection, request })),
+      );
+      if (batchSize > 0) this.#health.ran(inferenceMs);
+      for (const [i, job] of jobs.entries()) {
+        const result = results[i];
+        if (result?.status !== 'ok') {
+          job.reject(result?.code ?? 'inference_failed', result?.message ?? 'the run gave no result');
+          continue;
+        }
+        this.#health.succeeded();
         const metadata = {
           inference_time_ms: micro(inferenceMs),
-          queue_ms: micro(queueMs),
-          batch_size: 1,
-          model_version: manifest.version,
+          queue_ms: micro(Math.max(0, startedMs - job.receivedMs)),
+          batch_size: batchSize,
+          model_version: runner.facts.version,
         };
-        answer(inferOk(request, detections, metadata));
-        this.#turns.finished();
-      },
-      (error: unknown) => {
-        this.#health.runFailed();
-        reject('inference_failed', messageOf(error));
-        this.#turns.finished();
-      },
-    );
+        job.answer(inferOk(job.request, result.detections, metadata));
+      }
+    } catch (error) {
+      this.#health.runFailed();
+      for (const job of jobs) job.reject('inference_failed', messageOf(error));
+    }
+    this.#turns.finished();
   }
 }
 

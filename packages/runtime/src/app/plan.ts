@@ -1,6 +1,6 @@
 import { UsageError, VigiaError } from '@vigia/base';
 import type { Config } from '@vigia/contracts';
-import type { ModelManifest } from '@vigia/model-container';
+import { frameOf, type ModelManifest } from '@vigia/model-container';
 import type { CameraSetup, ConsumerSetup } from '#core/ipc';
 import { type RenditionSpec, WHOLE } from '#core/media';
 import { modelSocketPath } from '#core/node-dirs';
@@ -52,12 +52,11 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
   const cameras = Object.entries(config.cameras).map(([camera, settings]): CameraSetup => {
     const consumers = Object.entries(settings.consumers).map(([id, c]): ConsumerSetup => {
       const model = byId.get(c.model) ?? missing(c.model);
-      const { width, height, fit } = model.manifest.input;
       return {
         id,
         model: model.id,
         socketPath: model.socketPath,
-        input: { width, height, fit },
+        input: frameOf(model.manifest),
         fps: c.fps,
         sla: c.sla,
         deadlineMs: c.deadline_ms,
@@ -107,7 +106,7 @@ export function describePlan(plan: Plan): string[] {
     ...plan.segments.map((s) => `segment ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`),
     ...plan.models.map(
       (m) =>
-        `model ${m.id}: ${m.manifest.id} ${m.manifest.version}, ${m.manifest.input.width}×${m.manifest.input.height}, ${counted(m.threads, 'thread')}`,
+        `model ${m.id}: ${m.manifest.id} ${m.manifest.version}, ${frameOf(m.manifest).width}×${frameOf(m.manifest).height}, ${counted(m.threads, 'thread')}`,
     ),
   ];
 }

@@ -24,7 +24,7 @@ export interface Want {
   readonly withdraw: () => void;
 }
 
-/** An `infer` and how to settle it. Exactly one of `start` and `reject` is called, once. */
+/** An `infer` and how to settle it. It is either part of exactly one run, or rejected, once. */
 export interface Job {
   readonly connection: number;
   readonly camera: string;
@@ -32,14 +32,16 @@ export interface Job {
   readonly grant?: string | undefined;
   /** Milliseconds from now until it is not worth starting. */
   readonly deadlineMs?: number | undefined;
-  /** The model is free and belongs to this job until {@link Turns.finished}. */
-  readonly start: () => void;
   readonly reject: (code: ContainerErrorCode, message: string) => void;
 }
 
 /** Options of {@link Turns}. */
-export interface TurnsOptions {
+export interface TurnsOptions<J extends Job> {
   readonly clock: Clock;
+  /** Most jobs of one run. Default 1. */
+  readonly maxBatch?: number;
+  /** The model is free and belongs to these jobs, 1 to `maxBatch`, until {@link Turns.finished}. */
+  readonly start: (jobs: readonly J[]) => void;
   /** How long a grant may stay unused. Default {@link DEFAULT_GRANT_MS}. */
   readonly grantMs?: number;
   /** Most wants and jobs that may wait. Default {@link DEFAULT_MAX_WAITING}. */
@@ -57,43 +59,63 @@ export interface TurnCounters {
   readonly grantsExpired: number;
 }
 
-interface WaitingJob {
-  readonly job: Job;
+interface WaitingJob<J> {
+  readonly job: J;
   deadline: Timer | undefined;
 }
-type Waiting = { readonly kind: 'want'; readonly want: Want } | { readonly kind: 'job'; readonly waiting: WaitingJob };
+type Waiting<J> =
+  | { readonly kind: 'want'; readonly want: Want }
+  | { readonly kind: 'job'; readonly waiting: WaitingJob<J> };
 
 interface Outstanding {
   readonly grant: Grant;
   readonly key: TurnKey;
+  readonly expiresAtMs: number;
+}
+
+/** A job that used its grant, and until when it is worth starting. */
+interface ReadyJob<J> {
+  readonly job: J;
+  readonly untilMs: number;
 }
 
 /**
- * Decides whose turn it is. One thing at a time: the model is free, promised (a grant is out), or running.
+ * Decides whose turn it is. The model is free, promised (as many grants are out as one run can take), or running.
  *
  * Everybody who wants stands in one line, each key at most once, and each job without a grant at most once per camera;
  * who was served goes to the end with the next request. That is round-robin, and no picture waits in the line: a key
  * takes its newest picture when it is granted.
  *
+ * A run takes what has come and never waits to fill up. Pictures of the same grants that come while it is going on are the
+ * next run, before anybody else is granted.
+ *
  * Knows neither sockets nor models; the clock is injected. Settles callbacks synchronously.
  */
-export class Turns {
+export class Turns<J extends Job = Job> {
+  readonly #o: TurnsOptions<J>;
   readonly #clock: Clock;
   readonly #expiry: Deadline;
   readonly #grantMs: number;
   readonly #maxWaiting: number;
-  #line: Waiting[] = [];
-  #outstanding: Outstanding | undefined;
+  readonly #maxBatch: number;
+  #line: Waiting<J>[] = [];
+  /** Oldest first. */
+  #outstanding: Outstanding[] = [];
+  #ready: ReadyJob<J>[] = [];
   #running = false;
   #advancing = false;
+  #deferred = false;
+  #closed = false;
   #grants = 0;
   #grantsExpired = 0;
 
-  constructor(options: TurnsOptions) {
+  constructor(options: TurnsOptions<J>) {
+    this.#o = options;
     this.#clock = options.clock;
     this.#expiry = new Deadline(options.clock, () => this.#expire());
     this.#grantMs = options.grantMs ?? DEFAULT_GRANT_MS;
     this.#maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
+    this.#maxBatch = options.maxBatch ?? 1;
   }
 
   /** See {@link TurnCounters}. */
@@ -103,7 +125,7 @@ export class Turns {
 
   /** How many wants and jobs wait. */
   get waiting(): number {
-    return this.#line.length;
+    return this.#line.length + this.#ready.length;
   }
 
   /**
@@ -123,59 +145,74 @@ export class Turns {
   /** Takes a key out of line, or its unused grant back: the turn passes on. Nothing happens when it has neither. */
   unwant(key: TurnKey): void {
     this.#withdraw((other) => sameKey(other, key));
-    if (this.#outstanding && sameKey(this.#outstanding.key, key)) this.#takeGrant();
+    this.#takeGrants((other) => sameKey(other, key));
     this.#advance();
   }
 
-  /** Submits a job: it starts at once with a valid grant, else waits for its turn, or is rejected. */
-  submit(job: Job): void {
+  /** Submits a job: with a valid grant it is part of the next run, else it waits for its turn, or is rejected. */
+  submit(job: J): void {
     if (job.grant !== undefined) this.#submitGranted(job, job.grant);
     else this.#submitWaiting(job);
   }
 
-  /** The job that was started has ended. To be called exactly once per `start`. */
+  /** The run that was started has ended. To be called exactly once per `start`. */
   finished(): void {
     this.#running = false;
     this.#advance();
   }
 
-  /** A connection is gone: its wants, its waiting jobs and its grant are withdrawn. A running job is left alone. */
+  /** A connection is gone: its wants, its waiting jobs and its grants are withdrawn. A running job is left alone. */
   disconnect(connection: number): void {
-    for (const { waiting } of this.#removeJobs((job) => job.connection === connection)) {
-      waiting.job.reject('overloaded', 'the connection was closed');
+    for (const job of this.#removeJobs((other) => other.connection === connection)) {
+      job.reject('overloaded', 'the connection was closed');
     }
     this.withdrawWants(connection);
   }
 
-  /** A connection sends no more: its wants and its grant cannot be used. Its waiting jobs stay. */
+  /** A connection sends no more: its wants and its grants cannot be used. Its waiting jobs stay. */
   withdrawWants(connection: number): void {
     this.#withdraw((key) => key.connection === connection);
-    if (this.#outstanding?.key.connection === connection) this.#takeGrant();
+    this.#takeGrants((key) => key.connection === connection);
     this.#advance();
   }
 
   /** Stops: everything that waits is settled, no timer is left. Nothing may be submitted afterwards. */
   close(): void {
-    this.#takeGrant();
+    this.#closed = true;
+    this.#outstanding = [];
     this.#expiry.close();
-    this.#running = true;
     this.#withdraw(() => true);
-    for (const { waiting } of this.#removeJobs(() => true))
-      waiting.job.reject('overloaded', 'the container is stopping');
+    for (const job of this.#removeJobs(() => true)) job.reject('overloaded', 'the container is stopping');
   }
 
-  #submitGranted(job: Job, id: string): void {
-    const { grant, key } = this.#outstanding ?? {};
-    if (grant?.id !== id || key?.connection !== job.connection || key.camera !== job.camera) {
+  #submitGranted(job: J, id: string): void {
+    const mine = ({ grant, key }: Outstanding): boolean =>
+      grant.id === id && key.connection === job.connection && key.camera === job.camera;
+    const at = this.#outstanding.findIndex(mine);
+    if (at < 0) {
       job.reject('grant_expired', 'the grant is not valid (any more): ask again');
       return;
     }
-    this.#takeGrant();
-    this.#start(job);
+    this.#outstanding.splice(at, 1);
+    this.#watchExpiry();
+    const untilMs = job.deadlineMs === undefined ? Infinity : this.#clock.nowMs() + job.deadlineMs;
+    this.#ready.push({ job, untilMs });
+    if (this.#outstanding.length === 0 || this.#running) this.#advance();
+    else this.#advanceAfterReading();
   }
 
-  #submitWaiting(job: Job): void {
-    const sameCamera = (entry: Waiting): boolean => entry.kind === 'job' && entry.waiting.job.camera === job.camera;
+  /** Others were granted too and may have been read with this one: what has come together is looked at together. */
+  #advanceAfterReading(): void {
+    if (this.#deferred) return;
+    this.#deferred = true;
+    setImmediate(() => {
+      this.#deferred = false;
+      this.#advance();
+    });
+  }
+
+  #submitWaiting(job: J): void {
+    const sameCamera = (entry: Waiting<J>): boolean => entry.kind === 'job' && entry.waiting.job.camera === job.camera;
     if (this.#line.some(sameCamera)) {
       job.reject('overloaded', `a frame of camera '${job.camera}' is waiting already`);
       return;
@@ -184,7 +221,7 @@ export class Turns {
       job.reject('overloaded', `${this.#maxWaiting} requests are waiting already`);
       return;
     }
-    const waiting: WaitingJob = { job, deadline: undefined };
+    const waiting: WaitingJob<J> = { job, deadline: undefined };
     this.#line.push({ kind: 'job', waiting });
     this.#advance();
     // Only now: a job that could start at once needs no timer.
@@ -193,57 +230,83 @@ export class Turns {
     }
   }
 
-  #late(late: WaitingJob): void {
+  #late(late: WaitingJob<J>): void {
     this.#line = this.#line.filter((entry) => entry.kind !== 'job' || entry.waiting !== late);
-    late.job.reject('deadline_exceeded', 'the deadline passed before it was this request’s turn');
+    tooLate(late.job);
   }
 
-  #waits(waiting: WaitingJob): boolean {
+  #waits(waiting: WaitingJob<J>): boolean {
     return this.#line.some((entry) => entry.kind === 'job' && entry.waiting === waiting);
   }
 
-  // A loop and not a recursion: jobs that end at once (a frame that is not there) call `finished` from inside `start`.
+  // A loop and not a recursion: runs that end at once (frames that are not there) call `finished` from inside `start`.
   #advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;
     try {
-      while (!this.#running && !this.#outstanding) {
-        const next = this.#line.shift();
-        if (!next) break;
-        if (next.kind === 'want') this.#give(next.want);
-        else {
-          next.waiting.deadline?.cancel();
-          this.#start(next.waiting.job);
-        }
+      while (!this.#running && !this.#closed) {
+        const jobs = this.#nextRun();
+        if (jobs.length > 0) {
+          this.#running = true;
+          this.#o.start(jobs);
+        } else if (!this.#giveNext()) break;
       }
     } finally {
       this.#advancing = false;
     }
   }
 
-  #start(job: Job): void {
-    this.#running = true;
-    job.start();
+  /** What has come: granted pictures first, then jobs at the head of the line. None while only grants are out. */
+  #nextRun(): J[] {
+    const jobs: J[] = [];
+    while (jobs.length < this.#maxBatch) {
+      const ready = this.#ready.shift();
+      if (!ready) break;
+      if (ready.untilMs > this.#clock.nowMs()) jobs.push(ready.job);
+      else tooLate(ready.job);
+    }
+    if (jobs.length === 0 && this.#outstanding.length > 0) return jobs;
+    for (let head = this.#line[0]; head?.kind === 'job' && jobs.length < this.#maxBatch; head = this.#line[0]) {
+      this.#line.shift();
+      head.waiting.deadline?.cancel();
+      jobs.push(head.waiting.job);
+    }
+    return jobs;
   }
 
-  #give(want: Want): void {
+  /** Grants the first in line, if it wants one and a run could take it. */
+  #giveNext(): boolean {
+    const head = this.#line[0];
+    if (head?.kind !== 'want' || this.#outstanding.length >= this.#maxBatch) return false;
+    this.#line.shift();
     this.#grants += 1;
     const grant: Grant = { id: `g${this.#grants}`, expiresMs: this.#grantMs };
+    this.#outstanding.push({ grant, key: head.want.key, expiresAtMs: this.#clock.nowMs() + this.#grantMs });
     // One timer for all grants, hardly ever set anew: this is on the way of every frame.
-    this.#expiry.set(this.#grantMs);
-    this.#outstanding = { grant, key: want.key };
-    want.give(grant);
+    if (this.#outstanding.length === 1) this.#expiry.set(this.#grantMs);
+    head.want.give(grant);
+    return true;
   }
 
   #expire(): void {
-    this.#grantsExpired += 1;
-    this.#outstanding = undefined;
+    const nowMs = this.#clock.nowMs();
+    const left = this.#outstanding.filter((entry) => entry.expiresAtMs > nowMs);
+    this.#grantsExpired += this.#outstanding.length - left.length;
+    this.#outstanding = left;
+    this.#watchExpiry();
     this.#advance();
   }
 
-  #takeGrant(): void {
-    this.#expiry.clear();
-    this.#outstanding = undefined;
+  #watchExpiry(): void {
+    const [oldest] = this.#outstanding;
+    if (oldest) this.#expiry.set(Math.max(0, oldest.expiresAtMs - this.#clock.nowMs()));
+    else this.#expiry.clear();
+  }
+
+  #takeGrants(matches: (key: TurnKey) => boolean): void {
+    if (this.#outstanding.length === 0) return;
+    this.#outstanding = this.#outstanding.filter((entry) => !matches(entry.key));
+    this.#watchExpiry();
   }
 
   #withdraw(matches: (key: TurnKey) => boolean): void {
@@ -256,16 +319,21 @@ export class Turns {
     for (const want of withdrawn) want.withdraw();
   }
 
-  #removeJobs(matches: (job: Job) => boolean): { readonly waiting: WaitingJob }[] {
-    const removed: { readonly waiting: WaitingJob }[] = [];
+  #removeJobs(matches: (job: Job) => boolean): J[] {
+    const removed = this.#ready.filter(({ job }) => matches(job)).map(({ job }) => job);
+    this.#ready = this.#ready.filter(({ job }) => !matches(job));
     this.#line = this.#line.filter((entry) => {
       if (entry.kind !== 'job' || !matches(entry.waiting.job)) return true;
       entry.waiting.deadline?.cancel();
-      removed.push(entry);
+      removed.push(entry.waiting.job);
       return false;
     });
     return removed;
   }
+}
+
+function tooLate(job: Job): void {
+  job.reject('deadline_exceeded', 'the deadline passed before it was this request’s turn');
 }
 
 function sameKey(a: TurnKey, b: TurnKey): boolean {

@@ -1,7 +1,7 @@
 import { FakeClock } from '@vigia/base';
 import fc from 'fast-check';
-import { beforeEach, expect, test } from 'vitest';
-import { DEFAULT_GRANT_MS, type Job, type TurnKey, Turns } from './grants.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DEFAULT_GRANT_MS, type Job, type TurnKey, Turns, type TurnsOptions } from './turns.ts';
 
 let clock: FakeClock;
 let turns: Turns;
@@ -9,9 +9,12 @@ let events: string[];
 
 beforeEach(() => {
   clock = new FakeClock();
-  turns = new Turns({ clock });
   events = [];
+  turns = make();
 });
+
+const make = (more: Partial<TurnsOptions<Job>> = {}): Turns =>
+  new Turns({ clock, start: (jobs) => void events.push(`${jobs.map((job) => job.camera).join('+')} starts`), ...more });
 
 const key = (name: string, connection = 1): TurnKey => ({ connection, camera: name, consumer: 'people' });
 
@@ -27,7 +30,6 @@ function submit(name: string, more: Partial<Job> = {}): void {
   turns.submit({
     connection: 1,
     camera: name,
-    start: () => events.push(`${name} starts`),
     reject: (code) => events.push(`${name} ${code}`),
     ...more,
   });
@@ -169,7 +171,7 @@ test('a half-closed connection keeps its waiting jobs', () => {
 });
 
 test('the line is bounded', () => {
-  turns = new Turns({ clock, maxWaiting: 2 });
+  turns = make({ maxWaiting: 2 });
   want('a');
   want('b');
   submit('x');
@@ -179,9 +181,9 @@ test('the line is bounded', () => {
 });
 
 test('jobs that end inside their start do not pile up on the stack', () => {
-  turns = new Turns({ clock, maxWaiting: 5000 });
+  turns = make({ maxWaiting: 5000, start: () => turns.finished() });
   want('first');
-  for (let i = 0; i < 4000; i++) submit(`camera${i}`, { start: () => turns.finished() });
+  for (let i = 0; i < 4000; i++) submit(`camera${i}`);
   turns.unwant(key('first'));
   expect(turns.waiting).toBe(0);
 });
@@ -195,19 +197,100 @@ test('closing settles everything and leaves no timer', () => {
   expect([clock.pendingTimers, turns.waiting]).toEqual([0, 0]);
 });
 
+describe('a model that takes up to three at once', () => {
+  beforeEach(() => {
+    turns = make({ maxBatch: 3 });
+  });
+
+  test('grants as many as the next run can take, and no more', () => {
+    for (const name of ['a', 'b', 'c', 'd']) want(name);
+    expect(taken()).toEqual(['a granted g1', 'b granted g2', 'c granted g3']);
+    turns.unwant(key('b'));
+    expect(taken()).toEqual(['d granted g4']);
+  });
+
+  test('runs what has come and does not wait for who was granted too; they are the next run, before anybody else', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) want(name);
+    taken();
+    submit('b', { grant: 'g2' });
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(taken()).toEqual(['b starts']);
+    submit('c', { grant: 'g3' });
+    submit('a', { grant: 'g1' });
+    expect(taken()).toEqual([]);
+    turns.finished();
+    expect(taken()).toEqual(['c+a starts']);
+    turns.finished();
+    expect(taken()).toEqual(['d granted g4']);
+  });
+
+  test('what comes together is looked at together, at once when everybody granted has come', () => {
+    for (const name of ['a', 'b']) want(name);
+    taken();
+    submit('a', { grant: 'g1' });
+    submit('b', { grant: 'g2' });
+    expect(taken()).toEqual(['a+b starts']);
+  });
+
+  test('jobs without a grant fill up what is free', () => {
+    want('a');
+    submit('x');
+    submit('y');
+    submit('z');
+    expect(taken()).toEqual(['a granted g1']);
+    submit('a', { grant: 'g1' });
+    expect(taken()).toEqual(['a+x+y starts']);
+    turns.finished();
+    expect(taken()).toEqual(['z starts']);
+  });
+
+  test('a granted picture whose deadline passed during a run before it is not looked at', async () => {
+    for (const name of ['a', 'b']) want(name);
+    submit('a', { grant: 'g1' });
+    await new Promise((resolve) => void setImmediate(resolve));
+    submit('b', { grant: 'g2', deadlineMs: 30 });
+    taken();
+    clock.advance(40);
+    turns.finished();
+    expect(taken()).toEqual(['b deadline_exceeded']);
+  });
+
+  test('grants of one batch expire each at its own time', () => {
+    want('a');
+    clock.advance(60);
+    want('b');
+    clock.advance(40);
+    expect(turns.counters).toEqual({ grants: 2, grantsExpired: 1 });
+    clock.advance(60);
+    expect(turns.counters).toEqual({ grants: 2, grantsExpired: 2 });
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
 const step = fc.record({
   act: fc.constantFrom('want', 'unwant', 'infer', 'granted', 'finish', 'wait', 'drop'),
   camera: fc.integer({ min: 0, max: 3 }),
   connection: fc.integer({ min: 0, max: 2 }),
 });
 
-test('whatever happens: one run or grant at a time, every request settled once, nothing lost', () => {
+test('whatever happens: one run at a time, no more than fit into it, every request settled once, nothing lost', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+    fc.property(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 120 }), (maxBatch, steps) => {
       const time = new FakeClock();
-      const subject = new Turns({ clock: time, maxWaiting: 5 });
       let running = 0;
       let open = 0;
+      const subject = new Turns({
+        clock: time,
+        maxWaiting: 5,
+        maxBatch,
+        start: (jobs) => {
+          open -= jobs.length;
+          running += 1;
+          expect(running).toBe(1);
+          expect(jobs.length).toBeGreaterThanOrEqual(1);
+          expect(jobs.length).toBeLessThanOrEqual(maxBatch);
+        },
+      });
       const grants: { id: string; camera: string; connection: number; at: number }[] = [];
       const job = (camera: string, connection: number, grant?: string): Job => {
         open += 1;
@@ -216,11 +299,6 @@ test('whatever happens: one run or grant at a time, every request settled once, 
           connection,
           grant,
           deadlineMs: 150,
-          start: () => {
-            open -= 1;
-            running += 1;
-            expect(running).toBe(1);
-          },
           reject: () => void (open -= 1),
         };
       };

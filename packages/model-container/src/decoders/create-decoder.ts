@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { messageOf, VigiaError } from '@vigia/base';
+import type { ModelManifest, ModuleDecoderSettings } from '#manifest';
+import type { OutputTensor } from '#network';
+import { checkedDetections } from './checked-detections.ts';
+import type { Decoder, DecoderContext, DecoderModule } from './decoder.ts';
+import { ForegroundDecoder } from './foreground.ts';
+import { MoveNetDecoder } from './movenet.ts';
+import { MoveNetMultiPoseDecoder } from './movenet-multipose.ts';
+import { SsdDecoder } from './ssd.ts';
+import { YoloV8Decoder } from './yolov8.ts';
+
+type Described = Pick<ModelManifest, 'id' | 'classes' | 'input' | 'decoder'>;
+
+/**
+ * The decoder that a manifest names.
+ *
+ * @param dir The model's folder, for a decoder that lies in it.
+ * @throws VigiaError `model_load`, or `model_integrity` when the module is not the one that was added.
+ */
+export async function createDecoder(manifest: Described, dir: string): Promise<Decoder> {
+  const { decoder, classes, input } = manifest;
+  const className = classes[0] ?? '';
+  switch (decoder.kind) {
+    case 'ssd': {
+      const ssd = new SsdDecoder({
+        anchors: decoder.anchors,
+        classes,
+        scoreThreshold: decoder.score_threshold,
+        iouThreshold: decoder.iou_threshold,
+        maxDetections: decoder.max_detections,
+      });
+      return { outputs: [decoder.scores, decoder.boxes], decode: ([s, b]) => ssd.decode(floats(s), floats(b)) };
+    }
+    case 'yolov8': {
+      const yolo = new YoloV8Decoder({
+        inputWidth: input.width,
+        inputHeight: input.height,
+        anchors: decoder.anchors,
+        classes,
+        scoreThreshold: decoder.score_threshold,
+        iouThreshold: decoder.iou_threshold,
+        maxDetections: decoder.max_detections,
+      });
+      return { outputs: [decoder.output], decode: ([output]) => yolo.decode(floats(output)) };
+    }
+    case 'movenet': {
+      const movenet = new MoveNetDecoder({ className, scoreThreshold: decoder.score_threshold });
+      return { outputs: [decoder.output], decode: ([output]) => movenet.decode(floats(output)) };
+    }
+    case 'movenet-multipose': {
+      const multipose = new MoveNetMultiPoseDecoder({ className, scoreThreshold: decoder.score_threshold });
+      return { outputs: [decoder.output], decode: ([output]) => multipose.decode(floats(output)) };
+    }
+    case 'foreground': {
+      const foreground = new ForegroundDecoder({
+        className,
+        width: input.width,
+        height: input.height,
+        threshold: decoder.threshold,
+        grid: decoder.grid,
+      });
+      return { outputs: [decoder.output], decode: ([output]) => foreground.decode(floats(output)) };
+    }
+    default:
+      return moduleDecoder(manifest, decoder, dir);
+  }
+}
+
+function floats(tensor: OutputTensor | undefined): Float32Array {
+  if (tensor?.data instanceof Float32Array) return tensor.data;
+  throw new VigiaError('inference_failed', `output '${tensor?.name ?? '?'}' does not consist of 32-bit floats`);
+}
+
+async function moduleDecoder(
+  { id, classes, input }: Described,
+  settings: ModuleDecoderSettings,
+  dir: string,
+): Promise<Decoder> {
+  const module = await loadDecoderModule(join(dir, settings.file), settings.sha256);
+  const context: DecoderContext = { classes, width: input.width, height: input.height };
+  return {
+    outputs: undefined,
+    decode: (tensors) => checkedDetections(module.decode(tensors, context), `the decoder of model ${id}`),
+  };
+}
+
+/**
+ * Loads a decoder module.
+ *
+ * @param sha256 What it must be, in hex.
+ * @throws VigiaError `model_integrity` or `model_load`.
+ */
+export async function loadDecoderModule(path: string, sha256: string): Promise<DecoderModule> {
+  let module: Partial<DecoderModule>;
+  try {
+    const found = createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex');
+    if (found !== sha256)
+      throw new VigiaError('model_integrity', `${path} is not the decoder that was added with the model`, { path });
+    module = (await import(pathToFileURL(path).href)) as Partial<DecoderModule>;
+  } catch (error) {
+    if (error instanceof VigiaError) throw error;
+    throw new VigiaError('model_load', `decoder ${path} cannot be loaded: ${messageOf(error)}`, { path, cause: error });
+  }
+  if (typeof module.decode === 'function') return module as DecoderModule;
+  throw new VigiaError('model_load', `decoder ${path} must export a function \`decode\``, { path });
+}

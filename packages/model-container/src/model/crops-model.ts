@@ -1,0 +1,129 @@
+import { VigiaError } from '@vigia/base';
+import type { Bbox, Detection } from '@vigia/contracts';
+import type { Decoder } from '#decoders';
+import { packedLayout, type RawFrame } from '#frames';
+import { type CropSettings, frameOf, type ModelManifest } from '#manifest';
+import type { Network } from '#network';
+import { type Crop, InputFiller, layoutOf } from '#preprocess';
+import type { Model, ModelFacts } from './model.ts';
+import { factsOf } from './network-model.ts';
+
+/** A network with its decoder and manifest. */
+export interface Part {
+  readonly manifest: ModelManifest;
+  readonly network: Network;
+  readonly decoder: Decoder;
+}
+
+/**
+ * A network that looks at crops, and the detector that finds them: one frame, one run of the detector, one of the other
+ * network per crop. The frame is copied when it is taken, because the crops are known only after the detector ran; its
+ * detector sees it scaled down from that copy. Owns both networks.
+ */
+export class CropsModel implements Model {
+  readonly facts: ModelFacts;
+  readonly #detector: Part;
+  readonly #main: Part;
+  readonly #crops: CropSettings;
+  readonly #detectorFiller: InputFiller;
+  readonly #mainFiller: InputFiller;
+  /** The frame, as consumers are asked to send it: packed RGB24. */
+  readonly #frame: RawFrame & { readonly pixels: Uint8Array };
+  readonly #frameFiller: InputFiller;
+
+  constructor(detector: Part, main: Part, crops: CropSettings) {
+    // Crops differ in number from frame to frame: frames are looked at one by one.
+    this.facts = factsOf(main.manifest, { maxBatch: 1, provider: main.network.provider });
+    this.#detector = detector;
+    this.#main = main;
+    this.#crops = crops;
+    this.#detectorFiller = new InputFiller(layoutOf(detector.manifest.input), detector.manifest.input.fit);
+    // Letterboxed whatever the manifest says: a crop is of the proportions of a body, and must keep them.
+    this.#mainFiller = new InputFiller(layoutOf(main.manifest.input), 'letterbox');
+    const { width, height, fit } = frameOf(main.manifest);
+    const { planes, byteLength } = packedLayout('RGB24', width, height);
+    this.#frame = { width, height, format: 'RGB24', planes, pixels: new Uint8Array(byteLength) };
+    this.#frameFiller = new InputFiller(
+      layoutOf({ name: 'frame', width, height, format: 'RGB24', fit }),
+      // A frame of another size is somebody else's: it is brought here whole, and shares 0..1 stay what they are.
+      'stretch',
+    );
+  }
+
+  take(row: number, frame: RawFrame): void {
+    if (row !== 0) throw new VigiaError('internal', 'frames with crops are looked at one by one');
+    this.#frameFiller.fill(frame, this.#frame.pixels, 0);
+  }
+
+  async run(): Promise<Detection[][]> {
+    const found = await this.#detect();
+    const detections: Detection[] = [];
+    for (const { bbox } of found) detections.push(...(await this.#lookAt(bbox)));
+    return [detections];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#detector.network.close(), this.#main.network.close()]);
+  }
+
+  /** What the detector finds of the class, best first. */
+  async #detect(): Promise<Detection[]> {
+    const { network, decoder } = this.#detector;
+    const content = this.#detectorFiller.fill(this.#frame, network.input, 0);
+    const { input } = this.#detector.manifest;
+    const [tensors] = await network.run(1);
+    const all = decoder.decode(tensors ?? []).filter((d) => d.class_name === this.#crops.class);
+    return all
+      .sort((a, b) => b.confidence - a.confidence)
+      .slice(0, this.#crops.max)
+      .map((d) => ({
+        ...d,
+        bbox: mapped(
+          d.bbox,
+          (v) => (v * input.width - content.x) / content.width,
+          (v) => (v * input.height - content.y) / content.height,
+        ),
+      }));
+  }
+
+  async #lookAt(box: Bbox): Promise<Detection[]> {
+    const { network, decoder, manifest } = this.#main;
+    const { width, height } = this.#frame;
+    const crop = cropAround(box, width, height, this.#crops.margin);
+    const content = this.#mainFiller.fill(this.#frame, network.input, 0, crop);
+    const [tensors] = await network.run(1);
+    const { input } = manifest;
+    const x = (value: number): number =>
+      (crop.x + ((value * input.width - content.x) / content.width) * crop.width) / width;
+    const y = (value: number): number =>
+      (crop.y + ((value * input.height - content.y) / content.height) * crop.height) / height;
+    return decoder.decode(tensors ?? []).map((d) => ({
+      ...d,
+      bbox: mapped(d.bbox, x, y),
+      ...(d.keypoints ? { keypoints: d.keypoints.map((p) => ({ ...p, x: unit(x(p.x)), y: unit(y(p.y)) })) } : {}),
+    }));
+  }
+}
+
+/** The box in pixels with a margin, kept inside of the frame and never empty. */
+function cropAround([x0, y0, x1, y1]: Bbox, width: number, height: number, margin: number): Crop {
+  const more = margin * Math.max((x1 - x0) * width, (y1 - y0) * height);
+  const left = Math.max(0, Math.floor(x0 * width - more));
+  const top = Math.max(0, Math.floor(y0 * height - more));
+  const right = Math.min(width, Math.ceil(x1 * width + more));
+  const bottom = Math.min(height, Math.ceil(y1 * height + more));
+  return {
+    x: Math.min(left, width - 1),
+    y: Math.min(top, height - 1),
+    width: Math.max(1, right - left),
+    height: Math.max(1, bottom - top),
+  };
+}
+
+function mapped([x0, y0, x1, y1]: Bbox, x: (v: number) => number, y: (v: number) => number): Bbox {
+  return [unit(x(x0)), unit(y(y0)), unit(x(x1)), unit(y(y1))];
+}
+
+function unit(value: number): number {
+  return Math.min(1, Math.max(0, value));
+}

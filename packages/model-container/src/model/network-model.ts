@@ -1,0 +1,80 @@
+import type { Bbox, Detection } from '@vigia/contracts';
+import type { Decoder } from '#decoders';
+import type { RawFrame } from '#frames';
+import { frameOf, type ModelManifest } from '#manifest';
+import type { Network } from '#network';
+import { type Crop, InputFiller, layoutOf } from '#preprocess';
+import type { Model, ModelFacts } from './model.ts';
+
+/** The facts of a model that is described by a manifest. */
+export function factsOf(manifest: ModelManifest, network: Pick<Network, 'maxBatch' | 'provider'>): ModelFacts {
+  return {
+    version: manifest.version,
+    task: manifest.task,
+    classes: manifest.classes,
+    frame: frameOf(manifest),
+    maxBatch: network.maxBatch,
+    provider: network.provider,
+    p99Ms: manifest.speed?.p99_ms,
+  };
+}
+
+/** A network and its decoder: each frame is one picture of the network. Owns the network. */
+export class NetworkModel implements Model {
+  readonly facts: ModelFacts;
+  readonly #network: Network;
+  readonly #decoder: Decoder;
+  readonly #filler: InputFiller;
+  readonly #size: { readonly width: number; readonly height: number };
+  /** Where each picture landed in its input; a picture that fills it needs no mapping back. */
+  readonly #content: Crop[] = [];
+
+  constructor(manifest: ModelManifest, network: Network, decoder: Decoder) {
+    this.facts = factsOf(manifest, network);
+    this.#network = network;
+    this.#decoder = decoder;
+    this.#filler = new InputFiller(layoutOf(manifest.input), manifest.input.fit);
+    this.#size = manifest.input;
+  }
+
+  take(row: number, frame: RawFrame): void {
+    this.#content[row] = this.#filler.fill(frame, this.#network.input, row);
+  }
+
+  async run(count: number): Promise<Detection[][]> {
+    const outputs = await this.#network.run(count);
+    return outputs.map((tensors, row) => {
+      const detections = this.#decoder.decode(tensors);
+      const content = this.#content[row];
+      const { width, height } = this.#size;
+      if (!content || (content.width === width && content.height === height)) return detections;
+      // Letterboxed here, not by the sender: the padding is not part of the frame that was sent.
+      const region = {
+        x: content.x / width,
+        y: content.y / height,
+        width: content.width / width,
+        height: content.height / height,
+      };
+      return detections.map((detection) => outOf(detection, region));
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#network.close();
+  }
+}
+
+/** A detection in shares of a picture, in shares of a region of it. A mask is stretched with its clamped box. */
+function outOf(detection: Detection, region: Crop): Detection {
+  const x = (value: number): number => unit((value - region.x) / region.width);
+  const y = (value: number): number => unit((value - region.y) / region.height);
+  const [x0, y0, x1, y1] = detection.bbox;
+  const bbox: Bbox = [x(x0), y(y0), x(x1), y(y1)];
+  if (!detection.keypoints) return { ...detection, bbox };
+  const keypoints = detection.keypoints.map((point) => ({ ...point, x: x(point.x), y: y(point.y) }));
+  return { ...detection, bbox, keypoints };
+}
+
+function unit(value: number): number {
+  return Math.min(1, Math.max(0, value));
+}

@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { createDecoder } from '#decoders';
+import { MODEL_FILES, type ModelManifest, readManifest } from '#manifest';
+import { OnnxNetwork, type Provider } from '#network';
+import { AuthorModel } from './author-model.ts';
+import { CropsModel, type Part } from './crops-model.ts';
+import type { Model } from './model.ts';
+import { NetworkModel } from './network-model.ts';
+
+/** Which model to open, and how it computes. */
+export interface ModelSettings {
+  /** A model's folder (`model.yaml`), or a model module (a JavaScript file). */
+  readonly source:
+    | { readonly kind: 'folder'; readonly dir: string }
+    | { readonly kind: 'module'; readonly path: string };
+  /** Threads inside one operation, 1..64. */
+  readonly threads: number;
+  readonly provider: Provider;
+  /** Most pictures of one run. Default: what the manifest says; never more than that. */
+  readonly maxBatch?: number | undefined;
+}
+
+/** A model that is open, with its manifest when it has one. */
+export interface OpenedModel {
+  readonly model: Model;
+  readonly manifest: ModelManifest | undefined;
+}
+
+/**
+ * Loads a model.
+ *
+ * @throws VigiaError `model_absent`, `model_manifest`, `model_load`, `model_integrity`, `provider`.
+ */
+export async function openModel(settings: ModelSettings): Promise<OpenedModel> {
+  const { source } = settings;
+  if (source.kind === 'module') return { model: await AuthorModel.open(source.path), manifest: undefined };
+  const manifest = await readManifest(source.dir);
+  const main = await openPart(source.dir, manifest, settings);
+  if (!manifest.crops) return { model: new NetworkModel(manifest, main.network, main.decoder), manifest };
+  try {
+    const dir = join(source.dir, MODEL_FILES.detector);
+    const detector = await openPart(dir, await readManifest(dir), settings);
+    return { model: new CropsModel(detector, main, manifest.crops), manifest };
+  } catch (error) {
+    await main.network.close();
+    throw error;
+  }
+}
+
+/** Opens a manifest's network with its decoder. Throws as {@link openModel}. */
+export async function openPart(dir: string, manifest: ModelManifest, settings: ModelSettings): Promise<Part> {
+  const decoder = await createDecoder(manifest, dir);
+  const { threads, provider } = settings;
+  const most = manifest.input.max_batch ?? 1;
+  const maxBatch = manifest.crops ? 1 : Math.min(most, settings.maxBatch ?? most);
+  const network = await OnnxNetwork.open({
+    path: join(dir, MODEL_FILES.onnx),
+    input: manifest.input,
+    outputs: decoder.outputs,
+    threads,
+    provider,
+    maxBatch,
+  });
+  return { manifest, network, decoder };
+}

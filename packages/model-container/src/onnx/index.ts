@@ -1,2 +1,0 @@
-export { compareWithGolden, probe } from './golden.ts';
-export { ModelSession, type SessionOptions } from './session.ts';

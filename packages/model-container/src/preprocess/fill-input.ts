@@ -1,0 +1,195 @@
+import type { Plane, RawFrame } from '#frames';
+import { type Taps, tapsOf } from './taps.ts';
+import { type InputArray, type TensorLayout, writeLine } from './tensor-writer.ts';
+
+/** A rectangle in pixels of a frame; it may be fractional, and reach over the frame's edge. */
+export interface Crop {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Grey around a picture that keeps its proportions: the one of YOLO's tradition. */
+export const PADDING = 114;
+
+/** Where a crop of `width` × `height` lands in an input, in whole pixels. */
+export function contentOf(
+  crop: Crop,
+  input: { readonly width: number; readonly height: number },
+  fit: 'stretch' | 'letterbox',
+): Crop {
+  if (fit === 'stretch') return { x: 0, y: 0, width: input.width, height: input.height };
+  const scale = Math.min(input.width / crop.width, input.height / crop.height);
+  const width = Math.max(1, Math.min(input.width, Math.round(crop.width * scale)));
+  const height = Math.max(1, Math.min(input.height, Math.round(crop.height * scale)));
+  return { x: Math.floor((input.width - width) / 2), y: Math.floor((input.height - height) / 2), width, height };
+}
+
+/**
+ * Brings frames into a network's input: crop, scale, colour, number format and layout in one pass over the frame, with
+ * nothing allocated as long as the geometry stays the same. Not for concurrent use.
+ */
+export class InputFiller {
+  readonly #layout: TensorLayout;
+  readonly #fit: 'stretch' | 'letterbox';
+  readonly #line: Float32Array;
+  #key = '';
+  #content: Crop = { x: 0, y: 0, width: 1, height: 1 };
+  #columns: Taps = tapsOf(0, 1, 1, 1);
+  #rows: Taps = this.#columns;
+
+  constructor(layout: TensorLayout, fit: 'stretch' | 'letterbox') {
+    this.#layout = layout;
+    this.#fit = fit;
+    this.#line = new Float32Array(layout.width * 3);
+  }
+
+  /**
+   * Fills row `row` of a batch.
+   *
+   * @param crop Default: the whole frame.
+   * @returns Where the crop landed, in pixels of the input.
+   */
+  fill(frame: RawFrame, into: InputArray, row: number, crop?: Crop): Crop {
+    const { width, height, plain } = this.#layout;
+    const first = row * width * height * 3;
+    if (plain && !crop && frame.format === 'RGB24' && frame.width === width && frame.height === height) {
+      copyLines(frame, into as Uint8Array, first);
+      return WHOLE(width, height);
+    }
+    this.#prepare(frame, crop ?? WHOLE(frame.width, frame.height));
+    const content = this.#content;
+    if (content.width !== width || content.height !== height) this.#pad(into, first);
+    const line = this.#line;
+    for (let y = 0; y < content.height; y += 1) {
+      line.fill(0);
+      this.#gather(frame, y);
+      writeLine(line, content.width, into, first, content.x, content.y + y, this.#layout);
+    }
+    return content;
+  }
+
+  #prepare(frame: RawFrame, crop: Crop): void {
+    const key = `${frame.width} ${frame.height} ${crop.x} ${crop.y} ${crop.width} ${crop.height}`;
+    if (key === this.#key) return;
+    this.#key = key;
+    this.#content = contentOf(crop, this.#layout, this.#fit);
+    this.#columns = tapsOf(crop.x, crop.width, this.#content.width, frame.width);
+    this.#rows = tapsOf(crop.y, crop.height, this.#content.height, frame.height);
+  }
+
+  #pad(into: InputArray, first: number): void {
+    const { width, height } = this.#layout;
+    const grey = new Float32Array(width * 3).fill(PADDING);
+    for (let y = 0; y < height; y += 1) writeLine(grey, width, into, first, 0, y, this.#layout);
+  }
+
+  /** One line of the input, as RGB, summed up from the lines of the frame that it covers. */
+  #gather(frame: RawFrame, y: number): void {
+    const rows = this.#rows;
+    const line = this.#line;
+    const count = this.#content.width;
+    for (let k = 0; k < rows.count; k += 1) {
+      const sourceY = rows.index[rows.count * y + k] as number;
+      const weight = rows.weight[rows.count * y + k] as number;
+      if (weight === 0) continue;
+      switch (frame.format) {
+        case 'RGB24':
+        case 'BGR24':
+          addPacked(frame, sourceY, this.#columns, count, weight, line);
+          break;
+        case 'GRAY8':
+          addGrey(frame, sourceY, this.#columns, count, weight, line);
+          break;
+        default:
+          addYuv(frame, sourceY, this.#columns, count, weight, line);
+      }
+    }
+    if (frame.format === 'NV12' || frame.format === 'I420') toRgb(line, count);
+  }
+}
+
+const WHOLE = (width: number, height: number): Crop => ({ x: 0, y: 0, width, height });
+
+function copyLines({ pixels, planes, width, height }: RawFrame, into: Uint8Array, first: number): void {
+  const { offset, stride } = planes[0] as Plane;
+  const bytes = width * 3;
+  if (stride === bytes) {
+    into.set(pixels.subarray(offset, offset + bytes * height), first);
+    return;
+  }
+  for (let y = 0; y < height; y += 1) {
+    into.set(pixels.subarray(offset + y * stride, offset + y * stride + bytes), first + y * bytes);
+  }
+}
+
+// The loops below are the ones that touch every pixel: indices into typed arrays that were checked before, no calls.
+function addPacked(frame: RawFrame, y: number, taps: Taps, count: number, weight: number, line: Float32Array): void {
+  const { pixels } = frame;
+  const { offset, stride } = frame.planes[0] as Plane;
+  const start = offset + y * stride;
+  const [r, b] = frame.format === 'RGB24' ? [0, 2] : [2, 0];
+  for (let x = 0, t = 0; x < count; x += 1) {
+    for (let k = 0; k < taps.count; k += 1, t += 1) {
+      const w = weight * (taps.weight[t] as number);
+      const at = start + 3 * (taps.index[t] as number);
+      line[3 * x] = (line[3 * x] as number) + w * (pixels[at + r] as number);
+      line[3 * x + 1] = (line[3 * x + 1] as number) + w * (pixels[at + 1] as number);
+      line[3 * x + 2] = (line[3 * x + 2] as number) + w * (pixels[at + b] as number);
+    }
+  }
+}
+
+function addGrey(frame: RawFrame, y: number, taps: Taps, count: number, weight: number, line: Float32Array): void {
+  const { offset, stride } = frame.planes[0] as Plane;
+  const start = offset + y * stride;
+  for (let x = 0, t = 0; x < count; x += 1) {
+    let sum = 0;
+    for (let k = 0; k < taps.count; k += 1, t += 1) {
+      sum += (taps.weight[t] as number) * (frame.pixels[start + (taps.index[t] as number)] as number);
+    }
+    const value = (line[3 * x] as number) + weight * sum;
+    line[3 * x] = value;
+    line[3 * x + 1] = value;
+    line[3 * x + 2] = value;
+  }
+}
+
+/** Sums Y, U, V; turned into RGB once per target pixel, which is the same: the conversion is linear. */
+function addYuv(frame: RawFrame, y: number, taps: Taps, count: number, weight: number, line: Float32Array): void {
+  const { pixels, planes, format } = frame;
+  const luma = planes[0] as Plane;
+  const first = planes[1] as Plane;
+  const lumaStart = luma.offset + y * luma.stride;
+  const step = format === 'NV12' ? 2 : 1;
+  const uStart = first.offset + (y >> 1) * first.stride;
+  const second = planes[2];
+  const vStart = second ? second.offset + (y >> 1) * second.stride : uStart + 1;
+  for (let x = 0, t = 0; x < count; x += 1) {
+    for (let k = 0; k < taps.count; k += 1, t += 1) {
+      const w = weight * (taps.weight[t] as number);
+      const column = taps.index[t] as number;
+      const chroma = step * (column >> 1);
+      line[3 * x] = (line[3 * x] as number) + w * (pixels[lumaStart + column] as number);
+      line[3 * x + 1] = (line[3 * x + 1] as number) + w * (pixels[uStart + chroma] as number);
+      line[3 * x + 2] = (line[3 * x + 2] as number) + w * (pixels[vStart + chroma] as number);
+    }
+  }
+}
+
+/** BT.601, limited range (ITU-R BT.601-7, 2.5.3): what cameras send unless they say otherwise. */
+function toRgb(line: Float32Array, count: number): void {
+  for (let i = 0; i < 3 * count; i += 3) {
+    const y = 1.164_383_6 * ((line[i] as number) - 16);
+    const u = (line[i + 1] as number) - 128;
+    const v = (line[i + 2] as number) - 128;
+    line[i] = bounded(y + 1.596_026_8 * v);
+    line[i + 1] = bounded(y - 0.391_762_3 * u - 0.812_967_6 * v);
+    line[i + 2] = bounded(y + 2.017_232_1 * u);
+  }
+}
+
+function bounded(value: number): number {
+  return value < 0 ? 0 : value > 255 ? 255 : value;
+}

@@ -1,0 +1,72 @@
+import type { ModelInput } from '#manifest';
+
+/** What a network's input may consist of. */
+export type InputArray = Uint8Array | Int32Array | Float32Array;
+
+/** How a network wants its pixels: {@link ModelInput} with every default filled in. */
+export interface TensorLayout {
+  readonly width: number;
+  readonly height: number;
+  readonly planar: boolean;
+  /** Which channel of RGB comes first, second, third. */
+  readonly order: readonly [number, number, number];
+  readonly mean: readonly [number, number, number];
+  readonly scale: readonly [number, number, number];
+  /** Whether the numbers are rounded and bounded to 0..255. */
+  readonly integer: boolean;
+  /** Bytes can be copied as they are: interleaved RGB, uint8. */
+  readonly plain: boolean;
+}
+
+/** Fills the defaults in. */
+export function layoutOf(input: ModelInput): TensorLayout {
+  const { width, height, layout = 'NHWC', type = 'uint8', order = 'RGB' } = input;
+  const integer = type !== 'float32';
+  return {
+    width,
+    height,
+    planar: layout === 'NCHW',
+    order: order === 'RGB' ? [0, 1, 2] : [2, 1, 0],
+    mean: input.mean ?? [0, 0, 0],
+    scale: input.scale ?? [1, 1, 1],
+    integer,
+    plain: layout === 'NHWC' && type === 'uint8' && order === 'RGB',
+  };
+}
+
+/** A new, zeroed input for `rows` pictures. */
+export function inputArray({ width, height, type = 'uint8' }: ModelInput, rows: number): InputArray {
+  const length = rows * width * height * 3;
+  if (type === 'float32') return new Float32Array(length);
+  return type === 'int32' ? new Int32Array(length) : new Uint8Array(length);
+}
+
+/**
+ * Writes one line of RGB numbers (0..255, interleaved) into a network's input.
+ *
+ * @param into The whole input; `first` is where the picture's row of it begins.
+ * @param x, y Where the line goes, in pixels of the input.
+ */
+export function writeLine(
+  line: Float32Array,
+  count: number,
+  into: InputArray,
+  first: number,
+  x: number,
+  y: number,
+  layout: TensorLayout,
+): void {
+  const { width, height, planar, order, mean, scale, integer } = layout;
+  const step = planar ? 1 : 3;
+  for (let c = 0; c < 3; c += 1) {
+    const from = order[c] as number;
+    const m = mean[c] as number;
+    const s = scale[c] as number;
+    let at = first + (planar ? c * width * height + y * width + x : (y * width + x) * 3 + c);
+    for (let i = from; i < count * 3; i += 3) {
+      const value = line[i] as number;
+      into[at] = integer ? Math.min(255, Math.max(0, Math.round(value))) : (value - m) * s;
+      at += step;
+    }
+  }
+}
