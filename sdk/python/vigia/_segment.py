@@ -69,6 +69,10 @@ class Segment:
             return None
         return self._checked(slot, fields)
 
+    def frame_id(self, slot: int) -> int:
+        """The number of the frame in a slot; to be believed if the slot still ``holds`` its generation afterwards."""
+        return self._words[(SLOTS_OFFSET + slot * SLOT_BYTES + SlotEntry.FRAME_ID) // 8]
+
     def pixels(self, slot: int, byte_length: int) -> memoryview:
         """The slot's pixels: a view, not a copy."""
         start = self._data + slot * self._stride

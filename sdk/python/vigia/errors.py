@@ -37,3 +37,12 @@ class LeaseError(VigiaError):
     ``lease_held``: another one was asked for before it was released. ``lease_released``: it was used, or released
     again, after its release.
     """
+
+
+class ContainerError(VigiaError):
+    """A container cannot serve.
+
+    ``socket_path``: too long, or its folder cannot be used. ``socket_in_use``: another process serves it. ``socket``: it
+    cannot be listened on. ``allow_dir``: no such folder. ``load_failed``: the load function raised. ``probe_failed``: the
+    model's function failed on the first picture, or what it returned is no list of detections.
+    """

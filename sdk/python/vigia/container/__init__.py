@@ -1,0 +1,21 @@
+"""Model containers for vigia: write one function, frame in, detections out, and serve it to many cameras.
+
+Start with :func:`serve`. The protocol is docs/protocol/model-container.md of the vigia repository.
+"""
+
+from ..errors import ContainerError, VigiaError
+from ._command import serve
+from ._container import Container
+from ._detections import Detection, Keypoint, Mask
+from ._frame import Frame
+
+__all__ = [
+    "Container",
+    "ContainerError",
+    "Detection",
+    "Frame",
+    "Keypoint",
+    "Mask",
+    "VigiaError",
+    "serve",
+]

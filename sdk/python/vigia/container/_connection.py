@@ -1,0 +1,248 @@
+"""One peer's connection."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections import deque
+from typing import Callable, Deque, List, Optional
+
+from ._frames import ConnectionFrames
+from ._log import Log
+from ._loop import Loop, Timer
+from ._messages import (
+    MESSAGE_LIMIT,
+    Cutter,
+    InferRequest,
+    Invalid,
+    StateRequest,
+    Unreadable,
+    encode,
+    no_grant,
+    parse_request,
+    unreadable,
+)
+from ._service import Answer, ModelService, Peer
+
+MESSAGE_TIMEOUT_MS = 10_000
+"""How long a message may take from its first byte to its last."""
+_LINGER_MS = 1000
+"""How long a refused peer may take to read the reason."""
+_ORDERED_MAX = 64
+"""Answers owed to requests without ``request_id`` before no more is read."""
+_UNREAD_MAX = MESSAGE_LIMIT
+"""Bytes of answers that a peer may leave unread."""
+_CHUNK = 65_536
+
+
+class Connection:
+    """Cuts and parses messages, hands them to the service, writes answers.
+
+    Answers with a ``request_id`` go out when they are ready, those without in the order of their requests. Owns the
+    socket. States: open, ended (the peer sends no more, answers are owed), refused (told why, about to close), closed.
+    Belongs to the loop's thread.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        peer_socket: socket.socket,
+        frames: ConnectionFrames,
+        service: ModelService,
+        loop: Loop,
+        log: Log,
+        on_closed: Callable[[Connection], None],
+    ) -> None:
+        self.number = number
+        self._socket = peer_socket
+        self._service = service
+        self._loop = loop
+        self._log = log
+        self._on_closed = on_closed
+        self._peer = Peer(number, frames)
+        self._cutter = Cutter()
+        self._unsent = bytearray()
+        self._places: Deque[List[Optional[bytes]]] = deque()
+        self._owed = 0
+        self._timer: Optional[Timer] = None
+        self._ended = False
+        self._refused = False
+        self._closed = False
+        peer_socket.setblocking(False)
+        self._show_interest()
+
+    def close(self) -> None:
+        """Ends it without waiting for the peer. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop_timer()
+        self._loop.watch(self._socket, 0, self._ready)
+        self._socket.close()
+        self._service.peer_gone(self._peer)
+        self._on_closed(self)
+
+    @property
+    def _full(self) -> bool:
+        """Whether so many answers are owed in order that no more is read."""
+        return len(self._places) >= _ORDERED_MAX
+
+    def _show_interest(self) -> None:
+        if self._closed:
+            return
+        reads = not self._ended and (self._refused or not self._full)
+        events = (selectors.EVENT_READ if reads else 0) | (selectors.EVENT_WRITE if self._unsent else 0)
+        self._loop.watch(self._socket, events, self._ready)
+
+    def _ready(self, events: int) -> None:
+        try:
+            if events & selectors.EVENT_WRITE:
+                self._flush()
+            if events & selectors.EVENT_READ and not self._closed:
+                self._read()
+        except OSError:
+            self.close()  # Reset by the peer: nobody is left to be told.
+        except Exception:
+            # Our own mistake: whoever is served by this connection must not wait for ever.
+            self.close()
+            raise
+
+    def _read(self) -> None:
+        try:
+            chunk = self._socket.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        if self._refused:
+            # Thrown away: closing with bytes unread would reset the connection, and the peer would read that instead of
+            # the reason.
+            return None if chunk else self.close()
+        if not chunk:
+            return self._end()
+        self._cutter.feed(chunk)
+        self._take_messages()
+
+    def _take_messages(self) -> None:
+        completed = False
+        try:
+            while not (self._closed or self._full):
+                payload = self._cutter.take()
+                if payload is None:
+                    break
+                completed = True
+                self._handle(payload)
+        except Unreadable as problem:
+            return self._refuse(str(problem))
+        self._watch_message(completed)
+        self._show_interest()
+
+    def _handle(self, payload: bytes) -> None:
+        service = self._service
+        request = parse_request(payload, service.model_id)
+        if isinstance(request, InferRequest):
+            service.infer(self._peer, request, self._answer_to(request.request_id))
+        elif isinstance(request, StateRequest):
+            self._answer_to(request.request_id)(service.state(request.op, request.request_id))
+        elif isinstance(request, Invalid):
+            self._answer_to(request.request_id)(encode(request.answer))
+        elif request.op == "want":
+            service.want(self._peer, request, self._answer_to(request.request_id))
+        else:
+            service.unwant(self._peer, request)
+            # Nothing can go wrong and nobody waits: answered only when asked for.
+            if request.request_id is not None:
+                self._write(encode(no_grant(request.request_id)))
+
+    def _answer_to(self, request_id: Optional[str]) -> Answer:
+        """Where the answer to a request goes: straight out, or to its place in the order."""
+        self._owed += 1
+        if request_id is not None:
+            return self._settle
+        place: List[Optional[bytes]] = [None]
+        self._places.append(place)
+
+        def answer(encoded: bytes) -> None:
+            was_full = self._full
+            place[0] = encoded
+            while self._places and self._places[0][0] is not None:
+                self._settle(self._places.popleft()[0] or b"")
+            if was_full and not self._full and not self._closed:
+                # Not from here: this may be inside of somebody's turn.
+                self._loop.post(self._go_on)
+
+        return answer
+
+    def _go_on(self) -> None:
+        if not (self._closed or self._refused):
+            self._take_messages()
+
+    def _settle(self, encoded: bytes) -> None:
+        self._owed -= 1
+        self._write(encoded)
+        self._finish_if_ended()
+
+    def _write(self, encoded: bytes) -> None:
+        if self._closed or self._refused:
+            return
+        self._unsent += encoded
+        try:
+            self._flush()
+        except OSError:
+            # Closed in a moment and not here: this may be inside of somebody's turn, and closing takes turns back.
+            self._loop.post(self.close)
+            return
+        if len(self._unsent) > _UNREAD_MAX:
+            self._log.warn_rarely(f"connection {self.number} does not read its answers: closed")
+            self._unsent.clear()
+            self._loop.post(self.close)
+
+    def _flush(self) -> None:
+        while self._unsent:
+            try:
+                sent = self._socket.send(self._unsent, socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                break
+            del self._unsent[:sent]
+        self._show_interest()
+        if not self._unsent and self._refused:
+            self._socket.shutdown(socket.SHUT_WR)
+        self._finish_if_ended()
+
+    def _refuse(self, why: str) -> None:
+        """The stream cannot be trusted any more: says why, and closes."""
+        self._cutter.clear()
+        self._stop_timer()
+        self._timer = self._loop.after(_LINGER_MS, self.close)
+        self._unsent += encode(unreadable(self._service.model_id, why))
+        self._refused = True
+        # Its grant would be lost until it expires: it cannot ask with it any more.
+        self._service.peer_ended(self._peer)
+        try:
+            self._flush()
+        except OSError:
+            self.close()  # Gone without waiting for the reason.
+
+    def _watch_message(self, completed: bool) -> None:
+        """``completed``: a message was completed, so what is left over is the beginning of another."""
+        # While nothing is read it is not the peer who is slow.
+        if completed or self._full or not self._cutter.buffered:
+            self._stop_timer()
+        if self._cutter.buffered and not self._full and self._timer is None and not self._closed:
+            why = f"a message was not complete after {MESSAGE_TIMEOUT_MS} ms"
+            self._timer = self._loop.after(MESSAGE_TIMEOUT_MS, lambda: self._refuse(why))
+
+    def _end(self) -> None:
+        """The peer may stop sending and still wait for its answers: one request and done."""
+        self._ended = True
+        self._stop_timer()
+        self._show_interest()
+        self._service.peer_ended(self._peer)
+        self._finish_if_ended()
+
+    def _finish_if_ended(self) -> None:
+        if self._ended and not self._owed and not self._unsent and not self._closed:
+            self._loop.post(self.close)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,104 @@
+"""The container's socket in the file system."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from typing import Tuple
+
+from ..errors import ContainerError
+
+SOCKET_PATH_MAX = 107
+"""Longest path of a Unix socket on Linux, bytes, without its final zero."""
+_SOCKET_MODE = 0o660
+_BACKLOG = 128
+
+
+class ListeningSocket:
+    """Listens on a path of mode 0660. Owns socket and file."""
+
+    def __init__(self, path: str) -> None:
+        """A socket that a dead process left is replaced; one that somebody answers on is not.
+
+        Two starters at once are their parent's business. Raises ContainerError ``socket_path``, ``socket_in_use``,
+        ``socket``.
+        """
+        check_path(path)
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Before it has a name: Linux gives the file this mode less the process's mask, so that there is no moment in
+            # which others may connect, and the mask, which all threads share, stays as it is.
+            os.fchmod(self.socket.fileno(), _SOCKET_MODE)
+            self._bind()
+            os.chmod(path, _SOCKET_MODE)
+            self._file = _identity(path)
+            self.socket.listen(_BACKLOG)
+            self.socket.setblocking(False)
+        except OSError as error:
+            self.socket.close()
+            raise _error(path, error) from error
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def close(self) -> None:
+        """Stops listening, and removes the file if it is still this one's. Idempotent."""
+        self.unlink()
+        self.socket.close()
+
+    def unlink(self) -> None:
+        """Removes the file if it is still this one's. From any thread. Idempotent."""
+        try:
+            if _identity(self.path) == self._file:
+                os.unlink(self.path)
+        except OSError:
+            pass  # It is gone, which is what was wanted, or its folder is nobody's to write any more.
+
+    def _bind(self) -> None:
+        try:
+            self.socket.bind(self.path)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            check_free(self.path)
+            os.unlink(self.path)
+            self.socket.bind(self.path)
+
+
+def check_path(path: str) -> None:
+    """Raises ContainerError ``socket_path``."""
+    size = len(os.fsencode(path))
+    if size > SOCKET_PATH_MAX:
+        raise ContainerError("socket_path", f"the socket path {path} has {size} bytes, at most {SOCKET_PATH_MAX} are possible")
+
+
+def check_free(path: str) -> None:
+    """Raises ContainerError ``socket_in_use`` when somebody answers there, ``socket`` when it is no socket."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise ContainerError("socket", f"{path} exists and is no socket")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _error(path, error) from error
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return  # The kernel says so at once: nobody listens.
+        except OSError:
+            pass  # No right, or its queue is full: somebody may be there.
+        raise ContainerError("socket_in_use", f"another process serves {path}")
+
+
+def _identity(path: str) -> Tuple[int, int]:
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino
+
+
+def _error(path: str, error: OSError) -> ContainerError:
+    return ContainerError("socket", f"cannot listen on {path}: {error.strerror}")
