@@ -183,6 +183,7 @@ class CameraProcess {
       socketPath: consumer.socketPath,
       model: consumer.model,
       camera: this.#setup.camera,
+      input: consumer.input,
       clock: this.#clock,
       log,
       onReady: () => {

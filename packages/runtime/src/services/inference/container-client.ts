@@ -1,14 +1,20 @@
 import { connect, type Socket } from 'node:net';
-import { type Clock, encodeJson, FrameDecoder, type Log, messageOf, type Timer } from '@vigia/base';
+import { type Clock, Deadline, encodeJson, FrameDecoder, type Log, messageOf, type Timer } from '@vigia/base';
 import {
   CONTAINER_MESSAGE_LIMIT,
+  CONTAINER_PROTOCOL_VERSION,
   type ContainerError,
   containerErrorSchema,
+  type DescribeResponse,
+  describeResponseSchema,
   grantResponseSchema,
+  type HealthResponse,
+  healthResponseSchema,
   type InferRequest,
   type InferResponse,
   inferResponseSchema,
 } from '@vigia/contracts';
+import { CircuitBreaker } from './circuit-breaker.ts';
 
 /**
  * How a request to a container ended. `lost`: the connection went away before the answer. `withdrawn`: a `want` that will
@@ -30,6 +36,8 @@ export interface ContainerClientOptions {
   readonly socketPath: string;
   readonly model: string;
   readonly camera: string;
+  /** What the pictures are like that it will be sent, pixels: a container that wants others is not used. */
+  readonly input: { readonly width: number; readonly height: number };
   readonly clock: Clock;
   readonly log: Log;
   /** The container can be asked from now on. */
@@ -49,6 +57,17 @@ interface Pending {
 
 /** Between two tries to reach a container that is not there: one failed connect of a Unix socket costs 0.1 ms. */
 const RETRY_MS = 150;
+/** The same after one that listens and then fails: it would fail again. */
+const RETRY_LATER_MS = 1_000;
+/** Between two questions to a container that listens and is not ready. */
+const ASK_AGAIN_MS = 250;
+/**
+ * A container that owes an answer and has said nothing for so long is asked how it is, and given as long again: `health`
+ * is answered while inference runs, so only one that hangs keeps silent.
+ */
+export const SILENCE_MS = 2_000;
+/** Requests that may be open. Far above what the consumers of one camera can have; a container that owes more is broken. */
+const MAX_PENDING = 256;
 
 /**
  * One kept connection of a camera to a model's container (protocol 1). Reconnects by itself. Every request is answered
@@ -56,20 +75,36 @@ const RETRY_MS = 150;
  */
 export class ContainerClient {
   readonly #o: ContainerClientOptions;
+  /** Whether the model is worth asking. */
+  readonly breaker: CircuitBreaker;
   readonly #pending = new Map<string, Pending>();
+  readonly #silence: Deadline;
   #socket: Socket | undefined;
   #timer: Timer | undefined;
   #ready = false;
+  #why: string;
+  #asked = false;
+  #retryMs = RETRY_MS;
+  /** Whether this connection was complained about already: a broken container must not fill the log. */
+  #complained = false;
   #closed = false;
   #nextId = 1;
 
   constructor(options: ContainerClientOptions) {
     this.#o = options;
+    this.#why = 'nothing listens on its socket';
+    this.breaker = new CircuitBreaker(options.clock);
+    this.#silence = new Deadline(options.clock, () => this.#onSilence());
   }
 
-  /** Whether the container accepts requests: it listens only after it has loaded its model and passed its probe. */
+  /** Whether the container takes requests: it listens, says that it is ready, and wants pictures of our size. */
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** Why it does not, for people. */
+  get why(): string {
+    return this.#why;
   }
 
   /** Begins to connect; returns at once. */
@@ -79,15 +114,16 @@ export class ContainerClient {
     const decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
     this.#socket = socket;
     socket.once('connect', () => {
-      this.#ready = true;
-      this.#o.onReady();
+      this.#why = 'it listens and does not answer';
+      this.#retryMs = RETRY_LATER_MS;
+      this.#complained = false;
+      this.#describe();
     });
     socket.on('data', (chunk: Buffer) => {
       try {
         for (const payload of decoder.push(chunk)) this.#onMessage(payload);
       } catch (error) {
-        this.#o.log.warn(`model ${this.#o.model}: ${messageOf(error)}; reconnecting`);
-        socket.destroy();
+        this.#failed('what it sends is not of protocol 1', messageOf(error));
       }
     });
     // `close` follows and does the work.
@@ -99,13 +135,14 @@ export class ContainerClient {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#silence.close();
     this.#socket?.destroy();
     this.#lose();
   }
 
   /** Asks for the next place. At most one per consumer is open. */
   want(consumer: string, settle: (answer: Answer<Grant>) => void): void {
-    this.#send(
+    this.#request(
       { op: 'want', model_id: this.#o.model, camera_id: this.#o.camera, consumer },
       parseGrant,
       settle as Pending['settle'],
@@ -114,7 +151,7 @@ export class ContainerClient {
 
   /** Withdraws a wish, and gives back a grant that is not going to be used. */
   unwant(consumer: string): void {
-    this.#send(
+    this.#request(
       { op: 'unwant', model_id: this.#o.model, camera_id: this.#o.camera, consumer },
       (message) => message,
       () => undefined,
@@ -123,23 +160,99 @@ export class ContainerClient {
 
   /** Sends a frame's reference. */
   infer(body: InferBody, settle: (answer: Answer<InferResponse>) => void): void {
-    this.#send(
+    this.#request(
       { model_id: this.#o.model, camera_id: this.#o.camera, ...body },
       parseInfer,
       settle as Pending['settle'],
     );
   }
 
+  #request(message: object, parse: Pending['parse'], settle: Pending['settle']): void {
+    if (this.#ready) this.#send(message, parse, settle);
+    else settle({ kind: 'lost' });
+  }
+
   #send(message: object, parse: Pending['parse'], settle: Pending['settle']): void {
     const socket = this.#socket;
-    if (!this.#ready || !socket) {
+    if (!socket || this.#pending.size >= MAX_PENDING) {
       settle({ kind: 'lost' });
       return;
     }
     const id = String(this.#nextId);
     this.#nextId += 1;
+    if (this.#pending.size === 0) this.#silence.set(SILENCE_MS);
     this.#pending.set(id, { parse, settle });
     socket.write(encodeJson({ ...message, request_id: id }));
+  }
+
+  /** Asks what it is; whatever comes back leads on to `health`, or to asking again. */
+  #describe(): void {
+    const parse = (message: unknown): DescribeResponse | undefined => describeResponseSchema.safeParse(message).data;
+    this.#send({ op: 'describe' }, parse, (answer) => {
+      if (answer.kind === 'lost') return;
+      const described = answer.kind === 'answer' ? (answer.value as DescribeResponse) : undefined;
+      const wrong = described ? this.#wrongInput(described) : 'it does not answer `describe` as protocol 1 says';
+      if (wrong === undefined) this.#askHealth();
+      else this.#notReady(wrong, () => this.#describe());
+    });
+  }
+
+  #wrongInput({ input, protocol, model_id }: DescribeResponse): string | undefined {
+    const { width, height } = this.#o.input;
+    if (protocol !== CONTAINER_PROTOCOL_VERSION) return `it speaks protocol ${String(protocol)}`;
+    if (model_id !== this.#o.model) return `it serves model "${model_id}"`;
+    if (input.width === width && input.height === height) return undefined;
+    return `it wants pictures of ${input.width}×${input.height}, it is sent ${width}×${height}: reload the configuration`;
+  }
+
+  #askHealth(): void {
+    const parse = (message: unknown): HealthResponse | undefined => healthResponseSchema.safeParse(message).data;
+    this.#send({ op: 'health' }, parse, (answer) => {
+      if (answer.kind === 'lost') return;
+      const health = answer.kind === 'answer' ? (answer.value as HealthResponse) : undefined;
+      if (health === undefined) {
+        this.#notReady('it does not answer `health` as protocol 1 says', () => this.#askHealth());
+      } else if (health.state === 'starting') this.#notReady('it is loading its model', () => this.#askHealth());
+      else if (!this.#ready) this.#becomeReady();
+    });
+  }
+
+  #becomeReady(): void {
+    this.#ready = true;
+    this.#retryMs = RETRY_MS;
+    this.breaker.reset();
+    this.#o.onReady();
+  }
+
+  #notReady(why: string, again: () => void): void {
+    if (why !== this.#why) this.#o.log.warn(`model ${this.#o.model} is not used: ${why}`);
+    this.#why = why;
+    this.#timer?.cancel();
+    this.#timer = this.#o.clock.after(ASK_AGAIN_MS, again);
+  }
+
+  /** Ends the connection; a new one is made. */
+  #failed(why: string, details: string): void {
+    if (why !== this.#why || this.#ready) this.#o.log.warn(`model ${this.#o.model}: ${details}; reconnecting`);
+    this.#why = why;
+    this.#ready = false;
+    this.#retryMs = RETRY_LATER_MS;
+    this.#socket?.destroy();
+  }
+
+  #onSilence(): void {
+    if (this.#pending.size === 0) return;
+    if (this.#asked || !this.#ready) {
+      this.#failed('it has stopped answering', `it has said nothing for ${SILENCE_MS / 1000} s and more`);
+      return;
+    }
+    this.#asked = true;
+    this.#silence.set(SILENCE_MS);
+    this.#send(
+      { op: 'health' },
+      (message) => message,
+      () => undefined,
+    );
   }
 
   #onMessage(payload: Buffer): void {
@@ -149,23 +262,32 @@ export class ContainerClient {
     const pending = this.#pending.get(id);
     if (!pending) {
       const error = failureOf(message);
-      this.#o.log.warn(`model ${this.#o.model}: an answer nobody waits for${error ? ` (${error.message})` : ''}`);
+      if (!this.#complained)
+        this.#o.log.warn(`model ${this.#o.model}: an answer nobody waits for${error ? ` (${error.message})` : ''}`);
+      this.#complained = true;
       return;
     }
     this.#pending.delete(id);
+    this.#asked = false;
+    if (this.#pending.size === 0) this.#silence.clear();
+    else this.#silence.set(SILENCE_MS);
     pending.settle(judge(message, pending.parse));
   }
 
   #onClose(socket: Socket): void {
     if (socket !== this.#socket) return;
     this.#socket = undefined;
+    this.#timer?.cancel();
+    if (this.#ready) this.#why = 'it went away';
     this.#lose();
     if (this.#closed) return;
-    this.#timer = this.#o.clock.after(RETRY_MS, () => this.start());
+    this.#timer = this.#o.clock.after(this.#retryMs, () => this.start());
   }
 
   #lose(): void {
     this.#ready = false;
+    this.#asked = false;
+    this.#silence.clear();
     const open = [...this.#pending.values()];
     this.#pending.clear();
     for (const pending of open) pending.settle({ kind: 'lost' });

@@ -63,8 +63,11 @@ beforeEach(async () => {
     const decoder = new FrameDecoder(1 << 20);
     socket.on('error', () => undefined);
     socket.on('data', (chunk) => {
-      for (const payload of decoder.push(chunk))
-        answer(JSON.parse(payload.toString()), (a) => void socket.write(encodeJson(a)), socket);
+      const reply = (message: Message): void => void socket.write(encodeJson(message));
+      for (const payload of decoder.push(chunk)) {
+        const message = JSON.parse(payload.toString()) as Message;
+        if (!introduced(message, reply)) answer(message, reply, socket);
+      }
     });
   });
   await new Promise<void>((resolve) => void server.listen(socketPath, resolve));
@@ -80,6 +83,20 @@ afterEach(async () => {
   // Whatever happened: every slot and every picture was given back.
   expect([leased, live]).toEqual([0, 0]);
 });
+
+/** Answers what every client asks first. */
+function introduced({ op, request_id }: Message, reply: (answer: Message) => void): boolean {
+  if (op === 'describe') {
+    const input = { width: 300, height: 300, formats: ['RGB24'], fit: 'stretch' };
+    const facts = { model_id: 'm', model_version: '1', task: 'detection', classes: ['person'], max_batch: 1 };
+    reply({ request_id, protocol: 1, ...facts, input, providers: ['cpu'], error: null });
+  } else if (op === 'health') {
+    const counters = { requests: 0, ok: 0, errors: 0, batches: 0, grants: 0, grants_expired: 0 };
+    const inference_ms = { p50: 0, p99: 0 };
+    reply({ request_id, state: 'ready', uptime_ms: 1, counters, inference_ms, last_error: null, error: null });
+  }
+  return op === 'describe' || op === 'health';
+}
 
 /** Grants at once and answers `infer` with what `infer` says. */
 function granting(infer: (message: Message) => Message): Answerer {
@@ -99,6 +116,7 @@ async function start(): Promise<void> {
       socketPath,
       model: 'm',
       camera: 'hall',
+      input: { width: 300, height: 300 },
       clock: systemClock,
       log: createLog('test', () => undefined),
       onReady: resolve,

@@ -10,9 +10,11 @@ import {
   statusOfContainerError,
 } from '@vigia/contracts';
 import type { FrameSupplier, Mailbox, SlotLease } from '@vigia/frame-supplier';
-import { type Geometry, wholeFromRendition } from '#core/media';
+import type { Geometry } from '#core/media';
 import type { Picture } from '#core/media/libav';
+import type { Verdict } from './circuit-breaker.ts';
 import type { Answer, ContainerClient, Grant } from './container-client.ts';
+import { mapBack } from './map-back.ts';
 
 /** A picture in shared memory, ready to be referred to. */
 export interface Rendered {
@@ -89,9 +91,15 @@ export class ModelConsumer {
     if (this.#closed || this.#wanting || this.#inFlight || !this.#mailbox.hasDue()) return;
     if (!this.#o.client.ready) {
       // No grant is needed for a model that is not there: the picture is taken, unrendered, and its fate is told.
-      this.#settleUnavailable();
+      this.#settleUnavailable('not_ready', `model ${this.#o.model} is not ready: ${this.#o.client.why}`);
       return;
     }
+    const { breaker } = this.#o.client;
+    if (!breaker.allows()) {
+      this.#settleUnavailable('circuit_open', `model ${this.#o.model} kept failing and is left alone for a while`);
+      return;
+    }
+    breaker.began();
     this.#wanting = true;
     this.#o.client.want(this.#o.consumer, (answer) => this.#onGrant(answer));
   }
@@ -113,7 +121,7 @@ export class ModelConsumer {
       kind: 'model',
       model: this.#o.model,
       sla: this.#o.sla,
-      state: this.#o.client.ready ? 'running' : 'unavailable',
+      state: this.#o.client.ready && !this.#o.client.breaker.open ? 'running' : 'unavailable',
       published: offered,
       delivered,
       pending,
@@ -144,14 +152,9 @@ export class ModelConsumer {
     return flight;
   }
 
-  #settleUnavailable(): void {
+  #settleUnavailable(code: string, message: string): void {
     const flight = this.#take();
-    if (flight)
-      this.#settle(flight, {
-        status: 'unavailable',
-        code: 'not_ready',
-        message: `model ${this.#o.model} is not ready`,
-      });
+    if (flight) this.#settle(flight, { status: 'unavailable', code, message });
   }
 
   #onGrant(answer: Answer<Grant>): void {
@@ -161,13 +164,17 @@ export class ModelConsumer {
       return;
     }
     if (answer.kind !== 'answer') {
+      this.#o.client.breaker.record('neutral');
       if (answer.kind === 'lost') this.evaluate();
       else if (answer.kind === 'failed') this.#refused(answer.error.code, answer.error.message);
       return;
     }
     const flight = this.#take();
     if (flight) this.#send(flight, answer.value);
-    else this.#o.client.unwant(this.#o.consumer);
+    else {
+      this.#o.client.breaker.record('neutral');
+      this.#o.client.unwant(this.#o.consumer);
+    }
   }
 
   /** The container will not grant: the picture that is due learns why. */
@@ -180,6 +187,7 @@ export class ModelConsumer {
     const { clock, deadlineMs } = this.#o;
     const rendered = this.#render(flight);
     if (!rendered) {
+      this.#o.client.breaker.record('neutral');
       this.#o.client.unwant(this.#o.consumer);
       return;
     }
@@ -219,6 +227,7 @@ export class ModelConsumer {
   #onDeadline(): void {
     const flight = this.#inFlight;
     if (!flight) return;
+    this.#o.client.breaker.record('failure');
     this.#settle(flight, {
       status: 'timeout',
       code: 'deadline_exceeded',
@@ -233,7 +242,9 @@ export class ModelConsumer {
       return;
     }
     flight.receivedMs = this.#o.clock.nowMs();
-    this.#settle(flight, outcomeOf(answer, flight, this.#o.model));
+    const outcome = outcomeOf(answer, flight, this.#o.model);
+    this.#o.client.breaker.record(VERDICTS[outcome.status]);
+    this.#settle(flight, outcome);
     this.evaluate();
   }
 
@@ -289,9 +300,18 @@ export class ModelConsumer {
   #mapBack(flight: InFlight, detections: readonly Detection[]): Detection[] {
     const { rendered, width, height } = flight;
     if (!rendered) return [];
-    return detections.map((d) => ({ ...d, bbox: wholeFromRendition(d.bbox, rendered.geometry, width, height) }));
+    return detections.map((detection) => mapBack(detection, rendered.geometry, width, height));
   }
 }
+
+/** What a result says about its model: one that could not be asked says nothing. */
+const VERDICTS: Readonly<Record<ResultStatus, Verdict>> = {
+  ok: 'success',
+  error: 'failure',
+  timeout: 'failure',
+  expired: 'neutral',
+  unavailable: 'neutral',
+};
 
 function outcomeOf(answer: Answer<InferResponse>, flight: InFlight, model: string): Outcome {
   switch (answer.kind) {

@@ -1,0 +1,74 @@
+import { FakeClock } from '@vigia/base';
+import { beforeEach, expect, test } from 'vitest';
+import { CircuitBreaker, FAILURES_TO_OPEN } from './circuit-breaker.ts';
+
+let clock: FakeClock;
+let breaker: CircuitBreaker;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  breaker = new CircuitBreaker(clock, () => 0);
+});
+
+function fail(times: number): void {
+  for (let i = 0; i < times; i += 1) {
+    breaker.began();
+    breaker.record('failure');
+  }
+}
+
+test('opens after failures in a row only', () => {
+  fail(FAILURES_TO_OPEN - 1);
+  breaker.record('success');
+  fail(FAILURES_TO_OPEN - 1);
+  breaker.record('neutral');
+  expect([breaker.open, breaker.allows()]).toEqual([false, true]);
+  fail(1);
+  expect([breaker.open, breaker.allows()]).toEqual([true, false]);
+});
+
+test('lets one request through after a while; success closes it', () => {
+  fail(FAILURES_TO_OPEN);
+  clock.advance(999);
+  expect(breaker.allows()).toBe(false);
+  clock.advance(1);
+  expect(breaker.allows()).toBe(true);
+  breaker.began();
+  expect(breaker.allows()).toBe(false);
+  breaker.record('success');
+  expect([breaker.open, breaker.allows()]).toEqual([false, true]);
+});
+
+test('a failure leaves it open for longer, up to half a minute; what says nothing lets the next one try', () => {
+  fail(FAILURES_TO_OPEN);
+  for (const [waitMs, verdict] of [
+    [1_000, 'failure'],
+    [2_000, 'failure'],
+    [4_000, 'neutral'],
+    [0, 'failure'],
+    [8_000, 'failure'],
+    [16_000, 'failure'],
+    [30_000, 'failure'],
+    [30_000, 'success'],
+  ] as const) {
+    if (waitMs > 0) {
+      clock.advance(waitMs - 1);
+      expect(breaker.allows()).toBe(false);
+      clock.advance(1);
+    }
+    expect(breaker.allows()).toBe(true);
+    breaker.began();
+    breaker.record(verdict);
+  }
+  expect(breaker.open).toBe(false);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test('another container begins anew', () => {
+  fail(FAILURES_TO_OPEN + 3);
+  breaker.reset();
+  expect(breaker.allows()).toBe(true);
+  fail(FAILURES_TO_OPEN);
+  clock.advance(1_000);
+  expect(breaker.allows()).toBe(true);
+});
