@@ -55,7 +55,11 @@ class Client:
     def __init__(self, path: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(WAIT_S)
-        self.socket.connect(path)
+        try:
+            self.socket.connect(path)
+        except OSError:
+            self.socket.close()
+            raise
 
     def send(self, *messages: object) -> None:
         self.socket.sendall(b"".join(encoded(message) for message in messages))

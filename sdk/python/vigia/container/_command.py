@@ -42,8 +42,8 @@ def serve(
     """Serves a model until SIGTERM or SIGINT, then closes everything within a second, even if a run hangs.
 
     To be called by the main thread of a process that does nothing else. Reads the command line: ``--socket PATH``,
-    ``--model-id ID``, ``--node NAME``, ``--allow-dir DIR`` (repeatable), ``--stop-with-stdin``. The socket's default is
-    ``<run dir>/vigia_model_<model id>.sock``.
+    ``--model-id ID``, ``--node NAME``, ``--allow-dir DIR`` (repeatable), ``--stop-with-stdin``. The socket's default
+    is ``<run dir>/vigia_model_<model id>.sock``.
 
     Args:
         argv: the command line without the program's name; default: this process's.

@@ -48,7 +48,9 @@ class Mask:
         grid = [[bool(cell) for cell in row] for row in rows]
         sides = (len(grid), len(grid[0]) if grid else 0)
         if not all(1 <= side <= MASK_SIDE_LIMIT for side in sides):
-            raise ValueError(f"a mask of {sides[0]} rows of {sides[1]} cells; 1 to {MASK_SIDE_LIMIT} a side are allowed")
+            raise ValueError(
+                f"a mask of {sides[0]} rows of {sides[1]} cells; 1 to {MASK_SIDE_LIMIT} a side are allowed"
+            )
         if any(len(row) != sides[1] for row in grid):
             raise ValueError("the rows of a mask are not equally long")
         runs = [(inside, sum(1 for _ in run)) for inside, run in groupby(cell for row in grid for cell in row)]
@@ -145,7 +147,9 @@ def _mask(mask: Any, where: str) -> Dict[str, Any]:
         raise InvalidDetections(f"{where} of {width}x{height} cells, 1 to {MASK_SIDE_LIMIT} a side are allowed")
     counts = [_integer(count, f"{where}: counts") for count in _items(mask.counts, f"{where}: counts")]
     if any(count < 0 for count in counts) or sum(counts) != width * height:
-        raise InvalidDetections(f"{where}: the run lengths add up to {sum(counts)}, {width}x{height} cells are expected")
+        raise InvalidDetections(
+            f"{where}: the run lengths add up to {sum(counts)}, {width}x{height} cells are expected"
+        )
     if len(counts) > width * height + 1:
         raise InvalidDetections(f"{where}: {len(counts)} runs, {width * height + 1} at most are possible")
     return {"width": width, "height": height, "counts": counts}

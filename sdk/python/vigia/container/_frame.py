@@ -24,7 +24,13 @@ class Frame:
     """
 
     def __init__(
-        self, pixels: bytearray, pixel_format: str, width: int, height: int, planes: Tuple[Plane, ...], frame_id: int = 0
+        self,
+        pixels: bytearray,
+        pixel_format: str,
+        width: int,
+        height: int,
+        planes: Tuple[Plane, ...],
+        frame_id: int = 0,
     ) -> None:
         """``planes`` must lie in ``pixels``."""
         self.frame_id = frame_id

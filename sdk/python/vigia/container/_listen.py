@@ -13,7 +13,8 @@ from ..errors import ContainerError
 SOCKET_PATH_MAX = 107
 """Longest path of a Unix socket on Linux, bytes, without its final zero."""
 _SOCKET_MODE = 0o660
-_BACKLOG = 128
+_BACKLOG = 512
+"""Twice the connections that are served, so that everybody who comes at once is at least told."""
 
 
 class ListeningSocket:
@@ -29,8 +30,8 @@ class ListeningSocket:
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # Before it has a name: Linux gives the file this mode less the process's mask, so that there is no moment in
-            # which others may connect, and the mask, which all threads share, stays as it is.
+            # Before it has a name: Linux gives the file this mode less the process's mask, so that there is no moment
+            # in which others may connect, and the mask, which all threads share, stays as it is.
             os.fchmod(self.socket.fileno(), _SOCKET_MODE)
             self._bind()
             os.chmod(path, _SOCKET_MODE)
@@ -72,7 +73,9 @@ def check_path(path: str) -> None:
     """Raises ContainerError ``socket_path``."""
     size = len(os.fsencode(path))
     if size > SOCKET_PATH_MAX:
-        raise ContainerError("socket_path", f"the socket path {path} has {size} bytes, at most {SOCKET_PATH_MAX} are possible")
+        raise ContainerError(
+            "socket_path", f"the socket path {path} has {size} bytes, at most {SOCKET_PATH_MAX} are possible"
+        )
 
 
 def check_free(path: str) -> None:

@@ -1,8 +1,8 @@
 """Messages of docs/protocol/model-container.md, version 1: cutting, reading and making them. Knows no socket.
 
-The rules are those of the schemas in packages/contracts/src/container-protocol.ts. Where Python's JSON is laxer than the
-one other implementations use, it is held to theirs: no NaN, no Infinity, numbers without a fraction are integers however
-they are written, text is measured in UTF-16 units.
+The rules are those of the schemas in packages/contracts/src/container-protocol.ts. Where Python's JSON is laxer than
+the one other implementations use, it is held to theirs: no NaN, no Infinity, numbers without a fraction are integers
+however they are written, text is measured in UTF-16 units.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How frames lie in memory, and how they become RGB24.
 
-4:2:0 formats are BT.601 of limited range; each chroma sample serves a square of 2×2 pixels. With numpy or without it, the
-same integers come out.
+4:2:0 formats are BT.601 of limited range; each chroma sample serves a square of 2×2 pixels. With numpy or without it,
+the same integers come out.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ def rgb_array(
     return out
 
 
-def rgb_bytes(
-    pixels: bytearray, pixel_format: str, width: int, height: int, planes: Sequence[Plane]
-) -> bytes:
+def rgb_bytes(pixels: bytearray, pixel_format: str, width: int, height: int, planes: Sequence[Plane]) -> bytes:
     """Packed RGB24, without numpy: thousands of times slower for 4:2:0, as fast for the others."""
     if pixel_format in ("NV12", "I420"):
         return _rgb_from_yuv(pixels, pixel_format, width, height, planes)
@@ -111,9 +109,7 @@ _BRIGHT = [(value - 16) * _Y + _HALF for value in range(256)]
 _CHROMA = [value - 128 for value in range(256)]
 
 
-def _rgb_from_yuv(
-    pixels: bytearray, pixel_format: str, width: int, height: int, planes: Sequence[Plane]
-) -> bytes:
+def _rgb_from_yuv(pixels: bytearray, pixel_format: str, width: int, height: int, planes: Sequence[Plane]) -> bytes:
     out = bytearray(3 * width * height)
     half = (width + 1) // 2
     for row in range(height):

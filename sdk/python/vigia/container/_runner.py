@@ -60,7 +60,7 @@ class Runner:
         self._thread.start()
 
     def run(self, read: Callable[[], Frame], done: Callable[[Outcome], None]) -> None:
-        """Runs the model on what ``read`` returns, which may raise FrameProblem. One at a time is the caller's business.
+        """Runs the model on what ``read`` returns, which may raise FrameProblem. One at a time is the caller's duty.
 
         ``read`` is called at the last moment: the picture is as new as its sender could make it.
         """

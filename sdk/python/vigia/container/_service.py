@@ -58,7 +58,10 @@ class Peer(NamedTuple):
 
 
 class ModelService:
-    """Knows messages but no sockets. Keeps nothing per camera. Belongs to the loop's thread; does not own the runner."""
+    """Knows messages but no sockets, and keeps nothing per camera.
+
+    Belongs to the loop's thread; does not own the runner.
+    """
 
     def __init__(
         self, facts: ModelFacts, runner: Runner, clock: Clock, run_limit_ms: float, on_hang: Callable[[str], None]
