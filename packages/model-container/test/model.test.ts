@@ -1,5 +1,8 @@
-import { ModelStore } from '@vigia/model-container';
+import { CATALOGUE, ModelStore } from '@vigia/model-container';
 import { expect, test } from 'vitest';
+
+/** Up to 145 MB are to be fetched when nothing is there. */
+const DOWNLOAD_MS = 300_000;
 
 test('the default model is pulled, is what the catalogue pins, and sees its golden picture', async () => {
   const store = new ModelStore();
@@ -12,3 +15,14 @@ test('the default model is pulled, is what the catalogue pins, and sees its gold
   });
   expect(await store.list()).toContainEqual(expect.objectContaining({ id: 'ssdlite-mobilenet-v2', present: true }));
 });
+
+test.each(CATALOGUE.slice(1))(
+  '$id is what the catalogue pins, and sees its golden picture',
+  async ({ id, licence }) => {
+    const store = new ModelStore();
+    const { manifest } = await store.pull(id, { acceptLicence: licence });
+    const seen = await store.verify(id);
+    expect(seen).toMatchObject({ version: manifest.version, goldenDetections: manifest.golden?.detections.length });
+  },
+  DOWNLOAD_MS,
+);

@@ -1,12 +1,14 @@
-export { CATALOGUE, type CatalogueEntry, type GoldenAsset, type TfjsSource } from './catalogue.ts';
+export { type CatalogueEntry, type GoldenAsset, manifestOf } from './catalogue.ts';
 export type { OnProgress } from './fetch-tarball.ts';
+export type { ResolvedModel } from './model-folder.ts';
+export type { ChunksSource, ModelSource, OnnxSource, TfjsSource } from './model-source.ts';
 export {
   defaultCacheDir,
   ModelStore,
   type ModelStatus,
   type ModelStoreOptions,
   type PullOptions,
-  type ResolvedModel,
   type VerifyReport,
 } from './model-store.ts';
+export { CATALOGUE } from './models.ts';
 export type { NpmOptions } from './npm-settings.ts';

@@ -1,13 +1,22 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VigiaError } from '@vigia/base';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { convertGraphModel } from '#conversion';
 import { FakeRegistry } from '../../test/support/fake-registry.ts';
-import { packTinyModel, tinyEntry, tinyGraph } from '../../test/support/tiny-model.ts';
+import { packTinyModel, TINY_CUT, tinyEntry, tinyOnnx } from '../../test/support/tiny-model.ts';
 import type { CatalogueEntry } from './catalogue.ts';
+import type { ModelSource, PackageSource } from './model-source.ts';
 import { ModelStore } from './model-store.ts';
 import { loadNpmOptions } from './npm-settings.ts';
 
@@ -22,10 +31,7 @@ beforeEach(async () => {
   marker = join(dir, 'script-was-run');
   good = await packTinyModel(dir, marker);
   registry = await FakeRegistry.start(good);
-  const graph = tinyGraph();
-  const unpinned = tinyEntry(good.integrity, good.tarball.byteLength, '');
-  const onnx = convertGraphModel(graph.model, unpinned.source.cut, () => graph.weights);
-  entry = { ...unpinned, onnxSha256: createHash('sha256').update(onnx).digest('hex') };
+  entry = tinyEntry(good.integrity, good.tarball.byteLength, createHash('sha256').update(tinyOnnx()).digest('hex'));
 });
 afterEach(async () => {
   await registry.close();
@@ -49,6 +55,15 @@ function environment(url: string = registry.url): NodeJS.ProcessEnv {
 function store(more: { catalogue?: CatalogueEntry[]; cacheDir?: string; url?: string } = {}): ModelStore {
   const npmOptions = (): ReturnType<typeof loadNpmOptions> => loadNpmOptions(environment(more.url), dir);
   return new ModelStore({ cacheDir: more.cacheDir ?? cache(), catalogue: more.catalogue ?? [entry], npmOptions });
+}
+
+/** What distinguishes the kinds of sources. */
+type SourceKind<T = ModelSource> = T extends ModelSource ? Omit<T, keyof PackageSource> : never;
+
+/** The entry of the same package with another source in it. */
+function withSource(source: SourceKind): CatalogueEntry {
+  const { npm, integrity, bytes, folder } = entry.source;
+  return { ...entry, source: { npm, integrity, bytes, folder, ...source } };
 }
 
 async function failure(promise: Promise<unknown>): Promise<VigiaError> {
@@ -178,12 +193,78 @@ test('half a model in the cache is replaced', async () => {
 test('a conversion that makes something else than what is pinned is refused', async () => {
   const catalogue = [{ ...entry, onnxSha256: 'f'.repeat(64) }];
   expect(await failure(store({ catalogue }).pull('tiny'))).toMatchObject({ code: 'conversion' });
-  const without = [{ ...entry, source: { ...entry.source, files: ['model.json'] } }];
+  const without = [withSource({ kind: 'tfjs', files: ['model.json'], cut: TINY_CUT })];
   expect(await failure(store({ catalogue: without }).pull('tiny'))).toMatchObject({
     code: 'conversion',
     message: expect.stringContaining('weights.bin'),
   });
   expect(left()).toEqual([]);
+});
+
+test('a model that is ONNX already is taken as it is, whole or in pieces', async () => {
+  const whole = withSource({ kind: 'onnx', file: 'tiny.onnx' });
+  const pieces = withSource({ kind: 'chunks', index: 'index.json', resource: '/tiny' });
+  const models = await Promise.all([whole, pieces].map((each) => store({ catalogue: [each] }).pull('tiny')));
+  for (const model of models) expect(readFileSync(model.onnxPath).equals(tinyOnnx())).toBe(true);
+  expect(models.map((model) => model.manifest.source)).toEqual([
+    'npm tiny-model@1.0.0 models/tiny.onnx',
+    'npm tiny-model@1.0.0 models /tiny',
+  ]);
+  expect(await store({ catalogue: [pieces] }).verify('tiny')).toMatchObject({ sha256: entry.onnxSha256 });
+});
+
+test('a package without the file, the index or the piece is refused', async () => {
+  const refusal = async (source: SourceKind): Promise<string> => {
+    const error = await failure(store({ catalogue: [withSource(source)] }).pull('tiny'));
+    expect(error).toMatchObject({ code: 'conversion' });
+    return error.message;
+  };
+  expect(await refusal({ kind: 'onnx', file: 'huge.onnx' })).toBe('tiny-model@1.0.0 has no models/huge.onnx');
+  const chunks = { kind: 'chunks', index: 'index.json' } as const;
+  expect(await refusal({ ...chunks, resource: '/huge' })).toContain("no '/huge' in index.json");
+  expect(await refusal({ ...chunks, resource: '/lost' })).toContain('no models/nowhere');
+  expect(await refusal({ ...chunks, index: 'none.json', resource: '/tiny' })).toContain('no models/none.json');
+  expect(left()).toEqual([]);
+});
+
+test('a licence that binds is accepted by name before anything is fetched', async () => {
+  const strict = store({ catalogue: [{ ...entry, licence: 'AGPL-3.0', acceptLicence: true }] });
+  expect(await strict.list()).toMatchObject([{ acceptLicence: true }]);
+  const text =
+    "model 'tiny' is under AGPL-3.0, which binds whoever runs it: read that licence, and accept it with --accept-licence AGPL-3.0";
+  expect(await failure(strict.pull('tiny'))).toMatchObject({ code: 'licence_not_accepted', message: text });
+  const other = await failure(strict.resolve('tiny', { pull: { acceptLicence: 'MIT' } }));
+  expect(other).toMatchObject({ code: 'licence_not_accepted', message: expect.stringContaining('(not MIT)') });
+  expect(registry.requests).toEqual([]);
+  await strict.pull('tiny', { acceptLicence: 'AGPL-3.0' });
+  expect(await strict.resolve('tiny')).toMatchObject({ manifest: { licence: 'AGPL-3.0' } });
+  // It is there: nobody is asked again.
+  expect(await strict.pull('tiny')).toMatchObject({ manifest: { licence: 'AGPL-3.0' } });
+});
+
+test('a model that looks at crops has its detector in its folder, and is another version with another one', async () => {
+  const crops = { class: 'class 0', margin: 0.1, max: 2 };
+  const looker: CatalogueEntry = { ...entry, id: 'looker', crops, detector: 'tiny' };
+  const both = store({ catalogue: [entry, looker] });
+  const bytes = good.tarball.byteLength;
+  expect((await both.list()).map((model) => model.downloadBytes)).toEqual([bytes, bytes * 2]);
+  const model = await both.pull('looker');
+  expect((await both.list()).map(({ present, downloadBytes }) => [present, downloadBytes])).toEqual([
+    [true, bytes],
+    [true, bytes],
+  ]);
+  const own = await both.resolve('tiny');
+  expect(model.detector).toMatchObject({ dir: join(model.dir, 'detector'), manifest: own.manifest });
+  expect(readdirSync(join(model.dir, 'detector')).sort()).toEqual(['model.onnx', 'model.yaml']);
+  expect(await both.verify('looker')).toMatchObject({ id: 'looker' });
+  writeFileSync(join(model.dir, 'detector', 'model.onnx'), 'damaged');
+  expect(await failure(both.verify('looker'))).toMatchObject({ code: 'model_integrity' });
+  rmSync(join(model.dir, 'detector', 'model.yaml'));
+  expect(await failure(both.resolve('looker'))).toMatchObject({ code: 'model_absent' });
+  const changed = { ...entry, decoder: { ...entry.decoder, score_threshold: 0.6 } };
+  const [, other] = await store({ catalogue: [changed as CatalogueEntry, looker] }).list();
+  expect(other).toMatchObject({ id: 'looker', present: false });
+  expect(other?.version).not.toBe(model.manifest.version);
 });
 
 test('what a killed pull left is removed when it is old, and left alone when it may be at work', async () => {

