@@ -10,6 +10,7 @@ import shutil
 import socket
 import struct
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from queue import Queue
@@ -182,6 +183,13 @@ class ContainerCase(unittest.TestCase):
         writer = SegmentWriter(shm_path(name), slots, picture.byte_length)
         self.addCleanup(writer.close)
         return writer
+
+    def eventually(self, condition: Callable[[], bool]) -> None:
+        """Waits for what another thread does; fails after a while."""
+        limit = time.monotonic() + WAIT_S
+        while not condition():
+            self.assertLess(time.monotonic(), limit, "it did not happen")
+            time.sleep(0.002)
 
     def assert_error(self, answer: Message, code: str, text: str = "") -> None:
         self.assertIsNotNone(answer["error"], answer)

@@ -254,6 +254,18 @@ class Slots(FramesCase):
         del self.frames
         self.assertEqual(mapped(), 0)
 
+    def test_a_connection_that_ends_unmaps_what_it_had(self) -> None:
+        self.start(GatedModel())
+        writer = SegmentWriter(shm_path("ring"), 4, SMALL.byte_length)
+        asked = infer("a", writer.path, self.put(writer, SMALL))
+        writer.words.close()
+        writer.memory.close()
+        client = self.client()
+        self.assertIsNone(client.ask(asked)["error"])
+        self.assertEqual(mapped(), 1)
+        client.close()
+        self.eventually(lambda: mapped() == 0)
+
     def test_padded_planes(self) -> None:
         # 4×2 in lines of 8 bytes, chroma of 6.
         lines = bytes([81, 145, 41, 235, 9, 9, 9, 9]) * 2 + bytes([90, 240, 54, 34, 9, 9])

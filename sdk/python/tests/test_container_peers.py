@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import selectors
 import socket
 import threading
-import time
+import unittest
+from typing import Callable, List, cast
 from unittest import mock
 
 from vigia.container import _connection as connection_module
 from vigia.container import _container as container_module
+from vigia.container._connection import Connection
+from vigia.container._frames import ConnectionFrames
+from vigia.container._loop import Loop
 from vigia.container._messages import MESSAGE_LIMIT
+from vigia.container._references import FrameRoots
+from vigia.container._service import ModelFacts, ModelService
 
-from .container_support import Client, ContainerCase, GatedModel, encoded, infer
+from .container_support import Client, ContainerCase, FakeClock, GatedModel, encoded, infer
 
 HEALTH = {"op": "health", "request_id": "h"}
 
@@ -94,6 +101,17 @@ class Peers(ContainerCase):
         self.assertEqual([client.next()["camera_id"] for _ in names], names)
         sender.join()
 
+    def test_all_that_was_sent_before_the_end_is_answered(self) -> None:
+        model = GatedModel(gated=True)
+        self.start(model)
+        client = self.client()
+        client.send(infer("a", self.frame), *({"op": "health"} for _ in range(200)))
+        client.socket.shutdown(socket.SHUT_WR)
+        model.finish()
+        self.assertEqual(client.next()["camera_id"], "a")
+        self.assertEqual([client.next()["state"] for _ in range(200)], ["ready"] * 200)
+        self.assertTrue(client.ended())
+
     def test_answers_owed_in_order_are_bounded(self) -> None:
         model = GatedModel(gated=True)
         self.start(model)
@@ -124,32 +142,6 @@ class Peers(ContainerCase):
             self.assertTrue(gone.ended())
             self.assert_error(slow.next(), "bad_request", "not complete after")
             self.assertTrue(slow.ended())
-
-    def test_the_time_is_counted_per_message(self) -> None:
-        """Cuts each write in the middle of a message: none of them is slow, all together are."""
-        self.start(GatedModel())
-        client, message = self.client(), encoded(HEALTH)
-        with mock.patch.object(connection_module, "MESSAGE_TIMEOUT_MS", 200):
-            client.socket.sendall(message[:5])
-            end = time.monotonic() + 0.5
-            while time.monotonic() < end:
-                client.socket.sendall(message[5:] + message[:5])
-                self.assertEqual(client.next()["request_id"], "h")
-
-    def test_who_drips_bytes_is_closed_all_the_same(self) -> None:
-        self.start(GatedModel())
-        client = self.client()
-        client.socket.settimeout(0.005)
-        answer = b""
-        with mock.patch.object(connection_module, "MESSAGE_TIMEOUT_MS", 60):
-            client.socket.sendall(b"\x00\x00\x10\x00")
-            while not answer:
-                client.socket.sendall(b"x")
-                try:
-                    answer = client.socket.recv(4096)
-                except socket.timeout:
-                    pass  # Nothing yet.
-        self.assertIn(b"not complete", answer)
 
     def test_connections_beyond_the_limit_are_closed(self) -> None:
         self.start(GatedModel())
@@ -205,3 +197,82 @@ class Peers(ContainerCase):
         self.assertEqual(client.ask(HEALTH)["counters"]["ok"], 2)
         levels = [level for level, _ in self.log_lines()]
         self.assertNotIn("error", levels)
+
+
+class Slowness(unittest.TestCase):
+    """A connection driven by hand: what time does to it."""
+
+    def setUp(self) -> None:
+        self.loop = FakeLoop()
+        ours, self.peer = socket.socketpair()
+        self.peer.setblocking(False)
+        facts = ModelFacts("m", "1", "detection", (), 2, 2, "stretch", (), False)
+        service = ModelService(facts, mock.Mock(), self.loop, 1000, mock.Mock())
+        self.closed: List[Connection] = []
+        frames, log = ConnectionFrames(FrameRoots()), mock.Mock()
+        loop = cast(Loop, self.loop)
+        self.connection = Connection(1, ours, frames, service, loop, log, self.closed.append)
+        self.addCleanup(self.peer.close)
+        self.addCleanup(self.connection.close)
+
+    def send(self, data: bytes) -> None:
+        self.peer.send(data)
+        self.loop.callback(selectors.EVENT_READ)
+
+    def received(self) -> bytes:
+        try:
+            return self.peer.recv(65536)
+        except BlockingIOError:
+            return b""
+
+    def test_half_a_message_is_waited_for_ten_seconds_from_its_first_byte(self) -> None:
+        self.send(encoded(HEALTH) + b"\x00")
+        self.assertIn(b'"h"', self.received())
+        for byte in b"\x00\x00\xffdrips!":
+            self.loop.advance(1000)
+            self.send(bytes([byte]))
+        self.loop.advance(999)
+        self.assertEqual(self.received(), b"")
+        self.loop.advance(1)
+        self.assertIn(b"a message was not complete after 10000 ms", self.received())
+        self.loop.advance(999)
+        self.assertEqual(self.closed, [])
+        self.loop.advance(1)
+        self.assertEqual(self.closed, [self.connection])
+        self.assertEqual(self.loop.pending, 0)
+
+    def test_the_time_begins_anew_with_each_completed_message(self) -> None:
+        """Writes that are cut in the middle of a message: none of the messages is slow, all together are."""
+        message = encoded(HEALTH)
+        self.send(message[:5])
+        for _ in range(5):
+            self.loop.advance(9000)
+            self.send(message[5:] + message[:5])
+            self.assertIn(b'"h"', self.received())
+        self.send(message[5:])
+        self.assertEqual((self.closed, self.loop.pending), ([], 0))
+
+    def test_an_end_in_the_middle_of_a_message_ends_the_connection(self) -> None:
+        self.send(b"\x00\x00")
+        self.peer.shutdown(socket.SHUT_WR)
+        self.loop.callback(selectors.EVENT_READ)
+        self.assertEqual((self.closed, self.loop.pending), ([self.connection], 0))
+
+    def test_what_a_refused_peer_still_sends_is_thrown_away(self) -> None:
+        self.send(encoded(b"nonsense"))
+        self.assertIn(b"bad_request", self.received())
+        self.send(encoded(HEALTH))
+        self.assertEqual(self.received(), b"")
+        self.peer.close()
+        self.loop.callback(selectors.EVENT_READ)
+        self.assertEqual((self.closed, self.loop.pending), ([self.connection], 0))
+
+
+class FakeLoop(FakeClock):
+    """Knows one socket, and does at once what is posted."""
+
+    def watch(self, _: socket.socket, events: int, callback: Callable[[int], None]) -> None:
+        self.events, self.callback = events, callback
+
+    def post(self, callback: Callable[[], None]) -> None:
+        callback()

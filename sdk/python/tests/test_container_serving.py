@@ -127,7 +127,7 @@ class Operations(ContainerCase):
         text = "this container serves 'm', not 'x'"
         self.assert_error(client.ask(infer("a", self.frame, model_id="x")), "unknown_model", text)
         self.assert_error(client.ask(want("a", "1", model_id="x")), "unknown_model", text)
-        self.assert_error(client.ask({"op": "dance", "request_id": "1"}), "bad_request", "unknown op 'dance'")
+        self.assert_error(client.ask({"op": "dance", "request_id": "1"}), "bad_request", 'unknown op "dance"')
         self.assert_error(client.ask({**want("a", "5"), "consumer": 7}), "bad_request", "consumer")
         self.assertEqual(client.ask({"op": "health"})["counters"]["requests"], 1)
 
@@ -138,7 +138,14 @@ class _Unspeakable(Exception):
 
 
 class Turns(ContainerCase):
+    def let_grants_live(self) -> None:
+        """For tests that are not about their end, on machines that may be slow."""
+        patient = mock.patch("vigia.container._turns.GRANT_MS", 60_000)
+        patient.start()
+        self.addCleanup(patient.stop)
+
     def test_two_peers_that_always_want_take_turns(self) -> None:
+        self.let_grants_live()
         model = GatedModel(gated=True)
         self.start(model)
         peers = {"a": self.client(), "b": self.client()}
@@ -148,7 +155,6 @@ class Turns(ContainerCase):
         peers["b"].ask(HEALTH)
         for turn in range(6):
             me, other = ("a", "b") if turn % 2 == 0 else ("b", "a")
-            self.assertEqual(grant["grant"]["expires_ms"], 100)
             peers[me].send(infer(me, self.frame, request_id="i", grant=grant["grant"]["id"]), want(me, "w"))
             peers[me].ask(HEALTH)
             model.finish()
@@ -160,12 +166,15 @@ class Turns(ContainerCase):
     def test_a_grant_expires_by_the_clock(self) -> None:
         self.start(GatedModel())
         a, b = self.client(), self.client()
-        first = a.ask(want("a", "1"))["grant"]["id"]
+        first = a.ask(want("a", "1"))["grant"]
+        self.assertEqual(first["expires_ms"], 100)
         self.assertEqual(b.ask(want("b", "2"))["error"], None)
+        first = first["id"]
         self.assert_error(a.ask(infer("a", self.frame, grant=first)), "grant_expired")
         self.assertEqual(a.ask(HEALTH)["counters"]["grants_expired"], 1)
 
     def test_a_grant_of_another_connection_is_worth_nothing(self) -> None:
+        self.let_grants_live()
         self.start(GatedModel())
         a, b = self.client(), self.client()
         grant = a.ask(want("a", "1"))["grant"]["id"]
@@ -192,15 +201,18 @@ class Turns(ContainerCase):
         model = GatedModel(gated=True)
         self.start(model)
         client, other = self.client(), self.client()
-        client.send(*(infer("a", self.frame, request_id=str(i), deadline_ms=20 if i == 2 else 5000) for i in (1, 2)))
+        # A deadline that no kernel can count is one that does not come.
+        client.send(*(infer("a", self.frame, request_id=str(i), deadline_ms=1e308) for i in (1, 2)))
         client.ask(HEALTH)
         self.assert_error(other.ask(infer("a", self.frame)), "overloaded", "'a' is waiting already")
-        self.assert_error(client.next(), "deadline_exceeded")
-        model.finish()
-        self.assertIsNone(client.next()["error"])
-        self.assertEqual(len(model.frames), 2)
+        self.assert_error(other.ask(infer("b", self.frame, deadline_ms=20)), "deadline_exceeded")
+        for _ in range(2):
+            model.finish()
+            self.assertIsNone(client.next()["error"])
+        self.assertEqual(len(model.frames), 3)
 
     def test_who_goes_away_takes_its_turn_along(self) -> None:
+        self.let_grants_live()
         self.start(GatedModel())
         a, b = self.client(), self.client()
         a.ask(want("a", "1"))
@@ -211,6 +223,7 @@ class Turns(ContainerCase):
         self.assertEqual(b.ask(HEALTH)["counters"]["grants_expired"], 0)
 
     def test_a_run_for_somebody_who_is_gone_is_finished_first(self) -> None:
+        self.let_grants_live()
         model = GatedModel(gated=True)
         self.start(model)
         gone, b = self.client(), self.client()

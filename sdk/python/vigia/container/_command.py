@@ -49,8 +49,8 @@ def serve(
         argv: the command line without the program's name; default: this process's.
         on_ready: called once, when requests are answered from then on.
 
-    The others are those of :class:`Container`. Raises ValueError for a fact that is wrong. Ends the process with 2 for a
-    wrong command line, with 1 for a model or a socket that cannot be used, in each case with one sentence on stderr.
+    The others are those of :class:`Container`. Raises ValueError for a fact that is wrong. Ends the process with 2 for
+    a wrong command line, with 1 for a model or a socket that cannot be used, each with one sentence on stderr.
     """
     parser, options = _options(argv, model_id)
     container = Container(
@@ -88,7 +88,7 @@ def serve(
         if not ended:
             # The thread that hangs would be waited for, or be torn down under native code.
             _flush()
-            os._exit(0)
+            os._exit(0 if sys.exc_info()[0] is None else 1)
 
 
 def run_dir(node: str, environment: Mapping[str, str] = os.environ) -> Path:

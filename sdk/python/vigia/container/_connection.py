@@ -64,6 +64,7 @@ class Connection:
         self._unsent = bytearray()
         self._places: Deque[List[Optional[bytes]]] = deque()
         self._owed = 0
+        self._behind = False
         self._timer: Optional[Timer] = None
         self._ended = False
         self._refused = False
@@ -84,13 +85,13 @@ class Connection:
 
     @property
     def _full(self) -> bool:
-        """Whether so many answers are owed in order that no more is read."""
+        """Whether so many answers are owed in order that no more is taken. ``_behind``: it was, and the rest waits."""
         return len(self._places) >= _ORDERED_MAX
 
     def _show_interest(self) -> None:
         if self._closed:
             return
-        reads = not self._ended and (self._refused or not self._full)
+        reads = not self._ended and (self._refused or not self._behind)
         events = (selectors.EVENT_READ if reads else 0) | (selectors.EVENT_WRITE if self._unsent else 0)
         self._loop.watch(self._socket, events, self._ready)
 
@@ -122,9 +123,13 @@ class Connection:
         self._take_messages()
 
     def _take_messages(self) -> None:
-        completed = False
+        completed = self._behind
+        self._behind = False
         try:
-            while not (self._closed or self._full):
+            while not self._closed:
+                if self._full:
+                    self._behind = True
+                    break
                 payload = self._cutter.take()
                 if payload is None:
                     break
@@ -161,19 +166,19 @@ class Connection:
         self._places.append(place)
 
         def answer(encoded: bytes) -> None:
-            was_full = self._full
             place[0] = encoded
             while self._places and self._places[0][0] is not None:
                 self._settle(self._places.popleft()[0] or b"")
-            if was_full and not self._full and not self._closed:
+            if self._behind and not self._full:
                 # Not from here: this may be inside of somebody's turn.
                 self._loop.post(self._go_on)
 
         return answer
 
     def _go_on(self) -> None:
-        if not (self._closed or self._refused):
+        if self._behind and not (self._closed or self._refused):
             self._take_messages()
+            self._finish_if_ended()
 
     def _settle(self, encoded: bytes) -> None:
         self._owed -= 1
@@ -224,9 +229,9 @@ class Connection:
     def _watch_message(self, completed: bool) -> None:
         """``completed``: a message was completed, so what is left over is the beginning of another."""
         # While nothing is read it is not the peer who is slow.
-        if completed or self._full or not self._cutter.buffered:
+        if completed or self._behind or not self._cutter.buffered:
             self._stop_timer()
-        if self._cutter.buffered and not self._full and self._timer is None and not self._closed:
+        if self._cutter.buffered and not self._behind and self._timer is None and not self._closed:
             why = f"a message was not complete after {MESSAGE_TIMEOUT_MS} ms"
             self._timer = self._loop.after(MESSAGE_TIMEOUT_MS, lambda: self._refuse(why))
 
@@ -239,7 +244,7 @@ class Connection:
         self._finish_if_ended()
 
     def _finish_if_ended(self) -> None:
-        if self._ended and not self._owed and not self._unsent and not self._closed:
+        if self._ended and not (self._owed or self._unsent or self._behind):
             self._loop.post(self.close)
 
     def _stop_timer(self) -> None:

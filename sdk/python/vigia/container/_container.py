@@ -27,6 +27,7 @@ MAX_CONNECTIONS = 256
 _CLOSE_S = 0.6
 """Longest time that closing waits for a run in progress."""
 _ACCEPT_PAUSE_MS = 100
+_STDERR = 2
 _STUCK_S = 10
 _STILL_ALIVE_MS = 1000
 _GREY = 128
@@ -139,7 +140,7 @@ class Container:
             self.close()
             raise
         self._watch_listening()
-        self._thread = threading.Thread(target=self._loop.run, name="vigia-container", daemon=True)
+        self._thread = threading.Thread(target=self._run_loop, name="vigia-container", daemon=True)
         self._thread.start()
 
     def close(self) -> bool:
@@ -171,7 +172,7 @@ class Container:
         notice it. The long time is for a whole process that stood still (stopped, or a machine that slept), which looks
         the same. To be called once, while it serves, by whoever owns the process.
         """
-        faulthandler.dump_traceback_later(self.run_limit_ms / 1000 + _STUCK_S, exit=True)
+        faulthandler.dump_traceback_later(self.run_limit_ms / 1000 + _STUCK_S, exit=True, file=_STDERR)
         self._loop.after(_STILL_ALIVE_MS, self.watch_interpreter)
 
     def __enter__(self) -> Container:
@@ -179,6 +180,13 @@ class Container:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _run_loop(self) -> None:
+        try:
+            self._loop.run()
+        except BaseException as error:
+            # The socket would accept and nobody answer.
+            self._on_hang(f"its own loop failed: {error!r}")
 
     def _shut(self) -> None:
         if self._listening is not None:

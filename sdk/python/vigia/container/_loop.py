@@ -16,6 +16,8 @@ import time
 from collections import deque
 from typing import Callable, Deque, Dict, List, Protocol, Tuple
 
+_LONGEST_WAIT_MS = 60_000
+
 
 class Timer:
     """A callback that is due once."""
@@ -131,8 +133,10 @@ class Loop:
             heapq.heappop(self._timers)
         if not self._timers:
             return None
-        # Rounded up by the millisecond that epoll counts in, or it would be woken just before.
-        return max(0.0, math.ceil(self._timers[0][0] - self.now_ms()) / 1000)
+        # Rounded up by the millisecond that epoll counts in, or it would be woken just before. Bounded, because a peer
+        # may ask for a deadline that the kernel cannot count.
+        left_ms = min(self._timers[0][0] - self.now_ms(), _LONGEST_WAIT_MS)
+        return max(0.0, math.ceil(left_ms) / 1000)
 
     def _sweep(self) -> None:
         """Cancelled timers must not pile up: grants are used long before their timer is due."""

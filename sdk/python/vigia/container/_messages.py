@@ -148,9 +148,7 @@ def parse_request(payload: bytes, model_id: str) -> Request:
             return StateRequest(op, _Fields(value).text("request_id", 1, _REQUEST_ID_MAX, optional=True))
     except _WrongField as problem:
         return _bad_request(value, model_id, str(problem))
-    except TypeError:
-        pass  # An op that cannot be compared with text is none that is known: see below.
-    return _bad_request(value, model_id, f"unknown op {repr(op)[:40]}")
+    return _bad_request(value, model_id, f"unknown op {json.dumps(op)[:40]}")
 
 
 def unreadable(model_id: str, why: str) -> Message:

@@ -85,6 +85,8 @@ class Runner:
             if work is None:
                 return
             work()
+            # Not kept until the next one: it holds the peer, and with it what the peer has mapped.
+            work = None
 
     def _prove(self, picture: Frame) -> object:
         try:
