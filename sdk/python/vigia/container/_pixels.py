@@ -69,7 +69,7 @@ def rgb_array(
 
 
 def rgb_bytes(pixels: bytearray, pixel_format: str, width: int, height: int, planes: Sequence[Plane]) -> bytes:
-    """Packed RGB24, without numpy: thousands of times slower for 4:2:0, as fast for the others."""
+    """Packed RGB24, without numpy: about ten times slower for 4:2:0, as fast for the others."""
     if pixel_format in ("NV12", "I420"):
         return _rgb_from_yuv(pixels, pixel_format, width, height, planes)
     plane, length = planes[0], lines_of(pixel_format, width, height)[0][1]
