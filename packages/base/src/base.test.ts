@@ -29,6 +29,14 @@ describe('framing', () => {
     expect(() => decoder.push(head)).toThrow(expect.objectContaining({ code: 'frame_too_large' }));
   });
 
+  test('messages before one that is too long are given out first', () => {
+    const decoder = new FrameDecoder(4);
+    const chunk = Buffer.concat([encodeFrame(Buffer.from('ab')), encodeFrame(Buffer.from('too long'))]);
+    expect(decoder.push(chunk)).toEqual([Buffer.from('ab')]);
+    expect(() => decoder.check()).toThrow(expect.objectContaining({ code: 'frame_too_large' }));
+    expect(() => decoder.push(Buffer.alloc(0))).toThrow(expect.objectContaining({ code: 'frame_too_large' }));
+  });
+
   test('JSON is counted in bytes, not in characters', () => {
     const [payload] = new FrameDecoder(1024).push(encodeJson({ name: 'Straße' }));
     expect(JSON.parse((payload as Buffer).toString('utf8'))).toEqual({ name: 'Straße' });

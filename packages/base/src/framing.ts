@@ -24,8 +24,8 @@ export function encodeJson(value: unknown): Buffer {
 /**
  * Cuts a byte stream into length-prefixed messages. Knows no socket.
  *
- * A message longer than the limit throws `VigiaError('frame_too_large')`: the caller must close the stream, because it
- * cannot be re-aligned. Memory held is at most `limit` bytes plus one chunk.
+ * A message longer than the limit throws `VigiaError('frame_too_large')`, once the messages before it have been given out:
+ * the caller must close the stream, because it cannot be re-aligned. Memory held is at most `limit` bytes plus one chunk.
  */
 export class FrameDecoder {
   readonly #limit: number;
@@ -42,7 +42,10 @@ export class FrameDecoder {
     return this.#buffered;
   }
 
-  /** Adds a chunk and returns the payloads that it completed, in order. They may share the chunk's memory. */
+  /**
+   * Adds a chunk and returns the payloads that it completed, in order. They may share the chunk's memory. What came before
+   * a message that is too long is returned: `check` tells afterwards, or the next call.
+   */
   push(chunk: Buffer): Buffer[] {
     this.#chunks.push(chunk);
     this.#buffered += chunk.byteLength;
@@ -51,15 +54,24 @@ export class FrameDecoder {
       if (this.#buffered < LENGTH_BYTES) return out;
       const size = this.#peekLength();
       if (size > this.#limit) {
-        throw new VigiaError(
-          'frame_too_large',
-          `a message of ${size} bytes was announced, at most ${this.#limit} are allowed`,
-        );
+        if (out.length === 0) this.check();
+        return out;
       }
       if (this.#buffered < LENGTH_BYTES + size) return out;
       const whole = this.#take(LENGTH_BYTES + size);
       out.push(whole.subarray(LENGTH_BYTES));
     }
+  }
+
+  /** @throws VigiaError `frame_too_large` when the message that begins now is too long. */
+  check(): void {
+    if (this.#buffered < LENGTH_BYTES) return;
+    const size = this.#peekLength();
+    if (size <= this.#limit) return;
+    throw new VigiaError(
+      'frame_too_large',
+      `a message of ${size} bytes was announced, at most ${this.#limit} are allowed`,
+    );
   }
 
   #peekLength(): number {

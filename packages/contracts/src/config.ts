@@ -114,16 +114,59 @@ const cameraSchema = z.strictObject({
   consumers: z.record(idSchema, consumerSchema).default({}).describe('Who looks at this camera.'),
 });
 
-const modelSchema = z.strictObject({
-  use: idSchema.describe('An id from `vigia models list`.'),
-  threads: z.int().min(1).max(64).default(1).describe('CPU threads of one inference.'),
-  skip_loop_filter: z
-    .boolean()
-    .default(false)
-    .describe(
-      'This model may be given pictures decoded without the loop filter: a quarter less work, blockier. Done for a camera when all of its models allow it.',
-    ),
+/** What may compute a model (execution providers of ONNX Runtime). Which of them are there is the machine's. */
+export const PROVIDERS = ['cpu', 'cuda', 'tensorrt', 'openvino', 'webgpu', 'coreml', 'dml'] as const;
+/** See {@link PROVIDERS}. */
+export type Provider = (typeof PROVIDERS)[number];
+
+const modelInputSchema = z.strictObject({
+  width: z.int().min(1).max(4096).describe('Pixels.'),
+  height: z.int().min(1).max(4096).describe('Pixels.'),
+  fit: z
+    .enum(['stretch', 'letterbox'])
+    .default('letterbox')
+    .describe('How pictures of other proportions are brought to that size.'),
 });
+
+const modelSchema = z
+  .strictObject({
+    use: idSchema.optional().describe('An id from `vigia models list`. vigia starts its container.'),
+    external: z
+      .strictObject({
+        input: modelInputSchema
+          .optional()
+          .describe('The pictures that it wants. Needed when it is not running yet when the configuration is read.'),
+      })
+      .optional()
+      .describe(
+        'In place of `use`: a container that somebody else starts, by hand or in Docker. It is found by its socket, `vigia_model_<id>.sock` in the run directory, whenever it comes.',
+      ),
+    threads: z.int().min(1).max(64).default(1).describe('CPU threads of one inference.'),
+    provider: z.enum(PROVIDERS).default('cpu').describe('What computes. One that is not there is a clear error.'),
+    max_batch: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Most pictures of one run. Default: what the model was found to be best at when it was added.'),
+    memory_mib: z
+      .int()
+      .min(64)
+      .optional()
+      .describe(
+        'Most memory that its container may use; above it is started again. Default: 1.5 × what it is planned with.',
+      ),
+    skip_loop_filter: z
+      .boolean()
+      .default(false)
+      .describe(
+        'This model may be given pictures decoded without the loop filter: a quarter less work, blockier. Done for a camera when all of its models allow it.',
+      ),
+  })
+  .refine(
+    (model) => (model.use === undefined) !== (model.external === undefined),
+    'a model has `use` (an id from `vigia models list`) or `external` (a container that somebody else starts), one of them',
+  );
 
 const mqttSchema = z.strictObject({
   url: z

@@ -111,6 +111,8 @@ export type CameraReport = z.infer<typeof cameraReportSchema>;
 /** One model container. */
 export const modelReportSchema = z.strictObject({
   state: z.enum(['starting', 'ready', 'failing', 'stopped']),
+  /** Why it is not ready, for people; null when it is. */
+  reason: z.string().nullable(),
   requests: count,
   batches: count,
   inference_ms: z.strictObject({ p50: ms, p99: ms }),

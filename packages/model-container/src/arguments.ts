@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, UsageError } from '@vigia/base';
+import { type Provider, PROVIDERS } from '@vigia/contracts';
 import type { ModelSettings } from '#model';
-import { type Provider, PROVIDERS } from '#network';
 
 /** The command line of a container process. */
 export interface ContainerArguments {

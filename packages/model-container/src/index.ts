@@ -3,7 +3,7 @@ export { containerEntry } from './container-entry.ts';
 export { COCO_CLASSES, type DecoderContext, type DecoderModule, SsdDecoder, type SsdOptions } from '#decoders';
 export { frameOf, type FrameSize, type Golden, type ModelInput, type ModelManifest } from '#manifest';
 export type { AuthorFrame, AuthorManifest, Infer, ModelModule } from '#model';
-export { type OutputTensor, type Provider, PROVIDERS } from '#network';
+export type { OutputTensor } from '#network';
 export {
   CATALOGUE,
   type CatalogueEntry,

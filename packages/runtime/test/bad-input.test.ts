@@ -334,7 +334,7 @@ test('/dev/shm that is too small: refused before a camera starts', () => {
   // A mount namespace of its own: nobody else sees the small /dev/shm. Without root, a user namespace gives the right to mount.
   const flags = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
   const { status, stderr } = spawnSync('unshare', [...flags, 'sh', '-c', script], { env: box.env, encoding: 'utf8' });
-  expect(stderr).toMatch(/vigia: \/dev\/shm: 1 camera, 1\.0 MiB of shared memory needed, 256\.0 KiB are free/);
+  expect(stderr).toMatch(/vigia: \/dev\/shm: 1 camera, 1\.3 MiB of shared memory needed, 256\.0 KiB are free/);
   expect(status).toBe(1);
   expect(box.leftovers()).toEqual([]);
 });

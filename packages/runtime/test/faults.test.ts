@@ -184,7 +184,7 @@ describe('a process that hangs', () => {
     const pid = vigia.child('model-container');
     process.kill(pid, 'SIGSTOP');
     await vigia.until('the container to be replaced', () =>
-      vigia.stderr.includes('model:ssdlite has not answered 3 times, killed'),
+      vigia.stderr.includes('model:ssdlite does not answer (no answer within 900 ms), killed'),
     );
     const noticed = vigia.results.length;
     await vigia.until('ok results again', () => after(vigia.results, noticed, 'ok'));

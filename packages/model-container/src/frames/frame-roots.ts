@@ -1,4 +1,4 @@
-import { readlinkSync, realpathSync } from 'node:fs';
+import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { isAbsolute, resolve, sep } from 'node:path';
 import { codeOf, messageOf } from '@vigia/base';
 import { type FrameFailure, frameError } from './frame-source.ts';
@@ -34,9 +34,19 @@ export class FrameRoots {
     if (!this.contains(resolve(reference))) return this.#refused('is outside');
     try {
       const path = realpathSync(reference);
-      return this.contains(path) ? { status: 'ok', path } : this.#refused('leads outside');
+      return this.contains(path) ? { status: 'ok', path } : this.#refused('leads nowhere, or outside');
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return notFound(reference);
+      if (codeOf(error) === 'ENOENT') return this.#absent(reference);
+      return frameError('frame_invalid', `${reference}: ${messageOf(error)}`);
+    }
+  }
+
+  /** There is nothing, or a link that leads to nothing: where a link would lead is not told by whether it is there. */
+  #absent(reference: string): CheckedPath {
+    try {
+      const link = lstatSync(reference, { throwIfNoEntry: false });
+      return link?.isSymbolicLink() ? this.#refused('leads nowhere, or outside') : notFound(reference);
+    } catch (error) {
       return frameError('frame_invalid', `${reference}: ${messageOf(error)}`);
     }
   }

@@ -23,6 +23,7 @@ beforeAll(() => {
   writeFileSync(join(outside, 'secret.rgb'), PIXELS);
   symlinkSync(join(outside, 'secret.rgb'), join(allowed, 'link.rgb'));
   symlinkSync(outside, join(allowed, 'folder'));
+  symlinkSync(join(outside, 'nothing'), join(allowed, 'dangling.rgb'));
   symlinkSync(join(allowed, 'ok.rgb'), join(allowed, 'inner.rgb'));
   linkSync(join(allowed, 'ok.rgb'), join(allowed, 'hard.rgb'));
   execFileSync('mkfifo', [join(allowed, 'pipe.rgb')]);
@@ -85,6 +86,8 @@ test('odd sizes have rounded-up chroma', () => {
 
 test.each([
   ['link.rgb', 'frame_invalid'],
+  // As the one above: whether its target exists is not told.
+  ['dangling.rgb', 'frame_invalid'],
   ['folder/secret.rgb', 'frame_invalid'],
   ['../outside/secret.rgb', 'frame_invalid'],
   ['short.rgb', 'frame_invalid'],

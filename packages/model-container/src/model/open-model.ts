@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import type { Provider } from '@vigia/contracts';
 import { createDecoder } from '#decoders';
 import { MODEL_FILES, type ModelManifest, readManifest } from '#manifest';
-import { OnnxNetwork, type Provider } from '#network';
+import { OnnxNetwork } from '#network';
 import { AuthorModel } from './author-model.ts';
 import { CropsModel, type Part } from './crops-model.ts';
 import type { Model } from './model.ts';

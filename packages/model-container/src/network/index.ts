@@ -1,3 +1,3 @@
 export type { Network, NetworkPort, OutputTensor } from './network.ts';
 export { OnnxNetwork, type OnnxNetworkOptions } from './onnx-network.ts';
-export { builtInProviders, checkProvider, type Provider, PROVIDERS, providerFailed } from './providers.ts';
+export { builtInProviders, checkProvider, providerFailed } from './providers.ts';

@@ -1,9 +1,10 @@
 import { messageOf, VigiaError } from '@vigia/base';
+import type { Provider } from '@vigia/contracts';
 import { InferenceSession, type OnnxValue, Tensor } from 'onnxruntime-node';
 import type { ModelInput } from '#manifest';
 import { type InputArray, inputArray } from '#preprocess';
 import type { Network, NetworkPort, OutputTensor } from './network.ts';
-import { checkProvider, type Provider, providerFailed } from './providers.ts';
+import { checkProvider, providerFailed } from './providers.ts';
 
 /** Options of {@link OnnxNetwork.open}. */
 export interface OnnxNetworkOptions {

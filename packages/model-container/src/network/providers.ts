@@ -1,10 +1,6 @@
 import { VigiaError } from '@vigia/base';
+import type { Provider } from '@vigia/contracts';
 import { listSupportedBackends } from 'onnxruntime-node';
-
-/** What may compute a network (execution providers of ONNX Runtime). Which of them are there is the machine's. */
-export const PROVIDERS = ['cpu', 'cuda', 'tensorrt', 'openvino', 'webgpu', 'coreml', 'dml'] as const;
-/** See {@link PROVIDERS}. */
-export type Provider = (typeof PROVIDERS)[number];
 
 /** What to do about a provider that is part of the runtime and does not start. */
 const NEEDS: Readonly<Partial<Record<Provider, string>>> = {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Clock, codeOf, encodeJson, FrameDecoder, type Log, messageOf, type Timer } from '@vigia/base';
+import { type Clock, codeOf, encodeJson, FrameDecoder, type Log, type Timer, VigiaError } from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
 import type { ModelService, Peer } from './model-service.ts';
 import { noGrant, type ParsedRequest, parseRequest, unreadable } from './requests.ts';
@@ -69,18 +69,19 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
-    let messages: Buffer[];
     try {
-      messages = this.#decoder.push(chunk);
-    } catch (error) {
-      this.#refuse(messageOf(error));
-      return;
-    }
-    for (const message of messages) {
+      const messages = this.#decoder.push(chunk);
+      for (const message of messages) {
+        if (this.#ended) return;
+        this.#handle(message);
+      }
       if (this.#ended) return;
-      this.#handle(message);
+      this.#decoder.check();
+      this.#watchMessage(messages.length > 0);
+    } catch (error) {
+      if (!(error instanceof VigiaError)) throw error;
+      this.#refuse(error.message);
     }
-    if (!this.#ended) this.#watchMessage(messages.length > 0);
   }
 
   #handle(message: Buffer): void {
@@ -120,14 +121,21 @@ export class Connection {
     if (requestId !== undefined) return (answer) => this.#settle(answer);
     const place: Place = { answer: undefined };
     this.#places.push(place);
-    if (this.#places.length >= MAX_ORDERED) this.#options.socket.pause();
+    if (this.#places.length >= MAX_ORDERED) {
+      this.#options.socket.pause();
+      // Whatever is half here cannot be completed now, and that is our doing.
+      this.#timer?.cancel();
+      this.#timer = undefined;
+    }
     return (answer) => {
       place.answer = answer;
       for (let first = this.#places[0]; first?.answer; first = this.#places[0]) {
         this.#places.shift();
         this.#settle(first.answer);
       }
-      if (this.#places.length < MAX_ORDERED) this.#options.socket.resume();
+      if (this.#places.length >= MAX_ORDERED) return;
+      this.#options.socket.resume();
+      if (!this.#ended) this.#watchMessage(false);
     };
   }
 

@@ -35,8 +35,6 @@ export class ContainerServer {
     // Half-open is allowed: a peer may end its side after one request and read on.
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
-    // Accepting can fail later on (out of file descriptors): that connection is lost, the server goes on.
-    this.#server.on('error', (error) => options.log.warn(`a connection could not be accepted: ${error.message}`));
     this.#server.on('drop', () =>
       options.log.warn(`more than ${this.#server.maxConnections} connections: one was refused`),
     );
@@ -50,6 +48,8 @@ export class ContainerServer {
   static async start(options: ContainerServerOptions): Promise<ContainerServer> {
     const container = new ContainerServer(options);
     await listenOnSocket(container.#server, options.socketPath);
+    // Accepting can fail later on (out of file descriptors): that connection is lost, the server goes on.
+    container.#server.on('error', (error) => options.log.warn(`a connection could not be accepted: ${error.message}`));
     return container;
   }
 

@@ -148,6 +148,14 @@ test('a deadline that passes in line rejects without a run; one that passes in t
   expect(clock.pendingTimers).toBe(0);
 });
 
+test('a deadline beyond what a timer can count does not pass at once', () => {
+  submit('a');
+  submit('b', { deadlineMs: 2 ** 40 });
+  clock.advance(10_000);
+  turns.finished();
+  expect(taken()).toEqual(['a starts', 'b starts']);
+});
+
 test('a closed connection loses its wants, jobs and grant; its run goes on, others are served', () => {
   submit('r', { connection: 2 });
   want('a', 2);

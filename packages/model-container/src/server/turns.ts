@@ -53,6 +53,9 @@ export const DEFAULT_GRANT_MS = 100;
 /** Far above 64 consumers on each of 32 cameras being due at once is not a load, it is a mistake. */
 export const DEFAULT_MAX_WAITING = 1024;
 
+/** A longer timer runs out at once (32 bits, signed): 24 days are as good as for ever. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Counters since the start. */
 export interface TurnCounters {
   readonly grants: number;
@@ -226,7 +229,7 @@ export class Turns<J extends Job = Job> {
     this.#advance();
     // Only now: a job that could start at once needs no timer.
     if (job.deadlineMs !== undefined && this.#waits(waiting)) {
-      waiting.deadline = this.#clock.after(job.deadlineMs, () => this.#late(waiting));
+      waiting.deadline = this.#clock.after(Math.min(job.deadlineMs, LONGEST_TIMER_MS), () => this.#late(waiting));
     }
   }
 

@@ -5,6 +5,8 @@ import { admit, budgetOf, describeBudget, pictureBytes, referencePictures } from
 import { type Plan, planOf } from './plan.ts';
 
 const MIB = 1024 * 1024;
+/** The picture of the model's probe. */
+const PROBE = 300 * 300 * 3;
 const ROOM = { memoryBytes: 1024 * MIB, memorySource: 'MemAvailable', shmBytes: 64 * MIB };
 
 function plan(cameras: number, settings: object = {}): Plan {
@@ -16,7 +18,12 @@ function plan(cameras: number, settings: object = {}): Plan {
     models: { ssd: { use: 'ssdlite' } },
   });
   const manifest = { id: 'ssdlite', version: '1', input: { width: 300, height: 300, fit: 'stretch' } };
-  const located = { dir: '/m', manifest: manifest as unknown as ModelManifest, weightsBytes: 18 * MIB };
+  const located = {
+    kind: 'own' as const,
+    dir: '/m',
+    manifest: manifest as unknown as ModelManifest,
+    weightsBytes: 18 * MIB,
+  };
   return planOf(config, '/run/n', new Map([['ssd', located]]));
 }
 
@@ -67,7 +74,7 @@ describe('the sum', () => {
 
   test('a model that stays until its successor has taken over counts too', () => {
     const one = plan(1);
-    expect(budgetOf(one, one.models).memoryBytes - memory(1)).toBe((96 + 4 * 18) * MIB);
+    expect(budgetOf(one, one.models).memoryBytes - memory(1)).toBe((96 + 4 * 18) * MIB + PROBE);
   });
 
   test('covers what was measured: 1080p H.264 with 4 reference pictures 47 MiB, 2160p 128 MiB, the model 149 MiB', () => {
@@ -108,7 +115,7 @@ describe('admission', () => {
   test('too much shared memory', () => {
     const one = plan(1);
     expect(() => admit(one, budgetOf(one), { ...ROOM, shmBytes: MIB / 4 })).toThrow(
-      /^\/dev\/shm: 1 camera, 1\.0 MiB of shared memory needed, 256\.0 KiB are free/,
+      /^\/dev\/shm: 1 camera, 1\.3 MiB of shared memory needed, 256\.0 KiB are free/,
     );
   });
 
@@ -118,6 +125,6 @@ describe('admission', () => {
     expect(lines).toHaveLength(7);
     expect(lines[3]).toMatch(/^ {2}camera c0 +40\.0 MiB +1\d\d\.\d MiB +39\.7 MiB +1\.0 MiB +2\d\d\.\d MiB$/);
     expect(lines[5]).toMatch(/^memory: at most \d+\.\d MiB of 1\.00 GiB available \(MemAvailable\)$/);
-    expect(lines[6]).toBe('shared memory: 1.0 MiB of 64.0 MiB free in /dev/shm');
+    expect(lines[6]).toBe('shared memory: 1.3 MiB of 64.0 MiB free in /dev/shm');
   });
 });

@@ -2,7 +2,7 @@ import { freeSharedBytes, SHM_DIR, VigiaError } from '@vigia/base';
 import type { CameraSetup } from '#core/ipc';
 import { readAvailableMemory, readProcessUsage } from '#core/process-stats';
 import { counted, fit, formatBytes } from '#core/terminal';
-import type { Plan, PlannedModel } from './plan.ts';
+import { type Plan, type PlannedModel, probeBytes } from './plan.ts';
 
 const MIB = 1024 * 1024;
 
@@ -20,6 +20,8 @@ const SUPERVISOR_PER_CONSUMER = 0.2 * MIB;
 const CONTAINER_PROCESS = 96 * MIB;
 /** Weights as they are read, as the runtime packs them for its kernels, and the arena of intermediate results. */
 const WEIGHT_FACTOR = 4;
+/** How far a container may grow beyond its plan: batches, threads and heaps differ. */
+const MEMORY_SLACK = 1.5;
 /** Code of Node, libav and ONNX Runtime: one copy for all processes. Measured: Σ of file-backed PSS 69 MiB. */
 const SHARED_CODE = 72 * MIB;
 
@@ -115,13 +117,24 @@ function cameraItem(camera: CameraSetup, plan: Plan): BudgetItem {
 }
 
 function modelItem(model: PlannedModel): BudgetItem {
+  const { id, container } = model;
+  const item = { ...NOTHING, kind: 'model' as const, id, shared: probeBytes(model) };
+  // Somebody else's memory, and somebody else's plan.
+  if (!container) return item;
+  const { manifest, weightsBytes } = container;
+  const measured = manifest.memory_mib === undefined ? undefined : manifest.memory_mib * MIB - CONTAINER_PROCESS;
   return {
-    ...NOTHING,
-    kind: 'model',
-    id: model.id,
+    ...item,
     process: CONTAINER_PROCESS,
-    buffers: WEIGHT_FACTOR * model.weightsBytes,
+    buffers: Math.max(WEIGHT_FACTOR * weightsBytes, measured ?? 0),
   };
+}
+
+/** Most memory of its own that a model's container may use before it is started again, bytes. */
+export function memoryLimitOf(model: PlannedModel): number {
+  const { process, buffers } = modelItem(model);
+  const configured = model.container?.memoryMib;
+  return configured === undefined ? MEMORY_SLACK * (process + buffers) : configured * MIB;
 }
 
 /** How many pictures a decoder may keep for reference at most, by the size of the picture in pixels. One thread. */

@@ -278,14 +278,14 @@ function main(): void {
   const channel = new ParentChannel();
   let camera: CameraProcess | undefined;
   const supervisorPid = process.ppid;
-  let runDir: string | undefined;
+  let home: Pick<CameraSetup, 'node' | 'runDir'> | undefined;
   endWithParent(clock, async (orphaned) => {
     await camera?.close();
-    if (orphaned && runDir !== undefined) cleanAfterSupervisor(runDir, supervisorPid);
+    if (orphaned && home) cleanAfterSupervisor(home.node, home.runDir, supervisorPid);
   });
   process.on('message', (message: ToCamera) => {
     if (message.type === 'setup') {
-      runDir = message.setup.runDir;
+      home = message.setup;
       camera = start(message.setup, channel, clock);
     } else if (message.type === 'snapshot') camera?.sendSnapshot(message.id);
     else if (message.type === 'picture') camera?.wantPicture(message.id, message.annotated);

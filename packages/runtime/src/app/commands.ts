@@ -55,7 +55,8 @@ export async function checkCommand(values: Values): Promise<number> {
     process.stdout.write(`${file}: the configuration is valid; pull the models to see memory and processes\n`);
     return 0;
   }
-  const plan = planOf(config, runDirOf(config.node), await locateModels(config, { pull: undefined }));
+  const runDir = runDirOf(config.node);
+  const plan = planOf(config, runDir, await locateModels(config, { pull: undefined, runDir }));
   const budget = budgetOf(plan);
   // Not those of a node of this name that runs: this asks what may run beside it.
   const room = roomFor([process.pid]);

@@ -12,7 +12,7 @@ import {
   VigiaError,
 } from '@vigia/base';
 import { type Config, conservationErrors, type Report } from '@vigia/contracts';
-import { lockNode } from '#core/node-dirs';
+import { lockNode, removeDeadModelSockets } from '#core/node-dirs';
 import { paletteFor } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#services/terminal-view';
 import { admit, budgetOf, roomFor, sums } from './budget.ts';
@@ -50,7 +50,11 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
   try {
     const lock = lockNode(config.node);
     scope.defer(() => lock.release());
-    const located = await locateModels(config, { pull: (store, id) => pullModel(store, id, ending.signal) });
+    await removeDeadModelSockets(lock.runDir);
+    const located = await locateModels(config, {
+      runDir: lock.runDir,
+      pull: (store, id) => pullModel(store, id, ending.signal),
+    });
     const plan = planOf(config, lock.runDir, located);
     const budget = budgetOf(plan);
     const room = roomFor([process.pid]);

@@ -17,7 +17,8 @@ function plan(cameras: Cameras, rest: object = {}): Plan {
   });
   const located = Object.entries(config.models).map(([id, { use }]) => {
     const manifest = { id: use, version: '1', input: { width: 300, height: 300, fit: 'stretch' } };
-    return [id, { dir: `/models/${use}`, manifest: manifest as unknown as ModelManifest, weightsBytes: 1000 }] as const;
+    const files = { dir: `/models/${use}`, manifest: manifest as unknown as ModelManifest, weightsBytes: 1000 };
+    return [id, { kind: 'own' as const, ...files }] as const;
   });
   return planOf(config, '/run/n', new Map(located));
 }
@@ -125,7 +126,9 @@ describe('one camera of a plan', () => {
     const [, yard] = plan({ hall: HALL, yard: YARD }).cameras;
     const both = withCamera(running, yard as Plan['cameras'][number]);
     expect(told(running, both)).toBe('cameras: added yard, 1 untouched; models: 2 untouched');
-    expect(both.shmBytes).toBe(running.shmBytes * 2);
+    // The models' own are there once.
+    const probes = running.models.reduce((sum, { frame }) => sum + frame.width * frame.height * 3, 0);
+    expect(both.shmBytes - probes).toBe((running.shmBytes - probes) * 2);
     expect(told(both, withCamera(both, { ...(yard as Plan['cameras'][number]), consumers: [] }))).toContain(
       'changed yard',
     );

@@ -109,7 +109,8 @@ export function describeChange({ cameras, models, mqtt }: PlanChangeSummary): st
 /** Consumers of a changed camera that had the same model before: the same id, and the same weights behind it. */
 function keptConsumers(running: Plan, wanted: Plan, setup: CameraSetup): string[] {
   const before = running.cameras.find((c) => c.camera === setup.camera)?.consumers ?? [];
-  const weights = (plan: Plan, model: string): string | undefined => plan.models.find((m) => m.id === model)?.dir;
+  const weights = (plan: Plan, model: string): string | undefined =>
+    plan.models.find((m) => m.id === model)?.container?.dir;
   return setup.consumers
     .filter((now) => {
       const then = before.find((c) => c.id === now.id);

@@ -1,6 +1,6 @@
 import { UsageError, VigiaError } from '@vigia/base';
-import type { Config } from '@vigia/contracts';
-import { frameOf, type ModelManifest } from '@vigia/model-container';
+import type { Config, Provider } from '@vigia/contracts';
+import { frameOf, type FrameSize, type ModelManifest } from '@vigia/model-container';
 import type { CameraSetup, ConsumerSetup } from '#core/ipc';
 import { type RenditionSpec, WHOLE } from '#core/media';
 import { modelSocketPath } from '#core/node-dirs';
@@ -8,16 +8,30 @@ import { counted, formatBytes } from '#core/terminal';
 import { renditionKey, Renditions } from '#services/stream-capture';
 import type { LocatedModel } from './models.ts';
 
-/** A model of the configuration and where its files are. */
+/** A model of the configuration. */
 export interface PlannedModel {
   readonly id: string;
-  readonly dir: string;
-  readonly manifest: ModelManifest;
-  /** Size of its weights' file. */
-  readonly weightsBytes: number;
-  readonly threads: number;
   /** Of the first container with this id: one that takes over from it has another. */
   readonly socketPath: string;
+  /** What consumers send it. */
+  readonly frame: FrameSize;
+  /** The container that is started for it; undefined: somebody else starts it. */
+  readonly container: PlannedContainer | undefined;
+}
+
+/** A container that is started for a model. */
+export interface PlannedContainer {
+  /** The model's folder. */
+  readonly dir: string;
+  readonly manifest: ModelManifest;
+  /** Size of its weights' files. */
+  readonly weightsBytes: number;
+  readonly threads: number;
+  readonly provider: Provider;
+  /** Most pictures of one run; undefined: what the manifest says. */
+  readonly maxBatch: number | undefined;
+  /** Most memory of its own, MiB; undefined: computed. */
+  readonly memoryMib: number | undefined;
 }
 
 /** One segment of shared memory. */
@@ -45,8 +59,13 @@ export interface Plan {
  */
 export function planOf(config: Config, runDir: string, located: ReadonlyMap<string, LocatedModel>): Plan {
   const models = Object.entries(config.models).map(([id, model]): PlannedModel => {
-    const { dir, manifest, weightsBytes } = located.get(id) ?? missing(id);
-    return { id, dir, manifest, weightsBytes, threads: model.threads, socketPath: modelSocketPath(runDir, id) };
+    const found = located.get(id) ?? missing(id);
+    const socketPath = modelSocketPath(runDir, id);
+    if (found.kind === 'external') return { id, socketPath, frame: found.frame, container: undefined };
+    const { dir, manifest, weightsBytes } = found;
+    const { threads, provider, max_batch: maxBatch, memory_mib: memoryMib } = model;
+    const container = { dir, manifest, weightsBytes, threads, provider, maxBatch, memoryMib };
+    return { id, socketPath, frame: frameOf(manifest), container };
   });
   const byId = new Map(models.map((m) => [m.id, m]));
   const cameras = Object.entries(config.cameras).map(([camera, settings]): CameraSetup => {
@@ -56,7 +75,7 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
         id,
         model: model.id,
         socketPath: model.socketPath,
-        input: frameOf(model.manifest),
+        input: model.frame,
         fps: c.fps,
         sla: c.sla,
         deadlineMs: c.deadline_ms,
@@ -102,12 +121,14 @@ export function describePlan(plan: Plan): string[] {
   const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
   return [
     `node ${plan.node}: ${counted(plan.cameras.length, 'camera')}, ${counted(consumers, 'consumer')}, ${counted(plan.models.length, 'model')}`,
-    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${counted(plan.models.length, 'model container')}`,
+    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${counted(plan.models.filter((m) => m.container).length, 'model container')}`,
     ...plan.segments.map((s) => `segment ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`),
-    ...plan.models.map(
-      (m) =>
-        `model ${m.id}: ${m.manifest.id} ${m.manifest.version}, ${frameOf(m.manifest).width}×${frameOf(m.manifest).height}, ${counted(m.threads, 'thread')}`,
-    ),
+    ...plan.models.map(({ id, frame, container, socketPath }) => {
+      const size = `${frame.width}×${frame.height} ${frame.fit}`;
+      if (!container) return `model ${id}: started by somebody else, ${size}, ${socketPath}`;
+      const { manifest, threads, provider } = container;
+      return `model ${id}: ${manifest.id} ${manifest.version}, ${size}, ${counted(threads, 'thread')}, ${provider}`;
+    }),
   ];
 }
 
@@ -139,7 +160,13 @@ export function withoutCamera(plan: Plan, id: string): Plan {
 /** Computes what follows from the cameras. */
 function completed(plan: Omit<Plan, 'segments' | 'shmBytes'>): Plan {
   const segments = plan.cameras.flatMap(segmentsOf);
-  return { ...plan, segments, shmBytes: segments.reduce((sum, s) => sum + s.bytes, 0) };
+  const frames = segments.reduce((sum, s) => sum + s.bytes, 0);
+  return { ...plan, segments, shmBytes: plan.models.reduce((sum, m) => sum + probeBytes(m), frames) };
+}
+
+/** Shared memory for the picture that a container is proved with: there for moments, and planned for. */
+export function probeBytes({ frame }: PlannedModel): number {
+  return frame.width * frame.height * 3;
 }
 
 function segmentsOf(camera: CameraSetup): PlannedSegment[] {

@@ -65,8 +65,9 @@ export class Reloader {
   }
 
   #locate(config: Config): ReturnType<typeof locateModels> {
-    const { log, signal } = this.#o;
+    const { log, signal, runDir } = this.#o;
     return locateModels(config, {
+      runDir,
       pull: async (store, id) => {
         log.info(`fetching model ${id}`);
         await store.pull(id, { signal });

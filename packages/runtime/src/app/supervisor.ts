@@ -1,16 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import { type Clock, type Log, type LogRecord, Scope, VigiaError } from '@vigia/base';
-import type { CameraReport, Report } from '@vigia/contracts';
+import type { CameraReport, ModelReport, Report } from '@vigia/contracts';
 import { containerEntry } from '@vigia/model-container';
 import type { CameraSetup } from '#core/ipc';
-import { checkSocketPath, controlSocketPath, modelSocketPath, removeSegmentsOf, segmentBytesOf } from '#core/node-dirs';
+import {
+  checkSocketPath,
+  controlSocketPath,
+  modelSocketPath,
+  probePath,
+  removeSegmentsOf,
+  segmentBytesOf,
+} from '#core/node-dirs';
 import { readProcessUsage } from '#core/process-stats';
 import { serveControl } from '#services/control-plane';
-import { CameraHandle, ModelHandle } from '#services/orchestrator';
+import { CameraHandle, ExternalModelHandle, ModelHandle, type ModelSupervision } from '#services/orchestrator';
 import type { NodeStatus, ViewEvent } from '#services/terminal-view';
 import { BrokerLink } from './broker-link.ts';
-import { admit, budgetOf, roomFor } from './budget.ts';
-import { type Plan, type PlannedModel, withCamera, withoutCamera } from './plan.ts';
+import { admit, budgetOf, memoryLimitOf, roomFor } from './budget.ts';
+import { type Plan, type PlannedContainer, type PlannedModel, withCamera, withoutCamera } from './plan.ts';
 import { diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';
 
 /** Options of {@link Supervisor}. */
@@ -38,9 +45,9 @@ export class Supervisor {
   readonly #o: SupervisorOptions;
   readonly #scope = new Scope();
   readonly #cameras = new Map<string, CameraHandle>();
-  readonly #models = new Map<string, ModelHandle>();
+  readonly #models = new Map<string, ModelSupervision>();
   /** Taken out of the plan and not yet gone. */
-  readonly #leaving = new Set<CameraHandle | ModelHandle>();
+  readonly #leaving = new Set<CameraHandle | ModelSupervision>();
   /** How many containers in a row there were of a model, each taking over from the one before. */
   readonly #generations = new Map<string, number>();
   readonly #broker: BrokerLink;
@@ -245,27 +252,35 @@ export class Supervisor {
   }
 
   /** @param before The container that it takes over from: still there, so its socket is too. */
-  #startModel(model: PlannedModel, before?: ModelHandle): void {
+  #startModel(model: PlannedModel, before?: ModelSupervision): void {
     if (this.#stopping) return;
-    const { id, dir, threads } = model;
-    const { clock, log, onLog, onEvent } = this.#o;
-    if (!before) this.#generations.delete(id);
-    const socketPath = this.#nextSocketPath(id);
+    const { id, frame, container } = model;
+    const { clock, log, onEvent } = this.#o;
+    if (!before || !container) this.#generations.delete(id);
+    const socketPath = container ? this.#nextSocketPath(id) : model.socketPath;
     this.#generations.set(id, (this.#generations.get(id) ?? 0) + 1);
-    const handle: ModelHandle = new ModelHandle({
+    const common = {
       id,
-      entry: containerEntry,
-      args: ['--model-id', id, '--model', dir, '--socket', socketPath, '--threads', String(threads)],
       socketPath,
+      frame,
+      probePath: probePath(this.#plan.node, id),
       clock,
       log,
-      onLog,
-      onState: (_, state) => {
+      onState: (_: string, state: ModelReport['state'], reason: string | null) => {
         // The end of one that was taken over from is not the model's.
-        if ((this.#models.get(id) ?? handle) === handle) onEvent({ type: 'model_state', model: id, state });
+        if ((this.#models.get(id) ?? handle) === handle) onEvent({ type: 'model_state', model: id, state, reason });
       },
-      before: before?.recentReport(),
-    });
+    };
+    const handle: ModelSupervision = container
+      ? new ModelHandle({
+          ...common,
+          entry: containerEntry,
+          args: containerArguments(id, socketPath, container),
+          memoryLimitBytes: memoryLimitOf(model),
+          onLog: this.#o.onLog,
+          before: before?.recentReport(),
+        })
+      : new ExternalModelHandle(common);
     this.#models.set(id, handle);
     handle.start();
   }
@@ -327,7 +342,15 @@ export class Supervisor {
   }
 }
 
-async function stopAll(handles: readonly (CameraHandle | ModelHandle)[]): Promise<void> {
+/** The command line of a container. */
+function containerArguments(id: string, socketPath: string, container: PlannedContainer): string[] {
+  const { dir, threads, provider, maxBatch } = container;
+  const args = ['--model-id', id, '--model', dir, '--socket', socketPath];
+  args.push('--threads', String(threads), '--provider', provider);
+  return maxBatch === undefined ? args : [...args, '--max-batch', String(maxBatch)];
+}
+
+async function stopAll(handles: readonly (CameraHandle | ModelSupervision)[]): Promise<void> {
   await Promise.all(handles.map((handle) => handle.stop()));
 }
 

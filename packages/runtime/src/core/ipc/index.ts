@@ -1,3 +1,4 @@
+export { askContainer, type ContainerAnswer } from './ask-container.ts';
 export type {
   CameraSetup,
   CameraSnapshot,

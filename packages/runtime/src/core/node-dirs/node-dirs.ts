@@ -10,6 +10,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { codeOf, processStartTicks, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
 import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
@@ -61,7 +62,8 @@ export interface NodeLock {
 }
 
 /**
- * Makes this process the one that runs `node`, and cleans up after a predecessor that died: its sockets and its segments.
+ * Makes this process the one that runs `node`, and cleans up after a predecessor that died: its segments and its control
+ * socket (the models' are {@link removeDeadModelSockets}'s).
  *
  * @throws VigiaError `already_running` naming the process that holds it, `run_dir` when the folder cannot be made.
  */
@@ -79,12 +81,45 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
       cause: error,
     });
   }
-  // Only what is ours by name: the folder may be shared with others.
-  for (const name of readdirSync(runDir)) {
-    if (name === 'control.sock' || /^vigia_model_.*\.sock$/.test(name)) rmSync(join(runDir, name), { force: true });
-  }
+  rmSync(controlSocketPath(runDir), { force: true });
   sweepSegments(segmentPrefix(node));
+  removeProbes(node);
   return { runDir, release: () => releaseLock(runDir, lockPath) };
+}
+
+/**
+ * Removes the sockets of containers on which nobody listens any more. Those on which somebody does stay: a container may
+ * have been started by hand, before the node.
+ */
+export async function removeDeadModelSockets(runDir: string): Promise<void> {
+  const paths = modelSocketsIn(runDir);
+  const dead = await Promise.all(paths.map(isDead));
+  paths.forEach((path, i) => {
+    if (dead[i]) rmSync(path, { force: true });
+  });
+}
+
+/** The sockets of all containers in a run directory. */
+export function modelSocketsIn(runDir: string): string[] {
+  try {
+    return readdirSync(runDir)
+      .filter((name) => /^vigia_model_.*\.sock$/.test(name))
+      .map((name) => join(runDir, name));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function isDead(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', (error) => resolve(codeOf(error) === 'ECONNREFUSED'));
+  });
 }
 
 /**
@@ -93,11 +128,12 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
  *
  * @param supervisorPid The parent that died.
  */
-export function cleanAfterSupervisor(runDir: string, supervisorPid: number): void {
+export function cleanAfterSupervisor(node: string, runDir: string, supervisorPid: number): void {
   const lockPath = join(runDir, 'supervisor.pid');
   try {
     if (Number(readFileSync(lockPath, 'utf8').split(' ')[0]) !== supervisorPid) return;
     rmSync(controlSocketPath(runDir), { force: true });
+    removeProbes(node);
     releaseLock(runDir, lockPath);
   } catch (error) {
     // Another child was quicker.
@@ -140,6 +176,21 @@ function releaseLock(runDir: string, lockPath: string): void {
 /** Removes the segments of a process of this node that died: its memory is needed, and its successor uses the names. */
 export function removeSegmentsOf(node: string, pid: number): void {
   removeSegmentsOfWriter(segmentPrefix(node), pid);
+}
+
+/** The picture that a model's container is proved with: there for moments. */
+export function probePath(node: string, model: string): string {
+  return join(SHM_DIR, `${probePrefix(node)}${model}`);
+}
+
+function probePrefix(node: string): string {
+  return `vigia_${node}_probe_`;
+}
+
+function removeProbes(node: string): void {
+  for (const name of readdirSync(SHM_DIR)) {
+    if (name.startsWith(probePrefix(node))) rmSync(join(SHM_DIR, name), { force: true });
+  }
 }
 
 /** Bytes of shared memory that the segments of a node hold now. */

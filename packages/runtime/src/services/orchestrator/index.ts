@@ -1,2 +1,3 @@
 export { CameraHandle, type CameraHandleOptions } from './camera-handle.ts';
-export { ModelHandle, type ModelHandleOptions } from './model-handle.ts';
+export { ExternalModelHandle } from './external-model-handle.ts';
+export { ModelHandle, type ModelHandleOptions, type ModelSupervision } from './model-handle.ts';

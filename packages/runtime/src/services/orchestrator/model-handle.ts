@@ -1,17 +1,25 @@
 import { rmSync } from 'node:fs';
-import { connect } from 'node:net';
-import {
-  type ChildState,
-  type Clock,
-  encodeJson,
-  every,
-  FrameDecoder,
-  type Log,
-  type LogRecord,
-  SupervisedChild,
-  type Timer,
-} from '@vigia/base';
-import { CONTAINER_MESSAGE_LIMIT, type HealthResponse, healthResponseSchema, type ModelReport } from '@vigia/contracts';
+import { type ChildState, type Clock, type Log, type LogRecord, SupervisedChild } from '@vigia/base';
+import type { HealthResponse, ModelReport } from '@vigia/contracts';
+import { readProcessUsage } from '#core/process-stats';
+import { ContainerWatch, type Wellbeing } from './container-watch.ts';
+import { ModelCounters, type ModelCounts } from './model-counters.ts';
+
+/** What every model of a node is to its supervisor, whoever starts its container. */
+export interface ModelSupervision {
+  readonly id: string;
+  /** Of the container's process, when it is ours. */
+  readonly pid: number | undefined;
+  /** Where cameras reach the container. */
+  readonly socketPath: string;
+  start(): void;
+  /** Resolves when nothing of it is left. Idempotent. */
+  stop(): Promise<void>;
+  /** Counters as last heard, at most about a second old. */
+  recentReport(): ModelReport;
+  /** Counters as of now, or as last heard when the container does not answer. */
+  report(): Promise<ModelReport>;
+}
 
 /** Options of {@link ModelHandle}. */
 export interface ModelHandleOptions {
@@ -20,37 +28,48 @@ export interface ModelHandleOptions {
   readonly entry: string;
   readonly args: readonly string[];
   readonly socketPath: string;
+  /** The pictures that it wants, pixels. */
+  readonly frame: { readonly width: number; readonly height: number };
+  /** A file of shared memory for the picture of a probe. */
+  readonly probePath: string;
+  /** Most memory of its own that the process may use, bytes. */
+  readonly memoryLimitBytes: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
-  readonly onState: (id: string, state: ModelReport['state']) => void;
+  readonly onState: (id: string, state: ModelReport['state'], reason: string | null) => void;
   /** Counters of a container that it takes over from: they go on. */
-  readonly before?: Pick<ModelReport, 'requests' | 'batches' | 'restarts'> | undefined;
+  readonly before?: ModelCounts | undefined;
 }
 
 /** Loading a model may take this long. */
 const READY_MS = 60_000;
 const RESTART = { firstMs: 50, maxMs: 10_000 };
-const HEALTH_EVERY_MS = 1_000;
-const HEALTH_TIMEOUT_MS = 900;
-/** Health questions in a row without an answer, while ready, until the container counts as hung. */
-const MISSED_LIMIT = 3;
+/** Looks in a row without an answer until the container counts as hung. */
+const SILENT_LIMIT = 3;
+/** Looks in a row above its memory until it is ended: one run may need more for a moment. */
+const MEMORY_LIMIT_LOOKS = 3;
+const MIB = 1024 * 1024;
 
-/** The supervisor's side of one model container: keeps it running, asks how it is, kills it when it hangs. */
-export class ModelHandle {
+/**
+ * The supervisor's side of a container that it starts: keeps it running, has it prove that it looks at pictures before it
+ * counts as ready, and kills it when it hangs or grows beyond its memory.
+ */
+export class ModelHandle implements ModelSupervision {
   readonly id: string;
   readonly #o: ModelHandleOptions;
   readonly #child: SupervisedChild;
+  readonly #watch: ContainerWatch;
+  readonly #counters: ModelCounters;
   #state: ModelReport['state'] = 'starting';
-  #health: HealthResponse | undefined;
-  #before: { readonly requests: number; readonly batches: number };
-  #missed = 0;
-  #timer: Timer | undefined;
+  #reason: string | null = null;
+  #large = 0;
 
   constructor(options: ModelHandleOptions) {
     this.#o = options;
     this.id = options.id;
-    this.#before = options.before ?? { requests: 0, batches: 0 };
+    this.#counters = new ModelCounters(options.before);
+    this.#watch = new ContainerWatch({ model: options.id, ...options });
     this.#child = new SupervisedChild({
       name: `model:${options.id}`,
       entry: options.entry,
@@ -69,100 +88,85 @@ export class ModelHandle {
     return this.#child.pid;
   }
 
-  /** Where cameras reach the container. */
   get socketPath(): string {
     return this.#o.socketPath;
   }
 
-  get state(): ModelReport['state'] {
-    return this.#state;
-  }
-
   start(): void {
     this.#child.start();
-    this.#timer = every(this.#o.clock, HEALTH_EVERY_MS, () => void this.#watch());
   }
 
-  /** Stops the container and removes what it left. Resolves when it is gone. Idempotent. */
   async stop(): Promise<void> {
-    this.#timer?.cancel();
+    this.#watch.stop();
     await this.#child.stop();
     // One that had to be killed left its socket.
     rmSync(this.#o.socketPath, { force: true });
   }
 
-  /** Counters as last heard, at most about a second old. */
   recentReport(): ModelReport {
-    const { counters, inference_ms } = this.#health ?? {
-      counters: { requests: 0, batches: 0 },
-      inference_ms: { p50: 0, p99: 0 },
-    };
-    return {
-      // What the container thinks of itself counts while it is there at all.
-      state: this.#state === 'ready' && this.#health?.state === 'failing' ? 'failing' : this.#state,
-      requests: this.#before.requests + counters.requests,
-      batches: this.#before.batches + counters.batches,
-      inference_ms,
-      restarts: (this.#o.before?.restarts ?? 0) + this.#child.restarts,
-    };
+    const restarts = (this.#o.before?.restarts ?? 0) + this.#child.restarts;
+    return { state: this.#state, reason: this.#reason, ...this.#counters.counts, restarts };
   }
 
-  /** Counters as of now, or as last heard when the container does not answer. */
   async report(): Promise<ModelReport> {
-    this.#health = (await askHealth(this.#o.socketPath, this.#o.clock)) ?? this.#health;
+    const health = await this.#watch.health();
+    if ('value' in health) this.#counters.heard(health.value);
     return this.recentReport();
   }
 
-  async #watch(): Promise<void> {
-    if (this.#state !== 'ready') return;
-    const health = await askHealth(this.#o.socketPath, this.#o.clock);
-    if (this.#state !== 'ready') return;
-    if (health) {
-      this.#health = health;
-      this.#missed = 0;
+  #onWell(wellbeing: Wellbeing): void {
+    if (wellbeing.state === 'silent') {
+      if (wellbeing.times >= SILENT_LIMIT) this.#kill(`does not answer (${wellbeing.why})`);
       return;
     }
-    this.#missed += 1;
-    if (this.#missed < MISSED_LIMIT) return;
-    this.#o.log.warn(`model:${this.id} has not answered ${this.#missed} times, killed`);
-    this.#missed = 0;
+    this.#heard(wellbeing.health);
+    if (wellbeing.state === 'serving') this.#become('ready', null);
+    else this.#become(wellbeing.state, wellbeing.why);
+    this.#weigh();
+  }
+
+  #heard(health: HealthResponse): void {
+    this.#counters.heard(health);
+  }
+
+  /** Anonymous memory: its own, not the frames it looks at. */
+  #weigh(): void {
+    const { pid } = this;
+    const { memoryLimitBytes } = this.#o;
+    const bytes = pid === undefined ? 0 : (readProcessUsage(pid)?.anonymousBytes ?? 0);
+    this.#large = bytes > memoryLimitBytes ? this.#large + 1 : 0;
+    if (this.#large >= MEMORY_LIMIT_LOOKS) {
+      const mib = (n: number): string => `${Math.ceil(n / MIB)} MiB`;
+      this.#kill(`uses ${mib(bytes)} of memory, ${mib(memoryLimitBytes)} are allowed`);
+    }
+  }
+
+  #kill(why: string): void {
+    this.#o.log.warn(`model:${this.id} ${why}, killed`);
+    this.#become('failing', why);
+    this.#watch.stop();
     this.#child.kill();
   }
 
   #onChildState(child: ChildState): void {
-    if (child.state === 'waiting' && this.#health) {
-      const { requests, batches } = this.#health.counters;
-      this.#before = { requests: this.#before.requests + requests, batches: this.#before.batches + batches };
-      this.#health = undefined;
+    this.#large = 0;
+    if (child.state === 'ready') {
+      this.#watch.start((wellbeing) => this.#onWell(wellbeing));
+      return;
     }
-    this.#missed = 0;
-    this.#state = child.state === 'waiting' ? 'failing' : child.state;
-    this.#o.onState(this.id, this.#state);
+    this.#watch.stop();
+    if (child.state === 'waiting') {
+      this.#counters.died();
+      // What it was killed for says more than that it was killed.
+      const killed = this.#state === 'failing' && child.reason.includes('SIGKILL') ? this.#reason : null;
+      this.#become('failing', killed ?? child.reason);
+    } else this.#become(child.state, child.state === 'starting' ? this.#reason : null);
   }
-}
 
-/** Asks a container how it is, on a connection of its own. Undefined when it does not say. */
-function askHealth(socketPath: string, clock: Clock): Promise<HealthResponse | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath);
-    const decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
-    const done = (health: HealthResponse | undefined): void => {
-      timer.cancel();
-      socket.destroy();
-      resolve(health);
-    };
-    const timer = clock.after(HEALTH_TIMEOUT_MS, () => done(undefined));
-    socket.once('connect', () => socket.write(encodeJson({ op: 'health', request_id: '1' })));
-    socket.on('error', () => done(undefined));
-    socket.on('close', () => done(undefined));
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        const [payload] = decoder.push(chunk);
-        if (payload) done(healthResponseSchema.safeParse(JSON.parse(payload.toString('utf8'))).data);
-      } catch {
-        // Not of the protocol: as good as no answer.
-        done(undefined);
-      }
-    });
-  });
+  #become(state: ModelReport['state'], reason: string | null): void {
+    if (state === this.#state && reason === this.#reason) return;
+    this.#state = state;
+    this.#reason = reason;
+    this.#o.onState(this.id, state, reason);
+  }
 }

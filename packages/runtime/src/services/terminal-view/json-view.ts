@@ -23,7 +23,7 @@ export class JsonView implements View {
   onEvent(event: ViewEvent): void {
     if (event.type === 'result') this.#line({ type: 'result', ...event.result });
     else if (event.type === 'camera_state') this.#line({ type: 'camera_state', ...event.state });
-    else this.#line({ type: 'model_state', model: event.model, state: event.state });
+    else this.#line({ type: 'model_state', model: event.model, state: event.state, reason: event.reason });
   }
 
   onLog(): void {

@@ -4,7 +4,12 @@ import type { CameraReport, CameraStateMessage, ModelReport, ResultMessage } fro
 export type ViewEvent =
   | { readonly type: 'result'; readonly result: ResultMessage }
   | { readonly type: 'camera_state'; readonly state: CameraStateMessage }
-  | { readonly type: 'model_state'; readonly model: string; readonly state: ModelReport['state'] };
+  | {
+      readonly type: 'model_state';
+      readonly model: string;
+      readonly state: ModelReport['state'];
+      readonly reason: string | null;
+    };
 
 /** What a view reads when it draws. */
 export interface NodeStatus {

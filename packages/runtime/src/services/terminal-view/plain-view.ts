@@ -21,7 +21,8 @@ export class PlainView implements View {
   onEvent(event: ViewEvent): void {
     if (event.type === 'result')
       this.#recent.get(`${event.result.camera}/${event.result.consumer}`).add(event.result, this.#clock.nowMs());
-    else if (event.type === 'model_state') this.#line(`model ${event.model}: ${event.state}`);
+    else if (event.type === 'model_state')
+      this.#line(`model ${event.model}: ${event.state}${event.reason === null ? '' : ` (${event.reason})`}`);
     else {
       const { camera, state, message, retry_in_ms: retry } = event.state;
       const again = retry === null ? '' : `; again in ${(retry / 1000).toFixed(1)} s`;

@@ -63,7 +63,10 @@ const status = (upMs: number, captured: number, ok: number, message: string | nu
   mqtt: 'connected',
   cameras: new Map([['hall', { report: camera(captured, ok), message }]]),
   models: new Map([
-    ['ssdlite', { state: 'ready', requests: ok, batches: ok, inference_ms: { p50: 12.4, p99: 18.1 }, restarts: 0 }],
+    [
+      'ssdlite',
+      { state: 'ready', reason: null, requests: ok, batches: ok, inference_ms: { p50: 12.4, p99: 18.1 }, restarts: 0 },
+    ],
   ]),
 });
 

@@ -1,0 +1,47 @@
+import { connect } from 'node:net';
+import { type Clock, encodeJson, FrameDecoder, messageOf } from '@vigia/base';
+import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
+
+/** An answer of a container, or why there is none. */
+export type ContainerAnswer<T> = { readonly value: T } | { readonly why: string };
+
+/**
+ * Asks a container one thing on a connection of its own (protocol 1).
+ *
+ * @param parse The schema's `safeParse`, so to speak: undefined for what is not of the protocol.
+ */
+export function askContainer<T>(
+  socketPath: string,
+  message: object,
+  parse: (answer: unknown) => T | undefined,
+  { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
+): Promise<ContainerAnswer<T>> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    const decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
+    const done = (answer: ContainerAnswer<T>): void => {
+      timer.cancel();
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = clock.after(timeoutMs, () => done({ why: `no answer within ${timeoutMs} ms` }));
+    socket.once('connect', () => socket.write(encodeJson({ ...message, request_id: '1' })));
+    socket.on('error', (error: NodeJS.ErrnoException) => done({ why: NOBODY[error.code ?? ''] ?? error.message }));
+    socket.on('close', () => done({ why: 'it closed the connection without an answer' }));
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        const [payload] = decoder.push(chunk);
+        if (!payload) return;
+        const value = parse(JSON.parse(payload.toString('utf8')));
+        done(value === undefined ? { why: 'what it answers is not of protocol 1' } : { value });
+      } catch (error) {
+        done({ why: `what it answers is not of protocol 1 (${messageOf(error)})` });
+      }
+    });
+  });
+}
+
+const NOBODY: Readonly<Record<string, string>> = {
+  ENOENT: 'nobody listens',
+  ECONNREFUSED: 'nobody listens any more',
+};

@@ -1,0 +1,89 @@
+import type { Clock, Log } from '@vigia/base';
+import type { ModelReport } from '@vigia/contracts';
+import { ContainerWatch, type Wellbeing } from './container-watch.ts';
+import { ModelCounters } from './model-counters.ts';
+import type { ModelHandleOptions, ModelSupervision } from './model-handle.ts';
+
+/** Options of {@link ExternalModelHandle}. */
+export interface ExternalModelHandleOptions
+  extends Pick<ModelHandleOptions, 'id' | 'socketPath' | 'frame' | 'probePath' | 'onState'> {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Looks in a row without an answer until it counts as gone. */
+const SILENT_LIMIT = 2;
+
+/**
+ * The supervisor's side of a container that somebody else starts: finds it whenever it listens, has it prove that it looks
+ * at pictures, and says so when it is gone. It is neither started nor ended from here.
+ */
+export class ExternalModelHandle implements ModelSupervision {
+  readonly id: string;
+  readonly pid: undefined;
+  readonly #o: ExternalModelHandleOptions;
+  readonly #watch: ContainerWatch;
+  readonly #counters = new ModelCounters();
+  #state: ModelReport['state'] = 'starting';
+  #reason: string | null = null;
+  /** How often it came back after it had been there. */
+  #returns = 0;
+  #wasReady = false;
+
+  constructor(options: ExternalModelHandleOptions) {
+    this.#o = options;
+    this.id = options.id;
+    this.#watch = new ContainerWatch({ model: options.id, ...options });
+  }
+
+  get socketPath(): string {
+    return this.#o.socketPath;
+  }
+
+  start(): void {
+    this.#watch.start((wellbeing) => this.#onWell(wellbeing));
+  }
+
+  stop(): Promise<void> {
+    this.#watch.stop();
+    this.#become('stopped', null);
+    return Promise.resolve();
+  }
+
+  recentReport(): ModelReport {
+    return { state: this.#state, reason: this.#reason, ...this.#counters.counts, restarts: this.#returns };
+  }
+
+  async report(): Promise<ModelReport> {
+    const health = await this.#watch.health();
+    if ('value' in health) this.#counters.heard(health.value);
+    return this.recentReport();
+  }
+
+  #onWell(wellbeing: Wellbeing): void {
+    if (wellbeing.state === 'silent') {
+      if (wellbeing.times < SILENT_LIMIT && this.#state === 'ready') return;
+      const before = this.#wasReady ? 'failing' : 'starting';
+      this.#become(before, `${wellbeing.why} (${this.#o.socketPath})`);
+      return;
+    }
+    this.#counters.heard(wellbeing.health);
+    if (wellbeing.state !== 'serving') {
+      this.#become(wellbeing.state, wellbeing.why);
+      return;
+    }
+    if (this.#wasReady && this.#state !== 'ready') this.#returns += 1;
+    this.#wasReady = true;
+    this.#become('ready', null);
+  }
+
+  #become(state: ModelReport['state'], reason: string | null): void {
+    if (state === this.#state && reason === this.#reason) return;
+    const { log, onState } = this.#o;
+    if (state === 'ready') log.info(`model:${this.id} (external) is there`);
+    else if (this.#state === 'ready' && state !== 'stopped') log.warn(`model:${this.id} (external): ${reason}`);
+    this.#state = state;
+    this.#reason = reason;
+    onState(this.id, state, reason);
+  }
+}

@@ -1,0 +1,39 @@
+import type { HealthResponse, ModelReport } from '@vigia/contracts';
+
+/** Counters that go on when one container takes over from another. */
+export type ModelCounts = Pick<ModelReport, 'requests' | 'batches' | 'restarts'>;
+
+/** Adds up what the containers of one model said, each of which begins at 0. */
+export class ModelCounters {
+  #before: { requests: number; batches: number };
+  #now: HealthResponse | undefined;
+
+  constructor(before: Partial<ModelCounts> = {}) {
+    this.#before = { requests: before.requests ?? 0, batches: before.batches ?? 0 };
+  }
+
+  get counts(): Pick<ModelReport, 'requests' | 'batches' | 'inference_ms'> {
+    const { counters, inference_ms } = this.#now ?? {
+      counters: { requests: 0, batches: 0 },
+      inference_ms: { p50: 0, p99: 0 },
+    };
+    return {
+      requests: this.#before.requests + counters.requests,
+      batches: this.#before.batches + counters.batches,
+      inference_ms,
+    };
+  }
+
+  /** What the running container says. One that is younger than before is another one. */
+  heard(health: HealthResponse): void {
+    if (this.#now && health.uptime_ms < this.#now.uptime_ms) this.died();
+    this.#now = health;
+  }
+
+  /** The container is gone; the next one begins at 0. */
+  died(): void {
+    const { requests, batches } = this.counts;
+    this.#before = { requests, batches };
+    this.#now = undefined;
+  }
+}
