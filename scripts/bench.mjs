@@ -32,6 +32,17 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  model: {
+    line: 'a model container beside a bare onnxruntime loop; what a request costs beside others (about 5 minutes)',
+    usage: '[--seconds N] [--rounds N] [--threads N] [--peers DIR] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 1 to 600 (8)'],
+      ['--rounds N', 'times that the variants take turns, 1 to 100 (4)'],
+      ['--threads N', 'threads of one inference, 1 to 64 (1)'],
+      ['--peers DIR', 'sources of the peers (../shared/peers beside the repository)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   supplier: {
     line: 'publisher to consumer: ours by turns with the Go original and GStreamer (about 7 minutes)',
     usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--peers DIR] [--markdown | --json]',

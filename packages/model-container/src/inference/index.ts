@@ -1,4 +1,4 @@
-export { lookAt, probe, type ProbeResult } from './golden.ts';
+export { compareWithGolden, lookAt, probe, type ProbeResult } from './golden.ts';
 export type {
   FrameJob,
   JobResult,

@@ -5,7 +5,7 @@ import { ConnectionFrames, FrameRoots, PlainFiles } from '#frames';
 import { openModel } from '#model';
 import { FrameRuns } from './frame-runs.ts';
 import { probe } from './golden.ts';
-import type { WorkerCommand, WorkerReport, WorkerSettings } from './runner.ts';
+import type { FrameJob, WorkerCommand, WorkerReport, WorkerSettings } from './runner.ts';
 
 // Entry of the inference thread. A model computes where it is called, and sockets, grants and health must go on
 // meanwhile, so the model lives here, and with it the frames: they are read straight out of shared memory.
@@ -23,14 +23,19 @@ try {
   const plainFiles = new PlainFiles(roots);
   const openSegment = (path: string): FrameSegmentReader => FrameSegmentReader.open(path);
   const runs = new FrameRuns(model, () => new ConnectionFrames({ roots, openSegment, plainFiles }));
-  // Whatever the main thread says next is about a run that is not going on: it asks for one at a time.
+  // One after the other: a run gives the loop a turn before it computes, and the next one is here already by then.
+  let last: Promise<void> = Promise.resolve();
+  const run = async (jobs: readonly FrameJob[]): Promise<void> => {
+    try {
+      report({ type: 'result', result: await runs.run(jobs) });
+    } catch (error) {
+      report({ type: 'error', message: messageOf(error) });
+    }
+  };
   port.on('message', (command: WorkerCommand) => {
-    if (command.type === 'run') {
-      runs.run(command.jobs).then(
-        (result) => report({ type: 'result', result }),
-        (error: unknown) => report({ type: 'error', message: messageOf(error) }),
-      );
-    } else if (command.type === 'forget') runs.forget(command.connection);
+    if (command.type === 'run') last = last.then(() => run(command.jobs));
+    // In its turn: a run of that connection may be waiting, and would open again what is closed now.
+    else if (command.type === 'forget') last = last.then(() => runs.forget(command.connection));
     else {
       runs.close();
       void model.close().finally(() => port.close());

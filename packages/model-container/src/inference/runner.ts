@@ -27,7 +27,8 @@ export interface RunResult {
 export interface ModelRunner {
   readonly facts: ModelFacts;
   /**
-   * Looks at 1..`facts.maxBatch` frames. One call at a time: calling it during a run is a mistake and rejects.
+   * Looks at 1..`facts.maxBatch` frames, after the run that is going on. At most one may wait so: more is a mistake and
+   * rejects.
    *
    * @throws VigiaError `inference_failed`, or `closed` after `close` or the thread's death.
    */

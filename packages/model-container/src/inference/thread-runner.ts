@@ -14,6 +14,8 @@ export interface ThreadRunnerOptions {
 const RUN_LIMIT_FLOOR_MS = 2_000;
 /** The first inference is the slowest of a healthy model, as is what was measured when it was added: five times that is a hang. */
 const RUN_LIMIT_FACTOR = 5;
+/** One that computes, and one that is handed over meanwhile. */
+const RUNS_LIMIT = 2;
 /** Between the first look at a run that is over its limit and the second, milliseconds. */
 const SECOND_LOOK_MS = 250;
 
@@ -35,7 +37,8 @@ export class ThreadRunner implements ModelRunner {
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
   readonly #deadline: Deadline;
-  #pending: Pending | undefined;
+  /** The run that is going on, and the one that waits for it. */
+  readonly #pending: Pending[] = [];
   #state: 'open' | 'closing' | 'dead' = 'open';
 
   private constructor(worker: Worker, { facts, probe }: Ready, onDeath: (reason: string) => void) {
@@ -47,10 +50,10 @@ export class ThreadRunner implements ModelRunner {
     this.runLimitMs = Math.max(RUN_LIMIT_FLOOR_MS, RUN_LIMIT_FACTOR * slowest * facts.maxBatch);
     this.#deadline = new Deadline(systemClock, () => {
       // Looked at twice: when this whole process stood still, the answer is there and only has to be read.
-      const suspect = this.#pending;
+      const [suspect] = this.#pending;
       systemClock.after(SECOND_LOOK_MS, () => {
         // Native code that hangs cannot be interrupted, and the thread with it: only the end of the process helps.
-        if (suspect && this.#pending === suspect)
+        if (suspect && this.#pending[0] === suspect)
           onDeath(`an inference did not end within ${Math.round(this.runLimitMs)} ms`);
       });
     });
@@ -61,7 +64,8 @@ export class ThreadRunner implements ModelRunner {
         const unexpected = this.#state === 'open';
         this.#state = 'dead';
         this.#deadline.close();
-        this.#take()?.reject(closed(reason));
+        for (let pending = this.#take(); pending; pending = this.#take()) pending.reject(closed(reason));
+        this.#deadline.close();
         resolve();
         if (unexpected) onDeath(reason);
       });
@@ -85,10 +89,13 @@ export class ThreadRunner implements ModelRunner {
 
   run(jobs: readonly FrameJob[]): Promise<RunResult> {
     if (this.#state !== 'open') return Promise.reject(closed('it was closed'));
-    if (this.#pending) return Promise.reject(new VigiaError('inference_failed', 'a run is going on already'));
+    if (this.#pending.length >= RUNS_LIMIT) {
+      return Promise.reject(new VigiaError('inference_failed', 'a run is waiting for another one already'));
+    }
     return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject };
-      this.#deadline.set(this.runLimitMs);
+      // The limit of one that waits begins when the one before it has ended.
+      if (this.#pending.length === 0) this.#deadline.set(this.runLimitMs);
+      this.#pending.push({ resolve, reject });
       this.#send({ type: 'run', jobs });
     });
   }
@@ -116,9 +123,9 @@ export class ThreadRunner implements ModelRunner {
   }
 
   #take(): Pending | undefined {
-    const pending = this.#pending;
-    this.#pending = undefined;
-    this.#deadline.clear();
+    const pending = this.#pending.shift();
+    if (this.#pending.length > 0) this.#deadline.set(this.runLimitMs);
+    else this.#deadline.clear();
     return pending;
   }
 }

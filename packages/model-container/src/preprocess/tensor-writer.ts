@@ -63,10 +63,11 @@ export function writeLine(
     const m = mean[c] as number;
     const s = scale[c] as number;
     let at = first + (planar ? c * width * height + y * width + x : (y * width + x) * 3 + c);
-    for (let i = from; i < count * 3; i += 3) {
-      const value = line[i] as number;
-      into[at] = integer ? Math.min(255, Math.max(0, Math.round(value))) : (value - m) * s;
-      at += step;
+    if (integer) {
+      // 0..255 already; stored in an integer array, what is behind the point falls off.
+      for (let i = from; i < count * 3; i += 3, at += step) into[at] = (line[i] as number) + 0.5;
+    } else {
+      for (let i = from; i < count * 3; i += 3, at += step) into[at] = ((line[i] as number) - m) * s;
     }
   }
 }

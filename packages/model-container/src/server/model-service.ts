@@ -25,6 +25,9 @@ export interface ModelServiceOptions {
   readonly grantMs?: number;
 }
 
+/** Weight of the newest run in the average of how long one takes. */
+const RUN_WEIGHT = 0.2;
+
 /** One peer, as the service sees it: the number of its connection. */
 export interface Peer {
   readonly connection: number;
@@ -45,6 +48,10 @@ export class ModelService {
   readonly #options: ModelServiceOptions;
   readonly #turns: Turns<InferJob>;
   readonly #health: Health;
+  /** How long a run takes, on average, from its start to its results; undefined before the first. */
+  #runMs: number | undefined;
+  /** When the latest run ended. */
+  #freeSinceMs = 0;
 
   constructor(options: ModelServiceOptions) {
     this.#options = options;
@@ -53,6 +60,7 @@ export class ModelService {
       clock,
       maxBatch: runner.facts.maxBatch,
       start: (jobs) => void this.#run(jobs),
+      expectedRunMs: () => this.#runMs,
       ...(grantMs === undefined ? {} : { grantMs }),
     });
     this.#health = new Health(clock);
@@ -151,15 +159,20 @@ export class ModelService {
     return `this container serves '${this.#options.modelId}', not '${found}'`;
   }
 
-  /** One run over what has come. Frames are taken by the runner at its last moment: they are as new as they can be. */
+  /** One run over what has come, after the one that is going on. Frames are taken by the runner at its last moment: they are as new as they can be. */
   async #run(jobs: readonly InferJob[]): Promise<void> {
     const { runner, clock } = this.#options;
     const startedMs = clock.nowMs();
     try {
-      const { results, batchSize, inferenceMs } = await runner.run(
+      const { results, batchSize, prepareMs, inferenceMs } = await runner.run(
         jobs.map(({ connection, request }) => ({ connection, request })),
       );
-      if (batchSize > 0) this.#health.ran(inferenceMs);
+      const endedMs = clock.nowMs();
+      if (batchSize > 0) {
+        this.#health.ran(inferenceMs);
+        const tookMs = clock.nowMs() - Math.max(startedMs, this.#freeSinceMs);
+        this.#runMs = this.#runMs === undefined ? tookMs : this.#runMs + RUN_WEIGHT * (tookMs - this.#runMs);
+      }
       for (const [i, job] of jobs.entries()) {
         const result = results[i];
         if (result?.status !== 'ok') {
@@ -169,7 +182,7 @@ export class ModelService {
         this.#health.succeeded();
         const metadata = {
           inference_time_ms: micro(inferenceMs),
-          queue_ms: micro(Math.max(0, startedMs - job.receivedMs)),
+          queue_ms: micro(Math.max(0, endedMs - job.receivedMs - prepareMs - inferenceMs)),
           batch_size: batchSize,
           model_version: runner.facts.version,
         };
@@ -179,6 +192,7 @@ export class ModelService {
       this.#health.runFailed();
       for (const job of jobs) job.reject('inference_failed', messageOf(error));
     }
+    this.#freeSinceMs = clock.nowMs();
     this.#turns.finished();
   }
 }

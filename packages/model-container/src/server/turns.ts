@@ -40,8 +40,13 @@ export interface TurnsOptions<J extends Job> {
   readonly clock: Clock;
   /** Most jobs of one run. Default 1. */
   readonly maxBatch?: number;
-  /** The model is free and belongs to these jobs, 1 to `maxBatch`, until {@link Turns.finished}. */
+  /**
+   * These jobs, 1 to `maxBatch`, are the next run: now when the model is free, else as soon as the one that is going on
+   * ends. At most one more run is started before {@link Turns.finished} is called for the one before.
+   */
   readonly start: (jobs: readonly J[]) => void;
+  /** How long the run that begins now will take, milliseconds; undefined: nobody knows, and nothing is granted ahead. */
+  readonly expectedRunMs?: () => number | undefined;
   /** How long a grant may stay unused. Default {@link DEFAULT_GRANT_MS}. */
   readonly grantMs?: number;
   /** Most wants and jobs that may wait. Default {@link DEFAULT_MAX_WAITING}. */
@@ -73,8 +78,13 @@ type Waiting<J> =
 interface Outstanding {
   readonly grant: Grant;
   readonly key: TurnKey;
-  readonly expiresAtMs: number;
+  readonly givenMs: number;
 }
+
+/** Bounds of how long before the end of a run the next pictures are asked for. Milliseconds. */
+const LEAD = { least: 1, most: 10 };
+/** Weight of the newest observation of how long a grant takes to be used. */
+const LEAD_WEIGHT = 0.1;
 
 /** A job that used its grant, and until when it is worth starting. */
 interface ReadyJob<J> {
@@ -92,6 +102,10 @@ interface ReadyJob<J> {
  * A run takes what has come and never waits to fill up. Pictures of the same grants that come while it is going on are the
  * next run, before anybody else is granted.
  *
+ * Shortly before a run is expected to end, as long before as a grant takes to be used, the next ones are given (docs/
+ * decisions/0028): the pictures then come as the model becomes free, instead of one round trip later. Whoever has a picture
+ * in the run waits for its end.
+ *
  * Knows neither sockets nor models; the clock is injected. Settles callbacks synchronously.
  */
 export class Turns<J extends Job = Job> {
@@ -101,11 +115,17 @@ export class Turns<J extends Job = Job> {
   readonly #grantMs: number;
   readonly #maxWaiting: number;
   readonly #maxBatch: number;
+  readonly #ahead: Deadline;
   #line: Waiting<J>[] = [];
   /** Oldest first. */
   #outstanding: Outstanding[] = [];
   #ready: ReadyJob<J>[] = [];
-  #running = false;
+  /** What runs; empty: the model is free. */
+  #running: readonly J[] = [];
+  /** What runs after it, started already: handing it over then would leave the model idle for as long as that takes. */
+  #next: readonly J[] = [];
+  /** How long a grant takes to be used, on average, milliseconds. */
+  #useMs = LEAD.least;
   #advancing = false;
   #deferred = false;
   #closed = false;
@@ -116,6 +136,7 @@ export class Turns<J extends Job = Job> {
     this.#o = options;
     this.#clock = options.clock;
     this.#expiry = new Deadline(options.clock, () => this.#expire());
+    this.#ahead = new Deadline(options.clock, () => this.#grantAhead());
     this.#grantMs = options.grantMs ?? DEFAULT_GRANT_MS;
     this.#maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
     this.#maxBatch = options.maxBatch ?? 1;
@@ -158,9 +179,12 @@ export class Turns<J extends Job = Job> {
     else this.#submitWaiting(job);
   }
 
-  /** The run that was started has ended. To be called exactly once per `start`. */
+  /** The oldest run that was started has ended. To be called exactly once per `start`. */
   finished(): void {
-    this.#running = false;
+    this.#running = this.#next;
+    this.#next = [];
+    this.#ahead.clear();
+    if (this.#running.length > 0) this.#lookAhead();
     this.#advance();
   }
 
@@ -184,6 +208,7 @@ export class Turns<J extends Job = Job> {
     this.#closed = true;
     this.#outstanding = [];
     this.#expiry.close();
+    this.#ahead.close();
     this.#withdraw(() => true);
     for (const job of this.#removeJobs(() => true)) job.reject('overloaded', 'the container is stopping');
   }
@@ -196,12 +221,23 @@ export class Turns<J extends Job = Job> {
       job.reject('grant_expired', 'the grant is not valid (any more): ask again');
       return;
     }
-    this.#outstanding.splice(at, 1);
+    const [used] = this.#outstanding.splice(at, 1);
+    this.#useMs += LEAD_WEIGHT * (this.#clock.nowMs() - (used?.givenMs ?? 0) - this.#useMs);
     this.#watchExpiry();
     const untilMs = job.deadlineMs === undefined ? Infinity : this.#clock.nowMs() + job.deadlineMs;
     this.#ready.push({ job, untilMs });
-    if (this.#outstanding.length === 0 || this.#running) this.#advance();
-    else this.#advanceAfterReading();
+    if (this.#outstanding.length > 0) this.#advanceAfterReading();
+    else if (this.#running.length === 0) this.#advance();
+    else this.#startNext();
+  }
+
+  /** Everybody granted has come while a run is going on: they are the next one. */
+  #startNext(): void {
+    if (this.#next.length > 0) return;
+    const jobs = this.#takeReady();
+    if (jobs.length === 0) return;
+    this.#next = jobs;
+    this.#o.start(jobs);
   }
 
   /** Others were granted too and may have been read with this one: what has come together is looked at together. */
@@ -247,10 +283,11 @@ export class Turns<J extends Job = Job> {
     if (this.#advancing) return;
     this.#advancing = true;
     try {
-      while (!this.#running && !this.#closed) {
+      while (this.#running.length === 0 && !this.#closed) {
         const jobs = this.#nextRun();
         if (jobs.length > 0) {
-          this.#running = true;
+          this.#running = jobs;
+          this.#lookAhead();
           this.#o.start(jobs);
         } else if (!this.#giveNext()) break;
       }
@@ -261,13 +298,7 @@ export class Turns<J extends Job = Job> {
 
   /** What has come: granted pictures first, then jobs at the head of the line. None while only grants are out. */
   #nextRun(): J[] {
-    const jobs: J[] = [];
-    while (jobs.length < this.#maxBatch) {
-      const ready = this.#ready.shift();
-      if (!ready) break;
-      if (ready.untilMs > this.#clock.nowMs()) jobs.push(ready.job);
-      else tooLate(ready.job);
-    }
+    const jobs = this.#takeReady();
     if (jobs.length === 0 && this.#outstanding.length > 0) return jobs;
     for (let head = this.#line[0]; head?.kind === 'job' && jobs.length < this.#maxBatch; head = this.#line[0]) {
       this.#line.shift();
@@ -277,23 +308,61 @@ export class Turns<J extends Job = Job> {
     return jobs;
   }
 
+  /** Granted pictures that have come, as many as a run takes; what is too late is told so. */
+  #takeReady(): J[] {
+    const jobs: J[] = [];
+    while (jobs.length < this.#maxBatch) {
+      const ready = this.#ready.shift();
+      if (!ready) break;
+      if (ready.untilMs > this.#clock.nowMs()) jobs.push(ready.job);
+      else tooLate(ready.job);
+    }
+    return jobs;
+  }
+
   /** Grants the first in line, if it wants one and a run could take it. */
   #giveNext(): boolean {
     const head = this.#line[0];
     if (head?.kind !== 'want' || this.#outstanding.length >= this.#maxBatch) return false;
     this.#line.shift();
+    this.#give(head.want);
+    return true;
+  }
+
+  #give(want: Want): void {
     this.#grants += 1;
     const grant: Grant = { id: `g${this.#grants}`, expiresMs: this.#grantMs };
-    this.#outstanding.push({ grant, key: head.want.key, expiresAtMs: this.#clock.nowMs() + this.#grantMs });
+    this.#outstanding.push({ grant, key: want.key, givenMs: this.#clock.nowMs() });
     // One timer for all grants, hardly ever set anew: this is on the way of every frame.
     if (this.#outstanding.length === 1) this.#expiry.set(this.#grantMs);
-    head.want.give(grant);
-    return true;
+    want.give(grant);
+  }
+
+  #lookAhead(): void {
+    const expectedMs = this.#o.expectedRunMs?.();
+    if (expectedMs === undefined) return;
+    const leadMs = Math.min(LEAD.most, Math.max(LEAD.least, this.#useMs));
+    this.#ahead.set(Math.max(0, expectedMs - leadMs));
+  }
+
+  /** The run will be over soon: whoever is first in line may take a picture. Jobs without a grant need not be told. */
+  #grantAhead(): void {
+    const started = [...this.#running, ...this.#next];
+    const runs = ({ connection, camera }: TurnKey): boolean =>
+      started.some((job) => job.connection === connection && job.camera === camera);
+    const room = this.#maxBatch - this.#ready.length - this.#next.length;
+    while (this.#running.length > 0 && this.#outstanding.length < room) {
+      const at = this.#line.findIndex((entry) => entry.kind === 'job' || !runs(entry.want.key));
+      const next = this.#line[at];
+      if (next?.kind !== 'want') return;
+      this.#line.splice(at, 1);
+      this.#give(next.want);
+    }
   }
 
   #expire(): void {
     const nowMs = this.#clock.nowMs();
-    const left = this.#outstanding.filter((entry) => entry.expiresAtMs > nowMs);
+    const left = this.#outstanding.filter((entry) => entry.givenMs + this.#grantMs > nowMs);
     this.#grantsExpired += this.#outstanding.length - left.length;
     this.#outstanding = left;
     this.#watchExpiry();
@@ -302,7 +371,7 @@ export class Turns<J extends Job = Job> {
 
   #watchExpiry(): void {
     const [oldest] = this.#outstanding;
-    if (oldest) this.#expiry.set(Math.max(0, oldest.expiresAtMs - this.#clock.nowMs()));
+    if (oldest) this.#expiry.set(Math.max(0, oldest.givenMs + this.#grantMs - this.#clock.nowMs()));
     else this.#expiry.clear();
   }
 

@@ -88,7 +88,9 @@ export class ModelConsumer {
 
   /** Looks whether there is something to do: called on arrival, on becoming ready, and when the model comes back. */
   evaluate(): void {
-    if (this.#closed || this.#wanting || this.#inFlight || !this.#mailbox.hasDue()) return;
+    if (this.#closed || this.#wanting || !this.#mailbox.hasDuePending()) return;
+    // While an answer is waited for, only the next turn can be asked for: it is granted after that answer.
+    if (this.#inFlight && (this.#inFlight.sentMs === undefined || !this.#o.client.ready)) return;
     if (!this.#o.client.ready) {
       // No grant is needed for a model that is not there: the picture is taken, unrendered, and its fate is told.
       this.#settleUnavailable('not_ready', `model ${this.#o.model} is not ready: ${this.#o.client.why}`);
@@ -96,6 +98,7 @@ export class ModelConsumer {
     }
     const { breaker } = this.#o.client;
     if (!breaker.allows()) {
+      if (this.#inFlight) return;
       this.#settleUnavailable('circuit_open', `model ${this.#o.model} kept failing and is left alone for a while`);
       return;
     }
@@ -169,7 +172,8 @@ export class ModelConsumer {
       else if (answer.kind === 'failed') this.#refused(answer.error.code, answer.error.message);
       return;
     }
-    const flight = this.#take();
+    // With one in flight the container grants against the protocol; the picture would have to wait.
+    const flight = this.#inFlight ? undefined : this.#take();
     if (flight) this.#send(flight, answer.value);
     else {
       this.#o.client.breaker.record('neutral');
