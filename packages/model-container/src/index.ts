@@ -1,7 +1,15 @@
 export type { ContainerReady } from './container.ts';
 export { containerEntry } from './container-entry.ts';
 export { COCO_CLASSES, type DecoderContext, type DecoderModule, SsdDecoder, type SsdOptions } from '#decoders';
-export { frameOf, type FrameSize, type Golden, type ModelInput, type ModelManifest } from '#manifest';
+export {
+  frameOf,
+  type FrameSize,
+  type Golden,
+  MODEL_TASKS,
+  type ModelInput,
+  type ModelManifest,
+  type ModelTask,
+} from '#manifest';
 export type { AuthorFrame, AuthorManifest, Infer, ModelModule } from '#model';
 export type { OutputTensor } from '#network';
 export {
@@ -16,3 +24,14 @@ export {
   type ResolvedModel,
   type VerifyReport,
 } from '#model-store';
+export {
+  addModel,
+  type AddOptions,
+  KNOWN_DECODERS,
+  type KnownDecoder,
+  type ModelAddress,
+  parseAddress,
+  parseClasses,
+  type PerChannel,
+  type Wishes,
+} from '#onboarding';

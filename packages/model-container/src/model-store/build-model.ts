@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VigiaError } from '@vigia/base';
 import sharp from 'sharp';
@@ -7,6 +7,7 @@ import { formatManifest, MODEL_FILES, type ModelManifest } from '#manifest';
 import { type CatalogueEntry, GOLDEN_ASSETS } from './catalogue.ts';
 import { hashPrefix } from './errors.ts';
 import { readSource, type SourcePaths } from './read-source.ts';
+import { writeDurably } from './write-durably.ts';
 
 /** Where a model comes from and where it goes. */
 export interface BuildPaths extends SourcePaths {
@@ -51,15 +52,4 @@ export async function goldenPixels(picture: string): Promise<Buffer> {
 async function copyFolder(from: string, to: string): Promise<void> {
   await mkdir(to);
   for (const name of await readdir(from)) await writeDurably(join(to, name), await readFile(join(from, name)));
-}
-
-// The folder is renamed into place afterwards: without this, a power cut could leave a model of zeros there.
-async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
-  const file = await open(path, 'wx', 0o644);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -37,7 +37,7 @@ export interface CatalogueEntry extends Described {
 export const GOLDEN_ASSETS: string = fileURLToPath(new URL('../../assets/golden/', import.meta.url));
 
 /** Least overlap and most difference of confidence with what a golden picture shows. Runtimes differ in rounding only. */
-const GOLDEN_TOLERANCE = { min_iou: 0.9, score_tolerance: 0.05 };
+export const GOLDEN_TOLERANCE = { min_iou: 0.9, score_tolerance: 0.05 } as const;
 
 /**
  * The manifest that an entry's model folder must have. `version` is the first 12 digits of the hash of everything else

@@ -13,8 +13,8 @@ export interface TarballRequest {
   readonly npm: string;
   /** `sha512-…` in base64. */
   readonly integrity: string;
-  /** Size as published: for progress, and to stop a stream that does not end. */
-  readonly bytes: number;
+  /** Size as published: for progress, and to stop a stream that does not end. Undefined when nobody says. */
+  readonly bytes: number | undefined;
 }
 
 /** Options of {@link fetchTarball}. */
@@ -29,6 +29,8 @@ const FIRST_RETRY_MS = 500;
 
 /** How much longer than published a tarball may be before it is cut off: a wrong one is to be hashed, not endured. */
 const MAX_EXCESS_BYTES = 64 * 1024 * 1024;
+/** The same for one of which nobody says how long it is. */
+const MAX_BYTES = 4 * 1024 ** 3;
 
 /**
  * Downloads a package's tarball into a file, through npm's own cache. Only the tarball: nothing is unpacked by npm, and
@@ -98,17 +100,16 @@ async function writeStream(
     const failure = failureSoFar();
     if (failure !== undefined) throw failure;
     let received = 0;
+    const limit = request.bytes === undefined ? MAX_BYTES : request.bytes + MAX_EXCESS_BYTES;
     onProgress?.(0, request.bytes);
     for await (const chunk of stream) {
       received += chunk.byteLength;
-      if (received > request.bytes + MAX_EXCESS_BYTES) {
-        throw new VigiaError(
-          'model_integrity',
-          `${request.npm} does not end: ${request.bytes} bytes are expected, ${received} came`,
-        );
+      if (received > limit) {
+        const text = `${request.npm} does not end: ${request.bytes ?? `at most ${limit}`} bytes are expected, ${received} came`;
+        throw new VigiaError('model_integrity', text);
       }
       await out.writeFile(chunk);
-      onProgress?.(received, received <= request.bytes ? request.bytes : undefined);
+      onProgress?.(received, request.bytes !== undefined && received <= request.bytes ? request.bytes : undefined);
     }
   } finally {
     await out.close();

@@ -1,4 +1,10 @@
-export { type CatalogueEntry, type GoldenAsset, manifestOf } from './catalogue.ts';
+export {
+  type CatalogueEntry,
+  GOLDEN_ASSETS,
+  GOLDEN_TOLERANCE,
+  type GoldenAsset,
+  manifestOf,
+} from './catalogue.ts';
 export type { OnProgress } from './fetch-tarball.ts';
 export type { ResolvedModel } from './model-folder.ts';
 export type { ChunksSource, ModelSource, OnnxSource, TfjsSource } from './model-source.ts';
@@ -12,3 +18,5 @@ export {
 } from './model-store.ts';
 export { CATALOGUE } from './models.ts';
 export type { NpmOptions } from './npm-settings.ts';
+export type { PackageFacts } from './package-facts.ts';
+export { writeDurably } from './write-durably.ts';

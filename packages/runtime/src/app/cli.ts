@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from '@vigia/base';
-import { checkCommand, demoCommand, modelsCommand, reloadCommand, runCommand, snapshotCommand } from './commands.ts';
+import { checkCommand, demoCommand, reloadCommand, runCommand, snapshotCommand } from './commands.ts';
 import { HELP, helpFor } from './help.ts';
+import { MODELS_OPTIONS, modelsCommand } from './models-command.ts';
 
 type Values = Record<string, string | boolean | undefined>;
 
@@ -33,7 +34,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: [0, 0],
     run: reloadCommand,
   },
-  models: { options: {}, words: [1, 2], run: modelsCommand },
+  models: { options: MODELS_OPTIONS, words: [1, 2], run: modelsCommand },
   snapshot: {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' }, bare: { type: 'boolean' } },
     words: [2, 2],

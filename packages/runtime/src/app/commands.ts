@@ -5,11 +5,11 @@ import { ID_PATTERN } from '@vigia/contracts';
 import { ModelStore } from '@vigia/model-container';
 import { loadConfig } from '#core/config';
 import { controlSocketPath, runBaseDir, runDirOf } from '#core/node-dirs';
-import { fit, formatBytes } from '#core/terminal';
+import { formatBytes } from '#core/terminal';
 import { askNode } from '#services/control-plane';
 import { runDemo } from './demo.ts';
 import { admit, budgetOf, describeBudget, roomFor } from './budget.ts';
-import { checkModels, locateModels, pullModel } from './models.ts';
+import { checkModels, locateModels } from './models.ts';
 import { type RunOptions, runNode } from './node-runner.ts';
 import { describePlan, planOf } from './plan.ts';
 import { describeChange, type PlanChangeSummary } from './plan-change.ts';
@@ -63,33 +63,6 @@ export async function checkCommand(values: Values): Promise<number> {
   for (const line of [...describePlan(plan), ...describeBudget(budget, room)]) process.stdout.write(`${line}\n`);
   admit(plan, budget, room);
   process.stdout.write(`${file}: fine\n`);
-  return 0;
-}
-
-/** `vigia models`. */
-export async function modelsCommand(_values: Values, [verb, id]: readonly string[]): Promise<number> {
-  const store = new ModelStore();
-  if (verb === 'list') {
-    process.stdout.write(`${fit('ID', 26)}${fit('VERSION', 14)}${fit('TASK', 12)}${fit('LICENCE', 12)}HERE\n`);
-    for (const m of await store.list()) {
-      process.stdout.write(
-        `${fit(m.id, 26)}${fit(m.version, 14)}${fit(m.task, 12)}${fit(m.licence, 12)}${m.present ? 'yes' : `no, ${formatBytes(m.downloadBytes)} to fetch`}\n`,
-      );
-    }
-    return 0;
-  }
-  if (verb !== 'pull' && verb !== 'verify')
-    throw new UsageError(`vigia models: found "${verb}", allowed are list, pull ID, verify ID`);
-  if (id === undefined)
-    throw new UsageError(`vigia models ${verb}: the id of a model is missing; \`vigia models list\` shows them`);
-  if (verb === 'pull') {
-    await pullModel(store, id);
-    return 0;
-  }
-  const seen = await store.verify(id);
-  process.stdout.write(
-    `${id} ${seen.version}: hash right, golden picture right (${seen.goldenDetections ?? 0} objects, ${seen.inferenceMs.toFixed(1)} ms)\n`,
-  );
   return 0;
 }
 

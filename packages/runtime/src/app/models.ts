@@ -107,11 +107,14 @@ export function describeContainer(socketPath: string): ReturnType<typeof askCont
 }
 
 /** Fetches a model with a progress bar on stderr. */
-export async function pullModel(store: ModelStore, id: string, signal?: AbortSignal): Promise<void> {
+export async function pullModel(
+  store: ModelStore,
+  id: string,
+  signal?: AbortSignal,
+  acceptLicence?: string,
+): Promise<void> {
   const bar = new ProgressBar(`fetching ${id}`, process.stderr);
-  const model = await store.pull(id, {
-    onProgress: (received, total) => bar.update(received, total),
-    ...(signal ? { signal } : {}),
-  });
+  const onProgress = (received: number, total: number | undefined): void => bar.update(received, total);
+  const model = await store.pull(id, { onProgress, signal, acceptLicence });
   bar.done(`model ${id} ${model.manifest.version} is ready`);
 }

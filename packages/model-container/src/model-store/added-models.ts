@@ -1,0 +1,150 @@
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf, messageOf, VigiaError } from '@vigia/base';
+import { ID_PATTERN } from '@vigia/contracts';
+import { type ModelManifest, readManifest } from '#manifest';
+import { z } from 'zod';
+import { cacheError, isDiskError } from './errors.ts';
+import { isPresent, modelIn, type ResolvedModel } from './model-folder.ts';
+import { createWorkFolder, moveIntoPlace } from './work-folder.ts';
+import { writeDurably } from './write-durably.ts';
+
+/** Beside the versions of an added model: which of them counts. */
+const INDEX = 'added.json';
+const indexSchema = z.strictObject({ schema: z.literal(1), version: z.string().regex(/^[0-9a-f]{12}$/) });
+
+/**
+ * The models that somebody added to this machine's cache: `<root>/<id>/<version>/`, and `<root>/<id>/added.json`, which
+ * names the version that counts: the one added last. Older versions stay, because a container may be serving them.
+ */
+export class AddedModels {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Ids of all of them, in order. */
+  async ids(): Promise<string[]> {
+    const found: string[] = [];
+    for (const id of await namesIn(this.#root)) {
+      if (ID_PATTERN.test(id) && (await this.#version(id)) !== undefined) found.push(id);
+    }
+    return found.sort();
+  }
+
+  /**
+   * The version of a model that counts; undefined when it was never added.
+   *
+   * @throws VigiaError `model_manifest` or `model_absent` when it was, and its files are damaged or gone.
+   */
+  async find(id: string): Promise<ResolvedModel | undefined> {
+    const version = await this.#version(id);
+    if (version === undefined) return undefined;
+    const dir = join(this.#root, id, version);
+    const model = modelIn(dir, await readManifest(dir));
+    if (await isPresent(model)) return model;
+    throw new VigiaError(
+      'model_absent',
+      `model '${id}' was added, and files of it are gone from ${dir}: add it again`,
+      {
+        path: dir,
+      },
+    );
+  }
+
+  /**
+   * Makes a model available. Failed or interrupted, nothing of it stays.
+   *
+   * @param make Writes all files of the model, manifest included, into an empty folder, and returns the manifest.
+   * @throws VigiaError `model_cache`; whatever `make` throws.
+   */
+  async add(id: string, make: (dir: string) => Promise<ModelManifest>): Promise<ResolvedModel> {
+    const parent = join(this.#root, id);
+    let work: string | undefined;
+    try {
+      work = await createWorkFolder(parent);
+      const out = join(work, 'model');
+      await mkdir(out);
+      const manifest = await make(out);
+      await flush(out);
+      const dir = join(parent, manifest.version);
+      // The same version again has the same results; what was measured may differ, and the newer measurement counts.
+      await moveIntoPlace(out, dir, work, async () => false);
+      const index = join(work, INDEX);
+      await writeDurably(index, JSON.stringify({ schema: 1, version: manifest.version }));
+      await rename(index, join(parent, INDEX));
+      return modelIn(dir, manifest);
+    } catch (error) {
+      throw isDiskError(error) ? cacheError(error, parent) : error;
+    } finally {
+      if (work) await rm(work, { recursive: true, force: true });
+      await removeEmpty(parent);
+    }
+  }
+
+  /** Removes all versions of a model. @returns whether there was one. @throws VigiaError `model_cache`. */
+  async remove(id: string): Promise<boolean> {
+    if ((await this.#version(id)) === undefined) return false;
+    const parent = join(this.#root, id);
+    try {
+      // First of all, so that an interrupted removal leaves no model that is there in part.
+      await rm(join(parent, INDEX), { force: true });
+      await rm(parent, { recursive: true, force: true });
+    } catch (error) {
+      throw cacheError(error, parent);
+    }
+    return true;
+  }
+
+  async #version(id: string): Promise<string | undefined> {
+    const path = join(this.#root, id, INDEX);
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
+      throw new VigiaError('model_cache', `${path} cannot be read: ${messageOf(error)}`, { path, cause: error });
+    }
+    const parsed = indexSchema.safeParse(jsonOf(text));
+    if (parsed.success) return parsed.data.version;
+    throw new VigiaError('model_cache', `${path} is damaged: remove the model's folder and add it again`, { path });
+  }
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw new VigiaError('model_cache', `${dir} cannot be read: ${messageOf(error)}`, { path: dir, cause: error });
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The schema says what is wrong with it.
+    return undefined;
+  }
+}
+
+async function flush(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    const file = await open(join(dir, name), 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+async function removeEmpty(dir: string): Promise<void> {
+  try {
+    await rmdir(dir);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
+  }
+}

@@ -1,0 +1,15 @@
+import { open } from 'node:fs/promises';
+
+/**
+ * Writes a new file and flushes it to the disk. Folders are renamed into place after this: without it, a power cut could
+ * leave a model of zeros there.
+ */
+export async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
+  const file = await open(path, 'wx', 0o644);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

