@@ -43,6 +43,15 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  overload: {
+    line: '8 cameras onto one detector at 1, 2, 5 and 20 times its capacity, beside an ordinary queue (about 6 minutes)',
+    usage: '[--seconds N] [--plot FILE.svg] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 5 to 600 (20)'],
+      ['--plot FILE.svg', 'ages over time, drawn'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   supplier: {
     line: 'publisher to consumer: ours by turns with the Go original and GStreamer (about 7 minutes)',
     usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--peers DIR] [--markdown | --json]',

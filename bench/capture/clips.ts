@@ -29,6 +29,7 @@ interface Recipe {
 /** Real pedestrians, scaled up: motion and texture of a real camera, at the sizes and rates of today's. */
 const RECIPES = {
   '768×576@10 H.265': { width: 768, height: 576, fps: 10, frames: 200, rate: 400, codec: 'libx265' },
+  '320×240@30': { width: 320, height: 240, fps: 30, frames: 600, rate: 300 },
   '640×360@15': { width: 640, height: 360, fps: 15, frames: 300, rate: 500 },
   '720p30': { width: 1280, height: 720, fps: 30, frames: 600, rate: 2_000 },
   '1080p30': { width: 1920, height: 1080, fps: 30, frames: 600, rate: 4_000 },

@@ -1,0 +1,117 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { sleep, systemClock } from '@vigia/base';
+import { conservationErrors } from '@vigia/contracts';
+import { ModelStore } from '@vigia/model-container';
+import { clipOf } from '../capture/clips.ts';
+import { BenchContainer, MODEL_ID } from '../model/container.ts';
+import type { BenchRun } from '../support/bench-run.ts';
+import { CameraFork } from '../support/camera-fork.ts';
+import { quantile } from '../support/numbers.ts';
+import { VigiaNode } from '../support/vigia-node.ts';
+import { Waiter } from '../support/waiter.ts';
+
+/** Cameras that share the model. */
+export const CAMERAS = 8;
+const QUEUE_CAMERA = fileURLToPath(new URL('./queue-camera.js', import.meta.url));
+/** Connections, first keyframes, compilation. */
+const WARM_UP_MS = 3_000;
+
+/** An answer of the model about a camera's picture. */
+export interface Aged {
+  /** Since the window began, milliseconds. */
+  readonly atMs: number;
+  readonly ageMs: number;
+  readonly camera: string;
+}
+
+/** What one way of feeding the model did in one window. */
+export interface Outcome {
+  readonly ages: readonly Aged[];
+  readonly answers: number;
+  /** Of the run of the model, 99th percentile, milliseconds; undefined where nobody says. */
+  readonly serviceMs: number | undefined;
+  /** Arrival to picture, 99th percentile, milliseconds. */
+  readonly decodeMs: number | undefined;
+  /** What the report's equations break; empty when every frame is accounted for. */
+  readonly broken: readonly string[];
+}
+
+/** A camera at that rate, in a process of its own, which all cameras of a node connect to. */
+function camera(run: BenchRun, clip: string, fps: number): Promise<CameraFork> {
+  return CameraFork.start(run, { clip, fps });
+}
+
+/** A node as an operator starts it: each camera takes its newest picture when it is granted a place. */
+export async function measureOurs(run: BenchRun, fps: number): Promise<Outcome> {
+  const source = await camera(run, (await clipOf(run, '320×240@30')).path, fps);
+  const ids = Array.from({ length: CAMERAS }, (_, n) => `cam-${n}`);
+  const node = VigiaNode.start(run, Object.fromEntries(ids.map((id) => [id, source.url])));
+  await node.okResults(ids, 1);
+  await sleep(systemClock, WARM_UP_MS, run.signal);
+  const from = node.lines.length;
+  const beganMs = systemClock.nowMs();
+  await sleep(systemClock, run.seconds * 1000, run.signal);
+  const results = node.results(from);
+  const report = await node.finish();
+  await node.close();
+  await source.close();
+  const ok = results.filter(({ result }) => result.status === 'ok');
+  const ages = ok.map(({ atMs, result }) => ({ atMs: atMs - beganMs, ageMs: result.age_ms, camera: result.camera }));
+  return {
+    ages,
+    answers: ok.length,
+    serviceMs: report.models['ssdlite']?.inference_ms.p99,
+    decodeMs: quantile(
+      ok.map(({ result }) => result.hops_ms.decoded ?? 0),
+      0.99,
+    ),
+    broken: conservationErrors(report),
+  };
+}
+
+/** The same capture, scaling and container, and in front of the model an ordinary queue per camera. */
+export async function measureQueue(run: BenchRun, fps: number): Promise<Outcome> {
+  const source = await camera(run, (await clipOf(run, '320×240@30')).path, fps);
+  const { dir } = await new ModelStore().resolve('ssdlite-mobilenet-v2', { pull: true });
+  const container = await BenchContainer.start(run, ['--model', dir]);
+  const waiter = new Waiter(run.signal);
+  const ages: { atMs: number; ageMs: number; camera: string }[] = [];
+  const children: ChildProcess[] = [];
+  run.scope.defer(() => stop(children));
+  for (let id = 0; id < CAMERAS; id += 1) {
+    const setup = { id, source: source.url, socketPath: container.socketPath, modelId: MODEL_ID };
+    const child = fork(QUEUE_CAMERA, [JSON.stringify(setup)], { execArgv: [] });
+    child.on('message', (message) => {
+      const { atMs, ageMs, error } = message as { atMs: number; ageMs: number; error: string | null };
+      if (error === null) ages.push({ atMs, ageMs, camera: String(id) });
+      waiter.wake();
+    });
+    children.push(child);
+  }
+  await waiter.until(
+    'an answer for each camera',
+    () => new Set(ages.map((a) => a.camera)).size === CAMERAS || undefined,
+  );
+  await sleep(systemClock, WARM_UP_MS, run.signal);
+  const beganMs = systemClock.nowMs();
+  await sleep(systemClock, run.seconds * 1000, run.signal);
+  const window = ages.filter((a) => a.atMs >= beganMs).map((a) => ({ ...a, atMs: a.atMs - beganMs }));
+  await stop(children);
+  await container.close();
+  await source.close();
+  return { ages: window, answers: window.length, serviceMs: undefined, decodeMs: undefined, broken: [] };
+}
+
+async function stop(children: readonly ChildProcess[]): Promise<void> {
+  await Promise.all(
+    children.map(async (child) => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      child.kill('SIGTERM');
+      const kill = systemClock.after(2_000, () => child.kill('SIGKILL'));
+      await gone;
+      kill.cancel();
+    }),
+  );
+}
