@@ -1,1 +1,2 @@
 export * from './simulated-camera/index.ts';
+export * from './fake-container/index.ts';

@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { RunningContainer } from './subject.ts';
+
+/** The repository. */
+export const ROOT: string = fileURLToPath(new URL('../../../../', import.meta.url));
+/** Debian's, which is the one that has numpy. */
+export const PYTHON = '/usr/bin/python3';
+
+/** A program that is a container. */
+export interface ContainerProgram {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly modelId: string;
+  readonly socketPath: string;
+}
+
+/** Starts a program with `--socket` and `--model-id`; resolves when it has said `ready`, wherever. */
+export async function startProgram(program: ContainerProgram): Promise<RunningContainer> {
+  const { socketPath, modelId } = program;
+  const args = [...program.args, '--socket', socketPath, '--model-id', modelId];
+  const child = spawn(program.command, args, {
+    cwd: ROOT,
+    env: { ...process.env, ...program.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await exited;
+  };
+  try {
+    await ready(child);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { socketPath, modelId, pid: child.pid, stop };
+}
+
+function ready(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const hear = (chunk: Buffer): void => {
+      said += chunk.toString();
+      if (/\bready\b/.test(said)) resolve();
+    };
+    child.stdout?.on('data', hear);
+    child.stderr?.on('data', hear);
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the container ended with ${code}: ${said}`)));
+  });
+}

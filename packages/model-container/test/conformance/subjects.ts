@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import type { Detection } from '@vigia/contracts';
+import { containerEntry, ModelStore } from '@vigia/model-container';
+import { FakeContainer } from '@vigia/testkit';
+import { PYTHON, ROOT, startProgram } from './process-container.ts';
+import type { ContainerSubject, StartOptions } from './subject.ts';
+
+const OURS = { bright: true, canFail: true, limits: true } as const;
+const PYTHONPATH = join(ROOT, 'sdk/python');
+
+const allowed = ({ allowDirs }: StartOptions): string[] => allowDirs.flatMap((dir) => ['--allow-dir', dir]);
+
+/** Our container, with a model that is a JavaScript file. */
+export const moduleContainer: ContainerSubject = {
+  name: 'ours, with a model module',
+  can: OURS,
+  start: (options) =>
+    startProgram({
+      command: process.execPath,
+      args: [containerEntry, '--module', join(import.meta.dirname, 'bright.mjs'), ...allowed(options)],
+      env: {
+        VIGIA_BRIGHT_DELAY_MS: String(options.delayMs),
+        VIGIA_BRIGHT_FAILS: options.failsOnBlack ? '1' : '0',
+      },
+      modelId: 'bright',
+      socketPath: options.socketPath,
+    }),
+};
+
+/** The container of the Python SDK. */
+export const pythonContainer: ContainerSubject = {
+  name: 'of the Python SDK',
+  can: OURS,
+  start: (options) => {
+    const program = options.failsOnBlack
+      ? [join(import.meta.dirname, 'bright_or_fail.py')]
+      : ['-m', 'vigia.container.bright', '--delay-ms', String(options.delayMs)];
+    const args = [...program, ...allowed(options)];
+    return startProgram({
+      command: PYTHON,
+      args,
+      env: { PYTHONPATH },
+      modelId: 'bright',
+      socketPath: options.socketPath,
+    });
+  },
+};
+
+/** The page's example: what somebody writes who has read nothing else. */
+export const minimalContainer: ContainerSubject = {
+  name: 'the example of the protocol page',
+  can: { bright: true, canFail: false, limits: false },
+  start: (options) => {
+    const file = join(ROOT, 'docs/protocol/examples/minimal_container.py');
+    const args = [file, '--delay-ms', String(options.delayMs), ...allowed(options)];
+    return startProgram({ command: PYTHON, args, modelId: 'bright', socketPath: options.socketPath });
+  },
+};
+
+/** The fake of the testkit, in this process. */
+export const fakeContainer: ContainerSubject = {
+  name: 'the fake of the testkit',
+  can: { bright: true, canFail: true, limits: false },
+  start: async ({ socketPath, delayMs, allowDirs, failsOnBlack }) => {
+    const fake = await FakeContainer.start({
+      socketPath,
+      delayMs,
+      allowDirs,
+      ...(failsOnBlack ? { infer: onlyInLight } : {}),
+    });
+    return { socketPath, modelId: fake.modelId, stop: () => fake.close() };
+  },
+};
+
+function onlyInLight(detections: readonly Detection[]): readonly Detection[] {
+  if (detections[0]?.confidence === 0) throw new Error('it is too dark to see anything');
+  return detections;
+}
+
+/** Our container with the default model. */
+export const onnxContainer: ContainerSubject = {
+  name: 'ours, with the default model',
+  can: { bright: false, canFail: false, limits: true },
+  start: async (options) => {
+    const { dir } = await new ModelStore().resolve('ssdlite-mobilenet-v2', { pull: true });
+    const args = [containerEntry, '--model', dir, ...allowed(options)];
+    return startProgram({ command: process.execPath, args, modelId: 'ssd', socketPath: options.socketPath });
+  },
+};
