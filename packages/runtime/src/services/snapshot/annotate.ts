@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module';
 import type { Detection, ResultMessage } from '@vigia/contracts';
 import sharp, { type OverlayOptions } from 'sharp';
+import { maskOverlay } from './mask-overlay.ts';
+import { skeletonSvg } from './skeleton.ts';
 
 /** RGB24 pixels, tightly packed. */
 export interface RgbPicture {
@@ -16,7 +18,7 @@ const QUALITY = 88;
 const FONT_FILE = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf');
 
 /**
- * A JPEG of the picture with the boxes and scores of its result and a line that says when and how old.
+ * A JPEG of the picture with the boxes, points, masks and scores of its result and a line that says when and how old.
  *
  * @param result The result of exactly this picture; undefined for a bare one.
  */
@@ -37,7 +39,12 @@ async function overlaysOf(picture: RgbPicture, result: ResultMessage): Promise<O
     placed.push(at);
     return { input: image.data, left: at.left, top: at.top };
   });
-  return [{ input: Buffer.from(boxesSvg(picture, detections)) }, ...labels, await footer(picture, result)];
+  const masks = await Promise.all(
+    detections.flatMap(({ mask, bbox, class_id: id }) =>
+      mask ? [maskOverlay(mask, bbox, colourOf(id), picture)] : [],
+    ),
+  );
+  return [...masks, { input: Buffer.from(boxesSvg(picture, detections)) }, ...labels, await footer(picture, result)];
 }
 
 interface TextImage {
@@ -70,9 +77,10 @@ function overlap(a: Rect, b: Rect): boolean {
 
 function boxesSvg({ width, height }: RgbPicture, detections: readonly Detection[]): string {
   const stroke = Math.max(2, Math.round(height / 240));
-  const rects = detections.map(({ bbox: [x0, y0, x1, y1], class_id: id }) => {
+  const rects = detections.map(({ bbox: [x0, y0, x1, y1], class_id: id, keypoints = [] }) => {
     const box = `x="${x0 * width}" y="${y0 * height}" width="${(x1 - x0) * width}" height="${(y1 - y0) * height}"`;
-    return `<rect ${box} fill="none" stroke="${colourOf(id)}" stroke-width="${stroke}"/>`;
+    const points = skeletonSvg(keypoints, colourOf(id + 1), width, height);
+    return `<rect ${box} fill="none" stroke="${colourOf(id)}" stroke-width="${stroke}"/>${points}`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${rects.join('')}</svg>`;
 }
