@@ -1,3 +1,4 @@
+export { containerErrorCode } from './container-error-code.ts';
 export { compareWithGolden, lookAt, probe, type ProbeResult } from './golden.ts';
 export type {
   FrameJob,

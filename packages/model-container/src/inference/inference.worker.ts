@@ -3,6 +3,7 @@ import { codeOf, messageOf, VigiaError } from '@vigia/base';
 import { FrameSegmentReader } from '@vigia/frame-supplier';
 import { ConnectionFrames, FrameRoots, PlainFiles } from '#frames';
 import { openModel } from '#model';
+import { containerErrorCode } from './container-error-code.ts';
 import { FrameRuns } from './frame-runs.ts';
 import { probe } from './golden.ts';
 import type { FrameJob, WorkerCommand, WorkerReport, WorkerSettings } from './runner.ts';
@@ -29,7 +30,7 @@ try {
     try {
       report({ type: 'result', result: await runs.run(jobs) });
     } catch (error) {
-      report({ type: 'error', message: messageOf(error) });
+      report({ type: 'error', code: containerErrorCode(error), message: messageOf(error) });
     }
   };
   port.on('message', (command: WorkerCommand) => {

@@ -1,4 +1,4 @@
-import type { Detection } from '@vigia/contracts';
+import type { ContainerErrorCode, Detection } from '@vigia/contracts';
 import type { FrameFailure, FrameRequest } from '#frames';
 import type { ModelFacts, ModelSettings } from '#model';
 
@@ -30,7 +30,7 @@ export interface ModelRunner {
    * Looks at 1..`facts.maxBatch` frames, after the run that is going on. At most one may wait so: more is a mistake and
    * rejects.
    *
-   * @throws VigiaError `inference_failed`, or `closed` after `close` or the thread's death.
+   * @throws VigiaError `inference_failed` or another code of the container protocol, or `closed` after `close` or the thread's death.
    */
   run(jobs: readonly FrameJob[]): Promise<RunResult>;
   /** A connection is gone: what was kept of it (mapped segments) is let go. */
@@ -62,4 +62,4 @@ export type WorkerReport =
   | { readonly type: 'ready'; readonly facts: ModelFacts; readonly probe: Probe }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'result'; readonly result: RunResult }
-  | { readonly type: 'error'; readonly message: string };
+  | { readonly type: 'error'; readonly code: ContainerErrorCode; readonly message: string };

@@ -119,7 +119,7 @@ export class ThreadRunner implements ModelRunner {
 
   #settle(report: WorkerReport): void {
     if (report.type === 'result') this.#take()?.resolve(report.result);
-    else if (report.type === 'error') this.#take()?.reject(new VigiaError('inference_failed', report.message));
+    else if (report.type === 'error') this.#take()?.reject(new VigiaError(report.code, report.message));
   }
 
   #take(): Pending | undefined {

@@ -3,6 +3,7 @@ import type { Provider } from '@vigia/contracts';
 import { createDecoder } from '#decoders';
 import { MODEL_FILES, type ModelManifest, readManifest } from '#manifest';
 import { type Network, OnnxNetwork } from '#network';
+import { KserveNetwork } from '#remote';
 import { AuthorModel } from './author-model.ts';
 import { CropsModel, type Part } from './crops-model.ts';
 import type { Model } from './model.ts';
@@ -54,6 +55,12 @@ export async function openPart(dir: string, manifest: ModelManifest, settings: M
   return { manifest, decoder, network: await openNetwork(dir, manifest, decoder.outputs, settings) };
 }
 
+/** A server has longer for one that nobody has measured yet: it may have to load it. Milliseconds. */
+const REMOTE_PATIENCE_MS = 30_000;
+// Both below those of the run limit (`ThreadRunner`): a server that hangs is a `timeout`, and not the container's end.
+const REMOTE_FLOOR_MS = 1_500;
+const REMOTE_FACTOR = 4;
+
 /** What of a manifest its network is opened by. */
 export type NetworkDescription = Pick<ModelManifest, 'input' | 'crops' | 'remote' | 'speed'>;
 
@@ -61,15 +68,19 @@ export type NetworkDescription = Pick<ModelManifest, 'input' | 'crops' | 'remote
  * Opens a network without a decoder: the file in a model's folder, or the one that runs elsewhere.
  *
  * @param outputs Names of those that are wanted, in their order; undefined: all.
- * @throws VigiaError `model_load`, `provider`.
+ * @throws VigiaError `model_load`, `provider`; of a remote one, as `KserveNetwork.open`.
  */
 export async function openNetwork(
   dir: string,
-  { input, crops }: NetworkDescription,
+  { input, crops, remote, speed }: NetworkDescription,
   outputs: readonly string[] | undefined,
   { threads, provider, maxBatch: wished }: Pick<ModelSettings, 'threads' | 'provider' | 'maxBatch'>,
 ): Promise<Network> {
   const most = input.max_batch ?? 1;
   const maxBatch = crops ? 1 : Math.min(most, wished ?? most);
+  if (remote) {
+    const timeoutMs = speed ? Math.max(REMOTE_FLOOR_MS, REMOTE_FACTOR * speed.p99_ms * maxBatch) : REMOTE_PATIENCE_MS;
+    return KserveNetwork.open({ remote, input, outputs, maxBatch, timeoutMs });
+  }
   return OnnxNetwork.open({ path: join(dir, MODEL_FILES.onnx), input, outputs, threads, provider, maxBatch });
 }

@@ -1,9 +1,13 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { VigiaError } from '@vigia/base';
 import { MODEL_FILES, type RemoteSettings } from '#manifest';
 import type { AddOptions } from './add-model.ts';
 import { type NetworkFacts, readOnnxFacts } from './onnx-facts.ts';
+import { readRemoteFacts } from '#remote';
 import { takeWeights } from './weights.ts';
+
+/** Hash of the weights that are not here. */
+const NOTHING = createHash('sha256').digest('hex');
 
 /** A network that is to become a model. */
 export interface Found {
@@ -24,7 +28,14 @@ export interface Found {
  */
 export async function findNetwork(options: AddOptions, dir: string): Promise<Found> {
   const { address, tell } = options;
-  if (address.kind === 'remote') throw new VigiaError('internal', 'remote');
+  if (address.kind === 'remote') {
+    const { remote } = address;
+    const { inputs, outputs } = await readRemoteFacts(remote, options.clock);
+    const version = remote.version === undefined ? '' : ` version ${remote.version}`;
+    tell(`model: ${remote.model}${version} on ${remote.url}, which is ready`);
+    const source = `${remote.url}/v2/models/${remote.model}${version && `/versions/${remote.version}`}`;
+    return { facts: { inputs, outputs, notes: {} }, sha256: NOTHING, source, remote };
+  }
   const { bytes, ...found } = await takeWeights(address, dir, options);
   tell(`model: ${found.source}, ${(bytes / 1024 ** 2).toFixed(1)} MiB, SHA-256 ${found.sha256.slice(0, 12)}…`);
   return { ...found, facts: await readOnnxFacts(join(dir, MODEL_FILES.onnx)) };

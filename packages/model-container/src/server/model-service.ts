@@ -10,7 +10,7 @@ import {
   PIXEL_FORMATS,
   type WantRequest,
 } from '@vigia/contracts';
-import type { ModelRunner } from '#inference';
+import { containerErrorCode, type ModelRunner } from '#inference';
 import { Health } from './health.ts';
 import { inferError, inferOk, noGrant, type UnwantRequest } from './requests.ts';
 import { type Job, Turns } from './turns.ts';
@@ -190,7 +190,7 @@ export class ModelService {
       }
     } catch (error) {
       this.#health.runFailed();
-      for (const job of jobs) job.reject('inference_failed', messageOf(error));
+      for (const job of jobs) job.reject(containerErrorCode(error), messageOf(error));
     }
     this.#freeSinceMs = clock.nowMs();
     this.#turns.finished();

@@ -1,0 +1,212 @@
+import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { addSecret, type Clock, codeOf, messageOf, redact, VigiaError } from '@vigia/base';
+import type { RemoteSettings } from '#manifest';
+import type { BinaryMessage } from './tensor-codec.ts';
+
+/** Options of {@link KserveClient}. */
+export interface KserveClientOptions {
+  readonly remote: RemoteSettings;
+  readonly clock: Clock;
+  /** Longest time of one exchange, from the first byte sent to the last one received. */
+  readonly timeoutMs: number;
+  /** Sent as `Authorization: Bearer …`. Never logged. Default: `$VIGIA_REMOTE_TOKEN`. */
+  readonly token?: string | undefined;
+}
+
+interface Answer extends BinaryMessage {
+  readonly status: number;
+}
+
+/** Of an answer: the largest output of a sensible model, a mask per pixel of 4096², fits. */
+const ANSWER_LIMIT_BYTES = 128 * 1024 * 1024;
+/** One exchange at a time, and a second connection when the server closes the first one. */
+const CONNECTIONS = 2;
+/** Not now: the same request may succeed later. */
+const BUSY = new Set([429, 502, 503, 504]);
+/** What a server says of its error is shown, so much of it. */
+const REASON_LENGTH = 200;
+/** The header's name of the binary tensor extension. */
+const JSON_BYTES_HEADER = 'inference-header-content-length';
+
+/**
+ * HTTP to one model of a server, on kept connections. Errors are VigiaErrors of the container protocol: `overloaded` when
+ * the server cannot be reached, is not ready or lets go in the middle, `deadline_exceeded`, `inference_failed` for any
+ * other answer but the one that was asked for. Whoever made it closes it.
+ */
+export class KserveClient {
+  readonly #options: KserveClientOptions;
+  readonly #secure: boolean;
+  readonly #agent: HttpAgent | HttpsAgent;
+  readonly #path: string;
+  readonly #authorization: { readonly authorization?: string };
+
+  constructor(options: KserveClientOptions) {
+    this.#options = options;
+    const { url, model, version } = options.remote;
+    this.#secure = url.startsWith('https:');
+    const settings = { keepAlive: true, maxSockets: CONNECTIONS };
+    this.#agent = this.#secure ? new HttpsAgent(settings) : new HttpAgent(settings);
+    this.#path = `/v2/models/${model}${version === undefined ? '' : `/versions/${version}`}`;
+    this.#authorization = authorizationOf(options.token ?? process.env['VIGIA_REMOTE_TOKEN']);
+  }
+
+  /** What the server says of the model. @throws VigiaError, see the class; `model_load` when it has no such model. */
+  async metadata(): Promise<unknown> {
+    const { status, body } = await this.#exchange('GET', this.#path);
+    if (status === 404) throw new VigiaError('model_load', `${this.#where} is not there: the server has no such model`);
+    this.#checkStatus(status, body);
+    try {
+      return JSON.parse(body.toString('utf8')) as unknown;
+    } catch (error) {
+      throw new VigiaError('inference_failed', `${this.#where}: what it says of itself is no JSON`, { cause: error });
+    }
+  }
+
+  /** @throws VigiaError `overloaded` when server or model is not ready, and see the class. */
+  async checkReady(): Promise<void> {
+    for (const path of ['/v2/health/ready', `${this.#path}/ready`]) {
+      const { status } = await this.#exchange('GET', path);
+      // A server without this model says 404 or 400: what is wrong with it, its metadata tell better.
+      if (status >= 200 && status < 300) continue;
+      if (path === '/v2/health/ready' || BUSY.has(status))
+        throw new VigiaError('overloaded', `${this.#where} is not ready (HTTP ${status})`);
+    }
+  }
+
+  /** One inference. @throws VigiaError, see the class. */
+  async infer(json: Buffer, data: Uint8Array): Promise<BinaryMessage> {
+    const headers = {
+      'content-type': 'application/octet-stream',
+      [JSON_BYTES_HEADER]: String(json.byteLength),
+      'content-length': String(json.byteLength + data.byteLength),
+    };
+    const answer = await this.#exchange('POST', `${this.#path}/infer`, headers, [json, data]);
+    this.#checkStatus(answer.status, answer.body);
+    return answer;
+  }
+
+  /** Closes its connections. Idempotent. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  get #where(): string {
+    const { url, model } = this.#options.remote;
+    return `model ${model} on ${url}`;
+  }
+
+  #checkStatus(status: number, body: Buffer): void {
+    if (status === 200) return;
+    const text = `${this.#where}: HTTP ${status}${reasonIn(body)}`;
+    throw new VigiaError(BUSY.has(status) ? 'overloaded' : 'inference_failed', text);
+  }
+
+  async #exchange(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+    body: readonly Uint8Array[] = [],
+  ): Promise<Answer> {
+    const first = await this.#attempt(method, path, headers, body);
+    // The server closed a kept connection just when it was used again (it may at any time): once more, on a new one.
+    const settled = first === 'stale' ? await this.#attempt(method, path, headers, body) : first;
+    if (settled !== 'stale') return settled;
+    throw this.#lost(undefined);
+  }
+
+  #attempt(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: readonly Uint8Array[],
+  ): Promise<Answer | 'stale'> {
+    const { remote, clock, timeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      let late: VigiaError | undefined;
+      const options = { method, agent: this.#agent, headers: { ...headers, ...this.#authorization } };
+      const request: ClientRequest = (this.#secure ? httpsRequest : httpRequest)(new URL(path, remote.url), options);
+      const timer = clock.after(timeoutMs, () => {
+        late = new VigiaError('deadline_exceeded', `${this.#where} did not answer within ${Math.round(timeoutMs)} ms`);
+        request.destroy(late);
+      });
+      const settle = (act: () => void): void => {
+        timer.cancel();
+        act();
+      };
+      request.on('error', (error) =>
+        settle(() => {
+          const reset = ['ECONNRESET', 'EPIPE'].includes(codeOf(error) ?? '');
+          if (!late && reset && request.reusedSocket) resolve('stale');
+          else reject(late ?? this.#lost(error));
+        }),
+      );
+      request.on('response', (response) => {
+        this.#read(response).then(
+          (answer) => settle(() => resolve(answer)),
+          (error: unknown) =>
+            settle(() => {
+              request.destroy();
+              reject(late ?? (error instanceof VigiaError ? error : this.#lost(error)));
+            }),
+        );
+      });
+      for (const piece of body) request.write(piece);
+      request.end();
+    });
+  }
+
+  async #read(response: IncomingMessage): Promise<Answer> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.byteLength;
+      if (bytes > ANSWER_LIMIT_BYTES)
+        throw new VigiaError('inference_failed', `${this.#where} answers more than ${ANSWER_LIMIT_BYTES} bytes`);
+      chunks.push(chunk);
+    }
+    const text = response.headers[JSON_BYTES_HEADER];
+    const jsonBytes = typeof text === 'string' && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
+    if (text !== undefined && jsonBytes === undefined)
+      throw new VigiaError('inference_failed', `${this.#where} sends a header ${JSON_BYTES_HEADER} that is no number`);
+    return { status: response.statusCode ?? 0, body: Buffer.concat(chunks), jsonBytes };
+  }
+
+  #lost(error: unknown): VigiaError<'overloaded'> {
+    const why = error === undefined ? 'it closes every connection' : reasonOf(error);
+    return new VigiaError('overloaded', `${this.#where} cannot be reached: ${redact(why)}`, { cause: error });
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'its name cannot be looked up now',
+  EHOSTUNREACH: 'no route to it',
+  ENETUNREACH: 'no route to it',
+  ETIMEDOUT: 'it does not answer',
+  ECONNRESET: 'it closed the connection in the middle',
+};
+
+function reasonOf(error: unknown): string {
+  return REASONS[codeOf(error) ?? ''] ?? messageOf(error);
+}
+
+/** The server's own words, on one line; a server that gives the token back must not get it into a log. */
+function reasonIn(body: Buffer): string {
+  try {
+    const { error } = JSON.parse(body.toString('utf8')) as { readonly error?: unknown };
+    if (typeof error === 'string') return `: ${redact(error.replaceAll(/\s+/g, ' ').slice(0, REASON_LENGTH))}`;
+  } catch {
+    // No JSON: an error page of something between. The status says enough.
+  }
+  return '';
+}
+
+function authorizationOf(token: string | undefined): { readonly authorization?: string } {
+  if (!token) return {};
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new VigiaError('model_load', 'VIGIA_REMOTE_TOKEN holds characters that no bearer token has');
+  addSecret(token);
+  return { authorization: `Bearer ${token}` };
+}

@@ -1,0 +1,22 @@
+import type { InferAnswer } from './messages.ts';
+
+/** What the server does wrong with inferences, until it is told otherwise. */
+export type InferenceFault =
+  /** Answers so, with an error of the protocol. */
+  | { readonly kind: 'status'; readonly status: number; readonly error?: string }
+  /** Never answers. */
+  | { readonly kind: 'silent' }
+  /** Answers bytes that are no message. */
+  | { readonly kind: 'garbage' }
+  /** Announces an answer, sends half of it and closes the connection. */
+  | { readonly kind: 'half' }
+  /** Closes the connection instead of answering. */
+  | { readonly kind: 'close' }
+  /** Answers something else than it computed. */
+  | { readonly kind: 'altered'; readonly alter: (answer: InferAnswer) => InferAnswer };
+
+/** The bytes of an answer, and how many of them are JSON. */
+export function encodeAnswer({ json, binary }: InferAnswer): { readonly body: Buffer; readonly jsonBytes: number } {
+  const head = Buffer.from(JSON.stringify(json));
+  return { body: Buffer.concat([head, ...binary]), jsonBytes: head.byteLength };
+}
