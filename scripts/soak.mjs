@@ -14,13 +14,16 @@ const SOAKS = {
     'two cameras, of which one misbehaves: what is told, how fast, and that the other notices nothing (7 min)',
   'connect-cycles': '1,000 connections over each transport: descriptors, memory, segments stay where they were (40 s)',
   'random-faults': '8 cameras with random faults, processes killed: conserved in every report, memory flat (11 min)',
+  'container-deaths': 'models that crash, hang, grow or lie: what is told, how fast, what others notice (4 min)',
+  'container-fuzz':
+    'malformed messages, 10,000 at each container and at their client: answered once, rightly, and nothing is left (3 min)',
   consumers: '64 consumers of a 4K camera: no copy, no picture lost, no frame unaccounted for (2 min)',
 };
 
 const OPTIONS = [
   ['--short', 'the same checks in a few seconds, as npm test does'],
   ['--markdown', 'tables as Markdown'],
-  ['--only=PART,PART', 'camera-faults: only rows whose name has one of these'],
+  ['--only=PART,PART', 'camera-faults, container-fuzz: only rows or sides whose name has one of these'],
 ];
 
 const INTERRUPTED = 130;

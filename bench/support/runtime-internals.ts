@@ -9,6 +9,7 @@ import { Picture, VideoDecoder } from '@vigia/runtime/dist/core/media/libav/inde
 export { geometryOf, WHOLE } from '@vigia/runtime/dist/core/media/index.js';
 export { RgbScaler } from '@vigia/runtime/dist/core/media/libav/index.js';
 export { RtspClient } from '@vigia/runtime/dist/core/media/rtsp/index.js';
+export { ContainerClient, ModelConsumer } from '@vigia/runtime/dist/services/inference/index.js';
 export { DECODE_ALL, Renditions, StreamCapture } from '@vigia/runtime/dist/services/stream-capture/index.js';
 export { Picture };
 

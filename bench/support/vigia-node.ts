@@ -20,7 +20,12 @@ import { Waiter } from './waiter.ts';
 export type JsonLine =
   | ({ readonly type: 'result' } & ResultMessage)
   | ({ readonly type: 'camera_state' } & CameraStateMessage)
-  | { readonly type: 'model_state'; readonly model: string; readonly state: ModelReport['state'] }
+  | {
+      readonly type: 'model_state';
+      readonly model: string;
+      readonly state: ModelReport['state'];
+      readonly reason: string | null;
+    }
   | { readonly type: 'stats' };
 
 /** A line and when this process read it, monotonic milliseconds. */
@@ -40,6 +45,19 @@ const LEAVE_MS = 5_000;
 /** Enough to say why it failed. */
 const STDERR_LIMIT = 4_000;
 
+const DEFAULT_MODELS = `  ssdlite: { use: ${MODEL}, threads: 1 }\n`;
+
+/** What a camera has besides its source, as YAML. */
+type Block = (camera: string) => string;
+
+/** What is unusual about a node. */
+export interface NodeSettings {
+  /** The block below `models:`. */
+  readonly models?: string;
+  /** On top of this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 let counter = 0;
 
 /** A real `vigia run` with one model container, in folders of its own. */
@@ -54,16 +72,16 @@ export class VigiaNode {
   #partOfLine = '';
   #closed = false;
 
-  private constructor(run: BenchRun, cameras: Readonly<Record<string, string>>, block: string) {
+  private constructor(run: BenchRun, cameras: Readonly<Record<string, string>>, block: Block, more: NodeSettings) {
     counter += 1;
     this.#name = `bench${process.pid}-${counter}`;
     this.#dir = mkdtempSync(join(tmpdir(), 'vigia-bench-'));
     this.#waiter = new Waiter(run.signal);
     const config = join(this.#dir, 'vigia.yml');
-    writeFileSync(config, configText(this.#name, cameras, block));
+    writeFileSync(config, configText(this.#name, cameras, block, more.models ?? DEFAULT_MODELS));
     this.startedMs = systemClock.nowMs();
     this.#process = spawn(process.execPath, [VIGIA, 'run', '-c', config, '--report', this.#reportFile, '--json'], {
-      env: { ...process.env, VIGIA_RUN_DIR: this.#runDir },
+      env: { ...process.env, VIGIA_RUN_DIR: this.#runDir, ...more.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process.stdout?.setEncoding('utf8').on('data', (chunk: string) => this.#onOutput(chunk));
@@ -76,16 +94,18 @@ export class VigiaNode {
   /**
    * Starts a node; returns at once. It is stopped and removed with the run's scope.
    *
-   * @param consumers Of each camera, as YAML.
+   * @param consumers Of each camera, as YAML; or told by its id.
    * @param setting Of each camera: one more line of YAML.
    */
   static start(
     run: BenchRun,
     cameras: Readonly<Record<string, string>>,
-    consumers = '{ people: { model: ssdlite } }',
+    consumers: string | ((camera: string) => string) = '{ people: { model: ssdlite } }',
     setting = '',
+    more: NodeSettings = {},
   ): VigiaNode {
-    const node = new VigiaNode(run, cameras, `    ${setting}\n    consumers: ${consumers}\n`);
+    const of = typeof consumers === 'string' ? (): string => consumers : consumers;
+    const node = new VigiaNode(run, cameras, (id) => `    ${setting}\n    consumers: ${of(id)}\n`, more);
     run.scope.defer(() => node.close());
     return node;
   }
@@ -140,6 +160,13 @@ export class VigiaNode {
     return only.pid;
   }
 
+  /** Processes of the node whose command line holds all of `parts`. */
+  childWith(...parts: readonly string[]): number {
+    const found = descendantsOf(this.pid).find(({ command }) => parts.every((part) => command.includes(part)));
+    if (!found) throw new Error(`no process of vigia is called ${parts.join(' ')}`);
+    return found.pid;
+  }
+
   /** Counters as of now, from the running node. */
   async report(): Promise<Report> {
     return reportSchema.parse(JSON.parse(await getFromSocket(join(this.#runDir, 'control.sock'), '/api/v1/report')));
@@ -179,6 +206,11 @@ export class VigiaNode {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
+  /** Where its sockets are. */
+  get runDir(): string {
+    return this.#runDir;
+  }
+
   get #runDir(): string {
     return join(this.#dir, 'run');
   }
@@ -196,9 +228,9 @@ export class VigiaNode {
   }
 }
 
-function configText(node: string, cameras: Readonly<Record<string, string>>, block: string): string {
-  const entries = Object.entries(cameras).map(([id, source]) => `  ${id}:\n    source: ${source}\n${block}`);
-  return `version: 1\nnode: ${node}\ncameras:\n${entries.join('')}models:\n  ssdlite: { use: ${MODEL}, threads: 1 }\n`;
+function configText(node: string, cameras: Readonly<Record<string, string>>, block: Block, models: string): string {
+  const entries = Object.entries(cameras).map(([id, source]) => `  ${id}:\n    source: ${source}\n${block(id)}`);
+  return `version: 1\nnode: ${node}\ncameras:\n${entries.join('')}models:\n${models}`;
 }
 
 function getFromSocket(socketPath: string, path: string): Promise<string> {

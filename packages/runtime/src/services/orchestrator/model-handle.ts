@@ -45,8 +45,8 @@ export interface ModelHandleOptions {
 /** Loading a model may take this long. */
 const READY_MS = 60_000;
 const RESTART = { firstMs: 50, maxMs: 10_000 };
-/** Looks in a row without an answer until the container counts as hung. */
-const SILENT_LIMIT = 3;
+/** Looks in a row without an answer until the container counts as hung: noticed 1.9 to 2.9 s after it stopped. */
+const SILENT_LIMIT = 2;
 /** Looks in a row above its memory until it is ended: one run may need more for a moment. */
 const MEMORY_LIMIT_LOOKS = 3;
 const MIB = 1024 * 1024;

@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ModelStore } from '@vigia/model-container';
+import { VIGIA } from '../../support/paths.ts';
+
+/** What the decoder of the bad model does when it is told to. */
+export const BAD_DEEDS = ['kill', 'abort', 'exit', 'throw', 'wrong', 'hang', 'grow', 'slow', 'slow_start'] as const;
+/** See {@link BAD_DEEDS}. */
+export type BadDeed = (typeof BAD_DEEDS)[number];
+
+// The decoder looks for orders in a file whose name the environment tells. What ends the process is an order for once:
+// the next container is a good one. It sees nobody, so that every ok result is an empty list: "looked, and saw nothing".
+const DECODER = `import { existsSync, readFileSync, rmSync } from 'node:fs';
+const orders = process.env.VIGIA_BENCH_ORDERS;
+const order = () => (orders && existsSync(orders) ? readFileSync(orders, 'utf8') : '');
+const once = () => rmSync(orders, { force: true });
+const kept = [];
+if (order() === 'slow_start') { once(); await new Promise((resolve) => setTimeout(resolve, 4000)); }
+export function decode() {
+  switch (order()) {
+    case 'kill': once(); process.kill(process.pid, 'SIGKILL'); break;
+    case 'abort': once(); process.kill(process.pid, 'SIGABRT'); break;
+    case 'exit': once(); process.reallyExit(3); break;
+    case 'throw': throw new Error('as ordered');
+    case 'wrong': return [{ class_id: 0, class_name: 'person', confidence: 2 }];
+    case 'hang': once(); for (;;);
+    case 'grow': kept.push(Buffer.alloc(32 * 1024 * 1024, 1)); break;
+    case 'slow': { const until = performance.now() + 1500; while (performance.now() < until); }
+  }
+  return [];
+}
+`;
+
+/** A real network with that decoder, added as a user adds one; and the default model beside it. */
+export interface BadModel {
+  /** What a node must be told by its environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Tells the decoder what to do from now on. */
+  order(deed: BadDeed): void;
+  /** No more orders. */
+  relent(): void;
+}
+
+/** @param dir An empty folder for cache and orders; the caller removes it. */
+export async function addBadModel(dir: string): Promise<BadModel> {
+  const good = await new ModelStore().resolve('ssdlite-mobilenet-v2', { pull: true });
+  const cache = join(dir, 'cache');
+  const copy = join(cache, 'models', 'ssdlite-mobilenet-v2', good.manifest.version);
+  mkdirSync(dirname(copy), { recursive: true });
+  cpSync(good.dir, copy, { recursive: true });
+  const decoder = join(dir, 'decoder.mjs');
+  writeFileSync(decoder, DECODER);
+  const orders = join(dir, 'orders');
+  const env = { VIGIA_CACHE_DIR: cache, VIGIA_BENCH_ORDERS: orders };
+  const args = ['models', 'add', good.onnxPath, '--id', 'bad', '--decoder', decoder, '--classes', 'person', '--yes'];
+  execFileSync(
+    process.execPath,
+    [VIGIA, ...args, '--task', 'detection', '--fit', 'stretch', '--licence', 'Apache-2.0'],
+    {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  return {
+    env,
+    order: (deed) => writeFileSync(orders, deed),
+    relent: () => existsSync(orders) && rmSync(orders, { force: true }),
+  };
+}

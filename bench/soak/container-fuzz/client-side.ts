@@ -1,0 +1,293 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLog, FakeClock, messageOf, systemClock } from '@vigia/base';
+import type { ResultMessage } from '@vigia/contracts';
+import { FrameSupplier } from '@vigia/frame-supplier';
+import { ContainerClient, geometryOf, ModelConsumer, type Picture, WHOLE } from '../../support/runtime-internals.ts';
+import { type LiveHeap, liveHeap } from '../live-heap.ts';
+import { mib } from '../memory.ts';
+import type { SoakRun } from '../soak-run.ts';
+import { type AnswerCase, type Asked, answerCase } from './answer-cases.ts';
+import { FakeServer } from './fake-server.ts';
+import { Random } from './random.ts';
+import type { KindCount } from './server-side.ts';
+
+/** What came of it. */
+export interface ClientOutcome {
+  readonly kinds: ReadonlyMap<string, KindCount>;
+  /** Sentences below the table. */
+  readonly facts: readonly string[];
+  readonly failures: readonly string[];
+}
+
+/** Cases between two right answers. */
+const BATCH = 10;
+/** Between two looks at the books. */
+const AUDIT = 100;
+const WARM_UP = 0.3;
+/** What may be alive in the end that was not after warm-up, bytes. 100 bytes kept per case would be 700 KB. */
+const MEMORY_LIMIT = 512 * 1024;
+const MOST_FAILURES = 20;
+const DEADLINE_MS = 500;
+/** Turns of the loop in which whatever is under way arrives, before the clock is put forward. */
+const TURNS = 30;
+const STEP_MS = 100;
+/** Far beyond every deadline, silence and back-off, in steps: who has not got there hangs. */
+const MOST_STEPS = 1_000;
+const SPEC = { width: 300, height: 300, fit: 'stretch' } as const;
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/**
+ * The parts of a camera process that talk to a container, against one that answers wrongly. Time is ours: it is put forward
+ * only when nothing is under way, so nothing waits for real and a deadline passes only where an answer never comes.
+ */
+export class ClientFuzz {
+  readonly #run: SoakRun;
+  readonly #seed: number;
+  readonly #clock = new FakeClock();
+  readonly #kinds = new Map<string, KindCount>();
+  readonly #failures: string[] = [];
+  readonly #supplier: FrameSupplier<Picture>;
+  #client: ContainerClient | undefined;
+  #consumer: ModelConsumer | undefined;
+  #results: ResultMessage[] = [];
+  #resultCount = 0;
+  #published = 0;
+  #leased = 0;
+  #live = 0;
+  #good = 0;
+
+  constructor(run: SoakRun, seed: number) {
+    this.#run = run;
+    this.#seed = seed;
+    this.#supplier = new FrameSupplier<Picture>({ clock: this.#clock, sourceIntervalMs: () => 100 });
+  }
+
+  /** Plays so many cases. */
+  async play(cases: number): Promise<ClientOutcome> {
+    const startedMs = systemClock.nowMs();
+    const folder = mkdtempSync(join(tmpdir(), 'vigia-fuzz-'));
+    this.#run.scope.defer(() => rmSync(folder, { recursive: true, force: true }));
+    const server = await FakeServer.listen(join(folder, 'model.sock'));
+    this.#run.scope.defer(() => server.close());
+    const { client, consumer } = this.#start(join(folder, 'model.sock'));
+    let before: { readonly heap: LiveHeap; readonly descriptors: number } | undefined;
+    for (let number = 0; number < cases && this.#failures.length < MOST_FAILURES; number += 1) {
+      this.#run.signal.throwIfAborted();
+      await this.#guard(`case ${number}`, () => this.#case(number, server));
+      if (number % BATCH === BATCH - 1) await this.#guard(`after case ${number}`, () => this.#right());
+      if (number % AUDIT === AUDIT - 1) await this.#guard(`after case ${number}`, () => this.#audit());
+      if (!before && number >= cases * WARM_UP) before = { heap: await liveHeap(), descriptors: descriptors() };
+      if (number % 1000 === 0) this.#run.progress(`the client: ${number} of ${cases}`);
+    }
+    const after = { heap: await liveHeap(), descriptors: descriptors() };
+    const counters = consumer.report();
+    consumer.close();
+    client.close();
+    this.#supplier.stop();
+    await server.close();
+    before ??= after;
+    this.#judgeMemory(before, after);
+    if (this.#leased !== 0 || this.#live !== 0)
+      this.#failures.push(`the client: ${this.#leased} slots and ${this.#live} pictures were not given back`);
+    const { results, delivered, dropped } = counters;
+    return {
+      kinds: this.#kinds,
+      facts: [
+        `${this.#published} pictures published: ${delivered} delivered and as many results (${Object.entries(results)
+          .map(([status, count]) => `${count} ${status}`)
+          .join(', ')}), ${dropped.overwritten} overwritten; ${this.#good} right answers in between, each accepted`,
+        `alive after 30 % of the cases → at the end: ${mib(before.heap.heapUsed)} → ${mib(after.heap.heapUsed)} MiB of heap, ${mib(before.heap.external)} → ${mib(after.heap.external)} MiB external; descriptors ${before.descriptors} → ${after.descriptors}; ${((systemClock.nowMs() - startedMs) / 1000).toFixed(0)} s`,
+      ],
+      failures: this.#failures,
+    };
+  }
+
+  #start(socketPath: string): { client: ContainerClient; consumer: ModelConsumer } {
+    const clock = this.#clock;
+    const client = new ContainerClient({
+      socketPath,
+      model: 'm',
+      camera: 'hall',
+      input: { width: SPEC.width, height: SPEC.height },
+      clock,
+      log: createLog('fuzz', () => undefined),
+      onReady: () => this.#consumer?.evaluate(),
+    });
+    this.#supplier.start();
+    const consumer = new ModelConsumer({
+      camera: 'hall',
+      consumer: 'people',
+      model: 'm',
+      sla: 'normal',
+      fps: undefined,
+      deadlineMs: DEADLINE_MS,
+      clock,
+      supplier: this.#supplier,
+      client,
+      render: (picture) => {
+        this.#leased += 1;
+        const lease = {
+          slot: 0,
+          generation: 2,
+          frameId: picture.seq,
+          retain: () => lease,
+          release: () => void (this.#leased -= 1),
+        };
+        return {
+          lease,
+          geometry: geometryOf(picture.width, picture.height, WHOLE, SPEC),
+          reference: '/dev/shm/x',
+          metadata: { frame_id: picture.seq, width: 300, height: 300, format: 'RGB24' },
+        };
+      },
+      onResult: (result) => {
+        this.#resultCount += 1;
+        this.#results.push(result);
+      },
+      keepPicture: () => false,
+    });
+    [this.#client, this.#consumer] = [client, consumer];
+    client.start();
+    return { client, consumer };
+  }
+
+  async #case(number: number, server: FakeServer): Promise<void> {
+    const one = answerCase(new Random(this.#seed + number));
+    try {
+      await this.#ready();
+      server.spoilNext(one);
+      const result = await this.#publish();
+      const { spoiled } = server;
+      if (!spoiled) throw new Error(`it was not asked, the result is ${result.status} ${result.error?.code}`);
+      this.#judge(one, { ...spoiled, frame_id: result.seq }, result);
+    } catch (error) {
+      throw new Error(`${one.kind}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  #judge(one: AnswerCase, asked: Asked, { status, detections, error }: ResultMessage): void {
+    const kind = this.#kinds.get(one.kind) ?? { cases: 0, verdicts: {} };
+    this.#kinds.set(one.kind, kind);
+    kind.cases += 1;
+    kind.verdicts[status] = (kind.verdicts[status] ?? 0) + 1;
+    const allowed = one.statuses(asked);
+    if (!allowed.includes(status)) {
+      const sent = one.bytes(asked).subarray(0, 300).toString('latin1');
+      throw new Error(`${status} (${error?.code}), ${allowed.join(' or ')} was expected: ${sent}`);
+    }
+    if ((status === 'ok') !== (detections !== null)) throw new Error(`${status} with ${JSON.stringify(detections)}`);
+  }
+
+  /** A right answer is taken, whatever came before. */
+  async #right(): Promise<void> {
+    await this.#ready();
+    const { status, detections, seq } = await this.#publish();
+    const [seen] = detections ?? [];
+    if (status !== 'ok' || seen?.class_name !== 'person' || detections?.length !== 1)
+      throw new Error(`a right answer for frame ${seq} became ${status} with ${JSON.stringify(detections)}`);
+    this.#good += 1;
+  }
+
+  /** Publishes a picture and waits for its one result. */
+  async #publish(): Promise<ResultMessage> {
+    this.#published += 1;
+    this.#results = [];
+    this.#supplier.publish(this.#picture());
+    await this.#until('a result', () => this.#results.length > 0);
+    // One more would have come by now.
+    for (let i = 0; i < 3; i += 1) await turn();
+    const [result] = this.#results;
+    if (!result || this.#results.length > 1) throw new Error(`${this.#results.length} results for one picture`);
+    if (result.seq !== this.#published)
+      throw new Error(`a result for frame ${result.seq}, ${this.#published} was published`);
+    return result;
+  }
+
+  async #ready(): Promise<void> {
+    const { client } = this;
+    await this.#until('ready', () => client.ready);
+    // Its patience with a model that fails is another proof's business.
+    client.breaker.reset();
+  }
+
+  /** Lets arrive what is under way, then puts the clock forward, until something is so. */
+  async #until(what: string, condition: () => boolean): Promise<void> {
+    for (let step = 0; step < MOST_STEPS; step += 1) {
+      for (let i = 0; i < TURNS; i += 1) {
+        if (condition()) return;
+        await turn();
+      }
+      this.#clock.advance(STEP_MS);
+    }
+    throw new Error(`${what} never came: it hangs`);
+  }
+
+  /** Every picture that was published is one thing exactly. */
+  #audit(): Promise<void> {
+    const { published, delivered, pending, dropped, in_flight, results } = this.consumer.report();
+    const { gated, overwritten, stale, closed } = dropped;
+    const { ok, expired, timeout, unavailable, error } = results;
+    const given = delivered + gated + overwritten + stale + closed + pending;
+    const settled = ok + expired + timeout + unavailable + error;
+    if (published !== given || delivered !== settled + in_flight || settled !== this.#resultCount)
+      throw new Error(`not conserved: ${JSON.stringify(this.consumer.report())}, ${this.#resultCount} results`);
+    if (this.#clock.pendingTimers > 8) throw new Error(`${this.#clock.pendingTimers} timers are pending`);
+    return Promise.resolve();
+  }
+
+  get client(): ContainerClient {
+    if (!this.#client) throw new Error('not started');
+    return this.#client;
+  }
+
+  get consumer(): ModelConsumer {
+    if (!this.#consumer) throw new Error('not started');
+    return this.#consumer;
+  }
+
+  #judgeMemory(before: { heap: LiveHeap; descriptors: number }, after: { heap: LiveHeap; descriptors: number }): void {
+    const alive = ({ heapUsed, external }: LiveHeap): number => heapUsed + external;
+    const grown = alive(after.heap) - alive(before.heap);
+    if (!this.#run.short && grown > MEMORY_LIMIT)
+      this.#failures.push(`the client: ${mib(grown)} MiB more are alive than after warm-up`);
+    // One that is being closed, and one that is being made.
+    if (after.descriptors > before.descriptors + 4)
+      this.#failures.push(`the client: descriptors grew from ${before.descriptors} to ${after.descriptors}`);
+  }
+
+  async #guard(where: string, play: () => Promise<void>): Promise<void> {
+    try {
+      await play();
+    } catch (error) {
+      this.#failures.push(`the client, ${where}: ${messageOf(error)}`);
+    }
+  }
+
+  /** A picture without pixels: what the consumer needs of one. */
+  #picture(): Picture {
+    let references = 1;
+    this.#live += 1;
+    const at = this.#clock.nowMs();
+    const stamps = { capturedMs: at, capturedWallMs: this.#clock.wallMs(), arrivedMs: at, decodedMs: at, ptsUs: 0 };
+    return {
+      seq: 0,
+      capturedMs: at,
+      stamps,
+      width: 600,
+      height: 300,
+      retain: () => void (references += 1),
+      release: () => {
+        references -= 1;
+        if (references === 0) this.#live -= 1;
+        if (references < 0) this.#failures.push('the client: a picture was released twice');
+      },
+    } as unknown as Picture;
+  }
+}
+
+function descriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
