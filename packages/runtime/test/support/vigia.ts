@@ -20,7 +20,7 @@ export type JsonLine =
       readonly reason: string | null;
       readonly message: string | null;
     }
-  | { readonly type: 'model_state'; readonly model: string; readonly state: string }
+  | { readonly type: 'model_state'; readonly model: string; readonly state: string; readonly reason: string | null }
   | { readonly type: 'stats'; readonly cameras: Report['cameras'] };
 
 let counter = 0;
