@@ -11,11 +11,13 @@ import type { MeasureReport } from './measurement.ts';
 // out here; its golden picture is the frame that is looked at, over and over.
 
 const SIZES = [1, 2, 4];
-const WARM_UP = 3;
 const MOST_RUNS = 100;
-const LEAST_RUNS = 5;
 /** Of one size, unless that were fewer than {@link LEAST_RUNS}. */
-const ENOUGH_MS = 8_000;
+const ENOUGH_MS = 5_000;
+const LEAST_RUNS = 5;
+/** Before what counts, unless they take long: then the first one is as good as any. */
+const WARM_UP_RUNS = 3;
+const WARM_UP_MS = 300;
 
 const report = (message: MeasureReport): void => {
   process.send?.(message);
@@ -42,7 +44,9 @@ async function look(
 }
 
 async function measureSize(runner: ThreadRunner, job: FrameJob, size: number): Promise<void> {
-  for (let i = 0; i < WARM_UP; i += 1) await look(runner, job, size);
+  for (let runs = 0, totalMs = 0; runs < WARM_UP_RUNS && totalMs < WARM_UP_MS; runs += 1) {
+    totalMs += (await look(runner, job, size)).ms;
+  }
   const runsMs: number[] = [];
   for (let totalMs = 0; runsMs.length < MOST_RUNS && (totalMs < ENOUGH_MS || runsMs.length < LEAST_RUNS); ) {
     const { ms } = await look(runner, job, size);
