@@ -24,8 +24,9 @@ export interface MeasureOptions {
  *
  * @throws VigiaError of the model, `measurement` when the process ends early or takes too long; the signal's reason.
  */
-export function measure(dir: string, options: MeasureOptions): Promise<Measurement> {
+export async function measure(dir: string, options: MeasureOptions): Promise<Measurement> {
   const { largest, clock, signal, onBatch } = options;
+  signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child = fork(ENTRY, [dir, String(largest)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
     const runs: BatchRuns[] = [];

@@ -38,6 +38,7 @@ export async function onboard(options: AddOptions): Promise<ResolvedModel> {
     const proven = await prove(draft, dir, options);
     signal?.throwIfAborted();
     const manifest = await measured(proven, dir, openBatch, options);
+    signal?.throwIfAborted();
     if (!(await confirm())) throw new VigiaError('declined', `model ${id} was not added`);
     await replaceManifest(dir, manifest);
     return manifest;
@@ -58,7 +59,7 @@ async function describe({ facts, ...found }: Found, dir: string, options: AddOpt
   const geometry = geometryOf(facts.inputs, wishes);
   const decoded = await decoderOf(geometry, found, dir, options);
   const input = inputOf(geometry, decoded.decoder.kind, wishes);
-  const classes = classNames(decoded.classes, facts.notes.classes, options);
+  const classes = classNames(decoded, facts.notes.classes, options);
   tell(`decoder: ${decoded.text}; ${classes.length} ${classes.length === 1 ? 'class' : 'classes'}`);
   tell(`pictures: ${describeInput(input, wishes)}`);
   const licence = wishes.licence ?? facts.notes.licence ?? found.licence ?? UNKNOWN_LICENCE;
@@ -88,6 +89,7 @@ function licenceNote({ licence }: Pick<Found, 'licence'>, noted: string | undefi
 interface Decoded extends Pick<ModelManifest, 'decoder' | 'task'> {
   /** How many the outputs have; undefined when only the decoder's author knows. */
   readonly classes: number | undefined;
+  readonly className?: string;
   readonly text: string;
 }
 
@@ -120,7 +122,7 @@ async function decoderOf(
 }
 
 function classNames(
-  count: number | undefined,
+  { classes: count, className = 'object' }: Pick<Decoded, 'classes' | 'className'>,
   noted: readonly string[] | undefined,
   { wishes }: AddOptions,
 ): readonly string[] {
@@ -133,7 +135,7 @@ function classNames(
     throw new UsageError(`--classes: ${wishes.classes.length} names found, the outputs have ${count} classes`);
   const names = wishes.classes ?? (noted?.length === count ? noted : undefined) ?? conventionalClasses(count);
   if (names) return names;
-  if (count === 1) return [wishes.task === undefined ? 'object' : wishes.task];
+  if (count === 1) return [className];
   throw new UsageError(`--classes is missing: the outputs have ${count} classes, which nobody here knows the names of`);
 }
 

@@ -16,6 +16,8 @@ export interface Recognised {
   readonly decoder: DecoderSettings;
   /** How many classes the outputs have; a name per class is needed. */
   readonly classes: number;
+  /** What its only class is called when nobody says. */
+  readonly className?: string;
   readonly task: ModelTask;
   /** Guessed, because no shape says it: for people. */
   readonly assumed: string;
@@ -47,6 +49,7 @@ const RECOGNISERS: Readonly<Record<KnownDecoder, Recogniser>> = {
         ? {
             decoder: { kind: 'movenet', output: output.name, score_threshold },
             classes: 1,
+            className: 'person',
             task: 'pose',
             assumed: "points as y, x, confidence, in COCO's order",
           }
@@ -60,6 +63,7 @@ const RECOGNISERS: Readonly<Record<KnownDecoder, Recogniser>> = {
         ? {
             decoder: { kind: 'movenet-multipose', output: output.name, score_threshold },
             classes: 1,
+            className: 'person',
             task: 'pose',
             assumed: "points as y, x, confidence, in COCO's order",
           }
@@ -85,6 +89,7 @@ const RECOGNISERS: Readonly<Record<KnownDecoder, Recogniser>> = {
         output && {
           decoder: { kind: 'foreground', output: output.name, threshold, grid: GRID },
           classes: 1,
+          className: 'foreground',
           task: 'segmentation',
           assumed: 'probabilities 0..1 of being foreground',
         }
@@ -101,7 +106,7 @@ function findSsd(outputs: readonly OutputShape[], _geometry: unknown, score_thre
   const boxes = outputs.findLast(isBoxes);
   const scores = outputs.find((output) => output !== boxes);
   const [anchors = 0, classes = 0] = scores?.dims ?? [];
-  if (!boxes || scores?.dims.length !== 2 || boxes.dims[0] !== anchors || anchors < 2) return undefined;
+  if (!boxes || scores?.dims.length !== 2 || boxes.dims[0] !== anchors || anchors < 1) return undefined;
   return {
     decoder: { kind: 'ssd', scores: scores.name, boxes: boxes.name, anchors, score_threshold, ...BOXES },
     classes,

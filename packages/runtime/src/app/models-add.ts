@@ -136,8 +136,10 @@ function sizeOf(value: string | undefined): Wishes['size'] {
 function numbers(values: Values, name: string): PerChannel | undefined {
   const value = text(values, name);
   if (value === undefined) return undefined;
-  const [a, b = a, c = a, ...more] = value.split(',').map(numberOf);
-  if (a !== undefined && b !== undefined && c !== undefined && more.length === 0 && [a, b, c].every(Number.isFinite))
+  const [a, ...others] = value.split(',').map(numberOf);
+  const [b = a, c = a] = others;
+  const whole = others.length === 0 || others.length === 2;
+  if (whole && a !== undefined && b !== undefined && c !== undefined && [a, b, c].every(Number.isFinite))
     return [a, b, c];
   throw new UsageError(
     `--${name} ${value}: one number for all channels or three with commas between them are expected; 1/255 is a number`,
