@@ -3,7 +3,14 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '@vigia/base';
-import type { InferenceSession as Session, Tensor as OrtTensor } from 'onnxruntime-node';
+
+/** As much of it as is used here. */
+interface OnnxRuntime {
+  readonly InferenceSession: {
+    create(path: string, options: object): Promise<{ run(feeds: object, fetches: object): Promise<object> }>;
+  };
+  readonly Tensor: new (type: string, data: Uint8Array | Float32Array, dims: readonly number[]) => object;
+}
 
 const { path, threads, seconds } = JSON.parse(process.argv[2] ?? '') as {
   readonly path: string;
@@ -13,10 +20,7 @@ const { path, threads, seconds } = JSON.parse(process.argv[2] ?? '') as {
 const WARM_UP = 10;
 // The runtime that the container has, wherever it is installed.
 const resolve = createRequire(import.meta.resolve('@vigia/model-container')).resolve;
-const { InferenceSession, Tensor } = (await import(pathToFileURL(resolve('onnxruntime-node')).href)) as {
-  readonly InferenceSession: typeof Session;
-  readonly Tensor: typeof OrtTensor;
-};
+const { InferenceSession, Tensor } = (await import(pathToFileURL(resolve('onnxruntime-node')).href)) as OnnxRuntime;
 const session = await InferenceSession.create(path, {
   executionProviders: ['cpu'],
   intraOpNumThreads: threads,

@@ -96,7 +96,9 @@ export async function measureQueue(run: BenchRun, fps: number): Promise<Outcome>
   await sleep(systemClock, WARM_UP_MS, run.signal);
   const beganMs = systemClock.nowMs();
   await sleep(systemClock, run.seconds * 1000, run.signal);
-  const window = ages.filter((a) => a.atMs >= beganMs).map((a) => ({ ...a, atMs: a.atMs - beganMs }));
+  const window = ages
+    .filter((a) => a.atMs >= beganMs)
+    .map(({ atMs, ageMs, camera: id }) => ({ atMs: atMs - beganMs, ageMs, camera: id }));
   await stop(children);
   await container.close();
   await source.close();

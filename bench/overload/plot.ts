@@ -7,6 +7,13 @@ export interface Series {
   readonly ages: readonly Aged[];
 }
 
+/** The name of a line, where it ends. */
+interface Label {
+  readonly at: number;
+  readonly name: string;
+  readonly colour: string;
+}
+
 const WIDTH = 860;
 const HEIGHT = 440;
 const LEFT = 74;
@@ -40,7 +47,7 @@ export function plotOf(series: readonly Series[], seconds: number, title: string
   for (let s = 0; s <= seconds; s += seconds / 4)
     parts.push(text(x(s), HEIGHT - BOTTOM + 20, `${s} s`, '#55555f', 'middle'));
   parts.push(text(LEFT, TOP - 10, 'age of the picture when its result was there', '#55555f', 'start'));
-  const labels: { readonly at: number; readonly text: string; readonly colour: string }[] = [];
+  const labels: Label[] = [];
   for (const { name, colour, ages } of series) {
     const points = binned(ages, seconds);
     const last = points.at(-1);
@@ -52,11 +59,9 @@ export function plotOf(series: readonly Series[], seconds: number, title: string
       `<polygon points="${[...upper, ...lower].join(' ')}" fill="${colour}" opacity="0.14"/>`,
       `<polyline points="${line.join(' ')}" fill="none" stroke="${colour}" stroke-width="2"/>`,
     );
-    labels.push({ at: y(last.mid), text: name, colour });
+    labels.push({ at: y(last.mid), name, colour });
   }
-  parts.push(
-    ...placed(labels).map(({ at, text: name, colour }) => text(WIDTH - RIGHT + 10, at + 4, name, colour, 'start')),
-  );
+  parts.push(...placed(labels).map(({ at, name, colour }) => text(WIDTH - RIGHT + 10, at + 4, name, colour, 'start')));
   return `${[...parts, '</svg>'].join('\n')}\n`;
 }
 
@@ -89,13 +94,13 @@ function binned(ages: readonly Aged[], seconds: number): Point[] {
 }
 
 /** Labels one below the other where their lines end close together. */
-function placed<T extends { readonly at: number }>(labels: readonly T[]): T[] {
+function placed(labels: readonly Label[]): Label[] {
   let below = -Infinity;
   return [...labels]
     .sort((a, b) => a.at - b.at)
-    .map((label) => {
-      below = Math.max(label.at, below + 17);
-      return { ...label, at: below };
+    .map(({ at, name, colour }) => {
+      below = Math.max(at, below + 17);
+      return { at: below, name, colour };
     });
 }
 

@@ -83,7 +83,7 @@ function enqueue(picture: Picture): void {
   scaler.scale(picture, geometryOf(picture.width, picture.height, WHOLE, INPUT), writer.view(slot));
   const { capturedMs } = picture;
   const generation = writer.commit(slot, { frameId: frames, capturedMs, capturedWallMs: 1, ptsUs: 0, shape });
-  queue.push({ slot, generation: Number(generation), frameId: frames, capturedMs });
+  queue.push({ slot, generation, frameId: frames, capturedMs });
   next();
 }
 

@@ -5,7 +5,7 @@ import { messageOf, VigiaError } from '@vigia/base';
 import type { Bbox, Detection, Keypoint, Mask } from '@vigia/contracts';
 import { decodeRunLengths, intersectionOverUnion } from '#decoders';
 import { packedLayout } from '#frames';
-import { type DecoderSettings, frameBytes, type Golden, type ModelManifest } from '#manifest';
+import { type DecoderSettings, frameBytes, type Golden } from '#manifest';
 import type { Model, ModelSettings, OpenedModel } from '#model';
 import type { Probe } from './runner.ts';
 

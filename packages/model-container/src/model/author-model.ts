@@ -107,7 +107,7 @@ export class AuthorModel implements Model {
   }
 
   take(_row: number, frame: RawFrame): void {
-    this.#filler.fill(frame, this.#frame.data, 0);
+    this.#filler.fillRow(frame, this.#frame.data, 0);
   }
 
   async run(): Promise<Detection[][]> {

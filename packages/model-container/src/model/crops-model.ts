@@ -52,7 +52,7 @@ export class CropsModel implements Model {
 
   take(row: number, frame: RawFrame): void {
     if (row !== 0) throw new VigiaError('internal', 'frames with crops are looked at one by one');
-    this.#frameFiller.fill(frame, this.#frame.pixels, 0);
+    this.#frameFiller.fillRow(frame, this.#frame.pixels, 0);
   }
 
   async run(): Promise<Detection[][]> {
@@ -69,39 +69,28 @@ export class CropsModel implements Model {
   /** What the detector finds of the class, best first. */
   async #detect(): Promise<Detection[]> {
     const { network, decoder } = this.#detector;
-    const content = this.#detectorFiller.fill(this.#frame, network.input, 0);
+    const content = this.#detectorFiller.fillRow(this.#frame, network.input, 0);
     const { input } = this.#detector.manifest;
     const [tensors] = await network.run(1);
     const all = decoder.decode(tensors ?? []).filter((d) => d.class_name === this.#crops.class);
-    return all
-      .sort((a, b) => b.confidence - a.confidence)
-      .slice(0, this.#crops.max)
-      .map((d) => ({
-        ...d,
-        bbox: mapped(
-          d.bbox,
-          (v) => (v * input.width - content.x) / content.width,
-          (v) => (v * input.height - content.y) / content.height,
-        ),
-      }));
+    const best = all.sort((x, y) => y.confidence - x.confidence).slice(0, this.#crops.max);
+    const x = (v: number): number => (v * input.width - content.x) / content.width;
+    const y = (v: number): number => (v * input.height - content.y) / content.height;
+    return best.map((found) => moved(found, x, y));
   }
 
   async #lookAt(box: Bbox): Promise<Detection[]> {
     const { network, decoder, manifest } = this.#main;
     const { width, height } = this.#frame;
     const crop = cropAround(box, width, height, this.#crops.margin);
-    const content = this.#mainFiller.fill(this.#frame, network.input, 0, crop);
+    const content = this.#mainFiller.fillRow(this.#frame, network.input, 0, crop);
     const [tensors] = await network.run(1);
     const { input } = manifest;
     const x = (value: number): number =>
       (crop.x + ((value * input.width - content.x) / content.width) * crop.width) / width;
     const y = (value: number): number =>
       (crop.y + ((value * input.height - content.y) / content.height) * crop.height) / height;
-    return decoder.decode(tensors ?? []).map((d) => ({
-      ...d,
-      bbox: mapped(d.bbox, x, y),
-      ...(d.keypoints ? { keypoints: d.keypoints.map((p) => ({ ...p, x: unit(x(p.x)), y: unit(y(p.y)) })) } : {}),
-    }));
+    return decoder.decode(tensors ?? []).map((found) => moved(found, x, y));
   }
 }
 
@@ -120,8 +109,18 @@ function cropAround([x0, y0, x1, y1]: Bbox, width: number, height: number, margi
   };
 }
 
-function mapped([x0, y0, x1, y1]: Bbox, x: (v: number) => number, y: (v: number) => number): Bbox {
-  return [unit(x(x0)), unit(y(y0)), unit(x(x1)), unit(y(y1))];
+/** A detection in other coordinates, kept inside of the picture. */
+function moved(detection: Detection, x: (v: number) => number, y: (v: number) => number): Detection {
+  const [x0, y0, x1, y1] = detection.bbox;
+  const bbox: Bbox = [unit(x(x0)), unit(y(y0)), unit(x(x1)), unit(y(y1))];
+  if (!detection.keypoints) return { ...detection, bbox };
+  const keypoints = detection.keypoints.map(({ name, confidence, ...point }) => ({
+    name,
+    x: unit(x(point.x)),
+    y: unit(y(point.y)),
+    confidence,
+  }));
+  return { ...detection, bbox, keypoints };
 }
 
 function unit(value: number): number {

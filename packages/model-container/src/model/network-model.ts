@@ -38,7 +38,7 @@ export class NetworkModel implements Model {
   }
 
   take(row: number, frame: RawFrame): void {
-    this.#content[row] = this.#filler.fill(frame, this.#network.input, row);
+    this.#content[row] = this.#filler.fillRow(frame, this.#network.input, row);
   }
 
   async run(count: number): Promise<Detection[][]> {
@@ -71,7 +71,12 @@ function outOf(detection: Detection, region: Crop): Detection {
   const [x0, y0, x1, y1] = detection.bbox;
   const bbox: Bbox = [x(x0), y(y0), x(x1), y(y1)];
   if (!detection.keypoints) return { ...detection, bbox };
-  const keypoints = detection.keypoints.map((point) => ({ ...point, x: x(point.x), y: y(point.y) }));
+  const keypoints = detection.keypoints.map(({ name, confidence, ...point }) => ({
+    name,
+    x: x(point.x),
+    y: y(point.y),
+    confidence,
+  }));
   return { ...detection, bbox, keypoints };
 }
 

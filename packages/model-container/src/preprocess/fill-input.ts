@@ -51,7 +51,7 @@ export class InputFiller {
    * @param crop Default: the whole frame.
    * @returns Where the crop landed, in pixels of the input.
    */
-  fill(frame: RawFrame, into: InputArray, row: number, crop?: Crop): Crop {
+  fillRow(frame: RawFrame, into: InputArray, row: number, crop?: Crop): Crop {
     const { width, height, plain } = this.#layout;
     const first = row * width * height * 3;
     if (plain && !crop && frame.format === 'RGB24' && frame.width === width && frame.height === height) {

@@ -56,7 +56,7 @@ function frameOf(
 function filled(frame: RawFrame, more: Partial<ModelInput> = {}, crop?: Crop): { numbers: number[]; content: Crop } {
   const input: ModelInput = { name: 'i', width: 4, height: 4, format: 'RGB24', fit: 'stretch', ...more };
   const into = inputArray(input, 1);
-  const content = new InputFiller(layoutOf(input), input.fit).fill(frame, into, 0, crop);
+  const content = new InputFiller(layoutOf(input), input.fit).fillRow(frame, into, 0, crop);
   return { numbers: [...into], content };
 }
 
@@ -127,7 +127,7 @@ describe('one pass from a frame to an input', () => {
     const input: ModelInput = { name: 'i', width: 2, height: 2, format: 'RGB24', fit: 'letterbox', type: 'float32' };
     const into = inputArray(input, 3);
     const filler = new InputFiller(layoutOf(input), 'letterbox');
-    filler.fill(frameOf('GRAY8', 9, 3, plain([0, 50, 0])), into, 1);
+    filler.fillRow(frameOf('GRAY8', 9, 3, plain([0, 50, 0])), into, 1);
     expect([...into.subarray(0, 12), ...into.subarray(24)]).toEqual(Array(24).fill(0));
     expect([...into.subarray(12, 24)].map(Math.round).every((value) => value === 50 || value === PADDING)).toBe(true);
   });

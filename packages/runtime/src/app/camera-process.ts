@@ -33,8 +33,11 @@ import {
 
 /** The supervisor's view and the totals of a process that dies are at most this old. Milliseconds. */
 const SNAPSHOT_EVERY_MS = 500;
-/** A snapshot picture waits this long for a result before it is sent without boxes. Milliseconds. */
-const PICTURE_WAIT_MS = 3_000;
+/**
+ * A snapshot picture waits at least so long for a result before it is sent without boxes, and for as long as the slowest
+ * model may take, up to the most. Milliseconds.
+ */
+const PICTURE_WAIT_MS = { least: 3_000, most: 7_000 };
 /** The supervisor waits this long for a picture. Milliseconds. */
 const PICTURE_GIVE_UP_MS = 8_000;
 /** Pictures asked for and not yet given. */
@@ -131,7 +134,9 @@ class CameraProcess {
     if (!annotated || this.#consumers.length === 0) this.#bareWanted.push(id);
     else {
       this.#annotatedWanted.push(id);
-      this.#clock.after(PICTURE_WAIT_MS, () => {
+      const slowestMs = Math.max(...this.#setup.consumers.map((consumer) => consumer.deadlineMs));
+      const waitMs = Math.min(PICTURE_WAIT_MS.most, Math.max(PICTURE_WAIT_MS.least, slowestMs));
+      this.#clock.after(waitMs, () => {
         if (without(this.#annotatedWanted, id)) this.#bareWanted.push(id);
       });
     }

@@ -14,9 +14,9 @@ export function mapBack(detection: Detection, geometry: Geometry, width: number,
     ...detection,
     bbox: mapped(bbox),
     ...(keypoints && {
-      keypoints: keypoints.map((point) => {
-        const [x, y] = mapped([point.x, point.y, point.x, point.y]);
-        return { ...point, x, y };
+      keypoints: keypoints.map(({ name, x, y, confidence }) => {
+        const [wholeX, wholeY] = mapped([x, y, x, y]);
+        return { name, x: wholeX, y: wholeY, confidence };
       }),
     }),
     ...(mask && { mask: cutMask(mask, bbox, geometry) }),
