@@ -82,7 +82,8 @@ Exit codes: 0 done, 1 no such node or no room, 2 something is wrong with the fil
 
 Options of add; what is not said is found out or guessed, and told:
   --id ID                 what the model is called in \`use\`; required
-  --decoder KIND|FILE     ssd, yolov8, movenet, movenet-multipose, foreground, or a JavaScript module of your own
+  --decoder KIND|FILE     ssd, yolov8, movenet, movenet-multipose, foreground, or a JavaScript module of your own:
+                          it is copied, and runs in the container with your rights
   --classes NAMES         coco, coco80, a file with a line per class, or names with commas between them
   --task TASK             detection, pose or segmentation
   --input-size WxH        for a graph that leaves its size open
