@@ -15,7 +15,7 @@ import { ServerFuzz, type ServerOutcome, type Target } from './container-fuzz/se
 import { mib } from './memory.ts';
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
-const MIB = 2 ** 20;
+const AGENT = new URL('container-fuzz-agent.js', import.meta.url).href;
 const PYTHON = '/usr/bin/python3';
 
 function targets(folder: string): readonly Target[] {
@@ -28,8 +28,8 @@ function targets(folder: string): readonly Target[] {
       modelId: 'node',
       socketPath: socket('node'),
       command: process.execPath,
-      args: [containerEntry, '--module', module, ...args('node')],
-      memoryLimit: 16 * MIB,
+      args: ['--import', AGENT, containerEntry, '--module', module, ...args('node')],
+      tellsLive: true,
     },
     {
       name: 'Python SDK',
@@ -37,7 +37,7 @@ function targets(folder: string): readonly Target[] {
       socketPath: socket('python'),
       command: '/usr/bin/env',
       args: [`PYTHONPATH=${repositoryFile('sdk/python')}`, PYTHON, '-m', 'vigia.container.bright', ...args('python')],
-      memoryLimit: 2 * MIB,
+      tellsLive: false,
     },
   ];
 }
@@ -47,11 +47,10 @@ function kindsTable(outcomes: readonly ServerOutcome[]): Table {
   return {
     title: 'What was sent to containers, and how it was answered',
     columns: ['what', 'cases each', ...outcomes.map(({ name }) => name)],
-    rows: names.map((kind) => [
-      kind,
-      String(outcomes[0]?.kinds.get(kind)?.cases ?? 0),
-      ...outcomes.map(({ kinds }) => countsText(kinds.get(kind)?.verdicts ?? {})),
-    ]),
+    rows: names.map((kind) => {
+      const cases = String(outcomes[0]?.kinds.get(kind)?.cases ?? 0);
+      return [kind, cases].concat(outcomes.map(({ kinds }) => countsText(kinds.get(kind)?.verdicts ?? {})));
+    }),
   };
 }
 
@@ -64,21 +63,26 @@ function containersTable(outcomes: readonly ServerOutcome[]): Table {
       'answers',
       'right requests in between',
       'wrong',
-      'anonymous memory MiB',
+      'kept alive MiB',
+      'anonymous MiB',
       'descriptors',
       's',
     ],
-    rows: outcomes.map(({ name, cases, answers, good, failures, memory, seconds }) => [
+    rows: outcomes.map(({ name, cases, answers, good, failures, before, after, seconds }) => [
       name,
       String(cases),
       String(answers),
       String(good),
       String(failures.length),
-      `${mib(memory.before.rssAnon)} → ${mib(memory.after.rssAnon)}`,
-      `${memory.before.descriptors} → ${memory.after.descriptors}`,
+      before.live === undefined || after.live === undefined ? '–' : `${mib(before.live)} → ${mib(after.live)}`,
+      `${mib(before.anonymous)} → ${mib(after.anonymous)}`,
+      `${before.descriptors} → ${after.descriptors}`,
       seconds.toFixed(0),
     ]),
-    notes: ['memory: after 30 % of the cases → at the end; descriptors: before the first → after the last connection'],
+    notes: [
+      'memory: after 30 % of the cases → at the end; alive: heap and external memory of both threads after full collections',
+      'descriptors: before the first → after the last connection',
+    ],
   };
 }
 

@@ -22,7 +22,9 @@ export interface AnswerCase {
   /** What is written in place of the answer. */
   readonly bytes: (asked: Asked) => Buffer;
   /** What follows at once: the end, a reset, or nothing. */
-  readonly then?: 'end' | 'reset';
+  readonly after?: 'end' | 'reset';
+  /** What is left of the stream may be the beginning of another message: until the connection is a new one, anything goes. */
+  readonly misaligned?: boolean;
   /** What the picture may become. */
   readonly statuses: (asked: Asked) => readonly ResultStatus[];
 }
@@ -113,7 +115,7 @@ const wrongDetection: Maker = (random) => {
         {},
         [{}],
         [{ name: 'nose', x: 2, y: 0, confidence: 1 }],
-        Array(257).fill({ name: 'x', x: 0, y: 0, confidence: 0 }),
+        Array.from({ length: 257 }, () => ({ name: 'x', x: 0, y: 0, confidence: 0 })),
       ],
     ],
     [
@@ -224,7 +226,7 @@ const cut: Maker = (random) => ({
     const bytes = encodeJson(goodAnswer(asked));
     return bytes.subarray(0, random.int(0, bytes.length - 1));
   }),
-  then: random.of(['end', 'reset']),
+  after: random.of(['end', 'reset']),
 });
 
 const stalled: Maker = (random) => ({
@@ -232,6 +234,7 @@ const stalled: Maker = (random) => ({
     const bytes = encodeJson(goodAnswer(asked));
     return bytes.subarray(0, random.int(0, bytes.length - 1));
   }),
+  misaligned: true,
   statuses: () => ['timeout', 'unavailable'],
 });
 
@@ -282,7 +285,7 @@ const mutatedStream: Maker = (random) => {
       size <= whole.length - LENGTH_BYTES && isRight(whole.subarray(LENGTH_BYTES, LENGTH_BYTES + size), asked);
     return right ? ['ok'] : ['error', 'timeout', 'unavailable', 'expired'];
   };
-  return { kind: 'right answers, mutated with their length', op: 'infer', bytes, statuses };
+  return { kind: 'right answers, mutated with their length', op: 'infer', bytes, misaligned: true, statuses };
 };
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
@@ -349,7 +352,7 @@ const lostGrant: Maker = (random) => ({
   kind: 'the end in place of a grant',
   op: 'want',
   bytes: () => Buffer.alloc(0),
-  then: random.of(['end', 'reset']),
+  after: random.of(['end', 'reset']),
   statuses: () => ['unavailable'],
 });
 

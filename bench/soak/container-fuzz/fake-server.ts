@@ -64,8 +64,8 @@ export class FakeServer {
       this.#case = undefined;
       this.#spoiled = asked;
       const bytes = one.bytes(asked);
-      if (one.then === 'end') socket.end(bytes);
-      else if (one.then === 'reset') socket.write(bytes, () => socket.destroy());
+      if (one.after === 'end') socket.end(bytes);
+      else if (one.after === 'reset') socket.write(bytes, () => socket.destroy());
       else socket.write(bytes);
     } else if (op === 'infer') socket.write(encodeJson(goodAnswer(asked)));
     else socket.write(encodeJson({ request_id, ...ANSWERS[op as keyof typeof ANSWERS] }));

@@ -6,6 +6,11 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
+  /** That of one case of a run: neighbouring seeds have nothing in common. */
+  static ofCase(seed: number, number: number): Random {
+    return new Random(Math.imul(seed, 0x9e_37_79_b1) + number);
+  }
+
   /** Uniform in 0..2^32-1. */
   u32(): number {
     this.#state = (this.#state + 0x6d_2b_79_f5) >>> 0;
@@ -37,7 +42,7 @@ export class Random {
   /** Text of any characters: control characters, surrogates without their other half, and what not. */
   text(longest: number): string {
     const alphabets = ['abcXYZ019 ', '\u0000\u0001\n\t\u007f"\\', 'äß漢字🎥', '\ud800\udfff', '../~%$`;'];
-    const characters = [...this.of(alphabets), ...this.of(alphabets)];
+    const characters = Array.from(this.of(alphabets) + this.of(alphabets));
     return Array.from({ length: this.int(0, longest) }, () => this.of(characters)).join('');
   }
 
@@ -59,7 +64,7 @@ export class Random {
   /** The same with a few bytes changed, cut out or put in. */
   mutated(bytes: Buffer): Buffer {
     let out = Buffer.from(bytes);
-    for (let n = this.int(1, 4); n > 0 && out.length > 0; n -= 1) {
+    for (let n = this.of([1, 1, 2, 4]); n > 0 && out.length > 0; n -= 1) {
       const at = this.int(0, out.length - 1);
       const what = this.int(0, 3);
       if (what === 0) out[at] = this.u32() & 255;

@@ -137,7 +137,7 @@ const reference: Maker = (context) => {
     '/dev/shm/../../etc/passwd',
     files.plain.slice(1),
     `${files.plain}\u0000`,
-    `//${'etc/passwd'}`,
+    '//etc/passwd',
   ];
   const path = random.once(5) ? random.of(nothing) : random.of(invalid);
   const verdicts: readonly Verdict[] = nothing.includes(path) ? ['frame_not_found'] : ['frame_invalid'];

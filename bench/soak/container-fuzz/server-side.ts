@@ -1,6 +1,6 @@
 import { encodeJson, messageOf, sleep, systemClock } from '@vigia/base';
 import { LineChild } from '../child.ts';
-import { memoryOf, type MemorySample, mib } from '../memory.ts';
+import { memoryOf, mib } from '../memory.ts';
 import type { SoakRun } from '../soak-run.ts';
 import { FuzzFiles, GREY, SIDE } from './fuzz-files.ts';
 import { Random } from './random.ts';
@@ -14,14 +14,25 @@ export interface Target {
   readonly socketPath: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** Anonymous memory that it may gain after warm-up, bytes: what its collector leaves lying. */
-  readonly memoryLimit: number;
+  /**
+   * Whether it tells what it keeps alive (container-fuzz-agent.ts), which is judged then; of another one, its anonymous
+   * memory is.
+   */
+  readonly tellsLive: boolean;
 }
 
 /** What became of the cases of one kind. */
 export interface KindCount {
   cases: number;
   readonly verdicts: Record<string, number>;
+}
+
+/** What a target has of memory, bytes, and of descriptors. */
+export interface TargetSample {
+  readonly anonymous: number;
+  /** Of both its threads, after full collections; undefined when it does not tell. */
+  readonly live: number | undefined;
+  readonly descriptors: number;
 }
 
 /** What came of it. */
@@ -32,7 +43,8 @@ export interface ServerOutcome {
   /** Right requests in between that were answered rightly. */
   readonly good: number;
   readonly kinds: ReadonlyMap<string, KindCount>;
-  readonly memory: { readonly before: MemorySample; readonly after: MemorySample };
+  readonly before: TargetSample;
+  readonly after: TargetSample;
   readonly seconds: number;
   readonly failures: readonly string[];
 }
@@ -41,8 +53,14 @@ export interface ServerOutcome {
 const BATCH = 50;
 /** Compilation and pools: the share of cases before memory is judged. */
 const WARM_UP = 0.3;
+/** What may be alive in the end that was not after warm-up, bytes: 100 bytes kept per case would be 700 KB. */
+const LIVE_LIMIT = 512 * 1024;
+/** The same of anonymous memory: an allocator's pages come and go. */
+const ANONYMOUS_LIMIT = 4 * 1024 * 1024;
 /** Half messages that are left open at once: the eldest goes when there are more. */
 const MOST_OPEN = 40;
+/** For so long nothing may change. */
+const IDLE_MS = 200;
 /** Until descriptors are where they were. */
 const SETTLE_MS = 15_000;
 /** Failures after which a target is given up. */
@@ -70,28 +88,25 @@ export class ServerFuzz {
 
   /** Plays so many cases. */
   async play(cases: number): Promise<ServerOutcome> {
-    const { name, command, args, memoryLimit } = this.#target;
+    const { name, command, args } = this.#target;
     const startedMs = systemClock.nowMs();
     const child = new LineChild(this.#run, name, command, args);
     await ready(this.#target, child);
     await this.#goodRequests('at the start', 0);
-    const idle = memoryOf(child.pid).descriptors;
-    let before: MemorySample | undefined;
+    const idle = await this.#idle(child.pid);
+    let before: TargetSample | undefined;
     for (let first = 0; first < cases && this.#failures.length < MOST_FAILURES; first += BATCH) {
       this.#run.signal.throwIfAborted();
       await this.#batch(first, Math.min(BATCH, cases - first));
-      if (!before && first >= cases * WARM_UP) before = memoryOf(child.pid);
+      if (!before && first >= cases * WARM_UP) before = await this.#sample(child);
       if (first % 1000 === 0) this.#run.progress(`${name}: ${first} of ${cases}`);
     }
     for (const peer of this.#open.splice(0)) peer.destroy();
-    const after = await this.#settled(child.pid, idle);
+    const descriptors = await this.#settled(child.pid, idle, SETTLE_MS);
+    const after = { ...(await this.#sample(child)), descriptors };
     await this.#goodRequests('at the end', cases);
-    if (after.descriptors > idle) this.#fail(`descriptors grew from ${idle} to ${after.descriptors}`);
-    before ??= after;
-    const grown = after.rssAnon - before.rssAnon;
-    // A young heap grows by itself: a few hundred cases say nothing.
-    if (!this.#run.short && grown > memoryLimit)
-      this.#fail(`anonymous memory grew from ${mib(before.rssAnon)} to ${mib(after.rssAnon)} MiB`);
+    before = { ...(before ?? after), descriptors: idle };
+    this.#judgeMemory(before, after);
     await child.kill();
     return {
       name,
@@ -99,10 +114,31 @@ export class ServerFuzz {
       answers: this.#answers,
       good: this.#good,
       kinds: this.#kinds,
-      memory: { before: { ...before, descriptors: idle }, after },
+      before,
+      after,
       seconds: (systemClock.nowMs() - startedMs) / 1000,
       failures: this.#failures.map((failure) => `${name}: ${failure}`),
     };
+  }
+
+  async #sample(child: LineChild): Promise<TargetSample> {
+    const { rssAnon, descriptors } = memoryOf(child.pid);
+    if (!this.#target.tellsLive) return { anonymous: rssAnon, descriptors, live: undefined };
+    child.process.kill('SIGUSR2');
+    const { live } = await child.line<{ readonly live: number }>();
+    return { anonymous: rssAnon, descriptors, live };
+  }
+
+  #judgeMemory(before: TargetSample, after: TargetSample): void {
+    if (after.descriptors > before.descriptors)
+      this.#fail(`descriptors grew from ${before.descriptors} to ${after.descriptors}`);
+    // What is compiled and pooled at the beginning hides what a few hundred cases leave.
+    if (this.#run.short) return;
+    const [was, is, limit] =
+      before.live !== undefined && after.live !== undefined
+        ? [before.live, after.live, LIVE_LIMIT]
+        : [before.anonymous, after.anonymous, ANONYMOUS_LIMIT];
+    if (is - was > limit) this.#fail(`memory grew from ${mib(was)} to ${mib(is)} MiB`);
   }
 
   /** Those that share the kept connection one after the other, the others beside them. */
@@ -110,7 +146,7 @@ export class ServerFuzz {
     const peer = await RawPeer.open(this.#target.socketPath);
     const beside: Promise<void>[] = [];
     for (let number = first; number < first + count; number += 1) {
-      const random = new Random(this.#seed + number);
+      const random = Random.ofCase(this.#seed, number);
       const one = requestCase({ random, files: this.#files, modelId: this.#target.modelId, number });
       if (one.connection === 'kept') await this.#play(one, number, () => this.#kept(one, peer));
       // Those are all over the place as it is: they may overlap with what comes next.
@@ -216,12 +252,23 @@ export class ServerFuzz {
     }
   }
 
-  /** Memory and descriptors once all connections are closed on its side, too. */
-  async #settled(pid: number, descriptors: number): Promise<MemorySample> {
-    const endMs = systemClock.nowMs() + SETTLE_MS;
+  /** Descriptors, once they have not changed for a while: connections were made to see whether it answers. */
+  async #idle(pid: number): Promise<number> {
+    let [descriptors, since] = [Number.NaN, 0];
+    for (;;) {
+      const now = memoryOf(pid).descriptors;
+      if (now !== descriptors) [descriptors, since] = [now, systemClock.nowMs()];
+      else if (systemClock.nowMs() - since > IDLE_MS) return now;
+      await sleep(systemClock, 20, this.#run.signal);
+    }
+  }
+
+  /** Descriptors, once they are no more than that or have had their time: the other side closes later. */
+  async #settled(pid: number, descriptors: number, limitMs: number): Promise<number> {
+    const endMs = systemClock.nowMs() + limitMs;
     for (;;) {
       const sample = memoryOf(pid);
-      if (sample.descriptors <= descriptors || systemClock.nowMs() > endMs) return sample;
+      if (sample.descriptors <= descriptors || systemClock.nowMs() > endMs) return sample.descriptors;
       await sleep(systemClock, 50, this.#run.signal);
     }
   }
