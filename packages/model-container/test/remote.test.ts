@@ -218,7 +218,7 @@ describe('a server that wants a token', () => {
     server.token = TOKEN;
     const refused = start(remote);
     expect(await refused.container.exit()).toBe(1);
-    expect(refused.container.log).toContain('HTTP 401');
+    expect(refused.container.log).toContain('HTTP 401: not authorized; it wants the right token in VIGIA_REMOTE_TOKEN');
     process.env['VIGIA_REMOTE_TOKEN'] = TOKEN;
     const { container, connect } = start(remote);
     delete process.env['VIGIA_REMOTE_TOKEN'];

@@ -7,13 +7,22 @@ const PREFIX = '.pull-';
 /** An unfinished folder this old belongs to a process that was killed. */
 const ABANDONED_MS = 60 * 60 * 1000;
 
+/** Tries until `parent` stays there: who fails to add a model removes its empty folder, maybe just now. */
+const TRIES = 5;
+
 /** Makes an empty folder for one pull inside `parent`, and removes those of pulls that were killed long ago. */
 export async function createWorkFolder(parent: string): Promise<string> {
-  await mkdir(parent, { recursive: true });
-  for (const name of await readdir(parent)) {
-    if (name.startsWith(PREFIX)) await removeAbandoned(join(parent, name));
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await mkdir(parent, { recursive: true });
+      for (const name of await readdir(parent)) {
+        if (name.startsWith(PREFIX)) await removeAbandoned(join(parent, name));
+      }
+      return await mkdtemp(join(parent, PREFIX));
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' || tries >= TRIES) throw error;
+    }
   }
-  return mkdtemp(join(parent, PREFIX));
 }
 
 // By age and not by process: the cache may be shared between containers that do not see each other's processes.

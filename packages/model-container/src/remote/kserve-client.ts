@@ -24,6 +24,8 @@ const ANSWER_LIMIT_BYTES = 128 * 1024 * 1024;
 const CONNECTIONS = 2;
 /** Not now: the same request may succeed later. */
 const BUSY = new Set([429, 502, 503, 504]);
+/** Not for whoever asks. */
+const REFUSED = new Set([401, 403]);
 /** What a server says of its error is shown, so much of it. */
 const REASON_LENGTH = 200;
 /** The header's name of the binary tensor extension. */
@@ -66,7 +68,8 @@ export class KserveClient {
   /** @throws VigiaError `overloaded` when server or model is not ready, and see the class. */
   async checkReady(): Promise<void> {
     for (const path of ['/v2/health/ready', `${this.#path}/ready`]) {
-      const { status } = await this.#exchange('GET', path);
+      const { status, body } = await this.#exchange('GET', path);
+      if (REFUSED.has(status)) this.#checkStatus(status, body);
       // A server without this model says 404 or 400: what is wrong with it, its metadata tell better.
       if (status >= 200 && status < 300) continue;
       if (path === '/v2/health/ready' || BUSY.has(status))
@@ -98,7 +101,8 @@ export class KserveClient {
 
   #checkStatus(status: number, body: Buffer): void {
     if (status === 200) return;
-    const text = `${this.#where}: HTTP ${status}${reasonIn(body)}`;
+    const hint = REFUSED.has(status) ? '; it wants the right token in VIGIA_REMOTE_TOKEN' : '';
+    const text = `${this.#where}: HTTP ${status}${reasonIn(body)}${hint}`;
     throw new VigiaError(BUSY.has(status) ? 'overloaded' : 'inference_failed', text);
   }
 

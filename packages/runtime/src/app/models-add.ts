@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { systemClock, UsageError } from '@vigia/base';
 import { ID_PATTERN } from '@vigia/contracts';
@@ -93,9 +94,16 @@ function confirmation(yes: boolean, signal: AbortSignal): () => Promise<boolean>
       'vigia models add: standard input is no terminal, so nobody can be asked whether what is found is right: add --yes',
     );
   return async () => {
-    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    // Line by line, without raw mode: Ctrl-C stays a signal, and stops like one.
+    const terminal = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
     try {
-      return /^y(es)?$/i.test((await terminal.question('Add it? [y/N] ', { signal })).trim());
+      const answer = terminal.question('Add it? [y/N] ', { signal });
+      const ended = once(terminal, 'close', { signal }).then(() => '');
+      return /^y(es)?$/i.test((await Promise.race([answer, ended])).trim());
+    } catch (error) {
+      // The reason is a sentence, what the terminal throws then is not.
+      signal.throwIfAborted();
+      throw error;
     } finally {
       terminal.close();
     }

@@ -5,7 +5,7 @@ import { codeOf, messageOf, UsageError, VigiaError } from '@vigia/base';
 import type { DescribeResponse } from '@vigia/contracts';
 import { frameOf, type ModelManifest, type ModelStatus, ModelStore } from '@vigia/model-container';
 import { modelSocketsIn, runBaseDir } from '#core/node-dirs';
-import { fit, formatBytes } from '#core/terminal';
+import { counted, fit, formatBytes } from '#core/terminal';
 import { ADD_OPTIONS, addCommand } from './models-add.ts';
 import { describeContainer, pullModel } from './models.ts';
 
@@ -168,7 +168,7 @@ function describeModel(manifest: ModelManifest, { origin, title }: ModelStatus):
     `decoder: ${Object.entries(decoder)
       .map(([key, value]) => (key === 'kind' ? String(value) : `${key} ${String(value)}`))
       .join(', ')}`,
-    `golden picture: ${golden ? `${golden.detections.length} detections` : 'none'}`,
+    `golden picture: ${golden ? counted(golden.detections.length, 'detection') : 'none'}`,
     `speed: ${speed ? speedText(speed) : 'not measured on this machine'}`,
     `memory: ${memory_mib === undefined ? 'not measured' : `${memory_mib} MiB`}`,
   ];
@@ -176,7 +176,7 @@ function describeModel(manifest: ModelManifest, { origin, title }: ModelStatus):
 
 function speedText({ ms_per_picture, p99_ms, threads, provider }: NonNullable<ModelManifest['speed']>): string {
   const speeds = Object.entries(ms_per_picture).map(([size, ms]) => `${ms.toFixed(1)} ms at ${size}`);
-  return `per picture ${speeds.join(', ')} (p99 ${p99_ms.toFixed(1)} ms), ${threads} thread${threads === 1 ? '' : 's'}, ${provider}`;
+  return `per picture ${speeds.join(', ')} (p99 ${p99_ms.toFixed(1)} ms), ${counted(threads, 'thread')}, ${provider}`;
 }
 
 async function pull({ values, word, store, signal }: Call): Promise<number> {
