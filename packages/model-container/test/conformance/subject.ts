@@ -27,6 +27,8 @@ export interface RunningContainer {
 export interface Capabilities {
   /** It serves the bright model: one detection whose confidence is the mean of all bytes. Else any detections will do. */
   readonly bright: boolean;
+  /** It checks every field of a request by the tables of the page. Else what it needs is there and can be used. */
+  readonly strict: boolean;
   /** It can be started with a model that fails on a black picture. */
   readonly canFail: boolean;
   /** It bounds connections, and what waits, as ours do. */

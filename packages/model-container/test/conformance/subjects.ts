@@ -5,7 +5,7 @@ import { FakeContainer } from '@vigia/testkit';
 import { PYTHON, ROOT, startProgram } from './process-container.ts';
 import type { ContainerSubject, StartOptions } from './subject.ts';
 
-const OURS = { bright: true, canFail: true, limits: true } as const;
+const OURS = { bright: true, strict: true, canFail: true, limits: true } as const;
 const PYTHONPATH = join(ROOT, 'sdk/python');
 
 const allowed = ({ allowDirs }: StartOptions): string[] => allowDirs.flatMap((dir) => ['--allow-dir', dir]);
@@ -49,7 +49,7 @@ export const pythonContainer: ContainerSubject = {
 /** The page's example: what somebody writes who has read nothing else. */
 export const minimalContainer: ContainerSubject = {
   name: 'the example of the protocol page',
-  can: { bright: true, canFail: false, limits: false },
+  can: { bright: true, strict: false, canFail: false, limits: false },
   start: (options) => {
     const file = join(ROOT, 'docs/protocol/examples/minimal_container.py');
     const args = [file, '--delay-ms', String(options.delayMs), ...allowed(options)];
@@ -60,7 +60,7 @@ export const minimalContainer: ContainerSubject = {
 /** The fake of the testkit, in this process. */
 export const fakeContainer: ContainerSubject = {
   name: 'the fake of the testkit',
-  can: { bright: true, canFail: true, limits: false },
+  can: { bright: true, strict: true, canFail: true, limits: false },
   start: async ({ socketPath, delayMs, allowDirs, failsOnBlack }) => {
     const fake = await FakeContainer.start({
       socketPath,
@@ -80,7 +80,7 @@ function onlyInLight(detections: readonly Detection[]): readonly Detection[] {
 /** Our container with the default model. */
 export const onnxContainer: ContainerSubject = {
   name: 'ours, with the default model',
-  can: { bright: false, canFail: false, limits: true },
+  can: { bright: false, strict: true, canFail: false, limits: true },
   start: async (options) => {
     const { dir } = await new ModelStore().resolve('ssdlite-mobilenet-v2', { pull: true });
     const args = [containerEntry, '--model', dir, ...allowed(options)];

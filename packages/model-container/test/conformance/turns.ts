@@ -190,7 +190,7 @@ export function turnTests(rig: Rig): void {
     a.send({ op: 'health', request_id: 'h' });
     await a.answersTo('h');
     await a.drop();
-    rig.seen(await b.infer(rig.infer()));
+    rig.seen(await b.infer(rig.infer({ camera_id: 'elsewhere' })));
   });
 
   test('infers without grants and wants stand in one line', async () => {
