@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { systemClock } from '@vigia/base';
 import type { RunningContainer } from './subject.ts';
 
 /** The repository. */
 export const ROOT: string = fileURLToPath(new URL('../../../../', import.meta.url));
 /** Debian's, which is the one that has numpy. */
 export const PYTHON = '/usr/bin/python3';
+
+/** Far above the second that a container takes to end: who is still there does not obey, and must not be left behind. */
+const STOP_MS = 10_000;
 
 /** A program that is a container. */
 export interface ContainerProgram {
@@ -29,7 +33,14 @@ export async function startProgram(program: ContainerProgram): Promise<RunningCo
   const exited = once(child, 'exit');
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
+    let late = false;
+    const timer = systemClock.after(STOP_MS, () => {
+      late = true;
+      child.kill('SIGKILL');
+    });
     await exited;
+    timer.cancel();
+    if (late) throw new Error(`the container did not end within ${STOP_MS} ms of SIGTERM`);
   };
   try {
     await ready(child);

@@ -13,10 +13,10 @@ export const COLOUR: Colour = [200, 120, 40];
 /** What the tests of one subject share: two containers, files, and connections that are looked at when a test ends. */
 export class Rig {
   readonly subject: ContainerSubject;
-  readonly files: FrameFiles = new FrameFiles();
   #containers: RunningContainer[] = [];
   #peers: Peer[] = [];
   #started = 0;
+  #files: FrameFiles | undefined;
   #quick: RunningContainer | undefined;
   #slow: RunningContainer | undefined;
 
@@ -26,7 +26,14 @@ export class Rig {
 
   /** Starts both containers. */
   async open(): Promise<void> {
+    // Not before: a suite that is skipped is made, and never closed.
+    this.#files = new FrameFiles();
     [this.#quick, this.#slow] = await Promise.all([this.start(0), this.start(SLOW_MS)]);
+  }
+
+  get files(): FrameFiles {
+    if (!this.#files) throw new Error('not open');
+    return this.#files;
   }
 
   /** Starts one more. */
@@ -81,7 +88,7 @@ export class Rig {
     try {
       await Promise.all(this.#containers.map((container) => container.stop()));
     } finally {
-      this.files.remove();
+      this.#files?.remove();
     }
   }
 
