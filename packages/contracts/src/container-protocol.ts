@@ -69,7 +69,9 @@ export const frameMetadataSchema = z.object({
 export type FrameMetadata = z.infer<typeof frameMetadataSchema>;
 
 const id = z.string().min(1).max(128);
-const requestId = z.string().min(1).max(64);
+/** Names a request on its connection. Lengths of texts are counted in code points, by zod and by this protocol. */
+export const requestIdSchema = z.string().min(1).max(64);
+const requestId = requestIdSchema;
 
 /** `infer`: the default when `op` is absent. */
 export const inferRequestSchema = z.object({

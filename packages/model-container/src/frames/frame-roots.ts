@@ -33,22 +33,32 @@ export class FrameRoots {
     }
     if (!this.contains(resolve(reference))) return this.#refused('is outside');
     try {
+      if (this.#leadsOut(resolve(reference))) return this.#refused('leads nowhere, or outside');
       const path = realpathSync(reference);
       return this.contains(path) ? { status: 'ok', path } : this.#refused('leads nowhere, or outside');
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return this.#absent(reference);
+      if (codeOf(error) === 'ENOENT') return notFound(reference);
       return frameError('frame_invalid', `${reference}: ${messageOf(error)}`);
     }
   }
 
-  /** There is nothing, or a link that leads to nothing: where a link would lead is not told by whether it is there. */
-  #absent(reference: string): CheckedPath {
-    try {
-      const link = lstatSync(reference, { throwIfNoEntry: false });
-      return link?.isSymbolicLink() ? this.#refused('leads nowhere, or outside') : notFound(reference);
-    } catch (error) {
-      return frameError('frame_invalid', `${reference}: ${messageOf(error)}`);
-    }
+  /**
+   * Whether a link on the way leads out of the folders, or nowhere. Looked at before anything behind it is: otherwise the
+   * answer would tell what exists there.
+   */
+  #leadsOut(path: string): boolean {
+    const root = this.#roots.find((candidate) => path.startsWith(candidate + sep)) ?? '';
+    const names = path.slice(root.length + 1).split(sep);
+    return names.some((_, i) => {
+      const prefix = [root, ...names.slice(0, i + 1)].join(sep);
+      if (lstatSync(prefix, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return false;
+      try {
+        return !this.contains(realpathSync(prefix));
+      } catch {
+        // It leads nowhere, or in a circle.
+        return true;
+      }
+    });
   }
 
   /** Whether an absolute, normalised path lies in an allowed folder (and is not the folder itself). */

@@ -10,6 +10,7 @@ import {
   type InferResponse,
   inferRequestSchema,
   type WantRequest,
+  requestIdSchema,
   unwantRequestSchema,
   wantRequestSchema,
 } from '@vigia/contracts';
@@ -133,7 +134,8 @@ function badRequest(value: Record<string, unknown>, modelId: string, message: st
   return {
     ...(id === undefined ? {} : { request_id: id }),
     model_id: modelId,
-    camera_id: typeof camera === 'string' ? camera.slice(0, 128) : '',
+    // Never half a code point.
+    camera_id: typeof camera === 'string' ? Array.from(camera.slice(0, 256)).slice(0, 128).join('') : '',
     frame_id: typeof frame === 'number' && Number.isSafeInteger(frame) ? frame : 0,
     detections: null,
     error,
@@ -142,5 +144,5 @@ function badRequest(value: Record<string, unknown>, modelId: string, message: st
 
 function readableId(value: Record<string, unknown>): string | undefined {
   const id = value['request_id'];
-  return typeof id === 'string' && id.length > 0 && id.length <= 64 ? id : undefined;
+  return requestIdSchema.safeParse(id).data;
 }

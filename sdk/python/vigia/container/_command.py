@@ -12,7 +12,7 @@ import stat
 import sys
 import threading
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
 from ..errors import ContainerError
@@ -21,6 +21,8 @@ from ._frame import Frame
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _STOP = "stop"
+#: How often waiting is interrupted for Python's own signal handlers.
+_SIGNALS_SECONDS = 0.25
 
 
 def serve(
@@ -101,7 +103,7 @@ def run_dir(node: str, environment: Mapping[str, str] = os.environ) -> Path:
 
 def _run(container: Container, events: SimpleQueue[object], on_ready: Optional[Callable[[], Any]]) -> None:
     container.prove(events.put)
-    proof = events.get()
+    proof = _next(events)
     if proof == _STOP:
         return
     container.listen(proof)
@@ -109,8 +111,21 @@ def _run(container: Container, events: SimpleQueue[object], on_ready: Optional[C
     container.log.info(f"ready: {container.model_id}, first inference {container.probe_ms:.1f} ms")
     if on_ready is not None:
         on_ready()
-    while events.get() != _STOP:
+    while _next(events) != _STOP:
         pass
+
+
+def _next(events: SimpleQueue[object]) -> object:
+    """Waits for an event, and lets Python's signal handlers run meanwhile.
+
+    A signal does not always interrupt the wait: the handler of the system may run in another thread. CPython runs ours in
+    the main thread, once that executes code again, which is at the next turn of this loop.
+    """
+    while True:
+        try:
+            return events.get(timeout=_SIGNALS_SECONDS)
+        except Empty:
+            pass
 
 
 def _options(argv: Optional[Sequence[str]], model_id: str) -> Tuple[argparse.ArgumentParser, argparse.Namespace]:

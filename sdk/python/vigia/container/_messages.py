@@ -2,7 +2,7 @@
 
 The rules are those of the schemas in packages/contracts/src/container-protocol.ts. Where Python's JSON is laxer than
 the one other implementations use, it is held to theirs: no NaN, no Infinity, numbers without a fraction are integers
-however they are written, text is measured in UTF-16 units.
+however they are written, text is measured in code points.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ class _Fields:
             return None
         if not isinstance(value, str):
             raise self._wrong(name, "a text is expected")
-        if not least <= _units(value) <= most:
+        if not least <= len(value) <= most:
             raise self._wrong(name, f"{least} to {most} characters are allowed")
         return value
 
@@ -311,11 +311,6 @@ def _whole(value: Any) -> Optional[int]:
     return int(value) if abs(value) <= _SAFE_INTEGER else None
 
 
-def _units(text: str) -> int:
-    """Length as JavaScript measures it."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
 def _infer(fields: _Fields) -> InferRequest:
     fields.number("timestamp")
     return InferRequest(
@@ -359,7 +354,7 @@ def _turn(fields: _Fields, op: str) -> TurnRequest:
 def _bad_request(value: Message, model_id: str, why: str) -> Invalid:
     """Whatever can be read of the request is given back, so that the peer finds out which one it was."""
     request_id = value.get("request_id")
-    if not isinstance(request_id, str) or not 1 <= _units(request_id) <= _REQUEST_ID_MAX:
+    if not isinstance(request_id, str) or not 1 <= len(request_id) <= _REQUEST_ID_MAX:
         request_id = None
     if value.get("op") == "want" and request_id is not None:
         return Invalid(request_id, no_grant(request_id, "bad_request", why))
@@ -378,5 +373,4 @@ def _bad_request(value: Message, model_id: str, why: str) -> Invalid:
 
 
 def _cut(text: str) -> str:
-    units = text.encode("utf-16-le", "surrogatepass")
-    return units[: 2 * _ID_MAX].decode("utf-16-le", "surrogatepass")
+    return text[:_ID_MAX]

@@ -155,6 +155,8 @@ class Turns:
 
     def _late(self, job: Job) -> None:
         self._line.remove(job)
+        # Job and timer refer to each other: what the job holds would stay until the garbage collector comes.
+        job.timer = None
         job.reject("deadline_exceeded", "the deadline passed before it was this request's turn")
 
     def _advance(self) -> None:

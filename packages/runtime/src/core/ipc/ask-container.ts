@@ -32,7 +32,7 @@ export function askContainer<T>(
       try {
         const [payload] = decoder.push(chunk);
         if (!payload) return;
-        const value = parse(JSON.parse(payload.toString('utf8')));
+        const value = parse(JSON.parse(UTF8.decode(payload)));
         done(value === undefined ? { why: 'what it answers is not of protocol 1' } : { value });
       } catch (error) {
         done({ why: `what it answers is not of protocol 1 (${messageOf(error)})` });
@@ -41,6 +41,7 @@ export function askContainer<T>(
   });
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const NOBODY: Readonly<Record<string, string>> = {
   ENOENT: 'nobody listens',
   ECONNREFUSED: 'nobody listens any more',

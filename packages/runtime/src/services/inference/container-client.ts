@@ -256,7 +256,8 @@ export class ContainerClient {
   }
 
   #onMessage(payload: Buffer): void {
-    const message: unknown = JSON.parse(payload.toString('utf8'));
+    // Fatal: bytes that are no UTF-8 must not be guessed at.
+    const message: unknown = JSON.parse(UTF8.decode(payload));
     const id =
       typeof message === 'object' && message !== null && 'request_id' in message ? String(message.request_id) : '';
     const pending = this.#pending.get(id);
@@ -293,6 +294,8 @@ export class ContainerClient {
     for (const pending of open) pending.settle({ kind: 'lost' });
   }
 }
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 function judge(message: unknown, parse: Pending['parse']): Answer<unknown> {
   const error = failureOf(message);
