@@ -30,7 +30,7 @@ describe('memory', () => {
     for (const name of ['supervisor', 'camera c0', 'camera c1', 'model ssdlite'])
       expect(stdout).toMatch(new RegExp(`^ {2}${name} .*MiB$`, 'm'));
     expect(stdout).toMatch(/^memory: at most \d+\.\d MiB of [\d.]+ [MG]iB available \(.+\)$/m);
-    expect(stdout).toMatch(/^shared memory: 2\.1 MiB of .* free in \/dev\/shm$/m);
+    expect(stdout).toMatch(/^shared memory: 2\.3 MiB of .* free in \/dev\/shm$/m);
     expect(stdout.trimEnd().split('\n').at(-1)).toBe(`${file}: fine`);
   });
 
@@ -52,6 +52,6 @@ describe('memory', () => {
     const { box, file } = sandbox(1);
     const { stderr } = await ended(box, 'run', '-c', file, '--for', '100ms', '--json');
     expect(stderr).toMatch(/info {2}supervisor: memory: at most [\d.]+ MiB of [\d.]+ [MG]iB available/);
-    expect(stderr).toMatch(/info {2}supervisor: shared memory: 1\.0 MiB of [\d.]+ [MG]iB free in \/dev\/shm/);
+    expect(stderr).toMatch(/info {2}supervisor: shared memory: 1\.3 MiB of [\d.]+ [MG]iB free in \/dev\/shm/);
   });
 });

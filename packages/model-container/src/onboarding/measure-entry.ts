@@ -13,7 +13,7 @@ import type { MeasureReport } from './measurement.ts';
 const SIZES = [1, 2, 4];
 const MOST_RUNS = 100;
 /** Of one size, unless that were fewer than {@link LEAST_RUNS}. */
-const ENOUGH_MS = 5_000;
+const ENOUGH_MS = 3_000;
 const LEAST_RUNS = 5;
 /** Before what counts, unless they take long: then the first one is as good as any. */
 const WARM_UP_RUNS = 3;
