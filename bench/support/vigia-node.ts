@@ -182,7 +182,9 @@ export class VigiaNode {
 
   /** What is there of it: segments, sockets, lock. */
   leftovers(): string[] {
-    const segments = readdirSync(SHM_DIR).filter((name) => name.startsWith(`vigia_${this.#name}_`));
+    const segments = readdirSync(SHM_DIR).filter((name) =>
+      [`vigia_${this.#name}_`, `vigia-probe.${this.#name}.`].some((prefix) => name.startsWith(prefix)),
+    );
     return [...segments, ...(existsSync(this.#runDir) ? readdirSync(this.#runDir) : [])];
   }
 

@@ -1,4 +1,4 @@
-import { createLog, jsonLineSink, type Log, messageOf, Scope, systemClock, UsageError } from '@vigia/base';
+import { createLog, jsonLineSink, type Log, messageOf, Scope, systemClock, UsageError, VigiaError } from '@vigia/base';
 import { CONTAINER_PROTOCOL_VERSION } from '@vigia/contracts';
 import { FrameRoots } from '#frames';
 import { ThreadRunner } from '#inference';
@@ -43,16 +43,22 @@ export class Container {
     const log = createLog(`model:${settings.modelId}`, jsonLineSink);
     const scope = new Scope();
     let container: Container | undefined;
+    let died: string | undefined;
     try {
       const { modelId, source, threads, provider, maxBatch, allowDirs, socketPath } = settings;
       checkRoots(allowDirs);
       const runner = await ThreadRunner.start({
         worker: { model: { source, threads, provider, maxBatch }, allowDirs },
-        onDeath: (reason) => container?.modelDied(reason),
+        onDeath: (reason) => {
+          died = reason;
+          container?.modelDied(reason);
+        },
       });
       scope.defer(() => runner.close());
       const server = await ContainerServer.start({ modelId, runner, socketPath, log });
       scope.defer(() => server.close());
+      // Between the two there was nobody to tell.
+      if (died !== undefined) throw new VigiaError('model_load', `the model is gone: ${died}`);
       const ready = readyMessage(settings, runner.facts.version, runner.probe.inferenceMs);
       container = new Container(ready, scope, log);
       return container;

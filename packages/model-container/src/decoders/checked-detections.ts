@@ -1,7 +1,7 @@
 import { VigiaError } from '@vigia/base';
 import { type Detection, detectionSchema } from '@vigia/contracts';
 
-/** Most detections of one picture: with points, they still fit into one message. */
+/** Most detections of one picture: with 17 points each, they still fit into one message (1 MiB). */
 const DETECTIONS_LIMIT = 300;
 /** How far a number may lie outside of 0..1 and count as rounding. */
 const ROUNDING = 1e-3;

@@ -200,7 +200,7 @@ function reasonOf(error: unknown): string {
 function reasonIn(body: Buffer): string {
   try {
     const { error } = JSON.parse(body.toString('utf8')) as { readonly error?: unknown };
-    if (typeof error === 'string') return `: ${redact(error.replaceAll(/\s+/g, ' ').slice(0, REASON_LENGTH))}`;
+    if (typeof error === 'string') return `: ${redact(error.replaceAll(/\s+/g, ' ')).slice(0, REASON_LENGTH)}`;
   } catch {
     // No JSON: an error page of something between. The status says enough.
   }

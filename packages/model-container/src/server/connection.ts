@@ -1,5 +1,14 @@
 import type { Socket } from 'node:net';
-import { type Clock, codeOf, encodeJson, FrameDecoder, type Log, type Timer, VigiaError } from '@vigia/base';
+import {
+  type Clock,
+  codeOf,
+  encodeJson,
+  FrameDecoder,
+  LENGTH_BYTES,
+  type Log,
+  type Timer,
+  VigiaError,
+} from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
 import type { ModelService, Peer } from './model-service.ts';
 import { noGrant, type ParsedRequest, parseRequest, unreadable } from './requests.ts';
@@ -148,7 +157,7 @@ export class Connection {
   #write(answer: object): void {
     const { socket, log, id } = this.#options;
     if (!socket.writable) return;
-    socket.write(encodeJson(answer));
+    socket.write(fitting(answer));
     if (socket.writableLength <= MAX_UNREAD_BYTES) return;
     log.warn(`connection ${id} does not read its answers: closed`);
     this.close();
@@ -197,4 +206,14 @@ export class Connection {
     this.#timer?.cancel();
     this.#options.service.peerGone(this.#peer);
   }
+}
+
+/** An answer as a message; one that is too long for any peer is told as what it is. */
+function fitting(answer: object): Buffer {
+  const message = encodeJson(answer);
+  const bytes = message.byteLength - LENGTH_BYTES;
+  if (bytes <= CONTAINER_MESSAGE_LIMIT || !('detections' in answer)) return message;
+  const text = `what the model saw takes ${bytes} bytes, a message has at most ${CONTAINER_MESSAGE_LIMIT}`;
+  const error = { code: 'inference_failed', message: text };
+  return encodeJson({ ...answer, metadata: undefined, detections: null, error });
 }

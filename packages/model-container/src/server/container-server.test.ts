@@ -138,6 +138,32 @@ test('the original contract: connect, one request, read the answer', async () =>
   await peer.closed();
 });
 
+test('an answer that fits into no message is an error, and the connection goes on', async () => {
+  await serve();
+  const peer = await client();
+  const keypoints = Array.from({ length: 256 }, (_, i) => ({
+    name: `p${i}`,
+    x: 1 / 3,
+    y: 2 / 3,
+    confidence: 0.123_456,
+  }));
+  runner.outcome = { status: 'ok', detections: Array.from({ length: 100 }, () => ({ ...PERSON, keypoints })) };
+  peer.send(infer('a', { request_id: 'large' }));
+  await runner.finish();
+  const answer = inferResponseSchema.parse(await peer.next());
+  expect(answer).toMatchObject({
+    request_id: 'large',
+    frame_id: 7,
+    detections: null,
+    error: { code: 'inference_failed' },
+  });
+  expect(answer.error?.message).toMatch(/takes \d{7} bytes, a message has at most 1048576$/);
+  runner.outcome = { status: 'ok', detections: [PERSON] };
+  peer.send(infer('a', { request_id: 'small' }));
+  await runner.finish();
+  expect(await peer.next()).toMatchObject({ request_id: 'small', detections: [PERSON] });
+});
+
 test('answers without request_id keep their order, those with one overtake', async () => {
   await serve();
   const peer = await client();

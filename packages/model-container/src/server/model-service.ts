@@ -10,7 +10,7 @@ import {
   PIXEL_FORMATS,
   type WantRequest,
 } from '@vigia/contracts';
-import { containerErrorCode, type ModelRunner } from '#inference';
+import { containerErrorCode, type JobResult, type ModelRunner, type RunResult } from '#inference';
 import { Health } from './health.ts';
 import { inferError, inferOk, noGrant, type UnwantRequest } from './requests.ts';
 import { type Job, Turns } from './turns.ts';
@@ -163,37 +163,39 @@ export class ModelService {
   async #run(jobs: readonly InferJob[]): Promise<void> {
     const { runner, clock } = this.#options;
     const startedMs = clock.nowMs();
-    try {
-      const { results, batchSize, prepareMs, inferenceMs } = await runner.run(
-        jobs.map(({ connection, request }) => ({ connection, request })),
-      );
-      const endedMs = clock.nowMs();
-      if (batchSize > 0) {
-        this.#health.ran(inferenceMs);
-        const tookMs = clock.nowMs() - Math.max(startedMs, this.#freeSinceMs);
+    const outcome = await runner
+      .run(jobs.map(({ connection, request }) => ({ connection, request })))
+      .catch((error: unknown) => ({ error }));
+    const endedMs = clock.nowMs();
+    if ('error' in outcome) {
+      this.#health.runFailed();
+      for (const job of jobs) job.reject(containerErrorCode(outcome.error), messageOf(outcome.error));
+    } else {
+      if (outcome.batchSize > 0) {
+        this.#health.ran(outcome.inferenceMs);
+        const tookMs = endedMs - Math.max(startedMs, this.#freeSinceMs);
         this.#runMs = this.#runMs === undefined ? tookMs : this.#runMs + RUN_WEIGHT * (tookMs - this.#runMs);
       }
-      for (const [i, job] of jobs.entries()) {
-        const result = results[i];
-        if (result?.status !== 'ok') {
-          job.reject(result?.code ?? 'inference_failed', result?.message ?? 'the run gave no result');
-          continue;
-        }
-        this.#health.succeeded();
-        const metadata = {
-          inference_time_ms: micro(inferenceMs),
-          queue_ms: micro(Math.max(0, endedMs - job.receivedMs - prepareMs - inferenceMs)),
-          batch_size: batchSize,
-          model_version: runner.facts.version,
-        };
-        job.answer(inferOk(job.request, result.detections, metadata));
-      }
-    } catch (error) {
-      this.#health.runFailed();
-      for (const job of jobs) job.reject(containerErrorCode(error), messageOf(error));
+      for (const [i, job] of jobs.entries()) this.#answer(job, outcome, outcome.results[i], endedMs);
     }
     this.#freeSinceMs = clock.nowMs();
     this.#turns.finished();
+  }
+
+  #answer(job: InferJob, run: RunResult, result: JobResult | undefined, endedMs: number): void {
+    if (result?.status !== 'ok') {
+      job.reject(result?.code ?? 'inference_failed', result?.message ?? 'the run gave no result');
+      return;
+    }
+    this.#health.succeeded();
+    const metadata = {
+      inference_time_ms: micro(run.inferenceMs),
+      // The way to the thread and back included: all that was neither taking the frame nor looking at it.
+      queue_ms: micro(Math.max(0, endedMs - job.receivedMs - run.prepareMs - run.inferenceMs)),
+      batch_size: run.batchSize,
+      model_version: this.#options.runner.facts.version,
+    };
+    job.answer(inferOk(job.request, result.detections, metadata));
   }
 }
 

@@ -130,11 +130,15 @@ function modelItem(model: PlannedModel): BudgetItem {
   };
 }
 
-/** Most memory of its own that a model's container may use before it is started again, bytes. */
+/**
+ * Most memory of its own that a model's container may use before it is started again, bytes. Without a limit of the
+ * configuration, and computed by something else than the CPU, it is not known: then there is none.
+ */
 export function memoryLimitOf(model: PlannedModel): number {
   const { process, buffers } = modelItem(model);
   const configured = model.container?.memoryMib;
-  return configured === undefined ? MEMORY_SLACK * (process + buffers) : configured * MIB;
+  if (configured !== undefined) return configured * MIB;
+  return model.container?.provider === 'cpu' ? MEMORY_SLACK * (process + buffers) : Number.POSITIVE_INFINITY;
 }
 
 /** How many pictures a decoder may keep for reference at most, by the size of the picture in pixels. One thread. */

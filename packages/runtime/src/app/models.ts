@@ -41,6 +41,8 @@ export interface LocateOptions {
   readonly pull: ((store: ModelStore, id: string) => Promise<unknown>) | undefined;
   /** Where external containers are looked for. */
   readonly runDir: string;
+  /** Models whose containers this node runs: on their sockets nobody else's can be asked. */
+  readonly own?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -51,7 +53,7 @@ export interface LocateOptions {
  */
 export async function locateModels(
   config: Config,
-  { pull, runDir }: LocateOptions,
+  { pull, runDir, own }: LocateOptions,
 ): Promise<Map<string, LocatedModel>> {
   const store = new ModelStore();
   const located = new Map<string, LocatedModel>();
@@ -59,6 +61,11 @@ export async function locateModels(
   for (const [id, model] of Object.entries(config.models)) {
     const { use, external } = model;
     if (use === undefined) {
+      if (own?.has(id) && !external?.input)
+        throw new UsageError(
+          `models.${id}.external: the node’s own container of this model still runs; say with \`input\` what pictures the other one wants`,
+          { path: `models.${id}.external` },
+        );
       located.set(id, await locateExternal(id, external?.input, modelSocketPath(runDir, id)));
       continue;
     }

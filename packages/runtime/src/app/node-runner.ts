@@ -112,6 +112,7 @@ async function startSupervisor(
     runDir,
     log: output.log,
     signal: ending.signal,
+    ownModels: () => supervisor.ownModels,
     apply: (wanted) => supervisor.apply(wanted),
   });
   const supervisor: Supervisor = new Supervisor({

@@ -26,6 +26,7 @@ test('one at a time; all who ask meanwhile get one more, which reads the file af
     runDir: dir,
     log: createLog('test', (record) => logged.push(record.message)),
     signal: new AbortController().signal,
+    ownModels: () => new Set<string>(),
     apply: (plan) => {
       applied.push(plan);
       return new Promise((resolve) => going.push(() => resolve(UNTOUCHED)));

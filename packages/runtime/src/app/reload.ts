@@ -13,6 +13,8 @@ export interface ReloaderOptions {
   readonly log: Log;
   /** Ends the fetching of a model. */
   readonly signal: AbortSignal;
+  /** Models whose containers the node runs. */
+  readonly ownModels: () => ReadonlySet<string>;
   /** Makes the running node what the plan says. */
   readonly apply: (plan: Plan) => Promise<PlanChangeSummary>;
 }
@@ -68,6 +70,7 @@ export class Reloader {
     const { log, signal, runDir } = this.#o;
     return locateModels(config, {
       runDir,
+      own: this.#o.ownModels(),
       pull: async (store, id) => {
         log.info(`fetching model ${id}`);
         await store.pull(id, { signal });

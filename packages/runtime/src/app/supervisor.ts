@@ -7,7 +7,7 @@ import {
   checkSocketPath,
   controlSocketPath,
   modelSocketPath,
-  probePath,
+  probePrefix,
   removeSegmentsOf,
   segmentBytesOf,
 } from '#core/node-dirs';
@@ -120,6 +120,11 @@ export class Supervisor {
   /** Reads the configuration again and applies it. */
   reload(): Promise<PlanChangeSummary> {
     return this.#o.reload();
+  }
+
+  /** Models whose containers this node starts. */
+  get ownModels(): ReadonlySet<string> {
+    return new Set(this.#plan.models.filter((model) => model.container).map((model) => model.id));
   }
 
   get cameraIds(): readonly string[] {
@@ -263,7 +268,7 @@ export class Supervisor {
       id,
       socketPath,
       frame,
-      probePath: probePath(this.#plan.node, id),
+      probePrefix: probePrefix(this.#plan.node, id),
       clock,
       log,
       onState: (_: string, state: ModelReport['state'], reason: string | null) => {

@@ -55,7 +55,9 @@ export class Sandbox {
 
   /** What a node left behind: segments, sockets, lock. */
   leftovers(): string[] {
-    const segments = readdirSync('/dev/shm').filter((name) => name.startsWith(`vigia_${this.node}_`));
+    const segments = readdirSync('/dev/shm').filter((name) =>
+      [`vigia_${this.node}_`, `vigia-probe.${this.node}.`].some((prefix) => name.startsWith(prefix)),
+    );
     const files = existsSync(this.runDir) ? readdirSync(this.runDir) : [];
     return [...segments, ...files];
   }

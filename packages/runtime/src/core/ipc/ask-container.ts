@@ -8,22 +8,26 @@ export type ContainerAnswer<T> = { readonly value: T } | { readonly why: string 
 /**
  * Asks a container one thing on a connection of its own (protocol 1).
  *
+ * @param options `signal` ends the waiting, with a reason like any other.
  * @param parse The schema's `safeParse`, so to speak: undefined for what is not of the protocol.
  */
 export function askContainer<T>(
   socketPath: string,
   message: object,
   parse: (answer: unknown) => T | undefined,
-  { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
+  { clock, timeoutMs, signal }: { readonly clock: Clock; readonly timeoutMs: number; readonly signal?: AbortSignal },
 ): Promise<ContainerAnswer<T>> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
     const decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
     const done = (answer: ContainerAnswer<T>): void => {
       timer.cancel();
+      signal?.removeEventListener('abort', onAbort);
       socket.destroy();
       resolve(answer);
     };
+    const onAbort = (): void => done({ why: 'nobody waits for the answer any more' });
+    signal?.addEventListener('abort', onAbort, { once: true });
     const timer = clock.after(timeoutMs, () => done({ why: `no answer within ${timeoutMs} ms` }));
     socket.once('connect', () => socket.write(encodeJson({ ...message, request_id: '1' })));
     socket.on('error', (error: NodeJS.ErrnoException) => done({ why: NOBODY[error.code ?? ''] ?? error.message }));

@@ -92,11 +92,12 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
  * have been started by hand, before the node.
  */
 export async function removeDeadModelSockets(runDir: string): Promise<void> {
-  const paths = modelSocketsIn(runDir);
-  const dead = await Promise.all(paths.map(isDead));
-  paths.forEach((path, i) => {
-    if (dead[i]) rmSync(path, { force: true });
-  });
+  await Promise.all(modelSocketsIn(runDir).map(removeDeadSocket));
+}
+
+/** Removes a socket on which nobody listens. */
+export async function removeDeadSocket(path: string): Promise<void> {
+  if (await isDead(path)) rmSync(path, { force: true });
 }
 
 /** The sockets of all containers in a run directory. */
@@ -178,18 +179,26 @@ export function removeSegmentsOf(node: string, pid: number): void {
   removeSegmentsOfWriter(segmentPrefix(node), pid);
 }
 
-/** The picture that a model's container is proved with: there for moments. */
-export function probePath(node: string, model: string): string {
-  return join(SHM_DIR, `${probePrefix(node)}${model}`);
+/**
+ * How the names of the pictures begin that a model's container is proved with; each is there for moments. Dots, which no
+ * id has: names of one node are never those of another.
+ */
+export function probePrefix(node: string, model: string): string {
+  return join(SHM_DIR, `${probesOf(node)}${model}.`);
 }
 
-function probePrefix(node: string): string {
-  return `vigia_${node}_probe_`;
+function probesOf(node: string): string {
+  return `vigia-probe.${node}.`;
 }
 
 function removeProbes(node: string): void {
   for (const name of readdirSync(SHM_DIR)) {
-    if (name.startsWith(probePrefix(node))) rmSync(join(SHM_DIR, name), { force: true });
+    if (!name.startsWith(probesOf(node))) continue;
+    try {
+      rmSync(join(SHM_DIR, name), { force: true });
+    } catch {
+      // Not a file, or not ours: whoever made it may keep it.
+    }
   }
 }
 

@@ -165,6 +165,42 @@ test('one that only takes long is waited for', async () => {
   expect(await granted).toEqual({ kind: 'answer', value: { id: 'g' } });
 });
 
+test('one that forgets answers is left, and who asks one too much is told at once', async () => {
+  await ready();
+  answer = () => undefined;
+  const body = {
+    timestamp: 0,
+    frame_reference: '/dev/shm/x',
+    frame_metadata: { frame_id: 1, width: 1, height: 1, format: 'GRAY8' as const },
+  };
+  let lost = 0;
+  for (let i = 0; i < 256; i += 1) client.infer(body, (given) => void (lost += given.kind === 'lost' ? 1 : 0));
+  expect(lost).toBe(0);
+  const refused = want();
+  expect([client.ready, client.why]).toEqual([false, 'it forgets answers']);
+  expect((await refused).kind).toBe('lost');
+  while (lost < 256) await new Promise((resolve) => void setImmediate(resolve));
+});
+
+test('one that lives, owes an answer and looks at nothing for a minute is left', async () => {
+  await ready();
+  let asked = 0;
+  answer = (message) => {
+    asked += message['op'] === 'health' ? 1 : 0;
+    return introduced(message);
+  };
+  const granted = want();
+  const settled = granted.then((given) => given.kind);
+  for (let i = 1; client.why !== 'it gives no turns' && i < 40; i += 1) {
+    clock.advance(SILENCE_MS);
+    await until(() => asked >= i);
+    await new Promise((resolve) => void setImmediate(resolve));
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+  expect(client.why).toBe('it gives no turns');
+  expect(await settled).toBe('lost');
+});
+
 test('garbage ends the connection, is complained about once, and the next one is not at once', async () => {
   answer = () => undefined;
   client.start();

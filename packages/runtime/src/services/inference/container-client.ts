@@ -66,6 +66,8 @@ const ASK_AGAIN_MS = 250;
  * is answered while inference runs, so only one that hangs keeps silent.
  */
 export const SILENCE_MS = 2_000;
+/** A run may take so long; a container that owes an answer and has ended none for longer gives no turns. */
+const STUCK_MS = 60_000;
 /** Requests that may be open. Far above what the consumers of one camera can have; a container that owes more is broken. */
 const MAX_PENDING = 256;
 
@@ -85,6 +87,8 @@ export class ContainerClient {
   #why: string;
   #asked = false;
   #retryMs = RETRY_MS;
+  /** Runs of the container as last heard while it owed an answer, and since when there were no more. */
+  #progress: { readonly batches: number; readonly sinceMs: number } | undefined;
   /** Whether this connection was complained about already: a broken container must not fill the log. */
   #complained = false;
   #closed = false;
@@ -149,13 +153,10 @@ export class ContainerClient {
     );
   }
 
-  /** Withdraws a wish, and gives back a grant that is not going to be used. */
+  /** Withdraws a wish, and gives back a grant that is not going to be used. Not answered: there is nothing to wait for. */
   unwant(consumer: string): void {
-    this.#request(
-      { op: 'unwant', model_id: this.#o.model, camera_id: this.#o.camera, consumer },
-      (message) => message,
-      () => undefined,
-    );
+    if (!this.#ready) return;
+    this.#socket?.write(encodeJson({ op: 'unwant', model_id: this.#o.model, camera_id: this.#o.camera, consumer }));
   }
 
   /** Sends a frame's reference. */
@@ -174,7 +175,8 @@ export class ContainerClient {
 
   #send(message: object, parse: Pending['parse'], settle: Pending['settle']): void {
     const socket = this.#socket;
-    if (!socket || this.#pending.size >= MAX_PENDING) {
+    if (this.#pending.size >= MAX_PENDING) this.#failed('it forgets answers', `it owes ${MAX_PENDING} answers`);
+    if (!socket || socket.destroyed) {
       settle({ kind: 'lost' });
       return;
     }
@@ -206,8 +208,7 @@ export class ContainerClient {
   }
 
   #askHealth(): void {
-    const parse = (message: unknown): HealthResponse | undefined => healthResponseSchema.safeParse(message).data;
-    this.#send({ op: 'health' }, parse, (answer) => {
+    this.#send({ op: 'health' }, parseHealth, (answer) => {
       if (answer.kind === 'lost') return;
       const health = answer.kind === 'answer' ? (answer.value as HealthResponse) : undefined;
       if (health === undefined) {
@@ -248,11 +249,17 @@ export class ContainerClient {
     }
     this.#asked = true;
     this.#silence.set(SILENCE_MS);
-    this.#send(
-      { op: 'health' },
-      (message) => message,
-      () => undefined,
-    );
+    this.#send({ op: 'health' }, parseHealth, (answer) => {
+      if (answer.kind === 'answer') this.#watchProgress((answer.value as HealthResponse).counters.batches);
+    });
+  }
+
+  /** It lives and owes an answer: it must be looking at somebody's pictures meanwhile. */
+  #watchProgress(batches: number): void {
+    const nowMs = this.#o.clock.nowMs();
+    if (batches !== this.#progress?.batches) this.#progress = { batches, sinceMs: nowMs };
+    else if (nowMs - this.#progress.sinceMs >= STUCK_MS)
+      this.#failed('it gives no turns', `it owes an answer and has looked at nothing for ${STUCK_MS / 1000} s`);
   }
 
   #onMessage(payload: Buffer): void {
@@ -272,6 +279,7 @@ export class ContainerClient {
     this.#asked = false;
     if (this.#pending.size === 0) this.#silence.clear();
     else this.#silence.set(SILENCE_MS);
+    if (pending.parse !== parseHealth) this.#progress = undefined;
     pending.settle(judge(message, pending.parse));
   }
 
@@ -316,6 +324,10 @@ function failureOf(message: unknown): ContainerError | undefined {
   return parsed.success
     ? parsed.data
     : { code: 'inference_failed', message: 'the container answered an error that is not of protocol 1' };
+}
+
+function parseHealth(message: unknown): HealthResponse | undefined {
+  return healthResponseSchema.safeParse(message).data;
 }
 
 /** Null when there is no grant and no error: withdrawn. */

@@ -204,6 +204,8 @@ describe('a picture becomes exactly one typed result', () => {
 
   test.each([
     ['another frame', { frame_id: 99, detections: [] }, 'wrong_frame'],
+    ['another camera', { camera_id: 'yard', detections: [] }, 'wrong_camera'],
+    ['another model', { model_id: 'other', detections: [] }, 'wrong_model'],
     ['no detections and no error', { detections: null }, 'inference_failed'],
     [
       'boxes that are no boxes',

@@ -1,4 +1,4 @@
-import { type Clock, Deadline, messageOf } from '@vigia/base';
+import { type Clock, Deadline, messageOf, VigiaError } from '@vigia/base';
 import {
   type ConsumerReport,
   type Detection,
@@ -168,7 +168,7 @@ export class ModelConsumer {
     }
     if (answer.kind !== 'answer') {
       this.#o.client.breaker.record('neutral');
-      if (answer.kind === 'lost') this.evaluate();
+      if (answer.kind === 'lost') this.#evaluateSoon();
       else if (answer.kind === 'failed') this.#refused(answer.error.code, answer.error.message);
       return;
     }
@@ -179,6 +179,11 @@ export class ModelConsumer {
       this.#o.client.breaker.record('neutral');
       this.#o.client.unwant(this.#o.consumer);
     }
+  }
+
+  /** Not from inside a refusal that came at once: asking again could be refused at once again, and so on. */
+  #evaluateSoon(): void {
+    queueMicrotask(() => this.evaluate());
   }
 
   /** The container will not grant: the picture that is due learns why. */
@@ -246,7 +251,7 @@ export class ModelConsumer {
       return;
     }
     flight.receivedMs = this.#o.clock.nowMs();
-    const outcome = outcomeOf(answer, flight, this.#o.model);
+    const outcome = outcomeOf(answer, flight, this.#o);
     this.#o.client.breaker.record(VERDICTS[outcome.status]);
     this.#settle(flight, outcome);
     this.evaluate();
@@ -303,7 +308,8 @@ export class ModelConsumer {
 
   #mapBack(flight: InFlight, detections: readonly Detection[]): Detection[] {
     const { rendered, width, height } = flight;
-    if (!rendered) return [];
+    // An ok answer follows a rendering.
+    if (!rendered) throw new VigiaError('internal', 'a result without a rendition');
     return detections.map((detection) => mapBack(detection, rendered.geometry, width, height));
   }
 }
@@ -317,22 +323,31 @@ const VERDICTS: Readonly<Record<ResultStatus, Verdict>> = {
   unavailable: 'neutral',
 };
 
-function outcomeOf(answer: Answer<InferResponse>, flight: InFlight, model: string): Outcome {
+/** An answer about something else: whatever it saw, it is not what this camera shows now. */
+function wrongAnswer(answer: InferResponse, seq: number, { camera, model }: Asked): Outcome | undefined {
+  const wrong = (code: string, wanted: string, found: string): Outcome => ({
+    status: 'error',
+    code,
+    message: `asked for ${wanted}, answered for ${found}`,
+  });
+  if (answer.camera_id !== camera) return wrong('wrong_camera', `camera ${camera}`, answer.camera_id);
+  if (answer.model_id !== model) return wrong('wrong_model', `model ${model}`, answer.model_id);
+  if (answer.frame_id !== seq) return wrong('wrong_frame', `frame ${seq}`, String(answer.frame_id));
+  return undefined;
+}
+
+/** Who asked whom. */
+type Asked = Pick<ModelConsumerOptions, 'camera' | 'model'>;
+
+function outcomeOf(answer: Answer<InferResponse>, flight: InFlight, asked: Asked): Outcome {
   switch (answer.kind) {
     case 'lost':
     case 'withdrawn':
-      return { status: 'unavailable', code: 'connection_lost', message: `model ${model} went away` };
+      return { status: 'unavailable', code: 'connection_lost', message: `model ${asked.model} went away` };
     case 'failed':
       return { status: statusOfContainerError(answer.error.code), ...answer.error };
     default:
-      if (answer.value.frame_id !== flight.picture.seq) {
-        return {
-          status: 'error',
-          code: 'wrong_frame',
-          message: `asked for frame ${flight.picture.seq}, answered for ${answer.value.frame_id}`,
-        };
-      }
-      return { status: 'ok', response: answer.value };
+      return wrongAnswer(answer.value, flight.picture.seq, asked) ?? { status: 'ok', response: answer.value };
   }
 }
 

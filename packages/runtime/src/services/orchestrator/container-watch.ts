@@ -1,4 +1,5 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import { type Clock, every, messageOf, type Timer } from '@vigia/base';
 import { type HealthResponse, healthResponseSchema, type InferResponse, inferResponseSchema } from '@vigia/contracts';
 import { askContainer } from '#core/ipc';
@@ -10,8 +11,8 @@ export interface ContainerWatchOptions {
   readonly model: string;
   /** The pictures that it wants, pixels. */
   readonly frame: { readonly width: number; readonly height: number };
-  /** A file of shared memory for the probe's picture: there only while a probe is on its way. */
-  readonly probePath: string;
+  /** Where the pictures of probes go, and how their names begin: each is there only while its probe is on its way. */
+  readonly probePrefix: string;
   readonly clock: Clock;
   /** How long a probe may take, in line and in the model, milliseconds. */
   readonly probeTimeoutMs?: number;
@@ -19,12 +20,14 @@ export interface ContainerWatchOptions {
 
 /** What is known about a container that ought to serve. */
 export type Wellbeing =
-  /** It answered a look at a picture: its own, or a probe. */
+  /** It answered a look at a picture: of its cameras lately, or a probe. */
   | { readonly state: 'serving'; readonly health: HealthResponse }
-  /** It says that it is not there yet, or that its model keeps failing. */
+  /** It says that it is not there yet, that its model keeps failing, or it failed on a probe: it answers, all the same. */
   | { readonly state: 'starting' | 'failing'; readonly health: HealthResponse; readonly why: string }
-  /** It says nothing, or does not look at pictures. `times` in a row. */
-  | { readonly state: 'silent'; readonly why: string; readonly times: number };
+  /** It says nothing. `times` in a row. */
+  | { readonly state: 'silent'; readonly why: string; readonly times: number }
+  /** It could not be found out: it is busy with others, or the fault is on this side. Nothing follows from it. */
+  | { readonly state: 'unknown'; readonly why: string };
 
 const EVERY_MS = 1_000;
 const HEALTH_TIMEOUT_MS = 900;
@@ -33,6 +36,22 @@ const PROBE_TIMEOUT_MS = 15_000;
 /** A container that answered a picture so recently needs no probe. */
 const IDLE_MS = 10_000;
 const GREY = 128;
+// Somebody else's file or link of that name is never written to.
+const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+
+/** How a probe ended. */
+type ProbeEnd = { readonly state: 'looked' | 'failed' | 'silent' | 'unknown'; readonly why: string };
+
+/** What was seen of one container, from `start` to `stop`. A late answer belongs to its own time only. */
+interface Watching {
+  readonly ending: AbortController;
+  silent: number;
+  /** `counters.ok` as last heard. */
+  lastOk: number;
+  /** When it last proved that it looks at pictures. */
+  lookedAtMs: number | undefined;
+  asking: boolean;
+}
 
 /**
  * Watches one container: asks `health` every second, and when nobody had a picture looked at for a while, has it look at a
@@ -41,97 +60,127 @@ const GREY = 128;
 export class ContainerWatch {
   readonly #o: ContainerWatchOptions;
   #timer: Timer | undefined;
-  #asking = false;
-  #silent = 0;
-  #lastOk = -1;
-  #lookedAtMs: number | undefined;
-  #generation = 0;
+  #watching: Watching | undefined;
 
   constructor(options: ContainerWatchOptions) {
     this.#o = options;
   }
 
-  /** Watches from now on, as one that is not known to serve. `onWell` may be called until `stop`. Idempotent. */
+  /** Watches from now on, as one that is not known to serve. `onWell` is called until `stop`. Does nothing while it watches. */
   start(onWell: (wellbeing: Wellbeing) => void): void {
-    if (this.#timer) return;
-    this.#generation += 1;
-    this.#silent = 0;
-    this.#lastOk = -1;
-    this.#lookedAtMs = undefined;
-    const generation = this.#generation;
+    if (this.#watching) return;
+    const watching: Watching = {
+      ending: new AbortController(),
+      silent: 0,
+      lastOk: -1,
+      lookedAtMs: undefined,
+      asking: false,
+    };
+    this.#watching = watching;
     const look = async (): Promise<void> => {
-      if (this.#asking) return;
-      this.#asking = true;
-      const wellbeing = await this.look().finally(() => (this.#asking = false));
-      // Stopped, or started anew, meanwhile: what was found out is about another one.
-      if (generation === this.#generation && this.#timer) onWell(wellbeing);
+      if (watching.asking) return;
+      watching.asking = true;
+      const wellbeing = await this.#look(watching);
+      watching.asking = false;
+      if (!watching.ending.signal.aborted) onWell(wellbeing);
     };
     this.#timer = every(this.#o.clock, EVERY_MS, () => void look());
     void look();
   }
 
-  /** Idempotent. */
+  /** Ends what is under way. Idempotent. */
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#generation += 1;
-  }
-
-  /** One look. */
-  async look(): Promise<Wellbeing> {
-    const health = await this.health();
-    if ('why' in health) return this.#silence(health.why);
-    const { state, counters, last_error } = health.value;
-    if (state === 'starting') return { state, health: health.value, why: 'it is loading its model' };
-    if (counters.ok > this.#lastOk && this.#lastOk >= 0) this.#lookedAtMs = this.#o.clock.nowMs();
-    this.#lastOk = counters.ok;
-    if (this.#lookedAtMs === undefined || this.#o.clock.nowMs() - this.#lookedAtMs > IDLE_MS) {
-      const why = await this.#probe();
-      if (why !== undefined) return this.#silence(why);
-      this.#lookedAtMs = this.#o.clock.nowMs();
-    }
-    this.#silent = 0;
-    if (state === 'failing') return { state, health: health.value, why: last_error ?? 'its model keeps failing' };
-    return { state: 'serving', health: health.value };
+    this.#watching?.ending.abort();
+    this.#watching = undefined;
   }
 
   /** What it says of itself. */
-  health(): ReturnType<typeof askContainer<HealthResponse>> {
+  health(signal?: AbortSignal): ReturnType<typeof askContainer<HealthResponse>> {
     const { socketPath, clock } = this.#o;
     const parse = (answer: unknown): HealthResponse | undefined => healthResponseSchema.safeParse(answer).data;
-    return askContainer(socketPath, { op: 'health' }, parse, { clock, timeoutMs: HEALTH_TIMEOUT_MS });
+    const options = { clock, timeoutMs: HEALTH_TIMEOUT_MS, ...(signal ? { signal } : {}) };
+    return askContainer(socketPath, { op: 'health' }, parse, options);
   }
 
-  #silence(why: string): Wellbeing {
-    this.#silent += 1;
-    return { state: 'silent', why, times: this.#silent };
+  /** One look. Never rejects. */
+  async #look(watching: Watching): Promise<Wellbeing> {
+    const answer = await this.health(watching.ending.signal);
+    if ('why' in answer) return silent(watching, answer.why);
+    const health = answer.value;
+    const { state, counters, last_error } = health;
+    if (state === 'starting') return { state, health, why: 'it is loading its model' };
+    const nowMs = this.#o.clock.nowMs();
+    if (watching.lastOk >= 0 && counters.ok > watching.lastOk) watching.lookedAtMs = nowMs;
+    watching.lastOk = counters.ok;
+    if (watching.lookedAtMs === undefined || nowMs - watching.lookedAtMs > IDLE_MS) {
+      const probe = await this.#probe(watching.ending.signal);
+      if (probe.state === 'silent') return silent(watching, probe.why);
+      watching.silent = 0;
+      if (probe.state === 'failed') return { state: 'failing', health, why: probe.why };
+      if (probe.state === 'unknown') return { state: 'unknown', why: probe.why };
+      watching.lookedAtMs = this.#o.clock.nowMs();
+    }
+    watching.silent = 0;
+    if (state === 'failing') return { state, health, why: last_error ?? 'its model keeps failing' };
+    return { state: 'serving', health };
   }
 
-  /** Has it look at a grey picture. @returns undefined, or why that failed. */
-  async #probe(): Promise<string | undefined> {
-    const { socketPath, model, frame, probePath, clock, probeTimeoutMs = PROBE_TIMEOUT_MS } = this.#o;
+  /** Has it look at a grey picture. Never rejects. */
+  async #probe(signal: AbortSignal): Promise<ProbeEnd> {
+    const { socketPath, model, frame, clock, probePrefix, probeTimeoutMs = PROBE_TIMEOUT_MS } = this.#o;
+    const path = `${probePrefix}${randomBytes(6).toString('hex')}`;
     const request = {
       model_id: model,
       camera_id: '_probe',
       timestamp: clock.wallMs() / 1000,
       deadline_ms: probeTimeoutMs,
-      frame_reference: probePath,
+      frame_reference: path,
       frame_metadata: { frame_id: 0, width: frame.width, height: frame.height, format: 'RGB24' },
     };
     try {
-      writeFileSync(probePath, Buffer.alloc(frame.width * frame.height * 3, GREY), { mode: 0o640 });
+      writePicture(path, frame.width * frame.height * 3);
       const parse = (answer: unknown): InferResponse | undefined => inferResponseSchema.safeParse(answer).data;
-      const answer = await askContainer(socketPath, request, parse, { clock, timeoutMs: probeTimeoutMs });
-      if ('why' in answer) return `a probe was not answered: ${answer.why}`;
-      const { error, detections, frame_id } = answer.value;
-      // Its line is full of others' pictures: it has enough to do.
-      if (error?.code === 'overloaded') return undefined;
-      if (error) return `a probe failed: ${error.message}`;
-      return detections && frame_id === 0 ? undefined : 'a probe was answered with something else';
+      return judge(await askContainer(socketPath, request, parse, { clock, timeoutMs: probeTimeoutMs, signal }));
     } catch (error) {
-      return `a probe could not be made: ${messageOf(error)}`;
+      // No room in /dev/shm, no descriptors: our own trouble, and no sign of the container's.
+      return { state: 'unknown', why: `a probe could not be made: ${messageOf(error)}` };
     } finally {
-      rmSync(probePath, { force: true });
+      removePicture(path);
     }
+  }
+}
+
+function silent(watching: Watching, why: string): Wellbeing {
+  watching.silent += 1;
+  return { state: 'silent', why, times: watching.silent };
+}
+
+function judge(answer: Awaited<ReturnType<typeof askContainer<InferResponse>>>): ProbeEnd {
+  if ('why' in answer) return { state: 'silent', why: `a probe was not answered: ${answer.why}` };
+  const { error, detections, frame_id, camera_id } = answer.value;
+  // Its line is full of others' pictures, or what it needs is away: that proves nothing.
+  if (error?.code === 'overloaded') return { state: 'unknown', why: `a probe was refused: ${error.message}` };
+  if (error) return { state: 'failed', why: `a probe failed: ${error.message}` };
+  if (detections && frame_id === 0 && camera_id === '_probe') return { state: 'looked', why: '' };
+  return { state: 'failed', why: 'a probe was answered with something else' };
+}
+
+function writePicture(path: string, bytes: number): void {
+  const fd = openSync(path, CREATE, 0o640);
+  try {
+    const picture = Buffer.alloc(bytes, GREY);
+    for (let done = 0; done < bytes; ) done += writeSync(fd, picture, done);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function removePicture(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Replaced by something that is not ours to remove: it is left.
   }
 }

@@ -6,7 +6,7 @@ import type { ModelHandleOptions, ModelSupervision } from './model-handle.ts';
 
 /** Options of {@link ExternalModelHandle}. */
 export interface ExternalModelHandleOptions
-  extends Pick<ModelHandleOptions, 'id' | 'socketPath' | 'frame' | 'probePath' | 'onState'> {
+  extends Pick<ModelHandleOptions, 'id' | 'socketPath' | 'frame' | 'probePrefix' | 'onState'> {
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -65,6 +65,10 @@ export class ExternalModelHandle implements ModelSupervision {
       if (wellbeing.times < SILENT_LIMIT && this.#state === 'ready') return;
       const before = this.#wasReady ? 'failing' : 'starting';
       this.#become(before, `${wellbeing.why} (${this.#o.socketPath})`);
+      return;
+    }
+    if (wellbeing.state === 'unknown') {
+      if (this.#state !== 'ready') this.#become(this.#state, wellbeing.why);
       return;
     }
     this.#counters.heard(wellbeing.health);

@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs';
 import { type ChildState, type Clock, type Log, type LogRecord, SupervisedChild } from '@vigia/base';
 import type { HealthResponse, ModelReport } from '@vigia/contracts';
+import { removeDeadSocket } from '#core/node-dirs';
 import { readProcessUsage } from '#core/process-stats';
 import { ContainerWatch, type Wellbeing } from './container-watch.ts';
 import { ModelCounters, type ModelCounts } from './model-counters.ts';
@@ -30,8 +30,8 @@ export interface ModelHandleOptions {
   readonly socketPath: string;
   /** The pictures that it wants, pixels. */
   readonly frame: { readonly width: number; readonly height: number };
-  /** A file of shared memory for the picture of a probe. */
-  readonly probePath: string;
+  /** See `ContainerWatchOptions`. */
+  readonly probePrefix: string;
   /** Most memory of its own that the process may use, bytes. */
   readonly memoryLimitBytes: number;
   readonly clock: Clock;
@@ -99,8 +99,8 @@ export class ModelHandle implements ModelSupervision {
   async stop(): Promise<void> {
     this.#watch.stop();
     await this.#child.stop();
-    // One that had to be killed left its socket.
-    rmSync(this.#o.socketPath, { force: true });
+    // One that had to be killed left its socket; where somebody else listens by now, it is theirs.
+    await removeDeadSocket(this.#o.socketPath);
   }
 
   recentReport(): ModelReport {
@@ -117,6 +117,11 @@ export class ModelHandle implements ModelSupervision {
   #onWell(wellbeing: Wellbeing): void {
     if (wellbeing.state === 'silent') {
       if (wellbeing.times >= SILENT_LIMIT) this.#kill(`does not answer (${wellbeing.why})`);
+      return;
+    }
+    // Whatever it was before, it still is.
+    if (wellbeing.state === 'unknown') {
+      if (this.#state !== 'ready') this.#become(this.#state, wellbeing.why);
       return;
     }
     this.#heard(wellbeing.health);

@@ -1,0 +1,105 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '@vigia/base';
+import { FakeContainer } from '@vigia/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ContainerWatch, type Wellbeing } from './container-watch.ts';
+
+let dir: string;
+let fake: FakeContainer;
+let watch: ContainerWatch;
+let infer: () => void;
+
+beforeEach(async () => {
+  dir = mkdtempSync('/dev/shm/vigia_test_watch_');
+  infer = () => undefined;
+  fake = await FakeContainer.start({
+    socketPath: join(dir, 'model.sock'),
+    modelId: 'm',
+    infer: (detections) => {
+      infer();
+      return detections;
+    },
+  });
+  watch = watchOf(join(dir, 'probe.'));
+});
+afterEach(async () => {
+  watch.stop();
+  await fake.close();
+  // Whatever happened, no picture of a probe is left.
+  expect(readdirSync(dir).filter((name) => name.startsWith('probe.'))).toEqual([]);
+  rmSync(dir, { recursive: true });
+});
+
+function watchOf(probePrefix: string): ContainerWatch {
+  const frame = { width: 8, height: 8 };
+  const socketPath = join(dir, 'model.sock');
+  return new ContainerWatch({ socketPath, model: 'm', frame, probePrefix, clock: systemClock, probeTimeoutMs: 300 });
+}
+
+/** The first thing that is found out. */
+function first(): Promise<Wellbeing> {
+  return new Promise((resolve) => watch.start(resolve));
+}
+
+describe('what counts as serving', () => {
+  test('an answer about a picture', async () => {
+    expect(await first()).toMatchObject({ state: 'serving' });
+    expect(fake.counts.infers).toBe(1);
+  });
+
+  test('not that it says so: without an answer about a picture it is silent', async () => {
+    fake.misbehave('silent');
+    expect(await first()).toMatchObject({
+      state: 'silent',
+      times: 1,
+      why: expect.stringContaining('no answer within 300'),
+    });
+  });
+
+  test('nobody there', async () => {
+    await fake.close();
+    expect(await first()).toMatchObject({ state: 'silent', why: 'nobody listens' });
+  });
+
+  test('a model that fails on the picture answers all the same: failing, with its words', async () => {
+    infer = () => {
+      throw new Error('no such weights');
+    };
+    expect(await first()).toMatchObject({ state: 'failing', why: expect.stringContaining('no such weights') });
+  });
+
+  test('an answer for another frame is no look', async () => {
+    fake.misbehave('wrong_frame');
+    expect(await first()).toMatchObject({ state: 'failing', why: 'a probe was answered with something else' });
+  });
+
+  test('one that loads is not asked to look', async () => {
+    fake.state = 'starting';
+    expect(await first()).toMatchObject({ state: 'starting' });
+    expect(fake.counts.infers).toBe(0);
+  });
+});
+
+describe('our own trouble is no sign of the container’s', () => {
+  test('a probe that cannot be made', async () => {
+    watch = watchOf(join(dir, 'no-such-folder', 'probe.'));
+    expect(await first()).toMatchObject({
+      state: 'unknown',
+      why: expect.stringContaining('a probe could not be made'),
+    });
+  });
+});
+
+test('stopping ends a look that is under way, and nothing of it is heard any more', async () => {
+  fake.misbehave('silent');
+  let heard = 0;
+  watch.start(() => (heard += 1));
+  // The probe is on its way once its picture is there.
+  while (!readdirSync(dir).some((name) => name.startsWith('probe.')))
+    await new Promise((resolve) => void setImmediate(resolve));
+  watch.stop();
+  while (readdirSync(dir).some((name) => name.startsWith('probe.')))
+    await new Promise((resolve) => void setImmediate(resolve));
+  expect(heard).toBe(0);
+});
