@@ -29,6 +29,10 @@ export interface Aged {
 export interface Outcome {
   readonly ages: readonly Aged[];
   readonly answers: number;
+  /** Results that were not ok, or answers with an error. */
+  readonly others: number;
+  /** Of each camera, in the window: 0 for one that got nothing. */
+  readonly perCamera: readonly number[];
   /** Of the run of the model, 99th percentile, milliseconds; undefined where nobody says. */
   readonly serviceMs: number | undefined;
   /** Arrival to picture, 99th percentile, milliseconds. */
@@ -61,6 +65,8 @@ export async function measureOurs(run: BenchRun, fps: number): Promise<Outcome> 
   return {
     ages,
     answers: ok.length,
+    others: results.length - ok.length,
+    perCamera: countsOf(ids, ages),
     serviceMs: report.models['ssdlite']?.inference_ms.p99,
     decodeMs: quantile(
       ok.map(({ result }) => result.hops_ms.decoded ?? 0),
@@ -77,6 +83,7 @@ export async function measureQueue(run: BenchRun, fps: number): Promise<Outcome>
   const container = await BenchContainer.start(run, ['--model', dir]);
   const waiter = new Waiter(run.signal);
   const ages: { atMs: number; ageMs: number; camera: string }[] = [];
+  let failed = 0;
   const children: ChildProcess[] = [];
   run.scope.defer(() => stop(children));
   for (let id = 0; id < CAMERAS; id += 1) {
@@ -85,6 +92,7 @@ export async function measureQueue(run: BenchRun, fps: number): Promise<Outcome>
     child.on('message', (message) => {
       const { atMs, ageMs, error } = message as { atMs: number; ageMs: number; error: string | null };
       if (error === null) ages.push({ atMs, ageMs, camera: String(id) });
+      else failed += 1;
       waiter.wake();
     });
     children.push(child);
@@ -102,7 +110,23 @@ export async function measureQueue(run: BenchRun, fps: number): Promise<Outcome>
   await stop(children);
   await container.close();
   await source.close();
-  return { ages: window, answers: window.length, serviceMs: undefined, decodeMs: undefined, broken: [] };
+  const perCamera = countsOf(
+    children.map((_, id) => String(id)),
+    window,
+  );
+  return {
+    ages: window,
+    answers: window.length,
+    others: failed,
+    perCamera,
+    serviceMs: undefined,
+    decodeMs: undefined,
+    broken: [],
+  };
+}
+
+function countsOf(ids: readonly string[], ages: readonly Aged[]): number[] {
+  return ids.map((id) => ages.filter((aged) => aged.camera === id).length);
 }
 
 async function stop(children: readonly ChildProcess[]): Promise<void> {
