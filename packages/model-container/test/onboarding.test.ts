@@ -8,11 +8,19 @@ import { systemClock, UsageError, VigiaError } from '@vigia/base';
 import { addModel, type AddOptions, ModelStore, parseAddress, type ResolvedModel } from '@vigia/model-container';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { convertGraphModel } from '../src/conversion/convert.ts';
 import { loadNpmOptions } from '../src/model-store/npm-settings.ts';
 import { TestContainer } from './support/container.ts';
 import { FakeRegistry } from './support/fake-registry.ts';
-import { packTinyModel } from './support/tiny-model.ts';
-import { POSE_SIZE, posePixels, tinyPose, tinyPoseThatLies } from './support/tiny-pose.ts';
+import { GraphWriter, packTinyModel } from './support/tiny-model.ts';
+import {
+  POSE_SIZE,
+  posePixels,
+  tinyPose,
+  tinyPoseOfTheLast,
+  tinyPoseThatLies,
+  tinyPoseThatMixesUp,
+} from './support/tiny-pose.ts';
 
 const MAIN = fileURLToPath(new URL('../../runtime/dist/main.js', import.meta.url));
 
@@ -96,6 +104,45 @@ describe('adding a file', () => {
     expect(manifest.input).not.toHaveProperty('max_batch');
     expect(Object.keys(manifest.speed?.ms_per_picture ?? {})).toEqual(['1']);
     expect(said.join('\n')).toMatch(/so max_batch 1; 2 at a time: /);
+  });
+
+  test('scores that are no probabilities are refused', async () => {
+    const graph = new GraphWriter()
+      .node('Placeholder', 'input')
+      .constant('shape', [3], [1, 1, 51], 'int32')
+      .node('Reshape', 'scores', ['input', 'shape'])
+      .constant('begin', [3], [0, 0, 8], 'int32')
+      .constant('size', [3], [1, 1, 4], 'int32')
+      .node('Slice', 'boxes', ['scores', 'begin', 'size']);
+    const outputs = [
+      { node: 'scores', as: 'scores', dims: [1, 1, 51] },
+      { node: 'boxes', as: 'boxes', dims: [1, 1, 4] },
+    ];
+    const cut = { input: { node: 'input', ...POSE_SIZE }, outputs };
+    const file = write(
+      'logits.onnx',
+      convertGraphModel(graph.model, cut, () => graph.weights),
+    );
+    const classes = Array.from({ length: 51 }, (_, i) => `class ${i}`);
+    await expect(add(file, { wishes: { classes } })).rejects.toThrow(
+      /^the scores of output 'scores' are 40\.0 to 230 on the golden picture, probabilities 0\.\.1 are allowed/,
+    );
+    expect(kept()).toEqual([]);
+  });
+
+  test('a graph that gives one result for all pictures is used one by one', async () => {
+    for (const openOutput of [false, true]) {
+      const { manifest, dir: folder } = await add(write('last.onnx', tinyPoseOfTheLast(openOutput)));
+      expect(manifest.input).not.toHaveProperty('max_batch');
+      expect(readdirSync(folder)).not.toContain('batch-check');
+    }
+    expect(said.join('\n')).toMatch(/so max_batch 1; 2 at a time: .*which are not 2 pictures/);
+  });
+
+  test('a graph that gives all pictures the result of one of them is used one by one', async () => {
+    const { manifest } = await add(write('mixed.onnx', tinyPoseThatMixesUp()));
+    expect(manifest.input).not.toHaveProperty('max_batch');
+    expect(said.join('\n')).toMatch(/so max_batch 1; 2 at a time: it does not see what it sees one by one \(picture 1/);
   });
 
   test('damaged files are found', async () => {

@@ -3,13 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, VigiaError } from '@vigia/base';
+import type { Detection } from '@vigia/contracts';
 import type { ModelManifest, ModuleDecoderSettings } from '#manifest';
-import type { OutputTensor } from '#network';
 import { checkedDetections } from './checked-detections.ts';
+import { floatsOf } from './checked-output.ts';
 import type { Decoder, DecoderContext, DecoderModule } from './decoder.ts';
 import { ForegroundDecoder } from './foreground.ts';
+import { BODY_NUMBERS } from './keypoints.ts';
 import { MoveNetDecoder } from './movenet.ts';
-import { MoveNetMultiPoseDecoder } from './movenet-multipose.ts';
+import { MoveNetMultiPoseDecoder, MULTIPOSE_NUMBERS } from './movenet-multipose.ts';
 import { SsdDecoder } from './ssd.ts';
 import { YoloV8Decoder } from './yolov8.ts';
 
@@ -33,7 +35,16 @@ export async function createDecoder(manifest: Described, dir: string): Promise<D
         iouThreshold: decoder.iou_threshold,
         maxDetections: decoder.max_detections,
       });
-      return { outputs: [decoder.scores, decoder.boxes], decode: ([s, b]) => ssd.decode(floats(s), floats(b)) };
+      const { scores, boxes, anchors } = decoder;
+      const scoresMeant = `${anchors} boxes × ${classes.length} classes`;
+      return {
+        outputs: [scores, boxes],
+        decode: ([s, b]) =>
+          ssd.decode(
+            floatsOf(s, scores, anchors * classes.length, scoresMeant),
+            floatsOf(b, boxes, anchors * 4, `${anchors} boxes × 4 edges`),
+          ),
+      };
     }
     case 'yolov8': {
       const yolo = new YoloV8Decoder({
@@ -45,15 +56,16 @@ export async function createDecoder(manifest: Described, dir: string): Promise<D
         iouThreshold: decoder.iou_threshold,
         maxDetections: decoder.max_detections,
       });
-      return { outputs: [decoder.output], decode: ([output]) => yolo.decode(floats(output)) };
+      const meant = `4 + ${classes.length} classes, × ${decoder.anchors} boxes`;
+      return one(decoder.output, (4 + classes.length) * decoder.anchors, meant, (output) => yolo.decode(output));
     }
     case 'movenet': {
       const movenet = new MoveNetDecoder({ className, scoreThreshold: decoder.score_threshold });
-      return { outputs: [decoder.output], decode: ([output]) => movenet.decode(floats(output)) };
+      return one(decoder.output, BODY_NUMBERS, '17 points × 3', (output) => movenet.decode(output));
     }
     case 'movenet-multipose': {
       const multipose = new MoveNetMultiPoseDecoder({ className, scoreThreshold: decoder.score_threshold });
-      return { outputs: [decoder.output], decode: ([output]) => multipose.decode(floats(output)) };
+      return one(decoder.output, MULTIPOSE_NUMBERS, '6 bodies × 56', (output) => multipose.decode(output));
     }
     case 'foreground': {
       const foreground = new ForegroundDecoder({
@@ -63,16 +75,17 @@ export async function createDecoder(manifest: Described, dir: string): Promise<D
         threshold: decoder.threshold,
         grid: decoder.grid,
       });
-      return { outputs: [decoder.output], decode: ([output]) => foreground.decode(floats(output)) };
+      const meant = `${input.width} × ${input.height} pixels`;
+      return one(decoder.output, input.width * input.height, meant, (output) => foreground.decode(output));
     }
     default:
       return moduleDecoder(manifest, decoder, dir);
   }
 }
 
-function floats(tensor: OutputTensor | undefined): Float32Array {
-  if (tensor?.data instanceof Float32Array) return tensor.data;
-  throw new VigiaError('inference_failed', `output '${tensor?.name ?? '?'}' does not consist of 32-bit floats`);
+/** A decoder of one output of `count` numbers. */
+function one(name: string, count: number, meant: string, decode: (values: Float32Array) => Detection[]): Decoder {
+  return { outputs: [name], decode: ([output]) => decode(floatsOf(output, name, count, meant)) };
 }
 
 async function moduleDecoder(

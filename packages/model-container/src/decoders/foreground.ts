@@ -1,4 +1,5 @@
 import type { Detection } from '@vigia/contracts';
+import { scoreIsNoNumber } from './checked-output.ts';
 import { encodeRunLengths } from './mask.ts';
 import { clampUnit, roundUnit } from './unit.ts';
 
@@ -51,9 +52,10 @@ export class ForegroundDecoder {
   }
 
   /**
-   * @param probabilities [height, width], 0..1; what is no number counts as 0.
+   * @param probabilities [height, width], 0..1.
    * @returns The box of all pixels above the threshold, their mean probability, and the mask; nothing below the least
    *   area, or when no cell of the mask is inside.
+   * @throws VigiaError `inference_failed` for a probability that is no number.
    */
   decode(probabilities: Float32Array): Detection[] {
     const extent = this.#measure(probabilities);
@@ -84,9 +86,10 @@ export class ForegroundDecoder {
     const extent = { left: width, top: height, right: 0, bottom: 0, pixels: 0, sum: 0 };
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
-        const value = probabilities[y * width + x] ?? 0;
-        // The comparison is false for NaN too.
-        if (!(value >= threshold)) continue;
+        const value = probabilities[y * width + x] ?? Number.NaN;
+        // False for NaN: so it is found without a second look at all that is background.
+        if (value < threshold) continue;
+        if (Number.isNaN(value)) throw scoreIsNoNumber();
         if (x < extent.left) extent.left = x;
         if (x >= extent.right) extent.right = x + 1;
         if (y < extent.top) extent.top = y;
@@ -120,9 +123,7 @@ export class ForegroundDecoder {
       const start = (extent.top + y) * this.#options.width + extent.left;
       for (let x = 0; x < width; x++) {
         const cell = line + (this.#columns[x] ?? 0);
-        const value = clampUnit(probabilities[start + x] ?? 0);
-        // The comparison is false for NaN.
-        if (value >= 0) this.#sums[cell] = (this.#sums[cell] ?? 0) + value;
+        this.#sums[cell] = (this.#sums[cell] ?? 0) + clampUnit(probabilities[start + x] ?? 0);
         this.#sizes[cell] = (this.#sizes[cell] ?? 0) + 1;
       }
     }

@@ -1,4 +1,5 @@
 import type { Keypoint } from '@vigia/contracts';
+import { scoreIsNoNumber } from './checked-output.ts';
 import { COCO_KEYPOINTS } from './coco.ts';
 import { clampUnit, roundUnit } from './unit.ts';
 
@@ -10,10 +11,13 @@ export const BODY_NUMBERS: number = COCO_KEYPOINTS.length * 3;
  *
  * @param values y, x (0..1 of the picture; may reach beyond it) and score, 17 times.
  * @param offset Where the body begins in `values`.
- * @returns Clamped to 0..1, or undefined when a number is none.
+ * @returns Clamped to 0..1, or undefined when a coordinate is no number.
+ * @throws VigiaError `inference_failed` when a score is none.
  */
 export function readBody(values: Float32Array, offset: number): Keypoint[] | undefined {
-  for (let i = 0; i < BODY_NUMBERS; i++) if (Number.isNaN(values[offset + i] ?? Number.NaN)) return undefined;
+  const isNone = (i: number): boolean => Number.isNaN(values[offset + i] ?? Number.NaN);
+  for (let i = 2; i < BODY_NUMBERS; i += 3) if (isNone(i)) throw scoreIsNoNumber();
+  for (let i = 0; i < BODY_NUMBERS; i++) if (isNone(i)) return undefined;
   const unit = (i: number): number => roundUnit(clampUnit(values[offset + i] ?? 0));
   return COCO_KEYPOINTS.map((name, k) => ({ name, x: unit(k * 3 + 1), y: unit(k * 3), confidence: unit(k * 3 + 2) }));
 }

@@ -1,3 +1,13 @@
+import type { Bbox, Mask } from '@vigia/contracts';
+
+/** A rectangle in shares of a picture; it may reach beyond it. */
+export interface Region {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /**
  * Run lengths of cells, outside and inside in turn, beginning with outside: the form of a mask in a detection.
  *
@@ -35,4 +45,38 @@ export function decodeRunLengths(counts: readonly number[], length: number): Uin
     at += count;
   });
   return cells;
+}
+
+/**
+ * The cells of a mask over `bbox` whose middle lies in a region: at least one line and one column of them. They belong to
+ * the part of the box that lies in the region.
+ *
+ * @param bbox In the same shares as the region.
+ */
+export function cutMask(mask: Mask, [x0, y0, x1, y1]: Bbox, region: Region): Mask {
+  const columns = cellsBetween(x0, x1, mask.width, region.x, region.x + region.width);
+  const lines = cellsBetween(y0, y1, mask.height, region.y, region.y + region.height);
+  if (columns.count === mask.width && lines.count === mask.height) return mask;
+  const all = decodeRunLengths(mask.counts, mask.width * mask.height);
+  const cells = new Uint8Array(columns.count * lines.count);
+  for (let line = 0; line < lines.count; line += 1) {
+    const from = (lines.first + line) * mask.width + columns.first;
+    cells.set(all.subarray(from, from + columns.count), line * columns.count);
+  }
+  return { width: columns.count, height: lines.count, counts: encodeRunLengths(cells) };
+}
+
+/** Which of `count` cells between `from` and `to` have their middle between `low` and `high`; at least one. */
+function cellsBetween(
+  from: number,
+  to: number,
+  count: number,
+  low: number,
+  high: number,
+): { readonly first: number; readonly count: number } {
+  // A box without area has no cells to choose from: any size will do.
+  const size = (to - from) / count || 1;
+  const first = Math.min(count - 1, Math.max(0, Math.ceil((low - from) / size - 0.5)));
+  const last = Math.max(first, Math.min(count - 1, Math.floor((high - from) / size - 0.5)));
+  return { first, count: last - first + 1 };
 }

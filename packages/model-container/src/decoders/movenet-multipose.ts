@@ -1,4 +1,5 @@
 import type { Detection } from '@vigia/contracts';
+import { scoreIsNoNumber } from './checked-output.ts';
 import { BODY_NUMBERS, readBody } from './keypoints.ts';
 import { clampUnit, roundUnit } from './unit.ts';
 
@@ -9,8 +10,10 @@ export interface MoveNetMultiPoseOptions {
   readonly scoreThreshold: number;
 }
 
-/** A body, then ymin, xmin, ymax, xmax, and the score of the whole. */
+/** Numbers of a row: a body, then ymin, xmin, ymax, xmax, and the score of the whole. */
 const ROW = BODY_NUMBERS + 5;
+/** Numbers of the whole output: it always has six bodies, whoever is there. */
+export const MULTIPOSE_NUMBERS: number = 6 * ROW;
 
 /** Turns the output of MoveNet MultiPose into one detection per body. */
 export class MoveNetMultiPoseDecoder {
@@ -22,7 +25,8 @@ export class MoveNetMultiPoseDecoder {
 
   /**
    * @param rows [bodies, 56]: 17 times y, x and score, then ymin, xmin, ymax, xmax and score; 0..1 of the picture.
-   * @returns Best first, boxes clamped to 0..1; a body without area, or with a number that is none, is left out.
+   * @returns Best first, boxes clamped to 0..1; a body without area, or with a coordinate that is no number, is left out.
+   * @throws VigiaError `inference_failed` for a score that is no number: of any body, or of a point of one that is reported.
    */
   decode(rows: Float32Array): Detection[] {
     const found: Detection[] = [];
@@ -36,10 +40,11 @@ export class MoveNetMultiPoseDecoder {
   #body(rows: Float32Array, offset: number): Detection | undefined {
     const box = offset + BODY_NUMBERS;
     const score = rows[box + 4] ?? Number.NaN;
-    // The comparison is false for NaN too, as are those of the edges.
-    if (!(score >= this.#options.scoreThreshold)) return undefined;
+    if (Number.isNaN(score)) throw scoreIsNoNumber();
+    if (score < this.#options.scoreThreshold) return undefined;
     const edge = (i: number): number => roundUnit(clampUnit(rows[box + i] ?? Number.NaN));
     const [top, left, bottom, right] = [edge(0), edge(1), edge(2), edge(3)];
+    // Both comparisons are false for NaN.
     if (!(bottom > top && right > left)) return undefined;
     const keypoints = readBody(rows, offset);
     if (!keypoints) return undefined;

@@ -24,8 +24,9 @@ export class MoveNetDecoder {
 
   /**
    * @param body [17, 3] as y, x and score, 0..1 of the picture.
-   * @returns The body with all its points; nothing when it scores too low, a number is none, or the points that are seen
-   *   span no area.
+   * @returns The body with all its points; nothing when it scores too low, a coordinate is no number, or the points that are
+   *   seen span no area.
+   * @throws VigiaError `inference_failed` for a score that is no number.
    */
   decode(body: Float32Array): Detection[] {
     const keypoints = readBody(body, 0);

@@ -52,12 +52,12 @@ test('boxes come out as x, y pairs, clamped, best first, one per object', () => 
   ]);
 });
 
-test('gaps in the classes, boxes without area and numbers that are none are left out', () => {
+test('gaps in the classes, boxes without area and edges that are no numbers are left out', () => {
   const found = decode(
     [
       [0, 0.9, 0],
       [0.9, 0, 0],
-      [Number.NaN, 0, 0],
+      [0, Number.NaN, 0],
       [0.9, 0, 0],
     ],
     [
@@ -68,6 +68,15 @@ test('gaps in the classes, boxes without area and numbers that are none are left
     ],
   );
   expect(found).toEqual([]);
+});
+
+test('a score that is no number is a failure, even of one box only', () => {
+  const boxes = [NOWHERE, NOWHERE, NOWHERE, NOWHERE];
+  const none = [0, 0, 0];
+  expect(() => decode([none, none, [0, 0, Number.NaN], none], boxes)).toThrow('numbers that are no numbers');
+  expect(() => new SsdDecoder(OPTIONS).decode(new Float32Array(12).fill(Number.NaN), new Float32Array(16))).toThrow(
+    expect.objectContaining({ code: 'inference_failed' }),
+  );
 });
 
 test('at most the limit is reported', () => {
@@ -106,7 +115,7 @@ test('whatever a model puts out, every detection is valid', () => {
   const any = fc.float({ noDefaultInfinity: false });
   fc.assert(
     fc.property(
-      fc.array(any, { minLength: 12, maxLength: 12 }),
+      fc.array(fc.float({ noDefaultInfinity: false, noNaN: true }), { minLength: 12, maxLength: 12 }),
       fc.array(any, { minLength: 16, maxLength: 16 }),
       (scores, boxes) => {
         const found = new SsdDecoder(OPTIONS).decode(Float32Array.from(scores), Float32Array.from(boxes));

@@ -1,4 +1,5 @@
 import type { Detection } from '@vigia/contracts';
+import { scoreIsNoNumber } from './checked-output.ts';
 import { suppress } from './nms.ts';
 import { clampUnit, roundUnit } from './unit.ts';
 
@@ -36,7 +37,8 @@ export class SsdDecoder {
   /**
    * @param scores [anchors, classes] confidences, 0..1 (after the sigmoid), row-major.
    * @param boxes [anchors, 4] as `y1, x1, y2, x2`, 0..1 of the picture; may reach beyond it.
-   * @returns Best first. Boxes are clamped to 0..1; what has no area then, or is no number, is left out.
+   * @returns Best first. Boxes are clamped to 0..1; what has no area then, or an edge that is no number, is left out.
+   * @throws VigiaError `inference_failed` for a score that is no number, in a class that is reported.
    */
   decode(scores: Float32Array, boxes: Float32Array): Detection[] {
     for (let i = 0; i < this.#boxes.length; i++) this.#boxes[i] = clampUnit(boxes[i] ?? Number.NaN);
@@ -50,11 +52,13 @@ export class SsdDecoder {
   #collect(scores: Float32Array): number {
     const { anchors, classes, scoreThreshold } = this.#options;
     let found = 0;
-    for (let c = 0; c < anchors * classes.length; c++) {
-      // The comparison is false for NaN too.
-      if (!((scores[c] ?? 0) >= scoreThreshold)) continue;
-      if (classes[c % classes.length] !== '' && this.#hasArea(Math.floor(c / classes.length)))
-        this.#candidates[found++] = c;
+    const count = anchors * classes.length;
+    for (let c = 0; c < count; c++) {
+      const score = scores[c] as number;
+      // False for NaN: so it is found without a second look at the many that are too low.
+      if (score < scoreThreshold || classes[c % classes.length] === '') continue;
+      if (Number.isNaN(score)) throw scoreIsNoNumber();
+      if (this.#hasArea(Math.floor(c / classes.length))) this.#candidates[found++] = c;
     }
     return found;
   }

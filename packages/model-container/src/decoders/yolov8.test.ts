@@ -52,17 +52,25 @@ test('a box stands for its best class only, gaps in the classes not counted', ()
   expect(found).toEqual([{ class_id: 2, class_name: 'car', confidence: 0.8, bbox: [0.2, 0.1, 0.4, 0.5] }]);
 });
 
-test('numbers that are none, boxes without area and boxes outside are left out', () => {
+test('edges that are no numbers, boxes without area and boxes outside are left out', () => {
   const nan = Number.NaN;
   const found = new YoloV8Decoder(OPTIONS).decode(
     output(
       [nan, 30, 40, 40, 0.9, 0, 0],
       [60, 30, 0, 40, 0.9, 0, 0],
       [300, 30, 40, 40, 0.9, 0, 0],
-      [60, 30, 40, 40, nan, nan, nan],
+      [60, 30, 40, 40, 0.4, nan, 0.4],
     ),
   );
   expect(found).toEqual([]);
+});
+
+test('a score that is no number is a failure, even of one box only', () => {
+  const decode = (values: Float32Array): unknown => new YoloV8Decoder(OPTIONS).decode(values);
+  expect(() => decode(output([60, 30, 40, 40, 0.9, 0, Number.NaN]))).toThrow('numbers that are no numbers');
+  expect(() => decode(new Float32Array(ROWS * OPTIONS.anchors).fill(Number.NaN))).toThrow(
+    expect.objectContaining({ code: 'inference_failed' }),
+  );
 });
 
 test('a decoder can be used again: nothing of an earlier picture is left', () => {
@@ -76,7 +84,9 @@ test('whatever a model puts out, every detection is valid and above the threshol
   const numbers = ROWS * OPTIONS.anchors;
   fc.assert(
     fc.property(fc.array(any, { minLength: numbers, maxLength: numbers }), (values) => {
-      const found = new YoloV8Decoder(OPTIONS).decode(Float32Array.from(values));
+      // Coordinates may be no numbers; a score that is none is a failure.
+      const scored = values.map((value, i) => (i >= 4 * OPTIONS.anchors && Number.isNaN(value) ? 0 : value));
+      const found = new YoloV8Decoder(OPTIONS).decode(Float32Array.from(scored));
       expect(found.length).toBeLessThanOrEqual(OPTIONS.maxDetections);
       for (const detection of found) {
         expect(detectionSchema.parse(detection)).toEqual(detection);

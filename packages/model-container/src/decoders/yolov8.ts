@@ -1,4 +1,5 @@
 import type { Detection } from '@vigia/contracts';
+import { scoreIsNoNumber } from './checked-output.ts';
 import { suppress } from './nms.ts';
 import { clampUnit, roundUnit } from './unit.ts';
 
@@ -46,7 +47,8 @@ export class YoloV8Decoder {
   /**
    * @param output [4 + classes, anchors]: rows of centre x, centre y, width, height in pixels of the input, then of the
    *   confidence in each class, 0..1.
-   * @returns Best first. Boxes are clamped to 0..1; what has no area then, or is no number, is left out.
+   * @returns Best first. Boxes are clamped to 0..1; what has no area then, or an edge that is no number, is left out.
+   * @throws VigiaError `inference_failed` for a score that is no number, in a class that is reported.
    */
   decode(output: Float32Array): Detection[] {
     this.#chooseClasses(output);
@@ -66,9 +68,10 @@ export class YoloV8Decoder {
       if (classes[classId] === '') continue;
       const row = (4 + classId) * anchors;
       for (let anchor = 0; anchor < anchors; anchor++) {
-        const score = output[row + anchor] ?? 0;
-        // The comparison is false for NaN too.
-        if (!(score > (this.#scores[anchor] ?? 0))) continue;
+        const score = output[row + anchor] ?? Number.NaN;
+        // False for NaN: so it is found without a second look at the many that are too low.
+        if (score <= (this.#scores[anchor] ?? 0)) continue;
+        if (Number.isNaN(score)) throw scoreIsNoNumber();
         this.#scores[anchor] = score;
         this.#classIds[anchor] = classId;
       }

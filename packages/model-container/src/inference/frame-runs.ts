@@ -1,6 +1,7 @@
 import { messageOf } from '@vigia/base';
 import type { FrameSource } from '#frames';
 import type { Model } from '#model';
+import { resultOf } from './result-of.ts';
 import type { FrameJob, JobResult, RunResult } from './runner.ts';
 
 /**
@@ -33,7 +34,7 @@ export class FrameRuns {
     const preparedMs = performance.now();
     const seen = taken.length > 0 ? await this.#model.run(taken.length) : [];
     taken.forEach((job, row) => {
-      results[job] = { status: 'ok', detections: seen[row] ?? [] };
+      results[job] = { status: 'ok', detections: resultOf(seen, row) };
     });
     return {
       results: results as JobResult[],

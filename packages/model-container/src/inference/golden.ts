@@ -7,6 +7,7 @@ import { decodeRunLengths, intersectionOverUnion } from '#decoders';
 import { packedLayout } from '#frames';
 import { type DecoderSettings, frameBytes, type Golden } from '#manifest';
 import type { Model, ModelSettings, OpenedModel } from '#model';
+import { resultOf } from './result-of.ts';
 import type { Probe } from './runner.ts';
 
 /** Between a point and where it is expected, shares of the picture. */
@@ -40,18 +41,22 @@ export async function probe({ model, manifest }: OpenedModel, settings: ModelSet
   return result;
 }
 
-/** One run on one packed RGB24 picture of the model's frame size. */
+/**
+ * One run on one packed RGB24 picture of the model's frame size.
+ *
+ * @throws VigiaError `inference_failed` when the model gives no result; whatever it throws.
+ */
 export async function lookAt(model: Model, pixels: Uint8Array): Promise<ProbeResult> {
   const { width, height } = model.facts.frame;
   const { planes } = packedLayout('RGB24', width, height);
   const startMs = performance.now();
   model.take(0, { width, height, format: 'RGB24', planes, pixels });
-  const [detections = []] = await model.run(1);
+  const detections = resultOf(await model.run(1), 0);
   return { detections, inferenceMs: performance.now() - startMs };
 }
 
-/** The confidence from which a decoder reports something. */
-function thresholdOf(decoder: DecoderSettings): number {
+/** The confidence from which a decoder reports something; 0 where only its author knows. */
+export function thresholdOf(decoder: DecoderSettings): number {
   if ('score_threshold' in decoder) return decoder.score_threshold;
   return decoder.kind === 'foreground' ? decoder.threshold : 0;
 }

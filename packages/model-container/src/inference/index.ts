@@ -1,5 +1,5 @@
 export { containerErrorCode } from './container-error-code.ts';
-export { compareWithGolden, lookAt, probe, type ProbeResult } from './golden.ts';
+export { compareWithGolden, lookAt, probe, type ProbeResult, thresholdOf } from './golden.ts';
 export type {
   FrameJob,
   JobResult,

@@ -1,6 +1,6 @@
 import { VigiaError } from '@vigia/base';
 import type { Bbox, Detection } from '@vigia/contracts';
-import type { Decoder } from '#decoders';
+import { type Decoder, moveInto, type Region } from '#decoders';
 import { packedLayout, type RawFrame } from '#frames';
 import { type CropSettings, frameOf, type ModelManifest } from '#manifest';
 import type { Network } from '#network';
@@ -70,13 +70,12 @@ export class CropsModel implements Model {
   async #detect(): Promise<Detection[]> {
     const { network, decoder } = this.#detector;
     const content = this.#detectorFiller.fillRow(this.#frame, network.input, 0);
-    const { input } = this.#detector.manifest;
     const [tensors] = await network.run(1);
     const all = decoder.decode(tensors ?? []).filter((d) => d.class_name === this.#crops.class);
     const best = all.sort((x, y) => y.confidence - x.confidence).slice(0, this.#crops.max);
-    const x = (v: number): number => (v * input.width - content.x) / content.width;
-    const y = (v: number): number => (v * input.height - content.y) / content.height;
-    return best.map((found) => moved(found, x, y));
+    const { width, height } = this.#frame;
+    const region = frameIn(this.#detector.manifest.input, content, this.#frame, { x: 0, y: 0, width, height });
+    return best.map((found) => moveInto(found, region));
   }
 
   async #lookAt(box: Bbox): Promise<Detection[]> {
@@ -85,12 +84,8 @@ export class CropsModel implements Model {
     const crop = cropAround(box, width, height, this.#crops.margin);
     const content = this.#mainFiller.fillRow(this.#frame, network.input, 0, crop);
     const [tensors] = await network.run(1);
-    const { input } = manifest;
-    const x = (value: number): number =>
-      (crop.x + ((value * input.width - content.x) / content.width) * crop.width) / width;
-    const y = (value: number): number =>
-      (crop.y + ((value * input.height - content.y) / content.height) * crop.height) / height;
-    return decoder.decode(tensors ?? []).map((found) => moved(found, x, y));
+    const region = frameIn(manifest.input, content, this.#frame, crop);
+    return decoder.decode(tensors ?? []).map((found) => moveInto(found, region));
   }
 }
 
@@ -109,20 +104,18 @@ function cropAround([x0, y0, x1, y1]: Bbox, width: number, height: number, margi
   };
 }
 
-/** A detection in other coordinates, kept inside of the picture. */
-function moved(detection: Detection, x: (v: number) => number, y: (v: number) => number): Detection {
-  const [x0, y0, x1, y1] = detection.bbox;
-  const bbox: Bbox = [unit(x(x0)), unit(y(y0)), unit(x(x1)), unit(y(y1))];
-  if (!detection.keypoints) return { ...detection, bbox };
-  const keypoints = detection.keypoints.map(({ name, confidence, ...point }) => ({
-    name,
-    x: unit(x(point.x)),
-    y: unit(y(point.y)),
-    confidence,
-  }));
-  return { ...detection, bbox, keypoints };
-}
-
-function unit(value: number): number {
-  return Math.min(1, Math.max(0, value));
+/** Where the whole frame lies, in shares of an input whose `content` is a crop of it. All but the result in pixels. */
+function frameIn(
+  input: { readonly width: number; readonly height: number },
+  content: Crop,
+  frame: { readonly width: number; readonly height: number },
+  crop: Crop,
+): Region {
+  const [scaleX, scaleY] = [content.width / crop.width, content.height / crop.height];
+  return {
+    x: (content.x - crop.x * scaleX) / input.width,
+    y: (content.y - crop.y * scaleY) / input.height,
+    width: (frame.width * scaleX) / input.width,
+    height: (frame.height * scaleY) / input.height,
+  };
 }

@@ -1,5 +1,5 @@
-import type { Bbox, Detection } from '@vigia/contracts';
-import type { Decoder } from '#decoders';
+import type { Detection } from '@vigia/contracts';
+import { type Decoder, moveInto } from '#decoders';
 import type { RawFrame } from '#frames';
 import { frameOf, type ModelManifest } from '#manifest';
 import type { Network } from '#network';
@@ -55,31 +55,11 @@ export class NetworkModel implements Model {
         width: content.width / width,
         height: content.height / height,
       };
-      return detections.map((detection) => outOf(detection, region));
+      return detections.map((detection) => moveInto(detection, region));
     });
   }
 
   close(): Promise<void> {
     return this.#network.close();
   }
-}
-
-/** A detection in shares of a picture, in shares of a region of it. A mask is stretched with its clamped box. */
-function outOf(detection: Detection, region: Crop): Detection {
-  const x = (value: number): number => unit((value - region.x) / region.width);
-  const y = (value: number): number => unit((value - region.y) / region.height);
-  const [x0, y0, x1, y1] = detection.bbox;
-  const bbox: Bbox = [x(x0), y(y0), x(x1), y(y1)];
-  if (!detection.keypoints) return { ...detection, bbox };
-  const keypoints = detection.keypoints.map(({ name, confidence, ...point }) => ({
-    name,
-    x: x(point.x),
-    y: y(point.y),
-    confidence,
-  }));
-  return { ...detection, bbox, keypoints };
-}
-
-function unit(value: number): number {
-  return Math.min(1, Math.max(0, value));
 }

@@ -5,6 +5,7 @@ import type { ModelInput } from '#manifest';
 import { type InputArray, inputArray } from '#preprocess';
 import type { Network, NetworkPort, OutputTensor } from './network.ts';
 import { checkProvider, providerFailed } from './providers.ts';
+import { rowOf } from './row-of.ts';
 
 /** Options of {@link OnnxNetwork.open}. */
 export interface OnnxNetworkOptions {
@@ -92,7 +93,9 @@ export class OnnxNetwork implements Network {
     const names = this.outputs.map((port) => port.name);
     const results = await this.#session.run(run.feeds, names);
     const tensors = names.map((name) => results[name] as Tensor);
-    return Array.from({ length: count }, (_, row) => tensors.map((t, i) => rowOf(names[i] as string, t, count, row)));
+    return Array.from({ length: count }, (_, row) =>
+      tensors.map((t, i) => rowOfTensor(names[i] as string, t, count, row)),
+    );
   }
 
   async close(): Promise<void> {
@@ -119,11 +122,12 @@ export class OnnxNetwork implements Network {
       if (!known || shape.length < 2 || (typeof shape[0] === 'number' && shape[0] !== count)) {
         return { fetches: undefined, rows: undefined };
       }
+      // A graph that gives something else than it says fails at the run: the runtime compares it with this.
       const dims = [count, ...(rest as number[])];
       fetches[name] = new Tensor('float32', new Float32Array(dims.reduce((a, b) => a * b)), dims);
     }
     const rows = Array.from({ length: count }, (_, row) =>
-      Object.entries(fetches).map(([name, tensor]) => rowOf(name, tensor, count, row)),
+      Object.entries(fetches).map(([name, tensor]) => rowOfTensor(name, tensor, count, row)),
     );
     return { fetches, rows };
   }
@@ -152,11 +156,6 @@ function portOf(metadata: InferenceSession.ValueMetadata): NetworkPort {
     : { name: metadata.name, type: 'not a tensor', shape: [] };
 }
 
-// A graph that ignores the batch (no such first dimension) gives its one picture whole.
-function rowOf(name: string, tensor: Tensor, count: number, row: number): OutputTensor {
-  const data = tensor.data as Float32Array;
-  const batched = tensor.dims[0] === count && tensor.dims.length > 1;
-  if (!batched) return { name, dims: tensor.dims, data };
-  const size = data.length / count;
-  return { name, dims: tensor.dims.slice(1), data: data.subarray(row * size, (row + 1) * size) };
+function rowOfTensor(name: string, tensor: Tensor, count: number, row: number): OutputTensor {
+  return rowOf({ name, dims: tensor.dims, data: tensor.data as Float32Array }, count, row, 'the graph');
 }

@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, messageOf, VigiaError } from '@vigia/base';
 import type { Detection } from '@vigia/contracts';
-import { compareWithGolden, type FrameJob, ThreadRunner } from '#inference';
+import { compareWithGolden, type FrameJob, ThreadRunner, thresholdOf } from '#inference';
 import { MODEL_FILES, readManifest } from '#manifest';
 import { GOLDEN_TOLERANCE } from '#model-store';
+import { differentPictures } from './different-pictures.ts';
 import type { MeasureReport } from './measurement.ts';
 
 // Entry of the measuring process: `node measure-entry.js DIR LARGEST`. The model's folder is complete but for what is found
@@ -29,57 +30,76 @@ function peakMib(): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) / 1024;
 }
 
-/** Looks at so many pictures at once. @throws VigiaError for any that failed. */
+/** Looks at pictures, all at once. @throws VigiaError for any that failed. */
 async function look(
   runner: ThreadRunner,
-  job: FrameJob,
-  size: number,
+  jobs: readonly FrameJob[],
 ): Promise<{ ms: number; seen: (readonly Detection[])[] }> {
-  const { results, inferenceMs } = await runner.run(Array.from({ length: size }, () => job));
+  const { results, inferenceMs } = await runner.run(jobs);
   const seen = results.map((result) => {
     if (result.status === 'ok') return result.detections;
     throw new VigiaError(result.code, result.message);
   });
+  if (seen.length !== jobs.length)
+    throw new VigiaError('inference_failed', `${seen.length} results for ${jobs.length} pictures`);
   return { ms: inferenceMs, seen };
 }
 
 async function measureSize(runner: ThreadRunner, job: FrameJob, size: number): Promise<void> {
+  const jobs = Array.from({ length: size }, () => job);
   for (let runs = 0, totalMs = 0; runs < WARM_UP_RUNS && totalMs < WARM_UP_MS; runs += 1) {
-    totalMs += (await look(runner, job, size)).ms;
+    totalMs += (await look(runner, jobs)).ms;
   }
   const runsMs: number[] = [];
   for (let totalMs = 0; runsMs.length < MOST_RUNS && (totalMs < ENOUGH_MS || runsMs.length < LEAST_RUNS); ) {
-    const { ms } = await look(runner, job, size);
+    const { ms } = await look(runner, jobs);
     runsMs.push(ms);
     totalMs += ms;
   }
   report({ type: 'batch', size, runsMs, peakMib: peakMib() });
 }
 
-/** A graph may have an open batch and be written for one picture all the same: then it fails, or sees something else. */
+/**
+ * A graph may have an open batch and be written for one picture all the same: then it fails, or sees something else, or in
+ * all pictures the same. Hence a different one in each row, which is compared with what is seen in it alone.
+ */
 async function refusal(
   runner: ThreadRunner,
-  job: FrameJob,
-  size: number,
+  jobs: readonly FrameJob[],
   threshold: number,
 ): Promise<string | undefined> {
   try {
-    const {
-      seen: [alone = []],
-    } = await look(runner, job, 1);
-    const golden = { file: '', sha256: '', detections: alone, ...GOLDEN_TOLERANCE };
-    const { seen } = await look(runner, job, size);
-    const problem = seen.map((detections) => compareWithGolden(detections, golden, threshold)).find(Boolean);
-    return problem && `it does not see what it sees one by one (${problem})`;
+    const { seen } = await look(runner, jobs);
+    for (const [row, job] of jobs.entries()) {
+      const [alone = []] = (await look(runner, [job])).seen;
+      const golden = { file: '', sha256: '', detections: alone, ...GOLDEN_TOLERANCE };
+      const problem = compareWithGolden(seen[row] ?? [], golden, threshold);
+      if (problem) return `it does not see what it sees one by one (picture ${row + 1}: ${problem})`;
+    }
+    return undefined;
   } catch (error) {
     return messageOf(error);
   }
 }
 
 const [dir = '', largest = '1'] = process.argv.slice(2);
+/** Lies in the model's folder as it is being made: nobody keeps that when this process dies. */
+const picturesDir = join(dir, 'batch-check');
+const removePictures = (): void => rmSync(picturesDir, { recursive: true, force: true });
 try {
   const { decoder, frame, input } = await readManifest(dir);
   const { width, height } = frame ?? input;
+  const jobOf = (path: string, frame_id: number): FrameJob => ({
+    connection: 1,
+    request: { frame_reference: path, frame_metadata: { frame_id, width, height, format: 'RGB24' } },
+  });
+  const golden = join(dir, MODEL_FILES.golden);
+  mkdirSync(picturesDir);
+  const jobs = differentPictures(readFileSync(golden), width, height).map((pixels, i) => {
+    const path = join(picturesDir, `${i}.rgb`);
+    writeFileSync(path, pixels);
+    return jobOf(path, i);
+  });
   const runner = await ThreadRunner.start({
     worker: {
       model: { source: { kind: 'folder', dir }, threads: 1, provider: 'cpu', maxBatch: Number(largest) },
@@ -89,23 +109,17 @@ try {
       report({ type: 'failed', code: 'measurement', message: `the model is gone: ${reason}` });
     },
   });
-  const job: FrameJob = {
-    connection: 1,
-    request: {
-      frame_reference: join(dir, MODEL_FILES.golden),
-      frame_metadata: { frame_id: 1, width, height, format: 'RGB24' },
-    },
-  };
-  const threshold = 'score_threshold' in decoder ? decoder.score_threshold : 0;
   for (const size of SIZES.filter((candidate) => candidate <= Number(largest))) {
-    const why = size > 1 ? await refusal(runner, job, size, threshold) : undefined;
+    const why = size > 1 ? await refusal(runner, jobs.slice(0, size), thresholdOf(decoder)) : undefined;
     if (why) {
       report({ type: 'refused', size, why });
       break;
     }
-    await measureSize(runner, job, size);
+    await measureSize(runner, jobOf(golden, 0), size);
   }
+  removePictures();
   report({ type: 'done' });
 } catch (error) {
+  removePictures();
   report({ type: 'failed', code: codeOf(error) ?? 'measurement', message: messageOf(error) });
 }

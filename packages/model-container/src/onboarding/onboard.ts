@@ -16,6 +16,7 @@ import { describeDetections, readGoldenPicture } from './golden-picture.ts';
 import { measure } from './measure.ts';
 import type { Measurement } from './measurement.ts';
 import { recognise, shapesOf } from './recognise.ts';
+import { checkScoreRange } from './score-range.ts';
 import { type Found, findNetwork } from './find-network.ts';
 
 /** All runs here are on one thread of the CPU: what a container does unless it is told otherwise. */
@@ -145,6 +146,7 @@ async function prove(draft: ModelManifest, dir: string, { golden, tell }: AddOpt
   const picture = await readGoldenPicture(golden, frame);
   await writeDurably(join(dir, MODEL_FILES.golden), picture.pixels);
   await replaceManifest(dir, draft);
+  await checkScoreRange(dir, draft, picture.pixels);
   const { detections, inferenceMs } = await lookTwice(dir, picture.pixels);
   tell(`golden picture ${picture.name}: ${detections.length} seen, ${inferenceMs.toFixed(1)} ms`);
   const lines = describeDetections(detections, frame, picture);

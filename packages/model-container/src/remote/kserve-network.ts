@@ -1,6 +1,6 @@
 import { type Clock, systemClock, VigiaError } from '@vigia/base';
 import type { ModelInput, RemoteSettings } from '#manifest';
-import type { Network, NetworkPort, OutputTensor } from '#network';
+import { type Network, type NetworkPort, type OutputTensor, rowOf } from '#network';
 import { type InputArray, inputArray } from '#preprocess';
 import { KserveClient } from './kserve-client.ts';
 import { describeRemote, portOf } from './kserve-metadata.ts';
@@ -90,23 +90,15 @@ export class KserveNetwork implements Network {
     const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     const request = encodeRequest({ name, datatype: INPUT_TYPES[type], shape, data }, this.#wanted);
     const tensors = decodeAnswer(await this.#client.infer(request.json, request.data), this.#wanted);
-    return Array.from({ length: count }, (_, row) => tensors.map((tensor) => rowOf(tensor, count, row)));
+    return Array.from({ length: count }, (_, row) =>
+      tensors.map((tensor) => rowOf(tensor, count, row, 'the answer of the server')),
+    );
   }
 
   close(): Promise<void> {
     this.#client.close();
     return Promise.resolve();
   }
-}
-
-function rowOf({ name, dims, data }: OutputTensor, count: number, row: number): OutputTensor {
-  if (dims[0] === count && dims.length > 1) {
-    const size = data.length / count;
-    return { name, dims: dims.slice(1), data: data.subarray(row * size, (row + 1) * size) };
-  }
-  if (count === 1) return { name, dims, data };
-  const text = `the answer of the server has output '${name}' as [${dims.join(',')}], which are not ${count} pictures`;
-  throw new VigiaError('inference_failed', text);
 }
 
 function checkInput(

@@ -22,14 +22,66 @@ export function tinyPose(shape: PoseShape = [1, 1, 17, 3]): Uint8Array {
   return convertGraphModel(graph.model, cut, () => graph.weights);
 }
 
-/**
- * The same with an open batch in what it says of itself, and a reshape to one picture: it cannot take two. In the file, the
- * first size of the input is a dimension without a value: of the same length, so that no length around it changes.
- */
+/** The same with an open batch in what it says of itself, and a reshape to one picture: it cannot take two. */
 export function tinyPoseThatLies(): Uint8Array {
-  const onnx = Buffer.from(tinyPose());
-  const at = onnx.indexOf(Buffer.from([0x0a, 0x02, 0x08, 0x01, 0x0a, 0x02, 0x08, POSE_SIZE.height]));
-  if (at < 0) throw new Error('the input has no fixed batch');
+  return withOpenBatch(Buffer.from(tinyPose()), POSE_SIZE.height);
+}
+
+/**
+ * A network that takes any number of pictures and looks at the last one only. How many results it gives does not follow from
+ * its form: the runtime believes what it says of itself.
+ *
+ * @param openOutput Whether it claims to give a result for each.
+ */
+export function tinyPoseOfTheLast(openOutput: boolean): Uint8Array {
+  const { width, height } = POSE_SIZE;
+  const graph = new GraphWriter()
+    .node('Placeholder', 'input')
+    .constant('scale', [], [1 / 255])
+    .node('Mul', 'scaled', ['input', 'scale'])
+    .constant('begin', [4], [-1, 0, 0, 0], 'int32')
+    .constant('size', [4], [-1, height, width, 3], 'int32')
+    .node('Slice', 'last', ['scaled', 'begin', 'size'])
+    .constant('shape', [4], [-1, 1, 17, 3], 'int32')
+    .node('Reshape', 'points', ['last', 'shape']);
+  const cut = {
+    input: { node: 'input', ...POSE_SIZE },
+    outputs: [{ node: 'points', as: 'points', dims: [1, 1, 17, 3] }],
+  };
+  const open = withOpenBatch(Buffer.from(convertGraphModel(graph.model, cut, () => graph.weights)), height);
+  return openOutput ? withOpenBatch(open, 1) : open;
+}
+
+/** A network that gives each picture of a run a result of its own, in form: all of them are that of the last one. */
+export function tinyPoseThatMixesUp(): Uint8Array {
+  const { width, height } = POSE_SIZE;
+  const graph = new GraphWriter()
+    .node('Placeholder', 'input')
+    .constant('scale', [], [1 / 255])
+    .node('Mul', 'scaled', ['input', 'scale'])
+    .constant('begin', [4], [-1, 0, 0, 0], 'int32')
+    .constant('size', [4], [-1, height, width, 3], 'int32')
+    .node('Slice', 'last', ['scaled', 'begin', 'size'])
+    .constant('zero', [], [0])
+    .node('Mul', 'nothing', ['scaled', 'zero'])
+    .node('AddV2', 'each', ['nothing', 'last'])
+    .constant('shape', [4], [-1, 1, 17, 3], 'int32')
+    .node('Reshape', 'points', ['each', 'shape']);
+  const cut = {
+    input: { node: 'input', ...POSE_SIZE },
+    outputs: [{ node: 'points', as: 'points', dims: [1, 1, 17, 3] }],
+  };
+  const onnx = Buffer.from(convertGraphModel(graph.model, cut, () => graph.weights));
+  return withOpenBatch(withOpenBatch(onnx, height), 1);
+}
+
+/**
+ * The first size of the port whose second is `second` becomes a dimension without a value: of the same length in the file,
+ * so that no length around it changes.
+ */
+function withOpenBatch(onnx: Buffer, second: number): Buffer {
+  const at = onnx.indexOf(Buffer.from([0x0a, 0x02, 0x08, 0x01, 0x0a, 0x02, 0x08, second]));
+  if (at < 0) throw new Error('there is no fixed batch');
   onnx.set([0x1a, 0x00], at + 2);
   return onnx;
 }

@@ -1,0 +1,23 @@
+import type { Bbox, Detection } from '@vigia/contracts';
+import { cutMask, type Region } from './mask.ts';
+import { clampUnit } from './unit.ts';
+
+/**
+ * A detection in shares of a picture, in shares of a region of it: boxes and points are kept inside, and a mask loses the
+ * cells that lie outside, so that the others stay where they were.
+ */
+export function moveInto(detection: Detection, region: Region): Detection {
+  const { bbox, keypoints, mask } = detection;
+  const x = (value: number): number => clampUnit((value - region.x) / region.width);
+  const y = (value: number): number => clampUnit((value - region.y) / region.height);
+  const [x0, y0, x1, y1] = bbox;
+  const moved: Bbox = [x(x0), y(y0), x(x1), y(y1)];
+  return {
+    ...detection,
+    bbox: moved,
+    ...(keypoints && {
+      keypoints: keypoints.map(({ name, confidence, ...point }) => ({ name, x: x(point.x), y: y(point.y), confidence })),
+    }),
+    ...(mask && { mask: cutMask(mask, bbox, region) }),
+  };
+}
