@@ -57,7 +57,16 @@ function broken(kind: string, bytes: (asked: Asked) => Buffer): AnswerCase {
 }
 
 const wrongFrame: Maker = (random) =>
-  spoiled('another frame', ({ frame_id }) => ({ frame_id: frame_id + random.of([1, -1, 1000, 2 ** 40]) }), 'error');
+  spoiled(
+    'another frame, camera or model',
+    ({ frame_id }) =>
+      random.of<Fields>([
+        { frame_id: frame_id + random.of([1, -1, 1000, 2 ** 40]) },
+        { camera_id: random.of(['yard', 'hall ', '']) },
+        { model_id: random.of(['other', 'M', '']) },
+      ]),
+    'error',
+  );
 
 const wrongFields: Maker = (random) => {
   const [name, values] = random.of<readonly [string, readonly unknown[]]>([
@@ -305,6 +314,8 @@ function isRight(payload: Buffer, { request_id, frame_id }: Asked): boolean {
     data.error === null &&
     data.detections !== null &&
     data.frame_id === frame_id &&
+    data.camera_id === 'hall' &&
+    data.model_id === 'm' &&
     data.request_id === request_id
   );
 }
