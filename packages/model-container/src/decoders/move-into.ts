@@ -16,7 +16,12 @@ export function moveInto(detection: Detection, region: Region): Detection {
     ...detection,
     bbox: moved,
     ...(keypoints && {
-      keypoints: keypoints.map(({ name, confidence, ...point }) => ({ name, x: x(point.x), y: y(point.y), confidence })),
+      keypoints: keypoints.map(({ name, confidence, ...point }) => ({
+        name,
+        x: x(point.x),
+        y: y(point.y),
+        confidence,
+      })),
     }),
     ...(mask && { mask: cutMask(mask, bbox, region) }),
   };
