@@ -1,6 +1,6 @@
 // `npm run bench -- model`: a model container beside a bare loop over the same network, and what a request costs
 // (docs/reference/benchmarks.md).
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureRoundTrip } from './model/round-trip.ts';
@@ -41,7 +41,7 @@ function readOptions(args: string[]): Options {
     seconds: whole('seconds', 8, 600),
     rounds: whole('rounds', 4, 100),
     threads: whole('threads', 1, 64),
-    peers: values.peers === undefined ? PEERS : join(process.cwd(), values.peers),
+    peers: values.peers === undefined ? PEERS : resolve(values.peers),
     markdown: values.markdown === true,
   };
 }
