@@ -1,5 +1,6 @@
 export * from './container-protocol.ts';
 export * from './result.ts';
+export * from './mask.ts';
 export * from './frame-segment.ts';
 export * from './frame-seats.ts';
 export * from './config.ts';

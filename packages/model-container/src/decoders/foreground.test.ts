@@ -1,8 +1,7 @@
-import { detectionSchema } from '@vigia/contracts';
+import { decodeRunLengths, detectionSchema } from '@vigia/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ForegroundDecoder } from './foreground.ts';
-import { decodeRunLengths } from './mask.ts';
 
 const GRID = 128;
 const decoder = (width: number, height: number, minArea = 0): ForegroundDecoder =>

@@ -1,6 +1,5 @@
-import type { Detection } from '@vigia/contracts';
+import { type Detection, encodeRunLengths } from '@vigia/contracts';
 import { scoreIsNoNumber } from './checked-output.ts';
-import { encodeRunLengths } from './mask.ts';
 import { clampUnit, roundUnit } from './unit.ts';
 
 /** Settings of a {@link ForegroundDecoder}. */

@@ -3,7 +3,6 @@ export { COCO_80_CLASSES, COCO_CLASSES, COCO_KEYPOINTS } from './coco.ts';
 export { createDecoder, loadDecoderModule } from './create-decoder.ts';
 export type { Decoder, DecoderContext, DecoderModule } from './decoder.ts';
 export { ForegroundDecoder, type ForegroundOptions } from './foreground.ts';
-export { cutMask, decodeRunLengths, encodeRunLengths, type Region } from './mask.ts';
 export { moveInto } from './move-into.ts';
 export { MoveNetDecoder, type MoveNetOptions } from './movenet.ts';
 export { MoveNetMultiPoseDecoder, type MoveNetMultiPoseOptions } from './movenet-multipose.ts';

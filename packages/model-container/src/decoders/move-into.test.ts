@@ -1,9 +1,8 @@
-import type { Detection } from '@vigia/contracts';
+import { decodeRunLengths, type Detection } from '@vigia/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { contentOf } from '#preprocess';
 import { ForegroundDecoder } from './foreground.ts';
-import { decodeRunLengths } from './mask.ts';
 import { moveInto } from './move-into.ts';
 
 const SIDE = 12;

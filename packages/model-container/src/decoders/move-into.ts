@@ -1,12 +1,11 @@
-import type { Bbox, Detection } from '@vigia/contracts';
-import { cutMask, type Region } from './mask.ts';
+import { type Bbox, cutMask, type Detection, type MaskRegion } from '@vigia/contracts';
 import { clampUnit } from './unit.ts';
 
 /**
  * A detection in shares of a picture, in shares of a region of it: boxes and points are kept inside, and a mask loses the
  * cells that lie outside, so that the others stay where they were.
  */
-export function moveInto(detection: Detection, region: Region): Detection {
+export function moveInto(detection: Detection, region: MaskRegion): Detection {
   const { bbox, keypoints, mask } = detection;
   const x = (value: number): number => clampUnit((value - region.x) / region.width);
   const y = (value: number): number => clampUnit((value - region.y) / region.height);

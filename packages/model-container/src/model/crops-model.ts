@@ -1,6 +1,6 @@
 import { VigiaError } from '@vigia/base';
-import type { Bbox, Detection } from '@vigia/contracts';
-import { type Decoder, moveInto, type Region } from '#decoders';
+import type { Bbox, Detection, MaskRegion } from '@vigia/contracts';
+import { type Decoder, moveInto } from '#decoders';
 import { packedLayout, type RawFrame } from '#frames';
 import { type CropSettings, frameOf, type ModelManifest } from '#manifest';
 import type { Network } from '#network';
@@ -110,7 +110,7 @@ function frameIn(
   content: Crop,
   frame: { readonly width: number; readonly height: number },
   crop: Crop,
-): Region {
+): MaskRegion {
   const [scaleX, scaleY] = [content.width / crop.width, content.height / crop.height];
   return {
     x: (content.x - crop.x * scaleX) / input.width,

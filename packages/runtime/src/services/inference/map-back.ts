@@ -1,4 +1,4 @@
-import type { Bbox, Detection, Mask } from '@vigia/contracts';
+import { type Bbox, cutMask, type Detection, type MaskRegion } from '@vigia/contracts';
 import { type Geometry, wholeFromRendition } from '#core/media';
 
 /**
@@ -19,55 +19,11 @@ export function mapBack(detection: Detection, geometry: Geometry, width: number,
         return { name, x: wholeX, y: wholeY, confidence };
       }),
     }),
-    ...(mask && { mask: cutMask(mask, bbox, geometry) }),
+    ...(mask && { mask: cutMask(mask, bbox, contentOf(geometry)) }),
   };
 }
 
-/** The cells of a mask over `bbox` whose middle lies in the content of the rendition. */
-function cutMask(mask: Mask, [x0, y0, x1, y1]: Bbox, { content, width, height }: Geometry): Mask {
-  if (content.width === width && content.height === height) return mask;
-  const columns = inside(x0, x1, mask.width, content.x / width, (content.x + content.width) / width);
-  const lines = inside(y0, y1, mask.height, content.y / height, (content.y + content.height) / height);
-  if (columns.count === mask.width && lines.count === mask.height) return mask;
-  const cells = cellsOf(mask);
-  const counts: number[] = [];
-  let run = 0;
-  let within = 0;
-  for (let y = lines.first; y < lines.first + lines.count; y += 1) {
-    for (let x = columns.first; x < columns.first + columns.count; x += 1) {
-      const cell = cells[y * mask.width + x] ?? 0;
-      if (cell !== within) {
-        counts.push(run);
-        run = 0;
-        within = cell;
-      }
-      run += 1;
-    }
-  }
-  counts.push(run);
-  return { width: columns.count, height: lines.count, counts };
-}
-
-/** Which of `count` cells between `from` and `to` have their middle between `low` and `high`; at least one. */
-function inside(
-  from: number,
-  to: number,
-  count: number,
-  low: number,
-  high: number,
-): { readonly first: number; readonly count: number } {
-  const size = (to - from) / count || 1;
-  const first = Math.min(count - 1, Math.max(0, Math.ceil((low - from) / size - 0.5)));
-  const last = Math.max(first, Math.min(count - 1, Math.floor((high - from) / size - 0.5)));
-  return { first, count: last - first + 1 };
-}
-
-function cellsOf({ counts, width, height }: Mask): Uint8Array {
-  const cells = new Uint8Array(width * height);
-  let at = 0;
-  counts.forEach((count, i) => {
-    cells.fill(i % 2, at, at + count);
-    at += count;
-  });
-  return cells;
+/** The part of the rendition that shows the camera's picture, in shares. */
+function contentOf({ content, width, height }: Geometry): MaskRegion {
+  return { x: content.x / width, y: content.y / height, width: content.width / width, height: content.height / height };
 }

@@ -1,4 +1,4 @@
-import type { Bbox, Mask } from '@vigia/contracts';
+import { type Bbox, decodeRunLengths, type Mask } from '@vigia/contracts';
 import sharp, { type OverlayOptions } from 'sharp';
 
 /** How much of the picture is seen through a mask, 0..255. */
@@ -18,9 +18,8 @@ export async function maskOverlay(
 ): Promise<OverlayOptions> {
   const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
   const cells = Buffer.alloc(mask.width * mask.height * 4);
-  let at = 0;
-  mask.counts.forEach((count, i) => {
-    for (const end = at + count; at < end; at += 1) if (i % 2 === 1) cells.set([r ?? 0, g ?? 0, b ?? 0, ALPHA], at * 4);
+  decodeRunLengths(mask.counts, mask.width * mask.height).forEach((inside, at) => {
+    if (inside) cells.set([r ?? 0, g ?? 0, b ?? 0, ALPHA], at * 4);
   });
   const left = Math.min(picture.width - 1, Math.round(x0 * picture.width));
   const top = Math.min(picture.height - 1, Math.round(y0 * picture.height));

@@ -1,7 +1,7 @@
-import type { Bbox, Mask } from '@vigia/contracts';
+import type { Bbox, Mask } from './result.ts';
 
 /** A rectangle in shares of a picture; it may reach beyond it. */
-export interface Region {
+export interface MaskRegion {
   readonly x: number;
   readonly y: number;
   readonly width: number;
@@ -53,7 +53,7 @@ export function decodeRunLengths(counts: readonly number[], length: number): Uin
  *
  * @param bbox In the same shares as the region.
  */
-export function cutMask(mask: Mask, [x0, y0, x1, y1]: Bbox, region: Region): Mask {
+export function cutMask(mask: Mask, [x0, y0, x1, y1]: Bbox, region: MaskRegion): Mask {
   const columns = cellsBetween(x0, x1, mask.width, region.x, region.x + region.width);
   const lines = cellsBetween(y0, y1, mask.height, region.y, region.y + region.height);
   if (columns.count === mask.width && lines.count === mask.height) return mask;
