@@ -28,12 +28,14 @@ export function contentOf(
 
 /**
  * Brings frames into a network's input: crop, scale, colour, number format and layout in one pass over the frame, with
- * nothing allocated as long as the geometry stays the same. Not for concurrent use.
+ * nothing allocated as long as the geometry stays the same (a crop of another size costs two small tables). Not for
+ * concurrent use.
  */
 export class InputFiller {
   readonly #layout: TensorLayout;
   readonly #fit: 'stretch' | 'letterbox';
   readonly #line: Float32Array;
+  readonly #grey: Float32Array;
   #key = '';
   #content: Crop = { x: 0, y: 0, width: 1, height: 1 };
   #columns: Taps = tapsOf(0, 1, 1, 1);
@@ -43,6 +45,7 @@ export class InputFiller {
     this.#layout = layout;
     this.#fit = fit;
     this.#line = new Float32Array(layout.width * 3);
+    this.#grey = new Float32Array(layout.width * 3).fill(PADDING);
   }
 
   /**
@@ -79,10 +82,18 @@ export class InputFiller {
     this.#rows = tapsOf(crop.y, crop.height, this.#content.height, frame.height);
   }
 
+  /** Paints what is not content. */
   #pad(into: InputArray, first: number): void {
     const { width, height } = this.#layout;
-    const grey = new Float32Array(width * 3).fill(PADDING);
-    for (let y = 0; y < height; y += 1) writeLine(grey, width, into, first, 0, y, this.#layout);
+    const { x, y: top, width: inner, height: lines } = this.#content;
+    const right = x + inner;
+    for (let y = 0; y < height; y += 1) {
+      if (y < top || y >= top + lines) writeLine(this.#grey, width, into, first, 0, y, this.#layout);
+      else {
+        writeLine(this.#grey, x, into, first, 0, y, this.#layout);
+        writeLine(this.#grey, width - right, into, first, right, y, this.#layout);
+      }
+    }
   }
 
   /** One line of the input, as RGB, summed up from the lines of the frame that it covers. */

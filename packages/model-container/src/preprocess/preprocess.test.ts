@@ -123,6 +123,21 @@ describe('one pass from a frame to an input', () => {
     expect([line(1), line(2)]).toEqual([Array(12).fill(200), Array(12).fill(200)]);
   });
 
+  test('padding at the sides is painted anew over whatever was there', () => {
+    const input: ModelInput = { name: 'i', width: 5, height: 3, format: 'RGB24', fit: 'letterbox' };
+    const into = inputArray(input, 1);
+    const filler = new InputFiller(layoutOf(input), 'letterbox');
+    filler.fillRow(frameOf('RGB24', 5, 3, plain([9, 9, 9])), into, 0);
+    expect(filler.fillRow(frameOf('RGB24', 2, 6, plain([200, 200, 200])), into, 0)).toEqual({
+      x: 2,
+      y: 0,
+      width: 1,
+      height: 3,
+    });
+    const line = [PADDING, PADDING, 200, PADDING, PADDING].flatMap((value) => [value, value, value]);
+    expect([...into]).toEqual([...line, ...line, ...line]);
+  });
+
   test('row by row: one picture never touches another of its batch', () => {
     const input: ModelInput = { name: 'i', width: 2, height: 2, format: 'RGB24', fit: 'letterbox', type: 'float32' };
     const into = inputArray(input, 3);
