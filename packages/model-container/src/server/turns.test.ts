@@ -67,6 +67,25 @@ test('keys take turns however eagerly one of them asks', () => {
   expect(order.join('')).toBe('abcabcabc');
 });
 
+test('who was served longest ago is next, whoever asked first', () => {
+  for (const name of ['a', 'b', 'c']) want(name);
+  submit('a', { grant: 'g1' });
+  // Asks again while its own picture is looked at, long before `d` asks for the first time.
+  want('a');
+  turns.finished();
+  submit('b', { grant: 'g2' });
+  want('b');
+  turns.finished();
+  want('d');
+  submit('c', { grant: 'g3' });
+  taken();
+  turns.finished();
+  expect(taken()).toEqual(['d granted g4']);
+  submit('d', { grant: 'g4' });
+  turns.finished();
+  expect(taken()).toEqual(['d starts', 'a granted g5']);
+});
+
 test('a key with an unfinished run gets no new grant', () => {
   want('a');
   submit('a', { grant: 'g1' });
@@ -312,7 +331,8 @@ describe('shortly before a run is expected to end', () => {
     expect(taken()).toEqual([]);
     want('d');
     turns.finished();
-    expect(taken()).toEqual(['a granted g2']);
+    // Who was never served comes first.
+    expect(taken()).toEqual(['d granted g2']);
   });
 
   test('as long before as grants take to be used', () => {

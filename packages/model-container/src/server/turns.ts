@@ -61,6 +61,9 @@ export const DEFAULT_MAX_WAITING = 1024;
 /** A longer timer runs out at once (32 bits, signed): 24 days are as good as for ever. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Keys whose last turn is known: as many as can wait, twice over. */
+const MOST_REMEMBERED = 2 * DEFAULT_MAX_WAITING;
+
 /** Counters since the start. */
 export interface TurnCounters {
   readonly grants: number;
@@ -95,9 +98,9 @@ interface ReadyJob<J> {
 /**
  * Decides whose turn it is. The model is free, promised (as many grants are out as one run can take), or running.
  *
- * Everybody who wants stands in one line, each key at most once, and each job without a grant at most once per camera;
- * who was served goes to the end with the next request. That is round-robin, and no picture waits in the line: a key
- * takes its newest picture when it is granted.
+ * Everybody who wants stands in one line, each key at most once, and each job without a grant at most once per camera. Of
+ * those who want, who was served longest ago is next; a job without a grant waits for those before it. That is
+ * round-robin, and no picture waits in the line: a key takes its newest picture when it is granted.
  *
  * A run takes what has come and never waits to fill up. Pictures of the same grants that come while it is going on are the
  * next run, before anybody else is granted.
@@ -124,6 +127,8 @@ export class Turns<J extends Job = Job> {
   #running: readonly J[] = [];
   /** What runs after it, started already: handing it over then would leave the model idle for as long as that takes. */
   #next: readonly J[] = [];
+  /** The number of the grant that each key had last. Bounded; who is forgotten counts as never served. */
+  readonly #served = new Map<string, number>();
   /** How long a grant takes to be used, on average, milliseconds. */
   #useMs = LEAD.least;
   #advancing = false;
@@ -322,15 +327,30 @@ export class Turns<J extends Job = Job> {
 
   /** Grants the first in line, if it wants one and a run could take it. */
   #giveNext(): boolean {
-    const head = this.#line[0];
-    if (head?.kind !== 'want' || this.#outstanding.length >= this.#maxBatch) return false;
-    this.#line.shift();
-    this.#give(head.want);
+    return this.#outstanding.length < this.#maxBatch && this.#giveTo(() => true);
+  }
+
+  /**
+   * Grants the want that was served longest ago, of those before the first job in line. By the order of asking alone, who
+   * asks while its own picture is looked at would come before others every time.
+   */
+  #giveTo(mayHave: (key: TurnKey) => boolean): boolean {
+    let chosen: { readonly at: number; readonly want: Want; readonly servedAt: number } | undefined;
+    for (const [at, entry] of this.#line.entries()) {
+      if (entry.kind === 'job') break;
+      const servedAt = this.#served.get(nameOf(entry.want.key)) ?? 0;
+      if (mayHave(entry.want.key) && (!chosen || servedAt < chosen.servedAt))
+        chosen = { at, want: entry.want, servedAt };
+    }
+    if (!chosen) return false;
+    this.#line.splice(chosen.at, 1);
+    this.#give(chosen.want);
     return true;
   }
 
   #give(want: Want): void {
     this.#grants += 1;
+    this.#remember(want.key);
     const grant: Grant = { id: `g${this.#grants}`, expiresMs: this.#grantMs };
     this.#outstanding.push({ grant, key: want.key, givenMs: this.#clock.nowMs() });
     // One timer for all grants, hardly ever set anew: this is on the way of every frame.
@@ -352,12 +372,17 @@ export class Turns<J extends Job = Job> {
       started.some((job) => job.connection === connection && job.camera === camera);
     const room = this.#maxBatch - this.#ready.length - this.#next.length;
     while (this.#running.length > 0 && this.#outstanding.length < room) {
-      const at = this.#line.findIndex((entry) => entry.kind === 'job' || !runs(entry.want.key));
-      const next = this.#line[at];
-      if (next?.kind !== 'want') return;
-      this.#line.splice(at, 1);
-      this.#give(next.want);
+      if (!this.#giveTo((key) => !runs(key))) return;
     }
+  }
+
+  #remember(key: TurnKey): void {
+    const name = nameOf(key);
+    // Deleted first, so that the oldest entry is the one served longest ago.
+    this.#served.delete(name);
+    this.#served.set(name, this.#grants);
+    const [oldest] = this.#served.keys();
+    if (this.#served.size > MOST_REMEMBERED && oldest !== undefined) this.#served.delete(oldest);
   }
 
   #expire(): void {
@@ -406,6 +431,10 @@ export class Turns<J extends Job = Job> {
 
 function tooLate(job: Job): void {
   job.reject('deadline_exceeded', 'the deadline passed before it was this request’s turn');
+}
+
+function nameOf({ connection, camera, consumer }: TurnKey): string {
+  return JSON.stringify([connection, camera, consumer]);
 }
 
 function sameKey(a: TurnKey, b: TurnKey): boolean {
