@@ -78,7 +78,7 @@ export const DEATHS: readonly DeathRow[] = [
     restarts: true,
     long: true,
   },
-  ordered('grows past its memory', 'grow', GONE, { restarts: true, end: relent }),
+  ordered('grows past its memory', 'grow', GONE, { restarts: true, end: relent, long: true }),
   ordered('throws at every picture', 'throw', ['inference_failed'], { end: relent }),
   ordered('answers with wrong detections', 'wrong', ['inference_failed'], { end: relent, long: true }),
   ordered('takes longer than the deadline', 'slow', ['deadline_exceeded'], { end: relent, long: true }),

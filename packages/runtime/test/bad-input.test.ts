@@ -124,8 +124,9 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
     ],
   ])('%s', async (_name, text, sentence) => {
     const box = sandbox();
-    for (const command of ['check', 'run']) {
-      const { code, stderr } = await ended([command, '-c', box.file('vigia.yml', text)], box.env);
+    const file = box.file('vigia.yml', text);
+    const both = await Promise.all(['check', 'run'].map((command) => ended([command, '-c', file], box.env)));
+    for (const { code, stderr } of both) {
       expect(stderr).toMatch(sentence);
       expect(stderr.trim().split('\n')).toHaveLength(1);
       expect(code).toBe(2);
@@ -174,15 +175,15 @@ describe('a command line that is wrong: exit code 2', () => {
   });
 
   test('--help of everything exits 0', async () => {
-    for (const args of [
+    const all = [
       ['--help'],
       ['run', '--help'],
       ['demo', '-h'],
       ['check', '--help'],
       ['models', '--help'],
       ['snapshot', '--help'],
-    ]) {
-      const { code, stdout } = await ended(args, sandbox().env);
+    ];
+    for (const { code, stdout } of await Promise.all(all.map((args) => ended(args, sandbox().env)))) {
       expect(stdout).toContain('vigia');
       expect(code).toBe(0);
     }
