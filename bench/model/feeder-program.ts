@@ -1,9 +1,10 @@
 // Cameras that always have a picture: each on a connection of its own wants, is granted, refers to a slot of its ring, and
-// wants again at once: the next grant comes after the answer. Argument: JSON {socketPath, modelId, cameras, seconds}. Prints {answers, ms,
-// inferenceMs, queueMs (means), perCamera}.
+// wants again at once: the next grant comes after the answer. Argument: JSON {socketPath, modelId, cameras, seconds, picture}.
+// Prints {answers, ms, inferenceMs, queueMs (means), perCamera}.
 import { systemClock } from '@vigia/base';
 import { FrameSegmentWriter } from '@vigia/frame-supplier';
 import { readFileSync } from 'node:fs';
+import { SIDE, SQUARE, SQUARE_BYTES } from '../support/rgb-square.ts';
 import { BenchPeer } from './peer.ts';
 
 const { socketPath, modelId, cameras, seconds, picture } = JSON.parse(process.argv[2] ?? '') as {
@@ -14,8 +15,6 @@ const { socketPath, modelId, cameras, seconds, picture } = JSON.parse(process.ar
   /** Packed RGB24, 300×300. */
   readonly picture: string;
 };
-const SIDE = 300;
-const BYTES = SIDE * SIDE * 3;
 const WARM_UP_MS = 1_000;
 const pixels = readFileSync(picture);
 const counts: number[] = Array.from({ length: cameras }, () => 0);
@@ -27,17 +26,10 @@ let wrong: string | undefined;
 /** A ring with one picture in it. */
 function ring(camera: number): { readonly writer: FrameSegmentWriter; readonly metadata: object } {
   const path = `/dev/shm/vigia_bench${process.pid}_frames_c${camera}`;
-  const writer = FrameSegmentWriter.create({ path, slots: 4, slotBytes: BYTES, clock: systemClock });
+  const writer = FrameSegmentWriter.create({ path, slots: 4, slotBytes: SQUARE_BYTES, clock: systemClock });
   writer.begin(0);
   writer.view(0).set(pixels);
-  const shape = {
-    width: SIDE,
-    height: SIDE,
-    format: 'RGB24' as const,
-    planes: [{ offset: 0, stride: SIDE * 3 }],
-    byteLength: BYTES,
-  };
-  const generation = writer.commit(0, { frameId: 1, capturedMs: 1, capturedWallMs: 1, ptsUs: 0, shape });
+  const generation = writer.commit(0, { frameId: 1, capturedMs: 1, capturedWallMs: 1, ptsUs: 0, shape: SQUARE });
   const slot = { slot: 0, generation: String(generation), epoch: String(writer.epoch) };
   return { writer, metadata: { frame_id: 1, width: SIDE, height: SIDE, format: 'RGB24', ...slot } };
 }

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { createLog, encodeJson, FrameDecoder, Scope, systemClock } from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
 import { FrameSegmentWriter } from '@vigia/frame-supplier';
+import { SIDE, SQUARE, SQUARE_BYTES } from '../support/rgb-square.ts';
 import { DECODE_ALL, geometryOf, type Picture, RgbScaler, StreamCapture, WHOLE } from '../support/runtime-internals.ts';
 
 interface Setup {
@@ -21,8 +22,6 @@ interface Queued {
   readonly capturedMs: number;
 }
 
-const SIDE = 300;
-const BYTES = SIDE * SIDE * 3;
 const INPUT = { width: SIDE, height: SIDE, fit: 'stretch' } as const;
 /** Pictures in the queue at most; what comes when it is full is lost. Some seconds of any source: usual limits are longer. */
 const LENGTH = 256;
@@ -32,15 +31,8 @@ const clock = systemClock;
 const scope = new Scope();
 const path = `/dev/shm/vigia_bench${process.pid}_frames_q${setup.id}`;
 // One slot more than can wait: the one that is being looked at.
-const writer = FrameSegmentWriter.create({ path, slots: LENGTH + 1, slotBytes: BYTES, clock });
+const writer = FrameSegmentWriter.create({ path, slots: LENGTH + 1, slotBytes: SQUARE_BYTES, clock });
 const scaler = new RgbScaler();
-const shape = {
-  width: SIDE,
-  height: SIDE,
-  format: 'RGB24' as const,
-  planes: [{ offset: 0, stride: SIDE * 3 }],
-  byteLength: BYTES,
-};
 const queue: Queued[] = [];
 const free = Array.from({ length: LENGTH + 1 }, (_, slot) => slot);
 let asked: Queued | undefined;
@@ -82,7 +74,7 @@ function enqueue(picture: Picture): void {
   writer.begin(slot);
   scaler.scale(picture, geometryOf(picture.width, picture.height, WHOLE, INPUT), writer.view(slot));
   const { capturedMs } = picture;
-  const generation = writer.commit(slot, { frameId: frames, capturedMs, capturedWallMs: 1, ptsUs: 0, shape });
+  const generation = writer.commit(slot, { frameId: frames, capturedMs, capturedWallMs: 1, ptsUs: 0, shape: SQUARE });
   queue.push({ slot, generation, frameId: frames, capturedMs });
   next();
 }

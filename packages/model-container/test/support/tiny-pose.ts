@@ -27,6 +27,18 @@ export function tinyPoseThatLies(): Uint8Array {
   return withOpenBatch(Buffer.from(tinyPose()), POSE_SIZE.height);
 }
 
+/** The beginning of both networks below: `scaled` are all pictures, `last` is the last of them. */
+function lastOfAll(): GraphWriter {
+  const { width, height } = POSE_SIZE;
+  return new GraphWriter()
+    .node('Placeholder', 'input')
+    .constant('scale', [], [1 / 255])
+    .node('Mul', 'scaled', ['input', 'scale'])
+    .constant('begin', [4], [-1, 0, 0, 0], 'int32')
+    .constant('size', [4], [-1, height, width, 3], 'int32')
+    .node('Slice', 'last', ['scaled', 'begin', 'size']);
+}
+
 /**
  * A network that takes any number of pictures and looks at the last one only. How many results it gives does not follow from
  * its form: the runtime believes what it says of itself.
@@ -34,34 +46,20 @@ export function tinyPoseThatLies(): Uint8Array {
  * @param openOutput Whether it claims to give a result for each.
  */
 export function tinyPoseOfTheLast(openOutput: boolean): Uint8Array {
-  const { width, height } = POSE_SIZE;
-  const graph = new GraphWriter()
-    .node('Placeholder', 'input')
-    .constant('scale', [], [1 / 255])
-    .node('Mul', 'scaled', ['input', 'scale'])
-    .constant('begin', [4], [-1, 0, 0, 0], 'int32')
-    .constant('size', [4], [-1, height, width, 3], 'int32')
-    .node('Slice', 'last', ['scaled', 'begin', 'size'])
+  const graph = lastOfAll()
     .constant('shape', [4], [-1, 1, 17, 3], 'int32')
     .node('Reshape', 'points', ['last', 'shape']);
   const cut = {
     input: { node: 'input', ...POSE_SIZE },
     outputs: [{ node: 'points', as: 'points', dims: [1, 1, 17, 3] }],
   };
-  const open = withOpenBatch(Buffer.from(convertGraphModel(graph.model, cut, () => graph.weights)), height);
+  const open = withOpenBatch(Buffer.from(convertGraphModel(graph.model, cut, () => graph.weights)), POSE_SIZE.height);
   return openOutput ? withOpenBatch(open, 1) : open;
 }
 
 /** A network that gives each picture of a run a result of its own, in form: all of them are that of the last one. */
 export function tinyPoseThatMixesUp(): Uint8Array {
-  const { width, height } = POSE_SIZE;
-  const graph = new GraphWriter()
-    .node('Placeholder', 'input')
-    .constant('scale', [], [1 / 255])
-    .node('Mul', 'scaled', ['input', 'scale'])
-    .constant('begin', [4], [-1, 0, 0, 0], 'int32')
-    .constant('size', [4], [-1, height, width, 3], 'int32')
-    .node('Slice', 'last', ['scaled', 'begin', 'size'])
+  const graph = lastOfAll()
     .constant('zero', [], [0])
     .node('Mul', 'nothing', ['scaled', 'zero'])
     .node('AddV2', 'each', ['nothing', 'last'])
@@ -72,7 +70,7 @@ export function tinyPoseThatMixesUp(): Uint8Array {
     outputs: [{ node: 'points', as: 'points', dims: [1, 1, 17, 3] }],
   };
   const onnx = Buffer.from(convertGraphModel(graph.model, cut, () => graph.weights));
-  return withOpenBatch(withOpenBatch(onnx, height), 1);
+  return withOpenBatch(withOpenBatch(onnx, POSE_SIZE.height), 1);
 }
 
 /**

@@ -1,6 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { systemClock } from '@vigia/base';
+import { encodeJson, systemClock } from '@vigia/base';
 import { FakeContainer } from '@vigia/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ContainerWatch, type Wellbeing } from './container-watch.ts';
@@ -72,6 +73,29 @@ describe('what counts as serving', () => {
   test('an answer for another frame is no look', async () => {
     fake.misbehave('wrong_frame');
     expect(await first()).toMatchObject({ state: 'failing', why: 'a probe was answered with something else' });
+  });
+
+  test('a probe that was refused is no look, and no sign of anything', async () => {
+    // One frame of the probe's camera is looked at and one waits: a third is `overloaded`.
+    fake.delayMs = 200;
+    const path = join(dir, 'frame.rgb');
+    writeFileSync(path, Buffer.alloc(8 * 8 * 3));
+    const metadata = { frame_id: 1, width: 8, height: 8, format: 'RGB24' };
+    const request = {
+      model_id: 'm',
+      camera_id: '_probe',
+      timestamp: 0,
+      frame_reference: path,
+      frame_metadata: metadata,
+    };
+    const others = connect(join(dir, 'model.sock'));
+    others.write(
+      Buffer.concat([encodeJson({ ...request, request_id: '1' }), encodeJson({ ...request, request_id: '2' })]),
+    );
+    while (fake.counts.infers < 2) await new Promise((resolve) => void setImmediate(resolve));
+    const found = await first();
+    others.destroy();
+    expect(found).toMatchObject({ state: 'unknown', why: expect.stringContaining('a probe was refused') });
   });
 
   test('one that loads is not asked to look', async () => {
