@@ -77,6 +77,9 @@ class Matrix {
     const since = node.lines.length;
     // After the last one that was not: a single ok one between two failures is no recovery.
     const back = await node.until('ok results again', () => this.#recovered(row.camera, since), RECOVERY_LIMIT_MS);
+    const { backWithinMs = Number.POSITIVE_INFINITY } = row;
+    if (back.atMs - beganMs > backWithinMs)
+      this.failures.push(`${row.name}: ok again after ${ms(back.atMs - beganMs)} ms, ${backWithinMs} are allowed`);
     await sleep(systemClock, CALM_MS / 2, signal);
     return this.#cells(row, before, noticed.atMs - beganMs, back.atMs - (row.end ? endedMs : beganMs));
   }

@@ -22,6 +22,8 @@ export interface DeathRow {
   readonly end?: (levers: Levers) => void;
   /** Whether the container must have been started again. */
   readonly restarts?: boolean;
+  /** By when results must be ok again, milliseconds: where something slower would help in the end too, and hide that it is broken. */
+  readonly backWithinMs?: number;
   /** Left out of the short form. */
   readonly long?: boolean;
 }
@@ -58,7 +60,8 @@ export const DEATHS: readonly DeathRow[] = [
   ordered('crashes: SIGKILL in the middle of a run', 'kill', GONE, { restarts: true, long: true }),
   ordered('crashes: SIGABRT, as native code does', 'abort', GONE, { restarts: true, long: true }),
   ordered('exits by itself with code 3', 'exit', GONE, { restarts: true, long: true }),
-  ordered('hangs in an inference', 'hang', ['deadline_exceeded', ...GONE], { restarts: true }),
+  // Its own limit ends it after 2 s; without that, probes would find it out after more than half a minute.
+  ordered('hangs in an inference', 'hang', ['deadline_exceeded', ...GONE], { restarts: true, backWithinMs: 20_000 }),
   {
     name: 'hangs as a whole (SIGSTOP)',
     camera: 'own',
