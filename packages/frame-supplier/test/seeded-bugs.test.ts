@@ -74,7 +74,7 @@ const BUGS: readonly SeededBug[] = [
     from: 'this.#holders[slot] = 1;',
     to: 'this.#holders[slot] = 0;',
     transport: 'processes that block',
-    caught: 'any order of publishing, reading, giving up and leaving keeps order and counts',
+    caught: 'a slow reader keeps nobody waiting, and what it holds is not written over',
   },
   {
     bug: 'a reader whose socket closed keeps its seat',

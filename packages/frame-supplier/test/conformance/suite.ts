@@ -187,7 +187,7 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
       expect(await read(again)).toBe(2);
     });
 
-    test('a slow reader keeps nobody waiting', async () => {
+    test('a slow reader keeps nobody waiting, and what it holds is not written over', async () => {
       const [slow, quick] = [await subject.attach('slow'), await subject.attach('quick')];
       await publish();
       expect(seqOf(await slow.next(PATIENCE_MS))).toBe(1);
@@ -198,6 +198,9 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
       }
       await slow.release();
       expect(await read(slow)).toBe(12);
+      // More frames came than there are slots, and what the slow one held was not written over.
+      expect(subject.report('slow').results.ok).toBeGreaterThanOrEqual(1);
+      expect(subject.report('slow').results.expired).toBe(0);
       expect(consumerOf(subject, 'slow').counters.dropped.overwritten).toBe(10);
       expect(consumerOf(subject, 'quick').counters.dropped.overwritten).toBe(0);
       balance('slow');
