@@ -11,6 +11,7 @@ import {
   type WantRequest,
 } from '@vigia/contracts';
 import { containerErrorCode, type JobResult, type ModelRunner, type RunResult } from '#inference';
+import { Estimate } from './estimate.ts';
 import { Health } from './health.ts';
 import { inferError, inferOk, noGrant, type UnwantRequest } from './requests.ts';
 import { type Job, Turns } from './turns.ts';
@@ -24,9 +25,6 @@ export interface ModelServiceOptions {
   /** How long a grant may stay unused, in milliseconds. */
   readonly grantMs?: number;
 }
-
-/** Weight of the newest run in the average of how long one takes. */
-const RUN_WEIGHT = 0.2;
 
 /** One peer, as the service sees it: the number of its connection. */
 export interface Peer {
@@ -48,8 +46,8 @@ export class ModelService {
   readonly #options: ModelServiceOptions;
   readonly #turns: Turns<InferJob>;
   readonly #health: Health;
-  /** How long a run takes, on average, from its start to its results; undefined before the first. */
-  #runMs: number | undefined;
+  /** How long a run takes from its start to its results, milliseconds. */
+  readonly #runs = new Estimate();
   /** When the latest run ended. */
   #freeSinceMs = 0;
 
@@ -60,7 +58,7 @@ export class ModelService {
       clock,
       maxBatch: runner.facts.maxBatch,
       start: (jobs) => void this.#run(jobs),
-      expectedRunMs: () => this.#runMs,
+      shortRunMs: () => this.#runs.low,
       ...(grantMs === undefined ? {} : { grantMs }),
     });
     this.#health = new Health(clock);
@@ -174,7 +172,7 @@ export class ModelService {
       if (outcome.batchSize > 0) {
         this.#health.ran(outcome.inferenceMs);
         const tookMs = endedMs - Math.max(startedMs, this.#freeSinceMs);
-        this.#runMs = this.#runMs === undefined ? tookMs : this.#runMs + RUN_WEIGHT * (tookMs - this.#runMs);
+        this.#runs.observe(tookMs);
       }
       for (const [i, job] of jobs.entries()) this.#answer(job, outcome, outcome.results[i], endedMs);
     }

@@ -1,5 +1,6 @@
 import { type Clock, Deadline, type Timer } from '@vigia/base';
 import type { ContainerErrorCode } from '@vigia/contracts';
+import { Estimate } from './estimate.ts';
 
 /** Who takes turns: one consumer of one camera on one connection. */
 export interface TurnKey {
@@ -45,8 +46,8 @@ export interface TurnsOptions<J extends Job> {
    * ends. At most one more run is started before {@link Turns.finished} is called for the one before.
    */
   readonly start: (jobs: readonly J[]) => void;
-  /** How long the run that begins now will take, milliseconds; undefined: nobody knows, and nothing is granted ahead. */
-  readonly expectedRunMs?: () => number | undefined;
+  /** How long the run that begins now takes at least, as a rule, milliseconds; undefined: nobody knows, and nothing is granted ahead. */
+  readonly shortRunMs?: () => number | undefined;
   /** How long a grant may stay unused. Default {@link DEFAULT_GRANT_MS}. */
   readonly grantMs?: number;
   /** Most wants and jobs that may wait. Default {@link DEFAULT_MAX_WAITING}. */
@@ -86,8 +87,8 @@ interface Outstanding {
 
 /** Bounds of how long before the end of a run the next pictures are asked for. Milliseconds. */
 const LEAD = { least: 1, most: 10 };
-/** Weight of the newest observation of how long a grant takes to be used. */
-const LEAD_WEIGHT = 0.1;
+/** A timer may fire as much later than it was asked to: the loop counts whole milliseconds. */
+const TIMER_MS = 1;
 
 /** A job that used its grant, and until when it is worth starting. */
 interface ReadyJob<J> {
@@ -129,8 +130,8 @@ export class Turns<J extends Job = Job> {
   #next: readonly J[] = [];
   /** The number of the grant that each key had last. Bounded; who is forgotten counts as never served. */
   readonly #served = new Map<string, number>();
-  /** How long a grant takes to be used, on average, milliseconds. */
-  #useMs = LEAD.least;
+  /** How long a grant takes to be used, milliseconds. */
+  readonly #use = new Estimate(LEAD.least);
   #advancing = false;
   #deferred = false;
   #closed = false;
@@ -227,7 +228,7 @@ export class Turns<J extends Job = Job> {
       return;
     }
     const [used] = this.#outstanding.splice(at, 1);
-    this.#useMs += LEAD_WEIGHT * (this.#clock.nowMs() - (used?.givenMs ?? 0) - this.#useMs);
+    this.#use.observe(this.#clock.nowMs() - (used?.givenMs ?? 0));
     this.#watchExpiry();
     const untilMs = job.deadlineMs === undefined ? Infinity : this.#clock.nowMs() + job.deadlineMs;
     this.#ready.push({ job, untilMs });
@@ -359,10 +360,10 @@ export class Turns<J extends Job = Job> {
   }
 
   #lookAhead(): void {
-    const expectedMs = this.#o.expectedRunMs?.();
+    const expectedMs = this.#o.shortRunMs?.();
     if (expectedMs === undefined) return;
-    const leadMs = Math.min(LEAD.most, Math.max(LEAD.least, this.#useMs));
-    this.#ahead.set(Math.max(0, expectedMs - leadMs));
+    const leadMs = Math.min(LEAD.most, Math.max(LEAD.least, this.#use.high ?? 0));
+    this.#ahead.set(Math.max(0, expectedMs - leadMs - TIMER_MS));
   }
 
   /** The run will be over soon: whoever is first in line may take a picture. Jobs without a grant need not be told. */
