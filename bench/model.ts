@@ -38,8 +38,8 @@ function readOptions(args: string[]): Options {
     return value;
   };
   return {
-    seconds: whole('seconds', 8, 600),
-    rounds: whole('rounds', 4, 100),
+    seconds: whole('seconds', 5, 600),
+    rounds: whole('rounds', 6, 100),
     threads: whole('threads', 1, 64),
     peers: values.peers === undefined ? PEERS : resolve(values.peers),
     markdown: values.markdown === true,

@@ -36,8 +36,8 @@ const BENCHMARKS = {
     line: 'a model container beside a bare onnxruntime loop; what a request costs beside others (about 5 minutes)',
     usage: '[--seconds N] [--rounds N] [--threads N] [--peers DIR] [--markdown]',
     options: [
-      ['--seconds N', 'length of each measured window, 1 to 600 (8)'],
-      ['--rounds N', 'times that the variants take turns, 1 to 100 (4)'],
+      ['--seconds N', 'length of each measured window, 1 to 600 (5)'],
+      ['--rounds N', 'times that the variants take turns, 1 to 100 (6)'],
       ['--threads N', 'threads of one inference, 1 to 64 (1)'],
       ['--peers DIR', 'sources of the peers (../shared/peers beside the repository)'],
       ['--markdown', 'tables as Markdown'],

@@ -1,5 +1,6 @@
 import { conformance } from './conformance/suite.ts';
 import {
+  batchContainer,
   fakeContainer,
   minimalContainer,
   moduleContainer,
@@ -8,6 +9,7 @@ import {
 } from './conformance/subjects.ts';
 
 conformance(moduleContainer);
+conformance(batchContainer);
 conformance(pythonContainer);
 conformance(fakeContainer);
 conformance(minimalContainer);

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FakeContainer, SimulatedCamera } from '@vigia/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
+import { CLIP, isAlive, Sandbox, Vigia } from './support/vigia.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -67,6 +67,35 @@ describe('a container that somebody else starts', () => {
     expect(await vigia.ended()).toBe(0);
     expect(existsSync(join(box.runDir, 'vigia_model_mine.sock'))).toBe(true);
     expect(second.counts.infers).toBeGreaterThan(0);
+  });
+
+  test('takes over from the node’s own after a reload, and gives back after another', async () => {
+    const { box, file } = await sandbox('{ use: ssdlite-mobilenet-v2 }');
+    const text = readFileSync(file, 'utf8');
+    const vigia = run(box, file);
+    const seen = (from: number, className: string): Promise<unknown> =>
+      vigia.until(`a ${className}`, () =>
+        vigia.results.slice(from).some((r) => r.detections?.some((d) => d.class_name === className)),
+      );
+    await seen(0, 'person');
+    const own = vigia.child('model-container');
+    writeFileSync(file, text.replace(/mine: .*/, 'mine: { external: { input: { width: 64, height: 48 } } }'));
+    const before = vigia.results.length;
+    vigia.process.kill('SIGHUP');
+    await vigia.until('the reload', () => vigia.stderr.includes('models: changed mine'));
+    await vigia.until('the end of the own container', () => !isAlive(own));
+    // Nobody is there yet, and each result says so.
+    await vigia.until('unavailable results', () => vigia.results.slice(before).some((r) => r.status === 'unavailable'));
+    const external = await startedByHand(box);
+    await seen(before, 'bright');
+    await external.close();
+    writeFileSync(file, text);
+    const after = vigia.results.length;
+    vigia.process.kill('SIGHUP');
+    await seen(after, 'person');
+    vigia.process.kill('SIGTERM');
+    expect(await vigia.ended()).toBe(0);
+    expect(box.leftovers()).toEqual([]);
   });
 
   test('that is not there and of which nothing is said is a sentence', async () => {

@@ -1,7 +1,8 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Detection } from '@vigia/contracts';
 import { containerEntry, ModelStore } from '@vigia/model-container';
 import { FakeContainer } from '@vigia/testkit';
+import { writeBrightNetwork } from './bright-network.ts';
 import { PYTHON, ROOT, startProgram } from './process-container.ts';
 import type { ContainerSubject, StartOptions } from './subject.ts';
 
@@ -25,6 +26,25 @@ export const moduleContainer: ContainerSubject = {
       modelId: 'bright',
       socketPath: options.socketPath,
     }),
+};
+
+/** Our container, with a network that looks at two pictures in one run. */
+export const batchContainer: ContainerSubject = {
+  name: 'ours, with a network of two at a time',
+  can: OURS,
+  start: (options) => {
+    const model = writeBrightNetwork(join(dirname(options.socketPath), 'bright'));
+    return startProgram({
+      command: process.execPath,
+      args: [containerEntry, '--model', model, ...allowed(options)],
+      env: {
+        VIGIA_BRIGHT_DELAY_MS: String(options.delayMs),
+        VIGIA_BRIGHT_FAILS: options.failsOnBlack ? '1' : '0',
+      },
+      modelId: 'bright',
+      socketPath: options.socketPath,
+    });
+  },
 };
 
 /** The container of the Python SDK. */

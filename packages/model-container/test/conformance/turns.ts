@@ -1,7 +1,8 @@
-import { type GrantResponse, grantResponseSchema } from '@vigia/contracts';
+import { type GrantResponse, grantResponseSchema, inferResponseSchema } from '@vigia/contracts';
 import { expect, test } from 'vitest';
 import { codeOfAnswer, type Peer } from './peer.ts';
-import type { Rig } from './rig.ts';
+import { type Colour, packed } from './pictures.ts';
+import { COLOUR, type Rig } from './rig.ts';
 
 /** So often a grant may pass on before it was used, when the machine stood still, until that is an error. */
 const TRIES = 5;
@@ -191,6 +192,26 @@ export function turnTests(rig: Rig): void {
     await a.answersTo('h');
     await a.drop();
     rig.seen(await b.infer(rig.infer({ camera_id: 'elsewhere' })));
+  });
+
+  test('what waits is looked at together, as much as fits in a run, and each answer is of its own picture', async () => {
+    const peer = await rig.connect(rig.slow);
+    const { max_batch } = await peer.describe();
+    const colours = Array.from({ length: 2 * max_batch }, (_, i): Colour => [40 * i, 255 - 40 * i, 7 * i]);
+    const one = (id: string, colour: Colour): object => {
+      // A file of its own: it is read when the model is free.
+      const picture = rig.files.plain(packed('RGB24', 8, 8, colour), 42, rig.files.path(id));
+      return rig.infer({ request_id: id, camera_id: id }, picture);
+    };
+    const ids = colours.map((_, i) => `r${i}`);
+    peer.send(one('first', COLOUR), ...colours.map((colour, i) => one(`r${i}`, colour)));
+    const answers = await peer.answersTo('first', ...ids);
+    const sizes = ids.map((id, i) => {
+      const answer = inferResponseSchema.parse(answers[id]);
+      rig.seen(answer, colours[i]);
+      return answer.metadata?.batch_size ?? 1;
+    });
+    expect(Math.max(...sizes)).toBe(max_batch);
   });
 
   test('infers without grants and wants stand in one line', async () => {

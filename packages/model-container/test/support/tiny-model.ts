@@ -43,6 +43,17 @@ export class GraphWriter {
   }
 }
 
+/**
+ * The first size of the port whose second is `second` becomes a dimension without a value: of the same length in the file,
+ * so that no length around it changes.
+ */
+export function withOpenBatch(onnx: Buffer, second: number): Buffer {
+  const at = onnx.indexOf(Buffer.from([0x0a, 0x02, 0x08, 0x01, 0x0a, 0x02, 0x08, second]));
+  if (at < 0) throw new Error('there is no fixed batch');
+  onnx.set([0x1a, 0x00], at + 2);
+  return onnx;
+}
+
 /** A model that reports the 12 bytes of a 2x2 picture, scaled to 0..1, as scores of 12 classes of one box. */
 export function tinyGraph(): GraphWriter {
   return new GraphWriter()

@@ -1,5 +1,5 @@
 import { convertGraphModel } from '../../src/conversion/convert.ts';
-import { GraphWriter } from './tiny-model.ts';
+import { GraphWriter, withOpenBatch } from './tiny-model.ts';
 
 /** Of the picture that it takes, pixels: one per point. */
 export const POSE_SIZE = { width: 1, height: 17 } as const;
@@ -71,17 +71,6 @@ export function tinyPoseThatMixesUp(): Uint8Array {
   };
   const onnx = Buffer.from(convertGraphModel(graph.model, cut, () => graph.weights));
   return withOpenBatch(withOpenBatch(onnx, POSE_SIZE.height), 1);
-}
-
-/**
- * The first size of the port whose second is `second` becomes a dimension without a value: of the same length in the file,
- * so that no length around it changes.
- */
-function withOpenBatch(onnx: Buffer, second: number): Buffer {
-  const at = onnx.indexOf(Buffer.from([0x0a, 0x02, 0x08, 0x01, 0x0a, 0x02, 0x08, second]));
-  if (at < 0) throw new Error('there is no fixed batch');
-  onnx.set([0x1a, 0x00], at + 2);
-  return onnx;
 }
 
 /** Packed RGB of a picture whose points stand one below the other, all sure. */
