@@ -71,9 +71,12 @@ export function turnTests(rig: Rig): void {
       await peer.answersTo('w', 'u');
     };
     await Promise.all([rounds('a'), rounds('b')]);
-    // Once both stand in line they alternate; only the first and last turns may fall to one alone.
-    const joint = order.slice(order.indexOf('b'), order.lastIndexOf('a') + 1).join('');
-    expect(joint).toMatch(/^(ba)+$/);
+    // Once both stand in line they alternate: only the first and the last turns may fall to one alone.
+    const joint = order
+      .join('')
+      .replace(/^(.)\1+/, '$1')
+      .replace(/(.)\1+$/, '$1');
+    expect(joint).toMatch(/^a?(ba)+b?$/);
     expect(joint.length).toBeGreaterThanOrEqual(16);
   });
 
