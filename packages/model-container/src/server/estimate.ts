@@ -17,6 +17,11 @@ export class Estimate {
     this.#known = first !== undefined;
   }
 
+  /** Undefined when nothing is known. */
+  get mean(): number | undefined {
+    return this.#known ? this.#mean : undefined;
+  }
+
   /** One mean deviation below the mean: most observations are above it. Undefined when nothing is known. */
   get low(): number | undefined {
     return this.#known ? this.#mean - this.#deviation : undefined;

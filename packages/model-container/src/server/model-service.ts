@@ -58,7 +58,7 @@ export class ModelService {
       clock,
       maxBatch: runner.facts.maxBatch,
       start: (jobs) => void this.#run(jobs),
-      shortRunMs: () => this.#runs.low,
+      runs: this.#runs,
       ...(grantMs === undefined ? {} : { grantMs }),
     });
     this.#health = new Health(clock);

@@ -1,6 +1,7 @@
 import { type Clock, FakeClock } from '@vigia/base';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Estimate } from './estimate.ts';
 import { DEFAULT_GRANT_MS, type Job, type TurnKey, Turns, type TurnsOptions } from './turns.ts';
 
 let clock: FakeClock;
@@ -301,7 +302,7 @@ describe('a model that takes up to three at once', () => {
 
 describe('shortly before a run is expected to end', () => {
   beforeEach(() => {
-    turns = make({ shortRunMs: () => 20 });
+    turns = make({ runs: new Estimate(20) });
     for (const name of ['a', 'b', 'c']) want(name);
     submit('a', { grant: 'g1' });
     taken();
@@ -339,15 +340,42 @@ describe('shortly before a run is expected to end', () => {
   test('as long before as most grants take to be used', () => {
     clock.advance(18);
     taken();
-    clock.advance(40);
+    clock.advance(10);
     submit('b', { grant: 'g2' });
     expect(taken()).toEqual(['b starts']);
     turns.finished();
-    // The first was used at once: 0.9 ms and 0.1 ms off. 40 ms weigh a tenth: 4.8 ms and 4.0 ms off, and 1 ms for the timer.
-    clock.advance(10);
+    // The first was used at once: 0.9 ms and 0.1 ms off. 10 ms weigh a tenth: 1.81 ms and 1.0 ms off, and 1 ms for the timer.
+    clock.advance(16);
     expect(taken()).toEqual([]);
     clock.advance(1);
     expect(taken()).toEqual(['c granted g3']);
+  });
+
+  test('but at most 5 ms before the end that is expected, however long the way', () => {
+    clock.advance(18);
+    taken();
+    clock.advance(90);
+    submit('b', { grant: 'g2' });
+    expect(taken()).toEqual(['b starts']);
+    turns.finished();
+    clock.advance(14);
+    expect(taken()).toEqual([]);
+    clock.advance(1);
+    expect(taken()).toEqual(['c granted g3']);
+  });
+
+  test('earlier where runs vary: most of them must not wait', () => {
+    const runs = new Estimate(20);
+    turns = make({ runs });
+    runs.observe(10);
+    // Mean 19, deviation 1.
+    for (const name of ['a', 'b']) want(name);
+    submit('a', { grant: 'g1' });
+    taken();
+    clock.advance(15);
+    expect(taken()).toEqual([]);
+    clock.advance(1);
+    expect(taken()).toEqual(['b granted g2']);
   });
 
   test('a run that ends earlier grants then', () => {
@@ -375,7 +403,7 @@ test('whatever happens: one run and at most one that waits for it, no more in on
         clock: time,
         maxWaiting: 5,
         maxBatch,
-        shortRunMs: () => 100,
+        runs: new Estimate(100),
         start: (jobs) => {
           open -= jobs.length;
           running += 1;

@@ -46,8 +46,8 @@ export interface TurnsOptions<J extends Job> {
    * ends. At most one more run is started before {@link Turns.finished} is called for the one before.
    */
   readonly start: (jobs: readonly J[]) => void;
-  /** How long the run that begins now takes at least, as a rule, milliseconds; undefined: nobody knows, and nothing is granted ahead. */
-  readonly shortRunMs?: () => number | undefined;
+  /** How long runs take, milliseconds; as long as nothing is known, nothing is granted ahead. Read only. */
+  readonly runs?: Estimate;
   /** How long a grant may stay unused. Default {@link DEFAULT_GRANT_MS}. */
   readonly grantMs?: number;
   /** Most wants and jobs that may wait. Default {@link DEFAULT_MAX_WAITING}. */
@@ -85,8 +85,11 @@ interface Outstanding {
   readonly givenMs: number;
 }
 
-/** Bounds of how long before the end of a run the next pictures are asked for. Milliseconds. */
-const LEAD = { least: 1, most: 10 };
+/**
+ * Bounds of how long before the end of a run the next pictures are asked for. Milliseconds. At most: a picture that waits
+ * grows old, and where runs and ways vary much (too many programs on too few cores) no lead is right.
+ */
+const LEAD = { least: 1, most: 5 };
 /** A timer may fire as much later than it was asked to: the loop counts whole milliseconds. */
 const TIMER_MS = 1;
 
@@ -360,10 +363,10 @@ export class Turns<J extends Job = Job> {
   }
 
   #lookAhead(): void {
-    const expectedMs = this.#o.shortRunMs?.();
-    if (expectedMs === undefined) return;
-    const leadMs = Math.min(LEAD.most, Math.max(LEAD.least, this.#use.high ?? 0));
-    this.#ahead.set(Math.max(0, expectedMs - leadMs - TIMER_MS));
+    const { mean, low } = this.#o.runs ?? {};
+    if (mean === undefined || low === undefined) return;
+    const wayMs = Math.max(LEAD.least, this.#use.high ?? 0) + TIMER_MS;
+    this.#ahead.set(Math.max(0, low - wayMs, mean - LEAD.most));
   }
 
   /** The run will be over soon: whoever is first in line may take a picture. Jobs without a grant need not be told. */
