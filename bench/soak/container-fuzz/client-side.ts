@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { createLog, FakeClock, messageOf, systemClock } from '@vigia/base';
 import type { ResultMessage } from '@vigia/contracts';
 import { FrameSupplier } from '@vigia/frame-supplier';
-import { ContainerClient, geometryOf, ModelConsumer, type Picture, WHOLE } from '../../support/runtime-internals.ts';
+import {
+  ContainerClient,
+  geometryOf,
+  ModelConsumer,
+  type NativeFrame,
+  Picture,
+  WHOLE,
+} from '../../support/runtime-internals.ts';
 import { type LiveHeap, liveHeap } from '../live-heap.ts';
 import { mib } from '../memory.ts';
 import type { SoakRun } from '../soak-run.ts';
@@ -284,25 +291,12 @@ export class ClientFuzz {
     }
   }
 
-  /** A picture without pixels: what the consumer needs of one. */
+  /** A picture without pixels: a consumer only passes it on. */
   #picture(): Picture {
-    let references = 1;
     this.#live += 1;
     const at = this.#clock.nowMs();
     const stamps = { capturedMs: at, capturedWallMs: this.#clock.wallMs(), arrivedMs: at, decodedMs: at, ptsUs: 0 };
-    return {
-      seq: 0,
-      capturedMs: at,
-      stamps,
-      width: 600,
-      height: 300,
-      retain: () => void (references += 1),
-      release: () => {
-        references -= 1;
-        if (references === 0) this.#live -= 1;
-        if (references < 0) this.#failures.push('the client: a picture was released twice');
-      },
-    } as unknown as Picture;
+    return new Picture({ width: 600, height: 300 } as NativeFrame, stamps, () => (this.#live -= 1));
   }
 }
 

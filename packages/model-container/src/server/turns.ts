@@ -86,8 +86,9 @@ interface Outstanding {
 }
 
 /**
- * Bounds of how long before the end of a run the next pictures are asked for. Milliseconds. At most: a picture that waits
- * grows old, and where runs and ways vary much (too many programs on too few cores) no lead is right.
+ * How long before the end of a run the next pictures are asked for, milliseconds: `least` for the way alone, `most` before
+ * the end that is expected. A picture that waits grows old, and where runs and ways vary much (too many programs on too few
+ * cores) no lead is right.
  */
 const LEAD = { least: 1, most: 5 };
 /** A timer may fire as much later than it was asked to: the loop counts whole milliseconds. */
@@ -109,7 +110,7 @@ interface ReadyJob<J> {
  * A run takes what has come and never waits to fill up. Pictures of the same grants that come while it is going on are the
  * next run, before anybody else is granted.
  *
- * Shortly before a run is expected to end, as long before as a grant takes to be used, the next ones are given (docs/
+ * Shortly before a run is expected to end, as long before as most grants take to be used, the next ones are given (docs/
  * decisions/0028): the pictures then come as the model becomes free, instead of one round trip later. Whoever has a picture
  * in the run waits for its end.
  *

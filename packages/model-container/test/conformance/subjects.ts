@@ -11,14 +11,14 @@ const PYTHONPATH = join(ROOT, 'sdk/python');
 
 const allowed = ({ allowDirs }: StartOptions): string[] => allowDirs.flatMap((dir) => ['--allow-dir', dir]);
 
-/** Our container, with a model that is a JavaScript file. */
-export const moduleContainer: ContainerSubject = {
-  name: 'ours, with a model module',
+/** Our container, with some bright model that reads its behaviour from the environment. */
+const ours = (name: string, source: (options: StartOptions) => readonly string[]): ContainerSubject => ({
+  name,
   can: OURS,
   start: (options) =>
     startProgram({
       command: process.execPath,
-      args: [containerEntry, '--module', join(import.meta.dirname, 'bright.mjs'), ...allowed(options)],
+      args: [containerEntry, ...source(options), ...allowed(options)],
       env: {
         VIGIA_BRIGHT_DELAY_MS: String(options.delayMs),
         VIGIA_BRIGHT_FAILS: options.failsOnBlack ? '1' : '0',
@@ -26,39 +26,30 @@ export const moduleContainer: ContainerSubject = {
       modelId: 'bright',
       socketPath: options.socketPath,
     }),
-};
+});
+
+/** Our container, with a model that is a JavaScript file. */
+export const moduleContainer: ContainerSubject = ours('ours, with a model module', () => [
+  '--module',
+  join(import.meta.dirname, 'bright.mjs'),
+]);
 
 /** Our container, with a network that looks at two pictures in one run. */
-export const batchContainer: ContainerSubject = {
-  name: 'ours, with a network of two at a time',
-  can: OURS,
-  start: (options) => {
-    const model = writeBrightNetwork(join(dirname(options.socketPath), 'bright'));
-    return startProgram({
-      command: process.execPath,
-      args: [containerEntry, '--model', model, ...allowed(options)],
-      env: {
-        VIGIA_BRIGHT_DELAY_MS: String(options.delayMs),
-        VIGIA_BRIGHT_FAILS: options.failsOnBlack ? '1' : '0',
-      },
-      modelId: 'bright',
-      socketPath: options.socketPath,
-    });
-  },
-};
+export const batchContainer: ContainerSubject = ours('ours, with a network of two at a time', ({ socketPath }) => [
+  '--model',
+  writeBrightNetwork(join(dirname(socketPath), 'bright')),
+]);
 
 /** The container of the Python SDK. */
 export const pythonContainer: ContainerSubject = {
   name: 'of the Python SDK',
   can: OURS,
   start: (options) => {
-    const program = options.failsOnBlack
-      ? [join(import.meta.dirname, 'bright_or_fail.py')]
-      : ['-m', 'vigia.container.bright', '--delay-ms', String(options.delayMs)];
-    const args = [...program, ...allowed(options)];
+    const program = ['-m', 'vigia.container.bright', '--delay-ms', String(options.delayMs)];
+    const fails = options.failsOnBlack ? ['--fail-on-black'] : [];
     return startProgram({
       command: PYTHON,
-      args,
+      args: [...program, ...fails, ...allowed(options)],
       env: { PYTHONPATH },
       modelId: 'bright',
       socketPath: options.socketPath,

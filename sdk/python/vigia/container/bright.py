@@ -1,7 +1,7 @@
 """The smallest real container: how bright is the picture? For trying out clients.
 
-``python3 -m vigia.container.bright --socket PATH --model-id ID [--delay-ms N] [--allow-dir DIR]`` prints ``ready`` on
-standard output once it answers.
+``python3 -m vigia.container.bright --socket PATH --model-id ID [--delay-ms N] [--fail-on-black] [--allow-dir DIR]`` prints
+``ready`` on standard output once it answers. With ``--fail-on-black`` a picture that is all black is an error.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     """Serves until it is told to stop. ``argv``: without the program's name."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--delay-ms", type=float, default=0)
+    parser.add_argument("--fail-on-black", action="store_true")
     mine, rest = parser.parse_known_args(argv)
 
     def infer(frame: Frame) -> List[Detection]:
         time.sleep(mine.delay_ms / 1000)
         rgb = frame.rgb()
+        if mine.fail_on_black and not any(rgb):
+            raise RuntimeError("it is too dark to see anything")
         return [Detection(0, "bright", round(sum(rgb) / len(rgb) / 255, 4), (0.0, 0.0, 1.0, 1.0))]
 
     serve(

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { createLog, encodeJson, FakeClock, FrameDecoder, systemClock } from '@vigia/base';
 import type { ResultMessage } from '@vigia/contracts';
 import { FrameSupplier } from '@vigia/frame-supplier';
+import type { Frame } from 'node-av/lib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { geometryOf, WHOLE } from '#core/media';
-import type { Picture } from '#core/media/libav';
+import { Picture } from '#core/media/libav';
 import { ContainerClient } from './container-client.ts';
 import { ModelConsumer } from './model-consumer.ts';
 
@@ -29,25 +30,12 @@ let leased: number;
 let live: number;
 let wake: () => void;
 
-/** A picture without pixels: what the consumer needs of one. */
+/** A picture without pixels: a consumer only passes it on. */
 function picture(): Picture {
-  let references = 1;
   live += 1;
   const at = clock.nowMs();
   const stamps = { capturedMs: at, capturedWallMs: clock.wallMs(), arrivedMs: at, decodedMs: at, ptsUs: 0 };
-  return {
-    seq: 0,
-    capturedMs: at,
-    stamps,
-    width: 600,
-    height: 300,
-    retain: () => void (references += 1),
-    release: () => {
-      references -= 1;
-      if (references === 0) live -= 1;
-      if (references < 0) throw new Error('released twice');
-    },
-  } as unknown as Picture;
+  return new Picture({ width: 600, height: 300 } as Frame, stamps, () => (live -= 1));
 }
 
 beforeEach(async () => {
