@@ -35,9 +35,9 @@ import {
 const SNAPSHOT_EVERY_MS = 500;
 /**
  * A snapshot picture waits at least so long for a result before it is sent without boxes, and for as long as the slowest
- * model may take, up to the most. Milliseconds.
+ * model may take, up to the most: a bare one may take until the next keyframe. Milliseconds.
  */
-const PICTURE_WAIT_MS = { least: 3_000, most: 7_000 };
+const PICTURE_WAIT_MS = { least: 3_000, most: 5_000 };
 /** The supervisor waits this long for a picture. Milliseconds. */
 const PICTURE_GIVE_UP_MS = 8_000;
 /** Pictures asked for and not yet given. */

@@ -42,14 +42,10 @@ const LICENCE = /^[\w.+() -]{1,100}$/;
 /** `vigia models add`. @throws UsageError for what must be said differently, and what `addModel` throws. */
 export async function addCommand(
   values: Values,
-  source: string | undefined,
+  source: string,
   store: ModelStore,
   signal: AbortSignal,
 ): Promise<number> {
-  if (source === undefined)
-    throw new UsageError(
-      'vigia models add: the source is missing: an ONNX file, npm:NAME@VERSION, or an address (vigia models --help)',
-    );
   const address = parseAddress(source);
   const bar = new ProgressBar(`fetching ${source}`, process.stderr);
   let fetching = false;

@@ -16,6 +16,8 @@ interface Verb {
   readonly options: readonly string[];
   /** What stands behind it. */
   readonly word: 'an id' | 'a source' | 'nothing';
+  /** It takes a while and looks at `signal`: one that does not is ended by the system. */
+  readonly stoppable?: true;
   run(call: Call): Promise<number>;
 }
 
@@ -32,12 +34,15 @@ const VERBS: Readonly<Record<string, Verb>> = {
   add: {
     options: Object.keys(ADD_OPTIONS),
     word: 'a source',
+    stoppable: true,
     run: ({ values, word, store, signal }) => addCommand(values, word, store, signal),
   },
-  pull: { options: ['accept-licence'], word: 'an id', run: pull },
+  pull: { options: ['accept-licence'], word: 'an id', stoppable: true, run: pull },
   verify: { options: [], word: 'an id', run: ({ store, word }) => verify(store, word) },
   remove: { options: [], word: 'an id', run: ({ store, word }) => remove(store, word) },
 };
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Options of `vigia models`, of all verbs together. */
 export const MODELS_OPTIONS: NonNullable<ParseArgsConfig['options']> = {
@@ -60,13 +65,11 @@ export async function modelsCommand(values: Values, [name = '', word]: readonly 
   if (verb.word !== 'nothing' && word === undefined) throw new UsageError(missing(name, verb.word));
   const abort = new AbortController();
   const onSignal = (): void => abort.abort(new VigiaError('aborted', `vigia models ${name} was stopped`));
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  if (verb.stoppable) for (const signal of STOP_SIGNALS) process.once(signal, onSignal);
   try {
     return await verb.run({ values, word: word ?? '', store: new ModelStore(), signal: abort.signal });
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
   }
 }
 

@@ -73,7 +73,7 @@ export class Supervisor {
     // Deferred first, so closed last: models go after the cameras that use them.
     this.#scope.defer(() => stopAll([...this.#models.values(), ...this.#leaving]));
     this.#scope.defer(() => stopAll([...this.#cameras.values(), ...this.#leaving]));
-    for (const model of plan.models) this.#startModel(model);
+    for (const model of plan.models) this.#addModel(model).start();
     for (const setup of plan.cameras) this.#startCamera(setup);
     this.#scope.defer(await serveControl(controlSocketPath(this.#o.runDir), this));
     this.#o.log.debug('started');
@@ -218,12 +218,18 @@ export class Supervisor {
       this.#leaving.add(model);
       this.#models.delete(model.id);
     }
-    for (const model of models.added) this.#startModel(model);
-    for (const model of models.changed)
-      this.#startModel(
-        model,
-        old.find((m) => m.id === model.id),
-      );
+    const successors = [
+      ...models.added.map((model) => this.#addModel(model)),
+      ...models.changed.map((model) =>
+        this.#addModel(
+          model,
+          old.find((m) => m.id === model.id),
+        ),
+      ),
+    ];
+    // A container that somebody else starts has the socket of our first one: that must be gone, or it is taken for the other.
+    await stopAll(old.filter((m) => this.#models.get(m.id) instanceof ExternalModelHandle));
+    for (const model of successors) if (!this.#stopping) model.start();
     await Promise.all(
       cameras.changed.map(async ({ setup, kept }) => {
         await this.#cameras.get(setup.camera)?.replace(this.#connected(setup), kept);
@@ -256,15 +262,15 @@ export class Supervisor {
     return modelSocketPath(this.#o.runDir, model, (this.#generations.get(model) ?? 0) + 1);
   }
 
-  /** @param before The container that it takes over from: still there, so its socket is too. */
-  #startModel(model: PlannedModel, before?: ModelSupervision): void {
-    if (this.#stopping) return;
+  /** To be started by the caller. @param before The container that it takes over from: still there, so its socket is too. */
+  #addModel(model: PlannedModel, before?: ModelSupervision): ModelSupervision {
     const { id, frame, container } = model;
     const { clock, log, onEvent } = this.#o;
     if (!before || !container) this.#generations.delete(id);
     const socketPath = container ? this.#nextSocketPath(id) : model.socketPath;
     this.#generations.set(id, (this.#generations.get(id) ?? 0) + 1);
     const common = {
+      before: before?.recentReport(),
       id,
       socketPath,
       frame,
@@ -283,11 +289,10 @@ export class Supervisor {
           args: containerArguments(id, socketPath, container),
           memoryLimitBytes: memoryLimitOf(model),
           onLog: this.#o.onLog,
-          before: before?.recentReport(),
         })
       : new ExternalModelHandle(common);
     this.#models.set(id, handle);
-    handle.start();
+    return handle;
   }
 
   #startCamera(setup: CameraSetup): void {

@@ -17,6 +17,8 @@ export function askContainer<T>(
   parse: (answer: unknown) => T | undefined,
   { clock, timeoutMs, signal }: { readonly clock: Clock; readonly timeoutMs: number; readonly signal?: AbortSignal },
 ): Promise<ContainerAnswer<T>> {
+  const left = { why: 'nobody waits for the answer any more' };
+  if (signal?.aborted) return Promise.resolve(left);
   return new Promise((resolve) => {
     const socket = connect(socketPath);
     const decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
@@ -26,7 +28,7 @@ export function askContainer<T>(
       socket.destroy();
       resolve(answer);
     };
-    const onAbort = (): void => done({ why: 'nobody waits for the answer any more' });
+    const onAbort = (): void => done(left);
     signal?.addEventListener('abort', onAbort, { once: true });
     const timer = clock.after(timeoutMs, () => done({ why: `no answer within ${timeoutMs} ms` }));
     socket.once('connect', () => socket.write(encodeJson({ ...message, request_id: '1' })));

@@ -12,16 +12,15 @@ beforeEach(() => {
 
 function fail(times: number): void {
   for (let i = 0; i < times; i += 1) {
-    breaker.began();
-    breaker.record('failure');
+    breaker.record('failure', breaker.began());
   }
 }
 
 test('opens after failures in a row only', () => {
   fail(FAILURES_TO_OPEN - 1);
-  breaker.record('success');
+  breaker.record('success', breaker.began());
   fail(FAILURES_TO_OPEN - 1);
-  breaker.record('neutral');
+  breaker.record('neutral', breaker.began());
   expect([breaker.open, breaker.allows()]).toEqual([false, true]);
   fail(1);
   expect([breaker.open, breaker.allows()]).toEqual([true, false]);
@@ -33,9 +32,9 @@ test('lets one request through after a while; success closes it', () => {
   expect(breaker.allows()).toBe(false);
   clock.advance(1);
   expect(breaker.allows()).toBe(true);
-  breaker.began();
+  const era = breaker.began();
   expect(breaker.allows()).toBe(false);
-  breaker.record('success');
+  breaker.record('success', era);
   expect([breaker.open, breaker.allows()]).toEqual([false, true]);
 });
 
@@ -57,11 +56,26 @@ test('a failure leaves it open for longer, up to half a minute; what says nothin
       clock.advance(1);
     }
     expect(breaker.allows()).toBe(true);
-    breaker.began();
-    breaker.record(verdict);
+    breaker.record(verdict, breaker.began());
   }
   expect(breaker.open).toBe(false);
   expect(clock.pendingTimers).toBe(0);
+});
+
+test('what was asked before an opening says nothing after it: the first pause stays the first', () => {
+  const early = breaker.began();
+  fail(FAILURES_TO_OPEN);
+  expect(breaker.isCurrent(early)).toBe(false);
+  breaker.record('failure', early);
+  clock.advance(1_000);
+  expect(breaker.allows()).toBe(true);
+  const trial = breaker.began();
+  expect(breaker.isCurrent(trial)).toBe(true);
+  // Nor does it make room for a second trial.
+  breaker.record('neutral', early);
+  expect(breaker.allows()).toBe(false);
+  breaker.record('success', trial);
+  expect(breaker.open).toBe(false);
 });
 
 test('another container begins anew', () => {

@@ -19,6 +19,8 @@ export class CircuitBreaker {
   /** Undefined: closed. */
   #retryAtMs: number | undefined;
   #trying = false;
+  /** Counts openings and new beginnings: what was asked before one says nothing after it. */
+  #era = 0;
 
   /** @param random Uniform in [0, 1), for the back-off. Injected in tests. */
   constructor(clock: Clock, random: () => number = Math.random) {
@@ -37,13 +39,20 @@ export class CircuitBreaker {
     return !this.#trying && this.#clock.nowMs() >= this.#retryAtMs;
   }
 
-  /** A request is made. */
-  began(): void {
+  /** A request is made. Returns what its verdict is to be recorded with. */
+  began(): number {
     if (this.#retryAtMs !== undefined) this.#trying = true;
+    return this.#era;
   }
 
-  /** A request ended. */
-  record(verdict: Verdict): void {
+  /** Whether a request is still worth making that began so. */
+  isCurrent(era: number): boolean {
+    return era === this.#era;
+  }
+
+  /** A request ended that began so. */
+  record(verdict: Verdict, era: number): void {
+    if (!this.isCurrent(era)) return;
     this.#trying = false;
     if (verdict === 'neutral') return;
     if (verdict === 'success') {
@@ -53,11 +62,14 @@ export class CircuitBreaker {
       return;
     }
     this.#failures += 1;
-    if (this.#failures >= FAILURES_TO_OPEN) this.#retryAtMs = this.#clock.nowMs() + this.#backoff.next();
+    if (this.#failures < FAILURES_TO_OPEN) return;
+    this.#retryAtMs = this.#clock.nowMs() + this.#backoff.next();
+    this.#era += 1;
   }
 
   /** Another container took over: what is known of its predecessor says nothing about it. */
   reset(): void {
+    this.#era += 1;
     this.#failures = 0;
     this.#retryAtMs = undefined;
     this.#trying = false;

@@ -9,6 +9,7 @@ import type { Frame } from 'node-av/lib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { geometryOf, WHOLE } from '#core/media';
 import { Picture } from '#core/media/libav';
+import { FAILURES_TO_OPEN } from './circuit-breaker.ts';
 import { ContainerClient } from './container-client.ts';
 import { ModelConsumer } from './model-consumer.ts';
 
@@ -263,6 +264,40 @@ describe('a picture becomes exactly one typed result', () => {
       error: { code: 'not_ready' },
       hops_ms: { rendered: null, sent: null },
     });
+    balanced();
+  });
+
+  test('a model that keeps failing is asked five times, though the next turn was asked for already', async () => {
+    let infers = 0;
+    let failing: (() => void) | undefined;
+    let waiting: Message['request_id'];
+    answer = (message, reply) => {
+      const { op, request_id, model_id, camera_id } = message;
+      const granted = (id: unknown, grant: object | null): void => reply({ request_id: id, grant, error: null });
+      if (op === 'unwant') granted(waiting, null);
+      else if (op === 'want' && !failing) granted(request_id, { id: 'g', expires_ms: 100 });
+      else if (op === 'want') {
+        // The answer goes out before the grant, as from a container.
+        waiting = request_id;
+        failing?.();
+        failing = undefined;
+        granted(request_id, { id: 'g', expires_ms: 100 });
+      } else {
+        infers += 1;
+        const { frame_id } = message['frame_metadata'] as Message;
+        const error = { code: 'inference_failed', message: 'no' };
+        failing = () => reply({ request_id, model_id, camera_id, frame_id, detections: null, error });
+      }
+    };
+    await start();
+    const publishUntil = async (count: number): Promise<void> => {
+      while (results.filter((r) => r.error?.code === 'circuit_open').length < count) {
+        supplier.publish(picture());
+        await new Promise<void>((resolve) => void setImmediate(resolve));
+      }
+    };
+    await publishUntil(20);
+    expect([infers, consumer.report().results.error]).toEqual([FAILURES_TO_OPEN, FAILURES_TO_OPEN]);
     balanced();
   });
 

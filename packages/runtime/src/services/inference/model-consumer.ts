@@ -55,6 +55,8 @@ interface InFlight {
   sentMs: number | undefined;
   receivedMs: number | undefined;
   rendered: Rendered | undefined;
+  /** What its verdict is recorded with; undefined for one that asks nothing. */
+  readonly era: number | undefined;
 }
 
 type Outcome =
@@ -72,7 +74,8 @@ export class ModelConsumer {
   readonly #results: Record<ResultStatus, number> = { ok: 0, expired: 0, timeout: 0, unavailable: 0, error: 0 };
   readonly #detections: Record<string, number> = {};
   readonly #resultsWith: Record<string, number> = {};
-  #wanting = false;
+  /** A want is out: what the breaker gave it. */
+  #wanted: number | undefined;
   #inFlight: InFlight | undefined;
   #discardedAnswers = 0;
   #closed = false;
@@ -88,7 +91,7 @@ export class ModelConsumer {
 
   /** Looks whether there is something to do: called on arrival, on becoming ready, and when the model comes back. */
   evaluate(): void {
-    if (this.#closed || this.#wanting || !this.#mailbox.hasDuePending()) return;
+    if (this.#closed || this.#wanted !== undefined || !this.#mailbox.hasDuePending()) return;
     // While an answer is waited for, only the next turn can be asked for: it is granted after that answer.
     if (this.#inFlight && (this.#inFlight.sentMs === undefined || !this.#o.client.ready)) return;
     if (!this.#o.client.ready) {
@@ -102,9 +105,9 @@ export class ModelConsumer {
       this.#settleUnavailable('circuit_open', `model ${this.#o.model} kept failing and is left alone for a while`);
       return;
     }
-    breaker.began();
-    this.#wanting = true;
-    this.#o.client.want(this.#o.consumer, (answer) => this.#onGrant(answer));
+    const era = breaker.began();
+    this.#wanted = era;
+    this.#o.client.want(this.#o.consumer, (answer) => this.#onGrant(answer, era));
   }
 
   /** Leaves: the pending picture becomes `closed`, the one in flight `unavailable`. Idempotent. */
@@ -137,7 +140,7 @@ export class ModelConsumer {
     };
   }
 
-  #take(): InFlight | undefined {
+  #take(era?: number): InFlight | undefined {
     const picture = this.#mailbox.take();
     if (!picture) return undefined;
     const flight: InFlight = {
@@ -150,6 +153,7 @@ export class ModelConsumer {
       sentMs: undefined,
       receivedMs: undefined,
       rendered: undefined,
+      era,
     };
     this.#inFlight = flight;
     return flight;
@@ -160,23 +164,30 @@ export class ModelConsumer {
     if (flight) this.#settle(flight, { status: 'unavailable', code, message });
   }
 
-  #onGrant(answer: Answer<Grant>): void {
-    this.#wanting = false;
+  #onGrant(answer: Answer<Grant>, era: number): void {
+    const { breaker } = this.#o.client;
+    this.#wanted = undefined;
     if (this.#closed) {
       if (answer.kind === 'answer') this.#o.client.unwant(this.#o.consumer);
       return;
     }
+    if (!breaker.isCurrent(era)) {
+      // The circuit opened meanwhile: what is due is told so, and the model is left alone.
+      if (answer.kind === 'answer') this.#o.client.unwant(this.#o.consumer);
+      this.#evaluateSoon();
+      return;
+    }
     if (answer.kind !== 'answer') {
-      this.#o.client.breaker.record('neutral');
+      breaker.record('neutral', era);
       if (answer.kind === 'lost') this.#evaluateSoon();
       else if (answer.kind === 'failed') this.#refused(answer.error.code, answer.error.message);
       return;
     }
     // With one in flight the container grants against the protocol; the picture would have to wait.
-    const flight = this.#inFlight ? undefined : this.#take();
+    const flight = this.#inFlight ? undefined : this.#take(era);
     if (flight) this.#send(flight, answer.value);
     else {
-      this.#o.client.breaker.record('neutral');
+      breaker.record('neutral', era);
       this.#o.client.unwant(this.#o.consumer);
     }
   }
@@ -196,7 +207,7 @@ export class ModelConsumer {
     const { clock, deadlineMs } = this.#o;
     const rendered = this.#render(flight);
     if (!rendered) {
-      this.#o.client.breaker.record('neutral');
+      this.#record(flight, 'neutral');
       this.#o.client.unwant(this.#o.consumer);
       return;
     }
@@ -236,7 +247,7 @@ export class ModelConsumer {
   #onDeadline(): void {
     const flight = this.#inFlight;
     if (!flight) return;
-    this.#o.client.breaker.record('failure');
+    this.#record(flight, 'failure');
     this.#settle(flight, {
       status: 'timeout',
       code: 'deadline_exceeded',
@@ -252,9 +263,16 @@ export class ModelConsumer {
     }
     flight.receivedMs = this.#o.clock.nowMs();
     const outcome = outcomeOf(answer, flight, this.#o);
-    this.#o.client.breaker.record(VERDICTS[outcome.status]);
+    this.#record(flight, VERDICTS[outcome.status]);
     this.#settle(flight, outcome);
     this.evaluate();
+  }
+
+  /** When that opens the circuit, a want that is out already is taken back. */
+  #record(flight: InFlight, verdict: Verdict): void {
+    const { client, consumer } = this.#o;
+    if (flight.era !== undefined) client.breaker.record(verdict, flight.era);
+    if (this.#wanted !== undefined && !client.breaker.isCurrent(this.#wanted)) client.unwant(consumer);
   }
 
   #settle(flight: InFlight, outcome: Outcome): void {

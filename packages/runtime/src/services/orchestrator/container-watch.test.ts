@@ -75,7 +75,11 @@ describe('what counts as serving', () => {
     expect(await first()).toMatchObject({ state: 'failing', why: 'a probe was answered with something else' });
   });
 
-  test('a probe that was refused is no look, and no sign of anything', async () => {
+  test.each([
+    ['a probe that was refused is no look, and no sign of anything', 'ready', 'unknown', 'a probe was refused'],
+    ['what it says of itself holds, though a probe was refused', 'failing', 'failing', ''],
+  ] as const)('%s', async (_what, says, state, why) => {
+    fake.state = says;
     // One frame of the probe's camera is looked at and one waits: a third is `overloaded`.
     fake.delayMs = 200;
     const path = join(dir, 'frame.rgb');
@@ -95,7 +99,7 @@ describe('what counts as serving', () => {
     while (fake.counts.infers < 2) await new Promise((resolve) => void setImmediate(resolve));
     const found = await first();
     others.destroy();
-    expect(found).toMatchObject({ state: 'unknown', why: expect.stringContaining('a probe was refused') });
+    expect(found).toMatchObject({ state, health: { state: says }, why: expect.stringContaining(why) });
   });
 
   test('one that loads is not asked to look', async () => {

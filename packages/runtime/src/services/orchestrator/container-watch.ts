@@ -26,8 +26,8 @@ export type Wellbeing =
   | { readonly state: 'starting' | 'failing'; readonly health: HealthResponse; readonly why: string }
   /** It says nothing. `times` in a row. */
   | { readonly state: 'silent'; readonly why: string; readonly times: number }
-  /** It could not be found out: it is busy with others, or the fault is on this side. Nothing follows from it. */
-  | { readonly state: 'unknown'; readonly why: string };
+  /** It answers, and whether it looks could not be found out: it is busy with others, or the fault is on this side. */
+  | { readonly state: 'unknown'; readonly health: HealthResponse; readonly why: string };
 
 const EVERY_MS = 1_000;
 const HEALTH_TIMEOUT_MS = 900;
@@ -114,17 +114,19 @@ export class ContainerWatch {
     const nowMs = this.#o.clock.nowMs();
     if (watching.lastOk >= 0 && counters.ok > watching.lastOk) watching.lookedAtMs = nowMs;
     watching.lastOk = counters.ok;
+    const failing = { state: 'failing' as const, health, why: last_error ?? 'its model keeps failing' };
     if (watching.lookedAtMs === undefined || nowMs - watching.lookedAtMs > IDLE_MS) {
       const probe = await this.#probe(watching.ending.signal);
       if (probe.state === 'silent') return silent(watching, probe.why);
       watching.silent = 0;
       if (probe.state === 'failed') return { state: 'failing', health, why: probe.why };
-      if (probe.state === 'unknown') return { state: 'unknown', why: probe.why };
+      // What it says of itself holds, whether or not there was room for a probe.
+      if (probe.state === 'unknown')
+        return state === 'failing' ? failing : { state: 'unknown', health, why: probe.why };
       watching.lookedAtMs = this.#o.clock.nowMs();
     }
     watching.silent = 0;
-    if (state === 'failing') return { state, health, why: last_error ?? 'its model keeps failing' };
-    return { state: 'serving', health };
+    return state === 'failing' ? failing : { state: 'serving', health };
   }
 
   /** Has it look at a grey picture. Never rejects. */

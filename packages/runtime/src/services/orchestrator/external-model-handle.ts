@@ -6,7 +6,7 @@ import type { ModelHandleOptions, ModelSupervision } from './model-handle.ts';
 
 /** Options of {@link ExternalModelHandle}. */
 export interface ExternalModelHandleOptions
-  extends Pick<ModelHandleOptions, 'id' | 'socketPath' | 'frame' | 'probePrefix' | 'onState'> {
+  extends Pick<ModelHandleOptions, 'id' | 'socketPath' | 'frame' | 'probePrefix' | 'onState' | 'before'> {
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -23,7 +23,7 @@ export class ExternalModelHandle implements ModelSupervision {
   readonly pid: undefined;
   readonly #o: ExternalModelHandleOptions;
   readonly #watch: ContainerWatch;
-  readonly #counters = new ModelCounters();
+  readonly #counters: ModelCounters;
   #state: ModelReport['state'] = 'starting';
   #reason: string | null = null;
   /** How often it came back after it had been there. */
@@ -33,6 +33,7 @@ export class ExternalModelHandle implements ModelSupervision {
   constructor(options: ExternalModelHandleOptions) {
     this.#o = options;
     this.id = options.id;
+    this.#counters = new ModelCounters(options.before);
     this.#watch = new ContainerWatch({ model: options.id, ...options });
   }
 
@@ -51,7 +52,12 @@ export class ExternalModelHandle implements ModelSupervision {
   }
 
   recentReport(): ModelReport {
-    return { state: this.#state, reason: this.#reason, ...this.#counters.counts, restarts: this.#returns };
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      ...this.#counters.counts,
+      restarts: (this.#o.before?.restarts ?? 0) + this.#returns,
+    };
   }
 
   async report(): Promise<ModelReport> {
@@ -67,11 +73,12 @@ export class ExternalModelHandle implements ModelSupervision {
       this.#become(before, `${wellbeing.why} (${this.#o.socketPath})`);
       return;
     }
+    this.#counters.heard(wellbeing.health);
+    // Whatever it was before, it still is.
     if (wellbeing.state === 'unknown') {
       if (this.#state !== 'ready') this.#become(this.#state, wellbeing.why);
       return;
     }
-    this.#counters.heard(wellbeing.health);
     if (wellbeing.state !== 'serving') {
       this.#become(wellbeing.state, wellbeing.why);
       return;

@@ -1,5 +1,5 @@
 import { type ChildState, type Clock, type Log, type LogRecord, SupervisedChild } from '@vigia/base';
-import type { HealthResponse, ModelReport } from '@vigia/contracts';
+import type { ModelReport } from '@vigia/contracts';
 import { removeDeadSocket } from '#core/node-dirs';
 import { readProcessUsage } from '#core/process-stats';
 import { ContainerWatch, type Wellbeing } from './container-watch.ts';
@@ -119,19 +119,12 @@ export class ModelHandle implements ModelSupervision {
       if (wellbeing.times >= SILENT_LIMIT) this.#kill(`does not answer (${wellbeing.why})`);
       return;
     }
-    // Whatever it was before, it still is.
-    if (wellbeing.state === 'unknown') {
-      if (this.#state !== 'ready') this.#become(this.#state, wellbeing.why);
-      return;
-    }
-    this.#heard(wellbeing.health);
+    this.#counters.heard(wellbeing.health);
     if (wellbeing.state === 'serving') this.#become('ready', null);
-    else this.#become(wellbeing.state, wellbeing.why);
+    else if (wellbeing.state !== 'unknown') this.#become(wellbeing.state, wellbeing.why);
+    // Whatever it was before, it still is.
+    else if (this.#state !== 'ready') this.#become(this.#state, wellbeing.why);
     this.#weigh();
-  }
-
-  #heard(health: HealthResponse): void {
-    this.#counters.heard(health);
   }
 
   /** Anonymous memory: its own, not the frames it looks at. */
