@@ -33,7 +33,7 @@ const BENCHMARKS = {
     ],
   },
   model: {
-    line: 'a model container beside a bare onnxruntime loop; what a request costs beside others (about 5 minutes)',
+    line: 'a model container beside a bare onnxruntime loop; what a request costs beside others (about 6 minutes)',
     usage: '[--seconds N] [--rounds N] [--threads N] [--peers DIR] [--markdown]',
     options: [
       ['--seconds N', 'length of each measured window, 1 to 600 (5)'],

@@ -14,7 +14,7 @@ const SOAKS = {
     'two cameras, of which one misbehaves: what is told, how fast, and that the other notices nothing (7 min)',
   'connect-cycles': '1,000 connections over each transport: descriptors, memory, segments stay where they were (40 s)',
   'random-faults': '8 cameras with random faults, processes killed: conserved in every report, memory flat (11 min)',
-  'container-deaths': 'models that crash, hang, grow or lie: what is told, how fast, what others notice (4 min)',
+  'container-deaths': 'models that crash, hang, grow or lie: what is told, how fast, what others notice (3 min)',
   'container-fuzz':
     'malformed messages, 10,000 at each container and at their client: answered once, rightly, and nothing is left (30 s)',
   consumers: '64 consumers of a 4K camera: no copy, no picture lost, no frame unaccounted for (2 min)',

@@ -154,7 +154,7 @@ const modelSchema = z
       .min(64)
       .optional()
       .describe(
-        'Most memory that its container may use; above it is started again. Default: 1.5 × what it is planned with.',
+        'Most memory that its container may use; above it is started again. Default: 1.5 × what it is planned with; none where something else than the CPU computes.',
       ),
     skip_loop_filter: z
       .boolean()

@@ -156,6 +156,28 @@ describe('adding a file', () => {
     rmSync(folder, { recursive: true });
     expect(await store.list()).toContainEqual(expect.objectContaining({ id: 'poses', present: false }));
   });
+
+  test('a damaged index hides no other model, and can be removed', async () => {
+    await add(write('pose.onnx', tinyPose()));
+    const index = join(dir, 'cache/models/poses/added.json');
+    writeFileSync(index, '{');
+    expect(await store.list()).toContainEqual(
+      expect.objectContaining({
+        id: 'poses',
+        present: false,
+        title: expect.stringMatching(/damaged: `vigia models remove poses`/),
+      }),
+    );
+    await expect(store.resolve('nosuch')).rejects.toThrow(/there is no model 'nosuch'/);
+    await store.remove('poses');
+    expect(kept()).toEqual([]);
+  });
+
+  test('a cache that cannot be written is named', async () => {
+    const file = write('pose.onnx', tinyPose());
+    writeFileSync(join(dir, 'cache'), 'in the way');
+    await expect(add(file)).rejects.toMatchObject({ code: 'model_cache' });
+  });
 });
 
 const DECODER = `export const decode = ([points], { classes }) =>

@@ -233,7 +233,16 @@ describe('a server that wants a token', () => {
   });
 
   test('never in the address', () => {
-    expect(() => parseAddress(`http://me:${TOKEN}@127.0.0.1:1/v2/models/m`)).toThrow(/user name or a password/);
-    expect(() => parseAddress(`http://me:${TOKEN}@127.0.0.1:1/v2/models/m`)).not.toThrow(TOKEN);
+    // However wrong the rest of the address.
+    for (const address of [
+      `http://me:${TOKEN}@127.0.0.1:1/v2/models/m`,
+      `http://me:${TOKEN}@host:999999/v2/models/m`,
+      `https:/me:${TOKEN}@host/v2/models/m`,
+      `me:${TOKEN}@host:8000/v2/models/m`,
+    ]) {
+      expect(() => parseAddress(address)).toThrow(/user name or a password/);
+      expect(() => parseAddress(address)).not.toThrow(TOKEN);
+    }
+    expect(parseAddress('models/@me/m.onnx')).toMatchObject({ kind: 'file' });
   });
 });

@@ -63,7 +63,6 @@ export class ThreadRunner implements ModelRunner {
       worker.on('exit', () => {
         const unexpected = this.#state === 'open';
         this.#state = 'dead';
-        this.#deadline.close();
         for (let pending = this.#take(); pending; pending = this.#take()) pending.reject(closed(reason));
         this.#deadline.close();
         resolve();

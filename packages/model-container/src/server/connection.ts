@@ -34,7 +34,7 @@ export interface ConnectionOptions {
 
 /** A place in the order of answers without `request_id`. */
 interface Place {
-  answer: object | undefined;
+  message: Buffer | undefined;
 }
 
 /**
@@ -110,7 +110,7 @@ export class Connection {
       case 'unwant':
         service.unwant(this.#peer, parsed.request);
         // Nothing can go wrong and nobody waits: answered only when asked for.
-        if (parsed.request.request_id !== undefined) this.#write(noGrant(parsed.request.request_id, null));
+        if (parsed.request.request_id !== undefined) this.#write(encodeJson(noGrant(parsed.request.request_id, null)));
         break;
       default:
         this.#answerAtOnce(parsed);
@@ -124,11 +124,20 @@ export class Connection {
     else this.#answerTo(parsed.requestId)(service.health(parsed.requestId));
   }
 
-  /** Where the answer to a request goes: straight out, or to its place in the order. To be called once. */
-  #answerTo(requestId: string | undefined): (answer: object) => void {
+  /**
+   * Where the answer to a request goes: straight out, or to its place in the order. To be called once; false when it was too
+   * long for a message and an error went in its place.
+   */
+  #answerTo(requestId: string | undefined): (answer: object) => boolean {
     this.#owed += 1;
-    if (requestId !== undefined) return (answer) => this.#settle(answer);
-    const place: Place = { answer: undefined };
+    if (requestId !== undefined) {
+      return (answer) => {
+        const { message, fits } = fitting(answer);
+        this.#settle(message);
+        return fits;
+      };
+    }
+    const place: Place = { message: undefined };
     this.#places.push(place);
     if (this.#places.length >= MAX_ORDERED) {
       this.#options.socket.pause();
@@ -137,27 +146,33 @@ export class Connection {
       this.#timer = undefined;
     }
     return (answer) => {
-      place.answer = answer;
-      for (let first = this.#places[0]; first?.answer; first = this.#places[0]) {
-        this.#places.shift();
-        this.#settle(first.answer);
-      }
-      if (this.#places.length >= MAX_ORDERED) return;
-      this.#options.socket.resume();
-      if (!this.#ended) this.#watchMessage(false);
+      const { message, fits } = fitting(answer);
+      place.message = message;
+      this.#settleInOrder();
+      return fits;
     };
   }
 
-  #settle(answer: object): void {
+  #settleInOrder(): void {
+    for (let first = this.#places[0]; first?.message; first = this.#places[0]) {
+      this.#places.shift();
+      this.#settle(first.message);
+    }
+    if (this.#places.length >= MAX_ORDERED) return;
+    this.#options.socket.resume();
+    if (!this.#ended) this.#watchMessage(false);
+  }
+
+  #settle(message: Buffer): void {
     this.#owed -= 1;
-    this.#write(answer);
+    this.#write(message);
     this.#finishIfEnded();
   }
 
-  #write(answer: object): void {
+  #write(message: Buffer): void {
     const { socket, log, id } = this.#options;
     if (!socket.writable) return;
-    socket.write(fitting(answer));
+    socket.write(message);
     if (socket.writableLength <= MAX_UNREAD_BYTES) return;
     log.warn(`connection ${id} does not read its answers: closed`);
     this.close();
@@ -166,7 +181,7 @@ export class Connection {
   /** The stream cannot be trusted any more: says why, and closes. */
   #refuse(why: string): void {
     this.#ended = true;
-    this.#write(unreadable(this.#options.modelId, why));
+    this.#write(encodeJson(unreadable(this.#options.modelId, why)));
     const { socket } = this.#options;
     // What still comes in is thrown away for a moment: closing with unread bytes would reset the connection, and the peer
     // would read that instead of the answer.
@@ -209,11 +224,11 @@ export class Connection {
 }
 
 /** An answer as a message; one that is too long for any peer is told as what it is. */
-function fitting(answer: object): Buffer {
+function fitting(answer: object): { readonly message: Buffer; readonly fits: boolean } {
   const message = encodeJson(answer);
   const bytes = message.byteLength - LENGTH_BYTES;
-  if (bytes <= CONTAINER_MESSAGE_LIMIT || !('detections' in answer)) return message;
+  if (bytes <= CONTAINER_MESSAGE_LIMIT || !('detections' in answer)) return { message, fits: true };
   const text = `what the model saw takes ${bytes} bytes, a message has at most ${CONTAINER_MESSAGE_LIMIT}`;
   const error = { code: 'inference_failed', message: text };
-  return encodeJson({ ...answer, metadata: undefined, detections: null, error });
+  return { message: encodeJson({ ...answer, metadata: undefined, detections: null, error }), fits: false };
 }

@@ -162,6 +162,11 @@ test('an answer that fits into no message is an error, and the connection goes o
   peer.send(infer('a', { request_id: 'small' }));
   await runner.finish();
   expect(await peer.next()).toMatchObject({ request_id: 'small', detections: [PERSON] });
+  peer.send({ op: 'health', request_id: 'h' });
+  expect(await peer.next()).toMatchObject({
+    counters: { ok: 1, errors: 1 },
+    last_error: expect.stringContaining('more than a message can hold'),
+  });
 });
 
 test('answers without request_id keep their order, those with one overtake', async () => {

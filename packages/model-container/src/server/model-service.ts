@@ -35,7 +35,7 @@ export interface Peer {
 interface InferJob extends Job {
   readonly request: InferRequest;
   readonly receivedMs: number;
-  readonly answer: (response: InferResponse) => void;
+  readonly answer: (response: InferResponse) => boolean;
 }
 
 /**
@@ -64,8 +64,8 @@ export class ModelService {
     this.#health = new Health(clock);
   }
 
-  /** Answers `infer` through `answer`, exactly once, now or later. */
-  infer(peer: Peer, request: InferRequest, answer: (response: InferResponse) => void): void {
+  /** Answers `infer` through `answer`, exactly once, now or later. `answer` is false when no message can hold it. */
+  infer(peer: Peer, request: InferRequest, answer: (response: InferResponse) => boolean): void {
     const receivedMs = this.#options.clock.nowMs();
     this.#health.request();
     const reject = (code: ContainerErrorCode, message: string): void => {
@@ -185,7 +185,6 @@ export class ModelService {
       job.reject(result?.code ?? 'inference_failed', result?.message ?? 'the run gave no result');
       return;
     }
-    this.#health.succeeded();
     const metadata = {
       inference_time_ms: micro(run.inferenceMs),
       // The way to the thread and back included: all that was neither taking the frame nor looking at it.
@@ -193,7 +192,8 @@ export class ModelService {
       batch_size: run.batchSize,
       model_version: this.#options.runner.facts.version,
     };
-    job.answer(inferOk(job.request, result.detections, metadata));
+    if (job.answer(inferOk(job.request, result.detections, metadata))) this.#health.succeeded();
+    else this.#health.failed('inference_failed: what the model saw is more than a message can hold');
   }
 }
 

@@ -288,6 +288,24 @@ describe('a model that takes up to three at once', () => {
     expect(taken()).toEqual(['b deadline_exceeded']);
   });
 
+  test('nobody is granted ahead while the next run is complete: the picture would wait for all of it', () => {
+    turns = make({ maxBatch: 2, runs: new Estimate(20) });
+    want('a');
+    submit('a', { grant: 'g1' });
+    want('b');
+    clock.advance(18);
+    submit('b', { grant: 'g2' });
+    want('c');
+    taken();
+    clock.advance(10);
+    expect(taken()).toEqual([]);
+    turns.finished();
+    clock.advance(14);
+    expect(taken()).toEqual([]);
+    clock.advance(6);
+    expect(taken()).toEqual(['c granted g3']);
+  });
+
   test('grants of one batch expire each at its own time', () => {
     want('a');
     clock.advance(60);

@@ -76,7 +76,8 @@ interface WaitingJob<J> {
   deadline: Timer | undefined;
 }
 type Waiting<J> =
-  | { readonly kind: 'want'; readonly want: Want }
+  /** `name`: of its key, made once: every grant looks through the line. */
+  | { readonly kind: 'want'; readonly want: Want; readonly name: string }
   | { readonly kind: 'job'; readonly waiting: WaitingJob<J> };
 
 interface Outstanding {
@@ -169,9 +170,10 @@ export class Turns<J extends Job = Job> {
    *   no callback is called.
    */
   want(want: Want): ContainerErrorCode | undefined {
-    if (this.#line.some((entry) => entry.kind === 'want' && sameKey(entry.want.key, want.key))) return 'bad_request';
+    const name = nameOf(want.key);
+    if (this.#line.some((entry) => entry.kind === 'want' && entry.name === name)) return 'bad_request';
     if (this.#line.length >= this.#maxWaiting) return 'overloaded';
-    this.#line.push({ kind: 'want', want });
+    this.#line.push({ kind: 'want', want, name });
     this.#advance();
     return undefined;
   }
@@ -340,22 +342,24 @@ export class Turns<J extends Job = Job> {
    * asks while its own picture is looked at would come before others every time.
    */
   #giveTo(mayHave: (key: TurnKey) => boolean): boolean {
-    let chosen: { readonly at: number; readonly want: Want; readonly servedAt: number } | undefined;
+    let chosen:
+      | { readonly at: number; readonly want: Want; readonly name: string; readonly servedAt: number }
+      | undefined;
     for (const [at, entry] of this.#line.entries()) {
       if (entry.kind === 'job') break;
-      const servedAt = this.#served.get(nameOf(entry.want.key)) ?? 0;
-      if (mayHave(entry.want.key) && (!chosen || servedAt < chosen.servedAt))
-        chosen = { at, want: entry.want, servedAt };
+      const { want, name } = entry;
+      const servedAt = this.#served.get(name) ?? 0;
+      if (mayHave(want.key) && (!chosen || servedAt < chosen.servedAt)) chosen = { at, want, name, servedAt };
     }
     if (!chosen) return false;
     this.#line.splice(chosen.at, 1);
-    this.#give(chosen.want);
+    this.#give(chosen.want, chosen.name);
     return true;
   }
 
-  #give(want: Want): void {
+  #give(want: Want, name: string): void {
     this.#grants += 1;
-    this.#remember(want.key);
+    this.#remember(name);
     const grant: Grant = { id: `g${this.#grants}`, expiresMs: this.#grantMs };
     this.#outstanding.push({ grant, key: want.key, givenMs: this.#clock.nowMs() });
     // One timer for all grants, hardly ever set anew: this is on the way of every frame.
@@ -372,17 +376,17 @@ export class Turns<J extends Job = Job> {
 
   /** The run will be over soon: whoever is first in line may take a picture. Jobs without a grant need not be told. */
   #grantAhead(): void {
-    const started = [...this.#running, ...this.#next];
+    // The next run is complete already: a picture that came now would wait for all of it.
+    if (this.#next.length > 0) return;
     const runs = ({ connection, camera }: TurnKey): boolean =>
-      started.some((job) => job.connection === connection && job.camera === camera);
-    const room = this.#maxBatch - this.#ready.length - this.#next.length;
+      this.#running.some((job) => job.connection === connection && job.camera === camera);
+    const room = this.#maxBatch - this.#ready.length;
     while (this.#running.length > 0 && this.#outstanding.length < room) {
       if (!this.#giveTo((key) => !runs(key))) return;
     }
   }
 
-  #remember(key: TurnKey): void {
-    const name = nameOf(key);
+  #remember(name: string): void {
     // Deleted first, so that the oldest entry is the one served longest ago.
     this.#served.delete(name);
     this.#served.set(name, this.#grants);
