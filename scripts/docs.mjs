@@ -13,6 +13,8 @@ const SCHEMAS = {
   configuration: ['configSchema', 'vigia.yml', 'input'],
   result: ['resultMessageSchema', 'A result, on vigia/<node>/<camera>/<consumer>/result', 'output'],
   'camera-state': ['cameraStateMessageSchema', 'A camera’s state, on vigia/<node>/<camera>/state', 'output'],
+  'worker-state': ['workerStateMessageSchema', 'A worker’s state, on vigia/<node>/<camera>/<consumer>/state', 'output'],
+  event: ['eventMessageSchema', 'An event, on vigia/<node>/<camera>/event', 'output'],
   'node-status': ['nodeStatusMessageSchema', 'A node’s status, on vigia/<node>/status', 'output'],
   stats: ['consumerReportSchema', 'Statistics of a consumer, on vigia/<node>/<camera>/<consumer>/stats', 'output'],
   report: ['reportSchema', 'The report of a run', 'output'],

@@ -11,7 +11,7 @@ import {
   newDecoder,
   type NativeFrame,
   Picture,
-  RgbScaler,
+  FrameScaler,
   WHOLE,
 } from '../support/runtime-internals.ts';
 
@@ -34,8 +34,8 @@ const writer = FrameSegmentWriter.create({
   clock: systemClock,
 });
 const ring = new SlotRing(writer);
-const scaler = new RgbScaler();
-const geometry = geometryOf(Number(width), Number(height), WHOLE, { width: SIDE, height: SIDE, fit: 'stretch' });
+const scaler = new FrameScaler();
+const geometry = geometryOf(Number(width), Number(height), WHOLE, { width: SIDE, height: SIDE, fit: 'stretch', format: 'RGB24' });
 const stalls = monitorEventLoopDelay({ resolution: 1 });
 let frames = 0;
 

@@ -5,7 +5,7 @@ import { createLog, encodeJson, FrameDecoder, Scope, systemClock } from '@vigia/
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
 import { FrameSegmentWriter } from '@vigia/frame-supplier';
 import { SIDE, SQUARE, SQUARE_BYTES } from '../support/rgb-square.ts';
-import { DECODE_ALL, geometryOf, type Picture, RgbScaler, StreamCapture, WHOLE } from '../support/runtime-internals.ts';
+import { DECODE_ALL, geometryOf, type Picture, FrameScaler, StreamCapture, WHOLE } from '../support/runtime-internals.ts';
 
 interface Setup {
   readonly id: number;
@@ -22,7 +22,7 @@ interface Queued {
   readonly capturedMs: number;
 }
 
-const INPUT = { width: SIDE, height: SIDE, fit: 'stretch' } as const;
+const INPUT = { width: SIDE, height: SIDE, fit: 'stretch', format: 'RGB24' } as const;
 /** Pictures in the queue at most; what comes when it is full is lost. Some seconds of any source: usual limits are longer. */
 const LENGTH = 256;
 
@@ -32,7 +32,7 @@ const scope = new Scope();
 const path = `/dev/shm/vigia_bench${process.pid}_frames_q${setup.id}`;
 // One slot more than can wait: the one that is being looked at.
 const writer = FrameSegmentWriter.create({ path, slots: LENGTH + 1, slotBytes: SQUARE_BYTES, clock });
-const scaler = new RgbScaler();
+const scaler = new FrameScaler();
 const queue: Queued[] = [];
 const free = Array.from({ length: LENGTH + 1 }, (_, slot) => slot);
 let asked: Queued | undefined;

@@ -13,7 +13,7 @@ interface Setup {
 }
 
 const LEAKED_BYTES = 64 * 1024;
-const INPUT = { width: 300, height: 300, fit: 'stretch' } as const;
+const INPUT = { width: 300, height: 300, fit: 'stretch', format: 'RGB24' } as const;
 
 const setup = JSON.parse(process.argv[2] ?? '') as Setup;
 const clock = systemClock;

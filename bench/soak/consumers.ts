@@ -14,7 +14,7 @@ import {
   type SeatReport,
 } from '@vigia/frame-supplier';
 import { addCounts, countsText, ms } from '../support/numbers.ts';
-import { geometryOf, type NativeFrame, type Picture, RgbScaler, WHOLE } from '../support/runtime-internals.ts';
+import { geometryOf, type NativeFrame, type Picture, FrameScaler, WHOLE } from '../support/runtime-internals.ts';
 import type { Table } from '../support/table.ts';
 import { attachChild, type LineChild, type ReaderSpec } from './child.ts';
 import { isConserved, isConservedMailbox } from './conservation.ts';
@@ -37,7 +37,7 @@ const PROCESSES: readonly ReaderSpec[] = [
   { language: 'python', id: 'python-futex', wake: 'futex' },
 ];
 const RENDITION = rgbShape(640, 360);
-const GEOMETRY = geometryOf(WIDTH, HEIGHT, WHOLE, { width: 640, height: 360, fit: 'stretch' });
+const GEOMETRY = geometryOf(WIDTH, HEIGHT, WHOLE, { width: 640, height: 360, fit: 'stretch', format: 'RGB24' });
 
 /**
  * What may be more alive after the last third than after the first. A kept picture would be 12 MB; of 100 bytes that are
@@ -81,7 +81,7 @@ class Part {
   readonly #seconds: number;
   readonly #processes: readonly ReaderSpec[];
   readonly #supplier = new FrameSupplier<Picture>({ sourceIntervalMs: () => 1000 / FPS });
-  readonly #scaler = new RgbScaler();
+  readonly #scaler = new FrameScaler();
   readonly #pool: PicturePool;
   /** What each native picture looks like in the rendition. */
   readonly #rendered = new Map<NativeFrame, number>();

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { Picture, VideoDecoder } from '@vigia/runtime/dist/core/media/libav/index.js';
 
 export { geometryOf, WHOLE } from '@vigia/runtime/dist/core/media/index.js';
-export { RgbScaler } from '@vigia/runtime/dist/core/media/libav/index.js';
+export { FrameScaler } from '@vigia/runtime/dist/core/media/libav/index.js';
 export { RtspClient } from '@vigia/runtime/dist/core/media/rtsp/index.js';
 export { ContainerClient, ModelConsumer } from '@vigia/runtime/dist/services/inference/index.js';
 export { DECODE_ALL, Renditions, StreamCapture } from '@vigia/runtime/dist/services/stream-capture/index.js';

@@ -44,7 +44,7 @@ const STEP_MS = 100;
 const MOST_STEPS = 1_000;
 /** Pictures until a connection that was spoiled by the case before is a new one. */
 const MOST_TRIES = 10;
-const SPEC = { width: 300, height: 300, fit: 'stretch' } as const;
+const SPEC = { width: 300, height: 300, fit: 'stretch', format: 'RGB24' } as const;
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 

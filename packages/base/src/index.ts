@@ -1,3 +1,4 @@
+export { bindToCpus } from './affinity.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export { type Clock, every, FakeClock, sleep, systemClock, type Timer } from './clock.ts';
 export { assertNever, codeOf, messageOf, UsageError, VigiaError } from './errors.ts';

@@ -34,6 +34,8 @@ export interface SupervisedChildOptions {
   /** A process that is not ready by then is killed. Milliseconds. */
   readonly readyTimeoutMs: number;
   readonly restart: BackoffOptions;
+  /** How long it may take to close what it holds after `stop`, before SIGTERM. Default 700 ms. */
+  readonly stopMs?: number;
 }
 
 /** How long a stopping child may take before SIGTERM, and after that before SIGKILL. Milliseconds. */
@@ -136,14 +138,14 @@ export class SupervisedChild {
         this.#exited = resolve;
       });
       if (child.connected) child.send({ type: 'stop' }, () => undefined);
-      const { clock } = this.#o;
+      const { clock, stopMs = STOP_MS } = this.#o;
       const timers = [
-        clock.after(STOP_MS, () => child.kill('SIGTERM')),
-        clock.after(STOP_MS + TERM_MS, () => {
-          this.#o.log.warn(`${this.#o.name} did not stop within ${STOP_MS + TERM_MS} ms, killed`);
+        clock.after(stopMs, () => child.kill('SIGTERM')),
+        clock.after(stopMs + TERM_MS, () => {
+          this.#o.log.warn(`${this.#o.name} did not stop within ${stopMs + TERM_MS} ms, killed`);
           child.kill('SIGKILL');
         }),
-        clock.after(STOP_MS + TERM_MS + GIVE_UP_MS, () => this.#leave(child)),
+        clock.after(stopMs + TERM_MS + GIVE_UP_MS, () => this.#leave(child)),
       ];
       await gone;
       for (const timer of timers) timer.cancel();
@@ -222,15 +224,19 @@ const ORPHAN_MS = 800;
  * To be called by every child process: ends it when its parent stops it, dies, or on SIGTERM. SIGINT and SIGHUP are left
  * to the parent, because a terminal sends them to all of them: a child that died of it would leave what it holds.
  *
- * @param close Releases what the process holds; it then exits, at the latest 800 ms later. `orphaned` says that the
- *   parent went away without a word.
+ * @param close Releases what the process holds; it then exits, at the latest `closeMs` later (800 unless told). `orphaned`
+ *   says that the parent went away without a word.
  */
-export function endWithParent(clock: Clock, close: (orphaned: boolean) => Promise<void>): void {
+export function endWithParent(
+  clock: Clock,
+  close: (orphaned: boolean) => Promise<void>,
+  closeMs: () => number = () => ORPHAN_MS,
+): void {
   let ending = false;
   const end = (orphaned: boolean): void => {
     if (ending) return;
     ending = true;
-    clock.after(ORPHAN_MS, () => process.exit(1), { unref: true });
+    clock.after(closeMs(), () => process.exit(1), { unref: true });
     close(orphaned).then(
       () => process.exit(0),
       () => process.exit(1),

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { packedBytes, WORKER_FORMATS, WORKER_TRANSPORTS } from './worker-protocol.ts';
 
+/** Largest frame of a worker, bytes. */
+const MAX_FRAME_BYTES = 100_000_000;
 /** Ids of cameras, consumers, models and nodes. */
 export const ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 /** Camera ids that MQTT topics need for themselves. */
@@ -26,22 +29,33 @@ const roiSchema = z
     'the region must lie inside the picture: x + width and y + height are at most 1',
   );
 
-const consumerSchema = z.strictObject({
-  model: idSchema.describe('A key of `models`.'),
-  fps: z
-    .number()
-    .gt(0)
-    .max(120)
-    .optional()
-    .describe('At most this many pictures per second. Default: as many as the model can take.'),
-  sla: z.enum(SLA_CLASSES).default('normal').describe('How important the consumer is.'),
-  deadline_ms: z
-    .number()
-    .min(10)
-    .max(60_000)
-    .default(1000)
-    .describe('An answer that takes longer counts as `timeout`.'),
-});
+const consumerSchema = z
+  .strictObject({
+    model: idSchema.optional().describe('A key of `models`.'),
+    worker: idSchema.optional().describe('In place of `model`: a key of `workers`.'),
+    fps: z
+      .number()
+      .gt(0)
+      .max(120)
+      .optional()
+      .describe('At most this many pictures per second. Default: as many as the model can take.'),
+    sla: z.enum(SLA_CLASSES).default('normal').describe('How important the consumer is.'),
+    deadline_ms: z
+      .number()
+      .min(10)
+      .max(60_000)
+      .default(1000)
+      .describe('An answer that takes longer counts as `timeout`.'),
+    max_age_ms: z
+      .number()
+      .min(1)
+      .optional()
+      .describe('An ok result that is older breaches the SLA, with the same budget as drops.'),
+  })
+  .refine(
+    (consumer) => (consumer.model === undefined) !== (consumer.worker === undefined),
+    'a consumer has `model` (a key of `models`) or `worker` (a key of `workers`), one of them',
+  );
 
 /** How packets of an RTSP camera travel. */
 export const RTP_TRANSPORTS = ['tcp', 'udp'] as const;
@@ -168,6 +182,117 @@ const modelSchema = z
     'a model has `use` (an id from `vigia models list`) or `external` (a container that somebody else starts), one of them',
   );
 
+const workerInputSchema = z
+  .strictObject({
+    format: z.enum(WORKER_FORMATS).default('RGB24').describe('`JPEG` only over stdin.'),
+    width: z.int().min(2).max(8192).default(640).describe('Pixels.'),
+    height: z.int().min(2).max(8192).default(360).describe('Pixels.'),
+    fit: z
+      .enum(['stretch', 'letterbox'])
+      .default('letterbox')
+      .describe('How pictures of other proportions are brought to that size.'),
+  })
+  .refine(
+    ({ format, width, height }) => !['NV12', 'I420'].includes(format) || (width % 2 === 0 && height % 2 === 0),
+    'NV12 and I420 need an even width and an even height',
+  )
+  .refine(
+    ({ format, width, height }) => packedBytes(format === 'JPEG' ? 'RGB24' : format, width, height) <= MAX_FRAME_BYTES,
+    'a frame has at most 100,000,000 bytes',
+  );
+
+const restartSchema = z.strictObject({
+  delays_ms: z
+    .array(z.number().min(0).max(3_600_000))
+    .max(100)
+    .optional()
+    .describe(
+      'One restart after each of these waits, then the worker has failed. Default by class: critical 1000, 2000, 4000; high 1000, 2000; normal 1000; best-effort none.',
+    ),
+  unlimited: z.boolean().default(false).describe('Never give up: the last wait is repeated.'),
+  probe_ms: z
+    .number()
+    .min(1_000)
+    .max(86_400_000)
+    .nullable()
+    .optional()
+    .describe('A failed worker is tried again this often. Default: critical every 60000, others never (null).'),
+});
+
+const workerSchema = z
+  .strictObject({
+    command: z.array(z.string()).min(1).optional().describe('The program and its arguments. No shell.'),
+    module: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('In place of `command`: a JavaScript file, run in a thread of the camera’s process.'),
+    dir: z.string().min(1).optional().describe('Working folder of the program. Default: vigia’s.'),
+    transport: z
+      .enum(WORKER_TRANSPORTS)
+      .optional()
+      .describe(
+        '`shm`: references into shared memory; `stdin`: the pixels themselves. Default: shm, and stdin for JPEG. A module takes what threads share.',
+      ),
+    input: workerInputSchema.prefault({}).describe('The pictures it gets. It may ask for smaller ones itself.'),
+    env: z
+      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of a variable is letters, digits and _'), z.string())
+      .default({})
+      .describe('Further environment variables. Secrets by `${NAME}`.'),
+    options: z
+      .record(z.string(), z.json())
+      .default({})
+      .describe('For the worker itself, as it likes: a bed zone, a prompt. No secrets here.'),
+    start_timeout_ms: z
+      .number()
+      .min(100)
+      .max(3_600_000)
+      .default(30_000)
+      .describe('A worker that is not ready by then is started again.'),
+    hang_timeout_ms: z
+      .number()
+      .min(100)
+      .max(3_600_000)
+      .optional()
+      .describe(
+        'A worker that neither answers nor gives a heartbeat for so long is started again. Default: 10 s, or 2 × the deadline.',
+      ),
+    restart: restartSchema.prefault({}).describe('What happens when it ends by itself.'),
+  })
+  .refine(
+    (worker) => (worker.command === undefined) !== (worker.module === undefined),
+    'a worker has `command` (a program) or `module` (a JavaScript file), one of them',
+  )
+  .refine(
+    (worker) => worker.module === undefined || (worker.transport === undefined && worker.input.format !== 'JPEG'),
+    'a module gets raw pictures in shared memory: no `transport`, no JPEG',
+  )
+  .refine(
+    (worker) => worker.transport !== 'shm' || worker.input.format !== 'JPEG',
+    'JPEG goes over stdin, not over shm',
+  );
+
+const cpuClassSchema = z.strictObject({
+  nice: z
+    .int()
+    .min(-20)
+    .max(19)
+    .optional()
+    .describe('Default: critical 0, high 3, normal 8, best-effort 15. Below 0 needs the right to.'),
+  cpus: z.array(z.int().min(0).max(1023)).min(1).optional().describe('CPUs it may run on. Default: all.'),
+});
+
+const cpuSchema = z.strictObject({
+  critical: cpuClassSchema.prefault({}).describe('Workers of critical consumers, and models that have one.'),
+  high: cpuClassSchema.prefault({}).describe('The same for high ones.'),
+  normal: cpuClassSchema.prefault({}).describe('The same for normal ones.'),
+  'best-effort': cpuClassSchema.prefault({}).describe('The same for best-effort ones.'),
+  shed: z
+    .boolean()
+    .default(true)
+    .describe('Slow best-effort, then normal consumers while a critical one suffers from a lack of CPU.'),
+});
+
 const mqttSchema = z.strictObject({
   url: z
     .string()
@@ -184,6 +309,11 @@ export const configSchema = z.strictObject({
     .record(idSchema, modelSchema)
     .default({})
     .describe('Models that consumers may name, by id. One process each.'),
+  workers: z
+    .record(idSchema, workerSchema)
+    .default({})
+    .describe('Your own programs that consumers may name, by id. One process per camera and consumer.'),
+  cpu: cpuSchema.prefault({}).describe('Who may use the CPU how much, by SLA class.'),
   mqtt: mqttSchema.optional().describe('Where results go. Without it they are only shown and reported.'),
 });
 /** See {@link configSchema}. */
@@ -195,9 +325,12 @@ export type ConsumerConfig = CameraConfig['consumers'][string];
 /** One model of a configuration. */
 export type ModelConfig = Config['models'][string];
 
+/** One worker of a configuration. */
+export type WorkerConfig = Config['workers'][string];
+/** Nice values and CPUs by SLA class. */
+export type CpuConfig = Config['cpu'];
+
 /** Keys of the published format that this version does not know yet, by path pattern, with what to do instead. */
 export const NOT_YET: Readonly<Record<string, string>> = {
   http: 'the HTTP interface comes in a later version; results go over MQTT, pictures through `vigia snapshot`',
-  workers: 'workers come in a later version; use a consumer with a model',
-  'cameras.*.consumers.*.worker': 'workers come in a later version; use `model`',
 };

@@ -1,4 +1,5 @@
 export * from './container-protocol.ts';
+export * from './worker-protocol.ts';
 export * from './result.ts';
 export * from './mask.ts';
 export * from './frame-segment.ts';

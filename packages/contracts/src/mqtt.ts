@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { CAMERA_STATES } from './report.ts';
+import { SLA_CLASSES } from './config.ts';
+import { CAMERA_STATES, WORKER_STATES } from './report.ts';
 import { detectionSchema, RESULT_STATUSES } from './result.ts';
 
 const ms = z.number();
@@ -20,7 +21,10 @@ export type Hops = z.infer<typeof hopsSchema>;
 export const resultMessageSchema = z.strictObject({
   camera: z.string(),
   consumer: z.string(),
-  model: z.string(),
+  /** Null for a worker's result. */
+  model: z.string().nullable(),
+  /** Key of `workers`; not there for a model's result. */
+  worker: z.string().optional(),
   /** Publish sequence of the picture, unique together with the camera's process. */
   seq: z.int().min(1),
   status: z.enum(RESULT_STATUSES),
@@ -33,6 +37,8 @@ export const resultMessageSchema = z.strictObject({
   hops_ms: hopsSchema,
   /** Boxes are 0..1 of the camera's whole picture. Null exactly when status is not `ok`. */
   detections: z.array(detectionSchema).nullable(),
+  /** What a worker says besides: anything. Not there without it. */
+  data: z.json().optional(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
 });
 /** See {@link resultMessageSchema}. */
@@ -50,6 +56,51 @@ export const cameraStateMessageSchema = z.strictObject({
 /** See {@link cameraStateMessageSchema}. */
 export type CameraStateMessage = z.infer<typeof cameraStateMessageSchema>;
 
+/** Retained on `vigia/<node>/<camera>/<consumer>/state`: the state of a worker. */
+export const workerStateMessageSchema = z.strictObject({
+  camera: z.string(),
+  consumer: z.string(),
+  worker: z.string(),
+  sla: z.enum(SLA_CLASSES),
+  state: z.enum(WORKER_STATES),
+  /** `exited`, `not_ready`, `hung` …: docs/reference/states-and-reasons.md. Null when there is nothing to say. */
+  reason: z.string().nullable(),
+  message: z.string().nullable(),
+  /** True while a critical worker has failed: somebody must look. */
+  alarm: z.boolean(),
+  at: z.iso.datetime(),
+});
+/** See {@link workerStateMessageSchema}. */
+export type WorkerStateMessage = z.infer<typeof workerStateMessageSchema>;
+
+/** Everything that may stand in `type` of an event. */
+export const EVENT_TYPES = [
+  'worker_restarting',
+  'worker_failed',
+  'worker_recovered',
+  'sla_breached',
+  'sla_recovered',
+  'slowed',
+  'restored',
+] as const;
+
+/** Something that happened once, on `vigia/<node>/<camera>/event` with QoS 1. */
+export const eventMessageSchema = z.strictObject({
+  type: z.enum(EVENT_TYPES),
+  camera: z.string(),
+  consumer: z.string(),
+  sla: z.enum(SLA_CLASSES),
+  /** True when a critical consumer is without its eyes. */
+  alarm: z.boolean(),
+  reason: z.string().nullable(),
+  message: z.string(),
+  /** The last lines of a worker's standard error; not there without any. */
+  stderr: z.array(z.string()).optional(),
+  at: z.iso.datetime(),
+});
+/** See {@link eventMessageSchema}. */
+export type EventMessage = z.infer<typeof eventMessageSchema>;
+
 /** Retained on `vigia/<node>/status`; `offline` is the last will. */
 export const nodeStatusMessageSchema = z.strictObject({ node: z.string(), status: z.enum(['online', 'offline']) });
 /** See {@link nodeStatusMessageSchema}. */
@@ -60,5 +111,7 @@ export const topics = {
   status: (node: string): string => `vigia/${node}/status`,
   cameraState: (node: string, camera: string): string => `vigia/${node}/${camera}/state`,
   result: (node: string, camera: string, consumer: string): string => `vigia/${node}/${camera}/${consumer}/result`,
+  workerState: (node: string, camera: string, consumer: string): string => `vigia/${node}/${camera}/${consumer}/state`,
+  event: (node: string, camera: string): string => `vigia/${node}/${camera}/event`,
   stats: (node: string, camera: string, consumer: string): string => `vigia/${node}/${camera}/${consumer}/stats`,
 };

@@ -18,12 +18,86 @@ const resultCountsSchema = z.strictObject({
 });
 const quantilesSchema = z.strictObject({ p50: ms, p95: ms, p99: ms, max: ms });
 
+/** States of a worker (docs/reference/states-and-reasons.md). */
+export const WORKER_STATES = [
+  'starting',
+  'ready',
+  'running',
+  'idle',
+  'breaching',
+  'restarting',
+  'failed',
+  'stopped',
+] as const;
+/** See {@link WORKER_STATES}. */
+export type WorkerState = (typeof WORKER_STATES)[number];
+
+/** How a consumer does against its SLA, over the last 60 s in which its camera was live. */
+const slaWindowSchema = z.strictObject({
+  /** How long the camera was live in the window, at most 60000. */
+  live_ms: ms,
+  /** min(gate, source rate) × live time: as many ok results there should have been. */
+  turns: ms,
+  ok: count,
+  /** 1 − ok / turns, between 0 and 1; one turn is left to the window's edges. */
+  drop_ratio: ms.max(1),
+  /** Share of ok results older than `max_age_ms`; null without one. */
+  late_ratio: ms.max(1).nullable(),
+  /** What both may be at most: critical 0, high 0.1, normal 0.5, best-effort 1. */
+  budget: ms.max(1),
+  breaching: z.boolean(),
+  /** Crossings since the start. */
+  breaches: count,
+});
+/** See {@link slaWindowSchema}. */
+export type SlaWindow = z.infer<typeof slaWindowSchema>;
+
+/** A gate that was made slower so that a critical consumer has CPU. */
+const slowedSchema = z.strictObject({
+  /** Pictures per second that are left. */
+  fps: z.number().gt(0),
+  reason: z.string(),
+});
+/** See {@link slowedSchema}. */
+export type Slowed = z.infer<typeof slowedSchema>;
+
+/** The process, or thread, of a worker. */
+const workerProcessSchema = z.strictObject({
+  /** Null while none runs, and for a thread. */
+  pid: count.nullable(),
+  /** What it calls itself. */
+  name: z.string().nullable(),
+  transport: z.enum(['shm', 'stdin', 'thread']),
+  /** Restarts of the budget that are used up; refilled after 60 healthy seconds. */
+  restarts_used: count,
+  /** Null: unlimited. */
+  restarts_allowed: count.nullable(),
+  protocol_errors: count,
+  /** Log lines of its own that were left out because there were too many. */
+  log_dropped: count,
+  /** The last end that nobody asked for. */
+  last_exit: z.strictObject({ at: z.iso.datetime(), reason: z.string(), stderr: z.array(z.string()) }).nullable(),
+});
+/** See {@link workerProcessSchema}. */
+export type WorkerProcessReport = z.infer<typeof workerProcessSchema>;
+
 /** One consumer of one camera. */
 export const consumerReportSchema = z.strictObject({
-  kind: z.literal('model'),
-  model: z.string(),
+  kind: z.enum(['model', 'worker']),
+  /** Null for a worker. */
+  model: z.string().nullable(),
+  /** Key of `workers`; null for a model. */
+  worker: z.string().nullable(),
   sla: z.enum(SLA_CLASSES),
-  state: z.enum(['running', 'unavailable']),
+  /** A model's consumer is `running`, `unavailable` or `breaching`; a worker's is a state of a worker. */
+  state: z.enum([...WORKER_STATES, 'unavailable']),
+  /** Why, for people; null when there is nothing to say. */
+  reason: z.string().nullable(),
+  sla_window: slaWindowSchema,
+  /** Null unless it is slowed. */
+  slowed: slowedSchema.nullable(),
+  /** Null for a model. */
+  process: workerProcessSchema.nullable(),
   /** Offered to it since it subscribed: = delivered + Σ dropped + pending. */
   published: count,
   /** = Σ results + in_flight. */
@@ -39,6 +113,7 @@ export const consumerReportSchema = z.strictObject({
   detections: z.record(z.string(), count),
   /** Ok results with at least one object of the class. */
   results_with: z.record(z.string(), count),
+  /** Of the process that its results come through: a worker's own, a model's camera process. */
   restarts: count,
 });
 /** See {@link consumerReportSchema}. */

@@ -32,6 +32,7 @@ export {
   type FrameStamp,
   type FrameView,
   type ReadOutcome,
+  packedShape,
   removeSegmentsOfWriter,
   type SlotLease,
   SlotRing,

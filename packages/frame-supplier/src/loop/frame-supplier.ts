@@ -52,6 +52,7 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
   readonly #clock: Clock;
   readonly #sourceIntervalMs: () => number;
   readonly #byId = new Map<string, Mailbox<F>>();
+  readonly #gates = new Map<string, Gate>();
   readonly #costly = new WeakSet<Mailbox<F>>();
   /** Replaced, never changed, so that a batch under way keeps its own view. */
   #mailboxes: readonly Mailbox<F>[] = [];
@@ -123,13 +124,11 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
    */
   subscribe(id: string, options: SubscribeOptions = {}): Mailbox<F> {
     if (this.#byId.has(id)) throw new VigiaError('duplicate_consumer', `consumer ${id}: subscribed already`);
-    const { fps } = options;
-    if (fps !== undefined && !(fps > 0 && Number.isFinite(fps))) {
-      throw new VigiaError('invalid_fps', `consumer ${id}: fps ${fps}, a number above 0 is allowed`);
-    }
+    checkFps(id, options.fps);
+    const gate = new Gate(options.fps, this.#sourceIntervalMs);
     const mailbox = new Mailbox<F>({
       id,
-      gate: new Gate(fps, this.#sourceIntervalMs),
+      gate,
       clock: this.#clock,
       sourceIntervalMs: this.#sourceIntervalMs,
       onOffer: options.onOffer,
@@ -137,12 +136,25 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
       onClose: this.#onClose,
     });
     this.#byId.set(id, mailbox);
+    this.#gates.set(id, gate);
     if (options.costly) this.#costly.add(mailbox);
     // In order of subscription, those with costly offers last.
     const isCostly = (m: Mailbox<F>): boolean => this.#costly.has(m);
     const all = [...this.#mailboxes, mailbox];
     this.#mailboxes = [...all.filter((m) => !isCostly(m)), ...all.filter(isCostly)];
     return mailbox;
+  }
+
+  /**
+   * Gives a consumer another rate, whatever its transport. Its counters go on; frames that the new rate leaves out are
+   * `gated`. Nothing happens when nobody is subscribed under the id.
+   *
+   * @param fps Greater than 0, or undefined for every frame.
+   * @throws VigiaError `invalid_fps`.
+   */
+  pace(id: string, fps: number | undefined): void {
+    checkFps(id, fps);
+    this.#gates.get(id)?.setFps(fps);
   }
 
   counters(): SupplierCounters {
@@ -163,6 +175,7 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
 
   readonly #onClose = (id: string): void => {
     this.#byId.delete(id);
+    this.#gates.delete(id);
     this.#mailboxes = this.#mailboxes.filter((m) => m.id !== id);
   };
 
@@ -197,4 +210,9 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
     this.#inbox?.release();
     this.#inbox = undefined;
   }
+}
+
+function checkFps(id: string, fps: number | undefined): void {
+  if (fps === undefined || (fps > 0 && Number.isFinite(fps))) return;
+  throw new VigiaError('invalid_fps', `consumer ${id}: fps ${fps}, a number above 0 is allowed`);
 }

@@ -5,17 +5,25 @@
  * captured + I − S/2). The plain rule `next = captured + I` turns 10 → 10 fps into 6.3 with ±2 ms of jitter.
  */
 export class Gate {
-  readonly #intervalMs: number;
+  #intervalMs = 0;
   readonly #sourceIntervalMs: () => number;
   #nextMs = Number.NEGATIVE_INFINITY;
+  #lastTakenMs: number | undefined;
 
   /**
    * @param fps Greater than 0, or undefined for "every frame".
    * @param sourceIntervalMs The source's current frame interval.
    */
   constructor(fps: number | undefined, sourceIntervalMs: () => number) {
-    this.#intervalMs = fps === undefined ? 0 : 1000 / fps;
     this.#sourceIntervalMs = sourceIntervalMs;
+    this.setFps(fps);
+  }
+
+  /** Another rate from now on, counted from the last frame that was taken. `fps` as in the constructor. */
+  setFps(fps: number | undefined): void {
+    this.#intervalMs = fps === undefined ? 0 : 1000 / fps;
+    if (this.#lastTakenMs !== undefined)
+      this.#nextMs = this.#lastTakenMs + this.#intervalMs - this.#sourceIntervalMs() / 2;
   }
 
   /** Milliseconds between two takes; 0 when there is no limit. */
@@ -30,6 +38,7 @@ export class Gate {
 
   /** Records a take. */
   taken(capturedMs: number): void {
+    this.#lastTakenMs = capturedMs;
     if (this.#intervalMs === 0) return;
     this.#nextMs = Math.max(
       this.#nextMs + this.#intervalMs,

@@ -8,3 +8,4 @@ export {
 export { isUnfinished, readerPagePath, removeSegmentsOfWriter, sweepSegments } from './segment-files.ts';
 export { getU64, putU64, type SegmentMemory, threadMemory } from './segment-memory.ts';
 export { type SlotLease, SlotRing } from './slot-ring.ts';
+export { packedShape } from './packed-shape.ts';

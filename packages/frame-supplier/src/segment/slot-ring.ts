@@ -20,11 +20,14 @@ export interface SlotLease {
 export class SlotRing {
   readonly #writer: FrameSegmentWriter;
   readonly #holders: Int32Array;
+  /** Of the frame in each slot; 0 before the first. */
+  readonly #generations: number[];
   #next = 0;
 
   constructor(writer: FrameSegmentWriter) {
     this.#writer = writer;
     this.#holders = new Int32Array(writer.slots);
+    this.#generations = Array.from({ length: writer.slots }, () => 0);
   }
 
   /** Slots that a request refers to now. */
@@ -42,10 +45,17 @@ export class SlotRing {
     const slot = this.#free();
     if (slot === undefined) return undefined;
     this.#writer.begin(slot);
+    this.#generations[slot] = 0;
     fill(this.#writer.view(slot));
     const generation = this.#writer.commit(slot, stamp);
     this.#holders[slot] = 1;
+    this.#generations[slot] = generation;
     return new HeldSlot(this.#holders, slot, generation, stamp.frameId);
+  }
+
+  /** Whether the frame of a lease, released or not, is still in its slot. */
+  has({ slot, generation }: SlotLease): boolean {
+    return this.#generations[slot] === generation;
   }
 
   /** Tells those who follow the head of the segment. */

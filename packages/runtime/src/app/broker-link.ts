@@ -1,5 +1,11 @@
 import type { Clock, Log, Timer } from '@vigia/base';
-import type { CameraReport, CameraStateMessage, ResultMessage } from '@vigia/contracts';
+import type {
+  CameraReport,
+  CameraStateMessage,
+  EventMessage,
+  ResultMessage,
+  WorkerStateMessage,
+} from '@vigia/contracts';
 import { emitStats, MqttEmitter } from '#services/event-emitter';
 
 /** Options of {@link BrokerLink}. */
@@ -43,7 +49,11 @@ export class BrokerLink {
    * @param url Undefined: no broker.
    * @param states What the new broker must know.
    */
-  async use(url: string | undefined, states: Iterable<CameraStateMessage>): Promise<void> {
+  async use(
+    url: string | undefined,
+    states: Iterable<CameraStateMessage>,
+    workers: Iterable<WorkerStateMessage>,
+  ): Promise<void> {
     const before = this.#emitter;
     this.#stats?.cancel();
     this.#emitter = undefined;
@@ -52,6 +62,7 @@ export class BrokerLink {
       const { node, clock, log, consumers } = this.#o;
       const emitter = new MqttEmitter({ url, node, clock, log: log.child('mqtt') });
       for (const state of states) emitter.cameraState(state);
+      for (const state of workers) emitter.workerState(state);
       emitter.start();
       this.#emitter = emitter;
       this.#stats = emitStats(emitter, clock, STATS_MS, consumers);
@@ -67,7 +78,20 @@ export class BrokerLink {
     this.#emitter?.cameraState(state);
   }
 
-  /** A camera is gone: its retained state is taken back. */
+  workerState(state: WorkerStateMessage): void {
+    this.#emitter?.workerState(state);
+  }
+
+  event(event: EventMessage): void {
+    this.#emitter?.event(event);
+  }
+
+  /** A worker is not in the configuration any more: its retained state is taken back. */
+  forgetWorker(camera: string, consumer: string): void {
+    this.#emitter?.forgetWorker(camera, consumer);
+  }
+
+  /** A camera is gone: its retained state is taken back, and those of its workers. */
   forgetCamera(camera: string): void {
     this.#emitter?.forgetCamera(camera);
   }

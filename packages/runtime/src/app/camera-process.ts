@@ -9,27 +9,15 @@ import {
   Scope,
   systemClock,
 } from '@vigia/base';
-import type { MainStreamReport, ResultMessage, StreamReport } from '@vigia/contracts';
+import type { ConsumerReport, MainStreamReport, ResultMessage, StreamReport } from '@vigia/contracts';
 import { FrameSupplier } from '@vigia/frame-supplier';
-import {
-  type CameraSetup,
-  type CameraSnapshot,
-  type ConsumerSetup,
-  ParentChannel,
-  type SourceSetup,
-  type ToCamera,
-} from '#core/ipc';
+import { type CameraSetup, type CameraSnapshot, ParentChannel, type SourceSetup, type ToCamera } from '#core/ipc';
 import { geometryOf, WHOLE } from '#core/media';
-import { type Picture, RgbScaler } from '#core/media/libav';
+import { FrameScaler, type Picture } from '#core/media/libav';
 import { cleanAfterSupervisor } from '#core/node-dirs';
-import { ContainerClient, ModelConsumer } from '#services/inference';
-import {
-  type CaptureState,
-  renditionKey,
-  Renditions,
-  StreamCapture,
-  type StreamCaptureOptions,
-} from '#services/stream-capture';
+import { type CaptureState, StreamCapture, type StreamCaptureOptions } from '#services/stream-capture';
+import { workerStopMs } from '#services/worker-lifecycle';
+import { CameraConsumers } from './camera-consumers.ts';
 
 /** The supervisor's view and the totals of a process that dies are at most this old. Milliseconds. */
 const SNAPSHOT_EVERY_MS = 500;
@@ -40,6 +28,8 @@ const SNAPSHOT_EVERY_MS = 500;
 const PICTURE_WAIT_MS = { least: 3_000, most: 5_000 };
 /** The supervisor waits this long for a picture. Milliseconds. */
 const PICTURE_GIVE_UP_MS = 8_000;
+/** How long everything but its workers may take to close. Milliseconds. */
+const CLOSE_MS = 800;
 /** Pictures asked for and not yet given. */
 const PICTURES_WANTED_LIMIT = 16;
 
@@ -58,8 +48,8 @@ class CameraProcess {
   /** The large stream beside it, when there are two: drained, and decoded only for a picture that somebody asks for. */
   readonly #main: StreamCapture | undefined;
   #mainState: CaptureState = { state: 'connecting' };
-  readonly #consumers: ModelConsumer[] = [];
-  readonly #consumerIds: string[] = [];
+  readonly #consumers: CameraConsumers;
+  #state: CaptureState = { state: 'connecting' };
   /** Requests for a picture with boxes, and for the next picture whatever it shows. */
   readonly #annotatedWanted: number[] = [];
   readonly #bareWanted: number[] = [];
@@ -95,7 +85,19 @@ class CameraProcess {
         },
       });
     try {
-      this.#addConsumers(log);
+      this.#consumers = new CameraConsumers(
+        {
+          setup,
+          clock,
+          log,
+          supplier: this.#supplier,
+          isLive: () => this.#state.state === 'live',
+          send: (message) => void this.#channel.send(message),
+          onResult: (result, picture) => this.#onResult(result, picture),
+          keepPicture: () => this.#annotatedWanted.length > 0,
+        },
+        this.#scope,
+      );
     } catch (error) {
       // Half the segments may exist already; closing them does not wait for anything.
       void this.#scope.close();
@@ -103,18 +105,32 @@ class CameraProcess {
     }
     // Last in, first out: the capture stops before what it feeds.
     this.#scope.defer(async () => void (await Promise.all([this.#capture.close(), this.#main?.close()])));
-    const timer = every(clock, SNAPSHOT_EVERY_MS, () => this.sendSnapshot(undefined));
+    const timer = every(clock, SNAPSHOT_EVERY_MS, () => {
+      this.#consumers.watch();
+      this.sendSnapshot(undefined);
+    });
     this.#scope.defer(() => timer.cancel());
   }
 
   start(): void {
     this.#capture.start();
     this.#main?.start();
+    this.#consumers.start();
     this.#channel.send({ type: 'ready' });
+  }
+
+  /** How long its workers may take to end. Milliseconds. */
+  get workerStopMs(): number {
+    return workerStopMs(this.#setup.consumers);
   }
 
   close(): Promise<void> {
     return this.#scope.close();
+  }
+
+  /** Another rate for a consumer, or with null the configured one. */
+  pace(consumer: string, slowed: ConsumerReport['slowed']): void {
+    this.#consumers.pace(consumer, slowed);
   }
 
   sendSnapshot(id: number | undefined): void {
@@ -131,7 +147,7 @@ class CameraProcess {
       });
       return;
     }
-    if (!annotated || this.#consumers.length === 0) this.#bareWanted.push(id);
+    if (!annotated || this.#consumers.count === 0) this.#bareWanted.push(id);
     else {
       this.#annotatedWanted.push(id);
       const slowestMs = Math.max(...this.#setup.consumers.map((consumer) => consumer.deadlineMs));
@@ -147,54 +163,6 @@ class CameraProcess {
   #newCapture(source: SourceSetup, log: Log, ends: Pick<StreamCaptureOptions, 'sink' | 'onState'>): StreamCapture {
     const { url, transport, tls } = source;
     return new StreamCapture({ url, transport, tls, clock: this.#clock, log, decode: this.#setup.decode, ...ends });
-  }
-
-  #addConsumers(log: Log): void {
-    const { node, camera, roi, consumers } = this.#setup;
-    const renditions = new Renditions({ node, camera, roi, clock: this.#clock }, this.#scope);
-    const clients = new Map<string, ContainerClient>();
-    for (const consumer of consumers) {
-      const sharing = consumers.filter((c) => renditionKey(c.input) === renditionKey(consumer.input)).length;
-      renditions.admit(consumer.input, sharing);
-      const client = clients.get(consumer.model) ?? this.#addClient(consumer, log);
-      clients.set(consumer.model, client);
-      this.#consumers.push(
-        new ModelConsumer({
-          camera,
-          consumer: consumer.id,
-          model: consumer.model,
-          sla: consumer.sla,
-          fps: consumer.fps,
-          deadlineMs: consumer.deadlineMs,
-          clock: this.#clock,
-          supplier: this.#supplier,
-          client,
-          render: (picture) => renditions.render(picture, consumer.input),
-          onResult: (result, picture) => this.#onResult(result, picture),
-          keepPicture: () => this.#annotatedWanted.length > 0,
-        }),
-      );
-      this.#consumerIds.push(consumer.id);
-    }
-    this.#scope.defer(() => {
-      for (const consumer of this.#consumers) consumer.close();
-      for (const client of clients.values()) client.close();
-    });
-    for (const client of clients.values()) client.start();
-  }
-
-  #addClient(consumer: ConsumerSetup, log: Log): ContainerClient {
-    return new ContainerClient({
-      socketPath: consumer.socketPath,
-      model: consumer.model,
-      camera: this.#setup.camera,
-      input: consumer.input,
-      clock: this.#clock,
-      log,
-      onReady: () => {
-        for (const each of this.#consumers) each.evaluate();
-      },
-    });
   }
 
   #publish(picture: Picture): void {
@@ -213,10 +181,10 @@ class CameraProcess {
       for (const id of ids) this.#channel.send({ type: 'picture_failed', id, message: messageOf(error) });
     };
     const { width, height } = picture;
-    const scaler = new RgbScaler();
+    const scaler = new FrameScaler();
     try {
       const data = Buffer.allocUnsafe(width * height * 3);
-      scaler.scale(picture, geometryOf(width, height, WHOLE, { width, height, fit: 'stretch' }), data);
+      scaler.scale(picture, geometryOf(width, height, WHOLE, { width, height, fit: 'stretch', format: 'RGB24' }), data);
       // Loaded on demand: most camera processes never make a JPEG.
       import('#services/snapshot')
         .then(({ encodeSnapshot }) => encodeSnapshot({ data, width, height }, result))
@@ -231,6 +199,7 @@ class CameraProcess {
   }
 
   #onState(state: CaptureState): void {
+    this.#state = state;
     const reason = 'reason' in state ? (state.reason ?? null) : null;
     const message = 'message' in state ? (state.message ?? null) : null;
     const retryInMs = 'retryInMs' in state ? state.retryInMs : null;
@@ -256,15 +225,12 @@ class CameraProcess {
   }
 
   #snapshot(): CameraSnapshot {
-    const consumers = Object.fromEntries(
-      this.#consumers.map((consumer, i) => [this.#consumerIds[i] as string, consumer.report()]),
-    );
     return {
       capture: this.#capture.counters(),
       stream: this.#streamReport(),
       main: this.#mainReport(),
       supplier: this.#supplier.counters(),
-      consumers,
+      consumers: this.#consumers.report(),
       unsentResults: this.#unsentResults,
     };
   }
@@ -284,15 +250,20 @@ function main(): void {
   let camera: CameraProcess | undefined;
   const supervisorPid = process.ppid;
   let home: Pick<CameraSetup, 'node' | 'runDir'> | undefined;
-  endWithParent(clock, async (orphaned) => {
-    await camera?.close();
-    if (orphaned && home) cleanAfterSupervisor(home.node, home.runDir, supervisorPid);
-  });
+  endWithParent(
+    clock,
+    async (orphaned) => {
+      await camera?.close();
+      if (orphaned && home) cleanAfterSupervisor(home.node, home.runDir, supervisorPid);
+    },
+    () => CLOSE_MS + (camera?.workerStopMs ?? 0),
+  );
   process.on('message', (message: ToCamera) => {
     if (message.type === 'setup') {
       home = message.setup;
       camera = start(message.setup, channel, clock);
     } else if (message.type === 'snapshot') camera?.sendSnapshot(message.id);
+    else if (message.type === 'pace') camera?.pace(message.consumer, message.slowed);
     else if (message.type === 'picture') camera?.wantPicture(message.id, message.annotated);
   });
 }

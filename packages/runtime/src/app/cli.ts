@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from '@vigia/base';
-import { checkCommand, demoCommand, reloadCommand, runCommand, snapshotCommand } from './commands.ts';
+import { checkCommand, demoCommand, healthCommand, reloadCommand, runCommand, snapshotCommand } from './commands.ts';
 import { HELP, helpFor } from './help.ts';
 import { MODELS_OPTIONS, modelsCommand } from './models-command.ts';
 
@@ -33,6 +33,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
     words: [0, 0],
     run: reloadCommand,
+  },
+  health: {
+    options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
+    words: [0, 0],
+    run: healthCommand,
   },
   models: { options: MODELS_OPTIONS, words: [1, 2], run: modelsCommand },
   snapshot: {

@@ -17,6 +17,7 @@ import { describeChange, type PlanChangeSummary } from './plan-change.ts';
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 const SNAPSHOT_MS = 10_000;
+const HEALTH_MS = 2_000;
 /** A model may have to be fetched. */
 const RELOAD_MS = 600_000;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -85,6 +86,13 @@ export async function reloadCommand(values: Values): Promise<number> {
   const socket = controlSocketPath(runDirOf(nodeOf(values, 'reload')));
   const answer = await askNode(socket, '/api/v1/reload', RELOAD_MS, 'POST');
   process.stdout.write(`${describeChange(JSON.parse(answer.toString('utf8')) as PlanChangeSummary)}\n`);
+  return 0;
+}
+
+/** `vigia health`: for people, and for whatever watches the node from outside. */
+export async function healthCommand(values: Values): Promise<number> {
+  await askNode(controlSocketPath(runDirOf(nodeOf(values, 'health'))), '/healthz', HEALTH_MS);
+  process.stdout.write('ok\n');
   return 0;
 }
 

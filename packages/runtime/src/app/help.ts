@@ -5,6 +5,7 @@ export const HELP: string = `vigia watches cameras and tells people now: it alwa
   vigia run -c vigia.yml          watch the cameras of a configuration file
   vigia check -c vigia.yml        validate a configuration and print what it would use
   vigia reload                    let the running node read its configuration file again
+  vigia health                    whether somebody must look: exit code 1 while a critical worker has failed
   vigia snapshot CAMERA out.jpg   picture of a running camera with the boxes of its newest result
   vigia models list|add|…         the models of this machine, and adding one
 
@@ -68,6 +69,16 @@ When something is wrong with the file, or it does not fit into memory, nothing i
   -c, --config FILE   take the node's name from a configuration; the node reads its own file all the same
 
 Exit codes: 0 done, 1 no such node or no room, 2 something is wrong with the file.
+`,
+  health: `vigia health [--node NAME] [-c FILE]
+
+Asks a running node whether somebody must look, for people and for what watches it (a service manager, a container's
+health check). Prints \`ok\`, or a sentence for each critical worker that has failed, with why.
+
+  --node NAME         which node (default: the only one that runs)
+  -c, --config FILE   take the node's name from a configuration
+
+Exit codes: 0 all is well, 1 somebody must look, or no such node answers.
 `,
   models: `vigia models list | show ID | add SOURCE --id ID | pull ID | verify ID | remove ID
 

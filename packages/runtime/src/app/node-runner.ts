@@ -12,7 +12,7 @@ import {
   VigiaError,
 } from '@vigia/base';
 import { type Config, conservationErrors, type Report } from '@vigia/contracts';
-import { lockNode, removeDeadModelSockets } from '#core/node-dirs';
+import { killWorkerGroups, lockNode, removeDeadModelSockets } from '#core/node-dirs';
 import { paletteFor } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#services/terminal-view';
 import { admit, budgetOf, roomFor, sums } from './budget.ts';
@@ -50,6 +50,9 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
   try {
     const lock = lockNode(config.node);
     scope.defer(() => lock.release());
+    // Of a run that was killed together with its cameras; and at the end, whatever did not go.
+    killWorkerGroups(lock.runDir);
+    scope.defer(() => void killWorkerGroups(lock.runDir));
     await removeDeadModelSockets(lock.runDir);
     const located = await locateModels(config, {
       runDir: lock.runDir,
@@ -185,7 +188,7 @@ function summaryOf(report: Report): string[] {
         .map(([cause, n]) => `${n} ${cause}`);
       const seen = Object.entries(c.results_with).map(([kind, n]) => `${kind} in ${n}`);
       lines.push(
-        `  ${name} (${c.model}): ${results.join(', ') || 'no results'}; ${age}; dropped ${dropped.join(', ') || 'none'}; saw ${seen.join(', ') || 'nothing'}`,
+        `  ${name} (${c.model ?? c.worker}): ${results.join(', ') || 'no results'}; ${age}; dropped ${dropped.join(', ') || 'none'}; saw ${seen.join(', ') || 'nothing'}`,
       );
     }
   }

@@ -62,7 +62,9 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
     running.cameras,
     wanted.cameras,
     (c) => c.camera,
-    (a, b) => isDeepStrictEqual(sorted(a), sorted(b)) && !b.consumers.some((c) => changedModels.has(c.model)),
+    (a, b) =>
+      isDeepStrictEqual(sorted(a), sorted(b)) &&
+      !b.consumers.some((c) => c.kind === 'model' && changedModels.has(c.model)),
   );
   return {
     cameras: {
@@ -106,7 +108,9 @@ export function describeChange({ cameras, models, mqtt }: PlanChangeSummary): st
   return `cameras: ${parts(cameras)}; models: ${parts(models)}${mqtt ? '; MQTT: changed' : ''}`;
 }
 
-/** Consumers of a changed camera that had the same model before: the same id, and the same weights behind it. */
+/**
+ * Consumers of a changed camera that had the same model or worker before: the same id, and the same weights behind it.
+ */
 function keptConsumers(running: Plan, wanted: Plan, setup: CameraSetup): string[] {
   const before = running.cameras.find((c) => c.camera === setup.camera)?.consumers ?? [];
   const weights = (plan: Plan, model: string): string | undefined =>
@@ -114,14 +118,23 @@ function keptConsumers(running: Plan, wanted: Plan, setup: CameraSetup): string[
   return setup.consumers
     .filter((now) => {
       const then = before.find((c) => c.id === now.id);
-      return then?.model === now.model && weights(running, now.model) === weights(wanted, now.model);
+      if (now.kind === 'worker') return then?.kind === 'worker' && then.worker.id === now.worker.id;
+      return (
+        then?.kind === 'model' && then.model === now.model && weights(running, now.model) === weights(wanted, now.model)
+      );
     })
     .map((c) => c.id);
 }
 
-/** The order in which consumers stand in a file means nothing. */
+/**
+ * The order in which consumers stand in a file means nothing; nor does it concern a worker that runs which variables of
+ * other cameras hold secrets.
+ */
 function sorted(setup: CameraSetup): CameraSetup {
-  return { ...setup, consumers: setup.consumers.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+  const consumers = setup.consumers
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    .map((c) => (c.kind === 'worker' ? { ...c, worker: { ...c.worker, withheld: [] } } : c));
+  return { ...setup, consumers };
 }
 
 function partition<T>(

@@ -1,7 +1,17 @@
+import { resolve } from 'node:path';
 import { UsageError, VigiaError } from '@vigia/base';
-import type { Config, Provider } from '@vigia/contracts';
+import {
+  type Config,
+  type ConsumerConfig,
+  type Provider,
+  SLA_CLASSES,
+  type SlaClass,
+  type WorkerConfig,
+} from '@vigia/contracts';
 import { frameOf, type FrameSize, type ModelManifest } from '@vigia/model-container';
-import type { CameraSetup, ConsumerSetup } from '#core/ipc';
+import { secretVariables } from '#core/config';
+import { type CpuShares, cpuSharesOf } from '#core/cpu';
+import type { CameraSetup, ConsumerSetup, RestartPolicy, WorkerConsumerSetup } from '#core/ipc';
 import { type RenditionSpec, WHOLE } from '#core/media';
 import { modelSocketPath } from '#core/node-dirs';
 import { counted, formatBytes } from '#core/terminal';
@@ -50,7 +60,25 @@ export interface Plan {
   readonly models: readonly PlannedModel[];
   readonly segments: readonly PlannedSegment[];
   readonly shmBytes: number;
+  /** Who may use the CPU how much. */
+  readonly cpu: CpuShares;
+  /** Slow others while a critical consumer suffers from a lack of CPU. */
+  readonly shed: boolean;
 }
+
+/** Variables of vigia's own that no program of a user's gets. */
+const OWN_SECRETS: readonly string[] = ['VIGIA_REMOTE_TOKEN'];
+/** Waits before each restart, by class (WL4). Milliseconds. */
+const RESTART_DELAYS_MS: Readonly<Record<SlaClass, readonly number[]>> = {
+  critical: [1_000, 2_000, 4_000],
+  high: [1_000, 2_000],
+  normal: [1_000],
+  'best-effort': [],
+};
+/** A failed critical worker is tried again this often. Milliseconds. */
+const CRITICAL_PROBE_MS = 60_000;
+/** A worker hangs when it gives no sign for so long, or for as many deadlines. */
+const HANG = { leastMs: 10_000, deadlines: 2 } as const;
 
 /**
  * Computes the plan.
@@ -68,18 +96,16 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
     return { id, socketPath, frame: frameOf(manifest), container };
   });
   const byId = new Map(models.map((m) => [m.id, m]));
+  const shares = cpuSharesOf(config.cpu);
+  const withheld = [...OWN_SECRETS, ...secretVariables()];
   const cameras = Object.entries(config.cameras).map(([camera, settings]): CameraSetup => {
     const consumers = Object.entries(settings.consumers).map(([id, c]): ConsumerSetup => {
-      const model = byId.get(c.model) ?? missing(c.model);
-      return {
-        id,
-        model: model.id,
-        socketPath: model.socketPath,
-        input: model.frame,
-        fps: c.fps,
-        sla: c.sla,
-        deadlineMs: c.deadline_ms,
-      };
+      const common = { id, fps: c.fps, sla: c.sla, deadlineMs: c.deadline_ms, maxAgeMs: c.max_age_ms };
+      const worker = c.worker === undefined ? undefined : config.workers[c.worker];
+      if (c.worker !== undefined && worker) return { ...common, ...workerSetup(c.worker, worker, c, shares, withheld) };
+      const model = byId.get(c.model ?? '') ?? missing(c.model ?? '');
+      const input = { ...model.frame, format: 'RGB24' as const };
+      return { ...common, kind: 'model', model: model.id, socketPath: model.socketPath, input };
     });
     const { transport, tls, detect_source: detectUrl } = settings;
     return {
@@ -92,14 +118,58 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
         mode: settings.decode,
         onLoss: settings.on_loss,
         ...settings.decoder,
-        skipLoopFilter: consumers.length > 0 && consumers.every((c) => config.models[c.model]?.skip_loop_filter),
+        skipLoopFilter:
+          consumers.length > 0 &&
+          consumers.every((c) => c.kind === 'model' && config.models[c.model]?.skip_loop_filter),
         maxPicture: settings.max_picture,
       },
       roi: settings.roi ?? WHOLE,
       consumers,
     };
   });
-  return completed({ node: config.node, mqttUrl: checkedUrl(config.mqtt?.url), cameras, models });
+  const { node, mqtt, cpu } = config;
+  return completed({ node, mqttUrl: checkedUrl(mqtt?.url), cameras, models, cpu: shares, shed: cpu.shed });
+}
+
+function workerSetup(
+  id: string,
+  worker: WorkerConfig,
+  consumer: ConsumerConfig,
+  shares: CpuShares,
+  withheld: readonly string[],
+): Pick<WorkerConsumerSetup, 'kind' | 'input' | 'worker'> {
+  const { command, module, dir, env, options, input } = worker;
+  const jpeg = input.format === 'JPEG';
+  return {
+    kind: 'worker',
+    // What is compressed was rendered first.
+    input: {
+      width: input.width,
+      height: input.height,
+      fit: input.fit,
+      format: input.format === 'JPEG' ? 'RGB24' : input.format,
+    },
+    worker: {
+      id,
+      // A thread's file is looked for from here, a program's by who starts it.
+      program: module === undefined ? { command: command ?? [], dir } : { module: resolve(module) },
+      transport: module === undefined ? (worker.transport ?? (jpeg ? 'stdin' : 'shm')) : 'thread',
+      jpeg,
+      env,
+      withheld,
+      options,
+      startTimeoutMs: worker.start_timeout_ms,
+      hangTimeoutMs: worker.hang_timeout_ms ?? Math.max(HANG.leastMs, HANG.deadlines * consumer.deadline_ms),
+      restart: restartPolicy(worker.restart, consumer.sla),
+      cpu: shares[consumer.sla],
+    },
+  };
+}
+
+function restartPolicy(restart: WorkerConfig['restart'], sla: SlaClass): RestartPolicy {
+  const { delays_ms: delaysMs = RESTART_DELAYS_MS[sla], unlimited, probe_ms: probeMs } = restart;
+  const probe = probeMs === undefined && sla === 'critical' ? CRITICAL_PROBE_MS : (probeMs ?? undefined);
+  return { delaysMs, unlimited, probeMs: probe };
 }
 
 /** It may hold credentials: it is not repeated. */
@@ -121,7 +191,7 @@ export function describePlan(plan: Plan): string[] {
   const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
   return [
     `node ${plan.node}: ${counted(plan.cameras.length, 'camera')}, ${counted(consumers, 'consumer')}, ${counted(plan.models.length, 'model')}`,
-    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${counted(plan.models.filter((m) => m.container).length, 'model container')}`,
+    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${counted(plan.models.filter((m) => m.container).length, 'model container')}, ${counted(workersOf(plan).filter(({ worker }) => worker.transport !== 'thread').length, 'worker')}`,
     ...plan.segments.map((s) => `segment ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`),
     ...plan.models.map(({ id, frame, container, socketPath }) => {
       const size = `${frame.width}×${frame.height} ${frame.fit}`;
@@ -129,7 +199,31 @@ export function describePlan(plan: Plan): string[] {
       const { manifest, threads, provider } = container;
       return `model ${id}: ${manifest.id} ${manifest.version}, ${size}, ${counted(threads, 'thread')}, ${provider}`;
     }),
+    ...plan.cameras.flatMap(({ camera, consumers }) =>
+      consumers.flatMap((c) => (c.kind === 'worker' ? [describeWorker(camera, c)] : [])),
+    ),
   ];
+}
+
+/** How important a model is: as much as the most important of its consumers. */
+export function modelClass(plan: Pick<Plan, 'cameras'>, model: string): SlaClass {
+  const consumers = plan.cameras.flatMap((c) => c.consumers.filter((k) => k.kind === 'model' && k.model === model));
+  return SLA_CLASSES.find((sla) => consumers.some((c) => c.sla === sla)) ?? 'normal';
+}
+
+/** Consumers whose pictures go to workers. */
+export function workersOf(plan: Pick<Plan, 'cameras'>): WorkerConsumerSetup[] {
+  return plan.cameras.flatMap((c) => c.consumers.filter((consumer) => consumer.kind === 'worker'));
+}
+
+/** Arguments are not told: they may hold what nobody should read. */
+function describeWorker(camera: string, { id, input, sla, worker }: WorkerConsumerSetup): string {
+  const { program, transport, jpeg, cpu, restart } = worker;
+  const what = 'command' in program ? program.command[0] : program.module;
+  const size = `${jpeg ? 'JPEG' : input.format} ${input.width}×${input.height}`;
+  const share = `nice ${cpu.nice}${cpu.cpus ? `, CPUs ${cpu.cpus.join(' ')}` : ''}`;
+  const restarts = restart.unlimited ? 'unlimited restarts' : counted(restart.delaysMs.length, 'restart');
+  return `worker ${camera}/${id}: ${worker.id} (${what}), ${sla}, ${size} over ${transport}, ${share}, ${restarts}`;
 }
 
 /**
@@ -139,10 +233,10 @@ export function describePlan(plan: Plan): string[] {
  */
 export function withCamera(plan: Plan, setup: CameraSetup): Plan {
   const models = plan.models.map((m) => m.id);
-  for (const { id, model } of setup.consumers) {
-    if (!models.includes(model))
+  for (const consumer of setup.consumers) {
+    if (consumer.kind === 'model' && !models.includes(consumer.model))
       throw new UsageError(
-        `cameras.${setup.camera}.consumers.${id}.model: there is no model "${model}"; this node has ${models.join(', ') || 'none'}`,
+        `cameras.${setup.camera}.consumers.${consumer.id}.model: there is no model "${consumer.model}"; this node has ${models.join(', ') || 'none'}`,
       );
   }
   const at = plan.cameras.findIndex((c) => c.camera === setup.camera);
@@ -171,11 +265,17 @@ export function probeBytes({ frame }: PlannedModel): number {
 
 function segmentsOf(camera: CameraSetup): PlannedSegment[] {
   const specs = new Map<string, RenditionSpec>();
-  for (const { input } of camera.consumers) specs.set(renditionKey(input), input);
+  const inSegments = camera.consumers.filter((c) => !usesThread(c));
+  for (const { input } of inSegments) specs.set(renditionKey(input), input);
   return [...specs].map(([rendition, spec]) => {
-    const sharing = camera.consumers.filter((c) => renditionKey(c.input) === rendition).length;
+    const sharing = inSegments.filter((c) => renditionKey(c.input) === rendition).length;
     return { camera: camera.camera, rendition, bytes: Renditions.bytesOf(spec, sharing) };
   });
+}
+
+/** Threads share memory of their process. */
+export function usesThread(consumer: ConsumerSetup): consumer is WorkerConsumerSetup {
+  return consumer.kind === 'worker' && consumer.worker.transport === 'thread';
 }
 
 function missing(model: string): never {

@@ -1,23 +1,27 @@
 import { fileURLToPath } from 'node:url';
-import { type Clock, type Log, type LogRecord, Scope, VigiaError } from '@vigia/base';
-import type { CameraReport, ModelReport, Report } from '@vigia/contracts';
+import { type Clock, every, type Log, type LogRecord, Scope, VigiaError } from '@vigia/base';
+import type { CameraReport, ModelReport, Report, WorkerStateMessage } from '@vigia/contracts';
 import { containerEntry } from '@vigia/model-container';
+import { applyCpuShare } from '#core/cpu';
 import type { CameraSetup } from '#core/ipc';
 import {
   checkSocketPath,
   controlSocketPath,
+  killWorkerGroups,
   modelSocketPath,
   probePrefix,
   removeSegmentsOf,
   segmentBytesOf,
 } from '#core/node-dirs';
 import { readProcessUsage } from '#core/process-stats';
-import { serveControl } from '#services/control-plane';
+import { type NodeHealth, serveControl } from '#services/control-plane';
 import { CameraHandle, ExternalModelHandle, ModelHandle, type ModelSupervision } from '#services/orchestrator';
 import type { NodeStatus, ViewEvent } from '#services/terminal-view';
+import { workerStopMs } from '#services/worker-lifecycle';
 import { BrokerLink } from './broker-link.ts';
 import { admit, budgetOf, memoryLimitOf, roomFor } from './budget.ts';
-import { type Plan, type PlannedContainer, type PlannedModel, withCamera, withoutCamera } from './plan.ts';
+import { CpuWatch } from './cpu-watch.ts';
+import { modelClass, type Plan, type PlannedContainer, type PlannedModel, withCamera, withoutCamera } from './plan.ts';
 import { diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';
 
 /** Options of {@link Supervisor}. */
@@ -33,8 +37,10 @@ export interface SupervisorOptions {
 }
 
 const CAMERA_ENTRY = fileURLToPath(new URL('./camera-process.js', import.meta.url));
-/** Cameras 1.5 s, models 1.5 s, broker 1 s, and some more. */
+/** Cameras 1.5 s, with workers 3.5 s; models 1.5 s, broker 1 s, and some more. */
 const STOP_MS = 5_000;
+const STOP_WITH_WORKERS_MS = 7_000;
+const CPU_WATCH_MS = 1_000;
 
 /**
  * The node: starts and watches one process per camera and per model, passes results on, and never touches a pixel or
@@ -46,6 +52,9 @@ export class Supervisor {
   readonly #scope = new Scope();
   readonly #cameras = new Map<string, CameraHandle>();
   readonly #models = new Map<string, ModelSupervision>();
+  /** The last state of each worker, by camera and consumer. */
+  readonly #workers = new Map<string, WorkerStateMessage>();
+  readonly #cpuWatch: CpuWatch;
   /** Taken out of the plan and not yet gone. */
   readonly #leaving = new Set<CameraHandle | ModelSupervision>();
   /** How many containers in a row there were of a model, each taking over from the one before. */
@@ -62,6 +71,7 @@ export class Supervisor {
     this.#startedMs = options.clock.nowMs();
     const { plan, clock, log } = options;
     this.#broker = new BrokerLink({ node: plan.node, clock, log, consumers: () => this.#consumerReports() });
+    this.#cpuWatch = new CpuWatch(clock);
   }
 
   /** Starts everything; resolves when all processes are on their way, whether or not a camera answers. */
@@ -69,12 +79,14 @@ export class Supervisor {
     const plan = this.#plan;
     for (const model of plan.models) checkSocketPath(model.socketPath);
     this.#scope.defer(() => this.#broker.close());
-    await this.#broker.use(plan.mqttUrl, []);
+    await this.#broker.use(plan.mqttUrl, [], []);
     // Deferred first, so closed last: models go after the cameras that use them.
     this.#scope.defer(() => stopAll([...this.#models.values(), ...this.#leaving]));
     this.#scope.defer(() => stopAll([...this.#cameras.values(), ...this.#leaving]));
     for (const model of plan.models) this.#addModel(model).start();
     for (const setup of plan.cameras) this.#startCamera(setup);
+    const timer = every(this.#o.clock, CPU_WATCH_MS, () => this.#watchCpu());
+    this.#scope.defer(() => timer.cancel());
     this.#scope.defer(await serveControl(controlSocketPath(this.#o.runDir), this));
     this.#o.log.debug('started');
   }
@@ -127,6 +139,15 @@ export class Supervisor {
     return new Set(this.#plan.models.filter((model) => model.container).map((model) => model.id));
   }
 
+  /** What somebody must look at. */
+  health(): NodeHealth {
+    const alarms = [...this.#workers.values()].filter((w) => w.alarm);
+    return alarms.map(({ camera, consumer, worker, message }) => ({
+      code: 'worker_failed',
+      message: `${camera}/${consumer}: critical worker ${worker} has failed: it ${message ?? ''}`,
+    }));
+  }
+
   get cameraIds(): readonly string[] {
     return [...this.#cameras.keys()];
   }
@@ -172,10 +193,11 @@ export class Supervisor {
 
   async #stop(): Promise<void> {
     const { clock, log } = this.#o;
+    const limitMs = this.#plan.cameras.some((c) => workerStopMs(c.consumers) > 0) ? STOP_WITH_WORKERS_MS : STOP_MS;
     await new Promise<void>((resolve, reject) => {
-      const timer = clock.after(STOP_MS, () => {
+      const timer = clock.after(limitMs, () => {
         const still = this.#pids().map(([name, pid]) => `${name} (process ${pid})`);
-        log.error(`not everything stopped within ${STOP_MS / 1000} s: ${still.join(', ') || 'a connection is left'}`);
+        log.error(`not everything stopped within ${limitMs / 1000} s: ${still.join(', ') || 'a connection is left'}`);
         resolve();
       });
       this.#scope
@@ -204,8 +226,10 @@ export class Supervisor {
     admit(wanted, budgetOf(wanted, leaving), roomFor(pids, segmentBytesOf(wanted.node)));
     // From here on it happens.
     this.#plan = wanted;
+    this.#forgetWorkers(wanted);
     const brokerLeft = change.mqtt ? this.#changeBroker(wanted.mqttUrl) : undefined;
     await this.#applyProcesses(change);
+    for (const { id } of wanted.models) this.#shareCpu(id);
     await brokerLeft;
     return summaryOf(change, wanted);
   }
@@ -245,6 +269,7 @@ export class Supervisor {
     return this.#broker.use(
       url,
       [...this.#cameras.values()].map((c) => c.state),
+      this.#workers.values(),
     );
   }
 
@@ -278,6 +303,7 @@ export class Supervisor {
       clock,
       log,
       onState: (_: string, state: ModelReport['state'], reason: string | null) => {
+        if (state === 'starting' || state === 'ready') this.#shareCpu(id);
         // The end of one that was taken over from is not the model's.
         if ((this.#models.get(id) ?? handle) === handle) onEvent({ type: 'model_state', model: id, state, reason });
       },
@@ -309,10 +335,25 @@ export class Supervisor {
         onEvent({ type: 'camera_state', state });
       },
       onResult: (result) => {
+        this.#cpuWatch.record(result, setup);
         this.#broker.result(result);
         onEvent({ type: 'result', result });
       },
-      onDied: (pid) => removeSegmentsOf(this.#plan.node, pid),
+      onWorkerState: (state) => {
+        this.#workers.set(`${state.camera}/${state.consumer}`, state);
+        this.#broker.workerState(state);
+        onEvent({ type: 'worker_state', state });
+      },
+      onEvent: (event) => {
+        this.#broker.event(event);
+        onEvent({ type: 'event', event });
+      },
+      extraStopMs: (of) => workerStopMs(of.consumers),
+      onDied: (pid) => {
+        removeSegmentsOf(this.#plan.node, pid);
+        const killed = killWorkerGroups(this.#o.runDir, setup.camera);
+        if (killed > 0) log.warn(`camera ${setup.camera}: ended ${killed} of its workers, which its process had left`);
+      },
     });
     this.#cameras.set(setup.camera, handle);
     handle.start();
@@ -320,11 +361,40 @@ export class Supervisor {
 
   /** The setup with the sockets of the containers that run. */
   #connected(setup: CameraSetup): CameraSetup {
-    const consumers = setup.consumers.map((c) => ({
-      ...c,
-      socketPath: this.#models.get(c.model)?.socketPath ?? c.socketPath,
-    }));
+    const consumers = setup.consumers.map((c) =>
+      c.kind === 'model' ? { ...c, socketPath: this.#models.get(c.model)?.socketPath ?? c.socketPath } : c,
+    );
     return { ...setup, consumers };
+  }
+
+  /** A model is as important as the most important of its consumers. */
+  #shareCpu(model: string): void {
+    const pid = this.#models.get(model)?.pid;
+    const { cpu } = this.#plan;
+    if (pid !== undefined) applyCpuShare(pid, cpu[modelClass(this.#plan, model)], `model ${model}`, this.#o.log);
+  }
+
+  #watchCpu(): void {
+    if (this.#stopping) return;
+    const at = new Date(this.#o.clock.wallMs()).toISOString();
+    for (const { camera, consumer, sla, slowed } of this.#cpuWatch.look(this.#plan, this.#cameras)) {
+      this.#cameras.get(camera)?.pace(consumer, slowed);
+      const message = slowed ? `slowed to ${slowed.fps} pictures per second: ${slowed.reason}` : 'as configured again';
+      const type = slowed ? 'slowed' : 'restored';
+      const event = { type, camera, consumer, sla, alarm: false, reason: slowed ? 'cpu' : null, message, at } as const;
+      this.#broker.event(event);
+      this.#o.onEvent({ type: 'event', event });
+    }
+  }
+
+  /** Retained states of workers that are not wanted any more. */
+  #forgetWorkers(wanted: Plan): void {
+    const kept = new Set(wanted.cameras.flatMap((c) => c.consumers.map((consumer) => `${c.camera}/${consumer.id}`)));
+    for (const [key, { camera, consumer }] of this.#workers) {
+      if (kept.has(key)) continue;
+      this.#workers.delete(key);
+      this.#broker.forgetWorker(camera, consumer);
+    }
   }
 
   *#consumerReports(): Iterable<readonly [string, string, CameraReport['consumers'][string]]> {

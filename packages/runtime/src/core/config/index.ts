@@ -1,1 +1,2 @@
 export { loadConfig } from './load-config.ts';
+export { secretVariables } from './secrets.ts';

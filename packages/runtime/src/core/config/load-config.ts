@@ -1,6 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { codeOf, messageOf, UsageError } from '@vigia/base';
-import { type CameraConfig, type Config, configSchema, NOT_YET, RESERVED_CAMERA_IDS } from '@vigia/contracts';
+import {
+  type CameraConfig,
+  type Config,
+  configSchema,
+  NOT_YET,
+  RESERVED_CAMERA_IDS,
+  type WorkerConfig,
+} from '@vigia/contracts';
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
 import { parseSourceUrl } from '#core/media';
 import { nearest } from './nearest.ts';
@@ -69,7 +77,6 @@ function sentencesOf(issues: readonly Issue[], data: unknown, where: (path: Path
 
 function checkReferences(config: Config, where: (path: Path) => string): string[] {
   const problems: string[] = [];
-  const models = Object.keys(config.models);
   if (Object.keys(config.cameras).length === 0) problems.push(`${where(['cameras'])}: no camera; name at least one`);
   for (const [id, camera] of Object.entries(config.cameras)) {
     if (RESERVED_CAMERA_IDS.includes(id))
@@ -78,14 +85,39 @@ function checkReferences(config: Config, where: (path: Path) => string): string[
       problems.push(...checkSource(camera[key], where(['cameras', id, key])));
     problems.push(...checkTransport(camera, (key) => where(['cameras', id, key])));
     for (const [name, consumer] of Object.entries(camera.consumers)) {
-      if (models.includes(consumer.model)) continue;
-      const near = nearest(consumer.model, models);
-      const allowed = models.length === 0 ? '`models` is empty' : `defined are ${models.join(', ')}`;
+      const at = (key: string): string => where(['cameras', id, 'consumers', name, key]);
       problems.push(
-        `${where(['cameras', id, 'consumers', name, 'model'])}: there is no model "${consumer.model}"${near ? `, did you mean "${near}"?` : ''}; ${allowed}`,
+        ...checkReference('model', consumer.model, Object.keys(config.models), at),
+        ...checkReference('worker', consumer.worker, Object.keys(config.workers), at),
       );
     }
   }
+  for (const [id, worker] of Object.entries(config.workers))
+    problems.push(...checkProgram(worker, (key) => where(['workers', id, key])));
+  return problems;
+}
+
+function checkReference(
+  kind: 'model' | 'worker',
+  id: string | undefined,
+  known: readonly string[],
+  at: (key: string) => string,
+): string[] {
+  if (id === undefined || known.includes(id)) return [];
+  const near = nearest(id, known);
+  const allowed = known.length === 0 ? `\`${kind}s\` is empty` : `defined are ${known.join(', ')}`;
+  return [`${at(kind)}: there is no ${kind} "${id}"${near ? `, did you mean "${near}"?` : ''}; ${allowed}`];
+}
+
+/** Whether there is something to start. What it does shows while running. */
+function checkProgram({ command, module, dir }: WorkerConfig, at: (key: string) => string): string[] {
+  const problems: string[] = [];
+  if (dir !== undefined && !statSync(dir, { throwIfNoEntry: false })?.isDirectory())
+    problems.push(`${at('dir')}: found ${dir}, no such folder`);
+  if (module !== undefined && !existsSync(module)) problems.push(`${at('module')}: found ${module}, no such file`);
+  const [program] = command ?? [];
+  if (program?.includes('/') && !existsSync(resolve(dir ?? '.', program)))
+    problems.push(`${at('command')}: found ${program}, no such program`);
   return problems;
 }
 
@@ -113,21 +145,31 @@ function checkTransport(camera: CameraConfig, where: (key: string) => string): s
   return [];
 }
 
-function fillSecrets(config: Config, where: (path: Path) => string, env: NodeJS.ProcessEnv): Config {
+function fillSecrets(config: Config, where: (path: Path) => string, environment: NodeJS.ProcessEnv): Config {
   const cameras = Object.entries(config.cameras).map(([id, camera]): [string, Config['cameras'][string]] => [
     id,
     {
       ...camera,
-      source: resolveSecrets(camera.source, where(['cameras', id, 'source']), env),
+      source: resolveSecrets(camera.source, where(['cameras', id, 'source']), environment),
       ...(camera.detect_source === undefined
         ? {}
-        : { detect_source: resolveSecrets(camera.detect_source, where(['cameras', id, 'detect_source']), env) }),
+        : {
+            detect_source: resolveSecrets(camera.detect_source, where(['cameras', id, 'detect_source']), environment),
+          }),
     },
   ]);
+  const workers = Object.entries(config.workers).map(([id, worker]): [string, WorkerConfig] => {
+    const env = Object.entries(worker.env).map(([name, value]): [string, string] => [
+      name,
+      resolveSecrets(value, where(['workers', id, 'env', name]), environment),
+    ]);
+    return [id, { ...worker, env: Object.fromEntries(env) }];
+  });
   return {
     ...config,
     cameras: Object.fromEntries(cameras),
-    ...(config.mqtt ? { mqtt: { url: resolveSecrets(config.mqtt.url, where(['mqtt', 'url']), env) } } : {}),
+    workers: Object.fromEntries(workers),
+    ...(config.mqtt ? { mqtt: { url: resolveSecrets(config.mqtt.url, where(['mqtt', 'url']), environment) } } : {}),
   };
 }
 
@@ -206,7 +248,7 @@ interface SchemaNode {
 }
 
 /** Values under these keys may hold credentials: they are never repeated. */
-const SECRET_KEYS = new Set<PropertyKey>(['source', 'detect_source', 'url']);
+const SECRET_KEYS = new Set<PropertyKey>(['source', 'detect_source', 'url', 'env']);
 
 function found(data: unknown, path: Path): string {
   const value = valueAt(data, path);

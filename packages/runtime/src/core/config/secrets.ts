@@ -3,6 +3,13 @@ import { addSecret, codeOf, UsageError } from '@vigia/base';
 
 const REFERENCE = /\$\{([^}]*)\}/g;
 
+const variables = new Set<string>();
+
+/** Environment variables that held secrets of configurations so far: not for programs that users bring along. */
+export function secretVariables(): readonly string[] {
+  return [...variables].sort();
+}
+
 /**
  * Replaces `${NAME}` by the environment variable and `${file:PATH}` by the first line of a file. What is filled in before
  * an `@` is percent-encoded, so that a password may hold any character. Everything filled in is redacted from all output
@@ -28,6 +35,7 @@ export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv)
       });
     }
     addSecret(value);
+    if (!name.startsWith('file:')) variables.add(name);
     return text.indexOf('@', position + reference.length) > 0 ? encodeURIComponent(value) : value;
   });
 }

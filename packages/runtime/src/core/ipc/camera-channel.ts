@@ -2,11 +2,16 @@ import type {
   CameraConfig,
   CameraState,
   ConsumerReport,
+  EventMessage,
   MainStreamReport,
   ResultMessage,
   SlaClass,
   StreamReport,
+  WorkerConfig,
+  WorkerStateMessage,
+  WorkerTransport,
 } from '@vigia/contracts';
+import type { CpuShare } from '#core/cpu';
 import type { Region, RenditionSpec } from '#core/media';
 
 /** What a camera process is told first. Sent over the channel and never on the command line: the source holds secrets. */
@@ -43,16 +48,68 @@ export interface DecodeSetup {
   readonly maxPicture: CameraConfig['max_picture'];
 }
 
-/** One consumer, with everything about its model that the camera process needs. */
-export interface ConsumerSetup {
+/** One consumer, with everything about its model or worker that the camera process needs. */
+export type ConsumerSetup = ModelConsumerSetup | WorkerConsumerSetup;
+
+interface AnyConsumerSetup {
   readonly id: string;
-  readonly model: string;
-  readonly socketPath: string;
+  /** The pictures it gets; of a worker, the largest that it may ask for. */
   readonly input: RenditionSpec;
   readonly fps: number | undefined;
   readonly sla: SlaClass;
   readonly deadlineMs: number;
+  /** An older ok result breaches the SLA. Milliseconds. */
+  readonly maxAgeMs: number | undefined;
 }
+
+/** A consumer whose pictures go to a model's container. */
+export interface ModelConsumerSetup extends AnyConsumerSetup {
+  readonly kind: 'model';
+  readonly model: string;
+  readonly socketPath: string;
+}
+
+/** A consumer whose pictures go to a program of the user's. */
+export interface WorkerConsumerSetup extends AnyConsumerSetup {
+  readonly kind: 'worker';
+  readonly worker: WorkerSetup;
+}
+
+/** How a worker is started, fed and restarted. */
+export interface WorkerSetup {
+  readonly id: string;
+  readonly program:
+    | { readonly command: readonly string[]; readonly dir: string | undefined }
+    /** Path of a JavaScript file, for a thread. */
+    | { readonly module: string };
+  readonly transport: WorkerTransport | 'thread';
+  /** Pictures are compressed before they are sent. */
+  readonly jpeg: boolean;
+  /** Besides vigia's own. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Variables of vigia's own that hold secrets of the configuration: not passed on. */
+  readonly withheld: readonly string[];
+  readonly options: WorkerConfig['options'];
+  readonly startTimeoutMs: number;
+  readonly hangTimeoutMs: number;
+  readonly restart: RestartPolicy;
+  readonly cpu: CpuShare;
+}
+
+/** What happens when a worker ends by itself (WL4). */
+export interface RestartPolicy {
+  /** One restart after each of these waits. Milliseconds. */
+  readonly delaysMs: readonly number[];
+  /** The last wait is repeated for ever. */
+  readonly unlimited: boolean;
+  /** A failed worker is tried again this often; undefined: never. Milliseconds. */
+  readonly probeMs: number | undefined;
+}
+
+/** What a consumer itself counts; the rest of its report is added by who owns it. */
+export type ConsumerCounts = Omit<ConsumerReport, 'age_ms' | 'restarts' | 'sla_window' | 'slowed'>;
+/** A consumer's part of a snapshot. Of a model, `restarts` is 0. */
+export type ConsumerSnapshot = Omit<ConsumerReport, 'age_ms'>;
 
 /** Counters of one camera process, taken in one turn of its loop: the equations of AD2 hold in it. */
 export interface CameraSnapshot {
@@ -77,7 +134,7 @@ export interface CameraSnapshot {
     readonly inboxDrops: number;
     readonly inboxPending: number;
   };
-  readonly consumers: Readonly<Record<string, Omit<ConsumerReport, 'age_ms' | 'restarts'>>>;
+  readonly consumers: Readonly<Record<string, ConsumerSnapshot>>;
   /** Results that the supervisor did not get because it was not reading. */
   readonly unsentResults: number;
 }
@@ -87,6 +144,8 @@ export type ToCamera =
   | { readonly type: 'setup'; readonly setup: CameraSetup }
   | { readonly type: 'snapshot'; readonly id: number }
   | { readonly type: 'picture'; readonly id: number; readonly annotated: boolean }
+  /** Another rate for a consumer: slower than configured, or with null as configured. */
+  | { readonly type: 'pace'; readonly consumer: string; readonly slowed: ConsumerReport['slowed'] }
   | { readonly type: 'stop' };
 
 /** Camera process → supervisor. */
@@ -100,6 +159,8 @@ export type FromCamera =
       readonly retryInMs: number | null;
     }
   | { readonly type: 'result'; readonly result: ResultMessage }
+  | { readonly type: 'worker_state'; readonly state: WorkerStateMessage }
+  | { readonly type: 'event'; readonly event: EventMessage }
   /** With an id: the answer to `snapshot`; without: sent by itself twice a second. */
   | { readonly type: 'snapshot'; readonly id: number | undefined; readonly snapshot: CameraSnapshot }
   | { readonly type: 'picture'; readonly id: number; readonly jpeg: Uint8Array }

@@ -1,3 +1,4 @@
+import { PIXEL_FORMATS, type PixelFormat } from '@vigia/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { geometryOf, WHOLE, wholeFromRendition } from './geometry.ts';
@@ -10,11 +11,19 @@ const roi = fc
     h: fc.double({ min: 0.1, max: 1, noNaN: true }),
   })
   .map(({ x, y, w, h }) => ({ x, y, width: Math.min(w, 1 - x), height: Math.min(h, 1 - y) }));
-const spec = fc.record({
-  width: fc.integer({ min: 16, max: 640 }),
-  height: fc.integer({ min: 16, max: 640 }),
-  fit: fc.constantFrom('stretch' as const, 'letterbox' as const),
-});
+const spec = fc
+  .record({
+    width: fc.integer({ min: 16, max: 640 }),
+    height: fc.integer({ min: 16, max: 640 }),
+    fit: fc.constantFrom('stretch' as const, 'letterbox' as const),
+    format: fc.constantFrom(...PIXEL_FORMATS),
+  })
+  // Where two pixels share their colour, sizes are even.
+  .map((s) => (halved(s.format) ? { ...s, width: s.width & ~1, height: s.height & ~1 } : s));
+
+function halved(format: PixelFormat): boolean {
+  return format === 'NV12' || format === 'I420';
+}
 
 describe('geometry', () => {
   test('crops lie inside the picture on even pixels, content inside the rendition', () => {
@@ -33,6 +42,8 @@ describe('geometry', () => {
           expect(crop.x + crop.width).toBeLessThanOrEqual(w);
           expect(crop.y + crop.height).toBeLessThanOrEqual(h);
           expect(content.x + content.width).toBeLessThanOrEqual(s.width);
+          if (halved(s.format))
+            expect([content.x % 2, content.y % 2, content.width % 2, content.height % 2]).toEqual([0, 0, 0, 0]);
           expect(content.y + content.height).toBeLessThanOrEqual(s.height);
         },
       ),
@@ -62,7 +73,9 @@ describe('geometry', () => {
   });
 
   test('letterbox of 16:9 in a square: 16:9 in the middle', () => {
-    expect(geometryOf(1920, 1080, WHOLE, { width: 640, height: 640, fit: 'letterbox' }).content).toEqual({
+    expect(
+      geometryOf(1920, 1080, WHOLE, { width: 640, height: 640, fit: 'letterbox', format: 'RGB24' }).content,
+    ).toEqual({
       x: 0,
       y: 140,
       width: 640,
@@ -71,7 +84,7 @@ describe('geometry', () => {
   });
 
   test('the whole of an odd picture stays whole', () => {
-    expect(geometryOf(641, 361, WHOLE, { width: 300, height: 300, fit: 'stretch' }).crop).toEqual({
+    expect(geometryOf(641, 361, WHOLE, { width: 300, height: 300, fit: 'stretch', format: 'RGB24' }).crop).toEqual({
       x: 0,
       y: 0,
       width: 641,

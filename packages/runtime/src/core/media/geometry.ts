@@ -1,4 +1,4 @@
-import type { Bbox } from '@vigia/contracts';
+import type { Bbox, PixelFormat } from '@vigia/contracts';
 
 /** A rectangle in pixels. */
 export interface Rect {
@@ -20,7 +20,12 @@ export interface Region {
 export const WHOLE: Region = { x: 0, y: 0, width: 1, height: 1 };
 
 /** What a model or worker wants to see. */
-export interface RenditionSpec {
+export interface RenditionSpec extends FrameFit {
+  readonly format: PixelFormat;
+}
+
+/** A size, and how pictures of other proportions are brought to it. */
+export interface FrameFit {
   readonly width: number;
   readonly height: number;
   /** `stretch` fills the frame and changes the proportions; `letterbox` keeps them and pads. */
@@ -38,6 +43,8 @@ export interface Geometry {
   readonly content: Rect;
   /** Grey value 0..255 around the content. */
   readonly padding: number;
+  /** Of the rendition. */
+  readonly format: PixelFormat;
 }
 
 /** Of YOLO's tradition; any mid grey would do. */
@@ -46,18 +53,22 @@ const PADDING = 114;
 /** Computes {@link Geometry}. Source sizes are at least 2 pixels. */
 export function geometryOf(sourceWidth: number, sourceHeight: number, roi: Region, spec: RenditionSpec): Geometry {
   const crop = cropOf(sourceWidth, sourceHeight, roi);
-  const { width, height } = spec;
-  if (spec.fit === 'stretch') return { width, height, crop, content: { x: 0, y: 0, width, height }, padding: PADDING };
+  const { width, height, format } = spec;
+  const whole = { width, height, crop, padding: PADDING, format };
+  if (spec.fit === 'stretch') return { ...whole, content: { x: 0, y: 0, width, height } };
+  // Where two pixels share their colour, the content begins and ends between such pairs.
+  const step = format === 'NV12' || format === 'I420' ? 2 : 1;
+  const snap = (value: number): number => Math.round(value / step) * step;
   const scale = Math.min(width / crop.width, height / crop.height);
-  const contentWidth = Math.max(1, Math.min(width, Math.round(crop.width * scale)));
-  const contentHeight = Math.max(1, Math.min(height, Math.round(crop.height * scale)));
+  const contentWidth = Math.max(step, Math.min(width, snap(crop.width * scale)));
+  const contentHeight = Math.max(step, Math.min(height, snap(crop.height * scale)));
   const content = {
-    x: Math.floor((width - contentWidth) / 2),
-    y: Math.floor((height - contentHeight) / 2),
+    x: Math.floor((width - contentWidth) / 2 / step) * step,
+    y: Math.floor((height - contentHeight) / 2 / step) * step,
     width: contentWidth,
     height: contentHeight,
   };
-  return { width, height, crop, content, padding: PADDING };
+  return { ...whole, content };
 }
 
 function cropOf(sourceWidth: number, sourceHeight: number, roi: Region): Rect {

@@ -3,6 +3,7 @@ export {
   geometryOf,
   type Rect,
   type Region,
+  type FrameFit,
   type RenditionSpec,
   WHOLE,
   wholeFromRendition,

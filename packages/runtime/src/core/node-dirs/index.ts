@@ -14,3 +14,4 @@ export {
   runDirOf,
   segmentBytesOf,
 } from './node-dirs.ts';
+export { killGroup, killWorkerGroups, registerWorkerGroup } from './worker-groups.ts';

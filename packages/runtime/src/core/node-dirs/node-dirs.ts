@@ -14,6 +14,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { codeOf, processStartTicks, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
 import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
+import { killWorkerGroups } from './worker-groups.ts';
 
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
 const SOCKET_PATH_LIMIT = 107;
@@ -135,6 +136,7 @@ export function cleanAfterSupervisor(node: string, runDir: string, supervisorPid
     if (Number(readFileSync(lockPath, 'utf8').split(' ')[0]) !== supervisorPid) return;
     rmSync(controlSocketPath(runDir), { force: true });
     removeProbes(node);
+    killWorkerGroups(runDir);
     releaseLock(runDir, lockPath);
   } catch (error) {
     // Another child was quicker.

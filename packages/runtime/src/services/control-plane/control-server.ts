@@ -3,9 +3,13 @@ import { codeOf, messageOf, redact, UsageError, VigiaError } from '@vigia/base';
 import type { CameraReport, Report } from '@vigia/contracts';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 
+/** What somebody must look at; empty when all is well. */
+export type NodeHealth = readonly { readonly code: string; readonly message: string }[];
+
 /** What the control plane needs from the node. */
 export interface ControlledNode {
   report(): Promise<Report>;
+  health(): NodeHealth;
   /** Reads the configuration again and applies what differs; says what that was. */
   reload(): Promise<object>;
   removeCamera(id: string): Promise<unknown>;
@@ -28,7 +32,12 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
     void reply.code(status).send({ error: { code, message: redact(messageOf(error)) } });
   });
   server.get('/api/v1/report', () => node.report());
-  server.get('/healthz', () => ({ status: 'ok' }));
+  server.get('/healthz', (_request, reply) => {
+    const problems = node.health();
+    if (problems.length === 0) return { status: 'ok', problems };
+    const message = problems.map((problem) => problem.message).join('\n');
+    return reply.code(503).send({ status: 'failing', problems, error: { code: 'failing', message } });
+  });
   server.post('/api/v1/reload', () => node.reload());
   cameraRoutes(server, node);
   await server.listen({ path: socketPath });

@@ -2,9 +2,11 @@ import { codeOf, every, type Clock, type Log, messageOf, type Timer } from '@vig
 import {
   type CameraStateMessage,
   type ConsumerReport,
+  type EventMessage,
   type NodeStatusMessage,
   type ResultMessage,
   topics,
+  type WorkerStateMessage,
 } from '@vigia/contracts';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 
@@ -23,7 +25,7 @@ const RECONNECT_MS = 2_000;
 const CLOSE_MS = 500;
 /** Bytes waiting for a broker that does not read; results beyond are dropped and counted. */
 const BACKLOG_LIMIT = 1024 * 1024;
-/** Cameras that are gone and whose retained state a broker that is away still has; of further ones it stays. */
+/** Retained messages to be taken back from a broker that is away; further ones stay there. */
 const FORGOTTEN_LIMIT = 1024;
 /** At most one warning about the connection in this time. */
 const QUIET_MS = 30_000;
@@ -38,8 +40,9 @@ const REFUSES_VERSION = new Set([1, 132]);
  */
 export class MqttEmitter {
   readonly #o: MqttEmitterOptions;
-  readonly #states = new Map<string, CameraStateMessage>();
-  /** Cameras that are gone while no broker was there to be told. */
+  /** Retained messages, by topic: sent again after each connect. */
+  readonly #retained = new Map<string, object>();
+  /** Topics of what is gone while no broker was there to be told. */
   readonly #forgotten = new Set<string>();
   #client: MqttClient | undefined;
   #version: typeof MQTT_5 | typeof MQTT_311 = MQTT_5;
@@ -92,16 +95,29 @@ export class MqttEmitter {
 
   /** A camera's state: retained. */
   cameraState(state: CameraStateMessage): void {
-    this.#forgotten.delete(state.camera);
-    this.#states.set(state.camera, state);
-    this.#publish(topics.cameraState(this.#o.node, state.camera), state, { qos: 1, retain: true });
+    this.#retain(topics.cameraState(this.#o.node, state.camera), state);
   }
 
-  /** A camera is gone: its retained state is taken back, now or with the next connection. */
+  /** A worker's state: retained. */
+  workerState(state: WorkerStateMessage): void {
+    this.#retain(topics.workerState(this.#o.node, state.camera, state.consumer), state);
+  }
+
+  /** Something that happened: QoS 1. */
+  event(event: EventMessage): void {
+    this.#publish(topics.event(this.#o.node, event.camera), event, { qos: 1 });
+  }
+
+  /** A camera is gone: its retained state is taken back, and those of its workers; now or with the next connection. */
   forgetCamera(camera: string): void {
-    this.#states.delete(camera);
-    if (this.#clear(camera) || this.#forgotten.size >= FORGOTTEN_LIMIT) return;
-    this.#forgotten.add(camera);
+    const workers = topics.workerState(this.#o.node, camera, '').slice(0, -'/state'.length);
+    this.#forget((topic) => topic === topics.cameraState(this.#o.node, camera) || topic.startsWith(workers));
+  }
+
+  /** A worker is gone for good: its retained state is taken back. */
+  forgetWorker(camera: string, consumer: string): void {
+    const gone = topics.workerState(this.#o.node, camera, consumer);
+    this.#forget((topic) => topic === gone);
   }
 
   /** Statistics of a consumer. */
@@ -148,11 +164,25 @@ export class MqttEmitter {
     client.publish(topic, JSON.stringify(message), options);
   }
 
+  #retain(topic: string, message: object): void {
+    this.#forgotten.delete(topic);
+    this.#retained.set(topic, message);
+    this.#publish(topic, message, { qos: 1, retain: true });
+  }
+
+  #forget(concerns: (topic: string) => boolean): void {
+    for (const topic of this.#retained.keys()) {
+      if (!concerns(topic)) continue;
+      this.#retained.delete(topic);
+      if (!this.#clear(topic) && this.#forgotten.size < FORGOTTEN_LIMIT) this.#forgotten.add(topic);
+    }
+  }
+
   /** A retained message without content is none (MQTT 3.3.1.3). False when no broker is there. */
-  #clear(camera: string): boolean {
+  #clear(topic: string): boolean {
     const client = this.#client;
     if (!client?.connected || this.#closed) return false;
-    client.publish(topics.cameraState(this.#o.node, camera), Buffer.alloc(0), { qos: 1, retain: true });
+    client.publish(topic, Buffer.alloc(0), { qos: 1, retain: true });
     return true;
   }
 
@@ -161,9 +191,8 @@ export class MqttEmitter {
     this.#o.log.info(`connected to the MQTT broker (version ${this.#version === MQTT_5 ? '5' : '3.1.1'})`);
     const online: NodeStatusMessage = { node: this.#o.node, status: 'online' };
     this.#publish(topics.status(this.#o.node), online, { qos: 1, retain: true });
-    for (const state of this.#states.values())
-      this.#publish(topics.cameraState(this.#o.node, state.camera), state, { qos: 1, retain: true });
-    for (const camera of this.#forgotten) if (this.#clear(camera)) this.#forgotten.delete(camera);
+    for (const [topic, message] of this.#retained) this.#publish(topic, message, { qos: 1, retain: true });
+    for (const topic of this.#forgotten) if (this.#clear(topic)) this.#forgotten.delete(topic);
   }
 
   #onError(client: MqttClient, error: Error): void {

@@ -18,7 +18,7 @@ type Message = Record<string, unknown>;
 type Answerer = (message: Message, reply: (answer: Message) => void, socket: Socket) => void;
 
 const socketPath = join(tmpdir(), `vigia-test-container-${process.pid}.sock`);
-const SPEC = { width: 300, height: 300, fit: 'stretch' as const };
+const SPEC = { width: 300, height: 300, fit: 'stretch' as const, format: 'RGB24' as const };
 let server: Server;
 let answer: Answerer;
 let sockets: Socket[];

@@ -1,7 +1,5 @@
-import { type Clock, Deadline, messageOf, VigiaError } from '@vigia/base';
+import { type Clock, Deadline, messageOf } from '@vigia/base';
 import {
-  type ConsumerReport,
-  type Detection,
   type FrameMetadata,
   type InferResponse,
   type ResultMessage,
@@ -12,9 +10,10 @@ import {
 import type { FrameSupplier, Mailbox, SlotLease } from '@vigia/frame-supplier';
 import type { Geometry } from '#core/media';
 import type { Picture } from '#core/media/libav';
+import type { ConsumerCounts } from '#core/ipc';
+import { type Outcome, ResultCounts, resultMessage } from '#core/results';
 import type { Verdict } from './circuit-breaker.ts';
 import type { Answer, ContainerClient, Grant } from './container-client.ts';
-import { mapBack } from './map-back.ts';
 
 /** A picture in shared memory, ready to be referred to. */
 export interface Rendered {
@@ -59,10 +58,6 @@ interface InFlight {
   readonly era: number | undefined;
 }
 
-type Outcome =
-  | { readonly status: 'ok'; readonly response: InferResponse }
-  | { readonly status: Exclude<ResultStatus, 'ok'>; readonly code: string; readonly message: string };
-
 /**
  * One camera's subscription to one model: asks for a place, takes the newest picture when it is granted, and turns
  * whatever happens into exactly one typed result per picture taken. At most one in flight.
@@ -71,9 +66,7 @@ export class ModelConsumer {
   readonly #o: ModelConsumerOptions;
   readonly #mailbox: Mailbox<Picture>;
   readonly #deadline: Deadline;
-  readonly #results: Record<ResultStatus, number> = { ok: 0, expired: 0, timeout: 0, unavailable: 0, error: 0 };
-  readonly #detections: Record<string, number> = {};
-  readonly #resultsWith: Record<string, number> = {};
+  readonly #counts = new ResultCounts();
   /** A want is out: what the breaker gave it. */
   #wanted: number | undefined;
   #inFlight: InFlight | undefined;
@@ -121,22 +114,25 @@ export class ModelConsumer {
   }
 
   /** A consistent copy of the counters; ages are kept by who receives the results. */
-  report(): Omit<ConsumerReport, 'age_ms' | 'restarts'> {
+  report(): ConsumerCounts {
     const { offered, delivered, pending, dropped } = this.#mailbox.counters();
+    const { client, model, sla } = this.#o;
+    const working = client.ready && !client.breaker.open;
     return {
       kind: 'model',
-      model: this.#o.model,
-      sla: this.#o.sla,
-      state: this.#o.client.ready && !this.#o.client.breaker.open ? 'running' : 'unavailable',
+      model,
+      worker: null,
+      sla,
+      state: working ? 'running' : 'unavailable',
+      reason: working ? null : client.ready ? 'the model kept failing and is left alone for a while' : client.why,
+      process: null,
       published: offered,
       delivered,
       pending,
       dropped,
       in_flight: this.#inFlight ? 1 : 0,
-      results: { ...this.#results },
       discarded_answers: this.#discardedAnswers,
-      detections: { ...this.#detections },
-      results_with: { ...this.#resultsWith },
+      ...this.#counts.report(),
     };
   }
 
@@ -280,55 +276,19 @@ export class ModelConsumer {
     this.#deadline.clear();
     this.#mailbox.settle();
     flight.rendered?.lease.release();
-    const result = this.#resultOf(flight, outcome);
-    this.#results[outcome.status] += 1;
-    if (result.detections) this.#count(result.detections);
+    const { camera, consumer, model, clock } = this.#o;
+    const { stamps, seq } = flight.picture;
+    const geometry = flight.rendered?.geometry;
+    const result = resultMessage(
+      { camera, consumer, model },
+      { ...flight, seq, stamps, geometry },
+      outcome,
+      clock.nowMs(),
+    );
+    this.#counts.add(result);
     this.#o.onResult(result, flight.kept ? flight.picture : undefined);
     // Sent pictures that nobody keeps were let go when they were sent.
     if (flight.kept || flight.sentMs === undefined) flight.picture.release();
-  }
-
-  #count(detections: readonly Detection[]): void {
-    const seen = new Set<string>();
-    for (const { class_name: name } of detections) {
-      this.#detections[name] = (this.#detections[name] ?? 0) + 1;
-      seen.add(name);
-    }
-    for (const name of seen) this.#resultsWith[name] = (this.#resultsWith[name] ?? 0) + 1;
-  }
-
-  #resultOf(flight: InFlight, outcome: Outcome): ResultMessage {
-    const { stamps, seq } = flight.picture;
-    const decidedMs = this.#o.clock.nowMs();
-    const since = (atMs: number | undefined): number | null =>
-      atMs === undefined ? null : round(atMs - stamps.capturedMs);
-    return {
-      camera: this.#o.camera,
-      consumer: this.#o.consumer,
-      model: this.#o.model,
-      seq,
-      status: outcome.status,
-      captured_at: new Date(stamps.capturedWallMs).toISOString(),
-      age_ms: round(decidedMs - stamps.capturedMs),
-      pts_us: stamps.ptsUs,
-      hops_ms: {
-        decoded: round(stamps.decodedMs - stamps.capturedMs),
-        taken: round(flight.takenMs - stamps.capturedMs),
-        rendered: since(flight.renderedMs),
-        sent: since(flight.sentMs),
-        received: since(flight.receivedMs),
-        decided: round(decidedMs - stamps.capturedMs),
-      },
-      detections: outcome.status === 'ok' ? this.#mapBack(flight, outcome.response.detections ?? []) : null,
-      error: outcome.status === 'ok' ? null : { code: outcome.code, message: outcome.message },
-    };
-  }
-
-  #mapBack(flight: InFlight, detections: readonly Detection[]): Detection[] {
-    const { rendered, width, height } = flight;
-    // An ok answer follows a rendering.
-    if (!rendered) throw new VigiaError('internal', 'a result without a rendition');
-    return detections.map((detection) => mapBack(detection, rendered.geometry, width, height));
   }
 }
 
@@ -365,10 +325,11 @@ function outcomeOf(answer: Answer<InferResponse>, flight: InFlight, asked: Asked
     case 'failed':
       return { status: statusOfContainerError(answer.error.code), ...answer.error };
     default:
-      return wrongAnswer(answer.value, flight.picture.seq, asked) ?? { status: 'ok', response: answer.value };
+      return (
+        wrongAnswer(answer.value, flight.picture.seq, asked) ?? {
+          status: 'ok',
+          detections: answer.value.detections ?? [],
+        }
+      );
   }
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
 }

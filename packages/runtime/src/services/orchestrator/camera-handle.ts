@@ -9,7 +9,15 @@ import {
   type Timer,
   VigiaError,
 } from '@vigia/base';
-import type { CameraReport, CameraState, CameraStateMessage, ResultMessage } from '@vigia/contracts';
+import type {
+  CameraReport,
+  CameraState,
+  CameraStateMessage,
+  EventMessage,
+  ResultMessage,
+  Slowed,
+  WorkerStateMessage,
+} from '@vigia/contracts';
 import type { CameraSetup, CameraSnapshot, FromCamera, ToCamera } from '#core/ipc';
 import { AgeHistogram } from './quantiles.ts';
 import { addSnapshots, closeOut, NOTHING, onlyConsumers, reportOf } from './totals.ts';
@@ -25,6 +33,10 @@ export interface CameraHandleOptions {
   readonly onLog: (record: LogRecord) => void;
   readonly onState: (state: CameraStateMessage) => void;
   readonly onResult: (result: ResultMessage) => void;
+  readonly onWorkerState: (state: WorkerStateMessage) => void;
+  readonly onEvent: (event: EventMessage) => void;
+  /** How long its process may take to stop beyond what every process may. Milliseconds. */
+  readonly extraStopMs: (setup: CameraSetup) => number;
   /** The process with this pid is gone: what it left in shared memory is nobody's. */
   readonly onDied: (pid: number) => void;
 }
@@ -32,6 +44,7 @@ export interface CameraHandleOptions {
 const READY_MS = 10_000;
 const SNAPSHOT_MS = 500;
 const PICTURE_MS = 8_000;
+const STOP_MS = 700;
 const RESTART = { firstMs: 100, maxMs: 10_000 };
 const WATCH_MS = 1_000;
 /** A camera process speaks twice a second; one that is silent for this many seconds hangs. */
@@ -49,6 +62,8 @@ export class CameraHandle {
   readonly #o: CameraHandleOptions;
   #setup: CameraSetup;
   #child: SupervisedChild;
+  /** Consumers that are slowed: a new process is told again. */
+  readonly #slowed = new Map<string, Slowed>();
   readonly #ages = new Map<string, AgeHistogram>();
   readonly #snapshotWaiters = new Map<number, Waiter<CameraSnapshot>>();
   readonly #pictureWaiters = new Map<number, Waiter<Uint8Array>>();
@@ -148,6 +163,13 @@ export class CameraHandle {
     return this.#ask(this.#pictureWaiters, PICTURE_MS, (id) => ({ type: 'picture', id, annotated }));
   }
 
+  /** Another rate for a consumer, or with null the configured one; of its next process too. */
+  pace(consumer: string, slowed: Slowed | null): void {
+    if (slowed) this.#slowed.set(consumer, slowed);
+    else this.#slowed.delete(consumer);
+    this.#child.send({ type: 'pace', consumer, slowed } satisfies ToCamera);
+  }
+
   /** Ages of a consumer's ok results so far. */
   ages(consumer: string): AgeHistogram {
     const known = this.#ages.get(consumer);
@@ -171,7 +193,11 @@ export class CameraHandle {
       onState: (state) => {
         if (!this.#replacing) this.#onChildState(state);
       },
-      onStarted: (send) => void send({ type: 'setup', setup: this.#setup } satisfies ToCamera),
+      onStarted: (send) => {
+        send({ type: 'setup', setup: this.#setup } satisfies ToCamera);
+        for (const [consumer, slowed] of this.#slowed) send({ type: 'pace', consumer, slowed } satisfies ToCamera);
+      },
+      stopMs: STOP_MS + this.#o.extraStopMs(this.#setup),
       readyTimeoutMs: READY_MS,
       restart: RESTART,
     });
@@ -281,6 +307,12 @@ export class CameraHandle {
         if (message.state === 'live') this.#everLive = true;
         this.#setState(this.#stateMessage(message.state, message.reason, message.message, message.retryInMs));
         break;
+      case 'worker_state':
+        this.#o.onWorkerState(withoutSecrets(message.state));
+        break;
+      case 'event':
+        this.#o.onEvent(withoutSecrets(message.event));
+        break;
       case 'picture':
         take(this.#pictureWaiters, message.id)?.resolve(message.jpeg);
         break;
@@ -341,6 +373,14 @@ export class CameraHandle {
       at,
     };
   }
+}
+
+/** A camera's process does not know the secrets; what a worker prints may hold them. */
+function withoutSecrets<T extends { readonly message: string | null; readonly stderr?: string[] | undefined }>(
+  said: T,
+): T {
+  const message = said.message === null ? null : redact(said.message);
+  return { ...said, message, ...(said.stderr ? { stderr: said.stderr.map(redact) } : {}) };
 }
 
 function take<T>(waiters: Map<number, Waiter<T>>, id: number): Waiter<T> | undefined {

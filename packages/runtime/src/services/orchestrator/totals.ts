@@ -1,7 +1,11 @@
+import { redact } from '@vigia/base';
 import type { CameraReport, ConsumerReport } from '@vigia/contracts';
 import type { CameraSnapshot } from '#core/ipc';
 
 type ConsumerCounts = CameraSnapshot['consumers'][string];
+
+/** Of a worker whose camera process is gone: it went with it. */
+const GONE = { state: 'stopped', reason: 'its camera’s process is gone' } as const;
 
 /**
  * The last counters of a process that died, closed so that they still add up: what was pending is dropped, what was in
@@ -17,6 +21,8 @@ export function closeOut(last: CameraSnapshot): CameraSnapshot {
       dropped: { ...c.dropped, closed: c.dropped.closed + c.pending },
       in_flight: 0,
       results: { ...c.results, unavailable: c.results.unavailable + c.in_flight },
+      ...(c.kind === 'worker' ? GONE : { state: 'unavailable' as const }),
+      process: c.process && { ...c.process, pid: null },
     },
   ]);
   return {
@@ -78,6 +84,14 @@ function addConsumers(a: ConsumerCounts, b: ConsumerCounts): ConsumerCounts {
     discarded_answers: a.discarded_answers + b.discarded_answers,
     detections: addCounts(a.detections, b.detections),
     results_with: addCounts(a.results_with, b.results_with),
+    restarts: a.restarts + b.restarts,
+    sla_window: { ...b.sla_window, breaches: a.sla_window.breaches + b.sla_window.breaches },
+    process: b.process && {
+      ...b.process,
+      protocol_errors: b.process.protocol_errors + (a.process?.protocol_errors ?? 0),
+      log_dropped: b.process.log_dropped + (a.process?.log_dropped ?? 0),
+      last_exit: b.process.last_exit ?? a.process?.last_exit ?? null,
+    },
   };
 }
 
@@ -98,7 +112,7 @@ export function reportOf(
   const { capture, supplier } = snapshot;
   const consumers = Object.entries(snapshot.consumers).map(([id, c]): [string, ConsumerReport] => [
     id,
-    { ...c, age_ms: ageOf(id), restarts: extra.restarts },
+    reportOfConsumer(c, extra.restarts, ageOf(id)),
   ]);
   return {
     state: extra.state,
@@ -118,6 +132,25 @@ export function reportOf(
     restarts: extra.restarts,
     unsent_results: snapshot.unsentResults,
     consumers: Object.fromEntries(consumers),
+  };
+}
+
+/** A model's consumer is restarted with its camera; a worker also by itself. What a worker prints may hold secrets. */
+function reportOfConsumer(c: ConsumerCounts, cameraRestarts: number, age: ConsumerReport['age_ms']): ConsumerReport {
+  const exit = c.process?.last_exit;
+  return {
+    ...c,
+    reason: c.reason === null ? null : redact(c.reason),
+    ...(c.process && exit
+      ? {
+          process: {
+            ...c.process,
+            last_exit: { ...exit, reason: redact(exit.reason), stderr: exit.stderr.map(redact) },
+          },
+        }
+      : {}),
+    age_ms: age,
+    restarts: cameraRestarts + c.restarts,
   };
 }
 

@@ -1,10 +1,10 @@
-import { type Clock, type Scope, SHM_DIR } from '@vigia/base';
-import { type FrameMetadata, segmentBytes } from '@vigia/contracts';
-import { type FrameShape, FrameSegmentWriter, type SlotLease, SlotRing } from '@vigia/frame-supplier';
+import { type Clock, type Scope, SHM_DIR, VigiaError } from '@vigia/base';
+import { type FrameMetadata, packedBytes, segmentBytes } from '@vigia/contracts';
+import { type FrameShape, FrameSegmentWriter, packedShape, type SlotLease, SlotRing } from '@vigia/frame-supplier';
 import { type Geometry, geometryOf, type Region, type RenditionSpec } from '#core/media';
-import { type Picture, RgbScaler } from '#core/media/libav';
+import { type Picture, FrameScaler } from '#core/media/libav';
 
-/** A picture as one model wants it, in a slot that stays as it is until the lease is released. */
+/** A picture as one consumer wants it, in a slot that stays as it is until the lease is released. */
 export interface RenderedFrame {
   readonly lease: SlotLease;
   /** How the picture was cropped and scaled, to map results back. */
@@ -23,19 +23,26 @@ export interface RenditionsOptions {
   readonly clock: Clock;
 }
 
+/** Memory for pictures. */
+interface Slots {
+  readonly writer: FrameSegmentWriter;
+  readonly ring: SlotRing;
+  readonly slotBytes: number;
+}
+
 interface Rendition {
   readonly spec: RenditionSpec;
   readonly shape: FrameShape;
-  readonly writer: FrameSegmentWriter;
-  readonly ring: SlotRing;
-  readonly scaler: RgbScaler;
+  readonly slots: Slots;
+  readonly scaler: FrameScaler;
   /** The last frame written: whoever takes the same picture gets the same slot. */
   last: { readonly lease: SlotLease; readonly geometry: Geometry } | undefined;
 }
 
 /** One name per rendition: consumers that want the same share one. */
 export function renditionKey(spec: RenditionSpec): string {
-  return `${spec.width}x${spec.height}-${spec.fit}`;
+  const size = `${spec.width}x${spec.height}-${spec.fit}`;
+  return spec.format === 'RGB24' ? size : `${size}-${spec.format.toLowerCase()}`;
 }
 
 /** Slots of a rendition: one per request in flight, one being written, one being read by somebody late; at least 4. */
@@ -59,7 +66,7 @@ export class Renditions {
 
   /** Bytes of shared memory for one rendition. */
   static bytesOf(spec: RenditionSpec, consumers: number): number {
-    return segmentBytes(slotsFor(consumers), spec.width * spec.height * 3);
+    return segmentBytes(slotsFor(consumers), bytesOf(spec));
   }
 
   /**
@@ -72,20 +79,28 @@ export class Renditions {
     const key = renditionKey(spec);
     if (this.#byKey.has(key)) return;
     const { node, camera, clock } = this.#o;
+    const slotBytes = bytesOf(spec);
     const writer = FrameSegmentWriter.create({
       path: `${SHM_DIR}/vigia_${node}_frames_${camera}_${key}`,
       slots: slotsFor(consumers),
-      slotBytes: spec.width * spec.height * 3,
+      slotBytes,
       clock,
     });
-    const shape: FrameShape = {
-      width: spec.width,
-      height: spec.height,
-      format: 'RGB24',
-      planes: [{ offset: 0, stride: spec.width * 3 }],
-      byteLength: spec.width * spec.height * 3,
-    };
-    this.#byKey.set(key, { spec, shape, writer, ring: new SlotRing(writer), scaler: new RgbScaler(), last: undefined });
+    this.#byKey.set(key, newRendition(spec, { writer, ring: new SlotRing(writer), slotBytes }));
+  }
+
+  /**
+   * Another size or format in the memory of an admitted rendition: for a worker that wants less than it was planned with.
+   * No memory is allocated; the slots suffice, because they were counted by consumers.
+   *
+   * @returns false when it does not fit.
+   */
+  admitWithin(spec: RenditionSpec, admitted: RenditionSpec): boolean {
+    const within = this.#byKey.get(renditionKey(admitted));
+    if (!within || bytesOf(spec) > within.slots.slotBytes) return false;
+    const key = renditionKey(spec);
+    if (!this.#byKey.has(key)) this.#byKey.set(key, newRendition(spec, within.slots));
+    return true;
   }
 
   /**
@@ -95,11 +110,12 @@ export class Renditions {
   render(picture: Picture, spec: RenditionSpec): RenderedFrame | undefined {
     const rendition = this.#byKey.get(renditionKey(spec));
     if (!rendition) return undefined;
-    const { last } = rendition;
-    if (last?.lease.frameId === picture.seq)
+    const { last, slots } = rendition;
+    // A slot that nobody holds may have been taken by another rendition in the same memory: then it is written again.
+    if (last?.lease.frameId === picture.seq && slots.ring.has(last.lease))
       return this.#reference(rendition, last.lease.retain(), last.geometry, picture);
     const geometry = geometryOf(picture.width, picture.height, this.#o.roi, spec);
-    const lease = rendition.ring.write((pixels) => rendition.scaler.scale(picture, geometry, pixels), {
+    const lease = slots.ring.write((pixels) => rendition.scaler.scale(picture, geometry, pixels), {
       frameId: picture.seq,
       capturedMs: picture.stamps.capturedMs,
       capturedWallMs: picture.stamps.capturedWallMs,
@@ -107,22 +123,29 @@ export class Renditions {
       shape: rendition.shape,
     });
     if (!lease) return undefined;
-    rendition.ring.announce(lease);
+    slots.ring.announce(lease);
     rendition.last = { lease, geometry };
     return this.#reference(rendition, lease, geometry, picture);
   }
 
+  /** The pixels of a rendered picture, for whoever sends them instead of the reference. Lent while its lease is held. */
+  pixelsOf(spec: RenditionSpec, lease: SlotLease): Buffer {
+    const { slots, shape } = this.#byKey.get(renditionKey(spec)) ?? missing(spec);
+    return slots.writer.view(lease.slot).subarray(0, shape.byteLength);
+  }
+
   /** Unlinks the segments. Idempotent. */
   close(): void {
-    for (const { writer, scaler } of this.#byKey.values()) {
-      writer.close();
+    for (const { slots, scaler } of this.#byKey.values()) {
+      slots.writer.close();
       scaler.close();
     }
     this.#byKey.clear();
   }
 
   #reference(rendition: Rendition, lease: SlotLease, geometry: Geometry, picture: Picture): RenderedFrame {
-    const { spec, writer } = rendition;
+    const { spec, shape, slots } = rendition;
+    const { writer } = slots;
     return {
       lease,
       geometry,
@@ -131,15 +154,28 @@ export class Renditions {
         frame_id: picture.seq,
         width: spec.width,
         height: spec.height,
-        format: 'RGB24',
+        format: spec.format,
         slot: lease.slot,
         generation: lease.generation.toString(),
         epoch: writer.epoch.toString(),
         offset: writer.offsetOf(lease.slot),
-        strides: [spec.width * 3],
+        strides: shape.planes.map((plane) => plane.stride),
         captured_monotonic_ns: Math.round(picture.stamps.capturedMs * 1e6).toString(),
         rendition: renditionKey(spec),
       },
     };
   }
+}
+
+function missing(spec: RenditionSpec): never {
+  throw new VigiaError('internal', `rendition ${renditionKey(spec)} was not admitted`);
+}
+
+function bytesOf({ format, width, height }: RenditionSpec): number {
+  return packedBytes(format, width, height);
+}
+
+function newRendition(spec: RenditionSpec, slots: Slots): Rendition {
+  const shape = packedShape(spec.format, spec.width, spec.height);
+  return { spec, shape, slots, scaler: new FrameScaler(), last: undefined };
 }

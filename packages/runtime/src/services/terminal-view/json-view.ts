@@ -23,6 +23,8 @@ export class JsonView implements View {
   onEvent(event: ViewEvent): void {
     if (event.type === 'result') this.#line({ type: 'result', ...event.result });
     else if (event.type === 'camera_state') this.#line({ type: 'camera_state', ...event.state });
+    else if (event.type === 'worker_state') this.#line({ type: 'worker_state', ...event.state });
+    else if (event.type === 'event') this.#line({ ...event.event, type: 'event', event: event.event.type });
     else this.#line({ type: 'model_state', model: event.model, state: event.state, reason: event.reason });
   }
 

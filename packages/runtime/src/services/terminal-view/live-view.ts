@@ -123,7 +123,15 @@ export class LiveView implements View {
     const { cyan, red, reset } = this.#palette;
     const ages = `${fit(ageText(recent.age(0.5, now)), AGE + 2, 'right')}${fit(ageText(recent.age(0.99, now)), AGE, 'right')}`;
     const sees = `  ${cyan}${fit(recent.sees(), SEES - 1)}${reset} `;
-    return `${fit(`  ${name} (${report.model})`, NAME)}${this.#state(report.state)}${fit(fps, FPS, 'right')}${ages}${sees}${dropped || 'none'}${failed ? `  ${red}no result: ${failed}${reset}` : ''}`;
+    const { yellow } = this.#palette;
+    const slowed = report.slowed
+      ? `  ${yellow}slowed to ${rateText(report.slowed.fps)}/s: ${report.slowed.reason}${reset}`
+      : '';
+    const why = report.reason === null ? '' : `  ${red}${report.reason}${reset}`;
+    const missing = failed ? `  ${red}no result: ${failed}${reset}` : '';
+    // What is wrong now comes before what was dropped since the start.
+    const who = report.model ?? report.worker ?? '';
+    return `${fit(`  ${name} (${who})`, NAME)}${this.#state(report.state)}${fit(fps, FPS, 'right')}${ages}${sees}${dropped || 'none'}${slowed}${why}${missing}`;
   }
 
   #models(status: NodeStatus): string[] {
@@ -147,7 +155,7 @@ export class LiveView implements View {
   #state(state: string): string {
     const { green, yellow, red, reset } = this.#palette;
     const good = ['live', 'running', 'ready'].includes(state);
-    const bad = ['unavailable', 'failing', 'stalled'].includes(state);
+    const bad = ['unavailable', 'failing', 'stalled', 'breaching', 'failed', 'restarting'].includes(state);
     return `${good ? green : bad ? red : yellow}${fit(state, STATE)}${reset}`;
   }
 }

@@ -1,9 +1,18 @@
-import type { CameraReport, CameraStateMessage, ModelReport, ResultMessage } from '@vigia/contracts';
+import type {
+  CameraReport,
+  CameraStateMessage,
+  EventMessage,
+  ModelReport,
+  ResultMessage,
+  WorkerStateMessage,
+} from '@vigia/contracts';
 
 /** What a view is told, besides log lines. */
 export type ViewEvent =
   | { readonly type: 'result'; readonly result: ResultMessage }
   | { readonly type: 'camera_state'; readonly state: CameraStateMessage }
+  | { readonly type: 'worker_state'; readonly state: WorkerStateMessage }
+  | { readonly type: 'event'; readonly event: EventMessage }
   | {
       readonly type: 'model_state';
       readonly model: string;

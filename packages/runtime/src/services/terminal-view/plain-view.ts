@@ -23,7 +23,15 @@ export class PlainView implements View {
       this.#recent.get(`${event.result.camera}/${event.result.consumer}`).add(event.result, this.#clock.nowMs());
     else if (event.type === 'model_state')
       this.#line(`model ${event.model}: ${event.state}${event.reason === null ? '' : ` (${event.reason})`}`);
-    else {
+    else if (event.type === 'worker_state') {
+      const { camera, consumer, state, message, alarm } = event.state;
+      this.#line(`worker ${camera}/${consumer}: ${alarm ? 'ALARM ' : ''}${state}${message ? ` (it ${message})` : ''}`);
+    } else if (event.type === 'event') {
+      const { camera, consumer, message, type, alarm } = event.event;
+      // What a worker's state says already is not said twice.
+      if (!type.startsWith('worker_'))
+        this.#line(`${camera}/${consumer}: ${alarm ? 'ALARM ' : ''}${type.replace('_', ' ')}: ${message}`);
+    } else {
       const { camera, state, message, retry_in_ms: retry } = event.state;
       const again = retry === null ? '' : `; again in ${(retry / 1000).toFixed(1)} s`;
       this.#line(`camera ${camera}: ${state}${message ? `: ${message}${again}` : ''}`);

@@ -1,3 +1,3 @@
 export { Picture, type PictureStamps } from './picture.ts';
-export { RgbScaler } from './scaler.ts';
+export { FrameScaler } from './scaler.ts';
 export { type DecodeOutcome, type Hardware, VideoDecoder, type VideoDecoderOptions } from './video-decoder.ts';

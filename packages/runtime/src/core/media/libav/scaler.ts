@@ -1,22 +1,52 @@
 import { VigiaError } from '@vigia/base';
-import { AV_PIX_FMT_RGB24, SWS_FAST_BILINEAR } from 'node-av/constants';
+import { packedBytes, packedStrides, type PixelFormat } from '@vigia/contracts';
+import {
+  AV_PIX_FMT_BGR24,
+  AV_PIX_FMT_GRAY8,
+  AV_PIX_FMT_NV12,
+  AV_PIX_FMT_RGB24,
+  AV_PIX_FMT_YUV420P,
+  SWS_FAST_BILINEAR,
+} from 'node-av/constants';
 import { SoftwareScaleContext } from 'node-av/lib';
 import type { Geometry } from '#core/media';
 import type { Picture } from './picture.ts';
-import { PLANE_LAYOUTS } from './pixel-formats.ts';
+import { type PlaneLayout, PLANE_LAYOUTS } from './pixel-formats.ts';
+
+/** libav's number of each format that a rendition may have. */
+const TARGETS: Readonly<Record<PixelFormat, number>> = {
+  RGB24: AV_PIX_FMT_RGB24,
+  BGR24: AV_PIX_FMT_BGR24,
+  GRAY8: AV_PIX_FMT_GRAY8,
+  NV12: AV_PIX_FMT_NV12,
+  I420: AV_PIX_FMT_YUV420P,
+};
+/** A chroma sample of grey. */
+const NEUTRAL = 128;
+
+/** One plane of the rendition, in the caller's buffer. */
+interface TargetPlane {
+  readonly offset: number;
+  readonly stride: number;
+  readonly bytes: number;
+  readonly layout: PlaneLayout;
+}
 
 /**
- * Crops, scales and converts pictures to RGB24 straight into a caller's buffer, in one pass. One context, reused while
- * the source's geometry stays the same. Sizes are trusted by libav, so they are checked here.
+ * Crops, scales and converts pictures straight into a caller's buffer, in one pass. One context, reused while the source's
+ * geometry stays the same. Sizes are trusted by libav, so they are checked here.
  */
-export class RgbScaler {
+export class FrameScaler {
   #context: SoftwareScaleContext | undefined;
   #key = '';
+  #targets: readonly TargetPlane[] = [];
+  #strides: number[] = [];
+  #bytes = 0;
 
   /**
-   * Fills `into` with the picture as `geometry` says. Blocks for 0.3 ms (768×576 → 300×300) to 1 ms (4K).
+   * Fills `into` with the picture as `geometry` says, tightly packed. Blocks for 0.3 ms (768×576 → 300×300) to 1 ms (4K).
    *
-   * @param into At least width × height × 3 bytes of the rendition.
+   * @param into At least the bytes of the rendition.
    * @throws VigiaError `scale` when a buffer is too small or the picture's format is none that cameras send.
    */
   scale(picture: Picture, geometry: Geometry, into: Buffer): void {
@@ -24,14 +54,16 @@ export class RgbScaler {
     const { crop, content, width, height } = geometry;
     const planes = frame.data;
     const { linesize } = frame;
-    if (!planes || into.byteLength < width * height * 3)
-      throw new VigiaError('scale', `a buffer of ${into.byteLength} bytes for ${width}×${height} RGB24`);
     this.#configure(frame.format, geometry);
+    if (!planes || into.byteLength < this.#bytes)
+      throw new VigiaError('scale', `a buffer of ${into.byteLength} bytes for ${width}×${height} ${geometry.format}`);
     const source = cropPlanes(frame.format, planes, linesize, crop);
-    const stride = width * 3;
-    if (content.width !== width || content.height !== height) into.fill(geometry.padding, 0, stride * height);
-    const target = into.subarray(content.y * stride + content.x * 3);
-    const rows = this.#context?.scaleSync(source, linesize, 0, crop.height, [target], [stride]) ?? -1;
+    if (content.width !== width || content.height !== height) this.#pad(geometry, into);
+    const { x, y } = content;
+    const targets = this.#targets.map(({ offset, stride, layout: { bytes, xShift, yShift } }) =>
+      into.subarray(offset + (y >> yShift) * stride + (x >> xShift) * bytes),
+    );
+    const rows = this.#context?.scaleSync(source, linesize, 0, crop.height, targets, this.#strides) ?? -1;
     if (rows !== content.height)
       throw new VigiaError('scale', `scaling to ${content.width}×${content.height} gave ${rows} lines`);
   }
@@ -43,22 +75,44 @@ export class RgbScaler {
     this.#key = '';
   }
 
-  #configure(format: number, { crop, content }: Geometry): void {
-    const key = `${format} ${crop.width} ${crop.height} ${content.width} ${content.height}`;
+  /** Colour planes of 4:2:0 are grey whatever the brightness. */
+  #pad({ padding, format }: Geometry, into: Buffer): void {
+    const planar = format === 'NV12' || format === 'I420';
+    this.#targets.forEach(({ offset, bytes }, i) => {
+      into.fill(planar && i > 0 ? NEUTRAL : padding, offset, offset + bytes);
+    });
+  }
+
+  #configure(sourceFormat: number, { crop, content, width, height, format }: Geometry): void {
+    const key = `${sourceFormat} ${crop.width} ${crop.height} ${content.width} ${content.height} ${width} ${height} ${format}`;
     if (key === this.#key) return;
     this.#context?.freeContext();
     this.#context = new SoftwareScaleContext();
     this.#context.getContext(
       crop.width,
       crop.height,
-      format as never,
+      sourceFormat as never,
       content.width,
       content.height,
-      AV_PIX_FMT_RGB24,
+      TARGETS[format] as never,
       SWS_FAST_BILINEAR,
     );
+    this.#targets = targetsOf(format, width, height);
+    this.#strides = this.#targets.map((plane) => plane.stride);
+    this.#bytes = packedBytes(format, width, height);
     this.#key = key;
   }
+}
+
+function targetsOf(format: PixelFormat, width: number, height: number): TargetPlane[] {
+  const layouts = PLANE_LAYOUTS.get(TARGETS[format]) ?? [];
+  let offset = 0;
+  return packedStrides(format, width).map((stride, i) => {
+    const layout = layouts[i] as PlaneLayout;
+    const plane = { offset, stride, bytes: stride * (height >> layout.yShift), layout };
+    offset += plane.bytes;
+    return plane;
+  });
 }
 
 /** The planes from the crop's corner on. @param crop Even `x` and `y`. */

@@ -12,7 +12,7 @@ const person = (more: Partial<Detection>): Detection => ({
   ...more,
 });
 // 400×200 into 100×100: content is the 50 lines in the middle.
-const WIDE = geometryOf(400, 200, WHOLE, { width: 100, height: 100, fit: 'letterbox' });
+const WIDE = geometryOf(400, 200, WHOLE, { width: 100, height: 100, fit: 'letterbox', format: 'RGB24' });
 
 test('points go where their box goes', () => {
   const point = (x: number, y: number): NonNullable<Detection['keypoints']>[number] => ({
@@ -37,7 +37,7 @@ test('a region of interest moves points as it moves boxes', () => {
     400,
     200,
     { x: 0.5, y: 0.5, width: 0.5, height: 0.5 },
-    { width: 50, height: 50, fit: 'stretch' },
+    { width: 50, height: 50, fit: 'stretch', format: 'RGB24' },
   );
   const mapped = mapBack(person({ keypoints: [{ name: 'nose', x: 0.5, y: 0, confidence: 1 }] }), geometry, 400, 200);
   expect([mapped.bbox, mapped.keypoints?.[0]]).toEqual([
@@ -73,7 +73,7 @@ test('whatever the geometry: everything lies inside, and a mask stays one', () =
           if (cell !== (i === 0 ? false : cells[i - 1])) counts.push(0);
           counts[counts.length - 1] = (counts.at(-1) ?? 0) + 1;
         });
-        const geometry = geometryOf(width, height, WHOLE, { width: 64, height: 48, fit: 'letterbox' });
+        const geometry = geometryOf(width, height, WHOLE, { width: 64, height: 48, fit: 'letterbox', format: 'RGB24' });
         const detection = person({
           bbox: [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)],
           keypoints: [{ name: 'nose', x: a, y: b, confidence: 1 }],

@@ -1,0 +1,55 @@
+import type { Clock } from '@vigia/base';
+import type { ResultMessage } from '@vigia/contracts';
+import { CpuPressure } from '#core/cpu';
+import type { CameraSetup } from '#core/ipc';
+import type { CameraHandle } from '#services/orchestrator';
+import { type SheddableConsumer, type ShedChange, Shedding } from '#services/sla';
+import type { Plan } from './plan.ts';
+
+/** Brings together what shedding needs to know: the machine's pressure, and how the consumers of all cameras do. */
+export class CpuWatch {
+  readonly #pressure: CpuPressure;
+  readonly #shedding: Shedding;
+
+  constructor(clock: Clock) {
+    this.#pressure = new CpuPressure(clock);
+    this.#shedding = new Shedding(clock);
+  }
+
+  /** A result of a camera's consumer. */
+  record(result: ResultMessage, setup: CameraSetup): void {
+    if (setup.consumers.some((c) => c.id === result.consumer && c.sla === 'critical')) this.#shedding.record(result);
+  }
+
+  /** Looks at everybody; to be called about once a second. */
+  look(plan: Plan, cameras: ReadonlyMap<string, CameraHandle>): ShedChange[] {
+    const pressure = this.#pressure.read();
+    const consumers = plan.shed && isWorthLooking(plan) ? [...plan.cameras].flatMap((c) => sheddable(c, cameras)) : [];
+    return this.#shedding.look(consumers, pressure);
+  }
+}
+
+/** Without a critical consumer, or with nobody to slow, there is nothing to decide. */
+function isWorthLooking(plan: Plan): boolean {
+  const classes = new Set(plan.cameras.flatMap((c) => c.consumers.map((consumer) => consumer.sla)));
+  return classes.has('critical') && (classes.has('best-effort') || classes.has('normal'));
+}
+
+function sheddable(setup: CameraSetup, cameras: ReadonlyMap<string, CameraHandle>): SheddableConsumer[] {
+  const report = cameras.get(setup.camera)?.recentReport();
+  if (!report) return [];
+  return setup.consumers.flatMap(({ id: consumer, sla, fps, maxAgeMs }) => {
+    const counts = report.consumers[consumer];
+    if (!counts) return [];
+    return {
+      camera: setup.camera,
+      consumer,
+      sla,
+      fps,
+      maxAgeMs,
+      sourceIntervalMs: report.stream?.interval_ms ?? 0,
+      ok: counts.results.ok,
+      breaching: report.state === 'live' && counts.sla_window.breaching,
+    };
+  });
+}

@@ -1,0 +1,56 @@
+import { readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { bindToCpus, type Log } from '@vigia/base';
+import type { CpuConfig, SlaClass } from '@vigia/contracts';
+
+/** How much of the CPU a process gets when there is not enough for all. */
+export interface CpuShare {
+  /** −20 (much) to 19 (what is left over); 0 is what processes have that nobody cares for. */
+  readonly nice: number;
+  /** Undefined: all. */
+  readonly cpus: readonly number[] | undefined;
+}
+
+/** By SLA class. */
+export type CpuShares = Readonly<Record<SlaClass, CpuShare>>;
+
+/** A step of 5 is a third of the time, so best-effort gets a thirtieth of what critical gets. */
+const NICE: Readonly<Record<SlaClass, number>> = { critical: 0, high: 3, normal: 8, 'best-effort': 15 };
+
+/** What a configuration says, completed. */
+export function cpuSharesOf(config: CpuConfig): CpuShares {
+  const share = (sla: SlaClass): CpuShare => ({ nice: config[sla].nice ?? NICE[sla], cpus: config[sla].cpus });
+  return {
+    critical: share('critical'),
+    high: share('high'),
+    normal: share('normal'),
+    'best-effort': share('best-effort'),
+  };
+}
+
+/**
+ * Gives a process its share, with all the threads that it has by now; later ones inherit it. A system that refuses is
+ * told of once: the process runs all the same.
+ */
+export function applyCpuShare(pid: number, share: CpuShare, name: string, log: Log): void {
+  const refused: string[] = [];
+  for (const thread of threadsOf(pid)) {
+    try {
+      setPriority(thread, share.nice);
+    } catch {
+      refused.push(`nice ${share.nice}`);
+    }
+    if (share.cpus && !bindToCpus(thread, share.cpus)) refused.push(`CPUs ${share.cpus.join(', ')}`);
+  }
+  // A process that is gone already has no threads, and needs no share.
+  if (refused.length > 0 && threadsOf(pid).length > 0)
+    log.warn(`${name}: the system refused ${[...new Set(refused)].join(' and ')}; it runs without`);
+}
+
+function threadsOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch {
+    return [];
+  }
+}

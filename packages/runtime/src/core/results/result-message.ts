@@ -1,0 +1,76 @@
+import { VigiaError } from '@vigia/base';
+import type { Detection, ResultMessage, ResultStatus } from '@vigia/contracts';
+import type { Geometry } from '#core/media';
+import { mapBack } from './map-back.ts';
+
+/** Whose result it is. */
+export type ResultSubject = Pick<ResultMessage, 'camera' | 'consumer' | 'model' | 'worker'>;
+
+/** Where a picture has been on its way to a consumer's result. All times are monotonic milliseconds. */
+export interface Flight {
+  readonly seq: number;
+  readonly stamps: {
+    readonly capturedMs: number;
+    /** Since 1970. */
+    readonly capturedWallMs: number;
+    readonly decodedMs: number;
+    readonly ptsUs: number;
+  };
+  /** Size of the whole picture, pixels. */
+  readonly width: number;
+  readonly height: number;
+  readonly takenMs: number;
+  /** Undefined while not reached. */
+  readonly renderedMs: number | undefined;
+  readonly sentMs: number | undefined;
+  readonly receivedMs: number | undefined;
+  /** How the picture was rendered; there when there are detections. */
+  readonly geometry: Geometry | undefined;
+}
+
+/** What became of a picture. Detections are in shares of the rendition. */
+export type Outcome =
+  | { readonly status: 'ok'; readonly detections: readonly Detection[]; readonly data?: ResultMessage['data'] }
+  | { readonly status: Exclude<ResultStatus, 'ok'>; readonly code: string; readonly message: string };
+
+/** The one result of a picture: detections mapped back to the camera's whole picture, age and hops. */
+export function resultMessage(
+  subject: ResultSubject,
+  flight: Flight,
+  outcome: Outcome,
+  decidedMs: number,
+): ResultMessage {
+  const { stamps } = flight;
+  const since = (atMs: number | undefined): number | null =>
+    atMs === undefined ? null : round(atMs - stamps.capturedMs);
+  const age = round(decidedMs - stamps.capturedMs);
+  return {
+    ...subject,
+    seq: flight.seq,
+    status: outcome.status,
+    captured_at: new Date(stamps.capturedWallMs).toISOString(),
+    age_ms: age,
+    pts_us: stamps.ptsUs,
+    hops_ms: {
+      decoded: round(stamps.decodedMs - stamps.capturedMs),
+      taken: round(flight.takenMs - stamps.capturedMs),
+      rendered: since(flight.renderedMs),
+      sent: since(flight.sentMs),
+      received: since(flight.receivedMs),
+      decided: age,
+    },
+    detections: outcome.status === 'ok' ? whole(flight, outcome.detections) : null,
+    ...(outcome.status === 'ok' && outcome.data !== undefined ? { data: outcome.data } : {}),
+    error: outcome.status === 'ok' ? null : { code: outcome.code, message: outcome.message },
+  };
+}
+
+function whole({ geometry, width, height }: Flight, detections: readonly Detection[]): Detection[] {
+  // An ok answer follows a rendering.
+  if (!geometry) throw new VigiaError('internal', 'a result without a rendition');
+  return detections.map((detection) => mapBack(detection, geometry, width, height));
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

@@ -1,0 +1,137 @@
+import { FakeClock } from '@vigia/base';
+import { describe, expect, test } from 'vitest';
+import { type SheddableConsumer, Shedding } from './shedding.ts';
+
+const BUSY = { idle: 0.02, waiting: 0.6 };
+const CALM = { idle: 0.6, waiting: 0.01 };
+
+const consumer = (id: string, sla: SheddableConsumer['sla'], fps?: number): SheddableConsumer => ({
+  camera: 'hall',
+  consumer: id,
+  sla,
+  fps,
+  sourceIntervalMs: 40,
+  maxAgeMs: undefined,
+  ok: 0,
+  breaching: false,
+});
+
+/** A node that is looked at once a second. */
+class Stage {
+  readonly clock = new FakeClock();
+  readonly shedding = new Shedding(this.clock);
+  /** What each consumer has left, pictures per second; not there while it has all. */
+  readonly slowed = new Map<string, number>();
+  readonly reasons = new Set<string>();
+  /** Ok results of the one without a gate. */
+  #ok = 0;
+
+  /** @param workMs What the critical consumer is busy with each picture; it has 200 ms. */
+  run(seconds: number, workMs: number, pressure: typeof BUSY | undefined, breaching = false): void {
+    for (let i = 0; i < seconds; i += 1) {
+      for (let k = 0; k < 5; k += 1) {
+        this.clock.advance(200);
+        const hops = { decoded: 1, taken: 2, rendered: 3, sent: 3, received: 2 + workMs, decided: 2 + workMs };
+        this.shedding.record({ camera: 'hall', consumer: 'falls', age_ms: workMs, hops_ms: hops });
+      }
+      this.#ok += 8;
+      const all = [
+        { ...consumer('falls', 'critical', 5), breaching },
+        consumer('pose', 'high', 5),
+        consumer('flow', 'normal', 2),
+        { ...consumer('vlm', 'best-effort'), ok: this.#ok },
+      ];
+      for (const { consumer: id, slowed } of this.shedding.look(all, pressure)) {
+        if (slowed) {
+          this.slowed.set(id, slowed.fps);
+          this.reasons.add(slowed.reason);
+        } else this.slowed.delete(id);
+      }
+    }
+  }
+}
+
+describe('shedding', () => {
+  test('best-effort first, in steps; then normal; high and critical never', () => {
+    const stage = new Stage();
+    stage.run(10, 50, CALM);
+    expect(stage.slowed.size).toBe(0);
+    stage.run(1, 190, BUSY);
+    // Who has no gate is slowed from what it reached.
+    expect(stage.slowed.get('vlm')).toBeCloseTo(4, 0);
+    expect([...stage.slowed.keys()]).toEqual(['vlm']);
+    stage.run(4, 190, BUSY);
+    expect(stage.slowed.get('vlm')).toBeCloseTo(1, 0);
+    expect(stage.slowed.has('flow')).toBe(false);
+    stage.run(20, 190, BUSY);
+    expect(stage.slowed.get('flow')).toBe(0.5);
+    expect([...stage.slowed.keys()].sort()).toEqual(['flow', 'vlm']);
+    expect([...stage.reasons]).toEqual(['hall/falls (critical) is short of CPU']);
+  });
+
+  test('suffering for another reason than the CPU slows nobody', () => {
+    const stage = new Stage();
+    stage.run(30, 400, CALM, true);
+    stage.run(30, 400, undefined, true);
+    expect(stage.slowed.size).toBe(0);
+  });
+
+  test('a busy machine on which the critical consumer does well slows nobody', () => {
+    const stage = new Stage();
+    stage.run(30, 60, BUSY);
+    expect(stage.slowed.size).toBe(0);
+  });
+
+  test('all is given back when all is well, step by step; between the limits nothing changes', () => {
+    const stage = new Stage();
+    stage.run(5, 50, CALM);
+    stage.run(5, 190, BUSY);
+    // What was seen while it suffered must be over first.
+    stage.run(4, 120, BUSY);
+    const before = stage.slowed.get('vlm') ?? 0;
+    stage.run(60, 120, BUSY);
+    expect(stage.slowed.get('vlm')).toBe(before);
+    stage.run(9, 50, CALM);
+    expect(stage.slowed.get('vlm')).toBe(before);
+    stage.run(60, 50, CALM);
+    expect(stage.slowed.size).toBe(0);
+  });
+
+  test('who gave back too early waits twice as long the next time', () => {
+    const stage = new Stage();
+    stage.run(5, 50, CALM);
+    const secondsSlowed = (): number => {
+      let seconds = 0;
+      while (stage.slowed.size > 0 && seconds < 1_000) {
+        stage.run(1, 50, CALM);
+        seconds += 1;
+      }
+      return seconds;
+    };
+    const waits = [1, 2, 3].map(() => {
+      while (stage.slowed.size === 0) stage.run(1, 190, BUSY);
+      return secondsSlowed();
+    });
+    expect(waits[1]).toBeGreaterThan((waits[0] ?? 0) * 1.7);
+    expect(waits[2]).toBeGreaterThan((waits[1] ?? 0) * 1.7);
+  });
+
+  test('a critical consumer that gives no results at all suffers too', () => {
+    const stage = new Stage();
+    stage.run(10, 50, CALM);
+    const all = [{ ...consumer('falls', 'critical', 5), breaching: true }, consumer('flow', 'best-effort', 2)];
+    let changes = 0;
+    for (let i = 0; i < 10; i += 1) {
+      stage.clock.advance(1_000);
+      changes += stage.shedding.look(all, BUSY).filter((c) => c.slowed).length;
+    }
+    expect(changes).toBeGreaterThan(2);
+  });
+
+  test('a consumer that is gone is forgotten', () => {
+    const stage = new Stage();
+    stage.run(5, 50, CALM);
+    stage.run(5, 190, BUSY);
+    expect(stage.shedding.look([consumer('falls', 'critical', 5)], BUSY)).toEqual([]);
+  });
+});

@@ -1,0 +1,202 @@
+import type { Clock } from '@vigia/base';
+import type { ResultMessage, SlaClass, Slowed } from '@vigia/contracts';
+import type { CpuPressureReading } from '#core/cpu';
+
+/** A consumer, as the policy sees it. */
+export interface SheddableConsumer {
+  readonly camera: string;
+  readonly consumer: string;
+  readonly sla: SlaClass;
+  /** The configured gate; undefined: as fast as it can. */
+  readonly fps: number | undefined;
+  /** Milliseconds between two frames of its camera; 0 when not known. */
+  readonly sourceIntervalMs: number;
+  readonly maxAgeMs: number | undefined;
+  /** Ok results so far. */
+  readonly ok: number;
+  /** Its camera is live, and its SLA is breached. */
+  readonly breaching: boolean;
+}
+
+/** A gate to be changed. */
+export interface ShedChange {
+  readonly camera: string;
+  readonly consumer: string;
+  readonly sla: SlaClass;
+  /** Null: as configured again. */
+  readonly slowed: Slowed | null;
+}
+
+/** By which factor the classes are slowed, level after level: best-effort first, then normal. */
+const LEVELS: readonly { readonly bestEffort: number; readonly normal: number }[] = [
+  { bestEffort: 1, normal: 1 },
+  { bestEffort: 1 / 2, normal: 1 },
+  { bestEffort: 1 / 4, normal: 1 },
+  { bestEffort: 1 / 8, normal: 1 },
+  { bestEffort: 1 / 16, normal: 1 / 2 },
+  { bestEffort: 1 / 16, normal: 1 / 4 },
+];
+/** The machine is short of CPU when less is idle, or when somebody waits for more of the time. */
+const SHORT = { idle: 0.1, waiting: 0.3 } as const;
+/** A critical consumer suffers when its slower pictures take more of the time that it has for one. */
+const SUFFERS = 0.7;
+/** It does well when they take less. */
+const WELL = 0.5;
+const SLOWER_QUANTILE = 0.9;
+/** What was seen of critical consumers is looked at for so long. Milliseconds. */
+const RECENT_MS = 3_000;
+/** Between two steps down, so that one can work. Milliseconds. */
+const STEP_DOWN_MS = 2_000;
+/** How long all must be well before a step up; doubled each time that a step up was followed by suffering. Milliseconds. */
+const STEP_UP_MS = { first: 10_000, most: 300_000 } as const;
+
+interface Seen {
+  readonly atMs: number;
+  /** From being taken to its result: what the consumer is busy with one picture. */
+  readonly workMs: number;
+  readonly ageMs: number;
+}
+
+/**
+ * Takes CPU from those who may lose it, for those who may not: while a critical consumer suffers and the machine is short
+ * of CPU, best-effort and then normal consumers are slowed step by step; when all is well they get back what they had.
+ * Decides only.
+ */
+export class Shedding {
+  readonly #clock: Clock;
+  readonly #seen = new Map<string, Seen[]>();
+  /** Rates of those who have no gate, when they were not slowed. */
+  readonly #rates = new Map<string, { atMs: number; ok: number; fps: number | undefined }>();
+  readonly #slowed = new Map<string, Slowed>();
+  #level = 0;
+  #changedMs = Number.NEGATIVE_INFINITY;
+  #wellSinceMs: number | undefined;
+  #stepUpMs: number = STEP_UP_MS.first;
+  #steppedUp = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A result of a critical consumer. */
+  record({
+    camera,
+    consumer,
+    age_ms: ageMs,
+    hops_ms: hops,
+  }: Pick<ResultMessage, 'camera' | 'consumer' | 'age_ms' | 'hops_ms'>): void {
+    const seen = this.#recent(`${camera}/${consumer}`);
+    seen.push({ atMs: this.#clock.nowMs(), workMs: hops.decided - hops.taken, ageMs });
+  }
+
+  /**
+   * Looks at everybody; to be called about once a second.
+   *
+   * @returns whose gate must change, if anybody's.
+   */
+  look(consumers: readonly SheddableConsumer[], pressure: CpuPressureReading | undefined): ShedChange[] {
+    const now = this.#clock.nowMs();
+    const critical = consumers.filter((c) => c.sla === 'critical');
+    this.#forget(consumers);
+    const suffering = critical.find((c) => this.#worst(c) > SUFFERS || (c.breaching && this.#worst(c) > WELL));
+    const short = pressure !== undefined && (pressure.idle < SHORT.idle || (pressure.waiting ?? 0) > SHORT.waiting);
+    if (this.#level === 0) this.#measureRates(consumers, now);
+    if (suffering && short) this.#down(now);
+    else if (critical.every((c) => this.#worst(c) < WELL)) this.#up(now);
+    else this.#wellSinceMs = undefined;
+    return this.#changes(consumers, suffering);
+  }
+
+  #down(now: number): void {
+    this.#wellSinceMs = undefined;
+    if (this.#level === LEVELS.length - 1 || now - this.#changedMs < STEP_DOWN_MS) return;
+    if (this.#steppedUp) this.#stepUpMs = Math.min(STEP_UP_MS.most, this.#stepUpMs * 2);
+    this.#steppedUp = false;
+    this.#level += 1;
+    this.#changedMs = now;
+  }
+
+  #up(now: number): void {
+    this.#wellSinceMs ??= now;
+    if (this.#level === 0) {
+      // Well for long without taking anything from anybody: what was learned is over.
+      if (now - this.#wellSinceMs >= STEP_UP_MS.most) this.#stepUpMs = STEP_UP_MS.first;
+      return;
+    }
+    if (now - Math.max(this.#wellSinceMs, this.#changedMs) < this.#stepUpMs) return;
+    this.#steppedUp = true;
+    this.#level -= 1;
+    this.#changedMs = now;
+  }
+
+  #changes(consumers: readonly SheddableConsumer[], suffering: SheddableConsumer | undefined): ShedChange[] {
+    const level = LEVELS[this.#level] ?? { bestEffort: 1, normal: 1 };
+    const changes: ShedChange[] = [];
+    for (const c of consumers) {
+      const key = `${c.camera}/${c.consumer}`;
+      const factor = c.sla === 'best-effort' ? level.bestEffort : c.sla === 'normal' ? level.normal : 1;
+      const before = this.#slowed.get(key);
+      const rate = c.fps ?? this.#rates.get(key)?.fps;
+      const slowed =
+        factor === 1 || rate === undefined || rate <= 0
+          ? undefined
+          : { fps: round(rate * factor), reason: reasonOf(suffering, before) };
+      if (slowed?.fps === before?.fps) continue;
+      if (slowed) this.#slowed.set(key, slowed);
+      else this.#slowed.delete(key);
+      const { camera, consumer, sla } = c;
+      changes.push({ camera, consumer, sla, slowed: slowed ?? null });
+    }
+    return changes;
+  }
+
+  /** The time of a consumer's slower pictures as a share of what it has: of its turn, or of its age. */
+  #worst(c: SheddableConsumer): number {
+    const seen = this.#recent(`${c.camera}/${c.consumer}`);
+    // Not even a timeout: its worker still has the picture before.
+    if (seen.length === 0) return c.breaching ? Number.POSITIVE_INFINITY : 0;
+    const turnMs = Math.max(c.sourceIntervalMs, c.fps === undefined ? 0 : 1000 / c.fps);
+    const work = turnMs > 0 ? quantile(seen.map((s) => s.workMs)) / turnMs : 0;
+    const age = c.maxAgeMs === undefined ? 0 : quantile(seen.map((s) => s.ageMs)) / c.maxAgeMs;
+    return Math.max(work, age);
+  }
+
+  #recent(key: string): Seen[] {
+    const known = this.#seen.get(key) ?? [];
+    this.#seen.set(key, known);
+    const fromMs = this.#clock.nowMs() - RECENT_MS;
+    while (known[0] && known[0].atMs < fromMs) known.shift();
+    return known;
+  }
+
+  #measureRates(consumers: readonly SheddableConsumer[], now: number): void {
+    for (const c of consumers) {
+      if (c.fps !== undefined) continue;
+      const key = `${c.camera}/${c.consumer}`;
+      const before = this.#rates.get(key);
+      if (before && now - before.atMs < RECENT_MS) continue;
+      const fps = before && now > before.atMs ? ((c.ok - before.ok) * 1000) / (now - before.atMs) : undefined;
+      this.#rates.set(key, { atMs: now, ok: c.ok, fps: fps !== undefined && fps > 0 ? fps : before?.fps });
+    }
+  }
+
+  #forget(consumers: readonly SheddableConsumer[]): void {
+    const there = new Set(consumers.map((c) => `${c.camera}/${c.consumer}`));
+    for (const map of [this.#seen, this.#rates, this.#slowed])
+      for (const key of map.keys()) if (!there.has(key)) map.delete(key);
+  }
+}
+
+function reasonOf(suffering: SheddableConsumer | undefined, before: Slowed | undefined): string {
+  if (!suffering) return before?.reason ?? 'a critical consumer was short of CPU';
+  return `${suffering.camera}/${suffering.consumer} (critical) is short of CPU`;
+}
+
+function quantile(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * SLOWER_QUANTILE))] ?? 0;
+}
+
+function round(value: number): number {
+  return Math.max(0.001, Math.round(value * 1000) / 1000);
+}

@@ -1,0 +1,135 @@
+import { FakeClock } from '@vigia/base';
+import type { SlaClass } from '@vigia/contracts';
+import { describe, expect, test } from 'vitest';
+import { SlaMeter } from './sla-meter.ts';
+
+const LOOK_MS = 500;
+
+/** A consumer that is looked at twice a second. */
+class Stage {
+  readonly clock = new FakeClock();
+  readonly meter: SlaMeter;
+  readonly crossings: string[] = [];
+  #offered = 0;
+  #owed = 0;
+
+  /** @param fps Null: no gate. */
+  constructor(sla: SlaClass, fps: number | null = 5, maxAgeMs?: number) {
+    this.meter = new SlaMeter({ sla, fps: fps ?? undefined, maxAgeMs, clock: this.clock });
+    this.#look(true);
+  }
+
+  /** Some seconds of a camera with `source` frames a second, of which `ok` a second get an ok result of this age. */
+  run(seconds: number, { source = 30, ok = 5, ageMs = 40, live = true, inFlight = 0 }): void {
+    for (let i = 0; i < seconds * 2; i += 1) {
+      this.clock.advance(LOOK_MS);
+      this.#offered += source / 2;
+      this.#owed += ok / 2;
+      for (; this.#owed >= 1; this.#owed -= 1) this.meter.record({ status: 'ok', age_ms: ageMs });
+      this.#look(live, inFlight);
+    }
+  }
+
+  #look(live: boolean, inFlight = 0): void {
+    const crossing = this.meter.look({ live, begun: true, offered: this.#offered, inFlight });
+    if (crossing) this.crossings.push(crossing);
+  }
+}
+
+describe('drop ratio', () => {
+  test('turns are min(gate, source rate) × live time', () => {
+    const gate = new Stage('normal', 5);
+    gate.run(60, { source: 30, ok: 5 });
+    expect(gate.meter.window()).toMatchObject({ live_ms: 60_000, turns: 300, ok: 300, drop_ratio: 0 });
+    const source = new Stage('normal', 30);
+    source.run(60, { source: 10, ok: 10 });
+    expect(source.meter.window().turns).toBe(600);
+    const free = new Stage('normal', null);
+    free.run(60, { source: 30, ok: 15 });
+    expect(free.meter.window()).toMatchObject({ turns: 1800, ok: 900 });
+    expect(free.meter.window().drop_ratio).toBeCloseTo(0.5, 2);
+  });
+
+  test('a jittering source at the rate of the gate gives as many turns as frames', () => {
+    const stage = new Stage('critical', 5);
+    for (let i = 0; i < 30; i += 1) {
+      stage.run(0.5, { source: 4, ok: 4 });
+      stage.run(0.5, { source: 6, ok: 6 });
+    }
+    expect(stage.meter.window().turns).toBe(150);
+    expect(stage.crossings).toEqual([]);
+  });
+
+  test('time without a live camera is no time, and the window slides by live time', () => {
+    const stage = new Stage('high');
+    stage.run(30, { ok: 0 });
+    stage.run(3_600, { source: 0, ok: 0, live: false });
+    expect(stage.meter.window()).toMatchObject({ live_ms: 30_000, turns: 150 });
+    stage.run(60, {});
+    expect(stage.meter.window()).toMatchObject({ live_ms: 60_000, ok: 300, drop_ratio: 0 });
+  });
+});
+
+describe('breach and recovery', () => {
+  test.each([
+    ['critical', 4.9, true],
+    ['critical', 5, false],
+    ['high', 4.55, false],
+    ['high', 4.4, true],
+    ['normal', 2.6, false],
+    ['normal', 2.4, true],
+    ['best-effort', 0, false],
+  ] as const)('%s with %d of 5 results a second: breached is %s', (sla, ok, breached) => {
+    const stage = new Stage(sla);
+    stage.run(60, { ok });
+    expect(stage.crossings).toEqual(breached ? ['breached'] : []);
+    expect(stage.meter.window().breaching).toBe(breached);
+  });
+
+  test('one turn at the edge and one in flight are no drops; two are, for critical', () => {
+    const stage = new Stage('critical');
+    stage.run(20, {});
+    stage.run(0.5, { ok: 0, inFlight: 1 });
+    expect(stage.crossings).toEqual([]);
+    stage.run(0.5, { ok: 0 });
+    expect(stage.crossings).toEqual(['breached']);
+    expect(stage.meter.breach).toMatch(/^\d of 10[0-9] turns without an ok result .*critical: none is allowed$/);
+  });
+
+  test('once per crossing: around the limit there is no flood of events', () => {
+    const stage = new Stage('high');
+    for (let i = 0; i < 20; i += 1) {
+      stage.run(10, { ok: 4.4 });
+      stage.run(10, { ok: 4.6 });
+    }
+    expect(stage.crossings).toEqual(['breached']);
+    stage.run(80, {});
+    expect(stage.crossings).toEqual(['breached', 'recovered']);
+    expect(stage.meter.window()).toMatchObject({ breaching: false, breaches: 1 });
+  });
+
+  test('late results breach with the same budget', () => {
+    const stage = new Stage('high', 5, 200);
+    stage.run(60, { ageMs: 100 });
+    expect(stage.meter.window().late_ratio).toBe(0);
+    stage.run(10, { ageMs: 300 });
+    expect(stage.crossings).toEqual(['breached']);
+    expect(stage.meter.breach).toMatch(/ok results older than 200 ms .*high: less than 10 % is allowed$/);
+    stage.run(70, { ageMs: 100 });
+    expect(stage.crossings).toEqual(['breached', 'recovered']);
+  });
+
+  test('nothing is judged before the worker was ready, nor in the first five seconds', () => {
+    const clock = new FakeClock();
+    const meter = new SlaMeter({ sla: 'critical', fps: 5, maxAgeMs: undefined, clock });
+    for (let i = 0; i < 100; i += 1) {
+      clock.advance(LOOK_MS);
+      expect(meter.look({ live: true, begun: false, offered: i * 15, inFlight: 0 })).toBeUndefined();
+    }
+    const stage = new Stage('critical');
+    stage.run(4, { ok: 0 });
+    expect(stage.crossings).toEqual([]);
+    stage.run(1, { ok: 0 });
+    expect(stage.crossings).toEqual(['breached']);
+  });
+});

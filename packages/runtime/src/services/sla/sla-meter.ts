@@ -1,0 +1,192 @@
+import type { Clock } from '@vigia/base';
+import type { ResultMessage, SlaClass, SlaWindow } from '@vigia/contracts';
+
+/** Options of {@link SlaMeter}. */
+export interface SlaMeterOptions {
+  readonly sla: SlaClass;
+  /** The configured gate; undefined: every frame of the source. */
+  readonly fps: number | undefined;
+  /** An older ok result is late. Milliseconds. */
+  readonly maxAgeMs: number | undefined;
+  readonly clock: Clock;
+}
+
+/** What is looked at when a bucket is closed. */
+export interface SlaLook {
+  /** The camera gives pictures. */
+  readonly live: boolean;
+  /** The worker or model has been ready at least once: before, nothing was promised. */
+  readonly begun: boolean;
+  /** Frames offered to the consumer so far. */
+  readonly offered: number;
+  readonly inFlight: number;
+}
+
+interface Bucket {
+  readonly liveMs: number;
+  readonly turns: number;
+  ok: number;
+  late: number;
+}
+
+/** Largest share of turns without an ok result, and of ok results that are late (WL3). */
+const BUDGET: Readonly<Record<SlaClass, number>> = { critical: 0, high: 0.1, normal: 0.5, 'best-effort': 1 };
+const WINDOW_MS = 60_000;
+/** Before so much was seen nothing is breached. */
+const LEAST = { liveMs: 5_000, turns: 3 } as const;
+/** A breach is over when the shares are this far below the budget, for so long: once per crossing. */
+const RECOVERED = { share: 0.8, ms: 5_000 } as const;
+/** Where gate and source have the same rate, a turn of one bucket may be taken in the next. */
+const CARRIED_TURNS = 1;
+
+/**
+ * One consumer against its SLA: drop ratio = 1 − ok results / turns, turns = min(gate, source rate) × live time, over the
+ * last 60 s in which its camera was live (WL3). The gate is the configured one: being slowed is no excuse.
+ */
+export class SlaMeter {
+  readonly #o: SlaMeterOptions;
+  #buckets: Bucket[] = [];
+  #ok = 0;
+  #late = 0;
+  #offered: number | undefined;
+  #lookedMs = 0;
+  #carried = 0;
+  #inFlight = 0;
+  #begun = false;
+  #breach: string | null = null;
+  #keptSinceMs: number | undefined;
+  #breaches = 0;
+
+  constructor(options: SlaMeterOptions) {
+    this.#o = options;
+  }
+
+  /** What is breached, for people; null when nothing is. */
+  get breach(): string | null {
+    return this.#breach;
+  }
+
+  /** A result of the consumer. */
+  record(result: Pick<ResultMessage, 'status' | 'age_ms'>): void {
+    if (result.status !== 'ok') return;
+    this.#ok += 1;
+    if (this.#o.maxAgeMs !== undefined && result.age_ms > this.#o.maxAgeMs) this.#late += 1;
+  }
+
+  /** Closes a bucket; to be called about twice a second. @returns a crossing, once. */
+  look(look: SlaLook): 'breached' | 'recovered' | undefined {
+    const now = this.#o.clock.nowMs();
+    this.#begun ||= look.begun;
+    this.#inFlight = look.inFlight;
+    const offered = look.offered - (this.#offered ?? look.offered);
+    const lastedMs = this.#offered === undefined ? 0 : now - this.#lookedMs;
+    this.#offered = look.offered;
+    this.#lookedMs = now;
+    if (this.#begun && look.live && lastedMs > 0) {
+      this.#buckets.push({ liveMs: lastedMs, turns: this.#turns(offered, lastedMs), ok: this.#ok, late: this.#late });
+      this.#trim();
+    }
+    this.#ok = 0;
+    this.#late = 0;
+    return this.#judge(now);
+  }
+
+  window(): SlaWindow {
+    const { liveMs, turns, ok } = this.#totals();
+    const { dropRatio, lateRatio } = this.#ratios();
+    return {
+      live_ms: Math.round(liveMs),
+      turns: round(turns),
+      ok,
+      drop_ratio: round(dropRatio),
+      late_ratio: lateRatio === null ? null : round(lateRatio),
+      budget: BUDGET[this.#o.sla],
+      breaching: this.#breach !== null,
+      breaches: this.#breaches,
+    };
+  }
+
+  /** Frames that should have had a result in this bucket. */
+  #turns(offered: number, lastedMs: number): number {
+    const { fps } = this.#o;
+    if (fps === undefined) return offered;
+    const due = (fps * lastedMs) / 1000 + this.#carried;
+    const turns = Math.min(due, offered);
+    this.#carried = Math.min(CARRIED_TURNS, due - turns);
+    return turns;
+  }
+
+  #trim(): void {
+    let over = this.#buckets.reduce((sum, bucket) => sum + bucket.liveMs, 0) - WINDOW_MS;
+    while (over > 0 && this.#buckets.length > 1) over -= this.#buckets.shift()?.liveMs ?? over;
+  }
+
+  #totals(): Bucket {
+    const total = { liveMs: 0, turns: 0, ok: 0, late: 0 };
+    for (const { liveMs, turns, ok, late } of this.#buckets) {
+      total.liveMs += liveMs;
+      total.turns += turns;
+      total.ok += ok;
+      total.late += late;
+    }
+    return total;
+  }
+
+  /** One turn at the edges of the window, and one in flight, are no drops. */
+  #ratios(): { readonly dropped: number; readonly dropRatio: number; readonly lateRatio: number | null } {
+    const { turns, ok, late } = this.#totals();
+    const dropped = Math.max(0, Math.floor(turns - ok - 1 - this.#inFlight + 1e-6));
+    const lateRatio = this.#o.maxAgeMs === undefined ? null : ok === 0 ? 0 : late / ok;
+    return { dropped, dropRatio: turns > 0 ? Math.min(1, dropped / turns) : 0, lateRatio };
+  }
+
+  #judge(now: number): 'breached' | 'recovered' | undefined {
+    const { liveMs, turns } = this.#totals();
+    if (liveMs < LEAST.liveMs || turns < LEAST.turns) return undefined;
+    const { dropRatio, lateRatio } = this.#ratios();
+    const worst = Math.max(dropRatio, lateRatio ?? 0);
+    if (this.#breach === null) {
+      if (this.#within(worst, 1)) return undefined;
+      this.#breach = this.#sentence();
+      this.#breaches += 1;
+      this.#keptSinceMs = undefined;
+      return 'breached';
+    }
+    if (!this.#within(worst, RECOVERED.share)) {
+      this.#keptSinceMs = undefined;
+      this.#breach = this.#sentence();
+      return undefined;
+    }
+    this.#keptSinceMs ??= now;
+    if (now - this.#keptSinceMs < RECOVERED.ms) return undefined;
+    this.#breach = null;
+    return 'recovered';
+  }
+
+  /** Whether a share is within the budget times a factor. Critical allows none; the others allow less than theirs. */
+  #within(share: number, factor: number): boolean {
+    const budget = BUDGET[this.#o.sla];
+    if (budget === 1) return true;
+    return budget === 0 ? share === 0 : share < budget * factor;
+  }
+
+  #sentence(): string {
+    const { sla, maxAgeMs } = this.#o;
+    const { turns, ok, late, liveMs } = this.#totals();
+    const { dropped, dropRatio, lateRatio } = this.#ratios();
+    const allowed = BUDGET[sla] === 0 ? 'none is allowed' : `less than ${BUDGET[sla] * 100} % is allowed`;
+    const what =
+      dropRatio >= (lateRatio ?? 0)
+        ? `${dropped} of ${Math.round(turns)} turns without an ok result (${percent(dropRatio)})`
+        : `${late} of ${ok} ok results older than ${maxAgeMs} ms (${percent(lateRatio ?? 0)})`;
+    return `${what} in the last ${Math.round(liveMs / 1000)} s; ${sla}: ${allowed}`;
+  }
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,39 @@
+import { Encoder } from '@msgpack/msgpack';
+import { LENGTH_BYTES } from '@vigia/base';
+import type { WorkerFrame } from '@vigia/contracts';
+
+/** A frame's message without its pixels. */
+export type FrameHeader = Omit<WorkerFrame, 'data' | 'ref'>;
+
+/** `data` as a string of four bytes, then the type byte of binary data with a 32-bit length. */
+const DATA_KEY: readonly number[] = [0xa4, ...Buffer.from('data', 'latin1'), 0xc6];
+const BIN_LENGTH_BYTES = 4;
+
+const encoder = new Encoder();
+
+/**
+ * What goes in front of a frame's pixels: the length of the message, all its fields, and the beginning of `data`. The
+ * pixels themselves follow as they are, so that nobody copies them.
+ *
+ * @param dataBytes How many bytes of pixels follow.
+ */
+export function frameHead(header: FrameHeader, dataBytes: number): Buffer {
+  const fields = encoder.encodeSharedRef(header);
+  const out = Buffer.allocUnsafe(LENGTH_BYTES + fields.byteLength + DATA_KEY.length + BIN_LENGTH_BYTES);
+  out.writeUInt32BE(out.byteLength - LENGTH_BYTES + dataBytes, 0);
+  out.set(fields, LENGTH_BYTES);
+  // The count of a map of up to 15 entries is in its first byte: one entry more than what was encoded.
+  out[LENGTH_BYTES] = (fields[0] ?? 0) + 1;
+  out.set(DATA_KEY, LENGTH_BYTES + fields.byteLength);
+  out.writeUInt32BE(dataBytes, out.byteLength - BIN_LENGTH_BYTES);
+  return out;
+}
+
+/** A whole message: a 4-byte big-endian length and a MessagePack map. */
+export function encodeMessage(message: object): Buffer {
+  const body = encoder.encodeSharedRef(message);
+  const out = Buffer.allocUnsafe(LENGTH_BYTES + body.byteLength);
+  out.writeUInt32BE(body.byteLength, 0);
+  out.set(body, LENGTH_BYTES);
+  return out;
+}

@@ -1,0 +1,170 @@
+import type { Clock, Timer } from '@vigia/base';
+import type { SlaClass, WorkerState } from '@vigia/contracts';
+import type { RestartPolicy } from '#core/ipc';
+import { RestartBudget } from './restart-budget.ts';
+
+/** Why a worker was ended, or ended by itself. */
+export interface EndReason {
+  /** `exited`, `signalled`, `not_started`, `not_ready`, `refused`, `protocol_error`, `hung`, `idle`. */
+  readonly code: string;
+  /** One sentence, without the worker's name. */
+  readonly message: string;
+}
+
+/** A state of a worker, with the reason for it. */
+export interface LifecycleState {
+  readonly state: WorkerState;
+  readonly reason: EndReason | null;
+  /** A critical worker has failed: somebody must look. */
+  readonly alarm: boolean;
+}
+
+/** How a worker that is up does. */
+export type Health = Extract<WorkerState, 'ready' | 'running' | 'idle' | 'breaching'>;
+
+/** Options of {@link Lifecycle}. */
+export interface LifecycleOptions {
+  readonly clock: Clock;
+  readonly sla: SlaClass;
+  readonly policy: RestartPolicy;
+  /** Milliseconds. */
+  readonly startTimeoutMs: number;
+  /** Begins to start the worker; its end, at the latest, comes as `exited`. */
+  readonly start: () => void;
+  /** Kills the worker, for a reason; its end comes as `exited`. */
+  readonly kill: (reason: EndReason) => void;
+  /** Every change of state or reason. */
+  readonly onState: (state: LifecycleState) => void;
+}
+
+type Phase = 'new' | 'starting' | 'up' | 'waiting' | 'failed' | 'probing' | 'stopped';
+
+/**
+ * The states of one worker: `starting` until it says `ready`; up (`ready`, `running`, `idle`, `breaching`) until it ends;
+ * `restarting` while its policy waits; `failed` when the budget is spent, also while a slow probe tries again; `stopped`.
+ * Decides only: who owns the process starts and kills it when told.
+ */
+export class Lifecycle {
+  readonly #o: LifecycleOptions;
+  readonly #budget: RestartBudget;
+  #phase: Phase = 'new';
+  #current: LifecycleState = { state: 'starting', reason: null, alarm: false };
+  #timer: Timer | undefined;
+  #startedMs = 0;
+  #starts = 0;
+  /** Why it is being killed: its exit will be because of that. */
+  #killedFor: EndReason | undefined;
+
+  constructor(options: LifecycleOptions) {
+    this.#o = options;
+    this.#budget = new RestartBudget(options.policy, options.clock);
+  }
+
+  get current(): LifecycleState {
+    return this.#current;
+  }
+
+  /** Whether frames may be sent. */
+  get up(): boolean {
+    return this.#phase === 'up' && !this.#killedFor;
+  }
+
+  /** Starts after the first. */
+  get restarts(): number {
+    return Math.max(0, this.#starts - 1);
+  }
+
+  get budget(): Pick<RestartBudget, 'used' | 'allowed'> {
+    return this.#budget;
+  }
+
+  /** The first start. */
+  start(): void {
+    if (this.#phase === 'new') this.#start('starting');
+  }
+
+  /** The worker said `ready`. */
+  ready(): void {
+    if (this.#phase !== 'starting' && this.#phase !== 'probing') return;
+    this.#timer?.cancel();
+    this.#phase = 'up';
+    this.#budget.healthy();
+    this.#set('ready', null);
+  }
+
+  /** A sign of life while starting: the start timeout begins anew. */
+  heartbeat(): void {
+    if (this.#phase === 'starting' || this.#phase === 'probing') this.#armStartTimeout();
+  }
+
+  /** How a worker that is up does. Nothing happens unless it is. */
+  health(state: Health, reason: EndReason | null): void {
+    if (this.up) this.#set(state, reason);
+  }
+
+  /** The worker must go, for a reason; its policy says what happens then. */
+  fail(reason: EndReason): void {
+    if (this.#killedFor || !['starting', 'probing', 'up'].includes(this.#phase)) return;
+    this.#killedFor = reason;
+    this.#timer?.cancel();
+    this.#o.kill(reason);
+  }
+
+  /** The worker is gone. */
+  exited(reason: EndReason): void {
+    if (!['starting', 'probing', 'up'].includes(this.#phase)) return;
+    const because = this.#killedFor ?? reason;
+    this.#killedFor = undefined;
+    this.#timer?.cancel();
+    const probed = this.#phase === 'probing';
+    const delayMs = probed ? undefined : this.#budget.next();
+    if (delayMs === undefined) {
+      this.#fail(because);
+      return;
+    }
+    this.#phase = 'waiting';
+    this.#set('restarting', because);
+    this.#timer = this.#o.clock.after(delayMs, () => this.#start('starting'));
+  }
+
+  /** No further starts. The owner ends the process. Idempotent. */
+  stop(): void {
+    if (this.#phase === 'stopped') return;
+    this.#timer?.cancel();
+    this.#phase = 'stopped';
+    this.#set('stopped', null);
+  }
+
+  #start(phase: 'starting' | 'probing'): void {
+    this.#phase = phase;
+    this.#starts += 1;
+    // A failed worker stays failed, and its alarm on, until it is ready.
+    if (phase === 'starting') this.#set('starting', this.#current.reason);
+    this.#armStartTimeout();
+    this.#o.start();
+  }
+
+  #fail(reason: EndReason): void {
+    const { sla, policy, clock } = this.#o;
+    this.#phase = 'failed';
+    this.#set('failed', reason, sla === 'critical');
+    if (policy.probeMs !== undefined) this.#timer = clock.after(policy.probeMs, () => this.#start('probing'));
+  }
+
+  #armStartTimeout(): void {
+    const { clock, startTimeoutMs } = this.#o;
+    this.#startedMs = clock.nowMs();
+    this.#timer?.cancel();
+    this.#timer = clock.after(startTimeoutMs, () => {
+      const seconds = (clock.nowMs() - this.#startedMs) / 1000;
+      this.fail({ code: 'not_ready', message: `was not ready within ${seconds.toFixed(1)} s` });
+    });
+  }
+
+  #set(state: WorkerState, reason: EndReason | null, alarm = false): void {
+    const { state: before, reason: why, alarm: loud } = this.#current;
+    const same = before === state && why?.code === reason?.code && why?.message === reason?.message && loud === alarm;
+    this.#current = { state, reason, alarm };
+    if (!same) this.#o.onState(this.#current);
+  }
+}

@@ -1,0 +1,47 @@
+import type { Clock } from '@vigia/base';
+import type { RestartPolicy } from '#core/ipc';
+
+/** A worker that was healthy for so long has its whole budget again (WL4). Milliseconds. */
+const REFILL_MS = 60_000;
+
+/** How often a worker may be started again before it has failed. */
+export class RestartBudget {
+  readonly #policy: RestartPolicy;
+  readonly #clock: Clock;
+  #used = 0;
+  #healthySinceMs: number | undefined;
+
+  constructor(policy: RestartPolicy, clock: Clock) {
+    this.#policy = policy;
+    this.#clock = clock;
+  }
+
+  /** Restarts used up, as of now. */
+  get used(): number {
+    return this.#refilled ? 0 : this.#used;
+  }
+
+  /** Null: unlimited. */
+  get allowed(): number | null {
+    return this.#policy.unlimited ? null : this.#policy.delaysMs.length;
+  }
+
+  /** The worker is ready: its healthy time begins. */
+  healthy(): void {
+    this.#healthySinceMs = this.#clock.nowMs();
+  }
+
+  /** The worker ended. @returns how long to wait before the next start, or undefined when the budget is spent. */
+  next(): number | undefined {
+    if (this.#refilled) this.#used = 0;
+    this.#healthySinceMs = undefined;
+    const { delaysMs, unlimited } = this.#policy;
+    const delayMs = delaysMs[this.#used] ?? (unlimited ? (delaysMs.at(-1) ?? 0) : undefined);
+    if (delayMs !== undefined) this.#used += 1;
+    return delayMs;
+  }
+
+  get #refilled(): boolean {
+    return this.#healthySinceMs !== undefined && this.#clock.nowMs() - this.#healthySinceMs >= REFILL_MS;
+  }
+}

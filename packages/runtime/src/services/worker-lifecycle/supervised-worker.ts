@@ -1,0 +1,260 @@
+import { type Clock, type Log, messageOf } from '@vigia/base';
+import type { FromWorker, WorkerProcessReport, WorkerResult, WorkerWants } from '@vigia/contracts';
+import { WORKER_PROTOCOL_VERSION } from '@vigia/contracts';
+import type { WorkerConsumerSetup } from '#core/ipc';
+import { type EndReason, Lifecycle, type LifecycleState } from './lifecycle.ts';
+import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
+import { WorkerLog } from './worker-log.ts';
+
+/** Options of {@link SupervisedWorker}. */
+export interface SupervisedWorkerOptions<L extends WorkerLink> {
+  readonly setup: WorkerConsumerSetup;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Starts the process or thread. May throw. */
+  readonly open: (events: WorkerLinkEvents) => L;
+  /** Whether it may have the pictures that it wants: a sentence when not. */
+  readonly onReady: (wants: WorkerWants | undefined) => string | undefined;
+  /** @returns a sentence when no such result was asked for. */
+  readonly onResult: (result: WorkerResult) => string | undefined;
+  /** It is gone, or about to be: whatever was out gets no answer. */
+  readonly onGone: (reason: EndReason) => void;
+  readonly onState: (state: LifecycleState) => void;
+}
+
+/** A worker whose frames come and that answers none for so long is idle. Milliseconds. */
+const IDLE_MS = 10_000;
+/** A critical one is started again then (WL5). Milliseconds. */
+const IDLE_RESTART_MS = 30_000;
+/** The same in intervals of its gate, for slow ones. */
+const IDLE_INTERVALS = 3;
+
+/**
+ * A worker that is watched and restarted, be it a process or a thread. Knows nothing of frames: it is told when one is
+ * out, and tells when the worker is ready, has answered, or is gone. Owns the process that runs.
+ */
+export class SupervisedWorker<L extends WorkerLink> {
+  readonly #o: SupervisedWorkerOptions<L>;
+  readonly #lifecycle: Lifecycle;
+  readonly #log: WorkerLog;
+  #link: L | undefined;
+  #name: string | null = null;
+  #protocolErrors = 0;
+  #lastExit: WorkerProcessReport['last_exit'] = null;
+  /** When the worker last answered, or became ready. */
+  #answeredMs = 0;
+  /** When the worker last gave any sign while a frame was out, or got that frame. */
+  #signMs = 0;
+  #answered = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: SupervisedWorkerOptions<L>) {
+    this.#o = options;
+    const { setup, clock, log } = options;
+    this.#log = new WorkerLog(clock, log);
+    this.#lifecycle = new Lifecycle({
+      clock,
+      sla: setup.sla,
+      policy: setup.worker.restart,
+      startTimeoutMs: setup.worker.startTimeoutMs,
+      start: () => this.#open(),
+      kill: (reason) => this.#kill(reason),
+      onState: (state) => options.onState(state),
+    });
+  }
+
+  /** The process or thread, while frames may be sent to it. */
+  get ready(): L | undefined {
+    return this.#lifecycle.up ? this.#link : undefined;
+  }
+
+  get state(): LifecycleState {
+    return this.#lifecycle.current;
+  }
+
+  get restarts(): number {
+    return this.#lifecycle.restarts;
+  }
+
+  /** The last lines of its standard error. */
+  get lastLines(): readonly string[] {
+    return this.#log.last;
+  }
+
+  start(): void {
+    this.#lifecycle.start();
+  }
+
+  /** A frame was sent to it. */
+  sent(): void {
+    this.#signMs = this.#o.clock.nowMs();
+  }
+
+  /** Looks after it; to be called about twice a second. */
+  watch(look: {
+    /** A frame is out. */
+    readonly frameOut: boolean;
+    /** Frames came since its last answer. */
+    readonly framesCame: boolean;
+    /** Milliseconds between two frames that it should get. */
+    readonly intervalMs: number;
+    /** What its SLA says; null when it is kept. */
+    readonly breach: string | null;
+  }): void {
+    const { setup, clock } = this.#o;
+    if (!this.#lifecycle.up) return;
+    const now = clock.nowMs();
+    const hangMs = setup.worker.hangTimeoutMs;
+    if (look.frameOut && now - this.#signMs >= hangMs) {
+      this.#fail('hung', `gave no sign for ${seconds(now - this.#signMs)} with a frame in its hands`);
+      return;
+    }
+    const silentMs = now - this.#answeredMs;
+    const idle = silentMs >= Math.max(IDLE_MS, IDLE_INTERVALS * look.intervalMs);
+    const waited = look.frameOut || look.framesCame;
+    const restartMs = Math.max(IDLE_RESTART_MS, IDLE_INTERVALS * look.intervalMs);
+    if (idle && waited && setup.sla === 'critical' && silentMs >= restartMs) {
+      this.#fail('idle', `answered nothing for ${seconds(silentMs)} while frames came`);
+      return;
+    }
+    if (idle) {
+      const message = waited ? 'frames come, and it answers none' : 'its camera gives no frames';
+      this.#lifecycle.health('idle', { code: waited ? 'no_answer' : 'no_frames', message });
+    } else if (look.breach !== null) this.#lifecycle.health('breaching', { code: 'sla', message: look.breach });
+    else if (this.#answered) this.#lifecycle.health('running', null);
+  }
+
+  /** Asks it to end, then ends it. Resolves when it is gone. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  report(): WorkerProcessReport {
+    const { used, allowed } = this.#lifecycle.budget;
+    return {
+      pid: this.#link?.pid ?? null,
+      name: this.#name,
+      transport: this.#o.setup.worker.transport,
+      restarts_used: used,
+      restarts_allowed: allowed,
+      protocol_errors: this.#protocolErrors,
+      log_dropped: this.#log.dropped,
+      last_exit: this.#lastExit,
+    };
+  }
+
+  #open(): void {
+    this.#log.clear();
+    this.#answered = false;
+    let link: L | undefined;
+    const mine = (): boolean => this.#link === link;
+    try {
+      link = this.#o.open({
+        onMessage: (message) => {
+          if (mine()) this.#onMessage(message);
+        },
+        onProtocolError: (message) => {
+          if (mine()) this.#protocolError(message);
+        },
+        onLine: (line) => this.#log.line(line),
+        onExit: (reason) => {
+          if (mine()) this.#onExit(reason);
+        },
+      });
+      this.#link = link;
+    } catch (error) {
+      const message = `cannot be started (${messageOf(error)})`;
+      queueMicrotask(() => this.#onExit({ code: 'not_started', message }));
+    }
+  }
+
+  #onMessage(message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        this.#onReady(message.protocol, message.name, message.wants);
+        break;
+      case 'result': {
+        const now = this.#o.clock.nowMs();
+        this.#answeredMs = now;
+        this.#signMs = now;
+        const problem = this.#lifecycle.up ? this.#o.onResult(message) : 'a result came before `ready`';
+        if (problem === undefined) this.#onAnswered();
+        else this.#protocolError(problem);
+        break;
+      }
+      case 'log':
+        this.#log.write(message.level, message.message);
+        break;
+      default:
+        this.#signMs = this.#o.clock.nowMs();
+        this.#lifecycle.heartbeat();
+    }
+  }
+
+  #onReady(protocol: number, name: string, wants: WorkerWants | undefined): void {
+    if (this.#lifecycle.up) {
+      this.#protocolError('a second `ready`');
+      return;
+    }
+    if (protocol !== WORKER_PROTOCOL_VERSION) {
+      this.#fail('refused', `speaks protocol ${protocol}, ${WORKER_PROTOCOL_VERSION} is understood`);
+      return;
+    }
+    this.#name = name;
+    const refused = this.#o.onReady(wants);
+    if (refused !== undefined) {
+      this.#fail('refused', refused);
+      return;
+    }
+    const now = this.#o.clock.nowMs();
+    this.#answeredMs = now;
+    this.#signMs = now;
+    this.#lifecycle.ready();
+  }
+
+  #onAnswered(): void {
+    this.#answered = true;
+    // At once the first time; the rest is seen by `watch`.
+    if (this.#lifecycle.current.state === 'ready' || this.#lifecycle.current.state === 'idle')
+      this.#lifecycle.health('running', null);
+  }
+
+  #protocolError(message: string): void {
+    this.#protocolErrors += 1;
+    this.#fail('protocol_error', `protocol error: ${message}`);
+  }
+
+  #fail(code: string, message: string): void {
+    this.#o.log.warn(message);
+    this.#lifecycle.fail({ code, message });
+  }
+
+  #kill(reason: EndReason): void {
+    this.#o.onGone(reason);
+    this.#link?.kill();
+  }
+
+  #onExit(reason: EndReason): void {
+    this.#link = undefined;
+    const stderr = [...this.#log.last];
+    if (!this.#closing) {
+      const at = new Date(this.#o.clock.wallMs()).toISOString();
+      this.#lastExit = { at, reason: reason.message, stderr };
+    }
+    this.#o.onGone(reason);
+    this.#lifecycle.exited(reason);
+    if (this.#lastExit) this.#lastExit = { ...this.#lastExit, reason: this.state.reason?.message ?? reason.message };
+  }
+
+  async #close(): Promise<void> {
+    const link = this.#link;
+    this.#lifecycle.stop();
+    await link?.stop();
+    this.#link = undefined;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

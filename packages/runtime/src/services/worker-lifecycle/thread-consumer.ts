@@ -1,0 +1,257 @@
+import { VigiaError } from '@vigia/base';
+import type { WorkerResult, WorkerWants } from '@vigia/contracts';
+import {
+  type FrameShape,
+  type Mailbox,
+  type MailboxCounters,
+  type SeatReport,
+  ThreadFrameServer,
+} from '@vigia/frame-supplier';
+import type { ConsumerCounts } from '#core/ipc';
+import type { Geometry, RenditionSpec } from '#core/media';
+import type { Picture } from '#core/media/libav';
+import { InFlight } from './in-flight.ts';
+import type { LifecycleState } from './lifecycle.ts';
+import { SupervisedWorker } from './supervised-worker.ts';
+import { wantedInput } from './wanted-input.ts';
+import { describe, intervalOf, notReady, type WorkerConsumerOptions } from './worker-consumer.ts';
+import { WorkerThread } from './worker-thread.ts';
+
+/** Options of {@link ThreadConsumer}. */
+export interface ThreadConsumerOptions extends WorkerConsumerOptions {
+  /** What a frame of this rendition looks like in memory. */
+  readonly shapeOf: (spec: RenditionSpec) => FrameShape;
+  /** Scales a picture into memory; says how. May throw. */
+  readonly scale: (picture: Picture, spec: RenditionSpec, pixels: Buffer) => Geometry;
+}
+
+/** The thread keeps its frame until it answers, or is ended: the supplier never takes it away. Milliseconds. */
+const READ_DEADLINE_MS = 86_400_000;
+
+/**
+ * One camera's frames for one worker in a thread, by the thread transport of the supplier: the thread asks for a frame,
+ * the newest one is rendered then, straight into memory that both share. While the thread is not ready, due pictures are
+ * told so. Results as with a process.
+ */
+export class ThreadConsumer {
+  readonly #o: ThreadConsumerOptions;
+  readonly #worker: SupervisedWorker<WorkerThread>;
+  readonly #inFlight: InFlight;
+  /** While the worker is not ready. */
+  #mailbox: Mailbox<Picture> | undefined;
+  /** While it is. */
+  #server: ThreadFrameServer<Picture> | undefined;
+  /** Counters of mailboxes and seats that are gone. */
+  #past: MailboxCounters = NOTHING;
+  #spec: RenditionSpec;
+  #fps: number | undefined;
+  #offeredBefore = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ThreadConsumerOptions) {
+    this.#o = options;
+    const { setup, place, clock, log } = options;
+    this.#spec = setup.input;
+    this.#fps = setup.fps;
+    this.#inFlight = new InFlight({
+      subject: { camera: place.camera, consumer: setup.id, model: null, worker: setup.worker.id },
+      worker: setup.worker.id,
+      deadlineMs: setup.deadlineMs,
+      clock,
+      onResult: options.onResult,
+      onSettled: () => this.#mailbox?.settle(),
+    });
+    this.#worker = new SupervisedWorker<WorkerThread>({
+      setup,
+      clock,
+      log,
+      open: (events) => new WorkerThread(setup, place, clock, events),
+      onReady: (wants) => this.#onReady(wants),
+      onResult: (result) => this.#onAnswer(result),
+      onGone: (reason) => {
+        this.#unseat();
+        this.#inFlight.gone(reason);
+        this.#subscribe();
+      },
+      onState: (state) => this.#onState(state),
+    });
+    this.#subscribe();
+  }
+
+  /** Starts the worker. */
+  start(): void {
+    this.#worker.start();
+  }
+
+  /** See WorkerConsumer. */
+  watch(breach: string | null): void {
+    this.#worker.watch({
+      frameOut: this.#inFlight.busy,
+      framesCame: this.#counters().offered > this.#offeredBefore,
+      intervalMs: intervalOf(this.#o),
+      breach,
+    });
+  }
+
+  /** See WorkerConsumer. */
+  pace(fps: number | undefined): void {
+    this.#fps = fps ?? this.#o.setup.fps;
+    this.#o.supplier.pace(this.#o.setup.id, this.#fps);
+  }
+
+  /** See WorkerConsumer. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Starts after the first. */
+  get restarts(): number {
+    return this.#worker.restarts;
+  }
+
+  /** See WorkerConsumer. */
+  report(): ConsumerCounts {
+    const { offered, delivered, pending, dropped } = this.#counters();
+    return {
+      ...describe(this.#o.setup, this.#worker),
+      published: offered,
+      delivered,
+      pending,
+      dropped,
+      ...this.#inFlight.report(),
+    };
+  }
+
+  async #close(): Promise<void> {
+    this.#unseat();
+    this.#inFlight.close();
+    this.#unsubscribe();
+    await this.#worker.close();
+  }
+
+  #onState(state: LifecycleState): void {
+    this.#o.onState(state, this.#worker.lastLines);
+    if (state.state === 'ready') this.#seat();
+  }
+
+  #onReady(wants: WorkerWants | undefined): string | undefined {
+    const input = wantedInput(this.#o.setup, wants);
+    if (typeof input === 'string') return input;
+    this.#spec = input.spec;
+    this.#offeredBefore = this.#counters().offered;
+    return undefined;
+  }
+
+  #onAnswer(result: WorkerResult): string | undefined {
+    const problem = this.#inFlight.answer(result);
+    if (problem === undefined) this.#offeredBefore = this.#counters().offered;
+    return problem;
+  }
+
+  /** From the mailbox of this loop to a seat for the thread. */
+  #seat(): void {
+    const thread = this.#worker.ready;
+    if (!thread || this.#closing) return;
+    this.#unsubscribe();
+    const { setup, supplier, shapeOf } = this.#o;
+    const shape = shapeOf(this.#spec);
+    this.#server = new ThreadFrameServer<Picture>({
+      supplier,
+      readers: 1,
+      readDeadlineMs: READ_DEADLINE_MS,
+      rendition: {
+        shape,
+        // Called first for each frame that is taken.
+        shapeOf: (picture) => {
+          this.#begin(picture, thread);
+          return shape;
+        },
+        render: (picture, pixels) => this.#render(picture, pixels),
+        stampsOf: ({ stamps }) => stamps,
+      },
+      onError: (error) => {
+        const message = error instanceof VigiaError ? error.message : String(error);
+        this.#inFlight.end({ status: 'error', code: 'render', message });
+      },
+      onReaderEnd: (_, report) => this.#onSeatEnd(report),
+    });
+    thread.seat(this.#server.admit(setup.id, this.#fps === undefined ? {} : { fps: this.#fps }));
+  }
+
+  #begin(picture: Picture, thread: WorkerThread): void {
+    // The answer to the frame before was posted before this one was asked for.
+    thread.drain();
+    if (this.#inFlight.busy)
+      this.#inFlight.end({ status: 'error', code: 'no_result', message: 'the worker gave no result' });
+    picture.retain();
+    this.#inFlight.begin(picture, this.#o.keepPicture());
+  }
+
+  #render(picture: Picture, pixels: Buffer): void {
+    const geometry = this.#o.scale(picture, this.#spec, pixels);
+    this.#inFlight.rendered(geometry, () => undefined);
+    this.#worker.sent();
+    this.#inFlight.sent();
+  }
+
+  #onSeatEnd({ counters }: SeatReport): void {
+    this.#past = add(this.#past, counters);
+  }
+
+  #unseat(): void {
+    const server = this.#server;
+    this.#server = undefined;
+    server?.close();
+  }
+
+  /** Due pictures are taken, unrendered, and told why. */
+  #subscribe(): void {
+    if (this.#closing || this.#mailbox) return;
+    const { setup, supplier } = this.#o;
+    const mailbox = supplier.subscribe(setup.id, {
+      ...(this.#fps === undefined ? {} : { fps: this.#fps }),
+      onOffer: () => {
+        if (this.#inFlight.busy || !mailbox.hasDue()) return;
+        this.#inFlight.begin(mailbox.takeDue(), false);
+        this.#inFlight.end(notReady(setup.worker.id, this.#worker.state));
+      },
+    });
+    this.#mailbox = mailbox;
+  }
+
+  #unsubscribe(): void {
+    const mailbox = this.#mailbox;
+    if (!mailbox) return;
+    mailbox.close();
+    this.#past = add(this.#past, mailbox.counters());
+    this.#mailbox = undefined;
+  }
+
+  #counters(): MailboxCounters {
+    const seat = this.#server?.report(this.#o.setup.id);
+    const now = seat?.counters ?? this.#mailbox?.counters() ?? NOTHING;
+    return add(this.#past, now);
+  }
+}
+
+const NOTHING: MailboxCounters = {
+  offered: 0,
+  delivered: 0,
+  pending: 0,
+  dropped: { gated: 0, overwritten: 0, stale: 0, closed: 0 },
+};
+
+function add(a: MailboxCounters, b: MailboxCounters): MailboxCounters {
+  return {
+    offered: a.offered + b.offered,
+    delivered: a.delivered + b.delivered,
+    pending: a.pending + b.pending,
+    dropped: {
+      gated: a.dropped.gated + b.dropped.gated,
+      overwritten: a.dropped.overwritten + b.dropped.overwritten,
+      stale: a.dropped.stale + b.dropped.stale,
+      closed: a.dropped.closed + b.dropped.closed,
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import { Decoder } from '@msgpack/msgpack';
+import { FrameDecoder, VigiaError } from '@vigia/base';
+import {
+  type FromWorker,
+  fromWorkerSchema,
+  WORKER_DATA_LIMIT,
+  WORKER_MESSAGE_LIMIT,
+  WORKER_MESSAGES_PER_SECOND,
+} from '@vigia/contracts';
+
+/** Deepest nesting of what a worker sends: more is no data, and would be hard on everybody who reads it. */
+const DEPTH_LIMIT = 16;
+const SECOND_MS = 1_000;
+
+/** Reads what a worker says. Everything that is not in the protocol throws VigiaError `protocol_error`. */
+export class WorkerMessages {
+  readonly #frames = new FrameDecoder(WORKER_MESSAGE_LIMIT);
+  readonly #decoder = new Decoder();
+  #secondMs = Number.NEGATIVE_INFINITY;
+  #inSecond = 0;
+
+  /** Calls back for each message that the chunk completes, before it throws for one that is broken. */
+  push(chunk: Buffer, nowMs: number, onMessage: (message: FromWorker) => void): void {
+    let payloads: Buffer[];
+    try {
+      payloads = this.#frames.push(chunk);
+    } catch (error) {
+      throw protocolError(tooLong(chunk), error);
+    }
+    for (const payload of payloads) {
+      this.#count(nowMs);
+      onMessage(this.#message(payload));
+    }
+    try {
+      this.#frames.check();
+    } catch (error) {
+      throw protocolError(tooLong(chunk), error);
+    }
+  }
+
+  #message(payload: Buffer): FromWorker {
+    let value: unknown;
+    try {
+      value = this.#decoder.decode(payload);
+    } catch (error) {
+      throw protocolError(`a message of ${payload.byteLength} bytes is no MessagePack`, error);
+    }
+    return checkedMessage(value);
+  }
+
+  #count(nowMs: number): void {
+    if (nowMs - this.#secondMs >= SECOND_MS) {
+      this.#secondMs = nowMs;
+      this.#inSecond = 0;
+    }
+    this.#inSecond += 1;
+    if (this.#inSecond > WORKER_MESSAGES_PER_SECOND)
+      throw protocolError(`more than ${WORKER_MESSAGES_PER_SECOND} messages in a second`);
+  }
+}
+
+/** A message as it came, from a pipe or from a thread. @throws VigiaError `protocol_error`. */
+export function checkedMessage(value: unknown): FromWorker {
+  const parsed = fromWorkerSchema.safeParse(value);
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0] ?? { path: [], message: '' };
+    throw protocolError(`${sketch(value)}: ${path.map(String).join('.') || 'the message'}: ${message}`);
+  }
+  if (parsed.data.type === 'result') checkData(parsed.data.data);
+  return parsed.data;
+}
+
+/** `data` goes on as JSON: it must be sayable in it, and not be endless. */
+function checkData(data: unknown): void {
+  if (data === undefined) return;
+  checkJson(data, 0);
+  const { length } = JSON.stringify(data);
+  if (length > WORKER_DATA_LIMIT)
+    throw protocolError(
+      `\`data\` of a result is ${length} characters of JSON, at most ${WORKER_DATA_LIMIT} are allowed`,
+    );
+}
+
+function checkJson(value: unknown, depth: number): void {
+  if (depth > DEPTH_LIMIT) throw protocolError(`\`data\` of a result is nested deeper than ${DEPTH_LIMIT} levels`);
+  if (Array.isArray(value)) {
+    for (const item of value) checkJson(item, depth + 1);
+    return;
+  }
+  if (typeof value === 'object' && value !== null) {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype !== Object.prototype && prototype !== null)
+      throw protocolError('`data` of a result holds bytes or times; only what JSON can say is allowed');
+    for (const item of Object.values(value)) checkJson(item, depth + 1);
+    return;
+  }
+  const sayable = typeof value === 'number' ? Number.isFinite(value) : ['string', 'boolean'].includes(typeof value);
+  if (!sayable && value !== null)
+    throw protocolError(`\`data\` of a result holds ${String(value)}, which JSON cannot say`);
+}
+
+/** What a message seems to be, for the sentence. */
+function sketch(value: unknown): string {
+  const type: unknown = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
+  return typeof type === 'string' ? `a message of type "${type.slice(0, 20)}"` : 'a message without a type';
+}
+
+/** Text on standard output reads as an absurd length: the text is what helps. */
+function tooLong(chunk: Buffer): string {
+  const text = chunk.subarray(0, 40).toString('latin1');
+  const printable = /^[\x20-\x7e\r\n\t]+$/.test(text);
+  return printable
+    ? `text on standard output ("${text.trim()}"); print to standard error`
+    : `a message of more than ${WORKER_MESSAGE_LIMIT} bytes`;
+}
+
+function protocolError(message: string, cause?: unknown): VigiaError {
+  return new VigiaError('protocol_error', message, { cause });
+}

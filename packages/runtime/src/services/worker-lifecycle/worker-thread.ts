@@ -1,0 +1,106 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { type Clock, LineSplitter, messageOf } from '@vigia/base';
+import type { ThreadSeatHandle } from '@vigia/frame-supplier';
+import type { WorkerConsumerSetup } from '#core/ipc';
+import type { EndReason } from './lifecycle.ts';
+import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
+import { checkedMessage } from './worker-messages.ts';
+import { WORKER_STOP_MS, workerEnv, type WorkerPlace } from './worker-process.ts';
+
+/**
+ * One thread of a worker, in the camera's own process: messages over a port, frames by the thread transport of the frame
+ * supplier. Owns the thread. Code that hangs in native functions cannot be ended, and what crashes there takes the
+ * camera's process with it: for code that is trusted as much as vigia itself.
+ */
+export class WorkerThread implements WorkerLink {
+  readonly pid = undefined;
+  readonly #clock: Clock;
+  readonly #events: WorkerLinkEvents;
+  readonly #thread: Worker;
+  readonly #port: MessagePort;
+  readonly #gone: Promise<void>;
+  #resolveGone: () => void = () => undefined;
+  #error: Error | undefined;
+  #deaf = false;
+  #ended = false;
+  #stopping = false;
+
+  /** @throws what Worker throws for a file that is none. */
+  constructor(setup: WorkerConsumerSetup, place: WorkerPlace, clock: Clock, events: WorkerLinkEvents) {
+    this.#clock = clock;
+    this.#events = events;
+    this.#gone = new Promise((resolve) => {
+      this.#resolveGone = resolve;
+    });
+    const { program } = setup.worker;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#thread = new Worker('module' in program ? program.module : '', {
+      workerData: { vigiaWorker: { port: port2, env: { ...workerEnv(setup, place), ...setup.worker.env } } },
+      transferList: [port2],
+      stdout: true,
+      stderr: true,
+    });
+    port1.on('message', (message: unknown) => this.#onMessage(message));
+    const lines = new LineSplitter((line) => events.onLine(line));
+    for (const stream of [this.#thread.stdout, this.#thread.stderr]) {
+      stream.setEncoding('utf8');
+      stream.on('data', (chunk: string) => lines.push(chunk));
+    }
+    this.#thread.on('error', (error) => {
+      this.#error = error;
+      events.onLine(error.stack ?? error.message);
+    });
+    this.#thread.once('exit', (code) => this.#onExit(code));
+  }
+
+  /** Gives it a seat at the supplier. */
+  seat(handle: ThreadSeatHandle): void {
+    this.#port.postMessage({ type: 'seat', handle }, [handle.port]);
+  }
+
+  /** Hears at once what the thread has said already: a result is posted before the next frame is asked for. */
+  drain(): void {
+    for (let next = receiveMessageOnPort(this.#port); next; next = receiveMessageOnPort(this.#port))
+      this.#onMessage(next.message);
+  }
+
+  stop(): Promise<void> {
+    if (this.#stopping || this.#ended) return this.#gone;
+    this.#stopping = true;
+    this.#deaf = true;
+    this.#port.postMessage({ type: 'stop' });
+    const timer = this.#clock.after(WORKER_STOP_MS.term, () => this.kill());
+    return this.#gone.finally(() => timer.cancel());
+  }
+
+  kill(): void {
+    this.#deaf = true;
+    void this.#thread.terminate();
+  }
+
+  #onMessage(message: unknown): void {
+    if (this.#deaf) return;
+    try {
+      this.#events.onMessage(checkedMessage(message));
+    } catch (error) {
+      this.#deaf = true;
+      this.#events.onProtocolError(messageOf(error));
+    }
+  }
+
+  #onExit(code: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#deaf = true;
+    this.#port.close();
+    this.#events.onExit(this.#reason(code));
+    this.#resolveGone();
+  }
+
+  #reason(code: number): EndReason {
+    return this.#error
+      ? { code: 'exited', message: `ended with an error: ${messageOf(this.#error)}` }
+      : { code: 'exited', message: `its thread ended with code ${code}` };
+  }
+}

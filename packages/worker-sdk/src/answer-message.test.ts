@@ -1,0 +1,68 @@
+import { workerResultSchema, WORKER_DATA_LIMIT } from '@vigia/contracts';
+import { describe, expect, test } from 'vitest';
+import { errorMessage, resultMessage, TEXT_LIMIT } from './answer-message.ts';
+
+const person = { class_id: 0, class_name: 'person', confidence: 0.5, bbox: [0, 0.25, 0.5, 1] } as const;
+
+describe('a result', () => {
+  test('holds what was found', () => {
+    const detections = [{ ...person, bbox: [...person.bbox] as [number, number, number, number] }];
+    expect(resultMessage(7, { detections, data: { count: 1 } })).toEqual({
+      type: 'result',
+      seq: 7,
+      detections,
+      data: { count: 1 },
+    });
+  });
+
+  test.each([
+    ['a box outside the frame', { detections: [{ ...person, bbox: [0, 0, 1.5, 1] }] }, 'detections.0.bbox.2'],
+    ['no number', { detections: [{ ...person, confidence: Number.NaN }] }, 'detections.0.confidence'],
+    ['no list', { detections: person }, 'detections'],
+    ['a field that is missing', { detections: [person, { class_id: 1 }] }, 'detections.1.class_name'],
+  ])('%s is named', (_what, answer, where) => {
+    expect(() => resultMessage(7, answer as never)).toThrow(
+      expect.objectContaining({
+        code: 'bad_result',
+        message: expect.stringContaining(`frame 7: ${where}: `) as string,
+      }),
+    );
+  });
+
+  test('data is what JSON makes of it, whatever carries it', () => {
+    const at = new Date(0);
+    expect(resultMessage(1, { data: { at, gone: undefined, run: () => 1, odd: Number.NaN } }).data).toEqual({
+      at: '1970-01-01T00:00:00.000Z',
+      odd: null,
+    });
+  });
+
+  const cycle: unknown[] = [];
+  cycle.push(cycle);
+  test.each([
+    ['a function', () => 1],
+    ['a bigint', 1n],
+    ['a circle', cycle],
+    ['too much', 'x'.repeat(WORKER_DATA_LIMIT - 1)],
+  ])('%s as data is refused', (_what, data) => {
+    expect(() => resultMessage(1, { data })).toThrow(expect.objectContaining({ code: 'bad_result' }));
+  });
+
+  test('data of exactly the limit is accepted', () => {
+    const data = 'x'.repeat(WORKER_DATA_LIMIT - 2);
+    expect(resultMessage(1, { data }).data).toBe(data);
+  });
+});
+
+describe('an error', () => {
+  test('is a text, or a map with its code', () => {
+    expect(errorMessage(1, 'no')).toEqual({ type: 'result', seq: 1, error: 'no' });
+    expect(errorMessage(1, 'no', 'dark')).toEqual({ type: 'result', seq: 1, error: { code: 'dark', message: 'no' } });
+  });
+
+  test('is one that the host accepts, however long it was', () => {
+    const { error } = workerResultSchema.parse(errorMessage(1, 'm'.repeat(10_000), 'c'.repeat(1_000)));
+    expect(error).toEqual({ code: 'c'.repeat(64), message: 'm'.repeat(TEXT_LIMIT) });
+    expect(workerResultSchema.parse(errorMessage(1, 'm'.repeat(10_000), '')).error).toBe('m'.repeat(TEXT_LIMIT));
+  });
+});

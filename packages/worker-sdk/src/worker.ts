@@ -1,0 +1,108 @@
+import { systemClock, VigiaError } from '@vigia/base';
+import {
+  type FromWorker,
+  WORKER_ENV,
+  WORKER_PROTOCOL_VERSION,
+  type WorkerWants,
+  workerReadySchema,
+} from '@vigia/contracts';
+import { sentenceOf, TEXT_LIMIT } from './answer-message.ts';
+import type { Frame } from './frame.ts';
+import { framesOf } from './frame-loop.ts';
+import type { HostLink } from './host-link.ts';
+import { hostOutput } from './host-output.ts';
+import { ProcessLink } from './process-link.ts';
+import { parseInput, parseOptions, surroundings, type WorkerInput } from './surroundings.ts';
+import { ThreadLink } from './thread-link.ts';
+
+/** Options of {@link frames}. A format or a size left out is as configured. */
+export interface FramesOptions extends WorkerWants {
+  /** For the log. Default: the worker's id. 1 to 128 characters. */
+  readonly name?: string;
+}
+
+/** How much a line of the log matters. */
+export type LogLevel = Extract<FromWorker, { type: 'log' }>['level'];
+
+/** This program has one host: made when it is first spoken to. */
+let link: HostLink | undefined;
+let taken = false;
+
+/**
+ * The frames of this worker's camera: always the newest one, and the next one only after the answer. Tells the host, when the
+ * first one is asked for, that the worker is ready; so whatever has to be loaded is loaded before. Ends when the host says
+ * stop, or is gone.
+ *
+ * Each frame is to be answered once (`result`, `error`). One that was not is answered by the error `no_result` when the next
+ * one is asked for, or the loop is left.
+ *
+ * @throws VigiaError `not_a_worker`, `bad_environment`, `bad_options`; `frames_taken` the second time. While it runs:
+ *   `bad_message`, `frame_too_large` or `frame_invalid` when the host speaks something else.
+ */
+export function frames(asked: FramesOptions = {}): AsyncGenerator<Frame, void, undefined> {
+  const ready = readyMessage(asked);
+  const host = hostLink();
+  if (taken) throw new VigiaError('frames_taken', 'frames() was called before: a worker has one loop over its frames');
+  taken = true;
+  return framesOf(host, ready, systemClock);
+}
+
+/**
+ * The `options` that the configuration gives this worker; `{}` without.
+ *
+ * @throws VigiaError `not_a_worker`, `bad_environment`.
+ */
+export function options(): Record<string, unknown> {
+  return parseOptions(surroundings().env);
+}
+
+/**
+ * The pictures that the configuration allows at most, and what is sent to a worker that wants nothing else.
+ *
+ * @throws VigiaError `not_a_worker`, `bad_environment`.
+ */
+export function workerInput(): WorkerInput {
+  return parseInput(surroundings().env);
+}
+
+/**
+ * Writes a line into vigia's log. More than 2,000 messages in a second, of any kind, are a protocol error.
+ *
+ * @param message At most 4096 characters of it are sent.
+ * @throws VigiaError `not_a_worker`, `bad_environment`.
+ */
+export function log(level: LogLevel, message: string): void {
+  hostLink().send({ type: 'log', level, message: message.slice(0, TEXT_LIMIT) });
+}
+
+/**
+ * Still at work: puts off the start timeout (while loading) and the hang timeout (with a frame).
+ *
+ * @throws VigiaError `not_a_worker`, `bad_environment`.
+ */
+export function heartbeat(): void {
+  hostLink().send({ type: 'heartbeat' });
+}
+
+function hostLink(): HostLink {
+  link ??= openLink();
+  return link;
+}
+
+function openLink(): HostLink {
+  const { env, port } = surroundings();
+  if (port) return new ThreadLink(port, env[WORKER_ENV.camera] ?? '', systemClock);
+  if (!hostOutput) throw new VigiaError('internal', 'a worker process without its standard output');
+  return new ProcessLink(process.stdin, hostOutput, parseInput(env));
+}
+
+function readyMessage({ name, ...wants }: FramesOptions): Extract<FromWorker, { type: 'ready' }> {
+  const parsed = workerReadySchema.safeParse({
+    type: 'ready',
+    protocol: WORKER_PROTOCOL_VERSION,
+    name: name ?? surroundings().env[WORKER_ENV.worker] ?? 'worker',
+    ...(Object.keys(wants).length > 0 && { wants }),
+  });
+  if (parsed.success) return parsed.data;
+  throw new VigiaError('bad_options', `frames(): ${sentenceOf(parsed.error)}`);
+}
