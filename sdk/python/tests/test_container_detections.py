@@ -6,7 +6,7 @@ import unittest
 from typing import Any, Dict
 
 from vigia.container import Detection, Keypoint, Mask
-from vigia.container._detections import InvalidDetections, encode_detections
+from vigia._detections import InvalidDetections, encode_detections
 
 try:
     import numpy

@@ -5,14 +5,14 @@ from __future__ import annotations
 import struct
 from unittest import mock
 
-from vigia import LeaseError, frames
+from vigia import LeaseError, _reader
 
 from .support import WAKES, SupplierCase, mapping_count, open_descriptors
 
 
 def impatient(slice_s: float = 0.02):
     """Gives a silent supplier up after 30 ms."""
-    return mock.patch.multiple(frames, LOST_NS=30_000_000, WAIT_SLICE_S=slice_s)
+    return mock.patch.multiple(_reader, LOST_NS=30_000_000, WAIT_SLICE_S=slice_s)
 
 
 class Ends(SupplierCase):
@@ -50,7 +50,7 @@ class Ends(SupplierCase):
 
     def test_the_socket_is_closed_without_a_word(self) -> None:
         for wake in WAKES:
-            with self.subTest(wake), mock.patch.object(frames, "WAIT_SLICE_S", 0.02):
+            with self.subTest(wake), mock.patch.object(_reader, "WAIT_SLICE_S", 0.02):
                 supplier = self.start()
                 reader = self.attach(supplier, wake=wake)
                 supplier.drop(0)

@@ -8,7 +8,7 @@ import threading
 import time
 from unittest import mock
 
-from vigia import LeaseError, frames
+from vigia import LeaseError, _reader
 from vigia._futex import FutexWord
 from vigia._seat import Seat
 
@@ -141,7 +141,7 @@ class Waking(SupplierCase):
             supplier.publish()
 
         publisher = threading.Thread(target=publish_to_a_sleeper)
-        with mock.patch.object(frames, "WAIT_SLICE_S", 60), mock.patch.object(futex, "wait", timed):
+        with mock.patch.object(_reader, "WAIT_SLICE_S", 60), mock.patch.object(futex, "wait", timed):
             publisher.start()
             self.assertEqual(self.take(reader).seq, 1)
         publisher.join()

@@ -25,6 +25,22 @@ def _lines(pixel_format: str, width: int, height: int) -> List[Tuple[int, int]]:
     return [(height, width), (height // 2, width // 2), (height // 2, width // 2)]
 
 
+def stacked_planes(pixel_format: str, height: int, strides: Sequence[int]) -> Tuple[Plane, ...]:
+    """Planes of such lines that follow each other without a gap. What they may be is for :func:`problem_of`."""
+    planes, offset = [], 0
+    for (count, _), stride in zip(_lines(pixel_format, 0, height), strides):
+        planes.append(Plane(offset, stride))
+        offset += count * stride
+    return tuple(planes)
+
+
+def packed_picture(pixel_format: str, width: int, height: int) -> Tuple[Tuple[Plane, ...], int]:
+    """The planes of a tightly packed picture, and its bytes. NV12 and I420: even sizes."""
+    lines = _lines(pixel_format, width, height)
+    planes = stacked_planes(pixel_format, height, [length for _, length in lines])
+    return planes, sum(count * length for count, length in lines)
+
+
 def problem_of(pixel_format: str, width: int, height: int, planes: Sequence[Plane], byte_length: int) -> Optional[str]:
     """Why such a picture cannot be in so many bytes; None when it can. After that no plane leads outside them."""
     if width < 1 or height < 1:

@@ -78,6 +78,16 @@ class Segment:
         start = self._data + slot * self._stride
         return self._view[start : start + byte_length]
 
+    def slice(self, slot: int, offset: int, byte_length: int) -> memoryview:
+        """So many bytes from ``offset``, counted from the start of the file: a view, not a copy.
+
+        Raises SegmentError unless they lie in that slot's pixels.
+        """
+        start = self._data + slot * self._stride
+        if slot >= self.slots or offset < start or offset + byte_length > start + self._stride:
+            raise _invalid(self.path, f"{byte_length} bytes at {offset} are not within slot {slot} of {self.slots}")
+        return self._view[offset : offset + byte_length]
+
     def _checked(self, slot: int, fields: Tuple[int, ...]) -> Stamp:
         captured, wall, pts, width, height, code, count, *pairs, byte_length = fields
         where = f"slot {slot} holds"

@@ -46,3 +46,19 @@ class ContainerError(VigiaError):
     cannot be listened on. ``allow_dir``: no such folder. ``load_failed``: the load function raised. ``probe_failed``: the
     model's function failed on the first picture, or what it returned is no list of detections.
     """
+
+
+class WorkerError(VigiaError):
+    """A worker used its frames, or was started, wrongly.
+
+    ``not_a_worker``: vigia did not start this process. ``frames_taken``: a second loop over frames. ``frame_answered``:
+    the frame has its answer. ``bad_result``: what was to be answered cannot be. ``bad_environment``: a variable that
+    cannot be read.
+    """
+
+
+class ProtocolError(VigiaError):
+    """What came in is not of the worker protocol. There are no more frames after it.
+
+    ``bad_message``: it is no message, or a field of it cannot be. ``frame_too_large``: its length cannot be.
+    """

@@ -3,10 +3,10 @@
 Start with :func:`serve`. The protocol is docs/protocol/model-container.md of the vigia repository.
 """
 
+from .._detections import Detection, Keypoint, Mask
 from ..errors import ContainerError, VigiaError
 from ._command import serve
 from ._container import Container
-from ._detections import Detection, Keypoint, Mask
 from ._frame import Frame
 
 __all__ = [

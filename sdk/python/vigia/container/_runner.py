@@ -8,8 +8,8 @@ import traceback
 from queue import SimpleQueue
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
+from .._detections import InvalidDetections, encode_detections
 from ..errors import ContainerError
-from ._detections import InvalidDetections, encode_detections
 from ._frame import Frame
 from ._log import Log
 from ._references import FrameProblem

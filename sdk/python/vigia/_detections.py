@@ -1,4 +1,4 @@
-"""What a model's function returns, and what becomes of it."""
+"""What a model's function returns or a worker answers, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ MASK_SIDE_LIMIT = 256
 _TOLERANCE = 1e-3
 """So far outside of 0..1 is rounding, and put right; more is a mistake of the model's."""
 _NAME_MAX = 64
+_SAFE_INTEGER = 2**53 - 1
+"""The largest integer that every peer has exactly: JavaScript's numbers are doubles."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Detection:
     """One object that the model saw.
 
     Attributes:
-        class_id: index into the declared classes.
-        class_name: the declared name of that class.
+        class_id: index into the container's declared classes; a worker's own number, from 0.
+        class_name: the name of that class, as declared.
         confidence: 0..1.
         bbox: ``(x_min, y_min, x_max, y_max)``, each 0..1 of the frame.
         keypoints: with the task ``pose``.
@@ -83,26 +85,26 @@ class InvalidDetections(Exception):
     """What the function returned is no list of detections. The text is one sentence."""
 
 
-def encode_detections(returned: Any, classes: Sequence[str]) -> List[Dict[str, Any]]:
-    """What goes into the answer. numpy's numbers are as good as Python's. Raises InvalidDetections."""
+def encode_detections(returned: Any, classes: Optional[Sequence[str]] = None) -> List[Dict[str, Any]]:
+    """What goes into the answer. numpy's numbers are as good as Python's.
+
+    Args:
+        classes: the declared ones; None where none are declared, as of a worker.
+
+    Raises InvalidDetections.
+    """
     if not isinstance(returned, (list, tuple)):
         raise InvalidDetections(f"the function returned {_kind(returned)}, a list of Detection is expected")
     return [_encode(item, f"detection {i}", classes) for i, item in enumerate(returned)]
 
 
-def _encode(item: Any, where: str, classes: Sequence[str]) -> Dict[str, Any]:
+def _encode(item: Any, where: str, classes: Optional[Sequence[str]]) -> Dict[str, Any]:
     if not isinstance(item, Detection):
         raise InvalidDetections(f"{where} is {_kind(item)}, a Detection is expected")
-    class_id = _integer(item.class_id, f"{where}: class_id")
-    if not 0 <= class_id < len(classes):
-        raise InvalidDetections(f"{where}: class_id {class_id}, {len(classes)} classes were declared")
-    if item.class_name != classes[class_id]:
-        raise InvalidDetections(
-            f"{where}: class_name {item.class_name!r}, class {class_id} was declared as {classes[class_id]!r}"
-        )
+    class_id, class_name = _class(item, where, classes)
     out: Dict[str, Any] = {
         "class_id": class_id,
-        "class_name": classes[class_id],
+        "class_name": class_name,
         "confidence": _unit(item.confidence, f"{where}: confidence"),
         "bbox": _bbox(item.bbox, f"{where}: bbox"),
     }
@@ -111,6 +113,23 @@ def _encode(item: Any, where: str, classes: Sequence[str]) -> Dict[str, Any]:
     if item.mask is not None:
         out["mask"] = _mask(item.mask, f"{where}: mask")
     return out
+
+
+def _class(item: Detection, where: str, classes: Optional[Sequence[str]]) -> Tuple[int, str]:
+    class_id, name = _integer(item.class_id, f"{where}: class_id"), item.class_name
+    if classes is None:
+        if not 0 <= class_id <= _SAFE_INTEGER:
+            raise InvalidDetections(f"{where}: class_id {class_id}, 0 to {_SAFE_INTEGER} is allowed")
+        if not isinstance(name, str):
+            raise InvalidDetections(f"{where}: class_name is {_kind(name)}, a text is expected")
+        return class_id, name
+    if not 0 <= class_id < len(classes):
+        raise InvalidDetections(f"{where}: class_id {class_id}, {len(classes)} classes were declared")
+    if name != classes[class_id]:
+        raise InvalidDetections(
+            f"{where}: class_name {name!r}, class {class_id} was declared as {classes[class_id]!r}"
+        )
+    return class_id, classes[class_id]
 
 
 def _bbox(value: Any, where: str) -> List[float]:

@@ -1,0 +1,140 @@
+"""A frame as a worker sees it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Callable, NamedTuple, Optional
+
+from .._picture import as_array
+from ..errors import LeaseError, VigiaError, WorkerError
+from ._answers import answer
+from ._messages import FrameMessage, failure
+
+
+class Pixels(NamedTuple):
+    """Where a frame's pixels are. ``hold``: whether all that was read from ``view`` so far is this frame's."""
+
+    view: memoryview
+    hold: Callable[[], bool]
+
+
+class Frame:
+    """One picture and the question what is to be seen in it, to be answered once: :meth:`result` or :meth:`error`.
+
+    It is yours until the loop asks for the next frame. After that its pixels are asked for in vain; views of them that
+    were taken before stay readable: of ``stdin`` they keep showing this picture, of ``shm`` whatever is there by then.
+    Between the answer and the next frame the same holds.
+
+    Attributes:
+        camera_id: the camera.
+        seq: number of publication, growing; gaps are frames that were dropped for a newer one.
+        captured_at: when the scene was seen, wall time, RFC 3339 in UTC.
+        captured_monotonic_ns: the same moment on CLOCK_MONOTONIC (``time.monotonic_ns()``).
+        sent_age_ms: its age when vigia sent it.
+        pts_us: µs of the stream's own clock.
+        width, height: pixels.
+        format: ``RGB24``, ``BGR24``, ``GRAY8``, ``NV12``, ``I420`` or ``JPEG``.
+        planes: tuple of :class:`vigia.Plane`, offset in ``pixels`` and bytes per line; none of ``JPEG``.
+    """
+
+    def __init__(self, message: FrameMessage, pixels: Pixels, send: Callable[[bytes], None]) -> None:
+        """Made by the loop only. ``send`` takes a whole message."""
+        self.camera_id = message.camera_id
+        self.seq = message.seq
+        self.captured_at = message.captured_at
+        self.captured_monotonic_ns = message.captured_monotonic_ns
+        self.sent_age_ms = message.age_ms
+        self.pts_us = message.pts_us
+        self.width = message.width
+        self.height = message.height
+        self.format = message.format
+        self.planes = message.planes
+        self._pixels: Optional[Pixels] = pixels
+        self._send = send
+        self._answering = threading.Lock()
+        self._answered = False
+
+    @property
+    def age_ms(self) -> float:
+        """Milliseconds since the scene was seen, by now."""
+        return (time.monotonic_ns() - self.captured_monotonic_ns) / 1e6
+
+    @property
+    def answered(self) -> bool:
+        """Whether :meth:`result` or :meth:`error` was called."""
+        return self._answered
+
+    @property
+    def pixels(self) -> memoryview:
+        """The pixels, read-only, not copied. Raises LeaseError ``lease_released`` once the next frame was asked for."""
+        # A view of its own: the frame gives its own one back, the user's stays.
+        return self._lent().view[:]
+
+    def array(self) -> Any:
+        """The pixels as a numpy array of bytes: read-only, not copied.
+
+        H×W×3 for RGB24 and BGR24, H×W for GRAY8, (H×3/2)×W for NV12 and I420.
+
+        Raises VigiaError ``numpy_missing``, or ``no_array`` for JPEG and where no array describes how the planes lie;
+        LeaseError like ``pixels``.
+        """
+        if self.format == "JPEG":
+            raise VigiaError("no_array", "a JPEG frame is compressed; decode pixels, or ask for another format")
+        return as_array(self.pixels, self.format, self.width, self.height, self.planes)
+
+    def whole(self) -> bool:
+        """Whether all that was read from the pixels so far belongs to this frame.
+
+        Of ``stdin`` always. Of ``shm`` until it is answered; a host that writes over it before is broken. Raises
+        LeaseError like ``pixels``.
+        """
+        return self._lent().hold()
+
+    def result(self, detections: Any = (), data: Any = None) -> None:
+        """Answers with what is to be seen: nothing, if nothing is given.
+
+        Args:
+            detections: list of :class:`vigia.Detection`, or of dicts with the same fields, 0..1 of this frame.
+            data: whatever JSON can say, at most 256 KiB of it; numpy's numbers are fine.
+
+        Pixels that are not whole any more are answered as the error ``frame_changed`` instead. Raises WorkerError
+        ``bad_result``: the frame is then still to be answered; ``frame_answered``.
+        """
+        self._refuse_second()
+        message = answer(self.seq, detections, data)
+        if not self.whole():
+            message = failure(self.seq, "frame_changed", "the pixels were written over before the answer")
+        self._settle(message)
+
+    def error(self, message: str, code: str = "worker_error") -> None:
+        """Answers that there is no result for this frame, and why: one sentence for people, a code for programs.
+
+        Raises WorkerError ``frame_answered``.
+        """
+        self._settle(failure(self.seq, str(code), str(message)))
+
+    def retire(self) -> None:
+        """For the loop, when the next frame is asked for: answers if nobody did, and lets go of the pixels."""
+        if not self._answered:
+            self.error("the worker asked for the next frame without an answer", "no_result")
+        self._pixels = None
+
+    def __repr__(self) -> str:
+        state = " answered" if self._answered else ""
+        return f"<Frame {self.seq} {self.width}x{self.height} {self.format}{state}>"
+
+    def _lent(self) -> Pixels:
+        if self._pixels is None:
+            raise LeaseError("lease_released", f"frame {self.seq} was used after the next one was asked for")
+        return self._pixels
+
+    def _refuse_second(self) -> None:
+        if self._answered:
+            raise WorkerError("frame_answered", f"frame {self.seq} was answered already; every frame is answered once")
+
+    def _settle(self, message: bytes) -> None:
+        with self._answering:
+            self._refuse_second()
+            self._answered = True
+        self._send(message)
