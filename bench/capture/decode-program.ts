@@ -35,7 +35,12 @@ const writer = FrameSegmentWriter.create({
 });
 const ring = new SlotRing(writer);
 const scaler = new FrameScaler();
-const geometry = geometryOf(Number(width), Number(height), WHOLE, { width: SIDE, height: SIDE, fit: 'stretch', format: 'RGB24' });
+const geometry = geometryOf(Number(width), Number(height), WHOLE, {
+  width: SIDE,
+  height: SIDE,
+  fit: 'stretch',
+  format: 'RGB24',
+});
 const stalls = monitorEventLoopDelay({ resolution: 1 });
 let frames = 0;
 

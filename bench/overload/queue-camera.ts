@@ -5,7 +5,14 @@ import { createLog, encodeJson, FrameDecoder, Scope, systemClock } from '@vigia/
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
 import { FrameSegmentWriter } from '@vigia/frame-supplier';
 import { SIDE, SQUARE, SQUARE_BYTES } from '../support/rgb-square.ts';
-import { DECODE_ALL, geometryOf, type Picture, FrameScaler, StreamCapture, WHOLE } from '../support/runtime-internals.ts';
+import {
+  DECODE_ALL,
+  geometryOf,
+  type Picture,
+  FrameScaler,
+  StreamCapture,
+  WHOLE,
+} from '../support/runtime-internals.ts';
 
 interface Setup {
   readonly id: number;

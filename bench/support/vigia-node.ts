@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { SHM_DIR, systemClock } from '@vigia/base';
 import {
   type CameraStateMessage,
+  type EventMessage,
   type ModelReport,
   type Report,
   reportSchema,
   type ResultMessage,
+  type WorkerStateMessage,
 } from '@vigia/contracts';
 import type { BenchRun } from './bench-run.ts';
 import { VIGIA } from './paths.ts';
@@ -20,6 +22,8 @@ import { Waiter } from './waiter.ts';
 export type JsonLine =
   | ({ readonly type: 'result' } & ResultMessage)
   | ({ readonly type: 'camera_state' } & CameraStateMessage)
+  | ({ readonly type: 'worker_state' } & WorkerStateMessage)
+  | ({ readonly type: 'event'; readonly event: EventMessage['type'] } & Omit<EventMessage, 'type'>)
   | {
       readonly type: 'model_state';
       readonly model: string;
@@ -52,8 +56,10 @@ type Block = (camera: string) => string;
 
 /** What is unusual about a node. */
 export interface NodeSettings {
-  /** The block below `models:`. */
+  /** The block below `models:`; empty: no model. */
   readonly models?: string;
+  /** Further YAML at the top level: `workers:` and others. */
+  readonly top?: string;
   /** On top of this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -78,7 +84,7 @@ export class VigiaNode {
     this.#dir = mkdtempSync(join(tmpdir(), 'vigia-bench-'));
     this.#waiter = new Waiter(run.signal);
     const config = join(this.#dir, 'vigia.yml');
-    writeFileSync(config, configText(this.#name, cameras, block, more.models ?? DEFAULT_MODELS));
+    writeFileSync(config, configText(this.#name, cameras, block, more));
     this.startedMs = systemClock.nowMs();
     this.#process = spawn(process.execPath, [VIGIA, 'run', '-c', config, '--report', this.#reportFile, '--json'], {
       env: { ...process.env, VIGIA_RUN_DIR: this.#runDir, ...more.env },
@@ -230,9 +236,10 @@ export class VigiaNode {
   }
 }
 
-function configText(node: string, cameras: Readonly<Record<string, string>>, block: Block, models: string): string {
+function configText(node: string, cameras: Readonly<Record<string, string>>, block: Block, more: NodeSettings): string {
+  const { models = DEFAULT_MODELS, top = '' } = more;
   const entries = Object.entries(cameras).map(([id, source]) => `  ${id}:\n    source: ${source}\n${block(id)}`);
-  return `version: 1\nnode: ${node}\ncameras:\n${entries.join('')}models:\n${models}`;
+  return `version: 1\nnode: ${node}\ncameras:\n${entries.join('')}${models === '' ? '' : `models:\n${models}`}${top}`;
 }
 
 function getFromSocket(socketPath: string, path: string): Promise<string> {

@@ -86,7 +86,7 @@ const BUGS: readonly SeededBug[] = [
   },
   {
     bug: 'the Python reader stays with the segment it knows',
-    file: 'python:vigia/frames.py',
+    file: 'python:vigia/_reader.py',
     from: 'if self._segment is None or self._segment.epoch != epoch:',
     to: 'if self._segment is None:',
     transport: 'Python processes on a socket',

@@ -1,0 +1,245 @@
+/**
+ * The fault matrix of workers: a real node with two cameras. One has workers that fail in every way, and a good one; the
+ * other has a good one too. For each way: state and reason, how soon it is noticed, restarts used, what its frames were
+ * told, and what the good ones notice (nothing). Afterwards nothing is left: processes, segments, files.
+ *
+ * The long form plays one fault at a time, the short form all of them at once.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { sleep, systemClock } from '@vigia/base';
+import { conservationErrors, type Report, type ResultMessage } from '@vigia/contracts';
+import { CameraFork } from '../support/camera-fork.ts';
+import { ms, quantile } from '../support/numbers.ts';
+import { descendantsOf, isAlive } from '../support/processes.ts';
+import { type JsonLine, VigiaNode } from '../support/vigia-node.ts';
+import { DEADLINE_MS, FAULTS, type FaultRow, HANG_MS, START_MS } from './worker-faults/rows.ts';
+import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
+
+const PYTHON = '/usr/bin/python3';
+const FAULTY = fileURLToPath(new URL('../../soak/worker-faults/faulty.py', import.meta.url));
+const GOOD = fileURLToPath(new URL('../../../examples/workers/bright.pl', import.meta.url));
+const MSGPACK = fileURLToPath(new URL('../../../sdk/python/vigia/worker/_msgpack.py', import.meta.url));
+const FPS = 10;
+/** Normal class: one restart after this long, then it has failed (WL4). Milliseconds. */
+const DELAY_MS = 1_000;
+/** Noticing may take this much longer than the limit that applies. Milliseconds. */
+const SLACK_MS = 700;
+/** Everything must have failed by then. Milliseconds. */
+const OVER_MS = 40_000;
+/** What does not end a worker is watched for so long. Milliseconds. */
+const WATCHED_MS = 4_000;
+/** A worker that does not go on `stop` and SIGTERM is killed: 1.5 s, and a little. Milliseconds. */
+const STOP_LIMIT_MS = 3_500;
+
+type StateLine = Extract<JsonLine, { readonly type: 'worker_state' }>;
+
+const run = (soak: SoakRun): Promise<SoakResult> => new Matrix(soak).play();
+
+class Matrix {
+  readonly #run: SoakRun;
+  readonly #dir = mkdtempSync(join(tmpdir(), 'vigia-worker-faults-'));
+  readonly #failures: string[] = [];
+
+  constructor(soak: SoakRun) {
+    this.#run = soak;
+    soak.scope.defer(() => rmSync(this.#dir, { recursive: true, force: true }));
+  }
+
+  async play(): Promise<SoakResult> {
+    const { short, only } = this.#run;
+    const chosen = FAULTS.filter((row) =>
+      only.length === 0 ? !(short && row.long) : only.some((part) => row.fault.includes(part)),
+    );
+    const rows: string[][] = [];
+    for (const batch of short ? [chosen] : chosen.map((row) => [row])) rows.push(...(await this.#batch(batch)));
+    return {
+      tables: [
+        {
+          title: 'Workers that fail',
+          columns: [
+            'what the worker does',
+            'state and reason',
+            'noticed after, ms',
+            'restarts',
+            'what its frames were told',
+            'the good ones',
+          ],
+          rows,
+          notes: [
+            'the worker does well for 8 frames, then this; again after its restart. Class normal: one restart after 1 s, then failed',
+            'noticed: from the fault to the state that tells of it (from the node’s output); twice, so the slower one',
+            `deadline ${DEADLINE_MS} ms, hang timeout ${HANG_MS} ms, start timeout ${START_MS} ms`,
+            'the good ones: a Perl worker of the same camera and one of another camera, 5 frames a second each: results, and the 95th percentile of their age',
+          ],
+        },
+      ],
+      failures: this.#failures,
+    };
+  }
+
+  async #batch(batch: readonly FaultRow[]): Promise<string[][]> {
+    const { signal, scope, progress } = this.#run;
+    progress(batch.map((row) => row.fault).join(', '));
+    const bench = { signal, scope, seconds: 0, progress };
+    const camera = await CameraFork.start(bench, { fps: FPS });
+    const moments = mkdtempSync(join(this.#dir, 'm-'));
+    const node = VigiaNode.start(
+      bench,
+      { bad: camera.url, good: camera.url },
+      (id) => (id === 'good' ? '{ looks: { worker: good, fps: 5 } }' : consumersOf(batch)),
+      '',
+      { models: '', top: workersOf(batch, moments) },
+    );
+    for (const row of batch) await this.#end(row, node);
+    // Everything that ends by itself has: now what only shows at the end.
+    const report = await node.report();
+    const workers = descendantsOf(node.pid).filter(({ command }) => command.includes(FAULTY));
+    const beganMs = systemClock.nowMs();
+    const last = await node.finish();
+    this.#checkEnd(node, last, systemClock.nowMs() - beganMs, [
+      ...workers.map(({ pid }) => pid),
+      ...batch.flatMap((row) => numbersIn(join(moments, `${idOf(row)}.children`))),
+    ]);
+    const good = this.#good(node, batch);
+    return batch.map((row) => this.#row(row, node, report, moments, good));
+  }
+
+  /** Until the row has run its course. */
+  async #end(row: FaultRow, node: VigiaNode): Promise<void> {
+    if (row.reasons.length === 0) await sleep(systemClock, WATCHED_MS, this.#run.signal);
+    else await node.until(`${row.fault}: failed`, () => statesOf(node, row).find((s) => s.state === 'failed'), OVER_MS);
+  }
+
+  #row(row: FaultRow, node: VigiaNode, report: Report, moments: string, good: string): string[] {
+    const states = statesOf(node, row);
+    const told = resultsOf(node, 'bad', idOf(row));
+    const counts = report.cameras['bad']?.consumers[idOf(row)];
+    const fail = (text: string): void => void this.#failures.push(`${row.fault}: ${text}`);
+    const last = states.at(-1);
+    const failed = states.find((s) => s.state === 'failed');
+    if (row.reasons.length === 0) {
+      if (failed || states.some((s) => s.state === 'restarting')) fail(`it was ended (${failed?.reason})`);
+    } else if (!failed || !row.reasons.includes(failed.reason ?? '')) fail(`${last?.state} ${last?.reason}`);
+    const expectedRestarts = row.reasons.length === 0 ? 0 : 1;
+    if (counts?.restarts !== expectedRestarts) fail(`${counts?.restarts} restarts, ${expectedRestarts} are right`);
+    const noticedMs = noticed(row, states, numbersIn(join(moments, `${idOf(row)}.moment`)));
+    const limitMs = limitOf(row);
+    if (noticedMs.some((value) => value > limitMs)) fail(`noticed after ${noticedMs.map(ms).join(', ')} ms`);
+    if (row.reasons.length > 0 && noticedMs.length < 2) fail(`noticed ${noticedMs.length} times, 2 were to be`);
+    const strange = told.filter(
+      (r) => r.error && ![...row.codes, 'worker_not_ready', 'worker_failed'].includes(r.error.code),
+    );
+    if (strange.length > 0) fail(`a frame was told ${strange[0]?.error?.code}: ${strange[0]?.error?.message}`);
+    for (const code of row.codes.slice(0, 1))
+      if (!told.some((r) => r.error?.code === code)) fail(`no frame was told ${code}`);
+    const oks = told.filter((r) => r.status === 'ok').length;
+    if (!row.early && oks < 8) fail(`${oks} ok results before its fault`);
+    const lines = counts?.process?.last_exit?.stderr ?? [];
+    if (row.fault === 'exits at once' && !lines.includes('there is no such camera')) fail('its last words were lost');
+    const state = last && failed ? `failed: ${failed.reason} (${failed.message})` : 'running';
+    return [
+      row.fault,
+      row.fault === 'ignores SIGTERM' ? 'stopped, killed after 1.5 s' : state,
+      noticedMs.length === 0 ? '–' : ms(Math.max(...noticedMs)),
+      String(counts?.restarts ?? '–'),
+      countsText(told),
+      good,
+    ];
+  }
+
+  /** What the good ones noticed. */
+  #good(node: VigiaNode, batch: readonly FaultRow[]): string {
+    const name = batch.length === 1 ? (batch[0]?.fault ?? '') : 'all at once';
+    return ['bad', 'good']
+      .map((camera) => {
+        const results = resultsOf(node, camera, 'looks');
+        const first = results.findIndex((r) => r.status === 'ok');
+        const wrong = results.slice(first).filter((r) => r.status !== 'ok');
+        // The last one may be out when the node is ended.
+        if (first < 0 || wrong.some((r) => r.error?.code !== 'closed'))
+          this.#failures.push(
+            `${name}: the good worker of camera ${camera} had ${wrong.length} results that are not ok`,
+          );
+        const ages = results.filter((r) => r.status === 'ok').map((r) => r.age_ms);
+        return `${ages.length} ok, ${ms(quantile(ages, 0.95))} ms`;
+      })
+      .join('; ');
+  }
+
+  #checkEnd(node: VigiaNode, report: Report, stoppedMs: number, pids: readonly number[]): void {
+    for (const text of conservationErrors(report)) this.#failures.push(`frames are not conserved: ${text}`);
+    if (stoppedMs > STOP_LIMIT_MS) this.#failures.push(`the node took ${ms(stoppedMs)} ms to stop`);
+    const alive = pids.filter(isAlive);
+    if (alive.length > 0) this.#failures.push(`still there: processes ${alive.join(', ')}`);
+    const left = node.leftovers();
+    if (left.length > 0) this.#failures.push(`left behind: ${left.join(', ')}`);
+  }
+}
+
+function idOf(row: FaultRow): string {
+  return row.fault.toLowerCase().replaceAll(' ', '-');
+}
+
+function consumersOf(batch: readonly FaultRow[]): string {
+  const bad = batch.map((row) => `${idOf(row)}: { worker: ${idOf(row)}, fps: 10, deadline_ms: ${DEADLINE_MS} }`);
+  return `{ looks: { worker: good, fps: 5 }, ${bad.join(', ')} }`;
+}
+
+function workersOf(batch: readonly FaultRow[], moments: string): string {
+  const bad = batch.map((row) => {
+    const input = row.stdin ? '{ width: 640, height: 360 }' : '{ format: GRAY8, width: 64, height: 48 }';
+    const settings = [
+      `command: [${PYTHON}, ${FAULTY}]`,
+      `input: ${input}`,
+      `transport: ${row.stdin ? 'stdin' : 'shm'}`,
+      `env: { MSGPACK: ${MSGPACK}, PYTHONDONTWRITEBYTECODE: '1' }`,
+      `options: { fault: ${row.fault}, moments: ${moments} }`,
+      `start_timeout_ms: ${START_MS}`,
+      `hang_timeout_ms: ${HANG_MS}`,
+      `restart: { delays_ms: [${DELAY_MS}] }`,
+    ];
+    return `  ${idOf(row)}: { ${settings.join(', ')} }\n`;
+  });
+  return `workers:\n  good: { command: [perl, ${GOOD}], input: { format: GRAY8, width: 64, height: 48 } }\n${bad.join('')}`;
+}
+
+function statesOf(node: VigiaNode, row: FaultRow): StateLine[] {
+  return node.lines.flatMap(({ line }) => (line.type === 'worker_state' && line.consumer === idOf(row) ? [line] : []));
+}
+
+function resultsOf(node: VigiaNode, camera: string, consumer: string): ResultMessage[] {
+  return node
+    .results()
+    .map(({ result }) => result)
+    .filter((r) => r.camera === camera && r.consumer === consumer);
+}
+
+/** From each fault to the state that tells of it, milliseconds. */
+function noticed(row: FaultRow, states: readonly StateLine[], moments: readonly number[]): number[] {
+  const told = states.filter((s) => ['restarting', 'failed'].includes(s.state)).map((s) => Date.parse(s.at));
+  return row.reasons.length === 0 ? [] : told.slice(0, moments.length).map((at, i) => at - (moments[i] ?? 0) * 1000);
+}
+
+function limitOf(row: FaultRow): number {
+  if (row.reasons.includes('not_ready')) return START_MS + SLACK_MS;
+  // It may have been given a frame just before.
+  return row.reasons.includes('hung') ? HANG_MS + DEADLINE_MS + SLACK_MS : SLACK_MS;
+}
+
+function countsText(results: readonly ResultMessage[]): string {
+  const counts = new Map<string, number>();
+  for (const { status, error } of results) {
+    const name = error ? `${status} (${error.code})` : status;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
+}
+
+function numbersIn(file: string): number[] {
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number) : [];
+}
+
+await runSoak('worker-faults', run);

@@ -1,0 +1,39 @@
+import { afterEach, describe } from 'vitest';
+import { answerTests } from './answers.ts';
+import { endingTests } from './endings.ts';
+import { messageTests } from './messages.ts';
+import { Rig } from './rig.ts';
+import { sharedMemoryTests } from './shared-memory.ts';
+import type { WorkerSubject } from './subject.ts';
+
+/** Long enough for any scheduler; nothing waits for it unless something is broken. */
+const PATIENCE_MS = 15_000;
+
+/**
+ * What a worker of protocol 1 owes its host (docs/protocol/worker.md). The same tests for all of them: a worker is what
+ * passes. Only what `Capabilities` names is optional.
+ *
+ * After each test every worker that is left is told to stop: it must end by itself, and have said nothing but what it was
+ * asked, before, between and after its answers.
+ */
+export function conformance(subject: WorkerSubject): void {
+  describe(`a worker: ${subject.name}`, { timeout: PATIENCE_MS }, () => {
+    const rig = new Rig(subject);
+    // In this order: hooks run backwards.
+    afterEach(() => rig.kill());
+    afterEach(() => rig.leave(), PATIENCE_MS);
+
+    describe('answers', () => {
+      answerTests(rig);
+    });
+    describe('endings', () => {
+      endingTests(rig);
+    });
+    describe.runIf(subject.transport !== 'thread')('messages', () => {
+      messageTests(rig);
+    });
+    describe.runIf(subject.transport === 'shm')('shared memory', () => {
+      sharedMemoryTests(rig);
+    });
+  });
+}
