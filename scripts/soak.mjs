@@ -17,6 +17,9 @@ const SOAKS = {
   'container-deaths': 'models that crash, hang, grow or lie: what is told, how fast, what others notice (3 min)',
   'container-fuzz':
     'malformed messages, 10,000 at each container and at their client: answered once, rightly, and nothing is left (30 s)',
+  'worker-faults': 'workers that crash, hang, flood or lie: what is told, how fast, what others notice (3 min)',
+  'worker-kills': '500 workers killed at random over 8 cameras: processes, memory, segments as before (2 min)',
+  'worker-pace': 'workers of 1 frame a second at 30: always the newest one, nothing waits anywhere (1 min)',
   consumers: '64 consumers of a 4K camera: no copy, no picture lost, no frame unaccounted for (2 min)',
 };
 

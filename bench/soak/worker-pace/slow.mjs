@@ -1,0 +1,10 @@
+// Takes a second for each frame, and tells how old the frame was when it came. A thread has nowhere where bytes could wait.
+import { frames, options } from '@vigia/worker-sdk';
+
+const { work_ms: workMs } = options();
+const pause = new Int32Array(new SharedArrayBuffer(4));
+for await (const frame of frames({ name: 'slow' })) {
+  const handedMs = frame.ageMs;
+  Atomics.wait(pause, 0, 0, workMs);
+  frame.result({ data: { handed_ms: handedMs, waiting_bytes: 0 } });
+}
