@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CAMERAS, measureOurs, measureQueue, type Outcome } from './overload/load.ts';
-import { plotOf, type Series } from './overload/plot.ts';
+import { plotOf, type Series } from './support/age-plot.ts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { ms, quantile } from './support/numbers.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';

@@ -52,6 +52,15 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  contention: {
+    line: 'a critical detector beside a best-effort worker that takes every CPU: with and without nice and shedding (about 5 minutes)',
+    usage: '[--seconds N] [--plot FILE.svg] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each run, 30 to 600 (60): the worker is busy from a sixth to two thirds of it'],
+      ['--plot FILE.svg', 'ages over time, drawn'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   supplier: {
     line: 'publisher to consumer: ours by turns with the Go original and GStreamer (about 7 minutes)',
     usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--peers DIR] [--markdown | --json]',

@@ -1,3 +1,4 @@
+import type { Aged } from '../support/age-plot.ts';
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { sleep, systemClock } from '@vigia/base';
@@ -18,16 +19,13 @@ const QUEUE_CAMERA = fileURLToPath(new URL('./queue-camera.js', import.meta.url)
 const WARM_UP_MS = 3_000;
 
 /** An answer of the model about a camera's picture. */
-export interface Aged {
-  /** Since the window began, milliseconds. */
-  readonly atMs: number;
-  readonly ageMs: number;
+export interface CameraAge extends Aged {
   readonly camera: string;
 }
 
 /** What one way of feeding the model did in one window. */
 export interface Outcome {
-  readonly ages: readonly Aged[];
+  readonly ages: readonly CameraAge[];
   readonly answers: number;
   /** Results that were not ok, or answers with an error. */
   readonly others: number;
@@ -125,7 +123,7 @@ export async function measureQueue(run: BenchRun, fps: number): Promise<Outcome>
   };
 }
 
-function countsOf(ids: readonly string[], ages: readonly Aged[]): number[] {
+function countsOf(ids: readonly string[], ages: readonly CameraAge[]): number[] {
   return ids.map((id) => ages.filter((aged) => aged.camera === id).length);
 }
 

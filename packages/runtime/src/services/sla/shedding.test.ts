@@ -80,6 +80,19 @@ describe('shedding', () => {
     const stage = new Stage();
     stage.run(30, 60, BUSY);
     expect(stage.slowed.size).toBe(0);
+    const calm = new Stage();
+    calm.run(30, 50, CALM);
+    calm.run(30, 90, BUSY);
+    expect(calm.slowed.size).toBe(0);
+  });
+
+  test('pictures that take twice what is usual suffer long before their turn is over, if it is for the CPU', () => {
+    const stage = new Stage();
+    stage.run(30, 30, CALM);
+    stage.run(5, 70, CALM);
+    expect(stage.slowed.size).toBe(0);
+    stage.run(5, 90, BUSY);
+    expect(stage.slowed.size).toBe(1);
   });
 
   test('all is given back when all is well, step by step; between the limits nothing changes', () => {
@@ -87,9 +100,9 @@ describe('shedding', () => {
     stage.run(5, 50, CALM);
     stage.run(5, 190, BUSY);
     // What was seen while it suffered must be over first.
-    stage.run(4, 120, BUSY);
+    stage.run(4, 80, BUSY);
     const before = stage.slowed.get('vlm') ?? 0;
-    stage.run(60, 120, BUSY);
+    stage.run(60, 80, BUSY);
     expect(stage.slowed.get('vlm')).toBe(before);
     stage.run(9, 50, CALM);
     expect(stage.slowed.get('vlm')).toBe(before);

@@ -38,10 +38,15 @@ const LEVELS: readonly { readonly bestEffort: number; readonly normal: number }[
 ];
 /** The machine is short of CPU when less is idle, or when somebody waits for more of the time. */
 const SHORT = { idle: 0.1, waiting: 0.3 } as const;
-/** A critical consumer suffers when its slower pictures take more of the time that it has for one. */
-const SUFFERS = 0.7;
-/** It does well when they take less. */
-const WELL = 0.5;
+/**
+ * A critical consumer suffers when its slower pictures take more than this: of the time that it has for one, of the age
+ * that they may have, or times what they take when there is CPU enough.
+ */
+const MOST = { ofTurn: 0.7, ofAge: 0.7, timesUsual: 2 } as const;
+/** It does well below this share of any of them. */
+const WELL = 0.7;
+/** How fast what is usual follows: about half a minute. */
+const USUAL_SHARE = 1 / 30;
 const SLOWER_QUANTILE = 0.9;
 /** What was seen of critical consumers is looked at for so long. Milliseconds. */
 const RECENT_MS = 3_000;
@@ -67,6 +72,8 @@ export class Shedding {
   readonly #seen = new Map<string, Seen[]>();
   /** Rates of those who have no gate, when they were not slowed. */
   readonly #rates = new Map<string, { atMs: number; ok: number; fps: number | undefined }>();
+  /** What a critical consumer's slower pictures take when there is CPU enough, milliseconds. */
+  readonly #usual = new Map<string, number>();
   readonly #slowed = new Map<string, Slowed>();
   #level = 0;
   #changedMs = Number.NEGATIVE_INFINITY;
@@ -98,11 +105,12 @@ export class Shedding {
     const now = this.#clock.nowMs();
     const critical = consumers.filter((c) => c.sla === 'critical');
     this.#forget(consumers);
-    const suffering = critical.find((c) => this.#worst(c) > SUFFERS || (c.breaching && this.#worst(c) > WELL));
     const short = pressure !== undefined && (pressure.idle < SHORT.idle || (pressure.waiting ?? 0) > SHORT.waiting);
+    if (!short && this.#level === 0) for (const c of critical) this.#learn(c);
+    const suffering = critical.find((c) => this.#strain(c) > (c.breaching ? WELL : 1));
     if (this.#level === 0) this.#measureRates(consumers, now);
     if (suffering && short) this.#down(now);
-    else if (critical.every((c) => this.#worst(c) < WELL)) this.#up(now);
+    else if (critical.every((c) => this.#strain(c) < WELL)) this.#up(now);
     else this.#wellSinceMs = undefined;
     return this.#changes(consumers, suffering);
   }
@@ -150,15 +158,43 @@ export class Shedding {
     return changes;
   }
 
-  /** The time of a consumer's slower pictures as a share of what it has: of its turn, or of its age. */
-  #worst(c: SheddableConsumer): number {
-    const seen = this.#recent(`${c.camera}/${c.consumer}`);
+  /** How near a consumer's slower pictures are to what is too much: 1 is there. */
+  #strain(c: SheddableConsumer): number {
+    const key = `${c.camera}/${c.consumer}`;
+    const seen = this.#recent(key);
     // Not even a timeout: its worker still has the picture before.
     if (seen.length === 0) return c.breaching ? Number.POSITIVE_INFINITY : 0;
     const turnMs = Math.max(c.sourceIntervalMs, c.fps === undefined ? 0 : 1000 / c.fps);
-    const work = turnMs > 0 ? quantile(seen.map((s) => s.workMs)) / turnMs : 0;
-    const age = c.maxAgeMs === undefined ? 0 : quantile(seen.map((s) => s.ageMs)) / c.maxAgeMs;
-    return Math.max(work, age);
+    const workMs = quantile(
+      seen.map((s) => s.workMs),
+      SLOWER_QUANTILE,
+    );
+    const usualMs = this.#usual.get(key);
+    return Math.max(
+      turnMs > 0 ? workMs / turnMs / MOST.ofTurn : 0,
+      usualMs === undefined ? 0 : workMs / usualMs / MOST.timesUsual,
+      c.maxAgeMs === undefined
+        ? 0
+        : quantile(
+            seen.map((s) => s.ageMs),
+            SLOWER_QUANTILE,
+          ) /
+            c.maxAgeMs /
+            MOST.ofAge,
+    );
+  }
+
+  /** What its slower pictures take when there is CPU enough. */
+  #learn({ camera, consumer }: SheddableConsumer): void {
+    const key = `${camera}/${consumer}`;
+    const seen = this.#recent(key);
+    if (seen.length === 0) return;
+    const workMs = quantile(
+      seen.map((s) => s.workMs),
+      SLOWER_QUANTILE,
+    );
+    const before = this.#usual.get(key) ?? workMs;
+    this.#usual.set(key, before + (workMs - before) * USUAL_SHARE);
   }
 
   #recent(key: string): Seen[] {
@@ -182,7 +218,7 @@ export class Shedding {
 
   #forget(consumers: readonly SheddableConsumer[]): void {
     const there = new Set(consumers.map((c) => `${c.camera}/${c.consumer}`));
-    for (const map of [this.#seen, this.#rates, this.#slowed])
+    for (const map of [this.#seen, this.#usual, this.#rates, this.#slowed])
       for (const key of map.keys()) if (!there.has(key)) map.delete(key);
   }
 }
@@ -192,9 +228,9 @@ function reasonOf(suffering: SheddableConsumer | undefined, before: Slowed | und
   return `${suffering.camera}/${suffering.consumer} (critical) is short of CPU`;
 }
 
-function quantile(values: readonly number[]): number {
+function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * SLOWER_QUANTILE))] ?? 0;
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
 }
 
 function round(value: number): number {

@@ -1,4 +1,16 @@
-import type { Aged } from './load.ts';
+/** One result. */
+export interface Aged {
+  /** Since the window began, milliseconds. */
+  readonly atMs: number;
+  readonly ageMs: number;
+}
+
+/** A time of which something is to be said. */
+export interface Span {
+  readonly fromS: number;
+  readonly toS: number;
+  readonly name: string;
+}
 
 /** One line of the plot. */
 export interface Series {
@@ -27,7 +39,7 @@ const MOST = 100_000;
 const STEP_S = 0.5;
 
 /** Ages over time with a logarithmic scale, as SVG: a line is the median of half a second, the band around it p5 to p99. */
-export function plotOf(series: readonly Series[], seconds: number, title: string): string {
+export function plotOf(series: readonly Series[], seconds: number, title: string, spans: readonly Span[] = []): string {
   const x = (s: number): number => LEFT + (s / seconds) * (WIDTH - LEFT - RIGHT);
   const y = (ms: number): number => {
     const share = Math.log(Math.min(MOST, Math.max(LEAST, ms)) / LEAST) / Math.log(MOST / LEAST);
@@ -38,6 +50,12 @@ export function plotOf(series: readonly Series[], seconds: number, title: string
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
     text(LEFT, 26, title, '#16161a', 'start', 16),
   ];
+  for (const { fromS, toS, name } of spans) {
+    parts.push(
+      `<rect x="${round(x(fromS))}" y="${TOP}" width="${round(x(toS) - x(fromS))}" height="${HEIGHT - TOP - BOTTOM}" fill="#f3f0e6"/>`,
+      text((x(fromS) + x(toS)) / 2, TOP + 16, name, '#8a7a4a', 'middle'),
+    );
+  }
   for (const [ms, name] of TICKS) {
     parts.push(
       `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${round(y(ms))}" y2="${round(y(ms))}" stroke="#dcdce2"/>`,
