@@ -73,6 +73,16 @@ const BENCHMARKS = {
       ['--json', 'every round of every variant, as JSON'],
     ],
   },
+  worker: {
+    line: '1080p pictures to workers: as bytes on standard input, by turns with references to shared memory (about 3 minutes)',
+    usage: '[--seconds N] [--rounds N] [--short] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 1 to 600 (4)'],
+      ['--rounds N', 'times that the variants take turns, 1 to 100 (5)'],
+      ['--short', 'one round of 1 s: about 15 s'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
 };
 
 function help() {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { dataFrame, TestSegment } from './support/frames.ts';
+import { dataFrame } from './support/frames.ts';
 import { ProcessHost, type StartOptions } from './support/process-host.ts';
 
 const agent = fileURLToPath(new URL('agents/worker.mjs', import.meta.url));
@@ -25,8 +25,8 @@ async function stop(host: ProcessHost): Promise<void> {
   expect([await host.end(), host.stderr]).toEqual([0, '']);
 }
 
-describe('pixels on standard input', () => {
-  test('arrive with all that is known of them', async () => {
+describe('a frame', () => {
+  test('arrives with all that is known of it', async () => {
     const host = await start('sum');
     const about = {
       sum: 56,
@@ -39,45 +39,6 @@ describe('pixels on standard input', () => {
       input: { format: 'GRAY8', width: 4, height: 2 },
     };
     expect(await host.answer(dataFrame(1, grey, 7))).toEqual({ type: 'result', seq: 1, data: about });
-    await stop(host);
-  });
-
-  test('of 6 MB are the same, frame after frame', async () => {
-    const large = { format: 'GRAY8', width: 3000, height: 2000 } as const;
-    const host = await start('sum', { input: 'GRAY8 3000x2000' });
-    for (let seq = 1; seq <= 20; seq += 1)
-      expect(await host.answer(dataFrame(seq, large, seq))).toMatchObject({ seq, data: { sum: seq * 6_000_000 } });
-    await stop(host);
-  });
-});
-
-describe('pixels in shared memory', () => {
-  const path = `/dev/shm/vigia_test_${process.pid}_worker`;
-
-  test('are read where they are, over many segments of one name, and no descriptor is left', async () => {
-    const host = await start('sum', { transport: 'shm' });
-    let before = 0;
-    for (let epoch = 0; epoch < 20; epoch += 1) {
-      const segment = new TestSegment(path, grey);
-      for (let seq = epoch * 10 + 1; seq <= epoch * 10 + 10; seq += 1) {
-        const data = { sum: (seq % 256) * 8, whole: true };
-        expect(await host.answer(segment.frame(seq, seq % 256))).toMatchObject({ seq, data });
-      }
-      segment.writer.close();
-      if (epoch === 0) before = host.descriptors;
-    }
-    expect(host.descriptors).toBe(before);
-    await stop(host);
-  });
-
-  test('that are overwritten before they are looked at are an error, and the next frame is not', async () => {
-    const segment = new TestSegment(path, grey);
-    closers.push(() => segment.writer.close());
-    const host = await start('sum', { transport: 'shm' });
-    const late = segment.frame(4, 1);
-    const fresh = segment.frame(8, 2);
-    expect(await host.answer(late)).toMatchObject({ seq: 4, error: { code: 'frame_changed' } });
-    expect(await host.answer(fresh)).toMatchObject({ seq: 8, data: { sum: 16 } });
     await stop(host);
   });
 });
@@ -130,13 +91,6 @@ describe('answers', () => {
 });
 
 describe('the end', () => {
-  test('of the input ends the loop', async () => {
-    const host = await start('sum');
-    host.child.stdin.end();
-    expect(await host.next()).toEqual({ type: 'log', level: 'info', message: 'the end' });
-    expect(await host.end()).toBe(0);
-  });
-
   test('of a host that reads nothing any more is no crash', async () => {
     const host = await start('chatter');
     for (const stream of [host.child.stdout, host.child.stderr]) stream.destroy();

@@ -236,7 +236,10 @@ export class CameraConsumers {
   }
 
   async #close(): Promise<void> {
-    await Promise.all(this.#members.map(({ consumer }) => consumer.close()));
+    const closing = this.#members.map(async ({ consumer }) => {
+      await consumer.close();
+    });
+    await Promise.all(closing);
     for (const client of this.#clients.values()) client.close();
   }
 }

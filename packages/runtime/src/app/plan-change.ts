@@ -133,7 +133,7 @@ function keptConsumers(running: Plan, wanted: Plan, setup: CameraSetup): string[
 function sorted(setup: CameraSetup): CameraSetup {
   const consumers = setup.consumers
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-    .map((c) => (c.kind === 'worker' ? { ...c, worker: { ...c.worker, withheld: [] } } : c));
+    .map((c) => (c.kind === 'worker' ? Object.assign({}, c, { worker: { ...c.worker, withheld: [] } }) : c));
   return { ...setup, consumers };
 }
 

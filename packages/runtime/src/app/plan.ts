@@ -11,7 +11,7 @@ import {
 import { frameOf, type FrameSize, type ModelManifest } from '@vigia/model-container';
 import { secretVariables } from '#core/config';
 import { type CpuShares, cpuSharesOf } from '#core/cpu';
-import type { CameraSetup, ConsumerSetup, RestartPolicy, WorkerConsumerSetup } from '#core/ipc';
+import type { CameraSetup, ConsumerSetup, RestartPolicy, WorkerConsumerSetup, WorkerSetup } from '#core/ipc';
 import { type RenditionSpec, WHOLE } from '#core/media';
 import { modelSocketPath } from '#core/node-dirs';
 import { counted, formatBytes } from '#core/terminal';
@@ -100,12 +100,10 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
   const withheld = [...OWN_SECRETS, ...secretVariables()];
   const cameras = Object.entries(config.cameras).map(([camera, settings]): CameraSetup => {
     const consumers = Object.entries(settings.consumers).map(([id, c]): ConsumerSetup => {
-      const common = { id, fps: c.fps, sla: c.sla, deadlineMs: c.deadline_ms, maxAgeMs: c.max_age_ms };
       const worker = c.worker === undefined ? undefined : config.workers[c.worker];
-      if (c.worker !== undefined && worker) return { ...common, ...workerSetup(c.worker, worker, c, shares, withheld) };
-      const model = byId.get(c.model ?? '') ?? missing(c.model ?? '');
-      const input = { ...model.frame, format: 'RGB24' as const };
-      return { ...common, kind: 'model', model: model.id, socketPath: model.socketPath, input };
+      if (c.worker !== undefined && worker)
+        return workerConsumer(id, c, workerSetup(c.worker, worker, c, shares, withheld), inputOf(worker));
+      return modelConsumer(id, c, byId.get(c.model ?? '') ?? missing(c.model ?? ''));
     });
     const { transport, tls, detect_source: detectUrl } = settings;
     return {
@@ -131,38 +129,54 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
   return completed({ node, mqttUrl: checkedUrl(mqtt?.url), cameras, models, cpu: shares, shed: cpu.shed });
 }
 
+type CommonSetup = Pick<ConsumerSetup, 'id' | 'fps' | 'sla' | 'deadlineMs' | 'maxAgeMs'>;
+
+function commonOf(
+  id: string,
+  { fps, sla, deadline_ms: deadlineMs, max_age_ms: maxAgeMs }: ConsumerConfig,
+): CommonSetup {
+  return { id, fps, sla, deadlineMs, maxAgeMs };
+}
+
+function modelConsumer(
+  id: string,
+  config: ConsumerConfig,
+  { id: model, socketPath, frame }: PlannedModel,
+): ConsumerSetup {
+  return { ...commonOf(id, config), kind: 'model', model, socketPath, input: { ...frame, format: 'RGB24' } };
+}
+
+function workerConsumer(id: string, config: ConsumerConfig, worker: WorkerSetup, input: RenditionSpec): ConsumerSetup {
+  return { ...commonOf(id, config), kind: 'worker', worker, input };
+}
+
+/** What is compressed was rendered first. */
+function inputOf({ input: { format, width, height, fit } }: WorkerConfig): RenditionSpec {
+  return { width, height, fit, format: format === 'JPEG' ? 'RGB24' : format };
+}
+
 function workerSetup(
   id: string,
   worker: WorkerConfig,
   consumer: ConsumerConfig,
   shares: CpuShares,
   withheld: readonly string[],
-): Pick<WorkerConsumerSetup, 'kind' | 'input' | 'worker'> {
-  const { command, module, dir, env, options, input } = worker;
-  const jpeg = input.format === 'JPEG';
+): WorkerSetup {
+  const { command, module, dir, env, options } = worker;
+  const jpeg = worker.input.format === 'JPEG';
   return {
-    kind: 'worker',
-    // What is compressed was rendered first.
-    input: {
-      width: input.width,
-      height: input.height,
-      fit: input.fit,
-      format: input.format === 'JPEG' ? 'RGB24' : input.format,
-    },
-    worker: {
-      id,
-      // A thread's file is looked for from here, a program's by who starts it.
-      program: module === undefined ? { command: command ?? [], dir } : { module: resolve(module) },
-      transport: module === undefined ? (worker.transport ?? (jpeg ? 'stdin' : 'shm')) : 'thread',
-      jpeg,
-      env,
-      withheld,
-      options,
-      startTimeoutMs: worker.start_timeout_ms,
-      hangTimeoutMs: worker.hang_timeout_ms ?? Math.max(HANG.leastMs, HANG.deadlines * consumer.deadline_ms),
-      restart: restartPolicy(worker.restart, consumer.sla),
-      cpu: shares[consumer.sla],
-    },
+    id,
+    // A thread's file is looked for from here, a program's by who starts it.
+    program: module === undefined ? { command: command ?? [], dir } : { module: resolve(module) },
+    transport: module === undefined ? (worker.transport ?? (jpeg ? 'stdin' : 'shm')) : 'thread',
+    jpeg,
+    env,
+    withheld,
+    options,
+    startTimeoutMs: worker.start_timeout_ms,
+    hangTimeoutMs: worker.hang_timeout_ms ?? Math.max(HANG.leastMs, HANG.deadlines * consumer.deadline_ms),
+    restart: restartPolicy(worker.restart, consumer.sla),
+    cpu: shares[consumer.sla],
   };
 }
 
@@ -199,8 +213,8 @@ export function describePlan(plan: Plan): string[] {
       const { manifest, threads, provider } = container;
       return `model ${id}: ${manifest.id} ${manifest.version}, ${size}, ${counted(threads, 'thread')}, ${provider}`;
     }),
-    ...plan.cameras.flatMap(({ camera, consumers }) =>
-      consumers.flatMap((c) => (c.kind === 'worker' ? [describeWorker(camera, c)] : [])),
+    ...plan.cameras.flatMap(({ camera, consumers: all }) =>
+      all.flatMap((c) => (c.kind === 'worker' ? [describeWorker(camera, c)] : [])),
     ),
   ];
 }

@@ -3,7 +3,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { conservationErrors, type Report, type ResultMessage, reportSchema } from '@vigia/contracts';
+import {
+  conservationErrors,
+  type EventMessage,
+  type Report,
+  type ResultMessage,
+  reportSchema,
+  type WorkerStateMessage,
+} from '@vigia/contracts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -20,6 +27,8 @@ export type JsonLine =
       readonly reason: string | null;
       readonly message: string | null;
     }
+  | ({ readonly type: 'worker_state' } & WorkerStateMessage)
+  | ({ readonly type: 'event'; readonly event: EventMessage['type'] } & Omit<EventMessage, 'type'>)
   | { readonly type: 'model_state'; readonly model: string; readonly state: string; readonly reason: string | null }
   | { readonly type: 'stats'; readonly cameras: Report['cameras'] };
 

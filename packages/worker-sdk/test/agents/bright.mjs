@@ -20,7 +20,11 @@ function brightness({ format, width, height, planes, pixels }) {
 function told() {
   const { VIGIA_NODE, VIGIA_CAMERA, VIGIA_CONSUMER, VIGIA_WORKER } = environment;
   const { format, width, height } = workerInput();
-  return { variables: [VIGIA_NODE, VIGIA_CAMERA, VIGIA_CONSUMER, VIGIA_WORKER], options: options(), input: [format, width, height] };
+  return {
+    variables: [VIGIA_NODE, VIGIA_CAMERA, VIGIA_CONSUMER, VIGIA_WORKER],
+    options: options(),
+    input: [format, width, height],
+  };
 }
 
 function say(text) {

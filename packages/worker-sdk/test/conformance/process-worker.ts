@@ -1,5 +1,5 @@
 import type { FromWorker } from '@vigia/contracts';
-import { dataFrame, TestSegment } from '../support/frames.ts';
+import { dataFrame, type FrameMessage, TestSegment } from '../support/frames.ts';
 import { ProcessHost } from '../support/process-host.ts';
 import type { BrightPicture } from './pictures.ts';
 import type { RunningWorker, WorkerStart } from './running-worker.ts';
@@ -11,11 +11,12 @@ let workers = 0;
 export class ProcessWorker implements RunningWorker {
   readonly host: ProcessHost;
   readonly exited: Promise<number | null>;
+  /** Number of the last frame; more, for gaps. */
+  seq = 0;
   readonly #start: WorkerStart;
   readonly #shm: boolean;
   readonly #number: number;
   readonly #segments = new Map<string, TestSegment>();
-  #seq = 0;
 
   constructor({ command, args, env, transport }: ProgramSubject, start: WorkerStart) {
     const { format, width, height } = start.input;
@@ -33,16 +34,16 @@ export class ProcessWorker implements RunningWorker {
   }
 
   give(picture: BrightPicture): number {
-    this.#seq += 1;
-    this.host.send(this.frame(this.#seq, picture));
-    return this.#seq;
+    const frame = this.frame(picture);
+    this.host.send(frame);
+    return frame.seq;
   }
 
-  /** The message for a picture, which was not sent. Over shared memory it is in the segment now. */
-  frame(seq: number, picture: BrightPicture): Record<string, unknown> {
-    const { format, width, height, pixels } = picture;
+  /** The next frame, which was not sent. Over shared memory it is in the segment of this name. */
+  frame({ format, width, height, pixels }: BrightPicture, segment = 'frames'): FrameMessage {
+    this.seq += 1;
     const size = { format, width, height };
-    return this.#shm ? this.segment('a').frame(seq, pixels, size) : dataFrame(seq, size, pixels);
+    return this.#shm ? this.segment(segment).frame(this.seq, pixels, size) : dataFrame(this.seq, size, pixels);
   }
 
   /** The segment of this name, made when there is none. */

@@ -1,47 +1,62 @@
 import { systemClock } from '@vigia/base';
 import type { FromWorker } from '@vigia/contracts';
 import { expect } from 'vitest';
+import type { FrameMessage } from '../support/frames.ts';
 import { BRIGHT, type BrightPicture, DARK } from './pictures.ts';
 import { ProcessWorker } from './process-worker.ts';
 import type { RunningWorker, WorkerStart } from './running-worker.ts';
-import type { WorkerSubject } from './subject.ts';
+import type { ProgramSubject, WorkerSubject } from './subject.ts';
 import { ThreadWorker } from './thread-worker.ts';
 
 /** What a host waits after `stop`, or after the end of the input, before it sends a signal (docs/protocol/worker.md). */
 const STOP_MS = 1_000;
+/** The largest picture of the suite. */
+const LARGEST = { format: 'RGB24', width: 1920, height: 1080 } as const;
 
-/** Starts the workers of one subject's tests, and looks at them when a test ends. */
+/** What the tests of one subject share: a worker, and a look at every worker when it ends. */
 export class Rig {
   readonly subject: WorkerSubject;
-  #running: RunningWorker[] = [];
+  /** Those of the running test. */
+  #own: RunningWorker[] = [];
+  #shared: RunningWorker | undefined;
 
   constructor(subject: WorkerSubject) {
     this.subject = subject;
   }
 
-  /** A worker that has said it is ready. */
+  /** A worker of the test's own, which has said it is ready. */
   async start({ input = DARK, options = {} }: Partial<WorkerStart> = {}): Promise<RunningWorker> {
     const { subject } = this;
     const how = { input, options };
-    return this.#ready(subject.transport === 'thread' ? new ThreadWorker(subject, how) : new ProcessWorker(subject, how));
+    return this.#ready(
+      subject.transport === 'thread' ? new ThreadWorker(subject, how) : new ProcessWorker(subject, how),
+    );
   }
 
   /** The same for tests that are about processes. */
-  async startProcess({ input = DARK, options = {} }: Partial<WorkerStart> = {}): Promise<ProcessWorker> {
-    const { subject } = this;
-    if (subject.transport === 'thread') throw new Error('this test is not for threads');
-    return this.#ready(new ProcessWorker(subject, { input, options }));
+  startProcess({ input = DARK, options = {} }: Partial<WorkerStart> = {}): Promise<ProcessWorker> {
+    return this.#ready(new ProcessWorker(this.#program, { input, options }));
+  }
+
+  /** The worker for tests that leave it as it was: starting one is what takes the time here. */
+  async shared(): Promise<ProcessWorker> {
+    if (this.#shared instanceof ProcessWorker) return this.#shared;
+    const worker = await this.startProcess({ input: LARGEST });
+    this.#own = this.#own.filter((other) => other !== worker);
+    this.#shared = worker;
+    return worker;
   }
 
   /** Shows pictures one after another, and expects the right answer to each. */
   async show(pictures: readonly BrightPicture[]): Promise<void> {
-    // A process gets pictures of any size up to the input's, a seat has one.
-    const byBytes = [...pictures].sort((a, b) => b.pixels.byteLength - a.pixels.byteLength);
     let worker: RunningWorker | undefined;
+    let before: BrightPicture | undefined;
     for (const each of pictures) {
-      if (!worker || this.subject.transport === 'thread')
-        worker = await this.start({ input: this.subject.transport === 'thread' ? each : (byBytes[0] ?? each) });
+      if (this.subject.transport !== 'thread') worker = await this.shared();
+      // A seat has pictures of one size.
+      else if (!worker || !sameShape(each, before)) worker = await this.start({ input: each });
       await this.sees(worker, each);
+      before = each;
     }
   }
 
@@ -51,14 +66,26 @@ export class Rig {
     expectAnswer(await worker.next(), seq, picture);
   }
 
-  /** Expects that it is still as good as new. */
+  /** Sends a frame, and expects the answer that belongs to a picture. */
+  async answers(worker: ProcessWorker, frame: FrameMessage, picture: BrightPicture): Promise<void> {
+    worker.host.send(frame);
+    expectAnswer(await worker.next(), frame.seq, picture);
+  }
+
+  /** Sends a frame, and expects that there is no result for it, and a reason. */
+  async refuses(worker: ProcessWorker, frame: FrameMessage): Promise<void> {
+    worker.host.send(frame);
+    expect(await worker.next()).toEqual({ type: 'result', seq: frame.seq, error: expect.anything() as unknown });
+  }
+
+  /** Expects that it still does what it is there for. */
   async works(worker: RunningWorker): Promise<void> {
     for (const each of [BRIGHT, DARK]) await this.sees(worker, each);
   }
 
   /** All that a worker that was told to end still says. Expects that it ends by itself, in time, with code 0. */
   async ends(worker: RunningWorker): Promise<FromWorker[]> {
-    this.#running = this.#running.filter((other) => other !== worker);
+    this.#own = this.#own.filter((other) => other !== worker);
     const ladder = systemClock.after(STOP_MS, () => worker.terminate());
     const rest: FromWorker[] = [];
     try {
@@ -71,26 +98,45 @@ export class Rig {
     }
   }
 
-  /** After a test: whoever still runs ends at `stop`, and has said nothing that was not asked for. */
+  /** After a test: its workers are told to stop. They end by themselves, and have said nothing that was not asked for. */
   async leave(): Promise<void> {
-    for (const worker of this.#running) {
-      worker.stop();
-      expect(await this.ends(worker)).toEqual([]);
-    }
+    for (const worker of this.#own) await this.#leaves(worker);
   }
 
-  /** Kills what a failed test left. */
+  /** After all tests: so does the shared one. */
+  async close(): Promise<void> {
+    const shared = this.#shared;
+    this.#shared = undefined;
+    if (shared) await this.#leaves(shared);
+  }
+
+  /** After a test that failed: nothing of it is left to the next one. */
   async kill(): Promise<void> {
-    const left = this.#running;
-    this.#running = [];
+    const left = this.#shared ? [...this.#own, this.#shared] : this.#own;
+    this.#own = [];
+    this.#shared = undefined;
     await Promise.all(left.map((worker) => worker.close()));
   }
 
+  get #program(): ProgramSubject {
+    if (this.subject.transport === 'thread') throw new Error('this test is not for threads');
+    return this.subject;
+  }
+
+  async #leaves(worker: RunningWorker): Promise<void> {
+    worker.stop();
+    expect(await this.ends(worker)).toEqual([]);
+  }
+
   async #ready<W extends RunningWorker>(worker: W): Promise<W> {
-    this.#running.push(worker);
+    this.#own.push(worker);
     expect(await worker.next()).toEqual({ type: 'ready', protocol: 1, name: this.subject.ready });
     return worker;
   }
+}
+
+function sameShape(a: BrightPicture, b: BrightPicture | undefined): boolean {
+  return a.format === b?.format && a.width === b.width && a.height === b.height;
 }
 
 /** Expects what a bright worker says to a picture. */
@@ -101,10 +147,10 @@ export function expectAnswer(said: FromWorker | undefined, seq: number, picture:
   const detections = brightness > 0.5 ? [bright] : [];
   // Detections that are left out are none.
   const found = said?.type === 'result' && !said.error ? { detections: [], ...said } : said;
-  expect(found, `${format} ${width}x${height}`).toEqual({ type: 'result', seq, detections, data: { brightness: value } });
-}
-
-/** Expects that there is no result for a frame, and a reason. */
-export function expectError(said: FromWorker | undefined, seq: number): void {
-  expect(said).toEqual({ type: 'result', seq, error: expect.anything() as unknown });
+  expect(found, `${format} ${width}x${height}`).toEqual({
+    type: 'result',
+    seq,
+    detections,
+    data: { brightness: value },
+  });
 }

@@ -10,8 +10,6 @@ export interface Capabilities {
   readonly print: boolean;
   /** With the option `tell` it adds what it was told at its start, as `data.told`. */
   readonly tell: boolean;
-  /** It goes on after a message of a type that it does not know. */
-  readonly skipsUnknownMessages: boolean;
 }
 
 /** A kind of worker: a program, or a module for a thread. */

@@ -9,7 +9,7 @@ const PYTHON_AGENT = fileURLToPath(new URL('../agents/bright.py', import.meta.ur
 const PYTHONPATH = fileURLToPath(new URL('../../../../sdk/python', import.meta.url));
 const PERL_EXAMPLE = fileURLToPath(new URL('../../../../examples/workers/bright.pl', import.meta.url));
 
-const EVERYTHING = { print: true, tell: true, skipsUnknownMessages: true } as const;
+const EVERYTHING = { print: true, tell: true } as const;
 
 /** A worker on the TypeScript SDK, in a process. */
 export const typescriptWorker = (transport: WorkerTransport): ProgramSubject => ({
@@ -46,7 +46,7 @@ export const pythonWorker = (transport: WorkerTransport): ProgramSubject => ({
 export const plainWorker = (transport: WorkerTransport): ProgramSubject => ({
   name: `the example without an SDK, ${transport}`,
   ready: 'bright.pl',
-  can: { print: false, tell: false, skipsUnknownMessages: true },
+  can: { print: false, tell: false },
   transport,
   command: 'perl',
   args: [PERL_EXAMPLE],

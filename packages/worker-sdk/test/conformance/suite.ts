@@ -1,4 +1,4 @@
-import { afterEach, describe } from 'vitest';
+import { afterAll, afterEach, describe } from 'vitest';
 import { answerTests } from './answers.ts';
 import { endingTests } from './endings.ts';
 import { messageTests } from './messages.ts';
@@ -13,15 +13,14 @@ const PATIENCE_MS = 15_000;
  * What a worker of protocol 1 owes its host (docs/protocol/worker.md). The same tests for all of them: a worker is what
  * passes. Only what `Capabilities` names is optional.
  *
- * After each test every worker that is left is told to stop: it must end by itself, and have said nothing but what it was
- * asked, before, between and after its answers.
+ * In the end every worker is told to stop: it must end by itself, and have said nothing but what it was asked, before,
+ * between and after its answers.
  */
 export function conformance(subject: WorkerSubject): void {
   describe(`a worker: ${subject.name}`, { timeout: PATIENCE_MS }, () => {
     const rig = new Rig(subject);
-    // In this order: hooks run backwards.
-    afterEach(() => rig.kill());
-    afterEach(() => rig.leave(), PATIENCE_MS);
+    afterEach(({ task }) => (task.result?.state === 'fail' ? rig.kill() : rig.leave()), PATIENCE_MS);
+    afterAll(() => rig.close(), PATIENCE_MS);
 
     describe('answers', () => {
       answerTests(rig);
@@ -29,10 +28,12 @@ export function conformance(subject: WorkerSubject): void {
     describe('endings', () => {
       endingTests(rig);
     });
-    describe.runIf(subject.transport !== 'thread')('messages', () => {
+    if (subject.transport === 'thread') return;
+    describe('messages', () => {
       messageTests(rig);
     });
-    describe.runIf(subject.transport === 'shm')('shared memory', () => {
+    if (subject.transport === 'stdin') return;
+    describe('shared memory', () => {
       sharedMemoryTests(rig);
     });
   });

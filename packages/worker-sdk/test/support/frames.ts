@@ -9,7 +9,10 @@ export interface TestPicture {
   readonly height: number;
 }
 
-function fields(seq: number, picture: TestPicture): Record<string, unknown> {
+/** A frame as it is sent. */
+export type FrameMessage = Readonly<Record<string, unknown>> & { readonly seq: number };
+
+function fields(seq: number, picture: TestPicture): FrameMessage {
   return {
     type: 'frame',
     camera_id: 'hall',
@@ -24,7 +27,7 @@ function fields(seq: number, picture: TestPicture): Record<string, unknown> {
 }
 
 /** A frame with its pixels: these, or as many of one value. */
-export function dataFrame(seq: number, picture: TestPicture, pixels: number | Uint8Array): Record<string, unknown> {
+export function dataFrame(seq: number, picture: TestPicture, pixels: number | Uint8Array): FrameMessage {
   const { format, width, height } = picture;
   const data = typeof pixels === 'number' ? Buffer.alloc(packedBytes(format, width, height), pixels) : pixels;
   return { ...fields(seq, picture), data };
@@ -43,7 +46,7 @@ export class TestSegment {
   }
 
   /** Writes a picture into its slot: these pixels, or as many of one value. @returns the frame that refers to it. */
-  frame(seq: number, pixels: number | Uint8Array, picture: TestPicture = this.#picture): Record<string, unknown> {
+  frame(seq: number, pixels: number | Uint8Array, picture: TestPicture = this.#picture): FrameMessage {
     const { writer } = this;
     const { format, width, height } = picture;
     const slot = this.slotOf(seq);

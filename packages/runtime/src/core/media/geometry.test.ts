@@ -19,7 +19,10 @@ const spec = fc
     format: fc.constantFrom(...PIXEL_FORMATS),
   })
   // Where two pixels share their colour, sizes are even.
-  .map((s) => (halved(s.format) ? { ...s, width: s.width & ~1, height: s.height & ~1 } : s));
+  .map(({ width, height, fit, format }) => {
+    const mask = halved(format) ? ~1 : ~0;
+    return { width: width & mask, height: height & mask, fit, format };
+  });
 
 function halved(format: PixelFormat): boolean {
   return format === 'NV12' || format === 'I420';

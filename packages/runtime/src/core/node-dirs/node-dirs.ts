@@ -176,9 +176,13 @@ function releaseLock(runDir: string, lockPath: string): void {
   }
 }
 
-/** Removes the segments of a process of this node that died: its memory is needed, and its successor uses the names. */
+/**
+ * Removes the segments of a process of this node that died: its memory is needed, and its successor uses the names. And
+ * those of others that did: of a run that was killed so recently that its processes were not gone when this one began.
+ */
 export function removeSegmentsOf(node: string, pid: number): void {
   removeSegmentsOfWriter(segmentPrefix(node), pid);
+  sweepSegments(segmentPrefix(node));
 }
 
 /**

@@ -186,7 +186,7 @@ describe('lifecycle', () => {
 
   test('stop ends every wait; nothing is started afterwards, and no timer is left', () => {
     for (const bring of [
-      (_: Stage) => undefined,
+      () => undefined,
       (s: Stage) => s.lifecycle.ready(),
       (s: Stage) => s.crash(),
       (s: Stage) => [1, 2, 3, 4].forEach(() => (s.crash(), s.clock.advance(4_000))),

@@ -96,7 +96,9 @@ function checkJson(value: unknown, depth: number): void {
   }
   const sayable = typeof value === 'number' ? Number.isFinite(value) : ['string', 'boolean'].includes(typeof value);
   if (!sayable && value !== null)
-    throw protocolError(`\`data\` of a result holds ${String(value)}, which JSON cannot say`);
+    throw protocolError(
+      `\`data\` of a result holds ${typeof value === 'number' ? value : `a ${typeof value}`}, which JSON cannot say`,
+    );
 }
 
 /** What a message seems to be, for the sentence. */

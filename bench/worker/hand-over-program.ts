@@ -1,0 +1,7 @@
+// A worker that answers each frame with the moment at which it had it in its hands.
+import { frames } from '@vigia/worker-sdk';
+
+for await (const frame of frames()) {
+  const atNs = Number(process.hrtime.bigint());
+  frame.result({ data: { at_ns: atNs } });
+}

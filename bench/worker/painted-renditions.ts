@@ -1,0 +1,99 @@
+import type { Clock } from '@vigia/base';
+import { type FrameShape, FrameSegmentWriter, packedShape, SlotRing } from '@vigia/frame-supplier';
+import { geometryOf, WHOLE, type WorkerConsumer } from '../support/runtime-internals.ts';
+import type { WindowSetup } from './window.ts';
+
+type Renditions = ConstructorParameters<typeof WorkerConsumer>[0]['renditions'];
+type Rendered = NonNullable<ReturnType<Renditions['render']>>;
+
+const SLOTS = 4;
+/** As the worker that touches does. */
+const TOUCHED_STEP = 64;
+/** Most that noise adds to the picture, 0..255: what JPEG has to do with a camera at night. */
+const NOISE = 16;
+
+/**
+ * Renditions whose slots were painted beforehand: scaling a picture costs the same whatever becomes of it afterwards, and
+ * would hide what is compared here. All else is as in a camera process: slots are taken, written down and referred to.
+ */
+export class PaintedRenditions implements Renditions {
+  /** When the last picture was ready to be sent: a stamp of {@link Clock}. */
+  renderedMs = 0;
+  /** What a worker that touches must find in the last picture. */
+  renderedMean = 0;
+  readonly #clock: Clock;
+  readonly #shape: FrameShape;
+  readonly #writer: FrameSegmentWriter;
+  readonly #ring: SlotRing;
+  readonly #means: readonly number[];
+
+  constructor(path: string, { width, height }: WindowSetup, clock: Clock) {
+    this.#clock = clock;
+    this.#shape = packedShape('RGB24', width, height);
+    this.#writer = FrameSegmentWriter.create({ path, slots: SLOTS, slotBytes: this.#shape.byteLength, clock });
+    this.#ring = new SlotRing(this.#writer);
+    this.#means = Array.from({ length: SLOTS }, (_, slot) => paint(this.#writer.view(slot), width, slot));
+  }
+
+  admitWithin(): boolean {
+    return true;
+  }
+
+  render(
+    picture: Parameters<Renditions['render']>[0],
+    spec: Parameters<Renditions['render']>[1],
+  ): Rendered | undefined {
+    const { width, height, format, planes } = this.#shape;
+    const { capturedMs, capturedWallMs, ptsUs } = picture.stamps;
+    const stamp = { frameId: picture.seq, capturedMs, capturedWallMs, ptsUs, shape: this.#shape };
+    const lease = this.#ring.write(() => undefined, stamp);
+    if (!lease) return undefined;
+    this.#ring.announce(lease);
+    const rendered = {
+      lease,
+      geometry: geometryOf(picture.width, picture.height, WHOLE, spec),
+      reference: this.#writer.path,
+      metadata: {
+        frame_id: picture.seq,
+        width,
+        height,
+        format,
+        slot: lease.slot,
+        generation: lease.generation.toString(),
+        epoch: this.#writer.epoch.toString(),
+        offset: this.#writer.offsetOf(lease.slot),
+        strides: planes.map(({ stride }) => stride),
+      },
+    };
+    this.renderedMean = this.#means[lease.slot] ?? 0;
+    this.renderedMs = this.#clock.nowMs();
+    return rendered;
+  }
+
+  pixelsOf(_spec: unknown, { slot }: Rendered['lease']): Buffer {
+    return this.#writer.view(slot).subarray(0, this.#shape.byteLength);
+  }
+
+  close(): void {
+    this.#writer.close();
+  }
+}
+
+/** Paints a gradient with noise, another one in each slot. @returns the mean of what a worker that touches looks at. */
+function paint(pixels: Buffer, width: number, slot: number): number {
+  let random = 1 + slot;
+  let sum = 0;
+  let looked = 0;
+  for (let i = 0; i < pixels.byteLength; i += 1) {
+    const pixel = Math.floor(i / 3);
+    const x = pixel % width;
+    // A linear congruential generator: the same pictures in every window.
+    random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
+    const value = ((x + Math.floor(pixel / width)) >> 4) + 8 * slot + ((random >>> 24) % NOISE);
+    pixels[i] = value;
+    if (x % TOUCHED_STEP !== 0) continue;
+    sum += value;
+    looked += 1;
+  }
+  return sum / looked;
+}

@@ -1,0 +1,285 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ConsumerReport, ResultMessage } from '@vigia/contracts';
+import { afterEach, expect, test } from 'vitest';
+import { startMosquitto, startProgram } from './support/programs.ts';
+import { childrenOf, CLIP, isAlive, readReport, Sandbox, Vigia } from './support/vigia.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const PERL = `[perl, ${join(ROOT, 'examples/workers/bright.pl')}]`;
+/** Packages are looked for from where a module is: these ones are in /tmp. */
+const WORKER_SDK = new URL('../../worker-sdk/dist/index.js', import.meta.url).href;
+const SECRET = 'geheim-4711-token';
+
+/** A worker in Python; `body` runs for each frame. */
+const python = (body: string, head = '', ready = ''): string =>
+  [
+    'import os, signal, sys, time',
+    'import vigia',
+    head,
+    `for frame in vigia.frames(${ready}):`,
+    ...body.split('\n').map((l) => `    ${l}`),
+    '',
+  ].join('\n');
+
+/** A node whose one camera has these consumers and workers; `scripts` are files beside the configuration. */
+function startNode(
+  consumers: Readonly<Record<string, string>>,
+  workers: Readonly<Record<string, string>>,
+  scripts: Readonly<Record<string, string>>,
+  more: {
+    readonly top?: string;
+    readonly env?: NodeJS.ProcessEnv;
+    readonly box?: Sandbox;
+    readonly edit?: (config: string) => string;
+  } = {},
+): { readonly box: Sandbox; readonly vigia: Vigia; readonly reportFile: string; readonly config: string } {
+  const box = more.box ?? new Sandbox();
+  for (const [name, text] of Object.entries(scripts)) box.file(name, text);
+  const text = configOf(box, consumers, workers, more.top);
+  const config = box.file('vigia.yml', more.edit?.(text) ?? text);
+  const reportFile = join(box.dir, 'r.json');
+  const env = { ...box.env, PYTHONPATH: join(ROOT, 'sdk/python'), PYTHONDONTWRITEBYTECODE: '1', ...more.env };
+  const vigia = new Vigia(['run', '-c', config, '--report', reportFile, '--json'], env);
+  closers.push(
+    () => box.remove(),
+    () => vigia.process.kill('SIGKILL'),
+  );
+  return { box, vigia, reportFile, config };
+}
+
+function configOf(
+  box: Sandbox,
+  consumers: Readonly<Record<string, string>>,
+  workers: Readonly<Record<string, string>>,
+  top = '',
+): string {
+  const block = (entries: Readonly<Record<string, string>>, indent: string): string =>
+    Object.entries(entries)
+      .map(([id, text]) => `${indent}${id}: ${text.replaceAll('DIR', box.dir)}\n`)
+      .join('');
+  return `version: 1\nnode: ${box.node}\ncameras:\n  hall:\n    source: file:${CLIP}?loop\n    consumers:\n${block(consumers, '      ')}workers:\n${block(workers, '  ')}${top}`;
+}
+
+function resultsOf(vigia: Vigia, consumer: string): ResultMessage[] {
+  return vigia.results.filter((r) => r.consumer === consumer);
+}
+
+function okOf(vigia: Vigia, consumer: string): ResultMessage[] {
+  return resultsOf(vigia, consumer).filter((r) => r.status === 'ok');
+}
+
+async function stop(vigia: Vigia, box: Sandbox, reportFile: string): Promise<Readonly<Record<string, ConsumerReport>>> {
+  vigia.process.kill('SIGTERM');
+  expect(await vigia.ended()).toBe(0);
+  expect(box.leftovers()).toEqual([]);
+  return readReport(reportFile).cameras['hall']?.consumers ?? {};
+}
+
+const SHOWS_PIXELS = python(
+  "frame.result(data={'format': frame.format, 'size': [frame.width, frame.height], 'begin': bytes(frame.pixels[:2]).hex(), 'bytes': len(frame.pixels)})",
+);
+const SHOWS_ENVIRONMENT = python(
+  "frame.result(data={name: name in os.environ for name in ('CAMERA_PASSWORD', 'VIGIA_REMOTE_TOKEN')} | {'mine': os.environ['MINE'] == os.environ['MINE_AGAIN'] != ''})",
+);
+const DOOMED = `import sys\nprint('cannot log in with ${SECRET}', file=sys.stderr)\nsys.exit('nor with http://user:${SECRET}@host/')\n`;
+
+test('every kind of pixels, secrets that stay secret, and a critical failure that nobody can miss', async () => {
+  const broker = await startMosquitto();
+  closers.push(() => broker.stop());
+  const subscriber = startProgram('/usr/bin/mosquitto_sub', [
+    '-V',
+    '5',
+    '-p',
+    String(broker.port),
+    '-t',
+    'vigia/#',
+    '-v',
+  ]);
+  closers.push(() => subscriber.stop());
+  await broker.line(/Sending SUBACK/);
+  const consumers = {
+    plain: '{ worker: plain, fps: 5, sla: critical }',
+    jpeg: '{ worker: jpeg, fps: 5 }',
+    small: '{ worker: small, fps: 5 }',
+    env: '{ worker: env, fps: 5 }',
+    doomed: '{ worker: doomed, fps: 5, sla: critical }',
+  };
+  const workers = {
+    plain: `{ command: ${PERL}, input: { format: NV12, width: 320, height: 240 } }`,
+    jpeg: '{ command: [/usr/bin/python3, DIR/pixels.py], input: { format: JPEG, width: 320, height: 240 } }',
+    small: '{ command: [/usr/bin/python3, small.py], dir: DIR, input: { width: 320, height: 240 } }',
+    env: '{ command: [/usr/bin/python3, DIR/env.py], input: { format: GRAY8 }, env: { MINE: "${OWN}", MINE_AGAIN: "${OWN}" } }',
+    doomed: '{ command: [/usr/bin/python3, DIR/doomed.py], restart: { delays_ms: [50, 50], probe_ms: null } }',
+  };
+  const scripts = {
+    'pixels.py': SHOWS_PIXELS,
+    'small.py': SHOWS_PIXELS.replace('vigia.frames()', "vigia.frames(format='GRAY8', width=64, height=48)"),
+    'env.py': SHOWS_ENVIRONMENT,
+    'doomed.py': DOOMED,
+  };
+  // A camera that nobody reaches, for its secret.
+  const other = '  other:\n    source: rtsp://u:${CAMERA_PASSWORD}@127.0.0.1:9/\n';
+  const mqtt = `mqtt: { url: "mqtt://127.0.0.1:${broker.port}" }\n`;
+  const withOther = (text: string): string => text.replace('workers:', `${other}workers:`);
+  const { box, vigia, reportFile, config } = startNode(consumers, workers, scripts, {
+    top: mqtt,
+    env: { CAMERA_PASSWORD: SECRET, OWN: SECRET, VIGIA_REMOTE_TOKEN: SECRET },
+    edit: withOther,
+  });
+  for (const id of ['plain', 'jpeg', 'small', 'env'])
+    await vigia.until(`results of ${id}`, () => okOf(vigia, id).length >= 2);
+  expect(okOf(vigia, 'jpeg')[0]?.data).toMatchObject({ format: 'JPEG', size: [320, 240], begin: 'ffd8' });
+  expect(okOf(vigia, 'small')[0]?.data).toMatchObject({ format: 'GRAY8', size: [64, 48], bytes: 64 * 48 });
+  expect(okOf(vigia, 'plain')[0]).toMatchObject({
+    model: null,
+    worker: 'plain',
+    data: { brightness: expect.any(Number) },
+  });
+  // What wants less has it in the memory that was planned: no segment of its own.
+  const segments = readdirSync('/dev/shm').filter((name) => name.startsWith(`vigia_${box.node}_`));
+  expect(segments.map((name) => name.split('hall_')[1]).sort()).toEqual([
+    '320x240-letterbox',
+    '320x240-letterbox-nv12',
+    '640x360-letterbox',
+    '640x360-letterbox-gray8',
+  ]);
+
+  await vigia.until('the doomed one has failed', () =>
+    vigia.lines.some((l) => l.type === 'worker_state' && l.consumer === 'doomed' && l.state === 'failed'),
+  );
+  const failed = vigia.lines.find((l) => l.type === 'event' && l.event === 'worker_failed');
+  expect(failed).toMatchObject({ camera: 'hall', consumer: 'doomed', alarm: true, reason: 'exited' });
+  await vigia.until('its frames are told so', () =>
+    resultsOf(vigia, 'doomed').some((r) => r.error?.code === 'worker_failed'),
+  );
+  const health = spawnSync(process.execPath, [MAIN, 'health', '--node', box.node], { env: box.env, encoding: 'utf8' });
+  expect(health.status).toBe(1);
+  expect(health.stderr).toContain('hall/doomed: critical worker doomed has failed: it exited with code 1');
+  // Retained: who comes later sees it too.
+  const late = startProgram('/usr/bin/mosquitto_sub', [
+    '-p',
+    String(broker.port),
+    '-t',
+    'vigia/+/hall/doomed/state',
+    '-C',
+    '1',
+  ]);
+  closers.push(() => late.stop());
+  await late.line(/failed/);
+  expect(JSON.parse(late.output())).toMatchObject({ state: 'failed', alarm: true, worker: 'doomed' });
+
+  // Without the doomed one nobody must look, and its retained state is taken back.
+  const { doomed: _, ...left } = consumers;
+  writeFileSync(config, withOther(configOf(box, left, workers, mqtt)));
+  vigia.process.kill('SIGHUP');
+  await subscriber.line(/hall\/doomed\/state (\(null\))?$/m);
+  expect(spawnSync(process.execPath, [MAIN, 'health', '--node', box.node], { env: box.env }).status).toBe(0);
+
+  const report = await stop(vigia, box, reportFile);
+  expect(Object.keys(report).sort()).toEqual(['env', 'jpeg', 'plain', 'small']);
+  expect(okOf(vigia, 'env').at(-1)?.data).toEqual({ CAMERA_PASSWORD: false, VIGIA_REMOTE_TOKEN: false, mine: true });
+  const said = [vigia.stdout, vigia.stderr, subscriber.output(), health.stderr].join('\n');
+  expect(said).toContain('cannot log in with ***');
+  expect(said).not.toContain(SECRET);
+});
+
+test('late answers, and threads that throw or hang: each is one result, and is started again', async () => {
+  const module = (body: string): string =>
+    `import { frames } from '${WORKER_SDK}';\nlet n = 0;\nfor await (const frame of frames()) {\n  n += 1;\n  ${body}\n  frame.result({ data: { n } });\n}\n`;
+  const { box, vigia, reportFile } = startNode(
+    {
+      late: '{ worker: late, deadline_ms: 200 }',
+      throws: '{ worker: throws, fps: 10, sla: critical }',
+      loops: '{ worker: loops, fps: 10, sla: critical, deadline_ms: 300 }',
+    },
+    {
+      late: '{ command: [/usr/bin/python3, DIR/late.py], input: { format: GRAY8, width: 64, height: 48 } }',
+      throws:
+        '{ module: DIR/throws.mjs, input: { format: GRAY8, width: 64, height: 48 }, restart: { delays_ms: [50, 50, 50] } }',
+      loops:
+        '{ module: DIR/loops.mjs, input: { format: GRAY8, width: 64, height: 48 }, hang_timeout_ms: 1000, restart: { delays_ms: [50, 50, 50] } }',
+    },
+    {
+      'late.py': python('time.sleep(0.5)\nframe.result()'),
+      'throws.mjs': module("if (n === 4) throw new Error('no such bed');"),
+      'loops.mjs': module('if (n === 4) for (;;);'),
+    },
+  );
+  await vigia.until('the one that throws is started again', () => restartedWith(vigia, 'throws', 'exited'));
+  await vigia.until('the one that hangs is started again', () => restartedWith(vigia, 'loops', 'hung'));
+  await vigia.until('both work again', () => ['throws', 'loops'].every((id) => okOf(vigia, id).length > 3));
+  await vigia.until(
+    'late answers',
+    () => resultsOf(vigia, 'late').filter((r) => r.error?.code === 'deadline_exceeded').length > 2,
+  );
+  const report = await stop(vigia, box, reportFile);
+  expect(report['late']?.discarded_answers).toBeGreaterThan(1);
+  expect(report['late']?.results.ok).toBe(0);
+  expect(report['throws']?.process?.last_exit?.reason).toContain('no such bed');
+  expect(resultsOf(vigia, 'loops').some((r) => r.error?.code === 'deadline_exceeded')).toBe(true);
+  for (const { sla, process } of Object.values(report))
+    expect(process?.restarts_allowed).toBe(sla === 'critical' ? 3 : 1);
+});
+
+function restartedWith(vigia: Vigia, consumer: string, reason: string): boolean {
+  return vigia.lines.some(
+    (l) => l.type === 'worker_state' && l.consumer === consumer && l.state === 'restarting' && l.reason === reason,
+  );
+}
+
+const STUBBORN = python(
+  "frame.result(data={'pid': os.getpid(), 'child': child})",
+  `signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child == 0:
+    time.sleep(600)
+`,
+).concat('time.sleep(600)\n');
+
+test('who kills a camera’s process, or the whole node, leaves no worker behind', async () => {
+  const consumers = { stubborn: '{ worker: stubborn, fps: 5 }' };
+  const workers = {
+    stubborn: '{ command: [/usr/bin/python3, DIR/stubborn.py], input: { format: GRAY8, width: 64, height: 48 } }',
+  };
+  const node = startNode(consumers, workers, { 'stubborn.py': STUBBORN });
+  const { vigia, box } = node;
+  const pidsOf = (of: Vigia, from = 0): number[] | undefined => {
+    const data = okOf(of, 'stubborn').slice(from)[0]?.data as { pid: number; child: number } | undefined;
+    return data && [data.pid, data.child];
+  };
+  const first = await vigia.until('the first worker', () => pidsOf(vigia));
+  closers.push(() => killAll(first));
+  process.kill(vigia.child('camera-process'), 'SIGKILL');
+  const seen = okOf(vigia, 'stubborn').length;
+  const second = await vigia.until('a worker of the next process', () => pidsOf(vigia, seen));
+  closers.push(() => killAll(second));
+  expect(first.filter(isAlive)).toEqual([]);
+
+  // Nobody survives who could clean up: the next start does.
+  const family = [vigia.pid, ...childrenOf(vigia.pid).map((c) => c.pid)];
+  for (const pid of family) process.kill(pid, 'SIGSTOP');
+  for (const pid of family) process.kill(pid, 'SIGKILL');
+  await vigia.ended();
+  expect(second.every(isAlive)).toBe(true);
+  expect(readdirSync(join(box.runDir, 'workers'))).toHaveLength(1);
+  const next = startNode(consumers, workers, {}, { box });
+  const third = await next.vigia.until('the worker of the next node', () => pidsOf(next.vigia));
+  closers.push(() => killAll(third));
+  expect(second.filter(isAlive)).toEqual([]);
+  await stop(next.vigia, box, next.reportFile);
+  expect(third.filter(isAlive)).toEqual([]);
+  expect(existsSync(join(box.runDir, 'workers'))).toBe(false);
+});
+
+function killAll(pids: readonly number[]): void {
+  for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+}
