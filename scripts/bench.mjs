@@ -74,12 +74,12 @@ const BENCHMARKS = {
     ],
   },
   worker: {
-    line: '1080p pictures to workers: as bytes on standard input, by turns with references to shared memory (about 3 minutes)',
+    line: '1080p pictures to workers: as bytes on standard input, by turns with references to shared memory (about 5 minutes)',
     usage: '[--seconds N] [--rounds N] [--short] [--markdown]',
     options: [
       ['--seconds N', 'length of each measured window, 1 to 600 (4)'],
       ['--rounds N', 'times that the variants take turns, 1 to 100 (5)'],
-      ['--short', 'one round of 1 s: about 15 s'],
+      ['--short', 'one round of windows of 1 s: about half a minute'],
       ['--markdown', 'tables as Markdown'],
     ],
   },

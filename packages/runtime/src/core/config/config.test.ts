@@ -5,7 +5,7 @@ import { redact } from '@vigia/base';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from './load-config.ts';
 import { nearest } from './nearest.ts';
-import { resolveSecrets } from './secrets.ts';
+import { resolveSecrets, secretVariables } from './secrets.ts';
 
 describe('secrets', () => {
   test('from the environment and from files, encoded in front of an @, and redacted from then on', () => {
@@ -68,5 +68,66 @@ describe('a configuration', () => {
   test('the nearest word is offered only when it is near', () => {
     expect(nearest('sorce', ['source', 'roi'])).toBe('source');
     expect(nearest('xyz', ['source', 'roi'])).toBeUndefined();
+  });
+});
+
+describe('workers of a configuration', () => {
+  const parse = (
+    consumer: string,
+    worker: string,
+    env: NodeJS.ProcessEnv = { PATH: process.env['PATH'] },
+  ): ReturnType<typeof parseConfig> =>
+    parseConfig(
+      `version: 1\ncameras:\n  a:\n    source: rtsp://h/x\n    consumers: { c: ${consumer} }\nworkers:\n  flow: ${worker}\n`,
+      'f.yml',
+      env,
+    );
+  const FLOW = '{ command: [perl, -v] }';
+
+  test('get their defaults', () => {
+    expect(parse('{ worker: flow }', FLOW).workers['flow']).toEqual({
+      command: ['perl', '-v'],
+      input: { format: 'RGB24', width: 640, height: 360, fit: 'letterbox' },
+      env: {},
+      options: {},
+      start_timeout_ms: 30_000,
+      restart: { unlimited: false },
+    });
+  });
+
+  test('secrets of their environment are filled in', () => {
+    const { workers } = parse('{ worker: flow }', '{ command: [perl], env: { KEY: "${VLM_KEY}" } }', {
+      VLM_KEY: 'sesam',
+      PATH: process.env['PATH'],
+    });
+    expect(workers['flow']?.env).toEqual({ KEY: 'sesam' });
+    expect(secretVariables()).toContain('VLM_KEY');
+  });
+
+  test.each([
+    ['{ model: m, worker: flow }', FLOW, /consumers\.c: .*one of them/],
+    ['{ fps: 5 }', FLOW, /consumers\.c: .*one of them/],
+    ['{ worker: flows }', FLOW, /there is no worker "flows", did you mean "flow"\?; defined are flow/],
+    ['{ worker: flow }', '{ command: [perl], module: x.mjs }', /workers\.flow: .*one of them/],
+    ['{ worker: flow }', '{ command: [] }', /workers\.flow\.command: found \[\], at least 1/],
+    [
+      '{ worker: flow }',
+      '{ command: [./no/such/program] }',
+      /workers\.flow\.command: found \.\/no\/such\/program, no such program/,
+    ],
+    [
+      '{ worker: flow }',
+      '{ command: [no-such-program] }',
+      /workers\.flow\.command: found no-such-program, no such program in PATH/,
+    ],
+    ['{ worker: flow }', '{ module: no.mjs }', /workers\.flow\.module: found no\.mjs, no such file/],
+    ['{ worker: flow }', '{ command: [perl], dir: /no/such }', /workers\.flow\.dir: found \/no\/such, no such folder/],
+    ['{ worker: flow }', '{ command: [perl], transport: shm, input: { format: JPEG } }', /JPEG goes over stdin/],
+    ['{ worker: flow }', '{ command: [perl], input: { format: NV12, width: 321 } }', /even width/],
+    ['{ worker: flow }', '{ command: [perl], input: { width: 8000, height: 8000 } }', /at most 100,000,000 bytes/],
+    ['{ worker: flow }', '{ command: [perl], restart: { delay_ms: 5 } }', /unknown key, did you mean "delays_ms"/],
+    ['{ worker: flow }', '{ command: [perl], env: { "A B": x } }', /letters, digits and _/],
+  ])('%s with %s is refused', (consumer, worker, sentence) => {
+    expect(() => parse(consumer, worker)).toThrow(sentence);
   });
 });

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { codeOf, messageOf, UsageError } from '@vigia/base';
 import {
   type CameraConfig,
@@ -58,7 +58,7 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
   const where = (path: Path): string => `${file}:${lineOf(document, lines, path)}: ${pathText(path)}`;
   const parsed = configSchema.safeParse(data);
   if (!parsed.success) throw new ConfigError(sentencesOf(parsed.error.issues as unknown as Issue[], data, where));
-  const problems = checkReferences(parsed.data, where);
+  const problems = checkReferences(parsed.data, where, env);
   if (problems.length > 0) throw new ConfigError(problems);
   return fillSecrets(parsed.data, where, env);
 }
@@ -75,7 +75,7 @@ function sentencesOf(issues: readonly Issue[], data: unknown, where: (path: Path
     .flatMap((issue) => describe(issue, data, where));
 }
 
-function checkReferences(config: Config, where: (path: Path) => string): string[] {
+function checkReferences(config: Config, where: (path: Path) => string, env: NodeJS.ProcessEnv): string[] {
   const problems: string[] = [];
   if (Object.keys(config.cameras).length === 0) problems.push(`${where(['cameras'])}: no camera; name at least one`);
   for (const [id, camera] of Object.entries(config.cameras)) {
@@ -93,7 +93,7 @@ function checkReferences(config: Config, where: (path: Path) => string): string[
     }
   }
   for (const [id, worker] of Object.entries(config.workers))
-    problems.push(...checkProgram(worker, (key) => where(['workers', id, key])));
+    problems.push(...checkProgram(worker, (key) => where(['workers', id, key]), env));
   return problems;
 }
 
@@ -110,7 +110,11 @@ function checkReference(
 }
 
 /** Whether there is something to start. What it does shows while running. */
-function checkProgram({ command, module, dir }: WorkerConfig, at: (key: string) => string): string[] {
+function checkProgram(
+  { command, module, dir, env }: WorkerConfig,
+  at: (key: string) => string,
+  environment: NodeJS.ProcessEnv,
+): string[] {
   const problems: string[] = [];
   if (dir !== undefined && !statSync(dir, { throwIfNoEntry: false })?.isDirectory())
     problems.push(`${at('dir')}: found ${dir}, no such folder`);
@@ -118,6 +122,13 @@ function checkProgram({ command, module, dir }: WorkerConfig, at: (key: string) 
   const [program] = command ?? [];
   if (program?.includes('/') && !existsSync(resolve(dir ?? '.', program)))
     problems.push(`${at('command')}: found ${program}, no such program`);
+  const path = env['PATH'] ?? environment['PATH'] ?? '';
+  if (
+    program !== undefined &&
+    !program.includes('/') &&
+    !path.split(':').some((folder) => existsSync(join(folder, program)))
+  )
+    problems.push(`${at('command')}: found ${program}, no such program in PATH`);
   return problems;
 }
 

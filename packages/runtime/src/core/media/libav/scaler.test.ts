@@ -1,0 +1,116 @@
+import { packedBytes, PIXEL_FORMATS, type PixelFormat } from '@vigia/contracts';
+import { AV_PIX_FMT_YUV420P } from 'node-av/constants';
+import { Frame } from 'node-av/lib';
+import { afterAll, describe, expect, test } from 'vitest';
+import { geometryOf, type RenditionSpec, WHOLE } from '#core/media';
+import { Picture } from './picture.ts';
+import { FrameScaler } from './scaler.ts';
+
+const WIDTH = 320;
+const HEIGHT = 240;
+
+/** A real picture of libav: brightness grows to the right, colours to below. */
+function picture(): Picture {
+  const frame = new Frame();
+  frame.alloc();
+  frame.format = AV_PIX_FMT_YUV420P;
+  frame.width = WIDTH;
+  frame.height = HEIGHT;
+  frame.getBuffer(0);
+  const [y, u, v] = frame.data ?? [];
+  const [yStride = 0, uStride = 0, vStride = 0] = frame.linesize;
+  for (let row = 0; row < HEIGHT; row += 1)
+    for (let column = 0; column < WIDTH; column += 1)
+      y![row * yStride + column] = 16 + Math.floor((column * 219) / WIDTH);
+  for (let row = 0; row < HEIGHT / 2; row += 1) {
+    u!.fill(64 + row, row * uStride, row * uStride + WIDTH / 2);
+    v!.fill(192 - row, row * vStride, row * vStride + WIDTH / 2);
+  }
+  const stamps = { capturedMs: 0, capturedWallMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
+  return new Picture(frame, stamps, (freed) => freed.free());
+}
+
+const source = picture();
+const scaler = new FrameScaler();
+afterAll(() => {
+  scaler.close();
+  source.release();
+});
+
+function rendered(spec: RenditionSpec): Buffer {
+  const pixels = Buffer.alloc(packedBytes(spec.format, spec.width, spec.height), 7);
+  scaler.scale(source, geometryOf(WIDTH, HEIGHT, WHOLE, spec), pixels);
+  return pixels;
+}
+
+const spec = (
+  format: PixelFormat,
+  width = 160,
+  height = 120,
+  fit: RenditionSpec['fit'] = 'stretch',
+): RenditionSpec => ({
+  format,
+  width,
+  height,
+  fit,
+});
+
+describe('formats', () => {
+  // libav computes them in different ways: a few levels apart.
+  test('BGR24 is RGB24 the other way round', () => {
+    const rgb = rendered(spec('RGB24'));
+    const bgr = rendered(spec('BGR24'));
+    expect(worst(rgb, (i) => bgr[i - (i % 3) + 2 - (i % 3)])).toBeLessThanOrEqual(4);
+  });
+
+  test('NV12 is I420 with its colours side by side', () => {
+    const planar = rendered(spec('I420'));
+    const nv12 = rendered(spec('NV12'));
+    const luma = 160 * 120;
+    expect(nv12.subarray(0, luma).equals(planar.subarray(0, luma))).toBe(true);
+    const chroma = luma / 4;
+    for (let i = 0; i < chroma; i += 97) {
+      expect(nv12[luma + 2 * i]).toBe(planar[luma + i]);
+      expect(nv12[luma + 2 * i + 1]).toBe(planar[luma + chroma + i]);
+    }
+    // Brightness to the right, colours to below, as painted.
+    expect(planar[60 * 160 + 80]).toBeCloseTo(16 + 219 / 2, -1);
+    expect(planar[luma + 30 * 80 + 40]).toBeCloseTo(64 + 60, -1);
+    expect(planar[luma + chroma + 30 * 80 + 40]).toBeCloseTo(192 - 60, -1);
+  });
+
+  test('GRAY8 is the brightness, from black to white', () => {
+    const grey = rendered(spec('GRAY8'));
+    const row = [...grey.subarray(60 * 160, 61 * 160)];
+    expect(row.every((value, i) => i === 0 || value >= (row[i - 1] ?? 0) - 1)).toBe(true);
+    expect(Math.max(...row) - Math.min(...row)).toBeGreaterThan(200);
+  });
+
+  test.each(PIXEL_FORMATS)('%s in a letterbox: everything is written, the edges are grey', (format) => {
+    const pixels = rendered(spec(format, 160, 160, 'letterbox'));
+    const inLine = format === 'RGB24' || format === 'BGR24' ? 480 : 160;
+    // 160×120 in the middle: 20 lines above and below.
+    for (const line of [0, 19, 140, 159]) expect(pixels[line * inLine + inLine / 2]).toBe(114);
+    expect(pixels[20 * inLine]).not.toBe(114);
+    if (format === 'NV12' || format === 'I420') expect(pixels[160 * 160]).toBe(128);
+    expect(pixels.filter((byte) => byte === 7).length).toBeLessThan(pixels.length / 100);
+  });
+
+  test('formats and sizes in turn do not disturb each other', () => {
+    const before = PIXEL_FORMATS.map((format) => rendered(spec(format, 96, 64)));
+    const after = PIXEL_FORMATS.map((format) => rendered(spec(format, 96, 64)));
+    expect(after).toEqual(before);
+  });
+
+  test('a buffer that is too small is an error, and nothing is written', () => {
+    const small = Buffer.alloc(packedBytes('NV12', 160, 120) - 1, 7);
+    expect(() => scaler.scale(source, geometryOf(WIDTH, HEIGHT, WHOLE, spec('NV12')), small)).toThrow(
+      /a buffer of 28799 bytes/,
+    );
+    expect(small.every((byte) => byte === 7)).toBe(true);
+  });
+});
+
+function worst(values: Buffer, other: (i: number) => number | undefined): number {
+  return values.reduce((most, value, i) => Math.max(most, Math.abs(value - (other(i) ?? Number.NaN))), 0);
+}
