@@ -25,6 +25,9 @@ const DEADLINE_MS = 5_000;
 const window = JSON.parse(process.argv[2] ?? '') as WindowSetup;
 const clock = systemClock;
 const scope = new Scope();
+// Ended from outside: the segment and the worker go as well.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void scope.close().then(() => process.exit(1)));
 const runDir = mkdtempSync(join(tmpdir(), 'vigia-bench-worker-'));
 scope.defer(() => rmSync(runDir, { recursive: true, force: true }));
 const renditions = new PaintedRenditions(`/dev/shm/vigia_bench${process.pid}_frames_worker`, window, clock);

@@ -326,3 +326,40 @@ test('conservation, order and references hold over any interleaving', async () =
     { numRuns: 300 },
   );
 });
+
+describe('pace', () => {
+  test('another rate from the next frame on, counted from the last one taken; what it leaves out is gated', async () => {
+    const { clock, supplier, publish } = setUp(100);
+    const mailbox = supplier.subscribe('a', { fps: 10 });
+    const takenIn = async (frames: number): Promise<number> => {
+      let taken = 0;
+      for (let i = 0; i < frames; i += 1) {
+        clock.advance(100);
+        publish();
+        await distributed();
+        const frame = mailbox.take();
+        if (!frame) continue;
+        taken += 1;
+        frame.release();
+        mailbox.settle();
+      }
+      balance(mailbox);
+      return taken;
+    };
+    expect(await takenIn(20)).toBe(20);
+    supplier.pace('a', 2);
+    expect(await takenIn(20)).toBe(4);
+    supplier.pace('a', undefined);
+    expect(await takenIn(20)).toBe(20);
+    supplier.pace('a', 10);
+    expect(await takenIn(20)).toBe(20);
+    expect(mailbox.counters().dropped).toMatchObject({ gated: 16, overwritten: 0 });
+  });
+
+  test('only rates above 0, and nobody is no error', () => {
+    const { supplier } = setUp();
+    supplier.subscribe('a');
+    expect(() => supplier.pace('a', 0)).toThrow(expect.objectContaining({ code: 'invalid_fps' }));
+    supplier.pace('b', 5);
+  });
+});
