@@ -155,6 +155,7 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
   pace(id: string, fps: number | undefined): void {
     checkFps(id, fps);
     this.#gates.get(id)?.setFps(fps);
+    this.#byId.get(id)?.reconsider();
   }
 
   counters(): SupplierCounters {

@@ -103,6 +103,13 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     this.#tell();
   }
 
+  /** Called by the supplier only: the gate has another rate, so what is pending may be due now. */
+  reconsider(): void {
+    if (this.#end || !this.#pending) return;
+    if (this.#waiter) this.#serveWaiter(this.#waiter);
+    this.#tell();
+  }
+
   /** The time, as read for the offer that is being made, or now. */
   get nowMs(): number {
     return this.#now();

@@ -124,14 +124,15 @@ export class LiveView implements View {
     const ages = `${fit(ageText(recent.age(0.5, now)), AGE + 2, 'right')}${fit(ageText(recent.age(0.99, now)), AGE, 'right')}`;
     const sees = `  ${cyan}${fit(recent.sees(), SEES - 1)}${reset} `;
     const { yellow } = this.#palette;
-    const slowed = report.slowed
-      ? `  ${yellow}slowed to ${rateText(report.slowed.fps)}/s: ${report.slowed.reason}${reset}`
-      : '';
-    const why = report.reason === null ? '' : `  ${red}${report.reason}${reset}`;
-    const missing = failed ? `  ${red}no result: ${failed}${reset}` : '';
-    // What is wrong now comes before what was dropped since the start.
+    // What is wrong now comes before what was dropped since the start: a narrow terminal cuts off the end.
+    const notes = [
+      report.reason === null ? '' : `${red}${report.reason}${reset}`,
+      report.slowed ? `${yellow}slowed to ${rateText(report.slowed.fps)}/s: ${report.slowed.reason}${reset}` : '',
+      dropped || 'none',
+      failed ? `${red}no result: ${failed}${reset}` : '',
+    ].filter((note) => note !== '');
     const who = report.model ?? report.worker ?? '';
-    return `${fit(`  ${name} (${who})`, NAME)}${this.#state(report.state)}${fit(fps, FPS, 'right')}${ages}${sees}${dropped || 'none'}${slowed}${why}${missing}`;
+    return `${fit(`  ${name} (${who})`, NAME)}${this.#state(report.state)}${fit(fps, FPS, 'right')}${ages}${sees}${notes.join('  ')}`;
   }
 
   #models(status: NodeStatus): string[] {

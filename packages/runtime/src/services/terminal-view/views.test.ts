@@ -1,5 +1,5 @@
 import { FakeClock } from '@vigia/base';
-import type { CameraReport, ResultMessage } from '@vigia/contracts';
+import type { CameraReport, ConsumerReport, ResultMessage } from '@vigia/contracts';
 import { expect, test } from 'vitest';
 import { paletteFor } from '#core/terminal';
 import { JsonView } from './json-view.ts';
@@ -208,4 +208,45 @@ test('JSON lines: a reader that does not read loses events, counted, instead of 
   view.draw(status(0, 10, 1));
   expect(written.map((text) => JSON.parse(text).type)).toEqual(['result', 'stats']);
   expect(JSON.parse(written[1] ?? '').events_dropped).toBe(1);
+});
+
+test('a worker that failed and one that is slowed: what and why comes first', () => {
+  const { consumers } = camera(100, 50);
+  const people = consumers['people'] as ConsumerReport;
+  const worker = { ...people, kind: 'worker' as const, model: null };
+  const report: CameraReport = {
+    ...camera(100, 50),
+    consumers: {
+      falls: { ...worker, worker: 'falls', state: 'failed', reason: 'exited with code 1' },
+      scene: { ...worker, worker: 'vlm', slowed: { fps: 0.5, reason: 'hall/people (critical) is short of CPU' } },
+    },
+  };
+  let screen = '';
+  const clock = new FakeClock();
+  const view = new LiveView({ columns: 170, rows: 40, write: (text) => void (screen = text) }, paletteFor({}), clock);
+  view.draw({ ...status(0, 100, 50), cameras: new Map([['hall', { report, message: null }]]) });
+  expect(screen).toMatch(/falls \(falls\) +failed .* exited with code 1 {2}7 gated/);
+  expect(screen).toMatch(
+    /scene \(vlm\) +running .* slowed to 0\.5\/s: hall\/people \(critical\) is short of CPU {2}7 gated/,
+  );
+  view.close();
+});
+
+test('lines for a log: states of workers, crossings, and who is slowed; no event that a state has told', () => {
+  const lines: string[] = [];
+  const view = new PlainView((line) => lines.push(line), new FakeClock());
+  const of = { camera: 'hall', consumer: 'falls', sla: 'critical' as const, at: '2026-01-01T00:00:00.000Z' };
+  view.onEvent({
+    type: 'worker_state',
+    state: { ...of, worker: 'w', state: 'failed', reason: 'exited', message: 'exited with code 1', alarm: true },
+  });
+  view.onEvent({ type: 'event', event: { ...of, type: 'worker_failed', alarm: true, reason: 'exited', message: 'm' } });
+  view.onEvent({
+    type: 'event',
+    event: { ...of, type: 'slowed', alarm: false, reason: 'cpu', message: 'slowed to 2' },
+  });
+  expect(lines.map((line) => line.slice(9))).toEqual([
+    'worker hall/falls: ALARM failed (it exited with code 1)',
+    'hall/falls: slowed: slowed to 2',
+  ]);
 });
