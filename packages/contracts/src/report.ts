@@ -75,7 +75,7 @@ const workerProcessSchema = z.strictObject({
   protocol_errors: count,
   /** Log lines of its own that were left out because there were too many. */
   log_dropped: count,
-  /** The last end that nobody asked for. */
+  /** The last end that nobody asked for; `stderr` is empty in statistics over MQTT, which come every 10 s. */
   last_exit: z.strictObject({ at: z.iso.datetime(), reason: z.string(), stderr: z.array(z.string()) }).nullable(),
 });
 /** See {@link workerProcessSchema}. */

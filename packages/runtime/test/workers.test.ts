@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsumerReport, ResultMessage } from '@vigia/contracts';
@@ -131,7 +131,7 @@ test('every kind of pixels, secrets that stay secret, and a critical failure tha
   const mqtt = `mqtt: { url: "mqtt://127.0.0.1:${broker.port}" }\n`;
   const withOther = (text: string): string => text.replace('workers:', `${other}workers:`);
   const { box, vigia, reportFile, config } = startNode(consumers, workers, scripts, {
-    top: mqtt,
+    top: `${mqtt}cpu: { normal: { nice: 11, cpus: [0] } }\n`,
     env: { CAMERA_PASSWORD: SECRET, OWN: SECRET, VIGIA_REMOTE_TOKEN: SECRET },
     edit: withOther,
   });
@@ -144,6 +144,22 @@ test('every kind of pixels, secrets that stay secret, and a critical failure tha
     worker: 'plain',
     data: { brightness: expect.any(Number) },
   });
+  const workerPid = (file: string): number => {
+    const found = childrenOf(vigia.child('camera-process')).find((c) => c.command.includes(file));
+    return found?.pid ?? 0;
+  };
+  // By class: nice in field 19 of proc(5), and the CPUs.
+  expect(
+    readFileSync(`/proc/${workerPid('bright.pl')}/stat`, 'utf8')
+      .split(') ')[1]
+      ?.split(' ')[16],
+  ).toBe('0');
+  expect(
+    readFileSync(`/proc/${workerPid('small.py')}/stat`, 'utf8')
+      .split(') ')[1]
+      ?.split(' ')[16],
+  ).toBe('11');
+  expect(readFileSync(`/proc/${workerPid('small.py')}/status`, 'utf8')).toMatch(/^Cpus_allowed_list:\t0$/m);
   // What wants less has it in the memory that was planned: no segment of its own.
   const segments = readdirSync('/dev/shm').filter((name) => name.startsWith(`vigia_${box.node}_`));
   expect(segments.map((name) => name.split('hall_')[1]).sort()).toEqual([

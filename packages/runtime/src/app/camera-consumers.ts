@@ -26,7 +26,8 @@ export interface CameraConsumersOptions {
   readonly supplier: FrameSupplier<Picture>;
   /** Whether the camera gives pictures now. */
   readonly isLive: () => boolean;
-  readonly send: (message: FromCamera) => void;
+  /** False when the message was not taken: the parent does not read. */
+  readonly send: (message: FromCamera) => boolean;
   readonly onResult: (result: ResultMessage, picture: Picture | undefined) => void;
   /** Whether the next taken picture is to be kept until its result. */
   readonly keepPicture: () => boolean;
@@ -40,6 +41,8 @@ interface Member {
   slowed: Slowed | null;
 }
 
+/** States and events that wait for a supervisor that does not read. */
+const UNTOLD_LIMIT = 256;
 /** States of a worker that was ready once, or whose failure is a fact: from here on its turns count. */
 const BEGUN = new Set<ConsumerCounts['state']>(['ready', 'running', 'idle', 'breaching', 'restarting', 'failed']);
 
@@ -52,6 +55,8 @@ export class CameraConsumers {
   readonly #clients = new Map<string, ContainerClient>();
   /** The last state of each worker that was told. */
   readonly #told = new Map<string, WorkerState>();
+  /** States and events that the supervisor did not take yet: an alarm must not get lost. */
+  readonly #untold: FromCamera[] = [];
 
   /** @throws VigiaError `shm_full` and others of Renditions.admit; what exists by then belongs to the scope. */
   constructor(options: CameraConsumersOptions, scope: Scope) {
@@ -81,6 +86,7 @@ export class CameraConsumers {
 
   /** Looks after SLAs and workers; to be called about twice a second. */
   watch(): void {
+    this.#tellRest();
     for (const member of this.#members) {
       const { consumer, meter } = member;
       const counts = consumer.report();
@@ -105,8 +111,9 @@ export class CameraConsumers {
     else consumer.pace(slowed?.fps);
   }
 
-  report(): Record<string, ConsumerSnapshot> {
-    return Object.fromEntries(this.#members.map((member) => [member.setup.id, snapshotOf(member)]));
+  /** @param lastWords With the last lines of workers that ended: much text, for who asks. */
+  report(lastWords: boolean): Record<string, ConsumerSnapshot> {
+    return Object.fromEntries(this.#members.map((member) => [member.setup.id, snapshotOf(member, lastWords)]));
   }
 
   #member(setup: ConsumerSetup): Member {
@@ -192,7 +199,7 @@ export class CameraConsumers {
     const at = new Date(this.#o.clock.wallMs()).toISOString();
     const before = this.#told.get(setup.id);
     this.#told.set(setup.id, state);
-    this.#o.send({
+    this.#tell({
       type: 'worker_state',
       state: {
         camera,
@@ -232,7 +239,18 @@ export class CameraConsumers {
     const at = new Date(this.#o.clock.wallMs()).toISOString();
     const { camera } = this.#o.setup;
     const event = { type, camera, consumer: id, sla, alarm, reason: reason ?? null, message, ...extra, at };
-    this.#o.send({ type: 'event', event });
+    this.#tell({ type: 'event', event });
+  }
+
+  #tell(message: FromCamera): void {
+    this.#untold.push(message);
+    // Of a supervisor that does not read for so long the oldest are of no use any more.
+    if (this.#untold.length > UNTOLD_LIMIT) this.#untold.shift();
+    this.#tellRest();
+  }
+
+  #tellRest(): void {
+    while (this.#untold[0] && this.#o.send(this.#untold[0])) this.#untold.shift();
   }
 
   async #close(): Promise<void> {
@@ -245,11 +263,15 @@ export class CameraConsumers {
 }
 
 /** What a consumer counts, with what its SLA says. */
-function snapshotOf({ consumer, meter, slowed }: Member): ConsumerSnapshot {
+function snapshotOf({ consumer, meter, slowed }: Member, lastWords: boolean): ConsumerSnapshot {
   const counts = consumer.report();
+  const exit = counts.process?.last_exit;
   const breaching = counts.state === 'running' && meter.breach !== null;
   return {
     ...counts,
+    ...(counts.process && exit && !lastWords
+      ? { process: { ...counts.process, last_exit: { ...exit, stderr: [] } } }
+      : {}),
     state: breaching ? 'breaching' : counts.state,
     reason: breaching ? meter.breach : counts.reason,
     sla_window: meter.window(),

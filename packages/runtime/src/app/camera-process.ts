@@ -92,7 +92,7 @@ class CameraProcess {
           log,
           supplier: this.#supplier,
           isLive: () => this.#state.state === 'live',
-          send: (message) => void this.#channel.send(message),
+          send: (message) => this.#channel.send(message),
           onResult: (result, picture) => this.#onResult(result, picture),
           keepPicture: () => this.#annotatedWanted.length > 0,
         },
@@ -134,7 +134,7 @@ class CameraProcess {
   }
 
   sendSnapshot(id: number | undefined): void {
-    this.#channel.send({ type: 'snapshot', id, snapshot: this.#snapshot() });
+    this.#channel.send({ type: 'snapshot', id, snapshot: this.#snapshot(id !== undefined) });
   }
 
   /** Answers with the picture of the next ok result, or, when there is none soon, with the next picture. */
@@ -224,13 +224,13 @@ class CameraProcess {
     return { state, reason, reconnects, captured, lost_packets: lostPackets };
   }
 
-  #snapshot(): CameraSnapshot {
+  #snapshot(lastWords: boolean): CameraSnapshot {
     return {
       capture: this.#capture.counters(),
       stream: this.#streamReport(),
       main: this.#mainReport(),
       supplier: this.#supplier.counters(),
-      consumers: this.#consumers.report(),
+      consumers: this.#consumers.report(lastWords),
       unsentResults: this.#unsentResults,
     };
   }

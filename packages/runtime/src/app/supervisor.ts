@@ -339,11 +339,7 @@ export class Supervisor {
         this.#broker.result(result);
         onEvent({ type: 'result', result });
       },
-      onWorkerState: (state) => {
-        this.#workers.set(`${state.camera}/${state.consumer}`, state);
-        this.#broker.workerState(state);
-        onEvent({ type: 'worker_state', state });
-      },
+      onWorkerState: (state) => this.#workerState(state),
       onEvent: (event) => {
         this.#broker.event(event);
         onEvent({ type: 'event', event });
@@ -353,6 +349,7 @@ export class Supervisor {
         removeSegmentsOf(this.#plan.node, pid);
         const killed = killWorkerGroups(this.#o.runDir, setup.camera);
         if (killed > 0) log.warn(`camera ${setup.camera}: ended ${killed} of its workers, which its process had left`);
+        this.#workersGone(setup.camera);
       },
     });
     this.#cameras.set(setup.camera, handle);
@@ -365,6 +362,25 @@ export class Supervisor {
       c.kind === 'model' ? { ...c, socketPath: this.#models.get(c.model)?.socketPath ?? c.socketPath } : c,
     );
     return { ...setup, consumers };
+  }
+
+  #workerState(state: WorkerStateMessage): void {
+    this.#workers.set(`${state.camera}/${state.consumer}`, state);
+    this.#broker.workerState(state);
+    this.#o.onEvent({ type: 'worker_state', state });
+  }
+
+  /** A camera's process died: it can no longer say that its workers did. */
+  #workersGone(camera: string): void {
+    const at = new Date(this.#o.clock.wallMs()).toISOString();
+    const gone = {
+      state: 'stopped',
+      reason: 'camera_gone',
+      message: 'ended with its camera’s process',
+      alarm: false,
+    } as const;
+    for (const worker of this.#workers.values())
+      if (worker.camera === camera && worker.state !== 'stopped') this.#workerState({ ...worker, ...gone, at });
   }
 
   /** A model is as important as the most important of its consumers. */

@@ -152,8 +152,8 @@ describe('lifecycle', () => {
     lifecycle.health('idle', { code: 'no_frames', message: 'm' });
     lifecycle.health('running', null);
     expect(lifecycle.up).toBe(true);
-    // `starting` is where it begins: only changes are told, and each once.
-    expect(stage.names).toEqual(['ready', 'running', 'breaching', 'idle', 'running']);
+    // Where it begins, then only changes, each once.
+    expect(stage.names).toEqual(['starting', 'ready', 'running', 'breaching', 'idle', 'running']);
   });
 
   test('not ready in time: killed, restarted for that reason; a heartbeat gives it its time anew', () => {

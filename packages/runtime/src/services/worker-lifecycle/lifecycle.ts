@@ -78,9 +78,11 @@ export class Lifecycle {
     return this.#budget;
   }
 
-  /** The first start. */
+  /** The first start; told too, so that nobody goes on believing what was told of a worker before. */
   start(): void {
-    if (this.#phase === 'new') this.#start('starting');
+    if (this.#phase !== 'new') return;
+    this.#o.onState(this.#current);
+    this.#start('starting');
   }
 
   /** The worker said `ready`. */

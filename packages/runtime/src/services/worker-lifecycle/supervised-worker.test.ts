@@ -103,7 +103,7 @@ describe('idleness (WL5)', () => {
     const stage = new Stage().ready();
     stage.answer();
     stage.run(9_500);
-    expect(stage.states).toEqual(['ready', 'running']);
+    expect(stage.states).toEqual(['starting', 'ready', 'running']);
     stage.run(500);
     expect(stage.states.at(-1)).toBe('idle no_answer');
     stage.run(19_500);
@@ -259,5 +259,5 @@ test('a program that cannot even be started follows its policy', async () => {
   });
   worker.start();
   await Promise.resolve();
-  expect(states).toEqual(['failed cannot be started (no threads left)']);
+  expect(states).toEqual(['starting undefined', 'failed cannot be started (no threads left)']);
 });
