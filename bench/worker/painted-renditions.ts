@@ -70,7 +70,7 @@ export class PaintedRenditions implements Renditions {
     return rendered;
   }
 
-  pixelsOf(_spec: unknown, { slot }: Rendered['lease']): Buffer {
+  pixelsOf(_spec: unknown, _admitted: unknown, { slot }: Rendered['lease']): Buffer {
     return this.#writer.view(slot).subarray(0, this.#shape.byteLength);
   }
 

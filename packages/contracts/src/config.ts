@@ -43,7 +43,7 @@ const consumerSchema = z
     deadline_ms: z
       .number()
       .min(10)
-      .max(60_000)
+      .max(600_000)
       .default(1000)
       .describe('An answer that takes longer counts as `timeout`.'),
     max_age_ms: z
@@ -264,8 +264,10 @@ const workerSchema = z
     'a worker has `command` (a program) or `module` (a JavaScript file), one of them',
   )
   .refine(
-    (worker) => worker.module === undefined || (worker.transport === undefined && worker.input.format !== 'JPEG'),
-    'a module gets raw pictures in shared memory: no `transport`, no JPEG',
+    (worker) =>
+      worker.module === undefined ||
+      (worker.transport === undefined && worker.dir === undefined && worker.input.format !== 'JPEG'),
+    'a module runs in the camera’s process and gets raw pictures: no `dir`, no `transport`, no JPEG',
   )
   .refine(
     (worker) => worker.transport !== 'shm' || worker.input.format !== 'JPEG',

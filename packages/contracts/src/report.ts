@@ -113,7 +113,7 @@ export const consumerReportSchema = z.strictObject({
   detections: z.record(z.string(), count),
   /** Ok results with at least one object of the class. */
   results_with: z.record(z.string(), count),
-  /** Of the process that its results come through: a worker's own, a model's camera process. */
+  /** Starts after a death: of its camera's process, and of a worker besides. */
   restarts: count,
 });
 /** See {@link consumerReportSchema}. */

@@ -299,3 +299,25 @@ test('who kills a camera’s process, or the whole node, leaves no worker behind
 function killAll(pids: readonly number[]): void {
   for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
 }
+
+test('a thread that hangs in native code ends with its camera’s process, and is told so', async () => {
+  const koffi = import.meta.resolve('koffi');
+  const hangs = `import koffi from '${koffi}';\nimport { frames } from '${WORKER_SDK}';\nfor await (const frame of frames()) koffi.load(null).func('unsigned int sleep(unsigned int s)')(600);\n`;
+  const { box, vigia, reportFile } = startNode(
+    { native: '{ worker: native, fps: 5, deadline_ms: 300 }' },
+    { native: '{ module: DIR/native.mjs, input: { format: GRAY8, width: 64, height: 48 }, hang_timeout_ms: 500 }' },
+    { 'native.mjs': hangs },
+  );
+  const waiting = await vigia.until('the end of its process', () =>
+    vigia.lines.find((l) => l.type === 'camera_state' && l.state === 'waiting'),
+  );
+  expect(waiting).toMatchObject({
+    reason: 'process_failed',
+    message: 'worker native hangs in native code, where no thread can be ended',
+  });
+  const from = vigia.lines.length;
+  await vigia.until('the next process', () =>
+    vigia.lines.slice(from).some((l) => l.type === 'camera_state' && l.state === 'live'),
+  );
+  await stop(vigia, box, reportFile);
+});

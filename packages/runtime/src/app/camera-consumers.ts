@@ -1,5 +1,5 @@
 import type { Clock, Log, Scope } from '@vigia/base';
-import { type EventMessage, packedBytes, type ResultMessage, type Slowed, type WorkerState } from '@vigia/contracts';
+import { type EventMessage, packedBytes, type ResultMessage, type Slowed } from '@vigia/contracts';
 import { type FrameSupplier, packedShape } from '@vigia/frame-supplier';
 import type {
   CameraSetup,
@@ -29,6 +29,8 @@ export interface CameraConsumersOptions {
   /** False when the message was not taken: the parent does not read. */
   readonly send: (message: FromCamera) => boolean;
   readonly onResult: (result: ResultMessage, picture: Picture | undefined) => void;
+  /** Something in this process hangs that cannot be ended: the process must be. */
+  readonly onUnending: (message: string) => void;
   /** Whether the next taken picture is to be kept until its result. */
   readonly keepPicture: () => boolean;
 }
@@ -53,8 +55,8 @@ export class CameraConsumers {
   readonly #renditions: Renditions;
   readonly #scope: Scope;
   readonly #clients = new Map<string, ContainerClient>();
-  /** The last state of each worker that was told. */
-  readonly #told = new Map<string, WorkerState>();
+  /** Workers that ended by themselves and have not been ready since. */
+  readonly #down = new Set<string>();
   /** States and events that the supervisor did not take yet: an alarm must not get lost. */
   readonly #untold: FromCamera[] = [];
 
@@ -96,8 +98,8 @@ export class CameraConsumers {
         offered: counts.published,
         inFlight: counts.in_flight,
       });
-      if (crossing) this.#tellCrossing(member, crossing, counts);
-      if (!(consumer instanceof ModelConsumer)) consumer.watch(meter.breach);
+      if (crossing) this.#tellCrossing(member, crossing);
+      if (!(consumer instanceof ModelConsumer)) consumer.watch(meter.breach?.message ?? null);
     }
   }
 
@@ -185,6 +187,8 @@ export class CameraConsumers {
     this.#scope.defer(() => scaler.close());
     return new ThreadConsumer({
       ...common,
+      onUnending: () =>
+        this.#o.onUnending(`worker ${setup.worker.id} hangs in native code, where no thread can be ended`),
       shapeOf: ({ format, width, height }) => packedShape(format, width, height),
       scale: (picture, spec, pixels) => {
         const geometry = geometryOf(picture.width, picture.height, roi, spec);
@@ -197,8 +201,6 @@ export class CameraConsumers {
   #tellState(setup: WorkerConsumerSetup, { state, reason, alarm }: LifecycleState, lastLines: readonly string[]): void {
     const { camera } = this.#o.setup;
     const at = new Date(this.#o.clock.wallMs()).toISOString();
-    const before = this.#told.get(setup.id);
-    this.#told.set(setup.id, state);
     this.#tell({
       type: 'worker_state',
       state: {
@@ -215,17 +217,18 @@ export class CameraConsumers {
     });
     const message = `worker ${setup.worker.id} ${reason?.message ?? ''}`.trim();
     const stderr = lastLines.length > 0 ? { stderr: [...lastLines] } : {};
+    if (state === 'restarting' || state === 'failed') this.#down.add(setup.id);
     if (state === 'restarting') this.#event(setup, 'worker_restarting', false, reason?.code, message, stderr);
     else if (state === 'failed') this.#event(setup, 'worker_failed', alarm, reason?.code, message, stderr);
-    else if (state === 'ready' && before !== undefined && before !== 'starting')
+    else if (state === 'ready' && this.#down.delete(setup.id))
       this.#event(setup, 'worker_recovered', false, null, `worker ${setup.worker.id} works again`);
   }
 
-  #tellCrossing({ setup, meter }: Member, crossing: 'breached' | 'recovered', counts: ConsumerCounts): void {
-    const breached = crossing === 'breached';
-    const message = meter.breach ?? 'the SLA is kept again';
-    const alarm = breached && setup.sla === 'critical';
-    this.#event(setup, breached ? 'sla_breached' : 'sla_recovered', alarm, breached ? counts.state : null, message);
+  #tellCrossing({ setup, meter }: Member, crossing: 'breached' | 'recovered'): void {
+    const { breach } = meter;
+    const alarm = breach !== null && setup.sla === 'critical';
+    const message = breach?.message ?? 'the SLA is kept again';
+    this.#event(setup, crossing === 'breached' ? 'sla_breached' : 'sla_recovered', alarm, breach?.cause, message);
   }
 
   #event(
@@ -273,7 +276,7 @@ function snapshotOf({ consumer, meter, slowed }: Member, lastWords: boolean): Co
       ? { process: { ...counts.process, last_exit: { ...exit, stderr: [] } } }
       : {}),
     state: breaching ? 'breaching' : counts.state,
-    reason: breaching ? meter.breach : counts.reason,
+    reason: breaching ? (meter.breach?.message ?? null) : counts.reason,
     sla_window: meter.window(),
     slowed,
     restarts: consumer instanceof ModelConsumer ? 0 : consumer.restarts,

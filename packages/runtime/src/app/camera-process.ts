@@ -95,6 +95,7 @@ class CameraProcess {
           send: (message) => this.#channel.send(message),
           onResult: (result, picture) => this.#onResult(result, picture),
           keepPicture: () => this.#annotatedWanted.length > 0,
+          onUnending: (message) => endWith(this.#channel, message),
         },
         this.#scope,
       );
@@ -275,10 +276,15 @@ function start(setup: CameraSetup, channel: ParentChannel, clock: Clock): Camera
     camera.start();
     return camera;
   } catch (error) {
-    // The parent shows the sentence and starts another process after a while: other cameras are not concerned.
-    channel.send({ type: 'failed', message: messageOf(error) }, () => process.exit(1));
+    endWith(channel, messageOf(error));
     return undefined;
   }
+}
+
+/** The parent shows the sentence and starts another process after a while: other cameras are not concerned. */
+function endWith(channel: ParentChannel, message: string): void {
+  // An exit would wait for threads, and one may hang.
+  channel.send({ type: 'failed', message }, () => process.kill(process.pid, 'SIGKILL'));
 }
 
 main();

@@ -24,8 +24,13 @@ export class CpuWatch {
   /** Looks at everybody; to be called about once a second. */
   look(plan: Plan, cameras: ReadonlyMap<string, CameraHandle>): ShedChange[] {
     const pressure = this.#pressure.read();
-    const consumers = plan.shed && isWorthLooking(plan) ? [...plan.cameras].flatMap((c) => sheddable(c, cameras)) : [];
-    return this.#shedding.look(consumers, pressure);
+    const wanted = plan.shed && isWorthLooking(plan);
+    if (!wanted && !this.#shedding.active) return [];
+    return this.#shedding.look(
+      plan.cameras.flatMap((c) => sheddable(c, cameras)),
+      pressure,
+      wanted,
+    );
   }
 }
 

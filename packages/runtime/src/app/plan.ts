@@ -216,6 +216,15 @@ export function describePlan(plan: Plan): string[] {
     ...plan.cameras.flatMap(({ camera, consumers: all }) =>
       all.flatMap((c) => (c.kind === 'worker' ? [describeWorker(camera, c)] : [])),
     ),
+    ...plan.cameras.flatMap(({ camera, consumers: all }) =>
+      all
+        .filter((c) => c.sla === 'critical' && c.fps === undefined)
+        .map(
+          (c) =>
+            `note: ${camera}/${c.id} is critical and has no \`fps\`: it owes a result for every frame of its camera`,
+        ),
+    ),
+    ...(workersOf(plan).length > 0 ? ['note: memory of workers is their own, and not planned'] : []),
   ];
 }
 
@@ -235,7 +244,10 @@ function describeWorker(camera: string, { id, input, sla, worker }: WorkerConsum
   const { program, transport, jpeg, cpu, restart } = worker;
   const what = 'command' in program ? program.command[0] : program.module;
   const size = `${jpeg ? 'JPEG' : input.format} ${input.width}×${input.height}`;
-  const share = `nice ${cpu.nice}${cpu.cpus ? `, CPUs ${cpu.cpus.join(' ')}` : ''}`;
+  const share =
+    transport === 'thread'
+      ? 'CPU of its camera’s process'
+      : `nice ${cpu.nice}${cpu.cpus ? `, CPUs ${cpu.cpus.join(' ')}` : ''}`;
   const restarts = restart.unlimited ? 'unlimited restarts' : counted(restart.delaysMs.length, 'restart');
   return `worker ${camera}/${id}: ${worker.id} (${what}), ${sla}, ${size} over ${transport}, ${share}, ${restarts}`;
 }

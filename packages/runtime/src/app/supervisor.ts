@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type Clock, every, type Log, type LogRecord, Scope, VigiaError } from '@vigia/base';
 import type { CameraReport, ModelReport, Report, WorkerStateMessage } from '@vigia/contracts';
 import { containerEntry } from '@vigia/model-container';
-import { applyCpuShare } from '#core/cpu';
+import { ALL_CPUS, applyCpuShare } from '#core/cpu';
 import type { CameraSetup } from '#core/ipc';
 import {
   checkSocketPath,
@@ -55,6 +55,8 @@ export class Supervisor {
   /** The last state of each worker, by camera and consumer. */
   readonly #workers = new Map<string, WorkerStateMessage>();
   readonly #cpuWatch: CpuWatch;
+  /** Processes of models that may run on some CPUs only. */
+  readonly #bound = new Set<number>();
   /** Taken out of the plan and not yet gone. */
   readonly #leaving = new Set<CameraHandle | ModelSupervision>();
   /** How many containers in a row there were of a model, each taking over from the one before. */
@@ -386,8 +388,13 @@ export class Supervisor {
   /** A model is as important as the most important of its consumers. */
   #shareCpu(model: string): void {
     const pid = this.#models.get(model)?.pid;
-    const { cpu } = this.#plan;
-    if (pid !== undefined) applyCpuShare(pid, cpu[modelClass(this.#plan, model)], `model ${model}`, this.#o.log);
+    if (pid === undefined) return;
+    const share = this.#plan.cpu[modelClass(this.#plan, model)];
+    // One that was bound and is not to be any more gets back what it had.
+    const cpus = share.cpus ?? (this.#bound.has(pid) ? ALL_CPUS : undefined);
+    if (share.cpus) this.#bound.add(pid);
+    else this.#bound.delete(pid);
+    applyCpuShare(pid, { ...share, cpus }, `model ${model}`, this.#o.log);
   }
 
   #watchCpu(): void {
@@ -428,9 +435,16 @@ export class Supervisor {
     });
   }
 
+  /** Of workers the first process of each; their camera's process knows it. */
+  #workerPids(): [name: string, pid: number][] {
+    return [...this.#consumerReports()].flatMap(([camera, consumer, { process: of }]): [string, number][] =>
+      of?.pid ? [[`worker:${camera}/${consumer}`, of.pid]] : [],
+    );
+  }
+
   #processes(): Report['system']['processes'] {
     const out: Report['system']['processes'] = {};
-    for (const [name, pid] of [['supervisor', process.pid] as const, ...this.#pids()]) {
+    for (const [name, pid] of [['supervisor', process.pid] as const, ...this.#pids(), ...this.#workerPids()]) {
       const usage = readProcessUsage(pid);
       if (usage) out[name] ??= { pss_bytes: usage.pssBytes, cpu_s: usage.cpuSeconds };
     }

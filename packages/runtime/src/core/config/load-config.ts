@@ -265,6 +265,9 @@ function found(data: unknown, path: Path): string {
   const value = valueAt(data, path);
   if (value === undefined) return 'nothing found';
   if (path.some((key) => SECRET_KEYS.has(key))) return `a ${typeof value} was found`;
+  // What stands in a map may be secret, whatever the key before it.
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return `found a map of ${Object.keys(value).join(', ')}`;
   const text = JSON.stringify(value);
   return `found ${text.length > 60 ? `${text.slice(0, 57)}…` : text}`;
 }

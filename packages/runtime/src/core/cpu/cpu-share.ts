@@ -17,6 +17,9 @@ export type CpuShares = Readonly<Record<SlaClass, CpuShare>>;
 /** A step of 5 is a third of the time, so best-effort gets a thirtieth of what critical gets. */
 const NICE: Readonly<Record<SlaClass, number>> = { critical: 0, high: 3, normal: 8, 'best-effort': 15 };
 
+/** Every CPU that a machine may have: those that are not there are ignored. */
+export const ALL_CPUS: readonly number[] = Array.from({ length: 1024 }, (_, cpu) => cpu);
+
 /** What a configuration says, completed. */
 export function cpuSharesOf(config: CpuConfig): CpuShares {
   const share = (sla: SlaClass): CpuShare => ({ nice: config[sla].nice ?? NICE[sla], cpus: config[sla].cpus });

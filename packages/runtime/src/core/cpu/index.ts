@@ -1,2 +1,2 @@
-export { applyCpuShare, type CpuShare, type CpuShares, cpuSharesOf } from './cpu-share.ts';
+export { ALL_CPUS, applyCpuShare, type CpuShare, type CpuShares, cpuSharesOf } from './cpu-share.ts';
 export { CpuPressure, type CpuPressureReading } from './cpu-pressure.ts';

@@ -215,6 +215,7 @@ export class CameraHandle {
     this.#totals = onlyConsumers(addSnapshots(this.#totals, closeOut(last)), kept);
     this.#last = NOTHING;
     for (const consumer of this.#ages.keys()) if (!kept.has(consumer)) this.#ages.delete(consumer);
+    for (const consumer of this.#slowed.keys()) if (!kept.has(consumer)) this.#slowed.delete(consumer);
     this.#rejectWaiters(`camera ${this.id} was given other settings`);
     await this.#child.stop();
     this.#cleanUp();

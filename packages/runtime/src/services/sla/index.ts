@@ -1,2 +1,2 @@
-export { SlaMeter, type SlaMeterOptions } from './sla-meter.ts';
+export { SlaMeter, type SlaBreach, type SlaMeterOptions } from './sla-meter.ts';
 export { type SheddableConsumer, Shedding, type ShedChange } from './shedding.ts';

@@ -141,6 +141,18 @@ describe('shedding', () => {
     expect(changes).toBeGreaterThan(2);
   });
 
+  test('who is not to be slowed any more gets back what he had, at once', () => {
+    const stage = new Stage();
+    stage.run(5, 50, CALM);
+    stage.run(9, 190, BUSY);
+    const all = [consumer('falls', 'critical', 5), consumer('flow', 'normal', 2), consumer('vlm', 'best-effort')];
+    expect(stage.shedding.active).toBe(true);
+    const changes = stage.shedding.look(all, BUSY, false);
+    expect(changes.map(({ consumer: id, slowed }) => [id, slowed])).toContainEqual(['vlm', null]);
+    expect(stage.shedding.active).toBe(false);
+    expect(stage.shedding.look(all, BUSY, false)).toEqual([]);
+  });
+
   test('a consumer that is gone is forgotten', () => {
     const stage = new Stage();
     stage.run(5, 50, CALM);

@@ -85,6 +85,11 @@ export class Shedding {
     this.#clock = clock;
   }
 
+  /** Whether anybody is slowed. */
+  get active(): boolean {
+    return this.#slowed.size > 0;
+  }
+
   /** A result of a critical consumer. */
   record({
     camera,
@@ -99,17 +104,19 @@ export class Shedding {
   /**
    * Looks at everybody; to be called about once a second.
    *
+   * @param wanted False: nobody is to be slowed, and who is gets back what he had at once.
    * @returns whose gate must change, if anybody's.
    */
-  look(consumers: readonly SheddableConsumer[], pressure: CpuPressureReading | undefined): ShedChange[] {
+  look(consumers: readonly SheddableConsumer[], pressure: CpuPressureReading | undefined, wanted = true): ShedChange[] {
     const now = this.#clock.nowMs();
     const critical = consumers.filter((c) => c.sla === 'critical');
     this.#forget(consumers);
     const short = pressure !== undefined && (pressure.idle < SHORT.idle || (pressure.waiting ?? 0) > SHORT.waiting);
     if (!short && this.#level === 0) for (const c of critical) this.#learn(c);
     const suffering = critical.find((c) => this.#strain(c) > (c.breaching ? WELL : 1));
+    if (!wanted) this.#level = 0;
     if (this.#level === 0) this.#measureRates(consumers, now);
-    if (suffering && short) this.#down(now);
+    if (wanted && suffering && short) this.#down(now);
     else if (critical.every((c) => this.#strain(c) < WELL)) this.#up(now);
     else this.#wellSinceMs = undefined;
     return this.#changes(consumers, suffering);

@@ -93,7 +93,9 @@ describe('breach and recovery', () => {
     expect(stage.crossings).toEqual([]);
     stage.run(0.5, { ok: 0 });
     expect(stage.crossings).toEqual(['breached']);
-    expect(stage.meter.breach).toMatch(/^\d of 10[0-9] turns without an ok result .*critical: none is allowed$/);
+    expect(stage.meter.breach?.message).toMatch(
+      /^\d of 10[0-9] turns without an ok result .*critical: none is allowed$/,
+    );
   });
 
   test('once per crossing: around the limit there is no flood of events', () => {
@@ -114,7 +116,8 @@ describe('breach and recovery', () => {
     expect(stage.meter.window().late_ratio).toBe(0);
     stage.run(10, { ageMs: 300 });
     expect(stage.crossings).toEqual(['breached']);
-    expect(stage.meter.breach).toMatch(/ok results older than 200 ms .*high: less than 10 % is allowed$/);
+    expect(stage.meter.breach?.cause).toBe('age');
+    expect(stage.meter.breach?.message).toMatch(/ok results older than 200 ms .*high: less than 10 % is allowed$/);
     stage.run(70, { ageMs: 100 });
     expect(stage.crossings).toEqual(['breached', 'recovered']);
   });

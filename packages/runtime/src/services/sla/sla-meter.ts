@@ -22,6 +22,14 @@ export interface SlaLook {
   readonly inFlight: number;
 }
 
+/** What of an SLA is not kept. */
+export interface SlaBreach {
+  /** Turns without an ok result, or ok results that are too old. */
+  readonly cause: 'drops' | 'age';
+  /** For people. */
+  readonly message: string;
+}
+
 interface Bucket {
   readonly liveMs: number;
   readonly turns: number;
@@ -53,7 +61,7 @@ export class SlaMeter {
   #carried = 0;
   #inFlight = 0;
   #begun = false;
-  #breach: string | null = null;
+  #breach: SlaBreach | null = null;
   #keptSinceMs: number | undefined;
   #breaches = 0;
 
@@ -61,8 +69,8 @@ export class SlaMeter {
     this.#o = options;
   }
 
-  /** What is breached, for people; null when nothing is. */
-  get breach(): string | null {
+  /** What is breached, as it was when it began; null when nothing is. */
+  get breach(): SlaBreach | null {
     return this.#breach;
   }
 
@@ -147,14 +155,13 @@ export class SlaMeter {
     const worst = Math.max(dropRatio, lateRatio ?? 0);
     if (this.#breach === null) {
       if (this.#within(worst, 1)) return undefined;
-      this.#breach = this.#sentence();
+      this.#breach = this.#describe();
       this.#breaches += 1;
       this.#keptSinceMs = undefined;
       return 'breached';
     }
     if (!this.#within(worst, RECOVERED.share)) {
       this.#keptSinceMs = undefined;
-      this.#breach = this.#sentence();
       return undefined;
     }
     this.#keptSinceMs ??= now;
@@ -170,16 +177,17 @@ export class SlaMeter {
     return budget === 0 ? share === 0 : share < budget * factor;
   }
 
-  #sentence(): string {
+  #describe(): SlaBreach {
     const { sla, maxAgeMs } = this.#o;
     const { turns, ok, late, liveMs } = this.#totals();
     const { dropped, dropRatio, lateRatio } = this.#ratios();
     const allowed = BUDGET[sla] === 0 ? 'none is allowed' : `less than ${BUDGET[sla] * 100} % is allowed`;
+    const cause = dropRatio >= (lateRatio ?? 0) ? 'drops' : 'age';
     const what =
-      dropRatio >= (lateRatio ?? 0)
+      cause === 'drops'
         ? `${dropped} of ${Math.round(turns)} turns without an ok result (${percent(dropRatio)})`
         : `${late} of ${ok} ok results older than ${maxAgeMs} ms (${percent(lateRatio ?? 0)})`;
-    return `${what} in the last ${Math.round(liveMs / 1000)} s; ${sla}: ${allowed}`;
+    return { cause, message: `${what} in the last ${Math.round(liveMs / 1000)} s; ${sla}: ${allowed}` };
   }
 }
 

@@ -91,24 +91,26 @@ export class Renditions {
 
   /**
    * Another size or format in the memory of an admitted rendition: for a worker that wants less than it was planned with.
-   * No memory is allocated; the slots suffice, because they were counted by consumers.
+   * No memory is allocated; the slots suffice, because they were counted by consumers of that memory.
    *
    * @returns false when it does not fit.
    */
   admitWithin(spec: RenditionSpec, admitted: RenditionSpec): boolean {
-    const within = this.#byKey.get(renditionKey(admitted));
-    if (!within || bytesOf(spec) > within.slots.slotBytes) return false;
-    const key = renditionKey(spec);
-    if (!this.#byKey.has(key)) this.#byKey.set(key, newRendition(spec, within.slots));
+    const home = this.#byKey.get(renditionKey(admitted));
+    if (!home || bytesOf(spec) > home.slots.slotBytes) return false;
+    const key = keyWithin(spec, admitted);
+    if (!this.#byKey.has(key)) this.#byKey.set(key, newRendition(spec, home.slots));
     return true;
   }
 
   /**
    * The picture in an admitted rendition, scaled now unless it was already. Undefined when every slot is referenced,
    * which admission makes impossible as long as each consumer has one request in flight.
+   *
+   * @param admitted In whose memory, when it was admitted within another one.
    */
-  render(picture: Picture, spec: RenditionSpec): RenderedFrame | undefined {
-    const rendition = this.#byKey.get(renditionKey(spec));
+  render(picture: Picture, spec: RenditionSpec, admitted: RenditionSpec = spec): RenderedFrame | undefined {
+    const rendition = this.#byKey.get(keyWithin(spec, admitted));
     if (!rendition) return undefined;
     const { last, slots } = rendition;
     // A slot that nobody holds may have been taken by another rendition in the same memory: then it is written again.
@@ -129,8 +131,8 @@ export class Renditions {
   }
 
   /** The pixels of a rendered picture, for whoever sends them instead of the reference. Lent while its lease is held. */
-  pixelsOf(spec: RenditionSpec, lease: SlotLease): Buffer {
-    const { slots, shape } = this.#byKey.get(renditionKey(spec)) ?? missing(spec);
+  pixelsOf(spec: RenditionSpec, admitted: RenditionSpec, lease: SlotLease): Buffer {
+    const { slots, shape } = this.#byKey.get(keyWithin(spec, admitted)) ?? missing(spec);
     return slots.writer.view(lease.slot).subarray(0, shape.byteLength);
   }
 
@@ -165,6 +167,13 @@ export class Renditions {
       },
     };
   }
+}
+
+/** Several may want the same, each in the memory of another one. */
+function keyWithin(spec: RenditionSpec, admitted: RenditionSpec): string {
+  const key = renditionKey(spec);
+  const home = renditionKey(admitted);
+  return key === home ? key : `${key} in ${home}`;
 }
 
 function missing(spec: RenditionSpec): never {

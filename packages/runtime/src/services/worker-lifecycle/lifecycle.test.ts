@@ -129,13 +129,26 @@ describe('policies of WL4', () => {
   });
 
   test('unlimited: the last wait is repeated for ever', () => {
-    const stage = new Stage('high', { delaysMs: [10, 20], unlimited: true, probeMs: undefined });
+    const stage = new Stage('high', { delaysMs: [100, 200], unlimited: true, probeMs: undefined });
     for (let death = 0; death < 50; death += 1) {
       stage.crash();
-      stage.clock.advance(death === 0 ? 10 : 20);
+      stage.clock.advance(death === 0 ? 100 : 200);
     }
     expect(stage.startsMs).toHaveLength(51);
     expect(stage.lifecycle.budget.allowed).toBeNull();
+  });
+
+  test.each([
+    [[], 1_000],
+    [[0], 100],
+  ])('unlimited with the waits %j is no busy loop', (delaysMs, waitMs) => {
+    const stage = new Stage('best-effort', { delaysMs, unlimited: true, probeMs: undefined });
+    for (let death = 1; death < 5; death += 1) {
+      stage.crash();
+      stage.clock.advance(waitMs - 1);
+      expect(stage.startsMs).toHaveLength(death);
+      stage.clock.advance(1);
+    }
   });
 });
 

@@ -57,7 +57,7 @@ describe('what workers say', () => {
       /detections\.0\.bbox\.2/,
     ],
     ['bytes in data', encodeMessage(result({ data: { a: new Uint8Array(3) } })), /bytes or times/],
-    ['endless data', encodeMessage(result({ data: 'x'.repeat(300_000) })), /300002 characters/],
+    ['endless data', encodeMessage(result({ data: 'x'.repeat(300_000) })), /300002 bytes/],
     ['not a number in data', encodeMessage(result({ data: Number.NaN })), /NaN/],
     ['deep data', encodeMessage(result({ data: deep(30) })), /nested deeper/],
   ])('%s is a protocol error', (_, bytes, sentence) => {

@@ -4,6 +4,9 @@ import type { RestartPolicy } from '#core/ipc';
 /** A worker that was healthy for so long has its whole budget again (WL4). Milliseconds. */
 const REFILL_MS = 60_000;
 
+/** Without a limit there is a wait at least, so that a worker that cannot start does not keep the machine busy. Milliseconds. */
+const UNLIMITED = { leastMs: 100, defaultMs: 1_000 } as const;
+
 /** How often a worker may be started again before it has failed. */
 export class RestartBudget {
   readonly #policy: RestartPolicy;
@@ -36,9 +39,10 @@ export class RestartBudget {
     if (this.#refilled) this.#used = 0;
     this.#healthySinceMs = undefined;
     const { delaysMs, unlimited } = this.#policy;
-    const delayMs = delaysMs[this.#used] ?? (unlimited ? (delaysMs.at(-1) ?? 0) : undefined);
-    if (delayMs !== undefined) this.#used += 1;
-    return delayMs;
+    const wantedMs = delaysMs[this.#used] ?? (unlimited ? (delaysMs.at(-1) ?? UNLIMITED.defaultMs) : undefined);
+    if (wantedMs === undefined) return undefined;
+    this.#used += 1;
+    return unlimited ? Math.max(UNLIMITED.leastMs, wantedMs) : wantedMs;
   }
 
   get #refilled(): boolean {

@@ -1,5 +1,5 @@
 import { createLog, FakeClock, type LogRecord } from '@vigia/base';
-import type { FromWorker, SlaClass, WorkerResult } from '@vigia/contracts';
+import type { FromWorker, SlaClass } from '@vigia/contracts';
 import { describe, expect, test } from 'vitest';
 import type { WorkerConsumerSetup } from '#core/ipc';
 import { SupervisedWorker } from './supervised-worker.ts';
@@ -66,7 +66,7 @@ class Stage {
         return link;
       },
       onReady: () => this.refused,
-      onResult: (_: WorkerResult) => this.problem,
+      onResult: () => this.problem,
       onGone: ({ code }) => this.gone.push(code),
       onState: ({ state, reason }) => this.states.push(reason ? `${state} ${reason.code}` : state),
     });

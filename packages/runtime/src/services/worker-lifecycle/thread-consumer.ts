@@ -23,6 +23,8 @@ export interface ThreadConsumerOptions extends WorkerConsumerOptions {
   readonly shapeOf: (spec: RenditionSpec) => FrameShape;
   /** Scales a picture into memory; says how. May throw. */
   readonly scale: (picture: Picture, spec: RenditionSpec, pixels: Buffer) => Geometry;
+  /** Its thread hangs where nothing can end it: only the end of the process will. */
+  readonly onUnending: () => void;
 }
 
 /** The thread keeps its frame until it answers, or is ended: the supplier never takes it away. Milliseconds. */
@@ -65,7 +67,7 @@ export class ThreadConsumer {
       setup,
       clock,
       log,
-      open: (events) => new WorkerThread(setup, place, clock, events),
+      open: (events) => new WorkerThread(setup, place, clock, events, options.onUnending),
       onReady: (wants) => this.#onReady(wants),
       onResult: (result) => this.#onAnswer(result),
       onGone: (reason) => {

@@ -32,9 +32,9 @@ export interface WorkerRenditions {
   /** Another size or format within the memory of an admitted one; false when it does not fit. */
   admitWithin(spec: RenditionSpec, admitted: RenditionSpec): boolean;
   /** Scales a picture, now. Undefined when no slot is free; may throw. */
-  render(picture: Picture, spec: RenditionSpec): Rendered | undefined;
+  render(picture: Picture, spec: RenditionSpec, admitted: RenditionSpec): Rendered | undefined;
   /** Lent while the lease is held. */
-  pixelsOf(spec: RenditionSpec, lease: SlotLease): Buffer;
+  pixelsOf(spec: RenditionSpec, admitted: RenditionSpec, lease: SlotLease): Buffer;
 }
 
 /** What every worker's consumer needs, be the worker a process or a thread. */
@@ -195,7 +195,7 @@ export class WorkerConsumer {
     if (this.#o.setup.worker.transport === 'shm')
       process.write(encodeMessage(this.#reference(picture, spec, rendered)));
     else {
-      const pixels = this.#o.renditions.pixelsOf(spec, rendered.lease);
+      const pixels = this.#o.renditions.pixelsOf(spec, this.#o.setup.input, rendered.lease);
       process.write(frameHead(this.#header(picture, spec, spec.format), pixels.byteLength), pixels);
     }
     this.#inFlight.sent();
@@ -205,7 +205,7 @@ export class WorkerConsumer {
   #render(picture: Picture, spec: RenditionSpec): Rendered | undefined {
     let message = 'no free slot in the frame ring';
     try {
-      const rendered = this.#o.renditions.render(picture, spec);
+      const rendered = this.#o.renditions.render(picture, spec, this.#o.setup.input);
       if (rendered) {
         this.#inFlight.rendered(rendered.geometry, () => rendered.lease.release());
         return rendered;
@@ -219,7 +219,7 @@ export class WorkerConsumer {
 
   #sendJpeg(picture: Picture, rendered: Rendered, process: WorkerProcess): void {
     const { spec } = this.#input;
-    const pixels = this.#o.renditions.pixelsOf(spec, rendered.lease);
+    const pixels = this.#o.renditions.pixelsOf(spec, this.#o.setup.input, rendered.lease);
     this.#o.encodeJpeg(pixels, spec.width, spec.height).then(
       (jpeg) => {
         // The worker it was for may be gone by now, and another one be there.

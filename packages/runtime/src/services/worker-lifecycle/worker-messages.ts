@@ -16,8 +16,7 @@ const SECOND_MS = 1_000;
 export class WorkerMessages {
   readonly #frames = new FrameDecoder(WORKER_MESSAGE_LIMIT);
   readonly #decoder = new Decoder();
-  #secondMs = Number.NEGATIVE_INFINITY;
-  #inSecond = 0;
+  readonly #rate = new MessageRate();
 
   /** Calls back for each message that the chunk completes, before it throws for one that is broken. */
   push(chunk: Buffer, nowMs: number, onMessage: (message: FromWorker) => void): void {
@@ -28,7 +27,7 @@ export class WorkerMessages {
       throw protocolError(tooLong(chunk), error);
     }
     for (const payload of payloads) {
-      this.#count(nowMs);
+      this.#rate.count(nowMs);
       onMessage(this.#message(payload));
     }
     try {
@@ -47,8 +46,15 @@ export class WorkerMessages {
     }
     return checkedMessage(value);
   }
+}
 
-  #count(nowMs: number): void {
+/** Counts messages: more than so many in a second are a flood. */
+export class MessageRate {
+  #secondMs = Number.NEGATIVE_INFINITY;
+  #inSecond = 0;
+
+  /** One more. @throws VigiaError `protocol_error`. */
+  count(nowMs: number): void {
     if (nowMs - this.#secondMs >= SECOND_MS) {
       this.#secondMs = nowMs;
       this.#inSecond = 0;
@@ -74,11 +80,9 @@ export function checkedMessage(value: unknown): FromWorker {
 function checkData(data: unknown): void {
   if (data === undefined) return;
   checkJson(data, 0);
-  const { length } = JSON.stringify(data);
+  const length = Buffer.byteLength(JSON.stringify(data));
   if (length > WORKER_DATA_LIMIT)
-    throw protocolError(
-      `\`data\` of a result is ${length} characters of JSON, at most ${WORKER_DATA_LIMIT} are allowed`,
-    );
+    throw protocolError(`\`data\` of a result is ${length} bytes of JSON, at most ${WORKER_DATA_LIMIT} are allowed`);
 }
 
 function checkJson(value: unknown, depth: number): void {

@@ -44,6 +44,7 @@ export class WorkerProcess implements WorkerLink {
   readonly #events: WorkerLinkEvents;
   readonly #child: ChildProcess;
   readonly #messages = new WorkerMessages();
+  readonly #log: Log;
   readonly #gone: Promise<void>;
   #resolveGone: () => void = () => undefined;
   #forget: () => void = () => undefined;
@@ -58,6 +59,7 @@ export class WorkerProcess implements WorkerLink {
   /** Starts the process. Whatever goes wrong with that comes as `onExit`. */
   constructor(setup: WorkerConsumerSetup, place: WorkerPlace, clock: Clock, log: Log, events: WorkerLinkEvents) {
     this.#clock = clock;
+    this.#log = log;
     this.#events = events;
     this.#gone = new Promise((resolve) => {
       this.#resolveGone = resolve;
@@ -125,9 +127,11 @@ export class WorkerProcess implements WorkerLink {
     if (pid === undefined || this.#ended) return;
     this.#deaf = true;
     killGroup(pid, 'SIGKILL');
-    this.#later(GIVE_UP_MS, () =>
-      this.#end({ code: 'left_behind', message: `did not go, not even after SIGKILL (process ${pid}); left behind` }),
-    );
+    this.#later(GIVE_UP_MS, () => {
+      const message = `did not go, not even after SIGKILL (process ${pid}); left behind`;
+      this.#log.error(message);
+      this.#end({ code: 'left_behind', message });
+    });
   }
 
   #onExit(code: number | null, signal: NodeJS.Signals | null): void {
@@ -208,11 +212,16 @@ function spawnWorker(setup: WorkerConsumerSetup, place: WorkerPlace): ChildProce
   const dir = 'command' in program ? program.dir : undefined;
   return spawn(file, args, {
     ...(dir === undefined ? {} : { cwd: dir }),
-    env: { ...inherited(setup.worker.withheld), ...workerEnv(setup, place), ...setup.worker.env },
+    env: environmentOf(setup, place),
     stdio: ['pipe', 'pipe', 'pipe'],
     // A process group, and a session, of its own: signals of a terminal do not reach it, and ours reach all of it.
     detached: true,
   });
+}
+
+/** Everything that a worker finds in its environment. */
+export function environmentOf(setup: WorkerConsumerSetup, place: WorkerPlace): NodeJS.ProcessEnv {
+  return { ...inherited(setup.worker.withheld), ...workerEnv(setup, place), ...setup.worker.env };
 }
 
 /** The variables that every worker is told about itself. */

@@ -4,8 +4,11 @@ import type { ThreadSeatHandle } from '@vigia/frame-supplier';
 import type { WorkerConsumerSetup } from '#core/ipc';
 import type { EndReason } from './lifecycle.ts';
 import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
-import { checkedMessage } from './worker-messages.ts';
-import { WORKER_STOP_MS, workerEnv, type WorkerPlace } from './worker-process.ts';
+import { checkedMessage, MessageRate } from './worker-messages.ts';
+import { environmentOf, WORKER_STOP_MS, workerEnv, type WorkerPlace } from './worker-process.ts';
+
+/** A thread that is not gone so long after it was ended hangs in native code. Milliseconds. */
+const UNENDING_MS = 2_000;
 
 /**
  * One thread of a worker, in the camera's own process: messages over a port, frames by the thread transport of the frame
@@ -21,13 +24,25 @@ export class WorkerThread implements WorkerLink {
   readonly #gone: Promise<void>;
   #resolveGone: () => void = () => undefined;
   #error: Error | undefined;
+  readonly #rate = new MessageRate();
+  readonly #onUnending: () => void;
   #deaf = false;
   #ended = false;
   #stopping = false;
 
-  /** @throws what Worker throws for a file that is none. */
-  constructor(setup: WorkerConsumerSetup, place: WorkerPlace, clock: Clock, events: WorkerLinkEvents) {
+  /**
+   * @param onUnending It hangs where nothing can end it: only the end of the process will.
+   * @throws what Worker throws for a file that is none.
+   */
+  constructor(
+    setup: WorkerConsumerSetup,
+    place: WorkerPlace,
+    clock: Clock,
+    events: WorkerLinkEvents,
+    onUnending: () => void,
+  ) {
     this.#clock = clock;
+    this.#onUnending = onUnending;
     this.#events = events;
     this.#gone = new Promise((resolve) => {
       this.#resolveGone = resolve;
@@ -36,7 +51,9 @@ export class WorkerThread implements WorkerLink {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#thread = new Worker('module' in program ? program.module : '', {
-      workerData: { vigiaWorker: { port: port2, env: { ...workerEnv(setup, place), ...setup.worker.env } } },
+      workerData: { vigiaWorker: { port: port2, env: workerEnv(setup, place) } },
+      // A copy of its own: without the secrets of others, and what it changes there is its own affair.
+      env: environmentOf(setup, place),
       transferList: [port2],
       stdout: true,
       stderr: true,
@@ -77,11 +94,15 @@ export class WorkerThread implements WorkerLink {
   kill(): void {
     this.#deaf = true;
     void this.#thread.terminate();
+    // JavaScript is ended wherever it is; native code is not.
+    const timer = this.#clock.after(UNENDING_MS, this.#onUnending);
+    void this.#gone.then(() => timer.cancel());
   }
 
   #onMessage(message: unknown): void {
     if (this.#deaf) return;
     try {
+      this.#rate.count(this.#clock.nowMs());
       this.#events.onMessage(checkedMessage(message));
     } catch (error) {
       this.#deaf = true;

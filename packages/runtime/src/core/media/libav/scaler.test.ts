@@ -1,33 +1,15 @@
 import { packedBytes, PIXEL_FORMATS, type PixelFormat } from '@vigia/contracts';
-import { AV_PIX_FMT_YUV420P } from 'node-av/constants';
-import { Frame } from 'node-av/lib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { geometryOf, type RenditionSpec, WHOLE } from '#core/media';
+import { PAINTED, paintedFrame } from '../../../../test/support/painted-picture.ts';
 import { Picture } from './picture.ts';
 import { FrameScaler } from './scaler.ts';
 
-const WIDTH = 320;
-const HEIGHT = 240;
+const { width: WIDTH, height: HEIGHT } = PAINTED;
 
-/** A real picture of libav: brightness grows to the right, colours to below. */
 function picture(): Picture {
-  const frame = new Frame();
-  frame.alloc();
-  frame.format = AV_PIX_FMT_YUV420P;
-  frame.width = WIDTH;
-  frame.height = HEIGHT;
-  frame.getBuffer(0);
-  const [y, u, v] = frame.data ?? [];
-  const [yStride = 0, uStride = 0, vStride = 0] = frame.linesize;
-  for (let row = 0; row < HEIGHT; row += 1)
-    for (let column = 0; column < WIDTH; column += 1)
-      y![row * yStride + column] = 16 + Math.floor((column * 219) / WIDTH);
-  for (let row = 0; row < HEIGHT / 2; row += 1) {
-    u!.fill(64 + row, row * uStride, row * uStride + WIDTH / 2);
-    v!.fill(192 - row, row * vStride, row * vStride + WIDTH / 2);
-  }
   const stamps = { capturedMs: 0, capturedWallMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
-  return new Picture(frame, stamps, (freed) => freed.free());
+  return new Picture(paintedFrame(), stamps, (freed) => freed.free());
 }
 
 const source = picture();

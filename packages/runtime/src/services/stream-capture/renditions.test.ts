@@ -1,0 +1,96 @@
+import { Scope, systemClock } from '@vigia/base';
+import type { PixelFormat } from '@vigia/contracts';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type RenditionSpec, WHOLE } from '#core/media';
+import { Picture } from '#core/media/libav';
+import { paintedFrame } from '../../../test/support/painted-picture.ts';
+import { type RenderedFrame, Renditions } from './renditions.ts';
+
+const scopes: Scope[] = [];
+const pictures: Picture[] = [];
+afterEach(async () => {
+  for (const scope of scopes.splice(0)) await scope.close();
+  for (const picture of pictures.splice(0)) picture.release();
+});
+
+let nodes = 0;
+
+function newRenditions(): Renditions {
+  const scope = new Scope();
+  scopes.push(scope);
+  nodes += 1;
+  const node = `test-renditions-${process.pid}-${nodes}`;
+  return new Renditions({ node, camera: 'c', roi: WHOLE, clock: systemClock }, scope);
+}
+
+function picture(seq: number): Picture {
+  const stamps = { capturedMs: seq, capturedWallMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
+  const made = new Picture(paintedFrame(), stamps, (frame) => frame.free());
+  made.seq = seq;
+  pictures.push(made);
+  return made;
+}
+
+const spec = (width: number, height: number, format: PixelFormat = 'RGB24'): RenditionSpec => ({
+  width,
+  height,
+  format,
+  fit: 'stretch',
+});
+
+function rendered(frame: RenderedFrame | undefined): RenderedFrame {
+  if (!frame) throw new Error('no free slot');
+  return frame;
+}
+
+describe('a rendition within the memory of another one', () => {
+  test('several want the same, each in its own memory: there is always a slot', () => {
+    const renditions = newRenditions();
+    const homes = [64, 80, 96, 112, 128].map((side) => spec(side, side));
+    const small = spec(32, 32, 'GRAY8');
+    for (const home of homes) {
+      renditions.admit(home, 1);
+      expect(renditions.admitWithin(small, home)).toBe(true);
+    }
+    // One in flight each, and each goes on to the next picture while the others still hold theirs.
+    const held = homes.map((home) => rendered(renditions.render(picture(1), small, home)));
+    for (let seq = 2; seq < 12; seq += 1)
+      for (const [i, home] of homes.entries()) {
+        held[i]?.lease.release();
+        held[i] = rendered(renditions.render(picture(seq), small, home));
+      }
+    expect(new Set(held.map((frame) => frame.reference)).size).toBe(homes.length);
+  });
+
+  test('a slot that the other one took is written again, not taken for what it was', () => {
+    const renditions = newRenditions();
+    const home = spec(64, 64);
+    const small = spec(32, 32);
+    renditions.admit(home, 1);
+    renditions.admitWithin(small, home);
+    const first = picture(1);
+    const large = rendered(renditions.render(first, home));
+    const before = Buffer.from(renditions.pixelsOf(home, home, large.lease));
+    large.lease.release();
+    for (let seq = 2; seq < 8; seq += 1) rendered(renditions.render(picture(seq), small, home)).lease.release();
+    const again = rendered(renditions.render(first, home));
+    expect(renditions.pixelsOf(home, home, again.lease).equals(before)).toBe(true);
+    expect(again.metadata).toMatchObject({ width: 64, height: 64, frame_id: 1 });
+  });
+
+  test('many take one picture in one size: scaled once, one slot', () => {
+    const renditions = newRenditions();
+    renditions.admit(spec(64, 64), 3);
+    const shared = picture(1);
+    const leases = [1, 2, 3].map(() => rendered(renditions.render(shared, spec(64, 64))).lease);
+    expect(new Set(leases.map((lease) => lease.slot)).size).toBe(1);
+    for (const lease of leases) lease.release();
+  });
+
+  test('what needs more memory is refused', () => {
+    const renditions = newRenditions();
+    renditions.admit(spec(64, 64, 'GRAY8'), 1);
+    expect(renditions.admitWithin(spec(64, 64, 'RGB24'), spec(64, 64, 'GRAY8'))).toBe(false);
+    expect(renditions.admitWithin(spec(32, 32), spec(99, 99))).toBe(false);
+  });
+});
