@@ -1,9 +1,10 @@
-import type { Readable } from 'node:stream';
-import { codeOf, FrameDecoder, VigiaError } from '@vigia/base';
+import { codeOf, VigiaError } from '@vigia/base';
 import { type FromWorker, type WorkerFrame, workerFrameSchema } from '@vigia/contracts';
 import { errorMessage, sentenceOf } from './answer-message.ts';
 import type { HostLink, LentFrame } from './host-link.ts';
+import type { HostInput } from './host-input.ts';
 import type { HostOutput } from './host-output.ts';
+import { MessageAssembler } from './message-assembler.ts';
 import { decodeMessage, encodeMessage } from './message-codec.ts';
 import { planesOf } from './planes.ts';
 import { SegmentCache } from './segment-cache.ts';
@@ -12,20 +13,23 @@ import type { WorkerInput } from './surroundings.ts';
 /** Most that a frame's message has beside its pixels, in bytes: far more than the fields of today. */
 const FIELDS_LIMIT = 64 * 1024;
 
-/** The host of a worker process: messages on standard input and output, pixels there or in shared memory. */
+/**
+ * The host of a worker process: messages on standard input and output, pixels there or in shared memory. Pixels are good
+ * until the next frame is asked for.
+ */
 export class ProcessLink implements HostLink {
-  readonly #input: Readable;
+  readonly #input: HostInput;
   readonly #output: HostOutput;
-  readonly #decoder: FrameDecoder;
+  readonly #messages: MessageAssembler;
   readonly #segments = new SegmentCache();
   readonly #payloads: AsyncGenerator<Buffer, void, undefined>;
 
   /** @param allowed The largest pictures that the host may send; a longer message is a protocol error. */
-  constructor(input: Readable, output: HostOutput, allowed: WorkerInput) {
+  constructor(input: HostInput, output: HostOutput, allowed: WorkerInput) {
     this.#input = input;
     this.#output = output;
     // Three bytes per pixel: no format has more, and a JPEG that has is none.
-    this.#decoder = new FrameDecoder(allowed.width * allowed.height * 3 + FIELDS_LIMIT);
+    this.#messages = new MessageAssembler(allowed.width * allowed.height * 3 + FIELDS_LIMIT);
     this.#payloads = this.#receive();
   }
 
@@ -53,10 +57,7 @@ export class ProcessLink implements HostLink {
   }
 
   async *#receive(): AsyncGenerator<Buffer, void, undefined> {
-    for await (const chunk of hostBytes(this.#input)) {
-      yield* this.#decoder.push(chunk);
-      this.#decoder.check();
-    }
+    for await (const piece of hostBytes(this.#input)) yield* this.#messages.push(piece);
   }
 
   /** A frame whose pixels cannot be had is answered here; the worker does not see it. */
@@ -78,9 +79,9 @@ export class ProcessLink implements HostLink {
 }
 
 /** What the host writes, to its end: of the input, or of the host. */
-async function* hostBytes(input: Readable): AsyncGenerator<Buffer, void, undefined> {
+async function* hostBytes(input: HostInput): AsyncGenerator<Buffer, void, undefined> {
   try {
-    for await (const chunk of input) yield chunk as Buffer;
+    yield* input;
   } catch (error) {
     // A host that died shows as a system error; anything else is ours.
     if (codeOf(error) !== 'ECONNRESET' && codeOf(error) !== 'EIO') throw error;

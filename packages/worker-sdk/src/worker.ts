@@ -10,6 +10,7 @@ import { sentenceOf, TEXT_LIMIT } from './answer-message.ts';
 import type { Frame } from './frame.ts';
 import { framesOf } from './frame-loop.ts';
 import type { HostLink } from './host-link.ts';
+import { standardInput } from './host-input.ts';
 import { hostOutput } from './host-output.ts';
 import { ProcessLink } from './process-link.ts';
 import { parseInput, parseOptions, surroundings, type WorkerInput } from './surroundings.ts';
@@ -93,7 +94,7 @@ function openLink(): HostLink {
   const { env, port } = surroundings();
   if (port) return new ThreadLink(port, env[WORKER_ENV.camera] ?? '', systemClock);
   if (!hostOutput) throw new VigiaError('internal', 'a worker process without its standard output');
-  return new ProcessLink(process.stdin, hostOutput, parseInput(env));
+  return new ProcessLink(standardInput(), hostOutput, parseInput(env));
 }
 
 function readyMessage({ name, ...wants }: FramesOptions): Extract<FromWorker, { type: 'ready' }> {
