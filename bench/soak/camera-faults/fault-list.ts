@@ -39,9 +39,9 @@ export const FAULTS: readonly Fault[] = [
   },
   { name: '404', faults: ['not-found'], drop: true, told: ['waiting(ended)', 'waiting(not_found)'] },
   { name: 'accepts and says nothing', faults: ['silent'], drop: true, told: ['waiting(ended)', 'waiting(timeout)'] },
-  { name: 'freezes mid-stream', faults: ['freeze'], told: ['stalled(stalled)'], lastsMs: 1_000 },
+  { name: 'freezes mid-stream', faults: ['freeze'], told: ['stalled(stalled)'], lastsMs: 1_000, long: true },
   { name: 'freezes for good', faults: ['freeze'], told: ['waiting(stalled)'] },
-  { name: 'media stops, RTSP answers', faults: ['teardown-silently'], told: ['waiting(stalled)'] },
+  { name: 'media stops, RTSP answers', faults: ['teardown-silently'], told: ['waiting(stalled)'], long: true },
   { name: 'cut mid-packet', faults: ['cut-packet:5'], told: ['waiting(ended)'] },
   {
     name: 'garbage inside RTP, 5 %',
@@ -82,6 +82,7 @@ export const FAULTS: readonly Fault[] = [
       faults: [`pts-jump:${seconds}`],
       told: [],
       lastsMs: 5_000,
+      long: seconds === '-3600',
       check: (r) => stays(r.reconnects === 0 && r.skipped.late < 20, 'a jump of the clock was taken for lateness'),
     }),
   ),
@@ -99,6 +100,7 @@ export const FAULTS: readonly Fault[] = [
     setting: 'transport: udp\n    on_loss: conceal',
     told: [],
     lastsMs: 10_000,
+    long: true,
     check: (r) => stays(r.concealed > 0, 'nothing was concealed'),
   },
   {
@@ -107,6 +109,7 @@ export const FAULTS: readonly Fault[] = [
     setting: 'transport: udp',
     told: [],
     lastsMs: 6_000,
+    long: true,
     check: (r) => stays(r.skipped.undecodable === 0, 'packets that came twice were taken for lost'),
   },
   {
@@ -130,6 +133,7 @@ export const FAULTS: readonly Fault[] = [
     faults: ['stale-session:4s'],
     drop: true,
     told: ['waiting(ended)', 'waiting(refused)'],
+    long: true,
   },
   { name: '200 rapid disconnects, 20 s', faults: [], told: ['waiting(ended)'], lastsMs: 20_000, long: true },
 ];
