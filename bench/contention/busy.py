@@ -1,4 +1,4 @@
-"""A best-effort worker that takes every CPU it can get: each frame is the same amount of work for eight processes.
+"""A best-effort worker that takes every CPU it can get: each frame is the same amount of work for two processes.
 
 Busy only while the file of its option `while` is there; otherwise it answers at once.
 """
@@ -7,7 +7,7 @@ import os
 
 import vigia
 
-HANDS = 8
+HANDS = 2
 LOOPS = 4_000_000  # 0.15 to 0.2 s of one CPU.
 
 

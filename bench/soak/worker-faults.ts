@@ -9,7 +9,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { sleep, systemClock } from '@vigia/base';
+import { every, sleep, systemClock } from '@vigia/base';
 import { conservationErrors, type Report, type ResultMessage } from '@vigia/contracts';
 import { CameraFork } from '../support/camera-fork.ts';
 import { ms, quantile } from '../support/numbers.ts';
@@ -33,6 +33,22 @@ const OVER_MS = 40_000;
 const WATCHED_MS = 4_000;
 /** A worker that does not go on `stop` and SIGTERM is killed: 1.5 s, and a little. Milliseconds. */
 const STOP_LIMIT_MS = 3_500;
+/** Such a worker dies so long after its node was told to end. Milliseconds. */
+const KILLED = { leastMs: 1_300, mostMs: 2_300, lookMs: 20 } as const;
+/** Children of `grandchildren`: three with one each, twice. */
+const GRANDCHILDREN = 12;
+/** 95th percentile of the age of the good ones. All faults at once take CPU from them. Milliseconds. */
+const GOOD_AGE_MS = { long: 150, short: 1_000 } as const;
+/** Characters of a message that are shown. */
+const MESSAGE_SHOWN = 90;
+
+/** What was seen of a batch besides its lines. */
+interface Seen {
+  /** What the good ones noticed. */
+  readonly good: string;
+  /** From the beginning of the stop to the death of the one that ignores SIGTERM. */
+  readonly diedMs: number | undefined;
+}
 
 type StateLine = Extract<JsonLine, { readonly type: 'worker_state' }>;
 
@@ -72,7 +88,9 @@ class Matrix {
             'the worker does well for 8 frames, then this; again after its restart. Class normal: one restart after 1 s, then failed',
             'noticed: from the fault to the state that tells of it (from the node’s output); twice, so the slower one',
             `deadline ${DEADLINE_MS} ms, hang timeout ${HANG_MS} ms, start timeout ${START_MS} ms`,
-            'the good ones: a Perl worker of the same camera and one of another camera, 5 frames a second each: results, and the 95th percentile of their age',
+            'the good ones: a Perl worker of the same camera and one of another camera, 5 frames a second each: results, and the 95th percentile of their age (judged: below ' +
+              `${GOOD_AGE_MS.long} ms, all faults at once below ${GOOD_AGE_MS.short})`,
+            `ignores SIGTERM: from the node’s SIGTERM to the worker’s death, looked at every ${KILLED.lookMs} ms; ${KILLED.leastMs} to ${KILLED.mostMs} ms are right`,
           ],
         },
       ],
@@ -97,14 +115,26 @@ class Matrix {
     // Everything that ends by itself has: now what only shows at the end.
     const report = await node.report();
     const workers = descendantsOf(node.pid).filter(({ command }) => command.includes(FAULTY));
+    const stubborn = batch.find((row) => row.fault === 'ignores SIGTERM');
     const beganMs = systemClock.nowMs();
-    const last = await node.finish();
-    this.#checkEnd(node, last, systemClock.nowMs() - beganMs, [
-      ...workers.map(({ pid }) => pid),
-      ...batch.flatMap((row) => numbersIn(join(moments, `${idOf(row)}.children`))),
-    ]);
+    const { last, diedMs } = await finish(node, stubborn && workerPid(report, stubborn));
+    const stoppedMs = systemClock.nowMs() - beganMs;
+    if (stubborn) this.#checkKilled(stubborn, diedMs);
+    const children = batch.flatMap((row) => numbersIn(join(moments, `${idOf(row)}.children`)));
+    if (batch.some((row) => row.fault === 'grandchildren') && children.length !== GRANDCHILDREN)
+      this.#failures.push(`grandchildren: ${children.length} are known, ${GRANDCHILDREN} were to be`);
+    this.#checkEnd(node, last, stoppedMs, [...workers.map(({ pid }) => pid), ...children]);
     const good = this.#good(node, batch);
-    return batch.map((row) => this.#row(row, node, report, moments, good));
+    return batch.map((row) => this.#row(row, node, report, moments, { good, diedMs }));
+  }
+
+  /** A worker that does not go by itself is killed, neither too early nor too late. */
+  #checkKilled(row: FaultRow, diedMs: number | undefined): void {
+    if (diedMs === undefined) this.#failures.push(`${row.fault}: nobody saw it die`);
+    else if (diedMs < KILLED.leastMs || diedMs > KILLED.mostMs)
+      this.#failures.push(
+        `${row.fault}: killed after ${ms(diedMs)} ms, ${KILLED.leastMs} to ${KILLED.mostMs} are right`,
+      );
   }
 
   /** Until the row has run its course. */
@@ -113,7 +143,7 @@ class Matrix {
     else await node.until(`${row.fault}: failed`, () => statesOf(node, row).find((s) => s.state === 'failed'), OVER_MS);
   }
 
-  #row(row: FaultRow, node: VigiaNode, report: Report, moments: string, good: string): string[] {
+  #row(row: FaultRow, node: VigiaNode, report: Report, moments: string, { good, diedMs }: Seen): string[] {
     const states = statesOf(node, row);
     const told = resultsOf(node, 'bad', idOf(row));
     const counts = report.cameras['bad']?.consumers[idOf(row)];
@@ -139,10 +169,11 @@ class Matrix {
     if (!row.early && oks < 8) fail(`${oks} ok results before its fault`);
     const lines = counts?.process?.last_exit?.stderr ?? [];
     if (row.fault === 'exits at once' && !lines.includes('there is no such camera')) fail('its last words were lost');
-    const state = last && failed ? `failed: ${failed.reason} (${failed.message})` : 'running';
+    const state = last && failed ? `failed: ${failed.reason} (${shown(failed.message)})` : 'running';
+    const killed = diedMs === undefined ? '–' : `${(diedMs / 1000).toFixed(2)} s`;
     return [
       row.fault,
-      row.fault === 'ignores SIGTERM' ? 'stopped, killed after 1.5 s' : state,
+      row.fault === 'ignores SIGTERM' ? `stopped: killed after ${killed}` : state,
       noticedMs.length === 0 ? '–' : ms(Math.max(...noticedMs)),
       String(counts?.restarts ?? '–'),
       countsText(told),
@@ -164,7 +195,14 @@ class Matrix {
             `${name}: the good worker of camera ${camera} had ${wrong.length} results that are not ok`,
           );
         const ages = results.filter((r) => r.status === 'ok').map((r) => r.age_ms);
-        return `${ages.length} ok, ${ms(quantile(ages, 0.95))} ms`;
+        const p95 = quantile(ages, 0.95);
+        const limitMs = this.#run.short ? GOOD_AGE_MS.short : GOOD_AGE_MS.long;
+        // Without any result it is NaN.
+        if (!(p95 < limitMs))
+          this.#failures.push(
+            `${name}: the 95th percentile of the age of camera ${camera}’s good worker is ${ms(p95)} ms, below ${limitMs} is right`,
+          );
+        return `${ages.length} ok, ${ms(p95)} ms`;
       })
       .join('; ');
   }
@@ -177,6 +215,35 @@ class Matrix {
     const left = node.leftovers();
     if (left.length > 0) this.#failures.push(`left behind: ${left.join(', ')}`);
   }
+}
+
+/** Ends the node. @returns its report, and when the process `pid` died, from the beginning of the stop on. */
+async function finish(
+  node: VigiaNode,
+  pid: number | undefined,
+): Promise<{ readonly last: Report; readonly diedMs: number | undefined }> {
+  const beganMs = systemClock.nowMs();
+  let diedMs: number | undefined;
+  const look = (): void => {
+    if (pid !== undefined && diedMs === undefined && !isAlive(pid)) diedMs = systemClock.nowMs() - beganMs;
+  };
+  const timer = every(systemClock, KILLED.lookMs, look);
+  try {
+    const last = await node.finish();
+    look();
+    return { last, diedMs };
+  } finally {
+    timer.cancel();
+  }
+}
+
+function workerPid(report: Report, row: FaultRow): number | undefined {
+  return report.cameras['bad']?.consumers[idOf(row)]?.process?.pid ?? undefined;
+}
+
+function shown(message: string | null): string {
+  const text = message ?? '';
+  return text.length > MESSAGE_SHOWN ? `${text.slice(0, MESSAGE_SHOWN - 1)}…` : text;
 }
 
 function idOf(row: FaultRow): string {

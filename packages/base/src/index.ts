@@ -8,6 +8,7 @@ export {
   createLog,
   formatRecord,
   jsonLineSink,
+  knownSecrets,
   type Log,
   type LogLevel,
   type LogRecord,

@@ -30,6 +30,11 @@ export function addSecret(value: string): void {
   for (const form of [value, encodeURIComponent(value)]) if (form.length >= 4) secrets.add(form);
 }
 
+/** Values that are kept out of output by now. */
+export function knownSecrets(): readonly string[] {
+  return [...secrets];
+}
+
 /** The text without known secrets and without the user part of any URL. */
 export function redact(text: string): string {
   let out = text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, '$1***@');

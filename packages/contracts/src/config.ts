@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { packedBytes, WORKER_FORMATS, WORKER_TRANSPORTS } from './worker-protocol.ts';
 
+/** Longest `options` of a worker, characters of JSON. */
+const OPTIONS_LIMIT = 65_536;
 /** Largest frame of a worker, bytes. */
 const MAX_FRAME_BYTES = 100_000_000;
 /** Ids of cameras, consumers, models and nodes. */
@@ -182,6 +184,12 @@ const modelSchema = z
     'a model has `use` (an id from `vigia models list`) or `external` (a container that somebody else starts), one of them',
   );
 
+/** Goes to a program as one text: at most what Linux allows, which is 128 KiB with its name. */
+const plainText = z
+  .string()
+  .max(100_000)
+  .refine((text) => !text.includes('\0'), 'a text for a program must not hold a zero character');
+
 const workerInputSchema = z
   .strictObject({
     format: z.enum(WORKER_FORMATS).default('RGB24').describe('`JPEG` only over stdin.'),
@@ -221,7 +229,7 @@ const restartSchema = z.strictObject({
 
 const workerSchema = z
   .strictObject({
-    command: z.array(z.string()).min(1).optional().describe('The program and its arguments. No shell.'),
+    command: z.array(plainText).min(1).optional().describe('The program and its arguments. No shell.'),
     module: z
       .string()
       .min(1)
@@ -236,11 +244,18 @@ const workerSchema = z
       ),
     input: workerInputSchema.prefault({}).describe('The pictures it gets. It may ask for smaller ones itself.'),
     env: z
-      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of a variable is letters, digits and _'), z.string())
+      .record(
+        z
+          .string()
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of a variable is letters, digits and _')
+          .refine((name) => !name.startsWith('VIGIA_'), 'names that begin with VIGIA_ are vigia’s own'),
+        plainText,
+      )
       .default({})
       .describe('Further environment variables. Secrets by `${NAME}`.'),
     options: z
       .record(z.string(), z.json())
+      .refine((options) => JSON.stringify(options).length <= OPTIONS_LIMIT, 'at most 65,536 characters of JSON')
       .default({})
       .describe('For the worker itself, as it likes: a bed zone, a prompt. No secrets here.'),
     start_timeout_ms: z

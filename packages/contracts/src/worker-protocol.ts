@@ -12,6 +12,8 @@ export const WORKER_MESSAGES_PER_SECOND = 2_000;
 export const WORKER_DETECTIONS_LIMIT = 10_000;
 /** Largest `data` of a result, in bytes of JSON. */
 export const WORKER_DATA_LIMIT = 256 * 1024;
+/** Deepest value within the `data` of a result: what lies in `n` lists and maps is at depth `n`, `data` itself at 0. */
+export const WORKER_DATA_DEPTH = 16;
 
 /** How pixels get to a worker: as bytes on its standard input, or as a reference into shared memory. */
 export const WORKER_TRANSPORTS = ['stdin', 'shm'] as const;

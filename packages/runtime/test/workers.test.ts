@@ -111,6 +111,8 @@ test('every kind of pixels, secrets that stay secret, and a critical failure tha
     jpeg: '{ worker: jpeg, fps: 5 }',
     small: '{ worker: small, fps: 5 }',
     env: '{ worker: env, fps: 5 }',
+    module: '{ worker: module, fps: 2 }',
+    box: '{ worker: box, fps: 5 }',
     doomed: '{ worker: doomed, fps: 5, sla: critical }',
   };
   const workers = {
@@ -118,24 +120,36 @@ test('every kind of pixels, secrets that stay secret, and a critical failure tha
     jpeg: '{ command: [/usr/bin/python3, DIR/pixels.py], input: { format: JPEG, width: 320, height: 240 } }',
     small: '{ command: [/usr/bin/python3, small.py], dir: DIR, input: { width: 320, height: 240 } }',
     env: '{ command: [/usr/bin/python3, DIR/env.py], input: { format: GRAY8 }, env: { MINE: "${OWN}", MINE_AGAIN: "${OWN}" } }',
+    module: '{ module: DIR/module.mjs, env: { MINE: "${OWN}", MINE_AGAIN: "${OWN}" } }',
+    box: '{ command: [/usr/bin/python3, DIR/box.py], input: { width: 320, height: 240 } }',
     doomed: '{ command: [/usr/bin/python3, DIR/doomed.py], restart: { delays_ms: [50, 50], probe_ms: null } }',
   };
   const scripts = {
     'pixels.py': SHOWS_PIXELS,
     'small.py': SHOWS_PIXELS.replace('vigia.frames()', "vigia.frames(format='GRAY8', width=64, height=48)"),
     'env.py': SHOWS_ENVIRONMENT,
+    'box.py': python("frame.result([vigia.Detection(0, 'bed', 1.0, (0.25, 0.25, 0.5, 0.5))])"),
+    'module.mjs': `import { frames } from '${WORKER_SDK}';
+const { MINE, MINE_AGAIN } = process.env;
+const hidden = ['CAMERA_PASSWORD', 'VIGIA_REMOTE_TOKEN'].map((name) => [name, name in process.env]);
+const data = { ...Object.fromEntries(hidden), mine: Boolean(MINE) && MINE === MINE_AGAIN };
+for await (const frame of frames()) frame.result({ data });
+`,
     'doomed.py': DOOMED,
   };
   // A camera that nobody reaches, for its secret.
   const other = '  other:\n    source: rtsp://u:${CAMERA_PASSWORD}@127.0.0.1:9/\n';
   const mqtt = `mqtt: { url: "mqtt://127.0.0.1:${broker.port}" }\n`;
-  const withOther = (text: string): string => text.replace('workers:', `${other}workers:`);
+  // The right half: 384×576, which is 160×240 in the middle of 320×240.
+  const roi = 'roi: { x: 0.5, y: 0, width: 0.5, height: 1 }';
+  const withOther = (text: string): string =>
+    text.replace('workers:', `${other}workers:`).replace('    consumers:', `    ${roi}\n    consumers:`);
   const { box, vigia, reportFile, config } = startNode(consumers, workers, scripts, {
     top: `${mqtt}cpu: { normal: { nice: 11, cpus: [0] } }\n`,
     env: { CAMERA_PASSWORD: SECRET, OWN: SECRET, VIGIA_REMOTE_TOKEN: SECRET },
     edit: withOther,
   });
-  for (const id of ['plain', 'jpeg', 'small', 'env'])
+  for (const id of ['plain', 'jpeg', 'small', 'env', 'module', 'box'])
     await vigia.until(`results of ${id}`, () => okOf(vigia, id).length >= 2);
   expect(okOf(vigia, 'jpeg')[0]?.data).toMatchObject({ format: 'JPEG', size: [320, 240], begin: 'ffd8' });
   expect(okOf(vigia, 'small')[0]?.data).toMatchObject({ format: 'GRAY8', size: [64, 48], bytes: 64 * 48 });
@@ -144,6 +158,8 @@ test('every kind of pixels, secrets that stay secret, and a critical failure tha
     worker: 'plain',
     data: { brightness: expect.any(Number) },
   });
+  // Back through letterbox and region, to the whole picture.
+  expect(okOf(vigia, 'box')[0]?.detections?.[0]?.bbox).toEqual([0.5, 0.25, 0.75, 0.5]);
   const workerPid = (file: string): number => {
     const found = childrenOf(vigia.child('camera-process')).find((c) => c.command.includes(file));
     return found?.pid ?? 0;
@@ -201,8 +217,12 @@ test('every kind of pixels, secrets that stay secret, and a critical failure tha
   expect(spawnSync(process.execPath, [MAIN, 'health', '--node', box.node], { env: box.env }).status).toBe(0);
 
   const report = await stop(vigia, box, reportFile);
-  expect(Object.keys(report).sort()).toEqual(['env', 'jpeg', 'plain', 'small']);
-  expect(okOf(vigia, 'env').at(-1)?.data).toEqual({ CAMERA_PASSWORD: false, VIGIA_REMOTE_TOKEN: false, mine: true });
+  expect(Object.keys(report).sort()).toEqual(['box', 'env', 'jpeg', 'module', 'plain', 'small']);
+  // A thread has the gate of its configuration too: 2 of 10.
+  const { delivered = 0, published = 0 } = report['module'] ?? {};
+  expect(delivered).toBeLessThan(published / 4 + 3);
+  for (const id of ['env', 'module'])
+    expect(okOf(vigia, id).at(-1)?.data).toEqual({ CAMERA_PASSWORD: false, VIGIA_REMOTE_TOKEN: false, mine: true });
   const said = [vigia.stdout, vigia.stderr, subscriber.output(), health.stderr].join('\n');
   expect(said).toContain('cannot log in with ***');
   expect(said).not.toContain(SECRET);
@@ -215,23 +235,27 @@ test('late answers, and threads that throw or hang: each is one result, and is s
     {
       late: '{ worker: late, deadline_ms: 200 }',
       throws: '{ worker: throws, fps: 10, sla: critical }',
+      leaves: '{ worker: leaves, fps: 10 }',
       loops: '{ worker: loops, fps: 10, sla: critical, deadline_ms: 300 }',
     },
     {
       late: '{ command: [/usr/bin/python3, DIR/late.py], input: { format: GRAY8, width: 64, height: 48 } }',
       throws:
         '{ module: DIR/throws.mjs, input: { format: GRAY8, width: 64, height: 48 }, restart: { delays_ms: [50, 50, 50] } }',
+      leaves: '{ module: DIR/leaves.mjs, input: { format: GRAY8, width: 64, height: 48 } }',
       loops:
         '{ module: DIR/loops.mjs, input: { format: GRAY8, width: 64, height: 48 }, hang_timeout_ms: 1000, restart: { delays_ms: [50, 50, 50] } }',
     },
     {
       'late.py': python('time.sleep(0.5)\nframe.result()'),
       'throws.mjs': module("if (n === 4) throw new Error('no such bed');"),
+      'leaves.mjs': `${module('if (n === 4) break;')}setInterval(() => undefined, 1000);\n`,
       'loops.mjs': module('if (n === 4) for (;;);'),
     },
   );
   await vigia.until('the one that throws is started again', () => restartedWith(vigia, 'throws', 'exited'));
   await vigia.until('the one that hangs is started again', () => restartedWith(vigia, 'loops', 'hung'));
+  await vigia.until('the one that reads no more is started again', () => restartedWith(vigia, 'leaves', 'left_loop'));
   await vigia.until('both work again', () => ['throws', 'loops'].every((id) => okOf(vigia, id).length > 3));
   await vigia.until(
     'late answers',

@@ -1,15 +1,26 @@
 import { messageOf, VigiaError } from '@vigia/base';
-import { type Detection, WORKER_DATA_LIMIT, type WorkerResult, workerResultSchema } from '@vigia/contracts';
+import {
+  type Detection,
+  WORKER_DATA_DEPTH,
+  WORKER_DATA_LIMIT,
+  type WorkerResult,
+  workerResultSchema,
+} from '@vigia/contracts';
 
 /** Longest text of an error or a log line, in characters; the rest is cut off. */
 export const TEXT_LIMIT = 4096;
 const CODE_LIMIT = 64;
+/**
+ * So far outside of 0..1 coordinates are put onto the frame's edge: models overshoot where it cuts something off. More
+ * is a mistake, such as pixels.
+ */
+const OUTSIDE_LIMIT = 0.1;
 
 /** What a worker found in a frame. */
 export interface Answer {
-  /** Coordinates are 0..1 of the frame. Left out: none. */
+  /** Coordinates are 0..1 of the frame; at most 0.1 outside they are put onto its edge. Left out: none. */
   readonly detections?: readonly Detection[] | undefined;
-  /** Whatever JSON can say, at most 256 KiB of it. */
+  /** Whatever JSON can say, at most 256 KiB and 16 levels of it. */
   readonly data?: unknown;
 }
 
@@ -28,7 +39,7 @@ export function sentenceOf(error: {
  */
 export function resultMessage(seq: number, { detections, data }: Answer): WorkerResult {
   const json = asJson(data);
-  const parsed = workerResultSchema.safeParse({ type: 'result', seq, detections, data: json });
+  const parsed = workerResultSchema.safeParse({ type: 'result', seq, detections: within(detections), data: json });
   if (parsed.success) return parsed.data;
   throw new VigiaError('bad_result', `the result of frame ${seq}: ${sentenceOf(parsed.error)}`);
 }
@@ -39,6 +50,36 @@ export function errorMessage(seq: number, message: string, code?: string): Worke
   return { type: 'result', seq, error: code ? { code: code.slice(0, CODE_LIMIT), message: text } : text };
 }
 
+/** Detections with their coordinates put onto the edge. Whoever writes JavaScript may give anything: that is for the schema. */
+function within(detections: unknown): unknown {
+  return mapped(detections, (detection) =>
+    isFields(detection)
+      ? {
+          ...detection,
+          bbox: mapped(detection['bbox'], clipped),
+          ...('keypoints' in detection && { keypoints: mapped(detection['keypoints'], keypointWithin) }),
+        }
+      : detection,
+  );
+}
+
+function keypointWithin(point: unknown): unknown {
+  return isFields(point) ? { ...point, x: clipped(point['x']), y: clipped(point['y']) } : point;
+}
+
+function clipped(value: unknown): unknown {
+  const slightly = typeof value === 'number' && value >= -OUTSIDE_LIMIT && value <= 1 + OUTSIDE_LIMIT;
+  return slightly ? Math.min(1, Math.max(0, value)) : value;
+}
+
+function mapped(value: unknown, change: (item: unknown) => unknown): unknown {
+  return Array.isArray(value) ? value.map(change) : value;
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
 /** As it will be read: without functions and undefined, dates as text. The same for every way to the host. */
 function asJson(data: unknown): unknown {
   if (data === undefined) return undefined;
@@ -47,14 +88,29 @@ function asJson(data: unknown): unknown {
   const bytes = Buffer.byteLength(text);
   if (bytes > WORKER_DATA_LIMIT)
     throw new VigiaError('bad_result', `data: ${bytes} bytes of JSON, at most ${WORKER_DATA_LIMIT} are allowed`);
-  return JSON.parse(text);
+  const json: unknown = JSON.parse(text);
+  checkDepth(json, 0);
+  return json;
+}
+
+function checkDepth(value: unknown, depth: number): void {
+  if (depth > WORKER_DATA_DEPTH)
+    throw new VigiaError('bad_result', `data: nested deeper than ${WORKER_DATA_DEPTH} levels`);
+  if (typeof value === 'object' && value !== null) for (const item of Object.values(value)) checkDepth(item, depth + 1);
 }
 
 function toText(data: unknown): string | undefined {
   try {
     // Undefined for what JSON has no word for, whatever its type says.
-    return JSON.stringify(data);
+    return JSON.stringify(data, refuseUnsayable);
   } catch (error) {
     throw new VigiaError('bad_result', `data: JSON cannot say it: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** JSON.stringify would say null. */
+function refuseUnsayable(key: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new TypeError(key ? `${key} is ${value}` : `${value}`);
+  return value;
 }

@@ -15,6 +15,7 @@ import { hostOutput } from './host-output.ts';
 import { ProcessLink } from './process-link.ts';
 import { parseInput, parseOptions, surroundings, type WorkerInput } from './surroundings.ts';
 import { ThreadLink } from './thread-link.ts';
+import { Throttle } from './throttle.ts';
 
 /** Options of {@link frames}. A format or a size left out is as configured. */
 export interface FramesOptions extends WorkerWants {
@@ -28,6 +29,9 @@ export type LogLevel = Extract<FromWorker, { type: 'log' }>['level'];
 /** This program has one host: made when it is first spoken to. */
 let link: HostLink | undefined;
 let taken = false;
+/** vigia ends a worker that floods it with messages; it shows 20 lines a second, and its timeouts are seconds. */
+const logLines = new Throttle(200, 1_000, systemClock);
+const heartbeats = new Throttle(1, 50, systemClock);
 
 /**
  * The frames of this worker's camera: always the newest one, and the next one only after the answer. Tells the host, when the
@@ -67,22 +71,25 @@ export function workerInput(): WorkerInput {
 }
 
 /**
- * Writes a line into vigia's log. More than 2,000 messages in a second, of any kind, are a protocol error.
+ * Writes a line into vigia's log. At most 200 a second are sent, the rest is dropped.
  *
  * @param message At most 4096 characters of it are sent.
  * @throws VigiaError `not_a_worker`, `bad_environment`.
  */
 export function log(level: LogLevel, message: string): void {
-  hostLink().send({ type: 'log', level, message: message.slice(0, TEXT_LIMIT) });
+  const host = hostLink();
+  if (logLines.passes()) host.send({ type: 'log', level, message: message.slice(0, TEXT_LIMIT) });
 }
 
 /**
- * Still at work: puts off the start timeout (while loading) and the hang timeout (with a frame).
+ * Still at work: puts off the start timeout (while loading) and the hang timeout (with a frame). Call it as often as you
+ * like: at most one within 50 ms is sent.
  *
  * @throws VigiaError `not_a_worker`, `bad_environment`.
  */
 export function heartbeat(): void {
-  hostLink().send({ type: 'heartbeat' });
+  const host = hostLink();
+  if (heartbeats.passes()) host.send({ type: 'heartbeat' });
 }
 
 function hostLink(): HostLink {

@@ -62,6 +62,23 @@ describe('answers', () => {
     expect(host.stderr).toBe('console.log 1\nprocess.stdout\nconsole.error\n');
   });
 
+  test('a loop of log lines and heartbeats is no flood', async () => {
+    const host = await start('talk');
+    const beganMs = performance.now();
+    host.send(dataFrame(1, grey, 7));
+    const lines: string[] = [];
+    let heartbeats = 0;
+    for (let said = await host.next(); said && said.type !== 'result'; said = await host.next()) {
+      if (said.type === 'log') lines.push(said.message);
+      if (said.type === 'heartbeat') heartbeats += 1;
+    }
+    const tookMs = performance.now() - beganMs;
+    expect(lines.slice(0, 200)).toEqual(Array.from({ length: 200 }, (_, i) => String(i)));
+    expect(lines.length).toBeLessThanOrEqual(200 * (1 + Math.floor(tookMs / 1_000)));
+    expect(heartbeats).toBeGreaterThanOrEqual(1);
+    expect(heartbeats).toBeLessThanOrEqual(1 + tookMs / 50);
+  });
+
   test('a frame that was forgotten is answered when the next one is asked for', async () => {
     const host = await start('forget');
     expect(await host.answer(dataFrame(1, grey, 7))).toMatchObject({ seq: 1, error: { code: 'no_result' } });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import unittest
 from enum import IntEnum
 from typing import Any, Dict, List
@@ -27,6 +28,13 @@ class Fruit(IntEnum):
 
 def answered(detections: Any = (), data: Any = None) -> Dict[str, Any]:
     return unpack(memoryview(answer(7, detections, data)))
+
+
+def nested(levels: int, inside: Any = None) -> Any:
+    """Lists within lists; what is inside is at that depth."""
+    for _ in range(levels):
+        inside = [inside]
+    return inside
 
 
 class Answers(unittest.TestCase):
@@ -70,6 +78,46 @@ class Answers(unittest.TestCase):
             ([BOX] * (DETECTIONS_LIMIT + 1), "10001 detections, at most 10000"),
         ):
             self.refused(text, detections=given)
+
+    def test_coordinates_slightly_outside_are_put_onto_the_edge(self) -> None:
+        nose = {**NOSE, "x": -0.1, "y": 1.1}
+        given = {**BOX, "bbox": [-0.003, -0.1, 1.004, 1.1], "keypoints": [nose]}
+        found = answered([given, Detection(3, "cat", 0.5, (1.02, 0, 1.05, 1))])["detections"]
+        self.assertEqual(found[0]["bbox"], [0, 0, 1, 1])
+        self.assertEqual(found[0]["keypoints"], [{**NOSE, "x": 0, "y": 1}])
+        self.assertEqual(found[1]["bbox"], [1, 0, 1, 1])
+        for wrong, text in (
+            ({"bbox": [0, 0, 1, 1.1001]}, "bbox has 1.1001, 0 to 1"),
+            ({"bbox": [-0.1001, 0, 1, 1]}, "bbox has -0.1001, 0 to 1"),
+            ({"bbox": [0, 0, 1, float("nan")]}, "bbox has nan"),
+            ({"keypoints": [{**NOSE, "x": 1.2}]}, r"keypoints\[0\]: x has 1.2, 0 to 1"),
+            ({"keypoints": [{**NOSE, "confidence": 1.05}]}, r"keypoints\[0\]: confidence has 1.05"),
+            ({"confidence": 1.05}, "confidence has 1.05"),
+        ):
+            self.refused(text, detections=[{**BOX, **wrong}])
+
+    def test_the_deepest_data(self) -> None:
+        self.assertEqual(DATA_DEPTH, 16)
+        for inside in (7, None, [], {}):
+            data = nested(DATA_DEPTH, inside)
+            self.assertEqual(answered(data=data)["data"], data)
+            self.refused("data is nested deeper than 16 levels", data=nested(DATA_DEPTH + 1, inside))
+        self.refused("nested deeper", data={"a": nested(DATA_DEPTH, "x")})
+
+    def test_a_mistake_is_one_traceback(self) -> None:
+        for detections, data in (
+            ([{**BOX, "confidence": 2}], None),
+            ([{"class_id": 1}], None),
+            ([{**BOX, "bbox": 7}], None),
+            ([{**BOX, "class_name": "\ud800"}], None),
+            ((), {"a": "\ud800"}),
+        ):
+            text = ""
+            try:
+                answer(7, detections, data)
+            except WorkerError:
+                text = traceback.format_exc()
+            self.assertEqual(text.count("Traceback"), 1, text)
 
     def test_data_comes_as_json_says_it(self) -> None:
         data = {"a": (1, [2.5, None, True]), "ä": {"": "停"}, "fruit": Fruit.PEAR}

@@ -56,6 +56,40 @@ for frame in vigia.frames():
     if frame.seq % 2:
         frame.result(data="answered")
 """
+LEAVES = """
+import vigia
+def look(frames):
+    for frame in frames:
+        if frame.seq == 1:
+            break
+        if frame.seq == 2:
+            return
+        if frame.seq == 3:
+            raise KeyError
+        if frame.seq == 4:
+            frame.result(data="answered")
+            break
+loop = vigia.frames()
+for _ in range(2):
+    look(loop)
+    vigia.log("info", "left")
+try:
+    look(loop)
+except KeyError:
+    vigia.log("info", "left")
+look(loop)
+vigia.log("info", "left")
+look(loop)
+vigia.log("info", "ended")
+"""
+LEAVES_IN_A_FORK = """
+import os, vigia
+for frame in vigia.frames():
+    if os.fork() == 0:
+        break
+    os.wait()
+    frame.result(data="parent")
+"""
 KEEPS_FRAMES = """
 import vigia
 kept = []
@@ -170,6 +204,26 @@ class Stdin(WorkerCase):
         worker.send(frame_message(4), {"type": "stop"})
         self.assert_error(worker.answers(), 4, "no_result")
         self.assertEqual(worker.ends(), 0)
+
+    def test_leaving_the_loop_is_an_answer(self) -> None:
+        worker = self.start_ready(LEAVES)
+        left = {"type": "log", "level": "info", "message": "left"}
+        for seq in (1, 2, 3):
+            worker.send(frame_message(seq))
+            self.assert_error(worker.says(), seq, "no_result", "left its loop without an answer")
+            self.assertEqual(worker.says(), left)
+        worker.send(frame_message(4))
+        self.assertEqual(worker.says()["data"], "answered")
+        self.assertEqual(worker.says(), left)
+        worker.send({"type": "stop"})
+        self.assertEqual(worker.says()["message"], "ended")
+        self.assertEqual((worker.ends(), worker.rest(), worker.log), (0, b"", ""))
+
+    def test_a_fork_that_leaves_the_loop_says_nothing(self) -> None:
+        worker = self.start_ready(LEAVES_IN_A_FORK)
+        self.assertEqual(worker.ask(frame_message(1))["data"], "parent")
+        worker.send({"type": "stop"})
+        self.assertEqual((worker.ends(), worker.rest(), worker.log), (0, b"", ""))
 
     def test_a_wrong_result_is_a_typed_error_in_the_loop(self) -> None:
         worker = self.start_ready(CORRECTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import unittest
 from typing import List
 from unittest import mock
@@ -10,6 +11,7 @@ from unittest import mock
 import vigia
 from vigia import WorkerError
 from vigia.worker._frames import _wants
+from vigia.worker._signs import Throttle
 
 from .picture import Picture
 from .worker_support import SDK, WorkerCase, frame_message, write
@@ -54,6 +56,29 @@ for frame in vigia.frames():
         os.execv(sys.executable, [sys.executable, "-c", LIST])
     os.wait()
     frame.result(data="parent")
+"""
+FORKS_OF_FORKS = """
+import os, vigia
+for frame in vigia.frames():
+    if os.fork() == 0:
+        opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(4)]
+        if os.fork() == 0:
+            for descriptor in opened:
+                os.fstat(descriptor)
+            vigia.log("info", "all of them are open")
+            os._exit(0)
+        os.wait()
+        os._exit(0)
+    os.wait()
+    frame.result(data="parent")
+"""
+FLOODS = """
+import vigia
+for frame in vigia.frames():
+    for i in range(5000):
+        vigia.log("info", str(i))
+        vigia.heartbeat()
+    frame.result(data="looked")
 """
 THREADS = """
 import threading, vigia
@@ -141,6 +166,12 @@ class Streams(WorkerCase):
         none_of_ours = "['0', '1', '2', '3']"
         self.assertEqual(worker.log.splitlines(), ["info: not_a_worker"] * 2 + [none_of_ours] * 2)
 
+    def test_a_fork_of_a_fork_keeps_its_own_files(self) -> None:
+        worker = self.start_ready(FORKS_OF_FORKS)
+        self.assertEqual(worker.ask(frame_message(1))["data"], "parent")
+        worker.send({"type": "stop"})
+        self.assertEqual((worker.ends(), worker.log), (0, "info: all of them are open\n"))
+
     def test_messages_of_threads_do_not_mix(self) -> None:
         worker = self.start(THREADS, sockets=False)
         worker.send(frame_message(1))
@@ -168,6 +199,25 @@ class Signs(WorkerCase):
         self.assertEqual([message["level"] for message in logs], ["warn", "info"])
         self.assertEqual(logs[0]["message"], ("Gerät " + "x" * 9000)[:8192])
         self.assertIn("'fatal': debug, info, warn, error are allowed", logs[1]["message"])
+
+    def test_a_loop_of_signs_is_no_flood(self) -> None:
+        worker = self.start_ready(FLOODS)
+        began = time.monotonic()
+        worker.send(frame_message(1))
+        said = [worker.says()]
+        while said[-1]["type"] != "result":
+            said.append(worker.says())
+        elapsed_s = time.monotonic() - began
+        lines = [message["message"] for message in said if message["type"] == "log"]
+        self.assertEqual(lines[:200], [str(i) for i in range(200)])
+        self.assertLessEqual(len(lines), 200 * (1 + int(elapsed_s)))
+        self.assertLessEqual(sum(message["type"] == "heartbeat" for message in said), 1 + elapsed_s / 0.05)
+
+    def test_throttle(self) -> None:
+        throttle = Throttle(3, 100)
+        times = (0, 0, 50, 99, 99, 100, 150, 199, 199, 450, 549, 549, 549, 550)
+        passed = [now for now in times if throttle.passes(now)]
+        self.assertEqual(passed, [0, 0, 50, 100, 150, 199, 450, 549, 549, 550])
 
     def test_one_loop_per_worker(self) -> None:
         worker = self.start_ready(TWICE)

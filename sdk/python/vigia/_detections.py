@@ -85,20 +85,23 @@ class InvalidDetections(Exception):
     """What the function returned is no list of detections. The text is one sentence."""
 
 
-def encode_detections(returned: Any, classes: Optional[Sequence[str]] = None) -> List[Dict[str, Any]]:
+def encode_detections(
+    returned: Any, classes: Optional[Sequence[str]] = None, outside: float = _TOLERANCE
+) -> List[Dict[str, Any]]:
     """What goes into the answer. numpy's numbers are as good as Python's.
 
     Args:
         classes: the declared ones; None where none are declared, as of a worker.
+        outside: coordinates that are so far outside of 0..1 are put onto the edge.
 
     Raises InvalidDetections.
     """
     if not isinstance(returned, (list, tuple)):
         raise InvalidDetections(f"the function returned {_kind(returned)}, a list of Detection is expected")
-    return [_encode(item, f"detection {i}", classes) for i, item in enumerate(returned)]
+    return [_encode(item, f"detection {i}", classes, outside) for i, item in enumerate(returned)]
 
 
-def _encode(item: Any, where: str, classes: Optional[Sequence[str]]) -> Dict[str, Any]:
+def _encode(item: Any, where: str, classes: Optional[Sequence[str]], outside: float) -> Dict[str, Any]:
     if not isinstance(item, Detection):
         raise InvalidDetections(f"{where} is {_kind(item)}, a Detection is expected")
     class_id, class_name = _class(item, where, classes)
@@ -106,10 +109,10 @@ def _encode(item: Any, where: str, classes: Optional[Sequence[str]]) -> Dict[str
         "class_id": class_id,
         "class_name": class_name,
         "confidence": _unit(item.confidence, f"{where}: confidence"),
-        "bbox": _bbox(item.bbox, f"{where}: bbox"),
+        "bbox": _bbox(item.bbox, f"{where}: bbox", outside),
     }
     if item.keypoints is not None:
-        out["keypoints"] = _keypoints(item.keypoints, f"{where}: keypoints")
+        out["keypoints"] = _keypoints(item.keypoints, f"{where}: keypoints", outside)
     if item.mask is not None:
         out["mask"] = _mask(item.mask, f"{where}: mask")
     return out
@@ -132,30 +135,34 @@ def _class(item: Detection, where: str, classes: Optional[Sequence[str]]) -> Tup
     return class_id, classes[class_id]
 
 
-def _bbox(value: Any, where: str) -> List[float]:
+def _bbox(value: Any, where: str, outside: float) -> List[float]:
     corners = _items(value, where)
     if len(corners) != 4:
         raise InvalidDetections(f"{where} has {len(corners)} numbers, x_min, y_min, x_max, y_max are expected")
-    x_min, y_min, x_max, y_max = (_unit(corner, where) for corner in corners)
+    x_min, y_min, x_max, y_max = (_unit(corner, where, outside) for corner in corners)
     if x_min > x_max or y_min > y_max:
         raise InvalidDetections(f"{where} [{x_min}, {y_min}, {x_max}, {y_max}] is not ordered: min before max")
     return [x_min, y_min, x_max, y_max]
 
 
-def _keypoints(value: Any, where: str) -> List[Dict[str, Any]]:
+def _keypoints(value: Any, where: str, outside: float) -> List[Dict[str, Any]]:
     points = _items(value, where)
     if len(points) > KEYPOINTS_LIMIT:
         raise InvalidDetections(f"{where}: {len(points)}, at most {KEYPOINTS_LIMIT} are allowed")
-    return [_keypoint(point, f"{where}[{i}]") for i, point in enumerate(points)]
+    return [_keypoint(point, f"{where}[{i}]", outside) for i, point in enumerate(points)]
 
 
-def _keypoint(point: Any, where: str) -> Dict[str, Any]:
+def _keypoint(point: Any, where: str, outside: float) -> Dict[str, Any]:
     if not isinstance(point, Keypoint):
         raise InvalidDetections(f"{where} is {_kind(point)}, a Keypoint is expected")
     if not isinstance(point.name, str) or len(point.name) > _NAME_MAX:
         raise InvalidDetections(f"{where}: the name is no text of at most {_NAME_MAX} characters")
-    numbers_of = {name: _unit(getattr(point, name), f"{where}: {name}") for name in ("x", "y", "confidence")}
-    return {"name": point.name, **numbers_of}
+    return {
+        "name": point.name,
+        "x": _unit(point.x, f"{where}: x", outside),
+        "y": _unit(point.y, f"{where}: y", outside),
+        "confidence": _unit(point.confidence, f"{where}: confidence"),
+    }
 
 
 def _mask(mask: Any, where: str) -> Dict[str, Any]:
@@ -192,12 +199,12 @@ def _integer(value: Any, where: str) -> int:
     raise InvalidDetections(f"{where} is {_kind(value)}, an integer is expected")
 
 
-def _unit(value: Any, where: str) -> float:
-    """A number 0..1."""
+def _unit(value: Any, where: str, outside: float = _TOLERANCE) -> float:
+    """A number 0..1; one that is so far outside is put onto the edge."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InvalidDetections(f"{where} is {_kind(value)}, a number is expected")
     number = float(value)
-    if math.isnan(number) or not -_TOLERANCE <= number <= 1 + _TOLERANCE:
+    if math.isnan(number) or not -outside <= number <= 1 + outside:
         raise InvalidDetections(f"{where} has {number!r}, 0 to 1 is allowed")
     return min(1.0, max(0.0, number))
 

@@ -43,6 +43,8 @@ interface Member {
   slowed: Slowed | null;
 }
 
+/** Whoever is not ready so long after the beginning owes results all the same: a failure to load is one. Milliseconds. */
+const BEGIN_AFTER_MS = 60_000;
 /** States and events that wait for a supervisor that does not read. */
 const UNTOLD_LIMIT = 256;
 /** States of a worker that was ready once, or whose failure is a fact: from here on its turns count. */
@@ -53,7 +55,9 @@ export class CameraConsumers {
   readonly #o: CameraConsumersOptions;
   readonly #members: Member[] = [];
   readonly #renditions: Renditions;
-  readonly #scope: Scope;
+  readonly #createdMs: number;
+  #closing: Promise<void> | undefined;
+  readonly #scalers: FrameScaler[] = [];
   readonly #clients = new Map<string, ContainerClient>();
   /** Workers that ended by themselves and have not been ready since. */
   readonly #down = new Set<string>();
@@ -63,7 +67,7 @@ export class CameraConsumers {
   /** @throws VigiaError `shm_full` and others of Renditions.admit; what exists by then belongs to the scope. */
   constructor(options: CameraConsumersOptions, scope: Scope) {
     this.#o = options;
-    this.#scope = scope;
+    this.#createdMs = options.clock.nowMs();
     const { setup, clock } = options;
     const { node, camera, roi, consumers } = setup;
     this.#renditions = new Renditions({ node, camera, roi, clock }, scope);
@@ -72,7 +76,7 @@ export class CameraConsumers {
       const sharing = inSegments.filter((c) => renditionKey(c.input) === renditionKey(input)).length;
       this.#renditions.admit(input, sharing);
     }
-    scope.defer(() => this.#close());
+    scope.defer(() => this.close());
     for (const consumer of consumers) this.#members.push(this.#member(consumer));
   }
 
@@ -94,12 +98,12 @@ export class CameraConsumers {
       const counts = consumer.report();
       const crossing = meter.look({
         live: this.#o.isLive(),
-        begun: BEGUN.has(counts.state),
+        begun: BEGUN.has(counts.state) || this.#o.clock.nowMs() - this.#createdMs >= BEGIN_AFTER_MS,
         offered: counts.published,
         inFlight: counts.in_flight,
       });
       if (crossing) this.#tellCrossing(member, crossing);
-      if (!(consumer instanceof ModelConsumer)) consumer.watch(meter.breach?.message ?? null);
+      if (!(consumer instanceof ModelConsumer)) consumer.watch(meter.breach?.message ?? null, this.#o.isLive());
     }
   }
 
@@ -184,7 +188,7 @@ export class CameraConsumers {
     };
     if (!usesThread(setup)) return new WorkerConsumer({ ...common, renditions: this.#renditions, encodeJpeg });
     const scaler = new FrameScaler();
-    this.#scope.defer(() => scaler.close());
+    this.#scalers.push(scaler);
     return new ThreadConsumer({
       ...common,
       onUnending: () =>
@@ -256,12 +260,19 @@ export class CameraConsumers {
     while (this.#untold[0] && this.#o.send(this.#untold[0])) this.#untold.shift();
   }
 
+  /** Ends workers and leaves models; segments stay until the scope is closed. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
   async #close(): Promise<void> {
     const closing = this.#members.map(async ({ consumer }) => {
       await consumer.close();
     });
     await Promise.all(closing);
     for (const client of this.#clients.values()) client.close();
+    for (const scaler of this.#scalers) scaler.close();
   }
 }
 

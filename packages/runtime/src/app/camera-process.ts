@@ -1,4 +1,5 @@
 import {
+  addSecret,
   type Clock,
   createLog,
   endWithParent,
@@ -14,7 +15,7 @@ import { FrameSupplier } from '@vigia/frame-supplier';
 import { type CameraSetup, type CameraSnapshot, ParentChannel, type SourceSetup, type ToCamera } from '#core/ipc';
 import { geometryOf, WHOLE } from '#core/media';
 import { FrameScaler, type Picture } from '#core/media/libav';
-import { cleanAfterSupervisor } from '#core/node-dirs';
+import { cleanAfterSupervisor, killWorkerGroups } from '#core/node-dirs';
 import { type CaptureState, StreamCapture, type StreamCaptureOptions } from '#services/stream-capture';
 import { workerStopMs } from '#services/worker-lifecycle';
 import { CameraConsumers } from './camera-consumers.ts';
@@ -104,8 +105,10 @@ class CameraProcess {
       void this.#scope.close();
       throw error;
     }
-    // Last in, first out: the capture stops before what it feeds.
-    this.#scope.defer(async () => void (await Promise.all([this.#capture.close(), this.#main?.close()])));
+    // Last in, first out: the captures stop before what they feed; workers are told at the same time, because they take longest.
+    this.#scope.defer(
+      async () => void (await Promise.all([this.#capture.close(), this.#main?.close(), this.#consumers.close()])),
+    );
     const timer = every(clock, SNAPSHOT_EVERY_MS, () => {
       this.#consumers.watch();
       this.sendSnapshot(undefined);
@@ -250,18 +253,21 @@ function main(): void {
   const channel = new ParentChannel();
   let camera: CameraProcess | undefined;
   const supervisorPid = process.ppid;
-  let home: Pick<CameraSetup, 'node' | 'runDir'> | undefined;
+  let home: Pick<CameraSetup, 'node' | 'runDir' | 'camera'> | undefined;
   endWithParent(
     clock,
     async (orphaned) => {
       await camera?.close();
-      if (orphaned && home) cleanAfterSupervisor(home.node, home.runDir, supervisorPid);
+      if (!orphaned || !home) return;
+      killWorkerGroups(home.runDir, home.camera);
+      cleanAfterSupervisor(home.node, home.runDir, supervisorPid);
     },
     () => CLOSE_MS + (camera?.workerStopMs ?? 0),
   );
   process.on('message', (message: ToCamera) => {
     if (message.type === 'setup') {
       home = message.setup;
+      for (const secret of message.setup.secrets) addSecret(secret);
       camera = start(message.setup, channel, clock);
     } else if (message.type === 'snapshot') camera?.sendSnapshot(message.id);
     else if (message.type === 'pace') camera?.pace(message.consumer, message.slowed);

@@ -134,7 +134,7 @@ function sorted(setup: CameraSetup): CameraSetup {
   const consumers = setup.consumers
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
     .map((c) => (c.kind === 'worker' ? Object.assign({}, c, { worker: { ...c.worker, withheld: [] } }) : c));
-  return { ...setup, consumers };
+  return { ...setup, consumers, secrets: setup.secrets.toSorted() };
 }
 
 function partition<T>(

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { UsageError, VigiaError } from '@vigia/base';
+import { knownSecrets, UsageError, VigiaError } from '@vigia/base';
 import {
   type Config,
   type ConsumerConfig,
@@ -123,6 +123,7 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
       },
       roi: settings.roi ?? WHOLE,
       consumers,
+      secrets: secretsIn(consumers),
     };
   });
   const { node, mqtt, cpu } = config;
@@ -232,6 +233,12 @@ export function describePlan(plan: Plan): string[] {
 export function modelClass(plan: Pick<Plan, 'cameras'>, model: string): SlaClass {
   const consumers = plan.cameras.flatMap((c) => c.consumers.filter((k) => k.kind === 'model' && k.model === model));
   return SLA_CLASSES.find((sla) => consumers.some((c) => c.sla === sla)) ?? 'normal';
+}
+
+/** What its workers know, they may print. */
+function secretsIn(consumers: readonly ConsumerSetup[]): string[] {
+  const values = consumers.flatMap((c) => (c.kind === 'worker' ? Object.values(c.worker.env) : []));
+  return knownSecrets().filter((secret) => values.some((value) => value.includes(secret)));
 }
 
 /** Consumers whose pictures go to workers. */

@@ -94,7 +94,8 @@ export class Supervisor {
   }
 
   /**
-   * Stops cameras, models and the connection to the broker, in that order. Resolves within 5 s whatever hangs; who is not
+   * Stops cameras, models and the connection to the broker, in that order. Resolves within 5 s (7 s with workers) whatever
+   * hangs; who is not
    * gone by then is named in the log. Idempotent.
    */
   stop(): Promise<void> {
@@ -195,7 +196,7 @@ export class Supervisor {
 
   async #stop(): Promise<void> {
     const { clock, log } = this.#o;
-    const limitMs = this.#plan.cameras.some((c) => workerStopMs(c.consumers) > 0) ? STOP_WITH_WORKERS_MS : STOP_MS;
+    const limitMs = this.#workers.size > 0 ? STOP_WITH_WORKERS_MS : STOP_MS;
     await new Promise<void>((resolve, reject) => {
       const timer = clock.after(limitMs, () => {
         const still = this.#pids().map(([name, pid]) => `${name} (process ${pid})`);
@@ -231,6 +232,8 @@ export class Supervisor {
     this.#forgetWorkers(wanted);
     const brokerLeft = change.mqtt ? this.#changeBroker(wanted.mqttUrl) : undefined;
     await this.#applyProcesses(change);
+    // Their processes had a last word.
+    this.#forgetWorkers(wanted);
     for (const { id } of wanted.models) this.#shareCpu(id);
     await brokerLeft;
     return summaryOf(change, wanted);
@@ -337,7 +340,7 @@ export class Supervisor {
         onEvent({ type: 'camera_state', state });
       },
       onResult: (result) => {
-        this.#cpuWatch.record(result, setup);
+        this.#cpuWatch.record(result, handle.setup);
         this.#broker.result(result);
         onEvent({ type: 'result', result });
       },
@@ -412,7 +415,11 @@ export class Supervisor {
 
   /** Retained states of workers that are not wanted any more. */
   #forgetWorkers(wanted: Plan): void {
-    const kept = new Set(wanted.cameras.flatMap((c) => c.consumers.map((consumer) => `${c.camera}/${consumer.id}`)));
+    const kept = new Set(
+      wanted.cameras.flatMap((c) =>
+        c.consumers.filter((k) => k.kind === 'worker').map((consumer) => `${c.camera}/${consumer.id}`),
+      ),
+    );
     for (const [key, { camera, consumer }] of this.#workers) {
       if (kept.has(key)) continue;
       this.#workers.delete(key);

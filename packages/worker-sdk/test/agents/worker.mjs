@@ -62,6 +62,14 @@ const tasks = {
     await said;
     frame.result({ data: about(frame) });
   },
+  // Says more than a host would stand.
+  talk(frame) {
+    for (let i = 0; i < 5000; i += 1) {
+      log('info', String(i));
+      heartbeat();
+    }
+    frame.result();
+  },
   // Prints until nobody reads any more.
   chatter(frame) {
     for (let i = 0; i < 200; i += 1) process.stdout.write(`${'x'.repeat(1000)}\n`);

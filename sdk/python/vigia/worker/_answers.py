@@ -14,8 +14,11 @@ DETECTIONS_LIMIT = 10_000
 """Most detections of one answer."""
 DATA_LIMIT = 256 * 1024
 """Longest ``data``, in bytes of JSON."""
-DATA_DEPTH = 32
-"""Lists and maps of ``data`` within each other."""
+DATA_DEPTH = 16
+"""Deepest value within ``data``: what lies in n lists and maps is at depth n, ``data`` itself at 0."""
+OUTSIDE_LIMIT = 0.1
+"""So far outside of 0..1 coordinates are put onto the frame's edge: models overshoot where it cuts something off.
+More is a mistake, such as pixels."""
 _SAFE_INTEGER = 2**53 - 1
 
 
@@ -31,9 +34,9 @@ def answer(seq: int, detections: Any, data: Any) -> bytes:
     found, checked = _detections(detections), _data(data)
     try:
         message = result(seq, found, checked)
-    except UnicodeEncodeError as error:
+    except UnicodeEncodeError:
         # The data were encoded before.
-        raise WorkerError("bad_result", "a name in the detections contains half a surrogate pair") from error
+        raise WorkerError("bad_result", "a name in the detections contains half a surrogate pair") from None
     if len(message) > MESSAGE_LIMIT:
         raise WorkerError("bad_result", f"a result of {len(message)} bytes, at most {MESSAGE_LIMIT} are allowed")
     return message
@@ -45,9 +48,10 @@ def _detections(given: Any) -> List[Dict[str, Any]]:
     if len(given) > DETECTIONS_LIMIT:
         raise WorkerError("bad_result", f"{len(given)} detections, at most {DETECTIONS_LIMIT} are allowed")
     try:
-        return encode_detections([_detection(item, f"detection {i}") for i, item in enumerate(given)])
+        found = [_detection(item, f"detection {i}") for i, item in enumerate(given)]
+        return encode_detections(found, outside=OUTSIDE_LIMIT)
     except InvalidDetections as problem:
-        raise WorkerError("bad_result", str(problem)) from problem
+        raise WorkerError("bad_result", str(problem)) from None
 
 
 def _detection(item: Any, where: str) -> Any:
@@ -68,10 +72,10 @@ def _made(kind: Type[Union[Detection, Keypoint, Mask]], item: Any, where: str) -
         return item
     try:
         return kind(**item)
-    except TypeError as error:
+    except TypeError:
         fields = ", ".join(kind.__dataclass_fields__)
         keys = ", ".join(str(key) for key in item)
-        raise InvalidDetections(f"{where} has the fields {keys}; {fields} are expected") from error
+        raise InvalidDetections(f"{where} has the fields {keys}; {fields} are expected") from None
 
 
 def _data(given: Any) -> Any:
@@ -80,8 +84,8 @@ def _data(given: Any) -> Any:
     data = _plain(given, "data", 0)
     try:
         size = len(json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode())
-    except UnicodeEncodeError as error:
-        raise WorkerError("bad_result", "a text in data contains half a surrogate pair") from error
+    except UnicodeEncodeError:
+        raise WorkerError("bad_result", "a text in data contains half a surrogate pair") from None
     if size > DATA_LIMIT:
         raise WorkerError("bad_result", f"data of {size} bytes as JSON, at most {DATA_LIMIT} are allowed")
     return data
@@ -89,6 +93,8 @@ def _data(given: Any) -> Any:
 
 def _plain(value: Any, where: str, depth: int) -> Any:
     """The same of Python's own types."""
+    if depth > DATA_DEPTH:
+        raise _invalid(f"data is nested deeper than {DATA_DEPTH} levels")
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
@@ -110,8 +116,6 @@ def _plain(value: Any, where: str, depth: int) -> Any:
 
 
 def _plain_container(value: Any, where: str, depth: int) -> Any:
-    if depth > DATA_DEPTH:
-        raise _invalid(f"data is nested deeper than {DATA_DEPTH}")
     if not isinstance(value, dict):
         return [_plain(item, f"{where}[{i}]", depth) for i, item in enumerate(value)]
     for key in value:

@@ -24,7 +24,7 @@ class Frame:
 
     It is yours until the loop asks for the next frame. After that its pixels are asked for in vain; views of them that
     were taken before stay readable: of ``stdin`` they keep showing this picture, of ``shm`` whatever is there by then.
-    Between the answer and the next frame the same holds.
+    Between the answer and the next frame the same holds. Leaving the loop answers it, too: ``no_result``.
 
     Attributes:
         camera_id: the camera.
@@ -116,9 +116,13 @@ class Frame:
 
     def retire(self) -> None:
         """For the loop, when the next frame is asked for: answers if nobody did, and lets go of the pixels."""
-        if not self._answered:
-            self.error("the worker asked for the next frame without an answer", "no_result")
+        self.leave("the worker asked for the next frame without an answer")
         self._pixels = None
+
+    def leave(self, why: str) -> None:
+        """For the loop: answers ``no_result`` if nobody did."""
+        if not self._answered:
+            self.error(why, "no_result")
 
     def __repr__(self) -> str:
         state = " answered" if self._answered else ""

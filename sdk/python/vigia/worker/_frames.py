@@ -44,6 +44,9 @@ def frames(
 class Frames(Iterator[Frame]):
     """Iterates over frames. Ends at ``stop``, and quietly when the host is gone. Belongs to one thread.
 
+    A ``for`` loop that is left, by ``break``, ``return`` or an exception, answers its frame with ``no_result`` if the
+    worker did not. Another loop over the same object goes on with the next frame.
+
     Raises ProtocolError for what is not of the protocol, and ends; WorkerError ``frames_taken`` for a second loop.
     """
 
@@ -55,8 +58,26 @@ class Frames(Iterator[Frame]):
         self._frame: Optional[Frame] = None
         self._ended = False
 
+    def __iter__(self) -> Iterator[Frame]:
+        try:
+            frame = self._next()
+            while frame is not None:
+                yield frame
+                frame = self._next()
+        finally:
+            # The loop was left: the generator is closed when the loop lets go of it. Not a fork's affair.
+            if self._frame is not None and self._line.ours:
+                self._frame.leave("the worker left its loop without an answer")
+
     def __next__(self) -> Frame:
         """Answers the frame before with ``no_result`` if the worker did not, and blocks for the next one."""
+        frame = self._next()
+        if frame is None:
+            raise StopIteration
+        return frame
+
+    def _next(self) -> Optional[Frame]:
+        """None at the end."""
         self._begin()
         if self._frame is not None:
             self._frame.retire()
@@ -64,7 +85,7 @@ class Frames(Iterator[Frame]):
         while self._frame is None:
             message = self._receive()
             if message is None:
-                raise StopIteration
+                return None
             self._frame = self._open(message)
         return self._frame
 

@@ -8,7 +8,7 @@ import os
 import struct
 import sys
 import threading
-from typing import Optional
+from typing import List, Optional
 
 from ..errors import ProtocolError, WorkerError
 
@@ -140,8 +140,19 @@ def take_standard_streams() -> None:
         # It was a pipe, so Python would keep lines back until there are many.
         sys.stdout.reconfigure(line_buffering=True)
     _line = HostLine(*taken)
-    # Closed in forks as well: one that lives on would keep vigia from seeing the worker's end.
-    os.register_at_fork(after_in_child=lambda: [os.close(descriptor) for descriptor in taken])
+    close_in_forks(taken)
+
+
+def close_in_forks(descriptors: List[int]) -> None:
+    """Closes them in forks as well: one that lives on would keep vigia from seeing the worker's end."""
+    left = list(descriptors)
+
+    def close() -> None:
+        # Once: in forks of forks these numbers may be of somebody else's files.
+        while left:
+            os.close(left.pop())
+
+    os.register_at_fork(after_in_child=close)
 
 
 def host_line() -> Optional[HostLine]:

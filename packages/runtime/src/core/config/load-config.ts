@@ -4,6 +4,7 @@ import { codeOf, messageOf, UsageError } from '@vigia/base';
 import {
   type CameraConfig,
   type Config,
+  type ConsumerConfig,
   configSchema,
   NOT_YET,
   RESERVED_CAMERA_IDS,
@@ -89,6 +90,7 @@ function checkReferences(config: Config, where: (path: Path) => string, env: Nod
       problems.push(
         ...checkReference('model', consumer.model, Object.keys(config.models), at),
         ...checkReference('worker', consumer.worker, Object.keys(config.workers), at),
+        ...checkHang(consumer, config.workers, at),
       );
     }
   }
@@ -109,9 +111,22 @@ function checkReference(
   return [`${at(kind)}: there is no ${kind} "${id}"${near ? `, did you mean "${near}"?` : ''}; ${allowed}`];
 }
 
+/** Who is killed before his answer is late never has a late answer. */
+function checkHang(
+  { worker, deadline_ms: deadlineMs }: ConsumerConfig,
+  workers: Config['workers'],
+  at: (key: string) => string,
+): string[] {
+  const hangMs = workers[worker ?? '']?.hang_timeout_ms;
+  if (hangMs === undefined || hangMs >= deadlineMs) return [];
+  return [
+    `${at('deadline_ms')}: found ${deadlineMs}, \`hang_timeout_ms\` of worker ${worker} is ${hangMs}: it would be killed before its answer is late; at most ${hangMs} is allowed`,
+  ];
+}
+
 /** Whether there is something to start. What it does shows while running. */
 function checkProgram(
-  { command, module, dir, env }: WorkerConfig,
+  { command, module, dir, env, options }: WorkerConfig,
   at: (key: string) => string,
   environment: NodeJS.ProcessEnv,
 ): string[] {
@@ -120,6 +135,15 @@ function checkProgram(
     problems.push(`${at('dir')}: found ${dir}, no such folder`);
   if (module !== undefined && !existsSync(module)) problems.push(`${at('module')}: found ${module}, no such file`);
   const [program] = command ?? [];
+  for (const [key, value] of [
+    ['command', command],
+    ['options', options],
+  ] as const)
+    if (/\$\{[^}]*\}/.test(JSON.stringify(value ?? '')))
+      problems.push(`${at(key)}: \${NAME} is not filled in here; secrets go into \`env\``);
+  const script = command?.slice(1).find((part) => /^[^-].*\.(?:py|pl|js|mjs|cjs|sh|rb)$/.test(part));
+  if (script !== undefined && !existsSync(resolve(dir ?? '.', script)))
+    problems.push(`${at('command')}: found ${script}, no such file in ${dir ?? 'the working folder'}`);
   if (program?.includes('/') && !existsSync(resolve(dir ?? '.', program)))
     problems.push(`${at('command')}: found ${program}, no such program`);
   const path = env['PATH'] ?? environment['PATH'] ?? '';

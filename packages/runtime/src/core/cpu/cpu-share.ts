@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs';
-import { setPriority } from 'node:os';
-import { bindToCpus, type Log } from '@vigia/base';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
+import { bindToCpus, type Log, processStatFields } from '@vigia/base';
 import type { CpuConfig, SlaClass } from '@vigia/contracts';
 
 /** How much of the CPU a process gets when there is not enough for all. */
@@ -14,15 +14,26 @@ export interface CpuShare {
 /** By SLA class. */
 export type CpuShares = Readonly<Record<SlaClass, CpuShare>>;
 
-/** A step of 5 is a third of the time, so best-effort gets a thirtieth of what critical gets. */
+/**
+ * On top of what vigia itself was started with. A step of 5 is a third of the time, so best-effort gets a thirtieth of what
+ * critical gets.
+ */
 const NICE: Readonly<Record<SlaClass, number>> = { critical: 0, high: 3, normal: 8, 'best-effort': 15 };
+
+const MOST_NICE = 19;
+/** Warnings that were given: one each, however often a process is started. Bounded by the names of a configuration. */
+const told = new Set<string>();
 
 /** Every CPU that a machine may have: those that are not there are ignored. */
 export const ALL_CPUS: readonly number[] = Array.from({ length: 1024 }, (_, cpu) => cpu);
 
 /** What a configuration says, completed. */
 export function cpuSharesOf(config: CpuConfig): CpuShares {
-  const share = (sla: SlaClass): CpuShare => ({ nice: config[sla].nice ?? NICE[sla], cpus: config[sla].cpus });
+  const own = getPriority();
+  const share = (sla: SlaClass): CpuShare => ({
+    nice: config[sla].nice ?? Math.min(MOST_NICE, own + NICE[sla]),
+    cpus: config[sla].cpus,
+  });
   return {
     critical: share('critical'),
     high: share('high'),
@@ -45,9 +56,26 @@ export function applyCpuShare(pid: number, share: CpuShare, name: string, log: L
     }
     if (share.cpus && !bindToCpus(thread, share.cpus)) refused.push(`CPUs ${share.cpus.join(', ')}`);
   }
+  shareOfSession(pid, share.nice);
   // A process that is gone already has no threads, and needs no share.
-  if (refused.length > 0 && threadsOf(pid).length > 0)
-    log.warn(`${name}: the system refused ${[...new Set(refused)].join(' and ')}; it runs without`);
+  if (refused.length === 0 || threadsOf(pid).length === 0) return;
+  const sentence = `${name}: the system refused ${[...new Set(refused)].join(' and ')}; it runs without`;
+  if (told.has(sentence)) return;
+  told.add(sentence);
+  log.warn(sentence);
+}
+
+/**
+ * Where the kernel shares the CPU between sessions first (autogroup, sched(7)), nice counts only within one: a worker, which
+ * is a session of its own, must be given it as a whole. Without autogroup, or without the right to, there is nothing to do.
+ */
+function shareOfSession(pid: number, nice: number): void {
+  try {
+    // Field 6 of proc(5), counted after the two that `processStatFields` leaves out: not that of the session we share.
+    if (Number(processStatFields(pid)[3]) === pid) writeFileSync(`/proc/${pid}/autogroup`, String(nice));
+  } catch {
+    // No autogroup, or not allowed (without rights ten times a second at most): nice alone counts.
+  }
 }
 
 function threadsOf(pid: number): number[] {

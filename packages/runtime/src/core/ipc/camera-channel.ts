@@ -26,6 +26,8 @@ export interface CameraSetup {
   readonly decode: DecodeSetup;
   readonly roi: Region;
   readonly consumers: readonly ConsumerSetup[];
+  /** Values that stand in the environment of its workers and must not be printed. */
+  readonly secrets: readonly string[];
 }
 
 /** Where a stream comes from. */

@@ -136,7 +136,6 @@ export function cleanAfterSupervisor(node: string, runDir: string, supervisorPid
     if (Number(readFileSync(lockPath, 'utf8').split(' ')[0]) !== supervisorPid) return;
     rmSync(controlSocketPath(runDir), { force: true });
     removeProbes(node);
-    killWorkerGroups(runDir);
     releaseLock(runDir, lockPath);
   } catch (error) {
     // Another child was quicker.

@@ -294,7 +294,7 @@ export class CameraHandle {
     switch (message.type) {
       case 'result':
         if (message.result.status === 'ok') this.ages(message.result.consumer).record(message.result.age_ms);
-        this.#o.onResult(message.result);
+        this.#o.onResult(resultWithoutSecrets(message.result));
         break;
       case 'snapshot':
         this.#last = message.snapshot;
@@ -374,6 +374,12 @@ export class CameraHandle {
       at,
     };
   }
+}
+
+/** What a worker says of its failure may hold secrets, whatever it means to say. */
+function resultWithoutSecrets(result: ResultMessage): ResultMessage {
+  if (result.error === null) return result;
+  return { ...result, error: { ...result.error, message: redact(result.error.message) } };
 }
 
 /** A camera's process does not know the secrets; what a worker prints may hold them. */

@@ -69,6 +69,40 @@ describe('shedding', () => {
     expect([...stage.reasons]).toEqual(['hall/falls (critical) is short of CPU']);
   });
 
+  test('results of a time in which it was not there teach nothing', () => {
+    const stage = new Stage();
+    for (let i = 0; i < 200; i += 1) {
+      const hops = { decoded: 1, taken: 2, rendered: null, sent: null, received: null, decided: 2.03 };
+      stage.shedding.record({ camera: 'hall', consumer: 'falls', age_ms: 2, hops_ms: hops });
+    }
+    stage.run(3, 50, CALM);
+    stage.run(30, 60, BUSY);
+    expect(stage.slowed.size).toBe(0);
+  });
+
+  test('one that is slow for another reason keeps nobody slow once there is CPU to spare', () => {
+    const stage = new Stage();
+    stage.run(10, 50, CALM);
+    stage.run(10, 190, BUSY);
+    expect(stage.slowed.size).toBeGreaterThan(0);
+    stage.run(100, 190, CALM);
+    expect(stage.slowed.size).toBe(0);
+  });
+
+  test('a critical one with a frame every five seconds is looked at over its own turns', () => {
+    const clock = new FakeClock();
+    const shedding = new Shedding(clock);
+    let changes = 0;
+    const all = [{ ...consumer('falls', 'critical', 0.2), breaching: true }, consumer('flow', 'best-effort', 2)];
+    for (let i = 0; i < 60; i += 1) {
+      clock.advance(1_000);
+      const hops = { decoded: 1, taken: 2, rendered: 3, sent: 3, received: 20, decided: 22 };
+      if (i % 5 === 0) shedding.record({ camera: 'hall', consumer: 'falls', age_ms: 22, hops_ms: hops });
+      changes += shedding.look(all, BUSY).length;
+    }
+    expect(changes).toBe(0);
+  });
+
   test('suffering for another reason than the CPU slows nobody', () => {
     const stage = new Stage();
     stage.run(30, 400, CALM, true);

@@ -48,8 +48,8 @@ const WELL = 0.7;
 /** How fast what is usual follows: about half a minute. */
 const USUAL_SHARE = 1 / 30;
 const SLOWER_QUANTILE = 0.9;
-/** What was seen of critical consumers is looked at for so long. Milliseconds. */
-const RECENT_MS = 3_000;
+/** What was seen of critical consumers is looked at for so long, or for so many turns. */
+const RECENT = { ms: 3_000, turns: 3 } as const;
 /** Between two steps down, so that one can work. Milliseconds. */
 const STEP_DOWN_MS = 2_000;
 /** How long all must be well before a step up; doubled each time that a step up was followed by suffering. Milliseconds. */
@@ -97,7 +97,9 @@ export class Shedding {
     age_ms: ageMs,
     hops_ms: hops,
   }: Pick<ResultMessage, 'camera' | 'consumer' | 'age_ms' | 'hops_ms'>): void {
-    const seen = this.#recent(`${camera}/${consumer}`);
+    // Who was not asked, because it is not there, says nothing about the CPU.
+    if (hops.sent === null) return;
+    const seen = this.#seenOf(`${camera}/${consumer}`);
     seen.push({ atMs: this.#clock.nowMs(), workMs: hops.decided - hops.taken, ageMs });
   }
 
@@ -112,12 +114,13 @@ export class Shedding {
     const critical = consumers.filter((c) => c.sla === 'critical');
     this.#forget(consumers);
     const short = pressure !== undefined && (pressure.idle < SHORT.idle || (pressure.waiting ?? 0) > SHORT.waiting);
-    if (!short && this.#level === 0) for (const c of critical) this.#learn(c);
+    if (!short) for (const c of critical) this.#learn(c);
     const suffering = critical.find((c) => this.#strain(c) > (c.breaching ? WELL : 1));
     if (!wanted) this.#level = 0;
     if (this.#level === 0) this.#measureRates(consumers, now);
     if (wanted && suffering && short) this.#down(now);
-    else if (critical.every((c) => this.#strain(c) < WELL)) this.#up(now);
+    // With CPU to spare nobody suffers from a lack of it, whatever else is slow.
+    else if (!short || critical.every((c) => this.#strain(c) < WELL)) this.#up(now);
     else this.#wellSinceMs = undefined;
     return this.#changes(consumers, suffering);
   }
@@ -168,10 +171,10 @@ export class Shedding {
   /** How near a consumer's slower pictures are to what is too much: 1 is there. */
   #strain(c: SheddableConsumer): number {
     const key = `${c.camera}/${c.consumer}`;
-    const seen = this.#recent(key);
+    const seen = this.#recent(c);
     // Not even a timeout: its worker still has the picture before.
     if (seen.length === 0) return c.breaching ? Number.POSITIVE_INFINITY : 0;
-    const turnMs = Math.max(c.sourceIntervalMs, c.fps === undefined ? 0 : 1000 / c.fps);
+    const turnMs = turnOf(c);
     const workMs = quantile(
       seen.map((s) => s.workMs),
       SLOWER_QUANTILE,
@@ -192,9 +195,9 @@ export class Shedding {
   }
 
   /** What its slower pictures take when there is CPU enough. */
-  #learn({ camera, consumer }: SheddableConsumer): void {
-    const key = `${camera}/${consumer}`;
-    const seen = this.#recent(key);
+  #learn(c: SheddableConsumer): void {
+    const key = `${c.camera}/${c.consumer}`;
+    const seen = this.#recent(c);
     if (seen.length === 0) return;
     const workMs = quantile(
       seen.map((s) => s.workMs),
@@ -204,10 +207,16 @@ export class Shedding {
     this.#usual.set(key, before + (workMs - before) * USUAL_SHARE);
   }
 
-  #recent(key: string): Seen[] {
+  #seenOf(key: string): Seen[] {
     const known = this.#seen.get(key) ?? [];
     this.#seen.set(key, known);
-    const fromMs = this.#clock.nowMs() - RECENT_MS;
+    return known;
+  }
+
+  /** What was seen of the last seconds, or turns of one that has few. */
+  #recent(c: SheddableConsumer): Seen[] {
+    const known = this.#seenOf(`${c.camera}/${c.consumer}`);
+    const fromMs = this.#clock.nowMs() - Math.max(RECENT.ms, RECENT.turns * turnOf(c));
     while (known[0] && known[0].atMs < fromMs) known.shift();
     return known;
   }
@@ -217,7 +226,7 @@ export class Shedding {
       if (c.fps !== undefined) continue;
       const key = `${c.camera}/${c.consumer}`;
       const before = this.#rates.get(key);
-      if (before && now - before.atMs < RECENT_MS) continue;
+      if (before && now - before.atMs < RECENT.ms) continue;
       const fps = before && now > before.atMs ? ((c.ok - before.ok) * 1000) / (now - before.atMs) : undefined;
       this.#rates.set(key, { atMs: now, ok: c.ok, fps: fps !== undefined && fps > 0 ? fps : before?.fps });
     }
@@ -228,6 +237,11 @@ export class Shedding {
     for (const map of [this.#seen, this.#usual, this.#rates, this.#slowed])
       for (const key of map.keys()) if (!there.has(key)) map.delete(key);
   }
+}
+
+/** Milliseconds that a consumer has for one picture; 0 when not known. */
+function turnOf({ sourceIntervalMs, fps }: SheddableConsumer): number {
+  return Math.max(sourceIntervalMs, fps === undefined ? 0 : 1000 / fps);
 }
 
 function reasonOf(suffering: SheddableConsumer | undefined, before: Slowed | undefined): string {

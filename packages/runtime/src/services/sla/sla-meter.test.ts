@@ -68,6 +68,17 @@ describe('drop ratio', () => {
     stage.run(60, {});
     expect(stage.meter.window()).toMatchObject({ live_ms: 60_000, ok: 300, drop_ratio: 0 });
   });
+
+  test('what a slow source did not give is not owed later', () => {
+    const stage = new Stage('critical', 5);
+    stage.run(60, { source: 2, ok: 2 });
+    expect(stage.meter.window()).toMatchObject({ turns: 120, ok: 120, drop_ratio: 0 });
+    // The 60 s of before have left the window: 300 are owed, and one that was carried over.
+    stage.run(60, { source: 30, ok: 5 });
+    expect(stage.meter.window()).toMatchObject({ ok: 300, drop_ratio: 0 });
+    expect(stage.meter.window().turns).toBeLessThanOrEqual(301);
+    expect(stage.crossings).toEqual([]);
+  });
 });
 
 describe('breach and recovery', () => {
@@ -94,8 +105,23 @@ describe('breach and recovery', () => {
     stage.run(0.5, { ok: 0 });
     expect(stage.crossings).toEqual(['breached']);
     expect(stage.meter.breach?.message).toMatch(
-      /^\d of 10[0-9] turns without an ok result .*critical: none is allowed$/,
+      /^has \d of 10[0-9] turns without an ok result .*critical: none is allowed$/,
     );
+  });
+
+  test('a result that is not ok is a drop without a doubt: critical allows none', () => {
+    const stage = new Stage('critical');
+    stage.run(20, {});
+    stage.meter.record({ status: 'timeout', age_ms: 1_000 });
+    stage.run(0.5, {});
+    expect(stage.crossings).toEqual(['breached']);
+    expect(stage.meter.breach?.message).toMatch(/^has 1 of 10\d turns without an ok result/);
+  });
+
+  test.each([0.05, 0.02])('a gate of %d frames a second is judged over its own turns', (fps) => {
+    const stage = new Stage('critical', fps);
+    stage.run(4 / fps, { ok: 0 });
+    expect(stage.crossings).toEqual(['breached']);
   });
 
   test('once per crossing: around the limit there is no flood of events', () => {

@@ -33,15 +33,20 @@ export interface SlaBreach {
 interface Bucket {
   readonly liveMs: number;
   readonly turns: number;
-  ok: number;
-  late: number;
+  readonly ok: number;
+  readonly late: number;
+  /** Results that are not ok: drops without a doubt. */
+  readonly notOk: number;
 }
 
 /** Largest share of turns without an ok result, and of ok results that are late (WL3). */
 const BUDGET: Readonly<Record<SlaClass, number>> = { critical: 0, high: 0.1, normal: 0.5, 'best-effort': 1 };
-const WINDOW_MS = 60_000;
+/** The window; of a gate that is so slow that it has few turns in a minute, so many turns. */
+const WINDOW = { ms: 60_000, turns: 10 } as const;
 /** Before so much was seen nothing is breached. */
 const LEAST = { liveMs: 5_000, turns: 3 } as const;
+/** Sums of fractions of turns are right to so much. */
+const EPSILON = 1e-6;
 /** A breach is over when the shares are this far below the budget, for so long: once per crossing. */
 const RECOVERED = { share: 0.8, ms: 5_000 } as const;
 /** Where gate and source have the same rate, a turn of one bucket may be taken in the next. */
@@ -56,6 +61,7 @@ export class SlaMeter {
   #buckets: Bucket[] = [];
   #ok = 0;
   #late = 0;
+  #notOk = 0;
   #offered: number | undefined;
   #lookedMs = 0;
   #carried = 0;
@@ -76,7 +82,10 @@ export class SlaMeter {
 
   /** A result of the consumer. */
   record(result: Pick<ResultMessage, 'status' | 'age_ms'>): void {
-    if (result.status !== 'ok') return;
+    if (result.status !== 'ok') {
+      this.#notOk += 1;
+      return;
+    }
     this.#ok += 1;
     if (this.#o.maxAgeMs !== undefined && result.age_ms > this.#o.maxAgeMs) this.#late += 1;
   }
@@ -91,11 +100,18 @@ export class SlaMeter {
     this.#offered = look.offered;
     this.#lookedMs = now;
     if (this.#begun && look.live && lastedMs > 0) {
-      this.#buckets.push({ liveMs: lastedMs, turns: this.#turns(offered, lastedMs), ok: this.#ok, late: this.#late });
+      this.#buckets.push({
+        liveMs: lastedMs,
+        turns: this.#turns(offered, lastedMs),
+        ok: this.#ok,
+        late: this.#late,
+        notOk: this.#notOk,
+      });
       this.#trim();
     }
     this.#ok = 0;
     this.#late = 0;
+    this.#notOk = 0;
     return this.#judge(now);
   }
 
@@ -125,13 +141,19 @@ export class SlaMeter {
   }
 
   #trim(): void {
-    let over = this.#buckets.reduce((sum, bucket) => sum + bucket.liveMs, 0) - WINDOW_MS;
+    let over = this.#buckets.reduce((sum, bucket) => sum + bucket.liveMs, 0) - this.#windowMs;
     while (over > 0 && this.#buckets.length > 1) over -= this.#buckets.shift()?.liveMs ?? over;
   }
 
+  get #windowMs(): number {
+    const { fps } = this.#o;
+    return fps === undefined ? WINDOW.ms : Math.max(WINDOW.ms, (WINDOW.turns * 1000) / fps);
+  }
+
   #totals(): Bucket {
-    const total = { liveMs: 0, turns: 0, ok: 0, late: 0 };
-    for (const { liveMs, turns, ok, late } of this.#buckets) {
+    const total = { liveMs: 0, turns: 0, ok: 0, late: 0, notOk: 0 };
+    for (const { liveMs, turns, ok, late, notOk } of this.#buckets) {
+      total.notOk += notOk;
       total.liveMs += liveMs;
       total.turns += turns;
       total.ok += ok;
@@ -140,17 +162,18 @@ export class SlaMeter {
     return total;
   }
 
-  /** One turn at the edges of the window, and one in flight, are no drops. */
+  /** Of turns that nobody took, one at the edges of the window and the one in flight are no drops. */
   #ratios(): { readonly dropped: number; readonly dropRatio: number; readonly lateRatio: number | null } {
-    const { turns, ok, late } = this.#totals();
-    const dropped = Math.max(0, Math.floor(turns - ok - 1 - this.#inFlight + 1e-6));
+    const { turns, ok, late, notOk } = this.#totals();
+    const untaken = Math.floor(turns - ok - notOk - 1 - this.#inFlight + EPSILON);
+    const dropped = notOk + Math.max(0, untaken);
     const lateRatio = this.#o.maxAgeMs === undefined ? null : ok === 0 ? 0 : late / ok;
     return { dropped, dropRatio: turns > 0 ? Math.min(1, dropped / turns) : 0, lateRatio };
   }
 
   #judge(now: number): 'breached' | 'recovered' | undefined {
     const { liveMs, turns } = this.#totals();
-    if (liveMs < LEAST.liveMs || turns < LEAST.turns) return undefined;
+    if (liveMs < LEAST.liveMs || turns < LEAST.turns - EPSILON) return undefined;
     const { dropRatio, lateRatio } = this.#ratios();
     const worst = Math.max(dropRatio, lateRatio ?? 0);
     if (this.#breach === null) {
@@ -185,8 +208,8 @@ export class SlaMeter {
     const cause = dropRatio >= (lateRatio ?? 0) ? 'drops' : 'age';
     const what =
       cause === 'drops'
-        ? `${dropped} of ${Math.round(turns)} turns without an ok result (${percent(dropRatio)})`
-        : `${late} of ${ok} ok results older than ${maxAgeMs} ms (${percent(lateRatio ?? 0)})`;
+        ? `has ${dropped} of ${Math.round(turns)} turns without an ok result (${percent(dropRatio)})`
+        : `has ${late} of ${ok} ok results older than ${maxAgeMs} ms (${percent(lateRatio ?? 0)})`;
     return { cause, message: `${what} in the last ${Math.round(liveMs / 1000)} s; ${sla}: ${allowed}` };
   }
 }

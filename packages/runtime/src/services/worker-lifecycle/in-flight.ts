@@ -55,6 +55,12 @@ export class InFlight {
     return this.#held !== undefined;
   }
 
+  /** For how long the worker has had its picture, milliseconds; undefined while it has none. */
+  get outForMs(): number | undefined {
+    const sentMs = this.#held?.sentMs;
+    return sentMs === undefined ? undefined : this.#o.clock.nowMs() - sentMs;
+  }
+
   /** Whether this is still the picture that was begun, and nobody has given its result. */
   isOpen(picture: Picture): boolean {
     return this.#held?.picture === picture && !this.#held.settled;

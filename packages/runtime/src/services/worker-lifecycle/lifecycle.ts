@@ -54,6 +54,7 @@ export class Lifecycle {
   #starts = 0;
   /** Why it is being killed: its exit will be because of that. */
   #killedFor: EndReason | undefined;
+  #healthyUntilMs: number | undefined;
 
   constructor(options: LifecycleOptions) {
     this.#o = options;
@@ -104,10 +105,15 @@ export class Lifecycle {
     if (this.up) this.#set(state, reason);
   }
 
-  /** The worker must go, for a reason; its policy says what happens then. */
-  fail(reason: EndReason): void {
+  /**
+   * The worker must go, for a reason; its policy says what happens then.
+   *
+   * @param healthyUntilMs It was not healthy since then, monotonic milliseconds. Default: now.
+   */
+  fail(reason: EndReason, healthyUntilMs?: number): void {
     if (this.#killedFor || !['starting', 'probing', 'up'].includes(this.#phase)) return;
     this.#killedFor = reason;
+    this.#healthyUntilMs = healthyUntilMs;
     this.#timer?.cancel();
     this.#o.kill(reason);
   }
@@ -119,7 +125,8 @@ export class Lifecycle {
     this.#killedFor = undefined;
     this.#timer?.cancel();
     const probed = this.#phase === 'probing';
-    const delayMs = probed ? undefined : this.#budget.next();
+    const delayMs = probed ? undefined : this.#budget.next(this.#healthyUntilMs);
+    this.#healthyUntilMs = undefined;
     if (delayMs === undefined) {
       this.#fail(because);
       return;

@@ -21,7 +21,7 @@ export class RestartBudget {
 
   /** Restarts used up, as of now. */
   get used(): number {
-    return this.#refilled ? 0 : this.#used;
+    return this.#refilled(this.#clock.nowMs()) ? 0 : this.#used;
   }
 
   /** Null: unlimited. */
@@ -34,9 +34,14 @@ export class RestartBudget {
     this.#healthySinceMs = this.#clock.nowMs();
   }
 
-  /** The worker ended. @returns how long to wait before the next start, or undefined when the budget is spent. */
-  next(): number | undefined {
-    if (this.#refilled) this.#used = 0;
+  /**
+   * The worker ended.
+   *
+   * @param untilMs It was healthy until then, monotonic milliseconds: time in which it hung refills nothing.
+   * @returns how long to wait before the next start, or undefined when the budget is spent.
+   */
+  next(untilMs: number = this.#clock.nowMs()): number | undefined {
+    if (this.#refilled(untilMs)) this.#used = 0;
     this.#healthySinceMs = undefined;
     const { delaysMs, unlimited } = this.#policy;
     const wantedMs = delaysMs[this.#used] ?? (unlimited ? (delaysMs.at(-1) ?? UNLIMITED.defaultMs) : undefined);
@@ -45,7 +50,7 @@ export class RestartBudget {
     return unlimited ? Math.max(UNLIMITED.leastMs, wantedMs) : wantedMs;
   }
 
-  get #refilled(): boolean {
-    return this.#healthySinceMs !== undefined && this.#clock.nowMs() - this.#healthySinceMs >= REFILL_MS;
+  #refilled(untilMs: number): boolean {
+    return this.#healthySinceMs !== undefined && untilMs - this.#healthySinceMs >= REFILL_MS;
   }
 }

@@ -40,6 +40,8 @@ class Stage {
   readonly logged: LogRecord[] = [];
   readonly links: FakeLink[] = [];
   readonly worker: SupervisedWorker<FakeLink>;
+  /** A frame has been there for so long without an answer. */
+  #waitedMs = 0;
   /** What the consumer says about a result. */
   problem: string | undefined;
   refused: string | undefined;
@@ -83,17 +85,16 @@ class Stage {
   }
 
   answer(): void {
+    this.#waitedMs = 0;
     this.link.say({ type: 'result', seq: 1 });
   }
 
   /** Looks twice a second. */
-  run(
-    ms: number,
-    { frameOut = false, framesCame = true, intervalMs = 100, breach = null as string | null } = {},
-  ): void {
+  run(ms: number, { frameOut = false, waits = true, intervalMs = 100, breach = null as string | null } = {}): void {
     for (let t = 0; t < ms; t += 500) {
       this.clock.advance(500);
-      this.worker.watch({ frameOut, framesCame, intervalMs, breach });
+      this.#waitedMs = waits ? this.#waitedMs + 500 : 0;
+      this.worker.watch({ frameOut, waitingMs: this.#waitedMs, intervalMs, breach });
     }
   }
 }
@@ -127,9 +128,19 @@ describe('idleness (WL5)', () => {
   test('without frames it is idle too, and nobody’s fault', () => {
     const stage = new Stage().ready();
     stage.answer();
-    stage.run(120_000, { framesCame: false });
+    stage.run(120_000, { waits: false });
     expect(stage.states.at(-1)).toBe('idle no_frames');
     expect(stage.link.killed).toBe(0);
+  });
+
+  test('an outage of its camera is not its silence: the clock begins with the frame that it has', () => {
+    const stage = new Stage().ready();
+    stage.answer();
+    stage.run(300_000, { waits: false });
+    stage.worker.sent();
+    stage.run(5_000, { frameOut: true });
+    expect(stage.link.killed).toBe(0);
+    expect(stage.states.at(-1)).toBe('running');
   });
 
   test('who gets a frame a minute has three minutes', () => {
@@ -140,6 +151,31 @@ describe('idleness (WL5)', () => {
     stage.run(500, { intervalMs: 60_000 });
     expect(stage.link.killed).toBe(1);
   });
+});
+
+test('time in which it hung refills nothing (WL4)', () => {
+  const stage = new Stage('normal').ready();
+  stage.link.end();
+  stage.clock.advance(1_000);
+  stage.ready();
+  stage.worker.sent();
+  // Ready for two minutes, healthy for none.
+  stage.clock.advance(120_000);
+  stage.worker.watch({ frameOut: true, waitingMs: 120_000, intervalMs: 100, breach: null });
+  stage.link.end();
+  expect(stage.states.at(-1)).toBe('failed hung');
+});
+
+test('one that leaves its loop is ended, and the last line of its log is in the reason', () => {
+  const stage = new Stage('normal').ready();
+  stage.worker.leftLoop();
+  expect(stage.link.killed).toBe(1);
+  stage.link.end();
+  expect(stage.states.at(-1)).toBe('restarting left_loop');
+  const other = new Stage('normal').ready();
+  other.link.events.onLine('ValueError: no such bed');
+  other.link.events.onExit({ code: 'exited', message: 'exited with code 1' });
+  expect(other.worker.state.reason?.message).toBe('exited with code 1 (ValueError: no such bed)');
 });
 
 describe('hanging', () => {
@@ -195,6 +231,7 @@ describe('what it says', () => {
     expect(stage.worker.ready).toBeUndefined();
     stage.link.end();
     expect(stage.worker.report().protocol_errors).toBe(1);
+    expect(stage.worker.state.reason?.message).toMatch(/^broke the protocol: /);
     expect(stage.states.at(-1)).toBe('restarting protocol_error');
     expect(stage.gone).toEqual(['protocol_error', 'signalled']);
   });

@@ -26,6 +26,8 @@ export interface SupervisedWorkerOptions<L extends WorkerLink> {
 const IDLE_MS = 10_000;
 /** A critical one is started again then (WL5). Milliseconds. */
 const IDLE_RESTART_MS = 30_000;
+/** Characters of its last line that go into the reason of its end. */
+const LAST_WORDS = 160;
 /** The same in intervals of its gate, for slow ones. */
 const IDLE_INTERVALS = 3;
 
@@ -92,10 +94,10 @@ export class SupervisedWorker<L extends WorkerLink> {
 
   /** Looks after it; to be called about twice a second. */
   watch(look: {
-    /** A frame is out. */
+    /** A frame was sent and is not answered. */
     readonly frameOut: boolean;
-    /** Frames came since its last answer. */
-    readonly framesCame: boolean;
+    /** For how long it has had a frame, or could have had one, without an answer. Milliseconds; 0 when it waits for one. */
+    readonly waitingMs: number;
     /** Milliseconds between two frames that it should get. */
     readonly intervalMs: number;
     /** What its SLA says; null when it is kept. */
@@ -106,22 +108,27 @@ export class SupervisedWorker<L extends WorkerLink> {
     const now = clock.nowMs();
     const hangMs = setup.worker.hangTimeoutMs;
     if (look.frameOut && now - this.#signMs >= hangMs) {
-      this.#fail('hung', `gave no sign for ${seconds(now - this.#signMs)} with a frame in its hands`);
+      this.#fail('hung', `gave no sign for ${seconds(now - this.#signMs)} with a frame in its hands`, this.#signMs);
       return;
     }
-    const silentMs = now - this.#answeredMs;
-    const idle = silentMs >= Math.max(IDLE_MS, IDLE_INTERVALS * look.intervalMs);
-    const waited = look.frameOut || look.framesCame;
-    const restartMs = Math.max(IDLE_RESTART_MS, IDLE_INTERVALS * look.intervalMs);
-    if (idle && waited && setup.sla === 'critical' && silentMs >= restartMs) {
-      this.#fail('idle', `answered nothing for ${seconds(silentMs)} while frames came`);
+    const { waitingMs } = look;
+    const leastMs = IDLE_INTERVALS * look.intervalMs;
+    if (setup.sla === 'critical' && waitingMs >= Math.max(IDLE_RESTART_MS, leastMs)) {
+      this.#fail('idle', `answered nothing for ${seconds(waitingMs)} while frames came`, now - waitingMs);
       return;
     }
-    if (idle) {
-      const message = waited ? 'frames come, and it answers none' : 'its camera gives no frames';
-      this.#lifecycle.health('idle', { code: waited ? 'no_answer' : 'no_frames', message });
-    } else if (look.breach !== null) this.#lifecycle.health('breaching', { code: 'sla', message: look.breach });
+    const idleMs = Math.max(IDLE_MS, leastMs);
+    if (waitingMs >= idleMs)
+      this.#lifecycle.health('idle', { code: 'no_answer', message: 'answers none, though frames come' });
+    else if (waitingMs === 0 && now - this.#answeredMs >= idleMs)
+      this.#lifecycle.health('idle', { code: 'no_frames', message: 'gets no frames: its camera gives none' });
+    else if (look.breach !== null) this.#lifecycle.health('breaching', { code: 'sla', message: look.breach });
     else if (this.#answered) this.#lifecycle.health('running', null);
+  }
+
+  /** It reads no more frames, and has not ended: nothing can be expected of it any more. */
+  leftLoop(): void {
+    if (this.#lifecycle.up) this.#fail('left_loop', 'left its loop over the frames');
   }
 
   /** Asks it to end, then ends it. Resolves when it is gone. Idempotent. */
@@ -222,12 +229,13 @@ export class SupervisedWorker<L extends WorkerLink> {
 
   #protocolError(message: string): void {
     this.#protocolErrors += 1;
-    this.#fail('protocol_error', `protocol error: ${message}`);
+    this.#fail('protocol_error', `broke the protocol: ${message}`);
   }
 
-  #fail(code: string, message: string): void {
+  /** @param healthyUntilMs It was not healthy since then. */
+  #fail(code: string, message: string, healthyUntilMs?: number): void {
     this.#o.log.warn(message);
-    this.#lifecycle.fail({ code, message });
+    this.#lifecycle.fail({ code, message }, healthyUntilMs);
   }
 
   #kill(reason: EndReason): void {
@@ -235,9 +243,10 @@ export class SupervisedWorker<L extends WorkerLink> {
     this.#link?.kill();
   }
 
-  #onExit(reason: EndReason): void {
+  #onExit(exit: EndReason): void {
     this.#link = undefined;
     const stderr = [...this.#log.last];
+    const reason = withLastWords(exit, stderr.at(-1));
     if (!this.#closing) {
       const at = new Date(this.#o.clock.wallMs()).toISOString();
       this.#lastExit = { at, reason: reason.message, stderr };
@@ -253,6 +262,12 @@ export class SupervisedWorker<L extends WorkerLink> {
     await link?.stop();
     this.#link = undefined;
   }
+}
+
+/** Why it ended says its last line best. */
+function withLastWords({ code, message }: EndReason, lastLine: string | undefined): EndReason {
+  if (code !== 'exited' || lastLine === undefined || message.includes(lastLine)) return { code, message };
+  return { code, message: `${message} (${lastLine.trim().slice(0, LAST_WORDS)})` };
 }
 
 function seconds(ms: number): string {

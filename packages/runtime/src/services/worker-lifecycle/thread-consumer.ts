@@ -14,6 +14,7 @@ import { InFlight } from './in-flight.ts';
 import type { LifecycleState } from './lifecycle.ts';
 import { SupervisedWorker } from './supervised-worker.ts';
 import { wantedInput } from './wanted-input.ts';
+import type { Outcome } from '#core/results';
 import { describe, intervalOf, notReady, type WorkerConsumerOptions } from './worker-consumer.ts';
 import { WorkerThread } from './worker-thread.ts';
 
@@ -27,6 +28,8 @@ export interface ThreadConsumerOptions extends WorkerConsumerOptions {
   readonly onUnending: () => void;
 }
 
+/** A thread that reads no more frames ends by itself within this time, or is ended. Milliseconds. */
+const LEFT_MS = 500;
 /** The thread keeps its frame until it answers, or is ended: the supplier never takes it away. Milliseconds. */
 const READ_DEADLINE_MS = 86_400_000;
 
@@ -45,9 +48,12 @@ export class ThreadConsumer {
   #server: ThreadFrameServer<Picture> | undefined;
   /** Counters of mailboxes and seats that are gone. */
   #past: MailboxCounters = NOTHING;
+  /** Frames that the seat's reader declined, as far as they were told. */
+  #expired = 0;
   #spec: RenditionSpec;
   #fps: number | undefined;
-  #offeredBefore = 0;
+  /** Since when a frame is there that the thread does not ask for, and what was delivered then. */
+  #unread: { readonly sinceMs: number; readonly delivered: number } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ThreadConsumerOptions) {
@@ -69,7 +75,7 @@ export class ThreadConsumer {
       log,
       open: (events) => new WorkerThread(setup, place, clock, events, options.onUnending),
       onReady: (wants) => this.#onReady(wants),
-      onResult: (result) => this.#onAnswer(result),
+      onResult: (result) => this.#inFlight.answer(result),
       onGone: (reason) => {
         this.#unseat();
         this.#inFlight.gone(reason);
@@ -85,12 +91,13 @@ export class ThreadConsumer {
     this.#worker.start();
   }
 
-  /** See WorkerConsumer. */
-  watch(breach: string | null): void {
+  /** See WorkerConsumer. @param live Its camera gives pictures. */
+  watch(breach: string | null, live: boolean): void {
+    const outMs = this.#inFlight.outForMs;
     this.#worker.watch({
-      frameOut: this.#inFlight.busy,
-      framesCame: this.#counters().offered > this.#offeredBefore,
-      intervalMs: intervalOf(this.#o),
+      frameOut: outMs !== undefined,
+      waitingMs: outMs ?? this.#unreadMs(live),
+      intervalMs: intervalOf(this.#o, this.#fps),
       breach,
     });
   }
@@ -141,14 +148,7 @@ export class ThreadConsumer {
     const input = wantedInput(this.#o.setup, wants);
     if (typeof input === 'string') return input;
     this.#spec = input.spec;
-    this.#offeredBefore = this.#counters().offered;
     return undefined;
-  }
-
-  #onAnswer(result: WorkerResult): string | undefined {
-    const problem = this.#inFlight.answer(result);
-    if (problem === undefined) this.#offeredBefore = this.#counters().offered;
-    return problem;
   }
 
   /** From the mailbox of this loop to a seat for the thread. */
@@ -158,6 +158,7 @@ export class ThreadConsumer {
     this.#unsubscribe();
     const { setup, supplier, shapeOf } = this.#o;
     const shape = shapeOf(this.#spec);
+    this.#expired = 0;
     this.#server = new ThreadFrameServer<Picture>({
       supplier,
       readers: 1,
@@ -184,8 +185,7 @@ export class ThreadConsumer {
   #begin(picture: Picture, thread: WorkerThread): void {
     // The answer to the frame before was posted before this one was asked for.
     thread.drain();
-    if (this.#inFlight.busy)
-      this.#inFlight.end({ status: 'error', code: 'no_result', message: 'the worker gave no result' });
+    if (this.#inFlight.busy) this.#inFlight.end(this.#unanswered());
     picture.retain();
     this.#inFlight.begin(picture, this.#o.keepPicture());
   }
@@ -197,8 +197,35 @@ export class ThreadConsumer {
     this.#inFlight.sent();
   }
 
+  /** A frame that went stale on the way to a busy thread was declined; any other one should have been answered. */
+  #unanswered(): Outcome {
+    const expired = this.#server?.report(this.#o.setup.id)?.results.expired ?? 0;
+    const declined = expired > this.#expired;
+    this.#expired = expired;
+    return declined
+      ? { status: 'expired', code: 'frame_expired', message: 'the frame was too old when the worker got to it' }
+      : { status: 'error', code: 'no_result', message: 'the worker gave no result' };
+  }
+
   #onSeatEnd({ counters }: SeatReport): void {
     this.#past = add(this.#past, counters);
+    const server = this.#server;
+    if (!server || this.#closing) return;
+    // Nobody reads any more. If its thread does not end either, it is of no use.
+    this.#server = undefined;
+    this.#subscribe();
+    const thread = this.#worker.ready;
+    this.#o.clock.after(LEFT_MS, () => {
+      if (this.#worker.ready === thread) this.#worker.leftLoop();
+    });
+  }
+
+  #unreadMs(live: boolean): number {
+    const { pending, delivered } = this.#counters();
+    const now = this.#o.clock.nowMs();
+    if (!live || !this.#server || pending === 0) this.#unread = undefined;
+    else if (this.#unread?.delivered !== delivered) this.#unread = { sinceMs: now, delivered };
+    return this.#unread ? now - this.#unread.sinceMs : 0;
   }
 
   #unseat(): void {

@@ -69,14 +69,14 @@ export class WorkerConsumer {
   readonly #mailbox: Mailbox<Picture>;
   readonly #inFlight: InFlight;
   #input: WorkerInput;
-  /** Frames offered when the worker last answered. */
-  #offeredBefore = 0;
+  #fps: number | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ProcessWorkerConsumerOptions) {
     this.#o = options;
     const { setup, place, clock, log, supplier } = options;
     this.#input = { spec: setup.input, jpeg: setup.worker.jpeg };
+    this.#fps = setup.fps;
     this.#inFlight = new InFlight({
       subject: { camera: place.camera, consumer: setup.id, model: null, worker: setup.worker.id },
       worker: setup.worker.id,
@@ -118,17 +118,20 @@ export class WorkerConsumer {
 
   /** To be called about twice a second. @param breach What its SLA says; null when it is kept. */
   watch(breach: string | null): void {
+    const outMs = this.#inFlight.outForMs;
+    // A free worker is given the next due frame at once: it waits for us, not we for it.
     this.#worker.watch({
-      frameOut: this.#inFlight.busy,
-      framesCame: this.#mailbox.counters().offered > this.#offeredBefore,
-      intervalMs: intervalOf(this.#o),
+      frameOut: outMs !== undefined,
+      waitingMs: outMs ?? 0,
+      intervalMs: intervalOf(this.#o, this.#fps),
       breach,
     });
   }
 
   /** Another rate than the configured one, or with undefined the configured one. */
   pace(fps: number | undefined): void {
-    this.#o.supplier.pace(this.#o.setup.id, fps ?? this.#o.setup.fps);
+    this.#fps = fps ?? this.#o.setup.fps;
+    this.#o.supplier.pace(this.#o.setup.id, this.#fps);
   }
 
   /** Leaves: the pending picture becomes `closed`, the one in flight `unavailable`. Resolves when the worker is gone. Idempotent. */
@@ -171,16 +174,13 @@ export class WorkerConsumer {
     if (typeof input === 'string') return input;
     if (!this.#o.renditions.admitWithin(input.spec, this.#o.setup.input)) return 'wants more memory than was planned';
     this.#input = input;
-    this.#offeredBefore = this.#mailbox.counters().offered;
     return undefined;
   }
 
   #onAnswer(result: WorkerResult): string | undefined {
     const problem = this.#inFlight.answer(result);
-    if (problem !== undefined) return problem;
-    this.#offeredBefore = this.#mailbox.counters().offered;
-    this.evaluate();
-    return undefined;
+    if (problem === undefined) this.evaluate();
+    return problem;
   }
 
   #send(picture: Picture, process: WorkerProcess): void {
@@ -262,12 +262,14 @@ export class WorkerConsumer {
 export function notReady(worker: string, { state, reason }: LifecycleState): Outcome {
   const why = reason === null ? '' : `: it ${reason.message}`;
   const code = state === 'failed' ? 'worker_failed' : 'worker_not_ready';
-  return { status: 'unavailable', code, message: `worker ${worker} is ${state}${why}` };
+  // Killed, and not gone yet: its state still says how it did before.
+  const now = ['starting', 'restarting', 'failed', 'stopped'].includes(state) ? state : 'being ended';
+  return { status: 'unavailable', code, message: `worker ${worker} is ${now}${why}` };
 }
 
-/** Milliseconds between two frames that a worker should get. */
-export function intervalOf({ setup, supplier }: WorkerConsumerOptions): number {
-  return Math.max(supplier.sourceIntervalMs, setup.fps === undefined ? 0 : 1000 / setup.fps);
+/** Milliseconds between two frames that a worker gets. @param fps Of its gate, as it is now. */
+export function intervalOf({ supplier }: WorkerConsumerOptions, fps: number | undefined): number {
+  return Math.max(supplier.sourceIntervalMs, fps === undefined ? 0 : 1000 / fps);
 }
 
 /** The part of a report that says who the consumer is and how its worker does. */

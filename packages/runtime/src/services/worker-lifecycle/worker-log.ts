@@ -1,4 +1,4 @@
-import type { Clock, Log, LogLevel } from '@vigia/base';
+import { type Clock, type Log, type LogLevel, redact } from '@vigia/base';
 
 /** Lines of a worker's standard error that are kept. */
 const KEPT_LINES = 50;
@@ -39,7 +39,8 @@ export class WorkerLog {
 
   /** A line of standard error. */
   line(text: string): void {
-    const line = text.slice(0, LINE_LIMIT);
+    // Half a secret is not known for one: cut afterwards.
+    const line = redact(text).slice(0, LINE_LIMIT);
     this.#lines.push(line);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
     this.write('info', line);
@@ -54,6 +55,6 @@ export class WorkerLog {
     }
     this.#inSecond += 1;
     if (this.#inSecond > LINES_PER_SECOND) this.#dropped += 1;
-    else this.#log[level](text.slice(0, LINE_LIMIT));
+    else this.#log[level](redact(text).slice(0, LINE_LIMIT));
   }
 }

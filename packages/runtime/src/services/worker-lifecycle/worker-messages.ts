@@ -1,15 +1,14 @@
 import { Decoder } from '@msgpack/msgpack';
-import { FrameDecoder, VigiaError } from '@vigia/base';
+import { FrameDecoder, redact, VigiaError } from '@vigia/base';
 import {
   type FromWorker,
   fromWorkerSchema,
+  WORKER_DATA_DEPTH,
   WORKER_DATA_LIMIT,
   WORKER_MESSAGE_LIMIT,
   WORKER_MESSAGES_PER_SECOND,
 } from '@vigia/contracts';
 
-/** Deepest nesting of what a worker sends: more is no data, and would be hard on everybody who reads it. */
-const DEPTH_LIMIT = 16;
 const SECOND_MS = 1_000;
 
 /** Reads what a worker says. Everything that is not in the protocol throws VigiaError `protocol_error`. */
@@ -86,7 +85,8 @@ function checkData(data: unknown): void {
 }
 
 function checkJson(value: unknown, depth: number): void {
-  if (depth > DEPTH_LIMIT) throw protocolError(`\`data\` of a result is nested deeper than ${DEPTH_LIMIT} levels`);
+  if (depth > WORKER_DATA_DEPTH)
+    throw protocolError(`\`data\` of a result is nested deeper than ${WORKER_DATA_DEPTH} levels`);
   if (Array.isArray(value)) {
     for (const item of value) checkJson(item, depth + 1);
     return;
@@ -108,12 +108,12 @@ function checkJson(value: unknown, depth: number): void {
 /** What a message seems to be, for the sentence. */
 function sketch(value: unknown): string {
   const type: unknown = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
-  return typeof type === 'string' ? `a message of type "${type.slice(0, 20)}"` : 'a message without a type';
+  return typeof type === 'string' ? `a message of type "${redact(type).slice(0, 20)}"` : 'a message without a type';
 }
 
 /** Text on standard output reads as an absurd length: the text is what helps. */
 function tooLong(chunk: Buffer): string {
-  const text = chunk.subarray(0, 40).toString('latin1');
+  const text = redact(chunk.subarray(0, 400).toString('latin1')).slice(0, 40);
   const printable = /^[\x20-\x7e\r\n\t]+$/.test(text);
   return printable
     ? `text on standard output ("${text.trim()}"); print to standard error`

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { type Clock, codeOf, LineSplitter, type Log, messageOf, type Timer } from '@vigia/base';
-import { WORKER_ENV } from '@vigia/contracts';
+import { type FromWorker, WORKER_ENV } from '@vigia/contracts';
 import { applyCpuShare } from '#core/cpu';
 import type { WorkerConsumerSetup } from '#core/ipc';
 import { killGroup, registerWorkerGroup } from '#core/node-dirs';
@@ -21,6 +21,8 @@ export interface WorkerPlace {
 export const WORKER_STOP_MS = { term: 1_000, kill: 500 } as const;
 /** What the kernel does not let go after SIGKILL is left behind. Milliseconds. */
 const GIVE_UP_MS = 500;
+/** Milliseconds. */
+const SHARE_AGAIN_MS = 1_000;
 /** After the end of the process: for the last lines that are still in its pipe. Milliseconds. */
 const LAST_LINES_MS = 200;
 /** Standard error is read at this rate at most: then the worker waits in its own `write`. */
@@ -53,6 +55,7 @@ export class WorkerProcess implements WorkerLink {
   #lineSecondMs = 0;
   /** What it says is not heard any more. */
   #deaf = false;
+  #exited = false;
   #ended = false;
   #stopping = false;
 
@@ -80,16 +83,14 @@ export class WorkerProcess implements WorkerLink {
     } catch (error) {
       log.warn(`worker ${setup.id}: its process group could not be written down (${messageOf(error)})`);
     }
-    applyCpuShare(pid, setup.worker.cpu, `worker ${setup.id}`, log);
+    const share = (): void => applyCpuShare(pid, setup.worker.cpu, `worker ${setup.id}`, log);
+    share();
+    // Again when its threads are there, and for a kernel that had just been asked for another worker.
+    this.#later(SHARE_AGAIN_MS, share);
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
-  }
-
-  /** Bytes that were written and that the worker has not taken yet, as far as this process knows. */
-  get unreadBytes(): number {
-    return this.#child.stdin?.writableLength ?? 0;
   }
 
   /** Writes a message, in one go with what belongs to it. The caller leaves `tail` as it is until the answer. */
@@ -138,6 +139,9 @@ export class WorkerProcess implements WorkerLink {
     const { pid } = this.#child;
     // Whatever it started goes with it; a grandchild would hold the pipes open too.
     if (pid !== undefined) killGroup(pid, 'SIGKILL');
+    // Its last words are in the pipe, and that is all there will be.
+    this.#exited = true;
+    this.#child.stderr?.resume();
     const reason = exitReason(code, signal);
     this.#child.once('close', () => this.#end(reason));
     this.#later(LAST_LINES_MS, () => this.#end(reason));
@@ -159,15 +163,19 @@ export class WorkerProcess implements WorkerLink {
   #readMessages(stdout: Readable): void {
     stdout.on('data', (chunk: Buffer) => {
       if (this.#deaf) return;
+      const messages: FromWorker[] = [];
+      let broken: unknown;
       try {
-        this.#messages.push(chunk, this.#clock.nowMs(), (message) => {
-          if (!this.#deaf) this.#events.onMessage(message);
-        });
+        this.#messages.push(chunk, this.#clock.nowMs(), (message) => messages.push(message));
       } catch (error) {
-        // The stream cannot be aligned again.
-        this.#deaf = true;
-        this.#events.onProtocolError(messageOf(error));
+        broken = error;
       }
+      // Outside of the try: what goes wrong with us is not the worker's fault.
+      for (const message of messages) if (!this.#deaf) this.#events.onMessage(message);
+      if (broken === undefined || this.#deaf) return;
+      // The stream cannot be aligned again.
+      this.#deaf = true;
+      this.#events.onProtocolError(messageOf(broken));
     });
     stdout.on('error', () => undefined);
   }
@@ -191,7 +199,7 @@ export class WorkerProcess implements WorkerLink {
       this.#lineBytes = 0;
     }
     this.#lineBytes += bytes;
-    if (this.#lineBytes < LINES_BYTES_PER_SECOND) return;
+    if (this.#exited || this.#lineBytes < LINES_BYTES_PER_SECOND) return;
     stderr.pause();
     this.#later(this.#lineSecondMs + SECOND_MS - now, () => stderr.resume());
   }

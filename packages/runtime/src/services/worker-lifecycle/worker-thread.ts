@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { type Clock, LineSplitter, messageOf } from '@vigia/base';
+import type { FromWorker } from '@vigia/contracts';
 import type { ThreadSeatHandle } from '@vigia/frame-supplier';
 import type { WorkerConsumerSetup } from '#core/ipc';
 import type { EndReason } from './lifecycle.ts';
@@ -101,13 +102,16 @@ export class WorkerThread implements WorkerLink {
 
   #onMessage(message: unknown): void {
     if (this.#deaf) return;
+    let checked: FromWorker;
     try {
       this.#rate.count(this.#clock.nowMs());
-      this.#events.onMessage(checkedMessage(message));
+      checked = checkedMessage(message);
     } catch (error) {
       this.#deaf = true;
       this.#events.onProtocolError(messageOf(error));
+      return;
     }
+    this.#events.onMessage(checked);
   }
 
   #onExit(code: number): void {
