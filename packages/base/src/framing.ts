@@ -3,6 +3,9 @@ import { VigiaError } from './errors.ts';
 /** Bytes of the length in front of every message: unsigned, big-endian. */
 export const LENGTH_BYTES = 4;
 
+/** Chunks below this size are put together while they wait. */
+const SMALL_BYTES = 4096;
+
 /** One message: a 4-byte big-endian length and that many bytes. */
 export function encodeFrame(payload: Uint8Array): Buffer {
   const out = Buffer.allocUnsafe(LENGTH_BYTES + payload.byteLength);
@@ -25,7 +28,7 @@ export function encodeJson(value: unknown): Buffer {
  * Cuts a byte stream into length-prefixed messages. Knows no socket.
  *
  * A message longer than the limit throws `VigiaError('frame_too_large')`, once the messages before it have been given out:
- * the caller must close the stream, because it cannot be re-aligned. Memory held is at most `limit` bytes plus one chunk.
+ * the caller must close the stream, because it cannot be re-aligned. Memory held is at most `limit` bytes plus one chunk, and a few buffers.
  */
 export class FrameDecoder {
   readonly #limit: number;
@@ -49,6 +52,7 @@ export class FrameDecoder {
   push(chunk: Buffer): Buffer[] {
     this.#chunks.push(chunk);
     this.#buffered += chunk.byteLength;
+    this.#mergeSmall();
     const out: Buffer[] = [];
     for (;;) {
       if (this.#buffered < LENGTH_BYTES) return out;
@@ -72,6 +76,16 @@ export class FrameDecoder {
       'frame_too_large',
       `a message of ${size} bytes was announced, at most ${this.#limit} are allowed`,
     );
+  }
+
+  /** Whoever sends a byte at a time must not cost a buffer for each. Like a binary counter: a byte is copied a few times. */
+  #mergeSmall(): void {
+    for (let n = this.#chunks.length; n >= 2; n -= 1) {
+      const before = this.#chunks[n - 2] as Buffer;
+      const last = this.#chunks[n - 1] as Buffer;
+      if (before.byteLength >= SMALL_BYTES || before.byteLength > 2 * last.byteLength) return;
+      this.#chunks.splice(n - 2, 2, Buffer.concat([before, last]));
+    }
   }
 
   #peekLength(): number {
