@@ -325,13 +325,14 @@ function killAll(pids: readonly number[]): void {
 }
 
 test('a thread that hangs in native code ends with its camera’s process, and is told so', async () => {
-  const koffi = import.meta.resolve('koffi');
-  const hangs = `import koffi from '${koffi}';\nimport { frames } from '${WORKER_SDK}';\nfor await (const frame of frames()) koffi.load(null).func('unsigned int sleep(unsigned int s)')(600);\n`;
+  // Opening a pipe that nobody writes waits in the kernel, where no JavaScript engine reaches it.
+  const hangs = `import { openSync } from 'node:fs';\nimport { frames } from '${WORKER_SDK}';\nfor await (const frame of frames()) openSync(new URL('pipe', import.meta.url));\n`;
   const { box, vigia, reportFile } = startNode(
     { native: '{ worker: native, fps: 5, deadline_ms: 300 }' },
     { native: '{ module: DIR/native.mjs, input: { format: GRAY8, width: 64, height: 48 }, hang_timeout_ms: 500 }' },
     { 'native.mjs': hangs },
   );
+  spawnSync('/usr/bin/mkfifo', [join(box.dir, 'pipe')]);
   const waiting = await vigia.until('the end of its process', () =>
     vigia.lines.find((l) => l.type === 'camera_state' && l.state === 'waiting'),
   );

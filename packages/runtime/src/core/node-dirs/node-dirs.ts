@@ -14,7 +14,6 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { codeOf, processStartTicks, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
 import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
-import { killWorkerGroups } from './worker-groups.ts';
 
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
 const SOCKET_PATH_LIMIT = 107;

@@ -23,7 +23,7 @@ function newRenditions(): Renditions {
   return new Renditions({ node, camera: 'c', roi: WHOLE, clock: systemClock }, scope);
 }
 
-function picture(seq: number): Picture {
+function newPicture(seq: number): Picture {
   const stamps = { capturedMs: seq, capturedWallMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
   const made = new Picture(paintedFrame(), stamps, (frame) => frame.free());
   made.seq = seq;
@@ -53,11 +53,11 @@ describe('a rendition within the memory of another one', () => {
       expect(renditions.admitWithin(small, home)).toBe(true);
     }
     // One in flight each, and each goes on to the next picture while the others still hold theirs.
-    const held = homes.map((home) => rendered(renditions.render(picture(1), small, home)));
+    const held = homes.map((home) => rendered(renditions.render(newPicture(1), small, home)));
     for (let seq = 2; seq < 12; seq += 1)
       for (const [i, home] of homes.entries()) {
         held[i]?.lease.release();
-        held[i] = rendered(renditions.render(picture(seq), small, home));
+        held[i] = rendered(renditions.render(newPicture(seq), small, home));
       }
     expect(new Set(held.map((frame) => frame.reference)).size).toBe(homes.length);
   });
@@ -68,11 +68,11 @@ describe('a rendition within the memory of another one', () => {
     const small = spec(32, 32);
     renditions.admit(home, 1);
     renditions.admitWithin(small, home);
-    const first = picture(1);
+    const first = newPicture(1);
     const large = rendered(renditions.render(first, home));
     const before = Buffer.from(renditions.pixelsOf(home, home, large.lease));
     large.lease.release();
-    for (let seq = 2; seq < 8; seq += 1) rendered(renditions.render(picture(seq), small, home)).lease.release();
+    for (let seq = 2; seq < 8; seq += 1) rendered(renditions.render(newPicture(seq), small, home)).lease.release();
     const again = rendered(renditions.render(first, home));
     expect(renditions.pixelsOf(home, home, again.lease).equals(before)).toBe(true);
     expect(again.metadata).toMatchObject({ width: 64, height: 64, frame_id: 1 });
@@ -81,7 +81,7 @@ describe('a rendition within the memory of another one', () => {
   test('many take one picture in one size: scaled once, one slot', () => {
     const renditions = newRenditions();
     renditions.admit(spec(64, 64), 3);
-    const shared = picture(1);
+    const shared = newPicture(1);
     const leases = [1, 2, 3].map(() => rendered(renditions.render(shared, spec(64, 64))).lease);
     expect(new Set(leases.map((lease) => lease.slot)).size).toBe(1);
     for (const lease of leases) lease.release();

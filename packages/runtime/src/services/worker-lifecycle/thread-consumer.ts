@@ -1,5 +1,5 @@
 import { VigiaError } from '@vigia/base';
-import type { WorkerResult, WorkerWants } from '@vigia/contracts';
+import type { WorkerWants } from '@vigia/contracts';
 import {
   type FrameShape,
   type Mailbox,
