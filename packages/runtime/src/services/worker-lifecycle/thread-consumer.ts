@@ -48,8 +48,6 @@ export class ThreadConsumer {
   #server: ThreadFrameServer<Picture> | undefined;
   /** Counters of mailboxes and seats that are gone. */
   #past: MailboxCounters = NOTHING;
-  /** Frames that the seat's reader declined, as far as they were told. */
-  #expired = 0;
   #spec: RenditionSpec;
   #fps: number | undefined;
   /** Since when a frame is there that the thread does not ask for, and what was delivered then. */
@@ -158,7 +156,6 @@ export class ThreadConsumer {
     this.#unsubscribe();
     const { setup, supplier, shapeOf } = this.#o;
     const shape = shapeOf(this.#spec);
-    this.#expired = 0;
     this.#server = new ThreadFrameServer<Picture>({
       supplier,
       readers: 1,
@@ -185,7 +182,8 @@ export class ThreadConsumer {
   #begin(picture: Picture, thread: WorkerThread): void {
     // The answer to the frame before was posted before this one was asked for.
     thread.drain();
-    if (this.#inFlight.busy) this.#inFlight.end(this.#unanswered());
+    // The SDK answers for every frame that its worker has seen: this one was too old when its thread got to it.
+    if (this.#inFlight.busy) this.#inFlight.end(EXPIRED);
     picture.retain();
     this.#inFlight.begin(picture, this.#o.keepPicture());
   }
@@ -197,22 +195,14 @@ export class ThreadConsumer {
     this.#inFlight.sent();
   }
 
-  /** A frame that went stale on the way to a busy thread was declined; any other one should have been answered. */
-  #unanswered(): Outcome {
-    const expired = this.#server?.report(this.#o.setup.id)?.results.expired ?? 0;
-    const declined = expired > this.#expired;
-    this.#expired = expired;
-    return declined
-      ? { status: 'expired', code: 'frame_expired', message: 'the frame was too old when the worker got to it' }
-      : { status: 'error', code: 'no_result', message: 'the worker gave no result' };
-  }
-
   #onSeatEnd({ counters }: SeatReport): void {
     this.#past = add(this.#past, counters);
     const server = this.#server;
     if (!server || this.#closing) return;
     // Nobody reads any more. If its thread does not end either, it is of no use.
     this.#server = undefined;
+    // Not from inside of what it is just telling.
+    queueMicrotask(() => server.close());
     this.#subscribe();
     const thread = this.#worker.ready;
     this.#o.clock.after(LEFT_MS, () => {
@@ -263,6 +253,12 @@ export class ThreadConsumer {
     return add(this.#past, now);
   }
 }
+
+const EXPIRED: Outcome = {
+  status: 'expired',
+  code: 'frame_expired',
+  message: 'the frame was too old when the worker got to it',
+};
 
 const NOTHING: MailboxCounters = {
   offered: 0,
