@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,8 +67,7 @@ export class Sandbox {
     const segments = readdirSync('/dev/shm').filter((name) =>
       [`vigia_${this.node}_`, `vigia-probe.${this.node}.`].some((prefix) => name.startsWith(prefix)),
     );
-    const files = existsSync(this.runDir) ? readdirSync(this.runDir) : [];
-    return [...segments, ...files];
+    return [...segments, ...namesIn(this.runDir)];
   }
 
   remove(): void {
@@ -224,4 +223,13 @@ export function readReport(path: string): Report {
   const broken = conservationErrors(report);
   if (broken.length > 0) throw new Error(broken.join('\n'));
   return report;
+}
+
+/** What a folder holds; nothing when it is not there, or goes while somebody looks. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
