@@ -254,7 +254,13 @@ process.exitCode = await runBenchmark('contention', readOptions, async (run, { s
   if (plot !== undefined) {
     const series = outcomes.map(({ variant, ages }): Series => ({ name: variant.name, colour: variant.colour, ages }));
     const span = { fromS: seconds * LOAD.from, toS: seconds * LOAD.to, name: 'the best-effort workers are busy' };
-    writeFileSync(plot, plotOf(series, seconds, 'A critical detector beside four workers that take every CPU', [span]));
+    writeFileSync(
+      plot,
+      plotOf(series, seconds, 'A critical detector beside four workers that take every CPU', {
+        spans: [span],
+        mostMs: 1_000,
+      }),
+    );
     run.progress(`${plot} written`);
   }
   const failures = notKept(outcomes);

@@ -32,17 +32,22 @@ const LEFT = 74;
 const RIGHT = 190;
 const TOP = 56;
 const BOTTOM = 52;
-/** Milliseconds at the lower and the upper edge. */
+/** Milliseconds at the lower edge, and at the upper one unless told otherwise. */
 const LEAST = 10;
 const MOST = 100_000;
 /** One point of a line, seconds. */
 const STEP_S = 0.5;
 
 /** Ages over time with a logarithmic scale, as SVG: a line is the median of half a second, the band around it p5 to p99. */
-export function plotOf(series: readonly Series[], seconds: number, title: string, spans: readonly Span[] = []): string {
+export function plotOf(
+  series: readonly Series[],
+  seconds: number,
+  title: string,
+  { spans = [], mostMs = MOST }: { readonly spans?: readonly Span[]; readonly mostMs?: number } = {},
+): string {
   const x = (s: number): number => LEFT + (s / seconds) * (WIDTH - LEFT - RIGHT);
   const y = (ms: number): number => {
-    const share = Math.log(Math.min(MOST, Math.max(LEAST, ms)) / LEAST) / Math.log(MOST / LEAST);
+    const share = Math.log(Math.min(mostMs, Math.max(LEAST, ms)) / LEAST) / Math.log(mostMs / LEAST);
     return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
   };
   const parts = [
@@ -56,7 +61,7 @@ export function plotOf(series: readonly Series[], seconds: number, title: string
       text((x(fromS) + x(toS)) / 2, TOP + 16, name, '#8a7a4a', 'middle'),
     );
   }
-  for (const [ms, name] of TICKS) {
+  for (const [ms, name] of TICKS.filter(([ms]) => ms <= mostMs)) {
     parts.push(
       `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${round(y(ms))}" y2="${round(y(ms))}" stroke="#dcdce2"/>`,
       text(LEFT - 8, y(ms) + 4, name, '#55555f', 'end'),
