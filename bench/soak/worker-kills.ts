@@ -30,7 +30,7 @@ const BACK_MS = 20_000;
  * descriptors do not: of all together.
  */
 const MEMORY_SLACK = {
-  bytesEach: 4 * 2 ** 20,
+  bytesEach: { long: 4 * 2 ** 20, short: 12 * 2 ** 20 },
   mappingsEach: { long: 15, short: 40 },
   files: 2,
   descriptors: 2,
@@ -82,7 +82,7 @@ await runSoak('worker-kills', async (run): Promise<SoakResult> => {
   const failures = [
     ...conservationErrors(last).map((text) => `frames are not conserved: ${text}`),
     ...node.leftovers().map((name) => `left behind: ${name}`),
-    ...compared(before, after, short ? MEMORY_SLACK.mappingsEach.short : MEMORY_SLACK.mappingsEach.long),
+    ...compared(before, after, short ? 'short' : 'long'),
     ...disturbed(node, from),
   ];
   const restarts = restartsOf(report) - restartsOf(reportBefore);
@@ -194,7 +194,7 @@ function fileMappings(pid: number): number {
   return lines.filter((line) => line.includes(' /')).length;
 }
 
-function compared(before: Baseline, after: Baseline, mappingsEach: number): string[] {
+function compared(before: Baseline, after: Baseline, form: 'long' | 'short'): string[] {
   const out: string[] = [];
   const check = (name: keyof Baseline, slack: number): void => {
     if (Math.abs(after[name] - before[name]) > slack && after[name] > before[name])
@@ -202,9 +202,9 @@ function compared(before: Baseline, after: Baseline, mappingsEach: number): stri
   };
   check('workers', 0);
   check('descriptors', MEMORY_SLACK.descriptors);
-  check('mappings', mappingsEach * (CAMERAS + 1));
+  check('mappings', MEMORY_SLACK.mappingsEach[form] * (CAMERAS + 1));
   check('files', MEMORY_SLACK.files);
-  check('bytes', MEMORY_SLACK.bytesEach * (CAMERAS + 1));
+  check('bytes', MEMORY_SLACK.bytesEach[form] * (CAMERAS + 1));
   check('segments', 0);
   check('entries', 0);
   if (after.workers !== 2 * CAMERAS) out.push(`${after.workers} workers run, ${2 * CAMERAS} should`);

@@ -61,7 +61,7 @@ export function plotOf(
       text((x(fromS) + x(toS)) / 2, TOP + 16, name, '#8a7a4a', 'middle'),
     );
   }
-  for (const [ms, name] of TICKS.filter(([ms]) => ms <= mostMs)) {
+  for (const [ms, name] of TICKS.filter(([at]) => at <= mostMs)) {
     parts.push(
       `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${round(y(ms))}" y2="${round(y(ms))}" stroke="#dcdce2"/>`,
       text(LEFT - 8, y(ms) + 4, name, '#55555f', 'end'),

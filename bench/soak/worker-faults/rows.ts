@@ -17,7 +17,9 @@ export interface FaultRow {
 /** A worker gives no sign for so long: it hangs. Milliseconds. */
 export const HANG_MS = 1_500;
 /** It is not ready by then: started again. Milliseconds. */
-export const START_MS = 1_500;
+export const START_MS = { long: 1_500, short: 5_000 } as const;
+/** One fault at a time, or all of them at once: twenty interpreters start together, and everything takes longer. */
+export type Form = keyof typeof START_MS;
 /** Its answer takes longer: `timeout`. Milliseconds. */
 export const DEADLINE_MS = 500;
 
