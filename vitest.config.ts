@@ -2,6 +2,14 @@ import { defineConfig } from 'vitest/config';
 
 // Unit tests run on the sources (condition `source`). Tests that start processes or threads run on the built files:
 // a child inherits the condition, and plain Node cannot load `.ts` (see CONTRIBUTING.md).
+/** System tests in which nothing depends on how fast anything is: two at a time. All others have the machine to themselves. */
+const UNHURRIED = [
+  'packages/runtime/test/bad-input.test.ts',
+  'packages/runtime/test/budget.test.ts',
+  'packages/model-container/test/{conversion,formats,model,model-examples,onboarding}.test.ts',
+  'packages/testkit/test/ffmpeg.test.ts',
+];
+
 export default defineConfig({
   test: {
     projects: [
@@ -12,8 +20,19 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'unhurried',
+          include: UNHURRIED,
+          pool: 'forks',
+          maxWorkers: 2,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: 'system',
           include: ['packages/*/test/**/*.test.ts'],
+          exclude: UNHURRIED,
           pool: 'forks',
           maxWorkers: 1,
           fileParallelism: false,

@@ -61,6 +61,9 @@ await step('unit tests', () => runBin('vitest', ['run', '--project', 'unit']));
 await step('model', () =>
   run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']),
 );
+await step('system tests on the built files, those that are in no hurry', () =>
+  runBin('vitest', ['run', '--project', 'unhurried']),
+);
 await step('system tests on the built files', () => runBin('vitest', ['run', '--project', 'system']));
 await step('long proofs, short form', () => run(process.execPath, ['scripts/soak.mjs', 'all', '--short']));
 process.stderr.write(`\nall of npm test passed on Node ${process.versions.node} (${root})\n`);

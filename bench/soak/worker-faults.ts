@@ -268,7 +268,8 @@ function workersOf(batch: readonly FaultRow[], moments: string, form: Form): str
       `env: { MSGPACK: ${MSGPACK}, PYTHONDONTWRITEBYTECODE: '1' }`,
       `options: { fault: ${row.fault}, moments: ${moments} }`,
       `start_timeout_ms: ${START_MS[form]}`,
-      `hang_timeout_ms: ${HANG_MS}`,
+      // What is no fault must not be taken for a hang: a flood of standard error is slowed down by a second or two.
+      `hang_timeout_ms: ${row.reasons.length === 0 ? 10 * HANG_MS : HANG_MS}`,
       `restart: { delays_ms: [${DELAY_MS}] }`,
     ];
     return `  ${idOf(row)}: { ${settings.join(', ')} }\n`;

@@ -52,7 +52,7 @@ export const FAULTS: readonly Fault[] = [
       stays(r.reconnects === 0, 'it was left by garbage that it could have skipped') ??
       stays(r.skipped.undecodable > 0, 'spoiled pictures were shown'),
   },
-  { name: 'garbage between packets', faults: ['garbage-framing:0.05'], told: [], lastsMs: 8_000 },
+  { name: 'garbage between packets', faults: ['garbage-framing:0.05'], told: [], lastsMs: 8_000, long: true },
   {
     name: 'no keyframes for 10 s',
     faults: ['no-keyframes:10s'],
@@ -75,6 +75,7 @@ export const FAULTS: readonly Fault[] = [
     second: 'hevc',
     told: ['waiting(codec_changed)'],
     lastsMs: 8_000,
+    long: true,
   },
   ...['3600', '-3600'].map(
     (seconds): Fault => ({
