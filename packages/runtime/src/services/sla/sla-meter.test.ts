@@ -148,6 +148,22 @@ describe('breach and recovery', () => {
     expect(stage.crossings).toEqual(['breached', 'recovered']);
   });
 
+  test('frames that were told that it is not ready yet are no drops of one that is', () => {
+    const clock = new FakeClock();
+    const meter = new SlaMeter({ sla: 'critical', fps: 5, maxAgeMs: undefined, clock });
+    let crossings = 0;
+    for (let i = 0; i < 60; i += 1) {
+      clock.advance(LOOK_MS);
+      // Ready in the middle of a look.
+      meter.record({ status: i < 5 ? 'unavailable' : 'ok', age_ms: 1 });
+      if (i === 4) meter.record({ status: 'ok', age_ms: 1 });
+      if (i > 4) for (let k = 0; k < 2; k += 1) meter.record({ status: 'ok', age_ms: 1 });
+      crossings += meter.look({ live: true, begun: i >= 4, offered: i * 15, inFlight: 0 }) ? 1 : 0;
+    }
+    expect(crossings).toBe(0);
+    expect(meter.window().ok).toBe(165);
+  });
+
   test('nothing is judged before the worker was ready, nor in the first five seconds', () => {
     const clock = new FakeClock();
     const meter = new SlaMeter({ sla: 'critical', fps: 5, maxAgeMs: undefined, clock });

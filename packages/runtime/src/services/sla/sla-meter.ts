@@ -93,13 +93,15 @@ export class SlaMeter {
   /** Closes a bucket; to be called about twice a second. @returns a crossing, once. */
   look(look: SlaLook): 'breached' | 'recovered' | undefined {
     const now = this.#o.clock.nowMs();
+    // The time in which it became ready is not counted: what came before was told that it was not.
+    const begun = this.#begun;
     this.#begun ||= look.begun;
     this.#inFlight = look.inFlight;
     const offered = look.offered - (this.#offered ?? look.offered);
     const lastedMs = this.#offered === undefined ? 0 : now - this.#lookedMs;
     this.#offered = look.offered;
     this.#lookedMs = now;
-    if (this.#begun && look.live && lastedMs > 0) {
+    if (begun && look.live && lastedMs > 0) {
       this.#buckets.push({
         liveMs: lastedMs,
         turns: this.#turns(offered, lastedMs),
