@@ -76,7 +76,7 @@ function begin(keep = false): Picture {
 
 function render(): void {
   const of = seq;
-  flight.rendered(GEOMETRY, () => log.push(`slot ${of}`));
+  flight.rendered(GEOMETRY, { release: () => void log.push(`slot ${of}`) });
   log.push(`rendered ${of}`);
 }
 

@@ -17,6 +17,11 @@ export interface InFlightOptions {
   readonly onSettled: () => void;
 }
 
+/** Memory that is given back once. */
+interface Releasable {
+  release(): void;
+}
+
 interface Held {
   readonly picture: Picture;
   readonly width: number;
@@ -28,7 +33,7 @@ interface Held {
   sentMs: number | undefined;
   receivedMs: number | undefined;
   /** What the worker looks at is needed until it answers. */
-  release: (() => void) | undefined;
+  pixels: Releasable | undefined;
   pictureReleased: boolean;
   /** Its result was given: after a timeout the worker still has it. */
   settled: boolean;
@@ -78,17 +83,17 @@ export class InFlight {
       renderedMs: undefined,
       sentMs: undefined,
       receivedMs: undefined,
-      release: undefined,
+      pixels: undefined,
       pictureReleased: false,
       settled: false,
     };
   }
 
-  /** It was rendered. @param release Gives back what the worker looks at. */
-  rendered(geometry: Geometry, release: () => void): void {
+  /** It was rendered. @param pixels What the worker looks at, where it must be given back. */
+  rendered(geometry: Geometry, pixels?: Releasable): void {
     if (!this.#held) return;
     this.#held.geometry = geometry;
-    this.#held.release = release;
+    this.#held.pixels = pixels;
     this.#held.renderedMs = this.#o.clock.nowMs();
   }
 
@@ -141,7 +146,7 @@ export class InFlight {
   forget(): void {
     const held = this.#held;
     this.#held = undefined;
-    held?.release?.();
+    held?.pixels?.release();
   }
 
   /** A consistent copy. */

@@ -1,4 +1,4 @@
 export type { LifecycleState } from './lifecycle.ts';
 export { ThreadConsumer, type ThreadConsumerOptions } from './thread-consumer.ts';
-export { type Rendered, WorkerConsumer, type ProcessWorkerConsumerOptions } from './worker-consumer.ts';
+export { type Rendered, WorkerConsumer, type WorkerConsumerOptions } from './worker-consumer.ts';
 export { type WorkerPlace, workerStopMs } from './worker-process.ts';

@@ -1,5 +1,5 @@
 import { VigiaError } from '@vigia/base';
-import type { WorkerWants } from '@vigia/contracts';
+import type { WorkerResult } from '@vigia/contracts';
 import {
   type FrameShape,
   type Mailbox,
@@ -7,19 +7,17 @@ import {
   type SeatReport,
   ThreadFrameServer,
 } from '@vigia/frame-supplier';
-import type { ConsumerCounts } from '#core/ipc';
 import type { Geometry, RenditionSpec } from '#core/media';
 import type { Picture } from '#core/media/libav';
-import { InFlight } from './in-flight.ts';
-import type { LifecycleState } from './lifecycle.ts';
-import { SupervisedWorker } from './supervised-worker.ts';
-import { wantedInput } from './wanted-input.ts';
 import type { Outcome } from '#core/results';
-import { describe, intervalOf, notReady, type WorkerConsumerOptions } from './worker-consumer.ts';
+import type { EndReason } from './lifecycle.ts';
+import type { WorkerInput } from './wanted-input.ts';
+import { WorkerFeed, type WorkerFeedOptions } from './worker-feed.ts';
+import type { WorkerLinkEvents } from './worker-link.ts';
 import { WorkerThread } from './worker-thread.ts';
 
 /** Options of {@link ThreadConsumer}. */
-export interface ThreadConsumerOptions extends WorkerConsumerOptions {
+export interface ThreadConsumerOptions extends WorkerFeedOptions {
   /** What a frame of this rendition looks like in memory. */
   readonly shapeOf: (spec: RenditionSpec) => FrameShape;
   /** Scales a picture into memory; says how. May throw. */
@@ -38,10 +36,8 @@ const READ_DEADLINE_MS = 86_400_000;
  * the newest one is rendered then, straight into memory that both share. While the thread is not ready, due pictures are
  * told so. Results as with a process.
  */
-export class ThreadConsumer {
+export class ThreadConsumer extends WorkerFeed<WorkerThread> {
   readonly #o: ThreadConsumerOptions;
-  readonly #worker: SupervisedWorker<WorkerThread>;
-  readonly #inFlight: InFlight;
   /** While the worker is not ready. */
   #mailbox: Mailbox<Picture> | undefined;
   /** While it is. */
@@ -49,110 +45,67 @@ export class ThreadConsumer {
   /** Counters of mailboxes and seats that are gone. */
   #past: MailboxCounters = NOTHING;
   #spec: RenditionSpec;
-  #fps: number | undefined;
   /** Since when a frame is there that the thread does not ask for, and what was delivered then. */
   #unread: { readonly sinceMs: number; readonly delivered: number } | undefined;
-  #closing: Promise<void> | undefined;
 
   constructor(options: ThreadConsumerOptions) {
+    super(options);
     this.#o = options;
-    const { setup, place, clock, log } = options;
-    this.#spec = setup.input;
-    this.#fps = setup.fps;
-    this.#inFlight = new InFlight({
-      subject: { camera: place.camera, consumer: setup.id, model: null, worker: setup.worker.id },
-      worker: setup.worker.id,
-      deadlineMs: setup.deadlineMs,
-      clock,
-      onResult: options.onResult,
-      onSettled: () => this.#mailbox?.settle(),
-    });
-    this.#worker = new SupervisedWorker<WorkerThread>({
-      setup,
-      clock,
-      log,
-      open: (events) => new WorkerThread(setup, place, clock, events, options.onUnending),
-      onReady: (wants) => this.#onReady(wants),
-      onResult: (result) => this.#inFlight.answer(result),
-      onGone: (reason) => {
-        this.#unseat();
-        this.#inFlight.gone(reason);
-        this.#subscribe();
-      },
-      onState: (state) => this.#onState(state),
-    });
+    this.#spec = options.setup.input;
     this.#subscribe();
   }
 
-  /** Starts the worker. */
-  start(): void {
-    this.#worker.start();
+  protected open(events: WorkerLinkEvents): WorkerThread {
+    const { setup, place, clock, onUnending } = this.#o;
+    return new WorkerThread(setup, place, clock, events, onUnending);
   }
 
-  /** See WorkerConsumer. @param live Its camera gives pictures. */
-  watch(breach: string | null, live: boolean): void {
-    const outMs = this.#inFlight.outForMs;
-    this.#worker.watch({
-      frameOut: outMs !== undefined,
-      waitingMs: outMs ?? this.#unreadMs(live),
-      intervalMs: intervalOf(this.#o, this.#fps),
-      breach,
-    });
-  }
-
-  /** See WorkerConsumer. */
-  pace(fps: number | undefined): void {
-    this.#fps = fps ?? this.#o.setup.fps;
-    this.#o.supplier.pace(this.#o.setup.id, this.#fps);
-  }
-
-  /** See WorkerConsumer. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  /** Starts after the first. */
-  get restarts(): number {
-    return this.#worker.restarts;
-  }
-
-  /** See WorkerConsumer. */
-  report(): ConsumerCounts {
-    const { offered, delivered, pending, dropped } = this.#counters();
-    return {
-      ...describe(this.#o.setup, this.#worker),
-      published: offered,
-      delivered,
-      pending,
-      dropped,
-      ...this.#inFlight.report(),
-    };
-  }
-
-  async #close(): Promise<void> {
-    this.#unseat();
-    this.#inFlight.close();
-    this.#unsubscribe();
-    await this.#worker.close();
-  }
-
-  #onState(state: LifecycleState): void {
-    this.#o.onState(state, this.#worker.lastLines);
-    if (state.state === 'ready') this.#seat();
-  }
-
-  #onReady(wants: WorkerWants | undefined): string | undefined {
-    const input = wantedInput(this.#o.setup, wants);
-    if (typeof input === 'string') return input;
+  protected accept(input: WorkerInput): string | undefined {
     this.#spec = input.spec;
     return undefined;
   }
 
+  protected onFree(): void {
+    this.#seat();
+  }
+
+  protected onAnswer(result: WorkerResult): string | undefined {
+    return this.inFlight.answer(result);
+  }
+
+  protected onGone(reason: EndReason): void {
+    this.#unseat();
+    this.inFlight.gone(reason);
+    this.#subscribe();
+  }
+
+  protected settled(): void {
+    this.#mailbox?.settle();
+  }
+
+  protected counters(): MailboxCounters {
+    const seat = this.#server?.report(this.#o.setup.id);
+    return add(this.#past, seat?.counters ?? this.#mailbox?.counters() ?? NOTHING);
+  }
+
+  protected unreadMs(live: boolean): number {
+    const { pending, delivered } = this.counters();
+    const now = this.#o.clock.nowMs();
+    if (!live || !this.#server || pending === 0) this.#unread = undefined;
+    else if (this.#unread?.delivered !== delivered) this.#unread = { sinceMs: now, delivered };
+    return this.#unread ? now - this.#unread.sinceMs : 0;
+  }
+
+  protected leave(settleInFlight: () => void): void {
+    this.#unseat();
+    settleInFlight();
+    this.#unsubscribe();
+  }
+
   /** From the mailbox of this loop to a seat for the thread. */
   #seat(): void {
-    const thread = this.#worker.ready;
-    if (!thread || this.#closing) return;
+    const thread = this.worker.ready;
+    if (!thread || this.closing) return;
     this.#unsubscribe();
     const { setup, supplier, shapeOf } = this.#o;
     const shape = shapeOf(this.#spec);
@@ -172,50 +125,42 @@ export class ThreadConsumer {
       },
       onError: (error) => {
         const message = error instanceof VigiaError ? error.message : String(error);
-        this.#inFlight.end({ status: 'error', code: 'render', message });
+        this.inFlight.end({ status: 'error', code: 'render', message });
       },
       onReaderEnd: (_, report) => this.#onSeatEnd(report),
     });
-    thread.seat(this.#server.admit(setup.id, this.#fps === undefined ? {} : { fps: this.#fps }));
+    thread.seat(this.#server.admit(setup.id, this.gate));
   }
 
   #begin(picture: Picture, thread: WorkerThread): void {
     // The answer to the frame before was posted before this one was asked for.
     thread.drain();
     // The SDK answers for every frame that its worker has seen: this one was too old when its thread got to it.
-    if (this.#inFlight.busy) this.#inFlight.end(EXPIRED);
+    if (this.inFlight.busy) this.inFlight.end(EXPIRED);
     picture.retain();
-    this.#inFlight.begin(picture, this.#o.keepPicture());
+    this.inFlight.begin(picture, this.#o.keepPicture());
   }
 
   #render(picture: Picture, pixels: Buffer): void {
     const geometry = this.#o.scale(picture, this.#spec, pixels);
-    this.#inFlight.rendered(geometry, () => undefined);
-    this.#worker.sent();
-    this.#inFlight.sent();
+    this.inFlight.rendered(geometry);
+    this.worker.sent();
+    this.inFlight.sent();
   }
 
   #onSeatEnd({ counters }: SeatReport): void {
     this.#past = add(this.#past, counters);
     const server = this.#server;
-    if (!server || this.#closing) return;
+    if (!server || this.closing) return;
     // Nobody reads any more. If its thread does not end either, it is of no use.
     this.#server = undefined;
     // Not from inside of what it is just telling.
     queueMicrotask(() => server.close());
     this.#subscribe();
-    const thread = this.#worker.ready;
+    const thread = this.worker.ready;
     this.#o.clock.after(LEFT_MS, () => {
-      if (this.#worker.ready === thread) this.#worker.leftLoop();
+      if (this.worker.ready === thread) this.worker.leftLoop();
     });
-  }
-
-  #unreadMs(live: boolean): number {
-    const { pending, delivered } = this.#counters();
-    const now = this.#o.clock.nowMs();
-    if (!live || !this.#server || pending === 0) this.#unread = undefined;
-    else if (this.#unread?.delivered !== delivered) this.#unread = { sinceMs: now, delivered };
-    return this.#unread ? now - this.#unread.sinceMs : 0;
   }
 
   #unseat(): void {
@@ -226,14 +171,14 @@ export class ThreadConsumer {
 
   /** Due pictures are taken, unrendered, and told why. */
   #subscribe(): void {
-    if (this.#closing || this.#mailbox) return;
+    if (this.closing || this.#mailbox) return;
     const { setup, supplier } = this.#o;
     const mailbox = supplier.subscribe(setup.id, {
-      ...(this.#fps === undefined ? {} : { fps: this.#fps }),
+      ...this.gate,
       onOffer: () => {
-        if (this.#inFlight.busy || !mailbox.hasDue()) return;
-        this.#inFlight.begin(mailbox.takeDue(), false);
-        this.#inFlight.end(notReady(setup.worker.id, this.#worker.state));
+        if (this.inFlight.busy || !mailbox.hasDue()) return;
+        this.inFlight.begin(mailbox.takeDue(), false);
+        this.inFlight.end(this.notReady());
       },
     });
     this.#mailbox = mailbox;
@@ -245,12 +190,6 @@ export class ThreadConsumer {
     mailbox.close();
     this.#past = add(this.#past, mailbox.counters());
     this.#mailbox = undefined;
-  }
-
-  #counters(): MailboxCounters {
-    const seat = this.#server?.report(this.#o.setup.id);
-    const now = seat?.counters ?? this.#mailbox?.counters() ?? NOTHING;
-    return add(this.#past, now);
   }
 }
 
