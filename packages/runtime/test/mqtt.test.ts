@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterEach, expect, test } from 'vitest';
-import { startGstCamera, startMosquitto, startProgram } from './support/programs.ts';
+import { startGstCamera, startListenedBroker } from './support/programs.ts';
 import { CLIP, readReport, Sandbox, Vigia } from './support/vigia.ts';
 
 const closers: (() => unknown)[] = [];
@@ -23,24 +23,14 @@ function schema(name: string): object {
 
 test('gst-rtsp-server → vigia → mosquitto: what mosquitto_sub prints validates against the published schemas', async () => {
   const camera = await startGstCamera(CLIP);
-  const broker = await startMosquitto();
+  const { broker, subscriber } = await startListenedBroker();
   const box = new Sandbox();
   closers.push(
     () => camera.stop(),
     () => broker.stop(),
+    () => subscriber.stop(),
     () => box.remove(),
   );
-  const subscriber = startProgram('/usr/bin/mosquitto_sub', [
-    '-V',
-    '5',
-    '-p',
-    String(broker.port),
-    '-t',
-    'vigia/#',
-    '-v',
-  ]);
-  closers.push(() => subscriber.stop());
-  await broker.line(/Sending SUBACK/);
 
   const reportFile = join(box.dir, 'r.json');
   const config = box.config({ hall: camera.url }, `mqtt: { url: "mqtt://127.0.0.1:${broker.port}" }\n`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsumerReport, ResultMessage } from '@vigia/contracts';
 import { afterEach, expect, test } from 'vitest';
-import { startMosquitto, startProgram } from './support/programs.ts';
+import { startListenedBroker, startProgram } from './support/programs.ts';
 import { childrenOf, CLIP, isAlive, readReport, Sandbox, Vigia } from './support/vigia.ts';
 
 const closers: (() => unknown)[] = [];
@@ -93,19 +93,11 @@ const SHOWS_ENVIRONMENT = python(
 const DOOMED = `import sys\nprint('cannot log in with ${SECRET}', file=sys.stderr)\nsys.exit('nor with http://user:${SECRET}@host/')\n`;
 
 test('every kind of pixels, secrets that stay secret, and a critical failure that nobody can miss', async () => {
-  const broker = await startMosquitto();
-  closers.push(() => broker.stop());
-  const subscriber = startProgram('/usr/bin/mosquitto_sub', [
-    '-V',
-    '5',
-    '-p',
-    String(broker.port),
-    '-t',
-    'vigia/#',
-    '-v',
-  ]);
-  closers.push(() => subscriber.stop());
-  await broker.line(/Sending SUBACK/);
+  const { broker, subscriber } = await startListenedBroker();
+  closers.push(
+    () => broker.stop(),
+    () => subscriber.stop(),
+  );
   const consumers = {
     plain: '{ worker: plain, fps: 5, sla: critical }',
     jpeg: '{ worker: jpeg, fps: 5 }',

@@ -92,3 +92,15 @@ export async function startMosquitto(): Promise<Program & { readonly port: numbe
   await program.line(/mosquitto version .* running/);
   return { ...program, port };
 }
+
+/** A real mosquitto, and a subscriber of everything that a node says; what it prints are lines of topic and message. */
+export async function startListenedBroker(): Promise<{
+  readonly broker: Program & { readonly port: number };
+  readonly subscriber: Program;
+}> {
+  const broker = await startMosquitto();
+  const args = ['-V', '5', '-p', String(broker.port), '-t', 'vigia/#', '-v'];
+  const subscriber = startProgram('/usr/bin/mosquitto_sub', args);
+  await broker.line(/Sending SUBACK/);
+  return { broker, subscriber };
+}

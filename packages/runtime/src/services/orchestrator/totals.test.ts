@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { CameraSnapshot } from '#core/ipc';
 import { AgeHistogram } from './quantiles.ts';
 import { addSnapshots, closeOut, onlyConsumers, reportOf } from './totals.ts';
+import { MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
 
 const dying: CameraSnapshot = {
   capture: {
@@ -21,25 +22,8 @@ const dying: CameraSnapshot = {
   supplier: { published: 97, distributed: 96, inboxDrops: 0, inboxPending: 1 },
   consumers: {
     people: {
-      kind: 'model',
+      ...MODEL_CONSUMER,
       model: 'm',
-      worker: null,
-      sla: 'normal',
-      state: 'running',
-      reason: null,
-      sla_window: {
-        live_ms: 0,
-        turns: 0,
-        ok: 0,
-        drop_ratio: 0,
-        late_ratio: null,
-        budget: 0.5,
-        breaching: false,
-        breaches: 0,
-      },
-      slowed: null,
-      process: null,
-      restarts: 0,
       published: 96,
       delivered: 50,
       pending: 1,

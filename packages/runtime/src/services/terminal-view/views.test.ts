@@ -7,6 +7,7 @@ import { LiveView } from './live-view.ts';
 import type { NodeStatus } from './node-status.ts';
 import { PlainView } from './plain-view.ts';
 import { Keyed, keepOnly, Rate } from './recent.ts';
+import { MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
 
 const camera = (captured: number, ok: number): CameraReport => ({
   state: 'live',
@@ -37,24 +38,8 @@ const camera = (captured: number, ok: number): CameraReport => ({
   unsent_results: 0,
   consumers: {
     people: {
-      kind: 'model',
+      ...MODEL_CONSUMER,
       model: 'ssdlite',
-      worker: null,
-      sla: 'normal',
-      state: 'running',
-      reason: null,
-      sla_window: {
-        live_ms: 0,
-        turns: 0,
-        ok: 0,
-        drop_ratio: 0,
-        late_ratio: null,
-        budget: 0.5,
-        breaching: false,
-        breaches: 0,
-      },
-      slowed: null,
-      process: null,
       published: captured - 2,
       delivered: ok,
       pending: 0,
@@ -65,7 +50,6 @@ const camera = (captured: number, ok: number): CameraReport => ({
       age_ms: null,
       detections: {},
       results_with: {},
-      restarts: 0,
     },
   },
 });
