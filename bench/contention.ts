@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '@vigia/base';
 import { conservationErrors, type ResultMessage } from '@vigia/contracts';
 import { type Aged, plotOf, type Series } from './support/age-plot.ts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { CameraFork } from './support/camera-fork.ts';
 import { ms, quantile } from './support/numbers.ts';
+import { readPlotOptions } from './support/plot-options.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 import { type TimedResult, VigiaNode } from './support/vigia-node.ts';
 
@@ -65,23 +65,6 @@ interface Judged {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
-}
-
-interface Options {
-  readonly seconds: number;
-  readonly plot: string | undefined;
-  readonly markdown: boolean;
-}
-
-const OPTIONS = { seconds: { type: 'string' }, plot: { type: 'string' }, markdown: { type: 'boolean' } } as const;
-
-/** Throws a sentence for whoever typed it. */
-function readOptions(args: string[]): Options {
-  const { values } = parseArgs({ args, options: OPTIONS });
-  const seconds = Number(values.seconds ?? 60);
-  if (!Number.isInteger(seconds) || seconds < 30 || seconds > 600)
-    throw new Error(`--seconds: found "${values.seconds}", allowed are 30 to 600`);
-  return { seconds, plot: values.plot, markdown: values.markdown === true };
 }
 
 async function measure(run: BenchRun, variant: Variant): Promise<Outcome> {
@@ -241,29 +224,35 @@ function tableOf(outcomes: readonly Outcome[], seconds: number): Table {
   };
 }
 
-process.exitCode = await runBenchmark('contention', readOptions, async (run, { seconds, plot, markdown }) => {
-  const write = (text: string): void => void process.stdout.write(`${text}\n`);
-  write(`${headerLines().join(markdown ? '  \n' : '\n')}\n`);
-  const outcomes: Outcome[] = [];
-  for (const variant of VARIANTS) {
-    run.progress(variant.name);
-    outcomes.push(await measure(run, variant));
-  }
-  const table = tableOf(outcomes, seconds);
-  write(markdown ? asMarkdown(table) : asText(table));
-  if (plot !== undefined) {
-    const series = outcomes.map(({ variant, ages }): Series => ({ name: variant.name, colour: variant.colour, ages }));
-    const span = { fromS: seconds * LOAD.from, toS: seconds * LOAD.to, name: 'the best-effort workers are busy' };
-    writeFileSync(
-      plot,
-      plotOf(series, seconds, 'A critical detector beside four workers that take every CPU', {
-        spans: [span],
-        mostMs: 1_000,
-      }),
-    );
-    run.progress(`${plot} written`);
-  }
-  const failures = notKept(outcomes);
-  for (const failure of failures) process.stderr.write(`vigia: bench contention: ${failure}\n`);
-  return failures.length === 0 && outcomes.every((o) => o.broken.length === 0);
-});
+process.exitCode = await runBenchmark(
+  'contention',
+  (args) => readPlotOptions(args, 60, 30),
+  async (run, { seconds, plot, markdown }) => {
+    const write = (text: string): void => void process.stdout.write(`${text}\n`);
+    write(`${headerLines().join(markdown ? '  \n' : '\n')}\n`);
+    const outcomes: Outcome[] = [];
+    for (const variant of VARIANTS) {
+      run.progress(variant.name);
+      outcomes.push(await measure(run, variant));
+    }
+    const table = tableOf(outcomes, seconds);
+    write(markdown ? asMarkdown(table) : asText(table));
+    if (plot !== undefined) {
+      const series = outcomes.map(
+        ({ variant, ages }): Series => ({ name: variant.name, colour: variant.colour, ages }),
+      );
+      const span = { fromS: seconds * LOAD.from, toS: seconds * LOAD.to, name: 'the best-effort workers are busy' };
+      writeFileSync(
+        plot,
+        plotOf(series, seconds, 'A critical detector beside four workers that take every CPU', {
+          spans: [span],
+          mostMs: 1_000,
+        }),
+      );
+      run.progress(`${plot} written`);
+    }
+    const failures = notKept(outcomes);
+    for (const failure of failures) process.stderr.write(`vigia: bench contention: ${failure}\n`);
+    return failures.length === 0 && outcomes.every((o) => o.broken.length === 0);
+  },
+);

@@ -1,11 +1,11 @@
 // `npm run bench -- overload`: 8 cameras onto one detector far beyond its capacity, beside an ordinary queue
 // (docs/reference/benchmarks.md).
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { CAMERAS, measureOurs, measureQueue, type Outcome } from './overload/load.ts';
 import { plotOf, type Series } from './support/age-plot.ts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { ms, quantile } from './support/numbers.ts';
+import { readPlotOptions } from './support/plot-options.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 
 /** Times its capacity. */
@@ -18,23 +18,6 @@ const CAPACITY_FPS = 10;
 const SLACK_MS = 20;
 /** By how much the share of a camera may differ, %. */
 const SHARE = 5;
-
-interface Options {
-  readonly seconds: number;
-  readonly plot: string | undefined;
-  readonly markdown: boolean;
-}
-
-const OPTIONS = { seconds: { type: 'string' }, plot: { type: 'string' }, markdown: { type: 'boolean' } } as const;
-
-/** Throws a sentence for whoever typed it. */
-function readOptions(args: string[]): Options {
-  const { values } = parseArgs({ args, options: OPTIONS });
-  const seconds = Number(values.seconds ?? 20);
-  if (!Number.isInteger(seconds) || seconds < 5 || seconds > 600)
-    throw new Error(`--seconds: found "${values.seconds}", allowed are 5 to 600`);
-  return { seconds, plot: values.plot, markdown: values.markdown === true };
-}
 
 interface Step {
   readonly load: number;
@@ -140,18 +123,25 @@ function tableOf(capacity: number, steps: readonly Step[], seconds: number): Tab
   };
 }
 
-process.exitCode = await runBenchmark('overload', readOptions, async (run, { seconds, plot, markdown }) => {
-  const write = (text: string): void => void process.stdout.write(`${text}\n`);
-  write(`${headerLines().join(markdown ? '  \n' : '\n')}\n`);
-  const { capacity, steps } = await measure(run);
-  const table = tableOf(capacity, steps, seconds);
-  write(markdown ? asMarkdown(table) : asText(table));
-  if (plot !== undefined) {
-    const series = steps.flatMap(({ load, ours, queue }, i): Series[] => [
-      { name: `vigia, ${load}×`, colour: OURS[i] ?? '#000000', ages: ours.ages },
-      { name: `a queue, ${load}×`, colour: QUEUE[i] ?? '#000000', ages: queue.ages },
-    ]);
-    writeFileSync(plot, plotOf(series, seconds, `${CAMERAS} cameras onto one detector, at 1 to 20 times its capacity`));
-  }
-  return steps.every((s) => s.ours.broken.length === 0);
-});
+process.exitCode = await runBenchmark(
+  'overload',
+  (args) => readPlotOptions(args, 20, 5),
+  async (run, { seconds, plot, markdown }) => {
+    const write = (text: string): void => void process.stdout.write(`${text}\n`);
+    write(`${headerLines().join(markdown ? '  \n' : '\n')}\n`);
+    const { capacity, steps } = await measure(run);
+    const table = tableOf(capacity, steps, seconds);
+    write(markdown ? asMarkdown(table) : asText(table));
+    if (plot !== undefined) {
+      const series = steps.flatMap(({ load, ours, queue }, i): Series[] => [
+        { name: `vigia, ${load}×`, colour: OURS[i] ?? '#000000', ages: ours.ages },
+        { name: `a queue, ${load}×`, colour: QUEUE[i] ?? '#000000', ages: queue.ages },
+      ]);
+      writeFileSync(
+        plot,
+        plotOf(series, seconds, `${CAMERAS} cameras onto one detector, at 1 to 20 times its capacity`),
+      );
+    }
+    return steps.every((s) => s.ours.broken.length === 0);
+  },
+);
