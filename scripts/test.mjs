@@ -36,10 +36,14 @@ async function installDebian() {
   if (code !== 0) fail(`apt-get could not install ${missing.join(' ')}`);
 }
 
+const took = [];
+
 async function step(name, command) {
   process.stderr.write(`\n── ${name}\n`);
+  const start = performance.now();
   const code = await command();
   if (code !== 0) fail(`npm test: ${name} failed`);
+  took.push(`${((performance.now() - start) / 1000).toFixed(0).padStart(6)} s  ${name}`);
 }
 
 checkNode();
@@ -66,4 +70,4 @@ await step('system tests on the built files, those that are in no hurry', () =>
 );
 await step('system tests on the built files', () => runBin('vitest', ['run', '--project', 'system']));
 await step('long proofs, short form', () => run(process.execPath, ['scripts/soak.mjs', 'all', '--short']));
-process.stderr.write(`\nall of npm test passed on Node ${process.versions.node} (${root})\n`);
+process.stderr.write(`\n${took.join('\n')}\n\nall of npm test passed on Node ${process.versions.node} (${root})\n`);
