@@ -4,9 +4,10 @@ import { defineConfig } from 'vitest/config';
 // a child inherits the condition, and plain Node cannot load `.ts` (see CONTRIBUTING.md).
 /** System tests in which nothing depends on how fast anything is: two at a time. All others have the machine to themselves. */
 const UNHURRIED = [
-  'packages/runtime/test/bad-input.test.ts',
-  'packages/runtime/test/budget.test.ts',
-  'packages/model-container/test/{conversion,formats,model,model-examples,onboarding}.test.ts',
+  'packages/runtime/test/{bad-input,budget,models,mqtt,reload,snapshot}.test.ts',
+  'packages/model-container/test/{conformance,conversion,formats,model,model-examples,onboarding,remote}.test.ts',
+  'packages/frame-supplier/test/{conformance,examples,seeded-bugs}.test.ts',
+  'packages/worker-sdk/test/conformance.test.ts',
   'packages/testkit/test/ffmpeg.test.ts',
 ];
 

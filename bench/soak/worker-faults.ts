@@ -15,7 +15,16 @@ import { CameraFork } from '../support/camera-fork.ts';
 import { ms, quantile } from '../support/numbers.ts';
 import { descendantsOf, isAlive } from '../support/processes.ts';
 import { type JsonLine, VigiaNode } from '../support/vigia-node.ts';
-import { DEADLINE_MS, FAULTS, type FaultRow, type Form, HANG_MS, START_MS } from './worker-faults/rows.ts';
+import {
+  DEADLINE_MS,
+  FAULTS,
+  type FaultRow,
+  type Form,
+  HANG_MS,
+  MEMORY_MIB,
+  MEMORY_NOTICED_MS,
+  START_MS,
+} from './worker-faults/rows.ts';
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
 const PYTHON = '/usr/bin/python3';
@@ -89,7 +98,7 @@ class Matrix {
           notes: [
             'the worker does well for 8 frames, then this; again after its restart. Class normal: one restart after 1 s, then failed',
             'noticed: from the fault to the state that tells of it (from the node’s output); twice, so the slower one',
-            `deadline ${DEADLINE_MS} ms, hang timeout ${HANG_MS} ms, start timeout ${START_MS[this.#form]} ms`,
+            `deadline ${DEADLINE_MS} ms, hang timeout ${HANG_MS} ms, start timeout ${START_MS[this.#form]} ms; who grows: by 96 MiB, ${MEMORY_MIB} in all are allowed`,
             'the good ones: a Perl worker of the same camera and one of another camera, 5 frames a second each: results, and the 95th percentile of their age (judged: below ' +
               `${GOOD_AGE_MS.long} ms, all faults at once below ${GOOD_AGE_MS.short})`,
             `ignores SIGTERM: from the node’s SIGTERM to the worker’s death, looked at every ${KILLED.lookMs} ms; ${KILLED.leastMs} to ${KILLED.mostMs[this.#form]} ms are right`,
@@ -164,7 +173,9 @@ class Matrix {
     const usual = ['worker_not_ready', 'worker_failed', 'closed'];
     // With all of them at once somebody may be late.
     if (this.#form === 'short') usual.push('deadline_exceeded');
-    const strange = told.filter((r) => r.error && ![...row.codes, ...usual].includes(r.error.code));
+    const strange = told.filter(
+      (r) => r.error && ![...row.codes, ...(row.perhaps ?? []), ...usual].includes(r.error.code),
+    );
     if (strange.length > 0) fail(`a frame was told ${strange[0]?.error?.code}: ${strange[0]?.error?.message}`);
     for (const code of row.codes.slice(0, 1))
       if (!told.some((r) => r.error?.code === code)) fail(`no frame was told ${code}`);
@@ -271,6 +282,7 @@ function workersOf(batch: readonly FaultRow[], moments: string, form: Form): str
       // What is no fault must not be taken for a hang: a flood of standard error is slowed down by a second or two.
       `hang_timeout_ms: ${row.reasons.length === 0 ? 10 * HANG_MS : HANG_MS}`,
       `restart: { delays_ms: [${DELAY_MS}] }`,
+      ...(row.reasons.includes('memory') ? [`memory_mib: ${MEMORY_MIB}`] : []),
     ];
     return `  ${idOf(row)}: { ${settings.join(', ')} }\n`;
   });
@@ -297,6 +309,7 @@ function noticed(row: FaultRow, states: readonly StateLine[], moments: readonly 
 function limitOf(row: FaultRow, form: Form): number {
   const slackMs = SLACK_MS[form];
   if (row.reasons.includes('not_ready')) return START_MS[form] + slackMs;
+  if (row.reasons.includes('memory')) return MEMORY_NOTICED_MS + slackMs;
   // It may have been given a frame just before.
   return row.reasons.includes('hung') ? HANG_MS + DEADLINE_MS + slackMs : slackMs;
 }

@@ -87,6 +87,7 @@ function setupOf({ command, transport, width, height, jpeg, touch }: WindowSetup
       hangTimeoutMs: START_MS,
       restart: { delaysMs: [], unlimited: false, probeMs: undefined },
       cpu: { nice: 0, cpus: undefined },
+      memoryMib: undefined,
     },
   };
 }

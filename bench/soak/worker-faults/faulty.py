@@ -22,6 +22,7 @@ pack, unpack = msgpack.pack, msgpack.unpack
 OPTIONS = json.loads(os.environ["VIGIA_WORKER_OPTIONS"])
 FAULT = OPTIONS["fault"]
 AFTER = OPTIONS.get("after", 8)
+HOARD = []
 NAME = os.path.join(OPTIONS["moments"], os.environ["VIGIA_CONSUMER"])
 
 
@@ -85,6 +86,11 @@ def out_of_memory():
         hoard.append(bytearray(1 << 20))
 
 
+def grow():
+    """96 MiB that are really there."""
+    return bytearray(os.urandom(4096)) * (96 * 256)
+
+
 def flood(data, seconds=None):
     until = None if seconds is None else time.monotonic() + seconds
     while until is None or time.monotonic() < until:
@@ -146,6 +152,14 @@ def fault(frame):
         forever()
     if FAULT == "grandchildren":
         grandchildren()
+    if FAULT == "grows":
+        HOARD.append(grow())
+        send({"type": "result", "seq": seq})
+    if FAULT == "a child of it grows":
+        if os.fork() == 0:
+            HOARD.append(grow())
+            forever()
+        send({"type": "result", "seq": seq})
 
 
 def main():
@@ -178,6 +192,10 @@ def main():
             fault(frame)
             if FAULT == "floods stderr":
                 frames = 0
+                continue
+            if FAULT in ("grows", "a child of it grows"):
+                # Once is enough: it works on.
+                frames = -1_000_000
                 continue
         send({"type": "result", "seq": frame["seq"]})
 

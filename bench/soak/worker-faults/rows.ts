@@ -6,6 +6,8 @@ export interface FaultRow {
   readonly reasons: readonly string[];
   /** Codes of results that its frames may have besides ok and those of a worker that is not there. */
   readonly codes: readonly string[];
+  /** And these, if it had one just then. */
+  readonly perhaps?: readonly string[];
   /** Pixels over standard input: for what is about reading. */
   readonly stdin?: boolean;
   /** It fails before it is ready. */
@@ -20,6 +22,10 @@ export const HANG_MS = 1_500;
 export const START_MS = { long: 1_500, short: 5_000 } as const;
 /** One fault at a time, or all of them at once: twenty interpreters start together, and everything takes longer. */
 export type Form = keyof typeof START_MS;
+/** Most memory of its own, MiB: a Python that does nothing has 7, one that grows takes 96 more. */
+export const MEMORY_MIB = 64;
+/** Looked at every second, three times; and its process must be known first, which takes half a second. Milliseconds. */
+export const MEMORY_NOTICED_MS = 3_500;
 /** Its answer takes longer: `timeout`. Milliseconds. */
 export const DEADLINE_MS = 500;
 
@@ -48,5 +54,7 @@ export const FAULTS: readonly FaultRow[] = [
   { fault: 'answers another frame', reasons: ['protocol_error'], codes: ['protocol_error'] },
   { fault: 'answers twice', reasons: ['protocol_error'], codes: [] },
   { fault: 'grandchildren', reasons: ['exited'], codes: GONE },
+  { fault: 'grows', reasons: ['memory'], codes: [], perhaps: GONE, long: true },
+  { fault: 'a child of it grows', reasons: ['memory'], codes: [], perhaps: GONE },
   { fault: 'ignores SIGTERM', reasons: [], codes: [] },
 ];

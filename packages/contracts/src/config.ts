@@ -272,6 +272,13 @@ const workerSchema = z
       .describe(
         'A worker that neither answers nor gives a heartbeat for so long is started again. Default: 10 s, or 2 × the deadline.',
       ),
+    memory_mib: z
+      .int()
+      .min(8)
+      .optional()
+      .describe(
+        'Most memory of its own, with what it starts; above it is started again. Of a module: its JavaScript heap. Default: no limit, and not planned.',
+      ),
     restart: restartSchema.prefault({}).describe('What happens when it ends by itself.'),
   })
   .refine(

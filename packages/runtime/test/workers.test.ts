@@ -168,6 +168,10 @@ for await (const frame of frames()) frame.result({ data });
       ?.split(' ')[16],
   ).toBe('11');
   expect(readFileSync(`/proc/${workerPid('small.py')}/status`, 'utf8')).toMatch(/^Cpus_allowed_list:\t0$/m);
+  // And who goes first when memory runs out.
+  const oomScore = (pid: number): number => Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
+  const own = oomScore(vigia.child('camera-process'));
+  expect([oomScore(workerPid('bright.pl')), oomScore(workerPid('small.py'))]).toEqual([own + 100, own + 300]);
   // What wants less has it in the memory that was planned: no segment of its own.
   const segments = readdirSync('/dev/shm').filter((name) => name.startsWith(`vigia_${box.node}_`));
   expect(segments.map((name) => name.split('hall_')[1]).sort()).toEqual([
@@ -229,6 +233,7 @@ test('late answers, and threads that throw or hang: each is one result, and is s
       throws: '{ worker: throws, fps: 10, sla: critical }',
       leaves: '{ worker: leaves, fps: 10 }',
       loops: '{ worker: loops, fps: 10, sla: critical, deadline_ms: 300 }',
+      hoards: '{ worker: hoards, fps: 10, sla: critical }',
     },
     {
       late: '{ command: [/usr/bin/python3, DIR/late.py], input: { format: GRAY8, width: 64, height: 48 } }',
@@ -237,18 +242,22 @@ test('late answers, and threads that throw or hang: each is one result, and is s
       leaves: '{ module: DIR/leaves.mjs, input: { format: GRAY8, width: 64, height: 48 } }',
       loops:
         '{ module: DIR/loops.mjs, input: { format: GRAY8, width: 64, height: 48 }, hang_timeout_ms: 1000, restart: { delays_ms: [50, 50, 50] } }',
+      hoards:
+        '{ module: DIR/hoards.mjs, input: { format: GRAY8, width: 64, height: 48 }, memory_mib: 16, restart: { delays_ms: [50, 50, 50] } }',
     },
     {
       'late.py': python('time.sleep(0.5)\nframe.result()'),
       'throws.mjs': module("if (n === 4) throw new Error('no such bed');"),
       'leaves.mjs': `${module('if (n === 4) break;')}setInterval(() => undefined, 1000);\n`,
       'loops.mjs': module('if (n === 4) for (;;);'),
+      'hoards.mjs': `const hoard = [];\n${module('while (n === 4) hoard.push(new Array(1000).fill(n));')}`,
     },
   );
   await vigia.until('the one that throws is started again', () => restartedWith(vigia, 'throws', 'exited'));
   await vigia.until('the one that hangs is started again', () => restartedWith(vigia, 'loops', 'hung'));
   await vigia.until('the one that reads no more is started again', () => restartedWith(vigia, 'leaves', 'left_loop'));
-  await vigia.until('both work again', () => ['throws', 'loops'].every((id) => okOf(vigia, id).length > 3));
+  await vigia.until('the one with too large a heap is started again', () => restartedWith(vigia, 'hoards', 'exited'));
+  await vigia.until('all work again', () => ['throws', 'loops', 'hoards'].every((id) => okOf(vigia, id).length > 3));
   await vigia.until(
     'late answers',
     () => resultsOf(vigia, 'late').filter((r) => r.error?.code === 'deadline_exceeded').length > 2,
@@ -257,6 +266,7 @@ test('late answers, and threads that throw or hang: each is one result, and is s
   expect(report['late']?.discarded_answers).toBeGreaterThan(1);
   expect(report['late']?.results.ok).toBe(0);
   expect(report['throws']?.process?.last_exit?.reason).toContain('no such bed');
+  expect(report['hoards']?.process?.last_exit?.reason).toContain('reaching memory limit');
   expect(resultsOf(vigia, 'loops').some((r) => r.error?.code === 'deadline_exceeded')).toBe(true);
   for (const { sla, process } of Object.values(report))
     expect(process?.restarts_allowed).toBe(sla === 'critical' ? 3 : 1);

@@ -2,20 +2,21 @@ import { configSchema } from '@vigia/contracts';
 import type { ModelManifest } from '@vigia/model-container';
 import { describe, expect, test } from 'vitest';
 import { admit, budgetOf, describeBudget, pictureBytes, referencePictures } from './budget.ts';
-import { type Plan, planOf } from './plan.ts';
+import { describePlan, type Plan, planOf } from './plan.ts';
 
 const MIB = 1024 * 1024;
 /** The picture of the model's probe. */
 const PROBE = 300 * 300 * 3;
 const ROOM = { memoryBytes: 1024 * MIB, memorySource: 'MemAvailable', shmBytes: 64 * MIB };
 
-function plan(cameras: number, settings: object = {}): Plan {
+function plan(cameras: number, settings: object = {}, workers: object = {}): Plan {
   const camera = { source: 'rtsp://a/1', consumers: { people: { model: 'ssd' } }, ...settings };
   const config = configSchema.parse({
     version: 1,
     node: 'n',
     cameras: Object.fromEntries(Array.from({ length: cameras }, (_, i) => [`c${i}`, camera])),
     models: { ssd: { use: 'ssdlite' } },
+    workers,
   });
   const manifest = { id: 'ssdlite', version: '1', input: { width: 300, height: 300, fit: 'stretch' } };
   const located = {
@@ -75,6 +76,49 @@ describe('the sum', () => {
   test('a model that stays until its successor has taken over counts too', () => {
     const one = plan(1);
     expect(budgetOf(one, one.models).memoryBytes - memory(1)).toBe((96 + 4 * 18) * MIB + PROBE);
+  });
+
+  describe('of workers', () => {
+    const consumers = { people: { model: 'ssd' }, flow: { worker: 'flow' } };
+    const withWorker = (worker: object, cameras = 1): Plan => plan(cameras, { consumers }, { flow: worker });
+
+    test('has those that say how much they may have at most, each camera’s own', () => {
+      const without = withWorker({ command: ['flow'] }, 2);
+      const budget = budgetOf(withWorker({ command: ['flow'], memory_mib: 300 }, 2));
+      expect(budget.memoryBytes - budgetOf(without).memoryBytes).toBe(600 * MIB);
+      const items = budget.items.filter((i) => i.kind === 'worker');
+      expect(items.map((i) => [i.id, i.process])).toEqual([
+        ['c0/flow', 300 * MIB],
+        ['c1/flow', 300 * MIB],
+      ]);
+      expect(describeBudget(budget, ROOM).find((line) => line.includes('c1/flow'))).toMatch(
+        /^ {2}worker c1\/flow +300\.0 MiB +– +– +– +300\.0 MiB$/,
+      );
+    });
+
+    test('who does not say is named', () => {
+      const note = 'note: workers without `memory_mib` (flow): their memory is neither planned nor bounded';
+      expect(describePlan(withWorker({ command: ['flow'] }, 2)).filter((line) => line.startsWith('note:'))).toEqual([
+        note,
+      ]);
+      const bounded = describePlan(withWorker({ command: ['flow'], memory_mib: 300 }));
+      expect(bounded.some((line) => line.startsWith('note:'))).toBe(false);
+      expect(bounded.find((line) => line.startsWith('worker '))).toContain(', at most 300 MiB, ');
+    });
+
+    test('a thread’s heap is its camera’s', () => {
+      const buffers = (limit: object): number =>
+        budgetOf(withWorker({ module: '/w.mjs', ...limit })).items.find((i) => i.kind === 'camera')?.buffers ?? 0;
+      expect(buffers({ memory_mib: 100 }) - buffers({})).toBe((100 + 8 - 16) * MIB);
+      expect(buffers({ memory_mib: 8 })).toBe(buffers({}));
+    });
+
+    test('too much: says what to change', () => {
+      const large = withWorker({ command: ['flow'], memory_mib: 4096 });
+      expect(() => admit(large, budgetOf(large), ROOM)).toThrow(
+        /^memory: 1 camera, 1 model and 1 worker need up to 4\.\d\d GiB, .*; the largest item is the workers, 4\.00 GiB: give them a smaller `memory_mib`, or have fewer$/,
+      );
+    });
   });
 
   test('covers what was measured: 1080p H.264 with 4 reference pictures 47 MiB, 2160p 128 MiB, the model 149 MiB', () => {

@@ -1,8 +1,9 @@
 import { freeSharedBytes, SHM_DIR, VigiaError } from '@vigia/base';
 import { packedBytes } from '@vigia/contracts';
-import type { CameraSetup } from '#core/ipc';
+import type { CameraSetup, WorkerConsumerSetup } from '#core/ipc';
 import type { RenditionSpec } from '#core/media';
-import { readAvailableMemory, readProcessUsage } from '#core/process-stats';
+import { readAvailableMemory } from '#core/memory';
+import { readProcessUsage } from '#core/process-stats';
 import { counted, fit, formatBytes } from '#core/terminal';
 import { type Plan, type PlannedModel, probeBytes, usesThread } from './plan.ts';
 
@@ -35,6 +36,8 @@ const DATAGRAMS = 5 * MIB;
 const PICTURES_OUTSIDE = 3;
 /** A worker in a thread: its heap and stacks. Measured: 6 to 9 MiB for one that does little. */
 const THREAD = 16 * MIB;
+/** Of it, what is not its heap: its stack of 4 MiB, and Node's own. */
+const THREAD_STACKS = 8 * MIB;
 /** Pending in the mailbox, and in flight. */
 const PICTURES_PER_CONSUMER = 2;
 
@@ -50,7 +53,7 @@ const LEAST_REFERENCES = 6;
 
 /** Memory of one process, bytes, at most. */
 export interface BudgetItem {
-  readonly kind: 'code' | 'supervisor' | 'camera' | 'model';
+  readonly kind: 'code' | 'supervisor' | 'camera' | 'model' | 'worker';
   readonly id: string;
   /** Code and heap of the process itself. */
   readonly process: number;
@@ -95,9 +98,23 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
     },
     ...plan.cameras.map((camera) => cameraItem(camera, plan)),
     ...[...plan.models, ...leaving].map(modelItem),
+    ...plan.cameras.flatMap(workerItems),
   ];
   const memoryBytes = items.reduce((sum, i) => sum + i.process + i.pictures + i.buffers + i.shared, 0);
   return { items, memoryBytes, shmBytes: plan.shmBytes };
+}
+
+/** Of workers with a limit of their own; the memory of others is not known. */
+function workerItems({ camera, consumers }: CameraSetup): BudgetItem[] {
+  return consumers.flatMap((c) => {
+    if (c.kind !== 'worker' || c.worker.transport === 'thread' || c.worker.memoryMib === undefined) return [];
+    return [{ ...NOTHING, kind: 'worker' as const, id: `${camera}/${c.id}`, process: c.worker.memoryMib * MIB }];
+  });
+}
+
+/** A thread's heap and stacks, and the frames of its seat. */
+function threadItem({ worker, input }: WorkerConsumerSetup): number {
+  return Math.max(THREAD, THREAD_STACKS + (worker.memoryMib ?? 0) * MIB) + threadBytes(input);
 }
 
 /** The frames of a thread's seat: one it reads, one that is written, two to spare. */
@@ -122,7 +139,7 @@ function cameraItem(camera: CameraSetup, plan: Plan): BudgetItem {
     buffers:
       streams.reduce((sum, s) => sum + ACCESS_UNITS + (s.transport === 'udp' ? DATAGRAMS : 0), 0) +
       width * height * 3 +
-      consumers.reduce((sum, c) => sum + (usesThread(c) ? THREAD + threadBytes(c.input) : 0), 0),
+      consumers.reduce((sum, c) => sum + (usesThread(c) ? threadItem(c) : 0), 0),
     shared: plan.segments.reduce((sum, s) => sum + (s.camera === camera.camera ? s.bytes : 0), 0),
   };
 }
@@ -191,9 +208,12 @@ export function admit(plan: Plan, budget: Budget, room: Room): void {
     );
   }
   if (budget.memoryBytes > room.memoryBytes) {
+    const models = counted(plan.models.length, 'model');
+    const workers = budget.items.filter((item) => item.kind === 'worker').length;
+    const who = workers > 0 ? `${cameras}, ${models} and ${counted(workers, 'worker')}` : `${cameras} and ${models}`;
     throw new VigiaError(
       'memory_full',
-      `memory: ${cameras} and ${counted(plan.models.length, 'model')} need up to ${formatBytes(budget.memoryBytes)}, ${formatBytes(room.memoryBytes)} are available (${room.memorySource}); ${largestOf(plan, budget)}`,
+      `memory: ${who} need up to ${formatBytes(budget.memoryBytes)}, ${formatBytes(room.memoryBytes)} are available (${room.memorySource}); ${largestOf(plan, budget)}`,
     );
   }
 }
@@ -218,6 +238,7 @@ function largestOf(plan: Plan, { items }: Budget): string {
     ],
     [sum((i) => i.shared, 'camera'), 'the shared memory of the cameras', 'have fewer cameras or consumers'],
     [sum((i) => i.process + i.buffers, 'model'), 'the models', 'have fewer models'],
+    [sum((i) => i.process, 'worker'), 'the workers', 'give them a smaller `memory_mib`, or have fewer'],
   ];
   const [bytes, text, remedy] = kinds.reduce((a, b) => (a[0] >= b[0] ? a : b));
   return `the largest item is ${text}, ${formatBytes(bytes)}: ${remedy}`;
@@ -238,7 +259,7 @@ export function describeBudget(budget: Budget, room: Room): string[] {
   const lines = [row('memory, at most', ['process', 'pictures', 'buffers', 'shared', 'sum'])];
   for (const item of budget.items) {
     const parts = [item.process, item.pictures, item.buffers, item.shared];
-    const name = item.kind === 'camera' || item.kind === 'model' ? `${item.kind} ${item.id}` : item.id;
+    const name = item.kind === 'code' || item.kind === 'supervisor' ? item.id : `${item.kind} ${item.id}`;
     lines.push(row(name, [...parts, parts.reduce((a, b) => a + b)].map(bytes)));
   }
   return [...lines, ...sums(budget, room)];

@@ -8,6 +8,7 @@ import type {
   ConsumerSnapshot,
   FromCamera,
   ModelConsumerSetup,
+  ToCamera,
   WorkerConsumerSetup,
 } from '#core/ipc';
 import { geometryOf } from '#core/media';
@@ -115,6 +116,12 @@ export class CameraConsumers {
     const { consumer, setup } = member;
     if (consumer instanceof ModelConsumer) this.#o.supplier.pace(id, slowed?.fps ?? setup.fps);
     else consumer.pace(slowed?.fps);
+  }
+
+  /** A worker must go: see `ToCamera`. */
+  endWorker({ consumer: id, pid, code, message }: Extract<ToCamera, { readonly type: 'end_worker' }>): void {
+    const consumer = this.#members.find(({ setup }) => setup.id === id)?.consumer;
+    if (consumer && !(consumer instanceof ModelConsumer)) consumer.end({ code, message }, pid);
   }
 
   /** @param lastWords With the last lines of workers that ended: much text, for who asks. */

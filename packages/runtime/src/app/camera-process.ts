@@ -137,6 +137,11 @@ class CameraProcess {
     this.#consumers.pace(consumer, slowed);
   }
 
+  /** A worker must go: see `ToCamera`. */
+  endWorker(message: Extract<ToCamera, { readonly type: 'end_worker' }>): void {
+    this.#consumers.endWorker(message);
+  }
+
   sendSnapshot(id: number | undefined): void {
     this.#channel.send({ type: 'snapshot', id, snapshot: this.#snapshot(id !== undefined) });
   }
@@ -271,6 +276,7 @@ function main(): void {
       camera = start(message.setup, channel, clock);
     } else if (message.type === 'snapshot') camera?.sendSnapshot(message.id);
     else if (message.type === 'pace') camera?.pace(message.consumer, message.slowed);
+    else if (message.type === 'end_worker') camera?.endWorker(message);
     else if (message.type === 'picture') camera?.wantPicture(message.id, message.annotated);
   });
 }

@@ -178,6 +178,7 @@ function workerSetup(
     hangTimeoutMs: worker.hang_timeout_ms ?? Math.max(HANG.leastMs, HANG.deadlines * consumer.deadline_ms),
     restart: restartPolicy(worker.restart, consumer.sla),
     cpu: shares[consumer.sla],
+    memoryMib: worker.memory_mib,
   };
 }
 
@@ -225,8 +226,18 @@ export function describePlan(plan: Plan): string[] {
             `note: ${camera}/${c.id} is critical and has no \`fps\`: it owes a result for every frame of its camera`,
         ),
     ),
-    ...(workersOf(plan).length > 0 ? ['note: memory of workers is their own, and not planned'] : []),
+    ...unboundedWorkers(plan),
   ];
+}
+
+/** Who may take the machine along. */
+function unboundedWorkers(plan: Plan): string[] {
+  const unbounded = workersOf(plan).filter(
+    ({ worker }) => worker.memoryMib === undefined && worker.transport !== 'thread',
+  );
+  const names = [...new Set(unbounded.map(({ worker }) => worker.id))];
+  if (names.length === 0) return [];
+  return [`note: workers without \`memory_mib\` (${names.join(', ')}): their memory is neither planned nor bounded`];
 }
 
 /** How important a model is: as much as the most important of its consumers. */
@@ -248,7 +259,7 @@ export function workersOf(plan: Pick<Plan, 'cameras'>): WorkerConsumerSetup[] {
 
 /** Arguments are not told: they may hold what nobody should read. */
 function describeWorker(camera: string, { id, input, sla, worker }: WorkerConsumerSetup): string {
-  const { program, transport, jpeg, cpu, restart } = worker;
+  const { program, transport, jpeg, cpu, restart, memoryMib } = worker;
   const what = 'command' in program ? program.command[0] : program.module;
   const size = `${jpeg ? 'JPEG' : input.format} ${input.width}×${input.height}`;
   const share =
@@ -256,7 +267,8 @@ function describeWorker(camera: string, { id, input, sla, worker }: WorkerConsum
       ? 'CPU of its camera’s process'
       : `nice ${cpu.nice}${cpu.cpus ? `, CPUs ${cpu.cpus.join(' ')}` : ''}`;
   const restarts = restart.unlimited ? 'unlimited restarts' : counted(restart.delaysMs.length, 'restart');
-  return `worker ${camera}/${id}: ${worker.id} (${what}), ${sla}, ${size} over ${transport}, ${share}, ${restarts}`;
+  const memory = memoryMib === undefined ? '' : `, at most ${memoryMib} MiB`;
+  return `worker ${camera}/${id}: ${worker.id} (${what}), ${sla}, ${size} over ${transport}, ${share}${memory}, ${restarts}`;
 }
 
 /**

@@ -21,6 +21,7 @@ import { workerStopMs } from '#services/worker-lifecycle';
 import { BrokerLink } from './broker-link.ts';
 import { admit, budgetOf, memoryLimitOf, roomFor } from './budget.ts';
 import { CpuWatch } from './cpu-watch.ts';
+import { type BoundedWorker, MemoryWatch } from './memory-watch.ts';
 import { modelClass, type Plan, type PlannedContainer, type PlannedModel, withCamera, withoutCamera } from './plan.ts';
 import { diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';
 
@@ -40,7 +41,8 @@ const CAMERA_ENTRY = fileURLToPath(new URL('./camera-process.js', import.meta.ur
 /** Cameras 1.5 s, with workers 3.5 s; models 1.5 s, broker 1 s, and some more. */
 const STOP_MS = 5_000;
 const STOP_WITH_WORKERS_MS = 7_000;
-const CPU_WATCH_MS = 1_000;
+const WATCH_MS = 1_000;
+const MIB = 1024 * 1024;
 
 /**
  * The node: starts and watches one process per camera and per model, passes results on, and never touches a pixel or
@@ -55,6 +57,7 @@ export class Supervisor {
   /** The last state of each worker, by camera and consumer. */
   readonly #workers = new Map<string, WorkerStateMessage>();
   readonly #cpuWatch: CpuWatch;
+  readonly #memoryWatch = new MemoryWatch();
   /** Processes of models that may run on some CPUs only. */
   readonly #bound = new Set<number>();
   /** Taken out of the plan and not yet gone. */
@@ -87,7 +90,10 @@ export class Supervisor {
     this.#scope.defer(() => stopAll([...this.#cameras.values(), ...this.#leaving]));
     for (const model of plan.models) this.#addModel(model).start();
     for (const setup of plan.cameras) this.#startCamera(setup);
-    const timer = every(this.#o.clock, CPU_WATCH_MS, () => this.#watchCpu());
+    const timer = every(this.#o.clock, WATCH_MS, () => {
+      this.#watchCpu();
+      this.#watchMemory();
+    });
     this.#scope.defer(() => timer.cancel());
     this.#scope.defer(await serveControl(controlSocketPath(this.#o.runDir), this));
     this.#o.log.debug('started');
@@ -224,7 +230,7 @@ export class Supervisor {
     const replaced = new Set([...change.models.removed, ...change.models.changed.map((m) => m.id)]);
     for (const model of change.models.added) checkSocketPath(model.socketPath);
     for (const model of change.models.changed) checkSocketPath(this.#nextSocketPath(model.id));
-    const pids = [process.pid, ...this.#pids().map(([, pid]) => pid)];
+    const pids = [process.pid, ...this.#pids().map(([, pid]) => pid), ...this.#boundedWorkers().map(({ pid }) => pid)];
     const leaving = this.#plan.models.filter((m) => replaced.has(m.id));
     admit(wanted, budgetOf(wanted, leaving), roomFor(pids, segmentBytesOf(wanted.node)));
     // From here on it happens.
@@ -411,6 +417,26 @@ export class Supervisor {
       this.#broker.event(event);
       this.#o.onEvent({ type: 'event', event });
     }
+  }
+
+  #watchMemory(): void {
+    if (this.#stopping) return;
+    for (const { camera, consumer, pid, message } of this.#memoryWatch.look(this.#boundedWorkers()))
+      this.#cameras.get(camera)?.endWorker(consumer, pid, 'memory', message);
+  }
+
+  /** Workers that run and may have so much memory and no more. */
+  #boundedWorkers(): BoundedWorker[] {
+    return this.#plan.cameras.flatMap(({ camera, consumers }) => {
+      const bounded = consumers
+        .filter((c) => c.kind === 'worker')
+        .filter(({ worker }) => worker.memoryMib !== undefined);
+      const seen = bounded.length > 0 ? this.#cameras.get(camera)?.recentReport().consumers : undefined;
+      return bounded.flatMap(({ id: consumer, worker }) => {
+        const pid = seen?.[consumer]?.process?.pid;
+        return pid ? [{ camera, consumer, pid, limitBytes: (worker.memoryMib ?? 0) * MIB }] : [];
+      });
+    });
   }
 
   /** Retained states of workers that are not wanted any more. */

@@ -96,6 +96,8 @@ export interface WorkerSetup {
   readonly hangTimeoutMs: number;
   readonly restart: RestartPolicy;
   readonly cpu: CpuShare;
+  /** Most memory of its own, MiB; undefined: not bounded. */
+  readonly memoryMib: number | undefined;
 }
 
 /** What happens when a worker ends by itself (WL4). */
@@ -148,6 +150,15 @@ export type ToCamera =
   | { readonly type: 'picture'; readonly id: number; readonly annotated: boolean }
   /** Another rate for a consumer: slower than configured, or with null as configured. */
   | { readonly type: 'pace'; readonly consumer: string; readonly slowed: ConsumerReport['slowed'] }
+  /** A worker must go, and its policy says what then. One that has another process by now is left alone. */
+  | {
+      readonly type: 'end_worker';
+      readonly consumer: string;
+      readonly pid: number;
+      readonly code: string;
+      /** Completes "the worker …". */
+      readonly message: string;
+    }
   | { readonly type: 'stop' };
 
 /** Camera process → supervisor. */

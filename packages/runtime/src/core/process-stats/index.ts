@@ -1,2 +1,1 @@
-export { type AvailableMemory, readAvailableMemory } from './available-memory.ts';
 export { type ProcessUsage, readProcessUsage } from './process-stats.ts';

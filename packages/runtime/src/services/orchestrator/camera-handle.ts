@@ -170,6 +170,11 @@ export class CameraHandle {
     this.#child.send({ type: 'pace', consumer, slowed } satisfies ToCamera);
   }
 
+  /** Ends the process of a worker; its policy says what then. @param message Completes "the worker …". */
+  endWorker(consumer: string, pid: number, code: string, message: string): void {
+    this.#child.send({ type: 'end_worker', consumer, pid, code, message } satisfies ToCamera);
+  }
+
   /** Ages of a consumer's ok results so far. */
   ages(consumer: string): AgeHistogram {
     const known = this.#ages.get(consumer);

@@ -99,6 +99,33 @@ class Stage {
   }
 }
 
+describe('a reason that others saw', () => {
+  const memory = { code: 'memory', message: 'uses 2.00 GiB of memory, 1.00 GiB are allowed' };
+
+  test('ends the process that was meant, and its policy says what then', () => {
+    const stage = new Stage().ready();
+    stage.worker.end(memory, stage.link.pid);
+    expect(stage.link.killed).toBe(1);
+    stage.link.end();
+    expect(stage.states).toEqual(['starting', 'ready', 'restarting memory']);
+    expect(stage.worker.report().last_exit?.reason).toBe(memory.message);
+  });
+
+  test('ends one that is not ready yet too', () => {
+    const stage = new Stage();
+    stage.worker.end(memory, stage.link.pid);
+    expect(stage.link.killed).toBe(1);
+  });
+
+  test('leaves its successor alone', () => {
+    const stage = new Stage().ready();
+    stage.worker.end(memory, stage.link.pid + 1);
+    stage.worker.end(memory, Number.NaN);
+    expect(stage.link.killed).toBe(0);
+    expect(stage.gone).toEqual([]);
+  });
+});
+
 describe('idleness (WL5)', () => {
   test('a critical worker that answers nothing while frames come is idle after 10 s, and started again after 30', () => {
     const stage = new Stage().ready();

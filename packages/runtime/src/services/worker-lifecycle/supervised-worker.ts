@@ -131,6 +131,11 @@ export class SupervisedWorker<L extends WorkerLink> {
     if (this.#lifecycle.up) this.#fail('left_loop', 'left its loop over the frames');
   }
 
+  /** It must go, for a reason that others saw. A process that took the place of the one that was meant is left alone. */
+  end({ code, message }: EndReason, pid: number): void {
+    if (this.#link?.pid === pid) this.#fail(code, message);
+  }
+
   /** Asks it to end, then ends it. Resolves when it is gone. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -92,6 +92,11 @@ export abstract class WorkerFeed<L extends WorkerLink> {
     supplier.pace(setup.id, this.#fps);
   }
 
+  /** It must go, for a reason that others saw; its policy says what then. @param pid Of the process that was meant. */
+  end(reason: EndReason, pid: number): void {
+    this.worker.end(reason, pid);
+  }
+
   /** Leaves: the pending picture becomes `closed`, the one in flight `unavailable`. Resolves when the worker is gone. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -4,6 +4,7 @@ import { type Clock, codeOf, LineSplitter, type Log, messageOf, type Timer } fro
 import { type FromWorker, WORKER_ENV } from '@vigia/contracts';
 import { applyCpuShare } from '#core/cpu';
 import type { WorkerConsumerSetup } from '#core/ipc';
+import { goesBeforeUs } from '#core/memory';
 import { killGroup, registerWorkerGroup } from '#core/node-dirs';
 import { encodeMessage } from './frame-message.ts';
 import type { EndReason } from './lifecycle.ts';
@@ -83,6 +84,7 @@ export class WorkerProcess implements WorkerLink {
     } catch (error) {
       log.warn(`worker ${setup.id}: its process group could not be written down (${messageOf(error)})`);
     }
+    goesBeforeUs(pid, setup.sla);
     const share = (): void => applyCpuShare(pid, setup.worker.cpu, `worker ${setup.id}`, log);
     share();
     // Again when its threads are there, and for a kernel that had just been asked for another worker.

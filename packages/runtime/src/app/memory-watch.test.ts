@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { MemoryWatch } from './memory-watch.ts';
+
+const MIB = 2 ** 20;
+
+async function holding(mib: number): Promise<{ readonly pid: number; readonly end: () => Promise<void> }> {
+  const program = `import sys\nheld = bytearray(b'x') * (${mib} << 20)\nprint('there', flush=True)\nsys.stdin.read()`;
+  const child = spawn('/usr/bin/python3', ['-c', program], { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return {
+    pid: child.pid ?? 0,
+    end: async () => {
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+describe('MemoryWatch', () => {
+  it('names a worker that is above its limit three times in a row, and keeps naming it', async () => {
+    const { pid, end } = await holding(48);
+    try {
+      const watch = new MemoryWatch();
+      const at = (limit: number): number =>
+        watch.look([{ camera: 'hall', consumer: 'flow', pid, limitBytes: limit * MIB }]).length;
+      expect([at(32), at(32), at(32), at(32)]).toEqual([0, 0, 1, 1]);
+      // Once below, it begins anew.
+      expect([at(1024), at(32), at(32), at(32)]).toEqual([0, 0, 0, 1]);
+      const [named] = watch.look([{ camera: 'hall', consumer: 'flow', pid, limitBytes: 32 * MIB }]);
+      expect(named).toMatchObject({ camera: 'hall', consumer: 'flow', pid });
+      expect(named?.message).toMatch(/^uses (4[89]|5\d|6\d)\.\d MiB of memory, 32\.0 MiB are allowed$/);
+    } finally {
+      await end();
+    }
+  });
+
+  it('begins anew with the process that takes the place of another', async () => {
+    const first = await holding(48);
+    const second = await holding(48);
+    try {
+      const watch = new MemoryWatch();
+      const look = (pid: number): number =>
+        watch.look([{ camera: 'hall', consumer: 'flow', pid, limitBytes: 32 * MIB }]).length;
+      expect([look(first.pid), look(first.pid), look(second.pid), look(second.pid), look(second.pid)]).toEqual([
+        0, 0, 0, 0, 1,
+      ]);
+    } finally {
+      await first.end();
+      await second.end();
+    }
+  });
+
+  it('does not look at anything when nobody has a limit', () => {
+    expect(new MemoryWatch().look([])).toEqual([]);
+  });
+});

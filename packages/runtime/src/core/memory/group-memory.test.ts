@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { anonymousBytesOf, processesOfGroups } from './group-memory.ts';
+import { goesBeforeUs, oomScoreOf } from './oom-score.ts';
+
+const MIB = 2 ** 20;
+/** Holds 64 MiB, which its child shares with it; both wait for their standard input. */
+const PARENT_AND_CHILD = `
+import os, sys
+held = bytearray(os.urandom(4096)) * (64 * 256)
+os.fork()
+print("there", flush=True)
+sys.stdin.read()
+`;
+
+let started: ChildProcess | undefined;
+
+async function start(program: string): Promise<number> {
+  started = spawn('/usr/bin/python3', ['-c', program], { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
+  let said = '';
+  started.stdout?.setEncoding('utf8');
+  while (said.split('there').length < 3) {
+    const [chunk] = (await once(started.stdout ?? started, 'data')) as [string];
+    said += chunk;
+  }
+  return started.pid ?? 0;
+}
+
+afterEach(async () => {
+  if (!started?.pid) return;
+  const gone = once(started, 'exit');
+  process.kill(-started.pid, 'SIGKILL');
+  await gone;
+  started = undefined;
+});
+
+describe('memory of a process group', () => {
+  it('counts what the leader started, and what they share once', async () => {
+    const leader = await start(PARENT_AND_CHILD);
+    const groups = processesOfGroups(new Set([leader, 0]));
+    const pids = groups.get(leader) ?? [];
+    expect(pids).toHaveLength(2);
+    expect(pids).toContain(leader);
+    // Cheap, and twice: enough to know that it is below.
+    expect(anonymousBytesOf(pids, 1024 * MIB)).toBeGreaterThan(128 * MIB);
+    const exact = anonymousBytesOf(pids, 100 * MIB);
+    expect(exact).toBeGreaterThan(64 * MIB);
+    expect(exact).toBeLessThan(90 * MIB);
+  });
+
+  it('knows nothing of a group that is gone', () => {
+    expect(processesOfGroups(new Set([2 ** 22 + 1])).size).toBe(0);
+    expect(anonymousBytesOf([2 ** 22 + 1], 0)).toBe(0);
+  });
+});
+
+describe('who goes first when memory runs out', () => {
+  it('is the least important worker, and never vigia', async () => {
+    const leader = await start(PARENT_AND_CHILD);
+    goesBeforeUs(leader, 'best-effort');
+    const score = Number(readFileSync(`/proc/${leader}/oom_score_adj`, 'utf8'));
+    expect(score).toBe(oomScoreOf('best-effort'));
+    const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
+    const classes = ['critical', 'high', 'normal', 'best-effort'] as const;
+    expect([own, ...classes.map(oomScoreOf)]).toEqual([own, own + 100, own + 200, own + 300, own + 400]);
+  });
+
+  it('is no error of a process that is gone', () => {
+    expect(() => goesBeforeUs(2 ** 22 + 1, 'normal')).not.toThrow();
+  });
+});
