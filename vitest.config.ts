@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 /** System tests in which nothing depends on how fast anything is: two at a time. All others have the machine to themselves. */
 const UNHURRIED = [
   'packages/runtime/test/{bad-input,budget,models,mqtt,reload,snapshot}.test.ts',
-  'packages/model-container/test/{conformance,conversion,formats,model,model-examples,onboarding,remote}.test.ts',
+  'packages/model-container/test/{conversion,formats,model,model-examples,onboarding,remote}.test.ts',
   'packages/frame-supplier/test/{conformance,examples,seeded-bugs}.test.ts',
   'packages/worker-sdk/test/conformance.test.ts',
   'packages/testkit/test/ffmpeg.test.ts',

@@ -70,7 +70,7 @@ class Matrix {
     if (row.end) {
       await sleep(systemClock, GO_ON_MS, signal);
       // What ends the process does so by itself; a last wish waits for the last container.
-      if (row.restarts) await node.until('its end', () => this.#goneAgain(before), NOTICE_LIMIT_MS);
+      if (row.restarts) await node.until('its end', () => this.#goneAgain(), NOTICE_LIMIT_MS);
       row.end(this.#levers);
     }
     const endedMs = systemClock.nowMs();
@@ -96,7 +96,7 @@ class Matrix {
   }
 
   /** Lines tell of states; a report would have to be waited for. */
-  #goneAgain(_before: number): true | undefined {
+  #goneAgain(): true | undefined {
     const fits = this.#levers.node.lines
       .slice(this.#from)
       .some(({ line }) => line.type === 'model_state' && line.model === 'bad' && line.state === 'failing');

@@ -30,14 +30,15 @@ const stays = (what: boolean, sentence: string): string | undefined => (what ? u
 
 /** Every row. */
 export const FAULTS: readonly Fault[] = [
-  { name: 'refuse', faults: ['refuse'], told: ['waiting(ended)', 'waiting(refused)'] },
+  { name: 'refuse', faults: ['refuse'], told: ['waiting(ended)', 'waiting(refused)'], long: true },
   {
     name: '401, wrong password',
     faults: ['unauthorized'],
     drop: true,
     told: ['waiting(ended)', 'waiting(unauthorized)'],
+    long: true,
   },
-  { name: '404', faults: ['not-found'], drop: true, told: ['waiting(ended)', 'waiting(not_found)'] },
+  { name: '404', faults: ['not-found'], drop: true, told: ['waiting(ended)', 'waiting(not_found)'], long: true },
   { name: 'accepts and says nothing', faults: ['silent'], drop: true, told: ['waiting(ended)', 'waiting(timeout)'] },
   { name: 'freezes mid-stream', faults: ['freeze'], told: ['stalled(stalled)'], lastsMs: 1_000, long: true },
   { name: 'freezes for good', faults: ['freeze'], told: ['waiting(stalled)'] },
