@@ -277,7 +277,7 @@ const workerSchema = z
       .min(8)
       .optional()
       .describe(
-        'Most memory of its own, with what it starts; above it is started again. Of a module: its JavaScript heap. Default: no limit, and not planned.',
+        'Most memory of its own, with what it starts, of a program. Above it is ended, and restarted under its policy. Default: no limit, and not planned.',
       ),
     restart: restartSchema.prefault({}).describe('What happens when it ends by itself.'),
   })
@@ -288,8 +288,11 @@ const workerSchema = z
   .refine(
     (worker) =>
       worker.module === undefined ||
-      (worker.transport === undefined && worker.dir === undefined && worker.input.format !== 'JPEG'),
-    'a module runs in the camera’s process and gets raw pictures: no `dir`, no `transport`, no JPEG',
+      (worker.transport === undefined &&
+        worker.dir === undefined &&
+        worker.memory_mib === undefined &&
+        worker.input.format !== 'JPEG'),
+    'a module runs in the camera’s process and gets raw pictures: no `dir`, no `transport`, no `memory_mib`, no JPEG',
   )
   .refine(
     (worker) => worker.transport !== 'shm' || worker.input.format !== 'JPEG',

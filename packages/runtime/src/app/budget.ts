@@ -1,6 +1,6 @@
 import { freeSharedBytes, SHM_DIR, VigiaError } from '@vigia/base';
 import { packedBytes } from '@vigia/contracts';
-import type { CameraSetup, WorkerConsumerSetup } from '#core/ipc';
+import type { CameraSetup } from '#core/ipc';
 import type { RenditionSpec } from '#core/media';
 import { readAvailableMemory } from '#core/memory';
 import { readProcessUsage } from '#core/process-stats';
@@ -36,8 +36,6 @@ const DATAGRAMS = 5 * MIB;
 const PICTURES_OUTSIDE = 3;
 /** A worker in a thread: its heap and stacks. Measured: 6 to 9 MiB for one that does little. */
 const THREAD = 16 * MIB;
-/** Of it, what is not its heap: its stack of 4 MiB, and Node's own. */
-const THREAD_STACKS = 8 * MIB;
 /** Pending in the mailbox, and in flight. */
 const PICTURES_PER_CONSUMER = 2;
 
@@ -107,14 +105,9 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
 /** Of workers with a limit of their own; the memory of others is not known. */
 function workerItems({ camera, consumers }: CameraSetup): BudgetItem[] {
   return consumers.flatMap((c) => {
-    if (c.kind !== 'worker' || c.worker.transport === 'thread' || c.worker.memoryMib === undefined) return [];
+    if (c.kind !== 'worker' || c.worker.memoryMib === undefined) return [];
     return [{ ...NOTHING, kind: 'worker' as const, id: `${camera}/${c.id}`, process: c.worker.memoryMib * MIB }];
   });
-}
-
-/** A thread's heap and stacks, and the frames of its seat. */
-function threadItem({ worker, input }: WorkerConsumerSetup): number {
-  return Math.max(THREAD, THREAD_STACKS + (worker.memoryMib ?? 0) * MIB) + threadBytes(input);
 }
 
 /** The frames of a thread's seat: one it reads, one that is written, two to spare. */
@@ -139,7 +132,7 @@ function cameraItem(camera: CameraSetup, plan: Plan): BudgetItem {
     buffers:
       streams.reduce((sum, s) => sum + ACCESS_UNITS + (s.transport === 'udp' ? DATAGRAMS : 0), 0) +
       width * height * 3 +
-      consumers.reduce((sum, c) => sum + (usesThread(c) ? threadItem(c) : 0), 0),
+      consumers.reduce((sum, c) => sum + (usesThread(c) ? THREAD + threadBytes(c.input) : 0), 0),
     shared: plan.segments.reduce((sum, s) => sum + (s.camera === camera.camera ? s.bytes : 0), 0),
   };
 }
@@ -187,10 +180,14 @@ export function pictureBytes(width: number, height: number): number {
  *
  * @param pids Of this node; those that are gone hold nothing.
  * @param heldShmBytes What this node holds in /dev/shm.
+ * @param heldByWorkers What workers hold that are in the plan, or end before it begins, bytes.
  */
-export function roomFor(pids: readonly number[], heldShmBytes = 0): Room {
+export function roomFor(pids: readonly number[], heldShmBytes = 0, heldByWorkers = 0): Room {
   const { bytes, source } = readAvailableMemory();
-  const held = pids.reduce((sum, pid) => sum + (readProcessUsage(pid)?.anonymousBytes ?? 0), heldShmBytes);
+  const held = pids.reduce(
+    (sum, pid) => sum + (readProcessUsage(pid)?.anonymousBytes ?? 0),
+    heldShmBytes + heldByWorkers,
+  );
   return { memoryBytes: bytes + held, memorySource: source, shmBytes: freeSharedBytes() + heldShmBytes };
 }
 
@@ -210,7 +207,10 @@ export function admit(plan: Plan, budget: Budget, room: Room): void {
   if (budget.memoryBytes > room.memoryBytes) {
     const models = counted(plan.models.length, 'model');
     const workers = budget.items.filter((item) => item.kind === 'worker').length;
-    const who = workers > 0 ? `${cameras}, ${models} and ${counted(workers, 'worker')}` : `${cameras} and ${models}`;
+    const who =
+      workers > 0
+        ? `${cameras}, ${models} and ${counted(workers, 'worker')} with \`memory_mib\``
+        : `${cameras} and ${models}`;
     throw new VigiaError(
       'memory_full',
       `memory: ${who} need up to ${formatBytes(budget.memoryBytes)}, ${formatBytes(room.memoryBytes)} are available (${room.memorySource}); ${largestOf(plan, budget)}`,

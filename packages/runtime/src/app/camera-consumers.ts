@@ -119,14 +119,23 @@ export class CameraConsumers {
   }
 
   /** A worker must go: see `ToCamera`. */
-  endWorker({ consumer: id, pid, code, message }: Extract<ToCamera, { readonly type: 'end_worker' }>): void {
-    const consumer = this.#members.find(({ setup }) => setup.id === id)?.consumer;
-    if (consumer && !(consumer instanceof ModelConsumer)) consumer.end({ code, message }, pid);
+  endWorker({ consumer, pid, code, message }: Extract<ToCamera, { readonly type: 'end_worker' }>): void {
+    this.#worker(consumer)?.end({ code, message }, pid);
+  }
+
+  /** Somebody wants a worker to be started again. */
+  restartWorker(consumer: string): void {
+    this.#worker(consumer)?.restart();
   }
 
   /** @param lastWords With the last lines of workers that ended: much text, for who asks. */
   report(lastWords: boolean): Record<string, ConsumerSnapshot> {
     return Object.fromEntries(this.#members.map((member) => [member.setup.id, snapshotOf(member, lastWords)]));
+  }
+
+  #worker(id: string): WorkerConsumer | ThreadConsumer | undefined {
+    const consumer = this.#members.find(({ setup }) => setup.id === id)?.consumer;
+    return consumer instanceof ModelConsumer ? undefined : consumer;
   }
 
   #member(setup: ConsumerSetup): Member {

@@ -142,6 +142,10 @@ class CameraProcess {
     this.#consumers.endWorker(message);
   }
 
+  restartWorker(consumer: string): void {
+    this.#consumers.restartWorker(consumer);
+  }
+
   sendSnapshot(id: number | undefined): void {
     this.#channel.send({ type: 'snapshot', id, snapshot: this.#snapshot(id !== undefined) });
   }
@@ -277,6 +281,7 @@ function main(): void {
     } else if (message.type === 'snapshot') camera?.sendSnapshot(message.id);
     else if (message.type === 'pace') camera?.pace(message.consumer, message.slowed);
     else if (message.type === 'end_worker') camera?.endWorker(message);
+    else if (message.type === 'restart_worker') camera?.restartWorker(message.consumer);
     else if (message.type === 'picture') camera?.wantPicture(message.id, message.annotated);
   });
 }

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from '@vigia/base';
-import { checkCommand, demoCommand, healthCommand, reloadCommand, runCommand, snapshotCommand } from './commands.ts';
+import {
+  checkCommand,
+  demoCommand,
+  healthCommand,
+  reloadCommand,
+  restartCommand,
+  runCommand,
+  snapshotCommand,
+} from './commands.ts';
 import { HELP, helpFor } from './help.ts';
 import { MODELS_OPTIONS, modelsCommand } from './models-command.ts';
 
@@ -33,6 +41,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
     words: [0, 0],
     run: reloadCommand,
+  },
+  restart: {
+    options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
+    words: [1, 1],
+    run: restartCommand,
   },
   health: {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },

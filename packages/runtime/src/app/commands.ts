@@ -20,6 +20,8 @@ const SNAPSHOT_MS = 10_000;
 const HEALTH_MS = 2_000;
 /** A model may have to be fetched. */
 const RELOAD_MS = 600_000;
+/** A worker may take an hour to start. */
+const RESTART_MS = 3_610_000;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** `vigia run`. */
@@ -86,6 +88,17 @@ export async function reloadCommand(values: Values): Promise<number> {
   const socket = controlSocketPath(runDirOf(nodeOf(values, 'reload')));
   const answer = await askNode(socket, '/api/v1/reload', RELOAD_MS, 'POST');
   process.stdout.write(`${describeChange(JSON.parse(answer.toString('utf8')) as PlanChangeSummary)}\n`);
+  return 0;
+}
+
+/** `vigia restart`. */
+export async function restartCommand(values: Values, [what = '']: readonly string[]): Promise<number> {
+  const [camera = '', consumer, ...more] = what.split('/');
+  if (more.length > 0 || ![camera, consumer ?? camera].every((id) => ID_PATTERN.test(id)))
+    throw new UsageError(`vigia restart: "${what}" is neither a camera nor a camera/consumer`);
+  const path = `/api/v1/cameras/${camera}${consumer === undefined ? '' : `/consumers/${consumer}`}/restart`;
+  await askNode(controlSocketPath(runDirOf(nodeOf(values, 'restart'))), path, RESTART_MS, 'POST');
+  process.stdout.write(consumer === undefined ? `${what}: has a new process\n` : `${what}: ready\n`);
   return 0;
 }
 

@@ -5,6 +5,7 @@ export const HELP: string = `vigia watches cameras and tells people now: it alwa
   vigia run -c vigia.yml          watch the cameras of a configuration file
   vigia check -c vigia.yml        validate a configuration and print what it would use
   vigia reload                    let the running node read its configuration file again
+  vigia restart CAMERA[/CONSUMER] start a camera's process, or one worker, again
   vigia health                    whether somebody must look: exit code 1 while a critical worker has failed
   vigia snapshot CAMERA out.jpg   picture of a running camera with the boxes of its newest result
   vigia models list|add|…         the models of this machine, and adding one
@@ -69,6 +70,17 @@ When something is wrong with the file, or it does not fit into memory, nothing i
   -c, --config FILE   take the node's name from a configuration; the node reads its own file all the same
 
 Exit codes: 0 done, 1 no such node or no room, 2 something is wrong with the file.
+`,
+  restart: `vigia restart CAMERA[/CONSUMER] [--node NAME] [-c FILE]
+
+CAMERA/CONSUMER: ends that worker (it is asked first) and starts it again, at once and with all of its restarts, one that
+has failed too: after its program was mended, say. Waits until it is ready. Nobody else notices.
+CAMERA: gives a camera a new process, with everything that looks at it.
+
+  --node NAME         which node (default: the only one that runs)
+  -c, --config FILE   take the node's name from a configuration
+
+Exit codes: 0 done, 1 it did not become ready (with the reason), or no such node, camera or consumer; 2 it is no worker.
 `,
   health: `vigia health [--node NAME] [-c FILE]
 

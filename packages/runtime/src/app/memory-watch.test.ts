@@ -5,15 +5,15 @@ import { MemoryWatch } from './memory-watch.ts';
 
 const MIB = 2 ** 20;
 
-async function holding(mib: number): Promise<{ readonly pid: number; readonly end: () => Promise<void> }> {
-  const program = `import sys\nheld = bytearray(b'x') * (${mib} << 20)\nprint('there', flush=True)\nsys.stdin.read()`;
+async function holding(mib: number, then = ''): Promise<{ readonly pid: number; readonly end: () => Promise<void> }> {
+  const program = `import sys\nheld = bytearray(b'x') * (${mib} << 20)\n${then}\nprint('there', flush=True)\nsys.stdin.read()`;
   const child = spawn('/usr/bin/python3', ['-c', program], { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   return {
     pid: child.pid ?? 0,
     end: async () => {
       const gone = once(child, 'exit');
-      child.kill('SIGKILL');
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
       await gone;
     },
   };
@@ -50,6 +50,21 @@ describe('MemoryWatch', () => {
     } finally {
       await first.end();
       await second.end();
+    }
+  });
+
+  it('counts what processes share once, before it names them; and rests then', async () => {
+    const { pid, end } = await holding(48, 'import os\nif os.fork() == 0: sys.stdin.read(); sys.exit()');
+    try {
+      const watch = new MemoryWatch();
+      const at = (limit: number): number =>
+        watch.look([{ camera: 'hall', consumer: 'flow', pid, limitBytes: limit * MIB }]).length;
+      // Twice 48 as each of them tells, 48 and some more together.
+      expect([at(80), at(80), at(80)]).toEqual([0, 0, 0]);
+      // Ten looks are left out, and three in a row are needed.
+      expect(Array.from({ length: 13 }, () => at(32))).toEqual([...Array.from({ length: 12 }, () => 0), 1]);
+    } finally {
+      await end();
     }
   });
 

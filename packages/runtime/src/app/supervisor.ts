@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { type Clock, every, type Log, type LogRecord, Scope, VigiaError } from '@vigia/base';
+import { type Clock, every, type Log, type LogRecord, Scope, UsageError, VigiaError } from '@vigia/base';
 import type { CameraReport, ModelReport, Report, WorkerStateMessage } from '@vigia/contracts';
 import { containerEntry } from '@vigia/model-container';
 import { ALL_CPUS, applyCpuShare } from '#core/cpu';
 import type { CameraSetup } from '#core/ipc';
+import { anonymousBytesByShare, processesOfGroups } from '#core/memory';
 import {
   checkSocketPath,
   controlSocketPath,
@@ -22,8 +23,17 @@ import { BrokerLink } from './broker-link.ts';
 import { admit, budgetOf, memoryLimitOf, roomFor } from './budget.ts';
 import { CpuWatch } from './cpu-watch.ts';
 import { type BoundedWorker, MemoryWatch } from './memory-watch.ts';
-import { modelClass, type Plan, type PlannedContainer, type PlannedModel, withCamera, withoutCamera } from './plan.ts';
+import {
+  modelClass,
+  type Plan,
+  type PlannedContainer,
+  type PlannedModel,
+  withCamera,
+  withoutCamera,
+  workersOf,
+} from './plan.ts';
 import { diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';
+import { WorkerStates } from './worker-states.ts';
 
 /** Options of {@link Supervisor}. */
 export interface SupervisorOptions {
@@ -42,6 +52,8 @@ const CAMERA_ENTRY = fileURLToPath(new URL('./camera-process.js', import.meta.ur
 const STOP_MS = 5_000;
 const STOP_WITH_WORKERS_MS = 7_000;
 const WATCH_MS = 1_000;
+/** Beyond its start timeout: a worker that is to be started again has to end first. */
+const RESTART_SLACK_MS = 3_000;
 const MIB = 1024 * 1024;
 
 /**
@@ -55,7 +67,7 @@ export class Supervisor {
   readonly #cameras = new Map<string, CameraHandle>();
   readonly #models = new Map<string, ModelSupervision>();
   /** The last state of each worker, by camera and consumer. */
-  readonly #workers = new Map<string, WorkerStateMessage>();
+  readonly #workers: WorkerStates;
   readonly #cpuWatch: CpuWatch;
   readonly #memoryWatch = new MemoryWatch();
   /** Processes of models that may run on some CPUs only. */
@@ -77,6 +89,7 @@ export class Supervisor {
     const { plan, clock, log } = options;
     this.#broker = new BrokerLink({ node: plan.node, clock, log, consumers: () => this.#consumerReports() });
     this.#cpuWatch = new CpuWatch(clock);
+    this.#workers = new WorkerStates(clock);
   }
 
   /** Starts everything; resolves when all processes are on their way, whether or not a camera answers. */
@@ -138,6 +151,22 @@ export class Supervisor {
     });
   }
 
+  /**
+   * Starts a worker again, one that has failed too, and gives it its whole budget. Resolves when it is ready.
+   *
+   * @throws UsageError for a consumer that has no worker; VigiaError `worker_failed` with the reason when it did not
+   *   become ready, `no_answer` when its camera has no process at the moment or nothing is heard of it.
+   */
+  async restartWorker(camera: string, consumer: string): Promise<void> {
+    const handle = this.#cameras.get(camera);
+    const setup = handle?.setup.consumers.find((c) => c.id === consumer);
+    if (setup?.kind !== 'worker') throw new UsageError(`${camera}/${consumer} has no worker`);
+    const ready = this.#workers.ready(camera, consumer, setup.worker.startTimeoutMs + RESTART_SLACK_MS);
+    if (!handle?.restartWorker(consumer))
+      this.#workers.giveUp(camera, consumer, 'its camera has no process at the moment');
+    await ready;
+  }
+
   /** Reads the configuration again and applies it. */
   reload(): Promise<PlanChangeSummary> {
     return this.#o.reload();
@@ -150,11 +179,7 @@ export class Supervisor {
 
   /** What somebody must look at. */
   health(): NodeHealth {
-    const alarms = [...this.#workers.values()].filter((w) => w.alarm);
-    return alarms.map(({ camera, consumer, worker, message }) => ({
-      code: 'worker_failed',
-      message: `${camera}/${consumer}: critical worker ${worker} has failed: it ${message ?? ''}`,
-    }));
+    return this.#workers.alarms;
   }
 
   get cameraIds(): readonly string[] {
@@ -202,7 +227,7 @@ export class Supervisor {
 
   async #stop(): Promise<void> {
     const { clock, log } = this.#o;
-    const limitMs = this.#workers.size > 0 ? STOP_WITH_WORKERS_MS : STOP_MS;
+    const limitMs = workersOf(this.#plan).length > 0 ? STOP_WITH_WORKERS_MS : STOP_MS;
     await new Promise<void>((resolve, reject) => {
       const timer = clock.after(limitMs, () => {
         const still = this.#pids().map(([name, pid]) => `${name} (process ${pid})`);
@@ -230,9 +255,10 @@ export class Supervisor {
     const replaced = new Set([...change.models.removed, ...change.models.changed.map((m) => m.id)]);
     for (const model of change.models.added) checkSocketPath(model.socketPath);
     for (const model of change.models.changed) checkSocketPath(this.#nextSocketPath(model.id));
-    const pids = [process.pid, ...this.#pids().map(([, pid]) => pid), ...this.#boundedWorkers().map(({ pid }) => pid)];
+    const pids = [process.pid, ...this.#pids().map(([, pid]) => pid)];
     const leaving = this.#plan.models.filter((m) => replaced.has(m.id));
-    admit(wanted, budgetOf(wanted, leaving), roomFor(pids, segmentBytesOf(wanted.node)));
+    const room = roomFor(pids, segmentBytesOf(wanted.node), this.#heldByWorkers(wanted, change));
+    admit(wanted, budgetOf(wanted, leaving), room);
     // From here on it happens.
     this.#plan = wanted;
     this.#forgetWorkers(wanted);
@@ -280,7 +306,7 @@ export class Supervisor {
     return this.#broker.use(
       url,
       [...this.#cameras.values()].map((c) => c.state),
-      this.#workers.values(),
+      this.#workers.all,
     );
   }
 
@@ -360,7 +386,7 @@ export class Supervisor {
         removeSegmentsOf(this.#plan.node, pid);
         const killed = killWorkerGroups(this.#o.runDir, setup.camera);
         if (killed > 0) log.warn(`camera ${setup.camera}: ended ${killed} of its workers, which its process had left`);
-        this.#workersGone(setup.camera);
+        for (const state of this.#workers.cameraGone(setup.camera)) this.#workerState(state);
       },
     });
     this.#cameras.set(setup.camera, handle);
@@ -376,22 +402,9 @@ export class Supervisor {
   }
 
   #workerState(state: WorkerStateMessage): void {
-    this.#workers.set(`${state.camera}/${state.consumer}`, state);
+    this.#workers.told(state);
     this.#broker.workerState(state);
     this.#o.onEvent({ type: 'worker_state', state });
-  }
-
-  /** A camera's process died: it can no longer say that its workers did. */
-  #workersGone(camera: string): void {
-    const at = new Date(this.#o.clock.wallMs()).toISOString();
-    const gone = {
-      state: 'stopped',
-      reason: 'camera_gone',
-      message: 'ended with its camera’s process',
-      alarm: false,
-    } as const;
-    for (const worker of this.#workers.values())
-      if (worker.camera === camera && worker.state !== 'stopped') this.#workerState({ ...worker, ...gone, at });
   }
 
   /** A model is as important as the most important of its consumers. */
@@ -439,18 +452,29 @@ export class Supervisor {
     });
   }
 
-  /** Retained states of workers that are not wanted any more. */
-  #forgetWorkers(wanted: Plan): void {
-    const kept = new Set(
-      wanted.cameras.flatMap((c) =>
-        c.consumers.filter((k) => k.kind === 'worker').map((consumer) => `${c.camera}/${consumer.id}`),
+  /** What workers hold that `wanted` plans too, or that end with their cameras before it begins. Bytes. */
+  #heldByWorkers(wanted: Plan, { cameras }: PlanChange): number {
+    const ending = new Set([...cameras.removed, ...cameras.changed.map(({ setup }) => setup.camera)]);
+    const planned = new Set(
+      wanted.cameras.flatMap(({ camera, consumers }) =>
+        consumers.flatMap((c) =>
+          c.kind === 'worker' && c.worker.memoryMib !== undefined ? [`${camera}/${c.id}`] : [],
+        ),
       ),
     );
-    for (const [key, { camera, consumer }] of this.#workers) {
-      if (kept.has(key)) continue;
-      this.#workers.delete(key);
-      this.#broker.forgetWorker(camera, consumer);
-    }
+    const leaders = [...this.#consumerReports()].flatMap(([camera, consumer, { process: of }]) =>
+      of?.pid && (ending.has(camera) || planned.has(`${camera}/${consumer}`)) ? [of.pid] : [],
+    );
+    const groups = leaders.length > 0 ? processesOfGroups(new Set(leaders)) : undefined;
+    return [...(groups?.values() ?? [])].reduce((sum, group) => sum + anonymousBytesByShare(group), 0);
+  }
+
+  /** Retained states of workers that are not wanted any more. */
+  #forgetWorkers(wanted: Plan): void {
+    const kept = wanted.cameras.flatMap(({ camera, consumers }) =>
+      consumers.filter((c) => c.kind === 'worker').map(({ id }) => [camera, id] as const),
+    );
+    for (const { camera, consumer } of this.#workers.keepOnly(kept)) this.#broker.forgetWorker(camera, consumer);
   }
 
   *#consumerReports(): Iterable<readonly [string, string, CameraReport['consumers'][string]]> {

@@ -159,6 +159,8 @@ export type ToCamera =
       /** Completes "the worker …". */
       readonly message: string;
     }
+  /** Somebody wants a worker to be started again. */
+  | { readonly type: 'restart_worker'; readonly consumer: string }
   | { readonly type: 'stop' };
 
 /** Camera process → supervisor. */

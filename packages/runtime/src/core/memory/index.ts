@@ -1,3 +1,3 @@
 export { type AvailableMemory, readAvailableMemory } from './available-memory.ts';
-export { anonymousBytesOf, processesOfGroups } from './group-memory.ts';
-export { goesBeforeUs } from './oom-score.ts';
+export { anonymousBytesByShare, anonymousBytesOf, processesOfGroups } from './group-memory.ts';
+export { raiseOomScore } from './oom-score.ts';

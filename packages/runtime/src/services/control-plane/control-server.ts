@@ -14,6 +14,8 @@ export interface ControlledNode {
   reload(): Promise<object>;
   removeCamera(id: string): Promise<unknown>;
   restartCamera(id: string): Promise<void>;
+  /** Resolves when the worker of a camera's consumer is ready again. */
+  restartWorker(id: string, consumer: string): Promise<void>;
   camera(id: string): { recentReport(): CameraReport; picture(annotated: boolean): Promise<Uint8Array> } | undefined;
   readonly cameraIds: readonly string[];
 }
@@ -51,6 +53,7 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
 
 function cameraRoutes(server: FastifyInstance, node: ControlledNode): void {
   type OfCamera = { Params: { id: string }; Querystring: { annotated?: string } };
+  type OfConsumer = { Params: { id: string; consumer: string } };
   const notFound = (id: string, reply: FastifyReply): FastifyReply => {
     const message = `there is no camera "${id}"; this node has ${node.cameraIds.join(', ') || 'none'}`;
     return reply.code(404).send({ error: { code: 'not_found', message } });
@@ -65,6 +68,21 @@ function cameraRoutes(server: FastifyInstance, node: ControlledNode): void {
     if (!node.camera(id)) return notFound(id, reply);
     await node.restartCamera(id);
     return {};
+  });
+  server.post<OfConsumer>('/api/v1/cameras/:id/consumers/:consumer/restart', async ({ params }, reply) => {
+    const { id, consumer } = params;
+    const camera = node.camera(id);
+    if (!camera) return notFound(id, reply);
+    const consumers = Object.entries(camera.recentReport().consumers);
+    const found = consumers.find(([name]) => name === consumer)?.[1];
+    if (found?.kind === 'worker') {
+      await node.restartWorker(id, consumer);
+      return {};
+    }
+    const workers = consumers.filter(([, { kind }]) => kind === 'worker').map(([name]) => name);
+    const what = found ? `has no worker of its own: it looks through model ${found.model}` : 'is not there';
+    const message = `consumer "${consumer}" of camera ${id} ${what}; consumers with workers: ${workers.join(', ') || 'none'}`;
+    return reply.code(found ? 400 : 404).send({ error: { code: found ? 'usage' : 'not_found', message } });
   });
   server.get<OfCamera>('/api/v1/cameras/:id/snapshot.jpg', async ({ params: { id }, query }, reply) => {
     const camera = node.camera(id);

@@ -175,6 +175,11 @@ export class CameraHandle {
     this.#child.send({ type: 'end_worker', consumer, pid, code, message } satisfies ToCamera);
   }
 
+  /** Starts a worker again, one that has failed too. False when the camera has no process at the moment. */
+  restartWorker(consumer: string): boolean {
+    return this.#child.send({ type: 'restart_worker', consumer } satisfies ToCamera);
+  }
+
   /** Ages of a consumer's ok results so far. */
   ages(consumer: string): AgeHistogram {
     const known = this.#ages.get(consumer);

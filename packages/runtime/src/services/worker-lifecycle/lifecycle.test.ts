@@ -19,6 +19,7 @@ class Stage {
   readonly states: LifecycleState[] = [];
   readonly startsMs: number[] = [];
   readonly kills: string[] = [];
+  readonly gentle: string[] = [];
   readonly lifecycle: Lifecycle;
   readonly #beganMs = this.clock.nowMs();
 
@@ -29,7 +30,7 @@ class Stage {
       policy,
       startTimeoutMs: 30_000,
       start: () => this.startsMs.push(this.clock.nowMs() - this.#beganMs),
-      kill: (reason) => this.kills.push(reason.code),
+      kill: (reason, gently) => (gently ? this.gentle : this.kills).push(reason.code),
       onState: (state) => this.states.push(state),
     });
     this.lifecycle.start();
@@ -215,5 +216,78 @@ describe('lifecycle', () => {
       expect(stage.lifecycle.current.state).toBe('stopped');
       expect(stage.clock.pendingTimers).toBe(0);
     }
+  });
+});
+
+describe('a restart that somebody asked for', () => {
+  const ASKED: EndReason = { code: 'asked', message: 'was asked to start again' };
+
+  test('of one that is up: asked to end, then started at once, with its whole budget', () => {
+    const stage = new Stage('normal');
+    stage.crash();
+    stage.clock.advance(1_000);
+    stage.lifecycle.ready();
+    expect(stage.lifecycle.budget.used).toBe(1);
+    stage.lifecycle.restart(ASKED);
+    expect([stage.gentle, stage.kills]).toEqual([['asked'], []]);
+    expect(stage.lifecycle.up).toBe(false);
+    stage.lifecycle.exited({ code: 'exited', message: 'exited with code 0' });
+    expect(stage.states.slice(-2)).toEqual([
+      { state: 'restarting', reason: ASKED, alarm: false },
+      { state: 'starting', reason: ASKED, alarm: false },
+    ]);
+    expect(stage.startsMs).toEqual([0, 1_000, 1_000]);
+    stage.lifecycle.ready();
+    expect(stage.lifecycle.budget).toMatchObject({ used: 0, allowed: 1 });
+    expect(stage.lifecycle.restarts).toBe(1);
+    expect(stage.lifecycle.current).toEqual({ state: 'ready', reason: null, alarm: false });
+  });
+
+  test('of one that waits or has failed: started at once; no probe and no wait comes on top', () => {
+    const waiting = new Stage('critical');
+    waiting.crash();
+    waiting.clock.advance(400);
+    waiting.lifecycle.restart(ASKED);
+    expect(waiting.startsMs).toEqual([0, 400]);
+    const failed = new Stage('critical', { delaysMs: [], unlimited: false, probeMs: 60_000 });
+    failed.crash();
+    expect(failed.lifecycle.current.alarm).toBe(true);
+    failed.clock.advance(500);
+    failed.lifecycle.restart(ASKED);
+    expect(failed.lifecycle.current).toEqual({ state: 'starting', reason: ASKED, alarm: false });
+    for (const stage of [waiting, failed]) {
+      stage.lifecycle.ready();
+      stage.clock.advance(200_000);
+      expect(stage.startsMs).toHaveLength(2);
+      expect(stage.clock.pendingTimers).toBe(0);
+    }
+    // It fails as loudly as before.
+    failed.lifecycle.exited(CRASH);
+    expect(failed.lifecycle.current).toEqual({ state: 'failed', reason: CRASH, alarm: true });
+  });
+
+  test('of one that is being killed, or probed: it is started when it is gone', () => {
+    const killed = new Stage('best-effort');
+    killed.lifecycle.ready();
+    killed.lifecycle.fail({ code: 'hung', message: 'gave no sign' });
+    killed.lifecycle.restart(ASKED);
+    expect([killed.kills, killed.gentle]).toEqual([['hung'], []]);
+    killed.lifecycle.exited(CRASH);
+    expect(killed.lifecycle.current.state).toBe('starting');
+    const probed = new Stage('critical', { delaysMs: [], unlimited: false, probeMs: 60_000 });
+    probed.crash();
+    probed.clock.advance(60_000);
+    probed.lifecycle.restart(ASKED);
+    expect(probed.gentle).toEqual(['asked']);
+    probed.lifecycle.exited(CRASH);
+    expect(probed.lifecycle.current).toMatchObject({ state: 'starting', alarm: false });
+  });
+
+  test('after stop nothing happens', () => {
+    const stage = new Stage('high');
+    stage.lifecycle.stop();
+    stage.lifecycle.restart(ASKED);
+    stage.clock.advance(10_000);
+    expect([stage.startsMs, stage.gentle, stage.kills]).toEqual([[0], [], []]);
   });
 });

@@ -5,7 +5,7 @@ import { RestartBudget } from './restart-budget.ts';
 
 /** Why a worker was ended, or ended by itself. */
 export interface EndReason {
-  /** `exited`, `signalled`, `not_started`, `not_ready`, `refused`, `protocol_error`, `hung`, `idle`. */
+  /** `exited`, `signalled`, `not_started`, `not_ready`, `refused`, `protocol_error`, `hung`, `memory`, `idle`, `asked` … */
   readonly code: string;
   /** One sentence, without the worker's name. */
   readonly message: string;
@@ -31,8 +31,8 @@ export interface LifecycleOptions {
   readonly startTimeoutMs: number;
   /** Begins to start the worker; its end, at the latest, comes as `exited`. */
   readonly start: () => void;
-  /** Kills the worker, for a reason; its end comes as `exited`. */
-  readonly kill: (reason: EndReason) => void;
+  /** Kills the worker, for a reason; its end comes as `exited`. Gently: it is asked first. */
+  readonly kill: (reason: EndReason, gently: boolean) => void;
   /** Every change of state or reason. */
   readonly onState: (state: LifecycleState) => void;
 }
@@ -55,6 +55,8 @@ export class Lifecycle {
   /** Why it is being killed: its exit will be because of that. */
   #killedFor: EndReason | undefined;
   #healthyUntilMs: number | undefined;
+  /** Somebody asked for it to be started again. */
+  #again = false;
 
   constructor(options: LifecycleOptions) {
     this.#o = options;
@@ -70,7 +72,7 @@ export class Lifecycle {
     return this.#phase === 'up' && !this.#killedFor;
   }
 
-  /** Starts after the first. */
+  /** Starts after the first, those that somebody asked for left out. */
   get restarts(): number {
     return Math.max(0, this.#starts - 1);
   }
@@ -115,7 +117,26 @@ export class Lifecycle {
     this.#killedFor = reason;
     this.#healthyUntilMs = healthyUntilMs;
     this.#timer?.cancel();
-    this.#o.kill(reason);
+    this.#o.kill(reason, false);
+  }
+
+  /**
+   * Somebody wants the worker to be started again, whatever it does: at once, and with its whole budget. One that has
+   * failed too. After `stop` nothing happens.
+   */
+  restart(reason: EndReason): void {
+    if (this.#phase === 'new' || this.#phase === 'stopped') return;
+    this.#again = true;
+    if (this.#phase === 'waiting' || this.#phase === 'failed') {
+      this.#timer?.cancel();
+      this.#startAgain(reason);
+      return;
+    }
+    // One that is being killed already ends by itself.
+    if (this.#killedFor) return;
+    this.#killedFor = reason;
+    this.#timer?.cancel();
+    this.#o.kill(reason, true);
   }
 
   /** The worker is gone. */
@@ -124,6 +145,10 @@ export class Lifecycle {
     const because = this.#killedFor ?? reason;
     this.#killedFor = undefined;
     this.#timer?.cancel();
+    if (this.#again) {
+      this.#startAgain(because);
+      return;
+    }
     const probed = this.#phase === 'probing';
     const delayMs = probed ? undefined : this.#budget.next(this.#healthyUntilMs);
     this.#healthyUntilMs = undefined;
@@ -151,6 +176,16 @@ export class Lifecycle {
     if (phase === 'starting') this.#set('starting', this.#current.reason);
     this.#armStartTimeout();
     this.#o.start();
+  }
+
+  #startAgain(reason: EndReason): void {
+    this.#again = false;
+    this.#healthyUntilMs = undefined;
+    this.#budget.refill();
+    this.#set('restarting', reason);
+    // Not one of those that its own end made necessary.
+    this.#starts -= 1;
+    this.#start('starting');
   }
 
   #fail(reason: EndReason): void {

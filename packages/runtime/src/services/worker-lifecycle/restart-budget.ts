@@ -29,6 +29,12 @@ export class RestartBudget {
     return this.#policy.unlimited ? null : this.#policy.delaysMs.length;
   }
 
+  /** Somebody wants it to be tried as if for the first time. */
+  refill(): void {
+    this.#used = 0;
+    this.#healthySinceMs = undefined;
+  }
+
   /** The worker is ready: its healthy time begins. */
   healthy(): void {
     this.#healthySinceMs = this.#clock.nowMs();

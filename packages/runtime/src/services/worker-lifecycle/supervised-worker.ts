@@ -60,7 +60,7 @@ export class SupervisedWorker<L extends WorkerLink> {
       policy: setup.worker.restart,
       startTimeoutMs: setup.worker.startTimeoutMs,
       start: () => this.#open(),
-      kill: (reason) => this.#kill(reason),
+      kill: (reason, gently) => this.#kill(reason, gently),
       onState: (state) => options.onState(state),
     });
   }
@@ -134,6 +134,11 @@ export class SupervisedWorker<L extends WorkerLink> {
   /** It must go, for a reason that others saw. A process that took the place of the one that was meant is left alone. */
   end({ code, message }: EndReason, pid: number): void {
     if (this.#link?.pid === pid) this.#fail(code, message);
+  }
+
+  /** Somebody wants it to be started again: at once, with its whole budget, and if it has failed too. */
+  restart(): void {
+    this.#lifecycle.restart({ code: 'asked', message: 'was asked to start again' });
   }
 
   /** Asks it to end, then ends it. Resolves when it is gone. Idempotent. */
@@ -243,9 +248,10 @@ export class SupervisedWorker<L extends WorkerLink> {
     this.#lifecycle.fail({ code, message }, healthyUntilMs);
   }
 
-  #kill(reason: EndReason): void {
+  #kill(reason: EndReason, gently: boolean): void {
     this.#o.onGone(reason);
-    this.#link?.kill();
+    if (gently) void this.#link?.stop();
+    else this.#link?.kill();
   }
 
   #onExit(exit: EndReason): void {

@@ -97,6 +97,11 @@ export abstract class WorkerFeed<L extends WorkerLink> {
     this.worker.end(reason, pid);
   }
 
+  /** Somebody wants the worker to be started again, one that has failed too. */
+  restart(): void {
+    this.worker.restart();
+  }
+
   /** Leaves: the pending picture becomes `closed`, the one in flight `unavailable`. Resolves when the worker is gone. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -4,7 +4,7 @@ import { type Clock, codeOf, LineSplitter, type Log, messageOf, type Timer } fro
 import { type FromWorker, WORKER_ENV } from '@vigia/contracts';
 import { applyCpuShare } from '#core/cpu';
 import type { WorkerConsumerSetup } from '#core/ipc';
-import { goesBeforeUs } from '#core/memory';
+import { raiseOomScore } from '#core/memory';
 import { killGroup, registerWorkerGroup } from '#core/node-dirs';
 import { encodeMessage } from './frame-message.ts';
 import type { EndReason } from './lifecycle.ts';
@@ -70,6 +70,8 @@ export class WorkerProcess implements WorkerLink {
     });
     this.#child = spawnWorker(setup, place);
     const { pid, stdin, stdout, stderr } = this.#child;
+    // First of all: what it starts itself inherits it.
+    if (pid !== undefined) raiseOomScore(pid, setup.sla);
     this.#child.once('error', (error) => {
       if (pid === undefined) this.#end(notStarted(error));
     });
@@ -84,7 +86,6 @@ export class WorkerProcess implements WorkerLink {
     } catch (error) {
       log.warn(`worker ${setup.id}: its process group could not be written down (${messageOf(error)})`);
     }
-    goesBeforeUs(pid, setup.sla);
     const share = (): void => applyCpuShare(pid, setup.worker.cpu, `worker ${setup.id}`, log);
     share();
     // Again when its threads are there, and for a kernel that had just been asked for another worker.

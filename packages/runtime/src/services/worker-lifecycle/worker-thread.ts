@@ -48,7 +48,7 @@ export class WorkerThread implements WorkerLink {
     this.#gone = new Promise((resolve) => {
       this.#resolveGone = resolve;
     });
-    const { program, memoryMib } = setup.worker;
+    const { program } = setup.worker;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#thread = new Worker('module' in program ? program.module : '', {
@@ -56,7 +56,6 @@ export class WorkerThread implements WorkerLink {
       // A copy of its own: without the secrets of others, and what it changes there is its own affair.
       env: environmentOf(setup, place),
       transferList: [port2],
-      ...(memoryMib === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: memoryMib } }),
       stdout: true,
       stderr: true,
     });

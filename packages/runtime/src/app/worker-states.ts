@@ -1,0 +1,116 @@
+import { type Clock, type Timer, VigiaError } from '@vigia/base';
+import type { WorkerStateMessage } from '@vigia/contracts';
+import type { NodeHealth } from '#services/control-plane';
+
+/** Somebody waits for a worker that was to be started again. */
+interface Waiter {
+  /** Its new start was told: what was told before it is about the old one. */
+  started: boolean;
+  readonly timer: Timer;
+  readonly resolve: () => void;
+  readonly reject: (error: VigiaError) => void;
+}
+
+/** What the workers of all cameras said last, and who waits for it. Knows nothing of how they are told to do anything. */
+export class WorkerStates {
+  readonly #clock: Clock;
+  readonly #states = new Map<string, WorkerStateMessage>();
+  readonly #waiters = new Map<string, Set<Waiter>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The newest state of each, as it was told. */
+  get all(): Iterable<WorkerStateMessage> {
+    return this.#states.values();
+  }
+
+  /** Failed critical workers. */
+  get alarms(): NodeHealth {
+    return [...this.#states.values()]
+      .filter(({ alarm }) => alarm)
+      .map(({ camera, consumer, worker, message }) => ({
+        code: 'worker_failed',
+        message: `${camera}/${consumer}: critical worker ${worker} has failed: it ${message ?? ''}`,
+      }));
+  }
+
+  /** A worker said how it does. */
+  told(state: WorkerStateMessage): void {
+    const key = keyOf(state.camera, state.consumer);
+    this.#states.set(key, state);
+    for (const waiter of this.#waiters.get(key) ?? []) this.#heard(key, waiter, state);
+  }
+
+  /** A camera's process died: it can no longer say that its workers did. @returns what is to be told in its place. */
+  cameraGone(camera: string): WorkerStateMessage[] {
+    const at = new Date(this.#clock.wallMs()).toISOString();
+    const message = 'ended with its camera’s process';
+    const out: WorkerStateMessage[] = [];
+    for (const worker of this.#states.values()) {
+      if (worker.camera === camera && worker.state !== 'stopped')
+        out.push({ ...worker, state: 'stopped', reason: 'camera_gone', alarm: false, message, at });
+    }
+    return out;
+  }
+
+  /** Forgets those that are not wanted any more. @param wanted Camera and consumer of each. @returns those it forgot. */
+  keepOnly(wanted: Iterable<readonly [camera: string, consumer: string]>): WorkerStateMessage[] {
+    const kept = new Set([...wanted].map(([camera, consumer]) => keyOf(camera, consumer)));
+    const forgotten = [...this.#states].filter(([key]) => !kept.has(key));
+    for (const [key, { camera, consumer }] of forgotten) {
+      this.#states.delete(key);
+      this.giveUp(camera, consumer, 'it was taken out of the configuration');
+    }
+    return forgotten.map(([, state]) => state);
+  }
+
+  /**
+   * Resolves when a worker that is about to be started again is ready.
+   *
+   * @throws VigiaError `worker_failed` with the reason when it did not become ready; `no_answer` when neither was
+   *   heard for so long.
+   */
+  ready(camera: string, consumer: string, withinMs: number): Promise<void> {
+    const key = keyOf(camera, consumer);
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(withinMs, () =>
+        this.#settle(key, waiter, () =>
+          reject(new VigiaError('no_answer', `${key}: is not ready after ${withinMs / 1000} s, and goes on trying`)),
+        ),
+      );
+      const waiter: Waiter = { started: false, timer, resolve, reject };
+      const others = this.#waiters.get(key) ?? new Set();
+      this.#waiters.set(key, others.add(waiter));
+    });
+  }
+
+  /** Nobody needs to wait for a worker any more. @param why Why it will not become ready. */
+  giveUp(camera: string, consumer: string, why: string): void {
+    const key = keyOf(camera, consumer);
+    for (const waiter of this.#waiters.get(key) ?? [])
+      this.#settle(key, waiter, () => waiter.reject(new VigiaError('no_answer', `${key}: ${why}`)));
+  }
+
+  #heard(key: string, waiter: Waiter, { camera, consumer, state, worker, message }: WorkerStateMessage): void {
+    if (state === 'starting') waiter.started = true;
+    if (state === 'stopped') this.giveUp(camera, consumer, message ?? 'it was stopped');
+    if (!waiter.started || state === 'starting' || state === 'stopped') return;
+    const failed = state === 'restarting' || state === 'failed';
+    const error = new VigiaError('worker_failed', `${key}: worker ${worker} did not become ready: it ${message ?? ''}`);
+    this.#settle(key, waiter, () => (failed ? waiter.reject(error) : waiter.resolve()));
+  }
+
+  #settle(key: string, waiter: Waiter, how: () => void): void {
+    waiter.timer.cancel();
+    const waiters = this.#waiters.get(key);
+    waiters?.delete(waiter);
+    if (waiters?.size === 0) this.#waiters.delete(key);
+    how();
+  }
+}
+
+function keyOf(camera: string, consumer: string): string {
+  return `${camera}/${consumer}`;
+}
