@@ -132,6 +132,34 @@ describe('the log', () => {
     );
   });
 
+  test('of secrets that overlap, or reach beyond the user part of an address, nothing is left', () => {
+    for (const secret of ['inner', 'an-inner-secret', 'p@ss/w:rd-7']) addSecret(secret);
+    expect(redact('it is an-inner-secret, with inner inside')).toBe('it is ***, with *** inside');
+    expect(redact('rtsp://u:p@ss/w:rd-7@h/x')).toBe('rtsp://***@h/x');
+    expect(redact('rtsp://inner:inner@h innerinner')).toBe('rtsp://***@h ******');
+  });
+
+  test('user parts are what an unbounded search from the scheme on finds', () => {
+    const text = fc.oneof(
+      fc.string({ unit: fc.constantFrom('a', 'Z', '1', '.', '-', ':', '/', '@', ' ', 'é') }),
+      fc.array(fc.constantFrom('a', '://', '@', '1', '/', ' ', 'rtsp://u:p@h')).map((parts) => parts.join('')),
+    );
+    fc.assert(
+      fc.property(text, (line) => {
+        expect(redact(line)).toBe(line.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, '$1***@'));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('a long text takes time in proportion: minutes each, were it not so', () => {
+    for (const part of ['a', '1', 'a:', '://', 'a://', 'a@', 'a.a']) {
+      const text = part.repeat((1024 * 1024) / part.length);
+      expect(redact(text) === text).toBe(true);
+    }
+    expect(redact(`x://${'a'.repeat(1024 * 1024)}@h`)).toBe('x://***@h');
+  });
+
   test('a child’s lines are read back; anything else is shown as a warning', () => {
     const record: LogRecord = { level: 'info', time: 't', from: 'x', message: 'm' };
     expect(parseLogLine(JSON.stringify(record), 'child')).toEqual(record);
@@ -148,5 +176,30 @@ describe('the log', () => {
     splitter.end();
     expect(lines.slice(0, 2)).toEqual(['a', 'bc']);
     expect(lines[2]?.length).toBe(8_192);
+  });
+
+  test('a progress bar is told as it goes, and does not swallow the line after it', () => {
+    const lines: string[] = [];
+    const splitter = new LineSplitter((line) => lines.push(line));
+    for (let i = 0; i < 1_000; i += 1) splitter.push(`\r${String(i).padStart(40)}`);
+    expect(lines.length).toBe(999);
+    splitter.push('\nTraceback\r');
+    splitter.push('\n\r\n');
+    expect(lines.slice(-2)).toEqual(['999'.padStart(40), 'Traceback']);
+    splitter.end();
+    expect(lines.length).toBe(1_001);
+  });
+
+  test('any text, cut anywhere, gives the same lines', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', '\r', '\n', '\r\n') });
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 5 }), (whole, step) => {
+        const lines: string[] = [];
+        const splitter = new LineSplitter((line) => lines.push(line));
+        for (let at = 0; at < whole.length; at += step) splitter.push(whole.slice(at, at + step));
+        splitter.end();
+        expect(lines).toEqual(whole.match(/[^\r\n]+/g) ?? []);
+      }),
+    );
   });
 });

@@ -101,6 +101,12 @@ export class FakeClock implements Clock {
     return this.#timers.length;
   }
 
+  /** Time goes by in which nothing runs, as when a machine is suspended: timers that fell due run afterwards, late. */
+  freeze(ms: number): void {
+    this.#nowMs += ms;
+    this.advance(0);
+  }
+
   /** Moves time forward, running every timer that falls due, in order. */
   advance(ms: number): void {
     const end = this.#nowMs + ms;

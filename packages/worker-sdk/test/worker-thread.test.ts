@@ -1,8 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ThreadHost } from './support/thread-host.ts';
 
 const agent = fileURLToPath(new URL('agents/worker.mjs', import.meta.url));
+/** A module in a temporary folder does not find it by name. */
+const SDK = new URL('../dist/index.js', import.meta.url).href;
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
@@ -97,6 +102,23 @@ describe('the end of a worker in a thread', () => {
     host.post({ type: 'stop' });
     expect(await host.exited).toBe(0);
     expect(host.heard.slice(1)).toEqual([theEnd]);
+  });
+
+  test('comes after its last words, though no line ends there', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'vigia-last-words-'));
+    closers.push(() => Promise.resolve(rmSync(dir, { recursive: true })));
+    const file = join(dir, 'worker.mjs');
+    const words = "process.stdout.write('out'); process.stderr.write('last words'); process.exit(3);";
+    writeFileSync(file, `import { frames } from '${SDK}';\nfor await (const _ of frames()) break;\n${words}\n`);
+    const host = new ThreadHost(file);
+    closers.push(() => host.close());
+    const printed = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const)
+      host.worker[name].on('data', (chunk: Buffer) => (printed[name] += chunk.toString()));
+    await host.until(1);
+    host.seat();
+    host.publish(7);
+    expect([await host.exited, printed]).toEqual([3, { stdout: 'out', stderr: 'last words' }]);
   });
 
   test('comes with the end of its supplier', async () => {

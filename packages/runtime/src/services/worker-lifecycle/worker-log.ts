@@ -1,4 +1,4 @@
-import { type Clock, type Log, type LogLevel, redact } from '@vigia/base';
+import { type Clock, type Log, knownSecrets, type LogLevel, redact } from '@vigia/base';
 
 /** Lines of a worker's standard error that are kept. */
 const KEPT_LINES = 50;
@@ -7,6 +7,8 @@ const LINE_LIMIT = 500;
 /** Lines a second that go on to the node's log; what is beyond is counted. */
 const LINES_PER_SECOND = 20;
 const SECOND_MS = 1_000;
+/** A URL that ends in its host, or in what stands before it. */
+const UNFINISHED_HOST = /(?<=:\/\/)[^\s/@]+$/;
 
 /** What a worker writes for people: the last lines are kept, some go on to the node's log. */
 export class WorkerLog {
@@ -39,8 +41,7 @@ export class WorkerLog {
 
   /** A line of standard error. */
   line(text: string): void {
-    // Half a secret is not known for one: cut afterwards.
-    const line = redact(text).slice(0, LINE_LIMIT);
+    const line = shown(text);
     this.#lines.push(line);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
     this.write('info', line);
@@ -55,6 +56,34 @@ export class WorkerLog {
     }
     this.#inSecond += 1;
     if (this.#inSecond > LINES_PER_SECOND) this.#dropped += 1;
-    else this.#log[level](redact(text).slice(0, LINE_LIMIT));
+    else this.#log[level](shown(text));
   }
+}
+
+/** What is shown of a text: so much of it, without secrets. However long it is, only its beginning is looked at. */
+function shown(text: string): string {
+  return redact(text.slice(0, cutOf(text))).slice(0, LINE_LIMIT);
+}
+
+/** Where to cut a text that is redacted afterwards: half a secret would not be known for one. */
+function cutOf(text: string): number {
+  const secrets = knownSecrets();
+  const longest = secrets.reduce((most, { length }) => Math.max(most, length), 0);
+  // Beyond the limit, for what is shown less of than there is.
+  let cut = LINE_LIMIT + longest;
+  if (text.length <= cut) return text.length;
+  for (let before = -1; before !== cut; ) {
+    before = cut;
+    // Nobody knows yet whether an `@` follows, which makes it the user part of a URL.
+    cut -= UNFINISHED_HOST.exec(text.slice(0, cut))?.[0].length ?? 0;
+    for (const secret of secrets) cut = beforeSecret(text, cut, secret);
+  }
+  return cut;
+}
+
+/** The cut, or the begin of the secret that it goes through. */
+function beforeSecret(text: string, cut: number, secret: string): number {
+  const from = Math.max(0, cut - secret.length + 1);
+  const at = text.slice(from, cut + secret.length - 1).indexOf(secret);
+  return at === -1 ? cut : from + at;
 }

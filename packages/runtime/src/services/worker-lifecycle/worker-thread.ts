@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { type Clock, LineSplitter, messageOf } from '@vigia/base';
 import type { FromWorker } from '@vigia/contracts';
@@ -10,6 +11,12 @@ import { environmentOf, WORKER_STOP_MS, workerEnv, type WorkerPlace } from './wo
 
 /** A thread that is not gone so long after it was ended hangs in native code. Milliseconds. */
 const UNENDING_MS = 2_000;
+
+/** One of the two streams that a thread prints to. A splitter of its own: half a line of one must not go on in the other. */
+interface Printed {
+  readonly stream: Readable;
+  readonly lines: LineSplitter;
+}
 
 /**
  * One thread of a worker, in the camera's own process: messages over a port, frames by the thread transport of the frame
@@ -26,6 +33,7 @@ export class WorkerThread implements WorkerLink {
   #resolveGone: () => void = () => undefined;
   #error: Error | undefined;
   readonly #rate = new MessageRate();
+  readonly #printed: readonly Printed[];
   readonly #onUnending: () => void;
   #deaf = false;
   #ended = false;
@@ -60,13 +68,10 @@ export class WorkerThread implements WorkerLink {
       stderr: true,
     });
     port1.on('message', (message: unknown) => this.#onMessage(message));
-    const lines = new LineSplitter((line) => events.onLine(line));
-    for (const stream of [this.#thread.stdout, this.#thread.stderr]) {
-      stream.setEncoding('utf8');
-      stream.on('data', (chunk: string) => lines.push(chunk));
-    }
+    this.#printed = [this.#thread.stdout, this.#thread.stderr].map((stream) => this.#readLines(stream));
     this.#thread.on('error', (error) => {
       this.#error = error;
+      this.#endLines();
       events.onLine(error.stack ?? error.message);
     });
     this.#thread.once('exit', (code) => this.#onExit(code));
@@ -114,11 +119,28 @@ export class WorkerThread implements WorkerLink {
     this.#events.onMessage(checked);
   }
 
+  #readLines(stream: Readable): Printed {
+    const lines = new LineSplitter((line) => this.#events.onLine(line));
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => lines.push(chunk));
+    return { stream, lines };
+  }
+
+  /** Tells all that it has printed by now, an unfinished last line too. */
+  #endLines(): void {
+    for (const { stream, lines } of this.#printed) {
+      // Whatever is read comes as `data`. Left to itself, the stream would give it out after this turn of the loop.
+      while (stream.read() !== null);
+      lines.end();
+    }
+  }
+
   #onExit(code: number): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#deaf = true;
     this.#port.close();
+    this.#endLines();
     this.#events.onExit(this.#reason(code));
     this.#resolveGone();
   }

@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@vigia/base';
+import { WorkerThread } from '@vigia/runtime/dist/services/worker-lifecycle/worker-thread.js';
+import { afterAll, expect, test } from 'vitest';
+
+const dir = mkdtempSync(join(tmpdir(), 'vigia-worker-thread-'));
+const threads: WorkerThread[] = [];
+afterAll(async () => {
+  for (const thread of threads) await thread.stop();
+  rmSync(dir, { recursive: true });
+});
+
+/** All that is told of a thread that runs this: its lines, and at the end the reason. */
+function told(script: string): Promise<string[]> {
+  const file = join(dir, 'worker.mjs');
+  writeFileSync(file, script);
+  const setup = {
+    id: 'c',
+    worker: {
+      id: 'w',
+      program: { module: file },
+      transport: 'thread',
+      withheld: [],
+      env: {},
+      options: {},
+      jpeg: false,
+    },
+    input: { format: 'GRAY8', width: 4, height: 2 },
+  } as unknown as ConstructorParameters<typeof WorkerThread>[0];
+  const heard: string[] = [];
+  return new Promise((resolve) => {
+    const events = {
+      onMessage: () => undefined,
+      onProtocolError: () => undefined,
+      onInputClosed: () => undefined,
+      onLine: (line: string) => void heard.push(line),
+      onExit: ({ message }: { readonly message: string }) => resolve([...heard, message]),
+    };
+    const thread = new WorkerThread(
+      setup,
+      { node: 'n', camera: 'hall', runDir: dir },
+      systemClock,
+      events,
+      () => undefined,
+    );
+    threads.push(thread);
+  });
+}
+
+test('last words without an end of line are told before the exit, each stream’s for themselves', async () => {
+  const script = `
+process.stdout.write('out');
+process.stderr.write('er');
+await new Promise((resolve) => setImmediate(resolve));
+process.stdout.write('put');
+process.stderr.write('ror');
+process.exit(3);`;
+  expect(await told(script)).toEqual(['output', 'error', 'its thread ended with code 3']);
+});
+
+test('last words come before the error that a thread ends with', async () => {
+  const [words, error, reason] = await told("process.stdout.write('last words'); throw new Error('boom');");
+  expect([words, error?.split('\n')[0], reason]).toEqual(['last words', 'Error: boom', 'ended with an error: boom']);
+});
