@@ -91,6 +91,11 @@ export class CameraConsumers {
     for (const { consumer } of this.#members) if (!(consumer instanceof ModelConsumer)) consumer.start();
   }
 
+  /** A picture was published. Once per frame. @param capturedMs Monotonic. */
+  offered(capturedMs: number): void {
+    for (const { meter } of this.#members) meter.offered(capturedMs);
+  }
+
   /** Looks after SLAs and workers; to be called about twice a second. */
   watch(): void {
     this.#tellRest();
@@ -100,7 +105,6 @@ export class CameraConsumers {
       const crossing = meter.look({
         live: this.#o.isLive(),
         begun: BEGUN.has(counts.state) || this.#o.clock.nowMs() - this.#createdMs >= BEGIN_AFTER_MS,
-        offered: counts.published,
         inFlight: counts.in_flight,
       });
       if (crossing) this.#tellCrossing(member, crossing);
@@ -140,7 +144,8 @@ export class CameraConsumers {
 
   #member(setup: ConsumerSetup): Member {
     const { id, sla, fps, maxAgeMs } = setup;
-    const meter = new SlaMeter({ sla, fps, maxAgeMs, clock: this.#o.clock });
+    const { clock, supplier } = this.#o;
+    const meter = new SlaMeter({ sla, fps, maxAgeMs, sourceIntervalMs: () => supplier.sourceIntervalMs, clock });
     const onResult = (result: ResultMessage, picture: Picture | undefined): void => {
       meter.record(result);
       this.#o.onResult(result, picture);

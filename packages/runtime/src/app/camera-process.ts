@@ -180,6 +180,7 @@ class CameraProcess {
 
   #publish(picture: Picture): void {
     if (!this.#main && this.#bareWanted.length > 0) this.#sendPicture(this.#bareWanted.splice(0), picture, undefined);
+    this.#consumers.offered(picture.stamps.capturedMs);
     this.#supplier.publish(picture);
   }
 

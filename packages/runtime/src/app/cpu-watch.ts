@@ -1,10 +1,13 @@
 import type { Clock } from '@vigia/base';
-import type { ResultMessage } from '@vigia/contracts';
+import type { ConsumerReport, ResultMessage } from '@vigia/contracts';
 import { CpuPressure } from '#core/cpu';
 import type { CameraSetup } from '#core/ipc';
 import type { CameraHandle } from '#services/orchestrator';
 import { type SheddableConsumer, type ShedChange, Shedding } from '#services/sla';
 import type { Plan } from './plan.ts';
+
+/** States in which a consumer could answer: one that has crashed, or loads, suffers from something else than a lack of CPU. */
+const THERE = new Set<ConsumerReport['state']>(['ready', 'running', 'idle', 'breaching']);
 
 /** Brings together what shedding needs to know: the machine's pressure, and how the consumers of all cameras do. */
 export class CpuWatch {
@@ -54,7 +57,7 @@ function sheddable(setup: CameraSetup, cameras: ReadonlyMap<string, CameraHandle
       maxAgeMs,
       sourceIntervalMs: report.stream?.interval_ms ?? 0,
       ok: counts.results.ok,
-      breaching: report.state === 'live' && counts.sla_window.breaching,
+      breaching: report.state === 'live' && THERE.has(counts.state) && counts.sla_window.breaching,
     };
   });
 }

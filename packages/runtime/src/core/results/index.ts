@@ -1,2 +1,2 @@
 export { type Flight, type Outcome, resultMessage, type ResultSubject } from './result-message.ts';
-export { ResultCounts } from './result-counts.ts';
+export { addClassCounts, ResultCounts } from './result-counts.ts';

@@ -1,28 +1,59 @@
 import type { ConsumerReport, ResultMessage, ResultStatus } from '@vigia/contracts';
 
+/** Most class names that are counted apart: a worker that reads number plates has one for each car. */
+export const COUNTED_CLASSES = 256;
+/** What is counted for all others together. */
+const OTHERS = '(others)';
+
+/** How often which class was seen: at most {@link COUNTED_CLASSES} names, whatever they are called, and `(others)`. */
+export class ClassCounts {
+  readonly #counts = new Map<string, number>();
+
+  add(name: string, count = 1): void {
+    const known = this.#counts.has(name) || this.#counts.size < COUNTED_CLASSES;
+    const key = known ? name : OTHERS;
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
+  }
+
+  /** A copy. */
+  report(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+}
+
+/** Two counts of classes together. */
+export function addClassCounts(
+  a: Readonly<Record<string, number>>,
+  b: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const out = new ClassCounts();
+  for (const counts of [a, b]) for (const [name, count] of Object.entries(counts)) out.add(name, count);
+  return out.report();
+}
+
 /** What a consumer's results were, for its report. */
 export class ResultCounts {
   readonly #results: Record<ResultStatus, number> = { ok: 0, expired: 0, timeout: 0, unavailable: 0, error: 0 };
-  readonly #detections: Record<string, number> = {};
-  readonly #resultsWith: Record<string, number> = {};
+  readonly #detections = new ClassCounts();
+  readonly #resultsWith = new ClassCounts();
 
   add(result: ResultMessage): void {
     this.#results[result.status] += 1;
     if (!result.detections) return;
     const seen = new Set<string>();
     for (const { class_name: name } of result.detections) {
-      this.#detections[name] = (this.#detections[name] ?? 0) + 1;
+      this.#detections.add(name);
       seen.add(name);
     }
-    for (const name of seen) this.#resultsWith[name] = (this.#resultsWith[name] ?? 0) + 1;
+    for (const name of seen) this.#resultsWith.add(name);
   }
 
   /** A copy. */
   report(): Pick<ConsumerReport, 'results' | 'detections' | 'results_with'> {
     return {
       results: { ...this.#results },
-      detections: { ...this.#detections },
-      results_with: { ...this.#resultsWith },
+      detections: this.#detections.report(),
+      results_with: this.#resultsWith.report(),
     };
   }
 }

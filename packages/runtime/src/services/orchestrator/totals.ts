@@ -1,6 +1,7 @@
 import { redact } from '@vigia/base';
 import type { CameraReport, ConsumerReport } from '@vigia/contracts';
 import type { CameraSnapshot } from '#core/ipc';
+import { addClassCounts } from '#core/results';
 
 type ConsumerCounts = CameraSnapshot['consumers'][string];
 
@@ -82,8 +83,8 @@ function addConsumers(a: ConsumerCounts, b: ConsumerCounts): ConsumerCounts {
     in_flight: a.in_flight + b.in_flight,
     results: addCounts(a.results, b.results),
     discarded_answers: a.discarded_answers + b.discarded_answers,
-    detections: addCounts(a.detections, b.detections),
-    results_with: addCounts(a.results_with, b.results_with),
+    detections: addClassCounts(a.detections, b.detections),
+    results_with: addClassCounts(a.results_with, b.results_with),
     restarts: a.restarts + b.restarts,
     sla_window: { ...b.sla_window, breaches: a.sla_window.breaches + b.sla_window.breaches },
     process: b.process && {

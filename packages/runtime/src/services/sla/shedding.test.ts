@@ -194,3 +194,14 @@ describe('shedding', () => {
     expect(stage.shedding.look([consumer('falls', 'critical', 5)], BUSY)).toEqual([]);
   });
 });
+
+test('what nobody looks at does not pile up', () => {
+  const clock = new FakeClock();
+  const shedding = new Shedding(clock);
+  const hops = { decoded: 1, taken: 2, rendered: 3, sent: 3, received: 4, decided: 4 };
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 500_000; i += 1) shedding.record({ camera: 'hall', consumer: 'falls', age_ms: i, hops_ms: hops });
+  // Half a million of them would be 50 MB.
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(40e6);
+  expect(shedding.look([consumer('falls', 'critical', 5)], CALM)).toEqual([]);
+});

@@ -14,7 +14,7 @@ export interface SheddableConsumer {
   readonly maxAgeMs: number | undefined;
   /** Ok results so far. */
   readonly ok: number;
-  /** Its camera is live, and its SLA is breached. */
+  /** Its camera is live, its worker or model is there, and its SLA is breached. */
   readonly breaching: boolean;
 }
 
@@ -50,6 +50,8 @@ const USUAL_SHARE = 1 / 30;
 const SLOWER_QUANTILE = 0.9;
 /** What was seen of critical consumers is looked at for so long, or for so many turns. */
 const RECENT = { ms: 3_000, turns: 3 } as const;
+/** Pictures of one consumer that are kept: 3 s at 60 a second, also while nobody looks. */
+const SEEN_LIMIT = 180;
 /** Between two steps down, so that one can work. Milliseconds. */
 const STEP_DOWN_MS = 2_000;
 /** How long all must be well before a step up; doubled each time that a step up was followed by suffering. Milliseconds. */
@@ -100,6 +102,7 @@ export class Shedding {
     // Who was not asked, because it is not there, says nothing about the CPU.
     if (hops.sent === null) return;
     const seen = this.#seenOf(`${camera}/${consumer}`);
+    if (seen.length >= SEEN_LIMIT) seen.shift();
     seen.push({ atMs: this.#clock.nowMs(), workMs: hops.decided - hops.taken, ageMs });
   }
 

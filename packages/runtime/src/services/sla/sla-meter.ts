@@ -1,5 +1,6 @@
 import type { Clock } from '@vigia/base';
 import type { ResultMessage, SlaClass, SlaWindow } from '@vigia/contracts';
+import { Gate } from '@vigia/frame-supplier';
 
 /** Options of {@link SlaMeter}. */
 export interface SlaMeterOptions {
@@ -8,6 +9,8 @@ export interface SlaMeterOptions {
   readonly fps: number | undefined;
   /** An older ok result is late. Milliseconds. */
   readonly maxAgeMs: number | undefined;
+  /** Milliseconds between two frames of the source, as measured. */
+  readonly sourceIntervalMs: () => number;
   readonly clock: Clock;
 }
 
@@ -17,8 +20,6 @@ export interface SlaLook {
   readonly live: boolean;
   /** The worker or model has been ready at least once: before, nothing was promised. */
   readonly begun: boolean;
-  /** Frames offered to the consumer so far. */
-  readonly offered: number;
   readonly inFlight: number;
 }
 
@@ -45,16 +46,14 @@ const BUDGET: Readonly<Record<SlaClass, number>> = { critical: 0, high: 0.1, nor
 const WINDOW = { ms: 60_000, turns: 10 } as const;
 /** Before so much was seen nothing is breached. */
 const LEAST = { liveMs: 5_000, turns: 3 } as const;
-/** Sums of fractions of turns are right to so much. */
-const EPSILON = 1e-6;
 /** A breach is over when the shares are this far below the budget, for so long: once per crossing. */
 const RECOVERED = { share: 0.8, ms: 5_000 } as const;
-/** Where gate and source have the same rate, a turn of one bucket may be taken in the next. */
-const CARRIED_TURNS = 1;
 
 /**
  * One consumer against its SLA: drop ratio = 1 − ok results / turns, turns = min(gate, source rate) × live time, over the
- * last 60 s in which its camera was live (WL3). The gate is the configured one: being slowed is no excuse.
+ * last 60 s in which its camera was live (WL3). Turns are counted frame by frame: those that the gate would give to a
+ * consumer that is always free, so that a hiccup of the camera owes nothing. The gate is the configured one: being slowed
+ * is no excuse.
  */
 export class SlaMeter {
   readonly #o: SlaMeterOptions;
@@ -62,9 +61,10 @@ export class SlaMeter {
   #ok = 0;
   #late = 0;
   #notOk = 0;
-  #offered: number | undefined;
-  #lookedMs = 0;
-  #carried = 0;
+  /** That of a consumer that is always free. */
+  readonly #gate: Gate;
+  #turns = 0;
+  #lookedMs: number | undefined;
   #inFlight = 0;
   #begun = false;
   #breach: SlaBreach | null = null;
@@ -73,11 +73,19 @@ export class SlaMeter {
 
   constructor(options: SlaMeterOptions) {
     this.#o = options;
+    this.#gate = new Gate(options.fps, options.sourceIntervalMs);
   }
 
   /** What is breached, as it was when it began; null when nothing is. */
   get breach(): SlaBreach | null {
     return this.#breach;
+  }
+
+  /** A frame of the camera, whoever takes it. Once per frame: does not allocate. @param capturedMs Monotonic. */
+  offered(capturedMs: number): void {
+    if (!this.#gate.due(capturedMs)) return;
+    this.#gate.taken(capturedMs);
+    this.#turns += 1;
   }
 
   /** A result of the consumer. */
@@ -97,20 +105,19 @@ export class SlaMeter {
     const begun = this.#begun;
     this.#begun ||= look.begun;
     this.#inFlight = look.inFlight;
-    const offered = look.offered - (this.#offered ?? look.offered);
-    const lastedMs = this.#offered === undefined ? 0 : now - this.#lookedMs;
-    this.#offered = look.offered;
+    const lastedMs = now - (this.#lookedMs ?? now);
     this.#lookedMs = now;
     if (begun && look.live && lastedMs > 0) {
       this.#buckets.push({
         liveMs: lastedMs,
-        turns: this.#turns(offered, lastedMs),
+        turns: this.#turns,
         ok: this.#ok,
         late: this.#late,
         notOk: this.#notOk,
       });
       this.#trim();
     }
+    this.#turns = 0;
     this.#ok = 0;
     this.#late = 0;
     this.#notOk = 0;
@@ -122,7 +129,7 @@ export class SlaMeter {
     const { dropRatio, lateRatio } = this.#ratios();
     return {
       live_ms: Math.round(liveMs),
-      turns: round(turns),
+      turns,
       ok,
       drop_ratio: round(dropRatio),
       late_ratio: lateRatio === null ? null : round(lateRatio),
@@ -130,16 +137,6 @@ export class SlaMeter {
       breaching: this.#breach !== null,
       breaches: this.#breaches,
     };
-  }
-
-  /** Frames that should have had a result in this bucket. */
-  #turns(offered: number, lastedMs: number): number {
-    const { fps } = this.#o;
-    if (fps === undefined) return offered;
-    const due = (fps * lastedMs) / 1000 + this.#carried;
-    const turns = Math.min(due, offered);
-    this.#carried = Math.min(CARRIED_TURNS, due - turns);
-    return turns;
   }
 
   #trim(): void {
@@ -167,7 +164,7 @@ export class SlaMeter {
   /** Of turns that nobody took, one at the edges of the window and the one in flight are no drops. */
   #ratios(): { readonly dropped: number; readonly dropRatio: number; readonly lateRatio: number | null } {
     const { turns, ok, late, notOk } = this.#totals();
-    const untaken = Math.floor(turns - ok - notOk - 1 - this.#inFlight + EPSILON);
+    const untaken = turns - ok - notOk - 1 - this.#inFlight;
     const dropped = notOk + Math.max(0, untaken);
     const lateRatio = this.#o.maxAgeMs === undefined ? null : ok === 0 ? 0 : late / ok;
     return { dropped, dropRatio: turns > 0 ? Math.min(1, dropped / turns) : 0, lateRatio };
@@ -175,7 +172,7 @@ export class SlaMeter {
 
   #judge(now: number): 'breached' | 'recovered' | undefined {
     const { liveMs, turns } = this.#totals();
-    if (liveMs < LEAST.liveMs || turns < LEAST.turns - EPSILON) return undefined;
+    if (liveMs < LEAST.liveMs || turns < LEAST.turns) return undefined;
     const { dropRatio, lateRatio } = this.#ratios();
     const worst = Math.max(dropRatio, lateRatio ?? 0);
     if (this.#breach === null) {
@@ -210,7 +207,7 @@ export class SlaMeter {
     const cause = dropRatio >= (lateRatio ?? 0) ? 'drops' : 'age';
     const what =
       cause === 'drops'
-        ? `has ${dropped} of ${Math.round(turns)} turns without an ok result (${percent(dropRatio)})`
+        ? `has ${dropped} of ${turns} turns without an ok result (${percent(dropRatio)})`
         : `has ${late} of ${ok} ok results older than ${maxAgeMs} ms (${percent(lateRatio ?? 0)})`;
     return { cause, message: `${what} in the last ${Math.round(liveMs / 1000)} s; ${sla}: ${allowed}` };
   }
