@@ -44,8 +44,6 @@ const WATCHED_MS = 4_000;
 const STOP_LIMIT_MS = { long: 3_500, short: 6_000 } as const;
 /** Such a worker dies so long after its node was told to end. Milliseconds. */
 const KILLED = { leastMs: 1_300, mostMs: { long: 2_300, short: 3_300 }, lookMs: 20 } as const;
-/** Children of `grandchildren`: three with one each, twice. */
-const GRANDCHILDREN = 12;
 /** 95th percentile of the age of the good ones. All faults at once take CPU from them. Milliseconds. */
 const GOOD_AGE_MS = { long: 150, short: 2_000 } as const;
 /** Characters of a message that are shown. */
@@ -131,9 +129,13 @@ class Matrix {
     const { last, diedMs } = await finish(node, stubborn && workerPid(report, stubborn));
     const stoppedMs = systemClock.nowMs() - beganMs;
     if (stubborn) this.#checkKilled(stubborn, diedMs);
-    const children = batch.flatMap((row) => numbersIn(join(moments, `${idOf(row)}.children`)));
-    if (batch.some((row) => row.fault === 'grandchildren') && children.length !== GRANDCHILDREN)
-      this.#failures.push(`grandchildren: ${children.length} are known, ${GRANDCHILDREN} were to be`);
+    const children = batch.flatMap((row) => {
+      const known = numbersIn(join(moments, `${idOf(row)}.children`));
+      const wanted = row.children ?? 0;
+      if (known.length !== wanted)
+        this.#failures.push(`${row.fault}: ${known.length} children are known, ${wanted} were to be`);
+      return known;
+    });
     this.#checkEnd(node, last, stoppedMs, [...workers.map(({ pid }) => pid), ...children]);
     const good = this.#good(node, batch);
     return batch.map((row) => this.#row(row, node, report, moments, { good, diedMs }));

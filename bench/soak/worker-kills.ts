@@ -27,12 +27,11 @@ const BACK_MS = 20_000;
 /**
  * Of each own process a heap may have grown to where it will stay: in the long form 75 KB per kill are too much. The short
  * one ends while young heaps still come and go, a mapping for each 256 KiB: up to 50 were seen to be added per process
- * with 5 kills, so only the long one counts mappings without a file. What has a file (segments, libraries) and
- * descriptors do not come and go: of all together.
+ * with 5 kills. What has a file (segments, libraries) and descriptors do not come and go: of all together.
  */
 const MEMORY_SLACK = {
   bytesEach: { long: 4 * 2 ** 20, short: 12 * 2 ** 20 },
-  mappingsEach: { long: 15, short: Number.POSITIVE_INFINITY },
+  mappingsEach: { long: 15, short: 100 },
   files: 2,
   descriptors: 2,
 } as const;

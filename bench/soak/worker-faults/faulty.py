@@ -156,9 +156,12 @@ def fault(frame):
         HOARD.append(grow())
         send({"type": "result", "seq": seq})
     if FAULT == "a child of it grows":
-        if os.fork() == 0:
+        child = os.fork()
+        if child == 0:
             HOARD.append(grow())
             forever()
+        with open(NAME + ".children", "a") as file:
+            file.write(f"{child}\n")
         send({"type": "result", "seq": seq})
 
 

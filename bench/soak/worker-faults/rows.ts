@@ -10,6 +10,8 @@ export interface FaultRow {
   readonly perhaps?: readonly string[];
   /** Pixels over standard input: for what is about reading. */
   readonly stdin?: boolean;
+  /** How many processes it starts, both times together: all must be gone with it. */
+  readonly children?: number;
   /** It fails before it is ready. */
   readonly early?: boolean;
   /** Left out of the short form: another row is alike. */
@@ -53,8 +55,8 @@ export const FAULTS: readonly FaultRow[] = [
   { fault: 'half a message', reasons: ['hung'], codes: LATE },
   { fault: 'answers another frame', reasons: ['protocol_error'], codes: ['protocol_error'] },
   { fault: 'answers twice', reasons: ['protocol_error'], codes: [] },
-  { fault: 'grandchildren', reasons: ['exited'], codes: GONE },
+  { fault: 'grandchildren', reasons: ['exited'], codes: GONE, children: 12 },
   { fault: 'grows', reasons: ['memory'], codes: [], perhaps: GONE, long: true },
-  { fault: 'a child of it grows', reasons: ['memory'], codes: [], perhaps: GONE },
+  { fault: 'a child of it grows', reasons: ['memory'], codes: [], perhaps: GONE, children: 2 },
   { fault: 'ignores SIGTERM', reasons: [], codes: [] },
 ];

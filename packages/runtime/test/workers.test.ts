@@ -257,17 +257,34 @@ test('late answers, and threads that throw or hang: each is one result, and is s
       throws: '{ worker: throws, fps: 10, sla: critical }',
       leaves: '{ worker: leaves, fps: 10 }',
       loops: '{ worker: loops, fps: 10, sla: critical, deadline_ms: 300 }',
+      shuts: '{ worker: shuts, fps: 10 }',
     },
     {
       late: '{ command: [/usr/bin/python3, DIR/late.py], input: { format: GRAY8, width: 64, height: 48 } }',
       throws:
         '{ module: DIR/throws.mjs, input: { format: GRAY8, width: 64, height: 48 }, restart: { delays_ms: [50, 50, 50] } }',
+      shuts:
+        '{ command: [/usr/bin/python3, DIR/shuts.py], input: { format: GRAY8, width: 64, height: 48 }, hang_timeout_ms: 60000 }',
       leaves: '{ module: DIR/leaves.mjs, input: { format: GRAY8, width: 64, height: 48 } }',
       loops:
         '{ module: DIR/loops.mjs, input: { format: GRAY8, width: 64, height: 48 }, hang_timeout_ms: 1000, restart: { delays_ms: [50, 50, 50] } }',
     },
     {
       'late.py': python('time.sleep(0.5)\nframe.result()'),
+      // Alive, and not even hung: it goes on giving signs.
+      'shuts.py': `import os, time
+stdin = os.readlink('/proc/self/fd/0')
+import vigia
+for n, frame in enumerate(vigia.frames()):
+    frame.result()
+    if n == 4:
+        for fd in os.listdir('/proc/self/fd'):
+            if os.path.exists(f'/proc/self/fd/{fd}') and os.readlink(f'/proc/self/fd/{fd}') == stdin:
+                os.close(int(fd))
+        while True:
+            time.sleep(0.1)
+            vigia.heartbeat()
+`,
       'throws.mjs': module("if (n === 4) throw new Error('no such bed');"),
       'leaves.mjs': `${module('if (n === 4) break;')}setInterval(() => undefined, 1000);\n`,
       'loops.mjs': module('if (n === 4) for (;;);'),
@@ -276,6 +293,7 @@ test('late answers, and threads that throw or hang: each is one result, and is s
   await vigia.until('the one that throws is started again', () => restartedWith(vigia, 'throws', 'exited'));
   await vigia.until('the one that hangs is started again', () => restartedWith(vigia, 'loops', 'hung'));
   await vigia.until('the one that reads no more is started again', () => restartedWith(vigia, 'leaves', 'left_loop'));
+  await vigia.until('the one that closed its input is started again', () => restartedWith(vigia, 'shuts', 'left_loop'));
   await vigia.until('both work again', () => ['throws', 'loops'].every((id) => okOf(vigia, id).length > 3));
   await vigia.until(
     'late answers',

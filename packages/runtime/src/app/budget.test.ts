@@ -106,6 +106,20 @@ describe('the sum', () => {
       expect(bounded.find((line) => line.startsWith('worker '))).toContain(', at most 300 MiB, ');
     });
 
+    test('a critical one that would be started again within its own deadline is named', () => {
+      const slow = (fps: object): string[] => {
+        const flow = { worker: 'flow', sla: 'critical', deadline_ms: 60_000, ...fps };
+        const described = describePlan(
+          plan(1, { consumers: { flow } }, { flow: { command: ['flow'], memory_mib: 8 } }),
+        );
+        return described.filter((line) => line.includes('is started again'));
+      };
+      expect(slow({ fps: 1 })).toEqual([
+        'note: c0/flow is critical and may take 60 s for a frame, but is started again after 30 s without an answer: a lower `fps` gives it more',
+      ]);
+      expect(slow({ fps: 0.02 })).toEqual([]);
+    });
+
     test('too much: says what to change', () => {
       const large = withWorker({ command: ['flow'], memory_mib: 4096 });
       expect(() => admit(large, budgetOf(large), ROOM)).toThrow(

@@ -6,7 +6,7 @@ export const HELP: string = `vigia watches cameras and tells people now: it alwa
   vigia check -c vigia.yml        validate a configuration and print what it would use
   vigia reload                    let the running node read its configuration file again
   vigia restart CAMERA[/CONSUMER] start a camera's process, or one worker, again
-  vigia health                    whether somebody must look: exit code 1 while a critical worker has failed
+  vigia health                    whether somebody must look: exit code 1 while something critical sees nothing
   vigia snapshot CAMERA out.jpg   picture of a running camera with the boxes of its newest result
   vigia models list|add|…         the models of this machine, and adding one
 
@@ -85,7 +85,8 @@ Exit codes: 0 done, 1 it did not become ready (with the reason), or no such node
   health: `vigia health [--node NAME] [-c FILE]
 
 Asks a running node whether somebody must look, for people and for what watches it (a service manager, a container's
-health check). Prints \`ok\`, or a sentence for each critical worker that has failed, with why.
+health check). Prints \`ok\`, or a sentence for each critical worker that has failed, and for each critical consumer that
+sees nothing though its camera is live, with why.
 
   --node NAME         which node (default: the only one that runs)
   -c, --config FILE   take the node's name from a configuration

@@ -16,6 +16,7 @@ import { type RenditionSpec, WHOLE } from '#core/media';
 import { modelSocketPath } from '#core/node-dirs';
 import { counted, formatBytes } from '#core/terminal';
 import { renditionKey, Renditions } from '#services/stream-capture';
+import { idleRestartMs } from '#services/worker-lifecycle';
 import type { LocatedModel } from './models.ts';
 
 /** A model of the configuration. */
@@ -226,8 +227,22 @@ export function describePlan(plan: Plan): string[] {
             `note: ${camera}/${c.id} is critical and has no \`fps\`: it owes a result for every frame of its camera`,
         ),
     ),
+    ...impatience(plan),
     ...unboundedWorkers(plan),
   ];
+}
+
+/** Critical workers that would be started again within their own deadline. */
+function impatience({ cameras }: Plan): string[] {
+  return cameras.flatMap(({ camera, consumers }) =>
+    consumers.flatMap(({ kind, id, sla, fps, deadlineMs }) => {
+      const limitMs = idleRestartMs(fps === undefined ? 0 : 1000 / fps);
+      if (kind !== 'worker' || sla !== 'critical' || deadlineMs < limitMs) return [];
+      return [
+        `note: ${camera}/${id} is critical and may take ${deadlineMs / 1000} s for a frame, but is started again after ${limitMs / 1000} s without an answer: a lower \`fps\` gives it more`,
+      ];
+    }),
+  );
 }
 
 /** Who may take the machine along. */

@@ -22,6 +22,7 @@ import { workerStopMs } from '#services/worker-lifecycle';
 import { BrokerLink } from './broker-link.ts';
 import { admit, budgetOf, memoryLimitOf, roomFor } from './budget.ts';
 import { CpuWatch } from './cpu-watch.ts';
+import { CriticalWatch } from './critical-watch.ts';
 import { type BoundedWorker, MemoryWatch } from './memory-watch.ts';
 import {
   modelClass,
@@ -70,6 +71,7 @@ export class Supervisor {
   readonly #workers: WorkerStates;
   readonly #cpuWatch: CpuWatch;
   readonly #memoryWatch = new MemoryWatch();
+  readonly #criticalWatch: CriticalWatch;
   /** Processes of models that may run on some CPUs only. */
   readonly #bound = new Set<number>();
   /** Taken out of the plan and not yet gone. */
@@ -89,6 +91,7 @@ export class Supervisor {
     const { plan, clock, log } = options;
     this.#broker = new BrokerLink({ node: plan.node, clock, log, consumers: () => this.#consumerReports() });
     this.#cpuWatch = new CpuWatch(clock);
+    this.#criticalWatch = new CriticalWatch(clock);
     this.#workers = new WorkerStates(clock);
   }
 
@@ -179,7 +182,8 @@ export class Supervisor {
 
   /** What somebody must look at. */
   health(): NodeHealth {
-    return this.#workers.alarms;
+    const blind = this.#criticalWatch.blind(this.#plan, (id) => this.#cameras.get(id)?.recentReport());
+    return [...this.#workers.alarms, ...blind];
   }
 
   get cameraIds(): readonly string[] {
@@ -373,6 +377,7 @@ export class Supervisor {
       },
       onResult: (result) => {
         this.#cpuWatch.record(result, handle.setup);
+        this.#criticalWatch.record(result);
         this.#broker.result(result);
         onEvent({ type: 'result', result });
       },

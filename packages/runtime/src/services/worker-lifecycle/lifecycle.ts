@@ -37,6 +37,9 @@ export interface LifecycleOptions {
   readonly onState: (state: LifecycleState) => void;
 }
 
+/** A timer that comes so much too late: the machine was suspended, the container paused. Milliseconds. */
+const STOOD_STILL_MS = 3_000;
+
 type Phase = 'new' | 'starting' | 'up' | 'waiting' | 'failed' | 'probing' | 'stopped';
 
 /**
@@ -111,13 +114,15 @@ export class Lifecycle {
    * The worker must go, for a reason; its policy says what happens then.
    *
    * @param healthyUntilMs It was not healthy since then, monotonic milliseconds. Default: now.
+   * @returns false when it goes already, or is not there.
    */
-  fail(reason: EndReason, healthyUntilMs?: number): void {
-    if (this.#killedFor || !['starting', 'probing', 'up'].includes(this.#phase)) return;
+  fail(reason: EndReason, healthyUntilMs?: number): boolean {
+    if (this.#killedFor || !['starting', 'probing', 'up'].includes(this.#phase)) return false;
     this.#killedFor = reason;
     this.#healthyUntilMs = healthyUntilMs;
     this.#timer?.cancel();
     this.#o.kill(reason, false);
+    return true;
   }
 
   /**
@@ -200,7 +205,13 @@ export class Lifecycle {
     this.#startedMs = clock.nowMs();
     this.#timer?.cancel();
     this.#timer = clock.after(startTimeoutMs, () => {
-      const seconds = (clock.nowMs() - this.#startedMs) / 1000;
+      const lastedMs = clock.nowMs() - this.#startedMs;
+      // We stood still ourselves, and the worker with us.
+      if (lastedMs - startTimeoutMs >= STOOD_STILL_MS) {
+        this.#armStartTimeout();
+        return;
+      }
+      const seconds = lastedMs / 1000;
       this.fail({ code: 'not_ready', message: `was not ready within ${seconds.toFixed(1)} s` });
     });
   }

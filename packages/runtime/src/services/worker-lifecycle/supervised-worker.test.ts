@@ -89,6 +89,12 @@ class Stage {
     this.link.say({ type: 'result', seq: 1 });
   }
 
+  /** Nothing runs, a frame waits on. */
+  freeze(ms: number): void {
+    this.clock.freeze(ms);
+    this.#waitedMs += ms;
+  }
+
   /** Looks twice a second. */
   run(ms: number, { frameOut = false, waits = true, intervalMs = 100, breach = null as string | null } = {}): void {
     for (let t = 0; t < ms; t += 500) {
@@ -203,6 +209,54 @@ test('one that leaves its loop is ended, and the last line of its log is in the 
   other.link.events.onLine('ValueError: no such bed');
   other.link.events.onExit({ code: 'exited', message: 'exited with code 1' });
   expect(other.worker.state.reason?.message).toBe('exited with code 1 (ValueError: no such bed)');
+});
+
+describe('a machine that stood still', () => {
+  test('kills no worker for the time in which it could not answer, and those that hang later as ever', () => {
+    const stage = new Stage().ready();
+    stage.answer();
+    stage.worker.sent();
+    stage.run(1_000, { frameOut: true });
+    stage.clock.freeze(600_000);
+    stage.run(9_000, { frameOut: true });
+    expect(stage.link.killed).toBe(0);
+    stage.run(2_000, { frameOut: true });
+    expect(stage.link.killed).toBe(1);
+    expect(stage.gone).toEqual(['hung']);
+  });
+
+  test('nor a critical one for idleness: what it waited is counted without that time, until its next frame', () => {
+    const stage = new Stage().ready();
+    stage.answer();
+    stage.run(5_000);
+    stage.freeze(600_000);
+    stage.run(1_000);
+    expect(stage.states.at(-1)).toBe('running');
+    stage.run(25_000);
+    expect(stage.link.killed).toBe(1);
+    expect(stage.gone).toEqual(['idle']);
+  });
+
+  test('nor one that is starting: it has its whole time again', () => {
+    const stage = new Stage();
+    stage.clock.advance(20_000);
+    stage.clock.freeze(600_000);
+    stage.clock.advance(29_000);
+    expect(stage.link.killed).toBe(0);
+    stage.clock.advance(1_000);
+    expect(stage.link.killed).toBe(1);
+    expect(stage.gone).toEqual(['not_ready']);
+  });
+});
+
+test('one that has closed its input and is still there has left its loop', () => {
+  const stage = new Stage().ready();
+  stage.link.events.onInputClosed();
+  stage.link.events.onInputClosed();
+  stage.link.end();
+  expect(stage.states.at(-1)).toBe('restarting left_loop');
+  // Told once: it was being ended already.
+  expect(stage.logged.map(({ message }) => message)).toEqual(['left its loop over the frames']);
 });
 
 describe('hanging', () => {

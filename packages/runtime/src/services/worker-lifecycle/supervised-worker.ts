@@ -22,6 +22,8 @@ export interface SupervisedWorkerOptions<L extends WorkerLink> {
   readonly onState: (state: LifecycleState) => void;
 }
 
+/** `watch` comes twice a second: after so long we stood still. Milliseconds. */
+const STOOD_STILL_MS = 3_000;
 /** A worker whose frames come and that answers none for so long is idle. Milliseconds. */
 const IDLE_MS = 10_000;
 /** A critical one is started again then (WL5). Milliseconds. */
@@ -32,12 +34,25 @@ const LAST_WORDS = 160;
 const IDLE_INTERVALS = 3;
 
 /**
+ * How long a critical worker may be without an answer while frames come, until it is started again (WL5). Milliseconds.
+ *
+ * @param intervalMs Between two frames that it should get.
+ */
+export function idleRestartMs(intervalMs: number): number {
+  return Math.max(IDLE_RESTART_MS, IDLE_INTERVALS * intervalMs);
+}
+
+/**
  * A worker that is watched and restarted, be it a process or a thread. Knows nothing of frames: it is told when one is
  * out, and tells when the worker is ready, has answered, or is gone. Owns the process that runs.
  */
 export class SupervisedWorker<L extends WorkerLink> {
   readonly #o: SupervisedWorkerOptions<L>;
   readonly #lifecycle: Lifecycle;
+  #watchedMs: number | undefined;
+  /** As it was told last, and how much of it nobody is to blame for. */
+  #waitingMs = 0;
+  #excusedMs = 0;
   readonly #log: WorkerLog;
   #link: L | undefined;
   #name: string | null = null;
@@ -104,26 +119,43 @@ export class SupervisedWorker<L extends WorkerLink> {
     readonly breach: string | null;
   }): void {
     const { setup, clock } = this.#o;
-    if (!this.#lifecycle.up) return;
     const now = clock.nowMs();
+    this.#forgive(now, look.waitingMs);
+    if (!this.#lifecycle.up) return;
     const hangMs = setup.worker.hangTimeoutMs;
     if (look.frameOut && now - this.#signMs >= hangMs) {
       this.#fail('hung', `gave no sign for ${seconds(now - this.#signMs)} with a frame in its hands`, this.#signMs);
       return;
     }
-    const { waitingMs } = look;
-    const leastMs = IDLE_INTERVALS * look.intervalMs;
-    if (setup.sla === 'critical' && waitingMs >= Math.max(IDLE_RESTART_MS, leastMs)) {
+    const waitingMs = look.waitingMs === 0 ? 0 : Math.max(1, look.waitingMs - this.#excusedMs);
+    if (setup.sla === 'critical' && waitingMs >= idleRestartMs(look.intervalMs)) {
       this.#fail('idle', `answered nothing for ${seconds(waitingMs)} while frames came`, now - waitingMs);
       return;
     }
-    const idleMs = Math.max(IDLE_MS, leastMs);
+    const idleMs = Math.max(IDLE_MS, IDLE_INTERVALS * look.intervalMs);
     if (waitingMs >= idleMs)
       this.#lifecycle.health('idle', { code: 'no_answer', message: 'answers none, though frames come' });
     else if (waitingMs === 0 && now - this.#answeredMs >= idleMs)
       this.#lifecycle.health('idle', { code: 'no_frames', message: 'gets no frames: its camera gives none' });
     else if (look.breach !== null) this.#lifecycle.health('breaching', { code: 'sla', message: look.breach });
     else if (this.#answered) this.#lifecycle.health('running', null);
+  }
+
+  /**
+   * We stood still ourselves: a machine that was suspended or frozen, a container that was paused. The worker did too, and
+   * is not to blame for that time.
+   */
+  #forgive(now: number, waitingMs: number): void {
+    const sinceMs = now - (this.#watchedMs ?? now);
+    this.#watchedMs = now;
+    if (sinceMs >= STOOD_STILL_MS) {
+      this.#signMs = Math.min(now, this.#signMs + sinceMs);
+      this.#answeredMs = Math.min(now, this.#answeredMs + sinceMs);
+      this.#excusedMs += sinceMs;
+    }
+    // Another frame: what was excused was excused for the one before.
+    if (waitingMs < this.#waitingMs) this.#excusedMs = 0;
+    this.#waitingMs = waitingMs;
   }
 
   /** It reads no more frames, and has not ended: nothing can be expected of it any more. */
@@ -173,6 +205,9 @@ export class SupervisedWorker<L extends WorkerLink> {
         },
         onProtocolError: (message) => {
           if (mine()) this.#protocolError(message);
+        },
+        onInputClosed: () => {
+          if (mine()) this.leftLoop();
         },
         onLine: (line) => this.#log.line(line),
         onExit: (reason) => {
@@ -244,8 +279,7 @@ export class SupervisedWorker<L extends WorkerLink> {
 
   /** @param healthyUntilMs It was not healthy since then. */
   #fail(code: string, message: string, healthyUntilMs?: number): void {
-    this.#o.log.warn(message);
-    this.#lifecycle.fail({ code, message }, healthyUntilMs);
+    if (this.#lifecycle.fail({ code, message }, healthyUntilMs)) this.#o.log.warn(message);
   }
 
   #kill(reason: EndReason, gently: boolean): void {

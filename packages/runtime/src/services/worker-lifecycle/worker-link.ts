@@ -6,6 +6,8 @@ export interface WorkerLinkEvents {
   readonly onMessage: (message: FromWorker) => void;
   /** Something that is not in the protocol. */
   readonly onProtocolError: (message: string) => void;
+  /** It is there and reads no more: no frame will reach it. Processes only. */
+  readonly onInputClosed: () => void;
   /** A line of its standard error. */
   readonly onLine: (line: string) => void;
   /** It is gone, with everything that it started. Called once, never from inside the call that started it. */

@@ -9,6 +9,8 @@ import {
   WORKER_MESSAGES_PER_SECOND,
 } from '@vigia/contracts';
 
+import { structureOf } from './message-structure.ts';
+
 const SECOND_MS = 1_000;
 
 /** Reads what a worker says. Everything that is not in the protocol throws VigiaError `protocol_error`. */
@@ -37,8 +39,12 @@ export class WorkerMessages {
   }
 
   #message(payload: Buffer): FromWorker {
+    const structure = structureOf(payload);
+    if (structure === 'deep') throw protocolError('a message nested deeper than 64 levels');
     let value: unknown;
     try {
+      if (structure === 'broken')
+        throw new VigiaError('protocol_error', 'a value that is not whole, or something after it');
       value = this.#decoder.decode(payload);
     } catch (error) {
       throw protocolError(`a message of ${payload.byteLength} bytes is no MessagePack`, error);

@@ -20,12 +20,24 @@ export interface WorkerPlace {
 
 /** How long a worker may take after `stop` before SIGTERM, and after that before SIGKILL. Milliseconds. */
 export const WORKER_STOP_MS = { term: 1_000, kill: 500 } as const;
-/** What the kernel does not let go after SIGKILL is left behind. Milliseconds. */
+/** At the end of a run, what the kernel does not let go after SIGKILL is left behind. Milliseconds. */
 const GIVE_UP_MS = 500;
+/**
+ * Otherwise it is waited for: freeing the memory of a large process, or of a GPU, takes its time, and its successor would
+ * find it occupied. Milliseconds.
+ */
+const KILLED_GIVE_UP_MS = 30_000;
 /** Milliseconds. */
 const SHARE_AGAIN_MS = 1_000;
 /** After the end of the process: for the last lines that are still in its pipe. Milliseconds. */
 const LAST_LINES_MS = 200;
+/** A process that has closed its input and is still there by then reads no more frames. Milliseconds. */
+const INPUT_CLOSED_MS = 500;
+/**
+ * Reading and checking what a worker says may take so much of a second of the camera's process: then it is read no
+ * further until the second is over. Milliseconds.
+ */
+const MESSAGES_MS_PER_SECOND = 250;
 /** Standard error is read at this rate at most: then the worker waits in its own `write`. */
 const LINES_BYTES_PER_SECOND = 256 * 1024;
 const SECOND_MS = 1_000;
@@ -51,9 +63,12 @@ export class WorkerProcess implements WorkerLink {
   readonly #gone: Promise<void>;
   #resolveGone: () => void = () => undefined;
   #forget: () => void = () => undefined;
+  #lastLines: () => void = () => undefined;
   #timers: Timer[] = [];
   #lineBytes = 0;
   #lineSecondMs = 0;
+  #messagesMs = 0;
+  #messagesSecondMs = 0;
   /** What it says is not heard any more. */
   #deaf = false;
   #exited = false;
@@ -76,8 +91,8 @@ export class WorkerProcess implements WorkerLink {
       if (pid === undefined) this.#end(notStarted(error));
     });
     this.#child.once('exit', (code, signal) => this.#onExit(code, signal));
-    // A worker that does not read to the end is no error of ours: its exit says what there is to say.
-    stdin?.on('error', () => undefined);
+    // A worker that does not read to the end is no error of ours: its exit says what there is to say, if it exits.
+    stdin?.on('error', () => this.#later(INPUT_CLOSED_MS, () => this.#inputClosed()));
     if (stdout) this.#readMessages(stdout);
     if (stderr) this.#readLines(stderr);
     if (pid === undefined) return;
@@ -131,7 +146,7 @@ export class WorkerProcess implements WorkerLink {
     if (pid === undefined || this.#ended) return;
     this.#deaf = true;
     killGroup(pid, 'SIGKILL');
-    this.#later(GIVE_UP_MS, () => {
+    this.#later(this.#stopping ? GIVE_UP_MS : KILLED_GIVE_UP_MS, () => {
       const message = `did not go, not even after SIGKILL (process ${pid}); left behind`;
       this.#log.error(message);
       this.#end({ code: 'left_behind', message });
@@ -157,30 +172,54 @@ export class WorkerProcess implements WorkerLink {
     for (const timer of this.#timers) timer.cancel();
     const { stdin, stdout, stderr } = this.#child;
     for (const stream of [stdin, stdout, stderr]) stream?.destroy();
+    this.#lastLines();
     this.#child.unref();
     this.#forget();
     this.#events.onExit(reason);
     this.#resolveGone();
   }
 
+  #inputClosed(): void {
+    if (!this.#deaf && !this.#exited) this.#events.onInputClosed();
+  }
+
   #readMessages(stdout: Readable): void {
     stdout.on('data', (chunk: Buffer) => {
       if (this.#deaf) return;
-      const messages: FromWorker[] = [];
-      let broken: unknown;
-      try {
-        this.#messages.push(chunk, this.#clock.nowMs(), (message) => messages.push(message));
-      } catch (error) {
-        broken = error;
-      }
-      // Outside of the try: what goes wrong with us is not the worker's fault.
-      for (const message of messages) if (!this.#deaf) this.#events.onMessage(message);
-      if (broken === undefined || this.#deaf) return;
-      // The stream cannot be aligned again.
-      this.#deaf = true;
-      this.#events.onProtocolError(messageOf(broken));
+      const beganMs = this.#clock.nowMs();
+      this.#hear(chunk, beganMs);
+      this.#slowMessages(stdout, beganMs);
     });
     stdout.on('error', () => undefined);
+  }
+
+  #hear(chunk: Buffer, nowMs: number): void {
+    const messages: FromWorker[] = [];
+    let broken: unknown;
+    try {
+      this.#messages.push(chunk, nowMs, (message) => messages.push(message));
+    } catch (error) {
+      broken = error;
+    }
+    // Outside of the try: what goes wrong with us is not the worker's fault.
+    for (const message of messages) if (!this.#deaf) this.#events.onMessage(message);
+    if (broken === undefined || this.#deaf) return;
+    // The stream cannot be aligned again.
+    this.#deaf = true;
+    this.#events.onProtocolError(messageOf(broken));
+  }
+
+  /** Somebody whose messages are a lot of work must not keep the camera's process from others. */
+  #slowMessages(stdout: Readable, beganMs: number): void {
+    const now = this.#clock.nowMs();
+    if (beganMs - this.#messagesSecondMs >= SECOND_MS) {
+      this.#messagesSecondMs = beganMs;
+      this.#messagesMs = 0;
+    }
+    this.#messagesMs += now - beganMs;
+    if (this.#messagesMs < MESSAGES_MS_PER_SECOND || this.#deaf) return;
+    stdout.pause();
+    this.#later(Math.max(0, this.#messagesSecondMs + SECOND_MS - now), () => stdout.resume());
   }
 
   #readLines(stderr: Readable): void {
@@ -191,6 +230,8 @@ export class WorkerProcess implements WorkerLink {
       this.#slowDown(stderr, chunk.length);
     });
     stderr.on('end', () => lines.end());
+    // Without an end, when somebody else still holds the pipe: what stands in it half is told all the same.
+    this.#lastLines = () => lines.end();
     stderr.on('error', () => undefined);
   }
 

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Clock, createLog } from '@vigia/base';
+import { WorkerProcess } from '@vigia/runtime/dist/services/worker-lifecycle/worker-process.js';
+import { afterAll, expect, test, vi } from 'vitest';
+
+const dir = mkdtempSync(join(tmpdir(), 'vigia-worker-process-'));
+const workers: WorkerProcess[] = [];
+afterAll(() => {
+  for (const worker of workers) worker.kill();
+  rmSync(dir, { recursive: true });
+});
+
+/** A clock by which everything takes 100 ms, and whose timers run when the test says so. */
+class SlowClock implements Clock {
+  readonly timers: { readonly ms: number; readonly fn: () => void }[] = [];
+  #nowMs = 0;
+
+  nowMs(): number {
+    this.#nowMs += 100;
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.#nowMs;
+  }
+
+  after(ms: number, fn: () => void): { cancel: () => void } {
+    this.timers.push({ ms, fn });
+    return { cancel: () => undefined };
+  }
+}
+
+/** Heartbeats, one after the other: a map of one entry, `type`. */
+const BEATS = `$| = 1; while (1) { print "\\0\\0\\0\\x10\\x81\\xa4type\\xa9heartbeat"; select undef, undef, undef, 0.02 }`;
+
+test('who is much work to listen to is listened to for a part of each second', async () => {
+  const clock = new SlowClock();
+  let heard = 0;
+  const setup = {
+    id: 'c',
+    sla: 'normal',
+    worker: {
+      id: 'w',
+      program: { command: ['perl', '-e', BEATS], dir: undefined },
+      transport: 'stdin',
+      withheld: [],
+      env: {},
+      options: {},
+      jpeg: false,
+      cpu: { nice: 0, cpus: undefined },
+    },
+    input: { format: 'GRAY8', width: 4, height: 2 },
+  } as unknown as ConstructorParameters<typeof WorkerProcess>[0];
+  const events = {
+    onMessage: () => void (heard += 1),
+    onProtocolError: (message: string) => expect.fail(message),
+    onInputClosed: () => undefined,
+    onLine: () => undefined,
+    onExit: () => undefined,
+  };
+  const place = { node: 'n', camera: 'hall', runDir: dir };
+  workers.push(
+    new WorkerProcess(
+      setup,
+      place,
+      clock,
+      createLog('w', () => undefined),
+      events,
+    ),
+  );
+  const timersBefore = clock.timers.length;
+  await vi.waitFor(() => expect(clock.timers.length).toBeGreaterThan(timersBefore), { timeout: 20_000 });
+  const first = heard;
+  expect(first).toBeGreaterThanOrEqual(3);
+  await delay(300);
+  expect(heard).toBe(first);
+  // The second is over.
+  clock.timers.at(-1)?.fn();
+  await vi.waitFor(() => expect(heard).toBeGreaterThan(first), { timeout: 20_000 });
+});
