@@ -22,6 +22,14 @@ def blocks(grey):
     return cut.reshape(height, BLOCK, width, BLOCK).mean((1, 3), dtype=np.float32)
 
 
+def comparable(now, before, seconds):
+    """Whether two pictures tell how much moves: not the first one, nor after another size, nor smaller than a block.
+
+    Nor when no time went by between them: vigia corrects the time of capture now and then, so that it can step back.
+    """
+    return before is not None and now.shape == before.shape and now.size > 0 and seconds > 0
+
+
 def in_the_light_of(now, before):
     """`before` as it would look now if nothing had moved: with the gain and the offset that fit best.
 
@@ -79,13 +87,14 @@ def main():
     bed, threshold = options.get("bed", [0, 0, 1, 1]), options.get("threshold", 0.01)
     if not (len(bed) == 4 and 0 <= bed[0] < bed[2] <= 1 and 0 <= bed[1] < bed[3] <= 1):
         raise SystemExit(f"options.bed is {bed}; [x_min, y_min, x_max, y_max] is expected, 0 to 1")
-    before = before_ns = None
+    before, before_ns = None, 0
     for frame in vigia.frames(name="flow", format="GRAY8"):
         now, now_ns = blocks(frame.array()), frame.captured_monotonic_ns
-        if before is None:
-            frame.result()  # Nothing to compare it with: no data.
+        seconds = (now_ns - before_ns) / 1e9
+        if not comparable(now, before, seconds):
+            frame.result()  # No data: whatever was known before stands.
         else:
-            levels, seconds = change(now, before), (now_ns - before_ns) / 1e9
+            levels = change(now, before)
             in_bed = measured(zone(levels, bed), seconds)
             in_bed["state"] = "moving" if in_bed["energy"] > threshold else "still"
             data = {"scene": measured(levels, seconds), "bed": in_bed, "interval_ms": round(seconds * 1000, 1)}

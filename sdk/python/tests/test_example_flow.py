@@ -44,7 +44,8 @@ class Flow(WorkerCase):
         self.seq += 1
         self.captured_ns += round(seconds * SECOND_NS)
         grey = picture.clip(0, 255).astype(numpy.uint8).tobytes()
-        size = {"width": WIDTH, "height": HEIGHT, "captured_monotonic_ns": str(self.captured_ns)}
+        height, width = picture.shape
+        size = {"width": width, "height": height, "captured_monotonic_ns": str(self.captured_ns)}
         answer = worker.ask(frame_message(self.seq, data=grey, **size))
         self.assertNotIn("error", answer)
         return answer
@@ -56,6 +57,28 @@ class Flow(WorkerCase):
 
     def test_the_first_frame_has_nothing_to_be_compared_with(self) -> None:
         self.assertEqual(sorted(self.look(self.begin(), self.scene())), ["seq", "type"])
+
+    def test_stamps_that_step_back(self) -> None:
+        worker = self.begin()
+        self.look(worker, self.scene((200, 120)))
+        for seconds in (-0.4, 0):
+            answer = self.look(worker, self.scene((208, 120)), seconds)
+            self.assertEqual(sorted(answer), ["seq", "type"])
+        # It goes on from the last picture, and the time of that one.
+        bed = self.look(worker, self.scene((216, 120)))["data"]["bed"]
+        self.assertEqual((bed["state"], bed["energy"] > 0), ("moving", True))
+        answer = self.look(worker, self.scene((216, 120)))
+        self.assert_still(answer)
+        self.assertAlmostEqual(answer["data"]["interval_ms"], 200)
+
+    def test_another_size_is_not_compared(self) -> None:
+        worker = self.begin()
+        room = self.room
+        self.look(worker, room)
+        for height, width in ((90, 160), (180, 160), (2, 2), (2, 2), (180, 320)):
+            answer = self.look(worker, room[:height, :width])
+            self.assertEqual(sorted(answer), ["seq", "type"])
+        self.assert_still(self.look(worker, room))
 
     def test_still(self) -> None:
         worker = self.begin()
