@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // Unit tests run on the sources (condition `source`). Tests that start processes or threads run on the built files:
 // a child inherits the condition, and plain Node cannot load `.ts` (see CONTRIBUTING.md).
-/** System tests in which nothing depends on how fast anything is: three at a time. All others have the machine to themselves. */
+/** System tests in which nothing depends on how fast anything is: two at a time. All others have the machine to themselves. */
 const UNHURRIED = [
   'packages/runtime/test/{bad-input,budget,models,reload,snapshot}.test.ts',
   'packages/model-container/test/{conversion,formats,model,model-examples,onboarding,remote}.test.ts',
@@ -24,7 +24,7 @@ export default defineConfig({
           name: 'unhurried',
           include: UNHURRIED,
           pool: 'forks',
-          maxWorkers: 3,
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

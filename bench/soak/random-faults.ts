@@ -255,4 +255,4 @@ class RandomFaults {
   }
 }
 
-await runSoak('random-faults', (run) => new RandomFaults(run, run.short ? 4 : 8, run.short ? 15 : 600).play());
+await runSoak('random-faults', (run) => new RandomFaults(run, run.short ? 4 : 8, run.short ? 10 : 600).play());

@@ -43,7 +43,7 @@ export const FAULTS: readonly Fault[] = [
   { name: 'freezes mid-stream', faults: ['freeze'], told: ['stalled(stalled)'], lastsMs: 1_000, long: true },
   { name: 'freezes for good', faults: ['freeze'], told: ['waiting(stalled)'] },
   { name: 'media stops, RTSP answers', faults: ['teardown-silently'], told: ['waiting(stalled)'], long: true },
-  { name: 'cut mid-packet', faults: ['cut-packet:5'], told: ['waiting(ended)'] },
+  { name: 'cut mid-packet', faults: ['cut-packet:5'], told: ['waiting(ended)'], long: true },
   {
     name: 'garbage inside RTP, 5 %',
     faults: ['garbage:0.05'],
@@ -129,6 +129,7 @@ export const FAULTS: readonly Fault[] = [
     shortFaults: ['reboot:3s'],
     told: ['waiting(ended)', 'waiting(refused)'],
     passes: true,
+    long: true,
   },
   {
     name: 'takes no further viewer (453)',

@@ -7,12 +7,13 @@ import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
 
 /** A worker that does what the test says. */
 class FakeLink implements WorkerLink {
-  readonly pid = 4711;
+  readonly pid: number;
   readonly events: WorkerLinkEvents;
   killed = 0;
 
-  constructor(events: WorkerLinkEvents) {
+  constructor(events: WorkerLinkEvents, pid: number) {
     this.events = events;
+    this.pid = pid;
   }
 
   say(message: FromWorker): void {
@@ -63,7 +64,7 @@ class Stage {
       clock: this.clock,
       log: createLog('w', (record) => this.logged.push(record), 'debug', this.clock),
       open: (events) => {
-        const link = new FakeLink(events);
+        const link = new FakeLink(events, 4_711 + this.links.length);
         this.links.push(link);
         return link;
       },
@@ -123,12 +124,20 @@ describe('a reason that others saw', () => {
     expect(stage.link.killed).toBe(1);
   });
 
-  test('leaves its successor alone', () => {
+  test('named again while it dies, or too late: nothing more happens, and its successor is left alone', () => {
     const stage = new Stage().ready();
-    stage.worker.end(memory, stage.link.pid + 1);
-    stage.worker.end(memory, Number.NaN);
+    const { link } = stage;
+    stage.worker.end(memory, link.pid);
+    stage.worker.end(memory, link.pid);
+    expect(link.killed).toBe(1);
+    expect(stage.logged).toHaveLength(1);
+    link.end();
+    stage.clock.advance(1_000);
+    stage.ready();
+    stage.worker.end(memory, link.pid);
+    expect(stage.link).not.toBe(link);
     expect(stage.link.killed).toBe(0);
-    expect(stage.gone).toEqual([]);
+    expect(stage.gone).toEqual(['memory', 'signalled']);
   });
 });
 

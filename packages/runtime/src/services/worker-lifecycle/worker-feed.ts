@@ -35,6 +35,8 @@ export abstract class WorkerFeed<L extends WorkerLink> {
   protected readonly worker: SupervisedWorker<L>;
   #fps: number | undefined;
   #closing: Promise<void> | undefined;
+  /** Before `#closing` is there: what leaving brings about must not take another picture. */
+  #leaving = false;
 
   constructor(options: WorkerFeedOptions) {
     this.#o = options;
@@ -135,7 +137,7 @@ export abstract class WorkerFeed<L extends WorkerLink> {
   }
 
   protected get closing(): boolean {
-    return this.#closing !== undefined;
+    return this.#leaving;
   }
 
   /** Its gate, as it is now. */
@@ -167,7 +169,7 @@ export abstract class WorkerFeed<L extends WorkerLink> {
   protected abstract counters(): MailboxCounters;
   /** For how long a frame has been there that the worker does not ask for, milliseconds. */
   protected abstract unreadMs(live: boolean): number;
-  /** Takes no more frames, before and after the one in flight is settled. */
+  /** Takes no more frames, and has `settleInFlight` end the one in flight, where its kind of mailbox wants that. */
   protected abstract leave(settleInFlight: () => void): void;
 
   #onReady(wants: WorkerWants | undefined): string | undefined {
@@ -176,6 +178,7 @@ export abstract class WorkerFeed<L extends WorkerLink> {
   }
 
   async #close(): Promise<void> {
+    this.#leaving = true;
     this.leave(() => this.inFlight.close());
     await this.worker.close();
   }
