@@ -133,7 +133,6 @@ export class Lifecycle {
     if (this.#phase === 'new' || this.#phase === 'stopped') return;
     this.#again = true;
     if (this.#phase === 'waiting' || this.#phase === 'failed') {
-      this.#timer?.cancel();
       this.#startAgain(reason);
       return;
     }

@@ -241,6 +241,7 @@ describe('a machine that stood still', () => {
     stage.freeze(600_000);
     stage.run(1_000);
     expect(stage.states.at(-1)).toBe('running');
+    expect(stage.link.killed).toBe(0);
     stage.run(25_000);
     expect(stage.link.killed).toBe(1);
     expect(stage.gone).toEqual(['idle']);
