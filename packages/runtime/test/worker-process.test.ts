@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, createLog } from '@vigia/base';
 import { WorkerProcess } from '@vigia/runtime/dist/services/worker-lifecycle/worker-process.js';
 import { afterAll, expect, test, vi } from 'vitest';
@@ -33,12 +32,13 @@ class SlowClock implements Clock {
   }
 }
 
-/** Heartbeats, one after the other: a map of one entry, `type`. */
-const BEATS = `$| = 1; while (1) { print "\\0\\0\\0\\x10\\x81\\xa4type\\xa9heartbeat"; select undef, undef, undef, 0.02 }`;
+/** Heartbeats, one after the other: a map of one entry, `type`. Each is told on standard error too. */
+const BEATS = `$| = 1; while (1) { print "\\0\\0\\0\\x10\\x81\\xa4type\\xa9heartbeat"; print STDERR "beat\\n"; select undef, undef, undef, 0.02 }`;
 
 test('who is much work to listen to is listened to for a part of each second', async () => {
   const clock = new SlowClock();
   let heard = 0;
+  let said = 0;
   const setup = {
     id: 'c',
     sla: 'normal',
@@ -58,7 +58,7 @@ test('who is much work to listen to is listened to for a part of each second', a
     onMessage: () => void (heard += 1),
     onProtocolError: (message: string) => expect.fail(message),
     onInputClosed: () => undefined,
-    onLine: () => undefined,
+    onLine: () => void (said += 1),
     onExit: () => undefined,
   };
   const place = { node: 'n', camera: 'hall', runDir: dir };
@@ -75,7 +75,9 @@ test('who is much work to listen to is listened to for a part of each second', a
   await vi.waitFor(() => expect(clock.timers.length).toBeGreaterThan(timersBefore), { timeout: 20_000 });
   const first = heard;
   expect(first).toBeGreaterThanOrEqual(3);
-  await delay(300);
+  // It goes on, and is not heard.
+  const lines = said;
+  await vi.waitFor(() => expect(said).toBeGreaterThan(lines + 10), { timeout: 20_000 });
   expect(heard).toBe(first);
   // The second is over.
   clock.timers.at(-1)?.fn();

@@ -2,10 +2,10 @@ import { freeSharedBytes, SHM_DIR, VigiaError } from '@vigia/base';
 import { packedBytes } from '@vigia/contracts';
 import type { CameraSetup } from '#core/ipc';
 import type { RenditionSpec } from '#core/media';
-import { readAvailableMemory } from '#core/memory';
+import { anonymousBytesByShare, processesOfGroups, readAvailableMemory } from '#core/memory';
 import { readProcessUsage } from '#core/process-stats';
 import { counted, fit, formatBytes } from '#core/terminal';
-import { type Plan, type PlannedModel, probeBytes, usesThread } from './plan.ts';
+import { type Plan, type PlannedModel, probeBytes, usesThread, workerLimits } from './plan.ts';
 
 const MIB = 1024 * 1024;
 
@@ -71,6 +71,14 @@ export interface Budget {
   readonly shmBytes: number;
 }
 
+/** The process of a worker. */
+export interface RunningWorker {
+  readonly camera: string;
+  readonly consumer: string;
+  /** Of the first process of its group. */
+  readonly pid: number;
+}
+
 /** What a plan may use, and who says so. */
 export interface Room {
   readonly memoryBytes: number;
@@ -96,18 +104,15 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
     },
     ...plan.cameras.map((camera) => cameraItem(camera, plan)),
     ...[...plan.models, ...leaving].map(modelItem),
-    ...plan.cameras.flatMap(workerItems),
+    // The memory of workers without a limit is not known.
+    ...[...workerLimits(plan)].map(([id, bytes]) => workerItem(id, bytes)),
   ];
   const memoryBytes = items.reduce((sum, i) => sum + i.process + i.pictures + i.buffers + i.shared, 0);
   return { items, memoryBytes, shmBytes: plan.shmBytes };
 }
 
-/** Of workers with a limit of their own; the memory of others is not known. */
-function workerItems({ camera, consumers }: CameraSetup): BudgetItem[] {
-  return consumers.flatMap((c) => {
-    if (c.kind !== 'worker' || c.worker.memoryMib === undefined) return [];
-    return [{ ...NOTHING, kind: 'worker' as const, id: `${camera}/${c.id}`, process: c.worker.memoryMib * MIB }];
-  });
+function workerItem(id: string, process: number): BudgetItem {
+  return { ...NOTHING, kind: 'worker', id, process };
 }
 
 /** The frames of a thread's seat: one it reads, one that is written, two to spare. */
@@ -180,15 +185,27 @@ export function pictureBytes(width: number, height: number): number {
  *
  * @param pids Of this node; those that are gone hold nothing.
  * @param heldShmBytes What this node holds in /dev/shm.
- * @param heldByWorkers What workers hold that are in the plan, or end before it begins, bytes.
+ * @param workerBytes See {@link heldByWorkers}.
  */
-export function roomFor(pids: readonly number[], heldShmBytes = 0, heldByWorkers = 0): Room {
+export function roomFor(pids: readonly number[], heldShmBytes = 0, workerBytes = 0): Room {
   const { bytes, source } = readAvailableMemory();
   const held = pids.reduce(
     (sum, pid) => sum + (readProcessUsage(pid)?.anonymousBytes ?? 0),
-    heldShmBytes + heldByWorkers,
+    heldShmBytes + workerBytes,
   );
   return { memoryBytes: bytes + held, memorySource: source, shmBytes: freeSharedBytes() + heldShmBytes };
+}
+
+/**
+ * What running workers hold that a plan counts too, or that end before it begins: it is there for that plan. Bytes.
+ *
+ * @param ending Cameras that are taken out or get other settings.
+ */
+export function heldByWorkers(plan: Plan, ending: ReadonlySet<string>, running: readonly RunningWorker[]): number {
+  const planned = workerLimits(plan);
+  const theirs = running.filter((w) => ending.has(w.camera) || planned.has(`${w.camera}/${w.consumer}`));
+  const groups = theirs.length > 0 ? processesOfGroups(new Set(theirs.map(({ pid }) => pid))) : undefined;
+  return [...(groups?.values() ?? [])].reduce((sum, pids) => sum + anonymousBytesByShare(pids), 0);
 }
 
 /**

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { heldByWorkers, roomFor } from './budget.ts';
 import { MemoryWatch } from './memory-watch.ts';
+import type { Plan } from './plan.ts';
 
 const MIB = 2 ** 20;
 
@@ -25,11 +27,11 @@ describe('MemoryWatch', () => {
     try {
       const watch = new MemoryWatch();
       const at = (limit: number): number =>
-        watch.look([{ camera: 'hall', consumer: 'flow', pid, limitBytes: limit * MIB }]).length;
+        watch.look(new Map([['hall/flow', limit * MIB]]), [{ camera: 'hall', consumer: 'flow', pid }]).length;
       expect([at(32), at(32), at(32), at(32)]).toEqual([0, 0, 1, 1]);
       // Once below, it begins anew.
       expect([at(1024), at(32), at(32), at(32)]).toEqual([0, 0, 0, 1]);
-      const [named] = watch.look([{ camera: 'hall', consumer: 'flow', pid, limitBytes: 32 * MIB }]);
+      const [named] = watch.look(new Map([['hall/flow', 32 * MIB]]), [{ camera: 'hall', consumer: 'flow', pid }]);
       expect(named).toMatchObject({ camera: 'hall', consumer: 'flow', pid });
       expect(named?.message).toMatch(/^uses (4[89]|5\d|6\d)\.\d MiB of memory, 32\.0 MiB are allowed$/);
     } finally {
@@ -43,7 +45,7 @@ describe('MemoryWatch', () => {
     try {
       const watch = new MemoryWatch();
       const look = (pid: number): number =>
-        watch.look([{ camera: 'hall', consumer: 'flow', pid, limitBytes: 32 * MIB }]).length;
+        watch.look(new Map([['hall/flow', 32 * MIB]]), [{ camera: 'hall', consumer: 'flow', pid }]).length;
       expect([look(first.pid), look(first.pid), look(second.pid), look(second.pid), look(second.pid)]).toEqual([
         0, 0, 0, 0, 1,
       ]);
@@ -58,7 +60,7 @@ describe('MemoryWatch', () => {
     try {
       const watch = new MemoryWatch();
       const at = (limit: number): number =>
-        watch.look([{ camera: 'hall', consumer: 'flow', pid, limitBytes: limit * MIB }]).length;
+        watch.look(new Map([['hall/flow', limit * MIB]]), [{ camera: 'hall', consumer: 'flow', pid }]).length;
       // Twice 48 as each of them tells, 48 and some more together.
       expect([at(80), at(80), at(80)]).toEqual([0, 0, 0]);
       // Ten looks are left out, and three in a row are needed.
@@ -69,6 +71,33 @@ describe('MemoryWatch', () => {
   });
 
   it('does not look at anything when nobody has a limit', () => {
-    expect(new MemoryWatch().look([])).toEqual([]);
+    expect(new MemoryWatch().look(new Map(), [{ camera: 'hall', consumer: 'flow', pid: process.pid }])).toEqual([]);
+  });
+});
+
+describe('what workers hold already, for a reload', () => {
+  const planWith = (memoryMib: number | undefined): Plan =>
+    ({
+      cameras: [{ camera: 'hall', consumers: [{ id: 'flow', kind: 'worker', worker: { memoryMib } }] }],
+    }) as unknown as Plan;
+
+  it('counts, with everything that they started, when the plan counts them too, or they end before it', async () => {
+    const { pid, end } = await holding(48, 'import os\nif os.fork() == 0: sys.stdin.read(); sys.exit()');
+    try {
+      const running = [{ camera: 'hall', consumer: 'flow', pid }];
+      const held = heldByWorkers(planWith(100), new Set(), running);
+      expect(held).toBeGreaterThan(48 * MIB);
+      // Shared with its child: once.
+      expect(held).toBeLessThan(80 * MIB);
+      expect(heldByWorkers(planWith(undefined), new Set(['hall']), running)).toBeGreaterThan(48 * MIB);
+      expect(heldByWorkers({ cameras: [] } as unknown as Plan, new Set(['hall']), running)).toBeGreaterThan(48 * MIB);
+      // It stays, and nobody plans it.
+      expect(heldByWorkers(planWith(undefined), new Set(['yard']), running)).toBe(0);
+      // Far more than the machine's own may change meanwhile.
+      const before = roomFor([]).memoryBytes;
+      expect(roomFor([], 0, 2 ** 40).memoryBytes - before).toBeGreaterThan(2 ** 39);
+    } finally {
+      await end();
+    }
   });
 });

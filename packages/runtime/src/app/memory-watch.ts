@@ -1,18 +1,9 @@
 import { anonymousBytesByShare, anonymousBytesOf, processesOfGroups } from '#core/memory';
 import { formatBytes } from '#core/terminal';
-
-/** A worker whose memory is bounded, and its process at the moment. */
-export interface BoundedWorker {
-  readonly camera: string;
-  readonly consumer: string;
-  /** Of the first process of its group. */
-  readonly pid: number;
-  /** Most memory of its own for the whole group, bytes. */
-  readonly limitBytes: number;
-}
+import type { RunningWorker } from './budget.ts';
 
 /** A worker that must go. */
-export interface TooLarge extends BoundedWorker {
+export interface TooLarge extends RunningWorker {
   /** Completes "the worker …". */
   readonly message: string;
 }
@@ -27,23 +18,30 @@ export class MemoryWatch {
   /** Looks in a row above the limit, by process; below 0: has been found to be well, so many looks ago. */
   #above = new Map<number, number>();
 
-  /** Looks at all of them; to be called about once a second. Those that it names are to be ended now. */
-  look(workers: readonly BoundedWorker[]): TooLarge[] {
+  /**
+   * Looks at all of them; to be called about once a second. Those that it names are to be ended now.
+   *
+   * @param limits Bytes, by `camera/consumer`. Who is not there is not looked at.
+   */
+  look(limits: ReadonlyMap<string, number>, running: readonly RunningWorker[]): TooLarge[] {
+    const workers = running.filter(({ camera, consumer }) => limits.has(`${camera}/${consumer}`));
     const groups = workers.length > 0 ? processesOfGroups(new Set(workers.map((w) => w.pid))) : new Map();
     if (!groups) return [];
     const before = this.#above;
     this.#above = new Map();
-    return workers.flatMap((worker) => {
-      const looks = (before.get(worker.pid) ?? 0) + 1;
-      const bytes = this.#lookAt(worker, groups.get(worker.pid) ?? [], looks);
-      const { limitBytes } = worker;
-      if (bytes === undefined) return [];
-      return { ...worker, message: `uses ${formatBytes(bytes)} of memory, ${formatBytes(limitBytes)} are allowed` };
-    });
+    const out: TooLarge[] = [];
+    for (const { camera, consumer, pid } of workers) {
+      const limitBytes = limits.get(`${camera}/${consumer}`) ?? Number.POSITIVE_INFINITY;
+      const bytes = this.#lookAt(pid, groups.get(pid) ?? [], limitBytes, (before.get(pid) ?? 0) + 1);
+      if (bytes === undefined) continue;
+      const message = `uses ${formatBytes(bytes)} of memory, ${formatBytes(limitBytes)} are allowed`;
+      out.push({ camera, consumer, pid, message });
+    }
+    return out;
   }
 
   /** @returns what it uses when that is too much, for the third time in a row. */
-  #lookAt({ pid, limitBytes }: BoundedWorker, pids: readonly number[], looks: number): number | undefined {
+  #lookAt(pid: number, pids: readonly number[], limitBytes: number, looks: number): number | undefined {
     if (looks > 0 && anonymousBytesOf(pids) <= limitBytes) return undefined;
     this.#above.set(pid, looks);
     if (looks < LOOKS) return undefined;

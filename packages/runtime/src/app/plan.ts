@@ -255,6 +255,14 @@ function unboundedWorkers(plan: Plan): string[] {
   return [`note: workers without \`memory_mib\` (${names.join(', ')}): their memory is neither planned nor bounded`];
 }
 
+/** What the container of a model is started with. */
+export function containerArguments(id: string, socketPath: string, container: PlannedContainer): string[] {
+  const { dir, threads, provider, maxBatch } = container;
+  const args = ['--model-id', id, '--model', dir, '--socket', socketPath];
+  args.push('--threads', String(threads), '--provider', provider);
+  return maxBatch === undefined ? args : [...args, '--max-batch', String(maxBatch)];
+}
+
 /** How important a model is: as much as the most important of its consumers. */
 export function modelClass(plan: Pick<Plan, 'cameras'>, model: string): SlaClass {
   const consumers = plan.cameras.flatMap((c) => c.consumers.filter((k) => k.kind === 'model' && k.model === model));
@@ -270,6 +278,16 @@ function secretsIn(consumers: readonly ConsumerSetup[]): string[] {
 /** Consumers whose pictures go to workers. */
 export function workersOf(plan: Pick<Plan, 'cameras'>): WorkerConsumerSetup[] {
   return plan.cameras.flatMap((c) => c.consumers.filter((consumer) => consumer.kind === 'worker'));
+}
+
+/** Most memory of workers that say so, with everything that they start: bytes, by `camera/consumer`. */
+export function workerLimits(plan: Pick<Plan, 'cameras'>): Map<string, number> {
+  const out = new Map<string, number>();
+  for (const { camera, consumers } of plan.cameras)
+    for (const c of consumers)
+      if (c.kind === 'worker' && c.worker.memoryMib !== undefined)
+        out.set(`${camera}/${c.id}`, c.worker.memoryMib * 1024 * 1024);
+  return out;
 }
 
 /** Arguments are not told: they may hold what nobody should read. */

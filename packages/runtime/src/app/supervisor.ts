@@ -4,7 +4,6 @@ import type { CameraReport, ModelReport, Report, WorkerStateMessage } from '@vig
 import { containerEntry } from '@vigia/model-container';
 import { ALL_CPUS, applyCpuShare } from '#core/cpu';
 import type { CameraSetup } from '#core/ipc';
-import { anonymousBytesByShare, processesOfGroups } from '#core/memory';
 import {
   checkSocketPath,
   controlSocketPath,
@@ -20,17 +19,18 @@ import { CameraHandle, ExternalModelHandle, ModelHandle, type ModelSupervision }
 import type { NodeStatus, ViewEvent } from '#services/terminal-view';
 import { workerStopMs } from '#services/worker-lifecycle';
 import { BrokerLink } from './broker-link.ts';
-import { admit, budgetOf, memoryLimitOf, roomFor } from './budget.ts';
+import { admit, budgetOf, heldByWorkers, memoryLimitOf, roomFor, type RunningWorker } from './budget.ts';
 import { CpuWatch } from './cpu-watch.ts';
 import { CriticalWatch } from './critical-watch.ts';
-import { type BoundedWorker, MemoryWatch } from './memory-watch.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import {
+  containerArguments,
   modelClass,
   type Plan,
-  type PlannedContainer,
   type PlannedModel,
   withCamera,
   withoutCamera,
+  workerLimits,
   workersOf,
 } from './plan.ts';
 import { diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';
@@ -55,7 +55,6 @@ const STOP_WITH_WORKERS_MS = 7_000;
 const WATCH_MS = 1_000;
 /** Beyond its start timeout: a worker that is to be started again has to end first. */
 const RESTART_SLACK_MS = 3_000;
-const MIB = 1024 * 1024;
 
 /**
  * The node: starts and watches one process per camera and per model, passes results on, and never touches a pixel or
@@ -261,8 +260,9 @@ export class Supervisor {
     for (const model of change.models.changed) checkSocketPath(this.#nextSocketPath(model.id));
     const pids = [process.pid, ...this.#pids().map(([, pid]) => pid)];
     const leaving = this.#plan.models.filter((m) => replaced.has(m.id));
-    const room = roomFor(pids, segmentBytesOf(wanted.node), this.#heldByWorkers(wanted, change));
-    admit(wanted, budgetOf(wanted, leaving), room);
+    const ending = new Set([...change.cameras.removed, ...change.cameras.changed.map(({ setup }) => setup.camera)]);
+    const held = heldByWorkers(wanted, ending, this.#runningWorkers());
+    admit(wanted, budgetOf(wanted, leaving), roomFor(pids, segmentBytesOf(wanted.node), held));
     // From here on it happens.
     this.#plan = wanted;
     this.#forgetWorkers(wanted);
@@ -439,39 +439,10 @@ export class Supervisor {
 
   #watchMemory(): void {
     if (this.#stopping) return;
-    for (const { camera, consumer, pid, message } of this.#memoryWatch.look(this.#boundedWorkers()))
+    const limits = workerLimits(this.#plan);
+    const running = limits.size > 0 ? this.#runningWorkers() : [];
+    for (const { camera, consumer, pid, message } of this.#memoryWatch.look(limits, running))
       this.#cameras.get(camera)?.endWorker(consumer, pid, 'memory', message);
-  }
-
-  /** Workers that run and may have so much memory and no more. */
-  #boundedWorkers(): BoundedWorker[] {
-    return this.#plan.cameras.flatMap(({ camera, consumers }) => {
-      const bounded = consumers
-        .filter((c) => c.kind === 'worker')
-        .filter(({ worker }) => worker.memoryMib !== undefined);
-      const seen = bounded.length > 0 ? this.#cameras.get(camera)?.recentReport().consumers : undefined;
-      return bounded.flatMap(({ id: consumer, worker }) => {
-        const pid = seen?.[consumer]?.process?.pid;
-        return pid ? [{ camera, consumer, pid, limitBytes: (worker.memoryMib ?? 0) * MIB }] : [];
-      });
-    });
-  }
-
-  /** What workers hold that `wanted` plans too, or that end with their cameras before it begins. Bytes. */
-  #heldByWorkers(wanted: Plan, { cameras }: PlanChange): number {
-    const ending = new Set([...cameras.removed, ...cameras.changed.map(({ setup }) => setup.camera)]);
-    const planned = new Set(
-      wanted.cameras.flatMap(({ camera, consumers }) =>
-        consumers.flatMap((c) =>
-          c.kind === 'worker' && c.worker.memoryMib !== undefined ? [`${camera}/${c.id}`] : [],
-        ),
-      ),
-    );
-    const leaders = [...this.#consumerReports()].flatMap(([camera, consumer, { process: of }]) =>
-      of?.pid && (ending.has(camera) || planned.has(`${camera}/${consumer}`)) ? [of.pid] : [],
-    );
-    const groups = leaders.length > 0 ? processesOfGroups(new Set(leaders)) : undefined;
-    return [...(groups?.values() ?? [])].reduce((sum, group) => sum + anonymousBytesByShare(group), 0);
   }
 
   /** Retained states of workers that are not wanted any more. */
@@ -497,29 +468,24 @@ export class Supervisor {
     });
   }
 
-  /** Of workers the first process of each; their camera's process knows it. */
-  #workerPids(): [name: string, pid: number][] {
-    return [...this.#consumerReports()].flatMap(([camera, consumer, { process: of }]): [string, number][] =>
-      of?.pid ? [[`worker:${camera}/${consumer}`, of.pid]] : [],
+  /** As their cameras' processes said last. */
+  #runningWorkers(): RunningWorker[] {
+    return [...this.#consumerReports()].flatMap(([camera, consumer, { process: of }]): RunningWorker[] =>
+      of?.pid ? [{ camera, consumer, pid: of.pid }] : [],
     );
   }
 
   #processes(): Report['system']['processes'] {
     const out: Report['system']['processes'] = {};
-    for (const [name, pid] of [['supervisor', process.pid] as const, ...this.#pids(), ...this.#workerPids()]) {
+    const workers = this.#runningWorkers().map(
+      ({ camera, consumer, pid }) => [`worker:${camera}/${consumer}`, pid] as const,
+    );
+    for (const [name, pid] of [['supervisor', process.pid] as const, ...this.#pids(), ...workers]) {
       const usage = readProcessUsage(pid);
       if (usage) out[name] ??= { pss_bytes: usage.pssBytes, cpu_s: usage.cpuSeconds };
     }
     return out;
   }
-}
-
-/** The command line of a container. */
-function containerArguments(id: string, socketPath: string, container: PlannedContainer): string[] {
-  const { dir, threads, provider, maxBatch } = container;
-  const args = ['--model-id', id, '--model', dir, '--socket', socketPath];
-  args.push('--threads', String(threads), '--provider', provider);
-  return maxBatch === undefined ? args : [...args, '--max-batch', String(maxBatch)];
 }
 
 async function stopAll(handles: readonly (CameraHandle | ModelSupervision)[]): Promise<void> {
