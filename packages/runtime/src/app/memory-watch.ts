@@ -15,7 +15,7 @@ const REST = 10;
 
 /** Watches the memory of workers that have a limit, with everything that they started. Knows nothing of how they are ended. */
 export class MemoryWatch {
-  /** Looks in a row above the limit, by process; below 0: has been found to be well, so many looks ago. */
+  /** Looks in a row above the limit, by process; below 1: it was found to be well, and is looked at again when this is 1. */
   #above = new Map<number, number>();
 
   /**
