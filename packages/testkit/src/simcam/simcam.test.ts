@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { FAULTS } from '#simulated-camera';
@@ -173,13 +173,28 @@ describe('simcam', () => {
   });
 
   it('ends with 1 when the port is taken, and closes what it had begun', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as { port: number };
+    const { server, port } = await takenPort();
     const tool = new Tool('--port', String(port - 1), '--cameras', '2');
     expect(await tool.code).toBe(1);
-    expect(tool.lines.at(-1)).toContain('is already in use');
+    expect(tool.lines.at(-1)).toContain(`${port} is already in use`);
     await expect(RtspClient.connect(port - 1)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     server.close();
   });
 });
+
+/** A server on a port before which one is free: below those that the kernel gives to tests that run beside this one. */
+async function takenPort(): Promise<{ readonly server: Server; readonly port: number }> {
+  for (;;) {
+    const port = 20_001 + Math.floor(Math.random() * 10_000);
+    const [before, server] = [createServer(), createServer()];
+    try {
+      await once(before.listen(port - 1, '127.0.0.1'), 'listening');
+      await once(server.listen(port, '127.0.0.1'), 'listening');
+      return { server, port };
+    } catch {
+      server.close();
+    } finally {
+      await new Promise((resolve) => before.close(resolve));
+    }
+  }
+}
