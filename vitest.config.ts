@@ -17,7 +17,13 @@ export default defineConfig({
       {
         resolve: { conditions: ['source'] },
         ssr: { resolve: { conditions: ['source'] } },
-        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'], pool: 'forks', maxWorkers: 2, testTimeout: 60_000 },
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts'],
+          pool: 'forks',
+          maxWorkers: 2,
+          testTimeout: 60_000,
+        },
       },
       {
         test: {

@@ -7,3 +7,4 @@ export * from './frame-seats.ts';
 export * from './config.ts';
 export * from './mqtt.ts';
 export * from './report.ts';
+export * from './node-status.ts';

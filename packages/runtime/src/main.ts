@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { messageOf, redact, UsageError } from '@vigia/base';
-import { runCli } from './app/cli.ts';
+import { runCli } from '#cli';
 
 /** Arguments → app → exit code. */
 async function main(): Promise<void> {

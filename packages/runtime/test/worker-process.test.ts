@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, createLog } from '@vigia/base';
-import { WorkerProcess } from '@vigia/runtime/dist/services/worker-lifecycle/worker-process.js';
+import { WorkerProcess } from '@vigia/runtime/dist/services/workers/worker-process.js';
 import { afterAll, expect, test, vi } from 'vitest';
 
 const dir = mkdtempSync(join(tmpdir(), 'vigia-worker-process-'));

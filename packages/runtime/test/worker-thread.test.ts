@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@vigia/base';
-import { WorkerThread } from '@vigia/runtime/dist/services/worker-lifecycle/worker-thread.js';
+import { WorkerThread } from '@vigia/runtime/dist/services/workers/worker-thread.js';
 import { afterAll, expect, test } from 'vitest';
 
 const dir = mkdtempSync(join(tmpdir(), 'vigia-worker-thread-'));

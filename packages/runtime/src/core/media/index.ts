@@ -8,6 +8,7 @@ export {
   WHOLE,
   wholeFromRendition,
 } from './geometry.ts';
+export { renditionBytes, renditionKey, renditionSegmentBytes, renditionSlots } from './rendition.ts';
 export {
   type AccessUnit,
   type AudioFormat,

@@ -10,7 +10,7 @@ import {
 import type { FrameSupplier, Mailbox, SlotLease } from '@vigia/frame-supplier';
 import type { Geometry } from '#core/media';
 import type { Picture } from '#core/media/libav';
-import type { ConsumerCounts } from '#core/ipc';
+import type { ConsumerCounts } from '#core/camera-link';
 import { type Outcome, ResultCounts, resultMessage } from '#core/results';
 import type { Verdict } from './circuit-breaker.ts';
 import type { Answer, ContainerClient, Grant } from './container-client.ts';

@@ -1,5 +1,5 @@
 export { EncodedTap, type EncodedTapOptions, type TapItem, type TapStatistics } from './encoded-tap.ts';
-export { type RenderedFrame, Renditions, type RenditionsOptions, renditionKey } from './renditions.ts';
+export { type RenderedFrame, Renditions, type RenditionsOptions } from './renditions.ts';
 export {
   type CaptureCounters,
   type CaptureState,

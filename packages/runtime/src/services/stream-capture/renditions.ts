@@ -1,7 +1,15 @@
 import { type Clock, type Scope, SHM_DIR, VigiaError } from '@vigia/base';
-import { type FrameMetadata, packedBytes, segmentBytes } from '@vigia/contracts';
+import type { FrameMetadata } from '@vigia/contracts';
 import { type FrameShape, FrameSegmentWriter, packedShape, type SlotLease, SlotRing } from '@vigia/frame-supplier';
-import { type Geometry, geometryOf, type Region, type RenditionSpec } from '#core/media';
+import {
+  type Geometry,
+  geometryOf,
+  type Region,
+  renditionBytes,
+  renditionKey,
+  type RenditionSpec,
+  renditionSlots,
+} from '#core/media';
 import { type Picture, FrameScaler } from '#core/media/libav';
 
 /** A picture as one consumer wants it, in a slot that stays as it is until the lease is released. */
@@ -39,17 +47,6 @@ interface Rendition {
   last: { readonly lease: SlotLease; readonly geometry: Geometry } | undefined;
 }
 
-/** One name per rendition: consumers that want the same share one. */
-export function renditionKey(spec: RenditionSpec): string {
-  const size = `${spec.width}x${spec.height}-${spec.fit}`;
-  return spec.format === 'RGB24' ? size : `${size}-${spec.format.toLowerCase()}`;
-}
-
-/** Slots of a rendition: one per request in flight, one being written, one being read by somebody late; at least 4. */
-function slotsFor(consumers: number): number {
-  return Math.max(4, consumers + 2);
-}
-
 /**
  * Makes the pictures that consumers want, on demand: a picture that nobody takes costs no conversion, and one that many
  * take in the same size is scaled once, straight into shared memory.
@@ -64,11 +61,6 @@ export class Renditions {
     scope.defer(() => this.close());
   }
 
-  /** Bytes of shared memory for one rendition. */
-  static bytesOf(spec: RenditionSpec, consumers: number): number {
-    return segmentBytes(slotsFor(consumers), bytesOf(spec));
-  }
-
   /**
    * Creates the segment of a rendition, once, with its memory really allocated.
    *
@@ -79,10 +71,10 @@ export class Renditions {
     const key = renditionKey(spec);
     if (this.#byKey.has(key)) return;
     const { node, camera, clock } = this.#o;
-    const slotBytes = bytesOf(spec);
+    const slotBytes = renditionBytes(spec);
     const writer = FrameSegmentWriter.create({
       path: `${SHM_DIR}/vigia_${node}_frames_${camera}_${key}`,
-      slots: slotsFor(consumers),
+      slots: renditionSlots(consumers),
       slotBytes,
       clock,
     });
@@ -97,7 +89,7 @@ export class Renditions {
    */
   admitWithin(spec: RenditionSpec, admitted: RenditionSpec): boolean {
     const home = this.#byKey.get(renditionKey(admitted));
-    if (!home || bytesOf(spec) > home.slots.slotBytes) return false;
+    if (!home || renditionBytes(spec) > home.slots.slotBytes) return false;
     const key = keyWithin(spec, admitted);
     if (!this.#byKey.has(key)) this.#byKey.set(key, newRendition(spec, home.slots));
     return true;
@@ -178,10 +170,6 @@ function keyWithin(spec: RenditionSpec, admitted: RenditionSpec): string {
 
 function missing(spec: RenditionSpec): never {
   throw new VigiaError('internal', `rendition ${renditionKey(spec)} was not admitted`);
-}
-
-function bytesOf({ format, width, height }: RenditionSpec): number {
-  return packedBytes(format, width, height);
 }
 
 function newRendition(spec: RenditionSpec, slots: Slots): Rendition {

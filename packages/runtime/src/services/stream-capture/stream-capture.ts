@@ -9,7 +9,7 @@ import {
   type SourceTimeouts,
   type TlsOptions,
 } from '#core/media';
-import { openSource } from '#core/media/sources';
+import { connectSource } from '#core/media/sources';
 import { type EncodedTap, type EncodedTapOptions, EncodedTaps } from './encoded-tap.ts';
 import { Lateness } from './lateness.ts';
 import { DECODE_ALL, type DecodeOptions, type PictureSink, type UnitCounters, UnitDecoder } from './unit-decoder.ts';
@@ -190,7 +190,7 @@ export class StreamCapture {
     try {
       return await new Promise<SourceError>((resolve, reject) => {
         this.#end = resolve;
-        (this.#o.open ?? openSource)(this.#sourceOptions(attempt.signal, resolve), either).then((source) => {
+        (this.#o.open ?? connectSource)(this.#sourceOptions(attempt.signal, resolve), either).then((source) => {
           if (either.aborted) source.close();
           else this.#source = source;
         }, reject);

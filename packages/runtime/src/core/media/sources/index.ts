@@ -1,1 +1,1 @@
-export { openSource } from './open-source.ts';
+export { connectSource } from './connect-source.ts';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parseSourceUrl, type Source, SourceError, type SourceFormat, type SourceOptions } from '#core/media';
 import { MultipartSplitter } from './multipart-splitter.ts';
-import { openSource } from './open-source.ts';
+import { connectSource } from './connect-source.ts';
 
 const CLIP = fileURLToPath(new URL('../../../../assets/pedestrians.mp4', import.meta.url));
 const closers: (() => unknown)[] = [];
@@ -117,7 +117,7 @@ async function open(
   const units: Opened['units'] = [];
   let end: (reason: SourceError) => void = () => undefined;
   const ended = new Promise<SourceError>((resolve) => (end = resolve));
-  const source = await openSource(
+  const source = await connectSource(
     {
       url,
       clock: systemClock,

@@ -1,0 +1,131 @@
+import { createServer, type Server } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import {
+  createLog,
+  formatRecord,
+  Scope,
+  SupervisedChild,
+  systemClock,
+  VigiaError,
+  codeOf,
+  parseLogLine,
+} from '@vigia/base';
+import { type Config, configSchema } from '@vigia/contracts';
+
+import { Aedes } from 'aedes';
+import { type RunOptions, runNode } from './run.ts';
+
+/** What the demo may be told beyond a run. */
+export interface DemoOptions extends RunOptions {
+  /** A video with H.264 or H.265, played by the simulated camera. Default: the clip of the project. */
+  readonly clip: string | undefined;
+  /** Fixed ports; by default 1884 and 8554 when they are free, else any. */
+  readonly mqttPort: number | undefined;
+  readonly rtspPort: number | undefined;
+}
+
+const DEMO_CLIP = fileURLToPath(new URL('../../assets/pedestrians.mp4', import.meta.url));
+const MQTT_PORT = 1884;
+const RTSP_PORT = 8554;
+const CAMERA_READY_MS = 10_000;
+
+/**
+ * The whole chain on one machine: a simulated camera that speaks real RTSP, a person detector, and an MQTT broker to
+ * look into. Everything but the clip is what a real installation runs.
+ */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const scope = new Scope();
+  try {
+    const mqttPort = await startBroker(options.mqttPort, scope);
+    const source = await startCamera(options, scope);
+    if (!options.json) {
+      process.stdout.write(
+        `simulated camera ${source}\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`,
+      );
+    }
+    return await runNode(demoConfig(source, mqttPort), options);
+  } finally {
+    await scope.close();
+  }
+}
+
+function demoConfig(source: string, mqttPort: number): Config {
+  return configSchema.parse({
+    version: 1,
+    node: 'demo',
+    cameras: { street: { source, consumers: { people: { model: 'ssdlite' } } } },
+    models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
+    mqtt: { url: `mqtt://127.0.0.1:${mqttPort}` },
+  });
+}
+
+async function startBroker(port: number | undefined, scope: Scope): Promise<number> {
+  const broker = await Aedes.createBroker();
+  scope.defer(() => new Promise<void>((resolve) => broker.close(() => resolve())));
+  const server = createServer((socket) => broker.handle(socket));
+  scope.defer(() => new Promise<void>((resolve) => void server.close(() => resolve())));
+  if (port !== undefined) return listen(server, port, '--mqtt-port');
+  return listen(server, MQTT_PORT, '--mqtt-port').catch(() => listen(server, 0, '--mqtt-port'));
+}
+
+function listen(server: Server, port: number, option: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error): void => {
+      const text =
+        codeOf(error) === 'EADDRINUSE'
+          ? 'is in use; choose another, or leave the option out to take any'
+          : `cannot be used (${codeOf(error)})`;
+      reject(new VigiaError('port_in_use', `${option}: port ${port} of 127.0.0.1 ${text}`, { cause: error }));
+    };
+    server.once('error', onError);
+    server.listen(port, '127.0.0.1', () => {
+      server.removeListener('error', onError);
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
+    });
+  });
+}
+
+/** Starts the simulated camera in a process of its own, on the default port when it is free. Resolves with its address. */
+async function startCamera(options: DemoOptions, scope: Scope): Promise<string> {
+  const clip = options.clip ?? DEMO_CLIP;
+  if (options.rtspPort !== undefined) return forkCamera(clip, options.rtspPort, scope);
+  try {
+    return await forkCamera(clip, RTSP_PORT, scope);
+  } catch (error) {
+    if (codeOf(error) !== 'port_in_use') throw error;
+    return forkCamera(clip, 0, scope);
+  }
+}
+
+async function forkCamera(clip: string, port: number, scope: Scope): Promise<string> {
+  const log = createLog('demo', (record) => process.stderr.write(`${formatRecord(record)}\n`));
+  let child: SupervisedChild | undefined;
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      child = new SupervisedChild({
+        name: 'simulated camera',
+        entry: fileURLToPath(import.meta.resolve('@vigia/testkit/simulated-camera')),
+        args: [JSON.stringify({ clip, port, stampSendTime: true })],
+        clock: systemClock,
+        log: { ...log, warn: () => undefined },
+        onLog: (record) => log.info(parseLogLine(record.message, 'simulated camera').message),
+        onMessage: (message) => {
+          const event = message as { type: string; url?: string; code?: string; message?: string };
+          if (event.type === 'ready') resolve(event.url ?? '');
+          if (event.type === 'failed')
+            reject(new VigiaError(event.code ?? 'internal', event.message ?? 'the simulated camera failed'));
+        },
+        onState: () => undefined,
+        readyTimeoutMs: CAMERA_READY_MS,
+        restart: { firstMs: 1_000, maxMs: 5_000 },
+      });
+      const started = child;
+      scope.defer(() => started.stop());
+      started.start();
+    });
+  } catch (error) {
+    await child?.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,196 @@
+import { writeFileSync } from 'node:fs';
+import {
+  createLog,
+  every,
+  formatRecord,
+  type Log,
+  messageOf,
+  redact,
+  Scope,
+  sleep,
+  systemClock,
+  VigiaError,
+} from '@vigia/base';
+import { type Config, conservationErrors, type Report } from '@vigia/contracts';
+import { killWorkerGroups, lockNode, removeDeadModelSockets } from '#core/node-dirs';
+import { paletteFor } from '#core/terminal';
+import { JsonView, LiveView, PlainView, type View } from '#cli/views';
+import { admit, budgetOf, roomFor, sums } from '#node/plan';
+import { Ending } from './ending.ts';
+import { locateModels, pullModel } from '#node/plan';
+import { type Plan, planOf } from '#node/plan';
+import { Reloader } from '#node/desired';
+import { Supervisor } from '#node';
+
+/** How a node is to be run. */
+export interface RunOptions {
+  /** Stops by itself after this time. Default: runs until a signal. */
+  readonly forMs: number | undefined;
+  /** Where the report goes at the end. */
+  readonly reportFile: string | undefined;
+  /** One JSON object per line on stdout instead of a view. */
+  readonly json: boolean;
+  /** Where the configuration comes from and is read again from; undefined: it is not in a file. */
+  readonly configFile?: string | undefined;
+}
+
+const DRAW_MS = 500;
+/** After everything was closed, something that was not must not keep the process. The demo closes its own meanwhile. */
+const LINGER_MS = 3_000;
+
+/**
+ * Runs a configuration until its time is up or a signal comes, then reports and stops.
+ *
+ * @returns the exit code: 0, or 1 when something failed while running.
+ */
+export async function runNode(config: Config, options: RunOptions): Promise<number> {
+  const clock = systemClock;
+  const ending = new Ending();
+  const scope = new Scope();
+  try {
+    const lock = lockNode(config.node);
+    scope.defer(() => lock.release());
+    // Of a run that was killed together with its cameras; and at the end, whatever did not go.
+    killWorkerGroups(lock.runDir);
+    scope.defer(() => void killWorkerGroups(lock.runDir));
+    await removeDeadModelSockets(lock.runDir);
+    const located = await locateModels(config, {
+      runDir: lock.runDir,
+      pull: (store, id) => pullModel(store, id, ending.signal),
+    });
+    const plan = planOf(config, lock.runDir, located);
+    const budget = budgetOf(plan);
+    const room = roomFor([process.pid]);
+    admit(plan, budget, room);
+    const view = openView(options);
+    scope.defer(() => view.close());
+    const output = logTo(view);
+    for (const line of sums(budget, room)) output.log.info(line);
+    const supervisor = await startSupervisor({ plan, runDir: lock.runDir, file: options.configFile }, view, output, {
+      ending,
+      scope,
+    });
+    const drawing = every(clock, DRAW_MS, () => view.draw(supervisor.status()));
+    scope.defer(() => drawing.cancel());
+    await untilEnd(options.forMs, ending);
+    const report = await supervisor.report();
+    view.draw(supervisor.status());
+    // A run that was cut short has promised nothing.
+    const silent = options.forMs === undefined || ending.signal.aborted ? [] : supervisor.neverLive();
+    await scope.close();
+    return conclude(report, options, silent);
+  } catch (error) {
+    if (!ending.signal.aborted) throw error;
+    // Stopped while it was still starting: what was asked for.
+    return 0;
+  } finally {
+    await scope.close();
+    ending.close();
+    clock.after(LINGER_MS, () => process.exit(), { unref: true });
+  }
+}
+
+/** Where log lines go. */
+interface Output {
+  readonly onLog: (record: Parameters<typeof formatRecord>[0]) => void;
+  readonly log: Log;
+}
+
+function logTo(view: View): Output {
+  const onLog: Output['onLog'] = (record) => {
+    if (view instanceof JsonView) process.stderr.write(`${formatRecord(record)}\n`);
+    else view.onLog(formatRecord(record));
+  };
+  return { onLog, log: createLog('supervisor', onLog) };
+}
+
+async function startSupervisor(
+  { plan, runDir, file }: { readonly plan: Plan; readonly runDir: string; readonly file: string | undefined },
+  view: View,
+  output: Output,
+  { ending, scope }: { readonly ending: Ending; readonly scope: Scope },
+): Promise<Supervisor> {
+  const reloader = new Reloader({
+    file,
+    runDir,
+    log: output.log,
+    signal: ending.signal,
+    ownModels: () => supervisor.ownModels,
+    apply: (wanted) => supervisor.apply(wanted),
+  });
+  const supervisor: Supervisor = new Supervisor({
+    plan,
+    runDir,
+    clock: systemClock,
+    ...output,
+    onEvent: (event) => view.onEvent(event),
+    reload: () => reloader.reload(),
+  });
+  scope.defer(() => supervisor.stop());
+  await supervisor.start();
+  // What goes wrong is in the log, and the node goes on.
+  ending.onHangup(() => void reloader.reload().catch(() => undefined));
+  return supervisor;
+}
+
+async function untilEnd(forMs: number | undefined, ending: Ending): Promise<void> {
+  const { signal } = ending;
+  if (forMs !== undefined) {
+    // Ended early by a signal: that is an end like any other.
+    await sleep(systemClock, forMs, signal).catch(() => undefined);
+    return;
+  }
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+function openView(options: RunOptions): View {
+  if (options.json) return new JsonView(process.stdout);
+  if (process.stdout.isTTY) return new LiveView(process.stdout, paletteFor(process.stdout), systemClock);
+  return new PlainView((line) => process.stdout.write(`${line}\n`), systemClock);
+}
+
+function conclude(report: Report, options: RunOptions, failures: readonly string[]): number {
+  if (options.reportFile !== undefined) writeReport(options.reportFile, report);
+  const problems = [...failures, ...conservationErrors(report).map((e) => `frames are not conserved: ${e}`)];
+  if (!options.json) for (const line of summaryOf(report)) process.stdout.write(`${line}\n`);
+  for (const problem of problems) process.stderr.write(`vigia: ${redact(problem)}\n`);
+  return problems.length > 0 ? 1 : 0;
+}
+
+function writeReport(file: string, report: Report): void {
+  try {
+    writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  } catch (error) {
+    throw new VigiaError('report', `${file}: the report cannot be written (${messageOf(error)})`, {
+      path: file,
+      cause: error,
+    });
+  }
+}
+
+function summaryOf(report: Report): string[] {
+  const seconds = report.duration_ms / 1000;
+  const lines = [`${seconds.toFixed(1)} s`];
+  for (const [id, camera] of Object.entries(report.cameras)) {
+    lines.push(
+      `camera ${id}: ${camera.state}, ${camera.captured} captured (${(camera.captured / seconds).toFixed(1)}/s), ${camera.reconnects} reconnects`,
+    );
+    for (const [name, c] of Object.entries(camera.consumers)) {
+      const age = c.age_ms
+        ? `age p50 ${c.age_ms.p50.toFixed(1)} p95 ${c.age_ms.p95.toFixed(1)} p99 ${c.age_ms.p99.toFixed(1)} max ${c.age_ms.max.toFixed(1)} ms`
+        : 'no ok result';
+      const results = Object.entries(c.results)
+        .filter(([, n]) => n > 0)
+        .map(([status, n]) => `${n} ${status}`);
+      const dropped = Object.entries(c.dropped)
+        .filter(([, n]) => n > 0)
+        .map(([cause, n]) => `${n} ${cause}`);
+      const seen = Object.entries(c.results_with).map(([kind, n]) => `${kind} in ${n}`);
+      lines.push(
+        `  ${name} (${c.model ?? c.worker}): ${results.join(', ') || 'no results'}; ${age}; dropped ${dropped.join(', ') || 'none'}; saw ${seen.join(', ') || 'nothing'}`,
+      );
+    }
+  }
+  return lines;
+}

@@ -1,0 +1,212 @@
+import type { Clock } from '@vigia/base';
+import type { CameraReport, ConsumerReport } from '@vigia/contracts';
+import { fit, formatBytes, formatElapsed, type Palette } from '#core/terminal';
+import type { NodeStatus, ViewEvent } from '@vigia/contracts';
+import type { View } from './view.ts';
+import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
+
+/** What a live view draws on. */
+export interface Terminal {
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): unknown;
+}
+
+const LOG_LINES = 5;
+const NAME = 24;
+const STATE = 12;
+const FPS = 6;
+const AGE = 8;
+const SEES = 18;
+
+/** A table that redraws itself in place: cameras, their consumers, models, and the last log lines. */
+export class LiveView implements View {
+  readonly #terminal: Terminal;
+  readonly #palette: Palette;
+  readonly #clock: Clock;
+  readonly #recent = new Keyed(() => new RecentResults());
+  readonly #rates = new Keyed(() => new Rate());
+  readonly #log: string[] = [];
+  #drawnLines = 0;
+  #closed = false;
+
+  constructor(terminal: Terminal, palette: Palette, clock: Clock) {
+    this.#terminal = terminal;
+    this.#palette = palette;
+    this.#clock = clock;
+    terminal.write('\u001b[?25l');
+  }
+
+  onEvent(event: ViewEvent): void {
+    if (event.type === 'result')
+      this.#recent.get(`${event.result.camera}/${event.result.consumer}`).add(event.result, this.#clock.nowMs());
+  }
+
+  onLog(line: string): void {
+    this.#log.push(line);
+    if (this.#log.length > LOG_LINES) this.#log.shift();
+  }
+
+  draw(status: NodeStatus): void {
+    if (this.#closed) return;
+    keepOnly(status, this.#recent, this.#rates);
+    // A terminal that was not told its size says 0.
+    const width = (this.#terminal.columns || 100) - 1;
+    const rows = (this.#terminal.rows || 40) - 1;
+    let lines = [...this.#head(status), ...this.#cameras(status), ...this.#models(status), ...this.#logLines()];
+    // A table longer than the screen cannot be redrawn in place: its end is left out, and says so.
+    if (lines.length > rows)
+      lines = [
+        ...lines.slice(0, rows - 1),
+        `… ${lines.length - rows + 1} more lines: enlarge the window, or use --json`,
+      ];
+    const up = this.#drawnLines > 0 ? `\u001b[${this.#drawnLines}A\r` : '';
+    const text = lines.map((line) => `\u001b[2K${clip(line, width)}${this.#palette.reset}\n`).join('');
+    this.#terminal.write(`${up}${text}\u001b[J`);
+    this.#drawnLines = lines.length;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#terminal.write('\u001b[?25h');
+  }
+
+  #head(status: NodeStatus): string[] {
+    const { bold, dim, reset } = this.#palette;
+    const facts = [
+      `up ${formatElapsed(status.upMs)}`,
+      `shared memory ${formatBytes(status.shmBytes)}`,
+      `MQTT ${status.mqtt}`,
+      'Ctrl-C stops',
+    ];
+    return [`${bold}vigia${reset} ${status.node}  ${dim}${facts.join(' · ')}${reset}`, ''];
+  }
+
+  #cameras(status: NodeStatus): string[] {
+    const { dim, reset } = this.#palette;
+    const title = `${fit('CAMERA', NAME)}${fit('STATE', STATE)}${fit('FPS', FPS, 'right')}${fit('AGE p50', AGE + 2, 'right')}${fit('p99', AGE, 'right')}  ${fit('SEES', SEES)}DROPPED`;
+    const lines = [`${dim}${title}${reset}`];
+    for (const [id, { report, message }] of status.cameras) {
+      lines.push(this.#camera(id, report, message));
+      for (const [name, consumer] of Object.entries(report.consumers)) lines.push(this.#consumer(id, name, consumer));
+    }
+    return [...lines, ''];
+  }
+
+  #camera(id: string, report: CameraReport, message: string | null): string {
+    const { bold, reset, dim } = this.#palette;
+    const fps = rateText(this.#rates.get(id).read(report.captured, this.#clock.nowMs()));
+    const { no_demand, undecodable, late } = report.skipped;
+    const lost = nonZero({
+      'without demand': no_demand,
+      undecodable,
+      late,
+      'in the inbox': report.inbox_drops,
+      concealed: report.concealed,
+      'packets lost': report.lost_packets,
+    });
+    const note = report.state === 'live' ? `${lost}${mainText(report)}` : `${dim}${message ?? ''}${reset}`;
+    // What stands in the columns of its consumers: what it sends, as far as that is known.
+    const sends = report.state === 'live' ? `  ${dim}${fit(streamText(report), AGE * 2 + 2 + SEES)}${reset}` : '  ';
+    return `${bold}${fit(id, NAME)}${reset}${this.#state(report.state)}${fit(fps, FPS, 'right')}${sends}${note}`;
+  }
+
+  #consumer(camera: string, name: string, report: ConsumerReport): string {
+    const key = `${camera}/${name}`;
+    const now = this.#clock.nowMs();
+    const recent = this.#recent.get(key);
+    const fps = rateText(this.#rates.get(key).read(report.results.ok, now));
+    const { gated, overwritten, stale, closed } = report.dropped;
+    const { expired, timeout, unavailable, error } = report.results;
+    const dropped = nonZero({ gated, overwritten, stale, closed });
+    const failed = nonZero({ expired, timeout, unavailable, error });
+    const { cyan, red, reset } = this.#palette;
+    const ages = `${fit(ageText(recent.age(0.5, now)), AGE + 2, 'right')}${fit(ageText(recent.age(0.99, now)), AGE, 'right')}`;
+    const sees = `  ${cyan}${fit(recent.sees(), SEES - 1)}${reset} `;
+    const { yellow } = this.#palette;
+    // What is wrong now comes before what was dropped since the start: a narrow terminal cuts off the end.
+    const notes = [
+      report.reason === null ? '' : `${red}${report.reason}${reset}`,
+      report.slowed ? `${yellow}slowed to ${rateText(report.slowed.fps)}/s: ${report.slowed.reason}${reset}` : '',
+      dropped || 'none',
+      failed ? `${red}no result: ${failed}${reset}` : '',
+    ].filter((note) => note !== '');
+    const who = report.model ?? report.worker ?? '';
+    return `${fit(`  ${name} (${who})`, NAME)}${this.#state(report.state)}${fit(fps, FPS, 'right')}${ages}${sees}${notes.join('  ')}`;
+  }
+
+  #models(status: NodeStatus): string[] {
+    if (status.models.size === 0) return [];
+    const { dim, reset } = this.#palette;
+    const lines = [
+      `${dim}${fit('MODEL', NAME)}${fit('STATE', STATE)}${fit('RUN/S', FPS, 'right')}${fit('RUN p50', AGE + 2, 'right')}${fit('p99', AGE, 'right')}  RESTARTS${reset}`,
+    ];
+    for (const [id, model] of status.models) {
+      const rate = rateText(this.#rates.get(`model ${id}`).read(model.requests, this.#clock.nowMs()));
+      const times = `${fit(ageText(model.inference_ms.p50), AGE + 2, 'right')}${fit(ageText(model.inference_ms.p99), AGE, 'right')}`;
+      lines.push(`${fit(id, NAME)}${this.#state(model.state)}${fit(rate, FPS, 'right')}${times}  ${model.restarts}`);
+    }
+    return [...lines, ''];
+  }
+
+  #logLines(): string[] {
+    return this.#log.map((line) => `${this.#palette.dim}${line}`);
+  }
+
+  #state(state: string): string {
+    const { green, yellow, red, reset } = this.#palette;
+    const good = ['live', 'running', 'ready'].includes(state);
+    const bad = ['unavailable', 'failing', 'stalled', 'breaching', 'failed', 'restarting'].includes(state);
+    return `${good ? green : bad ? red : yellow}${fit(state, STATE)}${reset}`;
+  }
+}
+
+/** `h264 1920×1080`, and how it comes when that is unusual. */
+function streamText({ stream }: CameraReport): string {
+  if (!stream || stream.codec === '') return '';
+  const size = stream.width > 0 ? ` ${stream.width}×${stream.height}` : '';
+  const unusual = [
+    stream.transport === 'udp' ? 'udp' : '',
+    stream.decode === 'keyframes' ? 'keyframes' : '',
+    ['', 'software'].includes(stream.decoder) ? '' : stream.decoder,
+  ].filter((word) => word !== '');
+  return [`${stream.codec}${size}`, ...unusual].join(' ');
+}
+
+/** The large stream, when something is wrong with it. */
+function mainText({ main }: CameraReport): string {
+  return !main || main.state === 'live' ? '' : `  large stream ${main.state}${main.reason ? ` (${main.reason})` : ''}`;
+}
+
+function rateText(rate: number | undefined): string {
+  return rate === undefined ? '–' : rate.toFixed(1);
+}
+
+function ageText(ms: number | undefined): string {
+  return ms === undefined || ms === 0 ? '–' : `${ms.toFixed(0)} ms`;
+}
+
+function nonZero(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .filter(([, n]) => n > 0)
+    .map(([name, n]) => `${n} ${name}`)
+    .join(', ');
+}
+
+/** An escape sequence. Built from a code because a control character in a pattern is usually a mistake. */
+const ESCAPE = new RegExp(`(${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z])`);
+
+/** Cuts a line to the terminal's width without counting escape sequences. */
+function clip(line: string, width: number): string {
+  let visible = 0;
+  let out = '';
+  for (const part of line.split(ESCAPE)) {
+    if (part.startsWith('\u001b')) out += part;
+    else {
+      out += part.slice(0, Math.max(0, width - visible));
+      visible += part.length;
+    }
+  }
+  return out;
+}

@@ -1,0 +1,236 @@
+import { FakeClock } from '@vigia/base';
+import type { CameraReport, ConsumerReport, ResultMessage } from '@vigia/contracts';
+import { expect, test } from 'vitest';
+import { paletteFor } from '#core/terminal';
+import { JsonView } from './json-view.ts';
+import { LiveView } from './live-view.ts';
+import type { NodeStatus } from '@vigia/contracts';
+import { PlainView } from './plain-view.ts';
+import { Keyed, keepOnly, Rate } from './recent.ts';
+import { MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
+
+const camera = (captured: number, ok: number): CameraReport => ({
+  state: 'live',
+  reason: null,
+  reconnects: 0,
+  stream: {
+    kind: 'rtsp',
+    transport: 'tcp',
+    codec: 'h264',
+    width: 768,
+    height: 576,
+    interval_ms: 100,
+    gop_ms: 2000,
+    decode: 'full',
+    decoder: 'software',
+  },
+  main: null,
+  lost_packets: 0,
+  concealed: 0,
+  captured,
+  skipped: { no_demand: 0, undecodable: 2, late: 0 },
+  in_decoder: 0,
+  published: captured - 2,
+  distributed: captured - 2,
+  inbox_drops: 0,
+  inbox_pending: 0,
+  restarts: 0,
+  unsent_results: 0,
+  consumers: {
+    people: {
+      ...MODEL_CONSUMER,
+      model: 'ssdlite',
+      published: captured - 2,
+      delivered: ok,
+      pending: 0,
+      dropped: { gated: 7, overwritten: 1, stale: 0, closed: 0 },
+      in_flight: 0,
+      results: { ok, expired: 0, timeout: 0, unavailable: 3, error: 0 },
+      discarded_answers: 0,
+      age_ms: null,
+      detections: {},
+      results_with: {},
+    },
+  },
+});
+
+const status = (upMs: number, captured: number, ok: number, message: string | null = null): NodeStatus => ({
+  node: 'ward',
+  upMs,
+  shmBytes: 1024 * 1024,
+  mqtt: 'connected',
+  cameras: new Map([['hall', { report: camera(captured, ok), message }]]),
+  models: new Map([
+    [
+      'ssdlite',
+      { state: 'ready', reason: null, requests: ok, batches: ok, inference_ms: { p50: 12.4, p99: 18.1 }, restarts: 0 },
+    ],
+  ]),
+});
+
+const person = {
+  class_id: 0,
+  class_name: 'person',
+  confidence: 0.9,
+  bbox: [0, 0, 1, 1] as [number, number, number, number],
+};
+const result = (ageMs: number, seq: number): ResultMessage => ({
+  camera: 'hall',
+  consumer: 'people',
+  model: 'ssdlite',
+  seq,
+  status: 'ok',
+  captured_at: '2026-01-01T00:00:00.000Z',
+  age_ms: ageMs,
+  pts_us: 0,
+  hops_ms: { decoded: 1, taken: 1, rendered: 2, sent: 2, received: ageMs, decided: ageMs },
+  detections: [person, person],
+  error: null,
+});
+
+test('the live table says who sees what, how old, how fast, and what was dropped', () => {
+  const clock = new FakeClock();
+  let screen = '';
+  const view = new LiveView({ columns: 140, rows: 40, write: (text) => void (screen = text) }, paletteFor({}), clock);
+  for (let n = 0; n < 20; n += 1) view.onEvent({ type: 'result', result: result(20 + n, n + 1) });
+  view.draw(status(0, 100, 50));
+  clock.advance(2_000);
+  view.draw(status(2_000, 120, 70));
+  expect(screen).toMatch(/hall +live +10\.0 +h264 768×576 +2 undecodable/);
+  expect(screen).toMatch(
+    /people \(ssdlite\) +running +10\.0 +30 ms +39 ms +2 person +7 gated, 1 overwritten +no result: 3 unavailable/,
+  );
+  expect(screen).toMatch(/ssdlite +ready +10\.0 +12 ms +18 ms/);
+  view.close();
+});
+
+test('a camera that stalls, one with losses, and a large stream that is away', () => {
+  let screen = '';
+  const view = new LiveView(
+    { columns: 160, rows: 0, write: (text) => void (screen = text) },
+    paletteFor({}),
+    new FakeClock(),
+  );
+  const report = camera(100, 50);
+  const cameras = new Map([
+    ['hall', { report: { ...report, state: 'stalled' as const }, message: 'no packet for 5 s' }],
+    [
+      'yard',
+      {
+        message: null,
+        report: {
+          ...report,
+          lost_packets: 12,
+          concealed: 3,
+          stream: { ...(report.stream as NonNullable<CameraReport['stream']>), transport: 'udp', decoder: 'vaapi' },
+          main: { state: 'waiting' as const, reason: 'timeout', reconnects: 1, captured: 5, lost_packets: 0 },
+        },
+      },
+    ],
+  ]);
+  view.draw({ ...status(0, 0, 0), cameras });
+  expect(screen).toMatch(/hall +stalled +– +no packet for 5 s/);
+  expect(screen).toMatch(
+    /yard +live +– +h264 768×576 udp vaapi +2 undecodable, 3 concealed, 12 packets lost {2}large stream waiting \(timeout\)/,
+  );
+});
+
+test('names that come and go are forgotten', () => {
+  const rates = new Keyed(() => new Rate());
+  for (const key of ['hall', 'hall/people', 'model ssdlite', 'gone', 'gone/people', 'hall/gone', 'model gone'])
+    rates.get(key).read(1, 0);
+  const before = rates.get('hall');
+  keepOnly(status(0, 1, 1), rates);
+  expect(rates.get('hall')).toBe(before);
+  expect(rates.size).toBe(3);
+});
+
+test('lines never exceed the terminal, nor the table its rows', () => {
+  const lines: string[] = [];
+  const view = new LiveView(
+    { columns: 40, rows: 8, write: (text) => void lines.push(text) },
+    paletteFor({}),
+    new FakeClock(),
+  );
+  for (let n = 0; n < 9; n += 1) view.onLog(`a very long line of a log that goes on and on ${n}`);
+  view.draw(status(0, 100, 50));
+  const drawn = (lines.at(-1) ?? '')
+    .replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g'), '')
+    .split('\n');
+  expect(Math.max(...drawn.map((line) => line.length))).toBeLessThanOrEqual(39);
+  expect(drawn.length).toBeLessThanOrEqual(9);
+});
+
+test('plain lines: states as they come, a summary every five seconds', () => {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const view = new PlainView((line) => lines.push(line), clock);
+  const at = '2026-01-01T00:00:00.000Z';
+  view.onEvent({
+    type: 'camera_state',
+    state: { camera: 'hall', state: 'waiting', reason: 'refused', message: 'connection refused', retry_in_ms: 512, at },
+  });
+  expect(lines[0]).toMatch(/camera hall: waiting: connection refused; again in 0\.5 s/);
+  view.onEvent({ type: 'result', result: result(25, 1) });
+  view.draw(status(0, 0, 0));
+  expect(lines).toHaveLength(1);
+  clock.advance(5_000);
+  view.draw(status(5_000, 50, 50));
+  expect(lines[1]).toMatch(
+    /hall\/people: live, 10\.0 fps, age p50 25 ms p99 25 ms, sees 2 person, dropped 7 gated 1 overwritten 0 stale/,
+  );
+});
+
+test('JSON lines: a reader that does not read loses events, counted, instead of growing us', () => {
+  const written: string[] = [];
+  const stream = { writableLength: 0, write: (text: string) => void written.push(text) };
+  const view = new JsonView(stream);
+  view.onEvent({ type: 'result', result: result(25, 1) });
+  stream.writableLength = 2 ** 21;
+  view.onEvent({ type: 'result', result: result(25, 2) });
+  stream.writableLength = 0;
+  view.draw(status(0, 10, 1));
+  expect(written.map((text) => JSON.parse(text).type)).toEqual(['result', 'stats']);
+  expect(JSON.parse(written[1] ?? '').events_dropped).toBe(1);
+});
+
+test('a worker that failed and one that is slowed: what and why comes first', () => {
+  const { consumers } = camera(100, 50);
+  const people = consumers['people'] as ConsumerReport;
+  const worker = { ...people, kind: 'worker' as const, model: null };
+  const report: CameraReport = {
+    ...camera(100, 50),
+    consumers: {
+      falls: { ...worker, worker: 'falls', state: 'failed', reason: 'exited with code 1' },
+      scene: { ...worker, worker: 'vlm', slowed: { fps: 0.5, reason: 'hall/people (critical) is short of CPU' } },
+    },
+  };
+  let screen = '';
+  const clock = new FakeClock();
+  const view = new LiveView({ columns: 170, rows: 40, write: (text) => void (screen = text) }, paletteFor({}), clock);
+  view.draw({ ...status(0, 100, 50), cameras: new Map([['hall', { report, message: null }]]) });
+  expect(screen).toMatch(/falls \(falls\) +failed .* exited with code 1 {2}7 gated/);
+  expect(screen).toMatch(
+    /scene \(vlm\) +running .* slowed to 0\.5\/s: hall\/people \(critical\) is short of CPU {2}7 gated/,
+  );
+  view.close();
+});
+
+test('lines for a log: states of workers, crossings, and who is slowed; no event that a state has told', () => {
+  const lines: string[] = [];
+  const view = new PlainView((line) => lines.push(line), new FakeClock());
+  const of = { camera: 'hall', consumer: 'falls', sla: 'critical' as const, at: '2026-01-01T00:00:00.000Z' };
+  view.onEvent({
+    type: 'worker_state',
+    state: { ...of, worker: 'w', state: 'failed', reason: 'exited', message: 'exited with code 1', alarm: true },
+  });
+  view.onEvent({ type: 'event', event: { ...of, type: 'worker_failed', alarm: true, reason: 'exited', message: 'm' } });
+  view.onEvent({
+    type: 'event',
+    event: { ...of, type: 'slowed', alarm: false, reason: 'cpu', message: 'slowed to 2' },
+  });
+  expect(lines.map((line) => line.slice(9))).toEqual([
+    'worker hall/falls: ALARM failed (it exited with code 1)',
+    'hall/falls: slowed: slowed to 2',
+  ]);
+});

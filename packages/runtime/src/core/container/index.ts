@@ -1,0 +1,1 @@
+export { askContainer, type ContainerAnswer } from './ask-container.ts';

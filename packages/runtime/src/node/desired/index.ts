@@ -1,0 +1,1 @@
+export { Reloader, type ReloaderOptions } from './reload.ts';

@@ -1,0 +1,291 @@
+import { freeSharedBytes, SHM_DIR, VigiaError } from '@vigia/base';
+import { packedBytes } from '@vigia/contracts';
+import { type CameraSetup, usesThread } from '#core/camera-link';
+import type { RenditionSpec } from '#core/media';
+import { anonymousBytesByShare, processesOfGroups, readAvailableMemory } from '#core/memory';
+import { readProcessUsage } from '#core/process-stats';
+import { counted, fit, formatBytes } from '#core/terminal';
+import { type Plan, type PlannedModel, probeBytes, workerLimits } from './plan.ts';
+
+const MIB = 1024 * 1024;
+
+// Measured on 2 cores x86-64, Node 20.20, 2026-11, with 1 and 8 cameras: anonymous memory of each process after 15 s
+// (/proc/<pid>/smaps_rollup), and some room for what the JavaScript heap grows by later.
+/** Without pictures and units. Measured: 22 to 29 MiB. */
+const CAMERA_PROCESS = 40 * MIB;
+/** Measured: 40 to 61 MiB. */
+const SUPERVISOR_PROCESS = 80 * MIB;
+/** The supervisor's side of a camera: channel, pipes, last snapshot. Measured: less than 0.2 MiB. */
+const SUPERVISOR_PER_CAMERA = 0.5 * MIB;
+/** Ages (`AgeHistogram`) and what a view keeps of a consumer. */
+const SUPERVISOR_PER_CONSUMER = 0.2 * MIB;
+/** Node, ONNX Runtime and the protocol server. Measured with the one model there is: 102 to 149 MiB, 17.3 of them weights. */
+const CONTAINER_PROCESS = 96 * MIB;
+/** Weights as they are read, as the runtime packs them for its kernels, and the arena of intermediate results. */
+const WEIGHT_FACTOR = 4;
+/** How far a container may grow beyond its plan: batches, threads and heaps differ. */
+const MEMORY_SLACK = 1.5;
+/** Code of Node, libav and ONNX Runtime: one copy for all processes. Measured: Σ of file-backed PSS 69 MiB. */
+const SHARED_CODE = 72 * MIB;
+
+/** Of each stream: the unit being gathered (`ACCESS_UNIT_LIMIT`), and its copy inside the decoder. */
+const ACCESS_UNITS = 2 * 8 * MIB;
+/** Of each stream over UDP: the kernel's buffer (4 MiB), and datagrams held until a gap closes (`HELD_BYTES_LIMIT`). */
+const DATAGRAMS = 5 * MIB;
+/** In the supplier's inbox, the candidate that waits for the end of its turn, and the one being decoded. */
+const PICTURES_OUTSIDE = 3;
+/** A worker in a thread: its heap and stacks. Measured: 6 to 9 MiB for one that does little. */
+const THREAD = 16 * MIB;
+/** Pending in the mailbox, and in flight. */
+const PICTURES_PER_CONSUMER = 2;
+
+// Decoded picture buffers, in macroblocks of 16×16 (H.264 table A-1, MaxDpbMbs; H.265 A.4.2 allows 6 to 16 pictures).
+// Level 5.2, not 6.x: it is the highest whose pictures reach 4096×2304, and what a camera declares; 6.x has no larger
+// buffer but for the larger pictures that only it allows.
+const LEVEL_5_2 = { frame: 36_864, buffer: 184_320 };
+const LEVEL_6_2 = { frame: 139_264, buffer: 696_320 };
+/** No level allows more references. */
+const MOST_REFERENCES = 16;
+/** H.265 allows that many at the largest size of each level. */
+const LEAST_REFERENCES = 6;
+
+/** Memory of one process, bytes, at most. */
+export interface BudgetItem {
+  readonly kind: 'code' | 'supervisor' | 'camera' | 'model' | 'worker';
+  readonly id: string;
+  /** Code and heap of the process itself. */
+  readonly process: number;
+  /** Decoded pictures. */
+  readonly pictures: number;
+  /** Access units, a snapshot; a model's weights. */
+  readonly buffers: number;
+  /** In /dev/shm. */
+  readonly shared: number;
+}
+
+/** All that a plan may use. */
+export interface Budget {
+  readonly items: readonly BudgetItem[];
+  /** Everything, shared memory too. */
+  readonly memoryBytes: number;
+  readonly shmBytes: number;
+}
+
+/** The process of a worker. */
+export interface RunningWorker {
+  readonly camera: string;
+  readonly consumer: string;
+  /** Of the first process of its group. */
+  readonly pid: number;
+}
+
+/** What a plan may use, and who says so. */
+export interface Room {
+  readonly memoryBytes: number;
+  /** For people: `MemAvailable`, or the limit of a control group. */
+  readonly memorySource: string;
+  readonly shmBytes: number;
+}
+
+/**
+ * Computes the memory of a plan before anything starts (AD5).
+ *
+ * @param leaving Models of a running node that stay until their successors have taken over.
+ */
+export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Budget {
+  const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
+  const items: BudgetItem[] = [
+    { ...NOTHING, kind: 'code', id: 'code, once', process: SHARED_CODE },
+    {
+      ...NOTHING,
+      kind: 'supervisor',
+      id: 'supervisor',
+      process: SUPERVISOR_PROCESS + plan.cameras.length * SUPERVISOR_PER_CAMERA + consumers * SUPERVISOR_PER_CONSUMER,
+    },
+    ...plan.cameras.map((camera) => cameraItem(camera, plan)),
+    ...[...plan.models, ...leaving].map(modelItem),
+    // The memory of workers without a limit is not known.
+    ...[...workerLimits(plan)].map(([id, bytes]) => workerItem(id, bytes)),
+  ];
+  const memoryBytes = items.reduce((sum, i) => sum + i.process + i.pictures + i.buffers + i.shared, 0);
+  return { items, memoryBytes, shmBytes: plan.shmBytes };
+}
+
+function workerItem(id: string, process: number): BudgetItem {
+  return { ...NOTHING, kind: 'worker', id, process };
+}
+
+/** The frames of a thread's seat: one it reads, one that is written, two to spare. */
+function threadBytes({ format, width, height }: RenditionSpec): number {
+  return 4 * packedBytes(format, width, height);
+}
+
+const NOTHING = { process: 0, pictures: 0, buffers: 0, shared: 0 };
+
+function cameraItem(camera: CameraSetup, plan: Plan): BudgetItem {
+  const { width, height } = camera.decode.maxPicture;
+  const { source, detectSource, consumers } = camera;
+  const streams = detectSource === undefined ? [source] : [source, detectSource];
+  // The large stream of two is decoded too, for a snapshot.
+  const decoding = streams.length * (referencePictures(width, height) + PICTURES_OUTSIDE);
+  return {
+    kind: 'camera',
+    id: camera.camera,
+    process: CAMERA_PROCESS,
+    pictures: (decoding + PICTURES_PER_CONSUMER * consumers.length) * pictureBytes(width, height),
+    // A snapshot is a copy in RGB.
+    buffers:
+      streams.reduce((sum, s) => sum + ACCESS_UNITS + (s.transport === 'udp' ? DATAGRAMS : 0), 0) +
+      width * height * 3 +
+      consumers.reduce((sum, c) => sum + (usesThread(c) ? THREAD + threadBytes(c.input) : 0), 0),
+    shared: plan.segments.reduce((sum, s) => sum + (s.camera === camera.camera ? s.bytes : 0), 0),
+  };
+}
+
+function modelItem(model: PlannedModel): BudgetItem {
+  const { id, container } = model;
+  const item = { ...NOTHING, kind: 'model' as const, id, shared: probeBytes(model) };
+  // Somebody else's memory, and somebody else's plan.
+  if (!container) return item;
+  const { manifest, weightsBytes } = container;
+  const measured = manifest.memory_mib === undefined ? undefined : manifest.memory_mib * MIB - CONTAINER_PROCESS;
+  return {
+    ...item,
+    process: CONTAINER_PROCESS,
+    buffers: Math.max(WEIGHT_FACTOR * weightsBytes, measured ?? 0),
+  };
+}
+
+/**
+ * Most memory of its own that a model's container may use before it is started again, bytes. Without a limit of the
+ * configuration, and computed by something else than the CPU, it is not known: then there is none.
+ */
+export function memoryLimitOf(model: PlannedModel): number {
+  const { process, buffers } = modelItem(model);
+  const configured = model.container?.memoryMib;
+  if (configured !== undefined) return configured * MIB;
+  return model.container?.provider === 'cpu' ? MEMORY_SLACK * (process + buffers) : Number.POSITIVE_INFINITY;
+}
+
+/** How many pictures a decoder may keep for reference at most, by the size of the picture in pixels. One thread. */
+export function referencePictures(width: number, height: number): number {
+  const macroblocks = Math.ceil(width / 16) * Math.ceil(height / 16);
+  const level = macroblocks <= LEVEL_5_2.frame ? LEVEL_5_2 : LEVEL_6_2;
+  return Math.min(MOST_REFERENCES, Math.max(LEAST_REFERENCES, Math.floor(level.buffer / macroblocks)));
+}
+
+/** A decoded picture: 8 bit, 4:2:0, with libav's padding. Bytes. */
+export function pictureBytes(width: number, height: number): number {
+  const padded = (side: number): number => (Math.ceil(side / 64) + 1) * 64;
+  return padded(width) * padded(height) * 1.5;
+}
+
+/**
+ * What a plan may use: what is available, and what its own processes hold already.
+ *
+ * @param pids Of this node; those that are gone hold nothing.
+ * @param heldShmBytes What this node holds in /dev/shm.
+ * @param workerBytes See {@link heldByWorkers}.
+ */
+export function roomFor(pids: readonly number[], heldShmBytes = 0, workerBytes = 0): Room {
+  const { bytes, source } = readAvailableMemory();
+  const held = pids.reduce(
+    (sum, pid) => sum + (readProcessUsage(pid)?.anonymousBytes ?? 0),
+    heldShmBytes + workerBytes,
+  );
+  return { memoryBytes: bytes + held, memorySource: source, shmBytes: freeSharedBytes() + heldShmBytes };
+}
+
+/**
+ * What running workers hold that a plan counts too, or that end before it begins: it is there for that plan. Bytes.
+ *
+ * @param ending Cameras that are taken out or get other settings.
+ */
+export function heldByWorkers(plan: Plan, ending: ReadonlySet<string>, running: readonly RunningWorker[]): number {
+  const planned = workerLimits(plan);
+  const theirs = running.filter((w) => ending.has(w.camera) || planned.has(`${w.camera}/${w.consumer}`));
+  const groups = theirs.length > 0 ? processesOfGroups(new Set(theirs.map(({ pid }) => pid))) : undefined;
+  return [...(groups?.values() ?? [])].reduce((sum, pids) => sum + anonymousBytesByShare(pids), 0);
+}
+
+/**
+ * @throws VigiaError `shm_full` or `memory_full`: one sentence with what is needed, what there is, the largest item and
+ *   what to change.
+ */
+export function admit(plan: Plan, budget: Budget, room: Room): void {
+  const cameras = counted(plan.cameras.length, 'camera');
+  if (budget.shmBytes > room.shmBytes) {
+    throw new VigiaError(
+      'shm_full',
+      `${SHM_DIR}: ${cameras}, ${formatBytes(budget.shmBytes)} of shared memory needed, ${formatBytes(room.shmBytes)} are free; enlarge it (mount -o remount,size=…) or remove cameras`,
+      { path: SHM_DIR },
+    );
+  }
+  if (budget.memoryBytes > room.memoryBytes) {
+    const models = counted(plan.models.length, 'model');
+    const workers = budget.items.filter((item) => item.kind === 'worker').length;
+    const who =
+      workers > 0
+        ? `${cameras}, ${models} and ${counted(workers, 'worker')} with \`memory_mib\``
+        : `${cameras} and ${models}`;
+    throw new VigiaError(
+      'memory_full',
+      `memory: ${who} need up to ${formatBytes(budget.memoryBytes)}, ${formatBytes(room.memoryBytes)} are available (${room.memorySource}); ${largestOf(plan, budget)}`,
+    );
+  }
+}
+
+/** The largest kind of use, and what makes it smaller. */
+function largestOf(plan: Plan, { items }: Budget): string {
+  const sum = (part: (item: BudgetItem) => number, kind: BudgetItem['kind']): number =>
+    items.filter((item) => item.kind === kind).reduce((total, item) => total + part(item), 0);
+  const widest = plan.cameras.reduce<CameraSetup | undefined>((a, b) => (a && area(a) >= area(b) ? a : b), undefined);
+  const { width = 0, height = 0 } = widest?.decode.maxPicture ?? {};
+  const kinds: (readonly [bytes: number, text: string, remedy: string])[] = [
+    [
+      sum((i) => i.pictures, 'camera'),
+      'the decoded pictures of the cameras',
+      `set a smaller \`max_picture\` (camera ${widest?.camera} has ${width}×${height}), or have fewer cameras or consumers`,
+    ],
+    [sum((i) => i.process, 'camera'), 'the processes of the cameras', 'have fewer cameras on this machine'],
+    [
+      sum((i) => i.buffers, 'camera'),
+      'the buffers of the cameras',
+      `have fewer cameras, or a smaller \`max_picture\` (camera ${widest?.camera} has ${width}×${height})`,
+    ],
+    [sum((i) => i.shared, 'camera'), 'the shared memory of the cameras', 'have fewer cameras or consumers'],
+    [sum((i) => i.process + i.buffers, 'model'), 'the models', 'have fewer models'],
+    [sum((i) => i.process, 'worker'), 'the workers', 'give them a smaller `memory_mib`, or have fewer'],
+  ];
+  const [bytes, text, remedy] = kinds.reduce((a, b) => (a[0] >= b[0] ? a : b));
+  return `the largest item is ${text}, ${formatBytes(bytes)}: ${remedy}`;
+}
+
+function area(camera: CameraSetup): number {
+  return camera.decode.maxPicture.width * camera.decode.maxPicture.height;
+}
+
+const NAME = 28;
+const NUMBER = 12;
+
+/** The budget as a table, for `vigia check`. */
+export function describeBudget(budget: Budget, room: Room): string[] {
+  const row = (name: string, cells: readonly string[]): string =>
+    `  ${fit(name, NAME)}${cells.map((cell) => fit(cell, NUMBER, 'right')).join('')}`;
+  const bytes = (n: number): string => (n === 0 ? '–' : formatBytes(n));
+  const lines = [row('memory, at most', ['process', 'pictures', 'buffers', 'shared', 'sum'])];
+  for (const item of budget.items) {
+    const parts = [item.process, item.pictures, item.buffers, item.shared];
+    const name = item.kind === 'code' || item.kind === 'supervisor' ? item.id : `${item.kind} ${item.id}`;
+    lines.push(row(name, [...parts, parts.reduce((a, b) => a + b)].map(bytes)));
+  }
+  return [...lines, ...sums(budget, room)];
+}
+
+/** The two sums, and what there is: for `vigia check` and the log of `vigia run`. */
+export function sums(budget: Budget, room: Room): string[] {
+  return [
+    `memory: at most ${formatBytes(budget.memoryBytes)} of ${formatBytes(room.memoryBytes)} available (${room.memorySource})`,
+    `shared memory: ${formatBytes(budget.shmBytes)} of ${formatBytes(room.shmBytes)} free in ${SHM_DIR}`,
+  ];
+}

@@ -1,0 +1,24 @@
+export {
+  admit,
+  budgetOf,
+  describeBudget,
+  heldByWorkers,
+  memoryLimitOf,
+  roomFor,
+  type RunningWorker,
+  sums,
+} from './budget.ts';
+export { checkModels, describeContainer, type LocatedModel, locateModels, pullModel } from './locate-models.ts';
+export {
+  containerArguments,
+  describePlan,
+  modelClass,
+  type Plan,
+  type PlannedModel,
+  planOf,
+  withCamera,
+  withoutCamera,
+  workerLimits,
+  workersOf,
+} from './plan.ts';
+export { describeChange, diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';

@@ -1,0 +1,157 @@
+import { isDeepStrictEqual } from 'node:util';
+import { UsageError } from '@vigia/base';
+import type { CameraSetup } from '#core/camera-link';
+import type { Plan, PlannedModel } from './plan.ts';
+
+/** What must be done to a running plan so that it is another one. Cameras and models that are in none of it stay as they are. */
+export interface PlanChange {
+  readonly cameras: {
+    readonly added: readonly CameraSetup[];
+    readonly changed: readonly ChangedCamera[];
+    readonly removed: readonly string[];
+  };
+  readonly models: {
+    readonly added: readonly PlannedModel[];
+    readonly changed: readonly PlannedModel[];
+    readonly removed: readonly string[];
+  };
+  /** The broker, or how it is logged in to, is another one. */
+  readonly mqtt: boolean;
+}
+
+/** A camera that gets a new process. */
+export interface ChangedCamera {
+  readonly setup: CameraSetup;
+  /** Consumers that were there before with the same model: their counters go on. */
+  readonly kept: readonly string[];
+}
+
+/** What a reload did, for people and programs. */
+export interface PlanChangeSummary {
+  readonly cameras: {
+    readonly added: readonly string[];
+    readonly changed: readonly string[];
+    readonly removed: readonly string[];
+    readonly untouched: number;
+  };
+  readonly models: {
+    readonly added: readonly string[];
+    readonly changed: readonly string[];
+    readonly removed: readonly string[];
+    readonly untouched: number;
+  };
+  readonly mqtt: boolean;
+}
+
+/**
+ * Compares a running plan with a wanted one. A camera is changed when anything that its process is told differs, or when
+ * one of its models is changed.
+ *
+ * @throws UsageError when the node has another name: run directory, segments and topics carry it.
+ */
+export function diffPlans(running: Plan, wanted: Plan): PlanChange {
+  if (running.node !== wanted.node) {
+    throw new UsageError(
+      `node: found "${wanted.node}", the running node is called "${running.node}": its folder, its memory and its topics carry the name; end it and start it again to rename it`,
+      { path: 'node' },
+    );
+  }
+  const models = partition(running.models, wanted.models, (m) => m.id, isDeepStrictEqual);
+  const changedModels = new Set(models.changed.map((m) => m.id));
+  const cameras = partition(
+    running.cameras,
+    wanted.cameras,
+    (c) => c.camera,
+    (a, b) =>
+      isDeepStrictEqual(sorted(a), sorted(b)) &&
+      !b.consumers.some((c) => c.kind === 'model' && changedModels.has(c.model)),
+  );
+  return {
+    cameras: {
+      ...cameras,
+      changed: cameras.changed.map((setup) => ({ setup, kept: keptConsumers(running, wanted, setup) })),
+    },
+    models,
+    mqtt: running.mqttUrl !== wanted.mqttUrl,
+  };
+}
+
+/** Names and numbers of a change. */
+export function summaryOf(change: PlanChange, wanted: Plan): PlanChangeSummary {
+  const { cameras, models, mqtt } = change;
+  return {
+    cameras: {
+      added: cameras.added.map((c) => c.camera),
+      changed: cameras.changed.map((c) => c.setup.camera),
+      removed: cameras.removed,
+      untouched: wanted.cameras.length - cameras.added.length - cameras.changed.length,
+    },
+    models: {
+      added: models.added.map((m) => m.id),
+      changed: models.changed.map((m) => m.id),
+      removed: models.removed,
+      untouched: wanted.models.length - models.added.length - models.changed.length,
+    },
+    mqtt,
+  };
+}
+
+/** A change in words: `cameras: added yard, removed hall, 3 untouched; models: 1 untouched`. */
+export function describeChange({ cameras, models, mqtt }: PlanChangeSummary): string {
+  const parts = (s: PlanChangeSummary['cameras']): string =>
+    [
+      ...(['added', 'changed', 'removed'] as const)
+        .filter((what) => s[what].length > 0)
+        .map((what) => `${what} ${s[what].join(' ')}`),
+      `${s.untouched} untouched`,
+    ].join(', ');
+  return `cameras: ${parts(cameras)}; models: ${parts(models)}${mqtt ? '; MQTT: changed' : ''}`;
+}
+
+/**
+ * Consumers of a changed camera that had the same model or worker before: the same id, and the same weights behind it.
+ */
+function keptConsumers(running: Plan, wanted: Plan, setup: CameraSetup): string[] {
+  const before = running.cameras.find((c) => c.camera === setup.camera)?.consumers ?? [];
+  const weights = (plan: Plan, model: string): string | undefined =>
+    plan.models.find((m) => m.id === model)?.container?.dir;
+  return setup.consumers
+    .filter((now) => {
+      const then = before.find((c) => c.id === now.id);
+      if (now.kind === 'worker') return then?.kind === 'worker' && then.worker.id === now.worker.id;
+      return (
+        then?.kind === 'model' && then.model === now.model && weights(running, now.model) === weights(wanted, now.model)
+      );
+    })
+    .map((c) => c.id);
+}
+
+/**
+ * The order in which consumers stand in a file means nothing; nor does it concern a worker that runs which variables of
+ * other cameras hold secrets.
+ */
+function sorted(setup: CameraSetup): CameraSetup {
+  const consumers = setup.consumers
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    .map((c) => (c.kind === 'worker' ? Object.assign({}, c, { worker: { ...c.worker, withheld: [] } }) : c));
+  return { ...setup, consumers, secrets: setup.secrets.toSorted() };
+}
+
+function partition<T>(
+  running: readonly T[],
+  wanted: readonly T[],
+  idOf: (item: T) => string,
+  same: (a: T, b: T) => boolean,
+): { readonly added: T[]; readonly changed: T[]; readonly removed: string[] } {
+  const before = new Map(running.map((item) => [idOf(item), item]));
+  const after = new Set(wanted.map(idOf));
+  const known = (item: T): T | undefined => before.get(idOf(item));
+  return {
+    added: wanted.filter((item) => known(item) === undefined),
+    changed: wanted.filter((item) => {
+      const old = known(item);
+      return old !== undefined && !same(old, item);
+    }),
+    removed: running.map(idOf).filter((id) => !after.has(id)),
+  };
+}

@@ -1,0 +1,362 @@
+import { resolve } from 'node:path';
+import { knownSecrets, UsageError, VigiaError } from '@vigia/base';
+import {
+  type Config,
+  type ConsumerConfig,
+  type Provider,
+  SLA_CLASSES,
+  type SlaClass,
+  type WorkerConfig,
+} from '@vigia/contracts';
+import { frameOf, type FrameSize, type ModelManifest } from '@vigia/model-container';
+import { type CpuShares, cpuSharesOf } from '#core/cpu';
+import {
+  type CameraSetup,
+  type ConsumerSetup,
+  idleRestartMs,
+  type RestartPolicy,
+  usesThread,
+  type WorkerConsumerSetup,
+  type WorkerSetup,
+} from '#core/camera-link';
+import { renditionKey, renditionSegmentBytes, type RenditionSpec, WHOLE } from '#core/media';
+import { modelSocketPath } from '#core/node-dirs';
+import { counted, formatBytes } from '#core/terminal';
+import { secretVariables } from '#node/config';
+import type { LocatedModel } from './locate-models.ts';
+
+/** A model of the configuration. */
+export interface PlannedModel {
+  readonly id: string;
+  /** Of the first container with this id: one that takes over from it has another. */
+  readonly socketPath: string;
+  /** What consumers send it. */
+  readonly frame: FrameSize;
+  /** The container that is started for it; undefined: somebody else starts it. */
+  readonly container: PlannedContainer | undefined;
+}
+
+/** A container that is started for a model. */
+export interface PlannedContainer {
+  /** The model's folder. */
+  readonly dir: string;
+  readonly manifest: ModelManifest;
+  /** Size of its weights' files. */
+  readonly weightsBytes: number;
+  readonly threads: number;
+  readonly provider: Provider;
+  /** Most pictures of one run; undefined: what the manifest says. */
+  readonly maxBatch: number | undefined;
+  /** Most memory of its own, MiB; undefined: computed. */
+  readonly memoryMib: number | undefined;
+}
+
+/** One segment of shared memory. */
+export interface PlannedSegment {
+  readonly camera: string;
+  readonly rendition: string;
+  readonly bytes: number;
+}
+
+/** All that a configuration will use, computed before anything starts (AD5). */
+export interface Plan {
+  readonly node: string;
+  /** May hold credentials: never logged. */
+  readonly mqttUrl: string | undefined;
+  readonly cameras: readonly CameraSetup[];
+  readonly models: readonly PlannedModel[];
+  readonly segments: readonly PlannedSegment[];
+  readonly shmBytes: number;
+  /** Who may use the CPU how much. */
+  readonly cpu: CpuShares;
+  /** Slow others while a critical consumer suffers from a lack of CPU. */
+  readonly shed: boolean;
+}
+
+/** Variables of vigia's own that no program of a user's gets. */
+const OWN_SECRETS: readonly string[] = ['VIGIA_REMOTE_TOKEN'];
+/** Waits before each restart, by class (WL4). Milliseconds. */
+const RESTART_DELAYS_MS: Readonly<Record<SlaClass, readonly number[]>> = {
+  critical: [1_000, 2_000, 4_000],
+  high: [1_000, 2_000],
+  normal: [1_000],
+  'best-effort': [],
+};
+/** A failed critical worker is tried again this often. Milliseconds. */
+const CRITICAL_PROBE_MS = 60_000;
+/** A worker hangs when it gives no sign for so long, or for as many deadlines. */
+const HANG = { leastMs: 10_000, deadlines: 2 } as const;
+
+/**
+ * Computes the plan.
+ *
+ * @throws UsageError for what the form of a configuration allows and nobody can use.
+ */
+export function planOf(config: Config, runDir: string, located: ReadonlyMap<string, LocatedModel>): Plan {
+  const models = Object.entries(config.models).map(([id, model]): PlannedModel => {
+    const found = located.get(id) ?? missing(id);
+    const socketPath = modelSocketPath(runDir, id);
+    if (found.kind === 'external') return { id, socketPath, frame: found.frame, container: undefined };
+    const { dir, manifest, weightsBytes } = found;
+    const { threads, provider, max_batch: maxBatch, memory_mib: memoryMib } = model;
+    const container = { dir, manifest, weightsBytes, threads, provider, maxBatch, memoryMib };
+    return { id, socketPath, frame: frameOf(manifest), container };
+  });
+  const byId = new Map(models.map((m) => [m.id, m]));
+  const shares = cpuSharesOf(config.cpu);
+  const withheld = [...OWN_SECRETS, ...secretVariables()];
+  const cameras = Object.entries(config.cameras).map(([camera, settings]): CameraSetup => {
+    const consumers = Object.entries(settings.consumers).map(([id, c]): ConsumerSetup => {
+      const worker = c.worker === undefined ? undefined : config.workers[c.worker];
+      if (c.worker !== undefined && worker)
+        return workerConsumer(id, c, workerSetup(c.worker, worker, c, shares, withheld), inputOf(worker));
+      return modelConsumer(id, c, byId.get(c.model ?? '') ?? missing(c.model ?? ''));
+    });
+    const { transport, tls, detect_source: detectUrl } = settings;
+    return {
+      node: config.node,
+      runDir,
+      camera,
+      source: { url: settings.source, transport, tls },
+      detectSource: detectUrl === undefined ? undefined : { url: detectUrl, transport, tls },
+      decode: {
+        mode: settings.decode,
+        onLoss: settings.on_loss,
+        ...settings.decoder,
+        skipLoopFilter:
+          consumers.length > 0 &&
+          consumers.every((c) => c.kind === 'model' && config.models[c.model]?.skip_loop_filter),
+        maxPicture: settings.max_picture,
+      },
+      roi: settings.roi ?? WHOLE,
+      consumers,
+      secrets: secretsIn(consumers),
+    };
+  });
+  const { node, mqtt, cpu } = config;
+  return completed({ node, mqttUrl: checkedUrl(mqtt?.url), cameras, models, cpu: shares, shed: cpu.shed });
+}
+
+type CommonSetup = Pick<ConsumerSetup, 'id' | 'fps' | 'sla' | 'deadlineMs' | 'maxAgeMs'>;
+
+function commonOf(
+  id: string,
+  { fps, sla, deadline_ms: deadlineMs, max_age_ms: maxAgeMs }: ConsumerConfig,
+): CommonSetup {
+  return { id, fps, sla, deadlineMs, maxAgeMs };
+}
+
+function modelConsumer(
+  id: string,
+  config: ConsumerConfig,
+  { id: model, socketPath, frame }: PlannedModel,
+): ConsumerSetup {
+  return { ...commonOf(id, config), kind: 'model', model, socketPath, input: { ...frame, format: 'RGB24' } };
+}
+
+function workerConsumer(id: string, config: ConsumerConfig, worker: WorkerSetup, input: RenditionSpec): ConsumerSetup {
+  return { ...commonOf(id, config), kind: 'worker', worker, input };
+}
+
+/** What is compressed was rendered first. */
+function inputOf({ input: { format, width, height, fit } }: WorkerConfig): RenditionSpec {
+  return { width, height, fit, format: format === 'JPEG' ? 'RGB24' : format };
+}
+
+function workerSetup(
+  id: string,
+  worker: WorkerConfig,
+  consumer: ConsumerConfig,
+  shares: CpuShares,
+  withheld: readonly string[],
+): WorkerSetup {
+  const { command, module, dir, env, options } = worker;
+  const jpeg = worker.input.format === 'JPEG';
+  return {
+    id,
+    // A thread's file is looked for from here, a program's by who starts it.
+    program: module === undefined ? { command: command ?? [], dir } : { module: resolve(module) },
+    transport: module === undefined ? (worker.transport ?? (jpeg ? 'stdin' : 'shm')) : 'thread',
+    jpeg,
+    env,
+    withheld,
+    options,
+    startTimeoutMs: worker.start_timeout_ms,
+    hangTimeoutMs: worker.hang_timeout_ms ?? Math.max(HANG.leastMs, HANG.deadlines * consumer.deadline_ms),
+    restart: restartPolicy(worker.restart, consumer.sla),
+    cpu: shares[consumer.sla],
+    memoryMib: worker.memory_mib,
+  };
+}
+
+function restartPolicy(restart: WorkerConfig['restart'], sla: SlaClass): RestartPolicy {
+  const { delays_ms: delaysMs = RESTART_DELAYS_MS[sla], unlimited, probe_ms: probeMs } = restart;
+  const probe = probeMs === undefined && sla === 'critical' ? CRITICAL_PROBE_MS : (probeMs ?? undefined);
+  return { delaysMs, unlimited, probeMs: probe };
+}
+
+/** It may hold credentials: it is not repeated. */
+function checkedUrl(url: string | undefined): string | undefined {
+  try {
+    const { username = '', password = '' } = url === undefined ? {} : new URL(url);
+    decodeURIComponent(username + password);
+    return url;
+  } catch (error) {
+    throw new UsageError(
+      'mqtt.url: the address cannot be read; allowed is mqtt://[user:password@]host[:port], with a port up to 65535 and % written as %25',
+      { path: 'mqtt.url', cause: error },
+    );
+  }
+}
+
+/** What a plan starts, in words, for `vigia check`. */
+export function describePlan(plan: Plan): string[] {
+  const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
+  return [
+    `node ${plan.node}: ${counted(plan.cameras.length, 'camera')}, ${counted(consumers, 'consumer')}, ${counted(plan.models.length, 'model')}`,
+    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${counted(plan.models.filter((m) => m.container).length, 'model container')}, ${counted(workersOf(plan).filter(({ worker }) => worker.transport !== 'thread').length, 'worker')}`,
+    ...plan.segments.map((s) => `segment ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`),
+    ...plan.models.map(({ id, frame, container, socketPath }) => {
+      const size = `${frame.width}×${frame.height} ${frame.fit}`;
+      if (!container) return `model ${id}: started by somebody else, ${size}, ${socketPath}`;
+      const { manifest, threads, provider } = container;
+      return `model ${id}: ${manifest.id} ${manifest.version}, ${size}, ${counted(threads, 'thread')}, ${provider}`;
+    }),
+    ...plan.cameras.flatMap(({ camera, consumers: all }) =>
+      all.flatMap((c) => (c.kind === 'worker' ? [describeWorker(camera, c)] : [])),
+    ),
+    ...plan.cameras.flatMap(({ camera, consumers: all }) =>
+      all
+        .filter((c) => c.sla === 'critical' && c.fps === undefined)
+        .map(
+          (c) =>
+            `note: ${camera}/${c.id} is critical and has no \`fps\`: it owes a result for every frame of its camera`,
+        ),
+    ),
+    ...impatience(plan),
+    ...unboundedWorkers(plan),
+  ];
+}
+
+/** Critical workers that would be started again within their own deadline. */
+function impatience({ cameras }: Plan): string[] {
+  return cameras.flatMap(({ camera, consumers }) =>
+    consumers.flatMap(({ kind, id, sla, fps, deadlineMs }) => {
+      const limitMs = idleRestartMs(fps === undefined ? 0 : 1000 / fps);
+      if (kind !== 'worker' || sla !== 'critical' || deadlineMs < limitMs) return [];
+      return [
+        `note: ${camera}/${id} is critical and may take ${deadlineMs / 1000} s for a frame, but is started again after ${limitMs / 1000} s without an answer: a lower \`fps\` gives it more`,
+      ];
+    }),
+  );
+}
+
+/** Who may take the machine along. */
+function unboundedWorkers(plan: Plan): string[] {
+  const unbounded = workersOf(plan).filter(
+    ({ worker }) => worker.memoryMib === undefined && worker.transport !== 'thread',
+  );
+  const names = [...new Set(unbounded.map(({ worker }) => worker.id))];
+  if (names.length === 0) return [];
+  return [`note: workers without \`memory_mib\` (${names.join(', ')}): their memory is neither planned nor bounded`];
+}
+
+/** What the container of a model is started with. */
+export function containerArguments(id: string, socketPath: string, container: PlannedContainer): string[] {
+  const { dir, threads, provider, maxBatch } = container;
+  const args = ['--model-id', id, '--model', dir, '--socket', socketPath];
+  args.push('--threads', String(threads), '--provider', provider);
+  return maxBatch === undefined ? args : [...args, '--max-batch', String(maxBatch)];
+}
+
+/** How important a model is: as much as the most important of its consumers. */
+export function modelClass(plan: Pick<Plan, 'cameras'>, model: string): SlaClass {
+  const consumers = plan.cameras.flatMap((c) => c.consumers.filter((k) => k.kind === 'model' && k.model === model));
+  return SLA_CLASSES.find((sla) => consumers.some((c) => c.sla === sla)) ?? 'normal';
+}
+
+/** What its workers know, they may print. */
+function secretsIn(consumers: readonly ConsumerSetup[]): string[] {
+  const values = consumers.flatMap((c) => (c.kind === 'worker' ? Object.values(c.worker.env) : []));
+  return knownSecrets().filter((secret) => values.some((value) => value.includes(secret)));
+}
+
+/** Consumers whose pictures go to workers. */
+export function workersOf(plan: Pick<Plan, 'cameras'>): WorkerConsumerSetup[] {
+  return plan.cameras.flatMap((c) => c.consumers.filter((consumer) => consumer.kind === 'worker'));
+}
+
+/** Most memory of workers that say so, with everything that they start: bytes, by `camera/consumer`. */
+export function workerLimits(plan: Pick<Plan, 'cameras'>): Map<string, number> {
+  const out = new Map<string, number>();
+  for (const { camera, consumers } of plan.cameras)
+    for (const c of consumers)
+      if (c.kind === 'worker' && c.worker.memoryMib !== undefined)
+        out.set(`${camera}/${c.id}`, c.worker.memoryMib * 1024 * 1024);
+  return out;
+}
+
+/** Arguments are not told: they may hold what nobody should read. */
+function describeWorker(camera: string, { id, input, sla, worker }: WorkerConsumerSetup): string {
+  const { program, transport, jpeg, cpu, restart, memoryMib } = worker;
+  const what = 'command' in program ? program.command[0] : program.module;
+  const size = `${jpeg ? 'JPEG' : input.format} ${input.width}×${input.height}`;
+  const share =
+    transport === 'thread'
+      ? 'CPU of its camera’s process'
+      : `nice ${cpu.nice}${cpu.cpus ? `, CPUs ${cpu.cpus.join(' ')}` : ''}`;
+  const restarts = restart.unlimited ? 'unlimited restarts' : counted(restart.delaysMs.length, 'restart');
+  const memory = memoryMib === undefined ? '' : `, at most ${memoryMib} MiB`;
+  return `worker ${camera}/${id}: ${worker.id} (${what}), ${sla}, ${size} over ${transport}, ${share}${memory}, ${restarts}`;
+}
+
+/**
+ * The plan with one camera added, or in the place of the one of its name.
+ *
+ * @throws UsageError when a consumer names a model that the plan does not have.
+ */
+export function withCamera(plan: Plan, setup: CameraSetup): Plan {
+  const models = plan.models.map((m) => m.id);
+  for (const consumer of setup.consumers) {
+    if (consumer.kind === 'model' && !models.includes(consumer.model))
+      throw new UsageError(
+        `cameras.${setup.camera}.consumers.${consumer.id}.model: there is no model "${consumer.model}"; this node has ${models.join(', ') || 'none'}`,
+      );
+  }
+  const at = plan.cameras.findIndex((c) => c.camera === setup.camera);
+  return completed({
+    ...plan,
+    cameras: at < 0 ? [...plan.cameras, setup] : plan.cameras.toSpliced(at, 1, setup),
+  });
+}
+
+/** The plan without one camera. */
+export function withoutCamera(plan: Plan, id: string): Plan {
+  return completed({ ...plan, cameras: plan.cameras.filter((c) => c.camera !== id) });
+}
+
+/** Computes what follows from the cameras. */
+function completed(plan: Omit<Plan, 'segments' | 'shmBytes'>): Plan {
+  const segments = plan.cameras.flatMap(segmentsOf);
+  const frames = segments.reduce((sum, s) => sum + s.bytes, 0);
+  return { ...plan, segments, shmBytes: plan.models.reduce((sum, m) => sum + probeBytes(m), frames) };
+}
+
+/** Shared memory for the picture that a container is proved with: there for moments, and planned for. */
+export function probeBytes({ frame }: PlannedModel): number {
+  return frame.width * frame.height * 3;
+}
+
+function segmentsOf(camera: CameraSetup): PlannedSegment[] {
+  const specs = new Map<string, RenditionSpec>();
+  const inSegments = camera.consumers.filter((c) => !usesThread(c));
+  for (const { input } of inSegments) specs.set(renditionKey(input), input);
+  return [...specs].map(([rendition, spec]) => {
+    const sharing = inSegments.filter((c) => renditionKey(c.input) === rendition).length;
+    return { camera: camera.camera, rendition, bytes: renditionSegmentBytes(spec, sharing) };
+  });
+}
+
+function missing(model: string): never {
+  throw new VigiaError('internal', `model ${model} was not located before planning`);
+}

@@ -1,0 +1,62 @@
+import { FakeClock } from '@vigia/base';
+import type { CameraReport, ConsumerReport } from '@vigia/contracts';
+import { describe, expect, test } from 'vitest';
+import { CriticalWatch } from './critical-watch.ts';
+import type { Plan } from '#node/plan';
+
+const OK = { camera: 'ward', consumer: 'falls', status: 'ok' } as const;
+
+function plan(sla: string, fps = 5): Plan {
+  return { cameras: [{ camera: 'ward', consumers: [{ id: 'falls', sla, fps }] }] } as unknown as Plan;
+}
+
+function report(more: Partial<ConsumerReport> = {}, state = 'live', breaching = true): CameraReport {
+  const falls = { state: 'running', reason: null, sla_window: { breaching }, ...more };
+  return { state, consumers: { falls } } as unknown as CameraReport;
+}
+
+describe('a critical consumer that sees nothing', () => {
+  test('is told after 10 s without an ok result, with why', () => {
+    const clock = new FakeClock();
+    const watch = new CriticalWatch(clock);
+    watch.record(OK);
+    clock.advance(9_999);
+    expect(watch.blind(plan('critical'), () => report())).toEqual([]);
+    clock.advance(1);
+    watch.record({ ...OK, status: 'error' });
+    expect(watch.blind(plan('critical'), () => report({ reason: 'answers none, though frames come' }))).toEqual([
+      {
+        code: 'blind',
+        message:
+          'ward/falls: critical, and has seen nothing for 10 s though its camera is live; it answers none, though frames come',
+      },
+    ]);
+    watch.record(OK);
+    expect(watch.blind(plan('critical'), () => report())).toEqual([]);
+  });
+
+  test('has three turns, when its gate is slow', () => {
+    const clock = new FakeClock();
+    const watch = new CriticalWatch(clock);
+    watch.record(OK);
+    clock.advance(29_999);
+    expect(watch.blind(plan('critical', 0.1), () => report())).toEqual([]);
+    clock.advance(1);
+    expect(watch.blind(plan('critical', 0.1), () => report())).toHaveLength(1);
+  });
+
+  test('is told when it never saw anything', () => {
+    const [problem] = new CriticalWatch(new FakeClock()).blind(plan('critical'), () => report());
+    expect(problem?.message).toContain('has never seen anything');
+  });
+
+  test.each([
+    ['another class', plan('high'), report()],
+    ['its SLA is kept', plan('critical'), report({}, 'live', false)],
+    ['its camera gives nothing', plan('critical'), report({}, 'stalled')],
+    ['its worker has failed, which is told already', plan('critical'), report({ state: 'failed' })],
+    ['its camera is gone', plan('critical'), undefined],
+  ])('is none: %s', (_, of, seen) => {
+    expect(new CriticalWatch(new FakeClock()).blind(of, () => seen)).toEqual([]);
+  });
+});

@@ -1,1 +1,0 @@
-export { emitStats, MqttEmitter, type MqttEmitterOptions } from './mqtt-emitter.ts';

@@ -1,0 +1,1 @@
+export { emitStats, MqttEmitter, type MqttEmitterOptions } from './mqtt-link.ts';

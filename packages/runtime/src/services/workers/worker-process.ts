@@ -1,0 +1,301 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { type Clock, codeOf, LineSplitter, type Log, messageOf, type Timer } from '@vigia/base';
+import { type FromWorker, WORKER_ENV } from '@vigia/contracts';
+import { applyCpuShare } from '#core/cpu';
+import { WORKER_GIVE_UP_MS, WORKER_STOP_MS, type WorkerConsumerSetup } from '#core/camera-link';
+import { raiseOomScore } from '#core/memory';
+import { killGroup, registerWorkerGroup } from '#core/node-dirs';
+import { encodeMessage } from './frame-message.ts';
+import type { EndReason } from './lifecycle.ts';
+import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
+import { WorkerMessages } from './worker-messages.ts';
+
+/** Where a worker belongs. */
+export interface WorkerPlace {
+  readonly node: string;
+  readonly camera: string;
+  readonly runDir: string;
+}
+
+/**
+ * Otherwise it is waited for: freeing the memory of a large process, or of a GPU, takes its time, and its successor would
+ * find it occupied. Milliseconds.
+ */
+const KILLED_GIVE_UP_MS = 30_000;
+/** Milliseconds. */
+const SHARE_AGAIN_MS = 1_000;
+/** After the end of the process: for the last lines that are still in its pipe. Milliseconds. */
+const LAST_LINES_MS = 200;
+/** A process that has closed its input and is still there by then reads no more frames. Milliseconds. */
+const INPUT_CLOSED_MS = 500;
+/**
+ * Reading and checking what a worker says may take so much of a second of the camera's process: then it is read no
+ * further until the second is over. Milliseconds.
+ */
+const MESSAGES_MS_PER_SECOND = 250;
+/** Standard error is read at this rate at most: then the worker waits in its own `write`. */
+const LINES_BYTES_PER_SECOND = 256 * 1024;
+const SECOND_MS = 1_000;
+
+const STOP = encodeMessage({ type: 'stop' });
+
+/**
+ * One process of a worker, in a process group of its own: frames on its standard input, messages on its standard output,
+ * a log on its standard error. Owns the process, its pipes and its entry among the node's process groups; ends with it.
+ */
+export class WorkerProcess implements WorkerLink {
+  readonly #clock: Clock;
+  readonly #events: WorkerLinkEvents;
+  readonly #child: ChildProcess;
+  readonly #messages = new WorkerMessages();
+  readonly #log: Log;
+  readonly #gone: Promise<void>;
+  #resolveGone: () => void = () => undefined;
+  #forget: () => void = () => undefined;
+  #lastLines: () => void = () => undefined;
+  #timers: Timer[] = [];
+  #lineBytes = 0;
+  #lineSecondMs = 0;
+  #messagesMs = 0;
+  #messagesSecondMs = 0;
+  /** What it says is not heard any more. */
+  #deaf = false;
+  #exited = false;
+  #ended = false;
+  #stopping = false;
+
+  /** Starts the process. Whatever goes wrong with that comes as `onExit`. */
+  constructor(setup: WorkerConsumerSetup, place: WorkerPlace, clock: Clock, log: Log, events: WorkerLinkEvents) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#events = events;
+    this.#gone = new Promise((resolve) => {
+      this.#resolveGone = resolve;
+    });
+    this.#child = spawnWorker(setup, place);
+    const { pid, stdin, stdout, stderr } = this.#child;
+    // First of all: what it starts itself inherits it.
+    if (pid !== undefined) raiseOomScore(pid, setup.sla);
+    this.#child.once('error', (error) => {
+      if (pid === undefined) this.#end(notStarted(error));
+    });
+    this.#child.once('exit', (code, signal) => this.#onExit(code, signal));
+    // A worker that does not read to the end is no error of ours: its exit says what there is to say, if it exits.
+    stdin?.on('error', () => this.#later(INPUT_CLOSED_MS, () => this.#inputClosed()));
+    if (stdout) this.#readMessages(stdout);
+    if (stderr) this.#readLines(stderr);
+    if (pid === undefined) return;
+    try {
+      this.#forget = registerWorkerGroup(place.runDir, place.camera, pid);
+    } catch (error) {
+      log.warn(`worker ${setup.id}: its process group could not be written down (${messageOf(error)})`);
+    }
+    const share = (): void => applyCpuShare(pid, setup.worker.cpu, `worker ${setup.id}`, log);
+    share();
+    // Again when its threads are there, and for a kernel that had just been asked for another worker.
+    this.#later(SHARE_AGAIN_MS, share);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Writes a message, in one go with what belongs to it. The caller leaves `tail` as it is until the answer. */
+  write(head: Buffer, tail?: Buffer): void {
+    const { stdin } = this.#child;
+    if (!stdin?.writable) return;
+    if (!tail) {
+      stdin.write(head);
+      return;
+    }
+    stdin.cork();
+    stdin.write(head);
+    stdin.write(tail);
+    stdin.uncork();
+  }
+
+  stop(): Promise<void> {
+    if (this.#stopping || this.#ended) return this.#gone;
+    this.#stopping = true;
+    this.#deaf = true;
+    const { pid, stdin } = this.#child;
+    if (pid === undefined) return this.#gone;
+    if (stdin?.writable) {
+      stdin.write(STOP);
+      stdin.end();
+    }
+    const { term, kill } = WORKER_STOP_MS;
+    this.#later(term, () => void killGroup(pid, 'SIGTERM'));
+    this.#later(term + kill, () => this.kill());
+    return this.#gone;
+  }
+
+  kill(): void {
+    const { pid } = this.#child;
+    if (pid === undefined || this.#ended) return;
+    this.#deaf = true;
+    killGroup(pid, 'SIGKILL');
+    this.#later(this.#stopping ? WORKER_GIVE_UP_MS : KILLED_GIVE_UP_MS, () => {
+      const message = `did not go, not even after SIGKILL (process ${pid}); left behind`;
+      this.#log.error(message);
+      this.#end({ code: 'left_behind', message });
+    });
+  }
+
+  #onExit(code: number | null, signal: NodeJS.Signals | null): void {
+    const { pid } = this.#child;
+    // Whatever it started goes with it; a grandchild would hold the pipes open too.
+    if (pid !== undefined) killGroup(pid, 'SIGKILL');
+    // Its last words are in the pipe, and that is all there will be.
+    this.#exited = true;
+    this.#child.stderr?.resume();
+    const reason = exitReason(code, signal);
+    this.#child.once('close', () => this.#end(reason));
+    this.#later(LAST_LINES_MS, () => this.#end(reason));
+  }
+
+  #end(reason: EndReason): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#deaf = true;
+    for (const timer of this.#timers) timer.cancel();
+    const { stdin, stdout, stderr } = this.#child;
+    for (const stream of [stdin, stdout, stderr]) stream?.destroy();
+    this.#lastLines();
+    this.#child.unref();
+    this.#forget();
+    this.#events.onExit(reason);
+    this.#resolveGone();
+  }
+
+  #inputClosed(): void {
+    if (!this.#deaf && !this.#exited) this.#events.onInputClosed();
+  }
+
+  #readMessages(stdout: Readable): void {
+    stdout.on('data', (chunk: Buffer) => {
+      if (this.#deaf) return;
+      const beganMs = this.#clock.nowMs();
+      this.#hear(chunk, beganMs);
+      this.#slowMessages(stdout, beganMs);
+    });
+    stdout.on('error', () => undefined);
+  }
+
+  #hear(chunk: Buffer, nowMs: number): void {
+    const messages: FromWorker[] = [];
+    let broken: unknown;
+    try {
+      this.#messages.push(chunk, nowMs, (message) => messages.push(message));
+    } catch (error) {
+      broken = error;
+    }
+    // Outside of the try: what goes wrong with us is not the worker's fault.
+    for (const message of messages) if (!this.#deaf) this.#events.onMessage(message);
+    if (broken === undefined || this.#deaf) return;
+    // The stream cannot be aligned again.
+    this.#deaf = true;
+    this.#events.onProtocolError(messageOf(broken));
+  }
+
+  /** Somebody whose messages are a lot of work must not keep the camera's process from others. */
+  #slowMessages(stdout: Readable, beganMs: number): void {
+    const now = this.#clock.nowMs();
+    if (beganMs - this.#messagesSecondMs >= SECOND_MS) {
+      this.#messagesSecondMs = beganMs;
+      this.#messagesMs = 0;
+    }
+    this.#messagesMs += now - beganMs;
+    if (this.#messagesMs < MESSAGES_MS_PER_SECOND || this.#deaf) return;
+    stdout.pause();
+    this.#later(Math.max(0, this.#messagesSecondMs + SECOND_MS - now), () => stdout.resume());
+  }
+
+  #readLines(stderr: Readable): void {
+    const lines = new LineSplitter((line) => this.#events.onLine(line));
+    stderr.setEncoding('utf8');
+    stderr.on('data', (chunk: string) => {
+      lines.push(chunk);
+      this.#slowDown(stderr, chunk.length);
+    });
+    stderr.on('end', () => lines.end());
+    // Without an end, when somebody else still holds the pipe: what stands in it half is told all the same.
+    this.#lastLines = () => lines.end();
+    stderr.on('error', () => undefined);
+  }
+
+  /** Somebody who writes without end must not keep the camera's process busy. */
+  #slowDown(stderr: Readable, bytes: number): void {
+    const now = this.#clock.nowMs();
+    if (now - this.#lineSecondMs >= SECOND_MS) {
+      this.#lineSecondMs = now;
+      this.#lineBytes = 0;
+    }
+    this.#lineBytes += bytes;
+    if (this.#exited || this.#lineBytes < LINES_BYTES_PER_SECOND) return;
+    stderr.pause();
+    this.#later(this.#lineSecondMs + SECOND_MS - now, () => stderr.resume());
+  }
+
+  #later(ms: number, fn: () => void): void {
+    if (this.#ended) return;
+    const timer = this.#clock.after(ms, () => {
+      this.#timers = this.#timers.filter((t) => t !== timer);
+      fn();
+    });
+    this.#timers.push(timer);
+  }
+}
+
+function spawnWorker(setup: WorkerConsumerSetup, place: WorkerPlace): ChildProcess {
+  const { program } = setup.worker;
+  const [file = '', ...args] = 'command' in program ? program.command : [];
+  const dir = 'command' in program ? program.dir : undefined;
+  return spawn(file, args, {
+    ...(dir === undefined ? {} : { cwd: dir }),
+    env: environmentOf(setup, place),
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // A process group, and a session, of its own: signals of a terminal do not reach it, and ours reach all of it.
+    detached: true,
+  });
+}
+
+/** Everything that a worker finds in its environment. */
+export function environmentOf(setup: WorkerConsumerSetup, place: WorkerPlace): NodeJS.ProcessEnv {
+  return { ...inherited(setup.worker.withheld), ...workerEnv(setup, place), ...setup.worker.env };
+}
+
+/** The variables that every worker is told about itself. */
+export function workerEnv(setup: WorkerConsumerSetup, place: WorkerPlace): Record<string, string> {
+  const { worker, input } = setup;
+  return {
+    [WORKER_ENV.node]: place.node,
+    [WORKER_ENV.camera]: place.camera,
+    [WORKER_ENV.consumer]: setup.id,
+    [WORKER_ENV.worker]: worker.id,
+    [WORKER_ENV.transport]: worker.transport,
+    [WORKER_ENV.input]: `${worker.jpeg ? 'JPEG' : input.format} ${input.width}x${input.height}`,
+    [WORKER_ENV.options]: JSON.stringify(worker.options),
+  };
+}
+
+function inherited(withheld: readonly string[]): NodeJS.ProcessEnv {
+  const hidden = new Set(withheld);
+  // NODE_CHANNEL_FD is our own channel to the supervisor.
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !hidden.has(name) && !name.startsWith('NODE_CHANNEL')),
+  );
+}
+
+function exitReason(code: number | null, signal: NodeJS.Signals | null): EndReason {
+  return signal === null
+    ? { code: 'exited', message: `exited with code ${code}` }
+    : { code: 'signalled', message: `was ended by ${signal}` };
+}
+
+function notStarted(error: Error): EndReason {
+  const code = codeOf(error);
+  const why = code === 'ENOENT' ? 'no such program, or no such folder' : code === 'EACCES' ? 'not executable' : code;
+  return { code: 'not_started', message: `cannot be started (${why ?? error.message})` };
+}
