@@ -1,5 +1,25 @@
 export { bindToCpus } from './affinity.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
+export {
+  Channel,
+  type ChannelErrorCode,
+  type ChannelOptions,
+  type ChannelPort,
+  type RequestOptions,
+} from './channel.ts';
+export {
+  asChannelMessage,
+  type AskOf,
+  type ChannelMessage,
+  type Handlers,
+  type NoticeName,
+  type NoticeOf,
+  type ReplyOf,
+  type RequestName,
+  type Schema,
+  SILENT,
+  type Vocabulary,
+} from './channel-protocol.ts';
 export { type Clock, every, FakeClock, sleep, systemClock, type Timer } from './clock.ts';
 export { assertNever, codeOf, messageOf, UsageError, VigiaError } from './errors.ts';
 export { encodeFrame, encodeJson, FrameDecoder, LENGTH_BYTES } from './framing.ts';
@@ -16,6 +36,7 @@ export {
   redact,
 } from './log.ts';
 export { processStartSeconds, processStartTicks, processStatFields } from './process-start.ts';
+export { ipcPort, openParentChannel } from './parent-channel.ts';
 export { type Closer, Scope } from './scope.ts';
 export {
   createSharedFile,
@@ -28,4 +49,10 @@ export {
 export { Deadline } from './deadline.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { futexSupported, futexWait, futexWake, isPeerGone, sendDoorbell } from './wake.ts';
-export { type ChildState, endWithParent, SupervisedChild, type SupervisedChildOptions } from './supervised-child.ts';
+export {
+  type ChildConnection,
+  type ChildState,
+  endWithParent,
+  SupervisedChild,
+  type SupervisedChildOptions,
+} from './supervised-child.ts';

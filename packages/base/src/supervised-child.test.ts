@@ -51,7 +51,6 @@ function childOf(...processes: (FakeProcess | Error)[]): SupervisedChild {
     clock,
     log: createLog('test', (record) => logged.push(record.message)),
     onLog: () => undefined,
-    onMessage: () => undefined,
     onState: (state) => states.push(state),
     readyTimeoutMs: 10_000,
     restart: { firstMs: 100, maxMs: 10_000, jitter: 0 },

@@ -1,9 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { Backoff, type BackoffOptions } from './backoff.ts';
+import type { ChannelPort } from './channel.ts';
 import type { Clock, Timer } from './clock.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type Log, type LogRecord, parseLogLine } from './log.ts';
+import { ipcPort, isLifecycle } from './parent-channel.ts';
 
 /**
  * starting: the process runs and has not said `ready`. ready: it has. waiting: it died and will be started again after
@@ -26,16 +28,24 @@ export interface SupervisedChildOptions {
   readonly log: Log;
   /** Log lines of the child. */
   readonly onLog: (record: LogRecord) => void;
-  /** Every message but `ready`. Runs in the parent: must not throw. */
-  readonly onMessage: (message: unknown) => void;
+  /** Called with each new process, before it is ready: returns what hears its messages. A {@link Channel} fits. */
+  readonly connect?: (port: ChannelPort) => ChildConnection;
+  /** The process reported that it is ready; `message` is as it came. */
+  readonly onReady?: (message: unknown) => void;
   readonly onState: (state: ChildState) => void;
-  /** Called with each new process, before it is ready: what it must be told first. */
-  readonly onStarted?: (send: (message: object) => boolean) => void;
   /** A process that is not ready by then is killed. Milliseconds. */
   readonly readyTimeoutMs: number;
   readonly restart: BackoffOptions;
   /** How long it may take to close what it holds after `stop`, before SIGTERM. Default 700 ms. */
   readonly stopMs?: number;
+}
+
+/** What hears the messages of one process. */
+export interface ChildConnection {
+  /** Every message but `ready`. Runs in the parent: must not throw. */
+  receive(message: unknown): void;
+  /** The process has ended; `why` completes "it ". */
+  close(why: string): void;
 }
 
 /** How long a stopping child may take before SIGTERM, and after that before SIGKILL. Milliseconds. */
@@ -48,8 +58,6 @@ const TERM_MS = 300;
 const GIVE_UP_MS = 500;
 /** A process that lived this long earns a short first wait again. */
 const HEALTHY_MS = 30_000;
-/** Messages waiting in the channel's pipe. A child that does not read must not grow its parent. */
-const SEND_LIMIT = 256;
 
 /**
  * A Node process that is started again when it dies. The IPC channel is its lifeline: a child ends when the channel
@@ -59,10 +67,10 @@ export class SupervisedChild {
   readonly #o: SupervisedChildOptions;
   readonly #backoff: Backoff;
   #child: ChildProcess | undefined;
+  #connection: ChildConnection | undefined;
   #timer: Timer | undefined;
   #startedMs = 0;
   #starts = 0;
-  #unsent = 0;
   #stopping: Promise<void> | undefined;
   #exited: (() => void) | undefined;
 
@@ -93,7 +101,6 @@ export class SupervisedChild {
       return;
     }
     this.#child = child;
-    this.#unsent = 0;
     this.#forwardLines(child);
     child.on('message', (message) => this.#onMessage(child, message));
     child.on('error', (error) => this.#onError(child, error));
@@ -105,18 +112,7 @@ export class SupervisedChild {
       child.kill('SIGKILL');
     });
     this.#o.onState({ state: 'starting', pid: child.pid });
-    this.#o.onStarted?.((message) => this.send(message));
-  }
-
-  /** Sends to the running process. False when there is none or it does not read: the message is dropped. */
-  send(message: object): boolean {
-    const child = this.#child;
-    if (!child?.connected || this.#unsent >= SEND_LIMIT) return false;
-    this.#unsent += 1;
-    child.send(message, () => {
-      this.#unsent -= 1;
-    });
-    return true;
+    this.#connection = this.#o.connect?.(ipcPort(child));
   }
 
   /** Stops the process: message, SIGTERM, SIGKILL. Resolves when it is gone. Idempotent. */
@@ -166,6 +162,7 @@ export class SupervisedChild {
   #leave(child: ChildProcess): void {
     this.#o.log.error(`${this.#o.name} (process ${child.pid}) did not go, not even after SIGKILL; left behind`);
     this.#child = undefined;
+    this.#disconnect('outlived SIGKILL');
     child.unref();
     child.channel?.unref();
     child.stdout?.destroy();
@@ -173,13 +170,21 @@ export class SupervisedChild {
     this.#exited?.();
   }
 
+  #disconnect(why: string): void {
+    this.#connection?.close(why);
+    this.#connection = undefined;
+  }
+
   #onMessage(child: ChildProcess, message: unknown): void {
     if (child !== this.#child) return;
-    if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'ready') {
-      this.#timer?.cancel();
-      if (!this.#stopping) this.#o.onState({ state: 'ready', pid: child.pid });
+    if (!isLifecycle(message)) {
+      this.#connection?.receive(message);
+      return;
     }
-    this.#o.onMessage(message);
+    if (message.type !== 'ready') return;
+    this.#timer?.cancel();
+    this.#o.onReady?.(message);
+    if (!this.#stopping) this.#o.onState({ state: 'ready', pid: child.pid });
   }
 
   /** A process that never was (no process ids or descriptors left) has no `exit`; it must be tried again all the same. */
@@ -191,6 +196,7 @@ export class SupervisedChild {
   #onExit(child: ChildProcess, reason: string): void {
     if (child !== this.#child) return;
     this.#child = undefined;
+    this.#disconnect(reason);
     this.#timer?.cancel();
     if (this.#stopping) {
       this.#exited?.();
@@ -250,7 +256,7 @@ export function endWithParent(
   process.on('SIGINT', () => undefined);
   process.on('SIGHUP', () => undefined);
   process.on('message', (message) => {
-    if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'stop') end(false);
+    if (isLifecycle(message) && message.type === 'stop') end(false);
   });
   if (!process.connected && process.send !== undefined) end(true);
 }
