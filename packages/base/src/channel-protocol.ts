@@ -16,7 +16,10 @@ export interface Vocabulary {
 }
 
 /** A vocabulary without words: for an end that only listens. */
-export const SILENT: { readonly requests: Record<never, never>; readonly notices: Record<never, never> } = {
+export const SILENT: {
+  readonly requests: Readonly<Record<string, never>>;
+  readonly notices: Readonly<Record<string, never>>;
+} = {
   requests: {},
   notices: {},
 };

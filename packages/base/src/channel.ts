@@ -89,6 +89,7 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
   #nextId = 1;
   #unsent = 0;
   #closed: string | undefined;
+  #onFlushed: (() => void)[] = [];
 
   constructor(options: ChannelOptions<Out, In>) {
     this.#o = options;
@@ -128,6 +129,14 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
     return true;
   }
 
+  /** Resolves when every message so far has left this process, or the channel is closed. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onFlushed.push(resolve);
+      this.#settleFlushed();
+    });
+  }
+
   /** Takes a message that arrived from the other end. Never throws. */
   receive(value: unknown): void {
     if (this.#closed !== undefined) return;
@@ -165,6 +174,12 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
     for (const id of this.#waiting.keys()) this.#settle(id, error);
     for (const controller of this.#served.values()) controller.abort(error);
     this.#served.clear();
+    this.#settleFlushed();
+  }
+
+  #settleFlushed(): void {
+    if (this.#unsent > 0 && this.#closed === undefined) return;
+    for (const resolve of this.#onFlushed.splice(0)) resolve();
   }
 
   #waitingFor(
@@ -210,6 +225,7 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
     this.#unsent += 1;
     this.#o.port.send(message, (error) => {
       this.#unsent -= 1;
+      this.#settleFlushed();
       if (!error || this.#closed !== undefined) return;
       const what = 'name' in message ? `\`${message.name}\`` : `a ${message.type}`;
       failed(

@@ -29,7 +29,7 @@ export function openParentChannel<Out extends Vocabulary, In extends Vocabulary>
   const channel = new Channel<Out, In>({
     ...options,
     peer: 'the parent',
-    port: ipcPort(process as unknown as ChildProcess),
+    port: ipcPort(process),
   });
   process.on('message', (message: unknown) => {
     if (!isLifecycle(message)) channel.receive(message);

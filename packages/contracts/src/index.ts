@@ -7,4 +7,5 @@ export * from './frame-seats.ts';
 export * from './config.ts';
 export * from './mqtt.ts';
 export * from './report.ts';
-export * from './node-status.ts';
+export * from './events.ts';
+export * from './node-stream.ts';

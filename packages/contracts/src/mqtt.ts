@@ -113,5 +113,8 @@ export const topics = {
   result: (node: string, camera: string, consumer: string): string => `vigia/${node}/${camera}/${consumer}/result`,
   workerState: (node: string, camera: string, consumer: string): string => `vigia/${node}/${camera}/${consumer}/state`,
   event: (node: string, camera: string): string => `vigia/${node}/${camera}/event`,
+  /** Of events of one kind; `_node` stands for a camera where none is concerned. */
+  eventOf: (node: string, camera: string | null, kind: string): string =>
+    `vigia/${node}/${camera ?? '_node'}/event/${kind}`,
   stats: (node: string, camera: string, consumer: string): string => `vigia/${node}/${camera}/${consumer}/stats`,
 };

@@ -183,9 +183,14 @@ export type MainStreamReport = z.infer<typeof mainStreamReportSchema>;
 /** See {@link cameraReportSchema}. */
 export type CameraReport = z.infer<typeof cameraReportSchema>;
 
+/** States of a model. */
+export const MODEL_STATES = ['starting', 'ready', 'failing', 'stopped'] as const;
+/** See {@link MODEL_STATES}. */
+export type ModelState = (typeof MODEL_STATES)[number];
+
 /** One model container. */
 export const modelReportSchema = z.strictObject({
-  state: z.enum(['starting', 'ready', 'failing', 'stopped']),
+  state: z.enum(MODEL_STATES),
   /** Why it is not ready, for people; null when it is. */
   reason: z.string().nullable(),
   requests: count,

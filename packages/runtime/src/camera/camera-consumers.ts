@@ -1,14 +1,19 @@
 import type { Clock, Log, Scope } from '@vigia/base';
-import { type EventMessage, packedBytes, type ResultMessage, type Slowed } from '@vigia/contracts';
+import {
+  type EventMessage,
+  packedBytes,
+  type ResultMessage,
+  type Slowed,
+  type WorkerStateMessage,
+} from '@vigia/contracts';
 import { type FrameSupplier, packedShape } from '@vigia/frame-supplier';
 import {
   type CameraSetup,
   type ConsumerCounts,
   type ConsumerSetup,
   type ConsumerSnapshot,
-  type FromCamera,
   type ModelConsumerSetup,
-  type ToCamera,
+  type EndWorker,
   type WorkerConsumerSetup,
   usesThread,
 } from '#core/camera-link';
@@ -19,6 +24,11 @@ import { SlaMeter } from '#services/sla';
 import { Renditions } from '#services/stream-capture';
 import { type LifecycleState, ThreadConsumer, WorkerConsumer } from '#services/workers';
 
+/** What the consumers of a camera have to say besides results. */
+export type ConsumerNews =
+  | { readonly type: 'worker_state'; readonly state: WorkerStateMessage }
+  | { readonly type: 'event'; readonly event: EventMessage };
+
 /** Options of {@link CameraConsumers}. */
 export interface CameraConsumersOptions {
   readonly setup: CameraSetup;
@@ -28,7 +38,7 @@ export interface CameraConsumersOptions {
   /** Whether the camera gives pictures now. */
   readonly isLive: () => boolean;
   /** False when the message was not taken: the parent does not read. */
-  readonly send: (message: FromCamera) => boolean;
+  readonly send: (message: ConsumerNews) => boolean;
   readonly onResult: (result: ResultMessage, picture: Picture | undefined) => void;
   /** Something in this process hangs that cannot be ended: the process must be. */
   readonly onUnending: (message: string) => void;
@@ -63,7 +73,7 @@ export class CameraConsumers {
   /** Workers that ended by themselves and have not been ready since. */
   readonly #down = new Set<string>();
   /** States and events that the supervisor did not take yet: an alarm must not get lost. */
-  readonly #untold: FromCamera[] = [];
+  readonly #untold: ConsumerNews[] = [];
 
   /** @throws VigiaError `shm_full` and others of Renditions.admit; what exists by then belongs to the scope. */
   constructor(options: CameraConsumersOptions, scope: Scope) {
@@ -122,8 +132,8 @@ export class CameraConsumers {
     else consumer.pace(slowed?.fps);
   }
 
-  /** A worker must go: see `ToCamera`. */
-  endWorker({ consumer, pid, code, message }: Extract<ToCamera, { readonly type: 'end_worker' }>): void {
+  /** A worker must go: see `EndWorker`. */
+  endWorker({ consumer, pid, code, message }: EndWorker): void {
     this.#worker(consumer)?.end({ code, message }, pid);
   }
 
@@ -270,7 +280,7 @@ export class CameraConsumers {
     this.#tell({ type: 'event', event });
   }
 
-  #tell(message: FromCamera): void {
+  #tell(message: ConsumerNews): void {
     this.#untold.push(message);
     // Of a supervisor that does not read for so long the oldest are of no use any more.
     if (this.#untold.length > UNTOLD_LIMIT) this.#untold.shift();

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from '@vigia/base';
 import {
@@ -12,6 +11,7 @@ import {
 } from './commands.ts';
 import { HELP, helpFor } from './help.ts';
 import { MODELS_OPTIONS, modelsCommand } from './models-command.ts';
+import { version } from './version.ts';
 
 type Values = Record<string, string | boolean | undefined>;
 
@@ -36,7 +36,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: [0, 0],
     run: demoCommand,
   },
-  check: { options: { config: { type: 'string', short: 'c' } }, words: [0, 0], run: checkCommand },
+  check: {
+    options: { config: { type: 'string', short: 'c' }, diff: { type: 'boolean' }, node: { type: 'string' } },
+    words: [0, 0],
+    run: checkCommand,
+  },
   reload: {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
     words: [0, 0],
@@ -88,13 +92,6 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   if (positionals.length < least || positionals.length > most)
     throw new UsageError(`vigia ${name}: ${wordsText(positionals.length, least, most)} (vigia ${name} --help)`);
   return command.run(values, positionals);
-}
-
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return manifest.version;
 }
 
 function parse(name: string, command: Command, args: string[]): { values: Values; positionals: string[] } {

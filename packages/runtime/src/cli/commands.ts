@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { codeOf, UsageError, VigiaError } from '@vigia/base';
 import { ID_PATTERN } from '@vigia/contracts';
@@ -18,6 +18,7 @@ type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 const SNAPSHOT_MS = 10_000;
 const HEALTH_MS = 2_000;
+const DIFF_MS = 5_000;
 /** A model may have to be fetched. */
 const RELOAD_MS = 600_000;
 /** A worker may take an hour to start. */
@@ -45,6 +46,7 @@ export async function demoCommand(values: Values): Promise<number> {
 export async function checkCommand(values: Values): Promise<number> {
   const file = configFile(values, 'check');
   const config = loadConfig(file);
+  if (values['diff'] === true) return showDifference(file, text(values, 'node') ?? config.node);
   const store = new ModelStore();
   await checkModels(config, store);
   const absent = (await store.list()).filter(
@@ -69,6 +71,20 @@ export async function checkCommand(values: Values): Promise<number> {
   return 0;
 }
 
+/** What this file would change on the running node, which reads it as it would on a reload. */
+async function showDifference(file: string, node: string): Promise<number> {
+  const path = `/api/v1/config?dry_run=1&file=${encodeURIComponent(file)}`;
+  const yaml = readFileSync(file, 'utf8');
+  const answer = await askNode(controlSocketPath(runDirOf(node)), path, DIFF_MS, { method: 'PUT', yaml });
+  const { revision, changes } = JSON.parse(answer.toString('utf8')) as { revision: number; changes: string[] };
+  const head =
+    changes.length === 0
+      ? `node ${node}, revision ${revision}: ${file} changes nothing`
+      : `node ${node}, revision ${revision}: ${file} would change`;
+  for (const line of [head, ...changes.map((change) => `  ${change}`)]) process.stdout.write(`${line}\n`);
+  return 0;
+}
+
 /** `vigia snapshot`. */
 export async function snapshotCommand(values: Values, [camera = '', file = '']: readonly string[]): Promise<number> {
   if (!ID_PATTERN.test(camera)) throw new UsageError(`vigia snapshot: "${camera}" is no camera id`);
@@ -86,7 +102,7 @@ export async function snapshotCommand(values: Values, [camera = '', file = '']: 
 /** `vigia reload`. */
 export async function reloadCommand(values: Values): Promise<number> {
   const socket = controlSocketPath(runDirOf(nodeOf(values, 'reload')));
-  const answer = await askNode(socket, '/api/v1/reload', RELOAD_MS, 'POST');
+  const answer = await askNode(socket, '/api/v1/reload', RELOAD_MS, { method: 'POST' });
   process.stdout.write(`${describeChange(JSON.parse(answer.toString('utf8')) as PlanChangeSummary)}\n`);
   return 0;
 }
@@ -97,7 +113,7 @@ export async function restartCommand(values: Values, [what = '']: readonly strin
   if (more.length > 0 || ![camera, consumer ?? camera].every((id) => ID_PATTERN.test(id)))
     throw new UsageError(`vigia restart: "${what}" is neither a camera nor a camera/consumer`);
   const path = `/api/v1/cameras/${camera}${consumer === undefined ? '' : `/consumers/${consumer}`}/restart`;
-  await askNode(controlSocketPath(runDirOf(nodeOf(values, 'restart'))), path, RESTART_MS, 'POST');
+  await askNode(controlSocketPath(runDirOf(nodeOf(values, 'restart'))), path, RESTART_MS, { method: 'POST' });
   process.stdout.write(consumer === undefined ? `${what}: has a new process\n` : `${what}: ready\n`);
   return 0;
 }

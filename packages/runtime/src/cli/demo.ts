@@ -11,8 +11,8 @@ import {
   parseLogLine,
 } from '@vigia/base';
 import { type Config, configSchema } from '@vigia/contracts';
-
 import { Aedes } from 'aedes';
+import { z } from 'zod';
 import { type RunOptions, runNode } from './run.ts';
 
 /** What the demo may be told beyond a run. */
@@ -28,6 +28,9 @@ const DEMO_CLIP = fileURLToPath(new URL('../../assets/pedestrians.mp4', import.m
 const MQTT_PORT = 1884;
 const RTSP_PORT = 8554;
 const CAMERA_READY_MS = 10_000;
+/** The messages of the simulated camera that the demo waits for. */
+const readySchema = z.looseObject({ type: z.literal('ready'), url: z.string() });
+const failedSchema = z.looseObject({ type: z.literal('failed'), code: z.string(), message: z.string() });
 
 /**
  * The whole chain on one machine: a simulated camera that speaks real RTSP, a person detector, and an MQTT broker to
@@ -110,12 +113,18 @@ async function forkCamera(clip: string, port: number, scope: Scope): Promise<str
         clock: systemClock,
         log: { ...log, warn: () => undefined },
         onLog: (record) => log.info(parseLogLine(record.message, 'simulated camera').message),
-        onMessage: (message) => {
-          const event = message as { type: string; url?: string; code?: string; message?: string };
-          if (event.type === 'ready') resolve(event.url ?? '');
-          if (event.type === 'failed')
-            reject(new VigiaError(event.code ?? 'internal', event.message ?? 'the simulated camera failed'));
+        onReady: (message) => {
+          const ready = readySchema.safeParse(message);
+          if (ready.success) resolve(ready.data.url);
+          else reject(new VigiaError('internal', 'the simulated camera did not say where it is'));
         },
+        connect: () => ({
+          receive: (message) => {
+            const failed = failedSchema.safeParse(message).data;
+            if (failed) reject(new VigiaError(failed.code, failed.message));
+          },
+          close: () => undefined,
+        }),
         onState: () => undefined,
         readyTimeoutMs: CAMERA_READY_MS,
         restart: { firstMs: 1_000, maxMs: 5_000 },

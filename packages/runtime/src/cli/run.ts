@@ -15,12 +15,11 @@ import { type Config, conservationErrors, type Report } from '@vigia/contracts';
 import { killWorkerGroups, lockNode, removeDeadModelSockets } from '#core/node-dirs';
 import { paletteFor } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#cli/views';
-import { admit, budgetOf, roomFor, sums } from '#node/plan';
+import type { ModelStore } from '@vigia/model-container';
+import { type Subscription, Supervisor, type SupervisorOptions } from '#node';
+import { admit, budgetOf, locateModels, planOf, pullModel, roomFor, sums } from '#node/plan';
 import { Ending } from './ending.ts';
-import { locateModels, pullModel } from '#node/plan';
-import { type Plan, planOf } from '#node/plan';
-import { Reloader } from '#node/desired';
-import { Supervisor } from '#node';
+import { version } from './version.ts';
 
 /** How a node is to be run. */
 export interface RunOptions {
@@ -62,14 +61,18 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     const budget = budgetOf(plan);
     const room = roomFor([process.pid]);
     admit(plan, budget, room);
-    const view = openView(options);
+    let subscription: Subscription | undefined;
+    const view = openView(options, () => droppedBy(subscription));
     scope.defer(() => view.close());
     const output = logTo(view);
     for (const line of sums(budget, room)) output.log.info(line);
-    const supervisor = await startSupervisor({ plan, runDir: lock.runDir, file: options.configFile }, view, output, {
-      ending,
-      scope,
-    });
+    const start = { config, plan, runDir: lock.runDir, file: options.configFile };
+    const supervisor = newSupervisor(start, output, ending.signal);
+    scope.defer(() => supervisor.stop());
+    subscription = supervisor.subscribe('view', (item) => view.onItem(item));
+    await supervisor.start();
+    // What goes wrong is in the log, and the node goes on.
+    ending.onHangup(() => void supervisor.desired.reload().catch(() => undefined));
     const drawing = every(clock, DRAW_MS, () => view.draw(supervisor.status()));
     scope.defer(() => drawing.cancel());
     await untilEnd(options.forMs, ending);
@@ -104,33 +107,28 @@ function logTo(view: View): Output {
   return { onLog, log: createLog('supervisor', onLog) };
 }
 
-async function startSupervisor(
-  { plan, runDir, file }: { readonly plan: Plan; readonly runDir: string; readonly file: string | undefined },
-  view: View,
+function newSupervisor(
+  start: Pick<SupervisorOptions, 'config' | 'plan' | 'runDir' | 'file'>,
   output: Output,
-  { ending, scope }: { readonly ending: Ending; readonly scope: Scope },
-): Promise<Supervisor> {
-  const reloader = new Reloader({
-    file,
-    runDir,
-    log: output.log,
-    signal: ending.signal,
-    ownModels: () => supervisor.ownModels,
-    apply: (wanted) => supervisor.apply(wanted),
-  });
-  const supervisor: Supervisor = new Supervisor({
-    plan,
-    runDir,
-    clock: systemClock,
+  signal: AbortSignal,
+): Supervisor {
+  const pull = async (store: ModelStore, id: string): Promise<void> => {
+    output.log.info(`fetching model ${id}`);
+    await store.pull(id, { signal });
+  };
+  const { runDir } = start;
+  return new Supervisor({
+    ...start,
     ...output,
-    onEvent: (event) => view.onEvent(event),
-    reload: () => reloader.reload(),
+    version: version(),
+    clock: systemClock,
+    planFor: async (config, own) => planOf(config, runDir, await locateModels(config, { runDir, own, pull })),
   });
-  scope.defer(() => supervisor.stop());
-  await supervisor.start();
-  // What goes wrong is in the log, and the node goes on.
-  ending.onHangup(() => void reloader.reload().catch(() => undefined));
-  return supervisor;
+}
+
+function droppedBy(subscription: Subscription | undefined): number {
+  const { samples, events } = subscription?.report().dropped ?? { samples: 0, events: 0 };
+  return samples + events;
 }
 
 async function untilEnd(forMs: number | undefined, ending: Ending): Promise<void> {
@@ -144,8 +142,8 @@ async function untilEnd(forMs: number | undefined, ending: Ending): Promise<void
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-function openView(options: RunOptions): View {
-  if (options.json) return new JsonView(process.stdout);
+function openView(options: RunOptions, dropped: () => number): View {
+  if (options.json) return new JsonView(process.stdout, dropped);
   if (process.stdout.isTTY) return new LiveView(process.stdout, paletteFor(process.stdout), systemClock);
   return new PlainView((line) => process.stdout.write(`${line}\n`), systemClock);
 }

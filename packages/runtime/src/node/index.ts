@@ -1,1 +1,2 @@
+export type { Subscription } from '#node/events';
 export { Supervisor, type SupervisorOptions } from './supervisor.ts';

@@ -1,32 +1,44 @@
-import type { NodeStatus, ViewEvent } from '@vigia/contracts';
+import {
+  cameraStateMessageOf,
+  eventMessageOf,
+  type NodeEvent,
+  type NodeItem,
+  type NodeStatus,
+  workerStateMessageOf,
+} from '@vigia/contracts';
 import type { View } from './view.ts';
 
 /** A stream that a program reads. */
 export interface JsonStream {
   readonly writableLength: number;
   write(text: string): unknown;
+  /** Calls `fn` when everything written so far is out. */
+  once(event: 'drain', fn: () => void): unknown;
 }
 
-/** Bytes waiting for a reader that does not read; events beyond are dropped and counted. */
+/** Bytes that wait for a reader that does not read; beyond, the view takes nothing from the node's stream. */
 const BACKLOG_LIMIT = 1024 * 1024;
 const STATS_EVERY_MS = 5_000;
 
 /** One JSON object per line on stdout: every result and state, and every five seconds the counters. */
 export class JsonView implements View {
   readonly #stream: JsonStream;
-  #dropped = 0;
+  readonly #dropped: () => number;
   #nextMs = 0;
 
-  constructor(stream: JsonStream) {
+  /** @param dropped How many items the node's stream has dropped because this view was slow. */
+  constructor(stream: JsonStream, dropped: () => number) {
     this.#stream = stream;
+    this.#dropped = dropped;
   }
 
-  onEvent(event: ViewEvent): void {
-    if (event.type === 'result') this.#line({ type: 'result', ...event.result });
-    else if (event.type === 'camera_state') this.#line({ type: 'camera_state', ...event.state });
-    else if (event.type === 'worker_state') this.#line({ type: 'worker_state', ...event.state });
-    else if (event.type === 'event') this.#line({ ...event.event, type: 'event', event: event.event.type });
-    else this.#line({ type: 'model_state', model: event.model, state: event.state, reason: event.reason });
+  onItem(item: NodeItem): void | Promise<void> {
+    const line =
+      item.type === 'event' ? lineOf(item.event) : item.type === 'result' && { type: 'result', ...item.result };
+    if (!line) return undefined;
+    this.#line(line);
+    if (this.#stream.writableLength <= BACKLOG_LIMIT) return undefined;
+    return new Promise((resolve) => this.#stream.once('drain', resolve));
   }
 
   onLog(): void {
@@ -34,7 +46,7 @@ export class JsonView implements View {
   }
 
   draw(status: NodeStatus): void {
-    if (status.upMs < this.#nextMs) return;
+    if (status.upMs < this.#nextMs || this.#stream.writableLength > BACKLOG_LIMIT) return;
     this.#nextMs = status.upMs + STATS_EVERY_MS;
     const cameras = Object.fromEntries([...status.cameras].map(([id, { report }]) => [id, report]));
     this.#line({
@@ -43,7 +55,7 @@ export class JsonView implements View {
       up_ms: Math.round(status.upMs),
       cameras,
       models: Object.fromEntries(status.models),
-      events_dropped: this.#dropped,
+      events_dropped: this.#dropped(),
     });
   }
 
@@ -52,10 +64,29 @@ export class JsonView implements View {
   }
 
   #line(value: object): void {
-    if (this.#stream.writableLength > BACKLOG_LIMIT) {
-      this.#dropped += 1;
-      return;
-    }
     this.#stream.write(`${JSON.stringify(value)}\n`);
+  }
+}
+
+/**
+ * An event on one line: `type` and the keys that version 1 readers know, with the keys of the envelope beside them.
+ * Kinds that came later are written as they are, with `type: node_event`.
+ */
+function lineOf(event: NodeEvent): object {
+  const { v, id, node, boot, kind, phase, severity, subject } = event;
+  const envelope = { v, id, node, boot, kind, phase, severity, subject };
+  switch (event.kind) {
+    case 'camera_state':
+      return { type: 'camera_state', ...cameraStateMessageOf(event), ...envelope };
+    case 'worker_state':
+      return { type: 'worker_state', ...workerStateMessageOf(event), ...envelope };
+    case 'model_state':
+      return { type: 'model_state', ...event.data, at: event.at, ...envelope };
+    case 'worker':
+    case 'sla':
+    case 'shedding':
+      return { ...eventMessageOf(event), type: 'event', event: event.data.type, ...envelope };
+    default:
+      return { type: 'node_event', ...event };
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '@vigia/base';
 import type { CameraReport, ConsumerReport } from '@vigia/contracts';
 import { fit, formatBytes, formatElapsed, type Palette } from '#core/terminal';
-import type { NodeStatus, ViewEvent } from '@vigia/contracts';
+import type { NodeItem, NodeStatus } from '@vigia/contracts';
 import type { View } from './view.ts';
 import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
 
@@ -37,9 +37,9 @@ export class LiveView implements View {
     terminal.write('\u001b[?25l');
   }
 
-  onEvent(event: ViewEvent): void {
-    if (event.type === 'result')
-      this.#recent.get(`${event.result.camera}/${event.result.consumer}`).add(event.result, this.#clock.nowMs());
+  onItem(item: NodeItem): void {
+    if (item.type === 'result')
+      this.#recent.get(`${item.result.camera}/${item.result.consumer}`).add(item.result, this.#clock.nowMs());
   }
 
   onLog(line: string): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '@vigia/base';
-import type { NodeStatus, ViewEvent } from '@vigia/contracts';
+import type { NodeEvent, NodeItem, NodeStatus } from '@vigia/contracts';
 import type { View } from './view.ts';
 import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
 
@@ -19,23 +19,12 @@ export class PlainView implements View {
     this.#nextMs = clock.nowMs() + EVERY_MS;
   }
 
-  onEvent(event: ViewEvent): void {
-    if (event.type === 'result')
-      this.#recent.get(`${event.result.camera}/${event.result.consumer}`).add(event.result, this.#clock.nowMs());
-    else if (event.type === 'model_state')
-      this.#line(`model ${event.model}: ${event.state}${event.reason === null ? '' : ` (${event.reason})`}`);
-    else if (event.type === 'worker_state') {
-      const { camera, consumer, state, message, alarm } = event.state;
-      this.#line(`worker ${camera}/${consumer}: ${alarm ? 'ALARM ' : ''}${state}${message ? ` (it ${message})` : ''}`);
-    } else if (event.type === 'event') {
-      const { camera, consumer, message, type, alarm } = event.event;
-      // What a worker's state says already is not said twice.
-      if (!type.startsWith('worker_'))
-        this.#line(`${camera}/${consumer}: ${alarm ? 'ALARM ' : ''}${type.replace('_', ' ')}: ${message}`);
-    } else {
-      const { camera, state, message, retry_in_ms: retry } = event.state;
-      const again = retry === null ? '' : `; again in ${(retry / 1000).toFixed(1)} s`;
-      this.#line(`camera ${camera}: ${state}${message ? `: ${message}${again}` : ''}`);
+  onItem(item: NodeItem): void {
+    if (item.type === 'result')
+      this.#recent.get(`${item.result.camera}/${item.result.consumer}`).add(item.result, this.#clock.nowMs());
+    else if (item.type === 'event') {
+      const line = lineOf(item.event);
+      if (line !== undefined) this.#line(line);
     }
   }
 
@@ -73,4 +62,38 @@ export class PlainView implements View {
   #line(text: string): void {
     this.#write(`${new Date(this.#clock.wallMs()).toISOString().slice(11, 19)} ${text}`);
   }
+}
+
+/** An event for people; undefined for what another line says already. */
+function lineOf(event: NodeEvent): string | undefined {
+  // Its subject left the configuration: the reload says so.
+  if (event.phase === 'end' && event.kind !== 'consumer_blind') return undefined;
+  const alarm = event.severity === 'alarm' ? 'ALARM ' : '';
+  const where = `${event.camera}/${event.consumer}`;
+  switch (event.kind) {
+    case 'model_state':
+      return `model ${event.data.model}: ${event.data.state}${bracketed(event.data.reason)}`;
+    case 'worker_state':
+      return `worker ${where}: ${alarm}${event.data.state}${bracketed(event.data.message && `it ${event.data.message}`)}`;
+    case 'camera_state':
+      return cameraLine(event);
+    case 'sla':
+    case 'shedding':
+      return `${where}: ${alarm}${event.data.type.replace('_', ' ')}: ${event.data.message}`;
+    case 'consumer_blind':
+      return event.phase === 'end' ? event.data.message : `${alarm}${event.data.message}`;
+    case 'config':
+      return `configuration: revision ${event.data.revision} by ${event.data.by}`;
+    default:
+      return undefined;
+  }
+}
+
+function cameraLine({ camera, data }: Extract<NodeEvent, { readonly kind: 'camera_state' }>): string {
+  const again = data.retry_in_ms === null ? '' : `; again in ${(data.retry_in_ms / 1000).toFixed(1)} s`;
+  return `camera ${camera}: ${data.state}${data.message ? `: ${data.message}${again}` : ''}`;
+}
+
+function bracketed(text: string | null): string {
+  return text ? ` (${text})` : '';
 }

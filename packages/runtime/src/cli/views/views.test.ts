@@ -1,10 +1,10 @@
 import { FakeClock } from '@vigia/base';
-import type { CameraReport, ConsumerReport, ResultMessage } from '@vigia/contracts';
+import type { CameraReport, ConsumerReport, NodeItem, NodeStatus, ResultMessage } from '@vigia/contracts';
 import { expect, test } from 'vitest';
 import { paletteFor } from '#core/terminal';
+import { Announcer } from '#node/events';
 import { JsonView } from './json-view.ts';
 import { LiveView } from './live-view.ts';
-import type { NodeStatus } from '@vigia/contracts';
 import { PlainView } from './plain-view.ts';
 import { Keyed, keepOnly, Rate } from './recent.ts';
 import { MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
@@ -92,7 +92,7 @@ test('the live table says who sees what, how old, how fast, and what was dropped
   const clock = new FakeClock();
   let screen = '';
   const view = new LiveView({ columns: 140, rows: 40, write: (text) => void (screen = text) }, paletteFor({}), clock);
-  for (let n = 0; n < 20; n += 1) view.onEvent({ type: 'result', result: result(20 + n, n + 1) });
+  for (let n = 0; n < 20; n += 1) view.onItem({ type: 'result', result: result(20 + n, n + 1) });
   view.draw(status(0, 100, 50));
   clock.advance(2_000);
   view.draw(status(2_000, 120, 70));
@@ -166,12 +166,10 @@ test('plain lines: states as they come, a summary every five seconds', () => {
   const lines: string[] = [];
   const view = new PlainView((line) => lines.push(line), clock);
   const at = '2026-01-01T00:00:00.000Z';
-  view.onEvent({
-    type: 'camera_state',
-    state: { camera: 'hall', state: 'waiting', reason: 'refused', message: 'connection refused', retry_in_ms: 512, at },
-  });
+  const state = { state: 'waiting', reason: 'refused', message: 'connection refused', retry_in_ms: 512 } as const;
+  announcing((item) => view.onItem(item)).cameraState({ camera: 'hall', ...state, at });
   expect(lines[0]).toMatch(/camera hall: waiting: connection refused; again in 0\.5 s/);
-  view.onEvent({ type: 'result', result: result(25, 1) });
+  view.onItem({ type: 'result', result: result(25, 1) });
   view.draw(status(0, 0, 0));
   expect(lines).toHaveLength(1);
   clock.advance(5_000);
@@ -181,17 +179,26 @@ test('plain lines: states as they come, a summary every five seconds', () => {
   );
 });
 
-test('JSON lines: a reader that does not read loses events, counted, instead of growing us', () => {
+test('JSON lines: a reader that does not read holds the stream back until it reads', async () => {
   const written: string[] = [];
-  const stream = { writableLength: 0, write: (text: string) => void written.push(text) };
-  const view = new JsonView(stream);
-  view.onEvent({ type: 'result', result: result(25, 1) });
+  let drain: () => void = () => undefined;
+  const stream = {
+    writableLength: 0,
+    write: (text: string) => void written.push(text),
+    once: (_: 'drain', fn: () => void) => void (drain = fn),
+  };
+  const view = new JsonView(stream, () => 7);
+  expect(view.onItem({ type: 'result', result: result(25, 1) })).toBeUndefined();
   stream.writableLength = 2 ** 21;
-  view.onEvent({ type: 'result', result: result(25, 2) });
-  stream.writableLength = 0;
+  const held = view.onItem({ type: 'result', result: result(25, 2) });
+  // Counters are worth nothing to a reader that does not read.
   view.draw(status(0, 10, 1));
-  expect(written.map((text) => JSON.parse(text).type)).toEqual(['result', 'stats']);
-  expect(JSON.parse(written[1] ?? '').events_dropped).toBe(1);
+  stream.writableLength = 0;
+  drain();
+  await held;
+  view.draw(status(0, 10, 1));
+  expect(written.map((text) => JSON.parse(text).type)).toEqual(['result', 'result', 'stats']);
+  expect(JSON.parse(written[2] ?? '').events_dropped).toBe(7);
 });
 
 test('a worker that failed and one that is slowed: what and why comes first', () => {
@@ -220,17 +227,18 @@ test('lines for a log: states of workers, crossings, and who is slowed; no event
   const lines: string[] = [];
   const view = new PlainView((line) => lines.push(line), new FakeClock());
   const of = { camera: 'hall', consumer: 'falls', sla: 'critical' as const, at: '2026-01-01T00:00:00.000Z' };
-  view.onEvent({
-    type: 'worker_state',
-    state: { ...of, worker: 'w', state: 'failed', reason: 'exited', message: 'exited with code 1', alarm: true },
-  });
-  view.onEvent({ type: 'event', event: { ...of, type: 'worker_failed', alarm: true, reason: 'exited', message: 'm' } });
-  view.onEvent({
-    type: 'event',
-    event: { ...of, type: 'slowed', alarm: false, reason: 'cpu', message: 'slowed to 2' },
-  });
+  const announcer = announcing((item) => view.onItem(item));
+  const failed = { state: 'failed', reason: 'exited', message: 'exited with code 1', alarm: true } as const;
+  announcer.workerState({ ...of, worker: 'w', ...failed });
+  announcer.consumerEvent({ ...of, type: 'worker_failed', alarm: true, reason: 'exited', message: 'm' });
+  announcer.consumerEvent({ ...of, type: 'slowed', alarm: false, reason: 'cpu', message: 'slowed to 2' });
   expect(lines.map((line) => line.slice(9))).toEqual([
     'worker hall/falls: ALARM failed (it exited with code 1)',
     'hall/falls: slowed: slowed to 2',
   ]);
 });
+
+function announcing(publish: (item: NodeItem) => void): Announcer {
+  const newId = (): string => '01J00000000000000000000000';
+  return new Announcer({ node: 'ward-3', boot: newId(), clock: new FakeClock(), newId, publish });
+}

@@ -1,23 +1,34 @@
-export type {
-  CameraSetup,
-  CameraSnapshot,
-  ConsumerCounts,
-  ConsumerSetup,
-  ConsumerSnapshot,
-  FromCamera,
-  ModelConsumerSetup,
-  RestartPolicy,
-  SourceSetup,
-  ToCamera,
-  WorkerConsumerSetup,
-  WorkerSetup,
-} from './camera-link.ts';
 export {
-  idleRestartMs,
+  type CameraSnapshot,
+  cameraSnapshotSchema,
+  type ConsumerCounts,
+  type ConsumerSnapshot,
+} from './counters.ts';
+export {
+  type CameraSetup,
+  cameraSetupSchema,
+  type ConsumerSetup,
+  type ModelConsumerSetup,
+  type RestartPolicy,
+  type SourceSetup,
+  type WorkerConsumerSetup,
+  type WorkerSetup,
+} from './setup.ts';
+export {
+  CAMERA_WORDS,
+  type CameraStart,
+  type CameraWords,
+  type EndWorker,
+  NODE_WORDS,
+  type NodeWords,
+  type Pace,
+  type StateNotice,
+} from './words.ts';
+export {
   IDLE_INTERVALS,
+  idleRestartMs,
   usesThread,
   WORKER_GIVE_UP_MS,
   WORKER_STOP_MS,
   workerStopMs,
 } from './worker-times.ts';
-export { ParentChannel } from './parent-channel.ts';

@@ -1,4 +1,4 @@
-import type { ConsumerSetup, WorkerConsumerSetup } from './camera-link.ts';
+import type { ConsumerSetup, WorkerConsumerSetup } from './setup.ts';
 
 /** How long a worker may take after `stop` before SIGTERM, and after that before SIGKILL. Milliseconds. */
 export const WORKER_STOP_MS = { term: 1_000, kill: 500 } as const;

@@ -1,3 +1,3 @@
-export { CameraHandle, type CameraHandleOptions } from './camera-handle.ts';
-export { ExternalModelHandle } from './external-model-handle.ts';
-export { ModelHandle, type ModelHandleOptions, type ModelSupervision } from './model-handle.ts';
+export { AgeHistogram, type Quantiles } from './ages.ts';
+export type { CameraHandle } from './camera-handle.ts';
+export { Children, type ChildrenOptions } from './children.ts';

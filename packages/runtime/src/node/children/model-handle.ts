@@ -1,170 +1,138 @@
-import { type ChildState, type Clock, type Log, type LogRecord, SupervisedChild } from '@vigia/base';
-import type { ModelReport } from '@vigia/contracts';
-import { removeDeadSocket } from '#core/node-dirs';
-import { readProcessUsage } from '#core/process-stats';
-import { ContainerWatch, type Wellbeing } from './container-watch.ts';
-import { ModelCounters, type ModelCounts } from './model-counters.ts';
+import type { Clock, Log, LogRecord } from '@vigia/base';
+import type { ModelReport, ModelState } from '@vigia/contracts';
+import { containerEntry } from '@vigia/model-container';
+import { modelSocketPath } from '#core/node-dirs';
+import { ContainerGeneration } from './container-generation.ts';
+import { ExternalGeneration } from './external-generation.ts';
+import { Succession } from './generation.ts';
+import type { ModelCounts } from './model-counters.ts';
+import type { ModelGeneration } from './model-generation.ts';
 
-/** What every model of a node is to its supervisor, whoever starts its container. */
-export interface ModelSupervision {
+/** A model, as the node starts or finds it. */
+export interface ModelSettings {
   readonly id: string;
-  /** Of the container's process, when it is ours. */
-  readonly pid: number | undefined;
-  /** Where cameras reach the container. */
+  /** The pictures that it wants, pixels. */
+  readonly frame: { readonly width: number; readonly height: number };
+  /** Its container, when the node starts it; undefined: somebody else does. */
+  readonly container:
+    | { readonly argumentsFor: (socketPath: string) => readonly string[]; readonly memoryLimitBytes: number }
+    | undefined;
+  /** Where an external container listens. */
   readonly socketPath: string;
-  start(): void;
-  /** Resolves when nothing of it is left. Idempotent. */
-  stop(): Promise<void>;
-  /** Counters as last heard, at most about a second old. */
-  recentReport(): ModelReport;
-  /** Counters as of now, or as last heard when the container does not answer. */
-  report(): Promise<ModelReport>;
 }
 
 /** Options of {@link ModelHandle}. */
 export interface ModelHandleOptions {
-  readonly id: string;
-  /** The JavaScript file of the container and its arguments. */
-  readonly entry: string;
-  readonly args: readonly string[];
-  readonly socketPath: string;
-  /** The pictures that it wants, pixels. */
-  readonly frame: { readonly width: number; readonly height: number };
+  readonly settings: ModelSettings;
+  readonly runDir: string;
   /** See `ContainerWatchOptions`. */
   readonly probePrefix: string;
-  /** Most memory of its own that the process may use, bytes. */
-  readonly memoryLimitBytes: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
-  readonly onState: (id: string, state: ModelReport['state'], reason: string | null) => void;
-  /** Counters of a container that it takes over from: they go on. */
-  readonly before?: ModelCounts | undefined;
+  readonly onState: (state: ModelState, reason: string | null) => void;
 }
 
-/** Loading a model may take this long. */
-const READY_MS = 60_000;
-const RESTART = { firstMs: 50, maxMs: 10_000 };
-/** Looks in a row without an answer until the container counts as hung: noticed 1.9 to 2.9 s after it stopped. */
-const SILENT_LIMIT = 2;
-/** Looks in a row above its memory until it is ended: one run may need more for a moment. */
-const MEMORY_LIMIT_LOOKS = 3;
-const MIB = 1024 * 1024;
-
-/**
- * The supervisor's side of a container that it starts: keeps it running, has it prove that it looks at pictures before it
- * counts as ready, and kills it when it hangs or grows beyond its memory.
- */
-export class ModelHandle implements ModelSupervision {
+/** The node's side of one model: replaces its generations, of which each takes over from the one before without a gap. */
+export class ModelHandle {
+  readonly kind = 'model';
   readonly id: string;
   readonly #o: ModelHandleOptions;
-  readonly #child: SupervisedChild;
-  readonly #watch: ContainerWatch;
-  readonly #counters: ModelCounters;
-  #state: ModelReport['state'] = 'starting';
-  #reason: string | null = null;
-  #large = 0;
+  readonly #generations: Succession<ModelGeneration>;
+  #external: boolean;
+  /** Containers in a row that the node started: each has a socket of its own, because two are there at once. */
+  #containers = 0;
 
   constructor(options: ModelHandleOptions) {
     this.#o = options;
-    this.id = options.id;
-    this.#counters = new ModelCounters(options.before);
-    this.#watch = new ContainerWatch({ model: options.id, ...options });
-    this.#child = new SupervisedChild({
-      name: `model:${options.id}`,
-      entry: options.entry,
-      args: options.args,
-      clock: options.clock,
-      log: options.log,
-      onLog: options.onLog,
-      onMessage: () => undefined,
-      onState: (state) => this.#onChildState(state),
-      readyTimeoutMs: READY_MS,
-      restart: RESTART,
-    });
+    this.id = options.settings.id;
+    this.#external = options.settings.container === undefined;
+    this.#generations = new Succession(this.#generation(options.settings, undefined));
   }
 
+  /** Of the container that serves now, when it is ours. */
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#generations.current.pid;
   }
 
+  /** Of this container and of those that are ending. */
+  get pids(): readonly number[] {
+    return this.#generations.pids;
+  }
+
+  /** Where cameras reach the container. */
   get socketPath(): string {
-    return this.#o.socketPath;
+    return this.#generations.current.socketPath;
+  }
+
+  /** Where the next container of this node would listen. */
+  get nextSocketPath(): string {
+    return modelSocketPath(this.#o.runDir, this.id, this.#containers + 1);
   }
 
   start(): void {
-    this.#child.start();
+    this.#generations.current.start();
   }
 
-  async stop(): Promise<void> {
-    this.#watch.stop();
-    await this.#child.stop();
-    // One that had to be killed left its socket; where somebody else listens by now, it is theirs.
-    await removeDeadSocket(this.#o.socketPath);
+  /** Starts a generation with other settings. The one before serves until `endPredecessors`. */
+  async succeed(settings: ModelSettings): Promise<void> {
+    const external = settings.container === undefined;
+    // Our first container has the socket of an external one: it must be gone, or it would be taken for the other.
+    if (external && !this.#external) {
+      await this.#generations.replace((before) => this.#generation(settings, before.recentReport()));
+    } else {
+      this.#generations.overlap((before) => this.#generation(settings, before.recentReport()));
+      this.start();
+    }
+    this.#external = external;
   }
 
+  /** Ends the generations that have a successor. Resolves when they are gone. */
+  endPredecessors(): Promise<void> {
+    return this.#generations.endPredecessors();
+  }
+
+  /** Resolves when nothing of it is left. Idempotent. */
+  stop(): Promise<void> {
+    return this.#generations.close();
+  }
+
+  /** Counters as last heard, at most about a second old. */
   recentReport(): ModelReport {
-    const restarts = (this.#o.before?.restarts ?? 0) + this.#child.restarts;
-    return { state: this.#state, reason: this.#reason, ...this.#counters.counts, restarts };
+    return this.#generations.current.recentReport();
   }
 
-  async report(): Promise<ModelReport> {
-    const health = await this.#watch.health();
-    if ('value' in health) this.#counters.heard(health.value);
-    return this.recentReport();
+  /** Counters as of now, or as last heard when the container does not answer. */
+  report(): Promise<ModelReport> {
+    return this.#generations.current.report();
   }
 
-  #onWell(wellbeing: Wellbeing): void {
-    if (wellbeing.state === 'silent') {
-      if (wellbeing.times >= SILENT_LIMIT) this.#kill(`does not answer (${wellbeing.why})`);
-      return;
+  #generation({ id, frame, container, socketPath }: ModelSettings, before: ModelCounts | undefined): ModelGeneration {
+    const { probePrefix, clock, log, onLog, onState } = this.#o;
+    const onOwnState = (state: ModelState, reason: string | null): void => {
+      // The end of one that has a successor is not the model's.
+      if (this.#generations.isCurrent(generation)) onState(state, reason);
+    };
+    const common = { id, frame, probePrefix, clock, log, before, onState: onOwnState };
+    let generation: ModelGeneration;
+    if (container === undefined) {
+      // An external container has the socket of our first one.
+      this.#containers = 1;
+      generation = new ExternalGeneration({ ...common, socketPath });
+    } else {
+      const path = this.nextSocketPath;
+      this.#containers += 1;
+      const { argumentsFor, memoryLimitBytes } = container;
+      const args = argumentsFor(path);
+      generation = new ContainerGeneration({
+        ...common,
+        socketPath: path,
+        entry: containerEntry,
+        args,
+        memoryLimitBytes,
+        onLog,
+      });
     }
-    this.#counters.heard(wellbeing.health);
-    if (wellbeing.state === 'serving') this.#become('ready', null);
-    else if (wellbeing.state !== 'unknown') this.#become(wellbeing.state, wellbeing.why);
-    // Whatever it was before, it still is.
-    else if (this.#state !== 'ready') this.#become(this.#state, wellbeing.why);
-    this.#weigh();
-  }
-
-  /** Anonymous memory: its own, not the frames it looks at. */
-  #weigh(): void {
-    const { pid } = this;
-    const { memoryLimitBytes } = this.#o;
-    const bytes = pid === undefined ? 0 : (readProcessUsage(pid)?.anonymousBytes ?? 0);
-    this.#large = bytes > memoryLimitBytes ? this.#large + 1 : 0;
-    if (this.#large >= MEMORY_LIMIT_LOOKS) {
-      const mib = (n: number): string => `${Math.ceil(n / MIB)} MiB`;
-      this.#kill(`uses ${mib(bytes)} of memory, ${mib(memoryLimitBytes)} are allowed`);
-    }
-  }
-
-  #kill(why: string): void {
-    this.#o.log.warn(`model:${this.id} ${why}, killed`);
-    this.#become('failing', why);
-    this.#watch.stop();
-    this.#child.kill();
-  }
-
-  #onChildState(child: ChildState): void {
-    this.#large = 0;
-    if (child.state === 'ready') {
-      this.#watch.start((wellbeing) => this.#onWell(wellbeing));
-      return;
-    }
-    this.#watch.stop();
-    if (child.state === 'waiting') {
-      this.#counters.died();
-      // What it was killed for says more than that it was killed.
-      const killed = this.#state === 'failing' && child.reason.includes('SIGKILL') ? this.#reason : null;
-      this.#become('failing', killed ?? child.reason);
-    } else this.#become(child.state, child.state === 'starting' ? this.#reason : null);
-  }
-
-  #become(state: ModelReport['state'], reason: string | null): void {
-    if (state === this.#state && reason === this.#reason) return;
-    this.#state = state;
-    this.#reason = reason;
-    this.#o.onState(this.id, state, reason);
+    return generation;
   }
 }

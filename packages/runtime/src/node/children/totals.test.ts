@@ -1,7 +1,7 @@
 import { conservationErrors, type Report } from '@vigia/contracts';
 import { expect, test } from 'vitest';
 import type { CameraSnapshot } from '#core/camera-link';
-import { AgeHistogram } from './quantiles.ts';
+import { AgeHistogram } from './ages.ts';
 import { addSnapshots, closeOut, onlyConsumers, reportOf } from './totals.ts';
 import { MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
 

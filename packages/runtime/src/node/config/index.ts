@@ -1,2 +1,2 @@
-export { loadConfig } from './load-config.ts';
+export { loadConfig, parseConfig } from './load-config.ts';
 export { secretVariables } from './secrets.ts';

@@ -1,1 +1,1 @@
-export { Reloader, type ReloaderOptions } from './reload.ts';
+export { type Applied, DesiredState, type Revision } from './desired-state.ts';

@@ -19,9 +19,9 @@ export class CpuWatch {
     this.#shedding = new Shedding(clock);
   }
 
-  /** A result of a camera's consumer. */
-  record(result: ResultMessage, setup: CameraSetup): void {
-    if (setup.consumers.some((c) => c.id === result.consumer && c.sla === 'critical')) this.#shedding.record(result);
+  /** A result of a critical consumer. */
+  record(result: ResultMessage): void {
+    this.#shedding.record(result);
   }
 
   /** Looks at everybody; to be called about once a second. */

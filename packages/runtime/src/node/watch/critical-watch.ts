@@ -1,10 +1,15 @@
 import type { Clock } from '@vigia/base';
-import type { CameraReport, ResultMessage } from '@vigia/contracts';
-import type { NodeHealth } from '#services/control-plane';
+import type { CameraReport, HealthProblem, ResultMessage } from '@vigia/contracts';
 import type { Plan } from '#node/plan';
 
 /** A critical consumer whose SLA is breached is blind when it saw nothing for so long, or for so many of its turns. */
 const BLIND = { ms: 10_000, turns: 3 } as const;
+
+/** A critical consumer that sees nothing. */
+export interface Blind extends HealthProblem {
+  readonly camera: string;
+  readonly consumer: string;
+}
 
 /** Knows when critical consumers last saw anything, and so which of them see nothing though their cameras do. */
 export class CriticalWatch {
@@ -24,7 +29,7 @@ export class CriticalWatch {
    * Critical consumers in breach of their SLA that have seen nothing for 10 s, or for 3 turns of slow ones. Not those whose
    * worker has failed: they are told as such.
    */
-  blind(plan: Plan, reportOf: (camera: string) => CameraReport | undefined): NodeHealth {
+  blind(plan: Plan, reportOf: (camera: string) => CameraReport | undefined): Blind[] {
     this.#forget(plan);
     const now = this.#clock.nowMs();
     return plan.cameras.flatMap(({ camera, consumers }) => {
@@ -39,7 +44,8 @@ export class CriticalWatch {
         const since =
           okMs === undefined ? 'has never seen anything' : `has seen nothing for ${Math.round((now - okMs) / 1000)} s`;
         const why = counts.reason === null ? '' : `; it ${counts.reason}`;
-        return { code: 'blind', message: `${camera}/${id}: critical, and ${since} though its camera is live${why}` };
+        const message = `${camera}/${id}: critical, and ${since} though its camera is live${why}`;
+        return { camera, consumer: id, code: 'blind', message };
       });
     });
   }

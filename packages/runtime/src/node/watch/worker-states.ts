@@ -1,6 +1,5 @@
 import { type Clock, type Timer, VigiaError } from '@vigia/base';
-import type { WorkerStateMessage } from '@vigia/contracts';
-import type { NodeHealth } from '#services/control-plane';
+import type { HealthProblem, WorkerStateMessage } from '@vigia/contracts';
 
 /** Somebody waits for a worker that was to be started again. */
 interface Waiter {
@@ -21,13 +20,8 @@ export class WorkerStates {
     this.#clock = clock;
   }
 
-  /** The newest state of each, as it was told. */
-  get all(): Iterable<WorkerStateMessage> {
-    return this.#states.values();
-  }
-
   /** Failed critical workers. */
-  get alarms(): NodeHealth {
+  get alarms(): readonly HealthProblem[] {
     return [...this.#states.values()]
       .filter(({ alarm }) => alarm)
       .map(({ camera, consumer, worker, message }) => ({

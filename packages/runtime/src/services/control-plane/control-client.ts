@@ -1,6 +1,14 @@
 import { request } from 'node:http';
 import { codeOf, UsageError, VigiaError } from '@vigia/base';
 
+/** How a node is asked. */
+export interface NodeQuestion {
+  /** Default: GET. */
+  readonly method?: 'GET' | 'POST' | 'PUT';
+  /** A document to send along. */
+  readonly yaml?: string;
+}
+
 /**
  * Asks a running node over its control socket. Rejects with the node's own sentence (a UsageError when it is about what
  * the user wrote), or `not_running`.
@@ -9,10 +17,11 @@ export function askNode(
   socketPath: string,
   path: string,
   timeoutMs: number,
-  method: 'GET' | 'POST' = 'GET',
+  { method = 'GET', yaml }: NodeQuestion = {},
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, method, timeout: timeoutMs }, (response) => {
+    const headers = yaml === undefined ? {} : { 'content-type': 'application/yaml' };
+    const asked = request({ socketPath, path, method, headers, timeout: timeoutMs }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
@@ -34,7 +43,7 @@ export function askNode(
           : error,
       );
     });
-    asked.end();
+    asked.end(yaml);
   });
 }
 

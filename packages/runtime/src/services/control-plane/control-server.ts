@@ -1,24 +1,49 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { codeOf, messageOf, redact, UsageError, VigiaError } from '@vigia/base';
-import type { CameraReport, Report } from '@vigia/contracts';
+import { type CameraReport, type Config, type HealthProblem, ID_PATTERN, type Report } from '@vigia/contracts';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 
-/** What somebody must look at; empty when all is well. */
-export type NodeHealth = readonly { readonly code: string; readonly message: string }[];
+/** One state of the node's configuration document, and how it came about. */
+export interface ConfigRevision {
+  readonly revision: number;
+  readonly at: string;
+  readonly by: string;
+  readonly changes: readonly string[];
+}
 
-/** What the control plane needs from the node. */
+/** What the control plane needs from the node. A change resolves with what it did. */
 export interface ControlledNode {
   report(): Promise<Report>;
-  health(): NodeHealth;
-  /** Reads the configuration again and applies what differs; says what that was. */
+  /** Empty when all is well. */
+  health(): readonly HealthProblem[];
+  /** Reads the configuration again and applies what differs. */
   reload(): Promise<object>;
-  removeCamera(id: string): Promise<unknown>;
+  putCamera(id: string, settings: unknown): Promise<object>;
+  removeCamera(id: string): Promise<object>;
   restartCamera(id: string): Promise<void>;
   /** Resolves when the worker of a camera's consumer is ready again. */
   restartWorker(id: string, consumer: string): Promise<void>;
   camera(id: string): { recentReport(): CameraReport; picture(annotated: boolean): Promise<Uint8Array> } | undefined;
   readonly cameraIds: readonly string[];
+  /** The document in force, without secrets. */
+  readonly config: ConfigRevision & { readonly document: Config };
+  readonly revisions: readonly ConfigRevision[];
+  /** One line per path that a document would change. @param file It is a new text of the node's file, of this name. */
+  previewConfig(text: string, file: string | undefined): readonly string[];
+  /** Replaces the document. @param expected Only when this is the current revision. */
+  putConfig(text: string, expected: number | undefined): Promise<object>;
 }
+
+/** A conflict of revisions has its own status; what the user wrote wrong is 400, what the node cannot do now 409. */
+function statusOf(error: unknown): number {
+  if (error instanceof UsageError) return 400;
+  if (error instanceof VigiaError) return error.code === 'conflict' ? 412 : 409;
+  const own = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
+  return typeof own === 'number' ? own : 500;
+}
+
+/** Longest document, bytes. */
+const DOCUMENT_LIMIT = 1024 * 1024;
 
 /**
  * Answers the command line over a Unix socket that only this user can reach (HTTP, routes of `/api/v1`). No network
@@ -27,10 +52,14 @@ export interface ControlledNode {
  * @returns a function that stops it and removes the socket.
  */
 export async function serveControl(socketPath: string, node: ControlledNode): Promise<() => Promise<void>> {
-  const server = fastify({ logger: false, forceCloseConnections: true });
+  const server = fastify({ logger: false, forceCloseConnections: true, bodyLimit: DOCUMENT_LIMIT });
+  // A document is a text, as JSON or YAML: it is read where all documents are read.
+  server.addContentTypeParser(['application/yaml', 'text/plain'], { parseAs: 'string' }, (_request, body, done) =>
+    done(null, body),
+  );
   server.setErrorHandler((error, _request, reply) => {
     const code = codeOf(error) ?? 'internal';
-    const status = error instanceof UsageError ? 400 : error instanceof VigiaError ? 409 : 500;
+    const status = statusOf(error);
     void reply.code(status).send({ error: { code, message: redact(messageOf(error)) } });
   });
   server.get('/api/v1/report', () => node.report());
@@ -42,6 +71,7 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
   });
   server.post('/api/v1/reload', () => node.reload());
   cameraRoutes(server, node);
+  configRoutes(server, node);
   await server.listen({ path: socketPath });
   // The folder protects it; this does too, where the folder was made by somebody else.
   chmodSync(socketPath, 0o600);
@@ -61,6 +91,10 @@ function cameraRoutes(server: FastifyInstance, node: ControlledNode): void {
   server.get('/api/v1/cameras', () =>
     Object.fromEntries(node.cameraIds.map((id) => [id, node.camera(id)?.recentReport()])),
   );
+  server.put<OfCamera & { Body: unknown }>('/api/v1/cameras/:id', ({ params: { id }, body }) => {
+    if (!ID_PATTERN.test(id)) throw new UsageError(`"${id}" is no camera id`);
+    return node.putCamera(id, body);
+  });
   server.delete<OfCamera>('/api/v1/cameras/:id', async ({ params: { id } }, reply) =>
     node.camera(id) ? node.removeCamera(id) : notFound(id, reply),
   );
@@ -90,4 +124,26 @@ function cameraRoutes(server: FastifyInstance, node: ControlledNode): void {
     const jpeg = await camera.picture(query.annotated === '1');
     return reply.type('image/jpeg').send(Buffer.from(jpeg));
   });
+}
+
+function configRoutes(server: FastifyInstance, node: ControlledNode): void {
+  server.get('/api/v1/config', (_request, reply) => {
+    const { config } = node;
+    return reply.header('etag', `"${config.revision}"`).send(config);
+  });
+  server.get('/api/v1/config/revisions', () => node.revisions);
+  server.put<{ Body: unknown; Querystring: { dry_run?: string; file?: string } }>('/api/v1/config', (request) => {
+    const { body, query, headers } = request;
+    const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);
+    if (query.dry_run === '1') return { revision: node.config.revision, changes: node.previewConfig(text, query.file) };
+    return node.putConfig(text, revisionOf(headers['if-match']));
+  });
+}
+
+/** @throws UsageError for what is no revision. */
+function revisionOf(ifMatch: string | undefined): number | undefined {
+  if (ifMatch === undefined) return undefined;
+  const revision = /^"(\d{1,15})"$/.exec(ifMatch)?.[1];
+  if (revision === undefined) throw new UsageError('If-Match: a revision in quotation marks is expected, such as "3"');
+  return Number(revision);
 }

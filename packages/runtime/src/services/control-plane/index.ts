@@ -1,2 +1,2 @@
 export { askNode } from './control-client.ts';
-export { type ControlledNode, type NodeHealth, serveControl } from './control-server.ts';
+export { type ControlledNode, serveControl } from './control-server.ts';

@@ -1,1 +1,1 @@
-export { emitStats, MqttEmitter, type MqttEmitterOptions } from './mqtt-link.ts';
+export { MqttLink, type MqttLinkOptions } from './mqtt-link.ts';

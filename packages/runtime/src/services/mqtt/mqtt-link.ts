@@ -1,8 +1,7 @@
-import { codeOf, every, type Clock, type Log, messageOf, type Timer } from '@vigia/base';
+import { type Clock, codeOf, type Log, messageOf } from '@vigia/base';
 import {
   type CameraStateMessage,
-  type ConsumerReport,
-  type EventMessage,
+  type ConsumerStatistics,
   type NodeStatusMessage,
   type ResultMessage,
   topics,
@@ -10,8 +9,8 @@ import {
 } from '@vigia/contracts';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 
-/** Options of {@link MqttEmitter}. */
-export interface MqttEmitterOptions {
+/** Options of {@link MqttLink}. */
+export interface MqttLinkOptions {
   /** `mqtt://[user:password@]host[:port]`. Never logged. */
   readonly url: string;
   readonly node: string;
@@ -38,8 +37,8 @@ const REFUSES_VERSION = new Set([1, 132]);
  * Sends results and states to a broker. Never waits for it and never queues results for it: what cannot be sent now is
  * dropped and counted, retained states are sent again after each connect.
  */
-export class MqttEmitter {
-  readonly #o: MqttEmitterOptions;
+export class MqttLink {
+  readonly #o: MqttLinkOptions;
   /** Retained messages, by topic: sent again after each connect. */
   readonly #retained = new Map<string, object>();
   /** Topics of what is gone while no broker was there to be told. */
@@ -49,8 +48,12 @@ export class MqttEmitter {
   #dropped = 0;
   #lastWarningMs = Number.NEGATIVE_INFINITY;
   #closed = false;
+  /** Deliveries that wait for their acknowledgement. */
+  readonly #unacknowledged = new Set<(acknowledged: boolean) => void>();
+  /** Deliveries that wait for a connection. */
+  readonly #waiting: ((connected: boolean) => void)[] = [];
 
-  constructor(options: MqttEmitterOptions) {
+  constructor(options: MqttLinkOptions) {
     this.#o = options;
   }
 
@@ -103,9 +106,17 @@ export class MqttEmitter {
     this.#retain(topics.workerState(this.#o.node, state.camera, state.consumer), state);
   }
 
-  /** Something that happened: QoS 1. */
-  event(event: EventMessage): void {
-    this.#publish(topics.event(this.#o.node, event.camera), event, { qos: 1 });
+  /**
+   * Delivers a message with QoS 1, as soon as a broker is there, and however often the connection breaks until then.
+   * Resolves with true when a broker has acknowledged it, with false when the link was closed first. One at a time: the
+   * caller holds what waits.
+   */
+  async deliver(topic: string, message: object): Promise<boolean> {
+    while (await this.#whenConnected()) {
+      const acknowledged = await this.#acknowledged(topic, JSON.stringify(message));
+      if (acknowledged) return true;
+    }
+    return false;
   }
 
   /** A camera is gone: its retained state is taken back, and those of its workers; now or with the next connection. */
@@ -121,7 +132,7 @@ export class MqttEmitter {
   }
 
   /** Statistics of a consumer. */
-  stats(camera: string, consumer: string, report: ConsumerReport): void {
+  stats({ camera, consumer, report }: ConsumerStatistics): void {
     this.#publish(topics.stats(this.#o.node, camera, consumer), report, { qos: 0 });
   }
 
@@ -129,6 +140,8 @@ export class MqttEmitter {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#settleWaiting(false);
+    for (const settle of this.#unacknowledged) settle(false);
     const client = this.#client;
     if (!client) return;
     if (client.connected) {
@@ -149,6 +162,29 @@ export class MqttEmitter {
         resolve();
       });
     });
+  }
+
+  /** False when the connection broke and the library gave the message up. */
+  #acknowledged(topic: string, payload: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (acknowledged: boolean): void => {
+        this.#unacknowledged.delete(settle);
+        resolve(acknowledged);
+      };
+      this.#unacknowledged.add(settle);
+      this.#client?.publish(topic, payload, { qos: 1 }, (error) => settle(!error));
+    });
+  }
+
+  /** Resolves with true when a broker is there, with false when the link is closed. */
+  #whenConnected(): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false);
+    if (this.#client?.connected) return Promise.resolve(true);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #settleWaiting(connected: boolean): void {
+    for (const resolve of this.#waiting.splice(0)) resolve(connected);
   }
 
   #publish(
@@ -193,6 +229,7 @@ export class MqttEmitter {
     this.#publish(topics.status(this.#o.node), online, { qos: 1, retain: true });
     for (const [topic, message] of this.#retained) this.#publish(topic, message, { qos: 1, retain: true });
     for (const topic of this.#forgotten) if (this.#clear(topic)) this.#forgotten.delete(topic);
+    this.#settleWaiting(true);
   }
 
   #onError(client: MqttClient, error: Error): void {
@@ -227,16 +264,4 @@ function splitLogin(url: string): {
   parsed.username = '';
   parsed.password = '';
   return { address: parsed.href, login: { ...(username ? { username } : {}), ...(password ? { password } : {}) } };
-}
-
-/** Sends the statistics of all consumers every `ms` milliseconds until cancelled. */
-export function emitStats(
-  emitter: MqttEmitter,
-  clock: Clock,
-  ms: number,
-  read: () => Iterable<readonly [string, string, ConsumerReport]>,
-): Timer {
-  return every(clock, ms, () => {
-    for (const [camera, consumer, report] of read()) emitter.stats(camera, consumer, report);
-  });
 }

@@ -2,11 +2,12 @@ import type { Clock, Log } from '@vigia/base';
 import type { ModelReport } from '@vigia/contracts';
 import { ContainerWatch, type Wellbeing } from './container-watch.ts';
 import { ModelCounters } from './model-counters.ts';
-import type { ModelHandleOptions, ModelSupervision } from './model-handle.ts';
+import type { ContainerGenerationOptions } from './container-generation.ts';
+import type { ModelGeneration } from './model-generation.ts';
 
-/** Options of {@link ExternalModelHandle}. */
-export interface ExternalModelHandleOptions
-  extends Pick<ModelHandleOptions, 'id' | 'socketPath' | 'frame' | 'probePrefix' | 'onState' | 'before'> {
+/** Options of {@link ExternalGeneration}. */
+export interface ExternalGenerationOptions
+  extends Pick<ContainerGenerationOptions, 'id' | 'socketPath' | 'frame' | 'probePrefix' | 'onState' | 'before'> {
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -18,10 +19,10 @@ const SILENT_LIMIT = 2;
  * The supervisor's side of a container that somebody else starts: finds it whenever it listens, has it prove that it looks
  * at pictures, and says so when it is gone. It is neither started nor ended from here.
  */
-export class ExternalModelHandle implements ModelSupervision {
+export class ExternalGeneration implements ModelGeneration {
   readonly id: string;
   readonly pid: undefined;
-  readonly #o: ExternalModelHandleOptions;
+  readonly #o: ExternalGenerationOptions;
   readonly #watch: ContainerWatch;
   readonly #counters: ModelCounters;
   #state: ModelReport['state'] = 'starting';
@@ -30,7 +31,7 @@ export class ExternalModelHandle implements ModelSupervision {
   #returns = 0;
   #wasReady = false;
 
-  constructor(options: ExternalModelHandleOptions) {
+  constructor(options: ExternalGenerationOptions) {
     this.#o = options;
     this.id = options.id;
     this.#counters = new ModelCounters(options.before);
@@ -45,7 +46,7 @@ export class ExternalModelHandle implements ModelSupervision {
     this.#watch.start((wellbeing) => this.#onWell(wellbeing));
   }
 
-  stop(): Promise<void> {
+  end(): Promise<void> {
     this.#watch.stop();
     this.#become('stopped', null);
     return Promise.resolve();
@@ -95,6 +96,6 @@ export class ExternalModelHandle implements ModelSupervision {
     else if (this.#state === 'ready' && state !== 'stopped') log.warn(`model:${this.id} (external): ${reason}`);
     this.#state = state;
     this.#reason = reason;
-    onState(this.id, state, reason);
+    onState(state, reason);
   }
 }

@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { SLA_CLASSES } from './config.ts';
+import { type CameraStateMessage, EVENT_TYPES, type EventMessage, type WorkerStateMessage } from './mqtt.ts';
+import { CAMERA_STATES, MODEL_STATES, WORKER_STATES } from './report.ts';
+
+/** Version of the envelope. Within a version keys and kinds are only added. */
+export const EVENT_VERSION = 1;
+
+/**
+ * How urgent an event is. `notice` and above are kept; an `alarm` asks somebody to look, and is never discarded in
+ * favour of something newer.
+ */
+export const SEVERITIES = ['debug', 'info', 'notice', 'warning', 'alarm'] as const;
+/** See {@link SEVERITIES}. */
+export type Severity = (typeof SEVERITIES)[number];
+
+/** Length of an event's id: a ULID. */
+export const EVENT_ID_LENGTH = 26;
+/** A ULID: 10 characters of milliseconds since 1970, 16 of randomness, in Crockford's base 32 (github.com/ulid/spec). */
+const ulid = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
+const text = z.string().nullable();
+
+const cameraStateDataSchema = z.strictObject({
+  state: z.enum(CAMERA_STATES),
+  reason: text,
+  message: text,
+  retry_in_ms: z.number().min(0).nullable(),
+});
+const modelStateDataSchema = z.strictObject({ model: z.string(), state: z.enum(MODEL_STATES), reason: text });
+const workerStateDataSchema = z.strictObject({
+  worker: z.string(),
+  sla: z.enum(SLA_CLASSES),
+  state: z.enum(WORKER_STATES),
+  reason: text,
+  message: text,
+  alarm: z.boolean(),
+});
+/** What happened to a consumer: the parts of an {@link EventMessage} that are not in the envelope. */
+const consumerDataSchema = z.strictObject({
+  type: z.enum(EVENT_TYPES),
+  sla: z.enum(SLA_CLASSES),
+  alarm: z.boolean(),
+  reason: text,
+  message: z.string(),
+  /** The last lines of a worker's standard error. */
+  stderr: z.array(z.string()).optional(),
+});
+const blindDataSchema = z.strictObject({
+  sla: z.enum(SLA_CLASSES),
+  message: z.string(),
+});
+const nodeDataSchema = z.strictObject({ state: z.enum(['started', 'stopping']), version: z.string() });
+const configDataSchema = z.strictObject({
+  revision: z.int().min(1),
+  /** Who asked: `file vigia.yml`, `control socket (user care)`. */
+  by: z.string(),
+  /** One line per changed path. No secrets. */
+  changes: z.array(z.string()),
+});
+
+const common = {
+  v: z.literal(EVENT_VERSION),
+  /** Sorts by time, and never repeats, over restarts and nodes. */
+  id: ulid,
+  node: z.string(),
+  /** The run of the node: a ULID, new with each start. */
+  boot: ulid,
+  /** RFC 3339, UTC. */
+  at: z.iso.datetime(),
+  /** Null when the event concerns the node. */
+  camera: z.string().nullable(),
+  consumer: z.string().nullable(),
+  /** Null for what has no duration. The `end` of a state means that its subject left the configuration. */
+  phase: z.enum(['start', 'update', 'end']).nullable(),
+  severity: z.enum(SEVERITIES),
+  /** What the event is about, unique in the node: events of one subject belong together. */
+  subject: z.string().nullable(),
+};
+
+const kind = <K extends string, D extends z.ZodType>(name: K, data: D) =>
+  z.strictObject({ ...common, kind: z.literal(name), data });
+
+/** The envelope of everything that happens on a node, results and statistics excepted (docs/protocol/events.md). */
+export const nodeEventSchema = z.discriminatedUnion('kind', [
+  kind('camera_state', cameraStateDataSchema),
+  kind('model_state', modelStateDataSchema),
+  kind('worker_state', workerStateDataSchema),
+  kind('worker', consumerDataSchema),
+  kind('sla', consumerDataSchema),
+  kind('shedding', consumerDataSchema),
+  kind('consumer_blind', blindDataSchema),
+  kind('node', nodeDataSchema),
+  kind('config', configDataSchema),
+]);
+/** See {@link nodeEventSchema}. */
+export type NodeEvent = z.infer<typeof nodeEventSchema>;
+/** Kinds of events. */
+export type EventKind = NodeEvent['kind'];
+/** An event of one kind. */
+export type NodeEventOf<K extends EventKind> = Extract<NodeEvent, { readonly kind: K }>;
+
+/** The kind under which each event of a consumer is published. */
+export const KIND_OF_EVENT_TYPE: Readonly<Record<EventMessage['type'], 'worker' | 'sla' | 'shedding'>> = {
+  worker_restarting: 'worker',
+  worker_failed: 'worker',
+  worker_recovered: 'worker',
+  sla_breached: 'sla',
+  sla_recovered: 'sla',
+  slowed: 'shedding',
+  restored: 'shedding',
+};
+
+/** A camera's state in the form of `vigia/<node>/<camera>/state`. */
+export function cameraStateMessageOf({ camera, at, data }: NodeEventOf<'camera_state'>): CameraStateMessage {
+  return { camera: camera ?? '', ...data, at };
+}
+
+/** A worker's state in the form of `vigia/<node>/<camera>/<consumer>/state`. */
+export function workerStateMessageOf(event: NodeEventOf<'worker_state'>): WorkerStateMessage {
+  return { camera: event.camera ?? '', consumer: event.consumer ?? '', ...event.data, at: event.at };
+}
+
+/** What happened to a consumer, in the form of version 1 listeners on `vigia/<node>/<camera>/event`. */
+export function eventMessageOf(event: NodeEventOf<'worker' | 'sla' | 'shedding'>): EventMessage {
+  const { type, ...data } = event.data;
+  return { type, camera: event.camera ?? '', consumer: event.consumer ?? '', ...data, at: event.at };
+}

@@ -1,0 +1,230 @@
+import { type Channel, type Clock, every, type Log, messageOf, Scope, VigiaError } from '@vigia/base';
+import type { MainStreamReport, ResultMessage, StreamReport } from '@vigia/contracts';
+import { FrameSupplier } from '@vigia/frame-supplier';
+import {
+  type CameraSetup,
+  type CameraSnapshot,
+  type CameraStart,
+  type CameraWords,
+  type EndWorker,
+  type NodeWords,
+  type Pace,
+  type SourceSetup,
+  workerStopMs,
+} from '#core/camera-link';
+import { geometryOf, WHOLE } from '#core/media';
+import { FrameScaler, type Picture } from '#core/media/libav';
+import { type CaptureState, StreamCapture, type StreamCaptureOptions } from '#services/stream-capture';
+import { CameraConsumers } from './camera-consumers.ts';
+import { type PictureRequest, PictureRequests } from './picture-requests.ts';
+
+/** The supervisor's view and the totals of a process that dies are at most this old. Milliseconds. */
+const SNAPSHOT_EVERY_MS = 500;
+/** How long everything but its workers may take to close. Milliseconds. */
+export const CLOSE_MS = 800;
+/** How a camera speaks to its node. */
+export interface ToNode extends Pick<Channel<CameraWords, NodeWords>, 'notify'> {
+  /** The process cannot go on: gives the reason to the node, then ends itself. */
+  fail(message: string): void;
+}
+
+/**
+ * One camera: capture → supplier → consumers, in a process of its own. Composition only; the parts know nothing of each
+ * other. Everything is owned by one scope.
+ */
+export class Camera {
+  readonly #setup: CameraSetup;
+  readonly #clock: Clock;
+  readonly #node: ToNode;
+  readonly #boot: string;
+  readonly #scope = new Scope();
+  readonly #supplier: FrameSupplier<Picture>;
+  /** What the models look at. */
+  readonly #capture: StreamCapture;
+  /** The large stream beside it, when there are two: drained, and decoded only for a picture that somebody asks for. */
+  readonly #main: StreamCapture | undefined;
+  #mainState: CaptureState = { state: 'connecting' };
+  readonly #consumers: CameraConsumers;
+  #state: CaptureState = { state: 'connecting' };
+  readonly #pictures: PictureRequests;
+  #unsentResults = 0;
+
+  constructor({ setup, boot }: CameraStart, node: ToNode, clock: Clock, log: Log) {
+    this.#setup = setup;
+    this.#boot = boot;
+    this.#pictures = new PictureRequests(
+      clock,
+      setup.consumers.map((consumer) => consumer.deadlineMs),
+    );
+    this.#node = node;
+    this.#clock = clock;
+    this.#supplier = new FrameSupplier<Picture>({ clock, sourceIntervalMs: () => this.#capture.sourceIntervalMs });
+    this.#scope.defer(() => this.#supplier.stop());
+    this.#supplier.start();
+    this.#capture = this.#newCapture(setup.detectSource ?? setup.source, log, {
+      sink: {
+        publish: (picture) => this.#publish(picture),
+        hasDemand: () => this.#supplier.consumers > 0 || (!this.#main && this.#pictures.wantsBare),
+      },
+      onState: (state) => this.#onState(state),
+    });
+    this.#main =
+      setup.detectSource &&
+      this.#newCapture(setup.source, log.child('main'), {
+        sink: {
+          publish: (picture) => {
+            this.#givePicture(this.#pictures.takeBare(), picture, undefined);
+            picture.release();
+          },
+          hasDemand: () => this.#pictures.wantsBare,
+        },
+        onState: (state) => {
+          this.#mainState = state;
+          if (state.state === 'waiting') log.warn(`the large stream: ${state.message}`);
+        },
+      });
+    try {
+      this.#consumers = new CameraConsumers(
+        {
+          setup,
+          clock,
+          log,
+          supplier: this.#supplier,
+          isLive: () => this.#state.state === 'live',
+          send: (message) =>
+            message.type === 'event'
+              ? this.#node.notify('event', message.event)
+              : this.#node.notify('worker_state', message.state),
+          onResult: (result, picture) => this.#onResult(result, picture),
+          keepPicture: () => this.#pictures.wantsAnnotated,
+          onUnending: (message) => this.#node.fail(message),
+        },
+        this.#scope,
+      );
+    } catch (error) {
+      // Half the segments may exist already; closing them does not wait for anything.
+      void this.#scope.close();
+      throw error;
+    }
+    // Last in, first out: the captures stop before what they feed; workers are told at the same time, because they take longest.
+    this.#scope.defer(
+      async () => void (await Promise.all([this.#capture.close(), this.#main?.close(), this.#consumers.close()])),
+    );
+    const timer = every(clock, SNAPSHOT_EVERY_MS, () => {
+      this.#consumers.watch();
+      this.#node.notify('counters', this.snapshot(false));
+    });
+    this.#scope.defer(() => timer.cancel());
+  }
+
+  start(): void {
+    this.#capture.start();
+    this.#main?.start();
+    this.#consumers.start();
+  }
+
+  /** How long its workers may take to end. Milliseconds. */
+  get workerStopMs(): number {
+    return workerStopMs(this.#setup.consumers);
+  }
+
+  close(): Promise<void> {
+    return this.#scope.close();
+  }
+
+  /** Another rate for a consumer, or with null the configured one. */
+  pace({ consumer, slowed }: Pace): void {
+    this.#consumers.pace(consumer, slowed);
+  }
+
+  /** Ends a worker; its policy decides what follows. */
+  endWorker(message: EndWorker): void {
+    this.#consumers.endWorker(message);
+  }
+
+  restartWorker(consumer: string): void {
+    this.#consumers.restartWorker(consumer);
+  }
+
+  /** Answers with the picture of the next ok result, or, when there is none soon, with the next picture. */
+  async picture(annotated: boolean, signal: AbortSignal): Promise<{ readonly jpeg: Uint8Array }> {
+    return { jpeg: await this.#pictures.add(annotated && this.#consumers.count > 0, signal) };
+  }
+
+  /** Counters as of now. @param lastWords With the last lines of workers that ended: much text, sent on request. */
+  snapshot(lastWords: boolean): CameraSnapshot {
+    return {
+      capture: this.#capture.counters(),
+      stream: this.#streamReport(),
+      main: this.#mainReport(),
+      supplier: this.#supplier.counters(),
+      consumers: this.#consumers.report(lastWords),
+      unsentResults: this.#unsentResults,
+    };
+  }
+
+  #newCapture(source: SourceSetup, log: Log, ends: Pick<StreamCaptureOptions, 'sink' | 'onState'>): StreamCapture {
+    const { url, transport, tls } = source;
+    return new StreamCapture({ url, transport, tls, clock: this.#clock, log, decode: this.#setup.decode, ...ends });
+  }
+
+  #publish(picture: Picture): void {
+    if (!this.#main && this.#pictures.wantsBare) this.#givePicture(this.#pictures.takeBare(), picture, undefined);
+    this.#consumers.offered(picture.stamps.capturedMs);
+    this.#supplier.publish(picture);
+  }
+
+  #onResult(result: ResultMessage, picture: Picture | undefined): void {
+    if (picture && result.status === 'ok') this.#givePicture(this.#pictures.takeAnnotated(), picture, result);
+    if (!this.#node.notify('result', result)) this.#unsentResults += 1;
+  }
+
+  /** Copies the picture out (it is borrowed) and encodes it beside the loop. Rare: pixels may be allocated here. */
+  #givePicture(requests: readonly PictureRequest[], picture: Picture, result: ResultMessage | undefined): void {
+    const failed = (error: unknown): void => {
+      for (const { reject } of requests) reject(new VigiaError('picture_failed', messageOf(error), { cause: error }));
+    };
+    const { width, height } = picture;
+    const scaler = new FrameScaler();
+    try {
+      const data = Buffer.allocUnsafe(width * height * 3);
+      scaler.scale(picture, geometryOf(width, height, WHOLE, { width, height, fit: 'stretch', format: 'RGB24' }), data);
+      // Loaded on demand: most camera processes never make a JPEG.
+      import('#services/snapshot')
+        .then(({ encodeSnapshot }) => encodeSnapshot({ data, width, height }, result))
+        .then((jpeg) => {
+          for (const { resolve } of requests) resolve(jpeg);
+        }, failed);
+    } catch (error) {
+      failed(error);
+    } finally {
+      scaler.close();
+    }
+  }
+
+  #onState(state: CaptureState): void {
+    this.#state = state;
+    const reason = 'reason' in state ? (state.reason ?? null) : null;
+    const message = 'message' in state ? (state.message ?? null) : null;
+    const retryInMs = 'retryInMs' in state ? state.retryInMs : null;
+    this.#node.notify('state', { state: state.state, reason, message, retryInMs });
+  }
+
+  #streamReport(): StreamReport | null {
+    const described = this.#capture.describe();
+    if (!described) return null;
+    const { format, width, height, intervalMs, gopMs, decoder } = described;
+    const { kind, transport, codec } = format;
+    const interval_ms = Math.round(intervalMs * 100) / 100;
+    const { mode: decode } = this.#setup.decode;
+    return { kind, transport, codec, width, height, interval_ms, gop_ms: gopMs ?? null, decode, decoder };
+  }
+
+  #mainReport(): MainStreamReport | null {
+    if (!this.#main) return null;
+    const { reconnects, captured, lostPackets } = this.#main.counters();
+    const { state } = this.#mainState;
+    const reason = 'reason' in this.#mainState ? (this.#mainState.reason ?? null) : null;
+    return { state, reason, reconnects, captured, lost_packets: lostPackets };
+  }
+}

@@ -1,0 +1,184 @@
+import {
+  DECODE_MODES,
+  HARDWARE_DECODERS,
+  PIXEL_FORMATS,
+  RTP_TRANSPORTS,
+  SLA_CLASSES,
+  type SlaClass,
+  type WorkerConfig,
+  type WorkerTransport,
+  WORKER_TRANSPORTS,
+  type CameraConfig,
+} from '@vigia/contracts';
+import { z } from 'zod';
+import type { CpuShare } from '#core/cpu';
+import type { Region, RenditionSpec } from '#core/media';
+
+/** The settings of a camera process. They travel over the channel and never on the command line: the source holds secrets. */
+export interface CameraSetup {
+  readonly node: string;
+  /** Where the supervisor keeps its sockets. A camera process that outlives the supervisor cleans it up. */
+  readonly runDir: string;
+  readonly camera: string;
+  readonly source: SourceSetup;
+  /** The stream for the models, when it is not `source`. */
+  readonly detectSource: SourceSetup | undefined;
+  readonly decode: DecodeSetup;
+  readonly roi: Region;
+  readonly consumers: readonly ConsumerSetup[];
+  /** Values that stand in the environment of its workers and must not be printed. */
+  readonly secrets: readonly string[];
+}
+
+/** Where a stream comes from. */
+export interface SourceSetup {
+  /** May hold credentials: never logged. */
+  readonly url: string;
+  readonly transport: CameraConfig['transport'];
+  readonly tls: CameraConfig['tls'];
+}
+
+/** How a stream is decoded. */
+export interface DecodeSetup {
+  readonly mode: CameraConfig['decode'];
+  readonly onLoss: CameraConfig['on_loss'];
+  readonly threads: number;
+  readonly hardware: CameraConfig['decoder']['hardware'];
+  /** All models of the camera allow it. */
+  readonly skipLoopFilter: boolean;
+  /** Pixels. */
+  readonly maxPicture: CameraConfig['max_picture'];
+}
+
+/** One consumer, with everything about its model or worker that the camera process needs. */
+export type ConsumerSetup = ModelConsumerSetup | WorkerConsumerSetup;
+
+interface AnyConsumerSetup {
+  readonly id: string;
+  /** The pictures it gets; for a worker, the largest that it may ask for. */
+  readonly input: RenditionSpec;
+  readonly fps: number | undefined;
+  readonly sla: SlaClass;
+  readonly deadlineMs: number;
+  /** An older ok result breaches the SLA. Milliseconds. */
+  readonly maxAgeMs: number | undefined;
+}
+
+/** A consumer whose pictures go to a model's container. */
+export interface ModelConsumerSetup extends AnyConsumerSetup {
+  readonly kind: 'model';
+  readonly model: string;
+  readonly socketPath: string;
+}
+
+/** A consumer whose pictures go to a program of the user's. */
+export interface WorkerConsumerSetup extends AnyConsumerSetup {
+  readonly kind: 'worker';
+  readonly worker: WorkerSetup;
+}
+
+/** How a worker is started, fed and restarted. */
+export interface WorkerSetup {
+  readonly id: string;
+  readonly program:
+    | { readonly command: readonly string[]; readonly dir: string | undefined }
+    /** Path of a JavaScript file, for a thread. */
+    | { readonly module: string };
+  readonly transport: WorkerTransport | 'thread';
+  /** Pictures are compressed before they are sent. */
+  readonly jpeg: boolean;
+  /** Besides vigia's own. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Variables of vigia's own that hold secrets of the configuration: not passed on. */
+  readonly withheld: readonly string[];
+  readonly options: WorkerConfig['options'];
+  readonly startTimeoutMs: number;
+  readonly hangTimeoutMs: number;
+  readonly restart: RestartPolicy;
+  readonly cpu: CpuShare;
+  /** Most memory of its own, MiB; undefined: not bounded. */
+  readonly memoryMib: number | undefined;
+}
+
+/** What vigia does when a worker ends by itself (WL4). */
+export interface RestartPolicy {
+  /** One restart after each of these waits. Milliseconds. */
+  readonly delaysMs: readonly number[];
+  /** After the last wait, vigia repeats it for ever. */
+  readonly unlimited: boolean;
+  /** Interval between attempts to start a failed worker; undefined: never. Milliseconds. */
+  readonly probeMs: number | undefined;
+}
+
+/** A key that must be there and may be undefined: the channel carries undefined. */
+function orUndefined<T extends z.ZodType>(schema: T): z.ZodUnion<[T, z.ZodUndefined]> {
+  return z.union([schema, z.undefined()]);
+}
+
+const ms = z.number().min(0);
+const pixels = z.int().min(1);
+
+const sourceSchema = z.strictObject({
+  url: z.string(),
+  transport: z.enum(RTP_TRANSPORTS),
+  tls: z.strictObject({ verify: z.boolean(), ca: z.string().optional() }),
+});
+
+const decodeSchema = z.strictObject({
+  mode: z.enum(DECODE_MODES),
+  onLoss: z.enum(['wait', 'conceal']),
+  threads: pixels,
+  hardware: z.enum(HARDWARE_DECODERS),
+  skipLoopFilter: z.boolean(),
+  maxPicture: z.strictObject({ width: pixels, height: pixels }),
+});
+
+const anyConsumer = {
+  id: z.string(),
+  input: z.strictObject({
+    width: pixels,
+    height: pixels,
+    fit: z.enum(['stretch', 'letterbox']),
+    format: z.enum(PIXEL_FORMATS),
+  }),
+  fps: orUndefined(z.number().gt(0)),
+  sla: z.enum(SLA_CLASSES),
+  deadlineMs: ms,
+  maxAgeMs: orUndefined(ms),
+};
+
+const workerSchema = z.strictObject({
+  id: z.string(),
+  program: z.union([
+    z.strictObject({ command: z.array(z.string()).min(1), dir: orUndefined(z.string()) }),
+    z.strictObject({ module: z.string() }),
+  ]),
+  transport: z.enum([...WORKER_TRANSPORTS, 'thread']),
+  jpeg: z.boolean(),
+  env: z.record(z.string(), z.string()),
+  withheld: z.array(z.string()),
+  options: z.record(z.string(), z.json()),
+  startTimeoutMs: ms,
+  hangTimeoutMs: ms,
+  restart: z.strictObject({ delaysMs: z.array(ms), unlimited: z.boolean(), probeMs: orUndefined(ms) }),
+  cpu: z.strictObject({ nice: z.int(), cpus: orUndefined(z.array(z.int().min(0))) }),
+  memoryMib: orUndefined(z.int().min(0)),
+});
+
+/** Checks a {@link CameraSetup}. */
+export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
+  node: z.string(),
+  runDir: z.string(),
+  camera: z.string(),
+  source: sourceSchema,
+  detectSource: orUndefined(sourceSchema),
+  decode: decodeSchema,
+  roi: z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
+  consumers: z.array(
+    z.discriminatedUnion('kind', [
+      z.strictObject({ ...anyConsumer, kind: z.literal('model'), model: z.string(), socketPath: z.string() }),
+      z.strictObject({ ...anyConsumer, kind: z.literal('worker'), worker: workerSchema }),
+    ]),
+  ),
+  secrets: z.array(z.string()),
+});

@@ -1,0 +1,123 @@
+import type { Schema } from '@vigia/base';
+import {
+  CAMERA_STATES,
+  type CameraState,
+  consumerReportSchema,
+  type EventMessage,
+  eventMessageSchema,
+  type ResultMessage,
+  resultMessageSchema,
+  type Slowed,
+  type WorkerStateMessage,
+  workerStateMessageSchema,
+} from '@vigia/contracts';
+import { z } from 'zod';
+import { type CameraSnapshot, cameraSnapshotSchema } from './counters.ts';
+import { type CameraSetup, cameraSetupSchema } from './setup.ts';
+
+/** Longest sentence about a failure, characters. */
+const SENTENCE_LIMIT = 4_096;
+
+/** What a camera process starts with. */
+export interface CameraStart {
+  readonly setup: CameraSetup;
+  /** The run of the supervisor: stands in every result. */
+  readonly boot: string;
+}
+
+/** Ends a worker; its policy decides what follows. A worker that has another process by now goes on. */
+export interface EndWorker {
+  readonly consumer: string;
+  readonly pid: number;
+  readonly code: string;
+  /** Completes "the worker …". */
+  readonly message: string;
+}
+
+/** Another rate for a consumer: slower than configured, or with null as configured. */
+export interface Pace {
+  readonly consumer: string;
+  readonly slowed: Slowed | null;
+}
+
+/** A camera's state as its process sees it. */
+export interface StateNotice {
+  readonly state: CameraState;
+  readonly reason: string | null;
+  readonly message: string | null;
+  readonly retryInMs: number | null;
+}
+
+/** What the node says to a camera process. */
+export interface NodeWords {
+  readonly requests: {
+    /** Answered when the camera has started; refused with `start_failed` and a sentence, and the process ends. */
+    readonly setup: { readonly ask: Schema<CameraStart>; readonly reply: Schema<null> };
+    /** Counters as of now, with the last lines of workers that ended. */
+    readonly counters: { readonly ask: Schema<null>; readonly reply: Schema<CameraSnapshot> };
+    /** The last counters: the process says nothing after them, so none of its later results is published. */
+    readonly farewell: { readonly ask: Schema<null>; readonly reply: Schema<CameraSnapshot> };
+    /** The next picture as a JPEG; annotated, the next one that has a result. */
+    readonly picture: {
+      readonly ask: Schema<{ readonly annotated: boolean }>;
+      readonly reply: Schema<{ readonly jpeg: Uint8Array }>;
+    };
+    /** Starts a worker again, a failed one too. Answered before it is ready. */
+    readonly restart_worker: { readonly ask: Schema<{ readonly consumer: string }>; readonly reply: Schema<null> };
+  };
+  readonly notices: { readonly pace: Schema<Pace>; readonly end_worker: Schema<EndWorker> };
+}
+
+/** What a camera process says to the node. */
+export interface CameraWords {
+  readonly requests: Readonly<Record<string, never>>;
+  readonly notices: {
+    readonly state: Schema<StateNotice>;
+    readonly result: Schema<ResultMessage>;
+    readonly worker_state: Schema<WorkerStateMessage>;
+    readonly event: Schema<EventMessage>;
+    /** Sent twice a second. */
+    readonly counters: Schema<CameraSnapshot>;
+    /** The process cannot go on and ends itself. */
+    readonly failing: Schema<{ readonly message: string }>;
+  };
+}
+
+const sentence = z.string().max(SENTENCE_LIMIT);
+const nothing = z.null();
+
+/** See {@link NodeWords}. */
+export const NODE_WORDS: NodeWords = {
+  requests: {
+    setup: { ask: z.strictObject({ setup: cameraSetupSchema, boot: z.string() }), reply: nothing },
+    counters: { ask: nothing, reply: cameraSnapshotSchema },
+    farewell: { ask: nothing, reply: cameraSnapshotSchema },
+    picture: {
+      ask: z.strictObject({ annotated: z.boolean() }),
+      reply: z.strictObject({ jpeg: z.instanceof(Uint8Array) }),
+    },
+    restart_worker: { ask: z.strictObject({ consumer: z.string() }), reply: nothing },
+  },
+  notices: {
+    pace: z.strictObject({ consumer: z.string(), slowed: consumerReportSchema.shape.slowed }),
+    end_worker: z.strictObject({ consumer: z.string(), pid: z.int(), code: z.string(), message: sentence }),
+  },
+};
+
+/** See {@link CameraWords}. */
+export const CAMERA_WORDS: CameraWords = {
+  requests: {},
+  notices: {
+    state: z.strictObject({
+      state: z.enum(CAMERA_STATES),
+      reason: z.string().nullable(),
+      message: sentence.nullable(),
+      retryInMs: z.number().min(0).nullable(),
+    }),
+    result: resultMessageSchema,
+    worker_state: workerStateMessageSchema,
+    event: eventMessageSchema,
+    counters: cameraSnapshotSchema,
+    failing: z.strictObject({ message: sentence }),
+  },
+};

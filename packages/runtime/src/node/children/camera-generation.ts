@@ -1,0 +1,265 @@
+import {
+  Channel,
+  type ChildState,
+  type Clock,
+  codeOf,
+  every,
+  type Handlers,
+  type Log,
+  type LogRecord,
+  messageOf,
+  SupervisedChild,
+  type Timer,
+  VigiaError,
+} from '@vigia/base';
+import type { EventMessage, ResultMessage, Slowed, WorkerStateMessage } from '@vigia/contracts';
+import {
+  CAMERA_WORDS,
+  type CameraSetup,
+  type CameraSnapshot,
+  type CameraWords,
+  type EndWorker,
+  NODE_WORDS,
+  type NodeWords,
+  type StateNotice,
+} from '#core/camera-link';
+import type { Generation } from './generation.ts';
+import { addSnapshots, closeOut, NOTHING } from './totals.ts';
+
+/** What a camera's generation reports. Called in the order in which its process said it. */
+export interface CameraGenerationEvents {
+  readonly onState: (state: StateNotice) => void;
+  readonly onResult: (result: ResultMessage) => void;
+  readonly onWorkerState: (state: WorkerStateMessage) => void;
+  readonly onEvent: (event: EventMessage) => void;
+  readonly onLog: (record: LogRecord) => void;
+  /** The process with this pid is gone: what it left in shared memory is nobody's. */
+  readonly onDied: (pid: number) => void;
+}
+
+/** Options of {@link CameraGeneration}. */
+export interface CameraGenerationOptions extends CameraGenerationEvents {
+  readonly setup: CameraSetup;
+  readonly boot: string;
+  /** The JavaScript file of the camera process. */
+  readonly entry: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Counters of the generations before: they go on. */
+  readonly before: CameraSnapshot | undefined;
+  /** Consumers that are slowed, by id: each new process is told. */
+  readonly slowed: ReadonlyMap<string, Slowed>;
+  /** How long its process may take to stop beyond what every process may. Milliseconds. */
+  readonly extraStopMs: number;
+}
+
+const READY_MS = 10_000;
+const COUNTERS_MS = 500;
+const PICTURE_MS = 8_000;
+const RESTART_WORKER_MS = 2_000;
+const STOP_MS = 700;
+const RESTART = { firstMs: 100, maxMs: 10_000 };
+const WATCH_MS = 1_000;
+/** A camera process speaks twice a second; one that is silent for this many seconds hangs. */
+const SILENT_TICKS = 10;
+
+type Link = Channel<NodeWords, CameraWords>;
+
+/** One camera with one set of settings: its process, what that counted, and its end. Owns child, channel and a timer. */
+export class CameraGeneration implements Generation {
+  readonly setup: CameraSetup;
+  readonly #o: CameraGenerationOptions;
+  readonly #child: SupervisedChild;
+  #link: Link | undefined;
+  /** Of generations before, and of processes of this one that are gone. */
+  #totals: CameraSnapshot | undefined;
+  /** Of the running process. */
+  #last: CameraSnapshot = NOTHING;
+  #pid: number | undefined;
+  /** What the process said before it ended by itself. */
+  #failure: string | undefined;
+  #watch: Timer | undefined;
+  #silentTicks = 0;
+  #ending: Promise<void> | undefined;
+  /** Its counters are closed: what its process still says is not heard. */
+  #closed = false;
+
+  constructor(options: CameraGenerationOptions) {
+    this.#o = options;
+    this.setup = options.setup;
+    this.#totals = options.before;
+    const { entry, clock, log, onLog, extraStopMs } = options;
+    this.#child = new SupervisedChild({
+      name: this.#name,
+      entry,
+      clock,
+      log,
+      onLog,
+      connect: (port) => this.#connect(port),
+      onState: (state) => this.#onChildState(state),
+      stopMs: STOP_MS + extraStopMs,
+      readyTimeoutMs: READY_MS,
+      restart: RESTART,
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Starts after the first. */
+  get restarts(): number {
+    return this.#child.restarts;
+  }
+
+  /** Counters as last heard, with those of everything before. */
+  get counters(): CameraSnapshot {
+    return addSnapshots(this.#totals, this.#last);
+  }
+
+  start(): void {
+    this.#child.start();
+    this.#watch = every(this.#o.clock, WATCH_MS, () => this.#watchSilence());
+  }
+
+  end(succeeded: boolean): Promise<void> {
+    this.#ending ??= this.#end(succeeded);
+    return this.#ending;
+  }
+
+  /** Asks the process for its counters; as last heard when it does not answer within half a second. */
+  async freshCounters(): Promise<CameraSnapshot> {
+    const fresh = await this.#ask('counters').catch(() => undefined);
+    return fresh === undefined || this.#closed ? this.counters : addSnapshots(this.#totals, fresh);
+  }
+
+  /** A JPEG of the next picture; annotated, of the next one that has a result. Rejects with a sentence. */
+  async picture(annotated: boolean): Promise<Uint8Array> {
+    const { jpeg } = await this.#connected().request('picture', { annotated }, { deadlineMs: PICTURE_MS });
+    return jpeg;
+  }
+
+  /** Another rate for a consumer, or with null the configured one. */
+  pace(consumer: string, slowed: Slowed | null): void {
+    this.#link?.notify('pace', { consumer, slowed });
+  }
+
+  /** Ends the process of a worker; its policy decides what follows. */
+  endWorker(worker: EndWorker): void {
+    this.#link?.notify('end_worker', worker);
+  }
+
+  /** Starts a worker again, a failed one too. Resolves when that has begun. */
+  async restartWorker(consumer: string): Promise<void> {
+    await this.#connected().request('restart_worker', { consumer }, { deadlineMs: RESTART_WORKER_MS });
+  }
+
+  get #name(): string {
+    return `camera:${this.setup.camera}`;
+  }
+
+  #connected(): Link {
+    if (this.#link && !this.#closed) return this.#link;
+    throw new VigiaError('no_answer', `camera ${this.setup.camera} has no process at the moment`);
+  }
+
+  async #ask(what: 'counters' | 'farewell'): Promise<CameraSnapshot> {
+    return this.#connected().request(what, null, { deadlineMs: COUNTERS_MS });
+  }
+
+  #connect(port: ConstructorParameters<typeof Channel>[0]['port']): Link {
+    const { clock, log, boot, slowed } = this.#o;
+    const link: Link = new Channel({
+      peer: `camera ${this.setup.camera}`,
+      port,
+      clock,
+      speaks: NODE_WORDS,
+      hears: CAMERA_WORDS,
+      handlers: this.#handlers(),
+      onProblem: (problem) => log.warn(problem.message),
+    });
+    this.#link = link;
+    link.request('setup', { setup: this.setup, boot }, { deadlineMs: READY_MS }).catch((error: unknown) => {
+      if (codeOf(error) === 'start_failed') this.#failure = messageOf(error);
+    });
+    for (const [consumer, slow] of slowed) link.notify('pace', { consumer, slowed: slow });
+    return link;
+  }
+
+  #handlers(): Handlers<CameraWords> {
+    const { onState, onResult, onWorkerState, onEvent } = this.#o;
+    const heard =
+      <T>(handle: (notice: T) => void) =>
+      (notice: T): void => {
+        this.#silentTicks = 0;
+        if (!this.#closed) handle(notice);
+      };
+    return {
+      requests: {},
+      notices: {
+        state: heard(onState),
+        result: heard(onResult),
+        worker_state: heard(onWorkerState),
+        event: heard(onEvent),
+        counters: heard((counters) => {
+          this.#last = counters;
+        }),
+        failing: heard(({ message }) => {
+          this.#failure = message;
+        }),
+      },
+    };
+  }
+
+  /** Native code that hangs cannot be stopped in order. Counted in our own turns: a node that stood still proves nothing. */
+  #watchSilence(): void {
+    if (this.#child.pid === undefined) return;
+    this.#silentTicks += 1;
+    if (this.#silentTicks < SILENT_TICKS) return;
+    this.#silentTicks = 0;
+    this.#o.log.warn(`${this.#name} has said nothing for ${(SILENT_TICKS * WATCH_MS) / 1000} s, killed`);
+    this.#child.kill();
+  }
+
+  #onChildState(child: ChildState): void {
+    if (child.state === 'starting') {
+      this.#pid = child.pid;
+      this.#silentTicks = 0;
+    } else if (child.state === 'waiting') {
+      this.#cleanUp();
+      this.#closeCounters(this.#last);
+      const failed = this.#failure;
+      this.#failure = undefined;
+      this.#o.onState({
+        state: 'waiting',
+        reason: failed === undefined ? 'process_died' : 'process_failed',
+        message: failed ?? `the camera's process ${child.reason}`,
+        retryInMs: child.retryInMs,
+      });
+    }
+  }
+
+  async #end(succeeded: boolean): Promise<void> {
+    this.#watch?.cancel();
+    if (succeeded) {
+      const last = await this.#ask('farewell').catch(() => this.#last);
+      this.#closed = true;
+      this.#closeCounters(last);
+      this.#link?.close('it was given other settings');
+    }
+    await this.#child.stop();
+    this.#cleanUp();
+  }
+
+  /** The last counters of a process that is gone become part of the totals. */
+  #closeCounters(last: CameraSnapshot): void {
+    this.#totals = addSnapshots(this.#totals, closeOut(last));
+    this.#last = NOTHING;
+  }
+
+  /** A process that had to be killed left its segments. */
+  #cleanUp(): void {
+    if (this.#pid !== undefined) this.#o.onDied(this.#pid);
+    this.#pid = undefined;
+  }
+}

@@ -1,0 +1,208 @@
+import type { Clock, Log, LogRecord } from '@vigia/base';
+import { fileURLToPath } from 'node:url';
+import type { ModelState } from '@vigia/contracts';
+import { type CameraSetup, workerStopMs } from '#core/camera-link';
+import { killWorkerGroups, probePrefix, removeSegmentsOf } from '#core/node-dirs';
+import { containerArguments, memoryLimitOf, type Plan, type PlanChange, type PlannedModel } from '#node/plan';
+import { CameraHandle, type CameraHandleOptions } from './camera-handle.ts';
+import { ModelHandle, type ModelSettings } from './model-handle.ts';
+import { ModelShares } from './model-shares.ts';
+
+/** What the children of a node report. */
+export interface ChildrenEvents
+  extends Pick<CameraHandleOptions, 'onState' | 'onResult' | 'onWorkerState' | 'onEvent' | 'agesOf' | 'forgetAges'> {
+  readonly onModelState: (model: string, state: ModelState, reason: string | null) => void;
+  /** A camera's process ended, and its workers with it. */
+  readonly onCameraProcessGone: (camera: string) => void;
+  readonly onLog: (record: LogRecord) => void;
+}
+
+/** Options of {@link Children}. */
+export interface ChildrenOptions extends ChildrenEvents {
+  readonly plan: Plan;
+  readonly boot: string;
+  readonly runDir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The name of a process for people, and its pid. */
+export type NamedProcess = readonly [name: string, pid: number];
+
+const CAMERA_ENTRY = fileURLToPath(new URL('../../camera/camera-process.js', import.meta.url));
+
+/** The processes of a node: one per camera, one per model. Makes them what a plan says, in an order that keeps results coming. */
+export class Children {
+  readonly #o: ChildrenOptions;
+  readonly #cameras = new Map<string, CameraHandle>();
+  readonly #models = new Map<string, ModelHandle>();
+  /** Out of the plan and not yet gone. */
+  readonly #leaving = new Set<CameraHandle | ModelHandle>();
+  readonly #shares: ModelShares;
+  #plan: Plan;
+  #stopping = false;
+
+  constructor(options: ChildrenOptions) {
+    this.#o = options;
+    this.#plan = options.plan;
+    this.#shares = new ModelShares(options.log);
+  }
+
+  get cameras(): ReadonlyMap<string, CameraHandle> {
+    return this.#cameras;
+  }
+
+  get models(): ReadonlyMap<string, ModelHandle> {
+    return this.#models;
+  }
+
+  /** All of our processes that run: `camera:hall`, `model:ssdlite`. */
+  get processes(): NamedProcess[] {
+    return [...this.#cameras.values(), ...this.#models.values(), ...this.#leaving].flatMap((handle) =>
+      handle.pids.map((pid): NamedProcess => [`${handle.kind}:${handle.id}`, pid]),
+    );
+  }
+
+  /** Where the container of a model that is about to change will listen. */
+  nextSocketPath(model: string): string | undefined {
+    return this.#models.get(model)?.nextSocketPath;
+  }
+
+  /** Starts the processes of the plan; returns at once. */
+  start(): void {
+    for (const model of this.#plan.models) this.#addModel(model);
+    for (const setup of this.#plan.cameras) this.#addCamera(setup);
+  }
+
+  /**
+   * Makes the processes what a plan says. What leaves, leaves first, because its memory is counted on; a model's
+   * successor is there before its cameras change over; what is new comes last. Resolves when the old ones are gone and
+   * the new ones are on their way.
+   */
+  async apply({ cameras, models }: PlanChange, plan: Plan): Promise<void> {
+    this.#plan = plan;
+    await Promise.all(cameras.removed.map((id) => this.#dropCamera(id)));
+    const removed = models.removed.flatMap((id) => this.#takeModel(id));
+    for (const model of models.added) this.#addModel(model);
+    await Promise.all(
+      models.changed.map(async (model) => {
+        await this.#models.get(model.id)?.succeed(settingsOf(model));
+      }),
+    );
+    await Promise.all(
+      cameras.changed.map(async ({ setup, kept }) => {
+        await this.#cameras.get(setup.camera)?.replace(this.#connected(setup), kept);
+      }),
+    );
+    for (const setup of cameras.added) this.#addCamera(setup);
+    await Promise.all([...this.#models.values()].map((model) => model.endPredecessors()));
+    await Promise.all(removed.map((model) => this.#stopLeaving(model)));
+    for (const { id } of plan.models) this.#shareCpu(id);
+  }
+
+  /** Starts a camera's process again, with the settings it has. */
+  async restartCamera(id: string): Promise<void> {
+    const camera = this.#cameras.get(id);
+    const consumers = camera?.setup.consumers.map((consumer) => consumer.id) ?? [];
+    await camera?.replace(camera.setup, consumers);
+  }
+
+  /** Stops cameras, then the models that they use. Resolves when all are gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const leaving = [...this.#leaving];
+    await stopAll([...this.#cameras.values(), ...leaving.filter((handle) => handle.kind === 'camera')]);
+    await stopAll([...this.#models.values(), ...leaving]);
+  }
+
+  #addCamera(setup: CameraSetup): void {
+    if (this.#stopping) return;
+    const handle = new CameraHandle({
+      ...this.#o,
+      setup: this.#connected(setup),
+      entry: CAMERA_ENTRY,
+      extraStopMs: ({ consumers }) => workerStopMs(consumers),
+      onDied: (pid) => this.#onCameraDied(setup.camera, pid),
+    });
+    this.#cameras.set(setup.camera, handle);
+    handle.start();
+  }
+
+  #onCameraDied(camera: string, pid: number): void {
+    const { log, runDir, onCameraProcessGone } = this.#o;
+    removeSegmentsOf(this.#plan.node, pid);
+    const killed = killWorkerGroups(runDir, camera);
+    if (killed > 0) log.warn(`camera ${camera}: ended ${killed} workers that its process had left`);
+    onCameraProcessGone(camera);
+  }
+
+  async #dropCamera(id: string): Promise<void> {
+    const camera = this.#cameras.get(id);
+    if (!camera) return;
+    this.#cameras.delete(id);
+    this.#leaving.add(camera);
+    await this.#stopLeaving(camera);
+  }
+
+  #takeModel(id: string): ModelHandle[] {
+    const model = this.#models.get(id);
+    if (!model) return [];
+    this.#models.delete(id);
+    this.#leaving.add(model);
+    return [model];
+  }
+
+  async #stopLeaving(handle: CameraHandle | ModelHandle): Promise<void> {
+    await handle.stop();
+    this.#leaving.delete(handle);
+  }
+
+  #addModel(model: PlannedModel): void {
+    if (this.#stopping) return;
+    const { runDir, clock, log, onLog, onModelState } = this.#o;
+    const handle = new ModelHandle({
+      settings: settingsOf(model),
+      runDir,
+      probePrefix: probePrefix(this.#plan.node, model.id),
+      clock,
+      log,
+      onLog,
+      onState: (state, reason) => {
+        if (state === 'starting' || state === 'ready') this.#shareCpu(model.id);
+        onModelState(model.id, state, reason);
+      },
+    });
+    this.#models.set(model.id, handle);
+    handle.start();
+  }
+
+  /** The setup with the sockets of the containers that serve now. */
+  #connected(setup: CameraSetup): CameraSetup {
+    const consumers = setup.consumers.map((c) =>
+      c.kind === 'model' ? { ...c, socketPath: this.#models.get(c.model)?.socketPath ?? c.socketPath } : c,
+    );
+    return { ...setup, consumers };
+  }
+
+  #shareCpu(model: string): void {
+    const pid = this.#models.get(model)?.pid;
+    if (pid !== undefined) this.#shares.apply(model, pid, this.#plan);
+  }
+}
+
+function settingsOf(model: PlannedModel): ModelSettings {
+  const { id, frame, container, socketPath } = model;
+  return {
+    id,
+    frame,
+    socketPath,
+    container: container && {
+      argumentsFor: (path) => containerArguments(id, path, container),
+      memoryLimitBytes: memoryLimitOf(model),
+    },
+  };
+}
+
+async function stopAll(handles: readonly (CameraHandle | ModelHandle)[]): Promise<void> {
+  await Promise.all(handles.map((handle) => handle.stop()));
+}

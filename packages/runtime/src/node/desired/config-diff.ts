@@ -1,0 +1,73 @@
+import { isDeepStrictEqual } from 'node:util';
+import { redact } from '@vigia/base';
+import type { Config } from '@vigia/contracts';
+
+/** Longest value in a line, characters. */
+const VALUE_LIMIT = 80;
+/** Sections whose entries have owners of their own: each entry is added, removed or merged by itself. */
+const BY_ID = ['cameras', 'models', 'workers'] as const;
+
+/** What differs between two configurations: one line per path, in the order of the paths. No secrets. */
+export function describeConfigChanges(before: Config, after: Config): string[] {
+  return differences(before, after, '').sort();
+}
+
+/**
+ * A configuration file was read again while changes made at runtime are in force: the document that respects both. An
+ * entry that the file changed since it was last read becomes what the file says; every other entry stays as it is in
+ * force. So a camera removed at runtime stays away until the file changes that camera.
+ *
+ * @param fileBefore The file as it was read last.
+ * @param file The file as it is now.
+ * @param inForce The document in force.
+ */
+export function mergeFile(fileBefore: Config, file: Config, inForce: Config): Config {
+  const merged: Record<string, unknown> = { ...file };
+  for (const key of new Set([...Object.keys(file), ...Object.keys(inForce)])) {
+    const [old, now, current] = [fileBefore, file, inForce].map((config) => (config as Record<string, unknown>)[key]);
+    if ((BY_ID as readonly string[]).includes(key)) merged[key] = mergeEntries(old, now, current);
+    else if (isDeepStrictEqual(old, now)) merged[key] = current;
+    if (merged[key] === undefined) delete merged[key];
+  }
+  return merged as Config;
+}
+
+function mergeEntries(old: unknown, now: unknown, current: unknown): Record<string, unknown> {
+  const [before, file, inForce] = [old, now, current].map((section) => section as Record<string, unknown>);
+  const merged: Record<string, unknown> = {};
+  for (const id of new Set([...Object.keys(file ?? {}), ...Object.keys(inForce ?? {})])) {
+    const entry = isDeepStrictEqual(before?.[id], file?.[id]) ? inForce?.[id] : file?.[id];
+    if (entry !== undefined) merged[id] = entry;
+  }
+  return merged;
+}
+
+function differences(before: unknown, after: unknown, path: string): string[] {
+  if (isDeepStrictEqual(before, after)) return [];
+  if (before === undefined) return [`${path}: added`];
+  if (after === undefined) return [`${path}: removed`];
+  if (!isRecord(before) || !isRecord(after)) return [`${path}: ${printable(before)} → ${printable(after)}`];
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) =>
+    differences(before[key], after[key], path === '' ? key : `${path}.${key}`),
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A value without secrets, on one line. */
+function printable(value: unknown): string {
+  const text = withoutLogin(redact(JSON.stringify(value)));
+  return text.length > VALUE_LIMIT ? `${text.slice(0, VALUE_LIMIT)}…` : text;
+}
+
+/** Credentials may stand in an address without being known as secrets. */
+function withoutLogin(text: string): string {
+  return text.replaceAll(/(\w:\/\/)[^@/\s"]*@/g, '$1***@');
+}
+
+/** The document as others may see it: secrets and logins are masked. */
+export function redactedConfig(config: Config): Config {
+  return JSON.parse(withoutLogin(redact(JSON.stringify(config)))) as Config;
+}

@@ -1,0 +1,140 @@
+import type { Clock } from '@vigia/base';
+import {
+  type CameraStateMessage,
+  type ConsumerStatistics,
+  EVENT_VERSION,
+  type EventKind,
+  type EventMessage,
+  KIND_OF_EVENT_TYPE,
+  type ModelState,
+  type NodeEventOf,
+  type NodeItem,
+  type ResultMessage,
+  type Severity,
+  type SlaClass,
+  type WorkerStateMessage,
+} from '@vigia/contracts';
+
+/** Options of {@link Announcer}. */
+export interface AnnouncerOptions {
+  readonly node: string;
+  readonly boot: string;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly publish: (item: NodeItem) => void;
+}
+
+/** The parts of an event that differ from kind to kind. */
+type Body<K extends EventKind> = Pick<NodeEventOf<K>, 'kind' | 'severity' | 'data'> &
+  Partial<Pick<NodeEventOf<K>, 'at' | 'camera' | 'consumer' | 'phase' | 'subject'>>;
+
+const CAMERA_SEVERITY: Readonly<Record<CameraStateMessage['state'], Severity>> = {
+  connecting: 'info',
+  live: 'info',
+  stalled: 'warning',
+  waiting: 'warning',
+  stopped: 'info',
+};
+const EVENT_SEVERITY: Readonly<Record<EventMessage['type'], Severity>> = {
+  worker_restarting: 'warning',
+  worker_failed: 'warning',
+  worker_recovered: 'notice',
+  sla_breached: 'warning',
+  sla_recovered: 'notice',
+  slowed: 'notice',
+  restored: 'notice',
+};
+
+/** Puts what happens on the node into envelopes, and publishes it. The only place that makes events. */
+export class Announcer {
+  readonly #o: AnnouncerOptions;
+
+  constructor(options: AnnouncerOptions) {
+    this.#o = options;
+  }
+
+  result(result: ResultMessage): void {
+    this.#o.publish({ type: 'result', result });
+  }
+
+  stats(stats: ConsumerStatistics): void {
+    this.#o.publish({ type: 'stats', stats });
+  }
+
+  cameraState({ camera, at, ...data }: CameraStateMessage): void {
+    const severity = CAMERA_SEVERITY[data.state];
+    this.#event({ kind: 'camera_state', at, camera, subject: camera, severity, data });
+  }
+
+  /** A camera left the configuration: its state is nobody's. */
+  cameraGone(camera: string): void {
+    const data = { state: 'stopped', reason: null, message: null, retry_in_ms: null } as const;
+    this.#event({ kind: 'camera_state', phase: 'end', camera, subject: camera, severity: 'info', data });
+  }
+
+  modelState(model: string, state: ModelState, reason: string | null): void {
+    const severity = state === 'failing' ? 'warning' : 'info';
+    this.#event({ kind: 'model_state', subject: `model-${model}`, severity, data: { model, state, reason } });
+  }
+
+  /** A model left the configuration. */
+  modelGone(model: string): void {
+    const data = { model, state: 'stopped', reason: null } as const;
+    this.#event({ kind: 'model_state', phase: 'end', subject: `model-${model}`, severity: 'info', data });
+  }
+
+  workerState({ camera, consumer, at, ...data }: WorkerStateMessage): void {
+    const trouble = data.state === 'failed' || data.state === 'restarting' ? 'warning' : 'info';
+    const severity = data.alarm ? 'alarm' : trouble;
+    this.#event({ kind: 'worker_state', at, camera, consumer, subject: `${camera}/${consumer}`, severity, data });
+  }
+
+  /** A worker left the configuration. */
+  workerGone({ camera, consumer, worker, sla }: WorkerStateMessage): void {
+    const data = { worker, sla, state: 'stopped', reason: null, message: null, alarm: false } as const;
+    const subject = `${camera}/${consumer}`;
+    this.#event({ kind: 'worker_state', phase: 'end', camera, consumer, subject, severity: 'info', data });
+  }
+
+  /** Something happened to a consumer: to its worker, its SLA, or its rate. */
+  consumerEvent({ camera, consumer, at, ...data }: EventMessage): void {
+    const kind = KIND_OF_EVENT_TYPE[data.type];
+    const severity = data.alarm ? 'alarm' : EVENT_SEVERITY[data.type];
+    this.#event({ kind, at, camera, consumer, subject: `${camera}/${consumer}`, severity, data });
+  }
+
+  /** A critical consumer has become blind, or sees again. The end of an alarm is as urgent as its start. */
+  blind(camera: string, consumer: string, phase: 'start' | 'end', data: { sla: SlaClass; message: string }): void {
+    const subject = `${camera}/${consumer}`;
+    this.#event({ kind: 'consumer_blind', phase, camera, consumer, subject, severity: 'alarm', data });
+  }
+
+  node(state: 'started' | 'stopping', version: string): void {
+    this.#event({ kind: 'node', severity: 'notice', data: { state, version } });
+  }
+
+  config(data: NodeEventOf<'config'>['data']): void {
+    this.#event({ kind: 'config', severity: 'notice', data });
+  }
+
+  #event<K extends EventKind>(body: Body<K>): void {
+    const { node, boot, clock, newId, publish } = this.#o;
+    const { kind, data, severity, camera = null, consumer = null, phase = null, subject = null } = body;
+    const at = body.at ?? new Date(clock.wallMs()).toISOString();
+    const event = {
+      v: EVENT_VERSION,
+      id: newId(),
+      node,
+      boot,
+      at,
+      camera,
+      consumer,
+      kind,
+      phase,
+      severity,
+      subject,
+      data,
+    } as NodeEventOf<K>;
+    publish({ type: 'event', event });
+  }
+}

@@ -1,0 +1,91 @@
+import { type Log, messageOf } from '@vigia/base';
+import type { NodeItem } from '@vigia/contracts';
+import { isState, stateKeyOf } from './item-class.ts';
+import { type ItemHandler, Subscription, type SubscriptionOptions, type SubscriptionReport } from './subscription.ts';
+
+/** How to subscribe. */
+export interface SubscribeOptions extends Pick<SubscriptionOptions, 'limits' | 'onOverflow'> {
+  readonly name: string;
+  /** Begins with the latest state of every subject. */
+  readonly replayStates?: boolean;
+}
+
+/**
+ * The one stream of everything that happens on a node: results, statistics, states, events. Publishing never waits and
+ * never throws. Every subscriber sees the items in the order of publishing, from its own bounded queue; see
+ * {@link Subscription} for what a slow subscriber loses. Lives in the node's event loop.
+ */
+export class EventHub {
+  readonly #log: Log;
+  readonly #subscriptions = new Map<Subscription, { readonly since: number }>();
+  /** The latest state of each subject: what a new subscriber must know. */
+  readonly #states = new Map<string, NodeItem>();
+  /** Published while an item is being handed out: by a subscriber, from inside its handler. */
+  readonly #published: { readonly item: NodeItem; readonly sequence: number }[] = [];
+  #sequence = 0;
+  #dispatching = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Hands an item to every subscriber. */
+  publish(item: NodeItem): void {
+    this.#sequence += 1;
+    this.#remember(item);
+    this.#published.push({ item, sequence: this.#sequence });
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    try {
+      for (let next = this.#published.shift(); next; next = this.#published.shift()) this.#handOut(next);
+    } finally {
+      this.#dispatching = false;
+    }
+  }
+
+  /** Every item from now on, until the subscription is closed. A handler that throws loses only that item. */
+  subscribe({ name, limits, onOverflow, replayStates }: SubscribeOptions, handle: ItemHandler): Subscription {
+    let complained = false;
+    const subscription = new Subscription({
+      name,
+      handle,
+      limits,
+      onOverflow: () => {
+        this.#log.error(`subscriber ${name} left too many alarms unread and was ended`);
+        onOverflow?.();
+      },
+      onError: (error) => {
+        // Counted each time, logged once: a broken subscriber must not fill the log.
+        if (!complained) this.#log.error(`subscriber ${name} failed: ${messageOf(error)}`);
+        complained = true;
+      },
+    });
+    this.#subscriptions.set(subscription, { since: this.#sequence });
+    if (replayStates) for (const item of this.#states.values()) subscription.offer(item);
+    return subscription;
+  }
+
+  /** What each subscriber received and lost, by name. */
+  report(): Record<string, SubscriptionReport> {
+    return Object.fromEntries([...this.#subscriptions.keys()].map((s) => [s.name, s.report()]));
+  }
+
+  /** Ends every subscription. */
+  close(): void {
+    for (const subscription of this.#subscriptions.keys()) subscription.close();
+    this.#subscriptions.clear();
+  }
+
+  #handOut({ item, sequence }: { readonly item: NodeItem; readonly sequence: number }): void {
+    for (const [subscription, { since }] of this.#subscriptions) {
+      if (sequence > since) subscription.offer(item);
+      if (subscription.closed) this.#subscriptions.delete(subscription);
+    }
+  }
+
+  #remember(item: NodeItem): void {
+    if (!isState(item) || item.type !== 'event') return;
+    if (item.event.phase === 'end') this.#states.delete(stateKeyOf(item));
+    else this.#states.set(stateKeyOf(item), item);
+  }
+}

@@ -1,0 +1,210 @@
+import type { NodeItem } from '@vigia/contracts';
+import { classOf, type ItemClass, stateKeyOf } from './item-class.ts';
+
+/** Takes the items of a subscription, one at a time and in order. With a promise, the next item waits for it. */
+export type ItemHandler = (item: NodeItem) => void | Promise<void>;
+
+/** How many items of each class may wait for a subscriber. */
+export interface QueueLimits {
+  /** Results and statistics: the newest stay. */
+  readonly samples: number;
+  /** Events below `alarm`: the newest stay. */
+  readonly events: number;
+  /** Alarms: none is ever discarded; a subscriber with more than this is ended. */
+  readonly alarms: number;
+}
+
+/** See {@link QueueLimits}. States need none: one waits per subject, and the configuration bounds the subjects. */
+export const QUEUE_LIMITS: QueueLimits = { samples: 256, events: 1_024, alarms: 16_384 };
+
+/** Options of {@link Subscription}. */
+export interface SubscriptionOptions {
+  /** For the log and the report. */
+  readonly name: string;
+  readonly handle: ItemHandler;
+  /** The handler threw or rejected. The item counts as delivered. */
+  readonly onError: (error: unknown) => void;
+  /** It was ended because it left too many alarms unread. */
+  readonly onOverflow?: (() => void) | undefined;
+  readonly limits?: Partial<QueueLimits> | undefined;
+}
+
+/** What a subscriber received and lost. */
+export interface SubscriptionReport {
+  readonly delivered: number;
+  /** Of those delivered: the handler failed. */
+  readonly failed: number;
+  /** Discarded because newer ones came. A dropped state was replaced by a newer state of its subject. */
+  readonly dropped: { readonly samples: number; readonly events: number; readonly states: number };
+  readonly queued: number;
+}
+
+/**
+ * One subscriber's queue. Nothing that a subscriber does (being slow, throwing, leaving while it is called) reaches the
+ * publisher or another subscriber. Samples keep the newest and count the rest, a state is replaced by a newer state of
+ * its subject, events keep the newest, alarms are never evicted. Among what is delivered, the order is that of
+ * publishing.
+ */
+export class Subscription {
+  readonly #o: SubscriptionOptions;
+  readonly #limits: QueueLimits;
+  /** In order of publishing. */
+  readonly #queue = new Map<number, NodeItem>();
+  readonly #waiting: Readonly<Record<Exclude<ItemClass, 'state'>, Set<number>>> = {
+    sample: new Set(),
+    event: new Set(),
+    alarm: new Set(),
+  };
+  readonly #states = new Map<string, number>();
+  #sequence = 0;
+  #delivered = 0;
+  #failed = 0;
+  readonly #dropped = { samples: 0, events: 0, states: 0 };
+  #paused = false;
+  #delivering = false;
+  #closed = false;
+  #drained: (() => void)[] = [];
+
+  constructor(options: SubscriptionOptions) {
+    this.#o = options;
+    this.#limits = { ...QUEUE_LIMITS, ...options.limits };
+  }
+
+  get name(): string {
+    return this.#o.name;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** A copy. */
+  report(): SubscriptionReport {
+    return {
+      delivered: this.#delivered,
+      failed: this.#failed,
+      dropped: { ...this.#dropped },
+      queued: this.#queue.size,
+    };
+  }
+
+  /** Takes an item from the hub: delivers it now when nothing waits, else queues it. Never throws. */
+  offer(item: NodeItem): void {
+    if (this.#closed) return;
+    if (this.#paused || this.#delivering || this.#queue.size > 0) this.#enqueue(item);
+    else this.#deliver(item);
+    this.#pump();
+  }
+
+  /** Nothing is delivered until `resume`. Idempotent. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** Delivers what waits. Idempotent. */
+  resume(): void {
+    this.#paused = false;
+    this.#pump();
+  }
+
+  /** Leaves: nothing is delivered any more, and what waits is discarded. Idempotent; allowed inside the handler. */
+  close(): void {
+    this.#closed = true;
+    this.#queue.clear();
+    this.#states.clear();
+    for (const ids of Object.values(this.#waiting)) ids.clear();
+    this.#settleDrained();
+  }
+
+  /** Resolves when nothing waits and no handler runs, or when the subscription is closed. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drained.push(resolve);
+      this.#settleDrained();
+    });
+  }
+
+  #enqueue(item: NodeItem): void {
+    const id = this.#sequence;
+    this.#sequence += 1;
+    const itemClass = classOf(item);
+    this.#queue.set(id, item);
+    if (itemClass === 'state') {
+      const key = stateKeyOf(item);
+      const older = this.#states.get(key);
+      if (older !== undefined && this.#queue.delete(older)) this.#dropped.states += 1;
+      this.#states.set(key, id);
+      return;
+    }
+    const waiting = this.#waiting[itemClass];
+    waiting.add(id);
+    if (itemClass === 'alarm') this.#checkAlarms();
+    else if (itemClass === 'sample') this.#dropped.samples += this.#dropOldest(waiting, this.#limits.samples);
+    else this.#dropped.events += this.#dropOldest(waiting, this.#limits.events);
+  }
+
+  /** @returns how many it dropped: 0 or 1. */
+  #dropOldest(waiting: Set<number>, limit: number): number {
+    if (waiting.size <= limit) return 0;
+    const [oldest = -1] = waiting;
+    waiting.delete(oldest);
+    this.#queue.delete(oldest);
+    return 1;
+  }
+
+  /** A gap in the alarms would be a lie: the subscriber ends instead, and knows it. */
+  #checkAlarms(): void {
+    if (this.#waiting.alarm.size <= this.#limits.alarms) return;
+    this.close();
+    this.#o.onOverflow?.();
+  }
+
+  #pump(): void {
+    while (!this.#paused && !this.#delivering && !this.#closed) {
+      const first = this.#queue.entries().next();
+      if (first.done) break;
+      const [id, item] = first.value;
+      this.#remove(id, item);
+      this.#deliver(item);
+    }
+    this.#settleDrained();
+  }
+
+  #remove(id: number, item: NodeItem): void {
+    this.#queue.delete(id);
+    const itemClass = classOf(item);
+    if (itemClass === 'state') this.#states.delete(stateKeyOf(item));
+    else this.#waiting[itemClass].delete(id);
+  }
+
+  #deliver(item: NodeItem): void {
+    this.#delivered += 1;
+    this.#delivering = true;
+    let pending: void | Promise<void> = undefined;
+    try {
+      pending = this.#o.handle(item);
+    } catch (error) {
+      this.#onError(error);
+    }
+    if (pending === undefined) {
+      this.#delivering = false;
+      return;
+    }
+    pending
+      .catch((error: unknown) => this.#onError(error))
+      .finally(() => {
+        this.#delivering = false;
+        this.#pump();
+      });
+  }
+
+  #onError(error: unknown): void {
+    this.#failed += 1;
+    this.#o.onError(error);
+  }
+
+  #settleDrained(): void {
+    if (!this.#closed && (this.#delivering || this.#queue.size > 0)) return;
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,74 @@
+import type { ConsumerStatistics, NodeStatus, Report } from '@vigia/contracts';
+import { readProcessUsage } from '#core/process-stats';
+import type { Children } from '#node/children';
+import type { Plan, RunningWorker } from '#node/plan';
+import type { BrokerLink } from './broker-link.ts';
+
+/** The parts of a node that its report is made from. */
+export interface NodeParts {
+  readonly plan: () => Plan;
+  readonly upMs: () => number;
+  readonly children: Children;
+  readonly broker: Pick<BrokerLink, 'report' | 'text'>;
+}
+
+/** One snapshot of everything. Cameras and models that do not answer are reported as last heard. */
+export async function reportOf({ plan, upMs, children, broker }: NodeParts): Promise<Report> {
+  const durationMs = upMs();
+  const [cameras, models] = await Promise.all([reportsOf(children.cameras), reportsOf(children.models)]);
+  return {
+    version: 1,
+    node: plan().node,
+    duration_ms: Math.round(durationMs),
+    cameras,
+    models,
+    mqtt: broker.report,
+    system: { shm_bytes: plan().shmBytes, processes: processesOf(children) },
+  };
+}
+
+/** What a view draws: counters as last heard, nothing is asked. */
+export function statusOf({ plan, upMs, children, broker }: NodeParts): NodeStatus {
+  const { node, shmBytes } = plan();
+  return {
+    node,
+    upMs: upMs(),
+    shmBytes,
+    mqtt: broker.text,
+    cameras: new Map(
+      [...children.cameras].map(([id, c]) => [id, { report: c.recentReport(), message: c.state.message }]),
+    ),
+    models: new Map([...children.models].map(([id, m]) => [id, m.recentReport()])),
+  };
+}
+
+/** Every consumer with its counters, as last heard. */
+export function* consumersOf(children: Children): Iterable<ConsumerStatistics> {
+  for (const [camera, handle] of children.cameras)
+    for (const [consumer, report] of Object.entries(handle.recentReport().consumers))
+      yield { camera, consumer, report };
+}
+
+/** Workers that have a process, as their cameras' processes said last. */
+export function runningWorkers(children: Children): RunningWorker[] {
+  return [...consumersOf(children)].flatMap(({ camera, consumer, report }): RunningWorker[] =>
+    report.process?.pid ? [{ camera, consumer, pid: report.process.pid }] : [],
+  );
+}
+
+function processesOf(children: Children): Report['system']['processes'] {
+  const out: Report['system']['processes'] = {};
+  const workers = runningWorkers(children).map(
+    ({ camera, consumer, pid }) => [`worker:${camera}/${consumer}`, pid] as const,
+  );
+  for (const [name, pid] of [['supervisor', process.pid] as const, ...children.processes, ...workers]) {
+    const usage = readProcessUsage(pid);
+    if (usage) out[name] ??= { pss_bytes: usage.pssBytes, cpu_s: usage.cpuSeconds };
+  }
+  return out;
+}
+
+async function reportsOf<T>(handles: ReadonlyMap<string, { report(): Promise<T> }>): Promise<Record<string, T>> {
+  const reports = [...handles].map(async ([id, handle]): Promise<[string, T]> => [id, await handle.report()]);
+  return Object.fromEntries(await Promise.all(reports));
+}

@@ -1,0 +1,119 @@
+import type { Clock } from '@vigia/base';
+import { type HealthProblem, type NodeItem, type ResultMessage, workerStateMessageOf } from '@vigia/contracts';
+import type { CameraHandle } from '#node/children';
+import type { Announcer } from '#node/events';
+import { type Plan, type RunningWorker, workerLimits } from '#node/plan';
+import { CpuWatch } from './cpu-watch.ts';
+import { type Blind, CriticalWatch } from './critical-watch.ts';
+import { MemoryWatch } from './memory-watch.ts';
+import type { ShedChange } from './shedding.ts';
+import { WorkerStates } from './worker-states.ts';
+
+/** Options of {@link Watches}. */
+export interface WatchesOptions {
+  readonly clock: Clock;
+  readonly announcer: Pick<Announcer, 'consumerEvent' | 'blind'>;
+  readonly plan: () => Plan;
+  readonly cameras: () => ReadonlyMap<string, CameraHandle>;
+  /** Workers that have a process, as last heard. */
+  readonly runningWorkers: () => readonly RunningWorker[];
+}
+
+/**
+ * Watches over a node: what its workers said last, which critical consumers are blind, who must be slowed for lack of
+ * CPU, whose worker uses too much memory. Reads the node's stream, acts on cameras, and announces what it finds.
+ */
+export class Watches {
+  /** The last state of each worker. */
+  readonly workers: WorkerStates;
+  readonly #o: WatchesOptions;
+  readonly #cpu: CpuWatch;
+  readonly #memory = new MemoryWatch();
+  readonly #critical: CriticalWatch;
+  /** Consumers that are blind, as announced. */
+  #blind = new Map<string, Blind>();
+  /** Critical consumers of the plan that was looked at last. */
+  #criticalOf: { readonly plan: Plan; readonly keys: ReadonlySet<string> } | undefined;
+
+  constructor(options: WatchesOptions) {
+    this.#o = options;
+    this.workers = new WorkerStates(options.clock);
+    this.#cpu = new CpuWatch(options.clock);
+    this.#critical = new CriticalWatch(options.clock);
+  }
+
+  /** Takes an item of the node's stream. */
+  readonly handle = (item: NodeItem): void => {
+    if (item.type === 'result') this.#onResult(item.result);
+    else if (item.type === 'event' && item.event.kind === 'worker_state' && item.event.phase !== 'end')
+      this.workers.told(workerStateMessageOf(item.event));
+  };
+
+  /** What somebody must look at, as of now. */
+  health(): readonly HealthProblem[] {
+    return [...this.workers.alarms, ...this.#blindNow().map(({ code, message }) => ({ code, message }))];
+  }
+
+  /** Looks at everything; to be called about once a second. */
+  look(): void {
+    this.#lookAtCpu();
+    this.#lookAtMemory();
+    this.#announceBlind();
+  }
+
+  #onResult(result: ResultMessage): void {
+    this.#critical.record(result);
+    if (this.#isCritical(`${result.camera}/${result.consumer}`)) this.#cpu.record(result);
+  }
+
+  #isCritical(key: string): boolean {
+    const plan = this.#o.plan();
+    if (this.#criticalOf?.plan !== plan) {
+      const keys = plan.cameras.flatMap(({ camera, consumers }) =>
+        consumers.filter(({ sla }) => sla === 'critical').map(({ id }) => `${camera}/${id}`),
+      );
+      this.#criticalOf = { plan, keys: new Set(keys) };
+    }
+    return this.#criticalOf.keys.has(key);
+  }
+
+  #lookAtCpu(): void {
+    for (const change of this.#cpu.look(this.#o.plan(), this.#o.cameras())) this.#shed(change);
+  }
+
+  #shed({ camera, consumer, sla, slowed }: ShedChange): void {
+    this.#o.cameras().get(camera)?.pace(consumer, slowed);
+    this.#o.announcer.consumerEvent({
+      type: slowed ? 'slowed' : 'restored',
+      camera,
+      consumer,
+      sla,
+      alarm: false,
+      reason: slowed ? 'cpu' : null,
+      message: slowed ? `slowed to ${slowed.fps} pictures per second: ${slowed.reason}` : 'as configured again',
+      at: new Date(this.#o.clock.wallMs()).toISOString(),
+    });
+  }
+
+  #lookAtMemory(): void {
+    const limits = workerLimits(this.#o.plan());
+    const running = limits.size > 0 ? this.#o.runningWorkers() : [];
+    for (const { camera, consumer, pid, message } of this.#memory.look(limits, running))
+      this.#o.cameras().get(camera)?.endWorker({ consumer, pid, code: 'memory', message });
+  }
+
+  #blindNow(): Blind[] {
+    const cameras = this.#o.cameras();
+    return this.#critical.blind(this.#o.plan(), (id) => cameras.get(id)?.recentReport());
+  }
+
+  #announceBlind(): void {
+    const before = this.#blind;
+    this.#blind = new Map(this.#blindNow().map((blind) => [`${blind.camera}/${blind.consumer}`, blind]));
+    for (const [key, { camera, consumer, message }] of this.#blind)
+      if (!before.has(key)) this.#o.announcer.blind(camera, consumer, 'start', { sla: 'critical', message });
+    for (const [key, { camera, consumer }] of before)
+      if (!this.#blind.has(key))
+        this.#o.announcer.blind(camera, consumer, 'end', { sla: 'critical', message: `${key}: is no longer blind` });
+  }
+}
