@@ -186,6 +186,8 @@ export class DesiredState {
 
 /** The settings of one camera, checked against the models and workers that the document has. */
 function parseCamera(id: string, settings: unknown, { node, models, workers }: Config): CameraConfig {
-  const text = JSON.stringify({ version: 1, node, cameras: { [id]: settings }, models, workers });
+  // Their secrets are filled in already, and filling in refuses what looks like a password.
+  const programs = Object.fromEntries(Object.entries(workers).map(([name, worker]) => [name, { ...worker, env: {} }]));
+  const text = JSON.stringify({ version: 1, node, cameras: { [id]: settings }, models, workers: programs });
   return parseConfig(text, 'document').cameras[id] as CameraConfig;
 }

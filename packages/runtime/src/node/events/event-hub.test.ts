@@ -1,0 +1,270 @@
+import { createLog, FakeClock } from '@vigia/base';
+import type { NodeEvent, NodeItem, ResultMessage } from '@vigia/contracts';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { EventHub } from './event-hub.ts';
+import { eventIds } from './event-ids.ts';
+import type { Subscription } from './subscription.ts';
+
+const newId = eventIds(new FakeClock());
+let logged: string[] = [];
+let hub: EventHub;
+beforeEach(() => {
+  logged = [];
+  hub = new EventHub(createLog('test', (record) => logged.push(record.message)));
+});
+
+const COMMON = { v: 1, node: 'ward-3', at: '2026-11-22T03:14:07.123Z', consumer: null } as const;
+const BOOT = newId();
+
+function result(seq: number): NodeItem {
+  return { type: 'result', result: { camera: 'hall', consumer: 'people', seq } as ResultMessage };
+}
+
+function state(camera: string, reason: string, phase: 'end' | null = null): NodeItem {
+  const data = { state: 'live', reason, message: null, retry_in_ms: null } as const;
+  return event({ kind: 'camera_state', camera, subject: camera, severity: 'info', phase, data });
+}
+
+function happened(severity: 'notice' | 'alarm', message: string): NodeItem {
+  const data = { type: 'sla_breached', sla: 'critical', alarm: true, reason: null, message } as const;
+  return event({ kind: 'sla', camera: 'hall', subject: 'hall/people', severity, phase: null, data });
+}
+
+function event(body: Pick<NodeEvent, 'kind' | 'camera' | 'subject' | 'severity' | 'phase' | 'data'>): NodeItem {
+  return { type: 'event', event: { ...COMMON, id: newId(), boot: BOOT, ...body } as NodeEvent };
+}
+
+/** A short name of an item, for comparisons. */
+function nameOf(item: NodeItem): string {
+  if (item.type === 'result') return `result ${item.result.seq}`;
+  if (item.type !== 'event') return item.type;
+  const { kind, camera, data } = item.event;
+  return kind === 'camera_state'
+    ? `${camera} ${data.reason}`
+    : `${item.event.severity} ${'message' in data ? data.message : ''}`;
+}
+
+const isAlarm = (item: NodeItem): boolean => item.type === 'event' && item.event.severity === 'alarm';
+
+/** A subscriber that takes an item only when the test lets it. */
+class Slow {
+  readonly taken: NodeItem[] = [];
+  #let: (() => void) | undefined;
+  readonly handle = (item: NodeItem): Promise<void> => {
+    this.taken.push(item);
+    return new Promise((resolve) => {
+      this.#let = resolve;
+    });
+  };
+  get names(): string[] {
+    return this.taken.map(nameOf);
+  }
+  /** Lets the handler return; resolves when the next item has come, if there is one. */
+  async next(): Promise<void> {
+    const release = this.#let;
+    this.#let = undefined;
+    release?.();
+    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+  }
+  async all(subscription: Subscription): Promise<void> {
+    while (subscription.report().queued > 0) await this.next();
+    await this.next();
+  }
+}
+
+describe('a slow subscriber', () => {
+  test('keeps the newest results and counts the rest', async () => {
+    const slow = new Slow();
+    const subscription = hub.subscribe({ name: 'slow', limits: { samples: 3 } }, slow.handle);
+    for (let seq = 1; seq <= 10; seq += 1) hub.publish(result(seq));
+    expect(subscription.report()).toMatchObject({ delivered: 1, queued: 3, dropped: { samples: 6 } });
+    await slow.all(subscription);
+    expect(slow.names).toEqual(['result 1', 'result 8', 'result 9', 'result 10']);
+  });
+
+  test('gets the latest state of each subject, in the order of the latest', async () => {
+    const slow = new Slow();
+    const subscription = hub.subscribe({ name: 'slow' }, slow.handle);
+    for (const item of [state('a', '0'), state('a', '1'), state('b', '1'), state('a', '2')]) hub.publish(item);
+    await slow.all(subscription);
+    expect(slow.names).toEqual(['a 0', 'b 1', 'a 2']);
+    expect(subscription.report().dropped).toEqual({ samples: 0, events: 0, states: 1 });
+  });
+
+  test('loses the oldest notices, and no alarm', async () => {
+    const slow = new Slow();
+    const subscription = hub.subscribe({ name: 'slow', limits: { events: 2 } }, slow.handle);
+    hub.publish(result(1));
+    for (let n = 1; n <= 4; n += 1) {
+      hub.publish(happened('alarm', `${n}`));
+      hub.publish(happened('notice', `${n}`));
+    }
+    await slow.all(subscription);
+    expect(slow.names.slice(1)).toEqual(['alarm 1', 'alarm 2', 'alarm 3', 'notice 3', 'alarm 4', 'notice 4']);
+    expect(subscription.report().dropped.events).toBe(2);
+  });
+
+  test('that leaves too many alarms unread is ended, and knows it', async () => {
+    let overflowed = 0;
+    const slow = new Slow();
+    const onOverflow = (): void => void (overflowed += 1);
+    const subscription = hub.subscribe({ name: 'stuck', limits: { alarms: 5 }, onOverflow }, slow.handle);
+    for (let n = 0; n < 20; n += 1) hub.publish(happened('alarm', `${n}`));
+    expect([overflowed, subscription.closed, subscription.report().queued]).toEqual([1, true, 0]);
+    expect(logged).toEqual(['subscriber stuck left too many alarms unread and was ended']);
+    expect(hub.report()).toEqual({});
+  });
+
+  test('paused gets nothing, and what it missed when it goes on', () => {
+    const taken: string[] = [];
+    const subscription = hub.subscribe({ name: 'paused' }, (item) => void taken.push(nameOf(item)));
+    subscription.pause();
+    hub.publish(happened('alarm', '1'));
+    hub.publish(result(1));
+    expect(taken).toEqual([]);
+    subscription.resume();
+    expect(taken).toEqual(['alarm 1', 'result 1']);
+  });
+});
+
+describe('a new subscriber', () => {
+  test('begins with the latest states when it asks for them; a subject that is gone has none', () => {
+    for (const item of [state('a', '1'), state('b', '1'), state('a', '2'), state('b', '1', 'end')]) hub.publish(item);
+    const taken: string[] = [];
+    hub.subscribe({ name: 'late', replayStates: true }, (item) => void taken.push(nameOf(item)));
+    hub.subscribe({ name: 'other' }, (item) => void taken.push(nameOf(item)));
+    expect(taken).toEqual(['a 2']);
+  });
+
+  test('that comes while an item is handed out gets that state once, and no item before it', () => {
+    const taken: string[] = [];
+    let late: Subscription | undefined;
+    hub.subscribe({ name: 'first' }, () => {
+      late ??= hub.subscribe({ name: 'late', replayStates: true }, (item) => void taken.push(nameOf(item)));
+    });
+    hub.publish(state('a', '1'));
+    hub.publish(result(2));
+    expect(taken).toEqual(['a 1', 'result 2']);
+  });
+});
+
+test('what a subscriber publishes comes after what it was given, for everybody', () => {
+  const taken: string[] = [];
+  hub.subscribe({ name: 'echo' }, (item) => {
+    if (item.type === 'result' && item.result.seq < 3) hub.publish(result(item.result.seq + 1));
+  });
+  hub.subscribe({ name: 'other' }, (item) => void taken.push(nameOf(item)));
+  hub.publish(result(1));
+  expect(taken).toEqual(['result 1', 'result 2', 'result 3']);
+});
+
+test('drained resolves when nothing waits, and when the subscription ends', async () => {
+  const slow = new Slow();
+  const subscription = hub.subscribe({ name: 'slow' }, slow.handle);
+  hub.publish(result(1));
+  hub.publish(result(2));
+  let drained = false;
+  const waiting = subscription.drained().then(() => (drained = true));
+  await slow.next();
+  expect(drained).toBe(false);
+  await slow.next();
+  await waiting;
+  hub.publish(result(3));
+  const ending = subscription.drained();
+  hub.close();
+  await ending;
+});
+
+test('ids sort by time, also within a millisecond and when the clock steps back; those of other nodes differ', () => {
+  const clock = new FakeClock();
+  let wallMs = clock.wallMs();
+  const make = eventIds({ wallMs: () => wallMs });
+  const ids: string[] = [];
+  for (let n = 0; n < 3_000; n += 1) {
+    if (n === 1_000) wallMs += 5;
+    if (n === 2_000) wallMs -= 3_600_000;
+    ids.push(make());
+  }
+  expect(ids).toEqual([...new Set(ids)].sort());
+  const other = eventIds({ wallMs: () => wallMs });
+  expect(ids).not.toContain(other());
+});
+
+const SUBJECTS = 8;
+/** What a subscriber of the property does with each item. */
+const manner = fc.constantFrom(
+  'reads',
+  'throws',
+  'rejects',
+  'is slow',
+  'leaves at once',
+  'leaves later',
+  'never reads',
+);
+const itemKind = fc.constantFrom('result', 'state', 'notice', 'alarm');
+
+test('a burst of 10,000 with subscribers that are slow, throw or leave: every alarm, in order, counted, bounded', async () => {
+  let published = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(manner, { minLength: 1, maxLength: 6 }),
+      fc.infiniteStream(itemKind),
+      async (manners, kinds) => {
+        hub = new EventHub(createLog('test', () => undefined));
+        const limits = { samples: 64, events: 128 };
+        const readers = manners.map((how, i) => {
+          const taken: NodeItem[] = [];
+          const subscription: Subscription = hub.subscribe({ name: `${how} ${i}`, limits }, (item) => {
+            taken.push(item);
+            if (how === 'throws') throw new Error('broken');
+            if (how === 'rejects') return Promise.reject(new Error('broken'));
+            if (how === 'is slow') return taken.length % 7 === 0 ? Promise.resolve() : undefined;
+            if (how === 'leaves at once') subscription.close();
+            if (how === 'leaves later' && taken.length === 500) subscription.close();
+            return how === 'never reads' ? new Promise(() => undefined) : undefined;
+          });
+          return { how, taken, subscription };
+        });
+        const items: NodeItem[] = [];
+        let alarms = 0;
+        let unbounded = 0;
+        for (let n = 0; n < 1_000; n += 1) {
+          const kind = kinds.next().value;
+          const item =
+            kind === 'result'
+              ? result(n)
+              : kind === 'state'
+                ? state(`camera-${n % SUBJECTS}`, `${n}`)
+                : happened(kind, `${n}`);
+          items.push(item);
+          if (kind === 'alarm') alarms += 1;
+          hub.publish(item);
+          published += 1;
+          // Bounded: samples, events, one state per subject, and the alarms that nobody may lose.
+          const most = limits.samples + limits.events + SUBJECTS + alarms;
+          unbounded += readers.filter(({ subscription }) => subscription.report().queued > most).length;
+        }
+        expect(unbounded).toBe(0);
+        // The others drain, or have left.
+        const draining = readers.filter(({ how }) => how !== 'never reads');
+        await Promise.all(draining.map(({ subscription }) => subscription.drained()));
+        const position = new Map(items.map((item, i) => [item, i]));
+        for (const { how, taken, subscription } of readers) {
+          const order = taken.map((item) => position.get(item) as number);
+          expect(order).toEqual([...new Set(order)].sort((a, b) => a - b));
+          const { delivered, failed, dropped, queued } = subscription.report();
+          expect(delivered).toBe(taken.length);
+          if (how === 'throws' || how === 'rejects') expect(failed).toBe(taken.length);
+          if (how.startsWith('leaves')) expect(taken.length).toBeLessThanOrEqual(how === 'leaves at once' ? 1 : 500);
+          else {
+            expect(delivered + dropped.samples + dropped.events + dropped.states + queued).toBe(items.length);
+            if (how !== 'never reads') expect(taken.filter(isAlarm)).toEqual(items.filter(isAlarm));
+          }
+        }
+      },
+    ),
+    { numRuns: 15 },
+  );
+  expect(published).toBeGreaterThanOrEqual(10_000);
+});
