@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterEach, expect, test } from 'vitest';
-import { startGstCamera, startListenedBroker } from './support/programs.ts';
+import { freePort, startGstCamera, startListenedBroker, startMosquitto } from './support/programs.ts';
 import { CLIP, readReport, Sandbox, Vigia } from './support/vigia.ts';
 
 const closers: (() => unknown)[] = [];
@@ -44,11 +44,12 @@ test('gst-rtsp-server → vigia → mosquitto: what mosquitto_sub prints validat
     result: ajv.compile(schema('result')),
     state: ajv.compile(schema('camera-state')),
     status: ajv.compile(schema('node-status')),
+    event: ajv.compile(schema('node-event')),
   };
-  const seen = { result: 0, state: 0, status: 0 };
+  const seen = { result: 0, state: 0, status: 0, event: 0 };
   for (const line of subscriber.output().trim().split('\n')) {
     const [topic = '', ...rest] = line.split(' ');
-    const kind = topic.split('/').at(-1) as keyof typeof validators;
+    const kind = (topic.includes('/event/') ? 'event' : topic.split('/').at(-1)) as keyof typeof validators;
     expect(validators[kind]?.(JSON.parse(rest.join(' '))), `${line} ${JSON.stringify(validators[kind]?.errors)}`).toBe(
       true,
     );
@@ -58,9 +59,33 @@ test('gst-rtsp-server → vigia → mosquitto: what mosquitto_sub prints validat
   expect(seen.state).toBeGreaterThan(1);
   // Online at the beginning, offline at the end.
   expect(seen.status).toBe(2);
+  expect(seen.event).toBeGreaterThan(2);
+  expect(subscriber.output()).toContain(`vigia/${box.node}/hall/event/camera_state`);
+  expect(subscriber.output()).toContain(`vigia/${box.node}/_node/event/node`);
   expect(subscriber.output()).toContain(`vigia/${box.node}/hall/people/result`);
   // The protocol version that was asked for: 5, with an expiry.
   expect(broker.output()).toMatch(/New client connected .* as vigia-.*\(p5/);
+});
+
+test('events wait for a broker that is away, and come once it is there', async () => {
+  const camera = await startGstCamera(CLIP);
+  const port = await freePort();
+  const box = new Sandbox();
+  closers.push(
+    () => camera.stop(),
+    () => box.remove(),
+  );
+  const config = box.config({ hall: camera.url }, `mqtt: { url: "mqtt://127.0.0.1:${port}" }\n`);
+  const vigia = new Vigia(['run', '-c', config, '--json'], box.env);
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  await vigia.until('an ok result', () => vigia.results.some((r) => r.status === 'ok'));
+  const broker = await startMosquitto(port);
+  closers.push(() => broker.stop());
+  const received = (topic: string): boolean => broker.output().includes(`'vigia/${box.node}/${topic}'`);
+  await vigia.until('what happened before', () => received('_node/event/node'));
+  await vigia.until('the state of the camera', () => received('hall/event/camera_state'));
+  vigia.process.kill('SIGTERM');
+  expect(await vigia.ended()).toBe(0);
 });
 
 test('without a broker results still come, and one sentence says that it is missing', async () => {

@@ -86,8 +86,8 @@ export async function startGstCamera(
 }
 
 /** A real mosquitto on a port of its own. */
-export async function startMosquitto(): Promise<Program & { readonly port: number }> {
-  const port = await freePort();
+export async function startMosquitto(wanted?: number): Promise<Program & { readonly port: number }> {
+  const port = wanted ?? (await freePort());
   const program = startProgram('/usr/sbin/mosquitto', ['-v', '-p', String(port)]);
   await program.line(/mosquitto version .* running/);
   return { ...program, port };

@@ -187,7 +187,10 @@ test('neither revisions nor the document show secrets or logins', async () => {
   const desired = start();
   write({ hall: 's3cret-word', yard: 'b' });
   await desired.reload();
-  writeFileSync(file, 'version: 1\ncameras: { hall: { source: "rtsp://care:$'.concat('{WARD_PASSWORD}@127.0.0.1/x" } }\n'));
+  writeFileSync(
+    file,
+    'version: 1\ncameras: { hall: { source: "rtsp://care:$'.concat('{WARD_PASSWORD}@127.0.0.1/x" } }\n'),
+  );
   await desired.reload();
   const shown = JSON.stringify([desired.history, desired.redacted]);
   expect(shown).not.toMatch(/s3cret-word|plain-word|care:/);
