@@ -63,7 +63,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  consumer.close();
+  await consumer.close();
   client.close();
   supplier.stop();
   for (const socket of sockets) socket.destroy();
@@ -341,8 +341,8 @@ describe('a picture becomes exactly one typed result', () => {
     await asked;
     supplier.publish(picture());
     await Promise.resolve();
-    consumer.close();
-    consumer.close();
+    await consumer.close();
+    await consumer.close();
     expect(results.map((r) => r.status)).toEqual(['unavailable']);
     expect(consumer.report()).toMatchObject({ in_flight: 0, pending: 0, dropped: { closed: 1 } });
     balanced();

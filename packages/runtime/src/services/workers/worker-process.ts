@@ -1,22 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { type Clock, codeOf, LineSplitter, type Log, messageOf, type Timer } from '@vigia/base';
-import { type FromWorker, WORKER_ENV } from '@vigia/contracts';
+import type { FromWorker } from '@vigia/contracts';
 import { applyCpuShare } from '#core/cpu';
 import { WORKER_GIVE_UP_MS, WORKER_STOP_MS, type WorkerConsumerSetup } from '#core/camera-link';
 import { raiseOomScore } from '#core/memory';
 import { killGroup, registerWorkerGroup } from '#core/node-dirs';
 import { encodeMessage } from './frame-message.ts';
 import type { EndReason } from './lifecycle.ts';
+import { environmentOf, type WorkerPlace } from './worker-environment.ts';
 import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
 import { WorkerMessages } from './worker-messages.ts';
-
-/** Where a worker belongs. */
-export interface WorkerPlace {
-  readonly node: string;
-  readonly camera: string;
-  readonly runDir: string;
-}
 
 /**
  * Otherwise it is waited for: freeing the memory of a large process, or of a GPU, takes its time, and its successor would
@@ -259,33 +253,6 @@ function spawnWorker(setup: WorkerConsumerSetup, place: WorkerPlace): ChildProce
     // A process group, and a session, of its own: signals of a terminal do not reach it, and ours reach all of it.
     detached: true,
   });
-}
-
-/** Everything that a worker finds in its environment. */
-export function environmentOf(setup: WorkerConsumerSetup, place: WorkerPlace): NodeJS.ProcessEnv {
-  return { ...inherited(setup.worker.withheld), ...workerEnv(setup, place), ...setup.worker.env };
-}
-
-/** The variables that every worker is told about itself. */
-export function workerEnv(setup: WorkerConsumerSetup, place: WorkerPlace): Record<string, string> {
-  const { worker, input } = setup;
-  return {
-    [WORKER_ENV.node]: place.node,
-    [WORKER_ENV.camera]: place.camera,
-    [WORKER_ENV.consumer]: setup.id,
-    [WORKER_ENV.worker]: worker.id,
-    [WORKER_ENV.transport]: worker.transport,
-    [WORKER_ENV.input]: `${worker.jpeg ? 'JPEG' : input.format} ${input.width}x${input.height}`,
-    [WORKER_ENV.options]: JSON.stringify(worker.options),
-  };
-}
-
-function inherited(withheld: readonly string[]): NodeJS.ProcessEnv {
-  const hidden = new Set(withheld);
-  // NODE_CHANNEL_FD is our own channel to the supervisor.
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !hidden.has(name) && !name.startsWith('NODE_CHANNEL')),
-  );
 }
 
 function exitReason(code: number | null, signal: NodeJS.Signals | null): EndReason {

@@ -5,9 +5,9 @@ import type { FromWorker } from '@vigia/contracts';
 import type { ThreadSeatHandle } from '@vigia/frame-supplier';
 import { WORKER_STOP_MS, type WorkerConsumerSetup } from '#core/camera-link';
 import type { EndReason } from './lifecycle.ts';
+import { environmentOf, workerEnv, type WorkerPlace } from './worker-environment.ts';
 import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
 import { checkedMessage, MessageRate } from './worker-messages.ts';
-import { environmentOf, workerEnv, type WorkerPlace } from './worker-process.ts';
 
 /** A thread that is not gone so long after it was ended hangs in native code. Milliseconds. */
 const UNENDING_MS = 2_000;
