@@ -25,6 +25,7 @@ import { FrameScaler, type Picture } from '#core/media/libav';
 import { cleanAfterSupervisor, killWorkerGroups } from '#core/node-dirs';
 import { type CaptureState, StreamCapture, type StreamCaptureOptions } from '#services/stream-capture';
 import { CameraConsumers } from './camera-consumers.ts';
+import { Demand } from './demand.ts';
 
 /** The supervisor's view and the totals of a process that dies are at most this old. Milliseconds. */
 const SNAPSHOT_EVERY_MS = 500;
@@ -60,6 +61,7 @@ class CameraProcess {
   /** Requests for a picture with boxes, and for the next picture whatever it shows. */
   readonly #annotatedWanted: number[] = [];
   readonly #bareWanted: number[] = [];
+  readonly #demand: Demand;
   #unsentResults = 0;
 
   constructor(setup: CameraSetup, channel: ParentChannel, clock: Clock, log: Log) {
@@ -69,10 +71,15 @@ class CameraProcess {
     this.#supplier = new FrameSupplier<Picture>({ clock, sourceIntervalMs: () => this.#capture.sourceIntervalMs });
     this.#scope.defer(() => this.#supplier.stop());
     this.#supplier.start();
+    this.#demand = new Demand({
+      consumers: () => this.#supplier.consumers,
+      snapshots: () => this.#bareWanted.length,
+      hasLargeStream: setup.detectSource !== undefined,
+    });
     this.#capture = this.#newCapture(setup.detectSource ?? setup.source, log, {
       sink: {
         publish: (picture) => this.#publish(picture),
-        hasDemand: () => this.#supplier.consumers > 0 || (!this.#main && this.#bareWanted.length > 0),
+        hasDemand: () => this.#demand.ofAnalysedStream(),
       },
       onState: (state) => this.#onState(state),
     });
@@ -84,7 +91,7 @@ class CameraProcess {
             this.#sendPicture(this.#bareWanted.splice(0), picture, undefined);
             picture.release();
           },
-          hasDemand: () => this.#bareWanted.length > 0,
+          hasDemand: () => this.#demand.ofLargeStream(),
         },
         onState: (state) => {
           this.#mainState = state;
@@ -185,7 +192,7 @@ class CameraProcess {
   }
 
   #publish(picture: Picture): void {
-    if (!this.#main && this.#bareWanted.length > 0) this.#sendPicture(this.#bareWanted.splice(0), picture, undefined);
+    if (this.#demand.snapshotOfAnalysedStream()) this.#sendPicture(this.#bareWanted.splice(0), picture, undefined);
     this.#consumers.offered(picture.stamps.capturedMs);
     this.#supplier.publish(picture);
   }

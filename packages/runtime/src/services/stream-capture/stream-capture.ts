@@ -9,10 +9,12 @@ import {
   type SourceTimeouts,
   type TlsOptions,
 } from '#core/media';
+import type { Picture } from '#core/media/libav';
 import { connectSource } from '#core/media/sources';
 import { type EncodedTap, type EncodedTapOptions, EncodedTaps } from './encoded-tap.ts';
 import { Lateness } from './lateness.ts';
-import { DECODE_ALL, type DecodeOptions, type PictureSink, type UnitCounters, UnitDecoder } from './unit-decoder.ts';
+import { DECODE_ALL, type DecodeOptions, UnitDecoder } from './unit-decoder.ts';
+import type { UnitCounters } from './unit-ledger.ts';
 
 /** What a camera is doing. `message` is one sentence for people, without credentials. */
 export type CaptureState =
@@ -30,6 +32,14 @@ export interface CaptureCounters extends UnitCounters {
   readonly reconnects: number;
   /** RTP packets that never came. */
   readonly lostPackets: number;
+}
+
+/** Where pictures go. */
+export interface PictureSink {
+  /** Takes over the reference. Must return at once. */
+  publish(picture: Picture): void;
+  /** Whether pictures are wanted now. The capture asks once per unit and once per check. */
+  hasDemand(): boolean;
 }
 
 /** What a camera sends. */
@@ -113,10 +123,9 @@ export class StreamCapture {
     this.#decoder = new UnitDecoder({
       clock: options.clock,
       decode,
-      sink: options.sink,
+      publish: (picture) => this.#publish(picture),
       onRemark: (sentence) => options.log.warn(sentence),
       onTooLarge: (width, height) => this.#onTooLarge(width, height, decode.maxPicture),
-      onPublished: () => this.#onPublished(),
     });
   }
 
@@ -244,12 +253,13 @@ export class StreamCapture {
     this.#firstUnitMs ??= unit.arrivedMs;
     const latenessMs = this.#format?.live ? this.#lateness.observe(unit.ptsMs, unit.arrivedMs) : 0;
     this.#taps.offer('video', unit);
-    if (!this.#o.sink.hasDemand()) {
-      // Nobody wants pictures: that units come is all there is to see.
+    const wanted = this.#o.sink.hasDemand();
+    if (!wanted) {
+      // No picture will come: that units come has to do.
       this.#lastPictureMs = unit.arrivedMs;
       this.#setLive();
     }
-    this.#decoder.push(unit, latenessMs);
+    this.#decoder.push(unit, latenessMs, wanted);
   }
 
   #onReadEnd(): void {
@@ -257,10 +267,11 @@ export class StreamCapture {
     if (latenessMs !== undefined) this.#watchLag(latenessMs);
   }
 
-  #onPublished(): void {
+  #publish(picture: Picture): void {
     this.#lastPictureMs = this.#o.clock.nowMs();
     this.#lockoutBackoff.reset();
     this.#setLive();
+    this.#o.sink.publish(picture);
   }
 
   #setLive(): void {
