@@ -20,6 +20,9 @@ import type { Verdict } from './circuit-breaker.ts';
 import type { Answer, ContainerClient, Grant } from './container-client.ts';
 import { outcomeOf } from './container-outcome.ts';
 
+/** What a consumer uses of the connection to its model's container. */
+export type ModelClient = Pick<ContainerClient, 'ready' | 'why' | 'breaker' | 'start' | 'want' | 'unwant' | 'infer'>;
+
 /** Options of {@link ModelConsumer}. */
 export interface ModelConsumerOptions {
   readonly camera: string;
@@ -31,8 +34,8 @@ export interface ModelConsumerOptions {
   readonly deadlineMs: number;
   readonly clock: Clock;
   readonly supplier: FrameSupplier<Picture>;
-  /** Shared by all consumers of this model; whoever made it closes it. */
-  readonly client: ContainerClient;
+  /** Shared by all consumers of this model. Its creator closes it. */
+  readonly client: ModelClient;
   /** Scales a picture for this model now. Undefined when no slot is free; may throw. */
   readonly render: (picture: Picture) => RenderedPicture | undefined;
   /** Every result, in order. `picture` is set only when `keepPicture` said so; borrowed until the call returns. */
