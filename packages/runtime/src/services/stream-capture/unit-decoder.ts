@@ -99,12 +99,12 @@ export class UnitDecoder {
     this.#o = options;
   }
 
-  /** Between two pictures that are published, milliseconds. */
+  /** Between two published pictures, milliseconds. */
   get intervalMs(): number {
     return this.#interval.ms;
   }
 
-  /** Between two keyframes, milliseconds; undefined before two have come. */
+  /** Between two keyframes, milliseconds; undefined before the second one. */
   get gopMs(): number | undefined {
     return this.#gopMs;
   }
@@ -114,7 +114,7 @@ export class UnitDecoder {
     return { width: this.#width, height: this.#height };
   }
 
-  /** `software`, or what decodes in its place; `software` as well before anything was decoded. */
+  /** `software`, or the hardware that decodes; `software` also before the first unit is decoded. */
   get decoderName(): string {
     return this.#decoder?.name ?? this.#decoderName;
   }
@@ -155,7 +155,7 @@ export class UnitDecoder {
     return latenessMs;
   }
 
-  /** A connection ended: nothing of the old stream may reach the new one. */
+  /** A connection ended: none of its pictures may reach the next one. */
   forget(): void {
     if (this.#candidate) this.#dropCandidate();
     this.#ledger.failed(this.#units.size);
