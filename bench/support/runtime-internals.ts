@@ -12,7 +12,7 @@ export { RtspClient } from '@vigia/runtime/dist/core/media/rtsp/index.js';
 export { ContainerClient, ModelConsumer } from '@vigia/runtime/dist/services/inference/index.js';
 export { DECODE_ALL, Renditions, StreamCapture } from '@vigia/runtime/dist/services/stream-capture/index.js';
 export { encodeSnapshot } from '@vigia/runtime/dist/services/snapshot/index.js';
-export { WorkerConsumer } from '@vigia/runtime/dist/services/workers/index.js';
+export { newProcessConsumer } from '@vigia/runtime/dist/services/workers/index.js';
 export { Picture };
 
 /** A picture of libav's, in native memory. */

@@ -5,14 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog, Scope, sleep, systemClock } from '@vigia/base';
 import { FrameSupplier } from '@vigia/frame-supplier';
-import { allocateNv12, encodeSnapshot, type Picture, WorkerConsumer } from '../support/runtime-internals.ts';
+import { allocateNv12, encodeSnapshot, newProcessConsumer, type Picture } from '../support/runtime-internals.ts';
 import { pictureOf } from '../soak/picture-pool.ts';
 import { PaintedRenditions } from './painted-renditions.ts';
 import { taskCpuMs } from './task-cpu.ts';
 import type { WindowSample, WindowSetup } from './window.ts';
 
-type Setup = ConstructorParameters<typeof WorkerConsumer>[0]['setup'];
-type Result = Parameters<ConstructorParameters<typeof WorkerConsumer>[0]['onResult']>[0];
+type Options = Parameters<typeof newProcessConsumer>[0];
+type Setup = Options['setup'];
+type Result = Parameters<Options['onResult']>[0];
 
 /** As fast as they are answered, so that V8 has compiled what it will compile in a process that runs for days. */
 const WARM_UP_FRAMES = 1_000;
@@ -48,14 +49,12 @@ const started = new Promise<void>((resolve) => {
   onStarted = resolve;
 });
 
-const consumer = new WorkerConsumer({
+const options: Options = {
   setup: setupOf(window),
-  place: { node: 'bench', camera: 'camera', runDir },
+  place: { node: 'bench', boot: 'b', camera: 'camera', runDir },
   clock,
   log: createLog('bench', ({ message }) => void process.stderr.write(`${message}\n`), 'warn'),
   supplier,
-  renditions,
-  encodeJpeg: (data, width, height) => encodeSnapshot({ data, width, height }, undefined),
   onState: ({ state, reason }) => {
     if (state === 'failed') wrong = `the worker ${reason?.message}`;
     // One of them comes: a start has a timeout.
@@ -63,6 +62,10 @@ const consumer = new WorkerConsumer({
   },
   onResult: (result) => record(result),
   keepPicture: () => false,
+};
+const consumer = newProcessConsumer(options, {
+  renditions,
+  encodeJpeg: (data, width, height) => encodeSnapshot({ data, width, height }, undefined),
 });
 scope.defer(() => consumer.close());
 

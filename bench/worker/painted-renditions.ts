@@ -1,9 +1,9 @@
 import type { Clock } from '@vigia/base';
 import { type FrameShape, FrameSegmentWriter, packedShape, SlotRing } from '@vigia/frame-supplier';
-import { geometryOf, WHOLE, type WorkerConsumer } from '../support/runtime-internals.ts';
+import { geometryOf, type newProcessConsumer, WHOLE } from '../support/runtime-internals.ts';
 import type { WindowSetup } from './window.ts';
 
-type Renditions = ConstructorParameters<typeof WorkerConsumer>[0]['renditions'];
+type Renditions = Parameters<typeof newProcessConsumer>[1]['renditions'];
 type Rendered = NonNullable<ReturnType<Renditions['render']>>;
 
 const SLOTS = 4;

@@ -93,7 +93,7 @@ export class ClientFuzz {
     }
     const after = { heap: await liveHeap(), descriptors: descriptors() };
     const counters = consumer.report();
-    consumer.close();
+    await consumer.close();
     client.close();
     this.#supplier.stop();
     await server.close();
@@ -125,10 +125,12 @@ export class ClientFuzz {
       input: { width: SPEC.width, height: SPEC.height },
       clock,
       log: createLog('fuzz', () => undefined),
-      onReady: () => this.#consumer?.evaluate(),
+      onReady: () => this.#consumer?.containerReady(),
     });
     this.#supplier.start();
     const consumer = new ModelConsumer({
+      node: 'bench',
+      boot: 'b',
       camera: 'hall',
       consumer: 'people',
       model: 'm',

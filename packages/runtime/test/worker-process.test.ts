@@ -61,7 +61,7 @@ test('who is much work to listen to is listened to for a part of each second', a
     onLine: () => void (said += 1),
     onExit: () => undefined,
   };
-  const place = { node: 'n', camera: 'hall', runDir: dir };
+  const place = { node: 'n', boot: 'b', camera: 'hall', runDir: dir };
   workers.push(
     new WorkerProcess(
       setup,

@@ -40,7 +40,7 @@ function told(script: string): Promise<string[]> {
     };
     const thread = new WorkerThread(
       setup,
-      { node: 'n', camera: 'hall', runDir: dir },
+      { node: 'n', boot: 'b', camera: 'hall', runDir: dir },
       systemClock,
       events,
       () => undefined,

@@ -5,14 +5,12 @@ import {
   type FrameReader,
   framesOf,
   type Lease,
-  leaseHeld,
-  lend,
   type MailboxCounters,
   type ReaderEnd,
-  readerBusy,
   type SuppliedFrame,
 } from '#contract';
 import type { Gate } from './gate.ts';
+import { Lending } from './lending.ts';
 
 const IDLE_MS = 30_000;
 const STALE_FLOOR_MS = 1_000;
@@ -23,7 +21,7 @@ export function staleAfterMs(sourceIntervalMs: number): number {
   return Math.max(STALE_FLOOR_MS, STALE_INTERVALS * sourceIntervalMs);
 }
 
-/** Internal options of a mailbox: built by FrameSupplier.subscribe only. */
+/** Internal options of a mailbox; only FrameSupplier.subscribe builds them. */
 export interface MailboxOptions {
   readonly id: string;
   readonly gate: Gate;
@@ -31,22 +29,20 @@ export interface MailboxOptions {
   readonly sourceIntervalMs: () => number;
   readonly onOffer: (() => void) | undefined;
   readonly onEnd: ((end: ReaderEnd) => void) | undefined;
-  /** Tells the supplier that this mailbox is gone. */
+  /** Called once, when this mailbox is closed. */
   readonly onClose: (id: string) => void;
 }
 
-interface Waiter<F> {
-  readonly resolve: (lease: Lease<F> | undefined) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
 /**
- * One consumer's single slot in the supplier's own event loop: always the newest frame, overwritten without asking.
+ * One consumer's single slot in the supplier's own event loop: it holds the newest frame and overwrites an unread one.
  *
- * Two ways to read, not to be mixed. At the edge: `next` and `for await`, which lend frames. On the hot path: `onOffer`
- * tells (inside distribution: be quick), `take` gives the frame itself at the last moment, the taker calls
- * `frame.release()` when it is done with the pixels and `settle` when the result is known. Either way at most one frame
- * is pending and at most one in flight.
+ * There are two ways to read, which must not be mixed:
+ *
+ * - On the hot path: `onOffer` reports a frame from inside distribution (be quick), `take` hands over the frame itself at the
+ *   last moment, the taker calls `frame.release()` when it is done with the pixels and `settle` when the result is known.
+ * - At the edge: `next` and `for await`, which lend frames ({@link Lending}).
+ *
+ * Either way at most one frame is pending and at most one in flight.
  */
 export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
   readonly id: string;
@@ -62,9 +58,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
   #lastConsumedAtMs: number | undefined;
   #lastConsumedSeq: number | undefined;
   #dueSinceMs: number | undefined;
-  #waiter: Waiter<F> | undefined;
-  /** The signal listened to: kept from call to call, so that a read adds no listener. */
-  #signal: AbortSignal | undefined;
+  readonly #lending = new Lending<F>(this);
   #end: ReaderEnd | undefined;
 
   constructor(options: MailboxOptions) {
@@ -76,7 +70,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     return this.#end;
   }
 
-  /** Called by the supplier only: puts a frame in, evicting what is there. `nowMs` is its clock's time. */
+  /** Called by the supplier only: puts a frame in, in place of the pending one. `nowMs` is the time of its clock. */
   offer(frame: F, nowMs: number): void {
     if (this.#end) return;
     this.#offerMs = nowMs;
@@ -88,7 +82,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     this.#offered += 1;
     const held = this.#pending;
     if (held && held.seq > frame.seq) {
-      // A late batch: a newer frame is here already.
+      // A late batch: a newer frame is already here.
       this.#drop('overwritten');
       return;
     }
@@ -99,47 +93,54 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     frame.retain();
     this.#pending = frame;
     if (this.#dueSinceMs === undefined && this.#o.gate.due(frame.capturedMs)) this.#dueSinceMs = nowMs;
-    if (this.#waiter) this.#serveWaiter(this.#waiter);
-    this.#tell();
+    this.#lending.serve();
+    this.#callConsumer();
   }
 
-  /** Called by the supplier only: the gate has another rate, so what is pending may be due now. */
+  /** Called by the supplier only: the gate has another rate, so that the pending frame may be due now. */
   reconsider(): void {
     if (this.#end || !this.#pending) return;
-    if (this.#waiter) this.#serveWaiter(this.#waiter);
-    this.#tell();
+    this.#lending.serve();
+    this.#callConsumer();
   }
 
-  /** The time, as read for the offer that is being made, or now. */
+  /** The time of the offer that is being made, which is exact enough and costs nothing; otherwise now. */
   get nowMs(): number {
-    return this.#now();
+    return this.#offerMs ?? this.#o.clock.nowMs();
   }
 
-  /** Whether `take` would deliver now. Drops a pending frame that went stale, and counts it. */
-  hasDue(): boolean {
-    return !this.#inFlight && this.hasDuePending();
+  /** Whether a taken frame is not settled. */
+  get inFlight(): boolean {
+    return this.#inFlight;
   }
 
-  /** Whether a due frame is pending, be it that the one before is not settled yet. Drops a stale one, and counts it. */
-  hasDuePending(): boolean {
-    const frame = this.#pending;
-    if (!frame) return false;
-    if (this.#now() - frame.capturedMs > staleAfterMs(this.#o.sourceIntervalMs())) {
-      this.#evict('stale');
-      return false;
-    }
-    return this.#o.gate.due(frame.capturedMs);
+  /** Whether the pending frame is due by the gate, even if the one before is not settled. A stale one counts: evict it first. */
+  get hasDue(): boolean {
+    return this.#pending !== undefined && this.#o.gate.due(this.#pending.capturedMs);
+  }
+
+  /** Drops the pending frame if it is too old to be taken, and counts it as `stale`. */
+  evictStale(): void {
+    if (!this.#pending) return;
+    const ageMs = this.nowMs - this.#pending.capturedMs;
+    if (ageMs > staleAfterMs(this.#o.sourceIntervalMs())) this.#evict('stale');
   }
 
   /**
-   * The newest frame if it is due, else undefined; undefined too while the one before is not settled. The caller owns the
-   * reference it gets, and owes a `settle`.
+   * Evicts a stale frame, then hands over the newest frame if it is due; undefined also while the one before is not settled.
+   * The caller owns the reference that it gets, and owes a `settle`.
    */
   take(): F | undefined {
-    return this.#end || !this.hasDue() ? undefined : this.takeDue();
+    if (this.#end || this.#inFlight) return undefined;
+    this.evictStale();
+    return this.hasDue ? this.takeDue() : undefined;
   }
 
-  /** The same for who has just seen `hasDue`: a second look would cost as much as all the rest. */
+  /**
+   * Like `take`, without a second look at age and gate, which would cost as much as all the rest.
+   *
+   * Precondition: in this turn, `hasDue` was true after `evictStale`, and nothing is in flight.
+   */
   takeDue(): F {
     const frame = this.#pending as F;
     this.#pending = undefined;
@@ -147,28 +148,19 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     this.#inFlight = true;
     this.#consecutiveDrops = 0;
     this.#dueSinceMs = undefined;
-    this.#lastConsumedAtMs = this.#now();
+    this.#lastConsumedAtMs = this.nowMs;
     this.#lastConsumedSeq = frame.seq;
     this.#o.gate.taken(frame.capturedMs);
     return frame;
   }
 
-  /** Tells that the result of the taken frame is known, or that there will be none. Idempotent. */
+  /** The result of the taken frame is known, or there will be none. Idempotent. */
   settle(): void {
     this.#inFlight = false;
   }
 
   next(signal?: AbortSignal): Promise<Lease<F> | undefined> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#end) return Promise.resolve(undefined);
-    if (this.#waiter) return Promise.reject(readerBusy(this.id));
-    if (this.#inFlight) return Promise.reject(leaseHeld(this.id));
-    const frame = this.take();
-    if (frame) return Promise.resolve(this.#lend(frame));
-    this.#listen(signal);
-    return new Promise((resolve, reject) => {
-      this.#waiter = { resolve, reject };
-    });
+    return this.#lending.next(signal);
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<F, void, undefined> {
@@ -183,16 +175,13 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     this.close();
   }
 
-  /** Called by the supplier only: the end, for the reason given. Idempotent: the first reason stays. */
+  /** Called by the supplier only: ends the mailbox. Idempotent: the first reason stays. */
   endWith(end: ReaderEnd): void {
     if (this.#end) return;
     this.#end = end;
     if (this.#pending) this.#evict('closed');
     this.#o.onClose(this.id);
-    this.#listen(undefined);
-    const waiter = this.#waiter;
-    this.#waiter = undefined;
-    waiter?.resolve(undefined);
+    this.#lending.finish();
     this.#o.onEnd?.(end);
   }
 
@@ -220,29 +209,8 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     };
   }
 
-  /** Inside distribution the time of the offer will do, and costs nothing. */
-  #now(): number {
-    return this.#offerMs ?? this.#o.clock.nowMs();
-  }
-
-  #serveWaiter(waiter: Waiter<F>): void {
-    const frame = this.take();
-    if (!frame) return;
-    this.#waiter = undefined;
-    waiter.resolve(this.#lend(frame));
-  }
-
-  #lend(frame: F): Lease<F> {
-    return lend(this.id, frame, this.#giveBack);
-  }
-
-  readonly #giveBack = (frame: F): void => {
-    this.settle();
-    frame.release();
-  };
-
-  /** A consumer that throws must not leave the others unserved: its error becomes an uncaught one, in a turn of its own. */
-  #tell(): void {
+  /** A consumer that throws must not keep the others from being served: its error is thrown again in a later turn. */
+  #callConsumer(): void {
     try {
       this.#o.onOffer?.();
     } catch (error) {
@@ -251,21 +219,6 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
       });
     }
   }
-
-  #listen(signal: AbortSignal | undefined): void {
-    if (this.#signal === signal) return;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-    this.#signal = signal;
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
-  }
-
-  readonly #onAbort = (): void => {
-    const waiter = this.#waiter;
-    const reason: unknown = this.#signal?.reason;
-    this.#signal = undefined;
-    this.#waiter = undefined;
-    waiter?.reject(reason);
-  };
 
   #evict(cause: keyof DropCounters): void {
     this.#pending?.release();

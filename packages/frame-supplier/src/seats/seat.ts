@@ -104,7 +104,8 @@ export class Seat<F extends SuppliedFrame> {
   /** Looks at the reader's page, and offers it the newest frame if there is one and it is wanted. */
   evaluate(): void {
     if (this.#gone || this.#mailbox.end) return;
-    const due = this.#mailbox.hasDuePending();
+    this.#mailbox.evictStale();
+    const due = this.#mailbox.hasDue;
     let asked = due && this.#asked;
     if (!asked) {
       // SYNC R: told first, looked at again afterwards, so that a reader that asks just now is not missed.

@@ -16,6 +16,7 @@ import { geometryOf, WHOLE } from '#core/media';
 import { FrameScaler, type Picture } from '#core/media/libav';
 import { type CaptureState, StreamCapture, type StreamCaptureOptions } from '#services/stream-capture';
 import { CameraConsumers } from './camera-consumers.ts';
+import { Demand } from './demand.ts';
 import { type PictureRequest, PictureRequests } from './picture-requests.ts';
 
 /** The supervisor's view and the totals of a process that dies are at most this old. Milliseconds. */
@@ -36,7 +37,6 @@ export class Camera {
   readonly #setup: CameraSetup;
   readonly #clock: Clock;
   readonly #node: ToNode;
-  readonly #boot: string;
   readonly #scope = new Scope();
   readonly #supplier: FrameSupplier<Picture>;
   /** What the models look at. */
@@ -47,11 +47,11 @@ export class Camera {
   readonly #consumers: CameraConsumers;
   #state: CaptureState = { state: 'connecting' };
   readonly #pictures: PictureRequests;
+  readonly #demand: Demand;
   #unsentResults = 0;
 
   constructor({ setup, boot }: CameraStart, node: ToNode, clock: Clock, log: Log) {
     this.#setup = setup;
-    this.#boot = boot;
     this.#pictures = new PictureRequests(
       clock,
       setup.consumers.map((consumer) => consumer.deadlineMs),
@@ -61,10 +61,15 @@ export class Camera {
     this.#supplier = new FrameSupplier<Picture>({ clock, sourceIntervalMs: () => this.#capture.sourceIntervalMs });
     this.#scope.defer(() => this.#supplier.stop());
     this.#supplier.start();
+    this.#demand = new Demand({
+      consumers: () => this.#supplier.consumers,
+      snapshots: () => this.#pictures.bare,
+      hasLargeStream: setup.detectSource !== undefined,
+    });
     this.#capture = this.#newCapture(setup.detectSource ?? setup.source, log, {
       sink: {
         publish: (picture) => this.#publish(picture),
-        hasDemand: () => this.#supplier.consumers > 0 || (!this.#main && this.#pictures.wantsBare),
+        hasDemand: () => this.#demand.ofAnalysedStream(),
       },
       onState: (state) => this.#onState(state),
     });
@@ -76,7 +81,7 @@ export class Camera {
             this.#givePicture(this.#pictures.takeBare(), picture, undefined);
             picture.release();
           },
-          hasDemand: () => this.#pictures.wantsBare,
+          hasDemand: () => this.#demand.ofLargeStream(),
         },
         onState: (state) => {
           this.#mainState = state;
@@ -90,6 +95,7 @@ export class Camera {
           clock,
           log,
           supplier: this.#supplier,
+          boot,
           isLive: () => this.#state.state === 'live',
           send: (message) =>
             message.type === 'event'
@@ -169,7 +175,7 @@ export class Camera {
   }
 
   #publish(picture: Picture): void {
-    if (!this.#main && this.#pictures.wantsBare) this.#givePicture(this.#pictures.takeBare(), picture, undefined);
+    if (this.#demand.snapshotOfAnalysedStream()) this.#givePicture(this.#pictures.takeBare(), picture, undefined);
     this.#consumers.offered(picture.stamps.capturedMs);
     this.#supplier.publish(picture);
   }

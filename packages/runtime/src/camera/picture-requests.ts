@@ -27,12 +27,12 @@ export class PictureRequests {
     this.#annotatedWaitMs = Math.min(WAIT_MS.most, Math.max(WAIT_MS.least, ...deadlinesMs));
   }
 
-  /** Somebody waits for the next picture. */
-  get wantsBare(): boolean {
-    return this.#bare.size > 0;
+  /** How many wait for the next picture. */
+  get bare(): number {
+    return this.#bare.size;
   }
 
-  /** Somebody waits for a picture with its result. */
+  /** Whether a request for a picture with its result waits. */
   get wantsAnnotated(): boolean {
     return this.#annotated.size > 0;
   }

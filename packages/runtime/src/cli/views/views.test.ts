@@ -75,6 +75,8 @@ const person = {
   bbox: [0, 0, 1, 1] as [number, number, number, number],
 };
 const result = (ageMs: number, seq: number): ResultMessage => ({
+  node: 'ward-3',
+  boot: 'b',
   camera: 'hall',
   consumer: 'people',
   model: 'ssdlite',

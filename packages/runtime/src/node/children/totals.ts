@@ -1,7 +1,7 @@
 import { redact } from '@vigia/base';
 import type { CameraReport, ConsumerReport } from '@vigia/contracts';
 import type { CameraSnapshot } from '#core/camera-link';
-import { addClassCounts } from '#core/results';
+import { addClassCounts } from '#core/consumer';
 
 type ConsumerCounts = CameraSnapshot['consumers'][string];
 

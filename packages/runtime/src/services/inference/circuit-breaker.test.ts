@@ -1,5 +1,5 @@
 import { FakeClock } from '@vigia/base';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { CircuitBreaker, FAILURES_TO_OPEN } from './circuit-breaker.ts';
 
 let clock: FakeClock;
@@ -85,4 +85,50 @@ test('another container begins anew', () => {
   fail(FAILURES_TO_OPEN);
   clock.advance(1_000);
   expect(breaker.allows()).toBe(true);
+});
+
+describe('the trial of an open circuit', () => {
+  beforeEach(() => {
+    fail(FAILURES_TO_OPEN);
+    clock.advance(1_000);
+  });
+
+  test.each(['success', 'failure', 'neutral'] as const)('ends with %s', (verdict) => {
+    const trial = breaker.began();
+    expect(breaker.allows()).toBe(false);
+    breaker.record(verdict, trial);
+    // After a failure the pause begins again; what says nothing lets another trial begin at once.
+    expect([breaker.open, breaker.allows()]).toEqual([verdict !== 'success', verdict !== 'failure']);
+    clock.advance(2_000);
+    expect(breaker.allows()).toBe(true);
+  });
+
+  test('a failed trial makes room for the next one', () => {
+    breaker.record('failure', breaker.began());
+    clock.advance(2_000);
+    const second = breaker.began();
+    breaker.record('success', second);
+    expect([breaker.open, breaker.allows()]).toEqual([false, true]);
+  });
+
+  test('after its success it takes as many failures as ever to open, and the first pause is short again', () => {
+    breaker.record('success', breaker.began());
+    fail(FAILURES_TO_OPEN - 1);
+    expect(breaker.open).toBe(false);
+    fail(1);
+    clock.advance(999);
+    expect(breaker.allows()).toBe(false);
+    clock.advance(1);
+    expect(breaker.allows()).toBe(true);
+  });
+
+  test('another container needs none', () => {
+    const trial = breaker.began();
+    breaker.reset();
+    expect([breaker.open, breaker.allows(), breaker.isCurrent(trial)]).toEqual([false, true, false]);
+    fail(FAILURES_TO_OPEN);
+    clock.advance(1_000);
+    // The trial of the one before leaves no trace.
+    expect(breaker.allows()).toBe(true);
+  });
 });

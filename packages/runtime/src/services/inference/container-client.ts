@@ -17,8 +17,8 @@ import {
 import { CircuitBreaker } from './circuit-breaker.ts';
 
 /**
- * How a request to a container ended. `lost`: the connection went away before the answer. `withdrawn`: a `want` that will
- * not be granted, because it was taken back or the container stops.
+ * How a request to a container ended. `lost`: the connection ended before the answer. `withdrawn`: a `want` that will not be
+ * granted, because it was withdrawn or the container stops.
  */
 export type Answer<T> =
   | { readonly kind: 'answer'; readonly value: T }
@@ -36,15 +36,15 @@ export interface ContainerClientOptions {
   readonly socketPath: string;
   readonly model: string;
   readonly camera: string;
-  /** What the pictures are like that it will be sent, pixels: a container that wants others is not used. */
+  /** Size of the pictures that it will be sent, pixels. A container that wants another size is not used. */
   readonly input: { readonly width: number; readonly height: number };
   readonly clock: Clock;
   readonly log: Log;
-  /** The container can be asked from now on. */
+  /** The container takes requests from now on. */
   readonly onReady: () => void;
 }
 
-/** An `infer` without what the client adds. */
+/** An `infer` request without the fields that the client adds. */
 export type InferBody = Pick<
   InferRequest,
   'timestamp' | 'deadline_ms' | 'frame_reference' | 'frame_metadata' | 'grant'
@@ -55,29 +55,29 @@ interface Pending {
   readonly parse: (message: unknown) => unknown;
 }
 
-/** Between two tries to reach a container that is not there: one failed connect of a Unix socket costs 0.1 ms. */
+/** Wait before another connect to a container that is not there. A failed one costs 0.1 ms. Milliseconds. */
 const RETRY_MS = 150;
-/** The same after one that listens and then fails: it would fail again. */
+/** The same after a connection to a container that failed: it would probably fail again. Milliseconds. */
 const RETRY_LATER_MS = 1_000;
-/** Between two questions to a container that listens and is not ready. */
+/** Wait before another request to a container that listens and is not ready. Milliseconds. */
 const ASK_AGAIN_MS = 250;
 /**
- * A container that owes an answer and has said nothing for so long is asked how it is, and given as long again: `health`
- * is answered while inference runs, so only one that hangs keeps silent.
+ * A container that owes an answer and has been silent for this long gets a `health` request, and as long again to answer it.
+ * It answers `health` also during inference, so only one that hangs stays silent. Milliseconds.
  */
 export const SILENCE_MS = 2_000;
-/** A run may take so long; a container that owes an answer and has ended none for longer gives no turns. */
+/** A run may take this long. A container that owes an answer and has ended no run for longer is stuck. Milliseconds. */
 const STUCK_MS = 60_000;
-/** Requests that may be open. Far above what the consumers of one camera can have; a container that owes more is broken. */
+/** Open requests: far more than the consumers of one camera can have. A container that owes more answers is broken. */
 const MAX_PENDING = 256;
 
 /**
- * One kept connection of a camera to a model's container (protocol 1). Reconnects by itself. Every request is answered
- * exactly once, with `lost` at the latest when the connection ends; who asks bounds how many are open.
+ * One persistent connection of a camera to a model's container (protocol 1). Reconnects by itself. Settles every request
+ * exactly once, as `lost` at the latest when the connection ends. The callers bound the number of open requests.
  */
 export class ContainerClient {
   readonly #o: ContainerClientOptions;
-  /** Whether the model is worth asking. */
+  /** Whether requests to the model make sense. */
   readonly breaker: CircuitBreaker;
   readonly #pending = new Map<string, Pending>();
   readonly #silence: Deadline;
@@ -87,9 +87,9 @@ export class ContainerClient {
   #why: string;
   #asked = false;
   #retryMs = RETRY_MS;
-  /** Runs of the container as last heard while it owed an answer, and since when there were no more. */
+  /** Runs of the container as last reported while it owed an answer, and since when that number has stood. */
   #progress: { readonly batches: number; readonly sinceMs: number } | undefined;
-  /** Whether this connection was complained about already: a broken container must not fill the log. */
+  /** Whether a warning about this connection was logged: a broken container must not fill the log. */
   #complained = false;
   #closed = false;
   #nextId = 1;
@@ -101,17 +101,17 @@ export class ContainerClient {
     this.#silence = new Deadline(options.clock, () => this.#onSilence());
   }
 
-  /** Whether the container takes requests: it listens, says that it is ready, and wants pictures of our size. */
+  /** Whether the container takes requests: it listens, reports that it is ready, and wants pictures of our size. */
   get ready(): boolean {
     return this.#ready;
   }
 
-  /** Why it does not, for people. */
+  /** Why it takes none, for people. */
   get why(): string {
     return this.#why;
   }
 
-  /** Begins to connect; returns at once. */
+  /** Starts to connect; returns at once. Idempotent. */
   start(): void {
     if (this.#closed || this.#socket) return;
     const socket = connect(this.#o.socketPath);
@@ -130,12 +130,12 @@ export class ContainerClient {
         this.#failed('what it sends is not of protocol 1', messageOf(error));
       }
     });
-    // `close` follows and does the work.
+    // `close` follows, and handles it.
     socket.on('error', () => undefined);
     socket.once('close', () => this.#onClose(socket));
   }
 
-  /** Closes the connection; what is open is settled as `lost`. Idempotent. */
+  /** Closes the connection; open requests are settled as `lost`. Idempotent. */
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
@@ -144,7 +144,7 @@ export class ContainerClient {
     this.#lose();
   }
 
-  /** Asks for the next place. At most one per consumer is open. */
+  /** Asks for a place in the next run. At most one `want` per consumer is open. */
   want(consumer: string, settle: (answer: Answer<Grant>) => void): void {
     this.#request(
       { op: 'want', model_id: this.#o.model, camera_id: this.#o.camera, consumer },
@@ -153,7 +153,7 @@ export class ContainerClient {
     );
   }
 
-  /** Withdraws a wish, and gives back a grant that is not going to be used. Not answered: there is nothing to wait for. */
+  /** Withdraws a `want`, or returns an unused grant. Has no answer. */
   unwant(consumer: string): void {
     if (!this.#ready) return;
     this.#socket?.write(encodeJson({ op: 'unwant', model_id: this.#o.model, camera_id: this.#o.camera, consumer }));
@@ -187,7 +187,7 @@ export class ContainerClient {
     socket.write(encodeJson({ ...message, request_id: id }));
   }
 
-  /** Asks what it is; whatever comes back leads on to `health`, or to asking again. */
+  /** Asks for the model's description. A fitting answer leads to `health`, any other one to another try. */
   #describe(): void {
     const parse = (message: unknown): DescribeResponse | undefined => describeResponseSchema.safeParse(message).data;
     this.#send({ op: 'describe' }, parse, (answer) => {
@@ -232,7 +232,7 @@ export class ContainerClient {
     this.#timer = this.#o.clock.after(ASK_AGAIN_MS, again);
   }
 
-  /** Ends the connection; a new one is made. */
+  /** Ends the connection; `#onClose` opens a new one. */
   #failed(why: string, details: string): void {
     if (why !== this.#why || this.#ready) this.#o.log.warn(`model ${this.#o.model}: ${details}; reconnecting`);
     this.#why = why;
@@ -254,7 +254,7 @@ export class ContainerClient {
     });
   }
 
-  /** It lives and owes an answer: it must be looking at somebody's pictures meanwhile. */
+  /** The container answers `health` and owes another answer: its runs must make progress. */
   #watchProgress(batches: number): void {
     const nowMs = this.#o.clock.nowMs();
     if (batches !== this.#progress?.batches) this.#progress = { batches, sinceMs: nowMs };
@@ -263,7 +263,7 @@ export class ContainerClient {
   }
 
   #onMessage(payload: Buffer): void {
-    // Fatal: bytes that are no UTF-8 must not be guessed at.
+    // Fatal: invalid UTF-8 must not be replaced by other characters.
     const message: unknown = JSON.parse(UTF8.decode(payload));
     const id =
       typeof message === 'object' && message !== null && 'request_id' in message ? String(message.request_id) : '';
@@ -330,7 +330,7 @@ function parseHealth(message: unknown): HealthResponse | undefined {
   return healthResponseSchema.safeParse(message).data;
 }
 
-/** Null when there is no grant and no error: withdrawn. */
+/** Null for neither grant nor error: withdrawn. */
 function parseGrant(message: unknown): Grant | null | undefined {
   const parsed = grantResponseSchema.safeParse(message);
   if (!parsed.success) return undefined;
@@ -339,6 +339,6 @@ function parseGrant(message: unknown): Grant | null | undefined {
 
 function parseInfer(message: unknown): InferResponse | undefined {
   const parsed = inferResponseSchema.safeParse(message);
-  // Without an error there must be a list: an empty one means "looked, and saw nothing", a missing one means nothing.
+  // Without an error there must be a list: an empty one means "nothing detected", a missing one is no answer.
   return parsed.success && parsed.data.detections !== null ? parsed.data : undefined;
 }

@@ -1,2 +1,2 @@
-export { type Answer, ContainerClient, type ContainerClientOptions, type Grant } from './container-client.ts';
-export { ModelConsumer, type ModelConsumerOptions, type Rendered } from './model-consumer.ts';
+export { ContainerClient, type ContainerClientOptions } from './container-client.ts';
+export { ModelConsumer, type ModelConsumerOptions } from './model-consumer.ts';

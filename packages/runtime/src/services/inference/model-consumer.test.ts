@@ -63,7 +63,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  consumer.close();
+  await consumer.close();
   client.close();
   supplier.stop();
   for (const socket of sockets) socket.destroy();
@@ -114,6 +114,8 @@ async function start(): Promise<void> {
   supplier = new FrameSupplier<Picture>({ clock, sourceIntervalMs: () => 100 });
   supplier.start();
   consumer = new ModelConsumer({
+    node: 'n',
+    boot: 'b',
     camera: 'hall',
     consumer: 'people',
     model: 'm',
@@ -341,8 +343,8 @@ describe('a picture becomes exactly one typed result', () => {
     await asked;
     supplier.publish(picture());
     await Promise.resolve();
-    consumer.close();
-    consumer.close();
+    await consumer.close();
+    await consumer.close();
     expect(results.map((r) => r.status)).toEqual(['unavailable']);
     expect(consumer.report()).toMatchObject({ in_flight: 0, pending: 0, dropped: { closed: 1 } });
     balanced();

@@ -1,30 +1,33 @@
-import { type Clock, Deadline, messageOf } from '@vigia/base';
+import { type Clock, messageOf } from '@vigia/base';
 import {
-  type FrameMetadata,
   type InferResponse,
   type ResultMessage,
   type ResultStatus,
   type SlaClass,
   statusOfContainerError,
 } from '@vigia/contracts';
-import type { FrameSupplier, Mailbox, SlotLease } from '@vigia/frame-supplier';
-import type { Geometry } from '#core/media';
+import type { FrameSupplier, Mailbox } from '@vigia/frame-supplier';
+import {
+  type Consumer,
+  type ConsumerStatus,
+  type Flight,
+  InFlight,
+  type Outcome,
+  type RenderedPicture,
+} from '#core/consumer';
 import type { Picture } from '#core/media/libav';
-import type { ConsumerCounts } from '#core/camera-link';
-import { type Outcome, ResultCounts, resultMessage } from '#core/results';
 import type { Verdict } from './circuit-breaker.ts';
 import type { Answer, ContainerClient, Grant } from './container-client.ts';
+import { outcomeOf } from './container-outcome.ts';
 
-/** A picture in shared memory, ready to be referred to. */
-export interface Rendered {
-  readonly lease: SlotLease;
-  readonly geometry: Geometry;
-  readonly reference: string;
-  readonly metadata: FrameMetadata;
-}
+/** What a consumer uses of the connection to its model's container. */
+export type ModelClient = Pick<ContainerClient, 'ready' | 'why' | 'breaker' | 'start' | 'want' | 'unwant' | 'infer'>;
 
 /** Options of {@link ModelConsumer}. */
 export interface ModelConsumerOptions {
+  readonly node: string;
+  /** The run of the node. */
+  readonly boot: string;
   readonly camera: string;
   readonly consumer: string;
   readonly model: string;
@@ -34,87 +37,66 @@ export interface ModelConsumerOptions {
   readonly deadlineMs: number;
   readonly clock: Clock;
   readonly supplier: FrameSupplier<Picture>;
-  readonly client: ContainerClient;
-  /** Scales a picture for this model, now. Undefined when no slot is free; may throw. */
-  readonly render: (picture: Picture) => Rendered | undefined;
-  /** Every result, in order. `picture` is there only when `keepPicture` said so; borrowed until the call returns. */
+  /** Shared by all consumers of this model. Its creator closes it. */
+  readonly client: ModelClient;
+  /** Scales a picture for this model now. Undefined when no slot is free; may throw. */
+  readonly render: (picture: Picture) => RenderedPicture | undefined;
+  /** Every result, in order. `picture` is set only when `keepPicture` said so; borrowed until the call returns. */
   readonly onResult: (result: ResultMessage, picture: Picture | undefined) => void;
-  /** Whether the next taken picture is to be kept until its result (for a snapshot). */
+  /** Whether to keep the next taken picture until its result (for a snapshot). */
   readonly keepPicture: () => boolean;
 }
 
-interface InFlight {
-  readonly picture: Picture;
-  /** Size of the whole picture, kept because the picture itself is usually let go before the answer. */
-  readonly width: number;
-  readonly height: number;
-  readonly kept: boolean;
-  readonly takenMs: number;
-  renderedMs: number | undefined;
-  sentMs: number | undefined;
-  receivedMs: number | undefined;
-  rendered: Rendered | undefined;
-  /** What its verdict is recorded with; undefined for one that asks nothing. */
-  readonly era: number | undefined;
-}
-
 /**
- * One camera's subscription to one model: asks for a place, takes the newest picture when it is granted, and turns
- * whatever happens into exactly one typed result per picture taken. At most one in flight.
+ * One camera's subscription to one model: asks for a place in the model's next run, takes the newest picture when the
+ * container grants it, and gives exactly one typed result for each picture taken.
  */
-export class ModelConsumer {
+export class ModelConsumer implements Consumer {
+  /** The model's container belongs to the node. */
+  readonly worker = undefined;
   readonly #o: ModelConsumerOptions;
   readonly #mailbox: Mailbox<Picture>;
-  readonly #deadline: Deadline;
-  readonly #counts = new ResultCounts();
-  /** A want is out: what the breaker gave it. */
-  #wanted: number | undefined;
-  #inFlight: InFlight | undefined;
-  #discardedAnswers = 0;
+  readonly #inFlight: InFlight;
+  /** The breaker's token of the `want` that is out; undefined while none is. */
+  #wantToken: number | undefined;
+  /** The breaker's token of the request in flight. */
+  #requestToken = 0;
   #closed = false;
 
   constructor(options: ModelConsumerOptions) {
     this.#o = options;
-    this.#deadline = new Deadline(options.clock, () => this.#onDeadline());
-    this.#mailbox = options.supplier.subscribe(options.consumer, {
+    const { node, boot, camera, consumer, model, deadlineMs, clock, onResult } = options;
+    this.#inFlight = new InFlight({
+      subject: { node, boot, camera, consumer, model },
+      deadlineMs,
+      clock,
+      onResult,
+      onDeadline: (timeout) => this.#onDeadline(timeout),
+    });
+    this.#mailbox = options.supplier.subscribe(consumer, {
       ...(options.fps === undefined ? {} : { fps: options.fps }),
-      onOffer: () => this.evaluate(),
+      onOffer: () => this.#onArrival(),
     });
   }
 
-  /** Looks whether there is something to do: called on arrival, on becoming ready, and when the model comes back. */
-  evaluate(): void {
-    if (this.#closed || this.#wanted !== undefined || !this.#mailbox.hasDuePending()) return;
-    // While an answer is waited for, only the next turn can be asked for: it is granted after that answer.
-    if (this.#inFlight && (this.#inFlight.sentMs === undefined || !this.#o.client.ready)) return;
-    if (!this.#o.client.ready) {
-      // No grant is needed for a model that is not there: the picture is taken, unrendered, and its fate is told.
-      this.#settleUnavailable('not_ready', `model ${this.#o.model} is not ready: ${this.#o.client.why}`);
-      return;
-    }
-    const { breaker } = this.#o.client;
-    if (!breaker.allows()) {
-      if (this.#inFlight) return;
-      this.#settleUnavailable('circuit_open', `model ${this.#o.model} kept failing and is left alone for a while`);
-      return;
-    }
-    const era = breaker.began();
-    this.#wanted = era;
-    this.#o.client.want(this.#o.consumer, (answer) => this.#onGrant(answer, era));
+  /** Starts the client, unless another consumer of the model did. */
+  start(): void {
+    this.#o.client.start();
   }
 
-  /** Leaves: the pending picture becomes `closed`, the one in flight `unavailable`. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    if (this.#inFlight)
-      this.#settle(this.#inFlight, { status: 'unavailable', code: 'closed', message: 'the consumer was closed' });
-    this.#closed = true;
-    this.#deadline.close();
-    this.#mailbox.close();
+  /** Nothing to do: the client watches its container itself. */
+  watch(): void {}
+
+  pace(fps: number | undefined): void {
+    this.#o.supplier.pace(this.#o.consumer, fps ?? this.#o.fps);
   }
 
-  /** A consistent copy of the counters; ages are kept by who receives the results. */
-  report(): ConsumerCounts {
+  /** The container takes requests from now on: the due picture, if there is one, asks for a place. */
+  containerReady(): void {
+    this.#serveDue();
+  }
+
+  report(): ConsumerStatus {
     const { offered, delivered, pending, dropped } = this.#mailbox.counters();
     const { client, model, sla } = this.#o;
     const working = client.ready && !client.breaker.open;
@@ -130,165 +112,170 @@ export class ModelConsumer {
       delivered,
       pending,
       dropped,
-      in_flight: this.#inFlight ? 1 : 0,
-      discarded_answers: this.#discardedAnswers,
-      ...this.#counts.report(),
+      ...this.#inFlight.report(),
+      restarts: 0,
     };
   }
 
-  #take(era?: number): InFlight | undefined {
-    const picture = this.#mailbox.take();
-    if (!picture) return undefined;
-    const flight: InFlight = {
-      picture,
-      width: picture.width,
-      height: picture.height,
-      kept: this.#o.keepPicture(),
-      takenMs: this.#o.clock.nowMs(),
-      renderedMs: undefined,
-      sentMs: undefined,
-      receivedMs: undefined,
-      rendered: undefined,
-      era,
-    };
-    this.#inFlight = flight;
-    return flight;
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#inFlight.close();
+      this.#closed = true;
+      this.#mailbox.close();
+    }
+    return Promise.resolve();
   }
 
-  #settleUnavailable(code: string, message: string): void {
+  #onArrival(): void {
+    if (this.#inFlight.busy) this.#reserveNextTurn();
+    else this.#serveDue();
+  }
+
+  /** While an answer is out, only the next turn can be asked for: the container grants it after that answer. */
+  #reserveNextTurn(): void {
+    const { client } = this.#o;
+    const waiting = this.#hasUnaskedPicture() && this.#inFlight.current?.sentMs !== undefined;
+    if (waiting && client.ready && client.breaker.allows()) this.#want();
+  }
+
+  /** With nothing in flight: asks for a place for the due picture, or settles it when the model takes none. */
+  #serveDue(): void {
+    if (!this.#hasUnaskedPicture()) return;
+    const unavailable = this.#unavailable();
+    if (unavailable) this.#settleDue(unavailable);
+    else this.#want();
+  }
+
+  /** Whether a due picture is pending for which no `want` is out. Drops a stale one. */
+  #hasUnaskedPicture(): boolean {
+    if (this.#closed || this.#wantToken !== undefined) return false;
+    this.#mailbox.evictStale();
+    return this.#mailbox.hasDue;
+  }
+
+  /** Why the model takes no picture now. Without a model no grant is needed: the picture is taken, unrendered. */
+  #unavailable(): Outcome | undefined {
+    const { client, model } = this.#o;
+    if (!client.ready) {
+      return { status: 'unavailable', code: 'not_ready', message: `model ${model} is not ready: ${client.why}` };
+    }
+    if (client.breaker.allows()) return undefined;
+    const message = `model ${model} kept failing and is left alone for a while`;
+    return { status: 'unavailable', code: 'circuit_open', message };
+  }
+
+  #want(): void {
+    this.#wantToken = this.#o.client.breaker.began();
+    this.#o.client.want(this.#o.consumer, this.#onGrant);
+  }
+
+  /** The answer to the one `want` that is out: bound once, so that asking costs no closure. */
+  readonly #onGrant = (answer: Answer<Grant>): void => {
+    const token = this.#wantToken as number;
+    this.#wantToken = undefined;
+    const current = this.#o.client.breaker.isCurrent(token);
+    if (this.#closed || !current) {
+      if (answer.kind === 'answer') this.#o.client.unwant(this.#o.consumer);
+      // The circuit has opened since: the due picture is settled, and the model is left alone.
+      this.#serveSoon();
+    } else if (answer.kind === 'answer') this.#useGrant(answer.value, token);
+    else this.#onRefusal(answer, token);
+  };
+
+  #useGrant(grant: Grant, token: number): void {
     const flight = this.#take();
-    if (flight) this.#settle(flight, { status: 'unavailable', code, message });
-  }
-
-  #onGrant(answer: Answer<Grant>, era: number): void {
-    const { breaker } = this.#o.client;
-    this.#wanted = undefined;
-    if (this.#closed) {
-      if (answer.kind === 'answer') this.#o.client.unwant(this.#o.consumer);
-      return;
-    }
-    if (!breaker.isCurrent(era)) {
-      // The circuit opened meanwhile: what is due is told so, and the model is left alone.
-      if (answer.kind === 'answer') this.#o.client.unwant(this.#o.consumer);
-      this.#evaluateSoon();
-      return;
-    }
-    if (answer.kind !== 'answer') {
-      breaker.record('neutral', era);
-      if (answer.kind === 'lost') this.#evaluateSoon();
-      else if (answer.kind === 'failed') this.#refused(answer.error.code, answer.error.message);
-      return;
-    }
-    // With one in flight the container grants against the protocol; the picture would have to wait.
-    const flight = this.#inFlight ? undefined : this.#take(era);
-    if (flight) this.#send(flight, answer.value);
-    else {
-      breaker.record('neutral', era);
+    if (flight) {
+      this.#requestToken = token;
+      this.#send(flight, grant);
+    } else {
+      this.#o.client.breaker.record('neutral', token);
       this.#o.client.unwant(this.#o.consumer);
     }
   }
 
-  /** Not from inside a refusal that came at once: asking again could be refused at once again, and so on. */
-  #evaluateSoon(): void {
-    queueMicrotask(() => this.evaluate());
+  #onRefusal(answer: Exclude<Answer<Grant>, { readonly kind: 'answer' }>, token: number): void {
+    this.#o.client.breaker.record('neutral', token);
+    if (answer.kind === 'lost') this.#serveSoon();
+    else if (answer.kind === 'failed') {
+      const { code, message } = answer.error;
+      this.#settleDue({ status: statusOfContainerError(code), code, message });
+    }
   }
 
-  /** The container will not grant: the picture that is due learns why. */
-  #refused(code: Parameters<typeof statusOfContainerError>[0], message: string): void {
-    const flight = this.#take();
-    if (flight) this.#settle(flight, { status: statusOfContainerError(code), code, message });
+  /** In a microtask: a refusal may come from inside `want`, and asking again there could recurse without end. */
+  #serveSoon(): void {
+    queueMicrotask(() => this.#onArrival());
   }
 
-  #send(flight: InFlight, grant: Grant): void {
-    const { clock, deadlineMs } = this.#o;
+  #settleDue(outcome: Outcome): void {
+    if (this.#take()) this.#inFlight.end(outcome);
+  }
+
+  /** Takes the newest picture if it is due and nothing is in flight. */
+  #take(): Flight | undefined {
+    // A container that grants while it owes an answer breaks the protocol: the picture would have to wait.
+    const picture = this.#inFlight.busy ? undefined : this.#mailbox.take();
+    return picture && this.#inFlight.begin(picture, this.#o.keepPicture(), this.#mailbox);
+  }
+
+  #send(flight: Flight, grant: Grant): void {
     const rendered = this.#render(flight);
     if (!rendered) {
-      this.#record(flight, 'neutral');
+      this.#record('neutral');
       this.#o.client.unwant(this.#o.consumer);
       return;
     }
-    flight.sentMs = clock.nowMs();
-    this.#deadline.set(deadlineMs);
+    // Before the request: its answer may come from inside the call.
+    this.#inFlight.sent();
     this.#o.client.infer(
       {
-        timestamp: flight.picture.stamps.capturedWallMs / 1000,
-        deadline_ms: deadlineMs,
+        timestamp: flight.stamps.capturedWallMs / 1000,
+        deadline_ms: this.#o.deadlineMs,
         frame_reference: rendered.reference,
         frame_metadata: rendered.metadata,
         grant: grant.id,
       },
       (answer) => this.#onAnswer(flight, answer),
     );
-    // The model reads the slot; the picture itself has done its work.
-    if (!flight.kept) flight.picture.release();
   }
 
-  /** Renders into a slot, or settles the flight with the reason why not. */
-  #render(flight: InFlight): Rendered | undefined {
+  /** Renders into a slot, or ends the flight with the reason why not. */
+  #render(flight: Flight): RenderedPicture | undefined {
     let message = 'no free slot in the frame ring';
     try {
-      const rendered = this.#o.render(flight.picture);
+      const rendered = flight.picture && this.#o.render(flight.picture);
       if (rendered) {
-        flight.rendered = rendered;
-        flight.renderedMs = this.#o.clock.nowMs();
+        this.#inFlight.rendered(rendered.geometry, rendered.lease);
         return rendered;
       }
     } catch (error) {
       message = messageOf(error);
     }
-    this.#settle(flight, { status: 'error', code: 'render', message });
+    this.#inFlight.end({ status: 'error', code: 'render', message });
     return undefined;
   }
 
-  #onDeadline(): void {
-    const flight = this.#inFlight;
-    if (!flight) return;
-    this.#record(flight, 'failure');
-    this.#settle(flight, {
-      status: 'timeout',
-      code: 'deadline_exceeded',
-      message: `no answer within ${this.#o.deadlineMs} ms`,
-    });
-    this.evaluate();
+  /** The consumer is free at once: the slot's generation protects a container that still reads it. */
+  #onDeadline(timeout: Outcome): void {
+    this.#record('failure');
+    this.#inFlight.end(timeout);
+    this.#serveDue();
   }
 
-  #onAnswer(flight: InFlight, answer: Answer<InferResponse>): void {
-    if (this.#inFlight !== flight) {
-      if (answer.kind !== 'lost') this.#discardedAnswers += 1;
-      return;
-    }
-    flight.receivedMs = this.#o.clock.nowMs();
-    const outcome = outcomeOf(answer, flight, this.#o);
-    this.#record(flight, VERDICTS[outcome.status]);
-    this.#settle(flight, outcome);
-    this.evaluate();
+  #onAnswer(flight: Flight, answer: Answer<InferResponse>): void {
+    const outcome = outcomeOf(answer, flight.seq, this.#o);
+    if (this.#inFlight.isOpen(flight)) {
+      this.#record(VERDICTS[outcome.status]);
+      this.#inFlight.answered(flight, outcome);
+      this.#serveDue();
+    } else if (answer.kind !== 'lost') this.#inFlight.answered(flight, outcome);
   }
 
-  /** When that opens the circuit, a want that is out already is taken back. */
-  #record(flight: InFlight, verdict: Verdict): void {
+  /** Records the verdict of the request in flight. If that opens the circuit, a `want` that is out is withdrawn. */
+  #record(verdict: Verdict): void {
     const { client, consumer } = this.#o;
-    if (flight.era !== undefined) client.breaker.record(verdict, flight.era);
-    if (this.#wanted !== undefined && !client.breaker.isCurrent(this.#wanted)) client.unwant(consumer);
-  }
-
-  #settle(flight: InFlight, outcome: Outcome): void {
-    this.#inFlight = undefined;
-    this.#deadline.clear();
-    this.#mailbox.settle();
-    flight.rendered?.lease.release();
-    const { camera, consumer, model, clock } = this.#o;
-    const { stamps, seq } = flight.picture;
-    const geometry = flight.rendered?.geometry;
-    const result = resultMessage(
-      { camera, consumer, model },
-      { ...flight, seq, stamps, geometry },
-      outcome,
-      clock.nowMs(),
-    );
-    this.#counts.add(result);
-    this.#o.onResult(result, flight.kept ? flight.picture : undefined);
-    // Sent pictures that nobody keeps were let go when they were sent.
-    if (flight.kept || flight.sentMs === undefined) flight.picture.release();
+    client.breaker.record(verdict, this.#requestToken);
+    if (this.#wantToken !== undefined && !client.breaker.isCurrent(this.#wantToken)) client.unwant(consumer);
   }
 }
 
@@ -300,36 +287,3 @@ const VERDICTS: Readonly<Record<ResultStatus, Verdict>> = {
   expired: 'neutral',
   unavailable: 'neutral',
 };
-
-/** An answer about something else: whatever it saw, it is not what this camera shows now. */
-function wrongAnswer(answer: InferResponse, seq: number, { camera, model }: Asked): Outcome | undefined {
-  const wrong = (code: string, wanted: string, found: string): Outcome => ({
-    status: 'error',
-    code,
-    message: `asked for ${wanted}, answered for ${found}`,
-  });
-  if (answer.camera_id !== camera) return wrong('wrong_camera', `camera ${camera}`, answer.camera_id);
-  if (answer.model_id !== model) return wrong('wrong_model', `model ${model}`, answer.model_id);
-  if (answer.frame_id !== seq) return wrong('wrong_frame', `frame ${seq}`, String(answer.frame_id));
-  return undefined;
-}
-
-/** Who asked whom. */
-type Asked = Pick<ModelConsumerOptions, 'camera' | 'model'>;
-
-function outcomeOf(answer: Answer<InferResponse>, flight: InFlight, asked: Asked): Outcome {
-  switch (answer.kind) {
-    case 'lost':
-    case 'withdrawn':
-      return { status: 'unavailable', code: 'connection_lost', message: `model ${asked.model} went away` };
-    case 'failed':
-      return { status: statusOfContainerError(answer.error.code), ...answer.error };
-    default:
-      return (
-        wrongAnswer(answer.value, flight.picture.seq, asked) ?? {
-          status: 'ok',
-          detections: answer.value.detections ?? [],
-        }
-      );
-  }
-}

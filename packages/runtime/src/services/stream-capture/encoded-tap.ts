@@ -1,11 +1,11 @@
 import type { AudioUnit, SourceFormat } from '#core/media';
 
-/** What comes out of a tap, oldest first. A `format` comes before the first unit of each connection. */
+/** An item of a tap, oldest first. A `format` precedes the first unit of each connection. */
 export type TapItem =
   | { readonly kind: 'format'; readonly format: SourceFormat }
   | {
       readonly kind: 'video';
-      /** A copy that all taps share: not to be written to. */
+      /** A copy that all taps share: read-only. */
       readonly data: Buffer;
       readonly ptsMs: number;
       readonly arrivedMs: number;
@@ -14,15 +14,15 @@ export type TapItem =
     }
   | ({ readonly kind: 'audio' } & AudioUnit);
 
-/** How a tap has fared. offered = delivered + dropped + skipped + waiting, in units of picture and sound. */
+/** Counters of a tap, in units of video and audio. offered = delivered + dropped + skipped + waiting. */
 export interface TapStatistics {
   readonly offered: number;
   readonly delivered: number;
   /** Because the tap was slow. */
   readonly dropped: number;
-  /** Runs that were dropped: from somewhere in a group of pictures to the next keyframe. */
+  /** Dropped runs, each from some unit of a group of pictures to the next keyframe. */
   readonly droppedGops: number;
-  /** Before the first keyframe, and between a gap and the next one: they could not be decoded. */
+  /** Before the first keyframe, and between a gap and the next one: no decoder could use them. */
   readonly skipped: number;
   readonly waiting: number;
   readonly waitingBytes: number;
@@ -30,14 +30,14 @@ export interface TapStatistics {
 
 /** Options of {@link EncodedTap}. */
 export interface EncodedTapOptions {
-  /** What may wait. A keyframe larger than this is dropped like anything else. */
+  /** The limit of waiting data. A keyframe larger than this is dropped like any other unit. */
   readonly maxBytes: number;
 }
 
 /**
- * One reader of the encoded stream: a recorder, a viewer. What it has not taken waits, within a bound; beyond that it loses
- * the oldest groups of pictures as a whole, so what it gets next after a gap is always a keyframe, and the newest keyframe
- * is never what is lost. It never slows anybody down.
+ * One reader of the encoded stream, such as a recorder or a viewer. Units that it has not taken wait within a bound. Beyond
+ * the bound it loses the oldest groups of pictures as a whole: a keyframe follows each gap, and the newest keyframe is never
+ * lost. A slow tap slows nothing down.
  */
 export class EncodedTap {
   readonly #maxBytes: number;
@@ -60,7 +60,7 @@ export class EncodedTap {
     this.#onClose = onClose;
   }
 
-  /** The oldest item that waits; undefined when nothing does. */
+  /** The oldest waiting item; undefined when none waits. */
   take(): TapItem | undefined {
     const format = this.#format;
     if (format) {
@@ -76,7 +76,7 @@ export class EncodedTap {
   }
 
   /**
-   * The oldest item, as soon as there is one; undefined when the tap was closed. One caller at a time.
+   * Waits for the oldest item; undefined when the tap is closed. One caller at a time.
    *
    * @throws the signal's reason.
    */
@@ -110,7 +110,7 @@ export class EncodedTap {
     };
   }
 
-  /** What waits can still be taken. Idempotent. */
+  /** Waiting items can still be taken. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -118,9 +118,9 @@ export class EncodedTap {
     this.#waiter?.();
   }
 
-  /** For the stream: a connection begins. */
+  /** Called by the stream: a connection begins. */
   begin(format: SourceFormat): void {
-    // In its place among what waits, or ready to be taken first. A connection that gave nothing leaves no trace.
+    // Behind the waiting items, or first if there are none. A connection without units leaves no trace.
     if (this.#items.at(-1)?.kind === 'format') this.#items.pop();
     if (this.#items.length === 0) this.#format = format;
     else this.#items.push({ kind: 'format', format });
@@ -128,7 +128,7 @@ export class EncodedTap {
     this.#waiter?.();
   }
 
-  /** For the stream: a unit. */
+  /** Called by the stream with each unit. */
   offer(item: Exclude<TapItem, { kind: 'format' }>): void {
     this.#offered += 1;
     const keyframe = item.kind === 'video' && item.keyframe;
@@ -138,7 +138,7 @@ export class EncodedTap {
       return;
     }
     while (this.#bytes + item.data.byteLength > this.#maxBytes && this.#items.length > 0) this.#dropOldestGop(keyframe);
-    // The group that this unit belongs to is gone, or was never going to fit.
+    // The group of this unit was dropped, or the unit is larger than the bound.
     if (this.#awaitingKeyframe || this.#bytes + item.data.byteLength > this.#maxBytes) {
       this.#dropped += 1;
       this.#awaitingKeyframe = true;
@@ -149,7 +149,7 @@ export class EncodedTap {
     this.#waiter?.();
   }
 
-  /** @param replaced Whether what comes next is a keyframe, so that nothing of the group that is lost follows. */
+  /** @param replaced Whether the next unit is a keyframe, so that the dropped group has no further units. */
   #dropOldestGop(replaced: boolean): void {
     let end = this.#items.findIndex((item, i) => i > 0 && item.kind === 'video' && item.keyframe);
     if (end < 0) {
@@ -158,7 +158,7 @@ export class EncodedTap {
     }
     const before = this.#dropped;
     for (const item of this.#items.splice(0, end)) {
-      // The newest format is still needed to read what follows.
+      // The reader needs the newest format for the units that follow.
       if (item.kind === 'format') this.#format = item.format;
       else {
         this.#bytes -= item.data.byteLength;
@@ -169,12 +169,12 @@ export class EncodedTap {
   }
 }
 
-/** All taps of one stream. A unit is copied once, and only when somebody listens. */
+/** All taps of one stream. A unit is copied once for all of them, and not at all without taps. */
 export class EncodedTaps {
   readonly #taps = new Set<EncodedTap>();
   #format: SourceFormat | undefined;
 
-  /** A new tap; it begins with the next keyframe. Closed by whoever opened it. */
+  /** A new tap, which begins with the next keyframe. The caller closes it. */
   open(options: EncodedTapOptions): EncodedTap {
     const tap = new EncodedTap(options, (closed) => this.#taps.delete(closed));
     this.#taps.add(tap);
@@ -191,7 +191,7 @@ export class EncodedTaps {
     for (const tap of this.#taps) tap.begin(format);
   }
 
-  /** Hot path while anybody listens. @param unit Its data is borrowed. */
+  /** Hot path while there are taps. @param unit Its data is borrowed. */
   offer(kind: 'video' | 'audio', unit: AudioUnit & { readonly keyframe?: boolean; readonly damaged?: boolean }): void {
     if (this.#taps.size === 0) return;
     const { ptsMs, arrivedMs, keyframe = false, damaged = false } = unit;
@@ -201,7 +201,7 @@ export class EncodedTaps {
     for (const tap of this.#taps) tap.offer(item);
   }
 
-  /** Closes all. Idempotent. */
+  /** Closes all taps. Idempotent. */
   close(): void {
     for (const tap of this.#taps) tap.close();
   }

@@ -1,10 +1,11 @@
 import { Scope, systemClock } from '@vigia/base';
 import type { PixelFormat } from '@vigia/contracts';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { RenderedPicture } from '#core/consumer';
 import { type RenditionSpec, WHOLE } from '#core/media';
 import { Picture } from '#core/media/libav';
 import { paintedFrame } from '../../../test/support/painted-picture.ts';
-import { type RenderedFrame, Renditions } from './renditions.ts';
+import { Renditions } from './renditions.ts';
 
 const scopes: Scope[] = [];
 const pictures: Picture[] = [];
@@ -38,7 +39,7 @@ const spec = (width: number, height: number, format: PixelFormat = 'RGB24'): Ren
   fit: 'stretch',
 });
 
-function rendered(frame: RenderedFrame | undefined): RenderedFrame {
+function rendered(frame: RenderedPicture | undefined): RenderedPicture {
   if (!frame) throw new Error('no free slot');
   return frame;
 }

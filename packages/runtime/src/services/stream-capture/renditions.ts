@@ -1,6 +1,6 @@
 import { type Clock, type Scope, SHM_DIR, VigiaError } from '@vigia/base';
-import type { FrameMetadata } from '@vigia/contracts';
 import { type FrameShape, FrameSegmentWriter, packedShape, type SlotLease, SlotRing } from '@vigia/frame-supplier';
+import type { RenderedPicture } from '#core/consumer';
 import {
   type Geometry,
   geometryOf,
@@ -12,26 +12,16 @@ import {
 } from '#core/media';
 import { type Picture, FrameScaler } from '#core/media/libav';
 
-/** A picture as one consumer wants it, in a slot that stays as it is until the lease is released. */
-export interface RenderedFrame {
-  readonly lease: SlotLease;
-  /** How the picture was cropped and scaled, to map results back. */
-  readonly geometry: Geometry;
-  /** Path of the segment. */
-  readonly reference: string;
-  readonly metadata: FrameMetadata;
-}
-
 /** Options of {@link Renditions}. */
 export interface RenditionsOptions {
-  /** The node's name: tells segments of several instances on one machine apart. */
+  /** The node's name; distinguishes the segments of several nodes on one machine. */
   readonly node: string;
   readonly camera: string;
   readonly roi: Region;
   readonly clock: Clock;
 }
 
-/** Memory for pictures. */
+/** The memory of one admitted rendition, which others may share. */
 interface Slots {
   readonly writer: FrameSegmentWriter;
   readonly ring: SlotRing;
@@ -43,13 +33,13 @@ interface Rendition {
   readonly shape: FrameShape;
   readonly slots: Slots;
   readonly scaler: FrameScaler;
-  /** The last frame written: whoever takes the same picture gets the same slot. */
+  /** The last frame written: consumers that take the same picture get the same slot. */
   last: { readonly lease: SlotLease; readonly geometry: Geometry } | undefined;
 }
 
 /**
- * Makes the pictures that consumers want, on demand: a picture that nobody takes costs no conversion, and one that many
- * take in the same size is scaled once, straight into shared memory.
+ * Scales pictures for consumers, on demand and straight into shared memory: a picture that no consumer takes costs no
+ * conversion, and one that several take in the same size is scaled once.
  */
 export class Renditions {
   readonly #o: RenditionsOptions;
@@ -62,7 +52,7 @@ export class Renditions {
   }
 
   /**
-   * Creates the segment of a rendition, once, with its memory really allocated.
+   * Creates the segment of a rendition, once, and allocates all of its memory.
    *
    * @param consumers How many share it.
    * @throws VigiaError `shm_full` and others of FrameSegmentWriter.create.
@@ -82,8 +72,8 @@ export class Renditions {
   }
 
   /**
-   * Another size or format in the memory of an admitted rendition: for a worker that wants less than it was planned with.
-   * No memory is allocated; the slots suffice, because they were counted by consumers of that memory.
+   * Admits another size or format in the memory of an admitted rendition, for a worker that wants less than was planned.
+   * Allocates no memory; the slots suffice, because they were counted by consumers of that memory.
    *
    * @returns false when it does not fit.
    */
@@ -96,16 +86,16 @@ export class Renditions {
   }
 
   /**
-   * The picture in an admitted rendition, scaled now unless it was already. Undefined when every slot is referenced,
-   * which admission makes impossible as long as each consumer has one request in flight.
+   * The picture in an admitted rendition, scaled now unless it has been already. Undefined when every slot is referenced,
+   * which admission makes impossible as long as each consumer has at most one request in flight.
    *
-   * @param admitted In whose memory, when it was admitted within another one.
+   * @param admitted The rendition in whose memory this one was admitted.
    */
-  render(picture: Picture, spec: RenditionSpec, admitted: RenditionSpec = spec): RenderedFrame | undefined {
+  render(picture: Picture, spec: RenditionSpec, admitted: RenditionSpec = spec): RenderedPicture | undefined {
     const rendition = this.#byKey.get(keyWithin(spec, admitted));
     if (!rendition) return undefined;
     const { last, slots } = rendition;
-    // A slot that nobody holds may have been taken by another rendition in the same memory: then it is written again.
+    // Another rendition in the same memory may have taken a slot that nobody holds: then this one is written again.
     if (last?.lease.frameId === picture.seq && slots.ring.has(last.lease))
       return this.#reference(rendition, last.lease.retain(), last.geometry, picture);
     const geometry = geometryOf(picture.width, picture.height, this.#o.roi, spec);
@@ -122,7 +112,7 @@ export class Renditions {
     return this.#reference(rendition, lease, geometry, picture);
   }
 
-  /** The pixels of a rendered picture, for whoever sends them instead of the reference. Lent while its lease is held. */
+  /** The pixels of a rendered picture, to be sent in place of its reference. Lent while its lease is held. */
   pixelsOf(spec: RenditionSpec, admitted: RenditionSpec, lease: SlotLease): Buffer {
     const { slots, shape } = this.#byKey.get(keyWithin(spec, admitted)) ?? missing(spec);
     return slots.writer.view(lease.slot).subarray(0, shape.byteLength);
@@ -137,7 +127,7 @@ export class Renditions {
     this.#byKey.clear();
   }
 
-  #reference(rendition: Rendition, lease: SlotLease, geometry: Geometry, picture: Picture): RenderedFrame {
+  #reference(rendition: Rendition, lease: SlotLease, geometry: Geometry, picture: Picture): RenderedPicture {
     const { spec, shape, slots } = rendition;
     const { writer } = slots;
     return {
@@ -161,7 +151,7 @@ export class Renditions {
   }
 }
 
-/** Several may want the same, each in the memory of another one. */
+/** Workers may want the same rendition, each in the memory of its own. */
 function keyWithin(spec: RenditionSpec, admitted: RenditionSpec): string {
   const key = renditionKey(spec);
   const home = renditionKey(admitted);

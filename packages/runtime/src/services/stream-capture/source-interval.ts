@@ -8,7 +8,7 @@ export class SourceInterval {
   #count = 0;
   #intervalMs: number;
 
-  /** @param initialMs Assumed until two pictures have come. */
+  /** @param initialMs Assumed until two pictures have arrived. */
   constructor(initialMs = 100) {
     this.#intervalMs = initialMs;
   }
@@ -31,7 +31,7 @@ export class SourceInterval {
       if (value > high) high = value;
     }
     const mean = (high - low) / (held - 1);
-    // A clock jump inside the window says nothing about the interval.
+    // A window with a clock jump in it has no meaningful mean.
     if (mean >= 1 && mean <= LONGEST_MS) this.#intervalMs = mean;
   }
 

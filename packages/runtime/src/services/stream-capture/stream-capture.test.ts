@@ -1,6 +1,4 @@
-import { fileURLToPath } from 'node:url';
 import { createLog, FakeClock, type LogRecord } from '@vigia/base';
-import { loadClip } from '@vigia/testkit';
 import { describe, expect, test } from 'vitest';
 import { type Source, SourceError, type SourceFormat, type SourceOptions, type SourceReason } from '#core/media';
 import type { Picture } from '#core/media/libav';
@@ -15,8 +13,6 @@ const FORMAT: SourceFormat = {
   audio: undefined,
   live: true,
 };
-
-const START_CODE = Buffer.from([0, 0, 0, 1]);
 
 /** The smallest grey JPEG: a picture of 8×8 that every decoder takes. */
 const JPEG = Buffer.from(
@@ -332,55 +328,6 @@ describe('which units are decoded', () => {
     expect(world.subject.sourceIntervalMs).toBeCloseTo(2000, 5);
     expect(names(world.states)).toEqual(['connecting', 'live']);
     await world.subject.close();
-  });
-
-  test('after a loss: nothing until a clean keyframe; or, when asked for, what the decoder makes of it, counted', async () => {
-    const patient = capture({ decode: { ...settings, mode: 'full' } });
-    const eager = capture({ decode: { ...settings, mode: 'full', onLoss: 'conceal' } });
-    for (const world of [patient, eager]) {
-      await world.settle();
-      world.unit();
-      world.unit({ damaged: true, keyframe: false });
-      world.unit({ keyframe: false });
-      world.unit();
-    }
-    expect(patient.subject.counters()).toMatchObject({ captured: 4, published: 2, undecodable: 2, concealed: 0 });
-    expect(eager.subject.counters()).toMatchObject({ captured: 4, published: 4, undecodable: 0, concealed: 2 });
-    await patient.subject.close();
-    await eager.subject.close();
-  });
-
-  test('a picture for which the decoder had to guess is a loss, although nothing was missing on the way', async () => {
-    const clip = await loadClip(fileURLToPath(new URL('../../../assets/pedestrians.mp4', import.meta.url)));
-    const spoiledAt = 5;
-    const units = clip.units.slice(0, 25).map(({ nals, keyframe }, n) => {
-      const data = Buffer.concat(
-        (keyframe ? [...clip.parameterSets, ...nals] : nals).flatMap((nal) => [START_CODE, nal]),
-      );
-      if (n === spoiledAt) data.fill(0xa5, data.byteLength / 2, data.byteLength / 2 + 60);
-      return { data, keyframe };
-    });
-    const open = (onLoss: 'wait' | 'conceal'): ReturnType<typeof capture> =>
-      capture({
-        decode: { ...settings, mode: 'full', onLoss, maxPicture: { width: 1000, height: 1000 } },
-        open: (options) => {
-          options.onFormat({ ...FORMAT, codec: 'h264' });
-          for (const [n, unit] of units.entries()) {
-            options.onUnit({ ...unit, ptsMs: n * 100, arrivedMs: 1_000 + n * 100, damaged: false });
-            options.onReadEnd?.();
-          }
-          return Promise.resolve({ lostPackets: 0, close: () => undefined });
-        },
-      });
-    const patient = open('wait');
-    const eager = open('conceal');
-    await patient.settle();
-    await eager.settle();
-    // A keyframe every twenty: from the spoiled one on nothing, then everything again.
-    expect(patient.subject.counters()).toMatchObject({ published: 10, undecodable: 15, concealed: 0 });
-    expect(eager.subject.counters()).toMatchObject({ published: 25, concealed: 15 });
-    await patient.subject.close();
-    await eager.subject.close();
   });
 
   test('hardware that is not there: one sentence, and the CPU decodes', async () => {

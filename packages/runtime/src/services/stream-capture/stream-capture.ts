@@ -9,30 +9,40 @@ import {
   type SourceTimeouts,
   type TlsOptions,
 } from '#core/media';
+import type { Picture } from '#core/media/libav';
 import { connectSource } from '#core/media/sources';
 import { type EncodedTap, type EncodedTapOptions, EncodedTaps } from './encoded-tap.ts';
 import { Lateness } from './lateness.ts';
-import { DECODE_ALL, type DecodeOptions, type PictureSink, type UnitCounters, UnitDecoder } from './unit-decoder.ts';
+import { DECODE_ALL, type DecodeOptions, UnitDecoder } from './unit-decoder.ts';
+import type { UnitCounters } from './unit-ledger.ts';
 
-/** What a camera is doing. `message` is one sentence for people, without credentials. */
+/** The state of a camera's stream. `message` is one sentence for people, without credentials. */
 export type CaptureState =
   | { readonly state: 'connecting' }
   | { readonly state: 'live' }
-  /** Connected, but nothing comes, or nothing that can be decoded. */
+  /** Connected, but no units arrive, or none that can be decoded. */
   | { readonly state: 'stalled'; readonly reason: 'stalled'; readonly message: string }
   | { readonly state: 'waiting'; readonly reason: SourceReason; readonly message: string; readonly retryInMs: number }
-  /** Closed; with a reason when the source itself was over. */
+  /** Closed; with a reason when the source itself ended. */
   | { readonly state: 'stopped'; readonly reason?: SourceReason; readonly message?: string };
 
-/** {@link UnitCounters} and what connections are concerned. */
+/** {@link UnitCounters}, and counters of connections. */
 export interface CaptureCounters extends UnitCounters {
   /** Connections after the first. */
   readonly reconnects: number;
-  /** RTP packets that never came. */
+  /** RTP packets that never arrived. */
   readonly lostPackets: number;
 }
 
-/** What a camera sends. */
+/** Where pictures go. */
+export interface PictureSink {
+  /** Takes over the reference. Must return at once. */
+  publish(picture: Picture): void;
+  /** Whether pictures are wanted now. The capture asks once per unit and once per check. */
+  hasDemand(): boolean;
+}
+
+/** The stream that a camera sends. */
 export interface StreamDescription {
   readonly format: SourceFormat;
   /** Of the last picture, pixels; 0 before the first. */
@@ -45,7 +55,7 @@ export interface StreamDescription {
 
 /** Options of {@link StreamCapture}. */
 export interface StreamCaptureOptions {
-  /** Any source of the configuration; may hold credentials. */
+  /** Any source of the configuration; may contain credentials. */
   readonly url: string;
   readonly transport?: SourceOptions['transport'];
   readonly tls?: TlsOptions;
@@ -60,24 +70,24 @@ export interface StreamCaptureOptions {
   readonly timeouts?: Partial<SourceTimeouts>;
   /** Waits between two tries. Default: 0.5 s, doubling to 10 s. */
   readonly backoff?: BackoffOptions;
-  /** How sources are opened. Default: the real ones. */
+  /** Opens a source. Default: the real ones. */
   readonly open?: (options: SourceOptions, signal: AbortSignal) => Promise<Source>;
 }
 
-/** A connection that gave pictures for this long was good: the next failure starts with a short wait again. */
+/** After a connection that has been live for this long, the back-off starts from the beginning. Milliseconds. */
 const HEALTHY_MS = 10_000;
-/** All pictures this late for this long: reconnecting is the only thing that empties queues that are not ours. */
+/** When all pictures are this late for this long, vigia reconnects: nothing else empties queues elsewhere. Milliseconds. */
 const LAGGING_MS = 2_000;
 const LAGGING_FOR_MS = 10_000;
 const WATCH_MS = 500;
-/** Longer than this, and than three pictures take, without a unit, or without a picture that was wanted: `stalled`. */
+/** A stream is `stalled` after this long, and three intervals, without a unit or without a wanted picture. Milliseconds. */
 const STALLED_MS = 2_000;
-/** Without a picture that was wanted for this long, and for three groups of pictures: a new connection may bring a keyframe. */
+/** After this long, and three groups of pictures, without a wanted picture, vigia reconnects for a keyframe. Milliseconds. */
 const HOPELESS_MS = 20_000;
 
 /**
- * Drains one source: connects, hands every unit to the taps and to the decoder as it comes. Never waits for a consumer.
- * Reconnects by itself until closed, or until a file is over.
+ * Drains one source: connects, and passes each unit to the taps and to the decoder as it arrives. Never waits for a consumer.
+ * Reconnects by itself until it is closed, or until a file ends.
  */
 export class StreamCapture {
   readonly #o: StreamCaptureOptions;
@@ -85,7 +95,7 @@ export class StreamCapture {
   readonly #taps = new EncodedTaps();
   readonly #abort = new AbortController();
   readonly #backoff: Backoff;
-  /** Cameras lock out who asks too often with a wrong password. */
+  /** Cameras lock out clients that try a wrong password too often. */
   readonly #lockoutBackoff = new Backoff({ firstMs: 15_000, maxMs: 120_000 });
   #lateness = new Lateness();
   #running: Promise<void> | undefined;
@@ -100,7 +110,7 @@ export class StreamCapture {
   /** Monotonic milliseconds; undefined before the first of a connection. */
   #firstUnitMs: number | undefined;
   #lastUnitMs = 0;
-  /** When a picture was last published, or began to be wanted. */
+  /** When a picture was last published, or when pictures were last not wanted. */
   #lastPictureMs = 0;
   #suspected: string | undefined;
   /** When the connection became live; undefined while it has not. */
@@ -113,14 +123,13 @@ export class StreamCapture {
     this.#decoder = new UnitDecoder({
       clock: options.clock,
       decode,
-      sink: options.sink,
+      publish: (picture) => this.#publish(picture),
       onRemark: (sentence) => options.log.warn(sentence),
       onTooLarge: (width, height) => this.#onTooLarge(width, height, decode.maxPicture),
-      onPublished: () => this.#onPublished(),
     });
   }
 
-  /** Between two pictures that are published, milliseconds. */
+  /** Between two published pictures, milliseconds. */
   get sourceIntervalMs(): number {
     return this.#decoder.intervalMs;
   }
@@ -130,23 +139,23 @@ export class StreamCapture {
     return { ...this.#decoder.counters(), reconnects: this.#reconnects, lostPackets };
   }
 
-  /** What the source turned out to be; undefined before the first connection. */
+  /** The stream of the current or last connection; undefined before the first one. */
   describe(): StreamDescription | undefined {
     const { intervalMs, gopMs, decoderName, size } = this.#decoder;
     return this.#format && { format: this.#format, ...size, intervalMs, gopMs, decoder: decoderName };
   }
 
-  /** A reader of the encoded stream, from the next keyframe on. Closed by whoever opened it, or with the capture. */
+  /** A reader of the encoded stream, from the next keyframe on. The caller or the end of the capture closes it. */
   openTap(options: EncodedTapOptions): EncodedTap {
     return this.#taps.open(options);
   }
 
-  /** Begins to connect; returns at once. Idempotent. */
+  /** Starts to connect; returns at once. Idempotent. */
   start(): void {
     this.#running ??= this.#run();
   }
 
-  /** Says goodbye to the camera and stops. Idempotent. The decoder is freed, taps are closed. */
+  /** Ends the session with the camera, frees the decoder and closes the taps. Idempotent. */
   async close(): Promise<void> {
     this.#abort.abort();
     this.#watch?.cancel();
@@ -164,7 +173,7 @@ export class StreamCapture {
     let over: SourceError | undefined;
     for (let first = true; !signal.aborted; first = false) {
       if (!first) this.#reconnects += 1;
-      this.#tell({ state: 'connecting' });
+      this.#setState({ state: 'connecting' });
       const reason = await this.#runOnce(signal);
       if (signal.aborted) break;
       if (reason.code === 'ended' && this.#format?.kind === 'file') {
@@ -174,17 +183,17 @@ export class StreamCapture {
       if (this.#liveSinceMs !== undefined && clock.nowMs() - this.#liveSinceMs > HEALTHY_MS) this.#backoff.reset();
       this.#liveSinceMs = undefined;
       const retryInMs = (reason.code === 'unauthorized' ? this.#lockoutBackoff : this.#backoff).next();
-      this.#tell({ state: 'waiting', reason: reason.code, message: reason.message, retryInMs });
-      // The wait ends early only by closing, which the loop's condition sees.
+      this.#setState({ state: 'waiting', reason: reason.code, message: reason.message, retryInMs });
+      // Only `close` ends the wait early; the loop's condition sees it.
       await sleep(clock, retryInMs, signal).catch(() => undefined);
     }
     this.#watch.cancel();
-    this.#tell(over ? { state: 'stopped', reason: over.code, message: over.message } : { state: 'stopped' });
+    this.#setState(over ? { state: 'stopped', reason: over.code, message: over.message } : { state: 'stopped' });
   }
 
-  /** One honest attempt: resolves with the reason why it ended. */
+  /** One connection, from its attempt on. Resolves with the reason of its end. */
   async #runOnce(signal: AbortSignal): Promise<SourceError> {
-    // An attempt may be given up before it is open: what comes of it afterwards is nobody's any more.
+    // An attempt may be given up before it is open: its later events are ignored.
     const attempt = new AbortController();
     const either = AbortSignal.any([signal, attempt.signal]);
     try {
@@ -203,7 +212,7 @@ export class StreamCapture {
     }
   }
 
-  /** @param over Aborted: nothing of this attempt is wanted any more. */
+  /** @param over Aborted when the attempt is over: its events are ignored from then on. */
   #sourceOptions(over: AbortSignal, onEnd: (reason: SourceError) => void): SourceOptions {
     const { url, clock, transport, tls, audio, timeouts } = this.#o;
     return {
@@ -244,12 +253,13 @@ export class StreamCapture {
     this.#firstUnitMs ??= unit.arrivedMs;
     const latenessMs = this.#format?.live ? this.#lateness.observe(unit.ptsMs, unit.arrivedMs) : 0;
     this.#taps.offer('video', unit);
-    if (!this.#o.sink.hasDemand()) {
-      // Nobody wants pictures: that units come is all there is to see.
+    const wanted = this.#o.sink.hasDemand();
+    if (!wanted) {
+      // Without demand there are no pictures: the stream is live while units arrive.
       this.#lastPictureMs = unit.arrivedMs;
       this.#setLive();
     }
-    this.#decoder.push(unit, latenessMs);
+    this.#decoder.push(unit, latenessMs, wanted);
   }
 
   #onReadEnd(): void {
@@ -257,26 +267,27 @@ export class StreamCapture {
     if (latenessMs !== undefined) this.#watchLag(latenessMs);
   }
 
-  #onPublished(): void {
+  #publish(picture: Picture): void {
     this.#lastPictureMs = this.#o.clock.nowMs();
     this.#lockoutBackoff.reset();
     this.#setLive();
+    this.#o.sink.publish(picture);
   }
 
   #setLive(): void {
     this.#liveSinceMs ??= this.#o.clock.nowMs();
-    if (this.#state !== 'live') this.#tell({ state: 'live' });
+    if (this.#state !== 'live') this.#setState({ state: 'live' });
   }
 
-  /** One coarse timer: whether what should come still comes. */
+  /** Checks, on one coarse timer, whether units and pictures still arrive. */
   #check(now: number): void {
     if (this.#firstUnitMs === undefined) return;
     const trouble = this.#trouble(now);
-    // Told only when two checks in a row find it: when this process itself stood still, what came meanwhile is read
+    // Reported only when two checks in a row find it: if this process itself stood still, it reads the units of that time
     // between the two.
     if (trouble !== undefined && this.#suspected !== undefined) {
       if (this.#isHopeless(now)) this.#giveUp(trouble);
-      else if (this.#state !== 'stalled') this.#tell({ state: 'stalled', reason: 'stalled', message: trouble });
+      else if (this.#state !== 'stalled') this.#setState({ state: 'stalled', reason: 'stalled', message: trouble });
     }
     this.#suspected = trouble;
   }
@@ -286,7 +297,7 @@ export class StreamCapture {
     const keyframes = this.#o.decode?.mode === 'keyframes';
     const silentMs = now - this.#lastUnitMs;
     if (silentMs > Math.max(STALLED_MS, keyframes ? 0 : 3 * intervalMs)) return `no video for ${seconds(silentMs)}`;
-    // Before the second keyframe nobody knows how long it takes from one to the next.
+    // Before the second keyframe, the interval between keyframes is unknown.
     const patienceMs = Math.max(STALLED_MS, 3 * (keyframes ? (gopMs ?? HOPELESS_MS) : intervalMs));
     const blindMs = now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now);
     if (!this.#o.sink.hasDemand() || blindMs <= patienceMs) return undefined;
@@ -297,7 +308,7 @@ export class StreamCapture {
   }
 
   #isHopeless(now: number): boolean {
-    // Most sources end by themselves when nothing comes, and earlier.
+    // Most sources detect silence themselves, and earlier.
     if (now - this.#lastUnitMs > HOPELESS_MS) return true;
     const patienceMs = Math.max(HOPELESS_MS, 3 * (this.#decoder.gopMs ?? 0));
     return this.#o.sink.hasDemand() && now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now) > patienceMs;
@@ -324,7 +335,7 @@ export class StreamCapture {
     this.#end?.(new SourceError('unsupported_codec', text));
   }
 
-  /** Nothing of one connection may reach the next. */
+  /** Resets all state of one connection. */
   #forgetConnection(): void {
     this.#lostBefore += this.#source?.lostPackets ?? 0;
     this.#source?.close();
@@ -337,7 +348,7 @@ export class StreamCapture {
     this.#lateness = new Lateness();
   }
 
-  #tell(state: CaptureState): void {
+  #setState(state: CaptureState): void {
     this.#state = state.state;
     this.#o.onState(state);
   }

@@ -2,12 +2,13 @@ import type { Clock } from '@vigia/base';
 import type { AccessUnit, SourceFormat } from '#core/media';
 import { type Hardware, Picture, VideoDecoder } from '#core/media/libav';
 import { SourceInterval } from './source-interval.ts';
+import { type UnitCounters, UnitLedger } from './unit-ledger.ts';
 
 /** Which units are decoded, and how. */
 export interface DecodeOptions {
-  /** `keyframes`: nothing else is decoded; the source's interval is then the distance of keyframes. */
+  /** `keyframes` decodes nothing else; the source's interval is then that between keyframes. */
   readonly mode: 'full' | 'keyframes';
-  /** After a loss: nothing until a clean keyframe, or what the decoder makes of it. */
+  /** After a loss: `wait` decodes nothing before a clean keyframe; `conceal` publishes what the decoder makes of it. */
   readonly onLoss: 'wait' | 'conceal';
   readonly threads: number;
   readonly skipLoopFilter: boolean;
@@ -16,10 +17,15 @@ export interface DecodeOptions {
   readonly maxPicture: { readonly width: number; readonly height: number };
 }
 
-/** Times the pixels of the largest picture that is allowed. */
+/**
+ * The decoder refuses pictures with so many times the allowed pixels before it takes memory for them. What is only somewhat
+ * too large is decoded once, so that the refusal can say its size.
+ */
 const FAR_TOO_LARGE = 5;
-/** Decoders round lines up: for tiny pictures the factor would not do. */
+/** Decoders round up to whole lines of blocks: for tiny pictures the factor would not be enough. */
 const LEAST_PIXELS = 256 * 256;
+/** Two keyframes further apart than this do not belong together. Milliseconds. */
+const LONGEST_GOP_MS = 600_000;
 
 /** Decodes everything on one thread. */
 export const DECODE_ALL: DecodeOptions = {
@@ -31,42 +37,16 @@ export const DECODE_ALL: DecodeOptions = {
   maxPicture: { width: 8192, height: 8192 },
 };
 
-/**
- * Access units are conserved (AD2): captured = published + noDemand + undecodable + late + inDecoder, at any moment. Each
- * is counted at its own event.
- */
-export interface UnitCounters {
-  captured: number;
-  published: number;
-  /** Nobody wanted pictures, or not of this kind (`keyframes`). */
-  noDemand: number;
-  undecodable: number;
-  late: number;
-  /** In the decoder, or just out of it and not yet published. */
-  inDecoder: number;
-  /** Published although something of them, or of what they build on, was lost. Not a term of the sum. */
-  concealed: number;
-}
-
-/** Where pictures go. */
-export interface PictureSink {
-  /** Takes over the reference. Must return at once. */
-  publish(picture: Picture): void;
-  /** Whether anybody wants pictures. */
-  hasDemand(): boolean;
-}
-
 /** Options of {@link UnitDecoder}. */
 export interface UnitDecoderOptions {
   readonly clock: Clock;
   readonly decode: DecodeOptions;
-  readonly sink: PictureSink;
+  /** Takes over the picture with its reference. Must return at once. */
+  readonly publish: (picture: Picture) => void;
   /** A sentence about the decoder, for the log. */
   readonly onRemark: (sentence: string) => void;
   /** A picture is larger than allowed, in pixels. */
   readonly onTooLarge: (width: number, height: number) => void;
-  /** A picture was published. */
-  readonly onPublished: () => void;
 }
 
 interface PendingUnit {
@@ -78,7 +58,7 @@ interface PendingUnit {
   readonly concealed: boolean;
 }
 
-/** Out of the decoder, and published unless a newer one comes with the same read. */
+/** Out of the decoder; published unless the same read brings a newer one. */
 interface Candidate {
   readonly picture: Picture;
   readonly latenessMs: number;
@@ -89,30 +69,22 @@ type Frame = ConstructorParameters<typeof Picture>[0];
 
 /**
  * Units in, pictures out: decides which units are decoded, stamps what comes out, and publishes the newest picture of one
- * read. Knows no connection; `begin` and `forget` tell it where one begins and ends.
+ * read. Knows no connection: `begin` and `forget` mark where one begins and ends.
  */
 export class UnitDecoder {
   readonly #o: UnitDecoderOptions;
   readonly #units = new Map<number, PendingUnit>();
-  readonly #counters: UnitCounters = {
-    captured: 0,
-    published: 0,
-    noDemand: 0,
-    undecodable: 0,
-    late: 0,
-    inDecoder: 0,
-    concealed: 0,
-  };
+  readonly #ledger = new UnitLedger();
   readonly #interval = new SourceInterval();
   #format: SourceFormat | undefined;
   #decoder: VideoDecoder | undefined;
-  /** Gives a frame back to the decoder that it came from: made with it, so that a picture costs no closure. */
+  /** Returns a frame to the decoder that it came from. Made once per decoder, so that a picture costs no closure. */
   #recycle: (frame: Frame) => void = () => undefined;
   /** Of the last connection's decoder. */
   #decoderName = 'software';
   #unitId = 0;
   #needKeyframe = true;
-  /** Something was lost since the last clean keyframe. */
+  /** Whether something was lost since the last clean keyframe. */
   #dirty = false;
   #keyframePtsMs: number | undefined;
   #gopMs: number | undefined;
@@ -120,19 +92,19 @@ export class UnitDecoder {
   #flushScheduled = false;
   #width = 0;
   #height = 0;
-  /** Keyframes that were sent to the decoder since `begin`. */
+  /** Keyframes that went into the decoder since `begin`. */
   keyframes = 0;
 
   constructor(options: UnitDecoderOptions) {
     this.#o = options;
   }
 
-  /** Between two pictures that are published, milliseconds. */
+  /** Between two published pictures, milliseconds. */
   get intervalMs(): number {
     return this.#interval.ms;
   }
 
-  /** Between two keyframes, milliseconds; undefined before two have come. */
+  /** Between two keyframes, milliseconds; undefined before the second one. */
   get gopMs(): number | undefined {
     return this.#gopMs;
   }
@@ -142,55 +114,34 @@ export class UnitDecoder {
     return { width: this.#width, height: this.#height };
   }
 
-  /** `software`, or what decodes in its place; `software` as well before anything was decoded. */
+  /** `software`, or the hardware that decodes; `software` also before the first unit is decoded. */
   get decoderName(): string {
     return this.#decoder?.name ?? this.#decoderName;
   }
 
   counters(): UnitCounters {
-    return { ...this.#counters };
+    return this.#ledger.counters();
   }
 
-  /** A connection begins. The decoder is made when somebody wants a picture. */
+  /** A connection begins. The decoder is made with the first unit that is decoded. */
   begin(format: SourceFormat): void {
     this.#format = format;
     this.keyframes = 0;
   }
 
-  /** Hot path: once per access unit. */
-  push(unit: AccessUnit, latenessMs: number): void {
-    const counters = this.#counters;
-    counters.captured += 1;
-    const { mode, onLoss } = this.#o.decode;
-    if (unit.keyframe) this.#measureGop(unit.ptsMs);
-    if (mode === 'full' || unit.keyframe) this.#interval.observe(unit.ptsMs);
-    if (!this.#o.sink.hasDemand()) {
-      counters.noDemand += 1;
-      this.#needKeyframe = true;
-      return;
-    }
-    if (mode === 'keyframes' && !unit.keyframe) {
-      counters.noDemand += 1;
-      return;
-    }
-    if (unit.damaged) this.#dirty = true;
-    else if (unit.keyframe) this.#dirty = false;
-    const unusable = unit.damaged && onLoss === 'wait';
-    if (unusable || (this.#needKeyframe && !unit.keyframe)) {
-      counters.undecodable += 1;
-      this.#needKeyframe = true;
-      return;
-    }
-    this.#needKeyframe = false;
-    if (unit.keyframe) this.keyframes += 1;
-    this.#decode(unit, latenessMs);
+  /** Hot path: once per access unit. @param wanted Whether anything wants its picture. */
+  push(unit: AccessUnit, latenessMs: number, wanted: boolean): void {
+    this.#measure(unit);
+    const reason = this.#whySkipped(unit, wanted);
+    if (reason) this.#ledger.skipped(reason);
+    else this.#decode(unit, latenessMs);
   }
 
   /**
-   * Only the newest picture of one read is published. When it is late, more bytes are probably waiting in the socket:
-   * it is held until the end of this turn of the event loop, so that what else is there can replace it.
+   * Publishes the newest picture of one read. When that one is late, more bytes probably wait in the socket: it is held
+   * until the end of this turn of the event loop, so that a newer one can replace it.
    *
-   * @returns the lateness of what came out, undefined when nothing did.
+   * @returns the lateness of that picture, undefined when there is none.
    */
   readEnd(): number | undefined {
     const candidate = this.#candidate;
@@ -204,14 +155,13 @@ export class UnitDecoder {
     return latenessMs;
   }
 
-  /** A connection ended: nothing of the old stream may reach the new one. */
+  /** A connection ended: none of its pictures may reach the next one. */
   forget(): void {
     if (this.#candidate) this.#dropCandidate();
-    this.#counters.undecodable += this.#units.size;
-    this.#counters.inDecoder -= this.#units.size;
+    this.#ledger.failed(this.#units.size);
     this.#units.clear();
+    // With it, the next unit that is decoded is a keyframe, which decides anew whether something is lost.
     this.#needKeyframe = true;
-    this.#dirty = false;
     this.#keyframePtsMs = undefined;
     this.#interval.reset();
     this.#decoderName = this.decoderName;
@@ -219,24 +169,49 @@ export class UnitDecoder {
     this.#decoder = undefined;
   }
 
+  #measure({ keyframe, ptsMs }: AccessUnit): void {
+    if (keyframe) this.#measureGop(ptsMs);
+    if (this.#o.decode.mode === 'full' || keyframe) this.#interval.observe(ptsMs);
+  }
+
+  /** Why a unit is not decoded; undefined when it is. Follows what the decoder has missed by then. */
+  #whySkipped(unit: AccessUnit, wanted: boolean): 'noDemand' | 'undecodable' | undefined {
+    if (!wanted) {
+      this.#needKeyframe = true;
+      return 'noDemand';
+    }
+    const { mode, onLoss } = this.#o.decode;
+    if (mode === 'keyframes' && !unit.keyframe) return 'noDemand';
+    if (unit.damaged) this.#dirty = true;
+    else if (unit.keyframe) this.#dirty = false;
+    const unusable = unit.damaged && onLoss === 'wait';
+    this.#needKeyframe = unusable || (this.#needKeyframe && !unit.keyframe);
+    return this.#needKeyframe ? 'undecodable' : undefined;
+  }
+
   #decode(unit: AccessUnit, latenessMs: number): void {
-    const counters = this.#counters;
-    const { clock } = this.#o;
+    if (unit.keyframe) this.keyframes += 1;
     this.#unitId += 1;
     const id = this.#unitId;
-    const capturedMs = unit.arrivedMs - latenessMs;
-    const capturedWallMs = clock.wallMs() - (clock.nowMs() - capturedMs);
-    const { arrivedMs, ptsMs } = unit;
-    this.#units.set(id, { arrivedMs, capturedMs, capturedWallMs, latenessMs, ptsMs, concealed: this.#dirty });
-    counters.inDecoder += 1;
+    this.#units.set(id, this.#pendingUnit(unit, latenessMs));
+    this.#ledger.entered();
     const decoder = (this.#decoder ??= this.#openDecoder());
-    if (decoder.decode(unit.data, id) === 'error' && this.#units.delete(id)) {
-      counters.inDecoder -= 1;
-      counters.undecodable += 1;
-      if (this.#o.decode.onLoss === 'wait') this.#needKeyframe = true;
-      this.#dirty = true;
-    }
+    if (decoder.decode(unit.data, id) === 'error' && this.#units.delete(id)) this.#onRefused();
     this.#expireUnits(decoder);
+  }
+
+  #pendingUnit({ arrivedMs, ptsMs }: AccessUnit, latenessMs: number): PendingUnit {
+    const { clock } = this.#o;
+    const capturedMs = arrivedMs - latenessMs;
+    const capturedWallMs = clock.wallMs() - (clock.nowMs() - capturedMs);
+    return { arrivedMs, capturedMs, capturedWallMs, latenessMs, ptsMs, concealed: this.#dirty };
+  }
+
+  /** The decoder refused a unit. */
+  #onRefused(): void {
+    this.#ledger.failed();
+    if (this.#o.decode.onLoss === 'wait') this.#needKeyframe = true;
+    this.#dirty = true;
   }
 
   #openDecoder(): VideoDecoder {
@@ -244,7 +219,6 @@ export class UnitDecoder {
     const decoder: VideoDecoder = new VideoDecoder({
       format: this.#format ?? { codec: 'h264', extradata: undefined, raw: undefined },
       threads,
-      // Somewhat too large is refused with both sizes, once it was seen; far too large takes no memory at all.
       maxPixels: Math.max(LEAST_PIXELS, maxPicture.width * maxPicture.height * FAR_TOO_LARGE),
       skipLoopFilter,
       hardware,
@@ -255,59 +229,63 @@ export class UnitDecoder {
     return decoder;
   }
 
-  /** A unit that the decoder swallowed without a picture will never come out: more are in it than it may hold back. */
+  /** Gives up units that the decoder swallowed without a picture: more are in it than it may hold back. */
   #expireUnits(decoder: VideoDecoder): void {
     const limit = decoder.reorderDelay + decoder.hiddenDelay + 1;
     while (this.#units.size > limit) {
       const oldest = this.#units.keys().next().value as number;
       this.#units.delete(oldest);
-      this.#counters.inDecoder -= 1;
-      this.#counters.undecodable += 1;
+      this.#ledger.failed();
     }
   }
 
   #onPicture(decoder: VideoDecoder, frame: Frame, unitId: number): void {
     const unit = this.#units.get(unitId);
     if (!unit) {
-      // Given up above, or from before a reset.
+      // Given up by `#expireUnits`, or from before a reset.
       decoder.recycle(frame);
       return;
     }
     this.#units.delete(unitId);
-    // Nothing was missing on the way, and still the decoder had to guess: what was sent was spoiled.
+    const guessed = this.#noteGuess(frame);
+    if (this.#isUsable(frame, guessed)) this.#propose(frame, unit, unit.concealed || guessed);
+    else {
+      this.#ledger.failed();
+      decoder.recycle(frame);
+    }
+  }
+
+  /** Whether the decoder had to guess although no packet was missing: the camera sent spoiled data. */
+  #noteGuess(frame: Frame): boolean {
     const guessed = frame.decodeErrorFlags !== 0;
     if (guessed) this.#dirty = true;
+    return guessed;
+  }
+
+  #isUsable(frame: Frame, guessed: boolean): boolean {
     if (guessed && this.#o.decode.onLoss === 'wait') {
       this.#needKeyframe = true;
-      this.#counters.inDecoder -= 1;
-      this.#counters.undecodable += 1;
-      decoder.recycle(frame);
-      return;
+      return false;
     }
-    if (this.#isTooLarge(frame)) {
-      this.#counters.inDecoder -= 1;
-      this.#counters.undecodable += 1;
-      this.#o.onTooLarge(frame.width, frame.height);
-      decoder.recycle(frame);
-      return;
-    }
+    if (!this.#isTooLarge(frame)) return true;
+    this.#o.onTooLarge(frame.width, frame.height);
+    return false;
+  }
+
+  /** Makes a picture the candidate, in place of an older one. */
+  #propose(frame: Frame, unit: PendingUnit, concealed: boolean): void {
+    const { capturedMs, capturedWallMs, arrivedMs, ptsMs, latenessMs } = unit;
     this.#width = frame.width;
     this.#height = frame.height;
-    const stamps = {
-      capturedMs: unit.capturedMs,
-      capturedWallMs: unit.capturedWallMs,
-      arrivedMs: unit.arrivedMs,
-      decodedMs: this.#o.clock.nowMs(),
-      ptsUs: Math.round(unit.ptsMs * 1000),
-    };
     if (this.#candidate) this.#dropCandidate();
-    const picture = new Picture(frame, stamps, this.#recycle);
-    this.#candidate = { picture, latenessMs: unit.latenessMs, concealed: unit.concealed || guessed };
+    const decodedMs = this.#o.clock.nowMs();
+    const stamps = { capturedMs, capturedWallMs, arrivedMs, decodedMs, ptsUs: Math.round(ptsMs * 1000) };
+    this.#candidate = { picture: new Picture(frame, stamps, this.#recycle), latenessMs, concealed };
   }
 
   #isTooLarge({ width, height }: Frame): boolean {
     const { maxPicture } = this.#o.decode;
-    // Either way up: cameras can be turned.
+    // Either way round: cameras can be mounted turned.
     const fits = width <= maxPicture.width && height <= maxPicture.height;
     return !fits && !(width <= maxPicture.height && height <= maxPicture.width);
   }
@@ -315,7 +293,7 @@ export class UnitDecoder {
   #measureGop(ptsMs: number): void {
     const before = this.#keyframePtsMs;
     this.#keyframePtsMs = ptsMs;
-    if (before !== undefined && ptsMs > before && ptsMs - before < 600_000) this.#gopMs = ptsMs - before;
+    if (before !== undefined && ptsMs > before && ptsMs - before < LONGEST_GOP_MS) this.#gopMs = ptsMs - before;
   }
 
   readonly #flush = (): void => {
@@ -326,17 +304,13 @@ export class UnitDecoder {
   #publishCandidate(): void {
     const { picture, concealed } = this.#candidate as Candidate;
     this.#candidate = undefined;
-    this.#counters.inDecoder -= 1;
-    this.#counters.published += 1;
-    if (concealed) this.#counters.concealed += 1;
-    this.#o.onPublished();
-    this.#o.sink.publish(picture);
+    this.#ledger.published(concealed);
+    this.#o.publish(picture);
   }
 
   #dropCandidate(): void {
     this.#candidate?.picture.release();
     this.#candidate = undefined;
-    this.#counters.inDecoder -= 1;
-    this.#counters.late += 1;
+    this.#ledger.overtaken();
   }
 }

@@ -1,6 +1,8 @@
 import { Encoder } from '@msgpack/msgpack';
 import { LENGTH_BYTES } from '@vigia/base';
-import type { WorkerFrame } from '@vigia/contracts';
+import { packedBytes, type WorkerFrame } from '@vigia/contracts';
+import type { Flight, RenderedPicture } from '#core/consumer';
+import type { RenditionSpec } from '#core/media';
 
 /** A frame's message without its pixels. */
 export type FrameHeader = Omit<WorkerFrame, 'data' | 'ref'>;
@@ -11,9 +13,38 @@ const BIN_LENGTH_BYTES = 4;
 
 const encoder = new Encoder();
 
+/** The fields that every frame has, with its age as of now. */
+export function frameHeader(
+  { seq, stamps }: Pick<Flight, 'seq' | 'stamps'>,
+  camera: string,
+  { width, height }: Pick<RenditionSpec, 'width' | 'height'>,
+  format: FrameHeader['format'],
+  nowMs: number,
+): FrameHeader {
+  return {
+    type: 'frame',
+    camera_id: camera,
+    seq,
+    captured_at: new Date(stamps.capturedWallMs).toISOString(),
+    captured_monotonic_ns: Math.round(stamps.capturedMs * 1e6).toString(),
+    age_ms: Math.round((nowMs - stamps.capturedMs) * 1000) / 1000,
+    pts_us: stamps.ptsUs,
+    width,
+    height,
+    format,
+  };
+}
+
+/** Where a frame's pixels are in shared memory. */
+export function frameReference({ reference, metadata }: RenderedPicture, spec: RenditionSpec): WorkerFrame['ref'] {
+  const { epoch = '', generation = '', slot = 0, offset = 0, strides = [] } = metadata;
+  const byteLength = packedBytes(spec.format, spec.width, spec.height);
+  return { path: reference, epoch, slot, generation, offset, byte_length: byteLength, strides };
+}
+
 /**
- * What goes in front of a frame's pixels: the length of the message, all its fields, and the beginning of `data`. The
- * pixels themselves follow as they are, so that nobody copies them.
+ * Encodes what precedes a frame's pixels: the length of the message, all its fields, and the head of `data`. The caller
+ * writes the pixels behind it without copying them.
  *
  * @param dataBytes How many bytes of pixels follow.
  */
@@ -29,7 +60,7 @@ export function frameHead(header: FrameHeader, dataBytes: number): Buffer {
   return out;
 }
 
-/** A whole message: a 4-byte big-endian length and a MessagePack map. */
+/** Encodes a whole message: a 4-byte big-endian length and a MessagePack map. */
 export function encodeMessage(message: object): Buffer {
   const body = encoder.encodeSharedRef(message);
   const out = Buffer.allocUnsafe(LENGTH_BYTES + body.byteLength);

@@ -1,4 +1,5 @@
 export type { LifecycleState } from './lifecycle.ts';
-export { ThreadConsumer, type ThreadConsumerOptions } from './thread-consumer.ts';
-export { type Rendered, WorkerConsumer, type WorkerConsumerOptions } from './worker-consumer.ts';
-export type { WorkerPlace } from './worker-process.ts';
+export { newProcessConsumer, type ProcessRendering, type WorkerRenditions } from './process-delivery.ts';
+export { newThreadConsumer, type ThreadRendering } from './thread-delivery.ts';
+export type { WorkerConsumerOptions } from './delivery.ts';
+export type { WorkerPlace } from './worker-environment.ts';

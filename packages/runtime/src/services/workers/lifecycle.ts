@@ -7,7 +7,7 @@ import { RestartBudget } from './restart-budget.ts';
 export interface EndReason {
   /** `exited`, `signalled`, `not_started`, `not_ready`, `refused`, `protocol_error`, `hung`, `memory`, `idle`, `asked` … */
   readonly code: string;
-  /** One sentence, without the worker's name. */
+  /** A predicate in words, such as "exited with code 1": the worker's name precedes it. */
   readonly message: string;
 }
 
@@ -15,11 +15,11 @@ export interface EndReason {
 export interface LifecycleState {
   readonly state: WorkerState;
   readonly reason: EndReason | null;
-  /** A critical worker has failed: somebody must look. */
+  /** A critical worker has failed, and needs an operator. */
   readonly alarm: boolean;
 }
 
-/** How a worker that is up does. */
+/** The states of a worker that is up. */
 export type Health = Extract<WorkerState, 'ready' | 'running' | 'idle' | 'breaching'>;
 
 /** Options of {@link Lifecycle}. */
@@ -29,23 +29,23 @@ export interface LifecycleOptions {
   readonly policy: RestartPolicy;
   /** Milliseconds. */
   readonly startTimeoutMs: number;
-  /** Begins to start the worker; its end, at the latest, comes as `exited`. */
+  /** Starts the worker. If that fails, `exited` is called. */
   readonly start: () => void;
-  /** Kills the worker, for a reason; its end comes as `exited`. Gently: it is asked first. */
+  /** Kills the worker, after which `exited` is called. Gently: asks it to end first. */
   readonly kill: (reason: EndReason, gently: boolean) => void;
   /** Every change of state or reason. */
   readonly onState: (state: LifecycleState) => void;
 }
 
-/** A timer that comes so much too late: the machine was suspended, the container paused. Milliseconds. */
+/** A timer that fires this late shows that the machine was suspended or the container paused. Milliseconds. */
 const STOOD_STILL_MS = 3_000;
 
 type Phase = 'new' | 'starting' | 'up' | 'waiting' | 'failed' | 'probing' | 'stopped';
 
 /**
- * The states of one worker: `starting` until it says `ready`; up (`ready`, `running`, `idle`, `breaching`) until it ends;
+ * The states of one worker: `starting` until it sends `ready`; up (`ready`, `running`, `idle`, `breaching`) until it ends;
  * `restarting` while its policy waits; `failed` when the budget is spent, also while a slow probe tries again; `stopped`.
- * Decides only: who owns the process starts and kills it when told.
+ * Only decides: the owner of the process starts and kills it.
  */
 export class Lifecycle {
   readonly #o: LifecycleOptions;
@@ -55,11 +55,11 @@ export class Lifecycle {
   #timer: Timer | undefined;
   #startedMs = 0;
   #starts = 0;
-  /** Why it is being killed: its exit will be because of that. */
+  /** Why it is being killed: this will be the reason of its exit. */
   #killedFor: EndReason | undefined;
   #healthyUntilMs: number | undefined;
-  /** Somebody asked for it to be started again. */
-  #again = false;
+  /** Whether a restart was requested. */
+  #restartRequested = false;
 
   constructor(options: LifecycleOptions) {
     this.#o = options;
@@ -75,7 +75,7 @@ export class Lifecycle {
     return this.#phase === 'up' && !this.#killedFor;
   }
 
-  /** Starts after the first, those that somebody asked for left out. */
+  /** Starts after the first, without those that were requested. */
   get restarts(): number {
     return Math.max(0, this.#starts - 1);
   }
@@ -84,14 +84,14 @@ export class Lifecycle {
     return this.#budget;
   }
 
-  /** The first start; told too, so that nobody goes on believing what was told of a worker before. */
+  /** The first start. It is reported too, so that it replaces the state of a worker of an earlier process. */
   start(): void {
     if (this.#phase !== 'new') return;
     this.#o.onState(this.#current);
     this.#start('starting');
   }
 
-  /** The worker said `ready`. */
+  /** The worker sent `ready`. */
   ready(): void {
     if (this.#phase !== 'starting' && this.#phase !== 'probing') return;
     this.#timer?.cancel();
@@ -100,21 +100,21 @@ export class Lifecycle {
     this.#set('ready', null);
   }
 
-  /** A sign of life while starting: the start timeout begins anew. */
+  /** A sign of life. While the worker starts, its start timeout begins anew. */
   heartbeat(): void {
     if (this.#phase === 'starting' || this.#phase === 'probing') this.#armStartTimeout();
   }
 
-  /** How a worker that is up does. Nothing happens unless it is. */
+  /** Sets the health of a worker that is up; has no effect on another one. */
   health(state: Health, reason: EndReason | null): void {
     if (this.up) this.#set(state, reason);
   }
 
   /**
-   * The worker must go, for a reason; its policy says what happens then.
+   * Ends the worker for a reason; its restart policy decides what follows.
    *
-   * @param healthyUntilMs It was not healthy since then, monotonic milliseconds. Default: now.
-   * @returns false when it goes already, or is not there.
+   * @param healthyUntilMs When it was last healthy, monotonic milliseconds. Default: now.
+   * @returns false when it is ending already, or does not run.
    */
   fail(reason: EndReason, healthyUntilMs?: number): boolean {
     if (this.#killedFor || !['starting', 'probing', 'up'].includes(this.#phase)) return false;
@@ -126,17 +126,17 @@ export class Lifecycle {
   }
 
   /**
-   * Somebody wants the worker to be started again, whatever it does: at once, and with its whole budget. One that has
-   * failed too. After `stop` nothing happens.
+   * Restarts the worker in any state, even one that has failed, at once and with its whole budget. Has no effect before
+   * `start` and after `stop`.
    */
   restart(reason: EndReason): void {
     if (this.#phase === 'new' || this.#phase === 'stopped') return;
-    this.#again = true;
+    this.#restartRequested = true;
     if (this.#phase === 'waiting' || this.#phase === 'failed') {
       this.#startAgain(reason);
       return;
     }
-    // One that is being killed already ends by itself.
+    // One that is being killed ends without another request.
     if (this.#killedFor) return;
     this.#killedFor = reason;
     this.#timer?.cancel();
@@ -149,23 +149,17 @@ export class Lifecycle {
     const because = this.#killedFor ?? reason;
     this.#killedFor = undefined;
     this.#timer?.cancel();
-    if (this.#again) {
+    if (this.#restartRequested) {
       this.#startAgain(because);
       return;
     }
-    const probed = this.#phase === 'probing';
-    const delayMs = probed ? undefined : this.#budget.next(this.#healthyUntilMs);
+    const delayMs = this.#phase === 'probing' ? undefined : this.#budget.next(this.#healthyUntilMs);
     this.#healthyUntilMs = undefined;
-    if (delayMs === undefined) {
-      this.#fail(because);
-      return;
-    }
-    this.#phase = 'waiting';
-    this.#set('restarting', because);
-    this.#timer = this.#o.clock.after(delayMs, () => this.#start('starting'));
+    if (delayMs === undefined) this.#fail(because);
+    else this.#startAfter(delayMs, because);
   }
 
-  /** No further starts. The owner ends the process. Idempotent. */
+  /** Starts it no more. The owner ends the process. Idempotent. */
   stop(): void {
     if (this.#phase === 'stopped') return;
     this.#timer?.cancel();
@@ -176,18 +170,24 @@ export class Lifecycle {
   #start(phase: 'starting' | 'probing'): void {
     this.#phase = phase;
     this.#starts += 1;
-    // A failed worker stays failed, and its alarm on, until it is ready.
+    // A probe leaves a failed worker `failed`, with its alarm, until it is ready.
     if (phase === 'starting') this.#set('starting', this.#current.reason);
     this.#armStartTimeout();
     this.#o.start();
   }
 
+  #startAfter(delayMs: number, reason: EndReason): void {
+    this.#phase = 'waiting';
+    this.#set('restarting', reason);
+    this.#timer = this.#o.clock.after(delayMs, () => this.#start('starting'));
+  }
+
   #startAgain(reason: EndReason): void {
-    this.#again = false;
+    this.#restartRequested = false;
     this.#healthyUntilMs = undefined;
     this.#budget.refill();
     this.#set('restarting', reason);
-    // Not one of those that its own end made necessary.
+    // `restarts` counts only those that the worker's own end made necessary.
     this.#starts -= 1;
     this.#start('starting');
   }
@@ -203,16 +203,14 @@ export class Lifecycle {
     const { clock, startTimeoutMs } = this.#o;
     this.#startedMs = clock.nowMs();
     this.#timer?.cancel();
-    this.#timer = clock.after(startTimeoutMs, () => {
-      const lastedMs = clock.nowMs() - this.#startedMs;
-      // We stood still ourselves, and the worker with us.
-      if (lastedMs - startTimeoutMs >= STOOD_STILL_MS) {
-        this.#armStartTimeout();
-        return;
-      }
-      const seconds = lastedMs / 1000;
-      this.fail({ code: 'not_ready', message: `was not ready within ${seconds.toFixed(1)} s` });
-    });
+    this.#timer = clock.after(startTimeoutMs, () => this.#onStartTimeout());
+  }
+
+  #onStartTimeout(): void {
+    const lastedMs = this.#o.clock.nowMs() - this.#startedMs;
+    // This process stood still, and the worker with it.
+    if (lastedMs - this.#o.startTimeoutMs >= STOOD_STILL_MS) this.#armStartTimeout();
+    else this.fail({ code: 'not_ready', message: `was not ready within ${(lastedMs / 1000).toFixed(1)} s` });
   }
 
   #set(state: WorkerState, reason: EndReason | null, alarm = false): void {

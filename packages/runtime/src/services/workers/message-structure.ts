@@ -1,7 +1,7 @@
-/** Lists and maps within each other, the message itself among them. What `data` may have is less, and checked later. */
+/** Nested lists and maps, including the message itself. The limit for `data` is lower, and checked later. */
 const NESTING_LIMIT = 64;
 
-/** What follows the first byte of a value: bytes of a length, and bytes of the value itself. */
+/** What follows the first byte of a value: the bytes of a length, then the bytes of the value. */
 interface Head {
   /** Bytes of the length or count that follows. */
   readonly length: 0 | 1 | 2 | 4;
@@ -50,13 +50,13 @@ const HEADS: readonly (Head | undefined)[] = [
 ];
 
 /**
- * Walks over a MessagePack value without making anything of it. A decoder sets memory aside for as many items as a list
- * says it has, before it sees that they are not there: some bytes of a hostile or broken worker would be gigabytes.
+ * Walks over a MessagePack value without decoding it. A decoder allocates memory for as many items as a list claims to
+ * have, before it finds them missing: a few bytes of a hostile or broken worker could cost gigabytes.
  *
- * @returns `whole` when exactly one value is there; `deep` when lists and maps are nested deeper than 64 levels.
+ * @returns `whole` for exactly one value; `deep` when lists and maps are nested deeper than 64 levels.
  */
 export function structureOf(payload: Buffer): 'whole' | 'broken' | 'deep' {
-  /** Values that are still to come, by level. */
+  /** Values that must still follow, by level. */
   const open: number[] = [1];
   let at = 0;
   while (open.length > 0) {
@@ -87,7 +87,7 @@ function headOf(first: number): Head | undefined {
   return first < 0xc0 ? HEADS[0] : HEADS[first - 0xc0];
 }
 
-/** What stands in the first byte: items of a small list or map, bytes of a short text. */
+/** The count in the first byte: items of a small list or map, bytes of a short text. */
 function inlineCount(first: number): number {
   if (first >= 0x80 && first < 0xa0) return first & 0x0f;
   return first >= 0xa0 && first < 0xc0 ? first & 0x1f : 0;

@@ -1,13 +1,13 @@
 import type { Clock } from '@vigia/base';
 import type { RestartPolicy } from '#core/camera-link';
 
-/** A worker that was healthy for so long has its whole budget again (WL4). Milliseconds. */
+/** A worker that has been healthy for this long has its whole budget again (WL4). Milliseconds. */
 const REFILL_MS = 60_000;
 
-/** Without a limit there is a wait at least, so that a worker that cannot start does not keep the machine busy. Milliseconds. */
+/** Waits of an unlimited policy, so that a worker that cannot start does not keep the machine busy. Milliseconds. */
 const UNLIMITED = { leastMs: 100, defaultMs: 1_000 } as const;
 
-/** How often a worker may be started again before it has failed. */
+/** How often a worker may be restarted before it has failed. */
 export class RestartBudget {
   readonly #policy: RestartPolicy;
   readonly #clock: Clock;
@@ -29,7 +29,7 @@ export class RestartBudget {
     return this.#policy.unlimited ? null : this.#policy.delaysMs.length;
   }
 
-  /** Somebody wants it to be tried as if for the first time. */
+  /** The whole budget again, for a restart on request. */
   refill(): void {
     this.#used = 0;
     this.#healthySinceMs = undefined;
@@ -43,8 +43,8 @@ export class RestartBudget {
   /**
    * The worker ended.
    *
-   * @param untilMs It was healthy until then, monotonic milliseconds: time in which it hung refills nothing.
-   * @returns how long to wait before the next start, or undefined when the budget is spent.
+   * @param untilMs When it was last healthy, monotonic milliseconds: time in which it hung refills nothing.
+   * @returns milliseconds to wait before the next start, or undefined when the budget is spent.
    */
   next(untilMs: number = this.#clock.nowMs()): number | undefined {
     if (this.#refilled(untilMs)) this.#used = 0;

@@ -1,10 +1,11 @@
 import { type Clock, type Log, messageOf } from '@vigia/base';
 import type { FromWorker, WorkerProcessReport, WorkerResult, WorkerWants } from '@vigia/contracts';
 import { WORKER_PROTOCOL_VERSION } from '@vigia/contracts';
-import { IDLE_INTERVALS, idleRestartMs, type WorkerConsumerSetup } from '#core/camera-link';
+import type { WorkerConsumerSetup } from '#core/camera-link';
 import { type EndReason, Lifecycle, type LifecycleState } from './lifecycle.ts';
 import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
 import { WorkerLog } from './worker-log.ts';
+import { type WorkerLook, WorkerVitals } from './worker-vitals.ts';
 
 /** Options of {@link SupervisedWorker}. */
 export interface SupervisedWorkerOptions<L extends WorkerLink> {
@@ -13,48 +14,38 @@ export interface SupervisedWorkerOptions<L extends WorkerLink> {
   readonly log: Log;
   /** Starts the process or thread. May throw. */
   readonly open: (events: WorkerLinkEvents) => L;
-  /** Whether it may have the pictures that it wants: a sentence when not. */
+  /** @returns the reason when it cannot have the pictures that it wants. */
   readonly onReady: (wants: WorkerWants | undefined) => string | undefined;
-  /** @returns a sentence when no such result was asked for. */
+  /** @returns what is wrong when no such result was asked for. */
   readonly onResult: (result: WorkerResult) => string | undefined;
-  /** It is gone, or about to be: whatever was out gets no answer. */
+  /** It is gone, or about to be: the frame that it has gets no answer. */
   readonly onGone: (reason: EndReason) => void;
   readonly onState: (state: LifecycleState) => void;
 }
 
-/** `watch` comes twice a second: after so long we stood still. Milliseconds. */
-const STOOD_STILL_MS = 3_000;
-/** A worker whose frames come and that answers none for so long is idle. Milliseconds. */
-const IDLE_MS = 10_000;
 /** Characters of its last line that go into the reason of its end. */
 const LAST_WORDS = 160;
+
 /**
- * A worker that is watched and restarted, be it a process or a thread. Knows nothing of frames: it is told when one is
- * out, and tells when the worker is ready, has answered, or is gone. Owns the process that runs.
+ * A worker that is watched and restarted, in a process or a thread. Owns that process or thread. Knows nothing of frames:
+ * `watch` and `sent` report that one is out, and callbacks report that the worker is ready, has answered or is gone.
  */
 export class SupervisedWorker<L extends WorkerLink> {
   readonly #o: SupervisedWorkerOptions<L>;
   readonly #lifecycle: Lifecycle;
-  #watchedMs: number | undefined;
-  /** As it was told last, and how much of it nobody is to blame for. */
-  #waitingMs = 0;
-  #excusedMs = 0;
+  readonly #vitals: WorkerVitals;
   readonly #log: WorkerLog;
   #link: L | undefined;
   #name: string | null = null;
   #protocolErrors = 0;
   #lastExit: WorkerProcessReport['last_exit'] = null;
-  /** When the worker last answered, or became ready. */
-  #answeredMs = 0;
-  /** When the worker last gave any sign while a frame was out, or got that frame. */
-  #signMs = 0;
-  #answered = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: SupervisedWorkerOptions<L>) {
     this.#o = options;
     const { setup, clock, log } = options;
     this.#log = new WorkerLog(clock, log);
+    this.#vitals = new WorkerVitals(setup);
     this.#lifecycle = new Lifecycle({
       clock,
       sla: setup.sla,
@@ -90,71 +81,29 @@ export class SupervisedWorker<L extends WorkerLink> {
 
   /** A frame was sent to it. */
   sent(): void {
-    this.#signMs = this.#o.clock.nowMs();
+    this.#vitals.sign(this.#o.clock.nowMs());
   }
 
-  /** Looks after it; to be called about twice a second. */
-  watch(look: {
-    /** A frame was sent and is not answered. */
-    readonly frameOut: boolean;
-    /** For how long it has had a frame, or could have had one, without an answer. Milliseconds; 0 when it waits for one. */
-    readonly waitingMs: number;
-    /** Milliseconds between two frames that it should get. */
-    readonly intervalMs: number;
-    /** What its SLA says; null when it is kept. */
-    readonly breach: string | null;
-  }): void {
-    const { setup, clock } = this.#o;
-    const now = clock.nowMs();
-    this.#forgive(now, look.waitingMs);
-    if (!this.#lifecycle.up) return;
-    const hangMs = setup.worker.hangTimeoutMs;
-    if (look.frameOut && now - this.#signMs >= hangMs) {
-      this.#fail('hung', `gave no sign for ${seconds(now - this.#signMs)} with a frame in its hands`, this.#signMs);
-      return;
-    }
-    const waitingMs = look.waitingMs === 0 ? 0 : Math.max(1, look.waitingMs - this.#excusedMs);
-    if (setup.sla === 'critical' && waitingMs >= idleRestartMs(look.intervalMs)) {
-      this.#fail('idle', `answered nothing for ${seconds(waitingMs)} while frames came`, now - waitingMs);
-      return;
-    }
-    const idleMs = Math.max(IDLE_MS, IDLE_INTERVALS * look.intervalMs);
-    if (waitingMs >= idleMs)
-      this.#lifecycle.health('idle', { code: 'no_answer', message: 'answers none, though frames come' });
-    else if (waitingMs === 0 && now - this.#answeredMs >= idleMs)
-      this.#lifecycle.health('idle', { code: 'no_frames', message: 'gets no frames: its camera gives none' });
-    else if (look.breach !== null) this.#lifecycle.health('breaching', { code: 'sla', message: look.breach });
-    else if (this.#answered) this.#lifecycle.health('running', null);
+  /** Checks its health. Called about twice a second. */
+  watch(look: WorkerLook): void {
+    const now = this.#o.clock.nowMs();
+    this.#vitals.observe(look, now);
+    const found = this.#lifecycle.up ? this.#vitals.diagnose(look, now) : undefined;
+    if (found?.kind === 'fatal') this.#fail(found.reason, found.healthyUntilMs);
+    else if (found) this.#lifecycle.health(found.state, found.reason);
   }
 
-  /**
-   * We stood still ourselves: a machine that was suspended or frozen, a container that was paused. The worker did too, and
-   * is not to blame for that time.
-   */
-  #forgive(now: number, waitingMs: number): void {
-    const sinceMs = now - (this.#watchedMs ?? now);
-    this.#watchedMs = now;
-    if (sinceMs >= STOOD_STILL_MS) {
-      this.#signMs = Math.min(now, this.#signMs + sinceMs);
-      this.#answeredMs = Math.min(now, this.#answeredMs + sinceMs);
-      this.#excusedMs += sinceMs;
-    }
-    // Another frame: what was excused was excused for the one before.
-    if (waitingMs < this.#waitingMs) this.#excusedMs = 0;
-    this.#waitingMs = waitingMs;
-  }
-
-  /** It reads no more frames, and has not ended: nothing can be expected of it any more. */
+  /** It reads no more frames and has not ended: it must end. */
   leftLoop(): void {
-    if (this.#lifecycle.up) this.#fail('left_loop', 'left its loop over the frames');
+    if (this.#lifecycle.up) this.#fail({ code: 'left_loop', message: 'left its loop over the frames' });
   }
 
-  /** It must go, for a reason that others saw. A process that took the place of the one that was meant is left alone. */
+  /** See `WorkerControl.end`. */
   end({ code, message }: EndReason, pid: number): void {
-    if (this.#link?.pid === pid) this.#fail(code, message);
+    if (this.#link?.pid === pid) this.#fail({ code, message });
   }
 
-  /** Somebody wants it to be started again: at once, with its whole budget, and if it has failed too. */
+  /** See `WorkerControl.restart`. */
   restart(): void {
     this.#lifecycle.restart({ code: 'asked', message: 'was asked to start again' });
   }
@@ -181,30 +130,30 @@ export class SupervisedWorker<L extends WorkerLink> {
 
   #open(): void {
     this.#log.clear();
-    this.#answered = false;
-    let link: L | undefined;
-    const mine = (): boolean => this.#link === link;
     try {
-      link = this.#o.open({
-        onMessage: (message) => {
-          if (mine()) this.#onMessage(message);
-        },
-        onProtocolError: (message) => {
-          if (mine()) this.#protocolError(message);
-        },
-        onInputClosed: () => {
-          if (mine()) this.leftLoop();
-        },
-        onLine: (line) => this.#log.line(line),
-        onExit: (reason) => {
-          if (mine()) this.#onExit(reason);
-        },
-      });
-      this.#link = link;
+      this.#link = this.#openLink();
     } catch (error) {
       const message = `cannot be started (${messageOf(error)})`;
       queueMicrotask(() => this.#onExit({ code: 'not_started', message }));
     }
+  }
+
+  /** Events of a link that was replaced are ignored, but for its last lines. */
+  #openLink(): L {
+    let link: L | undefined;
+    const guarded =
+      <T extends unknown[]>(handle: (...args: T) => void) =>
+      (...args: T): void => {
+        if (this.#link === link) handle(...args);
+      };
+    link = this.#o.open({
+      onMessage: guarded((message: FromWorker) => this.#onMessage(message)),
+      onProtocolError: guarded((message: string) => this.#protocolError(message)),
+      onInputClosed: guarded(() => this.leftLoop()),
+      onLine: (line) => this.#log.line(line),
+      onExit: guarded((reason: EndReason) => this.#onExit(reason)),
+    });
+    return link;
   }
 
   #onMessage(message: FromWorker): void {
@@ -212,22 +161,23 @@ export class SupervisedWorker<L extends WorkerLink> {
       case 'ready':
         this.#onReady(message.protocol, message.name, message.wants);
         break;
-      case 'result': {
-        const now = this.#o.clock.nowMs();
-        this.#answeredMs = now;
-        this.#signMs = now;
-        const problem = this.#lifecycle.up ? this.#o.onResult(message) : 'a result came before `ready`';
-        if (problem === undefined) this.#onAnswered();
-        else this.#protocolError(problem);
+      case 'result':
+        this.#onResult(message);
         break;
-      }
       case 'log':
         this.#log.write(message.level, message.message);
         break;
       default:
-        this.#signMs = this.#o.clock.nowMs();
+        this.#vitals.sign(this.#o.clock.nowMs());
         this.#lifecycle.heartbeat();
     }
+  }
+
+  #onResult(result: WorkerResult): void {
+    this.#vitals.answered(this.#o.clock.nowMs());
+    const problem = this.#lifecycle.up ? this.#o.onResult(result) : 'a result came before `ready`';
+    if (problem === undefined) this.#onAnswered();
+    else this.#protocolError(problem);
   }
 
   #onReady(protocol: number, name: string, wants: WorkerWants | undefined): void {
@@ -236,36 +186,34 @@ export class SupervisedWorker<L extends WorkerLink> {
       return;
     }
     if (protocol !== WORKER_PROTOCOL_VERSION) {
-      this.#fail('refused', `speaks protocol ${protocol}, ${WORKER_PROTOCOL_VERSION} is understood`);
+      const message = `speaks protocol ${protocol}, ${WORKER_PROTOCOL_VERSION} is understood`;
+      this.#fail({ code: 'refused', message });
       return;
     }
     this.#name = name;
     const refused = this.#o.onReady(wants);
     if (refused !== undefined) {
-      this.#fail('refused', refused);
+      this.#fail({ code: 'refused', message: refused });
       return;
     }
-    const now = this.#o.clock.nowMs();
-    this.#answeredMs = now;
-    this.#signMs = now;
+    this.#vitals.ready(this.#o.clock.nowMs());
     this.#lifecycle.ready();
   }
 
+  /** The first answer, and one that ends idleness, show at once; `watch` sees the rest. */
   #onAnswered(): void {
-    this.#answered = true;
-    // At once the first time; the rest is seen by `watch`.
-    if (this.#lifecycle.current.state === 'ready' || this.#lifecycle.current.state === 'idle')
-      this.#lifecycle.health('running', null);
+    const { state } = this.#lifecycle.current;
+    if (state === 'ready' || state === 'idle') this.#lifecycle.health('running', null);
   }
 
   #protocolError(message: string): void {
     this.#protocolErrors += 1;
-    this.#fail('protocol_error', `broke the protocol: ${message}`);
+    this.#fail({ code: 'protocol_error', message: `broke the protocol: ${message}` });
   }
 
-  /** @param healthyUntilMs It was not healthy since then. */
-  #fail(code: string, message: string, healthyUntilMs?: number): void {
-    if (this.#lifecycle.fail({ code, message }, healthyUntilMs)) this.#o.log.warn(message);
+  /** @param healthyUntilMs When it was last healthy. Default: now. */
+  #fail(reason: EndReason, healthyUntilMs?: number): void {
+    if (this.#lifecycle.fail(reason, healthyUntilMs)) this.#o.log.warn(reason.message);
   }
 
   #kill(reason: EndReason, gently: boolean): void {
@@ -278,13 +226,11 @@ export class SupervisedWorker<L extends WorkerLink> {
     this.#link = undefined;
     const stderr = [...this.#log.last];
     const reason = withLastWords(exit, stderr.at(-1));
-    if (!this.#closing) {
-      const at = new Date(this.#o.clock.wallMs()).toISOString();
-      this.#lastExit = { at, reason: reason.message, stderr };
-    }
     this.#o.onGone(reason);
     this.#lifecycle.exited(reason);
-    if (this.#lastExit) this.#lastExit = { ...this.#lastExit, reason: this.state.reason?.message ?? reason.message };
+    if (this.#closing) return;
+    const at = new Date(this.#o.clock.wallMs()).toISOString();
+    this.#lastExit = { at, reason: this.state.reason?.message ?? reason.message, stderr };
   }
 
   async #close(): Promise<void> {
@@ -295,12 +241,8 @@ export class SupervisedWorker<L extends WorkerLink> {
   }
 }
 
-/** Why it ended says its last line best. */
+/** The last line of its log often says best why it ended. */
 function withLastWords({ code, message }: EndReason, lastLine: string | undefined): EndReason {
   if (code !== 'exited' || lastLine === undefined || message.includes(lastLine)) return { code, message };
   return { code, message: `${message} (${lastLine.trim().slice(0, LAST_WORDS)})` };
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

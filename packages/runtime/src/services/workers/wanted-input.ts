@@ -2,14 +2,14 @@ import { packedBytes, type WorkerFormat, type WorkerWants } from '@vigia/contrac
 import type { WorkerConsumerSetup } from '#core/camera-link';
 import type { RenditionSpec } from '#core/media';
 
-/** What a worker gets. */
+/** The pictures that a worker gets. */
 export interface WorkerInput {
-  /** How its pictures are rendered; JPEG is made of RGB24. */
+  /** How its pictures are rendered. JPEG is compressed from RGB24. */
   readonly spec: RenditionSpec;
   readonly jpeg: boolean;
 }
 
-/** What a worker gets: what it wants, within what its configuration allows; else one sentence with both. */
+/** What a worker wants, if its configuration allows it; otherwise a sentence with both. */
 export function wantedInput(setup: WorkerConsumerSetup, wants: WorkerWants = {}): WorkerInput | string {
   const { input, worker } = setup;
   const allowedFormat: WorkerFormat = worker.jpeg ? 'JPEG' : input.format;

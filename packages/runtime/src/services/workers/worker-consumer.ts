@@ -1,182 +1,152 @@
-import { messageOf } from '@vigia/base';
-import { type FrameMetadata, packedBytes, type WorkerFrame, type WorkerResult } from '@vigia/contracts';
-import type { Mailbox, MailboxCounters, SlotLease } from '@vigia/frame-supplier';
-import type { Geometry, RenditionSpec } from '#core/media';
-import type { Picture } from '#core/media/libav';
-import { encodeMessage, frameHead, type FrameHeader } from './frame-message.ts';
+import type { WorkerResult, WorkerWants } from '@vigia/contracts';
+import type { Consumer, ConsumerLook, ConsumerStatus, Outcome, WorkerControl } from '#core/consumer';
+import { InFlight } from '#core/consumer';
+import type { DeliveryDesk, FrameDelivery, WorkerConsumerOptions } from './delivery.ts';
 import type { EndReason } from './lifecycle.ts';
-import type { WorkerInput } from './wanted-input.ts';
-import { WorkerFeed, type WorkerFeedOptions } from './worker-feed.ts';
-import type { WorkerLinkEvents } from './worker-link.ts';
-import { WorkerProcess } from './worker-process.ts';
+import { SupervisedWorker } from './supervised-worker.ts';
+import { wantedInput } from './wanted-input.ts';
+import { acceptAnswer, goneOutcome } from './worker-answers.ts';
+import type { WorkerLink } from './worker-link.ts';
 
-/** A picture in shared memory. */
-export interface Rendered {
-  readonly lease: SlotLease;
-  readonly geometry: Geometry;
-  readonly reference: string;
-  readonly metadata: FrameMetadata;
-}
-
-/** Makes the pictures that workers get. */
-export interface WorkerRenditions {
-  /** Another size or format within the memory of an admitted one; false when it does not fit. */
-  admitWithin(spec: RenditionSpec, admitted: RenditionSpec): boolean;
-  /** Scales a picture, now. Undefined when no slot is free; may throw. */
-  render(picture: Picture, spec: RenditionSpec, admitted: RenditionSpec): Rendered | undefined;
-  /** Lent while the lease is held. */
-  pixelsOf(spec: RenditionSpec, admitted: RenditionSpec, lease: SlotLease): Buffer;
-}
-
-/** Options of {@link WorkerConsumer}. */
-export interface WorkerConsumerOptions extends WorkerFeedOptions {
-  readonly renditions: WorkerRenditions;
-  /** Compresses RGB24 pixels. They are lent until it resolves. */
-  readonly encodeJpeg: (pixels: Buffer, width: number, height: number) => Promise<Buffer>;
-}
+/** States in which no process or thread is up. */
+const DOWN = new Set(['starting', 'restarting', 'failed', 'stopped']);
 
 /**
- * One camera's frames for one worker in a process: takes the newest picture when the worker is free, gives it the pixels
- * or a reference, and turns whatever happens into exactly one result per picture taken. At most one in flight: nothing
- * is written before the answer to what was written before.
+ * The consumer of one camera's frames that has a worker: combines the watched worker, its one picture in flight, and the
+ * delivery that brings frames to it. Gives one result for each picture taken.
  */
-export class WorkerConsumer extends WorkerFeed<WorkerProcess> {
+export class WorkerConsumer<L extends WorkerLink> implements Consumer {
   readonly #o: WorkerConsumerOptions;
-  readonly #mailbox: Mailbox<Picture>;
-  #input: WorkerInput;
+  readonly #inFlight: InFlight;
+  readonly #worker: SupervisedWorker<L>;
+  readonly #delivery: FrameDelivery<L>;
+  #fps: number | undefined;
+  #closing: Promise<void> | undefined;
 
-  constructor(options: WorkerConsumerOptions) {
-    super(options);
+  /** @param newDelivery Makes the delivery, which must not take a picture before the constructor returns. */
+  constructor(options: WorkerConsumerOptions, newDelivery: (desk: DeliveryDesk<L>) => FrameDelivery<L>) {
     this.#o = options;
-    const { setup, supplier } = options;
-    this.#input = { spec: setup.input, jpeg: setup.worker.jpeg };
-    this.#mailbox = supplier.subscribe(setup.id, { ...this.gate, onOffer: () => this.#evaluate() });
+    this.#fps = options.setup.fps;
+    this.#inFlight = this.#newInFlight();
+    this.#worker = this.#newWorker();
+    this.#delivery = newDelivery({
+      options,
+      inFlight: this.#inFlight,
+      worker: this.#worker,
+      gate: () => (this.#fps === undefined ? {} : { fps: this.#fps }),
+      notReady: () => this.#notReady(),
+    });
   }
 
-  protected open(events: WorkerLinkEvents): WorkerProcess {
-    const { setup, place, clock, log } = this.#o;
-    return new WorkerProcess(setup, place, clock, log, events);
+  get worker(): WorkerControl {
+    return this.#worker;
   }
 
-  protected accept(input: WorkerInput): string | undefined {
-    if (!this.#o.renditions.admitWithin(input.spec, this.#o.setup.input)) return 'wants more memory than was planned';
-    this.#input = input;
-    return undefined;
+  start(): void {
+    this.#worker.start();
   }
 
-  protected onFree(): void {
-    this.#evaluate();
+  watch({ breach, live }: ConsumerLook): void {
+    const { supplier } = this.#o;
+    const sentForMs = this.#inFlight.sentForMs;
+    this.#worker.watch({
+      frameOut: sentForMs !== undefined,
+      waitingMs: sentForMs ?? this.#delivery.unreadMs(live),
+      intervalMs: Math.max(supplier.sourceIntervalMs, this.#fps === undefined ? 0 : 1000 / this.#fps),
+      breach,
+    });
   }
 
-  protected onAnswer(result: WorkerResult): string | undefined {
-    const problem = this.inFlight.answer(result);
-    if (problem === undefined) this.#evaluate();
+  pace(fps: number | undefined): void {
+    const { supplier, setup } = this.#o;
+    this.#fps = fps ?? setup.fps;
+    supplier.pace(setup.id, this.#fps);
+  }
+
+  report(): ConsumerStatus {
+    const { setup } = this.#o;
+    const { state, reason } = this.#worker.state;
+    const { offered, delivered, pending, dropped } = this.#delivery.counters();
+    return {
+      kind: 'worker',
+      model: null,
+      worker: setup.worker.id,
+      sla: setup.sla,
+      state,
+      reason: reason?.message ?? null,
+      process: this.#worker.report(),
+      published: offered,
+      delivered,
+      pending,
+      dropped,
+      ...this.#inFlight.report(),
+      restarts: this.#worker.restarts,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#inFlight.close();
+    this.#delivery.close();
+    await this.#worker.close();
+  }
+
+  #newInFlight(): InFlight {
+    const { setup, place, clock, onResult } = this.#o;
+    const { node, boot, camera } = place;
+    return new InFlight({
+      subject: { node, boot, camera, consumer: setup.id, model: null, worker: setup.worker.id },
+      deadlineMs: setup.deadlineMs,
+      clock,
+      onResult,
+      // The worker still reads the pixels: it is not free before it answers or is gone.
+      onDeadline: (timeout) => this.#inFlight.settle(timeout),
+    });
+  }
+
+  #newWorker(): SupervisedWorker<L> {
+    const { setup, clock, log, onState } = this.#o;
+    return new SupervisedWorker<L>({
+      setup,
+      clock,
+      log,
+      open: (events) => this.#delivery.open(events),
+      onReady: (wants) => this.#onReady(wants),
+      onResult: (result) => this.#onAnswer(result),
+      onGone: (reason) => this.#onGone(reason),
+      onState: (state) => {
+        onState(state, this.#worker.lastLines);
+        if (state.state === 'ready') this.#delivery.workerReady();
+      },
+    });
+  }
+
+  #onReady(wants: WorkerWants | undefined): string | undefined {
+    const input = wantedInput(this.#o.setup, wants);
+    return typeof input === 'string' ? input : this.#delivery.accept(input);
+  }
+
+  #onAnswer(result: WorkerResult): string | undefined {
+    const problem = acceptAnswer(this.#inFlight, result);
+    if (problem === undefined) this.#delivery.workerFree();
     return problem;
   }
 
-  protected onGone(reason: EndReason): void {
-    this.inFlight.gone(reason);
+  #onGone(reason: EndReason): void {
+    this.#inFlight.end(goneOutcome(this.#o.setup.worker.id, reason));
+    this.#delivery.workerGone();
   }
 
-  protected settled(): void {
-    this.#mailbox.settle();
-  }
-
-  protected counters(): MailboxCounters {
-    return this.#mailbox.counters();
-  }
-
-  /** A free worker is given the next due frame at once: it waits for us, not we for it. */
-  protected unreadMs(): number {
-    return 0;
-  }
-
-  protected leave(settleInFlight: () => void): void {
-    settleInFlight();
-    this.#mailbox.close();
-  }
-
-  /** Looks whether there is something to do: on arrival, and when the worker is free again. */
-  #evaluate(): void {
-    if (this.closing || this.inFlight.busy || !this.#mailbox.hasDue()) return;
-    const process = this.worker.ready;
-    const picture = this.#mailbox.takeDue();
-    this.inFlight.begin(picture, this.#o.keepPicture());
-    if (process) this.#send(picture, process);
-    else this.inFlight.end(this.notReady());
-  }
-
-  #send(picture: Picture, process: WorkerProcess): void {
-    const { spec, jpeg } = this.#input;
-    const rendered = this.#render(picture, spec);
-    if (!rendered) return;
-    if (jpeg) {
-      this.#sendJpeg(picture, rendered, process);
-      return;
-    }
-    this.worker.sent();
-    if (this.#o.setup.worker.transport === 'shm')
-      process.write(encodeMessage(this.#reference(picture, spec, rendered)));
-    else {
-      const pixels = this.#o.renditions.pixelsOf(spec, this.#o.setup.input, rendered.lease);
-      process.write(frameHead(this.#header(picture, spec, spec.format), pixels.byteLength), pixels);
-    }
-    this.inFlight.sent();
-  }
-
-  /** Renders into a slot, or ends the flight with the reason why not. */
-  #render(picture: Picture, spec: RenditionSpec): Rendered | undefined {
-    let message = 'no free slot in the frame ring';
-    try {
-      const rendered = this.#o.renditions.render(picture, spec, this.#o.setup.input);
-      if (rendered) {
-        this.inFlight.rendered(rendered.geometry, rendered.lease);
-        return rendered;
-      }
-    } catch (error) {
-      message = messageOf(error);
-    }
-    this.inFlight.end({ status: 'error', code: 'render', message });
-    return undefined;
-  }
-
-  #sendJpeg(picture: Picture, rendered: Rendered, process: WorkerProcess): void {
-    const { spec } = this.#input;
-    const pixels = this.#o.renditions.pixelsOf(spec, this.#o.setup.input, rendered.lease);
-    this.#o.encodeJpeg(pixels, spec.width, spec.height).then(
-      (jpeg) => {
-        // The worker it was for may be gone by now, and another one be there.
-        if (!this.inFlight.isOpen(picture)) return;
-        this.worker.sent();
-        process.write(frameHead(this.#header(picture, spec, 'JPEG'), jpeg.byteLength), jpeg);
-        this.inFlight.sent();
-      },
-      (error: unknown) => {
-        if (this.inFlight.isOpen(picture))
-          this.inFlight.end({ status: 'error', code: 'render', message: messageOf(error) });
-      },
-    );
-  }
-
-  #reference(picture: Picture, spec: RenditionSpec, { reference, metadata }: Rendered): WorkerFrame {
-    const { epoch = '', generation = '', slot = 0, offset = 0, strides = [] } = metadata;
-    const byteLength = packedBytes(spec.format, spec.width, spec.height);
-    const ref = { path: reference, epoch, slot, generation, offset, byte_length: byteLength, strides };
-    return { ...this.#header(picture, spec, spec.format), ref };
-  }
-
-  #header({ seq, stamps }: Picture, { width, height }: RenditionSpec, format: FrameHeader['format']): FrameHeader {
-    return {
-      type: 'frame',
-      camera_id: this.#o.place.camera,
-      seq,
-      captured_at: new Date(stamps.capturedWallMs).toISOString(),
-      captured_monotonic_ns: Math.round(stamps.capturedMs * 1e6).toString(),
-      age_ms: Math.round((this.#o.clock.nowMs() - stamps.capturedMs) * 1000) / 1000,
-      pts_us: stamps.ptsUs,
-      width,
-      height,
-      format,
-    };
+  #notReady(): Outcome {
+    const { state, reason } = this.#worker.state;
+    const why = reason === null ? '' : `: it ${reason.message}`;
+    const code = state === 'failed' ? 'worker_failed' : 'worker_not_ready';
+    // A worker that was killed and has not exited yet still has the state that it had before.
+    const now = DOWN.has(state) ? state : 'being ended';
+    return { status: 'unavailable', code, message: `worker ${this.#o.setup.worker.id} is ${now}${why}` };
   }
 }

@@ -4,13 +4,13 @@ import { type Clock, type Log, knownSecrets, type LogLevel, redact } from '@vigi
 const KEPT_LINES = 50;
 /** Characters of a line that are kept. */
 const LINE_LIMIT = 500;
-/** Lines a second that go on to the node's log; what is beyond is counted. */
+/** Lines a second that go to the node's log; further ones are counted. */
 const LINES_PER_SECOND = 20;
 const SECOND_MS = 1_000;
-/** A URL that ends in its host, or in what stands before it. */
+/** A URL that is cut off in its host, or in its user part. */
 const UNFINISHED_HOST = /(?<=:\/\/)[^\s/@]+$/;
 
-/** What a worker writes for people: the last lines are kept, some go on to the node's log. */
+/** A worker's output for people: keeps the last lines, and passes a limited number on to the node's log. */
 export class WorkerLog {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -24,17 +24,17 @@ export class WorkerLog {
     this.#log = log;
   }
 
-  /** Lines that did not go on to the log. */
+  /** Lines that were not passed on to the log. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** The last lines of the process that runs, or ran last: oldest first. */
+  /** The last lines of the current process, or of the last one: oldest first. */
   get last(): readonly string[] {
     return this.#lines;
   }
 
-  /** A new process begins. */
+  /** Forgets the lines: a new process starts. */
   clear(): void {
     this.#lines = [];
   }
@@ -47,7 +47,7 @@ export class WorkerLog {
     this.write('info', line);
   }
 
-  /** A line that came as a message. */
+  /** A line that the worker sent as a message. */
   write(level: LogLevel, text: string): void {
     const now = this.#clock.nowMs();
     if (now - this.#secondMs >= SECOND_MS) {
@@ -60,28 +60,28 @@ export class WorkerLog {
   }
 }
 
-/** What is shown of a text: so much of it, without secrets. However long it is, only its beginning is looked at. */
+/** The beginning of a text, without secrets. Costs the same however long the text is. */
 function shown(text: string): string {
   return redact(text.slice(0, cutOf(text))).slice(0, LINE_LIMIT);
 }
 
-/** Where to cut a text that is redacted afterwards: half a secret would not be known for one. */
+/** Where to cut a text before it is redacted: half a secret would not be recognised. */
 function cutOf(text: string): number {
   const secrets = knownSecrets();
   const longest = secrets.reduce((most, { length }) => Math.max(most, length), 0);
-  // Beyond the limit, for what is shown less of than there is.
+  // Beyond the limit, because redacting shortens a text.
   let cut = LINE_LIMIT + longest;
   if (text.length <= cut) return text.length;
   for (let before = -1; before !== cut; ) {
     before = cut;
-    // Nobody knows yet whether an `@` follows, which makes it the user part of a URL.
+    // An `@` may follow, which would make it the user part of a URL.
     cut -= UNFINISHED_HOST.exec(text.slice(0, cut))?.[0].length ?? 0;
     for (const secret of secrets) cut = beforeSecret(text, cut, secret);
   }
   return cut;
 }
 
-/** The cut, or the begin of the secret that it goes through. */
+/** The cut, or the start of a secret that it would split. */
 function beforeSecret(text: string, cut: number, secret: string): number {
   const from = Math.max(0, cut - secret.length + 1);
   const at = text.slice(from, cut + secret.length - 1).indexOf(secret);

@@ -13,13 +13,13 @@ import { structureOf } from './message-structure.ts';
 
 const SECOND_MS = 1_000;
 
-/** Reads what a worker says. Everything that is not in the protocol throws VigiaError `protocol_error`. */
+/** Reads a worker's messages. Everything that breaks the protocol throws VigiaError `protocol_error`. */
 export class WorkerMessages {
   readonly #frames = new FrameDecoder(WORKER_MESSAGE_LIMIT);
   readonly #decoder = new Decoder();
   readonly #rate = new MessageRate();
 
-  /** Calls back for each message that the chunk completes, before it throws for one that is broken. */
+  /** Calls back for each message that the chunk completes, then throws for a broken one. */
   push(chunk: Buffer, nowMs: number, onMessage: (message: FromWorker) => void): void {
     let payloads: Buffer[];
     try {
@@ -53,12 +53,12 @@ export class WorkerMessages {
   }
 }
 
-/** Counts messages: more than so many in a second are a flood. */
+/** Limits a worker's messages per second. */
 export class MessageRate {
   #secondMs = Number.NEGATIVE_INFINITY;
   #inSecond = 0;
 
-  /** One more. @throws VigiaError `protocol_error`. */
+  /** Counts a message. @throws VigiaError `protocol_error`. */
   count(nowMs: number): void {
     if (nowMs - this.#secondMs >= SECOND_MS) {
       this.#secondMs = nowMs;
@@ -70,7 +70,7 @@ export class MessageRate {
   }
 }
 
-/** A message as it came, from a pipe or from a thread. @throws VigiaError `protocol_error`. */
+/** Checks a message from a pipe or a thread. @throws VigiaError `protocol_error`. */
 export function checkedMessage(value: unknown): FromWorker {
   const parsed = fromWorkerSchema.safeParse(value);
   if (!parsed.success) {
@@ -81,7 +81,7 @@ export function checkedMessage(value: unknown): FromWorker {
   return parsed.data;
 }
 
-/** `data` goes on as JSON: it must be sayable in it, and not be endless. */
+/** `data` is passed on as JSON: JSON must be able to express it, within a size limit. */
 function checkData(data: unknown): void {
   if (data === undefined) return;
   checkJson(data, 0);
@@ -111,13 +111,13 @@ function checkJson(value: unknown, depth: number): void {
     );
 }
 
-/** What a message seems to be, for the sentence. */
+/** What a message seems to be, for the error text. */
 function sketch(value: unknown): string {
   const type: unknown = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
   return typeof type === 'string' ? `a message of type "${redact(type).slice(0, 20)}"` : 'a message without a type';
 }
 
-/** Text on standard output reads as an absurd length: the text is what helps. */
+/** Text on standard output reads as an absurd length: then the error quotes the text. */
 function tooLong(chunk: Buffer): string {
   const text = redact(chunk.subarray(0, 400).toString('latin1')).slice(0, 40);
   const printable = /^[\x20-\x7e\r\n\t]+$/.test(text);

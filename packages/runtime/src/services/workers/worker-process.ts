@@ -1,40 +1,34 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { type Clock, codeOf, LineSplitter, type Log, messageOf, type Timer } from '@vigia/base';
-import { type FromWorker, WORKER_ENV } from '@vigia/contracts';
+import type { FromWorker } from '@vigia/contracts';
 import { applyCpuShare } from '#core/cpu';
 import { WORKER_GIVE_UP_MS, WORKER_STOP_MS, type WorkerConsumerSetup } from '#core/camera-link';
 import { raiseOomScore } from '#core/memory';
 import { killGroup, registerWorkerGroup } from '#core/node-dirs';
 import { encodeMessage } from './frame-message.ts';
 import type { EndReason } from './lifecycle.ts';
+import { environmentOf, type WorkerPlace } from './worker-environment.ts';
 import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
 import { WorkerMessages } from './worker-messages.ts';
 
-/** Where a worker belongs. */
-export interface WorkerPlace {
-  readonly node: string;
-  readonly camera: string;
-  readonly runDir: string;
-}
-
 /**
- * Otherwise it is waited for: freeing the memory of a large process, or of a GPU, takes its time, and its successor would
- * find it occupied. Milliseconds.
+ * How long to wait for the end of a killed worker before a successor starts: freeing the memory of a large process or of a
+ * GPU takes time, and the successor needs it. Milliseconds.
  */
 const KILLED_GIVE_UP_MS = 30_000;
-/** Milliseconds. */
+/** When CPU share and priority are set again: by then the worker's threads exist. Milliseconds. */
 const SHARE_AGAIN_MS = 1_000;
-/** After the end of the process: for the last lines that are still in its pipe. Milliseconds. */
+/** How long to read the last lines from its pipe after the process has ended. Milliseconds. */
 const LAST_LINES_MS = 200;
-/** A process that has closed its input and is still there by then reads no more frames. Milliseconds. */
+/** A process that has closed its input and runs this long afterwards reads no more frames. Milliseconds. */
 const INPUT_CLOSED_MS = 500;
 /**
- * Reading and checking what a worker says may take so much of a second of the camera's process: then it is read no
- * further until the second is over. Milliseconds.
+ * How much of a second the camera's process may spend on reading and checking a worker's messages: beyond that it reads
+ * none until the second is over. Milliseconds.
  */
 const MESSAGES_MS_PER_SECOND = 250;
-/** Standard error is read at this rate at most: then the worker waits in its own `write`. */
+/** Standard error is read at this rate at most: a faster worker waits in its own `write`. */
 const LINES_BYTES_PER_SECOND = 256 * 1024;
 const SECOND_MS = 1_000;
 
@@ -42,7 +36,7 @@ const STOP = encodeMessage({ type: 'stop' });
 
 /**
  * One process of a worker, in a process group of its own: frames on its standard input, messages on its standard output,
- * a log on its standard error. Owns the process, its pipes and its entry among the node's process groups; ends with it.
+ * a log on its standard error. Owns the process, its pipes, and its entry in the node's list of process groups.
  */
 export class WorkerProcess implements WorkerLink {
   readonly #clock: Clock;
@@ -59,13 +53,13 @@ export class WorkerProcess implements WorkerLink {
   #lineSecondMs = 0;
   #messagesMs = 0;
   #messagesSecondMs = 0;
-  /** What it says is not heard any more. */
+  /** Whether its messages are ignored from now on. */
   #deaf = false;
   #exited = false;
   #ended = false;
   #stopping = false;
 
-  /** Starts the process. Whatever goes wrong with that comes as `onExit`. */
+  /** Starts the process. A failure to start is reported by `onExit`. */
   constructor(setup: WorkerConsumerSetup, place: WorkerPlace, clock: Clock, log: Log, events: WorkerLinkEvents) {
     this.#clock = clock;
     this.#log = log;
@@ -75,13 +69,13 @@ export class WorkerProcess implements WorkerLink {
     });
     this.#child = spawnWorker(setup, place);
     const { pid, stdin, stdout, stderr } = this.#child;
-    // First of all: what it starts itself inherits it.
+    // First of all: processes that it starts inherit the score.
     if (pid !== undefined) raiseOomScore(pid, setup.sla);
     this.#child.once('error', (error) => {
       if (pid === undefined) this.#end(notStarted(error));
     });
     this.#child.once('exit', (code, signal) => this.#onExit(code, signal));
-    // A worker that does not read to the end is no error of ours: its exit says what there is to say, if it exits.
+    // A worker that stops reading is no error of ours: its exit, if there is one, has the reason.
     stdin?.on('error', () => this.#later(INPUT_CLOSED_MS, () => this.#inputClosed()));
     if (stdout) this.#readMessages(stdout);
     if (stderr) this.#readLines(stderr);
@@ -89,11 +83,11 @@ export class WorkerProcess implements WorkerLink {
     try {
       this.#forget = registerWorkerGroup(place.runDir, place.camera, pid);
     } catch (error) {
-      log.warn(`worker ${setup.id}: its process group could not be written down (${messageOf(error)})`);
+      log.warn(`worker ${setup.id}: its process group could not be recorded (${messageOf(error)})`);
     }
     const share = (): void => applyCpuShare(pid, setup.worker.cpu, `worker ${setup.id}`, log);
     share();
-    // Again when its threads are there, and for a kernel that had just been asked for another worker.
+    // Once more when its threads exist, and for a kernel that was busy with another worker's share.
     this.#later(SHARE_AGAIN_MS, share);
   }
 
@@ -101,7 +95,7 @@ export class WorkerProcess implements WorkerLink {
     return this.#child.pid;
   }
 
-  /** Writes a message, in one go with what belongs to it. The caller leaves `tail` as it is until the answer. */
+  /** Writes a message, with its tail in the same system call. The caller must not change `tail` until the answer. */
   write(head: Buffer, tail?: Buffer): void {
     const { stdin } = this.#child;
     if (!stdin?.writable) return;
@@ -145,9 +139,9 @@ export class WorkerProcess implements WorkerLink {
 
   #onExit(code: number | null, signal: NodeJS.Signals | null): void {
     const { pid } = this.#child;
-    // Whatever it started goes with it; a grandchild would hold the pipes open too.
+    // Kills the processes that it started: a grandchild would also hold the pipes open.
     if (pid !== undefined) killGroup(pid, 'SIGKILL');
-    // Its last words are in the pipe, and that is all there will be.
+    // From here on, only its last lines are left in the pipe.
     this.#exited = true;
     this.#child.stderr?.resume();
     const reason = exitReason(code, signal);
@@ -191,7 +185,7 @@ export class WorkerProcess implements WorkerLink {
     } catch (error) {
       broken = error;
     }
-    // Outside of the try: what goes wrong with us is not the worker's fault.
+    // Outside of the try: an error of ours is no protocol error of the worker's.
     for (const message of messages) if (!this.#deaf) this.#events.onMessage(message);
     if (broken === undefined || this.#deaf) return;
     // The stream cannot be aligned again.
@@ -199,7 +193,7 @@ export class WorkerProcess implements WorkerLink {
     this.#events.onProtocolError(messageOf(broken));
   }
 
-  /** Somebody whose messages are a lot of work must not keep the camera's process from others. */
+  /** A worker whose messages cost much time must not keep the camera's process from its other work. */
   #slowMessages(stdout: Readable, beganMs: number): void {
     const now = this.#clock.nowMs();
     if (beganMs - this.#messagesSecondMs >= SECOND_MS) {
@@ -220,12 +214,12 @@ export class WorkerProcess implements WorkerLink {
       this.#slowDown(stderr, chunk.length);
     });
     stderr.on('end', () => lines.end());
-    // Without an end, when somebody else still holds the pipe: what stands in it half is told all the same.
+    // The pipe may never end while another process holds it: an unfinished line is reported all the same.
     this.#lastLines = () => lines.end();
     stderr.on('error', () => undefined);
   }
 
-  /** Somebody who writes without end must not keep the camera's process busy. */
+  /** A worker that writes without end must not keep the camera's process busy. */
   #slowDown(stderr: Readable, bytes: number): void {
     const now = this.#clock.nowMs();
     if (now - this.#lineSecondMs >= SECOND_MS) {
@@ -259,33 +253,6 @@ function spawnWorker(setup: WorkerConsumerSetup, place: WorkerPlace): ChildProce
     // A process group, and a session, of its own: signals of a terminal do not reach it, and ours reach all of it.
     detached: true,
   });
-}
-
-/** Everything that a worker finds in its environment. */
-export function environmentOf(setup: WorkerConsumerSetup, place: WorkerPlace): NodeJS.ProcessEnv {
-  return { ...inherited(setup.worker.withheld), ...workerEnv(setup, place), ...setup.worker.env };
-}
-
-/** The variables that every worker is told about itself. */
-export function workerEnv(setup: WorkerConsumerSetup, place: WorkerPlace): Record<string, string> {
-  const { worker, input } = setup;
-  return {
-    [WORKER_ENV.node]: place.node,
-    [WORKER_ENV.camera]: place.camera,
-    [WORKER_ENV.consumer]: setup.id,
-    [WORKER_ENV.worker]: worker.id,
-    [WORKER_ENV.transport]: worker.transport,
-    [WORKER_ENV.input]: `${worker.jpeg ? 'JPEG' : input.format} ${input.width}x${input.height}`,
-    [WORKER_ENV.options]: JSON.stringify(worker.options),
-  };
-}
-
-function inherited(withheld: readonly string[]): NodeJS.ProcessEnv {
-  const hidden = new Set(withheld);
-  // NODE_CHANNEL_FD is our own channel to the supervisor.
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !hidden.has(name) && !name.startsWith('NODE_CHANNEL')),
-  );
 }
 
 function exitReason(code: number | null, signal: NodeJS.Signals | null): EndReason {

@@ -5,23 +5,23 @@ import type { FromWorker } from '@vigia/contracts';
 import type { ThreadSeatHandle } from '@vigia/frame-supplier';
 import { WORKER_STOP_MS, type WorkerConsumerSetup } from '#core/camera-link';
 import type { EndReason } from './lifecycle.ts';
+import { environmentOf, workerEnv, type WorkerPlace } from './worker-environment.ts';
 import type { WorkerLink, WorkerLinkEvents } from './worker-link.ts';
 import { checkedMessage, MessageRate } from './worker-messages.ts';
-import { environmentOf, workerEnv, type WorkerPlace } from './worker-process.ts';
 
-/** A thread that is not gone so long after it was ended hangs in native code. Milliseconds. */
+/** A thread that still runs this long after it was terminated hangs in native code. Milliseconds. */
 const UNENDING_MS = 2_000;
 
-/** One of the two streams that a thread prints to. A splitter of its own: half a line of one must not go on in the other. */
+/** One of the two streams that a thread prints to, each with its own splitter: their half lines must not be joined. */
 interface Printed {
   readonly stream: Readable;
   readonly lines: LineSplitter;
 }
 
 /**
- * One thread of a worker, in the camera's own process: messages over a port, frames by the thread transport of the frame
- * supplier. Owns the thread. Code that hangs in native functions cannot be ended, and what crashes there takes the
- * camera's process with it: for code that is trusted as much as vigia itself.
+ * One thread of a worker, in the camera's own process: messages over a port, frames over the thread transport of the frame
+ * supplier. Owns the thread. Nothing can end a thread that hangs in native code, and a crash there ends the camera's
+ * process: threads are for code that is trusted as much as vigia itself.
  */
 export class WorkerThread implements WorkerLink {
   readonly pid = undefined;
@@ -40,8 +40,8 @@ export class WorkerThread implements WorkerLink {
   #stopping = false;
 
   /**
-   * @param onUnending It hangs where nothing can end it: only the end of the process will.
-   * @throws what Worker throws for a file that is none.
+   * @param onUnending The thread hangs where nothing can end it: only the end of the process will.
+   * @throws the error of Worker for a path that is no module.
    */
   constructor(
     setup: WorkerConsumerSetup,
@@ -61,7 +61,7 @@ export class WorkerThread implements WorkerLink {
     this.#port = port1;
     this.#thread = new Worker('module' in program ? program.module : '', {
       workerData: { vigiaWorker: { port: port2, env: workerEnv(setup, place) } },
-      // A copy of its own: without the secrets of others, and what it changes there is its own affair.
+      // A copy, without the secrets of others; changes by the thread stay there.
       env: environmentOf(setup, place),
       transferList: [port2],
       stdout: true,
@@ -82,7 +82,7 @@ export class WorkerThread implements WorkerLink {
     this.#port.postMessage({ type: 'seat', handle }, [handle.port]);
   }
 
-  /** Hears at once what the thread has said already: a result is posted before the next frame is asked for. */
+  /** Reads at once the messages that the thread has posted: it posts a result before it asks for the next frame. */
   drain(): void {
     for (let next = receiveMessageOnPort(this.#port); next; next = receiveMessageOnPort(this.#port))
       this.#onMessage(next.message);
@@ -100,7 +100,7 @@ export class WorkerThread implements WorkerLink {
   kill(): void {
     this.#deaf = true;
     void this.#thread.terminate();
-    // JavaScript is ended wherever it is; native code is not.
+    // Ends JavaScript wherever it runs, but not native code.
     const timer = this.#clock.after(UNENDING_MS, this.#onUnending);
     void this.#gone.then(() => timer.cancel());
   }
@@ -126,10 +126,10 @@ export class WorkerThread implements WorkerLink {
     return { stream, lines };
   }
 
-  /** Tells all that it has printed by now, an unfinished last line too. */
+  /** Reports all lines printed by now, including an unfinished last one. */
   #endLines(): void {
     for (const { stream, lines } of this.#printed) {
-      // Whatever is read comes as `data`. Left to itself, the stream would give it out after this turn of the loop.
+      // Reading emits `data`. Without it, the stream would emit the rest after this turn of the loop.
       while (stream.read() !== null);
       lines.end();
     }

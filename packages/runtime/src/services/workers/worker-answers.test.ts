@@ -2,9 +2,10 @@ import { FakeClock } from '@vigia/base';
 import type { Detection, ResultMessage, WorkerResult } from '@vigia/contracts';
 import type { Frame } from 'node-av/lib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Flight, InFlight } from '#core/consumer';
 import { geometryOf } from '#core/media';
 import { Picture } from '#core/media/libav';
-import { InFlight } from './in-flight.ts';
+import { acceptAnswer, goneOutcome } from './worker-answers.ts';
 
 const DEADLINE_MS = 500;
 const [WIDTH, HEIGHT] = [600, 300];
@@ -19,7 +20,7 @@ const person = (bbox: Detection['bbox']): Detection => ({ class_id: 0, class_nam
 const answerOf = (seq: number, more: Partial<WorkerResult> = {}): WorkerResult => ({ type: 'result', seq, ...more });
 
 let clock: FakeClock;
-let flight: InFlight;
+let inFlight: InFlight;
 let results: ResultMessage[];
 /** What the receiver of a result was given, and whether it could read it. */
 let kept: (Picture | undefined)[];
@@ -35,9 +36,8 @@ beforeEach(() => {
   log = [];
   pictures = 0;
   seq = 0;
-  flight = new InFlight({
-    subject: { camera: 'hall', consumer: 'falls', model: null, worker: 'falls' },
-    worker: 'falls',
+  inFlight = new InFlight({
+    subject: { node: 'n', boot: 'b', camera: 'hall', consumer: 'falls', model: null, worker: 'falls' },
     deadlineMs: DEADLINE_MS,
     clock,
     onResult: (result, picture) => {
@@ -47,12 +47,13 @@ beforeEach(() => {
       kept.push(picture);
       log.push(`result ${result.seq} ${result.status}`);
     },
-    onSettled: () => log.push('settled'),
+    // A worker that timed out still reads its pixels.
+    onDeadline: (timeout) => inFlight.settle(timeout),
   });
 });
 
 afterEach(() => {
-  flight.close();
+  inFlight.close();
   // In every course: one result, one notice to the mailbox, one release of slot and picture for each.
   expect(results.map((r) => r.seq)).toEqual(Array.from({ length: pictures }, (_, i) => i + 1));
   for (const what of ['settled', 'picture freed']) expect(log.filter((entry) => entry === what)).toHaveLength(pictures);
@@ -61,8 +62,16 @@ afterEach(() => {
   expect(clock.pendingTimers).toBe(0);
 });
 
+function answer(result: WorkerResult): string | undefined {
+  return acceptAnswer(inFlight, result);
+}
+
+function gone(reason: { code: string; message: string }): void {
+  inFlight.end(goneOutcome('falls', reason));
+}
+
 /** A picture that is taken over. */
-function begin(keep = false): Picture {
+function begin(keep = false): Flight {
   pictures += 1;
   seq += 1;
   const at = clock.nowMs();
@@ -70,31 +79,30 @@ function begin(keep = false): Picture {
   const frame = { width: WIDTH, height: HEIGHT } as Frame;
   const picture = new Picture(frame, stamps, () => log.push('picture freed'));
   picture.seq = seq;
-  flight.begin(picture, keep);
-  return picture;
+  return inFlight.begin(picture, keep, { settle: () => log.push('settled') });
 }
 
 function render(): void {
   const of = seq;
-  flight.rendered(GEOMETRY, { release: () => void log.push(`slot ${of}`) });
+  inFlight.rendered(GEOMETRY, { release: () => void log.push(`slot ${of}`) });
   log.push(`rendered ${of}`);
 }
 
 /** A picture that the worker has. */
-function send(keep = false): Picture {
-  const picture = begin(keep);
+function send(keep = false): Flight {
+  const flight = begin(keep);
   render();
-  flight.sent();
-  return picture;
+  inFlight.sent();
+  return flight;
 }
 
 describe('one result', () => {
   test('answered: then free', () => {
-    const picture = send();
-    expect([flight.busy, flight.isOpen(picture), flight.report().in_flight]).toEqual([true, true, 1]);
+    const flight = send();
+    expect([inFlight.busy, inFlight.isOpen(flight), inFlight.report().in_flight]).toEqual([true, true, 1]);
     clock.advance(40);
-    expect(flight.answer(answerOf(1))).toBeUndefined();
-    expect([flight.busy, flight.isOpen(picture), flight.report().in_flight]).toEqual([false, false, 0]);
+    expect(answer(answerOf(1))).toBeUndefined();
+    expect([inFlight.busy, inFlight.isOpen(flight), inFlight.report().in_flight]).toEqual([false, false, 0]);
     expect(results).toMatchObject([{ status: 'ok', detections: [], age_ms: 40, error: null }]);
     expect(results[0]?.hops_ms).toMatchObject({ taken: 0, rendered: 0, sent: 0, received: 40, decided: 40 });
     // The deadline went with it.
@@ -104,40 +112,40 @@ describe('one result', () => {
 
   test('answered twice: the second answer is a sentence, and of no picture', () => {
     send();
-    flight.answer(answerOf(1));
-    expect(flight.answer(answerOf(1))).toBe('a result for frame 1 while none was out');
+    answer(answerOf(1));
+    expect(answer(answerOf(1))).toBe('a result for frame 1 while none was out');
     send();
-    expect(flight.answer(answerOf(1))).toBe('a result for frame 1, frame 2 was out');
-    expect([results.length, flight.busy, flight.report().discarded_answers]).toEqual([1, true, 0]);
-    flight.answer(answerOf(2));
+    expect(answer(answerOf(1))).toBe('a result for frame 1, frame 2 was out');
+    expect([results.length, inFlight.busy, inFlight.report().discarded_answers]).toEqual([1, true, 0]);
+    answer(answerOf(2));
   });
 
   test('an answer for another frame leaves everything as it is', () => {
-    const picture = send();
-    expect(flight.answer(answerOf(2))).toBe('a result for frame 2, frame 1 was out');
-    expect([flight.busy, flight.isOpen(picture), results.length]).toEqual([true, true, 0]);
+    const flight = send();
+    expect(answer(answerOf(2))).toBe('a result for frame 2, frame 1 was out');
+    expect([inFlight.busy, inFlight.isOpen(flight), results.length]).toEqual([true, true, 0]);
     expect(log).not.toContain('slot 1');
-    flight.answer(answerOf(1));
+    answer(answerOf(1));
     expect(results).toMatchObject([{ status: 'ok' }]);
   });
 
   test('an answer for another frame after the deadline does not free it', () => {
     send();
     clock.advance(DEADLINE_MS);
-    expect(flight.answer(answerOf(2))).toBe('a result for frame 2, frame 1 was out');
-    expect([flight.busy, flight.report().discarded_answers]).toEqual([true, 0]);
+    expect(answer(answerOf(2))).toBe('a result for frame 2, frame 1 was out');
+    expect([inFlight.busy, inFlight.report().discarded_answers]).toEqual([true, 0]);
     expect(log).not.toContain('slot 1');
   });
 
   test('an answer before it was sent is a sentence', () => {
-    expect(flight.answer(answerOf(1))).toBe('a result for frame 1 while none was out');
+    expect(answer(answerOf(1))).toBe('a result for frame 1 while none was out');
     begin();
-    expect(flight.answer(answerOf(1))).toBe('a result for frame 1 while none was out');
+    expect(answer(answerOf(1))).toBe('a result for frame 1 while none was out');
     render();
-    expect(flight.answer(answerOf(1))).toBe('a result for frame 1 while none was out');
+    expect(answer(answerOf(1))).toBe('a result for frame 1 while none was out');
     expect(results).toEqual([]);
-    flight.sent();
-    expect(flight.answer(answerOf(1))).toBeUndefined();
+    inFlight.sent();
+    expect(answer(answerOf(1))).toBeUndefined();
   });
 
   test('no deadline before it was sent', () => {
@@ -146,7 +154,7 @@ describe('one result', () => {
     render();
     clock.advance(DEADLINE_MS * 2);
     expect(results).toEqual([]);
-    flight.sent();
+    inFlight.sent();
     clock.advance(DEADLINE_MS - 1);
     expect(results).toEqual([]);
     clock.advance(1);
@@ -156,43 +164,43 @@ describe('one result', () => {
   test('the deadline of one that was answered is not that of the next, which is being rendered', () => {
     send();
     clock.advance(DEADLINE_MS - 100);
-    flight.answer(answerOf(1));
+    answer(answerOf(1));
     begin();
     clock.advance(DEADLINE_MS);
     expect(results).toHaveLength(1);
     render();
-    flight.sent();
+    inFlight.sent();
     clock.advance(DEADLINE_MS - 1);
-    flight.answer(answerOf(2));
+    answer(answerOf(2));
     expect(results.map((r) => r.status)).toEqual(['ok', 'ok']);
   });
 
   test('the deadline: not free until the late answer, which is discarded', () => {
-    const picture = send();
+    const flight = send();
     clock.advance(DEADLINE_MS);
     const error = { code: 'deadline_exceeded', message: 'no answer within 500 ms' };
     expect(results).toMatchObject([{ status: 'timeout', detections: null, age_ms: 500, error }]);
-    expect([flight.busy, flight.isOpen(picture), flight.report().in_flight]).toEqual([true, false, 0]);
+    expect([inFlight.busy, inFlight.isOpen(flight), inFlight.report().in_flight]).toEqual([true, false, 0]);
     // The worker still looks at it.
     expect(log).not.toContain('slot 1');
     clock.advance(DEADLINE_MS * 4);
     expect(log).not.toContain('slot 1');
-    expect(flight.answer(answerOf(1, { detections: [person([0, 0, 1, 1])] }))).toBeUndefined();
-    expect([results.length, flight.busy]).toEqual([1, false]);
-    expect(flight.report()).toMatchObject({ discarded_answers: 1, results: { ok: 0, timeout: 1 }, detections: {} });
+    expect(answer(answerOf(1, { detections: [person([0, 0, 1, 1])] }))).toBeUndefined();
+    expect([results.length, inFlight.busy]).toEqual([1, false]);
+    expect(inFlight.report()).toMatchObject({ discarded_answers: 1, results: { ok: 0, timeout: 1 }, detections: {} });
     // The next one has a deadline of its own.
     send();
     clock.advance(DEADLINE_MS - 1);
     expect(results).toHaveLength(1);
-    flight.answer(answerOf(2));
+    answer(answerOf(2));
     expect(results.map((r) => r.status)).toEqual(['timeout', 'ok']);
   });
 
   test('the deadline, then the worker is gone: nothing more is told', () => {
     send();
     clock.advance(DEADLINE_MS);
-    flight.gone({ code: 'hung', message: 'gave no sign' });
-    expect([results.length, flight.busy, flight.report().discarded_answers]).toEqual([1, false, 0]);
+    gone({ code: 'hung', message: 'gave no sign' });
+    expect([results.length, inFlight.busy, inFlight.report().discarded_answers]).toEqual([1, false, 0]);
     expect(log.at(-1)).toBe('slot 1');
   });
 
@@ -202,23 +210,23 @@ describe('one result', () => {
     ['protocol_error', 'error', 'protocol_error'],
   ] as const)('gone (%s): %s, %s', (code, status, told) => {
     send();
-    flight.gone({ code, message: 'did this' });
+    gone({ code, message: 'did this' });
     expect(results).toMatchObject([{ status, error: { code: told, message: 'worker falls did this' } }]);
-    expect(flight.busy).toBe(false);
+    expect(inFlight.busy).toBe(false);
     // Again, without a picture.
-    flight.gone({ code, message: 'did this' });
+    gone({ code, message: 'did this' });
     clock.advance(DEADLINE_MS);
   });
 
   test('ended before it was rendered, and after', () => {
     const failed = { status: 'error', code: 'render', message: 'no free slot' } as const;
-    const picture = begin();
-    flight.end(failed);
-    expect([flight.busy, flight.isOpen(picture)]).toEqual([false, false]);
+    const flight = begin();
+    inFlight.end(failed);
+    expect([inFlight.busy, inFlight.isOpen(flight)]).toEqual([false, false]);
     begin();
     render();
-    flight.end(failed);
-    flight.end(failed);
+    inFlight.end(failed);
+    inFlight.end(failed);
     expect(results).toMatchObject([
       { status: 'error', error: { code: 'render', message: 'no free slot' }, hops_ms: { rendered: null, sent: null } },
       { status: 'error', error: { code: 'render' }, hops_ms: { rendered: 0, sent: null } },
@@ -227,10 +235,10 @@ describe('one result', () => {
 
   test('closed: told so, and what comes later is of no picture', () => {
     send();
-    flight.close();
-    flight.close();
+    inFlight.close();
+    inFlight.close();
     expect(results).toMatchObject([{ status: 'unavailable', error: { code: 'closed' } }]);
-    expect(flight.answer(answerOf(1))).toBe('a result for frame 1 while none was out');
+    expect(answer(answerOf(1))).toBe('a result for frame 1 while none was out');
     clock.advance(DEADLINE_MS * 2);
     expect(results).toHaveLength(1);
   });
@@ -238,7 +246,7 @@ describe('one result', () => {
   test('closed after the deadline: nothing more is told', () => {
     send();
     clock.advance(DEADLINE_MS);
-    flight.close();
+    inFlight.close();
     expect(results).toMatchObject([{ status: 'timeout' }]);
   });
 });
@@ -247,15 +255,15 @@ describe('what is given back, and when', () => {
   test('a picture nobody needs: when it is sent; its slot: after the answer', () => {
     send();
     expect(log).toEqual(['rendered 1', 'picture freed']);
-    flight.answer(answerOf(1));
+    answer(answerOf(1));
     expect(log).toEqual(['rendered 1', 'picture freed', 'settled', 'result 1 ok', 'slot 1']);
     expect(kept).toEqual([undefined]);
   });
 
   test('a picture that is kept: after its result, to which it is given', () => {
-    const picture = send(true);
+    const { picture } = send(true);
     expect(log).toEqual(['rendered 1']);
-    flight.answer(answerOf(1));
+    answer(answerOf(1));
     expect(log).toEqual(['rendered 1', 'settled', 'result 1 ok', 'picture freed', 'slot 1']);
     expect(kept).toEqual([picture]);
   });
@@ -264,14 +272,14 @@ describe('what is given back, and when', () => {
     send(true);
     clock.advance(DEADLINE_MS);
     expect(log).toEqual(['rendered 1', 'settled', 'result 1 timeout', 'picture freed']);
-    flight.answer(answerOf(1));
+    answer(answerOf(1));
     expect(log.at(-1)).toBe('slot 1');
   });
 
   test.each([true, false])('never sent (kept: %s): with its result', (keep) => {
     begin(keep);
     render();
-    flight.gone({ code: 'exited', message: 'exited with code 1' });
+    gone({ code: 'exited', message: 'exited with code 1' });
     expect(log).toEqual(['rendered 1', 'settled', 'result 1 unavailable', 'picture freed', 'slot 1']);
   });
 });
@@ -280,7 +288,7 @@ describe('what the worker says', () => {
   test('boxes are put back through letterbox and region, to the whole picture', () => {
     send();
     // x: 25 of 100 are 75 of 300 pixels, from 300 on. y: line 40 is 10 of 40, so 30 of 120 pixels, from 60 on.
-    flight.answer(answerOf(1, { detections: [person([0.25, 0.4, 0.75, 0.5])] }));
+    answer(answerOf(1, { detections: [person([0.25, 0.4, 0.75, 0.5])] }));
     const [found] = results[0]?.detections ?? [];
     expect(found).toMatchObject({ class_id: 0, class_name: 'person', confidence: 0.9 });
     expect(found?.bbox.map((edge) => Math.round(edge * 1e9) / 1e9)).toEqual([0.625, 0.3, 0.875, 0.4]);
@@ -289,7 +297,7 @@ describe('what the worker says', () => {
   test('data is passed on, null too; without it there is none', () => {
     for (const data of [{ still_s: 61 }, null, undefined]) {
       send();
-      flight.answer(answerOf(seq, data === undefined ? {} : { data }));
+      answer(answerOf(seq, data === undefined ? {} : { data }));
     }
     expect(results.map((r) => [r.status, r.data, 'data' in r])).toEqual([
       ['ok', { still_s: 61 }, true],
@@ -302,7 +310,7 @@ describe('what the worker says', () => {
     for (const error of ['no bed in sight', { code: 'no_bed', message: 'none in sight' }, null]) {
       send();
       // What it found besides an error is not passed on.
-      flight.answer(answerOf(seq, { error, detections: [person([0, 0, 1, 1])], data: 1 }));
+      answer(answerOf(seq, { error, detections: [person([0, 0, 1, 1])], data: 1 }));
     }
     expect(results).toMatchObject([
       { status: 'error', detections: null, error: { code: 'worker_error', message: 'no bed in sight' } },
@@ -314,18 +322,18 @@ describe('what the worker says', () => {
 
   test('the report counts all of it', () => {
     send();
-    flight.answer(answerOf(1, { detections: [person([0, 0, 1, 1]), person([0, 0, 0.5, 0.5])] }));
+    answer(answerOf(1, { detections: [person([0, 0, 1, 1]), person([0, 0, 0.5, 0.5])] }));
     send();
-    flight.answer(answerOf(2, { error: 'no' }));
+    answer(answerOf(2, { error: 'no' }));
     send();
     clock.advance(DEADLINE_MS);
-    flight.answer(answerOf(3));
+    answer(answerOf(3));
     send();
-    flight.gone({ code: 'exited', message: 'exited with code 1' });
+    gone({ code: 'exited', message: 'exited with code 1' });
     begin();
-    flight.end({ status: 'expired', code: 'frame_expired', message: 'gone' });
+    inFlight.end({ status: 'expired', code: 'frame_expired', message: 'gone' });
     send();
-    expect(flight.report()).toEqual({
+    expect(inFlight.report()).toEqual({
       in_flight: 1,
       discarded_answers: 1,
       results: { ok: 1, error: 1, timeout: 1, unavailable: 1, expired: 1 },

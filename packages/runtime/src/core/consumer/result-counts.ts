@@ -1,11 +1,11 @@
 import type { ConsumerReport, ResultMessage, ResultStatus } from '@vigia/contracts';
 
-/** Most class names that are counted apart: a worker that reads number plates has one for each car. */
+/** Class names that are counted separately: a worker that reads number plates reports a new one for each car. */
 export const COUNTED_CLASSES = 256;
-/** What is counted for all others together. */
+/** All further names count under this one. */
 const OTHERS = '(others)';
 
-/** How often which class was seen: at most {@link COUNTED_CLASSES} names, whatever they are called, and `(others)`. */
+/** How often each class was seen: at most {@link COUNTED_CLASSES} names, and `(others)`. */
 export class ClassCounts {
   readonly #counts = new Map<string, number>();
 
@@ -21,7 +21,7 @@ export class ClassCounts {
   }
 }
 
-/** Two counts of classes together. */
+/** The sum of two counts of classes, with the same limit. */
 export function addClassCounts(
   a: Readonly<Record<string, number>>,
   b: Readonly<Record<string, number>>,
@@ -31,7 +31,7 @@ export function addClassCounts(
   return out.report();
 }
 
-/** What a consumer's results were, for its report. */
+/** Counts a consumer's results by status and by class. */
 export class ResultCounts {
   readonly #results: Record<ResultStatus, number> = { ok: 0, expired: 0, timeout: 0, unavailable: 0, error: 0 };
   readonly #detections = new ClassCounts();

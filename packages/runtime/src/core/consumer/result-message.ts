@@ -1,21 +1,16 @@
 import { VigiaError } from '@vigia/base';
 import type { Detection, ResultMessage, ResultStatus } from '@vigia/contracts';
 import type { Geometry } from '#core/media';
+import type { PictureStamps } from '#core/media/libav';
 import { mapBack } from './map-back.ts';
 
-/** Whose result it is. */
-export type ResultSubject = Pick<ResultMessage, 'camera' | 'consumer' | 'model' | 'worker'>;
+/** The node and its run, the camera, the consumer, and the model or worker that a result belongs to. */
+export type ResultSubject = Pick<ResultMessage, 'node' | 'boot' | 'camera' | 'consumer' | 'model' | 'worker'>;
 
 /** Where a picture has been on its way to a consumer's result. All times are monotonic milliseconds. */
-export interface Flight {
+export interface FlightRecord {
   readonly seq: number;
-  readonly stamps: {
-    readonly capturedMs: number;
-    /** Since 1970. */
-    readonly capturedWallMs: number;
-    readonly decodedMs: number;
-    readonly ptsUs: number;
-  };
+  readonly stamps: Pick<PictureStamps, 'capturedMs' | 'capturedWallMs' | 'decodedMs' | 'ptsUs'>;
   /** Size of the whole picture, pixels. */
   readonly width: number;
   readonly height: number;
@@ -24,11 +19,11 @@ export interface Flight {
   readonly renderedMs: number | undefined;
   readonly sentMs: number | undefined;
   readonly receivedMs: number | undefined;
-  /** How the picture was rendered; there when there are detections. */
+  /** How the picture was rendered. An `ok` result needs it. */
   readonly geometry: Geometry | undefined;
 }
 
-/** What became of a picture. Detections are in shares of the rendition. */
+/** The result of one picture, before it is mapped back. Detections are in shares of the rendition. */
 export type Outcome =
   | { readonly status: 'ok'; readonly detections: readonly Detection[]; readonly data?: ResultMessage['data'] }
   | { readonly status: Exclude<ResultStatus, 'ok'>; readonly code: string; readonly message: string };
@@ -36,7 +31,7 @@ export type Outcome =
 /** The one result of a picture: detections mapped back to the camera's whole picture, age and hops. */
 export function resultMessage(
   subject: ResultSubject,
-  flight: Flight,
+  flight: FlightRecord,
   outcome: Outcome,
   decidedMs: number,
 ): ResultMessage {
@@ -65,7 +60,7 @@ export function resultMessage(
   };
 }
 
-function whole({ geometry, width, height }: Flight, detections: readonly Detection[]): Detection[] {
+function whole({ geometry, width, height }: FlightRecord, detections: readonly Detection[]): Detection[] {
   // An ok answer follows a rendering.
   if (!geometry) throw new VigiaError('internal', 'a result without a rendition');
   return detections.map((detection) => mapBack(detection, geometry, width, height));

@@ -2,8 +2,8 @@ import { type Bbox, cutMask, type Detection, type MaskRegion } from '@vigia/cont
 import { type Geometry, wholeFromRendition } from '#core/media';
 
 /**
- * A detection in shares of the rendition that a model saw, in shares of the camera's whole picture. What the model saw in
- * the padding is cut off: boxes and points are kept inside, a mask loses the cells that lie outside.
+ * Maps a detection from shares of the rendition to shares of the camera's whole picture. Cuts off the padding: boxes and
+ * points are clamped to the content, a mask loses the cells that lie outside.
  *
  * @param width, height Of the whole picture, pixels.
  */

@@ -1,0 +1,137 @@
+import type { Clock, Log } from '@vigia/base';
+import { packedBytes } from '@vigia/contracts';
+import { type FrameSupplier, packedShape } from '@vigia/frame-supplier';
+import {
+  type CameraSetup,
+  type ConsumerSetup,
+  type ModelConsumerSetup,
+  usesThread,
+  type WorkerConsumerSetup,
+} from '#core/camera-link';
+import type { Consumer } from '#core/consumer';
+import { geometryOf } from '#core/media';
+import { FrameScaler, type Picture } from '#core/media/libav';
+import { ContainerClient, ModelConsumer } from '#services/inference';
+import type { Renditions } from '#services/stream-capture';
+import { type LifecycleState, newProcessConsumer, newThreadConsumer, type ThreadRendering } from '#services/workers';
+import type { ResultSink } from './result-sink.ts';
+
+/** Options of {@link ConsumerFactory}. */
+export interface ConsumerFactoryOptions {
+  readonly setup: CameraSetup;
+  /** The run of the node. */
+  readonly boot: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly supplier: FrameSupplier<Picture>;
+  readonly renditions: Renditions;
+  /** A thread of this process hangs where nothing can end it: the process must end. */
+  readonly onUnending: (message: string) => void;
+  /** Whether to keep the next taken picture until its result. */
+  readonly keepPicture: () => boolean;
+  /** @param lastLines The last lines of the worker's standard error. */
+  readonly onWorkerState: (setup: WorkerConsumerSetup, state: LifecycleState, lastLines: readonly string[]) => void;
+}
+
+/** A camera's connection to one model, and the consumers that share it. */
+interface ModelLink {
+  readonly client: ContainerClient;
+  readonly consumers: ModelConsumer[];
+}
+
+/** Makes a camera's consumers, the only place that knows their kinds, and owns what several of them share. */
+export class ConsumerFactory {
+  readonly #o: ConsumerFactoryOptions;
+  readonly #models = new Map<string, ModelLink>();
+  readonly #scalers: FrameScaler[] = [];
+
+  constructor(options: ConsumerFactoryOptions) {
+    this.#o = options;
+  }
+
+  /** The caller closes the consumer. */
+  create(setup: ConsumerSetup, onResult: ResultSink): Consumer {
+    return setup.kind === 'model' ? this.#model(setup, onResult) : this.#worker(setup, onResult);
+  }
+
+  /** Closes what the consumers share; they must be closed before. Idempotent. */
+  close(): void {
+    for (const { client } of this.#models.values()) client.close();
+    for (const scaler of this.#scalers) scaler.close();
+  }
+
+  #model(setup: ModelConsumerSetup, onResult: ResultSink): ModelConsumer {
+    const { clock, supplier, renditions, keepPicture } = this.#o;
+    const link = this.#models.get(setup.model) ?? this.#newModelLink(setup);
+    this.#models.set(setup.model, link);
+    const consumer = new ModelConsumer({
+      node: this.#o.setup.node,
+      boot: this.#o.boot,
+      camera: this.#o.setup.camera,
+      consumer: setup.id,
+      model: setup.model,
+      sla: setup.sla,
+      fps: setup.fps,
+      deadlineMs: setup.deadlineMs,
+      clock,
+      supplier,
+      client: link.client,
+      render: (picture) => renditions.render(picture, setup.input),
+      onResult,
+      keepPicture,
+    });
+    link.consumers.push(consumer);
+    return consumer;
+  }
+
+  #newModelLink({ socketPath, model, input }: ModelConsumerSetup): ModelLink {
+    const { clock, log, setup } = this.#o;
+    const consumers: ModelConsumer[] = [];
+    const onReady = (): void => {
+      for (const consumer of consumers) consumer.containerReady();
+    };
+    return {
+      client: new ContainerClient({ socketPath, model, camera: setup.camera, input, clock, log, onReady }),
+      consumers,
+    };
+  }
+
+  #worker(setup: WorkerConsumerSetup, onResult: ResultSink): Consumer {
+    const { boot, clock, supplier, renditions, keepPicture, onWorkerState } = this.#o;
+    const { node, runDir, camera } = this.#o.setup;
+    const options = {
+      setup,
+      place: { node, boot, camera, runDir },
+      clock,
+      log: this.#o.log.child(setup.id),
+      supplier,
+      onState: (state: LifecycleState, lastLines: readonly string[]) => onWorkerState(setup, state, lastLines),
+      onResult,
+      keepPicture,
+    };
+    return usesThread(setup)
+      ? newThreadConsumer(options, this.#threadRendering(setup))
+      : newProcessConsumer(options, { renditions, encodeJpeg });
+  }
+
+  #threadRendering({ worker }: WorkerConsumerSetup): ThreadRendering {
+    const { roi } = this.#o.setup;
+    const scaler = new FrameScaler();
+    this.#scalers.push(scaler);
+    return {
+      onUnending: () => this.#o.onUnending(`worker ${worker.id} hangs in native code, where no thread can be ended`),
+      shapeOf: ({ format, width, height }) => packedShape(format, width, height),
+      scale: (picture, spec, pixels) => {
+        const geometry = geometryOf(picture.width, picture.height, roi, spec);
+        scaler.scale(picture, geometry, pixels.subarray(0, packedBytes(spec.format, spec.width, spec.height)));
+        return geometry;
+      },
+    };
+  }
+}
+
+/** Loaded on demand: most camera processes never make a JPEG. */
+async function encodeJpeg(pixels: Buffer, width: number, height: number): Promise<Buffer> {
+  const { encodeSnapshot } = await import('#services/snapshot');
+  return encodeSnapshot({ data: pixels, width, height }, undefined);
+}

@@ -1,0 +1,176 @@
+import { FakeClock } from '@vigia/base';
+import type { ResultMessage } from '@vigia/contracts';
+import fc from 'fast-check';
+import type { Frame } from 'node-av/lib';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { geometryOf, WHOLE } from '#core/media';
+import { Picture } from '#core/media/libav';
+import type { Flight } from './flight.ts';
+import { InFlight } from './in-flight.ts';
+import type { Outcome } from './result-message.ts';
+
+const DEADLINE_MS = 500;
+const GEOMETRY = geometryOf(600, 300, WHOLE, { width: 100, height: 100, fit: 'stretch', format: 'RGB24' });
+const OK: Outcome = { status: 'ok', detections: [] };
+const FAILED: Outcome = { status: 'error', code: 'render', message: 'no free slot' };
+
+/** A consumer, its results, and what it has to give back. */
+class Stage {
+  readonly clock = new FakeClock();
+  readonly results: ResultMessage[] = [];
+  /** References to pictures, leases, and settlements that are owed. */
+  readonly owed = { pictures: 0, pixels: 0, settlements: 0 };
+  readonly inFlight: InFlight;
+  taken = 0;
+
+  /** @param afterDeadline What the consumer does with a picture that timed out. */
+  constructor(afterDeadline: 'settle' | 'end') {
+    this.inFlight = new InFlight({
+      subject: { node: 'n', boot: 'b', camera: 'hall', consumer: 'people', model: 'm' },
+      deadlineMs: DEADLINE_MS,
+      clock: this.clock,
+      onResult: (result) => this.results.push(result),
+      onDeadline: (timeout) => this.inFlight[afterDeadline](timeout),
+    });
+  }
+
+  picture(): Picture {
+    const at = this.clock.nowMs();
+    const stamps = { capturedMs: at, capturedWallMs: 0, arrivedMs: at, decodedMs: at, ptsUs: 0 };
+    const picture = new Picture({ width: 600, height: 300 } as Frame, stamps, () => (this.owed.pictures -= 1));
+    this.owed.pictures += 1;
+    return picture;
+  }
+
+  begin(kept = false): Flight {
+    const picture = this.picture();
+    this.taken += 1;
+    picture.seq = this.taken;
+    this.owed.settlements += 1;
+    return this.inFlight.begin(picture, kept, { settle: () => (this.owed.settlements -= 1) });
+  }
+
+  render(): void {
+    this.owed.pixels += 1;
+    this.inFlight.rendered(GEOMETRY, { release: () => (this.owed.pixels -= 1) });
+  }
+
+  send(kept = false): Flight {
+    const flight = this.begin(kept);
+    this.render();
+    this.inFlight.sent();
+    return flight;
+  }
+}
+
+describe('a consumer that is done with the pixels at the deadline', () => {
+  let stage: Stage;
+  beforeEach(() => {
+    stage = new Stage('end');
+  });
+
+  test('is free at once, and the late answer is discarded and counted', () => {
+    const late = stage.send();
+    stage.clock.advance(DEADLINE_MS);
+    expect([stage.inFlight.busy, stage.owed]).toEqual([false, { pictures: 0, pixels: 0, settlements: 0 }]);
+    const next = stage.send();
+    stage.inFlight.answered(late, OK);
+    expect([stage.inFlight.isOpen(next), stage.owed.pixels]).toEqual([true, 1]);
+    stage.inFlight.answered(next, OK);
+    expect(stage.results.map((r) => r.status)).toEqual(['timeout', 'ok']);
+    expect(stage.inFlight.report()).toMatchObject({ in_flight: 0, discarded_answers: 1 });
+  });
+});
+
+describe('a consumer that still reads the pixels after the deadline', () => {
+  let stage: Stage;
+  beforeEach(() => {
+    stage = new Stage('settle');
+  });
+
+  test('is free with its late answer, which is discarded and counted', () => {
+    const late = stage.send();
+    stage.clock.advance(DEADLINE_MS);
+    expect([stage.inFlight.busy, stage.owed]).toEqual([true, { pictures: 0, pixels: 1, settlements: 0 }]);
+    expect(stage.inFlight.sentForMs).toBe(DEADLINE_MS);
+    stage.inFlight.answered(late, OK);
+    expect([stage.inFlight.busy, stage.owed.pixels, stage.inFlight.sentForMs]).toEqual([false, 0, undefined]);
+    expect(stage.inFlight.report()).toMatchObject({
+      in_flight: 0,
+      discarded_answers: 1,
+      results: { timeout: 1, ok: 0 },
+    });
+  });
+});
+
+test('a second picture is refused while one is in flight, and stays with the caller', () => {
+  const stage = new Stage('settle');
+  stage.send();
+  const second = stage.picture();
+  expect(() => stage.inFlight.begin(second, false)).toThrow(expect.objectContaining({ code: 'internal' }));
+  second.release();
+  stage.clock.advance(DEADLINE_MS);
+  const third = stage.picture();
+  expect(() => stage.inFlight.begin(third, false)).toThrow('still in flight');
+  third.release();
+  stage.inFlight.close();
+  expect(stage.owed).toEqual({ pictures: 0, pixels: 0, settlements: 0 });
+});
+
+test('a receiver that throws keeps neither picture nor pixels', () => {
+  const stage = new Stage('end');
+  stage.results.push = () => {
+    throw new Error('a sink failed');
+  };
+  const flight = stage.send(true);
+  expect(() => stage.inFlight.answered(flight, OK)).toThrow('a sink failed');
+  expect([stage.inFlight.busy, stage.owed]).toEqual([false, { pictures: 0, pixels: 0, settlements: 0 }]);
+});
+
+test('an ok result without a rendition is an error of ours', () => {
+  const stage = new Stage('end');
+  const flight = stage.begin();
+  expect(() => stage.inFlight.answered(flight, { status: 'ok', detections: [{ class_id: 0 } as never] })).toThrow(
+    'without a rendition',
+  );
+  expect([stage.inFlight.busy, stage.owed.pictures]).toEqual([false, 0]);
+});
+
+test('in any order of events each picture gets one result, and everything is given back once', () => {
+  const step = fc.constantFrom('begin', 'keep', 'render', 'send', 'answer', 'answer late', 'fail', 'settle', 'wait');
+  fc.assert(
+    fc.property(
+      fc.constantFrom('settle' as const, 'end' as const),
+      fc.array(step, { maxLength: 40 }),
+      (after, steps) => {
+        const stage = new Stage(after);
+        const { inFlight } = stage;
+        const flights: Flight[] = [];
+        for (const s of steps) {
+          const { current } = inFlight;
+          const open = current && inFlight.isOpen(current);
+          if (s === 'begin' || s === 'keep') {
+            if (!inFlight.busy) flights.push(stage.begin(s === 'keep'));
+          } else if (s === 'render') {
+            if (open && current.renderedMs === undefined) stage.render();
+          } else if (s === 'send') {
+            if (open && current.renderedMs !== undefined && current.sentMs === undefined) inFlight.sent();
+          } else if (s === 'answer') {
+            if (current?.sentMs !== undefined) inFlight.answered(current, OK);
+          } else if (s === 'answer late') {
+            const late = flights.find((flight) => flight !== current);
+            if (late) inFlight.answered(late, OK);
+          } else if (s === 'fail') inFlight.end(FAILED);
+          else if (s === 'settle') inFlight.settle(FAILED);
+          else stage.clock.advance(DEADLINE_MS);
+          expect(stage.results.length + inFlight.report().in_flight).toBe(stage.taken);
+        }
+        inFlight.close();
+        inFlight.close();
+        expect(stage.owed).toEqual({ pictures: 0, pixels: 0, settlements: 0 });
+        expect(stage.results.map((r) => r.seq)).toEqual(Array.from({ length: stage.taken }, (_, i) => i + 1));
+        expect(stage.clock.pendingTimers).toBe(0);
+      },
+    ),
+  );
+});

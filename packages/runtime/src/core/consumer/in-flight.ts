@@ -1,0 +1,150 @@
+import { type Clock, Deadline, VigiaError } from '@vigia/base';
+import type { ConsumerReport, ResultMessage } from '@vigia/contracts';
+import type { Geometry } from '#core/media';
+import type { Picture } from '#core/media/libav';
+import { Flight, type PictureOrigin, type Releasable } from './flight.ts';
+import { ResultCounts } from './result-counts.ts';
+import { type Outcome, resultMessage, type ResultSubject } from './result-message.ts';
+
+/** Options of {@link InFlight}. */
+export interface InFlightOptions {
+  readonly subject: ResultSubject;
+  /** From sending to the answer, milliseconds. */
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  /** Every result, in order. `picture` is set only for a flight that keeps it, and borrowed until the call returns. */
+  readonly onResult: (result: ResultMessage, picture: Picture | undefined) => void;
+  /**
+   * No answer came in time. The consumer calls `settle` with this outcome if it still reads the pixels, and `end` if it
+   * does not.
+   */
+  readonly onDeadline: (timeout: Outcome) => void;
+}
+
+/**
+ * The one picture that a consumer has in flight, from being taken until nobody reads its pixels any more. Gives exactly one
+ * result for each picture. A picture has one deadline; setting it creates no timer.
+ */
+export class InFlight {
+  readonly #o: InFlightOptions;
+  readonly #deadline: Deadline;
+  readonly #counts = new ResultCounts();
+  #flight: Flight | undefined;
+  #discardedAnswers = 0;
+
+  constructor(options: InFlightOptions) {
+    this.#o = options;
+    this.#deadline = new Deadline(options.clock, () => this.#onDeadline());
+  }
+
+  /** Undefined while the consumer is free. */
+  get current(): Flight | undefined {
+    return this.#flight;
+  }
+
+  /** Whether a picture is in flight, be its result known or not: the consumer can take no other one. */
+  get busy(): boolean {
+    return this.#flight !== undefined;
+  }
+
+  /** How long ago the picture in flight was sent, milliseconds; undefined when none was. */
+  get sentForMs(): number | undefined {
+    const sentMs = this.#flight?.sentMs;
+    return sentMs === undefined ? undefined : this.#o.clock.nowMs() - sentMs;
+  }
+
+  /** Whether this flight still waits for its result. */
+  isOpen(flight: Flight): boolean {
+    return this.#flight === flight && !flight.settled;
+  }
+
+  /**
+   * Takes over a picture with one reference.
+   *
+   * @param kept Whether the picture is needed until its result.
+   * @param origin Told when the result is known.
+   * @throws VigiaError `internal` while another picture is in flight; the caller still owns this one.
+   */
+  begin(picture: Picture, kept: boolean, origin?: PictureOrigin): Flight {
+    if (this.#flight) throw new VigiaError('internal', `frame ${this.#flight.seq} is still in flight`);
+    const flight = new Flight(picture, kept, origin, this.#o.clock.nowMs());
+    this.#flight = flight;
+    return flight;
+  }
+
+  /** @param pixels What the consumer reads, when it has to be given back. */
+  rendered(geometry: Geometry, pixels?: Releasable): void {
+    this.#flight?.rendered(geometry, pixels, this.#o.clock.nowMs());
+  }
+
+  /** The consumer gets the picture now: its deadline begins. */
+  sent(): void {
+    if (!this.#flight) return;
+    this.#flight.sent(this.#o.clock.nowMs());
+    this.#deadline.set(this.#o.deadlineMs);
+  }
+
+  /** The consumer's answer. One whose result is known already is discarded and counted. */
+  answered(flight: Flight, outcome: Outcome): void {
+    if (!this.isOpen(flight)) {
+      this.#discardedAnswers += 1;
+      if (this.#flight === flight) this.#free(flight);
+      return;
+    }
+    flight.answered(this.#o.clock.nowMs());
+    this.end(outcome);
+  }
+
+  /** The picture in flight gets this result, unless it has one. The consumer still reads the pixels and is not free. */
+  settle(outcome: Outcome): void {
+    if (this.#flight && !this.#flight.settled) this.#settle(this.#flight, outcome);
+  }
+
+  /** The picture in flight gets this result, unless it has one. Nobody reads the pixels any more: the consumer is free. */
+  end(outcome: Outcome): void {
+    const flight = this.#flight;
+    if (!flight) return;
+    try {
+      this.settle(outcome);
+    } finally {
+      this.#free(flight);
+    }
+  }
+
+  /** The consumer leaves. Idempotent. */
+  close(): void {
+    this.end({ status: 'unavailable', code: 'closed', message: 'the consumer was closed' });
+    this.#deadline.close();
+  }
+
+  /** A consistent copy. */
+  report(): Pick<ConsumerReport, 'in_flight' | 'discarded_answers' | 'results' | 'detections' | 'results_with'> {
+    return {
+      in_flight: this.#flight && !this.#flight.settled ? 1 : 0,
+      discarded_answers: this.#discardedAnswers,
+      ...this.#counts.report(),
+    };
+  }
+
+  #onDeadline(): void {
+    const message = `no answer within ${this.#o.deadlineMs} ms`;
+    this.#o.onDeadline({ status: 'timeout', code: 'deadline_exceeded', message });
+  }
+
+  #settle(flight: Flight, outcome: Outcome): void {
+    this.#deadline.clear();
+    flight.settle();
+    try {
+      const result = resultMessage(this.#o.subject, flight, outcome, this.#o.clock.nowMs());
+      this.#counts.add(result);
+      this.#o.onResult(result, flight.kept ? flight.picture : undefined);
+    } finally {
+      flight.releasePicture();
+    }
+  }
+
+  #free(flight: Flight): void {
+    this.#flight = undefined;
+    flight.releasePixels();
+  }
+}

@@ -1,0 +1,206 @@
+import { fileURLToPath } from 'node:url';
+import { FakeClock } from '@vigia/base';
+import { loadClip } from '@vigia/testkit';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { SourceFormat } from '#core/media';
+import type { Picture } from '#core/media/libav';
+import { encodeSnapshot } from '#services/snapshot';
+import { DECODE_ALL, type DecodeOptions, UnitDecoder } from './unit-decoder.ts';
+
+const FORMAT: SourceFormat = {
+  kind: 'rtsp',
+  transport: 'tcp',
+  codec: 'mjpeg',
+  extradata: undefined,
+  raw: undefined,
+  audio: undefined,
+  live: true,
+};
+const START_CODE = Buffer.from([0, 0, 0, 1]);
+const GARBAGE = Buffer.alloc(200, 7);
+/** A JPEG of 16×8. */
+let jpeg: Buffer;
+
+beforeAll(async () => {
+  jpeg = await encodeSnapshot({ data: Buffer.alloc(16 * 8 * 3, 128), width: 16, height: 8 }, undefined);
+});
+
+interface Sent {
+  readonly data?: Buffer;
+  readonly damaged?: boolean;
+  readonly keyframe?: boolean;
+  readonly wanted?: boolean;
+  readonly latenessMs?: number;
+  /** Whether the read ends with this unit. */
+  readonly ends?: boolean;
+}
+
+/** A decoder on a clock that stands still, and what comes out of it. */
+class Stage {
+  readonly clock = new FakeClock();
+  readonly published: { readonly width: number; readonly ptsUs: number; readonly capturedMs: number }[] = [];
+  readonly tooLarge: string[] = [];
+  readonly decoder: UnitDecoder;
+  #sent = 0;
+
+  constructor(decode: Partial<DecodeOptions> = {}, format: SourceFormat = FORMAT) {
+    this.decoder = new UnitDecoder({
+      clock: this.clock,
+      decode: { ...DECODE_ALL, ...decode },
+      publish: (picture: Picture) => {
+        const { width, stamps } = picture;
+        this.published.push({ width, ptsUs: stamps.ptsUs, capturedMs: stamps.capturedMs });
+        picture.release();
+      },
+      onRemark: () => undefined,
+      onTooLarge: (width, height) => this.tooLarge.push(`${width}×${height}`),
+    });
+    this.decoder.begin(format);
+  }
+
+  send({ data = jpeg, damaged = false, keyframe = true, wanted = true, latenessMs = 0, ends = true }: Sent = {}): this {
+    const ptsMs = this.#sent * 100;
+    this.#sent += 1;
+    this.decoder.push({ data, ptsMs, arrivedMs: 1_000 + ptsMs, keyframe, damaged }, latenessMs, wanted);
+    if (ends) this.decoder.readEnd();
+    const c = this.decoder.counters();
+    expect(c.captured).toBe(c.published + c.noDemand + c.undecodable + c.late + c.inDecoder);
+    return this;
+  }
+
+  /** How many of the pictures so far were concealed. */
+  get concealed(): number {
+    return this.decoder.counters().concealed;
+  }
+}
+
+const LOST = { damaged: true, keyframe: false };
+const NEXT = { keyframe: false };
+
+describe('after a loss', () => {
+  test('wait: nothing is decoded until a clean keyframe', () => {
+    const stage = new Stage().send().send(LOST).send(NEXT).send({ damaged: true }).send(NEXT);
+    expect(stage.decoder.counters()).toMatchObject({ captured: 5, published: 1, undecodable: 4, concealed: 0 });
+    stage.send().send(NEXT);
+    expect(stage.decoder.counters()).toMatchObject({ published: 3, undecodable: 4, concealed: 0 });
+    stage.decoder.forget();
+  });
+
+  test('conceal: everything is decoded, and counted as concealed until a clean keyframe', () => {
+    const stage = new Stage({ onLoss: 'conceal' }).send().send(LOST).send(NEXT);
+    expect(stage.concealed).toBe(2);
+    // A keyframe of which something is missing repairs nothing.
+    expect(stage.send({ damaged: true }).send(NEXT).concealed).toBe(4);
+    expect(stage.send().send(NEXT).concealed).toBe(4);
+    expect(stage.decoder.counters()).toMatchObject({ captured: 7, published: 7, undecodable: 0 });
+    stage.decoder.forget();
+  });
+
+  test.each([
+    ['wait', { published: 2, undecodable: 2, concealed: 0 }],
+    ['conceal', { published: 3, undecodable: 1, concealed: 1 }],
+  ] as const)('a unit that the decoder refuses is a loss (%s)', (onLoss, counters) => {
+    const stage = new Stage({ onLoss }).send().send({ data: GARBAGE, keyframe: false }).send(NEXT).send();
+    expect(stage.decoder.counters()).toMatchObject(counters);
+    stage.decoder.forget();
+  });
+
+  test('a new connection begins with a clean keyframe, whatever the last one lost', () => {
+    const stage = new Stage({ onLoss: 'conceal' }).send().send(LOST);
+    stage.decoder.forget();
+    stage.decoder.begin(FORMAT);
+    expect(stage.send(NEXT).decoder.counters()).toMatchObject({ published: 2, undecodable: 1, concealed: 1 });
+    expect(stage.send().send(NEXT).decoder.counters()).toMatchObject({ published: 4, concealed: 1 });
+    stage.decoder.forget();
+  });
+
+  test('what is not wanted loses nothing, and the next picture needs a keyframe', () => {
+    const stage = new Stage({ onLoss: 'conceal' })
+      .send()
+      .send({ ...LOST, wanted: false })
+      .send(NEXT)
+      .send();
+    expect(stage.decoder.counters()).toMatchObject({ published: 2, noDemand: 1, undecodable: 1, concealed: 0 });
+    stage.decoder.forget();
+  });
+});
+
+test('keyframes only: the others are not wanted, be they damaged', () => {
+  const stage = new Stage({ mode: 'keyframes', onLoss: 'conceal' }).send().send(LOST).send(NEXT).send();
+  expect(stage.decoder.counters()).toMatchObject({ published: 2, noDemand: 2, concealed: 0 });
+  expect([stage.decoder.keyframes, stage.decoder.gopMs, stage.decoder.intervalMs]).toEqual([2, 300, 300]);
+  stage.decoder.forget();
+});
+
+describe('of the units of one read', () => {
+  test('all are decoded and the newest picture is published', () => {
+    const stage = new Stage().send({ ends: false }).send({ ends: false }).send();
+    expect(stage.published.map(({ ptsUs }) => ptsUs)).toEqual([200_000]);
+    expect(stage.decoder.counters()).toMatchObject({ published: 1, late: 2 });
+    stage.decoder.forget();
+  });
+
+  test('a late picture is held to the end of the turn, so that a newer one can replace it', async () => {
+    const stage = new Stage().send({ latenessMs: 51 });
+    expect(stage.decoder.counters()).toMatchObject({ published: 0, inDecoder: 1 });
+    stage.send({ latenessMs: 50 });
+    expect(stage.published).toEqual([{ width: 16, ptsUs: 100_000, capturedMs: 1_050 }]);
+    stage.send({ latenessMs: 80 });
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(stage.decoder.counters()).toMatchObject({ published: 2, late: 1, inDecoder: 0 });
+    stage.decoder.forget();
+  });
+
+  test('a picture that is held when the connection ends is late', async () => {
+    const stage = new Stage().send({ latenessMs: 500 });
+    stage.decoder.forget();
+    expect(stage.decoder.counters()).toMatchObject({ published: 0, late: 1, inDecoder: 0 });
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(stage.published).toEqual([]);
+  });
+});
+
+describe('the largest picture', () => {
+  test.each([
+    ['its size', 16, 8, true],
+    ['its size when turned', 8, 16, true],
+    ['a smaller height', 16, 7, false],
+    ['a smaller width', 15, 8, false],
+    ['a smaller height when turned', 8, 15, false],
+    ['a smaller width when turned', 7, 16, false],
+    ['its width, but not its height, either way', 16, 4, false],
+  ])('%s', (_, width, height, fits) => {
+    const stage = new Stage({ maxPicture: { width, height } }).send();
+    expect(stage.tooLarge).toEqual(fits ? [] : ['16×8']);
+    expect(stage.decoder.counters()).toMatchObject({ published: fits ? 1 : 0, undecodable: fits ? 0 : 1 });
+    expect(stage.decoder.size).toEqual(fits ? { width: 16, height: 8 } : { width: 0, height: 0 });
+    stage.decoder.forget();
+  });
+});
+
+describe('a picture for which the decoder had to guess, although nothing was missing on the way', () => {
+  const spoiledAt = 5;
+  let units: readonly { readonly data: Buffer; readonly keyframe: boolean }[];
+
+  beforeAll(async () => {
+    const clip = await loadClip(fileURLToPath(new URL('../../../assets/pedestrians.mp4', import.meta.url)));
+    units = clip.units.slice(0, 25).map(({ nals, keyframe }, n) => {
+      const data = Buffer.concat(
+        (keyframe ? [...clip.parameterSets, ...nals] : nals).flatMap((nal) => [START_CODE, nal]),
+      );
+      if (n === spoiledAt) data.fill(0xa5, data.byteLength / 2, data.byteLength / 2 + 60);
+      return { data, keyframe };
+    });
+  });
+
+  // A keyframe every twenty: the spoiled one and all that follow until then are lost.
+  test.each([
+    ['wait', { published: 10, undecodable: 15, concealed: 0 }],
+    ['conceal', { published: 25, undecodable: 0, concealed: 15 }],
+  ] as const)('is a loss (%s)', (onLoss, counters) => {
+    const stage = new Stage({ onLoss }, { ...FORMAT, codec: 'h264' });
+    for (const unit of units) stage.send(unit);
+    expect(stage.decoder.counters()).toMatchObject(counters);
+    stage.decoder.forget();
+  });
+});

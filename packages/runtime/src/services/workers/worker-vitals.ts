@@ -1,0 +1,116 @@
+import { IDLE_INTERVALS, idleRestartMs, type WorkerConsumerSetup } from '#core/camera-link';
+import type { EndReason, Health } from './lifecycle.ts';
+
+/** What a look at a worker shows, about twice a second. */
+export interface WorkerLook {
+  /** Whether a frame was sent and is not answered. */
+  readonly frameOut: boolean;
+  /** For how long it has had a frame, or could have had one, without an answer. Milliseconds; 0 when it waits for one. */
+  readonly waitingMs: number;
+  /** Milliseconds between two frames that it should get. */
+  readonly intervalMs: number;
+  /** How its SLA is breached; null while it is kept. */
+  readonly breach: string | null;
+}
+
+/** What follows from a look: the worker must end, or is in this state of health; undefined when nothing has changed. */
+export type Diagnosis =
+  | { readonly kind: 'fatal'; readonly reason: EndReason; readonly healthyUntilMs: number }
+  | { readonly kind: 'health'; readonly state: Health; readonly reason: EndReason | null }
+  | undefined;
+
+/** Looks come twice a second: after such a gap this process stood still itself. Milliseconds. */
+const STOOD_STILL_MS = 3_000;
+/** A worker that gets frames and answers none for this long is idle. Milliseconds. */
+const IDLE_MS = 10_000;
+
+const NO_ANSWER: EndReason = { code: 'no_answer', message: 'answers none, though frames come' };
+const NO_FRAMES: EndReason = { code: 'no_frames', message: 'gets no frames: its camera gives none' };
+
+/**
+ * The signs of life of a worker that is up, and what they mean: whether it hangs, is idle, breaches its SLA or runs. Does not
+ * count the time in which this process stood still: a suspended machine, a paused container. All times are monotonic
+ * milliseconds.
+ */
+export class WorkerVitals {
+  readonly #critical: boolean;
+  readonly #hangMs: number;
+  /** When the worker became ready. */
+  #readyMs = 0;
+  /** When it last answered since then; undefined before its first answer. */
+  #answeredMs: number | undefined;
+  /** When it last gave any sign, or got a frame. */
+  #signMs = 0;
+  #lookedMs: number | undefined;
+  /** Its wait at the last look, and the part of that wait in which this process stood still. */
+  #waitingMs = 0;
+  #stoodStillMs = 0;
+
+  constructor({ sla, worker }: WorkerConsumerSetup) {
+    this.#critical = sla === 'critical';
+    this.#hangMs = worker.hangTimeoutMs;
+  }
+
+  ready(nowMs: number): void {
+    this.#readyMs = nowMs;
+    this.#answeredMs = undefined;
+    this.#signMs = nowMs;
+  }
+
+  answered(nowMs: number): void {
+    this.#answeredMs = nowMs;
+    this.#signMs = nowMs;
+  }
+
+  /** Any sign of life, and the start of a frame that it has to answer. */
+  sign(nowMs: number): void {
+    this.#signMs = nowMs;
+  }
+
+  /** Takes note of a look, also while the worker is not up. */
+  observe({ waitingMs }: WorkerLook, nowMs: number): void {
+    const sinceMs = nowMs - (this.#lookedMs ?? nowMs);
+    this.#lookedMs = nowMs;
+    if (sinceMs >= STOOD_STILL_MS) this.#excuse(sinceMs, nowMs);
+    // A shorter wait is that for another frame: what was excused belongs to the one before.
+    if (waitingMs < this.#waitingMs) this.#stoodStillMs = 0;
+    this.#waitingMs = waitingMs;
+  }
+
+  /** To be called after `observe`, for a worker that is up. */
+  diagnose(look: WorkerLook, nowMs: number): Diagnosis {
+    const silentMs = nowMs - this.#signMs;
+    if (look.frameOut && silentMs >= this.#hangMs) {
+      const message = `gave no sign for ${seconds(silentMs)} with a frame in its hands`;
+      return { kind: 'fatal', reason: { code: 'hung', message }, healthyUntilMs: this.#signMs };
+    }
+    const waitingMs = look.waitingMs === 0 ? 0 : Math.max(1, look.waitingMs - this.#stoodStillMs);
+    if (this.#critical && waitingMs >= idleRestartMs(look.intervalMs)) {
+      const message = `answered nothing for ${seconds(waitingMs)} while frames came`;
+      return { kind: 'fatal', reason: { code: 'idle', message }, healthyUntilMs: nowMs - waitingMs };
+    }
+    return this.#health(look, waitingMs, nowMs);
+  }
+
+  #health({ intervalMs, breach }: WorkerLook, waitingMs: number, nowMs: number): Diagnosis {
+    const idleMs = Math.max(IDLE_MS, IDLE_INTERVALS * intervalMs);
+    if (waitingMs >= idleMs) return { kind: 'health', state: 'idle', reason: NO_ANSWER };
+    if (waitingMs === 0 && nowMs - (this.#answeredMs ?? this.#readyMs) >= idleMs)
+      return { kind: 'health', state: 'idle', reason: NO_FRAMES };
+    if (breach !== null) return { kind: 'health', state: 'breaching', reason: { code: 'sla', message: breach } };
+    return this.#answeredMs === undefined ? undefined : { kind: 'health', state: 'running', reason: null };
+  }
+
+  /** The worker stood still as well, and must not be blamed for that time. */
+  #excuse(ms: number, nowMs: number): void {
+    const shifted = (atMs: number): number => Math.min(nowMs, atMs + ms);
+    this.#signMs = shifted(this.#signMs);
+    this.#readyMs = shifted(this.#readyMs);
+    this.#answeredMs = this.#answeredMs === undefined ? undefined : shifted(this.#answeredMs);
+    this.#stoodStillMs += ms;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
