@@ -17,7 +17,7 @@ interface Waiter<F> {
 
 /**
  * The reading mode of a mailbox that lends frames: one caller of `next` at a time waits for a frame and gives it back with
- * its lease. Whoever owns the mailbox calls `serve` when a frame may be due, and `finish` at the end.
+ * its lease. The mailbox calls `serve` when a frame may be due, and `finish` at the end.
  */
 export class Lending<F extends SuppliedFrame> {
   readonly #source: LendingSource<F>;

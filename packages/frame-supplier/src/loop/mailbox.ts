@@ -131,7 +131,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
    * The caller owns the reference that it gets, and owes a `settle`.
    */
   take(): F | undefined {
-    if (this.#end || this.#inFlight) return undefined;
+    if (this.#inFlight) return undefined;
     this.evictStale();
     return this.hasDue ? this.takeDue() : undefined;
   }

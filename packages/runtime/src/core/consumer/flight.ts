@@ -36,7 +36,7 @@ export class Flight implements FlightRecord {
   /**
    * Takes over one reference to the picture.
    *
-   * @param origin Is told when the result is known; undefined when it finds out by itself.
+   * @param origin Its `settle` is called once, when the result is known. Undefined for a seat, which notices by itself.
    */
   constructor(picture: Picture, kept: boolean, origin: PictureOrigin | undefined, takenMs: number) {
     this.seq = picture.seq;
@@ -105,7 +105,7 @@ export class Flight implements FlightRecord {
     picture?.release();
   }
 
-  /** Nobody reads the pixels any more. Idempotent. */
+  /** The consumer has finished with the pixels. Idempotent. */
   releasePixels(): void {
     const pixels = this.#pixels;
     this.#pixels = undefined;

@@ -22,6 +22,7 @@ class Stage {
   readonly owed = { pictures: 0, pixels: 0, settlements: 0 };
   readonly inFlight: InFlight;
   taken = 0;
+  onPicture: (picture: Picture | undefined) => void = () => undefined;
 
   /** @param afterDeadline What the consumer does with a picture that timed out. */
   constructor(afterDeadline: 'settle' | 'end') {
@@ -29,7 +30,10 @@ class Stage {
       subject: { node: 'n', boot: 'b', camera: 'hall', consumer: 'people', model: 'm' },
       deadlineMs: DEADLINE_MS,
       clock: this.clock,
-      onResult: (result) => this.results.push(result),
+      onResult: (result, picture) => {
+        this.results.push(result);
+        this.onPicture(picture);
+      },
       onDeadline: (timeout) => this.inFlight[afterDeadline](timeout),
     });
   }
@@ -125,6 +129,41 @@ test('a receiver that throws keeps neither picture nor pixels', () => {
   const flight = stage.send(true);
   expect(() => stage.inFlight.answered(flight, OK)).toThrow('a sink failed');
   expect([stage.inFlight.busy, stage.owed]).toEqual([false, { pictures: 0, pixels: 0, settlements: 0 }]);
+});
+
+test('a receiver that closes the consumer gives nothing back twice', () => {
+  const stage = new Stage('end');
+  stage.results.push = () => {
+    stage.inFlight.close();
+    return 1;
+  };
+  stage.inFlight.answered(stage.send(true), OK);
+  expect([stage.inFlight.busy, stage.owed]).toEqual([false, { pictures: 0, pixels: 0, settlements: 0 }]);
+});
+
+test('a picture that is not kept is released when it is sent, and never passed on', () => {
+  const stage = new Stage('end');
+  const seen: (Picture | undefined)[] = [];
+  stage.onPicture = (picture) => seen.push(picture);
+  stage.send();
+  expect(stage.owed.pictures).toBe(0);
+  stage.inFlight.end(FAILED);
+  stage.begin();
+  stage.inFlight.end(FAILED);
+  const { picture } = stage.begin(true);
+  stage.inFlight.end(FAILED);
+  expect(seen).toEqual([undefined, undefined, picture]);
+});
+
+test('the deadline of an answered picture is not that of the next one', () => {
+  const stage = new Stage('end');
+  const first = stage.send();
+  stage.clock.advance(DEADLINE_MS - 1);
+  stage.inFlight.answered(first, OK);
+  stage.begin();
+  stage.clock.advance(DEADLINE_MS);
+  expect(stage.results.map((r) => r.status)).toEqual(['ok']);
+  stage.inFlight.close();
 });
 
 test('an ok result without a rendition is an error of ours', () => {

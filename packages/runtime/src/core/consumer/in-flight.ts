@@ -22,7 +22,7 @@ export interface InFlightOptions {
 }
 
 /**
- * The one picture that a consumer has in flight, from being taken until nobody reads its pixels any more. Gives exactly one
+ * The one picture that a consumer has in flight, from being taken until it has finished with the pixels. Gives exactly one
  * result for each picture. A picture has one deadline; setting it creates no timer.
  */
 export class InFlight {
@@ -62,7 +62,7 @@ export class InFlight {
    * Takes over a picture with one reference.
    *
    * @param kept Whether the picture is needed until its result.
-   * @param origin Told when the result is known.
+   * @param origin Its `settle` is called once, when the result is known.
    * @throws VigiaError `internal` while another picture is in flight; the caller still owns this one.
    */
   begin(picture: Picture, kept: boolean, origin?: PictureOrigin): Flight {
@@ -100,7 +100,7 @@ export class InFlight {
     if (this.#flight && !this.#flight.settled) this.#settle(this.#flight, outcome);
   }
 
-  /** The picture in flight gets this result, unless it has one. Nobody reads the pixels any more: the consumer is free. */
+  /** The picture in flight gets this result, unless it has one. The consumer has finished with the pixels and is free. */
   end(outcome: Outcome): void {
     const flight = this.#flight;
     if (!flight) return;

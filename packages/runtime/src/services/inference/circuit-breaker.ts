@@ -61,7 +61,6 @@ export class CircuitBreaker {
   /** Another container took over, about which the verdicts on its predecessor say nothing. */
   reset(): void {
     this.#token += 1;
-    this.#trialOut = false;
     this.#close();
   }
 

@@ -148,7 +148,7 @@ export class ModelConsumer implements Consumer {
 
   /** Whether a due picture is pending for which no `want` is out. Drops a stale one. */
   #hasUnaskedPicture(): boolean {
-    if (this.#closed || this.#wantToken !== undefined) return false;
+    if (this.#wantToken !== undefined) return false;
     this.#mailbox.evictStale();
     return this.#mailbox.hasDue;
   }
@@ -211,10 +211,9 @@ export class ModelConsumer implements Consumer {
     if (this.#take()) this.#inFlight.end(outcome);
   }
 
-  /** Takes the newest picture if it is due and nothing is in flight. */
+  /** Takes the newest picture if it is due. The mailbox has none while one is in flight. */
   #take(): Flight | undefined {
-    // A container that grants while it owes an answer breaks the protocol: the picture would have to wait.
-    const picture = this.#inFlight.busy ? undefined : this.#mailbox.take();
+    const picture = this.#mailbox.take();
     return picture && this.#inFlight.begin(picture, this.#o.keepPicture(), this.#mailbox);
   }
 

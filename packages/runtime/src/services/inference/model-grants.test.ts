@@ -122,8 +122,8 @@ function rendered(picture: Picture): ReturnType<ConstructorParameters<typeof Mod
 }
 
 /** Publishes a picture and lets the consumer see it. */
-async function publish(): Promise<void> {
-  const at = clock.nowMs();
+async function publish(ageMs = 0): Promise<void> {
+  const at = clock.nowMs() - ageMs;
   const stamps = { capturedMs: at, capturedWallMs: 0, arrivedMs: at, decodedMs: at, ptsUs: 0 };
   owed.pictures += 1;
   supplier.publish(new Picture({ width: 600, height: 300 } as Frame, stamps, () => (owed.pictures -= 1)));
@@ -151,6 +151,11 @@ test('a granted picture is rendered, sent and answered; the next one asks after 
   expect([codes(), owed.slots]).toEqual([['1 ok'], 0]);
   await publish();
   expect(client.wants).toHaveLength(1);
+});
+
+test('a picture that arrives too old asks for nothing', async () => {
+  await publish(1_001);
+  expect([client.wants.length, consumer.report().dropped.stale]).toEqual([0, 1]);
 });
 
 test('starting a consumer starts its client', () => {
@@ -273,6 +278,14 @@ describe('a grant that is of no use is given back', () => {
     for (let i = 0; i < FAILURES_TO_OPEN + 1; i += 1) await ask();
     expect(codes()).toEqual(Array.from({ length: FAILURES_TO_OPEN + 1 }, (_, i) => `${i + 1} render`));
     expect([client.unwants, client.breaker.open]).toEqual([FAILURES_TO_OPEN + 1, false]);
+  });
+
+  test('no slot is free for a trial: there is room for the next trial', async () => {
+    openCircuit();
+    clock.advance(1_000);
+    noSlot = true;
+    await ask();
+    expect([codes(), client.breaker.open, client.breaker.allows()]).toEqual([['1 render'], true, true]);
   });
 
   test('one picture is in flight: the container breaks the protocol', async () => {

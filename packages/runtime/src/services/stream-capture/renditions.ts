@@ -95,7 +95,7 @@ export class Renditions {
     const rendition = this.#byKey.get(keyWithin(spec, admitted));
     if (!rendition) return undefined;
     const { last, slots } = rendition;
-    // Another rendition in the same memory may have taken a slot that nobody holds: then this one is written again.
+    // Another rendition in the same memory may have taken a slot without holders: then this one is written again.
     if (last?.lease.frameId === picture.seq && slots.ring.has(last.lease))
       return this.#reference(rendition, last.lease.retain(), last.geometry, picture);
     const geometry = geometryOf(picture.width, picture.height, this.#o.roi, spec);

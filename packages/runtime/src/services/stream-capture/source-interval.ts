@@ -2,7 +2,7 @@ const WINDOW = 16;
 /** Keyframes of some cameras are half a minute apart; a clock that jumps by an hour looks like more. */
 const LONGEST_MS = 60_000;
 
-/** The source's frame interval, from the stream's own clock: the mean over the last 16 pictures, whatever their order. */
+/** The source's frame interval, from the stream's own clock: the mean over the last 16 pictures, in any order. */
 export class SourceInterval {
   readonly #ptsMs = new Float64Array(WINDOW);
   #count = 0;

@@ -17,6 +17,7 @@ const FORMAT: SourceFormat = {
   live: true,
 };
 const START_CODE = Buffer.from([0, 0, 0, 1]);
+const CLIP = fileURLToPath(new URL('../../../assets/pedestrians.mp4', import.meta.url));
 const GARBAGE = Buffer.alloc(200, 7);
 /** A JPEG of 16×8. */
 let jpeg: Buffer;
@@ -160,6 +161,17 @@ describe('of the units of one read', () => {
   });
 });
 
+test('a unit that is still in the decoder when the connection ends is undecodable, once', () => {
+  const stage = new Stage({}, { ...FORMAT, codec: 'h264' });
+  // The end of a sequence: the decoder takes it and gives no picture.
+  stage.send({ data: Buffer.from([...START_CODE, 0x0a]) });
+  expect(stage.decoder.counters()).toMatchObject({ inDecoder: 1, undecodable: 0 });
+  for (let i = 0; i < 2; i += 1) {
+    stage.decoder.forget();
+    expect(stage.decoder.counters()).toMatchObject({ inDecoder: 0, undecodable: 1 });
+  }
+});
+
 describe('the largest picture', () => {
   test.each([
     ['its size', 16, 8, true],
@@ -183,7 +195,7 @@ describe('a picture for which the decoder had to guess, although nothing was mis
   let units: readonly { readonly data: Buffer; readonly keyframe: boolean }[];
 
   beforeAll(async () => {
-    const clip = await loadClip(fileURLToPath(new URL('../../../assets/pedestrians.mp4', import.meta.url)));
+    const clip = await loadClip(CLIP);
     units = clip.units.slice(0, 25).map(({ nals, keyframe }, n) => {
       const data = Buffer.concat(
         (keyframe ? [...clip.parameterSets, ...nals] : nals).flatMap((nal) => [START_CODE, nal]),

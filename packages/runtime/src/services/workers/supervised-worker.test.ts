@@ -356,6 +356,14 @@ describe('what it says', () => {
     expect(stage.worker.lastLines).toEqual([]);
   });
 
+  test('the end of a worker that is closed is not its last exit', async () => {
+    const stage = new Stage('normal').ready();
+    stage.link.end();
+    stage.clock.advance(1_000);
+    await stage.worker.close();
+    expect(stage.worker.report().last_exit?.reason).toBe('was ended by SIGKILL');
+  });
+
   test('what a process says that is not the one that runs is not heard', () => {
     const stage = new Stage('normal').ready();
     const old = stage.link;

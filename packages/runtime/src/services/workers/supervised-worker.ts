@@ -228,7 +228,8 @@ export class SupervisedWorker<L extends WorkerLink> {
     const reason = withLastWords(exit, stderr.at(-1));
     this.#o.onGone(reason);
     this.#lifecycle.exited(reason);
-    if (this.#closing) return;
+    // The end of a worker that is closed is no event to look into.
+    if (this.state.state === 'stopped') return;
     const at = new Date(this.#o.clock.wallMs()).toISOString();
     this.#lastExit = { at, reason: this.state.reason?.message ?? reason.message, stderr };
   }

@@ -79,16 +79,7 @@ export class WorkerProcess implements WorkerLink {
     stdin?.on('error', () => this.#later(INPUT_CLOSED_MS, () => this.#inputClosed()));
     if (stdout) this.#readMessages(stdout);
     if (stderr) this.#readLines(stderr);
-    if (pid === undefined) return;
-    try {
-      this.#forget = registerWorkerGroup(place.runDir, place.camera, pid);
-    } catch (error) {
-      log.warn(`worker ${setup.id}: its process group could not be recorded (${messageOf(error)})`);
-    }
-    const share = (): void => applyCpuShare(pid, setup.worker.cpu, `worker ${setup.id}`, log);
-    share();
-    // Once more when its threads exist, and for a kernel that was busy with another worker's share.
-    this.#later(SHARE_AGAIN_MS, share);
+    if (pid !== undefined) this.#register(pid, setup, place);
   }
 
   get pid(): number | undefined {
@@ -135,6 +126,19 @@ export class WorkerProcess implements WorkerLink {
       this.#log.error(message);
       this.#end({ code: 'left_behind', message });
     });
+  }
+
+  /** Records its process group, and sets its CPU share. */
+  #register(pid: number, setup: WorkerConsumerSetup, { runDir, camera }: WorkerPlace): void {
+    try {
+      this.#forget = registerWorkerGroup(runDir, camera, pid);
+    } catch (error) {
+      this.#log.warn(`worker ${setup.id}: its process group could not be recorded (${messageOf(error)})`);
+    }
+    const share = (): void => applyCpuShare(pid, setup.worker.cpu, `worker ${setup.id}`, this.#log);
+    share();
+    // Once more when its threads exist, and for a kernel that was busy with another worker's share.
+    this.#later(SHARE_AGAIN_MS, share);
   }
 
   #onExit(code: number | null, signal: NodeJS.Signals | null): void {
