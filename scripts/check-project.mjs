@@ -2,18 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { shapeProblems } from './check-shape.mjs';
+import { wordProblems } from './check-words.mjs';
 import { root } from './lib.mjs';
+import { projectFiles as files } from './source-code.mjs';
 
-/** Everything git tracks or would track, with the given ending. */
-function files(ending) {
-  const { stdout } = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  return stdout.split('\n').filter((file) => file.endsWith(ending) && existsSync(join(root, file)));
-}
-
-const problems = [];
+const problems = [...(await shapeProblems()), ...(await wordProblems())];
 
 // Relative links in documents lead somewhere, and so do their anchors.
 const anchors = new Map();
@@ -64,7 +58,7 @@ for (const file of files('.ts')) {
 // What must not be left in the code.
 const LEFT = [
   [/(?:^|[^.\w])(?:it|test|describe)\.(?:only|skip)\(/, 'a focused or skipped test'],
-  [/@ts-(?:ignore|nocheck)|:\s*any\b(?!\()|\bas any\b(?! \w)/, 'an escape from the type system'],
+  [/@ts-(?:ignore|nocheck)/, 'an escape from the type system'],
   [/\b(?:TODO|FIXME|XXX)\b/, 'something unfinished'],
 ];
 for (const file of [...files('.ts'), ...files('.mjs'), ...files('.py')]) {
