@@ -17,7 +17,8 @@ from vigia.container._frames import ConnectionFrames
 from vigia.container._loop import Loop
 from vigia.container._messages import MESSAGE_LIMIT
 from vigia.container._references import FrameRoots
-from vigia.container._service import ModelFacts, ModelService
+from vigia.container._model_spec import ModelSpec
+from vigia.container._service import ModelService, Peer
 
 from .container_support import Client, ContainerCase, FakeClock, GatedModel, encoded, infer
 
@@ -206,12 +207,11 @@ class Slowness(unittest.TestCase):
         self.loop = FakeLoop()
         ours, self.peer = socket.socketpair()
         self.peer.setblocking(False)
-        facts = ModelFacts("m", "1", "detection", (), 2, 2, "stretch", (), False)
-        service = ModelService(facts, mock.Mock(), self.loop, 1000, mock.Mock())
+        model = ModelSpec("m", (), 2, 2)
+        service = ModelService(model, mock.Mock(), self.loop, 1000, mock.Mock())
         self.closed: List[Connection] = []
-        frames, log = ConnectionFrames(FrameRoots()), mock.Mock()
-        loop = cast(Loop, self.loop)
-        self.connection = Connection(1, ours, frames, service, loop, log, self.closed.append)
+        peer, loop = Peer(1, ConnectionFrames(FrameRoots())), cast(Loop, self.loop)
+        self.connection = Connection(peer, ours, service, loop, mock.Mock(), self.closed.append)
         self.addCleanup(self.peer.close)
         self.addCleanup(self.connection.close)
 

@@ -8,7 +8,7 @@ import stat
 import threading
 from unittest import mock
 
-from vigia.container import Container, ContainerError, Detection, Frame
+from vigia.container import Container, ContainerError, Detection, Frame, ModelSpec
 from vigia.container import _container as container_module
 
 from .container_support import WHOLE, ContainerCase, GatedModel, infer, shm_path, want
@@ -328,6 +328,17 @@ class Lives(ContainerCase):
         with self.assertRaises(ContainerError) as caught:
             Container(GatedModel(), allow_dirs=["/nowhere"], **right).start()  # type: ignore[arg-type]
         self.assertEqual(caught.exception.code, "allow_dir")
+
+    def test_a_spec_is_the_same_as_its_attributes_by_keyword(self) -> None:
+        spec = ModelSpec("m", ["bright"], 2, 2, version="7")
+        container = Container(GatedModel(), spec, socket_path=self.path, version="8").start()
+        self.addCleanup(container.close)
+        described = self.client().ask({"op": "describe"})
+        self.assertEqual([described[key] for key in ("model_id", "classes", "model_version")], ["m", ["bright"], "8"])
+        with self.assertRaisesRegex(TypeError, "classes"):
+            Container(GatedModel(), socket_path=self.path, model_id="m", width=2, height=2)
+        with self.assertRaisesRegex(TypeError, "colour"):
+            Container(GatedModel(), spec, socket_path=self.path, colour=1)
 
     def test_a_hang_is_told_once_the_limit_is_over(self) -> None:
         model, told = GatedModel(gated=True), threading.Event()

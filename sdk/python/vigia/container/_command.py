@@ -11,6 +11,7 @@ import signal
 import stat
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
@@ -18,6 +19,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 from ..errors import ContainerError
 from ._container import Container
 from ._frame import Frame
+from ._model_spec import ModelSpec, spec_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _STOP = "stop"
@@ -27,47 +29,33 @@ _SIGNALS_SECONDS = 0.25
 
 def serve(
     infer: Callable[[Frame], Any],
+    model: Optional[ModelSpec] = None,
     *,
-    model_id: str,
-    classes: Sequence[str],
-    width: int,
-    height: int,
-    task: str = "detection",
-    fit: str = "stretch",
-    version: str = "0",
-    providers: Sequence[str] = ("cpu",),
-    load: Optional[Callable[[], Any]] = None,
-    any_size: bool = False,
     argv: Optional[Sequence[str]] = None,
     on_ready: Optional[Callable[[], Any]] = None,
+    **attributes: Any,
 ) -> None:
     """Serves a model until SIGTERM or SIGINT, then closes everything within a second, even if a run hangs.
 
-    To be called by the main thread of a process that does nothing else. Reads the command line: ``--socket PATH``,
+    Call it on the main thread of a process that does nothing else. It reads the command line: ``--socket PATH``,
     ``--model-id ID``, ``--node NAME``, ``--allow-dir DIR`` (repeatable), ``--stop-with-stdin``. The socket's default
     is ``<run dir>/vigia_model_<model id>.sock``.
 
     Args:
+        infer: the model: a Frame in, a list of Detection out. Called on one thread, one frame at a time.
+        model: what it is. Any attribute of :class:`ModelSpec` may be given by keyword, with ``model`` or without.
         argv: the command line without the program's name; default: this process's.
-        on_ready: called once, when requests are answered from then on.
+        on_ready: called once, when the container begins to answer requests.
 
-    The others are those of :class:`Container`. Raises ValueError for a fact that is wrong. Ends the process with 2 for
-    a wrong command line, with 1 for a model or a socket that cannot be used, each with one sentence on stderr.
+    Raises ValueError for a wrong attribute. Exits with 2 on a wrong command line and with 1 when the model or the socket
+    cannot be used, each with one sentence on stderr.
     """
-    parser, options = _options(argv, model_id)
+    model = spec_of(model, attributes)
+    parser, options = _options(argv, model.model_id)
     container = Container(
         infer,
-        model_id=options.model_id,
-        classes=classes,
-        width=width,
-        height=height,
+        replace(model, model_id=options.model_id),
         socket_path=options.socket,
-        task=task,
-        fit=fit,
-        version=version,
-        providers=providers,
-        load=load,
-        any_size=any_size,
         allow_dirs=options.allow_dir,
     )
     events: SimpleQueue[object] = SimpleQueue()

@@ -7,7 +7,6 @@ import socket
 from collections import deque
 from typing import Callable, Deque, List, Optional
 
-from ._frames import ConnectionFrames
 from ._log import Log
 from ._loop import Loop, Timer
 from ._messages import (
@@ -45,21 +44,20 @@ class Connection:
 
     def __init__(
         self,
-        number: int,
+        peer: Peer,
         peer_socket: socket.socket,
-        frames: ConnectionFrames,
         service: ModelService,
         loop: Loop,
         log: Log,
         on_closed: Callable[[Connection], None],
     ) -> None:
-        self.number = number
+        self.number = peer.connection
         self._socket = peer_socket
         self._service = service
         self._loop = loop
         self._log = log
         self._on_closed = on_closed
-        self._peer = Peer(number, frames)
+        self._peer = peer
         self._cutter = Cutter()
         self._unsent = bytearray()
         self._places: Deque[List[Optional[bytes]]] = deque()

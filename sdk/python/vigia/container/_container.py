@@ -16,11 +16,11 @@ from ._frames import ConnectionFrames
 from ._listen import ListeningSocket, check_free, check_path
 from ._log import Log
 from ._loop import Loop
-from ._messages import FITS, SIDE_MAX, TASKS
+from ._model_spec import ModelSpec, spec_of
 from ._pixels import packed_layout
 from ._references import FrameRoots
 from ._runner import Runner
-from ._service import RUN_LIMIT_FACTOR, RUN_LIMIT_FLOOR_MS, ModelFacts, ModelService
+from ._service import RUN_LIMIT_FACTOR, RUN_LIMIT_FLOOR_MS, ModelService, Peer
 
 MAX_CONNECTIONS = 256
 """32 cameras with a few consumers each, twice over."""
@@ -43,50 +43,32 @@ class Container:
     def __init__(
         self,
         infer: Callable[[Frame], Any],
+        model: Optional[ModelSpec] = None,
         *,
-        model_id: str,
-        classes: Sequence[str],
-        width: int,
-        height: int,
         socket_path: Union[str, os.PathLike[str]],
-        task: str = "detection",
-        fit: str = "stretch",
-        version: str = "0",
-        providers: Sequence[str] = ("cpu",),
-        load: Optional[Callable[[], Any]] = None,
-        any_size: bool = False,
         allow_dirs: Sequence[str] = (),
         on_hang: Optional[Callable[[str], None]] = None,
+        **attributes: Any,
     ) -> None:
-        """Checks the facts; nothing is opened yet.
+        """Checks the arguments; opens nothing yet.
 
         Args:
             infer: the model: a Frame in, a list of Detection out. Called on one thread, one frame at a time.
-            model_id: what it is called in requests, 1 to 128 characters.
-            classes: names, indexed by ``class_id``; an empty name is a gap in the numbering.
-            width, height: pixels of the declared input.
+            model: what it is. Any attribute of :class:`ModelSpec` may be given by keyword, with ``model`` or without.
             socket_path: where to listen, at most 107 bytes.
-            task: ``detection``, ``pose`` or ``segmentation``.
-            fit: how a sender brings pictures of other proportions to that size: ``stretch`` or ``letterbox``.
-            version: of the model, told with every answer.
-            providers: what it runs on.
-            load: called once, on the model's thread, before the first picture.
-            any_size: take frames of other sizes too; else they are refused.
-            allow_dirs: folders, besides /dev/shm, that plain frame files may come from.
-            on_hang: called when a run is over its limit; default: remove the socket and end the process.
+            allow_dirs: folders, besides /dev/shm, from which plain frame files are accepted.
+            on_hang: called when a run exceeds its limit; default: remove the socket and end the process.
 
-        Raises ValueError naming the fact that is wrong.
+        Raises ValueError naming the attribute that is wrong.
         """
-        self._facts = _checked(
-            ModelFacts(model_id, version, task, tuple(classes), width, height, fit, tuple(providers), any_size)
-        )
-        self.model_id = model_id
+        self._model = spec_of(model, attributes)
+        self.model_id = self._model.model_id
         self.socket_path = os.fspath(socket_path)
-        self.log = Log(f"model:{model_id}")
+        self.log = Log(f"model:{self.model_id}")
         self._allow_dirs = allow_dirs
         self._on_hang = on_hang or self._die
         self._loop = Loop(lambda error: self.log.error(f"a mistake of the container's own: {error!r}"))
-        self._runner = Runner(infer, load, self._facts.classes, self._loop.post, self.log)
+        self._runner = Runner(infer, self._model.load, self._model.classes, self._loop.post, self.log)
         self._service: Optional[ModelService] = None
         self._roots: Optional[FrameRoots] = None
         self._listening: Optional[ListeningSocket] = None
@@ -122,7 +104,7 @@ class Container:
                 self._roots = FrameRoots(self._allow_dirs)
             except ValueError as error:
                 raise ContainerError("allow_dir", str(error)) from error
-            self._runner.prove(_grey(self._facts), report)
+            self._runner.prove(_grey(self._model), report)
         except BaseException:
             self.close()
             raise
@@ -134,7 +116,7 @@ class Container:
                 raise proof
             self.probe_ms = float(proof)  # type: ignore[arg-type]
             self.run_limit_ms = max(RUN_LIMIT_FLOOR_MS, RUN_LIMIT_FACTOR * self.probe_ms)
-            self._service = ModelService(self._facts, self._runner, self._loop, self.run_limit_ms, self._on_hang)
+            self._service = ModelService(self._model, self._runner, self._loop, self.run_limit_ms, self._on_hang)
             self._listening = ListeningSocket(self.socket_path)
         except BaseException:
             self.close()
@@ -206,7 +188,7 @@ class Container:
         if self._listening is None or self._service is None or self._roots is None:
             return
         try:
-            peer, _address = self._listening.socket.accept()
+            peer_socket, _address = self._listening.socket.accept()
         except BlockingIOError:
             return
         except OSError as error:
@@ -216,13 +198,13 @@ class Container:
             self._loop.after(_ACCEPT_PAUSE_MS, self._watch_listening)
             return
         if len(self._connections) >= MAX_CONNECTIONS:
-            peer.close()
+            peer_socket.close()
             self.log.warn_rarely(f"more than {MAX_CONNECTIONS} connections: one was refused")
             return
         self._accepted += 1
-        frames = ConnectionFrames(self._roots)
+        peer = Peer(self._accepted, ConnectionFrames(self._roots))
         self._connections[self._accepted] = Connection(
-            self._accepted, peer, frames, self._service, self._loop, self.log, self._forget
+            peer, peer_socket, self._service, self._loop, self.log, self._forget
         )
 
     def _forget(self, connection: Connection) -> None:
@@ -236,25 +218,6 @@ class Container:
         os._exit(1)
 
 
-def _checked(facts: ModelFacts) -> ModelFacts:
-    for name in ("model_id", "version"):
-        value = getattr(facts, name)
-        if not isinstance(value, str) or not 1 <= len(value) <= 128:
-            raise ValueError(f"{name}={value!r}: 1 to 128 characters are expected")
-    for name in ("classes", "providers"):
-        if not all(isinstance(item, str) for item in getattr(facts, name)):
-            raise ValueError(f"{name}={getattr(facts, name)!r}: a list of names is expected")
-    for name in ("width", "height"):
-        value = getattr(facts, name)
-        if type(value) is not int or not 1 <= value <= SIDE_MAX:
-            raise ValueError(f"{name}={value!r}: 1 to {SIDE_MAX} pixels are expected")
-    if facts.task not in TASKS:
-        raise ValueError(f"task={facts.task!r}: one of {', '.join(TASKS)} is expected")
-    if facts.fit not in FITS:
-        raise ValueError(f"fit={facts.fit!r}: one of {', '.join(FITS)} is expected")
-    return facts
-
-
-def _grey(facts: ModelFacts) -> Frame:
-    planes, size = packed_layout("RGB24", facts.width, facts.height)
-    return Frame(bytearray([_GREY]) * size, "RGB24", facts.width, facts.height, planes)
+def _grey(model: ModelSpec) -> Frame:
+    planes, size = packed_layout("RGB24", model.width, model.height)
+    return Frame(bytearray([_GREY]) * size, "RGB24", model.width, model.height, planes)

@@ -53,7 +53,7 @@ def rgb_array(
         plane = planes[0]
         view = numpy.ndarray((height, width, 3), numpy.uint8, pixels, plane.offset, (plane.stride, 3, 1))
         return numpy.ascontiguousarray(view if pixel_format == "RGB24" else view[:, :, ::-1])
-    luma = _array(numpy, pixels, planes[0], height, width, 1)
+    luma = _array(numpy, pixels, planes[0], (height, width), 1)
     out = numpy.empty((height, width, 3), numpy.uint8)
     if pixel_format == "GRAY8":
         out[:] = luma[:, :, None]
@@ -86,8 +86,8 @@ def rgb_bytes(pixels: bytearray, pixel_format: str, width: int, height: int, pla
     return bytes(out)
 
 
-def _array(numpy: Any, pixels: bytearray, plane: Plane, height: int, width: int, step: int, first: int = 0) -> Any:
-    return numpy.ndarray((height, width), numpy.uint8, pixels, plane.offset + first, (plane.stride, step))
+def _array(numpy: Any, pixels: bytearray, plane: Plane, size: Tuple[int, int], step: int, first: int = 0) -> Any:
+    return numpy.ndarray(size, numpy.uint8, pixels, plane.offset + first, (plane.stride, step))
 
 
 def _chroma(
@@ -95,9 +95,9 @@ def _chroma(
 ) -> Tuple[Any, Any]:
     size = ((height + 1) // 2, (width + 1) // 2)
     if pixel_format == "NV12":
-        both = [_array(numpy, pixels, planes[1], *size, step=2, first=first) for first in (0, 1)]
+        both = [_array(numpy, pixels, planes[1], size, step=2, first=first) for first in (0, 1)]
     else:
-        both = [_array(numpy, pixels, plane, *size, step=1) for plane in planes[1:]]
+        both = [_array(numpy, pixels, plane, size, step=1) for plane in planes[1:]]
     u, v = (samples.astype(numpy.int32) - 128 for samples in both)
     return u, v
 

@@ -22,6 +22,7 @@ from ._messages import (
     no_grant,
     with_id,
 )
+from ._model_spec import ModelSpec
 from ._references import FrameProblem
 from ._runner import Outcome, Runner
 from ._turns import Job, TurnKey, Turns, Want
@@ -34,20 +35,6 @@ _SECOND_LOOK_MS = 250
 
 Answer = Callable[[bytes], None]
 """Takes an encoded answer. To be called once."""
-
-
-class ModelFacts(NamedTuple):
-    """What the author declared. ``any_size``: frames of other sizes than the declared one are taken too."""
-
-    model_id: str
-    version: str
-    task: str
-    classes: Tuple[str, ...]
-    width: int
-    height: int
-    fit: str
-    providers: Tuple[str, ...]
-    any_size: bool
 
 
 class Peer(NamedTuple):
@@ -64,10 +51,10 @@ class ModelService:
     """
 
     def __init__(
-        self, facts: ModelFacts, runner: Runner, clock: Clock, run_limit_ms: float, on_hang: Callable[[str], None]
+        self, model: ModelSpec, runner: Runner, clock: Clock, run_limit_ms: float, on_hang: Callable[[str], None]
     ) -> None:
         """``on_hang`` is told when a run did not end within the limit."""
-        self._facts = facts
+        self._model = model
         self._runner = runner
         self._clock = clock
         self._run_limit_ms = run_limit_ms
@@ -79,7 +66,7 @@ class ModelService:
     @property
     def model_id(self) -> str:
         """What the model is called in requests."""
-        return self._facts.model_id
+        return self._model.model_id
 
     def infer(self, peer: Peer, request: InferRequest, answer: Answer) -> None:
         """Answers ``infer``, exactly once, now or later."""
@@ -93,7 +80,7 @@ class ModelService:
         def start() -> None:
             self._start(peer, request, self._clock.now_ms() - received_ms, answer, reject)
 
-        if request.model_id != self._facts.model_id:
+        if request.model_id != self._model.model_id:
             return reject("unknown_model", self._unknown(request.model_id))
         job = Job(peer.connection, request.camera_id, request.grant, request.deadline_ms, start, reject)
         self._turns.submit(job)
@@ -101,7 +88,7 @@ class ModelService:
     def want(self, peer: Peer, request: TurnRequest, answer: Answer) -> None:
         """Answers ``want``, exactly once: at once with an error, or when it is its turn, or when withdrawn."""
         ident = request.request_id
-        if request.model_id != self._facts.model_id:
+        if request.model_id != self._model.model_id:
             return answer(encode(no_grant(ident, "unknown_model", self._unknown(request.model_id))))
         want = Want(
             TurnKey(peer.connection, request.camera_id, request.consumer),
@@ -139,7 +126,7 @@ class ModelService:
         self._turns.close()
 
     def _description(self) -> Message:
-        facts = self._facts
+        facts = self._model
         return {
             "protocol": PROTOCOL_VERSION,
             "model_id": facts.model_id,
@@ -153,7 +140,7 @@ class ModelService:
         }
 
     def _unknown(self, found: str) -> str:
-        return f"this container serves '{self._facts.model_id}', not '{found}'"
+        return f"this container serves '{self._model.model_id}', not '{found}'"
 
     def _start(
         self, peer: Peer, request: InferRequest, queue_ms: float, answer: Answer, reject: Callable[[str, str], None]
@@ -172,7 +159,7 @@ class ModelService:
 
     def _copy(self, peer: Peer, request: InferRequest) -> Frame:
         """On the runner's thread."""
-        facts, metadata = self._facts, request.frame_metadata
+        facts, metadata = self._model, request.frame_metadata
         if not facts.any_size and (metadata.width, metadata.height) != (facts.width, facts.height):
             sizes = f"{metadata.width}x{metadata.height}, this model takes {facts.width}x{facts.height}"
             raise FrameProblem("frame_invalid", f"the frame is {sizes}")
@@ -194,7 +181,7 @@ class ModelService:
             "inference_time_ms": round(outcome.inference_ms, 3),
             "queue_ms": round(max(0.0, queue_ms), 3),
             "batch_size": 1,
-            "model_version": self._facts.version,
+            "model_version": self._model.version,
         }
         encoded = encode(infer_ok(request, outcome.detections, metadata))
         if len(encoded) - 4 > MESSAGE_LIMIT:
