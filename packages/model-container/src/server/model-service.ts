@@ -14,7 +14,8 @@ import { containerErrorCode, type JobResult, type ModelRunner, type RunResult } 
 import { Estimate } from './estimate.ts';
 import { Health } from './health.ts';
 import { inferError, inferOk, noGrant, type UnwantRequest } from './requests.ts';
-import { type Job, Turns } from './turns.ts';
+import type { Job } from './turn-line.ts';
+import { Turns } from './turns.ts';
 
 /** Options of {@link ModelService}. */
 export interface ModelServiceOptions {
@@ -98,8 +99,8 @@ export class ModelService {
     }
     const refused = this.#turns.want({
       key: { connection: peer.connection, camera: request.camera_id, consumer: request.consumer },
-      give: ({ id, expiresMs }) =>
-        answer({ request_id: request.request_id, grant: { id, expires_ms: expiresMs }, error: null }),
+      give: ({ id, lifetimeMs }) =>
+        answer({ request_id: request.request_id, grant: { id, expires_ms: lifetimeMs }, error: null }),
       withdraw: () => answer(noGrant(request.request_id, null)),
     });
     if (refused === 'bad_request') refuse(refused, 'this key waits already: one want at a time');

@@ -2,7 +2,9 @@ import { type Clock, FakeClock } from '@vigia/base';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Estimate } from './estimate.ts';
-import { DEFAULT_GRANT_MS, type Job, type TurnKey, Turns, type TurnsOptions } from './turns.ts';
+import type { TurnKey } from './grants.ts';
+import type { Job } from './turn-line.ts';
+import { DEFAULT_GRANT_MS, Turns, type TurnsOptions } from './turns.ts';
 
 let clock: FakeClock;
 let turns: Turns;
