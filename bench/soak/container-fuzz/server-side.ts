@@ -5,7 +5,8 @@ import type { SoakRun } from '../soak-run.ts';
 import { FuzzFiles, GREY, SIDE } from './fuzz-files.ts';
 import { Random } from './random.ts';
 import { RawPeer } from './raw-peer.ts';
-import { goodInfer, type RequestCase, requestCase } from './request-cases.ts';
+import { requestCase } from './request-cases.ts';
+import { goodInfer, type RequestCase } from './request-parts.ts';
 
 /** A container that is attacked. */
 export interface Target {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { MODEL_FILES, type RemoteSettings } from '#manifest';
-import type { AddOptions } from './add-model.ts';
+import type { AddOptions } from './add-options.ts';
 import { type NetworkFacts, readOnnxFacts } from './onnx-facts.ts';
 import { readRemoteFacts } from '#remote';
 import { takeWeights } from './weights.ts';

@@ -7,7 +7,7 @@ import { compareWithGolden, lookAt } from '#inference';
 import { formatManifest, frameOf, MODEL_FILES, type ModelManifest } from '#manifest';
 import { openModel, openNetwork } from '#model';
 import { GOLDEN_TOLERANCE, type ResolvedModel, writeDurably } from '#model-store';
-import type { AddOptions } from './add-model.ts';
+import type { AddOptions } from './add-options.ts';
 import { conventionalClasses } from './class-names.ts';
 import { describeInput, inputOf } from './conventions.ts';
 import { takeDecoderFile } from './decoder-file.ts';

@@ -1,6 +1,6 @@
 import type { Plane, RawFrame } from '#frames';
 import { type Taps, tapsOf } from './taps.ts';
-import { type InputArray, type TensorLayout, writeLine } from './tensor-writer.ts';
+import { type InputArray, type TensorLayout, type TensorRow, writeLine } from './tensor-writer.ts';
 
 /** A rectangle in pixels of a frame; it may be fractional, and reach over the frame's edge. */
 export interface Crop {
@@ -63,12 +63,13 @@ export class InputFiller {
     }
     this.#prepare(frame, crop ?? WHOLE(frame.width, frame.height));
     const content = this.#content;
-    if (content.width !== width || content.height !== height) this.#pad(into, first);
+    const target: TensorRow = { into, first, layout: this.#layout };
+    if (content.width !== width || content.height !== height) this.#pad(target);
     const line = this.#line;
     for (let y = 0; y < content.height; y += 1) {
       line.fill(0);
       this.#gather(frame, y);
-      writeLine(line, content.width, into, first, content.x, content.y + y, this.#layout);
+      writeLine(line, content.width, target, content.x, content.y + y);
     }
     return content;
   }
@@ -82,16 +83,16 @@ export class InputFiller {
     this.#rows = tapsOf(crop.y, crop.height, this.#content.height, frame.height);
   }
 
-  /** Paints what is not content. */
-  #pad(into: InputArray, first: number): void {
+  /** Paints the area around the content. */
+  #pad(row: TensorRow): void {
     const { width, height } = this.#layout;
     const { x, y: top, width: inner, height: lines } = this.#content;
     const right = x + inner;
     for (let y = 0; y < height; y += 1) {
-      if (y < top || y >= top + lines) writeLine(this.#grey, width, into, first, 0, y, this.#layout);
+      if (y < top || y >= top + lines) writeLine(this.#grey, width, row, 0, y);
       else {
-        writeLine(this.#grey, x, into, first, 0, y, this.#layout);
-        writeLine(this.#grey, width - right, into, first, right, y, this.#layout);
+        writeLine(this.#grey, x, row, 0, y);
+        writeLine(this.#grey, width - right, row, right, y);
       }
     }
   }

@@ -1,5 +1,4 @@
 import { type Clock, FakeClock } from '@vigia/base';
-import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Estimate } from './estimate.ts';
 import type { TurnKey } from './grants.ts';
@@ -395,69 +394,4 @@ describe('shortly before a run is expected to end', () => {
     clock.advance(30);
     expect(taken()).toEqual([]);
   });
-});
-
-const step = fc.record({
-  act: fc.constantFrom('want', 'unwant', 'infer', 'granted', 'finish', 'wait', 'drop'),
-  camera: fc.integer({ min: 0, max: 3 }),
-  connection: fc.integer({ min: 0, max: 2 }),
-});
-
-test('whatever happens: one run and at most one that waits for it, no more in one than fit, every request settled once, nothing lost', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 120 }), (maxBatch, steps) => {
-      const time = new FakeClock();
-      let running = 0;
-      let open = 0;
-      const subject = new Turns({
-        clock: time,
-        maxWaiting: 5,
-        maxBatch,
-        runs: new Estimate(100),
-        start: (jobs) => {
-          open -= jobs.length;
-          running += 1;
-          // One that computes, and one that is handed over meanwhile.
-          expect(running).toBeLessThanOrEqual(2);
-          expect(jobs.length).toBeGreaterThanOrEqual(1);
-          expect(jobs.length).toBeLessThanOrEqual(maxBatch);
-        },
-      });
-      const grants: { id: string; camera: string; connection: number; at: number }[] = [];
-      const job = (camera: string, connection: number, grant?: string): Job => {
-        open += 1;
-        return {
-          camera,
-          connection,
-          grant,
-          deadlineMs: 150,
-          reject: () => void (open -= 1),
-        };
-      };
-      for (const { act, camera: number, connection } of steps) {
-        const camera = `c${number}`;
-        const turn = { connection, camera, consumer: 'p' };
-        if (act === 'want') {
-          open += 1;
-          const give = (grant: { id: string }): void => {
-            open -= 1;
-            grants.push({ id: grant.id, camera, connection, at: time.nowMs() });
-          };
-          if (subject.want({ key: turn, give, withdraw: () => void (open -= 1) })) open -= 1;
-        } else if (act === 'unwant') subject.unwant(turn);
-        else if (act === 'infer') subject.submit(job(camera, connection));
-        else if (act === 'granted') {
-          const grant = grants.pop();
-          if (grant) subject.submit(job(grant.camera, grant.connection, grant.id));
-        } else if (act === 'finish' && running) {
-          running -= 1;
-          subject.finished();
-        } else if (act === 'wait') time.advance(60);
-        else if (act === 'drop') subject.disconnect(connection);
-        expect(open).toBe(subject.waiting);
-      }
-      subject.close();
-      expect([open, time.pendingTimers]).toEqual([0, 0]);
-    }),
-  );
 });

@@ -7,7 +7,7 @@ import { TimedFaults } from './timed-faults.ts';
 import { type SentUnit, VideoStream } from './video-stream.ts';
 
 /** Why a session stands still; it goes on when no reason is left. */
-export type FreezeReason = 'connection' | 'teardown-silently';
+export type SessionFreeze = 'connection' | 'teardown-silently';
 
 /** What a session asks of its connection. */
 export interface SessionEvents {
@@ -39,7 +39,7 @@ export class MediaSession {
   readonly #options: SessionOptions;
   readonly #timed: TimedFaults;
   readonly #tracks = new Map<number, { readonly stream: Stream; transport: FaultyTransport }>();
-  readonly #frozenBy = new Set<FreezeReason>();
+  readonly #frozenBy = new Set<SessionFreeze>();
   #playing = false;
 
   constructor(options: SessionOptions) {
@@ -94,7 +94,7 @@ export class MediaSession {
   }
 
   /** Sends nothing at all until {@link thaw} for the same reason; not even reports. */
-  freeze(reason: FreezeReason): void {
+  freeze(reason: SessionFreeze): void {
     this.#frozenBy.add(reason);
     for (const { stream, transport } of this.#tracks.values()) {
       stream.freeze();
@@ -102,7 +102,7 @@ export class MediaSession {
     }
   }
 
-  thaw(reason: FreezeReason): void {
+  thaw(reason: SessionFreeze): void {
     if (!this.#frozenBy.delete(reason) || this.#frozenBy.size > 0) return;
     for (const { stream, transport } of this.#tracks.values()) {
       transport.thaw();
