@@ -1,7 +1,7 @@
 import type { CameraStateMessage, EventMessage, ResultMessage, WorkerStateMessage } from './mqtt.ts';
 import type { CameraReport, ModelReport } from './report.ts';
 
-/** What a view is told, besides log lines. */
+/** The input of a view, besides log lines. */
 export type ViewEvent =
   | { readonly type: 'result'; readonly result: ResultMessage }
   | { readonly type: 'camera_state'; readonly state: CameraStateMessage }
@@ -14,12 +14,12 @@ export type ViewEvent =
       readonly reason: string | null;
     };
 
-/** What a view reads when it draws. */
+/** Read by a view whenever it draws. */
 export interface NodeStatus {
   readonly node: string;
   readonly upMs: number;
   readonly shmBytes: number;
-  /** For people: `off`, `connected to mqtt://…`. */
+  /** For display: `off`, `connected to mqtt://…`. */
   readonly mqtt: string;
   readonly cameras: ReadonlyMap<string, { readonly report: CameraReport; readonly message: string | null }>;
   readonly models: ReadonlyMap<string, ModelReport>;

@@ -14,7 +14,9 @@ type Step =
   | { resize: number }
   | { wait: number };
 
-/** A reader gave back and asked again between two looks of its seat, which then forgot what had been in flight. */
+/**
+ * A reader gave back and requested again between two checks of its seat, which then lost track of the frame in flight.
+ */
 const GIVEN_BACK_BETWEEN_TWO_LOOKS: [Step[], number[]] = [
   [{ ask: 0 }, { giveUp: 0 }, 'publish', { ask: 1 }, { leave: 1 }, { resize: 4 }],
   [18, 9, 13, 0],
@@ -32,7 +34,7 @@ describe('over any interleaving', () => {
     { weight: 1, arbitrary: fc.record({ resize: fc.integer({ min: 4, max: 12 }) }) },
     { weight: 2, arbitrary: fc.record({ wait: fc.integer({ min: 1, max: 1_500 }) }) },
   );
-  /** How many accesses pass until the other side gets in between, again and again. */
+  /** Number of accesses until the other side interrupts, repeatedly. */
   const gaps = fc.array(fc.nat(25), { maxLength: 40 });
 
   test('order, whole frames, conservation, references hold; nobody waits beside a frame that is due', async () => {
@@ -41,7 +43,7 @@ describe('over any interleaving', () => {
         const rig = new Rig(400);
         const readers = [rig.attach('a'), rig.attach('gated', 5), rig.attach('c')];
         const aborts = new Map<ReaderRig, AbortController>();
-        // The other side's move: a frame is published and distributed in the middle of somebody's protocol step.
+        // The other side's move: a frame is published and distributed in the middle of a protocol step.
         const left = [...between];
         let inside = false;
         rig.between = (reader, side) => {
@@ -88,7 +90,7 @@ describe('over any interleaving', () => {
           for (const reader of readers) rig.balance(reader);
         }
         rig.between = () => undefined;
-        // Everything that was rung is heard now: who still waits must have nothing due waiting for it.
+        // All bells have been heard: a reader that still waits must have no due frame waiting for it.
         for (let round = 0; round < 3; round += 1) {
           for (const reader of readers) {
             reader.held?.[Symbol.dispose]();

@@ -19,7 +19,7 @@ class TestFrame implements SuppliedFrame {
   seq = 0;
   references = 1;
   readonly capturedMs: number;
-  /** Bytes per side: another size makes another segment. */
+  /** Bytes per side: another size creates another segment. */
   readonly side: number;
 
   constructor(capturedMs: number, side: number) {
@@ -43,7 +43,7 @@ function shapeOf(side: number): FrameShape {
 
 export const memory = (bytes: number, name: string): SegmentMemory => threadMemory(new SharedArrayBuffer(bytes), name);
 
-/** Runs something before every member of `target` that is looked at: the other side gets in between any two steps. */
+/** Calls `between` before every access to a member of `target`: the other side acts between any two steps. */
 function interrupted<T extends object>(target: T, between: () => void): T {
   return new Proxy(target, {
     get(object, key) {
@@ -60,9 +60,9 @@ export interface ReaderRig {
   readonly id: string;
   readonly reader: SeatReader;
   readonly seat: Seat<TestFrame>;
-  /** The supplier rang; the reader did not hear it yet. */
+  /** The supplier rang; the reader has not noticed yet. */
   bell: boolean;
-  /** The reader rang; the supplier did not hear it yet. */
+  /** The reader rang; the supplier has not noticed yet. */
   told: boolean;
   waiting: boolean;
   held?: Lease<SharedFrame>;
@@ -70,7 +70,7 @@ export interface ReaderRig {
   end: boolean;
 }
 
-/** A supplier with readers whose doorbells are delivered when the test says so. */
+/** A supplier with readers whose doorbells are delivered by the test. */
 export class Rig {
   readonly clock = new FakeClock();
   readonly supplier = new FrameSupplier<TestFrame>({ clock: this.clock, sourceIntervalMs: () => INTERVAL_MS });
@@ -82,9 +82,9 @@ export class Rig {
   readonly table = new SeatTableWriter(this.#tableMemory, 4, this.clock);
   readonly ring: FrameRing<TestFrame>;
   renders = 0;
-  /** Whose seat or page was looked at last. */
+  /** The reader whose seat or page was accessed last. */
   #looking: ReaderRig | undefined;
-  /** Run before each access to shared words: `side` is in the middle of something, and the other one may move. */
+  /** Called before each access to shared words: `side` is in the middle of a step, and the other one may act. */
   between: (rig: ReaderRig, side: Side) => void = () => undefined;
 
   constructor(readDeadlineMs = 1_000) {
@@ -155,15 +155,17 @@ export class Rig {
     this.supplier.publish(frame);
   }
 
-  /** Published and distributed before it returns: what another thread's supplier may do between two steps of a reader. */
+  /**
+   * Publishes and distributes before it returns: what another thread's supplier may do between two steps of a reader.
+   */
   publishAtOnce(): void {
-    // The supplier distributes in a reaction of a promise: here it does so at once.
+    // The supplier distributes in a promise reaction: here it runs at once.
     const spy = vi.spyOn(Promise.prototype, 'then').mockImplementation(((react: () => void) => react()) as never);
     this.publish();
     spy.mockRestore();
   }
 
-  /** Asks for a frame; what comes is checked and held. */
+  /** Requests a frame; checks and holds it when it arrives. */
   ask(rig: ReaderRig, signal?: AbortSignal): void {
     if (rig.waiting || rig.held || rig.end) return;
     rig.waiting = true;
@@ -204,7 +206,7 @@ export class Rig {
   }
 }
 
-/** What is whole must be one frame's pixels. */
+/** A frame that is whole must contain one frame's pixels. */
 function checkPixels(frame: SharedFrame): void {
   const seen = new Set(frame.pixels);
   if (frame.whole()) expect([...seen]).toEqual([frame.seq & 255]);
@@ -225,7 +227,7 @@ export async function settle(rig: Rig, readers: readonly ReaderRig[]): Promise<v
   }
 }
 
-/** When everything that was rung was heard, nobody may wait for a frame while a frame that is due waits for them. */
+/** Once all bells have been heard, no reader may wait for a frame while a due frame waits for it. */
 export function noLostWakeUp(rig: Rig, readers: readonly ReaderRig[]): void {
   if (rig.clock.nowMs() - (rig.frames.at(-1)?.capturedMs ?? 0) > 1_000) return;
   for (const { id, end, waiting, seat } of readers)

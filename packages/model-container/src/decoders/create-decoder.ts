@@ -18,10 +18,10 @@ import { YoloV8Decoder } from './yolov8.ts';
 type Described = Pick<ModelManifest, 'id' | 'classes' | 'input' | 'decoder'>;
 
 /**
- * The decoder that a manifest names.
+ * Creates the decoder that a manifest names.
  *
- * @param dir The model's folder, for a decoder that lies in it.
- * @throws VigiaError `model_load`, or `model_integrity` when the module is not the one that was added.
+ * @param dir The model's folder, for a decoder in it.
+ * @throws VigiaError `model_load`, or `model_integrity` when the module has changed since it was added.
  */
 export async function createDecoder(manifest: Described, dir: string): Promise<Decoder> {
   const { decoder, classes, input } = manifest;

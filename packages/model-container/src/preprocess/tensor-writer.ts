@@ -1,9 +1,9 @@
 import type { ModelInput } from '#manifest';
 
-/** What a network's input may consist of. */
+/** Element types of a network's input. */
 export type InputArray = Uint8Array | Int32Array | Float32Array;
 
-/** How a network wants its pixels: {@link ModelInput} with every default filled in. */
+/** A network's input format: {@link ModelInput} with every default filled in. */
 export interface TensorLayout {
   readonly width: number;
   readonly height: number;
@@ -12,9 +12,9 @@ export interface TensorLayout {
   readonly order: readonly [number, number, number];
   readonly mean: readonly [number, number, number];
   readonly scale: readonly [number, number, number];
-  /** Whether the numbers are rounded and bounded to 0..255. */
+  /** Whether values are rounded and clamped to 0..255. */
   readonly integer: boolean;
-  /** Bytes can be copied as they are: interleaved RGB, uint8. */
+  /** Whether bytes can be copied unchanged: interleaved RGB, uint8. */
   readonly plain: boolean;
 }
 

@@ -164,7 +164,7 @@ test('two clients get their grants in turn', async () => {
   a.send(want('a', 'w'));
   let grant = grantResponseSchema.parse(await a.next());
   b.send(want('b', 'w'));
-  // Only when b stands in line may the first round begin, else a could win two in a row.
+  // The first round must not begin before b is in line, otherwise a could win two in a row.
   await b.ask({ op: 'health', request_id: 'h' });
   for (let i = 0; i < 6; i++) {
     const [me, other, name] = i % 2 === 0 ? [a, b, 'a'] : [b, a, 'b'];
@@ -300,7 +300,7 @@ test('half a message is not waited for forever, and its connection ends with its
   gone.socket.end();
   await slow.next();
   await gone.closed();
-  // Written after the answer was made, so the timer runs once a further answer is there.
+  // Written after the answer was prepared, so the timer runs once a further answer has arrived.
   while (clock.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve));
   clock.advance(MESSAGE_TIMEOUT_MS);
   expect(await slow.next()).toMatchObject({ error: { code: 'bad_request' } });

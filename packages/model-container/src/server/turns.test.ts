@@ -72,7 +72,7 @@ test('keys take turns however eagerly one of them asks', () => {
 test('who was served longest ago is next, whoever asked first', () => {
   for (const name of ['a', 'b', 'c']) want(name);
   submit('a', { grant: 'g1' });
-  // Asks again while its own picture is looked at, long before `d` asks for the first time.
+  // Asks again while its own frame is being analysed, long before `d` asks for the first time.
   want('a');
   turns.finished();
   submit('b', { grant: 'g2' });
@@ -107,7 +107,7 @@ test('an unused grant passes on, and its late infer is told so', () => {
   expect(turns.counters).toEqual({ grants: 2, grantsExpired: 1 });
   submit('b', { grant: 'g2' });
   expect(taken()).toEqual(['b starts']);
-  // A used grant cannot expire any more; the one timer that all grants share finds nothing to do.
+  // A used grant cannot expire; the timer shared by all grants finds nothing to do.
   clock.advance(10 * DEFAULT_GRANT_MS);
   expect(turns.counters).toEqual({ grants: 2, grantsExpired: 1 });
   expect(clock.pendingTimers).toBe(0);
@@ -294,7 +294,7 @@ describe('a model that takes up to three at once', () => {
     want('a');
     want('b');
     submit('a', { grant: 'g1' });
-    // b does not come together with a, so a is looked at alone, and b is the next run.
+    // b arrives after a, so a is analysed alone, and b is the next run.
     await new Promise((resolve) => void setImmediate(resolve));
     clock.advance(5);
     submit('b', { grant: 'g2' });
@@ -328,12 +328,12 @@ describe('shortly before a run is expected to end', () => {
   });
 
   test('the next in line is granted, and only as many as the next run takes', () => {
-    // 1 ms for the way, 1 ms because timers are late.
+    // 1 ms for the round trip, 1 ms because timers are late.
     clock.advance(17);
     expect(taken()).toEqual([]);
     clock.advance(1);
     expect(taken()).toEqual(['b granted g2']);
-    // Handed over at once: it is the run after this one.
+    // Handed over at once as the next run.
     submit('b', { grant: 'g2' });
     expect(taken()).toEqual(['b starts']);
     clock.advance(30);
@@ -352,7 +352,7 @@ describe('shortly before a run is expected to end', () => {
     expect(taken()).toEqual([]);
     want('d');
     turns.finished();
-    // Who was never served comes first.
+    // A key that was never served comes first.
     expect(taken()).toEqual(['d granted g2']);
   });
 

@@ -92,7 +92,7 @@ export class Turns<J extends Job = Job> {
     return { grants: this.#granted.given, grantsExpired: this.#granted.expired };
   }
 
-  /** How many wants and jobs wait. */
+  /** Number of waiting wants and jobs. */
   get waiting(): number {
     return this.#line.length + this.#ready.length;
   }
