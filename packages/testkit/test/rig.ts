@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const one of open.splice(0).reverse()) await one.close();
 });
 
-/** A camera on a clock of the test's own, and a client of it. */
+/** A camera on the test's own clock, and a client of it. */
 export interface Rig {
   readonly cam: SimulatedCamera;
   readonly clock: FakeClock;
@@ -50,12 +50,12 @@ export async function client(cam: SimulatedCamera): Promise<RtspClient> {
   return connected;
 }
 
-/** How far apart RTP times are, -2^31..2^31. */
+/** Signed distance of two RTP times, -2^31..2^31. */
 export function ticksBetween(before: number, after: number): number {
   return ((after - before + 3 * 2 ** 31) % 2 ** 32) - 2 ** 31;
 }
 
-/** Units go when the test says so, with the clip's own times. */
+/** Units are sent by the test, with the clip's own times. */
 export const lockStep = { pacing: 'lock-step', lockStepTime: 'clip' } as const;
 
 /** Returns 11, 22, 33, …: known values for identifiers. */

@@ -83,7 +83,7 @@ export async function createDecoder(manifest: Described, dir: string): Promise<D
   }
 }
 
-/** A decoder of one output of `count` numbers. */
+/** A decoder of one output with `count` values. */
 function one(name: string, count: number, meant: string, decode: (values: Float32Array) => Detection[]): Decoder {
   return { outputs: [name], decode: ([output]) => decode(floatsOf(output, name, count, meant)) };
 }
@@ -104,7 +104,7 @@ async function moduleDecoder(
 /**
  * Loads a decoder module.
  *
- * @param sha256 What it must be, in hex.
+ * @param sha256 The expected hash of the file, in hex.
  * @throws VigiaError `model_integrity` or `model_load`.
  */
 export async function loadDecoderModule(path: string, sha256: string): Promise<DecoderModule> {

@@ -100,7 +100,7 @@ export class Connection {
     return this.#service.session?.step();
   }
 
-  /** Destroys the socket and ends the session. Twice is fine. */
+  /** Destroys the socket and ends the session. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -24,7 +24,7 @@ describe('media', () => {
     expect(info?.[1]).toBe(`${cam.url}/trackID=0`);
     let sequence = Number(info?.[2]);
     const firstTime = Number(info?.[3]);
-    // One and a half keyframe intervals over the border of rounds.
+    // One and a half keyframe intervals across the end of a round.
     for (let i = 0; i < clip.units.length + 30; i += 1) {
       const step = cam.step();
       const unit = await rtsp.units.next();
@@ -223,7 +223,7 @@ describe('faults', () => {
     expect(before).toEqual(before.map((_, i) => i));
     rtsp.socket.resume();
     for (const counter of before) expect((await rtsp.units.next()).nals.at(-1)?.[1]).toBe((counter % 10) + 1);
-    // All was read, so the socket is free again: the next unit that goes out is a keyframe.
+    // Everything was read, so the socket has room: the next unit sent is a keyframe.
     let next = cam.step();
     while (!next) next = cam.step();
     expect(next.keyframe).toBe(true);
