@@ -9,7 +9,7 @@ import { projectFiles as files } from './source-code.mjs';
 
 const problems = [...(await shapeProblems()), ...(await wordProblems())];
 
-// Relative links in documents lead somewhere, and so do their anchors.
+// Relative links in documents, and their anchors, have a target.
 const anchors = new Map();
 function anchorsOf(path) {
   if (!anchors.has(path)) {
@@ -44,7 +44,7 @@ for (const file of files('.md')) {
   }
 }
 
-// Every exported name of a package says what it is.
+// Every exported name of a package has a comment.
 for (const file of files('.ts')) {
   if (!/^packages\/[^/]+\/src\//.test(file) || /\.test\.ts$|\/index\.ts$|\.d\.ts$/.test(file)) continue;
   const lines = readFileSync(join(root, file), 'utf8').split('\n');
@@ -55,7 +55,7 @@ for (const file of files('.ts')) {
   });
 }
 
-// What must not be left in the code.
+// Patterns that must not remain in the code.
 const LEFT = [
   [/(?:^|[^.\w])(?:it|test|describe)\.(?:only|skip)\(/, 'a focused or skipped test'],
   [/@ts-(?:ignore|nocheck)/, 'an escape from the type system'],
@@ -72,7 +72,7 @@ for (const file of [...files('.ts'), ...files('.mjs'), ...files('.py')]) {
     });
 }
 
-// Generated files are as their source says.
+// Generated files are up to date.
 const docs = spawnSync(process.execPath, ['scripts/docs.mjs', '--check'], { cwd: root, encoding: 'utf8' });
 if (docs.status !== 0) problems.push(docs.stderr.trim());
 

@@ -1,5 +1,5 @@
 // Checks the shape of the code: length of files and functions, number of parameters, `any`, import cycles.
-// `node scripts/check-shape.mjs` prints problems, one sentence each; with `--numbers` it prints what it measured.
+// `node scripts/check-shape.mjs` prints problems, one sentence each; with `--numbers` it prints the measurements.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +10,8 @@ const CHECKED = /^(?:packages\/[^/]+\/(?:src|test)|bench|scripts|sdk\/python)\//
 const SHIPPED = /^packages\/[^/]+\/src\/(?!.*\.test\.ts$).*\.ts$/;
 const FILE_LINES = 400;
 const PARAMETERS = 6;
-// A function's lines count from its first to its last, nested functions included; each nested function counts by itself
-// too. An arrow function on one line counts 1. Declarations without a body count not at all.
+// A function's length is counted from its first to its last line, nested functions included, which are also counted on
+// their own. An arrow function on one line counts 1. Declarations without a body do not count.
 const MEDIAN_LINES = 6;
 const P90_LINES = 18;
 
@@ -67,7 +67,7 @@ function lengthProblems(files) {
     );
 }
 
-/** One problem for each group of files that import each other, with the shortest way round. */
+/** One problem per group of files that import each other, with the shortest cycle. */
 function cycleProblems(files) {
   const graph = importGraph(files);
   return components(graph)
@@ -87,7 +87,10 @@ function importGraph(files) {
   );
 }
 
-/** The file behind a specifier of a `.ts` or `.mjs` file: relative, `#door` of the same package, or a package of ours. */
+/**
+ * The file of a specifier in a `.ts` or `.mjs` file: relative, `#door` of the same package, or a package of this
+ * repository.
+ */
 function resolveScript(file, from) {
   if (from.startsWith('.')) return sourceOf(normalize(join(dirname(file), from)));
   const own = /^packages\/[^/]+/.exec(file)?.[0];
@@ -98,7 +101,7 @@ function resolveScript(file, from) {
 
 const manifests = new Map();
 
-/** What `imports` or `exports` of a package's package.json says about a specifier, by its condition `source`. */
+/** The target of a specifier in `imports` or `exports` of a package's package.json, under the condition `source`. */
 function mapped(folder, field, from) {
   if (!manifests.has(folder)) manifests.set(folder, readManifest(folder));
   for (const [pattern, value] of Object.entries(manifests.get(folder)[field] ?? {})) {
@@ -114,12 +117,12 @@ function readManifest(folder) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
 }
 
-/** The source of a built file; other paths as they are. */
+/** The source of a built file; other paths unchanged. */
 function sourceOf(path) {
   return path.replace(/^(packages\/[^/]+)\/dist\/(.*)\.js$/, '$1/src/$2.ts');
 }
 
-/** The file of a Python module: relative by its dots, absolute from `sdk/python`. */
+/** The file of a Python module: relative by its dots, otherwise from `sdk/python`. */
 function resolvePython(file, { level, name }) {
   let folder = level === 0 ? 'sdk/python' : dirname(file);
   for (let up = 1; up < level; up++) folder = dirname(folder);
@@ -158,7 +161,7 @@ function shortestCycle(graph, group) {
   return cycles.sort((a, b) => a.length - b.length)[0];
 }
 
-/** The shortest way from `start` back to it, by breadth-first search inside its component. */
+/** The shortest path from `start` back to it, by breadth-first search inside its component. */
 function cycleFrom(graph, start, inside) {
   const before = new Map();
   const queue = [start];
@@ -178,7 +181,7 @@ function wayTo(before, file) {
   return way;
 }
 
-/** What was measured: lengths of functions by package, then the greatest values of all. */
+/** Measurements: lengths of functions by package, then the maxima. */
 async function numbers() {
   const files = await readFacts();
   const folders = [...files.keys()].filter((file) => SHIPPED.test(file)).map((file) => file.split('/')[1]);

@@ -5,7 +5,7 @@ import { projectFiles, pythonFacts, scriptComments, textOf } from './source-code
 
 const README_WORDS = 700;
 
-/** What to avoid, and what to write instead. Matched without regard to case; a line break counts as a space. */
+/** Expressions to avoid, and their replacement. Case is ignored; a line break counts as a space. */
 const AVOIDED = [
   ['told|tells|telling', 'say what happens: reports, logs, returns, publishes, sends, shows, receives'],
   ['whoever', 'name it: the caller, the consumer, the operator, any process that'],
@@ -33,10 +33,10 @@ const AVOIDED = [
   advice,
 ]);
 
-/** Not documentation of today: what earlier versions were. */
+/** Describes earlier versions, in their words. */
 const HISTORY = /^CHANGELOG\.md$/;
 
-/** Paths, by prefix, whose findings are not yet an error. Empty when all texts are rewritten. */
+/** Prefixes of paths whose findings are not errors yet. Empty once all texts are rewritten. */
 const PENDING = [
   'packages/',
   'sdk/',
@@ -50,7 +50,7 @@ const PENDING = [
 
 const isPending = ({ file }) => PENDING.some((prefix) => file.startsWith(prefix));
 
-/** Every finding outside PENDING, one sentence each. */
+/** All findings outside PENDING, one sentence each. */
 export async function wordProblems() {
   const findings = await allFindings();
   return findings.filter((finding) => !isPending(finding)).map(sentence);
@@ -70,7 +70,7 @@ function documents() {
   return files.map((file) => ({ file, line: 1, text: withoutCode(textOf(file)) }));
 }
 
-/** Code blocks and code in a line become blanks, so that lines keep their numbers. */
+/** Blanks out code blocks and inline code; line numbers stay valid. */
 function withoutCode(text) {
   return text.replaceAll(/^```[\s\S]*?^```|`[^`\n]*`/gm, (code) => code.replaceAll(/[^\n]/g, ' '));
 }
@@ -86,7 +86,7 @@ async function pythonComments() {
   return facts.flatMap(([file, facts]) => paragraphs(facts.comments).map((one) => ({ file, ...one })));
 }
 
-/** Comments on successive lines are one text. */
+/** Comments on successive lines form one text. */
 function paragraphs(found) {
   const joined = [];
   for (const { line, text } of found) {

@@ -1,4 +1,4 @@
-// What the checks know of the project's own source files: functions, imports, comments and uses of `any`.
+// Facts about the project's source files for the checks: functions, imports, comments and uses of `any`.
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const FUNCTIONS = new Set([
   'TSEmptyBodyFunctionExpression',
 ]);
 
-/** Paths, relative to the root, of the files that git tracks or would track and that end in one of `endings`. */
+/** Paths, relative to the root, of tracked and of new, not ignored files that end in one of `endings`. */
 export function projectFiles(...endings) {
   const args = ['ls-files', '--cached', '--others', '--exclude-standard'];
   const { stdout } = spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26 });
@@ -47,7 +47,7 @@ export function scriptComments(file) {
   return parsed.comments.map(({ value, start }) => ({ line: parsed.lineAt(start), text: value }));
 }
 
-/** The parser's result; `program` is decoded only when it is read, which takes most of the time. */
+/** The parser's result; `program` is decoded on access, which takes most of the time. */
 function parse(file) {
   const text = textOf(file);
   const result = parseSync(file, text);
@@ -80,7 +80,7 @@ function visit(node, parent, see) {
   }
 }
 
-/** A function from an offset in `text` to its line, from 1. */
+/** A function that maps an offset in `text` to its line, from 1. */
 function lineCounter(text) {
   const starts = [0];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);

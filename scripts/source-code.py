@@ -1,4 +1,6 @@
-"""Reads paths of Python files from standard input, one a line, and prints what the checks of this folder need to know about them, as JSON."""
+"""Reads paths of Python files from standard input, one per line, and prints facts about them for the checks of this
+folder, as JSON.
+"""
 
 import ast
 import io

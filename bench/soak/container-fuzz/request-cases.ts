@@ -63,7 +63,7 @@ const wrongShape: Maker = (context) => {
   const message = slot
     ? goodSlot(context, { width, height, format })
     : { ...goodInfer(context), frame_metadata: { frame_id: 1, width, height, format } };
-  // By chance another shape of as many bytes is a right one of a plain file.
+  // Another shape with the same number of bytes may be valid for a plain file.
   return kept('another shape than there is', message, slot ? ['frame_invalid'] : ['frame_invalid', 'ok']);
 };
 
@@ -122,7 +122,7 @@ const spoiledSegment: Maker = (context) => {
   const { random, files } = context;
   const path = files.spoiledSegment((bytes) => {
     const out = Buffer.from(bytes);
-    // Header and slot table; or the file is too short for what it says.
+    // Header and slot table; or the file is shorter than its header claims.
     for (let n = random.int(1, 6); n > 0; n -= 1) {
       const at = random.once(2) ? random.int(0, 72) : 4096 + 128 + random.int(0, 84);
       out[at] = random.u32() & 255;
@@ -181,7 +181,7 @@ const lengths: Maker = ({ random, ...context }) => {
   head.writeUInt32BE(announced);
   const good = encodeJson(goodInfer(context));
   if (random.once(2)) return refused('lengths above the limit', Buffer.concat([head, random.bytes(random.int(0, 40))]));
-  // What came before is answered; then the end.
+  // Earlier requests are answered; then the end.
   const writes = [Buffer.concat([good, head])];
   return {
     kind: 'lengths above the limit',
@@ -208,7 +208,7 @@ const nesting: Maker = (context) => {
   const inner = `${open.repeat(depth)}${open === '[' ? '' : '1'}${close.repeat(depth)}`;
   const good = JSON.stringify(goodInfer(context));
   const message = encodeFrame(Buffer.from(`${good.slice(0, -1)},"deep":${inner}}`));
-  // An unknown field is ignored, unless it is nested deeper than the reader can go: that is no JSON to it.
+  // An unknown field is ignored, unless it is nested deeper than the parser can handle: then it is not JSON.
   return { kind: 'deep nesting', writes: [message], connection: 'own', answers: 1, verdicts: ['ok', 'bad_request'] };
 };
 
@@ -256,7 +256,7 @@ const grants: Maker = (context) => {
       ['bad_request'],
     );
   if (choice === 2) return kept('wants that are wrong', { ...want, model_id: 'another' }, ['unknown_model']);
-  // A want and its end in one write: the grant is out, or it is withdrawn; either way nobody waits for it.
+  // A want and its withdrawal in one write: granted, or withdrawn; either way nothing waits for it.
   const both = Buffer.concat([encodeJson(want), encodeJson({ ...want, op: 'unwant', request_id: `u${number}` })]);
   if (choice === 3)
     return { kind: 'wants, taken back', writes: [both], connection: 'kept', answers: 2, verdicts: ['ok'] };
@@ -317,7 +317,7 @@ const leavers: Maker = (context) => {
   return { kind: 'who does not wait for answers', writes: [Buffer.concat(many)], connection: 'reset', answers: 'any' };
 };
 
-/** How often each is played. */
+/** Weight of each kind. */
 const MAKERS: readonly (readonly [number, Maker])[] = [
   [12, wrongField],
   [12, wrongMetadata],

@@ -3,40 +3,40 @@ import type { ContainerErrorCode } from '@vigia/contracts';
 import { type FuzzFiles, SIDE } from './fuzz-files.ts';
 import type { Random } from './random.ts';
 
-/** What an answer may say: an error code, or that all is well. */
+/** Outcome of an answer: an error code, or `ok`. */
 export type Verdict = ContainerErrorCode | 'ok';
 
 /** One attack on a container. */
 export interface RequestCase {
   /** Its row in the table. */
   readonly kind: string;
-  /** What is written, in so many writes. */
+  /** The bytes, by write. */
   readonly writes: readonly Buffer[];
   /**
-   * `kept`: on a connection that goes on afterwards. `own`: on one of its own, which the attacker then ends. `reset`: the same,
-   * thrown away at once. `open`: the same, left open.
+   * `kept`: on a connection that is used further. `own`: on a new one, which the attacker then ends. `reset`: the same,
+   * reset at once. `open`: the same, left open.
    */
   readonly connection: 'kept' | 'own' | 'reset' | 'open';
-  /** How many answers must come: exactly so many, or any number. */
+  /** Expected number of answers, or any number. */
   readonly answers: number | 'any';
-  /** What each may say; undefined: anything that the schemas allow. */
+  /** Allowed outcomes; undefined: anything that the schemas allow. */
   readonly verdicts?: readonly Verdict[] | undefined;
-  /** Whether the container has to end the connection by itself. Only of `own`. */
+  /** Whether the container has to close the connection. Only with `own`. */
   readonly refused?: boolean;
 }
 
-/** What cases are made of. */
+/** Ingredients of cases. */
 export interface RequestContext {
   readonly random: Random;
   readonly files: FuzzFiles;
   readonly modelId: string;
-  /** Of this case: no other has it. */
+  /** Unique number of this case. */
   readonly number: number;
 }
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** A right `infer` of the plain file. */
+/** A valid `infer` of the plain file. */
 export function goodInfer({ files, modelId, number }: Pick<RequestContext, 'files' | 'modelId' | 'number'>): Fields {
   return {
     request_id: `r${number}`,
@@ -48,7 +48,7 @@ export function goodInfer({ files, modelId, number }: Pick<RequestContext, 'file
   };
 }
 
-/** The same of the slot. */
+/** The same for the slot. */
 export function goodSlot(context: RequestContext, more: Fields = {}): Fields {
   const { files } = context;
   const slot = { slot: 1, generation: String(files.generation), epoch: String(files.epoch), frame_id: 7 };
@@ -60,7 +60,7 @@ export function kept(kind: string, message: unknown, verdicts: readonly Verdict[
   return { kind, writes: [encodeJson(message)], connection: 'kept', answers: 1, verdicts };
 }
 
-/** Bytes on a connection of their own that must be refused. */
+/** Bytes on a new connection that must be refused. */
 export function refused(kind: string, bytes: Buffer): RequestCase {
   return { kind, writes: [bytes], connection: 'own', answers: 1, verdicts: ['bad_request'], refused: true };
 }

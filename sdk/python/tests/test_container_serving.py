@@ -150,7 +150,7 @@ class Turns(ContainerCase):
         self.start(model)
         peers = {"a": self.client(), "b": self.client()}
         grant = peers["a"].ask(want("a", "w"))
-        # Only when b stands in line may the first round begin, else a could win two in a row.
+        # The first round must not begin before b is in line, otherwise a could win two in a row.
         peers["b"].send(want("b", "w"))
         peers["b"].ask(HEALTH)
         for turn in range(6):
@@ -201,7 +201,7 @@ class Turns(ContainerCase):
         model = GatedModel(gated=True)
         self.start(model)
         client, other = self.client(), self.client()
-        # A deadline that no kernel can count is one that does not come.
+        # A deadline beyond the kernel's range never passes.
         client.send(*(infer("a", self.frame, request_id=str(i), deadline_ms=1e308) for i in (1, 2)))
         client.ask(HEALTH)
         self.assert_error(other.ask(infer("a", self.frame)), "overloaded", "'a' is waiting already")
@@ -291,7 +291,7 @@ class Lives(ContainerCase):
             self.start(GatedModel())
         self.assertEqual(caught.exception.code, "socket_in_use")
         self.assertEqual(self.client().ask({"op": "health"})["state"], "ready")
-        # As after kill -9: the file stays, nobody listens.
+        # As after kill -9: the file stays, without a listener.
         with mock.patch.object(container_module.ListeningSocket, "unlink"):
             first.close()
         self.assertTrue(os.path.exists(self.path))

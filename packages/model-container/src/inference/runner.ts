@@ -36,7 +36,7 @@ export interface ModelRunner {
   run(jobs: readonly FrameJob[]): Promise<RunResult>;
   /** A connection has closed: releases its mapped segments. */
   forget(connection: number): void;
-  /** Ends the thread; waits for a run in progress at most until its limit. Idempotent. */
+  /** Ends the thread after the current run. A caller with a deadline applies it itself. Idempotent. */
   close(): Promise<void>;
 }
 

@@ -23,7 +23,7 @@ from ._model_spec import ModelSpec, spec_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _STOP = "stop"
-#: How often waiting is interrupted for Python's own signal handlers.
+#: Interval at which waits are interrupted for Python's own signal handlers.
 _SIGNALS_SECONDS = 0.25
 
 
@@ -76,13 +76,13 @@ def serve(
         for each, handler in before.items():
             signal.signal(each, handler)
         if not ended:
-            # The thread that hangs would be waited for, or be torn down under native code.
+            # A normal exit would wait for the thread that hangs, or tear it down under native code.
             _flush()
             os._exit(0 if sys.exc_info()[0] is None else 1)
 
 
 def run_dir(node: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """Where a node keeps its sockets."""
+    """The folder of a node's sockets."""
     if environment.get("VIGIA_RUN_DIR"):
         return Path(environment["VIGIA_RUN_DIR"])
     base = environment.get("XDG_RUNTIME_DIR")
@@ -106,8 +106,8 @@ def _run(container: Container, events: SimpleQueue[object], on_ready: Optional[C
 def _next(events: SimpleQueue[object]) -> object:
     """Waits for an event, and lets Python's signal handlers run meanwhile.
 
-    A signal does not always interrupt the wait: the handler of the system may run in another thread. CPython runs ours in
-    the main thread, once that executes code again, which is at the next turn of this loop.
+    A signal does not always interrupt the wait: the system's handler may run in another thread. CPython runs Python's
+    handler in the main thread, at the next bytecode: at the next turn of this loop.
     """
     while True:
         try:
@@ -147,9 +147,9 @@ def _default_socket(parser: argparse.ArgumentParser, options: argparse.Namespace
 
 
 def _make_private(folder: Path) -> None:
-    """The folder, and the one above it, for this user only where they are missing.
+    """Creates missing folders, this one and its parent, for this user only.
 
-    Raises OSError, also when the name below /tmp, which everybody can guess, is a link or somebody else's.
+    Raises OSError, also when the guessable name below /tmp is a link or belongs to another user.
     """
     for part in (folder.parent, folder):
         part.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ def _wait_for_end_of_stdin(events: SimpleQueue[object]) -> None:
         while os.read(0, 4096):
             pass
     except OSError:
-        pass  # As good as its end.
+        pass  # Treated like the end of input.
     events.put(_STOP)
 
 
@@ -173,4 +173,4 @@ def _flush() -> None:
         try:
             stream.flush()
         except (OSError, ValueError):
-            pass  # Nobody reads it any more.
+            pass  # The pipe has no reader any more.

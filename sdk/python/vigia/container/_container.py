@@ -36,8 +36,8 @@ _GREY = 128
 class Container:
     """Serves one model on a Unix socket: docs/protocol/model-container.md of the vigia repository.
 
-    States: new, serving after :meth:`start`, closed for good after :meth:`close`. Also a context manager. For a process
-    of its own use :func:`vigia.container.serve`.
+    States: new, serving after :meth:`start`, closed permanently after :meth:`close`. Also a context manager. For a
+    process of its own use :func:`vigia.container.serve`.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Container:
         """Longest time of a run. Both are known once it serves."""
 
     def start(self) -> Container:
-        """Loads and proves the model, then listens. Returns itself.
+        """Loads and checks the model, then listens. Returns itself.
 
         Raises ContainerError; nothing is left open then.
         """
@@ -93,9 +93,10 @@ class Container:
         return self
 
     def prove(self, report: Callable[[object], None]) -> None:
-        """The first half of :meth:`start`: ``report`` is called on another thread, with what :meth:`listen` takes.
+        """The first half of :meth:`start`: ``report`` is called on another thread, with the argument for
+        :meth:`listen`.
 
-        Raises ContainerError for what can be known before the model is loaded.
+        Raises ContainerError for problems that show before the model is loaded.
         """
         try:
             check_path(self.socket_path)
@@ -126,7 +127,7 @@ class Container:
         self._thread.start()
 
     def close(self) -> bool:
-        """Removes the socket, settles what waits, closes every connection, within a second.
+        """Removes the socket, settles waiting requests, closes every connection, within a second.
 
         Returns whether the model's thread has ended too: a run that hangs cannot be interrupted. Idempotent.
         """
@@ -150,9 +151,9 @@ class Container:
     def watch_interpreter(self) -> None:
         """Ends the process when none of its Python threads could run for the run limit and 10 s more.
 
-        That is native code which hangs and does not let go of the interpreter's lock, so nothing written in Python can
-        notice it. The long time is for a whole process that stood still (stopped, or a machine that slept), which looks
-        the same. To be called once, while it serves, by whoever owns the process.
+        The cause is native code that hangs while it holds the interpreter's lock, so no Python code can notice it. The
+        long time distinguishes it from a process that was suspended (stopped, or on a sleeping machine). Call it once,
+        while serving, if the process belongs to the container.
         """
         faulthandler.dump_traceback_later(self.run_limit_ms / 1000 + _STUCK_S, exit=True, file=_STDERR)
         self._loop.after(_STILL_ALIVE_MS, self.watch_interpreter)
@@ -167,7 +168,7 @@ class Container:
         try:
             self._loop.run()
         except BaseException as error:
-            # The socket would accept and nobody answer.
+            # The socket would accept connections and never answer.
             self._on_hang(f"its own loop failed: {error!r}")
 
     def _shut(self) -> None:
@@ -192,7 +193,7 @@ class Container:
         except BlockingIOError:
             return
         except OSError as error:
-            # Out of descriptors: it stays readable, so without a pause this would be all that is done.
+            # Out of descriptors: the socket stays readable, so the loop would spin without a pause.
             self.log.warn_rarely(f"a connection could not be accepted: {error.strerror}")
             self._loop.watch(self._listening.socket, 0, self._accept)
             self._loop.after(_ACCEPT_PAUSE_MS, self._watch_listening)
@@ -211,7 +212,7 @@ class Container:
         del self._connections[connection.number]
 
     def _die(self, why: str) -> None:
-        """Native code that hangs cannot be interrupted, and its thread with it: only the end of the process helps."""
+        """Native code that hangs cannot be interrupted, nor can its thread: only ending the process helps."""
         if self._listening is not None:
             self._listening.unlink()
         self.log.error(f"the model is gone: {why}")

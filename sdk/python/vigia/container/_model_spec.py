@@ -1,4 +1,4 @@
-"""What the author of a model declares about it."""
+"""The author's declarations about a model."""
 
 from __future__ import annotations
 

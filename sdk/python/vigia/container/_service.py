@@ -34,18 +34,18 @@ RUN_LIMIT_FACTOR = 5
 _SECOND_LOOK_MS = 250
 
 Answer = Callable[[bytes], None]
-"""Takes an encoded answer. To be called once."""
+"""Takes an encoded answer. Call it once."""
 
 
 class Peer(NamedTuple):
-    """One connection, as the service sees it."""
+    """One connection from the service's point of view."""
 
     connection: int
     frames: ConnectionFrames
 
 
 class ModelService:
-    """Knows messages but no sockets, and keeps nothing per camera.
+    """Knows messages but no sockets, and keeps no state per camera.
 
     Belongs to the loop's thread; does not own the runner.
     """
@@ -53,7 +53,7 @@ class ModelService:
     def __init__(
         self, model: ModelSpec, runner: Runner, clock: Clock, run_limit_ms: float, on_hang: Callable[[str], None]
     ) -> None:
-        """``on_hang`` is told when a run did not end within the limit."""
+        """``on_hang`` is called when a run exceeds the limit."""
         self._model = model
         self._runner = runner
         self._clock = clock
@@ -65,7 +65,7 @@ class ModelService:
 
     @property
     def model_id(self) -> str:
-        """What the model is called in requests."""
+        """The model's id in requests."""
         return self._model.model_id
 
     def infer(self, peer: Peer, request: InferRequest, answer: Answer) -> None:
@@ -86,7 +86,7 @@ class ModelService:
         self._turns.submit(job)
 
     def want(self, peer: Peer, request: TurnRequest, answer: Answer) -> None:
-        """Answers ``want``, exactly once: at once with an error, or when it is its turn, or when withdrawn."""
+        """Answers ``want``, exactly once: at once with an error, when it is its turn, or when it is withdrawn."""
         ident = request.request_id
         if request.model_id != self._model.model_id:
             return answer(encode(no_grant(ident, "unknown_model", self._unknown(request.model_id))))
@@ -110,7 +110,7 @@ class ModelService:
         self._turns.withdraw_wants(peer.connection)
 
     def peer_gone(self, peer: Peer) -> None:
-        """The peer is gone. A run for it goes on, its answer finds nobody."""
+        """The peer has disconnected. Its run goes on, and the answer is discarded."""
         self._turns.disconnect(peer.connection)
 
     def state(self, op: str, request_id: Optional[str]) -> bytes:
@@ -153,7 +153,7 @@ class ModelService:
             finally:
                 self._turns.finished()
 
-        # The key cannot get another grant before `finished`: nothing is granted while something runs.
+        # The key cannot get another grant before `finished`: nothing is granted during a run.
         self._limit = self._clock.after(self._run_limit_ms, self._look_again)
         self._runner.run(lambda: self._copy(peer, request), done)
 
@@ -193,7 +193,7 @@ class ModelService:
         answer(encoded)
 
     def _look_again(self) -> None:
-        # Twice: when the whole process stood still, the outcome is there and only has to be told.
+        # Checked twice: when the whole process was suspended, the outcome has arrived and only has to be delivered.
         self._limit = self._clock.after(_SECOND_LOOK_MS, self._hangs)
 
     def _hangs(self) -> None:
