@@ -38,10 +38,8 @@ const HISTORY = /^CHANGELOG\.md$/;
 
 /** Prefixes of paths whose findings are not errors yet. Empty once all texts are rewritten. */
 const PENDING = [
-  'packages/',
-  'sdk/',
-  'bench/',
-  'examples/',
+  'packages/runtime/',
+  'packages/frame-supplier/src/loop/mailbox',
   'docs/',
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
