@@ -1,4 +1,5 @@
-// `npm run bench -- capture`: from the network to a rendition, beside ffmpeg and libav (docs/reference/benchmarks.md).
+// `npm run bench -- capture`: from the network to a rendition, compared with ffmpeg and libav
+// (docs/reference/benchmarks.md).
 import { parseArgs } from 'node:util';
 import { measureArrival } from './capture/arrival.ts';
 import { measureCost } from './capture/cost.ts';
@@ -7,7 +8,7 @@ import { measureThroughput } from './capture/throughput.ts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 
-/** Every part, and what it measures with so many rounds. */
+/** Every part, and what it measures in the given number of rounds. */
 const PARTS: Readonly<Record<string, (run: BenchRun, rounds: number) => Promise<Table>>> = {
   throughput: measureThroughput,
   arrival: measureArrival,
@@ -29,7 +30,7 @@ const OPTIONS = {
   markdown: { type: 'boolean' },
 } as const;
 
-/** Throws a sentence for whoever typed it. */
+/** Throws a sentence for the user of the command line. */
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, options: OPTIONS });
   const only = values.only?.split(',') ?? Object.keys(PARTS);

@@ -1,4 +1,4 @@
-// `npm run bench -- contention`: a critical detector beside four best-effort workers that take every CPU they can get
+// `npm run bench -- contention`: a critical detector beside four best-effort workers that take all CPU
 // (docs/reference/benchmarks.md).
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,15 +19,15 @@ const SDK = fileURLToPath(new URL('../../sdk/python', import.meta.url));
 const FPS = 10;
 const GATE = 5;
 /**
- * Workers that are busy. Each has a session of its own, and Linux shares CPU fairly between sessions before it does between
- * their processes: a single one would hardly disturb, however many processes it has.
+ * The busy workers. Each has its own session, and Linux shares CPU fairly between sessions before processes: a single
+ * one would hardly disturb, with any number of processes.
  */
 const BUSY_ONES = ['scene1', 'scene2', 'scene3', 'scene4'] as const;
-/** What is judged: by default a critical detector notices the others, and loses nothing. */
+/** Limits of the verdict: by default a critical detector notices the others and loses nothing. */
 const PROMISE = { variant: 'nice and shedding', timesCalm: 3 } as const;
-/** They are busy from here to there, as shares of a run. */
+/** Load interval, as fractions of a run. */
 const LOAD = { from: 1 / 6, to: 2 / 3 } as const;
-/** From the beginning of the load to where it is judged: shedding needs a moment. Milliseconds. */
+/** From the start of the load to the start of the verdict: shedding needs a moment. Milliseconds. */
 const SETTLED_MS = 5_000;
 
 interface Variant {
@@ -47,13 +47,13 @@ const VARIANTS: readonly Variant[] = [
 interface Outcome {
   readonly variant: Variant;
   readonly ages: readonly Aged[];
-  /** Of the critical consumer, from the beginning of the load to its end. */
+  /** Of the critical consumer, from the start of the load to its end. */
   readonly first: Judged;
   readonly settled: Judged;
   readonly calm: Judged;
-  /** Frames of the busy ones together per second, while they were busy. */
+  /** Frames per second of all busy workers together, during the load. */
   readonly busyFps: number;
-  /** From the beginning of the load to the first slowing, and to the last giving back after it; undefined without. */
+  /** From the start of the load to the first slowing, and from its end to the last restoring; undefined without. */
   readonly slowedMs: number | undefined;
   readonly restoredMs: number | undefined;
   readonly broken: readonly string[];
@@ -130,7 +130,7 @@ function resultsOf(node: VigiaNode, consumer: string): TimedResult[] {
   return node.results().filter(({ result }) => result.consumer === consumer);
 }
 
-/** Results by when their picture was seen; a turn is a fifth of a second. */
+/** Results by capture time of their frame; a turn is a fifth of a second. */
 function judged(results: readonly TimedResult[], fromMs: number, toMs: number): Judged {
   const seenMs = ({ atMs, result }: { readonly atMs: number; readonly result: ResultMessage }): number =>
     atMs - result.age_ms;
@@ -150,7 +150,7 @@ function since(atMs: number | undefined, fromMs: number): number | undefined {
   return atMs === undefined ? undefined : atMs - fromMs;
 }
 
-/** @returns what of the promise does not hold, a sentence each. */
+/** @returns the broken promises, a sentence each. */
 function notKept(outcomes: readonly Outcome[]): string[] {
   const promised = outcomes.find(({ variant }) => variant.name === PROMISE.variant);
   if (!promised) return [`${PROMISE.variant}: not measured`];
@@ -158,7 +158,7 @@ function notKept(outcomes: readonly Outcome[]): string[] {
   const sentences: string[] = [];
   if (dropped(settled) > 0)
     sentences.push(`${PROMISE.variant}: ${percent(dropped(settled))} dropped after the first 5 s, none may be`);
-  // Without any result it is NaN.
+  // NaN without any result.
   if (!(settled.p99 <= PROMISE.timesCalm * calm.p99))
     sentences.push(
       `${PROMISE.variant}: p99 ${ms(settled.p99)} ms after the first 5 s, calm ${ms(calm.p99)} ms; at most ${PROMISE.timesCalm} × that is right`,
@@ -166,7 +166,7 @@ function notKept(outcomes: readonly Outcome[]): string[] {
   return sentences;
 }
 
-/** One turn at the edges is no drop, as for the SLA: this process reads results, and may be late itself. */
+/** One missing turn at the edges is no drop, like in the SLA: this process reads results, and may be late itself. */
 function dropped({ ok, turns }: Judged): number {
   return Math.max(0, turns - ok - 1) / turns;
 }

@@ -19,7 +19,7 @@ const SECONDS = { least: 4, most: 3_600, usual: 20 } as const;
 
 const OPTIONS = { seconds: { type: 'string' }, markdown: { type: 'boolean' } } as const;
 
-/** Throws a sentence for whoever typed it. */
+/** Throws a sentence for the user of the command line. */
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, options: OPTIONS });
   const seconds = Number(values.seconds ?? SECONDS.usual);
@@ -28,7 +28,7 @@ function readOptions(args: string[]): Options {
   return { seconds, markdown: values.markdown === true };
 }
 
-/** Fetches the model when it is not here, so that no measurement waits for a download. */
+/** Downloads the model if necessary, so that no measurement waits for it. */
 async function fetchModel(run: BenchRun): Promise<void> {
   const pull = spawn(process.execPath, [VIGIA, 'models', 'pull', 'ssdlite-mobilenet-v2'], {
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -1,4 +1,4 @@
-// `npm run bench -- isolation`: what 15 cameras notice of one that is a black hole (docs/reference/benchmarks.md).
+// `npm run bench -- isolation`: how a camera that is a black hole affects 15 others (docs/reference/benchmarks.md).
 import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '@vigia/base';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
@@ -9,7 +9,7 @@ import { asMarkdown, asText, type Table } from './support/table.ts';
 import { VigiaNode } from './support/vigia-node.ts';
 
 const OTHERS = 15;
-/** Pictures per second that the model looks at, of each camera: half of what one core can do in all. */
+/** Rate of each camera's model consumer, frames per second: together half of one core's capacity. */
 const GATE = 2;
 const SETTLE_MS = 3_000;
 const HOLE = 'hole';
@@ -22,7 +22,7 @@ interface Options {
 
 const OPTIONS = { seconds: { type: 'string' }, rounds: { type: 'string' }, markdown: { type: 'boolean' } } as const;
 
-/** Throws a sentence for whoever typed it. */
+/** Throws a sentence for the user of the command line. */
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, options: OPTIONS });
   const [seconds, rounds] = [Number(values.seconds ?? 12), Number(values.rounds ?? 8)];
@@ -36,7 +36,7 @@ function readOptions(args: string[]): Options {
 interface Window {
   readonly p50: number;
   readonly p95: number;
-  /** Of all cores, seconds of work per second. */
+  /** Of all cores, seconds of CPU per second. */
   readonly busy: number;
 }
 
@@ -52,7 +52,7 @@ class Isolation {
   }
 
   static async start(run: BenchRun): Promise<Isolation> {
-    // One process sends for all the others: each connection is a camera of its own to the node.
+    // One process sends for all the others: the node sees a connection per camera.
     const others = await CameraFork.start(run, {});
     const hole = await CameraFork.start(run, {});
     // A stopped process cannot be ended.
@@ -78,7 +78,7 @@ class Isolation {
     return { p50: quantile(ages, 0.5), p95: quantile(ages, 0.95), busy: (after.busy - before.busy) / seconds };
   }
 
-  /** The same while the camera's process stands still: connections are made and never answered. */
+  /** The same while the camera's process is stopped: connections are accepted by the kernel and never answered. */
   async holeWindow(): Promise<Window> {
     const from = this.#node.lines.length;
     process.kill(this.#hole.pid, 'SIGSTOP');

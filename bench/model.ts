@@ -1,5 +1,5 @@
-// `npm run bench -- model`: a model container beside a bare loop over the same network, and what a request costs
-// (docs/reference/benchmarks.md).
+// `npm run bench -- model`: a model container compared with a bare loop over the same network, and the cost of a
+// request (docs/reference/benchmarks.md).
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -25,10 +25,10 @@ const OPTIONS = {
   markdown: { type: 'boolean' },
 } as const;
 
-/** Beside the repository. */
+/** Next to the repository. */
 const PEERS = fileURLToPath(new URL('../../../shared/peers', import.meta.url));
 
-/** Throws a sentence for whoever typed it. */
+/** Throws a sentence for the user of the command line. */
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, options: OPTIONS });
   const whole = (name: 'seconds' | 'rounds' | 'threads', usual: number, most: number): number => {

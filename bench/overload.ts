@@ -1,4 +1,4 @@
-// `npm run bench -- overload`: 8 cameras onto one detector far beyond its capacity, beside an ordinary queue
+// `npm run bench -- overload`: 8 cameras on one detector far beyond its capacity, compared with an ordinary queue
 // (docs/reference/benchmarks.md).
 import { writeFileSync } from 'node:fs';
 import { CAMERAS, measureOurs, measureQueue, type Outcome } from './overload/load.ts';
@@ -8,15 +8,15 @@ import { ms, quantile } from './support/numbers.ts';
 import { readPlotOptions } from './support/plot-options.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 
-/** Times its capacity. */
+/** Multiple of its capacity. */
 const LOADS = [1, 2, 5, 20] as const;
 const OURS = ['#0b5fa5', '#1a86d0', '#4aa8e0', '#86c8ee'];
 const QUEUE = ['#f0a060', '#e57838', '#c84a20', '#8e2410'];
-/** For the capacity: twice what the detector takes, and little to decode. */
+/** For measuring the capacity: twice the detector's rate, and cheap to decode. */
 const CAPACITY_FPS = 10;
-/** AD1: what may come on top of the service time and one interval. Milliseconds. */
+/** AD1: allowed in addition to the service time and one interval. Milliseconds. */
 const SLACK_MS = 20;
-/** By how much the share of a camera may differ, %. */
+/** Allowed deviation of a camera's share, %. */
 const SHARE = 5;
 
 interface Step {
@@ -56,7 +56,7 @@ function drift({ ages }: Outcome, seconds: number): string {
   return `${ms(quarter(0))} → ${ms(quarter((seconds * 3) / 4))}`;
 }
 
-/** By how much the camera that got least, and the one that got most, are off an equal share, %. */
+/** Deviation of the cameras with the least and the most results from an equal share, %. */
 function offShare({ perCamera, answers }: Outcome): readonly [number, number] {
   const equal = answers / CAMERAS;
   const off = perCamera.map((count) => (count / equal - 1) * 100);
@@ -71,7 +71,7 @@ function bound({ fps, ours }: Step): number {
   return (ours.serviceMs ?? 0) + 1000 / fps + SLACK_MS + (ours.decodeMs ?? 0);
 }
 
-/** The aims that a step missed, a sentence each. */
+/** The missed aims of a step, a sentence each. */
 function missed(step: Step): string[] {
   const p99 = quantile(
     step.ours.ages.map((a) => a.ageMs),

@@ -1,4 +1,4 @@
-// `npm run bench -- supplier`: how long a published frame takes to its consumer, ours and the peers by turns in one run
+// `npm run bench -- supplier`: latency from publishing to the consumer, alternating with the peers in one run
 // (docs/reference/benchmarks.md).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ interface Options {
   readonly json: boolean;
 }
 
-/** Beside the repository. */
+/** Next to the repository. */
 const PEERS = fileURLToPath(new URL('../../../shared/peers', import.meta.url));
 
 const OPTIONS = {
@@ -34,7 +34,7 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
 } as const;
 
-/** Throws a sentence for whoever typed it. */
+/** Throws a sentence for the user of the command line. */
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, options: OPTIONS });
   return {
@@ -74,7 +74,7 @@ function textOf(head: readonly string[], outcomes: readonly Outcome[], options: 
 }
 
 async function measure(setup: Setup, options: Options): Promise<boolean> {
-  // Before anything runs: it tells the load average.
+  // Before anything runs: it records the load average.
   const head = headerLines();
   const outcomes = await measureRounds(setup, options.variants, options.rounds);
   if (setup.versions.size > 0) head.push(`peers: ${[...setup.versions].join(', ')}`);

@@ -1,5 +1,5 @@
-// `npm run bench -- worker`: pictures of 1080p to workers, as bytes on standard input and by turns as references to shared
-// memory (docs/reference/benchmarks.md).
+// `npm run bench -- worker`: 1080p frames to workers, as bytes on standard input and, alternating, as references to
+// shared memory (docs/reference/benchmarks.md).
 import { parseArgs } from 'node:util';
 import { headerLines, runBenchmark } from './support/bench-run.ts';
 import { asMarkdown, asText } from './support/table.ts';
@@ -18,7 +18,7 @@ const OPTIONS = {
   markdown: { type: 'boolean' },
 } as const;
 
-/** Throws a sentence for whoever typed it. */
+/** Throws a sentence for the user of the command line. */
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, options: OPTIONS });
   const whole = (name: 'seconds' | 'rounds', usual: number, most: number): number => {

@@ -1,4 +1,4 @@
-// One camera, three consumers in one event loop. Each always gets the newest frame, and nobody waits for anybody.
+// One camera, three consumers in one event loop. Each always gets the newest frame; none of them delays another.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CountedFrame, FrameSupplier } from '@vigia/frame-supplier';
 
@@ -7,7 +7,7 @@ supplier.start();
 
 const age = (frame) => `${(supplier.clock.nowMs() - frame.capturedMs).toFixed(1)} ms old`;
 
-// Hot: called inside distribution.
+// Hot: called during distribution.
 const hot = supplier.subscribe('motion', {
   onOffer: () => {
     hot.take()?.release();
@@ -15,7 +15,7 @@ const hot = supplier.subscribe('motion', {
   },
 });
 
-// Slow: needs 100 ms for each frame, and then gets the newest.
+// Slow: takes 100 ms per frame, and gets the newest one afterwards.
 async function slow() {
   for await (const frame of supplier.subscribe('pose')) {
     console.log(`pose   frame ${frame.seq}, ${age(frame)}`);

@@ -17,7 +17,7 @@ except AttachError as error:
 with reader:
     for frame in reader:
         grey = frame.pixels[0]
-        # A picture is good if it was still whole when the work was done.
+        # Results count only if the frame was still whole when the work was done.
         if frame.whole():
             print(f"python frame {frame.seq}: grey {grey}, {frame.age_ms:.1f} ms old")
 print(f"python the end: {reader.end}")

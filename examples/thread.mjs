@@ -1,4 +1,4 @@
-// A worker thread that blocks until the newest frame is there. The pixels are in memory that both threads share.
+// A worker thread that blocks until the newest frame is available. Both threads share the memory of the pixels.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { CountedFrame, FrameSupplier, openThreadReader, ThreadFrameServer } from '@vigia/frame-supplier';
@@ -31,7 +31,7 @@ function read(handle) {
   const reader = openThreadReader(handle);
   for (const frame of reader) {
     const sum = frame.pixels.reduce((a, b) => a + b, 0);
-    // A picture is good if it was still whole when the work was done.
+    // Results count only if the frame was still whole when the work was done.
     if (frame.whole()) console.log(`frame ${frame.seq}: brightness ${sum / frame.byteLength}`);
   }
   console.log(`the end: ${reader.end}`);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, checkNode, fail, install, root, runBin } from './lib.mjs';
 
-/** Every benchmark, what it measures, how it is called, and its options. */
+/** Every benchmark: what it measures, its command line and its options. */
 const BENCHMARKS = {
   e2e: {
     line: 'camera to result: latencies, age and cost with 1 and 4 cameras, recovery times (about 4 minutes)',
@@ -108,6 +108,6 @@ await build();
 if ((await runBin('tsc', ['-p', 'bench/tsconfig.json'])) !== 0) {
   fail('the benchmarks do not compile; the compiler’s words are above');
 }
-// In this very process: one process less between Ctrl-C and what must be cleaned up.
+// In this process: Ctrl-C then has one process less between it and the cleanup.
 process.argv.splice(2, Number.POSITIVE_INFINITY, ...rest);
 await import(pathToFileURL(join(root, 'bench/dist', `${name}.js`)).href);

@@ -1,4 +1,4 @@
-// Writes the generated part of docs/reference from the schemas, or with --check says what is not up to date.
+// Generates a part of docs/reference from the schemas; with --check it only reports files that are out of date.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,4 +1,4 @@
-// What the entry scripts share. Plain JavaScript on purpose: they run before anything is installed or built.
+// Shared by the entry scripts. Plain JavaScript, because they run before anything is installed or built.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -8,20 +8,20 @@ import { fileURLToPath } from 'node:url';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamps = join(root, 'node_modules', '.vigia');
 
-/** Ends with one sentence. */
+/** Prints one sentence and exits with 1. */
 export function fail(message) {
   process.stderr.write(`vigia: ${message}\n`);
   process.exit(1);
 }
 
-/** Node 20.19 or newer. */
+/** Requires Node 20.19 or newer. */
 export function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
   fail(`Node ${process.versions.node} is too old: 20.19 or newer is needed (22 or 24 is what to deploy)`);
 }
 
-/** Runs a program in the project's folder; resolves with its exit code. Its output is ours. */
+/** Runs a program in the project's folder with inherited output; resolves with its exit code. */
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
@@ -30,7 +30,7 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** A program of node_modules/.bin, run with this very Node. */
+/** Runs a program of node_modules/.bin with the current Node. */
 export function runBin(name, args, options) {
   return run(process.execPath, [binPath(name), ...args], options);
 }
@@ -43,39 +43,39 @@ function binPath(name) {
   return join(root, 'node_modules', folder, bin);
 }
 
-/** Installs the dependencies that the lock file names; does nothing when they are there. */
+/** Installs the dependencies of the lock file, unless they are installed. */
 export async function install() {
   const lock = hash(readFileSync(join(root, 'package-lock.json')));
   if (readStamp('installed') === lock) return;
   process.stderr.write('vigia: installing dependencies (once, about 800 MB on disk: FFmpeg, ONNX Runtime and tools)\n');
-  // `install --no-save` and not `ci`: both take versions and hashes from the lock file, but `ci` refuses to work with a
-  // registry that lacks optional packages of other platforms (docs/decisions/0012-tooling.md).
-  // No dependency needs an install script: every native binary used here ships inside its npm package (and one of the
-  // scripts would download CUDA libraries that nothing here uses). Said here and not in .npmrc, where it would also keep
-  // `npx -p node@24` from unpacking its Node.
+  // `install --no-save` and not `ci`: both take versions and hashes from the lock file, but `ci` fails with a registry
+  // that lacks optional packages of other platforms (docs/decisions/0012-tooling.md). No dependency needs an install
+  // script: every native binary ships inside its npm package, and one of the scripts would download CUDA libraries that
+  // nothing here uses. The option is not in .npmrc, because there it would also keep `npx -p node@24` from unpacking
+  // its Node.
   const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const code = await run(npm(), args, { shell: process.platform === 'win32' });
   if (code !== 0) fail('npm install failed; its words are above');
   writeStamp('installed', lock);
 }
 
-/** Compiles what changed; does nothing when no source did. */
+/** Compiles changed sources; does nothing when there are none. */
 export async function build() {
   const sources = hashOfSources();
   if (readStamp('built') === sources && existsSync(join(root, 'packages/runtime/dist/main.js'))) return;
   process.stderr.write('vigia: building\n');
-  // TypeScript 7.0 does not notice changed compiler options in an incremental build, hence --force.
+  // TypeScript 7.0 ignores changed compiler options in an incremental build, hence --force.
   const code = await runBin('tsc', ['-b', '--force']);
   if (code !== 0) fail('the build failed; the compiler’s words are above');
   writeStamp('built', sources);
 }
 
-/** Whether this process may install Debian packages. */
+/** Whether this process can install Debian packages. */
 export function mayInstallDebian() {
   return process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
 }
 
-/** Runs a program and returns what it printed; undefined when it failed. */
+/** Runs a program and returns its output; undefined when it failed. */
 export function output(command, args) {
   const done = spawnSync(command, args, { encoding: 'utf8' });
   return done.status === 0 ? done.stdout : undefined;
@@ -89,7 +89,7 @@ function hash(data) {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** One hash over everything that the compiler reads. */
+/** One hash over all inputs of the compiler. */
 function hashOfSources() {
   const sum = createHash('sha256');
   const visit = (path) => {

@@ -1,4 +1,4 @@
-// `npm run setup`: installs and builds, and does nothing when that is done.
+// `npm run setup`: installs and builds, unless both are up to date.
 import { build, checkNode, install } from './lib.mjs';
 
 checkNode();

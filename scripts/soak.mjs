@@ -1,10 +1,10 @@
-// `npm run soak -- NAME|all [options]`: builds, compiles `bench/` and runs one of the long proofs on the built packages.
+// `npm run soak -- NAME|all [options]`: builds, compiles `bench/` and runs one of the soak tests on the built packages.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, checkNode, fail, install, root, runBin } from './lib.mjs';
 
-/** Every proof, and what it proves. */
+/** Every soak test, and what it proves. */
 const SOAKS = {
   'torn-reads': 'no reader takes a half-written picture for whole, however fast they are written (2 min)',
   'killed-writers': 'writers killed while writing leave nothing torn, nothing unswept, and readers that know (3.5 min)',
@@ -50,7 +50,7 @@ function programOf(name) {
   return join(root, 'bench/dist/soak', `${name}.js`);
 }
 
-/** Runs one proof in a process of its own, which is interrupted when this one is. Resolves with its exit code. */
+/** Runs one soak test in its own process, and interrupts it with this one. Resolves with its exit code. */
 function runAlone(name, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [programOf(name), ...args], { stdio: 'inherit' });
@@ -65,7 +65,7 @@ function runAlone(name, args) {
   });
 }
 
-/** Runs all of them, also after one that did not hold. */
+/** Runs all of them, also after a failure. */
 async function runAll(args) {
   const results = [];
   for (const name of Object.keys(SOAKS)) {
@@ -100,6 +100,6 @@ if ((await runBin('tsc', ['-p', 'bench/tsconfig.json'])) !== 0) {
   fail('the proofs do not compile; the compiler’s words are above');
 }
 if (name === 'all') await runAll(rest);
-// In this very process: one process less between Ctrl-C and what must be cleaned up.
+// In this process: Ctrl-C then has one process less between it and the cleanup.
 process.argv.splice(2, Number.POSITIVE_INFINITY, ...rest);
 await import(pathToFileURL(programOf(name)).href);

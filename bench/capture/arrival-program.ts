@@ -1,5 +1,5 @@
-// Receives one camera for so many seconds, with our client or with libav's demuxer, and tells its parent the delays.
-// Arguments: ours|libav URL SECONDS.
+// Receives one camera for a number of seconds, with our client or with libav's demuxer, and sends its parent the
+// delays. Arguments: ours|libav URL SECONDS.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '@vigia/base';
@@ -7,7 +7,7 @@ import { readSendTime } from '@vigia/testkit';
 import { newDecoder, RtspClient } from '../support/runtime-internals.ts';
 
 const [way = '', url = '', seconds = '5'] = process.argv.slice(2);
-/** Compilation, first keyframe, buffers of the decoder. */
+/** Warm-up: compilation, first keyframe, buffers of the decoder. */
 const WARM_UP_MS = 1_500;
 
 const startedMs = systemClock.nowMs();

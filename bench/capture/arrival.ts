@@ -8,13 +8,13 @@ import { clipOf, PEDESTRIANS } from './clips.ts';
 
 const PROGRAM = fileURLToPath(new URL('./arrival-program.js', import.meta.url));
 
-/** What the program tells: milliseconds from sending to the picture, and from starting to the first one. */
+/** Results of the program: milliseconds from sending to the picture, and from starting to the first one. */
 export interface ArrivalSample {
   readonly delaysMs: readonly number[];
   readonly firstMs: number;
 }
 
-/** Send → picture in hand: our RTSP client beside libav's demuxer, by turns, from the same camera. */
+/** Send → decoded picture: our RTSP client and libav's demuxer, alternating, from the same camera. */
 export async function measureArrival(run: BenchRun, rounds: number): Promise<Table> {
   const streams = [PEDESTRIANS, await clipOf(run, '1080p30')];
   run.progress(`send → picture, ours and libav's demuxer by turns, ${rounds} rounds of ${run.seconds} s`);

@@ -26,7 +26,7 @@ interface Recipe {
   readonly codec?: 'libx264' | 'libx265';
 }
 
-/** Real pedestrians, scaled up: motion and texture of a real camera, at the sizes and rates of today's. */
+/** Real pedestrians, scaled up: motion and texture of a real camera, at current sizes and rates. */
 const RECIPES = {
   '768×576@10 H.265': { width: 768, height: 576, fps: 10, frames: 200, rate: 400, codec: 'libx265' },
   '320×240@30': { width: 320, height: 240, fps: 30, frames: 600, rate: 300 },
@@ -36,7 +36,7 @@ const RECIPES = {
   '4K30': { width: 3840, height: 2160, fps: 30, frames: 150, rate: 12_000 },
 } as const satisfies Readonly<Record<string, Recipe>>;
 
-/** A clip that can be made. */
+/** A clip to generate. */
 export type ClipName = keyof typeof RECIPES;
 
 /** Keyframes every two seconds, as cameras send by default. */
@@ -45,7 +45,7 @@ const GOP_SECONDS = 2;
 /** The clip as the project ships it. */
 export const PEDESTRIANS: BenchClip = { name: '768×576@10', path: CLIP, width: 768, height: 576, fps: 10, frames: 200 };
 
-/** Makes a clip, or finds it where an earlier run left it. Needs `ffmpeg`. */
+/** Generates a clip, or finds it where an earlier run left it. Needs `ffmpeg`. */
 export async function clipOf(run: BenchRun, name: ClipName): Promise<BenchClip> {
   const { width, height, fps, frames, rate, codec = 'libx264' }: Recipe = RECIPES[name];
   const folder = join(tmpdir(), 'vigia-bench-clips');

@@ -7,7 +7,7 @@ import type { Table } from '../support/table.ts';
 import { VigiaNode } from '../support/vigia-node.ts';
 import { clipOf } from './clips.ts';
 
-/** How often the one consumer looks, pictures per second; 0: there is none. */
+/** Rate of the one consumer, frames per second; 0: no consumer. */
 const GATES = [30, 5, 1, 0] as const;
 const WARM_UP_MS = 4_000;
 
@@ -18,7 +18,7 @@ interface Cost {
   readonly agesMs: readonly number[];
 }
 
-/** What one camera at 1080p30 costs its process, at several gates: a real node with a real model. */
+/** CPU of one camera at 1080p30 in its process, at several gates: a real node with a real model. */
 export async function measureCost(run: BenchRun, rounds: number): Promise<Table> {
   const clip = await clipOf(run, '1080p30');
   const camera = await CameraFork.start(run, { clip: clip.path });

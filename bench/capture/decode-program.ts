@@ -1,5 +1,5 @@
-// Decodes a clip as fast as it goes into slots of a segment, in a process of its own. Arguments: ours|pipe CLIP WIDTH
-// HEIGHT PASSES. Prints one JSON line.
+// Decodes a clip at full speed into slots of a segment, in a process of its own. Arguments: ours|pipe CLIP WIDTH HEIGHT
+// PASSES. Prints one JSON line.
 import { spawn } from 'node:child_process';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { SHM_DIR, systemClock } from '@vigia/base';
@@ -44,7 +44,7 @@ const geometry = geometryOf(Number(width), Number(height), WHOLE, {
 const stalls = monitorEventLoopDelay({ resolution: 1 });
 let frames = 0;
 
-/** One picture into one slot: what a consumer's picture costs. */
+/** One picture into one slot: the cost of a consumer's frame. */
 function render(picture: Picture): void {
   const lease = ring.write((pixels) => scaler.scale(picture, geometry, pixels), {
     frameId: (frames += 1),
@@ -58,12 +58,12 @@ function render(picture: Picture): void {
 
 const NO_STAMPS = { capturedMs: 0, capturedWallMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
 
-/** Access units as a camera's connection hands them on, decoded and scaled as in a camera process. */
+/** Access units as from a camera's connection, decoded and scaled as in a camera process. */
 async function ours(): Promise<number> {
   const loaded = await loadClip(clip);
   const units = loaded.units.map((unit) => annexB(unit.keyframe ? [...loaded.parameterSets, ...unit.nals] : unit.nals));
   const decoder = newDecoder((frame, from) => render(new Picture(frame, NO_STAMPS, (freed) => from.recycle(freed))));
-  // Compiled before the time runs, as ffmpeg is.
+  // Compiled before the measurement starts, as ffmpeg is.
   for (const [i, unit] of units.slice(0, WARM_UP).entries()) decoder.decode(unit, i);
   frames = 0;
   stalls.enable();
@@ -71,7 +71,7 @@ async function ours(): Promise<number> {
   for (let pass = 0; pass < Number(passes); pass += 1) {
     for (const [i, unit] of units.entries()) {
       decoder.decode(unit, i);
-      // The loop turns after each unit, as it does when they come one by one.
+      // The loop turns after each unit, as it does when they arrive one by one.
       await new Promise((resolve) => void setImmediate(resolve));
     }
   }
@@ -80,7 +80,7 @@ async function ours(): Promise<number> {
   return tookMs;
 }
 
-/** The usual way: ffmpeg decodes in its own process and writes raw pictures into a pipe, which Node reads. */
+/** The usual way: ffmpeg decodes in its own process and writes raw pictures into a pipe that Node reads. */
 async function pipe(): Promise<number> {
   const frame = allocateYuv420(Number(width), Number(height));
   const planes = planesOf(frame);
@@ -108,7 +108,7 @@ async function pipe(): Promise<number> {
   return systemClock.nowMs() - startedMs;
 }
 
-/** Exactly as many bytes as the pipe carries for each. */
+/** The number of bytes that the pipe carries per picture. */
 function planesOf(frame: NativeFrame): Buffer[] {
   const [y, u, v] = frame.data ?? [];
   const luma = Number(width) * Number(height);

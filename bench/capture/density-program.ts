@@ -1,5 +1,5 @@
-// One camera as in a camera process (capture, supplier, renditions), with a consumer at 5 fps whose model is elsewhere and
-// takes 20 ms. Argument: JSON. Tells its parent every age, once it is asked to end.
+// One camera as in a camera process (capture, supplier, renditions), with a consumer at 5 fps whose model runs
+// elsewhere and takes 20 ms. Argument: JSON. Sends its parent every age when asked to end.
 import { createLog, Scope, sleep, systemClock } from '@vigia/base';
 import { FrameSupplier } from '@vigia/frame-supplier';
 import { DECODE_ALL, type Picture, Renditions, StreamCapture, WHOLE } from '../support/runtime-internals.ts';
@@ -8,11 +8,11 @@ interface Setup {
   readonly id: number;
   /** The stream that is decoded. */
   readonly detect: string;
-  /** The large one beside it, only drained. */
+  /** The large stream, only drained. */
   readonly main: string | undefined;
-  /** As where every model of a camera allows it. */
+  /** As configured when every model of a camera allows it. */
   readonly skipLoopFilter: boolean;
-  /** Cameras are not in step with each other. */
+  /** Cameras are not synchronised. */
   readonly delayMs: number;
 }
 
@@ -64,7 +64,7 @@ capture.start();
 if (setup.main !== undefined) open(setup.main, false).start();
 
 process.on('message', (message) => {
-  // Forget the warm-up, or tell and end.
+  // Discards the warm-up, or reports and ends.
   if (message === 'begin') agesMs = [];
   else if (message === 'end') {
     const { late, published } = capture?.counters() ?? { late: 0, published: 0 };

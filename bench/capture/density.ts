@@ -10,7 +10,7 @@ import { clipOf } from './clips.ts';
 
 const PROGRAM = fileURLToPath(new URL('./density-program.js', import.meta.url));
 const WARM_UP_MS = 4_000;
-/** Cameras are not in step: each begins this much later than the one before, modulo a group of pictures. */
+/** Cameras are not synchronised: each starts this much later than the previous one, modulo a group of pictures. */
 const STAGGER_MS = 137;
 const GOP_MS = 2_000;
 const MOST = 80;
@@ -20,7 +20,7 @@ interface Kind {
   readonly detect: string;
   readonly main: string | undefined;
   readonly skipLoopFilter?: boolean;
-  /** Where the search begins, and its step. */
+  /** Start of the search, and its step. */
   readonly from: number;
   readonly step: number;
   readonly prototype: string;
@@ -35,7 +35,9 @@ interface Load {
   readonly results: number;
 }
 
-/** How many cameras the machine holds before their p99 age doubles: a process each, gate 5 fps, the model elsewhere. */
+/**
+ * How many cameras the machine can serve before their p99 age doubles: a process each, gate 5 fps, the model elsewhere.
+ */
 export async function measureDensity(run: BenchRun): Promise<Table> {
   const file = async (name: '1080p30' | '720p30' | '640×360@15'): Promise<string> =>
     `file:${(await clipOf(run, name)).path}?loop`;
@@ -89,7 +91,7 @@ async function search(run: BenchRun, kind: Kind): Promise<string[]> {
   const limit = alone.p99 * 2;
   let held: Load = alone;
   let next = await best(run, kind, kind.from, limit);
-  // Downwards when even the beginning is too much.
+  // Downwards when the start is too high already.
   while (!holds(next, limit) && next.cameras > kind.step) next = await best(run, kind, next.cameras - kind.step, limit);
   while (holds(next, limit) && next.cameras < MOST) {
     held = next;
@@ -110,7 +112,7 @@ function holds(found: Load, limit: number): boolean {
   return found.p99 <= limit && found.results >= expected * 0.95;
 }
 
-/** The better of two tries: other people's work on a shared machine must not decide. */
+/** The better of two attempts: other load on a shared machine must not decide. */
 async function best(run: BenchRun, kind: Kind, cameras: number, limit: number): Promise<Load> {
   const first = await load(run, kind, cameras);
   run.progress(`  ${cameras}: p50 ${ms(first.p50)}, p99 ${ms(first.p99)}, ${(first.busy * 100).toFixed(0)} % busy`);
@@ -123,7 +125,7 @@ async function best(run: BenchRun, kind: Kind, cameras: number, limit: number): 
 async function load(run: BenchRun, kind: Kind, cameras: number): Promise<Load> {
   const children: ChildProcess[] = [];
   const stop = (): void => {
-    // Asked, so that it takes its segment along.
+    // Asked to end, so that it removes its segment.
     for (const child of children) child.kill('SIGTERM');
   };
   run.scope.defer(stop);

@@ -18,7 +18,7 @@ interface Round {
 type Way = 'ours' | 'pipe' | 'ffmpeg';
 const WAYS: readonly Way[] = ['ours', 'ffmpeg', 'pipe'];
 
-/** Decoding to a 300×300 rendition in a slot: ours, ffmpeg that decodes and scales alike, and its raw pipe into Node. */
+/** Decoding to a 300×300 rendition in a slot: ours, ffmpeg decoding and scaling, and its raw pipe into Node. */
 export async function measureThroughput(run: BenchRun, rounds: number): Promise<Table> {
   const clips = [PEDESTRIANS];
   for (const name of ['720p30', '1080p30', '4K30'] as const) clips.push(await clipOf(run, name));
@@ -61,7 +61,7 @@ async function once(run: BenchRun, way: Way, clip: BenchClip): Promise<Round> {
   return { fps: (clip.frames * passesOf(clip)) / seconds, stallP99Ms: Number.NaN };
 }
 
-/** A short clip is played several times: what is measured lasts seconds. */
+/** A short clip is played several times, so that a measurement lasts seconds. */
 function passesOf(clip: BenchClip): number {
   return Math.ceil(LEAST_FRAMES / clip.frames);
 }

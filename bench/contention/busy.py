@@ -1,6 +1,6 @@
-"""A best-effort worker that takes every CPU it can get: each frame is the same amount of work for two processes.
+"""A best-effort worker that takes all CPU it can get: each frame is the same amount of work for two processes.
 
-Busy only while the file of its option `while` is there; otherwise it answers at once.
+Busy only while the file named by its option `while` exists; otherwise it answers at once.
 """
 
 import os

@@ -6,7 +6,7 @@ import { addCounts } from '../support/numbers.ts';
 import { cpuSeconds, descendantsOf, machineCpuSeconds, pssBytes } from '../support/processes.ts';
 import { type TimedResult, VigiaNode } from '../support/vigia-node.ts';
 
-/** What was measured with one number of cameras, summed up over its rounds. */
+/** Measurements with one number of cameras, summed over its rounds. */
 export interface AgeSamples {
   readonly cameras: number;
   /** Milliseconds, one entry per ok result. */
@@ -17,24 +17,27 @@ export interface AgeSamples {
   readonly notOk: Record<string, number>;
   readonly dropped: Record<string, number>;
   captured: number;
-  /** Between the two reports that `captured` and `dropped` come from. */
+  /** Interval between the two reports used for `captured` and `dropped`. */
   reportedS: number;
-  /** Ok results whose unit the camera does not know: must be 0. */
+  /** Ok results of units unknown to the camera: must be 0. */
   unlinked: number;
   measuredS: number;
   /** One entry per process and round. */
   readonly usage: ProcessUsage[];
   readonly inferenceMs: { readonly p50: number; readonly p99: number }[];
   readonly broken: string[];
-  /** When in the source's interval each camera sent, milliseconds after the first of them, one list per round. */
+  /**
+   * Phase of each camera's frames within the source's interval, milliseconds after the first camera's, one list per
+   * round.
+   */
   readonly phases: number[][];
 }
 
-/** CPU is a share of one core over the measured window. */
+/** CPU as a share of one core over the measured window. */
 export interface ProcessUsage {
   readonly kind: 'camera' | 'container' | 'supervisor' | 'simulated camera' | 'benchmark' | 'others' | 'stolen';
   readonly cpu: number;
-  /** NaN where it makes no sense. */
+  /** NaN where it does not apply. */
   readonly pssBytes: number;
 }
 
@@ -102,13 +105,13 @@ function addResults(
     }
     samples.sinceArrival.push(result.age_ms);
     samples.hops.push(result.hops_ms);
-    // `pts_us` is the stream's 90 kHz time without wraps: on the wire it had 32 bits.
+    // `pts_us` is the stream's 90 kHz time unwrapped: on the wire it had 32 bits.
     const sentMs = cameras.get(result.camera)?.sentMs.get(Math.round(result.pts_us * 0.09) >>> 0);
     if (sentMs === undefined) {
       samples.unlinked += 1;
       continue;
     }
-    // `captured_at` was cut to whole milliseconds twice (the clock's reading, and the text): 1 ms on average.
+    // `captured_at` was truncated to whole milliseconds twice (the clock's reading, and the text): 1 ms on average.
     const capturedMs = Date.parse(result.captured_at) + 1 - wallMinusMonotonicMs;
     samples.sinceSending.push(capturedMs + result.age_ms - sentMs);
     samples.untilRead.push(atMs - sentMs);
@@ -135,7 +138,7 @@ function difference(
   return Object.fromEntries(Object.entries(now).map(([key, count]) => [key, count - (before?.[key] ?? 0)]));
 }
 
-/** CPU and memory of everything that takes part, between its creation and `end`. */
+/** CPU and memory of all participants, between its creation and `end`. */
 class UsageWindow {
   readonly #processes: readonly { readonly kind: ProcessUsage['kind']; readonly pid: number }[];
   readonly #cpuBefore: readonly number[];
@@ -178,14 +181,17 @@ function kindOf(command: string): ProcessUsage['kind'] {
   throw new Error(`an unknown process of vigia: ${command}`);
 }
 
-/** When in the interval each camera sends, from the newest units that it told of. */
+/** Phase of each camera's frames, from the newest units that it reported. */
 function phasesOf(cameras: readonly CameraFork[]): number[] {
   const newest = cameras.map(({ sentMs }) => [...sentMs.values()].at(-1) ?? 0);
   const first = newest[0] ?? 0;
   return newest.map((sentMs) => Math.round((((sentMs - first) % INTERVAL_MS) + INTERVAL_MS) % INTERVAL_MS));
 }
 
-/** Wall time minus monotonic time, exact to some microseconds: `Date.now()` is whole milliseconds, so its step is awaited. */
+/**
+ * Wall time minus monotonic time, exact to some microseconds: `Date.now()` has a resolution of milliseconds, so this
+ * waits for its step.
+ */
 function wallOffsetMs(): number {
   const start = Date.now();
   while (Date.now() === start);

@@ -7,8 +7,8 @@ import { addAgeRound, type AgeSamples, newAgeSamples, type ProcessUsage } from '
 const CAMERAS = [1, 4] as const;
 const FPS = 10;
 /**
- * One and four cameras take turns: see `ROUNDS` of the transit. Besides, every round has the four cameras sending at other
- * offsets to each other, on which their ages depend.
+ * One and four cameras alternate, see `ROUNDS` of the transit. In each round, the four cameras send at other offsets,
+ * on which their ages depend.
  */
 const ROUNDS = 4;
 
@@ -31,7 +31,7 @@ const USAGE: readonly { readonly kind: ProcessUsage['kind']; readonly name: stri
   { kind: 'stolen', name: 'not ours: taken by the hypervisor' },
 ];
 
-/** Measures how old results are, and what that costs, with 1 and with 4 cameras on one model. */
+/** Measures the age of results, and its cost, with 1 and with 4 cameras on one model. */
 export async function measureAges(run: BenchRun): Promise<Table[]> {
   const { seconds, progress } = run;
   progress(`age with ${CAMERAS.join(' and ')} cameras at ${FPS} fps, ${ROUNDS} rounds of ${seconds / ROUNDS} s each`);

@@ -5,10 +5,10 @@ import type { Table } from '../support/table.ts';
 import { VigiaNode } from '../support/vigia-node.ts';
 
 const REPETITIONS = 7;
-/** Results that show a stream to be running before it is cut again. */
+/** Results after which a stream counts as running and is cut again. */
 const SETTLED = 5;
 
-/** Measures how soon a camera that was away gives its first result: the camera cuts the connection, vigia comes back. */
+/** Measures the time to the first result after a camera was away: the camera cuts the connection, vigia reconnects. */
 export async function measureFirstResult(run: BenchRun): Promise<Table> {
   run.progress(`connect → first result, ${REPETITIONS} times`);
   const camera = await CameraFork.start(run, {});

@@ -8,7 +8,7 @@ import { type JsonLine, VigiaNode } from '../support/vigia-node.ts';
 
 const REPETITIONS = 3;
 const SETTLED = 20;
-/** How often it is looked whether everything is gone: the resolution of those times. */
+/** Polling interval for leftovers: the resolution of those times. */
 const LOOK_MS = 1;
 const GONE_LIMIT_MS = 10_000;
 
@@ -27,7 +27,7 @@ const ROWS = {
 
 type Times = Record<keyof typeof ROWS, number[]>;
 
-/** Kills one process after the other and measures how long it takes until all is as it should be. */
+/** Kills one process after another and measures the time to recovery. */
 export async function measureRecovery(run: BenchRun): Promise<Table> {
   run.progress(`recovery from kills, ${REPETITIONS} times each`);
   const times: Times = {
@@ -46,7 +46,7 @@ export async function measureRecovery(run: BenchRun): Promise<Table> {
   const cameras = { cam1: one.url, cam2: two.url };
   for (let i = 0; i < REPETITIONS; i += 1) {
     await repetition(run, cameras, times);
-    // Of its own, because a node that was killed cannot be asked for more.
+    // A separate node, because one that was killed answers no more requests.
     const victim = await startNode(run, cameras, times);
     times.kill.push(await untilGone(run, victim, 'SIGKILL'));
     await victim.close();
@@ -56,7 +56,7 @@ export async function measureRecovery(run: BenchRun): Promise<Table> {
   return tableOf(times);
 }
 
-/** A node of its own: its back-offs are those of a first failure. */
+/** A separate node: its back-offs are those of a first failure. */
 async function repetition(run: BenchRun, cameras: Readonly<Record<string, string>>, times: Times): Promise<void> {
   const node = await startNode(run, cameras, times);
   await killContainer(node, times);
@@ -108,7 +108,7 @@ async function killCamera(node: VigiaNode, times: Times): Promise<void> {
   times.bystander.push(longestGap(node, victim, killedMs - 200, back.atMs));
 }
 
-/** Signals the supervisor and waits until no process of its family, no segment, no socket and no lock is left. */
+/** Signals the supervisor and waits until none of its processes, segments, sockets and locks is left. */
 async function untilGone(run: BenchRun, node: VigiaNode, signal: NodeJS.Signals): Promise<number> {
   const family = [node.pid, ...descendantsOf(node.pid).map(({ pid }) => pid)];
   const signalledMs = systemClock.nowMs();

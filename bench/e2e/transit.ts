@@ -14,17 +14,17 @@ interface Samples {
   readonly keyframes: number[];
   reorderDelay: number;
   hiddenDelay: number;
-  /** Units whose picture was not out when `decode` returned. */
+  /** Units whose picture was not available when `decode` returned. */
   heldBack: number;
 }
 
 const RATES = [10, 30] as const;
-/** Both rates take turns this many times, so that whatever else happens on the machine hits both. */
+/** Both rates alternate this many times, so that other load on the machine affects both. */
 const ROUNDS = 4;
-/** At the start of each connection: compilation, first keyframe, buffers of the decoder. */
+/** Warm-up of each connection: compilation, first keyframe, buffers of the decoder. */
 const WARM_UP_MS = 1_000;
 
-/** Measures camera → access unit in hand → picture in hand, without a node around it. */
+/** Measures camera → access unit → picture, without a node. */
 export async function measureTransit(run: BenchRun): Promise<Table> {
   const { seconds, progress } = run;
   progress(`send → arrived → decoded at ${RATES.join(' and ')} fps, ${ROUNDS} rounds of ${seconds / ROUNDS} s each`);
@@ -40,7 +40,7 @@ export async function measureTransit(run: BenchRun): Promise<Table> {
   return tableOf(samples);
 }
 
-/** One connection. Counts what arrives in the `measuredMs` after the warm-up. */
+/** One connection. Counts units that arrive in the `measuredMs` after the warm-up. */
 async function play(run: BenchRun, url: string, measuredMs: number, samples: Samples): Promise<void> {
   let decodedMs: number | undefined;
   let unitId = 0;
@@ -59,7 +59,7 @@ async function play(run: BenchRun, url: string, measuredMs: number, samples: Sam
         decodedMs = undefined;
         unitId += 1;
         decoder.decode(unit.data, unitId);
-        // Read last: looking for the stamp is the benchmark's own work.
+        // Read last: finding the stamp is the benchmark's own work.
         const sentNs = readSendTime(unit.data);
         if (sentNs === undefined || unit.arrivedMs < beginMs) return;
         samples.arrived.push(unit.arrivedMs - Number(sentNs) / 1e6);

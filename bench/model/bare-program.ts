@@ -1,10 +1,10 @@
-// ONNX Runtime with nothing around it: the model's file, one input, run after run. Argument: JSON {path, threads, seconds}.
-// Prints {runs, ms} as JSON.
+// Bare ONNX Runtime: the model's file, one input, run after run. Argument: JSON {path, threads, seconds}. Prints {runs,
+// ms} as JSON.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '@vigia/base';
 
-/** As much of it as is used here. */
+/** The members in use. */
 interface OnnxRuntime {
   readonly InferenceSession: {
     create(path: string, options: object): Promise<{ run(feeds: object, fetches: object): Promise<object> }>;
@@ -18,7 +18,7 @@ const { path, threads, seconds } = JSON.parse(process.argv[2] ?? '') as {
   readonly seconds: number;
 };
 const WARM_UP = 10;
-// The runtime that the container has, wherever it is installed.
+// The container's own runtime, wherever it is installed.
 const resolve = createRequire(import.meta.resolve('@vigia/model-container')).resolve;
 const { InferenceSession, Tensor } = (await import(pathToFileURL(resolve('onnxruntime-node')).href)) as OnnxRuntime;
 const session = await InferenceSession.create(path, {

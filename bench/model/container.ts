@@ -6,10 +6,10 @@ import { containerEntry } from '@vigia/model-container';
 import type { BenchRun } from '../support/bench-run.ts';
 import { Waiter } from '../support/waiter.ts';
 
-/** What the container's model is called in requests. */
+/** The model's id in requests. */
 export const MODEL_ID = 'bench';
 
-/** A container process of its own, as a node starts it. */
+/** A separate container process, started as in a node. */
 export class BenchContainer {
   readonly socketPath: string;
   readonly #child: ChildProcess;
@@ -25,7 +25,7 @@ export class BenchContainer {
   }
 
   /**
-   * Starts one and waits until it is ready. It is ended with the run's scope.
+   * Starts one and waits until it is ready. It ends with the run's scope.
    *
    * @param source `--model DIR` or `--module FILE`, and more options.
    */

@@ -1,6 +1,6 @@
-// Cameras that always have a picture: each on a connection of its own wants, is granted, refers to a slot of its ring, and
-// wants again at once: the next grant comes after the answer. Argument: JSON {socketPath, modelId, cameras, seconds, picture}.
-// Prints {answers, ms, inferenceMs, queueMs (means), perCamera}.
+// Cameras that always have a frame: each one on its own connection sends want, receives a grant, refers to a slot of
+// its ring, and sends want again at once: the next grant comes after the answer. Argument: JSON {socketPath, modelId,
+// cameras, seconds, picture}. Prints {answers, ms, inferenceMs, queueMs (means), perCamera}.
 import { systemClock } from '@vigia/base';
 import { FrameSegmentWriter } from '@vigia/frame-supplier';
 import { readFileSync } from 'node:fs';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Client, credentials, makeGenericClientConstructor, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { BenchRun } from '../support/bench-run.ts';
 
-/** About as long as a request and an answer of protocol 1. */
+/** About the length of a request and an answer of protocol 1. */
 const REQUEST = Buffer.alloc(285, 'x');
 const ANSWER = Buffer.alloc(230, 'y');
 const same = (bytes: Buffer): Buffer => bytes;
@@ -23,8 +23,8 @@ interface EchoClient extends Client {
 }
 
 /**
- * A gRPC server and client on a Unix socket that exchange bytes. In one process: one loop for both ends, which is in its
- * favour (no other process has to be woken).
+ * A gRPC server and client on a Unix socket that exchange bytes. In one process with one loop for both ends, which
+ * favours it: no other process has to be woken.
  */
 export async function grpcEcho(run: BenchRun, dir: string): Promise<() => Promise<void>> {
   const address = `unix:${join(dir, 'grpc.sock')}`;

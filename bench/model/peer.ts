@@ -4,7 +4,7 @@ import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
 
 type Message = Readonly<Record<string, unknown>>;
 
-/** The least that speaks protocol 1, on a kept connection. */
+/** A minimal client of protocol 1, on a persistent connection. */
 export class BenchPeer {
   readonly #socket: Socket;
   readonly #decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);

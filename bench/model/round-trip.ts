@@ -19,15 +19,15 @@ const NOTHING = `export const manifest = { task: 'detection', classes: ['nothing
 export function load() { return () => []; }
 `;
 
-/** One way of asking: resolves when the answer is there. */
+/** One kind of request: resolves with the answer. */
 interface Way {
   readonly name: string;
   readonly samples: number[];
-  /** A window of requests; milliseconds each. */
+  /** Milliseconds of each request in a window. */
   readonly run: () => Promise<number[]>;
 }
 
-/** What a request costs when the model costs nothing, by turns with others. */
+/** The cost of a request to a model that costs nothing, alternating with others. */
 export async function measureRoundTrip(run: BenchRun, rounds: number, peersDir: string): Promise<Table> {
   const dir = mkdtempSync(join(tmpdir(), 'vigia-bench-trip-'));
   run.scope.defer(() => rmSync(dir, { recursive: true, force: true }));
@@ -95,7 +95,7 @@ function way(name: string, ask: () => Promise<unknown>): Way {
   return { name, samples: [], run };
 }
 
-/** The peer's own client, which tells its median and its 99th percentile only. */
+/** The peer's own client, which reports only its median and its 99th percentile. */
 async function pythonWays(run: BenchRun, dir: string, peersDir: string): Promise<Way[]> {
   const folder = join(peersDir, 'python-ipc');
   if (!existsSync(folder)) {
@@ -112,7 +112,7 @@ async function pythonWays(run: BenchRun, dir: string, peersDir: string): Promise
     const args = [join(folder, 'client.py'), 'python', socket, mode, String(REQUESTS)];
     const end = await runProgram('/usr/bin/python3', args, { signal: run.signal, limitMs: 60_000 });
     const { lat } = JSON.parse(stdoutOf('python-ipc', end)) as { lat: { n: number; p50: number; p99: number } };
-    // Its two percentiles stand for all of its samples.
+    // Its two percentiles stand for all its samples.
     return Array.from({ length: 100 }, (_, i) => (i < 98 ? lat.p50 : lat.p99) / 1e6);
   };
   return [

@@ -12,7 +12,7 @@ import type { Table } from '../support/table.ts';
 
 const REPEATS = 200;
 
-/** Milliseconds of what stands around the network: taking a frame, and decoding the outputs. */
+/** Milliseconds of the steps around the network: taking a frame, and decoding the outputs. */
 export async function measureStages(run: BenchRun): Promise<Table> {
   run.progress('stages');
   const { dir, manifest } = await new ModelStore().resolve('ssdlite-mobilenet-v2', { pull: true });

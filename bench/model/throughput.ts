@@ -11,10 +11,12 @@ const BARE = fileURLToPath(new URL('./bare-program.js', import.meta.url));
 const FEEDER = fileURLToPath(new URL('./feeder-program.js', import.meta.url));
 const CAMERAS = [1, 4, 16] as const;
 const MODEL = 'ssdlite-mobilenet-v2';
-/** On top of the measured window. */
+/** In addition to the measured window. */
 const LIMIT_MS = 60_000;
 
-/** Pictures per second of a container, each window between two of a bare loop over the same file with the same threads. */
+/**
+ * Frames per second of a container, each window between two of a bare loop over the same file with the same threads.
+ */
 export async function measureThroughput(run: BenchRun, rounds: number, threads: number): Promise<Table> {
   const { seconds, progress, signal } = run;
   const { dir, onnxPath } = await new ModelStore().resolve(MODEL, { pull: true });
@@ -33,7 +35,7 @@ export async function measureThroughput(run: BenchRun, rounds: number, threads: 
   const shares: string[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const container = await BenchContainer.start(run, ['--model', dir, '--threads', String(threads)]);
-    // The machine changes from window to window: each one is compared with the bare loops before and after it.
+    // The machine's speed varies from window to window: each one is compared with the bare loops before and after it.
     bare.push(await bareRate());
     for (const cameras of CAMERAS) {
       const settings = { socketPath: container.socketPath, modelId: MODEL_ID, cameras, seconds };

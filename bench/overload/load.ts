@@ -15,36 +15,36 @@ import { Waiter } from '../support/waiter.ts';
 /** Cameras that share the model. */
 export const CAMERAS = 8;
 const QUEUE_CAMERA = fileURLToPath(new URL('./queue-camera.js', import.meta.url));
-/** Connections, first keyframes, compilation. */
+/** Warm-up: connections, first keyframes, compilation. */
 const WARM_UP_MS = 3_000;
 
-/** An answer of the model about a camera's picture. */
+/** An answer of the model about a camera's frame. */
 export interface CameraAge extends Aged {
   readonly camera: string;
 }
 
-/** What one way of feeding the model did in one window. */
+/** Results of one way of feeding the model in one window. */
 export interface Outcome {
   readonly ages: readonly CameraAge[];
   readonly answers: number;
   /** Results that were not ok, or answers with an error. */
   readonly others: number;
-  /** Of each camera, in the window: 0 for one that got nothing. */
+  /** Per camera, in the window: 0 for one without results. */
   readonly perCamera: readonly number[];
-  /** Of the run of the model, 99th percentile, milliseconds; undefined where nobody says. */
+  /** Duration of the model's run, 99th percentile, milliseconds; undefined where unknown. */
   readonly serviceMs: number | undefined;
   /** Arrival to picture, 99th percentile, milliseconds. */
   readonly decodeMs: number | undefined;
-  /** What the report's equations break; empty when every frame is accounted for. */
+  /** Violated equations of the report; empty when every frame is accounted for. */
   readonly broken: readonly string[];
 }
 
-/** A camera at that rate, in a process of its own, which all cameras of a node connect to. */
+/** A camera at that rate, in a separate process, shared by all cameras of a node. */
 function camera(run: BenchRun, clip: string, fps: number): Promise<CameraFork> {
   return CameraFork.start(run, { clip, fps });
 }
 
-/** A node as an operator starts it: each camera takes its newest picture when it is granted a place. */
+/** A node as an operator starts it: each camera takes its newest frame when it receives a grant. */
 export async function measureOurs(run: BenchRun, fps: number): Promise<Outcome> {
   const source = await camera(run, (await clipOf(run, '320×240@30')).path, fps);
   const ids = Array.from({ length: CAMERAS }, (_, n) => `cam-${n}`);
@@ -74,7 +74,7 @@ export async function measureOurs(run: BenchRun, fps: number): Promise<Outcome> 
   };
 }
 
-/** The same capture, scaling and container, and in front of the model an ordinary queue per camera. */
+/** The same capture, scaling and container, with an ordinary queue per camera in front of the model. */
 export async function measureQueue(run: BenchRun, fps: number): Promise<Outcome> {
   const source = await camera(run, (await clipOf(run, '320×240@30')).path, fps);
   const { dir } = await new ModelStore().resolve('ssdlite-mobilenet-v2', { pull: true });

@@ -1,5 +1,5 @@
-// A camera as most pipelines have it: every picture is scaled and put into an ordinary first-in-first-out queue in front of
-// the model. The same capture, renditions and container as ours. Argument: JSON. Tells its parent every answer.
+// A camera as in most pipelines: every frame is scaled and put into an ordinary FIFO queue in front of the model.
+// Capture, renditions and container are vigia's own. Argument: JSON. Sends its parent every answer.
 import { connect } from 'node:net';
 import { createLog, encodeJson, FrameDecoder, Scope, systemClock } from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
@@ -21,7 +21,7 @@ interface Setup {
   readonly modelId: string;
 }
 
-/** One picture waiting. */
+/** One waiting frame. */
 interface Queued {
   readonly slot: number;
   readonly generation: number;
@@ -30,14 +30,14 @@ interface Queued {
 }
 
 const INPUT = { width: SIDE, height: SIDE, fit: 'stretch', format: 'RGB24' } as const;
-/** Pictures in the queue at most; what comes when it is full is lost. Some seconds of any source: usual limits are longer. */
+/** Most frames in the queue; further ones are lost. Some seconds of any source: usual limits are longer. */
 const LENGTH = 256;
 
 const setup = JSON.parse(process.argv[2] ?? '') as Setup;
 const clock = systemClock;
 const scope = new Scope();
 const path = `/dev/shm/vigia_bench${process.pid}_frames_q${setup.id}`;
-// One slot more than can wait: the one that is being looked at.
+// One slot more than can wait: the one being analysed.
 const writer = FrameSegmentWriter.create({ path, slots: LENGTH + 1, slotBytes: SQUARE_BYTES, clock });
 const scaler = new FrameScaler();
 const queue: Queued[] = [];

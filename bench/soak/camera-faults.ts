@@ -1,6 +1,6 @@
 /**
- * The fault matrix: a real node with two cameras, of which one misbehaves. For each fault: which state and reason are
- * told, how fast it is noticed and got over, what it costs, and what the other camera notices (nothing).
+ * The fault matrix of cameras: a real node with two cameras, one of which misbehaves. For each fault: reported state
+ * and reason, time to detection and recovery, cost, and the effect on the other camera (none).
  */
 import type { Table } from '../support/table.ts';
 import { FAULTS } from './camera-faults/fault-list.ts';
@@ -10,10 +10,10 @@ import type { Outcome } from './camera-faults/rows.ts';
 import { playStopped } from './camera-faults/stopped.ts';
 import { runSoak, type SoakResult } from './soak-run.ts';
 
-/** Rows at the same time in the short form, where nobody reads the times. */
+/** Concurrent rows in the short form, where times are not recorded. */
 const SHORT_LANES = 4;
 
-/** Plays the rows, so many at a time; the outcomes are in the order of the rows. */
+/** Plays the rows with limited concurrency; the outcomes are in the order of the rows. */
 async function inLanes(rows: readonly (() => Promise<Outcome>)[], lanes: number): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const next = rows.entries();

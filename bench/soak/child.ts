@@ -9,7 +9,7 @@ import type { SoakRun } from './soak-run.ts';
 const root = new URL('../../../', import.meta.url);
 const PYTHON = '/usr/bin/python3';
 
-/** Where a file of the repository is. */
+/** Path of a file of the repository. */
 export function repositoryFile(path: string): string {
   return fileURLToPath(new URL(path, root));
 }
@@ -19,7 +19,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** A child that answers in lines, of JSON mostly. Ended with the run. */
+/** A child that answers in lines, usually of JSON. Ends with the run. */
 export class LineChild {
   readonly process: ChildProcess;
   readonly #name: string;
@@ -57,7 +57,7 @@ export class LineChild {
     return this.line<T>();
   }
 
-  /** Ends it without a word, also when it is stopped; resolves when it is gone for the system, too. Idempotent. */
+  /** Kills it, also when it is stopped; resolves when the kernel has removed it. Idempotent. */
   async kill(): Promise<void> {
     if (this.#gone) return;
     const closed = once(this.process, 'close');
@@ -91,23 +91,23 @@ export function nodeChild(run: SoakRun, name: string, file: string, args: readon
   return new LineChild(run, name, process.execPath, [file, ...args]);
 }
 
-/** How a reader in another process is woken. */
+/** Kind of wake-up of a reader in another process. */
 export type ReaderWake = 'futex' | 'socket';
 
-/** What a reader in another process is written in. */
+/** Language of a reader in another process. */
 export type Language = 'node' | 'python';
 
-/** A reader to be started. */
+/** A reader to start. */
 export interface ReaderSpec {
   readonly language: Language;
   readonly id: string;
   readonly wake: ReaderWake;
 }
 
-/** A program per language that is called with SOCKET ID WAKE. */
+/** A program per language, called with SOCKET ID WAKE. */
 export type ReaderPrograms = Readonly<Record<Language, string>>;
 
-/** The readers that do what they are told: a line of JSON in, a line of JSON out. */
+/** Readers controlled by lines: a line of JSON in, a line of JSON out. */
 const AGENTS: ReaderPrograms = {
   node: repositoryFile('packages/frame-supplier/test/agents/agent.mjs'),
   python: repositoryFile('sdk/python/tests/agent.py'),
@@ -132,7 +132,7 @@ export function attachAgent(run: SoakRun, socketPath: string, spec: ReaderSpec):
   return attachChild(run, AGENTS, socketPath, spec);
 }
 
-/** What the agents answer to `loop`. */
+/** The agents' answer to `loop`. */
 export interface LoopAnswer {
   readonly frames: number;
   readonly expired: number;

@@ -1,5 +1,5 @@
-// One camera as in a camera process, that connects again at once whenever its connection ends. Argument: JSON. Prints a
-// line for every connection that gave a picture; ends when its input does.
+// One camera as in a camera process, which reconnects at once whenever its connection ends. Argument: JSON. Prints a
+// line for every connection with a picture; ends with its input.
 import { openSync } from 'node:fs';
 import { createLog, Scope, systemClock } from '@vigia/base';
 import { FrameSupplier } from '@vigia/frame-supplier';
@@ -8,7 +8,7 @@ import { type Picture, Renditions, StreamCapture, WHOLE } from '../support/runti
 interface Setup {
   readonly url: string;
   readonly transport: 'tcp' | 'udp';
-  /** The control: each connection leaves a descriptor and some memory behind. */
+  /** The control: each connection leaks a descriptor and some memory. */
   readonly leak: boolean;
 }
 
@@ -48,7 +48,7 @@ const capture: StreamCapture = new StreamCapture({
   clock,
   log: createLog('soak', () => undefined),
   sink: { publish: (picture) => supplier.publish(picture), hasDemand: () => true },
-  // The real waits are for cameras' sake; here only what a connection leaves behind is of interest.
+  // Real waits protect cameras; this test is about leaks only.
   backoff: { firstMs: 1, maxMs: 1 },
   onState: ({ state }) => {
     if (state !== 'connecting') return;
@@ -58,7 +58,7 @@ const capture: StreamCapture = new StreamCapture({
     leaked.push(Buffer.alloc(LEAKED_BYTES, leaked.length));
   },
 });
-// A tap that nobody reads: its bound must hold over all connections.
+// A tap without a reader: its bound must hold over all connections.
 capture.openTap({ maxBytes: 256 * 1024 });
 capture.start();
 

@@ -1,6 +1,6 @@
 /**
- * A camera that connects and is thrown out again, a thousand times over each transport: descriptors, memory, processes
- * and segments stay where they were. A control run with a deliberate leak shows that the checks would notice.
+ * A camera that connects and is disconnected again, a thousand times over each transport: descriptors, memory,
+ * processes and segments do not grow. A control run with a deliberate leak shows that the checks would notice.
  */
 import { fileURLToPath } from 'node:url';
 import { once } from 'node:events';
@@ -14,11 +14,11 @@ import { shmNames } from './shm.ts';
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
 const CHILD = fileURLToPath(new URL('connect-cycles-child.js', import.meta.url));
-/** Compilation and pools: cycles at the beginning whose memory is not judged, as a share. */
+/** Compilation and pools: share of cycles at the beginning whose memory is not judged. */
 const WARM_UP = 0.3;
-/** Resident memory gained per cycle, bytes; the deliberate leak is four times as much. */
+/** Resident memory gained per cycle, bytes; the deliberate leak is four times as large. */
 const SLOPE_LIMIT = 16 * 1024;
-/** A connection that is being made, and one that is being closed. */
+/** A connection being opened, and one being closed. */
 const DESCRIPTORS_LIMIT = 8;
 const SAMPLES = 100;
 
@@ -36,7 +36,7 @@ const KINDS: readonly Kind[] = [
 
 interface Outcome {
   readonly cells: readonly string[];
-  /** What grew. */
+  /** Resources that grew. */
   readonly grown: readonly string[];
 }
 
@@ -101,7 +101,7 @@ function slopeOf(values: readonly number[]): number {
 }
 
 await runSoak('connect-cycles', async (run): Promise<SoakResult> => {
-  // Fewer say nothing about memory: a young heap grows by itself.
+  // Fewer samples prove nothing about memory: a young heap grows by itself.
   const cycles = run.short ? 150 : 1_000;
   const failures: string[] = [];
   const rows: string[][] = [];

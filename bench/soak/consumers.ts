@@ -1,9 +1,9 @@
 /**
- * Consumers: 64 of them on a 4K camera. First all in the publisher's own event loop, then four of them in other processes,
- * which share one rendition.
+ * Consumers: 64 of them on a 4K camera. First all in the publisher's own event loop, then four of them in other
+ * processes, which share one rendition.
  *
- * The pictures are libav's, in native memory, through the class that the runtime has for them. Whether any of that memory
- * is copied per consumer, kept, or leaked shows in the counts of the pool and in the sizes of the heaps.
+ * The pictures are libav's, in native memory, in the runtime's own class. The pool's counts and the heap sizes show
+ * whether any of that memory is copied per consumer, kept, or leaked.
  */
 import { sleep, systemClock } from '@vigia/base';
 import {
@@ -40,21 +40,24 @@ const RENDITION = rgbShape(640, 360);
 const GEOMETRY = geometryOf(WIDTH, HEIGHT, WHOLE, { width: 640, height: 360, fit: 'stretch', format: 'RGB24' });
 
 /**
- * What may be more alive after the last third than after the first. A kept picture would be 12 MB; of 100 bytes that are
- * kept per delivery it would be 7 MB in the long form.
+ * Growth allowed from the first third to the last. A kept picture would be 12 MB; 100 bytes kept per delivery would be
+ * 7 MB in the long form.
  */
 const GROWTH_LIMIT = 2 ** 20;
 const HEAPS = ['heapUsed', 'external', 'arrayBuffers'] as const;
-/** Until everything is compiled that will be. */
+/** Warm-up for the compiler. */
 const WARM_UP_SECONDS = 1;
-/** Beside those that slow consumers hold: the newest, the one being distributed, the one before that a reader gets late. */
+/**
+ * Besides those that slow consumers hold: the newest, the one being distributed, the one before that a reader gets
+ * late.
+ */
 const SPARE_PICTURES = 3;
 const PICTURES = plansOf(CONSUMERS).filter(({ workMs }) => workMs > 0).length + SPARE_PICTURES;
 const RETURN_LIMIT_MS = 5_000;
 
-/** What was seen while frames were published. */
+/** Observations while frames were published. */
 interface Window {
-  /** What was alive after each third. */
+  /** Live memory after each third. */
   readonly heaps: readonly LiveHeap[];
   readonly longestBlockMs: number;
   /** Of this process: 1 is a whole core. */
@@ -69,7 +72,7 @@ interface Remote {
   readonly reports: Map<string, SeatReport>;
 }
 
-/** What came out of one part. */
+/** Outcome of one part. */
 interface PartResult {
   readonly cells: readonly string[];
   readonly failures: readonly string[];
@@ -83,7 +86,7 @@ class Part {
   readonly #supplier = new FrameSupplier<Picture>({ sourceIntervalMs: () => 1000 / FPS });
   readonly #scaler = new FrameScaler();
   readonly #pool: PicturePool;
-  /** What each native picture looks like in the rendition. */
+  /** Content of each native picture in the rendition. */
   readonly #rendered = new Map<NativeFrame, number>();
   #renders = 0;
   #bytesWritten = 0;
@@ -172,7 +175,7 @@ class Part {
     return { heaps, longestBlockMs: watch.takeLongestMs(), cores };
   }
 
-  /** Publishes for so long, and waits an interval more: the last one comes to everybody. */
+  /** Publishes for the duration, and waits one more interval: the last one reaches all consumers. */
   async #publishFor(seconds: number): Promise<void> {
     const beginMs = systemClock.nowMs();
     for (let i = 0; i <= seconds * FPS; i += 1) {
@@ -184,7 +187,7 @@ class Part {
     }
   }
 
-  /** Waits until the slow ones have let go, too. */
+  /** Waits until the slow ones have released their pictures, too. */
   async #allReturned(): Promise<void> {
     const deadlineMs = systemClock.nowMs() + RETURN_LIMIT_MS;
     while (this.#pool.counts.inUse > 0 && systemClock.nowMs() < deadlineMs)

@@ -1,7 +1,7 @@
 /**
- * The death matrix: a real node with three cameras, each with a model of its own: one that fails in every way (a real
- * network with a decoder that obeys orders), one that somebody else started and that misbehaves, and a good one. For each
- * way: which results are told, how fast, how long until results are ok again, and what the good one notices (nothing).
+ * The death matrix: a real node with three cameras, each with its own model: one that fails in every way (a real
+ * network with a controlled decoder), an external one that misbehaves, and a good one. For each way: reported results,
+ * time to detection, time until results are ok again, and the effect on the good one (none).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,16 +16,16 @@ import { addBadModel } from './container-deaths/bad-model.ts';
 import { DEATHS, type DeathRow, type Levers } from './container-deaths/rows.ts';
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
-/** What does not end by itself goes on for so long after it was noticed. */
+/** How long a persistent failure continues after its detection. */
 const GO_ON_MS = 3_000;
-/** Late results of the good one that the short form lets pass: the machine may be busy with something else. */
+/** Late results of the good one tolerated in the short form: the machine may be busy. */
 const GOOD_LATE_SHORT = 2;
 /** Between two rows. */
 const CALM_MS = 2_000;
-/** Back-off of a container that died often, and of the circuit of a model that failed often. */
+/** Back-off of a container that died often, and of the circuit breaker of a model that failed often. */
 const RECOVERY_LIMIT_MS = 90_000;
 const NOTICE_LIMIT_MS = 60_000;
-/** The own model may use so much: twice what it does. */
+/** Memory limit of the own model: twice its use. */
 const MEMORY_MIB = 400;
 
 const CONSUMERS: Readonly<Record<string, string>> = {
@@ -71,13 +71,13 @@ class Matrix {
     const noticed = await node.until('a result that says so', () => this.#of(row.camera).find(bad), NOTICE_LIMIT_MS);
     if (row.end) {
       await sleep(systemClock, GO_ON_MS, signal);
-      // What ends the process does so by itself; a last wish waits for the last container.
+      // A failure that ends the process ends by itself; a pending order waits for the last container.
       if (row.restarts) await node.until('its end', () => this.#goneAgain(), NOTICE_LIMIT_MS);
       row.end(this.#levers);
     }
     const endedMs = systemClock.nowMs();
     const since = node.lines.length;
-    // After the last one that was not: a single ok one between two failures is no recovery.
+    // After the last failed one: a single ok result between two failures is no recovery.
     const back = await node.until('ok results again', () => this.#recovered(row.camera, since), RECOVERY_LIMIT_MS);
     const { backWithinMs = Number.POSITIVE_INFINITY } = row;
     if (back.atMs - beganMs > backWithinMs)
@@ -97,7 +97,7 @@ class Matrix {
     return after.length >= 3 ? after[0] : undefined;
   }
 
-  /** Lines tell of states; a report would have to be waited for. */
+  /** Log lines report states; a report would have to be waited for. */
   #goneAgain(): true | undefined {
     const fits = this.#levers.node.lines
       .slice(this.#from)
@@ -134,7 +134,7 @@ class Matrix {
     ];
   }
 
-  /** What the good camera noticed: results that are not ok, and its ages. */
+  /** Effects on the good camera: results that are not ok, and its ages. */
   #others(row: DeathRow): string {
     const results = this.#of('good').map(({ result }) => result);
     const wrong = results.flatMap(({ error }) => error?.code ?? []);
@@ -161,7 +161,7 @@ await runSoak('container-deaths', async (run): Promise<SoakResult> => {
   const sources = Object.fromEntries(Object.keys(CONSUMERS).map((id) => [id, camera.url]));
   const node = VigiaNode.start(bench, sources, (id) => CONSUMERS[id] ?? '{}', '', { models: MODELS, env: bad.env });
   await node.until('the node', () => node.results()[0]);
-  // Found although it was not there when the node started.
+  // Found although it did not exist when the node started.
   const socketPath = join(node.runDir, 'vigia_model_other.sock');
   const fake = await FakeContainer.start({ socketPath, modelId: 'other', input: { width: 64, height: 64 } });
   scope.defer(() => fake.close());

@@ -1,10 +1,10 @@
-// Loaded into a container under attack (`--import`), in its main thread and in that of its model: at SIGUSR2 the main thread
-// prints one line of JSON, what both keep alive after full collections. What is resident says little about leaks: pages that
-// large messages have left are kept by the allocator.
+// Loaded into a container under attack (`--import`), in its main thread and in the inference thread. On SIGUSR2 the
+// main thread prints one line of JSON: live memory of both after full collections. Resident memory proves little about
+// leaks: the allocator keeps pages of large messages.
 import { BroadcastChannel, isMainThread } from 'node:worker_threads';
 import { type LiveHeap, liveHeap } from './live-heap.ts';
 
-// Node's has these, its types do not.
+// Node has these, its types do not.
 const channel = new BroadcastChannel('live-heap') as BroadcastChannel & EventTarget & { unref(): void };
 channel.unref();
 

@@ -1,6 +1,7 @@
 /**
- * Malformed messages, by the ten thousand, on either side of the container protocol: at our container and the Python SDK's,
- * and at the client of a camera process. Whatever comes, it is answered once and rightly, and nothing is left of it.
+ * Tens of thousands of malformed messages on either side of the container protocol: at our container and the Python
+ * SDK's, and at the client of a camera process. Every one is answered exactly once and correctly, and leaves nothing
+ * behind.
  */
 import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';

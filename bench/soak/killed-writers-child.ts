@@ -1,10 +1,10 @@
 /**
- * The writer and the reader of the proof of killed writers: `writer PATH`, `reader PATH`.
+ * The writer and the reader of the test of killed writers: `writer PATH`, `reader PATH`.
  *
- * The writer waits for a word, then makes a 1080p segment and fills its slots one after the other, as fast as it can and
- * for ever; it tells its epoch once the first frame is whole. The reader lives on through any number of such segments of
- * the same path: it follows the newest frame of whichever is there, and tells each epoch that it got a frame of. It tells
- * what it found when its input ends.
+ * The writer waits for a word, then creates a 1080p segment and fills its slots one after the other, endlessly and at
+ * full speed; it prints its epoch once the first frame is whole. The reader survives any number of such segments of the
+ * same path: it follows the newest frame of the current one, and prints each epoch of which it got a frame. It prints
+ * its findings when its input ends.
  */
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
@@ -13,12 +13,12 @@ import { FrameSegmentReader, FrameSegmentWriter } from '@vigia/frame-supplier';
 import { BYTES_1080P, isWhole, stamp1080p } from './shm.ts';
 
 const SLOTS = 4;
-/** Then its input is listened to. */
+/** From then on its input is read. */
 const READS_PER_TURN = 64;
 
-/** What the reader found. */
+/** Findings of the reader. */
 export interface FollowCounts {
-  /** Segments that it got a frame of. */
+  /** Segments of which it got a frame. */
   segments: number;
   accepted: number;
   expired: number;
@@ -34,7 +34,7 @@ async function write(path: string): Promise<void> {
   await once(process.stdin, 'data');
   const parent = process.ppid;
   const writer = FrameSegmentWriter.create({ path, slots: SLOTS, slotBytes: BYTES_1080P, clock: systemClock });
-  // Whoever kills it may die first; nothing else would end it.
+  // The process that kills it may die first; nothing else would end it.
   for (let frameId = 1; process.ppid === parent; frameId += 1) {
     const slot = frameId % SLOTS;
     writer.begin(slot);
@@ -47,13 +47,13 @@ async function write(path: string): Promise<void> {
   writer.close();
 }
 
-/** Follows the newest frame of whichever segment has the path. */
+/** Follows the newest frame of the current segment of the path. */
 class Follower {
   readonly counts: FollowCounts = { segments: 0, accepted: 0, expired: 0, torn: 0, backwards: 0 };
   readonly #path: string;
   #segment: FrameSegmentReader | undefined;
   #inode = 0;
-  /** Of the segment that is followed; 0: no frame of it was accepted yet. */
+  /** Of the current segment; 0: no frame of it was accepted yet. */
   #newest = 0;
 
   constructor(path: string) {
@@ -69,7 +69,7 @@ class Follower {
     this.#segment?.close();
   }
 
-  /** Looks at the newest frame. False when there is none that is new. */
+  /** Reads the newest frame. False when there is no new one. */
   #read(): boolean {
     const segment = this.#segment;
     const head = segment?.head();
@@ -84,7 +84,7 @@ class Follower {
     if (this.#newest === 0) this.#firstOf(segment);
     this.counts.accepted += 1;
     if (!whole) this.counts.torn += 1;
-    // The slot may hold a newer frame than `head` said by the time its generation was read.
+    // The slot may hold a newer frame than `head` by the time its generation was read.
     if (view.frameId < this.#newest || view.frameId < head.frameId) this.counts.backwards += 1;
     this.#newest = view.frameId;
     return true;
@@ -95,7 +95,7 @@ class Follower {
     say({ epoch: String(segment.epoch) });
   }
 
-  /** Turns to the successor, if there is one: a file of the same name that is another file. */
+  /** Switches to the successor, if there is one: another file of the same name. */
   #look(): void {
     const inode = statSync(this.#path, { throwIfNoEntry: false })?.ino ?? 0;
     if (inode === 0 || inode === this.#inode) return;
@@ -108,7 +108,7 @@ class Follower {
   }
 }
 
-/** The segment, unless it is gone again or just being made. */
+/** The segment, unless it was removed or is just being created. */
 function openFinished(path: string): FrameSegmentReader | undefined {
   try {
     return FrameSegmentReader.open(path);

@@ -1,8 +1,8 @@
 /**
- * Killed writers: what a process leaves that is killed while it writes, and what its readers see.
+ * Killed writers: what a process leaves behind when it is killed while writing, and what its readers see.
  *
- * First bare segments: each is filled flat out by a process of its own that is killed at a random moment, while one reader
- * lives on through all of them. Then whole suppliers on one path and one socket, each with two readers.
+ * First bare segments: each is filled at full speed by a separate process that is killed at a random moment, while one
+ * reader survives all of them. Then whole suppliers on one path and one socket, each with two readers.
  */
 import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -26,9 +26,9 @@ import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 const CHILD = fileURLToPath(new URL('killed-writers-child.js', import.meta.url));
 const SUPPLIER = repositoryFile('packages/frame-supplier/test/agents/supplier.mjs');
 const PREFIX = shmPrefix('killed');
-/** Children that are started ahead: a process needs longer to start than to be killed. */
+/** Children started ahead: starting a process takes longer than killing it. */
 const AHEAD = 2;
-/** A writer lives at most so long after it was seen to write; it fills a slot in about half a millisecond. */
+/** Longest life of a writer after its first frame; it fills a slot in about half a millisecond. */
 const LONGEST_LIFE_MS = 8;
 
 interface Part {
@@ -36,7 +36,7 @@ interface Part {
   readonly failures: readonly string[];
 }
 
-/** What lay in the slots of the dead. */
+/** Contents of the dead writers' slots. */
 interface Autopsy {
   kills: number;
   /** Kills that left a slot half-written. */
@@ -45,11 +45,11 @@ interface Autopsy {
   cut: number;
   neverWritten: number;
   torn: number;
-  /** Segments whose newest frame, as the header names it, could not be read. */
+  /** Segments whose newest frame according to the header could not be read. */
   headless: number;
 }
 
-/** Looks at every slot of a segment whose writer is dead. */
+/** Checks every slot of a segment whose writer is dead. */
 function examine(path: string, found: Autopsy): void {
   const segment = FrameSegmentReader.open(path);
   const head = segment.head();
@@ -72,23 +72,23 @@ function examine(path: string, found: Autopsy): void {
   if (!headIsThere) found.headless += 1;
 }
 
-/** What `sweepSegments` removed of ours; pages of readers of others are removed as well. */
+/** Our files removed by `sweepSegments`; it removes pages of other readers as well. */
 function sweep(): string[] {
   return sweepSegments(PREFIX).filter((path) => path.startsWith(`/dev/shm/${PREFIX}`));
 }
 
-/** Sweeps, and tells what went otherwise than it should. */
+/** Sweeps, and reports unexpected results. */
 class Sweeper {
   readonly failures: string[] = [];
   swept = 0;
 
-  /** Nobody sweeps what a living writer has. */
+  /** Files of a living writer are not swept. */
   sparesTheLiving(): void {
     const paths = sweep();
     if (paths.length > 0) this.failures.push(`swept from under a living writer: ${paths.join(', ')}`);
   }
 
-  /** The dead one's files are swept, and nothing else. */
+  /** The dead writer's files are swept, and nothing else. */
   removes(...expected: string[]): void {
     const paths = sweep();
     this.swept += paths.length;
@@ -133,7 +133,7 @@ class BareWriters {
     const writer = this.#ahead.shift();
     if (!writer) return;
     const { epoch } = await writer.ask<{ epoch: string }>({ op: 'write' });
-    // The reader is on it before the writer dies, or it would see the long-lived ones only.
+    // The reader is on it before the writer dies, otherwise it would see long-lived ones only.
     const seen = await reader.line<{ epoch: string }>();
     if (seen.epoch !== epoch) throw new Error(`the reader follows ${seen.epoch}, ${epoch} is written`);
     this.#sweeper.sparesTheLiving();
@@ -189,7 +189,7 @@ class Suppliers {
   readonly #socketPath = `/tmp/vigia-soak-killed-${process.pid}.sock`;
   readonly #endings: Promise<Ending>[] = [];
   readonly #pids: number[] = [];
-  /** Suppliers that found what a dead one had left: segment, seats, socket. */
+  /** Suppliers that found leftovers of a dead one: segment, seats, socket. */
   #successors = 0;
 
   constructor(run: SoakRun) {
@@ -220,7 +220,7 @@ class Suppliers {
     await sleep(systemClock, 20 + Math.random() * 60, this.#run.signal);
     const killedMs = systemClock.nowMs();
     await supplier.kill();
-    // Not waited for: a reader that sleeps in a futex needs seconds to find out, and the successor must not.
+    // Not waited for: a reader that sleeps in a futex needs seconds to notice, and the successor must not wait.
     readers.forEach((reader, i) => {
       const [spec, answer] = [specs[i], answers[i]];
       if (spec && answer) this.#endings.push(this.#ending(reader, spec, answer, killedMs));
@@ -261,7 +261,7 @@ class Suppliers {
   }
 }
 
-/** The one waits in a futex, the other for its socket; in the next round the other way round. */
+/** One waits in a futex, the other on its socket; in the next round the other way round. */
 function readersOf(round: number): ReaderSpec[] {
   const [node, python]: readonly ReaderWake[] = round % 2 === 0 ? ['futex', 'socket'] : ['socket', 'futex'];
   return [
@@ -270,7 +270,7 @@ function readersOf(round: number): ReaderSpec[] {
   ];
 }
 
-/** How long each kind of reader needed to find out. */
+/** Time to notice, by kind of reader. */
 function timeRows(endings: readonly Ending[]): [string, string][] {
   const kinds = (['node', 'python'] as const).flatMap((language) =>
     (['socket', 'futex'] as const).map((wake) => ({ language, wake })),

@@ -2,17 +2,17 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** What is alive, in bytes. */
+/** Live memory, in bytes. */
 export type LiveHeap = Readonly<Record<'heapUsed' | 'external' | 'arrayBuffers', number>>;
 
-/** Collections until finalizers of native memory, and what they let go of, are through. */
+/** Collections until finalizers of native memory, and the memory they release, are done. */
 const ROUNDS = 3;
 
 let collect: (() => void) | undefined;
 
 /**
- * What this process keeps alive: sizes right after full collections, so that they do not depend on when V8 last collected
- * by itself. Blocks for 10–30 ms each time.
+ * Live memory of this process: sizes right after full collections, independent of V8's own collections. Blocks for
+ * 10–30 ms each time.
  */
 export async function liveHeap(): Promise<LiveHeap> {
   collect ??= exposeCollector();

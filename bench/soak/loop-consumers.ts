@@ -2,14 +2,14 @@ import { sleep, systemClock } from '@vigia/base';
 import type { FrameSupplier, Mailbox } from '@vigia/frame-supplier';
 import type { Picture } from '../support/runtime-internals.ts';
 
-/** How a consumer in the publisher's loop behaves. */
+/** Behaviour of a consumer in the publisher's loop. */
 export interface ConsumerPlan {
   readonly id: string;
-  /** `hot`: told of an offer, takes the picture itself. `edge`: `for await`. */
+  /** `hot`: called on an offer, takes the picture itself. `edge`: `for await`. */
   readonly way: 'hot' | 'edge';
-  /** At most so many per second; undefined: all. */
+  /** At most this many per second; undefined: all. */
   readonly fps: number | undefined;
-  /** Holds each picture for so long. Milliseconds. */
+  /** How long it holds each picture. Milliseconds. */
   readonly workMs: number;
 }
 
@@ -17,11 +17,11 @@ export interface ConsumerPlan {
 export interface LoopConsumer {
   readonly plan: ConsumerPlan;
   readonly mailbox: Mailbox<Picture>;
-  /** Pictures whose native frame was not the one that was published, when they were taken or when they were released. */
+  /** Pictures whose native frame differed from the published one, when taken or when released. */
   readonly wrong: () => number;
 }
 
-/** Of both ways the first two are slow, the next two gated. */
+/** Of both kinds the first two are slow, the next two gated. */
 export function plansOf(consumers: number): ConsumerPlan[] {
   return Array.from({ length: consumers }, (_, i) => {
     const place = Math.floor(i / 2);

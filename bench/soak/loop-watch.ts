@@ -1,12 +1,12 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { sleep, systemClock } from '@vigia/base';
 
-/** How often it looks, in milliseconds: as often as Node can. */
+/** Polling interval, in milliseconds: the shortest that Node offers. */
 const RESOLUTION_MS = 1;
 
 /**
- * Tells for how long the event loop was blocked at most, by whatever: our own turns, collections, and other processes that
- * had the core meanwhile. A timer of libuv's own, which no turn of ours delays but by blocking.
+ * Measures the longest block of the event loop, by any cause: our own turns, collections, and other processes on the
+ * core. Uses a libuv timer that only a block can delay.
  */
 export class LoopWatch {
   readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -24,19 +24,19 @@ export class LoopWatch {
     return longestMs;
   }
 
-  /** Does something whose blocks do not count. */
+  /** Runs a function whose blocks do not count. */
   async without<T>(work: () => Promise<T>): Promise<T> {
     this.#take();
     try {
       return await work();
     } finally {
-      // The timer tells of the last block at its next turn.
+      // The timer reports the last block at its next turn.
       await sleep(systemClock, 2 * RESOLUTION_MS);
       this.#histogram.reset();
     }
   }
 
-  /** Stops looking. Idempotent. */
+  /** Stops measuring. Idempotent. */
   close(): void {
     this.#histogram.disable();
   }

@@ -1,21 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** What a process has of memory and descriptors. Sizes in bytes. */
+/** Memory and descriptors of a process. Sizes in bytes. */
 export interface MemorySample {
   /** Resident: anonymous, shared and of files. */
   readonly rss: number;
-  /** Resident and its own: heaps, stacks. */
+  /** Resident and anonymous: heaps, stacks. */
   readonly rssAnon: number;
-  /** Resident and of tmpfs: what it touched of segments that it maps. */
+  /** Resident and of tmpfs: the touched parts of mapped segments. */
   readonly rssShmem: number;
-  /** Addresses in use, whether there is memory behind them or not. */
+  /** Address space in use, with or without memory behind it. */
   readonly vmSize: number;
   /** Lines of /proc/PID/maps; the kernel allows a process 65,530 (vm.max_map_count). */
   readonly mappings: number;
   readonly descriptors: number;
 }
 
-/** Looks at a process of ours. */
+/** Reads the state of a child process. */
 export function memoryOf(pid: number): MemorySample {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const bytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;

@@ -1,12 +1,12 @@
 import { systemClock } from '@vigia/base';
 import { allocateNv12, type NativeFrame, Picture } from '../support/runtime-internals.ts';
 
-/** What became of the native memory. */
+/** Statistics of the native memory. */
 export interface PoolCounts {
   /** Native frames with a buffer of their own. */
   allocated: number;
   freed: number;
-  /** Handed out and not given back, now and at most. */
+  /** Handed out and not returned, now and at most. */
   inUse: number;
   mostInUse: number;
 }
@@ -17,19 +17,20 @@ const DARKEST = 40;
 const GREYS = 180;
 
 /**
- * Real pictures of libav in NV12: native memory of their own, used again when the last consumer gave one back. Painted once, each in a grey of its own.
+ * Real pictures of libav in NV12: native memory, reused when the last consumer has released one. Painted once, each in
+ * its own grey.
  */
 export class PicturePool {
   readonly counts: PoolCounts = { allocated: 0, freed: 0, inUse: 0, mostInUse: 0 };
   readonly #width: number;
   readonly #height: number;
   readonly #onAllocate: (frame: NativeFrame) => void;
-  /** The one that has been free for longest is used first, so that all take turns. */
+  /** The one free for longest is used first, so that all take turns. */
   readonly #free: NativeFrame[] = [];
 
   /**
-   * @param pictures How many are made at once; more, when those do not do.
-   * @param onAllocate Called with each native frame that is made, painted already.
+   * @param pictures How many are created at first; more, if those are not enough.
+   * @param onAllocate Called with each new native frame, already painted.
    */
   constructor(width: number, height: number, pictures: number, onAllocate: (frame: NativeFrame) => void) {
     this.#width = width;
@@ -52,7 +53,7 @@ export class PicturePool {
     return pictureOf(frame, this.#onFree);
   }
 
-  /** Frees what is free. What is still out is freed when it comes back: never, if the counts say so. */
+  /** Frees idle pictures. Others are freed when they come back: never, if the counts are wrong. */
   close(): void {
     for (const frame of this.#free.splice(0)) {
       frame.free();

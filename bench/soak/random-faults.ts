@@ -1,6 +1,6 @@
 /**
- * Eight cameras whose faults come at random, and processes that are killed now and then: every frame is accounted for in
- * every report, nobody stays away, and memory stays flat.
+ * Eight cameras with random faults, and processes that are killed now and then: every frame is accounted for in every
+ * report, every camera comes back, and memory does not grow.
  */
 import { randomInt } from 'node:crypto';
 import { Scope, sleep, systemClock } from '@vigia/base';
@@ -13,7 +13,7 @@ import { VigiaNode } from '../support/vigia-node.ts';
 import { mib } from './memory.ts';
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
-/** What may befall a camera, and for how long at most. Seconds. */
+/** Possible faults of a camera, and their longest duration. Seconds. */
 const FAULTS: readonly (readonly [name: string, seconds: number])[] = [
   ['freeze', 8],
   ['silent', 8],
@@ -37,16 +37,16 @@ const FAULTS: readonly (readonly [name: string, seconds: number])[] = [
   ['slow:64', 6],
   ['jitter:400', 6],
 ];
-/** One in so many is a process killed instead. */
+/** One in this many is a killed process instead. */
 const KILL_ONE_IN = 12;
 const PAUSE_MS = 1_500;
 const REPORT_EVERY_MS = 10_000;
 const SAMPLE_EVERY_MS = 2_000;
-/** After the last fault everybody must be back: the longest wait between two tries is 10 s. */
+/** Time limit until every camera is back after the last fault: the longest wait between two attempts is 10 s. */
 const HEALING_LIMIT_MS = 60_000;
-/** Judged from here on: the model warms up, pools fill. A share of the run. */
+/** Warm-up of the model and pools, not judged. A share of the run. */
 const WARM_UP = 0.3;
-/** Of resident memory per minute, bytes; over hours this would be seen. */
+/** Allowed growth of resident memory per minute, bytes; a longer run would show less. */
 const SLOPE_LIMIT = 2 * 2 ** 20;
 
 interface Sample {
@@ -103,7 +103,7 @@ class RandomFaults {
     return { tables: [this.#totals(report, back), this.#memoryTable()], failures: this.#failures };
   }
 
-  /** One fault after the other at this camera, with pauses in which it is well. */
+  /** One fault after another at this camera, with pauses. */
   async #torment(camera: SimulatedCamera, endMs: number): Promise<void> {
     const { signal } = this.#run;
     while (systemClock.nowMs() < endMs) {
@@ -129,7 +129,7 @@ class RandomFaults {
     }
   }
 
-  /** Reports must add up at any moment, and memory is looked at. */
+  /** Reports must add up at any moment; samples memory. */
   async #watch(node: VigiaNode, endMs: number): Promise<void> {
     let reportAtMs = systemClock.nowMs() + REPORT_EVERY_MS;
     while (systemClock.nowMs() < endMs) {
@@ -247,9 +247,9 @@ class RandomFaults {
     return below === 0 ? 0 : above / below;
   }
 
-  /** Uniform in [0, 1), from the seed: a run can be played again, as far as time allows. */
+  /** Uniform in [0, 1), from the seed: a run can be repeated, as far as timing allows. */
   #next(): number {
-    // Numerical Recipes' linear congruential generator: nobody's secrets depend on it.
+    // Numerical Recipes' linear congruential generator: not used for secrets.
     this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
     return this.#random / 2 ** 32;
   }

@@ -1,8 +1,8 @@
 /**
- * A reader that keeps a log, for proofs that ask when which frame came: `SOCKET ID futex|socket`. Reads to the end, then
- * tells a ReaderLog. reader_child.py does the same in Python.
+ * A reader with a log, for tests that check when a frame arrived: `SOCKET ID futex|socket`. Reads to the end, then
+ * prints a ReaderLog. reader_child.py does the same in Python.
  *
- * Every 64th byte of a frame must be as its time stamp of the stream says: the grey that the publisher filled it with.
+ * Every 64th byte of a frame must match its stream time stamp: the grey that the publisher filled it with.
  */
 import { systemClock } from '@vigia/base';
 import { attachBlockingReader, attachReader, type Lease, type SharedFrame } from '@vigia/frame-supplier';

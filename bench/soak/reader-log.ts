@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { type ReaderPrograms, repositoryFile } from './child.ts';
 
-/** What a reader tells when it ends. */
+/** The output of a reader when it ends. */
 export interface ReaderLog {
-  /** Of each frame: when it was taken, monotonic milliseconds, and its number. */
+  /** For each frame: when it was taken, monotonic milliseconds, and its number. */
   readonly frames: readonly (readonly [number, number])[];
   readonly expired: number;
-  /** Frames that claim to be whole and are not of one grey, or of another than was published. */
+  /** Frames that claim to be whole and have several greys, or another one than published. */
   readonly torn: number;
   readonly end: string | undefined;
 }
@@ -17,7 +17,7 @@ export const LOGGING_READERS: ReaderPrograms = {
   python: repositoryFile('bench/soak/reader_child.py'),
 };
 
-/** What is wrong with a log, whatever was proven: torn frames, going back in time, an end that was not in order. */
+/** Problems of a log in every test: torn frames, going back in time, an unexpected end. */
 export function faultsOf(who: string, { frames, torn, end }: ReaderLog): string[] {
   const backwards = frames.filter(([, seq], i) => i > 0 && seq <= (frames[i - 1]?.[1] ?? 0)).length;
   const faults: string[] = [];

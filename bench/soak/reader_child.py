@@ -16,7 +16,7 @@ SAMPLE_EVERY = 64
 
 
 def main() -> None:
-    """Reads to the end, then tells what came when."""
+    """Reads to the end, then prints when each frame arrived."""
     socket_path, reader_id, wake = sys.argv[1:]
     frames: List[Tuple[float, int]] = []
     expired = torn = 0

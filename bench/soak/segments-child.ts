@@ -1,8 +1,8 @@
 /**
- * The reader of the proof of segments that come and go: `SOCKET ID futex|socket`.
+ * The reader of the test of short-lived segments: `SOCKET ID futex|socket`.
  *
- * Takes frames to the end, keeps the pixels of an early one beyond its release, and looks at them when all is over. Then
- * it tells what it found, and stays until its input ends.
+ * Takes frames to the end, keeps the pixels of an early one beyond its release, and checks them at the end. Then it
+ * prints its findings, and stays until its input ends.
  */
 import { once } from 'node:events';
 import {
@@ -16,15 +16,15 @@ import {
 import { shapeOfFrame } from './segments-shapes.ts';
 import { isWhole } from './shm.ts';
 
-/** Its segment is gone when the next frame is taken. */
+/** Its segment has been removed when the next frame is taken. */
 const KEPT_FRAME = 5;
 
-/** What a reader found. */
+/** Findings of a reader. */
 export interface SegmentCounts {
   frames: number;
   expired: number;
   torn: number;
-  /** Of another size than was published. */
+  /** With another size than published. */
   misshapen: number;
   backwards: number;
   /** Bytes of the kept pixels that are not 0 at the end; undefined: none were kept. */

@@ -1,7 +1,7 @@
 import type { FrameShape } from '@vigia/frame-supplier';
 import { greyShape } from './shm.ts';
 
-/** 4 to 250 KiB. Neighbours differ, the last and the first too. */
+/** 4 to 250 KiB. Neighbours differ, as do the last and the first. */
 const CYCLE: readonly FrameShape[] = [
   greyShape(64, 64),
   greyShape(640, 400),
@@ -20,7 +20,7 @@ export const LARGEST_SEGMENT_BYTES: number = Math.max(
   ...CYCLE.map(({ byteLength }) => SLOTS * Math.ceil(byteLength / PAGE_BYTES) * PAGE_BYTES + 2 * PAGE_BYTES),
 );
 
-/** What frame number `seq` is: never what the one before was, nor the one after. */
+/** Shape of frame number `seq`: differs from its neighbours'. */
 export function shapeOfFrame(seq: number): FrameShape {
   return CYCLE[seq % CYCLE.length] ?? greyShape(64, 64);
 }

@@ -1,9 +1,9 @@
 /**
- * Segments that come and go under readers that live on: the size of the picture changes with every frame, so every frame
- * is in a segment of its own, which its successor replaces.
+ * Short-lived segments and long-lived readers: the size of the picture changes with every frame, so every frame is in a
+ * segment of its own, which its successor replaces.
  *
- * Three readers, because each has its own way to map: Node in its event loop, Node blocking in a futex, and Python. Each
- * is served by a server of its own, so that the others do not take its segment away before it had it.
+ * Three readers, because each maps in its own way: Node in its event loop, Node blocking in a futex, and Python. Each
+ * has a server of its own, so that the others do not remove its segment before it was read.
  */
 import { fileURLToPath } from 'node:url';
 import { sleep, systemClock } from '@vigia/base';
@@ -20,34 +20,36 @@ import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 const CHILD = fileURLToPath(new URL('segments-child.js', import.meta.url));
 const PREFIX = shmPrefix('segments');
 const SAMPLES = 30;
-/** Segments per frame that is wanted, at most: some are replaced before their reader looked. */
+/** Segments per wanted frame, at most: some are replaced before their reader saw them. */
 const MOST_SEGMENTS = 2;
 const LIVE_LIMIT_MS = 5_000;
 
-/** Beside the newest segment a reader has the seat table and its own page: three pages of the system. */
+/** Besides the newest segment a reader maps the seat table and its own page: three pages of the system. */
 const SHMEM_LIMIT = LARGEST_SEGMENT_BYTES + 3 * 4_096;
-/** What V8 lets a young heap grow to; a page kept of each of 10,000 segments would be 40 MiB, of each of 300 not be seen. */
+/**
+ * V8's usual growth of a young heap; a page kept of each of 10,000 segments would be 40 MiB, of each of 300 invisible.
+ */
 const ANON_GROWTH_LIMIT = 16 * 2 ** 20;
-/** Addresses are given back when V8 collected the views, and V8 collects once some 64 MiB of buffers are waiting. */
+/** Addresses are released when V8 has collected the views, and V8 collects once some 64 MiB of buffers are pending. */
 const ADDRESSES_GROWTH_LIMIT = 64 * 2 ** 20;
-/** Those 64 MiB are about 200 segments; V8 adds some 35 of its own at its first large collection. */
+/** Those 64 MiB are about 200 segments; V8 adds some 35 mappings of its own at its first large collection. */
 const MAPPINGS_GROWTH_LIMIT = 240;
 
-/** A descriptor is open for as long as it takes to map a segment. */
+/** A descriptor is open only while a segment is being mapped. */
 const OPENING = 1;
 
 type Frame = CountedFrame<undefined>;
 
-/** One process, and what was seen of its memory. */
+/** One process, and samples of its memory. */
 interface Watched {
   readonly name: string;
   readonly pid: number;
   /** Readers that it serves, or 1. */
   readonly segments: number;
-  /** Whether it never lets its event loop turn, so that nothing that V8 collected can be followed up. */
+  /** Whether its event loop never turns, so that finalizers of collected objects cannot run. */
   readonly blocked: boolean;
   readonly samples: MemorySample[];
-  /** Once it has nothing to do any more. */
+  /** Once it is idle. */
   after: MemorySample | undefined;
 }
 
@@ -99,7 +101,7 @@ async function startReader(
   const child = await attachAgent(run, socketPath, spec);
   const answer = child.ask<LoopAnswer>({ op: 'loop', frames: 1e9 }).then((counts) => ({
     ...counts,
-    // It checks every 64th byte of what it gets, but does not know sizes, and keeps nothing.
+    // It checks every 64th byte of each frame, but knows no sizes, and keeps nothing.
     misshapen: 0,
     keptNotZero: undefined,
     end: counts.end ?? undefined,
@@ -138,7 +140,7 @@ class Segments {
     return this.#judge(published, answers);
   }
 
-  /** Publishes until every reader has taken as many frames as are wanted. */
+  /** Publishes until every reader has taken the wanted number of frames. */
   async #publishUntilTaken(): Promise<number> {
     let published = 0;
     for (let taken = 0; taken < this.#wanted; taken = this.#takenByAll()) {
@@ -153,7 +155,7 @@ class Segments {
     return published;
   }
 
-  /** Waits until every reader was offered the newest frame: then each has a new segment. */
+  /** Waits until every reader was offered the newest frame: each has a new segment then. */
   async #offered(published: number): Promise<void> {
     const deadlineMs = systemClock.nowMs() + LIVE_LIMIT_MS;
     const waits = ({ server, id }: Lane): boolean => (server.report(id)?.counters.delivered ?? 0) < published;
@@ -176,7 +178,7 @@ class Segments {
     for (const { pid, samples } of [...this.#lanes, this.#self]) samples.push(memoryOf(pid));
   }
 
-  /** What is given back once the readers' loops turn freely. */
+  /** Memory released once the readers' loops turn freely. */
   async #watchTheEnd(): Promise<void> {
     const deadlineMs = systemClock.nowMs() + LIVE_LIMIT_MS;
     const watched = [...this.#lanes, this.#self];
@@ -267,7 +269,7 @@ function gaveAddressesBack({ samples, after }: Watched): boolean {
   return after !== undefined && after.vmSize <= most(early, 'vmSize') + ADDRESSES_GROWTH_LIMIT;
 }
 
-/** What grew that must not: the most of the last third against the most of the first. */
+/** Forbidden growth: the maximum of the last third against that of the first. */
 function growthOf(watched: Watched): string[] {
   const { name, samples, segments, blocked } = watched;
   const [early, late] = thirds(samples);

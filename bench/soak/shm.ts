@@ -2,22 +2,22 @@ import { readdirSync } from 'node:fs';
 import { systemClock } from '@vigia/base';
 import type { FrameShape, FrameStamp } from '@vigia/frame-supplier';
 
-/** Names of this run in /dev/shm: nobody else's are looked at. */
+/** Names of this run in /dev/shm: other files are ignored. */
 export function shmPrefix(name: string): string {
   return `vigia_soak-${name}-${process.pid}_frames_`;
 }
 
-/** What is in /dev/shm under a prefix. */
+/** Files in /dev/shm with a prefix. */
 export function shmNames(prefix: string): string[] {
   return readdirSync('/dev/shm').filter((file) => file.startsWith(prefix));
 }
 
-/** How the names of the pages begin that a reader makes. */
+/** Prefix of a reader's page. */
 export function readerPagePrefix(pid: number): string {
   return `vigia_reader_${pid}_`;
 }
 
-/** What a run left in /dev/shm: under its prefix, and pages of the readers that it started. */
+/** Leftovers of a run in /dev/shm: under its prefix, and pages of the readers that it started. */
 export function shmLeftovers(prefix: string, readers: readonly number[]): string[] {
   return [prefix, ...readers.map(readerPagePrefix)].flatMap(shmNames);
 }
@@ -47,12 +47,12 @@ const SHAPE_1080P: FrameShape = {
   byteLength: BYTES_1080P,
 };
 
-/** What stands beside a picture in 1080p that was just made. */
+/** Metadata of a 1080p picture captured now. */
 export function stamp1080p(frameId: number): FrameStamp {
   return { frameId, capturedMs: systemClock.nowMs(), capturedWallMs: 0, ptsUs: 0, shape: SHAPE_1080P };
 }
 
-/** Whether every 64th byte is as the frame's number says. */
+/** Whether every 64th byte matches the frame's number. */
 export function isWhole(pixels: Uint8Array, frameId: number): boolean {
   return isAllOf(pixels, frameId & 255);
 }

@@ -4,38 +4,38 @@ import { messageOf, Scope, systemClock } from '@vigia/base';
 import { headerLines } from '../support/bench-run.ts';
 import { asMarkdown, asText, type Table } from '../support/table.ts';
 
-/** What every proof is given. */
+/** Input of every soak test. */
 export interface SoakRun {
   /** Aborts on Ctrl-C: every wait ends. */
   readonly signal: AbortSignal;
-  /** Closed at the end, however it comes: whatever is started or written is deferred here. */
+  /** Closed at the end in every case: processes started and files written are deferred here. */
   readonly scope: Scope;
   /** The short form, for `npm test`: the same checks, fewer rounds. */
   readonly short: boolean;
-  /** Parts of names: only what has one of them is played. Empty: everything. */
+  /** Parts of names: only cases with one of them are played. Empty: all. */
   readonly only: readonly string[];
-  /** One line for whoever waits. */
+  /** Prints one line of progress. */
   readonly progress: (text: string) => void;
 }
 
-/** What came out. */
+/** The result. */
 export interface SoakResult {
   readonly tables: readonly Table[];
-  /** What did not hold, a sentence each. Empty: proven, as far as it went. */
+  /** Failures, a sentence each. Empty: passed. */
   readonly failures: readonly string[];
 }
 
 /** Failures that are printed. */
 const MOST_FAILURES = 12;
-/** Longest a proof may take, seconds: what hangs has not held. */
+/** Time limit of a soak test, seconds: one that hangs has failed. */
 const LIMIT_S = 1_800;
 const SHORT_LIMIT_S = 300;
-/** Exit code of a program that was interrupted. */
+/** Exit code of an interrupted program. */
 const INTERRUPTED = 130;
 
 const OPTIONS = { short: { type: 'boolean' }, markdown: { type: 'boolean' }, only: { type: 'string' } } as const;
 
-/** Runs one proof as a program: `[--short] [--markdown] [--only PART[,PART]]`; exit code 0 when everything held. */
+/** Runs one soak test as a program: `[--short] [--markdown] [--only PART[,PART]]`; exit code 0 when everything held. */
 export async function runSoak(name: string, soak: (run: SoakRun) => Promise<SoakResult>): Promise<void> {
   const { values } = parseArgs({ options: OPTIONS });
   const limitS = values.short ? SHORT_LIMIT_S : LIMIT_S;
@@ -62,11 +62,11 @@ export async function runSoak(name: string, soak: (run: SoakRun) => Promise<Soak
   } finally {
     await scope.close();
   }
-  // What was under way when it was interrupted has nobody left to wait for.
+  // After an interrupt, nothing waits for the operations in progress.
   if (ending.signal.aborted) process.exit(process.exitCode || 1);
 }
 
-/** What fails for one of many fails for all of them, as a rule. */
+/** What fails for one of many usually fails for all of them. */
 function shortened(failures: readonly string[]): string[] {
   const more = failures.length - MOST_FAILURES;
   return more > 0 ? [...failures.slice(0, MOST_FAILURES), `and ${more} more`] : [...failures];
@@ -74,10 +74,10 @@ function shortened(failures: readonly string[]): string[] {
 
 class Interrupted extends Error {}
 
-/** Aborts when somebody wants the end, when something failed that nobody waits for, or when it takes too long. */
+/** Aborts on an interrupt, on a failure that nothing waits for, or at the time limit. */
 function endingController(limitS: number): AbortController {
   const ending = new AbortController();
-  // A proof waits for many things at once, all of which end with it.
+  // A soak test waits for many things at once, all of which end with it.
   setMaxListeners(0, ending.signal);
   const interrupt = (): void => ending.abort(new Interrupted('interrupted'));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
@@ -88,7 +88,7 @@ function endingController(limitS: number): AbortController {
   return ending;
 }
 
-/** A promise that only ever rejects: with the signal's reason. */
+/** A promise that never resolves; it rejects with the signal's reason. */
 function rejectedBy(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });

@@ -1,8 +1,9 @@
 /**
- * Stopped readers: what eight readers cost their supplier that are stopped, and what each sees first when it goes on.
+ * Stopped readers: the cost of eight stopped readers for their supplier, and the first frame of each one when it
+ * continues.
  *
- * The supplier is in this process, so what its publisher pays is measured here: `publish` itself, and from `publish` to
- * the end of distribution. Three phases of the same length: as usual, all readers stopped, all going on.
+ * The supplier is in this process, so that the publisher's cost is measured here: `publish` itself, and from `publish`
+ * to the end of distribution. Three phases of the same length: normal, all readers stopped, all continuing.
  */
 import { readFileSync } from 'node:fs';
 import { sleep, systemClock } from '@vigia/base';
@@ -29,31 +30,31 @@ const SPECS: readonly ReaderSpec[] = [
 ];
 const PHASES = ['as usual', 'all stopped', 'going on'] as const;
 
-/** With the readers stopped it may cost so many times what it does otherwise … */
+/** Allowed cost with stopped readers, as a multiple of the normal cost … */
 const WORSE_RATIO = 1.5;
 /**
- * … and this much more, µs: an interrupt for the median; for the 99th percentile a time slice of another process, of which
- * one in a hundred frames is enough. Waiting for a reader, for whatever it is, would be half a second.
+ * … and this much more, µs: an interrupt for the median; for the 99th percentile a time slice of another process, which
+ * one frame in a hundred may meet. Any wait for a reader would take half a second.
  */
 const WORSE_P50_US = 20;
 const WORSE_P99_US = 2_000;
-/** Share of the rate that was to be published at. */
+/** Share of the intended publishing rate. */
 const LEAST_RATE = 0.98;
 
-/** How fast and how long. */
+/** Rate and duration. */
 interface Pace {
   readonly fps: number;
   /** Of each phase. */
   readonly seconds: number;
 }
 
-/** What the publisher saw in one phase. */
+/** The publisher's measurements in one phase. */
 interface Phase extends Costs {
   readonly longestBlockMs: number;
   readonly reports: ReadonlyMap<string, SeatReport>;
 }
 
-/** What publishing cost, frame by frame, and how many frames it were per second. */
+/** The cost of publishing, frame by frame, and the number of frames per second. */
 interface Costs {
   readonly publishUs: readonly number[];
   readonly distributedUs: readonly number[];
@@ -139,7 +140,7 @@ class StoppedReaders {
     return { spec, child, log: child.line<ReaderLog>() };
   }
 
-  /** Publishes for one phase's time, and half an interval more: then nothing is on its way. */
+  /** Publishes for the duration of one phase, and half an interval more: nothing is in transit then. */
   async #phase(server: ProcessFrameServer<CountedFrame<number>>, name: string): Promise<Phase> {
     const { seconds, fps } = this.#pace;
     this.#run.progress(`${name}, ${seconds} s`);
@@ -170,7 +171,7 @@ class StoppedReaders {
     const beginMs = performance.now();
     this.#supplier.publish(frame);
     publishUs.push((performance.now() - beginMs) * 1000);
-    // Eight readers are served in one microtask, which `publish` has queued; this one comes right after it.
+    // Eight readers are served in one microtask, which `publish` has queued; this one runs right after it.
     void Promise.resolve().then(() => distributedUs.push((performance.now() - beginMs) * 1000));
   }
 
@@ -286,7 +287,7 @@ function readerTable({ usual, stopped, goingOn, firsts, continued }: Readings): 
   };
 }
 
-/** The letter that /proc has for the state of a process: T when it is stopped. */
+/** The process state letter in /proc: T when it is stopped. */
 function stateOf(pid: number): string | undefined {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[0];

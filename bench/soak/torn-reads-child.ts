@@ -1,9 +1,9 @@
 /**
- * The writer and the readers of the proof of torn reads: `writer PATH SECONDS`, `reader PATH KIND`.
+ * The writer and the readers of the test of torn reads: `writer PATH SECONDS`, `reader PATH KIND`.
  *
- * The writer fills the slots of a 1080p segment one after the other, as fast as it can. The readers have no seats, so
- * nothing but the generation protects them: `view` looks at the pixels where they are, `copy` copies first, `dawdler`
- * looks at half of a picture, lets the writer pass, and goes on.
+ * The writer fills the slots of a 1080p segment one after the other, at full speed. The readers have no seats, so only
+ * the generation protects them: `view` reads the pixels in place, `copy` copies first, `dawdler` reads half of a
+ * picture, lets the writer pass, and continues.
  */
 import { codeOf, sleep, systemClock } from '@vigia/base';
 import { FrameSegmentReader, FrameSegmentWriter } from '@vigia/frame-supplier';
@@ -11,7 +11,7 @@ import { BYTES_1080P, isWhole, stamp1080p } from './shm.ts';
 
 const SLOTS = 4;
 
-/** What a reader found. */
+/** Findings of a reader. */
 export interface TornCounts {
   accepted: number;
   expired: number;
@@ -55,7 +55,7 @@ class Reader {
     for (let turn = 0; this.#segment.live; turn += 1) {
       const head = this.#segment.head();
       if (head && head.frameId !== this.#lastAccepted) await this.#read(head.frameId, head.slot);
-      // Others want the core too.
+      // Other processes need the core too.
       if (turn % 64 === 0) await sleep(systemClock, 0);
     }
   }
@@ -68,7 +68,7 @@ class Reader {
       return;
     }
     this.counts.accepted += 1;
-    // The slot may hold a newer frame than `head` said by the time its generation was read.
+    // The slot may hold a newer frame than `head` by the time its generation was read.
     if (outcome.frameId < this.#lastAccepted || outcome.frameId < frameId) this.counts.backwards += 1;
     this.#lastAccepted = outcome.frameId;
     if (!outcome.whole) this.counts.torn += 1;

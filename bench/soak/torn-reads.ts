@@ -1,7 +1,7 @@
 /**
- * Torn reads: whether a reader ever takes a picture for whole that is not.
+ * Torn reads: whether a reader ever takes a torn picture for whole.
  *
- * Two ways to write flat out: a bare segment, whose readers nothing but the generation protects, and a supplier, whose
+ * Two ways to write at full speed: a bare segment, whose readers only the generation protects, and a supplier, whose
  * readers have seats.
  */
 import { rmSync } from 'node:fs';
@@ -22,7 +22,7 @@ interface Part {
   readonly failures: readonly string[];
 }
 
-/** What a reader found, and how many accepted reads it takes to mean something. */
+/** Findings of a reader, and how many accepted reads make them significant. */
 type Found = readonly [string, TornCounts, number];
 
 function judge(title: string, frames: number, found: readonly Found[]): Part {
@@ -48,7 +48,7 @@ async function bareSegment(run: SoakRun, seconds: number, least: number): Promis
       await reader.line();
       const names = { view: 'looks in place', copy: 'copies', dawdler: 'is passed while looking' };
       const kind = kinds[i] ?? 'view';
-      // Who lets the writer pass on purpose finds hardly a frame whole: by chance.
+      // A reader that lets the writer pass on purpose rarely finds a whole frame.
       return [names[kind], await reader.line<TornCounts>(), kind === 'dawdler' ? 1 : least] as const;
     }),
   );
@@ -68,7 +68,7 @@ async function seats(run: SoakRun, seconds: number, least: number): Promise<Part
     path: `/dev/shm/${shmPrefix('torn')}seats`,
     socketPath,
     readers: 4,
-    // Short, so that a reader that is slow is passed.
+    // Short, so that a slow reader is overtaken.
     readDeadlineMs: 5,
     rendition: { shape, render: (frame, pixels) => pixels.fill(frame.seq & 255, 0, BYTES_1080P) },
   });

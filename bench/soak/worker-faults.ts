@@ -1,7 +1,7 @@
 /**
- * The fault matrix of workers: a real node with two cameras. One has workers that fail in every way, and a good one; the
- * other has a good one too. For each way: state and reason, how soon it is noticed, restarts used, what its frames were
- * told, and what the good ones notice (nothing). Afterwards nothing is left: processes, segments, files.
+ * The fault matrix of workers: a real node with two cameras. One has workers that fail in every way, and a good one;
+ * the other has a good one too. For each way: state and reason, time to detection, restarts used, results of its
+ * frames, and the effect on the good ones (none). Afterwards nothing is left: processes, segments, files.
  *
  * The long form plays one fault at a time, the short form all of them at once.
  */
@@ -34,26 +34,26 @@ const MSGPACK = fileURLToPath(new URL('../../../sdk/python/vigia/worker/_msgpack
 const FPS = 10;
 /** Normal class: one restart after this long, then it has failed (WL4). Milliseconds. */
 const DELAY_MS = 1_000;
-/** Noticing may take this much longer than the limit that applies. Milliseconds. */
+/** Detection may take this much longer than the limit that applies. Milliseconds. */
 const SLACK_MS = { long: 700, short: 3_000 } as const;
-/** Everything must have failed by then. Milliseconds. */
+/** Time limit for all failures. Milliseconds. */
 const OVER_MS = 40_000;
-/** What does not end a worker is watched for so long. Milliseconds. */
+/** How long a fault that does not end the worker is observed. Milliseconds. */
 const WATCHED_MS = 4_000;
-/** A worker that does not go on `stop` and SIGTERM is killed: 1.5 s, and a little. Milliseconds. */
+/** A worker that ignores `stop` and SIGTERM is killed: 1.5 s, with a margin. Milliseconds. */
 const STOP_LIMIT_MS = { long: 3_500, short: 6_000 } as const;
-/** Such a worker dies so long after its node was told to end. Milliseconds. */
+/** When such a worker dies after its node was stopped. Milliseconds. */
 const KILLED = { leastMs: 1_300, mostMs: { long: 2_300, short: 3_300 }, lookMs: 20 } as const;
 /** 95th percentile of the age of the good ones. All faults at once take CPU from them. Milliseconds. */
 const GOOD_AGE_MS = { long: 150, short: 2_000 } as const;
-/** Characters of a message that are shown. */
+/** Characters of a message that are printed. */
 const MESSAGE_SHOWN = 90;
 
-/** What was seen of a batch besides its lines. */
+/** Observations of a batch besides its lines. */
 interface Seen {
-  /** What the good ones noticed. */
+  /** Effects on the good ones. */
   readonly good: string;
-  /** From the beginning of the stop to the death of the one that ignores SIGTERM. */
+  /** From the beginning of the stop to the death of the worker that ignores SIGTERM. */
   readonly diedMs: number | undefined;
 }
 
@@ -121,7 +121,7 @@ class Matrix {
       { models: '', top: workersOf(batch, moments, this.#form) },
     );
     for (const row of batch) await this.#end(row, node);
-    // Everything that ends by itself has: now what only shows at the end.
+    // All failures that end by themselves have ended: now those that show only at the end.
     const report = await node.report();
     const workers = descendantsOf(node.pid).filter(({ command }) => command.includes(FAULTY));
     const stubborn = batch.find((row) => row.fault === 'ignores SIGTERM');
@@ -141,7 +141,7 @@ class Matrix {
     return batch.map((row) => this.#row(row, node, report, moments, { good, diedMs }));
   }
 
-  /** A worker that does not go by itself is killed, neither too early nor too late. */
+  /** A worker that does not exit by itself is killed, neither too early nor too late. */
   #checkKilled(row: FaultRow, diedMs: number | undefined): void {
     if (diedMs === undefined) this.#failures.push(`${row.fault}: nobody saw it die`);
     else if (diedMs < KILLED.leastMs || diedMs > KILLED.mostMs[this.#form])
@@ -150,7 +150,7 @@ class Matrix {
       );
   }
 
-  /** Until the row has run its course. */
+  /** Until the row has finished. */
   async #end(row: FaultRow, node: VigiaNode): Promise<void> {
     if (row.reasons.length === 0) await sleep(systemClock, WATCHED_MS, this.#run.signal);
     else await node.until(`${row.fault}: failed`, () => statesOf(node, row).find((s) => s.state === 'failed'), OVER_MS);
@@ -173,7 +173,7 @@ class Matrix {
     if (noticedMs.some((value) => value > limitMs)) fail(`noticed after ${noticedMs.map(ms).join(', ')} ms`);
     if (row.reasons.length > 0 && noticedMs.length < 2) fail(`noticed ${noticedMs.length} times, 2 were to be`);
     const usual = ['worker_not_ready', 'worker_failed', 'closed'];
-    // With all of them at once somebody may be late.
+    // With all of them at once, results may be late.
     if (this.#form === 'short') usual.push('deadline_exceeded');
     const strange = told.filter(
       (r) => r.error && ![...row.codes, ...(row.perhaps ?? []), ...usual].includes(r.error.code),
@@ -197,7 +197,7 @@ class Matrix {
     ];
   }
 
-  /** What the good ones noticed. */
+  /** Effects on the good ones. */
   #good(node: VigiaNode, batch: readonly FaultRow[]): string {
     const name = batch.length === 1 ? (batch[0]?.fault ?? '') : 'all at once';
     return ['bad', 'good']
@@ -205,7 +205,7 @@ class Matrix {
         const results = resultsOf(node, camera, 'looks');
         const first = results.findIndex((r) => r.status === 'ok');
         const wrong = results.slice(first).filter((r) => r.status !== 'ok');
-        // The last one may be out when the node is ended.
+        // The last one may be in flight when the node is stopped.
         if (first < 0 || wrong.some((r) => r.error?.code !== 'closed'))
           this.#failures.push(
             `${name}: the good worker of camera ${camera} had ${wrong.length} results that are not ok`,
@@ -213,7 +213,7 @@ class Matrix {
         const ages = results.filter((r) => r.status === 'ok').map((r) => r.age_ms);
         const p95 = quantile(ages, 0.95);
         const limitMs = GOOD_AGE_MS[this.#form];
-        // Without any result it is NaN.
+        // NaN without any result.
         if (!(p95 < limitMs))
           this.#failures.push(
             `${name}: the 95th percentile of the age of camera ${camera}’s good worker is ${ms(p95)} ms, below ${limitMs} is right`,
@@ -233,7 +233,7 @@ class Matrix {
   }
 }
 
-/** Ends the node. @returns its report, and when the process `pid` died, from the beginning of the stop on. */
+/** Ends the node. @returns its report, and the time from the beginning of the stop to the death of process `pid`. */
 async function finish(
   node: VigiaNode,
   pid: number | undefined,
@@ -281,7 +281,7 @@ function workersOf(batch: readonly FaultRow[], moments: string, form: Form): str
       `env: { MSGPACK: ${MSGPACK}, PYTHONDONTWRITEBYTECODE: '1' }`,
       `options: { fault: ${row.fault}, moments: ${moments} }`,
       `start_timeout_ms: ${START_MS[form]}`,
-      // What is no fault must not be taken for a hang: a flood of standard error is slowed down by a second or two.
+      // A load that is no fault must not count as a hang: a flood on standard error is slowed by a second or two.
       `hang_timeout_ms: ${row.reasons.length === 0 ? 10 * HANG_MS : HANG_MS}`,
       `restart: { delays_ms: [${DELAY_MS}] }`,
       ...(row.reasons.includes('memory') ? [`memory_mib: ${MEMORY_MIB}`] : []),
@@ -302,7 +302,7 @@ function resultsOf(node: VigiaNode, camera: string, consumer: string): ResultMes
     .filter((r) => r.camera === camera && r.consumer === consumer);
 }
 
-/** From each fault to the state that tells of it, milliseconds. */
+/** From each fault to the state that reports it, milliseconds. */
 function noticed(row: FaultRow, states: readonly StateLine[], moments: readonly number[]): number[] {
   const told = states.filter((s) => ['restarting', 'failed'].includes(s.state)).map((s) => Date.parse(s.at));
   return row.reasons.length === 0 ? [] : told.slice(0, moments.length).map((at, i) => at - (moments[i] ?? 0) * 1000);
@@ -312,7 +312,7 @@ function limitOf(row: FaultRow, form: Form): number {
   const slackMs = SLACK_MS[form];
   if (row.reasons.includes('not_ready')) return START_MS[form] + slackMs;
   if (row.reasons.includes('memory')) return MEMORY_NOTICED_MS + slackMs;
-  // It may have been given a frame just before.
+  // It may have received a frame just before.
   return row.reasons.includes('hung') ? HANG_MS + DEADLINE_MS + slackMs : slackMs;
 }
 

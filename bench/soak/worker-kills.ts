@@ -1,7 +1,7 @@
 /**
- * The kill storm: a real node with 8 cameras, each with two workers (Perl over shared memory, Python over standard input),
- * restarted without a limit. Workers are killed at random, some in the middle of being started. Afterwards everything is
- * as it was before: processes, descriptors, mappings, segments, entries in the run directory, memory of the node's own
+ * The kill storm: a real node with 8 cameras, each with two workers (Perl over shared memory, Python over standard
+ * input), restarted without a limit. Workers are killed at random, some of them while starting. Afterwards everything
+ * is as before: processes, descriptors, mappings, segments, entries in the run directory, memory of the node's own
  * processes. Frames are conserved, and no camera was disturbed.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -22,12 +22,12 @@ const PAUSE_MS = 120;
 const SIGNALS = ['SIGKILL', 'SIGKILL', 'SIGSEGV', 'SIGTERM', 'SIGABRT'] as const;
 const PERL = fileURLToPath(new URL('../../../examples/workers/bright.pl', import.meta.url));
 const FLOW = fileURLToPath(new URL('../../../examples/workers/flow.py', import.meta.url));
-/** Everything must be there again by then. Milliseconds. */
+/** Time limit until everything is back. Milliseconds. */
 const BACK_MS = 20_000;
 /**
- * Of each own process a heap may have grown to where it will stay: in the long form 75 KB per kill are too much. The short
- * one ends while young heaps still come and go, a mapping for each 256 KiB: up to 50 were seen to be added per process
- * with 5 kills. What has a file (segments, libraries) and descriptors do not come and go: of all together.
+ * Allowed growth of each process's heap: in the long form 75 KB per kill are too much. The short one ends while young
+ * heaps still fluctuate, with a mapping per 256 KiB: up to 50 more per process were seen after 5 kills. File mappings
+ * (segments, libraries) and descriptors do not fluctuate: their total must not grow.
  */
 const MEMORY_SLACK = {
   bytesEach: { long: 4 * 2 ** 20, short: 12 * 2 ** 20 },
@@ -47,12 +47,12 @@ const WORKERS = `workers:
     restart: { delays_ms: [100], unlimited: true }
 `;
 
-/** What a node has. */
+/** Resources of a node. */
 interface Baseline {
   readonly workers: number;
   readonly descriptors: number;
   readonly mappings: number;
-  /** Those of segments and files. */
+  /** Of segments and files. */
   readonly files: number;
   readonly bytes: number;
   readonly segments: number;
@@ -68,7 +68,7 @@ await runSoak('worker-kills', async (run): Promise<SoakResult> => {
   const sources = Object.fromEntries(ids.map((id) => [id, camera.url]));
   const node = VigiaNode.start(bench, sources, () => CONSUMERS, '', { models: '', top: WORKERS });
   await backAgain(node, ids, 0);
-  // A first round of restarts, so that code and heaps are where they will stay.
+  // A first round of restarts, so that code and heaps reach their final size.
   await storm(run, node, Math.ceil(kills / 10));
   await backAgain(node, ids, node.lines.length);
   const before = baselineOf(node);
@@ -113,10 +113,10 @@ await runSoak('worker-kills', async (run): Promise<SoakResult> => {
   };
 });
 
-/** Kills workers at random, whatever they are doing. @returns times from a kill to `ready`. */
+/** Kills workers at random, in any state. @returns times from a kill to `ready`. */
 async function storm({ progress, signal, short }: SoakRun, node: VigiaNode, kills: number): Promise<number[]> {
   const from = node.lines.length;
-  // A process that writes its core is there for a while: killed twice, it would die once.
+  // A process that writes a core file takes a while: killed twice, it would die once.
   const killed = new Set<number>();
   for (let done = 0; done < kills; done += 1) {
     if (done % 100 === 0) progress(`${done} of ${kills} kills`);
@@ -129,7 +129,7 @@ async function storm({ progress, signal, short }: SoakRun, node: VigiaNode, kill
         killed.add(victim.pid);
       } else done -= 1;
     } catch {
-      // It ended between two looks: another one.
+      // It ended between two checks: choose another one.
       done -= 1;
     }
     await sleep(systemClock, short ? PAUSE_MS / 2 : Math.random() * 2 * PAUSE_MS, signal);
@@ -188,7 +188,7 @@ function baselineOf(node: VigiaNode): Baseline {
   };
 }
 
-/** Mappings with a path: segments too, also when their name was removed. */
+/** Mappings with a path: also of removed segments. */
 function fileMappings(pid: number): number {
   const lines = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n');
   return lines.filter((line) => line.includes(' /')).length;
@@ -211,7 +211,7 @@ function compared(before: Baseline, after: Baseline, form: 'long' | 'short'): st
   return out;
 }
 
-/** A camera that was anything but live. */
+/** A camera in any state but live. */
 function disturbed(node: VigiaNode, from: number): string[] {
   const states = node.lines.slice(from).flatMap(({ line }) => (line.type === 'camera_state' ? [line] : []));
   return states

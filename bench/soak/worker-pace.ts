@@ -1,5 +1,5 @@
 /**
- * A worker of one frame a second on a camera of 30: every frame that it gets was the newest one at that moment, nothing
+ * A worker of one frame a second on a camera of 30: every frame it receives was the newest one at that moment, nothing
  * waits for it anywhere, and every frame is accounted for. Over both transports and in a thread.
  */
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ import { runSoak, type SoakResult } from './soak-run.ts';
 
 const FPS = 30;
 const INTERVAL_MS = 1000 / FPS;
-/** What a frame may take from the camera to the worker's hands besides waiting for the worker: decoding, scaling, writing. */
+/** Time from the camera to the worker besides waiting for the worker: decoding, scaling, writing. */
 const TRANSFER_MS = { long: 60, short: 250 } as const;
 const WORK_MS = 1_000;
 const SECONDS = { long: 60, short: 8 } as const;
@@ -29,7 +29,7 @@ const WORKERS = `workers:
 
 await runSoak('worker-pace', async ({ signal, scope, progress, short }): Promise<SoakResult> => {
   const seconds = short ? SECONDS.short : SECONDS.long;
-  // What was kept for the worker would be a second old.
+  // A frame kept for the worker would be a second old.
   const transferMs = short ? TRANSFER_MS.short : TRANSFER_MS.long;
   const bench = { signal, scope, seconds, progress };
   const camera = await CameraFork.start(bench, { fps: FPS });
@@ -42,7 +42,7 @@ await runSoak('worker-pace', async ({ signal, scope, progress, short }): Promise
   const failures = conservationErrors(report).map((text) => `frames are not conserved: ${text}`);
   const rows = CONSUMERS.map((id): string[] => {
     const results = okOf(node, id);
-    // What the worker itself saw: its age when it took the frame, and bytes that lay before it unread afterwards.
+    // The worker's own observations: its age when it took the frame, and bytes that were unread afterwards.
     const handed = results.map((r) => (r.data as { handed_ms: number }).handed_ms);
     const waiting = results.map((r) => (r.data as { waiting_bytes: number }).waiting_bytes);
     const counts = report.cameras['hall']?.consumers[id];

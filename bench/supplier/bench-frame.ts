@@ -3,14 +3,14 @@ import type { SuppliedFrame } from '@vigia/frame-supplier';
 /** 1080p NV12. Nobody copies it. */
 export const PIXEL_BYTES = 3_110_400;
 
-/** A frame as a camera would publish it, plus what the measurement wants to know. */
+/** A frame as a camera would publish it, with data for the measurement. */
 export class BenchFrame implements SuppliedFrame {
   seq = 0;
   readonly capturedMs: number;
   readonly pixels: Buffer;
   /** Right before `publish`, {@link nowNs}. */
   publishedNs = 0;
-  /** Consumers that hold or held it. */
+  /** Consumers that have received it. */
   receivers = 0;
   readonly #onFree: () => void;
   #references = 1;

@@ -1,15 +1,15 @@
 /**
- * Nanoseconds of CLOCK_MONOTONIC: one clock for all processes of a machine, so a stamp taken by the publisher may be
- * subtracted from one taken by a reader elsewhere.
+ * Nanoseconds of CLOCK_MONOTONIC: one clock for all processes of a machine, so that the stamps of a publisher and of a
+ * reader elsewhere can be subtracted.
  *
- * Read through `performance.now`, whose origin is this process's own, hence the offset: two calls of it after a pause,
- * when nothing is in the caches, take about half a microsecond less than two of `process.hrtime.bigint`.
+ * Read through `performance.now`, whose origin is this process's own, hence the offset: after a pause, with cold
+ * caches, two calls of it take about half a microsecond less than two of `process.hrtime.bigint`.
  */
 export function nowNs(): number {
   return performance.now() * 1e6 + offsetNs;
 }
 
-/** Tries until the pair of stamps lay close together; the offset is off by less than that. */
+/** Retries until the pair of stamps is close together; the error of the offset is below their distance. */
 const OFFSET_TRIES = 1_000;
 const offsetNs = findOffsetNs();
 

@@ -6,7 +6,7 @@ import { sampleOf } from './sample-line.ts';
 import type { Row, Sample, Setup, Variant } from './variant.ts';
 
 const BUILD_LIMIT_MS = 300_000;
-/** On top of the measured window. */
+/** In addition to the measured window. */
 const RUN_LIMIT_MS = 20_000;
 
 /** The Go original under the conditions of some of our variants. */
@@ -29,7 +29,7 @@ const build = once(async (setup: Setup): Promise<string | undefined> => {
   setup.versions.add(`Go ${version.stdout.trim().replace(/^go/, '')}`);
   const dir = join(setup.tempDir, 'go');
   cpSync(source, dir, { recursive: true });
-  // No revision of whatever repository the folder may be in, nothing from the network.
+  // No revision of an enclosing repository, nothing from the network.
   const args = ['build', '-buildvcs=false', '-o', 'fs', '.'];
   const env = { GOPROXY: 'off', GOFLAGS: '' };
   stdoutOf('go build', await runProgram('go', args, { signal, limitMs: BUILD_LIMIT_MS, cwd: dir, env }));

@@ -7,13 +7,13 @@ import { sampleOf } from './sample-line.ts';
 import type { Row, Sample, Setup, Variant } from './variant.ts';
 
 const BUILD_LIMIT_MS = 120_000;
-/** On top of the measured window. */
+/** In addition to the measured window. */
 const RUN_LIMIT_MS = 20_000;
-/** The writer listens a while before and after its reader. */
+/** The writer starts before its reader and ends after it. */
 const HEAD_START_MS = 700;
 const FPS = 240;
 
-/** `appsink max-buffers=1 drop=true`, pulled by a thread; with or without a leaky queue (a thread more) before it. */
+/** `appsink max-buffers=1 drop=true`, pulled by a thread; with or without a leaky queue (and its thread) before it. */
 export function appsinkVariant(name: string, queue: 'queue' | 'noqueue', rows: readonly Row[]): Variant {
   return {
     name,
@@ -48,7 +48,7 @@ const prepareAppsink = once(async (setup: Setup): Promise<string | undefined> =>
   const compiled = await runProgram('gcc', args, options);
   if (!compiled) return 'not installed: gcc libc6-dev';
   stdoutOf('gcc', compiled);
-  // GStreamer's first start may look through all its plug-ins; that is over before anything is measured.
+  // GStreamer's first start may scan its plug-ins; that is over before anything is measured.
   return missingElement(await gstbench(setup, 'noqueue', '1', { seconds: 0.2 }), 'gstreamer1.0-plugins-base');
 });
 
@@ -58,10 +58,10 @@ const prepareShm = once(
 );
 
 async function measureShm(setup: Setup): Promise<Sample> {
-  // A path of its own: what an earlier run left there is not looked at.
+  // A new path: leftovers of earlier runs are ignored.
   const socket = join(setup.tempDir, `shm-${systemClock.wallMs()}.sock`);
   const seconds = setup.run.seconds + (2 * HEAD_START_MS) / 1000;
-  // Both are awaited in any case: nothing goes on while the next variant is measured.
+  // Both are awaited in any case: nothing may run while the next variant is measured.
   const [writer, reader] = await Promise.allSettled([writeShm(setup, socket, seconds), readShm(setup, socket)]);
   if (writer.status === 'rejected') throw writer.reason;
   stdoutOf('gstbench shm-w', writer.value);

@@ -7,7 +7,7 @@ import { nowNs } from './clock.ts';
 import { mostFrames, type Pace, publishWindow } from './publishing.ts';
 import { Recorder } from './recorder.ts';
 
-/** For what is still on its way when the window ends. */
+/** For frames in transit when the window ends. */
 const SETTLE_MS = 50;
 
 class LoopMeasurement {
@@ -37,7 +37,7 @@ class LoopMeasurement {
     await sleep(systemClock, SETTLE_MS);
     this.#supplier.stop();
     await Promise.all(readers);
-    // A measurement of something that loses frames would be worth nothing.
+    // Measuring something that loses frames would be pointless.
     if (this.#alive !== 0) throw new Error(`${this.#alive} frames were never given back`);
     process.stdout.write(`${JSON.stringify(this.#recorder.sample(perSecond))}\n`);
   }
@@ -73,7 +73,7 @@ class LoopMeasurement {
     }
   }
 
-  /** The consumer holds the frame now. */
+  /** The consumer has the frame now. */
   #received(frame: BenchFrame): void {
     const receivedNs = nowNs();
     frame.receivers += 1;

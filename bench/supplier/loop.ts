@@ -5,13 +5,13 @@ import { sampleOf } from './sample-line.ts';
 import type { Row, Variant } from './variant.ts';
 
 const PROGRAM = fileURLToPath(new URL('./loop-program.js', import.meta.url));
-/** On top of the measured window: start of Node, and the frames that warm it up. */
+/** In addition to the measured window: start of Node, and the warm-up. */
 const RUN_LIMIT_MS = 30_000;
 
 /** How a consumer in the publisher's event loop takes frames: `onOffer` and `take()`, or `await next()`. */
 export type LoopMode = 'callback' | 'promise';
 
-/** What is measured, and how. */
+/** Parameters of a measurement. */
 export interface LoopOptions {
   readonly name: string;
   readonly mode: LoopMode;

@@ -1,4 +1,4 @@
-/** A function that works once: whoever asks later gets the first answer. */
+/** A function that runs once: later calls return the first result. */
 export function once<A, R>(work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
   let result: Promise<R> | undefined;
   return (argument) => (result ??= work(argument));

@@ -1,5 +1,5 @@
-// `node process-reader.js SOCKET futex|socket`: reads frames of another process until the end, then prints what it
-// received (received.ts).
+// `node process-reader.js SOCKET futex|socket`: reads frames of another process until the end, then prints them
+// (received.ts).
 import { attachBlockingReader, attachReader } from '@vigia/frame-supplier';
 import { nowNs } from './clock.ts';
 import type { Received } from './received.ts';

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { codeOf, systemClock } from '@vigia/base';
 
-/** How a program ended. */
+/** Outcome of a program. */
 export interface ProgramEnd {
-  /** Undefined when it was ended by a signal. */
+  /** Undefined when a signal ended it. */
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
@@ -13,17 +13,17 @@ export interface ProgramEnd {
 export interface ProgramOptions {
   /** Ends the program. */
   readonly signal: AbortSignal;
-  /** Ended and reported as a failure when it takes longer. */
+  /** Time limit, after which it is ended and counts as failed. */
   readonly limitMs: number;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Called when it runs: for whoever must clean up behind it, however it ends. */
+  /** Called when it runs, for cleaning up after it in every case. */
   readonly onStart?: (pid: number) => void;
 }
 
 /** From SIGTERM to SIGKILL. */
 const LEAVE_MS = 1_000;
-/** Enough to say why it failed. */
+/** Enough to report a failure. */
 const OUTPUT_LIMIT = 1_000_000;
 
 /**
@@ -58,7 +58,7 @@ export async function runProgram(
   }
 }
 
-/** What a program printed, or its complaint as an error. */
+/** A program's output as an error message. */
 export function stdoutOf(what: string, end: ProgramEnd | undefined): string {
   if (!end) throw new Error(`${what}: there is no such program`);
   if (end.code === 0) return end.stdout;

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { sleep, systemClock } from '@vigia/base';
 import { nowNs } from './clock.ts';
 
-/** Frames published as fast as consumers follow, so that everything is compiled that will be. */
+/** Frames published as fast as consumers follow, to warm up the compiler. */
 export const WARM_UP_FRAMES = 10_000;
 /** After those, at the rate of the measurement. */
 export const WARM_UP_SECONDS = 1;
@@ -10,9 +10,8 @@ export const WARM_UP_SECONDS = 1;
 const WARM_UP_TURNS = 12;
 
 /**
- * Where the publisher stands in the event loop. `async`: in a loop that awaits its sleep, as the peers' publishers do; what
- * it queues follows at once. `callback`: in the callback of a timer; Node has work of its own to finish between that and
- * what was queued.
+ * The publisher's position in the event loop. `async`: in a loop that awaits its sleep, like the peers' publishers;
+ * queued work follows at once. `callback`: in the callback of a timer; Node runs work of its own before queued work.
  */
 export type Turn = 'async' | 'callback';
 
@@ -23,16 +22,16 @@ export interface Pace {
   readonly turn: Turn;
 }
 
-/** More frames than are published in all. */
+/** Upper bound of all published frames. */
 export function mostFrames({ fps, seconds }: Pick<Pace, 'fps' | 'seconds'>): number {
   return WARM_UP_FRAMES + Math.ceil(fps * (seconds + WARM_UP_SECONDS) * 1.2) + 100;
 }
 
 /**
- * Publishes: first to warm up, then measured. Both alike, so that what V8 compiled remains valid.
+ * Publishes: first the warm-up, then the measurement, in the same way, so that V8's compiled code stays valid.
  *
- * @param publish Publishes one frame, and does nothing after that: what it did would delay consumers in this loop.
- * @param begin Called when the measured window begins; no frame is on its way then.
+ * @param publish Publishes one frame, and does nothing afterwards, which would delay consumers in this loop.
+ * @param begin Called at the start of the measured window; no frame is in transit then.
  * @returns frames per second in the measured window.
  */
 export async function publishWindow(pace: Pace, publish: () => void, begin: () => void): Promise<number> {
@@ -48,12 +47,12 @@ export async function publishWindow(pace: Pace, publish: () => void, begin: () =
   return (frames * 1e9) / (nowNs() - beginNs);
 }
 
-/** Sleeps between two frames, as the peers do, so that the machine is idle when one is published. */
+/** Sleeps between two frames, like the peers, so that the machine is idle when one is published. */
 async function publishAwaiting({ fps, seconds }: Pace, publish: () => void): Promise<number> {
   const endNs = nowNs() + seconds * 1e9;
   let frames = 0;
   for (; nowNs() < endNs; frames += 1) {
-    // Begun before publishing: afterwards it would count as latency.
+    // Started before publishing: afterwards it would count as latency.
     const pause = sleep(systemClock, 1000 / fps);
     publish();
     await pause;

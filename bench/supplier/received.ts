@@ -1,4 +1,4 @@
-/** What a reader in another thread or process saw, in order: for each frame its number and when it was in hand. */
+/** Frames received in another thread or process, in order: the number of each and its time of arrival. */
 export interface Received {
   readonly seqs: number[];
   /** {@link nowNs}, or CLOCK_MONOTONIC in another language. */
@@ -6,7 +6,7 @@ export interface Received {
 }
 
 /**
- * Reads what a reader's process printed.
+ * Parses the output of a reader's process.
  *
  * @throws Error when it is something else.
  */

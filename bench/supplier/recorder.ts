@@ -1,7 +1,7 @@
 import { quantile } from '../support/numbers.ts';
 import type { PrintedQuantiles, PrintedSample } from './sample-line.ts';
 
-/** Values of one kind, in memory that was there before: recording allocates nothing. */
+/** Values of one kind, in preallocated memory: recording allocates nothing. */
 class Series {
   readonly #values: Float64Array;
   #count = 0;
@@ -27,8 +27,8 @@ class Series {
 }
 
 /**
- * Collects what one window measured, in nanoseconds. Used during the warm-up as well, and cleared then: a branch that is
- * taken for the first time in the measured window makes V8 throw away what it compiled.
+ * Collects the measurements of one window, in nanoseconds. Used during the warm-up as well, and cleared then: a branch
+ * first taken in the measured window would make V8 discard its compiled code.
  */
 export class Recorder {
   readonly #publish: Series;
@@ -45,19 +45,19 @@ export class Recorder {
     this.#last = new Series(frames);
   }
 
-  /** Forgets everything. */
+  /** Clears all values. */
   clear(): void {
     this.#publish.clear();
     this.#latency.clear();
     this.#last.clear();
   }
 
-  /** How long a call of `publish` took. */
+  /** Duration of a call of `publish`. */
   published(ns: number): void {
     this.#publish.add(ns);
   }
 
-  /** How long a frame took to one of its consumers; `last` when no other will get it later. */
+  /** Latency of a frame to one of its consumers; `last` when it is the last one. */
   received(ns: number, last: boolean): void {
     this.#latency.add(ns);
     if (last) this.#last.add(ns);

@@ -3,14 +3,14 @@ import type { Table } from '../support/table.ts';
 import type { Outcome } from './rounds.ts';
 import type { Comparison, Metric } from './variant.ts';
 
-/** A comparison and how it came out. */
+/** A comparison and its result. */
 export interface Verdict {
   readonly variant: string;
   readonly title: string;
   readonly metric: Metric;
   readonly against: Comparison;
   readonly peerTitle: string;
-  /** Our p50 divided by the peer's, by round; rounds in which one of both is missing are left out. */
+  /** Our p50 divided by the peer's, by round; rounds without one of them are left out. */
   readonly ratios: readonly number[];
   /** Their median; NaN without any. */
   readonly ratio: number;
@@ -88,7 +88,7 @@ function valuesRow({ variant, samples, absent }: Outcome, metric: Metric): strin
   ];
 }
 
-/** Of an even count the mean of the two in the middle: rounds are few. NaN without any. */
+/** For an even count the mean of the two in the middle: rounds are few. NaN without any. */
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;

@@ -1,18 +1,18 @@
 import { messageOf } from '@vigia/base';
 import type { Sample, Setup, Variant } from './variant.ts';
 
-/** What came of one variant. */
+/** Outcome of one variant. */
 export interface Outcome {
   readonly variant: Variant;
   /** By round; undefined where it could not be measured. */
   readonly samples: (Sample | undefined)[];
-  /** Why there are no samples, or no more. */
+  /** Why there are no (further) samples. */
   absent: string | undefined;
-  /** It was there and did not work: not what a benchmark may pass over. */
+  /** It was installed and failed: a benchmark must not ignore that. */
   failed: boolean;
 }
 
-/** Measures all variants by turns, round by round. A variant that is not installed, or fails, is left out from then on. */
+/** Measures all variants alternately, round by round. A variant that is missing or fails is left out from then on. */
 export async function measureRounds(setup: Setup, variants: readonly Variant[], rounds: number): Promise<Outcome[]> {
   const outcomes: Outcome[] = variants.map((variant) => ({ variant, samples: [], absent: undefined, failed: false }));
   for (const outcome of outcomes) await prepare(setup, outcome);

@@ -7,7 +7,7 @@ export interface PrintedQuantiles {
   readonly p99?: number;
 }
 
-/** The line that a measuring program prints: the peers' format, which ours print too. */
+/** The line printed by a measuring program: the peers' format, used by ours too. */
 export interface PrintedSample {
   readonly pubs_per_s: number;
   readonly recv_per_s: number;
@@ -17,9 +17,9 @@ export interface PrintedSample {
 }
 
 /**
- * Reads the last line that a measuring program printed.
+ * Parses the last line printed by a measuring program.
  *
- * @throws Error when it is no such line.
+ * @throws Error when it has another form.
  */
 export function sampleOf(what: string, stdout: string): Sample {
   const printed = parse(stdout.trim().split('\n').at(-1) ?? '');
@@ -39,12 +39,12 @@ function parse(line: string): Record<string, unknown> | undefined {
     const value: unknown = JSON.parse(line);
     return isRecord(value) ? value : undefined;
   } catch {
-    // Said by the caller, who knows which program it was.
+    // Replaced by the caller, which knows the program.
     return undefined;
   }
 }
 
-/** Undefined when nothing was counted, and for what is no such thing. */
+/** Undefined when nothing was counted, and for invalid input. */
 function quantilesOf(value: unknown): Quantiles | undefined {
   if (!isRecord(value)) return undefined;
   const { n, p50, p99 } = value;

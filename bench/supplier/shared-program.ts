@@ -15,14 +15,14 @@ import { Recorder } from './recorder.ts';
 
 const THREAD_READER = new URL('./thread-reader.js', import.meta.url);
 const PROCESS_READER = fileURLToPath(new URL('./process-reader.js', import.meta.url));
-/** For what is still on its way when the window ends. */
+/** For frames in transit when the window ends. */
 const SETTLE_MS = 50;
 /** Until the reader has its seat. */
 const ATTACH_MS = 10_000;
 
-/** A reader that runs. */
+/** A running reader. */
 interface RunningReader {
-  /** Ends the supply; resolves when the reader is gone. */
+  /** Ends the supply; resolves when the reader has exited. */
   readonly finish: () => Promise<Received>;
 }
 
@@ -32,7 +32,7 @@ class SharedMeasurement {
   readonly #pace: Pace;
   readonly #rendition: Rendition<BenchFrame>;
   readonly #pixels = Buffer.alloc(PIXEL_BYTES, 7);
-  /** When frame n was published, at n - 1: its number is its place. */
+  /** When frame n was published, at index n - 1. */
   readonly #publishedNs: Float64Array;
   #published = 0;
   #firstMeasured = 1;
@@ -57,7 +57,7 @@ class SharedMeasurement {
     await sleep(systemClock, SETTLE_MS);
     this.#join(await reader.finish());
     this.#supplier.stop();
-    // A measurement of something that loses frames would be worth nothing.
+    // Measuring something that loses frames would be pointless.
     if (this.#alive !== 0) throw new Error(`${this.#alive} frames were never given back`);
     process.stdout.write(`${JSON.stringify(this.#recorder.sample(perSecond))}\n`);
   }
@@ -94,7 +94,7 @@ const NV12_PLANES = [
   { offset: 1920 * 1080, stride: 1920 },
 ];
 
-/** What a reader is served from. */
+/** The source of a reader's frames. */
 interface Supply {
   readonly supplier: FrameSupplier<BenchFrame>;
   readonly rendition: Rendition<BenchFrame>;
@@ -138,7 +138,7 @@ async function startProcess(
   return { finish };
 }
 
-/** A reader must not outlive an interrupted measurement. */
+/** A reader must not survive an interrupted measurement. */
 function endTogether(child: ChildProcess): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {

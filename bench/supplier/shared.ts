@@ -8,20 +8,20 @@ import { sampleOf } from './sample-line.ts';
 import type { Row, Sample, Setup, Variant } from './variant.ts';
 
 const PROGRAM = fileURLToPath(new URL('./shared-program.js', import.meta.url));
-/** On top of the measured window: start of two programs, and the frames that warm them up. */
+/** In addition to the measured window: start of two programs, and the warm-up. */
 const RUN_LIMIT_MS = 60_000;
 const FPS = 240;
 
-/** Where the reader is. */
+/** Location of the reader. */
 export type ReaderKind = 'thread' | 'process' | 'python';
 
-/** What is measured, and how. */
+/** Parameters of a measurement. */
 export interface SharedOptions {
   readonly name: string;
   readonly reader: ReaderKind;
-  /** How a reader in another process is woken. Default `futex`; threads always wait in `Atomics.wait`. */
+  /** Kind of wake-up of a reader in another process. Default `futex`; threads always wait in `Atomics.wait`. */
   readonly wake?: 'futex' | 'socket';
-  /** Whether a picture of 1080p is copied into shared memory after publishing. Default: nothing is written. */
+  /** Whether a 1080p picture is copied into shared memory after publishing. Default: nothing is written. */
   readonly copied?: boolean;
   readonly rows: readonly Row[];
 }
@@ -67,7 +67,7 @@ async function measure({ run, tempDir }: Setup, options: SharedOptions): Promise
       stdoutOf(title, await runProgram(process.execPath, command, { signal: run.signal, limitMs })),
     );
   } finally {
-    // A supplier that was interrupted leaves them behind.
+    // Leftovers of an interrupted supplier.
     for (const file of [path, `${path}.seats`]) rmSync(file, { force: true });
   }
 }

@@ -1,4 +1,4 @@
-// A worker thread that blocks until the next frame is there, and tells at the end what it received.
+// A worker thread that blocks until the next frame is available, and finally reports the frames it received.
 import { parentPort, workerData } from 'node:worker_threads';
 import { openThreadReader, type ThreadSeatHandle } from '@vigia/frame-supplier';
 import { nowNs } from './clock.ts';

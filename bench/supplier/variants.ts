@@ -4,7 +4,7 @@ import { loopVariant } from './loop.ts';
 import { sharedVariant } from './shared.ts';
 import type { Variant } from './variant.ts';
 
-/** Every variant, in the order of a round: ours stand near the peers that they are compared with. */
+/** Every variant, in the order of a round: ours are next to the peers that they are compared with. */
 export const VARIANTS: readonly Variant[] = [
   goVariant('go-1', 1, 240, [{ metric: 'publish' }, { metric: 'latency' }]),
   loopVariant({
@@ -31,7 +31,7 @@ export const VARIANTS: readonly Variant[] = [
     fps: 240,
     rows: [{ metric: 'latency', against: [{ peer: 'go-1', metric: 'latency', most: 1 }] }],
   }),
-  // Without an aim: what is more here than above is Node's, between the callback's end and what it queued.
+  // Without an aim: the difference to the one above is Node's own work between the callback's end and queued work.
   loopVariant({
     name: 'loop-callback-timer',
     mode: 'callback',
@@ -106,7 +106,8 @@ export const VARIANTS: readonly Variant[] = [
 ];
 
 /**
- * The named variants and the peers that they are compared with, in the order of a round. All of them when no name is given.
+ * The named variants and the peers that they are compared with, in the order of a round. All of them when no name is
+ * given.
  *
  * @throws Error when there is no such variant.
  */

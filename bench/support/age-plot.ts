@@ -1,11 +1,11 @@
 /** One result. */
 export interface Aged {
-  /** Since the window began, milliseconds. */
+  /** Since the start of the window, milliseconds. */
   readonly atMs: number;
   readonly ageMs: number;
 }
 
-/** A time of which something is to be said. */
+/** An annotated time. */
 export interface Span {
   readonly fromS: number;
   readonly toS: number;
@@ -19,7 +19,7 @@ export interface Series {
   readonly ages: readonly Aged[];
 }
 
-/** The name of a line, where it ends. */
+/** The name at the end of a line. */
 interface Label {
   readonly at: number;
   readonly name: string;
@@ -32,7 +32,7 @@ const LEFT = 74;
 const RIGHT = 190;
 const TOP = 56;
 const BOTTOM = 52;
-/** Milliseconds at the lower edge, and at the upper one unless told otherwise. */
+/** Milliseconds at the lower edge, and at the upper one by default. */
 const LEAST = 10;
 const MOST = 100_000;
 /** One point of a line, seconds. */
@@ -116,7 +116,7 @@ function binned(ages: readonly Aged[], seconds: number): Point[] {
   return points;
 }
 
-/** Labels one below the other where their lines end close together. */
+/** Stacks labels of lines that end close together. */
 function placed(labels: readonly Label[]): Label[] {
   let below = -Infinity;
   return [...labels]

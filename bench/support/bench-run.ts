@@ -5,19 +5,19 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, Scope } from '@vigia/base';
 
-/** What every measurement is given. */
+/** Input of every measurement. */
 export interface BenchRun {
   /** Aborts on Ctrl-C: every wait ends. */
   readonly signal: AbortSignal;
-  /** Closed at the end, however it comes: whatever is started or written is deferred here. */
+  /** Closed at the end in every case: processes started and files written are deferred here. */
   readonly scope: Scope;
-  /** Length of a measured window. */
+  /** Duration of a measured window. */
   readonly seconds: number;
-  /** One line for whoever waits. */
+  /** Prints one line of progress. */
   readonly progress: (text: string) => void;
 }
 
-/** Says on what and when was measured: without names of machines or people. */
+/** Describes machine and date of the measurement, without names of machines or people. */
 export function headerLines(): string[] {
   const [cpu] = cpus();
   return [
@@ -53,7 +53,7 @@ function revision(): string {
 /**
  * Runs a benchmark as a program: options, Ctrl-C, cleaning up.
  *
- * @param readOptions Throws a sentence for whoever typed them.
+ * @param readOptions Throws a sentence for the user of the command line.
  * @param measure Resolves with false when something failed.
  * @returns the exit code: 0, 1 when it failed, 2 for bad options, 130 when interrupted.
  */
@@ -73,7 +73,7 @@ export async function runBenchmark<O extends { readonly seconds: number }>(
   const ending = new AbortController();
   const interrupt = (): void => ending.abort(new Error('interrupted'));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
-  // A reader of our output that went away (`| head`).
+  // The reader of our output has closed it (`| head`).
   process.stdout.on('error', interrupt);
   const scope = new Scope();
   const progress = (text: string): void => void process.stderr.write(`· ${text}\n`);

@@ -5,13 +5,13 @@ import type { BenchRun } from './bench-run.ts';
 import { CLIP, SIMULATED_CAMERA } from './paths.ts';
 import { Waiter } from './waiter.ts';
 
-/** A simulated camera in a process of its own, which tells what it sends and when. */
+/** A simulated camera in a separate process, which reports every unit it sends. */
 export class CameraFork {
   readonly #process: ChildProcess;
   readonly #waiter: Waiter;
   /** Monotonic milliseconds at which the unit with this RTP time was sent. Filled with `reportUnits` only. */
   readonly sentMs: Map<number, number> = new Map();
-  /** When the latest PLAY was heard of, monotonic milliseconds. */
+  /** Time of the latest PLAY report, monotonic milliseconds. */
   playedMs = 0;
   #url: string | undefined;
   #failure: string | undefined;
@@ -24,7 +24,7 @@ export class CameraFork {
     this.#process.once('error', (error) => this.#fail(error.message));
   }
 
-  /** Starts one and waits until it listens. It is closed with the run's scope. */
+  /** Starts one and waits until it listens. It closes with the run's scope. */
   static async start(
     run: BenchRun,
     options: { readonly reportUnits?: boolean } & Partial<SimulatedCameraSettings>,
@@ -46,12 +46,12 @@ export class CameraFork {
     return this.#process.pid ?? 0;
   }
 
-  /** Cuts all connections; new ones are welcome. */
+  /** Cuts all connections; new ones are accepted. */
   dropClients(): void {
     this.#send({ type: 'drop_clients' });
   }
 
-  /** Resolves when the process is gone. Idempotent. */
+  /** Resolves when the process has exited. Idempotent. */
   async close(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const gone = new Promise<void>((resolve) => this.#process.once('exit', () => resolve()));

@@ -1,15 +1,15 @@
-/** The value that `q` (0..1) of the values do not exceed (nearest rank). NaN when there are none. */
+/** Percentile by nearest rank; `q` is 0..1. NaN without values. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** The arithmetic mean. NaN when there are none. */
+/** The arithmetic mean. NaN without values. */
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Milliseconds as text: two digits where they mean something. */
+/** Milliseconds as text: two decimals below 10, one below 100, else none. */
 export function ms(value: number): string {
   if (Number.isNaN(value)) return '–';
   return Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(value < 100 ? 1 : 0);

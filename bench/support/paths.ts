@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-/** `vigia` as it is built. */
+/** The built `vigia`. */
 export const VIGIA: string = fileURLToPath(import.meta.resolve('@vigia/runtime/dist/main.js'));
 /** The clip that every benchmark plays: 20 s, 768×576, 10 fps, pedestrians. */
 export const CLIP: string = fileURLToPath(import.meta.resolve('@vigia/runtime/assets/pedestrians.mp4'));

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 
-/** Options of a benchmark that draws what it measured. */
+/** Options of a benchmark with a plot. */
 export interface PlotOptions {
   readonly seconds: number;
-  /** Where the plot goes; undefined: nowhere. */
+  /** Destination of the plot; undefined: no plot. */
   readonly plot: string | undefined;
   readonly markdown: boolean;
 }
@@ -11,7 +11,7 @@ export interface PlotOptions {
 const OPTIONS = { seconds: { type: 'string' }, plot: { type: 'string' }, markdown: { type: 'boolean' } } as const;
 const MOST_S = 600;
 
-/** Reads `[--seconds N] [--plot FILE.svg] [--markdown]`. Throws a sentence for whoever typed it. */
+/** Parses `[--seconds N] [--plot FILE.svg] [--markdown]`. Throws a sentence for the user of the command line. */
 export function readPlotOptions(args: string[], usualS: number, leastS: number): PlotOptions {
   const { values } = parseArgs({ args, options: OPTIONS });
   const seconds = Number(values.seconds ?? usualS);

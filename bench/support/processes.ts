@@ -9,31 +9,31 @@ export interface ProcessInfo {
   readonly command: string;
 }
 
-/** User and system time since the start of a process, seconds; NaN when it is gone. */
+/** User and system time since the start of a process, seconds; NaN when it has exited. */
 export function cpuSeconds(pid: number): number {
   const fields = statFields(pid);
   // Fields 14 and 15 of proc(5), counted after the two that `statFields` removes.
   return fields ? (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND : Number.NaN;
 }
 
-/** Proportional set size in bytes: shared pages count by share. NaN when it is gone. */
+/** Proportional set size in bytes: shared pages count by share. NaN when it has exited. */
 export function pssBytes(pid: number): number {
   try {
     const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
     return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1]) * 1024;
   } catch {
-    // Gone between two reads.
+    // Exited between two reads.
     return Number.NaN;
   }
 }
 
-/** Whether a process is there and not a zombie. */
+/** Whether a process exists and is not a zombie. */
 export function isAlive(pid: number): boolean {
   const fields = statFields(pid);
   return fields !== undefined && fields[0] !== 'Z';
 }
 
-/** All processes below `ancestor`, children first. */
+/** All descendants of `ancestor`, children first. */
 export function descendantsOf(ancestor: number): ProcessInfo[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
@@ -50,7 +50,7 @@ export function descendantsOf(ancestor: number): ProcessInfo[] {
   return found;
 }
 
-/** CPU time that all processes of the machine used since it started, in seconds; `stolen` went to other machines. */
+/** CPU time of all processes of the machine since its start, in seconds; `stolen` went to other machines. */
 export function machineCpuSeconds(): { readonly busy: number; readonly stolen: number } {
   const fields = readFileSync('/proc/stat', 'utf8').split('\n')[0]?.trim().split(/\s+/).slice(1).map(Number) ?? [];
   const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, stolen = 0] = fields;
@@ -61,12 +61,15 @@ function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
   } catch {
-    // Ended between two reads.
+    // Exited between two reads.
     return '';
   }
 }
 
-/** Fields of /proc/<pid>/stat after pid and name (the name may hold spaces and brackets); undefined when it is gone. */
+/**
+ * Fields of /proc/<pid>/stat after pid and name (the name may contain spaces and brackets); undefined when it has
+ * exited.
+ */
 function statFields(pid: number): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -2,7 +2,7 @@
 export const SIDE = 300;
 /** Bytes of one of them: packed RGB24. */
 export const SQUARE_BYTES: number = SIDE * SIDE * 3;
-/** What a slot that holds one says of it. */
+/** Shape of one in a slot. */
 export const SQUARE = {
   width: SIDE,
   height: SIDE,

@@ -1,6 +1,6 @@
 /**
- * The only place that reaches into the runtime: parts of it are measured and soaked by themselves, and the package offers
- * no door to them because nobody else should.
+ * The only file that imports internals of the runtime: benchmarks and soak tests use parts of it directly, and the
+ * package does not export them because no other code should.
  */
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -15,12 +15,12 @@ export { encodeSnapshot } from '@vigia/runtime/dist/services/snapshot/index.js';
 export { newProcessConsumer } from '@vigia/runtime/dist/services/workers/index.js';
 export { Picture };
 
-/** A picture of libav's, in native memory. */
+/** A picture of libav, in native memory. */
 export type NativeFrame = ConstructorParameters<typeof Picture>[0];
 
 const resolveFromRuntime = createRequire(import.meta.resolve('@vigia/runtime/dist/main.js')).resolve;
 
-/** From the library that the runtime has, wherever it is installed. */
+/** The runtime's own library, wherever it is installed. */
 async function libav(part: 'lib' | 'constants'): Promise<Readonly<Record<string, unknown>>> {
   return import(pathToFileURL(resolveFromRuntime(`node-av/${part}`)).href);
 }
@@ -28,7 +28,7 @@ async function libav(part: 'lib' | 'constants'): Promise<Readonly<Record<string,
 const NativeFrameClass = (await libav('lib'))['Frame'] as new () => NativeFrame;
 const FORMATS = await libav('constants');
 
-/** A frame in NV12 with a buffer of its own, not painted. @throws Error when there is no memory for it. */
+/** An unpainted NV12 frame with its own buffer. @throws Error when there is no memory for it. */
 export function allocateNv12(width: number, height: number): NativeFrame {
   return allocate(width, height, 'AV_PIX_FMT_NV12');
 }
@@ -48,7 +48,7 @@ function allocate(width: number, height: number, format: string): NativeFrame {
   return frame;
 }
 
-/** Decodes H.264 on one thread, as a camera process does when nothing else is configured. */
+/** Decodes H.264 on one thread, like a camera process by default. */
 export function newDecoder(onPicture: (frame: NativeFrame, decoder: VideoDecoder) => void): VideoDecoder {
   const decoder: VideoDecoder = new VideoDecoder({
     format: { codec: 'h264', extradata: undefined, raw: undefined },

@@ -1,4 +1,4 @@
-/** What a benchmark prints: cells are text already. */
+/** Output of a benchmark: cells are text. */
 export interface Table {
   readonly title: string;
   readonly columns: readonly string[];
@@ -7,7 +7,7 @@ export interface Table {
   readonly notes?: readonly string[];
 }
 
-/** The table for a terminal: the first column to the left, the others to the right. */
+/** The table for a terminal: the first column left-aligned, the others right-aligned. */
 export function asText({ title, columns, rows, notes = [] }: Table): string {
   const widths = widthsOf(columns, rows);
   const line = (cells: readonly string[]): string =>

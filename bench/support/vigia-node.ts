@@ -46,27 +46,27 @@ export interface TimedResult {
 
 const MODEL = 'ssdlite-mobilenet-v2';
 const LEAVE_MS = 5_000;
-/** Enough to say why it failed. */
+/** Enough to report a failure. */
 const STDERR_LIMIT = 4_000;
 
 const DEFAULT_MODELS = `  ssdlite: { use: ${MODEL}, threads: 1 }\n`;
 
-/** What a camera has besides its source, as YAML. */
+/** Settings of a camera besides its source, as YAML. */
 type Block = (camera: string) => string;
 
-/** What is unusual about a node. */
+/** Non-default settings of a node. */
 export interface NodeSettings {
   /** The block below `models:`; empty: no model. */
   readonly models?: string;
   /** Further YAML at the top level: `workers:` and others. */
   readonly top?: string;
-  /** On top of this process's environment. */
+  /** In addition to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 let counter = 0;
 
-/** A real `vigia run` with one model container, in folders of its own. */
+/** A real `vigia run` with one model container, in temporary folders. */
 export class VigiaNode {
   readonly startedMs: number;
   readonly lines: TimedLine[] = [];
@@ -100,7 +100,7 @@ export class VigiaNode {
   /**
    * Starts a node; returns at once. It is stopped and removed with the run's scope.
    *
-   * @param consumers Of each camera, as YAML; or told by its id.
+   * @param consumers Of each camera, as YAML; or by its id.
    * @param setting Of each camera: one more line of YAML.
    */
   static start(
@@ -125,7 +125,7 @@ export class VigiaNode {
     return this.lines.slice(from).flatMap(({ atMs, line }) => (line.type === 'result' ? [{ atMs, result: line }] : []));
   }
 
-  /** Waits until `look` finds something in the lines. @throws Error when it does not, or when the node ends. */
+  /** Waits until `look` finds something in the lines. @throws Error at the time limit, or when the node ends. */
   until<T>(what: string, look: () => T | undefined, limitMs?: number): Promise<T> {
     return this.#waiter.until(
       what,
@@ -138,7 +138,7 @@ export class VigiaNode {
     );
   }
 
-  /** Waits for the first line from `from` on that fits. */
+  /** Waits for the first matching line from `from` on. */
   line(what: string, from: number, fits: (line: JsonLine) => boolean): Promise<TimedLine> {
     let next = from;
     return this.until(what, () => {
@@ -158,7 +158,7 @@ export class VigiaNode {
     });
   }
 
-  /** The only process of the node whose command line holds `part`. */
+  /** The only process of the node whose command line contains `part`. */
   child(part: string): number {
     const found = descendantsOf(this.pid).filter(({ command }) => command.includes(part));
     const [only] = found;
@@ -166,19 +166,19 @@ export class VigiaNode {
     return only.pid;
   }
 
-  /** Processes of the node whose command line holds all of `parts`. */
+  /** Processes of the node whose command line contains all of `parts`. */
   childWith(...parts: readonly string[]): number {
     const found = descendantsOf(this.pid).find(({ command }) => parts.every((part) => command.includes(part)));
     if (!found) throw new Error(`no process of vigia is called ${parts.join(' ')}`);
     return found.pid;
   }
 
-  /** Counters as of now, from the running node. */
+  /** Current counters of the running node. */
   async report(): Promise<Report> {
     return reportSchema.parse(JSON.parse(await getFromSocket(join(this.#runDir, 'control.sock'), '/api/v1/report')));
   }
 
-  /** Ends it as an operator would and returns the report that it leaves. */
+  /** Stops it like an operator and returns its final report. */
   async finish(): Promise<Report> {
     this.#process.kill('SIGTERM');
     await this.#waiter.until('end of vigia', () => this.#exited || undefined, LEAVE_MS);
@@ -186,7 +186,7 @@ export class VigiaNode {
     return reportSchema.parse(JSON.parse(readFileSync(this.#reportFile, 'utf8')));
   }
 
-  /** What is there of it: segments, sockets, lock. */
+  /** Leftovers: segments, sockets, lock. */
   leftovers(): string[] {
     const segments = readdirSync(SHM_DIR).filter((name) =>
       [`vigia_${this.#name}_`, `vigia-probe.${this.#name}.`].some((prefix) => name.startsWith(prefix)),
@@ -194,7 +194,7 @@ export class VigiaNode {
     return [...segments, ...(existsSync(this.#runDir) ? readdirSync(this.#runDir) : [])];
   }
 
-  /** Stops it, by force when it must be, and removes its folder. Idempotent. */
+  /** Stops it, by force if necessary, and removes its folder. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -214,7 +214,7 @@ export class VigiaNode {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /** Where its sockets are. */
+  /** Folder of its sockets. */
   get runDir(): string {
     return this.#runDir;
   }

@@ -1,6 +1,6 @@
 import { systemClock } from '@vigia/base';
 
-/** Lets one loop wait for what another part of this process hears: a line, a message, an exit. */
+/** Lets one loop wait for events from another part of this process: a line, a message, an exit. */
 export class Waiter {
   readonly #signal: AbortSignal;
   readonly #wakers = new Set<() => void>();
@@ -10,7 +10,7 @@ export class Waiter {
     this.#signal = signal;
   }
 
-  /** Something changed: everyone who waits looks again, at once. */
+  /** Something changed: all waiters check again, at once. */
   wake(): void {
     for (const waker of this.#wakers) waker();
     this.#wakers.clear();

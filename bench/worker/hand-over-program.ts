@@ -1,4 +1,4 @@
-// A worker that answers each frame with the moment at which it had it in its hands.
+// A worker that answers each frame with its time of arrival.
 import { frames } from '@vigia/worker-sdk';
 
 for await (const frame of frames()) {

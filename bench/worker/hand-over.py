@@ -1,4 +1,4 @@
-"""Answers each frame with the moment at which it had it in its hands. Option `touch`: looks at pixels in every page of it."""
+"""Answers each frame with its time of arrival. Option `touch`: reads pixels in every page of it."""
 
 import os
 import sys

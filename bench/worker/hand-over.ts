@@ -6,22 +6,22 @@ import { runProgram, stdoutOf } from '../supplier/program.ts';
 import type { WindowSample, WindowSetup } from './window.ts';
 
 const HOST = fileURLToPath(new URL('./host-program.js', import.meta.url));
-/** Debian's, which is the one that has numpy. Programs in Python are not compiled: they stay beside their source. */
+/** Debian's interpreter, which has numpy. Python programs are not compiled: they stay beside their source. */
 const PYTHON = ['/usr/bin/python3', fileURLToPath(new URL('../../worker/hand-over.py', import.meta.url))];
 const TYPESCRIPT = [process.execPath, fileURLToPath(new URL('./hand-over-program.js', import.meta.url))];
 const LARGE = { width: 1920, height: 1080 } as const;
 const SMALL = { width: 16, height: 16 } as const;
 const FPS = 30;
-/** On top of the measured window: start, warm-up, end. */
+/** In addition to the measured window: start, warm-up, end. */
 const LIMIT_MS = 30_000;
-/** Of the CPU that bytes on standard input take, at most. */
+/** Largest share of the CPU time of bytes on standard input. */
 const CPU_AIM = 0.1;
-/** From sending to having, by reference, p50, milliseconds. */
+/** From sending to arrival, by reference, p50, milliseconds. */
 const HAND_OVER_AIM_MS = 0.5;
 
 type How = Omit<WindowSetup, 'fps' | 'seconds'>;
 
-/** A worker, and both ways to it. */
+/** A worker with both transports. */
 interface Worker {
   readonly name: string;
   readonly how: Omit<How, 'transport'>;
@@ -36,14 +36,14 @@ const worker = (name: string, command: readonly string[], more: Partial<Worker['
   shm: [],
 });
 
-/** What it costs, and how long it takes, to give a worker a picture: by turns, each window in fresh processes. */
+/** Cost and duration of passing a frame to a worker: alternating, each window in fresh processes. */
 export async function measureHandOver(run: BenchRun, rounds: number): Promise<Table> {
   const workers = [
     worker('Python, pixels not looked at', PYTHON),
     worker('Python, numpy looks at every page', PYTHON, { touch: true }),
     worker('TypeScript, pixels not looked at', TYPESCRIPT),
   ];
-  // What a picture costs whose pixels are next to nothing: less, no transport can reach.
+  // The cost of a frame with hardly any pixels: the lower bound of any transport.
   const others = [
     worker('Python, JPEG', PYTHON, { jpeg: true }),
     worker('Python, a picture of 16 × 16', PYTHON, SMALL),
@@ -103,7 +103,7 @@ async function measureWindow(run: BenchRun, how: How): Promise<WindowSample> {
 
 const cpuOf = ({ hostCpuMs, workerCpuMs, frames }: WindowSample): number => (hostCpuMs + workerCpuMs) / frames;
 
-/** What a reference costs of what bytes cost, in each round. */
+/** The cost of a reference relative to that of bytes, in each round. */
 function ratiosOf({ stdin, shm }: Worker): number[] {
   return shm.map((sample, round) => cpuOf(sample) / cpuOf(stdin[round] ?? sample));
 }

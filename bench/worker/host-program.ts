@@ -1,5 +1,5 @@
-// The host of one window: a camera process's own consumer, with pictures that are made beforehand, and a worker. Argument:
-// a WindowSetup as JSON. Prints a WindowSample as JSON.
+// The host of one window: a camera process's own consumer, with prepared frames, and a worker. Argument: a WindowSetup
+// as JSON. Prints a WindowSample as JSON.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,25 +15,25 @@ type Options = Parameters<typeof newProcessConsumer>[0];
 type Setup = Options['setup'];
 type Result = Parameters<Options['onResult']>[0];
 
-/** As fast as they are answered, so that V8 has compiled what it will compile in a process that runs for days. */
+/** As fast as they are answered, until V8 has compiled what a long-running process has. */
 const WARM_UP_FRAMES = 1_000;
-/** Or so many milliseconds of them. */
+/** Or this many milliseconds of them. */
 const WARM_UP_MS = 1_500;
 const START_MS = 10_000;
-/** Far more than any frame takes: one that comes to it is a failure of the benchmark. */
+/** Far more than any frame takes: reaching it is a failure of the benchmark. */
 const DEADLINE_MS = 5_000;
 
 const window = JSON.parse(process.argv[2] ?? '') as WindowSetup;
 const clock = systemClock;
 const scope = new Scope();
-// Ended from outside: the segment and the worker go as well.
+// Ended from outside: segment and worker are removed as well.
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void scope.close().then(() => process.exit(1)));
 const runDir = mkdtempSync(join(tmpdir(), 'vigia-bench-worker-'));
 scope.defer(() => rmSync(runDir, { recursive: true, force: true }));
 const renditions = new PaintedRenditions(`/dev/shm/vigia_bench${process.pid}_frames_worker`, window, clock);
 scope.defer(() => renditions.close());
-/** Never looked at: the pictures of the renditions are painted. */
+/** Never used: the pictures of the renditions are painted. */
 const frame = allocateNv12(window.width, window.height);
 scope.defer(() => frame.free());
 const supplier = new FrameSupplier<Picture>({ sourceIntervalMs: () => 1000 / window.fps });
@@ -57,7 +57,7 @@ const options: Options = {
   supplier,
   onState: ({ state, reason }) => {
     if (state === 'failed') wrong = `the worker ${reason?.message}`;
-    // One of them comes: a start has a timeout.
+    // One of them will occur: a start has a timeout.
     if (state === 'ready' || state === 'failed') onStarted();
   },
   onResult: (result) => record(result),
@@ -117,7 +117,7 @@ async function warmUp(): Promise<void> {
   }
 }
 
-/** Publishes at the rate, each picture at its time: a late one does not make the next one late. */
+/** Publishes at the rate, each frame at its time: a late one does not delay the next one. */
 async function publishFor(seconds: number): Promise<void> {
   const startMs = clock.nowMs();
   for (let i = 1; i <= seconds * window.fps; i += 1) {

@@ -7,19 +7,19 @@ type Renditions = Parameters<typeof newProcessConsumer>[1]['renditions'];
 type Rendered = NonNullable<ReturnType<Renditions['render']>>;
 
 const SLOTS = 4;
-/** As the worker that touches does. */
+/** Like the worker with `touch`. */
 const TOUCHED_STEP = 64;
-/** Most that noise adds to the picture, 0..255: what JPEG has to do with a camera at night. */
+/** Amplitude of the noise in the picture, 0..255: what a JPEG encoder meets with a camera at night. */
 const NOISE = 16;
 
 /**
- * Renditions whose slots were painted beforehand: scaling a picture costs the same whatever becomes of it afterwards, and
- * would hide what is compared here. All else is as in a camera process: slots are taken, written down and referred to.
+ * Renditions with prepainted slots: the cost of scaling is the same for both transports and would hide the difference.
+ * Everything else is as in a camera process: slots are taken, stamped and referenced.
  */
 export class PaintedRenditions implements Renditions {
-  /** When the last picture was ready to be sent: a stamp of {@link Clock}. */
+  /** When the last frame was ready to be sent, by {@link Clock}. */
   renderedMs = 0;
-  /** What a worker that touches must find in the last picture. */
+  /** The expected result of a worker with `touch` for the last frame. */
   renderedMean = 0;
   readonly #clock: Clock;
   readonly #shape: FrameShape;
@@ -79,7 +79,7 @@ export class PaintedRenditions implements Renditions {
   }
 }
 
-/** Paints a gradient with noise, another one in each slot. @returns the mean of what a worker that touches looks at. */
+/** Paints a gradient with noise, different in each slot. @returns the expected result of a worker with `touch`. */
 function paint(pixels: Buffer, width: number, slot: number): number {
   let random = 1 + slot;
   let sum = 0;

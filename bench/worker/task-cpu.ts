@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * CPU time of all threads of a process since they started, milliseconds. From the scheduler, in nanoseconds: the ticks of
- * `/proc/<pid>/stat` are 10 ms long, which is what a reference to shared memory costs in a hundred frames.
+ * CPU time of all threads of a process since they started, milliseconds. From the scheduler, in nanoseconds: the ticks
+ * of `/proc/<pid>/stat` are 10 ms long, as much as a hundred references to shared memory cost.
  *
- * @throws Error when the process is gone.
+ * @throws Error when the process has exited.
  */
 export function taskCpuMs(pid: number): number {
   let ns = 0;

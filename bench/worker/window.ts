@@ -1,6 +1,6 @@
 import type { WorkerTransport } from '@vigia/contracts';
 
-/** What is measured in one window: a worker, and how its pictures get to it. */
+/** Parameters of one window: a worker, and its transport. */
 export interface WindowSetup {
   readonly command: readonly string[];
   readonly transport: WorkerTransport;
@@ -8,21 +8,21 @@ export interface WindowSetup {
   readonly width: number;
   readonly height: number;
   readonly jpeg: boolean;
-  /** The worker reads pixels, and says their mean: it is compared with what was painted. */
+  /** The worker reads pixels and returns their mean, which is compared with the painted one. */
   readonly touch: boolean;
   readonly fps: number;
   readonly seconds: number;
 }
 
-/** What came of it. Times in milliseconds. */
+/** Outcome. Times in milliseconds. */
 export interface WindowSample {
   readonly frames: number;
   /** CPU of the host's process, all threads. */
   readonly hostCpuMs: number;
   /** CPU of the worker's process, all threads. */
   readonly workerCpuMs: number;
-  /** From when the host begins to send, to when the worker has the frame. */
+  /** From the start of sending to the arrival at the worker. */
   readonly handOver: readonly number[];
-  /** From when the host begins to send, to when it has made a result of the answer. */
+  /** From the start of sending to the result. */
   readonly roundTrip: readonly number[];
 }

@@ -1,8 +1,9 @@
-// A model without a network: how bright a picture is. `vigia` does the rest: turns, deadlines, health, many cameras.
+// A model without a network: the brightness of a picture. `vigia` adds turns, deadlines, health and any number of
+// cameras.
 export const manifest = { version: '1', task: 'detection', classes: ['bright'], width: 64, height: 36, fit: 'stretch' };
 
 export function load() {
-  // Whatever takes time to load is loaded here, once.
+  // Load large resources here; this runs once.
   return ({ data }) => {
     let sum = 0;
     for (const value of data) sum += value;

@@ -1,4 +1,4 @@
-// Where text is (PP-OCR's detector): the network gives, for each pixel, how sure it is that it belongs to text.
+// Locates text (PP-OCR's detector): the network returns, for each pixel, the probability that it belongs to text.
 const SURE = 0.3; // a pixel
 const SURE_BOX = 0.6; // all pixels of a box, on average
 

@@ -1,8 +1,8 @@
-// How bright each picture is, as data; and a detection over all of it when it is bright. Runs in a thread of the camera's
-// process (`module: examples/workers/brightness.mjs`) and as a process of its own (`command: [node, …]`) alike.
+// The brightness of each picture as data, and a detection over the whole picture when it is bright. Runs in a thread of
+// the camera's process (`module: examples/workers/brightness.mjs`) and as a separate process (`command: [node, …]`).
 import { frames, log } from '@vigia/worker-sdk';
 
-/** Bytes per pixel that are looked at: of NV12 and I420 the first plane, which is the brightness already. */
+/** Bytes per pixel to average: the first plane of NV12 and I420 is the luma. */
 const pixelBytes = { GRAY8: 1, NV12: 1, I420: 1, RGB24: 3, BGR24: 3 };
 
 function brightness({ format, width, height, planes, pixels }) {

@@ -12,34 +12,34 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "sdk" / "python"))
 import vigia  # noqa: E402 - found by the line above
 
 BLOCK = 4  # Pixels a side. The mean of a block has a quarter of a pixel's noise.
-NOISE = 3.0  # Grey levels: what differs by less is noise, whatever else is measured.
+NOISE = 3.0  # Grey levels: smaller differences always count as noise.
 
 
 def blocks(grey):
-    """The picture in blocks, as float: later steps handle a sixteenth of the numbers."""
+    """The picture as blocks of floats: later steps handle a sixteenth of the values."""
     height, width = (side // BLOCK for side in grey.shape)
     cut = grey[: height * BLOCK, : width * BLOCK]
     return cut.reshape(height, BLOCK, width, BLOCK).mean((1, 3), dtype=np.float32)
 
 
 def comparable(now, before, seconds):
-    """Whether two pictures tell how much moves: not the first one, nor after another size, nor smaller than a block.
+    """Whether two pictures can be compared: not the first one, not after a change of size, not smaller than a block.
 
-    Nor when no time went by between them: vigia corrects the time of capture now and then, so that it can step back.
+    Nor when no time passed between them: vigia sometimes corrects capture times, so that they can step back.
     """
     return before is not None and now.shape == before.shape and now.size > 0 and seconds > 0
 
 
 def in_the_light_of(now, before):
-    """`before` as it would look now if nothing had moved: with the gain and the offset that fit best.
+    """`before` as it would look now if nothing had moved: with the best-fitting gain and offset.
 
-    Lamps, clouds and a camera's exposure change both. What moves is left out from the second round on.
+    Lamps, clouds and a camera's exposure change both. Moving parts are excluded from the second round on.
     """
     still = np.ones(now.shape, bool)
     for _ in range(3):
         x, y = before[still], now[still]
         spread = x.var()
-        # Of an even surface only the offset can be told.
+        # A uniform surface determines the offset only.
         gain = np.clip(((x - x.mean()) * (y - y.mean())).mean() / spread, 0.2, 5) if spread > 1 else 1.0
         fitted = gain * before + (y.mean() - gain * x.mean())
         error = np.abs(now - fitted)
@@ -50,16 +50,16 @@ def in_the_light_of(now, before):
 def change(now, before):
     """Grey levels by which each block changed, 0 where that may be noise."""
     levels = np.abs(now - in_the_light_of(now, before))
-    # The median is that of blocks at rest, unless half of the scene moves. Seven of it are 4.7 standard deviations,
-    # which noise reaches in one of 400,000 blocks.
+    # The median is that of blocks at rest, unless half of the scene moves. Seven times the median is 4.7 standard
+    # deviations, which noise reaches in one of 400,000 blocks.
     levels[levels <= max(NOISE, 7 * float(np.median(levels)))] = 0
     return levels
 
 
 def measured(levels, seconds):
-    """Energy: brightness change per second, 1 being black to white everywhere. Moving: share of the area.
+    """Energy: brightness change per second, 1 being black to white everywhere. Moving: fraction of the area.
 
-    Frames are dropped, so two that are compared are not equally far apart: hence per second.
+    Per second, because frames are dropped and the distance of two compared ones varies.
     """
     energy = float(levels.mean()) / 255 / seconds
     return {"energy": round(energy, 6), "moving": round(float((levels > 0).mean()), 4)}
@@ -76,7 +76,7 @@ def moving_area(levels):
 
 
 def zone(levels, box):
-    """The blocks within a box, one at least."""
+    """The blocks within a box, at least one."""
     height, width = levels.shape
     left, top = int(box[0] * width), int(box[1] * height)
     return levels[top : max(top + 1, round(box[3] * height)), left : max(left + 1, round(box[2] * width))]
@@ -92,7 +92,7 @@ def main():
         now, now_ns = blocks(frame.array()), frame.captured_monotonic_ns
         seconds = (now_ns - before_ns) / 1e9
         if not comparable(now, before, seconds):
-            frame.result()  # No data: whatever was known before stands.
+            frame.result()  # No data: the last known value stands.
         else:
             levels = change(now, before)
             in_bed = measured(zone(levels, bed), seconds)

@@ -1,8 +1,9 @@
-"""Asks a vision language model about the newest picture, by OpenAI's chat completions, which many servers speak.
+"""Asks a vision language model about the newest picture, through OpenAI's chat completions API, which many servers
+support.
 
 Options: {"base_url": "http://127.0.0.1:8000/v1", "model": "…", "prompt": "…", "max_tokens": 100, "timeout_s": 30,
-"proxy": false}. The key, where the server wants one, comes in the environment variable VLM_API_KEY; it is in no message
-and no result.
+"proxy": false}. A key, if the server requires one, is read from the environment variable VLM_API_KEY and appears in no
+message and no result.
 """
 
 import base64
@@ -23,28 +24,28 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "sdk" / "python"))
 import vigia  # noqa: E402 - found by the line above
 
-ANSWER_LIMIT = 1024 * 1024  # Bytes that are read of an answer,
-REFUSAL_LIMIT = 64 * 1024  # and of what the server says about an error.
-TEXT_LIMIT = 10_000  # Characters that are passed on,
-LINE_LIMIT = 200  # and of a line on standard error.
-BEAT_S = 1.0  # From one heartbeat to the next.
-SPARE_S = 5.0  # What is not over so long after its timeout hangs.
+ANSWER_LIMIT = 1024 * 1024  # Bytes read of an answer,
+REFUSAL_LIMIT = 64 * 1024  # and of a server's error.
+TEXT_LIMIT = 10_000  # Characters passed on,
+LINE_LIMIT = 200  # and per line on standard error.
+BEAT_S = 1.0  # Interval of heartbeats.
+SPARE_S = 5.0  # A request that takes this much longer than its timeout hangs.
 
 
 def is_address(value):
-    """Whether paths can be appended to it, and urllib takes it."""
+    """Whether it is a base for paths and acceptable to urllib."""
     if not isinstance(value, str) or not re.fullmatch("https?://[!-~]+", value) or set("?#") & set(value):
         return False
     try:
         parts = urllib.parse.urlsplit(value)
-        # What a name is looked up with; a port that is none raises, too.
+        # As used for name resolution; an invalid port raises, too.
         return bool(parts.hostname.encode("idna")) and parts.port != 0 and "@" not in parts.netloc
     except (ValueError, AttributeError):
         return False
 
 
 DEFAULTS = {"prompt": "What do you see?", "max_tokens": 100, "timeout_s": 30, "proxy": False}
-ALLOWED = {  # In words, and whether a value is.
+ALLOWED = {  # A description of the allowed values, and a check.
     "base_url": ("http:// or https://, a host, and maybe a port and a path", is_address),
     "model": ("a text of printable characters", lambda value: isinstance(value, str) and value and value.isprintable()),
     "prompt": ("a text", lambda value: isinstance(value, str)),
@@ -55,7 +56,8 @@ ALLOWED = {  # In words, and whether a value is.
 
 
 def checked(options):
-    """The options with defaults. Raises SystemExit: vigia shows the sentence, once, not an error for every picture."""
+    """The options with defaults. Raises SystemExit: vigia then shows the sentence once, not an error for every picture.
+    """
     for name in options:
         if name not in ALLOWED:
             raise SystemExit(f"options: found {shown(name)}; {', '.join(ALLOWED)} are allowed")
@@ -67,13 +69,13 @@ def checked(options):
 
 
 def shown(value):
-    """What was found, if it is short: an address may have a password in it, and who knows where a key was put."""
+    """The value found, if it is short: an address may contain a password, and a key may be in any option."""
     text = "nothing" if value is None else json.dumps(value)
     return text if len(text) <= 12 else f"something of {len(text)} characters"
 
 
 def api_key():
-    """The key, empty without. Raises SystemExit."""
+    """The key, or an empty string. Raises SystemExit."""
     key = os.environ.get("VLM_API_KEY", "").strip()
     if not re.fullmatch("[!-~]*", key):
         raise SystemExit("VLM_API_KEY: found a character unfit for a header; printable ASCII without spaces is allowed")
@@ -81,7 +83,9 @@ def api_key():
 
 
 class Unanswered(Exception):
-    """There is no text for this picture: a code, and one sentence; of what the server said, a short code at most."""
+    """There is no text for this picture: a code and one sentence, which contains at most a short code of the server's
+    message.
+    """
 
     def __init__(self, code, message):
         super().__init__(message)
@@ -89,7 +93,7 @@ class Unanswered(Exception):
 
 
 class NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the key along to whatever address the server names."""
+    """A redirect would send the key to any address the server names."""
 
     def http_error_302(self, *_):
         return None
@@ -98,12 +102,12 @@ class NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class Model:
-    """One question at a time. `options` are checked, and so is the key."""
+    """One request at a time. Validates `options` and the key."""
 
     def __init__(self, options, key):
         self._options, self._key = options, key
         self._url = options["base_url"].rstrip("/") + "/chat/completions"
-        # Without this urllib sends pictures of a room through whatever proxy the environment names.
+        # Otherwise urllib sends pictures of a room through any proxy in the environment.
         no_proxy = [] if options["proxy"] else [urllib.request.ProxyHandler({})]
         self._opener = urllib.request.build_opener(NoRedirects, *no_proxy)
 
@@ -116,7 +120,7 @@ class Model:
             body = self._post(request, started + timeout_s)
         except urllib.error.HTTPError as error:
             raise self._refused(error, picture, started + timeout_s) from None
-        # ValueError: a proxy's address that is none.
+        # ValueError: an invalid proxy address.
         except (http.client.HTTPException, OSError, OverflowError, ValueError) as error:
             if isinstance(getattr(error, "reason", error), socket.timeout):
                 raise Unanswered("vlm_timeout", f"no answer within {timeout_s} s") from None
@@ -144,7 +148,7 @@ class Model:
         return body
 
     def _refused(self, error, picture, deadline):
-        """The Unanswered for a status. What the server says goes to standard error, unless it repeats what was sent."""
+        """The Unanswered for a status. The server's message goes to standard error, unless it repeats our request."""
         sent = ((self._key, 6), (printable(self._options["prompt"]), 12), (picture, 12))
         said = {
             name: words
@@ -161,7 +165,9 @@ class Model:
 
 
 def read(response, limit, deadline):
-    """A body, of `limit` bytes at most. The timeout of urllib is per read: a server that dribbles never exceeds it."""
+    """A body of at most `limit` bytes. urllib's timeout applies to each read: a server that sends slowly never exceeds
+    it.
+    """
     body = b""
     while len(body) < limit:
         part = response.read1(min(65_536, limit - len(body)))
@@ -184,14 +190,14 @@ def answer_in(body):
         raise Unanswered("vlm_invalid_answer", "the answer is no chat completion") from None
     if not isinstance(text, str):
         raise Unanswered("vlm_invalid_answer", "the answer has no text")
-    # JSON can say half a surrogate pair, and numbers that nobody has.
+    # JSON allows half a surrogate pair, and absurd numbers.
     text = text[:TEXT_LIMIT].encode(errors="replace").decode()
     counts = {name: count for name, count in counts.items() if isinstance(count, int) and 0 <= count < 2**31}
     return {"text": text, **counts}
 
 
 def said_in(error, deadline):
-    """What the server says about an error, of {"error": {"code", "type", "message"}}; nothing of other bodies."""
+    """The server's error in the form {"error": {"code", "type", "message"}}; empty for other bodies."""
     try:
         with error:
             said = json.loads(read(error, REFUSAL_LIMIT, deadline))["error"]
@@ -202,27 +208,27 @@ def said_in(error, deadline):
 
 
 def printable(text):
-    """One line of ASCII: whatever else is in a text becomes a space."""
+    """One line of ASCII: other characters become spaces."""
     return " ".join(re.findall("[!-~]+", text))
 
 
 def repeats(words, sent, run):
-    """Whether `words` have so many characters in a row of what was sent, or all of it if that is shorter."""
+    """Whether `words` repeat a run of this many characters of our request, or all of it if that is shorter."""
     run = min(run, len(sent))
     return run > 0 and any(words[i : i + run] in sent for i in range(len(words) - run + 1))
 
 
 def cause_of(error):
-    """Why, in the system's words; they name no address and no key."""
+    """The system's reason; it contains no address and no key."""
     reason = getattr(error, "reason", error)
     return getattr(reason, "strerror", None) or type(reason).__name__
 
 
 @contextmanager
 def heartbeats(for_s):
-    """Tells vigia meanwhile that the worker waits, and does not hang; but not for ever, for it may hang indeed.
+    """Sends heartbeats while the worker waits, but not for ever, because it may really hang.
 
-    No timeout covers the look-up of a name, nor a server that dribbles its headers.
+    No timeout covers name resolution, or a server that sends its headers slowly.
     """
     done, until = threading.Event(), time.monotonic() + for_s
 

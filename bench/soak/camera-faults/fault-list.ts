@@ -5,22 +5,22 @@ import type { ClipName } from '../../capture/clips.ts';
 /** One row. */
 export interface Fault {
   readonly name: string;
-  /** What is switched on; in its short form, when that differs. */
+  /** The active fault; its short form, if different. */
   readonly faults: readonly string[];
   readonly shortFaults?: readonly string[];
-  /** Connections are dropped at the same moment: what a fault says only to newcomers. */
+  /** Drops connections at the same moment, for faults that only new connections meet. */
   readonly drop?: boolean;
-  /** What must be told, `state(reason)`, the last of them last; empty: the camera stays connected. */
+  /** Expected states, `state(reason)`, in order; empty: the camera stays connected. */
   readonly told: readonly string[];
-  /** It is over by itself, as a reboot is. */
+  /** It ends by itself, like a reboot. */
   readonly passes?: boolean;
-  /** How long it lasts once it was told. */
+  /** How long it lasts after its detection. */
   readonly lastsMs?: number;
-  /** One more line of the camera's configuration. */
+  /** An additional line of the camera's configuration. */
   readonly setting?: string;
   readonly camera?: Partial<SimulatedCameraOptions>;
   readonly second?: ClipName | 'hevc';
-  /** More that must be true of the report. Returns a sentence when it is not. */
+  /** Further checks of the report. Returns a sentence on failure. */
   readonly check?: (report: Report['cameras'][string]) => string | undefined;
   /** Only in the full run. */
   readonly long?: boolean;

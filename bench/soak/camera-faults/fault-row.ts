@@ -8,7 +8,7 @@ import type { SoakRun } from '../soak-run.ts';
 import type { Fault } from './fault-list.ts';
 import { hevcClip, isOfBad, ON_THE_WAY, type Outcome, PEOPLE, RECOVERY_LIMIT_MS, startCamera, textOf } from './rows.ts';
 
-/** A camera under a fault is left alone this long before it is healed, when nothing else is said. */
+/** Default time between the beginning of a fault and its end. */
 const FAULT_MS = 3_000;
 const NOTICE_LIMIT_MS = 45_000;
 
@@ -94,7 +94,7 @@ export class FaultRow {
     }
   }
 
-  /** Waits for what must be told, and returns what was told first. */
+  /** Waits for the expected states, and returns the first one reported. */
   async #notice(node: VigiaNode, from: number): Promise<TimedLine> {
     const last = this.#fault.told.at(-1) as string;
     const find = (fits: (timed: TimedLine) => boolean): TimedLine | undefined =>
@@ -105,7 +105,7 @@ export class FaultRow {
     return find((timed) => /stalled|waiting/.test(textOf(timed))) as TimedLine;
   }
 
-  /** When an ok result of a picture that was taken after the healing had come. */
+  /** Time of an ok result whose frame was captured after the recovery. */
   async #recover(node: VigiaNode, healedMs: number, wasTold: boolean): Promise<number> {
     const wallMs = Date.parse(new Date(systemClock.wallMs() - systemClock.nowMs() + healedMs).toISOString());
     const found = await node.until(

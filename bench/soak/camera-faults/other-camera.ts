@@ -13,7 +13,7 @@ import { type Outcome, PEOPLE, RECOVERY_LIMIT_MS, textOf } from './rows.ts';
 
 const GST_CAMERA = fileURLToPath(new URL('../../../../packages/runtime/test/support/gst-camera.py', import.meta.url));
 
-/** A camera of another implementation: frozen by SIGSTOP, killed and started again. */
+/** A camera of another implementation: frozen by SIGSTOP, killed and restarted. */
 class OtherCamera {
   readonly #port: number;
   #process: ChildProcess | undefined;
@@ -58,7 +58,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-/** Freeze and kill of gst-rtsp-server: not our own camera's idea of what a camera does. */
+/** Freezes and kills gst-rtsp-server: a camera independent of ours. */
 export async function playOther(run: SoakRun, way: 'frozen' | 'killed'): Promise<Outcome> {
   const name = `gst-rtsp-server ${way}`;
   run.progress(name);
@@ -102,4 +102,4 @@ export async function playOther(run: SoakRun, way: 'frozen' | 'killed'): Promise
   }
 }
 
-/** Plays the rows, so many at a time; the outcomes are in the order of the rows. */
+/** Plays the rows with limited concurrency; the outcomes are in the order of the rows. */

@@ -5,12 +5,12 @@ import { CLIP } from '../../support/paths.ts';
 import type { TimedLine } from '../../support/vigia-node.ts';
 import type { SoakRun } from '../soak-run.ts';
 
-/** Results after a fault may take this long: back-off grows to 10 s, after a wrong password to more. */
+/** Time limit of results after a fault: the back-off grows to 10 s, after a wrong password to more. */
 export const RECOVERY_LIMIT_MS = 120_000;
-/** Units that may still be on their way when the node is asked for its last numbers. */
+/** Units that may be in transit when the node reports its final counts. */
 export const ON_THE_WAY = 5;
 
-/** What a row came to. */
+/** Outcome of a row. */
 export interface Outcome {
   readonly cells: readonly string[];
   readonly failures: readonly string[];
@@ -31,7 +31,7 @@ export async function hevcClip(run: SoakRun): Promise<string> {
   return (await clipOf({ ...run, seconds: 0 }, '768×576@10 H.265')).path;
 }
 
-/** Whether it is a state of the camera that misbehaves, while the node runs. */
+/** Whether it is a state of the misbehaving camera, while the node runs. */
 export function isOfBad({ line }: TimedLine): boolean {
   return line.type === 'camera_state' && line.camera === 'bad' && line.state !== 'stopped';
 }
@@ -42,4 +42,4 @@ export function textOf({ line }: TimedLine): string {
   return line.reason === null ? line.state : `${line.state}(${line.reason})`;
 }
 
-/** A camera of another implementation: frozen by SIGSTOP, killed and started again. */
+/** A camera of another implementation: frozen by SIGSTOP, killed and restarted. */

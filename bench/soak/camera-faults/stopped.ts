@@ -6,15 +6,15 @@ import { VigiaNode } from '../../support/vigia-node.ts';
 import type { SoakRun } from '../soak-run.ts';
 import { ON_THE_WAY, type Outcome, PEOPLE, RECOVERY_LIMIT_MS, startCamera } from './rows.ts';
 
-/** Who stands still. */
+/** The stopped process. */
 export type Stopped = 'camera process' | 'every consumer';
 
-/** The fastest way from camera to us is the measure of lateness: a claim may be off by that, and not by a backlog. */
+/** Lateness is measured against the fastest transit: ages may be off by that, but not by a backlog. */
 const CLAIM_MS = 100;
 
 /**
- * Stops processes with SIGSTOP, for 5 s the camera's, or for 30 s everybody who takes anything from it: the model's
- * container, and the supervisor, which takes the results (and would have the container replaced).
+ * Stops processes with SIGSTOP: for 5 s the camera's, or for 30 s everything that receives from it: the model's
+ * container, and the supervisor (which would otherwise replace the container).
  */
 export async function playStopped(run: SoakRun, who: Stopped): Promise<Outcome> {
   const seconds = who === 'camera process' ? 5 : run.short ? 8 : 30;
@@ -31,7 +31,7 @@ export async function playStopped(run: SoakRun, who: Stopped): Promise<Outcome> 
     const node = VigiaNode.start({ signal, scope, seconds: 0, progress: () => undefined }, { bad: camera.url }, PEOPLE);
     await node.okResults(['bad'], 5);
     const pids = who === 'camera process' ? [node.child('camera-process')] : [node.pid, node.child('model-container')];
-    // Whatever happens, nobody is left stopped: a stopped process cannot be ended.
+    // In every case nothing stays stopped: a stopped process cannot be ended.
     scope.defer(() => signalAll(pids, 'SIGCONT'));
     const before = camera.stats();
     signalAll(pids, 'SIGSTOP');
@@ -81,12 +81,12 @@ function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
     try {
       process.kill(pid, signal);
     } catch {
-      // Gone already.
+      // Exited already.
     }
   }
 }
 
-/** When the picture was taken, on the monotonic clock. */
+/** Capture time, on the monotonic clock. */
 function capturedMs(result: ResultMessage): number {
   return Date.parse(result.captured_at) - systemClock.wallMs() + systemClock.nowMs();
 }
@@ -95,7 +95,7 @@ function isOkSince(result: ResultMessage, sinceMs: number): boolean {
   return result.status === 'ok' && capturedMs(result) > sinceMs;
 }
 
-/** Taken while everybody stood still, but not just before the end of it. */
+/** Captured while everything was stopped, but not just before the end of it. */
 function isBetween(result: ResultMessage, continuedMs: number, seconds: number): boolean {
   const at = capturedMs(result);
   return at > continuedMs - seconds * 1000 + 1_000 && at < continuedMs - 1_000;

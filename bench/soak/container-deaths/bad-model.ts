@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 import { ModelStore } from '@vigia/model-container';
 import { VIGIA } from '../../support/paths.ts';
 
-/** What the decoder of the bad model does when it is told to. */
+/** Misbehaviours of the bad model's decoder. */
 export const BAD_DEEDS = ['kill', 'abort', 'exit', 'throw', 'wrong', 'hang', 'grow', 'slow', 'slow_start'] as const;
 /** See {@link BAD_DEEDS}. */
 export type BadDeed = (typeof BAD_DEEDS)[number];
 
-// The decoder looks for orders in a file whose name the environment tells. What ends the process is an order for once:
-// the next container is a good one. It sees nobody, so that every ok result is an empty list: "looked, and saw nothing".
+// The decoder reads orders from a file named in its environment. Orders that end the process are for once: the next
+// container is healthy. It detects nothing, so that every ok result is an empty list: "analysed, nothing found".
 const DECODER = `import { existsSync, readFileSync, rmSync } from 'node:fs';
 const orders = process.env.VIGIA_BENCH_ORDERS;
 const order = () => (orders && existsSync(orders) ? readFileSync(orders, 'utf8') : '');
@@ -32,13 +32,13 @@ export function decode() {
 }
 `;
 
-/** A real network with that decoder, added as a user adds one; and the default model beside it. */
+/** A real network with that decoder, added like by a user; and the default model beside it. */
 export interface BadModel {
-  /** What a node must be told by its environment. */
+  /** Environment of a node. */
   readonly env: Readonly<Record<string, string>>;
-  /** Tells the decoder what to do from now on. */
+  /** Sets the decoder's order. */
   order(deed: BadDeed): void;
-  /** No more orders. */
+  /** Clears the order. */
   relent(): void;
 }
 

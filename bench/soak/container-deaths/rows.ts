@@ -2,27 +2,27 @@ import type { FakeContainer, FakeManner } from '@vigia/testkit';
 import type { VigiaNode } from '../../support/vigia-node.ts';
 import type { BadDeed, BadModel } from './bad-model.ts';
 
-/** What a row can do to the model. */
+/** Actions of a row on the model. */
 export interface Levers {
   readonly node: VigiaNode;
   readonly bad: BadModel;
-  /** In the place of a container that somebody else started. */
+  /** In place of the external container. */
   readonly fake: FakeContainer;
 }
 
-/** One way of failing. */
+/** One kind of failure. */
 export interface DeathRow {
   readonly name: string;
-  /** Whose consumer is looked at: of the model that the node runs, or of the external one. */
+  /** The consumer to observe: of the node's own model, or of the external one. */
   readonly camera: 'own' | 'external';
-  /** Result codes of which at least one must be told. */
+  /** Result codes of which at least one must be reported. */
   readonly codes: readonly string[];
   readonly begin: (levers: Levers) => void;
-  /** Ends what does not end by itself, after it was noticed and went on for a while. */
+  /** Ends a persistent failure, some time after its detection. */
   readonly end?: (levers: Levers) => void;
-  /** Whether the container must have been started again. */
+  /** Whether the container must have been restarted. */
   readonly restarts?: boolean;
-  /** By when results must be ok again, milliseconds: where something slower would help in the end too, and hide that it is broken. */
+  /** Time limit until results are ok again, milliseconds: excludes a slower mechanism that would hide a broken one. */
   readonly backWithinMs?: number;
   /** Left out of the short form. */
   readonly long?: boolean;
@@ -60,7 +60,7 @@ export const DEATHS: readonly DeathRow[] = [
   ordered('crashes: SIGKILL in the middle of a run', 'kill', GONE, { restarts: true, long: true }),
   ordered('crashes: SIGABRT, as native code does', 'abort', GONE, { restarts: true, long: true }),
   ordered('exits by itself with code 3', 'exit', GONE, { restarts: true, long: true }),
-  // Its own limit ends it after 2 s; without that, probes would find it out after more than half a minute.
+  // Its own limit ends it after 2 s; without that, probes would detect it only after more than half a minute.
   ordered('hangs in an inference', 'hang', ['deadline_exceeded', ...GONE], { restarts: true, backWithinMs: 20_000 }),
   {
     name: 'hangs as a whole (SIGSTOP)',

@@ -14,25 +14,28 @@ export interface Asked {
   readonly frame_id: number;
 }
 
-/** What the other side of a camera's connection does wrong, once. */
+/** One misbehaviour of the server of a camera's connection. */
 export interface AnswerCase {
   readonly kind: string;
-  /** Which request it is that is answered so. */
+  /** The request that receives this answer. */
   readonly op: 'infer' | 'want';
-  /** What is written in place of the answer. */
+  /** The bytes in place of the answer. */
   readonly bytes: (asked: Asked) => Buffer;
   /** What follows at once: the end, a reset, or nothing. */
   readonly after?: 'end' | 'reset';
-  /** What is left of the stream may be the beginning of another message: until the connection is a new one, anything goes. */
+  /**
+   * The rest of the stream may be the beginning of another message: any outcome is accepted until the connection is
+   * replaced.
+   */
   readonly misaligned?: boolean;
-  /** What the picture may become. */
+  /** Allowed outcomes of the frame. */
   readonly statuses: (asked: Asked) => readonly ResultStatus[];
 }
 
 type Maker = (random: Random) => AnswerCase;
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What a right answer is. */
+/** A correct answer. */
 export function goodAnswer({ request_id, frame_id }: Asked): Fields {
   return {
     request_id,
@@ -45,13 +48,13 @@ export function goodAnswer({ request_id, frame_id }: Asked): Fields {
   };
 }
 
-/** A right answer with other fields on top, which make it wrong. */
+/** A correct answer with additional fields that make it wrong. */
 function spoiled(kind: string, fields: (asked: Asked) => Fields, ...statuses: ResultStatus[]): AnswerCase {
   const bytes = (asked: Asked): Buffer => encodeJson({ ...goodAnswer(asked), ...fields(asked) });
   return { kind, op: 'infer', bytes, statuses: () => statuses };
 }
 
-/** Bytes after which the connection cannot be trusted: it is given up, and with it the picture. */
+/** Bytes that make the connection unusable: it is closed, and the frame is lost. */
 function broken(kind: string, bytes: (asked: Asked) => Buffer): AnswerCase {
   return { kind, op: 'infer', bytes, statuses: () => ['unavailable'] };
 }
@@ -152,7 +155,7 @@ const wrongDetection: Maker = (random) => {
 
 const failure: Maker = (random) => {
   const code = random.of(CONTAINER_ERROR_CODES);
-  // With a list beside it, too: the error counts, an empty list never says "saw nothing".
+  // With a list beside it, too: the error counts, an empty list never means "nothing found".
   const detections = random.of([null, [], undefined]);
   return spoiled(
     'errors',
@@ -273,7 +276,7 @@ const surplus: Maker = (random) => ({
 });
 
 const mutated: Maker = (random) => {
-  // The same bytes each time it is asked: what they are decides what is allowed.
+  // Deterministic: its bytes decide the allowed outcomes.
   let made: Buffer | undefined;
   const bytes = (asked: Asked): Buffer => {
     made ??= random.mutated(Buffer.from(JSON.stringify(goodAnswer(asked))));
@@ -299,13 +302,13 @@ const mutatedStream: Maker = (random) => {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Whether an answer is right after all: some mutations change nothing that matters. */
+/** Whether an answer is still correct: some mutations change nothing that matters. */
 function isRight(payload: Buffer, { request_id, frame_id }: Asked): boolean {
   let value: unknown;
   try {
     value = JSON.parse(UTF8.decode(payload));
   } catch {
-    // No JSON, no text: that is what mutations are for.
+    // Not JSON, not text: mutations cover that.
     return false;
   }
   const { data } = inferResponseSchema.safeParse(value);

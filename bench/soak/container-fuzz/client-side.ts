@@ -20,7 +20,7 @@ import { FakeServer } from './fake-server.ts';
 import { Random } from './random.ts';
 import type { KindCount } from './server-side.ts';
 
-/** What came of it. */
+/** Outcome. */
 export interface ClientOutcome {
   readonly kinds: ReadonlyMap<string, KindCount>;
   /** Sentences below the table. */
@@ -28,29 +28,30 @@ export interface ClientOutcome {
   readonly failures: readonly string[];
 }
 
-/** Cases between two right answers. */
+/** Cases between two correct answers. */
 const BATCH = 10;
-/** Between two looks at the books. */
+/** Cases between two checks of the counters. */
 const AUDIT = 100;
 const WARM_UP = 0.3;
-/** What may be alive in the end that was not after warm-up, bytes. 100 bytes kept per case would be 700 KB. */
+/** Allowed growth of live memory after the warm-up, bytes. 100 bytes kept per case would be 700 KB. */
 const MEMORY_LIMIT = 512 * 1024;
 const MOST_FAILURES = 20;
 const DEADLINE_MS = 500;
-/** Turns of the loop in which whatever is under way arrives, before the clock is put forward. */
+/** Turns of the loop in which messages in transit arrive, before the clock is advanced. */
 const TURNS = 30;
 const STEP_MS = 100;
-/** Far beyond every deadline, silence and back-off, in steps: who has not got there hangs. */
+/** Far beyond every deadline, silence and back-off, in steps: a case that takes longer hangs. */
 const MOST_STEPS = 1_000;
-/** Pictures until a connection that was spoiled by the case before is a new one. */
+/** Frames until a connection that the previous case corrupted has been replaced. */
 const MOST_TRIES = 10;
 const SPEC = { width: 300, height: 300, fit: 'stretch', format: 'RGB24' } as const;
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /**
- * The parts of a camera process that talk to a container, against one that answers wrongly. Time is ours: it is put forward
- * only when nothing is under way, so nothing waits for real and a deadline passes only where an answer never comes.
+ * The parts of a camera process that talk to a container, against one that answers wrongly. Time is simulated: it
+ * advances only when nothing is in transit, so nothing really waits and a deadline passes only where an answer never
+ * comes.
  */
 export class ClientFuzz {
   readonly #run: SoakRun;
@@ -74,7 +75,7 @@ export class ClientFuzz {
     this.#supplier = new FrameSupplier<Picture>({ clock: this.#clock, sourceIntervalMs: () => 100 });
   }
 
-  /** Plays so many cases. */
+  /** Plays a number of cases. */
   async play(cases: number): Promise<ClientOutcome> {
     const startedMs = systemClock.nowMs();
     const folder = mkdtempSync(join(tmpdir(), 'vigia-fuzz-'));
@@ -195,8 +196,8 @@ export class ClientFuzz {
   }
 
   /**
-   * A right answer is taken, whatever came before; at the latest once the connection is a new one. Until then what is left of
-   * the stream may swallow answers, and nothing of that may be taken for one.
+   * A correct answer is accepted after any case; at the latest once the connection has been replaced. Until then the
+   * rest of the stream may swallow answers, but must never be taken for one.
    */
   async #right(): Promise<void> {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
@@ -212,8 +213,8 @@ export class ClientFuzz {
   }
 
   /**
-   * Publishes a picture once the container is taken for ready, and waits until it is out of the books: it has its result, or
-   * it became stale before there was a grant for it.
+   * Publishes a frame once the container counts as ready, and waits until it is accounted for: it has its result, or
+   * became stale before there was a grant for it.
    */
   async #next(): Promise<ResultMessage | undefined> {
     await this.#ready();
@@ -224,7 +225,7 @@ export class ClientFuzz {
       const { published, pending, in_flight } = this.consumer.report();
       return published === this.#published && pending === 0 && in_flight === 0;
     });
-    // One more would have come by now.
+    // A further one would have arrived by now.
     for (let i = 0; i < 3; i += 1) await turn();
     const [result] = this.#results;
     if (this.#results.length > 1) throw new Error(`${this.#results.length} results for one picture`);
@@ -236,11 +237,11 @@ export class ClientFuzz {
   async #ready(): Promise<void> {
     const { client } = this;
     await this.#until('ready', () => client.ready);
-    // Its patience with a model that fails is another proof's business.
+    // The circuit breaker is tested elsewhere.
     client.breaker.reset();
   }
 
-  /** Lets arrive what is under way, then puts the clock forward, until something is so. */
+  /** Lets messages arrive, then advances the clock, until a condition holds. */
   async #until(what: string, condition: () => boolean): Promise<void> {
     for (let step = 0; step < MOST_STEPS; step += 1) {
       for (let i = 0; i < TURNS; i += 1) {
@@ -252,7 +253,7 @@ export class ClientFuzz {
     throw new Error(`${what} never came: it hangs`);
   }
 
-  /** Every picture that was published is one thing exactly. */
+  /** Every published frame has exactly one outcome. */
   #audit(): Promise<void> {
     const { published, delivered, pending, dropped, in_flight, results } = this.consumer.report();
     const { gated, overwritten, stale, closed } = dropped;
@@ -280,7 +281,7 @@ export class ClientFuzz {
     const grown = alive(after.heap) - alive(before.heap);
     if (!this.#run.short && grown > MEMORY_LIMIT)
       this.#failures.push(`the client: ${mib(grown)} MiB more are alive than after warm-up`);
-    // One that is being closed, and one that is being made.
+    // One being closed, and one being opened.
     if (after.descriptors > before.descriptors + 4)
       this.#failures.push(`the client: descriptors grew from ${before.descriptors} to ${after.descriptors}`);
   }
@@ -293,7 +294,7 @@ export class ClientFuzz {
     }
   }
 
-  /** A picture without pixels: a consumer only passes it on. */
+  /** A frame without pixels: a consumer only passes it on. */
   #picture(): Picture {
     this.#live += 1;
     const at = this.#clock.nowMs();

@@ -5,7 +5,7 @@ import { type AnswerCase, type Asked, goodAnswer } from './answer-cases.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 
-/** The other side of a camera's connection: right in everything, but for one answer when it is told so. */
+/** The server of a camera's connection: correct, except for one answer on request. */
 export class FakeServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -22,13 +22,13 @@ export class FakeServer {
     return fake;
   }
 
-  /** The next request of its kind is answered so; those after it rightly. */
+  /** The next request of its kind receives this answer; later ones a correct one. */
   spoilNext(one: AnswerCase): void {
     this.#case = one;
     this.#spoiled = undefined;
   }
 
-  /** The request that was answered wrongly. */
+  /** The request that received the wrong answer. */
   get spoiled(): Asked | undefined {
     return this.#spoiled;
   }

@@ -4,15 +4,15 @@ import { systemClock } from '@vigia/base';
 import { FrameSegmentWriter } from '@vigia/frame-supplier';
 import { rgbShape } from '../shm.ts';
 
-/** Pixels per side of every picture that is right. */
+/** Pixels per side of every valid frame. */
 export const SIDE = 8;
-/** The one colour of it, each channel. */
+/** Its colour, each channel. */
 export const GREY = 100;
 /** Slots of the segment. */
 export const SLOTS = 4;
 const BYTES = SIDE * SIDE * 3;
 
-/** What requests may refer to. `remove` takes all of it away. */
+/** Files for requests. `remove` deletes them. */
 export class FuzzFiles {
   readonly #prefix: string;
   readonly #segment: FrameSegmentWriter;
@@ -45,11 +45,11 @@ export class FuzzFiles {
     this.#segment.view(1).fill(GREY);
     const stamp = { frameId: 7, capturedMs: 1, capturedWallMs: 0, ptsUs: 0, shape: rgbShape(SIDE, SIDE) };
     this.generation = this.#segment.commit(1, stamp);
-    // Another one is half-written for good.
+    // Another one stays half-written.
     this.#segment.begin(2);
   }
 
-  /** A right plain file. */
+  /** A valid plain file. */
   get plain(): string {
     return this.path('plain');
   }
@@ -67,10 +67,10 @@ export class FuzzFiles {
     return this.#prefix + name;
   }
 
-  /** The segment with some bytes changed by `spoil`, in a file of its own; the one before it goes. */
+  /** The segment with some bytes changed by `spoil`, in a separate file that replaces the previous one. */
   spoiledSegment(spoil: (bytes: Buffer) => Buffer): string {
     const bytes = spoil(readFileSync(this.ring));
-    // Never shortened in place: whoever still maps it would die of it, as the page says.
+    // Never truncated in place: a process that still maps it would die, as the protocol page states.
     if (this.#spoiled > 0) unlinkSync(this.path(`spoiled-${this.#spoiled}`));
     this.#spoiled += 1;
     const path = this.path(`spoiled-${this.#spoiled}`);

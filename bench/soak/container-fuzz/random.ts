@@ -1,4 +1,4 @@
-/** Random choices that are the same for the same seed (mulberry32): each case has its own, so any can be played again. */
+/** Random choices, reproducible by seed (mulberry32): each case has its own seed, so that it can be replayed. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** That of one case of a run: neighbouring seeds have nothing in common. */
+  /** The generator of one case of a run: neighbouring seeds are unrelated. */
   static ofCase(seed: number, number: number): Random {
     return new Random(Math.imul(seed, 0x9e_37_79_b1) + number);
   }
@@ -19,12 +19,12 @@ export class Random {
     return (mixed ^ (mixed >>> 14)) >>> 0;
   }
 
-  /** A whole number, both ends included. */
+  /** An integer, both ends included. */
   int(least: number, most: number): number {
     return least + (this.u32() % (most - least + 1));
   }
 
-  /** True once in so many times. */
+  /** True once in that many times. */
   once(inTimes: number): boolean {
     return this.u32() % inTimes === 0;
   }
@@ -39,7 +39,7 @@ export class Random {
     return Buffer.from(Array.from({ length: count }, () => this.u32() & 255));
   }
 
-  /** Text of any characters: control characters, surrogates without their other half, and what not. */
+  /** Text of any characters: control characters, unpaired surrogates and others. */
   text(longest: number): string {
     const alphabets = ['abcXYZ019 ', '\u0000\u0001\n\t\u007f"\\', 'äß漢字🎥', '\ud800\udfff', '../~%$`;'];
     const characters = Array.from(this.of(alphabets) + this.of(alphabets));
@@ -61,7 +61,7 @@ export class Random {
     return Object.fromEntries(Array.from({ length: count }, () => [this.text(6), this.json(depth - 1)]));
   }
 
-  /** The same with a few bytes changed, cut out or put in. */
+  /** The same with a few bytes changed, removed or inserted. */
   mutated(bytes: Buffer): Buffer {
     let out = Buffer.from(bytes);
     for (let n = this.of([1, 1, 2, 4]); n > 0 && out.length > 0; n -= 1) {

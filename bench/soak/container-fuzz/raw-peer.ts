@@ -16,10 +16,10 @@ export interface CheckedAnswer {
   readonly verdict: ContainerErrorCode | 'ok';
 }
 
-/** Longest that anything may take: far above any scheduler, so what takes longer hangs. */
+/** Time limit of any operation: far above any scheduling delay, so an operation that takes longer hangs. */
 const WATCHDOG_MS = 20_000;
 
-/** A client that writes whatever it is told to, and checks whatever comes back. */
+/** A client that writes arbitrary bytes and checks every answer. */
 export class RawPeer {
   readonly #socket: Socket;
   readonly #decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
@@ -32,20 +32,20 @@ export class RawPeer {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => this.#hear(chunk));
-    // A reset is a way of being closed.
+    // A reset also closes the connection.
     socket.on('error', () => undefined);
     socket.on('end', () => this.#set(() => (this.#ended = true)));
     socket.on('close', () => this.#set(() => (this.#closed = true)));
   }
 
-  /** Connects. It stays half-open when the container ends its side, as clients in other languages do. */
+  /** Connects. It stays half-open when the container ends its side, like clients in other languages. */
   static async open(path: string): Promise<RawPeer> {
     const socket = connect({ path, allowHalfOpen: true });
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     return new RawPeer(socket);
   }
 
-  /** Writes one after the other, so that each may arrive by itself. */
+  /** Writes one after the other, so that each may arrive separately. */
   async write(writes: readonly Buffer[]): Promise<void> {
     for (const bytes of writes) {
       if (!this.#socket.writable) return;
@@ -54,7 +54,7 @@ export class RawPeer {
     }
   }
 
-  /** The next answer; undefined at the end of the connection. @throws Error when it is none, or takes too long. */
+  /** The next answer; undefined at the end of the connection. @throws Error when it is invalid, or takes too long. */
   async next(): Promise<CheckedAnswer | undefined> {
     await this.#until('an answer', () => this.#answers.length > 0 || this.#ended || this.#closed);
     return this.#answers.shift();
@@ -67,7 +67,7 @@ export class RawPeer {
     return all;
   }
 
-  /** Sends no more. */
+  /** Shuts down sending. */
   end(): void {
     this.#socket.end();
   }

@@ -1,71 +1,18 @@
 import { encodeFrame, encodeJson, LENGTH_BYTES } from '@vigia/base';
-import { CONTAINER_MESSAGE_LIMIT, type ContainerErrorCode } from '@vigia/contracts';
-import { type FuzzFiles, SIDE, SLOTS } from './fuzz-files.ts';
-import type { Random } from './random.ts';
-
-/** What an answer may say: an error code, or that all is well. */
-export type Verdict = ContainerErrorCode | 'ok';
-
-/** One attack on a container. */
-export interface RequestCase {
-  /** Its row in the table. */
-  readonly kind: string;
-  /** What is written, in so many writes. */
-  readonly writes: readonly Buffer[];
-  /**
-   * `kept`: on a connection that goes on afterwards. `own`: on one of its own, which the attacker then ends. `reset`: the same,
-   * thrown away at once. `open`: the same, left open.
-   */
-  readonly connection: 'kept' | 'own' | 'reset' | 'open';
-  /** How many answers must come: exactly so many, or any number. */
-  readonly answers: number | 'any';
-  /** What each may say; undefined: anything that the schemas allow. */
-  readonly verdicts?: readonly Verdict[] | undefined;
-  /** Whether the container has to end the connection by itself. Only of `own`. */
-  readonly refused?: boolean;
-}
-
-/** What cases are made of. */
-export interface RequestContext {
-  readonly random: Random;
-  readonly files: FuzzFiles;
-  readonly modelId: string;
-  /** Of this case: no other has it. */
-  readonly number: number;
-}
+import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
+import { SIDE, SLOTS } from './fuzz-files.ts';
+import {
+  type Fields,
+  goodInfer,
+  goodSlot,
+  kept,
+  refused,
+  type RequestCase,
+  type RequestContext,
+  type Verdict,
+} from './request-parts.ts';
 
 type Maker = (context: RequestContext) => RequestCase;
-type Fields = Readonly<Record<string, unknown>>;
-
-/** A right `infer` of the plain file. */
-export function goodInfer({ files, modelId, number }: Pick<RequestContext, 'files' | 'modelId' | 'number'>): Fields {
-  return {
-    request_id: `r${number}`,
-    model_id: modelId,
-    camera_id: `c${number}`,
-    timestamp: 1,
-    frame_reference: files.plain,
-    frame_metadata: { frame_id: number, width: SIDE, height: SIDE, format: 'RGB24' },
-  };
-}
-
-/** The same of the slot. */
-function goodSlot(context: RequestContext, more: Fields = {}): Fields {
-  const { files } = context;
-  const slot = { slot: 1, generation: String(files.generation), epoch: String(files.epoch), frame_id: 7 };
-  const metadata = { width: SIDE, height: SIDE, format: 'RGB24', ...slot, ...more };
-  return { ...goodInfer(context), frame_reference: files.ring, frame_metadata: metadata };
-}
-
-function kept(kind: string, message: unknown, verdicts: readonly Verdict[]): RequestCase {
-  return { kind, writes: [encodeJson(message)], connection: 'kept', answers: 1, verdicts };
-}
-
-/** Bytes on a connection of their own that must be refused. */
-function refused(kind: string, bytes: Buffer): RequestCase {
-  return { kind, writes: [bytes], connection: 'own', answers: 1, verdicts: ['bad_request'], refused: true };
-}
-
 const WRONG_TEXT: readonly unknown[] = [null, 7, true, [], {}, '', 'x'.repeat(600)];
 const WRONG_SIDE: readonly unknown[] = [0, -1, 8.5, 16_385, 1e9, 2 ** 31, 2 ** 53, 1e300, null, '8', true, [8], {}];
 const WRONG_NUMBER: readonly unknown[] = [null, '1', true, [], {}];
@@ -116,7 +63,7 @@ const wrongShape: Maker = (context) => {
   const message = slot
     ? goodSlot(context, { width, height, format })
     : { ...goodInfer(context), frame_metadata: { frame_id: 1, width, height, format } };
-  // By chance another shape of as many bytes is a right one of a plain file.
+  // Another shape with the same number of bytes may be valid for a plain file.
   return kept('another shape than there is', message, slot ? ['frame_invalid'] : ['frame_invalid', 'ok']);
 };
 
@@ -175,7 +122,7 @@ const spoiledSegment: Maker = (context) => {
   const { random, files } = context;
   const path = files.spoiledSegment((bytes) => {
     const out = Buffer.from(bytes);
-    // Header and slot table; or the file is too short for what it says.
+    // Header and slot table; or the file is shorter than its header claims.
     for (let n = random.int(1, 6); n > 0; n -= 1) {
       const at = random.once(2) ? random.int(0, 72) : 4096 + 128 + random.int(0, 84);
       out[at] = random.u32() & 255;
@@ -234,7 +181,7 @@ const lengths: Maker = ({ random, ...context }) => {
   head.writeUInt32BE(announced);
   const good = encodeJson(goodInfer(context));
   if (random.once(2)) return refused('lengths above the limit', Buffer.concat([head, random.bytes(random.int(0, 40))]));
-  // What came before is answered; then the end.
+  // Earlier requests are answered; then the end.
   const writes = [Buffer.concat([good, head])];
   return {
     kind: 'lengths above the limit',
@@ -261,7 +208,7 @@ const nesting: Maker = (context) => {
   const inner = `${open.repeat(depth)}${open === '[' ? '' : '1'}${close.repeat(depth)}`;
   const good = JSON.stringify(goodInfer(context));
   const message = encodeFrame(Buffer.from(`${good.slice(0, -1)},"deep":${inner}}`));
-  // An unknown field is ignored, unless it is nested deeper than the reader can go: that is no JSON to it.
+  // An unknown field is ignored, unless it is nested deeper than the parser can handle: then it is not JSON.
   return { kind: 'deep nesting', writes: [message], connection: 'own', answers: 1, verdicts: ['ok', 'bad_request'] };
 };
 
@@ -309,7 +256,7 @@ const grants: Maker = (context) => {
       ['bad_request'],
     );
   if (choice === 2) return kept('wants that are wrong', { ...want, model_id: 'another' }, ['unknown_model']);
-  // A want and its end in one write: the grant is out, or it is withdrawn; either way nobody waits for it.
+  // A want and its withdrawal in one write: granted, or withdrawn; either way nothing waits for it.
   const both = Buffer.concat([encodeJson(want), encodeJson({ ...want, op: 'unwant', request_id: `u${number}` })]);
   if (choice === 3)
     return { kind: 'wants, taken back', writes: [both], connection: 'kept', answers: 2, verdicts: ['ok'] };
@@ -370,7 +317,7 @@ const leavers: Maker = (context) => {
   return { kind: 'who does not wait for answers', writes: [Buffer.concat(many)], connection: 'reset', answers: 'any' };
 };
 
-/** How often each is played. */
+/** Weight of each kind. */
 const MAKERS: readonly (readonly [number, Maker])[] = [
   [12, wrongField],
   [12, wrongMetadata],

@@ -5,9 +5,10 @@ import type { SoakRun } from '../soak-run.ts';
 import { FuzzFiles, GREY, SIDE } from './fuzz-files.ts';
 import { Random } from './random.ts';
 import { RawPeer } from './raw-peer.ts';
-import { goodInfer, type RequestCase, requestCase } from './request-cases.ts';
+import { requestCase } from './request-cases.ts';
+import { goodInfer, type RequestCase } from './request-parts.ts';
 
-/** A container that is attacked. */
+/** A container under attack. */
 export interface Target {
   readonly name: string;
   readonly modelId: string;
@@ -15,32 +16,32 @@ export interface Target {
   readonly command: string;
   readonly args: readonly string[];
   /**
-   * Whether it tells what it keeps alive (container-fuzz-agent.ts), which is judged then; of another one, its anonymous
-   * memory is.
+   * Whether it reports its live memory (container-fuzz-agent.ts), which is judged then; otherwise its anonymous memory
+   * is.
    */
   readonly tellsLive: boolean;
 }
 
-/** What became of the cases of one kind. */
+/** Outcomes of the cases of one kind. */
 export interface KindCount {
   cases: number;
   readonly verdicts: Record<string, number>;
 }
 
-/** What a target has of memory, bytes, and of descriptors. */
+/** Memory of a target, bytes, and its descriptors. */
 export interface TargetSample {
   readonly anonymous: number;
-  /** Of both its threads, after full collections; undefined when it does not tell. */
+  /** Of both threads, after full collections; undefined when it does not report. */
   readonly live: number | undefined;
   readonly descriptors: number;
 }
 
-/** What came of it. */
+/** Outcome. */
 export interface ServerOutcome {
   readonly name: string;
   readonly cases: number;
   readonly answers: number;
-  /** Right requests in between that were answered rightly. */
+  /** Valid requests in between that were answered correctly. */
   readonly good: number;
   readonly kinds: ReadonlyMap<string, KindCount>;
   readonly before: TargetSample;
@@ -49,21 +50,21 @@ export interface ServerOutcome {
   readonly failures: readonly string[];
 }
 
-/** Cases between two right requests. */
+/** Cases between two valid requests. */
 const BATCH = 50;
-/** Compilation and pools: the share of cases before memory is judged. */
+/** Compilation and pools: share of the cases before memory is judged. */
 const WARM_UP = 0.3;
-/** What may be alive in the end that was not after warm-up, bytes: 100 bytes kept per case would be 700 KB. */
+/** Allowed growth of live memory after the warm-up, bytes: 100 bytes kept per case would be 700 KB. */
 const LIVE_LIMIT = 512 * 1024;
-/** The same of anonymous memory: an allocator's pages come and go. */
+/** The same for anonymous memory: an allocator's pages vary. */
 const ANONYMOUS_LIMIT = 4 * 1024 * 1024;
-/** Half messages that are left open at once: the eldest goes when there are more. */
+/** Limit of half messages left open: the oldest is closed. */
 const MOST_OPEN = 40;
-/** For so long nothing may change. */
+/** How long the number must be unchanged. */
 const IDLE_MS = 200;
-/** Until descriptors are where they were. */
+/** Time limit until descriptors are back to their initial number. */
 const SETTLE_MS = 15_000;
-/** Failures after which a target is given up. */
+/** Failures after which a target is abandoned. */
 const MOST_FAILURES = 20;
 
 /** Attacks one container that was started for it. */
@@ -86,7 +87,7 @@ export class ServerFuzz {
     run.scope.defer(() => this.#files.remove());
   }
 
-  /** Plays so many cases. */
+  /** Plays a number of cases. */
   async play(cases: number): Promise<ServerOutcome> {
     const { name, command, args } = this.#target;
     const startedMs = systemClock.nowMs();
@@ -132,7 +133,7 @@ export class ServerFuzz {
   #judgeMemory(before: TargetSample, after: TargetSample): void {
     if (after.descriptors > before.descriptors)
       this.#fail(`descriptors grew from ${before.descriptors} to ${after.descriptors}`);
-    // What is compiled and pooled at the beginning hides what a few hundred cases leave.
+    // Initial compilation and pools hide the leaks of a few hundred cases.
     if (this.#run.short) return;
     const [was, is, limit] =
       before.live !== undefined && after.live !== undefined
@@ -141,7 +142,7 @@ export class ServerFuzz {
     if (is - was > limit) this.#fail(`memory grew from ${mib(was)} to ${mib(is)} MiB`);
   }
 
-  /** Those that share the kept connection one after the other, the others beside them. */
+  /** Cases on the shared connection in sequence, the others in parallel. */
   async #batch(first: number, count: number): Promise<void> {
     const peer = await RawPeer.open(this.#target.socketPath);
     const beside: Promise<void>[] = [];
@@ -149,7 +150,7 @@ export class ServerFuzz {
       const random = Random.ofCase(this.#seed, number);
       const one = requestCase({ random, files: this.#files, modelId: this.#target.modelId, number });
       if (one.connection === 'kept') await this.#play(one, number, () => this.#kept(one, peer));
-      // Those are all over the place as it is: they may overlap with what comes next.
+      // These are in random order: they may overlap with the next cases.
       else beside.push(this.#play(one, number, () => this.#alone(one)));
     }
     await Promise.all(beside);
@@ -252,7 +253,7 @@ export class ServerFuzz {
     }
   }
 
-  /** Descriptors, once they have not changed for a while: connections were made to see whether it answers. */
+  /** Number of descriptors, once it is stable: connections were opened to check whether it answers. */
   async #idle(pid: number): Promise<number> {
     let [descriptors, since] = [Number.NaN, 0];
     for (;;) {
@@ -263,7 +264,7 @@ export class ServerFuzz {
     }
   }
 
-  /** Descriptors, once they are no more than that or have had their time: the other side closes later. */
+  /** Number of descriptors, once it is low enough or the time is up: the other side closes later. */
   async #settled(pid: number, descriptors: number, limitMs: number): Promise<number> {
     const endMs = systemClock.nowMs() + limitMs;
     for (;;) {
@@ -278,7 +279,7 @@ export class ServerFuzz {
   }
 }
 
-/** Waits until the container says so, or can be reached. */
+/** Waits until the container reports it, or can be reached. */
 async function ready({ socketPath, name }: Target, child: LineChild): Promise<void> {
   const endMs = systemClock.nowMs() + 30_000;
   for (;;) {

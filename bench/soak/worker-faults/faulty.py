@@ -1,7 +1,7 @@
-"""A worker that does well for some frames, and then does what its options say: `{"fault": …, "after": …, "moments": …}`.
+"""A worker that behaves for some frames and then fails as configured: `{"fault": …, "after": …, "moments": …}`.
 
-Speaks the protocol itself, because no SDK would do such things. Writes the moment of its fault (seconds since 1970) and the
-pids of its children into the folder `moments`.
+Implements the protocol itself, because no SDK would do such things. Writes the moment of its fault (seconds since 1970)
+and the pids of its children into the folder `moments`.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 
-# The file alone: the SDK would take standard input and output for itself.
+# Imports a single file: the SDK would take standard input and output for itself.
 spec = importlib.util.spec_from_file_location("msgpack", os.environ["MSGPACK"])
 msgpack = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(msgpack)
@@ -64,12 +64,12 @@ def grandchildren():
     told_in, told_out = os.pipe()
     for _ in range(3):
         if os.fork() == 0:
-            # One of its own, and with the pipes open: the hardest to get rid of within the group.
+            # In a session of its own, and with the pipes open: the hardest case within the group.
             own = os.fork()
             if own != 0:
                 os.write(told_out, f"{os.getpid()}\n{own}\n".encode())
             forever()
-    # All six, before anybody is killed.
+    # All six, before the first kill.
     told = b""
     while told.count(b"\n") < 6:
         told += os.read(told_in, 4096)
@@ -87,7 +87,7 @@ def out_of_memory():
 
 
 def grow():
-    """96 MiB that are really there."""
+    """96 MiB, really allocated."""
     return bytearray(os.urandom(4096)) * (96 * 256)
 
 
@@ -197,7 +197,7 @@ def main():
                 frames = 0
                 continue
             if FAULT in ("grows", "a child of it grows"):
-                # Once is enough: it works on.
+                # Once is enough: it continues to work.
                 frames = -1_000_000
                 continue
         send({"type": "result", "seq": frame["seq"]})

@@ -1,34 +1,34 @@
-/** One way in which a worker fails, and what must be told. */
+/** One kind of failure of a worker, and its expected reports. */
 export interface FaultRow {
-  /** As `faulty.py` knows it. */
+  /** The name in `faulty.py`. */
   readonly fault: string;
-  /** Codes of the reason with which it is restarted; empty: nothing happens to it. */
+  /** Codes of the reason for its restart; empty: it is not restarted. */
   readonly reasons: readonly string[];
-  /** Codes of results that its frames may have besides ok and those of a worker that is not there. */
+  /** Allowed result codes of its frames, besides ok and those of a missing worker. */
   readonly codes: readonly string[];
-  /** And these, if it had one just then. */
+  /** And these, if it held one at that moment. */
   readonly perhaps?: readonly string[];
-  /** Pixels over standard input: for what is about reading. */
+  /** Pixels over standard input: for failures of reading. */
   readonly stdin?: boolean;
-  /** How many processes it starts, both times together: all must be gone with it. */
+  /** Number of processes it starts, in both runs together: all must be gone with it. */
   readonly children?: number;
   /** It fails before it is ready. */
   readonly early?: boolean;
-  /** Left out of the short form: another row is alike. */
+  /** Left out of the short form: another row is similar. */
   readonly long?: boolean;
 }
 
-/** A worker gives no sign for so long: it hangs. Milliseconds. */
+/** A worker without a sign of life for this long hangs. Milliseconds. */
 export const HANG_MS = 1_500;
-/** It is not ready by then: started again. Milliseconds. */
+/** A worker that is not ready by then is restarted. Milliseconds. */
 export const START_MS = { long: 1_500, short: 5_000 } as const;
-/** One fault at a time, or all of them at once: twenty interpreters start together, and everything takes longer. */
+/** One fault at a time, or all at once: twenty interpreters start together, and everything takes longer. */
 export type Form = keyof typeof START_MS;
-/** Most memory of its own, MiB: a Python that does nothing has 7, one that grows takes 96 more. */
+/** Memory limit, MiB: an idle Python has 7, one that grows takes 96 more. */
 export const MEMORY_MIB = 64;
-/** Looked at every second, three times; and its process must be known first, which takes half a second. Milliseconds. */
+/** Checked every second, three times; and the process must be known first, which takes half a second. Milliseconds. */
 export const MEMORY_NOTICED_MS = 3_500;
-/** Its answer takes longer: `timeout`. Milliseconds. */
+/** A longer answer is a `timeout`. Milliseconds. */
 export const DEADLINE_MS = 500;
 
 const GONE = ['worker_gone'];

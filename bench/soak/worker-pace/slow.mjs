@@ -1,4 +1,5 @@
-// Takes a second for each frame, and tells how old the frame was when it came. A thread has nowhere where bytes could wait.
+// Takes a second per frame, and returns the frame's age on arrival. In a thread there is no place where bytes could
+// wait.
 import { frames, options } from '@vigia/worker-sdk';
 
 const { work_ms: workMs } = options();

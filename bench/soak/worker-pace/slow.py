@@ -1,4 +1,4 @@
-"""Takes a second for each frame, and tells how old the frame was when it came and what lay unread before it afterwards."""
+"""Takes a second per frame, and returns the frame's age on arrival and the number of unread bytes afterwards."""
 
 import array
 import fcntl
@@ -7,7 +7,7 @@ import stat
 import termios
 import time
 
-# Before the SDK takes it: the same pipe, to look at and not to read.
+# Before the SDK takes it: the same pipe, to inspect and not to read.
 STDIN = os.dup(0)
 
 import vigia  # noqa: E402

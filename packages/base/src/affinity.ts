@@ -8,11 +8,11 @@ let setAffinity: SetAffinity | undefined;
 const MASK_BYTES = 128;
 
 /**
- * Lets a process (its first thread, and those that it starts from now on) run on some CPUs only.
+ * Restricts a process (its first thread, and the threads that it starts from now on) to some CPUs.
  *
  * @param pid Of a process, or of one of its threads.
- * @param cpus Numbers from 0 to 1023. Those that the machine does not have are ignored, as long as one is left.
- * @returns false when the system refused: no such process, not ours, or none of these CPUs is there.
+ * @param cpus Numbers from 0 to 1023. CPUs that the machine does not have are ignored, as long as one is left.
+ * @returns false when the system refused: no such process, another user's process, or none of these CPUs exists.
  */
 export function bindToCpus(pid: number, cpus: readonly number[]): boolean {
   setAffinity ??= koffi.load(null).func('int sched_setaffinity(int pid, size_t size, void *mask)') as SetAffinity;

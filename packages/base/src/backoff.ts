@@ -4,9 +4,9 @@ export interface BackoffOptions {
   readonly maxMs: number;
   /** Growth per failure. Default 2. */
   readonly factor?: number;
-  /** Share of the delay that is random, 0..1. Default 0.3: many cameras must not come back in step. */
+  /** Share of the delay that is random, 0..1. Default 0.3: many cameras must not reconnect at the same moment. */
   readonly jitter?: number;
-  /** Uniform in [0, 1). Injected in tests. */
+  /** Uniform in [0, 1). Replaced in tests. */
   readonly random?: () => number;
 }
 
@@ -32,7 +32,7 @@ export class Backoff {
     return nominal * (1 - jitter * random());
   }
 
-  /** To be called after a success that lasted. */
+  /** Call it after a success that lasted. */
   reset(): void {
     this.#failures = 0;
   }

@@ -1,29 +1,29 @@
 /**
- * Time, injected. Durations and ages are monotonic; wall time is for people and stands beside it.
+ * Injected time. Durations and ages are monotonic; wall time is for display only.
  *
- * `nowMs` is CLOCK_MONOTONIC in milliseconds (a double: sub-microsecond for a century of uptime). It is one clock per
- * machine, so stamps of different processes may be subtracted from each other.
+ * `nowMs` is CLOCK_MONOTONIC in milliseconds (a double: sub-microsecond for a century of uptime). The clock is shared
+ * by all processes of a machine, so time stamps of different processes can be subtracted.
  */
 export interface Clock {
   /** Monotonic milliseconds, comparable between all processes of this machine. */
   nowMs(): number;
-  /** Wall time in milliseconds since 1970, UTC. Never used for durations. */
+  /** Wall time in milliseconds since 1970, UTC. Not for durations. */
   wallMs(): number;
   /** Calls `fn` once after `ms` milliseconds unless cancelled. The timer keeps the process alive unless `unref` is set. */
   after(ms: number, fn: () => void, options?: { readonly unref?: boolean }): Timer;
 }
 
-/** A pending callback. Cancelling twice, or after it ran, is fine. */
+/** A pending callback. It may be cancelled twice, and after it ran. */
 export interface Timer {
   cancel(): void;
 }
 
 /**
- * From the zero of `performance.now` to that of CLOCK_MONOTONIC, in milliseconds. Both are the same clock;
- * `process.hrtime.bigint` costs three times as much, because it makes a bigint.
+ * Offset from the zero of `performance.now` to that of CLOCK_MONOTONIC, milliseconds. Both read the same clock;
+ * `process.hrtime.bigint` costs three times as much because it allocates a bigint.
  *
- * Of several looks at both the one with the least time between them: the first ones are cold, and 0.1 ms off would be as
- * much between two processes.
+ * Takes the best of several samples: the first ones are cold, and an error of 0.1 ms here would be an error of 0.1 ms
+ * between two processes.
  */
 function monotonicOriginMs(): number {
   let originMs = 0;
@@ -41,7 +41,7 @@ function monotonicOriginMs(): number {
 
 const originMs = monotonicOriginMs();
 
-/** The machine's clocks. */
+/** The machine's clock. */
 export const systemClock: Clock = {
   nowMs: () => originMs + performance.now(),
   wallMs: () => Date.now(),
@@ -71,7 +71,7 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
-/** A clock that stands still until a test moves it. Timers run in order of their due time inside `advance`. */
+/** A clock that only a test moves. Timers run inside `advance`, in order of their due time. */
 export class FakeClock implements Clock {
   #nowMs: number;
   readonly #wallOffsetMs: number;
@@ -96,18 +96,18 @@ export class FakeClock implements Clock {
     return { cancel: () => void (this.#timers = this.#timers.filter((t) => t !== entry)) };
   }
 
-  /** How many timers are pending: a test of "nothing left behind". */
+  /** Number of pending timers, to prove that nothing is left behind. */
   get pendingTimers(): number {
     return this.#timers.length;
   }
 
-  /** Time goes by in which nothing runs, as when a machine is suspended: timers that fell due run afterwards, late. */
+  /** Lets time pass without running anything, like a suspended machine: timers that fell due run later, late. */
   freeze(ms: number): void {
     this.#nowMs += ms;
     this.advance(0);
   }
 
-  /** Moves time forward, running every timer that falls due, in order. */
+  /** Moves time forward and runs every timer that falls due, in order. */
   advance(ms: number): void {
     const end = this.#nowMs + ms;
     for (;;) {
@@ -122,7 +122,7 @@ export class FakeClock implements Clock {
 }
 
 /**
- * Calls `fn` every `ms` milliseconds until cancelled. A slow `fn` delays the next call, it never piles them up. Keeps the
+ * Calls `fn` every `ms` milliseconds until cancelled. A slow `fn` delays the next call; calls never pile up. Keeps the
  * process alive unless `unref` is set.
  */
 export function every(clock: Clock, ms: number, fn: () => void, options?: { readonly unref?: boolean }): Timer {

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from './clock.ts';
 
 /**
- * A deadline that is set often and rarely passes. Setting it is one assignment: a timer runs at most once per deadline
- * period, not once per request.
+ * A deadline that is set often and rarely passes. Setting it is one assignment: at most one timer runs per period, not
+ * one per request.
  */
 export class Deadline {
   readonly #clock: Clock;
@@ -21,12 +21,12 @@ export class Deadline {
     this.#timer ??= this.#clock.after(ms, this.#check);
   }
 
-  /** Forgets the deadline. The timer may still run out; it finds nothing to do. */
+  /** Clears the deadline. The timer may still fire, and does nothing then. */
   clear(): void {
     this.#dueMs = undefined;
   }
 
-  /** Forgets the deadline and the timer. */
+  /** Clears the deadline and cancels the timer. */
   close(): void {
     this.#dueMs = undefined;
     this.#timer?.cancel();

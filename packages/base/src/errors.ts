@@ -1,6 +1,6 @@
 /**
- * The project's one error class. `code` is what programs branch on, `message` is one sentence for people: where, what
- * was found, what is allowed. What is expected (empty, full, expired, closed) is a value in a union, not an error.
+ * The project's one error class. Programs branch on `code`; `message` is one sentence for people: where, what was
+ * found, what is allowed. Expected outcomes (empty, full, expired, closed) are values in a union, not errors.
  */
 export class VigiaError<Code extends string = string> extends Error {
   override readonly name = 'VigiaError';
@@ -26,18 +26,18 @@ export class UsageError extends VigiaError<'usage'> {
   }
 }
 
-/** The text of anything thrown, without its stack. */
+/** The message of anything thrown, without its stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The `code` of a system or library error (`ENOENT`, `EADDRINUSE`, ours), or undefined. */
+/** The `code` of a system error, library error or VigiaError (`ENOENT`, `EADDRINUSE`, …), or undefined. */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** For the branch of an exhaustive switch that cannot be reached. */
+/** For the unreachable branch of an exhaustive switch. */
 export function assertNever(value: never, what: string): never {
   throw new VigiaError('internal', `${what}: unexpected ${JSON.stringify(value)}`);
 }

@@ -1,9 +1,9 @@
 import { VigiaError } from './errors.ts';
 
-/** Bytes of the length in front of every message: unsigned, big-endian. */
+/** Size of the length in front of every message: unsigned, big-endian. */
 export const LENGTH_BYTES = 4;
 
-/** Chunks below this size are put together while they wait. */
+/** Waiting chunks below this size are merged. */
 const SMALL_BYTES = 4096;
 
 /** One message: a 4-byte big-endian length and that many bytes. */
@@ -27,8 +27,9 @@ export function encodeJson(value: unknown): Buffer {
 /**
  * Cuts a byte stream into length-prefixed messages. Knows no socket.
  *
- * A message longer than the limit throws `VigiaError('frame_too_large')`, once the messages before it have been given out:
- * the caller must close the stream, because it cannot be re-aligned. Memory held is at most `limit` bytes plus one chunk, and a few buffers.
+ * A message longer than the limit throws `VigiaError('frame_too_large')` once the messages before it have been
+ * returned. The caller must close the stream, because it cannot be re-aligned. Holds at most `limit` bytes plus one
+ * chunk, and a few buffers.
  */
 export class FrameDecoder {
   readonly #limit: number;
@@ -40,14 +41,14 @@ export class FrameDecoder {
     this.#limit = limit;
   }
 
-  /** Bytes of an incomplete message held at the moment. */
+  /** Bytes of an incomplete message held now. */
   get bufferedBytes(): number {
     return this.#buffered;
   }
 
   /**
-   * Adds a chunk and returns the payloads that it completed, in order. They may share the chunk's memory. What came before
-   * a message that is too long is returned: `check` tells afterwards, or the next call.
+   * Adds a chunk and returns the payloads that it completed, in order. They may share the chunk's memory. Messages
+   * before one that is too long are returned; afterwards `check`, or the next call, throws.
    */
   push(chunk: Buffer): Buffer[] {
     this.#chunks.push(chunk);
@@ -67,7 +68,7 @@ export class FrameDecoder {
     }
   }
 
-  /** @throws VigiaError `frame_too_large` when the message that begins now is too long. */
+  /** @throws VigiaError `frame_too_large` when the pending message is too long. */
   check(): void {
     if (this.#buffered < LENGTH_BYTES) return;
     const size = this.#peekLength();
@@ -78,7 +79,10 @@ export class FrameDecoder {
     );
   }
 
-  /** Whoever sends a byte at a time must not cost a buffer for each. Like a binary counter: a byte is copied a few times. */
+  /**
+   * A sender that writes single bytes must not cost one buffer each. Chunks merge like a binary counter: each byte is
+   * copied a few times.
+   */
   #mergeSmall(): void {
     for (let n = this.#chunks.length; n >= 2; n -= 1) {
       const before = this.#chunks[n - 2] as Buffer;
@@ -98,7 +102,7 @@ export class FrameDecoder {
   #take(size: number): Buffer {
     let first = this.#chunks[0] as Buffer;
     if (first.byteLength < size) {
-      // Once per message: chunks wait in a list until the message is whole, so gathering is linear.
+      // Runs once per message: chunks wait in a list until the message is complete, so gathering is linear.
       first = Buffer.concat(this.#chunks);
       this.#chunks = [first];
     }

@@ -1,10 +1,13 @@
-/** Longest line kept, in characters; the rest of it is thrown away. */
+/** Longest line kept, in characters; the rest of it is dropped. */
 const LINE_LIMIT = 8_192;
 
-/** What ends a line. `\r` alone does too, as progress bars write it; between the two of `\r\n` is an empty line, which is not told. */
+/**
+ * Line terminators. `\r` alone is one too: progress bars write it. Between the two of `\r
+ * ` is an empty line, which is dropped.
+ */
 const LINE_END = /[\r\n]+/;
 
-/** Cuts text chunks into lines, with a bound on what it holds. Empty lines are left out. */
+/** Cuts text chunks into lines, with bounded memory. Drops empty lines. */
 export class LineSplitter {
   readonly #onLine: (line: string) => void;
   #held = '';
@@ -19,7 +22,7 @@ export class LineSplitter {
     for (const line of lines) if (line !== '') this.#onLine(line.slice(0, LINE_LIMIT));
   }
 
-  /** Hands out an unfinished last line. */
+  /** Returns an unfinished last line. */
   end(): void {
     if (this.#held !== '') this.#onLine(this.#held);
     this.#held = '';

@@ -1,19 +1,19 @@
 import { type Clock, systemClock } from './clock.ts';
 
-/** debug: developers; info: what changed; warn: works, but look; error: does not work. */
+/** debug: for developers; info: something changed; warn: it works, but deserves a look; error: it does not work. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** One line of a log. Crosses the process border as a JSON line on stderr. */
+/** One line of a log. Crosses process boundaries as a line of JSON on stderr. */
 export interface LogRecord {
   readonly level: LogLevel;
   /** Wall time, RFC 3339. */
   readonly time: string;
-  /** Which process or part: `supervisor`, `camera:hall`, `model:ssdlite`. */
+  /** The process or part: `supervisor`, `camera:hall`, `model:ssdlite`. */
   readonly from: string;
   readonly message: string;
 }
 
-/** Writes lines; `child` names a part. Every line passes the redactor first. */
+/** Writes lines; `child` names a part. Every line passes through the redactor. */
 export interface Log {
   debug(message: string): void;
   info(message: string): void;
@@ -24,22 +24,28 @@ export interface Log {
 
 const ORDER: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 const secrets = new Set<string>();
-/** The user part of a URL. It looks back from `://`: a search that tries a scheme at every letter is quadratic in a long run of them. */
+/**
+ * The user part of a URL. The pattern looks back from `://`: trying a scheme at every letter would be quadratic in a
+ * long run of letters.
+ */
 const USER_PART = /(?<=[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+(?=@)/gi;
 
-/** Makes a value unprintable from now on: wherever it occurs in a line it becomes `***`. Values under 4 characters are refused silently: they would redact half of every line. */
+/**
+ * Redacts a value from now on: it is printed as `***`. Values under 4 characters are ignored: they would redact half of
+ * every line.
+ */
 export function addSecret(value: string): void {
   for (const form of [value, encodeURIComponent(value)]) if (form.length >= 4) secrets.add(form);
 }
 
-/** Values that are kept out of output by now. */
+/** Values that are currently redacted. */
 export function knownSecrets(): readonly string[] {
   return [...secrets];
 }
 
-/** The text without known secrets and without the user part of any URL. Takes time in proportion to its length. */
+/** The text without known secrets and without the user part of any URL. Linear in its length. */
 export function redact(text: string): string {
-  // All are looked for in the text as it came: of two that overlap, one replaced first would hide the other.
+  // All secrets are searched in the original text: of two that overlap, replacing one first would hide the other.
   const hidden = [...text.matchAll(USER_PART)].map((match) => spanOf(match.index, match[0]));
   for (const secret of secrets)
     for (let at = text.indexOf(secret); at !== -1; at = text.indexOf(secret, at + secret.length))
@@ -58,7 +64,7 @@ function spanOf(from: number, part: string): { readonly from: number; readonly t
   return { from, to: from + part.length };
 }
 
-/** A log that hands every record of at least `level` to `sink`. */
+/** A log that passes every record of at least `level` to `sink`. */
 export function createLog(
   from: string,
   sink: (record: LogRecord) => void,
@@ -78,7 +84,7 @@ export function createLog(
   };
 }
 
-/** A sink for child processes: one JSON line each, on stderr, for the parent to format. */
+/** A sink for child processes: one JSON line each on stderr, formatted by the parent. */
 export function jsonLineSink(record: LogRecord): void {
   process.stderr.write(`${JSON.stringify(record)}\n`);
 }
@@ -88,7 +94,7 @@ export function formatRecord(record: LogRecord): string {
   return `${record.time.slice(11, 19)} ${record.level.padEnd(5)} ${record.from}: ${record.message}`;
 }
 
-/** Reads a line of a child's stderr: a record when it is one of ours, else a warning that carries the raw text. */
+/** Parses a line of a child's stderr: a record when vigia wrote it, otherwise a warning with the raw text. */
 export function parseLogLine(line: string, from: string): LogRecord {
   if (line.startsWith('{"level":')) {
     try {
@@ -97,7 +103,7 @@ export function parseLogLine(line: string, from: string): LogRecord {
       if (record.level in ORDER && typeof record.message === 'string')
         return { ...record, message: redact(record.message) };
     } catch {
-      // Not one of ours after all (cut off, or a library's own JSON): shown raw below.
+      // Not a record (cut off, or JSON of a library): logged raw below.
     }
   }
   return { level: 'warn', time: new Date(systemClock.wallMs()).toISOString(), from, message: redact(line) };

@@ -2,9 +2,8 @@
 export type Closer = () => void | Promise<void>;
 
 /**
- * Owns what was opened and closes it in reverse order, once. Closing twice returns the same promise; adding to a closed
- * scope closes the newcomer at once. A closer that fails does not keep the others from running: the first failure is
- * rethrown after all have run.
+ * Owns resources and closes them once, in reverse order. Closing twice returns the same promise; a resource added to a
+ * closed scope is closed at once. All closers run even if one fails; then the first failure is rethrown.
  */
 export class Scope {
   #closers: Closer[] = [];
@@ -14,7 +13,7 @@ export class Scope {
     return this.#closing !== undefined;
   }
 
-  /** Takes ownership of something that must be closed. */
+  /** Takes ownership of a resource. */
   defer(close: Closer): void {
     if (this.#closing) {
       this.#closing = this.#closing.then(close);
@@ -23,7 +22,7 @@ export class Scope {
     this.#closers.push(close);
   }
 
-  /** Closes all, newest first. */
+  /** Closes everything, newest first. */
   close(): Promise<void> {
     this.#closing ??= this.#run();
     return this.#closing;

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, statfsSync, unlinkSync } fro
 import koffi from 'koffi';
 import { codeOf, VigiaError } from './errors.ts';
 
-// Values of the Linux ABI, the same on x86-64 and ARM64.
+// Linux ABI constants, the same on x86-64 and ARM64.
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 0x01;
@@ -13,7 +13,7 @@ const MAP_NORESERVE = 0x4000;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 const ENOSPC = 28;
 
-/** Where segments live. */
+/** The folder of all segments. */
 export const SHM_DIR = '/dev/shm';
 
 interface Libc {
@@ -31,7 +31,7 @@ interface Libc {
 
 let libc: Libc | undefined;
 
-/** libc of this very process, so that glibc and musl both work. */
+/** libc of this process, so that glibc and musl both work. */
 function native(): Libc {
   if (!libc) {
     const lib = koffi.load(null);
@@ -49,22 +49,22 @@ function native(): Libc {
 /**
  * A mapped shared-memory file.
  *
- * `bytes` stays readable as long as anybody refers to it: `retire` does not unmap, because a view of unmapped memory
- * kills the process at first touch and Node cannot detach it. It covers the mapping with anonymous memory instead: the
- * pages are given back, stale views read zeros (and must not be written). The addresses are given back when the last view
- * was collected.
+ * `bytes` stays readable for as long as it is referenced. Node cannot detach such a view, and access to unmapped memory
+ * kills the process; so `retire` does not unmap but covers the mapping with anonymous memory. The file's pages are
+ * freed, stale views read zeros (and must not be written). The address range is freed when the last view has been
+ * garbage-collected.
  */
 export interface SharedMapping {
   readonly path: string;
-  /** Where the mapping begins in this process, for futexes. */
+  /** Start of the mapping in this process, for futexes. */
   readonly address: bigint;
   /** The whole file. After `retire` it reads zeros. */
   readonly bytes: Buffer;
-  /** Gives the memory back. Idempotent. */
+  /** Frees the memory. Idempotent. */
   retire(): void;
 }
 
-/** Unmaps what was covered, once no view of it is left: nobody can touch the addresses any more. */
+/** Unmaps a covered range once no view of it is left. */
 const unmapped = new FinalizationRegistry<{ readonly address: bigint; readonly length: number }>(
   ({ address, length }) => void native().munmap(address, length),
 );
@@ -90,12 +90,12 @@ function map(path: string, fd: number, length: number, prot: number): SharedMapp
 }
 
 /**
- * Creates a shared-memory file and maps it for writing. Its space is really allocated: tmpfs is over-committed, and a
- * sparse file would die with SIGBUS at the first touch when /dev/shm is full.
+ * Creates a shared-memory file and maps it for writing. Its space is allocated up front: tmpfs is overcommitted, and
+ * touching a page of a sparse file raises SIGBUS when /dev/shm is full.
  *
  * @param bytes Size of the file.
  * @param mode Permission bits. Default 0640: the group may read.
- * @throws VigiaError `shm_full` when there is no room, `shm_exists` when the file is there already, `shm_create` otherwise.
+ * @throws VigiaError `shm_full` when there is no space, `shm_exists` when the file exists, otherwise `shm_create`.
  *   Nothing is left behind.
  */
 export function createSharedFile(path: string, bytes: number, mode = 0o640): SharedMapping {
@@ -122,10 +122,10 @@ export function createSharedFile(path: string, bytes: number, mode = 0o640): Sha
 }
 
 /**
- * Maps an existing file read-only; a write through the view is a SIGSEGV of the writer.
+ * Maps an existing file read-only; a write through the view raises SIGSEGV.
  *
- * @throws VigiaError `frame_not_found` when there is no such file, `frame_invalid` for a symbolic link, anything that is
- *   not a regular file, or an empty one.
+ * @throws VigiaError `frame_not_found` when the file does not exist, `frame_invalid` when it is a symbolic link, not a
+ *   regular file, or empty.
  */
 export function mapSharedFile(path: string): SharedMapping {
   let fd: number;

@@ -4,7 +4,7 @@ import { FakeClock } from './clock.ts';
 import { createLog } from './log.ts';
 import { type ChildState, SupervisedChild } from './supervised-child.ts';
 
-/** Stands for a process that does what no real one can be made to do: it ends only when the test says so. */
+/** Behaves as no real process can be made to: it ends only when the test says so. */
 class FakeProcess extends EventEmitter {
   readonly pid: number | undefined;
   readonly connected = true;

@@ -8,8 +8,8 @@ import { type Log, type LogRecord, parseLogLine } from './log.ts';
 import { ipcPort, isLifecycle } from './parent-channel.ts';
 
 /**
- * starting: the process runs and has not said `ready`. ready: it has. waiting: it died and will be started again after
- * `retryInMs`. stopped: `stop` was called and it is gone, or has been given up.
+ * starting: the process runs and has not sent `ready`. ready: it has. waiting: it died and will be restarted after
+ * `retryInMs`. stopped: `stop` was called and it has exited, or has been given up.
  */
 export type ChildState =
   | { readonly state: 'starting'; readonly pid: number | undefined }
@@ -19,7 +19,7 @@ export type ChildState =
 
 /** Options of {@link SupervisedChild}. */
 export interface SupervisedChildOptions {
-  /** `camera:hall`: for the log. */
+  /** `camera:hall`, for the log. */
   readonly name: string;
   /** The JavaScript file to run. */
   readonly entry: string;
@@ -36,7 +36,7 @@ export interface SupervisedChildOptions {
   /** A process that is not ready by then is killed. Milliseconds. */
   readonly readyTimeoutMs: number;
   readonly restart: BackoffOptions;
-  /** How long it may take to close what it holds after `stop`, before SIGTERM. Default 700 ms. */
+  /** How long the child may take to close its resources after `stop`, before SIGTERM. Default 700 ms. */
   readonly stopMs?: number;
 }
 
@@ -52,16 +52,16 @@ export interface ChildConnection {
 const STOP_MS = 700;
 const TERM_MS = 300;
 /**
- * How long after SIGKILL its end is waited for. What the kernel does not let go (a driver that hangs) is left behind, and
+ * How long to wait for its end after SIGKILL. A process stuck in the kernel (a driver that hangs) is left behind, and
  * named. Milliseconds.
  */
 const GIVE_UP_MS = 500;
-/** A process that lived this long earns a short first wait again. */
+/** A process that lived this long resets the back-off. */
 const HEALTHY_MS = 30_000;
 
 /**
- * A Node process that is started again when it dies. The IPC channel is its lifeline: a child ends when the channel
- * closes, so none outlives its parent (see `endWithParent`).
+ * A Node process that is restarted when it dies. The IPC channel is its lifeline: a child exits when the channel
+ * closes, so that none outlives its parent (see `endWithParent`).
  */
 export class SupervisedChild {
   readonly #o: SupervisedChildOptions;
@@ -79,7 +79,7 @@ export class SupervisedChild {
     this.#backoff = new Backoff(options.restart);
   }
 
-  /** Starts after the first. */
+  /** Restarts: starts after the first. */
   get restarts(): number {
     return Math.max(0, this.#starts - 1);
   }
@@ -115,13 +115,13 @@ export class SupervisedChild {
     this.#connection = this.#o.connect?.(ipcPort(child));
   }
 
-  /** Stops the process: message, SIGTERM, SIGKILL. Resolves when it is gone. Idempotent. */
+  /** Stops the process: message, SIGTERM, SIGKILL. Resolves when it has exited. Idempotent. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
-  /** Kills the process; it will be started again. */
+  /** Kills the process; it will be restarted. */
   kill(): void {
     this.#child?.kill('SIGKILL');
   }
@@ -150,7 +150,7 @@ export class SupervisedChild {
   }
 
   #fork(): ChildProcess {
-    // execArgv is empty so that conditions and loaders of a development run do not reach the children.
+    // execArgv is empty: conditions and loaders of a development run must not reach the children.
     return fork(this.#o.entry, [...(this.#o.args ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       serialization: 'advanced',
@@ -158,7 +158,7 @@ export class SupervisedChild {
     });
   }
 
-  /** It outlives SIGKILL: nothing of it may keep this process alive. */
+  /** It survives SIGKILL: none of its handles may keep this process alive. */
   #leave(child: ChildProcess): void {
     this.#o.log.error(`${this.#o.name} (process ${child.pid}) did not go, not even after SIGKILL; left behind`);
     this.#child = undefined;
@@ -187,7 +187,10 @@ export class SupervisedChild {
     if (!this.#stopping) this.#o.onState({ state: 'ready', pid: child.pid });
   }
 
-  /** A process that never was (no process ids or descriptors left) has no `exit`; it must be tried again all the same. */
+  /**
+   * A process that could not be started (no process ids or descriptors left) emits no `exit`, and must be retried as
+   * well.
+   */
   #onError(child: ChildProcess, error: Error): void {
     if (child.pid === undefined) this.#onExit(child, `cannot be started (${codeOf(error) ?? error.message})`);
     else this.#o.log.error(`${this.#o.name}: ${error.message}`);
@@ -223,15 +226,16 @@ export class SupervisedChild {
   }
 }
 
-/** How long a child may take to close what it holds after its parent is gone. Milliseconds. */
+/** How long a child may take to close its resources after its parent has exited. Milliseconds. */
 const ORPHAN_MS = 800;
 
 /**
- * To be called by every child process: ends it when its parent stops it, dies, or on SIGTERM. SIGINT and SIGHUP are left
- * to the parent, because a terminal sends them to all of them: a child that died of it would leave what it holds.
+ * Ends a child process when its parent stops it or dies, or on SIGTERM. Call it in every child. SIGINT and SIGHUP are
+ * left to the parent: a terminal sends them to the whole group, and a child that died of them would leave its resources
+ * behind.
  *
- * @param close Releases what the process holds; it then exits, at the latest `closeMs` later (800 unless told). `orphaned`
- *   says that the parent went away without a word.
+ * @param close Releases what the process holds; it exits afterwards, at the latest after `closeMs` (default 800).
+ *   `orphaned`: the parent died without a message.
  */
 export function endWithParent(
   clock: Clock,
@@ -248,7 +252,7 @@ export function endWithParent(
       () => process.exit(1),
     );
   };
-  // With the parent gone its pipes are too: writing a log line must not end this process before it has cleaned up.
+  // The parent's pipes are gone too: a failing log line must not end this process before it has cleaned up.
   process.stderr.on('error', () => undefined);
   process.stdout.on('error', () => undefined);
   process.on('disconnect', () => end(true));

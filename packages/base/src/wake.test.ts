@@ -18,7 +18,7 @@ test.runIf(futexSupported)(
     expect(betweenMs - beginMs).toBeLessThan(30_000);
     futexWait(reader.address + 64n, -5, 30);
     expect(systemClock.nowMs() - betweenMs).toBeGreaterThanOrEqual(29);
-    // Nobody waits: nothing happens.
+    // No waiter: nothing happens.
     futexWake(writer.address + 64n);
     writer.retire();
     reader.retire();

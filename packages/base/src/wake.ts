@@ -1,13 +1,13 @@
 import koffi from 'koffi';
 import { VigiaError } from './errors.ts';
 
-// Values of the Linux ABI.
+// Linux ABI constants.
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_PEEK = 0x02;
-/** The number of the system call, by Node's name of the architecture. */
+/** System call numbers, by Node's name of the architecture. */
 const SYS_FUTEX: Readonly<Record<string, number>> = { x64: 202, arm64: 98 };
 
 type Futex = (n: number, addr: bigint, op: number, val: number, timeout: Buffer | null, a: null, b: number) => number;
@@ -25,7 +25,7 @@ function libc(): Native {
   if (native) return native;
   const lib = koffi.load(null);
   native = {
-    // Bytes for the time, not a struct: nothing is made or converted per call.
+    // Raw bytes for the time, not a struct: no allocation or conversion per call.
     futex: lib.func(
       'long syscall(long n, void *addr, int op, uint32_t val, void *timeout, void *a, uint32_t b)',
     ) as Futex,
@@ -35,7 +35,10 @@ function libc(): Native {
   return native;
 }
 
-/** struct timespec of 64-bit machines: seconds and nanoseconds. One is enough, because its thread blocks meanwhile. */
+/**
+ * struct timespec of 64-bit machines: seconds and nanoseconds. One is enough, because the thread blocks while it is in
+ * use.
+ */
 const timeout = Buffer.alloc(16);
 const timeoutWords = new Uint32Array(timeout.buffer, timeout.byteOffset, 4);
 
@@ -47,12 +50,12 @@ function futexNumber(): number {
   return number;
 }
 
-/** Whether this machine's processes can wait for each other in a futex. */
+/** Whether processes can wait for each other in a futex on this machine. */
 export const futexSupported: boolean = process.platform === 'linux' && SYS_FUTEX[process.arch] !== undefined;
 
 /**
- * Blocks the calling thread until somebody wakes the word, it no longer has the expected value, or the time is over.
- * Which of them is not told: look at the word. May also return for no reason.
+ * Blocks the calling thread until the word is woken, differs from the expected value, or the time is over. The result
+ * does not say which: check the word. May also return spuriously.
  *
  * @param address Of a 32-bit word in memory shared between processes; a read-only mapping will do.
  * @param timeoutMs At most this long.
@@ -65,7 +68,7 @@ export function futexWait(address: bigint, expected: number, timeoutMs: number):
   futex(futexNumber(), address, FUTEX_WAIT, expected >>> 0, timeout, null, 0);
 }
 
-/** Wakes one thread of any process that waits on the word. Costs 5–10 µs when there is one. */
+/** Wakes one thread, of any process, that waits on the word. Costs 5–10 µs when there is one. */
 export function futexWake(address: bigint): void {
   const { futex } = libc();
   futex(futexNumber(), address, FUTEX_WAKE, 1, null, null, 0);
@@ -74,8 +77,8 @@ export function futexWake(address: bigint): void {
 const ONE = Buffer.from([1]);
 
 /**
- * Sends the byte 1 over a connected socket, without ever waiting. A full socket is a success (the other side has enough
- * to look at), and so is a broken one (its end is noticed elsewhere).
+ * Sends the byte 1 over a connected socket without waiting. A full socket counts as success (the peer has enough to
+ * read), and so does a broken one (its end is noticed elsewhere).
  */
 export function sendDoorbell(fd: number): void {
   libc().send(fd, ONE, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -84,8 +87,7 @@ export function sendDoorbell(fd: number): void {
 const PEEKED = Buffer.alloc(1);
 
 /**
- * Whether the other side of a connected socket has closed it, told without waiting and without the event loop: for
- * threads that block.
+ * Whether the peer of a connected socket has closed it. Neither waits nor uses the event loop: for threads that block.
  */
 export function isPeerGone(fd: number): boolean {
   return libc().recv(fd, PEEKED, 1, MSG_PEEK | MSG_DONTWAIT) === 0;

@@ -61,9 +61,9 @@ const consumerSchema = z
 
 /** How packets of an RTSP camera travel. */
 export const RTP_TRANSPORTS = ['tcp', 'udp'] as const;
-/** Which pictures of a camera are decoded. */
+/** Which frames of a camera are decoded. */
 export const DECODE_MODES = ['full', 'keyframes'] as const;
-/** What may decode instead of the CPU; `auto` takes the first that works. */
+/** Hardware decoders; `auto` takes the first that works. */
 export const HARDWARE_DECODERS = ['none', 'auto', 'vaapi', 'cuda'] as const;
 
 const decoderSchema = z.strictObject({
@@ -130,7 +130,7 @@ const cameraSchema = z.strictObject({
   consumers: z.record(idSchema, consumerSchema).default({}).describe('Who looks at this camera.'),
 });
 
-/** What may compute a model (execution providers of ONNX Runtime). Which of them are there is the machine's. */
+/** Execution providers of ONNX Runtime. Which ones are available depends on the machine. */
 export const PROVIDERS = ['cpu', 'cuda', 'tensorrt', 'openvino', 'webgpu', 'coreml', 'dml'] as const;
 /** See {@link PROVIDERS}. */
 export type Provider = (typeof PROVIDERS)[number];
@@ -184,7 +184,7 @@ const modelSchema = z
     'a model has `use` (an id from `vigia models list`) or `external` (a container that somebody else starts), one of them',
   );
 
-/** Goes to a program as one text: at most what Linux allows, which is 128 KiB with its name. */
+/** Passed to a program as one string: bounded by what Linux allows, 128 KiB including its name. */
 const plainText = z
   .string()
   .max(100_000)
@@ -357,7 +357,7 @@ export type WorkerConfig = Config['workers'][string];
 /** Nice values and CPUs by SLA class. */
 export type CpuConfig = Config['cpu'];
 
-/** Keys of the published format that this version does not know yet, by path pattern, with what to do instead. */
+/** Keys of the published format that this version does not support yet, by path pattern, with the alternative. */
 export const NOT_YET: Readonly<Record<string, string>> = {
   http: 'the HTTP interface comes in a later version; results go over MQTT, pictures through `vigia snapshot`',
 };

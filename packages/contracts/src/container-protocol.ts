@@ -6,7 +6,7 @@ export const CONTAINER_PROTOCOL_VERSION = 1;
 /** Largest message in bytes, without its length prefix. */
 export const CONTAINER_MESSAGE_LIMIT = 1024 * 1024;
 
-/** Pixel formats of a frame: tightly defined names, strides come with the frame. */
+/** Pixel formats of a frame. Strides are part of the frame. */
 export const PIXEL_FORMATS = ['NV12', 'I420', 'RGB24', 'BGR24', 'GRAY8'] as const;
 /** See {@link PIXEL_FORMATS}. */
 export type PixelFormat = (typeof PIXEL_FORMATS)[number];
@@ -26,7 +26,7 @@ export const CONTAINER_ERROR_CODES = [
 /** See {@link CONTAINER_ERROR_CODES}. */
 export type ContainerErrorCode = (typeof CONTAINER_ERROR_CODES)[number];
 
-/** The result status that an error code of a container becomes on the client side. */
+/** Maps error codes of a container to result statuses of the client. */
 export function statusOfContainerError(code: ContainerErrorCode): Exclude<ResultStatus, 'ok'> {
   switch (code) {
     case 'frame_expired':
@@ -46,8 +46,8 @@ export const u64Schema = z.string().regex(/^\d{1,20}$/, 'a decimal string is exp
 const size = z.int().min(1).max(16_384);
 
 /**
- * Where the pixels are. With `slot` (our ring) the reference is a frame segment; without it, a plain file holding
- * exactly one tightly packed frame (the original contract).
+ * Where the pixels are. With `slot`, the reference is a frame segment; without it, a plain file that holds exactly one
+ * tightly packed frame (the original contract).
  */
 export const frameMetadataSchema = z.object({
   frame_id: z.int().min(0),
@@ -62,14 +62,14 @@ export const frameMetadataSchema = z.object({
   /** Bytes per line of each plane. */
   strides: z.array(z.int().min(1)).max(3).optional(),
   captured_monotonic_ns: u64Schema.optional(),
-  /** How the picture was made from the camera's: for the log, not for arithmetic. */
+  /** How the frame was made from the camera's: for the log, not for arithmetic. */
   rendition: z.string().max(128).optional(),
 });
 /** See {@link frameMetadataSchema}. */
 export type FrameMetadata = z.infer<typeof frameMetadataSchema>;
 
 const id = z.string().min(1).max(128);
-/** Names a request on its connection. Lengths of texts are counted in code points, by zod and by this protocol. */
+/** Identifies a request on its connection. zod and this protocol count code points of a text. */
 export const requestIdSchema = z.string().min(1).max(64);
 const requestId = requestIdSchema;
 
@@ -81,7 +81,7 @@ export const inferRequestSchema = z.object({
   camera_id: id,
   /** Wall time in seconds (the original contract). */
   timestamp: z.number(),
-  /** Milliseconds from receipt until the answer is worthless. */
+  /** Milliseconds from receipt until the answer is useless. */
   deadline_ms: z.number().positive().optional(),
   frame_reference: z.string().min(1).max(512),
   frame_metadata: frameMetadataSchema,
@@ -91,7 +91,7 @@ export const inferRequestSchema = z.object({
 /** See {@link inferRequestSchema}. */
 export type InferRequest = z.infer<typeof inferRequestSchema>;
 
-/** `want`: a due picture is pending; answered by a grant when it is this key's turn. */
+/** `want`: a due frame is pending. Answered by a grant when it is this key's turn. */
 export const wantRequestSchema = z.object({
   op: z.literal('want'),
   request_id: requestId,
@@ -111,7 +111,7 @@ export const unwantRequestSchema = z.object({
   consumer: id,
 });
 
-/** `describe` and `health`: usable while inference runs. */
+/** `describe` and `health`: answered while inference runs. */
 export const describeRequestSchema = z.object({ op: z.literal('describe'), request_id: requestId.optional() });
 /** See {@link describeRequestSchema}. */
 export const healthRequestSchema = z.object({ op: z.literal('health'), request_id: requestId.optional() });
@@ -171,7 +171,7 @@ export const describeResponseSchema = z.object({
 /** See {@link describeResponseSchema}. */
 export type DescribeResponse = z.infer<typeof describeResponseSchema>;
 
-/** How a container feels. */
+/** State of health of a container. */
 export const healthResponseSchema = z.object({
   request_id: requestId.optional(),
   state: z.enum(['starting', 'ready', 'failing']),

@@ -37,7 +37,7 @@ const LAYOUTS = {
   segment_slot: SLOT,
 } as const satisfies Record<string, Readonly<Record<string, number>>>;
 
-/** Times that may be before their zero. */
+/** Signed fields: times that may be negative. */
 const SIGNED = new Set(['captured_wall_us', 'pts_us']);
 
 const vectors: readonly (MessageVector | LayoutVector)[] = JSON.parse(
@@ -48,7 +48,9 @@ const layouts = vectors.filter((v): v is LayoutVector => 'fields' in v);
 
 const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
-/** What stands at an offset, read as the vector's value says: text is ASCII, digits are 64 bits, a number is 32 bits. */
+/**
+ * Reads a field in the form of the vector's value: text is ASCII, a string of digits is 64 bits, a number is 32 bits.
+ */
 function decode(bytes: Buffer, name: string, at: number, as: unknown): unknown {
   if (Array.isArray(as)) return as.map((_, i) => [bytes.readUInt32LE(at + 8 * i), bytes.readUInt32LE(at + 8 * i + 4)]);
   if (typeof as === 'number') return bytes.readUInt32LE(at);
@@ -75,7 +77,7 @@ describe('the golden vectors of frame readers', () => {
       const schema = kind === 'attach_request' ? attachRequestSchema : attachResponseSchema;
       const result = schema.safeParse(json);
       expect(result.success).toBe(accepted);
-      // What is not known is left out.
+      // Unknown members are dropped.
       if (accepted) expect(json).toMatchObject(result.data ?? {});
     },
   );

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
 /**
- * How readers in other threads and processes take frames: byte layouts of the seat table and of a reader's page, and the
- * messages with which a process gets a seat (docs/protocol/frame-readers.md). Little-endian. The seat table is written
- * by the supplier only, each page by its reader only; everyone else maps them read-only.
+ * How readers in other threads and processes take frames: byte layouts of the seat table and of a reader's page, and
+ * the messages by which a process gets a seat (docs/protocol/frame-readers.md). Little-endian. Only the supplier writes
+ * the seat table, only its reader writes a page; all others map them read-only.
  */
 
 /** "VIGIASEA" */
@@ -14,8 +14,8 @@ export const READER_PAGE_MAGIC = 'VIGIARDR';
 export const SEATS_VERSION = 1;
 
 /**
- * Offsets in the header of a seat table, in bytes. `version`, `writerPid`, `state` and `heartbeat` stand where a frame
- * segment has them, so that one sweep understands both.
+ * Offsets in the header of a seat table, in bytes. `version`, `writerPid`, `state` and `heartbeat` are where a frame
+ * segment has them, so that one sweep handles both.
  */
 export const SEATS_HEADER = {
   /** 8 bytes ASCII {@link SEATS_MAGIC}, written last. */
@@ -30,31 +30,33 @@ export const SEATS_HEADER = {
   writerPid: 40,
   /** u32 1 = live, 2 = closed. */
   state: 44,
-  /** u64 monotonic ns, renewed every {@link SEATS_HEARTBEAT_MS} while anybody is seated. */
+  /** u64 monotonic ns, renewed every {@link SEATS_HEARTBEAT_MS} while any seat is taken. */
   heartbeat: 64,
 } as const;
 
 /** Milliseconds between two heartbeats of a seat table. */
 export const SEATS_HEARTBEAT_MS = 500;
-/** A heartbeat older than this means that the supplier is gone (or stopped, which is the same to a reader). */
+/**
+ * A heartbeat older than this means that the supplier has died (or is stopped: a reader cannot tell the difference).
+ */
 export const SEATS_LOST_MS = 2_000;
 
-/** Where the entries of a seat table begin, in bytes. */
+/** Offset of the first entry of a seat table, in bytes. */
 export const SEATS_TABLE_OFFSET = 4096;
-/** Bytes per seat: a cache line of its own. */
+/** Bytes per seat: one cache line. */
 export const SEAT_BYTES = 64;
 /** Most seats in one table. */
 export const SEATS_MAX = 256;
 
 /** Offsets in a seat's entry, in bytes. */
 export const SEAT = {
-  /** u32 incremented after every change that its reader must look at: the word to wait on. */
+  /** u32 incremented after every change that concerns the reader: the word to wait on. */
   bell: 0,
   /** u32, see {@link SEAT_STATE}. */
   state: 4,
   /** u32 deliveries since the seat was taken (wraps). Equal to the reader's `ready`: the offer below is for it. */
   delivered: 8,
-  /** u32 1 while a frame that is due waits for this reader: a reader that becomes ready then must tell. */
+  /** u32 1 while a due frame waits for this reader: a reader that becomes ready must ring then. */
   wanted: 12,
   /** u64 frame id × 4096 + slot of the offered frame. */
   frame: 16,
@@ -62,7 +64,7 @@ export const SEAT = {
   generation: 24,
   /** u64 epoch of the segment that holds it. */
   epoch: 32,
-  /** u64 monotonic ns from which on the offer is too old to be taken. */
+  /** u64 monotonic ns after which the offer is too old to be taken. */
   staleFrom: 40,
 } as const;
 
@@ -91,9 +93,9 @@ export const READER_PAGE = {
   ready: 128,
   /** u32 deliveries given back (wraps). */
   settled: 132,
-  /** u32 those of them that were of no use: overtaken, stale, or overwritten while being read (wraps). */
+  /** u32 deliveries given back unused: overtaken, stale, or overwritten while being read (wraps). */
   expired: 136,
-  /** u64 frame id of the newest frame that was handed to the reader's user. */
+  /** u64 frame id of the newest frame that the reader's user received. */
   taken: 144,
 } as const;
 
@@ -105,7 +107,7 @@ export const wakeSchema = z.enum(['socket', 'futex']);
 /** See {@link wakeSchema}. */
 export type Wake = z.infer<typeof wakeSchema>;
 
-/** Reader → supplier: the first and only message. Unknown members are ignored on both sides, so that version 1 can grow. */
+/** Reader → supplier: the first and only message. Both sides ignore unknown members, so that version 1 can grow. */
 export const attachRequestSchema = z.object({
   op: z.literal('attach'),
   protocol: z.literal(SEATS_VERSION),
@@ -120,7 +122,7 @@ export const attachRequestSchema = z.object({
 /** See {@link attachRequestSchema}. */
 export type AttachRequest = z.infer<typeof attachRequestSchema>;
 
-/** Why nobody was seated. */
+/** Why the attach failed. */
 export const attachErrorCodeSchema = z.enum([
   'bad_request',
   'duplicate_consumer',
@@ -131,7 +133,7 @@ export const attachErrorCodeSchema = z.enum([
 /** See {@link attachErrorCodeSchema}. */
 export type AttachErrorCode = z.infer<typeof attachErrorCodeSchema>;
 
-/** Supplier → reader: the first and only message. With an error the connection is closed after it. */
+/** Supplier → reader: the first and only message. After an error the connection is closed. */
 export const attachResponseSchema = z.union([
   z.object({
     seat: z
@@ -142,7 +144,7 @@ export const attachResponseSchema = z.union([
     seats: z.string(),
     /** Its epoch. */
     epoch: z.string().regex(/^\d+$/),
-    /** Path of the frame segment: the same for every segment that follows. */
+    /** Path of the frame segment. Successors use the same path. */
     segment: z.string(),
     error: z.null(),
   }),

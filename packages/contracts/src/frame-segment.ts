@@ -22,7 +22,7 @@ export const HEADER = {
   version: 8,
   /** u32 number of slots. */
   slotCount: 12,
-  /** u64 random per creation: tells a segment from its successor of the same name. */
+  /** u64 random per creation: distinguishes a segment from its successor of the same name. */
   epoch: 16,
   /** u64 bytes from one slot's data to the next. */
   slotStride: 24,
@@ -36,7 +36,7 @@ export const HEADER = {
   head: 48,
   /** u32 incremented after `head` (the word of a futex). */
   doorbell: 56,
-  /** u64 monotonic ns of the writer's last sign of life. */
+  /** u64 monotonic ns of the writer's last heartbeat. */
   heartbeat: 64,
 } as const;
 

@@ -1,6 +1,6 @@
 import type { Bbox, Mask } from './result.ts';
 
-/** A rectangle in shares of a picture; it may reach beyond it. */
+/** A rectangle in fractions of a frame; it may extend beyond the frame. */
 export interface MaskRegion {
   readonly x: number;
   readonly y: number;
@@ -9,9 +9,9 @@ export interface MaskRegion {
 }
 
 /**
- * Run lengths of cells, outside and inside in turn, beginning with outside: the form of a mask in a detection.
+ * Run lengths of cells, alternately outside and inside, beginning with outside: the form of a mask in a detection.
  *
- * @param cells Line by line; 0 is outside, anything else inside.
+ * @param cells Row by row; 0 is outside, anything else inside.
  */
 export function encodeRunLengths(cells: Uint8Array): number[] {
   const counts: number[] = [];
@@ -30,9 +30,9 @@ export function encodeRunLengths(cells: Uint8Array): number[] {
 }
 
 /**
- * The cells that run lengths stand for: 1 inside, 0 outside.
+ * Expands run lengths to cells: 1 inside, 0 outside.
  *
- * @param length Cells that there are: `width * height` of the mask.
+ * @param length Number of cells: `width * height` of the mask.
  * @throws RangeError when the run lengths do not add up to `length`.
  */
 export function decodeRunLengths(counts: readonly number[], length: number): Uint8Array {
@@ -48,10 +48,10 @@ export function decodeRunLengths(counts: readonly number[], length: number): Uin
 }
 
 /**
- * The cells of a mask over `bbox` whose middle lies in a region: at least one line and one column of them. They belong to
- * the part of the box that lies in the region.
+ * Cuts a mask over `bbox` to a region: the cells whose centre lies in the region, at least one column and one row. They
+ * cover the part of the box that lies in the region.
  *
- * @param bbox In the same shares as the region.
+ * @param bbox In the same fractions as the region.
  */
 export function cutMask(mask: Mask, [x0, y0, x1, y1]: Bbox, region: MaskRegion): Mask {
   const columns = cellsBetween(x0, x1, mask.width, region.x, region.x + region.width);
@@ -66,7 +66,7 @@ export function cutMask(mask: Mask, [x0, y0, x1, y1]: Bbox, region: MaskRegion):
   return { width: columns.count, height: lines.count, counts: encodeRunLengths(cells) };
 }
 
-/** Which of `count` cells between `from` and `to` have their middle between `low` and `high`; at least one. */
+/** The range of `count` cells between `from` and `to` whose centre lies between `low` and `high`; at least one. */
 function cellsBetween(
   from: number,
   to: number,

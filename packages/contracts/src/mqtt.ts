@@ -26,9 +26,9 @@ export const resultMessageSchema = z.strictObject({
   consumer: z.string(),
   /** Null for a worker's result. */
   model: z.string().nullable(),
-  /** Key of `workers`; not there for a model's result. */
+  /** Key of `workers`; absent in a model's result. */
   worker: z.string().optional(),
-  /** Publish sequence of the picture, unique together with the camera's process. */
+  /** Publish sequence of the frame, unique together with the camera's process. */
   seq: z.int().min(1),
   status: z.enum(RESULT_STATUSES),
   /** RFC 3339, UTC. */
@@ -38,9 +38,9 @@ export const resultMessageSchema = z.strictObject({
   /** Microseconds of the stream's own clock. */
   pts_us: z.int(),
   hops_ms: hopsSchema,
-  /** Boxes are 0..1 of the camera's whole picture. Null exactly when status is not `ok`. */
+  /** Boxes are 0..1 of the camera's whole frame. Null exactly when status is not `ok`. */
   detections: z.array(detectionSchema).nullable(),
-  /** What a worker says besides: anything. Not there without it. */
+  /** Further data of a worker, of any form. Absent without it. */
   data: z.json().optional(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
 });
@@ -66,17 +66,17 @@ export const workerStateMessageSchema = z.strictObject({
   worker: z.string(),
   sla: z.enum(SLA_CLASSES),
   state: z.enum(WORKER_STATES),
-  /** `exited`, `not_ready`, `hung` …: docs/reference/states-and-reasons.md. Null when there is nothing to say. */
+  /** `exited`, `not_ready`, `hung` …: docs/reference/states-and-reasons.md. Null in the absence of a problem. */
   reason: z.string().nullable(),
   message: z.string().nullable(),
-  /** True while a critical worker has failed: somebody must look. */
+  /** True while a critical worker has failed: an operator must act. */
   alarm: z.boolean(),
   at: z.iso.datetime(),
 });
 /** See {@link workerStateMessageSchema}. */
 export type WorkerStateMessage = z.infer<typeof workerStateMessageSchema>;
 
-/** Everything that may stand in `type` of an event. */
+/** Values of an event's `type`. */
 export const EVENT_TYPES = [
   'worker_restarting',
   'worker_failed',
@@ -93,11 +93,11 @@ export const eventMessageSchema = z.strictObject({
   camera: z.string(),
   consumer: z.string(),
   sla: z.enum(SLA_CLASSES),
-  /** True when a critical consumer is without its eyes. */
+  /** True when a critical consumer no longer sees its camera. */
   alarm: z.boolean(),
   reason: z.string().nullable(),
   message: z.string(),
-  /** The last lines of a worker's standard error; not there without any. */
+  /** The last lines of a worker's standard error; absent when there are none. */
   stderr: z.array(z.string()).optional(),
   at: z.iso.datetime(),
 });

@@ -32,18 +32,18 @@ export const WORKER_STATES = [
 /** See {@link WORKER_STATES}. */
 export type WorkerState = (typeof WORKER_STATES)[number];
 
-/** How a consumer does against its SLA, over the last 60 s in which its camera was live. */
+/** A consumer's SLA, measured over the last 60 s in which its camera was live. */
 const slaWindowSchema = z.strictObject({
   /** How long the camera was live in the window, at most 60000. */
   live_ms: ms,
-  /** min(gate, source rate) × live time: as many ok results there should have been. */
+  /** min(gate, source rate) × live time: the number of ok results expected. */
   turns: ms,
   ok: count,
-  /** 1 − ok / turns, between 0 and 1; one turn is left to the window's edges. */
+  /** 1 − ok / turns, between 0 and 1; one turn is conceded to the window's edges. */
   drop_ratio: ms.max(1),
   /** Share of ok results older than `max_age_ms`; null without one. */
   late_ratio: ms.max(1).nullable(),
-  /** What both may be at most: critical 0, high 0.1, normal 0.5, best-effort 1. */
+  /** Upper bound of both: critical 0, high 0.1, normal 0.5, best-effort 1. */
   budget: ms.max(1),
   breaching: z.boolean(),
   /** Crossings since the start. */
@@ -52,9 +52,9 @@ const slaWindowSchema = z.strictObject({
 /** See {@link slaWindowSchema}. */
 export type SlaWindow = z.infer<typeof slaWindowSchema>;
 
-/** A gate that was made slower so that a critical consumer has CPU. */
+/** A gate that was slowed so that a critical consumer gets CPU. */
 const slowedSchema = z.strictObject({
-  /** Pictures per second that are left. */
+  /** Frames per second that are left. */
   fps: z.number().gt(0),
   reason: z.string(),
 });
@@ -65,17 +65,17 @@ export type Slowed = z.infer<typeof slowedSchema>;
 const workerProcessSchema = z.strictObject({
   /** Null while none runs, and for a thread. */
   pid: count.nullable(),
-  /** What it calls itself. */
+  /** Its own name. */
   name: z.string().nullable(),
   transport: z.enum(['shm', 'stdin', 'thread']),
-  /** Restarts of the budget that are used up; refilled after 60 healthy seconds. */
+  /** Restarts of the budget that are used; refilled after 60 healthy seconds. */
   restarts_used: count,
   /** Null: unlimited. */
   restarts_allowed: count.nullable(),
   protocol_errors: count,
-  /** Log lines of its own that were left out because there were too many. */
+  /** Log lines of its own that were dropped because there were too many. */
   log_dropped: count,
-  /** The last end that nobody asked for; `stderr` is empty in statistics over MQTT, which come every 10 s. */
+  /** The last unrequested end; `stderr` is empty in the statistics over MQTT, which are sent every 10 s. */
   last_exit: z.strictObject({ at: z.iso.datetime(), reason: z.string(), stderr: z.array(z.string()) }).nullable(),
 });
 /** See {@link workerProcessSchema}. */
@@ -89,9 +89,9 @@ export const consumerReportSchema = z.strictObject({
   /** Key of `workers`; null for a model. */
   worker: z.string().nullable(),
   sla: z.enum(SLA_CLASSES),
-  /** A model's consumer is `running`, `unavailable` or `breaching`; a worker's is a state of a worker. */
+  /** A model's consumer is `running`, `unavailable` or `breaching`; a worker's has a state of a worker. */
   state: z.enum([...WORKER_STATES, 'unavailable']),
-  /** Why, for people; null when there is nothing to say. */
+  /** The reason, for display; null without one. */
   reason: z.string().nullable(),
   sla_window: slaWindowSchema,
   /** Null unless it is slowed. */
@@ -109,17 +109,17 @@ export const consumerReportSchema = z.strictObject({
   discarded_answers: count,
   /** Null before the first ok result. */
   age_ms: quantilesSchema.nullable(),
-  /** Objects seen, by class name. */
+  /** Detected objects, by class name. */
   detections: z.record(z.string(), count),
   /** Ok results with at least one object of the class. */
   results_with: z.record(z.string(), count),
-  /** Starts after a death: of its camera's process, and of a worker besides. */
+  /** Starts after a death: of its camera's process, and for a worker also its own. */
   restarts: count,
 });
 /** See {@link consumerReportSchema}. */
 export type ConsumerReport = z.infer<typeof consumerReportSchema>;
 
-/** What a camera sends, as found out while it is connected. */
+/** What a camera sends, measured while it is connected. */
 const streamReportSchema = z.strictObject({
   /** `rtsp`, `rtsps`, `http`, `https`, `file`, `v4l2`. */
   kind: z.string(),
@@ -130,16 +130,16 @@ const streamReportSchema = z.strictObject({
   /** Pixels; 0 before the first picture was decoded. */
   width: count,
   height: count,
-  /** Between two pictures that are published: with `decode: keyframes` the distance of keyframes. */
+  /** Between two published frames; with `decode: keyframes`, the distance of keyframes. */
   interval_ms: ms,
-  /** Between two keyframes; null before two have come. */
+  /** Between two keyframes; null before the second one. */
   gop_ms: ms.nullable(),
   decode: z.enum(DECODE_MODES),
-  /** `software`, or what decodes in its place. */
+  /** `software`, or the hardware decoder. */
   decoder: z.string(),
 });
 
-/** The large stream of a camera that has a `detect_source`: drained, recorded and shown, not decoded. */
+/** The large stream of a camera with a `detect_source`: drained, used for snapshots, not decoded otherwise. */
 const mainStreamReportSchema = z.strictObject({
   state: z.enum(CAMERA_STATES),
   reason: z.string().nullable(),
@@ -157,9 +157,9 @@ export const cameraReportSchema = z.strictObject({
   stream: streamReportSchema.nullable(),
   /** Null without a `detect_source`. */
   main: mainStreamReportSchema.nullable(),
-  /** RTP packets that never came. */
+  /** RTP packets that never arrived. */
   lost_packets: count,
-  /** Pictures published although something of them, or of what they build on, was lost (`on_loss: conceal`). */
+  /** Frames published although a part of them, or of a frame they depend on, was lost (`on_loss: conceal`). */
   concealed: count,
   /** Access units: = published + Σ skipped + in_decoder. */
   captured: count,
@@ -170,15 +170,15 @@ export const cameraReportSchema = z.strictObject({
   distributed: count,
   inbox_drops: count,
   inbox_pending: count.max(1),
-  /** Starts of its process after a death; those that a change or a restart asked for are not counted. */
+  /** Starts of its process after a death; those after a change or a requested restart are not counted. */
   restarts: count,
-  /** Results that the supervisor did not get because it was not reading. They are counted in `results` all the same. */
+  /** Results that the supervisor did not receive because it was not reading. They are counted in `results` too. */
   unsent_results: count,
   consumers: z.record(z.string(), consumerReportSchema),
 });
 /** What a camera sends. */
 export type StreamReport = z.infer<typeof streamReportSchema>;
-/** The stream that is recorded and shown, when the models look at another one. */
+/** The large stream, when the models analyse another one. */
 export type MainStreamReport = z.infer<typeof mainStreamReportSchema>;
 /** See {@link cameraReportSchema}. */
 export type CameraReport = z.infer<typeof cameraReportSchema>;
@@ -208,7 +208,7 @@ export const reportSchema = z.strictObject({
   duration_ms: ms,
   cameras: z.record(z.string(), cameraReportSchema),
   models: z.record(z.string(), modelReportSchema),
-  /** Null without a broker in the configuration. `dropped`: messages that it was not there for. */
+  /** Null without a broker in the configuration. `dropped`: messages published while it was not connected. */
   mqtt: z.strictObject({ connected: z.boolean(), dropped: count }).nullable(),
   system: z.strictObject({
     shm_bytes: count,
@@ -218,7 +218,7 @@ export const reportSchema = z.strictObject({
 /** See {@link reportSchema}. */
 export type Report = z.infer<typeof reportSchema>;
 
-/** The equations of AD2 that a report breaks, one sentence each; empty when every frame is accounted for. */
+/** The AD2 equations that a report violates, one sentence each; empty when every frame is accounted for. */
 export function conservationErrors(report: Report): string[] {
   const errors: string[] = [];
   const equal = (path: string, left: number, right: number, text: string): void => {

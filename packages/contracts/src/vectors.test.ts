@@ -24,7 +24,7 @@ const file = JSON.parse(
 );
 const vectors: readonly Vector[] = Array.isArray(file) ? file : file.vectors;
 
-/** The schema that a message must fit, found as a program on either side would find it. */
+/** The schema of a message, chosen as a program on either side would choose it. */
 function schemaOf({ json }: Vector): { parse(value: unknown): unknown } {
   if ('grant' in json && !('op' in json) && !('frame_metadata' in json)) return grantResponseSchema;
   if ('protocol' in json) return describeResponseSchema;

@@ -12,22 +12,25 @@ export const WORKER_MESSAGES_PER_SECOND = 2_000;
 export const WORKER_DETECTIONS_LIMIT = 10_000;
 /** Largest `data` of a result, in bytes of JSON. */
 export const WORKER_DATA_LIMIT = 256 * 1024;
-/** Deepest value within the `data` of a result: what lies in `n` lists and maps is at depth `n`, `data` itself at 0. */
+/** Deepest nesting in the `data` of a result: a value inside `n` lists and maps is at depth `n`, `data` itself at 0. */
 export const WORKER_DATA_DEPTH = 16;
 
-/** How pixels get to a worker: as bytes on its standard input, or as a reference into shared memory. */
+/** How a worker receives pixels: as bytes on its standard input, or as a reference into shared memory. */
 export const WORKER_TRANSPORTS = ['stdin', 'shm'] as const;
 /** See {@link WORKER_TRANSPORTS}. */
 export type WorkerTransport = (typeof WORKER_TRANSPORTS)[number];
 
-/** What a worker may ask for: a pixel format, or compressed pictures (only over `stdin`). */
+/** Formats that a worker may request: a pixel format, or compressed frames (only over `stdin`). */
 export const WORKER_FORMATS = [...PIXEL_FORMATS, 'JPEG'] as const;
 /** See {@link WORKER_FORMATS}. */
 export type WorkerFormat = (typeof WORKER_FORMATS)[number];
 
 const side = z.int().min(2).max(8192);
 
-/** The pictures that a worker wants: at most what the configuration's `input` allows. What is left out is as configured. */
+/**
+ * The frames that a worker wants: at most what the configuration's `input` allows. Omitted members keep the configured
+ * value.
+ */
 export const workerWantsSchema = z.object({
   format: z.enum(WORKER_FORMATS).optional(),
   width: side.optional(),
@@ -44,7 +47,7 @@ export const workerReadySchema = z.object({
   wants: workerWantsSchema.optional(),
 });
 
-/** Why a worker has no result for a frame. A plain text is a message with the code `worker_error`. */
+/** Why a worker has no result for a frame. A plain string is a message with the code `worker_error`. */
 export const workerErrorSchema = z.union([
   z.string().max(4096),
   z.object({ code: z.string().min(1).max(64).default('worker_error'), message: z.string().max(4096) }),
@@ -55,7 +58,7 @@ export const workerResultSchema = z.object({
   type: z.literal('result'),
   seq: z.int().min(1),
   detections: z.array(detectionSchema).max(WORKER_DETECTIONS_LIMIT).optional(),
-  /** Anything that JSON can say. */
+  /** Any JSON value. */
   data: z.unknown().optional(),
   error: workerErrorSchema.nullish(),
 });
@@ -69,10 +72,10 @@ export const workerLogSchema = z.object({
   message: z.string(),
 });
 
-/** Worker → host: still at work on its frame, or still loading. */
+/** Worker → host: still busy with its frame, or still loading. */
 export const workerHeartbeatSchema = z.object({ type: z.literal('heartbeat') });
 
-/** Everything that a worker may say. */
+/** Every message of a worker. */
 export const fromWorkerSchema = z.discriminatedUnion('type', [
   workerReadySchema,
   workerResultSchema,
@@ -104,7 +107,7 @@ export const workerFrameSchema = z.object({
   seq: z.int().min(1),
   captured_at: z.iso.datetime(),
   captured_monotonic_ns: u64Schema,
-  /** Age when it was sent. */
+  /** Its age when it was sent. */
   age_ms: z.number(),
   pts_us: z.int(),
   width: side,
@@ -116,7 +119,7 @@ export const workerFrameSchema = z.object({
 /** See {@link workerFrameSchema}. */
 export type WorkerFrame = z.infer<typeof workerFrameSchema>;
 
-/** Environment variables that every worker is started with. */
+/** Environment variables of every worker. */
 export const WORKER_ENV = {
   node: 'VIGIA_NODE',
   camera: 'VIGIA_CAMERA',

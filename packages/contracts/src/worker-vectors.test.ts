@@ -14,7 +14,7 @@ const vectors = JSON.parse(
   readFileSync(new URL('../../../docs/protocol/vectors/worker-messages.json', import.meta.url), 'utf8'),
 ) as readonly Vector[];
 
-/** Of the host's messages, `data` is the one place of bytes. */
+/** `data` is the only field with bytes in the host's messages. */
 function revive(json: Record<string, unknown>): Record<string, unknown> {
   const data = json['data'];
   const hex = typeof data === 'object' && data !== null && '$bytes' in data ? data.$bytes : undefined;
@@ -24,7 +24,7 @@ function revive(json: Record<string, unknown>): Record<string, unknown> {
 const from = vectors.filter(({ direction }) => direction === 'from_worker');
 const to = vectors.filter(({ direction }) => direction === 'to_worker');
 
-// That the bytes are these messages is tested where MessagePack is spoken: packages/worker-sdk.
+// packages/worker-sdk tests that the bytes encode these messages: MessagePack is implemented there.
 describe('the golden vectors of the worker protocol', () => {
   test('each has its own name, and every kind of message is there', () => {
     expect(new Set(vectors.map(({ name }) => name)).size).toBe(vectors.length);

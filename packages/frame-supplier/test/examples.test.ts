@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 
 const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
 
-/** Runs an example to its end; what it printed, line by line. */
+/** Runs an example to its end and returns its output by line. */
 async function run(program: string, file: string, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
   const child = spawn(program, [join(examples, file)], {
     env: { ...process.env, ...env },
@@ -54,7 +54,7 @@ test('thread.mjs: frames with their own pixels, and the end', async () => {
 test('process.mjs and process.py: two languages read the same frames', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'vigia-example-'));
   const socket = join(folder, 'frames.sock');
-  // Watched from before it can appear.
+  // Watched before it can appear.
   const watcher = watch(folder);
   const node = run(process.execPath, 'process.mjs', { VIGIA_EXAMPLE_SOCKET: socket });
   while (!existsSync(socket)) await once(watcher, 'change');

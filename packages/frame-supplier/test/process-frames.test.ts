@@ -55,7 +55,7 @@ afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
   sweepSegments(PREFIX);
-  // Others use /dev/shm as well: only what this test and its agents made is looked for.
+  // Other processes use /dev/shm as well: only files of this test and its agents count.
   const ours = [PREFIX, ...[process.pid, ...pids.splice(0)].map((pid) => `vigia_reader_${pid}_`)];
   expect(readdirSync('/dev/shm').filter((name) => ours.some((prefix) => name.startsWith(prefix)))).toEqual([]);
 });
@@ -135,7 +135,7 @@ describe('a reader that', () => {
         await until('it is stopped', () => processStatFields(agent.child.pid ?? 0)[0] === 'T');
         before = delivered();
         await publish();
-        // Offered at once: it had asked, and lies there asleep.
+        // Offered at once: the reader had requested it and sleeps.
         if (delivered() > before) break;
         agent.child.kill('SIGCONT');
         await waiting;
@@ -147,7 +147,7 @@ describe('a reader that', () => {
       agent.child.kill('SIGCONT');
       expect(await waiting).toMatchObject({ frame: { seq: newest } });
       await agent.release();
-      // The one offer that lay there while it slept, and the newest.
+      // The one offer that waited while it slept, and the newest.
       expect(delivered()).toBe(before + 2);
     },
   );
@@ -340,7 +340,7 @@ test('the sweep leaves a readerâ€™s page alone that is just being made, whoeverâ
     expect(sweepSegments(PREFIX)).toEqual([]);
     expect(existsSync(page)).toBe(true);
   }
-  // Of its own prefix there is nobody else who could be making it.
+  // Only this test creates files under its prefix.
   writeFileSync(`${path}_unfinished`, Buffer.alloc(4096));
   expect(sweepSegments(PREFIX)).toEqual([`${path}_unfinished`]);
   rmSync(page);

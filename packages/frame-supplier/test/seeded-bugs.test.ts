@@ -5,25 +5,25 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 
 /**
- * Whether the conformance suite would notice: a copy of the package gets one bug, and the suite is run against the copy.
- * A test of tests; each case names the test that must fail.
+ * Tests the conformance suite: a copy of the package gets one bug, and the suite runs against the copy. Each case names
+ * the test that must fail.
  */
 
 const packageDir = fileURLToPath(new URL('..', import.meta.url));
 const pythonDir = fileURLToPath(new URL('../../../sdk/python', import.meta.url));
-// Below the package, so that what the copy imports is found.
+// Inside the package, so that the copy's imports resolve.
 const scratch = join(packageDir, 'node_modules', '.cache', `seeded-${process.pid}`);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 interface SeededBug {
   readonly bug: string;
-  /** Of the package's built files, or of the Python SDK. */
+  /** A built file of the package, or a file of the Python SDK. */
   readonly file: string;
   readonly from: string;
   readonly to: string;
-  /** Which readers. */
+  /** The readers to test. */
   readonly transport: string;
-  /** What must fail. */
+  /** The test that must fail. */
   readonly caught: string;
 }
 
@@ -94,7 +94,7 @@ const BUGS: readonly SeededBug[] = [
   },
 ];
 
-/** A copy with the bug in it, and the environment in which the suite runs against that copy. */
+/** A copy with the bug in it, and the environment for running the suite against it. */
 function seed({ file, from, to }: SeededBug): NodeJS.ProcessEnv {
   rmSync(scratch, { recursive: true, force: true });
   mkdirSync(scratch, { recursive: true });

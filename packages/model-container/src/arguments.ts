@@ -6,7 +6,7 @@ import type { ModelSettings } from '#model';
 
 /** The command line of a container process. */
 export interface ContainerArguments {
-  /** What the model is called in requests. */
+  /** The model's id in requests. */
   readonly modelId: string;
   /** A folder with `model.yaml` (`--model`), or a model module (`--module`). */
   readonly source: ModelSettings['source'];
@@ -14,15 +14,15 @@ export interface ContainerArguments {
   readonly socketPath: string;
   /** Threads inside one operation of the model, 1..64. Default 1. */
   readonly threads: number;
-  /** What computes. Default `cpu`. */
+  /** Execution provider. Default `cpu`. */
   readonly provider: Provider;
-  /** Most pictures of one run; never more than the model allows. Default: what it allows. */
+  /** Most frames of one run. Default and upper limit: what the model allows. */
   readonly maxBatch: number | undefined;
-  /** Folders, besides /dev/shm, that plain frame files may come from. */
+  /** Folders, besides /dev/shm, from which plain frame files are accepted. */
   readonly allowDirs: readonly string[];
 }
 
-/** Reads the arguments after the script's name. @throws UsageError naming the option. */
+/** Parses the arguments after the script's name. @throws UsageError naming the option. */
 export function parseArguments(argv: readonly string[]): ContainerArguments {
   let values: Values;
   try {
@@ -41,7 +41,7 @@ export function parseArguments(argv: readonly string[]): ContainerArguments {
   };
 }
 
-/** Threads and pictures alike: more of either is a mistake. */
+/** Limit of threads and of frames per run: a larger number is a mistake. */
 const COUNT_LIMIT = 64;
 
 function count(name: string, text: string): number {

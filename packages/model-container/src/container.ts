@@ -5,7 +5,7 @@ import { ThreadRunner } from '#inference';
 import { ContainerServer } from '#server';
 import type { ContainerArguments } from './arguments.ts';
 
-/** Sent to the parent once, when requests are answered from now on. */
+/** Sent to the parent once, when the container starts answering requests. */
 export interface ContainerReady {
   readonly type: 'ready';
   readonly protocol: typeof CONTAINER_PROTOCOL_VERSION;
@@ -17,15 +17,15 @@ export interface ContainerReady {
   readonly probe_ms: number;
 }
 
-/** Longest time from the order to stop until the process is gone. */
+/** Longest time from the request to stop until the process has exited. */
 const STOP_MS = 800;
 
-/** A container process: model thread and server, started in this order and stopped in the other. */
+/** A container process: model thread and server, started in this order and stopped in reverse. */
 export class Container {
   readonly ready: ContainerReady;
   readonly #scope: Scope;
   readonly #log: Log;
-  /** Set once the model's thread died; then there is nothing left to serve. */
+  /** Set once the model's thread has died and nothing is left to serve. */
   #exitCode = 0;
 
   private constructor(ready: ContainerReady, scope: Scope, log: Log) {
@@ -35,7 +35,7 @@ export class Container {
   }
 
   /**
-   * Loads and proves the model, then listens.
+   * Loads and checks the model, then listens.
    *
    * @throws UsageError, or VigiaError of the model (`model_*`) or the socket (`socket*`). Nothing is left open then.
    */
@@ -57,7 +57,7 @@ export class Container {
       scope.defer(() => runner.close());
       const server = await ContainerServer.start({ modelId, runner, socketPath, log });
       scope.defer(() => server.close());
-      // Between the two there was nobody to tell.
+      // `onDeath` had no container to notify yet.
       if (died !== undefined) throw new VigiaError('model_load', `the model is gone: ${died}`);
       const ready = readyMessage(settings, runner.facts.version, runner.probe.inferenceMs);
       container = new Container(ready, scope, log);
@@ -68,18 +68,19 @@ export class Container {
     }
   }
 
-  /** Tells parent and log, and stops when the parent is gone or says so. */
+  /** Reports `ready` to parent and log, and stops when the parent dies or requests it. */
   attachToProcess(): void {
     const stop = (): void => void this.stop();
     process.once('SIGTERM', stop);
-    // Ctrl-C in a terminal reaches the whole group: a child waits for its parent's order, so that stopping has one owner.
+    // Ctrl-C in a terminal reaches the whole process group. A child waits for its parent's message, so that only the
+    // parent decides.
     process.on('SIGINT', () => (process.channel ? undefined : stop()));
     process.once('disconnect', stop);
-    // The order of `SupervisedChild.stop`, which sends a signal only to who does not listen.
+    // The message of `SupervisedChild.stop`, which sends a signal only to a child that ignores it.
     process.on('message', (message) => {
       if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'stop') stop();
     });
-    // The parent may have died while the model was loading: that event is over, nobody will tell again.
+    // The parent may have died while the model was loading: `disconnect` has been emitted already.
     if (process.send && !process.connected) {
       stop();
       return;
@@ -89,15 +90,15 @@ export class Container {
     process.send?.(this.ready, undefined, undefined, (error) => error && stop());
   }
 
-  /** Closes everything and ends the process, within {@link STOP_MS} even if an inference hangs. */
+  /** Closes everything and exits, within {@link STOP_MS} even if an inference hangs. */
   async stop(): Promise<void> {
-    // An exit would wait for the native code of the thread, which may take seconds: this does not.
+    // process.exit waits for the thread's native code, possibly for seconds; SIGKILL does not.
     systemClock.after(STOP_MS, () => process.kill(process.pid, 'SIGKILL'), { unref: true });
     await this.#scope.close();
     process.exit(this.#exitCode);
   }
 
-  /** The model's thread is gone: the parent starts another container. */
+  /** The model's thread has died: the parent starts another container. */
   modelDied(reason: string): void {
     this.#log.error(`the model is gone: ${reason}`);
     this.#exitCode = 1;
@@ -107,7 +108,7 @@ export class Container {
 
 function checkRoots(dirs: readonly string[]): void {
   try {
-    // The inference thread makes its own: here it is only found out early, and said in the words of the command line.
+    // Checked again by the inference thread. Here the error comes early and names the option.
     void new FrameRoots(dirs);
   } catch (error) {
     throw new UsageError(`--allow-dir: ${messageOf(error)}`, { cause: error });

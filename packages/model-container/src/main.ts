@@ -10,7 +10,7 @@ try {
   container.attachToProcess();
 } catch (error) {
   log.error(messageOf(error));
-  // The parent reads this instead of the log; a broken channel means that it is gone.
+  // The parent waits for this instead of reading the log; a closed channel means that the container has failed.
   if (process.connected) process.disconnect();
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

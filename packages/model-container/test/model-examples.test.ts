@@ -13,7 +13,7 @@ import { TestClient } from './support/test-client.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const EXAMPLES = join(ROOT, 'examples/models');
-/** 15 MB may have to be fetched, and a slow network is measured. */
+/** Up to 15 MB are downloaded, and a slow network is measured. */
 const TIMEOUT_MS = 300_000;
 const LINES = { 'text.mjs': 30, 'brightness.mjs': 20 } as const;
 
@@ -29,7 +29,7 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-/** The first block of commands of the page, as it stands there. */
+/** The first block of commands of the page, verbatim. */
 function documentedSteps(): string {
   return /```sh\n([\s\S]*?)```/.exec(readFileSync(join(EXAMPLES, 'README.md'), 'utf8'))?.[1] ?? '';
 }
@@ -44,7 +44,7 @@ async function shell(script: string): Promise<{ code: number | null; stdout: str
   return { code, ...said };
 }
 
-/** Asks a container about one packed RGB24 picture. */
+/** Sends one packed RGB24 picture to a container. */
 async function look(
   socket: string,
   modelId: string,
@@ -90,7 +90,7 @@ test(
     const socket = join(dir, 't.sock');
     container = new TestContainer(['--model-id', 'text', '--model', folder, '--socket', socket, '--allow-dir', dir]);
     await container.ready();
-    // Another picture than the golden one: its lower right, larger, of other proportions.
+    // Not the golden picture: its lower right, enlarged, with other proportions.
     const [width, height] = [960, 720];
     const picture = await sharp(join(ROOT, 'packages/model-container/assets/golden/astronaut.jpg'))
       .resize(1280, 1280)

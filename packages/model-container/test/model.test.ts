@@ -1,7 +1,7 @@
 import { CATALOGUE, ModelStore } from '@vigia/model-container';
 import { expect, test } from 'vitest';
 
-/** Up to 145 MB are to be fetched when nothing is there. */
+/** Up to 145 MB are downloaded when the cache is empty. */
 const DOWNLOAD_MS = 300_000;
 
 test('the default model is pulled, is what the catalogue pins, and sees its golden picture', async () => {

@@ -233,7 +233,7 @@ describe('a server that wants a token', () => {
   });
 
   test('never in the address', () => {
-    // However wrong the rest of the address.
+    // Hidden even if the rest of the address is wrong.
     for (const address of [
       `http://me:${TOKEN}@127.0.0.1:1/v2/models/m`,
       `http://me:${TOKEN}@host:999999/v2/models/m`,

@@ -1,10 +1,10 @@
-// The camera as another program sees it: Debian's ffmpeg, on the built files.
+// The camera as seen by another program: Debian's ffmpeg, on the built files.
 import { spawn } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SimulatedCamera, type SimulatedCameraOptions } from '@vigia/testkit';
 import { madeClip } from './clips.ts';
 
-/** Thirty decoded pictures, one line each. */
+/** Thirty decoded frames, one line each. */
 const FRAMES = ['-frames:v', '30', '-f', 'framemd5', '-'];
 const cameras: SimulatedCamera[] = [];
 
@@ -18,7 +18,7 @@ async function camera(options: SimulatedCameraOptions): Promise<SimulatedCamera>
   return cam;
 }
 
-/** What ffmpeg prints with these arguments. */
+/** The output of ffmpeg with these arguments. */
 async function ffmpeg(...args: string[]): Promise<string> {
   const child = spawn('ffmpeg', ['-hide_banner', '-nostdin', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';

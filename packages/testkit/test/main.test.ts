@@ -1,4 +1,4 @@
-// The camera in a process of its own: forked as the runtime does it, on the built files.
+// The camera in a process of its own: forked like in the runtime, on the built files.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ class Child {
     this.exited = once(this.process, 'exit') as Promise<[number | null, string | null]>;
   }
 
-  /** The next event, which must be of this type. */
+  /** The next event, expected to be of this type. */
   async next<T extends CameraEvent['type']>(type: T): Promise<Extract<CameraEvent, { type: T }>> {
     while (this.#events.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
     const event = this.#events.shift() as CameraEvent;

@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const one of open.splice(0).reverse()) await one.close();
 });
 
-/** A camera on a clock of the test's own, and a client of it. */
+/** A camera on the test's own clock, and a client of it. */
 export interface Rig {
   readonly cam: SimulatedCamera;
   readonly clock: FakeClock;
@@ -22,7 +22,7 @@ export interface Rig {
   readonly notice: (type: CameraNotice['type']) => Promise<CameraNotice>;
 }
 
-/** A camera that is closed after the test. */
+/** A camera with a clock and a client, closed after the test. */
 export async function rig(options: Partial<SimulatedCameraOptions> = {}): Promise<Rig> {
   const clock = new FakeClock();
   const waiting: { type: CameraNotice['type']; resolve: (notice: CameraNotice) => void }[] = [];
@@ -30,24 +30,39 @@ export async function rig(options: Partial<SimulatedCameraOptions> = {}): Promis
     const at = waiting.findIndex(({ type }) => type === notice.type);
     if (at >= 0) waiting.splice(at, 1)[0]?.resolve(notice);
   };
-  const cam = await SimulatedCamera.start({ clip: fakeClip(), clock, seed: 7, onNotice, ...options });
-  open.push(cam);
+  const cam = await camera({ clock, seed: 7, onNotice, ...options });
   const notice = (type: CameraNotice['type']): Promise<CameraNotice> =>
     new Promise((resolve) => waiting.push({ type, resolve }));
   return { cam, clock, rtsp: await client(cam), notice };
 }
 
-/** One more client of it. */
+/** A camera on the real clock unless `options` say otherwise, closed after the test. */
+export async function camera(options: Partial<SimulatedCameraOptions> = {}): Promise<SimulatedCamera> {
+  const started = await SimulatedCamera.start({ clip: fakeClip(), ...options });
+  open.push(started);
+  return started;
+}
+
+/** One more client of a camera. */
 export async function client(cam: SimulatedCamera): Promise<RtspClient> {
   const connected = await RtspClient.connect(cam.port);
   open.push(connected);
   return connected;
 }
 
-/** How far apart RTP times are, -2^31..2^31. */
+/** Signed distance of two RTP times, -2^31..2^31. */
 export function ticksBetween(before: number, after: number): number {
   return ((after - before + 3 * 2 ** 31) % 2 ** 32) - 2 ** 31;
 }
 
-/** Units go when the test says so, with the clip's own times. */
+/** Units are sent by the test, with the clip's own times. */
 export const lockStep = { pacing: 'lock-step', lockStepTime: 'clip' } as const;
+
+/** Returns 11, 22, 33, …: known values for identifiers. */
+export function counting(): () => number {
+  let last = 0;
+  return () => {
+    last += 11;
+    return last;
+  };
+}

@@ -1,4 +1,4 @@
-// A small RTSP client for the tests of the simulated camera: strict about framing, and nothing else.
+// A small RTSP client for tests of the simulated camera: strict about framing, and nothing else.
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -41,7 +41,7 @@ export function parseRtp(packet: Buffer): RtpPacket {
   };
 }
 
-/** Puts single NAL unit packets and fragments (FU-A, FU 49) together; throws when a fragment is out of place. */
+/** Assembles single NAL unit packets and fragments (FU-A, FU 49); throws when a fragment is out of place. */
 export function reassemble(payloads: readonly Buffer[], codec: 'h264' | 'h265' = 'h264'): Buffer[] {
   const nals: Buffer[] = [];
   let parts: Buffer[] | undefined;
@@ -68,7 +68,7 @@ export function reassemble(payloads: readonly Buffer[], codec: 'h264' | 'h265' =
   return nals;
 }
 
-/** Things that arrive, and those who wait for them. */
+/** Arriving items, and promises that wait for them. */
 class Inbox<T> {
   readonly #items: T[] = [];
   readonly #waiting: { resolve: (item: T) => void; reject: (error: Error) => void }[] = [];
@@ -97,22 +97,22 @@ class Inbox<T> {
   }
 }
 
-/** One connection. Interleaved channels are expected to be 0 (RTP) and 1 (RTCP) unless told otherwise. */
+/** One connection. Expects the interleaved channels 0 (RTP) and 1 (RTCP) by default. */
 export class RtspClient {
   readonly socket: Socket;
   readonly replies: Inbox<Reply> = new Inbox<Reply>();
   readonly units: Inbox<ReceivedUnit> = new Inbox<ReceivedUnit>();
   readonly reports: Inbox<Buffer> = new Inbox<Buffer>();
-  /** Resolves when the connection is gone. */
+  /** Resolves when the connection has closed. */
   readonly closed: Promise<void>;
-  /** Single packets, as they came; with {@link onlyPackets} instead of units. */
+  /** Raw packets; with {@link onlyPackets} instead of units. */
   readonly packets: Inbox<RtpPacket> = new Inbox<RtpPacket>();
-  /** Packets of another channel than those of pictures and their reports: `channel` of each. */
+  /** Packets of channels other than the video's: `channel` of each. */
   readonly others: Inbox<{ channel: number; payload: Buffer }> = new Inbox<{ channel: number; payload: Buffer }>();
   rtpChannel = 0;
-  /** For streams that are broken on purpose: packets are not put together. */
+  /** For intentionally damaged streams: packets are not assembled. */
   onlyPackets = false;
-  /** Codec by payload type; H.264 where it is not said. */
+  /** Codec by payload type; H.264 if unspecified. */
   readonly codecs: Record<number, 'h264' | 'h265'> = {};
   readonly #udp: UdpSocket[] = [];
   #pending: Buffer = Buffer.alloc(0);
@@ -141,7 +141,7 @@ export class RtspClient {
     });
   }
 
-  /** By TLS, whoever signed the camera's certificate. */
+  /** By TLS, without verifying the camera's certificate. */
   static connectTls(port: number): Promise<RtspClient> {
     return new Promise((resolve, reject) => {
       const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
@@ -150,7 +150,7 @@ export class RtspClient {
     });
   }
 
-  /** Bytes of a packet or reply that is not complete. */
+  /** Bytes of an incomplete packet or reply. */
   get pendingBytes(): number {
     return this.#pending.byteLength;
   }
@@ -176,7 +176,7 @@ export class RtspClient {
     return { setup, session };
   }
 
-  /** Two free ports whose datagrams are taken as packets and as reports. They are closed with the client. */
+  /** Opens two free ports for RTP and RTCP. They are closed with the client. */
   async bindUdp(): Promise<{ rtp: number; rtcp: number }> {
     const bind = async (onMessage: (packet: Buffer) => void): Promise<number> => {
       const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });

@@ -12,7 +12,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-/** The tool and all that it has printed. */
+/** The tool and its output so far. */
 class Tool {
   readonly process: ChildProcessWithoutNullStreams;
   readonly exited: Promise<[code: number | null, signal: string | null]>;

@@ -5,7 +5,7 @@ import { errorMessage, resultMessage, TEXT_LIMIT } from './answer-message.ts';
 const person = { class_id: 0, class_name: 'person', confidence: 0.5, bbox: [0, 0.25, 0.5, 1] } as const;
 const nose = { name: 'nose', x: 0.5, y: 0.25, confidence: 1 } as const;
 
-/** Lists within lists; what is inside is at that depth. */
+/** Nested lists; the content is at that depth. */
 function nested(levels: number, inside: unknown): unknown {
   return levels === 0 ? inside : [nested(levels - 1, inside)];
 }

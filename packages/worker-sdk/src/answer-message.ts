@@ -11,20 +11,20 @@ import {
 export const TEXT_LIMIT = 4096;
 const CODE_LIMIT = 64;
 /**
- * So far outside of 0..1 coordinates are put onto the frame's edge: models overshoot where it cuts something off. More
- * is a mistake, such as pixels.
+ * Coordinates this far outside 0..1 are clamped to the frame: models overshoot for objects at the edge. Anything
+ * further out is a mistake, such as pixels.
  */
 const OUTSIDE_LIMIT = 0.1;
 
-/** What a worker found in a frame. */
+/** A worker's findings in a frame. */
 export interface Answer {
-  /** Coordinates are 0..1 of the frame; at most 0.1 outside they are put onto its edge. Left out: none. */
+  /** Coordinates are 0..1 of the frame; up to 0.1 outside is clamped. Default: none. */
   readonly detections?: readonly Detection[] | undefined;
-  /** Whatever JSON can say, at most 256 KiB and 16 levels of it. */
+  /** Any JSON value, at most 256 KiB and 16 levels deep. */
   readonly data?: unknown;
 }
 
-/** The first thing that is wrong, with its place. */
+/** The first problem, with its path. */
 export function sentenceOf(error: {
   readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
 }): string {
@@ -33,9 +33,9 @@ export function sentenceOf(error: {
 }
 
 /**
- * The message for a frame that went well.
+ * The answer to a frame that was processed.
  *
- * @throws VigiaError `bad_result` naming what the host would refuse.
+ * @throws VigiaError `bad_result` naming the field that the host would refuse.
  */
 export function resultMessage(seq: number, { detections, data }: Answer): WorkerResult {
   const json = asJson(data);
@@ -44,13 +44,13 @@ export function resultMessage(seq: number, { detections, data }: Answer): Worker
   throw new VigiaError('bad_result', `the result of frame ${seq}: ${sentenceOf(parsed.error)}`);
 }
 
-/** The message for a frame without a result. Texts that are too long are cut: an error must get through. */
+/** The answer to a frame without a result. Long texts are cut: an error must always get through. */
 export function errorMessage(seq: number, message: string, code?: string): WorkerResult {
   const text = message.slice(0, TEXT_LIMIT);
   return { type: 'result', seq, error: code ? { code: code.slice(0, CODE_LIMIT), message: text } : text };
 }
 
-/** Detections with their coordinates put onto the edge. Whoever writes JavaScript may give anything: that is for the schema. */
+/** Detections with clamped coordinates. Callers in JavaScript may pass anything: the schema checks that. */
 function within(detections: unknown): unknown {
   return mapped(detections, (detection) =>
     isFields(detection)
@@ -80,7 +80,7 @@ function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-/** As it will be read: without functions and undefined, dates as text. The same for every way to the host. */
+/** The value as the host will read it: without functions and undefined, dates as text. The same for every transport. */
 function asJson(data: unknown): unknown {
   if (data === undefined) return undefined;
   const text = toText(data);
@@ -101,14 +101,14 @@ function checkDepth(value: unknown, depth: number): void {
 
 function toText(data: unknown): string | undefined {
   try {
-    // Undefined for what JSON has no word for, whatever its type says.
+    // Undefined for values that JSON cannot express, despite the declared type.
     return JSON.stringify(data, refuseUnsayable);
   } catch (error) {
     throw new VigiaError('bad_result', `data: JSON cannot say it: ${messageOf(error)}`, { cause: error });
   }
 }
 
-/** JSON.stringify would say null. */
+/** JSON.stringify would return null. */
 function refuseUnsayable(key: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value))
     throw new TypeError(key ? `${key} is ${value}` : `${value}`);

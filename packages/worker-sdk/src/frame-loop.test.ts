@@ -6,7 +6,7 @@ import type { HostLink, LentFrame } from './host-link.ts';
 
 const ready = { type: 'ready', protocol: 1, name: 'test' } as const;
 
-/** A host of so many frames, and what happened at it, in order. */
+/** A host with a number of frames, and the events at it, in order. */
 class RecordedHost implements HostLink {
   readonly events: unknown[] = [];
   readonly changed = new Set<number>();

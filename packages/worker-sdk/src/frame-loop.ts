@@ -4,10 +4,10 @@ import { Frame } from './frame.ts';
 import type { HostLink } from './host-link.ts';
 
 /**
- * The frames of a link, each to be answered before the next one is asked for; one that was not is answered by the error
- * `no_result`, also when the loop is left. The link is closed at the end.
+ * The frames of a link. Each is to be answered before the next one is requested; one that was not is answered by the
+ * error `no_result`, also when the loop is left. Closes the link at the end.
  *
- * @param ready Sent when the first frame is asked for.
+ * @param ready Sent when the first frame is requested.
  */
 export async function* framesOf(
   link: HostLink,

@@ -5,8 +5,8 @@ import type { FrameFacts, LentFrame } from './host-link.ts';
 import type { Plane } from './planes.ts';
 
 /**
- * A picture that the host lent, to be answered exactly once: by `result` or by `error`. After the answer it is given back;
- * whatever needs the pixels throws VigiaError `frame_answered` then, as a second answer does.
+ * A frame lent by the host, to be answered exactly once: by `result` or by `error`. The answer gives it back;
+ * afterwards every access to pixels, and a second answer, throws VigiaError `frame_answered`.
  */
 export class Frame implements FrameFacts {
   readonly cameraId: string;
@@ -24,7 +24,7 @@ export class Frame implements FrameFacts {
   readonly #clock: Clock;
   #answered = false;
 
-  /** Made by the loop. @param send Sends to the host, or throws and has not. */
+  /** Made by the loop. @param send Sends to the host; throws if it has not. */
   constructor(lent: LentFrame, send: (message: WorkerResult) => void, clock: Clock) {
     const { facts } = lent;
     this.cameraId = facts.cameraId;
@@ -42,7 +42,7 @@ export class Frame implements FrameFacts {
     this.#clock = clock;
   }
 
-  /** Its age now, in milliseconds. */
+  /** Its current age, in milliseconds. */
   get ageMs(): number {
     return this.#clock.nowMs() - Number(this.capturedMonotonicNs) / 1e6;
   }
@@ -52,8 +52,8 @@ export class Frame implements FrameFacts {
   }
 
   /**
-   * The pixels themselves, not a copy; of JPEG the compressed picture. In shared memory they cannot be written: the attempt
-   * kills the process, and in a thread it spoils the picture for others.
+   * The pixels themselves, not a copy; for JPEG the compressed image. Do not write to them: in shared memory a write
+   * kills the process, in a thread it corrupts the frame for others.
    *
    * @throws VigiaError `frame_answered`.
    */
@@ -63,8 +63,8 @@ export class Frame implements FrameFacts {
   }
 
   /**
-   * Whether all that was read from `pixels` so far belongs to this frame. The host leaves the frame alone until the answer,
-   * so false means that the host is gone, or broken.
+   * Whether everything read from `pixels` so far belongs to this frame. The host leaves the frame untouched until the
+   * answer, so false means that the host has died or misbehaves.
    *
    * @throws VigiaError `frame_answered`.
    */
@@ -74,12 +74,12 @@ export class Frame implements FrameFacts {
   }
 
   /**
-   * Answers with what was found. Without detections: nothing was.
+   * Answers with findings. Without detections: nothing was found.
    *
-   * @returns False when the frame was not `whole` any more: what was found is worthless, and the answer that went out is
-   *   the error `frame_changed`.
-   * @throws VigiaError `bad_result` naming what the host would refuse; the frame is still to be answered then.
-   *   `frame_answered`.
+   * @returns False when the frame was no longer `whole`: the findings are worthless, and the error `frame_changed` was
+   *   sent instead.
+   * @throws VigiaError `bad_result` naming the field that the host would refuse (the frame still has to be answered
+   *   then); `frame_answered`.
    */
   result(answer: Answer = {}): boolean {
     this.#check('one answer is allowed');
@@ -92,7 +92,7 @@ export class Frame implements FrameFacts {
   /**
    * Answers that there is no result.
    *
-   * @param message At most 4096 characters of it are sent.
+   * @param message Its first 4096 characters are sent.
    * @param code For programs, at most 64 characters. Default `worker_error`.
    * @throws VigiaError `frame_answered`.
    */

@@ -1,18 +1,18 @@
 import { fstatSync } from 'node:fs';
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
-/** What the host writes, piece by piece. A piece is good until the next one is asked for: its memory is used again. */
+/** The host's bytes, chunk by chunk. A chunk is valid until the next one is requested: its memory is reused. */
 export interface HostInput extends AsyncIterable<Buffer> {
-  /** Reads no more, and keeps the process alive no longer. */
+  /** Stops reading and no longer keeps the process alive. */
   destroy(): void;
 }
 
-/** As much as a socket gives at once. */
+/** The most that one read of a socket returns. */
 const PIECE_BYTES = 1024 * 1024;
 
 /**
- * Standard input. A stream of Node makes a new buffer for every 64 KiB, which for large pictures is more garbage than can be
- * collected at the side; a socket can be read into one that stays.
+ * Standard input. A Node stream allocates a buffer for every 64 KiB: with large frames, more garbage than can be
+ * collected in the background. A socket can be read into a fixed buffer.
  */
 export function standardInput(): HostInput {
   const stat = fstatSync(0);
@@ -21,7 +21,7 @@ export function standardInput(): HostInput {
 
 class SocketInput implements HostInput {
   readonly #socket: Socket;
-  /** Read, and not given yet. */
+  /** Read, and not yet returned. */
   #piece: Buffer | undefined;
   #ended = false;
   #error: Error | undefined;
@@ -35,7 +35,7 @@ class SocketInput implements HostInput {
       writable: false,
       onread: {
         buffer: memory,
-        // False: no more before this one was used.
+        // False: nothing more until this one has been used.
         callback: (bytes) => {
           this.#piece = memory.subarray(0, bytes);
           this.#wake?.();

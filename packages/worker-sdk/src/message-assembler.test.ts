@@ -14,7 +14,7 @@ test('any messages, cut anywhere, come out whole and in order', () => {
         const out: Buffer[] = [];
         for (let at = 0, i = 0; at < bytes.byteLength; i += 1) {
           const size = sizes[i % sizes.length] ?? 1;
-          // Copied: each is good until the next one only.
+          // Copied: each is valid only until the next one.
           for (const message of assembler.push(bytes.subarray(at, at + size))) out.push(Buffer.from(message));
           at += size;
         }

@@ -1,12 +1,9 @@
 import { LENGTH_BYTES, VigiaError } from '@vigia/base';
 
-/** Enough for everything but pictures. */
+/** Enough for every message without pixels. */
 const FIRST_BYTES = 64 * 1024;
 
-/**
- * Puts messages together from the pieces in which they come, in memory that is used again: a message is good until the
- * next one is asked for.
- */
+/** Assembles messages from chunks, in memory that is reused: a message is valid until the next one is requested. */
 export class MessageAssembler {
   readonly #limit: number;
   readonly #length = Buffer.alloc(LENGTH_BYTES);
@@ -19,7 +16,7 @@ export class MessageAssembler {
     this.#limit = limit;
   }
 
-  /** The messages that a piece completes. @throws VigiaError `frame_too_large`. */
+  /** The messages that a chunk completes. @throws VigiaError `frame_too_large`. */
   *push(piece: Buffer): Generator<Buffer, void, undefined> {
     let at = 0;
     while (at < piece.byteLength) {

@@ -16,7 +16,7 @@ const vectors = JSON.parse(
   readFileSync(new URL('../../../docs/protocol/vectors/worker-messages.json', import.meta.url), 'utf8'),
 ) as readonly Vector[];
 
-/** `{"$bytes": hex}` becomes the bytes. */
+/** `{"$bytes": hex}` stands for the bytes. */
 function revive(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(revive);
   if (typeof value !== 'object' || value === null) return value;
@@ -28,7 +28,7 @@ describe('the golden vectors', () => {
   test.each(vectors.map((v) => [v.name, v] as const))('%s', (_name, { direction, json, bytes_hex: hex }) => {
     const bytes = Buffer.from(hex, 'hex');
     const decoded = decodeMessage(bytes.subarray(4));
-    // Bytes come as views of the message, whatever their class.
+    // Bytes are views of the message, of any class.
     const plain = 'data' in decoded && Buffer.isBuffer(decoded.data) ? { data: Uint8Array.from(decoded.data) } : {};
     expect({ ...decoded, ...plain }).toEqual(revive(json));
     const encoded =

@@ -6,9 +6,9 @@ const encoder = new Encoder({ ignoreUndefined: true });
 const decoder = new Decoder();
 
 /**
- * A message with its length in front.
+ * A message with its length prefix.
  *
- * @throws VigiaError `bad_result` when it is longer than a worker's message may be, or nested too deeply.
+ * @throws VigiaError `bad_result` when it is longer or more deeply nested than a worker's message may be.
  */
 export function encodeMessage(message: FromWorker): Buffer {
   const payload = encodePayload(message);
@@ -21,7 +21,7 @@ export function encodeMessage(message: FromWorker): Buffer {
 }
 
 /**
- * What the host says: a map with a `type`. Bytes in it are views of `payload`.
+ * A message of the host: a map with a `type`. Its bytes are views of `payload`.
  *
  * @throws VigiaError `bad_message`.
  */

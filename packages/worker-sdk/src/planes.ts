@@ -1,7 +1,7 @@
 import { VigiaError } from '@vigia/base';
 import { type PixelFormat, packedStrides } from '@vigia/contracts';
 
-/** A plane of a picture. */
+/** A plane of a frame. */
 export interface Plane {
   /** Bytes from the first pixel of the frame. */
   readonly offset: number;
@@ -10,11 +10,11 @@ export interface Plane {
 }
 
 /**
- * Where the planes are, which follow each other without gaps.
+ * The planes of a frame, which follow each other without gaps.
  *
- * @param byteLength All that there is of pixels.
+ * @param byteLength Total bytes of pixels.
  * @param strides Bytes per line of each plane. Default: lines without gaps.
- * @throws VigiaError `frame_invalid` when a picture of this format and size cannot be like that.
+ * @throws VigiaError `frame_invalid` when no frame of this format and size has this layout.
  */
 export function planesOf(
   { format, width, height }: { readonly format: PixelFormat; readonly width: number; readonly height: number },

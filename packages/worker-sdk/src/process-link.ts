@@ -10,12 +10,12 @@ import { planesOf } from './planes.ts';
 import { SegmentCache } from './segment-cache.ts';
 import type { WorkerInput } from './surroundings.ts';
 
-/** Most that a frame's message has beside its pixels, in bytes: far more than the fields of today. */
+/** Most bytes of a frame's message besides its pixels: far more than today's fields take. */
 const FIELDS_LIMIT = 64 * 1024;
 
 /**
- * The host of a worker process: messages on standard input and output, pixels there or in shared memory. Pixels are good
- * until the next frame is asked for.
+ * The host of a worker process: messages on standard input and output, pixels there or in shared memory. Pixels are
+ * valid until the next frame is requested.
  */
 export class ProcessLink implements HostLink {
   readonly #input: HostInput;
@@ -24,11 +24,11 @@ export class ProcessLink implements HostLink {
   readonly #segments = new SegmentCache();
   readonly #payloads: AsyncGenerator<Buffer, void, undefined>;
 
-  /** @param allowed The largest pictures that the host may send; a longer message is a protocol error. */
+  /** @param allowed The largest frames that the host may send; a longer message violates the protocol. */
   constructor(input: HostInput, output: HostOutput, allowed: WorkerInput) {
     this.#input = input;
     this.#output = output;
-    // Three bytes per pixel: no format has more, and a JPEG that has is none.
+    // Three bytes per pixel: no format has more, and a JPEG above that would be useless.
     this.#messages = new MessageAssembler(allowed.width * allowed.height * 3 + FIELDS_LIMIT);
     this.#payloads = this.#receive();
   }
@@ -43,7 +43,7 @@ export class ProcessLink implements HostLink {
       if (!payload) return undefined;
       const message = decodeMessage(payload);
       if (message.type === 'stop') return undefined;
-      // A later version may say more.
+      // A later protocol version may send other types.
       const lent = message.type === 'frame' ? this.#lend(parseFrame(message)) : undefined;
       if (lent) return lent;
     }
@@ -60,7 +60,7 @@ export class ProcessLink implements HostLink {
     for await (const piece of hostBytes(this.#input)) yield* this.#messages.push(piece);
   }
 
-  /** A frame whose pixels cannot be had is answered here; the worker does not see it. */
+  /** A frame whose pixels are unavailable is answered here; the worker does not see it. */
   #lend(frame: WorkerFrame): LentFrame | undefined {
     try {
       return { facts: factsOf(frame), ...this.#pixelsOf(frame), release: () => undefined };
@@ -78,12 +78,12 @@ export class ProcessLink implements HostLink {
   }
 }
 
-/** What the host writes, to its end: of the input, or of the host. */
+/** The host's bytes until it closes the input or dies. */
 async function* hostBytes(input: HostInput): AsyncGenerator<Buffer, void, undefined> {
   try {
     yield* input;
   } catch (error) {
-    // A host that died shows as a system error; anything else is ours.
+    // A host that died shows as a system error; anything else is a bug.
     if (codeOf(error) !== 'ECONNRESET' && codeOf(error) !== 'EIO') throw error;
   }
 }
@@ -94,7 +94,7 @@ function parseFrame(message: unknown): WorkerFrame {
   throw new VigiaError('bad_message', `the host sent a frame that is none: ${sentenceOf(parsed.error)}`);
 }
 
-/** @throws VigiaError `frame_invalid` when there are not as many pixels as the size says. */
+/** @throws VigiaError `frame_invalid` when there are fewer pixels than the size requires. */
 function factsOf(frame: WorkerFrame): LentFrame['facts'] {
   const { width, height, format, data, ref } = frame;
   const byteLength = data?.byteLength ?? ref?.byte_length ?? 0;

@@ -35,7 +35,7 @@ test('pixels are those of the slot, without a copy, whole until the slot is writ
   const second = cache.pixelsOf(write(writer, 1, 9));
   expect([...first.pixels]).toEqual(Array.from({ length: 8 }, () => 7));
   expect([...second.pixels]).toEqual(Array.from({ length: 8 }, () => 9));
-  // The same map: another one would be at another address.
+  // The same mapping: a new one would be at another address.
   expect(first.pixels.buffer).toBe(second.pixels.buffer);
   writer.begin(0);
   expect([first.whole(), second.whole()]).toEqual([false, true]);

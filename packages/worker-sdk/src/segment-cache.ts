@@ -7,21 +7,21 @@ interface MappedSegment {
   readonly reader: FrameSegmentReader;
 }
 
-/** Pixels in a segment: a view of the map, and whether they are still what was referred to. */
+/** Pixels in a segment: a view of the mapping, and whether the slot still holds the referenced frame. */
 export interface SegmentPixels {
   readonly pixels: Uint8Array;
   whole(): boolean;
 }
 
-/** Maps the segment that frames are in, read-only, and keeps it mapped until they are in another one. */
+/** Maps the segment of the frames read-only, and keeps it mapped until a frame is in another segment. */
 export class SegmentCache {
   #current: MappedSegment | undefined;
 
   /**
-   * The pixels that a reference means. They read as zeros, and are not whole, once the segment was let go of.
+   * The pixels of a reference. Once the segment is released they read as zeros and are not whole.
    *
-   * @throws VigiaError `frame_not_found` when there is no such segment, `frame_changed` when it, or its slot, holds something
-   *   else by now, `frame_invalid` when the reference or the segment cannot be.
+   * @throws VigiaError `frame_not_found` when the segment does not exist, `frame_changed` when it, or its slot, holds
+   *   another frame by now, `frame_invalid` when the reference or the segment is inconsistent.
    */
   pixelsOf(ref: WorkerRef): SegmentPixels {
     const { mapping, reader } = this.#open(ref);
@@ -36,7 +36,7 @@ export class SegmentCache {
     return { pixels: mapping.bytes.subarray(offset, offset + byteLength), whole };
   }
 
-  /** Gives the map back. Idempotent. */
+  /** Releases the mapping. Idempotent. */
   close(): void {
     this.#current?.reader.close();
     this.#current = undefined;
@@ -47,7 +47,7 @@ export class SegmentCache {
     if (this.#current?.mapping.path === path && this.#current.reader.epoch === wanted) return this.#current;
     this.close();
     const mapping = mapSharedFile(path);
-    // Retires the mapping when it throws, and when it is closed.
+    // Retires the mapping when it throws, and on close.
     const reader = FrameSegmentReader.over(mapping);
     this.#current = { mapping, reader };
     if (reader.epoch === wanted) return this.#current;

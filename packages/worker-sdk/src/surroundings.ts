@@ -2,7 +2,7 @@ import { isMainThread, type MessagePort, workerData } from 'node:worker_threads'
 import { VigiaError } from '@vigia/base';
 import { WORKER_ENV, WORKER_FORMATS, type WorkerFormat } from '@vigia/contracts';
 
-/** Environment variables, or what a host gives a thread in their place. */
+/** Environment variables, or the values that a host gives a thread in their place. */
 export type WorkerEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** What a host puts into `workerData` of a worker that runs in a thread. */
@@ -10,13 +10,13 @@ export interface ThreadWorkerData {
   readonly vigiaWorker: { readonly port: MessagePort; readonly env: WorkerEnvironment };
 }
 
-/** As what this program runs. `port` leads to the host of a thread; a process has its standard input and output. */
+/** How this program runs. `port` leads to the host of a thread; a process uses standard input and output. */
 export interface Surroundings {
   readonly env: WorkerEnvironment;
   readonly port: MessagePort | undefined;
 }
 
-/** The pictures that the configuration allows: what is sent to a worker that wants nothing else. */
+/** The largest frames that the configuration allows, which are also the default. */
 export interface WorkerInput {
   readonly format: WorkerFormat;
   /** Pixels. */
@@ -25,7 +25,7 @@ export interface WorkerInput {
   readonly height: number;
 }
 
-/** Whether this is a process that vigia started as a worker: its standard output belongs to the protocol. */
+/** Whether vigia started this process as a worker: its standard output belongs to the protocol. */
 export function isWorkerProcess(): boolean {
   return isMainThread && process.env[WORKER_ENV.transport] !== undefined;
 }
@@ -41,7 +41,7 @@ export function surroundings(): Surroundings {
 }
 
 /**
- * What the configuration's `input` allows.
+ * The configuration's `input`.
  *
  * @throws VigiaError `bad_environment`.
  */
@@ -59,7 +59,7 @@ export function parseInput(env: WorkerEnvironment): WorkerInput {
 /**
  * The configuration's `options`.
  *
- * @throws VigiaError `bad_environment` when that is no JSON object.
+ * @throws VigiaError `bad_environment` when they are not a JSON object.
  */
 export function parseOptions(env: WorkerEnvironment): Record<string, unknown> {
   const value = parseJson(env[WORKER_ENV.options] ?? '{}');
@@ -71,7 +71,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // As wrong as anything else that is no object.
+    // Treated like any other value that is no object.
     return undefined;
   }
 }

@@ -10,13 +10,16 @@ import {
 } from '@vigia/frame-supplier';
 import type { HostLink, LentFrame } from './host-link.ts';
 
-/** What a host posts to a worker in a thread. `seat` comes once, after `ready`; `handle.port` is transferred with it. */
+/**
+ * Messages of a host to a worker in a thread. `seat` comes once, after `ready`; `handle.port` is transferred with it.
+ */
 export type ToThreadWorker = { readonly type: 'seat'; readonly handle: ThreadSeatHandle } | { readonly type: 'stop' };
 
 /**
- * The host of a worker thread: the messages of the protocol as plain objects on a port, frames from a seat at a supplier.
+ * The host of a worker thread: protocol messages as plain objects on a port, frames from a seat at a supplier.
  *
- * An answer is posted before its frame is released, so whoever sees the seat ask finds the answer in the port.
+ * An answer is posted before its frame is released, so a host that sees the seat become ready finds the answer in the
+ * port.
  */
 export class ThreadLink implements HostLink {
   readonly #port: MessagePort;
@@ -48,12 +51,12 @@ export class ThreadLink implements HostLink {
 
   close(): Promise<void> {
     this.#reader?.close();
-    // Not closed: what the worker logs after its loop still goes there. The thread's end closes it.
+    // Not closed: log lines after the worker's loop still use it. The end of the thread closes it.
     this.#port.unref();
     return Promise.resolve();
   }
 
-  /** From here on the port keeps the thread alive. Undefined: the host said stop, or is gone, before it gave a seat. */
+  /** From here on the port keeps the thread alive. Undefined: the host sent stop, or died, before it gave a seat. */
   #listen(): Promise<ThreadSeatHandle | undefined> {
     return new Promise((resolve) => {
       const stop = (): void => {
@@ -68,7 +71,7 @@ export class ThreadLink implements HostLink {
     });
   }
 
-  /** A frame that is held stays whole to its answer: closing the reader now would take its pixels away. */
+  /** A held frame stays whole until its answer: closing the reader now would take its pixels away. */
   #stop(): void {
     this.#stopped = true;
     if (!this.#held) this.#reader?.close();

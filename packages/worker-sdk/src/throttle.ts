@@ -1,6 +1,6 @@
 import type { Clock } from '@vigia/base';
 
-/** Lets so many pass within a period, which begins with the first one. */
+/** Admits a number of events per period, which begins with the first one. */
 export class Throttle {
   readonly #limit: number;
   readonly #periodMs: number;
@@ -14,7 +14,7 @@ export class Throttle {
     this.#clock = clock;
   }
 
-  /** Whether one more may pass now. */
+  /** Whether one more event may pass now. */
   passes(): boolean {
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#beganMs >= this.#periodMs) {

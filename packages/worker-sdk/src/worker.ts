@@ -17,32 +17,31 @@ import { parseInput, parseOptions, surroundings, type WorkerInput } from './surr
 import { ThreadLink } from './thread-link.ts';
 import { Throttle } from './throttle.ts';
 
-/** Options of {@link frames}. A format or a size left out is as configured. */
+/** Options of {@link frames}. The default of format and size is the configuration. */
 export interface FramesOptions extends WorkerWants {
   /** For the log. Default: the worker's id. 1 to 128 characters. */
   readonly name?: string;
 }
 
-/** How much a line of the log matters. */
+/** Level of a log line. */
 export type LogLevel = Extract<FromWorker, { type: 'log' }>['level'];
 
-/** This program has one host: made when it is first spoken to. */
+/** This program has one host, created at first use. */
 let link: HostLink | undefined;
 let taken = false;
-/** vigia ends a worker that floods it with messages; it shows 20 lines a second, and its timeouts are seconds. */
+/** vigia ends a worker that floods it with messages; it logs 20 lines a second, and its timeouts are seconds. */
 const logLines = new Throttle(200, 1_000, systemClock);
 const heartbeats = new Throttle(1, 50, systemClock);
 
 /**
- * The frames of this worker's camera: always the newest one, and the next one only after the answer. Tells the host, when the
- * first one is asked for, that the worker is ready; so whatever has to be loaded is loaded before. Ends when the host says
- * stop, or is gone.
+ * The frames of this worker's camera: always the newest one, and the next one only after the answer. The first request
+ * reports the worker as ready, so load everything before. Ends when the host sends stop or dies.
  *
- * Each frame is to be answered once (`result`, `error`). One that was not is answered by the error `no_result` when the next
- * one is asked for, or the loop is left.
+ * Answer each frame once (`result`, `error`). A frame without an answer gets the error `no_result` when the next one is
+ * requested, or the loop is left.
  *
  * @throws VigiaError `not_a_worker`, `bad_environment`, `bad_options`; `frames_taken` the second time. While it runs:
- *   `bad_message`, `frame_too_large` or `frame_invalid` when the host speaks something else.
+ *   `bad_message`, `frame_too_large` or `frame_invalid` when the host violates the protocol.
  */
 export function frames(asked: FramesOptions = {}): AsyncGenerator<Frame, void, undefined> {
   const ready = readyMessage(asked);
@@ -53,7 +52,7 @@ export function frames(asked: FramesOptions = {}): AsyncGenerator<Frame, void, u
 }
 
 /**
- * The `options` that the configuration gives this worker; `{}` without.
+ * The configuration's `options` of this worker; `{}` without.
  *
  * @throws VigiaError `not_a_worker`, `bad_environment`.
  */
@@ -62,7 +61,7 @@ export function options(): Record<string, unknown> {
 }
 
 /**
- * The pictures that the configuration allows at most, and what is sent to a worker that wants nothing else.
+ * The largest frames that the configuration allows, which are also the default.
  *
  * @throws VigiaError `not_a_worker`, `bad_environment`.
  */
@@ -73,7 +72,7 @@ export function workerInput(): WorkerInput {
 /**
  * Writes a line into vigia's log. At most 200 a second are sent, the rest is dropped.
  *
- * @param message At most 4096 characters of it are sent.
+ * @param message Its first 4096 characters are sent.
  * @throws VigiaError `not_a_worker`, `bad_environment`.
  */
 export function log(level: LogLevel, message: string): void {
@@ -82,8 +81,8 @@ export function log(level: LogLevel, message: string): void {
 }
 
 /**
- * Still at work: puts off the start timeout (while loading) and the hang timeout (with a frame). Call it as often as you
- * like: at most one within 50 ms is sent.
+ * Reports that the worker is still busy: restarts the start timeout (while loading) or the hang timeout (with a frame).
+ * Call it as often as you like: at most one per 50 ms is sent.
  *
  * @throws VigiaError `not_a_worker`, `bad_environment`.
  */

@@ -21,7 +21,7 @@ async function start(options: StartOptions): Promise<ProcessHost> {
   return host;
 }
 
-/** What a picture whose bytes are all of one value is answered with. */
+/** The answer to a picture whose bytes all have one value. */
 function expected(seq: number, value: number): object {
   const brightness = expect.closeTo(value / 255, 12) as number;
   const bright = { class_id: 0, class_name: 'bright', confidence: brightness, bbox: [0, 0, 1, 1] };
@@ -55,7 +55,7 @@ describe('brightness.mjs', () => {
     const segment = new TestSegment(path, { ...grey, format: 'NV12' });
     closers.push(() => segment.writer.close());
     const frame = segment.frame(1, 255);
-    // The left half of each line of the first plane is the picture.
+    // The left half of each line of the first plane is the frame.
     for (let y = 0; y < 20; y += 1) segment.writer.view(1).fill(0, y * 40, y * 40 + 20);
     expect(await host.answer({ ...frame, width: 20 })).toEqual(expected(1, 0));
   });

@@ -11,7 +11,7 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-/** A worker that said it is ready. */
+/** A worker that is ready. */
 async function start(task: string, options: StartOptions = {}): Promise<ProcessHost> {
   const host = new ProcessHost(process.execPath, [agent], { ...options, options: { task, ...options.options } });
   closers.push(() => host.child.kill('SIGKILL'));

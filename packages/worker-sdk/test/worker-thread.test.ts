@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-/** A worker that said it is ready, and has its seat. */
+/** A worker that is ready and has its seat. */
 async function start(task: string, options: object = {}): Promise<ThreadHost> {
   const host = new ThreadHost(agent, { options: { task, ...options } });
   closers.push(() => host.close());

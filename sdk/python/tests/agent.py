@@ -1,4 +1,4 @@
-"""A reader that another program drives: lines of JSON in, one line of JSON out for each.
+"""A reader controlled by another program: lines of JSON in, one line of JSON out for each.
 
     python3 agent.py SOCKET READER_ID WAKE [FPS]
 
@@ -11,7 +11,7 @@ prints ``{"attached":true}``, or ``{"error":{"code","message"}}`` and exits with
     {"op":"loop","frames":N,"work_ms":M}   {"frames","expired","torn","backwards","end"}
     {"op":"close"}                 {"closed":true}
 
-Whatever goes wrong is answered with ``{"error":{"code","message"}}``. The end of its input ends it with 0.
+Errors are answered with ``{"error":{"code","message"}}``. It exits with 0 at the end of its input.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SAMPLE_EVERY = 64
 
 
 def describe(frame: Frame) -> Dict[str, Any]:
-    """What the other program compares with what it published."""
+    """Fields that the other program compares with the published frame."""
     pixels = frame.pixels
     return {
         "seq": frame.seq,
@@ -126,12 +126,12 @@ class Agent:
 
 
 def failure(error: VigiaError) -> Dict[str, Any]:
-    """An error as it is told."""
+    """An error in the form of an answer."""
     return {"error": {"code": error.code, "message": str(error)}}
 
 
 def say(answer: Dict[str, Any]) -> None:
-    """One line, at once."""
+    """Prints one line and flushes it."""
     print(json.dumps(answer), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of containers need: a client, a model that runs when the test says so, a clock that stands still."""
+"""Support for tests of containers: a client, a model whose runs end on request, a clock that stands still."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .segment_writer import SegmentWriter
 MESSAGES = Path(__file__).resolve().parents[3] / "docs/protocol/vectors/container-messages.json"
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 WAIT_S = 10
-"""Until a test gives up."""
+"""Seconds until a test gives up."""
 Message = Dict[str, Any]
 
 
@@ -94,7 +94,7 @@ class Client:
 
 
 class GatedModel:
-    """A model whose runs end when the test says so; open: at once. The probe always ends at once."""
+    """A model whose runs end on the test's request; open: at once. The probe always ends at once."""
 
     def __init__(self, gated: bool = False) -> None:
         self.gated = gated
@@ -116,7 +116,7 @@ class GatedModel:
         return outcome
 
     def finish(self, outcome: object = None) -> None:
-        """Waits until a run is going on, then lets it end."""
+        """Waits for a run, then lets it end."""
         self.started.get(timeout=WAIT_S)
         self._ends.put(outcome)
 
@@ -157,7 +157,7 @@ class ContainerCase(unittest.TestCase):
         self.path = os.path.join(self.dir, "m.sock")
         self.addCleanup(shutil.rmtree, self.dir)
         self.addCleanup(self._remove_frames)
-        # Nothing of what the tests provoke belongs on the terminal.
+        # Messages provoked by the tests do not belong on the terminal.
         quiet = mock.patch("vigia.container._log.Log._write")
         self.logged = quiet.start()
         self.addCleanup(quiet.stop)
@@ -185,7 +185,7 @@ class ContainerCase(unittest.TestCase):
         return writer
 
     def eventually(self, condition: Callable[[], bool]) -> None:
-        """Waits for what another thread does; fails after a while."""
+        """Waits for an effect of another thread; fails after a while."""
         limit = time.monotonic() + WAIT_S
         while not condition():
             self.assertLess(time.monotonic(), limit, "it did not happen")

@@ -1,4 +1,4 @@
-"""What a supplier of the tests publishes."""
+"""The pictures of the test supplier."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORMATS = {"NV12": 1, "I420": 2, "RGB24": 3, "BGR24": 4, "GRAY8": 5}
 
 @dataclass
 class Picture:
-    """What is published. ``fill``: the pixels of a frame number."""
+    """A picture's shape. ``fill``: the pixels of a frame number."""
 
     width: int = 64
     height: int = 48

@@ -1,6 +1,6 @@
-"""The supplier's side of shared memory, for tests: a frame segment and a seat table as the protocol pages say.
+"""The supplier's side of shared memory, for tests: a frame segment and a seat table by the protocol pages.
 
-Written from the pages with plain numbers, not with the reader's constants, so that one mistake is not made twice.
+Written from the pages with plain numbers, not with the reader's constants, so that the same mistake is not made twice.
 """
 
 from __future__ import annotations

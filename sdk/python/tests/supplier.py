@@ -1,7 +1,7 @@
 """A supplier for tests: real shared memory, a real Unix socket, the supplier's side of docs/protocol/frame-readers.md.
 
-One thread serves the socket; ``publish`` and the rest are called by the test's thread. A lock stands between them, so
-the supplier is one actor, as the protocol has it.
+One thread serves the socket; the test's thread calls ``publish`` and the other methods. A lock makes the supplier a
+single actor, as the protocol requires.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Seated:
 
 
 class Supplier:
-    """See above. ``answer``: replaces the answer to every attach (None: says nothing)."""
+    """``answer`` replaces the answer to every attach; None: no answer."""
 
     def __init__(self, seats: int = 4, picture: Optional[Picture] = None, answer: object = ...) -> None:
         self.lock = threading.RLock()
@@ -77,10 +77,10 @@ class Supplier:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # What a test does.
+    # Actions of a test.
 
     def publish(self, age_ms: float = 0) -> int:
-        """A new frame, the age given. Returns its number."""
+        """A new frame of the given age. Returns its number."""
         with self.lock:
             self.frame_id += 1
             captured = time.monotonic_ns() - int(age_ms * 1e6)
@@ -91,7 +91,7 @@ class Supplier:
             return self.frame_id
 
     def successor(self, picture: Optional[Picture] = None) -> None:
-        """Closes the segment and makes another of the same path."""
+        """Closes the segment and creates another one under the same path."""
         with self.lock:
             if self.segment is not None:
                 self.segment.close()
@@ -100,7 +100,7 @@ class Supplier:
             self._rendered = None
 
     def rewrite(self, slot: int) -> None:
-        """What happens to a slot that was held for too long."""
+        """Simulates a slot that was held for too long."""
         with self.lock:
             self.segment.begin(slot)
             self.segment.write_pixels(slot, b"\xee" * self.picture.byte_length)
@@ -112,7 +112,7 @@ class Supplier:
             self._wake(self.readers[index])
 
     def drop(self, index: int, reset: bool = False) -> None:
-        """Closes a reader's socket without a word. ``reset``: without having read what is in it."""
+        """Closes a reader's socket without notice. ``reset``: with unread bytes in it."""
         with self.lock:
             connection = self.readers.pop(index).connection
             if not reset:
@@ -120,7 +120,7 @@ class Supplier:
             connection.close()
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """For what the serving thread does soon; fails after 5 s."""
+        """Waits up to 5 s for an effect of the serving thread."""
         limit = time.monotonic() + 5
         while True:
             with self.lock:
@@ -220,7 +220,7 @@ class Supplier:
         self.table.set(reader.index, 4, 0)
 
     def _look(self, reader: Seated) -> None:
-        """Settles what was given back; offers what is pending to a reader that asked."""
+        """Settles frames that were given back; offers a pending frame to a reader that wants one."""
         if reader.slot is not None and reader.count(132) == reader.delivered:
             useless = reader.count(136) != reader.expired_before
             reader.results["expired" if useless else "ok"] += 1
@@ -247,7 +247,7 @@ class Supplier:
         self._wake(reader, ring=False)
 
     def _render(self, frame_id: int, captured: int) -> Tuple[int, int]:
-        """Once for all readers of the frame, into a slot that nobody holds."""
+        """Rendered once for all readers of the frame, into a free slot."""
         if self._rendered is None or self._rendered[0] != frame_id:
             held = {reader.slot for reader in self.readers.values()}
             last = None if self._rendered is None else self._rendered[1]
@@ -269,4 +269,4 @@ class Supplier:
         try:
             reader.connection.send(b"\x01", socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except OSError:
-            pass  # Full: it has enough to look at. Gone: noticed when it is read.
+            pass  # Full: the peer has enough to read. Closed: noticed when it is read.

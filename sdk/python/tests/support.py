@@ -1,4 +1,4 @@
-"""What several tests need."""
+"""Shared by several tests."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def virtual_kib() -> int:
 
 
 def without_numpy() -> mock._patch_dict:
-    """Makes ``import numpy`` fail, as where it is not installed."""
+    """Makes ``import numpy`` fail, as if it were not installed."""
     return mock.patch.dict("sys.modules", {"numpy": None})
 
 
 class SupplierCase(unittest.TestCase):
-    """Tests with suppliers; afterwards nothing of them is in /dev/shm."""
+    """Tests with suppliers; they leave nothing in /dev/shm."""
 
     def setUp(self) -> None:
         self.addCleanup(lambda: self.assertEqual(ours_in_shm(), []))  # the last of the cleanups
@@ -62,19 +62,19 @@ class SupplierCase(unittest.TestCase):
         return reader
 
     def take(self, reader: FrameReader) -> Frame:
-        """The next frame; fails where none comes."""
+        """The next frame; fails when there is none."""
         frame = reader.next(timeout=5)
         self.assertIsNotNone(frame, f"the stream has ended: {reader.end}")
         return frame
 
     def held(self, supplier: Supplier, index: int = 0) -> int:
-        """The slot that a reader holds, by its supplier's book."""
+        """The slot that a reader holds, according to its supplier."""
         slot = supplier.readers[index].slot
         self.assertIsNotNone(slot)
         return slot
 
     def eventually(self, condition: Callable[[], bool]) -> None:
-        """Waits for what another thread or process does; fails after 5 s."""
+        """Waits up to 5 s for an effect of another thread or process."""
         limit = time.monotonic() + 5
         while not condition():
             self.assertLess(time.monotonic(), limit, "it did not happen")

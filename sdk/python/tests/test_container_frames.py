@@ -1,4 +1,4 @@
-"""Where frames may come from, and what is made of them."""
+"""Where frames may come from, and how they are converted."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class PlainFiles(FramesCase):
                 self.assertIn("the frame reference", message)
 
     def test_a_folder_that_becomes_a_link_after_the_look_is_noticed(self) -> None:
-        """The kernel is asked what was opened: here the folder is swapped between the look and the opening."""
+        """The kernel is asked which file was opened: here the folder is swapped between the check and the opening."""
         os.mkdir(f"{self.allowed}/inner")
         self.write("allowed/inner/f")
         os.mkdir(f"{self.dir}/out")
@@ -166,7 +166,7 @@ class Slots(FramesCase):
     def test_a_slot_is_copied_until_it_holds_another_frame(self) -> None:
         writer = self.segment("ring", SMALL)
         first = self.put(writer, SMALL)
-        # Where it lies is the segment's to say: a wrong offset is ignored.
+        # The segment determines its location: a wrong offset is ignored.
         frame = self.copy(writer.path, {**first, "offset": 5, "strides": [6]})
         self.assertEqual((frame.rgb(), frame.frame_id), (b"\x07" * 12, 7))
         second = self.put(writer, SMALL, frame_id=8)
@@ -246,7 +246,7 @@ class Slots(FramesCase):
         for i in range(MAX_SEGMENTS + 3):
             writer = SegmentWriter(shm_path(f"ring{i}"), 4, SMALL.byte_length)
             self.copy(writer.path, self.put(writer, SMALL))
-            # Its own mapping is not to be counted; the name goes with the test.
+            # Its own mapping must not count; the name goes with the test.
             writer.words.close()
             writer.memory.close()
         self.assertEqual(self.frames.mapped, MAX_SEGMENTS)

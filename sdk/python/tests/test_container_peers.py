@@ -1,4 +1,4 @@
-"""Peers that send what they like, how they like, and do not read."""
+"""Peers that send anything, at any pace, and do not read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from vigia.container._frames import ConnectionFrames
 from vigia.container._loop import Loop
 from vigia.container._messages import MESSAGE_LIMIT
 from vigia.container._references import FrameRoots
-from vigia.container._service import ModelFacts, ModelService
+from vigia.container._model_spec import ModelSpec
+from vigia.container._service import ModelService, Peer
 
 from .container_support import Client, ContainerCase, FakeClock, GatedModel, encoded, infer
 
@@ -54,7 +55,7 @@ class Peers(ContainerCase):
             client.send(b"abc")
             self.assert_error(client.next(), "bad_request")
             self.assertTrue(client.ended())
-        # Nothing is sent to a closed socket: the kernel says that it is.
+        # Sends nothing to a closed socket: the kernel reports that it is closed.
         with self.assertRaises(OSError):
             while True:
                 client.socket.sendall(b"x" * 65536)
@@ -95,7 +96,7 @@ class Peers(ContainerCase):
         self.start(GatedModel())
         client = self.client()
         names = [f"camera{i}" for i in range(150)]
-        # More than may be owed in order: the rest is read when answers have gone out.
+        # More than may be outstanding in order: the rest is read once answers have been sent.
         sender = threading.Thread(target=client.send, args=[infer(name, self.frame) for name in names])
         sender.start()
         self.assertEqual([client.next()["camera_id"] for _ in names], names)
@@ -154,7 +155,7 @@ class Peers(ContainerCase):
         self.assertEqual(self.admitted().ask(HEALTH)["state"], "ready")
 
     def admitted(self) -> Client:
-        """The container learns of a closed connection in its own time."""
+        """The container notices a closed connection with a delay."""
         while True:
             client = self.client()
             try:
@@ -200,18 +201,17 @@ class Peers(ContainerCase):
 
 
 class Slowness(unittest.TestCase):
-    """A connection driven by hand: what time does to it."""
+    """A connection with a fake clock: its timeouts."""
 
     def setUp(self) -> None:
         self.loop = FakeLoop()
         ours, self.peer = socket.socketpair()
         self.peer.setblocking(False)
-        facts = ModelFacts("m", "1", "detection", (), 2, 2, "stretch", (), False)
-        service = ModelService(facts, mock.Mock(), self.loop, 1000, mock.Mock())
+        model = ModelSpec("m", (), 2, 2)
+        service = ModelService(model, mock.Mock(), self.loop, 1000, mock.Mock())
         self.closed: List[Connection] = []
-        frames, log = ConnectionFrames(FrameRoots()), mock.Mock()
-        loop = cast(Loop, self.loop)
-        self.connection = Connection(1, ours, frames, service, loop, log, self.closed.append)
+        peer, loop = Peer(1, ConnectionFrames(FrameRoots())), cast(Loop, self.loop)
+        self.connection = Connection(peer, ours, service, loop, mock.Mock(), self.closed.append)
         self.addCleanup(self.peer.close)
         self.addCleanup(self.connection.close)
 
@@ -242,7 +242,7 @@ class Slowness(unittest.TestCase):
         self.assertEqual(self.loop.pending, 0)
 
     def test_the_time_begins_anew_with_each_completed_message(self) -> None:
-        """Writes that are cut in the middle of a message: none of the messages is slow, all together are."""
+        """Writes that end in the middle of a message: none of the messages is slow, all together are."""
         message = encoded(HEALTH)
         self.send(message[:5])
         for _ in range(5):
@@ -269,7 +269,7 @@ class Slowness(unittest.TestCase):
 
 
 class FakeLoop(FakeClock):
-    """Knows one socket, and does at once what is posted."""
+    """Knows one socket, and runs posted callbacks at once."""
 
     def watch(self, _: socket.socket, events: int, callback: Callable[[int], None]) -> None:
         self.events, self.callback = events, callback

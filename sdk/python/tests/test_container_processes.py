@@ -90,7 +90,7 @@ class Started:
 
     @property
     def log(self) -> str:
-        """What it wrote on standard error, once it has ended."""
+        """Its standard error, once it has ended."""
         if self._log is None:
             self.ends()
         return self._log or ""
@@ -167,7 +167,7 @@ class Processes(ContainerCase):
         self.assertTrue(client.ended())
         self.assertEqual(started.ends(), 1)
         self.assertIn("Timeout", started.log)
-        # What it left is replaced by the next one.
+        # Its leftovers are replaced by the next one.
         self.run_bright().says("ready")
 
     def test_sigterm_while_loading(self) -> None:

@@ -8,7 +8,7 @@ import stat
 import threading
 from unittest import mock
 
-from vigia.container import Container, ContainerError, Detection, Frame
+from vigia.container import Container, ContainerError, Detection, Frame, ModelSpec
 from vigia.container import _container as container_module
 
 from .container_support import WHOLE, ContainerCase, GatedModel, infer, shm_path, want
@@ -150,7 +150,7 @@ class Turns(ContainerCase):
         self.start(model)
         peers = {"a": self.client(), "b": self.client()}
         grant = peers["a"].ask(want("a", "w"))
-        # Only when b stands in line may the first round begin, else a could win two in a row.
+        # The first round must not begin before b is in line, otherwise a could win two in a row.
         peers["b"].send(want("b", "w"))
         peers["b"].ask(HEALTH)
         for turn in range(6):
@@ -201,7 +201,7 @@ class Turns(ContainerCase):
         model = GatedModel(gated=True)
         self.start(model)
         client, other = self.client(), self.client()
-        # A deadline that no kernel can count is one that does not come.
+        # A deadline beyond the kernel's range never passes.
         client.send(*(infer("a", self.frame, request_id=str(i), deadline_ms=1e308) for i in (1, 2)))
         client.ask(HEALTH)
         self.assert_error(other.ask(infer("a", self.frame)), "overloaded", "'a' is waiting already")
@@ -291,7 +291,7 @@ class Lives(ContainerCase):
             self.start(GatedModel())
         self.assertEqual(caught.exception.code, "socket_in_use")
         self.assertEqual(self.client().ask({"op": "health"})["state"], "ready")
-        # As after kill -9: the file stays, nobody listens.
+        # As after kill -9: the file stays, without a listener.
         with mock.patch.object(container_module.ListeningSocket, "unlink"):
             first.close()
         self.assertTrue(os.path.exists(self.path))
@@ -328,6 +328,17 @@ class Lives(ContainerCase):
         with self.assertRaises(ContainerError) as caught:
             Container(GatedModel(), allow_dirs=["/nowhere"], **right).start()  # type: ignore[arg-type]
         self.assertEqual(caught.exception.code, "allow_dir")
+
+    def test_a_spec_is_the_same_as_its_attributes_by_keyword(self) -> None:
+        spec = ModelSpec("m", ["bright"], 2, 2, version="7")
+        container = Container(GatedModel(), spec, socket_path=self.path, version="8").start()
+        self.addCleanup(container.close)
+        described = self.client().ask({"op": "describe"})
+        self.assertEqual([described[key] for key in ("model_id", "classes", "model_version")], ["m", ["bright"], "8"])
+        with self.assertRaisesRegex(TypeError, "classes"):
+            Container(GatedModel(), socket_path=self.path, model_id="m", width=2, height=2)
+        with self.assertRaisesRegex(TypeError, "colour"):
+            Container(GatedModel(), spec, socket_path=self.path, colour=1)
 
     def test_a_hang_is_told_once_the_limit_is_over(self) -> None:
         model, told = GatedModel(gated=True), threading.Event()

@@ -1,4 +1,4 @@
-"""Whose turn it is, with a clock that stands still."""
+"""Granting, with a clock that stands still."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Conservation(unittest.TestCase):
 
 
 class _Chaos:
-    """Random steps; counts what is open."""
+    """Random steps; counts open requests."""
 
     def __init__(self, case: unittest.TestCase, dice: random.Random) -> None:
         self.case, self.dice = case, dice

@@ -11,7 +11,7 @@ from .support import WAKES, SupplierCase, mapping_count, open_descriptors
 
 
 def impatient(slice_s: float = 0.02):
-    """Gives a silent supplier up after 30 ms."""
+    """Gives up on a silent supplier after 30 ms."""
     return mock.patch.multiple(_reader, LOST_NS=30_000_000, WAIT_SLICE_S=slice_s)
 
 

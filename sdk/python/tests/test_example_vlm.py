@@ -23,7 +23,7 @@ def completion(text: Any = "A bed.", **more: Any) -> bytes:
 
 
 class Server:
-    """Answers each request as it is told to. ``seen``: path, headers and body of all requests."""
+    """Answers each request as configured. ``seen``: path, headers and body of all requests."""
 
     def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
         self.seen: List[Tuple[str, Dict[str, str], Any]] = []
@@ -39,10 +39,10 @@ class Server:
                 try:
                     answer(self)
                 except ConnectionError:
-                    pass  # The worker went away, as it should.
+                    pass  # The worker closed the connection, as it should.
 
             def log_message(self, *_: Any) -> None:
-                """Nothing of it belongs on the terminal."""
+                """None of it belongs on the terminal."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1/"
@@ -86,7 +86,7 @@ class Vlm(WorkerCase):
         return worker.ask(frame_message(seq, format="JPEG", data=JPEG))
 
     def fails(self, server: Server, code: str, text: str, line: str = "", **options: Any) -> None:
-        """Fails with that code, says nothing secret, logs that line, and goes on."""
+        """Fails with that code, reveals no secret, logs that line, and continues."""
         worker = self.begin(server.url, **options)
         for seq in (1, 2):
             answer = self.look(worker, seq)
@@ -133,7 +133,7 @@ class Vlm(WorkerCase):
             self.assertEqual(sorted(data), ["latency_ms", "model", "text"])
 
     def refuses(self, said: Any, line: str, text: str = "with status 400", status: int = 400) -> None:
-        """What a server says about an error, and what becomes of it: the line on standard error, and the message."""
+        """A server's error, and the resulting line on standard error and message."""
         body = said if isinstance(said, bytes) else json.dumps({"error": said}).encode()
         with self.subTest(body[:60]):
             line = f"vlm: the server answered with status {status}{line}\n"
@@ -278,7 +278,7 @@ class Vlm(WorkerCase):
             worker = self.start_example("vlm.py", options=options, environment={"VLM_API_KEY": key})
             self.assertEqual((worker.ends(), worker.rest()), (1, b""))
             self.assertTrue(worker.log.startswith(sentence), worker.log)
-            # vigia shows the last line, and so much of it.
+            # vigia shows the last line, up to this length.
             self.assertEqual((worker.log.count("\n"), len(worker.log) <= 160), (1, True), worker.log)
             self.assertNotIn("sk-", worker.log)
 

@@ -16,7 +16,7 @@ except ImportError:
 
 
 def counted(length: int):
-    """Pixels that tell where they are."""
+    """Pixels that encode their position."""
     return lambda _: bytes(i * 7 % 251 for i in range(length))
 
 

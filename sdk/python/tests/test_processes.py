@@ -1,4 +1,4 @@
-"""Readers in processes of their own, by way of the agent: killed, interrupted, and driven by lines."""
+"""Readers in separate processes, through the agent: killed, interrupted, and controlled by lines."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Processes(SupplierCase):
         self.assertIn(b'"fps":2.5', supplier.requests[0])
 
     def test_a_flood_of_frames_with_two_readers(self) -> None:
-        """Conservation: what was delivered was read or expired; no frame is torn, none goes backwards."""
+        """Conservation: every delivered frame was read or expired; none is torn, none goes backwards."""
         supplier = self.start()
         agents = [Agent(self, supplier.socket_path, name, wake) for name, wake in (("a", "socket"), ("b", "futex"))]
         for agent in agents:

@@ -90,7 +90,7 @@ class Newest(SupplierCase):
                 for _ in range(3):
                     with self.assertRaisesRegex(TimeoutError, "people"):
                         reader.next(timeout=0.01)
-                # The offer comes between two calls: it is what the next call takes, not a reason to ask again.
+                # The offer arrives between two calls: the next call takes it and does not ask again.
                 supplier.publish()
                 self.assertEqual(self.take(reader).seq, 1)
                 self.assertEqual(supplier.readers[0].count(128), 1)
@@ -132,7 +132,7 @@ class Waking(SupplierCase):
             waits.append(time.monotonic() - before)
 
         def asleep() -> bool:
-            # "running", or the number of the system call and what it was given.
+            # "running", or the number of the system call and its arguments.
             with open(f"/proc/self/task/{thread_id}/syscall") as state:
                 return hex(futex._word.value) in state.read().split()
 

@@ -1,4 +1,4 @@
-"""Nothing that shared memory says is believed before it was checked."""
+"""Nothing in shared memory is trusted before it was validated."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .support import SupplierCase
 
 
 def write(path: str, content: bytes) -> None:
-    """Makes a file, which must not be there."""
+    """Creates a file, which must not exist."""
     with open(path, "xb") as file:
         file.write(content)
 
 
 class BadSegments(SupplierCase):
     def offered(self, supplier: Supplier, reader: FrameReader) -> int:
-        """Makes an offer that the reader has not looked at. Returns the slot."""
+        """Makes an offer that the reader has not seen. Returns the slot."""
         self.assertIsNone(reader.poll())
         supplier.wait_until(lambda: supplier.readers[0].count(128) != supplier.readers[0].delivered)
         supplier.publish()
         return self.held(supplier)
 
     def refuses(self, supplier: Supplier, reader: FrameReader, message: str) -> None:
-        """The offer is an error, given back, and the reader can go on."""
+        """The offer is an error and is given back, and the reader can continue."""
         expired = reader.statistics()["expired"]
         with self.assertRaisesRegex(SegmentError, message) as caught:
             reader.next(timeout=5)

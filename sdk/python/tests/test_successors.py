@@ -1,4 +1,4 @@
-"""Thousands of segments one after the other: nothing piles up, and a view that was kept stays readable."""
+"""Thousands of successive segments: nothing accumulates, and a kept view stays readable."""
 
 from __future__ import annotations
 

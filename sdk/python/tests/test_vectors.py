@@ -78,7 +78,7 @@ class Vectors(unittest.TestCase):
 
 
 def decode(data: bytes, name: str, at: int, expected: Any) -> Any:
-    """What stands there, in the form of the expected value."""
+    """The field in the form of the expected value."""
     if name == "magic":
         return data[at : at + 8].decode()
     if name == "planes":

@@ -1,4 +1,4 @@
-"""What a worker may answer with, and what it is told otherwise."""
+"""The allowed answers of a worker, and the errors for others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def answered(detections: Any = (), data: Any = None) -> Dict[str, Any]:
 
 
 def nested(levels: int, inside: Any = None) -> Any:
-    """Lists within lists; what is inside is at that depth."""
+    """Nested lists; the content is at that depth."""
     for _ in range(levels):
         inside = [inside]
     return inside

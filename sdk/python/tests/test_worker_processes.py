@@ -1,4 +1,4 @@
-"""What surrounds the loop: standard streams, children, threads, signs of life, the environment, what piles up."""
+"""Around the loop: standard streams, children, threads, heartbeats, the environment, leaks."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Streams(WorkerCase):
             self.assertEqual((worker.ends(), worker.rest()), (0, b""))
             lines = ["after the import", "past Python", "a child", "read: ''"]
             lines += ["in the loop", "after the answer"] * 2
-            # What Python had kept back until the import comes with the first line after it.
+            # Output that Python buffered before the import comes with the first line after it.
             self.assertEqual(worker.log.splitlines(), [*first, *lines])
 
     def test_a_child_that_uses_vigia_is_no_worker(self) -> None:

@@ -1,4 +1,4 @@
-"""A host for workers under test: starts them, sends frames, reads what they say."""
+"""A host for workers under test: starts them, sends frames, reads their messages."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Worker:
         self._output.close()
 
     def says(self) -> Message:
-        """The next message, whatever it is."""
+        """The next message of any type."""
         head = self._output.read(4)
         body = self._output.read(struct.unpack(">I", head)[0]) if len(head) == 4 else b""
         if not body:
@@ -115,7 +115,7 @@ class Worker:
         return self.answers()
 
     def rest(self) -> bytes:
-        """Everything that it still says, after its end."""
+        """All remaining messages, after its end."""
         return self._output.read()
 
     def ends(self) -> int:
@@ -124,7 +124,7 @@ class Worker:
 
     @property
     def log(self) -> str:
-        """What it wrote on standard error; waits for its end."""
+        """Its standard error; waits for its end."""
         self.ends()
         self._stderr.seek(0)
         return self._stderr.read().decode()
@@ -133,7 +133,7 @@ class Worker:
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
-            pass  # It has ended, and so has whatever it started.
+            pass  # Expects that it has ended, with all processes it started.
 
     def close(self) -> None:
         self.kill()
@@ -144,11 +144,11 @@ class Worker:
             try:
                 stream.close()
             except BrokenPipeError:
-                pass  # Something was left unsent.
+                pass  # Some bytes were not sent.
 
 
 class WorkerCase(unittest.TestCase):
-    """Tests with workers in processes of their own, and with real segments; afterwards none of them is left."""
+    """Tests with workers in separate processes, and with real segments; none of them is left afterwards."""
 
     def start(
         self, code: str, environment: Optional[Dict[str, Optional[str]]] = None, sockets: bool = True

@@ -1,4 +1,4 @@
-"""Live video for Python: frames of a supplier, workers that vigia starts, models that vigia asks.
+"""Live video for Python: frames of a supplier, workers that vigia starts, models that vigia uses.
 
 Start with :meth:`FrameReader.attach` (docs/protocol/frame-readers.md of the vigia repository), :func:`frames`
 (docs/protocol/worker.md) or :func:`vigia.container.serve` (docs/protocol/model-container.md).

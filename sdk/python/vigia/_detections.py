@@ -1,4 +1,4 @@
-"""What a model's function returns or a worker answers, and what becomes of it."""
+"""Detections, as returned by a model's function or sent by a worker, and their encoding."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ KEYPOINTS_LIMIT = 256
 MASK_SIDE_LIMIT = 256
 """Longest side of a mask, cells."""
 _TOLERANCE = 1e-3
-"""So far outside of 0..1 is rounding, and put right; more is a mistake of the model's."""
+"""Coordinates this far outside 0..1 are rounding errors and are clamped; anything further out is a mistake."""
 _NAME_MAX = 64
 _SAFE_INTEGER = 2**53 - 1
-"""The largest integer that every peer has exactly: JavaScript's numbers are doubles."""
+"""The largest integer that every peer represents exactly: JavaScript's numbers are doubles."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,11 @@ class Keypoint:
 
 @dataclass(frozen=True)
 class Mask:
-    """Which part of a detection's box belongs to it: a grid of cells over the box, line by line from the upper left.
+    """The part of a detection's box that belongs to the object: a grid of cells over the box, row by row from the upper
+    left.
 
-    ``counts`` are run lengths, outside and inside in turn, beginning with outside (0 when the first cell is inside).
+    ``counts`` are run lengths, alternately outside and inside, beginning with outside (0 when the first cell is
+    inside).
     """
 
     width: int
@@ -43,7 +45,7 @@ class Mask:
 
     @classmethod
     def from_rows(cls, rows: Any) -> Mask:
-        """Of rows of cells, each true or false: lists, or a numpy array of two dimensions.
+        """A mask from rows of cells, each true or false: lists, or a numpy array of two dimensions.
 
         Raises ValueError unless there are 1 to 256 rows of 1 to 256 cells, equally long.
         """
@@ -62,7 +64,7 @@ class Mask:
 
 @dataclass(frozen=True)
 class Detection:
-    """One object that the model saw.
+    """One detected object.
 
     Attributes:
         class_id: index into the container's declared classes; a worker's own number, from 0.
@@ -82,17 +84,17 @@ class Detection:
 
 
 class InvalidDetections(Exception):
-    """What the function returned is no list of detections. The text is one sentence."""
+    """The returned value is not a list of detections. The text is one sentence."""
 
 
 def encode_detections(
     returned: Any, classes: Optional[Sequence[str]] = None, outside: float = _TOLERANCE
 ) -> List[Dict[str, Any]]:
-    """What goes into the answer. numpy's numbers are as good as Python's.
+    """Encodes detections for an answer. numpy's numbers are accepted like Python's.
 
     Args:
-        classes: the declared ones; None where none are declared, as of a worker.
-        outside: coordinates that are so far outside of 0..1 are put onto the edge.
+        classes: the declared ones; None where none are declared, as for a worker.
+        outside: coordinates up to this far outside 0..1 are clamped.
 
     Raises InvalidDetections.
     """
@@ -195,12 +197,12 @@ def _integer(value: Any, where: str) -> int:
         if not isinstance(value, bool):
             return operator.index(value)
     except TypeError:
-        pass  # Said below, with the place.
+        pass  # Reported below, with the path.
     raise InvalidDetections(f"{where} is {_kind(value)}, an integer is expected")
 
 
 def _unit(value: Any, where: str, outside: float = _TOLERANCE) -> float:
-    """A number 0..1; one that is so far outside is put onto the edge."""
+    """A number 0..1, clamped if it is slightly outside."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InvalidDetections(f"{where} is {_kind(value)}, a number is expected")
     number = float(value)

@@ -1,4 +1,4 @@
-"""A frame that is lent to the user."""
+"""A frame lent to the user."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Frame:
     """One picture in memory that its supplier owns: lent, read-only, not copied.
 
     It is yours until :meth:`release`, which leaving a ``with frame:`` calls. The supplier does not rewrite it while you
-    hold it, for at most its read deadline (1 s unless configured otherwise). Who may be slower asks :meth:`whole` after
-    using the pixels, or takes a :meth:`copy`.
+    hold it, for at most its read deadline (1 s by default). If you may take longer, check :meth:`whole` after using the
+    pixels, or take a :meth:`copy`.
 
     Attributes:
         seq: number of publication, from 1; gaps are frames that were dropped for a newer one.
-        captured_monotonic_ns: when the scene was seen, on CLOCK_MONOTONIC (``time.monotonic_ns()``).
+        captured_monotonic_ns: when the scene was captured, on CLOCK_MONOTONIC (``time.monotonic_ns()``).
         captured_wall_us: the same moment in µs since 1970, UTC; 0 when the supplier does not know it.
         pts_us: µs of the stream's own clock.
         width, height: pixels.
@@ -31,7 +31,7 @@ class Frame:
     def __init__(
         self, segment: Segment, slot: int, generation: int, seq: int, stamp: Stamp, give_back: Callable[[bool], None]
     ) -> None:
-        """Made by FrameReader only. ``give_back`` is called once, with whether the frame was whole to the end."""
+        """Created by FrameReader only. ``give_back`` is called once, with whether the frame was whole to the end."""
         self.seq = seq
         self.captured_monotonic_ns = stamp.captured_monotonic_ns
         self.captured_wall_us = stamp.captured_wall_us
@@ -48,7 +48,7 @@ class Frame:
 
     @property
     def age_ms(self) -> float:
-        """Milliseconds since the scene was seen."""
+        """Milliseconds since the capture."""
         return (time.monotonic_ns() - self.captured_monotonic_ns) / 1e6
 
     @property
@@ -60,7 +60,7 @@ class Frame:
     def pixels(self) -> memoryview:
         """The pixels themselves, read-only, ``byte_length`` bytes.
 
-        A view that is kept after the release can still be read without harm, but shows whatever is there by then.
+        A view that is kept after the release stays readable, but shows the current content of that memory.
 
         Raises LeaseError ``lease_released``.
         """
@@ -71,12 +71,12 @@ class Frame:
 
         H×W×3 for RGB24 and BGR24, H×W for GRAY8, (H×3/2)×W for NV12 and I420; with strides where lines are padded.
 
-        Raises VigiaError ``numpy_missing``, ``no_array`` when no array describes where the planes lie; LeaseError.
+        Raises VigiaError ``numpy_missing``, ``no_array`` when no array can describe the planes; LeaseError.
         """
         return as_array(self.pixels, self.format, self.width, self.height, self.planes)
 
     def copy(self) -> Optional[bytes]:
-        """A copy of the pixels that was checked to be whole; None when they are no longer this frame's.
+        """A copy of the pixels that is guaranteed to be whole; None when they no longer belong to this frame.
 
         Raises LeaseError ``lease_released``.
         """
@@ -84,18 +84,18 @@ class Frame:
         return copied if self.whole() else None
 
     def whole(self) -> bool:
-        """Whether all that was read from the pixels so far belongs to this frame.
+        """Whether everything read from the pixels so far belongs to this frame.
 
-        False only when it was held for longer than the read deadline: what was computed from it is worthless then.
+        False only when it was held for longer than the read deadline: results computed from it are worthless then.
 
         Raises LeaseError ``lease_released``.
         """
         return self._held().holds(self._slot, self._generation)
 
     def release(self) -> bool:
-        """Gives the frame back. Returns what :meth:`whole` said at that moment.
+        """Gives the frame back. Returns :meth:`whole` at that moment.
 
-        Raises LeaseError ``lease_released`` the second time; leaving a ``with`` after it is fine.
+        Raises LeaseError ``lease_released`` the second time; leaving a ``with`` afterwards is allowed.
         """
         whole = self.whole()
         self._segment = None

@@ -21,15 +21,15 @@ class _Timespec(ctypes.Structure):
 
 
 def supported() -> bool:
-    """Whether the number of the system call is known here: 64-bit x86 and ARM."""
+    """Whether the system call's number is known for this machine: 64-bit x86 and ARM."""
     return platform.machine() in _SYSCALL_NUMBERS and sys.maxsize > 2**32
 
 
 class FutexWord:
-    """A 32-bit word of a file that others map.
+    """A 32-bit word of a file that other processes map.
 
-    It has a read-only mapping of its own, because Python does not tell the address of a buffer that cannot be written.
-    The kernel knows the word by file and offset, so it is the same word to everybody.
+    It has a read-only mapping of its own, because Python does not reveal the address of a read-only buffer. The kernel
+    identifies the word by file and offset, so it is the same word in all processes.
     """
 
     def __init__(self, descriptor: int, offset: int) -> None:
@@ -49,9 +49,10 @@ class FutexWord:
         self.close = weakref.finalize(self, libc.munmap, address, mmap.PAGESIZE)
 
     def wait(self, expected: int, seconds: float) -> None:
-        """Blocks until woken, at most so long; at once when the word has another value. May return for no reason.
+        """Blocks until woken, for a limited time; returns at once when the word has another value. May return
+        spuriously.
 
-        Look at the word afterwards. A signal ends it early, so Ctrl-C works.
+        Check the word afterwards. A signal ends the wait early, so Ctrl-C works.
         """
         whole = int(seconds)
         timeout = _Timespec(whole, int((seconds - whole) * 1e9))

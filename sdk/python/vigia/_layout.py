@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 VERSION = 1
-"""Of both layouts and of the messages. Any other is refused."""
+"""Version of both layouts and of the messages. Any other is refused."""
 PAGE_BYTES = 4096
-"""Headers, slots and data are multiples of this, whatever the machine's own page size."""
+"""Headers, slots and data are multiples of this, independent of the machine's page size."""
 FRAME_SLOTS = 4096
 """A frame reference is frame id × this + slot."""
 

@@ -1,4 +1,4 @@
-"""How pictures lie in memory: which planes a format has, and which of them numpy can show as one array."""
+"""The memory layout of pictures: the planes of a format, and which of them numpy can show as one array."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .errors import VigiaError
 
 
 class Plane(NamedTuple):
-    """One plane of a picture: where it begins in ``frame.pixels``, and the bytes from one line to the next."""
+    """One plane of a picture: its offset in ``frame.pixels``, and its bytes per line."""
 
     offset: int
     stride: int
@@ -26,7 +26,7 @@ def _lines(pixel_format: str, width: int, height: int) -> List[Tuple[int, int]]:
 
 
 def stacked_planes(pixel_format: str, height: int, strides: Sequence[int]) -> Tuple[Plane, ...]:
-    """Planes of such lines that follow each other without a gap. What they may be is for :func:`problem_of`."""
+    """Planes of such lines, stored one after another. :func:`problem_of` validates them."""
     planes, offset = [], 0
     for (count, _), stride in zip(_lines(pixel_format, 0, height), strides):
         planes.append(Plane(offset, stride))
@@ -35,14 +35,14 @@ def stacked_planes(pixel_format: str, height: int, strides: Sequence[int]) -> Tu
 
 
 def packed_picture(pixel_format: str, width: int, height: int) -> Tuple[Tuple[Plane, ...], int]:
-    """The planes of a tightly packed picture, and its bytes. NV12 and I420: even sizes."""
+    """The planes of a tightly packed picture, and its size in bytes. NV12 and I420: even sizes."""
     lines = _lines(pixel_format, width, height)
     planes = stacked_planes(pixel_format, height, [length for _, length in lines])
     return planes, sum(count * length for count, length in lines)
 
 
 def problem_of(pixel_format: str, width: int, height: int, planes: Sequence[Plane], byte_length: int) -> Optional[str]:
-    """Why such a picture cannot be in so many bytes; None when it can. After that no plane leads outside them."""
+    """Why such a picture does not fit into that many bytes; None when it does. Afterwards no plane leads outside."""
     if width < 1 or height < 1:
         return f"{width}x{height} pixels"
     if pixel_format in ("NV12", "I420") and (width % 2 or height % 2):
@@ -59,21 +59,21 @@ def problem_of(pixel_format: str, width: int, height: int, planes: Sequence[Plan
 
 
 def _in_one_piece(pixel_format: str, width: int, height: int, planes: Sequence[Plane]) -> bool:
-    """Whether the planes of a 4:2:0 picture follow each other such that equally long lines cover them."""
+    """Whether the planes of a 4:2:0 picture follow each other so that equally long lines cover them."""
     luma, chroma = planes[0], planes[1]
     follows = chroma.offset == luma.offset + luma.stride * height
     if pixel_format == "NV12":
         return follows and chroma.stride == luma.stride
-    # Two chroma lines make one line of the array: with padding between them they do not.
+    # Two chroma lines form one line of the array: impossible with padding between them.
     half = width // 2
     packed = luma.stride == width and chroma.stride == planes[2].stride == half
     return follows and packed and planes[2].offset == chroma.offset + half * (height // 2)
 
 
 def as_array(pixels: memoryview, pixel_format: str, width: int, height: int, planes: Sequence[Plane]) -> Any:
-    """A numpy view of the pixels. Nothing is copied, and it cannot be written.
+    """A numpy view of the pixels: not copied, read-only.
 
-    Raises VigiaError ``numpy_missing``, or ``no_array`` when no array can describe where the planes lie.
+    Raises VigiaError ``numpy_missing``, or ``no_array`` when no array can describe the planes.
     """
     try:
         import numpy

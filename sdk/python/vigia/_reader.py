@@ -16,21 +16,21 @@ from ._socket import SupplierSocket, encode_request
 from .errors import AttachError, LeaseError, VigiaError
 
 WAIT_SLICE_S = 0.5
-"""No wait is longer: a supplier that was killed wakes nobody who waits on a futex."""
+"""No wait is longer: a supplier that was killed wakes no reader in a futex."""
 LOST_NS = 2_000_000_000
-"""A heartbeat older than this means that the supplier is gone, or stopped, which is the same to a reader."""
+"""A heartbeat older than this means that the supplier has died (or is stopped: a reader cannot tell the difference)."""
 
 
 class FrameReader:
     """Takes frames from a supplier in another process: the newest one that is due, one at a time, without a copy.
 
-    A frame is *held* from :meth:`next` until its release. What is published meanwhile is dropped and counted by the
-    supplier, which never waits. States: open, then ended for good; :attr:`end` tells which and why. A reader belongs to
-    one thread, and not to a child made by ``fork``.
+    A frame is *held* from :meth:`next` until its release. Frames published meanwhile are dropped and counted by the
+    supplier, which never waits. States: open, then ended; :attr:`end` is the reason. A reader belongs to one thread,
+    and not to a child made by ``fork``.
     """
 
     def __init__(self, reader_id: str, page: ReaderPage, line: SupplierSocket, seat: Seat, segment_path: str) -> None:
-        """Made by :meth:`attach` only."""
+        """Created by :meth:`attach` only."""
         self.id = reader_id
         self._page = page
         self._line = line
@@ -56,12 +56,12 @@ class FrameReader:
         wake: str = "socket",
         timeout: float = 5.0,
     ) -> FrameReader:
-        """Gets a seat at a supplier.
+        """Requests a seat at a supplier.
 
         Args:
             socket_path: the supplier's Unix socket.
             reader_id: the consumer's name, unique at this supplier while attached: a–z, 0–9, ``_`` and ``-``.
-            fps: at most so many frames per second; None: every frame.
+            fps: at most this many frames per second; None: every frame.
             wake: ``socket``: also for ``select`` and asyncio; ``futex``: cheaper for the supplier, :meth:`next` only.
             timeout: seconds until the supplier must have answered.
 
@@ -87,19 +87,19 @@ class FrameReader:
     def end(self) -> Optional[str]:
         """None while open, then why it ended.
 
-        ``stopped`` by the supplier, ``closed`` by :meth:`close`, or ``lost``: the supplier is gone without a word, or
-        silent for more than 2 s.
+        ``stopped`` by the supplier, ``closed`` by :meth:`close`, or ``lost``: the supplier died, or was silent for more
+        than 2 s.
         """
         return self._end
 
     def next(self, timeout: Optional[float] = None) -> Optional[Frame]:
-        """Blocks until the newest due frame is there, and lends it. None at the end.
+        """Blocks until a frame is due, and lends the newest one. None at the end.
 
         Args:
-            timeout: seconds; None: for ever.
+            timeout: seconds; None: no limit.
 
         Raises TimeoutError (the reader stays usable), LeaseError ``lease_held`` while a frame is held, SegmentError
-        when the supplier wrote what cannot be. Ctrl-C works.
+        when the supplier wrote inconsistent data. Ctrl-C works.
         """
         if not self._begin():
             return None
@@ -116,16 +116,16 @@ class FrameReader:
             self._listen_for_heartbeat()
 
     def poll(self) -> Optional[Frame]:
-        """Lends the newest due frame if there is one already, else asks for it and returns None at once.
+        """Lends the newest due frame if there is one; otherwise requests it and returns None at once.
 
-        For event loops: call it once, and again whenever :meth:`fileno` is readable and after each release; look at
+        For event loops: call it once, and again whenever :meth:`fileno` is readable and after each release; check
         :attr:`end` when it returns None. It notices a closed supplier, not one that is merely silent. Raises like
         :meth:`next`.
         """
         return self._look() if self._begin() else None
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames until the end. Each is lent until the loop asks for the next one or is left."""
+        """The frames until the end. Each is lent until the loop requests the next one or is left."""
         while True:
             frame = self.next()
             if frame is None:
@@ -136,13 +136,13 @@ class FrameReader:
     def statistics(self) -> Dict[str, Optional[int]]:
         """Counts since :meth:`attach`.
 
-        ``delivered``: frames handed out. ``expired``: offers given back as useless, and frames that were rewritten
-        while they were held. ``last_seq``: of the newest frame handed out, None before.
+        ``delivered``: frames handed out. ``expired``: useless offers given back, and frames that were rewritten while
+        they were held. ``last_seq``: of the newest frame handed out, None before.
         """
         return {"delivered": self._delivered, "expired": self._expired, "last_seq": self._last_seq}
 
     def fileno(self) -> int:
-        """The descriptor that becomes readable when there is something to :meth:`poll`.
+        """The descriptor that becomes readable when :meth:`poll` should be called.
 
         Raises ValueError with ``wake="futex"`` and after :meth:`close`.
         """
@@ -151,7 +151,7 @@ class FrameReader:
         return self._line.fileno()
 
     def close(self) -> None:
-        """Leaves the supplier. A frame that is held is released; views of it stay readable. Idempotent."""
+        """Closes the reader. A held frame is released; views of it stay readable. Idempotent."""
         if self._held is not None:
             self._held.release()
         self._finish("closed")
@@ -167,27 +167,27 @@ class FrameReader:
         self.close()
 
     def _begin(self) -> bool:
-        """Sees to it that a request is open. False at the end."""
+        """Makes sure that a request is open. False at the end."""
         if self._end is not None:
             return False
         if self._held is not None:
             raise LeaseError("lease_held", f"reader {self.id}: frame {self._held.seq} is held; release it first")
         self._declined = False
-        # A call that ran out of time left its request behind.
+        # A call that timed out left its request open.
         if not self._page.asking:
             self._ask()
         return True
 
     def _ask(self) -> None:
         self._page.ask()
-        # SYNC R: without a fence `wanted` cannot be trusted here, so the supplier is told every time.
+        # SYNC R: without a fence `wanted` cannot be trusted here, so the supplier is always notified.
         self._line.ring()
 
     def _look(self) -> Optional[Frame]:
-        """The offer, if there is one that is good; finds out about the end."""
+        """The offer, if there is a valid one; detects the end."""
         seat, page = self._seat, self._page
         while self._end is None:
-            # Before the entry is looked at: a byte that comes later is for a later change.
+            # Before the entry is read: a later byte announces a later change.
             connected = self._line.drain()
             if not seat.open:
                 self._finish("stopped")
@@ -204,7 +204,7 @@ class FrameReader:
         return None
 
     def _take(self, offer: Offer) -> Optional[Frame]:
-        """The offered frame, or None when it is of no use."""
+        """The offered frame, or None when it is useless."""
         if time.monotonic_ns() >= offer.stale_from_ns or self._overtaken():
             return None
         try:
@@ -222,7 +222,7 @@ class FrameReader:
         return self._held
 
     def _overtaken(self) -> bool:
-        """Whether newer frames came while this reader slept. Once per call, so that a flood cannot starve it."""
+        """Whether newer frames arrived while this reader slept. Once per call, so that a flood cannot starve it."""
         if self._declined or not self._seat.wanted:
             return False
         self._declined = True
@@ -230,7 +230,7 @@ class FrameReader:
 
     def _segment_of(self, epoch: int) -> Optional[Segment]:
         if self._segment is None or self._segment.epoch != epoch:
-            self._segment = None  # Unmapped first, unless somebody has a view of it.
+            self._segment = None  # Unmapped first, unless a view of it exists.
             self._segment = open_segment(self._segment_path, epoch)
         return self._segment
 
@@ -251,7 +251,9 @@ class FrameReader:
             futex.wait(bell, seconds)
 
     def _listen_for_heartbeat(self) -> None:
-        """Gives a silent supplier up, at its second chance: if both of us were stopped, it wakes no later than I do."""
+        """Gives up on a silent supplier at the second check: if both processes were stopped, it resumes no later than
+        this one.
+        """
         now = time.monotonic_ns()
         heartbeat = self._seat.heartbeat_ns
         if now - heartbeat <= LOST_NS:
@@ -263,7 +265,7 @@ class FrameReader:
             self._finish("lost" if self._seat.open else "stopped")
 
     def _finish(self, end: str) -> None:
-        """The first reason stays. The socket stays open until ``close``: somebody may be selecting on it."""
+        """The first reason stays. The socket stays open until ``close``: the caller may be selecting on it."""
         if self._end is None:
             self._end = end
 

@@ -1,4 +1,4 @@
-"""This reader's entry in the seat table: what its supplier offers it."""
+"""This reader's entry in the seat table: its supplier's offers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WANTED = SeatEntry.WANTED // 4
 
 
 class Offer(NamedTuple):
-    """Where an offered frame is, and until when (CLOCK_MONOTONIC ns) it may be taken."""
+    """The location of an offered frame, and until when (CLOCK_MONOTONIC ns) it may be taken."""
 
     frame_id: int
     slot: int
@@ -41,7 +41,7 @@ class Seat:
     """A read-only view of one seat."""
 
     def __init__(self, path: str, index: int, epoch: int, futex: bool) -> None:
-        """Maps the table and checks it. ``futex``: the bell can be waited for. Raises SeatsError."""
+        """Maps and validates the table. ``futex``: whether to wait for the bell. Raises SeatsError."""
         self.futex: Optional[FutexWord] = None
         try:
             descriptor = open_regular(path)
@@ -65,7 +65,7 @@ class Seat:
 
     @property
     def bell(self) -> int:
-        """Changes whenever there is something to look at. To be loaded first."""
+        """Changes with every change for this reader. Load it first."""
         return self._words32[_BELL]
 
     @property
@@ -85,16 +85,16 @@ class Seat:
 
     @property
     def wanted(self) -> bool:
-        """Whether a due frame waits for this reader; beside an offer: that it was overtaken."""
+        """Whether a due frame waits for this reader; together with an offer: that it was overtaken."""
         return self._words32[_WANTED] == 1
 
     @property
     def heartbeat_ns(self) -> int:
-        """The supplier's last sign of life, CLOCK_MONOTONIC ns."""
+        """The supplier's last heartbeat, CLOCK_MONOTONIC ns."""
         return self._header64[SeatsHeader.HEARTBEAT // 8]
 
     def offer(self) -> Offer:
-        """The offer; to be loaded after ``delivered`` was seen to be what was asked for."""
+        """The offer; load it after ``delivered`` has reached the number of requests."""
         self._fence()
         words = self._words64
         frame = words[SeatEntry.FRAME // 8]
@@ -107,7 +107,7 @@ class Seat:
         )
 
     def close(self) -> None:
-        """Gives the mappings back; only to be dropped afterwards. Idempotent."""
+        """Releases the mappings; the object must be dropped afterwards. Idempotent."""
         for words in (self._words32, self._words64, self._header32, self._header64):
             words.release()
         if self.futex is not None:
@@ -115,7 +115,7 @@ class Seat:
 
 
 def _check(path: str, view: memoryview, index: int, epoch: int) -> None:
-    """Raises SeatsError unless the table is the one that was meant and has that seat."""
+    """Raises SeatsError unless this is the expected table and has that seat."""
     if len(view) < PAGE_BYTES or bytes(view[:8]) != SeatsHeader.MAGIC_VALUE:
         raise _invalid(path, "not a seat table")
     words = view[:PAGE_BYTES].cast("I")

@@ -1,4 +1,4 @@
-"""A frame segment, mapped read-only. Nothing that it says about itself is believed before it was checked."""
+"""A frame segment, mapped read-only. Its content is validated before it is trusted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STAMP = struct.Struct("<Qqq4I6II")  # captured to byte length
 
 
 class Stamp(NamedTuple):
-    """What a slot's entry says about its frame. Names and units as in :class:`vigia.Frame`."""
+    """A slot's entry about its frame. Names and units as in :class:`vigia.Frame`."""
 
     captured_monotonic_ns: int
     captured_wall_us: int
@@ -47,7 +47,7 @@ class Segment:
         self.path = path
         self.slots, self.epoch, self._stride, self._data = _checked_header(path, view)
         self._view = view
-        # Up to the data only: the length of the whole need not be a multiple of 8.
+        # Up to the data only: the total length need not be a multiple of 8.
         self._words = view[: self._data].cast("Q")
         self._fence = Fence()
 
@@ -57,20 +57,22 @@ class Segment:
         return self._words[(SLOTS_OFFSET + slot * SLOT_BYTES) // 8] == generation
 
     def stamp(self, slot: int, generation: int) -> Optional[Stamp]:
-        """The frame in a slot; None when the slot holds another generation. Raises SegmentError for what cannot be."""
+        """The frame in a slot; None when the slot holds another generation. Raises SegmentError for an inconsistent
+        entry.
+        """
         if slot >= self.slots or generation % 2 or generation == 0:
             raise _invalid(self.path, f"an offer of slot {slot} of {self.slots}, generation {generation}")
         if not self.holds(slot, generation):
             return None
         self._fence()
         fields = _STAMP.unpack_from(self._view, SLOTS_OFFSET + slot * SLOT_BYTES + SlotEntry.CAPTURED_MONOTONIC_NS)
-        # What was torn says nothing, so the second look comes before any complaint.
+        # Torn data proves nothing, so the generation is checked again before an error is raised.
         if not self.holds(slot, generation):
             return None
         return self._checked(slot, fields)
 
     def frame_id(self, slot: int) -> int:
-        """The number of the frame in a slot; to be believed if the slot still ``holds`` its generation afterwards."""
+        """The number of the frame in a slot; valid if the slot still ``holds`` its generation afterwards."""
         return self._words[(SLOTS_OFFSET + slot * SLOT_BYTES + SlotEntry.FRAME_ID) // 8]
 
     def pixels(self, slot: int, byte_length: int) -> memoryview:
@@ -79,7 +81,7 @@ class Segment:
         return self._view[start : start + byte_length]
 
     def slice(self, slot: int, offset: int, byte_length: int) -> memoryview:
-        """So many bytes from ``offset``, counted from the start of the file: a view, not a copy.
+        """That many bytes from ``offset``, counted from the start of the file: a view, not a copy.
 
         Raises SegmentError unless they lie in that slot's pixels.
         """
@@ -108,8 +110,8 @@ class Segment:
 def open_segment(path: str, epoch: int) -> Optional[Segment]:
     """Maps the segment of that epoch.
 
-    None when it is not there: removed, replaced by its successor, or that one is just being made (its magic is written
-    last). Raises SegmentError when what is there is no segment of this version.
+    None when it does not exist: removed, replaced by its successor, or still being created (its magic is written last).
+    Raises SegmentError when the file is not a segment of this version.
     """
     try:
         descriptor = open_regular(path)
@@ -130,7 +132,7 @@ def open_segment(path: str, epoch: int) -> Optional[Segment]:
 
 
 def _checked_header(path: str, view: memoryview) -> Tuple[int, int, int, int]:
-    """Slots, epoch, stride and data offset, once nothing in them leads outside the file."""
+    """Slots, epoch, stride and data offset, after checking that nothing leads outside the file."""
     if len(view) < PAGE_BYTES:
         raise _invalid(path, f"{len(view)} bytes, a header has {PAGE_BYTES}")
     if bytes(view[:8]) != SegmentHeader.MAGIC_VALUE:

@@ -30,9 +30,9 @@ _TAKEN = ReaderPageOffsets.TAKEN // 8
 class Fence:
     """Orders loads before it against loads after it (SYNC F of frame-segment.md).
 
-    A lock that is always held is released and taken again: a release store, then an acquire load. ARM64 orders what is
-    before the former against what is after the latter. This rests on how CPython makes locks (of libc's semaphores, or
-    of atomics), not on a promise of the language. On x86-64 nothing would be needed.
+    A lock that is always held is released and taken again: a release store, then an acquire load. ARM64 orders accesses
+    before the former against accesses after the latter. This rests on how CPython implements locks (with libc's
+    semaphores, or atomics), not on a promise of the language. x86-64 would not need it.
     """
 
     __slots__ = ("_lock",)
@@ -62,8 +62,8 @@ def open_regular(path: str) -> int:
 def map_read_only(descriptor: int) -> memoryview:
     """Maps a whole file read-only. Empty for an empty file.
 
-    The mapping lives as long as anybody has a view of it, and is unmapped when the last one is dropped: nothing here
-    closes it, because ``mmap.close`` refuses while views are exported. Raises OSError.
+    The mapping lives as long as a view of it exists, and is unmapped with the last one: nothing closes it here, because
+    ``mmap.close`` refuses while views are exported. Raises OSError.
     """
     size = os.fstat(descriptor).st_size
     if size == 0:
@@ -71,12 +71,12 @@ def map_read_only(descriptor: int) -> memoryview:
     try:
         return memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ))
     except ValueError as error:
-        # It became shorter since the line above.
+        # It was truncated after the line above.
         raise OSError(errno.EINVAL, "the file changes its size") from error
 
 
 class ReaderPage:
-    """This reader's own page: what it asked for and what it gave back. Nobody else writes it."""
+    """This reader's own page: its requests and releases. Only this reader writes it."""
 
     def __init__(self) -> None:
         """Creates the page. Raises OSError; nothing is left behind then."""
@@ -85,7 +85,7 @@ class ReaderPage:
         descriptor = os.open(self.path, flags, 0o640)
         self._linked = True
         try:
-            # Really allocated: a sparse page of a full /dev/shm would be a SIGBUS at the first store.
+            # Allocated up front: a sparse page in a full /dev/shm would raise SIGBUS at the first store.
             os.posix_fallocate(descriptor, 0, PAGE_BYTES)
             view = memoryview(mmap.mmap(descriptor, PAGE_BYTES))
         except BaseException:
@@ -113,12 +113,12 @@ class ReaderPage:
         return words[_READY] != words[_SETTLED]
 
     def ask(self) -> None:
-        """Opens a request. Doing it twice is doing it once, so that an interrupt in between harms nothing."""
+        """Opens a request. Idempotent, so that an interrupt in between does no harm."""
         words = self._words32
         words[_READY] = (words[_SETTLED] + 1) & _WRAP
 
     def settle(self, useful: bool) -> None:
-        """Gives the delivery back. ``expired`` is stored first: who sees the one sees the other."""
+        """Gives the delivery back. ``expired`` is stored first: a supplier that sees the one sees the other."""
         words = self._words32
         if not useful:
             words[_EXPIRED] = (words[_EXPIRED] + 1) & _WRAP
@@ -126,7 +126,7 @@ class ReaderPage:
         words[_SETTLED] = words[_READY]
 
     def took(self, frame_id: int) -> None:
-        """Tells which frame the user got."""
+        """Publishes which frame the user received."""
         self._words64[_TAKEN] = frame_id
 
     def unlink(self) -> None:
@@ -136,9 +136,9 @@ class ReaderPage:
             try:
                 os.unlink(self.path)
             except FileNotFoundError:
-                pass  # Somebody swept it away: it is gone, which is what was wanted.
+                pass  # Removed by another process, with the same result.
 
     def close(self) -> None:
-        """Gives the mapping back; only to be dropped afterwards. Idempotent."""
+        """Releases the mapping; the object must be dropped afterwards. Idempotent."""
         self._words32.release()
         self._words64.release()

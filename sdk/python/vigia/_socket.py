@@ -1,4 +1,4 @@
-"""The socket to the supplier: one message each way, then bytes that mean "look at what I wrote"."""
+"""The socket to the supplier: one message each way, then bytes that mean "check what I wrote"."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FULL_BACKLOG_PAUSE_S = 0.01
 
 
 class Admission(NamedTuple):
-    """A seat, and where its table and the frames are."""
+    """A seat, and the paths of its table and of the frames."""
 
     seat: int
     seats: str
@@ -36,7 +36,7 @@ def encode_request(reader_id: str, page: str, wake: str, fps: Optional[float]) -
 
 
 def decode_answer(body: bytes) -> Admission:
-    """What the supplier's answer (without its length) says. Raises AttachError: its refusal, or ``bad_answer``."""
+    """Parses the supplier's answer (without its length). Raises AttachError: its refusal, or ``bad_answer``."""
     try:
         answer = json.loads(body)
         error = answer["error"]
@@ -71,7 +71,7 @@ class SupplierSocket:
         self._poll.register(self._socket, select.POLLIN)
 
     def attach(self, request: bytes) -> Admission:
-        """Connects, asks for a seat and waits for the answer. Raises AttachError."""
+        """Connects, requests a seat and waits for the answer. Raises AttachError."""
         try:
             self._connect()
             self._limit()
@@ -91,14 +91,14 @@ class SupplierSocket:
         return decode_answer(answer)
 
     def ring(self) -> None:
-        """Makes the supplier look. Never waits: a full socket is a success, a broken one is noticed by ``drain``."""
+        """Notifies the supplier. Never waits: a full socket counts as success, ``drain`` notices a broken one."""
         try:
             self._socket.send(b"\x01", socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except OSError:
             pass  # See above.
 
     def drain(self) -> bool:
-        """Throws away the bytes that are there. False when the supplier has closed its end."""
+        """Discards the bytes received so far. False when the supplier has closed its end."""
         try:
             while True:
                 got = len(self._socket.recv(4096))
@@ -107,10 +107,10 @@ class SupplierSocket:
         except BlockingIOError:
             return True
         except OSError:
-            return False  # Closed with something unread: a reset.
+            return False  # Closed with unread bytes: a reset.
 
     def wait(self, seconds: float) -> bool:
-        """Blocks until there is something to read, at most so long; whether there is. Ctrl-C works."""
+        """Blocks until there is something to read, for a limited time; returns whether there is. Ctrl-C works."""
         return bool(self._poll.poll(math.ceil(seconds * 1000)))
 
     def fileno(self) -> int:
@@ -118,7 +118,7 @@ class SupplierSocket:
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Tells the supplier that the reader is gone. Idempotent."""
+        """Closes the socket, which the supplier notices. Idempotent."""
         self._socket.close()
 
     def _limit(self) -> None:
@@ -133,11 +133,11 @@ class SupplierSocket:
             try:
                 return self._socket.connect(self._path)
             except BlockingIOError:
-                # Unix sockets do not queue who finds the backlog full.
+                # Unix sockets do not queue a peer that finds the backlog full.
                 time.sleep(_FULL_BACKLOG_PAUSE_S)
 
     def _receive(self, length: int) -> bytes:
-        """Exactly so many bytes: a doorbell may follow them at once."""
+        """Exactly that many bytes: a doorbell may follow them at once."""
         got = b""
         while len(got) < length:
             self._limit()

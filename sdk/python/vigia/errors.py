@@ -1,4 +1,4 @@
-"""What can go wrong. What is expected (nothing yet, the end, an expired frame) is a value, not an error."""
+"""Errors. Expected outcomes (nothing yet, the end, an expired frame) are values, not errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 class VigiaError(Exception):
     """Base of every error of this package.
 
-    ``code`` is what programs branch on, the text is one sentence for people.
+    Programs branch on ``code``; the text is one sentence for people.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -15,36 +15,36 @@ class VigiaError(Exception):
 
 
 class AttachError(VigiaError):
-    """No seat was given.
+    """The attach failed.
 
     Codes of the supplier's answer: ``bad_request``, ``duplicate_consumer``, ``invalid_page``, ``seats_full``,
-    ``supplier_stopped``. Found here: ``supplier_unreachable``, ``attach_timeout``, ``bad_answer``, ``shm_full``,
-    ``no_futex``, ``unsupported_platform``.
+    ``supplier_stopped``. Codes of the reader: ``supplier_unreachable``, ``attach_timeout``, ``bad_answer``,
+    ``shm_full``, ``no_futex``, ``unsupported_platform``.
     """
 
 
 class SeatsError(VigiaError):
-    """The seat table that the supplier named cannot be used: ``seats_invalid``."""
+    """The seat table named by the supplier is invalid: ``seats_invalid``."""
 
 
 class SegmentError(VigiaError):
-    """What the frame segment says cannot be: ``segment_invalid``. The offer was given back; the reader stays usable."""
+    """The frame segment is inconsistent: ``segment_invalid``. The offer was given back; the reader stays usable."""
 
 
 class LeaseError(VigiaError):
     """A frame was used wrongly.
 
-    ``lease_held``: another one was asked for before it was released. ``lease_released``: it was used, or released
-    again, after its release.
+    ``lease_held``: another one was requested before its release. ``lease_released``: it was used, or released again,
+    after its release.
     """
 
 
 class ContainerError(VigiaError):
     """A container cannot serve.
 
-    ``socket_path``: too long, or its folder cannot be used. ``socket_in_use``: another process serves it. ``socket``: it
-    cannot be listened on. ``allow_dir``: no such folder. ``load_failed``: the load function raised. ``probe_failed``: the
-    model's function failed on the first picture, or what it returned is no list of detections.
+    ``socket_path``: too long, or its folder is not usable. ``socket_in_use``: another process serves it. ``socket``:
+    listening failed. ``allow_dir``: no such folder. ``load_failed``: the load function raised. ``probe_failed``: the
+    model's function failed on the first picture, or did not return a list of detections.
     """
 
 
@@ -52,13 +52,12 @@ class WorkerError(VigiaError):
     """A worker used its frames, or was started, wrongly.
 
     ``not_a_worker``: vigia did not start this process. ``frames_taken``: a second loop over frames. ``frame_answered``:
-    the frame has its answer. ``bad_result``: what was to be answered cannot be. ``bad_environment``: a variable that
-    cannot be read.
+    the frame has been answered. ``bad_result``: the answer is invalid. ``bad_environment``: an unreadable variable.
     """
 
 
 class ProtocolError(VigiaError):
-    """What came in is not of the worker protocol. There are no more frames after it.
+    """The host violated the worker protocol. No more frames follow.
 
-    ``bad_message``: it is no message, or a field of it cannot be. ``frame_too_large``: its length cannot be.
+    ``bad_message``: it is no message, or a field is invalid. ``frame_too_large``: its length is impossible.
     """

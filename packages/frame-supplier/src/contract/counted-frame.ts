@@ -2,7 +2,7 @@ import { VigiaError } from '@vigia/base';
 import type { SuppliedFrame } from './frame.ts';
 
 /**
- * A frame of anything, with its references counted: for publishers who have no frame class of their own.
+ * A reference-counted frame of any content, for publishers without a frame class of their own.
  *
  * Begins with one reference, which `publish` takes over.
  */
@@ -14,9 +14,9 @@ export class CountedFrame<T> implements SuppliedFrame {
   #references = 1;
 
   /**
-   * @param value What the frame is: pixels, a handle. Shared by all consumers, so nobody may change it.
-   * @param capturedMs When the scene was seen: monotonic milliseconds of the supplier's clock.
-   * @param onFree Called once, when nobody refers to the frame any more. Not needed for what is garbage-collected.
+   * @param value The content: pixels, a handle. Shared by all consumers, so it must not be changed.
+   * @param capturedMs When the scene was captured: monotonic milliseconds of the supplier's clock.
+   * @param onFree Called once, when the last reference is released. Not needed for garbage-collected content.
    */
   constructor(value: T, capturedMs: number, onFree?: (value: T) => void) {
     this.#value = value;
@@ -30,7 +30,7 @@ export class CountedFrame<T> implements SuppliedFrame {
     return this.#value;
   }
 
-  /** How many refer to it now. */
+  /** Number of references. */
   get references(): number {
     return this.#references;
   }

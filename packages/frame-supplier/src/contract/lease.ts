@@ -3,22 +3,23 @@ import { VigiaError } from '@vigia/base';
 /**
  * The right to use a frame until `release`. Works with `using`. After release `frame` throws `lease_released`.
  *
- * A lease that is forgotten stays held: its reader gets no other frame, and `next` says so (`lease_held`). With
- * `NODE_ENV=development` a process warning of code `VIGIA_LEASE_LEAK` tells, once per reader, where it was taken.
+ * A forgotten lease stays held: its reader gets no other frame, and `next` throws `lease_held`. With
+ * `NODE_ENV=development` a process warning with the code `VIGIA_LEASE_LEAK` shows, once per reader, where the lease was
+ * taken.
  */
 export interface Lease<T> extends Disposable {
-  /** Lent: not to be used after `release`. */
+  /** Lent: do not use it after `release`. */
   readonly frame: T;
   readonly released: boolean;
-  /** Gives the frame back. The second time throws VigiaError `lease_released`. */
+  /** Gives the frame back. Throws VigiaError `lease_released` the second time. */
   release(): void;
-  /** Like `release`, but a second time is fine. */
+  /** Like `release`, but idempotent. */
   [Symbol.dispose](): void;
 }
 
-/** Watching a lease costs more than all the rest of a read, so only whoever develops pays for it. */
+/** Tracking a lease costs more than the rest of a read, so it is done in development only. */
 const development = process.env['NODE_ENV'] === 'development';
-/** Readers that were told already: a loop that forgets every frame would flood the log. */
+/** Readers that were reported already: a loop that forgets every frame would flood the log. */
 const reported = new Set<string>();
 
 const forgotten = new FinalizationRegistry<{ readonly reader: string; readonly takenAt: Error }>(
@@ -65,13 +66,13 @@ class FrameLease<T> implements Lease<T> {
   }
 }
 
-/** The error for a lease that is no longer one. */
+/** The error for using a released lease. */
 function released(reader: string, what: string): VigiaError<'lease_released'> {
   return new VigiaError('lease_released', `reader ${reader}: a frame was ${what}`);
 }
 
 /**
- * Makes a lease.
+ * Creates a lease.
  *
  * @param reader Id of the reader, for messages.
  * @param giveBack Called exactly once, at `release`.
@@ -82,7 +83,7 @@ export function lend<T>(reader: string, frame: T, giveBack: (frame: T) => void):
   return lease;
 }
 
-/** The error for asking while a frame is held. */
+/** The error for requesting a frame while one is held. */
 export function leaseHeld(reader: string): VigiaError<'lease_held'> {
   return new VigiaError('lease_held', `reader ${reader}: a frame is held; release it before asking for the next one`);
 }

@@ -2,19 +2,19 @@
 export interface SupplierCounters {
   published: number;
   distributed: number;
-  /** Overwritten in the inbox before distribution: about 0 in practice. */
+  /** Overwritten in the inbox before distribution; about 0 in practice. */
   inboxDrops: number;
   /** 0 or 1. */
   inboxPending: number;
 }
 
-/** Why a frame that was offered was never delivered. */
+/** Why an offered frame was never delivered. */
 export interface DropCounters {
-  /** Its gate was not due. Not a drop in the sense of an SLA. */
+  /** Its gate was not due. Does not count as a drop in an SLA. */
   gated: number;
-  /** Due, but the consumer was busy when a newer one came. */
+  /** Due, but the consumer was busy until a newer one arrived. */
   overwritten: number;
-  /** Too old to be worth taking: only a stalled camera can cause it. */
+  /** Too old; happens only when a camera stalls. */
   stale: number;
   /** Pending when the consumer left. */
   closed: number;
@@ -25,7 +25,7 @@ export interface DropCounters {
  * own event.
  */
 export interface MailboxCounters {
-  /** Frames published while subscribed. */
+  /** Frames published while it was subscribed. */
   offered: number;
   /** Frames taken. */
   delivered: number;
@@ -34,7 +34,7 @@ export interface MailboxCounters {
   dropped: DropCounters;
 }
 
-/** One consumer, for operation and not for benchmarks (FS6). Times are monotonic milliseconds. */
+/** One consumer, for monitoring and not for benchmarks (FS6). Times are monotonic milliseconds. */
 export interface ConsumerStatistics {
   readonly lastConsumedAtMs: number | undefined;
   readonly lastConsumedSeq: number | undefined;
@@ -46,7 +46,7 @@ export interface ConsumerStatistics {
   readonly isIdle: boolean;
 }
 
-/** Everything a supplier knows about itself and its consumers, whatever their transport. */
+/** State of a supplier and its consumers, over all transports. */
 export interface SupplierStatistics {
   readonly supplier: SupplierCounters;
   /** By consumer id. */

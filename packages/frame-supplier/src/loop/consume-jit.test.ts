@@ -12,7 +12,7 @@ async function* buffered(items: readonly number[]): AsyncGenerator<number> {
   yield* items;
 }
 
-/** A source whose items come when the test says so. */
+/** A source whose items are emitted by the test. */
 class Tap<T> implements AsyncIterable<T>, AsyncIterator<T> {
   #queue: IteratorResult<T>[] = [];
   #waiting: ((result: IteratorResult<T>) => void) | undefined;

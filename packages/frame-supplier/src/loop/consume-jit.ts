@@ -1,7 +1,7 @@
 /** Counters of a pump. At any moment `received = handled + skipped + pending + inHandler`. */
 export interface JitCounters {
   readonly received: number;
-  /** Calls of the handler that ended, well or not. */
+  /** Calls of the handler that have ended, with or without an error. */
   readonly handled: number;
   /** Overwritten by a newer item before the handler was free. */
   readonly skipped: number;
@@ -13,32 +13,35 @@ export interface JitCounters {
 
 /** Options of {@link consumeJit}. */
 export interface ConsumeJitOptions<T> {
-  /** Stops: the source is told to return, the pending item is skipped. `done` then resolves once the handler is through. */
+  /**
+   * Stops the pump: the source's `return` is called, the pending item is skipped. `done` resolves once the handler has
+   * ended.
+   */
   readonly signal?: AbortSignal;
-  /** Gives back what an item owns; called for every skipped item, once. */
+  /** Releases what an item owns; called once for every skipped item. */
   readonly discard?: (item: T) => void;
 }
 
 /** A running pump. */
 export interface JitConsumption {
   /**
-   * Resolves when the source is at its end (or was stopped) and the last item was handled.
+   * Resolves when the source has ended (or was stopped) and the last item was handled.
    *
-   * Rejects with what the source or the handler threw; the source is told to return first.
+   * Rejects with the error of the source or the handler, after the source's `return` was called.
    */
   readonly done: Promise<JitCounters>;
   counters(): JitCounters;
 }
 
 /**
- * Turns any buffered source into a fresh one (FS8): pumps it continuously, never waiting for the handler, and calls the
- * handler with the newest item only, one call at a time. A publisher with a buffer can so not feed stale frames.
+ * Makes any buffered source fresh (FS8): pulls it continuously, without waiting for the handler, and calls the handler
+ * with the newest item only, one call at a time. A publisher with a buffer thus cannot feed stale frames.
  *
- * The handler is called in a turn of its own after an item came: what a source has buffered comes out in one turn, and
- * only the newest of it is looked at. An item that the handler got is the handler's to give back.
+ * The handler runs in a later turn than the pull: a source emits its buffered items in one turn, and only the newest of
+ * them is handled. The handler owns the item that it receives.
  *
- * @param source Pulled until its end. Its items are taken over.
- * @param handler May be slow. Gets the signal of the options.
+ * @param source Pulled until its end. The pump takes ownership of its items.
+ * @param handler May be slow. Receives the signal of the options.
  */
 export function consumeJit<T>(
   source: AsyncIterable<T>,
@@ -49,7 +52,7 @@ export function consumeJit<T>(
   return { done: pump.run(), counters: () => pump.counters() };
 }
 
-/** Items pulled in a row before other work gets a turn: a source that never really waits would block the loop. */
+/** Items pulled in a row before other work gets a turn: a source that never waits would block the loop. */
 const PULLS_PER_TURN = 1_024;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -58,7 +61,7 @@ class JitPump<T> {
   readonly #iterator: AsyncIterator<T>;
   readonly #handler: (item: T, signal: AbortSignal | undefined) => void | Promise<void>;
   readonly #o: ConsumeJitOptions<T>;
-  /** Boxed, so that `undefined` is an item like any other. */
+  /** Boxed, so that `undefined` is a valid item. */
   #pending: { readonly item: T } | undefined;
   #received = 0;
   #handled = 0;
@@ -67,7 +70,10 @@ class JitPump<T> {
   #handling: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #halted = false;
-  /** Resolves when nothing more will be pulled. Not raced per item: a race leaves a reaction on its loser for ever. */
+  /**
+   * Resolves when nothing more will be pulled. Not raced per item: `Promise.race` leaves a reaction on the losing
+   * promise.
+   */
   readonly #over: Promise<void>;
   #setOver: () => void = () => undefined;
 
@@ -99,7 +105,7 @@ class JitPump<T> {
     const { signal } = this.#o;
     if (signal?.aborted) this.#halt();
     signal?.addEventListener('abort', this.#halt, { once: true });
-    // Ends by itself, at the latest when the source gives its next item: whoever halts does not wait for that.
+    // Ends by itself, at the latest when the source emits its next item; halting does not wait for that.
     void this.#pump();
     await this.#over;
     while (this.#handling) await this.#handling;
@@ -166,7 +172,7 @@ class JitPump<T> {
     this.#o.discard?.(pending.item);
   }
 
-  /** Stops pulling. The source learns it now, but a source that hangs in its own wait cannot keep us. */
+  /** Stops pulling. Notifies the source now; a source that hangs in its own wait cannot delay the pump. */
   readonly #halt = (): void => {
     if (this.#halted) return;
     this.#halted = true;

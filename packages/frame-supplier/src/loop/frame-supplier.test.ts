@@ -5,7 +5,7 @@ import { DISTRIBUTION_BATCH, FrameSupplier } from './frame-supplier.ts';
 import type { SuppliedFrame } from '#contract';
 import type { Mailbox } from './mailbox.ts';
 
-/** A frame that knows how many references it has and complains when they do not add up. */
+/** A frame that counts its references and throws when they do not add up. */
 class TestFrame implements SuppliedFrame {
   seq = 0;
   references = 1;
@@ -225,7 +225,7 @@ describe('leases', () => {
       publish();
       publish();
     }
-    // The first of each pair was overwritten in the inbox: nothing of this test gave the loop a turn between the two.
+    // The first of each pair was overwritten in the inbox: the test gave the loop no turn between the two.
     expect(seen).toEqual([1, 3, 5]);
     expect(held?.references).toBe(0);
     expect(mailbox.end).toBeUndefined();
@@ -278,7 +278,7 @@ describe('the gate', () => {
     const { delivered, dropped } = mailbox.counters();
     expect(delivered / seconds).toBeGreaterThan(gateFps - 0.2);
     expect(delivered / seconds).toBeLessThan(gateFps + 0.2);
-    // The consumer was never busy: what it did not get was not due.
+    // The consumer was never busy: it missed only frames that were not due.
     expect(dropped.overwritten).toBe(0);
     balance(mailbox);
   });
@@ -320,7 +320,7 @@ test('conservation, order and references hold over any interleaving', async () =
       await distributed();
       await distributed();
       boxes.forEach(balance);
-      // Every native picture is given back once nobody holds it.
+      // Every native picture is freed once nothing holds it.
       expect(frames.filter((f) => f.references !== 0)).toEqual([]);
     }),
     { numRuns: 300 },

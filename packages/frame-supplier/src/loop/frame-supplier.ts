@@ -4,8 +4,8 @@ import { Gate } from './gate.ts';
 import { Mailbox } from './mailbox.ts';
 
 /**
- * Mailboxes filled in one turn of the event loop (FS5). Filling one costs about a microsecond; eight stay below the
- * 20 µs that waking a single thread costs, so a turn with a frame is as short as a turn without.
+ * Mailboxes filled in one turn of the event loop (FS5). Filling one costs about a microsecond; eight stay below the 20
+ * µs of waking a single thread, so a turn with a frame is as short as a turn without.
  */
 export const DISTRIBUTION_BATCH = 8;
 
@@ -14,39 +14,40 @@ export interface SubscribeOptions {
   /** At most this many frames per second, greater than 0. Default: every frame. */
   readonly fps?: number;
   /**
-   * Called inside distribution when a frame was put in: for hot consumers, who then `take`. Must be quick. What it throws
-   * becomes an uncaught exception in a later turn; nobody else is harmed.
+   * Called during distribution when a frame was put in: for hot consumers, which `take` it then. Must be quick. An
+   * exception becomes an uncaught exception in a later turn and affects no other consumer.
    */
   readonly onOffer?: () => void;
   /**
-   * Whether `onOffer` does real work, such as rendering: then it is called after those of everybody else. Default: false.
+   * Whether `onOffer` does real work, such as rendering: it is then called after those of all other consumers. Default:
+   * false.
    */
   readonly costly?: boolean;
-  /** Called once, when the consumer is no longer subscribed, whoever ended it. */
+  /** Called once, when the consumer is no longer subscribed, for any reason. */
   readonly onEnd?: (end: ReaderEnd) => void;
 }
 
 /** Options of {@link FrameSupplier}. */
 export interface FrameSupplierOptions {
-  /** Default: the machine's. */
+  /** Default: the machine's clock. */
   readonly clock?: Clock;
-  /** The source's frame interval in milliseconds, as known now. Default: measured from the frames' capture times. */
+  /** The source's current frame interval in milliseconds. Default: measured from the frames' capture times. */
   readonly sourceIntervalMs?: () => number;
 }
 
-/** A microtask by way of a promise that is there costs a third of `queueMicrotask`, which makes an async resource first. */
+/** A microtask through a resolved promise costs a third of `queueMicrotask`, which creates an async resource first. */
 const RESOLVED = Promise.resolve();
 
-/** A gap longer than this is a pause of the source and says nothing about its rate. Milliseconds. */
+/** A longer gap is a pause of the source and not part of its rate. Milliseconds. */
 const LONGEST_INTERVAL_MS = 10_000;
-/** Share of the newest gap in the measured interval: an average over about eight frames, so that jitter cancels out. */
+/** Weight of the newest gap in the measured interval: an average over about eight frames, which cancels out jitter. */
 const INTERVAL_SHARE = 1 / 8;
 
 /**
- * The supplier: owns the mailboxes of its consumers, whatever their transport.
+ * The supplier: owns the mailboxes of its consumers, over all transports.
  *
- * `publish` puts the frame into a single-slot inbox and returns: it runs no consumer's code. Distribution follows in a
- * microtask, up to eight mailboxes in sequence, beyond that in batches of eight, each in a turn of its own.
+ * `publish` puts the frame into a single-slot inbox and returns: it runs no consumer code. Distribution follows in a
+ * microtask: up to eight mailboxes in sequence, beyond that in batches of eight, each in a turn of its own.
  */
 export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F> {
   readonly #clock: Clock;
@@ -54,7 +55,7 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
   readonly #byId = new Map<string, Mailbox<F>>();
   readonly #gates = new Map<string, Gate>();
   readonly #costly = new WeakSet<Mailbox<F>>();
-  /** Replaced, never changed, so that a batch under way keeps its own view. */
+  /** Replaced, never mutated, so that a running batch keeps its own view. */
   #mailboxes: readonly Mailbox<F>[] = [];
   #inbox: F | undefined;
   #scheduled = false;
@@ -76,12 +77,12 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
     return this.#running;
   }
 
-  /** The clock that stamps of frames are compared with. */
+  /** The clock of the frames' time stamps. */
   get clock(): Clock {
     return this.#clock;
   }
 
-  /** The source's frame interval in milliseconds, as known now. */
+  /** The source's current frame interval in milliseconds. */
   get sourceIntervalMs(): number {
     return this.#sourceIntervalMs();
   }
@@ -96,7 +97,7 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
     if (this.#inbox) this.#dropInbox();
   }
 
-  /** Consumers subscribed now. */
+  /** Current number of consumers. */
   get consumers(): number {
     return this.#mailboxes.length;
   }
@@ -138,7 +139,7 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
     this.#byId.set(id, mailbox);
     this.#gates.set(id, gate);
     if (options.costly) this.#costly.add(mailbox);
-    // In order of subscription, those with costly offers last.
+    // In order of subscription; consumers with costly offers last.
     const isCostly = (m: Mailbox<F>): boolean => this.#costly.has(m);
     const all = [...this.#mailboxes, mailbox];
     this.#mailboxes = [...all.filter((m) => !isCostly(m)), ...all.filter(isCostly)];
@@ -146,8 +147,8 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
   }
 
   /**
-   * Gives a consumer another rate, whatever its transport. Its counters go on; frames that the new rate leaves out are
-   * `gated`. Nothing happens when nobody is subscribed under the id.
+   * Changes the rate of a consumer, over any transport. Its counters continue; frames left out by the new rate are
+   * `gated`. Does nothing when no consumer has the id.
    *
    * @param fps Greater than 0, or undefined for every frame.
    * @throws VigiaError `invalid_fps`.
@@ -191,7 +192,7 @@ export class FrameSupplier<F extends SuppliedFrame> implements FramePublisher<F>
 
   #fill(frame: F, mailboxes: readonly Mailbox<F>[], from: number): void {
     const to = Math.min(mailboxes.length, from + DISTRIBUTION_BATCH);
-    // One look at the clock for all of them.
+    // One reading of the clock for all of them.
     const nowMs = this.#clock.nowMs();
     for (let i = from; i < to; i += 1) mailboxes[i]?.offer(frame, nowMs);
     if (to < mailboxes.length) setImmediate(() => this.#fill(frame, mailboxes, to));

@@ -1,5 +1,5 @@
 /**
- * Lets through at most `fps` frames per second, evaluated at take, without a timer and without drifting.
+ * Passes at most `fps` frames per second, evaluated at take, without a timer and without drift.
  *
  * With I = the consumer's interval and S = the source's: due ⇔ captured + S/2 ≥ next; on take next = max(next + I,
  * captured + I − S/2). The plain rule `next = captured + I` turns 10 → 10 fps into 6.3 with ±2 ms of jitter.
@@ -11,7 +11,7 @@ export class Gate {
   #lastTakenMs: number | undefined;
 
   /**
-   * @param fps Greater than 0, or undefined for "every frame".
+   * @param fps Greater than 0, or undefined for every frame.
    * @param sourceIntervalMs The source's current frame interval.
    */
   constructor(fps: number | undefined, sourceIntervalMs: () => number) {
@@ -19,7 +19,7 @@ export class Gate {
     this.setFps(fps);
   }
 
-  /** Another rate from now on, counted from the last frame that was taken. `fps` as in the constructor. */
+  /** Changes the rate, counted from the last frame taken. `fps` as in the constructor. */
   setFps(fps: number | undefined): void {
     this.#intervalMs = fps === undefined ? 0 : 1000 / fps;
     if (this.#lastTakenMs !== undefined)
@@ -31,7 +31,7 @@ export class Gate {
     return this.#intervalMs;
   }
 
-  /** Whether a frame captured then may be taken. */
+  /** Whether a frame captured at that time may be taken. */
   due(capturedMs: number): boolean {
     return this.#intervalMs === 0 || capturedMs + this.#sourceIntervalMs() / 2 >= this.#nextMs;
   }

@@ -24,14 +24,14 @@ import { ReaderPage, SeatView } from '#seats';
 import { readerPagePath } from '#segment';
 import { socketFd } from './socket-fd.ts';
 
-/** What a reader has once it is seated. */
+/** A reader's connection after it was given a seat. */
 export interface Attachment {
   readonly socket: Socket;
   /** The socket's descriptor. */
   readonly fd: number;
   readonly page: ReaderPage;
   readonly view: SeatView;
-  /** Of the word to wait on. */
+  /** Address of the word to wait on. */
   readonly bellAddress: bigint;
   readonly segmentPath: string;
 }
@@ -44,7 +44,7 @@ export interface AttachOptions {
   readonly wake: Wake;
   readonly timeoutMs: number;
   readonly clock: Clock;
-  /** Called for whatever comes after the answer. */
+  /** Called for all bytes after the answer. */
   readonly onDoorbell: () => void;
 }
 
@@ -52,7 +52,7 @@ export interface AttachOptions {
 const RECEIVE_BYTES = 4_096;
 
 /**
- * Gets a seat.
+ * Requests a seat.
  *
  * @throws VigiaError with the supplier's code (`duplicate_consumer`, `seats_full` …), `supplier_unreachable`,
  *   `attach_timeout`, `frame_invalid`. Nothing is left behind.
@@ -76,7 +76,7 @@ export async function attach(options: AttachOptions): Promise<Attachment> {
     retire(memory);
     throw error;
   } finally {
-    // Both have mapped it: a page without a name cannot be left behind.
+    // Both sides have mapped it: a page without a name cannot be left behind.
     rmSync(path, { force: true });
   }
 }
@@ -102,7 +102,7 @@ function negotiate(options: AttachOptions, page: string): Promise<Negotiated> {
       if (!answer) return;
       timer.cancel();
       socket.removeAllListeners();
-      // What goes wrong from here on shows as the end of the stream.
+      // Errors from here on show as the end of the stream.
       socket.on('error', () => socket.destroy());
       onBytes = () => options.onDoorbell();
       resolve({ socket, fd: socketFd(socket), answer });
@@ -118,7 +118,7 @@ function negotiate(options: AttachOptions, page: string): Promise<Negotiated> {
         buffer: Buffer.alloc(RECEIVE_BYTES),
         callback: (size, buffer) => {
           try {
-            // The buffer is used again for the next bytes.
+            // The buffer is reused for the next bytes.
             onBytes(Buffer.from(buffer.subarray(0, size)));
           } catch (error) {
             fail(error);
@@ -144,7 +144,7 @@ function negotiate(options: AttachOptions, page: string): Promise<Negotiated> {
   });
 }
 
-/** Undefined until the answer is whole. */
+/** Undefined until the answer is complete. */
 function parseAnswer(socketPath: string, decoder: FrameDecoder, chunk: Buffer): Seated | undefined {
   let answer: AttachResponse;
   try {

@@ -14,7 +14,7 @@ export interface AttachReaderOptions {
   readonly clock?: Clock;
 }
 
-/** What both kinds of readers in other processes have. */
+/** Common to both kinds of readers in other processes. */
 class AttachedReader {
   readonly reader: SeatReader;
 
@@ -28,12 +28,12 @@ class AttachedReader {
       lostMs: SEATS_LOST_MS,
       openSegment: (epoch) => openSegment(segmentPath, epoch),
       tell: () => {
-        // A closed socket's number may be another's by now.
+        // The number of a closed socket may belong to another one by now.
         if (!socket.destroyed) sendDoorbell(fd);
       },
       waitSync: (bell, timeoutMs) => futexWait(bellAddress, bell, timeoutMs),
       isSupplierGone: () => socket.destroyed || isPeerGone(fd),
-      // The socket is always listened to.
+      // The socket is always being read.
       watch: () => undefined,
       onEnd: () => socket.destroy(),
     });
@@ -42,8 +42,8 @@ class AttachedReader {
 }
 
 /**
- * A reader in another process that keeps its event loop: woken by a byte on a Unix socket. Keeps the process alive until
- * it is closed, or its supplier is gone.
+ * A reader in another process that keeps its event loop free: woken by a byte on a Unix socket. Keeps the process alive
+ * until it is closed or its supplier has died.
  */
 export class ProcessFrameReader extends FarReader implements FrameReader<SharedFrame> {
   next(signal?: AbortSignal): Promise<Lease<SharedFrame> | undefined> {
@@ -55,7 +55,7 @@ export class ProcessFrameReader extends FarReader implements FrameReader<SharedF
   }
 }
 
-/** A reader in a thread or process of its own that blocks while it waits: woken by a futex, the fastest way there is. */
+/** A reader in its own thread or process that blocks while it waits: woken by a futex, the fastest way. */
 export class BlockingProcessFrameReader extends FarReader implements BlockingFrameReader<SharedFrame> {
   nextSync(timeoutMs?: number): Lease<SharedFrame> | undefined {
     return this.reader.nextSync(timeoutMs);
@@ -90,7 +90,7 @@ export async function attachReader(
 /**
  * The same for a reader that blocks.
  *
- * @throws what `attachReader` throws.
+ * @throws the same as `attachReader`.
  */
 export async function attachBlockingReader(
   socketPath: string,
@@ -103,7 +103,7 @@ export async function attachBlockingReader(
   return new BlockingProcessFrameReader(new AttachedReader(id, attachment, clock).reader);
 }
 
-/** The segment that holds an offer. Gone, another one by now, or just being made: the offer is of no use any more. */
+/** The segment of an offer. When it was removed, replaced or is just being created, the offer is useless. */
 function openSegment(path: string, epoch: number): FrameSegmentReader | undefined {
   try {
     const segment = FrameSegmentReader.open(path);

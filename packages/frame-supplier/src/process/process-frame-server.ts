@@ -13,29 +13,29 @@ import { type ConnectionContext, ReaderConnection } from './reader-connection.ts
 export interface ProcessFrameServerOptions<F extends SuppliedFrame> {
   readonly supplier: FrameSupplier<F>;
   readonly rendition: Rendition<F>;
-  /** `/dev/shm/vigia_<instance>_frames_<camera>_<rendition>`. The seat table stands beside it, with `.seats` appended. */
+  /** `/dev/shm/vigia_<instance>_frames_<camera>_<rendition>`. The seat table has this name with `.seats` appended. */
   readonly path: string;
-  /** Where readers connect: at most 107 bytes; mode 0660. */
+  /** Socket path for readers: at most 107 bytes; mode 0660. */
   readonly socketPath: string;
-  /** Most readers at a time, 1 to 256; memory is for `readers + 2` frames, at least 4. Default 8. */
+  /** Most readers at a time, 1 to 256; allocates memory for `readers + 2` frames, at least 4. Default 8. */
   readonly readers?: number;
   /** How long a reader may hold a frame before its slot is reused. Milliseconds. Default 1000. */
   readonly readDeadlineMs?: number;
-  /** A frame could not be rendered, or a reader behaved badly. Default: ignored; the counts tell. */
+  /** A frame could not be rendered, or a reader misbehaved. Default: ignored; the counters show it. */
   readonly onError?: (error: unknown) => void;
-  /** A reader is gone; its last counts. */
+  /** A reader has left; its final counts. */
   readonly onReaderEnd?: (id: string, report: SeatReport) => void;
 }
 
-/** Connections that did not attach (yet): more are hung up on at once. */
+/** Connections without a seat (yet): more are closed at once. */
 const MAX_UNSEATED = 32;
 
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
 const SOCKET_PATH_LIMIT = 107;
 
 /**
- * Lets other processes read the frames of a supplier, in any language (docs/protocol/frame-readers.md). Pixels are
- * rendered once, into shared memory, and only for readers that asked. Nothing here ever waits for a reader.
+ * Lets other processes, in any language, read the frames of a supplier (docs/protocol/frame-readers.md). Pixels are
+ * rendered once, into shared memory, and only for readers that requested them. Never waits for a reader.
  *
  * Owns segment, seat table and socket: `close` removes all three.
  */
@@ -85,9 +85,10 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
   }
 
   /**
-   * Removes what a dead process left under these names, allocates the memory and begins to listen.
+   * Removes what a dead process left under these names, allocates the memory and starts to listen.
    *
-   * @throws VigiaError `shm_full`, `shm_exists`, `segment_geometry`, `socket_path`, `socket_in_use`. Nothing is left behind.
+   * @throws VigiaError `shm_full`, `shm_exists`, `segment_geometry`, `socket_path`, `socket_in_use`. Nothing is left
+   *   behind.
    */
   static async open<F extends SuppliedFrame>(options: ProcessFrameServerOptions<F>): Promise<ProcessFrameServer<F>> {
     const { socketPath } = options;
@@ -107,12 +108,12 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
     }
   }
 
-  /** Readers seated now. */
+  /** Current number of readers. */
   get readers(): number {
     return this.#ring.readers;
   }
 
-  /** Counts of a reader that is seated, else undefined. */
+  /** Counts of a current reader, else undefined. */
   report(id: string): SeatReport | undefined {
     for (const { seat } of this.#connections) if (seat?.id === id) return seat.report();
     return undefined;
@@ -128,7 +129,7 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
     if (this.#closed) return;
     this.#closed = true;
     this.#heartbeat?.cancel();
-    // The state first, then the bells, then the sockets: a reader that wakes finds out why.
+    // First the state, then the bells, then the sockets: a reader that wakes finds the reason.
     this.#ring.close();
     for (const connection of this.#connections) connection.close();
     // Closing the server removes its socket.
@@ -161,7 +162,7 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
     });
   }
 
-  /** A socket that nobody listens on any more is in the way of its successor. */
+  /** A socket without a listener would block its successor. */
   async #listenInstead(error: unknown): Promise<void> {
     if (codeOf(error) !== 'socket_in_use' || (await answers(this.socketPath))) throw error;
     rmSync(this.socketPath, { force: true });
@@ -181,7 +182,7 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
     this.#heartbeat = undefined;
   }
 
-  /** Not per frame: a sign of life for readers that sleep in a futex, as long as there is one. */
+  /** Not per frame: a heartbeat for readers that sleep in a futex, while there are any. */
   #beat(): void {
     this.#ring.heartbeat();
     this.#heartbeat ??= every(this.#o.supplier.clock, SEATS_HEARTBEAT_MS, () => this.#ring.heartbeat(), {
@@ -190,7 +191,7 @@ export class ProcessFrameServer<F extends SuppliedFrame> {
   }
 }
 
-/** Whether somebody listens on a socket. */
+/** Whether a process listens on a socket. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);

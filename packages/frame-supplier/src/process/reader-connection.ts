@@ -28,10 +28,10 @@ import type { SuppliedFrame } from '#contract';
 import { type FrameRing, ReaderPageView, type Seat, type SeatLink } from '#seats';
 import { socketFd } from './socket-fd.ts';
 
-/** A reader that connects and says nothing is sent away after this long. */
+/** Time until a connection that sends nothing is closed. */
 const ATTACH_DEADLINE_MS = 5_000;
 
-/** What all connections of a server share. */
+/** State shared by all connections of a server. */
 export interface ConnectionContext<F extends SuppliedFrame> {
   readonly ring: FrameRing<F>;
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export interface ConnectionContext<F extends SuppliedFrame> {
   readonly onClose: (connection: ReaderConnection<F>) => void;
 }
 
-/** The supplier's end of one reader's socket: attaching first, bare bytes afterwards. */
+/** The supplier's end of one reader's socket: first the attach messages, then single bytes. */
 export class ReaderConnection<F extends SuppliedFrame> {
   readonly #socket: Socket;
   readonly #o: ConnectionContext<F>;
@@ -65,7 +65,7 @@ export class ReaderConnection<F extends SuppliedFrame> {
     return this.#seat;
   }
 
-  /** Hangs up. Idempotent. */
+  /** Closes the connection. Idempotent. */
   close(): void {
     this.#socket.destroy();
   }
@@ -116,7 +116,7 @@ export class ReaderConnection<F extends SuppliedFrame> {
     }
     const fd = socketFd(this.#socket);
     return {
-      // A closed socket's number may be another's by now.
+      // The number of a closed socket may belong to another one by now.
       wake: () => {
         if (!this.#socket.destroyed) sendDoorbell(fd);
       },
@@ -128,7 +128,7 @@ export class ReaderConnection<F extends SuppliedFrame> {
     const known: AttachErrorCode = code.success ? code.data : 'bad_request';
     this.#o.onError(error);
     this.#answer({ error: { code: known, message: messageOf(error) } });
-    // Nothing more is heard; who does not hang up is hung up on at the deadline.
+    // Ignores further input; a peer that does not close is closed at the deadline.
     this.#socket.removeAllListeners('data').resume().end();
   }
 

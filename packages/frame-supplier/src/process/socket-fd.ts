@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import { VigiaError } from '@vigia/base';
 
 /**
- * The descriptor of a connected socket. Node has no public name for it, but a doorbell is one `send` that must neither
- * wait, nor queue, nor allocate, and a thread that sleeps in a futex cannot have its loop send it.
+ * The descriptor of a connected socket. Node has no public name for it. A doorbell is one `send` that must neither
+ * wait, queue nor allocate, and a thread that sleeps in a futex has no running event loop to send it.
  *
  * @throws VigiaError `no_descriptor` when the socket is not connected.
  */

@@ -1,11 +1,11 @@
 import type { ReaderEnd } from '#contract';
 import type { SeatReader, SeatReaderStatistics } from './seat-reader.ts';
 
-/** What readers in other threads and processes have in common, whatever wakes them. */
+/** Common to readers in other threads and processes, over any transport. */
 export abstract class FarReader implements Disposable {
   protected readonly reader: SeatReader;
 
-  /** Built by the functions that attach. */
+  /** Created by the functions that attach. */
   constructor(reader: SeatReader) {
     this.reader = reader;
   }
@@ -19,12 +19,12 @@ export abstract class FarReader implements Disposable {
     return this.reader.end;
   }
 
-  /** Counts at this end; the supplier has its own. */
+  /** Counts of this end; the supplier has its own. */
   statistics(): SeatReaderStatistics {
     return this.reader.statistics();
   }
 
-  /** Leaves: a waiting read gets the end, what is pending is counted as `closed`. Idempotent. */
+  /** Closes the reader: a waiting read gets the end, a pending frame is counted as `closed`. Idempotent. */
   close(): void {
     this.reader.finish('closed');
   }

@@ -7,18 +7,18 @@ import type { Rendered, WrittenSegment } from './rendered.ts';
 import { Seat, type SeatLink, type SeatReport } from './seat.ts';
 import type { SeatTableWriter } from './seat-table.ts';
 
-/** How pictures get into shared memory: the part of a ring that depends on what a frame is. */
+/** How pictures get into shared memory: the part of a ring that depends on the frame type. */
 export interface Rendition<F> {
-  /** What the first segment is made for. Its memory is allocated when the ring is opened. */
+  /** Shape of the first segment, whose memory is allocated when the ring is opened. */
   readonly shape: FrameShape;
   /**
-   * What this frame will be. Another size or format than before makes a new segment. Called once per rendered frame; return
-   * the same object as long as nothing changes. Default: `shape`.
+   * The shape of this frame. A new size or format creates a new segment. Called once per rendered frame; return the
+   * same object while nothing changes. Default: `shape`.
    */
   readonly shapeOf?: (frame: F) => FrameShape;
-  /** Writes the frame's pixels: `byteLength` bytes of the slot, which holds something else before. May throw. */
+  /** Writes the frame's pixels: `byteLength` bytes of the slot, which still contains an older frame. May throw. */
   readonly render: (frame: F, pixels: Buffer) => void;
-  /** Wall time of capture in ms since 1970 and the stream's own clock in whole µs, where they are known. Default: 0. */
+  /** Wall time of capture in ms since 1970, and the stream's own clock in whole µs, where known. Default: 0. */
   readonly stampsOf?: (frame: F) => { readonly capturedWallMs: number; readonly ptsUs: number };
 }
 
@@ -28,30 +28,30 @@ export interface FrameRingOptions<F extends SuppliedFrame> {
   readonly clock: Clock;
   readonly table: SeatTableWriter;
   readonly rendition: Rendition<F>;
-  /** Makes a segment: the first one, and a successor once the one before is closed. */
+  /** Creates a segment: the first one, and a successor once its predecessor is closed. */
   readonly makeSegment: (slots: number, slotBytes: number) => FrameSegmentWriter;
   /** How long a reader may hold a frame before its slot is reused. Milliseconds. */
   readonly readDeadlineMs: number;
-  /** A frame could not be rendered. Its readers go on with the next one. */
+  /** A frame could not be rendered. Its readers continue with the next one. */
   readonly onError: (error: unknown) => void;
-  /** A reader is gone; its last counts. */
+  /** A reader has left; its final counts. */
   readonly onReaderEnd: (id: string, report: SeatReport) => void;
 }
 
-/** Every reader may hold one slot; one is being written, one is spare. */
+/** One slot per reader, one being written, one spare. */
 function slotsFor(readers: number): number {
   return Math.max(4, readers + 2);
 }
 
 /**
- * One rendition for readers in other threads or processes: gives each a seat and a mailbox, renders a frame into shared
- * memory when the first reader takes it, once for all, and sees to it that no slot is rewritten while it is being read.
+ * One rendition for readers in other threads or processes: gives each reader a seat and a mailbox, renders a frame into
+ * shared memory when the first reader takes it, once for all, and never reuses a slot that is being read.
  */
 export class FrameRing<F extends SuppliedFrame> {
   readonly #o: FrameRingOptions<F>;
   readonly #seats: (Seat<F> | undefined)[];
   #shape: FrameShape;
-  /** Undefined while there is no memory for one. */
+  /** Undefined while no memory could be allocated. */
   #segment: WrittenSegment | undefined;
   #last: Rendered | undefined;
   #unannounced = false;
@@ -65,13 +65,13 @@ export class FrameRing<F extends SuppliedFrame> {
     this.#begin(this.#shape);
   }
 
-  /** Readers seated now. */
+  /** Current number of readers. */
   get readers(): number {
     return this.#seats.reduce((n, seat) => n + (seat ? 1 : 0), 0);
   }
 
   /**
-   * Seats a reader.
+   * Gives a reader a seat.
    *
    * @param page The reader's page; owned by the seat from here on, also when this throws.
    * @throws VigiaError `seats_full`, `supplier_stopped`, `duplicate_consumer`, `invalid_fps`.
@@ -93,40 +93,40 @@ export class FrameRing<F extends SuppliedFrame> {
     }
   }
 
-  /** Looks at every seat whose reader may have become ready: for transports where readers ring one bell for all. */
+  /** Evaluates every seat whose reader may have become ready: for transports where readers share one bell. */
   evaluate(): void {
     for (const seat of this.#seats) seat?.evaluate();
   }
 
-  /** Called when the reader of a new frame is on its way: whatever it need not wait for. */
+  /** Called when the reader of a new frame has been woken, for work that it need not wait for. */
   announce(): void {
     if (!this.#unannounced || !this.#last) return;
     this.#unannounced = false;
     this.#last.segment.slots.announce(this.#last.lease);
   }
 
-  /** Writes the sign of life of seat table and segment: every SEATS_HEARTBEAT_MS while anybody is seated. */
+  /** Writes the heartbeat of seat table and segment: every SEATS_HEARTBEAT_MS while a seat is taken. */
   heartbeat(): void {
     this.#o.table.heartbeat();
     this.#segment?.writer.heartbeat();
   }
 
-  /** Called by a seat whose reader is gone: the seat is free again. */
+  /** Called by a seat whose reader has left: the seat is free again. */
   vacate(index: number, id: string, report: SeatReport): void {
     this.#seats[index] = undefined;
-    // Closed for good: who looks late shall see the end, and not a free seat.
+    // Closed permanently: a late reader must see the end, and not a free seat.
     if (!this.#closed) this.#o.table.free(index);
     this.#o.onReaderEnd(id, report);
   }
 
   /**
-   * The frame in a slot that one more reader holds; rendered now unless it is there already.
+   * The frame in a slot, held by one more reader; rendered now unless a slot contains it already.
    *
    * @throws what rendering throws; VigiaError `frame_too_large`, `no_free_slot`, and what `makeSegment` throws.
    */
   rendered(frame: F): Rendered {
     const last = this.#last;
-    // A slot that everybody gave back still holds its frame until the next one is written.
+    // A slot that all readers gave back still contains its frame until it is rewritten.
     if (last?.lease.frameId === frame.seq) return { lease: last.lease.retain(), segment: last.segment };
     const { rendition } = this.#o;
     const shape = rendition.shapeOf?.(frame) ?? rendition.shape;
@@ -146,7 +146,7 @@ export class FrameRing<F extends SuppliedFrame> {
     return this.#last;
   }
 
-  /** Ends every reader, and gives the memory back. Idempotent. */
+  /** Ends every reader and frees the memory. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -160,7 +160,7 @@ export class FrameRing<F extends SuppliedFrame> {
     return segment && sameSize(shape, this.#shape) ? segment : this.#begin(shape);
   }
 
-  /** Readers notice a successor by the epoch of their next offer; leases of the predecessor stay what they are. */
+  /** Readers notice a successor by the epoch of their next offer; leases of the predecessor remain valid. */
   #begin(shape: FrameShape): WrittenSegment {
     this.#segment?.writer.close();
     this.#segment = undefined;

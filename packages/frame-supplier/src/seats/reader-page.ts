@@ -26,29 +26,29 @@ export class ReaderPage {
     return Atomics.load(this.#words32, READER_PAGE.expired / 4) >>> 0;
   }
 
-  /** Asks for a frame (SYNC R: the supplier loads it after storing `wanted`). */
+  /** Requests a frame (SYNC R: the supplier loads it after storing `wanted`). */
   ask(): void {
     Atomics.add(this.#words32, READER_PAGE.ready / 4, 1);
   }
 
-  /** Tells which frame the user got. */
+  /** Publishes which frame the user received. */
   took(frameId: number): void {
     putU64(this.#words32, READER_PAGE.taken / 4, frameId);
   }
 
-  /** Gives the delivery back. `expired` is stored first: who sees the one sees the other. */
+  /** Gives the delivery back. `expired` is stored first: a supplier that sees the one sees the other. */
   settle(useful: boolean): void {
     if (!useful) Atomics.add(this.#words32, READER_PAGE.expired / 4, 1);
     Atomics.add(this.#words32, READER_PAGE.settled / 4, 1);
   }
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   close(): void {
     this.#memory.retire();
   }
 }
 
-/** The supplier's view of a reader's page. It believes nothing that makes no sense. */
+/** The supplier's view of a reader's page. Ignores inconsistent values. */
 export class ReaderPageView {
   readonly #memory: SegmentMemory;
   readonly #words32: Int32Array;
@@ -85,7 +85,7 @@ export class ReaderPageView {
     return Atomics.load(this.#words32, READER_PAGE.expired / 4) >>> 0;
   }
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   close(): void {
     this.#memory.retire();
   }

@@ -1,11 +1,11 @@
 import type { FrameSegmentWriter, SlotLease, SlotRing } from '#segment';
 
-/** A segment that is written. */
+/** A segment with its writer. */
 export interface WrittenSegment {
   readonly writer: FrameSegmentWriter;
   readonly slots: SlotRing;
   readonly path: string;
-  /** The writer's, as a number. */
+  /** The writer's epoch, as a number. */
   readonly epoch: number;
 }
 

@@ -6,38 +6,43 @@ import type { ReaderPage } from './reader-page.ts';
 import type { Offer, SeatView } from './seat-table.ts';
 import { SharedFrame } from './shared-frame.ts';
 
-/** What a transport brings to a {@link SeatReader}. */
+/** What a transport provides to a {@link SeatReader}. */
 export interface SeatReaderOptions {
   readonly id: string;
   readonly view: SeatView;
   readonly page: ReaderPage;
   readonly clock: Clock;
-  /** A supplier that gave no sign of life for so long is lost. Milliseconds. */
+  /** A supplier without a heartbeat for this long is lost. Milliseconds. */
   readonly lostMs: number;
-  /** The segment of that epoch, mapped; undefined when it is not (or no longer) there. May throw `frame_invalid`. */
+  /** The mapped segment of that epoch; undefined when it does not exist (any more). May throw `frame_invalid`. */
   readonly openSegment: (epoch: number) => FrameSegmentReader | undefined;
-  /** Makes the supplier look at this reader's page. */
+  /** Makes the supplier read this reader's page. */
   readonly tell: () => void;
-  /** Blocks until the bell rang or the time is over. */
+  /** Blocks until the bell rings or the time is over. */
   readonly waitSync: (bell: number, timeoutMs: number) => void;
-  /** Looked at when a slice of waiting passed without a ring: whether the way to the supplier is closed. */
+  /** Checked when a slice of waiting passed without a ring: whether the connection to the supplier is closed. */
   readonly isSupplierGone: () => boolean;
-  /** Sees to it that `wake` is called when the bell has another value than this. Called each time `next` starts to wait. */
+  /**
+   * Arranges that `wake` is called when the bell's value differs from this one. Called each time `next` starts to wait.
+   */
   readonly watch: (bell: number) => void;
-  /** Called once, at the end: lets go of what the transport owns. */
+  /** Called once, at the end: releases what the transport owns. */
   readonly onEnd: (end: ReaderEnd) => void;
 }
 
 /** Counts of a reader, at its own end. */
 export interface SeatReaderStatistics {
-  /** Frames handed to the user. */
+  /** Frames passed to the user. */
   readonly delivered: number;
-  /** Offers given back as useless, and frames that were rewritten while they were held. */
+  /** Useless offers given back, and frames that were rewritten while they were held. */
   readonly expired: number;
   readonly lastSeq: number | undefined;
 }
 
-/** A blocking wait looks at the supplier's sign of life this often, in milliseconds: one that was killed wakes nobody. */
+/**
+ * Interval at which a blocking wait checks the supplier's heartbeat, milliseconds: a supplier that was killed wakes no
+ * reader.
+ */
 const WAIT_SLICE_MS = 500;
 
 interface Waiter {
@@ -47,7 +52,7 @@ interface Waiter {
 }
 
 /**
- * The reader's end of a seat: the protocol of docs/protocol/frame-readers.md, whatever wakes it. Transports wrap it.
+ * The reader's end of a seat: the protocol of docs/protocol/frame-readers.md, over any transport. Transports wrap it.
  */
 export class SeatReader {
   readonly id: string;
@@ -56,9 +61,9 @@ export class SeatReader {
   #held = false;
   #asking = false;
   #waiter: Waiter | undefined;
-  /** A heartbeat that is too old, and when it was first seen to be. */
+  /** An outdated heartbeat, and when it was first seen. */
   #silence: { readonly heartbeatMs: number; readonly sinceMs: number } | undefined;
-  /** The signal listened to: kept from call to call, so that a read adds no listener. */
+  /** The current signal, kept from call to call so that a read adds no listener. */
   #signal: AbortSignal | undefined;
   #end: ReaderEnd | undefined;
   #delivered = 0;
@@ -74,7 +79,7 @@ export class SeatReader {
     return this.#end;
   }
 
-  /** See FrameReader.next; rejects with `frame_invalid` too, when the segment is not one of this version. */
+  /** See FrameReader.next; also rejects with `frame_invalid` when the segment is not of this version. */
   next(signal?: AbortSignal): Promise<Lease<SharedFrame> | undefined> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#end) return Promise.resolve(undefined);
@@ -111,7 +116,7 @@ export class SeatReader {
     }
   }
 
-  /** Looks again: to be called when the bell may have rung. */
+  /** Evaluates the seat again: call it when the bell may have rung. */
   wake(): void {
     if (this.#end) return;
     const waiter = this.#waiter;
@@ -132,12 +137,12 @@ export class SeatReader {
     }
   }
 
-  /** The supplier's thread or process is gone, or has closed the way to it: after it said so, or without a word. */
+  /** The supplier's thread or process ended or closed the connection, with or without announcing it. */
   supplierGone(): void {
     if (!this.#end) this.finish(this.#o.view.open ? 'lost' : 'stopped');
   }
 
-  /** The end, for the reason given. Idempotent: the first reason stays. */
+  /** Ends the reader, for the given reason. Idempotent: the first reason stays. */
   finish(end: ReaderEnd): void {
     if (this.#end) return;
     this.#end = end;
@@ -145,7 +150,7 @@ export class SeatReader {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     this.#o.onEnd(end);
-    // What is still held reads zeros from here on, and says that it is not whole.
+    // A frame that is still held reads zeros from here on, and is not whole.
     this.#segment?.close();
     this.#o.view.close();
     this.#o.page.close();
@@ -156,7 +161,10 @@ export class SeatReader {
     return { delivered: this.#delivered, expired: this.#expired, lastSeq: this.#lastSeq };
   }
 
-  /** Silent for long, and still so a beat later: when both were stopped and go on, the supplier gets time for a sign. */
+  /**
+   * Silent for long, and still so one heartbeat later: when both processes were suspended, the supplier gets time for a
+   * heartbeat.
+   */
   #isLost(nowMs: number): boolean {
     const { heartbeatMs } = this.#o.view;
     if (nowMs - heartbeatMs <= this.#o.lostMs) return false;
@@ -164,16 +172,16 @@ export class SeatReader {
     return nowMs - this.#silence.sinceMs >= SEATS_HEARTBEAT_MS;
   }
 
-  /** One request at a time: a call that gave up waiting left its own behind. */
+  /** One request at a time: an aborted call left its own behind. */
   #ask(): void {
     if (this.#asking) return;
     this.#asking = true;
     this.#o.page.ask();
-    // SYNC R: stored first, looked at afterwards.
+    // SYNC R: store first, then load.
     if (this.#o.view.wanted) this.#o.tell();
   }
 
-  /** The offer, if there is one that is good. */
+  /** The offer, if there is a valid one. */
   #poll(attempt: { declined: boolean }): Lease<SharedFrame> | undefined {
     const { view, page } = this.#o;
     for (;;) {
@@ -197,8 +205,9 @@ export class SeatReader {
   }
 
   /**
-   * Whether the offer is to be taken. `wanted` beside an offer means that it was overtaken: the reader slept, or was
-   * stopped, while newer frames came. Declined once per call only, so that a flood of frames cannot starve it.
+   * Whether to take the offer. `wanted` beside an offer means that it was overtaken: the reader slept, or was
+   * suspended, while newer frames arrived. Declined once per call only, so that a flood of frames cannot starve the
+   * reader.
    */
   #acceptable(offer: Offer, attempt: { declined: boolean }): boolean {
     if (this.#o.clock.nowMs() >= offer.staleFromMs) return false;
@@ -223,7 +232,7 @@ export class SeatReader {
     return view ? new SharedFrame(view, segment, offer.slot, offer.generation) : undefined;
   }
 
-  /** A segment that cannot be understood is the caller's to know of; the offer in it is given back first. */
+  /** An invalid segment is reported to the caller; the offer in it is given back first. */
   #frameOrThrow(offer: Offer): SharedFrame | undefined {
     try {
       return this.#frameOf(offer);

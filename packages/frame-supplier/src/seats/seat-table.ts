@@ -14,22 +14,22 @@ import {
 } from '@vigia/contracts';
 import { getU64, putU64, type SegmentMemory } from '#segment';
 
-/** Where a frame is. */
+/** The location of a frame. */
 export interface OfferedSlot {
   readonly frameId: number;
   readonly slot: number;
   readonly generation: number;
 }
 
-/** What is offered to a reader: where the frame is, and until when it may be taken. */
+/** An offer to a reader: the frame's location, and until when it may be taken. */
 export interface Offer extends OfferedSlot {
-  /** Of the segment that holds it. */
+  /** Of the segment that contains it. */
   readonly epoch: number;
-  /** Monotonic milliseconds from which on it is too old. */
+  /** Monotonic milliseconds after which it is too old. */
   readonly staleFromMs: number;
 }
 
-/** The 32-bit word of a field of a seat's entry. */
+/** The 32-bit word of a field in a seat's entry. */
 const word32 = (seat: number, field: number): number => (SEATS_TABLE_OFFSET + seat * SEAT_BYTES + field) / 4;
 
 /** The supplier's end of a seat table: its only writer, and the owner of the memory. */
@@ -64,35 +64,35 @@ export class SeatTableWriter {
     b.writeUInt32LE(SEGMENT_STATE.live, SEATS_HEADER.state);
     b.writeUInt32LE(SEATS_VERSION, SEATS_HEADER.version);
     this.heartbeat();
-    // The magic last: a reader that finds it finds a whole header.
+    // The magic last: a reader that finds it finds a complete header.
     b.write(SEATS_MAGIC, SEATS_HEADER.magic, 'latin1');
   }
 
-  /** Where the memory is called. */
+  /** Name of the memory. */
   get path(): string {
     return this.#memory.path;
   }
 
-  /** Writes the sign of life. */
+  /** Writes the heartbeat. */
   heartbeat(): void {
     if (this.#closed) return;
     Atomics.store(this.#words, SEATS_HEADER.heartbeat / 8, BigInt(Math.round(this.#clock.nowMs() * 1e6)));
   }
 
-  /** Makes a free seat somebody's. */
+  /** Takes a free seat for a reader. */
   open(seat: number): void {
     const at = word32(seat, 0);
     this.#words32.fill(0, at, at + SEAT_BYTES / 4);
     this.#set(seat, SEAT.state, SEAT_STATE.open);
   }
 
-  /** Tells the seat's reader that this is the end. Ring its bell afterwards. */
+  /** Marks the end for the seat's reader. Ring its bell afterwards. */
   end(seat: number): void {
     this.#set(seat, SEAT.state, SEAT_STATE.closed);
     this.#ring(seat);
   }
 
-  /** Makes the seat free, once its reader can no longer look. */
+  /** Frees the seat, once its reader can no longer access it. */
   free(seat: number): void {
     this.#set(seat, SEAT.state, SEAT_STATE.free);
   }
@@ -105,14 +105,14 @@ export class SeatTableWriter {
   /**
    * Makes an offer. Ring the seat's bell afterwards.
    *
-   * @param delivered The seat's count of deliveries, with this one.
-   * @param staleFromMs Monotonic milliseconds from which on it must not be taken.
+   * @param delivered The seat's count of deliveries, including this one.
+   * @param staleFromMs Monotonic milliseconds after which it must not be taken.
    */
   offer(seat: number, delivered: number, at: OfferedSlot, epoch: number, staleFromMs: number): void {
     if (this.#closed) return;
     const words = this.#words32;
     const entry = word32(seat, 0);
-    // Plain stores: the reader looks at them only after it saw `delivered`.
+    // Plain stores: the reader loads them only after it has seen `delivered`.
     putU64(words, entry + SEAT.frame / 4, at.frameId * 4096 + at.slot);
     putU64(words, entry + SEAT.generation / 4, at.generation);
     putU64(words, entry + SEAT.epoch / 4, epoch);
@@ -122,7 +122,7 @@ export class SeatTableWriter {
     Atomics.add(words, entry + SEAT.bell / 4, 1);
   }
 
-  /** Marks the table closed and gives the memory back. Idempotent. */
+  /** Marks the table closed and frees the memory. Idempotent. */
   close(): void {
     if (this.#closed) return;
     for (let seat = 0; seat < this.seats; seat += 1) this.end(seat);
@@ -149,8 +149,8 @@ export class SeatView {
 
   /**
    * @param memory Retired with the view, and when this throws.
-   * @param epoch The table's, as it was told when the seat was given.
-   * @throws VigiaError `frame_invalid` when this is not the seat table that was meant.
+   * @param epoch The table's epoch as given with the seat.
+   * @throws VigiaError `frame_invalid` when this is another seat table.
    */
   constructor(memory: SegmentMemory, seat: number, epoch: bigint) {
     try {
@@ -166,12 +166,12 @@ export class SeatView {
     this.#words32 = new Int32Array(buffer, byteOffset, byteLength / 4);
   }
 
-  /** Bytes from the start of the memory to the word to wait on. */
+  /** Byte offset of the word to wait on. */
   get bellOffset(): number {
     return word32(this.#seat, SEAT.bell) * 4;
   }
 
-  /** All words of the table, for waiting on the bell in memory that threads share. */
+  /** All words of the table, for waiting on the bell in memory shared by threads. */
   get words32(): Int32Array {
     return this.#words32;
   }
@@ -188,12 +188,12 @@ export class SeatView {
     return Atomics.load(this.#words32, word32(this.#seat, SEAT.delivered)) >>> 0;
   }
 
-  /** SYNC R: to be loaded after `ready` was stored. */
+  /** SYNC R: load it after storing `ready`. */
   get wanted(): boolean {
     return Atomics.load(this.#words32, word32(this.#seat, SEAT.wanted)) === 1;
   }
 
-  /** The offer; meaningful while `delivered` equals what was asked for. */
+  /** The offer; valid while `delivered` equals the number of requests. */
   offer(): Offer {
     const words = this.#words32;
     const at = word32(this.#seat, 0);
@@ -207,12 +207,12 @@ export class SeatView {
     };
   }
 
-  /** When the supplier gave its last sign of life, in monotonic milliseconds. */
+  /** Time of the supplier's last heartbeat, monotonic milliseconds. */
   get heartbeatMs(): number {
     return Number(Atomics.load(this.#words, SEATS_HEADER.heartbeat / 8)) / 1e6;
   }
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   close(): void {
     this.#memory.retire();
   }

@@ -6,19 +6,17 @@ import type { Rendered } from './rendered.ts';
 import type { ReaderPageView } from './reader-page.ts';
 import type { SeatTableWriter } from './seat-table.ts';
 
-/**
- * What became of the frames that were delivered to a seat. `delivered = Σ results + inFlight`, exactly, at any moment.
- */
+/** Outcomes of the frames delivered to a seat. `delivered = Σ results + inFlight`, exactly, at any moment. */
 export interface SeatResults {
   /** Given back in time and whole. */
   ok: number;
-  /** Given back as useless: overtaken while the reader slept, stale, or rewritten while being read. */
+  /** Given back unused: overtaken while the reader slept, stale, or rewritten while being read. */
   expired: number;
   /** Held longer than the read deadline. */
   timeout: number;
   /** In flight when the reader left or died. */
   unavailable: number;
-  /** Could not be rendered. */
+  /** Rendering failed. */
   error: number;
 }
 
@@ -30,23 +28,28 @@ export interface SeatReport {
   readonly inFlight: number;
 }
 
-/** A seat's way to its reader, which each transport has its own. Called inside distribution: quick, and never throwing. */
+/**
+ * A seat's connection to its reader, implemented by each transport. Called during distribution: must be quick and must
+ * not throw.
+ */
 export interface SeatLink {
-  /** Called before each offer: the segment that it is in. */
+  /** Called before each offer with the segment of the offer. */
   readonly useSegment?: (epoch: number) => void;
-  /** Makes the reader look at its seat. Never waits. */
+  /** Makes the reader evaluate its seat. Never waits. */
   readonly wake: () => void;
 }
 
-/** A delivery that was not given back yet. */
+/** A delivery that has not been given back. */
 interface Flight {
   readonly lease: SlotLease;
   readonly sinceMs: number;
-  /** The reader's count of useless deliveries when this one was made: another one afterwards tells what became of it. */
+  /**
+   * The reader's count of useless deliveries at the time of this one: a different count afterwards shows its outcome.
+   */
   readonly expiredBefore: number;
 }
 
-/** Internal options of a seat: built by FrameRing.seat only. */
+/** Internal options of a seat; only FrameRing.seat creates them. */
 interface SeatOptions<F extends SuppliedFrame> {
   readonly id: string;
   readonly index: number;
@@ -66,10 +69,10 @@ interface SeatOptions<F extends SuppliedFrame> {
 }
 
 /**
- * The supplier's end of one reader in another thread or process: a mailbox whose consumer is far away.
+ * The supplier's end of one reader in another thread or process: a mailbox with a remote consumer.
  *
- * It never waits: it looks at the reader's page when a frame was put into the mailbox and when the reader rang, and
- * offers a frame when the reader asked for one. So a reader that died, stopped or never reads costs a look per frame.
+ * Never waits. It reads the reader's page when a frame was put into the mailbox and when the reader rang, and offers a
+ * frame when the reader requested one. A reader that died, stopped or never reads therefore costs one check per frame.
  */
 export class Seat<F extends SuppliedFrame> {
   readonly id: string;
@@ -77,7 +80,7 @@ export class Seat<F extends SuppliedFrame> {
   readonly #o: SeatOptions<F>;
   readonly #mailbox: Mailbox<F>;
   readonly #results: SeatResults = { ok: 0, expired: 0, timeout: 0, unavailable: 0, error: 0 };
-  /** As it stands in the table: wraps. */
+  /** As in the table: wraps. */
   #delivered = 0;
   #wanted = false;
   #flight: Flight | undefined;
@@ -101,14 +104,14 @@ export class Seat<F extends SuppliedFrame> {
     }
   }
 
-  /** Looks at the reader's page, and offers it the newest frame if there is one and it is wanted. */
+  /** Reads the reader's page, and offers the newest frame if there is one and the reader wants it. */
   evaluate(): void {
     if (this.#gone || this.#mailbox.end) return;
     this.#mailbox.evictStale();
     const due = this.#mailbox.hasDue;
     let asked = due && this.#asked;
     if (!asked) {
-      // SYNC R: told first, looked at again afterwards, so that a reader that asks just now is not missed.
+      // SYNC R: store first, then load again, so that a reader that becomes ready just now is not missed.
       this.#setWanted(due);
       asked = due && this.#asked;
     }
@@ -116,12 +119,12 @@ export class Seat<F extends SuppliedFrame> {
     else this.#collect();
   }
 
-  /** Unsubscribes the reader: it gets the end. Its seat stays taken until it is gone. Idempotent. */
+  /** Unsubscribes the reader: it gets the end. Its seat stays taken until the reader has left. Idempotent. */
   stop(): void {
     this.#mailbox.endWith('stopped');
   }
 
-  /** The reader is gone: what it held is given back and counted, its seat is free. Idempotent. */
+  /** The reader has left: its frame is given back and counted, its seat is freed. Idempotent. */
   readerGone(end: ReaderEnd = 'closed'): void {
     if (this.#gone) return;
     this.#gone = true;
@@ -149,7 +152,7 @@ export class Seat<F extends SuppliedFrame> {
     this.#o.table.setWanted(this.index, wanted);
   }
 
-  /** Settles what the reader gave back, or kept for too long. */
+  /** Settles a frame that the reader gave back or held for too long. */
   #collect(): void {
     const flight = this.#flight;
     if (!flight) return;
@@ -174,7 +177,8 @@ export class Seat<F extends SuppliedFrame> {
   #deliver(): void {
     const { table, page, supplier, link } = this.#o;
     const { expired } = page;
-    // Who asks has given back what it held, be it since the last look. Told to the mailbox now, counted afterwards.
+    // A reader that requests a frame has given back the one it held, possibly since the last check. The mailbox is
+    // notified now, the outcome is counted later.
     const before = this.#flight;
     this.#flight = undefined;
     this.#mailbox.settle();
@@ -202,7 +206,7 @@ export class Seat<F extends SuppliedFrame> {
       );
       link.wake();
     }
-    // The reader is on its way: whatever it need not wait for comes now.
+    // The reader has been woken: do the work that it need not wait for.
     this.#o.ring.announce();
     if (before) this.#count(before, expired === before.expiredBefore ? 'ok' : 'expired');
     if (failure) this.#fail(frame.seq, failure.error);

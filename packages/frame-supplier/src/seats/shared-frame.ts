@@ -3,8 +3,8 @@ import type { PixelFormat } from '@vigia/contracts';
 import type { FrameSegmentReader, FrameShape, FrameView } from '#segment';
 
 /**
- * A frame in memory that its supplier owns: lent, read-only, and never copied on the way. The supplier does not rewrite
- * it while it is held, except after the read deadline; `whole` tells.
+ * A frame in memory that its supplier owns: lent, read-only, never copied. The supplier does not rewrite it while it is
+ * held, except after the read deadline; `whole` reports that.
  */
 export class SharedFrame {
   readonly #view: FrameView;
@@ -25,7 +25,7 @@ export class SharedFrame {
     return this.#view.frameId;
   }
 
-  /** When the scene was seen: monotonic milliseconds, one clock for all processes of the machine. */
+  /** When the scene was captured: monotonic milliseconds, one clock for all processes of the machine. */
   get capturedMs(): number {
     return this.#view.capturedMs;
   }
@@ -65,8 +65,8 @@ export class SharedFrame {
   }
 
   /**
-   * The pixels themselves. Look at `whole` after using them. Not to be written: in another process that kills the writer
-   * of the write.
+   * The pixels themselves. Check `whole` after using them. Do not write to them: in another process that kills the
+   * writing process.
    *
    * @throws VigiaError `lease_released` after the frame was given back.
    */
@@ -77,7 +77,7 @@ export class SharedFrame {
 
   /**
    * Whether everything read from `pixels` so far belongs to this frame. False only when it was held for longer than the
-   * read deadline; what was computed from it is worthless then.
+   * read deadline; results computed from it are worthless then.
    *
    * @throws VigiaError `lease_released`.
    */
@@ -87,7 +87,7 @@ export class SharedFrame {
   }
 
   /**
-   * Copies the pixels. False when they are no longer this frame's; what is in `into` is worthless then.
+   * Copies the pixels. Returns false when they no longer belong to this frame; the content of `into` is worthless then.
    *
    * @param into At least `byteLength` long.
    * @throws VigiaError `lease_released`, `frame_too_large`.

@@ -17,7 +17,7 @@ import type { FrameShape } from './frame-segment-writer.ts';
 import { getI64, getU64, type SegmentMemory } from './segment-memory.ts';
 
 /**
- * A frame in a slot: its pixels, and what its entry says, read when it is asked for. Look at `holds` afterwards. Times are
+ * A frame in a slot: its pixels, and the fields of its entry, read on access. Check `holds` afterwards. Times are
  * milliseconds: monotonic, and since 1970 (UTC) for `capturedWallMs`.
  */
 export interface FrameView {
@@ -26,7 +26,7 @@ export interface FrameView {
   readonly capturedWallMs: number;
   /** Microseconds of the stream's own clock. */
   readonly ptsUs: number;
-  /** What the pixels are; checked. */
+  /** Shape of the pixels; validated. */
   readonly shape: FrameShape;
   /** The slot itself, not a copy; in another process it cannot be written. */
   readonly pixels: Buffer;
@@ -40,24 +40,24 @@ const FORMAT_NAMES: readonly (PixelFormat | undefined)[] = Object.entries(FORMAT
   [],
 );
 
-/** How a read ended. Only `ok` leaves a whole frame in the destination. */
+/** Outcome of a read. Only `ok` leaves a whole frame in the destination. */
 export type ReadOutcome = 'ok' | 'expired' | 'invalid';
 
 /**
- * Reads one frame segment, mapped read-only. Never trusts the writer: sizes of the header are checked against the file
- * before anything is read through them.
+ * Reads one frame segment, mapped read-only. Never trusts the writer: the sizes in the header are checked against the
+ * file before they are used.
  */
 export class FrameSegmentReader {
   readonly path: string;
-  /** Which creation of the segment this is. A request for another epoch must not be answered from it. */
+  /** Identifies this creation of the segment. A request with another epoch must not be answered from it. */
   readonly epoch: bigint;
-  /** The same as a number, to compare with: exact for our own, which have 53 bits. */
+  /** The same as a number, for comparison: exact for our own epochs, which have 53 bits. */
   readonly epochNumber: number;
   readonly slots: number;
   readonly #memory: SegmentMemory;
   readonly #words: BigInt64Array;
   readonly #words32: Int32Array;
-  /** What slots held before: sizes hardly ever change within a segment. */
+  /** Shapes of earlier frames: sizes hardly ever change within a segment. */
   readonly #shapes: ({ readonly words: Int32Array; readonly shape: FrameShape } | undefined)[] = [];
   readonly #pixels: (Buffer | undefined)[] = [];
   readonly #stride: number;
@@ -93,7 +93,7 @@ export class FrameSegmentReader {
   }
 
   /**
-   * Reads a segment in memory that is there. The memory is retired with the reader, and when this throws.
+   * Reads a segment in existing memory, which is retired with the reader, and when this throws.
    *
    * @throws VigiaError `frame_invalid`, see `open`.
    */
@@ -106,7 +106,7 @@ export class FrameSegmentReader {
     }
   }
 
-  /** False once the writer closed the segment in order. */
+  /** False once the writer has closed the segment properly. */
   get live(): boolean {
     return !this.#closed && this.#memory.bytes.readUInt32LE(HEADER.state) === SEGMENT_STATE.live;
   }
@@ -124,11 +124,11 @@ export class FrameSegmentReader {
   }
 
   /**
-   * Copies the pixels of a slot, at most as many as `into` holds, and tells whether they are the frame that was asked for.
+   * Copies the pixels of a slot, at most as many as `into` can hold, and checks that they are the requested frame.
    *
    * @param generation The generation from the reference; even.
-   * @returns `expired` when the slot holds or is getting another frame (what was copied must not be used), `invalid`
-   *   when there is no such slot or it holds fewer bytes than `into`.
+   * @returns `expired` when the slot holds or is receiving another frame (the copy must not be used), `invalid` when
+   *   there is no such slot or it holds fewer bytes than `into`.
    */
   read(slot: number, generation: number, into: Uint8Array): ReadOutcome {
     if (this.#closed || !(slot >= 0 && slot < this.slots)) return 'invalid';
@@ -144,10 +144,10 @@ export class FrameSegmentReader {
   }
 
   /**
-   * The frame in a slot, without a copy, or undefined when the slot does not hold that generation (any more). Look at
+   * The frame in a slot, without a copy, or undefined when the slot does not hold that generation (any more). Check
    * `holds` after using the pixels.
    *
-   * @throws VigiaError `frame_invalid` when what the slot's entry says cannot be.
+   * @throws VigiaError `frame_invalid` when the slot's entry is inconsistent.
    */
   view(slot: number, generation: number): FrameView | undefined {
     if (this.#closed || !(slot >= 0 && slot < this.slots)) return undefined;
@@ -164,7 +164,7 @@ export class FrameSegmentReader {
       pixels: this.#pixelsOf(slot, shape?.byteLength ?? 0),
     };
     if (!this.holds(slot, generation)) return undefined;
-    // Not torn, so the writer meant it.
+    // Not torn, so the writer wrote exactly this.
     if (!shape)
       throw new VigiaError('frame_invalid', `${this.path}: the entry of slot ${slot} cannot be`, { path: this.path });
     return view;
@@ -177,7 +177,7 @@ export class FrameSegmentReader {
     return !this.#closed && this.generation(slot) === generation;
   }
 
-  /** What the slot's entry says of its pixels, checked; the one of before when it is the same. */
+  /** The shape in the slot's entry, validated; the previous object when it is unchanged. */
   #shapeOf(slot: number): FrameShape | undefined {
     const words = this.#words32;
     const first = entryWord(slot) + SLOT.width / 4;
@@ -198,7 +198,7 @@ export class FrameSegmentReader {
     return pixels;
   }
 
-  /** Gives the mapping back. Idempotent. */
+  /** Releases the mapping. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -235,7 +235,7 @@ function sameWords(words: Int32Array, first: number, known: Int32Array): boolean
   return true;
 }
 
-/** Undefined when that cannot be. */
+/** Undefined when it is inconsistent. */
 function parseShape(words: Int32Array, stride: number): FrameShape | undefined {
   const word = (field: number): number => (words[(field - SLOT.width) / 4] ?? 0) >>> 0;
   const byteLength = word(SLOT.byteLength);
@@ -250,7 +250,7 @@ function parseShape(words: Int32Array, stride: number): FrameShape | undefined {
   return { width: word(SLOT.width), height: word(SLOT.height), format, planes, byteLength };
 }
 
-/** The first 32-bit word of a slot's entry. */
+/** Index of the first 32-bit word of a slot's entry. */
 function entryWord(slot: number): number {
   return (SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES) / 4;
 }

@@ -20,16 +20,16 @@ import { putU64, type SegmentMemory } from './segment-memory.ts';
 
 /** Options of {@link FrameSegmentWriter.create}. */
 export interface FrameSegmentOptions {
-  /** `/dev/shm/vigia_<instance>_frames_<camera>_<rendition>`; between threads a name for messages. */
+  /** `/dev/shm/vigia_<instance>_frames_<camera>_<rendition>`; between threads, a name for messages. */
   readonly path: string;
   /** 2..4095; at least 4 in practice. */
   readonly slots: number;
-  /** Most bytes of pixels in one frame. */
+  /** Most pixel bytes of one frame. */
   readonly slotBytes: number;
   readonly clock: Clock;
 }
 
-/** What a frame's pixels are. */
+/** Shape of a frame's pixels. */
 export interface FrameShape {
   /** Pixels. */
   readonly width: number;
@@ -42,23 +42,23 @@ export interface FrameShape {
   readonly byteLength: number;
 }
 
-/** What stands beside the pixels. */
+/** Metadata written beside the pixels. */
 export interface FrameStamp {
   /** Publish sequence. */
   readonly frameId: number;
   /** Monotonic milliseconds. */
   readonly capturedMs: number;
-  /** Milliseconds since 1970; 0 when not known. */
+  /** Milliseconds since 1970; 0 when unknown. */
   readonly capturedWallMs: number;
-  /** Microseconds of the stream's own clock, whole; 0 when not known. */
+  /** Microseconds of the stream's own clock, an integer; 0 when unknown. */
   readonly ptsUs: number;
-  /** Written only when it is another object than the slot had before: hand in the same one. */
+  /** Written only when the object differs from the slot's previous one: pass the same object. */
   readonly shape: FrameShape;
 }
 
 /**
- * The one writer of a frame segment. Creates and owns the file: `close` marks it closed, unlinks it and gives the memory
- * back; readers that still map it keep their mapping until they retire it.
+ * The only writer of a frame segment. Creates and owns the file: `close` marks it closed, unlinks it and frees the
+ * memory; readers keep their mapping until they retire it.
  *
  * Write protocol (seqlock): `begin` makes the slot's generation odd, the caller writes pixels into the returned view,
  * `commit` writes the stamp and makes the generation even, `announce` moves `head`.
@@ -75,7 +75,7 @@ export class FrameSegmentWriter {
   readonly #remove: () => void;
   readonly #words: BigInt64Array;
   readonly #words32: Int32Array;
-  /** What each slot's entry says already. */
+  /** Current content of each slot's entry. */
   readonly #shapes: (FrameShape | undefined)[];
   readonly #views: (Buffer | undefined)[];
   readonly #clock: Clock;
@@ -86,7 +86,7 @@ export class FrameSegmentWriter {
     this.slots = options.slots;
     this.slotBytes = options.slotBytes;
     this.totalBytes = memory.bytes.byteLength;
-    // 53 bits, so that it is exact as a number too.
+    // 53 bits, so that it is also exact as a number.
     this.epoch = (randomBytes(8).readBigUInt64LE() >> 11n) | 1n;
     this.#shapes = Array.from({ length: options.slots }, () => undefined);
     this.#views = Array.from({ length: options.slots }, () => undefined);
@@ -100,7 +100,7 @@ export class FrameSegmentWriter {
   }
 
   /**
-   * Creates the segment with its space really allocated.
+   * Creates the segment and allocates its space up front.
    *
    * @throws VigiaError `shm_full`, `shm_exists`, `shm_create`; `segment_geometry` for impossible sizes.
    */
@@ -115,7 +115,7 @@ export class FrameSegmentWriter {
   }
 
   /**
-   * Makes a segment in memory that is there, zeroed and at least `segmentBytes(slots, slotBytes)` long: between threads.
+   * Creates a segment in existing memory, zeroed and at least `segmentBytes(slots, slotBytes)` long: between threads.
    *
    * @throws VigiaError `segment_geometry` for impossible sizes.
    */
@@ -142,7 +142,7 @@ export class FrameSegmentWriter {
     b.writeUInt32LE(SEGMENT_STATE.live, HEADER.state);
     b.writeUInt32LE(SEGMENT_VERSION, HEADER.version);
     this.heartbeat();
-    // The magic last: a reader that finds it finds a whole header.
+    // The magic last: a reader that finds it finds a complete header.
     b.write(SEGMENT_MAGIC, HEADER.magic, 'latin1');
   }
 
@@ -154,7 +154,7 @@ export class FrameSegmentWriter {
   /**
    * The slot's pixels, for writing. Valid between `begin` and `commit`.
    *
-   * @throws VigiaError `segment_closed`, `segment_geometry`, as every method with a slot does.
+   * @throws VigiaError `segment_closed`, `segment_geometry`, like every method with a slot.
    */
   view(slot: number): Buffer {
     this.#check(slot);
@@ -174,7 +174,7 @@ export class FrameSegmentWriter {
   }
 
   /**
-   * Makes the slot readable for whoever gets its new generation, which is returned. `announce` it as well.
+   * Makes the slot readable by its new generation, which is returned. Call `announce` as well.
    *
    * @throws VigiaError `frame_too_large` when the frame is larger than a slot (the slot stays marked as being written),
    *   `segment_not_begun` without `begin`.
@@ -189,15 +189,15 @@ export class FrameSegmentWriter {
         path: this.path,
       });
     this.#writeStamp(slot, stamp);
-    // The upper half first, every four billion writes: an odd generation is nobody's.
+    // The upper half first, every four billion writes: no reader accepts an odd generation.
     if (low === -1) Atomics.add(words, at + 1, 1);
     Atomics.add(words, at, 1);
     return ((low + 1) >>> 0) + (Atomics.load(words, at + 1) >>> 0) * 2 ** 32;
   }
 
   /**
-   * Tells those who follow the segment's head without being told of each frame, and writes the sign of life. Apart from
-   * `commit`, because whoever got the reference need not wait for it.
+   * Publishes the frame to readers that follow the segment's head, and writes the heartbeat. Separate from `commit`:
+   * the receiver of the reference need not wait for it.
    */
   announce(slot: number, frameId: number): void {
     this.#check(slot);
@@ -206,13 +206,13 @@ export class FrameSegmentWriter {
     this.heartbeat();
   }
 
-  /** Writes the sign of life. */
+  /** Writes the heartbeat. */
   heartbeat(): void {
     if (this.#closed) return;
     Atomics.store(this.#words, HEADER.heartbeat / 8, BigInt(Math.round(this.#clock.nowMs() * 1e6)));
   }
 
-  /** Marks the segment closed, unlinks it, gives the memory back. Idempotent. */
+  /** Marks the segment closed, unlinks it, frees the memory. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -268,7 +268,7 @@ export class FrameSegmentWriter {
   }
 }
 
-/** The first 32-bit word of a slot's entry. */
+/** Index of the first 32-bit word of a slot's entry. */
 function entryWord(slot: number): number {
   return (SEGMENT_PAGE_BYTES + slot * SLOT_ENTRY_BYTES) / 4;
 }
@@ -289,7 +289,7 @@ function unlink(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    // Someone swept it already: gone is what was wanted.
+    // Another process removed it first, with the same result.
     if (codeOf(error) !== 'ENOENT') throw error;
   }
 }

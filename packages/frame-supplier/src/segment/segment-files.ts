@@ -3,37 +3,40 @@ import { join } from 'node:path';
 import { codeOf, processStartSeconds, SHM_DIR, systemClock } from '@vigia/base';
 import { HEADER, SEGMENT_MAGIC } from '@vigia/contracts';
 
-/** What the header of a file in /dev/shm says about who made it. Segments, seat tables and readers' pages agree in it. */
+/**
+ * The header fields of a file in /dev/shm that identify its creator. Segments, seat tables and readers' pages share
+ * their offsets.
+ */
 interface SegmentFacts {
   readonly path: string;
-  /** Undefined while the header is not whole: its magic is written last. */
+  /** Undefined while the header is incomplete: its magic is written last. */
   readonly writer: number | undefined;
-  /** Milliseconds since the file was made or last sized. */
+  /** Milliseconds since the file was created or last resized. */
   readonly ageMs: number;
   /** Seconds of the monotonic clock. */
   readonly heartbeatS: number;
 }
 
 /**
- * Readers of any instance make their pages at any time, and making one takes microseconds. A page that is unfinished for so
- * long was given up. (Segments of a prefix are made by whoever sweeps it.)
+ * Readers of any instance create pages at any time, which takes microseconds. A page that is incomplete for this long
+ * was abandoned. (Only the process that sweeps a prefix creates segments under it.)
  */
 const PAGE_UNFINISHED_MS = 60_000;
 
-/** Pages of readers that died between making theirs and being seated, whoever's readers they were. */
+/** Pages of readers that died between creating theirs and getting a seat, of any instance. */
 const READER_PAGE_PREFIX = 'vigia_reader_';
 
-/** Where a reader makes its page. */
+/** Where a reader creates its page. */
 export function readerPagePath(pid: number, random: string): string {
   return `${SHM_DIR}/${READER_PAGE_PREFIX}${pid}_${random}`;
 }
 
 /**
- * Removes files of /dev/shm whose writer is gone: segments and seat tables whose name begins with the prefix, and readers'
- * pages. Never those of a process that lives. For the start of a node, before it makes its own.
+ * Removes files in /dev/shm whose writer has died: segments and seat tables whose name begins with the prefix, and
+ * readers' pages. Never files of a live process. For the start of a node, before it creates its own.
  *
- * @param prefix E.g. `vigia_ward-3_frames_`: names of one node, so that no other instance's are looked at.
- * @returns the paths that were removed. What may not be removed (another user's) is left.
+ * @param prefix E.g. `vigia_ward-3_frames_`: names of one node, so that files of other instances are not touched.
+ * @returns the removed paths. Files that cannot be removed (another user's) are left.
  */
 export function sweepSegments(prefix: string): string[] {
   const ours = segmentsOf(prefix).filter((facts) => isStale(facts));
@@ -42,7 +45,7 @@ export function sweepSegments(prefix: string): string[] {
   return stale.map(({ path }) => path).filter(remove);
 }
 
-/** Whether a file is a segment that is just being made: its magic is written last. */
+/** Whether a file is a segment that is just being created: its magic is written last. */
 export function isUnfinished(path: string): boolean {
   const magic = Buffer.alloc(SEGMENT_MAGIC.length);
   try {
@@ -53,25 +56,25 @@ export function isUnfinished(path: string): boolean {
       closeSync(fd);
     }
   } catch {
-    // Gone again, or not to be read: whatever it is, it is not being made.
+    // Removed already, or unreadable: either way it is not being created.
     return false;
   }
 }
 
-/** @param graceMs How old a file without a whole header must be, where somebody may just be making it. */
+/** @param graceMs Minimum age of a file without a complete header, where another process may just be creating it. */
 function isStale({ writer, heartbeatS, ageMs }: SegmentFacts, graceMs?: number): boolean {
   if (writer === undefined) return graceMs === undefined || ageMs >= graceMs;
   const startS = processStartSeconds(writer, systemClock.nowMs() / 1000);
-  // A process that started after the file's last sign of life is another one with the same pid.
+  // A process that started after the file's last heartbeat is another one with the same pid.
   return startS === undefined || startS > heartbeatS + 1;
 }
 
-/** Removes what one process made under the prefix. For when it is known to be dead. */
+/** Removes the files of one process under the prefix. Only for a process that is known to be dead. */
 export function removeSegmentsOfWriter(prefix: string, pid: number): void {
   for (const { path, writer } of segmentsOf(prefix)) if (writer === pid) remove(path);
 }
 
-/** Whether the file is gone. In /dev/shm only its owner may remove a file: another user's must not keep us from starting. */
+/** Whether the file is gone. In /dev/shm only its owner may remove a file: another user's must not prevent a start. */
 function remove(path: string): boolean {
   try {
     unlinkSync(path);
@@ -98,7 +101,7 @@ function segmentFacts(path: string): SegmentFacts {
       closeSync(fd);
     }
   } catch {
-    // Unreadable means it is not ours to remove: pid 1 always lives, and always beat.
+    // Unreadable, so not ours to remove. Pid 1 is always alive and counts as having a heartbeat.
     return { path, writer: 1, heartbeatS: Number.POSITIVE_INFINITY, ageMs: 0 };
   }
   return {

@@ -7,18 +7,18 @@ export interface SegmentMemory {
   readonly path: string;
   /** The whole memory; begins at a multiple of 8. */
   readonly bytes: Buffer;
-  /** Gives the memory back. Idempotent. What is kept of `bytes` stays readable. */
+  /** Frees the memory. Idempotent. References to `bytes` stay readable. */
   retire(): void;
 }
 
-/** Memory that threads of this process share. It lives as long as anybody refers to it. */
+/** Memory shared by threads of this process. It lives for as long as it is referenced. */
 export function threadMemory(buffer: SharedArrayBuffer, name: string): SegmentMemory {
   return { path: name, bytes: Buffer.from(buffer), retire: () => undefined };
 }
 
 /**
- * Writes a 64-bit value as two words, low half first: a bigint would be made only to be thrown away. Exact up to 2^53;
- * fractions are cut off. Negative values become two's complement.
+ * Writes a 64-bit value as two words, low half first: avoids a temporary bigint. Exact up to 2^53; fractions are cut
+ * off. Negative values become two's complement.
  */
 export function putU64(words: Int32Array, index: number, value: number): void {
   const whole = Math.floor(value);

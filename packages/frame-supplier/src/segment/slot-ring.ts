@@ -1,26 +1,26 @@
 import { VigiaError } from '@vigia/base';
 import type { FrameSegmentWriter, FrameStamp } from './frame-segment-writer.ts';
 
-/** A written slot that a request refers to. The slot is not reused before the last holder released it. */
+/** A written slot with at least one reference. The slot is not reused before the last holder has released it. */
 export interface SlotLease {
   readonly slot: number;
   readonly generation: number;
   /** Publish sequence of the frame in it. */
   readonly frameId: number;
-  /** Another holder of the same slot. */
+  /** Adds a holder of the same slot. */
   retain(): SlotLease;
   /** Gives the slot back. Releasing twice throws `lease_released`. */
   release(): void;
 }
 
 /**
- * Hands out the slots of a segment so that none is rewritten while a request in flight refers to it. With
- * max(4, consumers + 2) slots and one request in flight per consumer there is always a free one.
+ * Allocates the slots of a segment so that none is rewritten while a request in flight refers to it. With max(4,
+ * consumers + 2) slots and one request in flight per consumer there is always a free one.
  */
 export class SlotRing {
   readonly #writer: FrameSegmentWriter;
   readonly #holders: Int32Array;
-  /** Of the frame in each slot; 0 before the first. */
+  /** Sequence of the frame in each slot; 0 before the first. */
   readonly #generations: number[];
   #next = 0;
 
@@ -30,16 +30,16 @@ export class SlotRing {
     this.#generations = Array.from({ length: writer.slots }, () => 0);
   }
 
-  /** Slots that a request refers to now. */
+  /** Number of slots with references. */
   get heldSlots(): number {
     return this.#holders.reduce((n, holders) => n + (holders > 0 ? 1 : 0), 0);
   }
 
   /**
-   * Writes a frame into a free slot: `fill` gets the slot's pixels. The caller announces the lease when there is time.
+   * Writes a frame into a free slot: `fill` receives the slot's pixels. The caller announces the lease afterwards.
    *
-   * @returns a lease held once by the caller, or undefined when every slot is referenced.
-   * @throws what `fill` throws; the slot is left marked as being written, so nobody can read half a frame.
+   * @returns a lease with one reference, or undefined when no slot is free.
+   * @throws what `fill` throws; the slot stays marked as being written, so that half a frame is never read.
    */
   write(fill: (pixels: Buffer) => void, stamp: FrameStamp): SlotLease | undefined {
     const slot = this.#free();
@@ -53,12 +53,12 @@ export class SlotRing {
     return new HeldSlot(this.#holders, slot, generation, stamp.frameId);
   }
 
-  /** Whether the frame of a lease, released or not, is still in its slot. */
+  /** Whether the slot of a lease, released or not, still contains its frame. */
   has({ slot, generation }: SlotLease): boolean {
     return this.#generations[slot] === generation;
   }
 
-  /** Tells those who follow the head of the segment. */
+  /** Publishes a frame to readers that follow the head of the segment. */
   announce({ slot, frameId }: SlotLease): void {
     this.#writer.announce(slot, frameId);
   }

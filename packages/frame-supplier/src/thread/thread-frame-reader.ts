@@ -14,13 +14,13 @@ import { bellWord, type SegmentMessage, type ThreadSeatHandle } from './thread-f
 import { WakeList } from './wake-list.ts';
 
 /**
- * Longer than between processes: within one the supplier's loop may be busy for a while, but hardly ever gone.
+ * Longer than between processes: within one process the supplier's loop may be busy for a while, but it rarely dies.
  */
 const LOST_MS = 10_000;
 
 /**
- * A reader in a worker thread. `nextSync` blocks the thread (Atomics.wait); `next` and `for await` leave its loop free
- * (Atomics.waitAsync). It keeps the thread alive until it is closed, or its supplier is gone.
+ * A reader in a worker thread. `nextSync` blocks the thread (Atomics.wait); `next` and `for await` keep its loop free
+ * (Atomics.waitAsync). It keeps the thread alive until it is closed, or its supplier has ended.
  */
 export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFrameReader<SharedFrame> {
   readonly id: string;
@@ -31,7 +31,7 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
   readonly #reader: SeatReader;
   #watching = false;
 
-  /** Built by `openThreadReader`. */
+  /** Created by `openThreadReader`. */
   constructor(handle: ThreadSeatHandle, clock: Clock) {
     this.id = handle.id;
     this.#port = handle.port;
@@ -55,7 +55,7 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
         Atomics.wait(words, this.#bell, bell, timeoutMs);
         this.#wakeList.wakeSome();
       },
-      // Only an event tells that a port was closed, and a thread that blocks gets none.
+      // Only an event reports the closing of a port, and a blocking thread receives none.
       isSupplierGone: () => false,
       watch: (bell) => this.#watch(bell),
       onEnd: () => this.#onEnd(),
@@ -74,7 +74,7 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
   }
 
   nextSync(timeoutMs?: number): Lease<SharedFrame> | undefined {
-    // Who does not need to sleep can still wake the others.
+    // A reader that need not sleep can still wake the others.
     this.#wakeList.wakeSome();
     return this.#reader.nextSync(timeoutMs);
   }
@@ -87,7 +87,7 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
     return framesOfBlocking(this);
   }
 
-  /** Counts at this end; the supplier has its own. */
+  /** Counts of this end; the supplier has its own. */
   statistics(): SeatReaderStatistics {
     return this.#reader.statistics();
   }
@@ -100,7 +100,7 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
     this.close();
   }
 
-  /** The message with a segment was sent before the offer that is in it. */
+  /** The message with a segment was sent before the first offer in it. */
   #openSegment(epoch: number): FrameSegmentReader | undefined {
     let found: SharedArrayBuffer | undefined;
     for (let got = receiveMessageOnPort(this.#port); got; got = receiveMessageOnPort(this.#port)) {
@@ -110,7 +110,7 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
     return found && FrameSegmentReader.over(threadMemory(found, 'segment of threads'));
   }
 
-  /** One wait at a time: a `next` that was given up leaves its own behind. */
+  /** One wait at a time: an aborted `next` left its own behind. */
   #watch(bell: number): void {
     if (this.#watching) return;
     this.#watching = true;
@@ -126,17 +126,17 @@ export class ThreadFrameReader implements FrameReader<SharedFrame>, BlockingFram
   };
 
   #onEnd(): void {
-    // Ends a wait of our own that would otherwise stay in the engine's list.
+    // Ends our own wait, which would otherwise stay in the engine's list.
     Atomics.notify(this.#words, this.#bell);
     this.#port.close();
   }
 }
 
 /**
- * Opens the seat that a supplier in another thread gave.
+ * Opens the seat given by a supplier in another thread.
  *
  * @param handle From ThreadFrameServer.admit; its port must have been transferred to this thread.
- * @throws VigiaError `frame_invalid` when the handle is of another version.
+ * @throws VigiaError `frame_invalid` when the handle has another version.
  */
 export function openThreadReader(handle: ThreadSeatHandle, clock: Clock = systemClock): ThreadFrameReader {
   return new ThreadFrameReader(handle, clock);

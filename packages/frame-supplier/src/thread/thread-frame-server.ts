@@ -24,31 +24,34 @@ const RESOLVED = Promise.resolve();
 export interface ThreadFrameServerOptions<F extends SuppliedFrame> {
   readonly supplier: FrameSupplier<F>;
   readonly rendition: Rendition<F>;
-  /** Most readers at a time, 1 to 256; memory is for `readers + 2` frames. Default 8. */
+  /** Most readers at a time, 1 to 256; allocates memory for `readers + 2` frames. Default 8. */
   readonly readers?: number;
   /** How long a reader may hold a frame before its memory is reused. Milliseconds. Default 1000. */
   readonly readDeadlineMs?: number;
   /** A frame could not be rendered. Default: becomes an uncaught exception in a later turn. */
   readonly onError?: (error: unknown) => void;
-  /** A reader is gone; its last counts. */
+  /** A reader has left; its final counts. */
   readonly onReaderEnd?: (id: string, report: SeatReport) => void;
 }
 
-/** What a worker thread needs to read. Goes to it by `postMessage` or `workerData`, with `port` in the transfer list. */
+/**
+ * What a worker thread needs to read frames. Pass it by `postMessage` or `workerData`, with `port` in the transfer
+ * list.
+ */
 export interface ThreadSeatHandle {
   readonly id: string;
   readonly seat: number;
-  /** Of the seat table. */
+  /** Index in the seat table. */
   readonly epoch: bigint;
   readonly table: SharedArrayBuffer;
   readonly wakeList: SharedArrayBuffer;
   readonly attention: SharedArrayBuffer;
   readonly page: SharedArrayBuffer;
-  /** Brings segments, and tells either side that the other is gone. */
+  /** Transfers segments; its closing shows either side that the other has ended. */
   readonly port: MessagePort;
 }
 
-/** What goes through a seat's port: a segment that the seat was not told of. */
+/** Message on a seat's port: a segment that is new to the seat. */
 export interface SegmentMessage {
   readonly epoch: number;
   readonly segment: SharedArrayBuffer;
@@ -60,8 +63,8 @@ interface Reader<F extends SuppliedFrame> {
 }
 
 /**
- * Lets worker threads read the frames of a supplier of this thread. Pixels are rendered once, into memory that all of them
- * share, and only for readers that asked.
+ * Lets worker threads read the frames of a supplier in this thread. Pixels are rendered once, into memory shared by all
+ * of them, and only for readers that requested them.
  */
 export class ThreadFrameServer<F extends SuppliedFrame> {
   readonly #clock: Clock;
@@ -76,7 +79,7 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
   readonly #readers = new Map<string, Reader<F>>();
   #segment: SegmentMessage | undefined;
   #heartbeat: Timer | undefined;
-  /** Readers that were to be woken in this turn. */
+  /** Readers to wake in this turn. */
   #wokenNow = 0;
   #closed = false;
 
@@ -106,13 +109,14 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
     this.#listen();
   }
 
-  /** Readers seated now. */
+  /** Current number of readers. */
   get readers(): number {
     return this.#ring.readers;
   }
 
   /**
-   * Seats a reader. Its worker opens the handle with `openThreadReader`; when the worker ends, the seat becomes free.
+   * Gives a reader a seat. Its worker opens the handle with `openThreadReader`; when the worker ends, the seat is
+   * freed.
    *
    * @throws VigiaError `seats_full`, `supplier_stopped`, `duplicate_consumer`, `invalid_fps`.
    */
@@ -151,7 +155,7 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
     }
   }
 
-  /** Counts of a reader that is seated, else undefined. */
+  /** Counts of a current reader, else undefined. */
   report(id: string): SeatReport | undefined {
     return this.#readers.get(id)?.seat.report();
   }
@@ -185,7 +189,7 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
     return writer;
   }
 
-  /** The first two of a turn are woken at once; the others are written down, for those two to wake. */
+  /** The first two of a turn are woken at once; the others are listed for those two to wake. */
   #wake(seat: number): void {
     if (this.#wokenNow < WAKE_FANOUT) Atomics.notify(this.#words, bellWord(seat), 1);
     else this.#wakeList.push(seat);
@@ -194,12 +198,12 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
   }
 
   readonly #endTurn = (): void => {
-    // Those who were woken may have looked at the list before it was complete.
+    // The readers just woken may have read the list before it was complete.
     if (this.#wokenNow > WAKE_FANOUT) this.#wakeList.wakeSome();
     this.#wokenNow = 0;
   };
 
-  /** A reader that became ready while a frame waited for it rings for attention; this loop sleeps on that. */
+  /** Readers that become ready while a frame waits for them ring this bell; the loop sleeps on it. */
   #listen(): void {
     const seen = Atomics.load(this.#attention, 0);
     if (this.#closed) return;
@@ -214,7 +218,7 @@ export class ThreadFrameServer<F extends SuppliedFrame> {
   #onReaderEnd(id: string): void {
     this.#readers.get(id)?.port.close();
     this.#readers.delete(id);
-    // Whatever the one that died had still to pass on.
+    // Wakes that the dead reader still had to pass on.
     this.#wakeList.wakeSome();
     if (this.#readers.size > 0) return;
     this.#heartbeat?.cancel();
@@ -227,7 +231,7 @@ export function bellWord(seat: number): number {
   return (SEATS_TABLE_OFFSET + seat * SEAT_BYTES) / 4;
 }
 
-/** The page is made here, because the seat looks at it before its worker runs. */
+/** The page is created here, because the seat reads it before its worker runs. */
 function preparePage(page: SharedArrayBuffer): void {
   const bytes = Buffer.from(page);
   bytes.writeUInt32LE(SEATS_VERSION, READER_PAGE.version);

@@ -6,7 +6,7 @@ import { ThreadFrameServer, type ThreadSeatHandle } from './thread-frame-server.
 import { WAKE_FANOUT, WAKE_LIST_BYTES, WakeList } from './wake-list.ts';
 
 describe('a wake list', () => {
-  /** One publisher and three helpers on the same memory; who woke whom. */
+  /** One publisher and three helpers on the same memory, and a record of who woke whom. */
   function setUp(): { lists: WakeList[]; woken: number[]; words: Int32Array } {
     const memory = new SharedArrayBuffer(WAKE_LIST_BYTES);
     const woken: number[] = [];
@@ -57,7 +57,7 @@ describe('a server for threads', () => {
     for (let i = 0; i < 64; i += 1) {
       const handle = server.admit(`t${i}`);
       handles.push(handle);
-      // As its reader would ask.
+      // As its reader would request one.
       Atomics.add(new Int32Array(handle.page), READER_PAGE.ready / 4, 1);
     }
     const table = handles[0]?.table as SharedArrayBuffer;

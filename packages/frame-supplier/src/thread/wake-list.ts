@@ -1,12 +1,12 @@
 /**
  * Wakes any number of sleeping threads at a constant cost for the publisher.
  *
- * Waking one thread costs the waker 5–10 µs, 64 of them up to 2 ms. So the publisher only writes down who is to be woken
- * and wakes two; each thread that comes awake wakes two more from the list (a tree: the last of 64 after six steps). Who
- * does not sleep helps as well. A thread that dies on its way breaks no chain, because what is left on the list is
- * claimed by the others, and by the publisher in its next turn.
+ * Waking one thread costs 5–10 µs, waking 64 up to 2 ms. So the publisher lists all threads to wake and wakes two of
+ * them; each woken thread wakes two more from the list (a tree: the last of 64 after six steps). Threads that do not
+ * sleep help as well. A thread that dies breaks no chain: the others, and the publisher in its next turn, claim what is
+ * left on the list.
  *
- * Words: how many tickets were written, how many were claimed, then the tickets (seats) in a ring.
+ * Words: number of tickets written, number claimed, then the tickets (seats) in a ring.
  */
 export const WAKE_FANOUT = 2;
 
@@ -33,16 +33,16 @@ export class WakeList {
     this.#notify = notify;
   }
 
-  /** Publisher only: this seat is to be woken. */
+  /** Publisher only: lists a seat to be woken. */
   push(seat: number): void {
     const issued = Atomics.load(this.#list, ISSUED);
-    // Cannot be as long as each seat has one ticket open; if it were, the oldest would be served here.
+    // Impossible while each seat has at most one open ticket; otherwise the oldest is served here.
     if (((issued - Atomics.load(this.#list, CLAIMED)) | 0) >= CAPACITY) this.#wakeOne();
     Atomics.store(this.#list, TICKETS + (issued & (CAPACITY - 1)), seat);
     Atomics.store(this.#list, ISSUED, (issued + 1) | 0);
   }
 
-  /** Wakes up to {@link WAKE_FANOUT} of those that are to be woken. */
+  /** Wakes up to {@link WAKE_FANOUT} listed seats. */
   wakeSome(): void {
     for (let i = 0; i < WAKE_FANOUT; i += 1) if (!this.#wakeOne()) return;
   }
@@ -51,7 +51,7 @@ export class WakeList {
     for (;;) {
       const claimed = Atomics.load(this.#list, CLAIMED);
       if (claimed === Atomics.load(this.#list, ISSUED)) return false;
-      // Read before it is claimed: after that the publisher may write over it.
+      // Read before it is claimed: afterwards the publisher may overwrite it.
       const seat = Atomics.load(this.#list, TICKETS + (claimed & (CAPACITY - 1)));
       if (Atomics.compareExchange(this.#list, CLAIMED, claimed, (claimed + 1) | 0) === claimed) {
         this.#notify(seat);

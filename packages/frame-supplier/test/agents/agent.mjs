@@ -1,5 +1,5 @@
-// A reader that does what it is told, for the conformance suite: one for worker threads and for processes, blocking or
-// not. Speaks the same lines as sdk/python/tests/agent.py.
+// A reader controlled by commands, for the conformance suite: for worker threads and processes, blocking or not. Same
+// commands as sdk/python/tests/agent.py.
 import { createInterface } from 'node:readline';
 import { parentPort, workerData } from 'node:worker_threads';
 
@@ -7,7 +7,7 @@ const { openThreadReader, attachReader, attachBlockingReader } = await import(
   process.env['VIGIA_FRAME_SUPPLIER'] ?? '@vigia/frame-supplier'
 );
 
-/** Every 64th byte summed, and the ends: enough to tell one test picture from another. */
+/** The sum of every 64th byte, and the ends: enough to distinguish test pictures. */
 function describe(frame) {
   const { pixels } = frame;
   let sum = 0;
@@ -88,7 +88,7 @@ class Agent {
     }
   }
 
-  /** As fast as it can: every frame is checked, every 64th byte must be as the first. */
+  /** Reads at full speed and checks every frame: every 64th byte must equal the first. */
   async #loop(frames, workMs) {
     const counts = { frames: 0, expired: 0, torn: 0, backwards: 0 };
     let last = 0;
@@ -130,7 +130,7 @@ if (workerData?.handle) {
     );
     say({ attached: true });
     for await (const line of createInterface({ input: process.stdin })) say(await agent.answer(JSON.parse(line)));
-    // The end of the input is the end of the agent, whatever it still holds.
+    // The agent exits at the end of its input, even while it holds a frame.
     process.exit(0);
   } catch (error) {
     say({ error: { code: error.code, message: error.message } });

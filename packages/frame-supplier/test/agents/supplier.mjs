@@ -1,4 +1,4 @@
-// A supplier in a process of its own, to be killed: `supplier.mjs SEGMENT SOCKET [HZ] [SIDE]`.
+// A supplier in its own process, to be killed: `supplier.mjs SEGMENT SOCKET [HZ] [SIDE]`.
 import { systemClock } from '@vigia/base';
 import { FrameSupplier, ProcessFrameServer } from '@vigia/frame-supplier';
 

@@ -6,15 +6,15 @@ import { Worker } from 'node:worker_threads';
 import type { ThreadSeatHandle } from '@vigia/frame-supplier';
 import type { NextAnswer, ReaderUnderTest } from './subject.ts';
 
-/** The agent of Node, for threads and processes. */
+/** The Node agent, for threads and processes. */
 export const NODE_AGENT: string = fileURLToPath(new URL('../agents/agent.mjs', import.meta.url));
-/** The agent of Python. */
+/** The Python agent. */
 export const PYTHON_AGENT: string =
   process.env['VIGIA_PYTHON_AGENT'] ?? fileURLToPath(new URL('../../../../sdk/python/tests/agent.py', import.meta.url));
 
 type Answer = Record<string, unknown> & { readonly error?: { readonly code: string; readonly message: string } };
 
-/** Someone who answers commands in order. */
+/** A peer that answers commands in order. */
 abstract class AgentReader implements ReaderUnderTest {
   readonly id: string;
   #waiting: ((answer: Answer) => void)[] = [];
@@ -46,7 +46,7 @@ abstract class AgentReader implements ReaderUnderTest {
 
   abstract close(): Promise<void>;
 
-  /** The first thing an agent says: whether it is seated. */
+  /** The first message of an agent: whether it has a seat. */
   protected attached(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push(({ error }) => {
@@ -132,7 +132,7 @@ export class ProcessAgent extends AgentReader {
     if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
   }
 
-  /** Ends the process without a word. */
+  /** Kills the process. */
   async kill(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     this.child.kill('SIGKILL');

@@ -7,7 +7,7 @@ import { newSupplier, rendition, type SubjectUnderTest, supplierPackage } from '
 
 let opened = 0;
 
-/** Readers in other processes, written in that language, woken that way. */
+/** Readers in other processes, by language and kind of wake-up. */
 export async function openProcesses(
   language: ProcessAgentOptions['language'],
   wake: ProcessAgentOptions['wake'],

@@ -11,12 +11,12 @@ import type {
   SuppliedFrame,
 } from '@vigia/frame-supplier';
 
-/** The package under test: the built one, or a copy with a bug seeded into it (seeded-bugs.test.ts). */
+/** The package under test: the built one, or a copy with a seeded bug (seeded-bugs.test.ts). */
 export const supplierPackage = (await import(
   process.env['VIGIA_FRAME_SUPPLIER'] ?? '@vigia/frame-supplier'
 )) as typeof Package;
 
-/** The machine's clock, which a test may put forward for the supplier alone. */
+/** The machine's clock; a test may put it forward for the supplier alone. */
 export class ShiftedClock implements Clock {
   shiftMs = 0;
   nowMs(): number {
@@ -30,7 +30,7 @@ export class ShiftedClock implements Clock {
   }
 }
 
-/** A picture of one grey: its sequence number. Counts its references. */
+/** A picture in one grey value: its sequence number. Counts its references. */
 export class TestFrame implements SuppliedFrame {
   seq = 0;
   references = 1;
@@ -71,7 +71,7 @@ export function rendition(): Rendition<TestFrame> {
   };
 }
 
-/** What a reader says when it is asked for a frame. */
+/** A reader's answer to a request for a frame. */
 export type NextAnswer =
   | {
       readonly frame: {
@@ -85,14 +85,14 @@ export type NextAnswer =
   | { readonly timeout: true }
   | { readonly error: { readonly code: string; readonly message: string } };
 
-/** A reader wherever it is: the test talks to it, it reads. */
+/** A reader over any transport, controlled by the test. */
 export interface ReaderUnderTest {
   readonly id: string;
-  /** Waits for a frame, which is then held; `timeoutMs` gives up. */
+  /** Waits for a frame, which is then held, for at most `timeoutMs`. */
   next(timeoutMs?: number): Promise<NextAnswer>;
-  /** Gives the frame back; a second time must be refused. */
+  /** Gives the frame back; a second call must be refused. */
   release(): Promise<{ readonly error?: { readonly code: string } }>;
-  /** Leaves. */
+  /** Closes the reader. */
   close(): Promise<void>;
 }
 
@@ -104,9 +104,9 @@ export interface SubjectUnderTest {
   attach(id: string, options?: { readonly fps?: number }): Promise<ReaderUnderTest>;
   /** Unsubscribes a reader from the supplier's side. */
   remove(id: string): void;
-  /** The supplier's counts of a reader, also after it is gone. */
+  /** The supplier's counts of a reader, also after it has left. */
   report(id: string): SeatReport;
-  /** Readers that the supplier knows of. */
+  /** Readers that the supplier knows. */
   readonly readers: number;
   close(): Promise<void>;
 }
@@ -114,7 +114,7 @@ export interface SubjectUnderTest {
 /** Opens a transport. */
 export type OpenSubject = () => Promise<SubjectUnderTest>;
 
-/** A supplier and what every transport needs of it. */
+/** Creates a supplier and what every transport needs of it. */
 export function newSupplier(): { supplier: FrameSupplier<TestFrame>; clock: ShiftedClock } {
   const clock = new ShiftedClock();
   const supplier = new supplierPackage.FrameSupplier<TestFrame>({ clock, sourceIntervalMs: () => 33 });
@@ -122,7 +122,7 @@ export function newSupplier(): { supplier: FrameSupplier<TestFrame>; clock: Shif
   return { supplier, clock };
 }
 
-/** Counters and statistics of a consumer that is subscribed. */
+/** Counters and statistics of a current consumer. */
 export function consumerOf(
   subject: SubjectUnderTest,
   id: string,

@@ -12,18 +12,21 @@ import {
 
 /** Options of {@link conformance}. */
 export interface ConformanceOptions {
-  /** Whether readers share nothing with the supplier: then frames are copies in shared memory, with pixels to check. */
+  /**
+   * Whether readers share no memory objects with the supplier: frames are then copies in shared memory, with pixels to
+   * check.
+   */
   readonly remote: boolean;
   /** Interleavings of the property test. */
   readonly runs: number;
 }
 
-/** Long enough for any scheduler; nothing waits for it unless something is broken. */
+/** Long enough for any scheduler; only a defect waits that long. */
 const PATIENCE_MS = Number(process.env['VIGIA_CONFORMANCE_PATIENCE_MS'] ?? 10_000);
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Waits until something is so, and fails with its name when it never is. */
+/** Waits for a condition, and fails with its name when it never holds. */
 async function until(what: string, condition: () => boolean): Promise<void> {
   const end = systemClock.nowMs() + PATIENCE_MS;
   while (!condition()) {
@@ -38,9 +41,9 @@ function seqOf(answer: NextAnswer): number {
 }
 
 /**
- * What every transport promises (FS2, FS3, FS6, FS12, AD2). The same tests for all of them: a transport is what passes.
+ * The promises of every transport (FS2, FS3, FS6, FS12, AD2), by the same tests for all of them.
  *
- * @param open Makes a supplier and the transport, without readers.
+ * @param open Creates a supplier and the transport, without readers.
  */
 export function conformance(name: string, open: OpenSubject, { remote, runs }: ConformanceOptions): void {
   describe(`the contract: ${name}`, () => {
@@ -80,7 +83,7 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
       const answer = await reader.next(timeoutMs);
       const seq = seqOf(answer);
       if ('frame' in answer && answer.frame.sum !== undefined) {
-        // Every 64th byte of a picture of one grey.
+        // Every 64th byte of a picture in one grey value.
         const side = answer.frame.width ?? 0;
         expect(answer.frame.sum).toBe(Math.ceil((side * side) / 64) * (seq & 255));
       }
@@ -198,7 +201,7 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
       }
       await slow.release();
       expect(await read(slow)).toBe(12);
-      // More frames came than there are slots, and what the slow one held was not written over.
+      // More frames were published than there are slots, and the one held by the slow reader was not overwritten.
       expect(subject.report('slow').results.ok).toBeGreaterThanOrEqual(1);
       expect(subject.report('slow').results.expired).toBe(0);
       expect(consumerOf(subject, 'slow').counters.dropped.overwritten).toBe(10);
@@ -218,7 +221,7 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
         subject.clock.shiftMs += source + ((i * 7) % 13) / 2 - 3;
         await publish();
         const { capturedMs } = frames.at(-1) as TestFrame;
-        // The rule of design, written down once more: S is what the supplier was told.
+        // The gate's rule, implemented a second time: S is the interval given to the supplier.
         const due = capturedMs + 33 / 2 >= nextMs;
         const answer = await reader.next(due ? PATIENCE_MS : 1);
         expect('frame' in answer).toBe(due);
@@ -227,7 +230,7 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
         nextMs = Math.max(nextMs + interval, capturedMs + interval - 33 / 2);
         await reader.release();
       }
-      // Two seconds and a little, for what the test itself took.
+      // Two seconds, and a little for the duration of the test itself.
       expect(got).toBeGreaterThanOrEqual(2 * fps - 1);
       expect(got).toBeLessThan(60);
       expect(consumerOf(subject, 'a').counters).toMatchObject({

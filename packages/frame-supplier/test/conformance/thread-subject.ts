@@ -2,7 +2,7 @@ import type { SeatReport } from '@vigia/frame-supplier';
 import { ThreadAgent } from './agent-readers.ts';
 import { newSupplier, rendition, type SubjectUnderTest, supplierPackage } from './subject.ts';
 
-/** Readers in worker threads: `blocking` ones sleep in Atomics.wait, the others keep their loop. */
+/** Readers in worker threads: `blocking` ones sleep in Atomics.wait, the others keep their loop free. */
 export function openThreads(blocking: boolean): Promise<SubjectUnderTest> {
   const { supplier, clock } = newSupplier();
   const ended = new Map<string, SeatReport>();

@@ -17,7 +17,10 @@ import { convertGraphModel } from './convert.ts';
 
 const weights = (count: number): number[] => Array.from({ length: count }, (_, i) => ((i * 29) % 17) / 17 - 0.5);
 
-/** TensorFlow's Conv2D on [1, 5, 5, 3] and [3, 3, 3, out], or depthwise with [3, 3, 3, multiplier], as its documentation says. */
+/**
+ * TensorFlow's Conv2D on [1, 5, 5, 3] and [3, 3, 3, out], or depthwise with [3, 3, 3, multiplier], by its
+ * documentation.
+ */
 function reference(
   pixels: Uint8Array,
   kernel: number[],

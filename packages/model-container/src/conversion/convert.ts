@@ -10,24 +10,23 @@ export interface GraphModel {
   readonly weightsManifest: readonly WeightGroup[];
 }
 
-/** Which part of the source graph becomes the model. */
+/** The part of the source graph that becomes the model. */
 export interface GraphCut {
-  /** The node whose output is fed: f32 [1, height, width, 3] in the source; everything before it is left out. */
+  /** The node whose output is the input: f32 [1, height, width, 3] in the source; everything before it is dropped. */
   readonly input: { readonly node: string; readonly height: number; readonly width: number };
-  /** The tensors to compute, the names they get, and their shapes. All are f32. */
+  /** The tensors to compute, their new names and shapes. All are f32. */
   readonly outputs: readonly { readonly node: string; readonly as: string; readonly dims: readonly number[] }[];
 }
 
-/** What the input of a converted model is called. */
+/** Name of a converted model's input. */
 const INPUT_NAME = 'image';
 
 /**
- * Converts a TensorFlow.js graph model to an ONNX model (opset 13) with the input `image`, **uint8**
- * [1, height, width, 3]: the cast to float is in the graph, so that whoever feeds it copies bytes and nothing else.
- * The same input gives the same bytes.
+ * Converts a TensorFlow.js graph model to an ONNX model (opset 13) with the input `image`, **uint8** [1, height, width,
+ * 3]. The cast to float is part of the graph, so that callers only copy bytes. The same input gives the same bytes.
  *
  * @param read Returns the bytes of one weight shard, by its path in the manifest.
- * @throws VigiaError `conversion` for an operation, element type or structure that is not supported, naming it.
+ * @throws VigiaError `conversion` naming an unsupported operation, element type or structure.
  */
 export function convertGraphModel(model: GraphModel, cut: GraphCut, read: (path: string) => Uint8Array): Uint8Array {
   const graph = new GraphBuilder();
@@ -53,7 +52,7 @@ export function convertGraphModel(model: GraphModel, cut: GraphCut, read: (path:
   return encodeModel(graph.build('converted', [input], ports));
 }
 
-// Transposed while it is still bytes (a quarter of the memory traffic), then cast: `to` 1 is float32.
+// Transposed as bytes (a quarter of the memory traffic), then cast: `to` 1 is float32.
 function defineInput(graph: GraphBuilder, cut: GraphCut): void {
   const planar = graph.emit('Transpose', 'image/nchw', [INPUT_NAME], { perm: [0, 3, 1, 2] });
   graph.define(cut.input.node, [{ name: graph.emit('Cast', 'image/float', [planar], { to: 1 }), layout: 'nchw' }]);

@@ -16,7 +16,7 @@ export function convolution(node: TfNode, graph: GraphBuilder, depthwise: boolea
   return [{ name: convolve(node, node.name, graph, depthwise, []), layout: 'nchw' }];
 }
 
-/** A convolution with what TensorFlow's optimiser put into it: a bias, and an activation after that. */
+/** A convolution with what TensorFlow's optimiser fused into it: a bias, then an activation. */
 export function fusedConvolution(node: TfNode, graph: GraphBuilder, depthwise: boolean): Value[] {
   const [bias, kind, ...others] = stringsAttribute(node, 'fused_ops');
   if (bias !== 'BiasAdd' || others.length > 0) throw unsupported(node, 'only a bias and an activation are known');
@@ -77,7 +77,7 @@ export function batchNormalization(node: TfNode, graph: GraphBuilder): Value[] {
 export function resizeBilinear(node: TfNode, graph: GraphBuilder): Value[] {
   const input = graph.inNchw(graph.input(node, 0));
   const prefix = `${node.name}/resize`;
-  // ONNX wants all four sizes: batch and channels are those of the input.
+  // ONNX requires all four sizes: batch and channels are those of the input.
   const all = graph.emit('Shape', `${prefix}/shape`, [input]);
   const kept = graph.emit('Slice', `${prefix}/kept`, [
     all,

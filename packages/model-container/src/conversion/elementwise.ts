@@ -3,7 +3,7 @@ import { type TfNode, typeAttribute, unsupported } from './tf-node.ts';
 import { source } from './values.ts';
 import { sizeOf } from './weights.ts';
 
-/** An operation on each element alone: it does not care for the layout. */
+/** An element-wise operation: independent of the layout. */
 export function unary(op: string, node: TfNode, graph: GraphBuilder, attributes: { to?: number } = {}): Value[] {
   const input = graph.input(node, 0);
   const name = input.weight ? graph.inSource(input) : input.name;
@@ -46,7 +46,7 @@ export function floorDivision(node: TfNode, graph: GraphBuilder): Value[] {
   return source(graph.emit('Div', node.name, [graph.emit('Sub', part('multiple'), [a, rest]), b]));
 }
 
-/** `TensorProto.DataType` per type that values are cast to. Integers are int64 throughout: see `GraphBuilder.initializer`. */
+/** `TensorProto.DataType` by target type of a cast. Integers are int64 throughout: see `GraphBuilder.initializer`. */
 const CAST_TO: Readonly<Record<string, number>> = { DT_FLOAT: 1, DT_INT32: 7, DT_INT64: 7, DT_BOOL: 9 };
 
 /** A change of element type. */
@@ -57,7 +57,7 @@ export function cast(node: TfNode, graph: GraphBuilder): Value[] {
   return unary('Cast', node, graph, { to });
 }
 
-/** The activation of a convolution (or `Relu6` and `Relu` themselves), as a node called `name`. */
+/** The activation of a convolution (or `Relu6` and `Relu` themselves), as a node named `name`. */
 export function activation(kind: 'Relu' | 'Relu6', name: string, input: Value, graph: GraphBuilder): Value[] {
   const bounds = kind === 'Relu6' ? [graph.float('relu6/min', 0), graph.float('relu6/max', 6)] : [];
   return [
@@ -65,13 +65,13 @@ export function activation(kind: 'Relu' | 'Relu6', name: string, input: Value, g
   ];
 }
 
-/** `condition ? a : b`, element by element; all three of one shape. */
+/** `condition ? a : b`, element by element; all three have the same shape. */
 export function select(node: TfNode, graph: GraphBuilder): Value[] {
   return binary('Where', node.name, graph.inputs(node), graph);
 }
 
-// Channels first when every computed side is so already and the constants can follow at no cost. Others stay as they are:
-// a side of lower rank, which broadcasting allows, has no channels to put first.
+// Channels first when every computed side already is and the constants can follow at no cost. Otherwise unchanged: a
+// side of lower rank, which broadcasting allows, has no channels to move.
 function binary(op: string, name: string, sides: readonly Value[], graph: GraphBuilder): Value[] {
   const nchw =
     sides.some((side) => side.layout === 'nchw') &&

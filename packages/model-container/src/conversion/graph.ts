@@ -21,8 +21,8 @@ const TO_NCHW = [0, 3, 1, 2];
 const TO_SOURCE = [0, 2, 3, 1];
 
 /**
- * The ONNX graph while it grows. Layouts are followed per tensor: convolutions and what lies between them stay
- * channels-first, and a transpose is written only where a tensor is first needed in the other layout.
+ * An ONNX graph under construction. Tracks the layout of each tensor: convolutions and the operations between them stay
+ * channels-first, and a transpose is emitted only where a tensor is first needed in the other layout.
  */
 export class GraphBuilder {
   readonly #nodes: OnnxNode[] = [];
@@ -30,12 +30,12 @@ export class GraphBuilder {
   readonly #values = new Map<string, Value[]>();
   readonly #otherLayout = new Map<string, Value>();
 
-  /** Makes outputs of a source node known under its name. */
+  /** Registers the outputs of a source node under its name. */
   define(node: string, outputs: Value[]): void {
     this.#values.set(node, outputs);
   }
 
-  /** The value of input `index`. @throws VigiaError `conversion` when there is none. */
+  /** The value of input `index`. @throws VigiaError `conversion` when it does not exist. */
   input(node: TfNode, index: number): Value {
     const reference = dataInputs(node)[index];
     if (!reference) throw unsupported(node, `input ${index} is missing`);
@@ -47,7 +47,7 @@ export class GraphBuilder {
     return dataInputs(node).map((reference) => this.value(reference));
   }
 
-  /** An output of a converted node. @throws VigiaError `conversion` when it is not known. */
+  /** An output of a converted node. @throws VigiaError `conversion` when it does not exist. */
   value(reference: TfReference): Value {
     const value = this.#values.get(reference.node)?.[reference.output];
     if (!value) throw new VigiaError('conversion', `'${reference.node}:${reference.output}' is used but not defined`);
@@ -66,13 +66,13 @@ export class GraphBuilder {
     return Array.from(this.constant(node, index).values);
   }
 
-  /** Writes a node with one output called `name`, and returns it. An input '' is one that is left out. */
+  /** Emits a node with one output named `name`, and returns it. An empty input name means omitted. */
   emit(op: string, name: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}): string {
     this.emitAll(op, [name], inputs, attributes);
     return name;
   }
 
-  /** Writes a node with several outputs. */
+  /** Emits a node with several outputs. */
   emitAll(
     op: string,
     outputs: readonly string[],
@@ -82,7 +82,9 @@ export class GraphBuilder {
     this.#nodes.push({ op, inputs, outputs, attributes });
   }
 
-  /** A constant of the result, written once per name. Integers become int64: ONNX wants shapes and indices so. */
+  /**
+   * A constant of the result, emitted once per name. Integers become int64, as ONNX requires for shapes and indices.
+   */
   initializer(name: string, weight: Weight, dims: readonly number[] = weight.shape): string {
     if (!this.#initializers.has(name)) this.#initializers.set(name, tensorOf(name, weight, dims));
     return name;
@@ -136,7 +138,7 @@ function tensorOf(name: string, weight: Weight, dims: readonly number[]): OnnxTe
 }
 
 /**
- * The nodes that `outputs` need, in topological order, without going behind `cut`.
+ * The nodes that `outputs` need, in topological order, stopping at `cut`.
  *
  * @throws VigiaError `conversion` for an unknown node or a cycle.
  */

@@ -2,8 +2,8 @@ import protobuf from 'protobufjs/light.js';
 import { VigiaError } from '@vigia/base';
 
 /**
- * Element types of an ONNX tensor (`TensorProto.DataType` of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3),
- * as far as we write them.
+ * Element types of an ONNX tensor (`TensorProto.DataType` of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3)
+ * that this encoder writes.
  */
 export const ONNX_TYPE = { float32: 1, uint8: 2, int64: 7 } as const;
 /** See {@link ONNX_TYPE}. */
@@ -35,7 +35,7 @@ export interface OnnxPort {
   readonly dims: readonly number[];
 }
 
-/** What becomes a model file. Nodes are in topological order. */
+/** The content of a model file. Nodes are in topological order. */
 export interface OnnxGraph {
   readonly name: string;
   readonly nodes: readonly OnnxNode[];
@@ -46,7 +46,7 @@ export interface OnnxGraph {
 
 /** The operator set that {@link encodeModel} declares. */
 export const ONNX_OPSET = 13;
-/** The file format version that {@link encodeModel} declares: the one of ONNX 1.10, read by every current runtime. */
+/** The file format version that {@link encodeModel} declares: that of ONNX 1.10, which every current runtime reads. */
 export const ONNX_IR_VERSION = 8;
 
 const field = (type: string, id: number, rule?: 'repeated'): protobuf.IField => ({
@@ -55,7 +55,7 @@ const field = (type: string, id: number, rule?: 'repeated'): protobuf.IField => 
   ...(rule ? { rule } : {}),
 });
 
-// The subset of onnx.proto3 that we write: field numbers are the format's.
+// The subset of onnx.proto3 that this encoder writes, with the format's field numbers.
 const SCHEMA: protobuf.INamespace = {
   nested: {
     OperatorSetIdProto: { fields: { domain: field('string', 1), version: field('int64', 2) } },

@@ -9,7 +9,7 @@ const fused = (...ops: string[]): object => ({
 });
 const pixel = (y: number, x: number, c: number): number => RAMP[(y * SIDE + x) * 3 + c] ?? Number.NaN;
 const FLOAT = { DstT: { type: 'DT_FLOAT' } };
-/** Makes a float output of whatever `name` is. */
+/** Casts any tensor to a float output. */
 const asFloat = (graph: GraphWriter, name: string): GraphWriter => graph.node('Cast', 'out', [name], FLOAT);
 
 test.each([

@@ -6,7 +6,7 @@ import { argMax, fill, reduceMax, reduceSum, topK } from './selection.ts';
 import { stridedSlice } from './strided-slice.ts';
 import { direct } from './values.ts';
 
-/** How each TensorFlow operation is written in ONNX (opset 13). The layout rules are those of `GraphBuilder`. */
+/** How each TensorFlow operation is expressed in ONNX (opset 13). The layout rules are those of `GraphBuilder`. */
 export const OP_CONVERTERS: Readonly<Record<string, OpConverter>> = {
   Abs: (node, graph) => unary('Abs', node, graph),
   Add: (node, graph) => elementwise('Add', node, graph),

@@ -3,7 +3,7 @@ import { TO_THE_END } from './strided-slice.ts';
 import { intAttribute, intsAttribute, type TfNode } from './tf-node.ts';
 import { source } from './values.ts';
 
-/** Tensors one behind another along an axis. */
+/** Concatenates tensors along an axis. */
 export function concat(node: TfNode, graph: GraphBuilder): Value[] {
   const values = graph.inputs(node);
   const axis = graph.integers(node, values.length - 1)[0] ?? 0;
@@ -11,7 +11,7 @@ export function concat(node: TfNode, graph: GraphBuilder): Value[] {
   return source(graph.emit('Concat', node.name, parts, { axis }));
 }
 
-/** Tensors stacked along a new axis. */
+/** Stacks tensors along a new axis. */
 export function pack(node: TfNode, graph: GraphBuilder): Value[] {
   const axis = intAttribute(node, 'axis', 0);
   const axes = graph.int64(`axes/${axis}`, [axis]);
@@ -21,7 +21,7 @@ export function pack(node: TfNode, graph: GraphBuilder): Value[] {
   return source(graph.emit('Concat', node.name, parts, { axis }));
 }
 
-/** The slices of a tensor along an axis, without it. */
+/** Splits a tensor into its slices along an axis, which is removed. */
 export function unpack(node: TfNode, graph: GraphBuilder): Value[] {
   const axis = intAttribute(node, 'axis', 0);
   const input = graph.inSource(graph.input(node, 0));
@@ -31,14 +31,14 @@ export function unpack(node: TfNode, graph: GraphBuilder): Value[] {
   });
 }
 
-/** A new axis of length 1. */
+/** Adds an axis of length 1. */
 export function expandDims(node: TfNode, graph: GraphBuilder): Value[] {
   const axis = graph.integers(node, 1)[0] ?? 0;
   const axes = graph.int64(`axes/${axis}`, [axis]);
   return source(graph.emit('Unsqueeze', node.name, [graph.inSource(graph.input(node, 0)), axes]));
 }
 
-/** Without axes of length 1. */
+/** Removes axes of length 1. */
 export function squeeze(node: TfNode, graph: GraphBuilder): Value[] {
   const dims = intsAttribute(node, 'squeeze_dims');
   const input = graph.inSource(graph.input(node, 0));
@@ -46,7 +46,7 @@ export function squeeze(node: TfNode, graph: GraphBuilder): Value[] {
   return source(graph.emit('Squeeze', node.name, [input, ...axes]));
 }
 
-/** Axes in another order. */
+/** Permutes axes. */
 export function transpose(node: TfNode, graph: GraphBuilder): Value[] {
   const perm = graph.integers(node, 1);
   return source(graph.emit('Transpose', node.name, [graph.inSource(graph.input(node, 0))], { perm }));

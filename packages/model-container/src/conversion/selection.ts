@@ -23,13 +23,13 @@ export function reduceSum(node: TfNode, graph: GraphBuilder): Value[] {
   return source(graph.emit('ReduceSum', node.name, inputs, { keepdims: boolAttribute(node, 'keep_dims') ? 1 : 0 }));
 }
 
-/** The largest value along axes. In opset 13 these are an attribute here, and an input of a sum. */
+/** The largest value along axes. In opset 13, axes are an attribute here and an input of a sum. */
 export function reduceMax(node: TfNode, graph: GraphBuilder): Value[] {
   const attributes = { axes: graph.integers(node, 1), keepdims: boolAttribute(node, 'keep_dims') ? 1 : 0 };
   return source(graph.emit('ReduceMax', node.name, [graph.inSource(graph.input(node, 0))], attributes));
 }
 
-/** A tensor of one value, of the shape that input 0 holds. */
+/** A tensor filled with one value, of the shape in input 0. */
 export function fill(node: TfNode, graph: GraphBuilder): Value[] {
   const [shape, value] = [graph.inSource(graph.input(node, 0)), graph.inSource(graph.input(node, 1))];
   return source(graph.emit('Expand', node.name, [value, shape]));

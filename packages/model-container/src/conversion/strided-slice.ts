@@ -2,24 +2,24 @@ import type { GraphBuilder, Value } from './graph.ts';
 import { intAttribute, type TfNode, unsupported } from './tf-node.ts';
 import { source } from './values.ts';
 
-/** Past the end of any axis: what a slice to the end says in ONNX. Fits an int32. */
+/** Past the end of any axis: ONNX's way to slice to the end. Fits an int32. */
 export const TO_THE_END = 0x7fff_ffff;
 
-/** What a slice takes of one axis of its input. */
+/** The part of one axis that a slice takes. */
 interface AxisSlice {
   readonly start: number;
   readonly end: number;
   readonly step: number;
-  /** Only the element at `start` is taken, and the axis is gone. */
+  /** Only the element at `start` is taken, and the axis is removed. */
   readonly shrunk: boolean;
 }
 
-/** Writes one node called `name` after `input`. */
+/** Emits one node named `name` after `input`. */
 type Stage = (name: string, input: string) => string;
 
 /**
- * NumPy's `x[1:3, newaxis, ::2, 0]`, given as begin, end and strides, and a bit per place for each that is left out or
- * special. Up to three nodes: a slice, then axes that go, then axes that come.
+ * NumPy's `x[1:3, newaxis, ::2, 0]`, given as begin, end and strides, and one bit per position for each omitted or
+ * special one. Up to three nodes: a slice, then removed axes, then added axes.
  */
 export function stridedSlice(node: TfNode, graph: GraphBuilder): Value[] {
   const { axes, added } = readPlaces(node, graph);
@@ -38,7 +38,7 @@ export function stridedSlice(node: TfNode, graph: GraphBuilder): Value[] {
   return source(stages.reduce((value, stage, i) => stage(names[i] ?? node.name, value), input));
 }
 
-/** What is taken of each axis of the input, and which axes of the output are new. */
+/** The part taken of each input axis, and the new axes of the output. */
 function readPlaces(node: TfNode, graph: GraphBuilder): { axes: AxisSlice[]; added: number[] } {
   if (intAttribute(node, 'ellipsis_mask', 0) !== 0) throw unsupported(node, 'an ellipsis is not known');
   const masked = (name: string, place: number): boolean => ((intAttribute(node, name, 0) >> place) & 1) === 1;
@@ -62,7 +62,7 @@ function readPlaces(node: TfNode, graph: GraphBuilder): { axes: AxisSlice[]; add
   return { axes, added };
 }
 
-// A shrunk axis takes the one element at `begin`, whatever `end` says; after −1 comes the end of the axis.
+// A shrunk axis takes the one element at `begin` and ignores `end`; the index after −1 is the end of the axis.
 function behind(start: number): number {
   return start === -1 ? TO_THE_END : start + 1;
 }

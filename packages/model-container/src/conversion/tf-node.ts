@@ -3,7 +3,9 @@ import { VigiaError } from '@vigia/base';
 /** Character codes, or base64. */
 export type TfString = readonly number[] | string;
 
-/** The value of a node's attribute in `model.json` (a `tensorflow.AttrValue` as JSON), as far as we read it. */
+/**
+ * The value of a node's attribute in `model.json` (a `tensorflow.AttrValue` as JSON), limited to the members in use.
+ */
 export interface TfAttribute {
   readonly i?: string | number;
   readonly f?: number;
@@ -34,7 +36,7 @@ export function parseReference(text: string): TfReference {
   return colon < 0 ? { node: text, output: 0 } : { node: text.slice(0, colon), output: Number(text.slice(colon + 1)) };
 }
 
-/** The node's inputs that carry data: control edges only order side effects, and there are none here. */
+/** The node's data inputs. Control inputs only order side effects, of which these graphs have none. */
 export function dataInputs(node: TfNode): TfReference[] {
   return (node.input ?? []).filter((input) => !input.startsWith('^')).map(parseReference);
 }
@@ -75,7 +77,7 @@ function decodeString(value: TfString): string {
   return typeof value === 'string' ? Buffer.from(value, 'base64').toString('latin1') : String.fromCharCode(...value);
 }
 
-/** The error of a node that cannot be converted: names operation and node. */
+/** The error for a node that cannot be converted: names operation and node. */
 export function unsupported(node: TfNode, why: string): VigiaError<'conversion'> {
   return new VigiaError('conversion', `operation '${node.op}' of node '${node.name}' cannot be converted: ${why}`);
 }

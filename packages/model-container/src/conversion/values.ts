@@ -11,7 +11,7 @@ export function sourceInputs(node: TfNode, graph: GraphBuilder): string[] {
   return graph.inputs(node).map((value) => graph.inSource(value));
 }
 
-/** Writes a node whose inputs are the source's, in its layout, and which has one output. */
+/** Emits a node with one output whose inputs are the source's, in the source's layout. */
 export function direct(op: string, node: TfNode, graph: GraphBuilder): Value[] {
   return source(graph.emit(op, node.name, sourceInputs(node, graph)));
 }

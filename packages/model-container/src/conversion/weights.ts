@@ -9,11 +9,11 @@ export interface WeightEntry {
   /** Elements per dimension; `[]` is a scalar. */
   readonly shape: readonly number[];
   readonly dtype: string;
-  /** Present when the bytes hold `round((value − min) / scale)`, or a `float16` that is the value. */
+  /** Present when the bytes are `round((value − min) / scale)`, or a `float16`. */
   readonly quantization?: { readonly dtype: string; readonly scale?: number; readonly min?: number };
 }
 
-/** A group of entries that lie one behind another in the concatenation of `paths`. */
+/** Entries that are stored one after another in the concatenation of `paths`. */
 export interface WeightGroup {
   readonly paths: readonly string[];
   readonly weights: readonly WeightEntry[];
@@ -32,11 +32,11 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 /**
- * Cuts the shards of a manifest into tensors; quantised ones are expanded to what they stand for.
+ * Cuts the shards of a manifest into tensors; expands quantised ones.
  *
  * @param groups The `weightsManifest` of `model.json`.
- * @param read Returns the bytes of one shard, by the path that the manifest gives.
- * @throws VigiaError `conversion` for an element type that is not supported, or shards that are too short or too long.
+ * @param read Returns the bytes of one shard, by its path in the manifest.
+ * @throws VigiaError `conversion` for an unsupported element type, or shards that are too short or too long.
  */
 export function readWeights(groups: readonly WeightGroup[], read: (path: string) => Uint8Array): Map<string, Weight> {
   const weights = new Map<string, Weight>();
@@ -94,7 +94,7 @@ function decode(entry: WeightEntry, stored: string, bytes: Uint8Array): Weight {
   const min = entry.quantization?.min ?? 0;
   for (let i = 0; i < values.length; i++) {
     const value = element(view, stored, i);
-    // Quantised integers are rounded, as TensorFlow.js does when it loads them.
+    // Quantised integers are rounded, like in TensorFlow.js.
     values[i] = !entry.quantization
       ? value
       : entry.dtype === 'int32'
@@ -104,7 +104,7 @@ function decode(entry: WeightEntry, stored: string, bytes: Uint8Array): Weight {
   return { shape: entry.shape, type: entry.dtype, values };
 }
 
-// A manifest's data is little-endian and need not be aligned.
+// A manifest's data is little-endian and may be unaligned.
 function element(view: DataView, dtype: string, index: number): number {
   switch (dtype) {
     case 'float32':
@@ -129,7 +129,7 @@ function halfToNumber(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
-/** The same elements with axes reordered: axis `i` of the result is axis `permutation[i]` of the source. */
+/** The same elements with permuted axes: axis `i` of the result is axis `permutation[i]` of the source. */
 export function transposeWeight(weight: Weight, permutation: readonly number[]): Weight {
   const shape = permutation.map((axis) => weight.shape[axis] ?? 1);
   const strides = weight.shape.map((_, axis) => sizeOf(weight.shape.slice(axis + 1)));
@@ -140,7 +140,7 @@ export function transposeWeight(weight: Weight, permutation: readonly number[]):
   let source = 0;
   for (let i = 0; i < values.length; i++) {
     values[i] = weight.values[source] ?? 0;
-    // Counts `index` up like an odometer, moving `source` along.
+    // Counts `index` up like an odometer and moves `source` along.
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       const next = (index[axis] ?? 0) + 1;
       source += step[axis] ?? 0;

@@ -1,16 +1,16 @@
 import { VigiaError } from '@vigia/base';
 import { type Detection, detectionSchema } from '@vigia/contracts';
 
-/** Most detections of one picture: with 17 points each, they still fit into one message (1 MiB). */
+/** Most detections of one frame: with 17 points each they still fit into one message (1 MiB). */
 const DETECTIONS_LIMIT = 300;
-/** How far a number may lie outside of 0..1 and count as rounding. */
+/** Tolerance beyond 0..1 for rounding. */
 const ROUNDING = 1e-3;
 
 /**
- * Detections that somebody else's code made, checked: what does not fit the protocol is an error and never passed on.
+ * Validates detections of third-party code: a violation of the protocol is an error and never passed on.
  *
- * @param whose For the sentence: `the decoder of model x`.
- * @throws VigiaError `inference_failed` naming what is wrong.
+ * @param whose For the message: `the decoder of model x`.
+ * @throws VigiaError `inference_failed` naming the problem.
  */
 export function checkedDetections(value: unknown, whose: string): Detection[] {
   if (!Array.isArray(value)) throw wrong(whose, `returned ${describe(value)}, a list of detections is expected`);

@@ -2,11 +2,11 @@ import { VigiaError } from '@vigia/base';
 import type { OutputTensor } from '#network';
 
 /**
- * The numbers of an output, of which there must be exactly so many: a short or empty one would be read as a picture in
- * which nothing is to be seen.
+ * The values of an output, after checking their number: a short or empty output would look like a frame without
+ * objects.
  *
- * @param meant What the number of them comes from, for people: `1917 boxes × 90 classes`.
- * @throws VigiaError `inference_failed` naming the output, what was found and what is expected.
+ * @param meant Explains the expected number: `1917 boxes × 90 classes`.
+ * @throws VigiaError `inference_failed` naming the output, the number found and the number expected.
  */
 export function floatsOf(tensor: OutputTensor | undefined, name: string, count: number, meant: string): Float32Array {
   if (!(tensor?.data instanceof Float32Array)) {
@@ -18,7 +18,7 @@ export function floatsOf(tensor: OutputTensor | undefined, name: string, count: 
   throw new VigiaError('inference_failed', text);
 }
 
-/** What a decoder throws that meets a score that is NaN: the network failed, which is not the same as seeing nothing. */
+/** The error for a score that is NaN: the network failed, which is different from an empty result. */
 export function scoreIsNoNumber(): VigiaError {
   return new VigiaError('inference_failed', 'the network gave numbers that are no numbers, where scores are expected');
 }

@@ -11,10 +11,13 @@ const NAMES =
 /** Names of COCO's 90 category ids; `class_id` is the id − 1 (0 is a person), unused ids are empty. */
 export const COCO_CLASSES: readonly string[] = NAMES.split('|').map((name) => (name === '-' ? '' : name));
 
-/** COCO's 80 categories that are in use, in the same order: how models number them that leave no gaps (0 is a person). */
+/** COCO's 80 categories in use, in the same order: the numbering of models without gaps (0 is a person). */
 export const COCO_80_CLASSES: readonly string[] = COCO_CLASSES.filter((name) => name !== '');
 
-/** COCO's 17 points of a body, in its order (https://cocodataset.org, person_keypoints_*.json). Left is the person's left. */
+/**
+ * COCO's 17 keypoints of a body, in its order (https://cocodataset.org, person_keypoints_*.json). Left is the person's
+ * left.
+ */
 export const COCO_KEYPOINTS: readonly string[] = [
   'nose',
   ...['eye', 'ear', 'shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle'].flatMap((part) => [

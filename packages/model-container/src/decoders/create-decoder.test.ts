@@ -5,7 +5,7 @@ import { createDecoder } from './create-decoder.ts';
 
 const BOXES = { anchors: 5, score_threshold: 0.5, iou_threshold: 0.5, max_detections: 3 };
 const INPUT = { name: 'image', width: 4, height: 3, format: 'RGB24', fit: 'stretch' } as const;
-/** How many numbers each output must have. */
+/** Expected number of values of each output. */
 const KINDS: readonly (readonly [DecoderSettings, readonly number[]])[] = [
   [{ kind: 'ssd', scores: 'first', boxes: 'second', ...BOXES }, [10, 20]],
   [{ kind: 'yolov8', output: 'first', ...BOXES }, [30]],

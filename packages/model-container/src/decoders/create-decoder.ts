@@ -18,10 +18,10 @@ import { YoloV8Decoder } from './yolov8.ts';
 type Described = Pick<ModelManifest, 'id' | 'classes' | 'input' | 'decoder'>;
 
 /**
- * The decoder that a manifest names.
+ * Creates the decoder that a manifest names.
  *
- * @param dir The model's folder, for a decoder that lies in it.
- * @throws VigiaError `model_load`, or `model_integrity` when the module is not the one that was added.
+ * @param dir The model's folder, for a decoder in it.
+ * @throws VigiaError `model_load`, or `model_integrity` when the module has changed since it was added.
  */
 export async function createDecoder(manifest: Described, dir: string): Promise<Decoder> {
   const { decoder, classes, input } = manifest;
@@ -83,7 +83,7 @@ export async function createDecoder(manifest: Described, dir: string): Promise<D
   }
 }
 
-/** A decoder of one output of `count` numbers. */
+/** A decoder of one output with `count` values. */
 function one(name: string, count: number, meant: string, decode: (values: Float32Array) => Detection[]): Decoder {
   return { outputs: [name], decode: ([output]) => decode(floatsOf(output, name, count, meant)) };
 }
@@ -104,7 +104,7 @@ async function moduleDecoder(
 /**
  * Loads a decoder module.
  *
- * @param sha256 What it must be, in hex.
+ * @param sha256 The expected hash of the file, in hex.
  * @throws VigiaError `model_integrity` or `model_load`.
  */
 export async function loadDecoderModule(path: string, sha256: string): Promise<DecoderModule> {

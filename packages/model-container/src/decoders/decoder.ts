@@ -1,15 +1,15 @@
 import type { Detection } from '@vigia/contracts';
 import type { OutputTensor } from '#network';
 
-/** Outputs → detections, in shares 0..1 of the picture that the network was fed. One per network; keeps buffers, no state. */
+/** Outputs → detections, in fractions 0..1 of the network's input. One per network; has buffers but no state. */
 export interface Decoder {
-  /** Names of the outputs that `decode` wants, in its order; undefined: all, in the graph's order. */
+  /** Names of the outputs for `decode`, in its order; undefined: all, in the graph's order. */
   readonly outputs: readonly string[] | undefined;
-  /** @param tensors The outputs of one picture, borrowed. @throws VigiaError `inference_failed`. */
+  /** @param tensors The outputs for one frame, borrowed. @throws VigiaError `inference_failed`. */
   decode(tensors: readonly OutputTensor[]): Detection[];
 }
 
-/** What a decoder module is told about its model. */
+/** A decoder module's information about its model. */
 export interface DecoderContext {
   /** Name per class id. */
   readonly classes: readonly string[];
@@ -20,9 +20,8 @@ export interface DecoderContext {
 }
 
 /**
- * What a decoder that comes with a model exports: `decode`, which turns the outputs of one picture into detections with
- * coordinates 0..1 of the network's input. What it returns is checked; what it throws becomes the message of an
- * `inference_failed`.
+ * The export of a third-party decoder: `decode`, which turns the outputs for one frame into detections with coordinates
+ * 0..1 of the network's input. Its result is validated; an exception becomes the message of an `inference_failed`.
  */
 export interface DecoderModule {
   decode(outputs: readonly OutputTensor[], context: DecoderContext): Detection[];

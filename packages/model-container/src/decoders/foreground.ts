@@ -9,30 +9,33 @@ export interface ForegroundOptions {
   readonly width: number;
   /** See {@link width}. */
   readonly height: number;
-  /** Least probability that counts as foreground, above 0..1. */
+  /** Least probability of foreground, above 0..1. */
   readonly threshold: number;
-  /** Longest side of the mask, cells, at most 256. 128 are at most about 40 KB in a message. */
+  /** Longest side of the mask, cells, at most 256. 128 take up to about 40 KB in a message. */
   readonly grid: number;
-  /** Least share of the picture that must be foreground, 0..1: less is noise. Default 0.0005, 22 pixels square at 1024. */
+  /**
+   * Least fraction of the frame that must be foreground, 0..1: less is noise. Default 0.0005, a square of 22 pixels at
+   * 1024.
+   */
   readonly minArea?: number | undefined;
 }
 
 const MIN_AREA = 0.0005;
 
-/** Where foreground lies, in pixels: `right` and `bottom` are the first column and line behind it. */
+/** Extent of the foreground, in pixels: `right` and `bottom` are exclusive. */
 interface Extent {
   left: number;
   top: number;
   right: number;
   bottom: number;
   pixels: number;
-  /** Of their probabilities. */
+  /** Sum of their probabilities. */
   sum: number;
 }
 
 /**
- * Turns the foreground probability of each pixel into at most one detection with a mask. Owns its scratch memory; not for
- * concurrent use.
+ * Decodes the foreground probability of each pixel into at most one detection with a mask. Reuses its scratch memory;
+ * not for concurrent use.
  */
 export class ForegroundDecoder {
   readonly #options: ForegroundOptions;
@@ -54,7 +57,7 @@ export class ForegroundDecoder {
    * @param probabilities [height, width], 0..1.
    * @returns The box of all pixels above the threshold, their mean probability, and the mask; nothing below the least
    *   area, or when no cell of the mask is inside.
-   * @throws VigiaError `inference_failed` for a probability that is no number.
+   * @throws VigiaError `inference_failed` for a NaN probability.
    */
   decode(probabilities: Float32Array): Detection[] {
     const extent = this.#measure(probabilities);
@@ -62,7 +65,7 @@ export class ForegroundDecoder {
     if (extent.pixels === 0 || extent.pixels < minArea * width * height) return [];
     const [columns, lines] = [Math.min(grid, extent.right - extent.left), Math.min(grid, extent.bottom - extent.top)];
     const counts = this.#mask(probabilities, extent, columns, lines);
-    // One run is the one outside: scattered pixels that fill no cell.
+    // A single run is outside only: scattered pixels that fill no cell.
     if (counts.length === 1) return [];
     return [
       {
@@ -86,7 +89,7 @@ export class ForegroundDecoder {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const value = probabilities[y * width + x] ?? Number.NaN;
-        // False for NaN: so it is found without a second look at all that is background.
+        // False for NaN, which is thus found without a second test of all background pixels.
         if (value < threshold) continue;
         if (Number.isNaN(value)) throw scoreIsNoNumber();
         if (x < extent.left) extent.left = x;
@@ -100,8 +103,8 @@ export class ForegroundDecoder {
     return extent;
   }
 
-  // A cell is inside by the mean of its pixels, not by its highest one: so the mask covers as much of the picture as the
-  // foreground does, where the other would add half a cell all around and turn single bright pixels into whole cells.
+  // A cell is inside by the mean of its pixels, not by their maximum. The mask then covers as much area as the
+  // foreground; the maximum would add half a cell on all sides and turn single bright pixels into whole cells.
   #mask(probabilities: Float32Array, extent: Extent, columns: number, lines: number): number[] {
     this.#addUp(probabilities, extent, columns, lines);
     const cells = this.#cells.subarray(0, columns * lines);

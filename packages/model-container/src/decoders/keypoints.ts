@@ -3,16 +3,17 @@ import { scoreIsNoNumber } from './checked-output.ts';
 import { COCO_KEYPOINTS } from './coco.ts';
 import { clampUnit, roundUnit } from './unit.ts';
 
-/** Numbers of one body in the outputs of MoveNet: 17 times y, x and score. */
+/** Values per body in the outputs of MoveNet: 17 times y, x and score. */
 export const BODY_NUMBERS: number = COCO_KEYPOINTS.length * 3;
 
 /**
- * Reads one body, every point of it: which to believe is the consumer's choice, and a point keeps its place in the list.
+ * Reads one body with all its points: the consumer decides which ones to trust, and each point keeps its place in the
+ * list.
  *
- * @param values y, x (0..1 of the picture; may reach beyond it) and score, 17 times.
- * @param offset Where the body begins in `values`.
- * @returns Clamped to 0..1, or undefined when a coordinate is no number.
- * @throws VigiaError `inference_failed` when a score is none.
+ * @param values y, x (0..1 of the frame, possibly beyond it) and score, 17 times.
+ * @param offset Index of the body in `values`.
+ * @returns Clamped to 0..1, or undefined when a coordinate is NaN.
+ * @throws VigiaError `inference_failed` when a score is NaN.
  */
 export function readBody(values: Float32Array, offset: number): Keypoint[] | undefined {
   const isNone = (i: number): boolean => Number.isNaN(values[offset + i] ?? Number.NaN);

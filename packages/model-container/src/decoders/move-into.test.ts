@@ -7,7 +7,7 @@ import { moveInto } from './move-into.ts';
 
 const SIDE = 12;
 
-/** Whether a detection's mask covers a point, in shares of the picture. */
+/** Whether a detection's mask covers a point, in fractions of the frame. */
 function covers({ bbox: [x0, y0, x1, y1], mask }: Detection, x: number, y: number): boolean {
   if (!mask || x < x0 || x >= x1 || y < y0 || y >= y1) return false;
   const column = Math.floor(((x - x0) / (x1 - x0)) * mask.width);

@@ -2,8 +2,8 @@ import { type Bbox, cutMask, type Detection, type MaskRegion } from '@vigia/cont
 import { clampUnit } from './unit.ts';
 
 /**
- * A detection in shares of a picture, in shares of a region of it: boxes and points are kept inside, and a mask loses the
- * cells that lie outside, so that the others stay where they were.
+ * Converts a detection from fractions of a frame to fractions of a region of it. Boxes and points are clamped; a mask
+ * loses the cells outside the region, so that the others keep their position.
  */
 export function moveInto(detection: Detection, region: MaskRegion): Detection {
   const { bbox, keypoints, mask } = detection;

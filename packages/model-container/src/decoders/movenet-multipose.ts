@@ -6,16 +6,16 @@ import { clampUnit, roundUnit } from './unit.ts';
 /** Settings of a {@link MoveNetMultiPoseDecoder}. */
 export interface MoveNetMultiPoseOptions {
   readonly className: string;
-  /** Least score of a body that is reported, 0..1. */
+  /** Least score of a reported body, 0..1. */
   readonly scoreThreshold: number;
 }
 
-/** Numbers of a row: a body, then ymin, xmin, ymax, xmax, and the score of the whole. */
+/** Values per row: a body, then ymin, xmin, ymax, xmax, and the total score. */
 const ROW = BODY_NUMBERS + 5;
-/** Numbers of the whole output: it always has six bodies, whoever is there. */
+/** Values of the whole output: always six bodies, also when fewer are visible. */
 export const MULTIPOSE_NUMBERS: number = 6 * ROW;
 
-/** Turns the output of MoveNet MultiPose into one detection per body. */
+/** Decodes the output of MoveNet MultiPose into one detection per body. */
 export class MoveNetMultiPoseDecoder {
   readonly #options: MoveNetMultiPoseOptions;
 
@@ -24,9 +24,9 @@ export class MoveNetMultiPoseDecoder {
   }
 
   /**
-   * @param rows [bodies, 56]: 17 times y, x and score, then ymin, xmin, ymax, xmax and score; 0..1 of the picture.
-   * @returns Best first, boxes clamped to 0..1; a body without area, or with a coordinate that is no number, is left out.
-   * @throws VigiaError `inference_failed` for a score that is no number: of any body, or of a point of one that is reported.
+   * @param rows [bodies, 56]: 17 times y, x and score, then ymin, xmin, ymax, xmax and score; 0..1 of the frame.
+   * @returns Best first, boxes clamped to 0..1, without bodies that have no area or a NaN coordinate.
+   * @throws VigiaError `inference_failed` for a NaN score: of any body, or of a point of a reported body.
    */
   decode(rows: Float32Array): Detection[] {
     const found: Detection[] = [];

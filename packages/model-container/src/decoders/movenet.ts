@@ -5,16 +5,16 @@ import { clampUnit, roundUnit } from './unit.ts';
 /** Settings of a {@link MoveNetDecoder}. */
 export interface MoveNetOptions {
   readonly className: string;
-  /** Least mean score of the 17 points for which somebody is reported, 0..1. */
+  /** Least mean score of the 17 points of a reported body, 0..1. */
   readonly scoreThreshold: number;
 }
 
-/** Least score of a point that counts for the box: those below it are guesses, often far outside the body. */
+/** Least score of a point that counts for the box: others are guesses, often far outside the body. */
 const SEEN = 0.2;
-/** Share of the points' extent that is added on each side: eyes, wrists and ankles lie inside a body's outline. */
+/** Margin on each side, as a fraction of the points' extent: eyes, wrists and ankles lie inside a body's outline. */
 const MARGIN = 0.1;
 
-/** Turns the output of MoveNet Lightning or Thunder (one body per picture) into at most one detection. */
+/** Decodes the output of MoveNet Lightning or Thunder (one body per frame) into at most one detection. */
 export class MoveNetDecoder {
   readonly #options: MoveNetOptions;
 
@@ -23,10 +23,10 @@ export class MoveNetDecoder {
   }
 
   /**
-   * @param body [17, 3] as y, x and score, 0..1 of the picture.
-   * @returns The body with all its points; nothing when it scores too low, a coordinate is no number, or the points that are
-   *   seen span no area.
-   * @throws VigiaError `inference_failed` for a score that is no number.
+   * @param body [17, 3] as y, x and score, 0..1 of the frame.
+   * @returns The body with all its points; nothing when its score is too low, a coordinate is NaN, or the visible
+   *   points span no area.
+   * @throws VigiaError `inference_failed` for a NaN score.
    */
   decode(body: Float32Array): Detection[] {
     const keypoints = readBody(body, 0);

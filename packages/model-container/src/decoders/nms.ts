@@ -1,8 +1,8 @@
 /**
- * Intersection over union of two boxes of `boxes`, given by their numbers.
+ * Intersection over union of two boxes of `boxes`, given by index.
  *
- * @param boxes Four numbers per box, `[y1, x1, y2, x2]` with `y1 <= y2` and `x1 <= x2`, any unit.
- * @returns 0 (apart, or both empty) .. 1 (the same).
+ * @param boxes Four values per box, `[y1, x1, y2, x2]` with `y1 <= y2` and `x1 <= x2`, any unit.
+ * @returns 0 (disjoint, or both empty) .. 1 (identical).
  */
 export function intersectionOverUnion(boxes: Float32Array, a: number, b: number): number {
   const [ay1, ax1, ay2, ax2] = [at(boxes, a, 0), at(boxes, a, 1), at(boxes, a, 2), at(boxes, a, 3)];
@@ -19,22 +19,22 @@ function at(boxes: Float32Array, box: number, edge: number): number {
   return boxes[box * 4 + edge] ?? 0;
 }
 
-/** What {@link suppress} chooses from: candidate `c` is class `c % classes` in box `floor(c / classes)`. */
+/** Input of {@link suppress}: candidate `c` is class `c % classes` in box `floor(c / classes)`. */
 export interface Candidates {
   /** Candidates, best first. */
   readonly order: Int32Array;
-  /** Four numbers per box, `[y1, x1, y2, x2]`. */
+  /** Four values per box, `[y1, x1, y2, x2]`. */
   readonly boxes: Float32Array;
   readonly classes: number;
 }
 
 /**
- * Greedy non-maximum suppression per class: walks the candidates from the best down and keeps each that overlaps no
- * kept one of its own class by more than `maxIou`. Different classes never suppress each other.
+ * Greedy non-maximum suppression per class: walks the candidates from the best down and keeps each one that overlaps no
+ * kept candidate of its class by more than `maxIou`. Classes do not suppress each other.
  *
  * @param maxIou 0..1. At 1 nothing is suppressed.
- * @param kept Receives the kept candidates, best first; its length is the most that is kept. Owned by the caller.
- * @returns How many were kept.
+ * @param kept Receives the kept candidates, best first; its length is the limit. Owned by the caller.
+ * @returns Number of kept candidates.
  */
 export function suppress(candidates: Candidates, maxIou: number, kept: Int32Array): number {
   const { order, boxes, classes } = candidates;

@@ -9,17 +9,17 @@ export interface SsdOptions {
   readonly anchors: number;
   /** Name per class; an empty name is a gap in the numbering and is never reported. */
   readonly classes: readonly string[];
-  /** Least confidence that is reported, 0..1. */
+  /** Least confidence of a reported detection, 0..1. */
   readonly scoreThreshold: number;
-  /** Overlap from which two boxes of one class are one object, 0..1. */
+  /** Overlap above which two boxes of one class are the same object, 0..1. */
   readonly iouThreshold: number;
-  /** Most detections per picture. */
+  /** Most detections per frame. */
   readonly maxDetections: number;
 }
 
 /**
- * Turns the outputs of an SSD model into detections. Owns its scratch memory, so a picture costs no allocation but its
- * detections; not for concurrent use.
+ * Decodes the outputs of an SSD model. Reuses its scratch memory, so that a frame allocates only its detections; not
+ * for concurrent use.
  */
 export class SsdDecoder {
   readonly #options: SsdOptions;
@@ -36,9 +36,9 @@ export class SsdDecoder {
 
   /**
    * @param scores [anchors, classes] confidences, 0..1 (after the sigmoid), row-major.
-   * @param boxes [anchors, 4] as `y1, x1, y2, x2`, 0..1 of the picture; may reach beyond it.
-   * @returns Best first. Boxes are clamped to 0..1; what has no area then, or an edge that is no number, is left out.
-   * @throws VigiaError `inference_failed` for a score that is no number, in a class that is reported.
+   * @param boxes [anchors, 4] as `y1, x1, y2, x2`, 0..1 of the frame, possibly beyond it.
+   * @returns Best first. Boxes are clamped to 0..1; boxes without area or with a NaN edge are dropped.
+   * @throws VigiaError `inference_failed` for a NaN score in a reported class.
    */
   decode(scores: Float32Array, boxes: Float32Array): Detection[] {
     for (let i = 0; i < this.#boxes.length; i++) this.#boxes[i] = clampUnit(boxes[i] ?? Number.NaN);
@@ -55,7 +55,7 @@ export class SsdDecoder {
     const count = anchors * classes.length;
     for (let c = 0; c < count; c++) {
       const score = scores[c] as number;
-      // False for NaN: so it is found without a second look at the many that are too low.
+      // False for NaN, which is thus found without a second test of the many low scores.
       if (score < scoreThreshold || classes[c % classes.length] === '') continue;
       if (Number.isNaN(score)) throw scoreIsNoNumber();
       if (this.#hasArea(Math.floor(c / classes.length))) this.#candidates[found++] = c;

@@ -16,7 +16,7 @@ const OPTIONS = {
 const ROWS = 4 + OPTIONS.classes.length;
 const NOTHING = [0, 0, 0, 0, 0, 0, 0];
 
-/** The output of a model whose boxes are `anchors`: centre, size and scores of each. */
+/** The output of a model with the boxes `anchors`: centre, size and scores of each. */
 function output(...anchors: number[][]): Float32Array {
   const all = Array.from({ length: OPTIONS.anchors }, (_, i) => anchors[i] ?? NOTHING);
   return Float32Array.from({ length: ROWS * OPTIONS.anchors }, (_, i) => {
@@ -84,7 +84,7 @@ test('whatever a model puts out, every detection is valid and above the threshol
   const numbers = ROWS * OPTIONS.anchors;
   fc.assert(
     fc.property(fc.array(any, { minLength: numbers, maxLength: numbers }), (values) => {
-      // Coordinates may be no numbers; a score that is none is a failure.
+      // Coordinates may be NaN; a NaN score is a failure.
       const scored = values.map((value, i) => (i >= 4 * OPTIONS.anchors && Number.isNaN(value) ? 0 : value));
       const found = new YoloV8Decoder(OPTIONS).decode(Float32Array.from(scored));
       expect(found.length).toBeLessThanOrEqual(OPTIONS.maxDetections);

@@ -13,24 +13,24 @@ export interface YoloV8Options {
   readonly anchors: number;
   /** Name per class; an empty name is a gap in the numbering and is never reported. */
   readonly classes: readonly string[];
-  /** Least confidence that is reported, above 0..1. */
+  /** Least confidence of a reported detection, above 0..1. */
   readonly scoreThreshold: number;
-  /** Overlap from which two boxes of one class are one object, 0..1. */
+  /** Overlap above which two boxes of one class are the same object, 0..1. */
   readonly iouThreshold: number;
-  /** Most detections per picture. */
+  /** Most detections per frame. */
   readonly maxDetections: number;
 }
 
 /**
- * Turns the output of a YOLOv8 (or v9, v11) detection model into detections: each box stands for its best class. Owns its
- * scratch memory, so a picture costs no allocation but its detections; not for concurrent use.
+ * Decodes the output of a YOLOv8 (or v9, v11) detection model: each box counts for its best class. Reuses its scratch
+ * memory, so that a frame allocates only its detections; not for concurrent use.
  */
 export class YoloV8Decoder {
   readonly #options: YoloV8Options;
-  /** Best score per box, and whose it is. */
+  /** Best score per box, and its class. */
   readonly #scores: Float32Array;
   readonly #classIds: Uint16Array;
-  /** y1, x1, y2, x2 per box; only those of candidates are ever filled in. */
+  /** y1, x1, y2, x2 per box; filled in for candidates only. */
   readonly #boxes: Float32Array;
   readonly #candidates: Int32Array;
   readonly #kept: Int32Array;
@@ -47,8 +47,8 @@ export class YoloV8Decoder {
   /**
    * @param output [4 + classes, anchors]: rows of centre x, centre y, width, height in pixels of the input, then of the
    *   confidence in each class, 0..1.
-   * @returns Best first. Boxes are clamped to 0..1; what has no area then, or an edge that is no number, is left out.
-   * @throws VigiaError `inference_failed` for a score that is no number, in a class that is reported.
+   * @returns Best first. Boxes are clamped to 0..1; boxes without area or with a NaN edge are dropped.
+   * @throws VigiaError `inference_failed` for a NaN score in a reported class.
    */
   decode(output: Float32Array): Detection[] {
     this.#chooseClasses(output);
@@ -60,7 +60,7 @@ export class YoloV8Decoder {
     return Array.from({ length: kept }, (_, i) => this.#detection(this.#kept[i] ?? 0));
   }
 
-  // Row by row, as it lies in memory: box by box would touch another cache line for every class.
+  // Row by row, in memory order: box by box would touch another cache line for every class.
   #chooseClasses(output: Float32Array): void {
     const { anchors, classes } = this.#options;
     this.#scores.fill(0);
@@ -69,7 +69,7 @@ export class YoloV8Decoder {
       const row = (4 + classId) * anchors;
       for (let anchor = 0; anchor < anchors; anchor++) {
         const score = output[row + anchor] ?? Number.NaN;
-        // False for NaN: so it is found without a second look at the many that are too low.
+        // False for NaN, which is thus found without a second test of the many low scores.
         if (score <= (this.#scores[anchor] ?? 0)) continue;
         if (Number.isNaN(score)) throw scoreIsNoNumber();
         this.#scores[anchor] = score;

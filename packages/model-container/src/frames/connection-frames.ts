@@ -5,7 +5,7 @@ import { type FrameFailure, type FrameRequest, type FrameSource, type FrameUse, 
 import { PlainFiles } from './plain-file.ts';
 import { type Plane, planeProblem, type RawFrame } from './raw-frame.ts';
 
-/** A frame in a slot of a segment. `FrameView` of `@vigia/frame-supplier` is one. */
+/** A frame in a slot of a segment; implemented by `FrameView` of `@vigia/frame-supplier`. */
 export interface SlotView {
   readonly frameId: number;
   readonly shape: {
@@ -18,14 +18,14 @@ export interface SlotView {
   readonly pixels: Uint8Array;
 }
 
-/** A mapped frame segment, read-only. `FrameSegmentReader` of `@vigia/frame-supplier` is one. */
+/** A frame segment, mapped read-only; implemented by `FrameSegmentReader` of `@vigia/frame-supplier`. */
 export interface SegmentReader {
-  /** Which creation of the segment this is. */
+  /** Identifies this creation of the segment. */
   readonly epoch: bigint;
   readonly slots: number;
-  /** The frame in a slot, undefined when it is another one. @throws VigiaError `frame_invalid`. */
+  /** The frame in a slot, undefined when the slot holds another one. @throws VigiaError `frame_invalid`. */
   view(slot: number, generation: number): SlotView | undefined;
-  /** Whether everything that was read of the slot so far belongs to this generation. */
+  /** Whether everything read from the slot so far belongs to this generation. */
   holds(slot: number, generation: number): boolean;
   /** Retires the mapping. Idempotent. */
   close(): void;
@@ -38,16 +38,16 @@ export type OpenSegment = (path: string) => SegmentReader;
 export interface ConnectionFramesOptions {
   readonly roots: FrameRoots;
   readonly openSegment: OpenSegment;
-  /** Default: some of its own. Shared between connections, because one frame is looked at at a time. */
+  /** Default: an own buffer. Connections may share one, because frames are read one at a time. */
   readonly plainFiles?: PlainFiles;
 }
 
-/** Mappings kept per connection: one per camera and rendition that the peer serves, with room for successors. */
+/** Mappings kept per connection: one per camera and rendition of the peer, with room for successors. */
 const MAX_SEGMENTS = 64;
 
 /**
- * The frames of one connection: segments of our ring (mapped once per path and epoch, kept until the connection closes,
- * a new epoch appears, or {@link MAX_SEGMENTS} others were used since) and plain files.
+ * The frames of one connection: plain files, and segments of our ring. A segment is mapped once per path and epoch, and
+ * kept until the connection closes, a new epoch appears, or {@link MAX_SEGMENTS} others were used since.
  */
 export class ConnectionFrames implements FrameSource {
   readonly #options: ConnectionFramesOptions;
@@ -61,7 +61,7 @@ export class ConnectionFrames implements FrameSource {
     this.#plainFiles = options.plainFiles ?? new PlainFiles(options.roots);
   }
 
-  /** How many segments are mapped. */
+  /** Number of mapped segments. */
   get mapped(): number {
     return this.#segments.size;
   }
@@ -151,7 +151,7 @@ function expired(slot: number): FrameFailure {
   return frameError('frame_expired', `slot ${slot} holds another frame by now`);
 }
 
-/** What the request says against what the slot says: the slot is believed, and a request that knows better is wrong. */
+/** Compares the request with the slot's entry: the entry is authoritative, and a request that differs is wrong. */
 function contradiction(said: FrameRequest['frame_metadata'], { frameId, shape }: SlotView): string | undefined {
   const { width, height, format } = shape;
   if (said.width !== width || said.height !== height || said.format !== format) {

@@ -6,7 +6,7 @@ import { type FrameFailure, frameError } from './frame-source.ts';
 /** A checked path, or the error to answer with. */
 export type CheckedPath = { readonly status: 'ok'; readonly path: string } | FrameFailure;
 
-/** Where shared memory lives: frames are always allowed from there. */
+/** The folder of shared memory: frames there are always allowed. */
 export const SHARED_MEMORY_DIR = '/dev/shm';
 
 /** The folders that a frame reference may point into. */
@@ -14,7 +14,7 @@ export class FrameRoots {
   readonly #roots: readonly string[];
 
   /**
-   * @param extra Allowed besides /dev/shm. Resolved now: a folder that is replaced by a link later stays what it was.
+   * @param extra Allowed besides /dev/shm. Resolved now: a link that replaces a folder later has no effect.
    * @throws the system's error when one does not exist.
    */
   constructor(extra: readonly string[] = []) {
@@ -24,8 +24,9 @@ export class FrameRoots {
   /**
    * Resolves a reference.
    *
-   * @returns `frame_invalid` when it is not absolute, holds `..`, or leads out of the allowed folders; `frame_not_found`
-   *   when there is nothing. Outside the folders nothing is looked up, so that a peer cannot ask what exists there.
+   * @returns `frame_invalid` when it is not absolute, contains `..`, or leads out of the allowed folders;
+   *   `frame_not_found` when the file does not exist. Nothing outside the folders is accessed, so that a peer cannot
+   *   probe for files.
    */
   resolve(reference: string): CheckedPath {
     if (!isAbsolute(reference) || reference.split('/').includes('..') || reference.includes('\0')) {
@@ -43,8 +44,8 @@ export class FrameRoots {
   }
 
   /**
-   * Whether a link on the way leads out of the folders, or nowhere. Looked at before anything behind it is: otherwise the
-   * answer would tell what exists there.
+   * Whether a link on the path leads out of the folders, or nowhere. Checked before the target is accessed: otherwise
+   * the answer would reveal whether it exists.
    */
   #leadsOut(path: string): boolean {
     const root = this.#roots.find((candidate) => path.startsWith(candidate + sep)) ?? '';
@@ -55,7 +56,7 @@ export class FrameRoots {
       try {
         return !this.contains(realpathSync(prefix));
       } catch {
-        // It leads nowhere, or in a circle.
+        // A dangling link, or a loop.
         return true;
       }
     });
@@ -66,7 +67,7 @@ export class FrameRoots {
     return this.#roots.some((root) => path.startsWith(root + sep) && path.length > root.length + 1);
   }
 
-  /** Whether an open file lies in an allowed folder: asks the kernel, so no rename can come between. */
+  /** Whether an open file lies in an allowed folder: asks the kernel, so that no rename can interfere. */
   containsOpen(fd: number): boolean {
     return this.contains(readlinkSync(`/proc/self/fd/${fd}`));
   }
@@ -76,7 +77,7 @@ export class FrameRoots {
   }
 }
 
-/** The error value of a reference to nothing. */
+/** The error value for a reference to a missing file. */
 export function notFound(reference: string): FrameFailure {
   return frameError('frame_not_found', `there is no ${reference}`);
 }

@@ -1,23 +1,23 @@
 import type { ContainerErrorCode, FrameMetadata } from '@vigia/contracts';
 import type { RawFrame } from './raw-frame.ts';
 
-/** What a frame source needs of an `infer` request. */
+/** The members of an `infer` request that a frame source needs. */
 export interface FrameRequest {
   readonly frame_reference: string;
   readonly frame_metadata: FrameMetadata;
 }
 
-/** Why a frame cannot be had. */
+/** Why a frame is unavailable. */
 export interface FrameFailure {
   readonly status: 'error';
   readonly code: ContainerErrorCode;
   readonly message: string;
 }
 
-/** How a look at a frame ended. With `error` nothing that was taken of the frame may be used. */
+/** Outcome of reading a frame. With `error`, nothing read from the frame may be used. */
 export type FrameUse = { readonly status: 'ok' } | FrameFailure;
 
-/** Largest frame that is looked at, bytes: 8K in NV12 (48 MiB) fits, 8K in RGB24 does not. */
+/** Largest frame accepted, bytes: 8K in NV12 (48 MiB) fits, 8K in RGB24 does not. */
 export const FRAME_BYTES_LIMIT: number = 64 * 1024 * 1024;
 
 /** A failure. */
@@ -26,17 +26,16 @@ export function frameError(code: ContainerErrorCode, message: string): FrameFail
 }
 
 /**
- * Where pixels come from: one per connection, because it keeps what the peer refers to mapped.
+ * Where pixels come from: one per connection, because it keeps the peer's segments mapped.
  *
- * Looking is synchronous on purpose: what is taken is memory, takes at most milliseconds, and a frame must be looked at in
- * one go.
+ * Reading is synchronous on purpose: it copies from memory within milliseconds, and a frame must be read in one go.
  */
 export interface FrameSource {
   /**
-   * Lends the frame of a request to `look`, and tells afterwards whether it stayed whole meanwhile. Never throws for
-   * anything the peer can cause; an error of `look` itself passes through.
+   * Lends the frame of a request to `look`, and reports afterwards whether it stayed whole meanwhile. Never throws
+   * because of the peer; an exception of `look` itself passes through.
    */
   use(request: FrameRequest, look: (frame: RawFrame) => void): FrameUse;
-  /** Releases what was mapped. Idempotent; using it afterwards is an error value. */
+  /** Releases all mappings. Idempotent; later use returns an error value. */
   close(): void;
 }

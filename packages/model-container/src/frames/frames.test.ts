@@ -86,7 +86,7 @@ test('odd sizes have rounded-up chroma', () => {
 
 test.each([
   ['link.rgb', 'frame_invalid'],
-  // As the one above: whether its target exists is not told.
+  // Like the one above: the answer does not reveal whether its target exists.
   ['dangling.rgb', 'frame_invalid'],
   ['folder/secret.rgb', 'frame_invalid'],
   ['../outside/secret.rgb', 'frame_invalid'],
@@ -124,7 +124,7 @@ class FakeSegment implements SegmentReader {
   readonly epoch: bigint;
   readonly slots = 4;
   closed = false;
-  /** Whether a look at a slot is overtaken by its writer. */
+  /** Whether the writer overtakes the reading of a slot. */
   torn = false;
   shape: SlotView['shape'] = {
     width: 2,

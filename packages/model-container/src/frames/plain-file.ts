@@ -4,23 +4,23 @@ import { type FrameRoots, notFound } from './frame-roots.ts';
 import { FRAME_BYTES_LIMIT, type FrameFailure, type FrameRequest, frameError } from './frame-source.ts';
 import { packedLayout, type RawFrame } from './raw-frame.ts';
 
-// Non-blocking, so that opening a pipe that nobody writes to returns.
+// Non-blocking, so that opening a pipe without a writer returns.
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * Reads plain files that hold exactly one tightly packed frame each (the original contract), into one buffer that grows to
- * the largest frame that was really there.
+ * Reads plain files that contain exactly one tightly packed frame each (the original contract), into one buffer that
+ * grows to the largest frame actually read.
  */
 export class PlainFiles {
   readonly #roots: FrameRoots;
   #buffer: Uint8Array = new Uint8Array(0);
 
-  /** @param roots A reference must lead to a regular file in one of these. */
+  /** @param roots A reference must lead to a regular file in one of these folders. */
   constructor(roots: FrameRoots) {
     this.#roots = roots;
   }
 
-  /** The frame of a request; its pixels stay until the next call. */
+  /** The frame of a request; its pixels are valid until the next call. */
   read({ frame_reference, frame_metadata }: FrameRequest): { readonly frame: RawFrame } | FrameFailure {
     const { width, height, format, strides, offset } = frame_metadata;
     const { planes, byteLength } = packedLayout(format, width, height);
@@ -45,7 +45,7 @@ export class PlainFiles {
     try {
       fd = openSync(path, FLAGS);
     } catch (error) {
-      // It was there a moment ago: gone since, or replaced by a link (ELOOP), or not ours to read.
+      // Resolved a moment ago, so: removed since, replaced by a link (ELOOP), or not readable.
       if (codeOf(error) === 'ENOENT') return notFound(path);
       return frameError('frame_invalid', `${path} cannot be read: ${messageOf(error)}`);
     }

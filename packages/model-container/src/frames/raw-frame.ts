@@ -1,14 +1,14 @@
 import type { PixelFormat } from '@vigia/contracts';
 
-/** Where one plane of a frame lies: its first byte, and the bytes from one line to the next. */
+/** The layout of one plane of a frame: offset of its first byte, and bytes per line. */
 export interface Plane {
   readonly offset: number;
   readonly stride: number;
 }
 
 /**
- * A frame as it came: its own size and format. `pixels` is borrowed: a slot of somebody's shared memory, or a buffer that
- * the next frame uses again. `planes` lie inside of it, checked.
+ * A frame in its own size and format. `pixels` is borrowed: a slot of shared memory, or a buffer that the next frame
+ * reuses. `planes` are validated to lie inside it.
  */
 export interface RawFrame {
   /** Pixels. */
@@ -20,7 +20,7 @@ export interface RawFrame {
   readonly pixels: Uint8Array;
 }
 
-/** Bytes per line and lines of each plane, without padding. Chroma is halved, odd sizes rounded up. */
+/** Bytes per line and number of lines of each plane, without padding. Chroma is halved, odd sizes are rounded up. */
 export function linesOf(
   format: PixelFormat,
   width: number,
@@ -47,7 +47,7 @@ export function linesOf(
   }
 }
 
-/** The planes of a tightly packed frame, one behind the other, and its bytes. */
+/** The planes of a tightly packed frame, and its size in bytes. */
 export function packedLayout(
   format: PixelFormat,
   width: number,
@@ -62,7 +62,7 @@ export function packedLayout(
   return { planes, byteLength: offset };
 }
 
-/** Why the planes of a frame cannot be in its bytes; undefined when they can. After that nothing leads outside. */
+/** Why the planes of a frame do not fit into its bytes; undefined when they do. Afterwards no access leads outside. */
 export function planeProblem(frame: Omit<RawFrame, 'pixels'>, byteLength: number): string | undefined {
   const lines = linesOf(frame.format, frame.width, frame.height);
   if (lines.length !== frame.planes.length) return `${frame.planes.length} planes, ${frame.format} has ${lines.length}`;

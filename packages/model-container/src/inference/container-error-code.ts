@@ -2,8 +2,8 @@ import { VigiaError } from '@vigia/base';
 import { CONTAINER_ERROR_CODES, type ContainerErrorCode } from '@vigia/contracts';
 
 /**
- * What a failed run is to whoever asked for it. A model that knows better says so: one that runs elsewhere may be not
- * reachable, or late. Everything else is the model's own failure.
+ * The protocol's error code for a failed run. A remote model may know better: its server can be unreachable or late.
+ * Every other failure is the model's own.
  */
 export function containerErrorCode(error: unknown): ContainerErrorCode {
   const code = error instanceof VigiaError ? error.code : undefined;

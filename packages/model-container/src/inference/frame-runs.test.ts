@@ -4,7 +4,7 @@ import type { Model } from '#model';
 import { FrameRuns } from './frame-runs.ts';
 import { lookAt } from './golden.ts';
 
-/** Sees nothing in as many pictures as it is told, however many it was given. */
+/** Returns an empty result for a given number of frames, regardless of its input. */
 const modelOf = (results: number): Model => ({
   facts: {
     version: '0',

@@ -5,8 +5,8 @@ import { resultOf } from './result-of.ts';
 import type { FrameJob, JobResult, RunResult } from './runner.ts';
 
 /**
- * Runs of one model over frames of many connections, in the thread that computes. Keeps the frame source of each
- * connection until it is told to forget it.
+ * Runs one model on frames of many connections, in the inference thread. Keeps the frame source of each connection
+ * until `forget`.
  */
 export class FrameRuns {
   readonly #model: Model;
@@ -19,8 +19,8 @@ export class FrameRuns {
   }
 
   /**
-   * Takes each frame at the last moment, and looks at those that could be had. A frame that fails concerns its own job
-   * only; a model that throws concerns all of them.
+   * Reads each frame at the last moment, and runs the model on the available ones. A frame that fails affects its own
+   * job only; a model that throws affects all of them.
    */
   async run(jobs: readonly FrameJob[]): Promise<RunResult> {
     const startMs = performance.now();
@@ -44,13 +44,13 @@ export class FrameRuns {
     };
   }
 
-  /** Lets go of what a connection had mapped. */
+  /** Releases the mappings of a connection. */
   forget(connection: number): void {
     this.#sources.get(connection)?.close();
     this.#sources.delete(connection);
   }
 
-  /** Lets go of everything. */
+  /** Releases everything. */
   close(): void {
     for (const source of this.#sources.values()) source.close();
     this.#sources.clear();
@@ -66,7 +66,7 @@ export class FrameRuns {
       const use = source.use(request, (frame) => this.#model.take(row, frame));
       return use.status === 'ok' ? undefined : use;
     } catch (error) {
-      // The model cannot take this frame: the sender's business, not the model's.
+      // The model cannot process this frame: an error of the sender, not of the model.
       return { status: 'error', code: 'frame_invalid', message: messageOf(error) };
     }
   }

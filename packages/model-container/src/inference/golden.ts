@@ -10,22 +10,22 @@ import type { Model, ModelSettings, OpenedModel } from '#model';
 import { resultOf } from './result-of.ts';
 import type { Probe } from './runner.ts';
 
-/** Between a point and where it is expected, shares of the picture. */
+/** Tolerated distance of a point from its expected position, in fractions of the frame. */
 const POINT_TOLERANCE = 0.03;
-/** Points that the model itself is not sure of are not compared. */
+/** Points below this score are not compared: the model itself is unsure. */
 const POINT_CONFIDENCE = 0.4;
 const GREY = 128;
 
-/** What a probe saw. */
+/** Result of a probe. */
 export interface ProbeResult extends Probe {
   readonly detections: readonly Detection[];
 }
 
 /**
- * Runs a model once, on its golden picture (or, when it has none, on a grey one), and compares.
+ * Runs a model once, on its golden picture (or on a grey one, when it has none), and compares.
  *
- * @throws VigiaError `model_golden` naming the first detection that is missing or too many; `model_integrity` when the
- *   picture is not the one that the manifest means.
+ * @throws VigiaError `model_golden` naming the first missing or unexpected detection; `model_integrity` when the
+ *   picture is not the one in the manifest.
  */
 export async function probe({ model, manifest }: OpenedModel, settings: ModelSettings): Promise<ProbeResult> {
   const golden = manifest?.golden;
@@ -44,7 +44,7 @@ export async function probe({ model, manifest }: OpenedModel, settings: ModelSet
 /**
  * One run on one packed RGB24 picture of the model's frame size.
  *
- * @throws VigiaError `inference_failed` when the model gives no result; whatever it throws.
+ * @throws VigiaError `inference_failed` when the model returns no result; the model's own exceptions.
  */
 export async function lookAt(model: Model, pixels: Uint8Array): Promise<ProbeResult> {
   const { width, height } = model.facts.frame;
@@ -55,7 +55,7 @@ export async function lookAt(model: Model, pixels: Uint8Array): Promise<ProbeRes
   return { detections, inferenceMs: performance.now() - startMs };
 }
 
-/** The confidence from which a decoder reports something; 0 where only its author knows. */
+/** The least confidence that a decoder reports; 0 where only its author knows. */
 export function thresholdOf(decoder: DecoderSettings): number {
   if ('score_threshold' in decoder) return decoder.score_threshold;
   return decoder.kind === 'foreground' ? decoder.threshold : 0;
@@ -83,10 +83,10 @@ async function goldenPixels(dir: string, golden: Golden, bytes: number): Promise
 }
 
 /**
- * Compares detections with the expected ones: each expected one must be there, and nothing else that is not borderline
+ * Compares detections with the expected ones: each expected one must be present, and no others except borderline ones
  * (within the tolerance above the threshold).
  *
- * @returns undefined when they agree, else what is wrong, for people.
+ * @returns undefined when they match, else a description of the first difference.
  */
 export function compareWithGolden(found: readonly Detection[], golden: Golden, threshold: number): string | undefined {
   const left = new Set(found);
@@ -122,7 +122,7 @@ function pointsAgree(found: readonly Keypoint[] = [], expected: readonly Keypoin
     });
 }
 
-/** Masks of boxes that agree: cells are compared, whatever the grid. */
+/** Masks of matching boxes: compares cells, for any grid size. */
 function masksAgree(found: Mask | undefined, expected: Mask | undefined, minIou: number): boolean {
   if (!expected) return true;
   if (!found) return false;

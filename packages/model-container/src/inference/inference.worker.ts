@@ -8,8 +8,8 @@ import { FrameRuns } from './frame-runs.ts';
 import { probe } from './golden.ts';
 import type { FrameJob, WorkerCommand, WorkerReport, WorkerSettings } from './runner.ts';
 
-// Entry of the inference thread. A model computes where it is called, and sockets, grants and health must go on
-// meanwhile, so the model lives here, and with it the frames: they are read straight out of shared memory.
+// Entry of the inference thread. A model blocks the thread that calls it, and sockets, grants and health must go on
+// meanwhile. So the model lives here, with the frames: they are read directly from shared memory.
 
 const port = parentPort;
 if (!port) throw new VigiaError('internal', 'the inference worker must run in a worker thread');
@@ -24,7 +24,7 @@ try {
   const plainFiles = new PlainFiles(roots);
   const openSegment = (path: string): FrameSegmentReader => FrameSegmentReader.open(path);
   const runs = new FrameRuns(model, () => new ConnectionFrames({ roots, openSegment, plainFiles }));
-  // One after the other: a run gives the loop a turn before it computes, and the next one is here already by then.
+  // Sequential: a run yields to the event loop before it computes, and by then the next message has arrived.
   let last: Promise<void> = Promise.resolve();
   const run = async (jobs: readonly FrameJob[]): Promise<void> => {
     try {
@@ -35,7 +35,7 @@ try {
   };
   port.on('message', (command: WorkerCommand) => {
     if (command.type === 'run') last = last.then(() => run(command.jobs));
-    // In its turn: a run of that connection may be waiting, and would open again what is closed now.
+    // In order: a pending run of that connection would reopen what is closed here.
     else if (command.type === 'forget') last = last.then(() => runs.forget(command.connection));
     else {
       runs.close();

@@ -2,9 +2,9 @@ import { VigiaError } from '@vigia/base';
 import type { Detection } from '@vigia/contracts';
 
 /**
- * What a run saw in one of its pictures.
+ * The result of one frame in a run.
  *
- * @throws VigiaError `inference_failed` when there is no result: that is not the same as nothing to be seen.
+ * @throws VigiaError `inference_failed` when there is none, which is different from an empty result.
  */
 export function resultOf(seen: readonly Detection[][], row: number): Detection[] {
   const detections = seen[row];

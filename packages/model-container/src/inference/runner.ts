@@ -2,52 +2,53 @@ import type { ContainerErrorCode, Detection } from '@vigia/contracts';
 import type { FrameFailure, FrameRequest } from '#frames';
 import type { ModelFacts, ModelSettings } from '#model';
 
-/** A frame to look at: whose, and where it is. */
+/** A frame to analyse: its connection, and its location. */
 export interface FrameJob {
-  /** Number of the connection that asked. */
+  /** Number of the requesting connection. */
   readonly connection: number;
   readonly request: FrameRequest;
 }
 
-/** How a look at one frame ended. */
+/** Outcome of one frame. */
 export type JobResult = { readonly status: 'ok'; readonly detections: Detection[] } | FrameFailure;
 
-/** What one run saw: a result per job, in their order. */
+/** Outcome of one run: a result per job, in order. */
 export interface RunResult {
   readonly results: readonly JobResult[];
-  /** How many frames the model looked at: those that could be had. */
+  /** Number of frames that were available and analysed. */
   readonly batchSize: number;
-  /** Milliseconds of taking the frames: reading, scaling, colours. */
+  /** Milliseconds spent reading, scaling and converting the frames. */
   readonly prepareMs: number;
-  /** Milliseconds in the model and its decoder; 0 when there was no frame to look at. */
+  /** Milliseconds in the model and its decoder; 0 when no frame was available. */
   readonly inferenceMs: number;
 }
 
-/** Runs a model on frames, off the caller's thread. The server knows models by this only. */
+/** Runs a model on frames, off the caller's thread. The server's only view of a model. */
 export interface ModelRunner {
   readonly facts: ModelFacts;
   /**
-   * Looks at 1..`facts.maxBatch` frames, after the run that is going on. At most one may wait so: more is a mistake and
-   * rejects.
+   * Analyses 1..`facts.maxBatch` frames, after the current run. At most one run may wait; a further one is a mistake
+   * and rejects.
    *
-   * @throws VigiaError `inference_failed` or another code of the container protocol, or `closed` after `close` or the thread's death.
+   * @throws VigiaError `inference_failed` or another code of the container protocol, or `closed` after `close` or the
+   *   thread's death.
    */
   run(jobs: readonly FrameJob[]): Promise<RunResult>;
-  /** A connection is gone: what was kept of it (mapped segments) is let go. */
+  /** A connection has closed: releases its mapped segments. */
   forget(connection: number): void;
-  /** Ends the thread, waiting for a run in progress at most as long as the caller does. Idempotent. */
+  /** Ends the thread after the current run. A caller with a deadline applies it itself. Idempotent. */
   close(): Promise<void>;
 }
 
-/** What the first run, on a picture of the model's own or a grey one, was like. */
+/** Result of the first run, on a picture of the model's own or a grey one. */
 export interface Probe {
   readonly inferenceMs: number;
 }
 
-/** What the thread is told at its start. */
+/** Settings of the inference thread. */
 export interface WorkerSettings {
   readonly model: ModelSettings;
-  /** Folders, besides /dev/shm, that plain frame files may come from. */
+  /** Folders, besides /dev/shm, from which plain frame files are accepted. */
   readonly allowDirs: readonly string[];
 }
 

@@ -6,20 +6,23 @@ import type { FrameJob, ModelRunner, Probe, RunResult, WorkerCommand, WorkerRepo
 /** Options of {@link ThreadRunner.start}. */
 export interface ThreadRunnerOptions {
   readonly worker: WorkerSettings;
-  /** Called once when the thread ends although nobody closed it: the model is gone. */
+  /** Called once when the thread ends without `close`: the model is gone. */
   readonly onDeath: (reason: string) => void;
 }
 
 /** Shortest run limit, milliseconds (protocol 1). */
 const RUN_LIMIT_FLOOR_MS = 2_000;
-/** The first inference is the slowest of a healthy model, as is what was measured when it was added: five times that is a hang. */
+/**
+ * The first inference of a healthy model is the slowest, as is the measurement made when it was added: five times that
+ * is a hang.
+ */
 const RUN_LIMIT_FACTOR = 5;
-/** One that computes, and one that is handed over meanwhile. */
+/** One computing, one handed over ahead. */
 const RUNS_LIMIT = 2;
-/** Between the first look at a run that is over its limit and the second, milliseconds. */
+/** Between the first and the second check of a run that exceeds its limit, milliseconds. */
 const SECOND_LOOK_MS = 250;
 
-/** The compiled thread: a thread cannot be started from TypeScript (Node 20), so sources run the built one. */
+/** The compiled thread: Node 20 cannot start a thread from TypeScript, so sources run the built one. */
 const WORKER_ENTRY = new URL('../../dist/inference/inference.worker.js', import.meta.url);
 
 interface Pending {
@@ -27,17 +30,17 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** A model in a thread of its own. Owns the thread; whoever started the runner closes it. */
+/** A model in a thread of its own. Owns the thread; the starter of the runner closes it. */
 export class ThreadRunner implements ModelRunner {
   readonly facts: ModelFacts;
-  /** What the start-up probe was like. */
+  /** Result of the start-up probe. */
   readonly probe: Probe;
   /** How long a run may take, milliseconds. */
   readonly runLimitMs: number;
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
   readonly #deadline: Deadline;
-  /** The run that is going on, and the one that waits for it. */
+  /** The current run, and the one after it. */
   readonly #pending: Pending[] = [];
   #state: 'open' | 'closing' | 'dead' = 'open';
 
@@ -49,10 +52,10 @@ export class ThreadRunner implements ModelRunner {
     const slowest = Math.max(facts.p99Ms ?? 0, probe.inferenceMs);
     this.runLimitMs = Math.max(RUN_LIMIT_FLOOR_MS, RUN_LIMIT_FACTOR * slowest * facts.maxBatch);
     this.#deadline = new Deadline(systemClock, () => {
-      // Looked at twice: when this whole process stood still, the answer is there and only has to be read.
+      // Checked twice: when this whole process was suspended, the answer has arrived and only has to be read.
       const [suspect] = this.#pending;
       systemClock.after(SECOND_LOOK_MS, () => {
-        // Native code that hangs cannot be interrupted, and the thread with it: only the end of the process helps.
+        // Native code that hangs cannot be interrupted, nor can its thread: only ending the process helps.
         if (suspect && this.#pending[0] === suspect)
           onDeath(`an inference did not end within ${Math.round(this.runLimitMs)} ms`);
       });
@@ -92,7 +95,7 @@ export class ThreadRunner implements ModelRunner {
       return Promise.reject(new VigiaError('inference_failed', 'a run is waiting for another one already'));
     }
     return new Promise((resolve, reject) => {
-      // The limit of one that waits begins when the one before it has ended.
+      // The limit of a waiting run starts when its predecessor has ended.
       if (this.#pending.length === 0) this.#deadline.set(this.runLimitMs);
       this.#pending.push({ resolve, reject });
       this.#send({ type: 'run', jobs });

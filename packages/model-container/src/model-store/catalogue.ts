@@ -7,41 +7,44 @@ import { describeSource, type ModelSource } from './model-source.ts';
 
 /** Files in `assets/golden`. */
 export interface GoldenAsset {
-  /** A picture (PNG or JPEG) of the size of the model's frame. */
+  /** A picture (PNG or JPEG) of the model's frame size. */
   readonly picture: string;
-  /** JSON: `{sha256, detections}`, the hash being of the picture's packed RGB24 pixels. */
+  /** JSON: `{sha256, detections}`, the hash of the picture's packed RGB24 pixels. */
   readonly expected: string;
 }
 
-/** What the manifest of a model takes from its catalogue entry. */
+/** The part of a manifest that comes from its catalogue entry. */
 type Described = Pick<
   ModelManifest,
   'id' | 'licence' | 'task' | 'classes' | 'input' | 'decoder' | 'frame' | 'crops' | 'memory_mib'
 >;
 
-/** A model that can be pulled. What it is and what it must become are pinned, byte for byte. */
+/** A model that can be pulled. Its source and its result are pinned, byte for byte. */
 export interface CatalogueEntry extends Described {
-  /** One line for people. */
+  /** One line for display. */
   readonly title: string;
-  /** The licence obliges whoever runs the model: it is pulled only by who says so ({@link PullOptions.acceptLicence}). */
+  /** The licence binds the user of the model: it must be accepted before a pull ({@link PullOptions.acceptLicence}). */
   readonly acceptLicence?: true;
   readonly source: ModelSource;
   /** SHA-256 of `model.onnx`: conversion is reproducible. */
   readonly onnxSha256: string;
-  /** Id of the entry that finds what is cropped; with `crops` only. */
+  /** Id of the detector's entry; with `crops` only. */
   readonly detector?: string;
   readonly golden?: GoldenAsset;
 }
 
-/** Where golden pictures lie, from `src` and `dist` alike. */
+/** Folder of the golden pictures, valid from `src` and `dist`. */
 export const GOLDEN_ASSETS: string = fileURLToPath(new URL('../../assets/golden/', import.meta.url));
 
-/** Least overlap and most difference of confidence with what a golden picture shows. Runtimes differ in rounding only. */
+/**
+ * Least overlap with a golden picture's detections, and largest difference of confidence. Runtimes differ in rounding
+ * only.
+ */
 export const GOLDEN_TOLERANCE = { min_iou: 0.9, score_tolerance: 0.05 } as const;
 
 /**
- * The manifest that an entry's model folder must have. `version` is the first 12 digits of the hash of everything else
- * in it, so that a changed threshold is another version as much as changed weights are; so is another detector.
+ * The manifest of an entry's model folder. `version` is the first 12 digits of the hash of everything else in it:
+ * changed thresholds, weights or a changed detector all give another version.
  */
 export async function manifestOf(entry: CatalogueEntry, detector?: ModelManifest): Promise<ModelManifest> {
   const { id, licence, task, classes, input, decoder, frame, crops, memory_mib } = entry;

@@ -1,6 +1,6 @@
 import { codeOf, messageOf, redact, VigiaError } from '@vigia/base';
 
-/** System errors that mean: the disk, not the network. */
+/** System errors caused by the disk, not by the network. */
 const DISK_CODES = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -14,24 +14,24 @@ const DISK_CODES = new Set([
   'ENAMETOOLONG',
 ]);
 
-/** What happened while a model was fetched, for the sentence. */
+/** Context of a failed fetch, for the message. */
 export interface FetchContext {
   readonly npm: string;
   readonly integrity: string;
   readonly registry: string;
 }
 
-/** Long enough to tell two hashes apart, short enough for a sentence. */
+/** Long enough to distinguish two hashes, short enough for a sentence. */
 const PREFIX = 20;
 
-/** The start of a hash, for people. */
+/** The beginning of a hash, for display. */
 export function hashPrefix(hash: string): string {
   return hash.length > PREFIX ? `${hash.slice(0, PREFIX)}…` : hash;
 }
 
 /**
- * The error of a failed download as one sentence: `model_integrity` (not the file that was pinned), `model_cache` (no
- * room, no right to write) or `model_fetch` (registry not reachable, package not there).
+ * The error of a failed download as one sentence: `model_integrity` (not the pinned file), `model_cache` (no space, no
+ * permission) or `model_fetch` (registry unreachable, package missing).
  */
 export function fetchError(error: unknown, context: FetchContext): VigiaError {
   if (error instanceof VigiaError) return error;
@@ -49,7 +49,7 @@ export function fetchError(error: unknown, context: FetchContext): VigiaError {
   });
 }
 
-/** `model_cache`: the cache cannot be written. */
+/** `model_cache`: the cache is not writable. */
 export function cacheError(error: unknown, where: string): VigiaError {
   if (error instanceof VigiaError) return error;
   const full = ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '') ? 'the disk is full' : messageOf(error);
@@ -62,7 +62,7 @@ export function isDiskError(error: unknown): boolean {
   return !network && DISK_CODES.has(codeOf(error) ?? '');
 }
 
-// Both ssri (bytes that came) and pacote (what the registry announced) say what they found only in the text.
+// ssri (received bytes) and pacote (the registry's announcement) report the hash only in the message text.
 function foundHash(error: unknown): string {
   return /but got (\S+?)\.?(\s|$)/.exec(messageOf(error))?.[1] ?? 'another';
 }

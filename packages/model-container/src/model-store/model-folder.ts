@@ -8,18 +8,18 @@ import { codeOf, messageOf, VigiaError } from '@vigia/base';
 import { MODEL_FILES, type ModelManifest, readManifest } from '#manifest';
 import { hashPrefix } from './errors.ts';
 
-/** A model that is there. */
+/** A model in the cache. */
 export interface ResolvedModel {
-  /** Folder that a container serves from. */
+  /** The folder that a container serves. */
   readonly dir: string;
   readonly manifestPath: string;
   readonly onnxPath: string;
   readonly manifest: ModelManifest;
-  /** The detector whose crops it looks at: a model of its own, in a folder inside this one. */
+  /** The detector of a model on crops: a model of its own, in a subfolder. */
   readonly detector?: ResolvedModel | undefined;
 }
 
-/** The model of a folder, whether or not it is there. */
+/** The model of a folder, which need not exist. */
 export function modelIn(dir: string, manifest: ModelManifest, detector?: ModelManifest): ResolvedModel {
   return {
     dir,
@@ -31,8 +31,8 @@ export function modelIn(dir: string, manifest: ModelManifest, detector?: ModelMa
 }
 
 /**
- * Whether a model is there. Cheap: no hash is computed. Anything that is not exactly what a pull writes counts as absent,
- * so that a pull repairs it.
+ * Whether a model exists. Cheap: computes no hash. Anything that differs from the files of a pull counts as absent, so
+ * that a pull repairs it.
  *
  * @throws VigiaError `model_cache` when the folder cannot be read.
  */
@@ -60,9 +60,9 @@ function filesOf({ dir, onnxPath, manifest }: ResolvedModel): string[] {
 }
 
 /**
- * Reads a model's weights, and its detector's. Those of a remote one are not here.
+ * Verifies the weights of a model and of its detector. Remote weights are not here.
  *
- * @throws VigiaError `model_integrity` when they are not what they were.
+ * @throws VigiaError `model_integrity` when they have changed.
  */
 export async function checkWeights({ onnxPath, manifest, detector }: ResolvedModel): Promise<void> {
   if (manifest.remote) return;

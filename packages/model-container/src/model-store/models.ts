@@ -16,7 +16,7 @@ const SSDLITE: CatalogueEntry = {
     folder: 'models/coco-ssd',
     files: ['model.json', ...Array.from({ length: SSD_SHARDS }, (_, i) => `group1-shard${i + 1}of${SSD_SHARDS}`)],
     cut: {
-      // Behind the loop that resizes pictures one by one, before the scaling to −1..1.
+      // After the loop that resizes pictures one by one, before the scaling to −1..1.
       input: { node: 'Preprocessor/map/TensorArrayStack/TensorArrayGatherV3', height: 300, width: 300 },
       outputs: [
         { node: 'Postprocessor/Slice', as: 'scores', dims: [1, 1917, 90] },
@@ -32,7 +32,7 @@ const SSDLITE: CatalogueEntry = {
     scores: 'scores',
     boxes: 'boxes',
     anchors: 1917,
-    // Chosen on the demo footage: at 0.5 a box across the whole scene (confidence 0.52) passes for a person.
+    // Chosen on the demo footage: at 0.5, a box across the whole scene (confidence 0.52) counts as a person.
     score_threshold: 0.55,
     iou_threshold: 0.5,
     max_detections: 100,
@@ -54,7 +54,7 @@ const MOVENET_LIGHTNING: CatalogueEntry = {
     folder: 'models',
     files: ['movenet-lightning.json', 'movenet-lightning.bin'],
     cut: {
-      // Behind a resize to the size that the input has anyway, before the scaling to −1..1.
+      // After a resize that the input size makes unnecessary, before the scaling to −1..1.
       input: { node: 'StatefulPartitionedCall/stack', height: 192, width: 192 },
       outputs: [{ node: 'Identity', as: 'body', dims: [1, 1, 17, 3] }],
     },
@@ -63,11 +63,11 @@ const MOVENET_LIGHTNING: CatalogueEntry = {
   classes: ['person'],
   input: { name: 'image', width: 192, height: 192, format: 'RGB24', fit: 'letterbox' },
   frame: { width: 640, height: 480, fit: 'letterbox' },
-  // The margin keeps hands and feet that reach out of the detector's box. Detector and six crops take 18 + 6 × 8 ms.
+  // The margin keeps hands and feet that reach beyond the detector's box. Detector and six crops take 18 + 6 × 8 ms.
   crops: { class: 'person', margin: 0.15, max: 6 },
   detector: SSDLITE.id,
-  // Who is a person, the detector has decided: this leaves out crops without anything like a body (lawn scores below 0.1,
-  // but a tripod 0.25). People of the demo footage, 60 pixels tall, score 0.3 to 0.6.
+  // The detector decides what is a person; this drops crops without a body (lawn scores below 0.1, but a tripod 0.25).
+  // People in the demo footage, 60 pixels tall, score 0.3 to 0.6.
   decoder: { kind: 'movenet', output: 'body', score_threshold: 0.2 },
   memory_mib: 225,
   golden: { picture: 'basketball.png', expected: 'basketball.json' },
@@ -86,8 +86,8 @@ const MOVENET_MULTIPOSE: CatalogueEntry = {
     folder: 'models',
     files: ['movenet-multipose.json', 'movenet-multipose.bin'],
     cut: {
-      // Any multiples of 32 would do. At 256x256 it takes a third of the time and finds two of the four people that it
-      // finds here on the demo footage, but people who fill the picture more surely.
+      // Any multiples of 32 would do. 256x256 takes a third of the time; it finds two of the four people found here on
+      // the demo footage, but larger people more reliably.
       input: { node: 'StatefulPartitionedCall/Cast', height: 384, width: 512 },
       outputs: [{ node: 'Identity', as: 'bodies', dims: [1, 6, 56] }],
     },
@@ -95,7 +95,7 @@ const MOVENET_MULTIPOSE: CatalogueEntry = {
   onnxSha256: '35f8a8600b4d6df5f0c44ad7bb36b07cce97863b48a2fea3df48fdb41e3f7cfa',
   classes: ['person'],
   input: { name: 'image', width: 512, height: 384, format: 'RGB24', fit: 'letterbox' },
-  // Below this come second bodies for people who have one already, on the demo footage and on a picture of two people.
+  // Lower scores include second bodies of the same person, on the demo footage and on a picture of two people.
   decoder: { kind: 'movenet-multipose', output: 'bodies', score_threshold: 0.2 },
   memory_mib: 260,
   golden: { picture: 'pedestrians-512x384.png', expected: 'pedestrians-512x384.json' },
@@ -104,7 +104,7 @@ const MOVENET_MULTIPOSE: CatalogueEntry = {
 const YOLOV8N: CatalogueEntry = {
   id: 'yolov8n',
   title: 'People and 79 other kinds of objects (YOLOv8n, COCO), 640x640, the most accurate here',
-  // Of the weights, by who made them, whatever the package says of itself.
+  // The licence of the weights according to their author; the package states another one.
   licence: 'AGPL-3.0',
   acceptLicence: true,
   task: 'detection',
@@ -132,7 +132,7 @@ const YOLOV8N: CatalogueEntry = {
     kind: 'yolov8',
     output: 'output0',
     anchors: 8400,
-    // On the demo footage the weakest person scores 0.56, the best of what is nobody 0.23.
+    // On the demo footage the weakest person scores 0.56, the best false detection 0.23.
     score_threshold: 0.4,
     iou_threshold: 0.5,
     max_detections: 100,
@@ -144,7 +144,7 @@ const YOLOV8N: CatalogueEntry = {
 const ISNET: CatalogueEntry = {
   id: 'isnet',
   title: 'What stands out of its background, as a mask (IS-Net), 1024x1024, seconds per picture',
-  // Of the weights; the package around them is AGPL-3.0, and nothing else of it is taken.
+  // The licence of the weights; the package around them is AGPL-3.0, and nothing else of it is used.
   licence: 'MIT',
   task: 'segmentation',
   source: {
@@ -174,5 +174,5 @@ const ISNET: CatalogueEntry = {
   golden: { picture: 'astronaut.jpg', expected: 'astronaut.json' },
 };
 
-/** The models that vigia knows; the first is the default. */
+/** The models of vigia's catalogue; the first is the default. */
 export const CATALOGUE: readonly CatalogueEntry[] = [SSDLITE, MOVENET_LIGHTNING, MOVENET_MULTIPOSE, YOLOV8N, ISNET];

@@ -3,15 +3,18 @@ import { delimiter, dirname, join } from 'node:path';
 import Config from '@npmcli/config';
 import npm from '@npmcli/config/lib/definitions/index.js';
 
-/** Options for npm's libraries, flattened: registry, proxy, cafile, cache, credentials, retries. Secrets inside: never log. */
+/**
+ * Options for npm's libraries, flattened: registry, proxy, cafile, cache, credentials, retries. Contains secrets: never
+ * log.
+ */
 export type NpmOptions = Record<string, unknown>;
 
 /**
- * The user's npm settings, found exactly as npm finds them: environment (`npm_config_*`), the project's, the user's, the
- * global and the built-in `npmrc`.
+ * The user's npm settings, resolved like npm does: environment (`npm_config_*`), the project's, the user's, the global
+ * and the built-in `npmrc`.
  *
- * @param env Default: this process's. Not changed.
- * @param cwd Where the project's `npmrc` is looked for.
+ * @param env Default: this process's. Not modified.
+ * @param cwd Folder of the project's `npmrc`.
  */
 export async function loadNpmOptions(
   env: NodeJS.ProcessEnv = process.env,
@@ -20,7 +23,7 @@ export async function loadNpmOptions(
   const config = new Config({
     ...npm,
     npmPath: npmFolder(env),
-    // Only settings files and the environment: our own command line is not npm's.
+    // Only settings files and the environment: vigia's command line is not npm's.
     argv: [process.execPath, 'npm'],
     // A copy, because loading writes into it.
     env: { ...env },
@@ -31,7 +34,7 @@ export async function loadNpmOptions(
   return config.flat;
 }
 
-// Where npm itself is installed: its built-in npmrc lies there (Homebrew, for one, sets the prefix so).
+// npm's own folder, with its built-in npmrc (Homebrew, for one, sets the prefix there).
 function npmFolder(env: NodeJS.ProcessEnv): string {
   const candidates = [env['npm_execpath'], ...(env['PATH'] ?? '').split(delimiter).map((dir) => join(dir, 'npm'))];
   for (const candidate of candidates) {

@@ -1,4 +1,4 @@
-// The parts of npm's own libraries that we use; they ship no types.
+// The parts of npm's libraries that are used here; they ship no types.
 
 declare module 'pacote' {
   /** A minipass stream of the tarball's bytes. */
@@ -6,19 +6,19 @@ declare module 'pacote' {
     destroy(error?: unknown): void;
     on(event: 'error', listener: (error: unknown) => void): this;
   }
-  /** As far as we read it. */
+  /** The members in use. */
   export interface PackageManifest {
     readonly name: string;
     readonly version: string;
-    /** An SPDX expression, or what old packages wrote. */
+    /** An SPDX expression, or the forms used by old packages. */
     readonly license?: unknown;
     readonly _integrity?: string;
   }
   const pacote: {
-    /** What the registry says of a package. */
+    /** A package's metadata in the registry. */
     manifest(spec: string, options: Record<string, unknown>): Promise<PackageManifest>;
     readonly tarball: {
-      /** Calls `handler` with the stream, and once more after a failed integrity check; resolves as it does. */
+      /** Calls `handler` with the stream, and once more after a failed integrity check; resolves with its result. */
       stream<T>(
         spec: string,
         handler: (stream: TarballStream) => Promise<T>,
@@ -33,7 +33,7 @@ declare module '@npmcli/config' {
   export default class Config {
     constructor(options: Record<string, unknown>);
     load(): Promise<void>;
-    /** The options as npm's libraries (pacote, npm-registry-fetch) take them. */
+    /** The options as npm's libraries (pacote, npm-registry-fetch) expect them. */
     readonly flat: Record<string, unknown>;
   }
 }

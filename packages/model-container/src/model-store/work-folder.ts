@@ -2,15 +2,15 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, systemClock } from '@vigia/base';
 
-/** Names of unfinished folders begin so; versions are hexadecimal. */
+/** Prefix of unfinished folders; versions are hexadecimal. */
 const PREFIX = '.pull-';
-/** An unfinished folder this old belongs to a process that was killed. */
+/** An unfinished folder of this age belongs to a process that was killed. */
 const ABANDONED_MS = 60 * 60 * 1000;
 
-/** Tries until `parent` stays there: who fails to add a model removes its empty folder, maybe just now. */
+/** Retries: a process that fails to add a model removes its empty parent folder, possibly at this moment. */
 const TRIES = 5;
 
-/** Makes an empty folder for one pull inside `parent`, and removes those of pulls that were killed long ago. */
+/** Creates an empty folder for one pull inside `parent`, and removes those of pulls that were killed long ago. */
 export async function createWorkFolder(parent: string): Promise<string> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -25,20 +25,20 @@ export async function createWorkFolder(parent: string): Promise<string> {
   }
 }
 
-// By age and not by process: the cache may be shared between containers that do not see each other's processes.
+// By age and not by process: containers that share a cache may not see each other's processes.
 async function removeAbandoned(path: string): Promise<void> {
   try {
     const { mtimeMs } = await stat(path);
     if (systemClock.wallMs() - mtimeMs > ABANDONED_MS) await rm(path, { recursive: true, force: true });
   } catch (error) {
-    // Another pull removed it in between.
+    // Another pull removed it meanwhile.
     if (codeOf(error) !== 'ENOENT') throw error;
   }
 }
 
 /**
- * Renames a finished folder into place. When another process was faster, its folder stays if `isGood` says so, else it is
- * replaced.
+ * Renames a finished folder into place. If another process was faster, its folder stays when `isGood` accepts it, and
+ * is replaced otherwise.
  *
  * @param work Where a replaced folder goes, to be removed with the rest.
  */

@@ -8,36 +8,36 @@ import { MODEL_TASKS, type ModelInput, type ModelTask } from '#manifest';
 import { InputFiller, layoutOf } from '#preprocess';
 import type { Model, ModelFacts } from './model.ts';
 
-/** What the author of a model module is handed: a frame of the declared size, packed RGB24. Borrowed until the call ends. */
+/** The input of a model module: a frame of the declared size, packed RGB24. Borrowed until the call ends. */
 export interface AuthorFrame {
   /** Pixels. */
   readonly width: number;
   /** Pixels. */
   readonly height: number;
-  /** `width * height * 3` bytes, line by line. */
+  /** `width * height * 3` bytes, row by row. */
   readonly data: Uint8Array;
 }
 
-/** Looks at one frame. Called for one at a time, off the thread that answers the socket: it may block. */
+/** Analyses one frame. Called for one frame at a time, off the thread of the socket: it may block. */
 export type Infer = (frame: AuthorFrame) => readonly Detection[] | Promise<readonly Detection[]>;
 
-/** What a model module declares about itself. */
+/** The declarations of a model module. */
 export interface AuthorManifest {
-  /** Anything that changes when results do. Default `0`. */
+  /** Change it whenever results change. Default `0`. */
   readonly version?: string | undefined;
   readonly task: ModelTask;
   readonly classes: readonly string[];
-  /** Of the frames it wants, pixels. */
+  /** Of its frames, pixels. */
   readonly width: number;
   readonly height: number;
   /** Default `letterbox`. */
   readonly fit?: 'stretch' | 'letterbox' | undefined;
 }
 
-/** A model module: a JavaScript file with a manifest and one function that makes the other. */
+/** A model module: a JavaScript file with a manifest and one function that creates the model. */
 export interface ModelModule {
   readonly manifest: AuthorManifest;
-  /** Loads whatever it needs, once, and returns the function that looks at frames. */
+  /** Loads its resources, once, and returns the function that analyses frames. */
   load(): Infer | Promise<Infer>;
 }
 
@@ -54,7 +54,7 @@ const moduleSchema: z.ZodType<ModelModule> = z.object({
   load: z.custom<ModelModule['load']>((value) => typeof value === 'function', 'a function is expected'),
 });
 
-/** A model whose author wrote the function. */
+/** A model that is a function of its author. */
 export class AuthorModel implements Model {
   readonly facts: ModelFacts;
   readonly #infer: Infer;
@@ -76,12 +76,12 @@ export class AuthorModel implements Model {
     this.#path = path;
     this.#infer = infer;
     const input: ModelInput = { name: 'frame', width, height, format: 'RGB24', fit };
-    // Of another size it is stretched, so that the author's shares 0..1 are those of the frame that was sent.
+    // Other sizes are stretched, so that the author's fractions 0..1 are those of the original frame.
     this.#filler = new InputFiller(layoutOf(input), 'stretch');
     this.#frame = { width, height, data: new Uint8Array(width * height * 3) };
   }
 
-  /** Imports a module and loads its model. @throws VigiaError `model_load` naming what is wrong. */
+  /** Imports a module and loads its model. @throws VigiaError `model_load` naming the problem. */
   static async open(path: string): Promise<AuthorModel> {
     const failed = (why: string, cause?: unknown): VigiaError =>
       new VigiaError('model_load', `model module ${path}: ${why}`, { path, cause });
@@ -115,6 +115,6 @@ export class AuthorModel implements Model {
   }
 
   async close(): Promise<void> {
-    // Nothing of it is ours: what it holds goes with the process.
+    // Its resources belong to the author's code; they end with the process.
   }
 }

@@ -16,9 +16,9 @@ export interface Part {
 }
 
 /**
- * A network that looks at crops, and the detector that finds them: one frame, one run of the detector, one of the other
- * network per crop. The frame is copied when it is taken, because the crops are known only after the detector ran; its
- * detector sees it scaled down from that copy. Owns both networks.
+ * A network on crops, and the detector that finds them: per frame, one run of the detector and one of the other network
+ * per crop. The frame is copied when it is taken, because the crops are known only after the detector ran; the detector
+ * sees a scaled-down version of the copy. Owns both networks.
  */
 export class CropsModel implements Model {
   readonly facts: ModelFacts;
@@ -27,25 +27,26 @@ export class CropsModel implements Model {
   readonly #crops: CropSettings;
   readonly #detectorFiller: InputFiller;
   readonly #mainFiller: InputFiller;
-  /** The frame, as consumers are asked to send it: packed RGB24. */
+  /** The frame that consumers should send: packed RGB24. */
   readonly #frame: RawFrame & { readonly pixels: Uint8Array };
   readonly #frameFiller: InputFiller;
 
   constructor(detector: Part, main: Part, crops: CropSettings) {
-    // Crops differ in number from frame to frame: frames are looked at one by one.
+    // The number of crops varies from frame to frame: frames are analysed one by one.
     this.facts = factsOf(main.manifest, { maxBatch: 1, provider: main.network.provider });
     this.#detector = detector;
     this.#main = main;
     this.#crops = crops;
     this.#detectorFiller = new InputFiller(layoutOf(detector.manifest.input), detector.manifest.input.fit);
-    // Letterboxed whatever the manifest says: a crop is of the proportions of a body, and must keep them.
+    // Always letterboxed: a crop has the proportions of a body, and must keep them.
     this.#mainFiller = new InputFiller(layoutOf(main.manifest.input), 'letterbox');
     const { width, height, fit } = frameOf(main.manifest);
     const { planes, byteLength } = packedLayout('RGB24', width, height);
     this.#frame = { width, height, format: 'RGB24', planes, pixels: new Uint8Array(byteLength) };
     this.#frameFiller = new InputFiller(
       layoutOf({ name: 'frame', width, height, format: 'RGB24', fit }),
-      // A frame of another size is somebody else's: it is brought here whole, and shares 0..1 stay what they are.
+      // A frame of another size comes from an external sender: it is scaled as a whole, so that fractions 0..1 stay
+      // valid.
       'stretch',
     );
   }
@@ -66,7 +67,7 @@ export class CropsModel implements Model {
     await Promise.all([this.#detector.network.close(), this.#main.network.close()]);
   }
 
-  /** What the detector finds of the class, best first. */
+  /** The detector's detections of the class, best first. */
   async #detect(): Promise<Detection[]> {
     const { network, decoder } = this.#detector;
     const content = this.#detectorFiller.fillRow(this.#frame, network.input, 0);
@@ -89,7 +90,7 @@ export class CropsModel implements Model {
   }
 }
 
-/** The box in pixels with a margin, kept inside of the frame and never empty. */
+/** The box in pixels with a margin, clamped to the frame and never empty. */
 function cropAround([x0, y0, x1, y1]: Bbox, width: number, height: number, margin: number): Crop {
   const more = margin * Math.max((x1 - x0) * width, (y1 - y0) * height);
   const left = Math.max(0, Math.floor(x0 * width - more));
@@ -104,7 +105,9 @@ function cropAround([x0, y0, x1, y1]: Bbox, width: number, height: number, margi
   };
 }
 
-/** Where the whole frame lies, in shares of an input whose `content` is a crop of it. All but the result in pixels. */
+/**
+ * Position of the whole frame, in fractions of an input whose `content` is a crop of it. All but the result in pixels.
+ */
 function frameIn(
   input: { readonly width: number; readonly height: number },
   content: Crop,

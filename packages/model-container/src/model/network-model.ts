@@ -6,7 +6,7 @@ import type { Network } from '#network';
 import { type Crop, InputFiller, layoutOf } from '#preprocess';
 import type { Model, ModelFacts } from './model.ts';
 
-/** The facts of a model that is described by a manifest. */
+/** The facts of a model with a manifest. */
 export function factsOf(manifest: ModelManifest, network: Pick<Network, 'maxBatch' | 'provider'>): ModelFacts {
   return {
     version: manifest.version,
@@ -19,14 +19,14 @@ export function factsOf(manifest: ModelManifest, network: Pick<Network, 'maxBatc
   };
 }
 
-/** A network and its decoder: each frame is one picture of the network. Owns the network. */
+/** A network and its decoder: one row of the network's input per frame. Owns the network. */
 export class NetworkModel implements Model {
   readonly facts: ModelFacts;
   readonly #network: Network;
   readonly #decoder: Decoder;
   readonly #filler: InputFiller;
   readonly #size: { readonly width: number; readonly height: number };
-  /** Where each picture landed in its input; a picture that fills it needs no mapping back. */
+  /** Position of each frame in its input; one that fills the input needs no mapping back. */
   readonly #content: Crop[] = [];
 
   constructor(manifest: ModelManifest, network: Network, decoder: Decoder) {
@@ -48,7 +48,7 @@ export class NetworkModel implements Model {
       const content = this.#content[row];
       const { width, height } = this.#size;
       if (!content || (content.width === width && content.height === height)) return detections;
-      // Letterboxed here, not by the sender: the padding is not part of the frame that was sent.
+      // Letterboxed here, not by the sender: the padding is not part of the sender's frame.
       const region = {
         x: content.x / width,
         y: content.y / height,

@@ -9,7 +9,7 @@ import { CropsModel, type Part } from './crops-model.ts';
 import type { Model } from './model.ts';
 import { NetworkModel } from './network-model.ts';
 
-/** Which model to open, and how it computes. */
+/** The model to open, and how it computes. */
 export interface ModelSettings {
   /** A model's folder (`model.yaml`), or a model module (a JavaScript file). */
   readonly source:
@@ -18,11 +18,11 @@ export interface ModelSettings {
   /** Threads inside one operation, 1..64. */
   readonly threads: number;
   readonly provider: Provider;
-  /** Most pictures of one run. Default: what the manifest says; never more than that. */
+  /** Most frames of one run. Default and upper limit: the manifest's. */
   readonly maxBatch?: number | undefined;
 }
 
-/** A model that is open, with its manifest when it has one. */
+/** An open model, with its manifest if it has one. */
 export interface OpenedModel {
   readonly model: Model;
   readonly manifest: ModelManifest | undefined;
@@ -49,26 +49,27 @@ export async function openModel(settings: ModelSettings): Promise<OpenedModel> {
   }
 }
 
-/** Opens a manifest's network with its decoder. Throws as {@link openModel}. */
+/** Opens a manifest's network with its decoder. Throws like {@link openModel}. */
 export async function openPart(dir: string, manifest: ModelManifest, settings: ModelSettings): Promise<Part> {
   const decoder = await createDecoder(manifest, dir);
   return { manifest, decoder, network: await openNetwork(dir, manifest, decoder.outputs, settings) };
 }
 
-/** A server has longer for one that nobody has measured yet: it may have to load it. Milliseconds. */
+/** Time limit of a server for a model without measurements: it may have to load the model. Milliseconds. */
 const REMOTE_PATIENCE_MS = 30_000;
-// Both below those of the run limit (`ThreadRunner`): a server that hangs is a `timeout`, and not the container's end.
+// Both are below the run limit (`ThreadRunner`): a server that hangs causes a `timeout`, and not the end of the
+// container.
 const REMOTE_FLOOR_MS = 1_500;
 const REMOTE_FACTOR = 4;
 
-/** What of a manifest its network is opened by. */
+/** The part of a manifest that opening its network needs. */
 export type NetworkDescription = Pick<ModelManifest, 'input' | 'crops' | 'remote' | 'speed'>;
 
 /**
- * Opens a network without a decoder: the file in a model's folder, or the one that runs elsewhere.
+ * Opens a network without a decoder: the file in a model's folder, or a remote network.
  *
- * @param outputs Names of those that are wanted, in their order; undefined: all.
- * @throws VigiaError `model_load`, `provider`; of a remote one, as `KserveNetwork.open`.
+ * @param outputs Names of the outputs, in order; undefined: all.
+ * @throws VigiaError `model_load`, `provider`; for a remote network, as `KserveNetwork.open`.
  */
 export async function openNetwork(
   dir: string,

@@ -1,6 +1,6 @@
 import type { InputArray } from '#preprocess';
 
-/** One output of a network for one picture: without the batch dimension. Borrowed until the next run. */
+/** One output of a network for one frame, without the batch dimension. Borrowed until the next run. */
 export interface OutputTensor {
   readonly name: string;
   /** Sizes, without the batch. */
@@ -14,25 +14,26 @@ export interface NetworkPort {
   readonly name: string;
   /** `uint8`, `float32`, …: the runtime's name of the element type. */
   readonly type: string;
-  /** Sizes; a text where the graph leaves it open. */
+  /** Sizes; a string where the graph leaves it open. */
   readonly shape: readonly (number | string)[];
 }
 
 /**
- * Numbers in, numbers out: a loaded network with its input. Written by the caller between runs. Not for concurrent use.
+ * Tensors in, tensors out: a loaded network with its input, which the caller writes between runs. Not for concurrent
+ * use.
  */
 export interface Network {
-  /** Input of up to `maxBatch` pictures, one behind the other. */
+  /** Input of up to `maxBatch` frames, one after another. */
   readonly input: InputArray;
   readonly maxBatch: number;
   readonly inputs: readonly NetworkPort[];
   readonly outputs: readonly NetworkPort[];
-  /** What computes: `cpu`, `cuda`, `remote`, … */
+  /** The provider: `cpu`, `cuda`, `remote`, … */
   readonly provider: string;
   /**
-   * Runs the first `count` pictures of `input`.
+   * Runs the first `count` frames of `input`.
    *
-   * @returns The outputs of each picture, in the order of `outputs`; theirs until the next run.
+   * @returns The outputs of each frame, in the order of `outputs`; valid until the next run.
    * @throws the runtime's error.
    */
   run(count: number): Promise<readonly (readonly OutputTensor[])[]>;

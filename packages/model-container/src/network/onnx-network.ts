@@ -15,24 +15,24 @@ export interface OnnxNetworkOptions {
   /** Threads inside one operation. One is best where cores are shared. */
   readonly threads: number;
   readonly provider: Provider;
-  /** Outputs that the decoder wants, in its order. Default: all. */
+  /** Outputs for the decoder, in its order. Default: all. */
   readonly outputs?: readonly string[] | undefined;
-  /** Most pictures of one run. Default: the manifest's. */
+  /** Most frames of one run. Default: the manifest's. */
   readonly maxBatch?: number | undefined;
 }
 
-/** Everything of a run of so many pictures, made once. */
+/** Tensors for runs of one batch size, created once. */
 interface Run {
   readonly feeds: Record<string, OnnxValue>;
-  /** Given to the runtime to write into; undefined where a size is not known before. */
+  /** Passed to the runtime to write into; undefined where the size is not known in advance. */
   readonly fetches: Record<string, OnnxValue> | undefined;
   readonly rows: readonly (readonly OutputTensor[])[] | undefined;
 }
 
 /**
- * A network in ONNX Runtime, with its buffers: input and outputs are allocated once, wherever the graph says how large its
- * outputs are. `run` blocks the thread that calls it for the whole inference (onnxruntime-node computes where it is
- * called), so a server keeps it in a thread of its own. The opener owns it and calls `close`.
+ * A network in ONNX Runtime. Input and outputs are allocated once, except outputs whose size the graph leaves open.
+ * `run` blocks the calling thread for the whole inference (onnxruntime-node computes on it), so a server keeps the
+ * network in a thread of its own. The opener owns it and calls `close`.
  */
 export class OnnxNetwork implements Network {
   readonly input: InputArray;
@@ -42,7 +42,7 @@ export class OnnxNetwork implements Network {
   readonly provider: string;
   readonly #session: InferenceSession;
   readonly #input: ModelInput;
-  /** By number of pictures. */
+  /** By number of frames. */
   readonly #runs = new Map<number, Run>();
 
   private constructor(session: InferenceSession, options: OnnxNetworkOptions, outputs: readonly NetworkPort[]) {
@@ -56,10 +56,9 @@ export class OnnxNetwork implements Network {
   }
 
   /**
-   * Loads a model's file.
+   * Loads a model file.
    *
-   * @throws VigiaError `provider`, or `model_load` when the runtime refuses the file or it does not have the ports that are
-   *   asked for.
+   * @throws VigiaError `provider`, or `model_load` when the runtime refuses the file or a requested port is missing.
    */
   static async open(options: OnnxNetworkOptions): Promise<OnnxNetwork> {
     const { path, input, provider } = options;
@@ -116,13 +115,13 @@ export class OnnxNetwork implements Network {
   #fetches(count: number): Pick<Run, 'fetches' | 'rows'> {
     const fetches: Record<string, Tensor> = {};
     for (const { name, type, shape } of this.outputs) {
-      // The first size may be open: it is the batch. Any other open one is known after a run only.
+      // The first size may be open: it is the batch. Any other open size is known only after a run.
       const rest = shape.slice(1);
       const known = type === 'float32' && rest.every((size) => typeof size === 'number' && size > 0);
       if (!known || shape.length < 2 || (typeof shape[0] === 'number' && shape[0] !== count)) {
         return { fetches: undefined, rows: undefined };
       }
-      // A graph that gives something else than it says fails at the run: the runtime compares it with this.
+      // A graph whose output differs from its declaration fails at the run: the runtime compares the two.
       const dims = [count, ...(rest as number[])];
       fetches[name] = new Tensor('float32', new Float32Array(dims.reduce((a, b) => a * b)), dims);
     }
@@ -141,7 +140,7 @@ async function createSession({ path, threads, provider }: OnnxNetworkOptions): P
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
-      // Its own messages go to stderr in a form that is not ours; what matters comes back as an error.
+      // The runtime's own messages go to stderr in another format; what matters is also thrown as an error.
       logSeverityLevel: 4,
     });
   } catch (error) {

@@ -2,7 +2,7 @@ import { VigiaError } from '@vigia/base';
 import type { Provider } from '@vigia/contracts';
 import { listSupportedBackends } from 'onnxruntime-node';
 
-/** What to do about a provider that is part of the runtime and does not start. */
+/** Advice for a provider that is part of the runtime and fails to start. */
 const NEEDS: Readonly<Partial<Record<Provider, string>>> = {
   cuda: 'it needs an NVIDIA GPU, its driver, CUDA 12 with cuDNN 9, and the GPU files of onnxruntime-node, which its install script fetches',
   tensorrt:
@@ -15,7 +15,7 @@ export function builtInProviders(): string[] {
   return listSupportedBackends().map((backend) => backend.name);
 }
 
-/** @throws VigiaError `provider` when the installed runtime does not have it. */
+/** @throws VigiaError `provider` when the installed runtime does not include it. */
 export function checkProvider(provider: Provider): void {
   const known = builtInProviders();
   if (known.includes(provider)) return;
@@ -29,7 +29,7 @@ export function checkProvider(provider: Provider): void {
   );
 }
 
-/** The error of a provider that is there and does not start. */
+/** The error for a provider that is included and fails to start. */
 export function providerFailed(provider: Provider, cause: unknown): VigiaError<'provider'> {
   const reason = cause instanceof Error ? cause.message : String(cause);
   const needs = NEEDS[provider];

@@ -2,12 +2,13 @@ import { VigiaError } from '@vigia/base';
 import type { OutputTensor } from './network.ts';
 
 /**
- * The part of an output that belongs to one picture of a run.
+ * The part of an output that belongs to one frame of a run.
  *
- * @param tensor With the batch as its first size. Of a run of one picture it may lack it: then it is that picture's whole.
- * @param whose For people: who gave it.
- * @throws VigiaError `inference_failed` when a run of several pictures gave something else: whose it is nobody can tell,
- *   and another camera's result must not pass for this one's.
+ * @param tensor With the batch as its first size. After a run of one frame it may lack it: it is that frame's output
+ *   then.
+ * @param whose The source, for the message.
+ * @throws VigiaError `inference_failed` when a run of several frames returned another batch size: the rows could not be
+ *   attributed, and one camera's result must never be given to another.
  */
 export function rowOf({ name, dims, data }: OutputTensor, count: number, row: number, whose: string): OutputTensor {
   if (dims[0] === count && dims.length > 1) {

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { messageOf, UsageError } from '@vigia/base';
 import { COCO_80_CLASSES, COCO_CLASSES } from '#decoders';
 
-/** COCO's ids with a background in front: how SSD models of the TensorFlow tradition count. */
+/** COCO's ids with a background class in front: the numbering of SSD models from TensorFlow. */
 const BACKGROUND_FIRST = 91;
 const LIMIT = 10_000;
 
 /**
- * Reads `--classes`: `coco` (90 ids with gaps), `coco80`, a file with one name per line, or names with commas between them.
- * An empty name is a gap in the numbering.
+ * Parses `--classes`: `coco` (90 ids with gaps), `coco80`, a file with one name per line, or comma-separated names. An
+ * empty name is a gap in the numbering.
  *
- * @throws UsageError naming what is wrong.
+ * @throws UsageError naming the problem.
  */
 export function parseClasses(text: string): readonly string[] {
   if (text === 'coco') return COCO_CLASSES;
@@ -33,7 +33,7 @@ function linesOf(file: string): string[] {
   }
 }
 
-/** The names that go with a number of classes when nobody says any: those of COCO; undefined for another number. */
+/** Default names for a number of classes: those of COCO; undefined for other numbers. */
 export function conventionalClasses(count: number): readonly string[] | undefined {
   if (count === COCO_80_CLASSES.length) return COCO_80_CLASSES;
   if (count === COCO_CLASSES.length) return COCO_CLASSES;

@@ -5,13 +5,13 @@ import type { PerChannel, Wishes } from './wishes.ts';
 
 interface Convention {
   readonly fit: Fit;
-  /** Of a float32 input. */
+  /** For a float32 input. */
   readonly mean: number;
-  /** Of a float32 input. */
+  /** For a float32 input. */
   readonly scale: number;
 }
 
-/** How networks with these outputs mostly want their pictures. A module may belong to anything: 0..1 is the most common. */
+/** The usual input of networks with these outputs. A module may belong to any network: 0..1 is the most common. */
 const CONVENTIONS: Readonly<Record<DecoderSettings['kind'], Convention>> = {
   yolov8: { fit: 'letterbox', mean: 0, scale: 1 / 255 },
   ssd: { fit: 'stretch', mean: 127.5, scale: 1 / 127.5 },
@@ -21,13 +21,13 @@ const CONVENTIONS: Readonly<Record<DecoderSettings['kind'], Convention>> = {
   module: { fit: 'letterbox', mean: 0, scale: 1 / 255 },
 };
 
-/** Numbers this close to a simple fraction are shown as one. */
+/** Values this close to a simple fraction are shown as one. */
 const FRACTION_LIMIT = 1000;
 
 /**
- * The input of a network: its geometry, and how pictures are scaled, by what was said or else by convention.
+ * The input of a network: its geometry, and the scaling of pixels by the options or by convention.
  *
- * @throws UsageError for a mean or scale where the network takes whole numbers.
+ * @throws UsageError for a mean or scale of an integer input.
  */
 export function inputOf(geometry: Geometry, kind: DecoderSettings['kind'], wishes: Wishes): ModelInput {
   const { name, width, height, layout, type } = geometry;
@@ -54,7 +54,7 @@ export function inputOf(geometry: Geometry, kind: DecoderSettings['kind'], wishe
   };
 }
 
-/** An input for people, telling what was guessed. */
+/** An input for display, including what was guessed. */
 export function describeInput(input: ModelInput, wishes: Wishes): string {
   const { width, height, layout, type, order, fit, mean, scale } = input;
   const numbers = mean && scale ? `(pixel − ${shortest(mean)}) × ${shortest(scale)}` : 'pixels as they are';

@@ -6,15 +6,18 @@ import { loadDecoderModule } from '#decoders';
 import type { ModuleDecoderSettings } from '#manifest';
 import { writeDurably } from '#model-store';
 
-/** What a decoder is called beside its manifest. */
+/** Name of a decoder file beside its manifest. */
 const NAME = 'decoder.mjs';
-/** Static and dynamic imports and re-exports. Texts and comments that look like one count too: rather that than a missed one. */
+/**
+ * Static and dynamic imports and re-exports. Matches in strings and comments count too: better a false positive than a
+ * miss.
+ */
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"`])([^'"`\n]+)\1/g;
 
 /**
  * Copies a decoder module into a model's folder.
  *
- * @throws UsageError when it cannot be read or is not self-contained, VigiaError `model_load` when it is no decoder.
+ * @throws UsageError when it cannot be read or is not self-contained, VigiaError `model_load` when it is not a decoder.
  */
 export async function takeDecoderFile(path: string, dir: string): Promise<ModuleDecoderSettings> {
   let text: string;

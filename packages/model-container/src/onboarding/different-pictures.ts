@@ -1,8 +1,7 @@
 const GREY = 128;
 
 /**
- * Four pictures that a model sees different things in: the given one, the same turned by half, plain grey, and mirrored left
- * to right.
+ * Four pictures with different detections: the given one, rotated by 180°, plain grey, and mirrored left to right.
  *
  * @param pixels Packed RGB24.
  */

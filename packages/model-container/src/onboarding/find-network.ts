@@ -1,30 +1,30 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { MODEL_FILES, type RemoteSettings } from '#manifest';
-import type { AddOptions } from './add-model.ts';
+import type { AddOptions } from './add-options.ts';
 import { type NetworkFacts, readOnnxFacts } from './onnx-facts.ts';
 import { readRemoteFacts } from '#remote';
 import { takeWeights } from './weights.ts';
 
-/** Hash of the weights that are not here. */
+/** Hash of weights that are elsewhere. */
 const NOTHING = createHash('sha256').digest('hex');
 
-/** A network that is to become a model. */
+/** A network that will become a model. */
 export interface Found {
   readonly facts: NetworkFacts;
-  /** Of the weights, in hex; of nothing for a remote one. */
+  /** SHA-256 of the weights, in hex; of nothing for a remote network. */
   readonly sha256: string;
-  /** Where it came from, for people. */
+  /** Where it came from, for display. */
   readonly source: string;
-  /** What the package around it says. */
+  /** The licence stated by its package. */
   readonly licence?: string | undefined;
   readonly remote?: RemoteSettings | undefined;
 }
 
 /**
- * Brings a network into a folder, or finds it where it runs, and asks it what it is.
+ * Brings a network into a folder, or contacts its server, and inspects it.
  *
- * @throws as `addModel`.
+ * @throws like `addModel`.
  */
 export async function findNetwork(options: AddOptions, dir: string): Promise<Found> {
   const { address, tell } = options;

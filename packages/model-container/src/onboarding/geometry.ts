@@ -3,14 +3,14 @@ import type { ModelInput } from '#manifest';
 import type { NetworkPort } from '#network';
 import type { Wishes } from './wishes.ts';
 
-/** What the shape of a network's input says. */
+/** The information in the shape of a network's input. */
 export interface Geometry {
   readonly name: string;
   readonly width: number;
   readonly height: number;
   readonly layout: 'NHWC' | 'NCHW';
   readonly type: 'uint8' | 'int32' | 'float32';
-  /** Whether the graph takes several pictures in one run. */
+  /** Whether the graph accepts several frames per run. */
   readonly openBatch: boolean;
 }
 
@@ -18,17 +18,17 @@ const TYPES = ['uint8', 'int32', 'float32'] as const;
 const CHANNELS = 3;
 const SIDE_LIMIT = 4096;
 
-/** A port for people: `images float32 [1,3,640,640]`; what is open is a `?` or its name. */
+/** A port for display: `images float32 [1,3,640,640]`; an open size is `?` or its name. */
 export function describePort({ name, type, shape }: NetworkPort): string {
   const sizes = shape.map((size) => (typeof size === 'number' ? (size > 0 ? size : '?') : size || '?'));
   return `${name} ${type} [${sizes.join(',')}]`;
 }
 
 /**
- * Finds out where width, height and channels of an input are.
+ * Determines width, height and channel order of an input.
  *
- * @throws UsageError when the graph leaves its size open and nobody says it, VigiaError `model_unsuitable` for an input that
- *   is no picture in colour.
+ * @throws UsageError when the graph leaves its size open and no option sets it, VigiaError `model_unsuitable` for an
+ *   input that is not a colour image.
  */
 export function geometryOf(inputs: readonly NetworkPort[], wishes: Pick<Wishes, 'size'>): Geometry {
   const [input] = inputs;

@@ -6,9 +6,9 @@ import type { FrameSize } from '#manifest';
 import { GOLDEN_ASSETS } from '#model-store';
 import { contentOf, type Crop, PADDING } from '#preprocess';
 
-/** A picture, made into a frame of a model. */
+/** A picture converted to a model's frame. */
 export interface GoldenPicture {
-  /** For people. */
+  /** For display. */
   readonly name: string;
   /** Packed RGB24 of the model's frame size. */
   readonly pixels: Buffer;
@@ -16,15 +16,15 @@ export interface GoldenPicture {
   readonly width: number;
   /** Of the picture, pixels. */
   readonly height: number;
-  /** Where the picture lies in the frame. */
+  /** Position of the picture in the frame. */
   readonly content: Crop;
 }
 
-/** Six people, a bicycle and two cars; of these builtin pictures the one with true proportions. */
+/** Six people, a bicycle and two cars; the only built-in picture with its original proportions. */
 const BUILT_IN = 'pedestrians-512x384.png';
 
 /**
- * Reads a picture and brings it to a model's frame, as a camera would.
+ * Reads a picture and converts it to a model's frame, as a camera would.
  *
  * @param path Default: the built-in picture of pedestrians.
  * @throws UsageError when it cannot be read.
@@ -58,7 +58,7 @@ export async function readGoldenPicture(path: string | undefined, frame: FrameSi
   }
 }
 
-/** What a model saw on it, a line each, with boxes in pixels of the picture. */
+/** The detections of a model in it, one line each, with boxes in pixels of the picture. */
 export function describeDetections(
   detections: readonly Detection[],
   frame: FrameSize,

@@ -1,4 +1,5 @@
-export { addModel, type AddOptions } from './add-model.ts';
+export { addModel } from './add-model.ts';
+export type { AddOptions } from './add-options.ts';
 export { parseClasses } from './class-names.ts';
 export { type ModelAddress, parseAddress } from './model-address.ts';
 export { KNOWN_DECODERS, type KnownDecoder, type PerChannel, type Wishes } from './wishes.ts';

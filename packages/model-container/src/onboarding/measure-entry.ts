@@ -8,15 +8,15 @@ import { GOLDEN_TOLERANCE } from '#model-store';
 import { differentPictures } from './different-pictures.ts';
 import type { MeasureReport } from './measurement.ts';
 
-// Entry of the measuring process: `node measure-entry.js DIR LARGEST`. The model's folder is complete but for what is found
-// out here; its golden picture is the frame that is looked at, over and over.
+// Entry of the measuring process: `node measure-entry.js DIR LARGEST`. The model's folder is complete except for the
+// measurements; its golden picture is the input of every run.
 
 const SIZES = [1, 2, 4];
 const MOST_RUNS = 100;
-/** Of one size, unless that were fewer than {@link LEAST_RUNS}. */
+/** Duration of measuring one batch size, unless that gives fewer than {@link LEAST_RUNS} runs. */
 const ENOUGH_MS = 3_000;
 const LEAST_RUNS = 5;
-/** Before what counts, unless they take long: then the first one is as good as any. */
+/** Warm-up runs, unless they take long: then the first run is as good as any. */
 const WARM_UP_RUNS = 3;
 const WARM_UP_MS = 300;
 
@@ -30,7 +30,7 @@ function peakMib(): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) / 1024;
 }
 
-/** Looks at pictures, all at once. @throws VigiaError for any that failed. */
+/** Runs frames in one batch. @throws VigiaError for any that failed. */
 async function look(
   runner: ThreadRunner,
   jobs: readonly FrameJob[],
@@ -60,8 +60,8 @@ async function measureSize(runner: ThreadRunner, job: FrameJob, size: number): P
 }
 
 /**
- * A graph may have an open batch and be written for one picture all the same: then it fails, or sees something else, or in
- * all pictures the same. Hence a different one in each row, which is compared with what is seen in it alone.
+ * A graph with an open batch may still be written for one frame: it fails, returns something else, or the same for all
+ * rows. Hence each row gets a different picture, and is compared with the result of that picture alone.
  */
 async function refusal(
   runner: ThreadRunner,
@@ -83,7 +83,7 @@ async function refusal(
 }
 
 const [dir = '', largest = '1'] = process.argv.slice(2);
-/** Lies in the model's folder as it is being made: nobody keeps that when this process dies. */
+/** Lies in the folder under construction, which is discarded if this process dies. */
 const picturesDir = join(dir, 'batch-check');
 const removePictures = (): void => rmSync(picturesDir, { recursive: true, force: true });
 try {

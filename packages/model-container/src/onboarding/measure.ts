@@ -3,24 +3,24 @@ import { fileURLToPath } from 'node:url';
 import { type Clock, VigiaError } from '@vigia/base';
 import { type BatchRuns, conclude, type Measurement, type MeasureReport } from './measurement.ts';
 
-/** The compiled script, from sources and build alike: a child cannot be started from TypeScript (Node 20). */
+/** The compiled script, from sources and build alike: Node 20 cannot start a child from TypeScript. */
 const ENTRY = fileURLToPath(new URL('../../dist/onboarding/measure-entry.js', import.meta.url));
-/** A model whose three sizes take longer is not measured to the end. Milliseconds. */
+/** Time limit of measuring three batch sizes; measuring stops there. Milliseconds. */
 const LIMIT_MS = 10 * 60_000;
 
 /** Options of {@link measure}. */
 export interface MeasureOptions {
-  /** Largest batch that is tried. */
+  /** Largest batch to try. */
   readonly largest: number;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
-  /** Called with each size that is done. */
+  /** Called after each batch size. */
   readonly onBatch: (runs: BatchRuns) => void;
 }
 
 /**
- * Measures a model's folder in a process of its own, which does what a container does: the inference thread, frames from
- * a file, batches. The model proves itself on its golden picture there first.
+ * Measures a model's folder in a separate process, which works like a container: the inference thread, frames from a
+ * file, batches. It checks the model against its golden picture first.
  *
  * @throws VigiaError of the model, `measurement` when the process ends early or takes too long; the signal's reason.
  */
@@ -55,7 +55,7 @@ export async function measure(dir: string, options: MeasureOptions): Promise<Mea
       if (!outcome) failed(why);
       outcome?.();
     };
-    // One that could not be started has no exit.
+    // A process that could not be started emits no exit.
     child.on('error', (error) => (child.pid === undefined ? ended(error.message) : failed(error.message)));
     child.on('exit', (code, by) => ended(`its process ended with ${by ?? code}`));
   });

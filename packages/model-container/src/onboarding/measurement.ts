@@ -1,46 +1,46 @@
-/** The runs of one batch size, as the measuring process tells them. */
+/** The runs of one batch size, as reported by the measuring process. */
 export interface BatchRuns {
   readonly size: number;
-  /** Milliseconds of each run, of all its pictures. */
+  /** Milliseconds of each run, for all its frames. */
   readonly runsMs: readonly number[];
-  /** Most memory of the process so far, MiB. */
+  /** Peak memory of the process so far, MiB. */
   readonly peakMib: number;
 }
 
-/** Measuring process → whoever started it. `done` is the last one. */
+/** Measuring process → its parent. `done` is the last message. */
 export type MeasureReport =
   | ({ readonly type: 'batch' } & BatchRuns)
-  /** This size cannot be used: why. Larger ones are not tried. */
+  /** Why this batch size cannot be used. Larger ones are not tried. */
   | { readonly type: 'refused'; readonly size: number; readonly why: string }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'done' };
 
-/** What was measured of one batch size. */
+/** Measurements of one batch size. */
 export interface BatchSpeed {
   readonly size: number;
-  /** At the median. */
+  /** Median. */
   readonly msPerPicture: number;
   readonly peakMib: number;
 }
 
-/** All of it. */
+/** All measurements. */
 export interface Measurement {
-  /** Sizes 1, 2, 4, as far as they are possible. */
+  /** Sizes 1, 2, 4, as far as they work. */
   readonly batches: readonly BatchSpeed[];
-  /** 99th percentile of a run of one picture, milliseconds. */
+  /** 99th percentile of a run of one frame, milliseconds. */
   readonly p99Ms: number;
-  /** Most pictures of one run that are worth it. */
+  /** Largest batch size that pays off. */
   readonly maxBatch: number;
   /** Peak of the process with that batch, MiB. */
   readonly memoryMib: number;
-  /** Why a batch size was not possible. */
+  /** Why a batch size does not work. */
   readonly refused: string | undefined;
 }
 
-/** A larger batch must save so much per picture: every picture in it waits for all others. */
+/** Least saving per frame of a larger batch: every frame in it waits for all others. */
 const WORTH_IT = 0.1;
 
-/** Draws the conclusions. @param runs Of size 1 first, at least that. */
+/** Draws conclusions from the runs. @param runs Size 1 first; at least that one. */
 export function conclude(runs: readonly BatchRuns[], refused?: string): Measurement {
   const batches = runs.map(({ size, runsMs, peakMib }) => ({
     size,
@@ -68,13 +68,13 @@ function largestWorthwhile(batches: readonly BatchSpeed[]): BatchSpeed | undefin
   return chosen;
 }
 
-/** The value that a share of all does not exceed (nearest rank); 0 of nothing. */
+/** Percentile by nearest rank; 0 for an empty list. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }
 
-// Microseconds; never 0, which would mean that nothing was measured.
+// Microseconds; never 0, which would mean not measured.
 function round(ms: number): number {
   return Math.max(0.001, Math.round(ms * 1000) / 1000);
 }

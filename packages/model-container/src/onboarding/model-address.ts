@@ -2,24 +2,24 @@ import { resolve } from 'node:path';
 import { UsageError } from '@vigia/base';
 import type { RemoteSettings } from '#manifest';
 
-/** Where a model is to be had. */
+/** Source of a model. */
 export type ModelAddress =
   | { readonly kind: 'file'; readonly path: string }
-  /** `npm` is `name@version`; `file` a path in the package, when it was said. */
+  /** `npm` is `name@version`; `file` a path in the package, if given. */
   | { readonly kind: 'npm'; readonly npm: string; readonly file: string | undefined }
   | { readonly kind: 'remote'; readonly remote: RemoteSettings };
 
 const NPM = /^npm:((?:@[\w~.-]+\/)?[\w~.-]+@\d+\.\d+\.\d+[\w.+-]*)(?:\/(.+))?$/;
 const REMOTE_PATH = /^\/v2\/models\/([\w.-]{1,128})(?:\/versions\/([\w.-]{1,64}))?\/?$/;
-/** However wrong the rest of it. */
+/** Matched even if the rest of the address is wrong. */
 const WITH_SCHEME = /^[a-z][a-z0-9+.-]*:\//i;
 const ALLOWED =
   'allowed are a FILE.onnx, npm:NAME@VERSION[/path/in/package.onnx] with an exact version, and http(s)://HOST[:PORT]/v2/models/NAME[/versions/V]';
 
-/** Reads the SOURCE of `vigia models add`. @throws UsageError saying what is allowed. */
+/** Parses the SOURCE of `vigia models add`. @throws UsageError naming the allowed forms. */
 export function parseAddress(text: string): ModelAddress {
   if (text.startsWith('npm:')) return npmAddress(text);
-  // What may hold a password is never repeated in a sentence: it would stand on a screen, or in a log.
+  // Text that may contain a password is never repeated in a message, which may be displayed or logged.
   if (text.includes('@') && (WITH_SCHEME.test(text) || !text.endsWith('.onnx'))) {
     throw new UsageError(
       `the source has an @ in it: a user name or a password would be stored with the model; leave them out, and put a bearer token into VIGIA_REMOTE_TOKEN. Else ${ALLOWED}`,

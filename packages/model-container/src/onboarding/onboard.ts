@@ -7,7 +7,7 @@ import { compareWithGolden, lookAt } from '#inference';
 import { formatManifest, frameOf, MODEL_FILES, type ModelManifest } from '#manifest';
 import { openModel, openNetwork } from '#model';
 import { GOLDEN_TOLERANCE, type ResolvedModel, writeDurably } from '#model-store';
-import type { AddOptions } from './add-model.ts';
+import type { AddOptions } from './add-options.ts';
 import { conventionalClasses } from './class-names.ts';
 import { describeInput, inputOf } from './conventions.ts';
 import { takeDecoderFile } from './decoder-file.ts';
@@ -19,13 +19,13 @@ import { recognise, shapesOf } from './recognise.ts';
 import { checkScoreRange } from './score-range.ts';
 import { type Found, findNetwork } from './find-network.ts';
 
-/** All runs here are on one thread of the CPU: what a container does unless it is told otherwise. */
+/** All runs here use one thread of the CPU: a container's default. */
 const PLAIN = { threads: 1, provider: 'cpu' } as const;
-/** Largest batch that is tried, for a graph that takes several pictures. */
+/** Largest batch to try, for a graph that accepts several frames. */
 const LARGEST_BATCH = 4;
-/** Said of a licence that nobody said anything about. */
+/** Licence when none is stated. */
 const UNKNOWN_LICENCE = 'unknown';
-/** More lines than this about one picture tell nobody anything. */
+/** More lines than this about one picture are of no use. */
 const SHOWN_DETECTIONS = 20;
 
 /** See `addModel`. */
@@ -53,7 +53,7 @@ interface Described {
   readonly openBatch: boolean;
 }
 
-/** What the network is, as far as shapes, its author and whoever adds it say. */
+/** Describes the network by its shapes, its author's notes and the options. */
 async function describe({ facts, ...found }: Found, dir: string, options: AddOptions): Promise<Described> {
   const { wishes, tell, id } = options;
   tell(`inputs: ${facts.inputs.map(describePort).join(', ')}; outputs: ${facts.outputs.map(describePort).join(', ')}`);
@@ -88,7 +88,7 @@ function licenceNote({ licence }: Pick<Found, 'licence'>, noted: string | undefi
 }
 
 interface Decoded extends Pick<ModelManifest, 'decoder' | 'task'> {
-  /** How many the outputs have; undefined when only the decoder's author knows. */
+  /** Number of classes in the outputs; undefined when only the decoder's author knows. */
   readonly classes: number | undefined;
   readonly className?: string;
   readonly text: string;
@@ -106,7 +106,7 @@ async function decoderOf(
     const decoder = await takeDecoderFile(wished.path, dir);
     return { decoder, task: 'detection', classes: undefined, text: `${wished.path}, copied` };
   }
-  // Its shapes are known for sure only after a run; what it is fed does not matter for that.
+  // Its output shapes are certain only after a run, with any input.
   const network = await openNetwork(
     dir,
     { input: { ...geometry, format: 'RGB24', fit: 'stretch' }, remote },
@@ -140,7 +140,7 @@ function classNames(
   throw new UsageError(`--classes is missing: the outputs have ${count} classes, which nobody here knows the names of`);
 }
 
-/** Runs the whole model on a picture; what it sees there is what it must see at every start. */
+/** Runs the whole model on a picture; the detections become the ones expected at every start. */
 async function prove(draft: ModelManifest, dir: string, { golden, tell }: AddOptions): Promise<ModelManifest> {
   const frame = frameOf(draft);
   const picture = await readGoldenPicture(golden, frame);
@@ -200,7 +200,7 @@ async function measured(
   const content = { ...proven, input: { ...proven.input, ...(maxBatch > 1 ? { max_batch: maxBatch } : {}) } };
   return {
     ...content,
-    // Not of what was measured: the same model again is the same version.
+    // Measurements are excluded: adding the same model again gives the same version.
     version: versionOf(proven),
     memory_mib: memoryMib,
     speed: {
@@ -218,7 +218,7 @@ function describeMeasurement({ batches, p99Ms, maxBatch, memoryMib, refused }: M
   return `measured: per picture ${speeds} (p99 ${p99Ms.toFixed(1)} ms), so max_batch ${maxBatch}${why}; ${memoryMib} MiB at most`;
 }
 
-/** Changes with everything that changes results; not with what was measured. */
+/** Changes with everything that affects results, not with measurements. */
 function versionOf(manifest: ModelManifest): string {
   const { version: _version, ...content } = manifest;
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 12);

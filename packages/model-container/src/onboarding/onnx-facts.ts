@@ -4,15 +4,15 @@ import { InferenceSession } from 'onnxruntime-node';
 import protobuf from 'protobufjs/light.js';
 import type { NetworkPort } from '#network';
 
-/** What a network says of itself. */
+/** Metadata of a network. */
 export interface NetworkFacts {
   readonly inputs: readonly NetworkPort[];
   readonly outputs: readonly NetworkPort[];
-  /** What its author wrote into it. */
+  /** Notes of its author. */
   readonly notes: { readonly classes?: readonly string[] | undefined; readonly licence?: string | undefined };
 }
 
-/** Reads the inputs and outputs of an ONNX file, and its author's notes. @throws VigiaError `model_load`. */
+/** Reads inputs and outputs of an ONNX file, and its author's notes. @throws VigiaError `model_load`. */
 export async function readOnnxFacts(path: string): Promise<NetworkFacts> {
   const notes = notesOf(metadataOf(await readFile(path)));
   let session: InferenceSession;
@@ -40,7 +40,7 @@ function portOf(metadata: InferenceSession.ValueMetadata): NetworkPort {
 /** `ModelProto.metadata_props` of onnx.proto3. */
 const METADATA_FIELD = 14;
 
-// By hand, because the schema of a whole model would copy its weights.
+// Parsed by hand: with the schema of a whole model, protobufjs would copy its weights.
 function metadataOf(file: Uint8Array): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   try {
@@ -57,13 +57,13 @@ function metadataOf(file: Uint8Array): ReadonlyMap<string, string> {
       found.set(entry[1], entry[2]);
     }
   } catch {
-    // Not a model: the runtime, which looks at it next, says so better.
+    // Not a model: the runtime, which loads it next, reports that better.
     found.clear();
   }
   return found;
 }
 
-/** Ultralytics writes `names` as a Python dictionary, and its licence with an address behind it. */
+/** Ultralytics writes `names` as a Python dictionary, and appends a URL to its licence. */
 function notesOf(metadata: ReadonlyMap<string, string>): NetworkFacts['notes'] {
   const names: string[] = [];
   for (const [, id, , name = ''] of (metadata.get('names') ?? '').matchAll(/(\d+):\s*(['"])(.*?)\2/g)) {

@@ -4,7 +4,7 @@ import type { OutputTensor } from '#network';
 import type { Geometry } from './geometry.ts';
 import { KNOWN_DECODERS, type KnownDecoder } from './wishes.ts';
 
-/** The shape of one output for one picture: without the batch. */
+/** Shape of one output for one frame, without the batch. */
 export interface OutputShape {
   readonly name: string;
   readonly type: string;
@@ -14,19 +14,19 @@ export interface OutputShape {
 /** A decoder that fits the outputs. */
 export interface Recognised {
   readonly decoder: DecoderSettings;
-  /** How many classes the outputs have; a name per class is needed. */
+  /** Number of classes in the outputs; a name per class is needed. */
   readonly classes: number;
-  /** What its only class is called when nobody says. */
+  /** Default name of a single class. */
   readonly className?: string;
   readonly task: ModelTask;
-  /** Guessed, because no shape says it: for people. */
+  /** A guess that the shape does not confirm, for display. */
   readonly assumed: string;
 }
 
 interface Recogniser {
-  /** For people. */
+  /** For display. */
   readonly expects: string;
-  /** Threshold when nobody says one. */
+  /** Default threshold. */
   readonly threshold: number;
   find(
     outputs: readonly OutputShape[],
@@ -102,7 +102,7 @@ function findSsd(outputs: readonly OutputShape[], _geometry: unknown, score_thre
   if (outputs.length !== 2) return undefined;
   const isBoxes = ({ dims }: OutputShape): boolean =>
     dims.at(-1) === 4 && (dims.length === 2 || (dims.length === 3 && dims[1] === 1));
-  // Four classes look like boxes: then the order decides, scores first.
+  // Four classes look like boxes: in that case the order decides, scores first.
   const boxes = outputs.findLast(isBoxes);
   const scores = outputs.find((output) => output !== boxes);
   const [anchors = 0, classes = 0] = scores?.dims ?? [];
@@ -131,7 +131,7 @@ function findYolo(
   };
 }
 
-/** What a network gave for one picture, as shapes. */
+/** A network's outputs for one frame, as shapes. */
 export function shapesOf(tensors: readonly OutputTensor[]): OutputShape[] {
   return tensors.map(({ name, dims, data }) => ({ name, dims, type: typeOf(data) }));
 }
@@ -143,10 +143,10 @@ function typeOf(data: OutputTensor['data']): string {
 }
 
 /**
- * The decoder whose outputs these are.
+ * Finds the decoder for these outputs.
  *
- * @param wished When somebody says which.
- * @throws UsageError with the shapes that were seen and what is allowed, when none fits.
+ * @param wished The decoder, if an option names it.
+ * @throws UsageError with the shapes found and the ones allowed, when none fits.
  */
 export function recognise(
   outputs: readonly OutputShape[],
@@ -169,7 +169,7 @@ export function recognise(
   );
 }
 
-// Those with the most particular shapes first: six bodies look like a YOLO with two classes.
+// The most specific shapes first: six bodies look like a YOLO with two classes.
 const KNOWN_DECODERS_IN_ORDER: readonly KnownDecoder[] = [
   'movenet',
   'movenet-multipose',

@@ -4,19 +4,19 @@ import type { ModelManifest } from '#manifest';
 import { openPart } from '#model';
 import { InputFiller, layoutOf } from '#preprocess';
 
-/** Beyond 0..1: rounding. */
+/** Tolerance beyond 0..1 for rounding. */
 const TOLERANCE = 0.001;
 
 /**
- * Looks at the scores of a network as they come out of it. Values that are not yet probabilities (no sigmoid in the graph)
- * would make a model that sees everything, or nothing, without any error.
+ * Checks the raw scores of a network. Values that are not probabilities (no sigmoid in the graph) would make a model
+ * that detects everything, or nothing, without an error.
  *
  * @param pixels Packed RGB24 of the model's input size.
- * @throws VigiaError `model_unsuitable` saying what was seen and what is allowed.
+ * @throws VigiaError `model_unsuitable` naming the range found and the range allowed.
  */
 export async function checkScoreRange(dir: string, manifest: ModelManifest, pixels: Uint8Array): Promise<void> {
   const { decoder, input } = manifest;
-  // Points of bodies are believed by their means: MoveNet's decoders are for two networks that are known.
+  // Pose models are not checked: MoveNet's decoders serve two known networks.
   if (decoder.kind !== 'ssd' && decoder.kind !== 'yolov8' && decoder.kind !== 'foreground') return;
   const { width, height } = input;
   const { network } = await openPart(dir, manifest, {

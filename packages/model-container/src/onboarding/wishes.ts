@@ -1,6 +1,6 @@
 import type { DecoderSettings, Fit, ModelTask } from '#manifest';
 
-/** Decoders that are part of vigia. */
+/** Built-in decoders. */
 export const KNOWN_DECODERS = ['ssd', 'yolov8', 'movenet', 'movenet-multipose', 'foreground'] as const;
 /** See {@link KNOWN_DECODERS}. */
 export type KnownDecoder = (typeof KNOWN_DECODERS)[number] & DecoderSettings['kind'];
@@ -8,7 +8,7 @@ export type KnownDecoder = (typeof KNOWN_DECODERS)[number] & DecoderSettings['ki
 /** Three numbers, one per channel. */
 export type PerChannel = readonly [number, number, number];
 
-/** What whoever adds a model says about it. Everything that is left out is found out or guessed, and told. */
+/** Options of the user who adds a model. Omitted ones are determined or guessed, and shown. */
 export interface Wishes {
   readonly task?: ModelTask | undefined;
   readonly decoder?:
@@ -26,6 +26,6 @@ export interface Wishes {
   readonly order?: 'RGB' | 'BGR' | undefined;
   /** SPDX id of the weights' licence. */
   readonly licence?: string | undefined;
-  /** Confidence from which something is reported, 0..1. */
+  /** Least confidence of a reported detection, 0..1. */
   readonly threshold?: number | undefined;
 }

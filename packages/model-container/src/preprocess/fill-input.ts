@@ -1,8 +1,8 @@
 import type { Plane, RawFrame } from '#frames';
 import { type Taps, tapsOf } from './taps.ts';
-import { type InputArray, type TensorLayout, writeLine } from './tensor-writer.ts';
+import { type InputArray, type TensorLayout, type TensorRow, writeLine } from './tensor-writer.ts';
 
-/** A rectangle in pixels of a frame; it may be fractional, and reach over the frame's edge. */
+/** A rectangle in pixels of a frame; it may be fractional and extend beyond the frame. */
 export interface Crop {
   readonly x: number;
   readonly y: number;
@@ -10,10 +10,10 @@ export interface Crop {
   readonly height: number;
 }
 
-/** Grey around a picture that keeps its proportions: the one of YOLO's tradition. */
+/** Grey of the letterbox padding, as used by YOLO models. */
 export const PADDING = 114;
 
-/** Where a crop of `width` × `height` lands in an input, in whole pixels. */
+/** Position of a crop of `width` × `height` in an input, in whole pixels. */
 export function contentOf(
   crop: Crop,
   input: { readonly width: number; readonly height: number },
@@ -27,9 +27,9 @@ export function contentOf(
 }
 
 /**
- * Brings frames into a network's input: crop, scale, colour, number format and layout in one pass over the frame, with
- * nothing allocated as long as the geometry stays the same (a crop of another size costs two small tables). Not for
- * concurrent use.
+ * Converts frames into a network's input: crop, scale, colour, number format and layout in one pass over the frame,
+ * without allocation while the geometry stays the same (a new crop size costs two small tables). Not for concurrent
+ * use.
  */
 export class InputFiller {
   readonly #layout: TensorLayout;
@@ -52,7 +52,7 @@ export class InputFiller {
    * Fills row `row` of a batch.
    *
    * @param crop Default: the whole frame.
-   * @returns Where the crop landed, in pixels of the input.
+   * @returns Position of the crop, in pixels of the input.
    */
   fillRow(frame: RawFrame, into: InputArray, row: number, crop?: Crop): Crop {
     const { width, height, plain } = this.#layout;
@@ -63,12 +63,13 @@ export class InputFiller {
     }
     this.#prepare(frame, crop ?? WHOLE(frame.width, frame.height));
     const content = this.#content;
-    if (content.width !== width || content.height !== height) this.#pad(into, first);
+    const target: TensorRow = { into, first, layout: this.#layout };
+    if (content.width !== width || content.height !== height) this.#pad(target);
     const line = this.#line;
     for (let y = 0; y < content.height; y += 1) {
       line.fill(0);
       this.#gather(frame, y);
-      writeLine(line, content.width, into, first, content.x, content.y + y, this.#layout);
+      writeLine(line, content.width, target, content.x, content.y + y);
     }
     return content;
   }
@@ -82,21 +83,21 @@ export class InputFiller {
     this.#rows = tapsOf(crop.y, crop.height, this.#content.height, frame.height);
   }
 
-  /** Paints what is not content. */
-  #pad(into: InputArray, first: number): void {
+  /** Paints the area around the content. */
+  #pad(row: TensorRow): void {
     const { width, height } = this.#layout;
     const { x, y: top, width: inner, height: lines } = this.#content;
     const right = x + inner;
     for (let y = 0; y < height; y += 1) {
-      if (y < top || y >= top + lines) writeLine(this.#grey, width, into, first, 0, y, this.#layout);
+      if (y < top || y >= top + lines) writeLine(this.#grey, width, row, 0, y);
       else {
-        writeLine(this.#grey, x, into, first, 0, y, this.#layout);
-        writeLine(this.#grey, width - right, into, first, right, y, this.#layout);
+        writeLine(this.#grey, x, row, 0, y);
+        writeLine(this.#grey, width - right, row, right, y);
       }
     }
   }
 
-  /** One line of the input, as RGB, summed up from the lines of the frame that it covers. */
+  /** One line of the input as RGB, summed over the lines of the frame that it covers. */
   #gather(frame: RawFrame, y: number): void {
     const rows = this.#rows;
     const line = this.#line;
@@ -135,8 +136,7 @@ function copyLines({ pixels, planes, width, height }: RawFrame, into: Uint8Array
   }
 }
 
-// The loops below are the ones that touch every pixel: indices into typed arrays that were checked before, sums in local
-// variables, no calls.
+// The loops below touch every pixel: bounds-checked indices into typed arrays, sums in local variables, no calls.
 function addPacked(frame: RawFrame, y: number, taps: Taps, count: number, weight: number, line: Float32Array): void {
   const { pixels } = frame;
   const { offset, stride } = frame.planes[0] as Plane;
@@ -176,7 +176,7 @@ function addGrey(frame: RawFrame, y: number, taps: Taps, count: number, weight: 
   }
 }
 
-/** Sums Y, U, V; turned into RGB once per target pixel, which is the same: the conversion is linear. */
+/** Sums Y, U, V and converts once per target pixel, which is equivalent: the conversion is linear. */
 function addYuv(frame: RawFrame, y: number, taps: Taps, count: number, weight: number, line: Float32Array): void {
   const { pixels, planes, format } = frame;
   const luma = planes[0] as Plane;
@@ -205,7 +205,7 @@ function addYuv(frame: RawFrame, y: number, taps: Taps, count: number, weight: n
   }
 }
 
-/** BT.601, limited range (ITU-R BT.601-7, 2.5.3): what cameras send unless they say otherwise. */
+/** BT.601, limited range (ITU-R BT.601-7, 2.5.3): the usual one of cameras that do not signal another. */
 function toRgb(line: Float32Array, count: number): void {
   for (let i = 0; i < 3 * count; i += 3) {
     const y = 1.164_383_6 * ((line[i] as number) - 16);

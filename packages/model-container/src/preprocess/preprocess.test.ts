@@ -9,7 +9,7 @@ import { inputArray, layoutOf } from './tensor-writer.ts';
 
 const FORMATS = ['RGB24', 'BGR24', 'NV12', 'I420', 'GRAY8'] as const;
 
-/** BT.601, limited range, the other way round than the code under test. */
+/** BT.601, limited range: the inverse of the code under test. */
 function yuvOf([r, g, b]: readonly number[]): [number, number, number] {
   const [red = 0, green = 0, blue = 0] = [r, g, b];
   return [
@@ -19,7 +19,10 @@ function yuvOf([r, g, b]: readonly number[]): [number, number, number] {
   ];
 }
 
-/** A frame of any format whose pixel at (x, y) is `colour(x, y)`; chroma is that of the upper left of its four. */
+/**
+ * A frame of any format whose pixel at (x, y) is `colour(x, y)`; chroma is sampled at the upper left of each 2 × 2
+ * block.
+ */
 function frameOf(
   format: PixelFormat,
   width: number,
@@ -97,7 +100,7 @@ describe('one pass from a frame to an input', () => {
   test('a crop of one line, at the edge and over it, is what lies there', () => {
     const frame = frameOf('RGB24', 8, 8, (_, y) => [y * 10, 0, 0]);
     const red = (crop: Crop): number[] => filled(frame, {}, crop).numbers.filter((_, i) => i % 12 === 0);
-    // Its neighbour above still shows a little: what lies in the frame is interpolated with.
+    // Its neighbour above still contributes a little: pixels inside the frame are interpolated.
     expect(red({ x: 0, y: 7, width: 8, height: 1 })).toEqual([66, 69, 70, 70]);
     expect(red({ x: 0, y: 6, width: 8, height: 4 })).toEqual([60, 70, 70, 70]);
   });

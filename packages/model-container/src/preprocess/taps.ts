@@ -1,7 +1,7 @@
-/** Most samples per axis that one pixel is the average of: beyond it, a reduction leaves samples out. */
+/** Most samples per axis that are averaged into one pixel: larger reductions skip samples. */
 const MAX_TAPS = 4;
 
-/** Which source samples make each target sample along one axis, and how much of each. `count` entries per target sample. */
+/** The source samples of each target sample along one axis, and their weights. `count` entries per target sample. */
 export interface Taps {
   readonly count: number;
   readonly index: Int32Array;
@@ -9,14 +9,14 @@ export interface Taps {
 }
 
 /**
- * The taps that bring `sourceLength` samples from `start` on to `targetLength`.
+ * The taps that scale `sourceLength` samples from `start` to `targetLength`.
  *
- * Enlarging, and reducing to more than half: linear between the two neighbours, with centres of pixels as points (pixel i
- * is at i + 0.5). Reducing further: the plain average of up to {@link MAX_TAPS} samples spread evenly over what a target
- * pixel covers. The same size: the sample itself. Beyond the edge of the picture is its edge.
+ * Enlarging, and reducing to more than half: linear between the two neighbours, with pixel centres as sample points
+ * (pixel i is at i + 0.5). Reducing further: the plain average of up to {@link MAX_TAPS} samples spread evenly over the
+ * area of a target pixel. The same size: the sample itself. Beyond the picture, its edge is repeated.
  *
- * @param start May be fractional and outside of the picture; so may the end.
- * @param limit How many samples the picture has along this axis, at least 1.
+ * @param start May be fractional and outside the picture; so may the end.
+ * @param limit Number of samples along this axis, at least 1.
  */
 export function tapsOf(start: number, sourceLength: number, targetLength: number, limit: number): Taps {
   const scale = sourceLength / targetLength;

@@ -1,9 +1,9 @@
 import type { ModelInput } from '#manifest';
 
-/** What a network's input may consist of. */
+/** Element types of a network's input. */
 export type InputArray = Uint8Array | Int32Array | Float32Array;
 
-/** How a network wants its pixels: {@link ModelInput} with every default filled in. */
+/** A network's input format: {@link ModelInput} with every default filled in. */
 export interface TensorLayout {
   readonly width: number;
   readonly height: number;
@@ -12,9 +12,9 @@ export interface TensorLayout {
   readonly order: readonly [number, number, number];
   readonly mean: readonly [number, number, number];
   readonly scale: readonly [number, number, number];
-  /** Whether the numbers are rounded and bounded to 0..255. */
+  /** Whether values are rounded and clamped to 0..255. */
   readonly integer: boolean;
-  /** Bytes can be copied as they are: interleaved RGB, uint8. */
+  /** Whether bytes can be copied unchanged: interleaved RGB, uint8. */
   readonly plain: boolean;
 }
 
@@ -41,21 +41,22 @@ export function inputArray({ width, height, type = 'uint8' }: ModelInput, rows: 
   return type === 'int32' ? new Int32Array(length) : new Uint8Array(length);
 }
 
+/** The row of a batch that is being written. */
+export interface TensorRow {
+  /** The whole input. */
+  readonly into: InputArray;
+  /** Index in `into` where the row begins. */
+  readonly first: number;
+  readonly layout: TensorLayout;
+}
+
 /**
- * Writes one line of RGB numbers (0..255, interleaved) into a network's input.
+ * Writes the first `count` pixels of a line of RGB values (0..255, interleaved) into a network's input.
  *
- * @param into The whole input; `first` is where the picture's row of it begins.
- * @param x, y Where the line goes, in pixels of the input.
+ * @param x, y Position of the line's first pixel, in pixels of the input.
  */
-export function writeLine(
-  line: Float32Array,
-  count: number,
-  into: InputArray,
-  first: number,
-  x: number,
-  y: number,
-  layout: TensorLayout,
-): void {
+export function writeLine(line: Float32Array, count: number, row: TensorRow, x: number, y: number): void {
+  const { into, first, layout } = row;
   const { width, height, planar, order, mean, scale, integer } = layout;
   const step = planar ? 1 : 3;
   for (let c = 0; c < 3; c += 1) {
@@ -64,7 +65,7 @@ export function writeLine(
     const s = scale[c] as number;
     let at = first + (planar ? c * width * height + y * width + x : (y * width + x) * 3 + c);
     if (integer) {
-      // 0..255 already; stored in an integer array, what is behind the point falls off.
+      // 0..255 already; storing into an integer array truncates.
       for (let i = from; i < count * 3; i += 3, at += step) into[at] = (line[i] as number) + 0.5;
     } else {
       for (let i = from; i < count * 3; i += 3, at += step) into[at] = ((line[i] as number) - m) * s;

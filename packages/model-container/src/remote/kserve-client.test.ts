@@ -26,7 +26,7 @@ afterEach(async () => {
   expect(clock.pendingTimers).toBe(0);
 });
 
-/** The next request that comes in. */
+/** The next incoming request. */
 function request(): Promise<ServerResponse> {
   return new Promise((resolve) => (asked = resolve));
 }

@@ -8,7 +8,7 @@ import type { BinaryMessage } from './tensor-codec.ts';
 export interface KserveClientOptions {
   readonly remote: RemoteSettings;
   readonly clock: Clock;
-  /** Longest time of one exchange, from the first byte sent to the last one received. */
+  /** Time limit of one exchange, from the first byte sent to the last one received. */
   readonly timeoutMs: number;
   /** Sent as `Authorization: Bearer …`. Never logged. Default: `$VIGIA_REMOTE_TOKEN`. */
   readonly token?: string | undefined;
@@ -18,23 +18,23 @@ interface Answer extends BinaryMessage {
   readonly status: number;
 }
 
-/** Of an answer: the largest output of a sensible model, a mask per pixel of 4096², fits. */
+/** Largest answer: fits the largest output of a sensible model, a mask per pixel of 4096². */
 const ANSWER_LIMIT_BYTES = 128 * 1024 * 1024;
 /** One exchange at a time, and a second connection when the server closes the first one. */
 const CONNECTIONS = 2;
-/** Not now: the same request may succeed later. */
+/** Temporary: the same request may succeed later. */
 const BUSY = new Set([429, 502, 503, 504]);
-/** Not for whoever asks. */
+/** Not permitted. */
 const REFUSED = new Set([401, 403]);
-/** What a server says of its error is shown, so much of it. */
+/** How much of a server's error message is shown. */
 const REASON_LENGTH = 200;
-/** The header's name of the binary tensor extension. */
+/** Header of the binary tensor extension. */
 const JSON_BYTES_HEADER = 'inference-header-content-length';
 
 /**
- * HTTP to one model of a server, on kept connections. Errors are VigiaErrors of the container protocol: `overloaded` when
- * the server cannot be reached, is not ready or lets go in the middle, `deadline_exceeded`, `inference_failed` for any
- * other answer but the one that was asked for. Whoever made it closes it.
+ * HTTP client for one model of a server, with keep-alive. Errors are VigiaErrors of the container protocol:
+ * `overloaded` when the server is unreachable, not ready or closes the connection, `deadline_exceeded`,
+ * `inference_failed` for any unexpected answer. The creator closes it.
  */
 export class KserveClient {
   readonly #options: KserveClientOptions;
@@ -53,7 +53,10 @@ export class KserveClient {
     this.#authorization = authorizationOf(options.token ?? process.env['VIGIA_REMOTE_TOKEN']);
   }
 
-  /** What the server says of the model. @throws VigiaError, see the class; `model_load` when it has no such model. */
+  /**
+   * The server's metadata of the model. @throws VigiaError, see the class; `model_load` when the server does not have
+   * it.
+   */
   async metadata(): Promise<unknown> {
     const { status, body } = await this.#exchange('GET', this.#path);
     if (status === 404) throw new VigiaError('model_load', `${this.#where} is not there: the server has no such model`);
@@ -70,7 +73,7 @@ export class KserveClient {
     for (const path of ['/v2/health/ready', `${this.#path}/ready`]) {
       const { status, body } = await this.#exchange('GET', path);
       if (REFUSED.has(status)) this.#checkStatus(status, body);
-      // A server without this model says 404 or 400: what is wrong with it, its metadata tell better.
+      // A server without this model answers 404 or 400; its metadata request reports the reason better.
       if (status >= 200 && status < 300) continue;
       if (path === '/v2/health/ready' || BUSY.has(status))
         throw new VigiaError('overloaded', `${this.#where} is not ready (HTTP ${status})`);
@@ -116,8 +119,8 @@ export class KserveClient {
     const untilMs = clock.nowMs() + timeoutMs;
     const attempt = (): Promise<Answer | 'stale'> => this.#attempt(method, path, headers, body, untilMs);
     const first = await attempt();
-    // The server closed a kept connection just when it was used again (it may at any time): once more, on a new one, in what
-    // is left of the time.
+    // The server may close an idle connection at any time, also just when it is reused: retry once on a new one, in the
+    // remaining time.
     const settled = first === 'stale' ? await attempt() : first;
     if (settled !== 'stale') return settled;
     throw this.#lost(undefined);
@@ -201,13 +204,13 @@ function reasonOf(error: unknown): string {
   return REASONS[codeOf(error) ?? ''] ?? messageOf(error);
 }
 
-/** The server's own words, on one line; a server that gives the token back must not get it into a log. */
+/** The server's message, on one line. A server that echoes the token must not get it into a log. */
 function reasonIn(body: Buffer): string {
   try {
     const { error } = JSON.parse(body.toString('utf8')) as { readonly error?: unknown };
     if (typeof error === 'string') return `: ${redact(error.replaceAll(/\s+/g, ' ')).slice(0, REASON_LENGTH)}`;
   } catch {
-    // No JSON: an error page of something between. The status says enough.
+    // Not JSON: an error page of a proxy. The status is enough.
   }
   return '';
 }

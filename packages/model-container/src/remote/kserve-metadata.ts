@@ -14,13 +14,13 @@ export interface RemoteDescription {
 const portSchema = z.object({
   name: z.string().min(1),
   datatype: z.string(),
-  // Some servers write sizes as texts.
+  // Some servers send sizes as strings.
   shape: z.array(z.coerce.number<number | string>().int()),
 });
 const metadataSchema = z.object({ inputs: z.array(portSchema).min(1), outputs: z.array(portSchema).min(1) });
 
 /**
- * Asks a server about its model, which must be ready.
+ * Requests the metadata of a model, which must be ready.
  *
  * @throws VigiaError `overloaded`, `deadline_exceeded`, `inference_failed` (see {@link KserveClient}), `model_load`.
  */
@@ -44,7 +44,7 @@ const TYPES: Readonly<Record<string, string>> = {
   FP64: 'float64',
 };
 
-/** A port in the words of a local network. */
+/** A port in the terms of a local network. */
 export function portOf({ name, datatype, shape }: PortDescription): NetworkPort {
   return { name, type: TYPES[datatype] ?? datatype, shape };
 }

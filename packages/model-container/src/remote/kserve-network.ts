@@ -17,10 +17,10 @@ import {
 export interface KserveNetworkOptions {
   readonly remote: RemoteSettings;
   readonly input: ModelInput;
-  /** Outputs that the decoder wants, in its order. Default: all. */
+  /** Outputs for the decoder, in its order. Default: all. */
   readonly outputs?: readonly string[] | undefined;
   readonly maxBatch: number;
-  /** Longest time of one exchange with the server. */
+  /** Time limit of one exchange with the server. */
   readonly timeoutMs: number;
   readonly clock?: Clock;
   /** See `KserveClientOptions`. */
@@ -30,8 +30,8 @@ export interface KserveNetworkOptions {
 const INPUT_TYPES = { uint8: 'UINT8', int32: 'INT32', float32: 'FP32' } as const;
 
 /**
- * A network on a server that speaks the Open Inference Protocol (KServe v2) over HTTP with binary tensors. To its container
- * it is like a local one; what it throws is typed as `KserveClient` says. The opener owns it and calls `close`.
+ * A network on a server that speaks the Open Inference Protocol (KServe v2) over HTTP with binary tensors. Its
+ * container uses it like a local one; its errors are those of `KserveClient`. The opener owns it and calls `close`.
  */
 export class KserveNetwork implements Network {
   readonly input: InputArray;
@@ -59,10 +59,10 @@ export class KserveNetwork implements Network {
   }
 
   /**
-   * Asks the server whether it is ready and has the model with these ports.
+   * Checks that the server is ready and has the model with these ports.
    *
-   * @throws VigiaError `overloaded`, `deadline_exceeded` or `inference_failed` as any exchange; `model_load` when the model
-   *   is not there or not as it was when it was added.
+   * @throws VigiaError `overloaded`, `deadline_exceeded` or `inference_failed` like any exchange; `model_load` when the
+   *   model is missing or has changed since it was added.
    */
   static async open(options: KserveNetworkOptions): Promise<KserveNetwork> {
     const { remote, clock = systemClock, timeoutMs, token } = options;

@@ -4,10 +4,10 @@ import type { NetworkPort } from '#network';
 import { KserveClient } from './kserve-client.ts';
 import { describeRemote, portOf } from './kserve-metadata.ts';
 
-/** Whoever adds a model waits so long for its server. */
+/** How long adding a model waits for its server. */
 const PATIENCE_MS = 30_000;
 
-/** Asks a server for the inputs and outputs of its model. @throws as `KserveNetwork.open`. */
+/** Requests inputs and outputs of a model from its server. @throws like `KserveNetwork.open`. */
 export async function readRemoteFacts(
   remote: RemoteSettings,
   clock: Clock,

@@ -3,37 +3,37 @@ import type { OutputTensor } from '#network';
 import { z } from 'zod';
 
 /**
- * Messages of the Open Inference Protocol (KServe v2) over HTTP with its binary tensor extension: a JSON object, then the
- * bytes of the tensors that it announces, little-endian and row-major, one behind the other. Knows no socket.
+ * Messages of the Open Inference Protocol (KServe v2) over HTTP with its binary tensor extension: a JSON object, then
+ * the bytes of the tensors that it announces, little-endian and row-major, one after another. Knows no socket.
  */
 
-/** Element types that are understood. The protocol has more. */
+/** Supported element types. The protocol has more. */
 export const DATATYPES = ['UINT8', 'BOOL', 'INT32', 'INT64', 'FP32'] as const;
 /** See {@link DATATYPES}. */
 export type Datatype = (typeof DATATYPES)[number];
 
 const ELEMENT_BYTES: Readonly<Record<Datatype, number>> = { UINT8: 1, BOOL: 1, INT32: 4, INT64: 8, FP32: 4 };
 
-/** An input or output as the server describes it. Sizes of −1 are open. */
+/** An input or output as the server describes it. −1 is an open size. */
 export interface PortDescription {
   readonly name: string;
   readonly datatype: string;
   readonly shape: readonly number[];
 }
 
-/** An output that is asked for, of a type that is understood. */
+/** A requested output of a supported type. */
 export type WantedOutput = PortDescription & { readonly datatype: Datatype };
 
-/** What is fed. */
+/** The input tensor. */
 export interface InputTensor {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: readonly number[];
-  /** Borrowed until the request is over. */
+  /** Borrowed until the request has ended. */
   readonly data: Uint8Array;
 }
 
-/** A request to infer: its JSON part, and what follows it. */
+/** An inference request: its JSON part, and the bytes after it. */
 export function encodeRequest(
   input: InputTensor,
   outputs: readonly WantedOutput[],
@@ -53,23 +53,23 @@ const answerSchema = z.object({
       datatype: z.string(),
       shape: z.array(z.int().min(0)),
       parameters: z.looseObject({ binary_data_size: z.int().min(0).optional() }).optional(),
-      // A server without the extension answers so.
+      // A server without the extension answers like this.
       data: z.array(z.unknown()).optional(),
     }),
   ),
 });
 type AnswerOutput = z.infer<typeof answerSchema>['outputs'][number];
 
-/** A body, and how long its JSON part is; undefined: all of it. */
+/** A body, and the length of its JSON part; undefined: all of it. */
 export interface BinaryMessage {
   readonly body: Buffer;
   readonly jsonBytes: number | undefined;
 }
 
 /**
- * The outputs of an answer, in the order in which they are wanted, with the batch as their first size.
+ * The outputs of an answer, in the requested order, with the batch as their first size.
  *
- * @throws VigiaError `inference_failed` naming the first thing that is not as it must be.
+ * @throws VigiaError `inference_failed` naming the first problem.
  */
 export function decodeAnswer(message: BinaryMessage, wanted: readonly WantedOutput[]): OutputTensor[] {
   const { body } = message;
@@ -106,7 +106,7 @@ function jsonOf(bytes: Buffer): unknown {
   }
 }
 
-/** Which bytes belong to which output. They must be all that there is. */
+/** Assigns the bytes to the outputs. Every byte must be used. */
 function piecesOf(outputs: readonly AnswerOutput[], binary: Buffer): Map<AnswerOutput, Buffer> {
   const pieces = new Map<AnswerOutput, Buffer>();
   let at = 0;
@@ -136,7 +136,7 @@ function fromBytes(piece: Buffer, datatype: Datatype): OutputTensor['data'] {
   const size = ELEMENT_BYTES[datatype];
   if (piece.byteLength % size !== 0)
     throw wrong(`has ${piece.byteLength} bytes of ${datatype}, which is no whole number`);
-  // A copy: a piece of a body may begin at any byte, numbers may not.
+  // A copy: a part of a body may start at any byte, typed arrays may not.
   const { buffer } = Uint8Array.from(piece);
   if (datatype === 'FP32') return new Float32Array(buffer);
   if (datatype === 'INT64') return new BigInt64Array(buffer);
@@ -150,7 +150,7 @@ function fromJson(data: readonly unknown[], datatype: Datatype): OutputTensor['d
   return datatype === 'INT32' ? Int32Array.from(numbers) : Uint8Array.from(numbers);
 }
 
-/** Nested lists, or one flat one: the protocol allows both. */
+/** Nested lists, or a flat one: the protocol allows both. */
 function numbersIn(data: readonly unknown[]): number[] {
   return data.flatMap((item) => {
     if (Array.isArray(item)) return numbersIn(item);

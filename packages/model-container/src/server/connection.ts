@@ -17,9 +17,9 @@ import { noGrant, type ParsedRequest, parseRequest, unreadable } from './request
 export const MESSAGE_TIMEOUT_MS = 10_000;
 /** How long a refused peer may take to read the reason. */
 const LINGER_MS = 1000;
-/** Answers without `request_id` that may be outstanding before no more is read from the peer. */
+/** Outstanding answers without `request_id` above which the peer is not read. */
 const MAX_ORDERED = 64;
-/** Bytes of answers that a peer may leave unread before it is closed. */
+/** Unread bytes of answers above which a peer is closed. */
 const MAX_UNREAD_BYTES = CONTAINER_MESSAGE_LIMIT;
 
 /** Options of {@link Connection}. */
@@ -38,22 +38,21 @@ interface Place {
 }
 
 /**
- * One peer's connection: cuts and parses messages, hands them to the service, writes answers. Answers with a
- * `request_id` go out when they are ready, those without in the order of their requests.
+ * One peer's connection: cuts and parses messages, passes them to the service, writes answers. Answers with a
+ * `request_id` are sent when they are ready, those without in the order of their requests.
  *
- * Owns the socket. Closing: the peer's end, an error, `close()`; all lead to one `close` event, which
- * tells the service.
+ * Owns the socket. The peer's end, an error and `close()` all lead to one `close` event, which notifies the service.
  */
 export class Connection {
-  /** Settles when it is gone and everything of it is released. Never rejects. */
+  /** Settles when the connection is closed and released. Never rejects. */
   readonly closed: Promise<void>;
   readonly #options: ConnectionOptions;
   readonly #peer: Peer;
   readonly #decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
   readonly #places: Place[] = [];
-  /** Waits for the rest of a message, or for the peer to go after it was refused. */
+  /** Limits the wait for the rest of a message, or for a refused peer to close. */
   #timer: Timer | undefined;
-  /** Answers not given yet, with and without id. */
+  /** Outstanding answers, with and without id. */
   #owed = 0;
   #ended = false;
 
@@ -109,7 +108,7 @@ export class Connection {
         break;
       case 'unwant':
         service.unwant(this.#peer, parsed.request);
-        // Nothing can go wrong and nobody waits: answered only when asked for.
+        // Synchronous and cannot fail: answered on request.
         if (parsed.request.request_id !== undefined) this.#write(encodeJson(noGrant(parsed.request.request_id, null)));
         break;
       default:
@@ -125,8 +124,8 @@ export class Connection {
   }
 
   /**
-   * Where the answer to a request goes: straight out, or to its place in the order. To be called once; false when it was too
-   * long for a message and an error went in its place.
+   * The destination of a request's answer: sent directly, or in its place in the order. Call it once. Returns false
+   * when the answer was too long for a message and an error was sent in its place.
    */
   #answerTo(requestId: string | undefined): (answer: object) => boolean {
     this.#owed += 1;
@@ -141,7 +140,7 @@ export class Connection {
     this.#places.push(place);
     if (this.#places.length >= MAX_ORDERED) {
       this.#options.socket.pause();
-      // Whatever is half here cannot be completed now, and that is our doing.
+      // An incomplete message cannot be completed now, and that is our doing.
       this.#timer?.cancel();
       this.#timer = undefined;
     }
@@ -178,19 +177,19 @@ export class Connection {
     this.close();
   }
 
-  /** The stream cannot be trusted any more: says why, and closes. */
+  /** The stream is out of step: sends the reason, and closes. */
   #refuse(why: string): void {
     this.#ended = true;
     this.#write(encodeJson(unreadable(this.#options.modelId, why)));
     const { socket } = this.#options;
-    // What still comes in is thrown away for a moment: closing with unread bytes would reset the connection, and the peer
-    // would read that instead of the answer.
+    // Discards input for a moment: closing with unread bytes would reset the connection, and the peer would not receive
+    // the answer.
     socket.removeAllListeners('data').resume().end();
     this.#timer?.cancel();
     this.#timer = this.#options.clock.after(LINGER_MS, () => this.close());
   }
 
-  /** @param completed A message was completed by this chunk: what is left over is the beginning of another. */
+  /** @param completed This chunk completed a message: the remaining bytes begin another. */
   #watchMessage(completed: boolean): void {
     if (completed || this.#decoder.bufferedBytes === 0) {
       this.#timer?.cancel();
@@ -223,7 +222,7 @@ export class Connection {
   }
 }
 
-/** An answer as a message; one that is too long for any peer is told as what it is. */
+/** An answer as a message; one that exceeds the message limit becomes an error. */
 function fitting(answer: object): { readonly message: Buffer; readonly fits: boolean } {
   const message = encodeJson(answer);
   const bytes = message.byteLength - LENGTH_BYTES;

@@ -10,65 +10,10 @@ import {
   inferResponseSchema,
 } from '@vigia/contracts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { FrameJob, JobResult, ModelRunner, RunResult } from '#inference';
-import type { ModelFacts } from '#model';
+import { FakeRunner, PERSON } from '../../test/support/fake-runner.ts';
 import { TestClient } from '../../test/support/test-client.ts';
 import { MESSAGE_TIMEOUT_MS } from './connection.ts';
 import { ContainerServer, type ContainerServerOptions } from './container-server.ts';
-
-const FACTS: ModelFacts = {
-  version: '0123456789ab',
-  task: 'detection',
-  classes: ['person'],
-  frame: { width: 2, height: 2, fit: 'stretch' },
-  maxBatch: 1,
-  provider: 'cpu',
-  p99Ms: undefined,
-};
-const PERSON = {
-  class_id: 0,
-  class_name: 'person',
-  confidence: 0.9,
-  bbox: [0, 0, 1, 1] as [number, number, number, number],
-};
-
-/** Runs when the test says so. */
-class FakeRunner implements ModelRunner {
-  facts = FACTS;
-  readonly forgotten: number[] = [];
-  jobs: readonly FrameJob[] = [];
-  /** Ends the run in progress. */
-  settle: { ok: (result: RunResult) => void; fail: (error: Error) => void } | undefined;
-  started: () => void = () => undefined;
-  runs = 0;
-  /** How every frame ends. */
-  outcome: JobResult = { status: 'ok', detections: [PERSON] };
-
-  run(jobs: readonly FrameJob[]): Promise<RunResult> {
-    expect(this.settle).toBeUndefined();
-    this.jobs = jobs;
-    this.runs += 1;
-    return new Promise<RunResult>((ok, fail) => {
-      this.settle = { ok, fail };
-      this.started();
-    }).finally(() => (this.settle = undefined));
-  }
-  forget(connection: number): void {
-    this.forgotten.push(connection);
-  }
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-  /** Waits until a run is going on, then ends it. */
-  async finish(error?: Error): Promise<void> {
-    if (!this.settle) await new Promise<void>((resolve) => (this.started = resolve));
-    if (error) this.settle?.fail(error);
-    else {
-      const batchSize = this.outcome.status === 'ok' ? this.jobs.length : 0;
-      this.settle?.ok({ results: this.jobs.map(() => this.outcome), batchSize, prepareMs: 0, inferenceMs: 1.5 });
-    }
-  }
-}
 
 let dir: string;
 let path: string;
@@ -219,7 +164,7 @@ test('two clients get their grants in turn', async () => {
   a.send(want('a', 'w'));
   let grant = grantResponseSchema.parse(await a.next());
   b.send(want('b', 'w'));
-  // Only when b stands in line may the first round begin, else a could win two in a row.
+  // The first round must not begin before b is in line, otherwise a could win two in a row.
   await b.ask({ op: 'health', request_id: 'h' });
   for (let i = 0; i < 6; i++) {
     const [me, other, name] = i % 2 === 0 ? [a, b, 'a'] : [b, a, 'b'];
@@ -355,7 +300,7 @@ test('half a message is not waited for forever, and its connection ends with its
   gone.socket.end();
   await slow.next();
   await gone.closed();
-  // Written after the answer was made, so the timer runs once a further answer is there.
+  // Written after the answer was prepared, so the timer runs once a further answer has arrived.
   while (clock.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve));
   clock.advance(MESSAGE_TIMEOUT_MS);
   expect(await slow.next()).toMatchObject({ error: { code: 'bad_request' } });

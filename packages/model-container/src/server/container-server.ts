@@ -11,11 +11,14 @@ export interface ContainerServerOptions extends Omit<ModelServiceOptions, 'clock
   readonly log: Log;
   /** Default: the system's. */
   readonly clock?: Clock;
-  /** Most connections at once; more are closed when they come. Default {@link MAX_CONNECTIONS}. */
+  /** Most connections at once; further ones are closed on arrival. Default {@link MAX_CONNECTIONS}. */
   readonly maxConnections?: number;
 }
 
-/** 32 cameras with a few consumers each, twice over. Each may hold one unfinished message (1 MiB) and one of unread answers. */
+/**
+ * 32 cameras with a few consumers each, twice over. Each connection may hold one unfinished message (1 MiB) and 1 MiB
+ * of unread answers.
+ */
 export const MAX_CONNECTIONS = 256;
 
 /** Serves one model on a Unix socket (protocol 1). Owns its connections and its socket; does not own the runner. */
@@ -32,7 +35,7 @@ export class ContainerServer {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#service = new ModelService({ ...options, clock: this.#clock });
-    // Half-open is allowed: a peer may end its side after one request and read on.
+    // Half-open connections are allowed: a peer may shut down its side after one request and keep reading.
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
     this.#server.on('drop', () =>
@@ -48,17 +51,17 @@ export class ContainerServer {
   static async start(options: ContainerServerOptions): Promise<ContainerServer> {
     const container = new ContainerServer(options);
     await listenOnSocket(container.#server, options.socketPath);
-    // Accepting can fail later on (out of file descriptors): that connection is lost, the server goes on.
+    // Accepting may fail later (out of file descriptors): that connection is lost, the server continues.
     container.#server.on('error', (error) => options.log.warn(`a connection could not be accepted: ${error.message}`));
     return container;
   }
 
-  /** How many connections are open. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Closes socket and connections. What waits is answered first, what runs is not waited for. Idempotent. */
+  /** Closes socket and connections. Settles waiting requests first, does not wait for a run. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

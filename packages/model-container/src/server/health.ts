@@ -2,10 +2,10 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { Clock } from '@vigia/base';
 import type { HealthResponse } from '@vigia/contracts';
 
-/** So many failed runs in a row are no accident of one picture. */
+/** This many failed runs in a row are not the fault of a single frame. */
 const FAILING_AFTER = 3;
 
-/** Counts what a container did. Owns the numbers of the `health` answer; counters only ever grow. */
+/** Counters of a container. Owns the numbers of the `health` answer; counters never decrease. */
 export class Health {
   readonly #clock: Clock;
   readonly #startedMs: number;
@@ -23,24 +23,24 @@ export class Health {
     this.#startedMs = clock.nowMs();
   }
 
-  /** An `infer` came in. */
+  /** An `infer` arrived. */
   request(): void {
     this.#requests += 1;
   }
 
-  /** A request was answered with what the model saw. */
+  /** A request was answered with detections. */
   succeeded(): void {
     this.#ok += 1;
   }
 
-  /** A run of the model ended well. */
+  /** A run succeeded. */
   ran(inferenceMs: number): void {
     this.#batches += 1;
     this.#failedRuns = 0;
     this.#inferenceUs.record(Math.max(1, Math.round(inferenceMs * 1000)));
   }
 
-  /** The model itself failed on a picture. */
+  /** The model itself failed on a frame. */
   runFailed(): void {
     this.#batches += 1;
     this.#failedRuns += 1;

@@ -6,12 +6,12 @@ import { codeOf, messageOf, UsageError, VigiaError } from '@vigia/base';
 const MAX_SOCKET_PATH = 107;
 /** Owner and group may connect. */
 const SOCKET_MODE = 0o660;
-/** What a process's mask must be for a socket to be born with that mode: chmod afterwards would leave a gap. */
+/** The umask with which a socket is created with that mode: chmod afterwards would leave a gap. */
 const SOCKET_UMASK = 0o777 & ~SOCKET_MODE;
 
 /**
- * Makes a server listen on a Unix socket of mode 0660. A socket that a dead process left is removed; one that somebody
- * answers on is not. Two starters at once is the parent's business: it starts one container per model.
+ * Listens on a Unix socket of mode 0660. Removes the socket of a dead process, but not one with a listener. Two
+ * simultaneous starts are not handled: the parent starts one container per model.
  *
  * @throws UsageError when the path is too long; VigiaError `socket_in_use` or `socket`.
  */
@@ -48,7 +48,7 @@ function tryListen(server: Server, path: string): Promise<void> {
     server.once('error', onError).once('listening', onListening);
     const before = process.umask(SOCKET_UMASK);
     try {
-      // Binds synchronously, so the mask is in force for this one file only.
+      // Binds synchronously, so that the umask affects this file only.
       server.listen(path);
     } finally {
       process.umask(before);
@@ -71,7 +71,7 @@ function answers(path: string): Promise<boolean> {
       resolve(alive);
     };
     probe.once('connect', () => settle(true));
-    // Anything but a refusal (no right, queue full) means that somebody may be there.
+    // Any error but a refusal (no permission, queue full) means that a process may be listening.
     probe.once('error', (error) => settle(codeOf(error) !== 'ECONNREFUSED'));
   });
 }

@@ -14,11 +14,12 @@ import { containerErrorCode, type JobResult, type ModelRunner, type RunResult } 
 import { Estimate } from './estimate.ts';
 import { Health } from './health.ts';
 import { inferError, inferOk, noGrant, type UnwantRequest } from './requests.ts';
-import { type Job, Turns } from './turns.ts';
+import type { Job } from './turn-line.ts';
+import { Turns } from './turns.ts';
 
 /** Options of {@link ModelService}. */
 export interface ModelServiceOptions {
-  /** What this container's model is called in requests: the id of the configuration, not of the catalogue. */
+  /** The model's id in requests: that of the configuration, not of the catalogue. */
   readonly modelId: string;
   readonly runner: ModelRunner;
   readonly clock: Clock;
@@ -26,12 +27,12 @@ export interface ModelServiceOptions {
   readonly grantMs?: number;
 }
 
-/** One peer, as the service sees it: the number of its connection. */
+/** A peer from the service's point of view: the number of its connection. */
 export interface Peer {
   readonly connection: number;
 }
 
-/** An `infer` that waits or runs. */
+/** A waiting or running `infer`. */
 interface InferJob extends Job {
   readonly request: InferRequest;
   readonly receivedMs: number;
@@ -39,16 +40,16 @@ interface InferJob extends Job {
 }
 
 /**
- * One model, served in turns. Knows messages but no sockets. Keeps nothing per camera: every run depends on its own
- * picture only. Does not own the runner.
+ * One model, served in turns. Knows messages but no sockets. Keeps no state per camera: every run depends on its own
+ * frames only. Does not own the runner.
  */
 export class ModelService {
   readonly #options: ModelServiceOptions;
   readonly #turns: Turns<InferJob>;
   readonly #health: Health;
-  /** How long a run takes from its start to its results, milliseconds. */
+  /** Duration of a run from its start to its results, milliseconds. */
   readonly #runs = new Estimate();
-  /** When the latest run ended. */
+  /** End of the latest run. */
   #freeSinceMs = 0;
 
   constructor(options: ModelServiceOptions) {
@@ -64,7 +65,10 @@ export class ModelService {
     this.#health = new Health(clock);
   }
 
-  /** Answers `infer` through `answer`, exactly once, now or later. `answer` is false when no message can hold it. */
+  /**
+   * Answers `infer` through `answer`, exactly once, now or later. `answer` returns false when the answer exceeds the
+   * message limit.
+   */
   infer(peer: Peer, request: InferRequest, answer: (response: InferResponse) => boolean): void {
     const receivedMs = this.#options.clock.nowMs();
     this.#health.request();
@@ -88,7 +92,9 @@ export class ModelService {
     });
   }
 
-  /** Answers `want` through `answer`, exactly once: at once with an error, or when it is its turn, or when withdrawn. */
+  /**
+   * Answers `want` through `answer`, exactly once: at once with an error, when it is its turn, or when it is withdrawn.
+   */
   want(peer: Peer, request: WantRequest, answer: (response: GrantResponse) => void): void {
     const refuse = (code: ContainerErrorCode, message: string): void =>
       answer(noGrant(request.request_id, { code, message }));
@@ -98,8 +104,8 @@ export class ModelService {
     }
     const refused = this.#turns.want({
       key: { connection: peer.connection, camera: request.camera_id, consumer: request.consumer },
-      give: ({ id, expiresMs }) =>
-        answer({ request_id: request.request_id, grant: { id, expires_ms: expiresMs }, error: null }),
+      give: ({ id, lifetimeMs }) =>
+        answer({ request_id: request.request_id, grant: { id, expires_ms: lifetimeMs }, error: null }),
       withdraw: () => answer(noGrant(request.request_id, null)),
     });
     if (refused === 'bad_request') refuse(refused, 'this key waits already: one want at a time');
@@ -116,7 +122,7 @@ export class ModelService {
     this.#turns.withdrawWants(peer.connection);
   }
 
-  /** The peer is gone. A run for it goes on, its answer finds nobody. */
+  /** The peer has disconnected. Its run goes on, and the answer is discarded. */
   peerGone(peer: Peer): void {
     this.#turns.disconnect(peer.connection);
     this.#options.runner.forget(peer.connection);
@@ -157,7 +163,10 @@ export class ModelService {
     return `this container serves '${this.#options.modelId}', not '${found}'`;
   }
 
-  /** One run over what has come, after the one that is going on. Frames are taken by the runner at its last moment: they are as new as they can be. */
+  /**
+   * One run over the jobs that have arrived, after the current run. The runner reads frames at the last moment, so they
+   * are as new as possible.
+   */
   async #run(jobs: readonly InferJob[]): Promise<void> {
     const { runner, clock } = this.#options;
     const startedMs = clock.nowMs();
@@ -187,7 +196,7 @@ export class ModelService {
     }
     const metadata = {
       inference_time_ms: micro(run.inferenceMs),
-      // The way to the thread and back included: all that was neither taking the frame nor looking at it.
+      // Includes the round trip to the thread: everything except reading and analysing the frames.
       queue_ms: micro(Math.max(0, endedMs - job.receivedMs - run.prepareMs - run.inferenceMs)),
       batch_size: run.batchSize,
       model_version: this.#options.runner.facts.version,
@@ -197,7 +206,7 @@ export class ModelService {
   }
 }
 
-// Microseconds are what the clock is good for; more digits only make messages longer.
+// The clock resolves microseconds; more digits only lengthen messages.
 function micro(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }

@@ -15,7 +15,7 @@ import {
   wantRequestSchema,
 } from '@vigia/contracts';
 
-/** A request as it came, checked. `invalid` carries the answer to give. */
+/** A parsed and validated request. `invalid` contains the answer to send. */
 export type ParsedRequest =
   | { readonly op: 'infer'; readonly request: InferRequest }
   | { readonly op: 'want'; readonly request: WantRequest }
@@ -29,10 +29,10 @@ export interface UnwantRequest extends Omit<WantRequest, 'op' | 'request_id'> {
 }
 
 /**
- * Reads one message.
+ * Parses one message.
  *
- * @returns undefined when it is not a JSON object: then the peer does not speak this protocol, and is told so and closed.
- *   A JSON object with wrong fields is `invalid`: it is answered, and the connection stays.
+ * @returns undefined when it is not a JSON object: the peer does not speak this protocol; it receives an error and is
+ *   closed. A JSON object with wrong fields is `invalid`: it is answered, and the connection stays open.
  */
 export function parseRequest(payload: Buffer, modelId: string): ParsedRequest | undefined {
   const value = parseObject(payload);
@@ -73,7 +73,7 @@ export function inferError(request: InferRequest, code: ContainerErrorCode, mess
   return { ...identity(request), detections: null, error: { code, message } };
 }
 
-/** The answer to an `infer` that succeeded. */
+/** The answer to a successful `infer`. */
 export function inferOk(
   request: InferRequest,
   detections: Detection[],
@@ -91,23 +91,23 @@ function identity(request: InferRequest): Pick<InferResponse, 'request_id' | 'mo
   };
 }
 
-/** The answer to what could not be read at all. */
+/** The answer to a message that cannot be parsed. */
 export function unreadable(modelId: string, message: string): InferResponse {
   return badRequest({}, modelId, message) as InferResponse;
 }
 
-/** The answer to a `want` that gets no grant: refused with an error, or withdrawn without. */
+/** The answer to a `want` without a grant: refused with an error, or withdrawn without one. */
 export function noGrant(requestId: string, error: ContainerError | null): GrantResponse {
   return { request_id: requestId, grant: null, error };
 }
 
 function parseObject(payload: Buffer): Record<string, unknown> | undefined {
   try {
-    // Fatal: bytes that are no UTF-8 must not be guessed at.
+    // Fatal: invalid UTF-8 must not be replaced silently.
     const value: unknown = JSON.parse(UTF8.decode(payload));
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch (error) {
-    // Not JSON: the caller answers and closes. Anything else would be our own mistake.
+    // Not JSON: the caller answers and closes. Any other exception would be a bug.
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
     throw error;
   }
@@ -123,7 +123,7 @@ function invalid(value: Record<string, unknown>, modelId: string, error: Issues)
   return { op: 'invalid', answer: badRequest(value, modelId, `${where}: ${issue?.message ?? messageOf(error)}`) };
 }
 
-// Whatever can be read of the request is given back, so that the peer finds out which one it was.
+// Echoes the request's readable fields, so that the peer can match the error.
 function badRequest(value: Record<string, unknown>, modelId: string, message: string): InferResponse | GrantResponse {
   const error = { code: 'bad_request', message } as const;
   const id = readableId(value);
@@ -134,7 +134,7 @@ function badRequest(value: Record<string, unknown>, modelId: string, message: st
   return {
     ...(id === undefined ? {} : { request_id: id }),
     model_id: modelId,
-    // Never half a code point.
+    // Never splits a code point.
     camera_id: typeof camera === 'string' ? Array.from(camera.slice(0, 256)).slice(0, 128).join('') : '',
     frame_id: typeof frame === 'number' && Number.isSafeInteger(frame) ? frame : 0,
     detections: null,

@@ -1,8 +1,9 @@
 import { type Clock, FakeClock } from '@vigia/base';
-import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Estimate } from './estimate.ts';
-import { DEFAULT_GRANT_MS, type Job, type TurnKey, Turns, type TurnsOptions } from './turns.ts';
+import type { TurnKey } from './grants.ts';
+import type { Job } from './turn-line.ts';
+import { DEFAULT_GRANT_MS, Turns, type TurnsOptions } from './turns.ts';
 
 let clock: FakeClock;
 let turns: Turns;
@@ -71,7 +72,7 @@ test('keys take turns however eagerly one of them asks', () => {
 test('who was served longest ago is next, whoever asked first', () => {
   for (const name of ['a', 'b', 'c']) want(name);
   submit('a', { grant: 'g1' });
-  // Asks again while its own picture is looked at, long before `d` asks for the first time.
+  // Asks again while its own frame is being analysed, long before `d` asks for the first time.
   want('a');
   turns.finished();
   submit('b', { grant: 'g2' });
@@ -106,7 +107,7 @@ test('an unused grant passes on, and its late infer is told so', () => {
   expect(turns.counters).toEqual({ grants: 2, grantsExpired: 1 });
   submit('b', { grant: 'g2' });
   expect(taken()).toEqual(['b starts']);
-  // A used grant cannot expire any more; the one timer that all grants share finds nothing to do.
+  // A used grant cannot expire; the timer shared by all grants finds nothing to do.
   clock.advance(10 * DEFAULT_GRANT_MS);
   expect(turns.counters).toEqual({ grants: 2, grantsExpired: 1 });
   expect(clock.pendingTimers).toBe(0);
@@ -293,7 +294,7 @@ describe('a model that takes up to three at once', () => {
     want('a');
     want('b');
     submit('a', { grant: 'g1' });
-    // b does not come together with a, so a is looked at alone, and b is the next run.
+    // b arrives after a, so a is analysed alone, and b is the next run.
     await new Promise((resolve) => void setImmediate(resolve));
     clock.advance(5);
     submit('b', { grant: 'g2' });
@@ -327,12 +328,12 @@ describe('shortly before a run is expected to end', () => {
   });
 
   test('the next in line is granted, and only as many as the next run takes', () => {
-    // 1 ms for the way, 1 ms because timers are late.
+    // 1 ms for the round trip, 1 ms because timers are late.
     clock.advance(17);
     expect(taken()).toEqual([]);
     clock.advance(1);
     expect(taken()).toEqual(['b granted g2']);
-    // Handed over at once: it is the run after this one.
+    // Handed over at once as the next run.
     submit('b', { grant: 'g2' });
     expect(taken()).toEqual(['b starts']);
     clock.advance(30);
@@ -351,7 +352,7 @@ describe('shortly before a run is expected to end', () => {
     expect(taken()).toEqual([]);
     want('d');
     turns.finished();
-    // Who was never served comes first.
+    // A key that was never served comes first.
     expect(taken()).toEqual(['d granted g2']);
   });
 
@@ -393,69 +394,4 @@ describe('shortly before a run is expected to end', () => {
     clock.advance(30);
     expect(taken()).toEqual([]);
   });
-});
-
-const step = fc.record({
-  act: fc.constantFrom('want', 'unwant', 'infer', 'granted', 'finish', 'wait', 'drop'),
-  camera: fc.integer({ min: 0, max: 3 }),
-  connection: fc.integer({ min: 0, max: 2 }),
-});
-
-test('whatever happens: one run and at most one that waits for it, no more in one than fit, every request settled once, nothing lost', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 120 }), (maxBatch, steps) => {
-      const time = new FakeClock();
-      let running = 0;
-      let open = 0;
-      const subject = new Turns({
-        clock: time,
-        maxWaiting: 5,
-        maxBatch,
-        runs: new Estimate(100),
-        start: (jobs) => {
-          open -= jobs.length;
-          running += 1;
-          // One that computes, and one that is handed over meanwhile.
-          expect(running).toBeLessThanOrEqual(2);
-          expect(jobs.length).toBeGreaterThanOrEqual(1);
-          expect(jobs.length).toBeLessThanOrEqual(maxBatch);
-        },
-      });
-      const grants: { id: string; camera: string; connection: number; at: number }[] = [];
-      const job = (camera: string, connection: number, grant?: string): Job => {
-        open += 1;
-        return {
-          camera,
-          connection,
-          grant,
-          deadlineMs: 150,
-          reject: () => void (open -= 1),
-        };
-      };
-      for (const { act, camera: number, connection } of steps) {
-        const camera = `c${number}`;
-        const turn = { connection, camera, consumer: 'p' };
-        if (act === 'want') {
-          open += 1;
-          const give = (grant: { id: string }): void => {
-            open -= 1;
-            grants.push({ id: grant.id, camera, connection, at: time.nowMs() });
-          };
-          if (subject.want({ key: turn, give, withdraw: () => void (open -= 1) })) open -= 1;
-        } else if (act === 'unwant') subject.unwant(turn);
-        else if (act === 'infer') subject.submit(job(camera, connection));
-        else if (act === 'granted') {
-          const grant = grants.pop();
-          if (grant) subject.submit(job(grant.camera, grant.connection, grant.id));
-        } else if (act === 'finish' && running) {
-          running -= 1;
-          subject.finished();
-        } else if (act === 'wait') time.advance(60);
-        else if (act === 'drop') subject.disconnect(connection);
-        expect(open).toBe(subject.waiting);
-      }
-      subject.close();
-      expect([open, time.pendingTimers]).toEqual([0, 0]);
-    }),
-  );
 });

@@ -5,15 +5,15 @@ import { convertGraphModel } from '../../src/conversion/convert.ts';
 import { formatManifest, MODEL_FILES } from '../../src/manifest/index.ts';
 import { GraphWriter, withOpenBatch } from '../support/tiny-model.ts';
 
-/** Of the picture that it takes, pixels. */
+/** Of its frames, pixels. */
 const SIDE = 8;
-/** The numbers of a picture, in the two sizes of the output that are not the batch. */
+/** Values per frame, in the two sizes of the output other than the batch. */
 const ROWS = 4;
 const COLUMNS = (SIDE * SIDE * 3) / ROWS;
-/** Pictures of one run. */
+/** Frames per run. */
 const MAX_BATCH = 2;
 
-/** The bright model's decoder: the network only scales. As slow as `VIGIA_BRIGHT_DELAY_MS` says, for each picture. */
+/** The bright model's decoder: the network only scales. Takes `VIGIA_BRIGHT_DELAY_MS` per frame. */
 const DECODER = `const DELAY_MS = Number(process.env['VIGIA_BRIGHT_DELAY_MS'] ?? 0);
 const FAILS = process.env['VIGIA_BRIGHT_FAILS'] === '1';
 export function decode([shares]) {
@@ -24,7 +24,7 @@ export function decode([shares]) {
 }
 `;
 
-/** Writes a model folder: the bright model as a network that takes two pictures in one run. Returns `dir`. */
+/** Writes a model folder: the bright model as a network with two frames per run. Returns `dir`. */
 export function writeBrightNetwork(dir: string): string {
   mkdirSync(dir, { recursive: true });
   const graph = new GraphWriter()

@@ -1,6 +1,6 @@
-// The bright model as a model module: one detection, as sure as the picture is bright.
+// The bright model as a model module: one detection whose confidence is the frame's brightness.
 //
-// VIGIA_BRIGHT_DELAY_MS: it takes that long. VIGIA_BRIGHT_FAILS=1: it throws at a picture that is all black.
+// VIGIA_BRIGHT_DELAY_MS: its duration. VIGIA_BRIGHT_FAILS=1: it throws on a black frame.
 
 const DELAY_MS = Number(process.env['VIGIA_BRIGHT_DELAY_MS'] ?? 0);
 const FAILS = process.env['VIGIA_BRIGHT_FAILS'] === '1';
@@ -16,7 +16,7 @@ export const manifest = {
 
 export function load() {
   return (frame) => {
-    // Blocks, as a model does.
+    // Blocks, like a real model.
     if (DELAY_MS > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, DELAY_MS);
     const sum = frame.data.reduce((total, byte) => total + byte, 0);
     if (FAILS && sum === 0) throw new Error('it is too dark to see anything');

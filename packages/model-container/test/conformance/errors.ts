@@ -3,7 +3,7 @@ import { codeOfAnswer } from './peer.ts';
 import { packed } from './pictures.ts';
 import { COLOUR, type Rig } from './rig.ts';
 
-/** Without these nothing can be looked at or answered. */
+/** Members without which a request cannot be answered. */
 const NEEDED_FIELDS: readonly object[] = [
   { camera_id: undefined },
   { camera_id: 7 },
@@ -30,7 +30,7 @@ const NEEDED_METADATA: readonly object[] = [
   { slot: '1' },
 ];
 
-/** Fields of an `infer` that are wrong; null is not "absent". */
+/** Wrong values of the fields of an `infer`; null is not "absent". */
 const WRONG_FIELDS: readonly object[] = [
   { camera_id: '' },
   { camera_id: null },
@@ -70,7 +70,7 @@ const WRONG_METADATA: readonly object[] = [
   { strides: [24, 24, 24, 24] },
 ];
 
-/** What is answered with an error, with which, and that the connection goes on. */
+/** Which errors are answered, with which code, and that the connection stays usable. */
 export function errorTests(rig: Rig): void {
   const { strict } = rig.subject.can;
   test.each(strict ? [...NEEDED_FIELDS, ...WRONG_FIELDS] : NEEDED_FIELDS)('bad_request: %j', async (wrong) => {
@@ -110,7 +110,7 @@ export function errorTests(rig: Rig): void {
     peer.send({ ...rig.want('w'), ...wrong });
     const answer = await peer.next();
     expect(codeOfAnswer(answer)).toBe('bad_request');
-    // Of the shape of the answer to `want` when there is an id to answer to.
+    // In the form of an answer to `want` when there is an id to answer to.
     expect('grant' in answer).toBe(!('request_id' in wrong));
   });
 
@@ -130,7 +130,7 @@ export function errorTests(rig: Rig): void {
   test('overloaded: one request of a camera may wait, over all connections', async () => {
     const [peer, other] = [await rig.connect(rig.slow), await rig.connect(rig.slow)];
     const infer = (id: string, camera: string): object => rig.infer({ request_id: id, camera_id: camera });
-    // A few runs, so that nobody needs to hurry, and one that waits behind them; then the next one has no place.
+    // Long enough without haste: a few runs, and one that waits behind them; the next one has no room.
     const { max_batch } = await peer.describe();
     const running = Array.from({ length: 3 * max_batch }, (_, i) => `running${i}`);
     peer.send(...running.map((id) => infer(id, id)), infer('waits', 'hall'), infer('too much', 'hall'));

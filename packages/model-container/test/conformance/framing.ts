@@ -6,13 +6,13 @@ import type { Rig } from './rig.ts';
 
 const HEALTH = { op: 'health', request_id: 'h' };
 
-/** A `health` request of exactly so many bytes, by a field that nobody knows. */
+/** A `health` request of an exact length, padded by an unknown field. */
 function healthOf(bytes: number): Buffer {
   const bare = JSON.stringify({ ...HEALTH, padding: '' });
   return encodeJson({ ...HEALTH, padding: 'x'.repeat(bytes - bare.length) });
 }
 
-/** An announcement of so many bytes, and none of them. */
+/** A length prefix without its message. */
 function announced(bytes: number): Buffer {
   const out = Buffer.alloc(LENGTH_BYTES);
   out.writeUInt32BE(bytes);
@@ -37,7 +37,7 @@ const UNREADABLE: readonly (readonly [string, Buffer])[] = [
   ['a length above 2 GiB', announced(0xff_ff_ff_ff)],
 ];
 
-/** Cutting messages out of a stream, and what is not one. */
+/** Cutting messages out of a stream, and input that is not a message. */
 export function framingTests(rig: Rig): void {
   test('a message may come byte by byte', async () => {
     const peer = await rig.connect();

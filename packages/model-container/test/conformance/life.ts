@@ -4,12 +4,12 @@ import { expect, test } from 'vitest';
 import { codeOfAnswer, Peer } from './peer.ts';
 import { type Rig, SLOW_MS } from './rig.ts';
 
-/** Connections at once that ours allow. */
+/** Connection limit of our container. */
 const CONNECTIONS = 256;
-/** Wants and requests that may wait with ours. */
+/** Limit of waiting wants and requests in our container. */
 const WAITING = 1024;
 
-/** The socket, the end, and how much may be asked at once. */
+/** The socket, the end, and the limits. */
 export function lifeTests(rig: Rig): void {
   test('its socket is for owner and group only', () => {
     const { mode } = statSync(rig.quick.socketPath);
@@ -25,7 +25,7 @@ export function lifeTests(rig: Rig): void {
     });
     expect(await peer.next()).toMatchObject({ request_id: 'h' });
     const stopped = container.stop();
-    // What waits may be answered, with an error or by withdrawing; then the connection ends.
+    // Waiting requests may be answered with an error or withdrawn; then the connection ends.
     for (
       let answer = await peer.next().catch(() => undefined);
       answer;

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { packed } from './pictures.ts';
 import { COLOUR, type Rig, SLOW_MS } from './rig.ts';
 
-/** What every client does with a container that is well. */
+/** The operations that every client uses on a healthy container. */
 export function operationTests(rig: Rig): void {
   test('one request and done: five fields, send, shut down, read, the end', async () => {
     const peer = await rig.connect(rig.slow);

@@ -14,7 +14,7 @@ import {
 import { expect } from 'vitest';
 import { type Answer, TestClient } from '../support/test-client.ts';
 
-/** A client of a container under test: every answer that it reads is checked against the schemas. */
+/** A client of a container under test: checks every answer against the schemas. */
 export class Peer {
   readonly #client: TestClient;
   #sentEnd = false;
@@ -33,25 +33,25 @@ export class Peer {
     this.#client.send(...messages);
   }
 
-  /** Sends bytes as they are; resolves when the kernel has them. */
+  /** Sends raw bytes; resolves when the kernel has them. */
   async write(bytes: Uint8Array): Promise<void> {
     await new Promise<void>((resolve) => void this.#client.socket.write(bytes, () => resolve()));
   }
 
-  /** Sends no more, but still reads. */
+  /** Shuts down sending, and keeps reading. */
   end(): void {
     this.#sentEnd = true;
     this.#client.socket.end();
   }
 
-  /** The next answer, checked. Rejects when the connection is closed before. */
+  /** The next answer, checked. Rejects when the connection closes first. */
   async next(): Promise<Answer> {
     const answer = await this.#client.next();
     check(answer);
     return answer;
   }
 
-  /** Answers to these requests by their ids, in whatever order they come; anything else that comes meanwhile is an error. */
+  /** Answers to these requests by their ids, in any order; any other answer meanwhile is an error. */
   async answersTo(...ids: readonly string[]): Promise<Record<string, Answer>> {
     const found: Record<string, Answer> = {};
     while (Object.keys(found).length < ids.length) {
@@ -76,32 +76,32 @@ export class Peer {
     return grantResponseSchema.parse(await this.next());
   }
 
-  /** Asks how it is. */
+  /** Requests `health`. */
   async health(): Promise<HealthResponse> {
     this.send({ op: 'health', request_id: 'how' });
     return healthResponseSchema.parse(await this.next());
   }
 
-  /** Asks what it is. */
+  /** Requests `describe`. */
   async describe(): Promise<DescribeResponse> {
     this.send({ op: 'describe', request_id: 'what' });
     return describeResponseSchema.parse(await this.next());
   }
 
-  /** The connection is good, and no answer is left over: the next thing that comes is what is asked now. */
+  /** Expects a usable connection without unread answers: the next message answers this request. */
   async quiet(): Promise<void> {
     const health = await this.health();
     expect(health.request_id).toBe('how');
   }
 
-  /** Resolves when the other side has closed; answers that come before are an error. */
+  /** Resolves when the other side has closed; answers before that are an error. */
   async closedByContainer(): Promise<void> {
     const left = await this.#client.next().catch(() => undefined);
     expect(left, 'an answer where the connection should have ended').toBeUndefined();
     await this.#client.closed();
   }
 
-  /** Closes, after looking whether anything was left over. */
+  /** Closes, after checking that no answer is left. */
   async leave(): Promise<void> {
     const { socket } = this.#client;
     if (!this.#sentEnd && !socket.destroyed && socket.readable) await this.quiet();
@@ -118,7 +118,7 @@ export class Peer {
   }
 }
 
-/** Any answer: of which kind it is is seen by what it has. Detections are there exactly when there is no error. */
+/** Any answer: its members show its kind. Detections are present exactly when there is no error. */
 function check(answer: Answer): void {
   expect(answer, 'an answer without `error`').toHaveProperty('error');
   if (answer['error'] !== null) containerErrorSchema.parse(answer['error']);

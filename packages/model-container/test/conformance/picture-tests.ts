@@ -4,7 +4,7 @@ import { codeOfAnswer } from './peer.ts';
 import { type Colour, packed } from './pictures.ts';
 import { COLOUR, type Rig } from './rig.ts';
 
-/** Two roundings: that of the format and that of the way back. */
+/** Two roundings: of the format and of the conversion back. */
 const TOLERANCE = 0.006;
 const SIZES = [
   [8, 8],
@@ -18,7 +18,7 @@ const SIZES = [
 ] as const;
 const COLOURS: readonly Colour[] = [COLOUR, [0, 0, 0], [255, 255, 255], [90, 90, 90], [30, 200, 220]];
 
-/** Formats and sizes: what the container says it takes it takes, and sees the same in all of them. */
+/** Formats and sizes: the container accepts all that it declares, with the same result. */
 export function pictureTests(rig: Rig): void {
   async function formats(): Promise<readonly PixelFormat[]> {
     return (await (await rig.connect()).describe()).input.formats;

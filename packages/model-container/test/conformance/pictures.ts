@@ -23,7 +23,7 @@ interface Plane {
   readonly lines: number;
 }
 
-/** A tightly packed picture of one colour; chroma is halved, odd sides rounded up (BT.601, limited range). */
+/** A tightly packed picture in one colour; chroma is halved, odd sides are rounded up (BT.601, limited range). */
 export function packed(format: PixelFormat, width: number, height: number, colour: Colour): TestPicture {
   const lines = planesOf(format, width, height, colour).map(({ pattern, times, lines: count }) =>
     Buffer.alloc(pattern.length * times * count, Uint8Array.from(pattern)),
@@ -31,7 +31,7 @@ export function packed(format: PixelFormat, width: number, height: number, colou
   return { width, height, format, bytes: Buffer.concat(lines) };
 }
 
-/** The mean of all bytes as RGB, 0..1: what the bright model says. GRAY8 has the mean for each of the three. */
+/** The mean of all bytes as RGB, 0..1: the bright model's answer. GRAY8 counts for all three channels. */
 export function brightness([r, g, b]: Colour): number {
   return (r + g + b) / 3 / 255;
 }
@@ -62,7 +62,7 @@ function planesOf(format: PixelFormat, width: number, height: number, [r, g, b]:
   }
 }
 
-/** The shape of a picture in a slot. */
+/** Shape of a picture in a slot. */
 export function shapeOf({ format, width, height, bytes }: TestPicture): FrameShape {
   let offset = 0;
   const planes = planesOf(format, width, height, [0, 0, 0]).map(({ pattern, times, lines }) => {
@@ -73,7 +73,7 @@ export function shapeOf({ format, width, height, bytes }: TestPicture): FrameSha
   return { width, height, format, planes, byteLength: bytes.byteLength };
 }
 
-/** What of a request says where a picture is. */
+/** The members of a request that locate a picture. */
 export interface Reference {
   readonly frame_reference: string;
   readonly frame_metadata: Readonly<Record<string, unknown>>;
@@ -81,9 +81,9 @@ export interface Reference {
 
 let folders = 0;
 
-/** Files of one subject: a folder of its own outside /dev/shm, and names in /dev/shm. All of it goes with `remove`. */
+/** Files of one subject: a folder outside /dev/shm, and names in /dev/shm. `remove` deletes them all. */
 export class FrameFiles {
-  /** Outside /dev/shm; containers are told to allow it. */
+  /** Outside /dev/shm; passed to containers as an allowed folder. */
   readonly allowed: string = mkdtempSync(join(tmpdir(), 'vigia-conformance-'));
   /** For sockets. */
   readonly sockets: string = mkdtempSync(join(tmpdir(), 'vigia-conformance-'));
@@ -96,7 +96,7 @@ export class FrameFiles {
     this.#prefix = `/dev/shm/vigia_conformance_${process.pid}_${folders}_`;
   }
 
-  /** A name in /dev/shm that is removed in the end, whatever it becomes. */
+  /** A name in /dev/shm that is removed at the end, with any content. */
   path(name: string): string {
     const path = this.#prefix + name;
     this.#paths.push(path);
@@ -125,7 +125,7 @@ export class FrameFiles {
   }
 }
 
-/** A frame segment that tests write into. */
+/** A frame segment written by tests. */
 export class TestSegment {
   readonly writer: FrameSegmentWriter;
   #closed = false;

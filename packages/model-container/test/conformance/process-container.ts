@@ -4,15 +4,15 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '@vigia/base';
 import type { RunningContainer } from './subject.ts';
 
-/** The repository. */
+/** The repository's root. */
 export const ROOT: string = fileURLToPath(new URL('../../../../', import.meta.url));
-/** Debian's, which is the one that has numpy. */
+/** Debian's interpreter, which has numpy. */
 export const PYTHON = '/usr/bin/python3';
 
-/** Far above the second that a container takes to end: who is still there does not obey, and must not be left behind. */
+/** Far above the second that a container may take to exit: then it is killed, and not left behind. */
 const STOP_MS = 10_000;
 
-/** A program that is a container. */
+/** A program that implements a container. */
 export interface ContainerProgram {
   readonly command: string;
   readonly args: readonly string[];
@@ -21,7 +21,7 @@ export interface ContainerProgram {
   readonly socketPath: string;
 }
 
-/** Starts a program with `--socket` and `--model-id`; resolves when it has said `ready`, wherever. */
+/** Starts a program with `--socket` and `--model-id`; resolves when it has printed `ready` on either stream. */
 export async function startProgram(program: ContainerProgram): Promise<RunningContainer> {
   const { socketPath, modelId } = program;
   const args = [...program.args, '--socket', socketPath, '--model-id', modelId];

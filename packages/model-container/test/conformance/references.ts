@@ -6,7 +6,7 @@ import { codeOfAnswer, type Peer } from './peer.ts';
 import { packed } from './pictures.ts';
 import { COLOUR, type Rig } from './rig.ts';
 
-/** Where a reference may lead, and that nothing else is looked at or told. */
+/** Where a reference may lead, and that nothing else is accessed or revealed. */
 export function referenceTests(rig: Rig): void {
   const code = async (reference: string, peer?: Peer): Promise<string | undefined> =>
     codeOfAnswer(await (peer ?? (await rig.connect())).infer(rig.infer({ frame_reference: reference })));
@@ -40,7 +40,7 @@ export function referenceTests(rig: Rig): void {
     ['/dev/shm/\ud800', 'with half a pair'],
   ])('frame_invalid or nothing: %j is %s', async (reference, why) => {
     const found = await code(reference);
-    // Names that no file can have may be taken for files that are not there.
+    // Names that no file can have may count as missing files.
     if (why.startsWith('with half')) expect(['frame_invalid', 'frame_not_found', 'bad_request']).toContain(found);
     else expect(found).toBe('frame_invalid');
   });

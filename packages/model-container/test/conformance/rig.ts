@@ -5,12 +5,14 @@ import { Peer } from './peer.ts';
 import { brightness, type Colour, FrameFiles, packed, type Reference } from './pictures.ts';
 import type { ContainerSubject, RunningContainer } from './subject.ts';
 
-/** What the model of the slow container takes at least: far above what a machine needs to read one write. */
+/** Least duration of the slow container's model: far longer than reading one write takes. */
 export const SLOW_MS = 150;
-/** Any colour but grey: channels that are swapped or forgotten show. */
+/** Any colour but grey, so that swapped or missing channels show. */
 export const COLOUR: Colour = [200, 120, 40];
 
-/** What the tests of one subject share: two containers, files, and connections that are looked at when a test ends. */
+/**
+ * State shared by the tests of one subject: two containers, files, and connections that are checked when a test ends.
+ */
 export class Rig {
   readonly subject: ContainerSubject;
   #containers: RunningContainer[] = [];
@@ -26,7 +28,7 @@ export class Rig {
 
   /** Starts both containers. */
   async open(): Promise<void> {
-    // Not before: a suite that is skipped is made, and never closed.
+    // Not in the constructor: a skipped suite is constructed and never closed.
     this.#files = new FrameFiles();
     [this.#quick, this.#slow] = await Promise.all([this.start(0), this.start(SLOW_MS)]);
   }
@@ -36,7 +38,7 @@ export class Rig {
     return this.#files;
   }
 
-  /** Starts one more. */
+  /** Starts another one. */
   async start(delayMs: number, failsOnBlack = false): Promise<RunningContainer> {
     this.#started += 1;
     const container = await this.subject.start({
@@ -55,7 +57,7 @@ export class Rig {
     return this.#quick;
   }
 
-  /** One whose model takes {@link SLOW_MS} at least. */
+  /** A container whose model takes at least {@link SLOW_MS}. */
   get slow(): RunningContainer {
     if (!this.#slow) throw new Error('not open');
     return this.#slow;
@@ -72,7 +74,7 @@ export class Rig {
     return peer;
   }
 
-  /** After a test: no connection may have an answer left over. */
+  /** After a test: no connection may have an unread answer. */
   async leave(): Promise<void> {
     const peers = this.#peers;
     this.#peers = [];
@@ -92,12 +94,12 @@ export class Rig {
     }
   }
 
-  /** An `infer` of a small picture of one colour in a plain file, with other fields on top. */
+  /** An `infer` of a small picture in one colour in a plain file; `more` overrides fields. */
   infer(more: object = {}, reference: Reference = this.plain()): object {
     return { model_id: this.modelId, camera_id: 'hall', timestamp: 1_767_225_600.123, ...reference, ...more };
   }
 
-  /** A small picture of one colour in a plain file. */
+  /** A small picture in one colour in a plain file. */
   plain(frameId = 42): Reference {
     return this.files.plain(packed('RGB24', 8, 8, COLOUR), frameId);
   }
@@ -112,7 +114,7 @@ export class Rig {
     return { ...this.want(id ?? '', camera, consumer), op: 'unwant', request_id: id };
   }
 
-  /** Expects that a picture was looked at, and what the bright model says of it. */
+  /** Expects the bright model's answer to a picture. */
   seen(answer: InferResponse, colour: Colour = COLOUR, tolerance = 0.000_06): void {
     expect(answer.error).toBeNull();
     if (!this.subject.can.bright) return;

@@ -2,36 +2,42 @@
 export interface StartOptions {
   /** Where it listens. */
   readonly socketPath: string;
-  /** The model takes at least so long for a picture. */
+  /** Least duration of the model per frame. */
   readonly delayMs: number;
-  /** Folders, besides /dev/shm, that plain frame files may come from. */
+  /** Folders, besides /dev/shm, from which plain frame files are accepted. */
   readonly allowDirs: readonly string[];
-  /** The model throws at a picture that is all black. Only asked of who `canFail`. */
+  /** The model throws on a black frame. Used only with `canFail`. */
   readonly failsOnBlack?: boolean;
 }
 
-/** A container that answers. */
+/** A running container. */
 export interface RunningContainer {
   readonly socketPath: string;
   readonly modelId: string;
-  /** The process, where it is one of its own. */
+  /** The process, if it has its own. */
   readonly pid?: number | undefined;
-  /** Ends it as its supervisor would, by SIGTERM; resolves when it is gone. Idempotent. */
+  /** Ends it like its supervisor, by SIGTERM; resolves when it has exited. Idempotent. */
   stop(): Promise<void>;
 }
 
 /**
- * What a container may have or not. Everything else in the suite is asked of every container. Which formats and how many
- * pictures at once is not stated here: it says so itself, in `describe`.
+ * Optional abilities of a container; the rest of the suite is required of all. Formats and batch size are not listed
+ * here: `describe` reports them.
  */
 export interface Capabilities {
-  /** It serves the bright model: one detection whose confidence is the mean of all bytes. Else any detections will do. */
+  /**
+   * It serves the bright model: one detection whose confidence is the mean of all bytes. Otherwise any detections will
+   * do.
+   */
   readonly bright: boolean;
-  /** It checks every field of a request by the tables of the page. Else what it needs is there and can be used. */
+  /**
+   * It validates every field of a request by the protocol's tables. Otherwise only that required fields are present and
+   * usable.
+   */
   readonly strict: boolean;
   /** It can be started with a model that fails on a black picture. */
   readonly canFail: boolean;
-  /** It bounds connections, and what waits, as ours do. */
+  /** It has our limits of connections and of waiting requests. */
   readonly limits: boolean;
 }
 
@@ -39,6 +45,6 @@ export interface Capabilities {
 export interface ContainerSubject {
   readonly name: string;
   readonly can: Capabilities;
-  /** Resolves when it answers. */
+  /** Resolves when it answers requests. */
   start(options: StartOptions): Promise<RunningContainer>;
 }

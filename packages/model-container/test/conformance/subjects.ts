@@ -11,7 +11,7 @@ const PYTHONPATH = join(ROOT, 'sdk/python');
 
 const allowed = ({ allowDirs }: StartOptions): string[] => allowDirs.flatMap((dir) => ['--allow-dir', dir]);
 
-/** Our container, with some bright model that reads its behaviour from the environment. */
+/** Our container, with a bright model controlled by the environment. */
 const ours = (name: string, source: (options: StartOptions) => readonly string[]): ContainerSubject => ({
   name,
   can: OURS,
@@ -28,13 +28,13 @@ const ours = (name: string, source: (options: StartOptions) => readonly string[]
     }),
 });
 
-/** Our container, with a model that is a JavaScript file. */
+/** Our container, with a model in a JavaScript file. */
 export const moduleContainer: ContainerSubject = ours('ours, with a model module', () => [
   '--module',
   join(import.meta.dirname, 'bright.mjs'),
 ]);
 
-/** Our container, with a network that looks at two pictures in one run. */
+/** Our container, with a network that takes two frames per run. */
 export const batchContainer: ContainerSubject = ours('ours, with a network of two at a time', ({ socketPath }) => [
   '--model',
   writeBrightNetwork(join(dirname(socketPath), 'bright')),
@@ -57,7 +57,7 @@ export const pythonContainer: ContainerSubject = {
   },
 };
 
-/** The page's example: what somebody writes who has read nothing else. */
+/** The page's example: a container written from the protocol page alone. */
 export const minimalContainer: ContainerSubject = {
   name: 'the example of the protocol page',
   can: { bright: true, strict: false, canFail: false, limits: false },

@@ -10,14 +10,14 @@ import { slotTests } from './slots.ts';
 import type { ContainerSubject } from './subject.ts';
 import { turnTests } from './turns.ts';
 
-/** Long enough for any scheduler; nothing waits for it unless something is broken. */
+/** Long enough for any scheduler; only a defect waits that long. */
 const PATIENCE_MS = 15_000;
 
 /**
- * What a container of protocol 1 promises (docs/protocol/model-container.md). The same tests for all of them: a container
- * is what passes. Only what `Capabilities` names is optional; formats and batches are read from `describe`.
+ * The promises of a container of protocol 1 (docs/protocol/model-container.md), by the same tests for all of them. Only
+ * `Capabilities` are optional; formats and batch size come from `describe`.
  *
- * After each test every connection that is left is looked at: nobody may have been answered twice, or unasked.
+ * After each test every open connection is checked for duplicate or unexpected answers.
  */
 export function conformance(subject: ContainerSubject): void {
   describe(`a model container: ${subject.name}`, { timeout: PATIENCE_MS }, () => {

@@ -4,12 +4,12 @@ import { codeOfAnswer, type Peer } from './peer.ts';
 import { type Colour, packed } from './pictures.ts';
 import { COLOUR, type Rig } from './rig.ts';
 
-/** So often a grant may pass on before it was used, when the machine stood still, until that is an error. */
+/** How many grants in a row may expire unused, on a machine that was suspended, before that is an error. */
 const TRIES = 5;
 
-/** Granting: whose turn it is. */
+/** Granting: which key is next. */
 export function turnTests(rig: Rig): void {
-  /** Wants that take all places of a run, so that whoever comes next waits. Their grants pass on after a while. */
+  /** Wants that take all places of a run, so that the next one waits. Their grants expire after a while. */
   async function holders(peer: Peer): Promise<readonly string[]> {
     const { max_batch } = await peer.describe();
     return Array.from({ length: max_batch }, (_, i) => `hold${i}`);
@@ -30,7 +30,7 @@ export function turnTests(rig: Rig): void {
     return grant?.id ?? '';
   }
 
-  /** Gets a grant and does something with it at once; again when the machine stood still for longer than a grant lives. */
+  /** Gets a grant and uses it at once; retries when the machine was suspended for longer than a grant's lifetime. */
   async function withGrant(peer: Peer, use: (grant: string) => Promise<string | undefined>): Promise<void> {
     for (let tries = 0; ; tries += 1) {
       const code = await use(grantOf(await peer.want(rig.want('w'))));
@@ -64,14 +64,14 @@ export function turnTests(rig: Rig): void {
         const grant = grantOf(await peer.next());
         order.push(name);
         peer.send(rig.infer({ request_id: 'i', camera_id: name, grant }), rig.want('w', name));
-        // The next grant may not come before this one's answer: a run that is going on keeps its key from it.
+        // The next grant may not come before this one's answer: the current run blocks its key.
         expect(await peer.next()).toMatchObject({ request_id: 'i' });
       }
       peer.send(rig.unwant('u', name));
       await peer.answersTo('w', 'u');
     };
     await Promise.all([rounds('a'), rounds('b')]);
-    // Once both stand in line they alternate: only the first and the last turns may fall to one alone.
+    // Once both are in line they alternate: only the first and the last turns may go to one alone.
     const joint = order
       .join('')
       .replace(/^(.)\1+/, '$1')
@@ -166,12 +166,12 @@ export function turnTests(rig: Rig): void {
     b.send(rig.want('b', 'yard'));
     if (how === 'closed') await a.drop();
     else a.end();
-    // Nobody else wants: were `another` granted first, then `b` 100 ms later, it would be the next expired grant.
+    // Nothing else waits: if `another` were granted first, then `b` 100 ms later, it would be the next expired grant.
     const granted: GrantResponse = grantResponseSchema.parse(await b.next());
     expect(granted).toMatchObject({ request_id: 'b', error: null });
     expect(granted.grant).not.toBeNull();
     if (how === 'closed') return;
-    // The want is withdrawn, and with that nothing is owed any more.
+    // The want is withdrawn, and no answer is owed any more.
     const last = await a.next().catch(() => undefined);
     if (last) expect(last).toEqual({ request_id: 'waits', grant: null, error: null });
     await a.closedByContainer();
@@ -190,7 +190,7 @@ export function turnTests(rig: Rig): void {
   test('who left while its picture was looked at keeps nobody from a turn', async () => {
     const [a, b] = [await rig.connect(rig.slow), await rig.connect(rig.slow)];
     a.send(rig.infer({ request_id: 'i' }), rig.infer({ request_id: 'j', camera_id: 'yard' }), rig.want('w'));
-    // Read, and with that begun, before it leaves.
+    // Read, and thus started, before it leaves.
     a.send({ op: 'health', request_id: 'h' });
     await a.answersTo('h');
     await a.drop();

@@ -4,10 +4,10 @@ import type { Readable } from 'node:stream';
 import type { ContainerReady } from '@vigia/model-container';
 import { containerEntry } from '@vigia/model-container';
 
-/** A forked container, for tests. Whoever started it calls `kill`. */
+/** A forked container for tests. The starter calls `kill`. */
 export class TestContainer {
   readonly child: ChildProcess;
-  /** What it wrote to stderr. */
+  /** Its output on stderr. */
   log = '';
   readonly #exit: Promise<number | NodeJS.Signals | null>;
 
@@ -21,7 +21,7 @@ export class TestContainer {
     );
   }
 
-  /** The message of readiness; rejects with the log when the process ends before it. */
+  /** The `ready` message; rejects with the log when the process ends first. */
   async ready(): Promise<ContainerReady> {
     const message = once(this.child, 'message').then(([value]) => value as ContainerReady);
     const gone = this.#exit.then((code) => {
@@ -31,12 +31,12 @@ export class TestContainer {
     return Promise.race([message, gone]);
   }
 
-  /** Exit code or signal, when it ended. */
+  /** Exit code or signal of an ended process. */
   exit(): Promise<number | NodeJS.Signals | null> {
     return this.#exit;
   }
 
-  /** Ends it at once. */
+  /** Kills it. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.#exit;

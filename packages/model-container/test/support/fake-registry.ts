@@ -2,20 +2,20 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** How {@link FakeRegistry} behaves. May be changed between requests. */
+/** Behaviour of {@link FakeRegistry}. May be changed between requests. */
 export interface RegistryBehaviour {
   readonly integrity: string;
   readonly tarball: Buffer;
-  /** The package is not there. */
+  /** The package does not exist. */
   readonly missing?: boolean;
-  /** Sends half of the tarball and no more. */
+  /** Sends half of the tarball only. */
   readonly stall?: boolean;
 }
 
-/** A registry on 127.0.0.1 with one package, `tiny-model@1.0.0`. Whoever started it closes it. */
+/** A registry on 127.0.0.1 with one package, `tiny-model@1.0.0`. The starter closes it. */
 export class FakeRegistry {
   behaviour: RegistryBehaviour;
-  /** Paths that were asked for. */
+  /** Requested paths. */
   readonly requests: string[] = [];
   readonly #server: Server;
   /** Called when half of a tarball was sent. */
@@ -50,7 +50,7 @@ export class FakeRegistry {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
   }
 
-  /** Ends it, with what is connected. */
+  /** Closes it with its connections. */
   async close(): Promise<void> {
     this.#server.close();
     this.#server.closeAllConnections();

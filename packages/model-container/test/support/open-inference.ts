@@ -10,8 +10,8 @@ interface Schema {
 }
 
 /**
- * The schemas of the protocol. The binary tensor extension replaces `data` by `binary_data_size` bytes behind the JSON, so
- * tensors need not have it; everything else is as published.
+ * The schemas of the protocol. The binary tensor extension replaces `data` by `binary_data_size` bytes after the JSON,
+ * so tensors need not have it; everything else is as published.
  */
 function schemas(): Record<string, Schema> {
   const { components } = parse(readFileSync(FILE, 'utf8')) as { components: { schemas: Record<string, Schema> } };
@@ -25,7 +25,7 @@ function schemas(): Record<string, Schema> {
 const ajv = new Ajv({ strict: false, allErrors: true });
 ajv.addSchema({ $id: 'open-inference', components: { schemas: schemas() } });
 
-/** What is wrong with a message, by the protocol's own schema. Tensors must have either data or bytes. */
+/** The problem of a message, by the protocol's own schema. Tensors must have either data or bytes. */
 export function protocolErrors(schema: string, message: unknown): string[] {
   const validate = ajv.getSchema(`open-inference#/components/schemas/${schema}`);
   if (!validate) throw new Error(`the protocol has no ${schema}`);

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { convertGraphModel, type GraphCut } from '../../src/conversion/convert.ts';
 import { GraphWriter } from './tiny-model.ts';
 
-/** Height and width of the pictures that test graphs take. */
+/** Height and width of the pictures of test graphs. */
 export const SIDE = 5;
 
 /** A picture of {@link SIDE} without symmetry. */
@@ -14,7 +14,7 @@ export function input(): GraphWriter {
   return new GraphWriter().node('Placeholder', 'input');
 }
 
-/** From `input` to one output, which is called `out`. */
+/** From `input` to one output, `out`. */
 export function cutAt(output: string, dims: number[]): GraphCut {
   return { input: { node: 'input', height: SIDE, width: SIDE }, outputs: [{ node: output, as: 'out', dims }] };
 }
@@ -41,7 +41,7 @@ export async function run(
   }
 }
 
-/** The largest difference, relative to what is expected; NaN when the lengths differ. */
+/** The largest difference, relative to the expected value; NaN when the lengths differ. */
 export function deviation(found: readonly number[], expected: readonly number[]): number {
   if (found.length !== expected.length) return Number.NaN;
   return Math.max(...expected.map((value, i) => Math.abs((found[i] ?? Number.NaN) - value) / (1 + Math.abs(value))));

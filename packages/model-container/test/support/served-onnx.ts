@@ -10,7 +10,7 @@ function portOf(metadata: InferenceSession.ValueMetadata): ServedPort {
   return { name: metadata.name, datatype: DATATYPES[metadata.type] ?? metadata.type, shape };
 }
 
-/** A real model for an `InferenceServer`: an ONNX file, computed here. Whoever opened it releases it. */
+/** A real model for an `InferenceServer`: an ONNX file, computed in this process. The opener releases it. */
 export class ServedOnnx implements ServedModel {
   readonly name: string;
   readonly inputs: readonly ServedPort[];

@@ -2,10 +2,10 @@ import { connect, type Socket } from 'node:net';
 import { encodeJson, FrameDecoder } from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
 
-/** A message as it came back. */
+/** A received message. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-/** A bare client for tests: writes messages (or bytes), reads answers in the order they come. */
+/** A bare client for tests: writes messages (or bytes), reads answers in order. */
 export class TestClient {
   readonly socket: Socket;
   readonly #decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
@@ -19,7 +19,7 @@ export class TestClient {
       for (const message of this.#decoder.push(chunk)) this.#answers.push(JSON.parse(message.toString()) as Answer);
       this.#waiting?.();
     });
-    // A reset is a way of being closed; tests look at `closed` and at the answers.
+    // A reset also closes the connection; tests check `closed` and the answers.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#closed = true;

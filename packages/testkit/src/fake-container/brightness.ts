@@ -10,7 +10,7 @@ export interface FakeFrame {
   readonly pixels: Uint8Array;
 }
 
-/** The bright model: one detection of the whole picture, whose confidence is the mean of all its bytes as RGB. */
+/** The bright model: one detection of the whole frame, whose confidence is the mean of all its bytes as RGB. */
 export function brightDetections(frame: FakeFrame): Detection[] {
   const confidence = Math.round((sumOf(frame) / (frame.width * frame.height * 3) / 255) * 10_000) / 10_000;
   return [{ class_id: 0, class_name: 'bright', confidence, bbox: [0, 0, 1, 1] }];

@@ -3,27 +3,27 @@ import { encodeFrame, encodeJson, FrameDecoder, VigiaError } from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
 import type { FakeManner } from './manners.ts';
 
-/** A message as it came. */
+/** A received message. */
 export type FakeMessage = Readonly<Record<string, unknown>>;
-/** Gives the answer to one message, once; undefined when there is none. */
+/** Returns the answer to one message, once; undefined when there is none. */
 export type Reply = (answer: object | undefined) => void;
 
-/** What a connection is told and asks. */
+/** Callbacks of a connection. */
 export interface FakeConnectionOptions {
   readonly socket: Socket;
   readonly onMessage: (message: FakeMessage, reply: Reply, connection: FakeConnection) => void;
-  /** The peer sends no more. */
+  /** The peer has shut down sending. */
   readonly onEnd: (connection: FakeConnection) => void;
   readonly onClosed: (connection: FakeConnection) => void;
-  /** The answer to what is no message. */
+  /** The answer to input that is not a message. */
   readonly unreadable: (why: string) => object;
-  /** How the next answer is written. */
+  /** How to write the next answer. */
   readonly manners: () => ReadonlySet<FakeManner>;
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** One peer of a fake container: framing and order of answers, and writing them wrongly. */
+/** One peer of a fake container: framing and order of answers, and the ways to write them wrongly. */
 export class FakeConnection {
   readonly #o: FakeConnectionOptions;
   readonly #decoder = new FrameDecoder(CONTAINER_MESSAGE_LIMIT);
@@ -41,7 +41,7 @@ export class FakeConnection {
     socket.on('close', () => options.onClosed(this));
   }
 
-  /** Writes something that nobody asked for. */
+  /** Sends an unsolicited message. */
   push(answer: object): void {
     if (this.#o.socket.writable) this.#o.socket.write(encodeJson(answer));
   }
@@ -69,7 +69,7 @@ export class FakeConnection {
     try {
       message = JSON.parse(UTF8.decode(payload));
     } catch {
-      // Neither JSON nor text: refused like anything that is no object.
+      // Neither JSON nor text: refused like any other input that is no object.
       message = undefined;
     }
     if (typeof message !== 'object' || message === null || Array.isArray(message)) {
@@ -130,7 +130,7 @@ export class FakeConnection {
 
 const NONE: ReadonlySet<FakeManner> = new Set();
 
-/** An answer to `infer` as it goes out. */
+/** An answer to `infer` as it is sent. */
 function* spoiled(answer: object, how: ReadonlySet<FakeManner>): Generator<Buffer> {
   if (how.has('garbage')) yield Buffer.from('\u0000\u0000\u0000\u0009rubbish {', 'latin1');
   else if (how.has('not_json')) yield encodeFrame(Buffer.from('{"detections":[}'));

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeContainer, type FakeContainerOptions } from './fake-container.ts';
 import { FAKE_MANNERS, type FakeManner } from './manners.ts';
 
-// What it does right is tested where the real ones are: packages/model-container/test/conformance.test.ts.
+// Correct behaviour is tested together with the real containers: packages/model-container/test/conformance.test.ts.
 type Message = Record<string, unknown>;
 
 let folder: string;
@@ -47,7 +47,7 @@ async function talk(messages: readonly object[], count: number): Promise<{ answe
       try {
         answers.push(...decoder.push(chunk).map((payload) => JSON.parse(payload.toString()) as Message));
       } catch {
-        // What it means to send: the test looks at the bytes.
+        // The intended answer: the test checks the bytes.
         resolve();
       }
       if (answers.length >= count) resolve();

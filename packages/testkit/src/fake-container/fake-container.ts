@@ -26,26 +26,26 @@ export interface FakeContainerOptions {
   readonly socketPath: string;
   /** Default `bright`. */
   readonly modelId?: string;
-  /** What `describe` says it wants, pixels; frames of any size are taken. Default 8×8. */
+  /** Input size in `describe`, pixels; frames of any size are accepted. Default 8×8. */
   readonly input?: { readonly width: number; readonly height: number };
-  /** How long a picture is looked at, milliseconds. Default 0: answered at once. */
+  /** Duration of an inference, milliseconds. Default 0: answered at once. */
   readonly delayMs?: number;
-  /** What `health` says. Default `ready`. */
+  /** The state in `health`. Default `ready`. */
   readonly state?: HealthResponse['state'];
-  /** Folders, besides /dev/shm, that frames may come from. */
+  /** Folders, besides /dev/shm, from which frames are accepted. */
   readonly allowDirs?: readonly string[];
-  /** Makes something else of what the bright model saw; what it throws is `inference_failed`. */
+  /** Replaces the bright model's result; an exception becomes `inference_failed`. */
   readonly infer?: (detections: readonly Detection[], request: InferRequest) => readonly Detection[];
-  /** Whether pictures are looked at. Default true; without, requests may name frames that are not there. */
+  /** Whether frames are read. Default true; if false, requests may name missing frames. */
   readonly readsFrames?: boolean;
-  /** Told of every message that could be read, before it is answered. */
+  /** Called with every parsed message, before it is answered. */
   readonly onMessage?: (message: FakeMessage) => void;
   readonly manners?: readonly FakeManner[];
-  /** Default: the machine's. */
+  /** Default: the machine's clock. */
   readonly clock?: Clock;
 }
 
-/** What came and went. */
+/** Counters of a fake container. */
 export interface FakeContainerCounts {
   /** Since the start. */
   readonly connections: number;
@@ -53,22 +53,22 @@ export interface FakeContainerCounts {
   readonly wants: number;
   readonly ok: number;
   readonly errors: number;
-  /** Times that the model looked, whether it failed or not. */
+  /** Inferences, failed ones included. */
   readonly batches: number;
 }
 
 /**
- * A model container that is none: in this process, on a real socket, with the bright model (one detection, as sure as the
- * picture is bright). Without manners it passes the conformance suite of containers; with them it does what tests of
- * clients need somebody to do.
+ * A fake model container: in this process, on a real socket, with the bright model (one detection whose confidence is
+ * the frame's brightness). Without manners it passes the conformance suite of containers; with them it provokes what
+ * tests of clients need.
  *
- * Whoever starts it closes it; that settles what waits and removes the socket.
+ * The creator closes it; that settles waiting requests and removes the socket.
  */
 export class FakeContainer {
   readonly modelId: string;
-  /** How long a picture is looked at, milliseconds; may be changed at any time. */
+  /** Duration of an inference, milliseconds; may be changed at any time. */
   delayMs: number;
-  /** What `health` says, unless the model failed three times in a row; may be changed at any time. */
+  /** The state in `health`, unless the model failed three times in a row; may be changed at any time. */
   state: HealthResponse['state'];
   readonly #o: FakeContainerOptions;
   readonly #clock: Clock;
@@ -109,7 +109,7 @@ export class FakeContainer {
     return fake;
   }
 
-  /** Misbehaves so from now on, and in no other way; without names it behaves. */
+  /** Sets the manners from now on, replacing earlier ones; without names it behaves correctly. */
   misbehave(...manners: readonly FakeManner[]): void {
     this.#manners = new Set(manners);
   }
@@ -119,7 +119,7 @@ export class FakeContainer {
     return { ...this.#counts };
   }
 
-  /** Closes all connections at once; it goes on listening. */
+  /** Closes all connections at once; continues to listen. */
   dropClients(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -218,7 +218,7 @@ export class FakeContainer {
       }
       this.#turns.finished();
     };
-    // Never from inside of somebody else's turn, and in a turn of its own: like a run.
+    // Never inside another request's turn, but in a turn of its own: like a real run.
     this.#looking = this.#clock.after(this.delayMs, done);
   }
 
@@ -255,7 +255,7 @@ export class FakeContainer {
       const give = (id: string): void => {
         const answer = { request_id, grant: { id, expires_ms: 100 }, error: null };
         reply(answer);
-        // The second one is not owed to anybody; that is what is wrong with it.
+        // The second answer is unsolicited; that is its fault.
         if (this.#manners.has('grants_twice')) owner.push(answer);
       };
       const end = (): void => reply({ request_id, grant: null, error: null });
@@ -281,7 +281,7 @@ export class FakeContainer {
     reply(this.#infer(message, code, why));
   }
 
-  /** The answer to a failed `infer`, and to whatever cannot be read. */
+  /** The answer to a failed `infer`, and to anything that cannot be parsed. */
   #infer(message: FakeMessage, code: ContainerErrorCode, why: string): object {
     return { ...this.#identity(message), detections: null, error: { code, message: why } };
   }

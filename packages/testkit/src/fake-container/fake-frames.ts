@@ -19,7 +19,7 @@ import {
 } from '@vigia/contracts';
 import type { FakeFrame } from './brightness.ts';
 
-/** Why there is no frame. */
+/** Why the frame is unavailable. */
 export class FakeFrameError extends Error {
   override readonly name = 'FakeFrameError';
   readonly code: ContainerErrorCode;
@@ -33,7 +33,7 @@ export class FakeFrameError extends Error {
 const LARGEST_BYTES = 64 * 1024 * 1024;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Reads frames by the page, with plain reads: nothing is mapped. */
+/** Reads frames as the protocol page describes, with plain reads: nothing is mapped. */
 export class FakeFrames {
   readonly #roots: readonly string[];
 
@@ -72,7 +72,7 @@ export class FakeFrames {
     throw invalid('a regular file is expected');
   }
 
-  /** Whether it is not there, and the way to it leads over no link: where links lead is not told. */
+  /** Whether the file is missing and its path contains no link: the targets of links are not revealed. */
   #isAbsent(reference: string): boolean {
     for (let path = resolve(reference); this.#contains(path); path = dirname(path))
       if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return false;
@@ -112,7 +112,7 @@ function slotFrame(fd: number, said: FrameMetadata, slot: number): FakeFrame {
   if (entry.readBigUInt64LE(SLOT.generation) !== generation) throw expired();
   const length = Math.min(entry.readUInt32LE(SLOT.byteLength), stride);
   const pixels = readAt(fd, dataOffset + slot * stride, length);
-  // SYNC F: system calls on either side of this one, so the copy is complete before the second look.
+  // SYNC F: system calls on either side of this one, so the copy is complete before the second check.
   if (readAt(fd, at, SLOT_ENTRY_BYTES).readBigUInt64LE(SLOT.generation) !== generation) throw expired();
   const frame = frameOf(entry, pixels);
   const { width, height, format, planes } = frame;
@@ -173,7 +173,7 @@ function packedPlanes(format: PixelFormat, width: number, height: number): { off
   return [luma, { offset: width * height, stride: halfWidth }, { offset: second, stride: halfWidth }];
 }
 
-/** So many bytes; what is behind the end reads as 0. */
+/** Reads that many bytes; bytes beyond the end read as 0. */
 function readAt(fd: number, at: number, bytes: number): Buffer {
   const out = Buffer.alloc(bytes);
   for (let done = 0; done < bytes; ) {

@@ -4,23 +4,23 @@ import type { ContainerErrorCode } from '@vigia/contracts';
 /** How long a grant may stay unused, milliseconds. */
 export const GRANT_MS = 100;
 
-/** A want or an infer that stands in line. */
+/** A want or an infer in the line. */
 export interface Turn {
   readonly kind: 'want' | 'infer';
-  /** Whose connection. */
+  /** Number of the connection. */
   readonly owner: object;
   readonly camera: string;
   /** Empty for an `infer`. */
   readonly consumer: string;
-  /** Milliseconds that an `infer` is willing to wait. */
+  /** Deadline of an `infer`, milliseconds. */
   readonly deadlineMs?: number | undefined;
-  /** It is its turn: a want gets the id of its grant, an infer begins. */
+  /** Its turn: a want receives the id of its grant, an infer starts. */
   readonly begin: (grant: string) => void;
-  /** It will not be. Without a code: withdrawn. */
+  /** Rejected. Without a code: withdrawn. */
   readonly end: (code?: ContainerErrorCode) => void;
 }
 
-/** The line in front of one model: one grant is out, or one picture is looked at, or nobody waits. */
+/** The line in front of one model: one grant is outstanding, or one frame is being analysed, or nothing waits. */
 export class FakeTurns {
   readonly #clock: Clock;
   readonly #line: { readonly turn: Turn; timer: Timer | undefined }[] = [];
@@ -33,12 +33,12 @@ export class FakeTurns {
     this.#clock = clock;
   }
 
-  /** Grants so far, and those of them that nobody used. */
+  /** Grants so far, and how many of them expired. */
   get counters(): { readonly grants: number; readonly grants_expired: number } {
     return { grants: this.#grants, grants_expired: this.#expired };
   }
 
-  /** Stands in line. @returns why not. */
+  /** Joins the line. @returns the error code if refused. */
   wait(turn: Turn): ContainerErrorCode | undefined {
     const same = this.#line.some(({ turn: other }) =>
       turn.kind === 'infer' ? other.kind === 'infer' && other.camera === turn.camera : sameKey(other, turn),
@@ -47,13 +47,13 @@ export class FakeTurns {
     const entry: { readonly turn: Turn; timer: Timer | undefined } = { turn, timer: undefined };
     this.#line.push(entry);
     this.#advance();
-    // 24 days are what a timer can count; nobody waits for longer in a test.
+    // A timer's maximum is 24 days; no test waits longer.
     if (turn.deadlineMs !== undefined && turn.deadlineMs < 2 ** 31 && this.#line.includes(entry))
       entry.timer = this.#clock.after(turn.deadlineMs, () => this.#leave(entry.turn, 'deadline_exceeded'));
     return undefined;
   }
 
-  /** Uses a grant. @returns whether it was good; then the model is this one's until `finished`. */
+  /** Uses a grant. @returns whether it was valid; then the model is taken until `finished`. */
   use(grant: string, owner: object, camera: string): boolean {
     const granted = this.#granted;
     if (granted?.id !== grant || granted.turn.owner !== owner || granted.turn.camera !== camera) return false;
@@ -63,13 +63,13 @@ export class FakeTurns {
     return true;
   }
 
-  /** The picture was looked at. */
+  /** The inference has ended. */
   finished(): void {
     this.#running = false;
     this.#advance();
   }
 
-  /** Wants of a connection, or of one key of it, leave the line; their grant is given back. */
+  /** Withdraws the wants of a connection, or of one of its keys; takes their grant back. */
   withdraw(owner: object, camera?: string, consumer?: string): void {
     const matches = (turn: Turn): boolean =>
       turn.kind === 'want' &&
@@ -83,7 +83,7 @@ export class FakeTurns {
     this.#advance();
   }
 
-  /** Everything that waits is settled; nothing begins any more. */
+  /** Settles everything that waits; nothing starts any more. */
   close(): void {
     this.#running = true;
     this.#granted?.timer.cancel();

@@ -1,4 +1,4 @@
-/** What a fake container does wrong, by name. Each is for answers to `infer`, but where it says otherwise. */
+/** Misbehaviours of a fake container, by name. Each affects answers to `infer` unless stated otherwise. */
 export const FAKE_MANNERS = {
   silent: 'reads every request and answers none but describe and health',
   mute: 'reads every request and answers none at all',

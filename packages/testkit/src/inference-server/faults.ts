@@ -1,8 +1,8 @@
 import type { InferAnswer } from './messages.ts';
 
-/** What the server does wrong with inferences, until it is told otherwise. */
+/** Misbehaviour of the server, until changed. */
 export type InferenceFault =
-  /** Answers so, with an error of the protocol. */
+  /** Answers with this status and an error of the protocol. */
   | { readonly kind: 'status'; readonly status: number; readonly error?: string }
   /** Never answers. */
   | { readonly kind: 'silent' }
@@ -12,10 +12,10 @@ export type InferenceFault =
   | { readonly kind: 'half' }
   /** Closes the connection instead of answering. */
   | { readonly kind: 'close' }
-  /** Answers something else than it computed. */
+  /** Alters the computed answer. */
   | { readonly kind: 'altered'; readonly alter: (answer: InferAnswer) => InferAnswer };
 
-/** The bytes of an answer, and how many of them are JSON. */
+/** The bytes of an answer, and the length of its JSON part. */
 export function encodeAnswer({ json, binary }: InferAnswer): { readonly body: Buffer; readonly jsonBytes: number } {
   const head = Buffer.from(JSON.stringify(json));
   return { body: Buffer.concat([head, ...binary]), jsonBytes: head.byteLength };

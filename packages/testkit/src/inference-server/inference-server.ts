@@ -6,40 +6,40 @@ import { encodeAnswer, type InferenceFault } from './faults.ts';
 import { type InferAnswer, type InferMessage, readRequest, writeAnswer } from './messages.ts';
 import type { ServedTensor } from './tensors.ts';
 
-/** A port as the server describes it. Sizes of −1 are open. */
+/** A port as the server describes it. −1 is an open size. */
 export interface ServedPort {
   readonly name: string;
   readonly datatype: string;
   readonly shape: readonly number[];
 }
 
-/** A model that the server has. Who computes is the caller's business. */
+/** The server's model. The caller implements it. */
 export interface ServedModel {
   readonly name: string;
   readonly inputs: readonly ServedPort[];
   readonly outputs: readonly ServedPort[];
-  /** @returns All outputs. What it throws is answered with 400. */
+  /** @returns All outputs. An exception is answered with 400. */
   infer(inputs: readonly ServedTensor[]): Promise<readonly ServedTensor[]>;
 }
 
 const JSON_BYTES = 'inference-header-content-length';
 
 /**
- * A server of the Open Inference Protocol (KServe v2) over HTTP on 127.0.0.1, with JSON and with binary tensors, for one
- * model; it misbehaves when told to. Whoever started it closes it.
+ * A server of the Open Inference Protocol (KServe v2) over HTTP on 127.0.0.1, with JSON and binary tensors, for one
+ * model; with optional faults. The creator closes it.
  */
 export class InferenceServer {
-  /** What it does wrong with inferences. */
+  /** The current misbehaviour. */
   fault: InferenceFault | undefined;
-  /** Whether it says that server and model are ready. */
+  /** Whether it reports server and model as ready. */
   ready = true;
-  /** When set, every request must have it as its bearer token. */
+  /** The bearer token required of every request, if set. */
   token: string | undefined;
-  /** Inferences that came, in order. */
+  /** Received inference requests, in order. */
   readonly requests: InferMessage[] = [];
-  /** JSON of everything that it answered, but for health. */
+  /** JSON of all answers except health. */
   readonly answers: { readonly kind: 'metadata' | 'infer' | 'error'; readonly json: unknown }[] = [];
-  /** Connections that were opened. */
+  /** Number of connections opened. */
   connections = 0;
   readonly #server: Server;
   readonly #model: ServedModel;
@@ -66,17 +66,17 @@ export class InferenceServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Resolves when the next inference has come, before it is answered. */
+  /** Resolves when the next inference request has arrived, before it is answered. */
   asked(): Promise<void> {
     return new Promise((resolve) => this.#asked.push(resolve));
   }
 
-  /** Closes every connection that nothing is being answered on, as a server may at any time. */
+  /** Closes every idle connection, as a server may at any time. */
   closeIdleConnections(): void {
     this.#server.closeIdleConnections();
   }
 
-  /** Ends it, with what is connected. */
+  /** Closes it with its connections. */
   async close(): Promise<void> {
     this.#server.close();
     this.#server.closeAllConnections();

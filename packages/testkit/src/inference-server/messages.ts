@@ -1,13 +1,13 @@
 import { bytesOf, numbersOf, type ServedTensor } from './tensors.ts';
 
-/** A request to infer, read. */
+/** A parsed inference request. */
 export interface InferMessage {
-  /** Its JSON part, as it came. */
+  /** Its JSON part, verbatim. */
   readonly json: unknown;
   readonly inputs: readonly ServedTensor[];
-  /** Outputs that are asked for, and whether as bytes. Empty: all. */
+  /** Requested outputs, and whether as bytes. Empty: all. */
   readonly outputs: readonly { readonly name: string; readonly binary: boolean }[];
-  /** For outputs that are not named one by one. */
+  /** For outputs that are not requested by name. */
   readonly binaryByDefault: boolean;
 }
 
@@ -30,10 +30,10 @@ interface InferRequest {
 }
 
 /**
- * Reads a request: JSON, and behind it the bytes of the binary tensor extension.
+ * Parses a request: JSON, followed by the bytes of the binary tensor extension.
  *
  * @param jsonBytes Length of the JSON part; undefined: all of it.
- * @throws TypeError or SyntaxError for what is not of the protocol.
+ * @throws TypeError or SyntaxError for a violation of the protocol.
  */
 export function readRequest(body: Buffer, jsonBytes: number | undefined): InferMessage {
   const length = jsonBytes ?? body.byteLength;
@@ -54,7 +54,7 @@ export function readRequest(body: Buffer, jsonBytes: number | undefined): InferM
   return { json, inputs, outputs, binaryByDefault };
 }
 
-/** An answer: its JSON part, and the bytes behind it. */
+/** An answer: its JSON part, and the bytes after it. */
 export interface InferAnswer {
   readonly json: {
     readonly model_name: string;
@@ -70,7 +70,7 @@ export interface InferAnswer {
   readonly binary: readonly Uint8Array[];
 }
 
-/** Writes an answer, each output as it was asked for. */
+/** Formats an answer, each output in the requested form. */
 export function writeAnswer(model: string, tensors: readonly ServedTensor[], request: InferMessage): InferAnswer {
   const binary: Uint8Array[] = [];
   const outputs = tensors.map((tensor) => {

@@ -1,4 +1,4 @@
-/** A tensor on its way: raw bytes, little-endian and row-major, whatever form it had in the message. */
+/** A tensor in transit: raw bytes, little-endian and row-major, for any form in the message. */
 export interface ServedTensor {
   readonly name: string;
   readonly datatype: string;
@@ -6,7 +6,7 @@ export interface ServedTensor {
   readonly data: Uint8Array;
 }
 
-/** Element types that the server understands. */
+/** Supported element types. */
 const ARRAYS = { UINT8: Uint8Array, BOOL: Uint8Array, INT32: Int32Array, FP32: Float32Array } as const;
 
 function arrayOf(datatype: string): (typeof ARRAYS)[keyof typeof ARRAYS] {
@@ -14,13 +14,13 @@ function arrayOf(datatype: string): (typeof ARRAYS)[keyof typeof ARRAYS] {
   throw new TypeError(`datatype ${datatype} is not supported`);
 }
 
-/** Numbers of a message, nested or flat, as bytes. */
+/** Values of a message, nested or flat, as bytes. */
 export function bytesOf(datatype: string, data: readonly unknown[]): Uint8Array {
   const flat: readonly unknown[] = data.flat(Number.POSITIVE_INFINITY);
   return new Uint8Array(arrayOf(datatype).from(flat.map(Number)).buffer);
 }
 
-/** Bytes as the flat numbers of a message. */
+/** Bytes as the flat values of a message. */
 export function numbersOf({ datatype, data }: Pick<ServedTensor, 'datatype' | 'data'>): number[] {
   const { buffer } = Uint8Array.from(data);
   return Array.from(new (arrayOf(datatype))(buffer));

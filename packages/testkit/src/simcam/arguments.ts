@@ -9,20 +9,20 @@ const DEFAULT_PORT = 8554;
 /** The demo's footage. */
 const DEFAULT_CLIP = fileURLToPath(new URL('../../../runtime/assets/pedestrians.mp4', import.meta.url));
 
-/** What the command line asks for. */
+/** The parsed command line. */
 export interface SimcamArguments {
   readonly help: boolean;
-  /** Of every camera, but the port: that of the first, the others follow; 0 takes any free ones. */
+  /** Applies to every camera, except the port: that of the first, the others follow; 0 takes any free ports. */
   readonly settings: SimulatedCameraSettings & { readonly port: number };
   readonly cameras: number;
-  /** Undefined: no TLS; `self-signed`: a certificate is to be made. */
+  /** Undefined: no TLS; `self-signed`: create a certificate. */
   readonly tls: 'self-signed' | { readonly certPath: string; readonly keyPath: string } | undefined;
 }
 
 /** One option of the command line. */
 export interface SimcamOption {
   readonly name: string;
-  /** How its value is called in the help; undefined for a switch. */
+  /** Name of its value in the help; undefined for a switch. */
   readonly value?: string;
   readonly repeated?: boolean;
   readonly help: string;
@@ -60,7 +60,7 @@ export const OPTIONS: readonly SimcamOption[] = [
 type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 
 /**
- * Reads the command line.
+ * Parses the command line.
  *
  * @throws UsageError, or VigiaError `bad_fault`: one sentence each.
  */
@@ -105,7 +105,7 @@ function parse(args: readonly string[]): Values {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: false }).values;
   } catch (cause) {
-    // Its further sentences are advice that does not fit.
+    // Its further sentences are advice that does not apply here.
     const first = messageOf(cause).split(/\.\s|\n/)[0] ?? '';
     throw new UsageError(`${first.replace(/\.$/, '')}: --help lists the options`, { cause });
   }

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, VigiaError } from '@vigia/base';
 
-/** A certificate and its key, as PEM texts. */
+/** A certificate and its key, PEM-encoded. */
 export interface CertificatePair {
   readonly cert: string;
   readonly key: string;
 }
 
 /**
- * Makes a certificate for `localhost` and `host` that nobody has signed, good for a month, with the `openssl` program.
+ * Creates a self-signed certificate for `localhost` and `host`, valid for a month, with the `openssl` program.
  *
  * @throws VigiaError `no_openssl` when that is missing or fails.
  */

@@ -6,7 +6,7 @@ export function faultTable(): string {
   return table(FAULTS.map((kind) => [formatFault(kind), kind.help]));
 }
 
-/** What `--help` prints. */
+/** The output of `--help`. */
 export function helpText(): string {
   const options = OPTIONS.map(({ name, value, repeated, help }): [string, string] => [
     `--${name}${value === undefined ? '' : ` ${value}`}${repeated ? ' …' : ''}`,

@@ -7,7 +7,7 @@ let signals = 0;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     signals += 1;
-    // The first one stops in order, a second one at once.
+    // The first signal stops in order, the second one at once.
     if (signals > 1) process.exit(130);
     stop.abort();
   });

@@ -7,7 +7,7 @@ import { RtspClient } from '../../test/rtsp-client.ts';
 import { OPTIONS, parseSimcamArguments } from './arguments.ts';
 import { runSimcam } from './simcam.ts';
 
-/** The tool, run in this process: its lines as they come. */
+/** The tool, run in this process: its lines as they are printed. */
 class Tool {
   readonly lines: string[] = [];
   readonly code: Promise<number>;
@@ -27,7 +27,7 @@ class Tool {
     this.code = runSimcam(args, { print: take, complain: take, onLine, stop: this.#stop.signal });
   }
 
-  /** A line that was printed, or the first one to come. */
+  /** A line printed earlier, or the first one to come. */
   line(pattern: RegExp): Promise<string> {
     const known = this.lines.find((line) => pattern.test(line));
     if (known !== undefined) return Promise.resolve(known);
@@ -110,7 +110,7 @@ describe('simcam', () => {
     await tool.line(/^simcam: "nonsense" is no fault/);
     tool.type('loss:5 not-found');
     await tool.line(/fault not-found began/);
-    // On top of what is on.
+    // In addition to the active ones.
     expect(tool.lines.filter((one) => one.includes('ended'))).toEqual([]);
     tool.type('loss:7');
     await tool.line(/fault loss:5 ended/);
@@ -182,7 +182,7 @@ describe('simcam', () => {
   });
 });
 
-/** A server on a port before which one is free: below those that the kernel gives to tests that run beside this one. */
+/** A server on a port above a free one: below the range from which the kernel serves tests that run in parallel. */
 async function takenPort(): Promise<{ readonly server: Server; readonly port: number }> {
   for (;;) {
     const port = 20_001 + Math.floor(Math.random() * 10_000);

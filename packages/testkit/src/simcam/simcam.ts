@@ -12,23 +12,25 @@ import { parseSimcamArguments, type SimcamArguments } from './arguments.ts';
 import { selfSignedCertificate } from './certificate.ts';
 import { faultTable, helpText } from './help.ts';
 
-/** What the tool talks to. */
+/** The tool's surroundings. */
 export interface SimcamIo {
   /** Prints a line, or several. */
   readonly print: (text: string) => void;
   readonly complain: (text: string) => void;
-  /** Calls with each line that is typed. */
+  /** Calls back with each typed line. */
   readonly onLine: (listener: (line: string) => void) => void;
-  /** Aborted when it is to stop. */
+  /** Aborted to stop the tool. */
   readonly stop: AbortSignal;
-  /** Default: the machine's. */
+  /** Default: the machine's clock. */
   readonly clock?: Clock;
 }
 
-/** The machine is at fault, not what was typed. */
+/** Faults of the machine, not of the user's input. */
 const NOT_USAGE = new Set(['port_in_use', 'listen_failed', 'no_openssl']);
 
-/** Runs the tool until it is stopped. Resolves with the exit code: 0, 2 for what was typed wrong, 1 for the rest. Never throws. */
+/**
+ * Runs the tool until it is stopped. Resolves with the exit code: 0, 2 for a usage error, 1 for others. Never throws.
+ */
 export async function runSimcam(args: readonly string[], io: SimcamIo): Promise<number> {
   try {
     const parsed = parseSimcamArguments(args);
@@ -117,7 +119,7 @@ class Simcam {
     this.#changes = this.#changes.then(() => this.#change(line));
   }
 
-  /** `ok`, or faults with spaces in between: they come on top of what is on, or in the place of their like. */
+  /** `ok`, or space-separated faults, which are added to the active ones or replace those of the same name. */
   async #change(line: string): Promise<void> {
     const wanted = line === 'ok' ? [] : line.split(/\s+/);
     const names = new Set(wanted.map(nameOf));

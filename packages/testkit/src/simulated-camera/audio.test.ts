@@ -16,7 +16,7 @@ async function setup(rtsp: RtspClient, url: string, track: number, session?: str
 
 async function sound(rtsp: RtspClient): Promise<RtpPacket> {
   const { channel, payload } = await rtsp.others.next();
-  // Reports of the second track come in between.
+  // Reports of the second track arrive in between.
   return channel === 2 ? parseRtp(payload) : sound(rtsp);
 }
 
@@ -66,7 +66,7 @@ describe('audio', () => {
       ]);
       expect(payload.subarray(4).equals(units[i % units.length] ?? Buffer.alloc(0))).toBe(true);
     }
-    // Only what was set up is sent.
+    // Only tracks that were set up are sent.
     expect(cam.stats().unitsSent).toBe(0);
   });
 

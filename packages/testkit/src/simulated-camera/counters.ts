@@ -1,12 +1,12 @@
-/** Counts since the start, and what is open now. */
+/** Counts since the start, and current numbers. */
 export interface SimulatedCameraStats {
   /** Open connections, with or without a session. */
   readonly connections: number;
-  /** Connections taken so far. */
+  /** Connections accepted so far. */
   readonly connectionsTotal: number;
-  /** Connections closed at once because there were too many. */
+  /** Connections closed at once because of the limit. */
   readonly connectionsRefused: number;
-  /** Sessions that play now. */
+  /** Sessions that are playing. */
   readonly playing: number;
   /** Sessions set up so far. */
   readonly sessionsTotal: number;
@@ -14,19 +14,19 @@ export interface SimulatedCameraStats {
   readonly keyframesSent: number;
   /** Units not sent because the client did not read. */
   readonly unitsDropped: number;
-  /** Keyframes that the fault `no-keyframes` kept back. */
+  /** Keyframes suppressed by the fault `no-keyframes`. */
   readonly keyframesWithheld: number;
-  /** RTP packets of sound sent, and units of sound not sent because the client did not read. */
+  /** RTP packets of sound sent, and units of sound dropped because the client did not read. */
   readonly audioPacketsSent: number;
   readonly audioUnitsDropped: number;
-  /** What faults did to RTP packets. */
+  /** RTP packets affected by faults. */
   readonly packets: {
     readonly lost: number;
     readonly reordered: number;
     readonly duplicated: number;
     readonly garbled: number;
   };
-  /** Receiver reports that came in, interleaved and by UDP. */
+  /** Receiver reports received, interleaved and by UDP. */
   readonly receiverReports: number;
   /** Media, reports and replies on the wire, framing included. */
   readonly bytesSent: number;
@@ -35,7 +35,7 @@ export interface SimulatedCameraStats {
   readonly replies: Readonly<Record<number, number>>;
 }
 
-/** The counts of one camera, as they are changed. */
+/** The mutable counters of one camera. */
 export class Counters {
   connectionsTotal = 0;
   connectionsRefused = 0;
@@ -57,13 +57,13 @@ export class Counters {
   };
   readonly replies: Record<number, number> = {};
 
-  /** A reply with this status went out. */
+  /** A reply with this status was sent. */
   addReply(status: number, bytes: number): void {
     this.replies[status] = (this.replies[status] ?? 0) + 1;
     this.bytesSent += bytes;
   }
 
-  /** A copy, with what is open now. */
+  /** A copy, with the current numbers. */
   snapshot(now: { readonly connections: number; readonly playing: number }): SimulatedCameraStats {
     const { packets, replies, ...numbers } = Object.fromEntries(Object.entries(this)) as Omit<
       SimulatedCameraStats,

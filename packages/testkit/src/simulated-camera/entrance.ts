@@ -18,23 +18,23 @@ export interface EntranceOptions {
   /** Undefined: no TLS. */
   readonly tls: TlsOptions | undefined;
   readonly onSocket: (socket: Socket) => void;
-  /** One connection could not be taken. */
+  /** A connection could not be accepted. */
   readonly onLost: () => void;
 }
 
 const REOPEN_TRIES = 40;
 const REOPEN_PAUSE_MS = 250;
 
-/** A server, and how everything that came in by it and has not been handed on is dropped. */
+/** A server, and a way to destroy accepted sockets that have not been passed on. */
 interface Door {
   readonly server: Server;
   readonly dropStrangers: () => void;
 }
 
-/** Longer than that nobody may take for a TLS handshake. */
+/** Time limit of a TLS handshake. */
 const HANDSHAKE_MS = 10_000;
 
-/** The port of a camera, which may be shut and opened again. Owns the listening socket, not what comes in. */
+/** A camera's port, which can be closed and reopened. Owns the listening socket, not the accepted ones. */
 export class Entrance {
   readonly port: number;
   readonly #options: EntranceOptions;
@@ -47,12 +47,14 @@ export class Entrance {
     this.port = portOf(door.server);
   }
 
-  /** @throws VigiaError `port_in_use`, `listen_failed` or, for the PEM texts, `bad_option`. Nothing is left open then. */
+  /**
+   * @throws VigiaError `port_in_use`, `listen_failed` or, for the PEM texts, `bad_option`. Nothing is left open then.
+   */
   static async open(options: EntranceOptions): Promise<Entrance> {
     return new Entrance(options, await openDoor(options, options.port));
   }
 
-  /** Nothing listens from now on. Resolves when what came in is gone, too: the caller destroys that. */
+  /** Stops listening. Resolves when the accepted sockets are closed, too: the caller destroys them. */
   async shut(): Promise<void> {
     const door = this.#door;
     this.#door = undefined;
@@ -63,7 +65,7 @@ export class Entrance {
   }
 
   /**
-   * Listens again on the same port. It was free for everybody meanwhile, so it may take some tries.
+   * Listens again on the same port. Other processes could take it meanwhile, so this may need retries.
    *
    * @throws VigiaError `port_in_use` or `listen_failed` after 10 s of them.
    */
@@ -80,7 +82,7 @@ export class Entrance {
     }
   }
 
-  /** For ever. Twice is fine. */
+  /** Closes permanently. Idempotent. */
   close(): Promise<void> {
     this.#closed = true;
     return this.shut();
@@ -88,10 +90,10 @@ export class Entrance {
 }
 
 async function openDoor(options: EntranceOptions, port: number): Promise<Door> {
-  // No connection can come in before it listens.
+  // No connection can arrive before it listens.
   const door = options.tls ? createTlsDoor(options, options.tls) : createPlainDoor(options);
   await listen(door.server, options.host, port);
-  // Failing to take one connection (no file descriptors left) must not end the camera.
+  // Failing to accept one connection (no file descriptors left) must not end the camera.
   door.server.on('error', options.onLost);
   return door;
 }
@@ -103,7 +105,7 @@ function createPlainDoor({ onSocket }: EntranceOptions): Door {
 function createTlsDoor({ onSocket, onLost }: EntranceOptions, { cert, key }: TlsOptions): Door {
   try {
     const server = createTlsServer({ cert, key, handshakeTimeout: HANDSHAKE_MS }, onSocket);
-    // Handshakes that fail are the client's business; their sockets are closed already.
+    // A failed handshake is the client's problem; its socket is closed already.
     server.on('tlsClientError', onLost);
     const sockets = new Set<Socket>();
     server.on('connection', (socket: Socket) => {

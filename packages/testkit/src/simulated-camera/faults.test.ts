@@ -152,7 +152,7 @@ describe('faults of a session', () => {
     for (let i = 0; i < 3; i += 1) await rtsp.units.next();
     expect(cam.stats()).toMatchObject({ unitsSent: 3, connections: 1, playing: 1 });
     const answer = rtsp.request('OPTIONS', '*');
-    // Another connection works, and plays its quarter of a second.
+    // Another connection works, and plays for its quarter of a second.
     const other = await client(cam);
     await other.play(cam.url);
     await other.units.next();

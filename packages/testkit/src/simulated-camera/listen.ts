@@ -2,7 +2,7 @@ import type { Server } from 'node:net';
 import { codeOf, messageOf, VigiaError } from '@vigia/base';
 
 /**
- * Resolves when the server listens. No `error` listener is left on it.
+ * Resolves when the server listens, and removes its `error` listener.
  *
  * @throws VigiaError `port_in_use` or `listen_failed`.
  */
@@ -28,14 +28,14 @@ function listenError(error: Error, host: string, port: number): VigiaError<'port
   return new VigiaError('listen_failed', message, { path: 'host', cause: error });
 }
 
-/** The port that was given or taken. The server must be listening on TCP. */
+/** The given or assigned port. The server must be listening on TCP. */
 export function portOf(server: Server): number {
   const address = server.address();
   if (typeof address === 'object' && address !== null) return address.port;
   throw new VigiaError('internal', 'the listening socket has no port');
 }
 
-/** The address as it stands in a URL. The unspecified address can be listened on, but not be called. */
+/** The address as part of a URL. The unspecified address is valid for listening, not for connecting. */
 export function hostInUrl(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';

@@ -6,10 +6,10 @@ import { SimulatedCamera } from './simulated-camera.ts';
 
 const hasParent = process.send !== undefined;
 
-// Without a parent the events go to the terminal, one JSON line each. `then` runs when the event is out, or lost.
+// Without a parent, events are printed as one JSON line each. `then` runs when the event has been sent, or lost.
 function tell(event: CameraEvent, then: () => void = () => {}): void {
   if (!hasParent) process.stdout.write(`${JSON.stringify(event)}\n`, then);
-  // A parent that is gone is noticed by `disconnect`; what could not be told to it does not matter.
+  // `disconnect` reports a dead parent; losing this message does not matter.
   else if (process.connected) process.send?.(event, undefined, {}, then);
   else then();
 }
@@ -62,12 +62,12 @@ async function stop(camera: SimulatedCamera | undefined): Promise<never> {
 
 async function main(): Promise<void> {
   let camera: SimulatedCamera | undefined;
-  // Subscribed before anything else: a parent that dies while the clip is read leaves nobody behind.
+  // Subscribed first: if the parent dies while the clip is being read, the process still exits.
   process.on('SIGTERM', () => void stop(camera));
-  // A terminal sends Ctrl-C to the whole family: with a parent, the parent says when it is over.
+  // A terminal sends Ctrl-C to the whole group: with a parent, the parent decides.
   process.on('SIGINT', () => (hasParent ? undefined : void stop(camera)));
   process.on('disconnect', () => void stop(camera));
-  // It may have gone while the modules were loaded, before there was anyone to hear it.
+  // The parent may have died while the modules were loading, before anything listened.
   if (hasParent && !process.connected) await stop(undefined);
   const { reportUnits, ...options } = readOptions(process.argv[2]);
   camera = await SimulatedCamera.start({
@@ -93,6 +93,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  // Exiting before the message is out would lose it.
+  // Exiting before the message has been sent would lose it.
   tell(failure(error), () => process.exit(1));
 }

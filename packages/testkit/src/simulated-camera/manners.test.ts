@@ -1,4 +1,4 @@
-// Every recorded vendor, as a client meets it that follows the description.
+// Every recorded vendor, tested by a client that follows the description.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
-/** Control URLs of the whole and of each track, resolved as live555 and ffmpeg do it. */
+/** Control URLs of the presentation and of each track, resolved like in live555 and ffmpeg. */
 function controls(reply: Reply, url: string): { aggregate: string; tracks: string[] } {
   const base = reply.headers.get('content-base') ?? url;
   const [session = '', ...media] = reply.body.split(/^m=/m);
@@ -100,7 +100,7 @@ describe('recorded manners', () => {
     const { cam, rtsp } = await rig(files, { clip });
     const { described, play, aggregate, session } = await follow(rtsp, cam.url);
     const recorded = readFileSync(join(MANNERS_FOLDER, name), 'utf8');
-    // Of the description only codec parameters and addresses are ours.
+    // Only codec parameters and addresses of the description are ours.
     const plain = (sdp: string): string[] =>
       sdp
         .trimEnd()
@@ -159,7 +159,7 @@ describe('recorded manners', () => {
     expect(bad.play.headers.get('rtp-info')).toMatch(
       /^url=trackID=1;seq=\d+;rtptime=-1,url=rtsp:.*trackID=2;seq=\d+;rtptime=-1$/,
     );
-    // Wowza names the session in DESCRIBE already: a client may send it along.
+    // Wowza names the session in its DESCRIBE reply: a client may send it from then on.
     expect(bad.described.headers.get('session')).toBe(`${bad.session};timeout=60`);
     const gw = await rig(['gw_main']);
     const { described, setups } = await follow(gw.rtsp, gw.cam.url);

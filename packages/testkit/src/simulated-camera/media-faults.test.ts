@@ -1,4 +1,4 @@
-// Faults of packets, time and clips, each seen from the client's side.
+// Faults of packets, time and clips, each observed by the client.
 import { describe, expect, it } from 'vitest';
 import { fakeClip } from '../../test/clips.ts';
 import { lockStep, rig, ticksBetween } from '../../test/rig.ts';

@@ -1,7 +1,7 @@
-/** Something worth a line in a log. */
+/** An event worth logging. */
 export type CameraNotice =
   | { readonly type: 'connected' | 'disconnected'; readonly client: string }
-  /** `fault` is the text that it was asked for with. */
+  /** `fault` is the requested text. */
   | { readonly type: 'fault_began' | 'fault_ended'; readonly fault: string }
   /** A fault has ended by itself: a reboot. */
   | { readonly type: 'fault_over'; readonly fault: string }

@@ -23,7 +23,7 @@ import type { TlsOptions } from './entrance.ts';
 import type { CameraNotice } from './notices.ts';
 import { seededRandom32 } from './seeded-random.ts';
 
-/** What can be said in JSON: the options of a camera in a process of its own. */
+/** Options that JSON can express: those of a camera in a process of its own. */
 export interface SimulatedCameraSettings {
   /** Path of a video file with an H.264 track. */
   readonly clip: string;
@@ -33,11 +33,11 @@ export interface SimulatedCameraSettings {
   readonly port?: number;
   /** Path in the URL, with its query if it has one; begins with `/`. Default `/stream`. */
   readonly path?: string;
-  /** Default: everyone may watch. */
+  /** Default: no credentials are required. */
   readonly auth?: AuthOptions;
-  /** Pictures per second, 0.1..240. Default: the clip's own. */
+  /** Frames per second, 0.1..240. Default: the clip's own. */
   readonly fps?: number;
-  /** Encoding name in the session description, whatever is sent. Default `H264`. */
+  /** Encoding name in the session description, independent of the clip. Default `H264`. */
   readonly advertisedCodec?: string;
   /** Whether each access unit carries its send time (see `readSendTime`). Default true. */
   readonly stampSendTime?: boolean;
@@ -46,11 +46,11 @@ export interface SimulatedCameraSettings {
   /** `lock-step`: a unit is sent only on `step()`. Default `real-time`. */
   readonly pacing?: 'real-time' | 'lock-step';
   /**
-   * RTP time in lock-step: real time since PLAY (`elapsed`), or the clip's own (`clip`). Default `elapsed`, for a clip with
-   * B-frames `clip`: their order would not survive.
+   * RTP time in lock-step: real time since PLAY (`elapsed`), or the clip's own (`clip`). Default `elapsed`; for a clip
+   * with B-frames `clip`, because `elapsed` would lose their order.
    */
   readonly lockStepTime?: 'elapsed' | 'clip';
-  /** Of RTP packets, 100..60000 bytes. Default 1400. */
+  /** Size of RTP packets, 100..60000 bytes. Default 1400. */
   readonly maxPayloadBytes?: number;
   /** Announced session timeout, 1..86400 s; a silent client is cut off 10 s later. Default 60. */
   readonly sessionTimeoutS?: number;
@@ -58,43 +58,43 @@ export interface SimulatedCameraSettings {
   readonly maxBacklogBytes?: number;
   /** Connections at the same time, 1..1000; further ones are closed at once. Default 64. */
   readonly maxConnections?: number;
-  /** Certificate and key as PEM texts: the camera then speaks `rtsps` and nothing else. Default: no TLS. */
+  /** Certificate and key, PEM-encoded: the camera then speaks `rtsps` only. Default: no TLS. */
   readonly tls?: TlsOptions;
-  /** What SETUP may ask for, else 461. Default both; the client's order counts. */
+  /** Transports accepted in SETUP, others are answered 461. Default both; the client's order counts. */
   readonly transports?: readonly TransportName[];
-  /** How the camera misbehaves from the start: `NAME[:ARG]`, see `FAULTS`. Default not at all. */
+  /** Faults from the start: `NAME[:ARG]`, see `FAULTS`. Default none. */
   readonly faults?: readonly string[];
-  /** What the faults `resolution` and `codec-change` play: path of a video file. */
+  /** The clip for the faults `resolution` and `codec-change`: path of a video file. */
   readonly secondClip?: string;
   /** Sound: a tone (`pcma`, `pcmu`), or the clip's own AAC. Needs pacing `real-time`. Default `none`. */
   readonly audio?: 'none' | AudioEncoding;
   /** Peculiarities of real cameras, see `QUIRKS`. Default none. */
   readonly quirks?: readonly Quirk[];
   /**
-   * Recorded replies of a real camera to be replayed: files, or prefixes of files (`…/reolink` means `…/reolink_*.txt`); what a
-   * later one has replaces what an earlier one had. Names without a folder are looked for in `packages/testkit/manners`, too.
+   * Recorded replies of a real camera: files, or prefixes of files (`…/reolink` means `…/reolink_*.txt`); later ones
+   * override earlier ones. Names without a folder are also searched in `packages/testkit/manners`.
    */
   readonly mannersFiles?: readonly string[];
-  /** 0..2^32-1: identifiers, time stamps and what faults hit are the same in each run. Default: different ones. */
+  /** 0..2^32-1: makes identifiers, time stamps and the targets of faults reproducible. Default: random. */
   readonly seed?: number;
 }
 
 /** Options of a camera in this process. */
 export interface SimulatedCameraOptions extends Omit<SimulatedCameraSettings, 'clip' | 'secondClip'> {
-  /** A path, or a clip that was loaded before: several cameras may share one. */
+  /** A path, or a loaded clip: several cameras may share one. */
   readonly clip: string | Clip;
   readonly secondClip?: string | Clip;
-  /** Default: the machine's. */
+  /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Uniform integers in 0..2^32-1 for identifiers, sequence numbers and time stamps. Default: cryptographic. */
   readonly random32?: () => number;
-  /** Replies to word differently. */
+  /** Overrides for the wording of replies. */
   readonly manners?: Partial<Manners>;
   /** See `SimulatedCamera.onUnitSent`. */
   readonly onUnitSent?: (unit: SentUnit) => void;
   /** Called with the number of playing sessions whenever it changes. Must not throw. */
   readonly onPlayingChanged?: (playing: number) => void;
-  /** Called for what is worth a line in a log. Must not throw. */
+  /** Called for events worth logging. Must not throw. */
   readonly onNotice?: (notice: CameraNotice) => void;
 }
 
@@ -125,10 +125,10 @@ export interface ResolvedOptions {
   readonly maxConnections: number;
   readonly clock: Clock;
   readonly random32: () => number;
-  /** The same for what faults hit. */
+  /** Random numbers for the targets of faults. */
   readonly faultRandom32: () => number;
   readonly manners: Manners;
-  /** Recorded manners; `manners` has their words already. */
+  /** Recorded manners; already merged into `manners`. */
   readonly vendor: VendorManners | undefined;
 }
 
@@ -217,7 +217,7 @@ function isAuth(value: unknown): boolean {
 }
 
 /**
- * Checks names, types and ranges: of options as of JSON that came from elsewhere.
+ * Checks names, types and ranges, also for JSON from elsewhere.
  *
  * @throws VigiaError `bad_option` whose `path` is the option's name. The values of `auth` and `tls` are not repeated.
  */

@@ -6,27 +6,27 @@ import type { PlayedClip } from '#simulated-camera/session';
 /** Input of a {@link Programme}. */
 export interface ProgrammeOptions {
   readonly clip: Clip;
-  /** Pictures per second of all clips; undefined: each its own. */
+  /** Frames per second of all clips; undefined: each its own. */
   readonly fps: number | undefined;
-  /** What `resolution` and `codec-change` play without an argument: a path or a clip. */
+  /** The default second clip of `resolution` and `codec-change`: a path or a clip. */
   readonly secondClip: string | Clip | undefined;
   readonly payloadType: number;
-  /** Of a clip of another codec. */
+  /** Payload type of a clip with another codec. */
   readonly otherPayloadType: number;
 }
 
 /** Error code of {@link Programme.prepare}, beside those of `loadClip`. */
 export type ProgrammeErrorCode = 'no_second_clip' | 'second_clip_unfit';
 
-/** Second clips that are held at the same time. */
+/** Number of second clips kept in memory. */
 const MAX_SECONDS = 4;
 
-/** What the camera plays: its clip, or with a fault a second one. Holds the last few clips that were asked for. */
+/** What the camera plays: its clip, or a second one under a fault. Keeps the most recently requested clips. */
 export class Programme {
   readonly #options: ProgrammeOptions;
   readonly #faults: FaultBoard;
   readonly #main: PlayedClip;
-  /** By path; by '' the option's. */
+  /** By path; the option's clip is ''. */
   readonly #seconds = new Map<string, PlayedClip>();
 
   constructor(options: ProgrammeOptions, faults: FaultBoard) {
@@ -35,14 +35,14 @@ export class Programme {
     this.#main = this.#played(options.clip);
   }
 
-  /** What is played now: the same object as long as it is the same clip. */
+  /** The current clip: the same object until it changes. */
   get current(): PlayedClip {
     const fault = this.#faults.get('codec-change') ?? this.#faults.get('resolution');
     return (fault && this.#seconds.get(fault.argument ?? '')) ?? this.#main;
   }
 
   /**
-   * Loads what faults will play.
+   * Loads the clips that faults need.
    *
    * @throws VigiaError with a {@link ProgrammeErrorCode} or a `ClipErrorCode`.
    */
@@ -52,7 +52,7 @@ export class Programme {
       const key = fault.argument ?? '';
       const played = this.#seconds.get(key) ?? this.#played(await this.#load(fault));
       this.#checkFits(fault, played.clip);
-      // Behind the others: those in front were asked for longest ago.
+      // Moved to the end: the least recently requested clip is first.
       this.#seconds.delete(key);
       this.#seconds.set(key, played);
     }
@@ -86,7 +86,7 @@ export class Programme {
   }
 }
 
-/** What is wrong with a second clip, and what is needed; undefined when it fits. */
+/** Why a second clip does not fit, and what is needed; undefined when it fits. */
 function unfitFor(name: string, second: Clip, clip: Clip): string | undefined {
   const sameCodec = second.codec === clip.codec;
   if (name === 'codec-change') {

@@ -1,4 +1,4 @@
-/** A function that gives uniform integers in 0..2^32-1, the same ones for the same seed (mulberry32). Not for secrets. */
+/** Returns a generator of uniform integers in 0..2^32-1, reproducible by seed (mulberry32). Not for secrets. */
 export function seededRandom32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

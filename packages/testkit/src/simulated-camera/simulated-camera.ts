@@ -24,13 +24,13 @@ import { Programme } from './programme.ts';
 import { closedError, PlayingWaiters } from './waiters.ts';
 
 /**
- * An IP camera made of a video file: an RTSP 1.0 server that plays the file's packets in real time and for ever, and
- * misbehaves when it is told to.
+ * An IP camera made of a video file: an RTSP 1.0 server that plays the file's packets in an endless loop in real time,
+ * with optional faults.
  *
  * Owns its listening socket, connections and timers; {@link close} ends them all.
  */
 export class SimulatedCamera implements AsyncDisposable {
-  /** Called for each access unit given to the network. Must be quick and must not throw: it runs between sending and pacing. */
+  /** Called for each access unit sent. Must be quick and must not throw: it runs between sending and pacing. */
   onUnitSent: ((unit: SentUnit) => void) | undefined;
 
   readonly clip: Clip;
@@ -92,7 +92,7 @@ export class SimulatedCamera implements AsyncDisposable {
       port: resolved.port,
       clock: resolved.clock,
       tls: resolved.tls,
-      // No connection can come before the constructor has run: it does so in the same turn as `listening`.
+      // No connection can arrive before the constructor has run: it runs in the same turn as `listening`.
       onSocket: (socket) => (camera ? camera.#accept(socket) : socket.destroy()),
       onLost: () => {
         if (camera) camera.#onLost();
@@ -112,7 +112,7 @@ export class SimulatedCamera implements AsyncDisposable {
     return this.#count.snapshot({ connections: this.#connections.size, playing: this.#playing });
   }
 
-  /** The faults that are on, as they were asked for. */
+  /** The active faults, as requested. */
   get faults(): string[] {
     return this.#faults.active.map((fault) => fault.text);
   }
@@ -129,11 +129,11 @@ export class SimulatedCamera implements AsyncDisposable {
   }
 
   /**
-   * From now on these faults (`NAME[:ARG]`, see `FAULTS`) and no others; an empty list ends them all. What is on already,
-   * written the same, goes on as it was. Resolves when it has come into force: ports shut or open, second clips loaded.
+   * Replaces the active faults (`NAME[:ARG]`, see `FAULTS`); an empty list ends them all. A fault with unchanged text
+   * continues. Resolves when the faults are in force: ports closed or open, second clips loaded.
    *
-   * @throws VigiaError `bad_fault`, `no_second_clip`, `second_clip_unfit` or a `ClipErrorCode`: nothing has changed then;
-   * `port_in_use` or `listen_failed`: the port was taken by somebody else meanwhile; `closed`.
+   * @throws VigiaError `bad_fault`, `no_second_clip`, `second_clip_unfit` or a `ClipErrorCode`: nothing has changed
+   *   then; `port_in_use` or `listen_failed`: another process took the port meanwhile; `closed`.
    */
   setFaults(faults: readonly string[]): Promise<void> {
     const change = this.#faultChange.then(() => this.#applyFaults(faults));
@@ -142,8 +142,8 @@ export class SimulatedCamera implements AsyncDisposable {
   }
 
   /**
-   * In lock-step: every playing session sends its next unit. Returns what the oldest playing one sent; undefined when
-   * nobody plays, the camera is paused or the unit was dropped.
+   * In lock-step: every playing session sends its next unit. Returns the unit of the oldest one; undefined when no
+   * session plays, the camera is paused or the unit was dropped.
    *
    * @throws VigiaError `not_lock_step` when the camera paces itself.
    */
@@ -155,26 +155,26 @@ export class SimulatedCamera implements AsyncDisposable {
     return playing.map((connection) => connection.step())[0];
   }
 
-  /** Freezes: sockets stay open and are accepted, nothing is read or sent. Twice is fine. */
+  /** Freezes: sockets stay open and are accepted, nothing is read or sent. Idempotent. */
   pause(): void {
     this.#frozen = true;
     for (const connection of this.#connections) connection.freeze('pause');
   }
 
-  /** Ends a freeze: RTP time has gone on meanwhile, the clip has not. */
+  /** Ends a freeze: RTP time has continued meanwhile, the clip has not. */
   resume(): void {
     if (!this.#frozen) return;
     this.#frozen = false;
     for (const connection of this.#connections) connection.thaw('pause');
   }
 
-  /** Destroys all connections; new ones are welcome. */
+  /** Destroys all connections; new ones are accepted. */
   dropClients(): void {
-    // A set may lose members while it is walked: `close` takes the connection out.
+    // A set may lose members during iteration: `close` removes the connection.
     for (const connection of this.#connections) connection.close();
   }
 
-  /** Destroys connections, stops listening; resolves when all sockets are closed. Twice is fine. */
+  /** Destroys connections, stops listening; resolves when all sockets are closed. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown();
     return this.#closing;
@@ -247,7 +247,7 @@ export class SimulatedCamera implements AsyncDisposable {
   #createHost(): ConnectionHost {
     const { auth, random32, clock } = this.#options;
     const newNonce = (): string => [0, 0, 0, 0].map(() => hex32(random32())).join('');
-    // Nobody knows this password.
+    // No client knows this password.
     const locked = new Authenticator({ scheme: 'digest', user: '', password: newNonce() }, newNonce);
     const count = this.#count;
     return {

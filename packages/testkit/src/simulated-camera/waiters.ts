@@ -6,11 +6,11 @@ interface Waiter {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Those who wait until so many sessions play. */
+/** Promises that wait for a number of playing sessions. */
 export class PlayingWaiters {
   #waiters: Waiter[] = [];
 
-  /** Rejects with the signal's reason, or with what {@link rejectAll} is given. */
+  /** Rejects with the signal's reason, or with the error given to {@link rejectAll}. */
   wait(sessions: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
@@ -32,7 +32,7 @@ export class PlayingWaiters {
     });
   }
 
-  /** So many play now. */
+  /** Updates the number of playing sessions. */
   update(playing: number): void {
     const ready = this.#waiters.filter((waiter) => waiter.sessions <= playing);
     this.#waiters = this.#waiters.filter((waiter) => waiter.sessions > playing);
@@ -44,7 +44,7 @@ export class PlayingWaiters {
   }
 }
 
-/** What those are told who ask a camera that was closed. */
+/** The error for calls on a closed camera. */
 export function closedError(): VigiaError<'closed'> {
   return new VigiaError('closed', 'the simulated camera was closed');
 }

@@ -1,11 +1,12 @@
-// The worker of the conformance suite on the TypeScript SDK, in a process and in a thread alike: how bright each picture is,
-// as examples/workers/bright.pl says it. Options: `print` (on standard output, all the time), `tell` (what it was told).
+// The worker of the conformance suite on the TypeScript SDK, for a process and for a thread: the brightness of each
+// frame, as in examples/workers/bright.pl. Options: `print` (writes to standard output all the time), `tell` (returns
+// its settings).
 import { workerData } from 'node:worker_threads';
 import { frames, options, workerInput } from '@vigia/worker-sdk';
 
 const { print = false, tell = false } = options();
 const environment = workerData?.vigiaWorker.env ?? process.env;
-/** Of NV12 and I420 the first plane, which is the brightness already. */
+/** The first plane of NV12 and I420 is the luma. */
 const pixelBytes = { GRAY8: 1, NV12: 1, I420: 1, RGB24: 3, BGR24: 3 };
 
 function brightness({ format, width, height, planes, pixels }) {

@@ -1,6 +1,7 @@
-"""The worker of the conformance suite on the Python SDK: how bright each picture is, as examples/workers/bright.pl says it.
+"""The worker of the conformance suite on the Python SDK: the brightness of each frame, as in
+examples/workers/bright.pl.
 
-Options: ``print`` (on standard output, all the time), ``tell`` (what it was told). Without numpy: none is needed.
+Options: ``print`` (writes to standard output all the time), ``tell`` (returns its settings). Does not need numpy.
 """
 
 import os
@@ -10,7 +11,7 @@ from vigia import Detection
 from vigia.worker import frames, options, worker_input
 
 PIXEL_BYTES = {"GRAY8": 1, "NV12": 1, "I420": 1, "RGB24": 3, "BGR24": 3}
-"""Of NV12 and I420 the first plane, which is the brightness already."""
+"""The first plane of NV12 and I420 is the luma."""
 VARIABLES = ("VIGIA_NODE", "VIGIA_CAMERA", "VIGIA_CONSUMER", "VIGIA_WORKER")
 
 
@@ -27,7 +28,7 @@ def told():
 
 def say(text):
     print(text)
-    # Past the interpreter's streams, and from a program that has inherited them.
+    # Bypasses the interpreter's streams, also from a child process that inherited them.
     os.write(1, f"{text}, in other words\n".encode())
     subprocess.run(["echo", text, "again"], check=True)
 

@@ -1,11 +1,11 @@
-// A worker that does what its options say, in a process and in a thread alike.
+// A worker controlled by its options, for a process and for a thread.
 import { once } from 'node:events';
 import { workerData } from 'node:worker_threads';
 import { frames, heartbeat, log, options, workerInput } from '@vigia/worker-sdk';
 
 const told = options();
 
-/** What a test can compare. */
+/** A form that a test can compare. */
 function about(frame) {
   let sum = 0;
   for (const byte of frame.pixels) sum += byte;
@@ -40,7 +40,7 @@ const tasks = {
       log('error', error.code);
     }
   },
-  // Asks for detections that cannot be, then answers by what it was told.
+  // Tries impossible detections, then answers with the resulting error.
   outside(frame) {
     try {
       frame.result({ detections: [{ class_id: 0, class_name: 'x', confidence: 2, bbox: [0, 0, 1, 1] }] });
@@ -55,14 +55,14 @@ const tasks = {
       frame.error(error.message, error.code);
     }
   },
-  // Holds its frame until the host's next message, which the SDK has seen by then: its listener was there before.
+  // Holds its frame until the host's next message, which the SDK has seen by then: its listener was added first.
   async hold(frame) {
     const said = once(workerData.vigiaWorker.port, 'message');
     heartbeat();
     await said;
     frame.result({ data: about(frame) });
   },
-  // Says more than a host would stand.
+  // More messages than a host accepts.
   talk(frame) {
     for (let i = 0; i < 5000; i += 1) {
       log('info', String(i));
@@ -70,7 +70,7 @@ const tasks = {
     }
     frame.result();
   },
-  // Prints until nobody reads any more.
+  // Prints until the pipe is closed.
   chatter(frame) {
     for (let i = 0; i < 200; i += 1) process.stdout.write(`${'x'.repeat(1000)}\n`);
     frame.result();

@@ -15,10 +15,10 @@ const ODD_SIZES = [
   ['GRAY8', 331, 3],
 ] as const;
 
-/** One right answer per frame, whatever carries the pixels. */
+/** Exactly one correct answer per frame, over any transport. */
 export function answerTests(rig: Rig): void {
   test('ready is what it says first, unasked and once', async () => {
-    // Who starts a worker expects it, and who leaves it expects that nothing was said besides answers.
+    // Hosts expect it at the start, and expect nothing but answers until the end.
     await rig.works(await rig.start());
   });
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { BRIGHT, picture } from './pictures.ts';
 import type { Rig } from './rig.ts';
 
-/** The end: by itself, with code 0, within the second after which a host sends signals. */
+/** A worker exits by itself, with code 0, within the second after which a host sends signals. */
 export function endingTests(rig: Rig): void {
   test('stop, before any frame', async () => {
     const worker = await rig.start();

@@ -4,10 +4,10 @@ import { messageBytes } from '../support/process-host.ts';
 import { BRIGHT, DARK, picture } from './pictures.ts';
 import { expectAnswer, type Rig } from './rig.ts';
 
-/** The edges of every encoding of an integer, in order; a camera at 30 fps comes to the fifth size after four years. */
+/** The edges of every integer encoding, in order; a camera at 30 fps reaches the fifth size after four years. */
 const SEQUENCE = [1, 2, 127, 128, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 7, 2 ** 53 - 1];
 const FRAMES = 300;
-/** Everything is mapped, and every module loaded, by then. */
+/** By then everything is mapped and every module loaded. */
 const WARM = 30;
 
 /** Messages as bytes, and the process behind the pipes. */
@@ -27,7 +27,7 @@ export function messageTests(rig: Rig): void {
     const unknown = { text: 'x'.repeat(5_000), map: { list: [1, -2.5, null, true] }, bytes: new Uint8Array(300) };
     const frame = worker.frame(BRIGHT);
     const ref = frame['ref'] === undefined ? {} : { ref: { ...(frame['ref'] as object), ...unknown } };
-    // In front of what is known, in it, and behind it.
+    // Before, inside and after the known fields.
     await rig.answers(worker, { ...unknown, ...frame, ...ref, one_more: 1 }, BRIGHT);
     await rig.works(worker);
   });
@@ -49,13 +49,13 @@ export function messageTests(rig: Rig): void {
     const worker = await rig.startProcess();
     let warm = 0;
     for (let i = 1; i <= FRAMES; i += 1) {
-      // Ten segments, one after another under one path.
+      // Ten successive segments under one path.
       if (i % WARM === 1) worker.dropSegment('frames');
       await rig.sees(worker, i % 2 ? BRIGHT : DARK);
       if (i === WARM) warm = worker.host.descriptors;
     }
     expect(worker.host.descriptors).toBe(warm);
-    // Anonymous ones are the interpreter's own affair.
+    // Anonymous mappings belong to the interpreter.
     expect(worker.host.segmentMaps).toBeLessThanOrEqual(1);
   });
 

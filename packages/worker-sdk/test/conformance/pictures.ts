@@ -1,19 +1,19 @@
 import { type PixelFormat, packedBytes } from '@vigia/contracts';
 import type { TestPicture } from '../support/frames.ts';
 
-/** A picture, and how bright a bright worker must find it. */
+/** A picture, and the brightness that a worker must find. */
 export interface BrightPicture extends TestPicture {
   readonly pixels: Uint8Array;
   /** 0..1. */
   readonly brightness: number;
 }
 
-/** No line of any picture here is as long, so a line more or less, or a wrong one, shows. */
+/** Longer than any line of any picture here, so that one line more, less or elsewhere shows. */
 const PERIOD = 101;
 
 /**
- * A picture without two equal lines, as far as that can be. The colour planes of NV12 and I420 are full, so that they show
- * when they are counted.
+ * A picture whose lines differ, as far as possible. The colour planes of NV12 and I420 are full, so that counting them
+ * shows.
  *
  * @param darkest 0 to 155: its bytes are `darkest` to `darkest + 100`. Up to 77 it is dark, above that bright.
  */
@@ -28,7 +28,7 @@ export function picture(format: PixelFormat, width: number, height: number, dark
   return { format, width, height, pixels, brightness: sum / (looked * 255) };
 }
 
-/** As GRAY8 of 16 × 4, for tests that are not about pictures. */
+/** GRAY8 of 16 × 4, for tests where the picture does not matter. */
 export const DARK: BrightPicture = picture('GRAY8', 16, 4, 0);
 /** See {@link DARK}. */
 export const BRIGHT: BrightPicture = picture('GRAY8', 16, 4, 155);

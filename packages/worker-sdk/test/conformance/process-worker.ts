@@ -7,11 +7,11 @@ import type { ProgramSubject } from './subject.ts';
 
 let workers = 0;
 
-/** A worker in a process: pictures on its standard input, or in a segment of this host. */
+/** A worker in a process: frames on its standard input, or in a segment of this host. */
 export class ProcessWorker implements RunningWorker {
   readonly host: ProcessHost;
   readonly exited: Promise<number | null>;
-  /** Number of the last frame; more, for gaps. */
+  /** Number of the last frame; increase it for gaps. */
   seq = 0;
   readonly #start: WorkerStart;
   readonly #shm: boolean;
@@ -39,14 +39,14 @@ export class ProcessWorker implements RunningWorker {
     return frame.seq;
   }
 
-  /** The next frame, which was not sent. Over shared memory it is in the segment of this name. */
+  /** The next frame, not yet sent. Over shared memory it is in the segment of this name. */
   frame({ format, width, height, pixels }: BrightPicture, segment = 'frames'): FrameMessage {
     this.seq += 1;
     const size = { format, width, height };
     return this.#shm ? this.segment(segment).frame(this.seq, pixels, size) : dataFrame(this.seq, size, pixels);
   }
 
-  /** The segment of this name, made when there is none. */
+  /** The segment of this name, created on demand. */
   segment(name: string): TestSegment {
     const known = this.#segments.get(name);
     if (known) return known;
@@ -77,7 +77,7 @@ export class ProcessWorker implements RunningWorker {
   async close(): Promise<void> {
     this.host.child.kill('SIGKILL');
     for (const name of this.#segments.keys()) this.dropSegment(name);
-    // Nobody reads what it still said, and its end comes after that.
+    // Its remaining output is discarded, and the end comes after it.
     this.host.child.stdout.destroy();
     await this.exited;
   }

@@ -8,15 +8,18 @@ import type { RunningWorker, WorkerStart } from './running-worker.ts';
 import type { ProgramSubject, WorkerSubject } from './subject.ts';
 import { ThreadWorker } from './thread-worker.ts';
 
-/** What a host waits after `stop`, or after the end of the input, before it sends a signal (docs/protocol/worker.md). */
+/**
+ * How long a host waits after `stop`, or after the end of the input, before it sends a signal
+ * (docs/protocol/worker.md).
+ */
 const STOP_MS = 1_000;
 /** The largest picture of the suite. */
 const LARGEST = { format: 'RGB24', width: 1920, height: 1080 } as const;
 
-/** What the tests of one subject share: a worker, and a look at every worker when it ends. */
+/** State shared by the tests of one subject: a worker, and a check of every worker when it ends. */
 export class Rig {
   readonly subject: WorkerSubject;
-  /** Those of the running test. */
+  /** Workers of the running test. */
   #own: RunningWorker[] = [];
   #shared: RunningWorker | undefined;
 
@@ -24,7 +27,7 @@ export class Rig {
     this.subject = subject;
   }
 
-  /** A worker of the test's own, which has said it is ready. */
+  /** A worker of this test only, ready. */
   async start({ input = DARK, options = {} }: Partial<WorkerStart> = {}): Promise<RunningWorker> {
     const { subject } = this;
     const how = { input, options };
@@ -33,12 +36,12 @@ export class Rig {
     );
   }
 
-  /** The same for tests that are about processes. */
+  /** The same for tests about processes. */
   startProcess({ input = DARK, options = {} }: Partial<WorkerStart> = {}): Promise<ProcessWorker> {
     return this.#ready(new ProcessWorker(this.#program, { input, options }));
   }
 
-  /** The worker for tests that leave it as it was: starting one is what takes the time here. */
+  /** The worker shared by tests that leave it unchanged: starting one takes most of the time. */
   async shared(): Promise<ProcessWorker> {
     if (this.#shared instanceof ProcessWorker) return this.#shared;
     const worker = await this.startProcess({ input: LARGEST });
@@ -47,20 +50,20 @@ export class Rig {
     return worker;
   }
 
-  /** Shows pictures one after another, and expects the right answer to each. */
+  /** Sends frames one after another, and expects the correct answer to each. */
   async show(pictures: readonly BrightPicture[]): Promise<void> {
     let worker: RunningWorker | undefined;
     let before: BrightPicture | undefined;
     for (const each of pictures) {
       if (this.subject.transport !== 'thread') worker = await this.shared();
-      // A seat has pictures of one size.
+      // A seat has frames of one size.
       else if (!worker || !sameShape(each, before)) worker = await this.start({ input: each });
       await this.sees(worker, each);
       before = each;
     }
   }
 
-  /** Gives a picture to a worker, and expects the right answer as the next thing that it says. */
+  /** Sends a frame, and expects the correct answer as the worker's next message. */
   async sees(worker: RunningWorker, picture: BrightPicture): Promise<void> {
     const seq = worker.give(picture);
     expectAnswer(await worker.next(), seq, picture);
@@ -72,18 +75,20 @@ export class Rig {
     expectAnswer(await worker.next(), frame.seq, picture);
   }
 
-  /** Sends a frame, and expects that there is no result for it, and a reason. */
+  /** Sends a frame, and expects an error with a code. */
   async refuses(worker: ProcessWorker, frame: FrameMessage): Promise<void> {
     worker.host.send(frame);
     expect(await worker.next()).toEqual({ type: 'result', seq: frame.seq, error: expect.anything() as unknown });
   }
 
-  /** Expects that it still does what it is there for. */
+  /** Expects that the worker still answers. */
   async works(worker: RunningWorker): Promise<void> {
     for (const each of [BRIGHT, DARK]) await this.sees(worker, each);
   }
 
-  /** All that a worker that was told to end still says. Expects that it ends by itself, in time, with code 0. */
+  /**
+   * All remaining messages of a worker that was asked to stop. Expects that it exits by itself, in time, with code 0.
+   */
   async ends(worker: RunningWorker): Promise<FromWorker[]> {
     this.#own = this.#own.filter((other) => other !== worker);
     const ladder = systemClock.after(STOP_MS, () => worker.terminate());
@@ -98,19 +103,19 @@ export class Rig {
     }
   }
 
-  /** After a test: its workers are told to stop. They end by themselves, and have said nothing that was not asked for. */
+  /** After a test: stops its workers. They exit by themselves, and have sent nothing unexpected. */
   async leave(): Promise<void> {
     for (const worker of this.#own) await this.#leaves(worker);
   }
 
-  /** After all tests: so does the shared one. */
+  /** After all tests: the same for the shared worker. */
   async close(): Promise<void> {
     const shared = this.#shared;
     this.#shared = undefined;
     if (shared) await this.#leaves(shared);
   }
 
-  /** After a test that failed: nothing of it is left to the next one. */
+  /** After a failed test: leaves nothing of it to the next one. */
   async kill(): Promise<void> {
     const left = this.#shared ? [...this.#own, this.#shared] : this.#own;
     this.#own = [];
@@ -139,13 +144,13 @@ function sameShape(a: BrightPicture, b: BrightPicture | undefined): boolean {
   return a.format === b?.format && a.width === b.width && a.height === b.height;
 }
 
-/** Expects what a bright worker says to a picture. */
+/** Expects a bright worker's answer to a picture. */
 export function expectAnswer(said: FromWorker | undefined, seq: number, picture: BrightPicture): void {
   const { format, width, height, brightness } = picture;
   const value = expect.closeTo(brightness, 12) as number;
   const bright = { class_id: 0, class_name: 'bright', confidence: value, bbox: [0, 0, 1, 1] };
   const detections = brightness > 0.5 ? [bright] : [];
-  // Detections that are left out are none.
+  // Omitted detections mean none.
   const found = said?.type === 'result' && !said.error ? { detections: [], ...said } : said;
   expect(found, `${format} ${width}x${height}`).toEqual({
     type: 'result',

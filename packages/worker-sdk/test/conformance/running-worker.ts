@@ -1,27 +1,27 @@
 import type { FromWorker } from '@vigia/contracts';
 import type { BrightPicture } from './pictures.ts';
 
-/** What a worker is started with. */
+/** How a worker is started. */
 export interface WorkerStart {
-  /** The largest picture that it will get; in a thread the only size and format. */
+  /** The largest picture it will receive; in a thread, the only size and format. */
   readonly input: Pick<BrightPicture, 'format' | 'width' | 'height'>;
   readonly options: object;
 }
 
-/** A worker as its host sees it, whatever it runs in. What it says is checked against the schemas. */
+/** A worker as its host sees it, in a process or a thread. Its messages are checked against the schemas. */
 export interface RunningWorker {
-  /** The next thing that it says; undefined at its end. */
+  /** Its next message; undefined at its end. */
   next(): Promise<FromWorker | undefined>;
-  /** Hands a picture over. @returns its number. */
+  /** Sends a picture. @returns its number. */
   give(picture: BrightPicture): number;
-  /** Tells it to finish, in words. */
+  /** Sends `stop`. */
   stop(): void;
-  /** Ends its input, without a word. */
+  /** Closes its input without a message. */
   hangUp(): void;
-  /** As a host does with who has not obeyed: the exit code is not 0 then. */
+  /** What a host does to a worker that has not stopped: the exit code is not 0 then. */
   terminate(): void;
-  /** The exit code; null when a signal ended it. Only comes when all that it said was heard. */
+  /** The exit code; null when a signal ended it. Resolves after its last message was read. */
   readonly exited: Promise<number | null>;
-  /** Nothing of it is left, however it did. Idempotent. */
+  /** Removes everything that is left of it, in any state. Idempotent. */
   close(): Promise<void>;
 }

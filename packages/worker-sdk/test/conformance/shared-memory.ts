@@ -6,7 +6,7 @@ import type { Rig } from './rig.ts';
 /** Between two frames in one slot of a segment. */
 const GAP = 3;
 
-/** References into frame segments: never a result about pixels that are not the frame's. */
+/** References into frame segments: never a result about other pixels than the frame's. */
 export function sharedMemoryTests(rig: Rig): void {
   test('two segments in turn', async () => {
     const worker = await rig.shared();
@@ -21,7 +21,7 @@ export function sharedMemoryTests(rig: Rig): void {
     const old = worker.frame(BRIGHT, 'epochs');
     await rig.answers(worker, old, BRIGHT);
     worker.dropSegment('epochs');
-    // In the same slot, of the same generation: only the epoch tells them apart.
+    // The same slot and generation: only the epoch differs.
     worker.seq += GAP;
     await rig.answers(worker, worker.frame(DARK, 'epochs'), DARK);
     worker.seq += 1;
@@ -61,7 +61,7 @@ export function sharedMemoryTests(rig: Rig): void {
     const half = picture(format, 16, 4, 0);
     const segment = worker.segment('lines');
     const pixels = segment.writer.view(segment.slotOf(frame.seq)).subarray(0, (frame['ref'] as WorkerRef).byte_length);
-    // What is not of the picture is as bright as can be.
+    // Everything outside the frame is as bright as possible.
     pixels.fill(255);
     for (let y = 0; y < 4; y += 1) pixels.set(half.pixels.subarray(y * 16, (y + 1) * 16), y * 32);
     await rig.answers(worker, { ...frame, width: 16 }, half);

@@ -1,14 +1,14 @@
 import type { WorkerTransport } from '@vigia/contracts';
 
 /**
- * What a worker may do or not. Everything else in the suite is asked of every one. All of them are bright: they answer with
- * the mean of a picture's bytes (of NV12 and I420, of the first plane), 0..1, as `data.brightness`, and with a detection
- * `bright` over all of it above 0.5; JPEG they do not understand.
+ * Optional abilities of a worker; the rest of the suite is required of all. Every subject answers with the mean of a
+ * picture's bytes (of NV12 and I420, of the first plane), 0..1, as `data.brightness`, and with a detection `bright`
+ * over the whole picture above 0.5. JPEG is not supported.
  */
 export interface Capabilities {
-  /** With the option `print` it prints on standard output while it loads and with each frame. */
+  /** With the option `print` it writes to standard output while it loads and with each frame. */
   readonly print: boolean;
-  /** With the option `tell` it adds what it was told at its start, as `data.told`. */
+  /** With the option `tell` it adds its settings at the start as `data.told`. */
   readonly tell: boolean;
 }
 
@@ -17,7 +17,7 @@ export type WorkerSubject = ProgramSubject | ThreadSubject;
 
 interface AnySubject {
   readonly name: string;
-  /** What it calls itself. */
+  /** Its own name. */
   readonly ready: string;
   readonly can: Capabilities;
 }

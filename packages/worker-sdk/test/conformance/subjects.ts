@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { WorkerTransport } from '@vigia/contracts';
 import type { ProgramSubject, ThreadSubject } from './subject.ts';
 
-/** Debian's: the one that workers are started with unless somebody says otherwise. */
+/** Debian's: the default interpreter of workers. */
 const PYTHON = '/usr/bin/python3';
 const AGENT = fileURLToPath(new URL('../agents/bright.mjs', import.meta.url));
 const PYTHON_AGENT = fileURLToPath(new URL('../agents/bright.py', import.meta.url));
@@ -42,7 +42,7 @@ export const pythonWorker = (transport: WorkerTransport): ProgramSubject => ({
   env: { PYTHONPATH },
 });
 
-/** The example without any SDK: what somebody writes who has read the protocol's page. */
+/** The example without an SDK, written from the protocol's page alone. */
 export const plainWorker = (transport: WorkerTransport): ProgramSubject => ({
   name: `the example without an SDK, ${transport}`,
   ready: 'bright.pl',

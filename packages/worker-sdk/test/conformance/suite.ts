@@ -6,15 +6,14 @@ import { Rig } from './rig.ts';
 import { sharedMemoryTests } from './shared-memory.ts';
 import type { WorkerSubject } from './subject.ts';
 
-/** Long enough for any scheduler; nothing waits for it unless something is broken. */
+/** Long enough for any scheduler; only a defect waits that long. */
 const PATIENCE_MS = 15_000;
 
 /**
- * What a worker of protocol 1 owes its host (docs/protocol/worker.md). The same tests for all of them: a worker is what
- * passes. Only what `Capabilities` names is optional.
+ * What protocol 1 requires of a worker (docs/protocol/worker.md). The same tests for all kinds; only `Capabilities` are
+ * optional.
  *
- * In the end every worker is told to stop: it must end by itself, and have said nothing but what it was asked, before,
- * between and after its answers.
+ * At the end every worker is stopped: it must exit by itself, and must have sent nothing but answers to requests.
  */
 export function conformance(subject: WorkerSubject): void {
   describe(`a worker: ${subject.name}`, { timeout: PATIENCE_MS }, () => {

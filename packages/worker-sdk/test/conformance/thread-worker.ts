@@ -4,7 +4,7 @@ import type { BrightPicture } from './pictures.ts';
 import type { RunningWorker, WorkerStart } from './running-worker.ts';
 import type { ThreadSubject } from './subject.ts';
 
-/** A worker in a thread of this process. It gets its seat when it is ready, as with a real host. */
+/** A worker in a thread of this process. It gets its seat when it is ready, like from a real host. */
 export class ThreadWorker implements RunningWorker {
   readonly exited: Promise<number>;
   readonly #host: ThreadHost;

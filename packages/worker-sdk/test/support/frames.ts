@@ -2,7 +2,7 @@ import { systemClock } from '@vigia/base';
 import { type PixelFormat, packedBytes, packedStrides } from '@vigia/contracts';
 import { FrameSegmentWriter, packedShape } from '@vigia/frame-supplier';
 
-/** What a picture of a test is. */
+/** Geometry of a test picture. */
 export interface TestPicture {
   readonly format: PixelFormat;
   readonly width: number;
@@ -20,13 +20,13 @@ function fields(seq: number, picture: TestPicture): FrameMessage {
     captured_at: '2026-01-01T00:00:00.123Z',
     captured_monotonic_ns: String(Math.round(systemClock.nowMs() * 1e6)),
     age_ms: 0.5,
-    // Within what a number holds exactly, whatever `seq`.
+    // Within the exact range of a number, for any `seq`.
     pts_us: 40_000 * (seq % 1_000_000),
     ...picture,
   };
 }
 
-/** A frame with its pixels: these, or as many of one value. */
+/** A frame with its pixels: the given ones, or one value throughout. */
 export function dataFrame(seq: number, picture: TestPicture, pixels: number | Uint8Array): FrameMessage {
   const { format, width, height } = picture;
   const data = typeof pixels === 'number' ? Buffer.alloc(packedBytes(format, width, height), pixels) : pixels;
@@ -45,7 +45,9 @@ export class TestSegment {
     this.writer = FrameSegmentWriter.create({ path, slots: 4, slotBytes, clock: systemClock });
   }
 
-  /** Writes a picture into its slot: these pixels, or as many of one value. @returns the frame that refers to it. */
+  /**
+   * Writes a picture into its slot: the given pixels, or one value throughout. @returns the frame that refers to it.
+   */
   frame(seq: number, pixels: number | Uint8Array, picture: TestPicture = this.#picture): FrameMessage {
     const { writer } = this;
     const { format, width, height } = picture;

@@ -8,12 +8,12 @@ import { type FromWorker, fromWorkerSchema, WORKER_MESSAGE_LIMIT } from '@vigia/
 const encoder = new Encoder();
 const decoder = new Decoder();
 
-/** What a worker is started with. */
+/** How a worker is started. */
 export interface StartOptions {
   readonly transport?: 'stdin' | 'shm';
   readonly input?: string;
   readonly options?: object;
-  /** Variables besides those of the protocol. */
+  /** Variables in addition to those of the protocol. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -33,23 +33,23 @@ export function workerEnv({ transport = 'stdin', input = 'GRAY8 4x2', options = 
   };
 }
 
-/** A message as it goes over the pipe. */
+/** A message as written to the pipe. */
 export function messageBytes(message: object): Buffer {
   return encodeFrame(encoder.encode(message));
 }
 
-/** The host's end of a worker that is a process: every message is checked by the schema, in order. */
+/** The host's end of a worker process: checks every message against the schema, in order. */
 export class ProcessHost {
   readonly child: ChildProcessWithoutNullStreams;
   stderr = '';
-  /** The exit code, once its pipes are read to their ends; null when a signal ended it. */
+  /** The exit code, once its pipes are read to the end; null when a signal ended it. */
   readonly closed: Promise<number | null>;
   readonly #messages: AsyncGenerator<FromWorker, void, undefined>;
 
   constructor(program: string, args: readonly string[], options: StartOptions = {}) {
     this.child = spawn(program, args, { env: { ...process.env, ...workerEnv(options) } });
     this.child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
-    // Writing to a worker that left is not what a test is about.
+    // No test is about writing to a worker that has exited.
     this.child.stdin.on('error', () => undefined);
     this.closed = once(this.child, 'close').then(([code]) => code as number | null);
     this.#messages = this.#receive();
@@ -60,7 +60,7 @@ export class ProcessHost {
     return readdirSync(`/proc/${this.child.pid}/fd`).length;
   }
 
-  /** Maps of files in shared memory that the worker has. */
+  /** Mappings of shared-memory files in the worker. */
   get segmentMaps(): number {
     const maps = readFileSync(`/proc/${this.child.pid}/maps`, 'utf8').split('\n');
     return maps.filter((line) => line.includes(' /dev/shm/')).length;
@@ -76,13 +76,13 @@ export class ProcessHost {
     return value ?? undefined;
   }
 
-  /** What the worker says next, which is to be the answer to what was sent. */
+  /** The worker's next message, expected to be the answer to the message sent. */
   async answer(message: object): Promise<FromWorker | undefined> {
     this.send(message);
     return this.next();
   }
 
-  /** How the worker ended; what it still said is of no interest. */
+  /** How the worker ended; its remaining messages are discarded. */
   async end(): Promise<number | null> {
     while (await this.next());
     return this.closed;

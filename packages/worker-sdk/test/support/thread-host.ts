@@ -5,17 +5,17 @@ import { CountedFrame, FrameSupplier, packedShape, ThreadFrameServer } from '@vi
 import type { TestPicture } from './frames.ts';
 import { type StartOptions, workerEnv } from './process-host.ts';
 
-/** What a picture shows: these pixels, or all of one value. */
+/** Content of a picture: the given pixels, or one value throughout. */
 type Shown = number | Uint8Array;
 
-/** The host's end of a worker that is a thread, with a supplier of pictures of one size. */
+/** The host's end of a worker thread, with a supplier of pictures of one size. */
 export class ThreadHost {
   readonly worker: Worker;
   readonly exited: Promise<number>;
   readonly supplier = new FrameSupplier<CountedFrame<Shown>>();
-  /** All that the worker said. */
+  /** All messages of the worker. */
   readonly heard: FromWorker[] = [];
-  /** How many results had been heard when each picture was made for the worker. */
+  /** The number of results received when each picture was rendered for the worker. */
   readonly resultsAtRender: number[] = [];
   readonly #port: MessagePort;
   readonly #server: ThreadFrameServer<CountedFrame<Shown>>;
@@ -44,7 +44,7 @@ export class ThreadHost {
     port1.on('message', (message: unknown) => this.#hear(message));
   }
 
-  /** Gives the worker its seat, as the answer to `ready`. */
+  /** Gives the worker its seat, in answer to `ready`. */
   seat(): void {
     const handle = this.#server.admit('its-id');
     this.post({ type: 'seat', handle }, [handle.port]);
@@ -58,7 +58,7 @@ export class ThreadHost {
     this.supplier.publish(new CountedFrame(shown, this.supplier.clock.nowMs()));
   }
 
-  /** Waits until the worker has said so much. */
+  /** Waits until the worker has sent that many messages. */
   async until(heard: number): Promise<void> {
     while (this.heard.length < heard) await new Promise<void>((resolve) => void this.#waiting.push(resolve));
   }
@@ -68,7 +68,7 @@ export class ThreadHost {
     return this.#server.report('its-id');
   }
 
-  /** The worker hears nothing more, and nobody hears it. */
+  /** Cuts the worker off in both directions. */
   hangUp(): void {
     this.#port.close();
   }

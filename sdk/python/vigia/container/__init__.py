@@ -1,6 +1,6 @@
 """Model containers for vigia: write one function, frame in, detections out, and serve it to many cameras.
 
-Start with :func:`serve`. The protocol is docs/protocol/model-container.md of the vigia repository.
+Start with :func:`serve`; :class:`ModelSpec` describes the model to it. The protocol is docs/protocol/model-container.md of the vigia repository.
 """
 
 from .._detections import Detection, Keypoint, Mask
@@ -8,6 +8,7 @@ from ..errors import ContainerError, VigiaError
 from ._command import serve
 from ._container import Container
 from ._frame import Frame
+from ._model_spec import ModelSpec
 
 __all__ = [
     "Container",
@@ -16,6 +17,7 @@ __all__ = [
     "Frame",
     "Keypoint",
     "Mask",
+    "ModelSpec",
     "VigiaError",
     "serve",
 ]

@@ -11,6 +11,7 @@ import signal
 import stat
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
@@ -18,56 +19,43 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 from ..errors import ContainerError
 from ._container import Container
 from ._frame import Frame
+from ._model_spec import ModelSpec, spec_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _STOP = "stop"
-#: How often waiting is interrupted for Python's own signal handlers.
+#: Interval at which waits are interrupted for Python's own signal handlers.
 _SIGNALS_SECONDS = 0.25
 
 
 def serve(
     infer: Callable[[Frame], Any],
+    model: Optional[ModelSpec] = None,
     *,
-    model_id: str,
-    classes: Sequence[str],
-    width: int,
-    height: int,
-    task: str = "detection",
-    fit: str = "stretch",
-    version: str = "0",
-    providers: Sequence[str] = ("cpu",),
-    load: Optional[Callable[[], Any]] = None,
-    any_size: bool = False,
     argv: Optional[Sequence[str]] = None,
     on_ready: Optional[Callable[[], Any]] = None,
+    **attributes: Any,
 ) -> None:
     """Serves a model until SIGTERM or SIGINT, then closes everything within a second, even if a run hangs.
 
-    To be called by the main thread of a process that does nothing else. Reads the command line: ``--socket PATH``,
+    Call it on the main thread of a process that does nothing else. It reads the command line: ``--socket PATH``,
     ``--model-id ID``, ``--node NAME``, ``--allow-dir DIR`` (repeatable), ``--stop-with-stdin``. The socket's default
     is ``<run dir>/vigia_model_<model id>.sock``.
 
     Args:
+        infer: the model: a Frame in, a list of Detection out. Called on one thread, one frame at a time.
+        model: what it is. Any attribute of :class:`ModelSpec` may be given by keyword, with ``model`` or without.
         argv: the command line without the program's name; default: this process's.
-        on_ready: called once, when requests are answered from then on.
+        on_ready: called once, when the container begins to answer requests.
 
-    The others are those of :class:`Container`. Raises ValueError for a fact that is wrong. Ends the process with 2 for
-    a wrong command line, with 1 for a model or a socket that cannot be used, each with one sentence on stderr.
+    Raises ValueError for a wrong attribute. Exits with 2 on a wrong command line and with 1 when the model or the socket
+    cannot be used, each with one sentence on stderr.
     """
-    parser, options = _options(argv, model_id)
+    model = spec_of(model, attributes)
+    parser, options = _options(argv, model.model_id)
     container = Container(
         infer,
-        model_id=options.model_id,
-        classes=classes,
-        width=width,
-        height=height,
+        replace(model, model_id=options.model_id),
         socket_path=options.socket,
-        task=task,
-        fit=fit,
-        version=version,
-        providers=providers,
-        load=load,
-        any_size=any_size,
         allow_dirs=options.allow_dir,
     )
     events: SimpleQueue[object] = SimpleQueue()
@@ -88,13 +76,13 @@ def serve(
         for each, handler in before.items():
             signal.signal(each, handler)
         if not ended:
-            # The thread that hangs would be waited for, or be torn down under native code.
+            # A normal exit would wait for the thread that hangs, or tear it down under native code.
             _flush()
             os._exit(0 if sys.exc_info()[0] is None else 1)
 
 
 def run_dir(node: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """Where a node keeps its sockets."""
+    """The folder of a node's sockets."""
     if environment.get("VIGIA_RUN_DIR"):
         return Path(environment["VIGIA_RUN_DIR"])
     base = environment.get("XDG_RUNTIME_DIR")
@@ -118,8 +106,8 @@ def _run(container: Container, events: SimpleQueue[object], on_ready: Optional[C
 def _next(events: SimpleQueue[object]) -> object:
     """Waits for an event, and lets Python's signal handlers run meanwhile.
 
-    A signal does not always interrupt the wait: the handler of the system may run in another thread. CPython runs ours in
-    the main thread, once that executes code again, which is at the next turn of this loop.
+    A signal does not always interrupt the wait: the system's handler may run in another thread. CPython runs Python's
+    handler in the main thread, at the next bytecode: at the next turn of this loop.
     """
     while True:
         try:
@@ -159,9 +147,9 @@ def _default_socket(parser: argparse.ArgumentParser, options: argparse.Namespace
 
 
 def _make_private(folder: Path) -> None:
-    """The folder, and the one above it, for this user only where they are missing.
+    """Creates missing folders, this one and its parent, for this user only.
 
-    Raises OSError, also when the name below /tmp, which everybody can guess, is a link or somebody else's.
+    Raises OSError, also when the guessable name below /tmp is a link or belongs to another user.
     """
     for part in (folder.parent, folder):
         part.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -176,7 +164,7 @@ def _wait_for_end_of_stdin(events: SimpleQueue[object]) -> None:
         while os.read(0, 4096):
             pass
     except OSError:
-        pass  # As good as its end.
+        pass  # Treated like the end of input.
     events.put(_STOP)
 
 
@@ -185,4 +173,4 @@ def _flush() -> None:
         try:
             stream.flush()
         except (OSError, ValueError):
-            pass  # Nobody reads it any more.
+            pass  # The pipe has no reader any more.

@@ -7,7 +7,6 @@ import socket
 from collections import deque
 from typing import Callable, Deque, List, Optional
 
-from ._frames import ConnectionFrames
 from ._log import Log
 from ._loop import Loop, Timer
 from ._messages import (
@@ -29,37 +28,36 @@ MESSAGE_TIMEOUT_MS = 10_000
 _LINGER_MS = 1000
 """How long a refused peer may take to read the reason."""
 _ORDERED_MAX = 64
-"""Answers owed to requests without ``request_id`` before no more is read."""
+"""Outstanding answers to requests without ``request_id`` above which the peer is not read."""
 _UNREAD_MAX = MESSAGE_LIMIT
-"""Bytes of answers that a peer may leave unread."""
+"""Unread bytes of answers above which a peer is closed."""
 _CHUNK = 65_536
 
 
 class Connection:
-    """Cuts and parses messages, hands them to the service, writes answers.
+    """Cuts and parses messages, passes them to the service, writes answers.
 
-    Answers with a ``request_id`` go out when they are ready, those without in the order of their requests. Owns the
-    socket. States: open, ended (the peer sends no more, answers are owed), refused (told why, about to close), closed.
-    Belongs to the loop's thread.
+    Answers with a ``request_id`` are sent when they are ready, those without in the order of their requests. Owns the
+    socket. States: open, ended (the peer sends no more, answers are outstanding), refused (the reason is sent, then it
+    closes), closed. Belongs to the loop's thread.
     """
 
     def __init__(
         self,
-        number: int,
+        peer: Peer,
         peer_socket: socket.socket,
-        frames: ConnectionFrames,
         service: ModelService,
         loop: Loop,
         log: Log,
         on_closed: Callable[[Connection], None],
     ) -> None:
-        self.number = number
+        self.number = peer.connection
         self._socket = peer_socket
         self._service = service
         self._loop = loop
         self._log = log
         self._on_closed = on_closed
-        self._peer = Peer(number, frames)
+        self._peer = peer
         self._cutter = Cutter()
         self._unsent = bytearray()
         self._places: Deque[List[Optional[bytes]]] = deque()
@@ -85,7 +83,7 @@ class Connection:
 
     @property
     def _full(self) -> bool:
-        """Whether so many answers are owed in order that no more is taken. ``_behind``: it was, and the rest waits."""
+        """Whether too many ordered answers are outstanding to accept more. ``_behind``: it was, and the rest waits."""
         return len(self._places) >= _ORDERED_MAX
 
     def _show_interest(self) -> None:
@@ -102,9 +100,9 @@ class Connection:
             if events & selectors.EVENT_READ and not self._closed:
                 self._read()
         except OSError:
-            self.close()  # Reset by the peer: nobody is left to be told.
+            self.close()  # Reset by the peer.
         except Exception:
-            # Our own mistake: whoever is served by this connection must not wait for ever.
+            # A bug of the container: the peer must not wait for ever.
             self.close()
             raise
 
@@ -114,8 +112,8 @@ class Connection:
         except BlockingIOError:
             return
         if self._refused:
-            # Thrown away: closing with bytes unread would reset the connection, and the peer would read that instead of
-            # the reason.
+            # Discarded: closing with unread bytes would reset the connection, and the peer would not receive the
+            # reason.
             return None if chunk else self.close()
         if not chunk:
             return self._end()
@@ -153,12 +151,12 @@ class Connection:
             service.want(self._peer, request, self._answer_to(request.request_id))
         else:
             service.unwant(self._peer, request)
-            # Nothing can go wrong and nobody waits: answered only when asked for.
+            # Synchronous and cannot fail: answered on request.
             if request.request_id is not None:
                 self._write(encode(no_grant(request.request_id)))
 
     def _answer_to(self, request_id: Optional[str]) -> Answer:
-        """Where the answer to a request goes: straight out, or to its place in the order."""
+        """The destination of a request's answer: sent directly, or in its place in the order."""
         self._owed += 1
         if request_id is not None:
             return self._settle
@@ -170,7 +168,7 @@ class Connection:
             while self._places and self._places[0][0] is not None:
                 self._settle(self._places.popleft()[0] or b"")
             if self._behind and not self._full:
-                # Not from here: this may be inside of somebody's turn.
+                # Deferred: this may run inside a turn.
                 self._loop.post(self._go_on)
 
         return answer
@@ -192,7 +190,7 @@ class Connection:
         try:
             self._flush()
         except OSError:
-            # Closed in a moment and not here: this may be inside of somebody's turn, and closing takes turns back.
+            # Deferred: this may run inside a turn, and closing withdraws turns.
             self._loop.post(self.close)
             return
         if len(self._unsent) > _UNREAD_MAX:
@@ -213,22 +211,22 @@ class Connection:
         self._finish_if_ended()
 
     def _refuse(self, why: str) -> None:
-        """The stream cannot be trusted any more: says why, and closes."""
+        """The stream is out of step: sends the reason, and closes."""
         self._cutter.clear()
         self._stop_timer()
         self._timer = self._loop.after(_LINGER_MS, self.close)
         self._unsent += encode(unreadable(self._service.model_id, why))
         self._refused = True
-        # Its grant would be lost until it expires: it cannot ask with it any more.
+        # Its grant would block others until it expires: the peer cannot use it any more.
         self._service.peer_ended(self._peer)
         try:
             self._flush()
         except OSError:
-            self.close()  # Gone without waiting for the reason.
+            self.close()  # Closed without waiting for the reason.
 
     def _watch_message(self, completed: bool) -> None:
-        """``completed``: a message was completed, so what is left over is the beginning of another."""
-        # While nothing is read it is not the peer who is slow.
+        """``completed``: a message was completed, so the remaining bytes begin another."""
+        # While nothing is read, the peer is not to be timed.
         if completed or self._behind or not self._cutter.buffered:
             self._stop_timer()
         if self._cutter.buffered and not self._behind and self._timer is None and not self._closed:
@@ -236,7 +234,7 @@ class Connection:
             self._timer = self._loop.after(MESSAGE_TIMEOUT_MS, lambda: self._refuse(why))
 
     def _end(self) -> None:
-        """The peer may stop sending and still wait for its answers: one request and done."""
+        """The peer may stop sending and still wait for its answers: one request and shutdown."""
         self._ended = True
         self._stop_timer()
         self._show_interest()

@@ -16,11 +16,11 @@ from ._frames import ConnectionFrames
 from ._listen import ListeningSocket, check_free, check_path
 from ._log import Log
 from ._loop import Loop
-from ._messages import FITS, SIDE_MAX, TASKS
+from ._model_spec import ModelSpec, spec_of
 from ._pixels import packed_layout
 from ._references import FrameRoots
 from ._runner import Runner
-from ._service import RUN_LIMIT_FACTOR, RUN_LIMIT_FLOOR_MS, ModelFacts, ModelService
+from ._service import RUN_LIMIT_FACTOR, RUN_LIMIT_FLOOR_MS, ModelService, Peer
 
 MAX_CONNECTIONS = 256
 """32 cameras with a few consumers each, twice over."""
@@ -36,57 +36,39 @@ _GREY = 128
 class Container:
     """Serves one model on a Unix socket: docs/protocol/model-container.md of the vigia repository.
 
-    States: new, serving after :meth:`start`, closed for good after :meth:`close`. Also a context manager. For a process
-    of its own use :func:`vigia.container.serve`.
+    States: new, serving after :meth:`start`, closed permanently after :meth:`close`. Also a context manager. For a
+    process of its own use :func:`vigia.container.serve`.
     """
 
     def __init__(
         self,
         infer: Callable[[Frame], Any],
+        model: Optional[ModelSpec] = None,
         *,
-        model_id: str,
-        classes: Sequence[str],
-        width: int,
-        height: int,
         socket_path: Union[str, os.PathLike[str]],
-        task: str = "detection",
-        fit: str = "stretch",
-        version: str = "0",
-        providers: Sequence[str] = ("cpu",),
-        load: Optional[Callable[[], Any]] = None,
-        any_size: bool = False,
         allow_dirs: Sequence[str] = (),
         on_hang: Optional[Callable[[str], None]] = None,
+        **attributes: Any,
     ) -> None:
-        """Checks the facts; nothing is opened yet.
+        """Checks the arguments; opens nothing yet.
 
         Args:
             infer: the model: a Frame in, a list of Detection out. Called on one thread, one frame at a time.
-            model_id: what it is called in requests, 1 to 128 characters.
-            classes: names, indexed by ``class_id``; an empty name is a gap in the numbering.
-            width, height: pixels of the declared input.
+            model: what it is. Any attribute of :class:`ModelSpec` may be given by keyword, with ``model`` or without.
             socket_path: where to listen, at most 107 bytes.
-            task: ``detection``, ``pose`` or ``segmentation``.
-            fit: how a sender brings pictures of other proportions to that size: ``stretch`` or ``letterbox``.
-            version: of the model, told with every answer.
-            providers: what it runs on.
-            load: called once, on the model's thread, before the first picture.
-            any_size: take frames of other sizes too; else they are refused.
-            allow_dirs: folders, besides /dev/shm, that plain frame files may come from.
-            on_hang: called when a run is over its limit; default: remove the socket and end the process.
+            allow_dirs: folders, besides /dev/shm, from which plain frame files are accepted.
+            on_hang: called when a run exceeds its limit; default: remove the socket and end the process.
 
-        Raises ValueError naming the fact that is wrong.
+        Raises ValueError naming the attribute that is wrong.
         """
-        self._facts = _checked(
-            ModelFacts(model_id, version, task, tuple(classes), width, height, fit, tuple(providers), any_size)
-        )
-        self.model_id = model_id
+        self._model = spec_of(model, attributes)
+        self.model_id = self._model.model_id
         self.socket_path = os.fspath(socket_path)
-        self.log = Log(f"model:{model_id}")
+        self.log = Log(f"model:{self.model_id}")
         self._allow_dirs = allow_dirs
         self._on_hang = on_hang or self._die
         self._loop = Loop(lambda error: self.log.error(f"a mistake of the container's own: {error!r}"))
-        self._runner = Runner(infer, load, self._facts.classes, self._loop.post, self.log)
+        self._runner = Runner(infer, self._model.load, self._model.classes, self._loop.post, self.log)
         self._service: Optional[ModelService] = None
         self._roots: Optional[FrameRoots] = None
         self._listening: Optional[ListeningSocket] = None
@@ -101,7 +83,7 @@ class Container:
         """Longest time of a run. Both are known once it serves."""
 
     def start(self) -> Container:
-        """Loads and proves the model, then listens. Returns itself.
+        """Loads and checks the model, then listens. Returns itself.
 
         Raises ContainerError; nothing is left open then.
         """
@@ -111,9 +93,10 @@ class Container:
         return self
 
     def prove(self, report: Callable[[object], None]) -> None:
-        """The first half of :meth:`start`: ``report`` is called on another thread, with what :meth:`listen` takes.
+        """The first half of :meth:`start`: ``report`` is called on another thread, with the argument for
+        :meth:`listen`.
 
-        Raises ContainerError for what can be known before the model is loaded.
+        Raises ContainerError for problems that show before the model is loaded.
         """
         try:
             check_path(self.socket_path)
@@ -122,7 +105,7 @@ class Container:
                 self._roots = FrameRoots(self._allow_dirs)
             except ValueError as error:
                 raise ContainerError("allow_dir", str(error)) from error
-            self._runner.prove(_grey(self._facts), report)
+            self._runner.prove(_grey(self._model), report)
         except BaseException:
             self.close()
             raise
@@ -134,7 +117,7 @@ class Container:
                 raise proof
             self.probe_ms = float(proof)  # type: ignore[arg-type]
             self.run_limit_ms = max(RUN_LIMIT_FLOOR_MS, RUN_LIMIT_FACTOR * self.probe_ms)
-            self._service = ModelService(self._facts, self._runner, self._loop, self.run_limit_ms, self._on_hang)
+            self._service = ModelService(self._model, self._runner, self._loop, self.run_limit_ms, self._on_hang)
             self._listening = ListeningSocket(self.socket_path)
         except BaseException:
             self.close()
@@ -144,7 +127,7 @@ class Container:
         self._thread.start()
 
     def close(self) -> bool:
-        """Removes the socket, settles what waits, closes every connection, within a second.
+        """Removes the socket, settles waiting requests, closes every connection, within a second.
 
         Returns whether the model's thread has ended too: a run that hangs cannot be interrupted. Idempotent.
         """
@@ -168,9 +151,9 @@ class Container:
     def watch_interpreter(self) -> None:
         """Ends the process when none of its Python threads could run for the run limit and 10 s more.
 
-        That is native code which hangs and does not let go of the interpreter's lock, so nothing written in Python can
-        notice it. The long time is for a whole process that stood still (stopped, or a machine that slept), which looks
-        the same. To be called once, while it serves, by whoever owns the process.
+        The cause is native code that hangs while it holds the interpreter's lock, so no Python code can notice it. The
+        long time distinguishes it from a process that was suspended (stopped, or on a sleeping machine). Call it once,
+        while serving, if the process belongs to the container.
         """
         faulthandler.dump_traceback_later(self.run_limit_ms / 1000 + _STUCK_S, exit=True, file=_STDERR)
         self._loop.after(_STILL_ALIVE_MS, self.watch_interpreter)
@@ -185,7 +168,7 @@ class Container:
         try:
             self._loop.run()
         except BaseException as error:
-            # The socket would accept and nobody answer.
+            # The socket would accept connections and never answer.
             self._on_hang(f"its own loop failed: {error!r}")
 
     def _shut(self) -> None:
@@ -206,55 +189,36 @@ class Container:
         if self._listening is None or self._service is None or self._roots is None:
             return
         try:
-            peer, _address = self._listening.socket.accept()
+            peer_socket, _address = self._listening.socket.accept()
         except BlockingIOError:
             return
         except OSError as error:
-            # Out of descriptors: it stays readable, so without a pause this would be all that is done.
+            # Out of descriptors: the socket stays readable, so the loop would spin without a pause.
             self.log.warn_rarely(f"a connection could not be accepted: {error.strerror}")
             self._loop.watch(self._listening.socket, 0, self._accept)
             self._loop.after(_ACCEPT_PAUSE_MS, self._watch_listening)
             return
         if len(self._connections) >= MAX_CONNECTIONS:
-            peer.close()
+            peer_socket.close()
             self.log.warn_rarely(f"more than {MAX_CONNECTIONS} connections: one was refused")
             return
         self._accepted += 1
-        frames = ConnectionFrames(self._roots)
+        peer = Peer(self._accepted, ConnectionFrames(self._roots))
         self._connections[self._accepted] = Connection(
-            self._accepted, peer, frames, self._service, self._loop, self.log, self._forget
+            peer, peer_socket, self._service, self._loop, self.log, self._forget
         )
 
     def _forget(self, connection: Connection) -> None:
         del self._connections[connection.number]
 
     def _die(self, why: str) -> None:
-        """Native code that hangs cannot be interrupted, and its thread with it: only the end of the process helps."""
+        """Native code that hangs cannot be interrupted, nor can its thread: only ending the process helps."""
         if self._listening is not None:
             self._listening.unlink()
         self.log.error(f"the model is gone: {why}")
         os._exit(1)
 
 
-def _checked(facts: ModelFacts) -> ModelFacts:
-    for name in ("model_id", "version"):
-        value = getattr(facts, name)
-        if not isinstance(value, str) or not 1 <= len(value) <= 128:
-            raise ValueError(f"{name}={value!r}: 1 to 128 characters are expected")
-    for name in ("classes", "providers"):
-        if not all(isinstance(item, str) for item in getattr(facts, name)):
-            raise ValueError(f"{name}={getattr(facts, name)!r}: a list of names is expected")
-    for name in ("width", "height"):
-        value = getattr(facts, name)
-        if type(value) is not int or not 1 <= value <= SIDE_MAX:
-            raise ValueError(f"{name}={value!r}: 1 to {SIDE_MAX} pixels are expected")
-    if facts.task not in TASKS:
-        raise ValueError(f"task={facts.task!r}: one of {', '.join(TASKS)} is expected")
-    if facts.fit not in FITS:
-        raise ValueError(f"fit={facts.fit!r}: one of {', '.join(FITS)} is expected")
-    return facts
-
-
-def _grey(facts: ModelFacts) -> Frame:
-    planes, size = packed_layout("RGB24", facts.width, facts.height)
-    return Frame(bytearray([_GREY]) * size, "RGB24", facts.width, facts.height, planes)
+def _grey(model: ModelSpec) -> Frame:
+    planes, size = packed_layout("RGB24", model.width, model.height)
+    return Frame(bytearray([_GREY]) * size, "RGB24", model.width, model.height, planes)

@@ -1,4 +1,4 @@
-"""A frame as the model's function sees it."""
+"""A frame as seen by the model's function."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ._pixels import numpy_module, rgb_array, rgb_bytes
 
 
 class Frame:
-    """One picture, copied out of its sender's memory and checked to be whole. Yours: nobody changes or takes it back.
+    """One picture, copied out of its sender's memory and checked to be whole. It belongs to the function.
 
-    What a model sees is :meth:`array` or :meth:`rgb`, made of the pixels when they are asked for first. Which camera it
-    is of is not told: a container keeps nothing per camera.
+    A model uses :meth:`array` or :meth:`rgb`, which convert the pixels on first use. The camera is unknown here: a
+    container keeps no state per camera.
 
     Attributes:
         frame_id: the sender's number of the frame.
         width, height: pixels.
-        format: how it came: ``NV12``, ``I420``, ``RGB24``, ``BGR24`` or ``GRAY8``.
+        format: of ``pixels``: ``NV12``, ``I420``, ``RGB24``, ``BGR24`` or ``GRAY8``.
         planes: tuple of :class:`vigia.Plane`, offset in ``pixels`` and bytes per line.
-        pixels: the bytes as they came, lines with their padding.
+        pixels: the original bytes, lines with their padding.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Frame:
     def array(self) -> Any:
         """H×W×3 RGB as a numpy array of bytes, contiguous and writable. The same one each time.
 
-        Of packed RGB24 it is the frame's own memory: what is written into it shows in ``pixels`` too.
+        For packed RGB24 it is the frame's own memory: writes to it show in ``pixels`` too.
 
         Raises VigiaError ``numpy_missing``.
         """
@@ -58,7 +58,7 @@ class Frame:
         return self._array
 
     def rgb(self) -> bytes:
-        """Packed RGB24: ``width * height * 3`` bytes. Without numpy it is slow for NV12 and I420."""
+        """Packed RGB24: ``width * height * 3`` bytes. Slow for NV12 and I420 without numpy."""
         if self._rgb is None:
             shape = (self._pixels, self.format, self.width, self.height, self.planes)
             numpy = numpy_module()

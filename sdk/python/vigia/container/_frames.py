@@ -1,4 +1,4 @@
-"""Where the frames of one connection come from: slots of our segments, and plain files."""
+"""The frames of one connection: slots of segments, and plain files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ._references import FrameProblem, FrameRoots
 MAX_SEGMENTS = 64
 """Mappings kept per connection: one per camera and rendition of the peer, with room for successors."""
 FRAME_BYTES_LIMIT = 64 * 1024 * 1024
-"""Largest plain frame that is looked at: 8K in NV12 fits, 8K in RGB24 does not."""
+"""Largest plain frame accepted: 8K in NV12 fits, 8K in RGB24 does not."""
 
 
 class ConnectionFrames:
@@ -32,7 +32,7 @@ class ConnectionFrames:
 
     @property
     def mapped(self) -> int:
-        """How many segments are mapped."""
+        """Number of mapped segments."""
         return len(self._segments)
 
     def copy(self, request: InferRequest) -> Frame:
@@ -84,7 +84,7 @@ class ConnectionFrames:
         said = segment.frame_id(slot)
         problem = _contradiction(metadata, stamp, said)
         pixels = None if problem else bytearray(segment.pixels(slot, stamp.byte_length))
-        # What was torn says nothing, so the look at the generation comes before any complaint (SYNC F).
+        # Torn data proves nothing, so the generation is checked before an error is raised (SYNC F).
         if not segment.holds(slot, generation):
             raise _expired(slot)
         if problem or pixels is None:
@@ -116,7 +116,7 @@ class ConnectionFrames:
 
 
 def _contradiction(said: FrameMetadata, stamp: Stamp, frame_id: int) -> Optional[str]:
-    """What the request says against what the slot says: a request that knows better is wrong."""
+    """Compares the request with the slot's entry: a request that differs is wrong."""
     if (said.width, said.height, said.format) != (stamp.width, stamp.height, stamp.format):
         return (
             f"the frame was announced as {said.width}x{said.height} {said.format}, "

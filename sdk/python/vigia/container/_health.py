@@ -1,4 +1,4 @@
-"""The numbers of the ``health`` answer."""
+"""The values of the ``health`` answer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Dict, Optional
 from ._loop import Clock
 
 _FAILING_AFTER = 3
-"""So many failed runs in a row are no accident of one picture."""
+"""This many failed runs in a row are not the fault of a single frame."""
 _STEP = math.log(1.01)
-"""Times are kept in steps of 1 %: a few hundred numbers, however many runs there are."""
+"""Durations are kept in steps of 1 %: a few hundred values for any number of runs."""
 
 
 class Health:
-    """Counts what a container did. Counters only ever grow. Belongs to one thread."""
+    """Counters of a container; they never decrease. Belongs to one thread."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -29,23 +29,23 @@ class Health:
         self._last_error: Optional[str] = None
 
     def request(self) -> None:
-        """An ``infer`` came in."""
+        """An ``infer`` arrived."""
         self._requests += 1
 
     def succeeded(self, inference_ms: float) -> None:
-        """A run succeeded and is answered."""
+        """A run succeeded and was answered."""
         self._ok += 1
         self._batches += 1
         self._failed_runs = 0
         self._times[round(math.log(max(1.0, inference_ms * 1000)) / _STEP)] += 1
 
     def run_failed(self) -> None:
-        """The model itself failed on a picture."""
+        """The model itself failed on a frame."""
         self._batches += 1
         self._failed_runs += 1
 
     def failed(self, message: str) -> None:
-        """An ``infer`` is answered with an error."""
+        """An ``infer`` was answered with an error."""
         self._errors += 1
         self._last_error = message
 

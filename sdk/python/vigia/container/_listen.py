@@ -14,24 +14,24 @@ SOCKET_PATH_MAX = 107
 """Longest path of a Unix socket on Linux, bytes, without its final zero."""
 _SOCKET_MODE = 0o660
 _BACKLOG = 512
-"""Twice the connections that are served, so that everybody who comes at once is at least told."""
+"""Twice the connection limit, so that further peers at least receive a refusal."""
 
 
 class ListeningSocket:
     """Listens on a path of mode 0660. Owns socket and file."""
 
     def __init__(self, path: str) -> None:
-        """A socket that a dead process left is replaced; one that somebody answers on is not.
+        """Replaces the socket of a dead process, but not one with a listener.
 
-        Two starters at once are their parent's business. Raises ContainerError ``socket_path``, ``socket_in_use``,
+        Simultaneous starts are the parents' responsibility. Raises ContainerError ``socket_path``, ``socket_in_use``,
         ``socket``.
         """
         check_path(path)
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # Before it has a name: Linux gives the file this mode less the process's mask, so that there is no moment
-            # in which others may connect, and the mask, which all threads share, stays as it is.
+            # Before it has a name: Linux gives the file this mode minus the umask. So there is no moment in which
+            # others may connect, and the umask, which all threads share, stays unchanged.
             os.fchmod(self.socket.fileno(), _SOCKET_MODE)
             self._bind()
             os.chmod(path, _SOCKET_MODE)
@@ -46,17 +46,17 @@ class ListeningSocket:
             raise
 
     def close(self) -> None:
-        """Stops listening, and removes the file if it is still this one's. Idempotent."""
+        """Stops listening, and removes the file if it still belongs to this socket. Idempotent."""
         self.unlink()
         self.socket.close()
 
     def unlink(self) -> None:
-        """Removes the file if it is still this one's. From any thread. Idempotent."""
+        """Removes the file if it still belongs to this socket. From any thread. Idempotent."""
         try:
             if _identity(self.path) == self._file:
                 os.unlink(self.path)
         except OSError:
-            pass  # It is gone, which is what was wanted, or its folder is nobody's to write any more.
+            pass  # Removed already, or its folder is not writable any more.
 
     def _bind(self) -> None:
         try:
@@ -79,7 +79,7 @@ def check_path(path: str) -> None:
 
 
 def check_free(path: str) -> None:
-    """Raises ContainerError ``socket_in_use`` when somebody answers there, ``socket`` when it is no socket."""
+    """Raises ContainerError ``socket_in_use`` when a process listens there, ``socket`` when it is not a socket."""
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise ContainerError("socket", f"{path} exists and is no socket")
@@ -92,9 +92,9 @@ def check_free(path: str) -> None:
         try:
             probe.connect(path)
         except (ConnectionRefusedError, FileNotFoundError):
-            return  # The kernel says so at once: nobody listens.
+            return  # The kernel reports at once that there is no listener.
         except OSError:
-            pass  # No right, or its queue is full: somebody may be there.
+            pass  # No permission, or a full queue: a process may be listening.
         raise ContainerError("socket_in_use", f"another process serves {path}")
 
 

@@ -1,4 +1,4 @@
-"""Lines for whoever watches the process: JSON on stderr, as vigia's own processes write them."""
+"""Log lines: JSON on stderr, in the format of vigia's own processes."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import time
 
 _USER_OF_URL = re.compile(r"([a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
 _LONGEST = 2000
-"""Characters of a message: a line stays below what a pipe takes in one piece."""
+"""Characters of a message: keeps a line below the size that a pipe accepts atomically."""
 
 
 class Log:
     """Writes lines ``{"level", "time", "from", "message"}``. From any thread.
 
-    It never waits: where nobody empties the pipe behind stderr, lines are lost and not the frames.
+    Never waits: when the pipe behind stderr is full, lines are lost instead of frames.
     """
 
     def __init__(self, name: str) -> None:
-        """``name``: which part speaks, such as ``model:ssdlite``."""
+        """``name``: the part, such as ``model:ssdlite``."""
         self._name = name
         self._poll = select.poll()
         self._poll.register(2, select.POLLOUT)
         self._last_ns = 0
 
     def info(self, message: str) -> None:
-        """What changed."""
+        """Something changed."""
         self._write("info", message)
 
     def warn(self, message: str) -> None:
-        """Works, but look."""
+        """It works, but deserves a look."""
         self._write("warn", message)
 
     def error(self, message: str) -> None:
-        """Does not work."""
+        """It does not work."""
         self._write("error", message)
 
     def warn_rarely(self, message: str) -> None:
-        """A warning that a peer or a picture can cause: one a second at most."""
+        """A warning that a peer or a frame can cause: at most one a second."""
         now = time.monotonic_ns()
         if now - self._last_ns >= 1_000_000_000:
             self._last_ns = now
@@ -54,4 +54,4 @@ class Log:
             if any(event & select.POLLOUT for _, event in self._poll.poll(0)):
                 os.write(2, line.encode() + b"\n")
         except OSError:
-            pass  # Nobody reads any more: there is no other place to say it.
+            pass  # The pipe has no reader, and there is no other place to report to.

@@ -1,7 +1,7 @@
 """One thread that waits for sockets, timers and other threads.
 
-Everything that changes while a container serves belongs to this thread; only :meth:`Loop.post` may be called from
-others. So nothing needs a lock, nobody can hold one while a peer does not read, and a slow peer costs a buffer and no
+All state that changes while a container serves belongs to this thread; only :meth:`Loop.post` may be called from
+others. So nothing needs a lock, no lock is held while a peer does not read, and a slow peer costs a buffer and no
 thread.
 """
 
@@ -29,13 +29,13 @@ class Timer:
         self.cancelled = False
 
     def cancel(self) -> None:
-        """It will not be called. Idempotent, also afterwards."""
+        """Cancels the callback. Idempotent, also afterwards."""
         self.cancelled = True
         self.callback = _nothing
 
 
 class Clock(Protocol):
-    """Time, injected so that tests need not wait."""
+    """Injected time, so that tests need not wait."""
 
     def now_ms(self) -> float:
         """Milliseconds on a clock that never goes back."""
@@ -48,7 +48,7 @@ class Loop:
     """Runs callbacks until it is stopped. It is a :class:`Clock`."""
 
     def __init__(self, on_error: Callable[[BaseException], None]) -> None:
-        """``on_error``: told of what a callback let through; the loop goes on."""
+        """``on_error`` receives exceptions of callbacks; the loop continues."""
         self._on_error = on_error
         self._selector = selectors.DefaultSelector()
         self._wake_end, self._wake = socket.socketpair()
@@ -73,12 +73,12 @@ class Loop:
         return timer
 
     def post(self, callback: Callable[[], None]) -> None:
-        """Has something done on the loop's thread, soon. From any thread; of no effect once it has ended."""
+        """Calls back on the loop's thread, soon. From any thread; does nothing once the loop has ended."""
         self._posted.append(callback)
         try:
             self._wake.send(b"\x01")
         except OSError:
-            pass  # Full: it is awake already. Closed: it has ended.
+            pass  # Full: the loop is awake already. Closed: it has ended.
 
     def watch(self, peer: socket.socket, events: int, callback: Callable[[int], None]) -> None:
         """Calls back with the events that a socket is ready for; 0 events: no longer."""
@@ -97,7 +97,7 @@ class Loop:
             self._interest[peer] = events
 
     def run(self) -> None:
-        """Until :meth:`stop`."""
+        """Runs until :meth:`stop`."""
         try:
             while not self._stopping:
                 self._turn()
@@ -105,7 +105,7 @@ class Loop:
             self.close()
 
     def close(self) -> None:
-        """Gives its descriptors back: of a loop that does not run. Idempotent."""
+        """Closes the descriptors of a loop that does not run. Idempotent."""
         self._selector.close()
         self._wake_end.close()
         self._wake.close()
@@ -116,10 +116,10 @@ class Loop:
 
     def _turn(self) -> None:
         for key, events in self._selector.select(self._patience_s()):
-            # What an earlier callback of this turn has closed or no longer wants is none of its business.
+            # Skips sockets that an earlier callback of this turn closed or stopped watching.
             if key.fileobj is self._wake_end or events & self._interest.get(key.fileobj, 0):  # type: ignore[call-overload]
                 self._call(lambda key=key, events=events: key.data(events))  # type: ignore[misc]
-        # Only those that are due now: what they post or set runs in the next turn, after the sockets.
+        # Only callbacks due now: those that they post or set run in the next turn, after the sockets.
         for _ in range(len(self._posted)):
             self._call(self._posted.popleft())
         now = self.now_ms()
@@ -133,8 +133,8 @@ class Loop:
             heapq.heappop(self._timers)
         if not self._timers:
             return None
-        # Rounded up by the millisecond that epoll counts in, or it would be woken just before. Bounded, because a peer
-        # may ask for a deadline that the kernel cannot count.
+        # Rounded up to epoll's milliseconds, otherwise it would wake just before. Bounded, because a peer may set a
+        # deadline beyond the kernel's range.
         left_ms = min(self._timers[0][0] - self.now_ms(), _LONGEST_WAIT_MS)
         return max(0.0, math.ceil(left_ms) / 1000)
 
@@ -148,7 +148,7 @@ class Loop:
         try:
             self._wake_end.recv(4096)
         except BlockingIOError:
-            pass  # Nothing there after all.
+            pass  # A spurious wake-up.
 
     def _call(self, callback: Callable[[], None]) -> None:
         try:

@@ -1,8 +1,8 @@
-"""Messages of docs/protocol/model-container.md, version 1: cutting, reading and making them. Knows no socket.
+"""Messages of docs/protocol/model-container.md, version 1: cutting, parsing and formatting. Knows no socket.
 
 The rules are those of the schemas in packages/contracts/src/container-protocol.ts. Where Python's JSON is laxer than
-the one other implementations use, it is held to theirs: no NaN, no Infinity, numbers without a fraction are integers
-however they are written, text is measured in code points.
+that of other implementations, theirs applies: no NaN, no Infinity, numbers without a fraction are integers in any
+notation, text is measured in code points.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ Message = Dict[str, Any]
 
 
 class Unreadable(Exception):
-    """The bytes are not of this protocol: the stream cannot be trusted any more. The text is one sentence."""
+    """The bytes violate the protocol: the stream is out of step. The text is one sentence."""
 
 
 class Invalid(NamedTuple):
-    """A JSON object with wrong fields: the answer to give. The connection stays."""
+    """A JSON object with wrong fields: the answer to send. The connection stays open."""
 
     request_id: Optional[str]
     answer: Message
@@ -92,22 +92,22 @@ Request = Union[InferRequest, TurnRequest, StateRequest, Invalid]
 
 
 class Cutter:
-    """Cuts a stream of bytes into messages. Holds at most one message and what came with it."""
+    """Cuts a stream of bytes into messages. Holds at most one message and the chunk that completed it."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     @property
     def buffered(self) -> int:
-        """Bytes that are not taken yet."""
+        """Number of bytes not returned yet."""
         return len(self._buffer)
 
     def feed(self, chunk: bytes) -> None:
-        """Adds what came in."""
+        """Adds received bytes."""
         self._buffer += chunk
 
     def take(self) -> Optional[bytes]:
-        """The next whole message, without its length; None when it is not there yet. Raises Unreadable."""
+        """The next complete message, without its length; None when it is incomplete. Raises Unreadable."""
         if len(self._buffer) < _LENGTH.size:
             return None
         size = _LENGTH.unpack_from(self._buffer)[0]
@@ -121,22 +121,22 @@ class Cutter:
         return payload
 
     def clear(self) -> None:
-        """Throws away what is there."""
+        """Discards the bytes received so far."""
         self._buffer.clear()
 
 
 def encode(message: Message) -> bytes:
-    """A message with its length. It may be longer than the limit: whoever makes long ones looks."""
+    """A message with its length. It may exceed the limit: callers with long messages check."""
     try:
         body = json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
-        # Half a surrogate pair in somebody's id: UTF-8 has no bytes for it, an escape can repeat it.
+        # Half a surrogate pair in an id: UTF-8 cannot encode it, an escape can.
         body = json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
     return _LENGTH.pack(len(body)) + body
 
 
 def parse_request(payload: bytes, model_id: str) -> Request:
-    """Reads one message. ``model_id``: for the answer to an invalid one. Raises Unreadable."""
+    """Parses one message. ``model_id``: for the answer to an invalid one. Raises Unreadable."""
     value = _parse_object(payload)
     op = value.get("op", "infer")
     try:
@@ -152,7 +152,7 @@ def parse_request(payload: bytes, model_id: str) -> Request:
 
 
 def unreadable(model_id: str, why: str) -> Message:
-    """The answer to what could not be read at all."""
+    """The answer to a message that cannot be parsed."""
     return _bad_request({}, model_id, why).answer
 
 
@@ -162,18 +162,18 @@ def infer_error(request: InferRequest, code: str, message: str) -> Message:
 
 
 def infer_ok(request: InferRequest, detections: List[Message], metadata: Message) -> Message:
-    """The answer to an ``infer`` that succeeded."""
+    """The answer to a successful ``infer``."""
     return {**_identity(request), "detections": detections, "metadata": metadata, "error": None}
 
 
 def no_grant(request_id: Optional[str], code: Optional[str] = None, message: str = "") -> Message:
-    """The answer to a ``want`` that gets no grant: refused with a code, or withdrawn without."""
+    """The answer to a ``want`` without a grant: refused with a code, or withdrawn without one."""
     error = None if code is None else {"code": code, "message": message}
     return {**_with_id(request_id), "grant": None, "error": error}
 
 
 def grant_given(request_id: Optional[str], grant_id: str, expires_ms: float) -> Message:
-    """The answer to a ``want`` whose turn it is."""
+    """The answer to a ``want`` with a grant."""
     return {**_with_id(request_id), "grant": {"id": grant_id, "expires_ms": expires_ms}, "error": None}
 
 
@@ -200,13 +200,13 @@ def _no_constant(name: str) -> None:
 
 
 def _integer(text: str) -> Union[int, float]:
-    # Longer ones are no integers to anybody here, and making an int of a million digits takes seconds.
+    # Longer ones are out of every peer's range, and parsing a million digits takes seconds.
     return int(text) if len(text) <= 20 else float(text)
 
 
 def _parse_object(payload: bytes) -> Message:
     try:
-        # Decoded first: json would guess at UTF-16.
+        # Decoded first: json would guess UTF-16.
         text = payload.decode("utf-8-sig")
         value = json.loads(text, parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError) as error:
@@ -221,7 +221,7 @@ class _WrongField(Exception):
 
 
 class _Fields:
-    """The fields of a JSON object, each looked at once. Every method raises _WrongField."""
+    """The fields of a JSON object, each checked once. Every method raises _WrongField."""
 
     def __init__(self, value: Message, prefix: str = "") -> None:
         self._value = value
@@ -245,7 +245,7 @@ class _Fields:
         value = self._get(name, optional)
         if value is None:
             return None
-        # Comparing refuses what is not finite, NaN included.
+        # The comparison refuses values that are not finite, NaN included.
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < float("inf"):
             raise self._wrong(name, "a number is expected")
         if positive and value <= 0:
@@ -303,7 +303,7 @@ class _Fields:
 
 
 def _whole(value: Any) -> Optional[int]:
-    """The integer that a JSON number is, however it was written (42, 42.0, 4.2e1); None for anything else."""
+    """The integer value of a JSON number in any notation (42, 42.0, 4.2e1); None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if isinstance(value, float) and not value.is_integer():
@@ -325,7 +325,7 @@ def _infer(fields: _Fields) -> InferRequest:
 
 
 def _metadata(fields: _Fields) -> FrameMetadata:
-    # Of no use to a container, but wrong is wrong on either side of the protocol.
+    # Unused by a container, but validated on both sides of the protocol.
     fields.decimal("captured_monotonic_ns")
     fields.text("rendition", 0, 128, optional=True)
     return FrameMetadata(
@@ -352,7 +352,7 @@ def _turn(fields: _Fields, op: str) -> TurnRequest:
 
 
 def _bad_request(value: Message, model_id: str, why: str) -> Invalid:
-    """Whatever can be read of the request is given back, so that the peer finds out which one it was."""
+    """Echoes the request's readable fields, so that the peer can match the error."""
     request_id = value.get("request_id")
     if not isinstance(request_id, str) or not 1 <= len(request_id) <= _REQUEST_ID_MAX:
         request_id = None

@@ -1,7 +1,7 @@
-"""How frames lie in memory, and how they become RGB24.
+"""The memory layout of frames, and their conversion to RGB24.
 
-4:2:0 formats are BT.601 of limited range; each chroma sample serves a square of 2×2 pixels. With numpy or without it,
-the same integers come out.
+4:2:0 formats are BT.601 of limited range; each chroma sample covers a square of 2×2 pixels. The results with and
+without numpy are identical.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 from .._picture import Plane
 
-# 16 binary digits behind the point.
+# 16 fractional bits.
 _Y, _RV, _GU, _GV, _BU = 76_309, 104_597, -25_675, -53_279, 132_201
 _HALF = 1 << 15
 
@@ -28,7 +28,7 @@ def lines_of(pixel_format: str, width: int, height: int) -> List[Tuple[int, int]
 
 
 def packed_layout(pixel_format: str, width: int, height: int) -> Tuple[Tuple[Plane, ...], int]:
-    """The planes of a tightly packed frame, one behind the other, and its bytes."""
+    """The planes of a tightly packed frame, one after another, and its size in bytes."""
     planes, offset = [], 0
     for count, length in lines_of(pixel_format, width, height):
         planes.append(Plane(offset, length))
@@ -37,7 +37,7 @@ def packed_layout(pixel_format: str, width: int, height: int) -> Tuple[Tuple[Pla
 
 
 def numpy_module() -> Optional[Any]:
-    """numpy where it is there."""
+    """numpy if it is installed."""
     try:
         import numpy
     except ImportError:
@@ -48,18 +48,18 @@ def numpy_module() -> Optional[Any]:
 def rgb_array(
     numpy: Any, pixels: bytearray, pixel_format: str, width: int, height: int, planes: Sequence[Plane]
 ) -> Any:
-    """An H×W×3 array of its own, except of packed RGB24: that one is shown as it is."""
+    """A new H×W×3 array, except for packed RGB24, whose memory is used directly."""
     if pixel_format in ("RGB24", "BGR24"):
         plane = planes[0]
         view = numpy.ndarray((height, width, 3), numpy.uint8, pixels, plane.offset, (plane.stride, 3, 1))
         return numpy.ascontiguousarray(view if pixel_format == "RGB24" else view[:, :, ::-1])
-    luma = _array(numpy, pixels, planes[0], height, width, 1)
+    luma = _array(numpy, pixels, planes[0], (height, width), 1)
     out = numpy.empty((height, width, 3), numpy.uint8)
     if pixel_format == "GRAY8":
         out[:] = luma[:, :, None]
         return out
     u, v = _chroma(numpy, pixels, pixel_format, width, height, planes)
-    # Products at the chroma's own size: a quarter of the work.
+    # Products at chroma resolution: a quarter of the work.
     parts = (_RV * v, _GU * u + _GV * v, _BU * u)
     bright = (luma.astype(numpy.int32) - 16) * _Y + _HALF
     for channel, part in enumerate(parts):
@@ -86,8 +86,8 @@ def rgb_bytes(pixels: bytearray, pixel_format: str, width: int, height: int, pla
     return bytes(out)
 
 
-def _array(numpy: Any, pixels: bytearray, plane: Plane, height: int, width: int, step: int, first: int = 0) -> Any:
-    return numpy.ndarray((height, width), numpy.uint8, pixels, plane.offset + first, (plane.stride, step))
+def _array(numpy: Any, pixels: bytearray, plane: Plane, size: Tuple[int, int], step: int, first: int = 0) -> Any:
+    return numpy.ndarray(size, numpy.uint8, pixels, plane.offset + first, (plane.stride, step))
 
 
 def _chroma(
@@ -95,9 +95,9 @@ def _chroma(
 ) -> Tuple[Any, Any]:
     size = ((height + 1) // 2, (width + 1) // 2)
     if pixel_format == "NV12":
-        both = [_array(numpy, pixels, planes[1], *size, step=2, first=first) for first in (0, 1)]
+        both = [_array(numpy, pixels, planes[1], size, step=2, first=first) for first in (0, 1)]
     else:
-        both = [_array(numpy, pixels, plane, *size, step=1) for plane in planes[1:]]
+        both = [_array(numpy, pixels, plane, size, step=1) for plane in planes[1:]]
     u, v = (samples.astype(numpy.int32) - 128 for samples in both)
     return u, v
 

@@ -1,4 +1,4 @@
-"""Which files a frame reference may name."""
+"""The files that a frame reference may name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._shared_memory import SHM_DIR, open_regular
 
 
 class FrameProblem(Exception):
-    """Why a frame cannot be had: an error code of the protocol and one sentence."""
+    """Why a frame is unavailable: an error code of the protocol and one sentence."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -19,10 +19,10 @@ class FrameProblem(Exception):
 
 
 class FrameRoots:
-    """The folders that frames may lie in: /dev/shm, and those that were allowed."""
+    """The folders of frames: /dev/shm, and the allowed ones."""
 
     def __init__(self, extra: Sequence[str] = ()) -> None:
-        """Resolved now: a folder that is replaced by a link later stays what it was. Raises OSError, ValueError."""
+        """Resolved now: a link that replaces a folder later has no effect. Raises OSError, ValueError."""
         for folder in extra:
             if not os.path.isdir(folder):
                 raise ValueError(f"{folder} is no folder")
@@ -31,11 +31,11 @@ class FrameRoots:
     def open(self, reference: str) -> int:
         """Opens the regular file that a reference names. Returns a descriptor; the caller closes it.
 
-        Outside the folders nothing is looked up, so that a peer cannot ask what exists there. Raises FrameProblem.
+        Nothing outside the folders is accessed, so that a peer cannot probe for files. Raises FrameProblem.
         """
         if not reference.startswith("/") or ".." in reference.split("/") or "\0" in reference:
             raise self._refused('must be an absolute path without ".."')
-        # Two slashes in front survive normpath: POSIX leaves their meaning open, Linux does not.
+        # normpath keeps two leading slashes: POSIX leaves their meaning open, Linux does not.
         if not self._contains("/" + posixpath.normpath(reference).lstrip("/")):
             raise self._refused("is outside")
         try:
@@ -49,7 +49,7 @@ class FrameRoots:
             # ValueError: text that is no file name, such as half a surrogate pair.
             reason = getattr(error, "strerror", None) or str(error)
             raise FrameProblem("frame_invalid", f"{reference} cannot be read: {reason}") from error
-        # Asks the kernel what was opened: a folder may have become a link since the look above.
+        # Asks the kernel which file was opened: a folder may have become a link since the check above.
         if self._contains(os.readlink(f"/proc/self/fd/{descriptor}")):
             return descriptor
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The thread that the model lives in."""
+"""The model's thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEXT_MAX = 500
 
 
 class Outcome(NamedTuple):
-    """How a run ended: with detections, or with a code and one sentence. ``ran``: the model was called."""
+    """Outcome of a run: detections, or a code and one sentence. ``ran``: the model was called."""
 
     detections: Optional[List[Dict[str, Any]]]
     code: str
@@ -28,10 +28,10 @@ class Outcome(NamedTuple):
 
 
 class Runner:
-    """Loads, proves and runs one model, all on one thread of its own: what is bound to a thread may stay there.
+    """Loads, checks and runs one model, all on one thread: resources bound to a thread stay there.
 
-    States: new, proving, idle or running, closed. Owns the thread; a run that hangs keeps it, and it does not keep the
-    process.
+    States: new, proving, idle or running, closed. Owns the thread; a run that hangs keeps the thread, but not the
+    process, alive.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Runner:
         post: Callable[[Callable[[], None]], None],
         log: Log,
     ) -> None:
-        """``post``: where outcomes are told, as the loop's own."""
+        """``post`` runs a callback on the loop's thread."""
         self._infer = infer
         self._load = load
         self._classes = classes
@@ -54,15 +54,15 @@ class Runner:
     def prove(self, picture: Frame, report: Callable[[object], None]) -> None:
         """Starts the thread, loads, and runs the model once.
 
-        ``report`` is called on that thread, once: with the milliseconds of the run, or a ContainerError.
+        ``report`` is called once on that thread: with the milliseconds of the run, or a ContainerError.
         """
         self._work.put(lambda: report(self._prove(picture)))
         self._thread.start()
 
     def run(self, read: Callable[[], Frame], done: Callable[[Outcome], None]) -> None:
-        """Runs the model on what ``read`` returns, which may raise FrameProblem. One at a time is the caller's duty.
+        """Runs the model on the result of ``read``, which may raise FrameProblem. The caller starts one run at a time.
 
-        ``read`` is called at the last moment: the picture is as new as its sender could make it.
+        ``read`` is called at the last moment, so the frame is as new as possible.
         """
 
         def work() -> None:
@@ -72,7 +72,7 @@ class Runner:
         self._work.put(work)
 
     def close(self, patience_s: float) -> bool:
-        """Ends the thread after the run in progress. Whether it has ended in time. Idempotent."""
+        """Ends the thread after the run in progress. Returns whether it has ended in time. Idempotent."""
         if not self._thread.ident:
             return True
         self._work.put(None)
@@ -85,7 +85,7 @@ class Runner:
             if work is None:
                 return
             work()
-            # Not kept until the next one: it holds the peer, and with it what the peer has mapped.
+            # Not kept until the next run: it references the peer and its mappings.
             work = None
 
     def _prove(self, picture: Frame) -> object:
@@ -105,7 +105,7 @@ class Runner:
         except FrameProblem as problem:
             return Outcome(None, problem.code, problem.message, 0, False)
         except BaseException as error:
-            # Out of memory, or our own mistake: this request fails, and not those to come.
+            # Out of memory, or a bug of the container: this request fails, later ones do not.
             self._log.warn_rarely(f"a frame could not be read: {_text(error)}{_place(error)}")
             return Outcome(None, "frame_invalid", f"the frame cannot be read: {_text(error)}", 0, False)
         started = time.perf_counter_ns()

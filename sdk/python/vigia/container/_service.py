@@ -22,6 +22,7 @@ from ._messages import (
     no_grant,
     with_id,
 )
+from ._model_spec import ModelSpec
 from ._references import FrameProblem
 from ._runner import Outcome, Runner
 from ._turns import Job, TurnKey, Turns, Want
@@ -33,41 +34,27 @@ RUN_LIMIT_FACTOR = 5
 _SECOND_LOOK_MS = 250
 
 Answer = Callable[[bytes], None]
-"""Takes an encoded answer. To be called once."""
-
-
-class ModelFacts(NamedTuple):
-    """What the author declared. ``any_size``: frames of other sizes than the declared one are taken too."""
-
-    model_id: str
-    version: str
-    task: str
-    classes: Tuple[str, ...]
-    width: int
-    height: int
-    fit: str
-    providers: Tuple[str, ...]
-    any_size: bool
+"""Takes an encoded answer. Call it once."""
 
 
 class Peer(NamedTuple):
-    """One connection, as the service sees it."""
+    """One connection from the service's point of view."""
 
     connection: int
     frames: ConnectionFrames
 
 
 class ModelService:
-    """Knows messages but no sockets, and keeps nothing per camera.
+    """Knows messages but no sockets, and keeps no state per camera.
 
     Belongs to the loop's thread; does not own the runner.
     """
 
     def __init__(
-        self, facts: ModelFacts, runner: Runner, clock: Clock, run_limit_ms: float, on_hang: Callable[[str], None]
+        self, model: ModelSpec, runner: Runner, clock: Clock, run_limit_ms: float, on_hang: Callable[[str], None]
     ) -> None:
-        """``on_hang`` is told when a run did not end within the limit."""
-        self._facts = facts
+        """``on_hang`` is called when a run exceeds the limit."""
+        self._model = model
         self._runner = runner
         self._clock = clock
         self._run_limit_ms = run_limit_ms
@@ -78,8 +65,8 @@ class ModelService:
 
     @property
     def model_id(self) -> str:
-        """What the model is called in requests."""
-        return self._facts.model_id
+        """The model's id in requests."""
+        return self._model.model_id
 
     def infer(self, peer: Peer, request: InferRequest, answer: Answer) -> None:
         """Answers ``infer``, exactly once, now or later."""
@@ -93,15 +80,15 @@ class ModelService:
         def start() -> None:
             self._start(peer, request, self._clock.now_ms() - received_ms, answer, reject)
 
-        if request.model_id != self._facts.model_id:
+        if request.model_id != self._model.model_id:
             return reject("unknown_model", self._unknown(request.model_id))
         job = Job(peer.connection, request.camera_id, request.grant, request.deadline_ms, start, reject)
         self._turns.submit(job)
 
     def want(self, peer: Peer, request: TurnRequest, answer: Answer) -> None:
-        """Answers ``want``, exactly once: at once with an error, or when it is its turn, or when withdrawn."""
+        """Answers ``want``, exactly once: at once with an error, when it is its turn, or when it is withdrawn."""
         ident = request.request_id
-        if request.model_id != self._facts.model_id:
+        if request.model_id != self._model.model_id:
             return answer(encode(no_grant(ident, "unknown_model", self._unknown(request.model_id))))
         want = Want(
             TurnKey(peer.connection, request.camera_id, request.consumer),
@@ -123,7 +110,7 @@ class ModelService:
         self._turns.withdraw_wants(peer.connection)
 
     def peer_gone(self, peer: Peer) -> None:
-        """The peer is gone. A run for it goes on, its answer finds nobody."""
+        """The peer has disconnected. Its run goes on, and the answer is discarded."""
         self._turns.disconnect(peer.connection)
 
     def state(self, op: str, request_id: Optional[str]) -> bytes:
@@ -139,7 +126,7 @@ class ModelService:
         self._turns.close()
 
     def _description(self) -> Message:
-        facts = self._facts
+        facts = self._model
         return {
             "protocol": PROTOCOL_VERSION,
             "model_id": facts.model_id,
@@ -153,7 +140,7 @@ class ModelService:
         }
 
     def _unknown(self, found: str) -> str:
-        return f"this container serves '{self._facts.model_id}', not '{found}'"
+        return f"this container serves '{self._model.model_id}', not '{found}'"
 
     def _start(
         self, peer: Peer, request: InferRequest, queue_ms: float, answer: Answer, reject: Callable[[str, str], None]
@@ -166,13 +153,13 @@ class ModelService:
             finally:
                 self._turns.finished()
 
-        # The key cannot get another grant before `finished`: nothing is granted while something runs.
+        # The key cannot get another grant before `finished`: nothing is granted during a run.
         self._limit = self._clock.after(self._run_limit_ms, self._look_again)
         self._runner.run(lambda: self._copy(peer, request), done)
 
     def _copy(self, peer: Peer, request: InferRequest) -> Frame:
         """On the runner's thread."""
-        facts, metadata = self._facts, request.frame_metadata
+        facts, metadata = self._model, request.frame_metadata
         if not facts.any_size and (metadata.width, metadata.height) != (facts.width, facts.height):
             sizes = f"{metadata.width}x{metadata.height}, this model takes {facts.width}x{facts.height}"
             raise FrameProblem("frame_invalid", f"the frame is {sizes}")
@@ -194,7 +181,7 @@ class ModelService:
             "inference_time_ms": round(outcome.inference_ms, 3),
             "queue_ms": round(max(0.0, queue_ms), 3),
             "batch_size": 1,
-            "model_version": self._facts.version,
+            "model_version": self._model.version,
         }
         encoded = encode(infer_ok(request, outcome.detections, metadata))
         if len(encoded) - 4 > MESSAGE_LIMIT:
@@ -206,7 +193,7 @@ class ModelService:
         answer(encoded)
 
     def _look_again(self) -> None:
-        # Twice: when the whole process stood still, the outcome is there and only has to be told.
+        # Checked twice: when the whole process was suspended, the outcome has arrived and only has to be delivered.
         self._limit = self._clock.after(_SECOND_LOOK_MS, self._hangs)
 
     def _hangs(self) -> None:

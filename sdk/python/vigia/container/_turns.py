@@ -1,4 +1,4 @@
-"""Whose turn it is: docs/protocol/model-container.md, "Granting". Knows neither sockets nor models."""
+"""Granting: docs/protocol/model-container.md. Knows neither sockets nor models."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Callable, List, NamedTuple, Optional, Union
 from ._loop import Clock, Timer
 
 GRANT_MS = 100
-"""How long a grant may stay unused: time to take and scale a picture."""
+"""How long a grant may stay unused: time to take and scale a frame."""
 MAX_WAITING = 1024
-"""Far above 64 consumers on each of 32 cameras being due at once is not a load, it is a mistake."""
+"""Limit of the line. 64 consumers on each of 32 cameras waiting at the same time would be a mistake, not a load."""
 
 
 class TurnKey(NamedTuple):
-    """Who takes turns: one consumer of one camera on one connection."""
+    """One consumer of one camera on one connection."""
 
     connection: int
     camera: str
@@ -23,9 +23,9 @@ class TurnKey(NamedTuple):
 
 @dataclass(eq=False)
 class Want:
-    """A ``want`` and how to settle it: exactly one of the two is called, once.
+    """A ``want`` and its two outcomes: exactly one of them is called, once.
 
-    ``give(id, expires_ms)``: it is its turn. ``withdraw()``: it was taken back, or its connection is gone.
+    ``give(id, expires_ms)``: it is its turn. ``withdraw()``: it was withdrawn, or its connection closed.
     """
 
     key: TurnKey
@@ -35,9 +35,9 @@ class Want:
 
 @dataclass(eq=False)
 class Job:
-    """An ``infer`` and how to settle it: exactly one of the two is called, once.
+    """An ``infer`` and its two outcomes: exactly one of them is called, once.
 
-    ``start()``: the model is free and belongs to it until :meth:`Turns.finished`. ``reject(code, message)``.
+    ``start()``: the model is free and taken by this job until :meth:`Turns.finished`. ``reject(code, message)``.
     """
 
     connection: int
@@ -47,7 +47,7 @@ class Job:
     start: Callable[[], None]
     reject: Callable[[str, str], None]
     timer: Optional[Timer] = None
-    """Of its deadline, while it waits."""
+    """The timer of its deadline, while it waits."""
 
 
 class _Outstanding(NamedTuple):
@@ -56,11 +56,11 @@ class _Outstanding(NamedTuple):
 
 
 class Turns:
-    """One thing at a time: the model is free, promised (a grant is out), or running.
+    """The model is free, promised (a grant is outstanding), or running.
 
-    Everybody who wants stands in one line, each key at most once, and each job without a grant at most once per camera;
-    who was served goes to the end with the next request. No picture waits in the line: a key takes its newest picture
-    when it is granted. Belongs to one thread; settles callbacks at once.
+    Wants and jobs wait in one line: each key at most once, each job without a grant at most once per camera. A key that
+    was served rejoins at the end. No frame waits in the line: a consumer takes its newest frame when it receives the
+    grant. Belongs to one thread; calls back synchronously.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -71,17 +71,17 @@ class Turns:
         self._running = False
         self._advancing = False
         self.grants = 0
-        """Given so far."""
+        """Grants given so far."""
         self.grants_expired = 0
-        """Of these, not used in time."""
+        """Of these, expired."""
 
     @property
     def waiting(self) -> int:
-        """How many wants and jobs wait."""
+        """Number of waiting wants and jobs."""
         return len(self._line)
 
     def want(self, want: Want) -> Optional[str]:
-        """Puts a key in line. None, or why not: ``bad_request`` when it waits already, ``overloaded``."""
+        """Puts a key in line. Returns None, or why not: ``bad_request`` when it waits already, ``overloaded``."""
         if any(isinstance(entry, Want) and entry.key == want.key for entry in self._line):
             return "bad_request"
         if len(self._line) >= MAX_WAITING:
@@ -91,32 +91,32 @@ class Turns:
         return None
 
     def unwant(self, key: TurnKey) -> None:
-        """Takes a key out of line, or its unused grant back. Nothing happens when it has neither."""
+        """Takes a key out of the line, or takes its unused grant back. Does nothing when it has neither."""
         self._withdraw(lambda other: other == key)
         if self._outstanding is not None and self._outstanding.key == key:
             self._take_grant()
         self._advance()
 
     def submit(self, job: Job) -> None:
-        """Starts a job at once with a valid grant, else lets it wait for its turn, or rejects it."""
+        """Starts a job at once with a valid grant; otherwise it waits for its turn or is rejected."""
         if job.grant is not None:
             self._submit_granted(job)
         else:
             self._submit_waiting(job)
 
     def finished(self) -> None:
-        """The job that was started has ended. To be called exactly once per ``start``."""
+        """The started job has ended. Call it exactly once per ``start``."""
         self._running = False
         self._advance()
 
     def disconnect(self, connection: int) -> None:
-        """A connection is gone: its wants, its waiting jobs and its grant with it. A running job is left alone."""
+        """Withdraws the wants, waiting jobs and grant of a closed connection. Its running job goes on."""
         for job in self._remove_jobs(lambda job: job.connection == connection):
             job.reject("overloaded", "the connection was closed")
         self.withdraw_wants(connection)
 
     def withdraw_wants(self, connection: int) -> None:
-        """A connection sends no more: its wants and its grant cannot be used. Its waiting jobs stay."""
+        """Withdraws the wants and the grant of a connection that sends no more. Its waiting jobs stay."""
         self._withdraw(lambda key: key.connection == connection)
         if self._outstanding is not None and self._outstanding.key.connection == connection:
             self._take_grant()
@@ -149,18 +149,18 @@ class Turns:
             return job.reject("overloaded", f"{MAX_WAITING} requests are waiting already")
         self._line.append(job)
         self._advance()
-        # Only now: a job that could start at once needs no timer.
+        # Only now: a job that starts at once needs no timer.
         if job.deadline_ms is not None and job in self._line:
             job.timer = self._clock.after(job.deadline_ms, lambda: self._late(job))
 
     def _late(self, job: Job) -> None:
         self._line.remove(job)
-        # Job and timer refer to each other: what the job holds would stay until the garbage collector comes.
+        # Breaks the cycle of job and timer, which would keep the job's resources until garbage collection.
         job.timer = None
         job.reject("deadline_exceeded", "the deadline passed before it was this request's turn")
 
     def _advance(self) -> None:
-        # A loop and not a recursion: callbacks may come back in here.
+        # A loop, not a recursion: callbacks may call back in here.
         if self._advancing:
             return
         self._advancing = True

@@ -1,7 +1,7 @@
-"""The smallest real container: how bright is the picture? For trying out clients.
+"""The smallest real container: the brightness of a picture. For testing clients.
 
-``python3 -m vigia.container.bright --socket PATH --model-id ID [--delay-ms N] [--fail-on-black] [--allow-dir DIR]`` prints
-``ready`` on standard output once it answers. With ``--fail-on-black`` a picture that is all black is an error.
+``python3 -m vigia.container.bright --socket PATH --model-id ID [--delay-ms N] [--fail-on-black] [--allow-dir DIR]``
+prints ``ready`` on standard output once it answers. With ``--fail-on-black`` a black picture is an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from . import Detection, Frame, serve
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
-    """Serves until it is told to stop. ``argv``: without the program's name."""
+    """Serves until SIGTERM or SIGINT. ``argv``: without the program's name."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--delay-ms", type=float, default=0)
     parser.add_argument("--fail-on-black", action="store_true")

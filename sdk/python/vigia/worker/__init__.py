@@ -23,5 +23,5 @@ __all__ = [
     "worker_input",
 ]
 
-# At the import, not at the first use: a worker that prints before its loop would spoil the protocol.
+# At the import, not at the first use: a worker that prints before its loop would corrupt the protocol.
 take_standard_streams()

@@ -1,4 +1,4 @@
-"""What a worker answers, checked where it was made: a mistake is an exception in the worker's own code."""
+"""A worker's answers, validated at the source: a mistake is an exception in the worker's own code."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ DETECTIONS_LIMIT = 10_000
 DATA_LIMIT = 256 * 1024
 """Longest ``data``, in bytes of JSON."""
 DATA_DEPTH = 16
-"""Deepest value within ``data``: what lies in n lists and maps is at depth n, ``data`` itself at 0."""
+"""Deepest nesting in ``data``: a value inside n lists and maps is at depth n, ``data`` itself at 0."""
 OUTSIDE_LIMIT = 0.1
-"""So far outside of 0..1 coordinates are put onto the frame's edge: models overshoot where it cuts something off.
-More is a mistake, such as pixels."""
+"""Coordinates this far outside 0..1 are clamped to the frame: models overshoot for objects at the edge. Anything
+further out is a mistake, such as pixels.
+"""
 _SAFE_INTEGER = 2**53 - 1
 
 
@@ -27,9 +28,9 @@ def answer(seq: int, detections: Any, data: Any) -> bytes:
 
     Args:
         detections: list or tuple of :class:`Detection`, or of dicts with the same fields.
-        data: what JSON can say; numpy's numbers too. None: nothing.
+        data: any JSON value; numpy's numbers are accepted. None: nothing.
 
-    Raises WorkerError ``bad_result``, which names what is wrong.
+    Raises WorkerError ``bad_result``, which names the problem.
     """
     found, checked = _detections(detections), _data(data)
     try:
@@ -55,7 +56,7 @@ def _detections(given: Any) -> List[Dict[str, Any]]:
 
 
 def _detection(item: Any, where: str) -> Any:
-    """The Detection that a dict describes; anything else as it is."""
+    """The Detection that a dict describes; other values unchanged."""
     if not isinstance(item, dict):
         return item
     fields = dict(item)
@@ -92,7 +93,7 @@ def _data(given: Any) -> Any:
 
 
 def _plain(value: Any, where: str, depth: int) -> Any:
-    """The same of Python's own types."""
+    """The same value in Python's own types."""
     if depth > DATA_DEPTH:
         raise _invalid(f"data is nested deeper than {DATA_DEPTH} levels")
     if value is None or isinstance(value, (bool, str)):
@@ -107,7 +108,7 @@ def _plain(value: Any, where: str, depth: int) -> Any:
         return float(value)
     if isinstance(value, (list, tuple, dict)):
         return _plain_container(value, where, depth + 1)
-    # One number of numpy, or of a library that is like it.
+    # One number of numpy or of a similar library.
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         number = value.item()
         if isinstance(number, (bool, int, float)):

@@ -1,4 +1,4 @@
-"""What a worker is told when it is started."""
+"""A worker's settings in its environment."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def options() -> Dict[str, Any]:
 
 
 def worker_input() -> Optional[Tuple[str, int, int]]:
-    """The format, width and height that the configuration allows at most and that come if nothing else is asked for.
+    """The configured format, width and height: the maximum, and the default of :func:`frames`.
 
-    None where it is not said. Raises WorkerError ``bad_environment``.
+    None where they are not set. Raises WorkerError ``bad_environment``.
     """
     text = os.environ.get("VIGIA_INPUT")
     if text is None:

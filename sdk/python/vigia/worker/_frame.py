@@ -1,4 +1,4 @@
-"""A frame as a worker sees it."""
+"""A frame as seen by a worker."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from ._messages import FrameMessage, failure
 
 
 class Pixels(NamedTuple):
-    """Where a frame's pixels are. ``hold``: whether all that was read from ``view`` so far is this frame's."""
+    """The location of a frame's pixels. ``hold``: whether everything read from ``view`` so far belongs to the frame."""
 
     view: memoryview
     hold: Callable[[], bool]
 
 
 class Frame:
-    """One picture and the question what is to be seen in it, to be answered once: :meth:`result` or :meth:`error`.
+    """One picture to be answered once, by :meth:`result` or :meth:`error`.
 
-    It is yours until the loop asks for the next frame. After that its pixels are asked for in vain; views of them that
-    were taken before stay readable: of ``stdin`` they keep showing this picture, of ``shm`` whatever is there by then.
-    Between the answer and the next frame the same holds. Leaving the loop answers it, too: ``no_result``.
+    It is yours until the loop requests the next frame; afterwards its pixels are no longer accessible. Views taken
+    before stay readable: over ``stdin`` they keep showing this picture, over ``shm`` the current content of that
+    memory, from the answer on. Leaving the loop answers the frame with ``no_result``.
 
     Attributes:
         camera_id: the camera.
-        seq: number of publication, growing; gaps are frames that were dropped for a newer one.
-        captured_at: when the scene was seen, wall time, RFC 3339 in UTC.
+        seq: number of publication, increasing; gaps are frames that were dropped for a newer one.
+        captured_at: when the scene was captured, wall time, RFC 3339 in UTC.
         captured_monotonic_ns: the same moment on CLOCK_MONOTONIC (``time.monotonic_ns()``).
         sent_age_ms: its age when vigia sent it.
         pts_us: µs of the stream's own clock.
         width, height: pixels.
         format: ``RGB24``, ``BGR24``, ``GRAY8``, ``NV12``, ``I420`` or ``JPEG``.
-        planes: tuple of :class:`vigia.Plane`, offset in ``pixels`` and bytes per line; none of ``JPEG``.
+        planes: tuple of :class:`vigia.Plane`, offset in ``pixels`` and bytes per line; none for ``JPEG``.
     """
 
     def __init__(self, message: FrameMessage, pixels: Pixels, send: Callable[[bytes], None]) -> None:
-        """Made by the loop only. ``send`` takes a whole message."""
+        """Created by the loop only. ``send`` takes a whole message."""
         self.camera_id = message.camera_id
         self.seq = message.seq
         self.captured_at = message.captured_at
@@ -57,7 +57,7 @@ class Frame:
 
     @property
     def age_ms(self) -> float:
-        """Milliseconds since the scene was seen, by now."""
+        """Milliseconds since the capture."""
         return (time.monotonic_ns() - self.captured_monotonic_ns) / 1e6
 
     @property
@@ -67,8 +67,8 @@ class Frame:
 
     @property
     def pixels(self) -> memoryview:
-        """The pixels, read-only, not copied. Raises LeaseError ``lease_released`` once the next frame was asked for."""
-        # A view of its own: the frame gives its own one back, the user's stays.
+        """The pixels, read-only, not copied. Raises LeaseError ``lease_released`` once the next frame was requested."""
+        # A separate view: the frame releases its own one, the user's stays valid.
         return self._lent().view[:]
 
     def array(self) -> Any:
@@ -76,7 +76,7 @@ class Frame:
 
         H×W×3 for RGB24 and BGR24, H×W for GRAY8, (H×3/2)×W for NV12 and I420.
 
-        Raises VigiaError ``numpy_missing``, or ``no_array`` for JPEG and where no array describes how the planes lie;
+        Raises VigiaError ``numpy_missing``, or ``no_array`` for JPEG and when no array can describe the planes;
         LeaseError like ``pixels``.
         """
         if self.format == "JPEG":
@@ -84,22 +84,22 @@ class Frame:
         return as_array(self.pixels, self.format, self.width, self.height, self.planes)
 
     def whole(self) -> bool:
-        """Whether all that was read from the pixels so far belongs to this frame.
+        """Whether everything read from the pixels so far belongs to this frame.
 
-        Of ``stdin`` always. Of ``shm`` until it is answered; a host that writes over it before is broken. Raises
+        Always over ``stdin``. Over ``shm`` until it is answered; a host that overwrites it earlier is broken. Raises
         LeaseError like ``pixels``.
         """
         return self._lent().hold()
 
     def result(self, detections: Any = (), data: Any = None) -> None:
-        """Answers with what is to be seen: nothing, if nothing is given.
+        """Answers with findings; without arguments, nothing was found.
 
         Args:
             detections: list of :class:`vigia.Detection`, or of dicts with the same fields, 0..1 of this frame.
-            data: whatever JSON can say, at most 256 KiB of it; numpy's numbers are fine.
+            data: any JSON value, at most 256 KiB; numpy's numbers are accepted.
 
-        Pixels that are not whole any more are answered as the error ``frame_changed`` instead. Raises WorkerError
-        ``bad_result``: the frame is then still to be answered; ``frame_answered``.
+        If the pixels are no longer whole, the error ``frame_changed`` is sent instead. Raises WorkerError
+        ``bad_result``, after which the frame still has to be answered, or ``frame_answered``.
         """
         self._refuse_second()
         message = answer(self.seq, detections, data)
@@ -108,19 +108,19 @@ class Frame:
         self._settle(message)
 
     def error(self, message: str, code: str = "worker_error") -> None:
-        """Answers that there is no result for this frame, and why: one sentence for people, a code for programs.
+        """Answers that there is no result for this frame: one sentence for people, a code for programs.
 
         Raises WorkerError ``frame_answered``.
         """
         self._settle(failure(self.seq, str(code), str(message)))
 
     def retire(self) -> None:
-        """For the loop, when the next frame is asked for: answers if nobody did, and lets go of the pixels."""
+        """For the loop, when the next frame is requested: answers if the worker did not, and releases the pixels."""
         self.leave("the worker asked for the next frame without an answer")
         self._pixels = None
 
     def leave(self, why: str) -> None:
-        """For the loop: answers ``no_result`` if nobody did."""
+        """For the loop: answers ``no_result`` if the worker did not answer."""
         if not self._answered:
             self.error(why, "no_result")
 

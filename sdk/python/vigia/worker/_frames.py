@@ -21,14 +21,14 @@ def frames(
     width: Optional[int] = None,
     height: Optional[int] = None,
 ) -> Frames:
-    """The frames of this worker's camera, each the newest one when it is asked for, until vigia says stop.
+    """The frames of this worker's camera, each the newest one at the time of the request, until vigia sends stop.
 
-    The first ``next`` tells vigia that the worker is ready: load models before the loop. Size and format are at most
-    what the configuration's ``input`` allows (:func:`vigia.worker_input`), else vigia refuses the worker; what is left
-    out is as configured.
+    The first ``next`` reports the worker as ready: load models before the loop. Size and format are limited by the
+    configuration's ``input`` (:func:`vigia.worker_input`), which is also the default; vigia refuses a worker that wants
+    more.
 
     Args:
-        name: what vigia calls the worker in its log; default: the script's file name.
+        name: the worker's name in vigia's log; default: the script's file name.
         format: ``RGB24``, ``BGR24``, ``GRAY8``, ``NV12``, ``I420``, or ``JPEG`` with the transport ``stdin``.
         width, height: pixels, 2 to 8192; even for NV12 and I420.
 
@@ -42,16 +42,16 @@ def frames(
 
 
 class Frames(Iterator[Frame]):
-    """Iterates over frames. Ends at ``stop``, and quietly when the host is gone. Belongs to one thread.
+    """Iterates over frames. Ends at ``stop``, and silently when the host has died. Belongs to one thread.
 
     A ``for`` loop that is left, by ``break``, ``return`` or an exception, answers its frame with ``no_result`` if the
-    worker did not. Another loop over the same object goes on with the next frame.
+    worker did not. Another loop over the same object continues with the next frame.
 
-    Raises ProtocolError for what is not of the protocol, and ends; WorkerError ``frames_taken`` for a second loop.
+    Raises ProtocolError for a violation of the protocol, and ends; WorkerError ``frames_taken`` for a second loop.
     """
 
     def __init__(self, line: HostLine, ready_message: bytes) -> None:
-        """Made by :func:`frames` only."""
+        """Created by :func:`frames` only."""
         self._line = line
         self._ready: Optional[bytes] = ready_message
         self._segments = SegmentCache()
@@ -65,12 +65,12 @@ class Frames(Iterator[Frame]):
                 yield frame
                 frame = self._next()
         finally:
-            # The loop was left: the generator is closed when the loop lets go of it. Not a fork's affair.
+            # The loop was left: the generator is closed with the loop's last reference. Not in a fork.
             if self._frame is not None and self._line.ours:
                 self._frame.leave("the worker left its loop without an answer")
 
     def __next__(self) -> Frame:
-        """Answers the frame before with ``no_result`` if the worker did not, and blocks for the next one."""
+        """Answers the previous frame with ``no_result`` if the worker did not, and blocks for the next one."""
         frame = self._next()
         if frame is None:
             raise StopIteration
@@ -98,7 +98,7 @@ class Frames(Iterator[Frame]):
         """None from the end on."""
         if self._ended:
             return None
-        self._ended = True  # Also when something is raised: after a broken message nothing can be made out.
+        self._ended = True  # Also after an exception: after a broken message nothing can be parsed.
         message: Union[FrameMessage, Stop, None] = None
         while message is None:
             body = self._line.receive()
@@ -109,11 +109,11 @@ class Frames(Iterator[Frame]):
         return message
 
     def _open(self, message: FrameMessage) -> Optional[Frame]:
-        """The frame, or None after having answered that its pixels cannot be reached."""
+        """The frame, or None after answering that its pixels are unavailable."""
         try:
             pixels = self._pixels(message.pixels)
         except SegmentError as error:
-            # The codes of the protocol's page, the same whatever a worker is written in.
+            # The codes of the protocol's page, the same in every language.
             code = error.code if error.code == "frame_not_found" else "frame_invalid"
             self._line.send(failure(message.seq, code, str(error)))
             return None
@@ -129,7 +129,7 @@ class Frames(Iterator[Frame]):
 
 
 class SegmentCache:
-    """Keeps the segment that frames come from mapped. One: a worker has one camera and one size."""
+    """Keeps the segment of the frames mapped. One is enough: a worker has one camera and one size."""
 
     def __init__(self) -> None:
         self._segment: Optional[Segment] = None
@@ -138,7 +138,7 @@ class SegmentCache:
         """The segment of that path and epoch, mapped again when either changes. Raises SegmentError."""
         kept = self._segment
         if kept is None or (kept.path, kept.epoch) != (reference.path, reference.epoch):
-            self._segment = kept = None  # Unmapped first, unless somebody has a view of it.
+            self._segment = kept = None  # Unmapped first, unless a view of it exists.
             kept = open_segment(reference.path, reference.epoch)
             if kept is None:
                 raise SegmentError("frame_not_found", f"{reference.path}: there is no segment of this epoch")
@@ -147,7 +147,7 @@ class SegmentCache:
 
 
 def _wants(pixel_format: Optional[str], width: Optional[int], height: Optional[int]) -> Dict[str, Any]:
-    """``wants`` of the ready message: what was given. Raises ValueError."""
+    """``wants`` of the ready message: the given values. Raises ValueError."""
     if pixel_format is not None and pixel_format not in FORMATS:
         raise ValueError(f"format={pixel_format!r}: {', '.join(FORMATS)} are allowed")
     wants: Dict[str, Any] = {} if pixel_format is None else {"format": pixel_format}

@@ -1,4 +1,4 @@
-"""The two pipes between a worker and its host: what were standard input and output when it was started."""
+"""The two pipes between a worker and its host: the standard input and output of its start."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import List, Optional
 from ..errors import ProtocolError, WorkerError
 
 FRAME_MESSAGE_LIMIT = 128 * 1024 * 1024
-"""Longest message of the host in bytes, without its length: 8K in RGB24 is below."""
+"""Longest message of the host in bytes, without its length: 8K in RGB24 fits."""
 _SMALLEST_BUFFER = 4096
 _SLACK = 256
-"""Bytes that a buffer is longer than the message that it was made for: the next one has a longer `seq`, or age."""
+"""Extra bytes of a buffer beyond its first message: the next one has a longer `seq`, or age."""
 _LENGTH = struct.Struct(">I")
 _ABOVE_STANDARD = 3
 
 
 class MessageReader:
-    """Reads messages, all into the same memory as long as nobody has a view of it."""
+    """Reads messages, all into the same memory unless a view of it exists."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -32,7 +32,8 @@ class MessageReader:
     def next(self) -> Optional[memoryview]:
         """Blocks for the next message: a read-only view. None at the end of input, also in the middle of a message.
 
-        The memory is this message's until the last view of it is gone. Raises ProtocolError for one that is too long.
+        The memory belongs to this message until the last view of it is gone. Raises ProtocolError for one that is too
+        long.
         """
         if not self._fill(memoryview(self._head)):
             return None
@@ -65,7 +66,7 @@ class MessageReader:
             try:
                 count = os.readv(self._descriptor, [view[done:]])
             except ConnectionError:
-                return False  # A host that was killed with something unread: a reset, where the pipes are sockets.
+                return False  # A host that was killed with unread bytes: a reset, where the pipes are sockets.
             if count == 0:
                 return False
             done += count
@@ -73,9 +74,9 @@ class MessageReader:
 
 
 class HostLine:
-    """Messages to and from the host. Belongs to the process that made it, not to children made by ``fork``.
+    """Messages to and from the host. Belongs to the process that created it, not to children made by ``fork``.
 
-    Sending is for any thread, receiving for one. When the host is gone, ``receive`` returns None and ``send`` does
+    Sending is for any thread, receiving for one. When the host has died, ``receive`` returns None and ``send`` does
     nothing: the end of a worker, not a failure.
     """
 
@@ -89,7 +90,7 @@ class HostLine:
 
     @property
     def ours(self) -> bool:
-        """Whether this process made it."""
+        """Whether this process created it."""
         return os.getpid() == self._pid
 
     def begin(self, ready: bytes) -> None:
@@ -100,7 +101,7 @@ class HostLine:
         self.send(ready)
 
     def receive(self) -> Optional[memoryview]:
-        """The next message, see MessageReader.next; None once the host is gone."""
+        """The next message, see MessageReader.next; None once the host has died."""
         return None if self._gone else self._reader.next()
 
     def send(self, body: bytes) -> None:
@@ -122,13 +123,13 @@ _line: Optional[HostLine] = None
 def take_standard_streams() -> None:
     """Takes standard input and output for the protocol, if vigia started this process. Once; later calls do nothing.
 
-    What is written to standard output from now on, by whomever, goes to standard error, which is the worker's log;
-    whoever reads standard input finds it empty. ``VIGIA_TRANSPORT`` leaves the environment: children are no workers.
+    From now on all output to standard output goes to standard error, which is the worker's log, and standard input is
+    empty. ``VIGIA_TRANSPORT`` is removed from the environment: children are no workers.
     """
     global _line
     if os.environ.pop("VIGIA_TRANSPORT", None) is None:
         return
-    # Private: closed in programs that are started, and never one of 0 to 2.
+    # Private: closed in child programs, and never one of 0 to 2.
     taken = [fcntl.fcntl(standard, fcntl.F_DUPFD_CLOEXEC, _ABOVE_STANDARD) for standard in (0, 1)]
     for descriptor in taken:
         os.set_blocking(descriptor, True)
@@ -137,18 +138,18 @@ def take_standard_streams() -> None:
     os.close(nothing)
     os.dup2(2, 1)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # It was a pipe, so Python would keep lines back until there are many.
+        # It was a pipe, so Python would buffer many lines.
         sys.stdout.reconfigure(line_buffering=True)
     _line = HostLine(*taken)
     close_in_forks(taken)
 
 
 def close_in_forks(descriptors: List[int]) -> None:
-    """Closes them in forks as well: one that lives on would keep vigia from seeing the worker's end."""
+    """Closes them in forks as well: a surviving fork would hide the worker's end from vigia."""
     left = list(descriptors)
 
     def close() -> None:
-        # Once: in forks of forks these numbers may be of somebody else's files.
+        # Once: in forks of forks these numbers may belong to other files.
         while left:
             os.close(left.pop())
 

@@ -1,4 +1,4 @@
-"""Messages of docs/protocol/worker.md, version 1: reading the host's, making the worker's. Knows no pipe.
+"""Messages of docs/protocol/worker.md, version 1: parsing the host's, formatting the worker's. Knows no pipe.
 
 The rules are those of the schemas in packages/contracts/src/worker-protocol.ts.
 """
@@ -17,7 +17,7 @@ MESSAGE_LIMIT = 1024 * 1024
 """Longest message of a worker in bytes, without its length."""
 FORMATS = ("RGB24", "BGR24", "GRAY8", "NV12", "I420", "JPEG")
 HALVED_FORMATS = ("NV12", "I420")
-"""Those with colour for 2 × 2 pixels at once: only even sizes."""
+"""Formats with shared colour for 2 × 2 pixels: only even sizes."""
 SIDE_MIN, SIDE_MAX = 2, 8192
 """Sides of a picture, pixels."""
 LOG_LEVELS = ("debug", "info", "warn", "error")
@@ -40,7 +40,7 @@ class Reference(NamedTuple):
 
 
 class FrameMessage(NamedTuple):
-    """``frame``. ``planes`` lie in ``pixels``, which of ``JPEG`` has none."""
+    """``frame``. ``planes`` lie in ``pixels``; ``JPEG`` has none."""
 
     camera_id: str
     seq: int
@@ -56,11 +56,11 @@ class FrameMessage(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """The host's wish to come to an end."""
+    """The host's request to stop."""
 
 
 def parse(body: memoryview) -> Union[FrameMessage, Stop, None]:
-    """Reads a message of the host; None for one of a type that is not known here. Raises ProtocolError."""
+    """Parses a message of the host; None for one of an unknown type. Raises ProtocolError."""
     try:
         value = unpack(body)
     except Malformed as problem:
@@ -72,7 +72,7 @@ def parse(body: memoryview) -> Union[FrameMessage, Stop, None]:
         raise _wrong("the message has no type")
     if kind == "stop":
         return Stop()
-    # Later versions may say more: what is not understood is not for us.
+    # Later versions may send others: unknown messages are ignored.
     return _frame(value) if kind == "frame" else None
 
 
@@ -83,7 +83,7 @@ def ready(name: str, wants: Message) -> bytes:
 
 
 def result(seq: int, detections: List[Message], data: Any) -> bytes:
-    """``result`` of a frame that was looked at. Raises ValueError for what :func:`pack` refuses."""
+    """``result`` of an analysed frame. Raises ValueError for values that :func:`pack` refuses."""
     message: Message = {"type": "result", "seq": seq}
     if detections:
         message["detections"] = detections
@@ -93,13 +93,13 @@ def result(seq: int, detections: List[Message], data: Any) -> bytes:
 
 
 def failure(seq: int, code: str, text: str) -> bytes:
-    """``result`` of a frame for which there is none. What is too long is cut off."""
+    """``result`` of a frame without one. Long texts are cut off."""
     error = {"code": clip(code, _ERROR_CODE_MAX) or "worker_error", "message": clip(text, _ERROR_MESSAGE_MAX)}
     return pack({"type": "result", "seq": seq, "error": error})
 
 
 def log_line(level: str, text: str) -> bytes:
-    """``log``. What is too long is cut off."""
+    """``log``. Long texts are cut off."""
     return pack({"type": "log", "level": level, "message": clip(text, _LOG_MAX)})
 
 
@@ -109,7 +109,7 @@ def heartbeat_sign() -> bytes:
 
 
 def clip(text: str, units: int) -> str:
-    """The beginning of a text, as long as JavaScript counts: in UTF-16. Half surrogate pairs are replaced."""
+    """The beginning of a text, measured like JavaScript: in UTF-16. Half surrogate pairs are replaced."""
     return text.encode("utf-16-le", "surrogatepass")[: 2 * units].decode("utf-16-le", "replace")
 
 
@@ -198,7 +198,7 @@ def _integer(value: Message, name: str, least: int, most: int = _SAFE_INTEGER) -
 
 def _number(value: Message, name: str) -> float:
     field = value.get(name)
-    # Comparing refuses what is not finite, NaN included.
+    # The comparison refuses values that are not finite, NaN included.
     if isinstance(field, bool) or not isinstance(field, (int, float)) or not abs(field) < float("inf"):
         raise _wrong(f"{name}: a number is expected")
     return float(field)

@@ -1,4 +1,4 @@
-"""MessagePack, as much of it as JSON and bytes need: no extension types, keys are texts. Knows no message."""
+"""The subset of MessagePack that JSON and bytes need: no extension types, keys are texts. Knows no message."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from typing import Any, Dict, List, NamedTuple, Optional
 
 DEPTH_LIMIT = 64
-"""Lists and maps within each other."""
+"""Nesting limit of lists and maps."""
 
 _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 _NUMBERS = {
@@ -29,11 +29,12 @@ _SIGNED = ((-(2**7), 0xD0, ">Bb"), (-(2**15), 0xD1, ">Bh"), (-(2**31), 0xD2, ">B
 
 
 class Malformed(Exception):
-    """These bytes are no MessagePack, or such as is not understood here. The text is one sentence."""
+    """These bytes are not MessagePack, or use an unsupported feature. The text is one sentence."""
 
 
 class _Sized(NamedTuple):
-    """How a kind of value tells its size: in the first byte below ``fixed_below``, else behind one of the codes."""
+    """How a kind of value encodes its size: in the first byte below ``fixed_below``, otherwise after one of the codes.
+    """
 
     fixed: int
     fixed_below: int
@@ -67,7 +68,7 @@ def pack(value: Any) -> bytes:
     """None, bool, int, float, str, bytes and views of them, list, tuple, dict with texts as keys; subclasses too.
 
     Raises TypeError for anything else, ValueError for integers of more than 64 bits, half surrogate pairs in texts, and
-    what is nested deeper than DEPTH_LIMIT.
+    values nested deeper than DEPTH_LIMIT.
     """
     out = bytearray()
     _pack(out, value, 0)
@@ -118,7 +119,7 @@ class _Reader:
             return self._text(size)
         if depth == DEPTH_LIMIT:
             raise Malformed(f"it is nested deeper than {DEPTH_LIMIT}")
-        # Nothing is made room for by what the size says: each item must be there.
+        # Allocates nothing by the announced size: each item must exist.
         return self._list(size, depth + 1) if kind is _LIST else self._map(size, depth + 1)
 
     def _list(self, size: int, depth: int) -> List[Any]:

@@ -1,4 +1,4 @@
-"""What a worker may say at any time, from any thread."""
+"""Messages that a worker may send at any time, from any thread."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ._messages import LOG_LEVELS, heartbeat_sign, log_line
 
 SECOND_NS = 1_000_000_000
 HEARTBEAT_NS = 50_000_000
-"""No two heartbeats are sent within this: vigia ends a worker that floods it, timeouts are seconds."""
+"""Minimum interval of heartbeats: vigia ends a worker that floods it, and its timeouts are seconds."""
 LOG_LINES = 200
-"""Most lines that are sent within a second. vigia shows 20 of them."""
+"""Most lines sent within a second. vigia logs 20 of them."""
 
 
 class Throttle:
-    """Lets so many pass within a period, which begins with the first one. For any thread."""
+    """Admits a number of events per period, which begins with the first one. For any thread."""
 
     def __init__(self, limit: int, period_ns: int) -> None:
         self._limit = limit
@@ -59,7 +59,7 @@ def log(level: str, message: str) -> None:
 
 
 def heartbeat() -> None:
-    """Tells vigia that the worker is still at work, while it loads or looks at a frame; nothing outside of a worker.
+    """Reports that the worker is still busy loading or with a frame; does nothing outside a worker.
 
     Call it as often as you like: at most twenty a second are sent. Not for signal handlers.
     """

@@ -2,19 +2,19 @@ import type { Clock } from '@vigia/base';
 import type { FaultName } from './fault-list.ts';
 import type { Fault } from './parse-faults.ts';
 
-/** A fault that is switched on. */
+/** An active fault. */
 export interface ActiveFault extends Fault {
   /** When it began, `clock.nowMs`. */
   readonly sinceMs: number;
 }
 
-/** What {@link FaultBoard.set} changed. */
+/** Differences after {@link FaultBoard.set}. */
 export interface FaultChange {
   readonly began: readonly ActiveFault[];
   readonly ended: readonly ActiveFault[];
 }
 
-/** Which faults are on. One per camera; everybody asks it, only the camera writes. */
+/** The active faults. One board per camera; only the camera writes. */
 export class FaultBoard {
   readonly #clock: Clock;
   #active: readonly ActiveFault[] = [];
@@ -27,12 +27,12 @@ export class FaultBoard {
     return this.#active;
   }
 
-  /** The fault of that name, if it is on. The same object for as long as it is. */
+  /** The active fault of that name. The same object for as long as it is active. */
   get(name: FaultName): ActiveFault | undefined {
     return this.#active.find((fault) => fault.name === name);
   }
 
-  /** From now on these and no others. A fault that was on with the same text goes on as it was. */
+  /** Replaces the active faults. A fault with unchanged text continues. */
   set(faults: readonly Fault[]): FaultChange {
     const before = this.#active;
     const sinceMs = this.#clock.nowMs();

@@ -1,4 +1,4 @@
-/** Names of the ways in which the camera can misbehave. */
+/** Names of all faults. */
 export type FaultName =
   | 'refuse'
   | 'unauthorized'
@@ -28,22 +28,22 @@ export type FaultName =
   | 'clock-step'
   | 'no-reports';
 
-/** What a fault's argument is. Durations are given as `200ms`, `5s` or `2m`, or as a number of the named unit. */
+/** Kind of a fault's argument. Durations are given as `200ms`, `5s` or `2m`, or as a number in the named unit. */
 export type FaultUnit = 'ms' | 's' | 'percent' | 'share' | 'kbit/s' | 'ppm' | 'units' | 'requests' | 'file' | 'url';
 
-/** The argument of a fault, behind a colon. */
+/** The argument of a fault, after a colon. */
 export interface FaultArgument {
   readonly unit: FaultUnit;
   /** For numbers, in `unit`. */
   readonly min?: number;
   readonly max?: number;
-  /** In `unit`; undefined: the argument cannot be left out, or `fallback` says what happens then. */
+  /** In `unit`; undefined: the argument is required, or `fallback` describes the default. */
   readonly default?: number;
-  /** What happens without an argument, for those that are no number. */
+  /** The default of a non-numeric argument, in words. */
   readonly fallback?: string;
 }
 
-/** One way to misbehave. */
+/** One kind of misbehaviour. */
 export interface FaultKind {
   readonly name: FaultName;
   /** One line: what a client sees. */

@@ -4,14 +4,14 @@ import { FAULTS, type FaultArgument, type FaultKind, type FaultName } from './fa
 /** Faults at the same time. */
 export const MAX_FAULTS = 32;
 
-/** A fault as it was asked for. */
+/** A requested fault. */
 export interface Fault {
   readonly name: FaultName;
-  /** As it was written, `NAME[:ARG]`. */
+  /** As written, `NAME[:ARG]`. */
   readonly text: string;
-  /** Of numbers: durations in milliseconds, everything else in the unit of its argument. 0 where there is none. */
+  /** Of numbers: durations in milliseconds, all others in the unit of the argument. 0 without one. */
   readonly value: number;
-  /** Of files and URLs: as it was written; undefined where it was left out. */
+  /** Of files and URLs: verbatim; undefined when omitted. */
   readonly argument: string | undefined;
 }
 
@@ -19,9 +19,9 @@ export interface Fault {
 export type FaultErrorCode = 'bad_fault';
 
 /**
- * Reads `NAME[:ARG]` texts.
+ * Parses `NAME[:ARG]` texts.
  *
- * @throws VigiaError `bad_fault`, one sentence that names what is allowed.
+ * @throws VigiaError `bad_fault`, one sentence that names the allowed values.
  */
 export function parseFaults(texts: readonly string[]): Fault[] {
   if (texts.length > MAX_FAULTS) throw bad(`${texts.length} faults were given, at most ${MAX_FAULTS} are allowed`);
@@ -61,7 +61,7 @@ function numberOf(kind: FaultKind, wanted: FaultArgument, argument: string | und
 
 const MS_PER: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
-/** In the argument's unit; NaN when it is no number. */
+/** In the argument's unit; NaN when it is not a number. */
 function readNumber({ unit }: FaultArgument, text: string): number {
   const match = /^([+-]?(?:\d+\.?\d*|\.\d+))\s*([a-z%/]*)$/i.exec(text);
   if (!match) return Number.NaN;
@@ -85,7 +85,7 @@ function example(kind: FaultKind): string {
   return `${kind.name}:${value}${unit === 'ms' || unit === 's' ? unit : ''}`;
 }
 
-/** How a fault is written: `freeze[:0s]`, with its default. */
+/** The syntax of a fault: `freeze[:0s]`, with its default. */
 export function formatFault(kind: FaultKind): string {
   const { argument } = kind;
   if (!argument) return kind.name;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { messageOf, VigiaError } from '@vigia/base';
 import { type MannersErrorCode, parseRecordedReply, type RecordedKind, type RecordedReply } from './recorded-reply.ts';
 
-/** Where the recorded manners of this package are: `packages/testkit/manners`. */
+/** Folder of this package's recorded manners: `packages/testkit/manners`. */
 export const MANNERS_FOLDER: string = fileURLToPath(new URL('../../../manners/', import.meta.url));
 
 /** Largest file in bytes. */
@@ -12,12 +12,12 @@ const MAX_FILE_BYTES = 64 * 1024;
 /** Files of all prefixes together. */
 const MAX_FILES = 100;
 
-/** Recorded replies by what they answer; several where a vendor has several. */
+/** Recorded replies by request; several where a vendor has several. */
 export type Recordings = ReadonlyMap<RecordedKind, readonly RecordedReply[]>;
 
 /**
- * Reads files, or prefixes: `…/reolink` means all `…/reolink_*.txt`. A name without a folder that is not here is looked for
- * among the package's own. What a later argument has replaces what an earlier one had.
+ * Reads files, or prefixes: `…/reolink` means all `…/reolink_*.txt`. A name without a folder that does not exist here
+ * is searched among the package's own. Later arguments override earlier ones.
  *
  * @throws VigiaError with a `MannersErrorCode`.
  */

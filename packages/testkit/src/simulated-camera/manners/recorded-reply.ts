@@ -1,26 +1,26 @@
 import { VigiaError } from '@vigia/base';
 import type { RtspHeader } from '#simulated-camera/rtsp';
 
-/** What a recorded reply answers. */
+/** The request that a recorded reply answers. */
 export type RecordedKind = 'options' | 'describe' | 'setup' | 'play' | 'done' | 'unauthorized' | 'refused';
 
-/** A reply of a real camera, as a file has it. */
+/** A reply of a real camera, as recorded. */
 export interface RecordedReply {
   readonly path: string;
   readonly kind: RecordedKind;
   readonly status: number;
   readonly reason: string;
-  /** In the order, the spelling and with the spaces of the file. */
+  /** In the order, spelling and spacing of the file. */
   readonly headers: readonly RtspHeader[];
-  /** Empty where there is none. */
+  /** Empty without a body. */
   readonly body: string;
 }
 
-/** Error codes of everything about recorded manners. */
+/** Error codes of recorded manners. */
 export type MannersErrorCode = 'manners_not_found' | 'manners_unreadable' | 'manners_unfit';
 
 /**
- * Reads a raw reply, or a bare session description. What it answers is recognised from its content.
+ * Parses a raw reply, or a bare session description. Its content shows which request it answers.
  *
  * @throws VigiaError `manners_unreadable`.
  */
@@ -60,7 +60,7 @@ function kindOf(status: number, headers: readonly RtspHeader[], body: string): R
   return has('rtp-info') || has('range') ? 'play' : 'done';
 }
 
-/** The value of the first header of that name (in lower case), without the spaces around it. */
+/** The value of the first header of that name (in lower case), trimmed. */
 export function headerOf(headers: readonly RtspHeader[], wanted: string): string | undefined {
   return headers.find(([name]) => name.trim().toLowerCase() === wanted)?.[1].trim();
 }

@@ -7,16 +7,16 @@ import { headerOf, type MannersErrorCode, type RecordedKind, type RecordedReply 
 import { VendorSdp } from './vendor-sdp.ts';
 import { dateLike, identifierLike, sessionLike, ssrcLike, transportLike, urlLike } from './wording.ts';
 
-/** What a camera with recorded manners needs to know of itself. */
+/** Properties of a camera with recorded manners. */
 export interface VendorFacts {
   readonly clip: Clip;
   readonly audio: AudioSource | undefined;
-  /** Path of the camera: valid beside those of the vendor. */
+  /** Path of the camera: valid besides those of the vendor. */
   readonly path: string;
   readonly clock: Clock;
 }
 
-/** A camera's replies, worded as recorded ones. */
+/** A camera's replies in the form of recorded ones. */
 export class VendorManners {
   readonly #facts: VendorFacts;
   readonly #recordings: Recordings;
@@ -41,7 +41,7 @@ export class VendorManners {
     return this.#sdp?.payloadType;
   }
 
-  /** For a clip of another codec. */
+  /** For a clip with another codec. */
   get otherPayloadType(): number | undefined {
     return this.#sdp?.freePayloadType;
   }
@@ -64,7 +64,7 @@ export class VendorManners {
     return /realm="([^"]*)"/i.exec(challenge?.[1] ?? '')?.[1];
   }
 
-  /** An identifier of the vendor's kind; undefined when none was recorded. */
+  /** An identifier in the vendor's form; undefined when none was recorded. */
   newSessionId(random32: () => number): string | undefined {
     const all = ['setup', 'play', 'describe', 'options'] as const;
     const headers = all
@@ -90,7 +90,7 @@ export class VendorManners {
     return made;
   }
 
-  /** Everything that was recorded; the rest stays as it was. */
+  /** The recorded headers and texts; everything else is unchanged. */
   manners(): Partial<Manners> {
     const out: { -readonly [K in keyof Manners]?: Manners[K] } = {};
     const options = this.#first('options');
@@ -116,7 +116,7 @@ export class VendorManners {
       const says = (scheme: string): boolean =>
         unauthorized.headers.some(([name, value]) => isChallenge(name, value, scheme));
       out.unauthorized = ({ challenge, nonce }) => {
-        // A vendor that offers several schemes goes on to; one that offers none of ours has to learn it.
+        // A vendor that offers several schemes keeps doing so; one that offers neither of ours gets it added.
         const keepOthers = says(schemeOf(challenge));
         const word = (value: string): string =>
           schemeOf(value) === schemeOf(challenge)
@@ -168,7 +168,7 @@ export class VendorManners {
     const transport = (value: string): string => transportLike(value, negotiated, ssrc);
     const session = (value: string): string => value.replace(/(timeout\s*=\s*)\d+/i, `$1${timeoutS}`);
     const reply = this.#reply(recorded, { session: sessionId, replace: { transport, session } });
-    // Without it no PLAY could follow, whatever was recorded.
+    // Without it no PLAY could follow, in any recording.
     const named = headerOf(recorded.headers, 'session') !== undefined;
     return named ? reply : { ...reply, headers: [...(reply.headers ?? []), ['Session', sessionId]] };
   }
@@ -184,7 +184,7 @@ export class VendorManners {
       const url = /url=([^;\s]*)/i.exec(entry)?.[1] ?? '';
       const at = presentation ? trackNamed(url, presentation) : undefined;
       const start = tracks.find(({ track }) => track === (at ?? -1));
-      // Of what the description has, a camera tells what was set up; of what nobody knows, what it told then.
+      // For tracks in the description, reports those that were set up; for unknown ones, the recorded values.
       if (at !== undefined && !start) return [];
       const moved = entry.replace(url, urlLike(url, origin));
       return [start ? withNumbers(moved, start) : moved];
@@ -200,7 +200,7 @@ function trackNamed(url: string, presentation: Presentation): number | undefined
   return typeof target === 'number' ? target : undefined;
 }
 
-/** Numbers that could be ones are ours; odd ones stay: they are why the reply was recorded. */
+/** Valid numbers are replaced by ours; odd ones stay: they are the reason for the recording. */
 function withNumbers(entry: string, start: { sequence: number; rtpTime: number; ssrc: number }): string {
   const fits = (text: string, bound: number): boolean => /^\d+$/.test(text) && Number(text) < bound;
   return entry.replace(/\b(seq|rtptime|ssrc)=([^;,]*)/gi, (whole, name: string, old: string) => {
@@ -211,7 +211,7 @@ function withNumbers(entry: string, start: { sequence: number; rtpTime: number; 
   });
 }
 
-/** The reply recorded for the transport and the track: the second track of a camera had the channels 2 and 3. */
+/** The reply recorded for the transport and the track: the second track of one camera used the channels 2 and 3. */
 function setupFor(setups: readonly RecordedReply[], protocol: 'tcp' | 'udp', track: number): RecordedReply | undefined {
   const transports = setups.map((reply) => ({ reply, transport: headerOf(reply.headers, 'transport') ?? '' }));
   const same = transports.filter(({ transport }) => /RTP\/AVP\/TCP/i.test(transport) === (protocol === 'tcp'));
@@ -228,7 +228,7 @@ function schemeOf(challenge: string): string {
   return challenge.trim().split(' ')[0]?.toLowerCase() ?? '';
 }
 
-/** The vendor's challenge with our nonce, if it is of the same algorithm; ours otherwise. */
+/** The vendor's challenge with our nonce if the algorithm matches; otherwise ours. */
 function challengeLike(value: string, challenge: string, nonce = ''): string {
   const algorithm = /algorithm="?([\w-]+)/i.exec(value)?.[1]?.toUpperCase() ?? 'MD5';
   if (schemeOf(value) === 'digest' && !challenge.includes(`algorithm=${algorithm},`)) return challenge;

@@ -3,16 +3,16 @@ import { ENCODING_NAMES, parametersOf, type Presentation, pathOf, type TrackDesc
 
 /** One `m=` section of a session description. */
 interface Section {
-  /** The line behind `m=`. */
+  /** The text after `m=`. */
   readonly media: string;
   readonly payloadType: number;
-  /** `H264/90000`, where it is said. */
+  /** `H264/90000`, if stated. */
   readonly map: string | undefined;
   readonly control: string | undefined;
   readonly lines: readonly string[];
 }
 
-/** A vendor's session description, taken apart. */
+/** A parsed session description of a vendor. */
 export class VendorSdp {
   readonly #session: readonly string[];
   readonly #sections: readonly Section[];
@@ -26,7 +26,7 @@ export class VendorSdp {
     this.#sections = begins.map((begin, i) => section(lines.slice(begin, begins[i + 1] ?? lines.length)));
   }
 
-  /** Codec of the pictures; `none` without such a track, undefined where it is not said. */
+  /** Codec of the video; `none` without such a track, undefined if not stated. */
   get codec(): VideoCodec | 'none' | 'other' | undefined {
     const video = this.#video;
     if (!video) return 'none';
@@ -35,7 +35,7 @@ export class VendorSdp {
     return name === 'H264' ? 'h264' : name === 'H265' || name === 'HEVC' ? 'h265' : 'other';
   }
 
-  /** Payload type of the pictures. */
+  /** Payload type of the video. */
   get payloadType(): number {
     return this.#video?.payloadType ?? 96;
   }
@@ -46,7 +46,7 @@ export class VendorSdp {
     return [98, 99, 100, 101, 102, 103, 104, 105, 106].find((type) => !used.has(type)) ?? 127;
   }
 
-  /** What the sound is called (`PCMA/8000`) and its payload type; undefined without such a track. */
+  /** Encoding of the sound (`PCMA/8000`) and its payload type; undefined without such a track. */
   get audio(): { readonly map: string; readonly payloadType: number } | undefined {
     const audio = this.#audio;
     if (!audio) return undefined;
@@ -57,7 +57,7 @@ export class VendorSdp {
   /**
    * The description for this clip and sound: the vendor's, with our codec parameters.
    *
-   * @param paths Paths of the whole presentation that follow from the reply and the camera.
+   * @param paths Paths of the whole presentation, from the reply and the camera.
    */
   present(clip: Clip, payloadType: number, audio: AudioSource | undefined, paths: readonly string[]): Presentation {
     const aggregate = attribute(this.#session, 'control');
@@ -89,7 +89,7 @@ export class VendorSdp {
   }
 }
 
-/** Paths that the session's own control attribute adds. */
+/** Paths added by the session's own control attribute. */
 function aggregatePaths(control: string | undefined, paths: readonly string[]): string[] {
   if (control === undefined || control === '*') return [];
   if (/^[a-z]+:\/\//i.test(control)) return [pathOf(control)];
@@ -130,12 +130,12 @@ function videoLines({ lines, payloadType: before, map }: Section, clip: Clip, pa
   });
 }
 
-/** Where a payload type stands: at the end of what is in front of it in `m=`, or behind the name of an attribute. */
+/** Matches a payload type: at the end of the `m=` line's prefix, or after the name of an attribute. */
 function paidFor(payloadType: number): RegExp {
   return new RegExp(`^(m=\\S+ \\S+ \\S+ |a=(?:rtpmap|fmtp|framesize|rtcp-fb):\\s*)${payloadType}\\b`);
 }
 
-/** Puts our values in the places of the vendor's. What is not there is not added; what is odd stays odd. */
+/** Replaces the vendor's values by ours. Adds no missing ones and keeps odd ones. */
 function withParameters(line: string, parameters: Readonly<Record<string, string>>): string {
   return line.replace(/([\w-]+)=([^;\s]*)/g, (whole, name: string, old: string) => {
     const value = parameters[name.toLowerCase()];

@@ -3,7 +3,7 @@ import type { Negotiated } from '#simulated-camera/transport';
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** The moment as the vendor writes it: `Fri, Apr 30 2021 20:12:32 GMT` or `Sat, 8 May 2021 04:35:51 UTC`. */
+/** The current time in the vendor's format: `Fri, Apr 30 2021 20:12:32 GMT` or `Sat, 8 May 2021 04:35:51 UTC`. */
 export function dateLike(sample: string, wallMs: number): string {
   const at = new Date(wallMs);
   const [day = '', month = ''] = [DAYS[at.getUTCDay()], MONTHS[at.getUTCMonth()]];
@@ -18,12 +18,12 @@ export function dateLike(sample: string, wallMs: number): string {
   return `${space}${day}, ${padded} ${month} ${at.getUTCFullYear()} ${time} ${zone}`;
 }
 
-/** Our identifier in the place of the vendor's: `  708345999;timeout=60`. */
+/** Our identifier in place of the vendor's: `  708345999;timeout=60`. */
 export function sessionLike(sample: string, id: string): string {
   return sample.replace(/^(\s*)[^;\s]+/, `$1${id}`);
 }
 
-/** An identifier of the same length and kind of characters. @param random32 Uniform in 0..2^32-1. */
+/** An identifier with the same length and alphabet. @param random32 Uniform in 0..2^32-1. */
 export function identifierLike(sample: string, random32: () => number): string {
   const alphabet = /^\d+$/.test(sample)
     ? '0123456789'
@@ -33,26 +33,28 @@ export function identifierLike(sample: string, random32: () => number): string {
         ? '0123456789ABCDEF'
         : 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
   const at = (): string => alphabet[random32() % alphabet.length] ?? '0';
-  // Short ones would meet themselves again; a leading zero might be lost on the way.
+  // Short ones would collide; a leading zero might get lost.
   const length = Math.max(8, sample.length);
   return `1${Array.from({ length: length - 1 }, at).join('')}`;
 }
 
-/** An SSRC as the vendor writes it: upper or lower case, eight digits, or filled up with a space. */
+/** An SSRC in the vendor's format: upper or lower case, eight digits, or padded with a space. */
 export function ssrcLike(sample: string, ssrc: number): string {
   const hex = ssrc.toString(16);
   const text = /[A-F]/.test(sample) ? hex.toUpperCase() : hex;
   return sample.startsWith(' ') ? ` ${text}` : text.padStart(8, '0');
 }
 
-/** A URL of the vendor at our address: its path and query stay. A bare `host:port/path` stays bare, a path stays a path. */
+/**
+ * A URL of the vendor at our address: its path and query stay. A bare `host:port/path` stays bare, a path stays a path.
+ */
 export function urlLike(sample: string, origin: string): string {
   const authority = origin.slice(origin.indexOf('//') + 2);
   if (/^\s*rtsps?:\/\//i.test(sample)) return sample.replace(/rtsps?:\/\/[^/?\s]*/i, origin);
   return sample.replace(/^(\s*)[\w.[\]:-]+:\d+(?=\/|$)/, `$1${authority}`);
 }
 
-/** The `Transport` of the vendor with what was agreed on; the order and everything else stay. */
+/** The vendor's `Transport` with the negotiated values; order and other parameters stay. */
 export function transportLike(sample: string, negotiated: Negotiated, ssrc: number): string {
   const seen = new Set<string>();
   const parts = sample.split(';').flatMap((part, i) => {
@@ -87,7 +89,7 @@ function portsOf(negotiated: Negotiated): [string, string][] {
   ];
 }
 
-/** What stands in the place of a parameter; undefined: it stays. */
+/** The replacement of a parameter; undefined: it stays. */
 function transportPart(
   key: string,
   value: string,

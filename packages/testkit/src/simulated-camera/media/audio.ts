@@ -2,24 +2,24 @@ import { VigiaError } from '@vigia/base';
 import { AAC_SAMPLES, type Clip, type ClipAudio } from './clip.ts';
 import { aLaw, muLaw } from './companding.ts';
 
-/** What a camera may sound like. */
+/** Sounds of a camera. */
 export type AudioEncoding = 'pcma' | 'pcmu' | 'aac';
 
-/** Sound to be sent for ever. */
+/** Endless sound. */
 export interface AudioSource {
   readonly encoding: AudioEncoding;
   readonly payloadType: number;
   /** Samples per second: the RTP clock. */
   readonly clockRate: number;
-  /** Behind the payload type in `a=rtpmap`. */
+  /** After the payload type in `a=rtpmap`. */
   readonly map: string;
-  /** Behind the payload type in `a=fmtp`. */
+  /** After the payload type in `a=fmtp`. */
   readonly parameters?: string;
   /** Samples between two units. */
   readonly samplesPerUnit: number;
-  /** Whether every unit ends with the marker bit; otherwise the first packet of all has it. */
+  /** Whether every unit ends with the marker bit; otherwise only the very first packet has it. */
   readonly marksUnits: boolean;
-  /** RTP payloads of the unit with this number, from 0. Not to be written to. */
+  /** RTP payloads of the unit with this number, from 0. Read-only. */
   readonly payloads: (unit: number, maxBytes: number) => readonly Buffer[];
 }
 
@@ -44,7 +44,7 @@ export function createAudio(encoding: AudioEncoding, clip: Clip): AudioSource {
 
 function tone(encoding: 'pcma' | 'pcmu'): AudioSource {
   const compand = encoding === 'pcma' ? aLaw : muLaw;
-  // One second holds whole periods, so it can be repeated.
+  // One second contains whole periods, so it can be repeated.
   const second = Buffer.from(
     Array.from({ length: PCM_RATE }, (_, i) =>
       compand(Math.round(AMPLITUDE * Math.sin((2 * Math.PI * TONE_HZ * i) / PCM_RATE))),
@@ -78,7 +78,7 @@ function aac({ sampleRate, channels, config, units }: ClipAudio): AudioSource {
 
 const HBR_HEADER_BYTES = 4;
 
-/** RFC 3640 3.3.6: one access unit in one packet, or in fragments that all tell the size of the whole. */
+/** RFC 3640 3.3.6: one access unit in one packet, or in fragments that all carry the total size. */
 function hbrPayloads(unit: Buffer, maxBytes: number): Buffer[] {
   const header = Buffer.alloc(HBR_HEADER_BYTES);
   header.writeUInt16BE(16, 0); // bits of the one AU header that follows: size in 13, index in 3

@@ -15,7 +15,7 @@ function file(name: string, bytes: Buffer): string {
   return path;
 }
 
-/** One second of silence: a file that libav reads, without any picture. */
+/** One second of silence: a file that libav can read, without video. */
 function wav(): Buffer {
   const header = Buffer.alloc(44);
   header.write('RIFF', 0);

@@ -12,27 +12,27 @@ import { avGetCodecName, FFmpegError, FormatContext, Log, Packet, type Stream } 
 import { isParameterSet, nalRole, splitAnnexB, splitLengthPrefixed, type VideoCodec } from './nal.ts';
 import { readTrackHeader } from './parameter-sets.ts';
 
-// What libav would write to stderr about a damaged file is in the error that `loadClip` throws.
+// Silences libav: its messages about a damaged file are in the error thrown by `loadClip`.
 Log.setLevel(AV_LOG_QUIET);
 
-/** Ticks per second of every time in this folder: the RTP clock of video. */
+/** Ticks per second of all times in this folder: the RTP clock of video. */
 export const TICKS_PER_SECOND = 90_000;
-/** The same per millisecond. */
+/** Ticks per millisecond. */
 export const TICKS_PER_MS = 90;
 
 /** Largest sum of a clip's packets in bytes: the clip is held in memory, once per camera. */
 export const MAX_CLIP_BYTES: number = 256 * 1024 * 1024;
 
-/** One coded picture. Its memory belongs to the clip and is never written. */
+/** One coded picture. Its memory belongs to the clip and is read-only. */
 export interface AccessUnit {
   /** Position in the clip, in decoding order, from 0. */
   readonly index: number;
   /** NAL units without start codes, without delimiters and without the clip's own parameter sets. */
   readonly nals: readonly Buffer[];
   readonly keyframe: boolean;
-  /** When it is sent, in 90 kHz ticks from the first unit: never decreasing, 0 for the first. */
+  /** Sending time, in 90 kHz ticks from the first unit: never decreasing, 0 for the first. */
   readonly dtsTicks: number;
-  /** When it is shown, on the same scale; at or after `dtsTicks`. */
+  /** Presentation time on the same scale; at or after `dtsTicks`. */
   readonly ptsTicks: number;
 }
 
@@ -42,18 +42,18 @@ export interface Clip {
   readonly codec: VideoCodec;
   readonly width: number;
   readonly height: number;
-  /** Pictures per second, the mean over the clip. */
+  /** Frames per second, the mean over the clip. */
   readonly fps: number;
   readonly units: readonly AccessUnit[];
   /** SPS and PPS NAL units (of H.265 VPS, SPS and PPS) without start codes, in that order. */
   readonly parameterSets: readonly Buffer[];
-  /** Distance between the first unit of one round and of the next, in 90 kHz ticks. */
+  /** Distance between the first units of two rounds, in 90 kHz ticks. */
   readonly periodTicks: number;
   /** Largest `ptsTicks - dtsTicks`: 0 means that there are no B-frames. */
   readonly reorderTicks: number;
   /** Sum of all packets. */
   readonly bytes: number;
-  /** The file's AAC track, where it has one whose packets are bare (MP4, Matroska). */
+  /** The file's AAC track, if it has one with raw packets (MP4, Matroska). */
   readonly audio?: ClipAudio;
 }
 
@@ -64,7 +64,7 @@ export interface ClipAudio {
   readonly channels: number;
   /** AudioSpecificConfig (ISO/IEC 14496-3). */
   readonly config: Buffer;
-  /** AAC access units of {@link AAC_SAMPLES} samples each, to be repeated for ever. Never empty. */
+  /** AAC access units of {@link AAC_SAMPLES} samples each, repeated endlessly. Never empty. */
   readonly units: readonly Buffer[];
 }
 
@@ -74,7 +74,7 @@ export const AAC_SAMPLES = 1024;
 /** Codes of the errors of {@link loadClip}. */
 export type ClipErrorCode = 'clip_not_found' | 'clip_unreadable' | 'clip_no_video' | 'clip_too_large';
 
-/** A packet as the file has it. */
+/** A packet of the file. */
 interface RawPacket {
   readonly data: Buffer;
   readonly pts: bigint;
@@ -88,7 +88,7 @@ interface RawTrack {
   readonly audio: ClipAudio | undefined;
   readonly packets: readonly RawPacket[];
   readonly extradata: Buffer;
-  /** Ticks of the file's time base are multiplied by this. */
+  /** Factor for ticks of the file's time base. */
   readonly ticksPerUnit: number;
   readonly width: number;
   readonly height: number;
@@ -243,7 +243,7 @@ function assemble(path: string, track: RawTrack): Clip {
   const header = readTrackHeader(track.extradata, codec);
   if (!header) throw unreadable(path, 'the header of its video track is cut off');
   const all = track.packets.map((packet) => splitPacket(path, packet.data, header.lengthBytes));
-  // A session begins with a keyframe, so the clip does; what is in front of its first one cannot be shown.
+  // A session begins with a keyframe, so the clip does; earlier units cannot be decoded.
   const firstKey = track.packets.findIndex((packet) => packet.keyframe);
   if (firstKey < 0) throw unreadable(path, 'no keyframe in its video track');
   const packets = track.packets.slice(firstKey);
@@ -289,14 +289,14 @@ function timesOf(packets: readonly RawPacket[], ticksPerUnit: number): UnitTime[
   const ticks = (value: bigint): number => Math.round(Number(value - first) * ticksPerUnit);
   let previous = 0;
   return packets.map((packet) => {
-    // A file may have no time for a packet, or one that goes back: the camera still sends in order.
+    // A file may lack a packet's time, or have one that decreases: the camera still sends in order.
     previous = Math.max(previous, dtsOf(packet) === NO_TIME ? previous : ticks(dtsOf(packet)));
     const ptsTicks = packet.pts === NO_TIME ? previous : Math.max(previous, ticks(packet.pts));
     return { dtsTicks: previous, ptsTicks };
   });
 }
 
-/** Long enough that neither sending nor showing times overlap with the next round's. */
+/** Long enough that neither sending nor presentation times overlap with the next round's. */
 function periodOf(times: readonly UnitTime[], lastDurationTicks: number): number {
   const lastDts = (times.at(-1) as UnitTime).dtsTicks;
   const mean = times.length > 1 ? lastDts / (times.length - 1) : TICKS_PER_SECOND / 10;

@@ -1,4 +1,4 @@
-// G.711: 16 bits of sound in 8, by a sign, the place of the highest bit (segment) and the four bits behind it.
+// G.711: 16 bits of sound in 8, as sign, position of the highest bit (segment) and the four bits after it.
 
 const MU_BIAS = 132;
 const MU_CLIP = 32_635;

@@ -1,7 +1,7 @@
 /** Codecs that a camera can play. */
 export type VideoCodec = 'h264' | 'h265';
 
-/** What a NAL unit is for, as far as the camera looks. */
+/** Roles of NAL units that the camera distinguishes. */
 export type NalRole = 'slice' | 'vps' | 'sps' | 'pps' | 'sei' | 'delimiter' | 'other';
 
 /** Types of H.264 (ITU-T H.264 table 7-1); slices are 1 to 5. */
@@ -17,7 +17,7 @@ export function nalType(nal: Buffer, codec: VideoCodec = 'h264'): number {
   return codec === 'h264' ? first & 0x1f : (first >> 1) & 0x3f;
 }
 
-/** What a NAL unit is for. */
+/** The role of a NAL unit. */
 export function nalRole(nal: Buffer, codec: VideoCodec): NalRole {
   const type = nalType(nal, codec);
   if (codec === 'h264') return type >= 1 && type <= 5 ? 'slice' : (H264_ROLES[type] ?? 'other');

@@ -1,14 +1,14 @@
 import { isParameterSet, splitAnnexB, type VideoCodec } from './nal.ts';
 
-/** What a file's header says about a track. */
+/** A track's parameters in a file's header. */
 export interface TrackHeader {
   /** Bytes of the lengths in front of NAL units, 1..4; undefined: start codes. */
   readonly lengthBytes: number | undefined;
-  /** In the order of the header; empty when they are in the packets only. */
+  /** In the order of the header; empty when only the packets contain them. */
   readonly parameterSets: readonly Buffer[];
 }
 
-/** avcC, hvcC (ISO/IEC 14496-15 5.3.3.1, 8.3.3.1) or Annex B. Undefined when it is cut off. */
+/** Parses avcC, hvcC (ISO/IEC 14496-15 5.3.3.1, 8.3.3.1) or Annex B. Undefined when truncated. */
 export function readTrackHeader(extradata: Buffer, codec: VideoCodec): TrackHeader | undefined {
   if (extradata[0] !== 1) {
     const parameterSets = splitAnnexB(extradata).filter((nal) => isParameterSet(nal, codec));
@@ -23,7 +23,7 @@ export function readTrackHeader(extradata: Buffer, codec: VideoCodec): TrackHead
   }
 }
 
-/** Reads past the end with a RangeError. */
+/** Throws a RangeError when it reads past the end. */
 class Cursor {
   at: number;
   readonly #bytes: Buffer;
@@ -38,7 +38,7 @@ class Cursor {
     return this.#bytes.readUInt8(this.at - 1);
   }
 
-  /** So many NAL units, each behind two bytes of length. */
+  /** That many NAL units, each after a length of two bytes. */
   nals(count: number): Buffer[] {
     return Array.from({ length: count }, () => this.#nal());
   }
@@ -68,7 +68,7 @@ function readHvcC(bytes: Buffer): { sizeAt: number; parameterSets: Buffer[] } {
   const arrays = cursor.byte();
   for (let i = 0; i < arrays; i += 1) {
     cursor.byte();
-    // An array may also hold SEI messages, which are nobody's business here.
+    // An array may also contain SEI messages, which are not needed here.
     parameterSets.push(...cursor.nals(cursor.short()).filter((nal) => isParameterSet(nal, 'h265')));
   }
   return { sizeAt: 21, parameterSets };

@@ -8,7 +8,7 @@ export interface PlayedUnit extends TimelineEntry {
   readonly rtpTicks: number;
 }
 
-/** Who decides when a unit is sent, and which time it carries. */
+/** How sending is triggered, and which RTP time a unit carries. */
 export type Pacing = 'real-time' | 'lock-step-elapsed' | 'lock-step-clip';
 
 /** Input of a {@link Player}. */
@@ -16,17 +16,17 @@ export interface PlayerOptions {
   readonly clock: Clock;
   readonly timeline: LoopTimeline;
   readonly pacing: Pacing;
-  /** When counter 0 of the timeline was or is due, `clock.nowMs`. */
+  /** When counter 0 of the timeline is due, `clock.nowMs`. */
   readonly epochMs: number;
   /** Counter of the first unit; it must be a keyframe. */
   readonly firstCounter: number;
-  /** Called once per unit, in order, never inside of the constructor. It may stop the player. */
+  /** Called once per unit, in order, never inside the constructor. It may stop the player. */
   readonly onUnit: (unit: PlayedUnit) => void;
 }
 
 /**
- * The position of one session in the clip. In real time a unit is due at `epoch + dts`, computed from the start, so that
- * late timers do not add up; units that are overdue go out at once. Times go on during a freeze, as a camera's do.
+ * The position of one session in the clip. In real time a unit is due at `epoch + dts`, computed from the start, so
+ * that late timers do not add up; overdue units are sent at once. Times continue during a freeze, like a camera's.
  */
 export class Player {
   readonly #options: PlayerOptions;
@@ -48,28 +48,28 @@ export class Player {
     return this.#options.timeline.at(this.#next).ptsTicks + this.#frozenTicks;
   }
 
-  /** The RTP clock at this moment, for sender reports; undefined when RTP time has nothing to do with real time. */
+  /** The RTP clock at this moment, for sender reports; undefined when RTP time is unrelated to real time. */
   get nowRtpTicks(): number | undefined {
     if (this.#options.pacing === 'lock-step-clip') return undefined;
-    // With B-frames RTP time runs ahead of sending: the picture shown now was sent `reorderTicks` ago.
+    // With B-frames RTP time runs ahead of sending: the picture presented now was sent `reorderTicks` ago.
     const ahead = this.#options.pacing === 'real-time' ? this.#options.timeline.reorderTicks : 0;
     return this.#elapsedTicks() + ahead;
   }
 
-  /** An RTP time that lies after all that were used: where the next player of the session goes on. */
+  /** An RTP time after all used ones: where the next player of the session continues. */
   get endRtpTicks(): number {
     const { intervalTicks, reorderTicks } = this.#options.timeline;
     return Math.max(this.#elapsedTicks(), this.#lastRtpTicks + intervalTicks) + reorderTicks;
   }
 
-  /** Begins to send. In real time a due unit is sent before this returns. */
+  /** Starts sending. In real time a due unit is sent before this returns. */
   start(): void {
     if (this.#state !== 'new') return;
     this.#state = 'running';
     this.#pump();
   }
 
-  /** Sends nothing until {@link resume}. */
+  /** Stops sending until {@link resume}. */
   freeze(): void {
     if (this.#state !== 'running') return;
     this.#state = 'frozen';
@@ -77,7 +77,7 @@ export class Player {
     this.#timer?.cancel();
   }
 
-  /** Goes on with the unit that was next, its times moved on by the length of the freeze. */
+  /** Continues with the next unit, its times shifted by the length of the freeze. */
   resume(): void {
     if (this.#state !== 'frozen') return;
     this.#state = 'running';
@@ -85,7 +85,7 @@ export class Player {
     this.#pump();
   }
 
-  /** For ever. Twice is fine. */
+  /** Ends permanently. Idempotent. */
   stop(): void {
     this.#state = 'stopped';
     this.#timer?.cancel();

@@ -6,7 +6,7 @@ const CNAME = 1;
 /** Seconds between 1900 (NTP) and 1970 (Unix). */
 const NTP_OFFSET_S = 2_208_988_800;
 
-/** Contents of a sender report: the same moment on the wall clock and on the RTP clock, and what was sent up to it. */
+/** Content of a sender report: one moment on the wall clock and on the RTP clock, and the totals up to it. */
 export interface SenderReport {
   readonly ssrc: number;
   /** Milliseconds since 1970, UTC. */
@@ -59,7 +59,7 @@ export function withBye(compound: Buffer, ssrc: number): Buffer {
   return Buffer.concat([compound, bye]);
 }
 
-/** Receiver reports in a compound RTCP packet: its packets of type 201. Never throws, whatever the bytes are. */
+/** Number of receiver reports in a compound RTCP packet: its packets of type 201. Never throws, for any input. */
 export function countReceiverReports(compound: Buffer): number {
   let count = 0;
   for (let at = 0; at + 4 <= compound.byteLength; at += (compound.readUInt16BE(at + 2) + 1) * 4) {

@@ -30,7 +30,10 @@ export const h265Payloads: Payloader = (nal, maxBytes) => {
 /** The payloader of each codec. */
 export const PAYLOADERS: Readonly<Record<VideoCodec, Payloader>> = { h264: h264Payloads, h265: h265Payloads };
 
-/** Both codecs alike: payload header, FU header with start and end bit and the type, then a part of what follows the header. */
+/**
+ * The same for both codecs: payload header, FU header with start and end bit and the type, then a part of the NAL
+ * unit's body.
+ */
 function fragment(nal: Buffer, maxBytes: number, headerBytes: number, indicator: number[], type: number): Buffer[] {
   if (nal.byteLength <= maxBytes) return [nal];
   const out: Buffer[] = [];
@@ -43,7 +46,7 @@ function fragment(nal: Buffer, maxBytes: number, headerBytes: number, indicator:
   return out;
 }
 
-/** What is inside of the packets of a stream. */
+/** Parameters of a stream's packets. */
 export interface RtpFormat {
   readonly payloadType: number;
   /** Default: H.264. */
@@ -59,7 +62,7 @@ export interface RtpStreamOptions extends RtpFormat {
   readonly maxPayloadBytes?: number;
 }
 
-/** Turns access units into RTP packets of one stream. Knows no socket and no time. */
+/** Packetizes access units into one RTP stream. Knows no socket and no time. */
 export class RtpPacketizer {
   readonly #options: Required<RtpStreamOptions>;
   #format: Required<RtpFormat>;
@@ -73,33 +76,36 @@ export class RtpPacketizer {
     this.#sequence = options.firstSequence & 0xffff;
   }
 
-  /** From the next packet on the stream holds something else; sequence numbers and SSRC go on. */
+  /** Changes the codec from the next packet on; sequence numbers and SSRC continue. */
   change(format: RtpFormat): void {
     this.#format = { payloader: h264Payloads, ...format };
   }
 
-  /** Sequence number of the packet that comes next. */
+  /** Sequence number of the next packet. */
   get nextSequence(): number {
     return this.#sequence;
   }
 
-  /** Packets made so far: the sender's packet count of RTCP. */
+  /** Packets so far: the sender's packet count of RTCP. */
   get packets(): number {
     return this.#packets;
   }
 
-  /** Payload bytes made so far, without headers: the sender's octet count of RTCP. */
+  /** Payload bytes so far, without headers: the sender's octet count of RTCP. */
   get octets(): number {
     return this.#octets;
   }
 
-  /** One access unit: all packets have its time stamp, the last one has the marker bit. The packets are the caller's. */
+  /**
+   * One access unit: all packets have its time stamp, the last one has the marker bit. The packets belong to the
+   * caller.
+   */
   packetize(nals: readonly Buffer[], rtpTime: number): Buffer[] {
     const payloads = nals.flatMap((nal) => this.#format.payloader(nal, this.#options.maxPayloadBytes));
     return payloads.map((payload, i) => this.packet(payload, rtpTime, i === payloads.length - 1));
   }
 
-  /** One packet around a payload that is ready. */
+  /** One packet around an existing payload. */
   packet(payload: Buffer, rtpTime: number, marker: boolean): Buffer {
     const packet = Buffer.allocUnsafe(RTP_HEADER_BYTES + payload.byteLength);
     packet[0] = 0x80;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { escapeRbsp, splitAnnexB, toAnnexB, unescapeRbsp } from './nal.ts';
 import { readSendTime, SEND_TIME_UUID, sendTimeSei } from './sei.ts';
 
-// Zeros and small values are where emulation prevention matters.
+// Zeros and small values trigger emulation prevention.
 const hostileBytes = fc.array(fc.oneof(fc.constantFrom(0, 0, 0, 1, 2, 3, 4), fc.integer({ min: 0, max: 255 })), {
   maxLength: 64,
 });

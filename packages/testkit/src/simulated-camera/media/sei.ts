@@ -1,9 +1,9 @@
 import { escapeRbsp, nalRole, splitAnnexB, unescapeRbsp, type VideoCodec } from './nal.ts';
 
 /**
- * Marks the camera's own message among SEI messages of type user_data_unregistered:
- * UUID 76696769-612d-7365-6e64-2d74696d6531, which reads "vigia-send-time1". It holds, after the UUID, the
- * CLOCK_MONOTONIC time of sending in nanoseconds as an unsigned 64-bit big-endian integer.
+ * Identifies the camera's message among SEI messages of type user_data_unregistered: UUID
+ * 76696769-612d-7365-6e64-2d74696d6531, ASCII "vigia-send-time1". After the UUID it contains the CLOCK_MONOTONIC time
+ * of sending in nanoseconds as an unsigned 64-bit big-endian integer.
  */
 export const SEND_TIME_UUID: string = '76696769612d73656e642d74696d6531';
 
@@ -14,7 +14,7 @@ const PAYLOAD_BYTES = UUID.byteLength + 8;
 /** Headers of SEI NAL units; of H.265 that of a prefix SEI (type 39), layer 0, temporal layer 0. */
 const HEADERS: Readonly<Record<VideoCodec, Buffer>> = { h264: Buffer.from([6]), h265: Buffer.from([39 << 1, 1]) };
 
-/** An SEI NAL unit (no start code) that holds the time, in nanoseconds, 0..2^64-1. */
+/** An SEI NAL unit (no start code) with the time, in nanoseconds, 0..2^64-1. */
 export function sendTimeSei(sentMonotonicNs: bigint, codec: VideoCodec = 'h264'): Buffer {
   const rbsp = Buffer.alloc(2 + PAYLOAD_BYTES + 1);
   rbsp[0] = USER_DATA_UNREGISTERED;
@@ -26,12 +26,12 @@ export function sendTimeSei(sentMonotonicNs: bigint, codec: VideoCodec = 'h264')
 }
 
 /**
- * The time that the simulated camera wrote into an H.264 or H.265 access unit (Annex B): CLOCK_MONOTONIC nanoseconds, or undefined
- * when there is none. Never throws, whatever the bytes are.
+ * The send time written by the simulated camera into an H.264 or H.265 access unit (Annex B): CLOCK_MONOTONIC
+ * nanoseconds, or undefined when there is none. Never throws, for any input.
  */
 export function readSendTime(accessUnitAnnexB: Buffer): bigint | undefined {
   for (const nal of splitAnnexB(accessUnitAnnexB)) {
-    // Which codec it is need not be known: the UUID cannot be there by chance.
+    // The codec is irrelevant: the UUID does not occur by chance.
     for (const codec of ['h264', 'h265'] as const) {
       if (nalRole(nal, codec) !== 'sei') continue;
       const found = findSendTime(unescapeRbsp(nal.subarray(HEADERS[codec].byteLength)));
@@ -43,7 +43,7 @@ export function readSendTime(accessUnitAnnexB: Buffer): bigint | undefined {
 
 function findSendTime(rbsp: Buffer): bigint | undefined {
   let at = 0;
-  // An SEI NAL unit holds any number of messages; two bytes are the least that a further one can have.
+  // An SEI NAL unit contains any number of messages; a further one has at least two bytes.
   while (at + 2 <= rbsp.byteLength) {
     const type = readExtended(rbsp, at);
     const size = readExtended(rbsp, type.next);

@@ -9,18 +9,18 @@ export interface TimelineEntry {
   readonly ptsTicks: number;
 }
 
-/** A clip repeated forever, at its own or another picture rate. Pure: position in, times out; nothing accumulates. */
+/** A clip repeated endlessly, at its own or another frame rate. Pure: position in, times out; no accumulated state. */
 export class LoopTimeline {
-  /** Pictures per second. */
+  /** Frames per second. */
   readonly fps: number;
-  /** Mean distance of pictures, at least 1. */
+  /** Mean distance of frames, at least 1. */
   readonly intervalTicks: number;
-  /** Longest time between sending and showing; 0 without B-frames. */
+  /** Longest time between sending and presentation; 0 without B-frames. */
   readonly reorderTicks: number;
   readonly #clip: Clip;
   readonly #scale: number;
 
-  /** @param fps Pictures per second, above 0. Default: the clip's own. */
+  /** @param fps Frames per second, above 0. Default: the clip's own. */
   constructor(clip: Clip, fps: number = clip.fps) {
     this.#clip = clip;
     this.fps = fps;
@@ -39,7 +39,7 @@ export class LoopTimeline {
     return { unit, counter, dtsTicks: scaled(unit.dtsTicks), ptsTicks: scaled(unit.ptsTicks) };
   }
 
-  /** Counter of the first keyframe whose sending time is not before `ticks`. */
+  /** Counter of the first keyframe whose sending time is at or after `ticks`. */
   keyframeAtOrAfter(ticks: number): number {
     const round = Math.max(0, Math.floor(ticks / (this.#clip.periodTicks * this.#scale)));
     for (let counter = round * this.#clip.units.length; ; counter += 1) {

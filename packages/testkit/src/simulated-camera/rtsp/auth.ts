@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RtspRequest } from './rtsp-message.ts';
 
-/** Who may watch, and how it is asked. Passwords are used as given and never logged. */
+/** Credentials and scheme. Passwords are used verbatim and never logged. */
 export interface AuthOptions {
   /** `digest` is MD5 (RFC 2617), `digest-sha256` the same with SHA-256 (RFC 7616). */
   readonly scheme: 'basic' | 'digest' | 'digest-sha256';
@@ -13,10 +13,10 @@ export interface AuthOptions {
 
 const DEFAULT_REALM = 'Simulated camera';
 
-/** What is thought of a request: `stale` was computed rightly, but with a nonce that is no longer good. */
+/** Verdict on a request. `stale`: computed correctly, but with an expired nonce. */
 export type Verdict = 'allowed' | 'refused' | 'stale';
 
-/** Checks the Authorization header of requests. Digest has qop=auth, or no qop as old clients do it. */
+/** Checks the Authorization header of requests. Digest with qop=auth, or without qop as in old clients. */
 export class Authenticator {
   readonly #options: Required<AuthOptions>;
   readonly #newNonce: () => string;
@@ -24,7 +24,7 @@ export class Authenticator {
   #lastNonce: string | undefined;
   #uses = 0;
 
-  /** @param newNonce Makes what is sent with Digest challenges and expected back: hexadecimal text. */
+  /** @param newNonce Generates the hexadecimal nonce of Digest challenges. */
   constructor(options: AuthOptions, newNonce: () => string) {
     this.#options = { realm: DEFAULT_REALM, ...options };
     this.#newNonce = newNonce;
@@ -39,7 +39,7 @@ export class Authenticator {
     return `Digest realm="${realm}", nonce="${this.#nonce}", algorithm=${ALGORITHMS[scheme].name}, qop="auth"${flag}`;
   }
 
-  /** The nonce of the next challenge, for a vendor that words it in its own way. */
+  /** The nonce of the next challenge, for a vendor's own wording. */
   get nonce(): string {
     return this.#nonce;
   }
@@ -49,9 +49,9 @@ export class Authenticator {
   }
 
   /**
-   * Whether the request proves that it knows user and password. Never throws.
+   * Whether the request proves knowledge of user and password. Never throws.
    *
-   * @param nonceUses Requests that a nonce is good for: with the next one it becomes stale.
+   * @param nonceUses How many requests a nonce is valid for; afterwards it is stale.
    */
   check(request: RtspRequest, nonceUses: number = Number.POSITIVE_INFINITY): Verdict {
     const header = request.headers.get('authorization') ?? '';
@@ -83,7 +83,7 @@ export class Authenticator {
     const { user, password, realm } = this.#options;
     const nonce = field.get('nonce') ?? '';
     const knowsNonce = nonce === this.#nonce || nonce === this.#lastNonce;
-    // A client that signs another URI than it asks for is wrong: real cameras refuse it.
+    // A client that signs another URI than it requests is wrong: real cameras refuse it.
     const facts = [field.get('username') === user, field.get('realm') === realm, knowsNonce];
     if (facts.includes(false) || field.get('uri') !== request.uri) return 'refused';
     const expected = digestResponse({

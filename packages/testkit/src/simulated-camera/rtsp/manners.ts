@@ -2,24 +2,24 @@ import type { Negotiated } from '#simulated-camera/transport';
 import type { TrackKind } from './presentation.ts';
 import type { RtspReply } from './rtsp-message.ts';
 
-/** What a granted DESCRIBE is about. */
+/** Parameters of a successful DESCRIBE. */
 export interface DescribeFacts {
-  /** URL of the camera as the client called it, with a slash at its end. */
+  /** URL of the camera as the client wrote it, with a trailing slash. */
   readonly contentBase: string;
   /** The same without its path: `rtsp://host:port`. */
   readonly origin: string;
   readonly sdp: string;
-  /** Of the session that a SETUP on this connection will make. */
+  /** Id of the session that a SETUP on this connection will create. */
   readonly sessionId: string;
 }
 
-/** What a granted SETUP is about. */
+/** Parameters of a successful SETUP. */
 export interface SetupFacts {
   readonly sessionId: string;
   readonly timeoutS: number;
   /** The negotiated `Transport` value. */
   readonly transport: string;
-  /** The same in parts. */
+  /** The same, parsed. */
   readonly negotiated: Negotiated;
   readonly ssrc: number;
   /** Position in the session description. */
@@ -31,16 +31,16 @@ export interface TrackFacts {
   /** Position in the session description. */
   readonly track: number;
   readonly kind: TrackKind;
-  /** As the session description has it. */
+  /** As in the session description. */
   readonly control: string;
-  /** The same as a whole URL, at the address that the client knows. */
+  /** The same as an absolute URL, at the address that the client uses. */
   readonly url: string;
   readonly ssrc: number;
   readonly sequence: number;
   readonly rtpTime: number;
 }
 
-/** What a granted PLAY is about. */
+/** Parameters of a successful PLAY. */
 export interface PlayFacts {
   readonly sessionId: string;
   readonly contentBase: string;
@@ -54,8 +54,8 @@ export interface PlayFacts {
 }
 
 /**
- * How the camera words its replies. The connection decides what happens (who may, which state), the manners only how it
- * is said: to imitate a vendor, override some of them with that vendor's headers. Must not throw, must not keep state.
+ * The wording of a camera's replies. The connection decides the outcome (authorisation, state), the manners only its
+ * form: to imitate a vendor, override some of them with that vendor's headers. Must not throw, must be stateless.
  */
 export interface Manners {
   options(facts: { readonly sessionId: string | undefined }): RtspReply;
@@ -64,15 +64,15 @@ export interface Manners {
   play(facts: PlayFacts): RtspReply;
   /** PAUSE, TEARDOWN, GET_PARAMETER and SET_PARAMETER. */
   done(facts: { readonly method: string; readonly sessionId: string | undefined }): RtspReply;
-  /** `nonce` and `realm` stand in `challenge`, too; with Basic there is no nonce. */
+  /** `challenge` contains `nonce` and `realm`, too; Basic has no nonce. */
   unauthorized(facts: { readonly challenge: string; readonly nonce?: string; readonly realm?: string }): RtspReply;
-  /** Everything that is refused, by status. */
+  /** All refusals, by status. */
   refused(facts: { readonly status: number }): RtspReply;
 }
 
 const PUBLIC = 'OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER';
 
-/** A camera that keeps to RFC 2326. */
+/** A camera that follows RFC 2326. */
 export const defaultManners: Manners = {
   options: () => ({ status: 200, headers: [['Public', PUBLIC]] }),
   describe: ({ contentBase, sdp }) => ({

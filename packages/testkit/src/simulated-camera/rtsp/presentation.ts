@@ -1,35 +1,35 @@
-/** What a track holds. The camera feeds pictures and sound, and leaves everything else silent. */
+/** Kind of a track. The camera feeds video and audio, and leaves all others silent. */
 export type TrackKind = 'video' | 'audio' | 'other';
 
 /** One track of a session description. */
 export interface TrackDescription {
   readonly kind: TrackKind;
-  /** Its control attribute, as it is written there. */
+  /** Its control attribute, verbatim. */
   readonly control: string;
 }
 
-/** A session description and what follows from it. */
+/** A session description and its URLs. */
 export interface Presentation {
   readonly sdp: string;
   /** In the order of the description. */
   readonly tracks: readonly TrackDescription[];
-  /** Paths (with their query) that mean the whole presentation, without trailing slashes. */
+  /** Paths (with their query) of the whole presentation, without trailing slashes. */
   readonly paths: readonly string[];
-  /** Whether PLAY may name a track: so for descriptions without an aggregate control URL. */
+  /** Whether PLAY may name a track: true for descriptions without an aggregate control URL. */
   readonly playsTracks: boolean;
-  /** Whether control attributes are also understood as RFC 3986 resolves them, as lenient cameras do. */
+  /** Whether control attributes are also resolved as RFC 3986 demands, as lenient cameras do. */
   readonly lenient: boolean;
 }
 
-/** What a request's URL points at; a track by its position. */
+/** The target of a request's URL; a track by its position. */
 export type Target = 'server' | 'aggregate' | 'unknown' | number;
 
-/** The path and query of a URL: what is left without scheme, credentials and authority, and without trailing slashes. */
+/** The path and query of a URL, without trailing slashes. */
 export function pathOf(uri: string): string {
   return uri.replace(/^(?:[a-z]+:\/\/|(?=[^/]*:\d+\/))[^/?]*/i, '').replace(/\/+$/, '');
 }
 
-/** Finds out what is asked for. */
+/** Resolves the target of a URL. */
 export function targetOf(uri: string, presentation: Presentation): Target {
   if (uri === '*') return 'server';
   const asked = pathOf(uri);
@@ -47,7 +47,7 @@ function lookUp(asked: string, presentation: Presentation): Target {
 
 function trackPaths(control: string, { paths, lenient }: Presentation): string[] {
   if (/^[a-z]+:\/\//i.test(control)) return [pathOf(control)];
-  // As live555 and ffmpeg do it: appended, also behind a query.
+  // Like live555 and ffmpeg: appended, also after a query.
   const appended = paths.map((path) => `${path}/${control}`.replace(/\/+$/, ''));
   if (!lenient) return appended;
   const resolved = paths.flatMap((path) => {
@@ -61,7 +61,7 @@ function resolve(control: string, base: string): string {
   try {
     return new URL(control, `http://h${base === '' ? '/' : base}`).href;
   } catch {
-    // Not every control attribute is a URL: such a one is only appended.
+    // A control attribute that is not a URL is only appended.
     return control;
   }
 }

@@ -1,6 +1,6 @@
 import type { RtspReply } from './rtsp-message.ts';
 
-/** Peculiarities of real cameras that standards allow, or that clients live with. */
+/** Peculiarities of real cameras that standards allow, or that clients tolerate. */
 export type Quirk =
   | 'rtp-before-play-reply'
   | 'rtcp-of-unknown-track'
@@ -19,7 +19,7 @@ export const QUIRKS: Readonly<Record<Quirk, string>> = {
 
 const WITH_PARAMETERS = new Set(['transport', 'session', 'rtp-info']);
 
-/** The reply as a camera with these quirks words it. */
+/** The reply of a camera with these quirks. */
 export function applyQuirks(reply: RtspReply, quirks: readonly Quirk[]): RtspReply {
   if (quirks.length === 0 || !reply.headers) return reply;
   const headers = reply.headers.map(([name, value, separator]) => {

@@ -9,14 +9,14 @@ const INTERLEAVED_MARK = 0x24;
 const INTERLEAVED_HEADER_BYTES = 4;
 const HEADER_END = Buffer.from('\r\n\r\n');
 
-/** A request as it came. */
+/** A parsed request. */
 export interface RtspRequest {
   readonly kind: 'request';
   readonly method: string;
   /** As the client wrote it: an absolute URL, a path or `*`. */
   readonly uri: string;
   readonly version: string;
-  /** Names in lower case; of repeated headers the last one. */
+  /** Names in lower case; the last one of repeated headers. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Buffer;
 }
@@ -28,15 +28,15 @@ export interface InterleavedData {
   readonly payload: Buffer;
 }
 
-/** What a client sends. */
+/** A client's input. */
 export type RtspInput = RtspRequest | InterleavedData;
 
-/** A header of a reply; `separator` stands between name and value, by default `: `. */
+/** A header of a reply; `separator` is between name and value, by default `: `. */
 export type RtspHeader = readonly [name: string, value: string, separator?: string];
 
 /**
- * A reply before it is written. Headers keep order and spelling. The values of `CSeq` and `Content-Length` are filled in on
- * writing, in their places where they are listed, else first and last.
+ * A reply before formatting. Headers keep order and spelling. The values of `CSeq` and `Content-Length` are filled in,
+ * in place where they are listed, else first and last.
  */
 export interface RtspReply {
   readonly status: number;
@@ -47,7 +47,7 @@ export interface RtspReply {
 }
 
 /**
- * Cuts what a client sends into requests and interleaved packets, at any chunking. Knows no socket. Memory held is at most
+ * Cuts a client's bytes into requests and interleaved packets, at any chunking. Knows no socket. Holds at most
  * {@link MAX_HEADER_BYTES} + {@link MAX_BODY_BYTES} plus one chunk.
  */
 export class RtspRequestParser {
@@ -71,7 +71,7 @@ export class RtspRequestParser {
     return this.#pending[0] === INTERLEAVED_MARK ? this.#nextInterleaved() : this.#nextRequest();
   }
 
-  // RFC 2326 4.1 lets clients put empty lines in front of a request.
+  // RFC 2326 4.1 allows empty lines before a request.
   #skipBlankLines(): void {
     let at = 0;
     while (this.#pending[at] === 13 || this.#pending[at] === 10) at += 1;
@@ -157,7 +157,7 @@ const REASONS: Readonly<Record<number, string>> = {
   505: 'RTSP Version Not Supported',
 };
 
-/** The bytes of a reply. `cseq` is echoed from the request, left out when the request had none. */
+/** The bytes of a reply. `cseq` is echoed from the request, and omitted when the request had none. */
 export function formatReply(reply: RtspReply, cseq: string | undefined, lowerCase = false): Buffer {
   const lines = [`RTSP/1.0 ${reply.status} ${reply.reason ?? REASONS[reply.status] ?? 'Status'}`];
   const headers = reply.headers ?? [];
@@ -175,7 +175,7 @@ export function formatReply(reply: RtspReply, cseq: string | undefined, lowerCas
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${reply.body ?? ''}`, 'utf8');
 }
 
-/** With the spaces that stand around the old value. */
+/** With the spaces around the old value. */
 function inPlaceOf(old: string, value: string): string {
   return `${/^\s*/.exec(old)?.[0] ?? ''}${value}${old.trim() === '' ? '' : (/\s*$/.exec(old)?.[0] ?? '')}`;
 }

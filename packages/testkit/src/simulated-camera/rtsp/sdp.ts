@@ -14,27 +14,27 @@ export const ENCODING_NAMES: Readonly<Record<VideoCodec, string>> = { h264: 'H26
 /** The lines of an audio track that depend on its encoding. */
 export interface AudioDescription {
   readonly payloadType: number;
-  /** Behind the payload type in `a=rtpmap`: `PCMA/8000`. */
+  /** After the payload type in `a=rtpmap`: `PCMA/8000`. */
   readonly map: string;
-  /** Behind the payload type in `a=fmtp`. */
+  /** After the payload type in `a=fmtp`. */
   readonly parameters?: string;
 }
 
-/** What {@link describeClip} needs beside the clip. */
+/** Parameters of {@link describeClip} besides the clip. */
 export interface SdpOptions {
   /** Session and version of the `o=` line, 0..2^32-1. */
   readonly sessionId: number;
-  /** Encoding name in `a=rtpmap`. Default the clip's; with another one the parameter sets are left out. */
+  /** Encoding name in `a=rtpmap`. Default the clip's; another one omits the parameter sets. */
   readonly codec?: string | undefined;
   readonly payloadType: number;
-  /** Pictures per second in `a=framerate`. */
+  /** Frames per second in `a=framerate`. */
   readonly fps: number;
   /** Path of the camera. */
   readonly path: string;
   readonly audio?: AudioDescription | undefined;
 }
 
-/** The session description of the clip: a video track, and one of sound where there is some; lines ended by CR LF. */
+/** The session description of the clip: a video track, and an audio track if there is sound; lines end with CR LF. */
 export function describeClip(clip: Clip, options: SdpOptions): Presentation {
   const own = ENCODING_NAMES[clip.codec];
   const { payloadType, audio, codec = own } = options;
@@ -76,7 +76,7 @@ function describeAudio({ payloadType, map, parameters }: AudioDescription): stri
   ];
 }
 
-/** Format parameters that come from a clip's parameter sets, by name. */
+/** Format parameters derived from a clip's parameter sets, by name. */
 export function parametersOf(clip: Clip): Readonly<Record<string, string>> {
   const sets = (role: string): string =>
     clip.parameterSets

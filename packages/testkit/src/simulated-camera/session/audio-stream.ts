@@ -8,17 +8,17 @@ import { type Stream, type StreamOptions, type StreamStart, wrap32 } from './str
 /** Input of an {@link AudioStream}. */
 export interface AudioStreamOptions extends StreamOptions {
   readonly source: AudioSource;
-  /** As the session description says; a vendor may have another than the source. */
+  /** Payload type in the session description; a vendor's may differ from the source's. */
   readonly payloadType: number;
   readonly rtpClock: RtpClock;
   readonly maxPayloadBytes: number;
   /** A unit was sent: its packets and their bytes on the wire. */
   readonly onSent: (packets: number, bytes: number) => void;
-  /** A unit was not sent because the client did not read. */
+  /** A unit was dropped because the client did not read. */
   readonly onDropped: () => void;
 }
 
-/** The sound of one session, in real time: units are due at `epoch + n`, what was missed in a freeze is left out. */
+/** The sound of one session, in real time: units are due at `epoch + n`; those missed in a freeze are dropped. */
 export class AudioStream implements Stream {
   readonly ssrc: number;
   readonly #options: AudioStreamOptions;
@@ -54,7 +54,7 @@ export class AudioStream implements Stream {
   }
 
   prepare(): StreamStart {
-    // After PAUSE, RTP time goes on with what would have been next.
+    // After PAUSE, RTP time continues where it stopped.
     this.#rtpBase = wrap32(this.#rtpBase + this.#next * this.#options.source.samplesPerUnit);
     this.#next = 0;
     this.#epochMs = this.#options.clock.nowMs();

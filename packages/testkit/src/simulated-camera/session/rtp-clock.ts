@@ -1,10 +1,10 @@
 import type { Clock } from '@vigia/base';
 import type { ActiveFault, FaultBoard } from '#simulated-camera/faults';
 
-/** Pictures of a session before something happens to it in mid-stream. */
+/** Frames of a session before a mid-stream fault. */
 const MID_STREAM_UNITS = 10;
 
-/** How far the RTP time of a session is from where it should be: `drift` and `pts-jump`. What was added stays. */
+/** Deviation of a session's RTP time: `drift` and `pts-jump`. Deviations persist. */
 export class RtpClock {
   readonly #clock: Clock;
   readonly #faults: FaultBoard;
@@ -18,7 +18,7 @@ export class RtpClock {
     this.#lookedMs = clock.nowMs();
   }
 
-  /** Milliseconds that RTP time is ahead; to be called for every picture. */
+  /** Milliseconds that RTP time is ahead; call it for every frame. */
   skewMs(): number {
     const nowMs = this.#clock.nowMs();
     const ppm = this.#faults.get('drift')?.value ?? 0;
@@ -27,7 +27,7 @@ export class RtpClock {
     return this.#skewMs;
   }
 
-  /** Before a picture is sent: jumps, if that is asked for and has not been done. @param sent Pictures before it. */
+  /** Jumps before a frame, if a jump is requested and still due. @param sent Frames before it. */
   beforeUnit(sent: number): void {
     const fault = this.#faults.get('pts-jump');
     if (!fault || fault === this.#jumpedFor || sent < MID_STREAM_UNITS) return;

@@ -10,9 +10,9 @@ export interface ReportOptions {
   readonly ssrc: number;
   readonly packetizer: RtpPacketizer;
   readonly maxBacklogBytes: number;
-  /** RTP time of this moment as on the wire; undefined when it has nothing to do with real time. */
+  /** RTP time of this moment as on the wire; undefined when it is unrelated to real time. */
   readonly rtpTimeNow: () => number | undefined;
-  /** Whether reports of a track that nobody set up are sent too. */
+  /** Whether reports of a track without SETUP are sent too. */
   readonly strange: boolean;
   /** RTCP was sent: its bytes on the wire. */
   readonly onReport: (bytes: number) => void;
@@ -33,7 +33,7 @@ export class SenderReports {
     this.#options = options;
   }
 
-  /** Where they go from now on. */
+  /** Their destination from now on. */
   set transport(transport: MediaTransport) {
     this.#transport = transport;
   }
@@ -42,7 +42,7 @@ export class SenderReports {
     this.#frozen = frozen;
   }
 
-  /** The first report now, then one every 5 s; nothing when they run already. */
+  /** Sends the first report now, then one every 5 s; does nothing when already running. */
   start(): void {
     if (!this.#timer) this.#report();
   }
@@ -52,7 +52,7 @@ export class SenderReports {
     this.#timer = undefined;
   }
 
-  /** The last report, with BYE; nothing with the fault `no-reports`. */
+  /** Sends the last report, with BYE; nothing with the fault `no-reports`. */
   bye(): void {
     if (this.#options.faults.get('no-reports')) return;
     const report = this.#compound(this.#options.rtpTimeNow() ?? 0);

@@ -6,14 +6,14 @@ import type { Stream, StreamStart } from './stream.ts';
 import { TimedFaults } from './timed-faults.ts';
 import { type SentUnit, VideoStream } from './video-stream.ts';
 
-/** Why a session stands still; it goes on when no reason is left. */
-export type FreezeReason = 'connection' | 'teardown-silently';
+/** Why a session is frozen; it continues when no reason is left. */
+export type SessionFreeze = 'connection' | 'teardown-silently';
 
 /** What a session asks of its connection. */
 export interface SessionEvents {
-  /** The fault `freeze` came or ended: the whole connection stops or goes on. */
+  /** The fault `freeze` began or ended: the whole connection freezes or continues. */
   onFreeze(frozen: boolean): void;
-  /** The stream is over: the connection ends. */
+  /** The stream has ended: the connection closes. */
   onEnd(): void;
 }
 
@@ -23,11 +23,11 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly faults: FaultBoard;
   readonly events: SessionEvents;
-  /** Makes the stream of a track; `onUnit` must be called for each picture. */
+  /** Creates the stream of a track; `onUnit` must be called for each frame. */
   readonly createStream: (kind: TrackKind, transport: FaultyTransport, onUnit: (unit: SentUnit) => void) => Stream;
 }
 
-/** What PLAY tells about one track. */
+/** A track in the reply to PLAY. */
 export interface TrackStart extends StreamStart {
   /** Position in the session description. */
   readonly track: number;
@@ -39,7 +39,7 @@ export class MediaSession {
   readonly #options: SessionOptions;
   readonly #timed: TimedFaults;
   readonly #tracks = new Map<number, { readonly stream: Stream; transport: FaultyTransport }>();
-  readonly #frozenBy = new Set<FreezeReason>();
+  readonly #frozenBy = new Set<SessionFreeze>();
   #playing = false;
 
   constructor(options: SessionOptions) {
@@ -69,7 +69,7 @@ export class MediaSession {
     return stream.ssrc;
   }
 
-  /** What {@link begin} sends first, by track. Call once per PLAY, before it. */
+  /** The first packets of {@link begin}, by track. Call once per PLAY, before it. */
   prepare(): TrackStart[] {
     this.#playing = true;
     const inOrder = [...this.#tracks].sort(([one], [other]) => one - other);
@@ -79,7 +79,7 @@ export class MediaSession {
     });
   }
 
-  /** Begins to send; a keyframe that is due is sent before this returns. */
+  /** Starts sending; a due keyframe is sent before this returns. */
   begin(): void {
     for (const { stream } of this.#tracks.values()) {
       stream.begin();
@@ -87,14 +87,14 @@ export class MediaSession {
     }
   }
 
-  /** Ends the play: the next one continues sequence numbers and RTP time. */
+  /** Ends playing: the next PLAY continues sequence numbers and RTP time. */
   pause(): void {
     this.#playing = false;
     for (const { stream } of this.#tracks.values()) stream.pause();
   }
 
-  /** Sends nothing at all until {@link thaw} for the same reason; not even reports. */
-  freeze(reason: FreezeReason): void {
+  /** Stops sending, including reports, until {@link thaw} for the same reason. */
+  freeze(reason: SessionFreeze): void {
     this.#frozenBy.add(reason);
     for (const { stream, transport } of this.#tracks.values()) {
       stream.freeze();
@@ -102,7 +102,7 @@ export class MediaSession {
     }
   }
 
-  thaw(reason: FreezeReason): void {
+  thaw(reason: SessionFreeze): void {
     if (!this.#frozenBy.delete(reason) || this.#frozenBy.size > 0) return;
     for (const { stream, transport } of this.#tracks.values()) {
       transport.thaw();
@@ -121,7 +121,7 @@ export class MediaSession {
     return undefined;
   }
 
-  /** Twice is fine. */
+  /** Idempotent. */
   close(): void {
     this.#playing = false;
     this.#timed.close();

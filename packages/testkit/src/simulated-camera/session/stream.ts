@@ -2,7 +2,7 @@ import type { Clock } from '@vigia/base';
 import type { FaultBoard } from '#simulated-camera/faults';
 import type { MediaTransport } from '#simulated-camera/transport';
 
-/** What the first packet after PLAY will carry. */
+/** Fields of the first packet after PLAY. */
 export interface StreamStart {
   readonly ssrc: number;
   readonly sequence: number;
@@ -14,41 +14,41 @@ export interface Stream {
   readonly ssrc: number;
   /** Another SETUP before PLAY. */
   replaceTransport(transport: MediaTransport): void;
-  /** What {@link begin} sends first. Call once per PLAY, before it. */
+  /** The first packet of {@link begin}. Call once per PLAY, before it. */
   prepare(): StreamStart;
-  /** Begins to send; what is due is sent before this returns. */
+  /** Starts sending; due units are sent before this returns. */
   begin(): void;
-  /** Ends the play: the next one continues sequence numbers and RTP time. */
+  /** Ends playing: the next PLAY continues sequence numbers and RTP time. */
   pause(): void;
-  /** Sends nothing at all until {@link thaw}; not even reports. */
+  /** Stops sending, including reports, until {@link thaw}. */
   freeze(): void;
   thaw(): void;
-  /** Says goodbye by RTCP. */
+  /** Sends RTCP BYE. */
   bye(): void;
-  /** Twice is fine. */
+  /** Idempotent. */
   close(): void;
 }
 
-/** What all streams need. */
+/** Parameters of all streams. */
 export interface StreamOptions {
   readonly clock: Clock;
   readonly faults: FaultBoard;
-  /** Above this many waiting bytes nothing is sent. */
+  /** Waiting bytes above which nothing is sent. */
   readonly maxBacklogBytes: number;
   /** Uniform integers in 0..2^32-1. */
   readonly random32: () => number;
-  /** Whether reports of a track that nobody set up are sent too. */
+  /** Whether reports of a track without SETUP are sent too. */
   readonly strangeReports: boolean;
   /** RTCP was sent: its bytes on the wire. */
   readonly onReport: (bytes: number) => void;
 }
 
-/** A value as it fits into an RTP time stamp. */
+/** A value modulo the range of an RTP time stamp. */
 export function wrap32(ticks: number): number {
   return ((ticks % 2 ** 32) + 2 ** 32) % 2 ** 32;
 }
 
-/** A track that the session description has and the camera never feeds, such as a vendor's metadata. */
+/** A track of the session description that the camera never feeds, such as a vendor's metadata. */
 export class IdleStream implements Stream {
   readonly ssrc: number;
   readonly #start: StreamStart;

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '@vigia/base';
 import type { ActiveFault, FaultBoard } from '#simulated-camera/faults';
 
-/** Faults that come some time after a session's first picture. */
+/** Faults that begin some time after a session's first frame. */
 export type TimedFaultName = 'freeze' | 'teardown-silently' | 'end';
 
 const NAMES: readonly TimedFaultName[] = ['freeze', 'teardown-silently', 'end'];
@@ -12,7 +12,7 @@ interface Armed {
   fired: boolean;
 }
 
-/** What happens to one session when such a fault comes and when it ends. */
+/** Callbacks of such a fault: its beginning and its end. */
 export interface TimedFaultEvents {
   onFault(name: TimedFaultName): void;
   onFaultOver(name: TimedFaultName): void;
@@ -33,7 +33,7 @@ export class TimedFaults {
     this.#events = events;
   }
 
-  /** A picture was sent. */
+  /** A frame was sent. */
   onUnit(): void {
     if (this.#firstUnitMs !== undefined) return;
     this.#firstUnitMs = this.#clock.nowMs();
@@ -50,7 +50,7 @@ export class TimedFaults {
     }
   }
 
-  /** Twice is fine. */
+  /** Idempotent. */
   close(): void {
     this.#closed = true;
     for (const armed of this.#armed.values()) armed.timer?.cancel();

@@ -15,12 +15,12 @@ import type { RtpClock } from './rtp-clock.ts';
 import { SenderReports } from './sender-reports.ts';
 import { type Stream, type StreamOptions, type StreamStart, wrap32 } from './stream.ts';
 
-/** One access unit that was given to the network. */
+/** One access unit that was sent. */
 export interface SentUnit {
   readonly sessionId: string;
   /** Position in the clip, from 0. */
   readonly index: number;
-  /** Units that the session had before this one since its last PLAY, dropped ones and all rounds included. */
+  /** Units of the session before this one since its last PLAY, dropped ones and all rounds included. */
   readonly counter: number;
   readonly keyframe: boolean;
   /** As on the wire: 90 kHz, 0..2^32-1. */
@@ -31,7 +31,7 @@ export interface SentUnit {
   readonly bytes: number;
 }
 
-/** A clip as a session plays it. The camera owns one per clip: the same object as long as the same is played. */
+/** A clip as a session plays it. The camera has one object per clip, and keeps it while the clip is unchanged. */
 export interface PlayedClip {
   readonly clip: Clip;
   readonly timeline: LoopTimeline;
@@ -41,21 +41,21 @@ export interface PlayedClip {
 /** Input of a {@link VideoStream}. */
 export interface VideoStreamOptions extends StreamOptions {
   readonly sessionId: string;
-  /** What the camera plays now; asked before every keyframe. */
+  /** The camera's current clip; queried before every keyframe. */
   readonly current: () => PlayedClip;
   readonly rtpClock: RtpClock;
   readonly pacing: Pacing;
-  /** When the camera's own round began, `clock.nowMs`: the session joins it. Undefined: a round of its own. */
+  /** Start of the camera's own round, `clock.nowMs`, which the session joins. Undefined: the session has its own. */
   readonly sharedEpochMs: number | undefined;
   readonly stampSendTime: boolean;
   readonly maxPayloadBytes: number;
   readonly onUnit: (unit: SentUnit) => void;
   readonly onDropped: () => void;
-  /** A keyframe was kept back by a fault. */
+  /** A keyframe was suppressed by a fault. */
   readonly onWithheld: () => void;
 }
 
-/** The pictures of one session: packets, time stamps, sender reports. */
+/** The video of one session: packets, time stamps, sender reports. */
 export class VideoStream implements Stream {
   readonly ssrc: number;
   readonly #options: VideoStreamOptions;
@@ -65,7 +65,7 @@ export class VideoStream implements Stream {
   #played: PlayedClip;
   #rtpBase: number;
   #player: Player | undefined;
-  /** The stopped player before a PAUSE: it still knows its times. */
+  /** The stopped player before a PAUSE: its times are still needed. */
   #paused: Player | undefined;
   #awaitingKeyframe = false;
   #firstCounter = 0;
@@ -103,7 +103,7 @@ export class VideoStream implements Stream {
     const { clock, sharedEpochMs, current } = this.#options;
     const nowMs = clock.nowMs();
     const joins = this.#joinsSharedRound();
-    // After PAUSE, RTP time goes on as if it had not been. On the camera's shared round it does so by itself.
+    // After PAUSE, RTP time continues as if without interruption; on the camera's shared round it does so anyway.
     if (this.#paused && !joins) this.#rtpBase = this.#baseAt(this.#paused.endRtpTicks);
     this.#paused = undefined;
     this.#play(current());
@@ -171,7 +171,7 @@ export class VideoStream implements Stream {
     return wrap32(this.#rtpBase + ticks + Math.round(this.#options.rtpClock.skewMs() * TICKS_PER_MS));
   }
 
-  /** The base at which `ticks` of the current player are 0 of the next. */
+  /** The base at which `ticks` of the current player become 0 of the next. */
   #baseAt(ticks: number): number {
     return wrap32(this.#rtpBase + ticks);
   }
@@ -198,7 +198,7 @@ export class VideoStream implements Stream {
     return fault !== undefined && clock.nowMs() < Math.max(fault.sinceMs, this.#begunMs) + fault.value;
   }
 
-  /** The other clip begins at the place of `played`, at its time. */
+  /** The other clip starts in place of `played`, at its time. */
   #switchTo(next: PlayedClip, played: PlayedUnit): void {
     const { clock, pacing } = this.#options;
     this.#player?.stop();
@@ -212,7 +212,7 @@ export class VideoStream implements Stream {
     this.#player.step();
   }
 
-  // A camera does not queue for ever: a client that does not read loses whole units, until a picture that needs no other.
+  // Bounded queue: a client that does not read loses whole units, until one that depends on no other.
   #mustDrop(keyframe: boolean): boolean {
     if (this.#transport.backlogBytes > this.#options.maxBacklogBytes) this.#awaitingKeyframe = true;
     else if (keyframe) this.#awaitingKeyframe = false;

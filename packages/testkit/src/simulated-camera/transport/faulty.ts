@@ -2,17 +2,17 @@ import type { Clock, Timer } from '@vigia/base';
 import type { ActiveFault, FaultBoard } from '#simulated-camera/faults';
 import type { MediaTransport, Negotiated } from './media-transport.ts';
 
-/** What a {@link FaultyTransport} needs beside the transport that it spoils. */
+/** Parameters of a {@link FaultyTransport} besides the inner transport. */
 export interface FaultyOptions {
   readonly clock: Clock;
   readonly faults: FaultBoard;
-  /** Uniform in 0..1, without 1. */
+  /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Whether what is sent are pictures: only those are counted for `cut-packet`. */
+  /** Whether it carries video: only that counts for `cut-packet`. */
   readonly carriesPictures: boolean;
   /** The connection breaks now. */
   readonly onCut: () => void;
-  /** An RTP packet was spoiled, left out, moved or doubled. */
+  /** An RTP packet was damaged, dropped, moved or duplicated. */
   readonly onSpoiled: (what: 'lost' | 'reordered' | 'duplicated' | 'garbled') => void;
 }
 
@@ -28,7 +28,7 @@ interface Waiting extends Item {
 const RTP_HEADER_BYTES = 12;
 const MAX_STRAY_BYTES = 32;
 
-/** A transport that does to packets what the active faults say. Without a fault it changes nothing. Owns the inner one. */
+/** A transport that applies the active faults to packets. Without a fault it changes nothing. Owns the inner one. */
 export class FaultyTransport implements MediaTransport {
   readonly #inner: MediaTransport;
   readonly #options: FaultyOptions;
@@ -50,7 +50,7 @@ export class FaultyTransport implements MediaTransport {
     return this.#inner.negotiated;
   }
 
-  /** What waits here counts: a slow line is a client that reads slowly. */
+  /** Includes bytes waiting here: a slow line is a client that reads slowly. */
   get backlogBytes(): number {
     return this.#inner.backlogBytes + this.#waitingBytes;
   }
@@ -58,7 +58,7 @@ export class FaultyTransport implements MediaTransport {
   sendRtp(packets: readonly Buffer[]): number {
     if (this.#options.carriesPictures && this.#cutIsDue()) return this.#cut(packets);
     const { faults } = this.#options;
-    // A packet that still waits to change places must not get lost with the fault.
+    // A packet still waiting to be swapped must not get lost when the fault ends.
     if (faults.active.length === 0 && !this.#held) return this.#flushAnd(() => this.#inner.sendRtp(packets));
     return this.#send(this.#withStray(this.#reorder(this.#duplicate(this.#garble(this.#lose(packets))))));
   }
@@ -75,7 +75,7 @@ export class FaultyTransport implements MediaTransport {
     return this.#inner.sendHalf(packet);
   }
 
-  /** Holds back what waits until {@link thaw}. */
+  /** Holds bytes back until {@link thaw}. */
   freeze(): void {
     this.#frozen = true;
     this.#timer?.cancel();
@@ -111,7 +111,7 @@ export class FaultyTransport implements MediaTransport {
     return bytes;
   }
 
-  /** Whether a fault measured in percent hits this time. */
+  /** Whether a fault with a percentage applies this time. */
   #hits(name: 'loss' | 'reorder' | 'duplicate'): boolean {
     const fault = this.#options.faults.get(name);
     return fault !== undefined && this.#options.random() * 100 < fault.value;
@@ -153,7 +153,7 @@ export class FaultyTransport implements MediaTransport {
     });
   }
 
-  /** Neighbours change places, also over the border of two pictures. Within a TCP stream nothing changes places. */
+  /** Swaps neighbours, also across two frames. Within a TCP stream order is kept. */
   #reorder(packets: readonly Buffer[]): readonly Buffer[] {
     const possible = this.negotiated.protocol === 'udp' && this.#options.faults.get('reorder') !== undefined;
     if (!possible && !this.#held) return packets;
@@ -199,7 +199,7 @@ export class FaultyTransport implements MediaTransport {
     return bytes;
   }
 
-  /** Order is kept: what waits goes first. */
+  /** Keeps the order: waiting bytes go first. */
   #flushAnd(send: () => number): number {
     this.#lastDueMs = 0;
     if (this.#waiting.length > 0) {

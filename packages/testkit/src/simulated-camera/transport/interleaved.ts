@@ -38,7 +38,7 @@ export class InterleavedTransport implements MediaTransport {
   }
 
   close(): void {
-    // The socket is the connection's.
+    // The socket belongs to the connection.
   }
 
   #write(parts: readonly Buffer[]): number {

@@ -4,45 +4,45 @@ export interface PortPair {
   readonly rtcp: number;
 }
 
-/** What was agreed on in SETUP. */
+/** Result of SETUP. */
 export type Negotiated =
   | { readonly protocol: 'tcp'; readonly channels: PortPair; readonly local: string; readonly remote: string }
   | {
       readonly protocol: 'udp';
       readonly client: PortPair;
       readonly server: PortPair;
-      /** Address that the datagrams come from. */
+      /** Source address of the datagrams. */
       readonly local: string;
-      /** Address that they go to: that of the RTSP connection. */
+      /** Destination address: that of the RTSP connection. */
       readonly remote: string;
     };
 
 /** Carries the packets of one track of one session. */
 export interface MediaTransport {
   readonly negotiated: Negotiated;
-  /** Bytes written and not yet taken by the network. */
+  /** Bytes written and not yet accepted by the network. */
   readonly backlogBytes: number;
   /** Sends RTP packets in order. Returns the bytes written, framing included. */
   sendRtp(packets: readonly Buffer[]): number;
   /** Sends one compound RTCP packet. Returns the bytes written, framing included. */
   sendRtcp(packet: Buffer): number;
-  /** Sends bytes that belong to no packet, where there is a stream to put them into. Returns the bytes written. */
+  /** Sends bytes that belong to no packet, if the transport is a stream. Returns the bytes written. */
   sendStray(bytes: Buffer): number;
-  /** Sends the first half of an RTP packet, as a connection that breaks does; a datagram has no halves and is not sent. */
+  /** Sends the first half of an RTP packet, like a connection that breaks; a datagram has no halves and is not sent. */
   sendHalf(packet: Buffer): number;
-  /** Ends what the transport owns. Twice is fine. */
+  /** Closes what the transport owns. Idempotent. */
   close(): void;
 }
 
 /** Transports that a camera can offer. */
 export type TransportName = 'tcp' | 'udp';
 
-/** One usable offer of a `Transport` header; undefined ports and channels are the camera's to choose. */
+/** One usable offer of a `Transport` header; the camera chooses undefined ports and channels. */
 export type TransportOffer =
   | { readonly protocol: 'tcp'; readonly channels: PortPair | undefined }
   | { readonly protocol: 'udp'; readonly client: PortPair };
 
-/** The first offer of a `Transport` header that can be served with one of the `allowed` transports, or undefined. */
+/** The first offer of a `Transport` header that the `allowed` transports can serve, or undefined. */
 export function parseTransportOffer(header: string, allowed: readonly TransportName[]): TransportOffer | undefined {
   for (const text of header.split(',')) {
     const [protocol = '', ...parameters] = text.split(';').map((part) => part.trim());
@@ -76,7 +76,7 @@ function parsePair(text: string, min: number, max: number): PortPair | undefined
   return fits(rtp) && fits(rtcp) && rtp !== rtcp ? { rtp, rtcp } : undefined;
 }
 
-/** The value of a `Transport` header as RFC 2326 12.39 wants it. */
+/** The value of a `Transport` header in the form of RFC 2326 12.39. */
 export function formatTransport(negotiated: Negotiated, ssrc: number): string {
   const id = ssrc.toString(16).toUpperCase().padStart(8, '0');
   if (negotiated.protocol === 'tcp') {

@@ -2,23 +2,23 @@ import { createSocket, type Socket } from 'node:dgram';
 import { codeOf, VigiaError } from '@vigia/base';
 import type { MediaTransport, Negotiated, PortPair } from './media-transport.ts';
 
-/** How often a pair of neighbouring ports is looked for. */
+/** Attempts to find a pair of neighbouring ports. */
 const MAX_TRIES = 30;
 
 /** What a {@link UdpTransport} needs. */
 export interface UdpOptions {
-  /** Address of this end of the RTSP connection: datagrams come from there. */
+  /** Address of this end of the RTSP connection: the source of the datagrams. */
   readonly local: string;
-  /** Address of the other end: datagrams go there and nowhere else. */
+  /** Address of the other end: their only destination. */
   readonly remote: string;
   readonly client: PortPair;
-  /** RTCP came from the client. */
+  /** RTCP arrived from the client. */
   readonly onRtcp: (packet: Buffer) => void;
 }
 
 /**
- * RTP and RTCP as datagrams from a pair of neighbouring ports of its own, the even one for RTP (RFC 3550 11). All packets
- * of a picture go out in one go: a keyframe may be more than a client's socket buffer holds, as with real cameras.
+ * RTP and RTCP as datagrams from an own pair of neighbouring ports, the even one for RTP (RFC 3550 11). All packets of
+ * a frame are sent at once: a keyframe may exceed a client's socket buffer, as with real cameras.
  */
 export class UdpTransport implements MediaTransport {
   readonly negotiated: Negotiated;
@@ -34,7 +34,7 @@ export class UdpTransport implements MediaTransport {
     const { local, remote, client } = options;
     const server = { rtp: rtp.address().port, rtcp: rtcp.address().port };
     this.negotiated = { protocol: 'udp', client, server, local, remote };
-    // A client whose port is closed is nothing to report: cameras send on.
+    // A client with a closed port is not worth a report: cameras keep sending.
     for (const socket of [rtp, rtcp]) socket.on('error', () => {});
     rtcp.on('message', (packet, from) => {
       if (plainAddress(from.address) === remote) options.onRtcp(packet);
@@ -98,7 +98,7 @@ export class UdpTransport implements MediaTransport {
 
   #send(socket: Socket, packet: Buffer, port: number): number {
     if (this.#closed) return 0;
-    // Without a callback an error would be thrown as an event; what is lost on the way is lost.
+    // Without a callback an error would be emitted as an event; packets may get lost.
     socket.send(packet, port, this.#options.remote, () => {});
     return packet.byteLength;
   }
@@ -114,7 +114,7 @@ function bind(socket: Socket, address: string, port: number): Promise<number> {
   });
 }
 
-/** An address without the prefix that IPv4 addresses have on a socket for both; empty when it is not known. */
+/** An address without the IPv4-mapped prefix of dual-stack sockets; empty when unknown. */
 export function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
 }
