@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Channel, type Clock, ipcPort, type Schema, SILENT, systemClock, VigiaError } from '@vigia/base';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+// @ts-expect-error: plain JavaScript, because the child loads it too.
 import { WORDS } from './agents/channel-words.mjs';
 
 const AGENT = fileURLToPath(new URL('agents/channel-agent.mjs', import.meta.url));

@@ -1,21 +1,26 @@
 import { userInfo } from 'node:os';
 import type { ControlledNode } from '#services/control-plane';
+import type { DesiredState } from '#node/desired';
 import { type NodeParts, reportOf } from './node-report.ts';
-import type { Supervisor } from './supervisor.ts';
+
+/** What the node itself does for the control socket. */
+export interface NodeActions extends Pick<ControlledNode, 'health' | 'camera' | 'restartCamera' | 'restartWorker'> {
+  readonly desired: DesiredState;
+}
 
 /** What the control socket may do with a node. Only this user reaches the socket, so every change is theirs. */
-export function controlledNode(supervisor: Supervisor, parts: NodeParts): ControlledNode {
-  const { desired } = supervisor;
+export function controlledNode(node: NodeActions, parts: NodeParts): ControlledNode {
+  const { desired } = node;
   const by = `control socket (user ${userInfo().username})`;
   return {
     report: () => reportOf(parts),
-    health: () => supervisor.health(),
+    health: () => node.health(),
     get cameraIds() {
       return [...parts.children.cameras.keys()];
     },
-    camera: (id) => supervisor.camera(id),
-    restartCamera: (id) => supervisor.restartCamera(id),
-    restartWorker: (id, consumer) => supervisor.restartWorker(id, consumer),
+    camera: (id) => node.camera(id),
+    restartCamera: (id) => node.restartCamera(id),
+    restartWorker: (id, consumer) => node.restartWorker(id, consumer),
     reload: () => desired.reload(),
     putCamera: (id, settings) => desired.putCamera(id, settings, by),
     removeCamera: (id) => desired.removeCamera(id, by),

@@ -60,14 +60,11 @@ test('whatever the geometry: everything lies inside, and a mask stays one', () =
   const side = fc.integer({ min: 2, max: 500 });
   fc.assert(
     fc.property(
-      unit,
-      unit,
-      unit,
-      unit,
+      fc.tuple(unit, unit, unit, unit),
       side,
       side,
       fc.array(fc.boolean(), { minLength: 24, maxLength: 24 }),
-      (a, b, c, d, width, height, cells) => {
+      ([a, b, c, d], width, height, cells) => {
         const counts: number[] = [0];
         cells.forEach((cell, i) => {
           if (cell !== (i === 0 ? false : cells[i - 1])) counts.push(0);
