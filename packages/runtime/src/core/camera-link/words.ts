@@ -6,13 +6,13 @@ import {
   type EventMessage,
   eventMessageSchema,
   type ResultMessage,
-  resultMessageSchema,
   type Slowed,
   type WorkerStateMessage,
   workerStateMessageSchema,
 } from '@vigia/contracts';
 import { z } from 'zod';
 import { type CameraSnapshot, cameraSnapshotSchema } from './counters.ts';
+import { resultNoticeSchema } from './result-check.ts';
 import { type CameraSetup, cameraSetupSchema } from './setup.ts';
 
 /** Longest sentence about a failure, characters. */
@@ -114,7 +114,7 @@ export const CAMERA_WORDS: CameraWords = {
       message: sentence.nullable(),
       retryInMs: z.number().min(0).nullable(),
     }),
-    result: resultMessageSchema,
+    result: resultNoticeSchema,
     worker_state: workerStateMessageSchema,
     event: eventMessageSchema,
     counters: cameraSnapshotSchema,
