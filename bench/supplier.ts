@@ -57,7 +57,7 @@ function notesOf({ seconds, rounds }: Options): string[] {
   return [
     `${rounds} round${rounds === 1 ? '' : 's'} of ${seconds} s, the variants by turns, each in a fresh process`,
     `not counted, ours: ${WARM_UP_FRAMES} frames (as fast as they are taken) and ${WARM_UP_SECONDS} s at the rate; the peers are compiled and count from the start (GStreamer from the sixth frame)`,
-    'frames of 1080p whose pixels nobody copies, except where it says so (and shmsink, which always does)',
+    '1080p frames whose pixels are not copied, except where stated (shmsink always copies)',
     'p50 by round: the lowest and the highest; frames/s: what sleeping between two frames makes of the rate',
   ];
 }

@@ -14,17 +14,17 @@ const BENCHMARKS = {
     ],
   },
   capture: {
-    line: 'network to rendition: beside ffmpeg and libav; CPU and memory per camera; cameras that fit (about 15 minutes)',
+    line: 'network to rendition, compared with ffmpeg and libav; CPU and memory per camera; cameras that fit (about 15 minutes)',
     usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--markdown]',
     options: [
       ['--seconds N', 'length of each measured window, 2 to 600 (8)'],
-      ['--rounds N', 'times that the variants take turns, 1 to 100 (3)'],
-      ['--only NAME,NAME', 'of throughput, arrival, cost, density'],
+      ['--rounds N', 'rounds in which the variants alternate, 1 to 100 (3)'],
+      ['--only NAME,NAME', 'any of throughput, arrival, cost, density'],
       ['--markdown', 'tables as Markdown'],
     ],
   },
   isolation: {
-    line: 'what 15 cameras notice of a sixteenth that is a black hole, with an A/A control (about 10 minutes)',
+    line: 'effect of a camera that is a black hole on 15 others, with an A/A control (about 10 minutes)',
     usage: '[--seconds N] [--rounds N] [--markdown]',
     options: [
       ['--seconds N', 'length of each measured window, 2 to 600 (12)'],
@@ -33,40 +33,40 @@ const BENCHMARKS = {
     ],
   },
   model: {
-    line: 'a model container beside a bare onnxruntime loop; what a request costs beside others (about 6 minutes)',
+    line: 'a model container compared with a bare onnxruntime loop; cost of a request compared with others (about 6 minutes)',
     usage: '[--seconds N] [--rounds N] [--threads N] [--peers DIR] [--markdown]',
     options: [
       ['--seconds N', 'length of each measured window, 1 to 600 (5)'],
-      ['--rounds N', 'times that the variants take turns, 1 to 100 (6)'],
+      ['--rounds N', 'rounds in which the variants alternate, 1 to 100 (6)'],
       ['--threads N', 'threads of one inference, 1 to 64 (1)'],
       ['--peers DIR', 'sources of the peers (../shared/peers beside the repository)'],
       ['--markdown', 'tables as Markdown'],
     ],
   },
   overload: {
-    line: '8 cameras onto one detector at 1, 2, 5 and 20 times its capacity, beside an ordinary queue (about 6 minutes)',
+    line: '8 cameras on one detector at 1, 2, 5 and 20 times its capacity, compared with an ordinary queue (about 6 minutes)',
     usage: '[--seconds N] [--plot FILE.svg] [--markdown]',
     options: [
       ['--seconds N', 'length of each measured window, 5 to 600 (20)'],
-      ['--plot FILE.svg', 'ages over time, drawn'],
+      ['--plot FILE.svg', 'plot of ages over time'],
       ['--markdown', 'tables as Markdown'],
     ],
   },
   contention: {
-    line: 'a critical detector beside a best-effort worker that takes every CPU: with and without nice and shedding (about 5 minutes)',
+    line: 'a critical detector beside best-effort workers that take all CPU: with and without nice and shedding (about 5 minutes)',
     usage: '[--seconds N] [--plot FILE.svg] [--markdown]',
     options: [
-      ['--seconds N', 'length of each run, 30 to 600 (60): the worker is busy from a sixth to two thirds of it'],
-      ['--plot FILE.svg', 'ages over time, drawn'],
+      ['--seconds N', 'length of each run, 30 to 600 (60): the workers are busy from a sixth to two thirds of it'],
+      ['--plot FILE.svg', 'plot of ages over time'],
       ['--markdown', 'tables as Markdown'],
     ],
   },
   supplier: {
-    line: 'publisher to consumer: ours by turns with the Go original and GStreamer (about 7 minutes)',
+    line: 'publisher to consumer, alternating with the Go original and GStreamer (about 7 minutes)',
     usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--peers DIR] [--markdown | --json]',
     options: [
       ['--seconds N', 'length of each measured window, 1 to 3600 (3)'],
-      ['--rounds N', 'times that the variants take turns, 1 to 1000 (5)'],
+      ['--rounds N', 'rounds in which the variants alternate, 1 to 1000 (5)'],
       ['--only NAME,NAME', 'these variants, and the peers that they are compared with'],
       ['--peers DIR', 'sources of the peers (../shared/peers beside the repository); built elsewhere'],
       ['--markdown', 'tables as Markdown'],
@@ -74,11 +74,11 @@ const BENCHMARKS = {
     ],
   },
   worker: {
-    line: '1080p pictures to workers: as bytes on standard input, by turns with references to shared memory (about 5 minutes)',
+    line: '1080p frames to workers: bytes on standard input, alternating with references to shared memory (about 5 minutes)',
     usage: '[--seconds N] [--rounds N] [--short] [--markdown]',
     options: [
       ['--seconds N', 'length of each measured window, 1 to 600 (4)'],
-      ['--rounds N', 'times that the variants take turns, 1 to 100 (5)'],
+      ['--rounds N', 'rounds in which the variants alternate, 1 to 100 (5)'],
       ['--short', 'one round of windows of 1 s: about half a minute'],
       ['--markdown', 'tables as Markdown'],
     ],
@@ -90,7 +90,7 @@ function help() {
     const rows = options.map(([option, text]) => `      ${option.padEnd(18)}${text}`);
     return `  ${name} ${usage}\n      ${line}\n${rows.join('\n')}`;
   });
-  return `npm run bench -- NAME [options]\n\n${texts.join('\n\n')}\n\nWhat the numbers mean: docs/reference/benchmarks.md\n`;
+  return `npm run bench -- NAME [options]\n\n${texts.join('\n\n')}\n\nExplanation of the numbers: docs/reference/benchmarks.md\n`;
 }
 
 const [name, ...rest] = process.argv.slice(2);

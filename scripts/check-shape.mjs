@@ -104,12 +104,16 @@ const manifests = new Map();
 /** The target of a specifier in `imports` or `exports` of a package's package.json, under the condition `source`. */
 function mapped(folder, field, from) {
   if (!manifests.has(folder)) manifests.set(folder, readManifest(folder));
-  for (const [pattern, value] of Object.entries(manifests.get(folder)[field] ?? {})) {
-    const target = typeof value === 'string' ? value : (value.source ?? value.default);
-    if (pattern === from) return target;
-    const [head, tail] = pattern.split('*');
-    if (tail !== undefined && from.startsWith(head)) return target.replace('*', from.slice(head.length));
-  }
+  const entries = Object.entries(manifests.get(folder)[field] ?? {});
+  const targets = entries.map(([pattern, value]) => matched(pattern, value.source ?? value.default ?? value, from));
+  return targets.find((target) => target !== undefined);
+}
+
+/** `target` for a specifier that matches `pattern`, in which `*` stands for any text; undefined for others. */
+function matched(pattern, target, from) {
+  const [head, tail] = pattern.split('*');
+  if (tail === undefined) return pattern === from ? target : undefined;
+  return from.startsWith(head) ? target.replace('*', from.slice(head.length)) : undefined;
 }
 
 function readManifest(folder) {
@@ -166,13 +170,14 @@ function cycleFrom(graph, start, inside) {
   const before = new Map();
   const queue = [start];
   for (const file of queue) {
-    for (const next of graph.get(file)) {
-      if (next === start) return wayTo(before, file);
-      if (!inside.has(next) || before.has(next)) continue;
+    const found = graph.get(file);
+    if (found.includes(start)) return wayTo(before, file);
+    for (const next of found.filter((one) => inside.has(one) && !before.has(one))) {
       before.set(next, file);
       queue.push(next);
     }
   }
+  return undefined;
 }
 
 function wayTo(before, file) {

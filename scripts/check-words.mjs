@@ -74,25 +74,23 @@ function withoutCode(text) {
 }
 
 function comments() {
-  return projectFiles('.ts', '.mjs').flatMap((file) =>
-    paragraphs(scriptComments(file)).map((one) => ({ file, ...one })),
-  );
+  return projectFiles('.ts', '.mjs').flatMap((file) => paragraphs(file, scriptComments(file)));
 }
 
 async function pythonComments() {
   const facts = Object.entries(await pythonFacts(projectFiles('.py')));
-  return facts.flatMap(([file, facts]) => paragraphs(facts.comments).map((one) => ({ file, ...one })));
+  return facts.flatMap(([file, { comments: found }]) => paragraphs(file, found));
 }
 
 /** Comments on successive lines form one text. */
-function paragraphs(found) {
+function paragraphs(file, found) {
   const joined = [];
   for (const { line, text } of found) {
     const last = joined.at(-1);
     if (last && last.line + last.text.split('\n').length === line) last.text += `\n${text}`;
     else joined.push({ line, text });
   }
-  return joined.map(({ line, text }) => ({ line, text: withoutCode(text) }));
+  return joined.map(({ line, text }) => ({ file, line, text: withoutCode(text) }));
 }
 
 function findingsIn({ file, line, text }) {

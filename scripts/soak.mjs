@@ -6,25 +6,26 @@ import { build, checkNode, fail, install, root, runBin } from './lib.mjs';
 
 /** Every soak test, and what it proves. */
 const SOAKS = {
-  'torn-reads': 'no reader takes a half-written picture for whole, however fast they are written (2 min)',
-  'killed-writers': 'writers killed while writing leave nothing torn, nothing unswept, and readers that know (3.5 min)',
-  segments: 'a new segment with every frame: memory, mappings and descriptors of readers stay flat (35 s)',
+  'torn-reads': 'no reader takes a half-written frame for whole, at any writing speed (2 min)',
+  'killed-writers':
+    'writers killed while writing leave no torn frames and no files, and their readers notice (3.5 min)',
+  segments: 'a new segment with every frame: memory, mappings and descriptors of readers do not grow (35 s)',
   'stopped-readers': 'stopped readers cost the publisher nothing, and get the newest frame first (35 s)',
   'camera-faults':
-    'two cameras, of which one misbehaves: what is told, how fast, and that the other notices nothing (7 min)',
-  'connect-cycles': '1,000 connections over each transport: descriptors, memory, segments stay where they were (40 s)',
+    'two cameras, one of which misbehaves: reported states, times to detect and recover, no effect on the other (7 min)',
+  'connect-cycles': '1,000 connections over each transport: descriptors, memory and segments do not grow (40 s)',
   'random-faults': '8 cameras with random faults, processes killed: conserved in every report, memory flat (11 min)',
-  'container-deaths': 'models that crash, hang, grow or lie: what is told, how fast, what others notice (3 min)',
+  'container-deaths': 'models that crash, hang, grow or lie: reported results, times, effect on others (3 min)',
   'container-fuzz':
-    'malformed messages, 10,000 at each container and at their client: answered once, rightly, and nothing is left (30 s)',
-  'worker-faults': 'workers that crash, hang, flood or lie: what is told, how fast, what others notice (3 min)',
+    'malformed messages, 10,000 at each container and at their client: answered once, correctly, without leaks (30 s)',
+  'worker-faults': 'workers that crash, hang, flood or lie: reported states, times, effect on others (3 min)',
   'worker-kills': '500 workers killed at random over 8 cameras: processes, memory, segments as before (2 min)',
-  'worker-pace': 'workers of 1 frame a second at 30: always the newest one, nothing waits anywhere (1 min)',
-  consumers: '64 consumers of a 4K camera: no copy, no picture lost, no frame unaccounted for (2 min)',
+  'worker-pace': 'workers at 1 frame a second on a camera at 30: always the newest one, nothing waits anywhere (1 min)',
+  consumers: '64 consumers of a 4K camera: no copies, no lost pictures, every frame accounted for (2 min)',
 };
 
 const OPTIONS = [
-  ['--short', 'the same checks in a few seconds, as npm test does'],
+  ['--short', 'the same checks in a few seconds, as in npm test'],
   ['--markdown', 'tables as Markdown'],
   ['--only=PART,PART', 'camera-faults, container-fuzz: only rows or sides whose name has one of these'],
 ];
@@ -32,7 +33,7 @@ const OPTIONS = [
 const INTERRUPTED = 130;
 
 function help() {
-  const proofs = Object.entries({ ...SOAKS, all: 'each of them, one after the other (half an hour)' }).map(
+  const proofs = Object.entries({ ...SOAKS, all: 'all of them, one after another (half an hour)' }).map(
     ([name, line]) => `  ${name.padEnd(18)}${line}`,
   );
   const options = OPTIONS.map(([option, text]) => `  ${option.padEnd(18)}${text}`);
@@ -42,7 +43,7 @@ ${proofs.join('\n')}
 
 ${options.join('\n')}
 
-Exit code 0 when everything held. What each one proves, and its last run: docs/reference/soaks.md
+Exit code 0 when everything held. Details and the last run: docs/reference/soaks.md
 `;
 }
 

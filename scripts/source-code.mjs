@@ -73,11 +73,8 @@ function functionFacts(node, parent, lineAt) {
 
 function visit(node, parent, see) {
   see(node, parent);
-  for (const key of visitorKeys[node.type] ?? []) {
-    const child = node[key];
-    if (Array.isArray(child)) for (const one of child) one && visit(one, node, see);
-    else if (child) visit(child, node, see);
-  }
+  const children = (visitorKeys[node.type] ?? []).flatMap((key) => node[key] ?? []);
+  for (const child of children) if (child !== null) visit(child, node, see);
 }
 
 /** A function that maps an offset in `text` to its line, from 1. */

@@ -38,7 +38,7 @@ await runSoak('camera-faults', async (run): Promise<SoakResult> => {
     title: 'Cameras that misbehave',
     columns: [
       'fault',
-      'told',
+      'reported',
       'noticed after, ms',
       'got over after, ms',
       'pictures missing',

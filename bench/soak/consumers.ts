@@ -224,7 +224,7 @@ class Part {
     if (!remote) return [];
     const faults = this.#processes.flatMap(({ id }, i) => {
       const [log, report] = [logs[i], remote.reports.get(id)];
-      if (!log || !report) return [`${id}: told nothing`];
+      if (!log || !report) return [`${id}: reported nothing`];
       const own = faultsOf(id, log);
       if (!isConserved(report)) own.push(`${id}: not every frame is accounted for`);
       if (report.counters.offered !== this.#published) own.push(`${id}: was not offered every frame`);
@@ -301,7 +301,7 @@ async function consumers(run: SoakRun): Promise<SoakResult> {
     columns: ['what', '64 in the loop', '60 in the loop, 4 processes'],
     rows: ROWS.map((row, i) => [row, inLoop.cells[i] ?? '', mixed.cells[i] ?? '']),
     notes: [
-      'in the loop: half told of each offer, half for await; of each half two slow (50, 120 ms) and two gated (10, 1 fps)',
+      'in the loop: half with onOffer, half with for await; of each half two slow (50, 120 ms) and two gated (10, 1 fps)',
       'processes: Node in a futex twice, Node on its socket, Python in a futex; 640×360 RGB, scaled by libav',
     ],
   };

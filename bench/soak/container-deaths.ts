@@ -118,7 +118,7 @@ class Matrix {
     }
     const codes = [...told.keys()];
     if (!row.codes.some((code) => codes.some((name) => name.endsWith(`(${code})`))))
-      this.failures.push(`${row.name}: told ${codes.join(', ')}, ${row.codes.join(' or ')} was expected`);
+      this.failures.push(`${row.name}: reported ${codes.join(', ')}, ${row.codes.join(' or ')} was expected`);
     const lies = this.#of(row.camera).filter(({ result }) => result.status !== 'ok' && result.detections !== null);
     if (lies.length > 0) this.failures.push(`${row.name}: ${lies.length} failures with detections`);
     const restarts = row.camera === 'own' ? (await this.#restarts()) - before : 0;
@@ -180,7 +180,7 @@ await runSoak('container-deaths', async (run): Promise<SoakResult> => {
         title: 'Models that fail',
         columns: [
           'what happens',
-          'told',
+          'reported',
           'noticed after, ms',
           'ok again after, ms',
           'restarts',
@@ -189,7 +189,7 @@ await runSoak('container-deaths', async (run): Promise<SoakResult> => {
         rows,
         notes: [
           'noticed: from the beginning to the first result that is not ok; ok again: to the first of at least three ok results in a row, from the beginning, or from the end of what was ended after 3 s',
-          'a model that failed 5 times in a row is left alone for 1 s and more (circuit_open); what it was told last counts',
+          'a model that failed 5 times in a row gets no requests for 1 s and more (circuit_open); the last code counts',
           `own: SSDLite with a decoder that obeys orders, 10 pictures a second, deadline 1 s, at most ${MEMORY_MIB} MiB; external: the testkit's container`,
           'the other: SSDLite, 5 pictures a second, on the same two cores: all of its results are ok, or the row fails',
         ],

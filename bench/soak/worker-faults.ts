@@ -89,13 +89,13 @@ class Matrix {
             'state and reason',
             'noticed after, ms',
             'restarts',
-            'what its frames were told',
+            'results of its frames',
             'the good ones',
           ],
           rows,
           notes: [
             'the worker does well for 8 frames, then this; again after its restart. Class normal: one restart after 1 s, then failed',
-            'noticed: from the fault to the state that tells of it (from the node’s output); twice, so the slower one',
+            'noticed: from the fault to the state that reports it (from the node’s output); twice, so the slower one',
             `deadline ${DEADLINE_MS} ms, hang timeout ${HANG_MS} ms, start timeout ${START_MS[this.#form]} ms; who grows: by 96 MiB, ${MEMORY_MIB} in all are allowed`,
             'the good ones: a Perl worker of the same camera and one of another camera, 5 frames a second each: results, and the 95th percentile of their age (judged: below ' +
               `${GOOD_AGE_MS.long} ms, all faults at once below ${GOOD_AGE_MS.short})`,
@@ -143,7 +143,7 @@ class Matrix {
 
   /** A worker that does not exit by itself is killed, neither too early nor too late. */
   #checkKilled(row: FaultRow, diedMs: number | undefined): void {
-    if (diedMs === undefined) this.#failures.push(`${row.fault}: nobody saw it die`);
+    if (diedMs === undefined) this.#failures.push(`${row.fault}: its death was not observed`);
     else if (diedMs < KILLED.leastMs || diedMs > KILLED.mostMs[this.#form])
       this.#failures.push(
         `${row.fault}: killed after ${ms(diedMs)} ms, ${KILLED.leastMs} to ${KILLED.mostMs[this.#form]} are right`,
@@ -178,9 +178,9 @@ class Matrix {
     const strange = told.filter(
       (r) => r.error && ![...row.codes, ...(row.perhaps ?? []), ...usual].includes(r.error.code),
     );
-    if (strange.length > 0) fail(`a frame was told ${strange[0]?.error?.code}: ${strange[0]?.error?.message}`);
+    if (strange.length > 0) fail(`a frame got ${strange[0]?.error?.code}: ${strange[0]?.error?.message}`);
     for (const code of row.codes.slice(0, 1))
-      if (!told.some((r) => r.error?.code === code)) fail(`no frame was told ${code}`);
+      if (!told.some((r) => r.error?.code === code)) fail(`no frame got ${code}`);
     const oks = told.filter((r) => r.status === 'ok').length;
     if (!row.early && oks < 8) fail(`${oks} ok results before its fault`);
     const lines = counts?.process?.last_exit?.stderr ?? [];

@@ -39,9 +39,9 @@ export const FAULTS: readonly Fault[] = [
     long: true,
   },
   { name: '404', faults: ['not-found'], drop: true, told: ['waiting(ended)', 'waiting(not_found)'], long: true },
-  { name: 'accepts and says nothing', faults: ['silent'], drop: true, told: ['waiting(ended)', 'waiting(timeout)'] },
+  { name: 'accepts and stays silent', faults: ['silent'], drop: true, told: ['waiting(ended)', 'waiting(timeout)'] },
   { name: 'freezes mid-stream', faults: ['freeze'], told: ['stalled(stalled)'], lastsMs: 1_000, long: true },
-  { name: 'freezes for good', faults: ['freeze'], told: ['waiting(stalled)'] },
+  { name: 'freezes permanently', faults: ['freeze'], told: ['waiting(stalled)'] },
   { name: 'media stops, RTSP answers', faults: ['teardown-silently'], told: ['waiting(stalled)'], long: true },
   { name: 'cut mid-packet', faults: ['cut-packet:5'], told: ['waiting(ended)'], long: true },
   {

@@ -101,7 +101,7 @@ export class FaultRow {
       node.lines.slice(from).find((timed) => isOfBad(timed) && fits(timed));
     await node.until(last, () => find((timed) => textOf(timed) === last), NOTICE_LIMIT_MS);
     const said = new Set(node.lines.slice(from).filter(isOfBad).map(textOf));
-    for (const state of this.#fault.told) if (!said.has(state)) this.#failures.push(`${state} was not told`);
+    for (const state of this.#fault.told) if (!said.has(state)) this.#failures.push(`${state} was not reported`);
     return find((timed) => /stalled|waiting/.test(textOf(timed))) as TimedLine;
   }
 

@@ -15,7 +15,8 @@ import {
 import { type LiveHeap, liveHeap } from '../live-heap.ts';
 import { mib } from '../memory.ts';
 import type { SoakRun } from '../soak-run.ts';
-import { type AnswerCase, type Asked, answerCase } from './answer-cases.ts';
+import { answerCase } from './answer-cases.ts';
+import type { AnswerCase, Asked } from './answer-parts.ts';
 import { FakeServer } from './fake-server.ts';
 import { Random } from './random.ts';
 import type { KindCount } from './server-side.ts';

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { encodeJson, FrameDecoder } from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
-import { type AnswerCase, type Asked, goodAnswer } from './answer-cases.ts';
+import { type AnswerCase, type Asked, goodAnswer } from './answer-parts.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 

@@ -245,7 +245,7 @@ const grants: Maker = (context) => {
   const want = { op: 'want', request_id: `w${number}`, model_id: modelId, camera_id: 'w', consumer: `c${number}` };
   const choice = random.int(0, 4);
   if (choice === 0)
-    return kept('grants that nobody gave', { ...goodInfer(context), grant: random.text(64) }, [
+    return kept('grants that were never given', { ...goodInfer(context), grant: random.text(64) }, [
       'grant_expired',
       'bad_request',
     ]);
@@ -261,7 +261,7 @@ const grants: Maker = (context) => {
   if (choice === 3)
     return { kind: 'wants, taken back', writes: [both], connection: 'kept', answers: 2, verdicts: ['ok'] };
   return {
-    kind: 'wants of who leaves',
+    kind: 'wants of leaving peers',
     writes: [encodeJson(want)],
     connection: random.of(['own', 'reset']),
     answers: 'any',
@@ -314,7 +314,12 @@ const leavers: Maker = (context) => {
   const { random } = context;
   const health = encodeJson({ op: 'health', request_id: 'h' });
   const many = [encodeJson(goodInfer(context)), ...Array.from({ length: random.int(0, 200) }, () => health)];
-  return { kind: 'who does not wait for answers', writes: [Buffer.concat(many)], connection: 'reset', answers: 'any' };
+  return {
+    kind: 'peers that do not wait for answers',
+    writes: [Buffer.concat(many)],
+    connection: 'reset',
+    answers: 'any',
+  };
 };
 
 /** Weight of each kind. */

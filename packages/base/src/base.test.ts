@@ -178,7 +178,7 @@ describe('the log', () => {
     expect(lines[2]?.length).toBe(8_192);
   });
 
-  test('a progress bar is told as it goes, and does not swallow the line after it', () => {
+  test('a progress bar is returned as it advances, and does not swallow the line after it', () => {
     const lines: string[] = [];
     const splitter = new LineSplitter((line) => lines.push(line));
     for (let i = 0; i < 1_000; i += 1) splitter.push(`\r${String(i).padStart(40)}`);

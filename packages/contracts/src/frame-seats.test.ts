@@ -68,7 +68,7 @@ describe('the golden vectors of frame readers', () => {
   });
 
   test.each(messages.map((v) => [v.name, v] as const))(
-    '%s: bytes are a length and exactly this JSON, and the schema judges it as told',
+    '%s: bytes are a length and exactly this JSON, and the schema’s verdict is as expected',
     (_name, { kind, accepted, json, bytes_hex }) => {
       const bytes = Buffer.from(bytes_hex, 'hex');
       expect(bytes.readUInt32BE(0)).toBe(bytes.byteLength - 4);

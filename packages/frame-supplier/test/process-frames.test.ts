@@ -105,7 +105,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 }
 
 describe('a reader that', () => {
-  test('is killed while it holds a frame leaves nothing behind, and nobody else notices', async () => {
+  test('is killed while it holds a frame leaves nothing behind and affects no other', async () => {
     const { server, ended, publish, attach } = await serve();
     const [victim, other] = [await attach('victim'), await attach('other', 'futex')];
     await publish();
@@ -333,7 +333,7 @@ test('the sweep removes what dead processes left, and nothing of a live one', as
   expect(existsSync(`${path}_live`)).toBe(true);
 });
 
-test('the sweep leaves a reader’s page alone that is just being made, whoever’s it is', () => {
+test('the sweep ignores a reader’s page that is just being created, by any process', () => {
   const page = `/dev/shm/vigia_reader_${process.pid}_unfinished`;
   for (const unfinished of [Buffer.alloc(0), Buffer.alloc(4096)]) {
     writeFileSync(page, unfinished);
@@ -346,7 +346,7 @@ test('the sweep leaves a reader’s page alone that is just being made, whoever�
   rmSync(page);
 });
 
-test('a lease that is forgotten stays held, and in development a warning tells where it was taken', () => {
+test('a forgotten lease stays held, and in development a warning shows where it was taken', () => {
   const run = (env: string): unknown[] =>
     execFileSync(process.execPath, ['--expose-gc', '--no-warnings', agentFile('forgetful.mjs')], {
       env: { ...process.env, NODE_ENV: env },

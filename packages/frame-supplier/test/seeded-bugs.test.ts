@@ -45,12 +45,12 @@ const BUGS: readonly SeededBug[] = [
     caught: 'a gate lets through what is due by its rule, and counts the rest apart',
   },
   {
-    bug: 'whoever is written down to be woken is never woken',
+    bug: 'listed readers are never woken',
     file: 'dist/thread/wake-list.js',
     from: 'this.#notify(seat);',
     to: '',
     transport: 'worker threads that keep their loop',
-    caught: 'a frame wakes everybody who waits',
+    caught: 'a frame wakes every waiting reader',
   },
   {
     bug: 'a reader takes what was offered to it, though it slept through newer frames',
@@ -61,7 +61,7 @@ const BUGS: readonly SeededBug[] = [
     caught: 'giving up leaves the reader usable, and what it then gets is the newest',
   },
   {
-    bug: 'a reader that asks for a frame that is pending tells nobody',
+    bug: 'a reader that requests a pending frame does not ring',
     file: 'dist/thread/thread-frame-reader.js',
     from: 'Atomics.notify(attention, 0, 1);',
     to: '',
@@ -74,7 +74,7 @@ const BUGS: readonly SeededBug[] = [
     from: 'this.#holders[slot] = 1;',
     to: 'this.#holders[slot] = 0;',
     transport: 'processes that block',
-    caught: 'a slow reader keeps nobody waiting, and what it holds is not written over',
+    caught: 'a slow reader delays no other, and the frame it holds is not overwritten',
   },
   {
     bug: 'a reader whose socket closed keeps its seat',

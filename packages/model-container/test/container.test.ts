@@ -147,7 +147,7 @@ describe('a running container', () => {
     }
   });
 
-  test('malformed, oversized and half-open peers harm nobody', async () => {
+  test('malformed, oversized and half-open peers affect no other', async () => {
     await start().ready();
     const [bad, big, half, good] = [await connect(), await connect(), await connect(), await connect()];
     bad.socket.write(Buffer.from([0, 0, 0, 1, 0x7b]));

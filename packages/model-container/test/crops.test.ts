@@ -58,7 +58,7 @@ test('sees each person once, with 17 points that lie in and around its box', asy
   }
 });
 
-test('sees nobody where there is nobody, whatever the size', async () => {
+test('finds no person in an empty picture of any size', async () => {
   for (const [width, height] of [
     [640, 480],
     [33, 17],

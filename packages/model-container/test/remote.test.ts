@@ -214,7 +214,7 @@ describe('when its server fails', () => {
 });
 
 describe('a server that wants a token', () => {
-  test('gets it from the environment, and nobody else sees it', async () => {
+  test('gets it from the environment, and reveals it to no other process', async () => {
     server.token = TOKEN;
     const refused = start(remote);
     expect(await refused.container.exit()).toBe(1);

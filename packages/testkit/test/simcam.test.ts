@@ -58,7 +58,7 @@ describe('simcam process', () => {
     await rtsp.closed;
   });
 
-  it('ends with 2 and one sentence when told nonsense', async () => {
+  it('exits with 2 and one sentence for invalid arguments', async () => {
     const tool = new Tool('--fault', 'nonsense');
     expect(await tool.exited).toEqual([2, null]);
     expect(tool.text).toMatch(/^simcam: "nonsense" is no fault: [^\n]*\n$/);

@@ -67,7 +67,7 @@ describe('a result', () => {
     expect(() => resultMessage(1, { data: { a: nested(WORKER_DATA_DEPTH, inside) } })).toThrow(refused);
   });
 
-  test('data is what JSON makes of it, whatever carries it', () => {
+  test('data is the value as JSON, over any transport', () => {
     const at = new Date(0);
     expect(resultMessage(1, { data: { at, gone: undefined, run: () => 1, odd: null } }).data).toEqual({
       at: '1970-01-01T00:00:00.000Z',

@@ -3,7 +3,7 @@ import { parseInput, parseOptions, surroundings } from './surroundings.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
-test('a program that vigia did not start is told so in a sentence', () => {
+test('a program that vigia did not start gets an error of one sentence', () => {
   expect(() => surroundings()).toThrow(
     expect.objectContaining({ code: 'not_a_worker', message: expect.stringContaining('VIGIA_TRANSPORT') as string }),
   );

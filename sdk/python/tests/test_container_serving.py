@@ -104,7 +104,7 @@ class Operations(ContainerCase):
         for outcome, text in (
             (SystemExit(3), "SystemExit: 3"),
             (KeyboardInterrupt(), "KeyboardInterrupt"),
-            (_Unspeakable(), "_Unspeakable: its text cannot be told"),
+            (_Unspeakable(), "_Unspeakable: its text is unavailable"),
             (KeyError("x"), "KeyError: 'x'"),
             (None, "the function returned None, a list of Detection is expected"),
             ([None], "detection 0 is None"),

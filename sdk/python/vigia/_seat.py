@@ -130,7 +130,7 @@ def _check(path: str, view: memoryview, index: int, epoch: int) -> None:
     if SEATS_OFFSET + count * SEAT_BYTES > len(view):
         raise _invalid(path, f"{len(view)} bytes are too few for {count} seats")
     if view[:PAGE_BYTES].cast("Q")[SeatsHeader.EPOCH // 8] != epoch:
-        raise _invalid(path, "another seat table than the one that was told")
+        raise _invalid(path, "not the expected seat table")
 
 
 def _invalid(path: str, what: str) -> SeatsError:

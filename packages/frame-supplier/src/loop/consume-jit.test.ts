@@ -92,7 +92,7 @@ describe('consumeJit', () => {
     expect(discarded).toEqual([1, 2]);
   });
 
-  test('an abort ends it though the source hangs, and the source is told', async () => {
+  test('an abort ends it although the source hangs, and calls the source’s return', async () => {
     const tap = new Tap<number>();
     const abort = new AbortController();
     const consumption = consumeJit(tap, () => undefined, { signal: abort.signal });

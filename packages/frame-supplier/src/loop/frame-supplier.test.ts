@@ -83,7 +83,7 @@ describe('publish', () => {
     expect(frame.references).toBe(boxes.length);
   });
 
-  test('whoever does real work in its offer is served after the others', async () => {
+  test('consumers with costly offers are served after the others', async () => {
     const { supplier, publish } = setUp();
     const served: string[] = [];
     supplier.subscribe('renders', { onOffer: () => served.push('renders'), costly: true });
@@ -234,7 +234,7 @@ describe('leases', () => {
     expect(mailbox.end).toBe('stopped');
   });
 
-  test('a consumer that throws harms nobody else', async () => {
+  test('a consumer that throws affects no other', async () => {
     const { supplier, publish } = setUp();
     const thrown = new Promise((resolve) => process.setUncaughtExceptionCaptureCallback(resolve));
     supplier.subscribe('bad', {
@@ -363,7 +363,7 @@ describe('pace', () => {
     expect(mailbox.counters().dropped).toMatchObject({ gated: 15, overwritten: 0 });
   });
 
-  test('only rates above 0, and nobody is no error', () => {
+  test('only rates above 0; an unknown id is no error', () => {
     const { supplier } = setUp();
     supplier.subscribe('a');
     expect(() => supplier.pace('a', 0)).toThrow(expect.objectContaining({ code: 'invalid_fps' }));

@@ -228,5 +228,5 @@ function checkTable(memory: SegmentMemory, seat: number, epoch: bigint): void {
   const seats = b.readUInt32LE(SEATS_HEADER.seatCount);
   if (seats > SEATS_MAX || seatTableBytes(seats) > b.byteLength || seat >= seats)
     throw invalid('the header contradicts the size of the file');
-  if (b.readBigUInt64LE(SEATS_HEADER.epoch) !== epoch) throw invalid('another seat table than the one that was told');
+  if (b.readBigUInt64LE(SEATS_HEADER.epoch) !== epoch) throw invalid('not the expected seat table');
 }

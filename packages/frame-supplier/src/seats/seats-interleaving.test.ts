@@ -37,7 +37,7 @@ describe('over any interleaving', () => {
   /** Number of accesses until the other side interrupts, repeatedly. */
   const gaps = fc.array(fc.nat(25), { maxLength: 40 });
 
-  test('order, whole frames, conservation, references hold; nobody waits beside a frame that is due', async () => {
+  test('order, whole frames, conservation, references hold; no reader waits while a frame is due', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array<Step>(step, { maxLength: 60 }), gaps, async (steps, between) => {
         const rig = new Rig(400);

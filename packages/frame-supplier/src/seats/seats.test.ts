@@ -4,7 +4,7 @@ import { ReaderPage, ReaderPageView } from './reader-page.ts';
 import { giveBack, INTERVAL_MS, memory, Rig, settle, turn } from '../../test/support/seat-rig.ts';
 
 describe('a seat', () => {
-  test('renders once for all readers that take the same frame, and nothing for nobody', async () => {
+  test('renders once for all readers that take the same frame, and never without a reader', async () => {
     const rig = new Rig();
     const readers = ['a', 'b', 'c'].map((id) => rig.attach(id));
     rig.publish();

@@ -197,7 +197,7 @@ describe('the slots of a ring', () => {
     expect(ring.heldSlots).toBe(4);
   });
 
-  test('a filler that throws leaves a slot that nobody can read, and that can be used again', () => {
+  test('a filler that throws leaves an unreadable slot that can be reused', () => {
     const ring = new SlotRing(writer(2));
     const bad = (): unknown =>
       ring.write(() => {

@@ -14,7 +14,7 @@ describe('a wake list', () => {
     return { lists, woken, words: new Int32Array(memory) };
   }
 
-  test('wakes each ticket once, whoever claims it, two at a time', () => {
+  test('wakes each ticket once, by any claimant, two at a time', () => {
     const { lists, woken } = setUp();
     for (let seat = 0; seat < 100; seat += 1) lists[0]?.push(seat);
     lists[1]?.wakeSome();

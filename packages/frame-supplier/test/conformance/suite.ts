@@ -116,7 +116,7 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
       balance('a');
     });
 
-    test('a frame wakes everybody who waits', async () => {
+    test('a frame wakes every waiting reader', async () => {
       const readers = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((id) => subject.attach(id)));
       for (let seq = 1; seq <= 10; seq += 1) {
         const waiting = readers.map((reader) => reader.next(PATIENCE_MS));
@@ -190,7 +190,7 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
       expect(await read(again)).toBe(2);
     });
 
-    test('a slow reader keeps nobody waiting, and what it holds is not written over', async () => {
+    test('a slow reader delays no other, and the frame it holds is not overwritten', async () => {
       const [slow, quick] = [await subject.attach('slow'), await subject.attach('quick')];
       await publish();
       expect(seqOf(await slow.next(PATIENCE_MS))).toBe(1);
@@ -241,7 +241,7 @@ export function conformance(name: string, open: OpenSubject, { remote, runs }: C
       balance('a');
     });
 
-    test('idle is who leaves a due frame unread for 30 s', async () => {
+    test('a consumer that leaves a due frame unread for 30 s is idle', async () => {
       await subject.attach('a');
       await publish();
       expect(consumerOf(subject, 'a').statistics.isIdle).toBe(false);

@@ -83,7 +83,7 @@ test('the largest of each window, and sums and largest along axes', async () => 
   expect(await run(graph, 'max', [1, 1, 1, 3])).toEqual([channel(0), channel(1), channel(2)]);
 });
 
-test('integers are divided downwards, whatever their signs; floats too', async () => {
+test('integers are divided downwards for any signs; floats too', async () => {
   const graph = input()
     .constant('a', [4], [-7, 7, -7, 6], 'int32')
     .constant('b', [4], [2, 2, -2, -2], 'int32')

@@ -64,7 +64,7 @@ test('a decoder can be used again: nothing of an earlier picture is left', () =>
   expect(one.decode(corner)).toEqual(first);
 });
 
-test('whatever a model puts out, the detection is valid, and in small pictures the mask is exact', () => {
+test('for any output the detection is valid, and in small pictures the mask is exact', () => {
   const any = fc.oneof(fc.float({ noDefaultInfinity: false, noNaN: true }), fc.float({ min: 0, max: 1, noNaN: true }));
   const sizes = fc.tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }));
   const pictures = sizes.chain(([width, height]) =>

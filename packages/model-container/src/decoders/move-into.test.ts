@@ -15,7 +15,7 @@ function covers({ bbox: [x0, y0, x1, y1], mask }: Detection, x: number, y: numbe
   return decodeRunLengths(mask.counts, mask.width * mask.height)[line * mask.width + column] === 1;
 }
 
-test('letterboxed foreground covers of the frame what it covered of it in the input, whatever lies in the padding', () => {
+test('letterboxed foreground covers the same part of the frame as in the input, for any content of the padding', () => {
   const pixel = fc.constantFrom(0, 0.9);
   const pictures = fc.array(pixel, { minLength: SIDE ** 2, maxLength: SIDE ** 2 });
   const frames = fc.record({ width: fc.integer({ min: 1, max: 40 }), height: fc.integer({ min: 1, max: 40 }) });

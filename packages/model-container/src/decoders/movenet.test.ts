@@ -51,7 +51,7 @@ test('points that are not believed are reported, but do not widen the box', () =
   expect(found?.bbox[2]).toBeLessThan(0.63);
 });
 
-test('nobody: scores too low, one coordinate that is no number, no point seen, all points in one place', () => {
+test('no body: scores too low, a NaN coordinate, no visible point, all points in one place', () => {
   expect(single.decode(Float32Array.from(body(0.09)))).toEqual([]);
   expect(single.decode(Float32Array.from(body(0.5).with(7, Number.NaN)))).toEqual([]);
   expect(single.decode(Float32Array.from(body(0.15)))).toEqual([]);
@@ -87,7 +87,7 @@ test('a body that scores too low, has no area or a coordinate that is no number 
   }
 });
 
-test('whatever a model puts out, every detection is valid', () => {
+test('for any output every detection is valid', () => {
   const any = fc.oneof(fc.float({ noDefaultInfinity: false, noNaN: true }), fc.float({ min: 0, max: 1, noNaN: true }));
   const numbers = fc.tuple(fc.array(any, { minLength: 112, maxLength: 112 }), fc.nat(500));
   fc.assert(

@@ -111,7 +111,7 @@ test('a decoder can be used again: nothing of an earlier picture is left', () =>
   );
 });
 
-test('whatever a model puts out, every detection is valid', () => {
+test('for any output every detection is valid', () => {
   const any = fc.float({ noDefaultInfinity: false });
   fc.assert(
     fc.property(

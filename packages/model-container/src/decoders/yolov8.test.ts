@@ -79,7 +79,7 @@ test('a decoder can be used again: nothing of an earlier picture is left', () =>
   expect(decoder.decode(output())).toEqual([]);
 });
 
-test('whatever a model puts out, every detection is valid and above the threshold, and at most the limit is reported', () => {
+test('for any output every detection is valid and above the threshold, and their number within the limit', () => {
   const any = fc.oneof(fc.float({ noDefaultInfinity: false }), fc.float({ min: 0, max: 200, noNaN: true }));
   const numbers = ROWS * OPTIONS.anchors;
   fc.assert(

@@ -60,7 +60,7 @@ function read(reference: string, more: Partial<FrameMetadata> = {}): ReturnType<
   return look(frames(), { frame_reference: reference, frame_metadata: meta(more) });
 }
 
-test('a plain file is lent as it is, whatever its format', () => {
+test('a plain file is lent unchanged, in any format', () => {
   expect(read(join(allowed, 'ok.rgb'))).toMatchObject({ code: 'ok', pixels: [...PIXELS] });
   expect(read(join(allowed, 'ok.rgb'), { format: 'BGR24' })).toMatchObject({ code: 'ok', frame: { format: 'BGR24' } });
   expect(read(join(allowed, 'ok.rgb'), { format: 'GRAY8', width: 3, height: 4 }).code).toBe('ok');

@@ -78,7 +78,7 @@ async function failure(promise: Promise<unknown>): Promise<VigiaError> {
 const left = (): string[] =>
   existsSync(join(cache(), 'models', 'tiny')) ? readdirSync(join(cache(), 'models', 'tiny')) : [];
 
-test('a pull makes a model that is listed, found and proven; a second one asks nobody', async () => {
+test('a pull creates a model that is listed, found and verified; a second one sends no request', async () => {
   expect(await store().list()).toMatchObject([{ id: 'tiny', present: false, downloadBytes: good.tarball.byteLength }]);
   expect(await failure(store().resolve('tiny'))).toMatchObject({ code: 'model_absent' });
   const progress: number[] = [];
@@ -231,7 +231,7 @@ test('a licence that binds is accepted by name before anything is fetched', asyn
   const strict = store({ catalogue: [{ ...entry, licence: 'AGPL-3.0', acceptLicence: true }] });
   expect(await strict.list()).toMatchObject([{ acceptLicence: true }]);
   const text =
-    "model 'tiny' is under AGPL-3.0, which binds whoever runs it: read that licence, and accept it with --accept-licence AGPL-3.0";
+    "model 'tiny' is under AGPL-3.0, which binds the user of the model: read that licence, and accept it with --accept-licence AGPL-3.0";
   expect(await failure(strict.pull('tiny'))).toMatchObject({ code: 'licence_not_accepted', message: text });
   const other = await failure(strict.resolve('tiny', { pull: { acceptLicence: 'MIT' } }));
   expect(other).toMatchObject({ code: 'licence_not_accepted', message: expect.stringContaining('(not MIT)') });

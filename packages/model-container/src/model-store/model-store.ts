@@ -296,6 +296,6 @@ export class ModelStore {
 function checkLicence({ id, licence, acceptLicence }: CatalogueEntry, accepted: string | undefined): void {
   if (!acceptLicence || accepted === licence) return;
   const found = accepted === undefined ? '' : ` (not ${accepted})`;
-  const text = `model '${id}' is under ${licence}${found}, which binds whoever runs it: read that licence, and accept it with --accept-licence ${licence}`;
+  const text = `model '${id}' is under ${licence}${found}, which binds the user of the model: read that licence, and accept it with --accept-licence ${licence}`;
   throw new VigiaError('licence_not_accepted', text, { path: id });
 }

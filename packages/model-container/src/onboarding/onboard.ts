@@ -137,7 +137,7 @@ function classNames(
   const names = wishes.classes ?? (noted?.length === count ? noted : undefined) ?? conventionalClasses(count);
   if (names) return names;
   if (count === 1) return [className];
-  throw new UsageError(`--classes is missing: the outputs have ${count} classes, which nobody here knows the names of`);
+  throw new UsageError(`--classes is missing: the outputs have ${count} classes, whose names are unknown`);
 }
 
 /** Runs the whole model on a picture; the detections become the ones expected at every start. */

@@ -76,7 +76,7 @@ test.each<[OutputShape[], object, number]>([
   expect(recognise(outputs, SQUARE, undefined, undefined)).toMatchObject({ decoder, classes });
 });
 
-test('what is not recognised is told with the shapes and what is allowed', () => {
+test('an unrecognised network is reported with its shapes and the allowed ones', () => {
   const seen = [output('scores', [4420, 2]), output('ids', [4420], 'int64')];
   expect(() => recognise(seen, SQUARE, undefined, undefined)).toThrow(
     /scores float32 \[1,4420,2\], ids int64 \[1,4420\].*known are.*yolov8 \(one output \[1,4\+classes,boxes\]\).*--decoder FILE\.mjs/,
@@ -90,7 +90,7 @@ test('what is not recognised is told with the shapes and what is allowed', () =>
 
 const GEOMETRY: Geometry = { name: 'x', ...SQUARE, layout: 'NCHW', type: 'float32', openBatch: false };
 
-test('scaling is what is said, else the convention of the decoder, and what is guessed is told', () => {
+test('scaling comes from the options, else from the decoder’s convention, and guesses are shown', () => {
   const guessed = inputOf(GEOMETRY, 'yolov8', {});
   expect(guessed).toMatchObject({
     fit: 'letterbox',

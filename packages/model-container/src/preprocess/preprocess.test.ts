@@ -126,7 +126,7 @@ describe('one pass from a frame to an input', () => {
     expect([line(1), line(2)]).toEqual([Array(12).fill(200), Array(12).fill(200)]);
   });
 
-  test('padding at the sides is painted anew over whatever was there', () => {
+  test('padding at the sides overwrites earlier content', () => {
     const input: ModelInput = { name: 'i', width: 5, height: 3, format: 'RGB24', fit: 'letterbox' };
     const into = inputArray(input, 1);
     const filler = new InputFiller(layoutOf(input), 'letterbox');

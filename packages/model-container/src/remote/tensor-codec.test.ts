@@ -25,7 +25,7 @@ test('a request names its bytes and wants bytes back', () => {
   });
 });
 
-test('numbers are read wherever they begin, in the order that is wanted, and what nobody wanted is passed over', () => {
+test('values are read at any offset, in the requested order, and unrequested ones are skipped', () => {
   const outputs = [
     binary('other', 'BYTES', [1], 3),
     binary('ids', 'INT64', [1, 1], 8),

@@ -180,7 +180,7 @@ test('two clients get their grants in turn', async () => {
   expect(runner.runs).toBe(6);
 });
 
-test('a late infer is told grant_expired, unwant settles the want, wrong models are refused', async () => {
+test('a late infer gets grant_expired, unwant settles the want, wrong models are refused', async () => {
   const clock = new FakeClock();
   await serve({}, clock);
   const peer = await client();
@@ -222,7 +222,7 @@ test('a waiting request of the same camera is overloaded, one past its deadline 
   expect(runner.runs).toBe(1);
 });
 
-test('a connection that goes away takes its turn with it and disturbs nobody', async () => {
+test('a closed connection loses its turn and affects no other', async () => {
   await serve();
   const [a, b] = [await client(), await client()];
   await a.ask(want('a', '1'));

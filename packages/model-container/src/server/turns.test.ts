@@ -69,7 +69,7 @@ test('keys take turns however eagerly one of them asks', () => {
   expect(order.join('')).toBe('abcabcabc');
 });
 
-test('who was served longest ago is next, whoever asked first', () => {
+test('the key served longest ago is next, in any order of requests', () => {
   for (const name of ['a', 'b', 'c']) want(name);
   submit('a', { grant: 'g1' });
   // Asks again while its own frame is being analysed, long before `d` asks for the first time.
@@ -97,7 +97,7 @@ test('a key with an unfinished run gets no new grant', () => {
   expect(taken()).toEqual(['a granted g2']);
 });
 
-test('an unused grant passes on, and its late infer is told so', () => {
+test('an unused grant expires, and its late infer is rejected', () => {
   want('a');
   want('b');
   clock.advance(DEFAULT_GRANT_MS);
@@ -242,7 +242,7 @@ describe('a model that takes up to three at once', () => {
     expect(taken()).toEqual(['d granted g4']);
   });
 
-  test('runs what has come and does not wait for who was granted too; they are the next run, before anybody else', async () => {
+  test('runs the frames that arrived and does not wait for other grants; those form the next run, before new grants', async () => {
     for (const name of ['a', 'b', 'c', 'd']) want(name);
     taken();
     submit('b', { grant: 'g2' });
@@ -289,7 +289,7 @@ describe('a model that takes up to three at once', () => {
     expect(taken()).toEqual(['b deadline_exceeded']);
   });
 
-  test('nobody is granted ahead while the next run is complete: the picture would wait for all of it', async () => {
+  test('nothing is granted ahead while the next run is complete: the frame would wait for all of it', async () => {
     turns = make({ maxBatch: 2, runs: new Estimate(20) });
     want('a');
     want('b');
@@ -343,7 +343,7 @@ describe('shortly before a run is expected to end', () => {
     expect(taken()).toEqual(['c granted g3']);
   });
 
-  test('but not who has a picture in the run', () => {
+  test('but not a key with a frame in the run', () => {
     turns.unwant(key('b'));
     turns.unwant(key('c'));
     want('a');

@@ -142,7 +142,7 @@ export function errorTests(rig: Rig): void {
     for (const answer of Object.values(answers)) expect(codeOfAnswer(answer)).toBeUndefined();
   });
 
-  test('deadline_exceeded: who waits longer than it said', async () => {
+  test('deadline_exceeded: a request that waits beyond its deadline', async () => {
     const peer = await rig.connect(rig.slow);
     const infer = (id: string, more: object): object => rig.infer({ request_id: id, camera_id: id, ...more });
     peer.send(infer('first', {}), infer('late', { deadline_ms: 1 }), infer('patient', { deadline_ms: 60_000 }));

@@ -91,7 +91,7 @@ export function framingTests(rig: Rig): void {
     }
   });
 
-  test('who sends half a message holds nobody up', async () => {
+  test('half a message delays no other peer', async () => {
     const [half, peer] = [await rig.connect(), await rig.connect()];
     const message = encodeJson({ ...HEALTH, request_id: 'late' });
     await half.write(message.subarray(0, 10));

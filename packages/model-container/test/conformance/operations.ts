@@ -25,7 +25,7 @@ export function operationTests(rig: Rig): void {
     }
   });
 
-  test('ids and names come back as they were, whatever they are made of', async () => {
+  test('ids and names of any characters come back unchanged', async () => {
     const peer = await rig.connect();
     for (const text of ['x', 'é-1', 'Flur 2. Stock – Süd', '{"a":[', '\u0000\n\t\\"', '🎥'.repeat(32)]) {
       const answer = await peer.infer(rig.infer({ request_id: text, camera_id: text }));
@@ -101,7 +101,7 @@ export function operationTests(rig: Rig): void {
     if (metadata?.model_version !== undefined) expect(metadata.model_version).toBe(model_version);
   });
 
-  test('fields that nobody knows are ignored', async () => {
+  test('unknown fields are ignored', async () => {
     const peer = await rig.connect();
     const picture = rig.files.plain(packed('RGB24', 8, 8, COLOUR), 1);
     const metadata = { ...picture.frame_metadata, colour: 'red', captured_monotonic_ns: '1', rendition: 'whole' };

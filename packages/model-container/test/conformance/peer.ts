@@ -57,7 +57,7 @@ export class Peer {
     while (Object.keys(found).length < ids.length) {
       const answer = await this.next();
       const id = String(answer['request_id']);
-      expect(ids, 'an answer that nobody asked for').toContain(id);
+      expect(ids, 'an unexpected answer').toContain(id);
       expect(found, 'answered twice').not.toHaveProperty([id]);
       found[id] = answer;
     }

@@ -27,7 +27,7 @@ export function referenceTests(rig: Rig): void {
 
   test.each([
     ['/etc/hostname', 'outside'],
-    ['/nonexistent/x', 'outside, and nothing there: not told'],
+    ['/nonexistent/x', 'outside, and missing: not revealed'],
     ['/dev/shmx/frame', 'outside, with a name that begins alike'],
     ['frame', 'not absolute'],
     ['./dev/shm/frame', 'not absolute'],

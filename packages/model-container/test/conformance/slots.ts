@@ -64,7 +64,7 @@ export function slotTests(rig: Rig): void {
     segment.close();
   });
 
-  test('frame_invalid: no such slot, a generation that nobody could hold, or half of what a slot needs', async () => {
+  test('frame_invalid: no such slot, an impossible generation, or half of a slot’s fields', async () => {
     const peer = await rig.connect();
     const segment = rig.files.segment('nonsense', SLOT_BYTES);
     const reference = segment.put(0, picture, 1);

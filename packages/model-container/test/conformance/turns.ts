@@ -44,7 +44,7 @@ export function turnTests(rig: Rig): void {
     return (await peer.health()).counters.grants_expired;
   }
 
-  test('a want is granted when nobody else is there, and used by an infer', async () => {
+  test('a want is granted when nothing else waits, and used by an infer', async () => {
     const peer = await rig.connect();
     await withGrant(peer, async (grant) => {
       const answer = await peer.infer(rig.infer({ request_id: 'i', grant }));
@@ -187,7 +187,7 @@ export function turnTests(rig: Rig): void {
     await peer.closedByContainer();
   });
 
-  test('who left while its picture was looked at keeps nobody from a turn', async () => {
+  test('a peer that left during its run blocks no turn', async () => {
     const [a, b] = [await rig.connect(rig.slow), await rig.connect(rig.slow)];
     a.send(rig.infer({ request_id: 'i' }), rig.infer({ request_id: 'j', camera_id: 'yard' }), rig.want('w'));
     // Read, and thus started, before it leaves.

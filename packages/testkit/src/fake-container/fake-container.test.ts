@@ -82,7 +82,7 @@ const SPOILED: readonly (readonly [FakeManner, Message])[] = [
   ['empty_with_error', { detections: [], error: { code: 'inference_failed' } }],
   ['wrong_id', { request_id: 'not i' }],
 ];
-test.each(SPOILED)('%s, and only while it is told to', async (manner, expected) => {
+test.each(SPOILED)('%s, and only while the manner is set', async (manner, expected) => {
   await start({ manners: [manner] });
   expect((await talk([infer()], 1)).answers).toMatchObject([expected]);
   fake.misbehave();
@@ -140,7 +140,7 @@ test('grants: never, twice, refused', async () => {
   expect(answers[0]).toEqual(answers[1]);
 });
 
-test('it says what it is told to of its health, and takes as long as it is told to', async () => {
+test('its state of health and its duration are as configured', async () => {
   const clock = new FakeClock();
   await start({ state: 'starting', delayMs: 500, clock });
   expect((await talk([health], 1)).answers).toMatchObject([{ state: 'starting' }]);

@@ -58,7 +58,7 @@ test('infers from bytes to bytes', async () => {
   expect(new Float32Array(Uint8Array.from(body.subarray(length)).buffer)).toEqual(Float32Array.of(2, 3, 4));
 });
 
-test('answers what it cannot read with 400, and fails when told to', async () => {
+test('answers malformed requests with 400, and fails on request', async () => {
   expect(
     (await post({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1], data: [1] }] }, Buffer.alloc(4))).status,
   ).toBe(400);

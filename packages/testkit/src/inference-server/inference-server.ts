@@ -120,7 +120,7 @@ export class InferenceServer {
       response.destroy();
       return;
     }
-    if (fault?.kind === 'status') return this.#error(response, fault.status, fault.error ?? 'told to fail');
+    if (fault?.kind === 'status') return this.#error(response, fault.status, fault.error ?? 'failed on request');
     if (fault?.kind === 'garbage') {
       response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(Buffer.from('no message at all'));
       return;

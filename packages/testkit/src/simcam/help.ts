@@ -15,8 +15,8 @@ export function helpText(): string {
   return [
     'Usage: npm run simcam -- [options]',
     '',
-    'An IP camera made of a video file, which can misbehave as real ones do. While it runs, a fault and Enter switches it on,',
-    'ok and Enter ends all, ? and Enter lists them; Ctrl-C stops.',
+    'An IP camera that plays a video file, with the faults of real cameras. While it runs, type a fault and Enter to activate it,',
+    'ok and Enter to end all faults, ? and Enter to list them; Ctrl-C stops.',
     '',
     'Options (… may be given several times):',
     table(options),

@@ -98,7 +98,7 @@ describe('simcam', () => {
     expect(Math.max(...tool.lines.map((line) => line.length))).toBeLessThanOrEqual(140);
   });
 
-  it('plays, tells what happens, obeys what is typed, and sums up', async () => {
+  it('plays, prints events, executes typed commands, and sums up', async () => {
     const tool = new Tool('--port', '0', '--user', 'u', '--password', 'hush', '--fault', 'unauthorized');
     const line = await tool.line(/^camera 1: rtsp:.*\(user u\)$/);
     await tool.line(/h264, 768×576, 10 fps/);

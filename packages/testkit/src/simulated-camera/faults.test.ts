@@ -77,7 +77,7 @@ describe('faults of the port and of connections', () => {
 });
 
 describe('faults of replies', () => {
-  it('unauthorized: 401 to everything, whoever asks', async () => {
+  it('unauthorized: 401 to every client', async () => {
     const { cam, rtsp } = await rig({ auth: { scheme: 'basic', user: 'u', password: 'p' } });
     const Authorization = `Basic ${Buffer.from('u:p').toString('base64')}`;
     expect((await rtsp.request('DESCRIBE', cam.url, { Authorization })).status).toBe(200);

@@ -217,7 +217,7 @@ describe('recorded manners', () => {
     });
   });
 
-  it('may be ones nobody has seen: no control URLs, line feeds only, two challenges, a refusal', async () => {
+  it('may be unusual: no control URLs, line feeds only, two challenges, a refusal', async () => {
     const sdp = 'v=0\no=- 1 1 IN IP4 0.0.0.0\ns=x\nt=0 0\nm=video 0 RTP/AVP 35\na=rtpmap:35 H264/90000\n';
     const path = join(folder, 'bare_sdp.txt');
     writeFileSync(path, sdp);

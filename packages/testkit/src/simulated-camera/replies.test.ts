@@ -1,7 +1,7 @@
 import { FakeClock } from '@vigia/base';
 import { describe, expect, it } from 'vitest';
 import { FOOTAGE } from '../../test/clips.ts';
-import { RtspClient } from '../../test/rtsp-client.ts';
+import type { RtspClient } from '../../test/rtsp-client.ts';
 import { camera, client, counting } from '../../test/rig.ts';
 import { digestResponse, parseAuthParameters } from './rtsp/index.ts';
 
@@ -97,7 +97,7 @@ describe('replies', () => {
 });
 
 describe('authentication', () => {
-  it('asks for Digest and lets in who computes it per request', async () => {
+  it('requires Digest and accepts a client that computes it per request', async () => {
     const auth = { scheme: 'digest', user: 'u', password: 'secret' } as const;
     const cam = await camera({ auth });
     const rtsp = await client(cam);

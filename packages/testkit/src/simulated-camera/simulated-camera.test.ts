@@ -89,7 +89,7 @@ describe('media', () => {
     expect((await rtsp.units.next()).nals.map((nal) => nalType(nal))).toEqual([7, 8, 5]);
   });
 
-  it('joins its own round at the next keyframe when told so', async () => {
+  it('joins its own round at the next keyframe when configured', async () => {
     const clock = new FakeClock();
     const cam = await camera({ clock, startAtKeyframe: 'next' });
     clock.advance(110); // units 0 and 1 of 6 are over; keyframes are 0 and 3
@@ -279,7 +279,7 @@ describe('start and close', () => {
     await expect(failure).rejects.not.toMatchObject({ message: expect.stringContaining('hush') });
   });
 
-  it('leaves no socket, server or timer behind, whoever is connected', async () => {
+  it('leaves no socket, server or timer behind, with any clients connected', async () => {
     const clock = new FakeClock();
     const cam = await SimulatedCamera.start({ clip: fakeClip(), clock });
     const playing = await client(cam);

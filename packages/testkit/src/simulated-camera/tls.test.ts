@@ -58,7 +58,7 @@ describe('rtsps', () => {
 });
 
 describe('Digest with SHA-256', () => {
-  it('names its algorithm and lets in who computes it', async () => {
+  it('names its algorithm and accepts a client that computes it', async () => {
     const auth = { scheme: 'digest-sha256', user: 'u', password: 'p' } as const;
     const cam = await camera({ auth });
     const rtsp = await RtspClient.connectTls(cam.port);

@@ -40,7 +40,7 @@ export function answerTests(rig: Rig): void {
     await rig.show(pictures);
   });
 
-  test.runIf(rig.subject.can.tell)('it knows who it is, what it may get, and its options', async () => {
+  test.runIf(rig.subject.can.tell)('it knows its id, its input limits and its options', async () => {
     const options = { tell: true, threshold: 0.25, words: ['a', 'ü'], deep: { nothing: null } };
     const worker = await rig.start({ options });
     const seq = worker.give(BRIGHT);

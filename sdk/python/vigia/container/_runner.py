@@ -127,7 +127,7 @@ def _text(error: BaseException) -> str:
     try:
         text = str(error)
     except Exception:
-        text = "its text cannot be told"
+        text = "its text is unavailable"
     name = type(error).__name__
     return _cut(f"{name}: {text}" if text else name)
 

@@ -56,7 +56,7 @@ const after: FaultArgument = { unit: 's', min: 0, max: 86_400, default: 0 };
 
 /** All faults, in the order in which a connection meets them. */
 export const FAULTS: readonly FaultKind[] = [
-  { name: 'refuse', help: 'nothing listens: the port is closed until the fault ends, connections are dropped' },
+  { name: 'refuse', help: 'the port is closed until the fault ends, connections are dropped' },
   {
     name: 'reboot',
     help: 'all connections are dropped and the port is closed for that long, then the camera is back',
@@ -64,17 +64,17 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: 'flap',
-    help: 'every connection is dropped that long after it was made',
+    help: 'every connection is dropped that long after it was opened',
     argument: { unit: 'ms', min: 1, max: 86_400_000, default: 200 },
   },
-  { name: 'silent', help: 'connections are taken, nothing is ever answered' },
-  { name: 'unauthorized', help: '401 to everything, whatever the password' },
+  { name: 'silent', help: 'connections are accepted, requests are never answered' },
+  { name: 'unauthorized', help: '401 to every request, with any password' },
   {
     name: 'stale-nonce',
-    help: 'a Digest nonce is good for that many requests, then 401 with stale=true and a new one',
+    help: 'a Digest nonce is valid for that many requests, then 401 with stale=true and a new one',
     argument: { unit: 'requests', min: 1, max: 1_000_000, default: 1 },
   },
-  { name: 'not-found', help: '404 to everything that needs a stream' },
+  { name: 'not-found', help: '404 to every request for a stream' },
   {
     name: 'redirect',
     help: 'DESCRIBE and SETUP are answered 302 with that Location',
@@ -87,45 +87,45 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: 'freeze',
-    help: 'that long after the first picture everything stops: the socket stays open, nothing is read or sent',
+    help: 'that long after the first frame everything stops: the socket stays open, nothing is read or sent',
     argument: after,
   },
   {
     name: 'teardown-silently',
-    help: 'that long after the first picture media stops; RTSP is still answered',
+    help: 'that long after the first frame media stops; RTSP is still answered',
     argument: after,
   },
   {
     name: 'end',
-    help: 'that long after the first picture the stream ends: RTCP BYE, then the connection is closed',
+    help: 'that long after the first frame the stream ends: RTCP BYE, then the connection is closed',
     argument: after,
   },
   {
     name: 'cut-packet',
-    help: 'after that many pictures the connection breaks in the middle of an interleaved packet',
+    help: 'after that many frames the connection breaks in the middle of an interleaved packet',
     argument: { unit: 'units', min: 0, max: 1_000_000, default: 10 },
   },
   {
     name: 'garbage',
-    help: 'random bytes overwrite a part of the payload of that share of RTP packets',
+    help: 'random bytes overwrite a part of the payload in that fraction of RTP packets',
     argument: { unit: 'share', min: 0, max: 1, default: 0.05 },
   },
   {
     name: 'garbage-framing',
-    help: 'random bytes stand between interleaved packets, before that share of them (TCP)',
+    help: 'random bytes between interleaved packets, before that fraction of them (TCP)',
     argument: { unit: 'share', min: 0, max: 1, default: 0.05 },
   },
-  { name: 'loss', help: 'that many RTP packets in a hundred are not sent', argument: percent },
-  { name: 'reorder', help: 'that many RTP packets in a hundred change places with the next (UDP)', argument: percent },
-  { name: 'duplicate', help: 'that many RTP packets in a hundred are sent twice', argument: percent },
+  { name: 'loss', help: 'that percentage of RTP packets is not sent', argument: percent },
+  { name: 'reorder', help: 'that percentage of RTP packets is swapped with the next one (UDP)', argument: percent },
+  { name: 'duplicate', help: 'that percentage of RTP packets is sent twice', argument: percent },
   {
     name: 'slow',
-    help: 'no more than that rate is sent, what waits grows until whole pictures are dropped',
+    help: 'sends at most at that rate; the backlog grows until whole frames are dropped',
     argument: { unit: 'kbit/s', min: 1, max: 1_000_000, default: 256 },
   },
   {
     name: 'jitter',
-    help: 'each picture is late by up to that long, at random, in order',
+    help: 'each frame is delayed by a random time up to that long, in order',
     argument: { unit: 'ms', min: 0, max: 60_000, default: 50 },
   },
   {
@@ -145,7 +145,7 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: 'pts-jump',
-    help: 'RTP time jumps by that much, once per session, not before its tenth picture',
+    help: 'RTP time jumps by that much, once per session, not before its tenth frame',
     argument: { unit: 's', min: -40_000, max: 40_000, default: 60 },
   },
   {

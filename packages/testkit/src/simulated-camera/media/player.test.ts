@@ -98,7 +98,7 @@ describe('Player in lock-step', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('takes the times of the clip when told so, and knows no present then', () => {
+  it('takes the times of the clip when configured, and has no present time then', () => {
     const { clock, player, sent } = rig('lock-step-clip');
     player.start();
     player.step();

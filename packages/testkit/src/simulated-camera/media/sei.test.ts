@@ -76,7 +76,7 @@ describe('send time', () => {
     expect(readSendTime(toAnnexB([both, slice]))).toBe(2n ** 63n + 77n);
   });
 
-  it('is undefined where there is none, whatever the bytes are', () => {
+  it('is undefined without one, for any bytes', () => {
     expect(readSendTime(toAnnexB([slice]))).toBeUndefined();
     fc.assert(
       fc.property(hostileBytes, (bytes) => {

@@ -62,7 +62,7 @@ describe('Digest', () => {
     });
   });
 
-  it('lets in who knows the password, with and without qop', () => {
+  it('accepts the password, with and without qop', () => {
     const { user, password, realm } = digest;
     const old = digestResponse({ user, password, realm, nonce: NONCE, method: 'DESCRIBE', uri });
     expect(authenticator.allows(request(authorize()))).toBe(true);
@@ -92,7 +92,7 @@ describe('Digest', () => {
 describe('Basic', () => {
   const authenticator = new Authenticator({ scheme: 'basic', user: 'u', password: 'p:w' }, () => NONCE);
 
-  it('lets in who knows the password and nobody else', () => {
+  it('accepts the password and nothing else', () => {
     const header = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
     expect(authenticator.challenge()).toBe('Basic realm="Simulated camera"');
     expect(authenticator.allows(request(header('u:p:w')))).toBe(true);

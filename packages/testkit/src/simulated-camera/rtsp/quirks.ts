@@ -10,11 +10,11 @@ export type Quirk =
 
 /** All quirks, with one line each. */
 export const QUIRKS: Readonly<Record<Quirk, string>> = {
-  'rtp-before-play-reply': 'the first picture is sent before the reply to PLAY',
-  'rtcp-of-unknown-track': 'sender reports also come on a channel that nobody set up (TCP)',
-  'spaced-parameters': 'there are spaces around the semicolons of Transport, Session and RTP-Info',
+  'rtp-before-play-reply': 'the first frame is sent before the reply to PLAY',
+  'rtcp-of-unknown-track': 'sender reports are also sent on a channel without SETUP (TCP)',
+  'spaced-parameters': 'spaces around the semicolons of Transport, Session and RTP-Info',
   'no-timeout': 'Session has no timeout',
-  'lower-case-headers': 'header names are in lower case',
+  'lower-case-headers': 'lower-case header names',
 };
 
 const WITH_PARAMETERS = new Set(['transport', 'session', 'rtp-info']);

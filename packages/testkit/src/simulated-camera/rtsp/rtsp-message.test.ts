@@ -46,7 +46,7 @@ describe('RtspRequestParser', () => {
     );
   });
 
-  it('throws nothing but its own errors, whatever comes', () => {
+  it('throws only its own errors, for any input', () => {
     const piece = fc.oneof(
       fc.constantFrom('PLAY * RTSP/1.0\r\n', '\r\n\r\n', 'Content-Length: 3\r\n', '$\0\0\x02'),
       fc.string(),
