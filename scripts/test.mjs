@@ -63,7 +63,7 @@ await Promise.all([
   step('unit tests of the Python SDK', () =>
     run('/usr/bin/python3', ['-m', 'unittest', 'discover', '-q', '-s', 'sdk/python/tests', '-t', 'sdk/python']),
   ),
-  step('unit tests', () => runBin('vitest', ['run', '--project', 'unit'])),
+  step('unit tests', () => runBin('vitest', ['run', '--project', 'unit', '--project', 'unit-alone'])),
 ]);
 await step('model', () =>
   run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']),

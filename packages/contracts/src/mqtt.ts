@@ -20,7 +20,7 @@ export type Hops = z.infer<typeof hopsSchema>;
 /** A result, published on `vigia/<node>/<camera>/<consumer>/result` with QoS 0 and an expiry. */
 export const resultMessageSchema = z.strictObject({
   node: z.string(),
-  /** The run of the node: `seq` begins anew with each camera process. */
+  /** The run of the node: `seq` starts at 1 again with each camera process. */
   boot: z.string(),
   camera: z.string(),
   consumer: z.string(),

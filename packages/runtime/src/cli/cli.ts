@@ -1,20 +1,11 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from '@vigia/base';
-import {
-  checkCommand,
-  demoCommand,
-  healthCommand,
-  reloadCommand,
-  restartCommand,
-  runCommand,
-  snapshotCommand,
-} from './commands.ts';
 import { HELP, helpFor } from './help.ts';
-import { MODELS_OPTIONS, modelsCommand } from './models-command.ts';
+import { MODELS_OPTIONS } from './models-options.ts';
+import type { Values } from './options.ts';
 import { version } from './version.ts';
 
-type Values = Record<string, string | boolean | undefined>;
-
+/** A command. It loads its own modules: a short one must not wait for those of the node. */
 interface Command {
   readonly options: NonNullable<ParseArgsConfig['options']>;
   /** How many words may stand beside the options. */
@@ -25,7 +16,11 @@ interface Command {
 const RUN_OPTIONS = { for: { type: 'string' }, report: { type: 'string' }, json: { type: 'boolean' } } as const;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
-  run: { options: { config: { type: 'string', short: 'c' }, ...RUN_OPTIONS }, words: [0, 0], run: runCommand },
+  run: {
+    options: { config: { type: 'string', short: 'c' }, ...RUN_OPTIONS },
+    words: [0, 0],
+    run: async (values) => (await import('./run-command.ts')).runCommand(values),
+  },
   demo: {
     options: {
       clip: { type: 'string' },
@@ -34,33 +29,37 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       ...RUN_OPTIONS,
     },
     words: [0, 0],
-    run: demoCommand,
+    run: async (values) => (await import('./demo-command.ts')).demoCommand(values),
   },
   check: {
     options: { config: { type: 'string', short: 'c' }, diff: { type: 'boolean' }, node: { type: 'string' } },
     words: [0, 0],
-    run: checkCommand,
+    run: async (values) => (await import('./check-command.ts')).checkCommand(values),
   },
   reload: {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
     words: [0, 0],
-    run: reloadCommand,
+    run: async (values) => (await import('./node-commands.ts')).reloadCommand(values),
   },
   restart: {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
     words: [1, 1],
-    run: restartCommand,
+    run: async (values, words) => (await import('./node-commands.ts')).restartCommand(values, words),
   },
   health: {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
     words: [0, 0],
-    run: healthCommand,
+    run: async (values) => (await import('./node-commands.ts')).healthCommand(values),
   },
-  models: { options: MODELS_OPTIONS, words: [1, 2], run: modelsCommand },
+  models: {
+    options: MODELS_OPTIONS,
+    words: [1, 2],
+    run: async (values, words) => (await import('./models-command.ts')).modelsCommand(values, words),
+  },
   snapshot: {
     options: { node: { type: 'string' }, config: { type: 'string', short: 'c' }, bare: { type: 'boolean' } },
     words: [2, 2],
-    run: snapshotCommand,
+    run: async (values, words) => (await import('./node-commands.ts')).snapshotCommand(values, words),
   },
 };
 

@@ -13,7 +13,8 @@ import {
 import { type Config, configSchema } from '@vigia/contracts';
 import { Aedes } from 'aedes';
 import { z } from 'zod';
-import { type RunOptions, runNode } from './run.ts';
+import type { RunOptions } from './options.ts';
+import { runNode } from './run.ts';
 
 /** What the demo may be told beyond a run. */
 export interface DemoOptions extends RunOptions {

@@ -16,23 +16,6 @@ import { ProgressBar } from '#core/terminal';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
-/** What `vigia models add` takes. */
-export const ADD_OPTIONS = {
-  id: { type: 'string' },
-  task: { type: 'string' },
-  decoder: { type: 'string' },
-  classes: { type: 'string' },
-  'input-size': { type: 'string' },
-  fit: { type: 'string' },
-  mean: { type: 'string' },
-  scale: { type: 'string' },
-  order: { type: 'string' },
-  golden: { type: 'string' },
-  licence: { type: 'string' },
-  threshold: { type: 'string' },
-  yes: { type: 'boolean' },
-} as const;
-
 const FITS = ['stretch', 'letterbox'] as const;
 const ORDERS = ['RGB', 'BGR'] as const;
 const SIDE_LIMIT = 4096;

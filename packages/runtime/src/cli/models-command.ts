@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ParseArgsConfig } from 'node:util';
 import { codeOf, messageOf, UsageError, VigiaError } from '@vigia/base';
 import type { DescribeResponse } from '@vigia/contracts';
 import { frameOf, type ModelManifest, type ModelStatus, ModelStore } from '@vigia/model-container';
 import { modelSocketsIn, runBaseDir } from '#core/node-dirs';
 import { counted, fit, formatBytes } from '#core/terminal';
-import { ADD_OPTIONS, addCommand } from './models-add.ts';
+import { addCommand } from './models-add.ts';
+import { ADD_OPTIONS } from './models-options.ts';
 import { describeContainer, pullModel } from '#node/plan';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -43,12 +43,6 @@ const VERBS: Readonly<Record<string, Verb>> = {
 };
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-
-/** Options of `vigia models`, of all verbs together. */
-export const MODELS_OPTIONS: NonNullable<ParseArgsConfig['options']> = {
-  ...ADD_OPTIONS,
-  'accept-licence': { type: 'string' },
-};
 
 /** `vigia models`. */
 export async function modelsCommand(values: Values, [name = '', word]: readonly string[]): Promise<number> {

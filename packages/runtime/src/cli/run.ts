@@ -19,19 +19,8 @@ import type { ModelStore } from '@vigia/model-container';
 import { type Subscription, Supervisor, type SupervisorOptions } from '#node';
 import { admit, budgetOf, locateModels, planOf, pullModel, roomFor, sums } from '#node/plan';
 import { Ending } from './ending.ts';
+import type { RunOptions } from './options.ts';
 import { version } from './version.ts';
-
-/** How a node is to be run. */
-export interface RunOptions {
-  /** Stops by itself after this time. Default: runs until a signal. */
-  readonly forMs: number | undefined;
-  /** Where the report goes at the end. */
-  readonly reportFile: string | undefined;
-  /** One JSON object per line on stdout instead of a view. */
-  readonly json: boolean;
-  /** Where the configuration comes from and is read again from; undefined: it is not in a file. */
-  readonly configFile?: string | undefined;
-}
 
 const DRAW_MS = 500;
 /** After everything was closed, something that was not must not keep the process. The demo closes its own meanwhile. */

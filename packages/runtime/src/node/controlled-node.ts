@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import type { ControlledNode } from '#services/control-plane';
 import type { DesiredState } from '#node/desired';
+import { describeChange } from '#node/plan';
 import { type NodeParts, reportOf } from './node-report.ts';
 
 /** What the node itself does for the control socket. */
@@ -21,7 +22,10 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     camera: (id) => node.camera(id),
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
-    reload: () => desired.reload(),
+    reload: async () => {
+      const done = await desired.reload();
+      return { ...done, text: describeChange(done) };
+    },
     putCamera: (id, settings) => desired.putCamera(id, settings, by),
     removeCamera: (id) => desired.removeCamera(id, by),
     get config() {

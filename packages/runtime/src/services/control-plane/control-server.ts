@@ -16,8 +16,8 @@ export interface ControlledNode {
   report(): Promise<Report>;
   /** Empty when all is well. */
   health(): readonly HealthProblem[];
-  /** Reads the configuration again and applies what differs. */
-  reload(): Promise<object>;
+  /** Reads the configuration again and applies what differs. `text` says for people what that was. */
+  reload(): Promise<{ readonly text: string }>;
   putCamera(id: string, settings: unknown): Promise<object>;
   removeCamera(id: string): Promise<object>;
   restartCamera(id: string): Promise<void>;

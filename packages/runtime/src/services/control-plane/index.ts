@@ -1,2 +1,1 @@
-export { askNode } from './control-client.ts';
 export { type ControlledNode, serveControl } from './control-server.ts';

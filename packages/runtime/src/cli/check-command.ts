@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { ModelStore } from '@vigia/model-container';
+import { controlSocketPath, runDirOf } from '#core/node-dirs';
+import { formatBytes } from '#core/terminal';
+import { loadConfig } from '#node/config';
+import { admit, budgetOf, checkModels, describeBudget, describePlan, locateModels, planOf, roomFor } from '#node/plan';
+import { askNode } from '#services/control-client';
+import { configFile, text, type Values } from './options.ts';
+
+const DIFF_MS = 5_000;
+
+/** `vigia check`. */
+export async function checkCommand(values: Values): Promise<number> {
+  const file = configFile(values, 'check');
+  const config = loadConfig(file);
+  if (values['diff'] === true) return showDifference(file, text(values, 'node') ?? config.node);
+  const store = new ModelStore();
+  await checkModels(config, store);
+  const absent = (await store.list()).filter(
+    (m) => !m.present && Object.values(config.models).some((c) => c.use === m.id),
+  );
+  for (const model of absent)
+    process.stdout.write(
+      `model ${model.id} is not on this machine yet: ${formatBytes(model.downloadBytes)} to fetch\n`,
+    );
+  if (absent.length > 0) {
+    process.stdout.write(`${file}: the configuration is valid; pull the models to see memory and processes\n`);
+    return 0;
+  }
+  const runDir = runDirOf(config.node);
+  const plan = planOf(config, runDir, await locateModels(config, { pull: undefined, runDir }));
+  const budget = budgetOf(plan);
+  // Not those of a node of this name that runs: this asks what may run beside it.
+  const room = roomFor([process.pid]);
+  for (const line of [...describePlan(plan), ...describeBudget(budget, room)]) process.stdout.write(`${line}\n`);
+  admit(plan, budget, room);
+  process.stdout.write(`${file}: fine\n`);
+  return 0;
+}
+
+/** What this file would change on the running node, which reads it as it would on a reload. */
+async function showDifference(file: string, node: string): Promise<number> {
+  const path = `/api/v1/config?dry_run=1&file=${encodeURIComponent(file)}`;
+  const yaml = readFileSync(file, 'utf8');
+  const answer = await askNode(controlSocketPath(runDirOf(node)), path, DIFF_MS, { method: 'PUT', yaml });
+  const { revision, changes } = JSON.parse(answer.toString('utf8')) as { revision: number; changes: string[] };
+  const head =
+    changes.length === 0
+      ? `node ${node}, revision ${revision}: ${file} changes nothing`
+      : `node ${node}, revision ${revision}: ${file} would change`;
+  for (const line of [head, ...changes.map((change) => `  ${change}`)]) process.stdout.write(`${line}\n`);
+  return 0;
+}

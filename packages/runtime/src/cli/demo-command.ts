@@ -1,0 +1,12 @@
+import { runDemo } from './demo.ts';
+import { port, runOptions, text, type Values } from './options.ts';
+
+/** `vigia demo`. */
+export async function demoCommand(values: Values): Promise<number> {
+  return runDemo({
+    ...runOptions(values),
+    clip: text(values, 'clip'),
+    mqttPort: port(values, 'mqtt-port'),
+    rtspPort: port(values, 'rtsp-port'),
+  });
+}

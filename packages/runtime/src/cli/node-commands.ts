@@ -1,0 +1,78 @@
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { codeOf, UsageError, VigiaError } from '@vigia/base';
+import { ID_PATTERN } from '@vigia/contracts';
+import { controlSocketPath, runBaseDir, runDirOf } from '#core/node-dirs';
+import { formatBytes } from '#core/terminal';
+import { askNode } from '#services/control-client';
+import { configFile, text, type Values } from './options.ts';
+
+const SNAPSHOT_MS = 10_000;
+const HEALTH_MS = 2_000;
+/** A model may have to be fetched. */
+const RELOAD_MS = 600_000;
+/** A worker may take an hour to start. */
+const RESTART_MS = 3_610_000;
+
+/** `vigia snapshot`. */
+export async function snapshotCommand(values: Values, [camera = '', file = '']: readonly string[]): Promise<number> {
+  if (!ID_PATTERN.test(camera)) throw new UsageError(`vigia snapshot: "${camera}" is no camera id`);
+  const path = `/api/v1/cameras/${camera}/snapshot.jpg?annotated=${values['bare'] ? 0 : 1}`;
+  const jpeg = await askNode(controlSocketPath(runDirOf(await nodeOf(values, 'snapshot'))), path, SNAPSHOT_MS);
+  try {
+    writeFileSync(file, jpeg);
+  } catch (error) {
+    throw new VigiaError('snapshot', `${file}: cannot be written (${codeOf(error)})`, { path: file, cause: error });
+  }
+  process.stdout.write(`${file}: ${formatBytes(jpeg.byteLength)}\n`);
+  return 0;
+}
+
+/** `vigia reload`. */
+export async function reloadCommand(values: Values): Promise<number> {
+  const socket = controlSocketPath(runDirOf(await nodeOf(values, 'reload')));
+  const answer = await askNode(socket, '/api/v1/reload', RELOAD_MS, { method: 'POST' });
+  const { text: done } = JSON.parse(answer.toString('utf8')) as { text: string };
+  process.stdout.write(`${done}\n`);
+  return 0;
+}
+
+/** `vigia restart`. */
+export async function restartCommand(values: Values, [what = '']: readonly string[]): Promise<number> {
+  const [camera = '', consumer, ...more] = what.split('/');
+  if (more.length > 0 || ![camera, consumer ?? camera].every((id) => ID_PATTERN.test(id)))
+    throw new UsageError(`vigia restart: "${what}" is neither a camera nor a camera/consumer`);
+  const path = `/api/v1/cameras/${camera}${consumer === undefined ? '' : `/consumers/${consumer}`}/restart`;
+  await askNode(controlSocketPath(runDirOf(await nodeOf(values, 'restart'))), path, RESTART_MS, { method: 'POST' });
+  process.stdout.write(consumer === undefined ? `${what}: has a new process\n` : `${what}: ready\n`);
+  return 0;
+}
+
+/** `vigia health`: for people, and for whatever watches the node from outside. */
+export async function healthCommand(values: Values): Promise<number> {
+  await askNode(controlSocketPath(runDirOf(await nodeOf(values, 'health'))), '/healthz', HEALTH_MS);
+  process.stdout.write('ok\n');
+  return 0;
+}
+
+/** Which node a command is for. */
+async function nodeOf(values: Values, command: string): Promise<string> {
+  const node = text(values, 'node');
+  if (node !== undefined) return node;
+  if (values['config'] === undefined) return onlyNode();
+  const { loadConfig } = await import('#node/config');
+  return loadConfig(configFile(values, command)).node;
+}
+
+/** The name of the only node of this user that runs. */
+function onlyNode(): string {
+  if (process.env['VIGIA_RUN_DIR']) return 'vigia';
+  const base = runBaseDir();
+  const running = existsSync(base)
+    ? readdirSync(base).filter((name) => existsSync(controlSocketPath(runDirOf(name))))
+    : [];
+  const [only] = running;
+  if (running.length === 1 && only !== undefined) return only;
+  if (running.length === 0)
+    throw new VigiaError('not_running', 'no node runs; start one with `vigia demo` or `vigia run`');
+  throw new UsageError(`several nodes run (${running.join(', ')}): say which with --node`);
+}

@@ -1,0 +1,78 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { codeOf, UsageError } from '@vigia/base';
+
+/** The options of a command line, as they were given. */
+export type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+/** How a node is to be run. */
+export interface RunOptions {
+  /** Stops by itself after this time. Default: runs until a signal. */
+  readonly forMs: number | undefined;
+  /** Where the report goes at the end. */
+  readonly reportFile: string | undefined;
+  /** One JSON object per line on stdout instead of a view. */
+  readonly json: boolean;
+  /** The configuration file, which a reload reads again; undefined: the configuration is not in a file. */
+  readonly configFile?: string | undefined;
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** The options that `run` and `demo` share. @throws UsageError for a wrong one. */
+export function runOptions(values: Values): RunOptions {
+  const time = text(values, 'for');
+  return {
+    forMs: time === undefined ? undefined : duration(time),
+    reportFile: writable(text(values, 'report')),
+    json: values['json'] === true,
+  };
+}
+
+/** A report that cannot be written is told before the run, not after it. */
+function writable(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    accessSync(existsSync(file) ? file : dirname(resolve(file)), constants.W_OK);
+    return file;
+  } catch (error) {
+    throw new UsageError(
+      `--report: ${file} cannot be written (${codeOf(error)}); give a file in a folder that is there`,
+      { cause: error },
+    );
+  }
+}
+
+function duration(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value);
+  const ms = match ? Number(match[1]) * (UNITS[match[2] as string] as number) : 0;
+  if (ms <= 0 || ms > 2 ** 31 - 1)
+    throw new UsageError(`--for: found "${value}", allowed is a number with ms, s, m or h, such as 30s, up to 24 days`);
+  return ms;
+}
+
+/** The configuration file of a command. @throws UsageError when it is missing. */
+export function configFile(values: Values, command: string): string {
+  const file = text(values, 'config');
+  if (file === undefined)
+    throw new UsageError(
+      `vigia ${command}: the configuration file is missing; give it with -c FILE (vigia --help shows a first one)`,
+    );
+  return file;
+}
+
+/** A port. @throws UsageError for what is none. */
+export function port(values: Values, name: string): number | undefined {
+  const value = text(values, name);
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new UsageError(`--${name}: found "${value}", allowed is a port, 0 to 65535`);
+  return number;
+}
+
+/** The value of an option that takes one. */
+export function text(values: Values, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,1 @@
+export { askNode, type NodeQuestion } from './ask-node.ts';
