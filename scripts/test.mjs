@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { build, checkNode, fail, install, mayInstallDebian, output, root, run, runBin } from './lib.mjs';
 
-/** Debian packages that only the tests need, and a file of each. */
+/** Debian packages that only tests need, and a file that each brings. */
 const DEBIAN = {
   mosquitto: '/usr/sbin/mosquitto',
   'mosquitto-clients': '/usr/bin/mosquitto_sub',
@@ -51,14 +51,14 @@ await install();
 await installDebian();
 await build();
 await step('format', () => runBin('biome', ['format', '.']));
-// Each of these uses one core at most, or waits: together they keep two cores busy for a third of the time.
+// Each of these uses one core at most, or waits: two cores are busy with all of them at once for a third of the time.
 await Promise.all([
   step('lint', () => runBin('oxlint', ['--type-aware', '--deny-warnings'])),
   step('types of tests and benchmarks', () => runBin('tsc', ['-p', 'tsconfig.tests.json'])),
   step('project rules', () => run(process.execPath, ['scripts/check-project.mjs'])),
   step('unused code and dependencies', () => runBin('knip', [])),
 ]);
-// The Python tests mostly wait.
+// Python's wait for time to go by more than they compute.
 await Promise.all([
   step('unit tests of the Python SDK', () =>
     run('/usr/bin/python3', ['-m', 'unittest', 'discover', '-q', '-s', 'sdk/python/tests', '-t', 'sdk/python']),
