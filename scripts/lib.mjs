@@ -9,9 +9,9 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamps = join(root, 'node_modules', '.vigia');
 
 /** Prints one sentence and exits with 1. */
-export function fail(message) {
+export function fail(message, code = 1) {
   process.stderr.write(`vigia: ${message}\n`);
-  process.exit(1);
+  process.exit(code);
 }
 
 /** Requires Node 20.19 or newer. */

@@ -1,5 +1,6 @@
 // `npm test`: everything that must hold before a change lands, in order of how soon it can fail.
 import { existsSync } from 'node:fs';
+import { changedSince } from './changed.mjs';
 import { build, checkNode, fail, install, mayInstallDebian, output, root, run, runBin } from './lib.mjs';
 
 /** Debian packages that only tests need, and a file that each brings. */
@@ -46,6 +47,42 @@ async function step(name, command) {
   took.push(`${((performance.now() - start) / 1000).toFixed(0).padStart(6)} s  ${name}`);
 }
 
+const HELP = `npm test [-- --changed[=COMMIT]]
+
+Everything that must hold before a change lands: format, lint, types, project rules, unit tests, system tests on the
+built files, and the long proofs in their short form.
+
+  --changed          only the tests that can notice what changed since the last commit, uncommitted files included
+  --changed=COMMIT   the same since COMMIT: a branch, a tag, a hash
+`;
+
+/** Which tests are run: all, or those that a change can affect. False: none of the kind. */
+function scopeOf(args) {
+  const [word, ...more] = args;
+  if (word === undefined) return { name: 'all of npm test', python: true, unit: [], system: [], soaks: ['all'] };
+  if (word === '--help' || word === '-h') {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
+  const since = /^--changed(?:=(.+))?$/.exec(word);
+  if (!since || more.length > 0)
+    fail(`npm test: found "${args.join(' ')}", allowed is --changed or --changed=COMMIT`, 2);
+  const changed = changedSince(since[1]);
+  const { files, packages, soaks, python } = changed;
+  process.stderr.write(
+    `vigia: since ${changed.since}, ${files.length} files changed; affected packages: ${packages.join(', ') || 'none'}\n`,
+  );
+  const any = packages.length > 0;
+  return {
+    name: 'what the change can affect',
+    python,
+    unit: any && packages.map((name) => `packages/${name}/src/`),
+    system: any && packages.map((name) => `packages/${name}/test/`),
+    soaks,
+  };
+}
+
+const scope = scopeOf(process.argv.slice(2));
 checkNode();
 await install();
 await installDebian();
@@ -58,19 +95,27 @@ await Promise.all([
   step('project rules', () => run(process.execPath, ['scripts/check-project.mjs'])),
   step('unused code and dependencies', () => runBin('knip', [])),
 ]);
-// Python's wait for time to go by more than they compute.
+const system = (project) => () => runBin('vitest', ['run', '--project', project, '--passWithNoTests', ...scope.system]);
 await Promise.all([
-  step('unit tests of the Python SDK', () =>
-    run('/usr/bin/python3', ['-m', 'unittest', 'discover', '-q', '-s', 'sdk/python/tests', '-t', 'sdk/python']),
-  ),
-  step('unit tests', () => runBin('vitest', ['run', '--project', 'unit', '--project', 'unit-alone'])),
+  scope.python &&
+    step('unit tests of the Python SDK', () =>
+      run('/usr/bin/python3', ['-m', 'unittest', 'discover', '-q', '-s', 'sdk/python/tests', '-t', 'sdk/python']),
+    ),
+  scope.unit &&
+    step('unit tests', () =>
+      runBin('vitest', ['run', '--project', 'unit', '--project', 'unit-alone', '--passWithNoTests', ...scope.unit]),
+    ),
 ]);
-await step('model', () =>
-  run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']),
-);
-await step('system tests on the built files, those that are in no hurry', () =>
-  runBin('vitest', ['run', '--project', 'unhurried']),
-);
-await step('system tests on the built files', () => runBin('vitest', ['run', '--project', 'system']));
-await step('long proofs, short form', () => run(process.execPath, ['scripts/soak.mjs', 'all', '--short']));
-process.stderr.write(`\n${took.join('\n')}\n\nall of npm test passed on Node ${process.versions.node} (${root})\n`);
+if (scope.system) {
+  await step('model', () =>
+    run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']),
+  );
+  await step('system tests on the built files, two at a time', system('unhurried'));
+  await step('system tests on the built files, one at a time', system('system'));
+}
+for (const names of scope.soaks) {
+  await step(`long proofs, short form${names === 'all' ? '' : `: ${names}`}`, () =>
+    run(process.execPath, ['scripts/soak.mjs', names, '--short']),
+  );
+}
+process.stderr.write(`\n${took.join('\n')}\n\n${scope.name} passed on Node ${process.versions.node} (${root})\n`);

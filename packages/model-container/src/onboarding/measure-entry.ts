@@ -15,7 +15,7 @@ const SIZES = [1, 2, 4];
 const MOST_RUNS = 100;
 /** Duration of measuring one batch size, unless that gives fewer than {@link LEAST_RUNS} runs. */
 const ENOUGH_MS = 3_000;
-const LEAST_RUNS = 5;
+const LEAST_RUNS = 3;
 /** Warm-up runs, unless they take long: then the first run is as good as any. */
 const WARM_UP_RUNS = 3;
 const WARM_UP_MS = 300;
