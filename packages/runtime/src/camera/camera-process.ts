@@ -4,6 +4,7 @@ import {
   createLog,
   endWithParent,
   type Handlers,
+  ipcPort,
   jsonLineSink,
   messageOf,
   openParentChannel,
@@ -74,7 +75,8 @@ class CameraProcess {
       setImmediate(() => this.#killWhenSaid());
       throw new VigiaError('start_failed', messageOf(error), { cause: error });
     }
-    process.send?.({ type: 'ready' });
+    // A parent that is gone closes the channel, and that ends this process.
+    ipcPort(process).send({ type: 'ready' }, () => undefined);
     return null;
   }
 

@@ -60,6 +60,7 @@ const RESTART_WORKER_MS = 2_000;
 const STOP_MS = 700;
 const RESTART = { firstMs: 100, maxMs: 10_000 };
 const WATCH_MS = 1_000;
+const COMPLAIN_MS = 10_000;
 /** A camera process speaks twice a second; one that is silent for this many seconds hangs. */
 const SILENT_TICKS = 10;
 
@@ -80,6 +81,9 @@ export class CameraGeneration implements Generation {
   #failure: string | undefined;
   #watch: Timer | undefined;
   #silentTicks = 0;
+  /** Messages of its process that were refused or lost. */
+  #problems = 0;
+  #complainedMs = Number.NEGATIVE_INFINITY;
   #ending: Promise<void> | undefined;
   /** Its counters are closed: what its process still says is not heard. */
   #closed = false;
@@ -168,7 +172,7 @@ export class CameraGeneration implements Generation {
   }
 
   #connect(port: ConstructorParameters<typeof Channel>[0]['port']): Link {
-    const { clock, log, boot, slowed } = this.#o;
+    const { clock, boot, slowed } = this.#o;
     const link: Link = new Channel({
       peer: `camera ${this.setup.camera}`,
       port,
@@ -176,7 +180,7 @@ export class CameraGeneration implements Generation {
       speaks: NODE_WORDS,
       hears: CAMERA_WORDS,
       handlers: this.#handlers(),
-      onProblem: (problem) => log.warn(problem.message),
+      onProblem: (problem) => this.#onProblem(problem),
     });
     this.#link = link;
     link.request('setup', { setup: this.setup, boot }, { deadlineMs: READY_MS }).catch((error: unknown) => {
@@ -209,6 +213,15 @@ export class CameraGeneration implements Generation {
         }),
       },
     };
+  }
+
+  /** A process that sends nonsense must not fill the log: one line in ten seconds, with their number. */
+  #onProblem(problem: VigiaError): void {
+    this.#problems += 1;
+    const nowMs = this.#o.clock.nowMs();
+    if (nowMs - this.#complainedMs < COMPLAIN_MS) return;
+    this.#o.log.warn(`${problem.message}${this.#problems > 1 ? ` (${this.#problems} such messages so far)` : ''}`);
+    this.#complainedMs = nowMs;
   }
 
   /** Native code that hangs cannot be stopped in order. Counted in our own turns: a node that stood still proves nothing. */

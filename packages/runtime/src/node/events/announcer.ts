@@ -45,6 +45,9 @@ const EVENT_SEVERITY: Readonly<Record<EventMessage['type'], Severity>> = {
   restored: 'notice',
 };
 
+/** Changes that an event lists. */
+const CHANGES_LIMIT = 50;
+
 /** Puts what happens on the node into envelopes, and publishes it. The only place that makes events. */
 export class Announcer {
   readonly #o: AnnouncerOptions;
@@ -113,8 +116,11 @@ export class Announcer {
     this.#event({ kind: 'node', severity: 'notice', data: { state, version } });
   }
 
-  config(data: NodeEventOf<'config'>['data']): void {
-    this.#event({ kind: 'config', severity: 'notice', data });
+  /** The desired state has another revision. A long list of changes is cut: the revision itself has all of them. */
+  config({ revision, by, changes }: NodeEventOf<'config'>['data']): void {
+    const more = changes.length - CHANGES_LIMIT;
+    const shown = more > 0 ? [...changes.slice(0, CHANGES_LIMIT), `and ${more} more`] : changes;
+    this.#event({ kind: 'config', severity: 'notice', data: { revision, by, changes: shown } });
   }
 
   #event<K extends EventKind>(body: Body<K>): void {
