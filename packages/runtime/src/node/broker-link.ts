@@ -18,20 +18,20 @@ export interface BrokerLinkOptions {
   readonly hub: EventHub;
 }
 
-/** Events that wait this long at the end are lost with the connection. Milliseconds. */
+/** How long the last events may take to reach the broker before the connection closes. Milliseconds. */
 const LAST_EVENTS_MS = 500;
 
 /**
- * The node's broker, which may be another one after a reload, or none. Two subscribers: results, statistics and states go
- * out at once or are dropped; events wait, in the bounded queue of their subscription, until a broker has acknowledged
- * them. Owns both subscriptions and the connection.
+ * The node's connection to its MQTT broker. A reload may replace the broker or remove it. Owns the connection and two
+ * subscriptions: one sends results, statistics and states at once or drops them; the other keeps events in its bounded
+ * queue until a broker has acknowledged them.
  */
 export class BrokerLink {
   readonly #o: BrokerLinkOptions;
   #link: MqttLink | undefined;
   #now: Subscription | undefined;
   #events: Subscription | undefined;
-  /** By brokers before. */
+  /** Messages dropped by connections to earlier brokers. */
   #dropped = 0;
 
   constructor(options: BrokerLinkOptions) {
@@ -44,15 +44,15 @@ export class BrokerLink {
     return { connected: this.#link.connected, dropped: this.#dropped + this.#link.dropped };
   }
 
-  /** For people. */
+  /** For the live view. */
   get text(): string {
     if (!this.#link) return 'off';
     return this.#link.connected ? 'connected' : 'not connected';
   }
 
   /**
-   * Begins to connect. The broker before is left; resolves when that is done, at most a second later. Events that it did
-   * not take go to the new one.
+   * Connects to a broker in the background and leaves the previous one. Resolves when the previous connection is
+   * closed, at most a second later. The new broker receives the events that the previous one did not acknowledge.
    *
    * @param url Undefined: no broker.
    */
@@ -66,7 +66,7 @@ export class BrokerLink {
     await before?.close();
   }
 
-  /** Gives the last events a moment, says `offline` and leaves, in at most 1.5 s. Idempotent. */
+  /** Waits briefly for the last events, publishes `offline` and disconnects, in at most 1.5 s. Idempotent. */
   async close(): Promise<void> {
     this.#now?.close();
     if (this.#link?.connected) await this.#lastEvents();
@@ -86,12 +86,12 @@ export class BrokerLink {
       );
   }
 
-  /** Resolves when a broker has the event, or there is none to have it. */
+  /** Resolves when a broker has acknowledged the event, or when the node has no broker. */
   async #sendEvent(event: NodeEvent): Promise<void> {
     for (let link = this.#link; link; link = this.#link) {
       const sent = await Promise.all(messagesOf(this.#o.node, event).map(([topic, m]) => link?.deliver(topic, m)));
       if (sent.every(Boolean)) return;
-      // The link was closed: another one took its place, or none did.
+      // The link was closed. Try its successor, if there is one.
       if (link === this.#link) return;
     }
   }
@@ -107,7 +107,7 @@ export class BrokerLink {
   }
 }
 
-/** What is worth nothing later: dropped and counted when the broker is away, except states, which the link keeps. */
+/** Sends what is useless later. Without a connection the link drops and counts it, but keeps the latest states. */
 function sendNow(link: MqttLink, item: NodeItem): void {
   if (item.type === 'result') link.result(item.result);
   else if (item.type === 'stats') link.stats(item.stats);
@@ -120,7 +120,10 @@ function sendNow(link: MqttLink, item: NodeItem): void {
   }
 }
 
-/** An event goes to its own topic, and where there is an older form, to the topic of version 1 listeners too. */
+/**
+ * An event goes to its own topic. Some kinds also go, in their older form, to the topic that version 1 subscribers
+ * read.
+ */
 function messagesOf(node: string, event: NodeEvent): readonly (readonly [topic: string, message: object])[] {
   const own = [topics.eventOf(node, event.camera, event.kind), event] as const;
   if (event.kind !== 'worker' && event.kind !== 'sla' && event.kind !== 'shedding') return [own];

@@ -4,12 +4,15 @@ import type { DesiredState } from '#node/desired';
 import { describeChange } from '#node/plan';
 import { type NodeParts, reportOf } from './node-report.ts';
 
-/** What the node itself does for the control socket. */
+/** The node's own operations behind the control socket. */
 export interface NodeActions extends Pick<ControlledNode, 'health' | 'camera' | 'restartCamera' | 'restartWorker'> {
   readonly desired: DesiredState;
 }
 
-/** What the control socket may do with a node. Only this user reaches the socket, so every change is theirs. */
+/**
+ * The operations of the control socket. Only the user that runs the node can connect, so changes are recorded under
+ * that name.
+ */
 export function controlledNode(node: NodeActions, parts: NodeParts): ControlledNode {
   const { desired } = node;
   const by = `control socket (user ${userInfo().username})`;

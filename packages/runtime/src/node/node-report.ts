@@ -4,7 +4,7 @@ import type { Children } from '#node/children';
 import type { Plan, RunningWorker } from '#node/plan';
 import type { BrokerLink } from './broker-link.ts';
 
-/** The parts of a node that its report is made from. */
+/** The parts of a node that a report reads. */
 export interface NodeParts {
   readonly plan: () => Plan;
   readonly upMs: () => number;
@@ -12,7 +12,7 @@ export interface NodeParts {
   readonly broker: Pick<BrokerLink, 'report' | 'text'>;
 }
 
-/** One snapshot of everything. Cameras and models that do not answer are reported as last heard. */
+/** A report of the whole node. For cameras and models that do not answer it contains the latest known values. */
 export async function reportOf({ plan, upMs, children, broker }: NodeParts): Promise<Report> {
   const durationMs = upMs();
   const [cameras, models] = await Promise.all([reportsOf(children.cameras), reportsOf(children.models)]);
@@ -27,7 +27,7 @@ export async function reportOf({ plan, upMs, children, broker }: NodeParts): Pro
   };
 }
 
-/** What a view draws: counters as last heard, nothing is asked. */
+/** The latest known values, for a view. Asks no process. */
 export function statusOf({ plan, upMs, children, broker }: NodeParts): NodeStatus {
   const { node, shmBytes } = plan();
   return {
@@ -42,14 +42,14 @@ export function statusOf({ plan, upMs, children, broker }: NodeParts): NodeStatu
   };
 }
 
-/** Every consumer with its counters, as last heard. */
+/** The latest known counters of every consumer. */
 export function* consumersOf(children: Children): Iterable<ConsumerStatistics> {
   for (const [camera, handle] of children.cameras)
     for (const [consumer, report] of Object.entries(handle.recentReport().consumers))
       yield { camera, consumer, report };
 }
 
-/** Workers that have a process, as their cameras' processes said last. */
+/** Workers that have a process, according to the latest counters of their cameras. */
 export function runningWorkers(children: Children): RunningWorker[] {
   return [...consumersOf(children)].flatMap(({ camera, consumer, report }): RunningWorker[] =>
     report.process?.pid ? [{ camera, consumer, pid: report.process.pid }] : [],

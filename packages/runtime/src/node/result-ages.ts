@@ -1,11 +1,11 @@
 import type { NodeItem } from '@vigia/contracts';
 import { AgeHistogram, type Quantiles } from '#node/children';
 
-/** Ages of the ok results of every consumer, for the report. Reads the node's stream. */
+/** Ages of the ok results of every consumer, for the report. Subscribes to the node's stream. */
 export class ResultAges {
   readonly #ages = new Map<string, AgeHistogram>();
 
-  /** Takes an item of the stream. */
+  /** Handles an item of the stream. */
   readonly handle = (item: NodeItem): void => {
     if (item.type !== 'result' || item.result.status !== 'ok') return;
     const key = `${item.result.camera}/${item.result.consumer}`;
@@ -19,12 +19,12 @@ export class ResultAges {
     return this.#ages.get(`${camera}/${consumer}`)?.quantiles() ?? null;
   }
 
-  /** The consumer is another one from now on, or no more. */
+  /** The consumer was replaced or removed. */
   forget(camera: string, consumer: string): void {
     this.#ages.delete(`${camera}/${consumer}`);
   }
 
-  /** No consumer of this camera is there any more. */
+  /** The camera was removed. */
   forgetCamera(camera: string): void {
     for (const key of this.#ages.keys()) if (key.startsWith(`${camera}/`)) this.#ages.delete(key);
   }

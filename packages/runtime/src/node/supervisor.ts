@@ -28,29 +28,29 @@ export interface SupervisorOptions {
   /** The document that the plan was made from. */
   readonly config: Config;
   readonly plan: Plan;
-  /** Where the document came from; undefined: from no file. */
+  /** The file that it was read from; undefined without one. */
   readonly file: string | undefined;
-  /** Makes the plan of another document. Rejects with a sentence. */
+  /** Makes the plan of another document. Rejects when that is not possible. */
   readonly planFor: (config: Config, ownModels: ReadonlySet<string>) => Promise<Plan>;
   readonly runDir: string;
-  /** vigia's own. */
+  /** The version of vigia. */
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
 }
 
-/** Cameras 1.5 s, with workers 3.5 s; models 1.5 s, broker 1.5 s, and some more. */
+/** Cameras 1.5 s (with workers 3.5 s), models 1.5 s, broker 1.5 s, and a reserve. */
 const STOP_MS = 5_500;
 const STOP_WITH_WORKERS_MS = 7_500;
 const WATCH_MS = 1_000;
 const STATS_MS = 10_000;
-/** Beyond its start timeout: a worker that is started again has to end first. */
+/** Added to the start timeout, because a restarted worker has to end first. */
 const RESTART_SLACK_MS = 3_000;
 
 /**
- * The node: one process per camera and per model, one stream of events, one document that says what should be. It
- * composes these parts and never touches a pixel or waits for a camera, a model or a broker.
+ * The node: one process per camera and per model, one event stream, one desired document. Composes these parts. Never
+ * touches a pixel and never blocks on a camera, a model or the broker.
  */
 export class Supervisor {
   readonly #o: SupervisorOptions;
@@ -95,12 +95,12 @@ export class Supervisor {
     });
   }
 
-  /** Reads the node's stream from now on, states of the past included. */
+  /** Subscribes to the node's stream, beginning with the latest states. */
   subscribe(name: string, handle: (item: NodeItem) => void | Promise<void>): Subscription {
     return this.#hub.subscribe({ name, replayStates: true }, handle);
   }
 
-  /** Starts everything; resolves when all processes are on their way, whether or not a camera answers. */
+  /** Starts the node. Resolves when all processes have been started, whether or not a camera answers. */
   async start(): Promise<void> {
     const plan = this.#plan;
     for (const model of plan.models) checkSocketPath(model.socketPath);
@@ -126,23 +126,23 @@ export class Supervisor {
 
   /**
    * Stops cameras, models and the connection to the broker, in that order. Resolves within 5.5 s (7.5 s with workers)
-   * even if something hangs; what is not gone by then is named in the log. Idempotent.
+   * even if a process hangs; the log then names the processes that are left. Idempotent.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
-  /** Starts a camera's process again, with the same settings. */
+  /** Restarts a camera's process with its current settings. */
   restartCamera(id: string): Promise<void> {
     return this.desired.inTurn(() => this.#children.restartCamera(id));
   }
 
   /**
-   * Starts a worker again, a failed one too, and gives it its whole budget. Resolves when it is ready.
+   * Restarts a worker, even one that has failed, and resets its restart budget. Resolves when the worker is ready.
    *
    * @throws UsageError for a consumer that has no worker; VigiaError `worker_failed` with the reason when it did not
-   *   become ready, `no_answer` when its camera has no process at the moment or nothing is heard of it.
+   *   become ready, `no_answer` when its camera has no process at the moment or sends nothing about it.
    */
   async restartWorker(camera: string, consumer: string): Promise<void> {
     const handle = this.#children.cameras.get(camera);
@@ -160,23 +160,23 @@ export class Supervisor {
     return this.#children.cameras.get(id);
   }
 
-  /** What somebody must look at. */
+  /** Problems that need attention. */
   health(): readonly HealthProblem[] {
     return this.#watches.health();
   }
 
-  /** Cameras from which no picture ever came, each with what is known about why. */
+  /** Cameras that have never delivered a picture, each with the reason as far as it is known. */
   neverLive(): string[] {
     const silent = [...this.#children.cameras.values()].filter((c) => !c.everLive);
     return silent.map((c) => `camera ${c.id}: no picture came (${c.state.message ?? c.state.state})`);
   }
 
-  /** One snapshot of everything. Cameras and models that do not answer are reported as last heard. */
+  /** A report of the whole node. For cameras and models that do not answer it contains the latest known values. */
   report(): Promise<Report> {
     return reportOf(this.#parts());
   }
 
-  /** What a view draws: counters as last heard, nothing is asked. */
+  /** The latest known values, for a view. Asks no process. */
   status(): NodeStatus {
     return statusOf(this.#parts());
   }
@@ -229,7 +229,10 @@ export class Supervisor {
     });
   }
 
-  /** Makes the running node what a document says; the same parts in both go on untouched. Throws without a change. */
+  /**
+   * Changes the running node to match a document. Parts that are equal in both keep running. Throws before the first
+   * change.
+   */
   async #apply(document: Config): Promise<PlanChangeSummary> {
     this.#refuseWhileStopping();
     const own = new Set(this.#plan.models.filter((model) => model.container).map((model) => model.id));
@@ -237,7 +240,7 @@ export class Supervisor {
     this.#refuseWhileStopping();
     const change = diffPlans(this.#plan, wanted);
     this.#admit(change, wanted);
-    // From here on it happens.
+    // The change starts here. It is not rolled back.
     this.#plan = wanted;
     this.#forgetWorkers();
     const brokerLeft = change.mqtt ? this.#broker.use(wanted.mqttUrl) : undefined;
@@ -247,7 +250,7 @@ export class Supervisor {
       this.#announcer.cameraGone(id);
     }
     for (const id of change.models.removed) this.#announcer.modelGone(id);
-    // Their processes had a last word.
+    // Ended processes may have reported once more.
     this.#forgetWorkers();
     await brokerLeft;
     return summaryOf(change, wanted);
@@ -257,7 +260,7 @@ export class Supervisor {
     if (this.#stopping) throw new VigiaError('stopping', `node ${this.#plan.node} is stopping`);
   }
 
-  /** Refuses a change that does not fit, before anything happens. */
+  /** Refuses a change that does not fit, before anything changes. */
   #admit({ cameras, models }: PlanChange, wanted: Plan): void {
     for (const model of models.added) checkSocketPath(model.socketPath);
     for (const { id, socketPath } of models.changed) checkSocketPath(this.#children.nextSocketPath(id) ?? socketPath);
@@ -269,7 +272,7 @@ export class Supervisor {
     admit(wanted, budgetOf(wanted, leaving), roomFor(pids, segmentBytesOf(wanted.node), held));
   }
 
-  /** Workers that left the configuration have no state any more. */
+  /** Ends the states of workers that left the configuration. */
   #forgetWorkers(): void {
     const kept = this.#plan.cameras.flatMap(({ camera, consumers }) =>
       consumers.filter((c) => c.kind === 'worker').map(({ id }) => [camera, id] as const),

@@ -1,6 +1,6 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
-/** Largest value told apart, milliseconds. */
+/** Greater ages are recorded as this one. Milliseconds. */
 const HIGHEST_MS = 600_000;
 
 /** Quantiles in milliseconds. */
@@ -11,7 +11,7 @@ export interface Quantiles {
   readonly max: number;
 }
 
-/** Ages, kept with 0.1 % precision in bounded memory (about 150 KB), whatever their number. */
+/** A histogram of ages with a precision of 0.1 %. Its size is fixed: about 150 KB. */
 export class AgeHistogram {
   readonly #histogram: RecordableHistogram = createHistogram({ lowest: 1, highest: HIGHEST_MS * 1000, figures: 3 });
 

@@ -26,14 +26,14 @@ import {
 import type { Generation } from './generation.ts';
 import { addSnapshots, closeOut, NOTHING } from './totals.ts';
 
-/** What a camera's generation reports. Called in the order in which its process said it. */
+/** What a camera's generation reports, in the order in which its process sent it. */
 export interface CameraGenerationEvents {
   readonly onState: (state: StateNotice) => void;
   readonly onResult: (result: ResultMessage) => void;
   readonly onWorkerState: (state: WorkerStateMessage) => void;
   readonly onEvent: (event: EventMessage) => void;
   readonly onLog: (record: LogRecord) => void;
-  /** The process with this pid is gone: what it left in shared memory is nobody's. */
+  /** The process with this pid is gone. Its shared memory and worker groups can be removed. */
   readonly onDied: (pid: number) => void;
 }
 
@@ -45,11 +45,11 @@ export interface CameraGenerationOptions extends CameraGenerationEvents {
   readonly entry: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Counters of the generations before: they go on. */
+  /** Counters of earlier generations. This generation adds to them. */
   readonly before: CameraSnapshot | undefined;
-  /** Consumers that are slowed, by id: each new process is told. */
+  /** Slowed consumers, by id. Every new process receives them. */
   readonly slowed: ReadonlyMap<string, Slowed>;
-  /** How long its process may take to stop beyond what every process may. Milliseconds. */
+  /** How long its process may take to stop, beyond the time that every process has. Milliseconds. */
   readonly extraStopMs: number;
 }
 
@@ -61,23 +61,26 @@ const STOP_MS = 700;
 const RESTART = { firstMs: 100, maxMs: 10_000 };
 const WATCH_MS = 1_000;
 const COMPLAIN_MS = 10_000;
-/** A camera process speaks twice a second; one that is silent for this many seconds hangs. */
+/** A camera process sends a message twice a second. It counts as hung after this many seconds of silence. */
 const SILENT_TICKS = 10;
 
 type Link = Channel<NodeWords, CameraWords>;
 
-/** One camera with one set of settings: its process, what that counted, and its end. Owns child, channel and a timer. */
+/**
+ * One camera with one set of settings: its process and the counters of that process. Owns the child, the channel and a
+ * timer.
+ */
 export class CameraGeneration implements Generation {
   readonly setup: CameraSetup;
   readonly #o: CameraGenerationOptions;
   readonly #child: SupervisedChild;
   #link: Link | undefined;
-  /** Of generations before, and of processes of this one that are gone. */
+  /** Counters of earlier generations and of this generation's dead processes. */
   #totals: CameraSnapshot | undefined;
-  /** Of the running process. */
+  /** Counters of the running process. */
   #last: CameraSnapshot = NOTHING;
   #pid: number | undefined;
-  /** What the process said before it ended by itself. */
+  /** The reason that the process gave before it exited. */
   #failure: string | undefined;
   #watch: Timer | undefined;
   #silentTicks = 0;
@@ -85,7 +88,7 @@ export class CameraGeneration implements Generation {
   #problems = 0;
   #complainedMs = Number.NEGATIVE_INFINITY;
   #ending: Promise<void> | undefined;
-  /** Its counters are closed: what its process still says is not heard. */
+  /** The counters are closed: later messages of the process are ignored. */
   #closed = false;
 
   constructor(options: CameraGenerationOptions) {
@@ -111,12 +114,12 @@ export class CameraGeneration implements Generation {
     return this.#child.pid;
   }
 
-  /** Starts after the first. */
+  /** Starts after the first one. */
   get restarts(): number {
     return this.#child.restarts;
   }
 
-  /** Counters as last heard, with those of everything before. */
+  /** The latest counters of the process, plus those of all its predecessors. */
   get counters(): CameraSnapshot {
     return addSnapshots(this.#totals, this.#last);
   }
@@ -131,29 +134,29 @@ export class CameraGeneration implements Generation {
     return this.#ending;
   }
 
-  /** Asks the process for its counters; as last heard when it does not answer within half a second. */
+  /** Requests current counters. Returns the latest known ones when the process does not answer within half a second. */
   async freshCounters(): Promise<CameraSnapshot> {
     const fresh = await this.#ask('counters').catch(() => undefined);
     return fresh === undefined || this.#closed ? this.counters : addSnapshots(this.#totals, fresh);
   }
 
-  /** A JPEG of the next picture; annotated, of the next one that has a result. Rejects with a sentence. */
+  /** Returns the next picture as a JPEG. With `annotated`, the next picture that has a result. @throws VigiaError */
   async picture(annotated: boolean): Promise<Uint8Array> {
     const { jpeg } = await this.#connected().request('picture', { annotated }, { deadlineMs: PICTURE_MS });
     return jpeg;
   }
 
-  /** Another rate for a consumer, or with null the configured one. */
+  /** Sets another rate for a consumer; null restores the configured one. */
   pace(consumer: string, slowed: Slowed | null): void {
     this.#link?.notify('pace', { consumer, slowed });
   }
 
-  /** Ends the process of a worker; its policy decides what follows. */
+  /** Ends a worker's process. The worker's restart policy applies. */
   endWorker(worker: EndWorker): void {
     this.#link?.notify('end_worker', worker);
   }
 
-  /** Starts a worker again, a failed one too. Resolves when that has begun. */
+  /** Restarts a worker, even one that has failed. Resolves when the camera process has accepted the request. */
   async restartWorker(consumer: string): Promise<void> {
     await this.#connected().request('restart_worker', { consumer }, { deadlineMs: RESTART_WORKER_MS });
   }
@@ -224,7 +227,10 @@ export class CameraGeneration implements Generation {
     this.#complainedMs = nowMs;
   }
 
-  /** Native code that hangs cannot be stopped in order. Counted in our own turns: a node that stood still proves nothing. */
+  /**
+   * Kills a process that is silent for too long: hung native code cannot be stopped in any other way. Counts timer
+   * ticks, not time, so that a supervisor that was itself suspended kills nothing.
+   */
   #watchSilence(): void {
     if (this.#child.pid === undefined) return;
     this.#silentTicks += 1;
@@ -264,13 +270,13 @@ export class CameraGeneration implements Generation {
     this.#cleanUp();
   }
 
-  /** The last counters of a process that is gone become part of the totals. */
+  /** Adds the final counters of a dead process to the totals. */
   #closeCounters(last: CameraSnapshot): void {
     this.#totals = addSnapshots(this.#totals, closeOut(last));
     this.#last = NOTHING;
   }
 
-  /** A process that had to be killed left its segments. */
+  /** A killed process leaves its shared memory behind. */
   #cleanUp(): void {
     if (this.#pid !== undefined) this.#o.onDied(this.#pid);
     this.#pid = undefined;

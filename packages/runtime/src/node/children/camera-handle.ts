@@ -16,25 +16,28 @@ import { onlyConsumers, reportOf } from './totals.ts';
 export interface CameraHandleOptions
   extends Omit<CameraGenerationOptions, 'before' | 'slowed' | 'extraStopMs' | 'onState'> {
   readonly onState: (state: CameraStateMessage) => void;
-  /** Ages of a consumer's ok results so far; null before the first. */
+  /** Ages of a consumer's ok results; null before the first one. */
   readonly agesOf: (camera: string, consumer: string) => ConsumerReport['age_ms'];
-  /** A consumer has another meaning from now on: its ages begin anew. */
+  /** A consumer was replaced or removed: its ages start from zero. */
   readonly forgetAges: (camera: string, consumer: string) => void;
-  /** How long a process with this setup may take to stop beyond what every process may. Milliseconds. */
+  /** How long a process with this setup may take to stop, beyond the time that every process has. Milliseconds. */
   readonly extraStopMs: (setup: CameraSetup) => number;
 }
 
-/** The node's side of one camera: replaces its generations, remembers its state, and reports over all of them. */
+/**
+ * The supervisor's side of one camera. Replaces its generations, keeps its state, and reports counters over all of
+ * them.
+ */
 export class CameraHandle {
   readonly kind = 'camera';
   readonly id: string;
   readonly #o: CameraHandleOptions;
   readonly #generations: Succession<CameraGeneration>;
-  /** Consumers that are slowed. */
+  /** Slowed consumers, by id. */
   readonly #slowed = new Map<string, Slowed>();
   #state: CameraStateMessage;
   #everLive = false;
-  /** Restarts of generations that were replaced. */
+  /** Restarts of earlier generations. */
   #restartsBefore = 0;
   #closing: Promise<void> | undefined;
 
@@ -49,7 +52,7 @@ export class CameraHandle {
     return this.#generations.pids;
   }
 
-  /** The settings of its process. */
+  /** The settings of the current process. */
   get setup(): CameraSetup {
     return this.#generations.current.setup;
   }
@@ -58,7 +61,7 @@ export class CameraHandle {
     return this.#state;
   }
 
-  /** Whether a picture ever came. */
+  /** Whether the camera has ever delivered a picture. */
   get everLive(): boolean {
     return this.#everLive;
   }
@@ -67,18 +70,18 @@ export class CameraHandle {
     this.#generations.current.start();
   }
 
-  /** Stops the process and removes what it left. Resolves when it is gone. Idempotent. */
+  /** Stops the process and removes its shared memory. Resolves when the process is gone. Idempotent. */
   stop(): Promise<void> {
     this.#closing ??= this.#stop();
     return this.#closing;
   }
 
   /**
-   * Ends the process in order and starts one with other settings (or the same ones). The camera's counters go on, and
-   * those of the consumers that are kept; the others' end. Resolves when the new one is on its way. After `stop` it does
-   * nothing.
+   * Stops the process and starts one with other settings, or with the same ones. The counters of the camera and of kept
+   * consumers continue; those of other consumers are discarded. Resolves when the new process has been started. Does
+   * nothing after `stop`.
    *
-   * @param kept Ids of consumers of `setup` that mean the same as before.
+   * @param kept Ids of the consumers in `setup` whose counters continue.
    */
   replace(setup: CameraSetup, kept: readonly string[]): Promise<void> {
     const keep = new Set(kept);
@@ -91,17 +94,17 @@ export class CameraHandle {
     });
   }
 
-  /** Counters as last heard, at most half a second old. */
+  /** The latest known counters, at most half a second old. */
   recentReport(): CameraReport {
     return this.#report(this.#generations.current.counters);
   }
 
-  /** Counters as of now; as last heard when the process does not answer within half a second. */
+  /** Current counters, or the latest known ones when the process does not answer within half a second. */
   async report(): Promise<CameraReport> {
     return this.#report(await this.#generations.current.freshCounters());
   }
 
-  /** A JPEG of the next picture; annotated, of the next one that has a result. Rejects with a sentence. */
+  /** Returns the next picture as a JPEG. With `annotated`, the next picture that has a result. @throws VigiaError */
   async picture(annotated: boolean): Promise<Uint8Array> {
     const { state, message } = this.#state;
     if (state !== 'live')
@@ -109,19 +112,21 @@ export class CameraHandle {
     return this.#generations.current.picture(annotated);
   }
 
-  /** Another rate for a consumer, or with null the configured one; for its next process too. */
+  /** Sets another rate for a consumer, also in later processes; null restores the configured one. */
   pace(consumer: string, slowed: Slowed | null): void {
     if (slowed) this.#slowed.set(consumer, slowed);
     else this.#slowed.delete(consumer);
     this.#generations.current.pace(consumer, slowed);
   }
 
-  /** Ends the process of a worker; its policy decides what follows. */
+  /** Ends a worker's process. The worker's restart policy applies. */
   endWorker(worker: Parameters<CameraGeneration['endWorker']>[0]): void {
     this.#generations.current.endWorker(worker);
   }
 
-  /** Starts a worker again, a failed one too. Rejects with `no_answer` when the camera has no process at the moment. */
+  /**
+   * Restarts a worker, even one that has failed. Rejects with `no_answer` when the camera has no process at the moment.
+   */
   restartWorker(consumer: string): Promise<void> {
     return this.#generations.current.restartWorker(consumer);
   }
@@ -135,7 +140,8 @@ export class CameraHandle {
       slowed: this.#slowed,
       extraStopMs: extraStopMs(setup),
       onState: (state) => {
-        // The end that the node asked for is reported when the process is gone; a source that is over is news.
+        // `#stop` reports the end that the node requested, once the process is gone. The end of a source is reported
+        // here.
         if (state.state !== 'stopped' || state.reason !== null) this.#onState(state);
       },
       onResult: (result) => onResult(resultWithoutSecrets(result)),
@@ -157,7 +163,7 @@ export class CameraHandle {
 
   #report(counters: CameraSnapshot): CameraReport {
     const { state, reason } = this.#state;
-    // A large stream that was taken out of the configuration is no part of this camera any more.
+    // The counters of a large stream that was removed from the configuration are no longer reported.
     const main = this.setup.detectSource === undefined ? null : counters.main;
     return reportOf(
       { ...counters, main },
@@ -177,7 +183,7 @@ export class CameraHandle {
       camera: this.id,
       state,
       reason,
-      // A camera's process does not know the secrets.
+      // The camera process knows only some secrets, so the supervisor redacts.
       message: message === null ? null : redact(message),
       retry_in_ms: retryInMs === null ? null : Math.round(retryInMs),
       at: new Date(this.#o.clock.wallMs()).toISOString(),
@@ -185,13 +191,13 @@ export class CameraHandle {
   }
 }
 
-/** What a worker says about its failure may hold secrets that it does not know to be secret. */
+/** A worker's error message may contain secrets that the worker does not recognise as such. */
 function resultWithoutSecrets(result: ResultMessage): ResultMessage {
   if (result.error === null) return result;
   return { ...result, error: { ...result.error, message: redact(result.error.message) } };
 }
 
-/** A camera's process does not know the secrets; what a worker prints may hold them. */
+/** The camera process knows only some secrets, and a worker's output may contain them. */
 function withoutSecrets<T extends { readonly message: string | null } & Pick<EventMessage, 'stderr'>>(said: T): T {
   const message = said.message === null ? null : redact(said.message);
   return { ...said, message, ...(said.stderr ? { stderr: said.stderr.map(redact) } : {}) };

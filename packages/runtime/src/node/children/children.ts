@@ -12,7 +12,7 @@ import { ModelShares } from './model-shares.ts';
 export interface ChildrenEvents
   extends Pick<CameraHandleOptions, 'onState' | 'onResult' | 'onWorkerState' | 'onEvent' | 'agesOf' | 'forgetAges'> {
   readonly onModelState: (model: string, state: ModelState, reason: string | null) => void;
-  /** A camera's process ended, and its workers with it. */
+  /** A camera's process has ended, and its workers with it. */
   readonly onCameraProcessGone: (camera: string) => void;
   readonly onLog: (record: LogRecord) => void;
 }
@@ -26,17 +26,17 @@ export interface ChildrenOptions extends ChildrenEvents {
   readonly log: Log;
 }
 
-/** The name of a process for people, and its pid. */
+/** The display name of a process, and its pid. */
 export type NamedProcess = readonly [name: string, pid: number];
 
 const CAMERA_ENTRY = fileURLToPath(new URL('../../camera/camera-process.js', import.meta.url));
 
-/** The processes of a node: one per camera, one per model. Makes them what a plan says, in an order that keeps results coming. */
+/** The processes of a node: one per camera and one per model. Applies plans in an order that keeps results coming. */
 export class Children {
   readonly #o: ChildrenOptions;
   readonly #cameras = new Map<string, CameraHandle>();
   readonly #models = new Map<string, ModelHandle>();
-  /** Out of the plan and not yet gone. */
+  /** Removed from the plan, but still running. */
   readonly #leaving = new Set<CameraHandle | ModelHandle>();
   readonly #shares: ModelShares;
   #plan: Plan;
@@ -56,28 +56,29 @@ export class Children {
     return this.#models;
   }
 
-  /** All of our processes that run: `camera:hall`, `model:ssdlite`. */
+  /** All running processes that the node started: `camera:hall`, `model:ssdlite`. */
   get processes(): NamedProcess[] {
     return [...this.#cameras.values(), ...this.#models.values(), ...this.#leaving].flatMap((handle) =>
       handle.pids.map((pid): NamedProcess => [`${handle.kind}:${handle.id}`, pid]),
     );
   }
 
-  /** Where the container of a model that is about to change will listen. */
+  /** The socket path of the next container of a model. */
   nextSocketPath(model: string): string | undefined {
     return this.#models.get(model)?.nextSocketPath;
   }
 
-  /** Starts the processes of the plan; returns at once. */
+  /** Starts the processes of the plan. Returns at once. */
   start(): void {
     for (const model of this.#plan.models) this.#addModel(model);
     for (const setup of this.#plan.cameras) this.#addCamera(setup);
   }
 
   /**
-   * Makes the processes what a plan says. What leaves, leaves first, because its memory is counted on; a model's
-   * successor is there before its cameras change over; what is new comes last. Resolves when the old ones are gone and
-   * the new ones are on their way.
+   * Changes the processes to match a plan, in this order: stops removed cameras; starts added models and the successors
+   * of changed ones; replaces changed cameras, which connect to the new containers; starts added cameras; stops the
+   * containers that no camera uses any more. Resolves when the old processes are gone and the new ones have been
+   * started, which does not mean that they are ready.
    */
   async apply({ cameras, models }: PlanChange, plan: Plan): Promise<void> {
     this.#plan = plan;
@@ -100,14 +101,14 @@ export class Children {
     for (const { id } of plan.models) this.#shareCpu(id);
   }
 
-  /** Starts a camera's process again, with the settings it has. */
+  /** Restarts a camera's process with its current settings. */
   async restartCamera(id: string): Promise<void> {
     const camera = this.#cameras.get(id);
     const consumers = camera?.setup.consumers.map((consumer) => consumer.id) ?? [];
     await camera?.replace(camera.setup, consumers);
   }
 
-  /** Stops cameras, then the models that they use. Resolves when all are gone. */
+  /** Stops the cameras, then the models that they use. Resolves when all processes are gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const leaving = [...this.#leaving];
@@ -176,7 +177,7 @@ export class Children {
     handle.start();
   }
 
-  /** The setup with the sockets of the containers that serve now. */
+  /** The setup with the socket paths of the current containers. */
   #connected(setup: CameraSetup): CameraSetup {
     const consumers = setup.consumers.map((c) =>
       c.kind === 'model' ? { ...c, socketPath: this.#models.get(c.model)?.socketPath ?? c.socketPath } : c,

@@ -14,34 +14,37 @@ export interface ContainerGenerationOptions {
   readonly entry: string;
   readonly args: readonly string[];
   readonly socketPath: string;
-  /** The pictures that it wants, pixels. */
+  /** The size of its input pictures, pixels. */
   readonly frame: { readonly width: number; readonly height: number };
   /** See `ContainerWatchOptions`. */
   readonly probePrefix: string;
-  /** Most memory of its own that the process may use, bytes. */
+  /** The most anonymous memory that the process may use, bytes. */
   readonly memoryLimitBytes: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onState: (state: ModelReport['state'], reason: string | null) => void;
-  /** Counters of a container that it takes over from: they go on. */
+  /** Counters of its predecessor. This generation adds to them. */
   readonly before?: ModelCounts | undefined;
 }
 
 /** The first message of a container. */
 const readySchema = z.looseObject({ type: z.literal('ready'), model_id: z.string(), socket: z.string() });
-/** Loading a model may take this long. */
+/** The longest time that loading a model may take. Milliseconds. */
 const READY_MS = 60_000;
 const RESTART = { firstMs: 50, maxMs: 10_000 };
-/** Looks in a row without an answer until the container counts as hung: noticed 1.9 to 2.9 s after it stopped. */
+/** Unanswered checks in a row after which the container counts as hung: 1.9 to 2.9 s after it stopped answering. */
 const SILENT_LIMIT = 2;
-/** Looks in a row above its memory until it is ended: one run may need more for a moment. */
+/**
+ * Checks in a row above the memory limit after which vigia kills the container: a single batch may need more for a
+ * moment.
+ */
 const MEMORY_LIMIT_LOOKS = 3;
 const MIB = 1024 * 1024;
 
 /**
- * The supervisor's side of a container that it starts: keeps it running, has it prove that it looks at pictures before it
- * counts as ready, and kills it when it hangs or grows beyond its memory.
+ * A container that the supervisor starts. Keeps it running, reports it as ready only after it has answered a probe, and
+ * kills it when it hangs or exceeds its memory limit.
  */
 export class ContainerGeneration implements ModelGeneration {
   readonly id: string;
@@ -87,7 +90,7 @@ export class ContainerGeneration implements ModelGeneration {
   async end(): Promise<void> {
     this.#watch.stop();
     await this.#child.stop();
-    // One that had to be killed left its socket; where somebody else listens by now, it is theirs.
+    // A killed container leaves its socket behind. A socket on which another process listens is kept.
     await removeDeadSocket(this.#o.socketPath);
   }
 
@@ -102,7 +105,7 @@ export class ContainerGeneration implements ModelGeneration {
     return this.recentReport();
   }
 
-  /** What it says of itself must be what it was started as: anything else is not our container. */
+  /** Kills a process that reports another model or socket than the ones it was started with. */
   #checkReady(message: unknown): void {
     const ready = readySchema.safeParse(message);
     if (!ready.success) this.#o.log.warn(`model:${this.id} sent a wrong \`ready\`: ${ready.error.message}`);
@@ -118,12 +121,12 @@ export class ContainerGeneration implements ModelGeneration {
     this.#counters.heard(wellbeing.health);
     if (wellbeing.state === 'serving') this.#become('ready', null);
     else if (wellbeing.state !== 'unknown') this.#become(wellbeing.state, wellbeing.why);
-    // Whatever it was before, it still is.
+    // An inconclusive check changes the reason, not the state.
     else if (this.#state !== 'ready') this.#become(this.#state, wellbeing.why);
     this.#weigh();
   }
 
-  /** Anonymous memory: its own, not the frames it looks at. */
+  /** Compares the container's anonymous memory with its limit. The shared frames that it reads do not count. */
   #weigh(): void {
     const { pid } = this;
     const { memoryLimitBytes } = this.#o;
@@ -151,7 +154,7 @@ export class ContainerGeneration implements ModelGeneration {
     this.#watch.stop();
     if (child.state === 'waiting') {
       this.#counters.died();
-      // What it was killed for says more than that it was killed.
+      // The reason for the kill is more useful than the signal.
       const killed = this.#state === 'failing' && child.reason.includes('SIGKILL') ? this.#reason : null;
       this.#become('failing', killed ?? child.reason);
     } else this.#become(child.state, child.state === 'starting' ? this.#reason : null);

@@ -27,7 +27,7 @@ beforeEach(async () => {
 afterEach(async () => {
   watch.stop();
   await fake.close();
-  // Whatever happened, no picture of a probe is left.
+  // No test may leave a probe's picture behind.
   expect(readdirSync(dir).filter((name) => name.startsWith('probe.'))).toEqual([]);
   rmSync(dir, { recursive: true });
 });
@@ -38,18 +38,18 @@ function watchOf(probePrefix: string): ContainerWatch {
   return new ContainerWatch({ socketPath, model: 'm', frame, probePrefix, clock: systemClock, probeTimeoutMs: 300 });
 }
 
-/** The first thing that is found out. */
+/** The result of the first check. */
 function first(): Promise<Wellbeing> {
   return new Promise((resolve) => watch.start(resolve));
 }
 
-describe('what counts as serving', () => {
-  test('an answer about a picture', async () => {
+describe('a container is serving', () => {
+  test('when it answers a probe', async () => {
     expect(await first()).toMatchObject({ state: 'serving' });
     expect(fake.counts.infers).toBe(1);
   });
 
-  test('not that it says so: without an answer about a picture it is silent', async () => {
+  test('not because it reports so: without an answer to a probe it is silent', async () => {
     fake.misbehave('silent');
     expect(await first()).toMatchObject({
       state: 'silent',
@@ -58,19 +58,19 @@ describe('what counts as serving', () => {
     });
   });
 
-  test('nobody there', async () => {
+  test('it is silent when no process listens', async () => {
     await fake.close();
     expect(await first()).toMatchObject({ state: 'silent', why: 'nobody listens' });
   });
 
-  test('a model that fails on the picture answers all the same: failing, with its words', async () => {
+  test('it is failing, with the model’s message, when the model fails on the probe', async () => {
     infer = () => {
       throw new Error('no such weights');
     };
     expect(await first()).toMatchObject({ state: 'failing', why: expect.stringContaining('no such weights') });
   });
 
-  test('an answer for another frame is no look', async () => {
+  test('an answer for another frame does not count', async () => {
     fake.misbehave('wrong_frame');
     expect(await first()).toMatchObject({ state: 'failing', why: 'a probe was answered with something else' });
   });
@@ -80,7 +80,7 @@ describe('what counts as serving', () => {
     ['what it says of itself holds, though a probe was refused', 'failing', 'failing', ''],
   ] as const)('%s', async (_what, says, state, why) => {
     fake.state = says;
-    // One frame of the probe's camera is looked at and one waits: a third is `overloaded`.
+    // The container runs one frame of this camera and queues one. It refuses a third as `overloaded`.
     fake.delayMs = 200;
     const path = join(dir, 'frame.rgb');
     writeFileSync(path, Buffer.alloc(8 * 8 * 3));
@@ -102,15 +102,15 @@ describe('what counts as serving', () => {
     expect(found).toMatchObject({ state, health: { state: says }, why: expect.stringContaining(why) });
   });
 
-  test('one that loads is not asked to look', async () => {
+  test('it is not probed while it loads', async () => {
     fake.state = 'starting';
     expect(await first()).toMatchObject({ state: 'starting' });
     expect(fake.counts.infers).toBe(0);
   });
 });
 
-describe('our own trouble is no sign of the container’s', () => {
-  test('a probe that cannot be made', async () => {
+describe('a problem of the supervisor is not blamed on the container', () => {
+  test('the probe cannot be written', async () => {
     watch = watchOf(join(dir, 'no-such-folder', 'probe.'));
     expect(await first()).toMatchObject({
       state: 'unknown',
@@ -119,11 +119,11 @@ describe('our own trouble is no sign of the container’s', () => {
   });
 });
 
-test('stopping ends a look that is under way, and nothing of it is heard any more', async () => {
+test('stop aborts a running check and discards its result', async () => {
   fake.misbehave('silent');
   let heard = 0;
   watch.start(() => (heard += 1));
-  // The probe is on its way once its picture is there.
+  // The probe has been sent once its picture exists.
   while (!readdirSync(dir).some((name) => name.startsWith('probe.')))
     await new Promise((resolve) => void setImmediate(resolve));
   watch.stop();

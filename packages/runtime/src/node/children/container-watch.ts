@@ -7,55 +7,55 @@ import { askContainer } from '#core/container';
 /** Options of {@link ContainerWatch}. */
 export interface ContainerWatchOptions {
   readonly socketPath: string;
-  /** What the model is called. */
+  /** The model's id. */
   readonly model: string;
-  /** The pictures that it wants, pixels. */
+  /** The size of its input pictures, pixels. */
   readonly frame: { readonly width: number; readonly height: number };
-  /** Where the pictures of probes go, and how their names begin: each is there only while its probe is on its way. */
+  /** Path prefix of the probes' pictures. Each exists only while its probe runs. */
   readonly probePrefix: string;
   readonly clock: Clock;
-  /** How long a probe may take, in line and in the model, milliseconds. */
+  /** The longest time that a probe may take, queue included. Milliseconds. */
   readonly probeTimeoutMs?: number;
 }
 
-/** What is known about a container that ought to serve. */
+/** The result of one check. */
 export type Wellbeing =
-  /** It answered a look at a picture: of its cameras lately, or a probe. */
+  /** It has answered a probe, or frames of its cameras, recently. */
   | { readonly state: 'serving'; readonly health: HealthResponse }
-  /** It says that it is not there yet, that its model keeps failing, or it failed on a probe: it answers, all the same. */
+  /** It answers, but it is still loading, its model keeps failing, or it failed on a probe. */
   | { readonly state: 'starting' | 'failing'; readonly health: HealthResponse; readonly why: string }
-  /** It says nothing. `times` in a row. */
+  /** It did not answer for the `times`-th time in a row. */
   | { readonly state: 'silent'; readonly why: string; readonly times: number }
-  /** It answers, and whether it looks could not be found out: it is busy with others, or the fault is on this side. */
+  /** It answers, but the probe proved nothing: its queue was full, or this process could not write the picture. */
   | { readonly state: 'unknown'; readonly health: HealthResponse; readonly why: string };
 
 const EVERY_MS = 1_000;
 const HEALTH_TIMEOUT_MS = 900;
-/** Probes wait in the model's line like everybody: a few seconds are no sign of anything. */
+/** Probes wait in the model's queue like other requests, so a delay of seconds is normal. */
 const PROBE_TIMEOUT_MS = 15_000;
-/** A container that answered a picture so recently needs no probe. */
+/** A container that has answered a frame within this time needs no probe. Milliseconds. */
 const IDLE_MS = 10_000;
 const GREY = 128;
-// Somebody else's file or link of that name is never written to.
+// Never writes to an existing file or link, which may belong to another user.
 const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
 
 /** How a probe ended. */
 type ProbeEnd = { readonly state: 'looked' | 'failed' | 'silent' | 'unknown'; readonly why: string };
 
-/** What was seen of one container, from `start` to `stop`. A late answer belongs to its own time only. */
+/** The state of one watch, from `start` to `stop`. A late answer changes only the watch that sent the request. */
 interface Watching {
   readonly ending: AbortController;
   silent: number;
-  /** `counters.ok` as last heard. */
+  /** The last value of `counters.ok`. */
   lastOk: number;
-  /** When it last proved that it looks at pictures. */
+  /** When it last answered a frame or a probe. */
   lookedAtMs: number | undefined;
   asking: boolean;
 }
 
 /**
- * Watches one container: asks `health` every second, and when nobody had a picture looked at for a while, has it look at a
- * grey one. That a socket accepts says nothing: only an answer about a picture does.
+ * Watches one container. Asks for `health` every second. When the container has answered no frame for a while, sends a
+ * probe: inference on a grey picture. An accepted connection proves nothing; only an answer about a picture does.
  */
 export class ContainerWatch {
   readonly #o: ContainerWatchOptions;
@@ -66,7 +66,9 @@ export class ContainerWatch {
     this.#o = options;
   }
 
-  /** Watches from now on, as one that is not known to serve. `onWell` is called until `stop`. Does nothing while it watches. */
+  /**
+   * Starts to watch. `onWell` receives the result of each check until `stop`. Does nothing while a watch is running.
+   */
   start(onWell: (wellbeing: Wellbeing) => void): void {
     if (this.#watching) return;
     const watching: Watching = {
@@ -88,7 +90,7 @@ export class ContainerWatch {
     void look();
   }
 
-  /** Ends what is under way. Idempotent. */
+  /** Stops watching and aborts a running check. Idempotent. */
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -96,7 +98,7 @@ export class ContainerWatch {
     this.#watching = undefined;
   }
 
-  /** What it says of itself. */
+  /** Asks the container for its health. */
   health(signal?: AbortSignal): ReturnType<typeof askContainer<HealthResponse>> {
     const { socketPath, clock } = this.#o;
     const parse = (answer: unknown): HealthResponse | undefined => healthResponseSchema.safeParse(answer).data;
@@ -104,7 +106,7 @@ export class ContainerWatch {
     return askContainer(socketPath, { op: 'health' }, parse, options);
   }
 
-  /** One look. Never rejects. */
+  /** Runs one check. Never rejects. */
   async #look(watching: Watching): Promise<Wellbeing> {
     const answer = await this.health(watching.ending.signal);
     if ('why' in answer) return silent(watching, answer.why);
@@ -120,7 +122,7 @@ export class ContainerWatch {
       if (probe.state === 'silent') return silent(watching, probe.why);
       watching.silent = 0;
       if (probe.state === 'failed') return { state: 'failing', health, why: probe.why };
-      // What it says of itself holds, whether or not there was room for a probe.
+      // An inconclusive probe does not hide the failure that the container reports.
       if (probe.state === 'unknown')
         return state === 'failing' ? failing : { state: 'unknown', health, why: probe.why };
       watching.lookedAtMs = this.#o.clock.nowMs();
@@ -129,7 +131,7 @@ export class ContainerWatch {
     return state === 'failing' ? failing : { state: 'serving', health };
   }
 
-  /** Has it look at a grey picture. Never rejects. */
+  /** Sends one probe. Never rejects. */
   async #probe(signal: AbortSignal): Promise<ProbeEnd> {
     const { socketPath, model, frame, clock, probePrefix, probeTimeoutMs = PROBE_TIMEOUT_MS } = this.#o;
     const path = `${probePrefix}${randomBytes(6).toString('hex')}`;
@@ -146,7 +148,7 @@ export class ContainerWatch {
       const parse = (answer: unknown): InferResponse | undefined => inferResponseSchema.safeParse(answer).data;
       return judge(await askContainer(socketPath, request, parse, { clock, timeoutMs: probeTimeoutMs, signal }));
     } catch (error) {
-      // No room in /dev/shm, no descriptors: our own trouble, and no sign of the container's.
+      // No space in /dev/shm or no file descriptors: the fault is in this process, not in the container.
       return { state: 'unknown', why: `a probe could not be made: ${messageOf(error)}` };
     } finally {
       removePicture(path);
@@ -162,7 +164,7 @@ function silent(watching: Watching, why: string): Wellbeing {
 function judge(answer: Awaited<ReturnType<typeof askContainer<InferResponse>>>): ProbeEnd {
   if ('why' in answer) return { state: 'silent', why: `a probe was not answered: ${answer.why}` };
   const { error, detections, frame_id, camera_id } = answer.value;
-  // Its line is full of others' pictures, or what it needs is away: that proves nothing.
+  // A full queue, or a dependency that is unavailable, proves nothing.
   if (error?.code === 'overloaded') return { state: 'unknown', why: `a probe was refused: ${error.message}` };
   if (error) return { state: 'failed', why: `a probe failed: ${error.message}` };
   if (detections && frame_id === 0 && camera_id === '_probe') return { state: 'looked', why: '' };
@@ -183,6 +185,6 @@ function removePicture(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // Replaced by something that is not ours to remove: it is left.
+    // The path is no longer a file that this process may remove. It is left in place.
   }
 }

@@ -12,12 +12,12 @@ export interface ExternalGenerationOptions
   readonly log: Log;
 }
 
-/** Looks in a row without an answer until it counts as gone. */
+/** Unanswered checks in a row after which it counts as gone. */
 const SILENT_LIMIT = 2;
 
 /**
- * The supervisor's side of a container that somebody else starts: finds it whenever it listens, has it prove that it looks
- * at pictures, and says so when it is gone. It is neither started nor ended from here.
+ * A container that another program starts. Detects when it listens, reports it as ready only after it has answered a
+ * probe, and reports when it is gone. Never starts or ends it.
  */
 export class ExternalGeneration implements ModelGeneration {
   readonly id: string;
@@ -27,7 +27,7 @@ export class ExternalGeneration implements ModelGeneration {
   readonly #counters: ModelCounters;
   #state: ModelReport['state'] = 'starting';
   #reason: string | null = null;
-  /** How often it came back after it had been there. */
+  /** How often it has returned after being ready. Reported as `restarts`. */
   #returns = 0;
   #wasReady = false;
 
@@ -75,7 +75,7 @@ export class ExternalGeneration implements ModelGeneration {
       return;
     }
     this.#counters.heard(wellbeing.health);
-    // Whatever it was before, it still is.
+    // An inconclusive check changes the reason, not the state.
     if (wellbeing.state === 'unknown') {
       if (this.#state !== 'ready') this.#become(this.#state, wellbeing.why);
       return;

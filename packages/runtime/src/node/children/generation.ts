@@ -1,24 +1,24 @@
 /**
- * One configured life of a child: from its start with one set of settings to its end. It owns its process (which it
- * starts again when that dies), its counters, and its end. Another configuration is another generation.
+ * One child with one set of settings, from its start to its end. It owns its process, which it restarts after a crash,
+ * and its counters. Other settings need another generation.
  */
 export interface Generation {
-  /** Of its process; undefined while it has none. */
+  /** Undefined while there is no process. */
   readonly pid: number | undefined;
-  /** Starts the process; returns at once. */
+  /** Starts the process. Returns at once. */
   start(): void;
   /**
-   * Stops the process and removes what it left. Resolves when it is gone. Idempotent.
+   * Stops the process and removes the files that it left. Resolves when it is gone. Idempotent.
    *
-   * @param succeeded A successor takes over: the counters are closed first, and from then on nothing that the process
-   *   says is heard. Otherwise its last words are.
+   * @param succeeded True when a successor takes over: the counters are closed first, and later messages of the process
+   *   are ignored. False: messages are handled until the process is gone.
    */
   end(succeeded: boolean): Promise<void>;
 }
 
 /**
- * The generations of one child: the current one, and those that are ending. The only place that replaces a child, in one
- * of two orders: `replace` where two cannot be there at once, `overlap` where there must be no gap.
+ * The generations of one child: the current one and those that are ending. All replacements of a child happen here, in
+ * one of two orders: `replace` where two generations must not run at once, `overlap` where there must be no gap.
  */
 export class Succession<G extends Generation> {
   #current: G;
@@ -35,19 +35,19 @@ export class Succession<G extends Generation> {
     return this.#current;
   }
 
-  /** Whether this is the current generation and is not being replaced. */
+  /** Whether this is the current generation and it is not being replaced. */
   isCurrent(generation: G): boolean {
     return generation === this.#current && !this.#replacing;
   }
 
-  /** Processes of the current generation and of those that are ending. */
+  /** The processes of the ending generations, then that of the current one. */
   get pids(): number[] {
     return [...this.#ending, this.#current].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
   /**
-   * Ends the current generation, then makes and starts its successor: for children that cannot be there twice. One at a
-   * time; after `close` it does nothing.
+   * Ends the current generation, then creates and starts its successor. Replacements run one after the other. Does
+   * nothing after `close`.
    *
    * @param successorOf Called when the predecessor is gone.
    */
@@ -56,19 +56,19 @@ export class Succession<G extends Generation> {
     return this.#work;
   }
 
-  /** Makes the successor, which the caller starts, and leaves the predecessor running until `endPredecessors`. */
+  /** Creates the successor, which the caller starts. The predecessor runs until `endPredecessors`. */
   overlap(successorOf: (before: G) => G): void {
     if (this.#closing) return;
     this.#ending.add(this.#current);
     this.#current = successorOf(this.#current);
   }
 
-  /** Ends every generation but the current one. Resolves when they are gone. */
+  /** Ends every generation except the current one. Resolves when they are gone. */
   async endPredecessors(): Promise<void> {
     await Promise.all([...this.#ending].map((generation) => this.#end(generation)));
   }
 
-  /** Ends all of them. Resolves when they are gone. Idempotent. */
+  /** Ends all generations. Resolves when they are gone. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

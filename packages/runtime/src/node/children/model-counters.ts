@@ -1,9 +1,9 @@
 import type { HealthResponse, ModelReport } from '@vigia/contracts';
 
-/** Counters that go on when one container takes over from another. */
+/** Counters that continue when one container takes over from another. */
 export type ModelCounts = Pick<ModelReport, 'requests' | 'batches' | 'restarts'>;
 
-/** Adds up what the containers of one model said, each of which begins at 0. */
+/** Adds up the counters of successive containers of one model. Each container starts at 0. */
 export class ModelCounters {
   #before: { requests: number; batches: number };
   #now: HealthResponse | undefined;
@@ -24,13 +24,13 @@ export class ModelCounters {
     };
   }
 
-  /** What the running container says. One that is younger than before is another one. */
+  /** Takes a health report. A smaller uptime than in the previous one means that the container was restarted. */
   heard(health: HealthResponse): void {
     if (this.#now && health.uptime_ms < this.#now.uptime_ms) this.died();
     this.#now = health;
   }
 
-  /** The container is gone; the next one begins at 0. */
+  /** The container is gone. The next one starts at 0. */
   died(): void {
     const { requests, batches } = this.counts;
     this.#before = { requests, batches };

@@ -1,12 +1,12 @@
 import type { ModelReport } from '@vigia/contracts';
 import type { Generation } from './generation.ts';
 
-/** One configured life of a model, whoever starts its container. */
+/** A generation of a model. Either vigia or another program starts its container. */
 export interface ModelGeneration extends Generation {
-  /** Where cameras reach the container. */
+  /** The socket that cameras connect to. */
   readonly socketPath: string;
-  /** Counters as last heard, at most about a second old. */
+  /** The latest known counters, at most about a second old. */
   recentReport(): ModelReport;
-  /** Counters as of now, or as last heard when the container does not answer. */
+  /** Current counters, or the latest known ones when the container does not answer. */
   report(): Promise<ModelReport>;
 }

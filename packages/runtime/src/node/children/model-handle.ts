@@ -8,12 +8,12 @@ import { Succession } from './generation.ts';
 import type { ModelCounts } from './model-counters.ts';
 import type { ModelGeneration } from './model-generation.ts';
 
-/** A model, as the node starts or finds it. */
+/** The settings of a model whose container the node starts, or finds. */
 export interface ModelSettings {
   readonly id: string;
-  /** The pictures that it wants, pixels. */
+  /** The size of its input pictures, pixels. */
   readonly frame: { readonly width: number; readonly height: number };
-  /** Its container, when the node starts it; undefined: somebody else does. */
+  /** The container that the node starts; undefined when another program starts it. */
   readonly container:
     | { readonly argumentsFor: (socketPath: string) => readonly string[]; readonly memoryLimitBytes: number }
     | undefined;
@@ -33,14 +33,14 @@ export interface ModelHandleOptions {
   readonly onState: (state: ModelState, reason: string | null) => void;
 }
 
-/** The node's side of one model: replaces its generations, of which each takes over from the one before without a gap. */
+/** The supervisor's side of one model. A new generation starts before the previous one ends. */
 export class ModelHandle {
   readonly kind = 'model';
   readonly id: string;
   readonly #o: ModelHandleOptions;
   readonly #generations: Succession<ModelGeneration>;
   #external: boolean;
-  /** Containers in a row that the node started: each has a socket of its own, because two are there at once. */
+  /** The number of containers started so far. Each has its own socket path, because two may run at once. */
   #containers = 0;
 
   constructor(options: ModelHandleOptions) {
@@ -50,22 +50,22 @@ export class ModelHandle {
     this.#generations = new Succession(this.#generation(options.settings, undefined));
   }
 
-  /** Of the container that serves now, when it is ours. */
+  /** The current container's process; undefined for an external one. */
   get pid(): number | undefined {
     return this.#generations.current.pid;
   }
 
-  /** Of this container and of those that are ending. */
+  /** The processes of ending containers, then that of the current one. */
   get pids(): readonly number[] {
     return this.#generations.pids;
   }
 
-  /** Where cameras reach the container. */
+  /** The socket that cameras connect to. */
   get socketPath(): string {
     return this.#generations.current.socketPath;
   }
 
-  /** Where the next container of this node would listen. */
+  /** The socket path of the next container that the node starts. */
   get nextSocketPath(): string {
     return modelSocketPath(this.#o.runDir, this.id, this.#containers + 1);
   }
@@ -74,10 +74,11 @@ export class ModelHandle {
     this.#generations.current.start();
   }
 
-  /** Starts a generation with other settings. The one before serves until `endPredecessors`. */
+  /** Starts a generation with other settings. The previous one serves until `endPredecessors`. */
   async succeed(settings: ModelSettings): Promise<void> {
     const external = settings.container === undefined;
-    // Our first container has the socket of an external one: it must be gone, or it would be taken for the other.
+    // The node's first container and an external one use the same socket path. The node's own must be gone first, or
+    // it would be mistaken for the external one.
     if (external && !this.#external) {
       await this.#generations.replace((before) => this.#generation(settings, before.recentReport()));
     } else {
@@ -92,17 +93,17 @@ export class ModelHandle {
     return this.#generations.endPredecessors();
   }
 
-  /** Resolves when nothing of it is left. Idempotent. */
+  /** Resolves when all its processes are gone. Idempotent. */
   stop(): Promise<void> {
     return this.#generations.close();
   }
 
-  /** Counters as last heard, at most about a second old. */
+  /** The latest known counters, at most about a second old. */
   recentReport(): ModelReport {
     return this.#generations.current.recentReport();
   }
 
-  /** Counters as of now, or as last heard when the container does not answer. */
+  /** Current counters, or the latest known ones when the container does not answer. */
   report(): Promise<ModelReport> {
     return this.#generations.current.report();
   }
@@ -110,13 +111,13 @@ export class ModelHandle {
   #generation({ id, frame, container, socketPath }: ModelSettings, before: ModelCounts | undefined): ModelGeneration {
     const { probePrefix, clock, log, onLog, onState } = this.#o;
     const onOwnState = (state: ModelState, reason: string | null): void => {
-      // The end of one that has a successor is not the model's.
+      // The end of a predecessor is not a state of the model.
       if (this.#generations.isCurrent(generation)) onState(state, reason);
     };
     const common = { id, frame, probePrefix, clock, log, before, onState: onOwnState };
     let generation: ModelGeneration;
     if (container === undefined) {
-      // An external container has the socket of our first one.
+      // An external container uses the socket path of the node's first container.
       this.#containers = 1;
       generation = new ExternalGeneration({ ...common, socketPath });
     } else {

@@ -51,7 +51,7 @@ function reported(snapshot: CameraSnapshot): Report {
   };
 }
 
-test('the last counters of a dead process are closed so that nothing is pending and all adds up', () => {
+test('closing the counters of a dead process leaves nothing pending, and the sums hold', () => {
   expect(conservationErrors(reported(dying))).toEqual([]);
   const closed = closeOut(dying);
   expect(closed.stream).toBeNull();
@@ -66,7 +66,7 @@ test('the last counters of a dead process are closed so that nothing is pending 
   });
 });
 
-test('totals add up over successors, also for consumers that only one of them had', () => {
+test('totals add up over successive processes, also for consumers of only one of them', () => {
   const sum = addSnapshots(closeOut(dying), {
     ...dying,
     consumers: { ...dying.consumers, other: dying.consumers['people'] as never },
@@ -77,7 +77,7 @@ test('totals add up over successors, also for consumers that only one of them ha
   expect(sum.consumers['other']).toMatchObject({ published: 96 });
 });
 
-test('a consumer that is not kept is gone with its counters, and the camera’s go on', () => {
+test('the counters of a removed consumer are discarded, the camera’s continue', () => {
   const two = { ...dying, consumers: { ...dying.consumers, other: dying.consumers['people'] as never } };
   const kept = onlyConsumers(closeOut(two), new Set(['other', 'one that never was']));
   const sum = addSnapshots(kept, dying);
@@ -87,7 +87,7 @@ test('a consumer that is not kept is gone with its counters, and the camera’s 
   expect(sum.consumers['other']?.published).toBe(96);
 });
 
-test('a report that lost a frame is caught', () => {
+test('the check fails on a report that lost a frame', () => {
   const wrong = structuredClone(reported(dying));
   (wrong.cameras['hall'] as { captured: number }).captured += 1;
   expect(conservationErrors(wrong)).toEqual(['cameras.hall: captured = published + skipped + in_decoder: 101 ≠ 100']);

@@ -5,12 +5,12 @@ import { addClassCounts } from '#core/consumer';
 
 type ConsumerCounts = CameraSnapshot['consumers'][string];
 
-/** Of a worker whose camera process is gone: it went with it. */
+/** The state of a worker that ended with its camera's process. */
 const GONE = { state: 'stopped', reason: 'its camera’s process is gone' } as const;
 
 /**
- * The last counters of a process that died, closed so that they still add up: what was pending is dropped, what was in
- * flight never got an answer, what was in the decoder is lost.
+ * Closes the final counters of a dead process so that their sums still hold: pending pictures count as dropped, those
+ * in flight as unavailable, those in the decoder as undecodable.
  */
 export function closeOut(last: CameraSnapshot): CameraSnapshot {
   const { capture, supplier } = last;
@@ -28,7 +28,7 @@ export function closeOut(last: CameraSnapshot): CameraSnapshot {
   ]);
   return {
     capture: { ...capture, undecodable: capture.undecodable + capture.inDecoder, inDecoder: 0 },
-    // What is told of streams is that of the process that is connected to them.
+    // Only a connected process has facts about its streams.
     stream: null,
     main: last.main && { ...last.main, state: 'connecting', reason: null },
     supplier: { ...supplier, inboxDrops: supplier.inboxDrops + supplier.inboxPending, inboxPending: 0 },
@@ -37,13 +37,13 @@ export function closeOut(last: CameraSnapshot): CameraSnapshot {
   };
 }
 
-/** The counters with these consumers only: what others counted ends with them. */
+/** The snapshot without the consumers that are not in `ids`. */
 export function onlyConsumers(snapshot: CameraSnapshot, ids: ReadonlySet<string>): CameraSnapshot {
   const consumers = Object.fromEntries(Object.entries(snapshot.consumers).filter(([id]) => ids.has(id)));
   return { ...snapshot, consumers };
 }
 
-/** Sums the counters of a process and of its predecessors. */
+/** Adds the counters of a process to those of its predecessors. */
 export function addSnapshots(before: CameraSnapshot | undefined, now: CameraSnapshot): CameraSnapshot {
   if (!before) return now;
   const ids = new Set([...Object.keys(before.consumers), ...Object.keys(now.consumers)]);
@@ -62,7 +62,7 @@ export function addSnapshots(before: CameraSnapshot | undefined, now: CameraSnap
   };
 }
 
-/** States are those of the newer one. */
+/** Adds the counts. State and reason are those of the newer process. */
 function addMain(before: CameraSnapshot['main'], now: CameraSnapshot['main']): CameraSnapshot['main'] {
   if (!before || !now) return now ?? before;
   return {
@@ -96,7 +96,7 @@ function addConsumers(a: ConsumerCounts, b: ConsumerCounts): ConsumerCounts {
   };
 }
 
-/** Adds two flat records of counts; a key that only one has counts as 0 in the other. */
+/** Adds two flat records of counts. A missing key counts as 0. */
 function addCounts<T extends object>(a: T, b: T): T {
   const left = a as Record<string, number>;
   const out: Record<string, number> = { ...(b as Record<string, number>) };
@@ -104,7 +104,7 @@ function addCounts<T extends object>(a: T, b: T): T {
   return out as T;
 }
 
-/** The counters as the report writes them. */
+/** Converts counters to the format of the report. */
 export function reportOf(
   snapshot: CameraSnapshot,
   extra: Pick<CameraReport, 'state' | 'reason' | 'restarts'>,
@@ -136,7 +136,7 @@ export function reportOf(
   };
 }
 
-/** A model's consumer is restarted with its camera; a worker also by itself. What a worker prints may hold secrets. */
+/** A model's consumer restarts with its camera, a worker also by itself. A worker's output may contain secrets. */
 function reportOfConsumer(c: ConsumerCounts, cameraRestarts: number, age: ConsumerReport['age_ms']): ConsumerReport {
   const exit = c.process?.last_exit;
   return {
@@ -155,7 +155,7 @@ function reportOfConsumer(c: ConsumerCounts, cameraRestarts: number, age: Consum
   };
 }
 
-/** Counters of a camera whose process has not spoken yet. */
+/** The counters of a process that has not reported yet. */
 export const NOTHING: CameraSnapshot = {
   capture: {
     captured: 0,

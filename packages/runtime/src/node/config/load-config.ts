@@ -17,7 +17,10 @@ import { resolveSecrets } from './secrets.ts';
 
 type Path = readonly PropertyKey[];
 
-/** Everything that is wrong with a configuration: one sentence per line, each with file, line, path, found and allowed. */
+/**
+ * All problems of a configuration. Each is one sentence with the file, line and path, the value found and the values
+ * allowed.
+ */
 export class ConfigError extends UsageError {
   readonly problems: readonly string[];
 
@@ -28,7 +31,7 @@ export class ConfigError extends UsageError {
 }
 
 /**
- * Reads, validates and completes a configuration file. Secrets are filled in and registered for redaction.
+ * Reads and validates a configuration file, fills in its defaults and secrets, and registers the secrets for redaction.
  *
  * @throws ConfigError with all problems at once; UsageError when the file cannot be read.
  */
@@ -46,7 +49,7 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
   return parseConfig(text, file, env);
 }
 
-/** {@link loadConfig} for text that was read already. */
+/** Like {@link loadConfig}, for text that has already been read. */
 export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv = process.env): Config {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
@@ -64,7 +67,9 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
   return fillSecrets(parsed.data, where, env);
 }
 
-/** One sentence per problem. A key that is missing because it was misspelt is told once, where it was misspelt. */
+/**
+ * Formats one sentence per problem. A key that is missing because it was misspelt is reported once, at the misspelling.
+ */
 function sentencesOf(issues: readonly Issue[], data: unknown, where: (path: Path) => string): string[] {
   const misspelt = new Set(
     issues.flatMap((issue) =>
@@ -111,7 +116,7 @@ function checkReference(
   return [`${at(kind)}: there is no ${kind} "${id}"${near ? `, did you mean "${near}"?` : ''}; ${allowed}`];
 }
 
-/** Who is killed before his answer is late never has a late answer. */
+/** A worker whose hang timeout is shorter than its deadline would be killed before it can miss the deadline. */
 function checkHang(
   { worker, deadline_ms: deadlineMs }: ConsumerConfig,
   workers: Config['workers'],
@@ -124,7 +129,7 @@ function checkHang(
   ];
 }
 
-/** Whether there is something to start. What it does shows while running. */
+/** Checks that the worker's program exists. Whether it works shows at runtime. */
 function checkProgram(
   { command, module, dir, env, options }: WorkerConfig,
   at: (key: string) => string,
@@ -156,7 +161,7 @@ function checkProgram(
   return problems;
 }
 
-/** Its form only: whether anybody answers there shows while running. */
+/** Checks the form of the address only. Whether a camera answers there shows at runtime. */
 function checkSource(source: string | undefined, at: string): string[] {
   if (source === undefined) return [];
   try {
@@ -267,7 +272,7 @@ function matches(pattern: string, path: Path): boolean {
   return parts.length === path.length && parts.every((part, i) => part === '*' || part === path[i]);
 }
 
-/** Keys that the schema allows at a path, read from its JSON Schema, so that they are written down once. */
+/** Keys that the schema allows at a path. Read from its JSON Schema, so that they are defined only once. */
 function allowedKeys(path: Path): string[] {
   let node = configSchema.toJSONSchema({ unrepresentable: 'any', io: 'input' }) as SchemaNode | undefined;
   for (const key of path)
@@ -282,14 +287,14 @@ interface SchemaNode {
   readonly additionalProperties?: SchemaNode | boolean;
 }
 
-/** Values under these keys may hold credentials: they are never repeated. */
+/** Values under these keys may contain credentials and are never repeated. */
 const SECRET_KEYS = new Set<PropertyKey>(['source', 'detect_source', 'url', 'env']);
 
 function found(data: unknown, path: Path): string {
   const value = valueAt(data, path);
   if (value === undefined) return 'nothing found';
   if (path.some((key) => SECRET_KEYS.has(key))) return `a ${typeof value} was found`;
-  // What stands in a map may be secret, whatever the key before it.
+  // Any value of a map may be secret, regardless of its key.
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return `found a map of ${Object.keys(value).join(', ')}`;
   const text = JSON.stringify(value);
@@ -319,7 +324,7 @@ function pathText(path: Path): string {
   return path.length === 0 ? 'the file' : path.map(String).join('.');
 }
 
-/** The line of the deepest key of the path that exists. */
+/** The line of the deepest existing key of a path. */
 function lineOf(document: Document, lines: LineCounter, path: Path): number {
   let line = 1;
   let node: unknown = document.contents;

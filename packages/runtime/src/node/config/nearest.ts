@@ -1,4 +1,4 @@
-/** The allowed word nearest to what was written, or undefined when none is near. */
+/** The allowed word most similar to `word`; undefined when none is similar. */
 export function nearest(word: string, allowed: readonly string[]): string | undefined {
   let best: { word: string; distance: number } | undefined;
   for (const candidate of allowed) {
@@ -8,7 +8,7 @@ export function nearest(word: string, allowed: readonly string[]): string | unde
   return best && best.distance <= Math.max(1, Math.floor(word.length / 3)) ? best.word : undefined;
 }
 
-/** Levenshtein distance, one row at a time. */
+/** Levenshtein distance, computed row by row. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i += 1) {

@@ -5,18 +5,18 @@ const REFERENCE = /\$\{([^}]*)\}/g;
 
 const variables = new Set<string>();
 
-/** Environment variables that held secrets of configurations so far: not for programs that users bring along. */
+/** Names of the environment variables that configurations have used as secrets so far. Workers do not inherit them. */
 export function secretVariables(): readonly string[] {
   return [...variables].sort();
 }
 
 /**
- * Replaces `${NAME}` by the environment variable and `${file:PATH}` by the first line of a file. What is filled in before
- * an `@` is percent-encoded, so that a password may hold any character. Everything filled in is redacted from all output
- * from then on.
+ * Replaces `${NAME}` by an environment variable and `${file:PATH}` by the first line of a file. A value in front of an
+ * `@` is percent-encoded, so that a password may contain any character. All values are redacted from output from then
+ * on.
  *
- * @param at The configuration path, for the sentence.
- * @throws UsageError for a variable that is not set, a file that cannot be read, or a password that stands in the text.
+ * @param at The configuration path, for error messages.
+ * @throws UsageError for an unset variable, an unreadable file, or a literal password in the text.
  */
 export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv): string {
   const literal = literalPassword(text.replaceAll(REFERENCE, ''));
@@ -40,11 +40,15 @@ export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv)
   });
 }
 
-/** What stands in the text as a password. @param text Without references: they hold colons and slashes of their own. */
+/**
+ * Returns a password that the text contains literally. @param text Without references, which contain colons and
+ * slashes.
+ */
 function literalPassword(text: string): string | undefined {
-  // Not a port (`host:554/…`): anything else between the first colon and the next `@` is a password, whatever it holds.
+  // A number in front of a slash is a port (`host:554/…`). Any other text between the first colon and the next `@` is
+  // a password.
   const login = /^[a-z]+:\/\/[^/@:]*:(?!\d+(?:\/|$))([^@]*)@/i.exec(text)?.[1];
-  // Some cameras want it in the path or the query.
+  // Some cameras expect the password in the path or the query.
   return login || /[?&;/](?:pass(?:word|wd)?|pwd)=([^&;/\s]+)/i.exec(text)?.[1];
 }
 

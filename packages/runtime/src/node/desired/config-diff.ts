@@ -2,22 +2,22 @@ import { isDeepStrictEqual } from 'node:util';
 import { redact } from '@vigia/base';
 import type { Config } from '@vigia/contracts';
 
-/** Longest value in a line, characters. */
+/** Longest value in a line, characters. Longer ones are cut. */
 const VALUE_LIMIT = 80;
-/** Sections whose entries have owners of their own: each entry is added, removed or merged by itself. */
+/** Sections whose entries are added, removed and merged one by one. */
 const BY_ID = ['cameras', 'models', 'workers'] as const;
 
-/** What differs between two configurations: one line per path, in the order of the paths. No secrets. */
+/** The differences between two configurations: one line per path, sorted by path. Secrets are redacted. */
 export function describeConfigChanges(before: Config, after: Config): string[] {
   return differences(before, after, '').sort();
 }
 
 /**
- * A configuration file was read again while changes made at runtime are in force: the document that respects both. An
- * entry that the file changed since it was last read becomes what the file says; every other entry stays as it is in
- * force. So a camera removed at runtime stays away until the file changes that camera.
+ * Merges a configuration file that was read again with the changes made at runtime. An entry that differs from the
+ * previous reading of the file follows the file; every other entry keeps its value in force. So a camera that was
+ * removed at runtime stays away until the file changes that camera.
  *
- * @param fileBefore The file as it was read last.
+ * @param fileBefore The previous reading of the file.
  * @param file The file as it is now.
  * @param inForce The document in force.
  */
@@ -56,18 +56,18 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A value without secrets, on one line. */
+/** A value on one line, redacted. */
 function printable(value: unknown): string {
   const text = withoutLogin(redact(JSON.stringify(value)));
   return text.length > VALUE_LIMIT ? `${text.slice(0, VALUE_LIMIT)}…` : text;
 }
 
-/** Credentials may stand in an address without being known as secrets. */
+/** An address may contain credentials that are not registered as secrets. */
 function withoutLogin(text: string): string {
   return text.replaceAll(/(\w:\/\/)[^@/\s"]*@/g, '$1***@');
 }
 
-/** The document as others may see it: secrets and logins are masked. */
+/** The document with secrets and logins masked. */
 export function redactedConfig(config: Config): Config {
   return JSON.parse(withoutLogin(redact(JSON.stringify(config)))) as Config;
 }

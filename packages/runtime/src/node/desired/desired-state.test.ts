@@ -48,8 +48,8 @@ beforeEach(() => {
   write({ hall: 'a', yard: 'b' });
 });
 
-describe('a reload', () => {
-  test('becomes a revision that says who, when and what', async () => {
+describe('reload', () => {
+  test('records a revision with author, time and changes', async () => {
     const desired = start();
     write({ hall: 'z', door: 'c' });
     const done = await desired.reload();
@@ -71,13 +71,13 @@ describe('a reload', () => {
     expect(desired.history.map(({ revision }) => revision)).toEqual([1, 2]);
   });
 
-  test('of an unchanged file is applied, and no revision', async () => {
+  test('applies an unchanged file without a new revision', async () => {
     const desired = start();
     expect(await desired.reload()).toMatchObject({ revision: 1, changes: [] });
     expect([applied.length, announced.length]).toEqual([1, 0]);
   });
 
-  test('that fails changes nothing, says so, and the next one is as good as any', async () => {
+  test('changes nothing when it fails, logs why, and the next one works', async () => {
     const desired = start();
     writeFileSync(file, 'version: 2\ncameras: {}\n');
     await expect(desired.reload()).rejects.toThrow(/v\.yml:1: version: /);
@@ -90,7 +90,7 @@ describe('a reload', () => {
     expect((await desired.reload()).changes).toHaveLength(2);
   });
 
-  test('one at a time; all who ask meanwhile share one that reads the file after they asked', async () => {
+  test('runs one at a time; requests made meanwhile share one that reads the file later', async () => {
     const going: (() => void)[] = [];
     apply = (document) => {
       applied.push(document);
@@ -114,7 +114,7 @@ describe('a reload', () => {
 });
 
 describe('changes at runtime', () => {
-  test('a camera that was removed stays away when the file is read again', async () => {
+  test('a removed camera stays away on a reload', async () => {
     const desired = start();
     await desired.removeCamera('yard', BY);
     expect(desired.current).toMatchObject({ revision: 2, by: BY, changes: ['cameras.yard: removed'] });
@@ -123,14 +123,14 @@ describe('changes at runtime', () => {
     expect(Object.keys(applied.at(-1)?.cameras ?? {})).toEqual(['hall']);
   });
 
-  test('it comes back when the file changes it', async () => {
+  test('a removed camera comes back when the file changes it', async () => {
     const desired = start();
     await desired.removeCamera('yard', BY);
     write({ hall: 'a', yard: 'other' });
     expect((await desired.reload()).changes).toEqual(['cameras.yard: added']);
   });
 
-  test('a camera that was added or changed stays so, until the file changes or removes it', async () => {
+  test('an added or changed camera stays until the file changes or removes it', async () => {
     const desired = start();
     await desired.putCamera('door', { source: 'rtsp://127.0.0.1/d' }, BY);
     await desired.putCamera('hall', { source: 'rtsp://127.0.0.1/mine' }, BY);
@@ -142,7 +142,7 @@ describe('changes at runtime', () => {
     expect(Object.keys(applied.at(-1)?.cameras ?? {}).sort()).toEqual(['door', 'shed', 'yard']);
   });
 
-  test('other sections follow the file, unless somebody changed them at runtime', async () => {
+  test('other sections follow the file, unless they were changed at runtime', async () => {
     const desired = start();
     const mqtt = 'mqtt: { url: "mqtt://127.0.0.1:1" }\n';
     write({ hall: 'a', yard: 'b' }, mqtt);
@@ -153,7 +153,7 @@ describe('changes at runtime', () => {
     expect((await desired.reload()).changes).toEqual(['cameras.door: added']);
   });
 
-  test('settings that are wrong, or name a model that is not there, are refused with a sentence', async () => {
+  test('invalid settings and unknown models are refused with a sentence', async () => {
     const desired = start();
     await expect(desired.putCamera('door', { sorce: 'x' }, BY)).rejects.toThrow(/cameras\.door\.sorce: unknown key/);
     const wrong = { source: 'rtsp://127.0.0.1/d', consumers: { people: { model: 'ssd' } } };
@@ -161,7 +161,7 @@ describe('changes at runtime', () => {
     expect([applied.length, desired.current.revision]).toEqual([0, 1]);
   });
 
-  test('an expected revision that is no longer in force is a conflict', async () => {
+  test('an expected revision that is no longer current is a conflict', async () => {
     const desired = start();
     const text = JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://127.0.0.1/q' } } });
     await desired.put(text, BY, 1);
@@ -169,7 +169,7 @@ describe('changes at runtime', () => {
   });
 });
 
-test('a preview says what would change, and changes nothing', async () => {
+test('a preview lists the changes and applies none', async () => {
   const desired = start();
   await desired.removeCamera('yard', BY);
   const text =

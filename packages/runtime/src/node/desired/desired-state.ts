@@ -4,19 +4,19 @@ import { loadConfig, parseConfig } from '#node/config';
 import { describeChange, type PlanChangeSummary } from '#node/plan';
 import { describeConfigChanges, mergeFile, redactedConfig } from './config-diff.ts';
 
-/** One state of the document, and how it came about. */
+/** One version of the document, with its origin. */
 export interface Revision {
   /** 1 for the document that the node started with. */
   readonly revision: number;
   /** RFC 3339, UTC. */
   readonly at: string;
-  /** Who asked: `file vigia.yml`, `control socket (user care)`. */
+  /** The author: `file vigia.yml`, `control socket (user care)`. */
   readonly by: string;
-  /** One line per changed path; empty for the first revision. No secrets. */
+  /** One line per changed path; empty for the first revision. Secrets are redacted. */
   readonly changes: readonly string[];
 }
 
-/** What applying a document did. */
+/** The result of applying a document. */
 export interface Applied extends PlanChangeSummary {
   readonly revision: number;
   readonly changes: readonly string[];
@@ -26,31 +26,31 @@ export interface Applied extends PlanChangeSummary {
 export interface DesiredStateOptions {
   /** The document that the node started with. */
   readonly initial: Config;
-  /** The file that it came from; undefined: it has none. */
+  /** The file that it was read from; undefined without one. */
   readonly file: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
-  /** Makes the running node what a document says. Throws without having changed anything. */
+  /** Changes the running node to match a document. A rejected document must not have changed anything. */
   readonly apply: (document: Config) => Promise<PlanChangeSummary>;
   readonly onRevision: (revision: Revision) => void;
 }
 
-/** Revisions that are remembered. */
+/** Revisions kept in memory. */
 const HISTORY = 64;
 
 /**
- * The one owner of what this node should be: a document, of which the configuration file and changes at runtime make
- * revisions. A document is applied first and becomes a revision when that succeeded. Changes are applied one after the
- * other. Revisions live as long as the node: after a restart the file is the truth.
+ * Owns the node's desired state: a document that the configuration file and changes at runtime modify. A document is
+ * applied first and becomes a revision if that succeeds. Changes are applied one after the other. Revisions are kept in
+ * memory only: a restarted node begins with the file.
  */
 export class DesiredState {
   readonly #o: DesiredStateOptions;
   #document: Config;
-  /** The file as it was read last. */
+  /** The file as last read. */
   #file: Config;
   readonly #history: Revision[];
   #work: Promise<unknown> = Promise.resolve();
-  /** A reload that waits for its turn: it will read the file after everybody who asks for it meanwhile. */
+  /** A reload that has not started yet. Further requests share it, because it reads the file later than all of them. */
   #nextReload: Promise<Applied> | undefined;
 
   constructor(options: DesiredStateOptions) {
@@ -60,7 +60,7 @@ export class DesiredState {
     this.#history = [this.#revision(1, this.#fileName, [])];
   }
 
-  /** The document in force, without secrets. */
+  /** The document in force, with secrets redacted. */
   get redacted(): Config {
     return redactedConfig(this.#document);
   }
@@ -76,11 +76,11 @@ export class DesiredState {
   }
 
   /**
-   * Reads the file again and applies what changed in it. Changes made at runtime stay, where the file did not change the
-   * same entry. Every outcome is in the log.
+   * Reads the file again and applies its changes. A change made at runtime stays unless the file changed the same
+   * entry. Logs every outcome.
    *
-   * @throws ConfigError with all sentences about the file, VigiaError when the plan does not fit or there is no file.
-   *   Nothing has changed then.
+   * @throws ConfigError with all problems of the file; VigiaError when the plan does not fit or there is no file. The
+   *   node is unchanged then.
    */
   reload(): Promise<Applied> {
     this.#nextReload ??= this.inTurn(() => {
@@ -93,22 +93,22 @@ export class DesiredState {
     return this.#nextReload;
   }
 
-  /** What a new text of the file would change, without applying it. @throws ConfigError with all sentences about it. */
+  /** Lists what a new text of the file would change, without applying it. @throws ConfigError with all its problems. */
   previewFile(text: string, name: string): string[] {
     return describeConfigChanges(this.#document, mergeFile(this.#file, parseConfig(text, name), this.#document));
   }
 
-  /** What a document would change, without applying it. @throws ConfigError with all sentences about it. */
+  /** Lists what a document would change, without applying it. @throws ConfigError with all its problems. */
   preview(text: string): string[] {
     return describeConfigChanges(this.#document, parseConfig(text, 'document'));
   }
 
-  /** Applies a document in place of the one in force. @param expected Only when this is still the current revision. */
+  /** Replaces the document in force. @param expected Rejects with `conflict` unless this is the current revision. */
   put(text: string, by: string, expected?: number): Promise<Applied> {
     return this.#change(by, expected, () => parseConfig(text, 'document'));
   }
 
-  /** Adds a camera, or gives the one of its name other settings. @throws ConfigError with all sentences about them. */
+  /** Adds a camera or replaces its settings. @throws ConfigError with all problems of the settings. */
   putCamera(id: string, settings: unknown, by: string): Promise<Applied> {
     return this.#change(by, undefined, (document) => {
       const cameras = { ...document.cameras, [id]: parseCamera(id, settings, document) };
@@ -116,7 +116,7 @@ export class DesiredState {
     });
   }
 
-  /** Takes a camera out. It stays away until the file changes it, or somebody adds it again. */
+  /** Removes a camera. It stays away until the file changes it or it is added again. */
   removeCamera(id: string, by: string): Promise<Applied> {
     return this.#change(by, undefined, (document) => {
       const cameras = { ...document.cameras };
@@ -125,7 +125,7 @@ export class DesiredState {
     });
   }
 
-  /** Does something to the node between two changes, never during one. */
+  /** Runs work between two changes, never during one. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#work.then(work);
     this.#work = done.catch(() => undefined);
@@ -184,9 +184,9 @@ export class DesiredState {
   }
 }
 
-/** The settings of one camera, checked against the models and workers that the document has. */
+/** Checks the settings of one camera against the models and workers of the document. */
 function parseCamera(id: string, settings: unknown, { node, models, workers }: Config): CameraConfig {
-  // Their secrets are filled in already, and filling in refuses what looks like a password.
+  // The secrets of the workers are already filled in, and a literal password would be refused.
   const programs = Object.fromEntries(Object.entries(workers).map(([name, worker]) => [name, { ...worker, env: {} }]));
   const text = JSON.stringify({ version: 1, node, cameras: { [id]: settings }, models, workers: programs });
   return parseConfig(text, 'document').cameras[id] as CameraConfig;

@@ -24,7 +24,7 @@ export interface AnnouncerOptions {
   readonly publish: (item: NodeItem) => void;
 }
 
-/** The parts of an event that differ from kind to kind. */
+/** The parts of an event that depend on its kind. */
 type Body<K extends EventKind> = Pick<NodeEventOf<K>, 'kind' | 'severity' | 'data'> &
   Partial<Pick<NodeEventOf<K>, 'at' | 'camera' | 'consumer' | 'phase' | 'subject'>>;
 
@@ -48,7 +48,7 @@ const EVENT_SEVERITY: Readonly<Record<EventMessage['type'], Severity>> = {
 /** Changes that an event lists. */
 const CHANGES_LIMIT = 50;
 
-/** Puts what happens on the node into envelopes, and publishes it. The only place that makes events. */
+/** Wraps results, states and events of the node into items and publishes them. No other code creates events. */
 export class Announcer {
   readonly #o: AnnouncerOptions;
 
@@ -69,7 +69,7 @@ export class Announcer {
     this.#event({ kind: 'camera_state', at, camera, subject: camera, severity, data });
   }
 
-  /** A camera left the configuration: its state is nobody's. */
+  /** A camera left the configuration: ends its state. */
   cameraGone(camera: string): void {
     const data = { state: 'stopped', reason: null, message: null, retry_in_ms: null } as const;
     this.#event({ kind: 'camera_state', phase: 'end', camera, subject: camera, severity: 'info', data });
@@ -80,7 +80,7 @@ export class Announcer {
     this.#event({ kind: 'model_state', subject: `model-${model}`, severity, data: { model, state, reason } });
   }
 
-  /** A model left the configuration. */
+  /** A model left the configuration: ends its state. */
   modelGone(model: string): void {
     const data = { model, state: 'stopped', reason: null } as const;
     this.#event({ kind: 'model_state', phase: 'end', subject: `model-${model}`, severity: 'info', data });
@@ -92,21 +92,21 @@ export class Announcer {
     this.#event({ kind: 'worker_state', at, camera, consumer, subject: `${camera}/${consumer}`, severity, data });
   }
 
-  /** A worker left the configuration. */
+  /** A worker left the configuration: ends its state. */
   workerGone({ camera, consumer, worker, sla }: WorkerStateMessage): void {
     const data = { worker, sla, state: 'stopped', reason: null, message: null, alarm: false } as const;
     const subject = `${camera}/${consumer}`;
     this.#event({ kind: 'worker_state', phase: 'end', camera, consumer, subject, severity: 'info', data });
   }
 
-  /** Something happened to a consumer: to its worker, its SLA, or its rate. */
+  /** Reports an event of a consumer: about its worker, its SLA, or its rate. */
   consumerEvent({ camera, consumer, at, ...data }: EventMessage): void {
     const kind = KIND_OF_EVENT_TYPE[data.type];
     const severity = data.alarm ? 'alarm' : EVENT_SEVERITY[data.type];
     this.#event({ kind, at, camera, consumer, subject: `${camera}/${consumer}`, severity, data });
   }
 
-  /** A critical consumer has become blind, or sees again. The end of an alarm is as urgent as its start. */
+  /** A critical consumer has become blind, or sees again. Both are alarms, so that no subscriber misses the end. */
   blind(camera: string, consumer: string, phase: 'start' | 'end', data: { sla: SlaClass; message: string }): void {
     const subject = `${camera}/${consumer}`;
     this.#event({ kind: 'consumer_blind', phase, camera, consumer, subject, severity: 'alarm', data });

@@ -47,7 +47,7 @@ function nameOf(item: NodeItem): string {
 
 const isAlarm = (item: NodeItem): boolean => item.type === 'event' && item.event.severity === 'alarm';
 
-/** A subscriber that takes an item only when the test lets it. */
+/** A subscriber that takes items one by one, when the test calls `next`. */
 class Slow {
   readonly taken: NodeItem[] = [];
   #let: (() => void) | undefined;
@@ -60,7 +60,7 @@ class Slow {
   get names(): string[] {
     return this.taken.map(nameOf);
   }
-  /** Lets the handler return; resolves when the next item has come, if there is one. */
+  /** Lets the handler return. Resolves when the next item, if any, has arrived. */
   async next(): Promise<void> {
     const release = this.#let;
     this.#let = undefined;
@@ -83,7 +83,7 @@ describe('a slow subscriber', () => {
     expect(slow.names).toEqual(['result 1', 'result 8', 'result 9', 'result 10']);
   });
 
-  test('gets the latest state of each subject, in the order of the latest', async () => {
+  test('receives the latest state of each subject, in the order of publishing', async () => {
     const slow = new Slow();
     const subscription = hub.subscribe({ name: 'slow' }, slow.handle);
     for (const item of [state('a', '0'), state('a', '1'), state('b', '1'), state('a', '2')]) hub.publish(item);
@@ -92,7 +92,7 @@ describe('a slow subscriber', () => {
     expect(subscription.report().dropped).toEqual({ samples: 0, events: 0, states: 1 });
   });
 
-  test('loses the oldest notices, and no alarm', async () => {
+  test('loses the oldest events, and no alarm', async () => {
     const slow = new Slow();
     const subscription = hub.subscribe({ name: 'slow', limits: { events: 2 } }, slow.handle);
     hub.publish(result(1));
@@ -105,7 +105,7 @@ describe('a slow subscriber', () => {
     expect(subscription.report().dropped.events).toBe(2);
   });
 
-  test('that leaves too many alarms unread is ended, and knows it', async () => {
+  test('is ended and notified when it leaves too many alarms unread', async () => {
     let overflowed = 0;
     const slow = new Slow();
     const onOverflow = (): void => void (overflowed += 1);
@@ -116,7 +116,7 @@ describe('a slow subscriber', () => {
     expect(hub.report()).toEqual({});
   });
 
-  test('paused gets nothing, and what it missed when it goes on', () => {
+  test('receives nothing while paused, and the missed items on resume', () => {
     const taken: string[] = [];
     const subscription = hub.subscribe({ name: 'paused' }, (item) => void taken.push(nameOf(item)));
     subscription.pause();
@@ -129,7 +129,7 @@ describe('a slow subscriber', () => {
 });
 
 describe('a new subscriber', () => {
-  test('begins with the latest states when it asks for them; a subject that is gone has none', () => {
+  test('receives the latest states on request, and none of a removed subject', () => {
     for (const item of [state('a', '1'), state('b', '1'), state('a', '2'), state('b', '1', 'end')]) hub.publish(item);
     const taken: string[] = [];
     hub.subscribe({ name: 'late', replayStates: true }, (item) => void taken.push(nameOf(item)));
@@ -137,7 +137,7 @@ describe('a new subscriber', () => {
     expect(taken).toEqual(['a 2']);
   });
 
-  test('that comes while an item is handed out gets that state once, and no item before it', () => {
+  test('that arrives while an item is handed out receives its state once, and no earlier item', () => {
     const taken: string[] = [];
     let late: Subscription | undefined;
     hub.subscribe({ name: 'first' }, () => {
@@ -149,7 +149,7 @@ describe('a new subscriber', () => {
   });
 });
 
-test('what a subscriber publishes comes after what it was given, for everybody', () => {
+test('an item that a subscriber publishes follows the item it received, for all subscribers', () => {
   const taken: string[] = [];
   hub.subscribe({ name: 'echo' }, (item) => {
     if (item.type === 'result' && item.result.seq < 3) hub.publish(result(item.result.seq + 1));
@@ -159,7 +159,7 @@ test('what a subscriber publishes comes after what it was given, for everybody',
   expect(taken).toEqual(['result 1', 'result 2', 'result 3']);
 });
 
-test('drained resolves when nothing waits, and when the subscription ends', async () => {
+test('drained resolves when the queue is empty, and when the subscription ends', async () => {
   const slow = new Slow();
   const subscription = hub.subscribe({ name: 'slow' }, slow.handle);
   hub.publish(result(1));
@@ -176,7 +176,7 @@ test('drained resolves when nothing waits, and when the subscription ends', asyn
   await ending;
 });
 
-test('ids sort by time, also within a millisecond and when the clock steps back; those of other nodes differ', () => {
+test('ids sort by time, also within a millisecond and when the clock steps back, and differ between nodes', () => {
   const clock = new FakeClock();
   let wallMs = clock.wallMs();
   const make = eventIds({ wallMs: () => wallMs });
@@ -192,7 +192,7 @@ test('ids sort by time, also within a millisecond and when the clock steps back;
 });
 
 const SUBJECTS = 8;
-/** What a subscriber of the property does with each item. */
+/** How each subscriber of the property behaves. */
 const manner = fc.constantFrom(
   'reads',
   'throws',
@@ -241,12 +241,12 @@ test('a burst of 10,000 with subscribers that are slow, throw or leave: every al
           if (kind === 'alarm') alarms += 1;
           hub.publish(item);
           published += 1;
-          // Bounded: samples, events, one state per subject, and the alarms that nobody may lose.
+          // The bound: samples, events, one state per subject, and all alarms.
           const most = limits.samples + limits.events + SUBJECTS + alarms;
           unbounded += readers.filter(({ subscription }) => subscription.report().queued > most).length;
         }
         expect(unbounded).toBe(0);
-        // The others drain, or have left.
+        // All other subscribers drain or have left.
         const draining = readers.filter(({ how }) => how !== 'never reads');
         await Promise.all(draining.map(({ subscription }) => subscription.drained()));
         const position = new Map(items.map((item, i) => [item, i]));

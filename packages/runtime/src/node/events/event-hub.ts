@@ -6,21 +6,21 @@ import { type ItemHandler, Subscription, type SubscriptionOptions, type Subscrip
 /** How to subscribe. */
 export interface SubscribeOptions extends Pick<SubscriptionOptions, 'limits' | 'onOverflow'> {
   readonly name: string;
-  /** Begins with the latest state of every subject. */
+  /** Deliver the latest state of every subject first. */
   readonly replayStates?: boolean;
 }
 
 /**
- * The one stream of everything that happens on a node: results, statistics, states, events. Publishing never waits and
- * never throws. Every subscriber sees the items in the order of publishing, from its own bounded queue; see
- * {@link Subscription} for what a slow subscriber loses. Lives in the node's event loop.
+ * The node's stream of results, statistics, states and events. Publishing never waits and never throws. Every
+ * subscriber receives the items in the order of publishing from its own bounded queue; {@link Subscription} defines
+ * what a slow subscriber loses. Runs in the supervisor's event loop.
  */
 export class EventHub {
   readonly #log: Log;
   readonly #subscriptions = new Map<Subscription, { readonly since: number }>();
-  /** The latest state of each subject: what a new subscriber must know. */
+  /** The latest state of each subject, for new subscribers. */
   readonly #states = new Map<string, NodeItem>();
-  /** Published while an item is being handed out: by a subscriber, from inside its handler. */
+  /** Items that handlers published while another item is being handed out. */
   readonly #published: { readonly item: NodeItem; readonly sequence: number }[] = [];
   #sequence = 0;
   #dispatching = false;
@@ -43,7 +43,7 @@ export class EventHub {
     }
   }
 
-  /** Every item from now on, until the subscription is closed. A handler that throws loses only that item. */
+  /** Delivers every item from now on, until the subscription is closed. A handler that throws loses only that item. */
   subscribe({ name, limits, onOverflow, replayStates }: SubscribeOptions, handle: ItemHandler): Subscription {
     let complained = false;
     const subscription = new Subscription({
@@ -55,7 +55,7 @@ export class EventHub {
         onOverflow?.();
       },
       onError: (error) => {
-        // Counted each time, logged once: a broken subscriber must not fill the log.
+        // Every failure is counted, the first one is logged: a broken subscriber must not fill the log.
         if (!complained) this.#log.error(`subscriber ${name} failed: ${messageOf(error)}`);
         complained = true;
       },

@@ -1,20 +1,23 @@
 import type { NodeItem } from '@vigia/contracts';
 import { classOf, type ItemClass, stateKeyOf } from './item-class.ts';
 
-/** Takes the items of a subscription, one at a time and in order. With a promise, the next item waits for it. */
+/** Receives the items of a subscription, one at a time and in order. The next item waits for the returned promise. */
 export type ItemHandler = (item: NodeItem) => void | Promise<void>;
 
 /** How many items of each class may wait for a subscriber. */
 export interface QueueLimits {
-  /** Results and statistics: the newest stay. */
+  /** Results and statistics. The oldest are dropped. */
   readonly samples: number;
-  /** Events below `alarm`: the newest stay. */
+  /** Events below `alarm`. The oldest are dropped. */
   readonly events: number;
-  /** Alarms: none is ever discarded; a subscriber with more than this is ended. */
+  /** Alarms are never dropped. A subscriber with more unread alarms is ended. */
   readonly alarms: number;
 }
 
-/** See {@link QueueLimits}. States need none: one waits per subject, and the configuration bounds the subjects. */
+/**
+ * The default {@link QueueLimits}. States need no limit: one waits per subject, and the configuration bounds the
+ * subjects.
+ */
 export const QUEUE_LIMITS: QueueLimits = { samples: 256, events: 1_024, alarms: 16_384 };
 
 /** Options of {@link Subscription}. */
@@ -24,7 +27,7 @@ export interface SubscriptionOptions {
   readonly handle: ItemHandler;
   /** The handler threw or rejected. The item counts as delivered. */
   readonly onError: (error: unknown) => void;
-  /** It was ended because it left too many alarms unread. */
+  /** The subscription was ended because too many alarms were unread. */
   readonly onOverflow?: (() => void) | undefined;
   readonly limits?: Partial<QueueLimits> | undefined;
 }
@@ -32,18 +35,17 @@ export interface SubscriptionOptions {
 /** What a subscriber received and lost. */
 export interface SubscriptionReport {
   readonly delivered: number;
-  /** Of those delivered: the handler failed. */
+  /** Delivered items whose handler failed. */
   readonly failed: number;
-  /** Discarded because newer ones came. A dropped state was replaced by a newer state of its subject. */
+  /** Dropped because newer items arrived. A dropped state was replaced by a newer state of its subject. */
   readonly dropped: { readonly samples: number; readonly events: number; readonly states: number };
   readonly queued: number;
 }
 
 /**
- * One subscriber's queue. Nothing that a subscriber does (being slow, throwing, leaving while it is called) reaches the
- * publisher or another subscriber. Samples keep the newest and count the rest, a state is replaced by a newer state of
- * its subject, events keep the newest, alarms are never evicted. Among what is delivered, the order is that of
- * publishing.
+ * One subscriber's queue. A subscriber that is slow, throws, or leaves while it is called affects neither the publisher
+ * nor other subscribers. A full queue drops the oldest samples and events, replaces a state by a newer state of its
+ * subject, and never drops an alarm. Items are delivered in the order of publishing.
  */
 export class Subscription {
   readonly #o: SubscriptionOptions;
@@ -78,7 +80,7 @@ export class Subscription {
     return this.#closed;
   }
 
-  /** A copy. */
+  /** A copy of the counters. */
   report(): SubscriptionReport {
     return {
       delivered: this.#delivered,
@@ -88,7 +90,7 @@ export class Subscription {
     };
   }
 
-  /** Takes an item from the hub: delivers it now when nothing waits, else queues it. Never throws. */
+  /** Accepts an item from the hub. Delivers it at once when the queue is empty, else queues it. Never throws. */
   offer(item: NodeItem): void {
     if (this.#closed) return;
     if (this.#paused || this.#delivering || this.#queue.size > 0) this.#enqueue(item);
@@ -96,18 +98,18 @@ export class Subscription {
     this.#pump();
   }
 
-  /** Nothing is delivered until `resume`. Idempotent. */
+  /** Stops delivery until `resume`. Idempotent. */
   pause(): void {
     this.#paused = true;
   }
 
-  /** Delivers what waits. Idempotent. */
+  /** Delivers the queued items. Idempotent. */
   resume(): void {
     this.#paused = false;
     this.#pump();
   }
 
-  /** Leaves: nothing is delivered any more, and what waits is discarded. Idempotent; allowed inside the handler. */
+  /** Ends the subscription and discards its queue. Idempotent; allowed inside the handler. */
   close(): void {
     this.#closed = true;
     this.#queue.clear();
@@ -116,7 +118,7 @@ export class Subscription {
     this.#settleDrained();
   }
 
-  /** Resolves when nothing waits and no handler runs, or when the subscription is closed. */
+  /** Resolves when the queue is empty and no handler runs, or when the subscription is closed. */
   drained(): Promise<void> {
     return new Promise((resolve) => {
       this.#drained.push(resolve);
@@ -143,7 +145,7 @@ export class Subscription {
     else this.#dropped.events += this.#dropOldest(waiting, this.#limits.events);
   }
 
-  /** @returns how many it dropped: 0 or 1. */
+  /** @returns the number of dropped items: 0 or 1. */
   #dropOldest(waiting: Set<number>, limit: number): number {
     if (waiting.size <= limit) return 0;
     const [oldest = -1] = waiting;
@@ -152,7 +154,7 @@ export class Subscription {
     return 1;
   }
 
-  /** A gap in the alarms would be a lie: the subscriber ends instead, and knows it. */
+  /** Ends the subscription instead of dropping an alarm: the subscriber must not miss one unnoticed. */
   #checkAlarms(): void {
     if (this.#waiting.alarm.size <= this.#limits.alarms) return;
     this.close();

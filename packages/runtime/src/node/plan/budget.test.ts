@@ -5,7 +5,7 @@ import { admit, budgetOf, describeBudget, pictureBytes, referencePictures } from
 import { describePlan, type Plan, planOf } from './plan.ts';
 
 const MIB = 1024 * 1024;
-/** The picture of the model's probe. */
+/** The probe's picture. */
 const PROBE = 300 * 300 * 3;
 const ROOM = { memoryBytes: 1024 * MIB, memorySource: 'MemAvailable', shmBytes: 64 * MIB };
 
@@ -40,21 +40,21 @@ describe('pictures', () => {
     [2560, 1440, 12],
     [3840, 2160, 6],
     [4096, 2304, 6],
-    // Only level 6 allows such pictures, and then its own buffer.
+    // Only level 6 allows such pictures.
     [7680, 4320, 6],
     [8192, 8192, 6],
   ])('%i×%i: at most %i for reference', (width, height, pictures) => {
     expect(referencePictures(width, height)).toBe(pictures);
   });
 
-  test('a picture has its pixels, its colours at a quarter, and libav’s padding', () => {
+  test('the size of a picture includes luma, quarter-size chroma, and libav’s padding', () => {
     expect(pictureBytes(1920, 1080)).toBeGreaterThan(1920 * 1080 * 1.5);
     expect(pictureBytes(1920, 1080)).toBeLessThan(1920 * 1080 * 1.5 * 1.15);
   });
 });
 
-describe('the sum', () => {
-  test('is that of its items, and contains the shared memory', () => {
+describe('the budget', () => {
+  test('is the sum of its items, shared memory included', () => {
     const budget = budgetOf(plan(3));
     const sum = budget.items.reduce((all, i) => all + i.process + i.pictures + i.buffers + i.shared, 0);
     expect(budget.memoryBytes).toBe(sum);
@@ -73,7 +73,7 @@ describe('the sum', () => {
     expect(budgetOf(larger).memoryBytes).toBeGreaterThan(memory(1));
   });
 
-  test('a model that stays until its successor has taken over counts too', () => {
+  test('includes a model that stays until its successor has taken over', () => {
     const one = plan(1);
     expect(budgetOf(one, one.models).memoryBytes - memory(1)).toBe((96 + 4 * 18) * MIB + PROBE);
   });
@@ -82,7 +82,7 @@ describe('the sum', () => {
     const consumers = { people: { model: 'ssd' }, flow: { worker: 'flow' } };
     const withWorker = (worker: object, cameras = 1): Plan => plan(cameras, { consumers }, { flow: worker });
 
-    test('has those that say how much they may have at most, each camera’s own', () => {
+    test('includes the workers that have a limit, once per camera', () => {
       const without = withWorker({ command: ['flow'] }, 2);
       const budget = budgetOf(withWorker({ command: ['flow'], memory_mib: 300 }, 2));
       expect(budget.memoryBytes - budgetOf(without).memoryBytes).toBe(600 * MIB);
@@ -96,7 +96,7 @@ describe('the sum', () => {
       );
     });
 
-    test('who does not say is named', () => {
+    test('lists the workers without a limit', () => {
       const note = 'note: workers without `memory_mib` (flow): their memory is neither planned nor bounded';
       expect(describePlan(withWorker({ command: ['flow'] }, 2)).filter((line) => line.startsWith('note:'))).toEqual([
         note,
@@ -106,7 +106,7 @@ describe('the sum', () => {
       expect(bounded.find((line) => line.startsWith('worker '))).toContain(', at most 300 MiB, ');
     });
 
-    test('a critical one that would be started again within its own deadline is named', () => {
+    test('lists a critical worker that would be restarted within its own deadline', () => {
       const slow = (fps: object): string[] => {
         const flow = { worker: 'flow', sla: 'critical', deadline_ms: 60_000, ...fps };
         const described = describePlan(
@@ -120,7 +120,7 @@ describe('the sum', () => {
       expect(slow({ fps: 0.02 })).toEqual([]);
     });
 
-    test('too much: says what to change', () => {
+    test('the refusal says what to change', () => {
       const large = withWorker({ command: ['flow'], memory_mib: 4096 });
       expect(() => admit(large, budgetOf(large), ROOM)).toThrow(
         /^memory: 1 camera, 1 model and 1 worker with `memory_mib` need up to 4\.\d\d GiB, .*; the largest item is the workers, 4\.00 GiB: give them a smaller `memory_mib`, or have fewer$/,
@@ -128,7 +128,7 @@ describe('the sum', () => {
     });
   });
 
-  test('covers what was measured: 1080p H.264 with 4 reference pictures 47 MiB, 2160p 128 MiB, the model 149 MiB', () => {
+  test('covers the measured memory: 1080p H.264 with 4 reference pictures 47 MiB, 2160p 128 MiB, the model 149 MiB', () => {
     const of = (width: number, height: number): number => {
       const [, , camera] = budgetOf(plan(1, { max_picture: { width, height } })).items;
       return (camera?.process ?? 0) + (camera?.pictures ?? 0);
@@ -141,7 +141,7 @@ describe('the sum', () => {
 });
 
 describe('admission', () => {
-  test('what fits is let in', () => {
+  test('a plan that fits is admitted', () => {
     const small = plan(2, { max_picture: { width: 1280, height: 720 } });
     expect(() => admit(small, budgetOf(small), ROOM)).not.toThrow();
   });
@@ -154,7 +154,7 @@ describe('admission', () => {
     expect(() => admit(large, budgetOf(large), ROOM)).toThrow(expect.objectContaining({ code: 'memory_full' }));
   });
 
-  test('the largest item is another one where pictures are small', () => {
+  test('the largest item is another one when pictures are small', () => {
     const many = plan(30, { max_picture: { width: 320, height: 240 } });
     expect(() => admit(many, budgetOf(many), ROOM)).toThrow(
       /the largest item is the processes of the cameras, 1\.17 GiB: have fewer cameras on this machine$/,
@@ -170,7 +170,7 @@ describe('admission', () => {
     );
   });
 
-  test('the table has a line per process and both sums', () => {
+  test('the table has one line per process and both sums', () => {
     const one = plan(1);
     const lines = describeBudget(budgetOf(one), ROOM);
     expect(lines).toHaveLength(7);

@@ -10,46 +10,48 @@ import { type Plan, type PlannedModel, probeBytes, workerLimits } from './plan.t
 const MIB = 1024 * 1024;
 
 // Measured on 2 cores x86-64, Node 20.20, 2026-11, with 1 and 8 cameras: anonymous memory of each process after 15 s
-// (/proc/<pid>/smaps_rollup), and some room for what the JavaScript heap grows by later.
-/** Without pictures and units. Measured: 22 to 29 MiB. */
+// (/proc/<pid>/smaps_rollup), plus room for the growth of the JavaScript heap.
+/** Without pictures and access units. Measured: 22 to 29 MiB. */
 const CAMERA_PROCESS = 40 * MIB;
 /** Measured: 40 to 61 MiB. */
 const SUPERVISOR_PROCESS = 80 * MIB;
 /** The supervisor's side of a camera: channel, pipes, last snapshot. Measured: less than 0.2 MiB. */
 const SUPERVISOR_PER_CAMERA = 0.5 * MIB;
-/** Ages (`AgeHistogram`) and what a view keeps of a consumer. */
+/** Ages (`AgeHistogram`) and a view's data about a consumer. */
 const SUPERVISOR_PER_CONSUMER = 0.2 * MIB;
-/** Node, ONNX Runtime and the protocol server. Measured with the one model there is: 102 to 149 MiB, 17.3 of them weights. */
+/** Node, ONNX Runtime and the protocol server. Measured with SSDLite, including 17.3 MiB of weights: 102 to 149 MiB. */
 const CONTAINER_PROCESS = 96 * MIB;
-/** Weights as they are read, as the runtime packs them for its kernels, and the arena of intermediate results. */
+/**
+ * The weights as read, the weights as the runtime packs them for its kernels, and the arena of intermediate results.
+ */
 const WEIGHT_FACTOR = 4;
-/** How far a container may grow beyond its plan: batches, threads and heaps differ. */
+/** How far a container may exceed its plan: batches, threads and heaps differ. */
 const MEMORY_SLACK = 1.5;
-/** Code of Node, libav and ONNX Runtime: one copy for all processes. Measured: Σ of file-backed PSS 69 MiB. */
+/** Code of Node, libav and ONNX Runtime, which all processes share. Measured: Σ of file-backed PSS 69 MiB. */
 const SHARED_CODE = 72 * MIB;
 
-/** Of each stream: the unit being gathered (`ACCESS_UNIT_LIMIT`), and its copy inside the decoder. */
+/** Per stream: the access unit being assembled (`ACCESS_UNIT_LIMIT`), and its copy inside the decoder. */
 const ACCESS_UNITS = 2 * 8 * MIB;
-/** Of each stream over UDP: the kernel's buffer (4 MiB), and datagrams held until a gap closes (`HELD_BYTES_LIMIT`). */
+/** Per stream over UDP: the kernel's buffer (4 MiB), and datagrams held until a gap closes (`HELD_BYTES_LIMIT`). */
 const DATAGRAMS = 5 * MIB;
-/** In the supplier's inbox, the candidate that waits for the end of its turn, and the one being decoded. */
+/** One in the supplier's inbox, one candidate that waits for the end of the loop's turn, one being decoded. */
 const PICTURES_OUTSIDE = 3;
-/** A worker in a thread: its heap and stacks. Measured: 6 to 9 MiB for one that does little. */
+/** The heap and stacks of a worker thread. Measured: 6 to 9 MiB for one that does little. */
 const THREAD = 16 * MIB;
-/** Pending in the mailbox, and in flight. */
+/** One pending in the mailbox, one in flight. */
 const PICTURES_PER_CONSUMER = 2;
 
 // Decoded picture buffers, in macroblocks of 16×16 (H.264 table A-1, MaxDpbMbs; H.265 A.4.2 allows 6 to 16 pictures).
-// Level 5.2, not 6.x: it is the highest whose pictures reach 4096×2304, and what a camera declares; 6.x has no larger
-// buffer but for the larger pictures that only it allows.
+// Level 5.2 is the highest one that cameras declare, and covers pictures up to 4096×2304. Levels 6.x have a larger
+// buffer only for the larger pictures that no lower level allows.
 const LEVEL_5_2 = { frame: 36_864, buffer: 184_320 };
 const LEVEL_6_2 = { frame: 139_264, buffer: 696_320 };
-/** No level allows more references. */
+/** No level allows more reference pictures. */
 const MOST_REFERENCES = 16;
-/** H.265 allows that many at the largest size of each level. */
+/** H.265 allows this many at the largest picture size of each level. */
 const LEAST_REFERENCES = 6;
 
-/** Memory of one process, bytes, at most. */
+/** The most memory that one process may use, bytes. */
 export interface BudgetItem {
   readonly kind: 'code' | 'supervisor' | 'camera' | 'model' | 'worker';
   readonly id: string;
@@ -57,32 +59,32 @@ export interface BudgetItem {
   readonly process: number;
   /** Decoded pictures. */
   readonly pictures: number;
-  /** Access units, a snapshot; a model's weights. */
+  /** Access units and a snapshot; a model's weights. */
   readonly buffers: number;
   /** In /dev/shm. */
   readonly shared: number;
 }
 
-/** All that a plan may use. */
+/** The most memory that a plan may use. */
 export interface Budget {
   readonly items: readonly BudgetItem[];
-  /** Everything, shared memory too. */
+  /** The total, including shared memory. */
   readonly memoryBytes: number;
   readonly shmBytes: number;
 }
 
-/** The process of a worker. */
+/** The running process of a worker. */
 export interface RunningWorker {
   readonly camera: string;
   readonly consumer: string;
-  /** Of the first process of its group. */
+  /** The leader of its process group. */
   readonly pid: number;
 }
 
-/** What a plan may use, and who says so. */
+/** The memory that a plan may use, and the source of that figure. */
 export interface Room {
   readonly memoryBytes: number;
-  /** For people: `MemAvailable`, or the limit of a control group. */
+  /** For error messages: `MemAvailable`, or the limit of a control group. */
   readonly memorySource: string;
   readonly shmBytes: number;
 }
@@ -104,7 +106,7 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
     },
     ...plan.cameras.map((camera) => cameraItem(camera, plan)),
     ...[...plan.models, ...leaving].map(modelItem),
-    // The memory of workers without a limit is not known.
+    // The memory of workers without a limit is unknown.
     ...[...workerLimits(plan)].map(([id, bytes]) => workerItem(id, bytes)),
   ];
   const memoryBytes = items.reduce((sum, i) => sum + i.process + i.pictures + i.buffers + i.shared, 0);
@@ -115,7 +117,7 @@ function workerItem(id: string, process: number): BudgetItem {
   return { ...NOTHING, kind: 'worker', id, process };
 }
 
-/** The frames of a thread's seat: one it reads, one that is written, two to spare. */
+/** The frame buffers of a worker thread: one being read, one being written, two spare. */
 function threadBytes({ format, width, height }: RenditionSpec): number {
   return 4 * packedBytes(format, width, height);
 }
@@ -126,7 +128,7 @@ function cameraItem(camera: CameraSetup, plan: Plan): BudgetItem {
   const { width, height } = camera.decode.maxPicture;
   const { source, detectSource, consumers } = camera;
   const streams = detectSource === undefined ? [source] : [source, detectSource];
-  // The large stream of two is decoded too, for a snapshot.
+  // Both streams are decoded: the large one for snapshots.
   const decoding = streams.length * (referencePictures(width, height) + PICTURES_OUTSIDE);
   return {
     kind: 'camera',
@@ -145,7 +147,7 @@ function cameraItem(camera: CameraSetup, plan: Plan): BudgetItem {
 function modelItem(model: PlannedModel): BudgetItem {
   const { id, container } = model;
   const item = { ...NOTHING, kind: 'model' as const, id, shared: probeBytes(model) };
-  // Somebody else's memory, and somebody else's plan.
+  // An external container's memory is not part of this plan.
   if (!container) return item;
   const { manifest, weightsBytes } = container;
   const measured = manifest.memory_mib === undefined ? undefined : manifest.memory_mib * MIB - CONTAINER_PROCESS;
@@ -157,8 +159,8 @@ function modelItem(model: PlannedModel): BudgetItem {
 }
 
 /**
- * Most memory of its own that a model's container may use before it is started again, bytes. Without a limit of the
- * configuration, and computed by something else than the CPU, it is not known: then there is none.
+ * The most anonymous memory that a model's container may use before vigia restarts it, bytes. There is no limit for a
+ * container that does not run on the CPU, unless the configuration sets one.
  */
 export function memoryLimitOf(model: PlannedModel): number {
   const { process, buffers } = modelItem(model);
@@ -167,24 +169,24 @@ export function memoryLimitOf(model: PlannedModel): number {
   return model.container?.provider === 'cpu' ? MEMORY_SLACK * (process + buffers) : Number.POSITIVE_INFINITY;
 }
 
-/** How many pictures a decoder may keep for reference at most, by the size of the picture in pixels. One thread. */
+/** The most reference pictures that a single-threaded decoder may keep. Sizes in pixels. */
 export function referencePictures(width: number, height: number): number {
   const macroblocks = Math.ceil(width / 16) * Math.ceil(height / 16);
   const level = macroblocks <= LEVEL_5_2.frame ? LEVEL_5_2 : LEVEL_6_2;
   return Math.min(MOST_REFERENCES, Math.max(LEAST_REFERENCES, Math.floor(level.buffer / macroblocks)));
 }
 
-/** A decoded picture: 8 bit, 4:2:0, with libav's padding. Bytes. */
+/** Bytes of a decoded picture: 8 bit, 4:2:0, with libav's padding. */
 export function pictureBytes(width: number, height: number): number {
   const padded = (side: number): number => (Math.ceil(side / 64) + 1) * 64;
   return padded(width) * padded(height) * 1.5;
 }
 
 /**
- * What a plan may use: what is available, and what its own processes hold already.
+ * The memory that a plan may use: what the machine has available, plus what the node's processes hold already.
  *
- * @param pids Of this node; those that are gone hold nothing.
- * @param heldShmBytes What this node holds in /dev/shm.
+ * @param pids Processes of this node. Those that are gone hold nothing.
+ * @param heldShmBytes Memory that this node holds in /dev/shm.
  * @param workerBytes See {@link heldByWorkers}.
  */
 export function roomFor(pids: readonly number[], heldShmBytes = 0, workerBytes = 0): Room {
@@ -197,9 +199,10 @@ export function roomFor(pids: readonly number[], heldShmBytes = 0, workerBytes =
 }
 
 /**
- * What running workers hold that a plan counts too, or that end before it begins: it is there for that plan. Bytes.
+ * Memory, in bytes, of the running workers that the plan counts too, or that end before the plan is applied. The plan
+ * may use it.
  *
- * @param ending Cameras that are taken out or get other settings.
+ * @param ending Cameras that are removed or changed.
  */
 export function heldByWorkers(plan: Plan, ending: ReadonlySet<string>, running: readonly RunningWorker[]): number {
   const planned = workerLimits(plan);
@@ -209,8 +212,8 @@ export function heldByWorkers(plan: Plan, ending: ReadonlySet<string>, running: 
 }
 
 /**
- * @throws VigiaError `shm_full` or `memory_full`: one sentence with what is needed, what there is, the largest item and
- *   what to change.
+ * @throws VigiaError `shm_full` or `memory_full`, with the memory needed, the memory available, the largest item and a
+ *   remedy.
  */
 export function admit(plan: Plan, budget: Budget, room: Room): void {
   const cameras = counted(plan.cameras.length, 'camera');
@@ -235,7 +238,7 @@ export function admit(plan: Plan, budget: Budget, room: Room): void {
   }
 }
 
-/** The largest kind of use, and what makes it smaller. */
+/** The largest kind of use, and how to reduce it. */
 function largestOf(plan: Plan, { items }: Budget): string {
   const sum = (part: (item: BudgetItem) => number, kind: BudgetItem['kind']): number =>
     items.filter((item) => item.kind === kind).reduce((total, item) => total + part(item), 0);
@@ -282,7 +285,7 @@ export function describeBudget(budget: Budget, room: Room): string[] {
   return [...lines, ...sums(budget, room)];
 }
 
-/** The two sums, and what there is: for `vigia check` and the log of `vigia run`. */
+/** Both sums with the available memory, for `vigia check` and the log of `vigia run`. */
 export function sums(budget: Budget, room: Room): string[] {
   return [
     `memory: at most ${formatBytes(budget.memoryBytes)} of ${formatBytes(room.memoryBytes)} available (${room.memorySource})`,

@@ -7,22 +7,22 @@ import { askContainer } from '#core/container';
 import { modelSocketPath } from '#core/node-dirs';
 import { ProgressBar } from '#core/terminal';
 
-/** A model of the configuration: where its files are, or what the container that somebody else started wants to see. */
+/** A model of the configuration: the location of its files, or the input of an external container. */
 export type LocatedModel =
   | {
       readonly kind: 'own';
       /** The folder, one per model and version. */
       readonly dir: string;
       readonly manifest: ModelManifest;
-      /** Size of its weights' files. */
+      /** Total size of the weight files. */
       readonly weightsBytes: number;
     }
   | { readonly kind: 'external'; readonly frame: FrameSize };
 
-/** A container that listens is described at once; one that does not by then does not speak the protocol. Milliseconds. */
+/** How long a container may take to describe itself. One that listens answers at once. Milliseconds. */
 const DESCRIBE_MS = 2_000;
 
-/** @throws UsageError for a model that is not on this machine and cannot be pulled. Returns the list. */
+/** Returns the known models. @throws UsageError when the configuration uses an unknown one. */
 export async function checkModels(config: Config, store: ModelStore): Promise<ModelStatus[]> {
   const known = await store.list();
   const ids = known.map((m) => m.id);
@@ -35,21 +35,21 @@ export async function checkModels(config: Config, store: ModelStore): Promise<Mo
   return known;
 }
 
-/** What {@link locateModels} does about a model that is absent. */
+/** How {@link locateModels} handles absent and external models. */
 export interface LocateOptions {
-  /** Fetches it; undefined: it is an error. */
+  /** Downloads an absent model. Undefined: an absent model is an error. */
   readonly pull: ((store: ModelStore, id: string) => Promise<unknown>) | undefined;
-  /** Where external containers are looked for. */
+  /** Where the sockets of external containers are. */
   readonly runDir: string;
-  /** Models whose containers this node runs: on their sockets nobody else's can be asked. */
+  /** Models whose containers this node runs. No external container can listen on their sockets yet. */
   readonly own?: ReadonlySet<string> | undefined;
 }
 
 /**
- * Where each model of a configuration is.
+ * Locates each model of a configuration.
  *
- * @throws UsageError for a model that nobody knows, or an external one that is not there and of which nothing is said;
- *   VigiaError `model_absent`, and what `pull` throws.
+ * @throws UsageError for an unknown model, or an external one that neither answers nor has a configured input;
+ *   VigiaError `model_absent`, and errors of `pull`.
  */
 export async function locateModels(
   config: Config,
@@ -83,13 +83,13 @@ export async function locateModels(
   return located;
 }
 
-/** Of the network and, where there is one, of the detector before it. A remote one has none here. */
+/** The weights of the network and of its detector, if any. A remote model has none on this machine. */
 function weightsOf(dir: string, onnxPath: string, manifest: ModelManifest): number {
   const size = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   return size(onnxPath) + (manifest.crops ? size(join(dir, 'detector', 'model.onnx')) : 0);
 }
 
-/** What is said in the configuration counts; the container itself is asked when nothing is. */
+/** Uses the configured input. Without one, asks the container. */
 async function locateExternal(id: string, input: FrameSize | undefined, socketPath: string): Promise<LocatedModel> {
   if (input) return { kind: 'external', frame: input };
   const found = await describeContainer(socketPath);
@@ -107,13 +107,13 @@ async function locateExternal(id: string, input: FrameSize | undefined, socketPa
   return { kind: 'external', frame: { width: frame.width, height: frame.height, fit: frame.fit } };
 }
 
-/** What the container on a socket says of itself, or why it does not. */
+/** Asks the container on a socket to describe itself. */
 export function describeContainer(socketPath: string): ReturnType<typeof askContainer<DescribeResponse>> {
   const parse = (answer: unknown): DescribeResponse | undefined => describeResponseSchema.safeParse(answer).data;
   return askContainer(socketPath, { op: 'describe' }, parse, { clock: systemClock, timeoutMs: DESCRIBE_MS });
 }
 
-/** Fetches a model with a progress bar on stderr. */
+/** Downloads a model with a progress bar on stderr. */
 export async function pullModel(
   store: ModelStore,
   id: string,

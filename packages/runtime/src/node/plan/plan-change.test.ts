@@ -23,7 +23,7 @@ function plan(cameras: Cameras, rest: object = {}): Plan {
   return planOf(config, '/run/n', new Map(located));
 }
 
-/** What a change did, without what it did not. */
+/** Describes a change, without its empty parts. */
 function told(running: Plan, wanted: Plan): string {
   return describeChange(summaryOf(diffPlans(running, wanted), wanted));
 }
@@ -32,7 +32,7 @@ const HALL = { source: 'rtsp://a/1', consumers: { people: { model: 'ssd' } } };
 const YARD = { source: 'rtsp://b/1', consumers: { people: { model: 'ssd' }, pose: { model: 'pose' } } };
 
 describe('what differs', () => {
-  test('nothing, whatever the order in the file', () => {
+  test('nothing when only the order in the file changed', () => {
     const reordered = { ...YARD, consumers: { pose: YARD.consumers.pose, people: YARD.consumers.people } };
     expect(told(plan({ hall: HALL, yard: YARD }), plan({ yard: reordered, hall: HALL }))).toBe(
       'cameras: 2 untouched; models: 2 untouched',
@@ -93,7 +93,7 @@ describe('what differs', () => {
     expect(() => plan({ hall: HALL }, { mqtt: { url } })).toThrow(/^mqtt\.url: the address cannot be read; allowed is/);
   });
 
-  test('another node name is refused with a sentence', () => {
+  test('another node name is refused', () => {
     expect(() => diffPlans(plan({ hall: HALL }), plan({ hall: HALL }, { node: 'm' }))).toThrow(
       /^node: found "m", the running node is called "n": .* start it again to rename it$/,
     );
@@ -104,29 +104,29 @@ describe('which consumers of a changed camera keep their counters', () => {
   const kept = (wanted: Plan): readonly string[] | undefined =>
     diffPlans(plan({ yard: YARD }), wanted).cameras.changed[0]?.kept;
 
-  test('those with the same model, whatever else changed', () => {
+  test('those with the same model, regardless of other changes', () => {
     const consumers = { people: { model: 'ssd', fps: 1 }, pose: { model: 'pose' }, more: { model: 'ssd' } };
     expect(kept(plan({ yard: { ...YARD, consumers } }))).toEqual(['people', 'pose']);
   });
 
-  test('not one that looks with another model', () => {
+  test('not one with another model', () => {
     const consumers = { people: { model: 'pose' }, pose: { model: 'pose' } };
     expect(kept(plan({ yard: { ...YARD, consumers } }))).toEqual(['pose']);
   });
 
-  test('not one whose model has other weights; one whose model has other threads', () => {
+  test('not one whose model has other weights, but one whose model has another thread count', () => {
     const models = { ssd: { use: 'other' }, pose: { use: 'movenet', threads: 2 } };
     expect(kept(plan({ yard: YARD }, { models }))).toEqual(['pose']);
   });
 });
 
 describe('one camera of a plan', () => {
-  test('is added, put in the place of another, taken out; shared memory follows', () => {
+  test('is added, replaced and removed, with its shared memory', () => {
     const running = plan({ hall: HALL });
     const [, yard] = plan({ hall: HALL, yard: YARD }).cameras;
     const both = withCamera(running, yard as Plan['cameras'][number]);
     expect(told(running, both)).toBe('cameras: added yard, 1 untouched; models: 2 untouched');
-    // The models' own are there once.
+    // The models' share is counted once.
     const probes = running.models.reduce((sum, { frame }) => sum + frame.width * frame.height * 3, 0);
     expect(both.shmBytes - probes).toBe((running.shmBytes - probes) * 2);
     expect(told(both, withCamera(both, { ...(yard as Plan['cameras'][number]), consumers: [] }))).toContain(
@@ -135,7 +135,7 @@ describe('one camera of a plan', () => {
     expect(withoutCamera(both, 'yard')).toEqual(running);
   });
 
-  test('is refused when its model is not there', () => {
+  test('is refused when its model is unknown', () => {
     const running = plan({ hall: HALL }, { models: { ssd: { use: 'ssdlite' } } });
     const [yard] = plan({ yard: YARD }).cameras;
     expect(() => withCamera(running, yard as Plan['cameras'][number])).toThrow(

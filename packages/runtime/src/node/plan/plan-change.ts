@@ -3,7 +3,7 @@ import { UsageError } from '@vigia/base';
 import type { CameraSetup } from '#core/camera-link';
 import type { Plan, PlannedModel } from './plan.ts';
 
-/** What must be done to a running plan so that it is another one. Cameras and models that are in none of it stay as they are. */
+/** The difference between a running plan and a wanted one. Cameras and models that it does not mention keep running. */
 export interface PlanChange {
   readonly cameras: {
     readonly added: readonly CameraSetup[];
@@ -15,18 +15,18 @@ export interface PlanChange {
     readonly changed: readonly PlannedModel[];
     readonly removed: readonly string[];
   };
-  /** The broker, or how it is logged in to, is another one. */
+  /** The broker or its credentials changed. */
   readonly mqtt: boolean;
 }
 
-/** A camera that gets a new process. */
+/** A camera whose process is replaced. */
 export interface ChangedCamera {
   readonly setup: CameraSetup;
-  /** Consumers that were there before with the same model: their counters go on. */
+  /** Consumers that had the same model or worker before. Their counters continue. */
   readonly kept: readonly string[];
 }
 
-/** What a reload did, for people and programs. */
+/** A summary of a reload. */
 export interface PlanChangeSummary {
   readonly cameras: {
     readonly added: readonly string[];
@@ -44,10 +44,10 @@ export interface PlanChangeSummary {
 }
 
 /**
- * Compares a running plan with a wanted one. A camera is changed when anything that its process is told differs, or when
- * one of its models is changed.
+ * Compares a running plan with a wanted one. A camera is changed when its setup differs or when one of its models is
+ * changed.
  *
- * @throws UsageError when the node has another name: run directory, segments and topics carry it.
+ * @throws UsageError when the node's name differs: run directory, segments and topics contain it.
  */
 export function diffPlans(running: Plan, wanted: Plan): PlanChange {
   if (running.node !== wanted.node) {
@@ -76,7 +76,7 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
   };
 }
 
-/** Names and numbers of a change. */
+/** The names and numbers of a change. */
 export function summaryOf(change: PlanChange, wanted: Plan): PlanChangeSummary {
   const { cameras, models, mqtt } = change;
   return {
@@ -96,7 +96,7 @@ export function summaryOf(change: PlanChange, wanted: Plan): PlanChangeSummary {
   };
 }
 
-/** A change in words: `cameras: added yard, removed hall, 3 untouched; models: 1 untouched`. */
+/** Describes a change: `cameras: added yard, removed hall, 3 untouched; models: 1 untouched`. */
 export function describeChange({ cameras, models, mqtt }: PlanChangeSummary): string {
   const parts = (s: PlanChangeSummary['cameras']): string =>
     [
@@ -109,7 +109,7 @@ export function describeChange({ cameras, models, mqtt }: PlanChangeSummary): st
 }
 
 /**
- * Consumers of a changed camera that had the same model or worker before: the same id, and the same weights behind it.
+ * The consumers of a changed camera whose counters continue: same id, same worker, or same model with the same weights.
  */
 function keptConsumers(running: Plan, wanted: Plan, setup: CameraSetup): string[] {
   const before = running.cameras.find((c) => c.camera === setup.camera)?.consumers ?? [];
@@ -127,8 +127,8 @@ function keptConsumers(running: Plan, wanted: Plan, setup: CameraSetup): string[
 }
 
 /**
- * The order in which consumers stand in a file means nothing; nor does it concern a worker that runs which variables of
- * other cameras hold secrets.
+ * Removes differences that need no new process: the order of consumers in the file, and the withheld variables of
+ * workers, which other cameras may change.
  */
 function sorted(setup: CameraSetup): CameraSetup {
   const consumers = setup.consumers

@@ -28,26 +28,26 @@ import type { LocatedModel } from './locate-models.ts';
 /** A model of the configuration. */
 export interface PlannedModel {
   readonly id: string;
-  /** Of the first container with this id: one that takes over from it has another. */
+  /** The socket path of the model's first container. A successor has another one. */
   readonly socketPath: string;
-  /** What consumers send it. */
+  /** The input that consumers send. */
   readonly frame: FrameSize;
-  /** The container that is started for it; undefined: somebody else starts it. */
+  /** Undefined for a container that another program starts. */
   readonly container: PlannedContainer | undefined;
 }
 
-/** A container that is started for a model. */
+/** A container that the node starts. */
 export interface PlannedContainer {
   /** The model's folder. */
   readonly dir: string;
   readonly manifest: ModelManifest;
-  /** Size of its weights' files. */
+  /** Total size of the weight files. */
   readonly weightsBytes: number;
   readonly threads: number;
   readonly provider: Provider;
-  /** Most pictures of one run; undefined: what the manifest says. */
+  /** The largest batch; undefined: as in the manifest. */
   readonly maxBatch: number | undefined;
-  /** Most memory of its own, MiB; undefined: computed. */
+  /** The most anonymous memory, MiB; undefined: computed. */
   readonly memoryMib: number | undefined;
 }
 
@@ -58,39 +58,39 @@ export interface PlannedSegment {
   readonly bytes: number;
 }
 
-/** All that a configuration will use, computed before anything starts (AD5). */
+/** Everything that a configuration will use, computed before anything starts (AD5). */
 export interface Plan {
   readonly node: string;
-  /** May hold credentials: never logged. */
+  /** May contain credentials: never logged. */
   readonly mqttUrl: string | undefined;
   readonly cameras: readonly CameraSetup[];
   readonly models: readonly PlannedModel[];
   readonly segments: readonly PlannedSegment[];
   readonly shmBytes: number;
-  /** Who may use the CPU how much. */
+  /** The CPU share of each SLA class. */
   readonly cpu: CpuShares;
-  /** Slow others while a critical consumer suffers from a lack of CPU. */
+  /** Whether to slow other consumers while a critical one is short of CPU. */
   readonly shed: boolean;
 }
 
-/** Variables of vigia's own that no program of a user's gets. */
+/** Environment variables of vigia that no worker inherits. */
 const OWN_SECRETS: readonly string[] = ['VIGIA_REMOTE_TOKEN'];
-/** Waits before each restart, by class (WL4). Milliseconds. */
+/** The wait before each restart, by SLA class (WL4). Milliseconds. */
 const RESTART_DELAYS_MS: Readonly<Record<SlaClass, readonly number[]>> = {
   critical: [1_000, 2_000, 4_000],
   high: [1_000, 2_000],
   normal: [1_000],
   'best-effort': [],
 };
-/** A failed critical worker is tried again this often. Milliseconds. */
+/** Interval between attempts to start a failed critical worker. Milliseconds. */
 const CRITICAL_PROBE_MS = 60_000;
-/** A worker hangs when it gives no sign for so long, or for as many deadlines. */
+/** A worker counts as hung after this time, or this many deadlines, without a sign of life. */
 const HANG = { leastMs: 10_000, deadlines: 2 } as const;
 
 /**
- * Computes the plan.
+ * Computes the plan of a valid configuration.
  *
- * @throws UsageError for what the form of a configuration allows and nobody can use.
+ * @throws UsageError for a broker address that cannot be parsed.
  */
 export function planOf(config: Config, runDir: string, located: ReadonlyMap<string, LocatedModel>): Plan {
   const models = Object.entries(config.models).map(([id, model]): PlannedModel => {
@@ -158,7 +158,7 @@ function workerConsumer(id: string, config: ConsumerConfig, worker: WorkerSetup,
   return { ...commonOf(id, config), kind: 'worker', worker, input };
 }
 
-/** What is compressed was rendered first. */
+/** A JPEG is encoded from an RGB rendition. */
 function inputOf({ input: { format, width, height, fit } }: WorkerConfig): RenditionSpec {
   return { width, height, fit, format: format === 'JPEG' ? 'RGB24' : format };
 }
@@ -174,7 +174,7 @@ function workerSetup(
   const jpeg = worker.input.format === 'JPEG';
   return {
     id,
-    // A thread's file is looked for from here, a program's by who starts it.
+    // The path of a thread's module is resolved here, that of a program when it is started.
     program: module === undefined ? { command: command ?? [], dir } : { module: resolve(module) },
     transport: module === undefined ? (worker.transport ?? (jpeg ? 'stdin' : 'shm')) : 'thread',
     jpeg,
@@ -195,7 +195,7 @@ function restartPolicy(restart: WorkerConfig['restart'], sla: SlaClass): Restart
   return { delaysMs, unlimited, probeMs: probe };
 }
 
-/** It may hold credentials: it is not repeated. */
+/** Checks an address without repeating it, because it may contain credentials. */
 function checkedUrl(url: string | undefined): string | undefined {
   try {
     const { username = '', password = '' } = url === undefined ? {} : new URL(url);
@@ -209,7 +209,7 @@ function checkedUrl(url: string | undefined): string | undefined {
   }
 }
 
-/** What a plan starts, in words, for `vigia check`. */
+/** Describes a plan for `vigia check`. */
 export function describePlan(plan: Plan): string[] {
   const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
   return [
@@ -238,7 +238,7 @@ export function describePlan(plan: Plan): string[] {
   ];
 }
 
-/** Critical workers that would be started again within their own deadline. */
+/** Notes about critical workers that would be restarted within their own deadline. */
 function impatience({ cameras }: Plan): string[] {
   return cameras.flatMap(({ camera, consumers }) =>
     consumers.flatMap(({ kind, id, sla, fps, deadlineMs }) => {
@@ -251,7 +251,7 @@ function impatience({ cameras }: Plan): string[] {
   );
 }
 
-/** Who may take the machine along. */
+/** A note about workers that may use up the machine's memory. */
 function unboundedWorkers(plan: Plan): string[] {
   const unbounded = workersOf(plan).filter(
     ({ worker }) => worker.memoryMib === undefined && worker.transport !== 'thread',
@@ -261,7 +261,7 @@ function unboundedWorkers(plan: Plan): string[] {
   return [`note: workers without \`memory_mib\` (${names.join(', ')}): their memory is neither planned nor bounded`];
 }
 
-/** What the container of a model is started with. */
+/** The command-line arguments of a model's container. */
 export function containerArguments(id: string, socketPath: string, container: PlannedContainer): string[] {
   const { dir, threads, provider, maxBatch } = container;
   const args = ['--model-id', id, '--model', dir, '--socket', socketPath];
@@ -269,24 +269,27 @@ export function containerArguments(id: string, socketPath: string, container: Pl
   return maxBatch === undefined ? args : [...args, '--max-batch', String(maxBatch)];
 }
 
-/** How important a model is: as much as the most important of its consumers. */
+/** The SLA class of a model: that of its most important consumer. */
 export function modelClass(plan: Pick<Plan, 'cameras'>, model: string): SlaClass {
   const consumers = plan.cameras.flatMap((c) => c.consumers.filter((k) => k.kind === 'model' && k.model === model));
   return SLA_CLASSES.find((sla) => consumers.some((c) => c.sla === sla)) ?? 'normal';
 }
 
-/** What its workers know, they may print. */
+/** The secrets that workers know, and so may print. */
 function secretsIn(consumers: readonly ConsumerSetup[]): string[] {
   const values = consumers.flatMap((c) => (c.kind === 'worker' ? Object.values(c.worker.env) : []));
   return knownSecrets().filter((secret) => values.some((value) => value.includes(secret)));
 }
 
-/** Consumers whose pictures go to workers. */
+/** Consumers that are workers. */
 export function workersOf(plan: Pick<Plan, 'cameras'>): WorkerConsumerSetup[] {
   return plan.cameras.flatMap((c) => c.consumers.filter((consumer) => consumer.kind === 'worker'));
 }
 
-/** Most memory of workers that say so, with everything that they start: bytes, by `camera/consumer`. */
+/**
+ * Memory limits of workers, including their descendants: bytes, by `camera/consumer`. Workers without a limit are
+ * absent.
+ */
 export function workerLimits(plan: Pick<Plan, 'cameras'>): Map<string, number> {
   const out = new Map<string, number>();
   for (const { camera, consumers } of plan.cameras)
@@ -296,7 +299,7 @@ export function workerLimits(plan: Pick<Plan, 'cameras'>): Map<string, number> {
   return out;
 }
 
-/** Arguments are not told: they may hold what nobody should read. */
+/** Leaves out the arguments, which may contain secrets. */
 function describeWorker(camera: string, { id, input, sla, worker }: WorkerConsumerSetup): string {
   const { program, transport, jpeg, cpu, restart, memoryMib } = worker;
   const what = 'command' in program ? program.command[0] : program.module;
@@ -311,7 +314,7 @@ function describeWorker(camera: string, { id, input, sla, worker }: WorkerConsum
 }
 
 /**
- * The plan with one camera added, or in the place of the one of its name.
+ * The plan with one camera added or replaced.
  *
  * @throws UsageError when a consumer names a model that the plan does not have.
  */
@@ -335,14 +338,14 @@ export function withoutCamera(plan: Plan, id: string): Plan {
   return completed({ ...plan, cameras: plan.cameras.filter((c) => c.camera !== id) });
 }
 
-/** Computes what follows from the cameras. */
+/** Adds the parts that follow from the cameras. */
 function completed(plan: Omit<Plan, 'segments' | 'shmBytes'>): Plan {
   const segments = plan.cameras.flatMap(segmentsOf);
   const frames = segments.reduce((sum, s) => sum + s.bytes, 0);
   return { ...plan, segments, shmBytes: plan.models.reduce((sum, m) => sum + probeBytes(m), frames) };
 }
 
-/** Shared memory for the picture that a container is proved with: there for moments, and planned for. */
+/** Shared memory of a container's probe. It exists only during a probe, but is always planned. */
 export function probeBytes({ frame }: PlannedModel): number {
   return frame.width * frame.height * 3;
 }

@@ -6,10 +6,10 @@ import type { CameraHandle } from '#node/children';
 import { type SheddableConsumer, type ShedChange, Shedding } from './shedding.ts';
 import type { Plan } from '#node/plan';
 
-/** States in which a consumer could answer: one that has crashed, or loads, suffers from something else than a lack of CPU. */
+/** States in which a lack of CPU may be the cause of a breach. A crashed or loading consumer has other problems. */
 const THERE = new Set<ConsumerReport['state']>(['ready', 'running', 'idle', 'breaching']);
 
-/** Brings together what shedding needs to know: the machine's pressure, and how the consumers of all cameras do. */
+/** Gives {@link Shedding} its input: the machine's CPU pressure, and the counters of all consumers. */
 export class CpuWatch {
   readonly #pressure: CpuPressure;
   readonly #shedding: Shedding;
@@ -19,12 +19,12 @@ export class CpuWatch {
     this.#shedding = new Shedding(clock);
   }
 
-  /** A result of a critical consumer. */
+  /** Takes a result of a critical consumer. */
   record(result: ResultMessage): void {
     this.#shedding.record(result);
   }
 
-  /** Looks at everybody; to be called about once a second. */
+  /** Decides which rates to change. Call it about once a second. */
   look(plan: Plan, cameras: ReadonlyMap<string, CameraHandle>): ShedChange[] {
     const pressure = this.#pressure.read();
     const wanted = plan.shed && isWorthLooking(plan);
@@ -37,7 +37,7 @@ export class CpuWatch {
   }
 }
 
-/** Without a critical consumer, or with nobody to slow, there is nothing to decide. */
+/** Shedding needs a critical consumer and one that may be slowed. */
 function isWorthLooking(plan: Plan): boolean {
   const classes = new Set(plan.cameras.flatMap((c) => c.consumers.map((consumer) => consumer.sla)));
   return classes.has('critical') && (classes.has('best-effort') || classes.has('normal'));

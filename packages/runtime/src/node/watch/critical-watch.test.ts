@@ -15,8 +15,8 @@ function report(more: Partial<ConsumerReport> = {}, state = 'live', breaching = 
   return { state, consumers: { falls } } as unknown as CameraReport;
 }
 
-describe('a critical consumer that sees nothing', () => {
-  test('is told after 10 s without an ok result, with why', () => {
+describe('a blind critical consumer', () => {
+  test('is reported after 10 s without an ok result, with the reason', () => {
     const clock = new FakeClock();
     const watch = new CriticalWatch(clock);
     watch.record(OK);
@@ -35,7 +35,7 @@ describe('a critical consumer that sees nothing', () => {
     expect(watch.blind(plan('critical'), () => report())).toEqual([]);
   });
 
-  test('has three turns, when its gate is slow', () => {
+  test('with a slow gate has three intervals', () => {
     const clock = new FakeClock();
     const watch = new CriticalWatch(clock);
     watch.record(OK);
@@ -45,7 +45,7 @@ describe('a critical consumer that sees nothing', () => {
     expect(watch.blind(plan('critical', 0.1), () => report())).toHaveLength(1);
   });
 
-  test('is told when it never saw anything', () => {
+  test('is reported when it has never had a result', () => {
     const [problem] = new CriticalWatch(new FakeClock()).blind(plan('critical'), () => report());
     expect(problem?.message).toContain('has never seen anything');
   });

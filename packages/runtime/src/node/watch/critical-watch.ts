@@ -2,16 +2,16 @@ import type { Clock } from '@vigia/base';
 import type { CameraReport, HealthProblem, ResultMessage } from '@vigia/contracts';
 import type { Plan } from '#node/plan';
 
-/** A critical consumer whose SLA is breached is blind when it saw nothing for so long, or for so many of its turns. */
+/** A critical consumer in breach of its SLA is blind after this time, or this many intervals, without an ok result. */
 const BLIND = { ms: 10_000, turns: 3 } as const;
 
-/** A critical consumer that sees nothing. */
+/** A critical consumer without results although its camera is live. */
 export interface Blind extends HealthProblem {
   readonly camera: string;
   readonly consumer: string;
 }
 
-/** Knows when critical consumers last saw anything, and so which of them see nothing though their cameras do. */
+/** Remembers each consumer's last ok result, and derives which critical consumers are blind. */
 export class CriticalWatch {
   readonly #clock: Clock;
   readonly #okMs = new Map<string, number>();
@@ -20,14 +20,14 @@ export class CriticalWatch {
     this.#clock = clock;
   }
 
-  /** A result of any consumer. */
+  /** Takes a result of any consumer. */
   record({ camera, consumer, status }: Pick<ResultMessage, 'camera' | 'consumer' | 'status'>): void {
     if (status === 'ok') this.#okMs.set(`${camera}/${consumer}`, this.#clock.nowMs());
   }
 
   /**
-   * Critical consumers in breach of their SLA that have seen nothing for 10 s, or for 3 turns of slow ones. Not those whose
-   * worker has failed: they are told as such.
+   * Critical consumers in breach of their SLA without an ok result for 10 s, or for 3 intervals of a slow gate. A
+   * consumer whose worker has failed is not blind: it has an alarm of its own.
    */
   blind(plan: Plan, reportOf: (camera: string) => CameraReport | undefined): Blind[] {
     this.#forget(plan);

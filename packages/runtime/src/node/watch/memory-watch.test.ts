@@ -22,14 +22,14 @@ async function holding(mib: number, then = ''): Promise<{ readonly pid: number; 
 }
 
 describe('MemoryWatch', () => {
-  it('names a worker that is above its limit three times in a row, and keeps naming it', async () => {
+  it('reports a worker after three checks in a row above its limit, and continues to', async () => {
     const { pid, end } = await holding(48);
     try {
       const watch = new MemoryWatch();
       const at = (limit: number): number =>
         watch.look(new Map([['hall/flow', limit * MIB]]), [{ camera: 'hall', consumer: 'flow', pid }]).length;
       expect([at(32), at(32), at(32), at(32)]).toEqual([0, 0, 1, 1]);
-      // Once below, it begins anew.
+      // One check below the limit resets the count.
       expect([at(1024), at(32), at(32), at(32)]).toEqual([0, 0, 0, 1]);
       const [named] = watch.look(new Map([['hall/flow', 32 * MIB]]), [{ camera: 'hall', consumer: 'flow', pid }]);
       expect(named).toMatchObject({ camera: 'hall', consumer: 'flow', pid });
@@ -39,7 +39,7 @@ describe('MemoryWatch', () => {
     }
   });
 
-  it('begins anew with the process that takes the place of another', async () => {
+  it('starts over with a successor process', async () => {
     const first = await holding(48);
     const second = await holding(48);
     try {
@@ -55,45 +55,45 @@ describe('MemoryWatch', () => {
     }
   });
 
-  it('counts what processes share once, before it names them; and rests then', async () => {
+  it('counts shared pages once before it reports a worker, and pauses if that is below the limit', async () => {
     const { pid, end } = await holding(48, 'import os\nif os.fork() == 0: sys.stdin.read(); sys.exit()');
     try {
       const watch = new MemoryWatch();
       const at = (limit: number): number =>
         watch.look(new Map([['hall/flow', limit * MIB]]), [{ camera: 'hall', consumer: 'flow', pid }]).length;
-      // Twice 48 as each of them tells, 48 and some more together.
+      // Per process it is 48 MiB each, 96 MiB in all; with shared pages counted once it is little more than 48 MiB.
       expect([at(80), at(80), at(80)]).toEqual([0, 0, 0]);
-      // Ten looks are left out, and three in a row are needed.
+      // Ten checks are skipped, then three in a row are needed.
       expect(Array.from({ length: 13 }, () => at(32))).toEqual([...Array.from({ length: 12 }, () => 0), 1]);
     } finally {
       await end();
     }
   });
 
-  it('does not look at anything when nobody has a limit', () => {
+  it('reads nothing when no worker has a limit', () => {
     expect(new MemoryWatch().look(new Map(), [{ camera: 'hall', consumer: 'flow', pid: process.pid }])).toEqual([]);
   });
 });
 
-describe('what workers hold already, for a reload', () => {
+describe('memory held by workers, for a reload', () => {
   const planWith = (memoryMib: number | undefined): Plan =>
     ({
       cameras: [{ camera: 'hall', consumers: [{ id: 'flow', kind: 'worker', worker: { memoryMib } }] }],
     }) as unknown as Plan;
 
-  it('counts, with everything that they started, when the plan counts them too, or they end before it', async () => {
+  it('counts with their descendants when the plan counts them too, or they end before it', async () => {
     const { pid, end } = await holding(48, 'import os\nif os.fork() == 0: sys.stdin.read(); sys.exit()');
     try {
       const running = [{ camera: 'hall', consumer: 'flow', pid }];
       const held = heldByWorkers(planWith(100), new Set(), running);
       expect(held).toBeGreaterThan(48 * MIB);
-      // Shared with its child: once.
+      // Pages shared with its child count once.
       expect(held).toBeLessThan(80 * MIB);
       expect(heldByWorkers(planWith(undefined), new Set(['hall']), running)).toBeGreaterThan(48 * MIB);
       expect(heldByWorkers({ cameras: [] } as unknown as Plan, new Set(['hall']), running)).toBeGreaterThan(48 * MIB);
-      // It stays, and nobody plans it.
+      // It stays, and the plan does not count it.
       expect(heldByWorkers(planWith(undefined), new Set(['yard']), running)).toBe(0);
-      // Far more than the machine's own may change meanwhile.
+      // Far more than the machine's available memory may change meanwhile.
       const before = roomFor([]).memoryBytes;
       expect(roomFor([], 0, 2 ** 40).memoryBytes - before).toBeGreaterThan(2 ** 39);
     } finally {

@@ -2,26 +2,28 @@ import { anonymousBytesByShare, anonymousBytesOf, processesOfGroups } from '#cor
 import { formatBytes } from '#core/terminal';
 import type { RunningWorker } from '#node/plan';
 
-/** A worker that must go. */
+/** A worker to end because of its memory. */
 export interface TooLarge extends RunningWorker {
   /** Completes "the worker …". */
   readonly message: string;
 }
 
-/** Looks in a row above its memory until a worker must go: one frame may need more for a moment. */
+/** Checks in a row above the limit before a worker is reported: one frame may need more for a moment. */
 const LOOKS = 3;
-/** Looks that are left out after one that was expensive and found that all is well. */
+/** Checks skipped after an expensive one found the worker below its limit. */
 const REST = 10;
 
-/** Watches the memory of workers that have a limit, with everything that they started. Knows nothing of how they are ended. */
+/** Watches the memory of workers that have a limit, including their descendants. Only reports; the caller ends them. */
 export class MemoryWatch {
-  /** Looks in a row above the limit, by process; below 1: it was found to be well, and is looked at again when this is 1. */
+  /**
+   * Checks in a row above the limit, by process. Below 1: checks still to skip, after an exact count below the limit.
+   */
   #above = new Map<number, number>();
 
   /**
-   * Looks at all of them; to be called about once a second. Those that it names are to be ended now.
+   * Checks all workers. Call it about once a second. The caller must end the workers that it returns.
    *
-   * @param limits Bytes, by `camera/consumer`. Who is not there is not looked at.
+   * @param limits Bytes, by `camera/consumer`. Workers without a limit are not checked.
    */
   look(limits: ReadonlyMap<string, number>, running: readonly RunningWorker[]): TooLarge[] {
     const workers = running.filter(({ camera, consumer }) => limits.has(`${camera}/${consumer}`));
@@ -40,12 +42,12 @@ export class MemoryWatch {
     return out;
   }
 
-  /** @returns what it uses when that is too much, for the third time in a row. */
+  /** @returns the bytes in use, when that is too much for the third time in a row. */
   #lookAt(pid: number, pids: readonly number[], limitBytes: number, looks: number): number | undefined {
     if (looks > 0 && anonymousBytesOf(pids) <= limitBytes) return undefined;
     this.#above.set(pid, looks);
     if (looks < LOOKS) return undefined;
-    // Counted exactly only now: that stops a large process for as long as it takes, and us.
+    // The exact count comes last: it stops a large process, and this one, while it runs.
     const bytes = anonymousBytesByShare(pids);
     if (bytes > limitBytes) return bytes;
     this.#above.set(pid, -REST);

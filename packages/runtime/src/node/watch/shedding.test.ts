@@ -16,17 +16,17 @@ const consumer = (id: string, sla: SheddableConsumer['sla'], fps?: number): Shed
   breaching: false,
 });
 
-/** A node that is looked at once a second. */
+/** A simulated node with one check a second. */
 class Stage {
   readonly clock = new FakeClock();
   readonly shedding = new Shedding(this.clock);
-  /** What each consumer has left, pictures per second; not there while it has all. */
+  /** The rate of each slowed consumer, pictures per second. */
   readonly slowed = new Map<string, number>();
   readonly reasons = new Set<string>();
-  /** Ok results of the one without a gate. */
+  /** Ok results of the consumer without a gate. */
   #ok = 0;
 
-  /** @param workMs What the critical consumer is busy with each picture; it has 200 ms. */
+  /** @param workMs How long the critical consumer works on each picture; its interval is 200 ms. */
   run(seconds: number, workMs: number, pressure: typeof BUSY | undefined, breaching = false): void {
     for (let i = 0; i < seconds; i += 1) {
       for (let k = 0; k < 5; k += 1) {
@@ -57,7 +57,7 @@ describe('shedding', () => {
     stage.run(10, 50, CALM);
     expect(stage.slowed.size).toBe(0);
     stage.run(1, 190, BUSY);
-    // Who has no gate is slowed from what it reached.
+    // A consumer without a gate is slowed relative to its measured rate.
     expect(stage.slowed.get('vlm')).toBeCloseTo(4, 0);
     expect([...stage.slowed.keys()]).toEqual(['vlm']);
     stage.run(4, 190, BUSY);
@@ -69,7 +69,7 @@ describe('shedding', () => {
     expect([...stage.reasons]).toEqual(['hall/falls (critical) is short of CPU']);
   });
 
-  test('results of a time in which it was not there teach nothing', () => {
+  test('results from a time without a worker do not change the usual time', () => {
     const stage = new Stage();
     for (let i = 0; i < 200; i += 1) {
       const hops = { decoded: 1, taken: 2, rendered: null, sent: null, received: null, decided: 2.03 };
@@ -80,7 +80,7 @@ describe('shedding', () => {
     expect(stage.slowed.size).toBe(0);
   });
 
-  test('one that is slow for another reason keeps nobody slow once there is CPU to spare', () => {
+  test('a consumer that is slow for another reason keeps none slowed once CPU is idle', () => {
     const stage = new Stage();
     stage.run(10, 50, CALM);
     stage.run(10, 190, BUSY);
@@ -89,7 +89,7 @@ describe('shedding', () => {
     expect(stage.slowed.size).toBe(0);
   });
 
-  test('a critical one with a frame every five seconds is looked at over its own turns', () => {
+  test('a critical consumer with a frame every five seconds is judged over its own intervals', () => {
     const clock = new FakeClock();
     const shedding = new Shedding(clock);
     let changes = 0;
@@ -103,14 +103,14 @@ describe('shedding', () => {
     expect(changes).toBe(0);
   });
 
-  test('suffering for another reason than the CPU slows nobody', () => {
+  test('a breach without CPU pressure slows none', () => {
     const stage = new Stage();
     stage.run(30, 400, CALM, true);
     stage.run(30, 400, undefined, true);
     expect(stage.slowed.size).toBe(0);
   });
 
-  test('a busy machine on which the critical consumer does well slows nobody', () => {
+  test('CPU pressure without a strained critical consumer slows none', () => {
     const stage = new Stage();
     stage.run(30, 60, BUSY);
     expect(stage.slowed.size).toBe(0);
@@ -120,7 +120,7 @@ describe('shedding', () => {
     expect(calm.slowed.size).toBe(0);
   });
 
-  test('pictures that take twice what is usual suffer long before their turn is over, if it is for the CPU', () => {
+  test('under CPU pressure, twice the usual time is strain, well within the interval', () => {
     const stage = new Stage();
     stage.run(30, 30, CALM);
     stage.run(5, 70, CALM);
@@ -129,11 +129,11 @@ describe('shedding', () => {
     expect(stage.slowed.size).toBe(1);
   });
 
-  test('all is given back when all is well, step by step; between the limits nothing changes', () => {
+  test('rates are restored step by step when all is well; between the limits nothing changes', () => {
     const stage = new Stage();
     stage.run(5, 50, CALM);
     stage.run(5, 190, BUSY);
-    // What was seen while it suffered must be over first.
+    // The results from before must leave the window first.
     stage.run(4, 80, BUSY);
     const before = stage.slowed.get('vlm') ?? 0;
     stage.run(60, 80, BUSY);
@@ -144,7 +144,7 @@ describe('shedding', () => {
     expect(stage.slowed.size).toBe(0);
   });
 
-  test('who gave back too early waits twice as long the next time', () => {
+  test('after a restore that came too early, the next one waits twice as long', () => {
     const stage = new Stage();
     stage.run(5, 50, CALM);
     const secondsSlowed = (): number => {
@@ -163,7 +163,7 @@ describe('shedding', () => {
     expect(waits[2]).toBeGreaterThan((waits[1] ?? 0) * 1.7);
   });
 
-  test('a critical consumer that gives no results at all suffers too', () => {
+  test('a critical consumer without any results is strained', () => {
     const stage = new Stage();
     stage.run(10, 50, CALM);
     const all = [{ ...consumer('falls', 'critical', 5), breaching: true }, consumer('flow', 'best-effort', 2)];
@@ -175,7 +175,7 @@ describe('shedding', () => {
     expect(changes).toBeGreaterThan(2);
   });
 
-  test('who is not to be slowed any more gets back what he had, at once', () => {
+  test('with shedding disabled, consumers get their rates back at once', () => {
     const stage = new Stage();
     stage.run(5, 50, CALM);
     stage.run(9, 190, BUSY);
@@ -187,7 +187,7 @@ describe('shedding', () => {
     expect(stage.shedding.look(all, BUSY, false)).toEqual([]);
   });
 
-  test('a consumer that is gone is forgotten', () => {
+  test('a removed consumer is forgotten', () => {
     const stage = new Stage();
     stage.run(5, 50, CALM);
     stage.run(5, 190, BUSY);
@@ -195,13 +195,13 @@ describe('shedding', () => {
   });
 });
 
-test('what nobody looks at does not pile up', () => {
+test('results are bounded when nothing reads them', () => {
   const clock = new FakeClock();
   const shedding = new Shedding(clock);
   const hops = { decoded: 1, taken: 2, rendered: 3, sent: 3, received: 4, decided: 4 };
   const before = process.memoryUsage().heapUsed;
   for (let i = 0; i < 500_000; i += 1) shedding.record({ camera: 'hall', consumer: 'falls', age_ms: i, hops_ms: hops });
-  // Half a million of them would be 50 MB.
+  // Half a million of them would take 50 MB.
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(40e6);
   expect(shedding.look([consumer('falls', 'critical', 5)], CALM)).toEqual([]);
 });

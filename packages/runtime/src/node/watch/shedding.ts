@@ -7,14 +7,14 @@ export interface SheddableConsumer {
   readonly camera: string;
   readonly consumer: string;
   readonly sla: SlaClass;
-  /** The configured gate; undefined: as fast as it can. */
+  /** The configured gate; undefined: no limit. */
   readonly fps: number | undefined;
-  /** Milliseconds between two frames of its camera; 0 when not known. */
+  /** Milliseconds between two frames of its camera; 0 when unknown. */
   readonly sourceIntervalMs: number;
   readonly maxAgeMs: number | undefined;
   /** Ok results so far. */
   readonly ok: number;
-  /** Its camera is live, its worker or model is there, and its SLA is breached. */
+  /** Its camera is live, its worker or model is running, and its SLA is breached. */
   readonly breaching: boolean;
 }
 
@@ -23,11 +23,11 @@ export interface ShedChange {
   readonly camera: string;
   readonly consumer: string;
   readonly sla: SlaClass;
-  /** Null: as configured again. */
+  /** Null restores the configured rate. */
   readonly slowed: Slowed | null;
 }
 
-/** By which factor the classes are slowed, level after level: best-effort first, then normal. */
+/** The factors of each level: best-effort consumers are slowed first, then normal ones. */
 const LEVELS: readonly { readonly bestEffort: number; readonly normal: number }[] = [
   { bestEffort: 1, normal: 1 },
   { bestEffort: 1 / 2, normal: 1 },
@@ -36,45 +36,47 @@ const LEVELS: readonly { readonly bestEffort: number; readonly normal: number }[
   { bestEffort: 1 / 16, normal: 1 / 2 },
   { bestEffort: 1 / 16, normal: 1 / 4 },
 ];
-/** The machine is short of CPU when less is idle, or when somebody waits for more of the time. */
+/** The machine is short of CPU below this idle share, or above this share of time in which a task waits. */
 const SHORT = { idle: 0.1, waiting: 0.3 } as const;
 /**
- * A critical consumer suffers when its slower pictures take more than this: of the time that it has for one, of the age
- * that they may have, or times what they take when there is CPU enough.
+ * A critical consumer is strained when the 90th percentile of its working time exceeds this share of its interval, its
+ * age this share of its maximum, or its working time this multiple of the usual one.
  */
 const MOST = { ofTurn: 0.7, ofAge: 0.7, timesUsual: 2 } as const;
-/** It does well below this share of any of them. */
+/** It is relaxed below this share of each limit. */
 const WELL = 0.7;
-/** How fast what is usual follows: about half a minute. */
+/** Smoothing of the usual working time: about half a minute. */
 const USUAL_SHARE = 1 / 30;
 const SLOWER_QUANTILE = 0.9;
-/** What was seen of critical consumers is looked at for so long, or for so many turns. */
+/** The window of recent results: this long, or this many intervals. */
 const RECENT = { ms: 3_000, turns: 3 } as const;
-/** Pictures of one consumer that are kept: 3 s at 60 a second, also while nobody looks. */
+/** Results kept per consumer: 3 s at 60 per second, also while shedding is off. */
 const SEEN_LIMIT = 180;
-/** Between two steps down, so that one can work. Milliseconds. */
+/** Time between two steps down, so that one can take effect. Milliseconds. */
 const STEP_DOWN_MS = 2_000;
-/** How long all must be well before a step up; doubled each time that a step up was followed by suffering. Milliseconds. */
+/** How long all must be relaxed before a step up. Doubled when strain follows a step up. Milliseconds. */
 const STEP_UP_MS = { first: 10_000, most: 300_000 } as const;
 
 interface Seen {
   readonly atMs: number;
-  /** From being taken to its result: what the consumer is busy with one picture. */
+  /** From taking a picture to its result: how long the consumer works on it. */
   readonly workMs: number;
   readonly ageMs: number;
 }
 
 /**
- * Takes CPU from those who may lose it, for those who may not: while a critical consumer suffers and the machine is short
- * of CPU, best-effort and then normal consumers are slowed step by step; when all is well they get back what they had.
- * Decides only.
+ * Takes CPU from less important consumers. While a critical consumer is strained and the machine is short of CPU,
+ * best-effort and then normal consumers are slowed step by step; afterwards their rates are restored. Only decides; the
+ * caller sets the rates.
  */
 export class Shedding {
   readonly #clock: Clock;
   readonly #seen = new Map<string, Seen[]>();
-  /** Rates of those who have no gate, when they were not slowed. */
+  /** Measured rates of consumers without a gate, while not slowed. */
   readonly #rates = new Map<string, { atMs: number; ok: number; fps: number | undefined }>();
-  /** What a critical consumer's slower pictures take when there is CPU enough, milliseconds. */
+  /**
+   * The usual 90th percentile of a critical consumer's working time while the machine has CPU to spare, milliseconds.
+   */
   readonly #usual = new Map<string, number>();
   readonly #slowed = new Map<string, Slowed>();
   #level = 0;
@@ -87,19 +89,19 @@ export class Shedding {
     this.#clock = clock;
   }
 
-  /** Whether anybody is slowed. */
+  /** Whether any consumer is slowed. */
   get active(): boolean {
     return this.#slowed.size > 0;
   }
 
-  /** A result of a critical consumer. */
+  /** Takes a result of a critical consumer. */
   record({
     camera,
     consumer,
     age_ms: ageMs,
     hops_ms: hops,
   }: Pick<ResultMessage, 'camera' | 'consumer' | 'age_ms' | 'hops_ms'>): void {
-    // Who was not asked, because it is not there, says nothing about the CPU.
+    // A picture that was never sent, because the worker or model was not running, shows nothing about the CPU.
     if (hops.sent === null) return;
     const seen = this.#seenOf(`${camera}/${consumer}`);
     if (seen.length >= SEEN_LIMIT) seen.shift();
@@ -107,10 +109,9 @@ export class Shedding {
   }
 
   /**
-   * Looks at everybody; to be called about once a second.
+   * Decides which rates to change. Call it about once a second.
    *
-   * @param wanted False: nobody is to be slowed, and who is gets back what he had at once.
-   * @returns whose gate must change, if anybody's.
+   * @param wanted False: slows none, and restores all rates at once.
    */
   look(consumers: readonly SheddableConsumer[], pressure: CpuPressureReading | undefined, wanted = true): ShedChange[] {
     const now = this.#clock.nowMs();
@@ -122,7 +123,7 @@ export class Shedding {
     if (!wanted) this.#level = 0;
     if (this.#level === 0) this.#measureRates(consumers, now);
     if (wanted && suffering && short) this.#down(now);
-    // With CPU to spare nobody suffers from a lack of it, whatever else is slow.
+    // With CPU to spare, strain has another cause.
     else if (!short || critical.every((c) => this.#strain(c) < WELL)) this.#up(now);
     else this.#wellSinceMs = undefined;
     return this.#changes(consumers, suffering);
@@ -140,7 +141,7 @@ export class Shedding {
   #up(now: number): void {
     this.#wellSinceMs ??= now;
     if (this.#level === 0) {
-      // Well for long without taking anything from anybody: what was learned is over.
+      // After a long time without strain or shedding, forget the doubled wait.
       if (now - this.#wellSinceMs >= STEP_UP_MS.most) this.#stepUpMs = STEP_UP_MS.first;
       return;
     }
@@ -171,11 +172,11 @@ export class Shedding {
     return changes;
   }
 
-  /** How near a consumer's slower pictures are to what is too much: 1 is there. */
+  /** How close a consumer is to the limits of {@link MOST}: 1 is at a limit. */
   #strain(c: SheddableConsumer): number {
     const key = `${c.camera}/${c.consumer}`;
     const seen = this.#recent(c);
-    // Not even a timeout: its worker still has the picture before.
+    // Without even a timeout: its worker still holds the previous picture.
     if (seen.length === 0) return c.breaching ? Number.POSITIVE_INFINITY : 0;
     const turnMs = turnOf(c);
     const workMs = quantile(
@@ -197,7 +198,7 @@ export class Shedding {
     );
   }
 
-  /** What its slower pictures take when there is CPU enough. */
+  /** Updates the usual working time. */
   #learn(c: SheddableConsumer): void {
     const key = `${c.camera}/${c.consumer}`;
     const seen = this.#recent(c);
@@ -216,7 +217,7 @@ export class Shedding {
     return known;
   }
 
-  /** What was seen of the last seconds, or turns of one that has few. */
+  /** Results within the window of {@link RECENT}. Drops older ones. */
   #recent(c: SheddableConsumer): Seen[] {
     const known = this.#seenOf(`${c.camera}/${c.consumer}`);
     const fromMs = this.#clock.nowMs() - Math.max(RECENT.ms, RECENT.turns * turnOf(c));
@@ -242,7 +243,7 @@ export class Shedding {
   }
 }
 
-/** Milliseconds that a consumer has for one picture; 0 when not known. */
+/** The time that a consumer has for one picture, milliseconds; 0 when unknown. */
 function turnOf({ sourceIntervalMs, fps }: SheddableConsumer): number {
   return Math.max(sourceIntervalMs, fps === undefined ? 0 : 1000 / fps);
 }

@@ -15,24 +15,24 @@ export interface WatchesOptions {
   readonly announcer: Pick<Announcer, 'consumerEvent' | 'blind'>;
   readonly plan: () => Plan;
   readonly cameras: () => ReadonlyMap<string, CameraHandle>;
-  /** Workers that have a process, as last heard. */
+  /** Workers that have a process, according to the latest counters. */
   readonly runningWorkers: () => readonly RunningWorker[];
 }
 
 /**
- * Watches over a node: what its workers said last, which critical consumers are blind, who must be slowed for lack of
- * CPU, whose worker uses too much memory. Reads the node's stream, acts on cameras, and announces what it finds.
+ * The supervisor's checks: states of workers, blind critical consumers, CPU shedding, memory of workers. Reads the
+ * node's stream, acts on cameras, and announces its findings.
  */
 export class Watches {
-  /** The last state of each worker. */
+  /** The latest state of each worker. */
   readonly workers: WorkerStates;
   readonly #o: WatchesOptions;
   readonly #cpu: CpuWatch;
   readonly #memory = new MemoryWatch();
   readonly #critical: CriticalWatch;
-  /** Consumers that are blind, as announced. */
+  /** Blind consumers, as announced. */
   #blind = new Map<string, Blind>();
-  /** Critical consumers of the plan that was looked at last. */
+  /** Critical consumers of the plan, cached. */
   #criticalOf: { readonly plan: Plan; readonly keys: ReadonlySet<string> } | undefined;
 
   constructor(options: WatchesOptions) {
@@ -42,19 +42,19 @@ export class Watches {
     this.#critical = new CriticalWatch(options.clock);
   }
 
-  /** Takes an item of the node's stream. */
+  /** Handles an item of the stream. */
   readonly handle = (item: NodeItem): void => {
     if (item.type === 'result') this.#onResult(item.result);
     else if (item.type === 'event' && item.event.kind === 'worker_state' && item.event.phase !== 'end')
       this.workers.told(workerStateMessageOf(item.event));
   };
 
-  /** What somebody must look at, as of now. */
+  /** Problems that need attention, as of now. */
   health(): readonly HealthProblem[] {
     return [...this.workers.alarms, ...this.#blindNow().map(({ code, message }) => ({ code, message }))];
   }
 
-  /** Looks at everything; to be called about once a second. */
+  /** Runs all checks. Call it about once a second. */
   look(): void {
     this.#lookAtCpu();
     this.#lookAtMemory();

@@ -13,7 +13,7 @@ function message(state: WorkerState, more: Partial<WorkerStateMessage> = {}): Wo
 class Stage {
   readonly clock = new FakeClock();
   readonly states = new WorkerStates(this.clock);
-  /** What became of who waits for hall/flow. */
+  /** The outcome for the caller that waits for hall/flow. */
   outcome = 'waits';
 
   wait(): this {
@@ -37,8 +37,8 @@ class Stage {
   }
 }
 
-describe('who waits for a worker that is to be started again', () => {
-  test('hears that it is ready, and nothing of the old one', async () => {
+describe('waiting for a restarted worker', () => {
+  test('resolves when it is ready, regardless of states of its predecessor', async () => {
     const stage = new Stage().wait();
     expect(await stage.tell(message('running'), message('restarting'))).toBe('waits');
     expect(await stage.tell(message('starting'))).toBe('waits');
@@ -52,7 +52,7 @@ describe('who waits for a worker that is to be started again', () => {
     expect(told).toBe('hall/flow: worker flow did not become ready: it exited with code 3');
   });
 
-  test('hears that its camera’s process died, that it was taken out, or that it takes too long', async () => {
+  test('rejects when its camera’s process died, it was removed, or it takes too long', async () => {
     const stage = new Stage().wait();
     await stage.tell(message('starting'));
     expect(await stage.tell(...stage.states.cameraGone('hall'))).toBe('hall/flow: ended with its camera’s process');
@@ -62,18 +62,18 @@ describe('who waits for a worker that is to be started again', () => {
     stage.wait();
     stage.clock.advance(WITHIN_MS);
     expect(await stage.tell()).toBe('hall/flow: is not ready after 30 s, and goes on trying');
-    // Nobody waits any more.
+    // No caller waits any more.
     expect(await stage.tell(message('starting'), message('ready'))).toContain('is not ready');
   });
 
-  test('waits for its own worker', async () => {
+  test('ignores other workers', async () => {
     const stage = new Stage().wait();
     const other = { consumer: 'other' };
     expect(await stage.tell(message('starting', other), message('ready', other))).toBe('waits');
   });
 });
 
-test('alarms are those of failed critical workers, until they are told otherwise or forgotten', () => {
+test('alarms are those of failed critical workers, until a new state arrives or they are forgotten', () => {
   const { states } = new Stage();
   states.told(message('failed', { alarm: true, message: 'exited with code 1' }));
   states.told(message('failed', { consumer: 'other' }));
@@ -86,6 +86,6 @@ test('alarms are those of failed critical workers, until they are told otherwise
   expect(gone).toMatchObject([{ state: 'stopped', reason: 'camera_gone', consumer: 'flow' }]);
   for (const state of gone) states.told(state);
   expect(states.alarms).toEqual([]);
-  // Told once.
+  // Reported once.
   expect(states.cameraGone('hall')).toEqual([]);
 });

@@ -1,16 +1,16 @@
 import { type Clock, type Timer, VigiaError } from '@vigia/base';
 import type { HealthProblem, WorkerStateMessage } from '@vigia/contracts';
 
-/** Somebody waits for a worker that was to be started again. */
+/** A caller that waits for a restarted worker. */
 interface Waiter {
-  /** Its new start was told: what was told before it is about the old one. */
+  /** The restarted worker has reported `starting`. Earlier states belong to its predecessor. */
   started: boolean;
   readonly timer: Timer;
   readonly resolve: () => void;
   readonly reject: (error: VigiaError) => void;
 }
 
-/** What the workers of all cameras said last, and who waits for it. Knows nothing of how they are told to do anything. */
+/** The latest state of every worker, and the callers that wait for one. Only observes. */
 export class WorkerStates {
   readonly #clock: Clock;
   readonly #states = new Map<string, WorkerStateMessage>();
@@ -30,14 +30,16 @@ export class WorkerStates {
       }));
   }
 
-  /** A worker said how it does. */
+  /** Takes a worker's state. */
   told(state: WorkerStateMessage): void {
     const key = keyOf(state.camera, state.consumer);
     this.#states.set(key, state);
     for (const waiter of this.#waiters.get(key) ?? []) this.#heard(key, waiter, state);
   }
 
-  /** A camera's process died: it can no longer say that its workers did. @returns what is to be told in its place. */
+  /**
+   * A camera's process died, so it can no longer report the end of its workers. @returns the states to report for them.
+   */
   cameraGone(camera: string): WorkerStateMessage[] {
     const at = new Date(this.#clock.wallMs()).toISOString();
     const message = 'ended with its camera’s process';
@@ -49,7 +51,9 @@ export class WorkerStates {
     return out;
   }
 
-  /** Forgets those that are not wanted any more. @param wanted Camera and consumer of each. @returns those it forgot. */
+  /**
+   * Forgets all other workers. @param wanted Camera and consumer of each worker to keep. @returns the forgotten states.
+   */
   keepOnly(wanted: Iterable<readonly [camera: string, consumer: string]>): WorkerStateMessage[] {
     const kept = new Set([...wanted].map(([camera, consumer]) => keyOf(camera, consumer)));
     const forgotten = [...this.#states].filter(([key]) => !kept.has(key));
@@ -61,10 +65,10 @@ export class WorkerStates {
   }
 
   /**
-   * Resolves when a worker that is about to be started again is ready.
+   * Resolves when a worker that is about to be restarted is ready.
    *
-   * @throws VigiaError `worker_failed` with the reason when it did not become ready; `no_answer` when neither was
-   *   heard for so long.
+   * @throws VigiaError `worker_failed` with the reason when it did not become ready; `no_answer` when nothing was
+   *   reported within the time.
    */
   ready(camera: string, consumer: string, withinMs: number): Promise<void> {
     const key = keyOf(camera, consumer);
@@ -80,7 +84,7 @@ export class WorkerStates {
     });
   }
 
-  /** Nobody needs to wait for a worker any more. @param why Why it will not become ready. */
+  /** Rejects all callers that wait for a worker. @param why The reason. */
   giveUp(camera: string, consumer: string, why: string): void {
     const key = keyOf(camera, consumer);
     for (const waiter of this.#waiters.get(key) ?? [])
