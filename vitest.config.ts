@@ -4,13 +4,13 @@ import { defineConfig } from 'vitest/config';
 // a child inherits the condition, and plain Node cannot load `.ts` (see CONTRIBUTING.md).
 /** Unit tests that replace a module for all, or count what the whole process holds. */
 const ALONE = ['packages/base/src/supervised-child.test.ts', 'packages/testkit/src/simulated-camera/transport.test.ts'];
-/** System tests in which nothing depends on how fast anything is: two at a time. All others have the machine to themselves. */
-const UNHURRIED = [
-  'packages/runtime/test/{bad-input,budget,models,reload,snapshot}.test.ts',
-  'packages/model-container/test/{conversion,formats,model,model-examples,onboarding,remote}.test.ts',
-  'packages/frame-supplier/test/{conformance,examples}.test.ts',
-  'packages/worker-sdk/test/conformance.test.ts',
-  'packages/testkit/test/ffmpeg.test.ts',
+/**
+ * System tests that have the machine to themselves: they measure ages, count drops of a loaded camera, or meet deadlines
+ * of milliseconds. All others share it, three at a time, because they wait for processes more than they compute.
+ */
+const EXCLUSIVE = [
+  'packages/runtime/test/{chain,faults,many-cameras,shutdown,workers}.test.ts',
+  'packages/worker-sdk/test/worker-{process,thread}.test.ts',
 ];
 
 export default defineConfig({
@@ -37,19 +37,19 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'unhurried',
-          include: UNHURRIED,
+          name: 'shared',
+          include: ['packages/*/test/**/*.test.ts'],
+          exclude: EXCLUSIVE,
           pool: 'forks',
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },
       },
       {
         test: {
-          name: 'system',
-          include: ['packages/*/test/**/*.test.ts'],
-          exclude: UNHURRIED,
+          name: 'exclusive',
+          include: EXCLUSIVE,
           pool: 'forks',
           maxWorkers: 1,
           fileParallelism: false,

@@ -37,7 +37,7 @@ function help() {
     ([name, line]) => `  ${name.padEnd(18)}${line}`,
   );
   const options = OPTIONS.map(([option, text]) => `  ${option.padEnd(18)}${text}`);
-  return `npm run soak -- NAME [--short] [--markdown]
+  return `npm run soak -- NAME[,NAME…] [--short] [--markdown]
 
 ${proofs.join('\n')}
 
@@ -66,15 +66,37 @@ function runAlone(name, args) {
   });
 }
 
-/** Runs all of them, also after a failure. */
-async function runAll(args) {
+/** Proofs that wait more than they compute: in the short form two of them run at a time. */
+const WAITING = [
+  'container-deaths',
+  'camera-faults',
+  'worker-faults',
+  'random-faults',
+  'worker-kills',
+  'connect-cycles',
+];
+
+/** Runs proofs, also after one that failed, so many at a time. Resolves with how each ended. */
+async function runEach(names, args, lanes) {
   const results = [];
-  for (const name of Object.keys(SOAKS)) {
-    const startedMs = performance.now();
-    const code = await runAlone(name, args);
-    if (code === INTERRUPTED) process.exit(INTERRUPTED);
-    results.push({ name, code, seconds: (performance.now() - startedMs) / 1000 });
-  }
+  const queue = [...names];
+  const lane = async () => {
+    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+      const startedMs = performance.now();
+      const code = await runAlone(name, args);
+      if (code === INTERRUPTED) process.exit(INTERRUPTED);
+      results.push({ name, code, seconds: (performance.now() - startedMs) / 1000 });
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return results;
+}
+
+/** Runs several proofs, also after one that failed. */
+async function runSeveral(names, args) {
+  const waiting = args.includes('--short') ? WAITING.filter((name) => names.includes(name)) : [];
+  const alone = names.filter((name) => !waiting.includes(name));
+  const results = [...(await runEach(alone, args, 1)), ...(await runEach(waiting, args, 2))];
   for (const { name, code, seconds } of results)
     process.stderr.write(`${code === 0 ? 'held    ' : 'NOT HELD'}  ${name} (${seconds.toFixed(0)} s)\n`);
   process.exit(results.every(({ code }) => code === 0) ? 0 : 1);
@@ -85,8 +107,10 @@ if (name === undefined || [name, ...rest].some((word) => word === '--help' || wo
   process.stdout.write(help());
   process.exit(0);
 }
-if (name !== 'all' && !Object.hasOwn(SOAKS, name)) {
-  process.stderr.write(`vigia: there is no proof "${name}"; there are ${Object.keys(SOAKS).join(', ')} and all\n`);
+const names = name === 'all' ? Object.keys(SOAKS) : name.split(',');
+const strange = names.find((one) => !Object.hasOwn(SOAKS, one));
+if (strange !== undefined) {
+  process.stderr.write(`vigia: there is no proof "${strange}"; there are ${Object.keys(SOAKS).join(', ')} and all\n`);
   process.exit(2);
 }
 const unknown = rest.find((word) => !OPTIONS.some(([option]) => option.split('=')[0] === word.split('=')[0]));
@@ -100,7 +124,7 @@ await build();
 if ((await runBin('tsc', ['-p', 'bench/tsconfig.json'])) !== 0) {
   fail('the proofs do not compile; the compiler’s words are above');
 }
-if (name === 'all') await runAll(rest);
+if (names.length > 1) await runSeveral(names, rest);
 // In this process: Ctrl-C then has one process less between it and the cleanup.
 process.argv.splice(2, Number.POSITIVE_INFINITY, ...rest);
 await import(pathToFileURL(programOf(name)).href);

@@ -110,12 +110,11 @@ if (scope.system) {
   await step('model', () =>
     run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']),
   );
-  await step('system tests on the built files, two at a time', system('unhurried'));
-  await step('system tests on the built files, one at a time', system('system'));
+  await step('system tests that share the machine', system('shared'));
+  await step('system tests that have the machine to themselves', system('exclusive'));
 }
-for (const names of scope.soaks) {
-  await step(`long proofs, short form${names === 'all' ? '' : `: ${names}`}`, () =>
-    run(process.execPath, ['scripts/soak.mjs', names, '--short']),
+if (scope.soaks.length > 0)
+  await step('long proofs, short form', () =>
+    run(process.execPath, ['scripts/soak.mjs', scope.soaks.join(','), '--short']),
   );
-}
 process.stderr.write(`\n${took.join('\n')}\n\n${scope.name} passed on Node ${process.versions.node} (${root})\n`);

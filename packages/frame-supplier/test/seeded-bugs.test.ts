@@ -118,7 +118,7 @@ describe('the suite catches', () => {
   test.each(BUGS.map((bug) => [bug.transport, bug.bug, bug] as const))('%s: %s', (_transport, _bug, bug) => {
     const env = { ...process.env, ...seed(bug), VIGIA_CONFORMANCE_PATIENCE_MS: '1500' };
     const vitest = fileURLToPath(new URL('../../../node_modules/vitest/vitest.mjs', import.meta.url));
-    const args = ['run', '--project', 'unhurried', 'packages/frame-supplier/test/conformance.test.ts'];
+    const args = ['run', '--project', 'shared', 'packages/frame-supplier/test/conformance.test.ts'];
     const { stdout, status } = spawnSync(
       process.execPath,
       [vitest, ...args, '--bail', '1', '--reporter', 'json', '-t', `the contract: ${bug.transport} ${bug.caught}`],

@@ -42,11 +42,13 @@ export function writeConfig(
 /** Asks a running node over its control socket. */
 export function ask(
   box: Sandbox,
-  method: 'GET' | 'POST' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
+  body?: object,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: join(box.runDir, 'control.sock'), method, path }, (response) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const asked = request({ socketPath: join(box.runDir, 'control.sock'), method, path, headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () =>
@@ -54,7 +56,7 @@ export function ask(
       );
     });
     asked.once('error', reject);
-    asked.end();
+    asked.end(body && JSON.stringify(body));
   });
 }
 

@@ -10,6 +10,7 @@ import {
   type ResultMessage,
   reportSchema,
   type WorkerStateMessage,
+  type NodeEvent,
 } from '@vigia/contracts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -30,7 +31,8 @@ export type JsonLine =
   | ({ readonly type: 'worker_state' } & WorkerStateMessage)
   | ({ readonly type: 'event'; readonly event: EventMessage['type'] } & Omit<EventMessage, 'type'>)
   | { readonly type: 'model_state'; readonly model: string; readonly state: string; readonly reason: string | null }
-  | { readonly type: 'stats'; readonly cameras: Report['cameras'] };
+  | { readonly type: 'stats'; readonly cameras: Report['cameras'] }
+  | ({ readonly type: 'node_event' } & NodeEvent);
 
 let counter = 0;
 
