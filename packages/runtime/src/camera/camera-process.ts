@@ -21,7 +21,7 @@ class CameraProcess {
   readonly #channel: Channel<CameraWords, NodeWords>;
   #start: CameraStart | undefined;
   #camera: Camera | undefined;
-  /** It gave its last counters: what happens from here on is counted nowhere, and must not be published. */
+  /** The last counters were sent. Later results and events are not counted, so they must not be published. */
   #silent = false;
 
   constructor() {
@@ -71,7 +71,7 @@ class CameraProcess {
       this.#camera = new Camera(start, this.#toNode(), systemClock, createLog(`camera:${setup.camera}`, jsonLineSink));
       this.#camera.start();
     } catch (error) {
-      // The parent shows the sentence, and starts another process after a while: other cameras are not concerned.
+      // The parent shows the message and starts another process after a pause. Other cameras are not affected.
       setImmediate(() => this.#killWhenSaid());
       throw new VigiaError('start_failed', messageOf(error), { cause: error });
     }
@@ -80,7 +80,7 @@ class CameraProcess {
     return null;
   }
 
-  /** What the camera says goes to the node, until its last counters are given. */
+  /** Sends the camera's messages to the node, until the last counters were sent. */
   #toNode(): ToNode {
     return {
       notify: (name, notice) => !this.#silent && this.#channel.notify(name, notice),

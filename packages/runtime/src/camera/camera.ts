@@ -112,7 +112,8 @@ export class Camera {
       void this.#scope.close();
       throw error;
     }
-    // Last in, first out: the captures stop before what they feed; workers are told at the same time, because they take longest.
+    // Closed in reverse order: the captures stop before the parts they feed. Workers are asked to stop at the same
+    // time, because they take longest.
     this.#scope.defer(
       async () => void (await Promise.all([this.#capture.close(), this.#main?.close(), this.#consumers.close()])),
     );

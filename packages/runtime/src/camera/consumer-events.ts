@@ -5,7 +5,7 @@ import type { SlaMeter } from '#services/sla';
 import type { LifecycleState } from '#services/workers';
 import type { ConsumerNews } from './node-outbox.ts';
 
-/** What an event says besides its consumer and its time. */
+/** The parts of an event other than its consumer and time. */
 type EventBody = Pick<EventMessage, 'type' | 'alarm' | 'message' | 'stderr'> & {
   readonly reason: string | null | undefined;
 };
@@ -58,7 +58,7 @@ export class ConsumerEvents {
     });
   }
 
-  /** The event that a state is; undefined when it is none. */
+  /** The event for a state; undefined when there is none. */
   #workerEvent({ id, worker }: WorkerConsumerSetup, { state, reason, alarm }: LifecycleState): EventBody | undefined {
     if (state === 'ready') {
       if (!this.#down.delete(id)) return undefined;

@@ -15,7 +15,7 @@ test.each([
   expect([demand.ofAnalysedStream(), demand.snapshotOfAnalysedStream(), demand.ofLargeStream()]).toEqual(wanted);
 });
 
-test('is asked anew each time', () => {
+test('is evaluated on every call', () => {
   let consumers = 0;
   const demand = new Demand({ consumers: () => consumers, snapshots: () => 0, hasLargeStream: false });
   expect(demand.ofAnalysedStream()).toBe(false);

@@ -1,20 +1,20 @@
 import { type Clock, VigiaError } from '@vigia/base';
 
-/** Somebody who waits for a JPEG. */
+/** A caller that waits for a JPEG. */
 export interface PictureRequest {
   readonly resolve: (jpeg: Uint8Array) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * An annotated picture waits for a result at least this long before it is sent without boxes, and for as long as the
- * slowest consumer may take, up to the most: a bare one may take until the next keyframe. Milliseconds.
+ * How long an annotated picture waits for a result before it is sent without boxes: as long as the slowest consumer may
+ * take, within these limits. A picture without boxes may wait until the next keyframe. Milliseconds.
  */
 const WAIT_MS = { least: 3_000, most: 5_000 };
 /** Requests that may wait. */
 const LIMIT = 16;
 
-/** Who waits for a picture with boxes, and who for the next picture whatever it shows. */
+/** Callers that wait for a picture with boxes, and callers that wait for the next picture. */
 export class PictureRequests {
   readonly #clock: Clock;
   readonly #annotatedWaitMs: number;
@@ -27,7 +27,7 @@ export class PictureRequests {
     this.#annotatedWaitMs = Math.min(WAIT_MS.most, Math.max(WAIT_MS.least, ...deadlinesMs));
   }
 
-  /** How many wait for the next picture. */
+  /** The number of callers that wait for the next picture. */
   get bare(): number {
     return this.#bare.size;
   }
@@ -61,14 +61,14 @@ export class PictureRequests {
     });
   }
 
-  /** Those who wait for the next picture; they are no longer kept. */
+  /** Removes and returns the callers that wait for the next picture. */
   takeBare(): readonly PictureRequest[] {
     const taken = [...this.#bare];
     this.#bare = new Set();
     return taken;
   }
 
-  /** Those who wait for a picture with its result; they are no longer kept. */
+  /** Removes and returns the callers that wait for a picture with its result. */
   takeAnnotated(): readonly PictureRequest[] {
     const taken = [...this.#annotated];
     this.#annotated = new Set();

@@ -30,7 +30,7 @@ export async function checkCommand(values: Values): Promise<number> {
   const runDir = runDirOf(config.node);
   const plan = planOf(config, runDir, await locateModels(config, { pull: undefined, runDir }));
   const budget = budgetOf(plan);
-  // Not those of a node of this name that runs: this asks what may run beside it.
+  // The memory that a running node of this name holds is not added: the plan must fit beside it.
   const room = roomFor([process.pid]);
   for (const line of [...describePlan(plan), ...describeBudget(budget, room)]) process.stdout.write(`${line}\n`);
   admit(plan, budget, room);
@@ -38,7 +38,7 @@ export async function checkCommand(values: Values): Promise<number> {
   return 0;
 }
 
-/** What this file would change on the running node, which reads it as it would on a reload. */
+/** Shows what the file would change on the running node, merged as on a reload. */
 async function showDifference(file: string, node: string): Promise<number> {
   const path = `/api/v1/config?dry_run=1&file=${encodeURIComponent(file)}`;
   const yaml = readFileSync(file, 'utf8');

@@ -5,10 +5,10 @@ import { MODELS_OPTIONS } from './models-options.ts';
 import type { Values } from './options.ts';
 import { version } from './version.ts';
 
-/** A command. It loads its own modules: a short one must not wait for those of the node. */
+/** A command. It loads its modules when it runs, so that short commands need not load the node. */
 interface Command {
   readonly options: NonNullable<ParseArgsConfig['options']>;
-  /** How many words may stand beside the options. */
+  /** How many arguments the command takes besides its options. */
   readonly words: readonly [least: number, most: number];
   run(values: Values, words: readonly string[]): Promise<number>;
 }
@@ -67,7 +67,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
  * Runs a command line (without `node` and the script).
  *
  * @returns the exit code.
- * @throws UsageError for a bad command line or configuration, VigiaError for what failed while running.
+ * @throws UsageError for a bad command line or configuration, VigiaError for a failure at runtime.
  */
 export async function runCli(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;

@@ -16,11 +16,11 @@ import { z } from 'zod';
 import type { RunOptions } from './options.ts';
 import { runNode } from './run.ts';
 
-/** What the demo may be told beyond a run. */
+/** Options of the demo, in addition to those of a run. */
 export interface DemoOptions extends RunOptions {
-  /** A video with H.264 or H.265, played by the simulated camera. Default: the clip of the project. */
+  /** A video in H.264 or H.265 for the simulated camera. Default: the clip of the project. */
   readonly clip: string | undefined;
-  /** Fixed ports; by default 1884 and 8554 when they are free, else any. */
+  /** Fixed ports. Default: 1884 and 8554, or any free port if they are in use. */
   readonly mqttPort: number | undefined;
   readonly rtspPort: number | undefined;
 }
@@ -29,13 +29,13 @@ const DEMO_CLIP = fileURLToPath(new URL('../../assets/pedestrians.mp4', import.m
 const MQTT_PORT = 1884;
 const RTSP_PORT = 8554;
 const CAMERA_READY_MS = 10_000;
-/** The messages of the simulated camera that the demo waits for. */
+/** Messages of the simulated camera. */
 const readySchema = z.looseObject({ type: z.literal('ready'), url: z.string() });
 const failedSchema = z.looseObject({ type: z.literal('failed'), code: z.string(), message: z.string() });
 
 /**
- * The whole chain on one machine: a simulated camera that speaks real RTSP, a person detector, and an MQTT broker to
- * look into. Everything but the clip is what a real installation runs.
+ * Runs the whole chain on one machine: a simulated camera that speaks real RTSP, a person detector, and an MQTT broker
+ * for subscribers. Only the camera and its clip differ from a real installation.
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const scope = new Scope();
@@ -90,7 +90,7 @@ function listen(server: Server, port: number, option: string): Promise<number> {
   });
 }
 
-/** Starts the simulated camera in a process of its own, on the default port when it is free. Resolves with its address. */
+/** Starts the simulated camera in a child process, on the default port if that is free. Resolves with its URL. */
 async function startCamera(options: DemoOptions, scope: Scope): Promise<string> {
   const clip = options.clip ?? DEMO_CLIP;
   if (options.rtspPort !== undefined) return forkCamera(clip, options.rtspPort, scope);

@@ -2,13 +2,16 @@ import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { systemClock } from '@vigia/base';
 
-/** A second signal this much later means: now. (npm passes a terminal's Ctrl-C on, so two come at once.) */
+/**
+ * A second signal this much later ends the process at once. (npm passes a terminal's Ctrl-C on, so two arrive
+ * together.)
+ */
 const INSIST_MS = 400;
 const ENDS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
- * Turns signals into the end of a run: the first asks, a second one insists. SIGHUP ends it only when a terminal that the
- * run was started on is gone; else it is handed on.
+ * Turns signals into the end of a run: the first one requests it, a second one forces it. SIGHUP ends the run only if
+ * the terminal it was started on is gone; otherwise it is passed on.
  */
 export class Ending {
   readonly #abort = new AbortController();
@@ -27,7 +30,7 @@ export class Ending {
     return this.#abort.signal;
   }
 
-  /** Calls `fn` for each SIGHUP that does not end the run; once for all that came before. */
+  /** Calls `fn` for each SIGHUP that does not end the run; once for all earlier ones. */
   onHangup(fn: () => void): void {
     this.#onHangup = fn;
     if (this.#hangups > 0) fn();
@@ -40,14 +43,14 @@ export class Ending {
 
   readonly #onSignal = (): void => {
     const now = systemClock.nowMs();
-    // The children end when this process does.
+    // The children end with this process.
     if (this.#signalledMs !== undefined && now - this.#signalledMs > INSIST_MS) process.exit(1);
     this.#signalledMs ??= now;
     this.#abort.abort();
   };
 
   readonly #onSighup = (): void => {
-    // What was a terminal and answers as one no longer was closed.
+    // A stream that was a terminal and no longer is has been closed.
     const gone = this.#terminals.filter((fd) => !isatty(fd));
     if (gone.length > 0) {
       for (const fd of gone) replaceByNothing(fd);
@@ -59,9 +62,11 @@ export class Ending {
   };
 }
 
-/** At its exit Node restores the settings of each terminal, and aborts when that fails: it must not find one that is gone. */
+/**
+ * On exit Node restores the settings of each terminal, and aborts if that fails. So replace a terminal that is gone.
+ */
 function replaceByNothing(fd: number): void {
   closeSync(fd);
-  // The lowest number that is free: this one, because the streams before it are open.
+  // Reuses the lowest free descriptor, which is this one: those below it are open.
   openSync('/dev/null', 'r+');
 }

@@ -22,7 +22,7 @@ const SIDE_LIMIT = 4096;
 /** A licence by its SPDX id or expression. */
 const LICENCE = /^[\w.+() -]{1,100}$/;
 
-/** `vigia models add`. @throws UsageError for what must be said differently, and what `addModel` throws. */
+/** `vigia models add`. @throws UsageError for an invalid option, and errors of `addModel`. */
 export async function addCommand(
   values: Values,
   source: string,
@@ -35,7 +35,7 @@ export async function addCommand(
   const onProgress = (received: number, total: number | undefined): void => {
     if (!fetching && !process.stderr.isTTY) process.stderr.write(`fetching ${source}\n`);
     fetching = true;
-    // A package of a registry does not say how long it is: without a terminal there are no quarters to be told.
+    // A registry does not announce the size of a package, so there is no progress to report without a terminal.
     if (process.stderr.isTTY) bar.update(received, total);
   };
   await addModel({
@@ -47,7 +47,7 @@ export async function addCommand(
     clock: systemClock,
     signal,
     tell: (line) => {
-      // The bar owns the line that it stands on.
+      // The bar must finish its line first.
       if (fetching) bar.done(`fetched ${source}`);
       fetching = false;
       process.stderr.write(`${line}\n`);
@@ -65,7 +65,7 @@ function idOf(values: Values): string {
   throw new UsageError(`--id ${id}: up to 63 of a-z, 0-9, _ and - are allowed, beginning with a letter or a digit`);
 }
 
-/** Guesses are not kept unseen. */
+/** Detected settings are confirmed by the user. */
 function confirmation(yes: boolean, signal: AbortSignal): () => Promise<boolean> {
   if (yes) return () => Promise.resolve(true);
   if (!process.stdin.isTTY)
@@ -73,14 +73,14 @@ function confirmation(yes: boolean, signal: AbortSignal): () => Promise<boolean>
       'vigia models add: standard input is no terminal, so nobody can be asked whether what is found is right: add --yes',
     );
   return async () => {
-    // Line by line, without raw mode: Ctrl-C stays a signal, and stops like one.
+    // Without raw mode, Ctrl-C remains a signal and stops the command.
     const terminal = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
     try {
       const answer = terminal.question('Add it? [y/N] ', { signal });
       const ended = once(terminal, 'close', { signal }).then(() => '');
       return /^y(es)?$/i.test((await Promise.race([answer, ended])).trim());
     } catch (error) {
-      // The reason is a sentence, what the terminal throws then is not.
+      // The signal's reason is a clear message; the terminal's error is not.
       signal.throwIfAborted();
       throw error;
     } finally {
@@ -133,7 +133,7 @@ function numbers(values: Values, name: string): PerChannel | undefined {
   );
 }
 
-/** Fractions may be written as such: `1/255`. */
+/** Accepts fractions: `1/255`. */
 function numberOf(value: string): number {
   const [above = '', below = '1', ...more] = value.trim().split('/');
   return above === '' || below === '' || more.length > 0 ? Number.NaN : Number(above) / Number(below);

@@ -12,11 +12,11 @@ import { describeContainer, pullModel } from '#node/plan';
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 interface Verb {
-  /** Options that it takes. */
+  /** The options that it accepts. */
   readonly options: readonly string[];
-  /** What stands behind it. */
+  /** Its argument. */
   readonly word: 'an id' | 'a source' | 'nothing';
-  /** It takes a while and looks at `signal`: one that does not is ended by the system. */
+  /** A long-running command that observes `signal`. Signals end all other commands directly. */
   readonly stoppable?: true;
   run(call: Call): Promise<number>;
 }
@@ -107,7 +107,7 @@ interface RunningContainer {
   readonly found: DescribeResponse;
 }
 
-/** Containers that say what they are, whoever started them. Sockets on which nobody answers are left out. */
+/** All containers of this user's nodes that describe themselves, external ones included. Other sockets are skipped. */
 async function runningContainers(): Promise<RunningContainer[]> {
   const paths = runDirs().flatMap(modelSocketsIn);
   const answers = await Promise.all(
@@ -135,7 +135,7 @@ function runDirs(): string[] {
 
 async function show(store: ModelStore, id: string): Promise<number> {
   const status = (await store.list()).find((model) => model.id === id);
-  // Absent ones are shown too; one that nobody knows is an error.
+  // A known model is shown even if it is absent; an unknown one is an error.
   if (!status?.present) {
     if (status?.origin !== 'catalogue') await store.resolve(id);
     process.stdout.write(`${id} ${status?.version ?? ''}: ${status?.title ?? ''}\nlicence: ${status?.licence ?? ''}\n`);

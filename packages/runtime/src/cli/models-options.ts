@@ -1,6 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
 
-/** What `vigia models add` takes. */
+/** Options of `vigia models add`. */
 export const ADD_OPTIONS = {
   id: { type: 'string' },
   task: { type: 'string' },
@@ -17,7 +17,7 @@ export const ADD_OPTIONS = {
   yes: { type: 'boolean' },
 } as const;
 
-/** Options of `vigia models`, of all verbs together. */
+/** Options of all verbs of `vigia models`. */
 export const MODELS_OPTIONS: NonNullable<ParseArgsConfig['options']> = {
   ...ADD_OPTIONS,
   'accept-licence': { type: 'string' },

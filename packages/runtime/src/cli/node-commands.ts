@@ -8,7 +8,7 @@ import { configFile, text, type Values } from './options.ts';
 
 const SNAPSHOT_MS = 10_000;
 const HEALTH_MS = 2_000;
-/** A model may have to be fetched. */
+/** A reload may download a model. */
 const RELOAD_MS = 600_000;
 /** A worker may take an hour to start. */
 const RESTART_MS = 3_610_000;
@@ -47,14 +47,14 @@ export async function restartCommand(values: Values, [what = '']: readonly strin
   return 0;
 }
 
-/** `vigia health`: for people, and for whatever watches the node from outside. */
+/** `vigia health`: for operators, service managers and container health checks. */
 export async function healthCommand(values: Values): Promise<number> {
   await askNode(controlSocketPath(runDirOf(await nodeOf(values, 'health'))), '/healthz', HEALTH_MS);
   process.stdout.write('ok\n');
   return 0;
 }
 
-/** Which node a command is for. */
+/** The node that a command addresses. */
 async function nodeOf(values: Values, command: string): Promise<string> {
   const node = text(values, 'node');
   if (node !== undefined) return node;
@@ -63,7 +63,7 @@ async function nodeOf(values: Values, command: string): Promise<string> {
   return loadConfig(configFile(values, command)).node;
 }
 
-/** The name of the only node of this user that runs. */
+/** The name of this user's only running node. */
 function onlyNode(): string {
   if (process.env['VIGIA_RUN_DIR']) return 'vigia';
   const base = runBaseDir();

@@ -2,24 +2,24 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { codeOf, UsageError } from '@vigia/base';
 
-/** The options of a command line, as they were given. */
+/** The parsed options of a command line. */
 export type Values = Readonly<Record<string, string | boolean | undefined>>;
 
-/** How a node is to be run. */
+/** Options of a run. */
 export interface RunOptions {
-  /** Stops by itself after this time. Default: runs until a signal. */
+  /** Stops after this time. Default: runs until a signal. */
   readonly forMs: number | undefined;
-  /** Where the report goes at the end. */
+  /** Where to write the report at the end. */
   readonly reportFile: string | undefined;
   /** One JSON object per line on stdout instead of a view. */
   readonly json: boolean;
-  /** The configuration file, which a reload reads again; undefined: the configuration is not in a file. */
+  /** The configuration file, which a reload reads again; undefined: the configuration does not come from a file. */
   readonly configFile?: string | undefined;
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** The options that `run` and `demo` share. @throws UsageError for a wrong one. */
+/** The options that `run` and `demo` share. @throws UsageError for an invalid one. */
 export function runOptions(values: Values): RunOptions {
   const time = text(values, 'for');
   return {
@@ -29,17 +29,16 @@ export function runOptions(values: Values): RunOptions {
   };
 }
 
-/** A report that cannot be written is told before the run, not after it. */
+/** Checks before the run that the report can be written. */
 function writable(file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
   try {
     accessSync(existsSync(file) ? file : dirname(resolve(file)), constants.W_OK);
     return file;
   } catch (error) {
-    throw new UsageError(
-      `--report: ${file} cannot be written (${codeOf(error)}); give a file in a folder that is there`,
-      { cause: error },
-    );
+    throw new UsageError(`--report: ${file} cannot be written (${codeOf(error)}); give a file in an existing folder`, {
+      cause: error,
+    });
   }
 }
 
@@ -51,7 +50,7 @@ function duration(value: string): number {
   return ms;
 }
 
-/** The configuration file of a command. @throws UsageError when it is missing. */
+/** The configuration file of a command. @throws UsageError without one. */
 export function configFile(values: Values, command: string): string {
   const file = text(values, 'config');
   if (file === undefined)
@@ -61,7 +60,7 @@ export function configFile(values: Values, command: string): string {
   return file;
 }
 
-/** A port. @throws UsageError for what is none. */
+/** A port number. @throws UsageError for an invalid one. */
 export function port(values: Values, name: string): number | undefined {
   const value = text(values, name);
   if (value === undefined) return undefined;
@@ -71,7 +70,7 @@ export function port(values: Values, name: string): number | undefined {
   return number;
 }
 
-/** The value of an option that takes one. */
+/** The value of a string option. */
 export function text(values: Values, name: string): string | undefined {
   const value = values[name];
   return typeof value === 'string' ? value : undefined;

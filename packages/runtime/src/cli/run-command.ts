@@ -6,7 +6,7 @@ export async function runCommand(values: Values): Promise<number> {
   const options = runOptions(values);
   const file = configFile(values, 'run');
   const config = loadConfig(file);
-  // A configuration that is wrong is refused before the node and its libraries are loaded.
+  // Refuses an invalid configuration before loading the node and its libraries.
   const { runNode } = await import('./run.ts');
   return runNode(config, { ...options, configFile: file });
 }

@@ -23,13 +23,16 @@ import type { RunOptions } from './options.ts';
 import { version } from './version.ts';
 
 const DRAW_MS = 500;
-/** After everything was closed, something that was not must not keep the process. The demo closes its own meanwhile. */
+/**
+ * Ends the process this long after everything was closed, even if a handle is still open. The demo closes its own parts
+ * meanwhile.
+ */
 const LINGER_MS = 3_000;
 
 /**
- * Runs a configuration until its time is up or a signal comes, then reports and stops.
+ * Runs a configuration until its time is up or a signal arrives, then reports and stops.
  *
- * @returns the exit code: 0, or 1 when something failed while running.
+ * @returns the exit code: 0, or 1 when something failed at runtime.
  */
 export async function runNode(config: Config, options: RunOptions): Promise<number> {
   const clock = systemClock;
@@ -38,7 +41,7 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
   try {
     const lock = lockNode(config.node);
     scope.defer(() => lock.release());
-    // Of a run that was killed together with its cameras; and at the end, whatever did not go.
+    // Workers of a run that was killed together with its cameras; and, at the end, any worker that is left.
     killWorkerGroups(lock.runDir);
     scope.defer(() => void killWorkerGroups(lock.runDir));
     await removeDeadModelSockets(lock.runDir);
@@ -60,20 +63,20 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     scope.defer(() => supervisor.stop());
     subscription = supervisor.subscribe('view', (item) => view.onItem(item));
     await supervisor.start();
-    // What goes wrong is in the log, and the node goes on.
+    // The reload logs its failures, and the node continues.
     ending.onHangup(() => void supervisor.desired.reload().catch(() => undefined));
     const drawing = every(clock, DRAW_MS, () => view.draw(supervisor.status()));
     scope.defer(() => drawing.cancel());
     await untilEnd(options.forMs, ending);
     const report = await supervisor.report();
     view.draw(supervisor.status());
-    // A run that was cut short has promised nothing.
+    // A run that was stopped early need not have delivered pictures.
     const silent = options.forMs === undefined || ending.signal.aborted ? [] : supervisor.neverLive();
     await scope.close();
     return conclude(report, options, silent);
   } catch (error) {
     if (!ending.signal.aborted) throw error;
-    // Stopped while it was still starting: what was asked for.
+    // The run was stopped while it was starting, as requested.
     return 0;
   } finally {
     await scope.close();
@@ -82,7 +85,7 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
   }
 }
 
-/** Where log lines go. */
+/** The log, and where its records go. */
 interface Output {
   readonly onLog: (record: Parameters<typeof formatRecord>[0]) => void;
   readonly log: Log;
@@ -123,7 +126,7 @@ function droppedBy(subscription: Subscription | undefined): number {
 async function untilEnd(forMs: number | undefined, ending: Ending): Promise<void> {
   const { signal } = ending;
   if (forMs !== undefined) {
-    // Ended early by a signal: that is an end like any other.
+    // A signal ends the sleep early, which is not an error.
     await sleep(systemClock, forMs, signal).catch(() => undefined);
     return;
   }

@@ -8,19 +8,19 @@ import {
 } from '@vigia/contracts';
 import type { View } from './view.ts';
 
-/** A stream that a program reads. */
+/** A stream that another program reads. */
 export interface JsonStream {
   readonly writableLength: number;
   write(text: string): unknown;
-  /** Calls `fn` when everything written so far is out. */
+  /** Calls `fn` when all output so far has been written. */
   once(event: 'drain', fn: () => void): unknown;
 }
 
-/** Bytes that wait for a reader that does not read; beyond, the view takes nothing from the node's stream. */
+/** The most bytes that may wait for a slow reader. Beyond that, the view stops reading the node's stream. */
 const BACKLOG_LIMIT = 1024 * 1024;
 const STATS_EVERY_MS = 5_000;
 
-/** One JSON object per line on stdout: every result and state, and every five seconds the counters. */
+/** Writes one JSON object per line to stdout: every result and state, and the counters every five seconds. */
 export class JsonView implements View {
   readonly #stream: JsonStream;
   readonly #dropped: () => number;
@@ -42,7 +42,7 @@ export class JsonView implements View {
   }
 
   onLog(): void {
-    // Log lines stay on stderr.
+    // Log lines go to stderr.
   }
 
   draw(status: NodeStatus): void {
@@ -60,7 +60,7 @@ export class JsonView implements View {
   }
 
   close(): void {
-    // Nothing is held.
+    // Nothing to restore.
   }
 
   #line(value: object): void {
@@ -69,8 +69,8 @@ export class JsonView implements View {
 }
 
 /**
- * An event on one line: `type` and the keys that version 1 readers know, with the keys of the envelope beside them.
- * Kinds that came later are written as they are, with `type: node_event`.
+ * An event on one line: `type` and the keys of version 1, with the keys of the envelope beside them. Later kinds of
+ * events are written unchanged, with `type: node_event`.
  */
 function lineOf(event: NodeEvent): object {
   const { v, id, node, boot, kind, phase, severity, subject } = event;

@@ -5,7 +5,7 @@ import type { NodeItem, NodeStatus } from '@vigia/contracts';
 import type { View } from './view.ts';
 import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
 
-/** What a live view draws on. */
+/** The terminal of a live view. */
 export interface Terminal {
   readonly columns?: number;
   readonly rows?: number;
@@ -50,11 +50,11 @@ export class LiveView implements View {
   draw(status: NodeStatus): void {
     if (this.#closed) return;
     keepOnly(status, this.#recent, this.#rates);
-    // A terminal that was not told its size says 0.
+    // A terminal of unknown size reports 0.
     const width = (this.#terminal.columns || 100) - 1;
     const rows = (this.#terminal.rows || 40) - 1;
     let lines = [...this.#head(status), ...this.#cameras(status), ...this.#models(status), ...this.#logLines()];
-    // A table longer than the screen cannot be redrawn in place: its end is left out, and says so.
+    // A table longer than the screen cannot be redrawn in place. It is cut, with a note.
     if (lines.length > rows)
       lines = [
         ...lines.slice(0, rows - 1),
@@ -107,7 +107,7 @@ export class LiveView implements View {
       'packets lost': report.lost_packets,
     });
     const note = report.state === 'live' ? `${lost}${mainText(report)}` : `${dim}${message ?? ''}${reset}`;
-    // What stands in the columns of its consumers: what it sends, as far as that is known.
+    // The columns of the consumers show the format of the stream instead, if it is known.
     const sends = report.state === 'live' ? `  ${dim}${fit(streamText(report), AGE * 2 + 2 + SEES)}${reset}` : '  ';
     return `${bold}${fit(id, NAME)}${reset}${this.#state(report.state)}${fit(fps, FPS, 'right')}${sends}${note}`;
   }
@@ -125,7 +125,7 @@ export class LiveView implements View {
     const ages = `${fit(ageText(recent.age(0.5, now)), AGE + 2, 'right')}${fit(ageText(recent.age(0.99, now)), AGE, 'right')}`;
     const sees = `  ${cyan}${fit(recent.sees(), SEES - 1)}${reset} `;
     const { yellow } = this.#palette;
-    // What is wrong now comes before what was dropped since the start: a narrow terminal cuts off the end.
+    // Current problems come before drops since the start, because a narrow terminal cuts off the end.
     const notes = [
       report.reason === null ? '' : `${red}${report.reason}${reset}`,
       report.slowed ? `${yellow}slowed to ${rateText(report.slowed.fps)}/s: ${report.slowed.reason}${reset}` : '',
@@ -162,7 +162,7 @@ export class LiveView implements View {
   }
 }
 
-/** `h264 1920×1080`, and how it comes when that is unusual. */
+/** `h264 1920×1080`, with its transport and decoding if they are unusual. */
 function streamText({ stream }: CameraReport): string {
   if (!stream || stream.codec === '') return '';
   const size = stream.width > 0 ? ` ${stream.width}×${stream.height}` : '';
@@ -174,7 +174,7 @@ function streamText({ stream }: CameraReport): string {
   return [`${stream.codec}${size}`, ...unusual].join(' ');
 }
 
-/** The large stream, when something is wrong with it. */
+/** The state of the large stream, unless it is live. */
 function mainText({ main }: CameraReport): string {
   return !main || main.state === 'live' ? '' : `  large stream ${main.state}${main.reason ? ` (${main.reason})` : ''}`;
 }

@@ -5,7 +5,7 @@ import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
 
 const EVERY_MS = 5_000;
 
-/** Lines for a log: state changes as they come, and every five seconds a line per consumer. */
+/** Lines for a log: each state change, and one line per consumer every five seconds. */
 export class PlainView implements View {
   readonly #write: (line: string) => void;
   readonly #clock: Clock;
@@ -56,7 +56,7 @@ export class PlainView implements View {
   }
 
   close(): void {
-    // Lines need no tidying up.
+    // Nothing to restore.
   }
 
   #line(text: string): void {
@@ -64,9 +64,9 @@ export class PlainView implements View {
   }
 }
 
-/** An event for people; undefined for what another line says already. */
+/** An event as a line; undefined if another line reports it already. */
 function lineOf(event: NodeEvent): string | undefined {
-  // Its subject left the configuration: the reload says so.
+  // The subject left the configuration, which the reload logs.
   if (event.phase === 'end' && event.kind !== 'consumer_blind') return undefined;
   const alarm = event.severity === 'alarm' ? 'ALARM ' : '';
   const where = `${event.camera}/${event.consumer}`;

@@ -2,10 +2,10 @@ import type { ResultMessage } from '@vigia/contracts';
 import type { NodeStatus } from '@vigia/contracts';
 
 const KEPT = 256;
-/** What is shown is about the last ten seconds. */
+/** The views show the last ten seconds. */
 const WINDOW_MS = 10_000;
 
-/** What one consumer did lately: bounded, sorted only when drawn. */
+/** Recent results of one consumer: bounded, and sorted only when drawn. */
 export class RecentResults {
   readonly #ages = new Float64Array(KEPT);
   readonly #atMs = new Float64Array(KEPT).fill(Number.NEGATIVE_INFINITY);
@@ -38,11 +38,11 @@ export class RecentResults {
   }
 }
 
-/** Turns a growing count into a rate per second over about two seconds. */
+/** Turns a growing count into a rate per second, over about two seconds. */
 export class Rate {
   #points: { readonly atMs: number; readonly count: number }[] = [];
 
-  /** Adds a reading and returns the rate so far; undefined before the second reading. */
+  /** Adds a reading and returns the current rate; undefined before the second reading. */
   read(count: number, nowMs: number): number | undefined {
     this.#points.push({ atMs: nowMs, count });
     while (this.#points.length > 2 && nowMs - (this.#points[0] as { atMs: number }).atMs > 2_500) this.#points.shift();
@@ -51,7 +51,7 @@ export class Rate {
   }
 }
 
-/** One object per key, made when first asked for. */
+/** One object per key, created on first use. */
 export class Keyed<T> {
   readonly #values = new Map<string, T>();
   readonly #make: () => T;
@@ -72,13 +72,13 @@ export class Keyed<T> {
     return this.#values.size;
   }
 
-  /** Drops all others. */
+  /** Removes all other keys. */
   keep(keys: ReadonlySet<string>): void {
     for (const key of this.#values.keys()) if (!keys.has(key)) this.#values.delete(key);
   }
 }
 
-/** Forgets cameras, consumers and models that a reload took out, so that names that come and go do not add up. */
+/** Forgets removed cameras, consumers and models, so that the lists do not grow with every reload. */
 export function keepOnly(status: NodeStatus, ...lists: readonly Keyed<unknown>[]): void {
   const keys = new Set([...status.models.keys()].map((id) => `model ${id}`));
   for (const [id, { report }] of status.cameras) {

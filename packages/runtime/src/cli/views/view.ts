@@ -1,12 +1,12 @@
 import type { NodeItem, NodeStatus } from '@vigia/contracts';
 
-/** One way of showing a running node. */
+/** One way to display a running node. */
 export interface View {
-  /** Takes an item of the node's stream. With a promise, the next one comes when it resolves. */
+  /** Takes an item of the node's stream. The next one waits for the returned promise. */
   onItem(item: NodeItem): void | Promise<void>;
   onLog(line: string): void;
-  /** Draws; called a few times a second. */
+  /** Draws. Called twice a second. */
   draw(status: NodeStatus): void;
-  /** Leaves the terminal as it was. Idempotent. */
+  /** Restores the terminal. Idempotent. */
   close(): void;
 }

@@ -90,7 +90,7 @@ const result = (ageMs: number, seq: number): ResultMessage => ({
   error: null,
 });
 
-test('the live table says who sees what, how old, how fast, and what was dropped', () => {
+test('the live table shows detections, ages, rates and drops of each consumer', () => {
   const clock = new FakeClock();
   let screen = '';
   const view = new LiveView({ columns: 140, rows: 40, write: (text) => void (screen = text) }, paletteFor({}), clock);
@@ -106,7 +106,7 @@ test('the live table says who sees what, how old, how fast, and what was dropped
   view.close();
 });
 
-test('a camera that stalls, one with losses, and a large stream that is away', () => {
+test('a stalled camera, one with losses, and a missing large stream', () => {
   let screen = '';
   const view = new LiveView(
     { columns: 160, rows: 0, write: (text) => void (screen = text) },
@@ -137,7 +137,7 @@ test('a camera that stalls, one with losses, and a large stream that is away', (
   );
 });
 
-test('names that come and go are forgotten', () => {
+test('removed names are forgotten', () => {
   const rates = new Keyed(() => new Rate());
   for (const key of ['hall', 'hall/people', 'model ssdlite', 'gone', 'gone/people', 'hall/gone', 'model gone'])
     rates.get(key).read(1, 0);
@@ -163,7 +163,7 @@ test('lines never exceed the terminal, nor the table its rows', () => {
   expect(drawn.length).toBeLessThanOrEqual(9);
 });
 
-test('plain lines: states as they come, a summary every five seconds', () => {
+test('plain lines: state changes, and a summary every five seconds', () => {
   const clock = new FakeClock();
   const lines: string[] = [];
   const view = new PlainView((line) => lines.push(line), clock);
@@ -181,7 +181,7 @@ test('plain lines: states as they come, a summary every five seconds', () => {
   );
 });
 
-test('JSON lines: a reader that does not read holds the stream back until it reads', async () => {
+test('JSON lines: a slow reader holds back the stream until it reads', async () => {
   const written: string[] = [];
   let drain: () => void = () => undefined;
   const stream = {
@@ -193,7 +193,7 @@ test('JSON lines: a reader that does not read holds the stream back until it rea
   expect(view.onItem({ type: 'result', result: result(25, 1) })).toBeUndefined();
   stream.writableLength = 2 ** 21;
   const held = view.onItem({ type: 'result', result: result(25, 2) });
-  // Counters are worth nothing to a reader that does not read.
+  // Counters are not written to a reader that is too slow.
   view.draw(status(0, 10, 1));
   stream.writableLength = 0;
   drain();
@@ -203,7 +203,7 @@ test('JSON lines: a reader that does not read holds the stream back until it rea
   expect(JSON.parse(written[2] ?? '').events_dropped).toBe(7);
 });
 
-test('a worker that failed and one that is slowed: what and why comes first', () => {
+test('a failed worker and a slowed one: the reason comes first', () => {
   const { consumers } = camera(100, 50);
   const people = consumers['people'] as ConsumerReport;
   const worker = { ...people, kind: 'worker' as const, model: null };
@@ -225,7 +225,7 @@ test('a worker that failed and one that is slowed: what and why comes first', ()
   view.close();
 });
 
-test('lines for a log: states of workers, crossings, and who is slowed; no event that a state has told', () => {
+test('lines for a log: worker states, SLA crossings, slowed consumers, and no event that repeats a state', () => {
   const lines: string[] = [];
   const view = new PlainView((line) => lines.push(line), new FakeClock());
   const of = { camera: 'hall', consumer: 'falls', sla: 'critical' as const, at: '2026-01-01T00:00:00.000Z' };

@@ -3,12 +3,12 @@ import { z } from 'zod';
 
 const count = z.int().min(0);
 
-/** What a consumer itself counts; its owner adds the rest of its report. */
+/** The counters that a consumer keeps itself. Its owner adds the rest of the report. */
 export type ConsumerCounts = Omit<ConsumerReport, 'age_ms' | 'restarts' | 'sla_window' | 'slowed'>;
-/** A consumer's part of a snapshot. `restarts` of a model's consumer is 0. */
+/** One consumer's part of a snapshot. A model's consumer always has 0 `restarts`. */
 export type ConsumerSnapshot = Omit<ConsumerReport, 'age_ms'>;
 
-/** Counters of one camera process, taken in one turn of its loop: the equations of AD2 hold in it. */
+/** Counters of one camera process, taken in one turn of its event loop, so that the equations of AD2 hold. */
 export interface CameraSnapshot {
   readonly capture: {
     readonly captured: number;
@@ -32,7 +32,7 @@ export interface CameraSnapshot {
     readonly inboxPending: number;
   };
   readonly consumers: Readonly<Record<string, ConsumerSnapshot>>;
-  /** Results that the supervisor did not get because it was not reading. */
+  /** Results lost because the supervisor was not reading. */
   readonly unsentResults: number;
 }
 

@@ -19,7 +19,7 @@ const RESULT = {
   error: null,
 };
 
-/** Mostly right, now and then wrong. */
+/** Usually valid, sometimes not. */
 const mostly = <T>(right: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
   fc.oneof({ arbitrary: right, weight: 40 }, { arbitrary: fc.anything(), weight: 1 });
 const share = mostly(fc.double({ min: 0, max: 1, noNaN: true }));
@@ -39,7 +39,7 @@ const detection = mostly(
   ),
 );
 
-test('accepts exactly what the schema of results accepts', () => {
+test('accepts exactly the results that the schema accepts', () => {
   const seen = { accepted: 0, refused: 0 };
   fc.assert(
     fc.property(
@@ -57,7 +57,7 @@ test('accepts exactly what the schema of results accepts', () => {
   expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(300);
 });
 
-test('what nests without end is refused', () => {
+test('refuses JSON that is nested too deeply', () => {
   let data: unknown = 1;
   for (let depth = 0; depth < 10_000; depth += 1) data = [data];
   expect(resultNoticeSchema.safeParse({ ...RESULT, data }).success).toBe(false);

@@ -7,13 +7,13 @@ import {
 } from '@vigia/contracts';
 import { z } from 'zod';
 
-/** JSON of a worker may nest this deep. */
+/** The deepest nesting allowed in a worker's JSON. */
 const DEPTH_LIMIT = 64;
 
 /**
- * Checks a result that crosses from a camera process to the node. It accepts what `resultMessageSchema` accepts, but its
- * long parts are checked by loops: the schema costs 130 µs for six poses and 3 ms for 10,000 numbers of a worker, which
- * the node would pay for every result of every camera.
+ * Validates a result that a camera process sends to the node. Accepts the same values as `resultMessageSchema`, but
+ * checks the long parts with loops: the schema takes 130 µs for six poses and 3 ms for 10,000 numbers of a worker, and
+ * the supervisor would pay that for every result of every camera.
  */
 export const resultNoticeSchema: z.ZodType<ResultMessage> = resultMessageSchema.extend({
   detections: z.custom<Detection[]>(areDetections, 'detections as in the result schema').nullable(),

@@ -14,103 +14,106 @@ import { z } from 'zod';
 import type { CpuShare } from '#core/cpu';
 import type { Region, RenditionSpec } from '#core/media';
 
-/** The settings of a camera process. They travel over the channel and never on the command line: the source holds secrets. */
+/**
+ * The settings of a camera process. They are sent over the channel, never on the command line, because the source
+ * contains secrets.
+ */
 export interface CameraSetup {
   readonly node: string;
-  /** Where the supervisor keeps its sockets. A camera process that outlives the supervisor cleans it up. */
+  /** Where the supervisor keeps its sockets. A camera process that outlives the supervisor cleans this directory up. */
   readonly runDir: string;
   readonly camera: string;
   readonly source: SourceSetup;
-  /** The stream for the models, when it is not `source`. */
+  /** The stream for the models, if it is not `source`. */
   readonly detectSource: SourceSetup | undefined;
   readonly decode: DecodeSetup;
   readonly roi: Region;
   readonly consumers: readonly ConsumerSetup[];
-  /** Values that stand in the environment of its workers and must not be printed. */
+  /** Values in the environment of its workers that must not be printed. */
   readonly secrets: readonly string[];
 }
 
-/** Where a stream comes from. */
+/** The address of a stream, and how to connect to it. */
 export interface SourceSetup {
-  /** May hold credentials: never logged. */
+  /** May contain credentials: never logged. */
   readonly url: string;
   readonly transport: CameraConfig['transport'];
   readonly tls: CameraConfig['tls'];
 }
 
-/** How a stream is decoded. */
+/** Decoder settings. */
 export interface DecodeSetup {
   readonly mode: CameraConfig['decode'];
   readonly onLoss: CameraConfig['on_loss'];
   readonly threads: number;
   readonly hardware: CameraConfig['decoder']['hardware'];
-  /** All models of the camera allow it. */
+  /** True when all models of the camera allow it. */
   readonly skipLoopFilter: boolean;
   /** Pixels. */
   readonly maxPicture: CameraConfig['max_picture'];
 }
 
-/** One consumer, with everything about its model or worker that the camera process needs. */
+/** One consumer, with all that the camera process must know about its model or worker. */
 export type ConsumerSetup = ModelConsumerSetup | WorkerConsumerSetup;
 
 interface AnyConsumerSetup {
   readonly id: string;
-  /** The pictures it gets; for a worker, the largest that it may ask for. */
+  /** The rendition it receives; for a worker, the largest that it may request. */
   readonly input: RenditionSpec;
   readonly fps: number | undefined;
   readonly sla: SlaClass;
   readonly deadlineMs: number;
-  /** An older ok result breaches the SLA. Milliseconds. */
+  /** An ok result older than this breaches the SLA. Milliseconds. */
   readonly maxAgeMs: number | undefined;
 }
 
-/** A consumer whose pictures go to a model's container. */
+/** A consumer served by a model container. */
 export interface ModelConsumerSetup extends AnyConsumerSetup {
   readonly kind: 'model';
   readonly model: string;
   readonly socketPath: string;
 }
 
-/** A consumer whose pictures go to a program of the user's. */
+/** A consumer served by a user's program. */
 export interface WorkerConsumerSetup extends AnyConsumerSetup {
   readonly kind: 'worker';
   readonly worker: WorkerSetup;
 }
 
-/** How a worker is started, fed and restarted. */
+/** How to start, feed and restart a worker. */
 export interface WorkerSetup {
   readonly id: string;
   readonly program:
     | { readonly command: readonly string[]; readonly dir: string | undefined }
-    /** Path of a JavaScript file, for a thread. */
+    /** Path of the worker thread's JavaScript file. */
     | { readonly module: string };
   readonly transport: WorkerTransport | 'thread';
-  /** Pictures are compressed before they are sent. */
+  /** Whether pictures are compressed before they are sent. */
   readonly jpeg: boolean;
-  /** Besides vigia's own. */
+  /** Added to the environment that the worker inherits. */
   readonly env: Readonly<Record<string, string>>;
-  /** Variables of vigia's own that hold secrets of the configuration: not passed on. */
+  /** Environment variables that the worker does not inherit, because they hold secrets of the configuration. */
   readonly withheld: readonly string[];
   readonly options: WorkerConfig['options'];
   readonly startTimeoutMs: number;
   readonly hangTimeoutMs: number;
   readonly restart: RestartPolicy;
   readonly cpu: CpuShare;
-  /** Most memory of its own, MiB; undefined: not bounded. */
+  /** The most anonymous memory, MiB; undefined: not limited. */
   readonly memoryMib: number | undefined;
 }
 
-/** What vigia does when a worker ends by itself (WL4). */
+/** How vigia restarts a worker that ends by itself (WL4). */
 export interface RestartPolicy {
-  /** One restart after each of these waits. Milliseconds. */
+  /** The wait before each restart. Milliseconds. */
   readonly delaysMs: readonly number[];
-  /** After the last wait, vigia repeats it for ever. */
+  /** Whether vigia repeats the last wait indefinitely. */
   readonly unlimited: boolean;
   /** Interval between attempts to start a failed worker; undefined: never. Milliseconds. */
   readonly probeMs: number | undefined;
 }
 
-/** A key that must be there and may be undefined: the channel carries undefined. */
+/** A key that must be present but may be undefined, which the channel preserves. */
 function orUndefined<T extends z.ZodType>(schema: T): z.ZodUnion<[T, z.ZodUndefined]> {
   return z.union([schema, z.undefined()]);
 }

@@ -15,17 +15,20 @@ import { type CameraSnapshot, cameraSnapshotSchema } from './counters.ts';
 import { resultNoticeSchema } from './result-check.ts';
 import { type CameraSetup, cameraSetupSchema } from './setup.ts';
 
-/** Longest sentence about a failure, characters. */
+/** Longest error message, characters. */
 const SENTENCE_LIMIT = 4_096;
 
-/** What a camera process starts with. */
+/** The first message to a camera process. */
 export interface CameraStart {
   readonly setup: CameraSetup;
-  /** The run of the supervisor: stands in every result. */
+  /** Identifies the run of the supervisor, in every result. */
   readonly boot: string;
 }
 
-/** Ends a worker; its policy decides what follows. A worker that has another process by now goes on. */
+/**
+ * Ends a worker's process; the worker's restart policy applies. A process that has already been replaced is not
+ * affected.
+ */
 export interface EndWorker {
   readonly consumer: string;
   readonly pid: number;
@@ -34,7 +37,7 @@ export interface EndWorker {
   readonly message: string;
 }
 
-/** Another rate for a consumer: slower than configured, or with null as configured. */
+/** Sets a consumer's rate below the configured one; null restores the configured rate. */
 export interface Pace {
   readonly consumer: string;
   readonly slowed: Slowed | null;
@@ -48,27 +51,30 @@ export interface StateNotice {
   readonly retryInMs: number | null;
 }
 
-/** What the node says to a camera process. */
+/** Requests and notices from the node to a camera process. */
 export interface NodeWords {
   readonly requests: {
-    /** Answered when the camera has started; refused with `start_failed` and a sentence, and the process ends. */
+    /**
+     * Answered when the camera has started. A failure is answered with `start_failed` and a message, and the process
+     * exits.
+     */
     readonly setup: { readonly ask: Schema<CameraStart>; readonly reply: Schema<null> };
-    /** Counters as of now, with the last lines of workers that ended. */
+    /** Returns current counters, including the last lines of workers that ended. */
     readonly counters: { readonly ask: Schema<null>; readonly reply: Schema<CameraSnapshot> };
-    /** The last counters: the process says nothing after them, so none of its later results is published. */
+    /** Returns the last counters. The process sends no results or events afterwards. */
     readonly farewell: { readonly ask: Schema<null>; readonly reply: Schema<CameraSnapshot> };
-    /** The next picture as a JPEG; annotated, the next one that has a result. */
+    /** Returns the next picture as a JPEG. With `annotated`, the next picture that has a result. */
     readonly picture: {
       readonly ask: Schema<{ readonly annotated: boolean }>;
       readonly reply: Schema<{ readonly jpeg: Uint8Array }>;
     };
-    /** Starts a worker again, a failed one too. Answered before it is ready. */
+    /** Restarts a worker, even one that has failed. Answered before the worker is ready. */
     readonly restart_worker: { readonly ask: Schema<{ readonly consumer: string }>; readonly reply: Schema<null> };
   };
   readonly notices: { readonly pace: Schema<Pace>; readonly end_worker: Schema<EndWorker> };
 }
 
-/** What a camera process says to the node. */
+/** Notices from a camera process to the node. */
 export interface CameraWords {
   readonly requests: Readonly<Record<string, never>>;
   readonly notices: {
@@ -78,7 +84,7 @@ export interface CameraWords {
     readonly event: Schema<EventMessage>;
     /** Sent twice a second. */
     readonly counters: Schema<CameraSnapshot>;
-    /** The process cannot go on and ends itself. */
+    /** The process cannot continue and is about to exit. */
     readonly failing: Schema<{ readonly message: string }>;
   };
 }

@@ -2,14 +2,16 @@ import type { ConsumerSetup, WorkerConsumerSetup } from './setup.ts';
 
 /** How long a worker may take after `stop` before SIGTERM, and after that before SIGKILL. Milliseconds. */
 export const WORKER_STOP_MS = { term: 1_000, kill: 500 } as const;
-/** At the end of a run vigia leaves behind what the kernel does not free this long after SIGKILL. Milliseconds. */
+/**
+ * On shutdown, vigia leaves a process behind that the kernel does not end within this time after SIGKILL. Milliseconds.
+ */
 export const WORKER_GIVE_UP_MS = 500;
 /** A slow worker may miss this many of its turns before it counts as idle. */
 export const IDLE_INTERVALS = 3;
 /** vigia restarts a critical worker that is idle for this long (WL5). Milliseconds. */
 const IDLE_RESTART_MS = 30_000;
 
-/** How long all workers of a camera may take to end, stopped together. Milliseconds. */
+/** How long the workers of a camera may take to end when they are stopped together. Milliseconds. */
 export function workerStopMs(consumers: readonly { readonly kind: string }[]): number {
   const { term, kill } = WORKER_STOP_MS;
   return consumers.some((c) => c.kind === 'worker') ? term + kill + WORKER_GIVE_UP_MS : 0;

@@ -14,7 +14,7 @@ const GEOMETRY = geometryOf(600, 300, WHOLE, { width: 100, height: 100, fit: 'st
 const OK: Outcome = { status: 'ok', detections: [] };
 const FAILED: Outcome = { status: 'error', code: 'render', message: 'no free slot' };
 
-/** A consumer, its results, and what it has to give back. */
+/** A consumer with its results and the resources it owes. */
 class Stage {
   readonly clock = new FakeClock();
   readonly results: ResultMessage[] = [];

@@ -42,7 +42,7 @@ export class InFlight {
     return this.#flight;
   }
 
-  /** Whether a picture is in flight, be its result known or not: the consumer can take no other one. */
+  /** Whether a picture is in flight, with or without a result. The consumer cannot take another one. */
   get busy(): boolean {
     return this.#flight !== undefined;
   }
@@ -72,12 +72,12 @@ export class InFlight {
     return flight;
   }
 
-  /** @param pixels What the consumer reads, when it has to be given back. */
+  /** @param pixels The pixels that the consumer reads, if they must be released. */
   rendered(geometry: Geometry, pixels?: Releasable): void {
     this.#flight?.rendered(geometry, pixels, this.#o.clock.nowMs());
   }
 
-  /** The consumer gets the picture now: its deadline begins. */
+  /** The picture is sent to the consumer: its deadline starts. */
   sent(): void {
     if (!this.#flight) return;
     this.#flight.sent(this.#o.clock.nowMs());

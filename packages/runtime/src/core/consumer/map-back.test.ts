@@ -28,7 +28,7 @@ test('points go where their box goes', () => {
     200,
   );
   expect(mapped.bbox.map((edge) => Math.round(edge * 1e6) / 1e6)).toEqual([0.2, 0.1, 0.4, 0.5]);
-  // The second one lies in the padding: it is kept at the edge.
+  // The second one lies in the padding and is moved to the edge.
   expect(mapped.keypoints).toEqual([point(0.3, 0.5), point(0.5, 0)]);
 });
 
@@ -55,7 +55,7 @@ test('a mask loses the cells over the padding', () => {
   });
 });
 
-test('whatever the geometry: everything lies inside, and a mask stays one', () => {
+test('with any geometry, everything lies inside, and a mask stays one', () => {
   const unit = fc.double({ min: 0, max: 1, noNaN: true });
   const side = fc.integer({ min: 2, max: 500 });
   fc.assert(

@@ -14,14 +14,14 @@ test('classes are counted by how often, and in how many results', () => {
   expect(counts.report()).toMatchObject({ detections: { person: 3, bed: 1 }, results_with: { person: 2, bed: 1 } });
 });
 
-test('a worker that invents names does not grow without end, and loses no count', () => {
+test('a worker that invents names is bounded, and no count is lost', () => {
   const counts = new ResultCounts();
   for (let i = 0; i < 10_000; i += 1) counts.add(seen(`B-AB ${i}`, 'car'));
   const { detections, results_with: resultsWith } = counts.report();
   expect(Object.keys(detections)).toHaveLength(COUNTED_CLASSES + 1);
   expect(detections).toMatchObject({ car: 10_000, '(others)': 10_000 - (COUNTED_CLASSES - 1) });
   expect(resultsWith).toEqual(detections);
-  // Nor over the processes of a camera.
+  // The bound also holds over successive processes of a camera.
   const more = new ResultCounts();
   for (let i = 0; i < 1_000; i += 1) more.add(seen(`M-XY ${i}`));
   const both = addClassCounts(detections, more.report().detections);
@@ -29,7 +29,7 @@ test('a worker that invents names does not grow without end, and loses no count'
   expect(Object.values(both).reduce((a, b) => a + b)).toBe(21_000);
 });
 
-test('names that objects have of themselves are names like others', () => {
+test('names of built-in object properties are ordinary class names', () => {
   const counts = new ResultCounts();
   counts.add(seen('constructor', '__proto__', 'toString'));
   counts.add(seen('constructor', '__proto__'));

@@ -7,7 +7,7 @@ import { mapBack } from './map-back.ts';
 /** The node and its run, the camera, the consumer, and the model or worker that a result belongs to. */
 export type ResultSubject = Pick<ResultMessage, 'node' | 'boot' | 'camera' | 'consumer' | 'model' | 'worker'>;
 
-/** Where a picture has been on its way to a consumer's result. All times are monotonic milliseconds. */
+/** The stages that a picture has passed on its way to a consumer's result. All times are monotonic milliseconds. */
 export interface FlightRecord {
   readonly seq: number;
   readonly stamps: Pick<PictureStamps, 'capturedMs' | 'capturedWallMs' | 'decodedMs' | 'ptsUs'>;
@@ -15,7 +15,7 @@ export interface FlightRecord {
   readonly width: number;
   readonly height: number;
   readonly takenMs: number;
-  /** Undefined while not reached. */
+  /** Undefined until the stage is reached. */
   readonly renderedMs: number | undefined;
   readonly sentMs: number | undefined;
   readonly receivedMs: number | undefined;
@@ -61,7 +61,7 @@ export function resultMessage(
 }
 
 function whole({ geometry, width, height }: FlightRecord, detections: readonly Detection[]): Detection[] {
-  // An ok answer follows a rendering.
+  // An ok result requires a rendition.
   if (!geometry) throw new VigiaError('internal', 'a result without a rendition');
   return detections.map((detection) => mapBack(detection, geometry, width, height));
 }

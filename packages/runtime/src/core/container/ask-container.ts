@@ -2,14 +2,14 @@ import { connect } from 'node:net';
 import { type Clock, encodeJson, FrameDecoder, messageOf } from '@vigia/base';
 import { CONTAINER_MESSAGE_LIMIT } from '@vigia/contracts';
 
-/** An answer of a container, or why there is none. */
+/** A container's answer, or the reason why there is none. */
 export type ContainerAnswer<T> = { readonly value: T } | { readonly why: string };
 
 /**
- * Asks a container one thing on a connection of its own (protocol 1).
+ * Sends one request to a container on a connection of its own (protocol 1).
  *
- * @param options `signal` ends the waiting, with a reason like any other.
- * @param parse The schema's `safeParse`, so to speak: undefined for what is not of the protocol.
+ * @param options When `signal` aborts, the call returns a reason like any other.
+ * @param parse Validates the answer. Undefined: it does not follow the protocol.
  */
 export function askContainer<T>(
   socketPath: string,

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '@vigia/base';
 
-/** How short of CPU the machine was since the reading before. */
+/** The machine's CPU pressure since the previous reading. */
 export interface CpuPressureReading {
-  /** Share of the CPUs' time in which nobody needed them, 0..1. */
+  /** Share of CPU time that was idle, 0..1. */
   readonly idle: number;
-  /** Share of the time in which somebody waited for a CPU, 0..1; undefined where the kernel does not tell. */
+  /** Share of time in which at least one task waited for a CPU, 0..1; undefined where the kernel does not report it. */
   readonly waiting: number | undefined;
 }
 
@@ -17,7 +17,7 @@ interface Totals {
   readonly waited: number | undefined;
 }
 
-/** Reads how busy the machine's CPUs are: /proc/stat (proc(5)) and, where it is there, /proc/pressure/cpu (PSI). */
+/** Reads the machine's CPU usage from /proc/stat (proc(5)) and, where it exists, /proc/pressure/cpu (PSI). */
 export class CpuPressure {
   readonly #clock: Clock;
   #before: Totals | undefined;
@@ -26,7 +26,7 @@ export class CpuPressure {
     this.#clock = clock;
   }
 
-  /** Since the call before; undefined at the first one, and where /proc does not tell. */
+  /** Returns the pressure since the previous call. Undefined on the first call, and where /proc is not readable. */
   read(): CpuPressureReading | undefined {
     const before = this.#before;
     const now = readTotals(this.#clock.nowMs());
@@ -59,7 +59,7 @@ function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    // A kernel without it, or a container that hides it.
+    // The kernel has no PSI, or the container hides it.
     return undefined;
   }
 }

@@ -3,9 +3,9 @@ import { getPriority, setPriority } from 'node:os';
 import { bindToCpus, type Log, processStatFields } from '@vigia/base';
 import type { CpuConfig, SlaClass } from '@vigia/contracts';
 
-/** How much of the CPU a process gets when there is not enough for all. */
+/** A process's share of the CPU under load. */
 export interface CpuShare {
-  /** −20 (much) to 19 (what is left over); 0 is what processes have that nobody cares for. */
+  /** −20 (most) to 19 (least); 0 is the default of a process. */
   readonly nice: number;
   /** Undefined: all. */
   readonly cpus: readonly number[] | undefined;
@@ -15,19 +15,22 @@ export interface CpuShare {
 export type CpuShares = Readonly<Record<SlaClass, CpuShare>>;
 
 /**
- * On top of what vigia itself was started with. A step of 5 is a third of the time, so best-effort gets a thirtieth of what
- * critical gets.
+ * Relative to the nice value of vigia itself. A step of 5 is a factor of about three, so best-effort gets a thirtieth
+ * of what critical gets.
  */
 const NICE: Readonly<Record<SlaClass, number>> = { critical: 0, high: 3, normal: 8, 'best-effort': 15 };
 
 const MOST_NICE = 19;
-/** Warnings that were given: one each, however often a process is started. Bounded by the names of a configuration. */
+/**
+ * Warnings already logged: each is logged once, however often a process starts. Bounded by the names of a
+ * configuration.
+ */
 const told = new Set<string>();
 
-/** Every CPU that a machine may have: those that are not there are ignored. */
+/** Every CPU number that a machine may have. The kernel ignores those that do not exist. */
 export const ALL_CPUS: readonly number[] = Array.from({ length: 1024 }, (_, cpu) => cpu);
 
-/** What a configuration says, completed. */
+/** Fills in the defaults of a configuration. */
 export function cpuSharesOf(config: CpuConfig): CpuShares {
   const own = getPriority();
   const share = (sla: SlaClass): CpuShare => ({
@@ -43,8 +46,8 @@ export function cpuSharesOf(config: CpuConfig): CpuShares {
 }
 
 /**
- * Gives a process its share, with all the threads that it has by now; later ones inherit it. A system that refuses is
- * told of once: the process runs all the same.
+ * Sets the share of a process and of all its threads; later threads inherit it. If the system refuses, logs that once:
+ * the process runs regardless.
  */
 export function applyCpuShare(pid: number, share: CpuShare, name: string, log: Log): void {
   const refused: string[] = [];
@@ -57,7 +60,7 @@ export function applyCpuShare(pid: number, share: CpuShare, name: string, log: L
     if (share.cpus && !bindToCpus(thread, share.cpus)) refused.push(`CPUs ${share.cpus.join(', ')}`);
   }
   shareOfSession(pid, share.nice);
-  // A process that is gone already has no threads, and needs no share.
+  // A process that has exited has no threads.
   if (refused.length === 0 || threadsOf(pid).length === 0) return;
   const sentence = `${name}: the system refused ${[...new Set(refused)].join(' and ')}; it runs without`;
   if (told.has(sentence)) return;
@@ -66,15 +69,18 @@ export function applyCpuShare(pid: number, share: CpuShare, name: string, log: L
 }
 
 /**
- * Where the kernel shares the CPU between sessions first (autogroup, sched(7)), nice counts only within one: a worker, which
- * is a session of its own, must be given it as a whole. Without autogroup, or without the right to, there is nothing to do.
+ * Where the kernel shares the CPU between sessions first (autogroup, sched(7)), nice values count only within a
+ * session. A worker is a session of its own, so the session needs the value too. Does nothing without autogroup or
+ * permission.
  */
 function shareOfSession(pid: number, nice: number): void {
   try {
-    // Field 6 of proc(5), counted after the two that `processStatFields` leaves out: not that of the session we share.
+    // Field 6 of proc(5), counted after the two that `processStatFields` leaves out. Only the leader's session is
+    // changed, never the one that vigia shares.
     if (Number(processStatFields(pid)[3]) === pid) writeFileSync(`/proc/${pid}/autogroup`, String(nice));
   } catch {
-    // No autogroup, or not allowed (without rights ten times a second at most): nice alone counts.
+    // No autogroup or no permission (unprivileged processes: at most ten times a second). The nice value alone
+    // applies.
   }
 }
 

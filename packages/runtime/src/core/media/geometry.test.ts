@@ -18,7 +18,7 @@ const spec = fc
     fit: fc.constantFrom('stretch' as const, 'letterbox' as const),
     format: fc.constantFrom(...PIXEL_FORMATS),
   })
-  // Where two pixels share their colour, sizes are even.
+  // Formats with subsampled chroma need even sizes.
   .map(({ width, height, fit, format }) => {
     const mask = halved(format) ? ~1 : ~0;
     return { width: width & mask, height: height & mask, fit, format };
@@ -62,7 +62,7 @@ describe('geometry', () => {
         (region, s, [u, v]) => {
           const [W, H] = [1920, 1080];
           const g = geometryOf(W, H, region, s);
-          // A point inside the crop, forward by hand, back by the function.
+          // Maps a point of the crop forward by hand and back by the function.
           const px = g.crop.x + (u as number) * g.crop.width;
           const py = g.crop.y + (v as number) * g.crop.height;
           const rx = (g.content.x + ((px - g.crop.x) / g.crop.width) * g.content.width) / s.width;

@@ -19,12 +19,12 @@ export interface Region {
 /** The whole picture. */
 export const WHOLE: Region = { x: 0, y: 0, width: 1, height: 1 };
 
-/** What a model or worker wants to see. */
+/** The rendition that a model or worker needs. */
 export interface RenditionSpec extends FrameFit {
   readonly format: PixelFormat;
 }
 
-/** A size, and how pictures of other proportions are brought to it. */
+/** A size, and how pictures of other proportions are fitted to it. */
 export interface FrameFit {
   readonly width: number;
   readonly height: number;
@@ -32,22 +32,22 @@ export interface FrameFit {
   readonly fit: 'stretch' | 'letterbox';
 }
 
-/** How one source size becomes one rendition. */
+/** How pictures of one source size become one rendition. */
 export interface Geometry {
   /** Size of the rendition. */
   readonly width: number;
   readonly height: number;
-  /** What is taken from the source, in its pixels; even, because chroma is halved. */
+  /** The part of the source, in its pixels. Even numbers, because chroma is subsampled. */
   readonly crop: Rect;
-  /** Where it lands in the rendition. */
+  /** The position of the crop in the rendition. */
   readonly content: Rect;
   /** Grey value 0..255 around the content. */
   readonly padding: number;
-  /** Of the rendition. */
+  /** The pixel format of the rendition. */
   readonly format: PixelFormat;
 }
 
-/** Of YOLO's tradition; any mid grey would do. */
+/** The value that YOLO uses. Any mid grey would do. */
 const PADDING = 114;
 
 /** Computes {@link Geometry}. Source sizes are at least 2 pixels. */
@@ -56,7 +56,7 @@ export function geometryOf(sourceWidth: number, sourceHeight: number, roi: Regio
   const { width, height, format } = spec;
   const whole = { width, height, crop, padding: PADDING, format };
   if (spec.fit === 'stretch') return { ...whole, content: { x: 0, y: 0, width, height } };
-  // Where two pixels share their colour, the content begins and ends between such pairs.
+  // With subsampled chroma, the content begins and ends on even pixels.
   const step = format === 'NV12' || format === 'I420' ? 2 : 1;
   const snap = (value: number): number => Math.round(value / step) * step;
   const scale = Math.min(width / crop.width, height / crop.height);
@@ -76,7 +76,7 @@ function cropOf(sourceWidth: number, sourceHeight: number, roi: Region): Rect {
   const y = even(Math.floor(roi.y * sourceHeight));
   const width = Math.max(2, Math.min(sourceWidth - x, Math.round(roi.width * sourceWidth)));
   const height = Math.max(2, Math.min(sourceHeight - y, Math.round(roi.height * sourceHeight)));
-  // The whole picture stays whole even when its size is odd.
+  // Keeps the whole picture, even if its size is odd.
   return {
     x,
     y,

@@ -1,7 +1,7 @@
 import { packedBytes, segmentBytes } from '@vigia/contracts';
 import type { RenditionSpec } from './geometry.ts';
 
-/** The name of a rendition: consumers that want the same pictures share one. */
+/** The name of a rendition. Consumers with the same specification share one. */
 export function renditionKey({ width, height, fit, format }: RenditionSpec): string {
   const size = `${width}x${height}-${fit}`;
   return format === 'RGB24' ? size : `${size}-${format.toLowerCase()}`;
@@ -12,12 +12,12 @@ export function renditionBytes({ format, width, height }: RenditionSpec): number
   return packedBytes(format, width, height);
 }
 
-/** Slots of a rendition: one per request in flight, one being written, one that a late reader still reads; at least 4. */
+/** Number of slots of a rendition: one per request in flight, one being written, one for a late reader; at least 4. */
 export function renditionSlots(consumers: number): number {
   return Math.max(4, consumers + 2);
 }
 
-/** Bytes of shared memory for a rendition that this many consumers share. */
+/** Bytes of shared memory for a rendition that `consumers` consumers share. */
 export function renditionSegmentBytes(spec: RenditionSpec, consumers: number): number {
   return segmentBytes(renditionSlots(consumers), renditionBytes(spec));
 }

@@ -1,6 +1,6 @@
 import { VigiaError } from '@vigia/base';
 
-/** Why a camera gives no pictures. */
+/** Why a camera delivers no pictures. */
 export type SourceReason =
   | 'dns'
   | 'refused'
@@ -14,5 +14,5 @@ export type SourceReason =
   | 'stalled'
   | 'ended';
 
-/** A source that could not be opened or that ended. `code` is the reason; the message never holds credentials. */
+/** A source that could not be opened, or that ended. `code` is the reason; the message never contains credentials. */
 export class SourceError extends VigiaError<SourceReason> {}

@@ -1,19 +1,19 @@
 import { SourceError } from './source-error.ts';
 
-/** A source's address, as far as its kind is concerned. */
+/** A source's address, by its kind. */
 export interface SourceUrl {
   readonly kind: 'rtsp' | 'rtsps' | 'http' | 'https' | 'file' | 'v4l2';
-  /** `file:` and `v4l2:`: the path. Else the whole address, which may hold credentials. */
+  /** `file:` and `v4l2:`: the path. Otherwise the whole address, which may contain credentials. */
   readonly target: string;
-  /** `file:`: begin anew at the end. */
+  /** `file:`: start over at the end. */
   readonly loop: boolean;
 }
 
-/** How sources may be written: for sentences. */
+/** The supported forms of a source, for error messages. */
 export const SOURCE_FORMS: string =
   'rtsp://…, rtsps://…, http://… or https://… (MJPEG), file:PATH or file:PATH?loop, v4l2:/dev/videoN';
 
-/** Takes a source apart. @throws SourceError `not_found`; the text never repeats the source. */
+/** Parses a source. @throws SourceError `not_found`; the message never repeats the source. */
 export function parseSourceUrl(text: string): SourceUrl {
   const scheme = /^([a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase();
   const rest = text.slice((scheme?.length ?? 0) + 1);

@@ -1,31 +1,33 @@
 import type { Clock } from '@vigia/base';
 import type { SourceError } from './source-error.ts';
 
-/** One coded picture with the parameter sets and messages in front of it. */
+/** One coded picture with the parameter sets and other NAL units before it. */
 export interface AccessUnit {
-  /** H.264 and H.265: Annex B; others as their decoder takes them. Borrowed: valid until the callback returns. */
+  /**
+   * H.264 and H.265: Annex B; other codecs: as their decoder expects it. Borrowed: valid until the callback returns.
+   */
   readonly data: Buffer;
   /** The stream's own clock, milliseconds since an arbitrary origin, without wraps. */
   readonly ptsMs: number;
-  /** Monotonic milliseconds at which the bytes that completed it were read. */
+  /** When the bytes that completed it were read. Monotonic milliseconds. */
   readonly arrivedMs: number;
   /** Decoding can begin here. */
   readonly keyframe: boolean;
-  /** Something is missing from it. */
+  /** Part of it is missing. */
   readonly damaged: boolean;
 }
 
-/** One coded piece of sound. */
+/** One coded unit of audio. */
 export interface AudioUnit {
   /** Borrowed: valid until the callback returns. */
   readonly data: Buffer;
   /** The track's own clock, milliseconds since an arbitrary origin, without wraps. */
   readonly ptsMs: number;
-  /** Monotonic milliseconds at which it was read. */
+  /** When it was read. Monotonic milliseconds. */
   readonly arrivedMs: number;
 }
 
-/** The sound of a source. */
+/** The audio format of a source. */
 export interface AudioFormat {
   readonly codec: 'pcma' | 'pcmu' | 'aac';
   /** Samples per second. */
@@ -35,57 +37,57 @@ export interface AudioFormat {
   readonly config: Buffer | undefined;
 }
 
-/** What a source turned out to be. */
+/** The format of an open source. */
 export interface SourceFormat {
   /** `rtsp`, `rtsps`, `http`, `https`, `file`, `v4l2`. */
   readonly kind: string;
-  /** `tcp`, `udp`; empty where there is no choice. */
+  /** `tcp`, `udp`; empty when the kind of source has only one. */
   readonly transport: string;
   /** libav's name of the codec: `h264`, `hevc`, `mjpeg` … */
   readonly codec: string;
-  /** What the decoder must know before the first unit, when it is not in the stream. */
+  /** Decoder configuration that is not part of the stream. */
   readonly extradata: Buffer | undefined;
-  /** Size, where the decoder cannot find it in the stream (raw video of a V4L2 device). */
+  /** Size and format of raw video of a V4L2 device, which the decoder cannot find in the stream. */
   readonly raw: { readonly width: number; readonly height: number; readonly pixelFormat: number } | undefined;
   readonly audio: AudioFormat | undefined;
-  /** Whether its time stamps tell when a unit was made: only then can it be found late. */
+  /** Whether its time stamps show when a unit was captured. Lateness is measured only then. */
   readonly live: boolean;
 }
 
-/** A pair of clocks told by the sender: at `ptsMs` of the stream its wall clock stood at `wallMs`. */
+/** A clock pair from the sender: at `ptsMs` of the stream, its wall clock showed `wallMs`. */
 export interface ClockReport {
   readonly ptsMs: number;
-  /** The sender's wall clock, milliseconds since 1970. Not to be trusted as absolute time. */
+  /** The sender's wall clock, milliseconds since 1970. It may be wrong. */
   readonly wallMs: number;
-  /** Monotonic milliseconds at which the report was read. */
+  /** When the report was read. Monotonic milliseconds. */
   readonly arrivedMs: number;
 }
 
-/** What a source tells while it is open. */
+/** Events of an open source. */
 export interface SourceEvents {
-  /** Told once, before the first unit. */
+  /** Called once, before the first unit. */
   readonly onFormat: (format: SourceFormat) => void;
-  /** Every access unit, as soon as it is whole. */
+  /** Called for every access unit as soon as it is complete. */
   readonly onUnit: (unit: AccessUnit) => void;
-  /** All units of one read were handed on: the last of them is the newest there is. */
+  /** All units of one read have been delivered; the last of them is the newest. */
   readonly onReadEnd?: () => void;
   readonly onAudio?: (unit: AudioUnit) => void;
   readonly onReport?: (report: ClockReport) => void;
-  /** Called once, when a source that was open ended. Not called after `close`. */
+  /** Called once, when an open source ends. Not called after `close`. */
   readonly onEnd: (reason: SourceError) => void;
 }
 
-/** How long to wait for what, in milliseconds. */
+/** Timeouts, milliseconds. */
 export interface SourceTimeouts {
   readonly connectMs: number;
   readonly responseMs: number;
-  /** From the beginning of the stream to the first access unit. */
+  /** From the start of the stream to the first access unit. */
   readonly firstUnitMs: number;
   /** Without any video while playing. */
   readonly silenceMs: number;
 }
 
-/** Sensible for cameras in a building. */
+/** Defaults that suit cameras on a local network. */
 export const DEFAULT_TIMEOUTS: SourceTimeouts = {
   connectMs: 5_000,
   responseMs: 5_000,
@@ -93,31 +95,31 @@ export const DEFAULT_TIMEOUTS: SourceTimeouts = {
   silenceMs: 5_000,
 };
 
-/** Who a server must prove to be. */
+/** How to verify the server's certificate. */
 export interface TlsOptions {
-  /** Whether its certificate must be signed by a known authority and name it. */
+  /** Whether a known authority must have signed the certificate for this host name. */
   readonly verify: boolean;
   /** PEM file of an authority, or of the server's own certificate. */
   readonly ca?: string | undefined;
 }
 
-/** What every kind of source is opened with. */
+/** Options of every kind of source. */
 export interface SourceOptions extends SourceEvents {
-  /** May hold credentials; they are sent only in answer to a challenge, and never logged. */
+  /** May contain credentials. They are sent only in answer to a challenge, and never logged. */
   readonly url: string;
   readonly clock: Clock;
-  /** How an RTSP camera is to send. Default `tcp`. */
+  /** The transport that an RTSP camera should use. Default `tcp`. */
   readonly transport?: 'tcp' | 'udp';
   readonly tls?: TlsOptions;
-  /** Whether the sound is wanted too. Default false. */
+  /** Whether to play the audio too. Default false. */
   readonly audio?: boolean;
   readonly timeouts?: Partial<SourceTimeouts>;
 }
 
-/** A stream that is open. */
+/** An open stream. */
 export interface Source {
-  /** RTP packets that never came. */
+  /** RTP packets that never arrived. */
   readonly lostPackets: number;
-  /** Says goodbye and lets go, without waiting. Idempotent. */
+  /** Closes the stream without waiting. Idempotent. */
   close(): void;
 }

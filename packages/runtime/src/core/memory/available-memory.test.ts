@@ -9,7 +9,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-/** A machine made of files. */
+/** A machine that consists of files. */
 function machine(files: Readonly<Record<string, string>>): string {
   const root = mkdtempSync(join(tmpdir(), 'vigia-memory-'));
   folders.push(root);
@@ -37,15 +37,15 @@ test.each([
   expect(parseCgroups(text)).toEqual({ unified, memory });
 });
 
-describe('what can be had', () => {
-  test('without a control group: what the machine has', () => {
+describe('available memory', () => {
+  test('without a control group: MemAvailable of the machine', () => {
     expect(readAvailableMemory(machine({ 'proc/meminfo': MEMINFO }))).toEqual({
       bytes: 1024 * MIB,
       source: 'MemAvailable',
     });
   });
 
-  test('version 2: the tightest group around the process; cached files count as free', () => {
+  test('version 2: the tightest of the process’s groups; cached files count as free', () => {
     const root = machine({
       'proc/meminfo': MEMINFO,
       'proc/self/cgroup': '0::/outer/inner\n',
@@ -61,7 +61,7 @@ describe('what can be had', () => {
     });
   });
 
-  test('a group that leaves more than the machine has changes nothing; an overfull one leaves nothing', () => {
+  test('a group with more room than the machine has no effect; a group above its limit leaves 0', () => {
     const group = (limit: number, usage: number): string =>
       machine({
         'proc/meminfo': MEMINFO,
@@ -78,7 +78,7 @@ describe('what can be had', () => {
       machine({
         'proc/meminfo': MEMINFO,
         'proc/self/cgroup': '5:memory:/docker/x\n',
-        // In a container its own group is the root of what it sees.
+        // In a container, its own group is the visible root.
         'sys/fs/cgroup/memory/memory.limit_in_bytes': `${limit}\n`,
         'sys/fs/cgroup/memory/memory.usage_in_bytes': `${100 * MIB}\n`,
         'sys/fs/cgroup/memory/memory.stat': `total_inactive_file ${10 * MIB}\n`,
@@ -90,7 +90,7 @@ describe('what can be had', () => {
     expect(readAvailableMemory(group(9_223_372_036_854_771_712)).source).toBe('MemAvailable');
   });
 
-  test('nothing readable: nothing is known to be missing', () => {
+  test('without readable files the memory counts as unlimited', () => {
     expect(readAvailableMemory(machine({})).bytes).toBe(Number.POSITIVE_INFINITY);
   });
 });

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Memory that can still be had, and who says so. */
+/** Available memory, and the source of that figure. */
 export interface AvailableMemory {
   readonly bytes: number;
-  /** For people: `MemAvailable`, or the control group's file. */
+  /** For error messages: `MemAvailable`, or the control group's file. */
   readonly source: string;
 }
 
@@ -14,8 +14,8 @@ const UNLIMITED = 'max';
 const UNLIMITED_V1 = 2 ** 60;
 
 /**
- * Memory that can be had without swapping: what the machine has available, or what the tightest control group around this
- * process leaves, whichever is less.
+ * Memory that is available without swapping: the machine's available memory, or the room in the tightest control group
+ * of this process, whichever is less.
  *
  * @param root Where `proc` and `sys` are; for tests.
  */
@@ -27,7 +27,7 @@ export function readAvailableMemory(root = '/'): AvailableMemory {
   for (const group of unified === undefined ? [] : ancestors(unified)) found.push(...leftInGroup(mount, group, V2));
   for (const group of memory === undefined ? [] : ancestors(memory))
     found.push(...leftInGroup(join(mount, 'memory'), group, V1));
-  // Nothing readable: nothing is known to be missing.
+  // Without readable files, no limit is known.
   return found.sort((a, b) => a.bytes - b.bytes)[0] ?? { bytes: Number.POSITIVE_INFINITY, source: 'unknown' };
 }
 
@@ -37,7 +37,7 @@ export function parseMemAvailable(meminfo: string): number | undefined {
   return kib === undefined ? undefined : Number(kib) * 1024;
 }
 
-/** The groups that /proc/self/cgroup names: of the unified hierarchy (version 2), and of the memory controller (version 1). */
+/** The groups in /proc/self/cgroup: of the unified hierarchy (version 2), and of the memory controller (version 1). */
 export function parseCgroups(text: string): {
   readonly unified: string | undefined;
   readonly memory: string | undefined;
@@ -55,7 +55,7 @@ export function parseCgroups(text: string): {
 interface GroupFiles {
   readonly limit: string;
   readonly usage: string;
-  /** Of `memory.stat`: file pages that are given back when memory is short. */
+  /** The lines of `memory.stat` that count reclaimable file pages. */
   readonly reclaimable: RegExp;
 }
 
@@ -75,7 +75,7 @@ function leftInGroup(mount: string, group: string, files: GroupFiles): Available
   return [{ bytes, source: `${files.limit} of the control group ${group}` }];
 }
 
-/** A group and all groups around it: `/a/b`, `/a`, `/`. In a container the outer ones cannot be seen, and are not there. */
+/** A group and its ancestors: `/a/b`, `/a`, `/`. In a container the outer ones are invisible and are skipped. */
 function ancestors(group: string): string[] {
   const parts = group.split('/').filter((part) => part !== '');
   return parts.map((_, i) => `/${parts.slice(0, parts.length - i).join('/')}`).concat('/');
@@ -85,7 +85,7 @@ function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    // Not this kind of machine.
+    // The file does not exist on this kind of machine.
     return undefined;
   }
 }

@@ -6,7 +6,7 @@ import { anonymousBytesByShare, anonymousBytesOf, processesOfGroups } from './gr
 import { oomScoreAdjOf, raiseOomScore } from './oom-score.ts';
 
 const MIB = 2 ** 20;
-/** Holds 64 MiB, which its child shares with it; both wait for their standard input. */
+/** Allocates 64 MiB and shares them with its child; both wait for their standard input. */
 const PARENT_AND_CHILD = `
 import os, sys
 held = bytearray(os.urandom(4096)) * (64 * 256)
@@ -37,13 +37,13 @@ afterEach(async () => {
 });
 
 describe('memory of a process group', () => {
-  it('counts what the leader started, and what they share once', async () => {
+  it('counts the leader’s descendants, and shared pages once', async () => {
     const leader = await start(PARENT_AND_CHILD);
     const groups = processesOfGroups(new Set([leader, 0]));
     const pids = groups?.get(leader) ?? [];
     expect(pids).toHaveLength(2);
     expect(pids).toContain(leader);
-    // Cheap, and what they share twice: enough to know that it is below.
+    // The cheap count includes shared pages twice.
     expect(anonymousBytesOf(pids)).toBeGreaterThan(128 * MIB);
     expect(anonymousBytesByShare(pids)).toBeGreaterThan(64 * MIB);
     expect(anonymousBytesByShare(pids)).toBeLessThan(90 * MIB);
@@ -51,15 +51,15 @@ describe('memory of a process group', () => {
     expect(anonymousBytesByShare([one])).toBe(anonymousBytesOf([one]));
   });
 
-  it('knows nothing of a group that is gone', () => {
+  it('returns nothing for a group that is gone', () => {
     expect(processesOfGroups(new Set([2 ** 22 + 1]))?.size).toBe(0);
     expect(anonymousBytesOf([2 ** 22 + 1])).toBe(0);
     expect(anonymousBytesByShare([2 ** 22 + 1, 2 ** 22 + 2])).toBe(0);
   });
 });
 
-describe('who goes first when memory runs out', () => {
-  it('is rather the least important worker than vigia', async () => {
+describe('which process the kernel kills first', () => {
+  it('is the least important worker, not vigia', async () => {
     const leader = await start(PARENT_AND_CHILD);
     raiseOomScore(leader, 'best-effort');
     const score = Number(readFileSync(`/proc/${leader}/oom_score_adj`, 'utf8'));
@@ -70,7 +70,7 @@ describe('who goes first when memory runs out', () => {
     expect(classes.map(oomScoreAdjOf)).toEqual(wanted);
   });
 
-  it('is no error of a process that is gone', () => {
+  it('ignores a process that is gone', () => {
     expect(() => raiseOomScore(2 ** 22 + 1, 'normal')).not.toThrow();
   });
 });

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { processStatFields } from '@vigia/base';
 
 /**
- * The processes of some process groups: one walk over /proc for all of them, about 15 µs for each process of the machine.
- * Not for hot paths.
+ * Lists the processes of some process groups in one walk over /proc, which takes about 15 µs for each process of the
+ * machine. Not for hot paths.
  *
- * @param leaders Process ids of their leaders.
- * @returns by leader; one whose group is gone is not there. Undefined when /proc cannot be read just now.
+ * @param leaders Process ids of the group leaders.
+ * @returns the processes by leader. A group that is gone is absent. Undefined when /proc cannot be read.
  */
 export function processesOfGroups(leaders: ReadonlySet<number>): Map<number, number[]> | undefined {
   const names = namesInProc();
@@ -25,22 +25,22 @@ export function processesOfGroups(leaders: ReadonlySet<number>): Map<number, num
 }
 
 /**
- * Memory of some processes together that stands in no file, in RAM or swapped out, bytes. Shared memory is not counted;
- * pages that a parent and its forked children still share count once for each of them, so this is an upper bound. Cheap:
- * /proc/PID/status.
+ * The anonymous memory of some processes, in RAM or swapped out, bytes. Excludes shared memory. Pages that forked
+ * processes still share count once per process, so this is an upper bound. Cheap: reads /proc/PID/status.
  */
 export function anonymousBytesOf(pids: readonly number[]): number {
   return pids.reduce((total, pid) => total + anonymousBytes(pid), 0);
 }
 
 /**
- * The same with shared pages by share: what the end of all of them gives back. Walks their pages (/proc/PID/smaps_rollup),
- * which took 28 ms for each GiB where it was measured: not for every look.
+ * Like {@link anonymousBytesOf}, but with shared pages counted proportionally: the memory that is freed when all of
+ * them end. Expensive: the kernel walks their page tables (/proc/PID/smaps_rollup), which took 28 ms per GiB when
+ * measured.
  */
 export function anonymousBytesByShare(pids: readonly number[]): number {
   if (pids.length < 2) return anonymousBytesOf(pids);
   return pids.reduce((total, pid) => {
-    // Not there before Linux 5.4, nor of a process whose memory is none of our business.
+    // Missing before Linux 5.4, and unreadable for processes of other users.
     const rollup = linesOf(`/proc/${pid}/smaps_rollup`, /^(?:Pss_Anon|SwapPss):\s+(\d+) kB/gm);
     return total + (rollup.has('Pss_Anon') ? sumOf(rollup) : anonymousBytes(pid));
   }, 0);
@@ -50,14 +50,14 @@ function anonymousBytes(pid: number): number {
   return sumOf(linesOf(`/proc/${pid}/status`, /^(?:RssAnon|VmSwap):\s+(\d+) kB/gm));
 }
 
-/** Bytes by name; nothing of a process that is gone. */
+/** Bytes by name. Empty for a process that is gone. */
 function linesOf(path: string, lines: RegExp): Map<string, number> {
   const out = new Map<string, number>();
   try {
     for (const [line, kib] of readFileSync(path, 'utf8').matchAll(lines))
       out.set(line.slice(0, line.indexOf(':')), Number(kib) * 1024);
   } catch {
-    // Gone, or not ours to look at.
+    // The process is gone or belongs to another user.
   }
   return out;
 }
@@ -72,12 +72,14 @@ function namesInProc(): readonly string[] | undefined {
   try {
     return readdirSync('/proc');
   } catch {
-    // No descriptor left, for one: that passes, and must not end us.
+    // For example, no file descriptor is free. That passes, and must not end the node.
     return undefined;
   }
 }
 
-/** Field 5 of proc(5), counted after the two that `processStatFields` leaves out. Undefined when it is gone. */
+/**
+ * Field 5 of proc(5), counted after the two that `processStatFields` leaves out. Undefined when the process is gone.
+ */
 function groupOf(pid: number): number | undefined {
   try {
     return Number(processStatFields(pid)[2]);

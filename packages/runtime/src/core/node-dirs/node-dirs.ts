@@ -18,7 +18,7 @@ import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
 const SOCKET_PATH_LIMIT = 107;
 
-/** Where a node keeps its sockets: `$VIGIA_RUN_DIR` as it is, else below `$XDG_RUNTIME_DIR`, else below /tmp. */
+/** Where a node keeps its sockets: `$VIGIA_RUN_DIR`, or a directory below `$XDG_RUNTIME_DIR`, or one below /tmp. */
 export function runDirOf(node: string, env: NodeJS.ProcessEnv = process.env): string {
   if (env['VIGIA_RUN_DIR']) return env['VIGIA_RUN_DIR'];
   return join(runBaseDir(env), node);
@@ -33,19 +33,19 @@ export function runBaseDir(env: NodeJS.ProcessEnv = process.env): string {
 /**
  * The socket of a model's container.
  *
- * @param generation 1, the default, or the number of a container that takes over from a running one with other settings:
- *   both are there for a moment, so it has another name.
+ * @param generation 1 by default; the number of a container that takes over from a running one. Both run for a moment,
+ *   so each needs its own name.
  */
 export function modelSocketPath(runDir: string, model: string, generation = 1): string {
   return join(runDir, `vigia_model_${model}${generation === 1 ? '' : `.${generation}`}.sock`);
 }
 
-/** The socket on which a running node answers the command line. */
+/** The socket on which a running node serves the command line. */
 export function controlSocketPath(runDir: string): string {
   return join(runDir, 'control.sock');
 }
 
-/** @throws UsageError for a socket path that the kernel would cut off. */
+/** @throws UsageError for a path that is too long for the kernel. */
 export function checkSocketPath(path: string): void {
   const size = Buffer.byteLength(path);
   if (size <= SOCKET_PATH_LIMIT) return;
@@ -54,18 +54,18 @@ export function checkSocketPath(path: string): void {
   );
 }
 
-/** Ownership of a node's run directory. */
+/** The exclusive right to run a node. */
 export interface NodeLock {
   readonly runDir: string;
-  /** Lets others start this node, and removes the directory when it is empty. Idempotent. */
+  /** Allows other processes to run this node, and removes the directory if it is empty. Idempotent. */
   release(): void;
 }
 
 /**
- * Makes this process the one that runs `node`, and cleans up after a predecessor that died: its segments and its control
- * socket (the models' are {@link removeDeadModelSockets}'s).
+ * Makes this process the only one that runs `node`, and removes the segments and the control socket of a predecessor
+ * that died ({@link removeDeadModelSockets} removes the models' sockets).
  *
- * @throws VigiaError `already_running` naming the process that holds it, `run_dir` when the folder cannot be made.
+ * @throws VigiaError `already_running` with the other process's pid, `run_dir` when the directory cannot be created.
  */
 export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): NodeLock {
   const runDir = runDirOf(node, env);
@@ -88,14 +88,14 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
 }
 
 /**
- * Removes the sockets of containers on which nobody listens any more. Those on which somebody does stay: a container may
- * have been started by hand, before the node.
+ * Removes the containers' sockets on which no process listens. Others stay: a container may have been started by hand
+ * before the node.
  */
 export async function removeDeadModelSockets(runDir: string): Promise<void> {
   await Promise.all(modelSocketsIn(runDir).map(removeDeadSocket));
 }
 
-/** Removes a socket on which nobody listens. */
+/** Removes a socket on which no process listens. */
 export async function removeDeadSocket(path: string): Promise<void> {
   if (await isDead(path)) rmSync(path, { force: true });
 }
@@ -124,8 +124,8 @@ function isDead(path: string): Promise<boolean> {
 }
 
 /**
- * To be called by a child whose supervisor died without closing: removes what that one can no longer remove itself. Does
- * nothing when a successor has taken over.
+ * Removes the files of a supervisor that died without closing. A child calls it when its parent is gone. Does nothing
+ * when another supervisor has taken over.
  *
  * @param supervisorPid The parent that died.
  */
@@ -137,7 +137,7 @@ export function cleanAfterSupervisor(node: string, runDir: string, supervisorPid
     removeProbes(node);
     releaseLock(runDir, lockPath);
   } catch (error) {
-    // Another child was quicker.
+    // Another child was faster.
     if (codeOf(error) !== 'ENOENT') throw error;
   }
 }
@@ -153,7 +153,7 @@ function takeLock(node: string, lockPath: string): void {
       if (codeOf(error) !== 'EEXIST') throw error;
     }
     const [pid = 0, startTicks = 0] = readFileSync(lockPath, 'utf8').trim().split(' ').map(Number);
-    // By pid and start time: a pid alone is soon somebody else's.
+    // Compares pid and start time, because pids are reused.
     if (pid > 0 && processStartTicks(pid) === startTicks) {
       throw new VigiaError(
         'already_running',
@@ -170,13 +170,13 @@ function releaseLock(runDir: string, lockPath: string): void {
   try {
     if (readdirSync(runDir).length === 0) rmdirSync(runDir);
   } catch {
-    // Somebody else uses it, made it (and owns its parent), or was quicker: an empty folder harms nobody.
+    // The directory is in use, belongs to another user, or is already gone. An empty directory does no harm.
   }
 }
 
 /**
- * Removes the segments of a process of this node that died: its memory is needed, and its successor uses the names. And
- * those of others that did: of a run that was killed so recently that its processes were not gone when this one began.
+ * Removes the segments of a dead process of this node, because their memory is needed and the successor uses the same
+ * names. Also removes those of other dead processes: after a kill, some may have exited only after this run began.
  */
 export function removeSegmentsOf(node: string, pid: number): void {
   removeSegmentsOfWriter(segmentPrefix(node), pid);
@@ -184,8 +184,8 @@ export function removeSegmentsOf(node: string, pid: number): void {
 }
 
 /**
- * How the names of the pictures begin that a model's container is proved with; each is there for moments. Dots, which no
- * id has: names of one node are never those of another.
+ * The name prefix of a container's probe pictures, which exist only for moments. Ids contain no dots, so the names of
+ * different nodes cannot collide.
  */
 export function probePrefix(node: string, model: string): string {
   return join(SHM_DIR, `${probesOf(node)}${model}.`);
@@ -201,7 +201,7 @@ function removeProbes(node: string): void {
     try {
       rmSync(join(SHM_DIR, name), { force: true });
     } catch {
-      // Not a file, or not ours: whoever made it may keep it.
+      // Not a file, or owned by another user. It is left in place.
     }
   }
 }
@@ -211,7 +211,7 @@ export function segmentBytesOf(node: string): number {
   let bytes = 0;
   for (const name of readdirSync(SHM_DIR)) {
     if (!name.startsWith(segmentPrefix(node))) continue;
-    // Undefined: gone between two looks.
+    // Undefined: removed in the meantime.
     bytes += statSync(join(SHM_DIR, name), { throwIfNoEntry: false })?.size ?? 0;
   }
   return bytes;

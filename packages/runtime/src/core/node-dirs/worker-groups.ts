@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { processStartTicks } from '@vigia/base';
 
 /**
- * The process groups of workers, written down so that whoever survives can end them: one empty file per group,
- * `workers/<camera>.<pid of its leader>.<start ticks>`. A worker's group outlives its leader when that one left children.
+ * The process groups of workers, recorded so that any surviving process can end them: one empty file per group,
+ * `workers/<camera>.<pid of its leader>.<start ticks>`. A group outlives its leader when the leader left children.
  */
 function folderOf(runDir: string): string {
   return join(runDir, 'workers');
 }
 
-/** Writes a group down. @param pid Of its leader, which runs. @returns what forgets it again. */
+/** Records a group. @param pid Its running leader. @returns a function that removes the record. */
 export function registerWorkerGroup(runDir: string, camera: string, pid: number): () => void {
   const path = join(folderOf(runDir), `${camera}.${pid}.${processStartTicks(pid) ?? 0}`);
   mkdirSync(folderOf(runDir), { recursive: true, mode: 0o700 });
@@ -19,10 +19,10 @@ export function registerWorkerGroup(runDir: string, camera: string, pid: number)
 }
 
 /**
- * Kills the groups that are written down and forgets them: of one camera, or of all. A number that is somebody else's by
- * now (another start time) is left alone.
+ * Kills the recorded groups of one camera, or of all, and removes their records. A pid with another start time has been
+ * reused and is left alone.
  *
- * @returns how many groups were still there.
+ * @returns the number of groups that still existed.
  */
 export function killWorkerGroups(runDir: string, camera?: string): number {
   let killed = 0;
@@ -30,21 +30,21 @@ export function killWorkerGroups(runDir: string, camera?: string): number {
     const [of, pid = 0, ticks] = name.split('.').map((part, i) => (i === 0 ? part : Number(part)));
     if (camera !== undefined && of !== camera) continue;
     const now = processStartTicks(Number(pid));
-    // Without a leader the number is nobody else's as long as the group is there.
+    // While the group exists, its number is not reused, even without a leader.
     if ((now === undefined || now === ticks) && killGroup(Number(pid), 'SIGKILL')) killed += 1;
     rmSync(join(folderOf(runDir), name), { force: true });
   }
   try {
     rmdirSync(folderOf(runDir));
   } catch {
-    // Not there, or other cameras have workers.
+    // The folder does not exist, or other cameras have workers.
   }
   return killed;
 }
 
-/** Sends a signal to a process group. False when there is none. */
+/** Sends a signal to a process group. Returns false when the group does not exist. */
 export function killGroup(leader: number, signal: NodeJS.Signals): boolean {
-  // 0 and 1 would be our own group, and everybody.
+  // 0 is this process's own group, 1 stands for all processes.
   if (leader <= 1) return false;
   try {
     return process.kill(-leader, signal);

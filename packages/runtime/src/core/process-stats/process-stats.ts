@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { processStatFields } from '@vigia/base';
 
-/** What a process costs. */
+/** The resource usage of a process. */
 export interface ProcessUsage {
   /** Proportional set size: shared pages count by share. */
   readonly pssBytes: number;
-  /** Of it, what stands in no file and is nobody else's: the memory that its end gives back. Shared memory not counted. */
+  /** Anonymous memory, with shared pages counted proportionally: what its end frees. Excludes shared memory. */
   readonly anonymousBytes: number;
   /** User and system time since its start, seconds. */
   readonly cpuSeconds: number;
@@ -27,7 +27,7 @@ export function readProcessUsage(pid: number): ProcessUsage | undefined {
       cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
     };
   } catch {
-    // Gone between two reads, or not ours to look at: there is nothing to report.
+    // The process is gone or belongs to another user.
     return undefined;
   }
 }

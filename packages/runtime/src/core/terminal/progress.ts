@@ -4,13 +4,13 @@ import { formatBytes } from './text.ts';
 const WIDTH = 28;
 const REDRAW_MS = 80;
 
-/** A stream that a bar can be drawn on. */
+/** A stream for a progress bar. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }
 
-/** Progress of one download: a bar on a terminal, a line per quarter elsewhere. */
+/** Progress of one download: a bar on a terminal, a line per quarter otherwise. */
 export class ProgressBar {
   readonly #label: string;
   readonly #stream: ProgressStream;
@@ -25,7 +25,7 @@ export class ProgressBar {
     this.#clock = clock;
   }
 
-  /** @param total Bytes, or undefined when nobody knows. */
+  /** @param total Bytes; undefined when unknown. */
   update(received: number, total: number | undefined): void {
     const share = total ? Math.min(1, received / total) : 0;
     if (!this.#stream.isTTY) {
@@ -46,7 +46,7 @@ export class ProgressBar {
     );
   }
 
-  /** Ends the line, with a last word. */
+  /** Finishes the bar's line with a message. */
   done(text: string): void {
     this.#stream.write(this.#drawn ? `\r\u001b[2K${text}\n` : `${text}\n`);
   }

@@ -1,4 +1,4 @@
-/** Bytes for people: `3.4 MiB`. */
+/** Formats bytes: `3.4 MiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   if (bytes < 1024 ** 2) return `${(bytes / 1024).toFixed(1)} KiB`;
@@ -6,12 +6,12 @@ export function formatBytes(bytes: number): string {
   return `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
 }
 
-/** `1 camera`, `2 cameras`. */
+/** Formats a count: `1 camera`, `2 cameras`. */
 export function counted(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
-/** Milliseconds since a start as `0:23`, `12:05`, `3:04:05`. */
+/** Formats milliseconds since a start: `0:23`, `12:05`, `3:04:05`. */
 export function formatElapsed(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   const two = (n: number): string => String(n).padStart(2, '0');
@@ -49,7 +49,7 @@ const COLOURS: Palette = {
 };
 const PLAIN: Palette = { bold: '', dim: '', green: '', yellow: '', red: '', cyan: '', reset: '' };
 
-/** Colours unless the user or the terminal says no (no-color.org). */
+/** Returns colours unless the environment or the terminal disables them (no-color.org). */
 export function paletteFor(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): Palette {
   return stream.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb' ? COLOURS : PLAIN;
 }

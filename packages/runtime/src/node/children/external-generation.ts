@@ -92,7 +92,7 @@ export class ExternalGeneration implements ModelGeneration {
   #become(state: ModelReport['state'], reason: string | null): void {
     if (state === this.#state && reason === this.#reason) return;
     const { log, onState } = this.#o;
-    if (state === 'ready') log.info(`model:${this.id} (external) is there`);
+    if (state === 'ready') log.info(`model:${this.id} (external) is ready`);
     else if (this.#state === 'ready' && state !== 'stopped') log.warn(`model:${this.id} (external): ${reason}`);
     this.#state = state;
     this.#reason = reason;

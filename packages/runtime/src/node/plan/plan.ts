@@ -218,7 +218,7 @@ export function describePlan(plan: Plan): string[] {
     ...plan.segments.map((s) => `segment ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`),
     ...plan.models.map(({ id, frame, container, socketPath }) => {
       const size = `${frame.width}×${frame.height} ${frame.fit}`;
-      if (!container) return `model ${id}: started by somebody else, ${size}, ${socketPath}`;
+      if (!container) return `model ${id}: external container, ${size}, ${socketPath}`;
       const { manifest, threads, provider } = container;
       return `model ${id}: ${manifest.id} ${manifest.version}, ${size}, ${counted(threads, 'thread')}, ${provider}`;
     }),

@@ -1,17 +1,17 @@
 import { request } from 'node:http';
 import { codeOf, UsageError, VigiaError } from '@vigia/base';
 
-/** How a node is asked. */
+/** Options of a request to a node. */
 export interface NodeQuestion {
   /** Default: GET. */
   readonly method?: 'GET' | 'POST' | 'PUT';
-  /** A document to send along. */
+  /** A document to send. */
   readonly yaml?: string;
 }
 
 /**
- * Asks a running node over its control socket. Rejects with the node's own sentence (a UsageError when it is about what
- * the user wrote), or `not_running`.
+ * Sends a request to a running node over its control socket. Rejects with the node's message (a UsageError for invalid
+ * input), or with `not_running`.
  */
 export function askNode(
   socketPath: string,

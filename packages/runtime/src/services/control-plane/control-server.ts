@@ -3,7 +3,7 @@ import { codeOf, messageOf, redact, UsageError, VigiaError } from '@vigia/base';
 import { type CameraReport, type Config, type HealthProblem, ID_PATTERN, type Report } from '@vigia/contracts';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 
-/** One state of the node's configuration document, and how it came about. */
+/** One revision of the node's configuration document. */
 export interface ConfigRevision {
   readonly revision: number;
   readonly at: string;
@@ -11,12 +11,12 @@ export interface ConfigRevision {
   readonly changes: readonly string[];
 }
 
-/** What the control plane needs from the node. A change resolves with what it did. */
+/** The part of the node that the control plane uses. A change resolves with its result. */
 export interface ControlledNode {
   report(): Promise<Report>;
   /** Empty when all is well. */
   health(): readonly HealthProblem[];
-  /** Reads the configuration again and applies what differs. `text` says for people what that was. */
+  /** Reads the configuration again and applies the differences. `text` describes them. */
   reload(): Promise<{ readonly text: string }>;
   putCamera(id: string, settings: unknown): Promise<object>;
   removeCamera(id: string): Promise<object>;
@@ -28,13 +28,16 @@ export interface ControlledNode {
   /** The document in force, without secrets. */
   readonly config: ConfigRevision & { readonly document: Config };
   readonly revisions: readonly ConfigRevision[];
-  /** One line per path that a document would change. @param file It is a new text of the node's file, of this name. */
+  /**
+   * One line per path that a document would change. @param file The text is a new version of the node's file, with this
+   * name.
+   */
   previewConfig(text: string, file: string | undefined): readonly string[];
-  /** Replaces the document. @param expected Only when this is the current revision. */
+  /** Replaces the document. @param expected Rejects unless this is the current revision. */
   putConfig(text: string, expected: number | undefined): Promise<object>;
 }
 
-/** A conflict of revisions has its own status; what the user wrote wrong is 400, what the node cannot do now 409. */
+/** Invalid input is 400, a revision conflict 412; a change that the node cannot make now is 409. */
 function statusOf(error: unknown): number {
   if (error instanceof UsageError) return 400;
   if (error instanceof VigiaError) return error.code === 'conflict' ? 412 : 409;
@@ -46,14 +49,13 @@ function statusOf(error: unknown): number {
 const DOCUMENT_LIMIT = 1024 * 1024;
 
 /**
- * Answers the command line over a Unix socket that only this user can reach (HTTP, routes of `/api/v1`). No network
- * port is opened.
+ * Serves HTTP (routes of `/api/v1`) on a Unix socket that only this user can reach. Opens no network port.
  *
  * @returns a function that stops it and removes the socket.
  */
 export async function serveControl(socketPath: string, node: ControlledNode): Promise<() => Promise<void>> {
   const server = fastify({ logger: false, forceCloseConnections: true, bodyLimit: DOCUMENT_LIMIT });
-  // A document is a text, as JSON or YAML: it is read where all documents are read.
+  // Documents arrive as text, JSON or YAML, and are parsed with the configuration's parser.
   server.addContentTypeParser(['application/yaml', 'text/plain'], { parseAs: 'string' }, (_request, body, done) =>
     done(null, body),
   );
@@ -73,7 +75,7 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
   cameraRoutes(server, node);
   configRoutes(server, node);
   await server.listen({ path: socketPath });
-  // The folder protects it; this does too, where the folder was made by somebody else.
+  // The directory protects the socket. So does this, in case another user created the directory.
   chmodSync(socketPath, 0o600);
   return async () => {
     await server.close();
@@ -140,7 +142,7 @@ function configRoutes(server: FastifyInstance, node: ControlledNode): void {
   });
 }
 
-/** @throws UsageError for what is no revision. */
+/** @throws UsageError for an invalid revision. */
 function revisionOf(ifMatch: string | undefined): number | undefined {
   if (ifMatch === undefined) return undefined;
   const revision = /^"(\d{1,15})"$/.exec(ifMatch)?.[1];

@@ -97,7 +97,7 @@ describe('the trial of an open circuit', () => {
     const trial = breaker.began();
     expect(breaker.allows()).toBe(false);
     breaker.record(verdict, trial);
-    // After a failure the pause begins again; what says nothing lets another trial begin at once.
+    // After a failure the pause starts again; after a neutral end another trial may begin at once.
     expect([breaker.open, breaker.allows()]).toEqual([verdict !== 'success', verdict !== 'failure']);
     clock.advance(2_000);
     expect(breaker.allows()).toBe(true);

@@ -58,7 +58,7 @@ export class CircuitBreaker {
     else if (verdict === 'failure') this.#onFailure();
   }
 
-  /** Another container took over, about which the verdicts on its predecessor say nothing. */
+  /** Another container took over. The verdicts on its predecessor do not apply to it. */
   reset(): void {
     this.#token += 1;
     this.#close();

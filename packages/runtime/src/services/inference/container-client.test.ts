@@ -87,7 +87,7 @@ function want(): Promise<Answer<Grant>> {
   return new Promise((resolve) => client.want('people', resolve));
 }
 
-test('is ready once the container says what it is and how it feels, not because the socket accepts', async () => {
+test('is ready once the container has described itself and its health, not when the socket accepts', async () => {
   const ops: unknown[] = [];
   answer = (message) => {
     ops.push(message['op']);
@@ -165,7 +165,7 @@ test('one that only takes long is waited for', async () => {
   expect(await granted).toEqual({ kind: 'answer', value: { id: 'g' } });
 });
 
-test('one that forgets answers is left, and who asks one too much is told at once', async () => {
+test('a container that loses answers is disconnected, and a request beyond the limit is refused at once', async () => {
   await ready();
   answer = () => undefined;
   const body = {

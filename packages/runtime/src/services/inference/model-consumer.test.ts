@@ -13,7 +13,7 @@ import { FAILURES_TO_OPEN } from './circuit-breaker.ts';
 import { ContainerClient } from './container-client.ts';
 import { ModelConsumer } from './model-consumer.ts';
 
-// A container that answers what a test tells it to: real socket, real framing. The real one is in the system tests.
+// A container that answers as the test says: real socket, real framing. The system tests use the real one.
 type Message = Record<string, unknown>;
 type Answerer = (message: Message, reply: (answer: Message) => void, socket: Socket) => void;
 
@@ -69,7 +69,7 @@ afterEach(async () => {
   for (const socket of sockets) socket.destroy();
   await new Promise<void>((resolve) => void server.close(() => resolve()));
   rmSync(socketPath, { force: true });
-  // Whatever happened: every slot and every picture was given back.
+  // After every test all slots and pictures must have been released.
   expect([leased, live]).toEqual([0, 0]);
 });
 
@@ -249,7 +249,7 @@ describe('a picture becomes exactly one typed result', () => {
     balanced();
   });
 
-  test('a connection that breaks in flight is unavailable; while it is away each due picture is told so', async () => {
+  test('a connection that breaks in flight is unavailable; each picture that is due meanwhile is settled', async () => {
     answer = (message, reply, socket) => {
       if (message['op'] === 'want')
         reply({ request_id: message['request_id'], grant: { id: 'g', expires_ms: 100 }, error: null });

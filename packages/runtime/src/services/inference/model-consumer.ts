@@ -278,7 +278,7 @@ export class ModelConsumer implements Consumer {
   }
 }
 
-/** What a result says about its model: one that could not be asked says nothing. */
+/** The verdict of each result. A request that was never sent is neutral. */
 const VERDICTS: Readonly<Record<ResultStatus, Verdict>> = {
   ok: 'success',
   error: 'failure',

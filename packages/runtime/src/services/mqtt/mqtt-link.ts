@@ -18,37 +18,37 @@ export interface MqttLinkOptions {
   readonly log: Log;
 }
 
-/** A broker delivers no result that is older than this. Seconds. */
+/** The broker discards results older than this. Seconds. */
 const RESULT_EXPIRY_S = 10;
 const RECONNECT_MS = 2_000;
 const CLOSE_MS = 500;
-/** Bytes waiting for a broker that does not read; results beyond are dropped and counted. */
+/** The most bytes that may wait for a broker that does not read. Further results are dropped and counted. */
 const BACKLOG_LIMIT = 1024 * 1024;
-/** Retained messages to be taken back from a broker that is away; further ones stay there. */
+/** The most retained messages to remove later from a broker that is not connected. Further ones stay there. */
 const FORGOTTEN_LIMIT = 1024;
-/** At most one warning about the connection in this time. */
+/** The connection logs at most one warning in this time. */
 const QUIET_MS = 30_000;
 const MQTT_5 = 5;
 const MQTT_311 = 4;
-/** CONNACK codes of brokers that do not speak version 5: 1 in 3.1.1, 132 in 5. */
+/** CONNACK codes of brokers without version 5: 1 in version 3.1.1, 132 in version 5. */
 const REFUSES_VERSION = new Set([1, 132]);
 
 /**
- * Sends results and states to a broker. Never waits for it and never queues results for it: what cannot be sent now is
- * dropped and counted, retained states are sent again after each connect.
+ * Publishes results and states. Never waits for the broker. Results and statistics that cannot be sent now are dropped
+ * and counted; retained states are published again after each connect. Only {@link MqttLink.deliver} waits.
  */
 export class MqttLink {
   readonly #o: MqttLinkOptions;
-  /** Retained messages, by topic: sent again after each connect. */
+  /** Retained messages by topic, published again after each connect. */
   readonly #retained = new Map<string, object>();
-  /** Topics of what is gone while no broker was there to be told. */
+  /** Topics to clear with the next connection: their subjects were removed while there was none. */
   readonly #forgotten = new Set<string>();
   #client: MqttClient | undefined;
   #version: typeof MQTT_5 | typeof MQTT_311 = MQTT_5;
   #dropped = 0;
   #lastWarningMs = Number.NEGATIVE_INFINITY;
   #closed = false;
-  /** Deliveries that wait for their acknowledgement. */
+  /** Deliveries that wait for an acknowledgement. */
   readonly #unacknowledged = new Set<(acknowledged: boolean) => void>();
   /** Deliveries that wait for a connection. */
   readonly #waiting: ((connected: boolean) => void)[] = [];
@@ -61,12 +61,12 @@ export class MqttLink {
     return this.#client?.connected ?? false;
   }
 
-  /** Messages that no broker was there for. */
+  /** Messages dropped because no broker could take them. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Begins to connect; returns at once. */
+  /** Connects in the background; returns at once. */
   start(): void {
     const { node } = this.#o;
     const will: NodeStatusMessage = { node, status: 'offline' };
@@ -107,9 +107,8 @@ export class MqttLink {
   }
 
   /**
-   * Delivers a message with QoS 1, as soon as a broker is there, and however often the connection breaks until then.
-   * Resolves with true when a broker has acknowledged it, with false when the link was closed first. One at a time: the
-   * caller holds what waits.
+   * Delivers a message with QoS 1, and again after every lost connection until a broker acknowledges it. Resolves with
+   * true then, and with false when the link is closed first. Deliver one message at a time: the link has no queue.
    */
   async deliver(topic: string, message: object): Promise<boolean> {
     while (await this.#whenConnected()) {
@@ -119,24 +118,24 @@ export class MqttLink {
     return false;
   }
 
-  /** A camera is gone: its retained state is taken back, and those of its workers; now or with the next connection. */
+  /** A camera was removed: clears its retained state and those of its workers, now or with the next connection. */
   forgetCamera(camera: string): void {
     const workers = topics.workerState(this.#o.node, camera, '').slice(0, -'/state'.length);
     this.#forget((topic) => topic === topics.cameraState(this.#o.node, camera) || topic.startsWith(workers));
   }
 
-  /** A worker is gone for good: its retained state is taken back. */
+  /** A worker was removed: clears its retained state. */
   forgetWorker(camera: string, consumer: string): void {
     const gone = topics.workerState(this.#o.node, camera, consumer);
     this.#forget((topic) => topic === gone);
   }
 
-  /** Statistics of a consumer. */
+  /** Statistics of a consumer: QoS 0. */
   stats({ camera, consumer, report }: ConsumerStatistics): void {
     this.#publish(topics.stats(this.#o.node, camera, consumer), report, { qos: 0 });
   }
 
-  /** Says `offline` and leaves, in at most a second. Idempotent. */
+  /** Publishes `offline` and disconnects, in at most a second. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -156,7 +155,7 @@ export class MqttLink {
     }
     await new Promise<void>((resolve) => {
       const timer = this.#o.clock.after(CLOSE_MS, resolve);
-      // With a DISCONNECT when there is a connection: without one the broker would publish the last will as well.
+      // Sends DISCONNECT on an open connection, or the broker would publish the last will as well.
       client.end(!client.connected, () => {
         timer.cancel();
         resolve();
@@ -164,7 +163,7 @@ export class MqttLink {
     });
   }
 
-  /** False when the connection broke and the library gave the message up. */
+  /** False when the connection was lost and the library dropped the message. */
   #acknowledged(topic: string, payload: string): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (acknowledged: boolean): void => {
@@ -176,7 +175,7 @@ export class MqttLink {
     });
   }
 
-  /** Resolves with true when a broker is there, with false when the link is closed. */
+  /** Resolves with true when a broker is connected, with false when the link is closed. */
   #whenConnected(): Promise<boolean> {
     if (this.#closed) return Promise.resolve(false);
     if (this.#client?.connected) return Promise.resolve(true);
@@ -214,7 +213,7 @@ export class MqttLink {
     }
   }
 
-  /** A retained message without content is none (MQTT 3.3.1.3). False when no broker is there. */
+  /** An empty payload removes a retained message (MQTT 3.3.1.3). Returns false without a connection. */
   #clear(topic: string): boolean {
     const client = this.#client;
     if (!client?.connected || this.#closed) return false;
@@ -253,7 +252,7 @@ export class MqttLink {
   }
 }
 
-/** Takes user and password out of the address: the library would split a password that holds a colon. */
+/** Splits the credentials off the URL, because the library would split a password at a colon. */
 function splitLogin(url: string): {
   readonly address: string;
   readonly login: { username?: string; password?: string };

@@ -6,16 +6,16 @@ import { describe, expect, test } from 'vitest';
 import { SlaMeter } from './sla-meter.ts';
 
 const LOOK_MS = 500;
-/** The second frame of a gate comes a source interval early (see `Gate`): one turn more, once. */
+/** The second frame of a gate may come a source interval early (see `Gate`): one extra turn, once. */
 const EARLY = 1;
 
-/** A consumer that is looked at twice a second. */
+/** A consumer with two looks a second. */
 class Stage {
   readonly clock = new FakeClock();
   readonly meter: SlaMeter;
   readonly crossings: string[] = [];
   #owed = 0;
-  /** When the next frame is due, and how far they are apart. */
+  /** When the next frame is due, and the interval between frames. */
   #frameMs = 0;
   #intervalMs = 1000 / 30;
 
@@ -27,7 +27,9 @@ class Stage {
     this.#look(true);
   }
 
-  /** Some seconds of a camera with `source` frames a second, of which `ok` a second get an ok result of this age. */
+  /**
+   * Some seconds of a camera with `source` frames per second, of which `ok` per second get an ok result of this age.
+   */
   run(seconds: number, { source = 30, ok = 5, ageMs = 40, live = true, inFlight = 0 }): void {
     for (let i = 0; i < seconds * 2; i += 1) {
       this.#frames(this.clock.nowMs() + LOOK_MS, source);
@@ -44,7 +46,7 @@ class Stage {
       return;
     }
     this.#intervalMs = 1000 / source;
-    // A hair of rounding must not move a frame into the next look.
+    // Rounding must not move a frame into the next look.
     for (; this.#frameMs < untilMs - 1e-6; this.#frameMs += this.#intervalMs) this.meter.offered(this.#frameMs);
   }
 
@@ -96,7 +98,7 @@ describe('drop ratio', () => {
                 ok += 1;
                 meter.record({ status: 'ok', age_ms: 10 });
               }
-              // Jitter, and now and then nothing for up to 1.5 s.
+              // Jitter, with occasional gaps of up to 1.5 s.
               frameMs += intervalMs * (0.8 + 0.4 * random()) + (random() > 0.97 ? 1_500 * random() : 0);
             }
             clock.advance(LOOK_MS);
@@ -110,7 +112,7 @@ describe('drop ratio', () => {
     },
   );
 
-  test('time without a live camera is no time, and the window slides by live time', () => {
+  test('time without a live camera does not count, and the window slides by live time', () => {
     const stage = new Stage('high');
     stage.run(30, { ok: 0 });
     stage.run(3_600, { source: 0, ok: 0, live: false });
@@ -119,7 +121,7 @@ describe('drop ratio', () => {
     expect(stage.meter.window()).toMatchObject({ live_ms: 60_000, ok: 300, drop_ratio: 0 });
   });
 
-  test('what a slow source did not give is not owed later', () => {
+  test('frames that a slow source did not deliver are not owed later', () => {
     const stage = new Stage('critical', 5);
     stage.run(60, { source: 2, ok: 2 });
     expect(stage.meter.window()).toMatchObject({ turns: 120, ok: 120, drop_ratio: 0 });
@@ -145,7 +147,7 @@ describe('breach and recovery', () => {
     expect(stage.meter.window().breaching).toBe(breached);
   });
 
-  test('one turn at the edge and one in flight are no drops; two are, for critical', () => {
+  test('one turn at the edge and one in flight are not drops; for critical, two are', () => {
     const stage = new Stage('critical');
     for (let i = 0; i < EARLY; i += 1) stage.meter.record({ status: 'ok', age_ms: 1 });
     stage.run(20, {});
@@ -158,7 +160,7 @@ describe('breach and recovery', () => {
     );
   });
 
-  test('a result that is not ok is a drop without a doubt: critical allows none', () => {
+  test('every result that is not ok is a drop: critical allows none', () => {
     const stage = new Stage('critical');
     stage.run(20, {});
     stage.meter.record({ status: 'timeout', age_ms: 1_000 });
@@ -173,7 +175,7 @@ describe('breach and recovery', () => {
     expect(stage.crossings).toEqual(['breached']);
   });
 
-  test('once per crossing: around the limit there is no flood of events', () => {
+  test('reports each crossing once: no flood of events around the limit', () => {
     const stage = new Stage('high');
     for (let i = 0; i < 20; i += 1) {
       stage.run(10, { ok: 4.4 });
@@ -197,14 +199,14 @@ describe('breach and recovery', () => {
     expect(stage.crossings).toEqual(['breached', 'recovered']);
   });
 
-  test('frames that were told that it is not ready yet are no drops of one that is', () => {
+  test('results from before the worker was ready are not drops', () => {
     const clock = new FakeClock();
     const meter = new SlaMeter({ sla: 'critical', fps: 5, maxAgeMs: undefined, sourceIntervalMs: () => 33, clock });
     let crossings = 0;
     for (let i = 0; i < 60; i += 1) {
       for (let frame = 0; frame < 15; frame += 1) meter.offered(clock.nowMs() + (frame * LOOK_MS) / 15);
       clock.advance(LOOK_MS);
-      // Ready in the middle of a look.
+      // Becomes ready between two looks.
       meter.record({ status: i < 5 ? 'unavailable' : 'ok', age_ms: 1 });
       if (i === 4) meter.record({ status: 'ok', age_ms: 1 });
       if (i > 4) for (let k = 0; k < 2; k += 1) meter.record({ status: 'ok', age_ms: 1 });
@@ -214,7 +216,7 @@ describe('breach and recovery', () => {
     expect(meter.window().ok).toBe(165);
   });
 
-  test('nothing is judged before the worker was ready, nor in the first five seconds', () => {
+  test('there is no breach before the worker was ready, nor in the first five seconds', () => {
     const clock = new FakeClock();
     const meter = new SlaMeter({ sla: 'critical', fps: 5, maxAgeMs: undefined, sourceIntervalMs: () => 33, clock });
     for (let i = 0; i < 100; i += 1) {

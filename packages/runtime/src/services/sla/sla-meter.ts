@@ -7,27 +7,27 @@ export interface SlaMeterOptions {
   readonly sla: SlaClass;
   /** The configured gate; undefined: every frame of the source. */
   readonly fps: number | undefined;
-  /** An older ok result is late. Milliseconds. */
+  /** An ok result older than this is late. Milliseconds. */
   readonly maxAgeMs: number | undefined;
-  /** Milliseconds between two frames of the source, as measured. */
+  /** The measured interval between two frames of the source, milliseconds. */
   readonly sourceIntervalMs: () => number;
   readonly clock: Clock;
 }
 
-/** What is looked at when a bucket is closed. */
+/** The input of a look, which closes a bucket. */
 export interface SlaLook {
-  /** The camera gives pictures. */
+  /** Whether the camera delivers pictures. */
   readonly live: boolean;
-  /** The worker or model has been ready at least once: before, nothing was promised. */
+  /** Whether the worker or model has been ready at least once. Before that, nothing is owed. */
   readonly begun: boolean;
   readonly inFlight: number;
 }
 
-/** What of an SLA is not kept. */
+/** How an SLA is breached. */
 export interface SlaBreach {
   /** Turns without an ok result, or ok results that are too old. */
   readonly cause: 'drops' | 'age';
-  /** For people. */
+  /** For display. */
   readonly message: string;
 }
 
@@ -36,24 +36,27 @@ interface Bucket {
   readonly turns: number;
   readonly ok: number;
   readonly late: number;
-  /** Results that are not ok: drops without a doubt. */
+  /** Results that are not ok. All of them are drops. */
   readonly notOk: number;
 }
 
-/** Largest share of turns without an ok result, and of ok results that are late (WL3). */
+/** The largest share of turns without an ok result, and of ok results that are late (WL3). */
 const BUDGET: Readonly<Record<SlaClass, number>> = { critical: 0, high: 0.1, normal: 0.5, 'best-effort': 1 };
-/** The window; of a gate that is so slow that it has few turns in a minute, so many turns. */
+/** The length of the window. A slow gate has few turns in a minute; its window covers this many. */
 const WINDOW = { ms: 60_000, turns: 10 } as const;
-/** Before so much was seen nothing is breached. */
+/** There is no breach before this much was observed. */
 const LEAST = { liveMs: 5_000, turns: 3 } as const;
-/** A breach is over when the shares are this far below the budget, for so long: once per crossing. */
+/**
+ * A breach ends when the shares have been this far below the budget for this long, so that each crossing is reported
+ * once.
+ */
 const RECOVERED = { share: 0.8, ms: 5_000 } as const;
 
 /**
- * One consumer against its SLA: drop ratio = 1 − ok results / turns, turns = min(gate, source rate) × live time, over the
- * last 60 s in which its camera was live (WL3). Turns are counted frame by frame: those that the gate would give to a
- * consumer that is always free, so that a hiccup of the camera owes nothing. The gate is the configured one: being slowed
- * is no excuse.
+ * Measures one consumer against its SLA (WL3): drop ratio = 1 − ok results / turns, turns = min(gate, source rate) ×
+ * live time, over the last 60 s in which its camera was live. Turns are counted by frame: those that the gate would
+ * pass to a consumer that is always free. So frames that the camera did not deliver are not owed. Uses the configured
+ * gate: a slowed consumer still owes its full rate.
  */
 export class SlaMeter {
   readonly #o: SlaMeterOptions;
@@ -61,7 +64,7 @@ export class SlaMeter {
   #ok = 0;
   #late = 0;
   #notOk = 0;
-  /** That of a consumer that is always free. */
+  /** The gate of a consumer that is always free. */
   readonly #gate: Gate;
   #turns = 0;
   #lookedMs: number | undefined;
@@ -76,19 +79,19 @@ export class SlaMeter {
     this.#gate = new Gate(options.fps, options.sourceIntervalMs);
   }
 
-  /** What is breached, as it was when it began; null when nothing is. */
+  /** The current breach, as it was when it began; null without one. */
   get breach(): SlaBreach | null {
     return this.#breach;
   }
 
-  /** A frame of the camera, whoever takes it. Once per frame: does not allocate. @param capturedMs Monotonic. */
+  /** The camera published a frame. Called once per frame; does not allocate. @param capturedMs Monotonic. */
   offered(capturedMs: number): void {
     if (!this.#gate.due(capturedMs)) return;
     this.#gate.taken(capturedMs);
     this.#turns += 1;
   }
 
-  /** A result of the consumer. */
+  /** Takes a result of the consumer. */
   record(result: Pick<ResultMessage, 'status' | 'age_ms'>): void {
     if (result.status !== 'ok') {
       this.#notOk += 1;
@@ -98,10 +101,10 @@ export class SlaMeter {
     if (this.#o.maxAgeMs !== undefined && result.age_ms > this.#o.maxAgeMs) this.#late += 1;
   }
 
-  /** Closes a bucket; to be called about twice a second. @returns a crossing, once. */
+  /** Closes a bucket. Call it about twice a second. @returns a crossing, once. */
   look(look: SlaLook): 'breached' | 'recovered' | undefined {
     const now = this.#o.clock.nowMs();
-    // The time in which it became ready is not counted: what came before was told that it was not.
+    // The bucket in which the worker became ready does not count: its first results may be from before.
     const begun = this.#begun;
     this.#begun ||= look.begun;
     this.#inFlight = look.inFlight;
@@ -161,7 +164,7 @@ export class SlaMeter {
     return total;
   }
 
-  /** Of turns that nobody took, one at the edges of the window and the one in flight are no drops. */
+  /** One missing turn at the edges of the window and the one in flight are not drops. */
   #ratios(): { readonly dropped: number; readonly dropRatio: number; readonly lateRatio: number | null } {
     const { turns, ok, late, notOk } = this.#totals();
     const untaken = turns - ok - notOk - 1 - this.#inFlight;
@@ -192,7 +195,10 @@ export class SlaMeter {
     return 'recovered';
   }
 
-  /** Whether a share is within the budget times a factor. Critical allows none; the others allow less than theirs. */
+  /**
+   * Whether a share is within the budget times a factor. Critical allows none, so the share must be 0; for the others
+   * it must be below the product.
+   */
   #within(share: number, factor: number): boolean {
     const budget = BUDGET[this.#o.sla];
     if (budget === 1) return true;

@@ -11,16 +11,16 @@ export interface RgbPicture {
   readonly height: number;
 }
 
-/** Distinct on both bright and dark scenes; a class keeps its colour. */
+/** Distinct on bright and dark scenes. Each class keeps its colour. */
 const COLOURS = ['#ff3d6e', '#21c7ff', '#ffd02b', '#5be35b', '#c38bff', '#ff9a3d'];
 const QUALITY = 88;
-// A fresh machine has no fonts: this one comes with the project.
+// A minimal machine has no fonts, so this one is a dependency.
 const FONT_FILE = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf');
 
 /**
- * A JPEG of the picture with the boxes, points, masks and scores of its result and a line that says when and how old.
+ * Encodes a picture as a JPEG, with the boxes, points, masks and scores of its result and a line with its time and age.
  *
- * @param result The result of exactly this picture; undefined for a bare one.
+ * @param result The result of exactly this picture; undefined for a picture without boxes.
  */
 export async function encodeSnapshot(picture: RgbPicture, result: ResultMessage | undefined): Promise<Buffer> {
   const { width, height, data } = picture;
@@ -60,7 +60,7 @@ interface Rect {
   readonly height: number;
 }
 
-/** Above its box; below it, or further up, where it would cover another label: people stand close together. */
+/** Places a label above its box, or else below it or further up, where it covers no other label. */
 function placeLabel(picture: RgbPicture, detection: Detection, image: TextImage, placed: readonly Rect[]): Rect {
   const [x0, y0, , y1] = detection.bbox;
   const { width, height } = image;

@@ -1,14 +1,14 @@
 import { type Bbox, decodeRunLengths, type Mask } from '@vigia/contracts';
 import sharp, { type OverlayOptions } from 'sharp';
 
-/** How much of the picture is seen through a mask, 0..255. */
+/** Opacity of a mask, 0..255. */
 const ALPHA = 110;
 
 /**
  * A mask as a coloured layer over its box.
  *
  * @param colour `#rrggbb`.
- * @param picture Its size in pixels: the layer lies inside.
+ * @param picture The size in pixels; the layer lies inside.
  */
 export async function maskOverlay(
   mask: Mask,

@@ -1,6 +1,6 @@
 import type { Keypoint } from '@vigia/contracts';
 
-/** Which of COCO's points are joined by a line. Points of other names are dots only. */
+/** The COCO keypoints that are joined by lines. Other keypoints are drawn as dots. */
 const BONES: readonly (readonly [string, string])[] = [
   ['left_shoulder', 'right_shoulder'],
   ['left_shoulder', 'left_elbow'],
@@ -19,10 +19,10 @@ const BONES: readonly (readonly [string, string])[] = [
   ['left_eye', 'left_ear'],
   ['right_eye', 'right_ear'],
 ];
-/** What the model itself is less sure of is not drawn. */
+/** Keypoints below this confidence are not drawn. */
 const LEAST_CONFIDENCE = 0.25;
 
-/** Points and the lines between them, as SVG elements. @param width, height Of the picture, pixels. */
+/** Keypoints and the lines between them, as SVG elements. @param width, height Of the picture, pixels. */
 export function skeletonSvg(keypoints: readonly Keypoint[], colour: string, width: number, height: number): string {
   const points = new Map(keypoints.filter((p) => p.confidence >= LEAST_CONFIDENCE).map((p) => [p.name, p]));
   const thickness = Math.max(1.5, height / 300);

@@ -160,7 +160,7 @@ export class UnitDecoder {
     if (this.#candidate) this.#dropCandidate();
     this.#ledger.failed(this.#units.size);
     this.#units.clear();
-    // With it, the next unit that is decoded is a keyframe, which decides anew whether something is lost.
+    // With it, the next unit that is decoded is a keyframe, which decides again whether something is lost.
     this.#needKeyframe = true;
     this.#keyframePtsMs = undefined;
     this.#interval.reset();

@@ -86,7 +86,7 @@ describe('policies of WL4', () => {
     stage.clock.advance(1);
     expect(stage.startsMs.at(-1)).toBe(67_000);
     expect(stage.lifecycle.current).toMatchObject({ state: 'failed', alarm: true });
-    // The probe dies: failed still, told once, and tried again after another 60 s.
+    // The probe dies: still failed, reported once, and tried again after another 60 s.
     stage.lifecycle.exited(CRASH);
     stage.clock.advance(60_000);
     expect(stage.startsMs.at(-1)).toBe(127_000);
@@ -182,7 +182,7 @@ describe('lifecycle', () => {
     expect(stage.lifecycle.current).toMatchObject({ state: 'restarting', reason: { code: 'not_ready' } });
   });
 
-  test('who is killed is not up, is killed once, and its end is told by what it was killed for', () => {
+  test('a worker that is being killed is not up, is killed once, and ends with the reason for the kill', () => {
     const stage = new Stage('normal');
     stage.lifecycle.ready();
     stage.lifecycle.fail({ code: 'hung', message: 'h' });

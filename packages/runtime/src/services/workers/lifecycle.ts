@@ -100,7 +100,7 @@ export class Lifecycle {
     this.#set('ready', null);
   }
 
-  /** A sign of life. While the worker starts, its start timeout begins anew. */
+  /** A sign of life. While the worker starts, it restarts the start timeout. */
   heartbeat(): void {
     if (this.#phase === 'starting' || this.#phase === 'probing') this.#armStartTimeout();
   }

@@ -90,7 +90,7 @@ describe('what workers say', () => {
   });
 });
 
-describe('what workers are told', () => {
+describe('messages to workers', () => {
   test.each(VECTORS.filter((v) => v.direction === 'to_worker'))('vector: $name', ({ json, bytes_hex }) => {
     const { data, ...header } = json as Record<string, unknown> & { data?: { $bytes: string } };
     const pixels = data && Buffer.from(data.$bytes, 'hex');
@@ -98,7 +98,7 @@ describe('what workers are told', () => {
     const bytes = pixels
       ? Buffer.concat([frameHead(header as unknown as FrameHeader, byteLength), pixels])
       : encodeMessage(json);
-    // Binary data has three forms of length; ours is the longest, whatever the size.
+    // Binary data has three forms of length; the supplier uses the longest for every size.
     if (pixels)
       expect(new Map(Object.entries(decoded(bytes)))).toEqual(
         new Map(Object.entries(decoded(Buffer.from(bytes_hex, 'hex')))),

@@ -265,7 +265,7 @@ test('one that has closed its input and is still there has left its loop', () =>
   stage.link.events.onInputClosed();
   stage.link.end();
   expect(stage.states.at(-1)).toBe('restarting left_loop');
-  // Told once: it was being ended already.
+  // Reported once, because the worker was already being ended.
   expect(stage.logged.map(({ message }) => message)).toEqual(['left its loop over the frames']);
 });
 
@@ -279,7 +279,7 @@ describe('hanging', () => {
     expect(stage.link.killed).toBe(0);
     stage.run(500, { frameOut: true });
     expect(stage.link.killed).toBe(1);
-    // Told at once, and again when it is gone: whoever waits for an answer need not.
+    // Reported at once and again when it is gone: callers need not wait for an answer.
     expect(stage.gone).toEqual(['hung']);
   });
 
@@ -315,7 +315,7 @@ describe('what it says', () => {
       (s: Stage) => ((s.problem = 'a result for frame 1 while none was out'), s.answer()),
     ],
     ['something that is not in the protocol', (s: Stage) => s.link.events.onProtocolError('text on standard output')],
-  ])('%s is a protocol error: counted, killed, told once', (_, act) => {
+  ])('%s is a protocol error: counted, killed, reported once', (_, act) => {
     const stage = new Stage('normal').ready();
     act(stage);
     expect(stage.link.killed).toBe(1);

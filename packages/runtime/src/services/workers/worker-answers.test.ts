@@ -196,7 +196,7 @@ describe('one result', () => {
     expect(results.map((r) => r.status)).toEqual(['timeout', 'ok']);
   });
 
-  test('the deadline, then the worker is gone: nothing more is told', () => {
+  test('the deadline, then the worker is gone: nothing more is reported', () => {
     send();
     clock.advance(DEADLINE_MS);
     gone({ code: 'hung', message: 'gave no sign' });
@@ -233,7 +233,7 @@ describe('one result', () => {
     ]);
   });
 
-  test('closed: told so, and what comes later is of no picture', () => {
+  test('closed: settled with the reason; later answers belong to no picture', () => {
     send();
     inFlight.close();
     inFlight.close();
@@ -243,7 +243,7 @@ describe('one result', () => {
     expect(results).toHaveLength(1);
   });
 
-  test('closed after the deadline: nothing more is told', () => {
+  test('closed after the deadline: nothing more is reported', () => {
     send();
     clock.advance(DEADLINE_MS);
     inFlight.close();

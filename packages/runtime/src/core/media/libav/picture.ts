@@ -1,23 +1,23 @@
 import type { SuppliedFrame } from '@vigia/frame-supplier';
 import type { Frame } from 'node-av/lib';
 
-/** The stamps of a picture. All milliseconds are monotonic. */
+/** The time stamps of a picture. All milliseconds are monotonic. */
 export interface PictureStamps {
-  /** When the scene was seen, as far as can be known: arrival minus lateness. */
+  /** When the scene was captured, as far as that is known: arrival minus lateness. */
   readonly capturedMs: number;
   /** The same moment as wall time, milliseconds since 1970. */
   readonly capturedWallMs: number;
   /** When its access unit was complete. */
   readonly arrivedMs: number;
-  /** When the decoder gave it out. */
+  /** When the decoder returned it. */
   readonly decodedMs: number;
   /** Microseconds of the stream's own clock. */
   readonly ptsUs: number;
 }
 
 /**
- * A decoded picture: native, reference-counted memory that never touches the JavaScript heap. One native reference,
- * counted here however many mailboxes hold it.
+ * A decoded picture in native memory outside the JavaScript heap. It holds one native reference; the number of its
+ * holders, such as mailboxes, is counted here.
  */
 export class Picture implements SuppliedFrame {
   seq = 0;
@@ -29,7 +29,7 @@ export class Picture implements SuppliedFrame {
   readonly #onFree: (frame: Frame) => void;
   #references = 1;
 
-  /** Owned by the caller with one reference. `onFree` gets the frame back when the last one is released. */
+  /** The caller owns one reference. `onFree` gets the frame back when the last one is released. */
   constructor(frame: Frame, stamps: PictureStamps, onFree: (frame: Frame) => void) {
     this.#frame = frame;
     this.#onFree = onFree;
@@ -39,7 +39,10 @@ export class Picture implements SuppliedFrame {
     this.height = frame.height;
   }
 
-  /** The native frame, for reading, while a reference is held. Throws after the last release: its planes are gone then. */
+  /**
+   * The native frame, for reading. The caller must hold a reference. Throws after the last release, because the planes
+   * are freed then.
+   */
   get frame(): Frame {
     if (this.#references <= 0) throw new RangeError(`picture ${this.seq} was used after its last release`);
     return this.#frame;

@@ -15,7 +15,7 @@ import {
   AV_PIX_FMT_YUYV422,
 } from 'node-av/constants';
 
-/** Where a pixel lies in one plane: bytes per sample, and how many pixels share one, as powers of two. */
+/** The layout of one plane: bytes per sample, and how many pixels share a sample, as powers of two. */
 export interface PlaneLayout {
   readonly bytes: number;
   readonly xShift: number;
@@ -28,7 +28,7 @@ const FOUR_TWO_TWO = [plane(1), plane(1, 1), plane(1, 1)];
 const FOUR_FOUR_FOUR = [plane(1), plane(1), plane(1)];
 const SEMI_PLANAR = [plane(1), plane(2, 1, 1)];
 
-/** What cameras' decoders give out, by libav's number. */
+/** Pixel formats that cameras' decoders return, by libav's number. */
 export const PLANE_LAYOUTS: ReadonlyMap<number, readonly PlaneLayout[]> = new Map<number, readonly PlaneLayout[]>([
   [AV_PIX_FMT_YUV420P, FOUR_TWO_ZERO],
   [AV_PIX_FMT_YUVJ420P, FOUR_TWO_ZERO],

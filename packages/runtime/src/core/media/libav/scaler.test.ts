@@ -38,14 +38,14 @@ const spec = (
 });
 
 describe('formats', () => {
-  // libav computes them in different ways: a few levels apart.
-  test('BGR24 is RGB24 the other way round', () => {
+  // libav uses different code for each, with differences of a few levels.
+  test('BGR24 is RGB24 with the channels reversed', () => {
     const rgb = rendered(spec('RGB24'));
     const bgr = rendered(spec('BGR24'));
     expect(worst(rgb, (i) => bgr[i - (i % 3) + 2 - (i % 3)])).toBeLessThanOrEqual(4);
   });
 
-  test('NV12 is I420 with its colours side by side', () => {
+  test('NV12 is I420 with interleaved chroma', () => {
     const planar = rendered(spec('I420'));
     const nv12 = rendered(spec('NV12'));
     const luma = 160 * 120;
@@ -55,13 +55,13 @@ describe('formats', () => {
       expect(nv12[luma + 2 * i]).toBe(planar[luma + i]);
       expect(nv12[luma + 2 * i + 1]).toBe(planar[luma + chroma + i]);
     }
-    // Brightness to the right, colours to below, as painted.
+    // Luma increases to the right and chroma downwards, as painted.
     expect(planar[60 * 160 + 80]).toBeCloseTo(16 + 219 / 2, -1);
     expect(planar[luma + 30 * 80 + 40]).toBeCloseTo(64 + 60, -1);
     expect(planar[luma + chroma + 30 * 80 + 40]).toBeCloseTo(192 - 60, -1);
   });
 
-  test('GRAY8 is the brightness, from black to white', () => {
+  test('GRAY8 is full-range luma', () => {
     const grey = rendered(spec('GRAY8'));
     const row = [...grey.subarray(60 * 160, 61 * 160)];
     expect(row.every((value, i) => i === 0 || value >= (row[i - 1] ?? 0) - 1)).toBe(true);
@@ -78,7 +78,7 @@ describe('formats', () => {
     expect(pixels.filter((byte) => byte === 7).length).toBeLessThan(pixels.length / 100);
   });
 
-  test('formats and sizes in turn do not disturb each other', () => {
+  test('alternating formats and sizes do not affect each other', () => {
     const before = PIXEL_FORMATS.map((format) => rendered(spec(format, 96, 64)));
     const after = PIXEL_FORMATS.map((format) => rendered(spec(format, 96, 64)));
     expect(after).toEqual(before);

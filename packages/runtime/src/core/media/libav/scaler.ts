@@ -21,7 +21,7 @@ const TARGETS: Readonly<Record<PixelFormat, number>> = {
   NV12: AV_PIX_FMT_NV12,
   I420: AV_PIX_FMT_YUV420P,
 };
-/** A chroma sample of grey. */
+/** The chroma value of grey. */
 const NEUTRAL = 128;
 
 /** One plane of the rendition, in the caller's buffer. */
@@ -33,8 +33,8 @@ interface TargetPlane {
 }
 
 /**
- * Crops, scales and converts pictures straight into a caller's buffer, in one pass. One context, reused while the source's
- * geometry stays the same. Sizes are trusted by libav, so they are checked here.
+ * Crops, scales and converts pictures into a caller's buffer in one pass. Keeps one context while the source's geometry
+ * stays the same. libav trusts sizes, so this class checks them.
  */
 export class FrameScaler {
   #context: SoftwareScaleContext | undefined;
@@ -44,10 +44,11 @@ export class FrameScaler {
   #bytes = 0;
 
   /**
-   * Fills `into` with the picture as `geometry` says, tightly packed. Blocks for 0.3 ms (768×576 → 300×300) to 1 ms (4K).
+   * Fills `into` with the rendition that `geometry` describes, tightly packed. Blocks for 0.3 ms (768×576 → 300×300) to
+   * 1 ms (4K).
    *
-   * @param into At least the bytes of the rendition.
-   * @throws VigiaError `scale` when a buffer is too small or the picture's format is none that cameras send.
+   * @param into At least as large as the rendition.
+   * @throws VigiaError `scale` when a buffer is too small or the picture's format is not supported.
    */
   scale(picture: Picture, geometry: Geometry, into: Buffer): void {
     const { frame } = picture;
@@ -75,7 +76,7 @@ export class FrameScaler {
     this.#key = '';
   }
 
-  /** Colour planes of 4:2:0 are grey whatever the brightness. */
+  /** The chroma planes of 4:2:0 are neutral, regardless of the padding's grey value. */
   #pad({ padding, format }: Geometry, into: Buffer): void {
     const planar = format === 'NV12' || format === 'I420';
     this.#targets.forEach(({ offset, bytes }, i) => {
@@ -115,7 +116,7 @@ function targetsOf(format: PixelFormat, width: number, height: number): TargetPl
   });
 }
 
-/** The planes from the crop's corner on. @param crop Even `x` and `y`. */
+/** The planes, beginning at the corner of the crop. @param crop Even `x` and `y`. */
 function cropPlanes(format: number, planes: Buffer[], linesize: number[], crop: { x: number; y: number }): Buffer[] {
   const layouts = PLANE_LAYOUTS.get(format);
   if (!layouts) throw new VigiaError('scale', `pixel format ${format} of the camera is not supported`);

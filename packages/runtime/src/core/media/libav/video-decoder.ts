@@ -12,33 +12,31 @@ import {
 import { Codec, CodecContext, Frame, HardwareDeviceContext, Log, Packet } from 'node-av/lib';
 import type { SourceFormat } from '#core/media';
 
-// libav writes to stderr by itself; what matters comes back as return values.
+// libav would write to stderr. Errors that matter are return values.
 Log.setLevel(AV_LOG_QUIET);
 
-/** Frames kept for reuse. In use at once are at most: one per mailbox, one in flight per consumer, one in the inbox. */
+/** Frames kept for reuse. In use are at most one per mailbox, one in flight per consumer, and one in the inbox. */
 const POOL_LIMIT = 64;
 
-/** How `decode` ended: `error` means this unit gave nothing and never will. */
+/** The result of `decode`. `error` means that this unit gave no picture and never will. */
 export type DecodeOutcome = 'ok' | 'error';
 
-/** What may decode in place of the CPU. */
+/** Hardware that may decode instead of the CPU. */
 export type Hardware = 'none' | 'auto' | 'vaapi' | 'cuda';
 
 /** Options of {@link VideoDecoder}. */
 export interface VideoDecoderOptions {
   readonly format: Pick<SourceFormat, 'codec' | 'extradata' | 'raw'>;
-  /** Threads that share the slices of one picture. 1..16. */
+  /** Number of threads that share the slices of one picture, 1..16. */
   readonly threads: number;
-  /** A stream whose pictures have more pixels than this is not decoded at all: no memory is taken for them. */
+  /** A stream with more pixels per picture than this is not decoded, and no memory is allocated for it. */
   readonly maxPixels?: number;
-  /** Leaves the loop filter out: a quarter less work, blockier pictures. */
+  /** Disables the loop filter: a quarter less work, blockier pictures. */
   readonly skipLoopFilter: boolean;
   readonly hardware: Hardware;
-  /** A sentence: hardware that was asked for and does not work. */
+  /** Receives a message when the requested hardware does not work. */
   readonly onFallback: (sentence: string) => void;
-  /**
-   * Gets every picture with the id of its unit, inside `decode`. It owns the frame until it calls `recycle`.
-   */
+  /** Receives every picture with the id of its unit, inside `decode`. It owns the frame until it calls `recycle`. */
   readonly onPicture: (frame: Frame, unitId: number) => void;
 }
 
@@ -50,12 +48,12 @@ const HARDWARE_FORMATS = {
 type HardwareKind = keyof typeof HARDWARE_FORMATS;
 
 /**
- * Decodes without hidden delay: one thread, or threads that share a picture's slices, and the low-delay flag, so picture N
- * comes out before unit N+1 goes in (streams with B-frames excepted: their reorder delay is the stream's own, see
- * `reorderDelay`).
+ * Decodes without hidden delay: with one thread, or with threads that share a picture's slices, and with the low-delay
+ * flag, picture N comes out before unit N+1 goes in. Streams with B-frames have a reorder delay of their own, see
+ * `reorderDelay`.
  *
- * Calls block the event loop: 1–4 ms for a picture, 10–24 ms for a 1080p keyframe. A camera process does nothing else
- * that could not wait that long.
+ * Calls block the event loop: 1–4 ms for a picture, 10–24 ms for a 1080p keyframe. Nothing in a camera process needs a
+ * shorter response time.
  */
 export class VideoDecoder {
   readonly #o: VideoDecoderOptions;
@@ -65,7 +63,7 @@ export class VideoDecoder {
   readonly #packet = new Packet();
   #spare: Frame[] = [];
 
-  /** @throws VigiaError `decoder_open` for a codec that this build of FFmpeg does not know. */
+  /** @throws VigiaError `decoder_open` for a codec that this build of FFmpeg does not support. */
   constructor(options: VideoDecoderOptions) {
     this.#o = options;
     this.#packet.alloc();
@@ -73,7 +71,7 @@ export class VideoDecoder {
     this.#context = this.#open();
   }
 
-  /** `software`, or what decodes in its place. */
+  /** `software`, or the name of the hardware decoder. */
   get name(): string {
     return this.#hardware ?? 'software';
   }
@@ -83,12 +81,12 @@ export class VideoDecoder {
     return this.#context?.hasBFrames ?? 0;
   }
 
-  /** Pictures that the decoder holds back for its own sake: must be 0. */
+  /** Pictures that the decoder holds back beyond that. Must be 0. */
   get hiddenDelay(): number {
     return this.#context?.delay ?? 0;
   }
 
-  /** Decodes one access unit (borrowed) and hands out whatever became ready. */
+  /** Decodes one access unit (borrowed) and returns all pictures that are ready through `onPicture`. */
   decode(data: Buffer, unitId: number): DecodeOutcome {
     const context = this.#context;
     if (!context) throw new VigiaError('decoder_closed', 'a unit was sent to a closed decoder');
@@ -100,14 +98,14 @@ export class VideoDecoder {
     return sent >= 0 && drained === AVERROR_EAGAIN ? 'ok' : 'error';
   }
 
-  /** Takes a frame back. Its memory is free for the decoder from now on. */
+  /** Takes a frame back. The decoder may reuse its memory from now on. */
   recycle(frame: Frame): void {
     frame.unref();
     if (this.#context && this.#spare.length < POOL_LIMIT) this.#spare.push(frame);
     else frame.free();
   }
 
-  /** Frees everything that was recycled. Frames still out are freed when they come back. Idempotent. */
+  /** Frees all recycled frames. Frames still in use are freed when they are recycled. Idempotent. */
   close(): void {
     if (!this.#context) return;
     this.#context.freeContext();
@@ -171,7 +169,7 @@ export class VideoDecoder {
     this.#fallBack(text);
   }
 
-  /** Whether FFmpeg's decoder knows this kind at all. */
+  /** Whether FFmpeg's decoder supports this kind of hardware. */
   #decodes(kind: HardwareKind): boolean {
     const codec = this.#codec();
     for (let i = 0; ; i += 1) {
@@ -188,7 +186,7 @@ export class VideoDecoder {
     this.#o.onFallback(`${why}; the CPU decodes`);
   }
 
-  /** Hands out what is ready. Returns AVERROR_EAGAIN (wants the next unit) or the error. */
+  /** Returns the pictures that are ready. The result is AVERROR_EAGAIN (needs the next unit) or the error. */
   #drain(context: CodecContext): number {
     for (;;) {
       const frame = this.#spare.pop() ?? newFrame();
@@ -206,10 +204,10 @@ export class VideoDecoder {
     }
   }
 
-  /** From the hardware's memory into ours: pictures are scaled by the CPU. Undefined when that fails. */
+  /** Copies a picture from the hardware's memory, because the CPU scales it. Undefined when that fails. */
   #fromHardware(frame: Frame): Frame | undefined {
     if (!frame.isHwFrame()) {
-      // libav found out by itself that the hardware cannot, and has gone on without it.
+      // libav has detected that the hardware cannot decode this stream, and continues in software.
       this.#hardware = undefined;
       this.#o.onFallback('the video hardware does not take this stream; the CPU decodes');
       return frame;
@@ -225,7 +223,7 @@ export class VideoDecoder {
     return undefined;
   }
 
-  /** Pictures cannot be read back: a driver that was reset, hardware that is gone. */
+  /** Falls back to software when pictures cannot be read back: the driver was reset, or the hardware is gone. */
   #giveUpHardware(context: CodecContext): void {
     this.#fallBack(`${this.name} gives no pictures any more`);
     context.freeContext();
@@ -237,7 +235,7 @@ function createDevice(device: HardwareDeviceContext, kind: HardwareKind): boolea
   try {
     return device.create(HardwareDeviceContext.findTypeByName(kind as never)) >= 0;
   } catch {
-    // node-av reports some missing drivers by throwing.
+    // node-av throws for some missing drivers.
     return false;
   }
 }

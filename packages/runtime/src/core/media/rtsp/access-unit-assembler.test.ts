@@ -30,7 +30,7 @@ describe('the access unit assembler', () => {
   }
   const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 
-  test('single units, STAP-A and FU-A; the unit is out with its marker, before any later packet', () => {
+  test('single units, STAP-A and FU-A; the marker completes the unit, before any later packet', () => {
     const units = assemble([
       { payload: hex('18000267420002 68ce'.replace(' ', '')), marker: false, timestamp: 0 },
       { payload: hex('7c85aa'), marker: false, timestamp: 0 },
@@ -50,7 +50,7 @@ describe('the access unit assembler', () => {
     ]);
   });
 
-  test('parameter sets with a marker of their own go with the picture that follows', () => {
+  test('parameter sets with their own marker belong to the next picture', () => {
     const units = assemble([
       { payload: hex('6742'), marker: true, timestamp: 0 },
       { payload: hex('65aa'), marker: true, timestamp: 0 },
@@ -63,14 +63,14 @@ describe('the access unit assembler', () => {
       { payload: hex('65aa'), marker: false, timestamp: 0 },
       { payload: hex('41bb'), marker: true, timestamp: 9000 },
     ]);
-    // Arrived is when its own last packet was read, not when the next unit showed that it was the last.
+    // A unit arrives when its own last packet is read, not when the next unit reveals that it was the last.
     expect(units.map((u) => [u.hex, u.damaged, u.arrivedMs])).toEqual([
       ['0000000165aa', false, 0],
       ['0000000141bb', false, 100],
     ]);
   });
 
-  test('what may have lost something is damaged, and only that; a fragment without its start is no picture', () => {
+  test('only a unit that may have lost data is damaged; a fragment without its start is dropped', () => {
     const units = assemble([
       { payload: hex('65aa'), marker: true, timestamp: 0, sequence: 1 },
       { payload: hex('41bb'), marker: true, timestamp: 9000, sequence: 3 },
@@ -96,7 +96,7 @@ describe('the access unit assembler', () => {
     expect(units.map((u) => u.damaged)).toEqual([true, true]);
   });
 
-  test('a packet that comes twice, or too late, is passed over and is no loss; a new beginning is one', () => {
+  test('duplicate and late packets are skipped and are no loss; a sequence restart is one', () => {
     const lost: number[] = [];
     const damaged: boolean[] = [];
     const assembler = new AccessUnitAssembler(H264, (unit) => damaged.push(unit.damaged));
@@ -147,12 +147,12 @@ describe('the access unit assembler', () => {
     );
   });
 
-  test('H.265: parameter sets, an aggregate, fragments and their header put together again', () => {
+  test('H.265: parameter sets, an aggregate, and fragments reassembled with their header', () => {
     const units = assemble(
       [
         { payload: hex('4001aabb'), marker: false, timestamp: 0 },
         { payload: hex('600100034201cc00034401dd'), marker: false, timestamp: 0 },
-        // IDR_W_RADL (19) in fragments: the payload header says 49, the fragment's says 19.
+        // IDR_W_RADL (19) in fragments: the payload header contains 49, the fragment header 19.
         { payload: hex('620193f0'), marker: false, timestamp: 0 },
         { payload: hex('620113f1'), marker: false, timestamp: 0 },
         { payload: hex('620153f2'), marker: true, timestamp: 0 },
@@ -166,10 +166,10 @@ describe('the access unit assembler', () => {
     ]);
   });
 
-  test('a camera that marks every slice: after the first picture its units are whole again', () => {
+  test('a camera that marks every slice: its units are whole after the first picture', () => {
     const slices = (timestamp: number): Sent[] => [
       { payload: hex('41ee'), marker: true, timestamp },
-      // first_mb_in_slice is not 0: it begins no picture.
+      // first_mb_in_slice is not 0: the slice does not begin a picture.
       { payload: hex('4122'), marker: true, timestamp },
     ];
     const units = assemble([0, 9000, 18_000, 27_000].flatMap(slices));
@@ -181,7 +181,7 @@ describe('the access unit assembler', () => {
     ]);
   });
 
-  test('a stream of another codec is noticed, one odd unit is not', () => {
+  test('a stream of another codec is detected, a single odd unit is ignored', () => {
     const assembler = new AccessUnitAssembler(H265, () => undefined);
     let sequence = 0;
     const push = (payload: Buffer): void =>

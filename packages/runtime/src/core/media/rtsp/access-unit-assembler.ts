@@ -4,28 +4,31 @@ import type { RtpHeader } from './rtp.ts';
 /** Largest access unit in bytes; a larger one is dropped and counts as damaged. */
 export const ACCESS_UNIT_LIMIT: number = 8 * 1024 * 1024;
 
-/** An access unit of an RTP stream, before its time stamp was unwrapped. */
+/** An access unit of an RTP stream. Its time stamp is not unwrapped yet. */
 export interface RtpUnit {
   /** Annex B. Borrowed: valid until the callback returns. */
   readonly data: Buffer;
   /** 32-bit RTP time. */
   readonly rtpTime: number;
-  /** Monotonic milliseconds at which the bytes that completed it were read. */
+  /** When the bytes that completed it were read. Monotonic milliseconds. */
   readonly arrivedMs: number;
   readonly keyframe: boolean;
   readonly damaged: boolean;
 }
 
 const START_CODE_BYTES = 4;
-/** Sequence numbers a packet may be behind before it counts as a new beginning and not as late. */
+/**
+ * A packet this far behind in sequence numbers is late; farther behind means that the sender restarted its numbering.
+ */
 const BEHIND_LIMIT = 1024;
 
 /**
- * Gathers the RTP payloads of H.264 or H.265 into access units. A unit ends at the marker bit, at once, or where the time
- * stamp changes. Parameter sets that came with a marker of their own are kept for the unit that follows.
+ * Assembles the RTP payloads of H.264 or H.265 into access units. A marker bit ends a unit at once; otherwise a change
+ * of the time stamp does. Parameter sets with a marker of their own are kept for the next unit.
  *
- * Some cameras set the marker at every slice. When a slice that does not begin a picture follows a marker with the same
- * time stamp, markers are believed no more: units then end where the time stamp changes, one interval later, but whole.
+ * Some cameras set the marker on every slice. When a marker is followed by a slice with the same time stamp that does
+ * not begin a picture, markers are ignored from then on: units end at the next time stamp, one interval later, but
+ * whole.
  *
  * Bytes are copied once, into one buffer that grows and is reused.
  */
@@ -40,17 +43,17 @@ export class AccessUnitAssembler {
   #hasPicture = false;
   #keyframe = false;
   #damaged = false;
-  /** Inside a fragmented NAL unit whose start was seen. */
+  /** Inside a fragmented NAL unit whose start was received. */
   #inFragment = false;
   #ssrc = 0;
-  /** When the packet before was read. */
+  /** When the previous packet was read. */
   #lastMs = 0;
   /** RTP time of the last unit that a marker ended. */
   #markedTime = -1;
   #markersLie = false;
-  /** RTP packets that never came. */
+  /** RTP packets that never arrived. */
   lostPackets = 0;
-  /** NAL units in a row that are of no such stream. */
+  /** Consecutive NAL units that are invalid for this codec. */
   foreignInARow = 0;
 
   constructor(format: NalFormat, onUnit: (unit: RtpUnit) => void) {
@@ -73,20 +76,20 @@ export class AccessUnitAssembler {
   /** Takes one RTP packet. `arrivedMs`: when it was read. */
   push(packet: Buffer, header: RtpHeader, arrivedMs: number): void {
     if (header.ssrc !== this.#ssrc && this.#nextSequence >= 0) {
-      // Another sender, or the same one anew: its numbers have nothing to do with those before.
+      // Another sender, or a restarted one: its sequence numbers are unrelated to the previous ones.
       this.#nextSequence = -1;
       this.#lose();
     }
     this.#ssrc = header.ssrc;
     const ahead = this.#ahead(header.sequence);
-    // A second time, or too late for its place: what was to be said about it was said.
+    // A duplicate, or a packet that comes too late. The gap has already been counted.
     if (ahead < 0) return;
     const gap = ahead > 0;
     if (gap) this.#lose();
     if (this.#hasPicture && header.timestamp !== this.#rtpTime) {
-      // Its last bytes came with the packet before this one.
+      // The last bytes of that unit came with the previous packet.
       this.#emit(this.#lastMs);
-      // What was lost may have been the end of that unit or the start of this one.
+      // The missing packets may have been the end of that unit or the start of this one.
       if (gap) this.#lose();
     }
     this.#rtpTime = header.timestamp;
@@ -99,13 +102,13 @@ export class AccessUnitAssembler {
     this.#lastMs = arrivedMs;
   }
 
-  /** How many packets are missing before this one; negative when it lies behind what was read. */
+  /** The number of packets missing before this one; negative for a packet that is late. */
   #ahead(sequence: number): number {
     const expected = this.#nextSequence;
     const ahead = expected < 0 ? 0 : ((sequence - expected) << 16) >> 16;
     if (ahead < 0 && ahead > -BEHIND_LIMIT) return ahead;
     this.#nextSequence = (sequence + 1) & 0xffff;
-    // Far behind: the sender began anew with other numbers, and nobody knows what is missing.
+    // The sender restarted its numbering. How many packets are missing is unknown.
     if (ahead < 0) return 1;
     this.lostPackets += ahead;
     return ahead;
@@ -133,12 +136,14 @@ export class AccessUnitAssembler {
   }
 
   #next(packet: Buffer, start: number, end: number): void {
-    // A fragment without its start says nothing about where it belongs.
+    // A fragment without its start cannot be assigned to a NAL unit.
     if (this.#inFragment) this.#append(packet, start, end);
     else this.#damaged = true;
   }
 
-  /** @param first The byte after the header: in a slice of either codec its top bit says that a picture begins here. */
+  /**
+   * @param first The byte after the header. In a slice of either codec, its top bit marks the first slice of a picture.
+   */
   #begin(header: number, first: number): void {
     const kind = this.#format.kindOf(header);
     if (kind & NAL_FOREIGN) {

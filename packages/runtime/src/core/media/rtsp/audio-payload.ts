@@ -1,10 +1,10 @@
 import type { AudioFormat } from '#core/media';
 import type { SdpMedia } from './sdp.ts';
 
-/** Static payload types of RFC 3551: 8,000 samples a second, one channel. */
+/** Static payload types of RFC 3551: mono, 8,000 samples per second. */
 const STATIC: Readonly<Record<number, 'pcmu' | 'pcma'>> = { 0: 'pcmu', 8: 'pcma' };
 
-/** The sound of a track, or undefined when it is of a kind that is not carried along. */
+/** The audio format of a track; undefined when it is not supported. */
 export function audioFormatOf(media: SdpMedia): AudioFormat | undefined {
   const { encoding, payloadType, fmtp, clockRate, channels } = media;
   const plain = encoding === 'PCMA' ? 'pcma' : encoding === 'PCMU' ? 'pcmu' : encoding === '' && STATIC[payloadType];
@@ -13,7 +13,7 @@ export function audioFormatOf(media: SdpMedia): AudioFormat | undefined {
     return { codec: plain, sampleRate, channels, config: undefined };
   }
   const config = Buffer.from(/^[0-9a-f]*/i.exec(fmtp.get('config') ?? '')?.[0] ?? '', 'hex');
-  // AAC-hbr with its usual field sizes is what cameras send (RFC 3640, 3.3.6).
+  // Cameras send AAC-hbr with its usual field sizes (RFC 3640, 3.3.6).
   const usual = (fmtp.get('sizelength') ?? '13') === '13' && (fmtp.get('indexlength') ?? '3') === '3';
   if (encoding !== 'MPEG4-GENERIC' || !usual || config.byteLength < 2) return undefined;
   return { codec: 'aac', sampleRate: clockRate, channels, config };
@@ -23,10 +23,10 @@ export function audioFormatOf(media: SdpMedia): AudioFormat | undefined {
 const AAC_FRAME = 1024;
 
 /**
- * Cuts an RTP payload into pieces of sound: PCM is one piece, AAC as many frames as its headers say (RFC 3640, 3.2).
- * A payload that makes no sense gives nothing.
+ * Splits an RTP payload into audio units: PCM is one unit, AAC as many frames as its headers announce (RFC 3640, 3.2).
+ * A malformed payload gives none.
  *
- * @param onPiece Gets each piece and its distance to the payload's time stamp, in ticks.
+ * @param onPiece Receives each unit and its offset from the payload's time stamp, in ticks.
  */
 export function readAudioPayload(
   format: AudioFormat,

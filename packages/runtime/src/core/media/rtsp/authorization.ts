@@ -1,14 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** Who we are to a camera. */
+/** The login for a camera. */
 export interface Credentials {
   readonly user: string;
   readonly password: string;
 }
 
 /**
- * Answers one server's challenges: Digest (RFC 7616: MD5 and SHA-256, qop=auth or none) before Basic. Computed per
- * request, because method and URI are part of it.
+ * Answers a server's challenges, Digest (RFC 7616: MD5 and SHA-256, qop=auth or none) in preference to Basic. The
+ * response depends on method and URI, so it is computed for each request.
  */
 export class Authorization {
   readonly #credentials: Credentials;
@@ -19,7 +19,7 @@ export class Authorization {
     this.#credentials = credentials;
   }
 
-  /** Takes the challenges of a 401. False when none can be answered. */
+  /** Takes the challenges of a 401. Returns false when it can answer none of them. */
   challenge(lines: readonly string[]): boolean {
     const parsed = lines.flatMap(splitChallenges).map(parseChallenge);
     const digest = parsed.find((c) => c.scheme === 'digest' && algorithmOf(c.params) !== undefined);
@@ -31,7 +31,7 @@ export class Authorization {
     return true;
   }
 
-  /** The value of the Authorization header, or undefined before a challenge. */
+  /** The value of the Authorization header; undefined before a challenge. */
   header(method: string, uri: string): string | undefined {
     if (!this.#challenge) return undefined;
     const { user, password } = this.#credentials;
@@ -77,10 +77,10 @@ function algorithmOf(params: ReadonlyMap<string, string>): 'md5' | 'sha256' | un
   return name === 'SHA-256' ? 'sha256' : undefined;
 }
 
-/** Longest line that is looked at: no camera needs more, and the rest is not worth the time. */
+/** Longest challenge that is parsed. No camera needs more. */
 const CHALLENGE_LIMIT = 2_048;
 
-/** Several challenges may stand in one line (RFC 9110, 11.6.1). */
+/** Several challenges may share one line (RFC 9110, 11.6.1). */
 function splitChallenges(line: string): string[] {
   return line.slice(0, CHALLENGE_LIMIT).split(/,\s*(?=(?:basic|digest|bearer|negotiate|ntlm)\s)/i);
 }

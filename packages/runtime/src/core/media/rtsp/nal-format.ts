@@ -1,36 +1,36 @@
-/** What a NAL unit is good for, as bits. */
+/** Properties of a NAL unit, as bits. */
 export const NAL_PICTURE = 1;
-/** Decoding can begin at a unit that holds one. */
+/** Decoding can begin at an access unit that contains one. */
 export const NAL_KEY = 2;
-/** No sender of this codec sends it: the stream is of another one. */
+/** Invalid for this codec: the stream uses another one. */
 export const NAL_FOREIGN = 4;
 
-/** Where the pieces of NAL units go. Buffers are borrowed. */
+/** Receives the pieces of NAL units. Buffers are borrowed. */
 export interface NalSink {
   /** A whole NAL unit with its header. */
   nal(packet: Buffer, start: number, end: number): void;
-  /** The first piece of a NAL unit whose header is `header`, without it. */
+  /** The first piece of a NAL unit with this header. The piece does not include the header. */
   first(header: number, packet: Buffer, start: number, end: number): void;
   /** Another piece. */
   next(packet: Buffer, start: number, end: number): void;
-  /** The last piece was handed on. */
+  /** The NAL unit is complete. */
   last(): void;
-  /** Something that makes no sense. */
+  /** The payload is malformed. */
   bad(): void;
 }
 
-/** How a codec's NAL units look, and how RTP carries them. */
+/** The NAL unit header of a codec, and its RTP packetization. */
 export interface NalFormat {
   readonly codec: 'h264' | 'hevc';
-  /** Of a NAL unit, in bytes. */
+  /** Size of the NAL unit header. */
   readonly headerBytes: 1 | 2;
   /** Bits of `NAL_…` for a NAL unit with this header. */
   kindOf(header: number): number;
-  /** Takes an RTP payload apart. */
+  /** Splits an RTP payload into NAL units. */
   read(packet: Buffer, start: number, end: number, sink: NalSink): void;
 }
 
-/** Reads a NAL unit's header. */
+/** Reads the header of a NAL unit. */
 export function nalHeader(format: NalFormat, packet: Buffer, start: number): number {
   return format.headerBytes === 1 ? (packet[start] as number) : packet.readUInt16BE(start);
 }

@@ -18,16 +18,16 @@ function run(sequences: readonly number[]): { out: number[]; buffer: ReorderBuff
 }
 
 describe('the reorder buffer', () => {
-  test('what is in order goes straight through, also over the wrap', () => {
+  test('packets in order pass straight through, also across the wrap', () => {
     const sequences = Array.from({ length: 10 }, (_, i) => 65_530 + i);
     expect(run(sequences).out).toEqual(sequences.map((s) => s & 0xffff));
   });
 
-  test('what overtook waits for what it overtook', () => {
+  test('an early packet waits for the ones before it', () => {
     expect(run([1, 3, 2, 5, 4, 6]).out).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  test('a gap is given up when the next picture has begun, and what comes then is late', () => {
+  test('a gap is abandoned when the next picture begins; later arrivals count as late', () => {
     const { out, buffer } = run([0, 1, 3]);
     expect([out, buffer.held]).toEqual([[0, 1], 1]);
     const later = run([0, 1, 3, 4, 5, 2]);
@@ -35,8 +35,8 @@ describe('the reorder buffer', () => {
     expect(later.buffer.latePackets).toBe(1);
   });
 
-  test('many gaps in one picture cost one interval in all, not one each', () => {
-    // A picture of 400 packets of which every 20th is missing, then pictures of 4.
+  test('many gaps in one picture delay it by one interval, not by one each', () => {
+    // A picture of 400 packets, every 20th of them missing, then pictures of 4.
     const out: number[] = [];
     const buffer = new ReorderBuffer((packet) => out.push(packet.readUInt16BE(0)));
     const push = (sequence: number, timestamp: number): void => {
@@ -49,16 +49,16 @@ describe('the reorder buffer', () => {
     expect([out.at(-1), buffer.held]).toEqual([400, 0]);
   });
 
-  test('large datagrams are bounded in bytes, not only in number', () => {
+  test('held packets are bounded in bytes, not only in number', () => {
     const buffer = new ReorderBuffer(() => undefined);
     for (let n = 0; n < 100; n += 1) {
-      // Every second one is missing, all of one picture.
+      // Every second packet is missing, all of one picture.
       buffer.push(Buffer.alloc(60_000), { ...emptyRtpHeader(), sequence: n * 2, timestamp: 0 }, 0);
       expect(buffer.held * 60_000).toBeLessThanOrEqual(1024 * 1024);
     }
   });
 
-  test('another sender begins anew, also with numbers just behind', () => {
+  test('another sender is followed, even if its numbers are slightly behind', () => {
     const out: number[] = [];
     const buffer = new ReorderBuffer((packet) => out.push(packet.readUInt16BE(0)));
     for (const [ssrc, sequence] of [
@@ -74,17 +74,17 @@ describe('the reorder buffer', () => {
     expect(out).toEqual([500, 501, 490, 491]);
   });
 
-  test('duplicates are not handed on twice', () => {
+  test('duplicates are dropped', () => {
     const { out, buffer } = run([0, 1, 1, 3, 3, 2, 2]);
     expect(out).toEqual([0, 1, 2, 3]);
     expect(buffer.latePackets).toBe(3);
   });
 
-  test('a sender that begins anew with other numbers is followed', () => {
+  test('a sender that restarts its numbering is followed', () => {
     expect(run([5000, 5001, 100, 101]).out).toEqual([5000, 5001, 100, 101]);
   });
 
-  test('whatever the order: nothing twice, never backwards, and a bound on what is held', () => {
+  test('with any order: no packet twice, none backwards, and a bounded buffer', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(60), { maxLength: 200 }), (sequences) => {
         const { out, buffer } = run(sequences);

@@ -1,10 +1,12 @@
 import type { RtpHeader } from './rtp.ts';
 
-/** Packets held at most: a keyframe's worth; then the gap is given up whatever the time. */
+/** The most packets held: those of a large keyframe. Beyond that, the oldest gap is abandoned. */
 const HELD_LIMIT = 512;
-/** And bytes at most: a datagram may be 64 KiB long. */
+/** The most bytes held. A datagram may have 64 KiB. */
 const HELD_BYTES_LIMIT = 1024 * 1024;
-/** Sequence numbers a packet may be behind before it counts as a new beginning and not as late. */
+/**
+ * A packet this far behind in sequence numbers is late; farther behind means that the sender restarted its numbering.
+ */
 const BEHIND_LIMIT = 1024;
 
 interface Held {
@@ -14,11 +16,11 @@ interface Held {
 }
 
 /**
- * Puts datagrams back into the order of their sequence numbers. What is in order goes straight through; what comes
- * early is held until the gap before it is filled, but only until a packet of the next picture has come as well: then what
- * is missing counts as lost. That bounds the delay by one picture interval. No timer: packets themselves drive it.
+ * Restores the order of datagrams by sequence number. Packets in order pass straight through. An early packet is held
+ * until the gap before it is filled, or until a packet of the next picture arrives; the missing packets then count as
+ * lost. This limits the delay to one picture interval without a timer.
  *
- * Datagrams are owned by who received them, so they are held without a copy.
+ * The receiver owns its datagrams, so they are held without a copy.
  */
 export class ReorderBuffer {
   readonly #out: (packet: Buffer, readMs: number) => void;
@@ -26,27 +28,27 @@ export class ReorderBuffer {
   #heldBytes = 0;
   #next = -1;
   #ssrc = 0;
-  /** Of what is held: its time stamp, as long as that is but one. */
+  /** The time stamp of the held packets while they all have the same one. */
   #heldTimestamp: number | undefined;
   #holdsTwoPictures = false;
-  /** Packets that came after the gap they would have filled was given up, or twice. */
+  /** Packets that arrived twice, or after their gap was abandoned. */
   latePackets = 0;
 
-  /** @param out Gets the packets in order. */
+  /** @param out Receives the packets in order. */
   constructor(out: (packet: Buffer, readMs: number) => void) {
     this.#out = out;
   }
 
-  /** Packets waiting for one before them. */
+  /** Packets that wait for an earlier one. */
   get held(): number {
     return this.#held.size;
   }
 
-  /** Takes a packet whose header was read. */
+  /** Takes a packet and its parsed header. */
   push(packet: Buffer, header: RtpHeader, readMs: number): void {
     const { sequence, timestamp } = header;
     if (this.#next < 0 || header.ssrc !== this.#ssrc) {
-      // Another sender, or the same one anew.
+      // Another sender, or a restarted one.
       this.flush();
       this.#ssrc = header.ssrc;
       this.#next = sequence;
@@ -73,12 +75,12 @@ export class ReorderBuffer {
     this.#heldBytes += packet.byteLength;
     if (this.#heldTimestamp === undefined) this.#heldTimestamp = timestamp;
     else if (this.#heldTimestamp !== timestamp) this.#holdsTwoPictures = true;
-    // All gaps before the newest picture at once: each for itself would be a picture late.
+    // Abandons all gaps before the newest picture at once. One at a time, each would delay the stream by a picture.
     while (this.#held.size > HELD_LIMIT || this.#heldBytes > HELD_BYTES_LIMIT || this.#holdsTwoPictures)
       this.#giveUpGap();
   }
 
-  /** Hands on all that is held, gaps or not. */
+  /** Passes on all held packets, with gaps. */
   flush(): void {
     while (this.#held.size > 0) this.#giveUpGap();
   }
@@ -112,7 +114,7 @@ export class ReorderBuffer {
     this.#drain();
   }
 
-  /** What is still held, after some of it was handed on. */
+  /** Updates the time stamp after packets were passed on. */
   #lookAtHeld(): void {
     this.#heldTimestamp = undefined;
     this.#holdsTwoPictures = false;

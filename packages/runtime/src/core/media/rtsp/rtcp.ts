@@ -1,15 +1,15 @@
-/** A sender report's clock pair (RFC 3550, 6.4.1). */
+/** The clock pair of a sender report (RFC 3550, 6.4.1). */
 export interface SenderReport {
   readonly ssrc: number;
-  /** The sender's wall clock, milliseconds since 1970. Not to be trusted as absolute time. */
+  /** The sender's wall clock, milliseconds since 1970. It may be wrong. */
   readonly ntpMs: number;
-  /** Middle 32 bits of the NTP time, to be echoed in a receiver report. */
+  /** The middle 32 bits of the NTP time, which a receiver report echoes. */
   readonly ntpMiddle: number;
-  /** 32-bit RTP time of the same moment. */
+  /** The 32-bit RTP time of the same moment. */
   readonly rtpTime: number;
 }
 
-/** What a compound RTCP packet held. */
+/** The content of a compound RTCP packet. */
 export interface RtcpContent {
   readonly report: SenderReport | undefined;
   readonly bye: boolean;
@@ -17,7 +17,7 @@ export interface RtcpContent {
 
 const NTP_TO_UNIX_S = 2_208_988_800;
 
-/** Reads a compound packet as far as it is whole. */
+/** Parses a compound packet up to the first malformed part. */
 export function parseRtcp(packet: Buffer): RtcpContent {
   let report: SenderReport | undefined;
   let bye = false;
@@ -41,28 +41,28 @@ export function parseRtcp(packet: Buffer): RtcpContent {
   return { report, bye };
 }
 
-/** What a receiver tells a sender about its stream. */
+/** A receiver's statistics about one sender. */
 export interface ReceiverState {
   readonly ownSsrc: number;
   readonly senderSsrc: number;
-  /** With the count of wraps in the upper 16 bits. */
+  /** With the number of wraps in the upper 16 bits. */
   readonly highestSequence: number;
-  /** Packets so far. */
+  /** Packets lost so far. */
   readonly lost: number;
-  /** Since the last report, in 256ths. */
+  /** Share of packets lost since the last report, in 256ths. */
   readonly fractionLost: number;
   readonly jitterTicks: number;
-  /** Of the last sender report; 0 when there was none. */
+  /** From the last sender report; 0 without one. */
   readonly lastReportMiddle: number;
-  /** Milliseconds since it came. */
+  /** Milliseconds since that report arrived. */
   readonly sinceLastReportMs: number;
 }
 
 const CNAME = 'vigia';
 
 /**
- * A compound packet of a receiver report and our name (RFC 3550, 6.1 and 6.4.2). It also keeps sessions of cameras alive
- * that look at nothing else.
+ * Builds a compound packet of a receiver report and a CNAME (RFC 3550, 6.1 and 6.4.2). It also keeps the session alive
+ * with cameras that ignore other signs of life.
  */
 export function buildReceiverReport(state: ReceiverState): Buffer {
   const out = Buffer.alloc(32 + 16);
@@ -77,7 +77,7 @@ export function buildReceiverReport(state: ReceiverState): Buffer {
   out.writeUInt32BE(state.jitterTicks >>> 0, 20);
   out.writeUInt32BE(state.lastReportMiddle, 24);
   out.writeUInt32BE(Math.round((state.sinceLastReportMs / 1000) * 65_536) >>> 0, 28);
-  // SDES with one CNAME: 4 bytes head, SSRC, item, and zeros up to a multiple of 4.
+  // SDES with one CNAME: a header of 4 bytes, the SSRC, the item, and zeros up to a multiple of 4.
   out[32] = 0x81;
   out[33] = 202;
   out.writeUInt16BE(3, 34);
@@ -88,7 +88,7 @@ export function buildReceiverReport(state: ReceiverState): Buffer {
   return out;
 }
 
-/** A goodbye (RFC 3550, 6.6): over UDP a camera has nothing else to see that we are gone. */
+/** Builds a BYE (RFC 3550, 6.6). Over UDP it may be the only sign to the camera that the client has left. */
 export function buildBye(ownSsrc: number): Buffer {
   const out = Buffer.alloc(8);
   out[0] = 0x81;

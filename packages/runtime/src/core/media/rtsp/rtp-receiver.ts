@@ -1,8 +1,7 @@
 import type { RtpHeader } from './rtp.ts';
 
 /**
- * What a receiver knows about one RTP stream, for its reports (RFC 3550, 6.4.1, A.3 and A.8). Numbers only: nothing is
- * allocated per packet.
+ * Statistics about one RTP stream, for receiver reports (RFC 3550, 6.4.1, A.3 and A.8). Allocates nothing per packet.
  */
 export class RtpReceiver {
   readonly #ticksPerMs: number;
@@ -25,17 +24,17 @@ export class RtpReceiver {
     return this.#ssrc;
   }
 
-  /** With the count of wraps in the upper 16 bits. */
+  /** With the number of wraps in the upper 16 bits. */
   get highestSequence(): number {
     return this.#cycles * 65_536 + this.#highest;
   }
 
-  /** Packets that never came, so far; duplicates count against it. */
+  /** Packets lost so far. A duplicate reduces the number by one. */
   get lost(): number {
     return this.#first < 0 ? 0 : this.#expected - this.#received;
   }
 
-  /** Variation of transit times, in ticks. */
+  /** Interarrival jitter, in ticks. */
   get jitterTicks(): number {
     return Math.round(this.#jitter);
   }
@@ -50,7 +49,7 @@ export class RtpReceiver {
     this.#received += 1;
     const transit = readMs * this.#ticksPerMs - header.timestamp;
     const difference = Math.abs(transit - this.#transit);
-    // A wrap or a jump of the clock is no jitter.
+    // A wrap or a jump of the clock is not jitter.
     if (difference < 0x1000_0000) this.#jitter += (difference - this.#jitter) / 16;
     this.#transit = transit;
   }

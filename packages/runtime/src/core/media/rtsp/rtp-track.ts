@@ -8,23 +8,23 @@ import type { UdpPorts } from './udp-ports.ts';
 export interface RtpTrackOptions {
   readonly payloadType: number;
   readonly clockRate: number;
-  /** Whether packets may overtake each other on the way. */
+  /** Whether packets may arrive out of order. */
   readonly reorder: boolean;
-  /** A packet, in order. Both are borrowed until the call returns. */
+  /** Receives the packets in order. Packet and header are borrowed until the call returns. */
   readonly onPacket: (packet: Buffer, header: RtpHeader, readMs: number) => void;
 }
 
-/** One track of a session: where its packets come from, their order, and what is reported about them. */
+/** One track of a session: its transport, the order of its packets, and its statistics. */
 export class RtpTrack {
   readonly timeline: RtpTimeline = new RtpTimeline();
   readonly ticksPerMs: number;
-  /** Sockets of its own; undefined when it is interleaved. Closed with the track. */
+  /** The track's own sockets; undefined when it is interleaved. Closed with the track. */
   ports: UdpPorts | undefined;
   rtpChannel = -1;
   rtcpChannel = -1;
-  /** Packets of the agreed payload type so far. */
+  /** Packets of the negotiated payload type so far. */
   packets = 0;
-  /** Packets in a row of another payload type. */
+  /** Consecutive packets of another payload type. */
   otherTypeInARow = 0;
   /** Monotonic milliseconds. */
   lastPacketMs = 0;
@@ -60,7 +60,10 @@ export class RtpTrack {
     else this.#o.onPacket(packet, header, readMs);
   }
 
-  /** Reads the answer to SETUP. @param channel What was asked for: some cameras do not repeat it. */
+  /**
+   * Parses the Transport header of the answer to SETUP. @param channel The requested channel, for cameras that do not
+   * repeat it.
+   */
   readTransport(transport: string, channel: number): void {
     const channels = /interleaved\s*=\s*(\d+)(?:\s*-\s*(\d+))?/i.exec(transport);
     this.rtpChannel = Number(channels?.[1] ?? channel);
@@ -98,14 +101,14 @@ export class RtpTrack {
     });
   }
 
-  /** Says goodbye where packets have sockets of their own, and closes them. Idempotent. */
+  /** Sends an RTCP BYE over the track's own sockets, if any, and closes them. Idempotent. */
   close(ownSsrc: number): void {
     this.ports?.close(buildBye(ownSsrc), this.#peerRtcpPort);
     this.ports = undefined;
   }
 
   #inOrder(packet: Buffer, readMs: number): void {
-    // A packet that was held came with another header.
+    // The shared header object belongs to another packet by now.
     readRtpHeader(packet, this.#header);
     this.#o.onPacket(packet, this.#header, readMs);
   }

@@ -1,4 +1,4 @@
-/** The header of an RTP packet (RFC 3550, 5.1) and where its payload lies. One object is reused per track. */
+/** The header of an RTP packet (RFC 3550, 5.1) and the position of its payload. Each track reuses one object. */
 export interface RtpHeader {
   marker: boolean;
   payloadType: number;
@@ -12,12 +12,15 @@ export interface RtpHeader {
   payloadEnd: number;
 }
 
-/** A header to be filled by {@link readRtpHeader}. */
+/** A header object for {@link readRtpHeader}. */
 export function emptyRtpHeader(): RtpHeader {
   return { marker: false, payloadType: 0, sequence: 0, timestamp: 0, ssrc: 0, payloadStart: 0, payloadEnd: 0 };
 }
 
-/** Reads header, CSRC list, extension and padding into `out`. False when the packet is not RTP or is cut off. */
+/**
+ * Parses header, CSRC list, extension and padding into `out`. Returns false for a packet that is not RTP or is
+ * truncated.
+ */
 export function readRtpHeader(packet: Buffer, out: RtpHeader): boolean {
   if (packet.byteLength < 12) return false;
   const first = packet[0] as number;
@@ -41,7 +44,7 @@ export function readRtpHeader(packet: Buffer, out: RtpHeader): boolean {
   return true;
 }
 
-/** Turns 32-bit RTP time into a number that does not wrap. Steps of more than half the range count as backwards. */
+/** Unwraps 32-bit RTP time. A step of more than half the range counts as backwards. */
 export class RtpTimeline {
   #last: number | undefined;
   #unwrapped = 0;
@@ -53,7 +56,9 @@ export class RtpTimeline {
     return this.#unwrapped;
   }
 
-  /** The same for a time stamp that is not of the stream itself (a report's): nothing is remembered. */
+  /**
+   * Unwraps a time stamp that is not part of the stream, such as that of a sender report. Does not change the timeline.
+   */
   near(timestamp: number): number {
     return this.#last === undefined ? timestamp : this.#unwrapped + ((timestamp - this.#last) | 0);
   }

@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A server that answers each request with what the script says; `undefined` says nothing. */
+/** A server that answers each request as scripted; `undefined` sends no answer. */
 async function scripted(
   answer: (method: string, cseq: string, socket: Socket) => string | undefined,
 ): Promise<{ url: string; requests: string[] }> {
@@ -42,7 +42,7 @@ async function scripted(
 const SDP = 'v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=1\r\n';
 const ok = (cseq: string, more = '', body = ''): string =>
   `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\n${more}${body ? `Content-Length: ${body.length}\r\n` : ''}\r\n${body}`;
-/** What a well-behaved camera answers. */
+/** The answers of a well-behaved camera. */
 function usual(method: string, cseq: string): string {
   if (method === 'DESCRIBE') return ok(cseq, 'Content-Type: application/sdp\r\n', SDP);
   if (method === 'SETUP') return ok(cseq, 'Session: 12;timeout=60\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n');
@@ -97,12 +97,12 @@ describe('opening', () => {
     await expect(open(url.replace('rtsp://', 'rtsp://u:p@'))).rejects.toMatchObject({ code });
   });
 
-  test('a camera that accepts and says nothing is a timeout, and nothing is left', async () => {
+  test('a camera that accepts and sends nothing causes a timeout, and no resource is left open', async () => {
     const { url } = await scripted(() => undefined);
     await expect(open(url, { timeouts: { responseMs: 50 } })).rejects.toMatchObject({ code: 'timeout' });
   });
 
-  test('a camera that hangs up in the middle has ended', async () => {
+  test('a camera that disconnects while opening causes `ended`', async () => {
     const { url } = await scripted((method, cseq, socket) => {
       if (method !== 'SETUP') return usual(method, cseq);
       socket.destroy();
@@ -111,7 +111,7 @@ describe('opening', () => {
     await expect(open(url)).rejects.toMatchObject({ code: 'ended' });
   });
 
-  test('a camera that asks and asks and reads nothing of the answers is left, before they pile up', async () => {
+  test('a camera that sends requests without reading the answers is disconnected before they pile up', async () => {
     const questions = 'OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n\r\n'.repeat(5_000);
     const { url } = await scripted((method, _cseq, socket) => {
       if (method !== 'OPTIONS') return undefined;
@@ -124,7 +124,7 @@ describe('opening', () => {
     await expect(open(url)).rejects.toMatchObject({ code: 'corrupt', message: expect.stringMatching(/reads nothing/) });
   });
 
-  test('an impossible server_port is no reason to leave a socket behind', async () => {
+  test('an invalid server_port leaves no socket open', async () => {
     const { url } = await scripted((method, cseq) =>
       method === 'SETUP'
         ? ok(cseq, 'Session: 12\r\nTransport: RTP/AVP;unicast;server_port=65535\r\n')
@@ -139,7 +139,7 @@ describe('opening', () => {
     while (sockets() > before) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  test('aborting ends it at once', async () => {
+  test('an abort ends it at once', async () => {
     const { url } = await scripted(() => undefined);
     const abort = new AbortController();
     const opening = RtspClient.open({ ...QUIET, url }, abort.signal);
@@ -147,7 +147,7 @@ describe('opening', () => {
     await expect(opening).rejects.toMatchObject({ code: 'ended' });
   });
 
-  test('a camera that does not know OPTIONS, and one that leaves CSeq out, are good cameras', async () => {
+  test('cameras without OPTIONS or without CSeq are accepted', async () => {
     const { url } = await scripted((method, cseq) =>
       method === 'OPTIONS' ? `RTSP/1.0 501 No\r\nCSeq: ${cseq}\r\n\r\n` : usual(method, cseq),
     );
@@ -156,7 +156,7 @@ describe('opening', () => {
     await open(other);
   });
 
-  test('the answer to PLAY and a BYE in one read: the opening fails, nobody waits for ever', async () => {
+  test('the answer to PLAY and a BYE in one read: opening fails and does not hang', async () => {
     const { url } = await scripted((method, cseq) =>
       method === 'PLAY' ? `${ok(cseq)}$\x01\x00\x08\x81\xcb\x00\x01\x00\x00\x00\x07` : usual(method, cseq),
     );
@@ -165,7 +165,7 @@ describe('opening', () => {
 });
 
 describe('playing', () => {
-  test('units come from a real server; TEARDOWN goes to the aggregate address with the session', async () => {
+  test('a real server delivers units; TEARDOWN goes to the aggregate URL with the session', async () => {
     const camera = await SimulatedCamera.start({ clip: CLIP, pacing: 'lock-step' });
     closers.push(() => camera.close());
     const keyframes: boolean[] = [];
@@ -192,7 +192,7 @@ describe('playing', () => {
     expect(requests.at(-1)).toMatch(/^TEARDOWN rtsp:\/\/127\.0\.0\.1:\d+\/s RTSP\/1\.0\r\nCSeq: \d+\r\n.*Session: 12/s);
   });
 
-  test('a camera that never sends a picture, and one that hangs up: told once', async () => {
+  test('a camera that never sends a picture, and one that disconnects, end once', async () => {
     const ended = async (url: string, timeouts: SourceOptions['timeouts']): Promise<SourceError> =>
       new Promise((resolve, reject) => {
         open(url, { ...(timeouts ? { timeouts } : {}), onEnd: resolve }).catch(reject);

@@ -23,17 +23,17 @@ import { VideoTrack } from './video-track.ts';
 const WATCH_MS = 500;
 const REPORT_MS = 5_000;
 const FORMATS: Readonly<Record<string, NalFormat>> = { H264, H265, HEVC: H265 };
-/** Packets in a row with another payload type than was agreed on: the camera sends another codec now. */
+/** Consecutive packets with another payload type than negotiated, after which the camera has changed its codec. */
 const OTHER_TYPE_LIMIT = 50;
-/** NAL units in a row that the codec does not know. */
+/** Consecutive NAL units that are invalid for the codec. */
 const FOREIGN_LIMIT = 50;
 
 /**
- * Plays the video track of a camera over RTSP, and its sound when asked for: H.264 or H.265, interleaved in TCP, over
- * TLS, or as datagrams (RFC 2326, 3550, 6184, 7798, 3640).
+ * Plays the video track of a camera over RTSP, and its audio on request: H.264 or H.265, interleaved in TCP, over TLS,
+ * or as datagrams (RFC 2326, 3550, 6184, 7798, 3640).
  *
- * One connection, one session: `open` either plays or throws, after that `onEnd` tells the end once. Reconnecting is the
- * caller's business. Nothing is queued here: a unit is handed on inside the read that completed it.
+ * One connection, one session: `open` either plays or throws; after that, `onEnd` is called once when the session ends.
+ * The caller reconnects. Nothing is queued here: a unit is delivered inside the read that completed it.
  */
 export class RtspClient implements Source {
   readonly #o: SourceOptions;
@@ -49,7 +49,7 @@ export class RtspClient implements Source {
   #keepAliveMethod: 'GET_PARAMETER' | 'OPTIONS' = 'OPTIONS';
   #sessionTimeoutMs = 60_000;
   #watch: Timer | undefined;
-  /** `opening` until PLAY was answered, `playing` until the end. */
+  /** `opening` until PLAY is answered, `playing` until the end. */
   #state: 'opening' | 'playing' | 'closed' = 'opening';
   #playedMs = 0;
   #suspected = false;
@@ -82,7 +82,7 @@ export class RtspClient implements Source {
   /**
    * Connects and plays.
    *
-   * @throws SourceError with the reason; the connection is gone then. The signal's reason when aborted.
+   * @throws SourceError with the reason, after closing the connection; the signal's reason when aborted.
    */
   static async open(options: SourceOptions, signal?: AbortSignal): Promise<RtspClient> {
     const client = new RtspClient(options);
@@ -93,7 +93,7 @@ export class RtspClient implements Source {
       await client.#connection.connect();
       await client.#handshake();
       signal?.throwIfAborted();
-      // The answer to PLAY and the end may come in one read: then nobody was told yet.
+      // The answer to PLAY and the end of the connection may come in one read. `onEnd` has not been called then.
       if (client.#connection.failure) throw client.#connection.failure;
       client.#state = 'playing';
       client.#watch = every(options.clock, WATCH_MS, () => client.#check(options.clock.nowMs()));
@@ -110,7 +110,7 @@ export class RtspClient implements Source {
     return this.#video?.lostPackets ?? 0;
   }
 
-  /** Says goodbye and lets go: TEARDOWN is written without waiting for its answer. Idempotent. */
+  /** Closes the session. Sends TEARDOWN without waiting for its answer. Idempotent. */
   close(): void {
     this.#state = 'closed';
     this.#watch?.cancel();
@@ -145,11 +145,12 @@ export class RtspClient implements Source {
       live: true,
     } satisfies SourceFormat);
     await connection.request('PLAY', this.#aggregateUrl, { Range: 'npt=0.000-' });
-    // The first datagrams may be lost where a firewall learns from what goes out: so ask again now that it plays.
+    // A firewall may drop datagrams until it has seen an outgoing one, so open the way again now that the camera
+    // plays.
     for (const track of [this.#video, this.#audio]) track?.punch();
   }
 
-  /** What may keep the session alive. A camera that does not know OPTIONS is no worse a camera. */
+  /** The keep-alive method that the camera supports. A camera that does not support OPTIONS is accepted. */
   async #askKeepAliveMethod(): Promise<'GET_PARAMETER' | 'OPTIONS'> {
     try {
       const options = await this.#connection.request('OPTIONS', this.#address.url);
@@ -200,7 +201,7 @@ export class RtspClient implements Source {
       return track;
     } catch (error) {
       track.close(this.#ownSsrc);
-      // Pictures without sound are better than none.
+      // If the audio track cannot be set up, play the video without it.
       if (error instanceof SourceError && !this.#connection.failure) return undefined;
       throw error;
     }
@@ -255,7 +256,7 @@ export class RtspClient implements Source {
     const { report, bye } = parseRtcp(packet);
     if (report) {
       track.onSenderReport(report, readMs);
-      // Before the first packet there is no time line that its RTP time could lie on.
+      // A report before the first packet cannot be placed on the timeline.
       if (track === this.#video && track.packets > 0) {
         const ptsMs = track.timeline.near(report.rtpTime) / track.ticksPerMs;
         this.#o.onReport?.({ ptsMs, wallMs: report.ntpMs, arrivedMs: readMs });
@@ -265,12 +266,12 @@ export class RtspClient implements Source {
       this.#connection.fail(new SourceError('ended', `${this.#address.name}: the camera said goodbye`));
   }
 
-  /** One coarse timer per session watches silence, keep-alive and reports: none per packet. */
+  /** Checks silence, keep-alive and reports with one coarse timer per session, and none per packet. */
   #check(now: number): void {
     const changed = this.#codecChange();
     const late = changed ?? this.#overdue(now);
-    // Told only when two checks in a row find it: when this process itself stood still, bytes lie unread in the socket,
-    // and they are read between the two.
+    // Reports silence only after two late checks in a row. If this process was suspended, unread bytes wait in the
+    // socket, and they are read between the two checks.
     if (late && this.#suspected) {
       this.#connection.fail(late);
       return;
@@ -320,9 +321,9 @@ export class RtspClient implements Source {
   }
 }
 
-/** What control URLs are relative to. */
+/** The base of relative control URLs. */
 function baseOf(described: RtspMessage, url: string): string {
-  // Some cameras leave the scheme out of Content-Base: that is no address to ask for.
+  // Some cameras omit the scheme in Content-Base, which makes it unusable.
   const told = described.headers.get('content-base') || described.headers.get('content-location');
   return told && /^rtsps?:\/\//i.test(told) ? told : url;
 }

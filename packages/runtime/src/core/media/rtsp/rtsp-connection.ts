@@ -13,14 +13,14 @@ export interface RtspConnectionOptions {
   readonly clock: Clock;
   /** For `rtsps://`. */
   readonly tls: TlsOptions;
-  /** Longest waits, milliseconds. */
+  /** Timeouts, milliseconds. */
   readonly connectMs: number;
   readonly responseMs: number;
-  /** A packet that came interleaved. Borrowed until the call returns. `readMs`: monotonic, when its bytes were read. */
+  /** An interleaved packet, borrowed until the call returns. `readMs`: when its bytes were read, monotonic. */
   readonly onInterleaved: (channel: number, packet: Buffer, readMs: number) => void;
-  /** All elements of one read were handed on. */
+  /** All messages and packets of one read have been delivered. */
   readonly onReadEnd: () => void;
-  /** The connection failed: told once, not after `close`. Requests under way are rejected first. */
+  /** The connection failed. Called once, after pending requests were rejected, and not after `close`. */
   readonly onFailed: (reason: SourceError) => void;
 }
 
@@ -31,14 +31,14 @@ interface Pending {
 }
 
 const MAX_AUTH_TRIES = 2;
-/** Bytes that may wait for a camera to read them. */
+/** The most bytes that may wait until the camera reads them. */
 const UNREAD_LIMIT = 64 * 1024;
-/** How long a closing connection may take to write its TEARDOWN. */
+/** How long a closing connection may take to send its TEARDOWN. */
 const TEARDOWN_MS = 300;
 
 /**
- * One RTSP connection: requests and their answers with authentication, and interleaved packets both ways (RFC 2326).
- * Knows nothing of tracks. Owns the socket.
+ * One RTSP connection: requests and answers with authentication, and interleaved packets in both directions (RFC 2326).
+ * Knows no tracks. Owns the socket.
  */
 export class RtspConnection {
   readonly #o: RtspConnectionOptions;
@@ -50,9 +50,9 @@ export class RtspConnection {
   #readMs = 0;
   #closed = false;
   #failure: SourceError | undefined;
-  /** The session that requests belong to, once SETUP has told it. */
+  /** The session id from the answer to SETUP. */
   session: string | undefined;
-  /** Where TEARDOWN goes: the aggregate control URL, once DESCRIBE has told it. */
+  /** The target of TEARDOWN: the aggregate control URL after DESCRIBE, the request's URL before. */
   teardownUrl: string;
 
   constructor(options: RtspConnectionOptions) {
@@ -67,17 +67,17 @@ export class RtspConnection {
     });
   }
 
-  /** For messages. */
+  /** For error messages. */
   get #name(): string {
     return this.#o.address.name;
   }
 
-  /** The address that answered; empty before it did. */
+  /** The camera's IP address; empty before the connection is open. */
   get peer(): string {
     return this.#socket?.remoteAddress?.replace(/^::ffff:/, '') ?? '';
   }
 
-  /** Why it failed; undefined while it has not. */
+  /** Why the connection failed; undefined while it has not. */
   get failure(): SourceError | undefined {
     return this.#failure;
   }
@@ -86,7 +86,7 @@ export class RtspConnection {
   connect(): Promise<void> {
     const { address, clock, connectMs } = this.#o;
     return new Promise((resolve, reject) => {
-      // A certificate file that cannot be read rejects too.
+      // A CA file that cannot be read rejects the promise, too.
       const socket = this.#open();
       this.#socket = socket;
       const timer = clock.after(connectMs, () => {
@@ -107,9 +107,10 @@ export class RtspConnection {
   }
 
   /**
-   * Sends a request and waits for its answer, answering a challenge once.
+   * Sends a request and waits for its answer. Answers a challenge once.
    *
-   * @throws SourceError `unauthorized`, `not_found`, `corrupt` for another refusal, `timeout`, or why the connection failed.
+   * @throws SourceError `unauthorized`, `not_found`, `corrupt` for another refusal, `timeout`, or why the connection
+   *   failed.
    */
   async request(method: string, url: string, headers: Record<string, string> = {}): Promise<RtspMessage> {
     for (let tries = 1; ; tries += 1) {
@@ -121,7 +122,7 @@ export class RtspConnection {
     }
   }
 
-  /** Sends a request whose answer is of no interest: a sign of life. Many cameras do not answer one while they play. */
+  /** Sends a keep-alive request without waiting for its answer. Many cameras send none while they play. */
   post(method: string, url: string): void {
     this.#write(this.#format(method, url, {}));
   }
@@ -132,7 +133,7 @@ export class RtspConnection {
     this.#write(Buffer.concat([head, packet]));
   }
 
-  /** Ends the connection because of something that the caller saw. */
+  /** Ends the connection because of an error that the caller detected. */
   fail(reason: SourceError): void {
     if (this.#failure || this.#closed) return;
     this.#failure = reason;
@@ -141,7 +142,7 @@ export class RtspConnection {
     this.#o.onFailed(reason);
   }
 
-  /** Runs what takes the camera's bytes apart: what it throws ends this connection, and nothing else. */
+  /** Runs a parser. An exception ends this connection, and nothing else. */
   guard(work: () => void): void {
     try {
       work();
@@ -151,7 +152,7 @@ export class RtspConnection {
     }
   }
 
-  /** Lets go. With a session, TEARDOWN is written without waiting for its answer. Idempotent. */
+  /** Closes the connection. Within a session, sends TEARDOWN without waiting for its answer. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -200,7 +201,7 @@ export class RtspConnection {
     });
   }
 
-  /** What nobody waits for. A camera that does not read must not make us hold what it was to get. */
+  /** Writes without waiting. Fails the connection when the camera reads nothing and the output piles up. */
   #write(data: string | Buffer): void {
     const socket = this.#socket;
     if (!socket?.writable) return;
@@ -230,16 +231,16 @@ export class RtspConnection {
   #onMessage(message: RtspMessage): void {
     const cseq = Number(message.headers.get('cseq'));
     if (message.status === 0) {
-      // A request of the camera's (keep-alive, ANNOUNCE): nothing we must do, but it wants an answer.
+      // A request from the camera (keep-alive, ANNOUNCE) needs an answer, but no action.
       this.#write(`RTSP/1.0 200 OK\r\nCSeq: ${(message.headers.get('cseq') ?? '0').slice(0, 20)}\r\n\r\n`);
       return;
     }
-    // Some cameras answer without a CSeq: with one request under way there is no doubt.
+    // Some cameras omit CSeq. With one pending request the answer is unambiguous.
     const key =
       this.#pending.has(cseq) || this.#pending.size !== 1 ? cseq : (this.#pending.keys().next().value as number);
     const pending = this.#pending.get(key);
     if (!pending) {
-      // A sign of life that nobody waits for was refused: with a new nonce, the session lives on.
+      // A keep-alive was refused. Taking the new nonce keeps the session alive.
       if (message.status === 401) this.#authorization?.challenge(message.challenges);
       return;
     }
@@ -283,7 +284,7 @@ export class RtspConnection {
   }
 }
 
-/** The reason behind an error of a socket. @param url Without credentials. */
+/** The reason for a socket error. @param url Without credentials. */
 export function connectError(url: string, error: Error): SourceError {
   const code = codeOf(error);
   if (code !== undefined && /^CERT_|^ERR_TLS_CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) {
@@ -312,7 +313,7 @@ export function connectError(url: string, error: Error): SourceError {
   }
 }
 
-/** A PEM file. @throws SourceError `refused` when it cannot be read. */
+/** Reads a PEM file. @throws SourceError `refused` when it cannot be read. */
 export function readCertificate(path: string): Buffer {
   try {
     return readFileSync(path);

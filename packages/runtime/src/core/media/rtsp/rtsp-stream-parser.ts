@@ -1,13 +1,13 @@
 import { SourceError } from '#core/media';
 
-/** Largest header of a response, in bytes. */
+/** Largest header of a message, in bytes. */
 export const HEADER_LIMIT: number = 16 * 1024;
-/** Largest body of a response, in bytes. */
+/** Largest body of a message, in bytes. */
 export const BODY_LIMIT: number = 64 * 1024;
-/** Garbage skipped in one go before the stream counts as corrupt, in bytes. */
+/** The most garbage skipped in a row before the stream counts as corrupt, in bytes. */
 const RESYNC_LIMIT = 256 * 1024;
 
-/** A response of the server (or, with status 0, a request of it). Header names are lower case. */
+/** A response of the server, or, with status 0, a request from it. Header names are lower case. */
 export interface RtspMessage {
   readonly status: number;
   readonly startLine: string;
@@ -17,7 +17,7 @@ export interface RtspMessage {
   readonly body: string;
 }
 
-/** What the parser found. Interleaved data is valid until the callback returns. */
+/** Receives the parsed elements. Interleaved data is valid until the callback returns. */
 export interface RtspStreamHandler {
   onInterleaved(channel: number, packet: Buffer): void;
   onMessage(message: RtspMessage): void;
@@ -27,8 +27,8 @@ const DOLLAR = 0x24;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Cuts an RTSP connection into messages and interleaved packets (RFC 2326, sections 4 and 10.12). Bytes that are neither
- * are skipped up to the next `$` or `RTSP/`. Holds at most one message: 16 KB header, 64 KB body or packet.
+ * Splits an RTSP connection into messages and interleaved packets (RFC 2326, sections 4 and 10.12). Skips other bytes
+ * up to the next `$` or `RTSP/`. Buffers at most one message: 16 KB of header, 64 KB of body or packet.
  */
 export class RtspStreamParser {
   readonly #handler: RtspStreamHandler;
@@ -49,11 +49,11 @@ export class RtspStreamParser {
       if (used === 0) break;
       data = data.subarray(used);
     }
-    // A short copy of the rest lets go of the chunk's memory.
+    // A short copy releases the memory of the chunk.
     this.#held = data.byteLength === 0 ? EMPTY : Buffer.from(data);
   }
 
-  /** Consumes one element; 0 when more bytes are needed. */
+  /** Parses one element. Returns the number of bytes consumed, 0 when more are needed. */
   #one(data: Buffer): number {
     if (data.byteLength < 4) return 0;
     if (data[0] === DOLLAR) return this.#interleaved(data);
@@ -64,7 +64,7 @@ export class RtspStreamParser {
   #interleaved(data: Buffer): number {
     const size = data.readUInt16BE(2);
     if (data.byteLength < 4 + size) return 0;
-    // A packet that says nothing does not say either that the framing is right again.
+    // An empty packet does not prove that the framing is right again.
     if (size > 0) this.#garbage = 0;
     this.#handler.onInterleaved(data[1] as number, data.subarray(4, 4 + size));
     return 4 + size;
@@ -95,7 +95,7 @@ export class RtspStreamParser {
 
   #resync(data: Buffer): number {
     const dollar = data.indexOf(DOLLAR, 1);
-    // Nothing behind the next packet is looked at now: it would be looked at again for each packet before it.
+    // Searches only up to the next packet. Otherwise the same bytes would be searched again for every packet.
     const rtsp = (dollar < 0 ? data : data.subarray(0, dollar)).indexOf('RTSP/', 1);
     const at = rtsp > 0 ? rtsp : dollar;
     const skip = at > 0 ? at : data.byteLength - 4;
@@ -108,7 +108,7 @@ export class RtspStreamParser {
   }
 }
 
-/** How a message may begin: a response, or a request of the server. */
+/** The beginnings of a message: a response, or a request from the server. */
 const MESSAGE_STARTS = [
   'RTSP/',
   'OPTIONS ',
@@ -121,7 +121,7 @@ const MESSAGE_STARTS = [
   'PLAY ',
 ];
 
-/** Also true for the first bytes of one: then more must come before it can be judged. */
+/** Also true for a prefix of one: more bytes are needed then. */
 function isMessageStart(data: Buffer): boolean {
   const head = data.toString('latin1', 0, Math.min(data.byteLength, 'GET_PARAMETER '.length));
   return MESSAGE_STARTS.some((start) => head.startsWith(start) || start.startsWith(head));

@@ -1,11 +1,11 @@
 import { SourceError } from '#core/media';
 import type { Credentials } from './authorization.ts';
 
-/** An RTSP address, taken apart. */
+/** A parsed RTSP address. */
 export interface RtspUrl {
-  /** Without credentials: what goes over the wire and into logs. */
+  /** Without credentials: sent to the camera and logged. */
   readonly url: string;
-  /** For people: without credentials, also those that some cameras want in path or query. */
+  /** For display: without credentials, and without those that some cameras expect in the path or the query. */
   readonly name: string;
   /** Over TLS: `rtsps://`. */
   readonly secure: boolean;
@@ -14,9 +14,10 @@ export interface RtspUrl {
   readonly credentials: Credentials | undefined;
 }
 
-/** @throws SourceError `not_found` when it is no rtsp:// or rtsps:// URL. The text never repeats the credentials. */
+/** @throws SourceError `not_found` for any other URL. The message never repeats the credentials. */
 export function parseRtspUrl(text: string): RtspUrl {
-  // Not `new URL`: passwords of cameras hold characters that people do not escape. Only `/` and `?` must be.
+  // `new URL` would refuse passwords with unescaped characters, which are common for cameras. Only `/` and `?` must be
+  // escaped.
   const match = /^(rtsps?):\/\/(?:([^/?]*)@)?(\[[^\]]+\]|[^/:@?]+)(?::(\d{1,5}))?([/?].*)?$/i.exec(text);
   const secure = match?.[1]?.toLowerCase() === 'rtsps';
   const port = Number(match?.[4] ?? (secure ? 322 : 554));
@@ -42,12 +43,12 @@ export function parseRtspUrl(text: string): RtspUrl {
   };
 }
 
-/** Without the query, and without what looks like a password in the path. */
+/** The path without its query, and without parts that look like a password. */
 function nameOfPath(path: string): string {
   return path.replace(/\?.*$/s, '').replace(/((?:pass(?:word|wd)?|pwd)=)[^&/;]*/gi, '$1***');
 }
 
-/** A user name or password out of an address: percent signs that encode nothing are meant as they stand. */
+/** Decodes a user name or password. Percent signs that encode nothing are kept. */
 export function decodeLogin(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -29,7 +29,7 @@ describe('the stream parser', () => {
     return Buffer.concat([Buffer.from([0x24, channel, payload.byteLength >> 8, payload.byteLength & 0xff]), payload]);
   };
 
-  test('one byte at a time or all at once: responses, packets in between, requests of the camera', () => {
+  test('parses responses, packets between them, and requests from the camera, byte by byte or all at once', () => {
     const stream = Buffer.concat([
       Buffer.from('RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 5\r\n\r\nhello'),
       interleaved(0, '8060aabb'),
@@ -70,13 +70,13 @@ describe('the stream parser', () => {
     expect(parser.skippedBytes).toBeGreaterThan(10);
   });
 
-  test('empty packets between garbage do not make the garbage good', () => {
+  test('empty packets do not reset the garbage limit', () => {
     const block = Buffer.from('x$\0\0\0', 'latin1');
     const stream = Buffer.concat(Array.from({ length: 400_000 }, () => block));
     expect(() => parse(stream, 65_536)).toThrow(expect.objectContaining({ code: 'corrupt' }));
   });
 
-  test('never throws anything but a typed error, whatever the bytes', () => {
+  test('throws only typed errors, for any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), fc.integer({ min: 1, max: 50 }), (bytes, step) => {
         try {
@@ -88,7 +88,7 @@ describe('the stream parser', () => {
     );
   });
 
-  test('an endless header, a huge body and endless garbage are errors, not memory', () => {
+  test('an endless header, a huge body and endless garbage are errors and use no memory', () => {
     const endless = Buffer.concat([Buffer.from('RTSP/1.0 200 OK\r\nX: '), Buffer.alloc(HEADER_LIMIT, 0x61)]);
     expect(() => parse(endless, 1000)).toThrow(expect.objectContaining({ code: 'corrupt' }));
     expect(() => parse(Buffer.from(`RTSP/1.0 200 OK\r\nContent-Length: ${BODY_LIMIT + 1}\r\n\r\n`), 1000)).toThrow(
@@ -145,7 +145,7 @@ describe('addresses', () => {
     expect(parseRtspUrl(text).name).toBe(name);
   });
 
-  test('what is none is refused without repeating it', () => {
+  test('an invalid address is refused without repeating it', () => {
     for (const text of ['http://h', 'rtsp://', 'rtsp://u:secret@', 'rtsp://h:99999/']) {
       expect(() => parseRtspUrl(text)).toThrow(
         expect.objectContaining({ code: 'not_found', message: expect.not.stringContaining('secret') }),
@@ -157,7 +157,7 @@ describe('addresses', () => {
 describe('authorization', () => {
   const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
 
-  test('Digest without qop, as most cameras ask', () => {
+  test('Digest without qop, as most cameras use', () => {
     const auth = new Authorization({ user: 'admin', password: 'pw' });
     expect(auth.header('OPTIONS', 'rtsp://h/')).toBeUndefined();
     expect(auth.challenge(['Digest realm="IP Camera", nonce="abc"', 'Basic realm="x"'])).toBe(true);
@@ -188,7 +188,7 @@ describe('authorization', () => {
     }
   });
 
-  test('several challenges in one line are several', () => {
+  test('several challenges in one line are separated', () => {
     const answer = (line: string): string | undefined => {
       const auth = new Authorization({ user: 'u', password: 'p' });
       return auth.challenge([line]) ? auth.header('GET', '/x') : undefined;
@@ -198,7 +198,7 @@ describe('authorization', () => {
     expect(answer('Bearer realm="x"')).toBeUndefined();
   });
 
-  test('Basic when nothing better is offered; an unknown scheme cannot be answered', () => {
+  test('Basic when only that is offered; an unknown scheme is not answered', () => {
     const auth = new Authorization({ user: 'u', password: 'p' });
     expect(auth.challenge(['Digest realm="x", algorithm=SHA-512-256, nonce="n"'])).toBe(false);
     expect(auth.challenge(['Basic realm="x"'])).toBe(true);
@@ -207,7 +207,7 @@ describe('authorization', () => {
 });
 
 describe('RTP', () => {
-  test('CSRC, extension and padding are stepped over', () => {
+  test('CSRC, extension and padding are skipped', () => {
     const packet = Buffer.from('b1e00001000000020000000311111111beef00012222222241420002', 'hex');
     const header = emptyRtpHeader();
     expect(readRtpHeader(packet, header)).toBe(true);
@@ -215,7 +215,7 @@ describe('RTP', () => {
     expect(packet.subarray(header.payloadStart, header.payloadEnd).toString()).toBe('AB');
   });
 
-  test('what is cut off or another version is refused', () => {
+  test('truncated packets and other versions are refused', () => {
     const header = emptyRtpHeader();
     for (const hex of [
       '',
@@ -228,14 +228,14 @@ describe('RTP', () => {
     }
   });
 
-  test('the timeline goes on over the wrap of 32 bits, and back a little for reordered pictures', () => {
+  test('the timeline continues across the 32-bit wrap, and steps back for reordered pictures', () => {
     const timeline = new RtpTimeline();
     const start = timeline.unwrap(0xffff_ff00);
     expect(timeline.unwrap(0x100) - start).toBe(0x200);
     expect(timeline.unwrap(0xffff_fff0) - start).toBe(0xf0);
   });
 
-  test('a sender report and a BYE are read out of a compound packet, a receiver report has its place for each field', () => {
+  test('a sender report and a BYE are parsed from a compound packet; a receiver report has every field in place', () => {
     const sr = Buffer.alloc(28);
     sr.writeUInt32BE(0x80c80006, 0);
     sr.writeUInt32BE(7, 4);
@@ -268,19 +268,19 @@ describe('RTP', () => {
       rr[12],
       rr.readUInt32BE(20),
     ]).toEqual([0x81c9, 7, 7, 3, 500, 65_536, 64, 11]);
-    // Compound, as RFC 3550 wants it: our name follows, and the whole can be read back.
+    // RFC 3550 requires a compound packet: a CNAME follows, and the whole can be parsed.
     expect(rr.toString('hex', 32)).toBe(`81ca0003000000010105${Buffer.from('vigia').toString('hex')}00`);
     expect(parseRtcp(Buffer.concat([rr, buildBye(1)]))).toEqual({ report: undefined, bye: true });
   });
 });
 
-describe('what a receiver reports', () => {
+describe('receiver statistics', () => {
   function receive(receiver: RtpReceiver, sequences: readonly number[], jitterMs = 0): void {
     for (const [i, sequence] of sequences.entries())
       receiver.observe({ ...emptyRtpHeader(), sequence, timestamp: i * 9000, ssrc: 5 }, i * 100 + (i % 2) * jitterMs);
   }
 
-  test('loss in all and since the last report, over the wrap of sequence numbers', () => {
+  test('total loss and loss since the last report, across the wrap of sequence numbers', () => {
     const receiver = new RtpReceiver(90_000);
     receive(receiver, [65_533, 65_534, 1, 2]);
     expect([receiver.highestSequence, receiver.lost, receiver.ssrc]).toEqual([65_536 + 2, 2, 5]);
@@ -289,7 +289,7 @@ describe('what a receiver reports', () => {
     expect(receiver.takeFractionLost()).toBe(0);
   });
 
-  test('jitter follows the variation of transit times, and a clock jump is none', () => {
+  test('jitter follows the variation of transit times, but ignores a clock jump', () => {
     const steady = new RtpReceiver(90_000);
     receive(steady, [1, 2, 3, 4, 5, 6]);
     expect(steady.jitterTicks).toBe(0);
@@ -299,19 +299,19 @@ describe('what a receiver reports', () => {
       Array.from({ length: 200 }, (_, i) => i),
       10,
     );
-    // ±10 ms between neighbours: 900 ticks.
+    // ±10 ms between successive packets: 900 ticks.
     expect(shaky.jitterTicks).toBeGreaterThan(800);
     expect(shaky.jitterTicks).toBeLessThan(1000);
   });
 });
 
-describe('sound', () => {
+describe('audio', () => {
   const audio = (text: string): ReturnType<typeof audioFormatOf> => {
     const media = parseSdp(`v=0\r\n${text}`).media[0];
     return media && audioFormatOf(media);
   };
 
-  test('the formats of cameras, and what is left alone', () => {
+  test('the formats of cameras; others are ignored', () => {
     expect(audio('m=audio 0 RTP/AVP 8\r\n')).toMatchObject({ codec: 'pcma', sampleRate: 8000, channels: 1 });
     expect(audio('m=audio 0 RTP/AVP 97\r\na=rtpmap:97 PCMU/16000/2\r\n')).toMatchObject({
       codec: 'pcmu',
@@ -328,7 +328,7 @@ describe('sound', () => {
     expect(audio('m=audio 0 RTP/AVP 97\r\na=rtpmap:97 G726-32/8000\r\n')).toBeUndefined();
   });
 
-  test('AAC frames by their headers; nonsense gives nothing and throws nothing', () => {
+  test('AAC frames by their headers; malformed payloads give nothing and do not throw', () => {
     const format = { codec: 'aac', sampleRate: 16_000, channels: 1, config: Buffer.from('1408', 'hex') } as const;
     const read = (bytes: Buffer): [string, number][] => {
       const pieces: [string, number][] = [];

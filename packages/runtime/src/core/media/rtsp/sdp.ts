@@ -1,4 +1,4 @@
-/** One `m=` section of a session description (RFC 4566), as far as a client needs it. */
+/** The parts of an `m=` section of a session description (RFC 4566) that a client needs. */
 export interface SdpMedia {
   /** `video`, `audio`, `application` … */
   readonly kind: string;
@@ -7,21 +7,21 @@ export interface SdpMedia {
   readonly encoding: string;
   /** Ticks per second of the RTP time stamps. */
   readonly clockRate: number;
-  /** Of sound; 1 when not told. */
+  /** Of audio; 1 when not given. */
   readonly channels: number;
   readonly fmtp: ReadonlyMap<string, string>;
   /** The `a=control` value as written. */
   readonly control: string;
 }
 
-/** What DESCRIBE told. */
+/** The parts of a session description that a client needs. */
 export interface Sdp {
   /** Session-level `a=control`, `*` when absent. */
   readonly control: string;
   readonly media: readonly SdpMedia[];
 }
 
-/** Reads a session description. Lines that are not understood are skipped: cameras write many. */
+/** Parses a session description. Unknown lines are skipped, because cameras send many. */
 export function parseSdp(text: string): Sdp {
   const sections = splitSections(text);
   const session = sections.shift() ?? [];
@@ -32,7 +32,7 @@ export function parseSdp(text: string): Sdp {
 export function resolveControl(base: string, control: string): string {
   if (control === '' || control === '*') return base;
   if (/^rtsps?:\/\//i.test(control)) return control;
-  // Not URL resolution: cameras append `trackID=1` to bases with a query and expect plain concatenation.
+  // Not URL resolution: cameras expect plain concatenation, even of `trackID=1` to a base with a query.
   return base.endsWith('/') || control.startsWith('/')
     ? base + control.replace(/^\//, base.endsWith('/') ? '' : '/')
     : `${base}/${control}`;
@@ -86,8 +86,8 @@ function attributes(lines: readonly string[], name: string): string[] {
 const START_CODE = Buffer.from([0, 0, 0, 1]);
 
 /**
- * The parameter sets that a description carries (RFC 6184 8.1, RFC 7798 7.1), as Annex B: some cameras never send them
- * in the stream. Undefined when there are none.
+ * The parameter sets of a description (RFC 6184 8.1, RFC 7798 7.1), as Annex B, because some cameras never send them in
+ * the stream. Undefined when there are none.
  */
 export function parameterSetsOf(media: SdpMedia): Buffer | undefined {
   const names = ['sprop-vps', 'sprop-sps', 'sprop-pps', 'sprop-parameter-sets'];

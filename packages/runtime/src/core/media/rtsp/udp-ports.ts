@@ -2,9 +2,11 @@ import { createSocket, type Socket } from 'node:dgram';
 import type { Clock } from '@vigia/base';
 import { SourceError } from '#core/media';
 
-/** A keyframe comes as a burst of hundreds of datagrams: what does not fit here is lost. Bytes; the kernel may give less. */
+/**
+ * The kernel drops datagrams that do not fit, and a keyframe is a burst of hundreds. Bytes; the kernel may grant less.
+ */
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
-/** Even ports that are tried. */
+/** How many even ports to try. */
 const TRIES = 32;
 const FIRST_PORT = 20_000;
 const LAST_PORT = 60_000;
@@ -12,7 +14,7 @@ const LAST_PORT = 60_000;
 /** Options of {@link UdpPorts}. */
 export interface UdpPortsOptions {
   readonly clock: Clock;
-  /** The camera's address: datagrams of others are ignored. */
+  /** The camera's address. Datagrams from other addresses are ignored. */
   readonly peer: string;
   readonly onRtp: (packet: Buffer, readMs: number) => void;
   readonly onRtcp: (packet: Buffer, readMs: number) => void;
@@ -31,7 +33,7 @@ export class UdpPorts {
     this.#peer = peer;
   }
 
-  /** Binds two neighbouring ports. @throws SourceError `refused` when none are free. */
+  /** Binds two adjacent ports. @throws SourceError `refused` when none are free. */
   static async open(options: UdpPortsOptions): Promise<UdpPorts> {
     const { clock, peer, onRtp, onRtcp } = options;
     const family = peer.includes(':') ? 'udp6' : 'udp4';
@@ -61,7 +63,7 @@ export class UdpPorts {
     return this.#rtp.address().port;
   }
 
-  /** Opens the way through a firewall that lets in only what was asked for: two datagrams that mean nothing. */
+  /** Sends two dummy datagrams, to open the way through a firewall that only admits answers. */
   punch(rtpPort: number, rtcpPort: number): void {
     this.#send(this.#rtp, Buffer.from([0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), rtpPort);
     this.#send(this.#rtcp, Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 0]), rtcpPort);
@@ -71,23 +73,23 @@ export class UdpPorts {
     this.#send(this.#rtcp, packet, port);
   }
 
-  /** Idempotent. @param farewell RTCP that is still sent, to this port. */
+  /** Closes both sockets. Idempotent. @param farewell A last RTCP packet, sent to this port. */
   close(farewell: Buffer, port: number): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#rtp.close();
-    // A socket that is closed at once takes what it was to send with it.
+    // The socket must not be closed before the packet is sent.
     if (isPort(port)) this.#rtcp.send(farewell, port, this.#peer, () => this.#rtcp.close());
     else this.#rtcp.close();
   }
 
   #send(socket: Socket, packet: Buffer, port: number): void {
-    // A datagram that cannot leave is lost like any other.
+    // A datagram that cannot be sent counts as lost.
     if (!this.#closed && isPort(port)) socket.send(packet, port, this.#peer, () => undefined);
   }
 }
 
-/** What a camera says may be anything. */
+/** The camera may send any number. */
 function isPort(port: number): boolean {
   return port > 0 && port <= 65_535;
 }
@@ -101,7 +103,7 @@ function bind(family: 'udp4' | 'udp6', port: number): Promise<Socket | undefined
     });
     socket.bind(port, () => {
       socket.removeAllListeners('error');
-      // "Port unreachable" of an earlier datagram: the watch on silence tells what matters.
+      // "Port unreachable" for an earlier datagram. The silence timeout detects a camera that is gone.
       socket.on('error', () => undefined);
       resolve(socket);
     });

@@ -5,11 +5,11 @@ import { RtpTrack, type RtpTrackOptions } from './rtp-track.ts';
 
 /** Options of {@link VideoTrack}. */
 export interface VideoTrackOptions extends Omit<RtpTrackOptions, 'onPacket'> {
-  /** Every access unit; its data is borrowed until the call returns. */
+  /** Receives every access unit. Its data is borrowed until the call returns. */
   readonly onUnit: (unit: AccessUnit) => void;
 }
 
-/** The video track of a session: packets in, access units out. */
+/** The video track of a session: turns packets into access units. */
 export class VideoTrack extends RtpTrack {
   readonly #assembler: AccessUnitAssembler;
   /** Access units so far. */
@@ -25,12 +25,12 @@ export class VideoTrack extends RtpTrack {
     });
   }
 
-  /** RTP packets that never came. */
+  /** RTP packets that never arrived. */
   get lostPackets(): number {
     return this.#assembler.lostPackets;
   }
 
-  /** NAL units in a row that are of no such stream. */
+  /** Consecutive NAL units that are invalid for this codec. */
   get foreignInARow(): number {
     return this.#assembler.foreignInARow;
   }

@@ -4,9 +4,9 @@ import { DemuxedSource } from './demuxed-source.ts';
 import { MjpegClient } from './mjpeg-client.ts';
 
 /**
- * Opens whatever a configuration may name as a source.
+ * Opens any kind of source that a configuration may name.
  *
- * @throws SourceError with the reason; nothing is left open then. The signal's reason when aborted.
+ * @throws SourceError with the reason, after closing everything; the signal's reason when aborted.
  */
 export function connectSource(options: SourceOptions, signal: AbortSignal): Promise<Source> {
   const { kind } = parseSourceUrl(options.url);

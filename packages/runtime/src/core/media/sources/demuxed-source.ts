@@ -13,17 +13,15 @@ import {
 } from 'node-av/lib';
 import { parseSourceUrl, type Source, SourceError, type SourceOptions, type SourceUrl } from '#core/media';
 
-// libav writes to stderr by itself; what matters comes back as return values.
+// libav would write to stderr. Errors that matter are return values.
 Log.setLevel(AV_LOG_QUIET);
 
-/** Codecs whose packets are brought into Annex B. */
+/** Codecs whose packets are converted to Annex B. */
 const TO_ANNEX_B: Readonly<Record<string, string>> = { h264: 'h264_mp4toannexb', hevc: 'hevc_mp4toannexb' };
 
 /**
- * A file played as if it were a camera, in real time, or a V4L2 device. FFmpeg's demuxers read ahead of nothing here: one
- * packet is read, and the next one when its time has come.
- *
- * A file's pace is ours: one timer at a time, set per packet. Cameras do not come this way.
+ * Plays a file in real time as if it were a camera, or a V4L2 device. FFmpeg's demuxer does not read ahead: it reads
+ * one packet, and the next one when that is due. One timer at a time sets a file's pace.
  */
 export class DemuxedSource implements Source {
   readonly lostPackets = 0;
@@ -38,7 +36,7 @@ export class DemuxedSource implements Source {
   #timer: Timer | undefined;
   #wake: (() => void) | undefined;
   #closed = false;
-  /** Where time stamp 0 of this round lies on our time line, milliseconds. */
+  /** The position of this round's time stamp 0 on the timeline, milliseconds. */
   #roundMs = 0;
   #epochMs = 0;
   #firstMs: number | undefined;
@@ -50,7 +48,7 @@ export class DemuxedSource implements Source {
     this.#url = parseSourceUrl(options.url);
   }
 
-  /** Opens and begins to play. @throws SourceError with the reason; the signal's reason when aborted. */
+  /** Opens the source and starts to play. @throws SourceError with the reason; the signal's reason when aborted. */
   static async open(options: SourceOptions, signal: AbortSignal): Promise<DemuxedSource> {
     signal.throwIfAborted();
     const source = new DemuxedSource(options);
@@ -62,7 +60,7 @@ export class DemuxedSource implements Source {
       source.#free();
       throw error;
     }
-    // Not awaited: it runs until `close` or the end, and tells the end by itself.
+    // Not awaited: it runs until `close` or the end, which it reports itself.
     void source.#run();
     return source;
   }
@@ -81,10 +79,10 @@ export class DemuxedSource implements Source {
     this.#filtered.alloc();
     const input = kind === 'v4l2' ? InputFormat.findInputFormat('v4l2') : null;
     const options = kind === 'v4l2' ? Dictionary.fromObject({ input_format: 'mjpeg' }) : null;
-    // Said to be a file, so that nothing in a path is taken for an address.
+    // The prefix keeps FFmpeg from interpreting a path as a URL.
     const place = kind === 'file' ? `file:${target}` : target;
     let opened = await this.#format.openInput(place, input, options);
-    // A device without MJPEG gives what it has.
+    // A device without MJPEG delivers its default format.
     if (opened < 0 && kind === 'v4l2') opened = await this.#format.openInput(place, input, null);
     if (opened < 0) throw this.#openError(opened);
     if ((await this.#format.findStreamInfo(null)) < 0) throw this.#error('corrupt', 'is no video that FFmpeg can read');
@@ -141,7 +139,7 @@ export class DemuxedSource implements Source {
     if (tell) this.#o.onEnd(end);
   }
 
-  /** Reads and plays one packet; false at the end. */
+  /** Reads and plays one packet. Returns false at the end. */
   async #next(): Promise<boolean> {
     const result = await this.#format.readFrame(this.#packet);
     if (this.#closed) return false;

@@ -9,15 +9,15 @@ const WATCH_MS = 500;
 const MAX_TRIES = 2;
 
 /**
- * Plays a camera's MJPEG stream over HTTP. Its pictures carry no time stamps: one that waited in a socket cannot be told
- * from a fresh one.
+ * Plays a camera's MJPEG stream over HTTP. Its pictures have no time stamps, so time spent in a socket cannot be
+ * detected.
  */
 export class MjpegClient implements Source {
   readonly lostPackets = 0;
   readonly #o: SourceOptions;
   readonly #timeouts: SourceTimeouts;
   readonly #target: URL;
-  /** For messages: without credentials and query. */
+  /** For error messages: without credentials and query. */
   readonly #name: string;
   readonly #authorization: Authorization | undefined;
   #request: ClientRequest | undefined;
@@ -99,7 +99,7 @@ export class MjpegClient implements Source {
     this.#watch = every(clock, WATCH_MS, () => this.#check(clock.nowMs()));
   }
 
-  /** Asks, and answers a challenge once. */
+  /** Sends the request, and answers a challenge once. */
   async #ask(): Promise<IncomingMessage> {
     for (let tries = 1; ; tries += 1) {
       const response = await this.#get();
@@ -107,7 +107,7 @@ export class MjpegClient implements Source {
       if (statusCode === 200) return response;
       response.resume();
       this.#request?.destroy();
-      // Not `headers`: it joins several challenges into one text.
+      // `headers` would join several challenges into one string.
       const challenges = response.headersDistinct['www-authenticate'] ?? [];
       const mayAnswer = statusCode === 401 && tries < MAX_TRIES && this.#authorization?.challenge(challenges);
       if (!mayAnswer) throw this.#refusal(statusCode);
@@ -193,7 +193,7 @@ function parse(url: string): URL {
   try {
     return new URL(url);
   } catch {
-    // Node's error would repeat the address.
+    // The message of Node's error would repeat the address.
     throw new SourceError('not_found', 'the source is no address like http://[user:password@]host[:port]/path');
   }
 }

@@ -2,33 +2,33 @@ import { SourceError } from '#core/media';
 
 /** Largest picture of a stream, in bytes. */
 export const PART_LIMIT: number = 8 * 1024 * 1024;
-/** Largest head of a part, in bytes. */
+/** Largest header of a part, in bytes. */
 const HEAD_LIMIT = 16 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
 
 /**
- * Cuts a `multipart/x-mixed-replace` body into its parts. A part with a Content-Length is whole with its last byte; one
- * without is whole when the boundary of the next one has come, because nothing else tells. Bytes are gathered in one
- * buffer that grows and is reused.
+ * Splits a `multipart/x-mixed-replace` body into its parts. A part with a Content-Length is complete with its last
+ * byte; one without is complete when the next boundary arrives. Bytes are gathered in one buffer that grows and is
+ * reused.
  */
 export class MultipartSplitter {
   readonly #boundary: Buffer;
   readonly #onPart: (body: Buffer, readMs: number) => void;
   #buffer: Buffer = Buffer.allocUnsafe(256 * 1024);
   #length = 0;
-  /** Of what is gathered: how much came with earlier reads, and when the last of them was. */
+  /** How many of the gathered bytes came with earlier reads, and when the last of those was. */
   #earlier = 0;
   #earlierMs = 0;
   #readMs = 0;
   /** Bytes already searched for a boundary. */
   #searched = 0;
-  /** Of the body that is being gathered; undefined while looking for a head, -1 when it was not told. */
+  /** The length of the current body; undefined while a header is expected, -1 without a Content-Length. */
   #bodyLength: number | undefined;
 
   /**
-   * @param boundary As in the Content-Type, without quotes. Cameras disagree on whether its dashes are part of it.
-   * @param onPart Gets each body, borrowed until the call returns, and when its last byte was read: with cameras that tell no
-   *   lengths that is earlier than the moment at which it is known to be whole.
+   * @param boundary As in the Content-Type, without quotes. Cameras disagree on whether it includes the dashes.
+   * @param onPart Receives each body, borrowed until the call returns, and when its last byte was read. Without a
+   *   Content-Length, that is before the moment at which the part is known to be complete.
    */
   constructor(boundary: string, onPart: (body: Buffer, readMs: number) => void) {
     this.#boundary = Buffer.from(`--${boundary.replace(/^--/, '')}`);
@@ -74,7 +74,7 @@ export class MultipartSplitter {
     const at = this.#buffer.subarray(0, this.#length).indexOf(this.#boundary, from);
     this.#searched = this.#length;
     if (at < 0) return false;
-    // The line break before a boundary belongs to it.
+    // The line break before a boundary is part of it.
     const end = at >= 2 && this.#buffer[at - 2] === 0x0d ? at - 2 : at;
     this.#emit(end, at);
     return true;

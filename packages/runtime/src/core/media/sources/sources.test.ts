@@ -50,7 +50,7 @@ describe('the multipart splitter', () => {
     expect(split(part('one', false) + part('two', false) + part('three', false), step)).toEqual(['one', 'two']);
   });
 
-  test('a part without a length was there when its last byte was, not when the next one began', () => {
+  test('a part without a length arrives with its last byte, not with the next boundary', () => {
     const times: number[] = [];
     const splitter = new MultipartSplitter('frame', (_body, readMs) => times.push(readMs));
     const head = '--frame\r\n\r\n';
@@ -66,7 +66,7 @@ describe('the multipart splitter', () => {
     expect(told).toEqual([150]);
   });
 
-  test('an endless head and an endless part are errors, not memory', () => {
+  test('an endless head and an endless part are errors and use no memory', () => {
     expect(() => split('x'.repeat(20_000), 1000)).toThrow(expect.objectContaining({ code: 'corrupt' }));
     expect(() => split('--frame\r\nContent-Length: 99999999\r\n\r\n', 1000)).toThrow(/99999999/);
     expect(() => split(`--frame\r\n\r\n${'x'.repeat(9_000_000)}`, 100_000)).toThrow(
@@ -74,7 +74,7 @@ describe('the multipart splitter', () => {
     );
   });
 
-  test('throws nothing but a typed error, whatever the bytes', () => {
+  test('throws only typed errors, for any bytes', () => {
     const piece = fc.oneof(fc.constantFrom('--frame', '\r\n', '\r\n\r\n', 'Content-Length: 3'), fc.string());
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), fc.integer({ min: 1, max: 9 }), (pieces, step) => {
@@ -135,7 +135,7 @@ async function open(
   return { source, formats, units, ended };
 }
 
-/** Resolves when so many units have come. */
+/** Resolves when this many units have arrived. */
 function counted(wanted: number): { readonly came: Promise<void>; readonly count: (n: number) => void } {
   let done: () => void = () => undefined;
   const came = new Promise<void>((resolve) => (done = resolve));
@@ -148,7 +148,7 @@ const stream: Answer = (_request, response) => {
 };
 
 describe('MJPEG over HTTP', () => {
-  test('pictures as they come, each a keyframe; closed twice is fine', async () => {
+  test('delivers each picture as a keyframe; may be closed twice', async () => {
     const { came, count } = counted(2);
     const { source, formats, units } = await open(await serve(stream), count);
     await came;
@@ -161,7 +161,7 @@ describe('MJPEG over HTTP', () => {
     source.close();
   });
 
-  test('Digest is answered once, computed over the path with its query', async () => {
+  test('answers Digest once, computed over the path with its query', async () => {
     const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
     const wanted = md5(`${md5('viewer:cam:pa ss')}:abc:${md5('GET:/video?n=1')}`);
     let asked = 0;
@@ -180,7 +180,7 @@ describe('MJPEG over HTTP', () => {
     });
   });
 
-  test('of several challenges the better one is answered, whatever their order', async () => {
+  test('answers the better of several challenges, in any order', async () => {
     let said = '';
     const url = await serve((request, response) => {
       said = request.headers.authorization ?? said;
@@ -194,7 +194,7 @@ describe('MJPEG over HTTP', () => {
     expect(said).toMatch(/^Digest .*realm="dig"/);
   });
 
-  test('a percent sign in a password, and an authority that cannot be read', async () => {
+  test('accepts a percent sign in a password; refuses an invalid authority', async () => {
     const url = await serve(stream);
     const { came, count } = counted(1);
     await open(url.replace('pa%20ss', '100%'), count);
@@ -214,7 +214,7 @@ describe('MJPEG over HTTP', () => {
     await expect(open(await serve(answer))).rejects.toMatchObject({ code });
   });
 
-  test('one that answers nothing is a timeout; one that stands still or hangs up ends, told once', async () => {
+  test('a server without an answer causes a timeout; one that stalls or disconnects ends once', async () => {
     const silent = await serve(() => undefined);
     await expect(open(silent, undefined, { timeouts: { connectMs: 10, responseMs: 10 } })).rejects.toMatchObject({
       code: 'timeout',
@@ -232,15 +232,15 @@ describe('MJPEG over HTTP', () => {
 });
 
 describe('files', () => {
-  test('play in real time: a unit comes when its time has come, and not before', async () => {
-    // Opening waits for nothing but the disk; from then on only this clock lets time pass.
+  test('play in real time: a unit arrives when it is due, and not before', async () => {
+    // Opening waits only for the disk. From then on, only this clock advances time.
     const clock = new FakeClock();
     const first = counted(1);
     const { units, formats } = await open(`file:${CLIP}`, first.count, { clock });
     await first.came;
     expect(formats).toMatchObject([{ kind: 'file', codec: 'h264', live: true }]);
     const settle = async (): Promise<void> => {
-      // The next packet is read by another thread: until it has come its timer does not exist.
+      // Another thread reads the next packet. Its timer does not exist before.
       while (clock.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve));
     };
     await settle();
@@ -262,7 +262,7 @@ describe('files', () => {
   ])('at its end %s%s', async (scheme, what) => {
     const loop = what.includes('loop');
     const clock = new FakeClock();
-    // 200 units in the clip.
+    // The clip has 200 units.
     const { came, count } = counted(loop ? 230 : 200);
     const { units, ended } = await open(`${scheme}${CLIP}${loop ? '?loop' : ''}`, count, { clock });
     const state = { done: false };
