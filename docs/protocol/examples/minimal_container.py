@@ -1,12 +1,12 @@
 """A model container in one file, written from docs/protocol/model-container.md and Python's standard library alone.
 
-``python3 minimal_container.py --socket PATH --model-id ID [--delay-ms N] [--allow-dir DIR]`` prints ``ready`` and tells
+``python3 minimal_container.py --socket PATH --model-id ID [--delay-ms N] [--allow-dir DIR]`` prints ``ready`` and reports
 how bright pictures are: replace ``look``. A thread per connection reads; one thread has the model and serves the line.
 """
 
 import argparse, json, mmap, os, signal, socket, stat, struct, threading, time
 
-LIMIT, GRANT_S, BYTES = 1 << 20, 0.1, {"RGB24": 3, "BGR24": 3, "GRAY8": 1}  # Bytes per pixel of what is taken.
+LIMIT, GRANT_S, BYTES = 1 << 20, 0.1, {"RGB24": 3, "BGR24": 3, "GRAY8": 1}  # Bytes per pixel, per accepted format.
 options = argparse.ArgumentParser()
 options.add_argument("--socket", required=True)
 options.add_argument("--model-id", required=True)
@@ -14,7 +14,7 @@ options.add_argument("--delay-ms", type=float, default=0)
 options.add_argument("--allow-dir", action="append", default=[])
 options = options.parse_args()
 roots = [os.path.realpath(folder) + "/" for folder in ["/dev/shm", *options.allow_dir]]
-turn = threading.Condition()  # Of all that changes: the line, the grant that is out, the numbers, what is sent.
+turn = threading.Condition()  # Guards all state: the line, the grant that is out, the counters, sending.
 line, granted, started, last_error = [], None, time.monotonic(), None
 counters = {name: 0 for name in ("requests", "ok", "errors", "batches", "grants", "grants_expired")}
 
@@ -35,7 +35,7 @@ def require(condition, code, why):
 
 
 def check(request):
-    """What is needed later is there and can be used."""
+    """Checks the fields that are used later."""
     op, meta = request.get("op", "infer"), request.get("frame_metadata")
     require(op in ["infer", "want", "unwant", "describe", "health"], "bad_request", "unknown op")
     require(op != "want" or "request_id" in request, "bad_request", "request_id is missing")
@@ -154,7 +154,7 @@ class Connection:
             turn.wait_for(lambda: self.owed == 0)
 
     def answer(self, request, problem, detections=None, **more):
-        """The answer to whatever failed, and to an `infer` that did not."""
+        """The answer to any failure, and to an `infer` that succeeded."""
         error = problem and {"code": problem[0], "message": problem[1]}
         if request.get("op") == "want" and isinstance(request.get("request_id"), str):
             return self.send(request, {"grant": None}, error)
@@ -167,7 +167,7 @@ class Connection:
         name = request.get("request_id")
         ident = {"request_id": name} if isinstance(name, str) and 0 < len(name) <= 64 else {}
         body = json.dumps({**ident, **answer, "error": error}).encode()
-        try:  # Nobody waits for a peer that does not read: what the kernel cannot take ends it.
+        try:  # Never wait for a peer that does not read: a full socket ends the connection.
             if self.peer.send(struct.pack(">I", len(body)) + body, socket.MSG_DONTWAIT) < 4 + len(body):
                 self.peer.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -180,7 +180,7 @@ class Job:
     def __init__(self, connection, request, op):
         self.connection, self.request, self.op, self.since = connection, request, op, time.monotonic()
         self.key = (connection, request["camera_id"], request.get("consumer"))
-        self.place = self.key if op == "want" else self.key[1]  # Nobody stands in line twice.
+        self.place = self.key if op == "want" else self.key[1]  # Each key stands in line once.
         self.grant, self.used = None, None
 
     def take_place(self):
@@ -265,10 +265,10 @@ def run(job):
         job.settle(problem, detections, **more)
 
 
-look(b"\x80\x80\x80")  # It works: only now it listens.
+look(b"\x80\x80\x80")  # The model works: listen.
 server = socket.socket(socket.AF_UNIX)
 if os.path.exists(options.socket) and socket.socket(socket.AF_UNIX).connect_ex(options.socket):
-    os.unlink(options.socket)  # Left by somebody who has died.
+    os.unlink(options.socket)  # Left by a process that died.
 os.umask(0o117)
 server.bind(options.socket)
 server.listen(128)
