@@ -67,7 +67,7 @@ export class PlainView implements View {
 /** An event as a line; undefined if another line reports it already. */
 function lineOf(event: NodeEvent): string | undefined {
   // The subject left the configuration, which the reload logs.
-  if (event.phase === 'end' && event.kind !== 'consumer_blind') return undefined;
+  if (event.phase === 'end' && event.kind.endsWith('_state')) return undefined;
   const alarm = event.severity === 'alarm' ? 'ALARM ' : '';
   const where = `${event.camera}/${event.consumer}`;
   switch (event.kind) {

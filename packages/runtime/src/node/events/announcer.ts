@@ -35,6 +35,15 @@ const CAMERA_SEVERITY: Readonly<Record<CameraStateMessage['state'], Severity>> =
   waiting: 'warning',
   stopped: 'info',
 };
+const PHASE: Readonly<Record<EventMessage['type'], NodeEventOf<'sla'>['phase']>> = {
+  worker_restarting: null,
+  worker_failed: 'start',
+  worker_recovered: 'end',
+  sla_breached: 'start',
+  sla_recovered: 'end',
+  slowed: 'start',
+  restored: 'end',
+};
 const EVENT_SEVERITY: Readonly<Record<EventMessage['type'], Severity>> = {
   worker_restarting: 'warning',
   worker_failed: 'warning',
@@ -51,6 +60,8 @@ const CHANGES_LIMIT = 50;
 /** Wraps results, states and events of the node into items and publishes them. No other code creates events. */
 export class Announcer {
   readonly #o: AnnouncerOptions;
+  /** Alarms that have not ended, by kind and subject. */
+  readonly #alarms = new Set<string>();
 
   constructor(options: AnnouncerOptions) {
     this.#o = options;
@@ -71,6 +82,7 @@ export class Announcer {
 
   /** A camera left the configuration: ends its state. */
   cameraGone(camera: string): void {
+    for (const key of this.#alarms) if (key.includes(` ${camera}/`)) this.#alarms.delete(key);
     const data = { state: 'stopped', reason: null, message: null, retry_in_ms: null } as const;
     this.#event({ kind: 'camera_state', phase: 'end', camera, subject: camera, severity: 'info', data });
   }
@@ -102,8 +114,16 @@ export class Announcer {
   /** Reports an event of a consumer: about its worker, its SLA, or its rate. */
   consumerEvent({ camera, consumer, at, ...data }: EventMessage): void {
     const kind = KIND_OF_EVENT_TYPE[data.type];
-    const severity = data.alarm ? 'alarm' : EVENT_SEVERITY[data.type];
-    this.#event({ kind, at, camera, consumer, subject: `${camera}/${consumer}`, severity, data });
+    const phase = PHASE[data.type];
+    const subject = `${camera}/${consumer}`;
+    const severity = this.#severityOf(`${kind} ${subject}`, phase, data.alarm ? 'alarm' : EVENT_SEVERITY[data.type]);
+    this.#event({ kind, at, camera, consumer, phase, subject, severity, data });
+  }
+
+  /** The end of an alarm is an alarm: a subscriber that got the start must not lose the end. */
+  #severityOf(key: string, phase: NodeEventOf<'sla'>['phase'], severity: Severity): Severity {
+    if (severity === 'alarm') this.#alarms.add(key);
+    return phase === 'end' && this.#alarms.delete(key) ? 'alarm' : severity;
   }
 
   /** A critical consumer has become blind, or sees again. Both are alarms, so that no subscriber misses the end. */
