@@ -128,7 +128,7 @@ describe('the trial of an open circuit', () => {
     expect([breaker.open, breaker.allows(), breaker.isCurrent(trial)]).toEqual([false, true, false]);
     fail(FAILURES_TO_OPEN);
     clock.advance(1_000);
-    // The trial of the one before leaves no trace.
+    // The trial of the previous container has no effect.
     expect(breaker.allows()).toBe(true);
   });
 });

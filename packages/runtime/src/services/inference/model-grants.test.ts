@@ -15,7 +15,7 @@ const WITHDRAWN = { kind: 'withdrawn' } as const;
 const OVERLOADED = { kind: 'failed', error: { code: 'overloaded', message: 'too many' } } as const;
 const FAILED = { kind: 'failed', error: { code: 'inference_failed', message: 'no' } } as const;
 
-/** A connection to a container that answers when the test says so. */
+/** A connection to a container that answers when the test calls it. */
 class FakeClient implements ModelClient {
   ready = true;
   readonly why = 'it went away';

@@ -53,7 +53,7 @@ describe('a rendition within the memory of another one', () => {
       renditions.admit(home, 1);
       expect(renditions.admitWithin(small, home)).toBe(true);
     }
-    // One in flight each, and each goes on to the next picture while the others still hold theirs.
+    // Each has one in flight, and continues with the next picture while the others still hold theirs.
     const held = homes.map((home) => rendered(renditions.render(newPicture(1), small, home)));
     for (let seq = 2; seq < 12; seq += 1)
       for (const [i, home] of homes.entries()) {

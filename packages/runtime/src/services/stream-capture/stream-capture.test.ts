@@ -96,7 +96,7 @@ const settings = {
   maxPicture: { width: 100, height: 100 },
 } as const;
 
-/** Pictures at 10 fps for so long. */
+/** Pictures at 10 fps for this long. */
 function play(world: ReturnType<typeof capture>, ms: number, unit: Parameters<typeof world.unit>[0] = {}): void {
   for (let at = 0; at < ms; at += 100) {
     world.unit(unit);

@@ -68,7 +68,7 @@ describe('policies of WL4', () => {
     expect(stage.startsMs).toEqual(startsMs);
     expect(stage.lifecycle.current).toEqual({ state: 'failed', reason: CRASH, alarm: sla === 'critical' });
     expect(stage.lifecycle.restarts).toBe(startsMs.length - 1);
-    // Only critical goes on trying.
+    // Only a critical worker is tried again.
     stage.clock.advance(3_600_000);
     expect(stage.startsMs.length > startsMs.length).toBe(sla === 'critical');
   });

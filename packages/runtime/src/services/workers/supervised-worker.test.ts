@@ -41,7 +41,7 @@ class Stage {
   readonly logged: LogRecord[] = [];
   readonly links: FakeLink[] = [];
   readonly worker: SupervisedWorker<FakeLink>;
-  /** A frame has been there for so long without an answer. */
+  /** How long a frame has been waiting without an answer. */
   #waitedMs = 0;
   /** What the consumer says about a result. */
   problem: string | undefined;

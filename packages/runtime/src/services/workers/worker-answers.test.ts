@@ -181,7 +181,7 @@ describe('one result', () => {
     const error = { code: 'deadline_exceeded', message: 'no answer within 500 ms' };
     expect(results).toMatchObject([{ status: 'timeout', detections: null, age_ms: 500, error }]);
     expect([inFlight.busy, inFlight.isOpen(flight), inFlight.report().in_flight]).toEqual([true, false, 0]);
-    // The worker still looks at it.
+    // The worker still reads the pixels.
     expect(log).not.toContain('slot 1');
     clock.advance(DEADLINE_MS * 4);
     expect(log).not.toContain('slot 1');
