@@ -37,7 +37,11 @@ const AVOIDED = [
 const HISTORY = /^CHANGELOG\.md$/;
 
 /** Prefixes of paths whose findings are not errors yet. Empty once all texts are rewritten. */
+<<<<<<< HEAD
 const PENDING = ['packages/runtime/', 'packages/frame-supplier/src/loop/mailbox', 'ARCHITECTURE.md'];
+=======
+const PENDING = ['packages/runtime/test/', 'docs/', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md'];
+>>>>>>> 934d8fc6ef4be2baee7a248b1cb8a1adb0c26bb4
 
 const isPending = ({ file }) => PENDING.some((prefix) => file.startsWith(prefix));
 

@@ -16,7 +16,7 @@ beforeEach(() => {
   mailbox = supplier.subscribe('a', { fps: 1 });
 });
 
-/** Publishes a frame and lets the mailbox have it. */
+/** Publishes a frame and distributes it to the mailbox. */
 async function publish(): Promise<CountedFrame<string>> {
   const frame = new CountedFrame('pixels', clock.nowMs());
   supplier.publish(frame);
@@ -25,7 +25,7 @@ async function publish(): Promise<CountedFrame<string>> {
 }
 
 describe('on the hot path', () => {
-  test('a taken frame keeps the next one back until it is settled', async () => {
+  test('holds back the next frame until the taken one is settled', async () => {
     await publish();
     mailbox.take()?.release();
     clock.advance(1_000);
@@ -35,7 +35,7 @@ describe('on the hot path', () => {
     expect(mailbox.take()?.seq).toBe(2);
   });
 
-  test('hasDue follows the gate, and only looks', async () => {
+  test('hasDue follows the gate and changes nothing', async () => {
     expect(mailbox.hasDue).toBe(false);
     await publish();
     expect(mailbox.hasDue).toBe(true);
@@ -48,7 +48,7 @@ describe('on the hot path', () => {
     expect([mailbox.hasDue, mailbox.counters().pending]).toEqual([false, 1]);
   });
 
-  test('evictStale drops and counts what is too old, also while a frame is in flight', async () => {
+  test('evictStale drops and counts a stale frame, even while one is in flight', async () => {
     mailbox.evictStale();
     await publish();
     mailbox.take()?.release();
@@ -63,7 +63,7 @@ describe('on the hot path', () => {
     expect([frame.references, mailbox.hasDue]).toEqual([0, false]);
   });
 
-  test('nothing is taken after the end', async () => {
+  test('take returns nothing after the end', async () => {
     await publish();
     mailbox.close();
     expect([mailbox.hasDue, mailbox.take(), mailbox.counters().dropped.closed]).toEqual([false, undefined, 1]);
@@ -71,7 +71,7 @@ describe('on the hot path', () => {
 });
 
 describe('at the edge', () => {
-  test('many reads with one signal keep one listener, and the end leaves none', async () => {
+  test('many reads with one signal share one listener, and the end removes it', async () => {
     const { signal } = new AbortController();
     for (let i = 0; i < 3; i += 1) {
       const next = mailbox.next(signal);

@@ -16,12 +16,14 @@ const IDLE_MS = 30_000;
 const STALE_FLOOR_MS = 1_000;
 const STALE_INTERVALS = 3;
 
-/** How old a frame may be and still be taken: max(1 s, 3 source intervals), which only a stalled camera exceeds. */
+/**
+ * The age from which a frame is stale: max(1 s, 3 source intervals). Frames get that old only when the camera stalls.
+ */
 export function staleAfterMs(sourceIntervalMs: number): number {
   return Math.max(STALE_FLOOR_MS, STALE_INTERVALS * sourceIntervalMs);
 }
 
-/** Internal options of a mailbox; only FrameSupplier.subscribe builds them. */
+/** Internal: only `FrameSupplier.subscribe` creates these options. */
 export interface MailboxOptions {
   readonly id: string;
   readonly gate: Gate;
@@ -34,22 +36,22 @@ export interface MailboxOptions {
 }
 
 /**
- * One consumer's single slot in the supplier's own event loop: it holds the newest frame and overwrites an unread one.
+ * One consumer's single slot in the supplier's event loop. It holds the newest frame, which overwrites an unread one.
  *
  * There are two ways to read, which must not be mixed:
  *
- * - On the hot path: `onOffer` reports a frame from inside distribution (be quick), `take` hands over the frame itself at the
- *   last moment, the taker calls `frame.release()` when it is done with the pixels and `settle` when the result is known.
- * - At the edge: `next` and `for await`, which lend frames ({@link Lending}).
+ * - Hot path: `onOffer` runs inside distribution and must return quickly. `take` passes the frame itself. The consumer
+ *   calls `frame.release()` when it no longer needs the pixels, and `settle` when the result is known.
+ * - Edge: `next` and `for await` lend frames ({@link Lending}).
  *
- * Either way at most one frame is pending and at most one in flight.
+ * Either way at most one frame is pending and at most one is in flight.
  */
 export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
   readonly id: string;
   readonly #o: MailboxOptions;
   readonly #dropped: DropCounters = { gated: 0, overwritten: 0, stale: 0, closed: 0 };
   #pending: F | undefined;
-  /** The time while `offer` runs. */
+  /** The current time while `offer` runs. */
   #offerMs: number | undefined;
   #offered = 0;
   #delivered = 0;
@@ -70,7 +72,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     return this.#end;
   }
 
-  /** Called by the supplier only: puts a frame in, in place of the pending one. `nowMs` is the time of its clock. */
+  /** Called by the supplier only. Replaces the pending frame. `nowMs` is the time of its clock. */
   offer(frame: F, nowMs: number): void {
     if (this.#end) return;
     this.#offerMs = nowMs;
@@ -82,7 +84,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     this.#offered += 1;
     const held = this.#pending;
     if (held && held.seq > frame.seq) {
-      // A late batch: a newer frame is already here.
+      // A late batch: a newer frame is already pending.
       this.#drop('overwritten');
       return;
     }
@@ -97,29 +99,35 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     this.#callConsumer();
   }
 
-  /** Called by the supplier only: the gate has another rate, so that the pending frame may be due now. */
+  /** Called by the supplier only. The gate's rate has changed, so the pending frame may be due now. */
   reconsider(): void {
     if (this.#end || !this.#pending) return;
     this.#lending.serve();
     this.#callConsumer();
   }
 
-  /** The time of the offer that is being made, which is exact enough and costs nothing; otherwise now. */
+  /**
+   * The time of the current offer, which is exact enough and saves reading the clock; outside an offer, the current
+   * time.
+   */
   get nowMs(): number {
     return this.#offerMs ?? this.#o.clock.nowMs();
   }
 
-  /** Whether a taken frame is not settled. */
+  /** Whether a frame has been taken and is not settled yet. */
   get inFlight(): boolean {
     return this.#inFlight;
   }
 
-  /** Whether the pending frame is due by the gate, even if the one before is not settled. A stale one counts: evict it first. */
+  /**
+   * Whether the gate lets the pending frame pass, even if the previous one is not settled. Includes a stale frame; call
+   * `evictStale` first.
+   */
   get hasDue(): boolean {
     return this.#pending !== undefined && this.#o.gate.due(this.#pending.capturedMs);
   }
 
-  /** Drops the pending frame if it is too old to be taken, and counts it as `stale`. */
+  /** Drops the pending frame and counts it as `stale` if it is too old. */
   evictStale(): void {
     if (!this.#pending) return;
     const ageMs = this.nowMs - this.#pending.capturedMs;
@@ -127,8 +135,8 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
   }
 
   /**
-   * Evicts a stale frame, then hands over the newest frame if it is due; undefined also while the one before is not settled.
-   * The caller owns the reference that it gets, and owes a `settle`.
+   * Evicts a stale frame, then returns the pending frame if it is due. Undefined while the previous frame is not
+   * settled. The caller owns the returned reference and must call `settle`.
    */
   take(): F | undefined {
     if (this.#inFlight) return undefined;
@@ -137,7 +145,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
   }
 
   /**
-   * Like `take`, without a second look at age and gate, which would cost as much as all the rest.
+   * Like `take`, without checking age and gate again, which would double its cost.
    *
    * Precondition: in this turn, `hasDue` was true after `evictStale`, and nothing is in flight.
    */
@@ -175,7 +183,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     this.close();
   }
 
-  /** Called by the supplier only: ends the mailbox. Idempotent: the first reason stays. */
+  /** Called by the supplier only. Ends the mailbox. Idempotent: the first reason is kept. */
   endWith(end: ReaderEnd): void {
     if (this.#end) return;
     this.#end = end;
@@ -209,7 +217,7 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
     };
   }
 
-  /** A consumer that throws must not keep the others from being served: its error is thrown again in a later turn. */
+  /** An exception of one consumer must not affect the others, so it is rethrown in a later turn of the event loop. */
   #callConsumer(): void {
     try {
       this.#o.onOffer?.();

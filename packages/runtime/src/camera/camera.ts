@@ -23,9 +23,9 @@ import { type PictureRequest, PictureRequests } from './picture-requests.ts';
 const SNAPSHOT_EVERY_MS = 500;
 /** How long everything but its workers may take to close. Milliseconds. */
 export const CLOSE_MS = 800;
-/** How a camera speaks to its node. */
+/** A camera's connection to the node. */
 export interface ToNode extends Pick<Channel<CameraWords, NodeWords>, 'notify'> {
-  /** The process cannot go on: gives the reason to the node, then ends itself. */
+  /** The process cannot continue: reports the reason to the node and ends itself. */
   fail(message: string): void;
 }
 
@@ -39,9 +39,9 @@ export class Camera {
   readonly #node: ToNode;
   readonly #scope = new Scope();
   readonly #supplier: FrameSupplier<Picture>;
-  /** What the models look at. */
+  /** The stream that consumers analyse. */
   readonly #capture: StreamCapture;
-  /** The large stream beside it, when there are two: drained, and decoded only for a picture that somebody asks for. */
+  /** The large stream beside it, if the camera has two. It is read, but decoded only for snapshots. */
   readonly #main: StreamCapture | undefined;
   #mainState: CaptureState = { state: 'connecting' };
   readonly #consumers: CameraConsumers;
@@ -144,7 +144,7 @@ export class Camera {
     this.#consumers.pace(consumer, slowed);
   }
 
-  /** Ends a worker; its policy decides what follows. */
+  /** Ends a worker; its restart policy applies. */
   endWorker(message: EndWorker): void {
     this.#consumers.endWorker(message);
   }

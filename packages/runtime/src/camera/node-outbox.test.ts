@@ -6,7 +6,7 @@ function news(message: string, alarm: boolean): ConsumerNews {
   return { type: 'event', event: { message, alarm } as EventMessage };
 }
 
-test('a node that does not read loses the oldest messages, never an alarm, and no order', () => {
+test('a node that does not read loses the oldest messages, but no alarm; the order holds', () => {
   let reads = false;
   const sent: string[] = [];
   const outbox = new NodeOutbox((message) => {

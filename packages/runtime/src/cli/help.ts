@@ -54,11 +54,14 @@ ${RUN_OPTIONS}  --clip FILE     another video with an H.264 or H.265 track
   --mqtt-port N   port of the broker (default: 1884, or any free port if that is in use)
   --rtsp-port N   port of the camera (default: 8554, or any free port if that is in use)
 `,
-  check: `vigia check -c FILE
+  check: `vigia check -c FILE [--diff [--node NAME]]
 
 Validates a configuration without starting anything. Prints its processes and models, the most memory that each may
 use, and the memory available. The exit code is 1 if it does not fit. An invalid configuration gives exit code 2 and
 a list of problems, each with line, path, the value found and the values allowed.
+
+  --diff              print what the file would change on the running node instead
+  --node NAME         the node (default: the one that the file names)
 `,
   reload: `vigia reload [--node NAME] [-c FILE]
 

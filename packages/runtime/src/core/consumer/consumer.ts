@@ -15,7 +15,7 @@ export type ConsumerStatus = ConsumerCounts & Pick<ConsumerReport, 'restarts'>;
 /** A consumer's own process or thread, as others may control it. */
 export interface WorkerControl {
   /**
-   * Ends the worker for a reason that something else has seen; its restart policy decides what follows.
+   * Ends the worker for a reason that something else has seen; its restart policy applies.
    *
    * @param pid The process that is meant. Its successor is left alone.
    */

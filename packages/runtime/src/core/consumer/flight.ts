@@ -14,7 +14,7 @@ export interface PictureOrigin {
 
 /**
  * One picture in flight: taken → rendered → sent → answered → settled. Holds a reference to the picture and the lease on its
- * pixels, and gives up each of them in one place, so that neither can be released twice.
+ * pixels, and releases each of them in one place, so that neither can be released twice.
  */
 export class Flight implements FlightRecord {
   readonly seq: number;
@@ -75,7 +75,7 @@ export class Flight implements FlightRecord {
     return this.#settled;
   }
 
-  /** @param pixels What the consumer reads, when it has to be given back. */
+  /** @param pixels The pixels that the consumer reads, if they must be released. */
   rendered(geometry: Geometry, pixels: Releasable | undefined, nowMs: number): void {
     this.#geometry = geometry;
     this.#pixels = pixels;

@@ -67,7 +67,7 @@ class Stage {
   }
 }
 
-describe('a consumer that is done with the pixels at the deadline', () => {
+describe('a consumer that has finished with the pixels at the deadline', () => {
   let stage: Stage;
   beforeEach(() => {
     stage = new Stage('end');
@@ -131,7 +131,7 @@ test('a receiver that throws keeps neither picture nor pixels', () => {
   expect([stage.inFlight.busy, stage.owed]).toEqual([false, { pictures: 0, pixels: 0, settlements: 0 }]);
 });
 
-test('a receiver that closes the consumer gives nothing back twice', () => {
+test('a receiver that closes the consumer releases nothing twice', () => {
   const stage = new Stage('end');
   stage.results.push = () => {
     stage.inFlight.close();
@@ -166,7 +166,7 @@ test('the deadline of an answered picture is not that of the next one', () => {
   stage.inFlight.close();
 });
 
-test('an ok result without a rendition is an error of ours', () => {
+test('an ok result without a rendition is an internal error', () => {
   const stage = new Stage('end');
   const flight = stage.begin();
   expect(() => stage.inFlight.answered(flight, { status: 'ok', detections: [{ class_id: 0 } as never] })).toThrow(
@@ -175,7 +175,7 @@ test('an ok result without a rendition is an error of ours', () => {
   expect([stage.inFlight.busy, stage.owed.pictures]).toEqual([false, 0]);
 });
 
-test('in any order of events each picture gets one result, and everything is given back once', () => {
+test('in any order of events each picture gets one result, and everything is released once', () => {
   const step = fc.constantFrom('begin', 'keep', 'render', 'send', 'answer', 'answer late', 'fail', 'settle', 'wait');
   fc.assert(
     fc.property(

@@ -14,7 +14,7 @@ const person = (more: Partial<Detection>): Detection => ({
 // 400×200 into 100×100: content is the 50 lines in the middle.
 const WIDE = geometryOf(400, 200, WHOLE, { width: 100, height: 100, fit: 'letterbox', format: 'RGB24' });
 
-test('points go where their box goes', () => {
+test('keypoints are mapped like their box', () => {
   const point = (x: number, y: number): NonNullable<Detection['keypoints']>[number] => ({
     name: 'nose',
     x,
@@ -32,7 +32,7 @@ test('points go where their box goes', () => {
   expect(mapped.keypoints).toEqual([point(0.3, 0.5), point(0.5, 0)]);
 });
 
-test('a region of interest moves points as it moves boxes', () => {
+test('a region of interest maps keypoints like boxes', () => {
   const geometry = geometryOf(
     400,
     200,

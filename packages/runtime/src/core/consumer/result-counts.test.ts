@@ -7,7 +7,7 @@ function seen(...names: string[]): ResultMessage {
   return { status: 'ok', detections } as unknown as ResultMessage;
 }
 
-test('classes are counted by how often, and in how many results', () => {
+test('classes are counted by detections and by results', () => {
   const counts = new ResultCounts();
   counts.add(seen('person', 'person', 'bed'));
   counts.add(seen('person'));

@@ -75,7 +75,7 @@ describe('geometry', () => {
     );
   });
 
-  test('letterbox of 16:9 in a square: 16:9 in the middle', () => {
+  test('letterbox of 16:9 in a square: content in the middle', () => {
     expect(
       geometryOf(1920, 1080, WHOLE, { width: 640, height: 640, fit: 'letterbox', format: 'RGB24' }).content,
     ).toEqual({
@@ -86,7 +86,7 @@ describe('geometry', () => {
     });
   });
 
-  test('the whole of an odd picture stays whole', () => {
+  test('a whole picture of odd size stays whole', () => {
     expect(geometryOf(641, 361, WHOLE, { width: 300, height: 300, fit: 'stretch', format: 'RGB24' }).crop).toEqual({
       x: 0,
       y: 0,

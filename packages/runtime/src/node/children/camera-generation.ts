@@ -80,7 +80,7 @@ export class CameraGeneration implements Generation {
   /** Counters of the running process. */
   #last: CameraSnapshot = NOTHING;
   #pid: number | undefined;
-  /** The reason that the process gave before it exited. */
+  /** The failure that the process reported before it exited. */
   #failure: string | undefined;
   #watch: Timer | undefined;
   #silentTicks = 0;

@@ -8,7 +8,7 @@ import { nearest } from './nearest.ts';
 import { resolveSecrets, secretVariables } from './secrets.ts';
 
 describe('secrets', () => {
-  test('from the environment and from files, encoded in front of an @, and redacted from then on', () => {
+  test('come from the environment and from files, are encoded in front of an @, and are redacted from then on', () => {
     const dir = mkdtempSync(join(tmpdir(), 'vigia-secret-'));
     writeFileSync(join(dir, 'user'), 'view:er\nsecond line');
     const env = { PASSWORD_1: 'p@ss/w:rd?', HOST_1: 'camera-1.example' };
@@ -45,7 +45,7 @@ describe('secrets', () => {
     expect(resolveSecrets(text, 'source', { P: 'pppp' })).toBe(text.replace('${P}', 'pppp'));
   });
 
-  test('what is missing is named', () => {
+  test('a missing variable or file is named', () => {
     expect(() => resolveSecrets('rtsp://u:${NOPE_1}@h', 'cameras.a.source', {})).toThrow(
       'cameras.a.source: the environment variable NOPE_1 is not set',
     );
@@ -65,7 +65,7 @@ describe('a configuration', () => {
     expect(config.cameras['a']?.consumers['p']).toEqual({ model: 'm', sla: 'normal', deadline_ms: 1000 });
   });
 
-  test('the nearest word is offered only when it is near', () => {
+  test('a similar word is suggested only when it is similar enough', () => {
     expect(nearest('sorce', ['source', 'roi'])).toBe('source');
     expect(nearest('xyz', ['source', 'roi'])).toBeUndefined();
   });
@@ -95,7 +95,7 @@ describe('workers of a configuration', () => {
     });
   });
 
-  test('secrets of their environment are filled in', () => {
+  test('have the secrets of their environment filled in', () => {
     const { workers } = parse('{ worker: flow }', '{ command: [perl], env: { KEY: "${VLM_KEY}" } }', {
       VLM_KEY: 'sesam',
       PATH: process.env['PATH'],

@@ -38,7 +38,7 @@ test('lets one request through after a while; success closes it', () => {
   expect([breaker.open, breaker.allows()]).toEqual([false, true]);
 });
 
-test('a failure leaves it open for longer, up to half a minute; what says nothing lets the next one try', () => {
+test('a failure leaves it open for longer, up to half a minute; after a neutral end the next trial may start', () => {
   fail(FAILURES_TO_OPEN);
   for (const [waitMs, verdict] of [
     [1_000, 'failure'],
@@ -62,7 +62,7 @@ test('a failure leaves it open for longer, up to half a minute; what says nothin
   expect(clock.pendingTimers).toBe(0);
 });
 
-test('what was asked before an opening says nothing after it: the first pause stays the first', () => {
+test('the verdict of a request from before the opening is ignored: the pause does not grow', () => {
   const early = breaker.began();
   fail(FAILURES_TO_OPEN);
   expect(breaker.isCurrent(early)).toBe(false);
@@ -78,7 +78,7 @@ test('what was asked before an opening says nothing after it: the first pause st
   expect(breaker.open).toBe(false);
 });
 
-test('another container begins anew', () => {
+test('another container resets the circuit', () => {
   fail(FAILURES_TO_OPEN + 3);
   breaker.reset();
   expect(breaker.allows()).toBe(true);
@@ -111,7 +111,7 @@ describe('the trial of an open circuit', () => {
     expect([breaker.open, breaker.allows()]).toEqual([false, true]);
   });
 
-  test('after its success it takes as many failures as ever to open, and the first pause is short again', () => {
+  test('its success resets the number of failures and the pause', () => {
     breaker.record('success', breaker.began());
     fail(FAILURES_TO_OPEN - 1);
     expect(breaker.open).toBe(false);
@@ -122,13 +122,13 @@ describe('the trial of an open circuit', () => {
     expect(breaker.allows()).toBe(true);
   });
 
-  test('another container needs none', () => {
+  test('another container needs no trial', () => {
     const trial = breaker.began();
     breaker.reset();
     expect([breaker.open, breaker.allows(), breaker.isCurrent(trial)]).toEqual([false, true, false]);
     fail(FAILURES_TO_OPEN);
     clock.advance(1_000);
-    // The trial of the one before leaves no trace.
+    // The trial of the previous container has no effect.
     expect(breaker.allows()).toBe(true);
   });
 });

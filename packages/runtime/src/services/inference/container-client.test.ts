@@ -97,7 +97,7 @@ test('is ready once the container has described itself and its health, not when 
   expect(ops).toEqual(['describe', 'health']);
 });
 
-test('one that is loading is asked again until it is ready', async () => {
+test('a container that is loading is polled until it is ready', async () => {
   let state = 'starting';
   let asked = 0;
   answer = (message) => {
@@ -125,7 +125,7 @@ test.each([
   expect((await want()).kind).toBe('lost');
 });
 
-test('one that owes an answer and keeps silent is asked how it is, and left when it does not say', async () => {
+test('a silent container that owes an answer gets a health request, and is disconnected without an answer to it', async () => {
   await ready();
   const ops: unknown[] = [];
   answer = (message) => {
@@ -142,7 +142,7 @@ test('one that owes an answer and keeps silent is asked how it is, and left when
   expect([client.ready, client.why]).toEqual([false, 'it has stopped answering']);
 });
 
-test('one that only takes long is waited for', async () => {
+test('a container that is merely slow is not disconnected', async () => {
   await ready();
   let wanted: Message | undefined;
   let asked = 0;
@@ -184,7 +184,7 @@ test('a container that loses answers is disconnected, and a request beyond the l
   expect(new Set(await Promise.all(asked))).toEqual(new Set(['lost']));
 });
 
-test('one that lives, owes an answer and looks at nothing for a minute is left', async () => {
+test('a container that answers health, but ends no run for a minute, is disconnected', async () => {
   await ready();
   let asked = 0;
   answer = (message) => {
@@ -203,7 +203,7 @@ test('one that lives, owes an answer and looks at nothing for a minute is left',
   expect(await settled).toBe('lost');
 });
 
-test('garbage ends the connection, is complained about once, and the next one is not at once', async () => {
+test('garbage ends the connection with one warning, and the next one is delayed', async () => {
   answer = () => undefined;
   client.start();
   await until(() => sockets.length === 1);
@@ -219,7 +219,7 @@ test('garbage ends the connection, is complained about once, and the next one is
   expect(log.filter((line) => line.includes('reconnecting'))).toHaveLength(1);
 });
 
-test('answers that nobody asked for are complained about once', async () => {
+test('unsolicited answers cause one warning', async () => {
   await ready();
   for (let i = 0; i < 5; i += 1) sockets[0]?.write(encodeJson({ request_id: `x${i}`, error: null }));
   const granted = want();

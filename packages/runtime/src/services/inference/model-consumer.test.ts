@@ -156,7 +156,7 @@ function balanced(): void {
 }
 
 describe('a picture becomes exactly one typed result', () => {
-  test('ok: boxes come back in the whole picture, an empty list means nothing was seen', async () => {
+  test('ok: boxes come back in the whole picture, an empty list means no detection', async () => {
     answer = granting(() => ({
       detections: [{ class_id: 0, class_name: 'person', confidence: 0.9, bbox: [0.25, 0.5, 0.5, 1] }],
     }));
@@ -269,7 +269,7 @@ describe('a picture becomes exactly one typed result', () => {
     balanced();
   });
 
-  test('a model that keeps failing is asked five times, though the next turn was asked for already', async () => {
+  test('a model that keeps failing gets five requests, even if the next turn was requested in advance', async () => {
     let infers = 0;
     let failing: (() => void) | undefined;
     let waiting: Message['request_id'];
@@ -303,7 +303,7 @@ describe('a picture becomes exactly one typed result', () => {
     balanced();
   });
 
-  test('the picture is chosen when the grant comes, not when it was asked for', async () => {
+  test('the picture is chosen on the grant, not on the request', async () => {
     const wants: (() => void)[] = [];
     const asked = new Promise<void>((resolve) => {
       answer = (message, reply) => {

@@ -15,7 +15,7 @@ const WITHDRAWN = { kind: 'withdrawn' } as const;
 const OVERLOADED = { kind: 'failed', error: { code: 'overloaded', message: 'too many' } } as const;
 const FAILED = { kind: 'failed', error: { code: 'inference_failed', message: 'no' } } as const;
 
-/** A connection to a container that answers when the test says so. */
+/** A connection to a container that answers when the test calls it. */
 class FakeClient implements ModelClient {
   ready = true;
   readonly why = 'it went away';
@@ -153,7 +153,7 @@ test('a granted picture is rendered, sent and answered; the next one asks after 
   expect(client.wants).toHaveLength(1);
 });
 
-test('a picture that arrives too old asks for nothing', async () => {
+test('a stale picture requests no grant', async () => {
   await publish(1_001);
   expect([client.wants.length, consumer.report().dropped.stale]).toEqual([0, 1]);
 });
@@ -164,7 +164,7 @@ test('starting a consumer starts its client', () => {
 });
 
 describe('a want that is not granted', () => {
-  test('lost: the due picture is settled as soon as the model is known to be away', async () => {
+  test('lost: the due picture is settled as soon as the model is known to be gone', async () => {
     await publish();
     client.ready = false;
     client.grant(LOST);
@@ -175,7 +175,7 @@ describe('a want that is not granted', () => {
     expect(results[0]).toMatchObject({ status: 'unavailable', hops_ms: { rendered: null, sent: null } });
   });
 
-  test('lost, and the model is back already: the same picture asks again', async () => {
+  test('lost, but the model is already back: the same picture asks again', async () => {
     await publish();
     client.grant(LOST);
     await turn();
@@ -235,7 +235,7 @@ describe('a want that is not granted', () => {
   });
 });
 
-describe('a grant that is of no use is given back', () => {
+describe('an unused grant is returned', () => {
   test('the picture went stale', async () => {
     openCircuit();
     clock.advance(1_000);
@@ -256,7 +256,7 @@ describe('a grant that is of no use is given back', () => {
     expect(codes()).toEqual(['1 circuit_open']);
   });
 
-  test('the circuit has opened meanwhile, and the want is withdrawn for it: nothing is given back', async () => {
+  test('the circuit has opened meanwhile, so the want was withdrawn: nothing is returned', async () => {
     await publish();
     openCircuit();
     client.grant(WITHDRAWN);
@@ -273,7 +273,7 @@ describe('a grant that is of no use is given back', () => {
     expect(consumer.report().dropped.closed).toBe(1);
   });
 
-  test('no slot is free: an error of ours, which says nothing about the model', async () => {
+  test('no slot is free: an internal error, neutral for the model', async () => {
     noSlot = true;
     for (let i = 0; i < FAILURES_TO_OPEN + 1; i += 1) await ask();
     expect(codes()).toEqual(Array.from({ length: FAILURES_TO_OPEN + 1 }, (_, i) => `${i + 1} render`));
@@ -298,8 +298,8 @@ describe('a grant that is of no use is given back', () => {
   });
 });
 
-describe('while an answer is out', () => {
-  test('the next turn is asked for once, and its grant takes the newest picture', async () => {
+describe('while an answer is pending', () => {
+  test('the next turn is requested once, and its grant takes the newest picture', async () => {
     await ask();
     await publish();
     await publish();
@@ -317,7 +317,7 @@ describe('while an answer is out', () => {
     expect([results.length, consumer.report().pending]).toEqual([0, 1]);
   });
 
-  test('no turn is asked for while the model is away, or the circuit open', async () => {
+  test('no turn is requested while the model is gone or the circuit is open', async () => {
     await ask();
     client.ready = false;
     await publish();

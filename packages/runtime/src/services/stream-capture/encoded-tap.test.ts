@@ -33,7 +33,7 @@ function drain(tap: EncodedTap): string {
 }
 
 describe('an encoded tap', () => {
-  test('begins with the format and a keyframe, then everything in order, sound too', () => {
+  test('begins with the format and a keyframe, then delivers everything in order, audio included', () => {
     const taps = new EncodedTaps();
     taps.begin(FORMAT);
     const tap = taps.open({ maxBytes: 1000 });
@@ -50,7 +50,7 @@ describe('an encoded tap', () => {
     });
   });
 
-  test('a slow one loses the oldest groups whole, and the newest keyframe never', () => {
+  test('a slow tap loses the oldest groups as a whole, and never the newest keyframe', () => {
     const taps = new EncodedTaps();
     const tap = taps.open({ maxBytes: 60 });
     feed(taps, 'AbcDefGhi');
@@ -58,7 +58,7 @@ describe('an encoded tap', () => {
     expect(tap.statistics()).toMatchObject({ dropped: 3, droppedGops: 1, waitingBytes: 0 });
   });
 
-  test('a group that is larger than the bound is cut at its beginning, and nothing comes before the next keyframe', () => {
+  test('a group that is larger than the bound is cut at its beginning, and nothing is delivered before the next keyframe', () => {
     const taps = new EncodedTaps();
     const tap = taps.open({ maxBytes: 40 });
     feed(taps, 'Abcdefgh');
@@ -68,7 +68,7 @@ describe('an encoded tap', () => {
     expect(tap.statistics()).toMatchObject({ offered: 11, delivered: 2, dropped: 5, skipped: 4, waiting: 0 });
   });
 
-  test('a reader in the middle of a group loses its rest, and goes on with a keyframe', () => {
+  test('a reader in the middle of a group loses the rest of it and continues with a keyframe', () => {
     const taps = new EncodedTaps();
     const tap = taps.open({ maxBytes: 40 });
     feed(taps, 'Abcd');
@@ -77,7 +77,7 @@ describe('an encoded tap', () => {
     expect(drain(tap)).toBe('Hi');
   });
 
-  test('a new connection says its format again, in its place, also when what was before it is lost', () => {
+  test('a new connection repeats its format in order, even if earlier items were lost', () => {
     const taps = new EncodedTaps();
     taps.begin(FORMAT);
     const tap = taps.open({ maxBytes: 60 });
@@ -91,7 +91,7 @@ describe('an encoded tap', () => {
     expect(drain(tap)).toBe('|JklMno');
   });
 
-  test('connections that gave nothing leave no trace, and a format alone is no group', () => {
+  test('connections without units leave no trace, and a format alone is not a group', () => {
     const taps = new EncodedTaps();
     const tap = taps.open({ maxBytes: 30 });
     feed(taps, 'Ab');
@@ -101,7 +101,7 @@ describe('an encoded tap', () => {
     expect(tap.statistics()).toMatchObject({ dropped: 2, droppedGops: 1 });
   });
 
-  test('one that nobody reads never slows or changes what another gets; a unit is copied once for both', async () => {
+  test('an unread tap never affects another one; a unit is copied once for both', async () => {
     const taps = new EncodedTaps();
     const stopped = taps.open({ maxBytes: 30 });
     const reader = taps.open({ maxBytes: 100 });
@@ -135,7 +135,7 @@ describe('an encoded tap', () => {
     expect(taps.size).toBe(0);
   });
 
-  test('whatever comes and is taken: the sum is right, the bound holds, nothing follows a gap but a keyframe', () => {
+  test('for any sequence of offers and takes: the sum is right, the bound holds, nothing follows a gap but a keyframe', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('K', 'p', 'p', 'p', '~', '-', '-'), { maxLength: 300 }), (steps) => {
         const taps = new EncodedTaps();

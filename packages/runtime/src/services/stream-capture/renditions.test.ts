@@ -45,7 +45,7 @@ function rendered(frame: RenderedPicture | undefined): RenderedPicture {
 }
 
 describe('a rendition within the memory of another one', () => {
-  test('several want the same, each in its own memory: there is always a slot', () => {
+  test('several consumers of the same rendition, each in its own memory, always have a slot', () => {
     const renditions = newRenditions();
     const homes = [64, 80, 96, 112, 128].map((side) => spec(side, side));
     const small = spec(32, 32, 'GRAY8');
@@ -53,7 +53,7 @@ describe('a rendition within the memory of another one', () => {
       renditions.admit(home, 1);
       expect(renditions.admitWithin(small, home)).toBe(true);
     }
-    // One in flight each, and each goes on to the next picture while the others still hold theirs.
+    // Each has one in flight, and continues with the next picture while the others still hold theirs.
     const held = homes.map((home) => rendered(renditions.render(newPicture(1), small, home)));
     for (let seq = 2; seq < 12; seq += 1)
       for (const [i, home] of homes.entries()) {
@@ -63,7 +63,7 @@ describe('a rendition within the memory of another one', () => {
     expect(new Set(held.map((frame) => frame.reference)).size).toBe(homes.length);
   });
 
-  test('a slot that the other one took is written again, not taken for what it was', () => {
+  test('a slot that the other rendition reused is written again', () => {
     const renditions = newRenditions();
     const home = spec(64, 64);
     const small = spec(32, 32);
@@ -79,7 +79,7 @@ describe('a rendition within the memory of another one', () => {
     expect(again.metadata).toMatchObject({ width: 64, height: 64, frame_id: 1 });
   });
 
-  test('many take one picture in one size: scaled once, one slot', () => {
+  test('many consumers of one picture in one size share one slot, scaled once', () => {
     const renditions = newRenditions();
     renditions.admit(spec(64, 64), 3);
     const shared = newPicture(1);
@@ -88,7 +88,7 @@ describe('a rendition within the memory of another one', () => {
     for (const lease of leases) lease.release();
   });
 
-  test('what needs more memory is refused', () => {
+  test('a rendition that needs more memory is refused', () => {
     const renditions = newRenditions();
     renditions.admit(spec(64, 64, 'GRAY8'), 1);
     expect(renditions.admitWithin(spec(64, 64, 'RGB24'), spec(64, 64, 'GRAY8'))).toBe(false);

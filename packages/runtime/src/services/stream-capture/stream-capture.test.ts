@@ -96,7 +96,7 @@ const settings = {
   maxPicture: { width: 100, height: 100 },
 } as const;
 
-/** Pictures at 10 fps for so long. */
+/** Pictures at 10 fps for this long. */
 function play(world: ReturnType<typeof capture>, ms: number, unit: Parameters<typeof world.unit>[0] = {}): void {
   for (let at = 0; at < ms; at += 100) {
     world.unit(unit);
@@ -133,7 +133,7 @@ describe('the states of a capture', () => {
     conserved(world);
   });
 
-  test('a stream that stands still is stalled after 2 s, and live again with the next picture', async () => {
+  test('a frozen stream is stalled after 2 s, and live again with the next picture', async () => {
     const world = capture();
     await world.settle();
     play(world, 1000);
@@ -160,7 +160,7 @@ describe('the states of a capture', () => {
     await world.subject.close();
   });
 
-  test('keyframes that no decoder takes, from the beginning: corrupt', async () => {
+  test('keyframes that cannot be decoded, from the beginning: corrupt', async () => {
     const world = capture();
     await world.settle();
     play(world, 22_000, { data: Buffer.alloc(200, 7) });
@@ -170,7 +170,7 @@ describe('the states of a capture', () => {
     await world.subject.close();
   });
 
-  test('nobody wants pictures: nothing is decoded, live with the first unit, and that is no stall', async () => {
+  test('without demand nothing is decoded; it is live with the first unit and does not stall', async () => {
     const world = capture();
     world.demand = false;
     await world.settle();
@@ -183,7 +183,7 @@ describe('the states of a capture', () => {
     await world.subject.close();
   });
 
-  test('a process that itself stood still blames nobody: one check is not enough', async () => {
+  test('a process that was itself suspended does not report a stall: one check is not enough', async () => {
     const world = capture();
     await world.settle();
     play(world, 1000);
@@ -194,7 +194,7 @@ describe('the states of a capture', () => {
     await world.subject.close();
   });
 
-  test('an attempt that is given up before it was open is closed when it opens, and heard no more', async () => {
+  test('an abandoned attempt is closed when it opens, and ignored', async () => {
     const opening: ((source: Source) => void)[] = [];
     let closed = 0;
     const told: SourceOptions[] = [];
@@ -225,7 +225,7 @@ describe('the states of a capture', () => {
     await closing;
   });
 
-  test('connections that never gave a picture do not count as good, however long they lasted', async () => {
+  test('connections without a picture do not reset the back-off, regardless of their duration', async () => {
     const world = capture();
     const waits: number[] = [];
     for (let n = 0; n < 3; n += 1) {
@@ -241,7 +241,7 @@ describe('the states of a capture', () => {
     await world.subject.close();
   });
 
-  test('silence that the source does not see ends the connection as well, wanted or not', async () => {
+  test('silence that the source does not detect ends the connection too, with or without demand', async () => {
     const world = capture();
     world.demand = false;
     await world.settle();
@@ -252,7 +252,7 @@ describe('the states of a capture', () => {
     await world.subject.close();
   });
 
-  test('back-off doubles up to its cap; a connection that lasted begins anew', async () => {
+  test('back-off doubles up to its cap; a long connection resets it', async () => {
     const world = capture();
     const waits: number[] = [];
     for (let n = 0; n < 6; n += 1) {
@@ -268,7 +268,7 @@ describe('the states of a capture', () => {
     await world.subject.close();
   });
 
-  test('a wrong password waits long: cameras lock out who asks too often', async () => {
+  test('a wrong password causes long waits, because cameras lock out frequent attempts', async () => {
     const world = capture({ open: () => Promise.reject(new SourceError('unauthorized', 'no')) });
     await world.settle();
     const state = world.states.at(-1);
@@ -330,7 +330,7 @@ describe('which units are decoded', () => {
     await world.subject.close();
   });
 
-  test('hardware that is not there: one sentence, and the CPU decodes', async () => {
+  test('missing hardware: one message, and the CPU decodes', async () => {
     const world = capture({ decode: { ...settings, mode: 'full', hardware: 'vaapi' } });
     await world.settle();
     play(world, 300);
@@ -342,7 +342,7 @@ describe('which units are decoded', () => {
 });
 
 describe('taps', () => {
-  test('get what comes whatever the decoder does, and the format first', async () => {
+  test('receive the format and then all units, independently of the decoder', async () => {
     const world = capture();
     world.demand = false;
     await world.settle();

@@ -283,7 +283,7 @@ export class StreamCapture {
   #check(now: number): void {
     if (this.#firstUnitMs === undefined) return;
     const trouble = this.#trouble(now);
-    // Reported only when two checks in a row find it: if this process itself stood still, it reads the units of that time
+    // Reported only when two checks in a row find it: if this process was suspended, it reads the units of that time
     // between the two.
     if (trouble !== undefined && this.#suspected !== undefined) {
       if (this.#isHopeless(now)) this.#giveUp(trouble);

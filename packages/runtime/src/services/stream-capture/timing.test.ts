@@ -15,12 +15,12 @@ function run(count: number, delay: (n: number) => number, rtpOf = (n: number): n
 }
 
 describe('lateness', () => {
-  test('is the excess over the fastest way, not the way itself', () => {
+  test('is the excess over the fastest transit, not the transit itself', () => {
     expect(run(10, () => 40).every((l) => l < 0.5)).toBe(true);
     expect(run(10, (n) => (n === 5 ? 300 : 40))[5]).toBeCloseTo(260, 0);
   });
 
-  test('a backlog of 5 s that is read in one go is late by what it is late', () => {
+  test('a backlog of 5 s that is read at once is fully counted as late', () => {
     // Units 20 to 69 lie in a socket while the process stands still and are read at the moment of unit 70.
     const late = run(80, (n) => (n >= 20 && n < 70 ? (70 - n) * S : 0));
     expect(late[20]).toBeGreaterThan(4_990);
@@ -34,7 +34,7 @@ describe('lateness', () => {
     expect(Math.max(...late)).toBeLessThan(1);
   });
 
-  test('goes on over the wrap of the 32-bit clock', () => {
+  test('continues across the wrap of the 32-bit clock', () => {
     const late = run(
       50,
       () => 0,
@@ -43,7 +43,7 @@ describe('lateness', () => {
     expect(Math.max(...late)).toBeLessThan(0.5);
   });
 
-  test('a camera clock that jumps back an hour begins anew instead of being an hour late', () => {
+  test('a camera clock that jumps back an hour resets the comparison instead of being an hour late', () => {
     const late = run(
       30,
       () => 0,
@@ -52,7 +52,7 @@ describe('lateness', () => {
     expect(Math.max(...late)).toBeLessThan(0.5);
   });
 
-  test('a jump forward is no lateness either', () => {
+  test('a jump forward is not lateness either', () => {
     expect(
       Math.max(
         ...run(
@@ -96,7 +96,7 @@ describe('sender reports', () => {
     arrivedMs: ms,
   });
 
-  test('show what the camera itself takes: its encoder is part of the age', () => {
+  test('show the delay inside the camera: its encoder is part of the age', () => {
     const lateness = new Lateness();
     // Pictures leave 80 ms after they were made; the report is as old as the way, which is nothing here.
     expect(lateness.observe(0, 1080)).toBe(0);
@@ -112,7 +112,7 @@ describe('sender reports', () => {
     expect(lateness.observe(1000, 10_100)).toBeCloseTo(0, 0);
   });
 
-  test('that have nothing to do with the pictures are not believed', () => {
+  test('that are unrelated to the pictures are ignored', () => {
     const lateness = new Lateness();
     lateness.observe(0, 1000);
     lateness.report(reportAt(1000, 990));
@@ -137,7 +137,7 @@ describe('sender reports', () => {
     expect(judge(150e-6, 150e-6)).toBeGreaterThan(150);
   });
 
-  test('a camera whose wall clock is set gives no drift, and a stream clock that jumps begins anew', () => {
+  test('a camera whose wall clock is set gives no drift, and a stream clock that jumps resets the measurement', () => {
     const lateness = new Lateness();
     for (let ms = 0; ms <= 300_000; ms += 1000) {
       const wallMs = ms + (ms > 150_000 ? 3_600_000 : 0);
@@ -151,7 +151,7 @@ describe('sender reports', () => {
 });
 
 describe('the source interval', () => {
-  test('is the mean over the stream’s own clock, whatever the order', () => {
+  test('is the mean over the stream’s own clock, in any order', () => {
     const interval = new SourceInterval();
     expect(interval.ms).toBe(100);
     for (const pts of [0, 120, 40, 80, 240, 160, 200]) interval.observe(pts);

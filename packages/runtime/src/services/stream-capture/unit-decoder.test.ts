@@ -106,7 +106,7 @@ describe('after a loss', () => {
     stage.decoder.forget();
   });
 
-  test('a new connection begins with a clean keyframe, whatever the last one lost', () => {
+  test('a new connection begins with a clean keyframe, regardless of earlier losses', () => {
     const stage = new Stage({ onLoss: 'conceal' }).send().send(LOST);
     stage.decoder.forget();
     stage.decoder.begin(FORMAT);
@@ -115,7 +115,7 @@ describe('after a loss', () => {
     stage.decoder.forget();
   });
 
-  test('what is not wanted loses nothing, and the next picture needs a keyframe', () => {
+  test('unwanted units are not losses, and the next picture needs a keyframe', () => {
     const stage = new Stage({ onLoss: 'conceal' })
       .send()
       .send({ ...LOST, wanted: false })
@@ -126,7 +126,7 @@ describe('after a loss', () => {
   });
 });
 
-test('keyframes only: the others are not wanted, be they damaged', () => {
+test('keyframes only: other units are not wanted, damaged or not', () => {
   const stage = new Stage({ mode: 'keyframes', onLoss: 'conceal' }).send().send(LOST).send(NEXT).send();
   expect(stage.decoder.counters()).toMatchObject({ published: 2, noDemand: 2, concealed: 0 });
   expect([stage.decoder.keyframes, stage.decoder.gopMs, stage.decoder.intervalMs]).toEqual([2, 300, 300]);

@@ -18,8 +18,8 @@ export interface DecodeOptions {
 }
 
 /**
- * The decoder refuses pictures with so many times the allowed pixels before it takes memory for them. What is only somewhat
- * too large is decoded once, so that the refusal can say its size.
+ * The decoder refuses pictures with this many times the allowed pixels before it allocates memory. A picture
+ * that is only somewhat too large is decoded once, so that the error can state its size.
  */
 const FAR_TOO_LARGE = 5;
 /** Decoders round up to whole lines of blocks: for tiny pictures the factor would not be enough. */

@@ -30,7 +30,7 @@ test('each transition moves a unit from one term to another', () => {
   });
 });
 
-test('a copy is not changed by what follows', () => {
+test('a copy does not change later', () => {
   const ledger = new UnitLedger();
   const before = ledger.counters();
   ledger.entered();

@@ -68,7 +68,7 @@ describe('policies of WL4', () => {
     expect(stage.startsMs).toEqual(startsMs);
     expect(stage.lifecycle.current).toEqual({ state: 'failed', reason: CRASH, alarm: sla === 'critical' });
     expect(stage.lifecycle.restarts).toBe(startsMs.length - 1);
-    // Only critical goes on trying.
+    // Only a critical worker is tried again.
     stage.clock.advance(3_600_000);
     expect(stage.startsMs.length > startsMs.length).toBe(sla === 'critical');
   });
@@ -115,7 +115,7 @@ describe('policies of WL4', () => {
     expect(stage.lifecycle.current.state).toBe('failed');
   });
 
-  test('refilled means from the first wait on: critical waits 1 s again', () => {
+  test('a refilled budget begins with the first wait: critical waits 1 s again', () => {
     const stage = new Stage('critical');
     stage.crash();
     stage.clock.advance(1_000);
@@ -170,7 +170,7 @@ describe('lifecycle', () => {
     expect(stage.names).toEqual(['starting', 'ready', 'running', 'breaching', 'idle', 'running']);
   });
 
-  test('not ready in time: killed, restarted for that reason; a heartbeat gives it its time anew', () => {
+  test('not ready in time: killed, restarted for that reason; a heartbeat restarts the timeout', () => {
     const stage = new Stage('normal');
     stage.clock.advance(29_000);
     stage.lifecycle.heartbeat();
@@ -219,10 +219,10 @@ describe('lifecycle', () => {
   });
 });
 
-describe('a restart that somebody asked for', () => {
+describe('a requested restart', () => {
   const ASKED: EndReason = { code: 'asked', message: 'was asked to start again' };
 
-  test('of one that is up: asked to end, then started at once, with its whole budget', () => {
+  test('of a worker that is up: asked to end, then started at once with its whole budget', () => {
     const stage = new Stage('normal');
     stage.crash();
     stage.clock.advance(1_000);
@@ -243,7 +243,7 @@ describe('a restart that somebody asked for', () => {
     expect(stage.lifecycle.current).toEqual({ state: 'ready', reason: null, alarm: false });
   });
 
-  test('of one that waits or has failed: started at once; no probe and no wait comes on top', () => {
+  test('of a worker that waits or has failed: started at once, without a further probe or wait', () => {
     const waiting = new Stage('critical');
     waiting.crash();
     waiting.clock.advance(400);
@@ -266,7 +266,7 @@ describe('a restart that somebody asked for', () => {
     expect(failed.lifecycle.current).toEqual({ state: 'failed', reason: CRASH, alarm: true });
   });
 
-  test('of one that is being killed, or probed: it is started when it is gone', () => {
+  test('of a worker that is being killed or probed: started when it is gone', () => {
     const killed = new Stage('best-effort');
     killed.lifecycle.ready();
     killed.lifecycle.fail({ code: 'hung', message: 'gave no sign' });
@@ -283,7 +283,7 @@ describe('a restart that somebody asked for', () => {
     expect(probed.lifecycle.current).toMatchObject({ state: 'starting', alarm: false });
   });
 
-  test('after stop nothing happens', () => {
+  test('after stop: no effect', () => {
     const stage = new Stage('high');
     stage.lifecycle.stop();
     stage.lifecycle.restart(ASKED);

@@ -111,7 +111,7 @@ export class Lifecycle {
   }
 
   /**
-   * Ends the worker for a reason; its restart policy decides what follows.
+   * Ends the worker for a reason; its restart policy applies.
    *
    * @param healthyUntilMs When it was last healthy, monotonic milliseconds. Default: now.
    * @returns false when it is ending already, or does not run.
@@ -208,7 +208,7 @@ export class Lifecycle {
 
   #onStartTimeout(): void {
     const lastedMs = this.#o.clock.nowMs() - this.#startedMs;
-    // This process stood still, and the worker with it.
+    // This process was suspended, and the worker with it.
     if (lastedMs - this.#o.startTimeoutMs >= STOOD_STILL_MS) this.#armStartTimeout();
     else this.fail({ code: 'not_ready', message: `was not ready within ${(lastedMs / 1000).toFixed(1)} s` });
   }

@@ -23,7 +23,7 @@ function bytes(value: unknown): Buffer {
 }
 
 describe('a MessagePack value is whole', () => {
-  test('whatever an encoder makes', () => {
+  test('for any output of an encoder', () => {
     fc.assert(
       fc.property(values, (value) => {
         expect(structureOf(bytes(value))).toBe('whole');
@@ -32,7 +32,7 @@ describe('a MessagePack value is whole', () => {
     );
   });
 
-  test('every size of text, bytes, list, map and number', () => {
+  test('for every size of text, bytes, list, map and number', () => {
     for (const size of [0, 1, 15, 16, 31, 32, 255, 256, 65_535, 65_536]) {
       const list = Array.from({ length: size }, (_, i) => i);
       const map = Object.fromEntries(list.map((i) => [String(i), null]));
@@ -68,21 +68,21 @@ describe('a MessagePack value is whole', () => {
   });
 });
 
-describe('what would be gigabytes', () => {
+describe('claims of gigabytes', () => {
   const huge = (count: number): Buffer =>
     Buffer.from(Array.from({ length: count }, () => [0xdd, 0x01, 0xff, 0xff, 0xff]).flat());
 
-  test('lists that say they have 33 million items are refused, one or many in each other', () => {
+  test('lists that claim 33 million items are refused, single or nested', () => {
     for (const count of [1, 3, 20]) expect(structureOf(huge(count))).toBe('broken');
     expect(structureOf(huge(1_000))).toBe('deep');
   });
 
-  test('maps and texts of lengths that are not there, too', () => {
+  test('so are maps and texts that claim more than their bytes', () => {
     for (const first of [0xdf, 0xdb, 0xc6, 0xc9])
       expect(structureOf(Buffer.from([first, 0xff, 0xff, 0xff, 0xff, 1]))).toBe('broken');
   });
 
-  test('64 lists and maps in each other are read, 65 are not', () => {
+  test('64 levels of lists and maps are accepted, 65 are not', () => {
     const nested = (depth: number): Buffer => Buffer.from([...Array.from({ length: depth }, () => 0x91), 0xc0]);
     expect(structureOf(nested(64))).toBe('whole');
     expect(structureOf(nested(65))).toBe('deep');

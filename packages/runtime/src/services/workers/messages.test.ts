@@ -25,7 +25,7 @@ function read(bytes: Buffer): FromWorker[] {
 
 const READY = { type: 'ready', protocol: 1, name: 'w' };
 
-describe('what workers say', () => {
+describe('messages from workers', () => {
   test.each(VECTORS.filter((v) => v.direction === 'from_worker'))('vector: $name', ({ json, bytes_hex }) => {
     expect(read(Buffer.from(bytes_hex, 'hex'))).toEqual([checkedMessage(json)]);
   });
@@ -64,14 +64,14 @@ describe('what workers say', () => {
     expect(() => read(bytes)).toThrow(sentence);
   });
 
-  test('what came before the broken one is heard', () => {
+  test('messages before the broken one are delivered', () => {
     const heard: string[] = [];
     const bytes = Buffer.concat([encodeMessage(READY), Buffer.from('oops, a print')]);
     expect(() => new WorkerMessages().push(bytes, 0, (m) => heard.push(m.type))).toThrow(/more than|text/);
     expect(heard).toEqual(['ready']);
   });
 
-  test('2000 messages in a second are many, one more is a flood; the next second is another one', () => {
+  test('2000 messages in a second are allowed, one more is a flood; the next second starts at 0', () => {
     const messages = new WorkerMessages();
     const beat = encodeMessage({ type: 'heartbeat' });
     const say = (times: number, nowMs: number): void => {

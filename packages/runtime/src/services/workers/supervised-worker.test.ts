@@ -41,7 +41,7 @@ class Stage {
   readonly logged: LogRecord[] = [];
   readonly links: FakeLink[] = [];
   readonly worker: SupervisedWorker<FakeLink>;
-  /** A frame has been there for so long without an answer. */
+  /** How long a frame has been waiting without an answer. */
   #waitedMs = 0;
   /** What the consumer says about a result. */
   problem: string | undefined;
@@ -106,10 +106,10 @@ class Stage {
   }
 }
 
-describe('a reason that others saw', () => {
+describe('an end that others request', () => {
   const memory = { code: 'memory', message: 'uses 2.00 GiB of memory, 1.00 GiB are allowed' };
 
-  test('ends the process that was meant, and its policy says what then', () => {
+  test('ends the requested process, then the restart policy applies', () => {
     const stage = new Stage().ready();
     stage.worker.end(memory, stage.link.pid);
     expect(stage.link.killed).toBe(1);
@@ -118,13 +118,13 @@ describe('a reason that others saw', () => {
     expect(stage.worker.report().last_exit?.reason).toBe(memory.message);
   });
 
-  test('ends one that is not ready yet too', () => {
+  test('also ends a worker that is not ready yet', () => {
     const stage = new Stage();
     stage.worker.end(memory, stage.link.pid);
     expect(stage.link.killed).toBe(1);
   });
 
-  test('named again while it dies, or too late: nothing more happens, and its successor is left alone', () => {
+  test('a repeated or late request has no effect, and the successor is not affected', () => {
     const stage = new Stage().ready();
     const { link } = stage;
     stage.worker.end(memory, link.pid);
@@ -142,7 +142,7 @@ describe('a reason that others saw', () => {
 });
 
 describe('idleness (WL5)', () => {
-  test('a critical worker that answers nothing while frames come is idle after 10 s, and started again after 30', () => {
+  test('a critical worker that answers nothing while frames come is idle after 10 s, and restarted after 30', () => {
     const stage = new Stage().ready();
     stage.answer();
     stage.run(9_500);
@@ -157,7 +157,7 @@ describe('idleness (WL5)', () => {
     expect(stage.states.at(-1)).toBe('restarting idle');
   });
 
-  test('others stay idle; an answer ends it', () => {
+  test('other classes stay idle; an answer ends it', () => {
     const stage = new Stage('high').ready();
     stage.answer();
     stage.run(120_000);
@@ -167,7 +167,7 @@ describe('idleness (WL5)', () => {
     expect(stage.states.at(-1)).toBe('running');
   });
 
-  test('without frames it is idle too, and nobody’s fault', () => {
+  test('without frames it is idle too, and not restarted', () => {
     const stage = new Stage().ready();
     stage.answer();
     stage.run(120_000, { waits: false });
@@ -175,7 +175,7 @@ describe('idleness (WL5)', () => {
     expect(stage.link.killed).toBe(0);
   });
 
-  test('an outage of its camera is not its silence: the clock begins with the frame that it has', () => {
+  test('an outage of its camera does not count: the time starts with the frame that it has', () => {
     const stage = new Stage().ready();
     stage.answer();
     stage.run(300_000, { waits: false });
@@ -185,7 +185,7 @@ describe('idleness (WL5)', () => {
     expect(stage.states.at(-1)).toBe('running');
   });
 
-  test('who gets a frame a minute has three minutes', () => {
+  test('a worker with a frame a minute has three minutes', () => {
     const stage = new Stage().ready();
     stage.answer();
     stage.run(179_500, { intervalMs: 60_000 });
@@ -208,7 +208,7 @@ test('time in which it hung refills nothing (WL4)', () => {
   expect(stage.states.at(-1)).toBe('failed hung');
 });
 
-test('one that leaves its loop is ended, and the last line of its log is in the reason', () => {
+test('a worker that leaves its loop is ended, and the reason contains the last line of its log', () => {
   const stage = new Stage('normal').ready();
   stage.worker.leftLoop();
   expect(stage.link.killed).toBe(1);
@@ -220,8 +220,8 @@ test('one that leaves its loop is ended, and the last line of its log is in the 
   expect(other.worker.state.reason?.message).toBe('exited with code 1 (ValueError: no such bed)');
 });
 
-describe('a machine that stood still', () => {
-  test('kills no worker for the time in which it could not answer, and those that hang later as ever', () => {
+describe('a suspended machine', () => {
+  test('kills no worker for the suspended time, but those that hang later', () => {
     const stage = new Stage().ready();
     stage.answer();
     stage.worker.sent();
@@ -234,7 +234,7 @@ describe('a machine that stood still', () => {
     expect(stage.gone).toEqual(['hung']);
   });
 
-  test('nor a critical one for idleness: what it waited is counted without that time, until its next frame', () => {
+  test('nor a critical one for idleness: the suspended time is not counted, until its next frame', () => {
     const stage = new Stage().ready();
     stage.answer();
     stage.run(5_000);
@@ -247,7 +247,7 @@ describe('a machine that stood still', () => {
     expect(stage.gone).toEqual(['idle']);
   });
 
-  test('nor one that is starting: it has its whole time again', () => {
+  test('nor one that is starting: its start timeout begins again', () => {
     const stage = new Stage();
     stage.clock.advance(20_000);
     stage.clock.freeze(600_000);
@@ -259,7 +259,7 @@ describe('a machine that stood still', () => {
   });
 });
 
-test('one that has closed its input and is still there has left its loop', () => {
+test('a worker that has closed its input and still runs has left its loop', () => {
   const stage = new Stage().ready();
   stage.link.events.onInputClosed();
   stage.link.events.onInputClosed();
@@ -270,7 +270,7 @@ test('one that has closed its input and is still there has left its loop', () =>
 });
 
 describe('hanging', () => {
-  test('with a frame in its hands and no sign for the hang timeout it is killed; a heartbeat is a sign', () => {
+  test('a worker with a frame and no sign of life for the hang timeout is killed; a heartbeat is a sign of life', () => {
     const stage = new Stage('normal').ready();
     stage.worker.sent();
     stage.run(9_500, { frameOut: true });
@@ -283,7 +283,7 @@ describe('hanging', () => {
     expect(stage.gone).toEqual(['hung']);
   });
 
-  test('heartbeats do not save a critical one that never answers', () => {
+  test('heartbeats do not keep a critical worker alive that never answers', () => {
     const stage = new Stage().ready();
     stage.worker.sent();
     for (let s = 0; s < 29; s += 1) {
@@ -296,7 +296,7 @@ describe('hanging', () => {
   });
 });
 
-describe('what it says', () => {
+describe('its messages', () => {
   test('a breach of its SLA is a state with a reason, until it is over', () => {
     const stage = new Stage('high').ready();
     stage.answer();
@@ -327,7 +327,7 @@ describe('what it says', () => {
     expect(stage.gone).toEqual(['protocol_error', 'signalled']);
   });
 
-  test('a result before ready, another protocol, too large a wish: refused with a sentence', () => {
+  test('a result before ready, another protocol, too large an input: refused with the reason', () => {
     const early = new Stage('normal');
     early.answer();
     expect(early.link.killed).toBe(1);
@@ -342,7 +342,7 @@ describe('what it says', () => {
     expect(large.states.at(-1)).toBe('restarting refused');
   });
 
-  test('the last 50 lines are kept, 20 a second go on to the log, and the next process begins anew', () => {
+  test('the last 50 lines are kept, 20 a second go on to the log, and the next process starts empty', () => {
     const stage = new Stage('normal').ready();
     for (let i = 0; i < 80; i += 1) stage.link.events.onLine(`line ${i}`);
     expect(stage.worker.lastLines).toHaveLength(50);
@@ -356,7 +356,7 @@ describe('what it says', () => {
     expect(stage.worker.lastLines).toEqual([]);
   });
 
-  test('the end of a worker that is closed is not its last exit', async () => {
+  test('the end of a closed worker is not recorded as its last exit', async () => {
     const stage = new Stage('normal').ready();
     stage.link.end();
     stage.clock.advance(1_000);
@@ -364,7 +364,7 @@ describe('what it says', () => {
     expect(stage.worker.report().last_exit?.reason).toBe('was ended by SIGKILL');
   });
 
-  test('what a process says that is not the one that runs is not heard', () => {
+  test('messages of an earlier process are ignored', () => {
     const stage = new Stage('normal').ready();
     const old = stage.link;
     old.end();
@@ -374,7 +374,7 @@ describe('what it says', () => {
   });
 });
 
-test('a program that cannot even be started follows its policy', async () => {
+test('the restart policy also applies to a program that cannot be started', async () => {
   const states: string[] = [];
   const clock = new FakeClock();
   const worker = new SupervisedWorker<FakeLink>({

@@ -139,7 +139,7 @@ class ThreadDelivery implements FrameDelivery<WorkerThread> {
   #begin(picture: Picture, thread: WorkerThread): void {
     // The thread posted its answer to the frame before it asked for this one.
     thread.drain();
-    // The SDK answers every frame that its worker has seen: the one before was too old when the thread got to it.
+    // The SDK answers every frame that its worker has seen: the previous one was too old when the thread read it.
     this.#inFlight.end(EXPIRED);
     picture.retain();
     this.#inFlight.begin(picture, this.#o.keepPicture());

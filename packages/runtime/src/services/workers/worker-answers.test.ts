@@ -110,7 +110,7 @@ describe('one result', () => {
     expect(results).toHaveLength(1);
   });
 
-  test('answered twice: the second answer is a sentence, and of no picture', () => {
+  test('answered twice: the second answer is an error, and belongs to no picture', () => {
     send();
     answer(answerOf(1));
     expect(answer(answerOf(1))).toBe('a result for frame 1 while none was out');
@@ -120,7 +120,7 @@ describe('one result', () => {
     answer(answerOf(2));
   });
 
-  test('an answer for another frame leaves everything as it is', () => {
+  test('an answer for another frame changes nothing', () => {
     const flight = send();
     expect(answer(answerOf(2))).toBe('a result for frame 2, frame 1 was out');
     expect([inFlight.busy, inFlight.isOpen(flight), results.length]).toEqual([true, true, 0]);
@@ -137,7 +137,7 @@ describe('one result', () => {
     expect(log).not.toContain('slot 1');
   });
 
-  test('an answer before it was sent is a sentence', () => {
+  test('an answer before it was sent is an error', () => {
     expect(answer(answerOf(1))).toBe('a result for frame 1 while none was out');
     begin();
     expect(answer(answerOf(1))).toBe('a result for frame 1 while none was out');
@@ -161,7 +161,7 @@ describe('one result', () => {
     expect(results).toMatchObject([{ status: 'timeout', error: { code: 'deadline_exceeded' } }]);
   });
 
-  test('the deadline of one that was answered is not that of the next, which is being rendered', () => {
+  test('the deadline of an answered frame does not apply to the next one, which is being rendered', () => {
     send();
     clock.advance(DEADLINE_MS - 100);
     answer(answerOf(1));
@@ -181,7 +181,7 @@ describe('one result', () => {
     const error = { code: 'deadline_exceeded', message: 'no answer within 500 ms' };
     expect(results).toMatchObject([{ status: 'timeout', detections: null, age_ms: 500, error }]);
     expect([inFlight.busy, inFlight.isOpen(flight), inFlight.report().in_flight]).toEqual([true, false, 0]);
-    // The worker still looks at it.
+    // The worker still reads the pixels.
     expect(log).not.toContain('slot 1');
     clock.advance(DEADLINE_MS * 4);
     expect(log).not.toContain('slot 1');
@@ -251,8 +251,8 @@ describe('one result', () => {
   });
 });
 
-describe('what is given back, and when', () => {
-  test('a picture nobody needs: when it is sent; its slot: after the answer', () => {
+describe('what is released, and when', () => {
+  test('a picture that is not kept: when it is sent; its slot: after the answer', () => {
     send();
     expect(log).toEqual(['rendered 1', 'picture freed']);
     answer(answerOf(1));
@@ -260,7 +260,7 @@ describe('what is given back, and when', () => {
     expect(kept).toEqual([undefined]);
   });
 
-  test('a picture that is kept: after its result, to which it is given', () => {
+  test('a kept picture: after its result, which receives it', () => {
     const { picture } = send(true);
     expect(log).toEqual(['rendered 1']);
     answer(answerOf(1));
@@ -284,8 +284,8 @@ describe('what is given back, and when', () => {
   });
 });
 
-describe('what the worker says', () => {
-  test('boxes are put back through letterbox and region, to the whole picture', () => {
+describe('the worker’s answer', () => {
+  test('boxes are mapped back through letterbox and region to the whole picture', () => {
     send();
     // x: 25 of 100 are 75 of 300 pixels, from 300 on. y: line 40 is 10 of 40, so 30 of 120 pixels, from 60 on.
     answer(answerOf(1, { detections: [person([0.25, 0.4, 0.75, 0.5])] }));
@@ -294,7 +294,7 @@ describe('what the worker says', () => {
     expect(found?.bbox.map((edge) => Math.round(edge * 1e9) / 1e9)).toEqual([0.625, 0.3, 0.875, 0.4]);
   });
 
-  test('data is passed on, null too; without it there is none', () => {
+  test('data is passed on, null too; it is absent if the answer has none', () => {
     for (const data of [{ still_s: 61 }, null, undefined]) {
       send();
       answer(answerOf(seq, data === undefined ? {} : { data }));
@@ -306,7 +306,7 @@ describe('what the worker says', () => {
     ]);
   });
 
-  test('an error as a text, and with a code of its own; null is none', () => {
+  test('an error as text, or with its own code; null is no error', () => {
     for (const error of ['no bed in sight', { code: 'no_bed', message: 'none in sight' }, null]) {
       send();
       // What it found besides an error is not passed on.

@@ -22,14 +22,14 @@ function shown(text: string): string {
   return line;
 }
 
-describe('what is shown of a line', () => {
-  test('is its beginning, all of it when it is short', () => {
+describe('the shown part of a line', () => {
+  test('is its beginning, or all of a short line', () => {
     expect(shown('a line')).toBe('a line');
     expect(shown('x'.repeat(100_000))).toBe('x'.repeat(500));
     expect(shown(`${SECRET} ${'x'.repeat(1_000)}`)).toBe(`*** ${'x'.repeat(496)}`);
   });
 
-  test('holds nothing of a secret, wherever the line is cut', () => {
+  test('contains no part of a secret, regardless of the cut', () => {
     for (let before = 400; before < 600; before += 1) {
       // One that is shown as less than it is pulls what comes later to the front.
       for (const head of ['', SECRET, `${ADDRESS} `, `${SECRET} `.repeat(5)]) {
@@ -40,7 +40,7 @@ describe('what is shown of a line', () => {
     }
   });
 
-  test('holds nothing of the user part of an address, wherever the line is cut', () => {
+  test('contains no part of a URL’s user part, regardless of the cut', () => {
     for (let before = 400; before < 600; before += 1) {
       const line = shown(`${' '.repeat(before)}${ADDRESS}${' '.repeat(1_000)}`);
       expect(line).not.toMatch(/:\/\/v/);
@@ -50,12 +50,12 @@ describe('what is shown of a line', () => {
     }
   });
 
-  test('of a message without end takes no longer than of a line', () => {
+  test('takes no longer for a very long message than for a line', () => {
     expect(shown('a://'.repeat(4 * 1024 * 1024))).toBe('a://'.repeat(125));
   });
 });
 
-test('the last lines are kept, so many a second go on to the log, and the rest is counted', () => {
+test('the last lines are kept, a limited rate goes to the log, and the rest is counted', () => {
   const clock = new FakeClock();
   const logged: string[] = [];
   const log = new WorkerLog(

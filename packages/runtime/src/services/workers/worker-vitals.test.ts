@@ -54,7 +54,7 @@ test.each(['ready', 'answered'] as const)('a standstill does not count as time w
   expect(stage.pass(500)).toBe('idle no_frames');
 });
 
-test('what one frame waited while this process stood still is not excused for the next one', () => {
+test('suspended time is excused for the current frame only', () => {
   const stage = new Stage('critical');
   stage.pass(1_000, { waitingMs: 500 });
   stage.standStill(60_000);
@@ -64,7 +64,7 @@ test('what one frame waited while this process stood still is not excused for th
   expect(stage.look({ waitingMs: 30_000 })).toBe('idle');
 });
 
-test('a new process runs from its first answer on', () => {
+test('a new process is running after its first answer', () => {
   const stage = new Stage();
   stage.vitals.answered(stage.nowMs);
   expect(stage.pass(500)).toBe('running');
@@ -72,7 +72,7 @@ test('a new process runs from its first answer on', () => {
   expect(stage.pass(500)).toBe('nothing');
 });
 
-test('a worker hangs that gives no sign with a frame out; without a frame it owes none', () => {
+test('a worker hangs when it gives no sign of life with a frame in flight; without one it need not', () => {
   const stage = new Stage();
   const out = { frameOut: true, waitingMs: 500 };
   expect([stage.pass(HANG_MS - 500, out), stage.pass(500, { waitingMs: 500 })]).toEqual(['nothing', 'nothing']);

@@ -1,7 +1,7 @@
 import { IDLE_INTERVALS, idleRestartMs, type WorkerConsumerSetup } from '#core/camera-link';
 import type { EndReason, Health } from './lifecycle.ts';
 
-/** What a look at a worker shows, about twice a second. */
+/** The input of a check of a worker, about twice a second. */
 export interface WorkerLook {
   /** Whether a frame was sent and is not answered. */
   readonly frameOut: boolean;
@@ -19,7 +19,7 @@ export type Diagnosis =
   | { readonly kind: 'health'; readonly state: Health; readonly reason: EndReason | null }
   | undefined;
 
-/** Looks come twice a second: after such a gap this process stood still itself. Milliseconds. */
+/** Checks come twice a second. A longer gap means that this process was suspended. Milliseconds. */
 const STOOD_STILL_MS = 3_000;
 /** A worker that gets frames and answers none for this long is idle. Milliseconds. */
 const IDLE_MS = 10_000;
@@ -29,7 +29,7 @@ const NO_FRAMES: EndReason = { code: 'no_frames', message: 'gets no frames: its 
 
 /**
  * The signs of life of a worker that is up, and what they mean: whether it hangs, is idle, breaches its SLA or runs. Does not
- * count the time in which this process stood still: a suspended machine, a paused container. All times are monotonic
+ * count the time in which this process was suspended, with its machine or container. All times are monotonic
  * milliseconds.
  */
 export class WorkerVitals {
@@ -39,10 +39,10 @@ export class WorkerVitals {
   #readyMs = 0;
   /** When it last answered since then; undefined before its first answer. */
   #answeredMs: number | undefined;
-  /** When it last gave any sign, or got a frame. */
+  /** When it last sent any message, or received a frame. */
   #signMs = 0;
   #lookedMs: number | undefined;
-  /** Its wait at the last look, and the part of that wait in which this process stood still. */
+  /** Its wait at the last check, and the part of that wait spent suspended. */
   #waitingMs = 0;
   #stoodStillMs = 0;
 
@@ -72,7 +72,7 @@ export class WorkerVitals {
     const sinceMs = nowMs - (this.#lookedMs ?? nowMs);
     this.#lookedMs = nowMs;
     if (sinceMs >= STOOD_STILL_MS) this.#excuse(sinceMs, nowMs);
-    // A shorter wait is that for another frame: what was excused belongs to the one before.
+    // A shorter wait belongs to another frame, to which the excuse does not apply.
     if (waitingMs < this.#waitingMs) this.#stoodStillMs = 0;
     this.#waitingMs = waitingMs;
   }
@@ -101,7 +101,7 @@ export class WorkerVitals {
     return this.#answeredMs === undefined ? undefined : { kind: 'health', state: 'running', reason: null };
   }
 
-  /** The worker stood still as well, and must not be blamed for that time. */
+  /** The worker was suspended as well, so that time does not count against it. */
   #excuse(ms: number, nowMs: number): void {
     const shifted = (atMs: number): number => Math.min(nowMs, atMs + ms);
     this.#signMs = shifted(this.#signMs);
