@@ -27,13 +27,13 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 2,
           isolate: false,
-          testTimeout: 60_000,
+          testTimeout: 30_000,
         },
       },
       {
         resolve: { conditions: ['source'] },
         ssr: { resolve: { conditions: ['source'] } },
-        test: { name: 'unit-alone', include: ALONE, pool: 'forks', maxWorkers: 2, testTimeout: 60_000 },
+        test: { name: 'unit-alone', include: ALONE, pool: 'forks', maxWorkers: 2, testTimeout: 30_000 },
       },
       {
         test: {

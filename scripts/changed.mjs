@@ -26,11 +26,13 @@ export function changedSince(since = 'HEAD') {
   const tracked = output('git', ['-C', root, 'diff', '--name-only', since]);
   const untracked = output('git', ['-C', root, 'ls-files', '--others', '--exclude-standard']);
   if (tracked === undefined || untracked === undefined) fail(`npm test --changed: git does not know "${since}"`);
-  const files = [...new Set(`${tracked}${untracked}`.split('\n').filter((file) => file !== ''))].sort();
+  const files = [...new Set(`${tracked}${untracked}`.split('\n').filter((file) => file !== ''))].toSorted((a, b) =>
+    a < b ? -1 : 1,
+  );
   const graph = dependents();
   const everything = files.some((file) => EVERYTHING.test(file));
   const changed = everything ? [...graph.keys()] : files.flatMap((file) => packagesOf(file));
-  const packages = [...reached(changed, graph)].sort();
+  const packages = [...reached(changed, graph)].toSorted((a, b) => (a < b ? -1 : 1));
   const own = files.flatMap((file) => /^bench\/soak\/([a-z-]+)(?:\/|\.ts$)/.exec(file)?.[1] ?? []);
   const soaks = [...new Set([...packages.flatMap((name) => SOAKS[name] ?? []), ...own])];
   const python = everything || packages.includes('contracts') || files.some((file) => file.startsWith('sdk/python/'));

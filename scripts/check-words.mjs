@@ -1,5 +1,5 @@
 // Checks the words of documents and comments, and the length of README.md.
-// `node scripts/check-words.mjs` prints findings, one sentence each; with `--pending` also those of PENDING.
+// `node scripts/check-words.mjs` prints findings, one sentence each.
 import { fileURLToPath } from 'node:url';
 import { projectFiles, pythonFacts, scriptComments, textOf } from './source-code.mjs';
 
@@ -36,19 +36,10 @@ const AVOIDED = [
 /** Describes earlier versions, in their words. */
 const HISTORY = /^CHANGELOG\.md$/;
 
-/** Prefixes of paths whose findings are not errors yet. Empty once all texts are rewritten. */
-<<<<<<< HEAD
-const PENDING = ['packages/runtime/', 'packages/frame-supplier/src/loop/mailbox', 'ARCHITECTURE.md'];
-=======
-const PENDING = ['packages/runtime/test/', 'docs/', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md'];
->>>>>>> 934d8fc6ef4be2baee7a248b1cb8a1adb0c26bb4
-
-const isPending = ({ file }) => PENDING.some((prefix) => file.startsWith(prefix));
-
-/** All findings outside PENDING, one sentence each. */
+/** All findings, one sentence each. */
 export async function wordProblems() {
   const findings = await allFindings();
-  return findings.filter((finding) => !isPending(finding)).map(sentence);
+  return findings.map(sentence);
 }
 
 function sentence({ file, line, found, advice }) {
@@ -108,8 +99,7 @@ function readmeLength() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const all = process.argv.includes('--pending');
-  const lines = all ? (await allFindings()).map(sentence) : await wordProblems();
+  const lines = await wordProblems();
   for (const line of lines) process.stdout.write(`${line}\n`);
   process.exitCode = lines.length === 0 ? 0 : 1;
 }

@@ -88,24 +88,22 @@ await install();
 await installDebian();
 await build();
 await step('format', () => runBin('biome', ['format', '.']));
-// Each of these uses one core at most, or waits: two cores are busy with all of them at once for a third of the time.
+// Each of these uses one core at most, or waits: together they keep two cores busy.
 await Promise.all([
   step('lint', () => runBin('oxlint', ['--type-aware', '--deny-warnings'])),
   step('types of tests and benchmarks', () => runBin('tsc', ['-p', 'tsconfig.tests.json'])),
   step('project rules', () => run(process.execPath, ['scripts/check-project.mjs'])),
   step('unused code and dependencies', () => runBin('knip', [])),
-]);
-const system = (project) => () => runBin('vitest', ['run', '--project', project, '--passWithNoTests', ...scope.system]);
-await Promise.all([
   scope.python &&
     step('unit tests of the Python SDK', () =>
       run('/usr/bin/python3', ['-m', 'unittest', 'discover', '-q', '-s', 'sdk/python/tests', '-t', 'sdk/python']),
     ),
-  scope.unit &&
-    step('unit tests', () =>
-      runBin('vitest', ['run', '--project', 'unit', '--project', 'unit-alone', '--passWithNoTests', ...scope.unit]),
-    ),
 ]);
+const system = (project) => () => runBin('vitest', ['run', '--project', project, '--passWithNoTests', ...scope.system]);
+if (scope.unit)
+  await step('unit tests', () =>
+    runBin('vitest', ['run', '--project', 'unit', '--project', 'unit-alone', '--passWithNoTests', ...scope.unit]),
+  );
 if (scope.system) {
   await step('model', () =>
     run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']),

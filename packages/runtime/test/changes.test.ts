@@ -10,7 +10,7 @@ import { closers, command, hangUp, running, stop } from './support/running-node.
 import { isAlive, Sandbox, Vigia } from './support/vigia.ts';
 
 describe('a terminal', () => {
-  /** Runs a node on a terminal of its own; prints its pid; closes the terminal when told to. */
+  /** Runs a node on a terminal of its own; prints its pid; closes the terminal on a line of input. */
   const ON_A_TERMINAL = `
 import os, pty, sys
 pid, terminal = pty.fork()

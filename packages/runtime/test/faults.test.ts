@@ -17,7 +17,7 @@ interface Running {
   readonly sent: SentUnit[];
 }
 
-/** A node with one camera, running until it is told to stop, with its first ok result in hand. */
+/** A node with one camera, running until the test stops it, with its first ok result in hand. */
 async function running(): Promise<Running> {
   const sent: SentUnit[] = [];
   const camera = await SimulatedCamera.start({ clip: CLIP, onUnitSent: (unit) => sent.push(unit) });

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ask, type CameraText, holdingsOf, pidsByCamera, reportNow, untilSeen, writeConfig } from './support/fleet.ts';
-import { closers, command, hangUp, running, type RunningNode, stop } from './support/running-node.ts';
-import { isAlive, readReport, Vigia } from './support/vigia.ts';
+import { type CameraText, holdingsOf, pidsByCamera, reportNow, untilSeen, writeConfig } from './support/fleet.ts';
+import { command, hangUp, running, type RunningNode, stop } from './support/running-node.ts';
+import { isAlive } from './support/vigia.ts';
 
 describe('SIGHUP', () => {
   test('adds, changes and removes a camera; the others go on untouched', async () => {
@@ -126,7 +125,7 @@ describe('SIGHUP', () => {
     expect(isAlive(container)).toBe(false);
     await untilSeen(vigia, ['c0', 'c1'], from);
     expect(vigia.child('model-container')).not.toBe(container);
-    // The new one’s end is not told by the old one’s.
+    // The end of the old container is not reported as the end of the new one.
     expect(vigia.lines.some((l) => l.type === 'model_state' && l.state === 'stopped')).toBe(false);
     await stop(node);
   });

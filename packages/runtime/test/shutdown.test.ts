@@ -46,7 +46,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s: everything is gone, with exit cod
   vigia.process.kill(signal);
   expect(await vigia.ended()).toBe(0);
   await untilGone(family, box);
-  // The camera was told: a TEARDOWN came from both.
+  // A TEARDOWN came from both.
   expect(camera.stats().playing).toBe(0);
 });
 

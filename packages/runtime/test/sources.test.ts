@@ -113,7 +113,7 @@ describe('sources', () => {
     const [large, small] = [await camera(), await camera({ clip: clip('small') })];
     const node = start({ hall: [`source: ${large.url}`, `detect_source: ${small.url}`] });
     await node.vigia.until('results', () => node.vigia.results.filter((r) => r.status === 'ok').length >= 3);
-    // Its loss is told and costs the models nothing.
+    // Its loss is reported and costs the models nothing.
     large.dropClients();
     await node.vigia.until(
       'a second connection',

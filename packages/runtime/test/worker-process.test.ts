@@ -32,7 +32,7 @@ class SlowClock implements Clock {
   }
 }
 
-/** Heartbeats, one after the other: a map of one entry, `type`. Each is told on standard error too. */
+/** Heartbeats, one after the other: a map of one entry, `type`. Each is written to standard error too. */
 const BEATS = `$| = 1; while (1) { print "\\0\\0\\0\\x10\\x81\\xa4type\\xa9heartbeat"; print STDERR "beat\\n"; select undef, undef, undef, 0.02 }`;
 
 test('who is much work to listen to is listened to for a part of each second', async () => {

@@ -12,7 +12,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true });
 });
 
-/** All that is told of a thread that runs this: its lines, and at the end the reason. */
+/** Everything that is reported of a thread that runs this: its lines, and at the end the reason. */
 function told(script: string): Promise<string[]> {
   const file = join(dir, 'worker.mjs');
   writeFileSync(file, script);

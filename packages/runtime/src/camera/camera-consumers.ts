@@ -66,7 +66,9 @@ export class CameraConsumers {
     this.#o = options;
     const { setup, clock, send } = options;
     this.#createdMs = clock.nowMs();
-    this.#outbox = new NodeOutbox(send);
+    this.#outbox = new NodeOutbox(send, () =>
+      options.log.error('the node does not read: the oldest of too many alarms was discarded'),
+    );
     this.#events = new ConsumerEvents({ camera: setup.camera, clock, post: (message) => this.#outbox.post(message) });
     this.#factory = new ConsumerFactory({
       ...options,

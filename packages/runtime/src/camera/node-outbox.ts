@@ -18,17 +18,25 @@ export class NodeOutbox {
   readonly #send: (message: ConsumerNews) => boolean;
   #waiting: ConsumerNews[] = [];
   #alarms = 0;
+  readonly #onAlarmLost: () => void;
 
-  /** @param send Returns false when the node did not take the message. */
-  constructor(send: (message: ConsumerNews) => boolean) {
+  /**
+   * @param send Returns false when the node did not take the message.
+   * @param onAlarmLost An alarm was discarded: the node has not read for thousands of them.
+   */
+  constructor(send: (message: ConsumerNews) => boolean, onAlarmLost: () => void) {
     this.#send = send;
+    this.#onAlarmLost = onAlarmLost;
   }
 
   post(message: ConsumerNews): void {
     this.#waiting.push(message);
     if (isAlarm(message)) this.#alarms += 1;
     if (this.#waiting.length - this.#alarms > WAITING_LIMIT) this.#discard((waiting) => !isAlarm(waiting));
-    else if (this.#alarms > ALARMS_LIMIT) this.#discard(isAlarm);
+    else if (this.#alarms > ALARMS_LIMIT) {
+      this.#discard(isAlarm);
+      this.#onAlarmLost();
+    }
     this.flush();
   }
 

@@ -80,10 +80,15 @@ export class BrokerLink {
     this.#link = link;
     link.start();
     this.#now = hub.subscribe({ name: 'mqtt', replayStates: true }, (item) => sendNow(link, item));
-    if (!this.#events || this.#events.closed)
-      this.#events = hub.subscribe({ name: 'mqtt events' }, (item) =>
-        item.type === 'event' ? this.#sendEvent(item.event) : undefined,
-      );
+    if (!this.#events || this.#events.closed) this.#subscribeToEvents();
+  }
+
+  /** Too many unread alarms end the subscription, which is logged: the next one goes on with what happens then. */
+  #subscribeToEvents(): void {
+    const onOverflow = (): void => this.#subscribeToEvents();
+    this.#events = this.#o.hub.subscribe({ name: 'mqtt events', onOverflow }, (item) =>
+      item.type === 'event' ? this.#sendEvent(item.event) : undefined,
+    );
   }
 
   /** Resolves when a broker has acknowledged the event, or when the node has no broker. */

@@ -1,4 +1,4 @@
-import { type Clock, every, type Log, type LogRecord, Scope, UsageError, VigiaError } from '@vigia/base';
+import { type Clock, every, type Log, type LogRecord, messageOf, Scope, UsageError, VigiaError } from '@vigia/base';
 import type { Config, HealthProblem, NodeItem, NodeStatus, Report } from '@vigia/contracts';
 import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-dirs';
 import { Children, type CameraHandle } from '#node/children';
@@ -150,9 +150,7 @@ export class Supervisor {
     if (!handle || setup?.kind !== 'worker') throw new UsageError(`${camera}/${consumer} has no worker`);
     const { workers } = this.#watches;
     const ready = workers.ready(camera, consumer, setup.worker.startTimeoutMs + RESTART_SLACK_MS);
-    handle
-      .restartWorker(consumer)
-      .catch(() => workers.giveUp(camera, consumer, 'its camera has no process at the moment'));
+    handle.restartWorker(consumer).catch((error: unknown) => workers.giveUp(camera, consumer, messageOf(error)));
     await ready;
   }
 

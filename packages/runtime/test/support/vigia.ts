@@ -170,14 +170,14 @@ export class Vigia {
   }
 }
 
-/** A camera that sends one unit when it is told to. */
+/** A camera that sends one unit when the test asks for it. */
 interface SteppedCamera {
   stats(): { readonly playing: number };
   step(): { readonly index: number } | undefined;
 }
 
 /**
- * Sends units 0 to `last`, each only after the result of the one before it came out. Whatever on the way waits for a next
+ * Sends units 0 to `last`, each only after the result of the one before it came out. Any stage on the way that waits for a next
  * unit (demuxer, decoder, queue) stops here for ever, and the watchdog names the unit.
  */
 export async function stepThrough(camera: SteppedCamera, vigia: Vigia, last: number): Promise<void> {

@@ -60,7 +60,11 @@ export class ContainerGeneration implements ModelGeneration {
     this.#o = options;
     this.id = options.id;
     this.#counters = new ModelCounters(options.before);
-    this.#watch = new ContainerWatch({ model: options.id, ...options });
+    this.#watch = new ContainerWatch({
+      model: options.id,
+      ...options,
+      onHealth: (health) => this.#counters.heard(health),
+    });
     this.#child = new SupervisedChild({
       name: `model:${options.id}`,
       entry: options.entry,
@@ -100,8 +104,7 @@ export class ContainerGeneration implements ModelGeneration {
   }
 
   async report(): Promise<ModelReport> {
-    const health = await this.#watch.health();
-    if ('value' in health) this.#counters.heard(health.value);
+    await this.#watch.health();
     return this.recentReport();
   }
 
@@ -118,7 +121,6 @@ export class ContainerGeneration implements ModelGeneration {
       if (wellbeing.times >= SILENT_LIMIT) this.#kill(`does not answer (${wellbeing.why})`);
       return;
     }
-    this.#counters.heard(wellbeing.health);
     if (wellbeing.state === 'serving') this.#become('ready', null);
     else if (wellbeing.state !== 'unknown') this.#become(wellbeing.state, wellbeing.why);
     // An inconclusive check changes the reason, not the state.

@@ -35,7 +35,15 @@ afterEach(async () => {
 function watchOf(probePrefix: string): ContainerWatch {
   const frame = { width: 8, height: 8 };
   const socketPath = join(dir, 'model.sock');
-  return new ContainerWatch({ socketPath, model: 'm', frame, probePrefix, clock: systemClock, probeTimeoutMs: 300 });
+  return new ContainerWatch({
+    onHealth: () => undefined,
+    socketPath,
+    model: 'm',
+    frame,
+    probePrefix,
+    clock: systemClock,
+    probeTimeoutMs: 300,
+  });
 }
 
 /** The result of the first check. */

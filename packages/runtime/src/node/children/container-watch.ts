@@ -14,6 +14,8 @@ export interface ContainerWatchOptions {
   /** Path prefix of the probes' pictures. Each exists only while its probe runs. */
   readonly probePrefix: string;
   readonly clock: Clock;
+  /** Every health report of the container, when it arrives. */
+  readonly onHealth: (health: HealthResponse) => void;
   /** The longest time that a probe may take, queue included. Milliseconds. */
   readonly probeTimeoutMs?: number;
 }
@@ -99,11 +101,13 @@ export class ContainerWatch {
   }
 
   /** Asks the container for its health. */
-  health(signal?: AbortSignal): ReturnType<typeof askContainer<HealthResponse>> {
-    const { socketPath, clock } = this.#o;
+  async health(signal?: AbortSignal): ReturnType<typeof askContainer<HealthResponse>> {
+    const { socketPath, clock, onHealth } = this.#o;
     const parse = (answer: unknown): HealthResponse | undefined => healthResponseSchema.safeParse(answer).data;
     const options = { clock, timeoutMs: HEALTH_TIMEOUT_MS, ...(signal ? { signal } : {}) };
-    return askContainer(socketPath, { op: 'health' }, parse, options);
+    const answer = await askContainer(socketPath, { op: 'health' }, parse, options);
+    if ('value' in answer) onHealth(answer.value);
+    return answer;
   }
 
   /** Runs one check. Never rejects. */

@@ -35,7 +35,11 @@ export class ExternalGeneration implements ModelGeneration {
     this.#o = options;
     this.id = options.id;
     this.#counters = new ModelCounters(options.before);
-    this.#watch = new ContainerWatch({ model: options.id, ...options });
+    this.#watch = new ContainerWatch({
+      model: options.id,
+      ...options,
+      onHealth: (health) => this.#counters.heard(health),
+    });
   }
 
   get socketPath(): string {
@@ -62,8 +66,7 @@ export class ExternalGeneration implements ModelGeneration {
   }
 
   async report(): Promise<ModelReport> {
-    const health = await this.#watch.health();
-    if ('value' in health) this.#counters.heard(health.value);
+    await this.#watch.health();
     return this.recentReport();
   }
 
@@ -74,7 +77,6 @@ export class ExternalGeneration implements ModelGeneration {
       this.#become(before, `${wellbeing.why} (${this.#o.socketPath})`);
       return;
     }
-    this.#counters.heard(wellbeing.health);
     // An inconclusive check changes the reason, not the state.
     if (wellbeing.state === 'unknown') {
       if (this.#state !== 'ready') this.#become(this.#state, wellbeing.why);

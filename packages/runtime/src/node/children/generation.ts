@@ -42,7 +42,7 @@ export class Succession<G extends Generation> {
 
   /** The processes of the ending generations, then that of the current one. */
   get pids(): number[] {
-    return [...this.#ending, this.#current].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    return [this.#current, ...this.#ending].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
   /**
@@ -52,8 +52,10 @@ export class Succession<G extends Generation> {
    * @param successorOf Called when the predecessor is gone.
    */
   replace(successorOf: (before: G) => G): Promise<void> {
-    this.#work = this.#replaceAfter(this.#work, successorOf);
-    return this.#work;
+    const replaced = this.#replaceAfter(this.#work, successorOf);
+    // A replacement that failed is its caller's; the next one is tried.
+    this.#work = replaced.catch(() => undefined);
+    return replaced;
   }
 
   /** Creates the successor, which the caller starts. The predecessor runs until `endPredecessors`. */
@@ -61,6 +63,7 @@ export class Succession<G extends Generation> {
     if (this.#closing) return;
     this.#ending.add(this.#current);
     this.#current = successorOf(this.#current);
+    this.#current.start();
   }
 
   /** Ends every generation except the current one. Resolves when they are gone. */
@@ -79,8 +82,11 @@ export class Succession<G extends Generation> {
     if (this.#closing) return;
     const before = this.#current;
     this.#replacing = true;
-    await before.end(true);
-    this.#replacing = false;
+    try {
+      await before.end(true);
+    } finally {
+      this.#replacing = false;
+    }
     if (this.#closing) return;
     this.#current = successorOf(before);
     this.#current.start();

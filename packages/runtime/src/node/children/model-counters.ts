@@ -3,6 +3,9 @@ import type { HealthResponse, ModelReport } from '@vigia/contracts';
 /** Counters that continue when one container takes over from another. */
 export type ModelCounts = Pick<ModelReport, 'requests' | 'batches' | 'restarts'>;
 
+/** Two answers on their way at the same time differ by at most this. Milliseconds. */
+const DISORDER_MS = 2_000;
+
 /** Adds up the counters of successive containers of one model. Each container starts at 0. */
 export class ModelCounters {
   #before: { requests: number; batches: number };
@@ -24,9 +27,14 @@ export class ModelCounters {
     };
   }
 
-  /** Takes a health report. A smaller uptime than in the previous one means that the container was restarted. */
+  /**
+   * Takes a health report. A much smaller uptime than in the previous one means that the container was restarted; a
+   * slightly smaller one, that two answers arrived in the wrong order: the older one is ignored.
+   */
   heard(health: HealthResponse): void {
-    if (this.#now && health.uptime_ms < this.#now.uptime_ms) this.died();
+    const backMs = this.#now ? this.#now.uptime_ms - health.uptime_ms : 0;
+    if (backMs > 0 && backMs <= DISORDER_MS) return;
+    if (backMs > 0) this.died();
     this.#now = health;
   }
 

@@ -83,7 +83,6 @@ export class ModelHandle {
       await this.#generations.replace((before) => this.#generation(settings, before.recentReport()));
     } else {
       this.#generations.overlap((before) => this.#generation(settings, before.recentReport()));
-      this.start();
     }
     this.#external = external;
   }

@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { redact } from '@vigia/base';
 import type { Config } from '@vigia/contracts';
 
+/** Stands for what is secret, as in the log. */
+export const MASK = '***';
 /** Longest value in a line, characters. Longer ones are cut. */
 const VALUE_LIMIT = 80;
 /** Sections whose entries are added, removed and merged one by one. */
@@ -64,7 +66,7 @@ function printable(value: unknown): string {
 
 /** An address may contain credentials that are not registered as secrets. */
 function withoutLogin(text: string): string {
-  return text.replaceAll(/(\w:\/\/)[^@/\s"]*@/g, '$1***@');
+  return text.replaceAll(/(\w:\/\/)[^@/\s"]*@/g, `$1${MASK}@`);
 }
 
 /** The document with secrets and logins masked. */

@@ -161,6 +161,13 @@ describe('changes at runtime', () => {
     expect([applied.length, desired.current.revision]).toEqual([0, 1]);
   });
 
+  test('a document as the node shows it is refused: its secrets would be lost', async () => {
+    const desired = start();
+    const text = JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://u:***@127.0.0.1/x' } } });
+    await expect(desired.put(text, BY)).rejects.toThrow('found ***, which stands for a secret');
+    expect(desired.current.revision).toBe(1);
+  });
+
   test('an expected revision that is no longer current is a conflict', async () => {
     const desired = start();
     const text = JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://127.0.0.1/q' } } });

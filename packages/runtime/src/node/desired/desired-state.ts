@@ -1,8 +1,8 @@
-import { type Clock, type Log, messageOf, VigiaError } from '@vigia/base';
+import { type Clock, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
 import type { CameraConfig, Config } from '@vigia/contracts';
 import { loadConfig, parseConfig } from '#node/config';
 import { describeChange, type PlanChangeSummary } from '#node/plan';
-import { describeConfigChanges, mergeFile, redactedConfig } from './config-diff.ts';
+import { describeConfigChanges, MASK, mergeFile, redactedConfig } from './config-diff.ts';
 
 /** One version of the document, with its origin. */
 export interface Revision {
@@ -100,12 +100,12 @@ export class DesiredState {
 
   /** Lists what a document would change, without applying it. @throws ConfigError with all its problems. */
   preview(text: string): string[] {
-    return describeConfigChanges(this.#document, parseConfig(text, 'document'));
+    return describeConfigChanges(this.#document, parseDocument(text));
   }
 
   /** Replaces the document in force. @param expected Rejects with `conflict` unless this is the current revision. */
   put(text: string, by: string, expected?: number): Promise<Applied> {
-    return this.#change(by, expected, () => parseConfig(text, 'document'));
+    return this.#change(by, expected, () => parseDocument(text));
   }
 
   /** Adds a camera or replaces its settings. @throws ConfigError with all problems of the settings. */
@@ -184,10 +184,19 @@ export class DesiredState {
   }
 }
 
+/** @throws ConfigError with all sentences; UsageError for a document as this node shows it, without its secrets. */
+function parseDocument(text: string): Config {
+  if (text.includes(MASK))
+    throw new UsageError(
+      `document: found ${MASK}, which stands for a secret that is not shown; write \${NAME} in its place`,
+    );
+  return parseConfig(text, 'document');
+}
+
 /** Checks the settings of one camera against the models and workers of the document. */
 function parseCamera(id: string, settings: unknown, { node, models, workers }: Config): CameraConfig {
   // The secrets of the workers are already filled in, and a literal password would be refused.
   const programs = Object.fromEntries(Object.entries(workers).map(([name, worker]) => [name, { ...worker, env: {} }]));
   const text = JSON.stringify({ version: 1, node, cameras: { [id]: settings }, models, workers: programs });
-  return parseConfig(text, 'document').cameras[id] as CameraConfig;
+  return parseDocument(text).cameras[id] as CameraConfig;
 }

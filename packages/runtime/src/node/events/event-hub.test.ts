@@ -126,6 +126,21 @@ describe('a slow subscriber', () => {
     subscription.resume();
     expect(taken).toEqual(['alarm 1', 'result 1']);
   });
+
+  test('that leaves alarms of too many characters unread is ended too', () => {
+    const slow = new Slow();
+    const subscription = hub.subscribe({ name: 'stuck', limits: { alarmCharacters: 5_000 } }, slow.handle);
+    for (let n = 0; n < 6; n += 1) hub.publish(happened('alarm', 'x'.repeat(1_000)));
+    expect(subscription.closed).toBe(true);
+  });
+
+  test('gets every one of 10,000 alarms at once', async () => {
+    const slow = new Slow();
+    const subscription = hub.subscribe({ name: 'slow' }, slow.handle);
+    for (let n = 0; n < 10_000; n += 1) hub.publish(happened('alarm', `${n}`));
+    await slow.all(subscription);
+    expect(slow.names).toEqual(Array.from({ length: 10_000 }, (_, n) => `alarm ${n}`));
+  });
 });
 
 describe('a new subscriber', () => {

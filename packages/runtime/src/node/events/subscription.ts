@@ -12,13 +12,20 @@ export interface QueueLimits {
   readonly events: number;
   /** Alarms are never dropped. A subscriber with more unread alarms is ended. */
   readonly alarms: number;
+  /** Characters that the waiting alarms may have together, as JSON. */
+  readonly alarmCharacters: number;
 }
 
 /**
  * The default {@link QueueLimits}. States need no limit: one waits per subject, and the configuration bounds the
  * subjects.
  */
-export const QUEUE_LIMITS: QueueLimits = { samples: 256, events: 1_024, alarms: 16_384 };
+export const QUEUE_LIMITS: QueueLimits = {
+  samples: 256,
+  events: 1_024,
+  alarms: 16_384,
+  alarmCharacters: 8 * 1024 * 1024,
+};
 
 /** Options of {@link Subscription}. */
 export interface SubscriptionOptions {
@@ -59,6 +66,8 @@ export class Subscription {
   };
   readonly #states = new Map<string, number>();
   #sequence = 0;
+  /** Of the alarms that wait. */
+  #alarmCharacters = 0;
   #delivered = 0;
   #failed = 0;
   readonly #dropped = { samples: 0, events: 0, states: 0 };
@@ -113,6 +122,7 @@ export class Subscription {
   close(): void {
     this.#closed = true;
     this.#queue.clear();
+    this.#alarmCharacters = 0;
     this.#states.clear();
     for (const ids of Object.values(this.#waiting)) ids.clear();
     this.#settleDrained();
@@ -140,8 +150,10 @@ export class Subscription {
     }
     const waiting = this.#waiting[itemClass];
     waiting.add(id);
-    if (itemClass === 'alarm') this.#checkAlarms();
-    else if (itemClass === 'sample') this.#dropped.samples += this.#dropOldest(waiting, this.#limits.samples);
+    if (itemClass === 'alarm') {
+      this.#alarmCharacters += lengthOf(item);
+      this.#checkAlarms();
+    } else if (itemClass === 'sample') this.#dropped.samples += this.#dropOldest(waiting, this.#limits.samples);
     else this.#dropped.events += this.#dropOldest(waiting, this.#limits.events);
   }
 
@@ -156,7 +168,8 @@ export class Subscription {
 
   /** Ends the subscription instead of dropping an alarm: the subscriber must not miss one unnoticed. */
   #checkAlarms(): void {
-    if (this.#waiting.alarm.size <= this.#limits.alarms) return;
+    const { alarms, alarmCharacters } = this.#limits;
+    if (this.#waiting.alarm.size <= alarms && this.#alarmCharacters <= alarmCharacters) return;
     this.close();
     this.#o.onOverflow?.();
   }
@@ -177,6 +190,7 @@ export class Subscription {
     const itemClass = classOf(item);
     if (itemClass === 'state') this.#states.delete(stateKeyOf(item));
     else this.#waiting[itemClass].delete(id);
+    if (itemClass === 'alarm') this.#alarmCharacters -= lengthOf(item);
   }
 
   #deliver(item: NodeItem): void {
@@ -209,4 +223,9 @@ export class Subscription {
     if (!this.#closed && (this.#delivering || this.#queue.size > 0)) return;
     for (const resolve of this.#drained.splice(0)) resolve();
   }
+}
+
+/** Alarms are rare: their length is computed only for a subscriber that lags. */
+function lengthOf(item: NodeItem): number {
+  return JSON.stringify(item).length;
 }

@@ -16,8 +16,6 @@ export {
   type Plan,
   type PlannedModel,
   planOf,
-  withCamera,
-  withoutCamera,
   workerLimits,
   workersOf,
 } from './plan.ts';

@@ -313,31 +313,6 @@ function describeWorker(camera: string, { id, input, sla, worker }: WorkerConsum
   return `worker ${camera}/${id}: ${worker.id} (${what}), ${sla}, ${size} over ${transport}, ${share}${memory}, ${restarts}`;
 }
 
-/**
- * The plan with one camera added or replaced.
- *
- * @throws UsageError when a consumer names a model that the plan does not have.
- */
-export function withCamera(plan: Plan, setup: CameraSetup): Plan {
-  const models = plan.models.map((m) => m.id);
-  for (const consumer of setup.consumers) {
-    if (consumer.kind === 'model' && !models.includes(consumer.model))
-      throw new UsageError(
-        `cameras.${setup.camera}.consumers.${consumer.id}.model: there is no model "${consumer.model}"; this node has ${models.join(', ') || 'none'}`,
-      );
-  }
-  const at = plan.cameras.findIndex((c) => c.camera === setup.camera);
-  return completed({
-    ...plan,
-    cameras: at < 0 ? [...plan.cameras, setup] : plan.cameras.toSpliced(at, 1, setup),
-  });
-}
-
-/** The plan without one camera. */
-export function withoutCamera(plan: Plan, id: string): Plan {
-  return completed({ ...plan, cameras: plan.cameras.filter((c) => c.camera !== id) });
-}
-
 /** Adds the parts that follow from the cameras. */
 function completed(plan: Omit<Plan, 'segments' | 'shmBytes'>): Plan {
   const segments = plan.cameras.flatMap(segmentsOf);

@@ -107,6 +107,13 @@ export class Watches {
     return this.#critical.blind(this.#o.plan(), (id) => cameras.get(id)?.recentReport());
   }
 
+  /** Why a consumer is no longer reported as blind: not every reason is a good one. */
+  #whySeeing(camera: string): string {
+    const state = this.#o.cameras().get(camera)?.state.state;
+    if (state === undefined) return 'its camera left the configuration';
+    return state === 'live' ? 'sees again' : `its camera is ${state}, so that nothing can be seen`;
+  }
+
   #announceBlind(): void {
     const before = this.#blind;
     this.#blind = new Map(this.#blindNow().map((blind) => [`${blind.camera}/${blind.consumer}`, blind]));
@@ -114,6 +121,9 @@ export class Watches {
       if (!before.has(key)) this.#o.announcer.blind(camera, consumer, 'start', { sla: 'critical', message });
     for (const [key, { camera, consumer }] of before)
       if (!this.#blind.has(key))
-        this.#o.announcer.blind(camera, consumer, 'end', { sla: 'critical', message: `${key}: is no longer blind` });
+        this.#o.announcer.blind(camera, consumer, 'end', {
+          sla: 'critical',
+          message: `${key}: ${this.#whySeeing(camera)}`,
+        });
   }
 }

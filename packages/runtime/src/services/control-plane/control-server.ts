@@ -138,6 +138,8 @@ function configRoutes(server: FastifyInstance, node: ControlledNode): void {
     const { body, query, headers } = request;
     const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);
     if (query.dry_run === '1') return { revision: node.config.revision, changes: node.previewConfig(text, query.file) };
+    if (query.file !== undefined)
+      throw new UsageError('file: allowed with dry_run=1 only; the node reads its own file on a reload');
     return node.putConfig(text, revisionOf(headers['if-match']));
   });
 }

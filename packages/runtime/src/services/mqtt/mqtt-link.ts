@@ -199,10 +199,11 @@ export class MqttLink {
     client.publish(topic, JSON.stringify(message), options);
   }
 
+  /** Kept, and sent after each connect: without a connection nothing is lost. */
   #retain(topic: string, message: object): void {
     this.#forgotten.delete(topic);
     this.#retained.set(topic, message);
-    this.#publish(topic, message, { qos: 1, retain: true });
+    if (this.#client?.connected) this.#publish(topic, message, { qos: 1, retain: true });
   }
 
   #forget(concerns: (topic: string) => boolean): void {
