@@ -140,7 +140,7 @@ class SeatTables(SupplierCase):
             (12, b"\0\0\0\0", "0 seats, 1 to 256"),
             (12, b"\1\1\0\0", "257 seats, 1 to 256"),
             (12, b"\0\1\0\0", "too few for 256 seats"),
-            (16, b"\0" * 8, "another seat table"),
+            (16, b"\0" * 8, "not the expected seat table"),
         ):
             with self.subTest(message):
                 right, before = memory[at : at + len(wrong)], open_descriptors()
