@@ -83,8 +83,8 @@ export class Mailbox<F extends SuppliedFrame> implements FrameReader<F> {
   #put(frame: F, nowMs: number): void {
     this.#offered += 1;
     const held = this.#pending;
-    if (held && held.seq > frame.seq) {
-      // A late batch: a newer frame is already pending.
+    if (frame.seq < (held?.seq ?? this.#lastConsumedSeq ?? 0)) {
+      // A late batch: a newer frame is already pending, or was already taken.
       this.#drop('overwritten');
       return;
     }

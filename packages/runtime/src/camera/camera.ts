@@ -10,6 +10,7 @@ import {
   type NodeWords,
   type Pace,
   type SourceSetup,
+  type StateNotice,
   workerStopMs,
 } from '#core/camera-link';
 import { geometryOf, WHOLE } from '#core/media';
@@ -48,6 +49,7 @@ export class Camera {
   #state: CaptureState = { state: 'connecting' };
   readonly #pictures: PictureRequests;
   readonly #demand: Demand;
+  #unsentState: StateNotice | undefined;
   #unsentResults = 0;
 
   constructor({ setup, boot }: CameraStart, node: ToNode, clock: Clock, log: Log) {
@@ -119,6 +121,7 @@ export class Camera {
     );
     const timer = every(clock, SNAPSHOT_EVERY_MS, () => {
       this.#consumers.watch();
+      this.#sendState();
       this.#node.notify('counters', this.snapshot(false));
     });
     this.#scope.defer(() => timer.cancel());
@@ -188,6 +191,7 @@ export class Camera {
 
   /** Copies the picture out (it is borrowed) and encodes it beside the loop. Rare: pixels may be allocated here. */
   #givePicture(requests: readonly PictureRequest[], picture: Picture, result: ResultMessage | undefined): void {
+    if (requests.length === 0) return;
     const failed = (error: unknown): void => {
       for (const { reject } of requests) reject(new VigiaError('picture_failed', messageOf(error), { cause: error }));
     };
@@ -214,7 +218,13 @@ export class Camera {
     const reason = 'reason' in state ? (state.reason ?? null) : null;
     const message = 'message' in state ? (state.message ?? null) : null;
     const retryInMs = 'retryInMs' in state ? state.retryInMs : null;
-    this.#node.notify('state', { state: state.state, reason, message, retryInMs });
+    this.#unsentState = { state: state.state, reason, message, retryInMs };
+    this.#sendState();
+  }
+
+  /** A state that a busy node did not take is sent again, unless a newer one replaced it. */
+  #sendState(): void {
+    if (this.#unsentState && this.#node.notify('state', this.#unsentState)) this.#unsentState = undefined;
   }
 
   #streamReport(): StreamReport | null {

@@ -97,7 +97,9 @@ export class Supervisor {
 
   /** Subscribes to the node's stream, beginning with the latest states. */
   subscribe(name: string, handle: (item: NodeItem) => void | Promise<void>): Subscription {
-    return this.#hub.subscribe({ name, replayStates: true }, handle);
+    // A reader that was ended for too many unread alarms goes on with what happens from then on; the log says so.
+    const onOverflow = (): void => void this.subscribe(name, handle);
+    return this.#hub.subscribe({ name, replayStates: true, onOverflow }, handle);
   }
 
   /** Starts the node. Resolves when all processes have been started, whether or not a camera answers. */
@@ -196,6 +198,7 @@ export class Supervisor {
       onEvent: (event) => this.#announcer.consumerEvent(event),
       onModelState: (model, state, reason) => this.#announcer.modelState(model, state, reason),
       onCameraProcessGone: (camera) => {
+        this.#announcer.forgetAlarms(camera);
         for (const state of this.#watches.workers.cameraGone(camera)) this.#announcer.workerState(state);
       },
     });

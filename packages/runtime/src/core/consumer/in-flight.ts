@@ -23,7 +23,7 @@ export interface InFlightOptions {
 
 /**
  * The one picture that a consumer has in flight, from being taken until it has finished with the pixels. Gives exactly one
- * result for each picture. A picture has one deadline; setting it creates no timer.
+ * result for each picture. A picture has one deadline; setting it creates at most one timer per deadline period.
  */
 export class InFlight {
   readonly #o: InFlightOptions;

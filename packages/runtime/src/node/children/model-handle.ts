@@ -40,6 +40,8 @@ export class ModelHandle {
   readonly #o: ModelHandleOptions;
   readonly #generations: Succession<ModelGeneration>;
   #external: boolean;
+  /** The counters that the current generation began with. */
+  #inherited: ModelCounts | undefined;
   /** The number of containers started so far. Each has its own socket path, because two may run at once. */
   #containers = 0;
 
@@ -82,7 +84,10 @@ export class ModelHandle {
     if (external && !this.#external) {
       await this.#generations.replace((before) => this.#generation(settings, before.recentReport()));
     } else {
-      this.#generations.overlap((before) => this.#generation(settings, before.recentReport()));
+      // An external container goes on counting: only what was counted before it is handed over.
+      this.#generations.overlap((before) =>
+        this.#generation(settings, external ? this.#inherited : before.recentReport()),
+      );
     }
     this.#external = external;
   }
@@ -114,6 +119,7 @@ export class ModelHandle {
       if (this.#generations.isCurrent(generation)) onState(state, reason);
     };
     const common = { id, frame, probePrefix, clock, log, before, onState: onOwnState };
+    this.#inherited = before;
     let generation: ModelGeneration;
     if (container === undefined) {
       // An external container uses the socket path of the node's first container.

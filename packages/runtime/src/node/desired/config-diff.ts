@@ -60,7 +60,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** A value on one line, redacted. */
 function printable(value: unknown): string {
-  const text = withoutLogin(redact(JSON.stringify(value)));
+  const text = JSON.stringify(masked(value));
   return text.length > VALUE_LIMIT ? `${text.slice(0, VALUE_LIMIT)}…` : text;
 }
 
@@ -71,5 +71,13 @@ function withoutLogin(text: string): string {
 
 /** The document with secrets and logins masked. */
 export function redactedConfig(config: Config): Config {
-  return JSON.parse(withoutLogin(redact(JSON.stringify(config)))) as Config;
+  return masked(config) as Config;
+}
+
+/** Text by text, before it becomes JSON: a secret may hold characters that JSON escapes, or look like a number. */
+function masked(value: unknown): unknown {
+  if (typeof value === 'string') return withoutLogin(redact(value));
+  if (Array.isArray(value)) return value.map(masked);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]));
 }

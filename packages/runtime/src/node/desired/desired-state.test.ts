@@ -204,6 +204,19 @@ test('neither revisions nor the document show secrets or logins', async () => {
   expect(shown).toContain('rtsp://***@127.0.0.1/x');
 });
 
+test('a secret that JSON escapes is masked, and one that looks like a number breaks nothing', async () => {
+  addSecret('quo"ted\\secret');
+  addSecret('3840');
+  const desired = start();
+  const worker = { command: ['true'], env: { TOKEN: 'quo"ted\\secret' } };
+  await desired.put(
+    JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://127.0.0.1/a' } }, workers: { w: worker } }),
+    BY,
+  );
+  expect(JSON.stringify([desired.redacted, desired.history])).not.toContain('ted\\\\secret');
+  expect(desired.redacted.cameras['hall']?.max_picture.width).toBe(3840);
+});
+
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -82,7 +82,7 @@ export class Announcer {
 
   /** A camera left the configuration: ends its state. */
   cameraGone(camera: string): void {
-    for (const key of this.#alarms) if (key.includes(` ${camera}/`)) this.#alarms.delete(key);
+    this.forgetAlarms(camera);
     const data = { state: 'stopped', reason: null, message: null, retry_in_ms: null } as const;
     this.#event({ kind: 'camera_state', phase: 'end', camera, subject: camera, severity: 'info', data });
   }
@@ -109,6 +109,11 @@ export class Announcer {
     const data = { worker, sla, state: 'stopped', reason: null, message: null, alarm: false } as const;
     const subject = `${camera}/${consumer}`;
     this.#event({ kind: 'worker_state', phase: 'end', camera, consumer, subject, severity: 'info', data });
+  }
+
+  /** A camera's process ended, and with it the alarms of its consumers: its successor starts without any. */
+  forgetAlarms(camera: string): void {
+    for (const key of this.#alarms) if (key.includes(` ${camera}/`)) this.#alarms.delete(key);
   }
 
   /** Reports an event of a consumer: about its worker, its SLA, or its rate. */

@@ -279,7 +279,7 @@ test('a burst of 10,000 with subscribers that are slow, throw or leave: every al
         }
       },
     ),
-    { numRuns: 15 },
+    { numRuns: 15, endOnFailure: true },
   );
   expect(published).toBeGreaterThanOrEqual(10_000);
 });

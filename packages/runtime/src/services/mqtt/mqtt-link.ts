@@ -28,6 +28,8 @@ const BACKLOG_LIMIT = 1024 * 1024;
 const FORGOTTEN_LIMIT = 1024;
 /** The connection logs at most one warning in this time. */
 const QUIET_MS = 30_000;
+/** Reason codes of MQTT 5 from here on are failures. */
+const REFUSED_FROM = 128;
 const MQTT_5 = 5;
 const MQTT_311 = 4;
 /** CONNACK codes of brokers without version 5: 1 in version 3.1.1, 132 in version 5. */
@@ -171,8 +173,20 @@ export class MqttLink {
         resolve(acknowledged);
       };
       this.#unacknowledged.add(settle);
-      this.#client?.publish(topic, payload, { qos: 1 }, (error) => settle(!error));
+      this.#client?.publish(topic, payload, { qos: 1 }, (error) => settle(!error || this.#isRefused(topic, error)));
     });
+  }
+
+  /**
+   * Whether the broker received the message and refuses it (a reason code of MQTT 5 from 128 on: not authorized, quota
+   * exceeded …). Sending it again would be refused again, and hold up every later event.
+   */
+  #isRefused(topic: string, error: Error): boolean {
+    const refused = 'code' in error && typeof error.code === 'number' && error.code >= REFUSED_FROM;
+    if (!refused) return false;
+    this.#dropped += 1;
+    this.#warn(`the MQTT broker refuses ${topic} (${error.message})`);
+    return true;
   }
 
   /** Resolves with true when a broker is connected, with false when the link is closed. */
@@ -203,7 +217,8 @@ export class MqttLink {
   #retain(topic: string, message: object): void {
     this.#forgotten.delete(topic);
     this.#retained.set(topic, message);
-    if (this.#client?.connected) this.#publish(topic, message, { qos: 1, retain: true });
+    // One message per subject: also to a broker that reads slowly, which would otherwise keep a state that is over.
+    if (this.#client?.connected) this.#client.publish(topic, JSON.stringify(message), { qos: 1, retain: true });
   }
 
   #forget(concerns: (topic: string) => boolean): void {
@@ -239,6 +254,8 @@ export class MqttLink {
       this.#o.log.info('the MQTT broker does not speak version 5, using 3.1.1');
       client.removeAllListeners('close');
       client.end(true);
+      // Its callbacks are never called: what is under way is sent again.
+      for (const settle of this.#unacknowledged) settle(false);
       if (!this.#closed) this.start();
       return;
     }
