@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 const ALONE = ['packages/base/src/supervised-child.test.ts', 'packages/testkit/src/simulated-camera/transport.test.ts'];
 /**
  * System tests that have the machine to themselves: they measure ages, count drops of a loaded camera, or meet deadlines
- * of milliseconds. All others share it, three at a time, because they wait for processes more than they compute.
+ * of milliseconds. All others share it, two at a time.
  */
 const EXCLUSIVE = [
   'packages/runtime/test/{chain,faults,many-cameras,shutdown,workers}.test.ts',
@@ -41,7 +41,7 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.ts'],
           exclude: EXCLUSIVE,
           pool: 'forks',
-          maxWorkers: 3,
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

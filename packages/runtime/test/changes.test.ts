@@ -6,7 +6,7 @@ import { connectAsync } from 'mqtt';
 import { describe, expect, test } from 'vitest';
 import { ask, type CameraText, pidsByCamera, reportNow, startFleet, untilSeen, writeConfig } from './support/fleet.ts';
 import { startMosquitto } from './support/programs.ts';
-import { closers, command, hangUp, running, stop } from './support/running-node.ts';
+import { closers, command, hangUp, resultsOfNewProcess, running, stop } from './support/running-node.ts';
 import { isAlive, Sandbox, Vigia } from './support/vigia.ts';
 
 describe('a terminal', () => {
@@ -207,9 +207,7 @@ test('the control socket restarts a camera and takes one out, and says who is no
   const before = await reportNow(box);
   const from = vigia.lines.length;
   expect((await ask(box, 'POST', '/api/v1/cameras/c0/restart')).status).toBe(200);
-  await vigia.until('a result of the new process', () =>
-    vigia.lines.slice(from).some((l) => l.type === 'result' && l.camera === 'c0' && l.seq === 1),
-  );
+  await vigia.until('a result of the new process', () => resultsOfNewProcess(vigia, 'c0', from).length > 0);
   const now = pidsByCamera(box);
   expect(now.get('c0')).not.toBe(pids.get('c0'));
   expect(now.get('c1')).toBe(pids.get('c1'));

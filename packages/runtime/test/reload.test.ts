@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type CameraText, holdingsOf, pidsByCamera, reportNow, untilSeen, writeConfig } from './support/fleet.ts';
-import { command, hangUp, running, type RunningNode, stop } from './support/running-node.ts';
+import { command, hangUp, resultsOfNewProcess, running, type RunningNode, stop } from './support/running-node.ts';
 import { isAlive } from './support/vigia.ts';
 
 describe('SIGHUP', () => {
@@ -22,9 +22,7 @@ describe('SIGHUP', () => {
       'cameras: added c4, changed c2, removed c3, 2 untouched; models: 1 untouched',
     );
     const doneMs = performance.now() - askedMs;
-    await vigia.until('a picture of the changed one', () =>
-      vigia.lines.slice(from).some((l) => l.type === 'result' && l.camera === 'c2' && l.seq === 1),
-    );
+    await vigia.until('a result of the changed one', () => resultsOfNewProcess(vigia, 'c2', from).length > 0);
     const seenMs = performance.now() - askedMs;
     await untilSeen(vigia, ['c0', 'c1', 'c2', 'c4'], from);
     process.stdout.write(
@@ -39,8 +37,7 @@ describe('SIGHUP', () => {
     expect(fleet.map((camera) => camera.stats().connectionsTotal)).toEqual([1, 1, 2, 1, 1]);
     expect(fleet[3]?.stats().playing).toBe(0);
     // The half of the picture that it looks at is the right one: boxes are of the whole picture.
-    const seen = vigia.lines.slice(from).flatMap((l) => (l.type === 'result' && l.camera === 'c2' ? [l] : []));
-    const ofNewProcess = seen.slice(seen.findIndex((r) => r.seq === 1));
+    const ofNewProcess = resultsOfNewProcess(vigia, 'c2', from);
     expect(ofNewProcess.flatMap((r) => r.detections ?? []).every(({ bbox: [left] }) => left >= 0.499)).toBe(true);
 
     const report = await stop(node);

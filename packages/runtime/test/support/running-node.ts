@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import type { SimulatedCamera } from '@vigia/testkit';
 import { afterEach, expect } from 'vitest';
 import { type CameraText, startFleet, untilSeen, writeConfig } from './fleet.ts';
-import { readReport, Sandbox, Vigia } from './vigia.ts';
+import { type JsonLine, readReport, Sandbox, Vigia } from './vigia.ts';
+
+type ResultLine = Extract<JsonLine, { readonly type: 'result' }>;
 
 /** Closed after each test of a file that imports this one, newest first. */
 export const closers: (() => unknown)[] = [];
@@ -64,4 +66,14 @@ export async function stop({ vigia, box, reportFile }: RunningNode): Promise<Ret
   expect(await vigia.ended()).toBe(0);
   expect(box.leftovers()).toEqual([]);
   return readReport(reportFile);
+}
+
+/**
+ * The results of a camera's new process, of those printed since line `from`: those after its `connecting`. Its first
+ * picture may have no result when the model is busy, so a sequence number shows nothing.
+ */
+export function resultsOfNewProcess(vigia: Vigia, camera: string, from: number): ResultLine[] {
+  const lines = vigia.lines.slice(from);
+  const at = lines.findIndex((l) => l.type === 'camera_state' && l.camera === camera && l.state === 'connecting');
+  return at < 0 ? [] : lines.slice(at).flatMap((l) => (l.type === 'result' && l.camera === camera ? [l] : []));
 }
