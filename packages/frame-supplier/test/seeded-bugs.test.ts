@@ -31,7 +31,7 @@ const BUGS: readonly SeededBug[] = [
   {
     bug: 'a mailbox keeps what it holds instead of the newer frame',
     file: 'dist/loop/mailbox.js',
-    from: 'if (held && held.seq > frame.seq) {',
+    from: 'if (frame.seq < (held?.seq ?? this.#lastConsumedSeq ?? 0)) {',
     to: 'if (held) {',
     transport: 'in one loop',
     caught: 'the newest frame wins, and what it replaced is counted',
