@@ -66,7 +66,10 @@ function runAlone(name, args) {
   });
 }
 
-/** Proofs that wait more than they compute: in the short form two of them run at a time. */
+/**
+ * Proofs that wait more than they compute, the longest first: in the short form some run at a time. The quiet ones judge
+ * ages or memory, and leave a core idle.
+ */
 const WAITING = [
   'container-deaths',
   'camera-faults',
@@ -75,6 +78,7 @@ const WAITING = [
   'worker-kills',
   'connect-cycles',
 ];
+const QUIET = ['worker-pace', 'consumers', 'container-fuzz', 'segments'];
 
 /** Runs proofs, also after one that failed, so many at a time. Resolves with how each ended. */
 async function runEach(names, args, lanes) {
@@ -94,9 +98,14 @@ async function runEach(names, args, lanes) {
 
 /** Runs several proofs, also after one that failed. */
 async function runSeveral(names, args) {
-  const waiting = args.includes('--short') ? WAITING.filter((name) => names.includes(name)) : [];
-  const alone = names.filter((name) => !waiting.includes(name));
-  const results = [...(await runEach(alone, args, 1)), ...(await runEach(waiting, args, 2))];
+  const some = (of) => (args.includes('--short') ? of.filter((name) => names.includes(name)) : []);
+  const [quiet, waiting] = [some(QUIET), some(WAITING)];
+  const alone = names.filter((name) => !quiet.includes(name) && !waiting.includes(name));
+  const results = [
+    ...(await runEach(alone, args, 1)),
+    ...(await runEach(quiet, args, 2)),
+    ...(await runEach(waiting, args, 3)),
+  ];
   for (const { name, code, seconds } of results)
     process.stderr.write(`${code === 0 ? 'held    ' : 'NOT HELD'}  ${name} (${seconds.toFixed(0)} s)\n`);
   process.exit(results.every(({ code }) => code === 0) ? 0 : 1);

@@ -45,9 +45,10 @@ async function look(
   return { ms: inferenceMs, seen };
 }
 
-async function measureSize(runner: ThreadRunner, job: FrameJob, size: number): Promise<void> {
+/** @param warmMs How long a batch of this size has run before. */
+async function measureSize(runner: ThreadRunner, job: FrameJob, size: number, warmMs: number): Promise<void> {
   const jobs = Array.from({ length: size }, () => job);
-  for (let runs = 0, totalMs = 0; runs < WARM_UP_RUNS && totalMs < WARM_UP_MS; runs += 1) {
+  for (let runs = 0, totalMs = warmMs; runs < WARM_UP_RUNS && totalMs < WARM_UP_MS; runs += 1) {
     totalMs += (await look(runner, jobs)).ms;
   }
   const runsMs: number[] = [];
@@ -62,23 +63,26 @@ async function measureSize(runner: ThreadRunner, job: FrameJob, size: number): P
 /**
  * A graph with an open batch may still be written for one frame: it fails, returns something else, or the same for all
  * rows. Hence each row gets a different picture, and is compared with the result of that picture alone.
+ *
+ * @param alone The results of each picture alone, as far as they are known; extended here.
  */
-async function refusal(
+async function tryBatch(
   runner: ThreadRunner,
   jobs: readonly FrameJob[],
+  alone: (readonly Detection[])[],
   threshold: number,
-): Promise<string | undefined> {
+): Promise<{ readonly ms: number } | { readonly why: string }> {
   try {
-    const { seen } = await look(runner, jobs);
+    const { seen, ms } = await look(runner, jobs);
     for (const [row, job] of jobs.entries()) {
-      const [alone = []] = (await look(runner, [job])).seen;
-      const golden = { file: '', sha256: '', detections: alone, ...GOLDEN_TOLERANCE };
+      alone[row] ??= (await look(runner, [job])).seen[0] ?? [];
+      const golden = { file: '', sha256: '', detections: alone[row], ...GOLDEN_TOLERANCE };
       const problem = compareWithGolden(seen[row] ?? [], golden, threshold);
-      if (problem) return `it does not see what it sees one by one (picture ${row + 1}: ${problem})`;
+      if (problem) return { why: `it does not see what it sees one by one (picture ${row + 1}: ${problem})` };
     }
-    return undefined;
+    return { ms };
   } catch (error) {
-    return messageOf(error);
+    return { why: messageOf(error) };
   }
 }
 
@@ -109,13 +113,14 @@ try {
       report({ type: 'failed', code: 'measurement', message: `the model is gone: ${reason}` });
     },
   });
+  const alone: (readonly Detection[])[] = [];
   for (const size of SIZES.filter((candidate) => candidate <= Number(largest))) {
-    const why = size > 1 ? await refusal(runner, jobs.slice(0, size), thresholdOf(decoder)) : undefined;
-    if (why) {
-      report({ type: 'refused', size, why });
+    const tried = size > 1 ? await tryBatch(runner, jobs.slice(0, size), alone, thresholdOf(decoder)) : { ms: 0 };
+    if ('why' in tried) {
+      report({ type: 'refused', size, why: tried.why });
       break;
     }
-    await measureSize(runner, jobOf(golden, 0), size);
+    await measureSize(runner, jobOf(golden, 0), size, tried.ms);
   }
   removePictures();
   report({ type: 'done' });
