@@ -10,6 +10,7 @@ import type {
 import type { CameraSetup, CameraSnapshot, StateNotice } from '#core/camera-link';
 import { CameraGeneration, type CameraGenerationOptions } from './camera-generation.ts';
 import { Succession } from './generation.ts';
+import { Paces } from './paces.ts';
 import { onlyConsumers, reportOf } from './totals.ts';
 
 /** Options of {@link CameraHandle}. */
@@ -33,8 +34,7 @@ export class CameraHandle {
   readonly id: string;
   readonly #o: CameraHandleOptions;
   readonly #generations: Succession<CameraGeneration>;
-  /** Slowed consumers, by id. */
-  readonly #slowed = new Map<string, Slowed>();
+  readonly #paces = new Paces();
   #state: CameraStateMessage;
   #everLive = false;
   /** Restarts of earlier generations. */
@@ -87,7 +87,8 @@ export class CameraHandle {
     const keep = new Set(kept);
     return this.#generations.replace((before) => {
       this.#restartsBefore += before.restarts;
-      for (const consumer of Object.keys(before.counters.consumers)) if (!keep.has(consumer)) this.#forget(consumer);
+      for (const consumer of Object.keys(before.counters.consumers))
+        if (!keep.has(consumer)) this.#o.forgetAges(this.id, consumer);
       const next = this.#generation(setup, onlyConsumers(before.counters, keep));
       this.#onState({ state: 'connecting', reason: null, message: null, retryInMs: null });
       return next;
@@ -112,11 +113,9 @@ export class CameraHandle {
     return this.#generations.current.picture(annotated);
   }
 
-  /** Sets another rate for a consumer, also in later processes; null restores the configured one. */
-  pace(consumer: string, slowed: Slowed | null): void {
-    if (slowed) this.#slowed.set(consumer, slowed);
-    else this.#slowed.delete(consumer);
-    this.#generations.current.pace(consumer, slowed);
+  /** Sets the rates of the slowed consumers, also in later processes. All others have the configured ones. */
+  pace(slowed: ReadonlyMap<string, Slowed>): void {
+    this.#paces.follow(slowed, (consumer, rate) => this.#generations.current.pace(consumer, rate));
   }
 
   /** Ends a worker's process. The worker's restart policy applies. */
@@ -137,7 +136,7 @@ export class CameraHandle {
       ...this.#o,
       setup,
       before,
-      slowed: this.#slowed,
+      slowed: this.#paces.current,
       extraStopMs: extraStopMs(setup),
       onState: (state) => {
         // `#stop` reports the end that the node requested, once the process is gone. The end of a source is reported
@@ -154,11 +153,6 @@ export class CameraHandle {
     await this.#generations.close();
     if (this.#state.state !== 'stopped')
       this.#onState({ state: 'stopped', reason: null, message: null, retryInMs: null });
-  }
-
-  #forget(consumer: string): void {
-    this.#slowed.delete(consumer);
-    this.#o.forgetAges(this.id, consumer);
   }
 
   #report(counters: CameraSnapshot): CameraReport {

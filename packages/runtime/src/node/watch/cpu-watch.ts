@@ -1,5 +1,5 @@
 import type { Clock } from '@vigia/base';
-import type { ConsumerReport, ResultMessage } from '@vigia/contracts';
+import type { ConsumerReport, ResultMessage, Slowed } from '@vigia/contracts';
 import { CpuPressure } from '#core/cpu';
 import type { CameraSetup } from '#core/camera-link';
 import type { CameraHandle } from '#node/children';
@@ -24,6 +24,11 @@ export class CpuWatch {
     this.#shedding.record(result);
   }
 
+  /** The slowed consumers of a camera. */
+  slowedOf(camera: string): ReadonlyMap<string, Slowed> {
+    return this.#shedding.slowedOf(camera);
+  }
+
   /** Decides which rates to change. Call it about once a second. */
   look(plan: Plan, cameras: ReadonlyMap<string, CameraHandle>): ShedChange[] {
     const pressure = this.#pressure.read();
@@ -46,9 +51,9 @@ function isWorthLooking(plan: Plan): boolean {
 function sheddable(setup: CameraSetup, cameras: ReadonlyMap<string, CameraHandle>): SheddableConsumer[] {
   const report = cameras.get(setup.camera)?.recentReport();
   if (!report) return [];
-  return setup.consumers.flatMap(({ id: consumer, sla, fps, maxAgeMs }) => {
+  return setup.consumers.map(({ id: consumer, sla, fps, maxAgeMs }) => {
+    // None yet right after it was added or changed. It keeps its rate meanwhile.
     const counts = report.consumers[consumer];
-    if (!counts) return [];
     return {
       camera: setup.camera,
       consumer,
@@ -56,8 +61,9 @@ function sheddable(setup: CameraSetup, cameras: ReadonlyMap<string, CameraHandle
       fps,
       maxAgeMs,
       sourceIntervalMs: report.stream?.interval_ms ?? 0,
-      ok: counts.results.ok,
-      breaching: report.state === 'live' && THERE.has(counts.state) && counts.sla_window.breaching,
+      ok: counts?.results.ok ?? 0,
+      breaching:
+        counts !== undefined && report.state === 'live' && THERE.has(counts.state) && counts.sla_window.breaching,
     };
   });
 }

@@ -191,7 +191,12 @@ describe('shedding', () => {
     const stage = new Stage();
     stage.run(5, 50, CALM);
     stage.run(5, 190, BUSY);
+    expect([...stage.shedding.slowedOf('hall')]).toEqual([
+      ['vlm', { fps: expect.any(Number), reason: expect.any(String) }],
+    ]);
+    expect(stage.shedding.slowedOf('hal').size).toBe(0);
     expect(stage.shedding.look([consumer('falls', 'critical', 5)], BUSY)).toEqual([]);
+    expect(stage.shedding.slowedOf('hall').size).toBe(0);
   });
 });
 

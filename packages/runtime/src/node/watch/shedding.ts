@@ -94,6 +94,13 @@ export class Shedding {
     return this.#slowed.size > 0;
   }
 
+  /** The slowed consumers of a camera, as last decided. */
+  slowedOf(camera: string): ReadonlyMap<string, Slowed> {
+    const prefix = `${camera}/`;
+    const ofCamera = [...this.#slowed].filter(([key]) => key.startsWith(prefix));
+    return new Map(ofCamera.map(([key, slowed]) => [key.slice(prefix.length), slowed]));
+  }
+
   /** Takes a result of a critical consumer. */
   record({
     camera,

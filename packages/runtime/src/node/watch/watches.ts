@@ -78,11 +78,13 @@ export class Watches {
   }
 
   #lookAtCpu(): void {
-    for (const change of this.#cpu.look(this.#o.plan(), this.#o.cameras())) this.#shed(change);
+    const cameras = this.#o.cameras();
+    const changes = this.#cpu.look(this.#o.plan(), cameras);
+    for (const [id, camera] of cameras) camera.pace(this.#cpu.slowedOf(id));
+    for (const change of changes) this.#announceShed(change);
   }
 
-  #shed({ camera, consumer, sla, slowed }: ShedChange): void {
-    this.#o.cameras().get(camera)?.pace(consumer, slowed);
+  #announceShed({ camera, consumer, sla, slowed }: ShedChange): void {
     this.#o.announcer.consumerEvent({
       type: slowed ? 'slowed' : 'restored',
       camera,
