@@ -136,8 +136,11 @@ export class CameraGeneration implements Generation {
 
   /** Requests current counters. Returns the latest known ones when the process does not answer within half a second. */
   async freshCounters(): Promise<CameraSnapshot> {
+    const pid = this.#pid;
     const fresh = await this.#ask('counters').catch(() => undefined);
-    return fresh === undefined || this.#closed ? this.counters : addSnapshots(this.#totals, fresh);
+    // Kept, so that no later report shows less. Those of a process that died meanwhile are in the totals.
+    if (fresh !== undefined && pid === this.#pid && !this.#closed) this.#last = fresh;
+    return this.counters;
   }
 
   /** Returns the next picture as a JPEG. With `annotated`, the next picture that has a result. @throws VigiaError */

@@ -54,6 +54,8 @@ export class ContainerGeneration implements ModelGeneration {
   readonly #counters: ModelCounters;
   #state: ModelReport['state'] = 'starting';
   #reason: string | null = null;
+  /** Whether any state was announced: the first one is, though it is no change. */
+  #announced = false;
   #large = 0;
 
   constructor(options: ContainerGenerationOptions) {
@@ -163,7 +165,8 @@ export class ContainerGeneration implements ModelGeneration {
   }
 
   #become(state: ModelReport['state'], reason: string | null): void {
-    if (state === this.#state && reason === this.#reason) return;
+    if (this.#announced && state === this.#state && reason === this.#reason) return;
+    this.#announced = true;
     this.#state = state;
     this.#reason = reason;
     this.#o.onState(state, reason);

@@ -52,6 +52,9 @@ describe('secrets', () => {
     expect(() => resolveSecrets('rtsp://u:${file:/nowhere}@h', 'cameras.a.source', {})).toThrow(
       /\/nowhere cannot be read \(ENOENT\)/,
     );
+    expect(() => resolveSecrets('rtsp://u:${file:/dev/null}@h', 'cameras.a.source', {})).toThrow(
+      "cameras.a.source: the first line of the secret's file /dev/null is empty",
+    );
   });
 });
 

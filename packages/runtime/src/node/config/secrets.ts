@@ -28,14 +28,16 @@ export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv)
     );
   }
   return text.replaceAll(REFERENCE, (reference: string, name: string, position: number) => {
-    const value = name.startsWith('file:') ? fromFile(name.slice('file:'.length), at) : env[name];
-    if (value === undefined || value === '') {
-      throw new UsageError(`${at}: the environment variable ${name} is not set; set it, or write another \${NAME}`, {
-        path: at,
-      });
+    const isFile = name.startsWith('file:');
+    const value = isFile ? fromFile(name.slice('file:'.length), at) : env[name];
+    if (!value) {
+      const problem = isFile
+        ? `the first line of the secret's file ${name.slice('file:'.length)} is empty; write the secret there`
+        : `the environment variable ${name} is not set; set it, or write another \${NAME}`;
+      throw new UsageError(`${at}: ${problem}`, { path: at });
     }
     addSecret(value);
-    if (!name.startsWith('file:')) variables.add(name);
+    if (!isFile) variables.add(name);
     return text.indexOf('@', position + reference.length) > 0 ? encodeURIComponent(value) : value;
   });
 }
