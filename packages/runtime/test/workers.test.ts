@@ -234,6 +234,7 @@ for await (const frame of frames()) frame.result({ data });
   writeFileSync(config, withOther(configOf(box, left, workers, mqtt)));
   vigia.process.kill('SIGHUP');
   await subscriber.line(/hall\/doomed\/state (\(null\))?$/m);
+  await vigia.until('the end of the reload', () => vigia.stderr.includes('configuration read again'));
   expect(spawnSync(process.execPath, [MAIN, 'health', '--node', box.node], { env: box.env }).status).toBe(0);
 
   const report = await stop(vigia, box, reportFile);

@@ -2,6 +2,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { codeOf, messageOf, redact, UsageError, VigiaError } from '@vigia/base';
 import { type CameraReport, type Config, type HealthProblem, ID_PATTERN, type Report } from '@vigia/contracts';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
+import type { CameraSetup } from '#core/camera-link';
 
 /** One revision of the node's configuration document. */
 export interface ConfigRevision {
@@ -23,7 +24,7 @@ export interface ControlledNode {
   restartCamera(id: string): Promise<void>;
   /** Resolves when the worker of a camera's consumer is ready again. */
   restartWorker(id: string, consumer: string): Promise<void>;
-  camera(id: string): { recentReport(): CameraReport; picture(annotated: boolean): Promise<Uint8Array> } | undefined;
+  camera(id: string): ControlledCamera | undefined;
   readonly cameraIds: readonly string[];
   /** The document in force, without secrets. */
   readonly config: ConfigRevision & { readonly document: Config };
@@ -35,6 +36,13 @@ export interface ControlledNode {
   previewConfig(text: string, file: string | undefined): readonly string[];
   /** Replaces the document. @param expected Rejects unless this is the current revision. */
   putConfig(text: string, expected: number | undefined): Promise<object>;
+}
+
+/** A camera of {@link ControlledNode}. */
+export interface ControlledCamera {
+  readonly setup: Pick<CameraSetup, 'consumers'>;
+  recentReport(): CameraReport;
+  picture(annotated: boolean): Promise<Uint8Array>;
 }
 
 /** Invalid input is 400, a revision conflict 412; a change that the node cannot make now is 409. */
@@ -109,13 +117,14 @@ function cameraRoutes(server: FastifyInstance, node: ControlledNode): void {
     const { id, consumer } = params;
     const camera = node.camera(id);
     if (!camera) return notFound(id, reply);
-    const consumers = Object.entries(camera.recentReport().consumers);
-    const found = consumers.find(([name]) => name === consumer)?.[1];
+    // Not those of the counters: a camera that has just started has none.
+    const { consumers } = camera.setup;
+    const found = consumers.find((one) => one.id === consumer);
     if (found?.kind === 'worker') {
       await node.restartWorker(id, consumer);
       return {};
     }
-    const workers = consumers.filter(([, { kind }]) => kind === 'worker').map(([name]) => name);
+    const workers = consumers.filter(({ kind }) => kind === 'worker').map((one) => one.id);
     const what = found ? `has no worker of its own: it looks through model ${found.model}` : 'is not there';
     const message = `consumer "${consumer}" of camera ${id} ${what}; consumers with workers: ${workers.join(', ') || 'none'}`;
     return reply.code(found ? 400 : 404).send({ error: { code: found ? 'usage' : 'not_found', message } });
