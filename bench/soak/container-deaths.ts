@@ -180,15 +180,15 @@ await runSoak('container-deaths', async (run): Promise<SoakResult> => {
         title: 'Models that fail',
         columns: [
           'what happens',
-          'reported',
-          'noticed after, ms',
+          'results (code)',
+          'detected after, ms',
           'ok again after, ms',
           'restarts',
           'the other model and camera',
         ],
         rows,
         notes: [
-          'noticed: from the beginning to the first result that is not ok; ok again: to the first of at least three ok results in a row, from the beginning, or from the end of what was ended after 3 s',
+          'detected: from the beginning to the first result that is not ok; ok again: to the first of at least three ok results in a row, from the beginning, or from the end of what was ended after 3 s',
           'a model that failed 5 times in a row gets no requests for 1 s and more (circuit_open); the last code counts',
           `own: SSDLite with a decoder that obeys orders, 10 pictures a second, deadline 1 s, at most ${MEMORY_MIB} MiB; external: the testkit's container`,
           'the other: SSDLite, 5 pictures a second, on the same two cores: all of its results are ok, or the row fails',

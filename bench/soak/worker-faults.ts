@@ -87,7 +87,7 @@ class Matrix {
           columns: [
             'what the worker does',
             'state and reason',
-            'noticed after, ms',
+            'detected after, ms',
             'restarts',
             'results of its frames',
             'the good ones',
@@ -95,7 +95,7 @@ class Matrix {
           rows,
           notes: [
             'the worker does well for 8 frames, then this; again after its restart. Class normal: one restart after 1 s, then failed',
-            'noticed: from the fault to the state that reports it (from the node’s output); twice, so the slower one',
+            'detected: from the fault to the state that reports it (from the node’s output); twice, so the slower one',
             `deadline ${DEADLINE_MS} ms, hang timeout ${HANG_MS} ms, start timeout ${START_MS[this.#form]} ms; who grows: by 96 MiB, ${MEMORY_MIB} in all are allowed`,
             'the good ones: a Perl worker of the same camera and one of another camera, 5 frames a second each: results, and the 95th percentile of their age (judged: below ' +
               `${GOOD_AGE_MS.long} ms, all faults at once below ${GOOD_AGE_MS.short})`,
