@@ -19,6 +19,8 @@ const SUPERVISOR_PROCESS = 80 * MIB;
 const SUPERVISOR_PER_CAMERA = 0.5 * MIB;
 /** Ages (`AgeHistogram`) and a view's data about a consumer. */
 const SUPERVISOR_PER_CONSUMER = 0.2 * MIB;
+/** Alarms that wait for subscribers: `QUEUE_LIMITS.alarmCharacters` of two bytes. Subscribers share them. */
+const WAITING_ALARMS = 16 * MIB;
 /** Node, ONNX Runtime and the protocol server. Measured with SSDLite, including 17.3 MiB of weights: 102 to 149 MiB. */
 const CONTAINER_PROCESS = 96 * MIB;
 /**
@@ -59,7 +61,7 @@ export interface BudgetItem {
   readonly process: number;
   /** Decoded pictures. */
   readonly pictures: number;
-  /** Access units and a snapshot; a model's weights. */
+  /** Access units and a snapshot; a model's weights; waiting alarms. */
   readonly buffers: number;
   /** In /dev/shm. */
   readonly shared: number;
@@ -103,6 +105,7 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
       kind: 'supervisor',
       id: 'supervisor',
       process: SUPERVISOR_PROCESS + plan.cameras.length * SUPERVISOR_PER_CAMERA + consumers * SUPERVISOR_PER_CONSUMER,
+      buffers: WAITING_ALARMS,
     },
     ...plan.cameras.map((camera) => cameraItem(camera, plan)),
     ...[...plan.models, ...leaving].map(modelItem),
