@@ -41,8 +41,7 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.ts'],
           exclude: TIMED,
           pool: 'forks',
-          // One more than the cores: some of them always wait.
-          maxWorkers: 3,
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },
