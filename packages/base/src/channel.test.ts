@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Channel, type ChannelPort } from './channel.ts';
@@ -14,7 +15,17 @@ function schema<T>(what: string, check: (value: unknown) => value is T): Schema<
 const number = schema('a number', (value) => typeof value === 'number');
 const text = schema('a text', (value) => typeof value === 'string');
 
-const WORDS = { requests: { double: { ask: number, reply: number } }, notices: { said: text } } as const;
+const trimmed: Schema<string> = {
+  safeParse: (value) => {
+    const parsed = text.safeParse(value);
+    return parsed.success ? { success: true, data: parsed.data.trim() } : parsed;
+  },
+};
+
+const WORDS = {
+  requests: { double: { ask: number, reply: number }, tidy: { ask: text, reply: trimmed } },
+  notices: { said: text },
+} as const;
 type Words = typeof WORDS;
 
 /** Two ends in one process; messages wait until the test carries them over. */
@@ -50,7 +61,7 @@ beforeEach(() => {
     handlers: { requests: {}, notices: {} },
   });
   const handlers: Handlers<Words> = {
-    requests: { double: (ask, signal) => (answers ? answers(ask, signal) : ask * 2) },
+    requests: { double: (ask, signal) => (answers ? answers(ask, signal) : ask * 2), tidy: (ask) => ask },
     notices: { said: (notice) => void said.push(notice) },
   };
   b = new Channel({ ...common, peer: 'the parent', port: wire.port('a'), speaks: SILENT, hears: WORDS, handlers });
@@ -172,6 +183,34 @@ describe('a request', () => {
     });
   });
 
+  test('keeps the first reason for which its channel was closed', async () => {
+    a.close('was ended by SIGKILL');
+    a.close('the test is over');
+    await expect(a.request('double', 1, DEADLINE)).rejects.toThrow('is closed: was ended by SIGKILL');
+  });
+
+  test('that was answered no longer listens to the signal of its caller', async () => {
+    const { signal } = new AbortController();
+    const reply = a.request('double', 21, { ...DEADLINE, signal });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await carry();
+    expect([await reply, getEventListeners(signal, 'abort')]).toEqual([42, []]);
+  });
+
+  test('ends with what the schema makes of the reply', async () => {
+    const reply = a.request('tidy', '', DEADLINE);
+    a.receive({ type: 'reply', id: 1, body: ' x ' });
+    expect(await reply).toBe('x');
+  });
+
+  test('whose withdrawal cannot be sent is no problem: nobody waits for it', async () => {
+    const reply = ended(a.request('double', 1, DEADLINE));
+    clock.advance(1_000);
+    expect(await reply).toBe('no_answer');
+    for (const { done } of wire.carried.splice(0)) done(new Error('EPIPE'));
+    expect(problems).toEqual([]);
+  });
+
   test('beyond the limit ends with `channel_busy`', async () => {
     const open = Array.from({ length: 256 }, () => {
       const reply = ended(a.request('double', 1, DEADLINE));
@@ -196,6 +235,7 @@ describe('a notice', () => {
     a.notify('said', 'two');
     await carry();
     expect(problems.map((p) => p.message)).toEqual(['the parent sent a `said` that could not be handled (full)']);
+    expect(problems[0]?.cause).toEqual(new Error('full'));
     said = [];
     a.notify('said', 'three');
     await carry();
@@ -204,14 +244,45 @@ describe('a notice', () => {
 
   test('that is lost after it was taken is a problem', () => {
     expect(a.notify('said', 'one')).toBe(true);
-    wire.carried.shift()?.done(new Error('EPIPE'));
+    const cause = new Error('EPIPE');
+    wire.carried.shift()?.done(cause);
     expect(problems).toMatchObject([{ code: 'not_sent', message: '`said` could not be sent to camera hall (EPIPE)' }]);
+    expect(problems[0]?.cause).toBe(cause);
+  });
+
+  test('that is lost because the channel was closed is no problem', () => {
+    a.notify('said', 'one');
+    a.close('gone');
+    wire.carried.shift()?.done(new Error('EPIPE'));
+    expect(problems).toEqual([]);
   });
 
   test('to a closed channel is not taken', () => {
     a.close('gone');
     expect(a.notify('said', 'one')).toBe(false);
   });
+});
+
+test('flushed waits until every message has left, or the channel is closed', async () => {
+  const flushed: string[] = [];
+  const waitFor = (what: string): void => void a.flushed().then(() => flushed.push(what));
+  waitFor('nothing');
+  await Promise.resolve();
+  expect(flushed).toEqual(['nothing']);
+  a.notify('said', 'one');
+  a.notify('said', 'two');
+  waitFor('two');
+  wire.carried.shift()?.done(null);
+  await Promise.resolve();
+  expect(flushed).toEqual(['nothing']);
+  wire.carried.shift()?.done(null);
+  await Promise.resolve();
+  expect(flushed).toEqual(['nothing', 'two']);
+  a.notify('said', 'three');
+  waitFor('the end');
+  a.close('gone');
+  await Promise.resolve();
+  expect(flushed).toEqual(['nothing', 'two', 'the end']);
 });
 
 /** Anything that structured cloning carries, with the shapes of real messages among it. */

@@ -7,6 +7,7 @@ class Fake implements Generation {
   readonly #log: string[];
   pid: number | undefined;
   #gone: () => void = () => undefined;
+  #stuck: (error: Error) => void = () => undefined;
   #ending: Promise<void> | undefined;
 
   constructor(name: string, log: string[]) {
@@ -20,9 +21,10 @@ class Fake implements Generation {
   }
 
   end(succeeded: boolean): Promise<void> {
-    this.#ending ??= new Promise((resolve) => {
+    this.#ending ??= new Promise((resolve, reject) => {
       this.#log.push(`${this.name} ends${succeeded ? ', succeeded' : ''}`);
       this.#gone = resolve;
+      this.#stuck = reject;
     });
     return this.#ending;
   }
@@ -30,6 +32,10 @@ class Fake implements Generation {
   gone(): void {
     this.pid = undefined;
     this.#gone();
+  }
+
+  stuck(error: Error): void {
+    this.#stuck(error);
   }
 }
 
@@ -73,11 +79,34 @@ test('two replacements are done one after the other', async () => {
   expect(log).toEqual(['a starts', 'a ends, succeeded', 'b starts', 'b ends, succeeded', 'c starts']);
 });
 
+test('a replacement that failed is the problem of its caller, and the next one is tried', async () => {
+  const { a, b, all } = stage();
+  const failed = all.replace(() => {
+    throw new Error('no room');
+  });
+  const next = all.replace(() => b);
+  await settled();
+  a.gone();
+  await expect(failed).rejects.toThrow('no room');
+  await next;
+  expect(all.isCurrent(b)).toBe(true);
+});
+
+test('a generation that could not be ended stays the current one', async () => {
+  const { a, b, all } = stage();
+  const failed = all.replace(() => b);
+  await settled();
+  a.stuck(new Error('still there'));
+  await expect(failed).rejects.toThrow('still there');
+  expect([all.current, all.isCurrent(a)]).toEqual([a, true]);
+});
+
 test('overlap: both run until the predecessors are ended', async () => {
   const { log, a, b, all } = stage();
   all.overlap(() => b);
   expect([all.isCurrent(b), all.isCurrent(a), all.pids]).toEqual([true, false, [98, 97]]);
   const ended = all.endPredecessors();
+  expect(all.pids).toEqual([98, 97]);
   a.gone();
   await ended;
   expect([log.at(-1), all.pids]).toEqual(['a ends, succeeded', [98]]);
@@ -94,6 +123,16 @@ test('closing in the middle of a replacement starts no successor', async () => {
   await all.replace(() => b);
   all.overlap(() => b);
   expect(all.current).toBe(a);
+});
+
+test('a replacement that is requested while closing leaves the last generation to report its end', async () => {
+  const { a, b, all } = stage();
+  const closed = all.close();
+  const replaced = all.replace(() => b);
+  await settled();
+  expect(all.isCurrent(a)).toBe(true);
+  a.gone();
+  await Promise.all([closed, replaced]);
 });
 
 test('closing ends the current generation and those that are ending', async () => {

@@ -1,3 +1,4 @@
+import { addSecret } from '@vigia/base';
 import { conservationErrors, type Report } from '@vigia/contracts';
 import { expect, test } from 'vitest';
 import type { CameraSnapshot } from '#core/camera-link';
@@ -64,6 +65,70 @@ test('closing the counters of a dead process leaves nothing pending, and the sum
     dropped: { closed: 1 },
     results: { unavailable: 1 },
   });
+});
+
+/** A camera with a second stream and a worker. Every count is `n` or a multiple of it. */
+function busy(n: number, lastExit: string | null): CameraSnapshot {
+  const people = dying.consumers['people'] as CameraSnapshot['consumers'][string];
+  return {
+    ...dying,
+    stream: { kind: 'rtsp' } as CameraSnapshot['stream'],
+    main: { state: 'live', reason: null, reconnects: n, captured: 2 * n, lost_packets: 3 * n },
+    consumers: {
+      falls: {
+        ...people,
+        kind: 'worker',
+        model: null,
+        worker: 'w',
+        state: 'running',
+        reason: 'login s3cret-totals',
+        discarded_answers: n,
+        results_with: { person: 2 * n },
+        restarts: 3 * n,
+        sla_window: { ...people.sla_window, breaches: 4 * n },
+        process: {
+          pid: n,
+          name: null,
+          transport: 'shm',
+          restarts_used: 0,
+          restarts_allowed: null,
+          protocol_errors: 5 * n,
+          log_dropped: 6 * n,
+          last_exit: lastExit === null ? null : { at: AT, reason: lastExit, stderr: [`E ${lastExit}`] },
+        },
+      },
+    },
+    unsentResults: 7 * n,
+  };
+}
+const AT = '2026-11-22T03:14:07.123Z';
+
+test('the counters of a worker, of the second stream and of lost results add up; a dead process is not shown as alive', () => {
+  const closed = closeOut(busy(1, 'exit 1'));
+  expect(closed).toMatchObject({ main: { state: 'connecting' }, unsentResults: 7 });
+  expect(closed.consumers['falls']).toMatchObject({ state: 'stopped', process: { pid: null } });
+  const sum = addSnapshots(closed, busy(10, null));
+  expect(sum.main).toEqual({ state: 'live', reason: null, reconnects: 11, captured: 22, lost_packets: 33 });
+  expect([sum.stream, sum.unsentResults]).toEqual([{ kind: 'rtsp' }, 77]);
+  expect(sum.consumers['falls']).toMatchObject({
+    state: 'running',
+    discarded_answers: 11,
+    results_with: { person: 22 },
+    restarts: 33,
+    sla_window: { breaches: 44 },
+    process: { pid: 10, protocol_errors: 55, log_dropped: 66, last_exit: { reason: 'exit 1' } },
+  });
+  const again = addSnapshots(sum, busy(1, 'exit 2'));
+  expect(again.consumers['falls']?.process?.last_exit?.reason).toBe('exit 2');
+  expect(addSnapshots(sum, { ...dying, main: null }).main).toEqual(sum.main);
+});
+
+test('the report of a worker counts the restarts of its camera too, and shows no secret', () => {
+  addSecret('s3cret-totals');
+  const { falls } = reported(busy(1, 's3cret-totals')).cameras['hall']?.consumers ?? {};
+  expect(falls?.restarts).toBe(1 + 3);
+  expect(falls?.process?.last_exit).toEqual({ at: AT, reason: '***', stderr: ['E ***'] });
+  expect(falls?.reason).toBe('login ***');
 });
 
 test('totals add up over successive processes, also for consumers of only one of them', () => {

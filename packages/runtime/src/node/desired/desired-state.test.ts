@@ -26,10 +26,11 @@ function write(cameras: Readonly<Record<string, string>>, more = ''): void {
   writeFileSync(file, `version: 1\ncameras:\n${lines.join('')}${more}`);
 }
 
-function start(): DesiredState {
+/** A node with the document of the file; without one it knows no file. */
+function start({ withFile = true } = {}): DesiredState {
   return new DesiredState({
     initial: loadConfig(file),
-    file,
+    file: withFile ? file : undefined,
     clock: new FakeClock(),
     log: createLog('test', (record) => logged.push(record.message)),
     apply: (document) => apply(document),
@@ -74,6 +75,7 @@ describe('reload', () => {
   test('applies an unchanged file without a new revision', async () => {
     const desired = start();
     expect(await desired.reload()).toMatchObject({ revision: 1, changes: [] });
+    expect(logged).toEqual([expect.stringMatching(/^configuration read again: /)]);
     expect([applied.length, announced.length]).toEqual([1, 0]);
   });
 
@@ -88,6 +90,20 @@ describe('reload', () => {
     expect(desired.current.revision).toBe(1);
     apply = () => Promise.resolve(SUMMARY);
     expect((await desired.reload()).changes).toHaveLength(2);
+  });
+
+  test('logs every problem of the file on a line of its own', async () => {
+    const desired = start();
+    writeFileSync(file, 'version: 2\nnode: ward-3\ncameras: { hall: { sorce: "x" } }\n');
+    await expect(desired.reload()).rejects.toThrow(/\n/);
+    expect(logged.length).toBeGreaterThan(2);
+    expect(logged.every((line) => /^reload: [^\n]+$/.test(line))).toBe(true);
+  });
+
+  test('is refused by a node that was started without a file', async () => {
+    const desired = start({ withFile: false });
+    await expect(desired.reload()).rejects.toMatchObject({ code: 'no_configuration' });
+    expect(desired.current.by).toBe('the node');
   });
 
   test('runs one at a time; requests made meanwhile share one that reads the file later', async () => {
@@ -153,6 +169,38 @@ describe('changes at runtime', () => {
     expect((await desired.reload()).changes).toEqual(['cameras.door: added']);
   });
 
+  test('a section that only the runtime has stays although the file changes', async () => {
+    const desired = start();
+    const cameras = { hall: { source: 'rtsp://127.0.0.1/a' }, yard: { source: 'rtsp://127.0.0.1/b' } };
+    await desired.put(JSON.stringify({ version: 1, cameras, mqtt: { url: 'mqtt://127.0.0.1:1' } }), BY);
+    write({ hall: 'z', yard: 'b' });
+    expect((await desired.reload()).changes).toHaveLength(1);
+    expect(applied.at(-1)?.mqtt).toEqual({ url: 'mqtt://127.0.0.1:1' });
+  });
+
+  test.each([
+    ['models', { use: 'm' }],
+    ['workers', { command: ['true'] }],
+  ] as const)('of the %s, each follows the file or the runtime by itself', async (section, entry) => {
+    const both = (mine: number, other: number): string =>
+      JSON.stringify({ mine: { ...entry, memory_mib: mine }, other: { ...entry, memory_mib: other } });
+    write(
+      { hall: 'a' },
+      `${section}: ${both(100, 100)}
+`,
+    );
+    const desired = start();
+    const cameras = '{"hall":{"source":"rtsp://127.0.0.1/a"}}';
+    await desired.put(`{"version":1,"cameras":${cameras},"${section}":${both(200, 100)}}`, BY);
+    write(
+      { hall: 'a' },
+      `${section}: ${both(100, 300)}
+`,
+    );
+    expect((await desired.reload()).changes).toEqual([`${section}.other.memory_mib: 100 → 300`]);
+    expect(applied.at(-1)?.[section]['mine']?.memory_mib).toBe(200);
+  });
+
   test('invalid settings and unknown models are refused with a sentence', async () => {
     const desired = start();
     await expect(desired.putCamera('door', { sorce: 'x' }, BY)).rejects.toThrow(/cameras\.door\.sorce: unknown key/);
@@ -165,15 +213,76 @@ describe('changes at runtime', () => {
     const desired = start();
     const text = JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://u:***@127.0.0.1/x' } } });
     await expect(desired.put(text, BY)).rejects.toThrow('found ***, which stands for a secret');
+    expect(() => desired.preview(text)).toThrow('found ***, which stands for a secret');
     expect(desired.current.revision).toBe(1);
   });
 
   test('an expected revision that is no longer current is a conflict', async () => {
     const desired = start();
     const text = JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://127.0.0.1/q' } } });
-    await desired.put(text, BY, 1);
-    await expect(desired.put(text, BY, 1)).rejects.toMatchObject({ code: 'conflict' });
+    const [first, second] = [desired.put(text, BY, 1), desired.put(text, 'another user', 1)];
+    await expect(second).rejects.toMatchObject({ code: 'conflict' });
+    expect(await first).toMatchObject({ revision: 2 });
+    expect(desired.current.by).toBe(BY);
+    await expect(desired.put(text, BY, 3)).rejects.toMatchObject({ code: 'conflict' });
   });
+
+  test('are applied one after the other, each on top of the one before', async () => {
+    const going: (() => void)[] = [];
+    apply = (document) => {
+      applied.push(document);
+      return new Promise((resolve) => going.push(() => resolve(SUMMARY)));
+    };
+    const desired = start();
+    const changes = [desired.removeCamera('yard', BY), desired.removeCamera('hall', BY)];
+    await until(() => going.length === 1);
+    going[0]?.();
+    await changes[0];
+    await until(() => going.length === 2);
+    going[1]?.();
+    await changes[1];
+    expect(applied.map((document) => Object.keys(document.cameras))).toEqual([['hall'], []]);
+  });
+
+  test('a new camera may use the models and workers in force, whose secrets are filled in', async () => {
+    process.env['WARD_PASSWORD'] = 'plain-word';
+    const env = '{ DB: "http://u:$'.concat('{WARD_PASSWORD}@127.0.0.1/" }');
+    write({ hall: 'a' }, `models: { m: { use: ssd } }\nworkers: { w: { command: ["true"], env: ${env} } }\n`);
+    const desired = start();
+    const consumers = { people: { model: 'm' }, falls: { worker: 'w' } };
+    const done = await desired.putCamera('door', { source: 'rtsp://127.0.0.1/d', consumers }, BY);
+    expect(done.changes).toEqual(['cameras.door: added']);
+    expect(applied.at(-1)?.workers['w']?.env).toEqual({ DB: 'http://u:plain-word@127.0.0.1/' });
+  });
+});
+
+test('the latest 64 revisions are kept, and their numbers go on', async () => {
+  const desired = start();
+  for (let n = 0; n < 70; n += 1) await desired.putCamera('hall', { source: `rtsp://127.0.0.1/${n}` }, BY);
+  const numbers = Array.from({ length: 64 }, (_, n) => n + 8);
+  expect(desired.history.map(({ revision }) => revision)).toEqual(numbers);
+  expect(desired.current.changes[0]).toMatch(/69"$/);
+});
+
+test('a change shows 80 characters of a value, and a list as a whole', () => {
+  const desired = start();
+  const cameras = { hall: { source: 'rtsp://127.0.0.1/'.padEnd(78, 'x') }, yard: { source: 'rtsp://127.0.0.1/b' } };
+  const workers = { w: { command: ['true'] } };
+  write(
+    { hall: 'a', yard: 'b' },
+    `workers: ${JSON.stringify(workers)}
+`,
+  );
+  expect(desired.preview(JSON.stringify({ version: 1, cameras }))).toEqual([
+    `cameras.hall.source: "rtsp://127.0.0.1/a" → "${cameras.hall.source}"`,
+  ]);
+  cameras.hall.source += 'x';
+  expect(desired.preview(JSON.stringify({ version: 1, cameras }))).toEqual([
+    `cameras.hall.source: "rtsp://127.0.0.1/a" → "${cameras.hall.source}…`,
+  ]);
+  const again = start();
+  const more = { version: 1, cameras, workers: { w: { command: ['true', '-v'] } } };
+  expect(again.preview(JSON.stringify(more)).at(-1)).toBe('workers.w.command: ["true"] → ["true","-v"]');
 });
 
 test('a preview lists the changes and applies none', async () => {
@@ -208,7 +317,7 @@ test('a secret that JSON escapes is masked, and one that looks like a number bre
   addSecret('quo"ted\\secret');
   addSecret('3840');
   const desired = start();
-  const worker = { command: ['true'], env: { TOKEN: 'quo"ted\\secret' } };
+  const worker = { command: ['true', 'quo"ted\\secret'], env: { TOKEN: 'quo"ted\\secret' } };
   await desired.put(
     JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://127.0.0.1/a' } }, workers: { w: worker } }),
     BY,

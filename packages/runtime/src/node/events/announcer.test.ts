@@ -1,5 +1,14 @@
 import { FakeClock } from '@vigia/base';
-import { eventMessageOf, type NodeEvent, type NodeItem, nodeEventSchema } from '@vigia/contracts';
+import {
+  CAMERA_STATES,
+  EVENT_TYPES,
+  type EventMessage,
+  eventMessageOf,
+  type NodeEvent,
+  type NodeItem,
+  nodeEventSchema,
+  WORKER_STATES,
+} from '@vigia/contracts';
 import { beforeEach, expect, test } from 'vitest';
 import { Announcer } from './announcer.ts';
 import { eventIds } from './event-ids.ts';
@@ -19,8 +28,12 @@ beforeEach(() => {
   announcer = new Announcer({ node: 'ward-3', boot: newId(), clock, newId, publish });
 });
 
-function say(type: 'worker_failed' | 'worker_recovered' | 'sla_breached' | 'sla_recovered', alarm: boolean): NodeEvent {
-  announcer.consumerEvent({ ...OF, type, sla: 'critical', alarm, reason: null, message: 'm' });
+function say(
+  type: EventMessage['type'],
+  alarm: boolean,
+  of: Pick<EventMessage, 'camera' | 'consumer'> = OF,
+): NodeEvent {
+  announcer.consumerEvent({ ...OF, ...of, type, sla: 'critical', alarm, reason: null, message: 'm' });
   return events.at(-1) as NodeEvent;
 }
 
@@ -61,6 +74,60 @@ test('the end of an alarm is as urgent as its start, once; the end of what was n
   expect(say('worker_recovered', false)).toMatchObject({ severity: 'alarm' });
 });
 
+test('the end of an alarm of another consumer is no alarm', () => {
+  say('sla_breached', true);
+  expect(say('sla_recovered', false, { camera: 'hall', consumer: 'people' })).toMatchObject({ severity: 'notice' });
+  expect(say('sla_recovered', false)).toMatchObject({ severity: 'alarm' });
+});
+
+test.each([
+  ['whose process ended', () => announcer.forgetAlarms('hall')],
+  ['that left the configuration', () => announcer.cameraGone('hall')],
+])('a camera %s leaves no alarm to end; those of other cameras stay', (_what, gone) => {
+  const other = { camera: 'hall-2', consumer: 'falls' };
+  say('sla_breached', true);
+  say('sla_breached', true, other);
+  gone();
+  expect(say('sla_recovered', false)).toMatchObject({ severity: 'notice' });
+  expect(say('sla_recovered', false, other)).toMatchObject({ severity: 'alarm' });
+});
+
+test('what a camera, a worker or a consumer reports has its severity and phase', () => {
+  for (const state of CAMERA_STATES)
+    announcer.cameraState({ camera: 'hall', state, reason: null, message: null, retry_in_ms: null, at: AT });
+  const worker = { ...OF, worker: 'w', sla: 'critical', reason: null, message: null } as const;
+  for (const state of WORKER_STATES) announcer.workerState({ ...worker, state, alarm: false });
+  announcer.workerState({ ...worker, state: 'failed', alarm: true });
+  for (const type of EVENT_TYPES) say(type, false);
+  const saidAs = events.map(({ kind, phase, severity, data }) => [
+    `${kind} ${'type' in data ? data.type : 'state' in data ? data.state : ''}`,
+    `${severity}${phase === null ? '' : ` ${phase}`}`,
+  ]);
+  expect(saidAs).toEqual([
+    ['camera_state connecting', 'info'],
+    ['camera_state live', 'info'],
+    ['camera_state stalled', 'warning'],
+    ['camera_state waiting', 'warning'],
+    ['camera_state stopped', 'info'],
+    ['worker_state starting', 'info'],
+    ['worker_state ready', 'info'],
+    ['worker_state running', 'info'],
+    ['worker_state idle', 'info'],
+    ['worker_state breaching', 'info'],
+    ['worker_state restarting', 'warning'],
+    ['worker_state failed', 'warning'],
+    ['worker_state stopped', 'info'],
+    ['worker_state failed', 'alarm'],
+    ['worker worker_restarting', 'warning'],
+    ['worker worker_failed', 'warning start'],
+    ['worker worker_recovered', 'notice end'],
+    ['sla sla_breached', 'warning start'],
+    ['sla sla_recovered', 'notice end'],
+    ['shedding slowed', 'notice start'],
+    ['shedding restored', 'notice end'],
+  ]);
+});
+
 test('listeners of version 1 get what they always got', () => {
   const event = say('worker_failed', true);
   expect(eventMessageOf(event as Extract<NodeEvent, { kind: 'worker' }>)).toEqual({
@@ -73,6 +140,19 @@ test('listeners of version 1 get what they always got', () => {
     message: 'm',
     at: AT,
   });
+});
+
+test('a list of changes is announced as it is, up to 50', () => {
+  const revision = {
+    revision: 2,
+    by: 'file v.yml',
+    changes: Array.from({ length: 50 }, (_, n) => `cameras.c${n}: added`),
+  };
+  announcer.config(revision);
+  announcer.config({ ...revision, changes: [...revision.changes, 'node: "a" → "b"'] });
+  const [whole, cut] = events;
+  expect(whole?.data).toEqual(revision);
+  expect(cut?.data).toEqual({ ...revision, changes: [...revision.changes, 'and 1 more'] });
 });
 
 test('a long list of changes is cut, and says so', () => {

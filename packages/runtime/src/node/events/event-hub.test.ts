@@ -1,6 +1,7 @@
 import { createLog, FakeClock } from '@vigia/base';
 import type { NodeEvent, NodeItem, ResultMessage } from '@vigia/contracts';
 import fc from 'fast-check';
+import { decodeTime } from 'ulid';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { EventHub } from './event-hub.ts';
 import { eventIds } from './event-ids.ts';
@@ -29,6 +30,17 @@ function state(camera: string, reason: string, phase: 'end' | null = null): Node
 function happened(severity: 'notice' | 'alarm', message: string): NodeItem {
   const data = { type: 'sla_breached', sla: 'critical', alarm: true, reason: null, message } as const;
   return event({ kind: 'sla', camera: 'hall', subject: 'hall/people', severity, phase: null, data });
+}
+
+function modelState(model: string): NodeItem {
+  const data = { model, state: 'ready', reason: null } as const;
+  return event({ kind: 'model_state', camera: null, subject: `model-${model}`, severity: 'info', phase: null, data });
+}
+
+function workerState(severity: 'warning' | 'alarm', message: string): NodeItem {
+  const alarm = severity === 'alarm';
+  const data = { worker: 'w', sla: 'critical', state: 'failed', reason: null, message, alarm } as const;
+  return event({ kind: 'worker_state', camera: 'hall', subject: 'hall/people', severity, phase: null, data });
 }
 
 function event(body: Pick<NodeEvent, 'kind' | 'camera' | 'subject' | 'severity' | 'phase' | 'data'>): NodeItem {
@@ -92,6 +104,15 @@ describe('a slow subscriber', () => {
     expect(subscription.report().dropped).toEqual({ samples: 0, events: 0, states: 1 });
   });
 
+  test('receives a state that is an alarm although newer states replace each other', async () => {
+    const slow = new Slow();
+    const subscription = hub.subscribe({ name: 'slow' }, slow.handle);
+    hub.publish(result(1));
+    for (const severity of ['alarm', 'warning', 'warning'] as const) hub.publish(workerState(severity, 'm'));
+    await slow.all(subscription);
+    expect(slow.names).toEqual(['result 1', 'alarm m', 'warning m']);
+  });
+
   test('loses the oldest events, and no alarm', async () => {
     const slow = new Slow();
     const subscription = hub.subscribe({ name: 'slow', limits: { events: 2 } }, slow.handle);
@@ -134,6 +155,53 @@ describe('a slow subscriber', () => {
     expect(subscription.closed).toBe(true);
   });
 
+  test.each([
+    ['alarms', { alarms: 2 }],
+    ['characters', { alarmCharacters: 2 * JSON.stringify(happened('alarm', 'm')).length }],
+  ])('is ended by the first alarm beyond the limit of %s, and notified then', (_what, limits) => {
+    const closedWhenNotified: boolean[] = [];
+    const onOverflow = (): void => void closedWhenNotified.push(subscription.closed);
+    const subscription = hub.subscribe({ name: 'stuck', limits, onOverflow }, new Slow().handle);
+    for (let n = 0; n < 3; n += 1) hub.publish(happened('alarm', 'm'));
+    expect([subscription.closed, subscription.report().queued]).toEqual([false, 2]);
+    hub.publish(happened('alarm', 'm'));
+    expect(closedWhenNotified).toEqual([true]);
+  });
+
+  test('is limited in what it leaves unread, not in what it has read', async () => {
+    const slow = new Slow();
+    const alarmCharacters = 2 * JSON.stringify(happened('alarm', 'm')).length;
+    const limits = { samples: 2, events: 2, alarms: 2, alarmCharacters };
+    const subscription = hub.subscribe({ name: 'slow', limits }, slow.handle);
+    for (let round = 0; round < 3; round += 1) {
+      for (const n of [1, 2, 3]) hub.publish(result(n));
+      for (const severity of ['notice', 'alarm', 'notice', 'alarm'] as const) hub.publish(happened(severity, 'm'));
+      await slow.all(subscription);
+    }
+    const dropped = { samples: 0, events: 0, states: 0 };
+    expect(subscription.report()).toEqual({ delivered: 21, failed: 0, dropped, queued: 0 });
+    expect(subscription.closed).toBe(false);
+  });
+
+  test('has the limits of the README when it asks for none', () => {
+    const subscription = hub.subscribe({ name: 'stuck' }, new Slow().handle);
+    for (let n = 0; n <= 300; n += 1) hub.publish(result(n));
+    const early = subscription.report();
+    for (let n = 0; n < 1_100; n += 1) hub.publish(happened('notice', 'm'));
+    expect(early).toMatchObject({ queued: 256, dropped: { samples: 44, events: 0 } });
+    expect(subscription.report()).toMatchObject({ queued: 256 + 1_024, dropped: { samples: 44, events: 76 } });
+    for (let n = 0; n < 16_384; n += 1) hub.publish(happened('alarm', 'm'));
+    expect(subscription.closed).toBe(false);
+    hub.publish(happened('alarm', 'm'));
+    expect(subscription.closed).toBe(true);
+    const other = hub.subscribe({ name: 'stuck with long ones' }, new Slow().handle);
+    const long = happened('alarm', 'x'.repeat(1_024 * 1_024));
+    for (let n = 0; n < 8; n += 1) hub.publish(long);
+    expect(other.closed).toBe(false);
+    hub.publish(long);
+    expect(other.closed).toBe(true);
+  });
+
   test('gets every one of 10,000 alarms at once', async () => {
     const slow = new Slow();
     const subscription = hub.subscribe({ name: 'slow' }, slow.handle);
@@ -152,6 +220,14 @@ describe('a new subscriber', () => {
     expect(taken).toEqual(['a 2']);
   });
 
+  test('receives states of cameras, models and workers, also of one name and also alarms', () => {
+    const states = [state('model-m', '1'), modelState('m'), workerState('alarm', 'm')];
+    for (const item of states) hub.publish(item);
+    const taken: NodeItem[] = [];
+    hub.subscribe({ name: 'late', replayStates: true }, (item) => void taken.push(item));
+    expect(taken).toEqual(states);
+  });
+
   test('that arrives while an item is handed out receives its state once, and no earlier item', () => {
     const taken: string[] = [];
     let late: Subscription | undefined;
@@ -164,14 +240,35 @@ describe('a new subscriber', () => {
   });
 });
 
-test('an item that a subscriber publishes follows the item it received, for all subscribers', () => {
+test('items that a subscriber publishes follow the item it received, in their order, for all subscribers', () => {
   const taken: string[] = [];
+  const followers: Readonly<Record<number, readonly number[]>> = { 1: [2, 3], 2: [4] };
   hub.subscribe({ name: 'echo' }, (item) => {
-    if (item.type === 'result' && item.result.seq < 3) hub.publish(result(item.result.seq + 1));
+    if (item.type === 'result') for (const seq of followers[item.result.seq] ?? []) hub.publish(result(seq));
   });
   hub.subscribe({ name: 'other' }, (item) => void taken.push(nameOf(item)));
   hub.publish(result(1));
-  expect(taken).toEqual(['result 1', 'result 2', 'result 3']);
+  expect(taken).toEqual(['result 1', 'result 2', 'result 3', 'result 4']);
+});
+
+test('every failure of a subscriber is counted, the first one is logged', async () => {
+  const subscription = hub.subscribe({ name: 'broken' }, (item) => {
+    if (item.type === 'result' && item.result.seq === 2) return Promise.reject(new Error('refused'));
+    throw new Error('full');
+  });
+  for (const seq of [1, 2, 3]) hub.publish(result(seq));
+  await subscription.drained();
+  expect(logged).toEqual(['subscriber broken failed: full']);
+  expect(subscription.report()).toMatchObject({ delivered: 3, failed: 3 });
+});
+
+test('a subscription that is closed between two items receives no more', () => {
+  const taken: string[] = [];
+  const subscription = hub.subscribe({ name: 'leaving' }, (item) => void taken.push(nameOf(item)));
+  hub.publish(result(1));
+  subscription.close();
+  hub.publish(result(2));
+  expect([taken, subscription.report().delivered]).toEqual([['result 1'], 1]);
 });
 
 test('drained resolves when the queue is empty, and when the subscription ends', async () => {
@@ -189,6 +286,19 @@ test('drained resolves when the queue is empty, and when the subscription ends',
   const ending = subscription.drained();
   hub.close();
   await ending;
+  expect(hub.report()).toEqual({});
+});
+
+test('drained waits for a paused subscriber to read what waits', async () => {
+  const subscription = hub.subscribe({ name: 'paused' }, () => undefined);
+  subscription.pause();
+  hub.publish(result(1));
+  let drained = false;
+  const waiting = subscription.drained().then(() => (drained = true));
+  await Promise.resolve();
+  expect(drained).toBe(false);
+  subscription.resume();
+  await waiting;
 });
 
 test('ids sort by time, also within a millisecond and when the clock steps back, and differ between nodes', () => {
@@ -201,6 +311,7 @@ test('ids sort by time, also within a millisecond and when the clock steps back,
     if (n === 2_000) wallMs -= 3_600_000;
     ids.push(make());
   }
+  expect(decodeTime(ids[0] ?? '')).toBe(clock.wallMs());
   expect(ids).toEqual([...new Set(ids)].sort());
   const other = eventIds({ wallMs: () => wallMs });
   expect(ids).not.toContain(other());
