@@ -58,6 +58,19 @@ const settled = async (): Promise<void> => {
 const messages = (): object[] => sent.map(({ message }) => message);
 
 describe('the end that answers', () => {
+  test('does nothing more for one that asks and does not read', async () => {
+    for (let id = 0; id < 300; id += 1) {
+      ask(id, 'no number');
+      await settled();
+    }
+    expect(sent).toHaveLength(128);
+    expect(problems.at(-1)?.message).toBe('the parent asks for `double` and does not read its replies');
+    for (const { done } of sent) done(null);
+    ask(300);
+    await settled();
+    expect(handling).toHaveLength(1);
+  });
+
   test('handles what the schema makes of a request or a notice', () => {
     ask(1, 20.6);
     channel.receive({ type: 'notice', name: 'counted', body: 3.4 });

@@ -88,6 +88,8 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
   readonly #served = new Map<number, AbortController>();
   #nextId = 1;
   #unsent = 0;
+  /** Replies and refusals that the port has not taken. */
+  #unreadAnswers = 0;
   #closed: string | undefined;
   #onFlushed: (() => void)[] = [];
 
@@ -220,11 +222,12 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
     return new VigiaError('channel_closed', `the channel to ${this.#o.peer} is closed: ${this.#closed ?? ''}`);
   }
 
-  #send(message: ChannelMessage, failed: (error: VigiaError) => void): void {
+  #send(message: ChannelMessage, failed: (error: VigiaError) => void, done?: () => void): void {
     if (this.#closed !== undefined) return;
     this.#unsent += 1;
     this.#o.port.send(message, (error) => {
       this.#unsent -= 1;
+      done?.();
       this.#settleFlushed();
       if (!error || this.#closed !== undefined) return;
       const what = 'name' in message ? `\`${message.name}\`` : `a ${message.type}`;
@@ -287,6 +290,11 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
 
   /** Never rejects. */
   async #serve(id: number, name: string, body: unknown): Promise<void> {
+    // Nor would it read a refusal.
+    if (this.#unreadAnswers >= UNSENT_LIMIT) {
+      this.#problem(`asks for \`${name}\` and does not read its replies`);
+      return;
+    }
     const asked = this.#asked(id, name, body);
     if ('code' in asked) {
       this.#answer({ type: 'refusal', id, ...asked });
@@ -319,10 +327,15 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
   }
 
   #answer(answer: ChannelMessage): void {
-    this.#send(answer, (error) => {
+    if (this.#closed !== undefined) return;
+    this.#unreadAnswers += 1;
+    const failed = (error: VigiaError): void => {
       this.#o.onProblem(error);
       // What could not be copied between processes has an error in its place.
       if (answer.type === 'reply') this.#send(refusal(answer.id, 'not_sent', error.message), () => undefined);
+    };
+    this.#send(answer, failed, () => {
+      this.#unreadAnswers -= 1;
     });
   }
 

@@ -16,7 +16,7 @@ import { killWorkerGroups, lockNode, removeDeadModelSockets } from '#core/node-d
 import { paletteFor } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#cli/views';
 import type { ModelStore } from '@vigia/model-container';
-import { type Subscription, Supervisor, type SupervisorOptions } from '#node';
+import { Supervisor, type SupervisorOptions } from '#node';
 import { admit, budgetOf, locateModels, planOf, pullModel, roomFor, sums } from '#node/plan';
 import { Ending } from './ending.ts';
 import type { RunOptions } from './options.ts';
@@ -53,15 +53,15 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     const budget = budgetOf(plan);
     const room = roomFor([process.pid]);
     admit(plan, budget, room);
-    let subscription: Subscription | undefined;
-    const view = openView(options, () => droppedBy(subscription));
+    let dropped = (): number => 0;
+    const view = openView(options, () => dropped());
     scope.defer(() => view.close());
     const output = logTo(view);
     for (const line of sums(budget, room)) output.log.info(line);
     const start = { config, plan, runDir: lock.runDir, file: options.configFile };
     const supervisor = newSupervisor(start, output, ending.signal);
     scope.defer(() => supervisor.stop());
-    subscription = supervisor.subscribe('view', (item) => view.onItem(item));
+    dropped = supervisor.subscribe('view', (item) => view.onItem(item));
     await supervisor.start();
     // The reload logs its failures, and the node continues.
     ending.onHangup(() => void supervisor.desired.reload().catch(() => undefined));
@@ -116,11 +116,6 @@ function newSupervisor(
     clock: systemClock,
     planFor: async (config, own) => planOf(config, runDir, await locateModels(config, { runDir, own, pull })),
   });
-}
-
-function droppedBy(subscription: Subscription | undefined): number {
-  const { samples, events } = subscription?.report().dropped ?? { samples: 0, events: 0 };
-  return samples + events;
 }
 
 async function untilEnd(forMs: number | undefined, ending: Ending): Promise<void> {

@@ -95,11 +95,25 @@ export class Supervisor {
     });
   }
 
-  /** Subscribes to the node's stream, beginning with the latest states. */
-  subscribe(name: string, handle: (item: NodeItem) => void | Promise<void>): Subscription {
-    // A reader that was ended for too many unread alarms goes on with what happens from then on; the log says so.
-    const onOverflow = (): void => void this.subscribe(name, handle);
-    return this.#hub.subscribe({ name, replayStates: true, onOverflow }, handle);
+  /**
+   * Subscribes to the node's stream, beginning with the latest states. A reader that was ended for too many unread
+   * alarms goes on with what happens from then on; the log says so.
+   *
+   * @returns how many results, statistics and events it lost because it is slow.
+   */
+  subscribe(name: string, handle: (item: NodeItem) => void | Promise<void>): () => number {
+    let before = 0;
+    let current: Subscription | undefined;
+    const dropped = (): number => {
+      const { samples, events } = current?.report().dropped ?? { samples: 0, events: 0 };
+      return before + samples + events;
+    };
+    const begin = (): void => {
+      before = dropped();
+      current = this.#hub.subscribe({ name, replayStates: true, onOverflow: begin }, handle);
+    };
+    begin();
+    return dropped;
   }
 
   /** Starts the node. Resolves when all processes have been started, whether or not a camera answers. */

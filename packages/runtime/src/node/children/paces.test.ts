@@ -4,7 +4,7 @@ import { Paces } from './paces.ts';
 
 const slowed = (fps: number, reason = 'short of CPU'): Slowed => ({ fps, reason });
 
-test('a process is told what differs, once, and its successor all that counts', () => {
+test('only what differs is sent, once; a new process gets all that is slowed', () => {
   const paces = new Paces();
   const told: [string, number | null][] = [];
   const follow = (wanted: Readonly<Record<string, Slowed>>): void =>

@@ -1,16 +1,16 @@
 import type { Slowed } from '@vigia/contracts';
 
-/** The rates of a camera's slowed consumers, as its processes were told. */
+/** The rates of a camera's slowed consumers, as sent to its processes. */
 export class Paces {
   readonly #slowed = new Map<string, Slowed>();
 
-  /** By consumer. Every new process is told these. */
+  /** By consumer. Every new process receives them. */
   get current(): ReadonlyMap<string, Slowed> {
     return this.#slowed;
   }
 
   /**
-   * Takes over the wanted rates. Comparing with what the process was told, instead of passing on each change, keeps
+   * Takes over the wanted rates. Comparing with what was sent, instead of passing on each change, keeps
    * both in step when a consumer is changed, removed or added again meanwhile.
    *
    * @param tell Called for each rate that differs; null restores the configured one.

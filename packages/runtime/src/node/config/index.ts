@@ -1,2 +1,2 @@
-export { loadConfig, parseConfig } from './load-config.ts';
+export { checkConsumers, loadConfig, parseConfig } from './load-config.ts';
 export { secretVariables } from './secrets.ts';

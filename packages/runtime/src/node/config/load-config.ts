@@ -104,6 +104,24 @@ function checkReferences(config: Config, where: (path: Path) => string, env: Nod
   return problems;
 }
 
+/**
+ * Checks the models and workers of all consumers of a document that was put together from several.
+ *
+ * @throws ConfigError with all problems.
+ */
+export function checkConsumers(config: Config): void {
+  const problems: string[] = [];
+  for (const [id, camera] of Object.entries(config.cameras))
+    for (const [name, { model, worker }] of Object.entries(camera.consumers)) {
+      const at = (key: string): string => pathText(['cameras', id, 'consumers', name, key]);
+      problems.push(
+        ...checkReference('model', model, Object.keys(config.models), at),
+        ...checkReference('worker', worker, Object.keys(config.workers), at),
+      );
+    }
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
 function checkReference(
   kind: 'model' | 'worker',
   id: string | undefined,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addSecret, createLog, FakeClock } from '@vigia/base';
@@ -70,6 +70,33 @@ describe('reload', () => {
     });
     expect(announced).toEqual([desired.current]);
     expect(desired.history.map(({ revision }) => revision)).toEqual([1, 2]);
+  });
+
+  test('a worker that a camera of the runtime still uses cannot leave the file', async () => {
+    const worker = 'workers:\n  w: { command: [sh] }\n';
+    write({ hall: 'a' }, worker);
+    const desired = start();
+    const settings = { source: 'rtsp://127.0.0.1/d', consumers: { look: { worker: 'w' } } };
+    await desired.putCamera('door', settings, BY);
+    write({ hall: 'a' });
+    const sentence = 'cameras.door.consumers.look.worker: there is no worker "w"; `workers` is empty';
+    await expect(desired.reload()).rejects.toThrow(sentence);
+    expect(() => desired.previewFile('version: 1\ncameras: { hall: { source: "rtsp://h/a" } }\n', file)).toThrow(
+      sentence,
+    );
+    expect(desired.current.revision).toBe(2);
+    write({ hall: 'z' }, worker);
+    expect((await desired.reload()).changes).toHaveLength(1);
+  });
+
+  test('a camera can be put beside workers that have their own PATH, or *** among their words', async () => {
+    const folder = join(dir, 'bin');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'looks'), '#!/bin/sh\n', { mode: 0o755 });
+    write({ hall: 'a' }, `workers:\n  w: { command: [looks, "***"], env: { PATH: ${folder} } }\n`);
+    const desired = start();
+    const settings = { source: 'rtsp://127.0.0.1/d', consumers: { look: { worker: 'w' } } };
+    expect((await desired.putCamera('door', settings, BY)).changes).toHaveLength(1);
   });
 
   test('applies an unchanged file without a new revision', async () => {
@@ -203,6 +230,7 @@ describe('changes at runtime', () => {
 
   test('invalid settings and unknown models are refused with a sentence', async () => {
     const desired = start();
+    await expect(desired.putCamera('door', { source: 'rtsp://u:***@h/x' }, BY)).rejects.toThrow(/found \*\*\*, which/);
     await expect(desired.putCamera('door', { sorce: 'x' }, BY)).rejects.toThrow(/cameras\.door\.sorce: unknown key/);
     const wrong = { source: 'rtsp://127.0.0.1/d', consumers: { people: { model: 'ssd' } } };
     await expect(desired.putCamera('door', wrong, BY)).rejects.toThrow(/there is no model "ssd"/);

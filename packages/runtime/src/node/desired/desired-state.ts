@@ -1,6 +1,6 @@
 import { type Clock, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
 import type { CameraConfig, Config } from '@vigia/contracts';
-import { loadConfig, parseConfig } from '#node/config';
+import { checkConsumers, loadConfig, parseConfig } from '#node/config';
 import { describeChange, type PlanChangeSummary } from '#node/plan';
 import { describeConfigChanges, MASK, mergeFile, redactedConfig } from './config-diff.ts';
 
@@ -87,7 +87,7 @@ export class DesiredState {
       this.#nextReload = undefined;
       return this.#logged(async () => {
         const file = this.#readFile();
-        return this.#become(mergeFile(this.#file, file, this.#document), this.#fileName, file);
+        return this.#become(this.#mergedWith(file), this.#fileName, file);
       });
     });
     return this.#nextReload;
@@ -95,7 +95,7 @@ export class DesiredState {
 
   /** Lists what a new text of the file would change, without applying it. @throws ConfigError with all its problems. */
   previewFile(text: string, name: string): string[] {
-    return describeConfigChanges(this.#document, mergeFile(this.#file, parseConfig(text, name), this.#document));
+    return describeConfigChanges(this.#document, this.#mergedWith(parseConfig(text, name)));
   }
 
   /** Lists what a document would change, without applying it. @throws ConfigError with all its problems. */
@@ -164,6 +164,16 @@ export class DesiredState {
     return this.#o.file === undefined ? 'the node' : `file ${this.#o.file}`;
   }
 
+  /**
+   * The file's changes and those made at runtime. @throws ConfigError when a consumer that was added at runtime uses
+   * what the file no longer has.
+   */
+  #mergedWith(file: Config): Config {
+    const merged = mergeFile(this.#file, file, this.#document);
+    checkConsumers(merged);
+    return merged;
+  }
+
   #readFile(): Config {
     const { file } = this.#o;
     if (file !== undefined) return loadConfig(file);
@@ -186,17 +196,26 @@ export class DesiredState {
 
 /** @throws ConfigError with all sentences; UsageError for a document as this node shows it, without its secrets. */
 function parseDocument(text: string): Config {
+  refuseMasks(text);
+  return parseConfig(text, 'document');
+}
+
+function refuseMasks(text: string): void {
   if (text.includes(MASK))
     throw new UsageError(
       `document: found ${MASK}, which stands for a secret that is not shown; write \${NAME} in its place`,
     );
-  return parseConfig(text, 'document');
 }
 
 /** Checks the settings of one camera against the models and workers of the document. */
-function parseCamera(id: string, settings: unknown, { node, models, workers }: Config): CameraConfig {
-  // The secrets of the workers are already filled in, and a literal password would be refused.
-  const programs = Object.fromEntries(Object.entries(workers).map(([name, worker]) => [name, { ...worker, env: {} }]));
-  const text = JSON.stringify({ version: 1, node, cameras: { [id]: settings }, models, workers: programs });
-  return parseDocument(text).cameras[id] as CameraConfig;
+function parseCamera(id: string, settings: unknown, { models, workers }: Config): CameraConfig {
+  refuseMasks(JSON.stringify(settings) ?? '');
+  // The secrets of the workers are already filled in, and a literal password would be refused. Their programs are
+  // looked for in their PATH.
+  const programs = Object.entries(workers).map(([name, worker]) => {
+    const path = worker.env['PATH'];
+    return [name, { ...worker, env: path === undefined ? {} : { PATH: path } }];
+  });
+  const document = { version: 1, cameras: { [id]: settings }, models, workers: Object.fromEntries(programs) };
+  return parseConfig(JSON.stringify(document), 'document').cameras[id] as CameraConfig;
 }
