@@ -50,8 +50,6 @@ export interface ChannelOptions<Out extends Vocabulary, In extends Vocabulary> {
   readonly handlers: Handlers<In>;
   /** Something that the other end did wrong, or a notice that could not be sent. One call per message. */
   readonly onProblem: (problem: VigiaError) => void;
-  /** Messages that may wait in the pipe to an end that does not read. Default 128. */
-  readonly unsentLimit?: number;
 }
 
 /** How long a request waits, and what ends the wait earlier. */
@@ -126,7 +124,7 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
    * that is lost later is reported as a problem.
    */
   notify<N extends NoticeName<Out>>(name: N, notice: NoticeOf<Out, N>): boolean {
-    if (this.#closed !== undefined || this.#unsent >= (this.#o.unsentLimit ?? UNSENT_LIMIT)) return false;
+    if (this.#closed !== undefined || this.#unsent >= UNSENT_LIMIT) return false;
     this.#send({ type: 'notice', name, body: notice }, (error) => this.#o.onProblem(error));
     return true;
   }
@@ -208,12 +206,12 @@ export class Channel<Out extends Vocabulary, In extends Vocabulary> {
   }
 
   #whyNot(name: string, signal: AbortSignal | undefined): VigiaError | undefined {
-    const { peer, unsentLimit = UNSENT_LIMIT } = this.#o;
+    const { peer } = this.#o;
     if (this.#closed !== undefined) return this.#closedError();
     if (signal?.aborted) return new VigiaError('aborted', `nobody waits for \`${name}\` of ${peer} any longer`);
     if (this.#waiting.size >= OPEN_LIMIT)
       return new VigiaError('channel_busy', `${peer} owes ${OPEN_LIMIT} replies; \`${name}\` was not sent`);
-    if (this.#unsent >= unsentLimit)
+    if (this.#unsent >= UNSENT_LIMIT)
       return new VigiaError('not_sent', `${peer} does not read; \`${name}\` was not sent`);
     return undefined;
   }
