@@ -32,7 +32,7 @@ function told(script: string): Promise<string[]> {
   const heard: string[] = [];
   return new Promise((resolve) => {
     const events = {
-      onMessage: () => undefined,
+      onMessage: ({ type }: { readonly type: string }) => void heard.push(type),
       onProtocolError: () => undefined,
       onInputClosed: () => undefined,
       onLine: (line: string) => void heard.push(line),
@@ -63,4 +63,18 @@ process.exit(3);`;
 test('last words come before the error that a thread ends with', async () => {
   const [words, error, reason] = await told("process.stdout.write('last words'); throw new Error('boom');");
   expect([words, error?.split('\n')[0], reason]).toEqual(['last words', 'Error: boom', 'ended with an error: boom']);
+});
+
+test('messages that were posted right before the end are received', async () => {
+  const script = `
+import { workerData } from 'node:worker_threads';
+for (let i = 0; i < 50; i += 1) workerData.vigiaWorker.port.postMessage({ type: 'heartbeat' });
+process.exit(0);`;
+  const heartbeats = Array.from({ length: 50 }, () => 'heartbeat');
+  for (let i = 0; i < 10; i += 1) {
+    const all = told(script);
+    // The thread comes to its end while its host is busy: messages and end are there at once.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    expect(await all).toEqual([...heartbeats, 'its thread ended with code 0']);
+  }
 });

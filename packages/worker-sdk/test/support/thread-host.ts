@@ -40,7 +40,11 @@ export class ThreadHost {
       stdout: true,
       stderr: true,
     });
-    this.exited = once(this.worker, 'exit').then(([code]) => code as number);
+    // What it posted last may still wait in the port.
+    this.exited = once(this.worker, 'exit').then(([code]) => {
+      this.#drain();
+      return code as number;
+    });
     port1.on('message', (message: unknown) => this.#hear(message));
   }
 
@@ -81,10 +85,14 @@ export class ThreadHost {
   }
 
   #render(shown: Shown, pixels: Buffer): void {
-    for (let got = receiveMessageOnPort(this.#port); got; got = receiveMessageOnPort(this.#port))
-      this.#hear(got.message);
+    this.#drain();
     this.resultsAtRender.push(this.heard.filter(({ type }) => type === 'result').length);
     pixels.fill(shown);
+  }
+
+  #drain(): void {
+    for (let got = receiveMessageOnPort(this.#port); got; got = receiveMessageOnPort(this.#port))
+      this.#hear(got.message);
   }
 
   #hear(message: unknown): void {

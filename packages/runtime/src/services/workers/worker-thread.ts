@@ -138,6 +138,8 @@ export class WorkerThread implements WorkerLink {
   #onExit(code: number): void {
     if (this.#ended) return;
     this.#ended = true;
+    // What it posted last may still wait in the port: an answer, or why it ended.
+    this.drain();
     this.#deaf = true;
     this.#port.close();
     this.#endLines();
