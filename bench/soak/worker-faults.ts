@@ -179,7 +179,9 @@ class Matrix {
       (r) => r.error && ![...row.codes, ...(row.perhaps ?? []), ...usual].includes(r.error.code),
     );
     if (strange.length > 0) fail(`a frame got ${strange[0]?.error?.code}: ${strange[0]?.error?.message}`);
-    for (const code of row.codes.slice(0, 1))
+    // A worker that takes longer to end than its frame may take: that frame is late, and no other was under way.
+    const late = this.#form === 'short' && told.some((r) => r.error?.code === 'deadline_exceeded');
+    for (const code of late ? [] : row.codes.slice(0, 1))
       if (!told.some((r) => r.error?.code === code)) fail(`no frame got ${code}`);
     const oks = told.filter((r) => r.status === 'ok').length;
     if (!row.early && oks < 8) fail(`${oks} ok results before its fault`);
