@@ -73,7 +73,7 @@ print("ended", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
     const watchdog = performance.now() + 10_000;
     while (box.leftovers().length > 0) {
       if (performance.now() > watchdog) throw new Error(`still there: ${box.leftovers().join(', ')}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setImmediate(resolve));
     }
   });
 });

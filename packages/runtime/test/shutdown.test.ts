@@ -37,7 +37,7 @@ async function untilGone(family: readonly number[], box: Sandbox): Promise<void>
   while (family.some(isAlive) || box.leftovers().length > 0) {
     if (Date.now() > watchdog)
       throw new Error(`still there: ${family.filter(isAlive).join(', ')}; ${box.leftovers().join(', ')}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
