@@ -81,7 +81,7 @@ export async function measureHandOver(run: BenchRun, rounds: number): Promise<Ta
       ...others.map((each) => cells(`${each.name}: stdin`, each.stdin, [])),
     ],
     notes: [
-      `${rounds} rounds of windows of ${run.seconds} s, by turns, each in fresh processes that are warm (1,000 frames, or 1.5 s of them, as fast as they are answered); CPU and ratios: medians of the rounds; times: of all frames`,
+      `${rounds} rounds of windows of ${run.seconds} s, by turns, each in fresh processes that are warm (1,000 frames, or 1.5 s of them, as fast as they are answered, then 2 s at the rate); CPU and ratios: medians of the rounds; times: of all frames`,
       `aims: shared memory takes at most ${CPU_AIM} of the CPU of raw bytes (${verdicts(workers, cpuMet)}), and hands over within ${HAND_OVER_AIM_MS} ms at p50 (${verdicts(workers, handOverMet)})`,
       'CPU: of all threads of both processes, idle ones included; scaling into the slot is in neither, it costs the same for both',
       '16 × 16: the cost of a frame itself, over any transport',
