@@ -87,7 +87,7 @@ export class VigiaNode {
     writeFileSync(config, configText(this.#name, cameras, block, more));
     this.startedMs = systemClock.nowMs();
     this.#process = spawn(process.execPath, [VIGIA, 'run', '-c', config, '--report', this.#reportFile, '--json'], {
-      env: { ...process.env, VIGIA_RUN_DIR: this.#runDir, ...more.env },
+      env: { ...process.env, VIGIA_RUN_DIR: this.#runDir, VIGIA_STATE_DIR: join(this.#dir, 'state'), ...more.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process.stdout?.setEncoding('utf8').on('data', (chunk: string) => this.#onOutput(chunk));

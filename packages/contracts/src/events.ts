@@ -96,6 +96,8 @@ export const nodeEventSchema = z.discriminatedUnion('kind', [
 export type NodeEvent = z.infer<typeof nodeEventSchema>;
 /** Kinds of events. */
 export type EventKind = NodeEvent['kind'];
+/** All of them. */
+export const EVENT_KINDS = nodeEventSchema.options.map(({ shape }) => shape.kind.value) as readonly EventKind[];
 /** An event of one kind. */
 export type NodeEventOf<K extends EventKind> = Extract<NodeEvent, { readonly kind: K }>;
 

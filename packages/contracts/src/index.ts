@@ -7,5 +7,6 @@ export * from './frame-seats.ts';
 export * from './config.ts';
 export * from './mqtt.ts';
 export * from './report.ts';
+export * from './event-query.ts';
 export * from './events.ts';
 export * from './node-stream.ts';

@@ -38,13 +38,13 @@ const PROCESSES = {
     entry: '@vigia/runtime/dist/camera/camera-process.js',
     most: 170,
     never:
-      /^runtime\/(?:node|cli|main)|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|sharp|onnxruntime-node)$/,
+      /^runtime\/(?:node|cli|main)|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
     most: 190,
     never:
-      /^runtime\/(?:camera|cli)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|onnxruntime-node)$/,
+      /^runtime\/(?:camera|cli)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },
   'a model container': {
     entry: '@vigia/model-container/dist/container.js',

@@ -51,6 +51,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: [0, 0],
     run: async (values) => (await import('./node-commands.ts')).healthCommand(values),
   },
+  events: {
+    options: {
+      node: { type: 'string' },
+      config: { type: 'string', short: 'c' },
+      after: { type: 'string' },
+      camera: { type: 'string' },
+      kind: { type: 'string' },
+      severity: { type: 'string' },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      limit: { type: 'string' },
+      follow: { type: 'boolean' },
+      json: { type: 'boolean' },
+    },
+    words: [0, 0],
+    run: async (values) => (await import('./node-commands.ts')).eventsCommand(values),
+  },
   models: {
     options: MODELS_OPTIONS,
     words: [1, 2],

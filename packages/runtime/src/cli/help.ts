@@ -6,6 +6,7 @@ export const HELP: string = `Live video AI on one small box. vigia analyses the 
   vigia check -c vigia.yml        validate a configuration and print the resources it needs
   vigia reload                    apply the changes of the configuration file to the running node
   vigia restart CAMERA[/CONSUMER] restart a camera's process, or one worker
+  vigia events [--follow]         what happened, also before the last restart
   vigia health                    exit code 1 while a critical consumer gives no results
   vigia snapshot CAMERA out.jpg   save a picture of a camera with its detections
   vigia models list|add|…         list, add and verify models
@@ -25,7 +26,8 @@ A minimal configuration (vigia.yml):
   mqtt: { url: mqtt://localhost:1883 }
 
 Exit codes: 0 success, 1 failure at runtime, 2 invalid command line or configuration.
-Folders: sockets in $VIGIA_RUN_DIR, models in $VIGIA_CACHE_DIR (default ~/.cache/vigia).
+Folders: sockets in $VIGIA_RUN_DIR, events in $VIGIA_STATE_DIR (default ~/.local/state/vigia),
+models in $VIGIA_CACHE_DIR (default ~/.cache/vigia).
 `;
 
 const RUN_OPTIONS = `  --for TIME      stop after TIME: 500ms, 30s, 5m, 2h (default: runs until Ctrl-C)
@@ -95,6 +97,23 @@ its camera is live, with the reason.
   -c, --config FILE   take the node's name from a configuration
 
 Exit codes: 0 all is well, 1 the node needs attention or does not answer.
+`,
+  events: `vigia events [--follow] [--json] [--after ID] [--camera ID] [--kind KINDS] [--severity S] [--from T] [--to T] [--limit N]
+
+Prints stored events of a running node, oldest first. They survive restarts: 90 days, a million at most.
+
+  --follow            continue with what happens, until Ctrl-C
+  --json              one event per line, in the envelope of docs/protocol/events.md
+  --after ID          only events that were stored after this one
+  --camera ID         of one camera
+  --kind KIND,KIND    of these kinds, such as worker,consumer_blind
+  --severity S        of this severity and above: info, notice, warning, alarm
+  --from T, --to T    of this time, such as 2026-11-22T03:00:00Z; --to is exclusive
+  --limit N           at most so many, 1 to 1000 (100)
+  --node NAME         the node (default: the only running one)
+  -c, --config FILE   take the node's name from a configuration
+
+Exit codes: 0 done, 1 no such node, or it has no store, 2 an invalid option.
 `,
   models: `vigia models list | show ID | add SOURCE --id ID | pull ID | verify ID | remove ID
 

@@ -1,13 +1,17 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { codeOf, UsageError, VigiaError } from '@vigia/base';
-import { ID_PATTERN } from '@vigia/contracts';
+import { codeOf, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
+import { ID_PATTERN, type NodeEvent } from '@vigia/contracts';
 import { controlSocketPath, runBaseDir, runDirOf } from '#core/node-dirs';
 import { formatBytes } from '#core/terminal';
 import { askNode } from '#services/control-client';
+import { recordedLine } from '#cli/views';
 import { configFile, text, type Values } from './options.ts';
 
 const SNAPSHOT_MS = 10_000;
 const HEALTH_MS = 2_000;
+const EVENTS_MS = 10_000;
+/** How often `--follow` asks. */
+const FOLLOW_MS = 500;
 /** A reload may download a model. */
 const RELOAD_MS = 600_000;
 /** A worker may take an hour to start. */
@@ -52,6 +56,28 @@ export async function healthCommand(values: Values): Promise<number> {
   await askNode(controlSocketPath(runDirOf(await nodeOf(values, 'health'))), '/healthz', HEALTH_MS);
   process.stdout.write('ok\n');
   return 0;
+}
+
+/** `vigia events`. */
+export async function eventsCommand(values: Values): Promise<number> {
+  const socket = controlSocketPath(runDirOf(await nodeOf(values, 'events')));
+  const query = new URLSearchParams();
+  for (const key of ['after', 'camera', 'kind', 'severity', 'from', 'to', 'limit']) {
+    const value = text(values, key);
+    if (value !== undefined) query.set(key, value);
+  }
+  const write = (event: NodeEvent): void => {
+    process.stdout.write(`${values['json'] ? JSON.stringify(event) : recordedLine(event)}\n`);
+  };
+  for (;;) {
+    const answer = await askNode(socket, `/api/v1/events?${query.toString()}`, EVENTS_MS);
+    const { events } = JSON.parse(answer.toString('utf8')) as { events: NodeEvent[] };
+    for (const event of events) write(event);
+    if (!values['follow']) return 0;
+    const last = events.at(-1);
+    if (last) query.set('after', last.id);
+    else await sleep(systemClock, FOLLOW_MS);
+  }
 }
 
 /** The node that a command addresses. */

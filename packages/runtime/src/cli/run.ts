@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   createLog,
   every,
@@ -12,11 +13,12 @@ import {
   VigiaError,
 } from '@vigia/base';
 import { type Config, conservationErrors, type Report } from '@vigia/contracts';
-import { killWorkerGroups, lockNode, removeDeadModelSockets } from '#core/node-dirs';
+import { killWorkerGroups, lockNode, removeDeadModelSockets, stateDirOf } from '#core/node-dirs';
 import { paletteFor } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#cli/views';
 import type { ModelStore } from '@vigia/model-container';
 import { Supervisor, type SupervisorOptions } from '#node';
+import { NodeStore } from '#services/store';
 import { admit, budgetOf, locateModels, planOf, pullModel, roomFor, sums } from '#node/plan';
 import { Ending } from './ending.ts';
 import type { RunOptions } from './options.ts';
@@ -58,7 +60,9 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     scope.defer(() => view.close());
     const output = logTo(view);
     for (const line of sums(budget, room)) output.log.info(line);
-    const start = { config, plan, runDir: lock.runDir, file: options.configFile };
+    const store = await openStore(config.node, output.log);
+    scope.defer(() => store?.close());
+    const start = { config, plan, runDir: lock.runDir, file: options.configFile, store };
     const supervisor = newSupervisor(start, output, ending.signal);
     scope.defer(() => supervisor.stop());
     dropped = supervisor.subscribe('view', (item) => view.onItem(item));
@@ -100,7 +104,7 @@ function logTo(view: View): Output {
 }
 
 function newSupervisor(
-  start: Pick<SupervisorOptions, 'config' | 'plan' | 'runDir' | 'file'>,
+  start: Pick<SupervisorOptions, 'config' | 'plan' | 'runDir' | 'file' | 'store'>,
   output: Output,
   signal: AbortSignal,
 ): Supervisor {
@@ -116,6 +120,21 @@ function newSupervisor(
     clock: systemClock,
     planFor: async (config, own) => planOf(config, runDir, await locateModels(config, { runDir, own, pull })),
   });
+}
+
+/** Undefined when it cannot be used: the node then keeps its events in memory, and says so. */
+async function openStore(node: string, log: Log): Promise<NodeStore | undefined> {
+  const path = join(stateDirOf(node), 'node.db');
+  try {
+    const store = await NodeStore.open({ path, durability: 'process', clock: systemClock, log: log.child('store') });
+    const { setAside } = store;
+    if (setAside)
+      log.error(`the store ${path} is damaged (${setAside.why}): it is now ${setAside.path}, a new one begins`);
+    return store;
+  } catch (error) {
+    log.error(`${messageOf(error)}; events are kept in memory only`);
+    return undefined;
+  }
 }
 
 async function untilEnd(forMs: number | undefined, ending: Ending): Promise<void> {

@@ -8,7 +8,7 @@ import {
   workerStateMessageOf,
 } from '@vigia/contracts';
 import { MqttLink } from '#services/mqtt';
-import type { EventHub, Subscription } from '#node/events';
+import { type EventHub, Outbox, type OutboxSource, type Subscription } from '#node/events';
 
 /** Options of {@link BrokerLink}. */
 export interface BrokerLinkOptions {
@@ -16,6 +16,8 @@ export interface BrokerLinkOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly hub: EventHub;
+  /** Where events wait for a broker. Undefined: in memory. */
+  readonly store: OutboxSource | undefined;
 }
 
 /** How long the last events may take to reach the broker before the connection closes. Milliseconds. */
@@ -31,6 +33,7 @@ export class BrokerLink {
   #link: MqttLink | undefined;
   #now: Subscription | undefined;
   #events: Subscription | undefined;
+  #outbox: Outbox | undefined;
   /** Messages dropped by connections to earlier brokers. */
   #dropped = 0;
 
@@ -61,7 +64,7 @@ export class BrokerLink {
     this.#now?.close();
     this.#link = undefined;
     if (before) this.#dropped += before.dropped;
-    if (url === undefined) this.#events?.close();
+    if (url === undefined) await this.#endEvents();
     else this.#connect(url);
     await before?.close();
   }
@@ -70,8 +73,17 @@ export class BrokerLink {
   async close(): Promise<void> {
     this.#now?.close();
     if (this.#link?.connected) await this.#lastEvents();
-    this.#events?.close();
+    // Its end ends the delivery that is under way.
+    const ended = this.#endEvents();
     await this.#link?.close();
+    await ended;
+  }
+
+  async #endEvents(): Promise<void> {
+    this.#events?.close();
+    const outbox = this.#outbox;
+    this.#outbox = undefined;
+    await outbox?.close();
   }
 
   #connect(url: string): void {
@@ -80,31 +92,49 @@ export class BrokerLink {
     this.#link = link;
     link.start();
     this.#now = hub.subscribe({ name: 'mqtt', replayStates: true }, (item) => sendNow(link, item));
-    if (!this.#events || this.#events.closed) this.#subscribeToEvents();
+    if (this.#o.store) this.#startOutbox(this.#o.store);
+    else if (!this.#events || this.#events.closed) this.#subscribeToEvents();
+  }
+
+  /** Events are read from the store; the hub only says that there are more. */
+  #startOutbox(source: OutboxSource): void {
+    if (this.#outbox) {
+      this.#outbox.wake();
+      return;
+    }
+    const { clock, log, hub } = this.#o;
+    const outbox = new Outbox({ name: 'mqtt', source, deliver: (event) => this.#sendEvent(event), clock, log });
+    this.#outbox = outbox;
+    this.#events = hub.subscribe({ name: 'mqtt events', limits: { alarms: Number.POSITIVE_INFINITY } }, (item) => {
+      if (item.type === 'event') outbox.wake();
+    });
+    outbox.start();
   }
 
   /** Too many unread alarms end the subscription, which is logged: the next one goes on with what happens then. */
   #subscribeToEvents(): void {
     const onOverflow = (): void => this.#subscribeToEvents();
     this.#events = this.#o.hub.subscribe({ name: 'mqtt events', onOverflow }, (item) =>
-      item.type === 'event' ? this.#sendEvent(item.event) : undefined,
+      item.type === 'event' ? this.#sendEvent(item.event).then(() => undefined) : undefined,
     );
   }
 
-  /** Resolves when a broker has acknowledged the event, or when the node has no broker. */
-  async #sendEvent(event: NodeEvent): Promise<void> {
+  /** Resolves with true when a broker has acknowledged the event, with false when the node has no broker. */
+  async #sendEvent(event: NodeEvent): Promise<boolean> {
     for (let link = this.#link; link; link = this.#link) {
       const sent = await Promise.all(messagesOf(this.#o.node, event).map(([topic, m]) => link?.deliver(topic, m)));
-      if (sent.every(Boolean)) return;
+      if (sent.every(Boolean)) return true;
       // The link was closed. Try its successor, if there is one.
-      if (link === this.#link) return;
+      if (link === this.#link) return false;
     }
+    return false;
   }
 
   async #lastEvents(): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = this.#o.clock.after(LAST_EVENTS_MS, resolve);
-      void this.#events?.drained().then(() => {
+      const drained = this.#outbox ? this.#outbox.caughtUp() : this.#events?.drained();
+      void drained?.then(() => {
         timer.cancel();
         resolve();
       });

@@ -5,7 +5,8 @@ import { describeChange } from '#node/plan';
 import { type NodeParts, reportOf } from './node-report.ts';
 
 /** The node's own operations behind the control socket. */
-export interface NodeActions extends Pick<ControlledNode, 'health' | 'camera' | 'restartCamera' | 'restartWorker'> {
+export interface NodeActions
+  extends Pick<ControlledNode, 'health' | 'camera' | 'restartCamera' | 'restartWorker' | 'events'> {
   readonly desired: DesiredState;
 }
 
@@ -25,6 +26,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     camera: (id) => node.camera(id),
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
+    events: (query) => node.events(query),
     reload: async () => {
       const done = await desired.reload();
       return { ...done, text: describeChange(done) };

@@ -1,9 +1,9 @@
 import { type Clock, every, type Log, type LogRecord, messageOf, Scope, UsageError, VigiaError } from '@vigia/base';
-import type { Config, HealthProblem, NodeItem, NodeStatus, Report } from '@vigia/contracts';
+import type { Config, EventQuery, HealthProblem, NodeEvent, NodeItem, NodeStatus, Report } from '@vigia/contracts';
 import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-dirs';
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
-import { Announcer, EventHub, eventIds, type Subscription } from '#node/events';
+import { Announcer, EventHub, eventIds, Keeper, type Subscription } from '#node/events';
 import {
   admit,
   budgetOf,
@@ -18,6 +18,7 @@ import {
 } from '#node/plan';
 import { Watches } from '#node/watch';
 import { serveControl } from '#services/control-plane';
+import type { NodeStore } from '#services/store';
 import { BrokerLink } from './broker-link.ts';
 import { controlledNode } from './controlled-node.ts';
 import { consumersOf, type NodeParts, reportOf, runningWorkers, statusOf } from './node-report.ts';
@@ -33,6 +34,8 @@ export interface SupervisorOptions {
   /** Makes the plan of another document. Rejects when that is not possible. */
   readonly planFor: (config: Config, ownModels: ReadonlySet<string>) => Promise<Plan>;
   readonly runDir: string;
+  /** Keeps events over restarts; undefined: they are kept in memory. The caller closes it. */
+  readonly store: NodeStore | undefined;
   /** The version of vigia. */
   readonly version: string;
   readonly clock: Clock;
@@ -45,6 +48,9 @@ const STOP_MS = 5_500;
 const STOP_WITH_WORKERS_MS = 7_500;
 const WATCH_MS = 1_000;
 const STATS_MS = 10_000;
+const PRUNE_MS = 60_000;
+/** Events that are kept: 90 days of them, a million at most. */
+const RETENTION = { ageMs: 90 * 86_400_000, count: 1_000_000 };
 /** Added to the start timeout, because a restarted worker has to end first. */
 const RESTART_SLACK_MS = 3_000;
 
@@ -71,12 +77,18 @@ export class Supervisor {
     this.#plan = options.plan;
     const { plan, clock, log, config: initial, file } = options;
     this.#startedMs = clock.nowMs();
-    const newId = eventIds(clock);
+    const { store } = options;
+    const newId = eventIds(clock, store?.lastId);
     const boot = newId();
     this.#hub = new EventHub(log);
-    const publish = (item: NodeItem): void => this.#hub.publish(item);
+    const keeper = new Keeper({
+      publish: (item) => this.#hub.publish(item),
+      onLost: (error) => log.error(`an event could not be stored: ${messageOf(error)}`),
+    });
+    if (store) keeper.use((event) => store.append(event));
+    const publish = (item: NodeItem): void => keeper.publish(item);
     this.#announcer = new Announcer({ node: plan.node, boot, clock, newId, publish });
-    this.#broker = new BrokerLink({ node: plan.node, clock, log, hub: this.#hub });
+    this.#broker = new BrokerLink({ node: plan.node, clock, log, hub: this.#hub, store });
     this.#children = this.#newChildren(boot);
     this.#watches = new Watches({
       clock,
@@ -131,6 +143,7 @@ export class Supervisor {
     for (const [ms, work] of [
       [WATCH_MS, () => this.#watch()],
       [STATS_MS, () => this.#announceStats()],
+      [PRUNE_MS, () => void this.#prune()],
     ] as const) {
       const timer = every(this.#o.clock, ms, work);
       this.#scope.defer(() => timer.cancel());
@@ -168,6 +181,13 @@ export class Supervisor {
     const ready = workers.ready(camera, consumer, setup.worker.startTimeoutMs + RESTART_SLACK_MS);
     handle.restartWorker(consumer).catch((error: unknown) => workers.giveUp(camera, consumer, messageOf(error)));
     await ready;
+  }
+
+  /** Stored events, oldest first. @throws VigiaError `no_store` without a store. */
+  events(query: EventQuery): Promise<NodeEvent[]> {
+    const { store } = this.#o;
+    if (!store) throw new VigiaError('no_store', 'this node keeps its events in memory only: it has no store');
+    return store.read(query);
   }
 
   camera(id: string): CameraHandle | undefined {
@@ -293,6 +313,17 @@ export class Supervisor {
       consumers.filter((c) => c.kind === 'worker').map(({ id }) => [camera, id] as const),
     );
     for (const state of this.#watches.workers.keepOnly(kept)) this.#announcer.workerGone(state);
+  }
+
+  async #prune(): Promise<void> {
+    const { store, log } = this.#o;
+    try {
+      const { unread = {} } = (await store?.prune(RETENTION)) ?? {};
+      for (const [reader, count] of Object.entries(unread))
+        log.error(`${count} events were discarded that ${reader} has not received: they were too old or too many`);
+    } catch (error) {
+      if (!this.#stopping) log.error(`the store cannot remove old events: ${messageOf(error)}`);
+    }
   }
 
   #watch(): void {

@@ -61,7 +61,7 @@ export class Sandbox {
   }
 
   get env(): NodeJS.ProcessEnv {
-    return { ...process.env, VIGIA_RUN_DIR: this.runDir };
+    return { ...process.env, VIGIA_RUN_DIR: this.runDir, VIGIA_STATE_DIR: join(this.dir, 'state') };
   }
 
   /** What a node left behind: segments, sockets, lock. */

@@ -1,5 +1,6 @@
 import type { Clock } from '@vigia/base';
-import type { NodeEvent, NodeItem, NodeStatus } from '@vigia/contracts';
+import type { NodeItem, NodeStatus } from '@vigia/contracts';
+import { lineOf } from './event-line.ts';
 import type { View } from './view.ts';
 import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
 
@@ -62,38 +63,4 @@ export class PlainView implements View {
   #line(text: string): void {
     this.#write(`${new Date(this.#clock.wallMs()).toISOString().slice(11, 19)} ${text}`);
   }
-}
-
-/** An event as a line; undefined if another line reports it already. */
-function lineOf(event: NodeEvent): string | undefined {
-  // The subject left the configuration, which the reload logs.
-  if (event.phase === 'end' && event.kind.endsWith('_state')) return undefined;
-  const alarm = event.severity === 'alarm' ? 'ALARM ' : '';
-  const where = `${event.camera}/${event.consumer}`;
-  switch (event.kind) {
-    case 'model_state':
-      return `model ${event.data.model}: ${event.data.state}${bracketed(event.data.reason)}`;
-    case 'worker_state':
-      return `worker ${where}: ${alarm}${event.data.state}${bracketed(event.data.message && `it ${event.data.message}`)}`;
-    case 'camera_state':
-      return cameraLine(event);
-    case 'sla':
-    case 'shedding':
-      return `${where}: ${alarm}${event.data.type.replace('_', ' ')}: ${event.data.message}`;
-    case 'consumer_blind':
-      return event.phase === 'end' ? event.data.message : `${alarm}${event.data.message}`;
-    case 'config':
-      return `configuration: revision ${event.data.revision} by ${event.data.by}`;
-    default:
-      return undefined;
-  }
-}
-
-function cameraLine({ camera, data }: Extract<NodeEvent, { readonly kind: 'camera_state' }>): string {
-  const again = data.retry_in_ms === null ? '' : `; again in ${(data.retry_in_ms / 1000).toFixed(1)} s`;
-  return `camera ${camera}: ${data.state}${data.message ? `: ${data.message}${again}` : ''}`;
-}
-
-function bracketed(text: string | null): string {
-  return text ? ` (${text})` : '';
 }

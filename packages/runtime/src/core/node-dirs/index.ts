@@ -13,5 +13,6 @@ export {
   runBaseDir,
   runDirOf,
   segmentBytesOf,
+  stateDirOf,
 } from './node-dirs.ts';
 export { killGroup, killWorkerGroups, registerWorkerGroup } from './worker-groups.ts';

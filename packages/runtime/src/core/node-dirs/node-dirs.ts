@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { connect } from 'node:net';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, processStartTicks, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
 import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
@@ -22,6 +23,15 @@ const SOCKET_PATH_LIMIT = 107;
 export function runDirOf(node: string, env: NodeJS.ProcessEnv = process.env): string {
   if (env['VIGIA_RUN_DIR']) return env['VIGIA_RUN_DIR'];
   return join(runBaseDir(env), node);
+}
+
+/**
+ * Where a node keeps what must survive a restart: `$VIGIA_STATE_DIR`, or a folder below `$XDG_STATE_HOME`, or one below
+ * ~/.local/state.
+ */
+export function stateDirOf(node: string, env: NodeJS.ProcessEnv = process.env): string {
+  if (env['VIGIA_STATE_DIR']) return env['VIGIA_STATE_DIR'];
+  return join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local/state'), 'vigia', node);
 }
 
 /** The folder that holds the run directories of this user's nodes. */

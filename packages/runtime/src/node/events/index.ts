@@ -1,4 +1,6 @@
 export { Announcer } from './announcer.ts';
 export { EventHub } from './event-hub.ts';
+export { Keeper } from './keeper.ts';
+export { Outbox, type OutboxSource } from './outbox.ts';
 export { eventIds } from './event-ids.ts';
 export type { Subscription, SubscriptionReport } from './subscription.ts';

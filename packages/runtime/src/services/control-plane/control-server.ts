@@ -1,6 +1,15 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { codeOf, messageOf, redact, UsageError, VigiaError } from '@vigia/base';
-import { type CameraReport, type Config, type HealthProblem, ID_PATTERN, type Report } from '@vigia/contracts';
+import {
+  type CameraReport,
+  type Config,
+  type EventQuery,
+  eventQuerySchema,
+  type HealthProblem,
+  ID_PATTERN,
+  type NodeEvent,
+  type Report,
+} from '@vigia/contracts';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { CameraSetup } from '#core/camera-link';
 
@@ -24,6 +33,8 @@ export interface ControlledNode {
   restartCamera(id: string): Promise<void>;
   /** Resolves when the worker of a camera's consumer is ready again. */
   restartWorker(id: string, consumer: string): Promise<void>;
+  /** Stored events, oldest first. */
+  events(query: EventQuery): Promise<readonly NodeEvent[]>;
   camera(id: string): ControlledCamera | undefined;
   readonly cameraIds: readonly string[];
   /** The document in force, without secrets. */
@@ -78,6 +89,14 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
     if (problems.length === 0) return { status: 'ok', problems };
     const message = problems.map((problem) => problem.message).join('\n');
     return reply.code(503).send({ status: 'failing', problems, error: { code: 'failing', message } });
+  });
+  server.get<{ Querystring: unknown }>('/api/v1/events', async ({ query }) => {
+    const parsed = eventQuerySchema.safeParse(query);
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      throw new UsageError(`events: ${issue?.path.join('.') || 'query'}: ${issue?.message ?? 'wrong'}`);
+    }
+    return { events: await node.events(parsed.data) };
   });
   server.post('/api/v1/reload', () => node.reload());
   cameraRoutes(server, node);

@@ -1,0 +1,139 @@
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EventLog, type StoredEvent } from './event-log.ts';
+
+const HOUR = 3_600_000;
+let dir: string;
+let path: string;
+let log: EventLog;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'vigia-store-'));
+  path = join(dir, 'node.db');
+  log = EventLog.open(path, { nowMs: 0 }).log;
+});
+afterEach(() => {
+  log.close();
+  rmSync(dir, { recursive: true });
+});
+
+const idOf = (n: number): string => `01J${String(n).padStart(23, '0')}`;
+const event = (n: number, more: Partial<StoredEvent> = {}): StoredEvent => ({
+  id: idOf(n),
+  atMs: n * 1_000,
+  camera: 'hall',
+  kind: 'sla',
+  severity: 'notice',
+  body: String(n),
+  ...more,
+});
+const all = { limit: 1_000 };
+
+describe('the log', () => {
+  test('keeps events in the order in which they were stored, whatever the clock did', () => {
+    log.append([event(5), event(3)]);
+    log.append([event(4), event(5, { body: 'again' })]);
+    expect(log.read(all)).toEqual(['5', '3', '4']);
+    expect(log.read({ ...all, after: idOf(3) })).toEqual(['4']);
+    expect(log.lastId()).toBe(idOf(4));
+  });
+
+  test('filters by camera, kind, severity and time', () => {
+    log.append([
+      event(1, { severity: 'alarm' }),
+      event(2, { camera: 'yard' }),
+      event(3, { kind: 'worker' }),
+      event(4, { camera: null, kind: 'node' }),
+    ]);
+    expect(log.read({ ...all, camera: 'yard' })).toEqual(['2']);
+    expect(log.read({ ...all, kinds: ['worker', 'node'] })).toEqual(['3', '4']);
+    expect(log.read({ ...all, severity: 'warning' })).toEqual(['1']);
+    expect(log.read({ ...all, fromMs: 2_000, toMs: 4_000 })).toEqual(['2', '3']);
+    expect(log.read({ limit: 2 })).toEqual(['1', '2']);
+  });
+
+  test('stores all of a batch or nothing', () => {
+    const wrong = event(2, { body: null as unknown as string });
+    expect(() => log.append([event(1), { ...wrong, kind: null as unknown as string }])).toThrow(/NOT NULL/);
+    expect(log.count()).toBe(0);
+    log.append([event(1)]);
+    expect(log.count()).toBe(1);
+  });
+
+  test('pages without gaps or duplicates, while events are stored and removed', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 30 }), (batches) => {
+        const each = EventLog.open(join(dir, `${Math.random()}.db`), { nowMs: 0 }).log;
+        let stored = 0;
+        const seen: number[] = [];
+        for (const size of batches) {
+          each.append(Array.from({ length: size }, () => event((stored += 1))));
+          const last = seen.at(-1);
+          const page = each.read({ limit: 5, ...(last === undefined ? {} : { after: idOf(last) }) });
+          seen.push(...page.map(Number));
+          // Only what was read is removed, so that nothing may be missing.
+          each.prune({ ageMs: Number.POSITIVE_INFINITY, count: Math.max(1, stored - seen.length) }, 0);
+        }
+        expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => i + 1));
+        each.close();
+      }),
+    );
+  });
+});
+
+describe('a reader with a cursor', () => {
+  test('begins with what comes, goes on where it was, and never goes back', () => {
+    log.append([event(1)]);
+    log.begin('mqtt');
+    expect(log.unread('mqtt', 10)).toEqual([]);
+    log.append([event(2), event(3), event(4)]);
+    expect(log.unread('mqtt', 2)).toEqual(['2', '3']);
+    log.advance('mqtt', idOf(3));
+    log.advance('mqtt', idOf(2));
+    log.close();
+    log = EventLog.open(path, { nowMs: 0 }).log;
+    log.begin('mqtt');
+    expect(log.unread('mqtt', 10)).toEqual(['4']);
+  });
+
+  test('in a new log begins with its first event', () => {
+    log.begin('mqtt');
+    log.append([event(1)]);
+    log.begin('mqtt');
+    expect(log.unread('mqtt', 10)).toEqual(['1']);
+  });
+});
+
+describe('retention', () => {
+  test('removes what is too old or too much, and counts what a reader had not read', () => {
+    log.begin('mqtt');
+    log.append(Array.from({ length: 10 }, (_, i) => event(i + 1)));
+    log.advance('mqtt', idOf(2));
+    expect(log.prune({ ageMs: HOUR, count: 6 }, 10_000)).toEqual({ removed: 4, unread: { mqtt: 2 } });
+    expect(log.prune({ ageMs: 3_000, count: 6 }, 11_000)).toEqual({ removed: 3, unread: { mqtt: 3 } });
+    expect(log.read(all)).toEqual(['8', '9', '10']);
+    expect(log.read({ ...all, after: idOf(1) })).toEqual(['8', '9', '10']);
+    log.append([event(11)]);
+    expect(log.read({ ...all, after: idOf(10) })).toEqual(['11']);
+  });
+});
+
+describe('a damaged file', () => {
+  test.each([
+    ['is no database', () => writeFileSync(path, 'x'.repeat(5_000))],
+    ['is cut off', () => truncateSync(path, 5_000)],
+  ])('that %s is set aside, and a new one is begun', (_, damage) => {
+    log.append(Array.from({ length: 500 }, (_unused, i) => event(i + 1, { body: 'x'.repeat(200) })));
+    log.close();
+    damage();
+    const { log: next, setAside } = EventLog.open(path, { nowMs: 42 });
+    log = next;
+    expect(setAside).toMatchObject({ path: `${path}.damaged-42` });
+    expect(readdirSync(dir)).toContain('node.db.damaged-42');
+    log.append([event(1)]);
+    expect(log.read(all)).toEqual(['1']);
+  });
+});

@@ -1,0 +1,216 @@
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { messageOf } from '@vigia/base';
+import { type EventQuery, EVENTS_LIMIT, SEVERITIES, type Severity } from '@vigia/contracts';
+import Libsql, { type Database, type Statement } from 'libsql';
+import { migrate } from './migrations.ts';
+
+/** An event as it is stored: its envelope as JSON, and the parts that queries filter by. */
+export interface StoredEvent {
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  readonly camera: string | null;
+  readonly kind: string;
+  readonly severity: Severity;
+  /** The whole event, as JSON. */
+  readonly body: string;
+}
+
+/** What is kept. */
+export interface Retention {
+  /** Older events are removed. Milliseconds. */
+  readonly ageMs: number;
+  /** The newest ones are kept. */
+  readonly count: number;
+}
+
+/** What a pruning removed. */
+export interface Pruned {
+  readonly removed: number;
+  /** How many of them a reader with a cursor had not read yet, by its name. */
+  readonly unread: Readonly<Record<string, number>>;
+}
+
+/** Options of {@link EventLog.open}. */
+interface OpenOptions {
+  /** `power`: a stored event survives a power cut, at the price of an fsync per batch. */
+  readonly durability?: 'process' | 'power';
+  readonly nowMs: number;
+}
+
+/**
+ * The events of a node in one SQLite file, in the order in which they were stored, and the cursors of readers that
+ * must not miss any. Synchronous: it belongs into a thread of its own.
+ */
+export class EventLog {
+  readonly #database: Database;
+  readonly #insert: Statement;
+  readonly #advance: Statement;
+
+  private constructor(database: Database) {
+    this.#database = database;
+    this.#insert = database.prepare(
+      `INSERT INTO event (id, at_ms, camera, kind, severity, body) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO NOTHING`,
+    );
+    // A cursor never goes back: an acknowledgement that comes late changes nothing.
+    this.#advance = database.prepare(
+      'INSERT INTO cursor (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)',
+    );
+  }
+
+  /**
+   * Opens or creates the file. A file that is damaged or that cannot be read is set aside, with its name in `setAside`,
+   * and a new one takes its place.
+   *
+   * @throws Error when no file can be created there.
+   */
+  static open(path: string, options: OpenOptions): { readonly log: EventLog; readonly setAside: SetAside | undefined } {
+    try {
+      return { log: EventLog.#opened(path, options), setAside: undefined };
+    } catch (error) {
+      if (!existsSync(path)) throw error;
+      const setAside = { path: `${path}.damaged-${options.nowMs}`, why: messageOf(error) };
+      renameSync(path, setAside.path);
+      for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+      return { log: EventLog.#opened(path, options), setAside };
+    }
+  }
+
+  static #opened(path: string, { durability = 'process' }: OpenOptions): EventLog {
+    const database = new Libsql(path);
+    try {
+      database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`);
+      const checked = database.prepare('PRAGMA quick_check(1)').get() as { readonly quick_check?: string } | undefined;
+      if (checked?.quick_check !== 'ok') throw new Error(`it is damaged: ${checked?.quick_check ?? 'no answer'}`);
+      migrate(database);
+      return new EventLog(database);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** Stores events in one transaction: all of them or, with an error, none. An id that is stored already is ignored. */
+  append(events: readonly StoredEvent[]): void {
+    this.#transaction(() => {
+      for (const { id, atMs, camera, kind, severity, body } of events)
+        this.#insert.run(id, atMs, camera, kind, SEVERITIES.indexOf(severity), body);
+    });
+  }
+
+  /** Returns the envelopes of matching events as JSON, in the order in which they were stored. */
+  read({ after, camera, kinds, severity, fromMs, toMs, limit }: EventQuery): string[] {
+    const conditions: string[] = [];
+    const values: unknown[] = [];
+    const only = (condition: string, ...its: readonly unknown[]): void => {
+      conditions.push(condition);
+      values.push(...its);
+    };
+    if (after !== undefined) only('seq > ?', this.#seqOf(after));
+    if (camera !== undefined) only('camera = ?', camera);
+    if (kinds !== undefined) only(`kind IN (${kinds.map(() => '?').join(', ')})`, ...kinds);
+    if (severity !== undefined) only('severity >= ?', SEVERITIES.indexOf(severity));
+    if (fromMs !== undefined) only('at_ms >= ?', fromMs);
+    if (toMs !== undefined) only('at_ms < ?', toMs);
+    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+    const rows = this.#database
+      .prepare(`SELECT body FROM event ${where} ORDER BY seq LIMIT ?`)
+      .all(...values, Math.min(limit, EVENTS_LIMIT)) as readonly { readonly body: string }[];
+    return rows.map(({ body }) => body);
+  }
+
+  /** The next events of a reader with a cursor, as JSON. */
+  unread(name: string, limit: number): string[] {
+    const rows = this.#database
+      .prepare('SELECT body FROM event WHERE seq > ? ORDER BY seq LIMIT ?')
+      .all(this.#cursor(name), Math.min(limit, EVENTS_LIMIT)) as readonly { readonly body: string }[];
+    return rows.map(({ body }) => body);
+  }
+
+  /** A reader has dealt with everything up to this event. */
+  advance(name: string, id: string): void {
+    this.#advance.run(name, this.#seqOf(id));
+  }
+
+  /** A new reader begins with what is stored from now on. A known one keeps its place. */
+  begin(name: string): void {
+    this.#database
+      .prepare('INSERT INTO cursor (name, seq) VALUES (?, ?) ON CONFLICT (name) DO NOTHING')
+      .run(name, this.#lastSeq());
+  }
+
+  /** The id that was stored last; undefined in a new log. */
+  lastId(): string | undefined {
+    const row = this.#database.prepare('SELECT id FROM event ORDER BY seq DESC LIMIT 1').get();
+    return (row as { readonly id: string } | undefined)?.id;
+  }
+
+  count(): number {
+    return (this.#database.prepare('SELECT count(*) AS n FROM event').get() as { readonly n: number }).n;
+  }
+
+  /** Removes what retention does not keep. */
+  prune({ ageMs, count }: Retention, nowMs: number): Pruned {
+    return this.#transaction(() => {
+      const old = this.#seq('SELECT max(seq) AS seq FROM event WHERE at_ms < ?', nowMs - ageMs);
+      // Nothing is removed but the oldest, so that places are without gaps.
+      const until = Math.max(old, this.#lastSeq() - count);
+      const cursors = this.#database.prepare('SELECT name, seq FROM cursor WHERE seq < ?').all(until) as readonly {
+        readonly name: string;
+        readonly seq: number;
+      }[];
+      const unread = cursors.map(({ name, seq }) => {
+        const row = this.#database
+          .prepare('SELECT count(*) AS n FROM event WHERE seq > ? AND seq <= ?')
+          .get(seq, until);
+        return [name, (row as { readonly n: number }).n] as const;
+      });
+      const { changes } = this.#database.prepare('DELETE FROM event WHERE seq <= ?').run(until);
+      return { removed: changes, unread: Object.fromEntries(unread.filter(([, n]) => n > 0)) };
+    });
+  }
+
+  /** A file that was closed is complete: nothing is left in the log beside it. */
+  close(): void {
+    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    this.#database.close();
+  }
+
+  #cursor(name: string): number {
+    return this.#seq('SELECT seq FROM cursor WHERE name = ?', name);
+  }
+
+  #lastSeq(): number {
+    return this.#seq('SELECT seq FROM sqlite_sequence WHERE name = ?', 'event');
+  }
+
+  /** The place of an id. Of one that is gone: of the last event that was stored before its time. */
+  #seqOf(id: string): number {
+    const known = this.#seq('SELECT seq FROM event WHERE id = ?', id);
+    return known > 0 ? known : this.#seq('SELECT seq FROM event WHERE id < ? ORDER BY id DESC LIMIT 1', id);
+  }
+
+  #seq(statement: string, value: string | number): number {
+    const row = this.#database.prepare(statement).get(value) as { readonly seq: number | null } | undefined;
+    return row?.seq ?? 0;
+  }
+
+  #transaction<T>(work: () => T): T {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+/** A file that took no part any more, and why. */
+export interface SetAside {
+  readonly path: string;
+  readonly why: string;
+}

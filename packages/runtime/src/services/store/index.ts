@@ -1,0 +1,1 @@
+export { NodeStore, type NodeStoreOptions } from './node-store.ts';

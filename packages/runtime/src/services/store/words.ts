@@ -1,0 +1,108 @@
+import type { Schema } from '@vigia/base';
+import { type EventQuery, SEVERITIES } from '@vigia/contracts';
+import { z } from 'zod';
+import type { Pruned, Retention, SetAside, StoredEvent } from './event-log.ts';
+
+const events: Schema<readonly StoredEvent[]> = z.array(
+  z.strictObject({
+    id: z.string(),
+    atMs: z.number(),
+    camera: z.string().nullable(),
+    kind: z.string(),
+    severity: z.enum(SEVERITIES),
+    body: z.string(),
+  }),
+);
+const query: Schema<EventQuery> = z.strictObject({
+  after: z.string().optional(),
+  camera: z.string().optional(),
+  kinds: z.array(z.string()).optional(),
+  severity: z.enum(SEVERITIES).optional(),
+  fromMs: z.number().optional(),
+  toMs: z.number().optional(),
+  limit: z.int().min(1),
+});
+const pruning: Schema<Retention & { readonly nowMs: number }> = z.strictObject({
+  ageMs: z.number(),
+  count: z.number(),
+  nowMs: z.number(),
+});
+const pruned: Schema<Pruned> = z.strictObject({ removed: z.number(), unread: z.record(z.string(), z.number()) });
+const text: Schema<string> = z.string();
+const bodies: Schema<readonly string[]> = z.array(z.string());
+const page: Schema<Page> = z.strictObject({ name: z.string(), limit: z.int().min(1) });
+const place: Schema<Place> = z.strictObject({ name: z.string(), id: z.string() });
+const nothing: Schema<null> = z.null();
+const opened: Schema<Opened> = z.strictObject({
+  lastId: z.string().nullable(),
+  setAside: z.strictObject({ path: z.string(), why: z.string() }).nullable(),
+});
+const failed: Schema<{ readonly message: string }> = z.strictObject({ message: z.string() });
+
+/** The next events of a reader. */
+interface Page {
+  readonly name: string;
+  readonly limit: number;
+}
+
+/** How far a reader has come. */
+interface Place {
+  readonly name: string;
+  readonly id: string;
+}
+
+/** What was found when the file was opened. */
+export interface Opened {
+  readonly lastId: string | null;
+  readonly setAside: SetAside | null;
+}
+
+/** A request of {@link StoreWords}. */
+interface Request<Ask, Reply> {
+  readonly ask: Schema<Ask>;
+  readonly reply: Schema<Reply>;
+}
+
+/** What the supervisor asks of the store's thread. */
+export interface StoreWords {
+  readonly requests: {
+    readonly append: Request<readonly StoredEvent[], null>;
+    readonly read: Request<EventQuery, readonly string[]>;
+    readonly begin: Request<string, null>;
+    readonly unread: Request<Page, readonly string[]>;
+    readonly advance: Request<Place, null>;
+    readonly prune: Request<Retention & { readonly nowMs: number }, Pruned>;
+    readonly close: Request<null, null>;
+  };
+  readonly notices: Readonly<Record<string, never>>;
+}
+
+/** See {@link StoreWords}. */
+export const STORE_WORDS: StoreWords = {
+  requests: {
+    append: { ask: events, reply: nothing },
+    read: { ask: query, reply: bodies },
+    begin: { ask: text, reply: nothing },
+    unread: { ask: page, reply: bodies },
+    advance: { ask: place, reply: nothing },
+    prune: { ask: pruning, reply: pruned },
+    close: { ask: nothing, reply: nothing },
+  },
+  notices: {},
+};
+
+/** What the thread reports by itself: once, how opening the file went. */
+export interface ThreadWords {
+  readonly requests: Readonly<Record<string, never>>;
+  readonly notices: { readonly opened: Schema<Opened>; readonly failed: Schema<{ readonly message: string }> };
+}
+
+/** See {@link ThreadWords}. */
+export const THREAD_WORDS: ThreadWords = { requests: {}, notices: { opened, failed } };
+
+/** Handed to the thread when it starts. */
+export interface ThreadSetup {
+  readonly path: string;
+  readonly durability: 'process' | 'power';
+  readonly nowMs: number;
+}
