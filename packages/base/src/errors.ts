@@ -1,3 +1,10 @@
+/** Options of {@link VigiaError}, each as its field. */
+export interface VigiaErrorOptions {
+  readonly path?: string | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+  readonly cause?: unknown;
+}
+
 /**
  * The project's one error class. Programs branch on `code`; `message` is one sentence for people: where, what was
  * found, what is allowed. Expected outcomes (empty, full, expired, closed) are values in a union, not errors.
@@ -7,15 +14,14 @@ export class VigiaError<Code extends string = string> extends Error {
   readonly code: Code;
   /** Where: a configuration path such as `cameras.hall.source`, or a file name. */
   readonly path: string | undefined;
+  /** For programs: becomes part of the error in an API's answer. JSON, no secrets. */
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(
-    code: Code,
-    message: string,
-    options: { readonly path?: string | undefined; readonly cause?: unknown } = {},
-  ) {
+  constructor(code: Code, message: string, options: VigiaErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.path = options.path;
+    this.details = options.details;
   }
 }
 

@@ -95,7 +95,8 @@ const maxPictureSchema = z.strictObject({
   height: side(8192).describe('Pixels.'),
 });
 
-const cameraSchema = z.strictObject({
+/** One camera of the configuration. */
+export const cameraSchema = z.strictObject({
   source: z
     .string()
     .min(1)
@@ -327,6 +328,22 @@ const mqttSchema = z.strictObject({
     .describe('The broker. Secrets by `${NAME}`.'),
 });
 
+/** Names and addresses of this machine's loopback interface. */
+const LOOPBACK = String.raw`(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])`;
+/** Where the HTTP API listens by default. */
+export const HTTP_LISTEN = '127.0.0.1:8470';
+
+const httpSchema = z.strictObject({
+  listen: z
+    .string()
+    .regex(
+      new RegExp(`^${LOOPBACK}:\\d{1,5}$`),
+      'HOST:PORT with an address of this machine is expected, 127.0.0.1, localhost or [::1]: there is no login yet, so other machines may not connect',
+    )
+    .default(HTTP_LISTEN)
+    .describe('Where the HTTP API listens, on this machine only. Every program of this machine may use it.'),
+});
+
 /** The configuration file (docs/reference/configuration.md). Unknown keys are errors. */
 export const configSchema = z.strictObject({
   version: z.literal(1).describe('Version of this format.'),
@@ -342,6 +359,7 @@ export const configSchema = z.strictObject({
     .describe('Your own programs that consumers may name, by id. One process per camera and consumer.'),
   cpu: cpuSchema.prefault({}).describe('Who may use the CPU how much, by SLA class.'),
   mqtt: mqttSchema.optional().describe('Where results go. Without it they are only shown and reported.'),
+  http: httpSchema.optional().describe('The HTTP API over a TCP port. Without it there is only the control socket.'),
 });
 /** See {@link configSchema}. */
 export type Config = z.infer<typeof configSchema>;
@@ -359,5 +377,11 @@ export type CpuConfig = Config['cpu'];
 
 /** Keys of the published format that this version does not support yet, by path pattern, with the alternative. */
 export const NOT_YET: Readonly<Record<string, string>> = {
-  http: 'the HTTP interface comes in a later version; results go over MQTT, pictures through `vigia snapshot`',
+  'http.tls': 'TLS comes in a later version, together with users; until then the API is for this machine only',
+  storage: 'recording comes in a later version',
+  notify: 'notifications come in a later version; events go over MQTT and `GET /api/v1/events/stream`',
+  cluster: 'clusters come in a later version; one broker can serve several nodes',
+  'cameras.*.record': 'recording comes in a later version',
+  'cameras.*.zones': 'zones come in a later version; `roi` limits what the models see',
+  'cameras.*.rules': 'rules come in a later version; results go over MQTT',
 };

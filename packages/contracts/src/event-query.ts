@@ -22,21 +22,39 @@ export interface EventQuery {
 export const EVENTS_LIMIT = 1_000;
 const EVENTS_DEFAULT = 100;
 
-const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
+const time = z.iso.datetime({ offset: true });
 
-/** The query of `GET /api/v1/events`: text, as in an address. */
-export const eventQuerySchema: z.ZodType<EventQuery> = z
-  .strictObject({
-    after: z.string().length(EVENT_ID_LENGTH).optional(),
-    camera: z.string().regex(ID_PATTERN).optional(),
+/** Parameters of `GET /api/v1/events`, as in an address. */
+export const eventQueryFields = z.strictObject({
+  after: z
+    .string()
+    .length(EVENT_ID_LENGTH)
+    .optional()
+    .describe('Only events stored after this id. An id that is no longer stored stands for its time.'),
+  camera: z.string().regex(ID_PATTERN).optional(),
+  kind: z
+    .string()
+    .regex(/^[a-z_]+(?:,[a-z_]+)*$/)
+    .optional()
+    .describe(`One or more of ${EVENT_KINDS.join(', ')}; separated by commas.`),
+  severity: z.enum(SEVERITIES).optional().describe('This severity and above.'),
+  from: time.optional().describe('Inclusive.'),
+  to: time.optional().describe('Exclusive.'),
+  limit: z.coerce.number<string | number>().int().min(1).max(EVENTS_LIMIT).default(EVENTS_DEFAULT),
+});
+
+/** The query that {@link eventQueryFields} describe. */
+export const eventQuerySchema: z.ZodType<EventQuery, z.input<typeof eventQueryFields>> = eventQueryFields
+  .extend({
     kind: z
       .string()
       .transform((text) => text.split(','))
       .pipe(z.array(z.enum(EVENT_KINDS)))
       .optional(),
-    severity: z.enum(SEVERITIES).optional(),
-    from: time.optional(),
-    to: time.optional(),
-    limit: z.coerce.number().int().min(1).max(EVENTS_LIMIT).default(EVENTS_DEFAULT),
   })
-  .transform(({ kind, from, to, ...rest }) => ({ ...rest, kinds: kind, fromMs: from, toMs: to }));
+  .transform(({ kind, from, to, ...rest }) => ({
+    ...rest,
+    kinds: kind,
+    fromMs: from === undefined ? undefined : Date.parse(from),
+    toMs: to === undefined ? undefined : Date.parse(to),
+  }));

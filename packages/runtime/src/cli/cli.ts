@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     options: {
       clip: { type: 'string' },
       'mqtt-port': { type: 'string' },
+      'http-port': { type: 'string' },
       'rtsp-port': { type: 'string' },
       ...RUN_OPTIONS,
     },

@@ -7,6 +7,7 @@ export async function demoCommand(values: Values): Promise<number> {
     ...runOptions(values),
     clip: text(values, 'clip'),
     mqttPort: port(values, 'mqtt-port'),
+    httpPort: port(values, 'http-port'),
     rtspPort: port(values, 'rtsp-port'),
   });
 }

@@ -20,13 +20,15 @@ import { runNode } from './run.ts';
 export interface DemoOptions extends RunOptions {
   /** A video in H.264 or H.265 for the simulated camera. Default: the clip of the project. */
   readonly clip: string | undefined;
-  /** Fixed ports. Default: 1884 and 8554, or any free port if they are in use. */
+  /** Fixed ports. Default: 1884, 8470 and 8554, or any free port if they are in use. */
   readonly mqttPort: number | undefined;
+  readonly httpPort: number | undefined;
   readonly rtspPort: number | undefined;
 }
 
 const DEMO_CLIP = fileURLToPath(new URL('../../assets/pedestrians.mp4', import.meta.url));
 const MQTT_PORT = 1884;
+const HTTP_PORT = 8470;
 const RTSP_PORT = 8554;
 const CAMERA_READY_MS = 10_000;
 /** Messages of the simulated camera. */
@@ -41,25 +43,27 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const scope = new Scope();
   try {
     const mqttPort = await startBroker(options.mqttPort, scope);
+    const httpPort = await freePort(options.httpPort);
     const source = await startCamera(options, scope);
     if (!options.json) {
       process.stdout.write(
-        `simulated camera ${source}\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`,
+        `simulated camera ${source}\nHTTP API         http://127.0.0.1:${httpPort}   (/api/v1/openapi.json says what there is)\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`,
       );
     }
-    return await runNode(demoConfig(source, mqttPort), options);
+    return await runNode(demoConfig(source, mqttPort, httpPort), options);
   } finally {
     await scope.close();
   }
 }
 
-function demoConfig(source: string, mqttPort: number): Config {
+function demoConfig(source: string, mqttPort: number, httpPort: number): Config {
   return configSchema.parse({
     version: 1,
     node: 'demo',
     cameras: { street: { source, consumers: { people: { model: 'ssdlite' } } } },
     models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
     mqtt: { url: `mqtt://127.0.0.1:${mqttPort}` },
+    http: { listen: `127.0.0.1:${httpPort}` },
   });
 }
 
@@ -70,6 +74,17 @@ async function startBroker(port: number | undefined, scope: Scope): Promise<numb
   scope.defer(() => new Promise<void>((resolve) => void server.close(() => resolve())));
   if (port !== undefined) return listen(server, port, '--mqtt-port');
   return listen(server, MQTT_PORT, '--mqtt-port').catch(() => listen(server, 0, '--mqtt-port'));
+}
+
+/** A port for the node's API: the default one, or any if that is in use. */
+async function freePort(port: number | undefined): Promise<number> {
+  const server = createServer();
+  try {
+    if (port !== undefined) return await listen(server, port, '--http-port');
+    return await listen(server, HTTP_PORT, '--http-port').catch(() => listen(server, 0, '--http-port'));
+  } finally {
+    await new Promise<void>((resolve) => void server.close(() => resolve()));
+  }
 }
 
 function listen(server: Server, port: number, option: string): Promise<number> {

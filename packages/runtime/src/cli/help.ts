@@ -48,12 +48,14 @@ A configuration that needs more memory than is available is refused before anyth
 An unreachable camera is retried and does not affect the others. With --for, the exit code is 1 if a camera never
 delivered a picture.
 `,
-  demo: `vigia demo [--for TIME] [--report FILE] [--json] [--clip FILE] [--mqtt-port N] [--rtsp-port N]
+  demo: `vigia demo [--for TIME] [--report FILE] [--json] [--clip FILE] [--mqtt-port N] [--http-port N]
+                  [--rtsp-port N]
 
 Plays a clip through a simulated RTSP camera, finds people in it, and publishes the results to its own MQTT broker.
 
 ${RUN_OPTIONS}  --clip FILE     another video with an H.264 or H.265 track
   --mqtt-port N   port of the broker (default: 1884, or any free port if that is in use)
+  --http-port N   port of the HTTP API (default: 8470, or any free port if that is in use)
   --rtsp-port N   port of the camera (default: 8554, or any free port if that is in use)
 `,
   check: `vigia check -c FILE [--diff [--node NAME]]

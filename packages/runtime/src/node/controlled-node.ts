@@ -1,22 +1,20 @@
-import { userInfo } from 'node:os';
 import type { ControlledNode } from '#services/control-plane';
 import type { DesiredState } from '#node/desired';
 import { describeChange } from '#node/plan';
-import { type NodeParts, reportOf } from './node-report.ts';
+import { type NodeParts, reportOf, statusOf } from './node-report.ts';
 
 /** The node's own operations behind the control socket. */
 export interface NodeActions
-  extends Pick<ControlledNode, 'health' | 'camera' | 'restartCamera' | 'restartWorker' | 'events'> {
+  extends Pick<
+    ControlledNode,
+    'health' | 'camera' | 'restartCamera' | 'restartWorker' | 'events' | 'follow' | 'newEventId'
+  > {
   readonly desired: DesiredState;
 }
 
-/**
- * The operations of the control socket. Only the user that runs the node can connect, so changes are recorded under
- * that name.
- */
+/** The operations of the control plane. */
 export function controlledNode(node: NodeActions, parts: NodeParts): ControlledNode {
   const { desired } = node;
-  const by = `control socket (user ${userInfo().username})`;
   return {
     report: () => reportOf(parts),
     health: () => node.health(),
@@ -27,12 +25,16 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
     events: (query) => node.events(query),
+    follow: (name, handle, onOverflow) => node.follow(name, handle, onOverflow),
+    newEventId: () => node.newEventId(),
+    starting: () => startingModels(parts),
+    models: () => Object.fromEntries(statusOf(parts).models),
     reload: async () => {
       const done = await desired.reload();
       return { ...done, text: describeChange(done) };
     },
-    putCamera: (id, settings) => desired.putCamera(id, settings, by),
-    removeCamera: (id) => desired.removeCamera(id, by),
+    putCamera: (id, settings, { by, expected }) => desired.putCamera(id, settings, by, expected),
+    removeCamera: (id, { by, expected }) => desired.removeCamera(id, by, expected),
     get config() {
       return { ...desired.current, document: desired.redacted };
     },
@@ -40,6 +42,10 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
       return desired.history;
     },
     previewConfig: (text, file) => (file === undefined ? desired.preview(text) : desired.previewFile(text, file)),
-    putConfig: (text, expected) => desired.put(text, by, expected),
+    putConfig: (text, { by, expected }) => desired.put(text, by, expected),
   };
+}
+
+function startingModels(parts: NodeParts): string[] {
+  return [...statusOf(parts).models].filter(([, { state }]) => state === 'starting').map(([id]) => `model ${id}`);
 }

@@ -3,7 +3,7 @@ import type { Config, EventQuery, HealthProblem, NodeEvent, NodeItem, NodeStatus
 import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-dirs';
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
-import { Announcer, EventHub, eventIds, Keeper, type Subscription } from '#node/events';
+import { Announcer, EventHub, eventIds, type ItemHandler, Keeper, type Subscription } from '#node/events';
 import {
   admit,
   budgetOf,
@@ -17,10 +17,11 @@ import {
   workersOf,
 } from '#node/plan';
 import { Watches } from '#node/watch';
-import { serveControl } from '#services/control-plane';
+import { Api, listenOnSocket, type NodeSubscription } from '#services/control-plane';
 import type { NodeStore } from '#services/store';
 import { BrokerLink } from './broker-link.ts';
 import { controlledNode } from './controlled-node.ts';
+import { HttpDoor } from './http-door.ts';
 import { consumersOf, type NodeParts, reportOf, runningWorkers, statusOf } from './node-report.ts';
 import { ResultAges } from './result-ages.ts';
 
@@ -67,6 +68,10 @@ export class Supervisor {
   readonly #children: Children;
   readonly #watches: Watches;
   readonly #broker: BrokerLink;
+  readonly #api: Api;
+  readonly #http: HttpDoor;
+  /** A new id, greater than all before. */
+  readonly newEventId: () => string;
   readonly #startedMs: number;
   readonly desired: DesiredState;
   #plan: Plan;
@@ -79,6 +84,7 @@ export class Supervisor {
     this.#startedMs = clock.nowMs();
     const { store } = options;
     const newId = eventIds(clock, store?.lastId);
+    this.newEventId = newId;
     const boot = newId();
     this.#hub = new EventHub(log);
     const keeper = new Keeper({
@@ -105,6 +111,8 @@ export class Supervisor {
       apply: (document) => this.#apply(document),
       onRevision: ({ revision, by, changes }) => this.#announcer.config({ revision, by, changes: [...changes] }),
     });
+    this.#api = new Api({ node: controlledNode(this, this.#parts()), version: options.version, clock, log });
+    this.#http = new HttpDoor({ api: this.#api, log });
   }
 
   /**
@@ -113,7 +121,7 @@ export class Supervisor {
    *
    * @returns how many results, statistics and events it lost because it is slow.
    */
-  subscribe(name: string, handle: (item: NodeItem) => void | Promise<void>): () => number {
+  subscribe(name: string, handle: ItemHandler): () => number {
     let before = 0;
     let current: Subscription | undefined;
     const dropped = (): number => {
@@ -128,10 +136,21 @@ export class Supervisor {
     return dropped;
   }
 
+  /** Subscribes a reader that ends when it left too many alarms unread. */
+  follow(name: string, handle: ItemHandler, onOverflow: () => void): NodeSubscription {
+    const subscription = this.#hub.subscribe({ name, onOverflow }, handle);
+    return {
+      close: () => subscription.close(),
+      droppedEvents: () => subscription.report().dropped.events,
+    };
+  }
+
   /** Starts the node. Resolves when all processes have been started, whether or not a camera answers. */
   async start(): Promise<void> {
     const plan = this.#plan;
     for (const model of plan.models) checkSocketPath(model.socketPath);
+    this.#scope.defer(() => this.#http.close());
+    await this.#http.use(plan.httpListen);
     this.#scope.defer(() => this.#hub.close());
     this.#scope.defer(() => this.#broker.close());
     this.#hub.subscribe({ name: 'report' }, this.#ages.handle);
@@ -148,8 +167,8 @@ export class Supervisor {
       const timer = every(this.#o.clock, ms, work);
       this.#scope.defer(() => timer.cancel());
     }
-    const node = controlledNode(this, this.#parts());
-    this.#scope.defer(await serveControl(controlSocketPath(this.#o.runDir), node));
+    const socket = await listenOnSocket(controlSocketPath(this.#o.runDir), this.#api);
+    this.#scope.defer(() => socket.close());
     this.#o.log.debug('started');
   }
 
@@ -275,6 +294,7 @@ export class Supervisor {
     this.#refuseWhileStopping();
     const change = diffPlans(this.#plan, wanted);
     this.#admit(change, wanted);
+    if (change.http) await this.#http.use(wanted.httpListen);
     // The change starts here. It is not rolled back.
     this.#plan = wanted;
     this.#forgetWorkers();

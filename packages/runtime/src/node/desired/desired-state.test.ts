@@ -12,7 +12,7 @@ const dir = mkdtempSync(join(tmpdir(), 'vigia-desired-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 const file = join(dir, 'v.yml');
 const NONE = { added: [], changed: [], removed: [], untouched: 1 };
-const SUMMARY: PlanChangeSummary = { cameras: NONE, models: { ...NONE, untouched: 0 }, mqtt: false };
+const SUMMARY: PlanChangeSummary = { cameras: NONE, models: { ...NONE, untouched: 0 }, mqtt: false, http: false };
 const BY = 'control socket (user care)';
 
 let logged: string[] = [];

@@ -108,17 +108,21 @@ export class DesiredState {
     return this.#change(by, expected, () => parseDocument(text));
   }
 
-  /** Adds a camera or replaces its settings. @throws ConfigError with all problems of the settings. */
-  putCamera(id: string, settings: unknown, by: string): Promise<Applied> {
-    return this.#change(by, undefined, (document) => {
+  /**
+   * Adds a camera or replaces its settings. @param expected As for `put`.
+   *
+   * @throws ConfigError with all problems of the settings.
+   */
+  putCamera(id: string, settings: unknown, by: string, expected?: number): Promise<Applied> {
+    return this.#change(by, expected, (document) => {
       const cameras = { ...document.cameras, [id]: parseCamera(id, settings, document) };
       return { ...document, cameras };
     });
   }
 
   /** Removes a camera. It stays away until the file changes it or it is added again. */
-  removeCamera(id: string, by: string): Promise<Applied> {
-    return this.#change(by, undefined, (document) => {
+  removeCamera(id: string, by: string, expected?: number): Promise<Applied> {
+    return this.#change(by, expected, (document) => {
       const cameras = { ...document.cameras };
       delete cameras[id];
       return { ...document, cameras };
@@ -134,11 +138,18 @@ export class DesiredState {
 
   #change(by: string, expected: number | undefined, edit: (document: Config) => Config): Promise<Applied> {
     return this.inTurn(() => {
-      const { revision } = this.current;
-      if (expected !== undefined && expected !== revision)
-        throw new VigiaError('conflict', `revision ${expected} was expected, ${revision} is in force`);
+      if (expected !== undefined) this.#refuseUnless(expected);
       return this.#become(edit(this.#document), by, this.#file);
     });
+  }
+
+  /** The error lists what changed since the expected revision: its asker decides whether that matters. */
+  #refuseUnless(expected: number): void {
+    const { revision } = this.current;
+    if (expected === revision) return;
+    const changes = this.#history.filter((one) => one.revision > expected).flatMap((one) => one.changes);
+    const message = `revision ${expected} was expected, ${revision} is in force`;
+    throw new VigiaError('conflict', message, { details: { revision, changes } });
   }
 
   async #become(document: Config, by: string, file: Config): Promise<Applied> {

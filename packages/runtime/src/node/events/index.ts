@@ -3,4 +3,4 @@ export { EventHub } from './event-hub.ts';
 export { Keeper } from './keeper.ts';
 export { Outbox, type OutboxSource } from './outbox.ts';
 export { eventIds } from './event-ids.ts';
-export type { Subscription, SubscriptionReport } from './subscription.ts';
+export type { ItemHandler, Subscription, SubscriptionReport } from './subscription.ts';

@@ -17,6 +17,7 @@ export interface PlanChange {
   };
   /** The broker or its credentials changed. */
   readonly mqtt: boolean;
+  readonly http: boolean;
 }
 
 /** A camera whose process is replaced. */
@@ -41,6 +42,7 @@ export interface PlanChangeSummary {
     readonly untouched: number;
   };
   readonly mqtt: boolean;
+  readonly http: boolean;
 }
 
 /**
@@ -73,12 +75,13 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
     },
     models,
     mqtt: running.mqttUrl !== wanted.mqttUrl,
+    http: running.httpListen !== wanted.httpListen,
   };
 }
 
 /** The names and numbers of a change. */
 export function summaryOf(change: PlanChange, wanted: Plan): PlanChangeSummary {
-  const { cameras, models, mqtt } = change;
+  const { cameras, models, mqtt, http } = change;
   return {
     cameras: {
       added: cameras.added.map((c) => c.camera),
@@ -93,11 +96,12 @@ export function summaryOf(change: PlanChange, wanted: Plan): PlanChangeSummary {
       untouched: wanted.models.length - models.added.length - models.changed.length,
     },
     mqtt,
+    http,
   };
 }
 
 /** Describes a change: `cameras: added yard, removed hall, 3 untouched; models: 1 untouched`. */
-export function describeChange({ cameras, models, mqtt }: PlanChangeSummary): string {
+export function describeChange({ cameras, models, mqtt, http }: PlanChangeSummary): string {
   const parts = (s: PlanChangeSummary['cameras']): string =>
     [
       ...(['added', 'changed', 'removed'] as const)
@@ -105,7 +109,7 @@ export function describeChange({ cameras, models, mqtt }: PlanChangeSummary): st
         .map((what) => `${what} ${s[what].join(' ')}`),
       `${s.untouched} untouched`,
     ].join(', ');
-  return `cameras: ${parts(cameras)}; models: ${parts(models)}${mqtt ? '; MQTT: changed' : ''}`;
+  return `cameras: ${parts(cameras)}; models: ${parts(models)}${mqtt ? '; MQTT: changed' : ''}${http ? '; HTTP: changed' : ''}`;
 }
 
 /**

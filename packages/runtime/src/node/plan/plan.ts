@@ -63,6 +63,8 @@ export interface Plan {
   readonly node: string;
   /** May contain credentials: never logged. */
   readonly mqttUrl: string | undefined;
+  /** Where the HTTP API listens, `HOST:PORT`; undefined: on the control socket only. */
+  readonly httpListen: string | undefined;
   readonly cameras: readonly CameraSetup[];
   readonly models: readonly PlannedModel[];
   readonly segments: readonly PlannedSegment[];
@@ -133,8 +135,9 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
       secrets: secretsIn(consumers),
     };
   });
-  const { node, mqtt, cpu } = config;
-  return completed({ node, mqttUrl: checkedUrl(mqtt?.url), cameras, models, cpu: shares, shed: cpu.shed });
+  const { node, mqtt, http, cpu } = config;
+  const doors = { mqttUrl: checkedUrl(mqtt?.url), httpListen: http?.listen };
+  return completed({ node, ...doors, cameras, models, cpu: shares, shed: cpu.shed });
 }
 
 type CommonSetup = Pick<ConsumerSetup, 'id' | 'fps' | 'sla' | 'deadlineMs' | 'maxAgeMs'>;

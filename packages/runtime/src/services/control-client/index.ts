@@ -1,1 +1,2 @@
 export { askNode, type NodeQuestion } from './ask-node.ts';
+export { socketSender } from './socket-sender.ts';

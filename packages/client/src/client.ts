@@ -1,0 +1,76 @@
+import { API, API_NAMES, type ApiName, type ApiRequest, type ApiResponse, type ApiRoute } from '@vigia/contracts/api';
+import { errorOf } from './api-error.ts';
+import { type Follow, followEvents } from './follow.ts';
+import { fetchSender } from './fetch-sender.ts';
+import { type ApiReply, bytesOf, type Sender, textOf } from './sender.ts';
+
+/** Where a node is: an address, or a way to send requests. */
+export type ClientOptions = { readonly url: string } | { readonly send: Sender };
+
+/** Options of one call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** A repeated request with this key is done once. 1 to 128 printable characters. */
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** Routes that answer once. */
+type CallName = Exclude<ApiName, 'eventStream'>;
+
+/** Calls a route. Rejects with ApiError when the node refuses, with the sender's error when no answer comes. */
+export type Call<N extends CallName> =
+  object extends ApiRequest<N>
+    ? (request?: ApiRequest<N>, options?: CallOptions) => Promise<ApiResponse<N>>
+    : (request: ApiRequest<N>, options?: CallOptions) => Promise<ApiResponse<N>>;
+
+/** One method per route of the API (docs/protocol/http.md), and `follow` for events as they happen. */
+export type ApiClient = { readonly [N in CallName]: Call<N> } & { readonly follow: Follow };
+
+interface Parts {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  readonly ifMatch?: number;
+}
+
+/** A client of one node. Holds no connection of its own. */
+export function createClient(options: ClientOptions): ApiClient {
+  const send = 'url' in options ? fetchSender(options.url) : options.send;
+  const calls = API_NAMES.filter((name) => name !== 'eventStream').map((name) => {
+    const route: ApiRoute = API[name];
+    const call = async (request: Parts = {}, how: CallOptions = {}): Promise<unknown> =>
+      answerOf(route, await sendTo(send, route, request, how));
+    return [name, call];
+  });
+  return { ...Object.fromEntries(calls), follow: followEvents(send) } as ApiClient;
+}
+
+function sendTo(
+  send: Sender,
+  route: ApiRoute,
+  request: Parts,
+  { signal, idempotencyKey }: CallOptions,
+): Promise<ApiReply> {
+  const { body, ifMatch } = request;
+  const headers = {
+    ...(body === undefined
+      ? {}
+      : { 'content-type': typeof body === 'string' ? 'application/yaml' : 'application/json' }),
+    ...(ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }),
+    ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+  };
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  return send({ method: route.method, path: pathOf(route, request), headers, body: text, signal });
+}
+
+function pathOf({ path }: ApiRoute, { params = {}, query = {} }: Parts): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
+  return search.size === 0 ? filled : `${filled}?${search.toString()}`;
+}
+
+async function answerOf({ answer }: ApiRoute, reply: ApiReply): Promise<unknown> {
+  if (reply.status !== 200) throw errorOf(reply.status, await textOf(reply));
+  return answer === 'jpeg' ? bytesOf(reply) : JSON.parse(await textOf(reply));
+}

@@ -1,0 +1,221 @@
+import { z } from 'zod';
+import { cameraSchema, configSchema, ID_PATTERN } from './config.ts';
+import { eventQueryFields } from './event-query.ts';
+import { EVENT_ID_LENGTH, nodeEventSchema } from './events.ts';
+import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
+import type { ApiRoute } from './api-route.ts';
+
+const id = z.string().regex(ID_PATTERN);
+const ofCamera = z.strictObject({ camera: id });
+const ofConsumer = z.strictObject({ camera: id, consumer: id });
+const flag = z.enum(['0', '1']).optional();
+const ids = z.array(z.string());
+const nothing = z.strictObject({});
+const difference = z.strictObject({ added: ids, changed: ids, removed: ids, untouched: z.int().min(0) });
+
+/** A problem that somebody must look at. */
+const problemSchema = z.strictObject({ code: z.string(), message: z.string() });
+/** `/healthz`. */
+const healthSchema = z.strictObject({ status: z.literal('ok'), problems: z.array(problemSchema) });
+/** `/readyz`. */
+const readySchema = z.strictObject({ status: z.literal('ready') });
+/** One revision of the node's configuration document, without the document. */
+const revisionSchema = z.strictObject({
+  revision: z.int().min(1),
+  at: z.iso.datetime(),
+  by: z.string().describe('Who asked: a file, a user of the control socket, an address.'),
+  changes: z.array(z.string()).describe('One line per changed path. No secrets.'),
+});
+/** What a change of the configuration did. */
+const changedSchema = z.strictObject({
+  revision: z.int().min(1),
+  changes: z.array(z.string()),
+  cameras: difference,
+  models: difference,
+  mqtt: z.boolean(),
+  http: z.boolean(),
+});
+const documentSchema = revisionSchema.extend({
+  document: z.record(z.string(), z.unknown()).describe('The configuration in force, without secrets.'),
+});
+const previewSchema = z.strictObject({ revision: z.int().min(1), changes: z.array(z.string()) });
+
+/** An error, as every route answers it. */
+export const apiErrorSchema = z.strictObject({ error: z.looseObject({ code: z.string(), message: z.string() }) });
+
+/**
+ * The HTTP API: one table, from which validation, OpenAPI and clients are made (docs/protocol/http.md). Within a version
+ * routes and optional parameters are only added.
+ */
+export const API = {
+  health: {
+    method: 'GET',
+    path: '/healthz',
+    summary: 'Whether all is well; 503 with the problems when something needs attention.',
+    role: 'anyone',
+    answer: healthSchema,
+    refusals: [503],
+  },
+  ready: {
+    method: 'GET',
+    path: '/readyz',
+    summary: 'Whether every model has started; 503 until then.',
+    role: 'anyone',
+    answer: readySchema,
+    refusals: [503],
+  },
+  openapi: {
+    method: 'GET',
+    path: '/api/v1/openapi.json',
+    summary: 'This description.',
+    role: 'anyone',
+    answer: 'openapi',
+    refusals: [],
+  },
+  report: {
+    method: 'GET',
+    path: '/api/v1/report',
+    summary: 'A report of the whole node: one snapshot, in which its equations hold.',
+    role: 'viewer',
+    answer: reportSchema,
+    refusals: [],
+  },
+  cameras: {
+    method: 'GET',
+    path: '/api/v1/cameras',
+    summary: 'The latest known report of each camera.',
+    role: 'viewer',
+    answer: z.record(z.string(), cameraReportSchema),
+    refusals: [],
+  },
+  camera: {
+    method: 'GET',
+    path: '/api/v1/cameras/{camera}',
+    summary: 'The latest known report of a camera.',
+    role: 'viewer',
+    params: ofCamera,
+    answer: cameraReportSchema,
+    refusals: [404],
+  },
+  putCamera: {
+    method: 'PUT',
+    path: '/api/v1/cameras/{camera}',
+    summary: 'Adds a camera or replaces its settings. The node connects to the address that is in them.',
+    role: 'admin',
+    params: ofCamera,
+    body: { schema: cameraSchema, as: 'json' },
+    answer: changedSchema,
+    ifMatch: true,
+    refusals: [409, 412],
+  },
+  removeCamera: {
+    method: 'DELETE',
+    path: '/api/v1/cameras/{camera}',
+    summary: 'Removes a camera, until the file changes it or it is added again.',
+    role: 'admin',
+    params: ofCamera,
+    answer: changedSchema,
+    ifMatch: true,
+    refusals: [404, 409, 412],
+  },
+  restartCamera: {
+    method: 'POST',
+    path: '/api/v1/cameras/{camera}/restart',
+    summary: 'Gives a camera a new process. Answers when it has been started.',
+    role: 'operator',
+    params: ofCamera,
+    answer: nothing,
+    refusals: [404, 409],
+  },
+  restartConsumer: {
+    method: 'POST',
+    path: '/api/v1/cameras/{camera}/consumers/{consumer}/restart',
+    summary: 'Restarts the worker of a consumer. Answers when it is ready.',
+    role: 'operator',
+    params: ofConsumer,
+    answer: nothing,
+    refusals: [404, 409],
+  },
+  snapshot: {
+    method: 'GET',
+    path: '/api/v1/cameras/{camera}/snapshot.jpg',
+    summary: 'A picture. `annotated=1`: the next one that has an `ok` result, with its boxes.',
+    role: 'viewer',
+    params: ofCamera,
+    query: z.strictObject({ annotated: flag }),
+    answer: 'jpeg',
+    refusals: [404, 409],
+  },
+  models: {
+    method: 'GET',
+    path: '/api/v1/models',
+    summary: 'The latest known report of each model.',
+    role: 'viewer',
+    answer: z.record(z.string(), modelReportSchema),
+    refusals: [],
+  },
+  events: {
+    method: 'GET',
+    path: '/api/v1/events',
+    summary: 'Stored events, oldest first. The last id of one answer is `after` of the next request.',
+    role: 'viewer',
+    query: eventQueryFields,
+    answer: z.strictObject({ events: z.array(nodeEventSchema) }),
+    refusals: [409],
+  },
+  eventStream: {
+    method: 'GET',
+    path: '/api/v1/events/stream',
+    summary:
+      'Server-Sent Events: stored events after `Last-Event-ID` (or `after`), then every new one. Without either: new ones only.',
+    role: 'viewer',
+    query: z.strictObject({ after: z.string().length(EVENT_ID_LENGTH).optional() }),
+    answer: 'event-stream',
+    refusals: [409, 503],
+  },
+  config: {
+    method: 'GET',
+    path: '/api/v1/config',
+    summary: 'The configuration in force, without secrets. `ETag` is its revision.',
+    role: 'operator',
+    answer: documentSchema,
+    refusals: [],
+  },
+  putConfig: {
+    method: 'PUT',
+    path: '/api/v1/config',
+    summary: 'Replaces the configuration. `dry_run=1`: only lists what would change.',
+    role: 'admin',
+    query: z.strictObject({
+      dry_run: flag,
+      file: z.string().max(1_024).optional().describe('With `dry_run=1`: the text is a new version of this file.'),
+    }),
+    body: { schema: configSchema, as: 'document' },
+    answer: z.union([changedSchema, previewSchema]),
+    ifMatch: true,
+    refusals: [409, 412],
+  },
+  revisions: {
+    method: 'GET',
+    path: '/api/v1/config/revisions',
+    summary: 'The latest revisions, oldest first.',
+    role: 'operator',
+    answer: z.array(revisionSchema),
+    refusals: [],
+  },
+  reload: {
+    method: 'POST',
+    path: '/api/v1/reload',
+    summary: 'Reads the configuration file again. Answers when its changes have been applied.',
+    role: 'admin',
+    answer: changedSchema.extend({ text: z.string() }),
+    refusals: [409],
+  },
+} as const satisfies Readonly<Record<string, ApiRoute>>;
+
+/** Name of a route: a method of the clients, and `operationId` in OpenAPI. */
+export type ApiName = keyof typeof API;
+/** Names of all routes. */
+export const API_NAMES = Object.keys(API) as readonly ApiName[];
+/** The route of a name. */
+export type RouteOf<N extends ApiName> = (typeof API)[N];

@@ -1,0 +1,4 @@
+export * from './openapi.ts';
+export * from './api-route.ts';
+export * from './api-routes.ts';
+export type * from './api-types.ts';

@@ -1,0 +1,143 @@
+import { type Clock, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
+import { EVENT_ID_LENGTH } from '@vigia/contracts';
+import { API, API_NAMES, type ApiName, type ApiRoute } from '@vigia/contracts/api';
+import {
+  fastify,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RouteHandlerMethod,
+} from 'fastify';
+import { z } from 'zod';
+import type { ControlledNode } from './controlled-node.ts';
+import { EventStreams } from './event-stream.ts';
+import { type AnswerName, type Asked, handlersOf, NotWell } from './handlers.ts';
+import { checked, refusalOf } from './refusal.ts';
+import { Repeats } from './repeats.ts';
+
+/** Longest document, bytes. */
+const DOCUMENT_LIMIT = 1024 * 1024;
+/** A client must have sent its request within this time. */
+const REQUEST_MS = 30_000;
+const PARAM_LIMIT = 100;
+
+/** Options of {@link Api}. */
+export interface ApiOptions {
+  readonly node: ControlledNode;
+  /** Of vigia. */
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How one listener of the API differs from another. */
+export interface Entrance {
+  /** Who asks, for the record. */
+  readonly by: (request: FastifyRequest) => string;
+  /** Throws for a request that must not be answered. */
+  readonly guard?: (request: FastifyRequest) => void;
+}
+
+const KEY = /^[\x21-\x7E]{1,128}$/;
+const lastIdSchema = z.string().length(EVENT_ID_LENGTH).optional();
+
+/** The HTTP API of a node: the same over every listener. Every route is one of `API` in the contracts. */
+export class Api {
+  readonly #o: ApiOptions;
+  readonly #handlers: ReturnType<typeof handlersOf>;
+  readonly #repeats: Repeats;
+  readonly #streams: EventStreams;
+
+  constructor(options: ApiOptions) {
+    this.#o = options;
+    this.#handlers = handlersOf(options.version);
+    this.#repeats = new Repeats(options.clock);
+    this.#streams = new EventStreams(options);
+  }
+
+  /** A server for one listener. It does not listen yet. */
+  server({ by, guard }: Entrance): FastifyInstance {
+    const server = fastify({
+      logger: false,
+      forceCloseConnections: true,
+      exposeHeadRoutes: false,
+      bodyLimit: DOCUMENT_LIMIT,
+      requestTimeout: REQUEST_MS,
+      routerOptions: { maxParamLength: PARAM_LIMIT },
+    });
+    // Documents arrive as text, JSON or YAML, and are parsed with the configuration's parser.
+    server.addContentTypeParser(['application/yaml', 'text/plain'], { parseAs: 'string' }, (_request, body, done) =>
+      done(null, body),
+    );
+    server.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
+    server.setNotFoundHandler((request, reply) => this.#refuse(noRoute(request), request, reply));
+    if (guard) server.addHook('onRequest', async (request) => guard(request));
+    for (const name of API_NAMES) {
+      const { method, path } = API[name];
+      const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
+      const handler: RouteHandlerMethod = (request, reply) => this.#answer(name, by(request), request, reply);
+      server.route({ method, url, handler });
+    }
+    return server;
+  }
+
+  #refuse(error: unknown, { method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { status, body } = refusalOf(error);
+    if (status === 500) this.#o.log.error(`${method} ${url}: ${messageOf(error)}`);
+    // The problems one by one, besides their sentences.
+    const more = error instanceof NotWell ? { status: 'failing', problems: error.problems } : {};
+    return reply.code(status).send({ ...more, ...body });
+  }
+
+  async #answer(name: ApiName, by: string, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const route: ApiRoute = API[name];
+    const asked = {
+      by,
+      expected: route.ifMatch ? revisionOf(request.headers['if-match']) : undefined,
+      params: checked(route.params ?? z.unknown(), request.params, 'path'),
+      query: checked(route.query ?? z.strictObject({}), request.query, 'query'),
+      body: request.body,
+    };
+    if (name === 'eventStream') return this.#stream(asked as Asked<'eventStream'>, request, reply);
+    const work = async (): Promise<unknown> => this.#call(name, asked as Asked<typeof name>);
+    const answer = await this.#once(by, request, work);
+    if (name === 'config' || route.ifMatch) reply.header('etag', `"${this.#o.node.config.revision}"`);
+    if (route.answer === 'jpeg') return reply.type('image/jpeg').send(Buffer.from(answer as Uint8Array));
+    return reply.send(answer);
+  }
+
+  #call<N extends AnswerName>(name: N, asked: Asked<N>): unknown {
+    return this.#handlers[name](this.#o.node, asked);
+  }
+
+  #once(by: string, request: FastifyRequest, work: () => Promise<unknown>): Promise<unknown> {
+    const key = request.headers['idempotency-key'];
+    if (key === undefined || request.method === 'GET') return work();
+    if (typeof key !== 'string' || !KEY.test(key))
+      throw new UsageError('Idempotency-Key: 1 to 128 printable characters without spaces are allowed');
+    const what = [request.method, request.url, JSON.stringify(request.body ?? null), request.headers['if-match'] ?? ''];
+    return this.#repeats.once(`${by} ${key}`, what, work);
+  }
+
+  #stream({ by, query }: Asked<'eventStream'>, request: FastifyRequest, reply: FastifyReply): void {
+    const after = checked(lastIdSchema, request.headers['last-event-id'] ?? query.after, 'Last-Event-ID');
+    this.#streams.checkRoom();
+    reply.hijack();
+    this.#streams.serve(reply.raw, `event stream of ${by}`, after);
+  }
+}
+
+function noRoute({ method, url }: FastifyRequest): VigiaError {
+  return new VigiaError(
+    'not_found',
+    `there is no ${method} ${url.split('?')[0]}; /api/v1/openapi.json lists what there is`,
+  );
+}
+
+/** @throws UsageError for an invalid revision. */
+function revisionOf(ifMatch: string | undefined): number | undefined {
+  if (ifMatch === undefined) return undefined;
+  const revision = /^"(\d{1,15})"$/.exec(ifMatch)?.[1];
+  if (revision === undefined) throw new UsageError('If-Match: a revision in quotation marks is expected, such as "3"');
+  return Number(revision);
+}

@@ -1,0 +1,74 @@
+import type {
+  CameraReport,
+  EventQuery,
+  HealthProblem,
+  ModelReport,
+  NodeEvent,
+  NodeItem,
+  Report,
+} from '@vigia/contracts';
+import type { ApiResponse, Frozen } from '@vigia/contracts/api';
+import type { CameraSetup } from '#core/camera-link';
+
+/** What a change of the configuration did. */
+export type Changed = Frozen<ApiResponse<'putCamera'>>;
+
+/** A change that somebody asks for. */
+export interface Asker {
+  /** Who asks, for the record: `control socket (user care)`, `http (127.0.0.1)`. */
+  readonly by: string;
+  /** The change is refused unless this revision is in force. */
+  readonly expected?: number | undefined;
+}
+
+/** The part of the node that the control plane uses. A change resolves with its result. */
+export interface ControlledNode {
+  report(): Promise<Report>;
+  /** Empty when all is well. */
+  health(): readonly HealthProblem[];
+  /** What has not started yet, for people; empty when the node is ready. */
+  starting(): readonly string[];
+  /** Reads the configuration again and applies the differences. `text` describes them. */
+  reload(): Promise<Changed & { readonly text: string }>;
+  putCamera(id: string, settings: unknown, asker: Asker): Promise<Changed>;
+  removeCamera(id: string, asker: Asker): Promise<Changed>;
+  restartCamera(id: string): Promise<void>;
+  /** Resolves when the worker of a camera's consumer is ready again. */
+  restartWorker(id: string, consumer: string): Promise<void>;
+  /** Stored events, oldest first. */
+  events(query: EventQuery): Promise<NodeEvent[]>;
+  /**
+   * Hands over what happens from now on; the next item waits for the promise that `handle` returns. `onOverflow`: too
+   * many alarms were unread, nothing more comes.
+   */
+  follow(name: string, handle: (item: NodeItem) => void | Promise<void>, onOverflow: () => void): NodeSubscription;
+  /** An id that is greater than that of every event so far. */
+  newEventId(): string;
+  camera(id: string): ControlledCamera | undefined;
+  readonly cameraIds: readonly string[];
+  models(): Readonly<Record<string, ModelReport>>;
+  /** The document in force, without secrets. */
+  readonly config: Frozen<ApiResponse<'config'>>;
+  readonly revisions: Frozen<ApiResponse<'revisions'>>;
+  /**
+   * One line per path that a document would change. @param file The text is a new version of the node's file, with this
+   * name.
+   */
+  previewConfig(text: string, file: string | undefined): readonly string[];
+  /** Replaces the document. */
+  putConfig(text: string, asker: Asker): Promise<Changed>;
+}
+
+/** A subscription to {@link ControlledNode}. */
+export interface NodeSubscription {
+  /** Events below `alarm` that were dropped so far, because they were not read in time. */
+  droppedEvents(): number;
+  close(): void;
+}
+
+/** A camera of {@link ControlledNode}. */
+export interface ControlledCamera {
+  readonly setup: Pick<CameraSetup, 'consumers'>;
+  recentReport(): CameraReport;
+  picture(annotated: boolean): Promise<Uint8Array>;
+}

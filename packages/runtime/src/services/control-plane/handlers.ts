@@ -1,0 +1,101 @@
+import { UsageError, VigiaError } from '@vigia/base';
+import { eventQuerySchema } from '@vigia/contracts';
+import { type ApiName, type ApiResponse, type Frozen, openApi, type RouteOf } from '@vigia/contracts/api';
+import type { z } from 'zod';
+import type { Asker, ControlledCamera, ControlledNode } from './controlled-node.ts';
+import { checked } from './refusal.ts';
+
+type Of<R, K extends string> = R extends { readonly [key in K]: infer S extends z.ZodType } ? z.output<S> : undefined;
+
+/** A request whose parameters are valid. A document is text; a body is validated by the node's own parser. */
+export interface Asked<N extends ApiName> extends Asker {
+  readonly params: Of<RouteOf<N>, 'params'>;
+  readonly query: Of<RouteOf<N>, 'query'>;
+  readonly body: unknown;
+}
+
+/** Routes whose handler returns the answer. A stream writes its own. */
+export type AnswerName = Exclude<ApiName, 'eventStream'>;
+
+type Answer<N extends AnswerName> = Frozen<ApiResponse<N>>;
+type Handlers = {
+  readonly [N in AnswerName]: (node: ControlledNode, asked: Asked<N>) => Answer<N> | Promise<Answer<N>>;
+};
+
+/** What each route does. @param version Of vigia. */
+export function handlersOf(version: string): Handlers {
+  return {
+    health: (node) => {
+      const problems = [...node.health()];
+      if (problems.length === 0) return { status: 'ok', problems };
+      throw new NotWell(problems);
+    },
+    ready: (node) => {
+      const starting = node.starting();
+      if (starting.length > 0) throw new VigiaError('starting', `not started yet: ${starting.join(', ')}`);
+      return { status: 'ready' };
+    },
+    openapi: () => openApi(version),
+    report: (node) => node.report(),
+    cameras: (node) => Object.fromEntries(node.cameraIds.map((id) => [id, cameraOf(node, id).recentReport()])),
+    camera: (node, { params }) => cameraOf(node, params.camera).recentReport(),
+    putCamera: (node, { params, body, ...asker }) => node.putCamera(params.camera, body, asker),
+    removeCamera: (node, { params, ...asker }) => {
+      cameraOf(node, params.camera);
+      return node.removeCamera(params.camera, asker);
+    },
+    restartCamera: async (node, { params }) => {
+      cameraOf(node, params.camera);
+      await node.restartCamera(params.camera);
+      return {};
+    },
+    restartConsumer: async (node, { params }) => {
+      checkWorker(node, params.camera, params.consumer);
+      await node.restartWorker(params.camera, params.consumer);
+      return {};
+    },
+    snapshot: (node, { params, query }) => cameraOf(node, params.camera).picture(query.annotated === '1'),
+    models: (node) => node.models(),
+    events: async (node, { query }) => ({ events: await node.events(checked(eventQuerySchema, query, 'query')) }),
+    config: (node) => node.config,
+    putConfig: (node, { query, body, ...asker }) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);
+      if (query.dry_run === '1')
+        return { revision: node.config.revision, changes: node.previewConfig(text, query.file) };
+      if (query.file === undefined) return node.putConfig(text, asker);
+      throw new UsageError('query.file: allowed with dry_run=1 only; the node reads its own file on a reload');
+    },
+    revisions: (node) => node.revisions,
+    reload: (node) => node.reload(),
+  };
+}
+
+/** The answer of `/healthz` while something needs attention. */
+export class NotWell extends VigiaError {
+  readonly problems: readonly { readonly code: string; readonly message: string }[];
+
+  constructor(problems: NotWell['problems']) {
+    super('failing', problems.map(({ message }) => message).join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** @throws VigiaError `not_found` */
+function cameraOf(node: ControlledNode, id: string): ControlledCamera {
+  const camera = node.camera(id);
+  if (camera) return camera;
+  const message = `there is no camera "${id}"; this node has ${node.cameraIds.join(', ') || 'none'}`;
+  throw new VigiaError('not_found', message);
+}
+
+/** @throws VigiaError `not_found`; UsageError for a consumer that has no worker. */
+function checkWorker(node: ControlledNode, id: string, consumer: string): void {
+  // Not those of the counters: a camera that has just started has none.
+  const { consumers } = cameraOf(node, id).setup;
+  const found = consumers.find((one) => one.id === consumer);
+  if (found?.kind === 'worker') return;
+  const workers = consumers.filter(({ kind }) => kind === 'worker').map((one) => one.id);
+  const what = found ? `has no worker of its own: it looks through model ${found.model}` : 'is not there';
+  const message = `consumer "${consumer}" of camera ${id} ${what}; consumers with workers: ${workers.join(', ') || 'none'}`;
+  throw found ? new UsageError(message) : new VigiaError('not_found', message);
+}

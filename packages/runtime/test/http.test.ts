@@ -1,0 +1,357 @@
+import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { type ApiClient, ApiError, createClient } from '@vigia/client';
+import type { NodeEvent } from '@vigia/contracts';
+import { API, API_NAMES, type ApiRoute } from '@vigia/contracts/api';
+import { socketSender } from '@vigia/runtime/dist/services/control-client/index.js';
+import { SimulatedCamera } from '@vigia/testkit';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { CutProxy } from './support/cut-proxy.ts';
+import { freePort } from './support/programs.ts';
+import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
+
+const BRIGHT = fileURLToPath(new URL('../../../examples/workers/brightness.mjs', import.meta.url));
+const box = new Sandbox();
+let camera: SimulatedCamera;
+let vigia: Vigia;
+let port: number;
+let url: string;
+let overTcp: ApiClient;
+let overSocket: ApiClient;
+
+beforeAll(async () => {
+  camera = await SimulatedCamera.start({ clip: CLIP });
+  port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  const config = box.file('vigia.yml', documentOf(0));
+  vigia = new Vigia(['run', '-c', config, '--json'], box.env);
+  await vigia.until('an ok result', () => vigia.results.some(({ status }) => status === 'ok'));
+  overTcp = createClient({ url });
+  overSocket = createClient({ send: socketSender(join(box.runDir, 'control.sock')) });
+});
+
+afterAll(async () => {
+  vigia.process.kill('SIGTERM');
+  await vigia.ended();
+  await camera.close();
+  expect(vigia.stderr).not.toContain('internal');
+  box.remove();
+});
+
+/** The node's document. Another number changes a worker that no consumer uses: an event, and no process. */
+function documentOf(n: number): string {
+  return `version: 1
+node: ${box.node}
+http: { listen: "127.0.0.1:${port}" }
+workers:
+  bright: { command: [${process.execPath}, ${BRIGHT}], input: { format: GRAY8, width: 64, height: 36 } }
+  unused: { command: [/bin/true], input: { format: GRAY8, width: 64, height: 36 }, env: { N: "${n}" } }
+cameras:
+  hall: { source: "${camera.url}", consumers: { light: { worker: bright, fps: 2 } } }
+`;
+}
+
+/** A camera that nobody answers for. */
+const nobody = (n = 1): { source: string } => ({ source: `rtsp://127.0.0.1:1/${n}` });
+
+/** What a request answers, with headers that `fetch` would not send. */
+function raw(
+  method: string,
+  path: string,
+  more: Record<string, string> = {},
+  body?: string,
+): Promise<[number, string]> {
+  // Node's client sends a body with GET, but not its length.
+  const headers = body === undefined ? more : { ...more, 'content-length': String(Buffer.byteLength(body)) };
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      { host: '127.0.0.1', port, method, path, headers, agent: false, timeout: 10_000 },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('end', () => resolve([response.statusCode ?? 0, text]));
+      },
+    );
+    asked.on('timeout', () => asked.destroy(new Error(`${method} ${path} did not answer`)));
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+describe.each([
+  ['TCP', (): ApiClient => overTcp],
+  ['the control socket', (): ApiClient => overSocket],
+])('the typed client over %s', (_, client) => {
+  test('every route answers what its schema says', async () => {
+    const api = client();
+    const { light } = (await api.report()).cameras['hall']?.consumers ?? {};
+    expect(light?.worker).toBe('bright');
+    const before = (await api.config()).revision;
+    const answers: Record<string, unknown> = {
+      health: await api.health(),
+      ready: await api.ready(),
+      report: await api.report(),
+      cameras: await api.cameras(),
+      camera: await api.camera({ params: { camera: 'hall' } }),
+      putCamera: await api.putCamera({ params: { camera: 'new' }, body: nobody(), ifMatch: before }),
+      removeCamera: await api.removeCamera({ params: { camera: 'new' }, ifMatch: before + 1 }),
+      restartConsumer: await api.restartConsumer({ params: { camera: 'hall', consumer: 'light' } }),
+      models: await api.models(),
+      events: await api.events({ query: { kind: 'config,node', limit: 5 } }),
+      config: await api.config(),
+      putConfig: await api.putConfig({ query: { dry_run: '1' }, body: documentOf(1) }),
+      revisions: await api.revisions(),
+      reload: await api.reload(),
+      restartCamera: await api.restartCamera({ params: { camera: 'hall' } }),
+    };
+    for (const [name, answer] of Object.entries(answers)) {
+      const { answer: schema } = API[name as keyof typeof API] as ApiRoute;
+      if (schema instanceof z.ZodType) schema.parse(answer);
+    }
+    expect(Object.keys(answers).sort()).toEqual(
+      API_NAMES.filter((name) => !['openapi', 'snapshot', 'eventStream'].includes(name)).sort(),
+    );
+  });
+
+  test('OpenAPI is valid, and has every route', async () => {
+    const document = await client().openapi();
+    const result = await new Validator().validate(structuredClone(document) as Record<string, unknown>);
+    expect(result).toMatchObject({ valid: true });
+    const { paths } = document as { paths: Record<string, Record<string, { operationId: string }>> };
+    const operations = Object.values(paths).flatMap((path) => Object.values(path).map((one) => one.operationId));
+    expect(operations.sort()).toEqual([...API_NAMES].sort());
+  });
+});
+
+test('a picture', async () => {
+  await vigia.until('live again', () => true);
+  const jpeg = await until(() => overTcp.snapshot({ params: { camera: 'hall' } }));
+  expect([...jpeg.subarray(0, 2)]).toEqual([0xff, 0xd8]);
+});
+
+/** Repeats while the camera is starting. */
+async function until<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'camera_not_live') throw error;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
+describe('refusals', () => {
+  test.each<[string, () => Promise<[number, string]>, number, RegExp]>([
+    [
+      'a name that leads here (DNS rebinding)',
+      () => raw('GET', '/healthz', { host: 'evil.example' }),
+      403,
+      /"Host: allowed are/,
+    ],
+    ['a right name with another port', () => raw('GET', '/healthz', { host: '127.0.0.1:1' }), 403, /Host/],
+    ['a page of another site', () => raw('POST', '/api/v1/reload', { origin: 'http://evil.example' }), 403, /Origin/],
+    ['a page of no site', () => raw('POST', '/api/v1/reload', { origin: 'null' }), 403, /Origin/],
+    ['a link on another site', () => raw('GET', '/healthz', { 'sec-fetch-site': 'cross-site' }), 403, /Sec-Fetch-Site/],
+    ['no such route', () => raw('GET', '/api/v1/nothing?secret=1'), 404, /there is no GET \/api\/v1\/nothing;/],
+    [
+      'no such camera',
+      () => raw('GET', '/api/v1/cameras/nope'),
+      404,
+      /there is no camera \\"nope\\"; this node has hall/,
+    ],
+    ['no camera id', () => raw('GET', '/api/v1/cameras/..%2f..%2fetc'), 400, /path\.camera/],
+    [
+      'an unknown parameter',
+      () => raw('GET', '/api/v1/events?camra=hall'),
+      400,
+      /query: Unrecognized key: \\"camra\\"/,
+    ],
+    ['a wrong number', () => raw('GET', '/api/v1/events?limit=100000'), 400, /query\.limit: /],
+    ['a wrong kind', () => raw('GET', '/api/v1/events?kind=fal'), 400, /query\.kind/],
+    ['a wrong id', () => raw('GET', '/api/v1/events/stream?after=1'), 400, /Last-Event-ID|query\.after/],
+    ['a wrong revision', () => raw('DELETE', '/api/v1/cameras/hall', { 'if-match': '3' }), 400, /If-Match: a revision/],
+    ['a wrong key', () => raw('POST', '/api/v1/reload', { 'idempotency-key': 'a b' }), 400, /Idempotency-Key/],
+    [
+      'no JSON',
+      () => raw('PUT', '/api/v1/cameras/a', { 'content-type': 'application/json' }, '{'),
+      400,
+      /not valid JSON/,
+    ],
+    [
+      'a body of another type',
+      () => raw('PUT', '/api/v1/cameras/a', { 'content-type': 'text/xml' }, '<a/>'),
+      415,
+      /Unsupported/,
+    ],
+    [
+      'a body that is too long',
+      () => raw('PUT', '/api/v1/config', { 'content-type': 'text/plain' }, 'a'.repeat(1_100_000)),
+      413,
+      /too large/,
+    ],
+    [
+      'settings that are wrong',
+      () => raw('PUT', '/api/v1/cameras/a', { 'content-type': 'application/json' }, '{"sorce":1}'),
+      400,
+      /cameras\.a\.sorce: unknown key, did you mean \\"source\\"/,
+    ],
+    [
+      'a consumer without a worker',
+      () => raw('POST', '/api/v1/cameras/hall/consumers/x/restart'),
+      404,
+      /consumers with workers: light/,
+    ],
+    [
+      'a file that is not previewed',
+      () => raw('PUT', '/api/v1/config?file=x', { 'content-type': 'text/plain' }, 'a: 1'),
+      400,
+      /allowed with dry_run=1 only/,
+    ],
+  ])('%s', async (_what, ask, status, sentence) => {
+    const [found, text] = await ask();
+    expect(text).toMatch(sentence);
+    expect(found).toBe(status);
+    expect(JSON.parse(text)).toMatchObject({ error: { code: expect.any(String), message: expect.any(String) } });
+  });
+
+  test('of two that change the same revision one is refused, and hears what changed', async () => {
+    const { revision } = await overTcp.config();
+    const put = (n: number) => overTcp.putCamera({ params: { camera: 'both' }, body: nobody(n), ifMatch: revision });
+    const outcomes = await Promise.allSettled([put(1), put(2)]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    const body = JSON.stringify(nobody(2));
+    const [status, text] = await raw(
+      'PUT',
+      '/api/v1/cameras/both',
+      { 'content-type': 'application/json', 'if-match': `"${revision}"` },
+      body,
+    );
+    expect(status).toBe(412);
+    expect(JSON.parse(text).error).toMatchObject({
+      code: 'conflict',
+      revision: revision + 1,
+      changes: ['cameras.both: added'],
+    });
+    await overTcp.removeCamera({ params: { camera: 'both' } });
+  });
+
+  test('a repeated key does nothing twice, and is refused for anything else', async () => {
+    const put = (n: number) =>
+      overTcp.putCamera({ params: { camera: 'once' }, body: nobody(n) }, { idempotencyKey: 'k1' });
+    const [first, second] = await Promise.all([put(1), put(1)]);
+    expect(second).toEqual(first);
+    await overTcp.removeCamera({ params: { camera: 'once' } });
+    expect(await put(1)).toEqual(first);
+    expect(Object.keys(await overTcp.cameras())).toEqual(['hall']);
+    await expect(put(2)).rejects.toMatchObject({ status: 422, code: 'key_reused' });
+  });
+
+  test('whatever is sent to any route: an answer, and never 5xx but for what is not well', {
+    timeout: 60_000,
+  }, async () => {
+    const part = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('hall', '..', '%00', 'a'.repeat(200), '{"a":1}', '-1'),
+    );
+    const asked = fc.record({
+      name: fc.constantFrom(
+        ...API_NAMES.filter((name) => name !== 'eventStream' && !name.startsWith('restart') && name !== 'snapshot'),
+      ),
+      id: part,
+      query: fc.dictionary(part, part, { maxKeys: 3 }),
+      body: fc.option(part),
+      type: fc.constantFrom('application/json', 'application/yaml', 'text/plain', 'text/xml', ''),
+    });
+    await fc.assert(
+      fc.asyncProperty(asked, async ({ name, id, query, body, type }) => {
+        const { method, path } = API[name];
+        const at = path.replaceAll(/\{\w+\}/g, encodeURIComponent(id));
+        const [status, text] = await raw(
+          method,
+          `${at}?${new URLSearchParams(query).toString()}`,
+          type === '' ? {} : { 'content-type': type },
+          body ?? undefined,
+        );
+        expect(status === 503 ? 'not well' : status).not.toBeGreaterThanOrEqual(500);
+        expect(JSON.parse(text)).toBeTypeOf('object');
+      }),
+      { numRuns: 300 },
+    );
+    expect(Object.keys(await overTcp.cameras())).toEqual(['hall']);
+  });
+});
+
+describe('events as they happen', () => {
+  let changes = 0;
+  /** Each change of the document is an event. */
+  async function change(times: number): Promise<void> {
+    for (let n = 0; n < times; n += 1) await overTcp.putConfig({ body: documentOf((changes += 1)) });
+  }
+
+  async function recorded(after: string): Promise<NodeEvent[]> {
+    const all: NodeEvent[] = [];
+    for (let last: string | undefined = after; last !== undefined; ) {
+      const { events } = await overTcp.events({ query: { after: last, limit: 1000 } });
+      all.push(...events);
+      last = events.at(-1)?.id;
+    }
+    return all;
+  }
+
+  test('a client whose connection is cut again and again gets each event once, in order', {
+    timeout: 60_000,
+  }, async () => {
+    const proxy = await CutProxy.start(port);
+    try {
+      const api = createClient({ send: proxy.sender });
+      const end = new AbortController();
+      const got: NodeEvent[] = [];
+      let lost = 0;
+      const [first] = (await overTcp.events({ query: { limit: 1 } })).events;
+      const reading = (async () => {
+        const options = { after: first?.id, signal: end.signal, retryMs: 1, onLost: () => (lost += 1) };
+        for await (const event of api.follow(options)) {
+          got.push(event);
+          if (got.length % 3 === 0) proxy.cut();
+          if (event.kind === 'config' && event.data.changes.some((line) => line.startsWith('cameras.hall.consumers')))
+            end.abort();
+        }
+      })();
+      await change(200);
+      await overTcp.putConfig({ body: documentOf(0).replace('fps: 2', 'fps: 3') });
+      await reading;
+      const all = await recorded(first?.id ?? '');
+      const ids = all.map(({ id }) => id);
+      expect(got.map(({ id }) => id)).toEqual(ids.slice(0, got.length));
+      expect(got.length).toBeGreaterThan(200);
+      expect(lost).toBeGreaterThan(50);
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  test('over the control socket, from now on; a client that reads nothing costs the node nothing', async () => {
+    const deaf: Socket = connect(port, '127.0.0.1');
+    deaf.pause();
+    deaf.write(`GET /api/v1/events/stream HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+    const end = new AbortController();
+    const following = overSocket.follow({ signal: end.signal });
+    const next = following.next();
+    // The stream is open when it is in the table of connections: ask until the event arrives.
+    const seen: unknown[] = [];
+    void next.then(({ value }) => seen.push(value));
+    while (seen.length === 0) await change(1);
+    expect(seen).toMatchObject([{ kind: expect.stringMatching(/^config|_state$/) }]);
+    await change(50);
+    end.abort();
+    expect((await overTcp.health()).status).toBe('ok');
+    deaf.destroy();
+  });
+});
