@@ -1,6 +1,6 @@
 import { API, API_NAMES, type ApiName, type ApiRequest, type ApiResponse, type ApiRoute } from '@vigia/contracts/api';
 import { errorOf } from './api-error.ts';
-import { type Follow, followEvents } from './follow.ts';
+import { type Follow, followEvents, type Watch, watchNode } from './follow.ts';
 import { fetchSender } from './fetch-sender.ts';
 import { type ApiReply, bytesOf, type Sender, textOf } from './sender.ts';
 
@@ -15,7 +15,7 @@ export interface CallOptions {
 }
 
 /** Routes that answer once. */
-type CallName = Exclude<ApiName, 'eventStream'>;
+type CallName = Exclude<ApiName, 'eventStream' | 'stream'>;
 
 /** Calls a route. Rejects with ApiError when the node refuses, with the sender's error when no answer comes. */
 export type Call<N extends CallName> =
@@ -23,8 +23,8 @@ export type Call<N extends CallName> =
     ? (request?: ApiRequest<N>, options?: CallOptions) => Promise<ApiResponse<N>>
     : (request: ApiRequest<N>, options?: CallOptions) => Promise<ApiResponse<N>>;
 
-/** One method per route of the API (docs/protocol/http.md), and `follow` for events as they happen. */
-export type ApiClient = { readonly [N in CallName]: Call<N> } & { readonly follow: Follow };
+/** One method per route of the API (docs/protocol/http.md), and two for what happens: `follow` and `watch`. */
+export type ApiClient = { readonly [N in CallName]: Call<N> } & { readonly follow: Follow; readonly watch: Watch };
 
 interface Parts {
   readonly params?: Readonly<Record<string, string>>;
@@ -36,13 +36,13 @@ interface Parts {
 /** A client of one node. Holds no connection of its own. */
 export function createClient(options: ClientOptions): ApiClient {
   const send = 'url' in options ? fetchSender(options.url) : options.send;
-  const calls = API_NAMES.filter((name) => name !== 'eventStream').map((name) => {
+  const calls = API_NAMES.filter((name) => name !== 'eventStream' && name !== 'stream').map((name) => {
     const route: ApiRoute = API[name];
     const call = async (request: Parts = {}, how: CallOptions = {}): Promise<unknown> =>
       answerOf(route, await sendTo(send, route, request, how));
     return [name, call];
   });
-  return { ...Object.fromEntries(calls), follow: followEvents(send) } as ApiClient;
+  return { ...Object.fromEntries(calls), follow: followEvents(send), watch: watchNode(send) } as ApiClient;
 }
 
 function sendTo(

@@ -173,6 +173,24 @@ export const API = {
     answer: 'event-stream',
     refusals: [409, 503],
   },
+  stream: {
+    method: 'GET',
+    path: '/api/v1/stream',
+    summary:
+      'Results, statistics and events as they happen: a WebSocket, or Server-Sent Events for a request without upgrade. Resumable like `/api/v1/events/stream`. A slow client loses results, and hears how many.',
+    role: 'viewer',
+    query: z.strictObject({
+      types: z
+        .string()
+        .regex(/^(?:result|stats|event)(?:,(?:result|stats|event))*$/)
+        .default('result,stats,event')
+        .describe('One or more of result, stats, event; separated by commas.'),
+      camera: id.optional(),
+      after: z.string().length(EVENT_ID_LENGTH).optional(),
+    }),
+    answer: 'web-socket',
+    refusals: [409, 503],
+  },
   config: {
     method: 'GET',
     path: '/api/v1/config',

@@ -25,7 +25,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
     events: (query) => node.events(query),
-    follow: (name, handle, onOverflow) => node.follow(name, handle, onOverflow),
+    follow: (options, handle) => node.follow(options, handle),
     newEventId: () => node.newEventId(),
     starting: () => startingModels(parts),
     models: () => Object.fromEntries(statusOf(parts).models),

@@ -3,7 +3,7 @@ import type { Config, EventQuery, HealthProblem, NodeEvent, NodeItem, NodeStatus
 import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-dirs';
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
-import { Announcer, EventHub, eventIds, type ItemHandler, Keeper, type Subscription } from '#node/events';
+import { Announcer, EventHub, eventIds, type ItemHandler, Keeper, type SubscribeOptions, type Subscription } from '#node/events';
 import {
   admit,
   budgetOf,
@@ -137,11 +137,11 @@ export class Supervisor {
   }
 
   /** Subscribes a reader that ends when it left too many alarms unread. */
-  follow(name: string, handle: ItemHandler, onOverflow: () => void): NodeSubscription {
-    const subscription = this.#hub.subscribe({ name, onOverflow }, handle);
+  follow(options: SubscribeOptions, handle: ItemHandler): NodeSubscription {
+    const subscription = this.#hub.subscribe(options, handle);
     return {
       close: () => subscription.close(),
-      droppedEvents: () => subscription.report().dropped.events,
+      dropped: () => subscription.report().dropped,
     };
   }
 

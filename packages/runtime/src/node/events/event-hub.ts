@@ -8,6 +8,8 @@ export interface SubscribeOptions extends Pick<SubscriptionOptions, 'limits' | '
   readonly name: string;
   /** Deliver the latest state of every subject first. */
   readonly replayStates?: boolean;
+  /** Only these items. Called for each item that is published: it must be quick. Default: all. */
+  readonly wants?: (item: NodeItem) => boolean;
 }
 
 /**
@@ -44,12 +46,13 @@ export class EventHub {
   }
 
   /** Delivers every item from now on, until the subscription is closed. A handler that throws loses only that item. */
-  subscribe({ name, limits, onOverflow, replayStates }: SubscribeOptions, handle: ItemHandler): Subscription {
+  subscribe({ name, limits, onOverflow, replayStates, wants }: SubscribeOptions, handle: ItemHandler): Subscription {
     let complained = false;
     const subscription = new Subscription({
       name,
       handle,
       limits,
+      wants,
       onOverflow: () => {
         this.#log.error(`subscriber ${name} left too many alarms unread and was ended`);
         onOverflow?.();

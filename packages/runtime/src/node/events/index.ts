@@ -1,5 +1,5 @@
 export { Announcer } from './announcer.ts';
-export { EventHub } from './event-hub.ts';
+export { EventHub, type SubscribeOptions } from './event-hub.ts';
 export { Keeper } from './keeper.ts';
 export { Outbox, type OutboxSource } from './outbox.ts';
 export { eventIds } from './event-ids.ts';

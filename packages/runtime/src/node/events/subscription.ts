@@ -37,6 +37,8 @@ export interface SubscriptionOptions {
   /** The subscription was ended because too many alarms were unread. */
   readonly onOverflow?: (() => void) | undefined;
   readonly limits?: Partial<QueueLimits> | undefined;
+  /** Other items are neither delivered nor counted. Default: all. */
+  readonly wants?: ((item: NodeItem) => boolean) | undefined;
 }
 
 /** What a subscriber received and lost. */
@@ -101,7 +103,7 @@ export class Subscription {
 
   /** Accepts an item from the hub. Delivers it at once when the queue is empty, else queues it. Never throws. */
   offer(item: NodeItem): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#o.wants?.(item) === false) return;
     if (this.#paused || this.#delivering || this.#queue.size > 0) this.#enqueue(item);
     else this.#deliver(item);
     this.#pump();

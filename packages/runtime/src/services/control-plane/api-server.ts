@@ -1,25 +1,31 @@
 import { type Clock, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
 import { EVENT_ID_LENGTH } from '@vigia/contracts';
 import { API, API_NAMES, type ApiName, type ApiRoute } from '@vigia/contracts/api';
+import webSocket from '@fastify/websocket';
 import {
   fastify,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
   type RouteHandlerMethod,
+  type RouteOptions,
 } from 'fastify';
 import { z } from 'zod';
 import type { ControlledNode } from './controlled-node.ts';
-import { EventStreams } from './event-stream.ts';
 import { type AnswerName, type Asked, handlersOf, NotWell } from './handlers.ts';
+import { NodeStreams, type StreamWish } from './node-streams.ts';
+import { sseOutlet, webSocketOutlet } from './outlet.ts';
 import { checked, refusalOf } from './refusal.ts';
 import { Repeats } from './repeats.ts';
+import { eventsOnly, everything } from './stream-formats.ts';
 
 /** Longest document, bytes. */
 const DOCUMENT_LIMIT = 1024 * 1024;
 /** A client must have sent its request within this time. */
 const REQUEST_MS = 30_000;
 const PARAM_LIMIT = 100;
+/** Of a message over a WebSocket, bytes. */
+const MESSAGE_LIMIT = 1_024;
 
 /** Options of {@link Api}. */
 export interface ApiOptions {
@@ -46,17 +52,17 @@ export class Api {
   readonly #o: ApiOptions;
   readonly #handlers: ReturnType<typeof handlersOf>;
   readonly #repeats: Repeats;
-  readonly #streams: EventStreams;
+  readonly #streams: NodeStreams;
 
   constructor(options: ApiOptions) {
     this.#o = options;
     this.#handlers = handlersOf(options.version);
     this.#repeats = new Repeats(options.clock);
-    this.#streams = new EventStreams(options);
+    this.#streams = new NodeStreams(options);
   }
 
   /** A server for one listener. It does not listen yet. */
-  server({ by, guard }: Entrance): FastifyInstance {
+  async server({ by, guard }: Entrance): Promise<FastifyInstance> {
     const server = fastify({
       logger: false,
       forceCloseConnections: true,
@@ -71,14 +77,32 @@ export class Api {
     );
     server.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
     server.setNotFoundHandler((request, reply) => this.#refuse(noRoute(request), request, reply));
-    if (guard) server.addHook('onRequest', async (request) => guard(request));
-    for (const name of API_NAMES) {
-      const { method, path } = API[name];
-      const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
-      const handler: RouteHandlerMethod = (request, reply) => this.#answer(name, by(request), request, reply);
-      server.route({ method, url, handler });
-    }
+    server.addHook('onRequest', async (request) => {
+      guard?.(request);
+      if (request.headers.upgrade !== undefined && request.routeOptions.url !== API.stream.path) throw noRoute(request);
+    });
+    await server.register(webSocket, { options: { maxPayload: MESSAGE_LIMIT } });
+    for (const name of API_NAMES) server.route(this.#route(name, by));
     return server;
+  }
+
+  #route(name: ApiName, by: Entrance['by']): RouteOptions {
+    const { method, path } = API[name];
+    const at = { method, url: path.replaceAll(/\{(\w+)\}/g, ':$1') };
+    if (name !== 'stream' && name !== 'eventStream')
+      return { ...at, handler: (request, reply) => this.#answer(name, by(request), request, reply) };
+    const sse: RouteHandlerMethod = (request, reply) => {
+      reply.hijack();
+      this.#streams.serve(sseOutlet(reply.raw), wishOf(name, by(request), request));
+    };
+    const wsHandler: RouteOptions['wsHandler'] = (socket, request) => {
+      // A client has nothing to say. What it sends is bounded, and is not read.
+      socket.on('error', () => socket.terminate());
+      this.#streams.serve(webSocketOutlet(socket), wishOf(name, by(request), request));
+    };
+    // Before the upgrade, so that a refusal is an answer like any other.
+    const preValidation = (request: FastifyRequest): Promise<void> => this.#checkStream(name, by(request), request);
+    return { ...at, preValidation, handler: sse, ...(name === 'stream' ? { wsHandler } : {}) };
   }
 
   #refuse(error: unknown, { method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -89,7 +113,7 @@ export class Api {
     return reply.code(status).send({ ...more, ...body });
   }
 
-  async #answer(name: ApiName, by: string, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  async #answer(name: AnswerName, by: string, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const route: ApiRoute = API[name];
     const asked = {
       by,
@@ -98,7 +122,6 @@ export class Api {
       query: checked(route.query ?? z.strictObject({}), request.query, 'query'),
       body: request.body,
     };
-    if (name === 'eventStream') return this.#stream(asked as Asked<'eventStream'>, request, reply);
     const work = async (): Promise<unknown> => this.#call(name, asked as Asked<typeof name>);
     const answer = await this.#once(by, request, work);
     if (name === 'config' || route.ifMatch) reply.header('etag', `"${this.#o.node.config.revision}"`);
@@ -119,12 +142,22 @@ export class Api {
     return this.#repeats.once(`${by} ${key}`, what, work);
   }
 
-  #stream({ by, query }: Asked<'eventStream'>, request: FastifyRequest, reply: FastifyReply): void {
-    const after = checked(lastIdSchema, request.headers['last-event-id'] ?? query.after, 'Last-Event-ID');
+  /** Throws for a stream that cannot begin. */
+  async #checkStream(name: StreamName, by: string, request: FastifyRequest): Promise<void> {
+    const { after } = wishOf(name, by, request);
     this.#streams.checkRoom();
-    reply.hijack();
-    this.#streams.serve(reply.raw, `event stream of ${by}`, after);
+    // Without a store nothing can be resumed.
+    if (after !== undefined) await this.#o.node.events({ after, limit: 1 });
   }
+}
+
+type StreamName = Exclude<ApiName, AnswerName>;
+
+function wishOf(name: StreamName, by: string, { query, headers }: FastifyRequest): StreamWish {
+  const asked = checked(API[name].query, query, 'query');
+  const after = checked(lastIdSchema, headers['last-event-id'] ?? asked.after, 'Last-Event-ID');
+  const what = 'types' in asked ? everything(asked.types.split(','), asked.camera) : eventsOnly();
+  return { name: `stream of ${by}`, after, ...what };
 }
 
 function noRoute({ method, url }: FastifyRequest): VigiaError {

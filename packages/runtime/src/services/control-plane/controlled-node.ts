@@ -38,10 +38,9 @@ export interface ControlledNode {
   /** Stored events, oldest first. */
   events(query: EventQuery): Promise<NodeEvent[]>;
   /**
-   * Hands over what happens from now on; the next item waits for the promise that `handle` returns. `onOverflow`: too
-   * many alarms were unread, nothing more comes.
+   * Hands over what happens from now on and is wanted; the next item waits for the promise that `handle` returns.
    */
-  follow(name: string, handle: (item: NodeItem) => void | Promise<void>, onOverflow: () => void): NodeSubscription;
+  follow(options: FollowerOptions, handle: (item: NodeItem) => void | Promise<void>): NodeSubscription;
   /** An id that is greater than that of every event so far. */
   newEventId(): string;
   camera(id: string): ControlledCamera | undefined;
@@ -59,10 +58,20 @@ export interface ControlledNode {
   putConfig(text: string, asker: Asker): Promise<Changed>;
 }
 
+/** A reader of {@link ControlledNode.follow}. */
+export interface FollowerOptions {
+  /** For the log. */
+  readonly name: string;
+  /** What it does not want does not wait for it, and is not lost when it is slow. */
+  readonly wants: (item: NodeItem) => boolean;
+  /** Too many alarms were unread: nothing more comes. */
+  readonly onOverflow: () => void;
+}
+
 /** A subscription to {@link ControlledNode}. */
 export interface NodeSubscription {
-  /** Events below `alarm` that were dropped so far, because they were not read in time. */
-  droppedEvents(): number;
+  /** What was dropped so far, because it was not read in time: results and statistics, and events below `alarm`. */
+  dropped(): { readonly samples: number; readonly events: number };
   close(): void;
 }
 

@@ -15,7 +15,7 @@ export interface Asked<N extends ApiName> extends Asker {
 }
 
 /** Routes whose handler returns the answer. A stream writes its own. */
-export type AnswerName = Exclude<ApiName, 'eventStream'>;
+export type AnswerName = Exclude<ApiName, 'eventStream' | 'stream'>;
 
 type Answer<N extends AnswerName> = Frozen<ApiResponse<N>>;
 type Handlers = {

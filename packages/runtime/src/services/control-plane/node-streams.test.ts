@@ -1,0 +1,227 @@
+import { createLog, FakeClock } from '@vigia/base';
+import type { NodeEvent, NodeItem } from '@vigia/contracts';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ControlledNode } from './controlled-node.ts';
+import { NodeStreams } from './node-streams.ts';
+import type { Outlet, StreamMessage } from './outlet.ts';
+import { eventsOnly, everything } from './stream-formats.ts';
+
+const idOf = (n: number): string => String(n).padStart(26, '0');
+const eventItem = (n: number): NodeItem => ({
+  type: 'event',
+  event: { id: idOf(n), kind: 'node', severity: 'notice', camera: null } as NodeEvent,
+});
+const resultItem = { type: 'result', result: { camera: 'hall' } } as NodeItem;
+
+const turn = async (): Promise<void> => {
+  for (let i = 0; i < 500; i += 1) await Promise.resolve();
+};
+
+/** A node whose stream the test feeds, with the queue of a subscriber in front of it. */
+class FakeNode {
+  readonly stored: NodeEvent[] = [];
+  readonly dropped = { samples: 0, events: 0 };
+  broken = false;
+  closed = false;
+  #handle: (item: NodeItem) => void | Promise<void> = () => undefined;
+  #overflow: () => void = () => undefined;
+  #work: Promise<unknown> = Promise.resolve();
+
+  get controlled(): ControlledNode {
+    const part: Partial<ControlledNode> = {
+      newEventId: () => idOf(this.stored.length),
+      events: async ({ after = '', limit }) => {
+        if (this.broken) throw new Error('the disk is gone');
+        return this.stored.filter(({ id }) => id > after).slice(0, limit);
+      },
+      follow: ({ wants, onOverflow }, handle) => {
+        this.#handle = (item) => (wants(item) ? handle(item) : undefined);
+        this.#overflow = onOverflow;
+        return { close: () => (this.closed = true), dropped: () => ({ ...this.dropped }) };
+      },
+    };
+    return part as ControlledNode;
+  }
+
+  store(n: number): void {
+    const item = eventItem(n);
+    if (item.type === 'event') this.stored.push(item.event);
+  }
+
+  offer(item: NodeItem): void {
+    this.#work = this.#work.then(() => this.#handle(item));
+  }
+
+  overflow(): void {
+    this.#overflow();
+  }
+}
+
+/** A client that reads when the test lets it. */
+class FakeClient implements Outlet {
+  readonly got: StreamMessage[] = [];
+  closed = false;
+  reads = true;
+  #room: (() => void)[] = [];
+  #onClose: () => void = () => undefined;
+
+  send(message: StreamMessage): Promise<void> | undefined {
+    this.got.push(message);
+    return this.reads ? undefined : new Promise((resolve) => this.#room.push(resolve));
+  }
+
+  beat(): void {
+    this.got.push({ event: 'beat', data: '' });
+  }
+
+  cut(): void {
+    this.closed = true;
+    this.read();
+    this.#onClose();
+  }
+
+  onClose(closed: () => void): void {
+    this.#onClose = closed;
+  }
+
+  read(): void {
+    this.reads = true;
+    for (const resolve of this.#room.splice(0)) resolve();
+  }
+
+  get ids(): (string | undefined)[] {
+    return this.got.filter(({ event }) => event === 'node').map(({ id }) => id);
+  }
+}
+
+let node: FakeNode;
+let client: FakeClient;
+let clock: FakeClock;
+let streams: NodeStreams;
+let logged: string[];
+beforeEach(() => {
+  node = new FakeNode();
+  client = new FakeClient();
+  clock = new FakeClock();
+  logged = [];
+  streams = new NodeStreams({
+    node: node.controlled,
+    clock,
+    log: createLog('test', ({ message }) => void logged.push(message)),
+  });
+});
+
+const serveEvents = (after?: string): void => streams.serve(client, { name: 'c', after, ...eventsOnly() });
+
+describe('events', () => {
+  test('from now on: the position first, then what happens', async () => {
+    node.store(1);
+    serveEvents();
+    node.store(2);
+    node.offer(eventItem(2));
+    await turn();
+    expect(client.got[0]).toMatchObject({ id: idOf(1), event: 'position' });
+    expect(client.ids).toEqual([idOf(2)]);
+  });
+
+  test('stored ones first, and none twice that is in the queue as well', async () => {
+    for (let n = 1; n <= 3; n += 1) node.store(n);
+    serveEvents(idOf(1));
+    node.offer(eventItem(3));
+    node.store(4);
+    node.offer(eventItem(4));
+    await turn();
+    expect(client.ids).toEqual([2, 3, 4].map(idOf));
+  });
+
+  test('however the client reads and whatever its queue drops: each once, in order', async () => {
+    const steps = fc.array(fc.constantFrom('happens', 'is dropped', 'reads', 'stops'), { maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        node = new FakeNode();
+        client = new FakeClient();
+        new NodeStreams({ node: node.controlled, clock, log: createLog('test', () => undefined) }).serve(client, {
+          name: 'c',
+          after: undefined,
+          ...eventsOnly(),
+        });
+        let n = 0;
+        for (const step of all) {
+          if (step === 'reads') client.read();
+          else if (step === 'stops') client.reads = false;
+          else {
+            n += 1;
+            node.store(n);
+            if (step === 'happens') node.offer(eventItem(n));
+            else node.dropped.events += 1;
+          }
+          await turn();
+        }
+        node.store(n + 1);
+        node.offer(eventItem(n + 1));
+        client.read();
+        await turn();
+        client.read();
+        await turn();
+        expect(client.ids).toEqual(Array.from({ length: n + 1 }, (_, i) => idOf(i + 1)));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('a store that fails ends the stream: it must not have a gap', async () => {
+    node.broken = true;
+    serveEvents(idOf(1));
+    await turn();
+    expect(client.closed).toBe(true);
+    expect(logged).toEqual(['c was disconnected: the disk is gone']);
+    expect(node.closed).toBe(true);
+  });
+
+  test('too many unread alarms, or half a minute without reading, end it', async () => {
+    serveEvents();
+    node.overflow();
+    expect(logged).toEqual(['c was disconnected: it left too many alarms unread']);
+    client = new FakeClient();
+    serveEvents();
+    client.reads = false;
+    node.store(1);
+    node.offer(eventItem(1));
+    await turn();
+    clock.advance(29_999);
+    expect(client.closed).toBe(false);
+    clock.advance(1);
+    expect(client.closed).toBe(true);
+    expect(logged.at(-1)).toBe('c was disconnected: it read nothing for 30 s');
+  });
+});
+
+test('a slow client hears how many results it lost', async () => {
+  streams.serve(client, { name: 'c', after: undefined, ...everything(['result'], undefined) });
+  node.offer(resultItem);
+  await turn();
+  node.dropped.samples = 7;
+  node.offer(resultItem);
+  node.offer(resultItem);
+  await turn();
+  expect(client.got.map(({ event }) => event)).toEqual(['position', 'result', 'lost', 'result', 'result']);
+  expect(client.got[2]?.data).toBe('{"type":"lost","samples":7}');
+});
+
+test('only the wanted types, of the wanted camera', async () => {
+  streams.serve(client, { name: 'c', after: undefined, ...everything(['result'], 'yard') });
+  node.offer(resultItem);
+  node.offer({ type: 'result', result: { camera: 'yard' } } as NodeItem);
+  node.offer(eventItem(1));
+  await turn();
+  expect(client.got.map(({ event }) => event)).toEqual(['position', 'result']);
+});
+
+test('a bounded number of streams; a closed one makes room', () => {
+  const clients = Array.from({ length: 256 }, () => new FakeClient());
+  for (const one of clients) streams.serve(one, { name: 'c', after: undefined, ...eventsOnly() });
+  expect(() => streams.checkRoom()).toThrow('256 streams are open');
+  clients[0]?.cut();
+  expect(() => streams.checkRoom()).not.toThrow();
+});

@@ -1,0 +1,167 @@
+import { type Clock, every, type Log, messageOf, VigiaError } from '@vigia/base';
+import type { NodeEvent, NodeItem } from '@vigia/contracts';
+import type { ControlledNode, NodeSubscription } from './controlled-node.ts';
+import type { Outlet, StreamMessage } from './outlet.ts';
+
+/** Streams that may be open at the same time. */
+const STREAMS = 256;
+const HEARTBEAT_MS = 15_000;
+/** A client that reads nothing for this long is disconnected. It goes on where it was. */
+const STUCK_MS = 30_000;
+const PAGE = 500;
+
+/** Options of {@link NodeStreams}. */
+export interface NodeStreamsOptions {
+  readonly node: ControlledNode;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What a client wants. */
+export interface StreamWish {
+  /** For the log. */
+  readonly name: string;
+  /** The last event that the client has. Undefined: only what happens from now on. */
+  readonly after: string | undefined;
+  readonly wants: (item: NodeItem) => boolean;
+  readonly format: StreamFormat;
+}
+
+/** How items become messages. */
+export interface StreamFormat {
+  readonly item: (item: NodeItem) => StreamMessage;
+  /** Where the stream begins. */
+  readonly position: (id: string) => StreamMessage;
+  /** Results and statistics that a slow client lost, in all; undefined: the client is not told. */
+  readonly lost?: (samples: number) => StreamMessage;
+}
+
+/** Clients that read what happens on the node, as it happens. */
+export class NodeStreams {
+  readonly #o: NodeStreamsOptions;
+  readonly #open = new Set<NodeStream>();
+
+  constructor(options: NodeStreamsOptions) {
+    this.#o = options;
+  }
+
+  /** @throws VigiaError `busy` when no further client fits. */
+  checkRoom(): void {
+    if (this.#open.size >= STREAMS) throw new VigiaError('busy', `${STREAMS} streams are open; more are not served`);
+  }
+
+  /** Serves a client until one end closes. */
+  serve(outlet: Outlet, wish: StreamWish): void {
+    const stream = new NodeStream(this.#o, outlet, wish);
+    this.#open.add(stream);
+    outlet.onClose(() => {
+      this.#open.delete(stream);
+      stream.close();
+    });
+    stream.start();
+  }
+}
+
+/**
+ * One client. Events come without gaps and in order, also after a pause: from the store, then from the node's stream. A
+ * slow client loses results, which are counted.
+ */
+class NodeStream {
+  readonly #o: NodeStreamsOptions;
+  readonly #outlet: Outlet;
+  readonly #wish: StreamWish;
+  readonly #heartbeat: { cancel(): void };
+  #subscription: NodeSubscription | undefined;
+  /** The last event that was sent, or where the stream begins. Later events have larger ids. */
+  #last: string;
+  /** What the subscription had dropped when it was last looked at. */
+  #dropped = { events: 0, samples: 0 };
+  #caughtUp: Promise<void> | undefined;
+
+  constructor(options: NodeStreamsOptions, outlet: Outlet, wish: StreamWish) {
+    this.#o = options;
+    this.#outlet = outlet;
+    this.#wish = wish;
+    this.#last = wish.after ?? options.node.newEventId();
+    this.#heartbeat = every(options.clock, HEARTBEAT_MS, () => outlet.beat());
+  }
+
+  start(): void {
+    const { name, after, wants, format } = this.#wish;
+    // A client that is cut off before the first event goes on from here.
+    void this.#outlet.send(format.position(this.#last));
+    if (after !== undefined) this.#catchUp();
+    // What happens meanwhile waits in the subscription's queue.
+    const onOverflow = (): void => this.#end('it left too many alarms unread');
+    this.#subscription = this.#o.node.follow({ name, wants, onOverflow }, (item) => this.#take(item));
+  }
+
+  close(): void {
+    this.#heartbeat.cancel();
+    this.#subscription?.close();
+  }
+
+  /** Returns nothing while the client keeps up: a result then costs one message. */
+  #take(item: NodeItem): Promise<void> | undefined {
+    this.#noticeLosses();
+    return this.#caughtUp ? this.#caughtUp.then(() => this.#send(item)) : this.#send(item);
+  }
+
+  /** The queue keeps alarms and drops other things of a slow client: the store has the events, results are counted. */
+  #noticeLosses(): void {
+    const { events, samples } = this.#subscription?.dropped() ?? this.#dropped;
+    const { events: knownEvents, samples: knownSamples } = this.#dropped;
+    this.#dropped = { events, samples };
+    const { lost } = this.#wish.format;
+    if (lost && samples > knownSamples) void this.#outlet.send(lost(samples));
+    if (events > knownEvents) this.#catchUp();
+  }
+
+  #catchUp(): void {
+    const before = this.#caughtUp ?? Promise.resolve();
+    const caughtUp = before
+      .then(() => this.#readStore())
+      .finally(() => {
+        if (this.#caughtUp === caughtUp) this.#caughtUp = undefined;
+      });
+    this.#caughtUp = caughtUp;
+  }
+
+  async #readStore(): Promise<void> {
+    try {
+      for (let more = true; more && !this.#outlet.closed; ) {
+        const events: NodeEvent[] = await this.#o.node.events({ after: this.#last, limit: PAGE });
+        for (const event of events) {
+          const item: NodeItem = { type: 'event', event };
+          if (this.#wish.wants(item)) await this.#send(item);
+          else this.#last = event.id;
+        }
+        more = events.length > 0;
+      }
+    } catch (error) {
+      this.#end(messageOf(error));
+    }
+  }
+
+  #send(item: NodeItem): Promise<void> | undefined {
+    if (this.#outlet.closed) return undefined;
+    if (item.type === 'event') {
+      if (item.event.id <= this.#last) return undefined;
+      this.#last = item.event.id;
+    }
+    const room = this.#outlet.send(this.#wish.format.item(item));
+    return room && this.#whenRoom(room);
+  }
+
+  async #whenRoom(room: Promise<void>): Promise<void> {
+    const stuck = this.#o.clock.after(STUCK_MS, () => this.#end(`it read nothing for ${STUCK_MS / 1000} s`));
+    await room;
+    stuck.cancel();
+  }
+
+  #end(why: string): void {
+    if (this.#outlet.closed) return;
+    this.#o.log.warn(`${this.#wish.name} was disconnected: ${why}`);
+    this.#outlet.cut();
+  }
+}

@@ -1,0 +1,52 @@
+import type { NodeItem } from '@vigia/contracts';
+import type { StreamFormat, StreamWish } from './node-streams.ts';
+
+/** Many clients read the same items: each is written as JSON once. */
+const written = new WeakMap<NodeItem, string>();
+
+function jsonOf(item: NodeItem): string {
+  let text = written.get(item);
+  if (text === undefined) written.set(item, (text = JSON.stringify(item)));
+  return text;
+}
+
+/** `GET /api/v1/stream`: results, statistics and events, each under its type. */
+const EVERYTHING: StreamFormat = {
+  item: (item) => ({ id: item.type === 'event' ? item.event.id : undefined, event: item.type, data: jsonOf(item) }),
+  position: (id) => ({ id, event: 'position', data: JSON.stringify({ type: 'position', id }) }),
+  lost: (samples) => ({ event: 'lost', data: JSON.stringify({ type: 'lost', samples }) }),
+};
+
+/** `GET /api/v1/events/stream`: events by themselves, under their kind. */
+const EVENTS: StreamFormat = {
+  item: (item) =>
+    item.type === 'event'
+      ? { id: item.event.id, event: item.event.kind, data: JSON.stringify(item.event) }
+      : { event: item.type, data: jsonOf(item) },
+  position: (id) => ({ id, event: 'position', data: '{}' }),
+};
+
+/** Stored events. */
+export function eventsOnly(): Pick<StreamWish, 'wants' | 'format'> {
+  return { wants: isStored, format: EVENTS };
+}
+
+/** @param types Of items. @param camera Only what concerns this one. */
+export function everything(types: readonly string[], camera: string | undefined): Pick<StreamWish, 'wants' | 'format'> {
+  const wanted = new Set<string>(types);
+  const wants = (item: NodeItem): boolean =>
+    wanted.has(item.type) &&
+    (camera === undefined || cameraOf(item) === camera) &&
+    (item.type !== 'event' || isStored(item));
+  return { wants, format: EVERYTHING };
+}
+
+/** Events of severity `debug` are not kept: a stream with them could not be resumed without gaps. */
+function isStored(item: NodeItem): boolean {
+  return item.type === 'event' && item.event.severity !== 'debug';
+}
+
+function cameraOf(item: NodeItem): string | null {
+  if (item.type === 'result') return item.result.camera;
+  return item.type === 'stats' ? item.stats.camera : item.event.camera;
+}
