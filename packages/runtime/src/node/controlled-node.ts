@@ -6,7 +6,7 @@ import { type NodeParts, reportOf } from './node-report.ts';
 
 /** The node's own operations behind the control socket. */
 export interface NodeActions
-  extends Pick<ControlledNode, 'health' | 'camera' | 'restartCamera' | 'restartWorker' | 'events'> {
+  extends Pick<ControlledNode, 'health' | 'metrics' | 'camera' | 'restartCamera' | 'restartWorker' | 'events'> {
   readonly desired: DesiredState;
 }
 
@@ -20,6 +20,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
   return {
     report: () => reportOf(parts),
     health: () => node.health(),
+    metrics: () => node.metrics(),
     get cameraIds() {
       return [...parts.children.cameras.keys()];
     },

@@ -4,6 +4,7 @@ import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-d
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
 import { Announcer, EventHub, eventIds, Keeper, type Subscription } from '#node/events';
+import { MetricCounts, metricsText } from '#node/metrics';
 import {
   admit,
   budgetOf,
@@ -64,6 +65,7 @@ export class Supervisor {
   readonly #hub: EventHub;
   readonly #announcer: Announcer;
   readonly #ages = new ResultAges();
+  readonly #metrics = new MetricCounts();
   readonly #children: Children;
   readonly #watches: Watches;
   readonly #broker: BrokerLink;
@@ -77,6 +79,7 @@ export class Supervisor {
     this.#plan = options.plan;
     const { plan, clock, log, config: initial, file } = options;
     this.#startedMs = clock.nowMs();
+    this.#metrics.follow(plan.cameras);
     const { store } = options;
     const newId = eventIds(clock, store?.lastId);
     const boot = newId();
@@ -136,6 +139,7 @@ export class Supervisor {
     this.#scope.defer(() => this.#broker.close());
     this.#hub.subscribe({ name: 'report' }, this.#ages.handle);
     this.#hub.subscribe({ name: 'health' }, this.#watches.handle);
+    this.#hub.subscribe({ name: 'metrics' }, this.#metrics.handle);
     await this.#broker.use(plan.mqttUrl);
     this.#announcer.node('started', this.#o.version);
     this.#scope.defer(() => this.#children.stop());
@@ -210,6 +214,14 @@ export class Supervisor {
     return reportOf(this.#parts());
   }
 
+  /** OpenMetrics text, from a report and the histograms of the stream. */
+  async metrics(): Promise<string> {
+    const report = await this.report();
+    const { consumers } = this.#metrics;
+    const subscribers = this.#hub.report();
+    return metricsText({ report, consumers, subscribers, version: this.#o.version, nodejs: process.versions.node });
+  }
+
   /** The latest known values, for a view. Asks no process. */
   status(): NodeStatus {
     return statusOf(this.#parts());
@@ -225,7 +237,10 @@ export class Supervisor {
       log,
       onLog,
       agesOf: (camera, consumer) => this.#ages.of(camera, consumer),
-      forgetAges: (camera, consumer) => this.#ages.forget(camera, consumer),
+      forgetAges: (camera, consumer) => {
+        this.#ages.forget(camera, consumer);
+        this.#metrics.forget(camera, consumer);
+      },
       onState: (state) => this.#announcer.cameraState(state),
       onResult: (result) => this.#announcer.result(result),
       onWorkerState: (state) => this.#announcer.workerState(state),
@@ -277,6 +292,7 @@ export class Supervisor {
     this.#admit(change, wanted);
     // The change starts here. It is not rolled back.
     this.#plan = wanted;
+    this.#metrics.follow(wanted.cameras);
     this.#forgetWorkers();
     const brokerLeft = change.mqtt ? this.#broker.use(wanted.mqttUrl) : undefined;
     await this.#children.apply(change, wanted);

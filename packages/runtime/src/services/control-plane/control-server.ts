@@ -24,6 +24,8 @@ export interface ConfigRevision {
 /** The part of the node that the control plane uses. A change resolves with its result. */
 export interface ControlledNode {
   report(): Promise<Report>;
+  /** OpenMetrics text. */
+  metrics(): Promise<string>;
   /** Empty when all is well. */
   health(): readonly HealthProblem[];
   /** Reads the configuration again and applies the differences. `text` describes them. */
@@ -64,6 +66,8 @@ function statusOf(error: unknown): number {
   return typeof own === 'number' ? own : 500;
 }
 
+/** The content type of OpenMetrics 1.0 text. */
+const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 /** Longest document, bytes. */
 const DOCUMENT_LIMIT = 1024 * 1024;
 
@@ -84,6 +88,7 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
     void reply.code(status).send({ error: { code, message: redact(messageOf(error)) } });
   });
   server.get('/api/v1/report', () => node.report());
+  server.get('/metrics', async (_request, reply) => reply.type(OPEN_METRICS).send(await node.metrics()));
   server.get('/healthz', (_request, reply) => {
     const problems = node.health();
     if (problems.length === 0) return { status: 'ok', problems };
