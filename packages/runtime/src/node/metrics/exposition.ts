@@ -1,6 +1,9 @@
 import { BOUNDS_S, type Histogram } from './histogram.ts';
 import { type Metric, type MetricSources, type Sample, SUFFIXES } from './metric.ts';
 
+/** As OpenMetrics prefers them: `1.0`, not `1`. */
+const BOUNDS = [...BOUNDS_S.map((bound) => (Number.isInteger(bound) ? bound.toFixed(1) : String(bound))), '+Inf'];
+
 /** Metrics in the text format of OpenMetrics 1.0, ending with `# EOF`. */
 export function exposition(metrics: readonly Metric[], sources: MetricSources): string {
   const lines = metrics.flatMap((metric) => [...headOf(metric), ...metric.samples(sources).flatMap(linesOf(metric))]);
@@ -9,6 +12,8 @@ export function exposition(metrics: readonly Metric[], sources: MetricSources): 
 
 /** A label's value, to be put between quotation marks. */
 export function escaped(text: string): string {
+  // Ids, which nearly all values are, have nothing to escape.
+  if (!/["\\\n]/.test(text)) return text;
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
@@ -21,30 +26,26 @@ function headOf({ name, type, help }: Metric): string[] {
   ];
 }
 
-function linesOf({ name, type, labels }: Metric): (sample: Sample) => string[] {
+function linesOf({ name, type, labels }: Metric): (sample: Sample) => readonly string[] {
   return ([value, ...values]) => {
-    const pairs = labels.map((label, i) => `${label}="${escaped(values[i] ?? '')}"`);
+    const pairs = labels.map((label, i) => `${label}="${escaped(values[i] ?? '')}"`).join(',');
     if (typeof value !== 'number') return histogramLines(name, pairs, value);
-    return [line(name + SUFFIXES[type], pairs, numberOf(value))];
+    return [`${name}${SUFFIXES[type]}${braced(pairs)} ${numberOf(value)}`];
   };
 }
 
-function histogramLines(name: string, pairs: readonly string[], histogram: Histogram): string[] {
+/** Most lines of a text are buckets: what they share is put together once. */
+function histogramLines(name: string, pairs: string, histogram: Histogram): string[] {
   const counts = histogram.cumulative();
-  const buckets = counts.map((count, i) => line(`${name}_bucket`, [...pairs, `le="${boundOf(i)}"`], String(count)));
-  const all = String(counts.at(-1));
-  return [...buckets, line(`${name}_count`, pairs, all), line(`${name}_sum`, pairs, numberOf(histogram.sum))];
+  const head = `${name}_bucket{${pairs}${pairs === '' ? '' : ','}le="`;
+  const lines = BOUNDS.map((bound, i) => `${head}${bound}"} ${counts[i]}`);
+  const labels = braced(pairs);
+  lines.push(`${name}_count${labels} ${counts.at(-1)}`, `${name}_sum${labels} ${numberOf(histogram.sum)}`);
+  return lines;
 }
 
-/** Bounds are written as OpenMetrics prefers them: `1.0`, not `1`. */
-function boundOf(bucket: number): string {
-  const bound = BOUNDS_S[bucket];
-  if (bound === undefined) return '+Inf';
-  return Number.isInteger(bound) ? bound.toFixed(1) : String(bound);
-}
-
-function line(name: string, pairs: readonly string[], value: string): string {
-  return pairs.length === 0 ? `${name} ${value}` : `${name}{${pairs.join(',')}} ${value}`;
+function braced(pairs: string): string {
+  return pairs === '' ? '' : `{${pairs}}`;
 }
 
 /** The sum of very large numbers is infinite. */

@@ -21,8 +21,12 @@ export class Histogram {
 
   /** The number of values up to each bound of {@link BOUNDS_S}; the last entry is the number of all values. */
   cumulative(): number[] {
-    let sum = 0;
-    return Array.from(this.#numbers.subarray(0, BUCKETS), (count) => (sum += count));
+    const counts: number[] = [];
+    for (let bucket = 0, sum = 0; bucket < BUCKETS; bucket += 1) {
+      sum += this.#numbers[bucket] as number;
+      counts.push(sum);
+    }
+    return counts;
   }
 
   /** The sum of all values in seconds. */
