@@ -28,7 +28,8 @@ export class ReadMetrics {
   }
 
   static async of(box: Sandbox): Promise<ReadMetrics> {
-    const input = await textOf(join(box.runDir, 'control.sock'));
+    const { text: input, ...head } = await answerOf(join(box.runDir, 'control.sock'));
+    expect(head).toEqual({ status: 200, type: 'application/openmetrics-text; version=1.0.0; charset=utf-8' });
     const { status, stdout, stderr } = spawnSync('/usr/bin/python3', [PARSER], {
       input,
       encoding: 'utf8',
@@ -60,14 +61,24 @@ export class ReadMetrics {
   }
 }
 
-function textOf(socketPath: string): Promise<string> {
+interface Answer {
+  readonly status: number | undefined;
+  readonly type: string | undefined;
+  readonly text: string;
+}
+
+function answerOf(socketPath: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = get({ socketPath, path: '/metrics' }, (response) => {
-      expect(response.statusCode).toBe(200);
-      expect(response.headers['content-type']).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode,
+          type: response.headers['content-type'],
+          text: Buffer.concat(chunks).toString('utf8'),
+        }),
+      );
     });
     asked.once('error', reject);
   });
