@@ -10,6 +10,7 @@ const DEBIAN = {
   ffmpeg: '/usr/bin/ffmpeg',
   openssl: '/usr/bin/openssl',
   'python3-numpy': '/usr/lib/python3/dist-packages/numpy/__init__.py',
+  'python3-prometheus-client': '/usr/lib/python3/dist-packages/prometheus_client/__init__.py',
   'python3-gi': '/usr/lib/python3/dist-packages/gi/__init__.py',
   'gir1.2-gst-rtsp-server-1.0': '/usr/share/doc/gir1.2-gst-rtsp-server-1.0/copyright',
   'gstreamer1.0-plugins-base': '/usr/share/doc/gstreamer1.0-plugins-base/copyright',

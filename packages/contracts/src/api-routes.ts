@@ -64,6 +64,14 @@ export const API = {
     answer: readySchema,
     refusals: [503],
   },
+  metrics: {
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Counters and histograms as OpenMetrics 1.0 text (docs/reference/metrics.md).',
+    role: 'viewer',
+    answer: 'open-metrics',
+    refusals: [],
+  },
   openapi: {
     method: 'GET',
     path: '/api/v1/openapi.json',

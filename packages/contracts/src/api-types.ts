@@ -26,9 +26,11 @@ export type ApiResponse<N extends ApiName> = RouteOf<N>['answer'] extends infer 
     ? z.output<A>
     : A extends 'jpeg'
       ? Uint8Array
-      : A extends 'openapi'
-        ? Readonly<Record<string, unknown>>
-        : never
+      : A extends 'open-metrics'
+        ? string
+        : A extends 'openapi'
+          ? Readonly<Record<string, unknown>>
+          : never
   : never;
 
 /** A value that its receiver must not change. */

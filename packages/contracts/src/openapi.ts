@@ -72,6 +72,7 @@ function parameters({ params, query, ifMatch, method }: ApiRoute): Json[] {
 function answerOf({ answer }: ApiRoute): Json {
   if (answer === 'jpeg') return { 'image/jpeg': {} };
   if (answer === 'event-stream' || answer === 'web-socket') return { 'text/event-stream': {} };
+  if (answer === 'open-metrics') return { 'application/openmetrics-text': {} };
   if (answer === 'openapi') return { 'application/json': { schema: { type: 'object' } } };
   return { 'application/json': { schema: jsonSchema(answer, 'output') } };
 }

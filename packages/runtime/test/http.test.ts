@@ -115,7 +115,7 @@ describe.each([
       if (schema instanceof z.ZodType) schema.parse(answer);
     }
     expect(Object.keys(answers).sort()).toEqual(
-      API_NAMES.filter((name) => !['openapi', 'snapshot', 'eventStream', 'stream'].includes(name)).sort(),
+      API_NAMES.filter((name) => !['openapi', 'metrics', 'snapshot', 'eventStream', 'stream'].includes(name)).sort(),
     );
   });
 

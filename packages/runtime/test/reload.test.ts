@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { type CameraText, holdingsOf, pidsByCamera, reportNow, untilSeen, writeConfig } from './support/fleet.ts';
+import { ReadMetrics } from './support/openmetrics.ts';
 import { command, hangUp, resultsOfNewProcess, running, type RunningNode, stop } from './support/running-node.ts';
 import { isAlive } from './support/vigia.ts';
+
+/** The weights of the default model under another name. */
+const OTHER_MODEL = 'other: { use: ssdlite-mobilenet-v2 }';
 
 describe('SIGHUP', () => {
   test('adds, changes and removes a camera; the others go on untouched', async () => {
@@ -40,6 +44,10 @@ describe('SIGHUP', () => {
     const ofNewProcess = resultsOfNewProcess(vigia, 'c2', from);
     expect(ofNewProcess.flatMap((r) => r.detections ?? []).every(({ bbox: [left] }) => left >= 0.499)).toBe(true);
 
+    const metrics = await ReadMetrics.of(box);
+    expect(metrics.valuesOf('camera')).toEqual(['c0', 'c1', 'c2', 'c4']);
+    for (const camera of ['c0', 'c4'])
+      expect(metrics.value('vigia_consumer_age_seconds_count', { camera })).toBeGreaterThan(0);
     const report = await stop(node);
     expect(Object.keys(report.cameras).sort()).toEqual(['c0', 'c1', 'c2', 'c4']);
     for (const id of ['c0', 'c1']) {
@@ -107,6 +115,17 @@ describe('SIGHUP', () => {
     await hangUp(vigia);
     const from = vigia.lines.length;
     await untilSeen(vigia, ['c0'], from);
+    expect((await ReadMetrics.of(box)).valuesOf('consumer')).toEqual(['slow']);
+
+    // Another model: its counters start from zero, and so do its histograms.
+    writeConfig(box, { c0: { ...c0, consumers: 'slow: { model: other, fps: 1 }' } }, '', OTHER_MODEL);
+    await hangUp(vigia);
+    await untilSeen(vigia, ['c0'], vigia.lines.length);
+    const metrics = await ReadMetrics.of(box);
+    const ages = metrics.value('vigia_consumer_age_seconds_count', { consumer: 'slow' });
+    expect(ages).toBeGreaterThan(0);
+    expect(ages).toBeLessThanOrEqual((await reportNow(box)).cameras['c0']?.consumers['slow']?.results.ok ?? 0);
+
     const report = (await stop(node)).cameras['c0'];
     expect(Object.keys(report?.consumers ?? {})).toEqual(['slow']);
     expect(report?.captured).toBeGreaterThan(both?.captured ?? 0);

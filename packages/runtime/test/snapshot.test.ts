@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ConsumerReport, Report } from '@vigia/contracts';
 import { SimulatedCamera } from '@vigia/testkit';
 import sharp from 'sharp';
 import { afterEach, expect, test } from 'vitest';
+import { reportNow } from './support/fleet.ts';
+import { ReadMetrics } from './support/openmetrics.ts';
 import { CLIP, readReport, Sandbox, stepThrough, Vigia } from './support/vigia.ts';
 
 const closers: (() => unknown)[] = [];
@@ -72,7 +75,58 @@ test('vigia snapshot: the whole picture, with boxes or bare; everything that can
     stderr: expect.stringContaining('/nowhere/x.jpg: cannot be written (ENOENT)'),
   });
   expect(readFileSync(bare).byteLength).toBeGreaterThan(10_000);
+  await expectMetricsBetweenReports(box);
 });
+
+/** The metrics of a running node have the numbers of the reports before and after them. */
+async function expectMetricsBetweenReports(box: Sandbox): Promise<void> {
+  const before = await reportNow(box);
+  const metrics = await ReadMetrics.of(box);
+  const after = await reportNow(box);
+  const grows = (name: string, labels: Record<string, string>, count: (report: Report) => number): void => {
+    const value = metrics.value(name, labels);
+    expect(value, `${name} as before`).toBeGreaterThanOrEqual(count(before));
+    expect(value, `${name} as after`).toBeLessThanOrEqual(count(after));
+  };
+  const hall = ({ cameras }: Report): Report['cameras'][string] => cameras['hall'] as Report['cameras'][string];
+  const people = (report: Report): ConsumerReport => hall(report).consumers['people'] as ConsumerReport;
+  const of = { camera: 'hall', consumer: 'people' };
+  grows('vigia_uptime_seconds', {}, (r) => r.duration_ms / 1000);
+  grows('vigia_camera_captured_total', { camera: 'hall' }, (r) => hall(r).captured);
+  grows('vigia_camera_published_total', { camera: 'hall' }, (r) => hall(r).published);
+  grows('vigia_consumer_offered_total', of, (r) => people(r).published);
+  grows('vigia_consumer_dropped_total', { ...of, cause: 'overwritten' }, (r) => people(r).dropped.overwritten);
+  grows('vigia_consumer_results_total', { ...of, status: 'ok' }, (r) => people(r).results.ok);
+  grows(
+    'vigia_process_cpu_seconds_total',
+    { process: 'supervisor' },
+    (r) => r.system.processes['supervisor']?.cpu_s ?? 0,
+  );
+  grows('vigia_model_requests_total', { model: 'ssdlite' }, (r) => r.models['ssdlite']?.requests ?? 0);
+  expect(hall(before).captured).toBeGreaterThan(0);
+
+  // The histograms come from the stream: every ok result of the report had reached the supervisor before its counters.
+  expect(hall(after).unsent_results).toBe(0);
+  for (const labels of [{}, { hop: 'decoded' }, { hop: 'decided' }]) {
+    const name = `vigia_consumer_${'hop' in labels ? 'hop' : 'age'}_seconds_count`;
+    grows(name, { ...of, ...labels }, (r) => people(r).results.ok);
+  }
+  const sumOf = (hop: string): number => metrics.value('vigia_consumer_hop_seconds_sum', { ...of, hop });
+  const means = ['decoded', 'taken', 'rendered', 'sent', 'received', 'decided'].map(
+    (hop) => sumOf(hop) / metrics.value('vigia_consumer_hop_seconds_count', { ...of, hop }),
+  );
+  expect(means).toEqual(means.toSorted((a, b) => a - b));
+  expect(means.at(-1)).toBeGreaterThan(0.001);
+  expect(metrics.value('vigia_consumer_age_unknown_total', of)).toBe(0);
+
+  expect(metrics.value('vigia_camera_state', { camera: 'hall', state: 'live' })).toBe(1);
+  expect(metrics.value('vigia_camera_state', { camera: 'dark', state: 'live' })).toBe(0);
+  expect(metrics.value('vigia_consumer_age_seconds_count', { camera: 'dark' })).toBe(0);
+  expect(metrics.value('vigia_model_state', { model: 'ssdlite', state: 'ready' })).toBe(1);
+  expect(metrics.value('vigia_build_info', { node: box.node, nodejs: process.versions.node })).toBe(1);
+  expect(metrics.value('vigia_process_memory_bytes', { process: 'camera:hall' })).toBeGreaterThan(1e6);
+  expect(metrics.valuesOf('subscriber')).toEqual(['health', 'metrics', 'report', 'view']);
+}
 
 test('a camera that nobody looks at: live, nothing decoded, and still good for a picture', async () => {
   const camera = await SimulatedCamera.start({ clip: CLIP });

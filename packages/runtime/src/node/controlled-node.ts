@@ -7,7 +7,7 @@ import { type NodeParts, reportOf, statusOf } from './node-report.ts';
 export interface NodeActions
   extends Pick<
     ControlledNode,
-    'health' | 'camera' | 'restartCamera' | 'restartWorker' | 'events' | 'follow' | 'newEventId'
+    'health' | 'metrics' | 'camera' | 'restartCamera' | 'restartWorker' | 'events' | 'follow' | 'newEventId'
   > {
   readonly desired: DesiredState;
 }
@@ -18,6 +18,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
   return {
     report: () => reportOf(parts),
     health: () => node.health(),
+    metrics: () => node.metrics(),
     get cameraIds() {
       return [...parts.children.cameras.keys()];
     },

@@ -3,7 +3,16 @@ import type { Config, EventQuery, HealthProblem, NodeEvent, NodeItem, NodeStatus
 import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-dirs';
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
-import { Announcer, EventHub, eventIds, type ItemHandler, Keeper, type SubscribeOptions, type Subscription } from '#node/events';
+import {
+  Announcer,
+  EventHub,
+  eventIds,
+  type ItemHandler,
+  Keeper,
+  type SubscribeOptions,
+  type Subscription,
+} from '#node/events';
+import { MetricCounts, metricsText } from '#node/metrics';
 import {
   admit,
   budgetOf,
@@ -65,6 +74,7 @@ export class Supervisor {
   readonly #hub: EventHub;
   readonly #announcer: Announcer;
   readonly #ages = new ResultAges();
+  readonly #metrics = new MetricCounts();
   readonly #children: Children;
   readonly #watches: Watches;
   readonly #broker: BrokerLink;
@@ -82,6 +92,7 @@ export class Supervisor {
     this.#plan = options.plan;
     const { plan, clock, log, config: initial, file } = options;
     this.#startedMs = clock.nowMs();
+    this.#metrics.follow(plan.cameras);
     const { store } = options;
     const newId = eventIds(clock, store?.lastId);
     this.newEventId = newId;
@@ -138,7 +149,7 @@ export class Supervisor {
 
   /** Subscribes a reader that ends when it left too many alarms unread. */
   follow(options: SubscribeOptions, handle: ItemHandler): NodeSubscription {
-    const subscription = this.#hub.subscribe(options, handle);
+    const subscription = this.#hub.subscribe({ ...options, guest: true }, handle);
     return {
       close: () => subscription.close(),
       dropped: () => subscription.report().dropped,
@@ -155,6 +166,7 @@ export class Supervisor {
     this.#scope.defer(() => this.#broker.close());
     this.#hub.subscribe({ name: 'report' }, this.#ages.handle);
     this.#hub.subscribe({ name: 'health' }, this.#watches.handle);
+    this.#hub.subscribe({ name: 'metrics' }, this.#metrics.handle);
     await this.#broker.use(plan.mqttUrl);
     this.#announcer.node('started', this.#o.version);
     this.#scope.defer(() => this.#children.stop());
@@ -229,6 +241,14 @@ export class Supervisor {
     return reportOf(this.#parts());
   }
 
+  /** OpenMetrics text, from a report and the histograms of the stream. */
+  async metrics(): Promise<string> {
+    const report = await this.report();
+    const { consumers } = this.#metrics;
+    const subscribers = this.#hub.report();
+    return metricsText({ report, consumers, subscribers, version: this.#o.version, nodejs: process.versions.node });
+  }
+
   /** The latest known values, for a view. Asks no process. */
   status(): NodeStatus {
     return statusOf(this.#parts());
@@ -244,7 +264,10 @@ export class Supervisor {
       log,
       onLog,
       agesOf: (camera, consumer) => this.#ages.of(camera, consumer),
-      forgetAges: (camera, consumer) => this.#ages.forget(camera, consumer),
+      forgetAges: (camera, consumer) => {
+        this.#ages.forget(camera, consumer);
+        this.#metrics.forget(camera, consumer);
+      },
       onState: (state) => this.#announcer.cameraState(state),
       onResult: (result) => this.#announcer.result(result),
       onWorkerState: (state) => this.#announcer.workerState(state),
@@ -297,6 +320,7 @@ export class Supervisor {
     if (change.http) await this.#http.use(wanted.httpListen);
     // The change starts here. It is not rolled back.
     this.#plan = wanted;
+    this.#metrics.follow(wanted.cameras);
     this.#forgetWorkers();
     const brokerLeft = change.mqtt ? this.#broker.use(wanted.mqttUrl) : undefined;
     await this.#children.apply(change, wanted);

@@ -10,6 +10,8 @@ export interface SubscribeOptions extends Pick<SubscriptionOptions, 'limits' | '
   readonly replayStates?: boolean;
   /** Only these items. Called for each item that is published: it must be quick. Default: all. */
   readonly wants?: (item: NodeItem) => boolean;
+  /** It comes and goes, like a client of the network. */
+  readonly guest?: boolean;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface SubscribeOptions extends Pick<SubscriptionOptions, 'limits' | '
  */
 export class EventHub {
   readonly #log: Log;
-  readonly #subscriptions = new Map<Subscription, { readonly since: number }>();
+  readonly #subscriptions = new Map<Subscription, { readonly since: number; readonly guest: boolean }>();
   /** The latest state of each subject, for new subscribers. */
   readonly #states = new Map<string, NodeItem>();
   /** Items that handlers published while another item is being handed out. */
@@ -46,7 +48,10 @@ export class EventHub {
   }
 
   /** Delivers every item from now on, until the subscription is closed. A handler that throws loses only that item. */
-  subscribe({ name, limits, onOverflow, replayStates, wants }: SubscribeOptions, handle: ItemHandler): Subscription {
+  subscribe(
+    { name, limits, onOverflow, replayStates, wants, guest = false }: SubscribeOptions,
+    handle: ItemHandler,
+  ): Subscription {
     let complained = false;
     const subscription = new Subscription({
       name,
@@ -63,14 +68,15 @@ export class EventHub {
         complained = true;
       },
     });
-    this.#subscriptions.set(subscription, { since: this.#sequence });
+    this.#subscriptions.set(subscription, { since: this.#sequence, guest });
     if (replayStates) for (const item of this.#states.values()) subscription.offer(item);
     return subscription;
   }
 
-  /** What each subscriber received and lost, by name. */
+  /** What each subscriber received and lost, by name. Guests are not in it: their counters end with them. */
   report(): Record<string, SubscriptionReport> {
-    return Object.fromEntries([...this.#subscriptions.keys()].map((s) => [s.name, s.report()]));
+    const residents = [...this.#subscriptions].filter(([, { guest }]) => !guest);
+    return Object.fromEntries(residents.map(([subscription]) => [subscription.name, subscription.report()]));
   }
 
   /** Ends every subscription. */

@@ -19,6 +19,8 @@ import { checked, refusalOf } from './refusal.ts';
 import { Repeats } from './repeats.ts';
 import { eventsOnly, everything } from './stream-formats.ts';
 
+/** The content type of OpenMetrics 1.0 text. */
+const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 /** Longest document, bytes. */
 const DOCUMENT_LIMIT = 1024 * 1024;
 /** A client must have sent its request within this time. */
@@ -96,7 +98,7 @@ export class Api {
       this.#streams.serve(sseOutlet(reply.raw), wishOf(name, by(request), request));
     };
     const wsHandler: RouteOptions['wsHandler'] = (socket, request) => {
-      // A client has nothing to say. What it sends is bounded, and is not read.
+      // What a client sends is bounded, and is not read.
       socket.on('error', () => socket.terminate());
       this.#streams.serve(webSocketOutlet(socket), wishOf(name, by(request), request));
     };
@@ -125,6 +127,7 @@ export class Api {
     const work = async (): Promise<unknown> => this.#call(name, asked as Asked<typeof name>);
     const answer = await this.#once(by, request, work);
     if (name === 'config' || route.ifMatch) reply.header('etag', `"${this.#o.node.config.revision}"`);
+    if (route.answer === 'open-metrics') return reply.type(OPEN_METRICS).send(answer);
     if (route.answer === 'jpeg') return reply.type('image/jpeg').send(Buffer.from(answer as Uint8Array));
     return reply.send(answer);
   }

@@ -24,6 +24,8 @@ export interface Asker {
 /** The part of the node that the control plane uses. A change resolves with its result. */
 export interface ControlledNode {
   report(): Promise<Report>;
+  /** OpenMetrics text. */
+  metrics(): Promise<string>;
   /** Empty when all is well. */
   health(): readonly HealthProblem[];
   /** What has not started yet, for people; empty when the node is ready. */

@@ -36,6 +36,7 @@ export function handlersOf(version: string): Handlers {
       return { status: 'ready' };
     },
     openapi: () => openApi(version),
+    metrics: (node) => node.metrics(),
     report: (node) => node.report(),
     cameras: (node) => Object.fromEntries(node.cameraIds.map((id) => [id, cameraOf(node, id).recentReport()])),
     camera: (node, { params }) => cameraOf(node, params.camera).recentReport(),

@@ -32,7 +32,7 @@ export interface StreamFormat {
   readonly item: (item: NodeItem) => StreamMessage;
   /** Where the stream begins. */
   readonly position: (id: string) => StreamMessage;
-  /** Results and statistics that a slow client lost, in all; undefined: the client is not told. */
+  /** Results and statistics that a slow client lost, in all. Undefined: no such message. */
   readonly lost?: (samples: number) => StreamMessage;
 }
 

@@ -1,0 +1,2 @@
+export { MetricCounts } from './metric-counts.ts';
+export { metricsText } from './metrics-text.ts';
