@@ -2,12 +2,14 @@ import { userInfo } from 'node:os';
 import type { ControlledNode } from '#services/control-plane';
 import type { DesiredState } from '#node/desired';
 import { describeChange } from '#node/plan';
-import { type NodeParts, reportOf } from './node-report.ts';
+import { type NodeParts, reportOf, statusOf } from './node-report.ts';
 
 /** The node's own operations behind the control socket. */
 export interface NodeActions
-  extends Pick<ControlledNode, 'health' | 'camera' | 'restartCamera' | 'restartWorker' | 'events'> {
+  extends Pick<ControlledNode, 'health' | 'camera' | 'restartCamera' | 'restartWorker' | 'events' | 'logs'> {
   readonly desired: DesiredState;
+  /** Ends the node. @param by Who wants it. */
+  requestStop(by: string): void;
 }
 
 /**
@@ -19,6 +21,9 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
   const by = `control socket (user ${userInfo().username})`;
   return {
     report: () => reportOf(parts),
+    status: () => statusOf(parts),
+    logs: (query) => node.logs(query),
+    stop: () => node.requestStop(by),
     health: () => node.health(),
     get cameraIds() {
       return [...parts.children.cameras.keys()];

@@ -1,5 +1,15 @@
 import { type Clock, every, type Log, type LogRecord, messageOf, Scope, UsageError, VigiaError } from '@vigia/base';
-import type { Config, EventQuery, HealthProblem, NodeEvent, NodeItem, NodeStatus, Report } from '@vigia/contracts';
+import type {
+  Config,
+  EventQuery,
+  HealthProblem,
+  LogAnswer,
+  LogQuery,
+  NodeEvent,
+  NodeItem,
+  NodeStatus,
+  Report,
+} from '@vigia/contracts';
 import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-dirs';
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
@@ -21,6 +31,7 @@ import { serveControl } from '#services/control-plane';
 import type { NodeStore } from '#services/store';
 import { BrokerLink } from './broker-link.ts';
 import { controlledNode } from './controlled-node.ts';
+import type { LogRing } from './log-ring.ts';
 import { consumersOf, type NodeParts, reportOf, runningWorkers, statusOf } from './node-report.ts';
 import { ResultAges } from './result-ages.ts';
 
@@ -41,6 +52,10 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
+  /** The records of `log` and `onLog` that are kept for those who ask. */
+  readonly logs: Pick<LogRing, 'read'>;
+  /** Somebody asked over the control socket that the node ends. The caller stops it. */
+  readonly onStopRequest: () => void;
 }
 
 /** Cameras 1.5 s (with workers 3.5 s), models 1.5 s, broker 1.5 s, and a reserve. */
@@ -63,7 +78,7 @@ export class Supervisor {
   readonly #scope = new Scope();
   readonly #hub: EventHub;
   readonly #announcer: Announcer;
-  readonly #ages = new ResultAges();
+  readonly #ages: ResultAges;
   readonly #children: Children;
   readonly #watches: Watches;
   readonly #broker: BrokerLink;
@@ -77,6 +92,7 @@ export class Supervisor {
     this.#plan = options.plan;
     const { plan, clock, log, config: initial, file } = options;
     this.#startedMs = clock.nowMs();
+    this.#ages = new ResultAges(clock);
     const { store } = options;
     const newId = eventIds(clock, store?.lastId);
     const boot = newId();
@@ -205,6 +221,17 @@ export class Supervisor {
     return silent.map((c) => `camera ${c.id}: no picture came (${c.state.message ?? c.state.state})`);
   }
 
+  /** Records of the log that are still kept. */
+  logs(query: LogQuery): LogAnswer {
+    return this.#o.logs.read(query);
+  }
+
+  /** Asks the caller to stop the node. @param by Who wants it, for the log. */
+  requestStop(by: string): void {
+    this.#o.log.info(`stop requested by ${by}`);
+    this.#o.onStopRequest();
+  }
+
   /** A report of the whole node. For cameras and models that do not answer it contains the latest known values. */
   report(): Promise<Report> {
     return reportOf(this.#parts());
@@ -241,7 +268,10 @@ export class Supervisor {
   #parts(): NodeParts {
     return {
       plan: () => this.#plan,
+      version: this.#o.version,
       upMs: () => this.#o.clock.nowMs() - this.#startedMs,
+      health: () => this.health(),
+      ages: this.#ages,
       children: this.#children,
       broker: this.#broker,
     };

@@ -12,6 +12,7 @@ import {
 } from '@vigia/contracts';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { CameraSetup } from '#core/camera-link';
+import { nodeRoutes, type WatchedNode } from './node-routes.ts';
 
 /** One revision of the node's configuration document. */
 export interface ConfigRevision {
@@ -22,7 +23,7 @@ export interface ConfigRevision {
 }
 
 /** The part of the node that the control plane uses. A change resolves with its result. */
-export interface ControlledNode {
+export interface ControlledNode extends WatchedNode {
   report(): Promise<Report>;
   /** Empty when all is well. */
   health(): readonly HealthProblem[];
@@ -99,6 +100,7 @@ export async function serveControl(socketPath: string, node: ControlledNode): Pr
     return { events: await node.events(parsed.data) };
   });
   server.post('/api/v1/reload', () => node.reload());
+  nodeRoutes(server, node);
   cameraRoutes(server, node);
   configRoutes(server, node);
   await server.listen({ path: socketPath });
