@@ -4,58 +4,74 @@ import type { Command, Commands, Option } from './command.ts';
 export type Script = (commands: Commands) => string;
 
 const HELP: Option = { type: 'boolean', short: 'h', about: 'describe the command' };
-/** The names of this user's running nodes, as `core/node-dirs` finds them. */
-const NODES = `for s in "\${XDG_RUNTIME_DIR:+$XDG_RUNTIME_DIR/vigia}" "/tmp/vigia-$(id -u)"; do
-    [ -n "$s" ] && ls -d "$s"/*/control.sock 2>/dev/null && break
-  done | sed 's,/control.sock$,,; s,.*/,,'`;
+/**
+ * A line of sh that prints the names of this user's running nodes, found as `core/node-dirs` finds them. Only names that
+ * a node can have: bash expands the words that it is given, and others may write below /tmp.
+ */
+const NODES = String.raw`base="${'$'}{XDG_RUNTIME_DIR:+$XDG_RUNTIME_DIR/vigia}"; ls -d "${'$'}{base:-/tmp/vigia-$(id -u)}"/*/control.sock 2>/dev/null | sed -n "s,^.*/\([a-z0-9][a-z0-9_-]*\)/control\.sock$,\1,p"`;
 
 /** A script for bash 4 and newer; works with and without the package bash-completion. */
 export function bashScript(commands: Commands): string {
+  const names = Object.keys(commands).join(' ');
   const cases = Object.entries(commands).map(([name, command]) => bashCase(name, command));
   return `# bash completion of vigia. Made by \`vigia completion bash\`.
+_vigia_words() {
+  mapfile -t COMPREPLY < <(compgen -W "$1" -- "$word")
+}
+_vigia_files() {
+  compopt -o filenames 2>/dev/null
+  mapfile -t COMPREPLY < <(compgen -f -- "$word")
+}
 _vigia_nodes() {
-  ${NODES}
+  _vigia_words "$(command sh -c ${quoted(NODES)})"
 }
 _vigia() {
-  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]} n=0 i
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} n=0 i
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W '${[...Object.keys(commands), 'help', '--help', '--version'].join(' ')}' -- "$word"))
+    _vigia_words '${names} help --help --version'
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
-    [[ \${COMP_WORDS[i]} == -* ]] || ((n += 1))
+    case \${COMP_WORDS[i]} in
+      ${withValues(commands).join('|')}) ((i += 1)) ;;
+      -*) ;;
+      *) ((n += 1)) ;;
+    esac
   done
-  case $command in
-    help) COMPREPLY=($(compgen -W '${Object.keys(commands).join(' ')}' -- "$word")); return ;;
+  case \${COMP_WORDS[1]} in
+    help) _vigia_words '${names}' ;;
 ${cases.join('')}  esac
 }
 complete -F _vigia vigia
 `;
 }
 
+/** Every option that takes a value, of any command. */
+function withValues(commands: Commands): string[] {
+  const options = Object.values(commands).flatMap((command) => optionsOf(command));
+  const names = options.flatMap(([name, option]) => (option.type === 'string' ? spellings(name, option) : []));
+  return [...new Set(names)];
+}
+
 function bashCase(name: string, command: Command): string {
   const options = optionsOf(command);
-  const values = options.flatMap(([option, { type, short, value }]) =>
-    type === 'string'
-      ? [`${[`--${option}`, ...(short ? [`-${short}`] : [])].join('|')}) ${bashValue(value)} return ;;`]
-      : [],
+  const values = options.flatMap(([option, is]) =>
+    is.type === 'string' ? [`  ${spellings(option, is).join('|')}) ${bashValue(is.value)}; return ;;`] : [],
   );
-  const places = (command.arguments ?? []).flatMap((value, place) =>
-    value === 'text' ? [] : [`${place}) ${bashValue(value)} ;;`],
-  );
+  const places = (command.arguments ?? []).map((value, place) => `  ${place}) ${bashValue(value)} ;;`);
   const inner = [
-    ...(values.length > 0 ? [`case $before in`, ...values.map((line) => `  ${line}`), 'esac'] : []),
-    `if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '${options.map(([option]) => `--${option}`).join(' ')}' -- "$word")); return; fi`,
-    ...(places.length > 0 ? ['case $n in', ...places.map((line) => `  ${line}`), 'esac'] : []),
+    ...(values.length > 0 ? ['case $before in', ...values, 'esac'] : []),
+    `if [[ $word == -* ]]; then _vigia_words '${options.map(([option]) => `--${option}`).join(' ')}'; return; fi`,
+    ...(places.length > 0 ? ['case $n in', ...places, 'esac'] : []),
   ];
   return `    ${name})\n${inner.map((line) => `      ${line}\n`).join('')}      ;;\n`;
 }
 
 function bashValue(value: Option['value'] | 'text'): string {
-  if (value === 'file') return 'compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word"));';
-  if (value === 'node') return 'COMPREPLY=($(compgen -W "$(_vigia_nodes)" -- "$word"));';
-  return typeof value === 'object' ? `COMPREPLY=($(compgen -W '${value.join(' ')}' -- "$word"));` : '';
+  if (value === 'file') return '_vigia_files';
+  if (value === 'node') return '_vigia_nodes';
+  return typeof value === 'object' ? `_vigia_words '${value.join(' ')}'` : ':';
 }
 
 /** A script for zsh 5. */
@@ -66,7 +82,7 @@ export function zshScript(commands: Commands): string {
 # zsh completion of vigia. Made by \`vigia completion zsh\`.
 _vigia_nodes() {
   local -a nodes
-  nodes=(\${(f)"$(${NODES})"})
+  nodes=(\${(f)"$(command sh -c ${quoted(NODES)})"})
   compadd -a nodes
 }
 _vigia() {
@@ -94,10 +110,11 @@ function zshCase(name: string, command: Command): string {
   return `    ${name})\n      _arguments -s ${specs.map((spec) => `\\\n        ${quoted(spec)}`).join(' ')}\n      ;;\n`;
 }
 
-function zshOption(name: string, { type, short, about, value }: Option): string[] {
+function zshOption(name: string, option: Option): string[] {
+  const { type, about, value } = option;
   const says = `[${brackets(about ?? name)}]`;
   const takes = type === 'string' ? `:${colons(name)}:${zshValue(value)}` : '';
-  return [`--${name}${says}${takes}`, ...(short ? [`-${short}${says}${takes}`] : [])];
+  return spellings(name, option).map((spelling) => `${spelling}${says}${takes}`);
 }
 
 function zshPlaces(command: Command): string[] {
@@ -160,6 +177,11 @@ function fishValue(value: Option['value']): string[] {
 
 function optionsOf(command: Command): (readonly [string, Option])[] {
   return [...Object.entries(command.options), ['help', HELP]];
+}
+
+/** `--config`, `-c`. */
+function spellings(name: string, { short }: Option): string[] {
+  return short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`];
 }
 
 /** A word of a POSIX shell. */

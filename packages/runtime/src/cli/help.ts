@@ -116,11 +116,11 @@ RATE is frames of a camera, and ok results of a consumer in the last 10 s, per s
 result was decided, in the last 10 s. Everything that was dropped is counted since the node started.
 
   --watch             redraw twice a second until Ctrl-C, or until the node ends; needs a terminal
-  --json              the status as one JSON document
+  --json              the status as one JSON document, on one line
   --node NAME         the node (default: the only running one)
   -c, --config FILE   take the node's name from a configuration
 
-Exit codes: 0 the status was shown, whatever it says, 1 no such node, 2 invalid command line. A script that asks
+Exit codes: 0 the status was shown, good or bad, 1 no such node, 2 invalid command line. A script that asks
 whether all is well uses \`vigia health\`.
 `,
   logs: `vigia logs [--follow] [--level LEVEL] [--limit N] [--json] [--node NAME] [-c FILE]

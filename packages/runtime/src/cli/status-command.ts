@@ -20,7 +20,7 @@ export async function statusCommand(values: Values): Promise<number> {
   if (values['watch']) return watch(socket);
   const status = await askStatus(socket);
   const text = values['json']
-    ? JSON.stringify(status, null, 2)
+    ? JSON.stringify(status)
     : statusScreen(status, paletteFor(process.stdout), process.stdout.columns || WIDTH).join('\n');
   process.stdout.write(`${text}\n`);
   return 0;

@@ -151,7 +151,7 @@ function consumerNotes({ reason, slowed, dropped, results }: ConsumerReport, { r
     [red, reason ?? ''],
     [yellow, slowed ? `slowed to ${rateText(slowed.fps)}/s: ${slowed.reason}` : ''],
     [dim, lost && `dropped: ${lost}`],
-    [red, none && `no result: ${none}`],
+    [dim, none && `no result: ${none}`],
   ];
 }
 
