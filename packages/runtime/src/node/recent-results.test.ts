@@ -46,6 +46,6 @@ test('what the newest result shows', () => {
   expect(recent.summary(0, 0).sees).toBeNull();
   recent.add(result(20, { detections: [thing('person'), thing('car'), thing('person')] }), 0);
   expect(recent.summary(1, 0).sees).toBe('2 person, 1 car');
-  recent.add(result(20, { status: 'timeout', detections: null }), 1);
-  expect(recent.summary(2, 0)).toMatchObject({ sees: 'timeout', age_p50_ms: 20 });
+  recent.add(result(900, { status: 'timeout', detections: null }), 1);
+  expect(recent.summary(2, 0)).toMatchObject({ sees: 'timeout', age_p50_ms: 20, age_p99_ms: 20 });
 });

@@ -159,6 +159,8 @@ ssdlite             ready            48    12 ms    18 ms  2`,
     const colours = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
     const coloured = statusScreen(TROUBLE, paletteFor({ isTTY: true }, {}), 80);
     expect(coloured.join('\n')).not.toBe(statusScreen(TROUBLE, PLAIN, 80).join('\n'));
+    expect(coloured.join('\n')).toContain('\u001b[32mlive ');
+    expect(coloured.join('\n')).toContain('\u001b[31mfailed ');
     expect(coloured.map((line) => line.replaceAll(colours, '').trimEnd())).toEqual(statusScreen(TROUBLE, PLAIN, 80));
   });
 });
