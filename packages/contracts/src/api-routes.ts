@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { cameraSchema, configSchema, ID_PATTERN } from './config.ts';
 import { eventQueryFields } from './event-query.ts';
 import { EVENT_ID_LENGTH, nodeEventSchema } from './events.ts';
+import { logAnswerSchema, logQuerySchema } from './node-log.ts';
+import { nodeStatusSchema } from './node-status.ts';
 import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
 import type { ApiRoute } from './api-route.ts';
 
@@ -86,6 +88,31 @@ export const API = {
     summary: 'A report of the whole node: one snapshot, in which its equations hold.',
     role: 'viewer',
     answer: reportSchema,
+    refusals: [],
+  },
+  status: {
+    method: 'GET',
+    path: '/api/v1/status',
+    summary: 'The latest known values of the whole node, as `vigia status` shows them. Asks no process.',
+    role: 'viewer',
+    answer: nodeStatusSchema,
+    refusals: [],
+  },
+  logs: {
+    method: 'GET',
+    path: '/api/v1/logs',
+    summary: 'Records of this run’s log. `next` of one answer is `after` of the next request.',
+    role: 'admin',
+    query: logQuerySchema,
+    answer: logAnswerSchema,
+    refusals: [],
+  },
+  stop: {
+    method: 'POST',
+    path: '/api/v1/stop',
+    summary: 'Ends the node like SIGTERM, once this answer has been sent.',
+    role: 'admin',
+    answer: z.strictObject({ node: z.string(), pid: z.int().min(1) }),
     refusals: [],
   },
   cameras: {

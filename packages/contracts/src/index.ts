@@ -10,3 +10,5 @@ export * from './report.ts';
 export * from './event-query.ts';
 export * from './events.ts';
 export * from './node-stream.ts';
+export * from './node-status.ts';
+export * from './node-log.ts';

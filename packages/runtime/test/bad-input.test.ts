@@ -158,8 +158,8 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
 describe('a command line that is wrong: exit code 2', () => {
   test.each([
     ['no file', ['run', '-c', '/nowhere/vigia.yml'], /\/nowhere\/vigia\.yml: no such file/],
-    ['no -c', ['run'], /the configuration file is missing; give it with -c FILE/],
-    ['unknown command', ['rnu'], /there is no command "rnu"; there are run, demo, check/],
+    ['no -c', ['run'], /the configuration file is missing: there is no \/.*\/vigia\.yml; give one with -c FILE/],
+    ['unknown command', ['rnu'], /there is no command "rnu"; there are demo, run, check/],
     ['unknown option', ['run', '--fro', '3s'], /Unknown option '--fro'.*options are --config, --for/],
     ['bad time', ['run', '-c', 'x', '--for', '3'], /--for: found "3", allowed is a number with ms, s, m or h/],
     [
@@ -183,6 +183,10 @@ describe('a command line that is wrong: exit code 2', () => {
       ['check', '--help'],
       ['models', '--help'],
       ['snapshot', '--help'],
+      ['status', '--help'],
+      ['logs', '--help'],
+      ['stop', '--help'],
+      ['completion', '--help'],
     ];
     for (const { code, stdout } of await Promise.all(all.map((args) => ended(args, sandbox().env)))) {
       expect(stdout).toContain('vigia');

@@ -42,7 +42,7 @@ const PROCESSES = {
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 200,
+    most: 220,
     never:
       /^runtime\/(?:camera|cli)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },

@@ -1,85 +1,10 @@
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { parseArgs } from 'node:util';
 import { UsageError } from '@vigia/base';
-import { HELP, helpFor } from './help.ts';
-import { MODELS_OPTIONS } from './models-options.ts';
+import type { Command } from './command.ts';
+import { COMMANDS } from './commands.ts';
+import { helpFor } from './help.ts';
 import type { Values } from './options.ts';
 import { version } from './version.ts';
-
-/** A command. It loads its modules when it runs, so that short commands need not load the node. */
-interface Command {
-  readonly options: NonNullable<ParseArgsConfig['options']>;
-  /** How many arguments the command takes besides its options. */
-  readonly words: readonly [least: number, most: number];
-  run(values: Values, words: readonly string[]): Promise<number>;
-}
-
-const RUN_OPTIONS = { for: { type: 'string' }, report: { type: 'string' }, json: { type: 'boolean' } } as const;
-
-const COMMANDS: Readonly<Record<string, Command>> = {
-  run: {
-    options: { config: { type: 'string', short: 'c' }, ...RUN_OPTIONS },
-    words: [0, 0],
-    run: async (values) => (await import('./run-command.ts')).runCommand(values),
-  },
-  demo: {
-    options: {
-      clip: { type: 'string' },
-      'mqtt-port': { type: 'string' },
-      'http-port': { type: 'string' },
-      'rtsp-port': { type: 'string' },
-      ...RUN_OPTIONS,
-    },
-    words: [0, 0],
-    run: async (values) => (await import('./demo-command.ts')).demoCommand(values),
-  },
-  check: {
-    options: { config: { type: 'string', short: 'c' }, diff: { type: 'boolean' }, node: { type: 'string' } },
-    words: [0, 0],
-    run: async (values) => (await import('./check-command.ts')).checkCommand(values),
-  },
-  reload: {
-    options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
-    words: [0, 0],
-    run: async (values) => (await import('./node-commands.ts')).reloadCommand(values),
-  },
-  restart: {
-    options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
-    words: [1, 1],
-    run: async (values, words) => (await import('./node-commands.ts')).restartCommand(values, words),
-  },
-  health: {
-    options: { node: { type: 'string' }, config: { type: 'string', short: 'c' } },
-    words: [0, 0],
-    run: async (values) => (await import('./node-commands.ts')).healthCommand(values),
-  },
-  events: {
-    options: {
-      node: { type: 'string' },
-      config: { type: 'string', short: 'c' },
-      after: { type: 'string' },
-      camera: { type: 'string' },
-      kind: { type: 'string' },
-      severity: { type: 'string' },
-      from: { type: 'string' },
-      to: { type: 'string' },
-      limit: { type: 'string' },
-      follow: { type: 'boolean' },
-      json: { type: 'boolean' },
-    },
-    words: [0, 0],
-    run: async (values) => (await import('./node-commands.ts')).eventsCommand(values),
-  },
-  models: {
-    options: MODELS_OPTIONS,
-    words: [1, 2],
-    run: async (values, words) => (await import('./models-command.ts')).modelsCommand(values, words),
-  },
-  snapshot: {
-    options: { node: { type: 'string' }, config: { type: 'string', short: 'c' }, bare: { type: 'boolean' } },
-    words: [2, 2],
-    run: async (values, words) => (await import('./node-commands.ts')).snapshotCommand(values, words),
-  },
-};
 
 /**
  * Runs a command line (without `node` and the script).
@@ -90,7 +15,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 export async function runCli(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    process.stdout.write(name === 'help' && rest[0] !== undefined ? helpFor(rest[0]) : HELP);
+    process.stdout.write(helpFor(name === 'help' ? rest[0] : undefined, COMMANDS));
     return name === undefined ? 2 : 0;
   }
   if (name === '--version' || name === '-V') {
@@ -102,7 +27,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     throw new UsageError(`there is no command "${name}"; there are ${Object.keys(COMMANDS).join(', ')} (vigia --help)`);
   const { values, positionals } = parse(name, command, rest);
   if (values['help']) {
-    process.stdout.write(helpFor(name));
+    process.stdout.write(helpFor(name, COMMANDS));
     return 0;
   }
   const [least, most] = command.words;

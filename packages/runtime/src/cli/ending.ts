@@ -30,6 +30,12 @@ export class Ending {
     return this.#abort.signal;
   }
 
+  /** Requests the end like a first signal: the next one forces it. */
+  request(): void {
+    this.#signalledMs ??= systemClock.nowMs();
+    this.#abort.abort();
+  }
+
   /** Calls `fn` for each SIGHUP that does not end the run; once for all earlier ones. */
   onHangup(fn: () => void): void {
     this.#onHangup = fn;
@@ -45,8 +51,7 @@ export class Ending {
     const now = systemClock.nowMs();
     // The children end with this process.
     if (this.#signalledMs !== undefined && now - this.#signalledMs > INSIST_MS) process.exit(1);
-    this.#signalledMs ??= now;
-    this.#abort.abort();
+    this.request();
   };
 
   readonly #onSighup = (): void => {

@@ -1,16 +1,9 @@
-/** The output of `vigia --help`. */
-export const HELP: string = `Live video AI on one small box. vigia analyses the newest frame of each camera and never queues frames.
+import type { Commands } from './command.ts';
 
-  vigia demo                      try it: simulated camera, person detector, MQTT broker
-  vigia run -c vigia.yml          watch the cameras of a configuration file
-  vigia check -c vigia.yml        validate a configuration and print the resources it needs
-  vigia reload                    apply the changes of the configuration file to the running node
-  vigia restart CAMERA[/CONSUMER] restart a camera's process, or one worker
-  vigia events [--follow]         what happened, also before the last restart
-  vigia health                    exit code 1 while a critical consumer gives no results
-  vigia snapshot CAMERA out.jpg   save a picture of a camera with its detections
-  vigia models list|add|…         list, add and verify models
+const FIRST = `Live video AI on one small box. vigia analyses the newest frame of each camera and never queues frames.
+`;
 
+const REST = `
 vigia COMMAND --help describes a command.
 
 A minimal configuration (vigia.yml):
@@ -36,12 +29,12 @@ const RUN_OPTIONS = `  --for TIME      stop after TIME: 500ms, 30s, 5m, 2h (defa
 `;
 
 const TOPICS: Readonly<Record<string, string>> = {
-  run: `vigia run -c FILE [--for TIME] [--report FILE] [--json]
+  run: `vigia run [-c FILE] [--for TIME] [--report FILE] [--json]
 
 Runs the cameras of a configuration. Downloads missing models first.
 Shows a live table on a terminal, plain lines otherwise. Ctrl-C stops; a second Ctrl-C stops at once.
 
-  -c, --config FILE   the configuration
+  -c, --config FILE   the configuration (default: vigia.yml in the current folder)
 ${RUN_OPTIONS}
 SIGHUP (or \`vigia reload\`) reads the file again and applies the differences; unchanged cameras keep running.
 A configuration that needs more memory than is available is refused before anything starts.
@@ -58,12 +51,13 @@ ${RUN_OPTIONS}  --clip FILE     another video with an H.264 or H.265 track
   --http-port N   port of the HTTP API (default: 8470, or any free port if that is in use)
   --rtsp-port N   port of the camera (default: 8554, or any free port if that is in use)
 `,
-  check: `vigia check -c FILE [--diff [--node NAME]]
+  check: `vigia check [-c FILE] [--diff [--node NAME]]
 
 Validates a configuration without starting anything. Prints its processes and models, the most memory that each may
 use, and the memory available. The exit code is 1 if it does not fit. An invalid configuration gives exit code 2 and
 a list of problems, each with line, path, the value found and the values allowed.
 
+  -c, --config FILE   the configuration (default: vigia.yml in the current folder)
   --diff              print what the file would change on the running node instead
   --node NAME         the node (default: the one that the file names)
 `,
@@ -117,6 +111,55 @@ Prints stored events of a running node, oldest first. They survive restarts: 90 
 
 Exit codes: 0 done, 1 no such node, or it has no store, 2 an invalid option.
 `,
+  status: `vigia status [--watch] [--json] [--node NAME] [-c FILE]
+
+Shows what a running node does: its problems first, then each camera with its consumers, its models and its workers.
+RATE is frames of a camera, and ok results of a consumer in the last 10 s, per second. AGE is how old a frame was when its
+result was decided, in the last 10 s. Everything that was dropped is counted since the node started.
+
+  --watch             redraw twice a second until Ctrl-C, or until the node ends; needs a terminal
+  --json              the status as one JSON document, on one line
+  --node NAME         the node (default: the only running one)
+  -c, --config FILE   take the node's name from a configuration
+
+Exit codes: 0 the status was shown, good or bad, 1 no such node, 2 invalid command line. A script that asks
+whether all is well uses \`vigia health\`.
+`,
+  logs: `vigia logs [--follow] [--level LEVEL] [--limit N] [--json] [--node NAME] [-c FILE]
+
+Prints the newest log lines of a running node, oldest first. The node keeps the latest 2000 of this run in memory.
+
+  --follow            continue with what is logged, until Ctrl-C or the end of the node
+  --level LEVEL       this level and above: debug, info, warn, error
+  --limit N           at most so many, 1 to 1000 (200)
+  --json              one record per line: number, time, level, source, message
+  --node NAME         the node (default: the only running one)
+  -c, --config FILE   take the node's name from a configuration
+
+A line on stderr says how many records a follower missed.
+Exit codes: 0 done, 1 no such node, 2 an invalid option.
+`,
+  stop: `vigia stop [--node NAME] [-c FILE]
+
+Ends a running node like SIGTERM, and waits until its process is gone: 15 s at most.
+
+  --node NAME         the node (default: the only running one)
+  -c, --config FILE   take the node's name from a configuration
+
+Exit codes: 0 the node has ended, 1 no such node, or it is still there, 2 several nodes run and none was named.
+`,
+  completion: `vigia completion bash|zsh|fish
+
+Prints a script that completes commands, options, their values and the names of running nodes. To install it:
+
+  bash   vigia completion bash > ~/.local/share/bash-completion/completions/vigia
+         (needs the package bash-completion; without it, add to ~/.bashrc: source <(vigia completion bash))
+  zsh    vigia completion zsh > ~/.zfunc/_vigia
+         (with \`fpath+=~/.zfunc\` before \`compinit\` in ~/.zshrc)
+  fish   vigia completion fish > ~/.config/fish/completions/vigia.fish
+
+Open a new shell afterwards. Repeat it after an update of vigia.
+`,
   models: `vigia models list | show ID | add SOURCE --id ID | pull ID | verify ID | remove ID
 
   list         available models, whether they are on this machine, and running containers
@@ -155,7 +198,16 @@ Saves a picture from a camera of a running node, with the detections found in ex
 `,
 };
 
-/** The output of \`vigia COMMAND --help\`. */
-export function helpFor(command: string): string {
-  return TOPICS[command] ?? HELP;
+const EXAMPLE_WIDTH = 26;
+
+/** The output of `vigia COMMAND --help`; without a command that has a topic, that of `vigia --help`. */
+export function helpFor(command: string | undefined, commands: Commands): string {
+  const topic = command !== undefined && Object.hasOwn(TOPICS, command) ? TOPICS[command] : undefined;
+  return topic ?? `${FIRST}\n${listOf(commands)}${REST}`;
+}
+
+function listOf(commands: Commands): string {
+  return Object.values(commands)
+    .map(({ example, about }) => `  vigia ${example.padEnd(EXAMPLE_WIDTH)}${about}\n`)
+    .join('');
 }

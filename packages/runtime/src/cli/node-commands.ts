@@ -1,11 +1,11 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { codeOf, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
 import { ID_PATTERN, type NodeEvent } from '@vigia/contracts';
-import { controlSocketPath, runBaseDir, runDirOf } from '#core/node-dirs';
 import { formatBytes } from '#core/terminal';
 import { askNode } from '#services/control-client';
 import { recordedLine } from '#cli/views';
-import { configFile, text, type Values } from './options.ts';
+import { text, type Values } from './options.ts';
+import { socketOf } from './which-node.ts';
 
 const SNAPSHOT_MS = 10_000;
 const HEALTH_MS = 2_000;
@@ -21,7 +21,7 @@ const RESTART_MS = 3_610_000;
 export async function snapshotCommand(values: Values, [camera = '', file = '']: readonly string[]): Promise<number> {
   if (!ID_PATTERN.test(camera)) throw new UsageError(`vigia snapshot: "${camera}" is no camera id`);
   const path = `/api/v1/cameras/${camera}/snapshot.jpg?annotated=${values['bare'] ? 0 : 1}`;
-  const jpeg = await askNode(controlSocketPath(runDirOf(await nodeOf(values, 'snapshot'))), path, SNAPSHOT_MS);
+  const jpeg = await askNode(await socketOf(values, 'snapshot'), path, SNAPSHOT_MS);
   try {
     writeFileSync(file, jpeg);
   } catch (error) {
@@ -33,7 +33,7 @@ export async function snapshotCommand(values: Values, [camera = '', file = '']: 
 
 /** `vigia reload`. */
 export async function reloadCommand(values: Values): Promise<number> {
-  const socket = controlSocketPath(runDirOf(await nodeOf(values, 'reload')));
+  const socket = await socketOf(values, 'reload');
   const answer = await askNode(socket, '/api/v1/reload', RELOAD_MS, { method: 'POST' });
   const { text: done } = JSON.parse(answer.toString('utf8')) as { text: string };
   process.stdout.write(`${done}\n`);
@@ -46,21 +46,21 @@ export async function restartCommand(values: Values, [what = '']: readonly strin
   if (more.length > 0 || ![camera, consumer ?? camera].every((id) => ID_PATTERN.test(id)))
     throw new UsageError(`vigia restart: "${what}" is neither a camera nor a camera/consumer`);
   const path = `/api/v1/cameras/${camera}${consumer === undefined ? '' : `/consumers/${consumer}`}/restart`;
-  await askNode(controlSocketPath(runDirOf(await nodeOf(values, 'restart'))), path, RESTART_MS, { method: 'POST' });
+  await askNode(await socketOf(values, 'restart'), path, RESTART_MS, { method: 'POST' });
   process.stdout.write(consumer === undefined ? `${what}: has a new process\n` : `${what}: ready\n`);
   return 0;
 }
 
 /** `vigia health`: for operators, service managers and container health checks. */
 export async function healthCommand(values: Values): Promise<number> {
-  await askNode(controlSocketPath(runDirOf(await nodeOf(values, 'health'))), '/healthz', HEALTH_MS);
+  await askNode(await socketOf(values, 'health'), '/healthz', HEALTH_MS);
   process.stdout.write('ok\n');
   return 0;
 }
 
 /** `vigia events`. */
 export async function eventsCommand(values: Values): Promise<number> {
-  const socket = controlSocketPath(runDirOf(await nodeOf(values, 'events')));
+  const socket = await socketOf(values, 'events');
   const query = new URLSearchParams();
   for (const key of ['after', 'camera', 'kind', 'severity', 'from', 'to', 'limit']) {
     const value = text(values, key);
@@ -78,27 +78,4 @@ export async function eventsCommand(values: Values): Promise<number> {
     if (last) query.set('after', last.id);
     else await sleep(systemClock, FOLLOW_MS);
   }
-}
-
-/** The node that a command addresses. */
-async function nodeOf(values: Values, command: string): Promise<string> {
-  const node = text(values, 'node');
-  if (node !== undefined) return node;
-  if (values['config'] === undefined) return onlyNode();
-  const { loadConfig } = await import('#node/config');
-  return loadConfig(configFile(values, command)).node;
-}
-
-/** The name of this user's only running node. */
-function onlyNode(): string {
-  if (process.env['VIGIA_RUN_DIR']) return 'vigia';
-  const base = runBaseDir();
-  const running = existsSync(base)
-    ? readdirSync(base).filter((name) => existsSync(controlSocketPath(runDirOf(name))))
-    : [];
-  const [only] = running;
-  if (running.length === 1 && only !== undefined) return only;
-  if (running.length === 0)
-    throw new VigiaError('not_running', 'no node runs; start one with `vigia demo` or `vigia run`');
-  throw new UsageError(`several nodes run (${running.join(', ')}): say which with --node`);
 }

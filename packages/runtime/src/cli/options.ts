@@ -50,14 +50,17 @@ function duration(value: string): number {
   return ms;
 }
 
-/** The configuration file of a command. @throws UsageError without one. */
+/** The file that a command reads when it is given none. */
+const DEFAULT_CONFIG = 'vigia.yml';
+
+/** The configuration file of a command: that of `-c`, or `vigia.yml` in the current folder. @throws UsageError */
 export function configFile(values: Values, command: string): string {
   const file = text(values, 'config');
-  if (file === undefined)
-    throw new UsageError(
-      `vigia ${command}: the configuration file is missing; give it with -c FILE (vigia --help shows a first one)`,
-    );
-  return file;
+  if (file !== undefined) return file;
+  if (existsSync(DEFAULT_CONFIG)) return DEFAULT_CONFIG;
+  throw new UsageError(
+    `vigia ${command}: the configuration file is missing: there is no ${resolve(DEFAULT_CONFIG)}; give one with -c FILE (vigia --help shows a first one)`,
+  );
 }
 
 /** A port number. @throws UsageError for an invalid one. */

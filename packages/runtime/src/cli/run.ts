@@ -17,7 +17,7 @@ import { killWorkerGroups, lockNode, removeDeadModelSockets, stateDirOf } from '
 import { paletteFor } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#cli/views';
 import type { ModelStore } from '@vigia/model-container';
-import { Supervisor, type SupervisorOptions } from '#node';
+import { LogRing, Supervisor, type SupervisorOptions } from '#node';
 import { NodeStore } from '#services/store';
 import { admit, budgetOf, locateModels, planOf, pullModel, roomFor, sums } from '#node/plan';
 import { Ending } from './ending.ts';
@@ -63,7 +63,7 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     const store = await openStore(config.node, output.log);
     scope.defer(() => store?.close());
     const start = { config, plan, runDir: lock.runDir, file: options.configFile, store };
-    const supervisor = newSupervisor(start, output, ending.signal);
+    const supervisor = newSupervisor(start, output, ending);
     scope.defer(() => supervisor.stop());
     dropped = supervisor.subscribe('view', (item) => view.onItem(item));
     await supervisor.start();
@@ -93,30 +93,34 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
 interface Output {
   readonly onLog: (record: Parameters<typeof formatRecord>[0]) => void;
   readonly log: Log;
+  readonly logs: LogRing;
 }
 
 function logTo(view: View): Output {
+  const logs = new LogRing();
   const onLog: Output['onLog'] = (record) => {
+    logs.add(record);
     if (view instanceof JsonView) process.stderr.write(`${formatRecord(record)}\n`);
     else view.onLog(formatRecord(record));
   };
-  return { onLog, log: createLog('supervisor', onLog) };
+  return { onLog, log: createLog('supervisor', onLog), logs };
 }
 
 function newSupervisor(
   start: Pick<SupervisorOptions, 'config' | 'plan' | 'runDir' | 'file' | 'store'>,
   output: Output,
-  signal: AbortSignal,
+  ending: Ending,
 ): Supervisor {
   const pull = async (store: ModelStore, id: string): Promise<void> => {
     output.log.info(`fetching model ${id}`);
-    await store.pull(id, { signal });
+    await store.pull(id, { signal: ending.signal });
   };
   const { runDir } = start;
   return new Supervisor({
     ...start,
     ...output,
     version: version(),
+    onStopRequest: () => ending.request(),
     clock: systemClock,
     planFor: async (config, own) => planOf(config, runDir, await locateModels(config, { runDir, own, pull })),
   });

@@ -7,9 +7,11 @@ import { type NodeParts, reportOf, statusOf } from './node-report.ts';
 export interface NodeActions
   extends Pick<
     ControlledNode,
-    'health' | 'metrics' | 'camera' | 'restartCamera' | 'restartWorker' | 'events' | 'follow' | 'newEventId'
+    'health' | 'metrics' | 'camera' | 'restartCamera' | 'restartWorker' | 'events' | 'logs' | 'follow' | 'newEventId'
   > {
   readonly desired: DesiredState;
+  /** Ends the node. @param by Who wants it. */
+  requestStop(by: string): void;
 }
 
 /** The operations of the control plane. */
@@ -17,6 +19,9 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
   const { desired } = node;
   return {
     report: () => reportOf(parts),
+    status: () => statusOf(parts),
+    logs: (query) => node.logs(query),
+    stop: (by) => node.requestStop(by),
     health: () => node.health(),
     metrics: () => node.metrics(),
     get cameraIds() {
@@ -29,7 +34,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     follow: (options, handle) => node.follow(options, handle),
     newEventId: () => node.newEventId(),
     starting: () => startingModels(parts),
-    models: () => Object.fromEntries(statusOf(parts).models),
+    models: () => statusOf(parts).models,
     reload: async () => {
       const done = await desired.reload();
       return { ...done, text: describeChange(done) };
@@ -48,5 +53,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
 }
 
 function startingModels(parts: NodeParts): string[] {
-  return [...statusOf(parts).models].filter(([, { state }]) => state === 'starting').map(([id]) => `model ${id}`);
+  return Object.entries(statusOf(parts).models)
+    .filter(([, { state }]) => state === 'starting')
+    .map(([id]) => `model ${id}`);
 }

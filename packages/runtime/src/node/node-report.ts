@@ -1,13 +1,18 @@
-import type { ConsumerStatistics, NodeStatus, Report } from '@vigia/contracts';
+import type { CameraStatus, ConsumerStatistics, HealthProblem, NodeStatus, Report } from '@vigia/contracts';
 import { readProcessUsage } from '#core/process-stats';
-import type { Children } from '#node/children';
+import type { CameraHandle, Children } from '#node/children';
 import type { Plan, RunningWorker } from '#node/plan';
 import type { BrokerLink } from './broker-link.ts';
+import type { ResultAges } from './result-ages.ts';
 
 /** The parts of a node that a report reads. */
 export interface NodeParts {
   readonly plan: () => Plan;
+  /** The version of vigia. */
+  readonly version: string;
   readonly upMs: () => number;
+  readonly health: () => readonly HealthProblem[];
+  readonly ages: Pick<ResultAges, 'recent'>;
   readonly children: Children;
   readonly broker: Pick<BrokerLink, 'report' | 'text'>;
 }
@@ -28,18 +33,30 @@ export async function reportOf({ plan, upMs, children, broker }: NodeParts): Pro
 }
 
 /** The latest known values, for a view. Asks no process. */
-export function statusOf({ plan, upMs, children, broker }: NodeParts): NodeStatus {
+export function statusOf({ plan, version, upMs, health, ages, children, broker }: NodeParts): NodeStatus {
   const { node, shmBytes } = plan();
   return {
+    version: 1,
     node,
-    upMs: upMs(),
-    shmBytes,
+    vigia: version,
+    pid: process.pid,
+    up_ms: Math.round(upMs()),
+    shm_bytes: shmBytes,
     mqtt: broker.text,
-    cameras: new Map(
-      [...children.cameras].map(([id, c]) => [id, { report: c.recentReport(), message: c.state.message }]),
-    ),
-    models: new Map([...children.models].map(([id, m]) => [id, m.recentReport()])),
+    problems: [...health()],
+    cameras: Object.fromEntries([...children.cameras].map(([id, camera]) => [id, cameraStatusOf(camera, ages)])),
+    models: Object.fromEntries([...children.models].map(([id, m]) => [id, m.recentReport()])),
   };
+}
+
+function cameraStatusOf(camera: CameraHandle, ages: NodeParts['ages']): CameraStatus {
+  const report = camera.recentReport();
+  const answers: CameraStatus['answers'] = {};
+  for (const consumer of Object.keys(report.consumers)) {
+    const recent = ages.recent(camera.id, consumer);
+    if (recent) answers[consumer] = recent;
+  }
+  return { report, message: camera.state.message, answers };
 }
 
 /** The latest known counters of every consumer. */

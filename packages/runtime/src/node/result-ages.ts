@@ -1,31 +1,62 @@
-import type { NodeItem } from '@vigia/contracts';
+import type { Clock } from '@vigia/base';
+import type { NodeItem, RecentAnswers } from '@vigia/contracts';
 import { AgeHistogram, type Quantiles } from '#node/children';
+import { RecentResults } from './recent-results.ts';
 
-/** Ages of the ok results of every consumer, for the report. Subscribes to the node's stream. */
+/** The results of one consumer. */
+interface Results {
+  /** Undefined before the first ok result: a histogram is large. */
+  ages: AgeHistogram | undefined;
+  readonly recent: RecentResults;
+}
+
+/** Ages of the ok results of every consumer, for report and status. Subscribes to the node's stream. */
 export class ResultAges {
-  readonly #ages = new Map<string, AgeHistogram>();
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+  readonly #results = new Map<string, Results>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startedMs = clock.nowMs();
+  }
 
   /** Handles an item of the stream. */
   readonly handle = (item: NodeItem): void => {
-    if (item.type !== 'result' || item.result.status !== 'ok') return;
-    const key = `${item.result.camera}/${item.result.consumer}`;
-    const ages = this.#ages.get(key) ?? new AgeHistogram();
-    this.#ages.set(key, ages);
-    ages.record(item.result.age_ms);
+    if (item.type !== 'result') return;
+    const { result } = item;
+    const results = this.#of(`${result.camera}/${result.consumer}`);
+    results.recent.add(result, this.#clock.nowMs());
+    if (result.status !== 'ok') return;
+    results.ages ??= new AgeHistogram();
+    results.ages.record(result.age_ms);
   };
 
   /** Null before the first ok result. */
   of(camera: string, consumer: string): Quantiles | null {
-    return this.#ages.get(`${camera}/${consumer}`)?.quantiles() ?? null;
+    return this.#results.get(`${camera}/${consumer}`)?.ages?.quantiles() ?? null;
+  }
+
+  /** The last 10 s; undefined before the first result. */
+  recent(camera: string, consumer: string): RecentAnswers | undefined {
+    return this.#results.get(`${camera}/${consumer}`)?.recent.summary(this.#clock.nowMs(), this.#startedMs);
   }
 
   /** The consumer was replaced or removed. */
   forget(camera: string, consumer: string): void {
-    this.#ages.delete(`${camera}/${consumer}`);
+    this.#results.delete(`${camera}/${consumer}`);
   }
 
   /** The camera was removed. */
   forgetCamera(camera: string): void {
-    for (const key of this.#ages.keys()) if (key.startsWith(`${camera}/`)) this.#ages.delete(key);
+    for (const key of this.#results.keys()) if (key.startsWith(`${camera}/`)) this.#results.delete(key);
+  }
+
+  #of(key: string): Results {
+    const known = this.#results.get(key);
+    if (known) return known;
+    const made: Results = { ages: undefined, recent: new RecentResults() };
+    this.#results.set(key, made);
+    return made;
   }
 }

@@ -1,5 +1,15 @@
 import { type Clock, every, type Log, type LogRecord, messageOf, Scope, UsageError, VigiaError } from '@vigia/base';
-import type { Config, EventQuery, HealthProblem, NodeEvent, NodeItem, NodeStatus, Report } from '@vigia/contracts';
+import type {
+  Config,
+  EventQuery,
+  HealthProblem,
+  LogAnswer,
+  LogQuery,
+  NodeEvent,
+  NodeItem,
+  NodeStatus,
+  Report,
+} from '@vigia/contracts';
 import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-dirs';
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
@@ -9,6 +19,7 @@ import {
   eventIds,
   type ItemHandler,
   Keeper,
+  removeOldEvents,
   type SubscribeOptions,
   type Subscription,
 } from '#node/events';
@@ -31,6 +42,7 @@ import type { NodeStore } from '#services/store';
 import { BrokerLink } from './broker-link.ts';
 import { controlledNode } from './controlled-node.ts';
 import { HttpDoor } from './http-door.ts';
+import type { LogRing } from './log-ring.ts';
 import { consumersOf, type NodeParts, reportOf, runningWorkers, statusOf } from './node-report.ts';
 import { ResultAges } from './result-ages.ts';
 
@@ -51,6 +63,10 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
+  /** The records of `log` and `onLog` that are kept for those who ask. */
+  readonly logs: Pick<LogRing, 'read'>;
+  /** Somebody asked over the control socket that the node ends. The caller stops it. */
+  readonly onStopRequest: () => void;
 }
 
 /** Cameras 1.5 s (with workers 3.5 s), models 1.5 s, broker 1.5 s, and a reserve. */
@@ -59,8 +75,6 @@ const STOP_WITH_WORKERS_MS = 7_500;
 const WATCH_MS = 1_000;
 const STATS_MS = 10_000;
 const PRUNE_MS = 60_000;
-/** Events that are kept: 90 days of them, a million at most. */
-const RETENTION = { ageMs: 90 * 86_400_000, count: 1_000_000 };
 /** Added to the start timeout, because a restarted worker has to end first. */
 const RESTART_SLACK_MS = 3_000;
 
@@ -73,7 +87,7 @@ export class Supervisor {
   readonly #scope = new Scope();
   readonly #hub: EventHub;
   readonly #announcer: Announcer;
-  readonly #ages = new ResultAges();
+  readonly #ages: ResultAges;
   readonly #metrics = new MetricCounts();
   readonly #children: Children;
   readonly #watches: Watches;
@@ -93,6 +107,7 @@ export class Supervisor {
     const { plan, clock, log, config: initial, file } = options;
     this.#startedMs = clock.nowMs();
     this.#metrics.follow(plan.cameras);
+    this.#ages = new ResultAges(clock);
     const { store } = options;
     const newId = eventIds(clock, store?.lastId);
     this.newEventId = newId;
@@ -150,10 +165,7 @@ export class Supervisor {
   /** Subscribes a reader that ends when it left too many alarms unread. */
   follow(options: SubscribeOptions, handle: ItemHandler): NodeSubscription {
     const subscription = this.#hub.subscribe({ ...options, guest: true }, handle);
-    return {
-      close: () => subscription.close(),
-      dropped: () => subscription.report().dropped,
-    };
+    return { close: () => subscription.close(), dropped: () => subscription.report().dropped };
   }
 
   /** Starts the node. Resolves when all processes have been started, whether or not a camera answers. */
@@ -236,6 +248,17 @@ export class Supervisor {
     return silent.map((c) => `camera ${c.id}: no picture came (${c.state.message ?? c.state.state})`);
   }
 
+  /** Records of the log that are still kept. */
+  logs(query: LogQuery): LogAnswer {
+    return this.#o.logs.read(query);
+  }
+
+  /** Asks the caller to stop the node. @param by Who wants it, for the log. */
+  requestStop(by: string): void {
+    this.#o.log.info(`stop requested by ${by}`);
+    this.#o.onStopRequest();
+  }
+
   /** A report of the whole node. For cameras and models that do not answer it contains the latest known values. */
   report(): Promise<Report> {
     return reportOf(this.#parts());
@@ -243,9 +266,7 @@ export class Supervisor {
 
   /** OpenMetrics text, from a report and the histograms of the stream. */
   async metrics(): Promise<string> {
-    const report = await this.report();
-    const { consumers } = this.#metrics;
-    const subscribers = this.#hub.report();
+    const [report, subscribers, { consumers }] = [await this.report(), this.#hub.report(), this.#metrics];
     return metricsText({ report, consumers, subscribers, version: this.#o.version, nodejs: process.versions.node });
   }
 
@@ -283,7 +304,10 @@ export class Supervisor {
   #parts(): NodeParts {
     return {
       plan: () => this.#plan,
+      version: this.#o.version,
       upMs: () => this.#o.clock.nowMs() - this.#startedMs,
+      health: () => this.health(),
+      ages: this.#ages,
       children: this.#children,
       broker: this.#broker,
     };
@@ -361,13 +385,7 @@ export class Supervisor {
 
   async #prune(): Promise<void> {
     const { store, log } = this.#o;
-    try {
-      const { unread = {} } = (await store?.prune(RETENTION)) ?? {};
-      for (const [reader, count] of Object.entries(unread))
-        log.error(`${count} events were discarded that ${reader} has not received: they were too old or too many`);
-    } catch (error) {
-      if (!this.#stopping) log.error(`the store cannot remove old events: ${messageOf(error)}`);
-    }
+    if (store) await removeOldEvents(store, log, () => this.#stopping !== undefined);
   }
 
   #watch(): void {

@@ -12,16 +12,16 @@ export interface Program {
   stop(): Promise<void>;
 }
 
-/** Starts a program whose output is watched. */
-export function startProgram(command: string, args: readonly string[]): Program {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts a program whose output is watched. @param stdin `pipe`: its `process.stdin` can be written to. */
+export function startProgram(command: string, args: readonly string[], stdin: 'ignore' | 'pipe' = 'ignore'): Program {
+  const child = spawn(command, args, { stdio: [stdin, 'pipe', 'pipe'] });
   let text = '';
   const waiters = new Set<() => void>();
   const wake = (): void => {
     for (const waiter of waiters) waiter();
   };
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
       wake();
     });

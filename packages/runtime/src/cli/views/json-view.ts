@@ -46,15 +46,15 @@ export class JsonView implements View {
   }
 
   draw(status: NodeStatus): void {
-    if (status.upMs < this.#nextMs || this.#stream.writableLength > BACKLOG_LIMIT) return;
-    this.#nextMs = status.upMs + STATS_EVERY_MS;
-    const cameras = Object.fromEntries([...status.cameras].map(([id, { report }]) => [id, report]));
+    if (status.up_ms < this.#nextMs || this.#stream.writableLength > BACKLOG_LIMIT) return;
+    this.#nextMs = status.up_ms + STATS_EVERY_MS;
+    const cameras = Object.fromEntries(Object.entries(status.cameras).map(([id, { report }]) => [id, report]));
     this.#line({
       type: 'stats',
       node: status.node,
-      up_ms: Math.round(status.upMs),
+      up_ms: Math.round(status.up_ms),
       cameras,
-      models: Object.fromEntries(status.models),
+      models: status.models,
       events_dropped: this.#dropped(),
     });
   }

@@ -1,9 +1,9 @@
 import type { Clock } from '@vigia/base';
-import type { CameraReport, ConsumerReport } from '@vigia/contracts';
+import type { CameraReport, CameraStatus, ConsumerReport, NodeStatus, RecentAnswers } from '@vigia/contracts';
 import { fit, formatBytes, formatElapsed, type Palette } from '#core/terminal';
-import type { NodeItem, NodeStatus } from '@vigia/contracts';
+import { ageText, colourOf, nonZero, rateText, streamText } from './cells.ts';
 import type { View } from './view.ts';
-import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
+import { Keyed, keepOnly, Rate } from './recent.ts';
 
 /** The terminal of a live view. */
 export interface Terminal {
@@ -24,22 +24,23 @@ export class LiveView implements View {
   readonly #terminal: Terminal;
   readonly #palette: Palette;
   readonly #clock: Clock;
-  readonly #recent = new Keyed(() => new RecentResults());
+  readonly #hint: string;
   readonly #rates = new Keyed(() => new Rate());
   readonly #log: string[] = [];
   #drawnLines = 0;
   #closed = false;
 
-  constructor(terminal: Terminal, palette: Palette, clock: Clock) {
+  /** @param hint What Ctrl-C does, for the first line. */
+  constructor(terminal: Terminal, palette: Palette, clock: Clock, hint = 'Ctrl-C stops') {
     this.#terminal = terminal;
     this.#palette = palette;
     this.#clock = clock;
+    this.#hint = hint;
     terminal.write('\u001b[?25l');
   }
 
-  onItem(item: NodeItem): void {
-    if (item.type === 'result')
-      this.#recent.get(`${item.result.camera}/${item.result.consumer}`).add(item.result, this.#clock.nowMs());
+  onItem(): void {
+    // The status has what the table shows.
   }
 
   onLog(line: string): void {
@@ -49,7 +50,7 @@ export class LiveView implements View {
 
   draw(status: NodeStatus): void {
     if (this.#closed) return;
-    keepOnly(status, this.#recent, this.#rates);
+    keepOnly(status, this.#rates);
     // A terminal of unknown size reports 0.
     const width = (this.#terminal.columns || 100) - 1;
     const rows = (this.#terminal.rows || 40) - 1;
@@ -75,10 +76,10 @@ export class LiveView implements View {
   #head(status: NodeStatus): string[] {
     const { bold, dim, reset } = this.#palette;
     const facts = [
-      `up ${formatElapsed(status.upMs)}`,
-      `shared memory ${formatBytes(status.shmBytes)}`,
+      `up ${formatElapsed(status.up_ms)}`,
+      `shared memory ${formatBytes(status.shm_bytes)}`,
       `MQTT ${status.mqtt}`,
-      'Ctrl-C stops',
+      this.#hint,
     ];
     return [`${bold}vigia${reset} ${status.node}  ${dim}${facts.join(' · ')}${reset}`, ''];
   }
@@ -87,14 +88,16 @@ export class LiveView implements View {
     const { dim, reset } = this.#palette;
     const title = `${fit('CAMERA', NAME)}${fit('STATE', STATE)}${fit('FPS', FPS, 'right')}${fit('AGE p50', AGE + 2, 'right')}${fit('p99', AGE, 'right')}  ${fit('SEES', SEES)}DROPPED`;
     const lines = [`${dim}${title}${reset}`];
-    for (const [id, { report, message }] of status.cameras) {
-      lines.push(this.#camera(id, report, message));
-      for (const [name, consumer] of Object.entries(report.consumers)) lines.push(this.#consumer(id, name, consumer));
+    for (const [id, camera] of Object.entries(status.cameras)) {
+      const { report, answers } = camera;
+      lines.push(this.#camera(id, camera));
+      for (const [name, consumer] of Object.entries(report.consumers))
+        lines.push(this.#consumer(`${id}/${name}`, consumer, answers[name]));
     }
     return [...lines, ''];
   }
 
-  #camera(id: string, report: CameraReport, message: string | null): string {
+  #camera(id: string, { report, message }: CameraStatus): string {
     const { bold, reset, dim } = this.#palette;
     const fps = rateText(this.#rates.get(id).read(report.captured, this.#clock.nowMs()));
     const { no_demand, undecodable, late } = report.skipped;
@@ -112,18 +115,16 @@ export class LiveView implements View {
     return `${bold}${fit(id, NAME)}${reset}${this.#state(report.state)}${fit(fps, FPS, 'right')}${sends}${note}`;
   }
 
-  #consumer(camera: string, name: string, report: ConsumerReport): string {
-    const key = `${camera}/${name}`;
-    const now = this.#clock.nowMs();
-    const recent = this.#recent.get(key);
-    const fps = rateText(this.#rates.get(key).read(report.results.ok, now));
+  #consumer(key: string, report: ConsumerReport, recent: RecentAnswers | undefined): string {
+    const name = key.slice(key.indexOf('/') + 1);
+    const fps = rateText(this.#rates.get(key).read(report.results.ok, this.#clock.nowMs()));
     const { gated, overwritten, stale, closed } = report.dropped;
     const { expired, timeout, unavailable, error } = report.results;
     const dropped = nonZero({ gated, overwritten, stale, closed });
     const failed = nonZero({ expired, timeout, unavailable, error });
     const { cyan, red, reset } = this.#palette;
-    const ages = `${fit(ageText(recent.age(0.5, now)), AGE + 2, 'right')}${fit(ageText(recent.age(0.99, now)), AGE, 'right')}`;
-    const sees = `  ${cyan}${fit(recent.sees(), SEES - 1)}${reset} `;
+    const ages = `${fit(ageText(recent?.age_p50_ms), AGE + 2, 'right')}${fit(ageText(recent?.age_p99_ms), AGE, 'right')}`;
+    const sees = `  ${cyan}${fit(recent?.sees ?? '–', SEES - 1)}${reset} `;
     const { yellow } = this.#palette;
     // Current problems come before drops since the start, because a narrow terminal cuts off the end.
     const notes = [
@@ -137,12 +138,12 @@ export class LiveView implements View {
   }
 
   #models(status: NodeStatus): string[] {
-    if (status.models.size === 0) return [];
+    if (Object.keys(status.models).length === 0) return [];
     const { dim, reset } = this.#palette;
     const lines = [
       `${dim}${fit('MODEL', NAME)}${fit('STATE', STATE)}${fit('RUN/S', FPS, 'right')}${fit('RUN p50', AGE + 2, 'right')}${fit('p99', AGE, 'right')}  RESTARTS${reset}`,
     ];
-    for (const [id, model] of status.models) {
+    for (const [id, model] of Object.entries(status.models)) {
       const rate = rateText(this.#rates.get(`model ${id}`).read(model.requests, this.#clock.nowMs()));
       const times = `${fit(ageText(model.inference_ms.p50), AGE + 2, 'right')}${fit(ageText(model.inference_ms.p99), AGE, 'right')}`;
       lines.push(`${fit(id, NAME)}${this.#state(model.state)}${fit(rate, FPS, 'right')}${times}  ${model.restarts}`);
@@ -155,43 +156,13 @@ export class LiveView implements View {
   }
 
   #state(state: string): string {
-    const { green, yellow, red, reset } = this.#palette;
-    const good = ['live', 'running', 'ready'].includes(state);
-    const bad = ['unavailable', 'failing', 'stalled', 'breaching', 'failed', 'restarting'].includes(state);
-    return `${good ? green : bad ? red : yellow}${fit(state, STATE)}${reset}`;
+    return `${colourOf(state, this.#palette)}${fit(state, STATE)}${this.#palette.reset}`;
   }
-}
-
-/** `h264 1920×1080`, with its transport and decoding if they are unusual. */
-function streamText({ stream }: CameraReport): string {
-  if (!stream || stream.codec === '') return '';
-  const size = stream.width > 0 ? ` ${stream.width}×${stream.height}` : '';
-  const unusual = [
-    stream.transport === 'udp' ? 'udp' : '',
-    stream.decode === 'keyframes' ? 'keyframes' : '',
-    ['', 'software'].includes(stream.decoder) ? '' : stream.decoder,
-  ].filter((word) => word !== '');
-  return [`${stream.codec}${size}`, ...unusual].join(' ');
 }
 
 /** The state of the large stream, unless it is live. */
 function mainText({ main }: CameraReport): string {
   return !main || main.state === 'live' ? '' : `  large stream ${main.state}${main.reason ? ` (${main.reason})` : ''}`;
-}
-
-function rateText(rate: number | undefined): string {
-  return rate === undefined ? '–' : rate.toFixed(1);
-}
-
-function ageText(ms: number | undefined): string {
-  return ms === undefined || ms === 0 ? '–' : `${ms.toFixed(0)} ms`;
-}
-
-function nonZero(counts: Readonly<Record<string, number>>): string {
-  return Object.entries(counts)
-    .filter(([, n]) => n > 0)
-    .map(([name, n]) => `${n} ${name}`)
-    .join(', ');
 }
 
 /** An escape sequence. Built from a code because a control character in a pattern is usually a mistake. */

@@ -2,7 +2,7 @@ import type { Clock } from '@vigia/base';
 import type { NodeItem, NodeStatus } from '@vigia/contracts';
 import { lineOf } from './event-line.ts';
 import type { View } from './view.ts';
-import { Keyed, keepOnly, Rate, RecentResults } from './recent.ts';
+import { Keyed, keepOnly, Rate } from './recent.ts';
 
 const EVERY_MS = 5_000;
 
@@ -10,7 +10,6 @@ const EVERY_MS = 5_000;
 export class PlainView implements View {
   readonly #write: (line: string) => void;
   readonly #clock: Clock;
-  readonly #recent = new Keyed(() => new RecentResults());
   readonly #rates = new Keyed(() => new Rate());
   #nextMs: number;
 
@@ -21,12 +20,8 @@ export class PlainView implements View {
   }
 
   onItem(item: NodeItem): void {
-    if (item.type === 'result')
-      this.#recent.get(`${item.result.camera}/${item.result.consumer}`).add(item.result, this.#clock.nowMs());
-    else if (item.type === 'event') {
-      const line = lineOf(item.event);
-      if (line !== undefined) this.#line(line);
-    }
+    const line = item.type === 'event' ? lineOf(item.event) : undefined;
+    if (line !== undefined) this.#line(line);
   }
 
   onLog(line: string): void {
@@ -34,23 +29,23 @@ export class PlainView implements View {
   }
 
   draw(status: NodeStatus): void {
-    keepOnly(status, this.#recent, this.#rates);
+    keepOnly(status, this.#rates);
     const now = this.#clock.nowMs();
     const rates = new Map<string, number | undefined>();
-    for (const [id, { report }] of status.cameras) {
+    for (const [id, { report }] of Object.entries(status.cameras)) {
       for (const [name, consumer] of Object.entries(report.consumers))
         rates.set(`${id}/${name}`, this.#rates.get(`${id}/${name}`).read(consumer.results.ok, now));
     }
     if (now < this.#nextMs) return;
     this.#nextMs = now + EVERY_MS;
-    for (const [id, { report }] of status.cameras) {
+    for (const [id, { report, answers }] of Object.entries(status.cameras)) {
       for (const [name, consumer] of Object.entries(report.consumers)) {
         const key = `${id}/${name}`;
-        const recent = this.#recent.get(key);
-        const age = (q: number): string => recent.age(q, now)?.toFixed(0) ?? '–';
+        const recent = answers[name];
+        const age = (ms: number | null | undefined): string => ms?.toFixed(0) ?? '–';
         const { gated, overwritten, stale } = consumer.dropped;
         this.#line(
-          `${key}: ${report.state}, ${rates.get(key)?.toFixed(1) ?? '–'} fps, age p50 ${age(0.5)} ms p99 ${age(0.99)} ms, sees ${recent.sees()}, dropped ${gated} gated ${overwritten} overwritten ${stale} stale`,
+          `${key}: ${report.state}, ${rates.get(key)?.toFixed(1) ?? '–'} fps, age p50 ${age(recent?.age_p50_ms)} ms p99 ${age(recent?.age_p99_ms)} ms, sees ${recent?.sees ?? '–'}, dropped ${gated} gated ${overwritten} overwritten ${stale} stale`,
         );
       }
     }

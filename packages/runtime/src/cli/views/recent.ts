@@ -1,42 +1,4 @@
-import type { ResultMessage } from '@vigia/contracts';
 import type { NodeStatus } from '@vigia/contracts';
-
-const KEPT = 256;
-/** The views show the last ten seconds. */
-const WINDOW_MS = 10_000;
-
-/** Recent results of one consumer: bounded, and sorted only when drawn. */
-export class RecentResults {
-  readonly #ages = new Float64Array(KEPT);
-  readonly #atMs = new Float64Array(KEPT).fill(Number.NEGATIVE_INFINITY);
-  #count = 0;
-  /** The newest result. */
-  last: ResultMessage | undefined;
-
-  add(result: ResultMessage, nowMs: number): void {
-    this.last = result;
-    if (result.status !== 'ok') return;
-    const at = this.#count % KEPT;
-    this.#ages[at] = result.age_ms;
-    this.#atMs[at] = nowMs;
-    this.#count += 1;
-  }
-
-  /** Quantile 0..1 of the ages, milliseconds; undefined without an ok result. */
-  age(quantile: number, nowMs: number): number | undefined {
-    const ages = this.#ages.filter((_, i) => nowMs - (this.#atMs[i] as number) < WINDOW_MS).sort();
-    return ages.length === 0 ? undefined : ages[Math.min(ages.length - 1, Math.floor(quantile * ages.length))];
-  }
-
-  /** The newest result's objects, `6 person, 1 car`, or its status when it is not ok. */
-  sees(): string {
-    if (!this.last) return '–';
-    if (!this.last.detections) return this.last.status;
-    const counts = new Map<string, number>();
-    for (const { class_name: name } of this.last.detections) counts.set(name, (counts.get(name) ?? 0) + 1);
-    return counts.size === 0 ? 'nothing' : [...counts].map(([name, n]) => `${n} ${name}`).join(', ');
-  }
-}
 
 /** Turns a growing count into a rate per second, over about two seconds. */
 export class Rate {
@@ -80,8 +42,8 @@ export class Keyed<T> {
 
 /** Forgets removed cameras, consumers and models, so that the lists do not grow with every reload. */
 export function keepOnly(status: NodeStatus, ...lists: readonly Keyed<unknown>[]): void {
-  const keys = new Set([...status.models.keys()].map((id) => `model ${id}`));
-  for (const [id, { report }] of status.cameras) {
+  const keys = new Set(Object.keys(status.models).map((id) => `model ${id}`));
+  for (const [id, { report }] of Object.entries(status.cameras)) {
     keys.add(id);
     for (const name of Object.keys(report.consumers)) keys.add(`${id}/${name}`);
   }

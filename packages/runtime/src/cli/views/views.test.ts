@@ -1,5 +1,12 @@
 import { FakeClock } from '@vigia/base';
-import type { CameraReport, ConsumerReport, NodeItem, NodeStatus, ResultMessage } from '@vigia/contracts';
+import type {
+  CameraReport,
+  ConsumerReport,
+  NodeItem,
+  NodeStatus,
+  RecentAnswers,
+  ResultMessage,
+} from '@vigia/contracts';
 import { expect, test } from 'vitest';
 import { paletteFor } from '#core/terminal';
 import { Announcer } from '#node/events';
@@ -54,18 +61,28 @@ const camera = (captured: number, ok: number): CameraReport => ({
   },
 });
 
+const ANSWERS: RecentAnswers = { per_s: 9.96, age_p50_ms: 30, age_p99_ms: 39, sees: '2 person' };
+
 const status = (upMs: number, captured: number, ok: number, message: string | null = null): NodeStatus => ({
+  version: 1,
   node: 'ward',
-  upMs,
-  shmBytes: 1024 * 1024,
+  vigia: '0.1.0',
+  pid: 4242,
+  up_ms: upMs,
+  shm_bytes: 1024 * 1024,
   mqtt: 'connected',
-  cameras: new Map([['hall', { report: camera(captured, ok), message }]]),
-  models: new Map([
-    [
-      'ssdlite',
-      { state: 'ready', reason: null, requests: ok, batches: ok, inference_ms: { p50: 12.4, p99: 18.1 }, restarts: 0 },
-    ],
-  ]),
+  problems: [],
+  cameras: { hall: { report: camera(captured, ok), message, answers: { people: ANSWERS } } },
+  models: {
+    ssdlite: {
+      state: 'ready',
+      reason: null,
+      requests: ok,
+      batches: ok,
+      inference_ms: { p50: 12.4, p99: 18.1 },
+      restarts: 0,
+    },
+  },
 });
 
 const person = {
@@ -94,7 +111,6 @@ test('the live table shows detections, ages, rates and drops of each consumer', 
   const clock = new FakeClock();
   let screen = '';
   const view = new LiveView({ columns: 140, rows: 40, write: (text) => void (screen = text) }, paletteFor({}), clock);
-  for (let n = 0; n < 20; n += 1) view.onItem({ type: 'result', result: result(20 + n, n + 1) });
   view.draw(status(0, 100, 50));
   clock.advance(2_000);
   view.draw(status(2_000, 120, 70));
@@ -114,22 +130,20 @@ test('a stalled camera, one with losses, and a missing large stream', () => {
     new FakeClock(),
   );
   const report = camera(100, 50);
-  const cameras = new Map([
-    ['hall', { report: { ...report, state: 'stalled' as const }, message: 'no packet for 5 s' }],
-    [
-      'yard',
-      {
-        message: null,
-        report: {
-          ...report,
-          lost_packets: 12,
-          concealed: 3,
-          stream: { ...(report.stream as NonNullable<CameraReport['stream']>), transport: 'udp', decoder: 'vaapi' },
-          main: { state: 'waiting' as const, reason: 'timeout', reconnects: 1, captured: 5, lost_packets: 0 },
-        },
+  const cameras: NodeStatus['cameras'] = {
+    hall: { report: { ...report, state: 'stalled' as const }, message: 'no packet for 5 s', answers: {} },
+    yard: {
+      message: null,
+      answers: {},
+      report: {
+        ...report,
+        lost_packets: 12,
+        concealed: 3,
+        stream: { ...(report.stream as NonNullable<CameraReport['stream']>), transport: 'udp', decoder: 'vaapi' },
+        main: { state: 'waiting' as const, reason: 'timeout', reconnects: 1, captured: 5, lost_packets: 0 },
       },
-    ],
-  ]);
+    },
+  };
   view.draw({ ...status(0, 0, 0), cameras });
   expect(screen).toMatch(/hall +stalled +– +no packet for 5 s/);
   expect(screen).toMatch(
@@ -171,13 +185,12 @@ test('plain lines: state changes, and a summary every five seconds', () => {
   const state = { state: 'waiting', reason: 'refused', message: 'connection refused', retry_in_ms: 512 } as const;
   announcing((item) => view.onItem(item)).cameraState({ camera: 'hall', ...state, at });
   expect(lines[0]).toMatch(/camera hall: waiting: connection refused; again in 0\.5 s/);
-  view.onItem({ type: 'result', result: result(25, 1) });
   view.draw(status(0, 0, 0));
   expect(lines).toHaveLength(1);
   clock.advance(5_000);
   view.draw(status(5_000, 50, 50));
   expect(lines[1]).toMatch(
-    /hall\/people: live, 10\.0 fps, age p50 25 ms p99 25 ms, sees 2 person, dropped 7 gated 1 overwritten 0 stale/,
+    /hall\/people: live, 10\.0 fps, age p50 30 ms p99 39 ms, sees 2 person, dropped 7 gated 1 overwritten 0 stale/,
   );
 });
 
@@ -217,7 +230,7 @@ test('a failed worker and a slowed one: the reason comes first', () => {
   let screen = '';
   const clock = new FakeClock();
   const view = new LiveView({ columns: 170, rows: 40, write: (text) => void (screen = text) }, paletteFor({}), clock);
-  view.draw({ ...status(0, 100, 50), cameras: new Map([['hall', { report, message: null }]]) });
+  view.draw({ ...status(0, 100, 50), cameras: { hall: { report, message: null, answers: {} } } });
   expect(screen).toMatch(/falls \(falls\) +failed .* exited with code 1 {2}7 gated/);
   expect(screen).toMatch(
     /scene \(vlm\) +running .* slowed to 0\.5\/s: hall\/people \(critical\) is short of CPU {2}7 gated/,

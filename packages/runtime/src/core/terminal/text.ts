@@ -26,6 +26,23 @@ export function fit(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'left' ? cut.padEnd(width) : cut.padStart(width);
 }
 
+/** A text from outside on one line: what a terminal might act on becomes `\ufffd`, white space a space. */
+export function printable(text: string): string {
+  return text.replaceAll(/\s/gu, ' ').replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '\ufffd');
+}
+
+/** Breaks a text at spaces into lines of at most `width` characters. A longer word is broken. */
+export function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ').flatMap((long) => long.match(new RegExp(`.{1,${width}}`, 'gu')) ?? [])) {
+    const line = lines.at(-1) ?? '';
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** Colours of a terminal; empty strings when colours are off. */
 export interface Palette {
   readonly bold: string;

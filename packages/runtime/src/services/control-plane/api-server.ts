@@ -91,8 +91,10 @@ export class Api {
   #route(name: ApiName, by: Entrance['by']): RouteOptions {
     const { method, path } = API[name];
     const at = { method, url: path.replaceAll(/\{(\w+)\}/g, ':$1') };
-    if (name !== 'stream' && name !== 'eventStream')
-      return { ...at, handler: (request, reply) => this.#answer(name, by(request), request, reply) };
+    if (name !== 'stream' && name !== 'eventStream') {
+      const handler: RouteHandlerMethod = (request, reply) => this.#answer(name, by(request), request, reply);
+      return { ...at, handler, ...(name === 'stop' ? { onResponse: this.#stopAfter(by) } : {}) };
+    }
     const sse: RouteHandlerMethod = (request, reply) => {
       reply.hijack();
       this.#streams.serve(sseOutlet(reply.raw), wishOf(name, by(request), request));
@@ -105,6 +107,13 @@ export class Api {
     // Before the upgrade, so that a refusal is an answer like any other.
     const preValidation = (request: FastifyRequest): Promise<void> => this.#checkStream(name, by(request), request);
     return { ...at, preValidation, handler: sse, ...(name === 'stream' ? { wsHandler } : {}) };
+  }
+
+  /** The end closes open connections, so it begins when the answer has been sent. */
+  #stopAfter(by: Entrance['by']): NonNullable<RouteOptions['onResponse']> {
+    return async (request: FastifyRequest, { statusCode }: FastifyReply) => {
+      if (statusCode === 200) this.#o.node.stop(by(request));
+    };
   }
 
   #refuse(error: unknown, { method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -2,9 +2,12 @@ import type {
   CameraReport,
   EventQuery,
   HealthProblem,
+  LogAnswer,
+  LogQuery,
   ModelReport,
   NodeEvent,
   NodeItem,
+  NodeStatus,
   Report,
 } from '@vigia/contracts';
 import type { ApiResponse, Frozen } from '@vigia/contracts/api';
@@ -24,6 +27,12 @@ export interface Asker {
 /** The part of the node that the control plane uses. A change resolves with its result. */
 export interface ControlledNode {
   report(): Promise<Report>;
+  /** The latest known values. Asks no process. */
+  status(): NodeStatus;
+  /** Records of the log that the node still has. */
+  logs(query: LogQuery): LogAnswer;
+  /** Ends the node like SIGTERM. Returns at once. @param by Who asks. */
+  stop(by: string): void;
   /** OpenMetrics text. */
   metrics(): Promise<string>;
   /** Empty when all is well. */

@@ -38,6 +38,13 @@ export function handlersOf(version: string): Handlers {
     openapi: () => openApi(version),
     metrics: (node) => node.metrics(),
     report: (node) => node.report(),
+    status: (node) => node.status(),
+    logs: (node, { query }) => node.logs(query),
+    // The node ends when this answer has been sent: see the server.
+    stop: (node) => {
+      const { node: name, pid } = node.status();
+      return { node: name, pid };
+    },
     cameras: (node) => Object.fromEntries(node.cameraIds.map((id) => [id, cameraOf(node, id).recentReport()])),
     camera: (node, { params }) => cameraOf(node, params.camera).recentReport(),
     putCamera: (node, { params, body, ...asker }) => node.putCamera(params.camera, body, asker),

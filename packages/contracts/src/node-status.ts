@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { cameraReportSchema, modelReportSchema } from './report.ts';
+
+const ms = z.number().min(0);
+
+/** What a consumer answered in the last 10 s. */
+const recentAnswersSchema = z.strictObject({
+  /** `ok` results per second. */
+  per_s: z.number().min(0),
+  /** Ages of the `ok` results, of the newest 256 at most; null without one. */
+  age_p50_ms: ms.nullable(),
+  age_p99_ms: ms.nullable(),
+  /** The newest result's objects, `6 person, 1 car`, or `nothing`, or its status when it is not ok; null before it. */
+  sees: z.string().nullable(),
+});
+/** See {@link recentAnswersSchema}. */
+export type RecentAnswers = z.infer<typeof recentAnswersSchema>;
+
+const healthProblemSchema = z.strictObject({
+  /** `worker_failed`, `blind`. */
+  code: z.string(),
+  message: z.string(),
+});
+/** Something that somebody must look at. */
+export type HealthProblem = Readonly<z.infer<typeof healthProblemSchema>>;
+
+/** `GET /api/v1/status`, and what a view draws. Counters are as last heard, at most half a second old. */
+export const nodeStatusSchema = z.strictObject({
+  version: z.literal(1),
+  node: z.string(),
+  /** The version of vigia that the node runs. */
+  vigia: z.string(),
+  /** The supervisor's process. */
+  pid: z.int().min(1),
+  up_ms: ms,
+  shm_bytes: z.int().min(0),
+  /** For people: `off`, `connected`, `not connected`. */
+  mqtt: z.string(),
+  /** Those of `GET /healthz`; empty when all is well. */
+  problems: z.array(healthProblemSchema),
+  cameras: z.record(
+    z.string(),
+    z.strictObject({
+      report: cameraReportSchema,
+      /** Why it is not live, for people; null when nothing is known. */
+      message: z.string().nullable(),
+      /** By consumer; those that have had a result. */
+      answers: z.record(z.string(), recentAnswersSchema),
+    }),
+  ),
+  models: z.record(z.string(), modelReportSchema),
+});
+/** See {@link nodeStatusSchema}. */
+export type NodeStatus = z.infer<typeof nodeStatusSchema>;
+/** A camera of {@link nodeStatusSchema}. */
+export type CameraStatus = NodeStatus['cameras'][string];

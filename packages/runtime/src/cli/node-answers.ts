@@ -1,0 +1,45 @@
+import { VigiaError } from '@vigia/base';
+import { type LogAnswer, logAnswerSchema, type LogQuery, type NodeStatus, nodeStatusSchema } from '@vigia/contracts';
+import { printable } from '#core/terminal';
+import { askNode } from '#services/control-client';
+
+const ANSWER_MS = 2_000;
+
+interface Schema<T> {
+  safeParse(value: unknown): {
+    readonly data?: T | undefined;
+    readonly error?:
+      | { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] }
+      | undefined;
+  };
+}
+
+/** The status of a running node; every text in it is printable. @throws VigiaError */
+export async function askStatus(socket: string): Promise<NodeStatus> {
+  return parsed(await askNode(socket, '/api/v1/status', ANSWER_MS), nodeStatusSchema);
+}
+
+/** Records of a running node's log. @throws VigiaError, UsageError for a query that the node refuses. */
+export async function askLogs(socket: string, query: Partial<Record<keyof LogQuery, string>>): Promise<LogAnswer> {
+  const text = new URLSearchParams(query).toString();
+  return parsed(await askNode(socket, `/api/v1/logs?${text}`, ANSWER_MS), logAnswerSchema);
+}
+
+/** Whether an error of a question says that the node has ended, or is about to close its socket. */
+export function isGone(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return ['not_running', 'ECONNRESET', 'EPIPE'].includes(String(code));
+}
+
+function parsed<T>(answer: Buffer, schema: Schema<T>): T {
+  const value: unknown = JSON.parse(answer.toString('utf8'), (_key, one: unknown) =>
+    typeof one === 'string' ? printable(one) : one,
+  );
+  const { data, error } = schema.safeParse(value);
+  if (data !== undefined) return data;
+  const [issue] = error?.issues ?? [];
+  throw new VigiaError(
+    'no_answer',
+    `the node's answer is not understood (${issue?.path.join('.')}: ${issue?.message}): does it run another version of vigia?`,
+  );
+}

@@ -1,0 +1,51 @@
+import type { ResultMessage } from '@vigia/contracts';
+import { expect, test } from 'vitest';
+import { RecentResults } from './recent-results.ts';
+
+const thing = (name: string): NonNullable<ResultMessage['detections']>[number] => ({
+  class_id: 0,
+  class_name: name,
+  confidence: 0.9,
+  bbox: [0, 0, 1, 1],
+});
+const result = (ageMs: number, more: Partial<ResultMessage> = {}): ResultMessage => ({
+  node: 'ward-3',
+  boot: 'b',
+  camera: 'hall',
+  consumer: 'people',
+  model: 'ssdlite',
+  seq: 1,
+  status: 'ok',
+  captured_at: '2026-01-01T00:00:00.000Z',
+  age_ms: ageMs,
+  pts_us: 0,
+  hops_ms: { decoded: 1, taken: 1, rendered: 2, sent: 2, received: ageMs, decided: ageMs },
+  detections: [],
+  error: null,
+  ...more,
+});
+
+test('ages and rate of the last 10 s', () => {
+  const recent = new RecentResults();
+  recent.add(result(900), 0);
+  for (let n = 0; n < 20; n += 1) recent.add(result(20 + n), 10_000 + n * 100);
+  expect(recent.summary(12_000, 0)).toEqual({ per_s: 2, age_p50_ms: 30, age_p99_ms: 39, sees: 'nothing' });
+  expect(recent.summary(30_000, 0)).toEqual({ per_s: 0, age_p50_ms: null, age_p99_ms: null, sees: 'nothing' });
+});
+
+test('a node that has just started, and a consumer that is faster than what is kept', () => {
+  const recent = new RecentResults();
+  for (let n = 0; n < 10; n += 1) recent.add(result(20), 1_000 + n * 100);
+  expect(recent.summary(2_000, 1_000).per_s).toBeCloseTo(10, 5);
+  for (let n = 0; n < 1_000; n += 1) recent.add(result(20), 20_000 + n * 10);
+  expect(recent.summary(30_000, 1_000).per_s).toBeCloseTo(100, 0);
+});
+
+test('what the newest result shows', () => {
+  const recent = new RecentResults();
+  expect(recent.summary(0, 0).sees).toBeNull();
+  recent.add(result(20, { detections: [thing('person'), thing('car'), thing('person')] }), 0);
+  expect(recent.summary(1, 0).sees).toBe('2 person, 1 car');
+  recent.add(result(900, { status: 'timeout', detections: null }), 1);
+  expect(recent.summary(2, 0)).toMatchObject({ sees: 'timeout', age_p50_ms: 20, age_p99_ms: 20 });
+});
