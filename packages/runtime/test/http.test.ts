@@ -1,88 +1,33 @@
-import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { type ApiClient, ApiError, createClient } from '@vigia/client';
 import type { NodeEvent } from '@vigia/contracts';
 import { API, API_NAMES, type ApiRoute } from '@vigia/contracts/api';
-import { socketSender } from '@vigia/runtime/dist/services/control-client/index.js';
-import { SimulatedCamera } from '@vigia/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
+import { ApiNode } from './support/api-node.ts';
 import { CutProxy } from './support/cut-proxy.ts';
-import { freePort } from './support/programs.ts';
-import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
 
-const BRIGHT = fileURLToPath(new URL('../../../examples/workers/brightness.mjs', import.meta.url));
-const box = new Sandbox();
-let camera: SimulatedCamera;
-let vigia: Vigia;
-let port: number;
-let url: string;
+let node: ApiNode;
 let overTcp: ApiClient;
 let overSocket: ApiClient;
+const raw: ApiNode['raw'] = (...request) => node.raw(...request);
 
 beforeAll(async () => {
-  camera = await SimulatedCamera.start({ clip: CLIP });
-  port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  const config = box.file('vigia.yml', documentOf(0));
-  vigia = new Vigia(['run', '-c', config, '--json'], box.env);
-  await vigia.until('an ok result', () => vigia.results.some(({ status }) => status === 'ok'));
-  overTcp = createClient({ url });
-  overSocket = createClient({ send: socketSender(join(box.runDir, 'control.sock')) });
+  node = await ApiNode.start();
+  ({ overTcp, overSocket } = node);
 });
 
 afterAll(async () => {
-  vigia.process.kill('SIGTERM');
-  await vigia.ended();
-  await camera.close();
+  const { vigia } = node;
+  expect(await node.close()).toBe(0);
   expect(vigia.stderr).not.toContain('internal');
-  box.remove();
 });
-
-/** The node's document. Another number changes a worker that no consumer uses: an event, and no process. */
-function documentOf(n: number): string {
-  return `version: 1
-node: ${box.node}
-http: { listen: "127.0.0.1:${port}" }
-workers:
-  bright: { command: [${process.execPath}, ${BRIGHT}], input: { format: GRAY8, width: 64, height: 36 } }
-  unused: { command: [/bin/true], input: { format: GRAY8, width: 64, height: 36 }, env: { N: "${n}" } }
-cameras:
-  hall: { source: "${camera.url}", consumers: { light: { worker: bright, fps: 2 } } }
-`;
-}
 
 /** A camera that nobody answers for. */
 const nobody = (n = 1): { source: string } => ({ source: `rtsp://127.0.0.1:1/${n}` });
-
-/** What a request answers, with headers that `fetch` would not send. */
-function raw(
-  method: string,
-  path: string,
-  more: Record<string, string> = {},
-  body?: string,
-): Promise<[number, string]> {
-  // Node's client sends a body with GET, but not its length.
-  const headers = body === undefined ? more : { ...more, 'content-length': String(Buffer.byteLength(body)) };
-  return new Promise((resolve, reject) => {
-    const asked = request(
-      { host: '127.0.0.1', port, method, path, headers, agent: false, timeout: 10_000 },
-      (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        response.on('end', () => resolve([response.statusCode ?? 0, text]));
-      },
-    );
-    asked.on('timeout', () => asked.destroy(new Error(`${method} ${path} did not answer`)));
-    asked.on('error', reject);
-    asked.end(body);
-  });
-}
 
 describe.each([
   ['TCP', (): ApiClient => overTcp],
@@ -97,6 +42,8 @@ describe.each([
       health: await api.health(),
       ready: await api.ready(),
       report: await api.report(),
+      status: await api.status(),
+      logs: await api.logs({ query: { limit: 5 } }),
       cameras: await api.cameras(),
       camera: await api.camera({ params: { camera: 'hall' } }),
       putCamera: await api.putCamera({ params: { camera: 'new' }, body: nobody(), ifMatch: before }),
@@ -105,7 +52,7 @@ describe.each([
       models: await api.models(),
       events: await api.events({ query: { kind: 'config,node', limit: 5 } }),
       config: await api.config(),
-      putConfig: await api.putConfig({ query: { dry_run: '1' }, body: documentOf(1) }),
+      putConfig: await api.putConfig({ query: { dry_run: '1' }, body: node.document(1) }),
       revisions: await api.revisions(),
       reload: await api.reload(),
       restartCamera: await api.restartCamera({ params: { camera: 'hall' } }),
@@ -115,7 +62,9 @@ describe.each([
       if (schema instanceof z.ZodType) schema.parse(answer);
     }
     expect(Object.keys(answers).sort()).toEqual(
-      API_NAMES.filter((name) => !['openapi', 'metrics', 'snapshot', 'eventStream', 'stream'].includes(name)).sort(),
+      API_NAMES.filter(
+        (name) => !['openapi', 'metrics', 'snapshot', 'stop', 'eventStream', 'stream'].includes(name),
+      ).sort(),
     );
   });
 
@@ -130,7 +79,6 @@ describe.each([
 });
 
 test('a picture', async () => {
-  await vigia.until('live again', () => true);
   const jpeg = await until(() => overTcp.snapshot({ params: { camera: 'hall' } }));
   expect([...jpeg.subarray(0, 2)]).toEqual([0xff, 0xd8]);
 });
@@ -264,7 +212,11 @@ describe('refusals', () => {
     const asked = fc.record({
       name: fc.constantFrom(
         ...API_NAMES.filter(
-          (name) => name !== 'eventStream' && name !== 'stream' && !name.startsWith('restart') && name !== 'snapshot',
+          (name) =>
+            name !== 'eventStream' &&
+            name !== 'stream' &&
+            !name.startsWith('restart') &&
+            !['snapshot', 'stop', 'metrics'].includes(name),
         ),
       ),
       id: part,
@@ -295,7 +247,7 @@ describe('events as they happen', () => {
   let changes = 0;
   /** Each change of the document is an event. */
   async function change(times: number): Promise<void> {
-    for (let n = 0; n < times; n += 1) await overTcp.putConfig({ body: documentOf((changes += 1)) });
+    for (let n = 0; n < times; n += 1) await overTcp.putConfig({ body: node.document((changes += 1)) });
   }
 
   async function recorded(after: string): Promise<NodeEvent[]> {
@@ -311,7 +263,7 @@ describe('events as they happen', () => {
   test('a client whose connection is cut again and again gets each event once, in order', {
     timeout: 60_000,
   }, async () => {
-    const proxy = await CutProxy.start(port);
+    const proxy = await CutProxy.start(node.port);
     try {
       const api = createClient({ send: proxy.sender });
       const end = new AbortController();
@@ -328,7 +280,7 @@ describe('events as they happen', () => {
         }
       })();
       await change(80);
-      await overTcp.putConfig({ body: documentOf(0).replace('fps: 2', 'fps: 3') });
+      await overTcp.putConfig({ body: node.document(0).replace('fps: 2', 'fps: 3') });
       await reading;
       const all = await recorded(first?.id ?? '');
       const ids = all.map(({ id }) => id);
@@ -341,9 +293,9 @@ describe('events as they happen', () => {
   });
 
   test('over the control socket, from now on; a client that reads nothing costs the node nothing', async () => {
-    const deaf: Socket = connect(port, '127.0.0.1');
+    const deaf: Socket = connect(node.port, '127.0.0.1');
     deaf.pause();
-    deaf.write(`GET /api/v1/events/stream HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+    deaf.write(`GET /api/v1/events/stream HTTP/1.1\r\nHost: 127.0.0.1:${node.port}\r\n\r\n`);
     const end = new AbortController();
     const following = overSocket.follow({ signal: end.signal });
     const next = following.next();
@@ -364,7 +316,7 @@ describe('everything as it happens', () => {
     const end = new AbortController();
     const seen = new Set<string>();
     const watching = overTcp.watch({ camera: 'hall', types: ['event', 'result'], signal: end.signal });
-    const restarted = overTcp.restartConsumer({ params: { camera: 'hall', consumer: 'light' } });
+    const restarted = overTcp.restartCamera({ params: { camera: 'hall' } });
     for await (const item of watching) {
       seen.add(item.type);
       if (item.type === 'result') expect(item.result.camera).toBe('hall');
@@ -376,7 +328,7 @@ describe('everything as it happens', () => {
 
   test('over a WebSocket: what is wanted, resumed after an event; what a client sends is not read', async () => {
     const { events } = await overTcp.events({ query: { limit: 3 } });
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/api/v1/stream?types=event,result&after=${events[0]?.id}`);
+    const socket = new WebSocket(`ws://127.0.0.1:${node.port}/api/v1/stream?types=event,result&after=${events[0]?.id}`);
     socket.once('open', () => socket.send('{"hello":1}'));
     const messages: { type: string; id?: string; event?: NodeEvent }[] = [];
     await new Promise<void>((resolve, reject) => {
@@ -396,7 +348,7 @@ describe('everything as it happens', () => {
     ['a wrong type', '/api/v1/stream?types=video', {}, 400],
     ['another route', '/api/v1/report', {}, 404],
   ])('a WebSocket is refused: %s', async (_, path, headers, status) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers });
+    const socket = new WebSocket(`ws://127.0.0.1:${node.port}${path}`, { headers });
     const found = await new Promise((resolve) => {
       socket.once('unexpected-response', (_request, response) => resolve(response.statusCode));
       socket.once('open', () => resolve('open'));
@@ -407,7 +359,7 @@ describe('everything as it happens', () => {
   });
 
   test('a message that is too long ends its own connection only', async () => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/api/v1/stream`);
+    const socket = new WebSocket(`ws://127.0.0.1:${node.port}/api/v1/stream`);
     const code = await new Promise((resolve) => {
       socket.once('open', () => socket.send('x'.repeat(2_000)));
       socket.once('close', resolve).on('error', () => undefined);
