@@ -111,8 +111,8 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
     ],
     [
       'a key of a later version',
-      `${GOOD}http: { listen: 127.0.0.1:8470 }\n`,
-      /http: the HTTP interface comes in a later version/,
+      `${GOOD}http: { listen: 127.0.0.1:8470, tls: {} }\n`,
+      /http\.tls: TLS comes in a later version, together with users/,
     ],
     ['not YAML', 'version: [1', /vigia\.yml:1:\d+: not YAML/],
     ['reserved id', GOOD.replace('hall:', 'status:'), /cameras\.status: "status" is reserved/],
