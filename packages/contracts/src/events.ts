@@ -58,6 +58,14 @@ const configDataSchema = z.strictObject({
   changes: z.array(z.string()),
 });
 
+const storageDataSchema = z.strictObject({
+  /** `failing`: the disk takes no events; they wait. `ok`: it does again. `discarded`: events are gone for good. */
+  state: z.enum(['failing', 'ok', 'discarded']),
+  message: z.string(),
+  /** Events that were discarded. */
+  discarded: z.int().min(0),
+});
+
 const common = {
   v: z.literal(EVENT_VERSION),
   /** Sorts by time, and never repeats, over restarts and nodes. */
@@ -89,6 +97,7 @@ export const nodeEventSchema = z.discriminatedUnion('kind', [
   kind('sla', consumerDataSchema),
   kind('shedding', consumerDataSchema),
   kind('consumer_blind', blindDataSchema),
+  kind('storage', storageDataSchema),
   kind('node', nodeDataSchema),
   kind('config', configDataSchema),
 ]);

@@ -85,6 +85,6 @@ test('a place where no file can be is one sentence', async () => {
 test('a store that was closed rejects', async () => {
   const store = await open();
   await store.close();
-  await expect(store.append(event(1))).rejects.toMatchObject({ code: 'store_failed' });
+  await expect(store.append(event(1))).rejects.toMatchObject({ code: 'store_full' });
   await expect(store.read(all)).rejects.toMatchObject({ code: 'channel_closed' });
 });

@@ -69,6 +69,11 @@ export class BrokerLink {
     await before?.close();
   }
 
+  /** Sends an event that the outbox will send later or not at all, because it is not stored. Without a broker: nothing. */
+  sendAhead(event: NodeEvent): void {
+    if (this.#outbox && this.#link?.connected) void this.#sendEvent(event);
+  }
+
   /** Waits briefly for the last events, publishes `offline` and disconnects, in at most 1.5 s. Idempotent. */
   async close(): Promise<void> {
     this.#now?.close();

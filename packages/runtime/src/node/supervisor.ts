@@ -6,7 +6,6 @@ import type {
   LogAnswer,
   LogQuery,
   NodeEvent,
-  NodeItem,
   NodeStatus,
   Report,
 } from '@vigia/contracts';
@@ -14,12 +13,10 @@ import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-d
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
 import {
-  Announcer,
-  EventHub,
-  eventIds,
+  type Announcer,
+  type EventHub,
   type ItemHandler,
-  Keeper,
-  removeOldEvents,
+  NodeEvents,
   type SubscribeOptions,
   type Subscription,
 } from '#node/events';
@@ -85,6 +82,7 @@ const RESTART_SLACK_MS = 3_000;
 export class Supervisor {
   readonly #o: SupervisorOptions;
   readonly #scope = new Scope();
+  readonly #events: NodeEvents;
   readonly #hub: EventHub;
   readonly #announcer: Announcer;
   readonly #ages: ResultAges;
@@ -109,19 +107,11 @@ export class Supervisor {
     this.#metrics.follow(plan.cameras);
     this.#ages = new ResultAges(clock);
     const { store } = options;
-    const newId = eventIds(clock, store?.lastId);
-    this.newEventId = newId;
-    const boot = newId();
-    this.#hub = new EventHub(log);
-    const keeper = new Keeper({
-      publish: (item) => this.#hub.publish(item),
-      onLost: (error) => log.error(`an event could not be stored: ${messageOf(error)}`),
-    });
-    if (store) keeper.use((event) => store.append(event));
-    const publish = (item: NodeItem): void => keeper.publish(item);
-    this.#announcer = new Announcer({ node: plan.node, boot, clock, newId, publish });
+    const sendAhead = (event: NodeEvent): void => this.#broker.sendAhead(event);
+    this.#events = new NodeEvents({ node: plan.node, clock, log, store, sendAhead });
+    ({ hub: this.#hub, announcer: this.#announcer, newId: this.newEventId } = this.#events);
     this.#broker = new BrokerLink({ node: plan.node, clock, log, hub: this.#hub, store });
-    this.#children = this.#newChildren(boot);
+    this.#children = this.#newChildren(this.#events.boot);
     this.#watches = new Watches({
       clock,
       announcer: this.#announcer,
@@ -384,8 +374,11 @@ export class Supervisor {
   }
 
   async #prune(): Promise<void> {
-    const { store, log } = this.#o;
-    if (store) await removeOldEvents(store, log, () => this.#stopping !== undefined);
+    try {
+      await this.#events.prune();
+    } catch (error) {
+      if (!this.#stopping) this.#o.log.error(`the store cannot remove old events: ${messageOf(error)}`);
+    }
   }
 
   #watch(): void {

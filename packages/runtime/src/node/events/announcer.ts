@@ -116,6 +116,14 @@ export class Announcer {
     for (const key of this.#alarms) if (key.includes(` ${camera}/`)) this.#alarms.delete(key);
   }
 
+  /** What became of stored events. */
+  storage(data: NodeEventOf<'storage'>['data']): void {
+    const { state, discarded } = data;
+    const severity = state === 'ok' && discarded === 0 ? 'notice' : 'warning';
+    const phase = { failing: 'start', ok: 'end', discarded: null } as const;
+    this.#event({ kind: 'storage', phase: phase[state], subject: 'store', severity, data });
+  }
+
   /** Reports an event of a consumer: about its worker, its SLA, or its rate. */
   consumerEvent({ camera, consumer, at, ...data }: EventMessage): void {
     const kind = KIND_OF_EVENT_TYPE[data.type];

@@ -6,7 +6,7 @@ export type StoreEvent = (event: NodeEvent) => Promise<void>;
 /** Options of {@link Keeper}. */
 export interface KeeperOptions {
   readonly publish: (item: NodeItem) => void;
-  /** An event could not be stored. It is published all the same: late knowledge is better than none. */
+  /** An event is not stored, or not yet. It is published all the same: late knowledge is better than none. */
   readonly onLost: (error: unknown, event: NodeEvent) => void;
 }
 

@@ -1,1 +1,1 @@
-export { NodeStore, type NodeStoreOptions } from './node-store.ts';
+export { NodeStore, type NodeStoreOptions, type StoreTrouble } from './node-store.ts';

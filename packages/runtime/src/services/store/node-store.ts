@@ -1,19 +1,20 @@
 import { Worker } from 'node:worker_threads';
 import { Channel, type Clock, type Log, messageOf, VigiaError } from '@vigia/base';
 import type { EventQuery, NodeEvent } from '@vigia/contracts';
-import type { Pruned, Retention, SetAside, StoredEvent } from './event-log.ts';
+import type { Pruned, Retention, SetAside } from './event-log.ts';
 import { STORE_WORDS, type StoreWords, THREAD_WORDS, type ThreadSetup, type ThreadWords } from './words.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** The compiled script, from sources and build alike: Node 20 cannot start a thread from TypeScript. */
 const THREAD = new URL('../../../dist/services/store/store-thread.js', import.meta.url);
 const OPEN_MS = 30_000;
 const ASK_MS = 10_000;
-/** A disk that takes longer counts as one that does not store. */
-const APPEND_MS = 2_000;
-/** Events of one transaction. */
-const BATCH = 256;
-/** Events that may wait for the disk. */
-const WAITING_LIMIT = 16_384;
+const CLOSE_MS = 2_000;
+
+/** The disk takes no events, or takes them again. `discarded`: events for which there was no room meanwhile. */
+export type StoreTrouble =
+  | { readonly state: 'failing'; readonly why: string }
+  | { readonly state: 'ok'; readonly discarded: number };
 
 /** Options of {@link NodeStore.open}. */
 export interface NodeStoreOptions {
@@ -24,13 +25,6 @@ export interface NodeStoreOptions {
   readonly log: Log;
 }
 
-/** An event that waits to be stored. */
-interface Waiting {
-  readonly event: StoredEvent;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /**
  * The node's store: one SQLite file in a thread, so that no disk ever holds up the supervisor's loop. Owns the thread.
  */
@@ -38,12 +32,13 @@ export class NodeStore {
   readonly #o: NodeStoreOptions;
   readonly #thread: Worker;
   readonly #channel: Channel<StoreWords, ThreadWords>;
-  #waiting: Waiting[] = [];
-  #storing: Promise<void> | undefined;
+  readonly #queue: WriteQueue;
   /** The id that an earlier run stored last. */
   lastId: string | undefined;
   /** A damaged file that was found, and where it is now. */
   setAside: SetAside | undefined;
+  /** Receives that the disk takes no events, and that it does again. */
+  onTrouble: (trouble: StoreTrouble) => void = () => undefined;
 
   private constructor(options: NodeStoreOptions, onOpen: (why: string | undefined) => void) {
     this.#o = options;
@@ -83,6 +78,12 @@ export class NodeStore {
       onOpen('its thread ended');
       this.#channel.close('its thread ended');
     });
+    this.#queue = new WriteQueue({
+      clock,
+      write: async (events) => void (await this.#channel.request('append', [...events], { deadlineMs: ASK_MS })),
+      onFailing: (why) => this.onTrouble({ state: 'failing', why }),
+      onRecovered: (discarded) => this.onTrouble({ state: 'ok', discarded }),
+    });
     // The store is no reason for a node to live.
     this.#thread.unref();
   }
@@ -106,23 +107,12 @@ export class NodeStore {
   /**
    * Stores an event, with others in one transaction. Resolves when it is stored.
    *
-   * @throws VigiaError `store_failed` when the disk does not take it in time; whether it is stored is unknown then.
+   * @throws VigiaError `store_late` when the disk has not taken it within 2 s: it is stored when the disk takes it;
+   *   `store_full` when too many wait already.
    */
   append(event: NodeEvent): Promise<void> {
-    if (this.#waiting.length >= WAITING_LIMIT)
-      return Promise.reject(new VigiaError('store_failed', `${WAITING_LIMIT} events wait for the disk`));
-    const stored: StoredEvent = {
-      id: event.id,
-      atMs: Date.parse(event.at),
-      camera: event.camera,
-      kind: event.kind,
-      severity: event.severity,
-      body: JSON.stringify(event),
-    };
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ event: stored, resolve, reject });
-      this.#storing ??= this.#store();
-    });
+    const { id, at, camera, kind, severity } = event;
+    return this.#queue.append({ id, atMs: Date.parse(at), camera, kind, severity, body: JSON.stringify(event) });
   }
 
   /** Matching events, oldest first. */
@@ -153,26 +143,11 @@ export class NodeStore {
 
   /** Waits for what is being stored, closes the file and ends the thread. */
   async close(): Promise<void> {
-    await this.#storing;
-    await this.#channel.request('close', null, { deadlineMs: APPEND_MS }).catch(() => undefined);
+    const lost = await this.#queue.close();
+    if (lost > 0) this.#o.log.error(`${lost} events are lost: the disk did not take them before the end`);
+    await this.#channel.request('close', null, { deadlineMs: CLOSE_MS }).catch(() => undefined);
     this.#channel.close('the node ends');
     await this.#thread.terminate();
-  }
-
-  /** One transaction at a time: what comes meanwhile becomes the next one. */
-  async #store(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH);
-      const events = batch.map(({ event }) => event);
-      try {
-        await this.#channel.request('append', events, { deadlineMs: APPEND_MS });
-        for (const { resolve } of batch) resolve();
-      } catch (error) {
-        const failed = new VigiaError('store_failed', messageOf(error), { cause: error });
-        for (const { reject } of batch) reject(failed);
-      }
-    }
-    this.#storing = undefined;
   }
 }
 

@@ -1,0 +1,35 @@
+import type { Log } from '@vigia/base';
+import type { StoreTrouble } from '#services/store';
+import type { Announcer } from './announcer.ts';
+
+/** Logs and announces what becomes of stored events: that the disk takes none, and that some are gone for good. */
+export class StorageWatch {
+  readonly #announcer: Announcer;
+  readonly #log: Log;
+
+  constructor(announcer: Announcer, log: Log) {
+    this.#announcer = announcer;
+    this.#log = log;
+  }
+
+  /** The disk takes no events, or takes them again. */
+  trouble(trouble: StoreTrouble): void {
+    if (trouble.state === 'failing') {
+      const message = `the store takes no events, they wait in memory: ${trouble.why}`;
+      this.#log.error(message);
+      this.#announcer.storage({ state: 'failing', message, discarded: 0 });
+      return;
+    }
+    const { discarded } = trouble;
+    const message = `the store takes events again${discarded > 0 ? `; ${discarded} were discarded meanwhile` : ''}`;
+    this.#log.info(message);
+    this.#announcer.storage({ state: 'ok', message, discarded });
+  }
+
+  /** Retention removed events that a reader had not received. */
+  unread(reader: string, discarded: number): void {
+    const message = `${discarded} events were discarded that ${reader} has not received: they were too old or too many`;
+    this.#log.error(message);
+    this.#announcer.storage({ state: 'discarded', message, discarded });
+  }
+}
