@@ -8,7 +8,15 @@ const SOAKS = {
   'frame-supplier': ['torn-reads', 'killed-writers', 'segments', 'stopped-readers', 'consumers'],
   'model-container': ['container-deaths', 'container-fuzz'],
   'worker-sdk': ['worker-faults', 'worker-kills', 'worker-pace'],
-  runtime: ['camera-faults', 'connect-cycles', 'random-faults', 'container-deaths', 'container-fuzz', 'worker-faults'],
+  runtime: [
+    'camera-faults',
+    'connect-cycles',
+    'random-faults',
+    'container-deaths',
+    'container-fuzz',
+    'worker-faults',
+    'outbox',
+  ],
 };
 /** A change of one of these can affect everything. */
 const EVERYTHING = /^(?:package(?:-lock)?\.json|tsconfig[^/]*|vitest\.config\.ts|scripts\/(?:lib|test|changed)\.mjs)$/;

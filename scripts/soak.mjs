@@ -18,6 +18,8 @@ const SOAKS = {
   'container-deaths': 'models that crash, hang, grow or lie: reported results, times, effect on others (3 min)',
   'container-fuzz':
     'malformed messages, 10,000 at each container and at their client: answered once, correctly, without leaks (30 s)',
+  outbox:
+    '100,000 events, the node killed 200 times, the broker 20 times, the disk full twice: all arrive, in order (6 min)',
   'worker-faults': 'workers that crash, hang, flood or lie: reported states, times, effect on others (3 min)',
   'worker-kills': '500 workers killed at random over 8 cameras: processes, memory, segments as before (2 min)',
   'worker-pace': 'workers at 1 frame a second on a camera at 30: always the newest one, nothing waits anywhere (1 min)',
@@ -77,6 +79,7 @@ const WAITING = [
   'random-faults',
   'worker-kills',
   'connect-cycles',
+  'outbox',
 ];
 const QUIET = ['worker-pace', 'consumers', 'container-fuzz', 'segments'];
 

@@ -12,6 +12,9 @@ export { RtspClient } from '@vigia/runtime/dist/core/media/rtsp/index.js';
 export { ContainerClient, ModelConsumer } from '@vigia/runtime/dist/services/inference/index.js';
 export { DECODE_ALL, Renditions, StreamCapture } from '@vigia/runtime/dist/services/stream-capture/index.js';
 export { encodeSnapshot } from '@vigia/runtime/dist/services/snapshot/index.js';
+export { NodeEvents } from '@vigia/runtime/dist/node/events/index.js';
+export { BrokerLink } from '@vigia/runtime/dist/node/broker-link.js';
+export { NodeStore } from '@vigia/runtime/dist/services/store/index.js';
 export { newProcessConsumer } from '@vigia/runtime/dist/services/workers/index.js';
 export { Picture };
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cameraSchema, configSchema, ID_PATTERN } from './config.ts';
 import { eventQueryFields } from './event-query.ts';
-import { EVENT_ID_LENGTH, nodeEventSchema } from './events.ts';
+import { eventIdSchema, nodeEventSchema } from './events.ts';
 import { logAnswerSchema, logQuerySchema } from './node-log.ts';
 import { nodeStatusSchema } from './node-status.ts';
 import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
@@ -204,7 +204,7 @@ export const API = {
     summary:
       'Server-Sent Events: stored events after `Last-Event-ID` (or `after`), then every new one. Without either: new ones only.',
     role: 'viewer',
-    query: z.strictObject({ after: z.string().length(EVENT_ID_LENGTH).optional() }),
+    query: z.strictObject({ after: eventIdSchema.optional() }),
     answer: 'event-stream',
     refusals: [409, 503],
   },
@@ -221,7 +221,7 @@ export const API = {
         .default('result,stats,event')
         .describe('One or more of result, stats, event; separated by commas.'),
       camera: id.optional(),
-      after: z.string().length(EVENT_ID_LENGTH).optional(),
+      after: eventIdSchema.optional(),
     }),
     answer: 'web-socket',
     refusals: [409, 503],

@@ -329,7 +329,9 @@ const mqttSchema = z.strictObject({
 });
 
 /** Names and addresses of this machine's loopback interface. */
-const LOOPBACK = String.raw`(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])`;
+const LOOPBACK = String.raw`(?:127\.0\.0\.1|localhost|\[::1\])`;
+/** 1 to 65535. */
+const PORT = '(?:[1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
 /** Where the HTTP API listens by default. */
 export const HTTP_LISTEN = '127.0.0.1:8470';
 
@@ -337,8 +339,8 @@ const httpSchema = z.strictObject({
   listen: z
     .string()
     .regex(
-      new RegExp(`^${LOOPBACK}:\\d{1,5}$`),
-      'HOST:PORT with an address of this machine is expected, 127.0.0.1, localhost or [::1]: there is no login yet, so other machines may not connect',
+      new RegExp(`^${LOOPBACK}:${PORT}$`),
+      'HOST:PORT with an address of this machine (127.0.0.1, localhost or [::1]) and a port of 1 to 65535 is expected: there is no login yet, so other machines may not connect',
     )
     .default(HTTP_LISTEN)
     .describe('Where the HTTP API listens, on this machine only. Every program of this machine may use it.'),

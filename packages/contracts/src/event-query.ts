@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ID_PATTERN } from './config.ts';
-import { EVENT_ID_LENGTH, EVENT_KINDS, SEVERITIES, type Severity } from './events.ts';
+import { EVENT_KINDS, eventIdSchema, SEVERITIES, type Severity } from './events.ts';
 
 /** Which events to read, oldest first. */
 export interface EventQuery {
@@ -26,9 +26,7 @@ const time = z.iso.datetime({ offset: true });
 
 /** Parameters of `GET /api/v1/events`, as in an address. */
 export const eventQueryFields = z.strictObject({
-  after: z
-    .string()
-    .length(EVENT_ID_LENGTH)
+  after: eventIdSchema
     .optional()
     .describe('Only events stored after this id. An id that is no longer stored stands for its time.'),
   camera: z.string().regex(ID_PATTERN).optional(),

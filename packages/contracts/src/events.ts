@@ -18,6 +18,8 @@ export type Severity = (typeof SEVERITIES)[number];
 export const EVENT_ID_LENGTH = 26;
 /** A ULID: 10 characters of milliseconds since 1970, 16 of randomness, in Crockford's base 32 (github.com/ulid/spec). */
 const ulid = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
+/** The id of an event. */
+export const eventIdSchema = ulid;
 const text = z.string().nullable();
 
 const cameraStateDataSchema = z.strictObject({

@@ -9,6 +9,8 @@ const REFUSALS: Readonly<Record<number, string>> = {
   403: 'Refused: a host or an origin that this node does not serve.',
   404: 'There is no such camera or consumer.',
   409: 'The node cannot do it now; the code says why.',
+  413: 'The body is longer than 1 MiB.',
+  415: 'The body is of another type.',
   412: 'Another revision is in force.',
   422: 'The `Idempotency-Key` was used for another request.',
   503: 'Not all is well, or not yet.',
@@ -86,7 +88,15 @@ function bodyOf({ body }: ApiRoute): Json {
 
 function operation(operationId: string, route: ApiRoute): Json {
   const error = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } };
-  const statuses = [...new Set([400, 403, ...route.refusals, ...(route.method === 'GET' ? [] : [422])])];
+  const statuses = [
+    ...new Set([
+      400,
+      403,
+      ...route.refusals,
+      ...(route.method === 'GET' ? [] : [422]),
+      ...(route.body ? [413, 415] : []),
+    ]),
+  ];
   const refusals = statuses.map((status) => [status, { description: REFUSALS[status], content: error }]);
   return {
     operationId,

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { type ApiClient, ApiError, createClient } from '@vigia/client';
@@ -22,7 +23,17 @@ beforeAll(async () => {
 
 afterAll(async () => {
   const { vigia } = node;
+  // A client that never answers, and a stream that is open: neither holds up the end.
+  const deaf = connect(node.port, '127.0.0.1');
+  deaf.on('error', () => undefined);
+  deaf.write(
+    `GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1:${node.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  await once(deaf, 'data');
   expect(await node.close()).toBe(0);
+  deaf.destroy();
+  expect(vigia.stderr).not.toContain('not everything stopped');
   expect(vigia.stderr).not.toContain('internal');
 });
 
@@ -123,7 +134,8 @@ describe('refusals', () => {
     ],
     ['a wrong number', () => raw('GET', '/api/v1/events?limit=100000'), 400, /query\.limit: /],
     ['a wrong kind', () => raw('GET', '/api/v1/events?kind=fal'), 400, /query\.kind/],
-    ['a wrong id', () => raw('GET', '/api/v1/events/stream?after=1'), 400, /Last-Event-ID|query\.after/],
+    ['a wrong id', () => raw('GET', '/api/v1/events?after=zzzzzzzzzzzzzzzzzzzzzzzzzz'), 400, /query\.after/],
+    ['a wrong id of a stream', () => raw('GET', '/api/v1/events/stream?after=1'), 400, /Last-Event-ID|query\.after/],
     ['a wrong revision', () => raw('DELETE', '/api/v1/cameras/hall', { 'if-match': '3' }), 400, /If-Match: a revision/],
     ['a wrong key', () => raw('POST', '/api/v1/reload', { 'idempotency-key': 'a b' }), 400, /Idempotency-Key/],
     [
@@ -356,6 +368,21 @@ describe('everything as it happens', () => {
     });
     socket.terminate();
     expect(found).toBe(status);
+  });
+
+  test('a refused upgrade closes its connection', async () => {
+    const [closed, answer] = await new Promise<[boolean, string]>((resolve) => {
+      const socket = connect(node.port, '127.0.0.1');
+      let text = '';
+      socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      socket.on('end', () => resolve([true, text]));
+      socket.setTimeout(5_000, () => resolve([false, text]));
+      socket.write(
+        `GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:${node.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+      );
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 404/);
+    expect(closed).toBe(true);
   });
 
   test('a message that is too long ends its own connection only', async () => {

@@ -64,9 +64,11 @@ export class BrokerLink {
     this.#now?.close();
     this.#link = undefined;
     if (before) this.#dropped += before.dropped;
-    if (url === undefined) await this.#endEvents();
-    else this.#connect(url);
+    // What is being delivered ends with its connection.
+    const ended = url === undefined ? this.#endEvents() : undefined;
+    if (url !== undefined) this.#connect(url);
     await before?.close();
+    await ended;
   }
 
   /** Sends an event that the outbox will send later or not at all, because it is not stored. Without a broker: nothing. */
@@ -127,8 +129,7 @@ export class BrokerLink {
   /** Resolves with true when a broker has acknowledged the event, with false when the node has no broker. */
   async #sendEvent(event: NodeEvent): Promise<boolean> {
     for (let link = this.#link; link; link = this.#link) {
-      const sent = await Promise.all(messagesOf(this.#o.node, event).map(([topic, m]) => link?.deliver(topic, m)));
-      if (sent.every(Boolean)) return true;
+      if (await deliverAll(link, messagesOf(this.#o.node, event))) return true;
       // The link was closed. Try its successor, if there is one.
       if (link === this.#link) return false;
     }
@@ -145,6 +146,15 @@ export class BrokerLink {
       });
     });
   }
+}
+
+/**
+ * One after another: each acknowledgement is followed by a message. Two together would wait for the broker's kernel, which
+ * holds the second acknowledgement back until the first one is acknowledged, 40 ms later.
+ */
+async function deliverAll(link: MqttLink, messages: ReturnType<typeof messagesOf>): Promise<boolean> {
+  for (const [topic, message] of messages) if (!(await link.deliver(topic, message))) return false;
+  return true;
 }
 
 /** Sends what is useless later. Without a connection the link drops and counts it, but keeps the latest states. */

@@ -7,7 +7,16 @@ import { type NodeParts, reportOf, statusOf } from './node-report.ts';
 export interface NodeActions
   extends Pick<
     ControlledNode,
-    'health' | 'metrics' | 'camera' | 'restartCamera' | 'restartWorker' | 'events' | 'logs' | 'follow' | 'newEventId'
+    | 'health'
+    | 'metrics'
+    | 'camera'
+    | 'restartCamera'
+    | 'restartWorker'
+    | 'events'
+    | 'resumable'
+    | 'logs'
+    | 'follow'
+    | 'newEventId'
   > {
   readonly desired: DesiredState;
   /** Ends the node. @param by Who wants it. */
@@ -31,6 +40,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
     events: (query) => node.events(query),
+    resumable: node.resumable,
     follow: (options, handle) => node.follow(options, handle),
     newEventId: () => node.newEventId(),
     starting: () => startingModels(parts),

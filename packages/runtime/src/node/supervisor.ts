@@ -128,7 +128,7 @@ export class Supervisor {
       onRevision: ({ revision, by, changes }) => this.#announcer.config({ revision, by, changes: [...changes] }),
     });
     this.#api = new Api({ node: controlledNode(this, this.#parts()), version: options.version, clock, log });
-    this.#http = new HttpDoor({ api: this.#api, log });
+    this.#http = new HttpDoor({ api: this.#api, clock, log });
   }
 
   /**
@@ -155,7 +155,7 @@ export class Supervisor {
   /** Subscribes a reader that ends when it left too many alarms unread. */
   follow(options: SubscribeOptions, handle: ItemHandler): NodeSubscription {
     const subscription = this.#hub.subscribe({ ...options, guest: true }, handle);
-    return { close: () => subscription.close(), dropped: () => subscription.report().dropped };
+    return { close: () => subscription.close(), dropped: () => subscription.lost };
   }
 
   /** Starts the node. Resolves when all processes have been started, whether or not a camera answers. */
@@ -214,6 +214,11 @@ export class Supervisor {
     const ready = workers.ready(camera, consumer, setup.worker.startTimeoutMs + RESTART_SLACK_MS);
     handle.restartWorker(consumer).catch((error: unknown) => workers.giveUp(camera, consumer, messageOf(error)));
     await ready;
+  }
+
+  /** Whether events are stored. */
+  get resumable(): boolean {
+    return this.#o.store !== undefined;
   }
 
   /** Stored events, oldest first. @throws VigiaError `no_store` without a store. */

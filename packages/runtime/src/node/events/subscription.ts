@@ -101,6 +101,12 @@ export class Subscription {
     };
   }
 
+  /** What was dropped: results and statistics; and what the store keeps, for a state that was replaced is dropped too. */
+  get lost(): { readonly samples: number; readonly kept: number } {
+    const { samples, events, states } = this.#dropped;
+    return { samples, kept: events + states };
+  }
+
   /** Accepts an item from the hub. Delivers it at once when the queue is empty, else queues it. Never throws. */
   offer(item: NodeItem): void {
     if (this.#closed || this.#o.wants?.(item) === false) return;

@@ -1,5 +1,5 @@
 import { type Clock, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
-import { EVENT_ID_LENGTH } from '@vigia/contracts';
+import { eventIdSchema } from '@vigia/contracts';
 import { API, API_NAMES, type ApiName, type ApiRoute } from '@vigia/contracts/api';
 import webSocket from '@fastify/websocket';
 import {
@@ -47,7 +47,7 @@ export interface Entrance {
 }
 
 const KEY = /^[\x21-\x7E]{1,128}$/;
-const lastIdSchema = z.string().length(EVENT_ID_LENGTH).optional();
+const lastIdSchema = eventIdSchema.optional();
 
 /** The HTTP API of a node: the same over every listener. Every route is one of `API` in the contracts. */
 export class Api {
@@ -69,6 +69,7 @@ export class Api {
       logger: false,
       forceCloseConnections: true,
       exposeHeadRoutes: false,
+      frameworkErrors: (error, request, reply) => void this.#refuse(error, request, reply),
       bodyLimit: DOCUMENT_LIMIT,
       requestTimeout: REQUEST_MS,
       routerOptions: { maxParamLength: PARAM_LIMIT },
@@ -79,11 +80,20 @@ export class Api {
     );
     server.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
     server.setNotFoundHandler((request, reply) => this.#refuse(noRoute(request), request, reply));
+    // Before any hook of ours: only then does a refused upgrade close its socket.
+    await server.register(webSocket, {
+      options: { maxPayload: MESSAGE_LIMIT },
+      // A client that does not answer a close frame must not hold up the end.
+      preClose(done) {
+        for (const client of server.websocketServer.clients) client.terminate();
+        server.websocketServer.close(() => done());
+      },
+    });
     server.addHook('onRequest', async (request) => {
       guard?.(request);
       if (request.headers.upgrade !== undefined && request.routeOptions.url !== API.stream.path) throw noRoute(request);
     });
-    await server.register(webSocket, { options: { maxPayload: MESSAGE_LIMIT } });
+    // Before any hook of ours: only then does a refused upgrade close its socket.
     for (const name of API_NAMES) server.route(this.#route(name, by));
     return server;
   }
@@ -135,7 +145,8 @@ export class Api {
     };
     const work = async (): Promise<unknown> => this.#call(name, asked as Asked<typeof name>);
     const answer = await this.#once(by, request, work);
-    if (name === 'config' || route.ifMatch) reply.header('etag', `"${this.#o.node.config.revision}"`);
+    const revision = revisionIn(answer);
+    if (revision !== undefined) reply.header('etag', `"${revision}"`);
     if (route.answer === 'open-metrics') return reply.type(OPEN_METRICS).send(answer);
     if (route.answer === 'jpeg') return reply.type('image/jpeg').send(Buffer.from(answer as Uint8Array));
     return reply.send(answer);
@@ -177,6 +188,12 @@ function noRoute({ method, url }: FastifyRequest): VigiaError {
     'not_found',
     `there is no ${method} ${url.split('?')[0]}; /api/v1/openapi.json lists what there is`,
   );
+}
+
+/** The revision that an answer is about. A repeated answer is about its own, not about the one in force now. */
+function revisionIn(answer: unknown): number | undefined {
+  if (typeof answer !== 'object' || answer === null || !('revision' in answer)) return undefined;
+  return typeof answer.revision === 'number' ? answer.revision : undefined;
 }
 
 /** @throws UsageError for an invalid revision. */

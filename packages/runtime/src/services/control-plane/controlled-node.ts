@@ -46,6 +46,8 @@ export interface ControlledNode {
   restartCamera(id: string): Promise<void>;
   /** Resolves when the worker of a camera's consumer is ready again. */
   restartWorker(id: string, consumer: string): Promise<void>;
+  /** Whether events are stored, so that a stream can be resumed. */
+  readonly resumable: boolean;
   /** Stored events, oldest first. */
   events(query: EventQuery): Promise<NodeEvent[]>;
   /**
@@ -81,8 +83,8 @@ export interface FollowerOptions {
 
 /** A subscription to {@link ControlledNode}. */
 export interface NodeSubscription {
-  /** What was dropped so far, because it was not read in time: results and statistics, and events below `alarm`. */
-  dropped(): { readonly samples: number; readonly events: number };
+  /** What was dropped so far, because it was not read in time: results and statistics; and what the store keeps, events and states. */
+  dropped(): { readonly samples: number; readonly kept: number };
   close(): void;
 }
 

@@ -15,7 +15,8 @@ const OWN_SITE = new Set(['same-origin', 'none']);
 export function refuseForeign({ headers, socket }: Pick<FastifyRequest, 'headers' | 'socket'>): void {
   const { host = '', origin, 'sec-fetch-site': site } = headers;
   const port = socket.localPort;
-  if (!LOCAL.some((name) => host === `${name}:${port}`))
+  // A browser leaves out the port that its scheme implies.
+  if (!LOCAL.some((name) => host === `${name}:${port}` || (port === 80 && host === name)))
     throw new VigiaError('forbidden', `Host: allowed are ${LOCAL.map((name) => `${name}:${port}`).join(', ')}`);
   if (origin !== undefined && origin !== `http://${host}`)
     throw new VigiaError('forbidden', 'Origin: pages of other sites may not use this node');

@@ -64,7 +64,11 @@ export function handlersOf(version: string): Handlers {
     },
     snapshot: (node, { params, query }) => cameraOf(node, params.camera).picture(query.annotated === '1'),
     models: (node) => node.models(),
-    events: async (node, { query }) => ({ events: await node.events(checked(eventQuerySchema, query, 'query')) }),
+    events: async (node, { query: { after, ...query } }) => {
+      // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.
+      const known = after === undefined || after > node.newEventId() ? {} : { after };
+      return { events: await node.events(checked(eventQuerySchema, { ...query, ...known }, 'query')) };
+    },
     config: (node) => node.config,
     putConfig: (node, { query, body, ...asker }) => {
       const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);

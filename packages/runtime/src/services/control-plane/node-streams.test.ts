@@ -21,7 +21,7 @@ const turn = async (): Promise<void> => {
 /** A node whose stream the test feeds, with the queue of a subscriber in front of it. */
 class FakeNode {
   readonly stored: NodeEvent[] = [];
-  readonly dropped = { samples: 0, events: 0 };
+  readonly dropped = { samples: 0, kept: 0 };
   broken = false;
   closed = false;
   #handle: (item: NodeItem) => void | Promise<void> = () => undefined;
@@ -31,6 +31,7 @@ class FakeNode {
   get controlled(): ControlledNode {
     const part: Partial<ControlledNode> = {
       newEventId: () => idOf(this.stored.length),
+      resumable: true,
       events: async ({ after = '', limit }) => {
         if (this.broken) throw new Error('the disk is gone');
         return this.stored.filter(({ id }) => id > after).slice(0, limit);
@@ -154,7 +155,7 @@ describe('events', () => {
             n += 1;
             node.store(n);
             if (step === 'happens') node.offer(eventItem(n));
-            else node.dropped.events += 1;
+            else node.dropped.kept += 1;
           }
           await turn();
         }
@@ -195,6 +196,13 @@ describe('events', () => {
     expect(client.closed).toBe(true);
     expect(logged.at(-1)).toBe('c was disconnected: it read nothing for 30 s');
   });
+});
+
+test('an id from the future begins with everything that is stored', async () => {
+  node.store(1);
+  serveEvents('7ZZZZZZZZZZZZZZZZZZZZZZZZZ');
+  await turn();
+  expect(client.ids).toEqual([idOf(1)]);
 });
 
 test('a slow client hears how many results it lost', async () => {

@@ -9,6 +9,8 @@ const HEARTBEAT_MS = 15_000;
 /** A client that reads nothing for this long is disconnected. It goes on where it was. */
 const STUCK_MS = 30_000;
 const PAGE = 500;
+/** Before every event. */
+const FIRST = '0'.repeat(26);
 
 /** Options of {@link NodeStreams}. */
 export interface NodeStreamsOptions {
@@ -30,8 +32,8 @@ export interface StreamWish {
 /** How items become messages. */
 export interface StreamFormat {
   readonly item: (item: NodeItem) => StreamMessage;
-  /** Where the stream begins. */
-  readonly position: (id: string) => StreamMessage;
+  /** Where the stream begins; undefined: nothing can be resumed. */
+  readonly position: (id: string | undefined) => StreamMessage;
   /** Results and statistics that a slow client lost, in all. Undefined: no such message. */
   readonly lost?: (samples: number) => StreamMessage;
 }
@@ -75,7 +77,7 @@ class NodeStream {
   /** The last event that was sent, or where the stream begins. Later events have larger ids. */
   #last: string;
   /** What the subscription had dropped when it was last looked at. */
-  #dropped = { events: 0, samples: 0 };
+  #dropped = { kept: 0, samples: 0 };
   #caughtUp: Promise<void> | undefined;
 
   constructor(options: NodeStreamsOptions, outlet: Outlet, wish: StreamWish) {
@@ -83,13 +85,15 @@ class NodeStream {
     this.#outlet = outlet;
     this.#wish = wish;
     this.#last = wish.after ?? options.node.newEventId();
+    // From a store that was set aside, or from a clock that was ahead: nothing of what this one has is known to the client.
+    if (this.#last > options.node.newEventId()) this.#last = FIRST;
     this.#heartbeat = every(options.clock, HEARTBEAT_MS, () => outlet.beat());
   }
 
   start(): void {
     const { name, after, wants, format } = this.#wish;
     // A client that is cut off before the first event goes on from here.
-    void this.#outlet.send(format.position(this.#last));
+    void this.#outlet.send(format.position(this.#o.node.resumable ? this.#last : undefined));
     if (after !== undefined) this.#catchUp();
     // What happens meanwhile waits in the subscription's queue.
     const onOverflow = (): void => this.#end('it left too many alarms unread');
@@ -109,12 +113,12 @@ class NodeStream {
 
   /** The queue keeps alarms and drops other things of a slow client: the store has the events, results are counted. */
   #noticeLosses(): void {
-    const { events, samples } = this.#subscription?.dropped() ?? this.#dropped;
-    const { events: knownEvents, samples: knownSamples } = this.#dropped;
-    this.#dropped = { events, samples };
+    const { kept, samples } = this.#subscription?.dropped() ?? this.#dropped;
+    const known = this.#dropped;
+    this.#dropped = { kept, samples };
     const { lost } = this.#wish.format;
-    if (lost && samples > knownSamples) void this.#outlet.send(lost(samples));
-    if (events > knownEvents) this.#catchUp();
+    if (lost && samples > known.samples) void this.#outlet.send(lost(samples));
+    if (kept > known.kept) this.#catchUp();
   }
 
   #catchUp(): void {

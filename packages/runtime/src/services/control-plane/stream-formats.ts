@@ -13,7 +13,7 @@ function jsonOf(item: NodeItem): string {
 /** `GET /api/v1/stream`: results, statistics and events, each under its type. */
 const EVERYTHING: StreamFormat = {
   item: (item) => ({ id: item.type === 'event' ? item.event.id : undefined, event: item.type, data: jsonOf(item) }),
-  position: (id) => ({ id, event: 'position', data: JSON.stringify({ type: 'position', id }) }),
+  position: (id) => ({ id, event: 'position', data: JSON.stringify({ type: 'position', id: id ?? null }) }),
   lost: (samples) => ({ event: 'lost', data: JSON.stringify({ type: 'lost', samples }) }),
 };
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import Libsql from 'libsql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EventLog, type StoredEvent } from './event-log.ts';
 
@@ -119,6 +120,33 @@ describe('retention', () => {
     log.append([event(11)]);
     expect(log.read({ ...all, after: idOf(10) })).toEqual(['11']);
   });
+});
+
+describe('a clock that is wrong', () => {
+  const DAY = 24 * HOUR;
+  const at = (n: number, atMs: number) => ({ ...event(n), atMs });
+
+  test('once behind, after a start without a clock: what was stored before stays', () => {
+    log.append(Array.from({ length: 10 }, (_, i) => at(i + 1, 1_000 * DAY + i)));
+    log.append([at(11, 5_000)]);
+    expect(log.prune({ ageMs: 90 * DAY, count: 100 }, 1_001 * DAY)).toEqual({ removed: 0, unread: {} });
+  });
+
+  test('ahead: each pruning removes a few only', () => {
+    log.append(Array.from({ length: 5_000 }, (_, i) => at(i + 1, i)));
+    expect(log.prune({ ageMs: DAY, count: 10_000 }, 400 * DAY).removed).toBe(2_000);
+    expect(log.prune({ ageMs: DAY, count: 10_000 }, 400 * DAY).removed).toBe(2_000);
+  });
+});
+
+test('a file that is locked is not damaged: it stays where it is', () => {
+  const used = join(dir, 'used.db');
+  const other = new Libsql(used);
+  other.exec('CREATE TABLE t (x); BEGIN EXCLUSIVE');
+  expect(() => EventLog.open(used, { nowMs: 0 })).toThrow(/locked|busy/);
+  other.exec('ROLLBACK');
+  other.close();
+  expect(readdirSync(dir).filter((name) => name.includes('damaged'))).toEqual([]);
 });
 
 describe('a damaged file', () => {

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { messageOf } from '@vigia/base';
 import { type EventQuery, EVENTS_LIMIT, SEVERITIES, type Severity } from '@vigia/contracts';
 import Libsql, { type Database, type Statement } from 'libsql';
@@ -23,6 +23,14 @@ export interface Retention {
   /** The newest ones are kept. */
   readonly count: number;
 }
+
+/**
+ * What one pruning removes at most. Aged: few, because a clock that is ahead makes everything old. Both: a large removal
+ * would hold up events that wait to be stored.
+ */
+const SLICE = { aged: 2_000, excess: 20_000 } as const;
+/** Another program may write for this long, milliseconds. */
+const BUSY_MS = 1_000;
 
 /** What a pruning removed. */
 export interface Pruned {
@@ -69,10 +77,11 @@ export class EventLog {
     try {
       return { log: EventLog.#opened(path, options), setAside: undefined };
     } catch (error) {
-      if (!existsSync(path)) throw error;
+      if (!existsSync(path) || !isDamaged(error)) throw error;
       const setAside = { path: `${path}.damaged-${options.nowMs}`, why: messageOf(error) };
-      renameSync(path, setAside.path);
-      for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+      // The newest events are in the log beside the file.
+      for (const suffix of ['', '-wal', '-shm'])
+        if (existsSync(path + suffix)) renameSync(path + suffix, setAside.path + suffix);
       return { log: EventLog.#opened(path, options), setAside };
     }
   }
@@ -80,7 +89,9 @@ export class EventLog {
   static #opened(path: string, { durability = 'process' }: OpenOptions): EventLog {
     const database = new Libsql(path);
     try {
-      database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`);
+      database.exec(
+        `PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`,
+      );
       const checked = database.prepare('PRAGMA quick_check(1)').get() as { readonly quick_check?: string } | undefined;
       if (checked?.quick_check !== 'ok') throw new Error(`it is damaged: ${checked?.quick_check ?? 'no answer'}`);
       migrate(database);
@@ -153,9 +164,15 @@ export class EventLog {
   /** Removes what retention does not keep. */
   prune({ ageMs, count }: Retention, nowMs: number): Pruned {
     return this.#transaction(() => {
-      const old = this.#seq('SELECT max(seq) AS seq FROM event WHERE at_ms < ?', nowMs - ageMs);
-      // Nothing is removed but the oldest, so that places are without gaps.
-      const until = Math.max(old, this.#lastSeq() - count);
+      // Nothing is removed but the oldest, so that places are without gaps: a later event with an old time stays, and so
+      // does what was stored before it. A clock that was wrong once does not remove what came before.
+      const firstKept = this.#seq('SELECT min(seq) AS seq FROM event WHERE at_ms >= ?', nowMs - ageMs);
+      const old = firstKept > 0 ? firstKept - 1 : this.#lastSeq();
+      const first = this.#seq('SELECT min(seq) AS seq FROM event');
+      const until = Math.max(
+        Math.min(old, first - 1 + SLICE.aged),
+        Math.min(this.#lastSeq() - count, first - 1 + SLICE.excess),
+      );
       const cursors = this.#database.prepare('SELECT name, seq FROM cursor WHERE seq < ?').all(until) as readonly {
         readonly name: string;
         readonly seq: number;
@@ -191,8 +208,8 @@ export class EventLog {
     return known > 0 ? known : this.#seq('SELECT seq FROM event WHERE id < ? ORDER BY id DESC LIMIT 1', id);
   }
 
-  #seq(statement: string, value: string | number): number {
-    const row = this.#database.prepare(statement).get(value) as { readonly seq: number | null } | undefined;
+  #seq(statement: string, ...values: readonly (string | number)[]): number {
+    const row = this.#database.prepare(statement).get(...values) as { readonly seq: number | null } | undefined;
     return row?.seq ?? 0;
   }
 
@@ -207,6 +224,11 @@ export class EventLog {
       throw error;
     }
   }
+}
+
+/** A file that is locked, or on a disk that fails, is not damaged: it must not be replaced. */
+function isDamaged(error: unknown): boolean {
+  return !/locked|busy|disk I\/O|full|unable to open|permission|readonly|read-only/i.test(messageOf(error));
 }
 
 /** A file that took no part any more, and why. */

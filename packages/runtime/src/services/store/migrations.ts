@@ -19,6 +19,7 @@ export const MIGRATIONS: readonly string[] = [
    CREATE INDEX event_by_kind ON event (kind, seq);
    CREATE INDEX event_by_time ON event (at_ms);
    CREATE TABLE cursor (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;`,
+  `CREATE INDEX event_by_severity ON event (severity, seq)`,
 ];
 
 /** Applies what is missing, each step in a transaction of its own. @throws Error for a file of a later version. */

@@ -10,6 +10,8 @@ const THREAD = new URL('../../../dist/services/store/store-thread.js', import.me
 const OPEN_MS = 30_000;
 const ASK_MS = 10_000;
 const CLOSE_MS = 2_000;
+/** Readings that are under way or wait. */
+const READINGS = 256;
 
 /** The disk takes no events, or takes them again. `discarded`: events for which there was no room meanwhile. */
 export type StoreTrouble =
@@ -33,6 +35,8 @@ export class NodeStore {
   readonly #thread: Worker;
   readonly #channel: Channel<StoreWords, ThreadWords>;
   readonly #queue: WriteQueue;
+  #readings = 0;
+  #reading: Promise<void> = Promise.resolve();
   /** The id that an earlier run stored last. */
   lastId: string | undefined;
   /** A damaged file that was found, and where it is now. */
@@ -115,9 +119,25 @@ export class NodeStore {
     return this.#queue.append({ id, atMs: Date.parse(at), camera, kind, severity, body: JSON.stringify(event) });
   }
 
-  /** Matching events, oldest first. */
+  /**
+   * Matching events, oldest first. One reading at a time: events that are to be stored wait for one at most.
+   *
+   * @throws VigiaError `busy` when many wait already.
+   */
   async read(query: EventQuery): Promise<NodeEvent[]> {
-    return parsed(await this.#channel.request('read', query, { deadlineMs: ASK_MS }));
+    if (this.#readings >= READINGS) throw new VigiaError('busy', `${READINGS} readings of the store wait already`);
+    this.#readings += 1;
+    const turn = this.#reading;
+    const done = turn.then(() => this.#channel.request('read', query, { deadlineMs: ASK_MS }));
+    this.#reading = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return parsed(await done);
+    } finally {
+      this.#readings -= 1;
+    }
   }
 
   /** Registers a reader that must not miss an event. A new one begins with what is stored from now on. */

@@ -99,8 +99,14 @@ test('closing writes what waits, and says how many it could not', async () => {
   watched(1);
   expect(await queue.close()).toBe(0);
   expect(stored).toEqual(['1']);
+  const after = watched(2);
+  await turn();
+  expect(after.outcome).toBe('store_full');
+});
+
+test('closing while the disk takes nothing', async () => {
   full = true;
-  const lost = watched(2);
+  const lost = watched(1);
   await turn();
   expect(await queue.close()).toBe(1);
   await turn();

@@ -16,7 +16,7 @@ export interface WriteQueueOptions {
   readonly clock: Clock;
   /** The disk does not take events. Called once, until `onRecovered`. */
   readonly onFailing: (why: string) => void;
-  /** It does again. @param discarded Events for which there was no room meanwhile. */
+  /** It does again, and has taken what waited. @param discarded Events for which there was no room meanwhile. */
   readonly onRecovered: (discarded: number) => void;
 }
 
@@ -84,8 +84,13 @@ export class WriteQueue {
   }
 
   #late(): VigiaError {
-    const why = this.#failing ?? `it took longer than ${LATE_MS / 1000} s`;
-    return new VigiaError('store_late', `it is not stored yet: ${why}`);
+    this.#fail(`it takes longer than ${LATE_MS / 1000} s`);
+    return new VigiaError('store_late', `it is not stored yet: ${this.#failing}`);
+  }
+
+  #fail(why: string): void {
+    if (this.#failing === undefined) this.#o.onFailing(why);
+    this.#failing ??= why;
   }
 
   async #work(): Promise<void> {
@@ -103,8 +108,7 @@ export class WriteQueue {
     try {
       await this.#o.write(batch.map(({ event }) => event));
     } catch (error) {
-      if (this.#failing === undefined) this.#o.onFailing(messageOf(error));
-      this.#failing = messageOf(error);
+      this.#fail(messageOf(error));
       return false;
     }
     this.#waiting = this.#waiting.slice(batch.length);
@@ -112,7 +116,8 @@ export class WriteQueue {
       this.#characters -= event.body.length;
       settle();
     }
-    if (this.#failing !== undefined) {
+    // Not before everything is stored that waited: some of it was late.
+    if (this.#failing !== undefined && this.#waiting.length === 0) {
       const discarded = this.#discarded;
       this.#failing = undefined;
       this.#discarded = 0;
