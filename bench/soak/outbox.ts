@@ -33,7 +33,7 @@ interface Scale {
 }
 
 const LONG: Scale = { events: 100_000, kills: 200, brokerKills: 20, fulls: 2 };
-const SHORT: Scale = { events: 2_000, kills: 6, brokerKills: 1, fulls: 1 };
+const SHORT: Scale = { events: 2_000, kills: 4, brokerKills: 1, fulls: 1 };
 
 /** What a subscriber received. */
 class Received {
