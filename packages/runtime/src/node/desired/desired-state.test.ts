@@ -202,7 +202,7 @@ describe('changes at runtime', () => {
     await desired.put(JSON.stringify({ version: 1, cameras, mqtt: { url: 'mqtt://127.0.0.1:1' } }), BY);
     write({ hall: 'z', yard: 'b' });
     expect((await desired.reload()).changes).toHaveLength(1);
-    expect(applied.at(-1)?.mqtt).toEqual({ url: 'mqtt://127.0.0.1:1' });
+    expect(applied.at(-1)?.mqtt).toEqual({ url: 'mqtt://127.0.0.1:1', commands: false });
   });
 
   test.each([

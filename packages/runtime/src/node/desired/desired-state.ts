@@ -136,6 +136,12 @@ export class DesiredState {
     return done;
   }
 
+  /** Begins work between two changes. Its end holds up nothing: a camera that hangs takes a while to end. */
+  async beginInTurn<T>(work: () => Promise<T>): Promise<T> {
+    const { done } = await this.inTurn(async () => ({ done: work() }));
+    return done;
+  }
+
   #change(by: string, expected: number | undefined, edit: (document: Config) => Config): Promise<Applied> {
     return this.inTurn(() => {
       if (expected !== undefined) this.#refuseUnless(expected);
