@@ -330,7 +330,7 @@ const mqttSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Whether the node obeys commands on `vigia/<node>/cmd/…`. Whoever may publish there may then command it.',
+      'Whether the node obeys commands on `vigia/<node>/cmd/…`. Any client that may publish there may then command it.',
     ),
 });
 
