@@ -119,9 +119,11 @@ describe('order and bounds', () => {
     expect(outcomes()).toEqual(['3 ok']);
     begun[0]?.fail(new UsageError('no'));
     await settled();
+    restart('hall', '4');
+    await settled();
     expect(names()).toEqual(['hall/restart 1', 'yard/restart 3', 'hall/restart 2']);
     await endAll();
-    expect(outcomes()).toEqual(['3 ok', '1 usage', '2 ok']);
+    expect(outcomes()).toEqual(['3 ok', '1 usage', '2 ok', '4 ok']);
   });
 
   test('one that hangs is answered after 45 s, and the next one of its camera begins', async () => {
@@ -180,6 +182,7 @@ describe('what cannot be answered is ignored, and logged', () => {
   const topic = 'vigia/ward-3/cmd/hall/restart';
   test.each([
     ['vigia/ward-30/cmd/hall/restart', { id: 'a' }, /names no camera and command of this node/],
+    ['vigia/ward-4/cmd/hall/restart', { id: 'a' }, /names no camera/],
     ['vigia/ward/cmd/hall/restart', { id: 'a' }, /names no camera/],
     ['vigia/ward-3/cmd/Hall/restart', { id: 'a' }, /names no camera/],
     [`vigia/ward-3/cmd/${'a'.repeat(64)}/restart`, { id: 'a' }, /names no camera/],

@@ -39,7 +39,8 @@ export function readCommand(node: string, { topic, payload, retained }: Delivery
 function objectIn(payload: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+    // An array passes, and has no id.
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
   } catch {
     // No JSON.
     return undefined;
