@@ -74,6 +74,7 @@ test.each([
   ['hall', 'restart_consumer', { consumer: '../hall' }, /^payload\.consumer: /],
   ['hall', 'put', {}, /^payload\.settings: /],
   ['hall', 'put', { settings: [] }, /^payload\.settings: /],
+  ['hall', 'put', { settings: { source: 'rtsp://${file:/etc/x}@a/1' } }, /^payload\.settings: references/],
   ['hall', 'put', { settings: {}, revision: 0 }, /^payload\.revision: /],
   ['hall', 'remove', { revision: '3' }, /^payload\.revision: /],
 ])('%s/%s with %o is refused', (camera, command, payload, message) => {

@@ -27,9 +27,23 @@ export function brokerCommands(api: () => Pick<Api, 'call' | 'refusal'>, url: st
 function callOf(message: CommandMessage, by: string): ApiCall {
   const { route, payload } = commandOf(message);
   const { consumer, settings: body, revision: expected }: Fields = checked(payload, message.payload, 'payload');
+  refuseReferences(body);
   const { id, camera } = message;
   const params = camera === WHOLE_NODE ? {} : { camera, ...(consumer === undefined ? {} : { consumer }) };
   return { route, by, params, query: {}, body, expected, key: id };
+}
+
+/**
+ * A reference in an address would send the node's environment, or the first line of a file, to a host that the
+ * publisher names. The HTTP API listens on this machine only; a broker need not be on it.
+ *
+ * @throws UsageError
+ */
+function refuseReferences(settings: unknown): void {
+  if (JSON.stringify(settings ?? null).includes('${'))
+    throw new UsageError(
+      'payload.settings: references such as ${NAME} are not filled in over MQTT; use HTTP or the file',
+    );
 }
 
 function commandOf({ camera, command }: CommandMessage): Commands[string] {
