@@ -17,6 +17,7 @@ const SCHEMAS = {
   event: ['eventMessageSchema', 'An event for version 1 listeners, on vigia/<node>/<camera>/event', 'output'],
   'node-event': ['nodeEventSchema', 'An event of a node, on vigia/<node>/<camera>/event/<kind>', 'output'],
   'node-status': ['nodeStatusMessageSchema', 'A node’s status, on vigia/<node>/status', 'output'],
+  'command-reply': ['commandReplySchema', 'The answer to a command, on vigia/<node>/reply/<id>', 'output'],
   stats: ['consumerReportSchema', 'Statistics of a consumer, on vigia/<node>/<camera>/<consumer>/stats', 'output'],
   report: ['reportSchema', 'The report of a run', 'output'],
   'infer-request': ['inferRequestSchema', 'Model container protocol: infer', 'input'],

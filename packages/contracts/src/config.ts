@@ -326,6 +326,12 @@ const mqttSchema = z.strictObject({
     .string()
     .regex(/^mqtts?:\/\/\S+$/, 'an address like mqtt://[user:password@]host[:port] is expected')
     .describe('The broker. Secrets by `${NAME}`.'),
+  commands: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether the node obeys commands on `vigia/<node>/cmd/…`. Any client that may publish there may then command it.',
+    ),
 });
 
 /** Names and addresses of this machine's loopback interface. */

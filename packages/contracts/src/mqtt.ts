@@ -120,4 +120,8 @@ export const topics = {
   eventOf: (node: string, camera: string | null, kind: string): string =>
     `vigia/${node}/${camera ?? '_node'}/event/${kind}`,
   stats: (node: string, camera: string, consumer: string): string => `vigia/${node}/${camera}/${consumer}/stats`,
+  /** The filter of all commands to a node. */
+  commands: (node: string): string => `vigia/${node}/cmd/+/+`,
+  /** Of the answer to the command with an id. */
+  reply: (node: string, id: string): string => `vigia/${node}/reply/${id}`,
 };

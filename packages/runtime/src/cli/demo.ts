@@ -62,7 +62,7 @@ function demoConfig(source: string, mqttPort: number, httpPort: number): Config 
     node: 'demo',
     cameras: { street: { source, consumers: { people: { model: 'ssdlite' } } } },
     models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
-    mqtt: { url: `mqtt://127.0.0.1:${mqttPort}` },
+    mqtt: { url: `mqtt://127.0.0.1:${mqttPort}`, commands: false },
     http: { listen: `127.0.0.1:${httpPort}` },
   });
 }

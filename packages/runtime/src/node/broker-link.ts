@@ -7,8 +7,11 @@ import {
   topics,
   workerStateMessageOf,
 } from '@vigia/contracts';
-import { MqttLink } from '#services/mqtt';
+import type { Api } from '#services/control-plane';
+import { CommandDesk, MqttLink } from '#services/mqtt';
 import { type EventHub, Outbox, type OutboxSource, type Subscription } from '#node/events';
+import type { PlannedBroker } from '#node/plan';
+import { brokerCommands } from './broker-commands.ts';
 
 /** Options of {@link BrokerLink}. */
 export interface BrokerLinkOptions {
@@ -18,6 +21,8 @@ export interface BrokerLinkOptions {
   readonly hub: EventHub;
   /** Where events wait for a broker. Undefined: in memory. */
   readonly store: OutboxSource | undefined;
+  /** Carries out the commands of a broker. Called with the first one. */
+  readonly api: () => Api;
 }
 
 /** How long the last events may take to reach the broker before the connection closes. Milliseconds. */
@@ -26,11 +31,12 @@ const LAST_EVENTS_MS = 500;
 /**
  * The node's connection to its MQTT broker. A reload may replace the broker or remove it. Owns the connection and two
  * subscriptions: one sends results, statistics and states at once or drops them; the other keeps events in its bounded
- * queue until a broker has acknowledged them.
+ * queue until a broker has acknowledged them. Obeys commands of a broker that may give them.
  */
 export class BrokerLink {
   readonly #o: BrokerLinkOptions;
   #link: MqttLink | undefined;
+  #desk: CommandDesk | undefined;
   #now: Subscription | undefined;
   #events: Subscription | undefined;
   #outbox: Outbox | undefined;
@@ -57,16 +63,19 @@ export class BrokerLink {
    * Connects to a broker in the background and leaves the previous one. Resolves when the previous connection is
    * closed, at most a second later. The new broker receives the events that the previous one did not acknowledge.
    *
-   * @param url Undefined: no broker.
+   * A command that asked for this gets no answer.
+   *
+   * @param broker Undefined: no broker.
    */
-  async use(url: string | undefined): Promise<void> {
+  async use(broker: PlannedBroker | undefined): Promise<void> {
     const before = this.#link;
     this.#now?.close();
+    this.#desk?.close();
     this.#link = undefined;
     if (before) this.#dropped += before.dropped;
     // What is being delivered ends with its connection.
-    const ended = url === undefined ? this.#endEvents() : undefined;
-    if (url !== undefined) this.#connect(url);
+    const ended = broker ? undefined : this.#endEvents();
+    if (broker) this.#connect(broker);
     await before?.close();
     await ended;
   }
@@ -79,6 +88,7 @@ export class BrokerLink {
   /** Waits briefly for the last events, publishes `offline` and disconnects, in at most 1.5 s. Idempotent. */
   async close(): Promise<void> {
     this.#now?.close();
+    this.#desk?.close();
     if (this.#link?.connected) await this.#lastEvents();
     // Its end ends the delivery that is under way.
     const ended = this.#endEvents();
@@ -93,10 +103,15 @@ export class BrokerLink {
     await outbox?.close();
   }
 
-  #connect(url: string): void {
-    const { node, clock, log, hub } = this.#o;
-    const link = new MqttLink({ url, node, clock, log: log.child('mqtt') });
+  #connect({ url, commands }: PlannedBroker): void {
+    const { node, clock, hub } = this.#o;
+    const log = this.#o.log.child('mqtt');
+    const door = brokerCommands(this.#o.api, url);
+    const desk = new CommandDesk({ node, clock, log, door, reply: (id, text) => link.reply(id, text) });
+    const onCommand = commands ? desk.take.bind(desk) : undefined;
+    const link = new MqttLink({ url, node, clock, log, onCommand });
     this.#link = link;
+    this.#desk = desk;
     link.start();
     this.#now = hub.subscribe({ name: 'mqtt', replayStates: true }, (item) => sendNow(link, item));
     if (this.#o.store) this.#startOutbox(this.#o.store);

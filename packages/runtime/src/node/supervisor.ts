@@ -110,7 +110,7 @@ export class Supervisor {
     const sendAhead = (event: NodeEvent): void => this.#broker.sendAhead(event);
     this.#events = new NodeEvents({ node: plan.node, clock, log, store, sendAhead });
     ({ hub: this.#hub, announcer: this.#announcer, newId: this.newEventId } = this.#events);
-    this.#broker = new BrokerLink({ node: plan.node, clock, log, hub: this.#hub, store });
+    this.#broker = new BrokerLink({ node: plan.node, clock, log, hub: this.#hub, store, api: () => this.#api });
     this.#children = this.#newChildren(this.#events.boot);
     this.#watches = new Watches({
       clock,
@@ -169,7 +169,7 @@ export class Supervisor {
     this.#hub.subscribe({ name: 'report' }, this.#ages.handle);
     this.#hub.subscribe({ name: 'health' }, this.#watches.handle);
     this.#hub.subscribe({ name: 'metrics' }, this.#metrics.handle);
-    await this.#broker.use(plan.mqttUrl);
+    await this.#broker.use(plan.mqtt);
     this.#announcer.node('started', this.#o.version);
     this.#scope.defer(() => this.#children.stop());
     this.#children.start();
@@ -197,7 +197,7 @@ export class Supervisor {
 
   /** Restarts a camera's process with its current settings. */
   restartCamera(id: string): Promise<void> {
-    return this.desired.inTurn(() => this.#children.restartCamera(id));
+    return this.desired.beginInTurn(() => this.#children.restartCamera(id));
   }
 
   /**
@@ -341,7 +341,7 @@ export class Supervisor {
     this.#plan = wanted;
     this.#metrics.follow(wanted.cameras);
     this.#forgetWorkers();
-    const brokerLeft = change.mqtt ? this.#broker.use(wanted.mqttUrl) : undefined;
+    const brokerLeft = change.mqtt ? this.#broker.use(wanted.mqtt) : undefined;
     await this.#children.apply(change, wanted);
     for (const id of change.cameras.removed) {
       this.#ages.forgetCamera(id);

@@ -227,7 +227,9 @@ function fillSecrets(config: Config, where: (path: Path) => string, environment:
     ...config,
     cameras: Object.fromEntries(cameras),
     workers: Object.fromEntries(workers),
-    ...(config.mqtt ? { mqtt: { url: resolveSecrets(config.mqtt.url, where(['mqtt', 'url']), environment) } } : {}),
+    ...(config.mqtt
+      ? { mqtt: { ...config.mqtt, url: resolveSecrets(config.mqtt.url, where(['mqtt', 'url']), environment) } }
+      : {}),
   };
 }
 

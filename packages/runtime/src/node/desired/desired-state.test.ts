@@ -157,6 +157,23 @@ describe('reload', () => {
 });
 
 describe('changes at runtime', () => {
+  test('work that only begins in turn waits for the changes before it, and holds up none after it', async () => {
+    const desired = start();
+    const order: string[] = [];
+    const change = (name: string): Promise<unknown> => desired.putCamera(name, { source: 'rtsp://127.0.0.1/x' }, BY);
+    let end = (): void => undefined;
+    const before = change('a').then(() => order.push('before'));
+    const work = desired.beginInTurn(() => {
+      order.push('begun');
+      return new Promise<void>((resolve) => (end = resolve));
+    });
+    await Promise.all([before, change('b').then(() => order.push('after'))]);
+    end();
+    await work;
+    expect(order).toEqual(['before', 'begun', 'after']);
+    await expect(desired.beginInTurn(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+  });
+
   test('a removed camera stays away on a reload', async () => {
     const desired = start();
     await desired.removeCamera('yard', BY);
@@ -202,7 +219,7 @@ describe('changes at runtime', () => {
     await desired.put(JSON.stringify({ version: 1, cameras, mqtt: { url: 'mqtt://127.0.0.1:1' } }), BY);
     write({ hall: 'z', yard: 'b' });
     expect((await desired.reload()).changes).toHaveLength(1);
-    expect(applied.at(-1)?.mqtt).toEqual({ url: 'mqtt://127.0.0.1:1' });
+    expect(applied.at(-1)?.mqtt).toEqual({ url: 'mqtt://127.0.0.1:1', commands: false });
   });
 
   test.each([

@@ -83,7 +83,7 @@ export class DesiredState {
    *   node is unchanged then.
    */
   reload(): Promise<Applied> {
-    this.#nextReload ??= this.inTurn(() => {
+    this.#nextReload ??= this.#inTurn(() => {
       this.#nextReload = undefined;
       return this.#logged(async () => {
         const file = this.#readFile();
@@ -129,15 +129,21 @@ export class DesiredState {
     });
   }
 
+  /** Begins work between two changes. Its end holds up nothing: a camera that hangs takes a while to end. */
+  async beginInTurn<T>(work: () => Promise<T>): Promise<T> {
+    const { done } = await this.#inTurn(async () => ({ done: work() }));
+    return done;
+  }
+
   /** Runs work between two changes, never during one. */
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#work.then(work);
     this.#work = done.catch(() => undefined);
     return done;
   }
 
   #change(by: string, expected: number | undefined, edit: (document: Config) => Config): Promise<Applied> {
-    return this.inTurn(() => {
+    return this.#inTurn(() => {
       if (expected !== undefined) this.#refuseUnless(expected);
       return this.#become(edit(this.#document), by, this.#file);
     });

@@ -14,6 +14,7 @@ export {
   describePlan,
   modelClass,
   type Plan,
+  type PlannedBroker,
   type PlannedModel,
   planOf,
   workerLimits,

@@ -87,6 +87,8 @@ describe('what differs', () => {
     expect(change.mqtt).toBe(true);
     expect(told(plan({ hall: HALL }, { mqtt }), plan({ hall: HALL }))).toContain('; MQTT: changed');
     expect(diffPlans(plan({ hall: HALL }, { mqtt }), plan({ hall: HALL }, { mqtt })).mqtt).toBe(false);
+    const obeyed = plan({ hall: HALL }, { mqtt: { ...mqtt, commands: true } });
+    expect(told(plan({ hall: HALL }, { mqtt }), obeyed)).toContain('; MQTT: changed');
   });
 
   test.each(['mqtt://b:99999', 'mqtt://u%zz@b'])('a broker whose address cannot be read is refused: %s', (url) => {

@@ -15,7 +15,7 @@ export interface PlanChange {
     readonly changed: readonly PlannedModel[];
     readonly removed: readonly string[];
   };
-  /** The broker or its credentials changed. */
+  /** The broker, its credentials, or whether its commands are obeyed changed. */
   readonly mqtt: boolean;
   readonly http: boolean;
 }
@@ -74,7 +74,7 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
       changed: cameras.changed.map((setup) => ({ setup, kept: keptConsumers(running, wanted, setup) })),
     },
     models,
-    mqtt: running.mqttUrl !== wanted.mqttUrl,
+    mqtt: !isDeepStrictEqual(running.mqtt, wanted.mqtt),
     http: running.httpListen !== wanted.httpListen,
   };
 }

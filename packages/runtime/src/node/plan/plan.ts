@@ -58,11 +58,19 @@ export interface PlannedSegment {
   readonly bytes: number;
 }
 
+/** The broker of a node. */
+export interface PlannedBroker {
+  /** May contain credentials: never logged. */
+  readonly url: string;
+  /** Whether the node obeys commands that come from it. */
+  readonly commands: boolean;
+}
+
 /** Everything that a configuration will use, computed before anything starts (AD5). */
 export interface Plan {
   readonly node: string;
-  /** May contain credentials: never logged. */
-  readonly mqttUrl: string | undefined;
+  /** The broker; undefined: none. */
+  readonly mqtt: PlannedBroker | undefined;
   /** Where the HTTP API listens, `HOST:PORT`; undefined: on the control socket only. */
   readonly httpListen: string | undefined;
   readonly cameras: readonly CameraSetup[];
@@ -136,7 +144,7 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
     };
   });
   const { node, mqtt, http, cpu } = config;
-  const doors = { mqttUrl: checkedUrl(mqtt?.url), httpListen: http?.listen };
+  const doors = { mqtt: mqtt && { ...mqtt, url: checkedUrl(mqtt.url) }, httpListen: http?.listen };
   return completed({ node, ...doors, cameras, models, cpu: shares, shed: cpu.shed });
 }
 
@@ -199,9 +207,9 @@ function restartPolicy(restart: WorkerConfig['restart'], sla: SlaClass): Restart
 }
 
 /** Checks an address without repeating it, because it may contain credentials. */
-function checkedUrl(url: string | undefined): string | undefined {
+function checkedUrl(url: string): string {
   try {
-    const { username = '', password = '' } = url === undefined ? {} : new URL(url);
+    const { username, password } = new URL(url);
     decodeURIComponent(username + password);
     return url;
   } catch (error) {

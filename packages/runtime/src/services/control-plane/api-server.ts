@@ -15,7 +15,7 @@ import type { ControlledNode } from './controlled-node.ts';
 import { type AnswerName, type Asked, handlersOf, NotWell } from './handlers.ts';
 import { NodeStreams, type StreamWish } from './node-streams.ts';
 import { sseOutlet, webSocketOutlet } from './outlet.ts';
-import { checked, refusalOf } from './refusal.ts';
+import { checked, type Refusal, refusalOf } from './refusal.ts';
 import { Repeats } from './repeats.ts';
 import { eventsOnly, everything } from './stream-formats.ts';
 
@@ -38,10 +38,26 @@ export interface ApiOptions {
   readonly log: Log;
 }
 
+/** A request, however it arrived. */
+export interface ApiCall {
+  readonly route: AnswerName;
+  /** Who asks, for the record. */
+  readonly by: string;
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+  /** The change is refused unless this revision is in force. */
+  readonly expected: number | undefined;
+  /** Of a change: a second request of the same asker with this key does nothing and gets the answer of the first one. */
+  readonly key: string | undefined;
+}
+
 /** How one listener of the API differs from another. */
 export interface Entrance {
   /** Who asks, for the record. */
   readonly by: (request: FastifyRequest) => string;
+  /** Whether settings may name variables and files (`${NAME}`), whose values the node then sends to an address beside them. */
+  readonly references: boolean;
   /** Throws for a request that must not be answered. */
   readonly guard?: (request: FastifyRequest) => void;
 }
@@ -64,7 +80,7 @@ export class Api {
   }
 
   /** A server for one listener. It does not listen yet. */
-  async server({ by, guard }: Entrance): Promise<FastifyInstance> {
+  async server(entrance: Entrance): Promise<FastifyInstance> {
     const server = fastify({
       logger: false,
       forceCloseConnections: true,
@@ -90,19 +106,47 @@ export class Api {
       },
     });
     server.addHook('onRequest', async (request) => {
-      guard?.(request);
+      entrance.guard?.(request);
       if (request.headers.upgrade !== undefined && request.routeOptions.url !== API.stream.path) throw noRoute(request);
     });
     // Before any hook of ours: only then does a refused upgrade close its socket.
-    for (const name of API_NAMES) server.route(this.#route(name, by));
+    for (const name of API_NAMES) server.route(this.#route(name, entrance));
     return server;
   }
 
-  #route(name: ApiName, by: Entrance['by']): RouteOptions {
+  /**
+   * Carries out a request. `stop` only answers; its caller then ends the node.
+   *
+   * @throws UsageError for a request that is not valid; VigiaError for one that cannot be carried out now.
+   */
+  async call({ route: name, by, expected, params, query, body, key }: ApiCall): Promise<unknown> {
+    const route: ApiRoute = API[name];
+    const asked = {
+      by,
+      expected,
+      params: checked(route.params ?? z.unknown(), params, 'path'),
+      query: checked(route.query ?? z.strictObject({}), query, 'query'),
+      body,
+    };
+    const work = async (): Promise<unknown> => this.#call(name, asked as Asked<typeof name>);
+    if (key === undefined || route.method === 'GET') return work();
+    const what = [name, ...[asked.params, asked.query, body, expected].map((part) => JSON.stringify(part ?? null))];
+    return this.#repeats.once(`${by} ${key}`, what, work);
+  }
+
+  /** The answer to a request that failed. Logs an unexpected failure. @param what The request, for the log. */
+  refusal(error: unknown, what: string): Refusal {
+    const refusal = refusalOf(error);
+    if (refusal.status === 500) this.#o.log.error(`${what}: ${messageOf(error)}`);
+    return refusal;
+  }
+
+  #route(name: ApiName, entrance: Entrance): RouteOptions {
+    const { by } = entrance;
     const { method, path } = API[name];
     const at = { method, url: path.replaceAll(/\{(\w+)\}/g, ':$1') };
     if (name !== 'stream' && name !== 'eventStream') {
-      const handler: RouteHandlerMethod = (request, reply) => this.#answer(name, by(request), request, reply);
+      const handler: RouteHandlerMethod = (request, reply) => this.#answer(name, entrance, request, reply);
       return { ...at, handler, ...(name === 'stop' ? { onResponse: this.#stopAfter(by) } : {}) };
     }
     const sse: RouteHandlerMethod = (request, reply) => {
@@ -127,24 +171,19 @@ export class Api {
   }
 
   #refuse(error: unknown, { method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const { status, body } = refusalOf(error);
-    if (status === 500) this.#o.log.error(`${method} ${url}: ${messageOf(error)}`);
+    const { status, body } = this.refusal(error, `${method} ${url}`);
     // The problems one by one, besides their sentences.
     const more = error instanceof NotWell ? { status: 'failing', problems: error.problems } : {};
     return reply.code(status).send({ ...more, ...body });
   }
 
-  async #answer(name: AnswerName, by: string, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  async #answer(name: AnswerName, entrance: Entrance, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const route: ApiRoute = API[name];
-    const asked = {
-      by,
-      expected: route.ifMatch ? revisionOf(request.headers['if-match']) : undefined,
-      params: checked(route.params ?? z.unknown(), request.params, 'path'),
-      query: checked(route.query ?? z.strictObject({}), request.query, 'query'),
-      body: request.body,
-    };
-    const work = async (): Promise<unknown> => this.#call(name, asked as Asked<typeof name>);
-    const answer = await this.#once(by, request, work);
+    const { params, query, body, headers } = request;
+    if (!entrance.references) refuseReferences(body);
+    const expected = route.ifMatch ? revisionOf(headers['if-match']) : undefined;
+    const by = entrance.by(request);
+    const answer = await this.call({ route: name, by, params, query, body, expected, key: keyOf(request) });
     const revision = revisionIn(answer);
     if (revision !== undefined) reply.header('etag', `"${revision}"`);
     if (route.answer === 'open-metrics') return reply.type(OPEN_METRICS).send(answer);
@@ -154,15 +193,6 @@ export class Api {
 
   #call<N extends AnswerName>(name: N, asked: Asked<N>): unknown {
     return this.#handlers[name](this.#o.node, asked);
-  }
-
-  #once(by: string, request: FastifyRequest, work: () => Promise<unknown>): Promise<unknown> {
-    const key = request.headers['idempotency-key'];
-    if (key === undefined || request.method === 'GET') return work();
-    if (typeof key !== 'string' || !KEY.test(key))
-      throw new UsageError('Idempotency-Key: 1 to 128 printable characters without spaces are allowed');
-    const what = [request.method, request.url, JSON.stringify(request.body ?? null), request.headers['if-match'] ?? ''];
-    return this.#repeats.once(`${by} ${key}`, what, work);
   }
 
   /** Throws for a stream that cannot begin. */
@@ -181,6 +211,22 @@ function wishOf(name: StreamName, by: string, { query, headers }: FastifyRequest
   const after = checked(lastIdSchema, headers['last-event-id'] ?? asked.after, 'Last-Event-ID');
   const what = 'types' in asked ? everything(asked.types.split(','), asked.camera) : eventsOnly();
   return { name: `stream of ${by}`, after, ...what };
+}
+
+/** @throws UsageError for an invalid key. */
+function keyOf({ method, headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined || method === 'GET') return undefined;
+  if (typeof key === 'string' && KEY.test(key)) return key;
+  throw new UsageError('Idempotency-Key: 1 to 128 printable characters without spaces are allowed');
+}
+
+/** @throws UsageError: the environment and files of the node are for those who may read them. */
+function refuseReferences(body: unknown): void {
+  if (JSON.stringify(body ?? null).includes('${'))
+    throw new UsageError(
+      'body: references such as ${NAME} are not filled in over a port without a login; use the control socket or the file',
+    );
 }
 
 function noRoute({ method, url }: FastifyRequest): VigiaError {

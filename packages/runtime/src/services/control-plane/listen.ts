@@ -25,7 +25,7 @@ export interface Listener {
  */
 export async function listenOnSocket(path: string, api: Api): Promise<Listener> {
   const by = `control socket (user ${userInfo().username})`;
-  const server = await api.server({ by: () => by });
+  const server = await api.server({ by: () => by, references: true });
   await server.listen({ path });
   // The directory protects the socket. So does this, in case another user created the directory.
   chmodSync(path, 0o600);
@@ -43,7 +43,7 @@ export async function listenOnSocket(path: string, api: Api): Promise<Listener> 
  * @throws VigiaError `port_in_use`, `cannot_listen`
  */
 export async function listenOnPort(address: ListenAddress, api: Api): Promise<Listener> {
-  const server = await api.server({ by: (request) => `http (${request.ip})`, guard: refuseForeign });
+  const server = await api.server({ by: (request) => `http (${request.ip})`, references: false, guard: refuseForeign });
   server.server.maxConnections = CONNECTIONS;
   await bind(server, address);
   return server;

@@ -36,7 +36,7 @@ export class Repeats {
     this.#forget(nowMs);
     const before = this.#done.get(key);
     if (before && before.fingerprint !== fingerprint)
-      throw new VigiaError('key_reused', 'Idempotency-Key: it was used for another request');
+      throw new VigiaError('key_reused', 'Idempotency-Key (over MQTT: id): it was used for another request');
     if (before) return before.answer as Promise<T>;
     const answer = work();
     this.#done.set(key, { fingerprint, atMs: nowMs, answer });

@@ -9,6 +9,7 @@ import {
   type WorkerStateMessage,
 } from '@vigia/contracts';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import type { Delivery } from './command-message.ts';
 
 /** Options of {@link MqttLink}. */
 export interface MqttLinkOptions {
@@ -17,6 +18,8 @@ export interface MqttLinkOptions {
   readonly node: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Takes what arrives on the topics of commands. Undefined: the link subscribes to nothing. */
+  readonly onCommand: ((delivery: Delivery) => void) | undefined;
 }
 
 /** The broker discards results older than this. Seconds. */
@@ -29,6 +32,8 @@ const BACKLOG_LIMIT = 1024 * 1024;
 const FORGOTTEN_LIMIT = 1024;
 /** The connection logs at most one warning in this time. */
 const QUIET_MS = 30_000;
+/** Largest packet that a broker with version 5 may send, bytes: it discards a larger one. */
+const PACKET_LIMIT = 256 * 1024;
 /** Reason codes of MQTT 5 from here on are failures. */
 const REFUSED_FROM = 128;
 const MQTT_5 = 5;
@@ -81,15 +86,19 @@ export class MqttLink {
       connectTimeout: 5_000,
       queueQoSZero: false,
       keepalive: 15,
+      // `#onConnect` subscribes.
+      resubscribe: false,
       will: { topic: topics.status(node), payload: Buffer.from(JSON.stringify(will)), qos: 1, retain: true },
     };
     const { address, login } = splitLogin(this.#o.url);
-    const client = connect(address, { ...options, ...login });
+    const limits = this.#version === MQTT_5 ? { properties: { maximumPacketSize: PACKET_LIMIT } } : {};
+    const client = connect(address, { ...options, ...limits, ...login });
     this.#client = client;
     client.on('connect', () => {
       sendAtOnce(client);
       this.#onConnect();
     });
+    client.on('message', (topic, payload, { retain }) => this.#o.onCommand?.({ topic, payload, retained: retain }));
     client.on('error', (error) => this.#onError(client, error));
     client.on('close', () => this.#warn('no connection to the MQTT broker; trying again'));
   }
@@ -100,6 +109,11 @@ export class MqttLink {
       qos: 0,
       ...(this.#version === MQTT_5 ? { properties: { messageExpiryInterval: RESULT_EXPIRY_S } } : {}),
     });
+  }
+
+  /** The answer to a command: QoS 1. Dropped and counted without a connection. @param text JSON. */
+  reply(id: string, text: string): void {
+    this.#publish(topics.reply(this.#o.node, id), text, { qos: 1 });
   }
 
   /** A camera's state: retained. */
@@ -206,7 +220,7 @@ export class MqttLink {
 
   #publish(
     topic: string,
-    message: object,
+    message: object | string,
     options: { qos: 0 | 1; retain?: boolean; properties?: { messageExpiryInterval: number } },
   ): void {
     const client = this.#client;
@@ -214,7 +228,16 @@ export class MqttLink {
       this.#dropped += 1;
       return;
     }
-    client.publish(topic, JSON.stringify(message), options);
+    client.publish(topic, typeof message === 'string' ? message : JSON.stringify(message), options);
+  }
+
+  /** The session is clean, so the broker keeps no commands for a node that is away: they would come late. */
+  #subscribe(client: MqttClient): void {
+    // `rap`: the broker passes on the flag of a retained message, also when it has just arrived (version 5).
+    client.subscribe(topics.commands(this.#o.node), { qos: 1, rap: true }, (error, granted) => {
+      const refused = granted?.some(({ qos }) => qos >= REFUSED_FROM);
+      if (error || refused) this.#warn('the MQTT broker refuses the subscription to commands');
+    });
   }
 
   /** Kept, and sent after each connect: without a connection nothing is lost. */
@@ -244,6 +267,7 @@ export class MqttLink {
   #onConnect(): void {
     this.#lastWarningMs = Number.NEGATIVE_INFINITY;
     this.#o.log.info(`connected to the MQTT broker (version ${this.#version === MQTT_5 ? '5' : '3.1.1'})`);
+    if (this.#client && this.#o.onCommand) this.#subscribe(this.#client);
     const online: NodeStatusMessage = { node: this.#o.node, status: 'online' };
     this.#publish(topics.status(this.#o.node), online, { qos: 1, retain: true });
     for (const [topic, message] of this.#retained) this.#publish(topic, message, { qos: 1, retain: true });

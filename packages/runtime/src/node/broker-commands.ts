@@ -1,0 +1,59 @@
+import { UsageError, VigiaError } from '@vigia/base';
+import { CAMERA_COMMANDS, type MqttCommand, NODE_COMMANDS, WHOLE_NODE } from '@vigia/contracts';
+import { type Api, type ApiCall, checked } from '#services/control-plane';
+import type { CommandDoor, CommandMessage } from '#services/mqtt';
+
+type Commands = Readonly<Record<string, MqttCommand & { readonly route: ApiCall['route'] }>>;
+/** Fields of the payloads of all commands, once they are valid. */
+interface Fields {
+  readonly consumer?: string;
+  readonly settings?: unknown;
+  readonly revision?: number;
+}
+
+/** Commands from a broker are requests to the API. @param url Of the broker. */
+export function brokerCommands(api: () => Pick<Api, 'call' | 'refusal'>, url: string): CommandDoor {
+  const by = `mqtt (${new URL(url).hostname})`;
+  return {
+    workOf: (message) => {
+      const call = callOf(message, by);
+      return () => api().call(call);
+    },
+    errorOf: (error, what) => api().refusal(error, what).body.error,
+  };
+}
+
+/** @throws VigiaError `unknown_command`; UsageError for an invalid payload. */
+function callOf(message: CommandMessage, by: string): ApiCall {
+  const { route, payload } = commandOf(message);
+  const { consumer, settings: body, revision: expected }: Fields = checked(payload, message.payload, 'payload');
+  refuseReferences(body);
+  const { id, camera } = message;
+  const params = camera === WHOLE_NODE ? {} : { camera, ...(consumer === undefined ? {} : { consumer }) };
+  return { route, by, params, query: {}, body, expected, key: id };
+}
+
+/**
+ * A reference in an address would send the node's environment, or the first line of a file, to a host that the
+ * publisher names. The HTTP API listens on this machine only; a broker need not be on it.
+ *
+ * @throws UsageError
+ */
+function refuseReferences(settings: unknown): void {
+  if (JSON.stringify(settings ?? null).includes('${'))
+    throw new UsageError(
+      'payload.settings: references such as ${NAME} are not filled in over MQTT; use HTTP or the file',
+    );
+}
+
+function commandOf({ camera, command }: CommandMessage): Commands[string] {
+  if (camera.startsWith('_') && camera !== WHOLE_NODE)
+    throw new UsageError(`topic: "${camera}" is no id of a camera; ${WHOLE_NODE} stands for the node`);
+  const ofNode = camera === WHOLE_NODE;
+  const known: Commands = ofNode ? NODE_COMMANDS : CAMERA_COMMANDS;
+  const found = Object.hasOwn(known, command) ? known[command] : undefined;
+  if (found) return found;
+  const commands = Object.keys(known);
+  const message = `there is no command "${command}" to ${ofNode ? 'the node' : 'a camera'}; there are ${commands.join(', ')}`;
+  throw new VigiaError('unknown_command', message, { details: { commands } });
+}
