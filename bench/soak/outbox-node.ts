@@ -24,15 +24,24 @@ const events = new NodeEvents({
   store: early ? undefined : store,
   sendAhead: (event) => broker.sendAhead(event),
 });
-const broker = new BrokerLink({ node, clock, log, hub: events.hub, store });
-let made = 0;
-let published = 0;
+const broker = new BrokerLink({
+  node,
+  clock,
+  log,
+  hub: events.hub,
+  store,
+  api: () => {
+    throw new Error('this broker sends no commands');
+  },
+});
+const count = { made: 0, published: 0 };
 let finishing = false;
 
 function make(): void {
-  for (let n = 0; n < (perSecond * BURST_MS) / 1000 && !finishing; n += 1) {
-    made += 1;
-    const camera = `c${made % cameras}`;
+  if (finishing) return;
+  for (let n = 0; n < (perSecond * BURST_MS) / 1000; n += 1) {
+    count.made += 1;
+    const camera = `c${count.made % cameras}`;
     events.announcer.consumerEvent({
       type: 'slowed',
       camera,
@@ -41,14 +50,14 @@ function make(): void {
       sla: 'normal',
       alarm: false,
       reason: null,
-      message: `event ${made}`,
+      message: `event ${count.made}`,
     });
   }
 }
 
 async function finish(): Promise<void> {
   finishing = true;
-  while (published < made) await new Promise((resolve) => setImmediate(resolve));
+  while (count.published < count.made) await new Promise((resolve) => setImmediate(resolve));
   for (let after: string | undefined = ''; after !== undefined; ) {
     const page: NodeEvent[] = await store.read({ ...(after === '' ? {} : { after }), limit: PAGE });
     for (const event of page) print('A', event);
@@ -63,9 +72,9 @@ events.hub.subscribe({ name: 'soak' }, (item) => {
   if (early) void store.append(item.event);
   if (item.event.kind === 'storage' && item.event.data.state === 'ok') process.stdout.write('R\n');
   if (item.event.kind !== 'shedding') return;
-  published += 1;
+  count.published += 1;
 });
 process.stdin.on('data', () => void finish());
 process.stdin.on('end', () => process.exit(0));
-await broker.use(url);
+await broker.use({ url, commands: false });
 every(clock, BURST_MS, make);
