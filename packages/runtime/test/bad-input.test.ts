@@ -290,7 +290,7 @@ describe('the demo', () => {
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
     const box = sandbox();
-    for (const option of ['--mqtt-port', '--rtsp-port']) {
+    for (const option of ['--mqtt-port', '--http-port', '--rtsp-port']) {
       const { code, stderr } = await ended(['demo', '--for', '2s', option, String(port)], box.env);
       expect(stderr).toMatch(new RegExp(`${port}.*in use`));
       expect(stderr.trim().split('\n')).toHaveLength(1);

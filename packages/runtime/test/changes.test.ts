@@ -123,7 +123,7 @@ describe('vigia reload', () => {
   test('the demo says that it has nothing to reload, and goes on', async () => {
     const box = new Sandbox();
     closers.push(() => box.remove());
-    const demo = new Vigia(['demo', '--json', '--rtsp-port', '0', '--mqtt-port', '0'], box.env);
+    const demo = new Vigia(['demo', '--json', '--rtsp-port', '0', '--mqtt-port', '0', '--http-port', '0'], box.env);
     closers.push(() => demo.process.kill('SIGKILL'));
     await demo.until('a result', () => demo.results.length > 0);
     demo.process.kill('SIGHUP');
