@@ -79,7 +79,6 @@ const WAITING = [
   'random-faults',
   'worker-kills',
   'connect-cycles',
-  'outbox',
 ];
 const QUIET = ['worker-pace', 'consumers', 'container-fuzz', 'segments'];
 

@@ -113,9 +113,15 @@ class Lives {
   }
 }
 
-function limitFiles(pid: number, bytes: number | 'unlimited'): void {
-  const { status } = spawnSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`]);
-  if (status !== 0) throw new Error('prlimit failed');
+/** Tries again: a machine that is short of processes has one a moment later. */
+async function limitFiles(pid: number, bytes: number | 'unlimited', attempts = 5): Promise<void> {
+  const { status, error, stderr } = spawnSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`], {
+    encoding: 'utf8',
+  });
+  if (status === 0) return;
+  if (attempts === 1) throw new Error(`prlimit failed: ${error?.message ?? stderr.trim()}`);
+  await sleep(systemClock, 200);
+  await limitFiles(pid, bytes, attempts - 1);
 }
 
 async function untilAll(run: SoakRun, received: Received, wanted: readonly string[]): Promise<void> {
@@ -149,9 +155,9 @@ async function play(run: SoakRun, scale: Scale, early: boolean): Promise<{ row: 
     const brokerBack = every(scale.brokerKills, life) ? broker.killAndRestart() : undefined;
     if (every(scale.fulls, life)) {
       await lives.publish(node, 10);
-      limitFiles(node.pid, FULL_BYTES);
+      await limitFiles(node.pid, FULL_BYTES);
       await sleep(systemClock, FULL_MS, run.signal);
-      limitFiles(node.pid, 'unlimited');
+      await limitFiles(node.pid, 'unlimited');
       await lives.recovered(node);
     }
     // Between half and one and a half of the mean: the kill meets every point.
