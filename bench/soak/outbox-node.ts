@@ -1,6 +1,6 @@
 // The part of a node that makes, stores and delivers events: its own store, stream and connection to a broker. Argument:
 // an OutboxNodeSetup as JSON. Prints `P <id> <camera>` for each published event. On `finish` it makes no more, and prints
-// `A <id> <camera>` for each stored event, then `E`. Prints `R` when the disk takes events again.
+// `A <id> <camera>` for each stored event, then `E`. Prints `L <message>` for its log, and `R` when the disk takes events again.
 import { createLog, every, systemClock } from '@vigia/base';
 import type { NodeEvent } from '@vigia/contracts';
 import { BrokerLink, NodeEvents, NodeStore } from '../support/runtime-internals.ts';
@@ -12,7 +12,8 @@ const PAGE = 1_000;
 
 const { path, url, node, cameras, perSecond, early } = JSON.parse(process.argv[2] ?? '') as OutboxNodeSetup;
 const clock = systemClock;
-const log = createLog('outbox', ({ message }) => void process.stderr.write(`${message}\n`), 'error');
+// Not to stderr: that may be a file, which may not grow either while the disk is full.
+const log = createLog('outbox', ({ message }) => void process.stdout.write(`L ${message}\n`), 'error');
 const print = (mark: string, { id, camera }: NodeEvent): void => void process.stdout.write(`${mark} ${id} ${camera}\n`);
 
 const store = await NodeStore.open({ path, durability: 'process', clock, log });

@@ -109,6 +109,7 @@ class Lives {
 
   #take(line: string): void {
     const [mark, id] = line.split(' ');
+    if (mark === 'L') this.#run.progress(line.slice(2));
     if (mark === 'P' && id !== undefined) this.published.add(id);
   }
 }
