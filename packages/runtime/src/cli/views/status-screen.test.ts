@@ -2,20 +2,9 @@ import type { CameraReport, ConsumerReport, NodeStatus } from '@vigia/contracts'
 import { describe, expect, test } from 'vitest';
 import { paletteFor } from '#core/terminal';
 import { statusScreen } from './status-screen.ts';
-import { MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
+import { LIVE_STREAM, MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
 
 const PLAIN = paletteFor({});
-const STREAM: NonNullable<CameraReport['stream']> = {
-  kind: 'rtsp',
-  transport: 'tcp',
-  codec: 'h264',
-  width: 768,
-  height: 576,
-  interval_ms: 100,
-  gop_ms: 2000,
-  decode: 'full',
-  decoder: 'software',
-};
 const COUNTS = { published: 60, delivered: 53, pending: 0, in_flight: 0, discarded_answers: 0, age_ms: null };
 const PEOPLE: ConsumerReport = {
   ...MODEL_CONSUMER,
@@ -50,7 +39,7 @@ const CAMERA: CameraReport = {
   state: 'live',
   reason: null,
   reconnects: 0,
-  stream: STREAM,
+  stream: LIVE_STREAM,
   main: null,
   lost_packets: 0,
   concealed: 0,

@@ -14,23 +14,13 @@ import { JsonView } from './json-view.ts';
 import { LiveView } from './live-view.ts';
 import { PlainView } from './plain-view.ts';
 import { Keyed, keepOnly, Rate } from './recent.ts';
-import { MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
+import { LIVE_STREAM, MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
 
 const camera = (captured: number, ok: number): CameraReport => ({
   state: 'live',
   reason: null,
   reconnects: 0,
-  stream: {
-    kind: 'rtsp',
-    transport: 'tcp',
-    codec: 'h264',
-    width: 768,
-    height: 576,
-    interval_ms: 100,
-    gop_ms: 2000,
-    decode: 'full',
-    decoder: 'software',
-  },
+  stream: LIVE_STREAM,
   main: null,
   lost_packets: 0,
   concealed: 0,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { CameraSnapshot } from '#core/camera-link';
 import { AgeHistogram } from './ages.ts';
 import { addSnapshots, closeOut, onlyConsumers, reportOf } from './totals.ts';
-import { MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
+import { COUNTED, MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
 
 const dying: CameraSnapshot = {
   capture: {
@@ -25,15 +25,7 @@ const dying: CameraSnapshot = {
     people: {
       ...MODEL_CONSUMER,
       model: 'm',
-      published: 96,
-      delivered: 50,
-      pending: 1,
-      dropped: { gated: 40, overwritten: 5, stale: 0, closed: 0 },
-      in_flight: 1,
-      results: { ok: 48, expired: 0, timeout: 1, unavailable: 0, error: 0 },
-      discarded_answers: 1,
-      detections: { person: 10 },
-      results_with: { person: 9 },
+      ...COUNTED,
     },
   },
   unsentResults: 0,

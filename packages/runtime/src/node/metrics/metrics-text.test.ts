@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { CameraReport, ConsumerReport, Report } from '@vigia/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
+import { COUNTED, MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
 import { escaped, exposition } from './exposition.ts';
 import { Histogram } from './histogram.ts';
 import { type Metric, type MetricSources, SUFFIXES } from './metric.ts';
@@ -12,16 +12,8 @@ import { METRICS, metricsText } from './metrics-text.ts';
 const PEOPLE: ConsumerReport = {
   ...MODEL_CONSUMER,
   model: 'ssdlite',
-  published: 96,
-  delivered: 50,
-  pending: 1,
-  dropped: { gated: 40, overwritten: 5, stale: 0, closed: 0 },
-  in_flight: 1,
-  results: { ok: 48, expired: 0, timeout: 1, unavailable: 0, error: 0 },
-  discarded_answers: 1,
+  ...COUNTED,
   age_ms: null,
-  detections: { person: 10 },
-  results_with: { person: 9 },
   restarts: 3,
 };
 const HALL: CameraReport = {
