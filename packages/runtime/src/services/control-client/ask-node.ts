@@ -1,5 +1,6 @@
-import { request } from 'node:http';
 import { codeOf, UsageError, VigiaError } from '@vigia/base';
+import type { ApiReply } from '@vigia/client';
+import { socketSender } from './socket-sender.ts';
 
 /** Options of a request to a node. */
 export interface NodeQuestion {
@@ -11,40 +12,35 @@ export interface NodeQuestion {
 
 /**
  * Sends a request to a running node over its control socket. Rejects with the node's message (a UsageError for invalid
- * input), or with `not_running`.
+ * input), with `no_answer`, or with `not_running`.
  */
-export function askNode(
+export async function askNode(
   socketPath: string,
   path: string,
   timeoutMs: number,
   { method = 'GET', yaml }: NodeQuestion = {},
 ): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const headers = yaml === undefined ? {} : { 'content-type': 'application/yaml' };
-    const asked = request({ socketPath, path, method, headers, timeout: timeoutMs }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const body = Buffer.concat(chunks);
-        if (response.statusCode === 200) resolve(body);
-        else reject(errorOf(body));
-      });
-    });
-    asked.on('timeout', () =>
-      asked.destroy(new VigiaError('no_answer', `the node did not answer within ${timeoutMs} ms`)),
-    );
-    asked.on('error', (error) => {
-      const gone = ['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '');
-      reject(
-        gone
-          ? new VigiaError('not_running', `no node answers at ${socketPath}: is \`vigia run\` running?`, {
-              cause: error,
-            })
-          : error,
-      );
-    });
-    asked.end(yaml);
-  });
+  const headers: Record<string, string> = yaml === undefined ? {} : { 'content-type': 'application/yaml' };
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    const reply = await socketSender(socketPath)({ method, path, headers, body: yaml, signal });
+    const body = await bytesOf(reply);
+    if (reply.status === 200) return body;
+    throw errorOf(body);
+  } catch (error) {
+    if (signal.aborted) throw new VigiaError('no_answer', `the node did not answer within ${timeoutMs} ms`);
+    throw ['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '') ? notRunning(socketPath, error) : error;
+  }
+}
+
+async function bytesOf({ body }: ApiReply): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function notRunning(socketPath: string, cause: unknown): VigiaError {
+  return new VigiaError('not_running', `no node answers at ${socketPath}: is \`vigia run\` running?`, { cause });
 }
 
 function errorOf(body: Buffer): VigiaError {
