@@ -4,8 +4,8 @@ import { type Follow, followEvents, type Watch, watchNode } from './follow.ts';
 import { fetchSender } from './fetch-sender.ts';
 import { type ApiReply, bytesOf, type Sender, textOf } from './sender.ts';
 
-/** Where a node is: an address, or a way to send requests. */
-export type ClientOptions = { readonly url: string } | { readonly send: Sender };
+/** Where a node is: an address with a token where one is needed, or a way to send requests. */
+export type ClientOptions = { readonly url: string; readonly token?: string | undefined } | { readonly send: Sender };
 
 /** Options of one call. */
 export interface CallOptions {
@@ -35,7 +35,7 @@ interface Parts {
 
 /** A client of one node. Holds no connection of its own. */
 export function createClient(options: ClientOptions): ApiClient {
-  const send = 'url' in options ? fetchSender(options.url) : options.send;
+  const send = 'url' in options ? fetchSender(options.url, options.token) : options.send;
   const calls = API_NAMES.filter((name) => name !== 'eventStream' && name !== 'stream').map((name) => {
     const route: ApiRoute = API[name];
     const call = async (request: Parts = {}, how: CallOptions = {}): Promise<unknown> =>

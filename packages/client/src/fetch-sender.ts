@@ -1,12 +1,17 @@
 import type { Sender } from './sender.ts';
 
-/** Sends with `fetch`. @param url Where the node listens: `http://127.0.0.1:8470`. */
-export function fetchSender(url: string): Sender {
+/**
+ * Sends with `fetch`.
+ *
+ * @param url Where the node listens: `http://127.0.0.1:8470`.
+ * @param token Of a user. Undefined: the browser's session, or a node without users.
+ */
+export function fetchSender(url: string, token?: string): Sender {
   const base = url.replace(/\/+$/, '');
   return async ({ method, path, headers, body, signal }) => {
     const request: RequestInit = {
       method,
-      headers,
+      headers: token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` },
       ...(body === undefined ? {} : { body }),
       ...(signal ? { signal } : {}),
     };

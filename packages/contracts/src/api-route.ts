@@ -1,9 +1,5 @@
 import type { z } from 'zod';
-
-/** Who may call a route, once a node has users. Each role may do what those before it may. */
-export const API_ROLES = ['viewer', 'operator', 'admin'] as const;
-/** See {@link API_ROLES}. */
-export type ApiRole = (typeof API_ROLES)[number];
+import type { Role } from './access.ts';
 
 /** A body that a client sends. */
 export interface ApiBody {
@@ -22,8 +18,14 @@ export interface ApiRoute {
   readonly path: `/${string}`;
   /** One line for OpenAPI and the documentation. */
   readonly summary: string;
-  /** `anyone`: also without a login. */
-  readonly role: ApiRole | 'anyone';
+  /** The least role that may call it, once a node has users. `anyone`: also without a login. */
+  readonly role: Role | 'anyone';
+  /**
+   * What it is about. `camera`: the one in its path; to somebody who may not see it, it does not exist. `cameras`: the
+   * answer leaves out what its asker may not see. `node`: the whole node; only for those who may see all cameras.
+   * `self`: nobody but the asker.
+   */
+  readonly scope: 'camera' | 'cameras' | 'node' | 'self';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: ApiBody;
@@ -31,5 +33,5 @@ export interface ApiRoute {
   /** Accepts `If-Match` with a revision. */
   readonly ifMatch?: true;
   /** Status codes of refusals, in addition to 400. */
-  readonly refusals: readonly (403 | 404 | 409 | 412 | 422 | 503)[];
+  readonly refusals: readonly (401 | 403 | 404 | 409 | 412 | 422 | 429 | 503)[];
 }

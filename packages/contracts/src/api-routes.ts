@@ -3,8 +3,9 @@ import { cameraSchema, configSchema, ID_PATTERN } from './config.ts';
 import { eventQueryFields } from './event-query.ts';
 import { eventIdSchema, nodeEventSchema } from './events.ts';
 import { logAnswerSchema, logQuerySchema } from './node-log.ts';
-import { nodeStatusSchema } from './node-status.ts';
+import { healthProblemSchema, nodeStatusSchema } from './node-status.ts';
 import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
+import { ACCESS_API } from './api-access.ts';
 import type { ApiRoute } from './api-route.ts';
 
 const id = z.string().regex(ID_PATTERN);
@@ -15,10 +16,8 @@ const ids = z.array(z.string());
 const nothing = z.strictObject({});
 const difference = z.strictObject({ added: ids, changed: ids, removed: ids, untouched: z.int().min(0) });
 
-/** A problem that somebody must look at. */
-const problemSchema = z.strictObject({ code: z.string(), message: z.string() });
 /** `/healthz`. */
-const healthSchema = z.strictObject({ status: z.literal('ok'), problems: z.array(problemSchema) });
+const healthSchema = z.strictObject({ status: z.literal('ok'), problems: z.array(healthProblemSchema) });
 /** `/readyz`. */
 const readySchema = z.strictObject({ status: z.literal('ready') });
 /** One revision of the node's configuration document, without the document. */
@@ -40,6 +39,8 @@ const changedSchema = z.strictObject({
 const documentSchema = revisionSchema.extend({
   document: z.record(z.string(), z.unknown()).describe('The configuration in force, without secrets.'),
 });
+/** What to go back to. */
+export const rollBackSchema = z.strictObject({ revision: z.int().min(1) });
 const previewSchema = z.strictObject({ revision: z.int().min(1), changes: z.array(z.string()) });
 
 /** An error, as every route answers it. */
@@ -50,11 +51,13 @@ export const apiErrorSchema = z.strictObject({ error: z.looseObject({ code: z.st
  * routes and optional parameters are only added.
  */
 export const API = {
+  ...ACCESS_API,
   health: {
     method: 'GET',
     path: '/healthz',
-    summary: 'Whether all is well; 503 with the problems when something needs attention.',
+    summary: 'Whether all is well; 503 when something needs attention. Who may see all cameras gets the problems.',
     role: 'anyone',
+    scope: 'self',
     answer: healthSchema,
     refusals: [503],
   },
@@ -63,6 +66,7 @@ export const API = {
     path: '/readyz',
     summary: 'Whether every model has started; 503 until then.',
     role: 'anyone',
+    scope: 'self',
     answer: readySchema,
     refusals: [503],
   },
@@ -71,6 +75,7 @@ export const API = {
     path: '/metrics',
     summary: 'Counters and histograms as OpenMetrics 1.0 text (docs/reference/metrics.md).',
     role: 'viewer',
+    scope: 'node',
     answer: 'open-metrics',
     refusals: [],
   },
@@ -79,6 +84,7 @@ export const API = {
     path: '/api/v1/openapi.json',
     summary: 'This description.',
     role: 'anyone',
+    scope: 'self',
     answer: 'openapi',
     refusals: [],
   },
@@ -87,6 +93,7 @@ export const API = {
     path: '/api/v1/report',
     summary: 'A report of the whole node: one snapshot, in which its equations hold.',
     role: 'viewer',
+    scope: 'cameras',
     answer: reportSchema,
     refusals: [],
   },
@@ -95,6 +102,7 @@ export const API = {
     path: '/api/v1/status',
     summary: 'The latest known values of the whole node, as `vigia status` shows them. Asks no process.',
     role: 'viewer',
+    scope: 'cameras',
     answer: nodeStatusSchema,
     refusals: [],
   },
@@ -103,6 +111,7 @@ export const API = {
     path: '/api/v1/logs',
     summary: 'Records of this run’s log. `next` of one answer is `after` of the next request.',
     role: 'admin',
+    scope: 'node',
     query: logQuerySchema,
     answer: logAnswerSchema,
     refusals: [],
@@ -112,6 +121,7 @@ export const API = {
     path: '/api/v1/stop',
     summary: 'Ends the node like SIGTERM, once this answer has been sent.',
     role: 'admin',
+    scope: 'node',
     answer: z.strictObject({ node: z.string(), pid: z.int().min(1) }),
     refusals: [],
   },
@@ -120,6 +130,7 @@ export const API = {
     path: '/api/v1/cameras',
     summary: 'The latest known report of each camera.',
     role: 'viewer',
+    scope: 'cameras',
     answer: z.record(z.string(), cameraReportSchema),
     refusals: [],
   },
@@ -128,6 +139,7 @@ export const API = {
     path: '/api/v1/cameras/{camera}',
     summary: 'The latest known report of a camera.',
     role: 'viewer',
+    scope: 'camera',
     params: ofCamera,
     answer: cameraReportSchema,
     refusals: [404],
@@ -137,6 +149,7 @@ export const API = {
     path: '/api/v1/cameras/{camera}',
     summary: 'Adds a camera or replaces its settings. The node connects to the address that is in them.',
     role: 'admin',
+    scope: 'camera',
     params: ofCamera,
     body: { schema: cameraSchema, as: 'json' },
     answer: changedSchema,
@@ -148,6 +161,7 @@ export const API = {
     path: '/api/v1/cameras/{camera}',
     summary: 'Removes a camera, until the file changes it or it is added again.',
     role: 'admin',
+    scope: 'camera',
     params: ofCamera,
     answer: changedSchema,
     ifMatch: true,
@@ -158,6 +172,7 @@ export const API = {
     path: '/api/v1/cameras/{camera}/restart',
     summary: 'Gives a camera a new process. Answers when it has been started.',
     role: 'operator',
+    scope: 'camera',
     params: ofCamera,
     answer: nothing,
     refusals: [404, 409],
@@ -167,6 +182,7 @@ export const API = {
     path: '/api/v1/cameras/{camera}/consumers/{consumer}/restart',
     summary: 'Restarts the worker of a consumer. Answers when it is ready.',
     role: 'operator',
+    scope: 'camera',
     params: ofConsumer,
     answer: nothing,
     refusals: [404, 409],
@@ -176,6 +192,7 @@ export const API = {
     path: '/api/v1/cameras/{camera}/snapshot.jpg',
     summary: 'A picture. `annotated=1`: the next one that has an `ok` result, with its boxes.',
     role: 'viewer',
+    scope: 'camera',
     params: ofCamera,
     query: z.strictObject({ annotated: flag }),
     answer: 'jpeg',
@@ -186,6 +203,7 @@ export const API = {
     path: '/api/v1/models',
     summary: 'The latest known report of each model.',
     role: 'viewer',
+    scope: 'cameras',
     answer: z.record(z.string(), modelReportSchema),
     refusals: [],
   },
@@ -194,6 +212,7 @@ export const API = {
     path: '/api/v1/events',
     summary: 'Stored events, oldest first. The last id of one answer is `after` of the next request.',
     role: 'viewer',
+    scope: 'cameras',
     query: eventQueryFields,
     answer: z.strictObject({ events: z.array(nodeEventSchema) }),
     refusals: [409],
@@ -204,6 +223,7 @@ export const API = {
     summary:
       'Server-Sent Events: stored events after `Last-Event-ID` (or `after`), then every new one. Without either: new ones only.',
     role: 'viewer',
+    scope: 'cameras',
     query: z.strictObject({ after: eventIdSchema.optional() }),
     answer: 'event-stream',
     refusals: [409, 503],
@@ -214,6 +234,7 @@ export const API = {
     summary:
       'Results, statistics and events as they happen: a WebSocket, or Server-Sent Events for a request without upgrade. Resumable like `/api/v1/events/stream`. A slow client loses results, and hears how many.',
     role: 'viewer',
+    scope: 'cameras',
     query: z.strictObject({
       types: z
         .string()
@@ -231,6 +252,7 @@ export const API = {
     path: '/api/v1/config',
     summary: 'The configuration in force, without secrets. `ETag` is its revision.',
     role: 'operator',
+    scope: 'node',
     answer: documentSchema,
     refusals: [],
   },
@@ -239,6 +261,7 @@ export const API = {
     path: '/api/v1/config',
     summary: 'Replaces the configuration. `dry_run=1`: only lists what would change.',
     role: 'admin',
+    scope: 'node',
     query: z.strictObject({
       dry_run: flag,
       file: z.string().max(1_024).optional().describe('With `dry_run=1`: the text is a new version of this file.'),
@@ -253,14 +276,27 @@ export const API = {
     path: '/api/v1/config/revisions',
     summary: 'The latest revisions, oldest first.',
     role: 'operator',
+    scope: 'node',
     answer: z.array(revisionSchema),
     refusals: [],
+  },
+  rollBack: {
+    method: 'POST',
+    path: '/api/v1/config/rollback',
+    summary: 'Makes an earlier revision the configuration in force. It becomes a new revision.',
+    role: 'admin',
+    scope: 'node',
+    body: { schema: rollBackSchema, as: 'json' },
+    answer: changedSchema,
+    ifMatch: true,
+    refusals: [404, 409, 412],
   },
   reload: {
     method: 'POST',
     path: '/api/v1/reload',
     summary: 'Reads the configuration file again. Answers when its changes have been applied.',
     role: 'admin',
+    scope: 'node',
     answer: changedSchema.extend({ text: z.string() }),
     refusals: [409],
   },

@@ -1,4 +1,5 @@
 export * from './openapi.ts';
 export * from './api-route.ts';
+export * from './api-access.ts';
 export * from './api-routes.ts';
 export type * from './api-types.ts';

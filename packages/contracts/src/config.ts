@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { httpSchema, mqttSchema } from './config-network.ts';
 import { packedBytes, WORKER_FORMATS, WORKER_TRANSPORTS } from './worker-protocol.ts';
 
 /** Longest `options` of a worker, characters of JSON. */
@@ -321,37 +322,6 @@ const cpuSchema = z.strictObject({
     .describe('Slow best-effort, then normal consumers while a critical one suffers from a lack of CPU.'),
 });
 
-const mqttSchema = z.strictObject({
-  url: z
-    .string()
-    .regex(/^mqtts?:\/\/\S+$/, 'an address like mqtt://[user:password@]host[:port] is expected')
-    .describe('The broker. Secrets by `${NAME}`.'),
-  commands: z
-    .boolean()
-    .default(false)
-    .describe(
-      'Whether the node obeys commands on `vigia/<node>/cmd/…`. Any client that may publish there may then command it.',
-    ),
-});
-
-/** Names and addresses of this machine's loopback interface. */
-const LOOPBACK = String.raw`(?:127\.0\.0\.1|localhost|\[::1\])`;
-/** 1 to 65535. */
-const PORT = '(?:[1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
-/** Where the HTTP API listens by default. */
-export const HTTP_LISTEN = '127.0.0.1:8470';
-
-const httpSchema = z.strictObject({
-  listen: z
-    .string()
-    .regex(
-      new RegExp(`^${LOOPBACK}:${PORT}$`),
-      'HOST:PORT with an address of this machine (127.0.0.1, localhost or [::1]) and a port of 1 to 65535 is expected: there is no login yet, so other machines may not connect',
-    )
-    .default(HTTP_LISTEN)
-    .describe('Where the HTTP API listens, on this machine only. Every program of this machine may use it.'),
-});
-
 /** The configuration file (docs/reference/configuration.md). Unknown keys are errors. */
 export const configSchema = z.strictObject({
   version: z.literal(1).describe('Version of this format.'),
@@ -385,7 +355,6 @@ export type CpuConfig = Config['cpu'];
 
 /** Keys of the published format that this version does not support yet, by path pattern, with the alternative. */
 export const NOT_YET: Readonly<Record<string, string>> = {
-  'http.tls': 'TLS comes in a later version, together with users; until then the API is for this machine only',
   storage: 'recording comes in a later version',
   notify: 'notifications come in a later version; events go over MQTT and `GET /api/v1/events/stream`',
   cluster: 'clusters come in a later version; one broker can serve several nodes',

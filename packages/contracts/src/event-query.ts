@@ -7,6 +7,8 @@ export interface EventQuery {
   /** Only events stored after this one. An id that is no longer stored stands for its time. */
   readonly after?: string | undefined;
   readonly camera?: string | undefined;
+  /** In place of `camera`: of these only. */
+  readonly cameras?: readonly string[] | undefined;
   readonly kinds?: readonly string[] | undefined;
   /** This severity and above. */
   readonly severity?: Severity | undefined;

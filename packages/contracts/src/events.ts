@@ -60,6 +60,17 @@ const configDataSchema = z.strictObject({
   changes: z.array(z.string()),
 });
 
+const auditDataSchema = z.strictObject({
+  /** Who asked, and from where: `user anna (192.168.1.7)`, `control socket (user care)`. */
+  by: z.string(),
+  /** The route of the API: `restartCamera`, `login`. */
+  action: z.string(),
+  /** What it was about: a camera, `camera/consumer`, a user, a token's id; null: the node. */
+  target: text,
+  outcome: z.enum(['done', 'refused']),
+  /** Why it was refused: a code of an error; null when it was done. */
+  reason: text,
+});
 const storageDataSchema = z.strictObject({
   /** `failing`: the disk takes no events; they wait. `ok`: it does again. `discarded`: events are gone for good. */
   state: z.enum(['failing', 'ok', 'discarded']),
@@ -102,6 +113,7 @@ export const nodeEventSchema = z.discriminatedUnion('kind', [
   kind('storage', storageDataSchema),
   kind('node', nodeDataSchema),
   kind('config', configDataSchema),
+  kind('audit', auditDataSchema),
 ]);
 /** See {@link nodeEventSchema}. */
 export type NodeEvent = z.infer<typeof nodeEventSchema>;

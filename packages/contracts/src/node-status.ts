@@ -16,9 +16,11 @@ const recentAnswersSchema = z.strictObject({
 /** See {@link recentAnswersSchema}. */
 export type RecentAnswers = z.infer<typeof recentAnswersSchema>;
 
-const healthProblemSchema = z.strictObject({
+/** See {@link HealthProblem}. */
+export const healthProblemSchema = z.strictObject({
   /** `worker_failed`, `blind`. */
   code: z.string(),
+  camera: z.string(),
   message: z.string(),
 });
 /** Something that somebody must look at. */

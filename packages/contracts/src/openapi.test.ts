@@ -4,10 +4,10 @@ import { API, API_NAMES, openApi } from './api.ts';
 
 const PAGE = readFileSync(new URL('../../../docs/protocol/http.md', import.meta.url), 'utf8');
 
-test('the page lists exactly the routes of the table, with their roles', () => {
-  const listed = [...PAGE.matchAll(/^\| `([A-Z]+ \/\S*)` \| (\w+) \|/gm)].map(([, route, role]) => `${route} ${role}`);
+test('the page lists exactly the routes of the table, with their roles and what they are about', () => {
+  const listed = [...PAGE.matchAll(/^\| `([A-Z]+ \/\S*)` \| (\w+) \| (\w+) \|/gm)].map(([, ...row]) => row.join(' '));
   expect(listed.sort()).toEqual(
-    API_NAMES.map((name) => `${API[name].method} ${API[name].path} ${API[name].role}`).sort(),
+    API_NAMES.map((name) => `${API[name].method} ${API[name].path} ${API[name].role} ${API[name].scope}`).sort(),
   );
 });
 

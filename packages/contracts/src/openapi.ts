@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SESSION_COOKIE } from './api-access.ts';
 import type { ApiRoute } from './api-route.ts';
 import { API, apiErrorSchema } from './api-routes.ts';
 
@@ -6,13 +7,15 @@ type Json = Record<string, unknown>;
 
 const REFUSALS: Readonly<Record<number, string>> = {
   400: 'Bad input: one sentence says where, what was found and what is allowed.',
-  403: 'Refused: a host or an origin that this node does not serve.',
+  401: 'A login or a token is needed, or it is not valid.',
+  403: 'Refused: the role or the cameras of the asker, or a host or an origin that this node does not serve.',
   404: 'There is no such camera or consumer.',
   409: 'The node cannot do it now; the code says why.',
   413: 'The body is longer than 1 MiB.',
   415: 'The body is of another type.',
   412: 'Another revision is in force.',
   422: 'The `Idempotency-Key` was used for another request.',
+  429: 'Too many wrong passwords; `error.retry_after_s` is how long to wait.',
   503: 'Not all is well, or not yet.',
 };
 
@@ -91,6 +94,7 @@ function operation(operationId: string, route: ApiRoute): Json {
   const statuses = [
     ...new Set([
       400,
+      ...(route.role === 'anyone' ? [] : [401]),
       403,
       ...route.refusals,
       ...(route.method === 'GET' ? [] : [422]),
@@ -102,6 +106,8 @@ function operation(operationId: string, route: ApiRoute): Json {
     operationId,
     summary: route.summary,
     'x-role': route.role,
+    'x-scope': route.scope,
+    ...(route.role === 'anyone' ? { security: [] } : {}),
     parameters: parameters(route),
     ...bodyOf(route),
     responses: { 200: { description: 'Done.', content: answerOf(route) }, ...Object.fromEntries(refusals) },
@@ -118,6 +124,13 @@ export function openApi(version: string): Json {
     openapi: '3.1.0',
     info: { title: 'vigia', version, description: 'The API of one node, over HTTP and over its control socket.' },
     paths: moved,
-    components: { schemas: { Error: jsonSchema(apiErrorSchema, 'output'), ...schemas } },
+    security: [{ token: [] }, { session: [] }],
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer' },
+        session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE },
+      },
+      schemas: { Error: jsonSchema(apiErrorSchema, 'output'), ...schemas },
+    },
   };
 }

@@ -109,11 +109,7 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
       GOOD.replace('    consumers:', '    max_picture: { width: 3, height: 2160 }\n    consumers:'),
       /cameras\.hall\.max_picture\.width: found 3, at least 16 is allowed/,
     ],
-    [
-      'a key of a later version',
-      `${GOOD}http: { listen: 127.0.0.1:8470, tls: {} }\n`,
-      /http\.tls: TLS comes in a later version, together with users/,
-    ],
+    ['a key of a later version', `${GOOD}storage: { path: /x }\n`, /storage: recording comes in a later version/],
     ['not YAML', 'version: [1', /vigia\.yml:1:\d+: not YAML/],
     ['reserved id', GOOD.replace('hall:', 'status:'), /cameras\.status: "status" is reserved/],
     ['no camera', 'version: 1\ncameras: {}\n', /cameras: no camera; name at least one/],

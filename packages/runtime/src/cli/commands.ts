@@ -1,6 +1,7 @@
 import type { LogQuery, Severity } from '@vigia/contracts';
 import type { Command, Commands } from './command.ts';
 import { MODELS_OPTIONS } from './models-options.ts';
+import { USERS_OPTIONS } from './users-options.ts';
 
 const CONFIG = { type: 'string', short: 'c', about: 'the configuration', value: 'file' } as const;
 const NODE = { type: 'string', about: 'which running node', value: 'node' } as const;
@@ -137,6 +138,14 @@ export const COMMANDS: Commands = {
     words: [1, 2],
     arguments: [['list', 'show', 'add', 'pull', 'verify', 'remove'], 'file'],
     run: async (values, words) => (await import('./models-command.ts')).modelsCommand(values, words),
+  },
+  users: {
+    about: 'who may use the API over the network',
+    example: 'users list|add|…',
+    options: { ...WHICH, ...USERS_OPTIONS },
+    words: [1, 2],
+    arguments: [['list', 'add', 'change', 'remove', 'token', 'tokens', 'revoke'], 'text'],
+    run: async (values, words) => (await import('./users-command.ts')).usersCommand(values, words),
   },
   completion: {
     about: 'a script that completes commands in your shell',

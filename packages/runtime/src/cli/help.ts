@@ -61,6 +61,32 @@ a list of problems, each with line, path, the value found and the values allowed
   --diff              print what the file would change on the running node instead
   --node NAME         the node (default: the one that the file names)
 `,
+  users: `vigia users list [--json] | add NAME | change NAME | remove NAME
+                    token NAME | tokens [--json] | revoke ID    [--node NAME] [-c FILE]
+
+Who may use the HTTP API over the network. Without users a node listens on its own machine only, where every program
+may use it; with users every request over TCP needs a login or a token. The control socket needs neither.
+Works while the node runs, which then knows at once, and while it does not.
+
+  add NAME            adds a user; asks for a password, or reads the first line of stdin
+      --role ROLE     viewer (default): sees; operator: also restarts and acknowledges; admin: everything.
+                      The first user must be an admin of all cameras
+      --cameras LIST  all (default), or ids separated by commas: the others do not exist for this user
+      --no-password   for programs: tokens only, no login
+  change NAME         the same options, and --password for a new one, which ends all logins of the user
+  remove NAME         removes the user with all tokens and logins
+  token NAME          makes a token for a program and shows it this once
+      --for TEXT      what it is for
+      --role ROLE     the most that it may do (default: what its user may)
+      --days N        how long it is valid (default: until it is revoked)
+  tokens, revoke ID   lists tokens; removes one
+
+  --json              lists and tokens as JSON
+  --node NAME         the node (default: the only running one, or that of vigia.yml)
+  -c, --config FILE   take the node's name from this file
+
+Exit codes: 0 done, 1 no such user or token, or the file of users cannot be written, 2 invalid argument.
+`,
   reload: `vigia reload [--node NAME] [-c FILE]
 
 Makes a running node read its configuration file (that of \`vigia run -c\`) and its secrets again, and apply the

@@ -60,15 +60,19 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     scope.defer(() => view.close());
     const output = logTo(view);
     for (const line of sums(budget, room)) output.log.info(line);
-    const store = await openStore(config.node, output.log);
+    const stateDir = stateDirOf(config.node);
+    const store = await openStore(stateDir, output.log);
     scope.defer(() => store?.close());
-    const start = { config, plan, runDir: lock.runDir, file: options.configFile, store };
+    const start = { config, plan, runDir: lock.runDir, stateDir, file: options.configFile, store };
     const supervisor = newSupervisor(start, output, ending);
     scope.defer(() => supervisor.stop());
     dropped = supervisor.subscribe('view', (item) => view.onItem(item));
     await supervisor.start();
     // The reload logs its failures, and the node continues.
-    ending.onHangup(() => void supervisor.desired.reload().catch(() => undefined));
+    ending.onHangup(() => {
+      void supervisor.refreshDoors();
+      void supervisor.desired.reload().catch(() => undefined);
+    });
     const drawing = every(clock, DRAW_MS, () => view.draw(supervisor.status()));
     scope.defer(() => drawing.cancel());
     await untilEnd(options.forMs, ending);
@@ -107,7 +111,7 @@ function logTo(view: View): Output {
 }
 
 function newSupervisor(
-  start: Pick<SupervisorOptions, 'config' | 'plan' | 'runDir' | 'file' | 'store'>,
+  start: Pick<SupervisorOptions, 'config' | 'plan' | 'runDir' | 'stateDir' | 'file' | 'store'>,
   output: Output,
   ending: Ending,
 ): Supervisor {
@@ -127,8 +131,8 @@ function newSupervisor(
 }
 
 /** Undefined when it cannot be used: the node then keeps its events in memory, and says so. */
-async function openStore(node: string, log: Log): Promise<NodeStore | undefined> {
-  const path = join(stateDirOf(node), 'node.db');
+async function openStore(stateDir: string, log: Log): Promise<NodeStore | undefined> {
+  const path = join(stateDir, 'node.db');
   try {
     const store = await NodeStore.open({ path, durability: 'process', clock: systemClock, log: log.child('store') });
     const { setAside } = store;

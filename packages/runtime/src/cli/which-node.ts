@@ -1,11 +1,22 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { UsageError, VigiaError } from '@vigia/base';
+import { codeOf, UsageError, VigiaError } from '@vigia/base';
 import { controlSocketPath, runBaseDir, runDirOf } from '#core/node-dirs';
 import { configFile, text, type Values } from './options.ts';
 
 /** The control socket of the node that a command addresses. @throws like {@link nodeOf}. */
 export async function socketOf(values: Values, command: string): Promise<string> {
   return controlSocketPath(runDirOf(await nodeOf(values, command)));
+}
+
+/** The node that a command addresses, which need not run: without `--node` and `-c` also that of `vigia.yml`. */
+export async function nodeNamed(values: Values, command: string): Promise<string> {
+  try {
+    return await nodeOf(values, command);
+  } catch (error) {
+    if (codeOf(error) !== 'not_running') throw error;
+    const { loadConfig } = await import('#node/config');
+    return loadConfig(configFile(values, command)).node;
+  }
 }
 
 /** The node that a command addresses. */

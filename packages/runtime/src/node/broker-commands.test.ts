@@ -26,7 +26,12 @@ async function callOf(camera: string, command: string, payload: object = {}): Pr
 }
 
 test('a command becomes a request to the route of its name, with its id as the key', async () => {
-  const common = { by: 'mqtt (broker.example)', key: 'i', query: {}, body: undefined, expected: undefined };
+  const visitor = {
+    identity: expect.objectContaining({ who: 'mqtt', role: 'admin' }),
+    from: 'broker.example',
+    trusted: false,
+  };
+  const common = { visitor, key: 'i', query: {}, body: undefined, expected: undefined };
   const params = { camera: 'hall' };
   expect(await callOf('hall', 'restart')).toEqual({ ...common, route: 'restartCamera', params });
   expect(await callOf('hall', 'restart_consumer', { consumer: 'people' })).toEqual({

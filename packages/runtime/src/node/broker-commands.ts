@@ -1,6 +1,7 @@
 import { UsageError, VigiaError } from '@vigia/base';
 import { CAMERA_COMMANDS, type MqttCommand, NODE_COMMANDS, WHOLE_NODE } from '@vigia/contracts';
-import { type Api, type ApiCall, checked } from '#services/control-plane';
+import { unlimited } from '#core/access';
+import { type Api, type ApiCall, checked, type Visitor } from '#services/control-plane';
 import type { CommandDoor, CommandMessage } from '#services/mqtt';
 
 type Commands = Readonly<Record<string, MqttCommand & { readonly route: ApiCall['route'] }>>;
@@ -13,10 +14,11 @@ interface Fields {
 
 /** Commands from a broker are requests to the API. @param url Of the broker. */
 export function brokerCommands(api: () => Pick<Api, 'call' | 'refusal'>, url: string): CommandDoor {
-  const by = `mqtt (${new URL(url).hostname})`;
+  // The broker decides who may publish commands (docs/protocol/mqtt.md).
+  const visitor: Visitor = { identity: unlimited('mqtt'), from: new URL(url).hostname, trusted: false };
   return {
     workOf: (message) => {
-      const call = callOf(message, by);
+      const call = callOf(message, visitor);
       return () => api().call(call);
     },
     errorOf: (error, what) => api().refusal(error, what).body.error,
@@ -24,13 +26,13 @@ export function brokerCommands(api: () => Pick<Api, 'call' | 'refusal'>, url: st
 }
 
 /** @throws VigiaError `unknown_command`; UsageError for an invalid payload. */
-function callOf(message: CommandMessage, by: string): ApiCall {
+function callOf(message: CommandMessage, visitor: Visitor): ApiCall {
   const { route, payload } = commandOf(message);
   const { consumer, settings: body, revision: expected }: Fields = checked(payload, message.payload, 'payload');
   refuseReferences(body);
   const { id, camera } = message;
   const params = camera === WHOLE_NODE ? {} : { camera, ...(consumer === undefined ? {} : { consumer }) };
-  return { route, by, params, query: {}, body, expected, key: id };
+  return { route, visitor, params, query: {}, body, expected, key: id };
 }
 
 /**

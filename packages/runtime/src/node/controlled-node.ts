@@ -17,8 +17,10 @@ export interface NodeActions
     | 'logs'
     | 'follow'
     | 'newEventId'
+    | 'audit'
   > {
   readonly desired: DesiredState;
+  refreshDoors(): Promise<void>;
   /** Ends the node. @param by Who wants it. */
   requestStop(by: string): void;
 }
@@ -46,11 +48,12 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     starting: () => startingModels(parts),
     models: () => statusOf(parts).models,
     reload: async () => {
+      await node.refreshDoors();
       const done = await desired.reload();
       return { ...done, text: describeChange(done) };
     },
-    putCamera: (id, settings, { by, expected }) => desired.putCamera(id, settings, by, expected),
-    removeCamera: (id, { by, expected }) => desired.removeCamera(id, by, expected),
+    putCamera: (id, settings, asker) => desired.putCamera(id, settings, asker),
+    removeCamera: (id, asker) => desired.removeCamera(id, asker),
     get config() {
       return { ...desired.current, document: desired.redacted };
     },
@@ -58,7 +61,9 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
       return desired.history;
     },
     previewConfig: (text, file) => (file === undefined ? desired.preview(text) : desired.previewFile(text, file)),
-    putConfig: (text, { by, expected }) => desired.put(text, by, expected),
+    putConfig: (text, asker) => desired.put(text, asker),
+    rollBack: (revision, asker) => desired.rollBack(revision, asker),
+    audit: (entry) => node.audit(entry),
   };
 }
 

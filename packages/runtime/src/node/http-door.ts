@@ -1,60 +1,111 @@
-import type { Clock, Log } from '@vigia/base';
-import { type Api, listenOnPort, type Listener } from '#services/control-plane';
+import { type Clock, every, type Log, messageOf, UsageError } from '@vigia/base';
+import type { PlannedHttp } from '#node/plan';
+import type { AccessControl } from '#core/access';
+import { type Api, isLoopback, listenOnPort, type PortListener } from '#services/control-plane';
+import { type LoadedTls, loadTls, versionOf } from './tls-files.ts';
 
 /** Options of {@link HttpDoor}. */
 export interface HttpDoorOptions {
   readonly api: Api;
+  readonly access: AccessControl;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** A port that is left serves requests that are under way for this long. Milliseconds. */
 const LEAVE_MS = 1_000;
+/** How often the certificate is looked at, milliseconds. */
+const CERTIFICATE_MS = 60_000;
+
+interface Open {
+  readonly http: PlannedHttp;
+  readonly listener: PortListener;
+  tls: LoadedTls | undefined;
+}
 
 /** The TCP port on which the node's API listens. A reload may move it or close it. */
 export class HttpDoor {
   readonly #o: HttpDoorOptions;
-  readonly #leaving = new Set<Listener>();
-  #listener: Listener | undefined;
+  readonly #leaving = new Set<PortListener>();
+  readonly #looking: { cancel(): void };
+  #open: Open | undefined;
   #closed = false;
 
   constructor(options: HttpDoorOptions) {
     this.#o = options;
+    this.#looking = every(options.clock, CERTIFICATE_MS, () => void this.renew(), { unref: true });
   }
 
   /**
-   * Listens at an address, and closes the previous one a second later.
+   * Listens at an address, and closes the previous one a second later. The same address with other settings is closed
+   * first, because it can be used once only.
    *
-   * @param listen `HOST:PORT`; undefined: no port.
-   * @throws VigiaError when the address cannot be used. The previous one is still open then.
+   * @param http Undefined: no port.
+   * @throws UsageError for an open port of a node without users; VigiaError when the address cannot be used. The
+   *   previous one is still open then, unless it is the same address.
    */
-  async use(listen: string | undefined): Promise<void> {
-    const before = this.#listener;
-    this.#listener = listen === undefined ? undefined : await this.#open(listen);
-    if (before) this.#leave(before);
+  async use(http: PlannedHttp | undefined): Promise<void> {
+    const before = this.#open;
+    const ready = http && (await this.#ready(http));
+    if (before && before.http.listen === http?.listen) await before.listener.close();
+    this.#open = http && (await this.#listen(http, ready));
+    if (before && before.http.listen !== http?.listen) this.#leave(before.listener);
+  }
+
+  /** Reads the certificate again if its files have changed. One that cannot be used changes nothing; the log says so. */
+  async renew(): Promise<void> {
+    const open = this.#open;
+    const files = open?.http.tls;
+    if (!open?.tls || !files || (await versionOf(files)) === open.tls.version) return;
+    try {
+      open.tls = await loadTls(files);
+      open.listener.renew(open.tls.tls);
+      this.#o.log.info('HTTP API: uses the new certificate');
+    } catch (error) {
+      this.#o.log.error(`${messageOf(error)}; the previous certificate stays in use`);
+    }
   }
 
   /** Stops listening and cuts open connections. Idempotent. */
   async close(): Promise<void> {
-    const listener = this.#listener;
-    this.#listener = undefined;
+    const open = this.#open;
+    this.#open = undefined;
     this.#closed = true;
-    await Promise.all([listener?.close(), ...[...this.#leaving].map((one) => one.close())]);
+    this.#looking.cancel();
+    await Promise.all([open?.listener.close(), ...[...this.#leaving].map((one) => one.close())]);
   }
 
   /** Not at once: the change that moves the port may have come through it, and is answered first. */
-  #leave(listener: Listener): void {
+  #leave(listener: PortListener): void {
     this.#leaving.add(listener);
     const close = (): void => void listener.close().finally(() => this.#leaving.delete(listener));
     this.#o.clock.after(LEAVE_MS, close, { unref: true });
   }
 
-  async #open(listen: string): Promise<Listener> {
-    const colon = listen.lastIndexOf(':');
-    const address = { host: listen.slice(0, colon), port: Number(listen.slice(colon + 1)) };
-    const listener = await listenOnPort(address, this.#o.api);
-    if (this.#closed) await listener.close();
-    this.#o.log.info(`HTTP API at http://${listen}/api/v1/openapi.json`);
-    return listener;
+  /** Everything that can be checked before the previous port is given up. */
+  #ready({ listen, tls }: PlannedHttp): Promise<LoadedTls | undefined> {
+    const { access } = this.#o;
+    if (!isLoopback(partsOf(listen).host) && !access.hasUsers)
+      throw new UsageError(
+        `http.listen: ${listen} is open to other machines, and this node has no users; add one with \`vigia users add NAME --role admin\`, or listen on 127.0.0.1`,
+        { path: 'http.listen' },
+      );
+    return tls ? loadTls(tls) : Promise.resolve(undefined);
   }
+
+  async #listen(http: PlannedHttp, tls: LoadedTls | undefined): Promise<Open> {
+    const { api, access, log } = this.#o;
+    const { host, port } = partsOf(http.listen);
+    const listener = await listenOnPort({ host, port, names: http.names, tls: tls?.tls }, api, access);
+    if (this.#closed) await listener.close();
+    log.info(`HTTP API at http${tls ? 's' : ''}://${http.listen}/api/v1/openapi.json`);
+    if (!tls && !isLoopback(host))
+      log.warn('HTTP API: without http.tls passwords and tokens can be read on the network');
+    return { http, listener, tls };
+  }
+}
+
+function partsOf(listen: string): { readonly host: string; readonly port: number } {
+  const colon = listen.lastIndexOf(':');
+  return { host: listen.slice(0, colon), port: Number(listen.slice(colon + 1)) };
 }

@@ -6,10 +6,11 @@ import type {
   LogAnswer,
   LogQuery,
   NodeEvent,
+  NodeEventOf,
   NodeStatus,
   Report,
 } from '@vigia/contracts';
-import { checkSocketPath, controlSocketPath, segmentBytesOf } from '#core/node-dirs';
+import { checkSocketPath, segmentBytesOf } from '#core/node-dirs';
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
 import {
@@ -17,8 +18,8 @@ import {
   type EventHub,
   type ItemHandler,
   NodeEvents,
+  steadily,
   type SubscribeOptions,
-  type Subscription,
 } from '#node/events';
 import { MetricCounts, metricsText } from '#node/metrics';
 import {
@@ -34,11 +35,11 @@ import {
   workersOf,
 } from '#node/plan';
 import { Watches } from '#node/watch';
-import { Api, listenOnSocket, type NodeSubscription } from '#services/control-plane';
+import type { NodeSubscription } from '#services/control-plane';
 import type { NodeStore } from '#services/store';
 import { BrokerLink } from './broker-link.ts';
 import { controlledNode } from './controlled-node.ts';
-import { HttpDoor } from './http-door.ts';
+import { Doors } from './doors.ts';
 import type { LogRing } from './log-ring.ts';
 import { consumersOf, type NodeParts, reportOf, runningWorkers, statusOf } from './node-report.ts';
 import { ResultAges } from './result-ages.ts';
@@ -53,6 +54,8 @@ export interface SupervisorOptions {
   /** Makes the plan of another document. Rejects when that is not possible. */
   readonly planFor: (config: Config, ownModels: ReadonlySet<string>) => Promise<Plan>;
   readonly runDir: string;
+  /** Where users are kept. */
+  readonly stateDir: string;
   /** Keeps events over restarts; undefined: they are kept in memory. The caller closes it. */
   readonly store: NodeStore | undefined;
   /** The version of vigia. */
@@ -90,8 +93,7 @@ export class Supervisor {
   readonly #children: Children;
   readonly #watches: Watches;
   readonly #broker: BrokerLink;
-  readonly #api: Api;
-  readonly #http: HttpDoor;
+  readonly #doors: Doors;
   /** A new id, greater than all before. */
   readonly newEventId: () => string;
   readonly #startedMs: number;
@@ -110,7 +112,7 @@ export class Supervisor {
     const sendAhead = (event: NodeEvent): void => this.#broker.sendAhead(event);
     this.#events = new NodeEvents({ node: plan.node, clock, log, store, sendAhead });
     ({ hub: this.#hub, announcer: this.#announcer, newId: this.newEventId } = this.#events);
-    this.#broker = new BrokerLink({ node: plan.node, clock, log, hub: this.#hub, store, api: () => this.#api });
+    this.#broker = new BrokerLink({ node: plan.node, clock, log, hub: this.#hub, store, api: () => this.#doors.api });
     this.#children = this.#newChildren(this.#events.boot);
     this.#watches = new Watches({
       clock,
@@ -127,29 +129,12 @@ export class Supervisor {
       apply: (document) => this.#apply(document),
       onRevision: ({ revision, by, changes }) => this.#announcer.config({ revision, by, changes: [...changes] }),
     });
-    this.#api = new Api({ node: controlledNode(this, this.#parts()), version: options.version, clock, log });
-    this.#http = new HttpDoor({ api: this.#api, clock, log });
+    this.#doors = new Doors({ ...options, node: controlledNode(this, this.#parts()) });
   }
 
-  /**
-   * Subscribes to the node's stream, beginning with the latest states. A reader that was ended for too many unread
-   * alarms goes on with what happens from then on; the log says so.
-   *
-   * @returns how many results, statistics and events it lost because it is slow.
-   */
+  /** Subscribes to the node's stream for as long as the node runs, as {@link steadily} does. */
   subscribe(name: string, handle: ItemHandler): () => number {
-    let before = 0;
-    let current: Subscription | undefined;
-    const dropped = (): number => {
-      const { samples, events } = current?.report().dropped ?? { samples: 0, events: 0 };
-      return before + samples + events;
-    };
-    const begin = (): void => {
-      before = dropped();
-      current = this.#hub.subscribe({ name, replayStates: true, onOverflow: begin }, handle);
-    };
-    begin();
-    return dropped;
+    return steadily(this.#hub, name, handle);
   }
 
   /** Subscribes a reader that ends when it left too many alarms unread. */
@@ -162,8 +147,8 @@ export class Supervisor {
   async start(): Promise<void> {
     const plan = this.#plan;
     for (const model of plan.models) checkSocketPath(model.socketPath);
-    this.#scope.defer(() => this.#http.close());
-    await this.#http.use(plan.httpListen);
+    this.#scope.defer(() => this.#doors.closePort());
+    await this.#doors.openPort(plan.http);
     this.#scope.defer(() => this.#hub.close());
     this.#scope.defer(() => this.#broker.close());
     this.#hub.subscribe({ name: 'report' }, this.#ages.handle);
@@ -181,8 +166,8 @@ export class Supervisor {
       const timer = every(this.#o.clock, ms, work);
       this.#scope.defer(() => timer.cancel());
     }
-    const socket = await listenOnSocket(controlSocketPath(this.#o.runDir), this.#api);
-    this.#scope.defer(() => socket.close());
+    await this.#doors.openSocket();
+    this.#scope.defer(() => this.#doors.closeSocket());
     this.#o.log.debug('started');
   }
 
@@ -246,6 +231,16 @@ export class Supervisor {
   /** Records of the log that are still kept. */
   logs(query: LogQuery): LogAnswer {
     return this.#o.logs.read(query);
+  }
+
+  /** Records who changed what, or was refused. */
+  audit(entry: NodeEventOf<'audit'>['data']): void {
+    this.#announcer.audit(entry);
+  }
+
+  /** Reads users and certificates again. */
+  refreshDoors(): Promise<void> {
+    return this.#doors.refresh();
   }
 
   /** Asks the caller to stop the node. @param by Who wants it, for the log. */
@@ -336,7 +331,7 @@ export class Supervisor {
     this.#refuseWhileStopping();
     const change = diffPlans(this.#plan, wanted);
     this.#admit(change, wanted);
-    if (change.http) await this.#http.use(wanted.httpListen);
+    if (change.http) await this.#doors.movePort(wanted.http);
     // The change starts here. It is not rolled back.
     this.#plan = wanted;
     this.#metrics.follow(wanted.cameras);

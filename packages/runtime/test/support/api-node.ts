@@ -40,7 +40,7 @@ node: ${this.box.node}
 http: { listen: "127.0.0.1:${this.port}" }
 workers:
   bright: { command: [${process.execPath}, ${BRIGHT}], input: { format: GRAY8, width: 64, height: 36 } }
-  unused: { command: [/bin/true], input: { format: GRAY8, width: 64, height: 36 }, env: { N: "${n}" } }
+  unused: { command: [/bin/true], input: { format: GRAY8, width: 64, height: 36 }, options: { n: ${n} } }
 cameras:
   hall: { source: "${this.#camera.url}", consumers: { light: { worker: bright, fps: 2 } } }
 `;

@@ -85,7 +85,11 @@ const STATUS: NodeStatus = {
 const TROUBLE: NodeStatus = {
   ...STATUS,
   problems: [
-    { code: 'worker_failed', message: `yard/falls: critical worker falls has failed: ${'trouble '.repeat(20)}` },
+    {
+      code: 'worker_failed',
+      camera: 'yard',
+      message: `yard/falls: critical worker falls has failed: ${'trouble '.repeat(20)}`,
+    },
   ],
   cameras: {
     ...STATUS.cameras,

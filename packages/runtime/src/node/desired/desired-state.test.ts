@@ -14,6 +14,7 @@ const file = join(dir, 'v.yml');
 const NONE = { added: [], changed: [], removed: [], untouched: 1 };
 const SUMMARY: PlanChangeSummary = { cameras: NONE, models: { ...NONE, untouched: 0 }, mqtt: false, http: false };
 const BY = 'control socket (user care)';
+const AUTHOR = { by: BY, trusted: true };
 
 let logged: string[] = [];
 let announced: Revision[] = [];
@@ -77,7 +78,7 @@ describe('reload', () => {
     write({ hall: 'a' }, worker);
     const desired = start();
     const settings = { source: 'rtsp://127.0.0.1/d', consumers: { look: { worker: 'w' } } };
-    await desired.putCamera('door', settings, BY);
+    await desired.putCamera('door', settings, AUTHOR);
     write({ hall: 'a' });
     const sentence = 'cameras.door.consumers.look.worker: there is no worker "w"; `workers` is empty';
     await expect(desired.reload()).rejects.toThrow(sentence);
@@ -96,7 +97,7 @@ describe('reload', () => {
     write({ hall: 'a' }, `workers:\n  w: { command: [looks, "***"], env: { PATH: ${folder} } }\n`);
     const desired = start();
     const settings = { source: 'rtsp://127.0.0.1/d', consumers: { look: { worker: 'w' } } };
-    expect((await desired.putCamera('door', settings, BY)).changes).toHaveLength(1);
+    expect((await desired.putCamera('door', settings, AUTHOR)).changes).toHaveLength(1);
   });
 
   test('applies an unchanged file without a new revision', async () => {
@@ -160,7 +161,8 @@ describe('changes at runtime', () => {
   test('work that only begins in turn waits for the changes before it, and holds up none after it', async () => {
     const desired = start();
     const order: string[] = [];
-    const change = (name: string): Promise<unknown> => desired.putCamera(name, { source: 'rtsp://127.0.0.1/x' }, BY);
+    const change = (name: string): Promise<unknown> =>
+      desired.putCamera(name, { source: 'rtsp://127.0.0.1/x' }, AUTHOR);
     let end = (): void => undefined;
     const before = change('a').then(() => order.push('before'));
     const work = desired.beginInTurn(() => {
@@ -176,7 +178,7 @@ describe('changes at runtime', () => {
 
   test('a removed camera stays away on a reload', async () => {
     const desired = start();
-    await desired.removeCamera('yard', BY);
+    await desired.removeCamera('yard', AUTHOR);
     expect(desired.current).toMatchObject({ revision: 2, by: BY, changes: ['cameras.yard: removed'] });
     write({ hall: 'z', yard: 'b' });
     await desired.reload();
@@ -185,15 +187,15 @@ describe('changes at runtime', () => {
 
   test('a removed camera comes back when the file changes it', async () => {
     const desired = start();
-    await desired.removeCamera('yard', BY);
+    await desired.removeCamera('yard', AUTHOR);
     write({ hall: 'a', yard: 'other' });
     expect((await desired.reload()).changes).toEqual(['cameras.yard: added']);
   });
 
   test('an added or changed camera stays until the file changes or removes it', async () => {
     const desired = start();
-    await desired.putCamera('door', { source: 'rtsp://127.0.0.1/d' }, BY);
-    await desired.putCamera('hall', { source: 'rtsp://127.0.0.1/mine' }, BY);
+    await desired.putCamera('door', { source: 'rtsp://127.0.0.1/d' }, AUTHOR);
+    await desired.putCamera('hall', { source: 'rtsp://127.0.0.1/mine' }, AUTHOR);
     write({ hall: 'a', yard: 'b', shed: 's' });
     expect((await desired.reload()).changes).toEqual(['cameras.shed: added']);
     expect(applied.at(-1)?.cameras['hall']?.source).toBe('rtsp://127.0.0.1/mine');
@@ -207,7 +209,7 @@ describe('changes at runtime', () => {
     const mqtt = 'mqtt: { url: "mqtt://127.0.0.1:1" }\n';
     write({ hall: 'a', yard: 'b' }, mqtt);
     expect((await desired.reload()).changes).toEqual(['mqtt: added']);
-    await desired.put(JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://127.0.0.1/a' } } }), BY);
+    await desired.put(JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://127.0.0.1/a' } } }), AUTHOR);
     expect(applied.at(-1)?.mqtt).toBeUndefined();
     write({ hall: 'a', yard: 'b', door: 'c' }, mqtt);
     expect((await desired.reload()).changes).toEqual(['cameras.door: added']);
@@ -216,7 +218,7 @@ describe('changes at runtime', () => {
   test('a section that only the runtime has stays although the file changes', async () => {
     const desired = start();
     const cameras = { hall: { source: 'rtsp://127.0.0.1/a' }, yard: { source: 'rtsp://127.0.0.1/b' } };
-    await desired.put(JSON.stringify({ version: 1, cameras, mqtt: { url: 'mqtt://127.0.0.1:1' } }), BY);
+    await desired.put(JSON.stringify({ version: 1, cameras, mqtt: { url: 'mqtt://127.0.0.1:1' } }), AUTHOR);
     write({ hall: 'z', yard: 'b' });
     expect((await desired.reload()).changes).toHaveLength(1);
     expect(applied.at(-1)?.mqtt).toEqual({ url: 'mqtt://127.0.0.1:1', commands: false });
@@ -235,7 +237,7 @@ describe('changes at runtime', () => {
     );
     const desired = start();
     const cameras = '{"hall":{"source":"rtsp://127.0.0.1/a"}}';
-    await desired.put(`{"version":1,"cameras":${cameras},"${section}":${both(200, 100)}}`, BY);
+    await desired.put(`{"version":1,"cameras":${cameras},"${section}":${both(200, 100)}}`, AUTHOR);
     write(
       { hall: 'a' },
       `${section}: ${both(100, 300)}
@@ -247,17 +249,21 @@ describe('changes at runtime', () => {
 
   test('invalid settings and unknown models are refused with a sentence', async () => {
     const desired = start();
-    await expect(desired.putCamera('door', { source: 'rtsp://u:***@h/x' }, BY)).rejects.toThrow(/found \*\*\*, which/);
-    await expect(desired.putCamera('door', { sorce: 'x' }, BY)).rejects.toThrow(/cameras\.door\.sorce: unknown key/);
+    await expect(desired.putCamera('door', { source: 'rtsp://u:***@h/x' }, AUTHOR)).rejects.toThrow(
+      /found \*\*\*, which/,
+    );
+    await expect(desired.putCamera('door', { sorce: 'x' }, AUTHOR)).rejects.toThrow(
+      /cameras\.door\.sorce: unknown key/,
+    );
     const wrong = { source: 'rtsp://127.0.0.1/d', consumers: { people: { model: 'ssd' } } };
-    await expect(desired.putCamera('door', wrong, BY)).rejects.toThrow(/there is no model "ssd"/);
+    await expect(desired.putCamera('door', wrong, AUTHOR)).rejects.toThrow(/there is no model "ssd"/);
     expect([applied.length, desired.current.revision]).toEqual([0, 1]);
   });
 
   test('a document as the node shows it is refused: its secrets would be lost', async () => {
     const desired = start();
     const text = JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://u:***@127.0.0.1/x' } } });
-    await expect(desired.put(text, BY)).rejects.toThrow('found ***, which stands for a secret');
+    await expect(desired.put(text, AUTHOR)).rejects.toThrow('found ***, which stands for a secret');
     expect(() => desired.preview(text)).toThrow('found ***, which stands for a secret');
     expect(desired.current.revision).toBe(1);
   });
@@ -265,11 +271,14 @@ describe('changes at runtime', () => {
   test('an expected revision that is no longer current is a conflict', async () => {
     const desired = start();
     const text = JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://127.0.0.1/q' } } });
-    const [first, second] = [desired.put(text, BY, 1), desired.put(text, 'another user', 1)];
+    const [first, second] = [
+      desired.put(text, { ...AUTHOR, expected: 1 }),
+      desired.put(text, { by: 'another user', expected: 1, trusted: true }),
+    ];
     await expect(second).rejects.toMatchObject({ code: 'conflict' });
     expect(await first).toMatchObject({ revision: 2 });
     expect(desired.current.by).toBe(BY);
-    await expect(desired.put(text, BY, 3)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(desired.put(text, { ...AUTHOR, expected: 3 })).rejects.toMatchObject({ code: 'conflict' });
   });
 
   test('are applied one after the other, each on top of the one before', async () => {
@@ -279,7 +288,7 @@ describe('changes at runtime', () => {
       return new Promise((resolve) => going.push(() => resolve(SUMMARY)));
     };
     const desired = start();
-    const changes = [desired.removeCamera('yard', BY), desired.removeCamera('hall', BY)];
+    const changes = [desired.removeCamera('yard', AUTHOR), desired.removeCamera('hall', AUTHOR)];
     await until(() => going.length === 1);
     going[0]?.();
     await changes[0];
@@ -295,7 +304,7 @@ describe('changes at runtime', () => {
     write({ hall: 'a' }, `models: { m: { use: ssd } }\nworkers: { w: { command: ["true"], env: ${env} } }\n`);
     const desired = start();
     const consumers = { people: { model: 'm' }, falls: { worker: 'w' } };
-    const done = await desired.putCamera('door', { source: 'rtsp://127.0.0.1/d', consumers }, BY);
+    const done = await desired.putCamera('door', { source: 'rtsp://127.0.0.1/d', consumers }, AUTHOR);
     expect(done.changes).toEqual(['cameras.door: added']);
     expect(applied.at(-1)?.workers['w']?.env).toEqual({ DB: 'http://u:plain-word@127.0.0.1/' });
   });
@@ -303,7 +312,7 @@ describe('changes at runtime', () => {
 
 test('the latest 64 revisions are kept, and their numbers go on', async () => {
   const desired = start();
-  for (let n = 0; n < 70; n += 1) await desired.putCamera('hall', { source: `rtsp://127.0.0.1/${n}` }, BY);
+  for (let n = 0; n < 70; n += 1) await desired.putCamera('hall', { source: `rtsp://127.0.0.1/${n}` }, AUTHOR);
   const numbers = Array.from({ length: 64 }, (_, n) => n + 8);
   expect(desired.history.map(({ revision }) => revision)).toEqual(numbers);
   expect(desired.current.changes[0]).toMatch(/69"$/);
@@ -332,7 +341,7 @@ test('a change shows 80 characters of a value, and a list as a whole', () => {
 
 test('a preview lists the changes and applies none', async () => {
   const desired = start();
-  await desired.removeCamera('yard', BY);
+  await desired.removeCamera('yard', AUTHOR);
   const text =
     'version: 1\ncameras: { hall: { source: "rtsp://127.0.0.1/q" }, yard: { source: "rtsp://127.0.0.1/b" } }\n';
   const line = 'cameras.hall.source: "rtsp://127.0.0.1/a" → "rtsp://127.0.0.1/q"';
@@ -365,7 +374,7 @@ test('a secret that JSON escapes is masked, and one that looks like a number bre
   const worker = { command: ['true', 'quo"ted\\secret'], env: { TOKEN: 'quo"ted\\secret' } };
   await desired.put(
     JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://127.0.0.1/a' } }, workers: { w: worker } }),
-    BY,
+    AUTHOR,
   );
   expect(JSON.stringify([desired.redacted, desired.history])).not.toContain('ted\\\\secret');
   expect(desired.redacted.cameras['hall']?.max_picture.width).toBe(3840);

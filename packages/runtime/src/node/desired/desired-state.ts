@@ -2,6 +2,7 @@ import { type Clock, type Log, messageOf, UsageError, VigiaError } from '@vigia/
 import type { CameraConfig, Config } from '@vigia/contracts';
 import { checkConsumers, loadConfig, parseConfig } from '#node/config';
 import { describeChange, type PlanChangeSummary } from '#node/plan';
+import { refuseFromNetwork } from './network-limits.ts';
 import { describeConfigChanges, MASK, mergeFile, redactedConfig } from './config-diff.ts';
 
 /** One version of the document, with its origin. */
@@ -20,6 +21,16 @@ export interface Revision {
 export interface Applied extends PlanChangeSummary {
   readonly revision: number;
   readonly changes: readonly string[];
+}
+
+/** Who changes the document. */
+export interface Author {
+  /** For the record: `control socket (user care)`, `user anna (192.168.1.7)`. */
+  readonly by: string;
+  /** The change is refused with `conflict` unless this is the current revision. */
+  readonly expected?: number | undefined;
+  /** Whether the change may set programs and files of this machine. */
+  readonly trusted: boolean;
 }
 
 /** Options of {@link DesiredState}. */
@@ -49,6 +60,8 @@ export class DesiredState {
   /** The file as last read. */
   #file: Config;
   readonly #history: Revision[];
+  /** The documents of the history, by revision. */
+  readonly #documents = new Map<number, Config>();
   #work: Promise<unknown> = Promise.resolve();
   /** A reload that has not started yet. Further requests share it, because it reads the file later than all of them. */
   #nextReload: Promise<Applied> | undefined;
@@ -58,6 +71,7 @@ export class DesiredState {
     this.#document = options.initial;
     this.#file = options.initial;
     this.#history = [this.#revision(1, this.#fileName, [])];
+    this.#documents.set(1, options.initial);
   }
 
   /** The document in force, with secrets redacted. */
@@ -103,26 +117,36 @@ export class DesiredState {
     return describeConfigChanges(this.#document, parseDocument(text));
   }
 
-  /** Replaces the document in force. @param expected Rejects with `conflict` unless this is the current revision. */
-  put(text: string, by: string, expected?: number): Promise<Applied> {
-    return this.#change(by, expected, () => parseDocument(text));
+  /** Replaces the document in force. */
+  put(text: string, author: Author): Promise<Applied> {
+    return this.#change(author, () => parseDocument(text));
+  }
+
+  /** Makes an earlier revision the document in force. @throws VigiaError `not_found` for one that is not kept. */
+  rollBack(revision: number, author: Author): Promise<Applied> {
+    return this.#change(author, () => {
+      const document = this.#documents.get(revision);
+      if (document) return document;
+      const kept = [...this.#documents.keys()];
+      throw new VigiaError('not_found', `revision ${revision} is not kept; there are ${kept[0]} to ${kept.at(-1)}`);
+    });
   }
 
   /**
-   * Adds a camera or replaces its settings. @param expected As for `put`.
+   * Adds a camera or replaces its settings.
    *
    * @throws ConfigError with all problems of the settings.
    */
-  putCamera(id: string, settings: unknown, by: string, expected?: number): Promise<Applied> {
-    return this.#change(by, expected, (document) => {
+  putCamera(id: string, settings: unknown, author: Author): Promise<Applied> {
+    return this.#change(author, (document) => {
       const cameras = { ...document.cameras, [id]: parseCamera(id, settings, document) };
       return { ...document, cameras };
     });
   }
 
   /** Removes a camera. It stays away until the file changes it or it is added again. */
-  removeCamera(id: string, by: string, expected?: number): Promise<Applied> {
-    return this.#change(by, expected, (document) => {
+  removeCamera(id: string, author: Author): Promise<Applied> {
+    return this.#change(author, (document) => {
       const cameras = { ...document.cameras };
       delete cameras[id];
       return { ...document, cameras };
@@ -142,10 +166,12 @@ export class DesiredState {
     return done;
   }
 
-  #change(by: string, expected: number | undefined, edit: (document: Config) => Config): Promise<Applied> {
+  #change({ by, expected, trusted }: Author, edit: (document: Config) => Config): Promise<Applied> {
     return this.#inTurn(() => {
       if (expected !== undefined) this.#refuseUnless(expected);
-      return this.#become(edit(this.#document), by, this.#file);
+      const document = edit(this.#document);
+      if (!trusted) refuseFromNetwork(this.#document, document);
+      return this.#become(document, by, this.#file);
     });
   }
 
@@ -169,7 +195,8 @@ export class DesiredState {
 
   #record(revision: Revision): void {
     this.#history.push(revision);
-    if (this.#history.length > HISTORY) this.#history.shift();
+    this.#documents.set(revision.revision, this.#document);
+    if (this.#history.length > HISTORY) this.#documents.delete(this.#history.shift()?.revision ?? 0);
     this.#o.onRevision(revision);
   }
 

@@ -1,1 +1,1 @@
-export { type Applied, DesiredState, type Revision } from './desired-state.ts';
+export { type Applied, type Author, DesiredState, type Revision } from './desired-state.ts';

@@ -156,6 +156,11 @@ export class Announcer {
     this.#event({ kind: 'config', severity: 'notice', data: { revision, by, changes: shown } });
   }
 
+  /** Somebody changed something, or was refused. */
+  audit(data: NodeEventOf<'audit'>['data']): void {
+    this.#event({ kind: 'audit', severity: data.outcome === 'done' ? 'notice' : 'warning', data });
+  }
+
   #event<K extends EventKind>(body: Body<K>): void {
     const { node, boot, clock, newId, publish } = this.#o;
     const { kind, data, severity, camera = null, consumer = null, phase = null, subject = null } = body;

@@ -15,6 +15,7 @@ export {
   modelClass,
   type Plan,
   type PlannedBroker,
+  type PlannedHttp,
   type PlannedModel,
   planOf,
   workerLimits,

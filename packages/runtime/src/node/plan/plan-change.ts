@@ -75,7 +75,7 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
     },
     models,
     mqtt: !isDeepStrictEqual(running.mqtt, wanted.mqtt),
-    http: running.httpListen !== wanted.httpListen,
+    http: !isDeepStrictEqual(running.http, wanted.http),
   };
 }
 

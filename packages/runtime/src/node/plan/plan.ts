@@ -66,13 +66,23 @@ export interface PlannedBroker {
   readonly commands: boolean;
 }
 
+/** The TCP port of a node's API. */
+export interface PlannedHttp {
+  /** `HOST:PORT`. */
+  readonly listen: string;
+  /** Files. Undefined: without TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Further names by which browsers find it. */
+  readonly names: readonly string[];
+}
+
 /** Everything that a configuration will use, computed before anything starts (AD5). */
 export interface Plan {
   readonly node: string;
   /** The broker; undefined: none. */
   readonly mqtt: PlannedBroker | undefined;
-  /** Where the HTTP API listens, `HOST:PORT`; undefined: on the control socket only. */
-  readonly httpListen: string | undefined;
+  /** The port of the HTTP API; undefined: on the control socket only. */
+  readonly http: PlannedHttp | undefined;
   readonly cameras: readonly CameraSetup[];
   readonly models: readonly PlannedModel[];
   readonly segments: readonly PlannedSegment[];
@@ -144,7 +154,7 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
     };
   });
   const { node, mqtt, http, cpu } = config;
-  const doors = { mqtt: mqtt && { ...mqtt, url: checkedUrl(mqtt.url) }, httpListen: http?.listen };
+  const doors = { mqtt: mqtt && { ...mqtt, url: checkedUrl(mqtt.url) }, http };
   return completed({ node, ...doors, cameras, models, cpu: shares, shed: cpu.shed });
 }
 

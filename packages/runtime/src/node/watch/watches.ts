@@ -51,7 +51,10 @@ export class Watches {
 
   /** Problems that need attention, as of now. */
   health(): readonly HealthProblem[] {
-    return [...this.workers.alarms, ...this.#blindNow().map(({ code, message }) => ({ code, message }))];
+    return [
+      ...this.workers.alarms,
+      ...this.#blindNow().map(({ code, camera, message }) => ({ code, camera, message })),
+    ];
   }
 
   /** Runs all checks. Call it about once a second. */

@@ -78,7 +78,11 @@ test('alarms are those of failed critical workers, until a new state arrives or 
   states.told(message('failed', { alarm: true, message: 'exited with code 1' }));
   states.told(message('failed', { consumer: 'other' }));
   expect(states.alarms).toEqual([
-    { code: 'worker_failed', message: 'hall/flow: critical worker flow has failed: it exited with code 1' },
+    {
+      code: 'worker_failed',
+      camera: 'hall',
+      message: 'hall/flow: critical worker flow has failed: it exited with code 1',
+    },
   ]);
   expect(states.keepOnly([['hall', 'flow']]).map(({ consumer }) => consumer)).toEqual(['other']);
   expect(states.alarms).toHaveLength(1);

@@ -26,6 +26,7 @@ export class WorkerStates {
       .filter(({ alarm }) => alarm)
       .map(({ camera, consumer, worker, message }) => ({
         code: 'worker_failed',
+        camera,
         message: `${camera}/${consumer}: critical worker ${worker} has failed: it ${message ?? ''}`,
       }));
   }

@@ -6,6 +6,7 @@ import type {
   LogQuery,
   ModelReport,
   NodeEvent,
+  NodeEventOf,
   NodeItem,
   NodeStatus,
   Report,
@@ -22,6 +23,8 @@ export interface Asker {
   readonly by: string;
   /** The change is refused unless this revision is in force. */
   readonly expected?: number | undefined;
+  /** Whether settings may hold commands and paths that are not in force already. */
+  readonly trusted: boolean;
 }
 
 /** The part of the node that the control plane uses. A change resolves with its result. */
@@ -69,6 +72,10 @@ export interface ControlledNode {
   previewConfig(text: string, file: string | undefined): readonly string[];
   /** Replaces the document. */
   putConfig(text: string, asker: Asker): Promise<Changed>;
+  /** Makes an earlier revision the document in force. */
+  rollBack(revision: number, asker: Asker): Promise<Changed>;
+  /** Records who changed what, or was refused. */
+  audit(entry: NodeEventOf<'audit'>['data']): void;
 }
 
 /** A reader of {@link ControlledNode.follow}. */

@@ -1,38 +1,27 @@
 import { UsageError, VigiaError } from '@vigia/base';
 import { eventQuerySchema } from '@vigia/contracts';
-import { type ApiName, type ApiResponse, type Frozen, openApi, type RouteOf } from '@vigia/contracts/api';
-import type { z } from 'zod';
-import type { Asker, ControlledCamera, ControlledNode } from './controlled-node.ts';
+import { openApi, rollBackSchema } from '@vigia/contracts/api';
+import type { AccessControl } from '#core/access';
+import { accessHandlers } from './access-handlers.ts';
+import type { Handlers } from './asked.ts';
+import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
 import { checked } from './refusal.ts';
 
-type Of<R, K extends string> = R extends { readonly [key in K]: infer S extends z.ZodType } ? z.output<S> : undefined;
-
-/** A request whose parameters are valid. A document is text; a body is validated by the node's own parser. */
-export interface Asked<N extends ApiName> extends Asker {
-  readonly params: Of<RouteOf<N>, 'params'>;
-  readonly query: Of<RouteOf<N>, 'query'>;
-  readonly body: unknown;
-}
-
-/** Routes whose handler returns the answer. A stream writes its own. */
-export type AnswerName = Exclude<ApiName, 'eventStream' | 'stream'>;
-
-type Answer<N extends AnswerName> = Frozen<ApiResponse<N>>;
-type Handlers = {
-  readonly [N in AnswerName]: (node: ControlledNode, asked: Asked<N>) => Answer<N> | Promise<Answer<N>>;
-};
-
 /** What each route does. @param version Of vigia. */
-export function handlersOf(version: string): Handlers {
+export function handlersOf(version: string, access: AccessControl): Handlers {
   return {
-    health: (node) => {
+    ...accessHandlers(access),
+    health: (node, { identity }) => {
       const problems = [...node.health()];
       if (problems.length === 0) return { status: 'ok', problems };
-      throw new NotWell(problems);
+      throw identity?.cameras === 'all'
+        ? new NotWell(problems)
+        : new VigiaError('failing', 'something needs attention');
     },
-    ready: (node) => {
+    ready: (node, { identity }) => {
       const starting = node.starting();
-      if (starting.length > 0) throw new VigiaError('starting', `not started yet: ${starting.join(', ')}`);
+      const what = identity?.cameras === 'all' ? `: ${starting.join(', ')}` : '';
+      if (starting.length > 0) throw new VigiaError('starting', `not started yet${what}`);
       return { status: 'ready' };
     },
     openapi: () => openApi(version),
@@ -78,6 +67,7 @@ export function handlersOf(version: string): Handlers {
       throw new UsageError('query.file: allowed with dry_run=1 only; the node reads its own file on a reload');
     },
     revisions: (node) => node.revisions,
+    rollBack: (node, { body, ...asker }) => node.rollBack(checked(rollBackSchema, body, 'body').revision, asker),
     reload: (node) => node.reload(),
   };
 }

@@ -101,19 +101,23 @@ let client: FakeClient;
 let clock: FakeClock;
 let streams: NodeStreams;
 let logged: string[];
+let allowed: boolean;
 beforeEach(() => {
   node = new FakeNode();
   client = new FakeClient();
   clock = new FakeClock();
   logged = [];
+  allowed = true;
   streams = new NodeStreams({
-    node: node.controlled,
     clock,
     log: createLog('test', ({ message }) => void logged.push(message)),
   });
 });
 
-const serveEvents = (after?: string): void => streams.serve(client, { name: 'c', after, ...eventsOnly() });
+/** A client that may read. */
+const reader = () => ({ name: 'c', node: node.controlled, isStill: () => allowed });
+
+const serveEvents = (after?: string): void => streams.serve(client, { ...reader(), after, ...eventsOnly() });
 
 describe('events', () => {
   test('from now on: the position first, then what happens', async () => {
@@ -142,8 +146,8 @@ describe('events', () => {
       fc.asyncProperty(steps, async (all) => {
         node = new FakeNode();
         client = new FakeClient();
-        new NodeStreams({ node: node.controlled, clock, log: createLog('test', () => undefined) }).serve(client, {
-          name: 'c',
+        new NodeStreams({ clock, log: createLog('test', () => undefined) }).serve(client, {
+          ...reader(),
           after: undefined,
           ...eventsOnly(),
         });
@@ -206,7 +210,7 @@ test('an id from the future begins with everything that is stored', async () => 
 });
 
 test('a slow client hears how many results it lost', async () => {
-  streams.serve(client, { name: 'c', after: undefined, ...everything(['result'], undefined) });
+  streams.serve(client, { ...reader(), after: undefined, ...everything(['result'], undefined) });
   node.offer(resultItem);
   await turn();
   node.dropped.samples = 7;
@@ -218,7 +222,7 @@ test('a slow client hears how many results it lost', async () => {
 });
 
 test('only the wanted types, of the wanted camera', async () => {
-  streams.serve(client, { name: 'c', after: undefined, ...everything(['result'], 'yard') });
+  streams.serve(client, { ...reader(), after: undefined, ...everything(['result'], 'yard') });
   node.offer(resultItem);
   node.offer({ type: 'result', result: { camera: 'yard' } } as NodeItem);
   node.offer(eventItem(1));
@@ -228,8 +232,24 @@ test('only the wanted types, of the wanted camera', async () => {
 
 test('a bounded number of streams; a closed one makes room', () => {
   const clients = Array.from({ length: 256 }, () => new FakeClient());
-  for (const one of clients) streams.serve(one, { name: 'c', after: undefined, ...eventsOnly() });
+  for (const one of clients) streams.serve(one, { ...reader(), after: undefined, ...eventsOnly() });
   expect(() => streams.checkRoom()).toThrow('256 streams are open');
   clients[0]?.cut();
   expect(() => streams.checkRoom()).not.toThrow();
+});
+
+test('a client that may not read any more is cut: at once when logins change, or at the next beat', () => {
+  const other = new FakeClient();
+  for (const one of [client, other]) streams.serve(one, { ...reader(), after: undefined, ...eventsOnly() });
+  streams.checkLogins();
+  expect(client.closed).toBe(false);
+  allowed = false;
+  streams.checkLogins();
+  expect([client.closed, other.closed]).toEqual([true, true]);
+  allowed = true;
+  const late = new FakeClient();
+  streams.serve(late, { ...reader(), after: undefined, ...eventsOnly() });
+  allowed = false;
+  clock.advance(15_000);
+  expect(late.closed).toBe(true);
 });

@@ -14,7 +14,6 @@ const FIRST = '0'.repeat(26);
 
 /** Options of {@link NodeStreams}. */
 export interface NodeStreamsOptions {
-  readonly node: ControlledNode;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -25,6 +24,10 @@ export interface StreamWish {
   readonly name: string;
   /** The last event that the client has. Undefined: only what happens from now on. */
   readonly after: string | undefined;
+  /** The node as this client may see it. */
+  readonly node: ControlledNode;
+  /** Whether the client may still read. */
+  readonly isStill: () => boolean;
   readonly wants: (item: NodeItem) => boolean;
   readonly format: StreamFormat;
 }
@@ -50,6 +53,11 @@ export class NodeStreams {
   /** @throws VigiaError `busy` when no further client fits. */
   checkRoom(): void {
     if (this.#open.size >= STREAMS) throw new VigiaError('busy', `${STREAMS} streams are open; more are not served`);
+  }
+
+  /** Ends the streams of those who may not read them any more. */
+  checkLogins(): void {
+    for (const stream of this.#open) stream.checkLogin();
   }
 
   /** Serves a client until one end closes. */
@@ -84,20 +92,30 @@ class NodeStream {
     this.#o = options;
     this.#outlet = outlet;
     this.#wish = wish;
-    this.#last = wish.after ?? options.node.newEventId();
+    this.#last = wish.after ?? wish.node.newEventId();
     // From a store that was set aside, or from a clock that was ahead: nothing of what this one has is known to the client.
-    if (this.#last > options.node.newEventId()) this.#last = FIRST;
-    this.#heartbeat = every(options.clock, HEARTBEAT_MS, () => outlet.beat());
+    if (this.#last > wish.node.newEventId()) this.#last = FIRST;
+    this.#heartbeat = every(options.clock, HEARTBEAT_MS, () => this.#beat());
   }
 
   start(): void {
-    const { name, after, wants, format } = this.#wish;
+    const { node, name, after, wants, format } = this.#wish;
     // A client that is cut off before the first event goes on from here.
-    void this.#outlet.send(format.position(this.#o.node.resumable ? this.#last : undefined));
+    void this.#outlet.send(format.position(node.resumable ? this.#last : undefined));
     if (after !== undefined) this.#catchUp();
     // What happens meanwhile waits in the subscription's queue.
     const onOverflow = (): void => this.#end('it left too many alarms unread');
-    this.#subscription = this.#o.node.follow({ name, wants, onOverflow }, (item) => this.#take(item));
+    this.#subscription = node.follow({ name, wants, onOverflow }, (item) => this.#take(item));
+  }
+
+  /** Ends the stream when its client may not read it any more. */
+  checkLogin(): void {
+    if (!this.#wish.isStill()) this.#end('its login has ended, or has other rights now');
+  }
+
+  #beat(): void {
+    this.checkLogin();
+    if (!this.#outlet.closed) this.#outlet.beat();
   }
 
   close(): void {
@@ -134,7 +152,7 @@ class NodeStream {
   async #readStore(): Promise<void> {
     try {
       for (let more = true; more && !this.#outlet.closed; ) {
-        const events: NodeEvent[] = await this.#o.node.events({ after: this.#last, limit: PAGE });
+        const events: NodeEvent[] = await this.#wish.node.events({ after: this.#last, limit: PAGE });
         for (const event of events) {
           const item: NodeItem = { type: 'event', event };
           if (this.#wish.wants(item)) await this.#send(item);

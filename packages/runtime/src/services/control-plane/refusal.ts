@@ -3,10 +3,14 @@ import type { z } from 'zod';
 
 /** Status codes of errors that are neither bad input (400) nor "not now" (409). */
 const STATUSES: Readonly<Record<string, number>> = {
+  not_logged_in: 401,
+  login_failed: 401,
   forbidden: 403,
   not_found: 404,
   conflict: 412,
   key_reused: 422,
+  too_many: 429,
+  access_damaged: 503,
   busy: 503,
   failing: 503,
   starting: 503,

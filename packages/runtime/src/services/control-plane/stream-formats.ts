@@ -1,4 +1,5 @@
 import type { NodeItem } from '@vigia/contracts';
+import { cameraOf } from './granted-node.ts';
 import type { StreamFormat, StreamWish } from './node-streams.ts';
 
 /** Many clients read the same items: each is written as JSON once. */
@@ -44,9 +45,4 @@ export function everything(types: readonly string[], camera: string | undefined)
 /** Events of severity `debug` are not kept: a stream with them could not be resumed without gaps. */
 function isStored(item: NodeItem): boolean {
   return item.type === 'event' && item.event.severity !== 'debug';
-}
-
-function cameraOf(item: NodeItem): string | null {
-  if (item.type === 'result') return item.result.camera;
-  return item.type === 'stats' ? item.stats.camera : item.event.camera;
 }

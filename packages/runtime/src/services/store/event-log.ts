@@ -111,7 +111,7 @@ export class EventLog {
   }
 
   /** Returns the envelopes of matching events as JSON, in the order in which they were stored. */
-  read({ after, camera, kinds, severity, fromMs, toMs, limit }: EventQuery): string[] {
+  read({ after, camera, cameras, kinds, severity, fromMs, toMs, limit }: EventQuery): string[] {
     const conditions: string[] = [];
     const values: unknown[] = [];
     const only = (condition: string, ...its: readonly unknown[]): void => {
@@ -120,7 +120,8 @@ export class EventLog {
     };
     if (after !== undefined) only('seq > ?', this.#seqOf(after));
     if (camera !== undefined) only('camera = ?', camera);
-    if (kinds !== undefined) only(`kind IN (${kinds.map(() => '?').join(', ')})`, ...kinds);
+    if (cameras !== undefined) only(`camera IN (${marks(cameras)})`, ...cameras);
+    if (kinds !== undefined) only(`kind IN (${marks(kinds)})`, ...kinds);
     if (severity !== undefined) only('severity >= ?', SEVERITIES.indexOf(severity));
     if (fromMs !== undefined) only('at_ms >= ?', fromMs);
     if (toMs !== undefined) only('at_ms < ?', toMs);
@@ -224,6 +225,11 @@ export class EventLog {
       throw error;
     }
   }
+}
+
+/** Places of values in a statement. */
+function marks(values: readonly unknown[]): string {
+  return values.map(() => '?').join(', ');
 }
 
 /** A file that is locked, or on a disk that fails, is not damaged: it must not be replaced. */

@@ -16,6 +16,7 @@ const events: Schema<readonly StoredEvent[]> = z.array(
 const query: Schema<EventQuery> = z.strictObject({
   after: z.string().optional(),
   camera: z.string().optional(),
+  cameras: z.array(z.string()).optional(),
   kinds: z.array(z.string()).optional(),
   severity: z.enum(SEVERITIES).optional(),
   fromMs: z.number().optional(),

@@ -1,0 +1,38 @@
+import type { Clock } from '@vigia/base';
+import type { NodeEventOf } from '@vigia/contracts';
+import { Attempts } from '#core/access';
+import type { ControlledNode } from './controlled-node.ts';
+import { nameOf, type Visitor } from './visitors.ts';
+
+/** Refusals that are recorded in a row, and one more per `refillMs`, milliseconds: guessing must not fill the store. */
+const REFUSED = { burst: 60, refillMs: 10_000 } as const;
+
+/** Records who changed what, from where, and who was refused. */
+export class Audit {
+  readonly #node: Pick<ControlledNode, 'audit'>;
+  readonly #refused: Attempts;
+
+  constructor(node: Pick<ControlledNode, 'audit'>, clock: Clock) {
+    this.#node = node;
+    this.#refused = new Attempts({ clock, ...REFUSED });
+  }
+
+  done(visitor: Visitor, action: string, target: string | null): void {
+    this.#node.audit({ by: nameOf(visitor), action, target, outcome: 'done', reason: null });
+  }
+
+  /** @param reason A code of an error. */
+  refused(visitor: Visitor, action: string, target: string | null, reason: string): void {
+    if (this.#refused.take('') > 0) return;
+    this.#node.audit({ by: nameOf(visitor), action, target, outcome: 'refused', reason });
+  }
+}
+
+/** What a change is about: the words of its path, such as `hall/light`, or the user in its body. */
+export function targetOf(params: unknown, body: unknown): NodeEventOf<'audit'>['data']['target'] {
+  const words = Object.values((params ?? {}) as Readonly<Record<string, string>>);
+  if (words.length > 0) return words.join('/');
+  const { user, name } = (typeof body === 'object' && body !== null ? body : {}) as Readonly<Record<string, unknown>>;
+  const about = user ?? name;
+  return typeof about === 'string' ? about : null;
+}

@@ -1,0 +1,91 @@
+import type { EventQuery, NodeItem, Report } from '@vigia/contracts';
+import type { ControlledNode } from './controlled-node.ts';
+
+/**
+ * A node as somebody sees it who may see some of its cameras: the others do not exist, and neither do events that
+ * concern the node as a whole.
+ *
+ * @param cameras The cameras that they may see. Some may not exist.
+ */
+export function grantedNode(node: ControlledNode, cameras: readonly string[]): ControlledNode {
+  const granted = new Set(cameras);
+  const isGranted = (id: string | null): boolean => id !== null && granted.has(id);
+  return {
+    ...wholeNode(node),
+    camera: (id) => (granted.has(id) ? node.camera(id) : undefined),
+    get cameraIds() {
+      return node.cameraIds.filter(isGranted);
+    },
+    report: async () => grantedReport(await node.report(), granted),
+    status: () => {
+      const status = node.status();
+      return {
+        ...status,
+        problems: status.problems.filter(({ camera }) => granted.has(camera)),
+        cameras: only(status.cameras, granted),
+      };
+    },
+    events: (query: EventQuery) => {
+      const { camera } = query;
+      if (camera === undefined) return node.events({ ...query, cameras });
+      return granted.has(camera) ? node.events(query) : Promise.resolve([]);
+    },
+    follow: ({ wants, ...options }, handle) =>
+      node.follow({ ...options, wants: (item) => isGranted(cameraOf(item)) && wants(item) }, handle),
+  };
+}
+
+/** The operations that do not depend on a camera. Written out: a new one must be thought about. */
+function wholeNode(
+  node: ControlledNode,
+): Omit<ControlledNode, 'camera' | 'cameraIds' | 'report' | 'status' | 'events' | 'follow'> {
+  return {
+    logs: (query) => node.logs(query),
+    stop: (by) => node.stop(by),
+    metrics: () => node.metrics(),
+    health: () => node.health(),
+    starting: () => node.starting(),
+    reload: () => node.reload(),
+    putCamera: (id, settings, asker) => node.putCamera(id, settings, asker),
+    removeCamera: (id, asker) => node.removeCamera(id, asker),
+    restartCamera: (id) => node.restartCamera(id),
+    restartWorker: (id, consumer) => node.restartWorker(id, consumer),
+    resumable: node.resumable,
+    newEventId: () => node.newEventId(),
+    models: () => node.models(),
+    get config() {
+      return node.config;
+    },
+    get revisions() {
+      return node.revisions;
+    },
+    previewConfig: (text, file) => node.previewConfig(text, file),
+    putConfig: (text, asker) => node.putConfig(text, asker),
+    rollBack: (revision, asker) => node.rollBack(revision, asker),
+    audit: (entry) => node.audit(entry),
+  };
+}
+
+/** The camera that an item concerns; null: the node. */
+export function cameraOf(item: NodeItem): string | null {
+  if (item.type === 'result') return item.result.camera;
+  return item.type === 'stats' ? item.stats.camera : item.event.camera;
+}
+
+function grantedReport(report: Report, granted: ReadonlySet<string>): Report {
+  const { processes, ...system } = report.system;
+  const seen = Object.entries(processes).filter(([name]) => {
+    // `camera:hall`, `worker:hall/pose`; others are of the node.
+    const camera = /^(?:camera|worker):([^/]+)/.exec(name)?.[1];
+    return camera === undefined || granted.has(camera);
+  });
+  return {
+    ...report,
+    cameras: only(report.cameras, granted),
+    system: { ...system, processes: Object.fromEntries(seen) },
+  };
+}
+
+function only<T>(entries: Readonly<Record<string, T>>, granted: ReadonlySet<string>): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).filter(([id]) => granted.has(id)));
+}

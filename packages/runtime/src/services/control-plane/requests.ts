@@ -1,0 +1,62 @@
+import { UsageError, VigiaError } from '@vigia/base';
+import { eventIdSchema } from '@vigia/contracts';
+import { API } from '@vigia/contracts/api';
+import type { FastifyRequest } from 'fastify';
+import type { StreamWish } from './node-streams.ts';
+import { checked } from './refusal.ts';
+import { eventsOnly, everything } from './stream-formats.ts';
+
+const KEY = /^[\x21-\x7E]{1,128}$/;
+const lastIdSchema = eventIdSchema.optional();
+
+/** Routes that answer with a stream. */
+export type StreamName = 'eventStream' | 'stream';
+
+/** What a request for a stream wants. @throws UsageError for a parameter that is not valid. */
+export function wishOf(
+  name: StreamName,
+  { query, headers }: FastifyRequest,
+): Pick<StreamWish, 'after' | 'wants' | 'format'> {
+  const asked = checked(API[name].query, query, 'query');
+  const after = checked(lastIdSchema, headers['last-event-id'] ?? asked.after, 'Last-Event-ID');
+  const what = 'types' in asked ? everything(asked.types.split(','), asked.camera) : eventsOnly();
+  return { after, ...what };
+}
+
+/** The `Idempotency-Key` of a change. @throws UsageError for an invalid one. */
+export function keyOf({ method, headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined || method === 'GET') return undefined;
+  if (typeof key === 'string' && KEY.test(key)) return key;
+  throw new UsageError('Idempotency-Key: 1 to 128 printable characters without spaces are allowed');
+}
+
+/** @throws UsageError: the environment and files of the node are for those who may read them. */
+export function refuseReferences(body: unknown): void {
+  if (JSON.stringify(body ?? null).includes('${'))
+    throw new UsageError(
+      'body: references such as ${NAME} are not filled in over the network; use the control socket or the file',
+    );
+}
+
+/** The error for an address that no route has. */
+export function noRoute({ method, url }: FastifyRequest): VigiaError {
+  return new VigiaError(
+    'not_found',
+    `there is no ${method} ${url.split('?')[0]}; /api/v1/openapi.json lists what there is`,
+  );
+}
+
+/** The revision that an answer is about. A repeated answer is about its own, not about the one in force now. */
+export function revisionIn(answer: unknown): number | undefined {
+  if (typeof answer !== 'object' || answer === null || !('revision' in answer)) return undefined;
+  return typeof answer.revision === 'number' ? answer.revision : undefined;
+}
+
+/** The revision of `If-Match`. @throws UsageError for an invalid one. */
+export function revisionOf(ifMatch: string | undefined): number | undefined {
+  if (ifMatch === undefined) return undefined;
+  const revision = /^"(\d{1,15})"$/.exec(ifMatch)?.[1];
+  if (revision === undefined) throw new UsageError('If-Match: a revision in quotation marks is expected, such as "3"');
+  return Number(revision);
+}
