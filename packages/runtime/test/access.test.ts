@@ -1,0 +1,359 @@
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { API, API_NAMES, type ApiName, type ApiRoute } from '@vigia/contracts/api';
+import { type Role, ROLES } from '@vigia/contracts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { AccessNode, type Holder, PASSWORD } from './support/access-node.ts';
+
+let node: AccessNode;
+const holders = new Map<string, Holder>();
+const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
+const JSON_BODY = { 'content-type': 'application/json' };
+
+beforeAll(async () => {
+  node = await AccessNode.start();
+  for (const role of ROLES)
+    for (const [grant, cameras] of [
+      ['all', 'all'],
+      ['hall', ['hall']],
+    ] as const)
+      holders.set(`${role} of ${grant}`, await node.holder(`${role}-${grant}`, role, cameras));
+});
+
+afterAll(async () => {
+  const { vigia } = node;
+  expect(await node.close()).toBe(0);
+  expect(vigia.stderr).not.toContain('internal');
+  expect(vigia.stderr + vigia.stdout).not.toContain(PASSWORD);
+  for (const { token } of holders.values()) expect(vigia.stderr + vigia.stdout).not.toContain(token);
+});
+
+interface Session {
+  readonly cookie: string;
+  readonly csrf: string;
+  readonly setCookie: string;
+}
+
+async function login(user: string): Promise<Session> {
+  const { status, headers, text } = await node.raw(
+    'POST',
+    '/api/v1/login',
+    JSON_BODY,
+    JSON.stringify({ user, password: PASSWORD }),
+  );
+  expect(status).toBe(200);
+  const [setCookie = ''] = headers['set-cookie'] as string[];
+  return { cookie: setCookie.split(';')[0] ?? '', csrf: (JSON.parse(text) as { csrf: string }).csrf, setCookie };
+}
+
+/** The status of a request that is allowed: it has a parameter that no route has, so that it does nothing. */
+const REFUSED_LATER = 400;
+
+/** What a role and its cameras get, by the table alone. */
+function expected(
+  { role: least, scope }: ApiRoute,
+  role: Role | undefined,
+  cameras: Holder['cameras'],
+  camera: string,
+): number {
+  if (least === 'anyone') return REFUSED_LATER;
+  if (role === undefined) return 401;
+  if (ROLES.indexOf(role) < ROLES.indexOf(least)) return 403;
+  if (scope === 'node' && cameras !== 'all') return 403;
+  if (scope === 'camera' && cameras !== 'all' && !cameras.includes(camera)) return 404;
+  return REFUSED_LATER;
+}
+
+/** A request to a route about a camera. `login` and `logout` have no parameters. */
+const asked = API_NAMES.filter((name) => name !== 'login' && name !== 'logout').flatMap(
+  (name): (readonly [ApiName, string])[] =>
+    API[name].path.includes('{camera}')
+      ? [
+          [name, 'hall'],
+          [name, 'yard'],
+        ]
+      : [[name, 'hall']],
+);
+
+function pathOf(name: ApiName, camera: string): string {
+  const filled = { camera, consumer: 'people', user: 'nobody', token: '0'.repeat(12) } as const;
+  return `${API[name].path.replaceAll(/\{(\w+)\}/g, (_, word: string) => filled[word as keyof typeof filled])}?nonsense=1`;
+}
+
+describe('every role × route × grant', () => {
+  const who = [undefined, ...ROLES.flatMap((role) => [`${role} of all`, `${role} of hall`])];
+  test.each(who)('%s', async (name) => {
+    const holder = name === undefined ? undefined : holders.get(name);
+    const cells = await Promise.all(
+      asked.map(async ([route, camera]) => {
+        const headers = holder ? bearer(holder.token) : {};
+        const { status } = await node.raw(API[route].method, pathOf(route, camera), headers);
+        return [`${route} ${camera}`, status];
+      }),
+    );
+    const table = asked.map(([route, camera]) => [
+      `${route} ${camera}`,
+      expected(API[route], holder?.role, holder?.cameras ?? [], camera),
+    ]);
+    expect(Object.fromEntries(cells)).toEqual(Object.fromEntries(table));
+  });
+
+  test('the same in a session, which needs its CSRF token for every change', async () => {
+    const { cookie, csrf } = await login('operator-hall');
+    for (const [route, camera] of asked) {
+      const { method } = API[route];
+      const wanted = expected(API[route], 'operator', ['hall'], camera);
+      const without = await node.raw(method, pathOf(route, camera), { cookie });
+      // Without the token a change is that of nobody, and of nobody's page.
+      expect(`${route} ${camera} ${without.status}`).toBe(`${route} ${camera} ${method === 'GET' ? wanted : 403}`);
+      const { status } = await node.raw(method, pathOf(route, camera), { cookie, 'x-csrf-token': csrf });
+      expect(`${route} ${camera} ${status}`).toBe(`${route} ${camera} ${wanted}`);
+    }
+  });
+});
+
+describe('what somebody with one camera sees', () => {
+  const get = async (path: string): Promise<unknown> => {
+    const { status, text } = await node.raw('GET', path, bearer(holders.get('viewer of hall')?.token ?? ''));
+    expect(status).toBe(200);
+    return JSON.parse(text);
+  };
+
+  test('of cameras, status and report', async () => {
+    expect(Object.keys((await get('/api/v1/cameras')) as object)).toEqual(['hall']);
+    const status = (await get('/api/v1/status')) as { cameras: object };
+    expect(Object.keys(status.cameras)).toEqual(['hall']);
+    const report = await get('/api/v1/report');
+    expect(JSON.stringify(report)).not.toContain('yard');
+  });
+
+  test('of events: those of the camera, none of the node', async () => {
+    const all = (await node.local.events({ query: { limit: 1_000 } })).events;
+    expect(new Set(all.map(({ camera }) => camera))).toEqual(new Set([null, 'hall', 'yard']));
+    const { events } = (await get('/api/v1/events?limit=1000')) as { events: typeof all };
+    expect(new Set(events.map(({ camera }) => camera))).toEqual(new Set(['hall']));
+    expect(((await get('/api/v1/events?camera=yard')) as { events: unknown[] }).events).toEqual([]);
+  });
+
+  test('of a stream: the same', async () => {
+    const socket = new WebSocket(`wss://127.0.0.1:${node.port}/api/v1/stream?after=${'0'.repeat(26)}`, {
+      headers: bearer(holders.get('viewer of hall')?.token ?? ''),
+      rejectUnauthorized: false,
+    });
+    const cameras = new Set<string | null>();
+    socket.on('message', (data: Buffer) => {
+      const item = JSON.parse(data.toString()) as { event?: { camera: string | null } };
+      if (item.event) cameras.add(item.event.camera);
+    });
+    await node.local.restartCamera({ params: { camera: 'yard' } });
+    await node.local.restartCamera({ params: { camera: 'hall' } });
+    while (cameras.size === 0) await once(socket, 'message');
+    expect([...cameras]).toEqual(['hall']);
+    socket.terminate();
+  });
+
+  test('an admin of one camera changes that one, and no other', async () => {
+    const own = bearer(holders.get('admin of hall')?.token ?? '');
+    const headers = { ...JSON_BODY, ...own };
+    const body = JSON.stringify({ source: 'rtsp://127.0.0.1:1/other' });
+    expect((await node.raw('PUT', '/api/v1/cameras/hall', headers, body)).status).toBe(200);
+    expect((await node.raw('PUT', '/api/v1/cameras/yard', headers, body)).status).toBe(404);
+    expect((await node.raw('PUT', '/api/v1/cameras/new', headers, body)).status).toBe(404);
+    expect((await node.raw('DELETE', '/api/v1/cameras/yard', own)).status).toBe(404);
+  });
+});
+
+describe('sessions', () => {
+  test('the cookie is out of reach for scripts and for pages of other sites', async () => {
+    expect((await login('anna')).setCookie).toMatch(
+      /^vigia_session=vigia_[0-9a-f]{12}_[\w-]{43}; Path=\/; Max-Age=604800; HttpOnly; SameSite=Strict; Secure$/,
+    );
+  });
+
+  test('the logout ends it, and its streams', async () => {
+    const { cookie, csrf } = await login('anna');
+    const socket = new WebSocket(`wss://127.0.0.1:${node.port}/api/v1/stream`, {
+      headers: { cookie },
+      rejectUnauthorized: false,
+    });
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    expect((await node.raw('POST', '/api/v1/logout', { cookie, 'x-csrf-token': csrf })).status).toBe(200);
+    await closed;
+    expect((await node.raw('GET', '/api/v1/me', { cookie })).status).toBe(401);
+    // An old cookie is no obstacle to what needs none.
+    expect((await node.raw('GET', '/healthz', { cookie })).status).toBeLessThan(504);
+    expect(
+      (
+        await node.raw(
+          'POST',
+          '/api/v1/login',
+          { ...JSON_BODY, cookie },
+          JSON.stringify({ user: 'anna', password: PASSWORD }),
+        )
+      ).status,
+    ).toBe(200);
+  });
+
+  test('the text of a cookie is no token, and a token is no cookie', async () => {
+    const { cookie } = await login('anna');
+    const text = cookie.slice('vigia_session='.length);
+    expect((await node.raw('GET', '/api/v1/me', bearer(text))).status).toBe(401);
+    const token = holders.get('admin of all')?.token ?? '';
+    expect((await node.raw('GET', '/api/v1/me', { cookie: `vigia_session=${token}` })).status).toBe(401);
+  });
+
+  test('a user who is removed or changed is out at once', async () => {
+    const { token } = await node.holder('gone', 'viewer', 'all');
+    const socket = new WebSocket(`wss://127.0.0.1:${node.port}/api/v1/stream`, {
+      headers: bearer(token),
+      rejectUnauthorized: false,
+    });
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    expect(node.command(['users', 'change', 'gone', '--cameras', 'hall', '--node', node.box.node]).stdout).toBe(
+      'user gone: viewer of hall\n',
+    );
+    await closed;
+    expect((await node.raw('GET', '/api/v1/me', bearer(token))).text).toContain('"cameras":["hall"]');
+    await node.local.removeUser({ params: { user: 'gone' } });
+    expect((await node.raw('GET', '/api/v1/me', bearer(token))).status).toBe(401);
+  });
+
+  test('wrong passwords: 401, then 429 with the time to wait; each is an event of kind audit', async () => {
+    const guess = () =>
+      node.raw('POST', '/api/v1/login', JSON_BODY, JSON.stringify({ user: 'viewer-all', password: 'wrong' }));
+    const answers = [];
+    for (let n = 0; n < 12; n += 1) answers.push(await guess());
+    expect(answers.map(({ status }) => status)).toEqual([...Array<number>(10).fill(401), 429, 429]);
+    expect(answers[10]?.headers['retry-after']).toMatch(/^\d+$/);
+    const { events } = await node.local.events({ query: { kind: 'audit', severity: 'warning', limit: 1_000 } });
+    expect(events.map(({ data }) => data)).toContainEqual({
+      by: 'somebody (127.0.0.1)',
+      action: 'login',
+      target: 'viewer-all',
+      outcome: 'refused',
+      reason: 'login_failed',
+    });
+  });
+});
+
+describe('tokens', () => {
+  test('of oneself: made, listed and removed; of others only by an admin', async () => {
+    const own = bearer(holders.get('viewer of hall')?.token ?? '');
+    const mine = { ...JSON_BODY, ...own };
+    const made = await node.raw('POST', '/api/v1/tokens', mine, '{"name":"mine"}');
+    const { id, token } = JSON.parse(made.text) as { id: string; token: string };
+    expect((await node.raw('GET', '/api/v1/me', bearer(token))).text).toContain('"user":"viewer-hall"');
+    expect((await node.raw('GET', '/api/v1/tokens', mine)).text).not.toContain('anna');
+    expect((await node.raw('POST', '/api/v1/tokens', mine, '{"name":"x","user":"anna"}')).status).toBe(403);
+    const other = bearer(holders.get('operator of all')?.token ?? '');
+    expect((await node.raw('DELETE', `/api/v1/tokens/${id}`, other)).status).toBe(404);
+    expect((await node.raw('DELETE', `/api/v1/tokens/${id}`, own)).status).toBe(200);
+    expect((await node.raw('GET', '/api/v1/me', bearer(token))).status).toBe(401);
+  });
+
+  test('what is done once for a key is audited once, with its user and address', async () => {
+    const headers = { ...bearer(holders.get('admin of all')?.token ?? ''), 'idempotency-key': 'once' };
+    for (let n = 0; n < 3; n += 1) expect((await node.raw('POST', '/api/v1/reload', headers)).status).toBe(200);
+    const { events } = await node.local.events({ query: { kind: 'audit', limit: 1_000 } });
+    const entries = events.map(({ data }) => data as { action: string; outcome: string });
+    expect(entries.filter(({ action, outcome }) => action === 'reload' && outcome === 'done')).toEqual([
+      { by: 'user admin-all (127.0.0.1)', action: 'reload', target: null, outcome: 'done', reason: null },
+    ]);
+  });
+});
+
+describe('an admin on the network', () => {
+  const put = (path: string, body: string, type = 'application/json') =>
+    node.raw('PUT', path, { 'content-type': type, ...bearer(holders.get('admin of all')?.token ?? '') }, body);
+
+  test.each([
+    ['a file as a camera', '{"source":"file:/etc/passwd"}', /over the network rtsp/],
+    ['a device', '{"source":"v4l2:/dev/video0"}', /over the network rtsp/],
+    [
+      'a small stream from a file',
+      '{"source":"rtsp://h/1","detect_source":"file:/x.mp4"}',
+      /detect_source: over the network/,
+    ],
+    ['a file of an authority', '{"source":"rtsps://h/1","tls":{"ca":"/etc/passwd"}}', /tls\.ca: programs and files/],
+  ])('may not set %s', async (_what, body, sentence) => {
+    const { status, text } = await put('/api/v1/cameras/new', body);
+    expect(text).toMatch(sentence);
+    expect(status).toBe(400);
+  });
+
+  test.each([
+    ['the command of a worker', 'command: [/bin/true]', 'command: [/bin/false]', /workers\.idle\.command: programs/],
+    [
+      'its environment',
+      '{ command: [/bin/true]',
+      '{ env: { LD_PRELOAD: /tmp/x.so }, command: [/bin/true]',
+      /workers\.idle\.env/,
+    ],
+    ['its folder', '{ command: [/bin/true]', '{ dir: /tmp, command: [/bin/true]', /workers\.idle\.dir/],
+    ['another worker', 'workers:', 'workers:\n  more: { command: [/bin/true] }', /workers\.more\.command/],
+    ['the files of the certificate', '/cert.pem', '/key.pem', /http\.tls/],
+  ])('may not set %s', async (_what, from, to, sentence) => {
+    const { status, text } = await put('/api/v1/config', node.document.replace(from, to), 'application/yaml');
+    expect(text).toMatch(sentence);
+    expect(status).toBe(400);
+  });
+
+  test('may leave them as they are, and goes back to an earlier revision', async () => {
+    const { revision } = await node.local.config();
+    const changed = node.document.replace('/yard"', '/garden"');
+    expect((await put('/api/v1/config', changed, 'application/yaml')).status).toBe(200);
+    const headers = { ...JSON_BODY, ...bearer(holders.get('admin of all')?.token ?? '') };
+    const back = await node.raw('POST', '/api/v1/config/rollback', headers, JSON.stringify({ revision }));
+    expect(JSON.parse(back.text)).toMatchObject({
+      changes: expect.arrayContaining(['cameras.yard.source: "rtsp://127.0.0.1:1/garden" → "rtsp://127.0.0.1:1/yard"']),
+    });
+    expect((await node.raw('POST', '/api/v1/config/rollback', headers, '{"revision":999}')).status).toBe(404);
+  });
+});
+
+describe('the port', () => {
+  test('speaks TLS only', async () => {
+    expect(await node.answersPlain()).toBe(false);
+  });
+
+  test('uses a new certificate after a reload; one that does not fit changes nothing', async () => {
+    const serial = async (): Promise<string> => {
+      const socket = connectTls({ host: '127.0.0.1', port: node.port, rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      const { serialNumber } = socket.getPeerCertificate();
+      socket.destroy();
+      return serialNumber;
+    };
+    const before = await serial();
+    node.certify();
+    await node.local.reload();
+    const after = await serial();
+    expect(after).not.toBe(before);
+    const key = readFileSync(join(node.box.dir, 'key.pem'));
+    writeFileSync(join(node.box.dir, 'key.pem'), 'no key');
+    await node.local.reload();
+    await node.vigia.until('a sentence', () => node.vigia.stderr.includes('the previous certificate stays in use'));
+    expect(await serial()).toBe(after);
+    writeFileSync(join(node.box.dir, 'key.pem'), key);
+  });
+
+  test.each(['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:1'])(
+    'does not answer to the name %s',
+    async (host) => {
+      expect((await node.raw('GET', '/healthz', { host })).status).toBe(403);
+    },
+  );
+
+  test('answers to an address in digits', async () => {
+    expect((await node.raw('GET', '/readyz', { host: '192.168.1.7:443' })).status).not.toBe(403);
+  });
+
+  test('tells strangers neither cameras nor problems', async () => {
+    for (const path of ['/healthz', '/readyz']) expect((await node.raw('GET', path)).text).not.toMatch(/hall|yard/);
+  });
+});
