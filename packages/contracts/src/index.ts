@@ -5,6 +5,7 @@ export * from './mask.ts';
 export * from './frame-segment.ts';
 export * from './frame-seats.ts';
 export * from './config.ts';
+export type { TracingConfig } from './tracing.ts';
 export * from './mqtt.ts';
 export * from './mqtt-commands.ts';
 export * from './report.ts';
