@@ -4,11 +4,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { sleep, systemClock } from '@vigia/base';
+import { createLog, sleep, systemClock } from '@vigia/base';
+import type { ResultMessage } from '@vigia/contracts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { CameraFork } from './support/camera-fork.ts';
 import { ms, quantile } from './support/numbers.ts';
 import { pssBytes, threadsCpuMs } from './support/processes.ts';
+import { Tracer } from './support/runtime-internals.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 import { VigiaNode } from './support/vigia-node.ts';
 
@@ -42,6 +44,14 @@ interface Window {
   readonly cpuMs: number;
   readonly ages: readonly number[];
   readonly pssBytes: number;
+}
+
+interface Measured {
+  readonly windows: readonly Window[];
+  /** Received by the collector. */
+  readonly bytes: number;
+  /** The tracer's time for a result that is not sampled, nanoseconds. */
+  readonly skippedNs: number;
 }
 
 /** Throws a sentence for the user of the command line. */
@@ -95,7 +105,7 @@ async function startNode(run: BenchRun): Promise<VigiaNode> {
   return node;
 }
 
-async function measure(run: BenchRun, rounds: number): Promise<{ windows: Window[]; bytes: number }> {
+async function measure(run: BenchRun, rounds: number): Promise<Measured> {
   const collector = await CountingCollector.start(run);
   const node = await startNode(run);
   const windows: Window[] = [];
@@ -109,7 +119,9 @@ async function measure(run: BenchRun, rounds: number): Promise<{ windows: Window
       windows.push(await windowOf(run, node, name));
       run.progress(`round ${round}, ${name}: ${cpuPerResult(windows.slice(-1)).toFixed(3)} ms per result`);
     }
-  return { windows, bytes: collector.bytes };
+  const [first] = node.results();
+  const skippedNs = first ? await notSampledNs(first.result) : Number.NaN;
+  return { windows, bytes: collector.bytes, skippedNs };
 }
 
 async function windowOf({ signal, seconds }: BenchRun, node: VigiaNode, variant: string): Promise<Window> {
@@ -119,6 +131,21 @@ async function windowOf({ signal, seconds }: BenchRun, node: VigiaNode, variant:
   const cpuMs = threadsCpuMs(node.pid) - before;
   const ages = node.results(from).map(({ result }) => result.age_ms);
   return { variant, cpuMs, ages, pssBytes: pssBytes(node.pid) };
+}
+
+/** What the tracer does for a result that is not sampled: nanoseconds, the least of ten rounds. */
+async function notSampledNs(result: ResultMessage): Promise<number> {
+  const { node, boot } = result;
+  const log = createLog('bench', () => undefined);
+  const settings = { url: 'http://127.0.0.1:1/', headers: {}, node, boot, version: '', sample: 0, perSecond: 1 };
+  const tracer = new Tracer({ ...settings, clock: systemClock, log });
+  const rounds = Array.from({ length: 10 }, () => {
+    const before = systemClock.nowMs();
+    for (let n = 0; n < 1e6; n += 1) tracer.take(result);
+    return systemClock.nowMs() - before;
+  });
+  await tracer.close();
+  return Math.min(...rounds);
 }
 
 /** Milliseconds, the median of the windows. */
@@ -144,7 +171,7 @@ function rowOf(name: string, windows: readonly Window[], seconds: number): strin
   ];
 }
 
-function tableOf(windows: readonly Window[], bytes: number, seconds: number): Table {
+function tableOf({ windows, bytes, skippedNs }: Measured, seconds: number): Table {
   const cpu = (name: string): number => cpuPerResult(windows.filter(({ variant }) => variant === name));
   const off = cpu('off');
   const chance = Math.abs(cpu('off again') - off);
@@ -155,6 +182,7 @@ function tableOf(windows: readonly Window[], bytes: number, seconds: number): Ta
     notes: [
       `windows of ${seconds} s by turns in one node, ${SETTLE_MS / 1000} s after a reload each; CPU of all threads of the supervisor, which also writes each result as a line of JSON`,
       `medians of the rounds, above off: ${(1000 * (cpu('on, sample 0.01') - off)).toFixed(0)} µs per result with a share of 0.01, ${(1000 * (cpu('on, sample 1') - off)).toFixed(0)} µs with all; off and off again differ by ${(1000 * chance).toFixed(0)} µs`,
+      `a result that is not sampled: ${skippedNs.toFixed(0)} ns in the tracer (the least of ten rounds of a million)`,
       `the collector received ${(bytes / 2 ** 20).toFixed(1)} MiB`,
     ],
   };
@@ -162,8 +190,8 @@ function tableOf(windows: readonly Window[], bytes: number, seconds: number): Ta
 
 process.exitCode = await runBenchmark('tracing', readOptions, async (run, { rounds, seconds, markdown }) => {
   process.stdout.write(`${headerLines().join(markdown ? '  \n' : '\n')}\n\n`);
-  const { windows, bytes } = await measure(run, rounds);
-  const table = tableOf(windows, bytes, seconds);
+  const measured = await measure(run, rounds);
+  const table = tableOf(measured, seconds);
   process.stdout.write(`${markdown ? asMarkdown(table) : asText(table)}\n`);
-  return bytes > 0;
+  return measured.bytes > 0;
 });

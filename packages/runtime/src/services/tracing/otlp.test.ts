@@ -95,6 +95,7 @@ test('a worker’s result; hops that nobody stamped; a hop before the one in fro
 test('texts from outside are cut', () => {
   const error = { code: 'c'.repeat(1_000), message: 'm'.repeat(100_000) };
   const { spans } = requestOf({ ...OK_RESULT, consumer: 'x'.repeat(1_000), status: 'error', detections: null, error });
+  expect(spans[0]?.attributes['vigia.consumer']).toHaveLength(256);
   expect(JSON.stringify(spans).length).toBeLessThan(8_000);
 });
 

@@ -180,7 +180,7 @@ describe('at the end', () => {
     take(BATCH_LIMIT + 1);
     await Promise.all([tracer.close(), tracer.close()]);
     expect(tracer.counts).toEqual({ sent: BATCH_LIMIT + 1, failed: 0, dropped: 0, limited: 0 });
-    take(1);
+    take(QUEUE_LIMIT + 1);
     expect(clock.pendingTimers).toBe(0);
     expect(tracer.counts.dropped).toBe(0);
   });
