@@ -73,6 +73,15 @@ const BENCHMARKS = {
       ['--json', 'every round of every variant, as JSON'],
     ],
   },
+  tracing: {
+    line: 'CPU of the node per result and age of results, with traces off and on, by turns in one node (about a minute)',
+    usage: '[--seconds N] [--rounds N] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 1 to 600 (3)'],
+      ['--rounds N', 'rounds in which the variants alternate, 1 to 100 (3)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   worker: {
     line: '1080p frames to workers: bytes on standard input, alternating with references to shared memory (about 5 minutes)',
     usage: '[--seconds N] [--rounds N] [--short] [--markdown]',

@@ -16,6 +16,20 @@ export function cpuSeconds(pid: number): number {
   return fields ? (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND : Number.NaN;
 }
 
+/** User and system time of all running threads of a process, exact to nanoseconds: milliseconds. NaN when it has exited. */
+export function threadsCpuMs(pid: number): number {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.reduce(
+      (sum, id) => sum + Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]) / 1e6,
+      0,
+    );
+  } catch {
+    // Exited between two reads.
+    return Number.NaN;
+  }
+}
+
 /** Proportional set size in bytes: shared pages count by share. NaN when it has exited. */
 export function pssBytes(pid: number): number {
   try {

@@ -74,6 +74,8 @@ export class VigiaNode {
   readonly #waiter: Waiter;
   readonly #name: string;
   readonly #dir: string;
+  /** The configuration, with other YAML at the top level. */
+  readonly #configText: (top: string | undefined) => string;
   #stderr = '';
   #partOfLine = '';
   #closed = false;
@@ -83,8 +85,9 @@ export class VigiaNode {
     this.#name = `bench${process.pid}-${counter}`;
     this.#dir = mkdtempSync(join(tmpdir(), 'vigia-bench-'));
     this.#waiter = new Waiter(run.signal);
-    const config = join(this.#dir, 'vigia.yml');
-    writeFileSync(config, configText(this.#name, cameras, block, more));
+    const config = this.#configFile;
+    this.#configText = (top) => configText(this.#name, cameras, block, top === undefined ? more : { ...more, top });
+    writeFileSync(config, this.#configText(undefined));
     this.startedMs = systemClock.nowMs();
     this.#process = spawn(process.execPath, [VIGIA, 'run', '-c', config, '--report', this.#reportFile, '--json'], {
       env: { ...process.env, VIGIA_RUN_DIR: this.#runDir, VIGIA_STATE_DIR: join(this.#dir, 'state'), ...more.env },
@@ -175,7 +178,13 @@ export class VigiaNode {
 
   /** Current counters of the running node. */
   async report(): Promise<Report> {
-    return reportSchema.parse(JSON.parse(await getFromSocket(join(this.#runDir, 'control.sock'), '/api/v1/report')));
+    return reportSchema.parse(JSON.parse(await askSocket(join(this.#runDir, 'control.sock'), 'GET', '/api/v1/report')));
+  }
+
+  /** Replaces the further YAML at the top level and reloads. Resolves when the node has changed. */
+  async reloadWith(top: string): Promise<void> {
+    writeFileSync(this.#configFile, this.#configText(top));
+    await askSocket(join(this.#runDir, 'control.sock'), 'POST', '/api/v1/reload');
   }
 
   /** Stops it like an operator and returns its final report. */
@@ -223,6 +232,10 @@ export class VigiaNode {
     return join(this.#dir, 'run');
   }
 
+  get #configFile(): string {
+    return join(this.#dir, 'vigia.yml');
+  }
+
   get #reportFile(): string {
     return join(this.#dir, 'report.json');
   }
@@ -242,9 +255,9 @@ function configText(node: string, cameras: Readonly<Record<string, string>>, blo
   return `version: 1\nnode: ${node}\ncameras:\n${entries.join('')}${models === '' ? '' : `models:\n${models}`}${top}`;
 }
 
-function getFromSocket(socketPath: string, path: string): Promise<string> {
+function askSocket(socketPath: string, method: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, timeout: 5_000 }, (reply) => {
+    const asked = request({ socketPath, method, path, timeout: 5_000 }, (reply) => {
       let body = '';
       reply.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
       reply.on('end', () => (reply.statusCode === 200 ? resolve(body) : reject(new Error(`${path}: ${body}`))));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { httpSchema, mqttSchema } from './config-network.ts';
+import { tracingSchema } from './tracing.ts';
 import { packedBytes, WORKER_FORMATS, WORKER_TRANSPORTS } from './worker-protocol.ts';
 
 /** Longest `options` of a worker, characters of JSON. */
@@ -338,6 +339,7 @@ export const configSchema = z.strictObject({
   cpu: cpuSchema.prefault({}).describe('Who may use the CPU how much, by SLA class.'),
   mqtt: mqttSchema.optional().describe('Where results go. Without it they are only shown and reported.'),
   http: httpSchema.optional().describe('The HTTP API over a TCP port. Without it there is only the control socket.'),
+  tracing: tracingSchema.optional().describe('Traces of frames for OpenTelemetry. Without it there are none.'),
 });
 /** See {@link configSchema}. */
 export type Config = z.infer<typeof configSchema>;

@@ -6,6 +6,7 @@ export * from './frame-segment.ts';
 export * from './frame-seats.ts';
 export * from './config.ts';
 export * from './access.ts';
+export type { TracingConfig } from './tracing.ts';
 export * from './mqtt.ts';
 export * from './mqtt-commands.ts';
 export * from './report.ts';

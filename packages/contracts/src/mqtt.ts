@@ -7,6 +7,8 @@ const ms = z.number();
 
 /** Milliseconds from capture to each hop; null for hops that were not reached. */
 export const hopsSchema = z.strictObject({
+  /** Lateness: how much later than its capture the frame arrived. */
+  arrived: ms.optional(),
   decoded: ms,
   taken: ms,
   rendered: ms.nullable(),

@@ -10,6 +10,7 @@ import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { ApiNode } from './support/api-node.ts';
 import { CutProxy } from './support/cut-proxy.ts';
+import { OtlpCollector } from './support/otlp-collector.ts';
 import { refusedRequests } from './support/refused-requests.ts';
 
 let node: ApiNode;
@@ -330,4 +331,43 @@ describe('everything as it happens', () => {
     expect([1006, 1009]).toContain(code);
     expect((await overTcp.health()).status).toBe('ok');
   });
+});
+
+test('a reload starts and ends traces; the camera goes on; no output has a secret', async () => {
+  const collector = await OtlpCollector.start();
+  try {
+    const camera = node.vigia.child('camera-process');
+    expect(await overTcp.metrics()).not.toMatch(/tracing|vigia_traces_total/);
+    const headers = `{ authorization: "Bearer \${file:${node.box.file('token', 'hush-by-file')}}", x-tenant: hush-in-file }`;
+    const tracing = `tracing: { url: "${collector.url}", sample: 1, headers: ${headers} }\n`;
+    const on = await overSocket.putConfig({ body: node.document(0) + tracing });
+    await collector.requests(1);
+    const shown: unknown[] = [on, await overTcp.config(), await overTcp.metrics()];
+    const [{ headers: sent, resource, spans } = { headers: {}, resource: {}, spans: [] }] = collector.received;
+    expect(sent).toMatchObject({ authorization: 'Bearer hush-by-file', 'x-tenant': 'hush-in-file' });
+    expect(resource).toMatchObject({ 'service.name': 'vigia' });
+    expect(spans[0]).toMatchObject({ name: 'frame', attributes: { 'vigia.camera': 'hall', 'vigia.worker': 'bright' } });
+    expect(spans.slice(1, 8).map(({ name }) => name)).toEqual([
+      'arrive',
+      'decode',
+      'wait',
+      'render',
+      'send',
+      'answer',
+      'decide',
+    ]);
+    expect(shown[2]).toMatch(/vigia_subscriber_queued{subscriber="tracing"}[^]*vigia_traces_total{outcome="sent"}/);
+    shown.push(await overSocket.putConfig({ body: node.document(0) + tracing.replace('hush-in', 'hush-again-in') }));
+    shown.push(
+      await overSocket.putConfig({ body: node.document(0) }),
+      await overTcp.metrics(),
+      await overTcp.revisions(),
+    );
+    expect(shown[5]).not.toMatch(/subscriber="tracing"|vigia_traces_total/);
+    expect(JSON.stringify(shown) + node.vigia.stderr + node.vigia.stdout).not.toContain('hush-');
+    expect(on).toMatchObject({ cameras: { changed: [], untouched: 1 } });
+    expect(node.vigia.child('camera-process')).toBe(camera);
+  } finally {
+    await collector.close();
+  }
 });

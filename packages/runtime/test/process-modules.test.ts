@@ -42,9 +42,9 @@ const PROCESSES = {
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 220,
+    most: 230,
     never:
-      /^runtime\/(?:camera|cli)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
+      /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },
   'a model container': {
     entry: '@vigia/model-container/dist/container.js',

@@ -37,11 +37,11 @@ import {
 import { Watches } from '#node/watch';
 import type { NodeSubscription } from '#services/control-plane';
 import type { NodeStore } from '#services/store';
-import { BrokerLink } from './broker-link.ts';
 import { controlledNode } from './controlled-node.ts';
 import { Doors } from './doors.ts';
 import type { LogRing } from './log-ring.ts';
 import { consumersOf, type NodeParts, reportOf, runningWorkers, statusOf } from './node-report.ts';
+import { Outlets } from './outlets.ts';
 import { ResultAges } from './result-ages.ts';
 
 /** Options of {@link Supervisor}. */
@@ -92,7 +92,7 @@ export class Supervisor {
   readonly #metrics = new MetricCounts();
   readonly #children: Children;
   readonly #watches: Watches;
-  readonly #broker: BrokerLink;
+  readonly #outlets: Outlets;
   readonly #doors: Doors;
   /** A new id, greater than all before. */
   readonly newEventId: () => string;
@@ -108,12 +108,13 @@ export class Supervisor {
     this.#startedMs = clock.nowMs();
     this.#metrics.follow(plan.cameras);
     this.#ages = new ResultAges(clock);
-    const { store } = options;
-    const sendAhead = (event: NodeEvent): void => this.#broker.sendAhead(event);
+    const { store, version } = options;
+    const sendAhead = (event: NodeEvent): void => this.#outlets.broker.sendAhead(event);
     this.#events = new NodeEvents({ node: plan.node, clock, log, store, sendAhead });
     ({ hub: this.#hub, announcer: this.#announcer, newId: this.newEventId } = this.#events);
-    this.#broker = new BrokerLink({ node: plan.node, clock, log, hub: this.#hub, store, api: () => this.#doors.api });
-    this.#children = this.#newChildren(this.#events.boot);
+    const { hub, boot } = this.#events;
+    this.#outlets = new Outlets({ node: plan.node, boot, version, clock, log, hub, store, api: () => this.#doors.api });
+    this.#children = this.#newChildren(boot);
     this.#watches = new Watches({
       clock,
       announcer: this.#announcer,
@@ -150,11 +151,11 @@ export class Supervisor {
     this.#scope.defer(() => this.#doors.closePort());
     await this.#doors.openPort(plan.http);
     this.#scope.defer(() => this.#hub.close());
-    this.#scope.defer(() => this.#broker.close());
+    this.#scope.defer(() => this.#outlets.close());
     this.#hub.subscribe({ name: 'report' }, this.#ages.handle);
     this.#hub.subscribe({ name: 'health' }, this.#watches.handle);
     this.#hub.subscribe({ name: 'metrics' }, this.#metrics.handle);
-    await this.#broker.use(plan.mqtt);
+    await this.#outlets.use(plan);
     this.#announcer.node('started', this.#o.version);
     this.#scope.defer(() => this.#children.stop());
     this.#children.start();
@@ -257,7 +258,8 @@ export class Supervisor {
   /** OpenMetrics text, from a report and the histograms of the stream. */
   async metrics(): Promise<string> {
     const [report, subscribers, { consumers }] = [await this.report(), this.#hub.report(), this.#metrics];
-    return metricsText({ report, consumers, subscribers, version: this.#o.version, nodejs: process.versions.node });
+    const [{ version }, { traces }, nodejs] = [this.#o, this.#outlets, process.versions.node];
+    return metricsText({ report, consumers, subscribers, traces: traces.counts, version, nodejs });
   }
 
   /** The latest known values, for a view. Asks no process. */
@@ -299,7 +301,7 @@ export class Supervisor {
       health: () => this.health(),
       ages: this.#ages,
       children: this.#children,
-      broker: this.#broker,
+      broker: this.#outlets.broker,
     };
   }
 
@@ -336,7 +338,7 @@ export class Supervisor {
     this.#plan = wanted;
     this.#metrics.follow(wanted.cameras);
     this.#forgetWorkers();
-    const brokerLeft = change.mqtt ? this.#broker.use(wanted.mqtt) : undefined;
+    const outletsLeft = this.#outlets.use(wanted, change);
     await this.#children.apply(change, wanted);
     for (const id of change.cameras.removed) {
       this.#ages.forgetCamera(id);
@@ -345,7 +347,7 @@ export class Supervisor {
     for (const id of change.models.removed) this.#announcer.modelGone(id);
     // Ended processes may have reported once more.
     this.#forgetWorkers();
-    await brokerLeft;
+    await outletsLeft;
     return summaryOf(change, wanted);
   }
 

@@ -10,7 +10,7 @@ export type ResultSubject = Pick<ResultMessage, 'node' | 'boot' | 'camera' | 'co
 /** The stages that a picture has passed on its way to a consumer's result. All times are monotonic milliseconds. */
 export interface FlightRecord {
   readonly seq: number;
-  readonly stamps: Pick<PictureStamps, 'capturedMs' | 'capturedWallMs' | 'decodedMs' | 'ptsUs'>;
+  readonly stamps: Pick<PictureStamps, 'capturedMs' | 'capturedWallMs' | 'arrivedMs' | 'decodedMs' | 'ptsUs'>;
   /** Size of the whole picture, pixels. */
   readonly width: number;
   readonly height: number;
@@ -47,6 +47,7 @@ export function resultMessage(
     age_ms: age,
     pts_us: stamps.ptsUs,
     hops_ms: {
+      arrived: round(stamps.arrivedMs - stamps.capturedMs),
       decoded: round(stamps.decodedMs - stamps.capturedMs),
       taken: round(flight.takenMs - stamps.capturedMs),
       rendered: since(flight.renderedMs),

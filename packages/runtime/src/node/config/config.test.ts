@@ -134,3 +134,43 @@ describe('workers of a configuration', () => {
     expect(() => parse(consumer, worker)).toThrow(sentence);
   });
 });
+
+describe('tracing', () => {
+  const parse = (tracing: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof parseConfig> =>
+    parseConfig(`version: 1\ncameras:\n  hall: { source: "rtsp://h/1" }\ntracing: ${tracing}\n`, 'v.yml', env);
+
+  test('defaults, and secrets in the address and in headers', () => {
+    const url = '"https://care:${PASS_T}@collector:4318/v1/traces"';
+    const { tracing } = parse(`{ url: ${url}, headers: { authorization: "Bearer \${KEY_T}", x-tenant: ward } }`, {
+      PASS_T: 'p@ss-t',
+      KEY_T: 'key-of-t',
+    });
+    expect(tracing).toEqual({
+      url: 'https://care:p%40ss-t@collector:4318/v1/traces',
+      headers: { authorization: 'Bearer key-of-t', 'x-tenant': 'ward' },
+      sample: 0.01,
+      per_second: 10,
+    });
+    expect(redact('key-of-t and p@ss-t')).toBe('*** and ***');
+    expect(parse('{ url: "http://h:4318/" }').tracing?.headers).toEqual({});
+  });
+
+  test.each([
+    ['{}', /tracing\.url: nothing found, a text is expected/],
+    ['{ url: "ftp://hush-hush" }', /tracing\.url: a string was found; an address like/],
+    ['{ url: "http://u:hush-hush@h/" }', /tracing\.url: a password stands in the file/],
+    ['{ url: "http://h/", sample: 1.5 }', /tracing\.sample: found 1\.5, at most 1 is allowed/],
+    ['{ url: "http://h/", per_second: 0 }', /tracing\.per_second: found 0, at least 1 is allowed/],
+    [
+      '{ url: "http://h/", headers: { Authorization: hush-hush } }',
+      /Authorization: a secret stands in the file; write \$\{/,
+    ],
+    ['{ url: "http://h/", headers: { x-api-key: hush-hush } }', /x-api-key: a secret stands in the file/],
+    ['{ url: "http://h/", headers: { "a b": hush-hush } }', /headers\.a b: a name of an HTTP header/],
+    ['{ url: "http://h/", headers: { Content-Length: "7" } }', /Content-Length: this header is set by vigia itself/],
+    ['{ url: "http://h/", headers: { x-y: [hush-hush] } }', /headers\.x-y: a object was found, a text is expected/],
+  ])('%s', (text, sentence) => {
+    expect(() => parse(text)).toThrow(sentence);
+    expect(() => parse(text)).not.toThrow(/hush-hush/);
+  });
+});

@@ -8,6 +8,7 @@ import {
   configSchema,
   NOT_YET,
   RESERVED_CAMERA_IDS,
+  type TracingConfig,
   type WorkerConfig,
 } from '@vigia/contracts';
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
@@ -101,7 +102,15 @@ function checkReferences(config: Config, where: (path: Path) => string, env: Nod
   }
   for (const [id, worker] of Object.entries(config.workers))
     problems.push(...checkProgram(worker, (key) => where(['workers', id, key]), env));
+  for (const [name, value] of Object.entries(config.tracing?.headers ?? {}))
+    problems.push(...checkHeader(name, value, where(['tracing', 'headers', name])));
   return problems;
+}
+
+/** Refuses a secret in the file, as far as the name of its header shows that it is one. */
+function checkHeader(name: string, value: string, at: string): string[] {
+  if (!/auth|cookie|key|passw|secret|token/i.test(name) || value.includes('${')) return [];
+  return [`${at}: a secret stands in the file; write \${NAME} and set the environment variable NAME, or \${file:PATH}`];
 }
 
 /**
@@ -230,7 +239,21 @@ function fillSecrets(config: Config, where: (path: Path) => string, environment:
     ...(config.mqtt
       ? { mqtt: { ...config.mqtt, url: resolveSecrets(config.mqtt.url, where(['mqtt', 'url']), environment) } }
       : {}),
+    ...(config.tracing ? { tracing: fillTracing(config.tracing, where, environment) } : {}),
   };
+}
+
+function fillTracing(
+  tracing: TracingConfig,
+  where: (path: Path) => string,
+  environment: NodeJS.ProcessEnv,
+): TracingConfig {
+  const headers = Object.entries(tracing.headers).map(([name, value]): [string, string] => [
+    name,
+    resolveSecrets(value, where(['tracing', 'headers', name]), environment),
+  ]);
+  const url = resolveSecrets(tracing.url, where(['tracing', 'url']), environment);
+  return { ...tracing, url, headers: Object.fromEntries(headers) };
 }
 
 /** The parts of a zod issue that the sentences use. */
@@ -308,7 +331,7 @@ interface SchemaNode {
 }
 
 /** Values under these keys may contain credentials and are never repeated. */
-const SECRET_KEYS = new Set<PropertyKey>(['source', 'detect_source', 'url', 'env']);
+const SECRET_KEYS = new Set<PropertyKey>(['source', 'detect_source', 'url', 'env', 'headers']);
 
 function found(data: unknown, path: Path): string {
   const value = valueAt(data, path);

@@ -6,6 +6,8 @@ import type { Config } from '@vigia/contracts';
 export const MASK = '***';
 /** Longest value in a line, characters. Longer ones are cut. */
 const VALUE_LIMIT = 80;
+/** Its values may be secret without being registered as secrets. */
+const SECRET_MAP = 'tracing.headers';
 /** Sections whose entries are added, removed and merged one by one. */
 const BY_ID = ['cameras', 'models', 'workers'] as const;
 
@@ -48,6 +50,7 @@ function differences(before: unknown, after: unknown, path: string): string[] {
   if (isDeepStrictEqual(before, after)) return [];
   if (before === undefined) return [`${path}: added`];
   if (after === undefined) return [`${path}: removed`];
+  if (path === SECRET_MAP) return [`${path}: changed`];
   if (!isRecord(before) || !isRecord(after)) return [`${path}: ${printable(before)} → ${printable(after)}`];
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) =>
     differences(before[key], after[key], path === '' ? key : `${path}.${key}`),
@@ -71,7 +74,10 @@ function withoutLogin(text: string): string {
 
 /** The document with secrets and logins masked. */
 export function redactedConfig(config: Config): Config {
-  return masked(config) as Config;
+  const shown = masked(config) as Config;
+  if (!shown.tracing) return shown;
+  const headers = Object.fromEntries(Object.keys(shown.tracing.headers).map((name) => [name, MASK]));
+  return { ...shown, tracing: { ...shown.tracing, headers } };
 }
 
 /** Text by text, before it becomes JSON: a secret may hold characters that JSON escapes, or look like a number. */

@@ -383,3 +383,18 @@ test('a secret that JSON escapes is masked, and one that looks like a number bre
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await new Promise((resolve) => setImmediate(resolve));
 }
+
+test('no value of a header of the collector is shown, and a camera may be called headers', async () => {
+  const tracing = (value: string): string => `tracing: { url: "http://c/", headers: { x-tenant: ${value} } }\n`;
+  write({ headers: 'a' }, tracing('hush-1'));
+  const desired = start();
+  write({ headers: 'b' }, tracing('hush-2'));
+  const { changes } = await desired.reload();
+  expect(changes).toEqual([
+    'cameras.headers.source: "rtsp://127.0.0.1/a" → "rtsp://127.0.0.1/b"',
+    'tracing.headers: changed',
+  ]);
+  expect(desired.redacted.tracing?.headers).toEqual({ 'x-tenant': '***' });
+  expect(JSON.stringify([desired.history, desired.redacted, logged])).not.toContain('hush-');
+  expect(desired.redacted.cameras['headers']?.source).toBe('rtsp://127.0.0.1/b');
+});

@@ -7,7 +7,10 @@ export interface CountedCamera extends Pick<CameraSetup, 'camera'> {
   readonly consumers: readonly { readonly id: string }[];
 }
 
-const HOPS = Object.keys(hopsSchema.shape) as (keyof Hops)[];
+/** The hops that have a histogram: those of vigia's own work. */
+type CountedHop = Exclude<keyof Hops, 'arrived'>;
+
+const HOPS = Object.keys(hopsSchema.shape).filter((hop) => hop !== 'arrived') as CountedHop[];
 
 /** Ages of the ok results of one consumer. */
 export class ConsumerCounts {
@@ -15,7 +18,7 @@ export class ConsumerCounts {
   readonly consumer: string;
   readonly age: Histogram = new Histogram();
   /** The time from capture to each hop. Hops that a result did not reach are not in it. */
-  readonly hops: readonly { readonly hop: keyof Hops; readonly times: Histogram }[] = HOPS.map((hop) => ({
+  readonly hops: readonly { readonly hop: CountedHop; readonly times: Histogram }[] = HOPS.map((hop) => ({
     hop,
     times: new Histogram(),
   }));

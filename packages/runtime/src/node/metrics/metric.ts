@@ -1,5 +1,6 @@
 import type { Report } from '@vigia/contracts';
 import type { SubscriptionReport } from '#node/events';
+import type { TraceCounts } from '#services/tracing';
 import type { Histogram } from './histogram.ts';
 import type { ConsumerCounts } from './metric-counts.ts';
 
@@ -10,6 +11,8 @@ export interface MetricSources {
   readonly consumers: readonly ConsumerCounts[];
   /** The subscribers of the node's stream, by name. */
   readonly subscribers: Readonly<Record<string, SubscriptionReport>>;
+  /** Null while traces are off. */
+  readonly traces: TraceCounts | null;
   /** The version of vigia. */
   readonly version: string;
   /** The version of Node.js. */

@@ -61,7 +61,8 @@ function sourcesOf(report: Report = REPORT): MetricSources {
   counts.consumers[0]?.age.record(11);
   const stream = { delivered: 9, failed: 1, dropped: { samples: 2, events: 3, states: 4 }, queued: 5 };
   const subscribers = { 'mqtt events': stream };
-  return { report, consumers: counts.consumers, subscribers, version: '0.1.0', nodejs: '24.0.0' };
+  const traces = { sent: 4, failed: 3, dropped: 2, limited: 1 };
+  return { report, consumers: counts.consumers, subscribers, traces, version: '0.1.0', nodejs: '24.0.0' };
 }
 
 /** The lines of one metric, without its name in front of the labels. */
@@ -141,6 +142,17 @@ test('the large stream of a camera, and no broker', () => {
     'vigia_camera_main_state{camera="hall",state="waiting"} 1',
   );
   expect(linesOf('vigia_mqtt_dropped', sources)).toHaveLength(2);
+});
+
+test('traces by their end; none while they are off', () => {
+  const of = (outcome: string, count: number): string => `vigia_traces_total{outcome="${outcome}"} ${count}`;
+  expect(linesOf('vigia_traces').slice(2)).toEqual([
+    of('sent', 4),
+    of('failed', 3),
+    of('dropped', 2),
+    of('limited', 1),
+  ]);
+  expect(linesOf('vigia_traces', { ...sourcesOf(), traces: null })).toHaveLength(2);
 });
 
 test('a model without an inference so far has no time of one', () => {

@@ -42,6 +42,13 @@ export const NODE_METRICS: readonly Metric[] = [
     labels: ['subscriber'],
     samples: perSubscriber(({ queued }, name) => [[queued, name]]),
   },
+  {
+    name: 'vigia_traces',
+    type: 'counter',
+    help: 'Sampled results by what became of their traces.',
+    labels: ['outcome'],
+    samples: ({ traces }) => (traces ? splitOf(['sent', 'failed', 'dropped', 'limited'], traces) : []),
+  },
 ];
 
 /** Metrics with the label `model`. */

@@ -22,3 +22,4 @@ export {
   workersOf,
 } from './plan.ts';
 export { describeChange, diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';
+export type { PlannedTracing } from './planned-tracing.ts';

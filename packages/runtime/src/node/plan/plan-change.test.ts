@@ -127,3 +127,28 @@ test('the shared memory of a plan is that of its cameras; the share of the model
   const probes = one.models.reduce((sum, { frame }) => sum + frame.width * frame.height * 3, 0);
   expect(two.shmBytes - probes).toBe((one.shmBytes - probes) * 2);
 });
+
+describe('tracing', () => {
+  const tracing = { url: 'http://h:4318/v1/traces', headers: { a: '1' }, sample: 0.5, per_second: 5 };
+  const changed = (before: object, after: object): boolean =>
+    diffPlans(plan({ hall: HALL }, before), plan({ hall: HALL }, after)).tracing;
+
+  test('is planned, and any of its keys is a change', () => {
+    expect(plan({ hall: HALL }).tracing).toBeUndefined();
+    const { per_second: perSecond, ...same } = tracing;
+    expect(plan({ hall: HALL }, { tracing }).tracing).toEqual({ ...same, perSecond });
+    expect(changed({ tracing }, { tracing: { ...tracing } })).toBe(false);
+    for (const more of [{ url: 'http://h/' }, { headers: {} }, { sample: 1 }, { per_second: 1 }])
+      expect(changed({ tracing }, { tracing: { ...tracing, ...more } })).toBe(true);
+    expect([changed({}, { tracing }), changed({ tracing }, {}), changed({}, {})]).toEqual([true, true, false]);
+  });
+
+  test.each([
+    ['an address that cannot be read', { url: 'http://h:99999/hush' }, /^tracing\.url: the address cannot be read/],
+    ['a header that cannot be sent', { headers: { 'x-y': 'hush\nx: 1' } }, /^tracing\.headers\.x-y: the value has/],
+  ])('%s is refused without repeating it', (_, more, sentence) => {
+    const planned = (): unknown => plan({ hall: HALL }, { tracing: { ...tracing, ...more } });
+    expect(planned).toThrow(sentence);
+    expect(planned).not.toThrow(/hush/);
+  });
+});

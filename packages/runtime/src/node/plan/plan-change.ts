@@ -18,6 +18,7 @@ export interface PlanChange {
   /** The broker, its credentials, or whether its commands are obeyed changed. */
   readonly mqtt: boolean;
   readonly http: boolean;
+  readonly tracing: boolean;
 }
 
 /** A camera whose process is replaced. */
@@ -76,6 +77,7 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
     models,
     mqtt: !isDeepStrictEqual(running.mqtt, wanted.mqtt),
     http: !isDeepStrictEqual(running.http, wanted.http),
+    tracing: !isDeepStrictEqual(running.tracing, wanted.tracing),
   };
 }
 

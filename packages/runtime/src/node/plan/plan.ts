@@ -24,6 +24,7 @@ import { modelSocketPath } from '#core/node-dirs';
 import { counted, formatBytes } from '#core/terminal';
 import { secretVariables } from '#node/config';
 import type { LocatedModel } from './locate-models.ts';
+import { type PlannedTracing, plannedTracing } from './planned-tracing.ts';
 
 /** A model of the configuration. */
 export interface PlannedModel {
@@ -83,6 +84,8 @@ export interface Plan {
   readonly mqtt: PlannedBroker | undefined;
   /** The port of the HTTP API; undefined: on the control socket only. */
   readonly http: PlannedHttp | undefined;
+  /** The collector of traces; undefined: none. */
+  readonly tracing: PlannedTracing | undefined;
   readonly cameras: readonly CameraSetup[];
   readonly models: readonly PlannedModel[];
   readonly segments: readonly PlannedSegment[];
@@ -110,7 +113,7 @@ const HANG = { leastMs: 10_000, deadlines: 2 } as const;
 /**
  * Computes the plan of a valid configuration.
  *
- * @throws UsageError for a broker address that cannot be parsed.
+ * @throws UsageError for an address of a broker or collector that cannot be parsed, or a header that cannot be sent.
  */
 export function planOf(config: Config, runDir: string, located: ReadonlyMap<string, LocatedModel>): Plan {
   const models = Object.entries(config.models).map(([id, model]): PlannedModel => {
@@ -155,7 +158,8 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
   });
   const { node, mqtt, http, cpu } = config;
   const doors = { mqtt: mqtt && { ...mqtt, url: checkedUrl(mqtt.url) }, http };
-  return completed({ node, ...doors, cameras, models, cpu: shares, shed: cpu.shed });
+  const tracing = config.tracing && plannedTracing(config.tracing);
+  return completed({ node, ...doors, tracing, cameras, models, cpu: shares, shed: cpu.shed });
 }
 
 type CommonSetup = Pick<ConsumerSetup, 'id' | 'fps' | 'sla' | 'deadlineMs' | 'maxAgeMs'>;

@@ -1,0 +1,1 @@
+export { type TraceCounts, Tracer } from './tracer.ts';
