@@ -13,7 +13,7 @@ export type ApiAnswer = z.ZodType | 'jpeg' | 'openapi' | 'open-metrics' | 'event
 
 /** One route of the HTTP API. The server, OpenAPI and the clients are made from it. */
 export interface ApiRoute {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
   /** `{name}` stands for a parameter. */
   readonly path: `/${string}`;
   /** One line for OpenAPI and the documentation. */

@@ -39,6 +39,12 @@ const changedSchema = z.strictObject({
 const documentSchema = revisionSchema.extend({
   document: z.record(z.string(), z.unknown()).describe('The configuration in force, without secrets.'),
 });
+const cameraPatchSchema = z.record(z.string(), z.unknown()).describe('Some keys of a camera’s settings.');
+/** A change of a consumer. */
+export const consumerPatchSchema = z.strictObject({
+  enabled: z.boolean().optional(),
+  fps: z.number().gt(0).max(120).nullable().optional(),
+});
 /** What to go back to. */
 export const rollBackSchema = z.strictObject({ revision: z.int().min(1) });
 const previewSchema = z.strictObject({ revision: z.int().min(1), changes: z.array(z.string()) });
@@ -155,6 +161,30 @@ export const API = {
     answer: changedSchema,
     ifMatch: true,
     refusals: [409, 412],
+  },
+  patchCamera: {
+    method: 'PATCH',
+    path: '/api/v1/cameras/{camera}',
+    summary: 'Changes some settings of a camera (JSON merge patch, RFC 7396): what is absent stays, null removes.',
+    role: 'admin',
+    scope: 'camera',
+    params: ofCamera,
+    body: { schema: cameraPatchSchema, as: 'json' },
+    answer: changedSchema,
+    ifMatch: true,
+    refusals: [404, 409, 412],
+  },
+  patchConsumer: {
+    method: 'PATCH',
+    path: '/api/v1/cameras/{camera}/consumers/{consumer}',
+    summary: 'Switches a consumer off or on, or changes its rate. `fps: null`: as many pictures as it can take.',
+    role: 'admin',
+    scope: 'camera',
+    params: ofConsumer,
+    body: { schema: consumerPatchSchema, as: 'json' },
+    answer: changedSchema,
+    ifMatch: true,
+    refusals: [404, 409, 412],
   },
   removeCamera: {
     method: 'DELETE',

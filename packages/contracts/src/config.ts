@@ -37,6 +37,7 @@ const consumerSchema = z
   .strictObject({
     model: idSchema.optional().describe('A key of `models`.'),
     worker: idSchema.optional().describe('In place of `model`: a key of `workers`.'),
+    enabled: z.boolean().default(true).describe('`false`: as if it were not there.'),
     fps: z
       .number()
       .gt(0)

@@ -53,6 +53,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
       return { ...done, text: describeChange(done) };
     },
     putCamera: (id, settings, asker) => desired.putCamera(id, settings, asker),
+    patchCamera: (id, patch, asker) => desired.patchCamera(id, patch, asker),
     removeCamera: (id, asker) => desired.removeCamera(id, asker),
     get config() {
       return { ...desired.current, document: desired.redacted };

@@ -1,9 +1,10 @@
-import { type Clock, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
-import type { CameraConfig, Config } from '@vigia/contracts';
+import { type Clock, type Log, messageOf, VigiaError } from '@vigia/base';
+import type { Config } from '@vigia/contracts';
 import { checkConsumers, loadConfig, parseConfig } from '#node/config';
 import { describeChange, type PlanChangeSummary } from '#node/plan';
 import { refuseFromNetwork } from './network-limits.ts';
-import { describeConfigChanges, MASK, mergeFile, redactedConfig } from './config-diff.ts';
+import { describeConfigChanges, mergeFile, redactedConfig } from './config-diff.ts';
+import { parseCamera, parseDocument, patchedCamera } from './settings.ts';
 
 /** One version of the document, with its origin. */
 export interface Revision {
@@ -144,6 +145,18 @@ export class DesiredState {
     });
   }
 
+  /**
+   * Changes some settings of a camera (RFC 7396).
+   *
+   * @throws ConfigError with all problems of the settings; VigiaError `not_found`.
+   */
+  patchCamera(id: string, patch: unknown, author: Author): Promise<Applied> {
+    return this.#change(author, (document) => {
+      const cameras = { ...document.cameras, [id]: patchedCamera(id, patch, document) };
+      return { ...document, cameras };
+    });
+  }
+
   /** Removes a camera. It stays away until the file changes it or it is added again. */
   removeCamera(id: string, author: Author): Promise<Applied> {
     return this.#change(author, (document) => {
@@ -236,30 +249,4 @@ export class DesiredState {
       throw error;
     }
   }
-}
-
-/** @throws ConfigError with all sentences; UsageError for a document as this node shows it, without its secrets. */
-function parseDocument(text: string): Config {
-  refuseMasks(text);
-  return parseConfig(text, 'document');
-}
-
-function refuseMasks(text: string): void {
-  if (text.includes(MASK))
-    throw new UsageError(
-      `document: found ${MASK}, which stands for a secret that is not shown; write \${NAME} in its place`,
-    );
-}
-
-/** Checks the settings of one camera against the models and workers of the document. */
-function parseCamera(id: string, settings: unknown, { models, workers }: Config): CameraConfig {
-  refuseMasks(JSON.stringify(settings) ?? '');
-  // The secrets of the workers are already filled in, and a literal password would be refused. Their programs are
-  // looked for in their PATH.
-  const programs = Object.entries(workers).map(([name, worker]) => {
-    const path = worker.env['PATH'];
-    return [name, { ...worker, env: path === undefined ? {} : { PATH: path } }];
-  });
-  const document = { version: 1, cameras: { [id]: settings }, models, workers: Object.fromEntries(programs) };
-  return parseConfig(JSON.stringify(document), 'document').cameras[id] as CameraConfig;
 }

@@ -129,7 +129,8 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
   const shares = cpuSharesOf(config.cpu);
   const withheld = [...OWN_SECRETS, ...secretVariables()];
   const cameras = Object.entries(config.cameras).map(([camera, settings]): CameraSetup => {
-    const consumers = Object.entries(settings.consumers).map(([id, c]): ConsumerSetup => {
+    const enabled = Object.entries(settings.consumers).filter(([, c]) => c.enabled);
+    const consumers = enabled.map(([id, c]): ConsumerSetup => {
       const worker = c.worker === undefined ? undefined : config.workers[c.worker];
       if (c.worker !== undefined && worker)
         return workerConsumer(id, c, workerSetup(c.worker, worker, c, shares, withheld), inputOf(worker));

@@ -87,6 +87,11 @@ export class Api {
     server.addContentTypeParser(['application/yaml', 'text/plain'], { parseAs: 'string' }, (_request, body, done) =>
       done(null, body),
     );
+    server.addContentTypeParser(
+      'application/merge-patch+json',
+      { parseAs: 'string' },
+      server.getDefaultJsonParser('error', 'ignore'),
+    );
     server.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
     server.setNotFoundHandler((request, reply) => this.#refuse(noRoute(request), request, reply));
     // Before any hook of ours: only then does a refused upgrade close its socket.

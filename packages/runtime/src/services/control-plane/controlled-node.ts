@@ -45,6 +45,8 @@ export interface ControlledNode {
   /** Reads the configuration again and applies the differences. `text` describes them. */
   reload(): Promise<Changed & { readonly text: string }>;
   putCamera(id: string, settings: unknown, asker: Asker): Promise<Changed>;
+  /** Changes some settings of a camera (RFC 7396). */
+  patchCamera(id: string, patch: unknown, asker: Asker): Promise<Changed>;
   removeCamera(id: string, asker: Asker): Promise<Changed>;
   restartCamera(id: string): Promise<void>;
   /** Resolves when the worker of a camera's consumer is ready again. */

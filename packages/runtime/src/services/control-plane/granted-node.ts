@@ -47,6 +47,7 @@ function wholeNode(
     starting: () => node.starting(),
     reload: () => node.reload(),
     putCamera: (id, settings, asker) => node.putCamera(id, settings, asker),
+    patchCamera: (id, patch, asker) => node.patchCamera(id, patch, asker),
     removeCamera: (id, asker) => node.removeCamera(id, asker),
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),

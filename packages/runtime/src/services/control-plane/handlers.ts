@@ -1,6 +1,6 @@
 import { UsageError, VigiaError } from '@vigia/base';
 import { eventQuerySchema } from '@vigia/contracts';
-import { openApi, rollBackSchema } from '@vigia/contracts/api';
+import { consumerPatchSchema, openApi, rollBackSchema } from '@vigia/contracts/api';
 import type { AccessControl } from '#core/access';
 import { accessHandlers } from './access-handlers.ts';
 import type { Handlers } from './asked.ts';
@@ -37,6 +37,15 @@ export function handlersOf(version: string, access: AccessControl): Handlers {
     cameras: (node) => Object.fromEntries(node.cameraIds.map((id) => [id, cameraOf(node, id).recentReport()])),
     camera: (node, { params }) => cameraOf(node, params.camera).recentReport(),
     putCamera: (node, { params, body, ...asker }) => node.putCamera(params.camera, body, asker),
+    patchCamera: (node, { params, body, ...asker }) => {
+      cameraOf(node, params.camera);
+      return node.patchCamera(params.camera, objectOf(body), asker);
+    },
+    patchConsumer: (node, { params: { camera, consumer }, body, ...asker }) => {
+      checkConsumer(node, camera, consumer);
+      const change = checked(consumerPatchSchema, body, 'body');
+      return node.patchCamera(camera, { consumers: { [consumer]: change } }, asker);
+    },
     removeCamera: (node, { params, ...asker }) => {
       cameraOf(node, params.camera);
       return node.removeCamera(params.camera, asker);
@@ -88,6 +97,21 @@ function cameraOf(node: ControlledNode, id: string): ControlledCamera {
   if (camera) return camera;
   const message = `there is no camera "${id}"; this node has ${node.cameraIds.join(', ') || 'none'}`;
   throw new VigiaError('not_found', message);
+}
+
+/** @throws UsageError */
+function objectOf(body: unknown): object {
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
+  throw new UsageError('body: an object with the settings to change is expected');
+}
+
+/** Also one that is switched off. @throws VigiaError `not_found` */
+function checkConsumer(node: ControlledNode, id: string, consumer: string): void {
+  cameraOf(node, id);
+  const { cameras } = node.config.document as { readonly cameras: Readonly<Record<string, { consumers: object }>> };
+  const known = Object.keys(cameras[id]?.consumers ?? {});
+  if (known.includes(consumer)) return;
+  throw new VigiaError('not_found', `camera ${id} has no consumer "${consumer}"; it has ${known.join(', ') || 'none'}`);
 }
 
 /** @throws VigiaError `not_found`; UsageError for a consumer that has no worker. */
