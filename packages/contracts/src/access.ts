@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ID_PATTERN } from './config.ts';
+import { ID_PATTERN } from './ids.ts';
 
 /** What a user may do. Each role may do what those before it may. */
 export const ROLES = ['viewer', 'operator', 'admin'] as const;

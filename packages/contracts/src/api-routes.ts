@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { cameraSchema, configSchema, ID_PATTERN } from './config.ts';
+import { cameraSchema, configSchema } from './config.ts';
+import { ID_PATTERN } from './ids.ts';
 import { eventQueryFields } from './event-query.ts';
 import { eventIdSchema, nodeEventSchema } from './events.ts';
 import { logAnswerSchema, logQuerySchema } from './node-log.ts';

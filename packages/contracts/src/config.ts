@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { httpSchema, mqttSchema } from './config-network.ts';
+import { ID_PATTERN } from './ids.ts';
 import { tracingSchema } from './tracing.ts';
+import { webhookSchema } from './webhooks.ts';
 import { packedBytes, WORKER_FORMATS, WORKER_TRANSPORTS } from './worker-protocol.ts';
 
 /** Longest `options` of a worker, characters of JSON. */
 const OPTIONS_LIMIT = 65_536;
 /** Largest frame of a worker, bytes. */
 const MAX_FRAME_BYTES = 100_000_000;
-/** Ids of cameras, consumers, models and nodes. */
-export const ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 /** Camera ids that MQTT topics need for themselves. */
 export const RESERVED_CAMERA_IDS: readonly string[] = ['cmd', 'reply', 'status'];
 /** SLA classes, most important first. */
@@ -339,6 +339,7 @@ export const configSchema = z.strictObject({
     .describe('Your own programs that consumers may name, by id. One process per camera and consumer.'),
   cpu: cpuSchema.prefault({}).describe('Who may use the CPU how much, by SLA class.'),
   mqtt: mqttSchema.optional().describe('Where results go. Without it they are only shown and reported.'),
+  webhooks: z.record(idSchema, webhookSchema).default({}).describe('Where events are posted to, by id.'),
   http: httpSchema.optional().describe('The HTTP API over a TCP port. Without it there is only the control socket.'),
   tracing: tracingSchema.optional().describe('Traces of frames for OpenTelemetry. Without it there are none.'),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ID_PATTERN } from './config.ts';
+import { ID_PATTERN } from './ids.ts';
 import { EVENT_KINDS, eventIdSchema, SEVERITIES, type Severity } from './events.ts';
 
 /** Which events to read, oldest first. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiName } from './api-routes.ts';
-import { ID_PATTERN } from './config.ts';
+import { ID_PATTERN } from './ids.ts';
 
 /** Ids of commands. They become a part of the answer's topic. */
 export const COMMAND_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;

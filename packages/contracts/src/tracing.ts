@@ -12,6 +12,12 @@ const headerName = z
     'this header is set by vigia itself',
   );
 
+/** Headers of requests that the node sends. */
+export const httpHeadersSchema = z
+  .record(headerName, z.string().max(8_192))
+  .refine((headers) => Object.keys(headers).length <= HEADERS_LIMIT, `at most ${HEADERS_LIMIT} headers`)
+  .default({});
+
 /** Where traces go, and of how many frames. */
 export const tracingSchema = z.strictObject({
   url: z
@@ -19,11 +25,7 @@ export const tracingSchema = z.strictObject({
     .max(2_048)
     .regex(/^https?:\/\/[^\s/]\S*$/, 'an address like http://host:4318/v1/traces is expected')
     .describe('Where an OpenTelemetry collector takes OTLP over HTTP. Secrets by `${NAME}`.'),
-  headers: z
-    .record(headerName, z.string().max(8_192))
-    .refine((headers) => Object.keys(headers).length <= HEADERS_LIMIT, `at most ${HEADERS_LIMIT} headers`)
-    .default({})
-    .describe('Further headers of each request. Secrets by `${NAME}`.'),
+  headers: httpHeadersSchema.describe('Further headers of each request. Secrets by `${NAME}`.'),
   sample: z
     .number()
     .min(0)

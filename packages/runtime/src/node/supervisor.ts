@@ -113,7 +113,9 @@ export class Supervisor {
     this.#events = new NodeEvents({ node: plan.node, clock, log, store, sendAhead });
     ({ hub: this.#hub, announcer: this.#announcer, newId: this.newEventId } = this.#events);
     const { hub, boot } = this.#events;
-    this.#outlets = new Outlets({ node: plan.node, boot, version, clock, log, hub, store, api: () => this.#doors.api });
+    const onRefused = (message: string): void => this.#announcer.storage({ state: 'discarded', message, discarded: 1 });
+    const api = (): Doors['api'] => this.#doors.api;
+    this.#outlets = new Outlets({ node: plan.node, boot, version, clock, log, hub, store, api, onRefused });
     this.#children = this.#newChildren(boot);
     this.#watches = new Watches({
       clock,

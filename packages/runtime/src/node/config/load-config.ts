@@ -6,9 +6,10 @@ import {
   type Config,
   type ConsumerConfig,
   configSchema,
+  EVENT_KINDS,
   NOT_YET,
   RESERVED_CAMERA_IDS,
-  type TracingConfig,
+  type WebhookConfig,
   type WorkerConfig,
 } from '@vigia/contracts';
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
@@ -102,9 +103,34 @@ function checkReferences(config: Config, where: (path: Path) => string, env: Nod
   }
   for (const [id, worker] of Object.entries(config.workers))
     problems.push(...checkProgram(worker, (key) => where(['workers', id, key]), env));
-  for (const [name, value] of Object.entries(config.tracing?.headers ?? {}))
-    problems.push(...checkHeader(name, value, where(['tracing', 'headers', name])));
+  for (const [path, { headers }] of endpointsOf(config))
+    for (const [name, value] of Object.entries(headers))
+      problems.push(...checkHeader(name, value, where([...path, 'headers', name])));
+  for (const [id, webhook] of Object.entries(config.webhooks))
+    problems.push(...checkWebhook(webhook, Object.keys(config.cameras), (key) => where(['webhooks', id, key])));
   return problems;
+}
+
+/** Everything that the node posts to, with its path. */
+function endpointsOf({ tracing, webhooks }: Config): (readonly [Path, Endpoint])[] {
+  const posted = Object.entries(webhooks).map(([id, webhook]) => [['webhooks', id], webhook] as const);
+  return tracing ? [[['tracing'], tracing], ...posted] : posted;
+}
+
+/** Refuses kinds and cameras that there are not: the webhook would wait for them in vain. */
+function checkWebhook(
+  { kinds, cameras }: WebhookConfig,
+  known: readonly string[],
+  at: (key: string) => string,
+): string[] {
+  const wrong = (key: string, found: readonly string[], allowed: readonly string[]): string[] =>
+    found
+      .filter((one) => !allowed.includes(one))
+      .map((one) => {
+        const near = nearest(one, allowed);
+        return `${at(key)}: found "${one}"${near ? `, did you mean "${near}"?` : ''}; allowed are ${allowed.join(', ')}`;
+      });
+  return [...wrong('kinds', kinds ?? [], EVENT_KINDS), ...wrong('cameras', cameras ?? [], known)];
 }
 
 /** Refuses a secret in the file, as far as the name of its header shows that it is one. */
@@ -239,21 +265,31 @@ function fillSecrets(config: Config, where: (path: Path) => string, environment:
     ...(config.mqtt
       ? { mqtt: { ...config.mqtt, url: resolveSecrets(config.mqtt.url, where(['mqtt', 'url']), environment) } }
       : {}),
-    ...(config.tracing ? { tracing: fillTracing(config.tracing, where, environment) } : {}),
+    ...(config.tracing ? { tracing: fillEndpoint(config.tracing, ['tracing'], where, environment) } : {}),
+    webhooks: Object.fromEntries(
+      Object.entries(config.webhooks).map(([id, webhook]) => [
+        id,
+        fillEndpoint(webhook, ['webhooks', id], where, environment),
+      ]),
+    ),
   };
 }
 
-function fillTracing(
-  tracing: TracingConfig,
+/** A place that the node posts to. */
+type Endpoint = Pick<WebhookConfig, 'url' | 'headers'>;
+
+function fillEndpoint<T extends Endpoint>(
+  endpoint: T,
+  path: Path,
   where: (path: Path) => string,
   environment: NodeJS.ProcessEnv,
-): TracingConfig {
-  const headers = Object.entries(tracing.headers).map(([name, value]): [string, string] => [
+): T {
+  const headers = Object.entries(endpoint.headers).map(([name, value]): [string, string] => [
     name,
-    resolveSecrets(value, where(['tracing', 'headers', name]), environment),
+    resolveSecrets(value, where([...path, 'headers', name]), environment),
   ]);
-  const url = resolveSecrets(tracing.url, where(['tracing', 'url']), environment);
-  return { ...tracing, url, headers: Object.fromEntries(headers) };
+  const url = resolveSecrets(endpoint.url, where([...path, 'url']), environment);
+  return { ...endpoint, url, headers: Object.fromEntries(headers) };
 }
 
 /** The parts of a zod issue that the sentences use. */

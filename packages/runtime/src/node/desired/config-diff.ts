@@ -6,10 +6,10 @@ import type { Config } from '@vigia/contracts';
 export const MASK = '***';
 /** Longest value in a line, characters. Longer ones are cut. */
 const VALUE_LIMIT = 80;
-/** Its values may be secret without being registered as secrets. */
-const SECRET_MAP = 'tracing.headers';
+/** Their values may be secret without being registered as secrets. */
+const SECRET_MAP = /^(?:tracing|webhooks\.[^.]+)\.headers$/;
 /** Sections whose entries are added, removed and merged one by one. */
-const BY_ID = ['cameras', 'models', 'workers'] as const;
+const BY_ID = ['cameras', 'models', 'workers', 'webhooks'] as const;
 
 /** The differences between two configurations: one line per path, sorted by path. Secrets are redacted. */
 export function describeConfigChanges(before: Config, after: Config): string[] {
@@ -50,7 +50,7 @@ function differences(before: unknown, after: unknown, path: string): string[] {
   if (isDeepStrictEqual(before, after)) return [];
   if (before === undefined) return [`${path}: added`];
   if (after === undefined) return [`${path}: removed`];
-  if (path === SECRET_MAP) return [`${path}: changed`];
+  if (SECRET_MAP.test(path)) return [`${path}: changed`];
   if (!isRecord(before) || !isRecord(after)) return [`${path}: ${printable(before)} → ${printable(after)}`];
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) =>
     differences(before[key], after[key], path === '' ? key : `${path}.${key}`),
@@ -75,9 +75,17 @@ function withoutLogin(text: string): string {
 /** The document with secrets and logins masked. */
 export function redactedConfig(config: Config): Config {
   const shown = masked(config) as Config;
-  if (!shown.tracing) return shown;
-  const headers = Object.fromEntries(Object.keys(shown.tracing.headers).map((name) => [name, MASK]));
-  return { ...shown, tracing: { ...shown.tracing, headers } };
+  const webhooks = Object.entries(shown.webhooks).map(([id, webhook]) => [id, withoutHeaders(webhook)]);
+  return {
+    ...shown,
+    webhooks: Object.fromEntries(webhooks) as Config['webhooks'],
+    ...(shown.tracing ? { tracing: withoutHeaders(shown.tracing) } : {}),
+  };
+}
+
+function withoutHeaders<T extends { readonly headers: Readonly<Record<string, string>> }>(endpoint: T): T {
+  const headers = Object.fromEntries(Object.keys(endpoint.headers).map((name) => [name, MASK]));
+  return { ...endpoint, headers };
 }
 
 /** Text by text, before it becomes JSON: a secret may hold characters that JSON escapes, or look like a number. */

@@ -6,6 +6,8 @@ export interface OutboxSource {
   begin(name: string): Promise<void>;
   unread(name: string, limit: number): Promise<readonly NodeEvent[]>;
   advance(name: string, id: string): Promise<void>;
+  /** Forgets the readers whose names begin so, except these. */
+  forgetOthers(prefix: string, names: readonly string[]): Promise<void>;
 }
 
 /** Options of {@link Outbox}. */

@@ -23,3 +23,4 @@ export {
 } from './plan.ts';
 export { describeChange, diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';
 export type { PlannedTracing } from './planned-tracing.ts';
+export type { PlannedWebhook } from './planned-webhooks.ts';

@@ -19,6 +19,7 @@ export interface PlanChange {
   readonly mqtt: boolean;
   readonly http: boolean;
   readonly tracing: boolean;
+  readonly webhooks: boolean;
 }
 
 /** A camera whose process is replaced. */
@@ -78,6 +79,7 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
     mqtt: !isDeepStrictEqual(running.mqtt, wanted.mqtt),
     http: !isDeepStrictEqual(running.http, wanted.http),
     tracing: !isDeepStrictEqual(running.tracing, wanted.tracing),
+    webhooks: !isDeepStrictEqual(running.webhooks, wanted.webhooks),
   };
 }
 

@@ -24,6 +24,7 @@ import { modelSocketPath } from '#core/node-dirs';
 import { counted, formatBytes } from '#core/terminal';
 import { secretVariables } from '#node/config';
 import type { LocatedModel } from './locate-models.ts';
+import { type PlannedWebhook, plannedWebhooks } from './planned-webhooks.ts';
 import { type PlannedTracing, plannedTracing } from './planned-tracing.ts';
 
 /** A model of the configuration. */
@@ -86,6 +87,8 @@ export interface Plan {
   readonly http: PlannedHttp | undefined;
   /** The collector of traces; undefined: none. */
   readonly tracing: PlannedTracing | undefined;
+  /** Where events are posted to. */
+  readonly webhooks: readonly PlannedWebhook[];
   readonly cameras: readonly CameraSetup[];
   readonly models: readonly PlannedModel[];
   readonly segments: readonly PlannedSegment[];
@@ -160,7 +163,8 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
   const { node, mqtt, http, cpu } = config;
   const doors = { mqtt: mqtt && { ...mqtt, url: checkedUrl(mqtt.url) }, http };
   const tracing = config.tracing && plannedTracing(config.tracing);
-  return completed({ node, ...doors, tracing, cameras, models, cpu: shares, shed: cpu.shed });
+  const webhooks = plannedWebhooks(config.webhooks);
+  return completed({ node, ...doors, tracing, webhooks, cameras, models, cpu: shares, shed: cpu.shed });
 }
 
 type CommonSetup = Pick<ConsumerSetup, 'id' | 'fps' | 'sla' | 'deadlineMs' | 'maxAgeMs'>;

@@ -1,6 +1,5 @@
-import { validateHeaderValue } from 'node:http';
-import { UsageError } from '@vigia/base';
 import type { TracingConfig } from '@vigia/contracts';
+import { checkEndpoint } from './endpoint.ts';
 
 /** Where the traces of a node go. */
 export interface PlannedTracing {
@@ -14,26 +13,8 @@ export interface PlannedTracing {
   readonly perSecond: number;
 }
 
-/**
- * Checks address and headers. Repeats neither, because both may contain credentials.
- *
- * @throws UsageError for an address that cannot be parsed, or a header that cannot be sent.
- */
+/** Where the traces of a configuration go. @throws UsageError like {@link checkEndpoint}. */
 export function plannedTracing({ url, headers, sample, per_second: perSecond }: TracingConfig): PlannedTracing {
-  if (!URL.canParse(url))
-    throw new UsageError(
-      'tracing.url: the address cannot be read; allowed is http://[user:password@]host[:port]/path, or https',
-      { path: 'tracing.url' },
-    );
-  for (const [name, value] of Object.entries(headers)) checkHeader(name, value);
+  checkEndpoint('tracing', { url, headers });
   return { url, headers, sample, perSecond };
-}
-
-function checkHeader(name: string, value: string): void {
-  try {
-    validateHeaderValue(name, value);
-  } catch (error) {
-    const path = `tracing.headers.${name}`;
-    throw new UsageError(`${path}: the value has characters that no HTTP header may have`, { path, cause: error });
-  }
 }

@@ -1,11 +1,12 @@
 import { Backoff, type Clock, type Log, type Timer } from '@vigia/base';
-import { Collector, type CollectorAddress, type CollectorAnswer } from './collector.ts';
+import type { PostAddress } from '#core/posting';
+import { Collector, type CollectorAnswer } from './collector.ts';
 import type { FrameTrace } from './frame-trace.ts';
 import { tracesRequest, type TraceResource } from './otlp.ts';
 
 /** Options of {@link TraceExporter}. */
 export interface TraceExporterOptions {
-  readonly address: CollectorAddress;
+  readonly address: PostAddress;
   readonly resource: TraceResource;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,13 +1,13 @@
 import type { Clock, Log } from '@vigia/base';
 import type { ResultMessage } from '@vigia/contracts';
-import type { CollectorAddress } from './collector.ts';
+import type { PostAddress } from '#core/posting';
 import { frameTraceOf } from './frame-trace.ts';
 import type { TraceResource } from './otlp.ts';
 import { Sampler } from './sampler.ts';
 import { type ExportCounts, TraceExporter } from './trace-exporter.ts';
 
 /** Options of {@link Tracer}. */
-export interface TracerOptions extends CollectorAddress, TraceResource {
+export interface TracerOptions extends PostAddress, TraceResource {
   /** The share of frames, 0..1. */
   readonly sample: number;
   /** The most traces per second. */

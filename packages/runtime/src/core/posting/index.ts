@@ -1,0 +1,1 @@
+export { HttpPoster, type PostAddress, type PostAnswer } from './http-poster.ts';

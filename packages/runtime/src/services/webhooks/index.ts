@@ -1,0 +1,1 @@
+export { Webhook, type WebhookFilter } from './webhook.ts';
