@@ -1,7 +1,9 @@
 import type { Schema } from '@vigia/base';
 import { type EventQuery, SEVERITIES } from '@vigia/contracts';
 import { z } from 'zod';
-import type { Pruned, Retention, SetAside, StoredEvent } from './event-log.ts';
+import type { StoredEvent } from './event-log.ts';
+import type { Pruned, Retention } from './pruning.ts';
+import type { Damage } from './store-file.ts';
 
 const events: Schema<readonly StoredEvent[]> = z.array(
   z.strictObject({
@@ -33,11 +35,9 @@ const bodies: Schema<readonly string[]> = z.array(z.string());
 const page: Schema<Page> = z.strictObject({ name: z.string(), limit: z.int().min(1) });
 const place: Schema<Place> = z.strictObject({ name: z.string(), id: z.string() });
 const nothing: Schema<null> = z.null();
-const opened: Schema<Opened> = z.strictObject({
-  lastId: z.string().nullable(),
-  setAside: z.strictObject({ path: z.string(), why: z.string() }).nullable(),
-});
-const failed: Schema<{ readonly message: string }> = z.strictObject({ message: z.string() });
+const opened: Schema<Opened> = z.strictObject({ lastId: z.string().nullable() });
+const failed: Schema<Failed> = z.strictObject({ message: z.string(), forNow: z.boolean() });
+const damaged: Schema<Damage> = z.strictObject({ message: z.string(), discarded: z.number() });
 
 /** The next events of a reader. */
 interface Page {
@@ -52,9 +52,15 @@ interface Place {
 }
 
 /** What was found when the file was opened. */
-export interface Opened {
+interface Opened {
   readonly lastId: string | null;
-  readonly setAside: SetAside | null;
+}
+
+/** Why it could not be opened. */
+interface Failed {
+  readonly message: string;
+  /** The disk does not let it now: each request tries again. */
+  readonly forNow: boolean;
 }
 
 /** A request of {@link StoreWords}. */
@@ -91,18 +97,25 @@ export const STORE_WORDS: StoreWords = {
   notices: {},
 };
 
-/** What the thread reports by itself: once, how opening the file went. */
+/** What the thread reports by itself. */
 export interface ThreadWords {
   readonly requests: Readonly<Record<string, never>>;
-  readonly notices: { readonly opened: Schema<Opened>; readonly failed: Schema<{ readonly message: string }> };
+  readonly notices: {
+    /** A file is open: at the start or later, or one that took the place of another. */
+    readonly opened: Schema<Opened>;
+    /** Once, when no file could be opened at the start. */
+    readonly failed: Schema<Failed>;
+    readonly damaged: Schema<Damage>;
+    /** Everything that is stored was read once. */
+    readonly checked: Schema<null>;
+  };
 }
 
 /** See {@link ThreadWords}. */
-export const THREAD_WORDS: ThreadWords = { requests: {}, notices: { opened, failed } };
+export const THREAD_WORDS: ThreadWords = { requests: {}, notices: { opened, failed, damaged, checked: nothing } };
 
 /** Handed to the thread when it starts. */
 export interface ThreadSetup {
   readonly path: string;
   readonly durability: 'process' | 'power';
-  readonly nowMs: number;
 }
