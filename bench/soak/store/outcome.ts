@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, systemClock } from '@vigia/base';
 import type { NodeEvent } from '@vigia/contracts';
-import { type NodeStore, openBareDatabase } from '../../support/runtime-internals.ts';
+import { type BareDatabase, type NodeStore, openBareDatabase } from '../../support/runtime-internals.ts';
 import { eventOf, type Files, NAME, openStore, put, READER, type Sample } from './samples.ts';
 
 /** How a damaged store ended: `wrong` is a failure, with a sentence. */
@@ -37,10 +37,10 @@ export async function isWrongUnchecked(files: Files, { events }: Sample): Promis
     try {
       const database = await openBareDatabase(join(dir, NAME));
       try {
-        const [check] = database.prepare('PRAGMA quick_check(1)').all() as { readonly quick_check: string }[];
-        if (check?.quick_check !== 'ok') return false;
-        const rows = database.prepare('SELECT body FROM event ORDER BY seq').all() as { readonly body: string }[];
-        return rows.length !== events.length || rows.some(({ body }, n) => body !== JSON.stringify(events[n]));
+        const check = texts(database, 'CAST(quick_check AS BLOB) AS text FROM pragma_quick_check(1)');
+        if (check[0] !== 'ok') return false;
+        const bodies = texts(database, 'CAST(body AS BLOB) AS text FROM event ORDER BY seq');
+        return bodies.length !== events.length || bodies.some((body, n) => body !== JSON.stringify(events[n]));
       } finally {
         database.close();
       }
@@ -49,6 +49,12 @@ export async function isWrongUnchecked(files: Files, { events }: Sample): Promis
       return false;
     }
   });
+}
+
+/** As bytes: libsql aborts the process when a text is no UTF-8. */
+function texts(database: BareDatabase, what: string): string[] {
+  const rows = database.prepare(`SELECT ${what}`).all() as readonly { readonly text: Buffer }[];
+  return rows.map(({ text }) => Buffer.from(text).toString());
 }
 
 async function inFolder<T>(work: (dir: string) => Promise<T>): Promise<T> {

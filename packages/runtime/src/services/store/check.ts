@@ -1,5 +1,5 @@
 import Libsql from 'libsql';
-import { COLUMNS, isSound, type SummedRow } from './checksum.ts';
+import { isSound, type RawRow, READ_COLUMNS, rowOf, textOf } from './checksum.ts';
 import { type TimeSpan, TimeSpans } from './time-spans.ts';
 
 /** What a check found. */
@@ -20,23 +20,27 @@ export function check(path: string): CheckResult {
   const database = new Libsql(path);
   try {
     database.exec('PRAGMA query_only = 1');
-    const answers = database.prepare('PRAGMA integrity_check(10)').all() as { readonly integrity_check: string }[];
-    const problems = answers.map(({ integrity_check }) => integrity_check).filter((answer) => answer !== 'ok');
-    return { problems, ...scan(database) };
+    return { problems: problemsOf(database, 'integrity_check', 10), ...scan(database) };
   } finally {
     database.close();
   }
 }
 
+/** What a check of SQLite finds. As bytes: it quotes what it finds. */
+export function problemsOf(database: Libsql.Database, name: 'integrity_check' | 'quick_check', most: number): string[] {
+  const answers = database.prepare(`SELECT CAST(${name} AS BLOB) AS answer FROM pragma_${name}(${most})`).all();
+  return answers.map((row) => textOf((row as { answer: Buffer }).answer) ?? '').filter((answer) => answer !== 'ok');
+}
+
 function scan(database: Libsql.Database): Pick<CheckResult, 'unsound' | 'spans'> {
-  const page = database.prepare(`SELECT ${COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`);
+  const page = database.prepare(`SELECT ${READ_COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`);
   const spans = new TimeSpans(false);
   const unsound: number[] = [];
-  for (let rows = page.all(0, SLICE) as SummedRow[]; rows.length > 0; ) {
-    for (const row of rows)
+  for (let rows = page.all(0, SLICE) as RawRow[]; rows.length > 0; ) {
+    for (const row of rows.map(rowOf))
       if (isSound(row)) spans.add(row.seq, row.at_ms);
       else unsound.push(row.seq);
-    rows = page.all(rows.at(-1)?.seq, SLICE) as SummedRow[];
+    rows = page.all(rows.at(-1)?.seq, SLICE) as RawRow[];
   }
   return { unsound, spans: spans.all() };
 }

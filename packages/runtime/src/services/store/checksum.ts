@@ -16,8 +16,37 @@ export interface SummedRow extends EventRow {
   readonly sum: number | null;
 }
 
-/** The columns of a {@link SummedRow}. */
+/** The columns of the table `event`. */
 export const COLUMNS = 'seq, id, at_ms, camera, kind, severity, body, sum';
+
+/**
+ * The same for reading, with {@link rowOf}. Text is read as bytes and numbers are made numbers: libsql ends the process when a
+ * text is no UTF-8, which a flipped bit is enough for.
+ */
+export const READ_COLUMNS = `seq, CAST(id AS BLOB) AS id, CAST(at_ms AS INTEGER) AS at_ms, CAST(camera AS BLOB) AS camera,
+  CAST(kind AS BLOB) AS kind, CAST(severity AS INTEGER) AS severity, CAST(body AS BLOB) AS body, CAST(sum AS INTEGER) AS sum`;
+
+/** What {@link READ_COLUMNS} give. */
+export type RawRow = { readonly [K in keyof SummedRow]: SummedRow[K] extends number | null ? number | null : Buffer | null };
+
+/** A row as it was written, if it is sound. */
+export function rowOf({ seq, id, at_ms, camera, kind, severity, body, sum }: RawRow): SummedRow {
+  return {
+    seq: seq ?? 0,
+    id: textOf(id) ?? '',
+    at_ms: at_ms ?? 0,
+    camera: textOf(camera),
+    kind: textOf(kind) ?? '',
+    severity: severity ?? 0,
+    body: textOf(body) ?? '',
+    sum,
+  };
+}
+
+/** Bytes that are no UTF-8 become other characters, and the checksum differs. */
+export function textOf(bytes: Buffer | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes).toString();
+}
 
 /** The checksum of an event's row: SQLite does not notice a bit that changes inside a value. 32 bits. */
 export function sumOfEvent({ seq, id, at_ms, camera, kind, severity, body }: EventRow): number {
@@ -26,7 +55,7 @@ export function sumOfEvent({ seq, id, at_ms, camera, kind, severity, body }: Eve
 
 /** Whether a row says what was written. */
 export function isSound(row: SummedRow): boolean {
-  return typeof row.body === 'string' && row.sum === sumOfEvent(row);
+  return row.sum === sumOfEvent(row);
 }
 
 /** The checksum of a reader's place. */

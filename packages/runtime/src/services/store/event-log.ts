@@ -1,9 +1,11 @@
 import { statSync } from 'node:fs';
 import { type EventQuery, EVENTS_LIMIT, SEVERITIES, type Severity } from '@vigia/contracts';
 import Libsql, { type Database, type Statement } from 'libsql';
-import { COLUMNS, isSound, sumOfEvent, sumOfPlace, type SummedRow } from './checksum.ts';
+import { problemsOf } from './check.ts';
+import { COLUMNS, isSound, type RawRow, READ_COLUMNS, rowOf, sumOfEvent, sumOfPlace } from './checksum.ts';
 import { migrate } from './migrations.ts';
-import { type Place, prune, type Pruned, type Retention } from './pruning.ts';
+import { placesIn } from './places.ts';
+import { prune, type Pruned, type Retention } from './pruning.ts';
 import { selectionOf } from './selection.ts';
 import { type TimeSpan, TimeSpans } from './time-spans.ts';
 
@@ -23,8 +25,8 @@ export interface StoredEvent {
 const BUSY_MS = 1_000;
 /** A larger file is checked while it is used already, bytes. */
 const CHECKED_AT_ONCE = 32 * 1024 * 1024;
-const NEWEST = `SELECT ${COLUMNS} FROM event ORDER BY seq DESC LIMIT 100`;
-const UNREAD = `SELECT ${COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`;
+const NEWEST = `SELECT ${READ_COLUMNS} FROM event ORDER BY seq DESC LIMIT 100`;
+const UNREAD = `SELECT ${READ_COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`;
 
 /** Options of {@link EventLog.open}. */
 export interface OpenOptions {
@@ -102,13 +104,13 @@ export class EventLog {
     const { sql, values } = selectionOf(query, timed ? this.#spans.bounds(fromMs, toMs) : [0, Number.MAX_SAFE_INTEGER]);
     const statement = this.#database.prepare(sql);
     const from = after === undefined ? 0 : this.#seqOf(after);
-    return this.#sound(from, limit, (...place) => statement.all(...values(...place)) as SummedRow[]);
+    return this.#sound(from, limit, (...place) => statement.all(...values(...place)) as RawRow[]);
   }
 
   /** The next events of a reader with a cursor, as JSON. */
   unread(name: string, limit: number): string[] {
     const statement = this.#database.prepare(UNREAD);
-    return this.#sound(this.#cursor(name), limit, (...place) => statement.all(...place) as SummedRow[]);
+    return this.#sound(this.#cursor(name), limit, (...place) => statement.all(...place) as RawRow[]);
   }
 
   /** A reader has dealt with everything up to this event. A place never moves back: what comes late changes nothing. */
@@ -125,8 +127,8 @@ export class EventLog {
 
   /** The id that was stored last; undefined in a new log. A damaged row has none. */
   lastId(): string | undefined {
-    const newest = this.#database.prepare(NEWEST).all() as SummedRow[];
-    return newest.find(isSound)?.id;
+    const newest = this.#database.prepare(NEWEST).all() as RawRow[];
+    return newest.map(rowOf).find(isSound)?.id;
   }
 
 
@@ -136,7 +138,7 @@ export class EventLog {
 
   /** Removes what retention does not keep. */
   prune(retention: Retention, nowMs: number): Pruned {
-    const pruned = this.#transaction(() => prune(this.#database, { ...retention, nowMs }, this.#places()));
+    const pruned = this.#transaction(() => prune(this.#database, { ...retention, nowMs }, placesIn(this.#database)));
     this.#spans.forgetBefore(this.#seq('SELECT min(seq) AS seq FROM event'));
     return pruned;
   }
@@ -169,9 +171,9 @@ export class EventLog {
 
   /** The place that was given last, or after which the next one must be. Never below a reader's place: it would not see the next events. */
   lastSeq(): number {
-    const given = this.#seq('SELECT seq FROM sqlite_sequence WHERE name = ?', 'event');
+    const given = this.#seq('SELECT CAST(seq AS INTEGER) AS seq FROM sqlite_sequence WHERE name = ?', 'event');
     const stored = this.#seq('SELECT max(seq) AS seq FROM event');
-    const last = Math.max(given, stored, this.#seq('SELECT max(seq) AS seq FROM cursor'));
+    const last = Math.max(given, stored, this.#seq('SELECT CAST(max(seq) AS INTEGER) AS seq FROM cursor'));
     if (!Number.isSafeInteger(last)) throw new Error('it is damaged: its numbers are too large');
     return last;
   }
@@ -183,14 +185,14 @@ export class EventLog {
   }
 
   /** Reads on behind damaged rows: a page is short only at the end. */
-  #sound(from: number, limit: number, rowsAfter: (after: number, limit: number) => readonly SummedRow[]): string[] {
+  #sound(from: number, limit: number, rowsAfter: (after: number, limit: number) => readonly RawRow[]): string[] {
     const most = Math.min(limit, EVENTS_LIMIT);
     const bodies: string[] = [];
     const unsound: number[] = [];
     for (let after = from, more = true; more && bodies.length < most; ) {
       const wanted = most - bodies.length;
       const rows = rowsAfter(after, wanted);
-      for (const row of rows)
+      for (const row of rows.map(rowOf))
         if (isSound(row)) bodies.push(row.body);
         else unsound.push(row.seq);
       more = rows.length === wanted;
@@ -201,20 +203,16 @@ export class EventLog {
   }
 
   #cursor(name: string): number {
-    return this.#seq('SELECT seq FROM cursor WHERE name = ?', name);
+    return this.#seq('SELECT CAST(seq AS INTEGER) AS seq FROM cursor WHERE name = ?', name);
   }
 
   #move(name: string, seq: number): void {
     this.#place.run(name, seq, sumOfPlace(name, seq));
   }
 
-  #places(): Place[] {
-    return this.#database.prepare('SELECT name, seq FROM cursor').all() as Place[];
-  }
-
   /** A place that is wrong would hide events from its reader: it is forgotten, and the reader gets everything again. */
   #checkPlaces(): void {
-    const all = this.#database.prepare('SELECT name, seq, sum FROM cursor').all() as (Place & { sum: number | null })[];
+    const all = placesIn(this.#database);
     const sound = all.filter(({ name, seq, sum }) => sum === sumOfPlace(name, seq));
     this.#placeLost = sound.length < all.length;
     if (!this.#placeLost) return;
@@ -250,6 +248,6 @@ export class EventLog {
 }
 
 function quickCheck(database: Database): void {
-  const checked = database.prepare('PRAGMA quick_check(1)').get() as { readonly quick_check?: string } | undefined;
-  if (checked?.quick_check !== 'ok') throw new Error(`it is damaged: ${checked?.quick_check ?? 'no answer'}`);
+  const [problem] = problemsOf(database, 'quick_check', 1);
+  if (problem !== undefined) throw new Error(`it is damaged: ${problem}`);
 }

@@ -1,5 +1,6 @@
 import type { Database } from 'libsql';
-import { type EventRow, sumOfEvent, sumOfPlace } from './checksum.ts';
+import { placesIn } from './places.ts';
+import { type RawRow, READ_COLUMNS, rowOf, sumOfEvent, sumOfPlace } from './checksum.ts';
 
 /** Leads from one version to the next: statements, or code where they are not enough. */
 type Step = string | ((database: Database) => void);
@@ -50,15 +51,14 @@ function addChecksums(database: Database): void {
     'ALTER TABLE event ADD COLUMN sum INTEGER; ALTER TABLE cursor ADD COLUMN sum INTEGER; DROP INDEX event_by_time',
   );
   const page = database.prepare(
-    'SELECT seq, id, at_ms, camera, kind, severity, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?',
+    `SELECT ${READ_COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`,
   );
   const fill = database.prepare('UPDATE event SET sum = ? WHERE seq = ?');
-  for (let rows = page.all(0, SLICE) as EventRow[]; rows.length > 0; ) {
-    for (const row of rows) fill.run(sumOfEvent(row), row.seq);
-    rows = page.all(rows.at(-1)?.seq, SLICE) as EventRow[];
+  for (let rows = page.all(0, SLICE) as RawRow[]; rows.length > 0; ) {
+    for (const row of rows.map(rowOf)) fill.run(sumOfEvent(row), row.seq);
+    rows = page.all(rows.at(-1)?.seq, SLICE) as RawRow[];
   }
-  const cursors = database.prepare('SELECT name, seq FROM cursor').all() as { name: string; seq: number }[];
-  for (const { name, seq } of cursors)
+  for (const { name, seq } of placesIn(database, 'NULL'))
     database.prepare('UPDATE cursor SET sum = ? WHERE name = ?').run(sumOfPlace(name, seq), name);
 }
 

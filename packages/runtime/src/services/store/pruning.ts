@@ -1,5 +1,6 @@
 import type { Database } from 'libsql';
 import { SEVERITIES } from '@vigia/contracts';
+import type { Place } from './places.ts';
 
 /** What is kept. */
 export interface Retention {
@@ -17,12 +18,6 @@ export interface Pruned {
   readonly removed: number;
   /** How many of them a reader with a cursor had not read yet, by its name. */
   readonly unread: Readonly<Record<string, number>>;
-}
-
-/** A reader and its place. */
-export interface Place {
-  readonly name: string;
-  readonly seq: number;
 }
 
 /** Events up to a place, of one severity or of all. */
@@ -90,7 +85,7 @@ function excessCuts(database: Database, count: number): Cut[] {
 /** How many events of each severity are stored, the least severe first. */
 function countsOf(database: Database): Map<number, number> {
   const rows = database
-    .prepare('SELECT severity, count(*) AS n FROM event GROUP BY severity ORDER BY severity')
+    .prepare('SELECT CAST(severity AS INTEGER) AS severity, count(*) AS n FROM event GROUP BY event.severity ORDER BY event.severity')
     .all() as readonly { readonly severity: number; readonly n: number }[];
   return new Map(rows.map(({ severity, n }) => [severity, n]));
 }

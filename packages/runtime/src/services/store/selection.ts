@@ -1,5 +1,5 @@
 import { type EventQuery, SEVERITIES } from '@vigia/contracts';
-import { COLUMNS } from './checksum.ts';
+import { READ_COLUMNS } from './checksum.ts';
 
 /** A statement and its values. Two more values follow: the place to begin after, and how many. */
 export interface Selection {
@@ -27,7 +27,7 @@ export function selectionOf(query: EventQuery, [first, last]: readonly [number, 
     ({ sql }) => `SELECT * FROM (SELECT seq FROM event WHERE ${sql}seq > ? AND seq <= ?${rest} ORDER BY seq LIMIT ?)`,
   );
   return {
-    sql: `SELECT ${COLUMNS} FROM event WHERE seq IN (${each.join(' UNION ALL ')}) ORDER BY seq LIMIT ?`,
+    sql: `SELECT ${READ_COLUMNS} FROM event WHERE seq IN (${each.join(' UNION ALL ')}) ORDER BY seq LIMIT ?`,
     values: (after, limit) => {
       const from = Math.max(after, first - 1);
       return [...ways.flatMap(({ values }) => [...values, from, last, ...filterValues, limit]), limit];

@@ -100,7 +100,7 @@ describe('a damaged file', () => {
 });
 
 describe('a row that was changed', () => {
-  test.each(['body = \'x\'', 'camera = \'yard\'', 'at_ms = 0', 'severity = 4', 'sum = NULL', 'id = \'01K\'', 'seq = 99'])(
+  test.each(['body = \'x\'', 'camera = \'yard\'', 'at_ms = 0', 'severity = 4', 'sum = NULL', 'id = \'01K\'', 'seq = 99', "body = CAST(x'61ff' AS TEXT)", "camera = CAST(x'ff' AS TEXT)", "at_ms = CAST(x'ff' AS TEXT)"])(
     'by %s is in no answer, and reported with its number of events',
     (change) => {
       file.append(events(5));

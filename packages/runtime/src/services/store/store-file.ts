@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf, messageOf } from '@vigia/base';
 import type { CheckResult } from './check.ts';
@@ -91,7 +91,7 @@ export class StoreFile {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       this.#log = this.#opened();
     } catch (error) {
-      if (!existsSync(path) || isOfDisk(error)) throw error;
+      if (!existsSync(path) || isOfDisk(error)) throw reasonOf(path, error);
       this.#setAside(messageOf(error));
       this.#log = this.#opened();
     }
@@ -188,6 +188,16 @@ export class StoreFile {
 /** A file that is locked, or on a disk that fails, is not damaged: it must not be replaced. */
 export function isOfDisk(error: unknown): boolean {
   return DISK.test(`${codeOf(error) ?? ''} ${messageOf(error)}`);
+}
+
+/** SQLite reports a number where the system has a sentence. */
+function reasonOf(path: string, error: unknown): unknown {
+  try {
+    closeSync(openSync(path, 'a'));
+    return error;
+  } catch (reason) {
+    return reason;
+  }
 }
 
 /** SQLite quotes what it finds. */
