@@ -53,7 +53,7 @@ async function damageTable(run: SoakRun, seed: number): Promise<{ table: Table; 
     if (await isWrongUnchecked(files, sample)) tally.control += 1;
     if (n % 100 === 99) run.progress(`${n + 1} files, ${failures.length} failures`);
   }
-  const rows = [...tallies].map(([{ name }, tally]) => [name, ...Object.values(tally).map(String)]);
+  const rows = [...tallies].map(([{ name }, tally]) => [name].concat(Object.values(tally).map(String)));
   const caught = [...tallies.values()].reduce((sum, { control }) => sum + control, 0);
   if (caught === 0) failures.push('the control was not caught: nothing was silently wrong without checksums');
   const table: Table = {

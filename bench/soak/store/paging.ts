@@ -44,7 +44,9 @@ export async function measurePaging(run: SoakRun, count: number, judged: boolean
   let store = first;
   const opened = await timed(async () => void (store = await openStore(dir)));
   const checked = await timed(() => store.checked);
-  notes.push(`opened in ${Math.round(opened)} ms; every row and index checked ${seconds(checked)} later, while it is used`);
+  notes.push(
+    `opened in ${Math.round(opened)} ms; every row and index checked ${seconds(checked)} later, while it is used`,
+  );
   const random = ways(count);
   const rows: string[][] = [];
   for (const [name, next] of Object.entries(random)) rows.push([name, ...(await measure(store, count, next))]);

@@ -27,7 +27,9 @@ export const READ_COLUMNS = `seq, CAST(id AS BLOB) AS id, CAST(at_ms AS INTEGER)
   CAST(kind AS BLOB) AS kind, CAST(severity AS INTEGER) AS severity, CAST(body AS BLOB) AS body, CAST(sum AS INTEGER) AS sum`;
 
 /** What {@link READ_COLUMNS} give. */
-export type RawRow = { readonly [K in keyof SummedRow]: SummedRow[K] extends number | null ? number | null : Buffer | null };
+export type RawRow = {
+  readonly [K in keyof SummedRow]: SummedRow[K] extends number | null ? number | null : Buffer | null;
+};
 
 /** A row as it was written, if it is sound. */
 export function rowOf({ seq, id, at_ms, camera, kind, severity, body, sum }: RawRow): SummedRow {

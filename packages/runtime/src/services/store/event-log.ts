@@ -131,7 +131,6 @@ export class EventLog {
     return newest.map(rowOf).find(isSound)?.id;
   }
 
-
   count(): number {
     return (this.#database.prepare('SELECT count(*) AS n FROM event').get() as { readonly n: number }).n;
   }

@@ -6,8 +6,8 @@ const BYTES = 32;
 
 /**
  * The place of the last stored event, written beside the store after each transaction. A log of SQLite that lost its end looks like one
- * that was never longer: only a second witness shows that events are missing. Never an obstacle: a mark that cannot be
- * written or read says nothing.
+ * that was never longer: only a second witness shows that events are missing. Never an obstacle: without a mark that
+ * can be read, nothing is missed.
  */
 export class Mark {
   readonly #path: string;

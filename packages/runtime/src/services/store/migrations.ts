@@ -50,9 +50,7 @@ function addChecksums(database: Database): void {
   database.exec(
     'ALTER TABLE event ADD COLUMN sum INTEGER; ALTER TABLE cursor ADD COLUMN sum INTEGER; DROP INDEX event_by_time',
   );
-  const page = database.prepare(
-    `SELECT ${READ_COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`,
-  );
+  const page = database.prepare(`SELECT ${READ_COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`);
   const fill = database.prepare('UPDATE event SET sum = ? WHERE seq = ?');
   for (let rows = page.all(0, SLICE) as RawRow[]; rows.length > 0; ) {
     for (const row of rows.map(rowOf)) fill.run(sumOfEvent(row), row.seq);

@@ -13,5 +13,5 @@ export function placesIn(database: Database, sum: 'CAST(sum AS INTEGER)' | 'NULL
   const rows = database
     .prepare(`SELECT CAST(name AS BLOB) AS name, CAST(seq AS INTEGER) AS seq, ${sum} AS sum FROM cursor`)
     .all() as readonly (Omit<Place, 'name'> & { readonly name: Buffer | null })[];
-  return rows.map(({ name, ...place }) => ({ ...place, name: textOf(name) ?? '' }));
+  return rows.map(({ name, seq, sum: its }) => ({ name: textOf(name) ?? '', seq, sum: its }));
 }

@@ -85,7 +85,9 @@ function excessCuts(database: Database, count: number): Cut[] {
 /** How many events of each severity are stored, the least severe first. */
 function countsOf(database: Database): Map<number, number> {
   const rows = database
-    .prepare('SELECT CAST(severity AS INTEGER) AS severity, count(*) AS n FROM event GROUP BY event.severity ORDER BY event.severity')
+    .prepare(
+      'SELECT CAST(severity AS INTEGER) AS severity, count(*) AS n FROM event GROUP BY event.severity ORDER BY event.severity',
+    )
     .all() as readonly { readonly severity: number; readonly n: number }[];
   return new Map(rows.map(({ severity, n }) => [severity, n]));
 }

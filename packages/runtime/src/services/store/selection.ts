@@ -4,13 +4,15 @@ import { READ_COLUMNS } from './checksum.ts';
 /** A statement and its values. Two more values follow: the place to begin after, and how many. */
 export interface Selection {
   readonly sql: string;
-  values(after: number, limit: number): readonly (string | number)[];
+  readonly values: (after: number, limit: number) => readonly Value[];
 }
+
+type Value = string | number;
 
 /** A condition and its values. */
 interface Condition {
   readonly sql: string;
-  readonly values: readonly (string | number)[];
+  readonly values: readonly Value[];
 }
 
 /**
@@ -30,7 +32,7 @@ export function selectionOf(query: EventQuery, [first, last]: readonly [number, 
     sql: `SELECT ${READ_COLUMNS} FROM event WHERE seq IN (${each.join(' UNION ALL ')}) ORDER BY seq LIMIT ?`,
     values: (after, limit) => {
       const from = Math.max(after, first - 1);
-      return [...ways.flatMap(({ values }) => [...values, from, last, ...filterValues, limit]), limit];
+      return ways.flatMap(({ values }) => values.concat(from, last, filterValues, limit)).concat(limit);
     },
   };
 }
@@ -39,7 +41,7 @@ export function selectionOf(query: EventQuery, [first, last]: readonly [number, 
 function plan({ camera, kinds, severity, fromMs, toMs }: EventQuery): { ways: Condition[]; filters: Condition[] } {
   const atLeast = severity === undefined ? undefined : SEVERITIES.indexOf(severity);
   const filters: Condition[] = [];
-  const only = (sql: string, ...values: (string | number)[]): void => void filters.push({ sql, values });
+  const only = (sql: string, ...values: Value[]): void => void filters.push({ sql, values });
   if (fromMs !== undefined) only('+at_ms >= ?', fromMs);
   if (toMs !== undefined) only('+at_ms < ?', toMs);
   const byCamera = camera !== undefined;
@@ -52,7 +54,7 @@ function plan({ camera, kinds, severity, fromMs, toMs }: EventQuery): { ways: Co
   return { ways: [{ sql: '', values: [] }], filters };
 }
 
-function waysOf(column: string, values: readonly (string | number)[]): Condition[] {
+function waysOf(column: string, values: readonly Value[]): Condition[] {
   return values.map((value) => ({ sql: `${column} = ? AND `, values: [value] }));
 }
 

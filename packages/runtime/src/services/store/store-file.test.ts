@@ -84,7 +84,10 @@ describe('a damaged file', () => {
     file.append([event(1)]);
     expect(read()).toEqual(['body 1']);
     expect(found).toEqual([
-      { message: expect.stringMatching(/ is damaged \(.*\): it is now .*\.damaged-42, a new one begins$/), discarded: 0 },
+      {
+        message: expect.stringMatching(/ is damaged \(.*\): it is now .*\.damaged-42, a new one begins$/),
+        discarded: 0,
+      },
     ]);
     expect(readdirSync(dir)).toEqual(expect.arrayContaining(['node.db.damaged-42', 'node.db.damaged-42-mark']));
   });
@@ -100,21 +103,29 @@ describe('a damaged file', () => {
 });
 
 describe('a row that was changed', () => {
-  test.each(['body = \'x\'', 'camera = \'yard\'', 'at_ms = 0', 'severity = 4', 'sum = NULL', 'id = \'01K\'', 'seq = 99', "body = CAST(x'61ff' AS TEXT)", "camera = CAST(x'ff' AS TEXT)", "at_ms = CAST(x'ff' AS TEXT)"])(
-    'by %s is in no answer, and reported with its number of events',
-    (change) => {
-      file.append(events(5));
-      file.begin('late');
-      file.close();
-      tamper(`UPDATE event SET ${change} WHERE seq = 3`);
-      file = newFile();
-      expect(read()).toEqual(['body 1', 'body 2', 'body 4', 'body 5']);
-      expect(unsound).toHaveLength(1);
-      expect(file.checked(check(path))).toBe(true);
-      expect(found).toEqual([{ message: expect.stringContaining('1 events in the store'), discarded: 1 }]);
-      expect(check(path)).toMatchObject({ problems: [], unsound: [] });
-    },
-  );
+  test.each([
+    "body = 'x'",
+    "camera = 'yard'",
+    'at_ms = 0',
+    'severity = 4',
+    'sum = NULL',
+    "id = '01K'",
+    'seq = 99',
+    "body = CAST(x'61ff' AS TEXT)",
+    "camera = CAST(x'ff' AS TEXT)",
+    "at_ms = CAST(x'ff' AS TEXT)",
+  ])('by %s is in no answer, and reported with its number of events', (change) => {
+    file.append(events(5));
+    file.begin('late');
+    file.close();
+    tamper(`UPDATE event SET ${change} WHERE seq = 3`);
+    file = newFile();
+    expect(read()).toEqual(['body 1', 'body 2', 'body 4', 'body 5']);
+    expect(unsound).toHaveLength(1);
+    expect(file.checked(check(path))).toBe(true);
+    expect(found).toEqual([{ message: expect.stringContaining('1 events in the store'), discarded: 1 }]);
+    expect(check(path)).toMatchObject({ problems: [], unsound: [] });
+  });
 
   test('does not make a page short: its reader goes on behind it', () => {
     file.append(events(5));
@@ -134,7 +145,9 @@ test('an index that misses a row is made again', () => {
   file.close();
   tamper(`PRAGMA writable_schema = 1;
     UPDATE sqlite_master SET sql = 'CREATE INDEX event_by_camera ON event (camera, seq) WHERE seq > 9' WHERE name = 'event_by_camera'`);
-  tamper("REINDEX; PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'CREATE INDEX event_by_camera ON event (camera, seq)' WHERE name = 'event_by_camera'");
+  tamper(
+    "REINDEX; PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'CREATE INDEX event_by_camera ON event (camera, seq)' WHERE name = 'event_by_camera'",
+  );
   file = newFile();
   const { problems } = check(path);
   expect(problems.join()).toMatch(/missing from index event_by_camera/);

@@ -34,7 +34,8 @@ const DAMAGED = /malformed|not a database|is damaged|corrupt|UTF-8|no such (?:ta
 /** Characters of an error that a sentence quotes. */
 const QUOTED = 200;
 /** What a check finds when nothing but indexes is wrong. */
-const INDEX_ONLY = /^(?:row \d+ (?:missing from|values differ from) index|wrong # of entries in index|non-unique entry)/;
+const INDEX_ONLY =
+  /^(?:row \d+ (?:missing from|values differ from) index|wrong # of entries in index|non-unique entry)/;
 /** What it finds in rows, whose checksums say the same. */
 const ROW_ONLY = /^(?:NULL|NUMERIC|TEXT) value in /;
 
@@ -175,7 +176,10 @@ export class StoreFile {
     const to = `${path}.damaged-${nowMs()}`;
     // The newest events are in the log beside the file.
     for (const suffix of SUFFIXES) if (existsSync(path + suffix)) renameSync(path + suffix, to + suffix);
-    this.#report({ message: `the store ${path} is damaged (${printable(why)}): it is now ${to}, a new one begins`, discarded: 0 });
+    this.#report({
+      message: `the store ${path} is damaged (${printable(why)}): it is now ${to}, a new one begins`,
+      discarded: 0,
+    });
   }
 
   /** Once: a disk that takes nothing would let the same be found again. */
@@ -202,5 +206,8 @@ function reasonOf(path: string, error: unknown): unknown {
 
 /** SQLite quotes what it finds. */
 function printable(text: string): string {
-  return text.replace(/^it is damaged: |\*\*\*.*\*\*\*\s*/g, '').replace(/[^\x20-\x7e]+/g, ' ').slice(0, QUOTED);
+  return text
+    .replace(/^it is damaged: |\*\*\*.*\*\*\*\s*/g, '')
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .slice(0, QUOTED);
 }

@@ -10,7 +10,7 @@ const { path, durability } = workerData as ThreadSetup;
 const port = parentPort;
 if (!port) throw new Error('this is the entry of a thread');
 
-const CHECK_THREAD = new URL('check-thread.js', import.meta.url);
+const CHECK_THREAD = new URL('./check-thread.js', import.meta.url);
 let checker: Worker | undefined;
 let current: EventLog | undefined;
 let closed = false;
@@ -38,7 +38,7 @@ function startCheck(): void {
   const onResult = (result: CheckResult | undefined): void => {
     checker = undefined;
     if (closed) return;
-    // What was found in a file that has been replaced meanwhile says nothing about the new one.
+    // What was found in a file that has been replaced meanwhile does not count for the new one.
     const again = log !== current || (result && orTry(() => file.checked(result)));
     if (again) startCheck();
     else channel.notify('checked', null);
