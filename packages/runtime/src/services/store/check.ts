@@ -1,5 +1,5 @@
 import Libsql from 'libsql';
-import { isSound, type RawRow, READ_COLUMNS, rowOf, textOf } from './checksum.ts';
+import { isSound, placeAfter, type RawRow, READ_COLUMNS, rowOf, textOf } from './checksum.ts';
 import { type TimeSpan, TimeSpans } from './time-spans.ts';
 
 /** What a check found. */
@@ -36,11 +36,13 @@ function scan(database: Libsql.Database): Pick<CheckResult, 'unsound' | 'spans'>
   const page = database.prepare(`SELECT ${READ_COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`);
   const spans = new TimeSpans(false);
   const unsound: number[] = [];
+  let after = 0;
   for (let rows = page.all(0, SLICE) as RawRow[]; rows.length > 0; ) {
     for (const row of rows.map(rowOf))
       if (isSound(row)) spans.add(row.seq, row.at_ms);
       else unsound.push(row.seq);
-    rows = page.all(rows.at(-1)?.seq, SLICE) as RawRow[];
+    after = placeAfter(rows, after);
+    rows = page.all(after, SLICE) as RawRow[];
   }
   return { unsound, spans: spans.all() };
 }

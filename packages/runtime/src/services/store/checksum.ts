@@ -64,3 +64,10 @@ export function isSound(row: SummedRow): boolean {
 export function sumOfPlace(name: string, seq: number): number {
   return crc32(JSON.stringify([name, seq]));
 }
+
+/** Where to read on. @throws Error when rows are out of order: reading on would never end. */
+export function placeAfter(rows: readonly RawRow[], before: number): number {
+  const last = rows.at(-1)?.seq ?? before;
+  if (rows.length > 0 && last <= before) throw new Error('it is damaged: its rows are out of order');
+  return last;
+}

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { type EventQuery, EVENTS_LIMIT, SEVERITIES, type Severity } from '@vigia/contracts';
 import Libsql, { type Database, type Statement } from 'libsql';
 import { problemsOf } from './check.ts';
-import { COLUMNS, isSound, type RawRow, READ_COLUMNS, rowOf, sumOfEvent, sumOfPlace } from './checksum.ts';
+import { COLUMNS, isSound, placeAfter, type RawRow, READ_COLUMNS, rowOf, sumOfEvent, sumOfPlace } from './checksum.ts';
 import { migrate } from './migrations.ts';
 import { placesIn } from './places.ts';
 import { prune, type Pruned, type Retention } from './pruning.ts';
@@ -195,7 +195,7 @@ export class EventLog {
         if (isSound(row)) bodies.push(row.body);
         else unsound.push(row.seq);
       more = rows.length === wanted;
-      after = rows.at(-1)?.seq ?? after;
+      after = placeAfter(rows, after);
     }
     if (unsound.length > 0) this.onUnsound(unsound);
     return bodies;

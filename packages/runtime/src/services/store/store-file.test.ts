@@ -75,6 +75,14 @@ test('a file that is locked is not damaged: it stays where it is, and is used on
 describe('a damaged file', () => {
   test.each([
     ['is no database', () => writeFileSync(path, 'x'.repeat(5_000))],
+    [
+      'is read-only by its header',
+      () => {
+        const bytes = readFileSync(path);
+        bytes[18] = 3;
+        writeFileSync(path, bytes);
+      },
+    ],
     ['is cut off', () => truncateSync(path, 9_000)],
   ])('that %s is set aside with its mark, and a new one begins', (_, damage) => {
     file.append(events(500));
@@ -138,6 +146,14 @@ describe('a row that was changed', () => {
     tamper("UPDATE event SET id = '7ZZ' WHERE seq = 5");
     expect(file.open().lastId()).toBe(idOf(4));
   });
+});
+
+test('a check that finds a damaged structure sets the file aside once', () => {
+  file.append(events(5));
+  expect(file.checked({ problems: ['Tree 3 page 3: 2nd reference to page 4'], unsound: [], spans: [] })).toBe(true);
+  expect(file.checked(check(path))).toBe(false);
+  expect(found).toHaveLength(1);
+  expect(read()).toEqual([]);
 });
 
 test('an index that misses a row is made again', () => {

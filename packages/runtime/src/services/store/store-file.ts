@@ -27,9 +27,9 @@ export interface StoreFileOptions extends OpenOptions {
 const SUFFIXES = ['', '-wal', '-shm', '-mark'] as const;
 /** The store is on a disk that does not take it now. */
 const DISK =
-  /locked|busy|disk I\/O|full|unable to open|permission|read-?only|memory|EROFS|EACCES|EPERM|ENOSPC|EIO|EMFILE|EDQUOT/i;
+  /is locked|busy|disk I\/O|disk is full|unable to open|permission|readonly|out of memory|EROFS|EACCES|EPERM|ENOSPC|EIO|EMFILE|EDQUOT/i;
 /** A file that was opened without the right to write never gets it. */
-const READ_ONLY = /read-?only/i;
+const READ_ONLY = /readonly/i;
 const DAMAGED = /malformed|not a database|is damaged|corrupt|UTF-8|no such (?:table|column)/i;
 /** Characters of an error that a sentence quotes. */
 const QUOTED = 200;
@@ -64,8 +64,8 @@ export class StoreFile {
       return work(log);
     } catch (error) {
       if (READ_ONLY.test(messageOf(error))) this.#drop();
-      if (!DAMAGED.test(messageOf(error))) throw error;
-      this.#setAside(messageOf(error));
+      if (!this.#isDamage(error)) throw error;
+      this.#startAnew(messageOf(error));
       return work(this.open());
     }
   }
@@ -92,7 +92,7 @@ export class StoreFile {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       this.#log = this.#opened();
     } catch (error) {
-      if (!existsSync(path) || isOfDisk(error)) throw reasonOf(path, error);
+      if (!existsSync(path) || (isOfDisk(error) && !this.#isDamage(error))) throw reasonOf(path, error);
       this.#setAside(messageOf(error));
       this.#log = this.#opened();
     }
@@ -107,7 +107,7 @@ export class StoreFile {
       return false;
     }
     const worse = problems.find((problem) => !INDEX_ONLY.test(problem) && !ROW_ONLY.test(problem));
-    if (worse !== undefined || this.#repairs > 1) this.#setAside(worse ?? problems[0] ?? 'rows are damaged');
+    if (worse !== undefined || this.#repairs > 1) this.#startAnew(worse ?? problems[0] ?? 'rows are damaged');
     else this.repair(unsound);
     return true;
   }
@@ -120,7 +120,7 @@ export class StoreFile {
       this.open().repair(unsound);
     } catch (error) {
       if (isOfDisk(error)) throw error;
-      this.#setAside(messageOf(error));
+      this.#startAnew(messageOf(error));
       return;
     }
     const discarded = unsound.length;
@@ -169,6 +169,18 @@ export class StoreFile {
     this.#log = undefined;
   }
 
+  /** One bit of its header makes a file read-only for SQLite, on a disk that is not. */
+  #isDamage(error: unknown): boolean {
+    const text = messageOf(error);
+    return DAMAGED.test(text) || (READ_ONLY.test(text) && reasonOf(this.#o.path, undefined) === undefined);
+  }
+
+  /** At once: a check of a file that is not there would create it. */
+  #startAnew(why: string): void {
+    this.#setAside(why);
+    this.open();
+  }
+
   #setAside(why: string): void {
     const { path, nowMs } = this.#o;
     this.#drop();
@@ -191,7 +203,9 @@ export class StoreFile {
 
 /** A file that is locked, or on a disk that fails, is not damaged: it must not be replaced. */
 export function isOfDisk(error: unknown): boolean {
-  return DISK.test(`${codeOf(error) ?? ''} ${messageOf(error)}`);
+  const text = `${codeOf(error) ?? ''} ${messageOf(error)}`;
+  // What is damaged is quoted, and may be any word.
+  return DISK.test(text) && !DAMAGED.test(text);
 }
 
 /** SQLite reports a number where the system has a sentence. */
