@@ -16,7 +16,7 @@ import { makeSample, type Sample } from './store/samples.ts';
 
 /** Damaged files; events in each; events that are paged. */
 const LONG = { files: 1_000, events: 3_000, paged: 1_000_000 } as const;
-const SHORT = { files: 21, events: 300, paged: 3_000 } as const;
+const SHORT = { files: 21, events: 300, paged: 1_000 } as const;
 
 /** What became of the files of one kind of damage. */
 interface Tally {

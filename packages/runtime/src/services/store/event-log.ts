@@ -3,6 +3,7 @@ import { type EventQuery, EVENTS_LIMIT, SEVERITIES, type Severity } from '@vigia
 import Libsql, { type Database, type Statement } from 'libsql';
 import { problemsOf } from './check.ts';
 import { COLUMNS, isSound, placeAfter, type RawRow, READ_COLUMNS, rowOf, sumOfEvent, sumOfPlace } from './checksum.ts';
+import type { Reached } from './mark.ts';
 import { migrate } from './migrations.ts';
 import { placesIn } from './places.ts';
 import { prune, type Pruned, type Retention } from './pruning.ts';
@@ -133,6 +134,11 @@ export class EventLog {
 
   count(): number {
     return (this.#database.prepare('SELECT count(*) AS n FROM event').get() as { readonly n: number }).n;
+  }
+
+  /** What a mark is to remember. */
+  reached(): Reached {
+    return { stored: this.lastSeq(), read: this.#seq('SELECT CAST(sum(seq) AS INTEGER) AS seq FROM cursor') };
   }
 
   /** Removes what retention does not keep. */

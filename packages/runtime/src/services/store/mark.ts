@@ -1,11 +1,19 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
-/** Room for a number and a checksum. */
-const BYTES = 32;
+/** What a store had reached. */
+export interface Reached {
+  /** The place of the last stored event. */
+  readonly stored: number;
+  /** The places of all readers, added up. */
+  readonly read: number;
+}
+
+/** Room for two numbers and a checksum. */
+const BYTES = 64;
 
 /**
- * The place of the last stored event, written beside the store after each transaction. A log of SQLite that lost its end looks like one
+ * How far a store has come, written beside the store after each transaction. A log of SQLite that lost its end looks like one
  * that was never longer: only a second witness shows that events are missing. Never an obstacle: without a mark that
  * can be read, nothing is missed.
  */
@@ -18,10 +26,10 @@ export class Mark {
   }
 
   /** Undefined when nothing is known. */
-  read(): number | undefined {
+  read(): Reached | undefined {
     try {
-      const [seq = '', sum = ''] = readFileSync(this.#path, 'latin1').trimEnd().split(' ');
-      return sum === sumOf(seq) ? Number(seq) : undefined;
+      const [stored = '', read = '', sum = ''] = readFileSync(this.#path, 'latin1').trimEnd().split(' ');
+      return sum === sumOf(`${stored} ${read}`) ? { stored: Number(stored), read: Number(read) } : undefined;
     } catch {
       // There is none.
       return undefined;
@@ -29,8 +37,9 @@ export class Mark {
   }
 
   /** Always the same bytes of the file: a full disk does not mind. */
-  write(seq: number): void {
-    const line = `${seq} ${sumOf(String(seq))}`.padEnd(BYTES - 1);
+  write({ stored, read }: Reached): void {
+    const text = `${stored} ${read}`;
+    const line = `${text} ${sumOf(text)}`.padEnd(BYTES - 1);
     try {
       this.#file ??= openSync(this.#path, constants.O_WRONLY | constants.O_CREAT, 0o600);
       writeSync(this.#file, `${line}\n`, 0, 'latin1');
@@ -46,6 +55,6 @@ export class Mark {
   }
 }
 
-function sumOf(seq: string): string {
-  return crc32(seq).toString(16);
+function sumOf(text: string): string {
+  return crc32(text).toString(16);
 }

@@ -211,14 +211,29 @@ describe('the end of the log', () => {
     expect(found).toHaveLength(1);
   });
 
-  test.each(['', 'nonsense', '99 0'])('is not missed because the mark is damaged: %j', (mark) => {
+  test('in which a reader moved is missed: it gets events again', () => {
+    file.append(events(10));
+    file.begin('mqtt');
+    file.append([event(11), event(12)]);
+    file.close();
+    const before = readFileSync(path);
+    file = newFile();
+    file.advance('mqtt', idOf(12));
+    file.close();
+    writeFileSync(path, before);
+    file = newFile();
+    expect(file.use((log) => log.unread('mqtt', 10))).toEqual(['body 11', 'body 12']);
+    expect(found).toEqual([{ message: expect.stringContaining('get events again'), discarded: 0 }]);
+  });
+
+  test.each(['', 'nonsense', '99 0 0'])('is not missed because the mark is damaged: %j', (mark) => {
     file.append(events(2));
     file.close();
     writeFileSync(`${path}-mark`, mark);
     file = newFile();
     file.append([event(3)]);
     expect(found).toEqual([]);
-    expect(readFileSync(`${path}-mark`, 'latin1')).toMatch(/^3 [0-9a-f]+ *\n/);
+    expect(readFileSync(`${path}-mark`, 'latin1')).toMatch(/^3 0 [0-9a-f]+ *\n/);
   });
 });
 

@@ -74,7 +74,7 @@ export class StoreFile {
   append(events: readonly StoredEvent[]): void {
     this.use((log) => {
       log.append(events);
-      this.#mark.write(log.lastSeq());
+      this.#mark.write(log.reached());
     });
   }
 
@@ -82,6 +82,14 @@ export class StoreFile {
   begin(name: string): void {
     this.#beginners.add(name);
     this.use((log) => log.begin(name));
+  }
+
+  /** See {@link EventLog.advance}. */
+  advance(name: string, id: string): void {
+    this.use((log) => {
+      log.advance(name, id);
+      this.#mark.write(log.reached());
+    });
   }
 
   /** @throws Error when no file can be used there. */
@@ -152,14 +160,17 @@ export class StoreFile {
 
   #compareWithMark(log: EventLog): void {
     const { path } = this.#o;
-    const [last, marked] = [log.lastSeq(), this.#mark.read()];
-    const missing = (marked ?? 0) - last;
+    const [reached, marked] = [log.reached(), this.#mark.read()];
+    const missing = (marked?.stored ?? 0) - reached.stored;
+    const cause = 'its file or its log was cut off, damaged or replaced';
     if (missing > 0)
       this.#report({
-        message: `the newest ${missing} events are missing in the store ${path}: its file or its log was cut off or replaced`,
+        message: `the newest ${missing} events are missing in the store ${path}: ${cause}`,
         discarded: missing,
       });
-    this.#mark.write(last);
+    else if (marked && marked.read > reached.read && !log.placeLost)
+      this.#report({ message: `readers of the store ${path} get events again: ${cause}`, discarded: 0 });
+    this.#mark.write(reached);
   }
 
   /** Leaves the files as they are: the next request opens them. */

@@ -87,7 +87,7 @@ const channel = new Channel<ThreadWords, StoreWords>({
       },
       unread: ({ name, limit }) => file.use((log) => log.unread(name, limit)),
       advance: ({ name, id }) => {
-        file.use((log) => log.advance(name, id));
+        file.advance(name, id);
         return null;
       },
       prune: ({ ageMs, count, nowMs: now }) => file.use((log) => log.prune({ ageMs, count }, now)),
