@@ -16,6 +16,7 @@ const SOAKS = {
     'container-fuzz',
     'worker-faults',
     'outbox',
+    'store',
   ],
 };
 /** A change of one of these can affect everything. */

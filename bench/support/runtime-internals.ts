@@ -24,6 +24,21 @@ export type NativeFrame = ConstructorParameters<typeof Picture>[0];
 
 const resolveFromRuntime = createRequire(import.meta.resolve('@vigia/runtime/dist/main.js')).resolve;
 
+/** SQLite as the store uses it, without the store. */
+export interface BareDatabase {
+  exec(sql: string): void;
+  prepare(sql: string): { all(...values: readonly unknown[]): unknown[] };
+  close(): void;
+}
+
+/** Opens a file. */
+export async function openBareDatabase(path: string): Promise<BareDatabase> {
+  const module = (await import(pathToFileURL(resolveFromRuntime('libsql')).href)) as {
+    default: new (path: string) => BareDatabase;
+  };
+  return new module.default(path);
+}
+
 /** The runtime's own library, wherever it is installed. */
 async function libav(part: 'lib' | 'constants'): Promise<Readonly<Record<string, unknown>>> {
   return import(pathToFileURL(resolveFromRuntime(`node-av/${part}`)).href);

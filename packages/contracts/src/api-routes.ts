@@ -248,6 +248,16 @@ export const API = {
     answer: z.strictObject({ events: z.array(nodeEventSchema) }),
     refusals: [409],
   },
+  acknowledge: {
+    method: 'POST',
+    path: '/api/v1/events/{event}/acknowledge',
+    summary: 'Somebody has seen an alarm. Recorded as an event of kind `audit`.',
+    role: 'operator',
+    scope: 'cameras',
+    params: z.strictObject({ event: eventIdSchema }),
+    answer: z.strictObject({ event: eventIdSchema, camera: z.string().nullable(), subject: z.string().nullable() }),
+    refusals: [404, 409],
+  },
   eventStream: {
     method: 'GET',
     path: '/api/v1/events/stream',

@@ -4,6 +4,8 @@ import { EVENT_KINDS, eventIdSchema, SEVERITIES, type Severity } from './events.
 
 /** Which events to read, oldest first. */
 export interface EventQuery {
+  /** In place of everything else: this one. */
+  readonly id?: string | undefined;
   /** Only events stored after this one. An id that is no longer stored stands for its time. */
   readonly after?: string | undefined;
   readonly camera?: string | undefined;

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { API, API_NAMES, type ApiName, type ApiRoute } from '@vigia/contracts/api';
@@ -79,7 +81,7 @@ const asked = API_NAMES.filter((name) => name !== 'login' && name !== 'logout').
 );
 
 function pathOf(name: ApiName, camera: string): string {
-  const filled = { camera, consumer: 'people', user: 'nobody', token: '0'.repeat(12) } as const;
+  const filled = { camera, consumer: 'people', event: '0'.repeat(26), user: 'nobody', token: '0'.repeat(12) } as const;
   return `${API[name].path.replaceAll(/\{(\w+)\}/g, (_, word: string) => filled[word as keyof typeof filled])}?nonsense=1`;
 }
 
@@ -313,6 +315,37 @@ describe('an admin on the network', () => {
       changes: expect.arrayContaining(['cameras.yard.source: "rtsp://127.0.0.1:1/garden" → "rtsp://127.0.0.1:1/yard"']),
     });
     expect((await node.raw('POST', '/api/v1/config/rollback', headers, '{"revision":999}')).status).toBe(404);
+  });
+});
+
+describe('a webhook', () => {
+  test('gets what is stored from then on; its headers are shown nowhere; an alarm is acknowledged', async () => {
+    const got: { readonly kind: string; readonly key: string | undefined }[] = [];
+    const receiver = createServer((request, response) => {
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      request.on('end', () => {
+        got.push({ kind: (JSON.parse(text) as { kind: string }).kind, key: request.headers['x-tenant'] as string });
+        response.end();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+    const hook = `webhooks: { home: { url: "${url}", kinds: [audit, config], headers: { x-tenant: hush } } }\n`;
+    await node.local.putConfig({ body: node.document + hook });
+    await node.local.restartCamera({ params: { camera: 'hall' } });
+    while (got.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(new Set(got.map(({ key }) => key))).toEqual(new Set(['hush']));
+    expect(got.map(({ kind }) => kind)).toContain('audit');
+    expect(JSON.stringify([await node.local.config(), await node.local.revisions()])).not.toContain('hush');
+    await node.local.putConfig({ body: node.document });
+    receiver.close();
+    const [notice] = (await node.local.events({ query: { limit: 1 } })).events;
+    await expect(node.local.acknowledge({ params: { event: notice?.id ?? '' } })).rejects.toMatchObject({
+      code: 'no_alarm',
+    });
+    const unknown = node.local.acknowledge({ params: { event: '0'.repeat(26) } });
+    await expect(unknown).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 

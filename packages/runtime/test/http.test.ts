@@ -80,7 +80,8 @@ describe.each([
     expect(Object.keys(answers).sort()).toEqual(
       API_NAMES.filter(
         (name) =>
-          !(name in ACCESS_API) && !['openapi', 'metrics', 'snapshot', 'stop', 'eventStream', 'stream'].includes(name),
+          !(name in ACCESS_API) &&
+          !['acknowledge', 'openapi', 'metrics', 'snapshot', 'stop', 'eventStream', 'stream'].includes(name),
       ).sort(),
     );
   });

@@ -134,11 +134,7 @@ function newSupervisor(
 async function openStore(stateDir: string, log: Log): Promise<NodeStore | undefined> {
   const path = join(stateDir, 'node.db');
   try {
-    const store = await NodeStore.open({ path, durability: 'process', clock: systemClock, log: log.child('store') });
-    const { setAside } = store;
-    if (setAside)
-      log.error(`the store ${path} is damaged (${setAside.why}): it is now ${setAside.path}, a new one begins`);
-    return store;
+    return await NodeStore.open({ path, durability: 'process', clock: systemClock, log: log.child('store') });
   } catch (error) {
     log.error(`${messageOf(error)}; events are kept in memory only`);
     return undefined;

@@ -64,7 +64,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     previewConfig: (text, file) => (file === undefined ? desired.preview(text) : desired.previewFile(text, file)),
     putConfig: (text, asker) => desired.put(text, asker),
     rollBack: (revision, asker) => desired.rollBack(revision, asker),
-    audit: (entry) => node.audit(entry),
+    audit: (entry, camera) => node.audit(entry, camera),
   };
 }
 

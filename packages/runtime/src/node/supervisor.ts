@@ -237,8 +237,8 @@ export class Supervisor {
   }
 
   /** Records who changed what, or was refused. */
-  audit(entry: NodeEventOf<'audit'>['data']): void {
-    this.#announcer.audit(entry);
+  audit(entry: NodeEventOf<'audit'>['data'], camera: string | null): void {
+    this.#announcer.audit(entry, camera);
   }
 
   /** Reads users and certificates again. */

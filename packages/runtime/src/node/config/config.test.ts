@@ -65,7 +65,12 @@ describe('a configuration', () => {
       'f.yml',
     );
     expect(config).toMatchObject({ node: 'vigia', models: { m: { threads: 1 } } });
-    expect(config.cameras['a']?.consumers['p']).toEqual({ model: 'm', sla: 'normal', deadline_ms: 1000 });
+    expect(config.cameras['a']?.consumers['p']).toEqual({
+      model: 'm',
+      enabled: true,
+      sla: 'normal',
+      deadline_ms: 1000,
+    });
   });
 
   test('a similar word is suggested only when it is similar enough', () => {

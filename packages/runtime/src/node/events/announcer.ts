@@ -156,9 +156,9 @@ export class Announcer {
     this.#event({ kind: 'config', severity: 'notice', data: { revision, by, changes: shown } });
   }
 
-  /** Somebody changed something, or was refused. */
-  audit(data: NodeEventOf<'audit'>['data']): void {
-    this.#event({ kind: 'audit', severity: data.outcome === 'done' ? 'notice' : 'warning', data });
+  /** Somebody changed something, or was refused. @param camera That it concerns; null: the node. */
+  audit(data: NodeEventOf<'audit'>['data'], camera: string | null): void {
+    this.#event({ kind: 'audit', camera, severity: data.outcome === 'done' ? 'notice' : 'warning', data });
   }
 
   #event<K extends EventKind>(body: Body<K>): void {

@@ -44,7 +44,7 @@ export class NodeEvents {
     const publish = keeper.publish.bind(keeper);
     this.announcer = new Announcer({ node, boot: this.boot, clock, newId: this.newId, publish });
     this.#storage = new StorageWatch(this.announcer, log);
-    if (store) store.onTrouble = (trouble) => this.#storage.trouble(trouble);
+    store?.watch((trouble) => this.#storage.trouble(trouble));
   }
 
   /** Removes old events. Rejects when the store cannot. */

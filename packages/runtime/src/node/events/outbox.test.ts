@@ -30,6 +30,11 @@ class Memory implements OutboxSource {
     this.places.set(name, this.events.findIndex((e) => e.id === id) + 1);
   }
 
+  async forgetOthers(prefix: string, names: readonly string[]): Promise<void> {
+    for (const name of this.places.keys())
+      if (name.startsWith(prefix) && !names.includes(name)) this.places.delete(name);
+  }
+
   #check(): void {
     if (this.broken) throw new Error('the disk is gone');
   }

@@ -12,8 +12,12 @@ export class StorageWatch {
     this.#log = log;
   }
 
-  /** The disk takes no events, or takes them again. */
+  /** The disk takes no events, or takes them again, or the file was damaged. */
   trouble(trouble: StoreTrouble): void {
+    if (trouble.state === 'damaged') {
+      this.#gone(trouble.message, trouble.discarded);
+      return;
+    }
     if (trouble.state === 'failing') {
       const message = `the store takes no events, they wait in memory: ${trouble.why}`;
       this.#log.error(message);
@@ -29,6 +33,10 @@ export class StorageWatch {
   /** Retention removed events that a reader had not received. */
   unread(reader: string, discarded: number): void {
     const message = `${discarded} events were discarded that ${reader} has not received: they were too old or too many`;
+    this.#gone(message, discarded);
+  }
+
+  #gone(message: string, discarded: number): void {
     this.#log.error(message);
     this.#announcer.storage({ state: 'discarded', message, discarded });
   }

@@ -5,7 +5,7 @@ import { fastify, type FastifyReply, type FastifyRequest, type RouteHandlerMetho
 import { z } from 'zod';
 import type { AccessControl } from '#core/access';
 import type { AnswerName, Asked } from './asked.ts';
-import { Audit, targetOf } from './audit.ts';
+import { Audit, cameraIn, targetOf } from './audit.ts';
 import type { ControlledNode } from './controlled-node.ts';
 import { grantedNode } from './granted-node.ts';
 import { handlersOf, NotWell } from './handlers.ts';
@@ -135,7 +135,8 @@ export class Api {
     if (!visitor.trusted) refuseReferences(body);
     const work = async (): Promise<unknown> => {
       const answer = await this.#call(name, asked as Asked<typeof name>);
-      if (route.method !== 'GET') this.#audit.done(visitor, name, targetOf(asked.params, body));
+      if (route.method !== 'GET')
+        this.#audit.done(visitor, name, targetOf(asked.params, body), cameraIn(asked.params, answer));
       return answer;
     };
     if (key === undefined || route.method === 'GET') return work();

@@ -17,15 +17,25 @@ export class Audit {
     this.#refused = new Attempts({ clock, ...REFUSED });
   }
 
-  done(visitor: Visitor, action: string, target: string | null): void {
-    this.#node.audit({ by: nameOf(visitor), action, target, outcome: 'done', reason: null });
+  /** @param camera That it concerns; null: none, or the node. */
+  done(visitor: Visitor, action: string, target: string | null, camera: string | null = null): void {
+    this.#node.audit({ by: nameOf(visitor), action, target, outcome: 'done', reason: null }, camera);
   }
 
   /** @param reason A code of an error. */
   refused(visitor: Visitor, action: string, target: string | null, reason: string): void {
     if (this.#refused.take('') > 0) return;
-    this.#node.audit({ by: nameOf(visitor), action, target, outcome: 'refused', reason });
+    this.#node.audit({ by: nameOf(visitor), action, target, outcome: 'refused', reason }, null);
   }
+}
+
+/** The camera that a change concerns: that of its path, or of its answer. */
+export function cameraIn(params: unknown, answer: unknown): string | null {
+  for (const part of [params, answer]) {
+    const { camera } = (typeof part === 'object' && part !== null ? part : {}) as { readonly camera?: unknown };
+    if (typeof camera === 'string') return camera;
+  }
+  return null;
 }
 
 /** What a change is about: the words of its path, such as `hall/light`, or the user in its body. */

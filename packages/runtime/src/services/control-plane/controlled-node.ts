@@ -76,8 +76,8 @@ export interface ControlledNode {
   putConfig(text: string, asker: Asker): Promise<Changed>;
   /** Makes an earlier revision the document in force. */
   rollBack(revision: number, asker: Asker): Promise<Changed>;
-  /** Records who changed what, or was refused. */
-  audit(entry: NodeEventOf<'audit'>['data']): void;
+  /** Records who changed what, or was refused. @param camera That it concerns. */
+  audit(entry: NodeEventOf<'audit'>['data'], camera: string | null): void;
 }
 
 /** A reader of {@link ControlledNode.follow}. */

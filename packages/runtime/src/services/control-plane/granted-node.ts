@@ -25,10 +25,10 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
         cameras: only(status.cameras, granted),
       };
     },
-    events: (query: EventQuery) => {
+    events: async (query: EventQuery) => {
       const { camera } = query;
-      if (camera === undefined) return node.events({ ...query, cameras });
-      return granted.has(camera) ? node.events(query) : Promise.resolve([]);
+      const found = await node.events(camera === undefined ? { ...query, cameras } : query);
+      return found.filter((event) => isGranted(event.camera));
     },
     follow: ({ wants, ...options }, handle) =>
       node.follow({ ...options, wants: (item) => isGranted(cameraOf(item)) && wants(item) }, handle),
@@ -63,7 +63,7 @@ function wholeNode(
     previewConfig: (text, file) => node.previewConfig(text, file),
     putConfig: (text, asker) => node.putConfig(text, asker),
     rollBack: (revision, asker) => node.rollBack(revision, asker),
-    audit: (entry) => node.audit(entry),
+    audit: (entry, camera) => node.audit(entry, camera),
   };
 }
 

@@ -67,6 +67,13 @@ export function handlersOf(version: string, access: AccessControl): Handlers {
       const known = after === undefined || after > node.newEventId() ? {} : { after };
       return { events: await node.events(checked(eventQuerySchema, { ...query, ...known }, 'query')) };
     },
+    acknowledge: async (node, { params }) => {
+      const [event] = await node.events({ id: params.event, limit: 1 });
+      if (!event) throw new VigiaError('not_found', `there is no event ${params.event}`);
+      if (event.severity !== 'alarm')
+        throw new VigiaError('no_alarm', `event ${event.id} is no alarm: its severity is ${event.severity}`);
+      return { event: event.id, camera: event.camera, subject: event.subject };
+    },
     config: (node) => node.config,
     putConfig: (node, { query, body, ...asker }) => {
       const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);

@@ -1,8 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import Libsql from 'libsql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EventLog, type StoredEvent } from './event-log.ts';
 
@@ -14,7 +13,7 @@ let log: EventLog;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'vigia-store-'));
   path = join(dir, 'node.db');
-  log = EventLog.open(path, { nowMs: 0 }).log;
+  log = EventLog.open(path);
 });
 afterEach(() => {
   log.close();
@@ -57,7 +56,7 @@ describe('the log', () => {
   });
 
   test('stores all of a batch or nothing', () => {
-    const wrong = event(2, { body: null as unknown as string });
+    const wrong = event(2);
     expect(() => log.append([event(1), { ...wrong, kind: null as unknown as string }])).toThrow(/NOT NULL/);
     expect(log.count()).toBe(0);
     log.append([event(1)]);
@@ -67,7 +66,7 @@ describe('the log', () => {
   test('pages without gaps or duplicates, while events are stored and removed', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 30 }), (batches) => {
-        const each = EventLog.open(join(dir, `${Math.random()}.db`), { nowMs: 0 }).log;
+        const each = EventLog.open(join(dir, `${Math.random()}.db`));
         let stored = 0;
         const seen: number[] = [];
         for (const size of batches) {
@@ -95,7 +94,7 @@ describe('a reader with a cursor', () => {
     log.advance('mqtt', idOf(3));
     log.advance('mqtt', idOf(2));
     log.close();
-    log = EventLog.open(path, { nowMs: 0 }).log;
+    log = EventLog.open(path);
     log.begin('mqtt');
     expect(log.unread('mqtt', 10)).toEqual(['4']);
   });
@@ -122,6 +121,28 @@ describe('retention', () => {
   });
 });
 
+describe('retention by severity', () => {
+  test('alarms stay while others are too many, and go when alarms are too many', () => {
+    const alarms = Array.from({ length: 20 }, (_, i) => event(i + 1, { severity: 'alarm' }));
+    const warnings = Array.from({ length: 100 }, (_, i) => event(i + 21, { severity: 'warning' }));
+    const infos = Array.from({ length: 30 }, (_, i) => event(i + 121, { severity: 'info' }));
+    log.append([...alarms, ...warnings, ...infos]);
+    log.begin('late');
+    log.append([event(151, { severity: 'info' })]);
+    const kept = { ageMs: HOUR, count: 80 };
+    expect(log.prune(kept, 151_000)).toEqual({ removed: 71, unread: {} });
+    expect(log.read({ ...all, severity: 'alarm' })).toHaveLength(20);
+    const warned = Array.from({ length: 40 }, (_, i) => String(i + 81));
+    expect(log.read({ ...all, severity: 'warning' }).slice(20)).toEqual(warned);
+    expect(log.read(all)).toHaveLength(80);
+    log.append(Array.from({ length: 100 }, (_, i) => event(i + 152, { severity: 'alarm' })));
+    expect(log.prune(kept, 251_000)).toEqual({ removed: 100, unread: { late: 60 } });
+    expect(log.read(all)).toHaveLength(80);
+    expect(log.read({ ...all, severity: 'warning' })).toHaveLength(60);
+    expect(log.read({ ...all, severity: 'alarm' })).toHaveLength(40);
+  });
+});
+
 describe('a clock that is wrong', () => {
   const DAY = 24 * HOUR;
   const at = (n: number, atMs: number) => ({ ...event(n), atMs });
@@ -136,32 +157,5 @@ describe('a clock that is wrong', () => {
     log.append(Array.from({ length: 5_000 }, (_, i) => at(i + 1, i)));
     expect(log.prune({ ageMs: DAY, count: 10_000 }, 400 * DAY).removed).toBe(2_000);
     expect(log.prune({ ageMs: DAY, count: 10_000 }, 400 * DAY).removed).toBe(2_000);
-  });
-});
-
-test('a file that is locked is not damaged: it stays where it is', () => {
-  const used = join(dir, 'used.db');
-  const other = new Libsql(used);
-  other.exec('CREATE TABLE t (x); BEGIN EXCLUSIVE');
-  expect(() => EventLog.open(used, { nowMs: 0 })).toThrow(/locked|busy/);
-  other.exec('ROLLBACK');
-  other.close();
-  expect(readdirSync(dir).filter((name) => name.includes('damaged'))).toEqual([]);
-});
-
-describe('a damaged file', () => {
-  test.each([
-    ['is no database', () => writeFileSync(path, 'x'.repeat(5_000))],
-    ['is cut off', () => truncateSync(path, 5_000)],
-  ])('that %s is set aside, and a new one is begun', (_, damage) => {
-    log.append(Array.from({ length: 500 }, (_unused, i) => event(i + 1, { body: 'x'.repeat(200) })));
-    log.close();
-    damage();
-    const { log: next, setAside } = EventLog.open(path, { nowMs: 42 });
-    log = next;
-    expect(setAside).toMatchObject({ path: `${path}.damaged-42` });
-    expect(readdirSync(dir)).toContain('node.db.damaged-42');
-    log.append([event(1)]);
-    expect(log.read(all)).toEqual(['1']);
   });
 });

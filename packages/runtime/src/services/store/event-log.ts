@@ -1,8 +1,14 @@
-import { existsSync, renameSync } from 'node:fs';
-import { messageOf } from '@vigia/base';
+import { statSync } from 'node:fs';
 import { type EventQuery, EVENTS_LIMIT, SEVERITIES, type Severity } from '@vigia/contracts';
 import Libsql, { type Database, type Statement } from 'libsql';
+import { problemsOf } from './check.ts';
+import { COLUMNS, isSound, placeAfter, type RawRow, READ_COLUMNS, rowOf, sumOfEvent, sumOfPlace } from './checksum.ts';
+import type { Reached } from './mark.ts';
 import { migrate } from './migrations.ts';
+import { placesIn } from './places.ts';
+import { prune, type Pruned, type Retention } from './pruning.ts';
+import { selectionOf } from './selection.ts';
+import { type TimeSpan, TimeSpans } from './time-spans.ts';
 
 /** An event as it is stored: its envelope as JSON, and the parts that queries filter by. */
 export interface StoredEvent {
@@ -16,34 +22,17 @@ export interface StoredEvent {
   readonly body: string;
 }
 
-/** What is kept. */
-export interface Retention {
-  /** Older events are removed. Milliseconds. */
-  readonly ageMs: number;
-  /** The newest ones are kept. */
-  readonly count: number;
-}
-
-/**
- * What one pruning removes at most. Aged: few, because a clock that is ahead makes everything old. Both: a large removal
- * would hold up events that wait to be stored.
- */
-const SLICE = { aged: 2_000, excess: 20_000 } as const;
 /** Another program may write for this long, milliseconds. */
 const BUSY_MS = 1_000;
-
-/** What a pruning removed. */
-export interface Pruned {
-  readonly removed: number;
-  /** How many of them a reader with a cursor had not read yet, by its name. */
-  readonly unread: Readonly<Record<string, number>>;
-}
+/** A larger file is checked while it is used already, bytes. */
+const CHECKED_AT_ONCE = 32 * 1024 * 1024;
+const NEWEST = `SELECT ${READ_COLUMNS} FROM event ORDER BY seq DESC LIMIT 100`;
+const UNREAD = `SELECT ${READ_COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`;
 
 /** Options of {@link EventLog.open}. */
-interface OpenOptions {
+export interface OpenOptions {
   /** `power`: a stored event survives a power cut, at the price of an fsync per batch. */
-  readonly durability?: 'process' | 'power';
-  readonly nowMs: number;
+  readonly durability?: 'process' | 'power' | undefined;
 }
 
 /**
@@ -53,139 +42,138 @@ interface OpenOptions {
 export class EventLog {
   readonly #database: Database;
   readonly #insert: Statement;
-  readonly #advance: Statement;
+  readonly #place: Statement;
+  readonly #spans: TimeSpans;
+  /** A reader's place was damaged: which one is not known, so that every new reader begins with the first event. */
+  #placeLost = false;
+  /** Receives the places of rows that do not say what was written. They are in no answer. */
+  onUnsound: (seqs: readonly number[]) => void = () => undefined;
 
   private constructor(database: Database) {
     this.#database = database;
     this.#insert = database.prepare(
-      `INSERT INTO event (id, at_ms, camera, kind, severity, body) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO NOTHING`,
+      `INSERT INTO event (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     );
-    // A cursor never goes back: an acknowledgement that comes late changes nothing.
-    this.#advance = database.prepare(
-      'INSERT INTO cursor (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)',
+    this.#place = database.prepare(
+      `INSERT INTO cursor (name, seq, sum) VALUES (?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, sum = excluded.sum`,
     );
+    this.#spans = new TimeSpans(this.lastSeq() === 0);
   }
 
-  /**
-   * Opens or creates the file. A file that is damaged or that cannot be read is set aside, with its name in `setAside`,
-   * and a new one takes its place.
-   *
-   * @throws Error when no file can be created there.
-   */
-  static open(path: string, options: OpenOptions): { readonly log: EventLog; readonly setAside: SetAside | undefined } {
-    try {
-      return { log: EventLog.#opened(path, options), setAside: undefined };
-    } catch (error) {
-      if (!existsSync(path) || !isDamaged(error)) throw error;
-      const setAside = { path: `${path}.damaged-${options.nowMs}`, why: messageOf(error) };
-      // The newest events are in the log beside the file.
-      for (const suffix of ['', '-wal', '-shm'])
-        if (existsSync(path + suffix)) renameSync(path + suffix, setAside.path + suffix);
-      return { log: EventLog.#opened(path, options), setAside };
-    }
-  }
-
-  static #opened(path: string, { durability = 'process' }: OpenOptions): EventLog {
+  /** Opens or creates the file. @throws Error when it is damaged, of a later version, or cannot be used. */
+  static open(path: string, { durability = 'process' }: OpenOptions = {}): EventLog {
     const database = new Libsql(path);
     try {
       database.exec(
         `PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`,
       );
-      const checked = database.prepare('PRAGMA quick_check(1)').get() as { readonly quick_check?: string } | undefined;
-      if (checked?.quick_check !== 'ok') throw new Error(`it is damaged: ${checked?.quick_check ?? 'no answer'}`);
+      if (statSync(path).size <= CHECKED_AT_ONCE) quickCheck(database);
       migrate(database);
-      return new EventLog(database);
+      const log = new EventLog(database);
+      log.#checkPlaces();
+      return log;
     } catch (error) {
       database.close();
       throw error;
     }
   }
 
+  /** A reader's place was damaged when the file was opened. */
+  get placeLost(): boolean {
+    return this.#placeLost;
+  }
+
   /** Stores events in one transaction: all of them or, with an error, none. An id that is stored already is ignored. */
   append(events: readonly StoredEvent[]): void {
+    const spans: (readonly [number, number])[] = [];
     this.#transaction(() => {
-      for (const { id, atMs, camera, kind, severity, body } of events)
-        this.#insert.run(id, atMs, camera, kind, SEVERITIES.indexOf(severity), body);
+      let seq = this.lastSeq();
+      for (const event of events) {
+        if (!this.#insertAt(seq + 1, event)) continue;
+        seq += 1;
+        spans.push([seq, event.atMs]);
+      }
     });
+    for (const [seq, atMs] of spans) this.#spans.add(seq, atMs);
   }
 
   /** Returns the envelopes of matching events as JSON, in the order in which they were stored. */
-  read({ after, camera, cameras, kinds, severity, fromMs, toMs, limit }: EventQuery): string[] {
-    const conditions: string[] = [];
-    const values: unknown[] = [];
-    const only = (condition: string, ...its: readonly unknown[]): void => {
-      conditions.push(condition);
-      values.push(...its);
-    };
-    if (after !== undefined) only('seq > ?', this.#seqOf(after));
-    if (camera !== undefined) only('camera = ?', camera);
-    if (cameras !== undefined) only(`camera IN (${marks(cameras)})`, ...cameras);
-    if (kinds !== undefined) only(`kind IN (${marks(kinds)})`, ...kinds);
-    if (severity !== undefined) only('severity >= ?', SEVERITIES.indexOf(severity));
-    if (fromMs !== undefined) only('at_ms >= ?', fromMs);
-    if (toMs !== undefined) only('at_ms < ?', toMs);
-    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-    const rows = this.#database
-      .prepare(`SELECT body FROM event ${where} ORDER BY seq LIMIT ?`)
-      .all(...values, Math.min(limit, EVENTS_LIMIT)) as readonly { readonly body: string }[];
-    return rows.map(({ body }) => body);
+  read(query: EventQuery): string[] {
+    const { id, after, fromMs, toMs, limit } = query;
+    if (id !== undefined) return this.#one(id);
+    const timed = fromMs !== undefined || toMs !== undefined;
+    const { sql, values } = selectionOf(query, timed ? this.#spans.bounds(fromMs, toMs) : [0, Number.MAX_SAFE_INTEGER]);
+    const statement = this.#database.prepare(sql);
+    const from = after === undefined ? 0 : this.#seqOf(after);
+    return this.#sound(from, limit, (...place) => statement.all(...values(...place)) as RawRow[]);
+  }
+
+  #one(id: string): string[] {
+    const seq = this.#seq('SELECT seq FROM event WHERE id = ?', id);
+    const statement = this.#database.prepare(UNREAD);
+    return seq === 0 ? [] : this.#sound(seq - 1, 1, (...place) => statement.all(...place) as RawRow[]);
   }
 
   /** The next events of a reader with a cursor, as JSON. */
   unread(name: string, limit: number): string[] {
-    const rows = this.#database
-      .prepare('SELECT body FROM event WHERE seq > ? ORDER BY seq LIMIT ?')
-      .all(this.#cursor(name), Math.min(limit, EVENTS_LIMIT)) as readonly { readonly body: string }[];
-    return rows.map(({ body }) => body);
+    const statement = this.#database.prepare(UNREAD);
+    return this.#sound(this.#cursor(name), limit, (...place) => statement.all(...place) as RawRow[]);
   }
 
-  /** A reader has dealt with everything up to this event. */
+  /** A reader has dealt with everything up to this event. A place never moves back: what comes late changes nothing. */
   advance(name: string, id: string): void {
-    this.#advance.run(name, this.#seqOf(id));
+    const seq = this.#seqOf(id);
+    if (seq > this.#cursor(name)) this.#move(name, seq);
   }
 
   /** A new reader begins with what is stored from now on. A known one keeps its place. */
   begin(name: string): void {
-    this.#database
-      .prepare('INSERT INTO cursor (name, seq) VALUES (?, ?) ON CONFLICT (name) DO NOTHING')
-      .run(name, this.#lastSeq());
+    if (this.#database.prepare('SELECT 1 FROM cursor WHERE name = ?').get(name)) return;
+    this.#move(name, this.#placeLost ? 0 : this.lastSeq());
   }
 
-  /** The id that was stored last; undefined in a new log. */
+  /** Forgets the readers whose names begin so, except these. */
+  forgetOthers(prefix: string, names: readonly string[]): void {
+    const others = placesIn(this.#database).filter(({ name }) => name.startsWith(prefix) && !names.includes(name));
+    const forget = this.#database.prepare('DELETE FROM cursor WHERE name = ?');
+    for (const { name } of others) forget.run(name);
+  }
+
+  /** The id that was stored last; undefined in a new log. A damaged row has none. */
   lastId(): string | undefined {
-    const row = this.#database.prepare('SELECT id FROM event ORDER BY seq DESC LIMIT 1').get();
-    return (row as { readonly id: string } | undefined)?.id;
+    const newest = this.#database.prepare(NEWEST).all() as RawRow[];
+    return newest.map(rowOf).find(isSound)?.id;
   }
 
   count(): number {
     return (this.#database.prepare('SELECT count(*) AS n FROM event').get() as { readonly n: number }).n;
   }
 
+  /** What a mark is to remember. */
+  reached(): Reached {
+    return { stored: this.lastSeq(), read: this.#seq('SELECT CAST(sum(seq) AS INTEGER) AS seq FROM cursor') };
+  }
+
   /** Removes what retention does not keep. */
-  prune({ ageMs, count }: Retention, nowMs: number): Pruned {
-    return this.#transaction(() => {
-      // Nothing is removed but the oldest, so that places are without gaps: a later event with an old time stays, and so
-      // does what was stored before it. A clock that was wrong once does not remove what came before.
-      const firstKept = this.#seq('SELECT min(seq) AS seq FROM event WHERE at_ms >= ?', nowMs - ageMs);
-      const old = firstKept > 0 ? firstKept - 1 : this.#lastSeq();
-      const first = this.#seq('SELECT min(seq) AS seq FROM event');
-      const until = Math.max(
-        Math.min(old, first - 1 + SLICE.aged),
-        Math.min(this.#lastSeq() - count, first - 1 + SLICE.excess),
-      );
-      const cursors = this.#database.prepare('SELECT name, seq FROM cursor WHERE seq < ?').all(until) as readonly {
-        readonly name: string;
-        readonly seq: number;
-      }[];
-      const unread = cursors.map(({ name, seq }) => {
-        const row = this.#database
-          .prepare('SELECT count(*) AS n FROM event WHERE seq > ? AND seq <= ?')
-          .get(seq, until);
-        return [name, (row as { readonly n: number }).n] as const;
-      });
-      const { changes } = this.#database.prepare('DELETE FROM event WHERE seq <= ?').run(until);
-      return { removed: changes, unread: Object.fromEntries(unread.filter(([, n]) => n > 0)) };
+  prune(retention: Retention, nowMs: number): Pruned {
+    const pruned = this.#transaction(() => prune(this.#database, { ...retention, nowMs }, placesIn(this.#database)));
+    this.#spans.forgetBefore(this.#seq('SELECT min(seq) AS seq FROM event'));
+    return pruned;
+  }
+
+  /** When the events were that are stored since before this log was opened. */
+  know(spans: readonly TimeSpan[]): void {
+    this.#spans.complete(spans);
+  }
+
+  /** Makes the indexes again and removes rows. @throws Error when the damage is not limited to that. */
+  repair(unsound: readonly number[]): void {
+    this.#transaction(() => {
+      // A row that differs from its index entries cannot be removed.
+      this.#database.exec('REINDEX');
+      const remove = this.#database.prepare('DELETE FROM event WHERE seq = ?');
+      for (const seq of unsound) remove.run(seq);
     });
   }
 
@@ -195,12 +183,63 @@ export class EventLog {
     this.#database.close();
   }
 
-  #cursor(name: string): number {
-    return this.#seq('SELECT seq FROM cursor WHERE name = ?', name);
+  /** Leaves the file as it is. */
+  abandon(): void {
+    this.#database.close();
   }
 
-  #lastSeq(): number {
-    return this.#seq('SELECT seq FROM sqlite_sequence WHERE name = ?', 'event');
+  /** The place that was given last, or after which the next one must be. Never below a reader's place: it would not see the next events. */
+  lastSeq(): number {
+    const given = this.#seq('SELECT CAST(seq AS INTEGER) AS seq FROM sqlite_sequence WHERE name = ?', 'event');
+    const stored = this.#seq('SELECT max(seq) AS seq FROM event');
+    const last = Math.max(given, stored, this.#seq('SELECT CAST(max(seq) AS INTEGER) AS seq FROM cursor'));
+    if (!Number.isSafeInteger(last)) throw new Error('it is damaged: its numbers are too large');
+    return last;
+  }
+
+  #insertAt(seq: number, { id, atMs, camera, kind, severity, body }: StoredEvent): boolean {
+    const row = { seq, id, at_ms: atMs, camera, kind, severity: SEVERITIES.indexOf(severity), body };
+    const { changes } = this.#insert.run(seq, id, atMs, camera, kind, row.severity, body, sumOfEvent(row));
+    return changes > 0;
+  }
+
+  /** Reads on behind damaged rows: a page is short only at the end. */
+  #sound(from: number, limit: number, rowsAfter: (after: number, limit: number) => readonly RawRow[]): string[] {
+    const most = Math.min(limit, EVENTS_LIMIT);
+    const bodies: string[] = [];
+    const unsound: number[] = [];
+    for (let after = from, more = true; more && bodies.length < most; ) {
+      const wanted = most - bodies.length;
+      const rows = rowsAfter(after, wanted);
+      for (const row of rows.map(rowOf))
+        if (isSound(row)) bodies.push(row.body);
+        else unsound.push(row.seq);
+      more = rows.length === wanted;
+      after = placeAfter(rows, after);
+    }
+    if (unsound.length > 0) this.onUnsound(unsound);
+    return bodies;
+  }
+
+  #cursor(name: string): number {
+    return this.#seq('SELECT CAST(seq AS INTEGER) AS seq FROM cursor WHERE name = ?', name);
+  }
+
+  #move(name: string, seq: number): void {
+    this.#place.run(name, seq, sumOfPlace(name, seq));
+  }
+
+  /** A place that is wrong would hide events from its reader: it is forgotten, and the reader gets everything again. */
+  #checkPlaces(): void {
+    const all = placesIn(this.#database);
+    const sound = all.filter(({ name, seq, sum }) => sum === sumOfPlace(name, seq));
+    this.#placeLost = sound.length < all.length;
+    if (!this.#placeLost) return;
+    // All of them: a name that is damaged names nobody.
+    this.#transaction(() => {
+      this.#database.exec('DELETE FROM cursor');
+      for (const { name, seq } of sound) this.#move(name, seq);
+    });
   }
 
   /** The place of an id. Of one that is gone: of the last event that was stored before its time. */
@@ -227,18 +266,7 @@ export class EventLog {
   }
 }
 
-/** Places of values in a statement. */
-function marks(values: readonly unknown[]): string {
-  return values.map(() => '?').join(', ');
-}
-
-/** A file that is locked, or on a disk that fails, is not damaged: it must not be replaced. */
-function isDamaged(error: unknown): boolean {
-  return !/locked|busy|disk I\/O|full|unable to open|permission|readonly|read-only/i.test(messageOf(error));
-}
-
-/** A file that took no part any more, and why. */
-export interface SetAside {
-  readonly path: string;
-  readonly why: string;
+function quickCheck(database: Database): void {
+  const [problem] = problemsOf(database, 'quick_check', 1);
+  if (problem !== undefined) throw new Error(`it is damaged: ${problem}`);
 }

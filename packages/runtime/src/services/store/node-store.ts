@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { Channel, type Clock, type Log, messageOf, VigiaError } from '@vigia/base';
 import type { EventQuery, NodeEvent } from '@vigia/contracts';
-import type { Pruned, Retention, SetAside } from './event-log.ts';
+import type { Pruned, Retention } from './pruning.ts';
 import { STORE_WORDS, type StoreWords, THREAD_WORDS, type ThreadSetup, type ThreadWords } from './words.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -13,10 +13,14 @@ const CLOSE_MS = 2_000;
 /** Readings that are under way or wait. */
 const READINGS = 256;
 
-/** The disk takes no events, or takes them again. `discarded`: events for which there was no room meanwhile. */
+/**
+ * The disk takes no events, or takes them again (`discarded`: events for which there was no room meanwhile); or the file was
+ * damaged (`discarded`: events that are gone, as far as they can be counted).
+ */
 export type StoreTrouble =
   | { readonly state: 'failing'; readonly why: string }
-  | { readonly state: 'ok'; readonly discarded: number };
+  | { readonly state: 'ok'; readonly discarded: number }
+  | { readonly state: 'damaged'; readonly message: string; readonly discarded: number };
 
 /** Options of {@link NodeStore.open}. */
 export interface NodeStoreOptions {
@@ -39,15 +43,20 @@ export class NodeStore {
   #reading: Promise<void> = Promise.resolve();
   /** The id that an earlier run stored last. */
   lastId: string | undefined;
-  /** A damaged file that was found, and where it is now. */
-  setAside: SetAside | undefined;
-  /** Receives that the disk takes no events, and that it does again. */
-  onTrouble: (trouble: StoreTrouble) => void = () => undefined;
+  /** Resolves when everything that was stored before has been read once. Damage was reported by then. */
+  readonly checked: Promise<void>;
+  /** What happened before anybody asked. */
+  readonly #troubles: StoreTrouble[] = [];
+  #onTrouble = (trouble: StoreTrouble): void => void this.#troubles.push(trouble);
 
   private constructor(options: NodeStoreOptions, onOpen: (why: string | undefined) => void) {
     this.#o = options;
     const { path, durability, clock } = options;
-    const setup: ThreadSetup = { path, durability, nowMs: clock.wallMs() };
+    const setup: ThreadSetup = { path, durability };
+    let onChecked = (): void => undefined;
+    this.checked = new Promise((resolve) => {
+      onChecked = resolve;
+    });
     this.#thread = new Worker(THREAD, { workerData: setup, name: 'store' });
     this.#channel = new Channel<StoreWords, ThreadWords>({
       peer: 'the store',
@@ -63,12 +72,13 @@ export class NodeStore {
       handlers: {
         requests: {},
         notices: {
-          opened: ({ lastId, setAside }) => {
+          opened: ({ lastId }) => {
             this.lastId = lastId ?? undefined;
-            this.setAside = setAside ?? undefined;
             onOpen(undefined);
           },
-          failed: ({ message }) => onOpen(message),
+          failed: ({ message, forNow }) => onOpen(forNow ? undefined : message),
+          damaged: (damage) => this.#onTrouble({ state: 'damaged', ...damage }),
+          checked: () => onChecked(),
         },
       },
       onProblem: (problem) => options.log.warn(problem.message),
@@ -85,14 +95,18 @@ export class NodeStore {
     this.#queue = new WriteQueue({
       clock,
       write: async (events) => void (await this.#channel.request('append', [...events], { deadlineMs: ASK_MS })),
-      onFailing: (why) => this.onTrouble({ state: 'failing', why }),
-      onRecovered: (discarded) => this.onTrouble({ state: 'ok', discarded }),
+      onFailing: (why) => this.#onTrouble({ state: 'failing', why }),
+      onRecovered: (discarded) => this.#onTrouble({ state: 'ok', discarded }),
     });
     // The store is no reason for a node to live.
     this.#thread.unref();
   }
 
-  /** Opens or creates the store. @throws VigiaError `store_failed` when the file cannot be used. */
+  /**
+   * Opens or creates the store. When its disk does not let it now (read-only, full), events wait in memory until it does.
+   *
+   * @throws VigiaError `store_failed` when no file can be there.
+   */
   static async open(options: NodeStoreOptions): Promise<NodeStore> {
     const { clock, path } = options;
     let store: NodeStore | undefined;
@@ -106,6 +120,12 @@ export class NodeStore {
     if (store && why === undefined) return store;
     if (store) await store.#thread.terminate();
     throw new VigiaError('store_failed', `the store ${path} cannot be used: ${why}`);
+  }
+
+  /** Receives what happened to the store so far, and what will. */
+  watch(onTrouble: (trouble: StoreTrouble) => void): void {
+    this.#onTrouble = onTrouble;
+    for (const trouble of this.#troubles.splice(0)) onTrouble(trouble);
   }
 
   /**
@@ -153,6 +173,11 @@ export class NodeStore {
   /** Such a reader has dealt with everything up to this event. */
   async advance(name: string, id: string): Promise<void> {
     await this.#channel.request('advance', { name, id }, { deadlineMs: ASK_MS });
+  }
+
+  /** Forgets the readers whose names begin so, except these: nobody reads on there. */
+  async forgetOthers(prefix: string, names: readonly string[]): Promise<void> {
+    await this.#channel.request('forgetOthers', { prefix, names: [...names] }, { deadlineMs: ASK_MS });
   }
 
   /** Removes what retention does not keep. */

@@ -1,20 +1,68 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { Channel, messageOf, systemClock } from '@vigia/base';
-import { EventLog } from './event-log.ts';
+import type { CheckResult } from './check.ts';
+import type { EventLog } from './event-log.ts';
+import { isOfDisk, StoreFile } from './store-file.ts';
 import { STORE_WORDS, type StoreWords, THREAD_WORDS, type ThreadSetup, type ThreadWords } from './words.ts';
 
 // Entry of the store's thread: SQLite waits for the disk here, and not in the supervisor's loop.
-const { path, durability, nowMs } = workerData as ThreadSetup;
+const { path, durability } = workerData as ThreadSetup;
 const port = parentPort;
 if (!port) throw new Error('this is the entry of a thread');
 
-let log: EventLog | undefined;
-const opened = (): EventLog => {
-  if (log) return log;
-  throw new Error('the store is not open');
-};
+const CHECK_THREAD = new URL('./check-thread.js', import.meta.url);
+let checker: Worker | undefined;
+let current: EventLog | undefined;
+let closed = false;
+
+const file = new StoreFile({
+  path,
+  durability,
+  nowMs: () => systemClock.wallMs(),
+  onDamage: (damage) => channel.notify('damaged', damage),
+  onOpen: (log) => {
+    current = log;
+    log.onUnsound = (seqs) => setImmediate(repair, seqs);
+    channel.notify('opened', { lastId: log.lastId() ?? null });
+    startCheck();
+  },
+});
+
+/** Events are stored and read meanwhile. */
+function startCheck(): void {
+  if (checker) return;
+  const log = current;
+  const thread = new Worker(CHECK_THREAD, { workerData: path, name: 'store-check' });
+  checker = thread;
+  thread.unref();
+  const onResult = (result: CheckResult | undefined): void => {
+    checker = undefined;
+    if (closed) return;
+    // What was found in a file that has been replaced meanwhile does not count for the new one.
+    const again = log !== current || (result && orTry(() => file.checked(result)));
+    if (again) startCheck();
+    else channel.notify('checked', null);
+  };
+  thread.once('message', onResult);
+  thread.once('error', (error) =>
+    onResult(isOfDisk(error) ? undefined : { problems: [messageOf(error)], unsound: [], spans: [] }),
+  );
+}
+
+function repair(unsound: readonly number[]): void {
+  if (!closed) orTry(() => file.repair(unsound));
+}
+
+/** What the disk does not let happen now happens with a later start. */
+function orTry<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    channel.notify('damaged', { message: `the store ${path} cannot be repaired: ${messageOf(error)}`, discarded: 0 });
+    return undefined;
+  }
+}
+
 const channel = new Channel<ThreadWords, StoreWords>({
   peer: 'the node',
   port: {
@@ -29,23 +77,28 @@ const channel = new Channel<ThreadWords, StoreWords>({
   handlers: {
     requests: {
       append: (events) => {
-        opened().append(events);
+        file.append(events);
         return null;
       },
-      read: (query) => opened().read(query),
+      read: (query) => file.use((log) => log.read(query)),
       begin: (name) => {
-        opened().begin(name);
+        file.begin(name);
         return null;
       },
-      unread: ({ name, limit }) => opened().unread(name, limit),
+      unread: ({ name, limit }) => file.use((log) => log.unread(name, limit)),
       advance: ({ name, id }) => {
-        opened().advance(name, id);
+        file.advance(name, id);
         return null;
       },
-      prune: ({ ageMs, count, nowMs: now }) => opened().prune({ ageMs, count }, now),
-      close: () => {
-        log?.close();
-        log = undefined;
+      forgetOthers: ({ prefix, names }) => {
+        file.forgetOthers(prefix, names);
+        return null;
+      },
+      prune: ({ ageMs, count, nowMs: now }) => file.use((log) => log.prune({ ageMs, count }, now)),
+      close: async () => {
+        closed = true;
+        await checker?.terminate();
+        file.close();
         return null;
       },
     },
@@ -56,10 +109,7 @@ const channel = new Channel<ThreadWords, StoreWords>({
 port.on('message', (message: unknown) => channel.receive(message));
 
 try {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const { log: it, setAside } = EventLog.open(path, { durability, nowMs });
-  log = it;
-  channel.notify('opened', { lastId: it.lastId() ?? null, setAside: setAside ?? null });
+  file.open();
 } catch (error) {
-  channel.notify('failed', { message: messageOf(error) });
+  channel.notify('failed', { message: messageOf(error), forNow: isOfDisk(error) });
 }

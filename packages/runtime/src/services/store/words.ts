@@ -1,7 +1,9 @@
 import type { Schema } from '@vigia/base';
 import { type EventQuery, SEVERITIES } from '@vigia/contracts';
 import { z } from 'zod';
-import type { Pruned, Retention, SetAside, StoredEvent } from './event-log.ts';
+import type { StoredEvent } from './event-log.ts';
+import type { Pruned, Retention } from './pruning.ts';
+import type { Damage } from './store-file.ts';
 
 const events: Schema<readonly StoredEvent[]> = z.array(
   z.strictObject({
@@ -14,6 +16,7 @@ const events: Schema<readonly StoredEvent[]> = z.array(
   }),
 );
 const query: Schema<EventQuery> = z.strictObject({
+  id: z.string().optional(),
   after: z.string().optional(),
   camera: z.string().optional(),
   cameras: z.array(z.string()).optional(),
@@ -33,17 +36,22 @@ const text: Schema<string> = z.string();
 const bodies: Schema<readonly string[]> = z.array(z.string());
 const page: Schema<Page> = z.strictObject({ name: z.string(), limit: z.int().min(1) });
 const place: Schema<Place> = z.strictObject({ name: z.string(), id: z.string() });
+const others: Schema<Others> = z.strictObject({ prefix: z.string(), names: z.array(z.string()) });
 const nothing: Schema<null> = z.null();
-const opened: Schema<Opened> = z.strictObject({
-  lastId: z.string().nullable(),
-  setAside: z.strictObject({ path: z.string(), why: z.string() }).nullable(),
-});
-const failed: Schema<{ readonly message: string }> = z.strictObject({ message: z.string() });
+const opened: Schema<Opened> = z.strictObject({ lastId: z.string().nullable() });
+const failed: Schema<Failed> = z.strictObject({ message: z.string(), forNow: z.boolean() });
+const damaged: Schema<Damage> = z.strictObject({ message: z.string(), discarded: z.number() });
 
 /** The next events of a reader. */
 interface Page {
   readonly name: string;
   readonly limit: number;
+}
+
+/** The readers whose names begin so, except these. */
+interface Others {
+  readonly prefix: string;
+  readonly names: readonly string[];
 }
 
 /** How far a reader has come. */
@@ -53,9 +61,15 @@ interface Place {
 }
 
 /** What was found when the file was opened. */
-export interface Opened {
+interface Opened {
   readonly lastId: string | null;
-  readonly setAside: SetAside | null;
+}
+
+/** Why it could not be opened. */
+interface Failed {
+  readonly message: string;
+  /** The disk does not let it now: each request tries again. */
+  readonly forNow: boolean;
 }
 
 /** A request of {@link StoreWords}. */
@@ -72,6 +86,7 @@ export interface StoreWords {
     readonly begin: Request<string, null>;
     readonly unread: Request<Page, readonly string[]>;
     readonly advance: Request<Place, null>;
+    readonly forgetOthers: Request<Others, null>;
     readonly prune: Request<Retention & { readonly nowMs: number }, Pruned>;
     readonly close: Request<null, null>;
   };
@@ -86,24 +101,32 @@ export const STORE_WORDS: StoreWords = {
     begin: { ask: text, reply: nothing },
     unread: { ask: page, reply: bodies },
     advance: { ask: place, reply: nothing },
+    forgetOthers: { ask: others, reply: nothing },
     prune: { ask: pruning, reply: pruned },
     close: { ask: nothing, reply: nothing },
   },
   notices: {},
 };
 
-/** What the thread reports by itself: once, how opening the file went. */
+/** What the thread reports by itself. */
 export interface ThreadWords {
   readonly requests: Readonly<Record<string, never>>;
-  readonly notices: { readonly opened: Schema<Opened>; readonly failed: Schema<{ readonly message: string }> };
+  readonly notices: {
+    /** A file is open: at the start or later, or one that took the place of another. */
+    readonly opened: Schema<Opened>;
+    /** Once, when no file could be opened at the start. */
+    readonly failed: Schema<Failed>;
+    readonly damaged: Schema<Damage>;
+    /** Everything that is stored was read once. */
+    readonly checked: Schema<null>;
+  };
 }
 
 /** See {@link ThreadWords}. */
-export const THREAD_WORDS: ThreadWords = { requests: {}, notices: { opened, failed } };
+export const THREAD_WORDS: ThreadWords = { requests: {}, notices: { opened, failed, damaged, checked: nothing } };
 
 /** Handed to the thread when it starts. */
 export interface ThreadSetup {
   readonly path: string;
   readonly durability: 'process' | 'power';
-  readonly nowMs: number;
 }

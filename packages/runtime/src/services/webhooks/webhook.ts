@@ -1,4 +1,4 @@
-import { Backoff, type Clock, type Log, sleep } from '@vigia/base';
+import { Backoff, type BackoffOptions, type Clock, type Log, sleep } from '@vigia/base';
 import type { NodeEvent, Severity } from '@vigia/contracts';
 import { SEVERITIES } from '@vigia/contracts';
 import { HttpPoster, type PostAddress, type PostAnswer } from '#core/posting';
@@ -20,6 +20,8 @@ export interface WebhookOptions extends PostAddress, WebhookFilter {
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** The waits after failures. Default: 1 to 60 s. */
+  readonly retry?: BackoffOptions;
   /** The other side refuses events for good. Called for the first one of a row. */
   readonly onRefused: (why: string) => void;
 }
@@ -40,7 +42,7 @@ const REFUSED_TRIES = 3;
 export class Webhook {
   readonly #o: WebhookOptions;
   readonly #poster: HttpPoster;
-  readonly #backoff = new Backoff(RETRY);
+  readonly #backoff: Backoff;
   readonly #abort = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
   #complained = false;
@@ -48,6 +50,7 @@ export class Webhook {
 
   constructor(options: WebhookOptions) {
     this.#o = options;
+    this.#backoff = new Backoff(options.retry ?? RETRY);
     this.#poster = new HttpPoster(options, options.version, options.clock);
   }
 

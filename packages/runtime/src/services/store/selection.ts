@@ -1,0 +1,72 @@
+import { type EventQuery, SEVERITIES } from '@vigia/contracts';
+import { READ_COLUMNS } from './checksum.ts';
+
+/** A statement and its values. Two more values follow: the place to begin after, and how many. */
+export interface Selection {
+  readonly sql: string;
+  readonly values: (after: number, limit: number) => readonly Value[];
+}
+
+type Value = string | number;
+
+/** More ways would be more than SQLite lets a statement have. */
+const WAYS_LIMIT = 64;
+
+/** A condition and its values. */
+interface Condition {
+  readonly sql: string;
+  readonly values: readonly Value[];
+}
+
+/**
+ * How matching events are found: in one index, in the order of storing, so that a page costs what it returns and not what
+ * is stored. Several kinds or severities are as many ways through an index, merged.
+ *
+ * @param bounds The first and the last place where an event of the query's time may be.
+ */
+export function selectionOf(query: EventQuery, [first, last]: readonly [number, number]): Selection {
+  const { ways, filters } = plan(query);
+  const rest = filters.map(({ sql }) => ` AND ${sql}`).join('');
+  const filterValues = filters.flatMap(({ values }) => values);
+  const each = ways.map(
+    ({ sql }) => `SELECT * FROM (SELECT seq FROM event WHERE ${sql}seq > ? AND seq <= ?${rest} ORDER BY seq LIMIT ?)`,
+  );
+  return {
+    sql: `SELECT ${READ_COLUMNS} FROM event WHERE seq IN (${each.join(' UNION ALL ')}) ORDER BY seq LIMIT ?`,
+    values: (after, limit) => {
+      const from = Math.max(after, first - 1);
+      return ways.flatMap(({ values }) => values.concat(from, last, filterValues, limit)).concat(limit);
+    },
+  };
+}
+
+/** `+` keeps SQLite from another index. */
+function plan({ camera, cameras, kinds, severity, fromMs, toMs }: EventQuery): {
+  ways: Condition[];
+  filters: Condition[];
+} {
+  const atLeast = severity === undefined ? undefined : SEVERITIES.indexOf(severity);
+  const filters: Condition[] = [];
+  const only = (sql: string, ...values: Value[]): void => void filters.push({ sql, values });
+  if (fromMs !== undefined) only('+at_ms >= ?', fromMs);
+  if (toMs !== undefined) only('+at_ms < ?', toMs);
+  if (cameras !== undefined && cameras.length > WAYS_LIMIT)
+    only(`+camera IN (${cameras.map(() => '?').join(', ')})`, ...cameras);
+  const ofCameras = camera === undefined ? cameras : [camera];
+  const byCamera = ofCameras !== undefined && ofCameras.length <= WAYS_LIMIT;
+  const byKind = !byCamera && kinds !== undefined;
+  if (kinds !== undefined && !byKind) only(`+kind IN (${kinds.map(() => '?').join(', ')})`, ...kinds);
+  if (atLeast !== undefined && (byCamera || byKind)) only('+severity >= ?', atLeast);
+  if (byCamera) return { ways: waysOf('camera', [...new Set(ofCameras)]), filters };
+  if (byKind) return { ways: waysOf('kind', [...new Set(kinds)]), filters };
+  if (atLeast !== undefined) return { ways: waysOf('severity', severitiesFrom(atLeast)), filters };
+  return { ways: [{ sql: '', values: [] }], filters };
+}
+
+function waysOf(column: string, values: readonly Value[]): Condition[] {
+  return values.map((value) => ({ sql: `${column} = ? AND `, values: [value] }));
+}
+
+function severitiesFrom(lowest: number): number[] {
+  return SEVERITIES.map((_, severity) => severity).slice(lowest);
+}
