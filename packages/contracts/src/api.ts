@@ -1,3 +1,4 @@
+export * from './access.ts';
 export * from './openapi.ts';
 export * from './api-route.ts';
 export * from './api-access.ts';

@@ -7,7 +7,6 @@ export * from './frame-seats.ts';
 export * from './ids.ts';
 export * from './config.ts';
 export type { WebhookConfig } from './webhooks.ts';
-export * from './access.ts';
 export type { TracingConfig } from './tracing.ts';
 export * from './mqtt.ts';
 export * from './mqtt-commands.ts';

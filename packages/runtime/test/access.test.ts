@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { API, API_NAMES, type ApiName, type ApiRoute } from '@vigia/contracts/api';
-import { type Role, ROLES } from '@vigia/contracts';
+import { type Role, ROLES } from '@vigia/contracts/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { AccessNode, type Holder, PASSWORD } from './support/access-node.ts';

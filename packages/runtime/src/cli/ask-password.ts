@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { UsageError } from '@vigia/base';
-import { passwordSchema } from '@vigia/contracts';
+import { passwordSchema } from '@vigia/contracts/api';
 
 /** Longest line that is read from a pipe, characters. */
 const LINE_LIMIT = 1_024;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { systemClock, UsageError, VigiaError } from '@vigia/base';
 import { ApiError, createClient } from '@vigia/client';
-import type { MadeToken, NewToken, NewUser, Token, User, UserChange } from '@vigia/contracts';
+import type { MadeToken, NewToken, NewUser, Token, User, UserChange } from '@vigia/contracts/api';
 import { controlSocketPath, runDirOf, stateDirOf } from '#core/node-dirs';
 import { AccessControl } from '#core/access';
 import { socketSender } from '#services/control-client';

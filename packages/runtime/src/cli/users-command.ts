@@ -7,7 +7,7 @@ import {
   type Role,
   tokenIdSchema,
   userNameSchema,
-} from '@vigia/contracts';
+} from '@vigia/contracts/api';
 import type { z } from 'zod';
 import { askPassword } from './ask-password.ts';
 import { text, type Values } from './options.ts';

@@ -3,7 +3,7 @@ import { request as http } from 'node:http';
 import { request as https } from 'node:https';
 import { join } from 'node:path';
 import { createClient } from '@vigia/client';
-import type { Role } from '@vigia/contracts';
+import type { Role } from '@vigia/contracts/api';
 import { socketSender } from '@vigia/runtime/dist/services/control-client/index.js';
 import { freePort } from './programs.ts';
 import { Sandbox, Vigia } from './vigia.ts';

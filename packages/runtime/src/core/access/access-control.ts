@@ -9,7 +9,7 @@ import {
   type Token,
   type User,
   type UserChange,
-} from '@vigia/contracts';
+} from '@vigia/contracts/api';
 import { type AccessDocument, NOBODY, type StoredKey, type StoredUser, USERS_LIMIT } from './access-document.ts';
 import { AccessFile } from './access-file.ts';
 import type { Identity } from './identity.ts';

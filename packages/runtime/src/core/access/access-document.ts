@@ -6,7 +6,7 @@ import {
   tokenIdSchema,
   tokenNameSchema,
   userNameSchema,
-} from '@vigia/contracts';
+} from '@vigia/contracts/api';
 import { z } from 'zod';
 import { passwordHashSchema } from './passwords.ts';
 

@@ -1,4 +1,4 @@
-import type { Grant, Role } from '@vigia/contracts';
+import type { Grant, Role } from '@vigia/contracts/api';
 
 /** Who asks, and what they may do. */
 export interface Identity {

@@ -6,14 +6,13 @@ import {
   type Config,
   type ConsumerConfig,
   configSchema,
-  EVENT_KINDS,
   NOT_YET,
   RESERVED_CAMERA_IDS,
-  type WebhookConfig,
   type WorkerConfig,
 } from '@vigia/contracts';
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
 import { parseSourceUrl } from '#core/media';
+import { checkHeader, checkWebhook, endpointsOf, fillEndpoint } from './endpoints.ts';
 import { nearest } from './nearest.ts';
 import { resolveSecrets } from './secrets.ts';
 
@@ -109,34 +108,6 @@ function checkReferences(config: Config, where: (path: Path) => string, env: Nod
   for (const [id, webhook] of Object.entries(config.webhooks))
     problems.push(...checkWebhook(webhook, Object.keys(config.cameras), (key) => where(['webhooks', id, key])));
   return problems;
-}
-
-/** Everything that the node posts to, with its path. */
-function endpointsOf({ tracing, webhooks }: Config): (readonly [Path, Endpoint])[] {
-  const posted = Object.entries(webhooks).map(([id, webhook]) => [['webhooks', id], webhook] as const);
-  return tracing ? [[['tracing'], tracing], ...posted] : posted;
-}
-
-/** Refuses kinds and cameras that there are not: the webhook would wait for them in vain. */
-function checkWebhook(
-  { kinds, cameras }: WebhookConfig,
-  known: readonly string[],
-  at: (key: string) => string,
-): string[] {
-  const wrong = (key: string, found: readonly string[], allowed: readonly string[]): string[] =>
-    found
-      .filter((one) => !allowed.includes(one))
-      .map((one) => {
-        const near = nearest(one, allowed);
-        return `${at(key)}: found "${one}"${near ? `, did you mean "${near}"?` : ''}; allowed are ${allowed.join(', ')}`;
-      });
-  return [...wrong('kinds', kinds ?? [], EVENT_KINDS), ...wrong('cameras', cameras ?? [], known)];
-}
-
-/** Refuses a secret in the file, as far as the name of its header shows that it is one. */
-function checkHeader(name: string, value: string, at: string): string[] {
-  if (!/auth|cookie|key|passw|secret|token/i.test(name) || value.includes('${')) return [];
-  return [`${at}: a secret stands in the file; write \${NAME} and set the environment variable NAME, or \${file:PATH}`];
 }
 
 /**
@@ -273,23 +244,6 @@ function fillSecrets(config: Config, where: (path: Path) => string, environment:
       ]),
     ),
   };
-}
-
-/** A place that the node posts to. */
-type Endpoint = Pick<WebhookConfig, 'url' | 'headers'>;
-
-function fillEndpoint<T extends Endpoint>(
-  endpoint: T,
-  path: Path,
-  where: (path: Path) => string,
-  environment: NodeJS.ProcessEnv,
-): T {
-  const headers = Object.entries(endpoint.headers).map(([name, value]): [string, string] => [
-    name,
-    resolveSecrets(value, where([...path, 'headers', name]), environment),
-  ]);
-  const url = resolveSecrets(endpoint.url, where([...path, 'url']), environment);
-  return { ...endpoint, url, headers: Object.fromEntries(headers) };
 }
 
 /** The parts of a zod issue that the sentences use. */

@@ -10,8 +10,8 @@ export interface PlannedWebhook extends Omit<WebhookConfig, 'kinds' | 'cameras'>
 
 /** The webhooks of a configuration. @throws UsageError like {@link checkEndpoint}. */
 export function plannedWebhooks(webhooks: Config['webhooks']): PlannedWebhook[] {
-  return Object.entries(webhooks).map(([id, { kinds, cameras, ...webhook }]) => {
-    checkEndpoint(`webhooks.${id}`, webhook);
-    return { id, ...webhook, kinds, cameras };
+  return Object.entries(webhooks).map(([id, { url, headers, severity, kinds, cameras }]) => {
+    checkEndpoint(`webhooks.${id}`, { url, headers });
+    return { id, url, headers, severity, kinds, cameras };
   });
 }

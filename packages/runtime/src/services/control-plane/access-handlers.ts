@@ -1,5 +1,5 @@
 import { UsageError, VigiaError } from '@vigia/base';
-import { type Me, newTokenSchema, newUserSchema, userChangeSchema } from '@vigia/contracts';
+import { type Me, newTokenSchema, newUserSchema, userChangeSchema } from '@vigia/contracts/api';
 import type { ACCESS_API } from '@vigia/contracts/api';
 import type { AccessControl, Identity } from '#core/access';
 import type { Asked, Handlers } from './asked.ts';

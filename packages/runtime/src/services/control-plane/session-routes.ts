@@ -1,5 +1,5 @@
 import { VigiaError } from '@vigia/base';
-import { loginSchema, type Me } from '@vigia/contracts';
+import { loginSchema, type Me } from '@vigia/contracts/api';
 import { SESSION_COOKIE } from '@vigia/contracts/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AccessControl, SESSION_MS } from '#core/access';

@@ -1,6 +1,6 @@
 import type { Server } from 'node:https';
 import { VigiaError } from '@vigia/base';
-import { ROLES } from '@vigia/contracts';
+import { ROLES } from '@vigia/contracts/api';
 import { type ApiRoute, CSRF_HEADER, SESSION_COOKIE } from '@vigia/contracts/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type AccessControl, type Identity, sameText } from '#core/access';
