@@ -1,13 +1,16 @@
-// Generates a part of docs/reference from the schemas; with --check it only reports files that are out of date.
+// Generates a part of docs/reference, and of the Python client, from the schemas; with --check it only reports files that
+// are out of date.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, install, root } from './lib.mjs';
+import { pythonClient } from './python-client.mjs';
 
 const check = process.argv.includes('--check');
 await install();
 await build();
-const contracts = await import(pathToFileURL(join(root, 'packages/contracts/dist/index.js')).href);
+const door = (name) => import(pathToFileURL(join(root, 'packages/contracts/dist', name)).href);
+const contracts = await door('index.js');
 const out = join(root, 'docs/reference/schemas');
 const SCHEMAS = {
   configuration: ['configSchema', 'vigia.yml', 'input'],
@@ -23,17 +26,17 @@ const SCHEMAS = {
   'infer-request': ['inferRequestSchema', 'Model container protocol: infer', 'input'],
   'infer-response': ['inferResponseSchema', 'Model container protocol: answer to infer', 'output'],
 };
-const stale = [];
 mkdirSync(out, { recursive: true });
-for (const [name, [key, title, io]] of Object.entries(SCHEMAS)) {
+const files = Object.entries(SCHEMAS).map(([name, [key, title, io]]) => {
   const schema = { title, ...contracts[key].toJSONSchema({ target: 'draft-2020-12', io, unrepresentable: 'any' }) };
-  const text = `${JSON.stringify(schema, null, 2)}\n`;
-  const path = join(out, `${name}.schema.json`);
-  if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
-  stale.push(path.slice(root.length + 1));
-  if (!check) writeFileSync(path, text);
-}
+  return [join(out, `${name}.schema.json`), `${JSON.stringify(schema, null, 2)}\n`];
+});
+const python = pythonClient({ ...contracts, ...(await door('api.js')) });
+files.push(...Object.entries(python).map(([path, text]) => [join(root, path), text]));
+const stale = files.filter(([path, text]) => !existsSync(path) || readFileSync(path, 'utf8') !== text);
+if (!check) for (const [path, text] of stale) writeFileSync(path, text);
 if (check && stale.length > 0) {
-  process.stderr.write(`not up to date, run \`npm run docs\`: ${stale.join(', ')}\n`);
+  const paths = stale.map(([path]) => path.slice(root.length + 1));
+  process.stderr.write(`not up to date, run \`npm run docs\`: ${paths.join(', ')}\n`);
   process.exit(1);
 }

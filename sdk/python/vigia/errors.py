@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Dict
+
 
 class VigiaError(Exception):
     """Base of every error of this package.
@@ -53,6 +55,26 @@ class WorkerError(VigiaError):
 
     ``not_a_worker``: vigia did not start this process. ``frames_taken``: a second loop over frames. ``frame_answered``:
     the frame has been answered. ``bad_result``: the answer is invalid. ``bad_environment``: an unreadable variable.
+    """
+
+
+class ApiError(VigiaError):
+    """A node refused a request over HTTP. Codes: docs/protocol/http.md; `not_understood` for an answer of another server."""
+
+    def __init__(self, status: int, code: str, message: str, details: Dict[str, Any]) -> None:
+        """``status``: of HTTP. ``details``: further parts of the error, such as `revision` and `changes` of `conflict`."""
+        super().__init__(code, message)
+        self.status = status
+        self.message = message
+        self.details = details
+
+
+class NoAnswerError(VigiaError):
+    """No answer of a node came over HTTP; a change may have been made.
+
+    ``unreachable``: no connection, or a certificate that is not trusted. ``timeout``: not in time. ``lost``: the
+    connection ended before the answer was complete. ``bad_answer``: too long, or no HTTP, or no JSON. ``closed``: the
+    client was closed.
     """
 
 

@@ -3,16 +3,16 @@ import { request } from 'node:http';
 import type { Sender } from '@vigia/client';
 import type { AddressInfo } from 'node:net';
 
-/** Forwards connections to a port of this machine, and cuts them when a test asks for it. */
+/** Forwards connections to a port, or a Unix socket, of this machine, and cuts them when a test asks for it. */
 export class CutProxy {
   readonly #server: Server;
-  readonly #port: number;
+  readonly #target: number | string;
   readonly #open = new Set<Socket>();
 
-  private constructor(port: number) {
-    this.#port = port;
+  private constructor(target: number | string) {
+    this.#target = target;
     this.#server = createServer((client) => {
-      const node = connect(port, '127.0.0.1');
+      const node = typeof target === 'number' ? connect(target, '127.0.0.1') : connect(target);
       for (const [from, to] of [
         [client, node],
         [node, client],
@@ -29,18 +29,23 @@ export class CutProxy {
     });
   }
 
-  static async start(port: number): Promise<CutProxy> {
-    const proxy = new CutProxy(port);
+  /** @param target A port, or the path of a socket. */
+  static async start(target: number | string): Promise<CutProxy> {
+    const proxy = new CutProxy(target);
     await new Promise<void>((resolve) => void proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   /** Sends through this proxy, under the node's own name. */
   get sender(): Sender {
-    const { port } = this.#server.address() as AddressInfo;
+    const { port } = this;
     return ({ method, path, headers, body, signal }) =>
       new Promise((resolve, reject) => {
-        const host = { host: `127.0.0.1:${this.#port}` };
+        const host = { host: `127.0.0.1:${this.#target}` };
         const options = {
           host: '127.0.0.1',
           port,

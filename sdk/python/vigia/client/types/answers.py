@@ -1,0 +1,151 @@
+"""Other answers. Made by scripts/docs.mjs from packages/contracts: do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
+
+from .events import NodeEvent
+from .reports import HealthProblem
+
+__all__ = [
+    "AcknowledgeAnswer",
+    "Changed",
+    "ChangedCameras",
+    "Configuration",
+    "EventsAnswer",
+    "HealthAnswer",
+    "LogAnswer",
+    "LogAnswerRecords",
+    "MadeToken",
+    "Me",
+    "Preview",
+    "PutConfigAnswer",
+    "ReadyAnswer",
+    "ReloadAnswer",
+    "Revision",
+    "StopAnswer",
+    "Token",
+    "User",
+]
+
+
+class Me(TypedDict):
+    user: Optional[str]
+    role: Literal["viewer", "operator", "admin"]
+    cameras: Union[Literal["all"], List[str]]
+    csrf: Optional[str]
+    expires_at: Optional[str]
+
+
+class User(TypedDict):
+    name: str
+    role: Literal["viewer", "operator", "admin"]
+    cameras: Union[Literal["all"], List[str]]
+    password: bool
+    created_at: str
+
+
+class Token(TypedDict):
+    id: str
+    user: str
+    name: str
+    role: Literal["viewer", "operator", "admin"]
+    created_at: str
+    expires_at: Optional[str]
+
+
+class MadeToken(TypedDict):
+    id: str
+    user: str
+    name: str
+    role: Literal["viewer", "operator", "admin"]
+    created_at: str
+    expires_at: Optional[str]
+    token: str
+
+
+class HealthAnswer(TypedDict):
+    status: Literal["ok"]
+    problems: List[HealthProblem]
+
+
+class ReadyAnswer(TypedDict):
+    status: Literal["ready"]
+
+
+class LogAnswerRecords(TypedDict):
+    number: int
+    time: str
+    level: Literal["debug", "info", "warn", "error"]
+    source: str
+    message: str
+
+
+class LogAnswer(TypedDict):
+    records: List[LogAnswerRecords]
+    lost: int
+    next: int
+
+
+class StopAnswer(TypedDict):
+    node: str
+    pid: int
+
+
+class ChangedCameras(TypedDict):
+    added: List[str]
+    changed: List[str]
+    removed: List[str]
+    untouched: int
+
+
+class Changed(TypedDict):
+    revision: int
+    changes: List[str]
+    cameras: ChangedCameras
+    models: ChangedCameras
+    mqtt: bool
+    http: bool
+
+
+class EventsAnswer(TypedDict):
+    events: List[NodeEvent]
+
+
+class AcknowledgeAnswer(TypedDict):
+    event: str
+    camera: Optional[str]
+    subject: Optional[str]
+
+
+class Configuration(TypedDict):
+    revision: int
+    at: str
+    by: str
+    changes: List[str]
+    document: Dict[str, Any]
+
+
+class Preview(TypedDict):
+    revision: int
+    changes: List[str]
+
+
+PutConfigAnswer = Union[Changed, Preview]
+
+
+class Revision(TypedDict):
+    revision: int
+    at: str
+    by: str
+    changes: List[str]
+
+
+class ReloadAnswer(TypedDict):
+    revision: int
+    changes: List[str]
+    cameras: ChangedCameras
+    models: ChangedCameras
+    mqtt: bool
+    http: bool
+    text: str

@@ -1,0 +1,269 @@
+"""What a node is sent. Made by scripts/docs.mjs from packages/contracts: do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
+
+__all__ = [
+    "CameraSettings",
+    "CameraSettingsConsumers",
+    "CameraSettingsDecoder",
+    "CameraSettingsMaxPicture",
+    "CameraSettingsRoi",
+    "CameraSettingsTls",
+    "ConsumerPatch",
+    "Document",
+    "DocumentCpu",
+    "DocumentCpuCritical",
+    "DocumentHttp",
+    "DocumentHttpTls",
+    "DocumentModels",
+    "DocumentModelsExternal",
+    "DocumentModelsExternalInput",
+    "DocumentMqtt",
+    "DocumentTracing",
+    "DocumentWebhooks",
+    "DocumentWorkers",
+    "DocumentWorkersInput",
+    "DocumentWorkersRestart",
+    "EventsQuery",
+    "LogsQuery",
+    "NewToken",
+    "NewUser",
+    "PutConfigQuery",
+    "RollBack",
+    "SnapshotQuery",
+    "UserChange",
+]
+
+
+class _NewUser(TypedDict):
+    name: str
+    role: Literal["viewer", "operator", "admin"]
+
+
+class NewUser(_NewUser, total=False):
+    cameras: Union[Literal["all"], List[str]]
+    password: str
+
+
+class UserChange(TypedDict, total=False):
+    role: Literal["viewer", "operator", "admin"]
+    cameras: Union[Literal["all"], List[str]]
+    password: str
+
+
+class _NewToken(TypedDict):
+    name: str
+
+
+class NewToken(_NewToken, total=False):
+    user: str
+    role: Literal["viewer", "operator", "admin"]
+    days: int
+
+
+class CameraSettingsDecoder(TypedDict, total=False):
+    threads: int
+    hardware: Literal["none", "auto", "vaapi", "cuda"]
+
+
+class CameraSettingsMaxPicture(TypedDict):
+    width: int
+    height: int
+
+
+class CameraSettingsTls(TypedDict, total=False):
+    verify: bool
+    ca: str
+
+
+class CameraSettingsRoi(TypedDict):
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class CameraSettingsConsumers(TypedDict, total=False):
+    model: str
+    worker: str
+    enabled: bool
+    fps: float
+    sla: Literal["critical", "high", "normal", "best-effort"]
+    deadline_ms: float
+    max_age_ms: float
+
+
+class _CameraSettings(TypedDict):
+    source: str
+
+
+class CameraSettings(_CameraSettings, total=False):
+    detect_source: str
+    transport: Literal["tcp", "udp"]
+    on_loss: Literal["wait", "conceal"]
+    decode: Literal["full", "keyframes"]
+    decoder: CameraSettingsDecoder
+    max_picture: CameraSettingsMaxPicture
+    tls: CameraSettingsTls
+    roi: CameraSettingsRoi
+    consumers: Dict[str, CameraSettingsConsumers]
+
+
+class ConsumerPatch(TypedDict, total=False):
+    enabled: bool
+    fps: Optional[float]
+
+
+class _DocumentModelsExternalInput(TypedDict):
+    width: int
+    height: int
+
+
+class DocumentModelsExternalInput(_DocumentModelsExternalInput, total=False):
+    fit: Literal["stretch", "letterbox"]
+
+
+class DocumentModelsExternal(TypedDict, total=False):
+    input: DocumentModelsExternalInput
+
+
+class DocumentModels(TypedDict, total=False):
+    use: str
+    external: DocumentModelsExternal
+    threads: int
+    provider: Literal["cpu", "cuda", "tensorrt", "openvino", "webgpu", "coreml", "dml"]
+    max_batch: int
+    memory_mib: int
+    skip_loop_filter: bool
+
+
+class DocumentWorkersInput(TypedDict, total=False):
+    format: Literal["NV12", "I420", "RGB24", "BGR24", "GRAY8", "JPEG"]
+    width: int
+    height: int
+    fit: Literal["stretch", "letterbox"]
+
+
+class DocumentWorkersRestart(TypedDict, total=False):
+    delays_ms: List[float]
+    unlimited: bool
+    probe_ms: Optional[float]
+
+
+class DocumentWorkers(TypedDict, total=False):
+    command: List[str]
+    module: str
+    dir: str
+    transport: Literal["stdin", "shm"]
+    input: DocumentWorkersInput
+    env: Dict[str, str]
+    options: Dict[str, Any]
+    start_timeout_ms: float
+    hang_timeout_ms: float
+    memory_mib: int
+    restart: DocumentWorkersRestart
+
+
+class DocumentCpuCritical(TypedDict, total=False):
+    nice: int
+    cpus: List[int]
+
+
+DocumentCpu = TypedDict(
+    "DocumentCpu",
+    {
+        "critical": DocumentCpuCritical,
+        "high": DocumentCpuCritical,
+        "normal": DocumentCpuCritical,
+        "best-effort": DocumentCpuCritical,
+        "shed": bool,
+    },
+    total=False,
+)
+
+
+class _DocumentMqtt(TypedDict):
+    url: str
+
+
+class DocumentMqtt(_DocumentMqtt, total=False):
+    commands: bool
+
+
+class _DocumentWebhooks(TypedDict):
+    url: str
+
+
+class DocumentWebhooks(_DocumentWebhooks, total=False):
+    headers: Dict[str, str]
+    severity: Literal["notice", "warning", "alarm"]
+    kinds: List[str]
+    cameras: List[str]
+
+
+class DocumentHttpTls(TypedDict):
+    cert: str
+    key: str
+
+
+class DocumentHttp(TypedDict, total=False):
+    listen: str
+    tls: DocumentHttpTls
+    names: List[str]
+
+
+class _DocumentTracing(TypedDict):
+    url: str
+
+
+class DocumentTracing(_DocumentTracing, total=False):
+    headers: Dict[str, str]
+    sample: float
+    per_second: int
+
+
+class _Document(TypedDict):
+    version: Literal[1]
+    cameras: Dict[str, CameraSettings]
+
+
+class Document(_Document, total=False):
+    node: str
+    models: Dict[str, DocumentModels]
+    workers: Dict[str, DocumentWorkers]
+    cpu: DocumentCpu
+    mqtt: DocumentMqtt
+    webhooks: Dict[str, DocumentWebhooks]
+    http: DocumentHttp
+    tracing: DocumentTracing
+
+
+class RollBack(TypedDict):
+    revision: int
+
+
+class LogsQuery(TypedDict, total=False):
+    after: int
+    limit: int
+    level: Literal["debug", "info", "warn", "error"]
+
+
+class SnapshotQuery(TypedDict, total=False):
+    annotated: bool
+
+
+class EventsQuery(TypedDict, total=False):
+    after: str
+    camera: str
+    kind: str
+    severity: Literal["debug", "info", "notice", "warning", "alarm"]
+    from_: str
+    to: str
+    limit: int
+
+
+class PutConfigQuery(TypedDict, total=False):
+    dry_run: bool
+    file: str

@@ -1,0 +1,254 @@
+"""Events and results. Made by scripts/docs.mjs from packages/contracts: do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, List, Literal, Optional, TypedDict, Union
+
+__all__ = [
+    "Detection",
+    "Hops",
+    "Keypoint",
+    "Mask",
+    "NodeEvent",
+    "NodeEventAudit",
+    "NodeEventAuditData",
+    "NodeEventCameraState",
+    "NodeEventCameraStateData",
+    "NodeEventConfig",
+    "NodeEventConfigData",
+    "NodeEventConsumerBlind",
+    "NodeEventConsumerBlindData",
+    "NodeEventModelState",
+    "NodeEventModelStateData",
+    "NodeEventNode",
+    "NodeEventNodeData",
+    "NodeEventShedding",
+    "NodeEventSla",
+    "NodeEventStorage",
+    "NodeEventStorageData",
+    "NodeEventWorker",
+    "NodeEventWorkerData",
+    "NodeEventWorkerState",
+    "NodeEventWorkerStateData",
+    "ResultMessage",
+    "ResultMessageError",
+]
+
+
+class _NodeEvent(TypedDict):
+    v: Literal[1]
+    id: str
+    node: str
+    boot: str
+    at: str
+    camera: Optional[str]
+    consumer: Optional[str]
+    phase: Optional[Literal["start", "update", "end"]]
+    severity: Literal["debug", "info", "notice", "warning", "alarm"]
+    subject: Optional[str]
+
+
+class NodeEventCameraStateData(TypedDict):
+    state: Literal["connecting", "live", "stalled", "waiting", "stopped"]
+    reason: Optional[str]
+    message: Optional[str]
+    retry_in_ms: Optional[float]
+
+
+class NodeEventCameraState(_NodeEvent):
+    kind: Literal["camera_state"]
+    data: NodeEventCameraStateData
+
+
+class NodeEventModelStateData(TypedDict):
+    model: str
+    state: Literal["starting", "ready", "failing", "stopped"]
+    reason: Optional[str]
+
+
+class NodeEventModelState(_NodeEvent):
+    kind: Literal["model_state"]
+    data: NodeEventModelStateData
+
+
+class NodeEventWorkerStateData(TypedDict):
+    worker: str
+    sla: Literal["critical", "high", "normal", "best-effort"]
+    state: Literal["starting", "ready", "running", "idle", "breaching", "restarting", "failed", "stopped"]
+    reason: Optional[str]
+    message: Optional[str]
+    alarm: bool
+
+
+class NodeEventWorkerState(_NodeEvent):
+    kind: Literal["worker_state"]
+    data: NodeEventWorkerStateData
+
+
+class _NodeEventWorkerData(TypedDict):
+    type: Literal[
+        "worker_restarting",
+        "worker_failed",
+        "worker_recovered",
+        "sla_breached",
+        "sla_recovered",
+        "slowed",
+        "restored",
+    ]
+    sla: Literal["critical", "high", "normal", "best-effort"]
+    alarm: bool
+    reason: Optional[str]
+    message: str
+
+
+class NodeEventWorkerData(_NodeEventWorkerData, total=False):
+    stderr: List[str]
+
+
+class NodeEventWorker(_NodeEvent):
+    kind: Literal["worker"]
+    data: NodeEventWorkerData
+
+
+class NodeEventSla(_NodeEvent):
+    kind: Literal["sla"]
+    data: NodeEventWorkerData
+
+
+class NodeEventShedding(_NodeEvent):
+    kind: Literal["shedding"]
+    data: NodeEventWorkerData
+
+
+class NodeEventConsumerBlindData(TypedDict):
+    sla: Literal["critical", "high", "normal", "best-effort"]
+    message: str
+
+
+class NodeEventConsumerBlind(_NodeEvent):
+    kind: Literal["consumer_blind"]
+    data: NodeEventConsumerBlindData
+
+
+class NodeEventStorageData(TypedDict):
+    state: Literal["failing", "ok", "discarded"]
+    message: str
+    discarded: int
+
+
+class NodeEventStorage(_NodeEvent):
+    kind: Literal["storage"]
+    data: NodeEventStorageData
+
+
+class NodeEventNodeData(TypedDict):
+    state: Literal["started", "stopping"]
+    version: str
+
+
+class NodeEventNode(_NodeEvent):
+    kind: Literal["node"]
+    data: NodeEventNodeData
+
+
+class NodeEventConfigData(TypedDict):
+    revision: int
+    by: str
+    changes: List[str]
+
+
+class NodeEventConfig(_NodeEvent):
+    kind: Literal["config"]
+    data: NodeEventConfigData
+
+
+class NodeEventAuditData(TypedDict):
+    by: str
+    action: str
+    target: Optional[str]
+    outcome: Literal["done", "refused"]
+    reason: Optional[str]
+
+
+class NodeEventAudit(_NodeEvent):
+    kind: Literal["audit"]
+    data: NodeEventAuditData
+
+
+NodeEvent = Union[
+    NodeEventCameraState,
+    NodeEventModelState,
+    NodeEventWorkerState,
+    NodeEventWorker,
+    NodeEventSla,
+    NodeEventShedding,
+    NodeEventConsumerBlind,
+    NodeEventStorage,
+    NodeEventNode,
+    NodeEventConfig,
+    NodeEventAudit,
+]
+
+
+class _Hops(TypedDict):
+    decoded: float
+    taken: float
+    rendered: Optional[float]
+    sent: Optional[float]
+    received: Optional[float]
+    decided: float
+
+
+class Hops(_Hops, total=False):
+    arrived: float
+
+
+class Keypoint(TypedDict):
+    name: str
+    x: float
+    y: float
+    confidence: float
+
+
+class Mask(TypedDict):
+    width: int
+    height: int
+    counts: List[int]
+
+
+class _Detection(TypedDict):
+    class_id: int
+    class_name: str
+    confidence: float
+    bbox: List[float]
+
+
+class Detection(_Detection, total=False):
+    keypoints: List[Keypoint]
+    mask: Mask
+
+
+class ResultMessageError(TypedDict):
+    code: str
+    message: str
+
+
+class _ResultMessage(TypedDict):
+    node: str
+    boot: str
+    camera: str
+    consumer: str
+    model: Optional[str]
+    seq: int
+    status: Literal["ok", "expired", "timeout", "unavailable", "error"]
+    captured_at: str
+    age_ms: float
+    pts_us: int
+    hops_ms: Hops
+    detections: Optional[List[Detection]]
+    error: Optional[ResultMessageError]
+
+
+class ResultMessage(_ResultMessage, total=False):
+    worker: str
+    data: Any
