@@ -16,6 +16,8 @@ const SOAKS = {
     'container-fuzz',
     'worker-faults',
     'outbox',
+    'api',
+    'streams',
   ],
 };
 /** A change of one of these can affect everything. */
