@@ -73,6 +73,15 @@ const BENCHMARKS = {
       ['--json', 'every round of every variant, as JSON'],
     ],
   },
+  streams: {
+    line: 'age of results with 200 clients of the streams, 20 of which never read, and without, by turns (about 6 minutes)',
+    usage: '[--seconds N] [--rounds N] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 2 to 600 (60)'],
+      ['--rounds N', 'rounds in which the variants alternate, 1 to 100 (2)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   tracing: {
     line: 'CPU of the node per result and age of results, with traces off and on, by turns in one node (about a minute)',
     usage: '[--seconds N] [--rounds N] [--markdown]',

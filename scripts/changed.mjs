@@ -17,6 +17,8 @@ const SOAKS = {
     'worker-faults',
     'outbox',
     'store',
+    'api',
+    'streams',
   ],
 };
 /** A change of one of these can affect everything. */

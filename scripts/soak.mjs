@@ -18,6 +18,9 @@ const SOAKS = {
   'container-deaths': 'models that crash, hang, grow or lie: reported results, times, effect on others (3 min)',
   'container-fuzz':
     'malformed messages, 10,000 at each container and at their client: answered once, correctly, without leaks (30 s)',
+  api: 'requests to every route in every role, 10,000 of each, made from the schemas and spoilt: no failure, no escape, no secret (4 min)',
+  streams:
+    'streams cut 1,000 times over Server-Sent Events and over WebSockets: every event comes once, in order (30 s)',
   outbox:
     '100,000 events, the node killed 200 times, the broker 20 times, the disk full twice: all arrive, in order (6 min)',
   store: '1,000 damaged stores, 1,000,000 events: never silently wrong, pages within 20 ms (12 min)',
@@ -80,6 +83,8 @@ const WAITING = [
   'random-faults',
   'worker-kills',
   'connect-cycles',
+  'api',
+  'streams',
 ];
 const QUIET = ['worker-pace', 'consumers', 'container-fuzz', 'segments'];
 

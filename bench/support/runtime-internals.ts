@@ -15,6 +15,7 @@ export { encodeSnapshot } from '@vigia/runtime/dist/services/snapshot/index.js';
 export { NodeEvents } from '@vigia/runtime/dist/node/events/index.js';
 export { BrokerLink } from '@vigia/runtime/dist/node/broker-link.js';
 export { NodeStore } from '@vigia/runtime/dist/services/store/index.js';
+export { socketSender } from '@vigia/runtime/dist/services/control-client/index.js';
 export { Tracer } from '@vigia/runtime/dist/services/tracing/index.js';
 export { newProcessConsumer } from '@vigia/runtime/dist/services/workers/index.js';
 export { Picture };

@@ -62,6 +62,8 @@ export interface NodeSettings {
   readonly top?: string;
   /** In addition to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Gets everything that the node writes to either output. */
+  readonly onText?: (text: string) => void;
 }
 
 let counter = 0;
@@ -93,8 +95,12 @@ export class VigiaNode {
       env: { ...process.env, VIGIA_RUN_DIR: this.#runDir, VIGIA_STATE_DIR: join(this.#dir, 'state'), ...more.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    this.#process.stdout?.setEncoding('utf8').on('data', (chunk: string) => this.#onOutput(chunk));
+    this.#process.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      more.onText?.(chunk);
+      this.#onOutput(chunk);
+    });
     this.#process.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      more.onText?.(chunk);
       this.#stderr = (this.#stderr + chunk).slice(-STDERR_LIMIT);
     });
     this.#process.once('close', () => this.#waiter.wake());

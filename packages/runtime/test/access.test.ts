@@ -259,8 +259,10 @@ describe('tokens', () => {
   });
 
   test('what is done once for a key is audited once, with its user and address', async () => {
-    const headers = { ...bearer(holders.get('admin of all')?.token ?? ''), 'idempotency-key': 'once' };
-    for (let n = 0; n < 3; n += 1) expect((await node.raw('POST', '/api/v1/reload', headers)).status).toBe(200);
+    const headers = { ...JSON_BODY, ...bearer(holders.get('admin of all')?.token ?? ''), 'idempotency-key': 'once' };
+    // A body that the route does not read is not recorded: it may be long.
+    const reload = () => node.raw('POST', '/api/v1/reload', headers, JSON.stringify({ name: 'x'.repeat(100_000) }));
+    for (let n = 0; n < 3; n += 1) expect((await reload()).status).toBe(200);
     const { events } = await node.local.events({ query: { kind: 'audit', limit: 1_000 } });
     const entries = events.map(({ data }) => data as { action: string; outcome: string });
     expect(entries.filter(({ action, outcome }) => action === 'reload' && outcome === 'done')).toEqual([

@@ -49,6 +49,33 @@ export function refusedRequests(raw: ApiNode['raw']): readonly Refused[] {
       /not valid JSON/,
     ],
     [
+      'a body that is nested too deeply',
+      () =>
+        raw(
+          'PUT',
+          '/api/v1/cameras/a',
+          { 'content-type': 'application/json' },
+          '{"a":'.repeat(10_000) + '1' + '}'.repeat(10_000),
+        ),
+      400,
+      /at most 64 levels/,
+    ],
+    [
+      'a document that is nested too deeply',
+      () => raw('PUT', '/api/v1/config?dry_run=1', { 'content-type': 'text/plain' }, '['.repeat(50_000)),
+      400,
+      /usage/,
+    ],
+    ['an expectation', () => raw('GET', '/healthz', { expect: 'more' }), 417, /100-continue/],
+    ['headers that are too long', () => raw('GET', '/healthz', { 'x-long': 'y'.repeat(20_000) }), 431, /16 KiB/],
+    ['what is no HTTP', () => raw('GET', '/healthz', { 'transfer-encoding': 'gzip' }), 400, /no valid HTTP/],
+    [
+      'half a handshake of a WebSocket',
+      () => raw('GET', '/api/v1/stream', { connection: 'Upgrade', upgrade: 'websocket' }),
+      400,
+      /no handshake of a WebSocket: Missing or invalid Sec-WebSocket-Key/,
+    ],
+    [
       'a body of another type',
       () => raw('PUT', '/api/v1/cameras/a', { 'content-type': 'text/xml' }, '<a/>'),
       415,

@@ -9,11 +9,21 @@ import { Audit, cameraIn, targetOf } from './audit.ts';
 import type { ControlledNode } from './controlled-node.ts';
 import { grantedNode } from './granted-node.ts';
 import { handlersOf, NotWell } from './handlers.ts';
+import { refuseBytes, refuseOddities } from './no-request.ts';
 import { NodeStreams } from './node-streams.ts';
 import { sseOutlet, webSocketOutlet } from './outlet.ts';
 import { checked, type Refusal, refusalOf } from './refusal.ts';
 import { Repeats } from './repeats.ts';
-import { keyOf, noRoute, refuseReferences, revisionIn, revisionOf, type StreamName, wishOf } from './requests.ts';
+import {
+  keyOf,
+  noRoute,
+  refuseDeep,
+  refuseReferences,
+  revisionIn,
+  revisionOf,
+  type StreamName,
+  wishOf,
+} from './requests.ts';
 import { SessionRoutes } from './session-routes.ts';
 import { type ApiServer, type Entrance, nameOf, refuseUnlessMay, refuseUnlessSees, type Visitor } from './visitors.ts';
 
@@ -77,6 +87,7 @@ export class Api {
       https: entrance.tls ? { ...entrance.tls, minVersion: 'TLSv1.2' } : null,
       logger: false,
       forceCloseConnections: true,
+      clientErrorHandler: refuseBytes,
       exposeHeadRoutes: false,
       frameworkErrors: (error, request, reply) => void this.#refuse(error, request, reply),
       bodyLimit: DOCUMENT_LIMIT,
@@ -103,6 +114,7 @@ export class Api {
         server.websocketServer.close(() => done());
       },
     });
+    refuseOddities(server);
     // Before the body is read: it costs nothing to refuse.
     server.addHook('onRequest', async (request) => {
       this.#visitors.set(request, entrance.visitor(request));
@@ -132,11 +144,12 @@ export class Api {
       query: checked(route.query ?? z.strictObject({}), query, 'query'),
       body,
     };
+    refuseDeep(body);
     if (!visitor.trusted) refuseReferences(body);
     const work = async (): Promise<unknown> => {
       const answer = await this.#call(name, asked as Asked<typeof name>);
       if (route.method !== 'GET')
-        this.#audit.done(visitor, name, targetOf(asked.params, body), cameraIn(asked.params, answer));
+        this.#audit.done(visitor, name, targetOf(asked.params, route.body && body), cameraIn(asked.params, answer));
       return answer;
     };
     if (key === undefined || route.method === 'GET') return work();

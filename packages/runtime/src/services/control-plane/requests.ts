@@ -7,6 +7,8 @@ import { checked } from './refusal.ts';
 import { eventsOnly, everything } from './stream-formats.ts';
 
 const KEY = /^[\x21-\x7E]{1,128}$/;
+/** Levels of lists and objects in a body. */
+const DEEPEST = 64;
 const lastIdSchema = eventIdSchema.optional();
 
 /** Routes that answer with a stream. */
@@ -29,6 +31,25 @@ export function keyOf({ method, headers }: FastifyRequest): string | undefined {
   if (key === undefined || method === 'GET') return undefined;
   if (typeof key === 'string' && KEY.test(key)) return key;
   throw new UsageError('Idempotency-Key: 1 to 128 printable characters without spaces are allowed');
+}
+
+/**
+ * Code that reads a value part by part calls itself once per level, and would have no stack left.
+ *
+ * @throws UsageError for a body that is nested too deeply.
+ */
+export function refuseDeep(body: unknown): void {
+  let level = partsOf([body]);
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth === DEEPEST) throw new UsageError(`body: at most ${DEEPEST} levels are allowed`);
+    level = partsOf(level);
+  }
+}
+
+function partsOf(values: readonly unknown[]): object[] {
+  return values
+    .flatMap((value): unknown[] => (typeof value === 'object' && value !== null ? Object.values(value) : []))
+    .filter((part): part is object => typeof part === 'object' && part !== null);
 }
 
 /** @throws UsageError: the environment and files of the node are for those who may read them. */
