@@ -1,4 +1,4 @@
-import { type Role, ROLES } from '@vigia/contracts';
+import { type Role, ROLES } from '@vigia/contracts/api';
 import { API, type ApiName, type ApiRoute } from '@vigia/contracts/api';
 
 /** The camera that everybody may see, and the one that some may not. */
