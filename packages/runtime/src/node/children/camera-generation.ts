@@ -145,8 +145,13 @@ export class CameraGeneration implements Generation {
 
   /** Returns the next picture as a JPEG. With `annotated`, the next picture that has a result. @throws VigiaError */
   async picture(annotated: boolean): Promise<Uint8Array> {
-    const { jpeg } = await this.#connected().request('picture', { annotated }, { deadlineMs: PICTURE_MS });
-    return jpeg;
+    try {
+      const { jpeg } = await this.#connected().request('picture', { annotated }, { deadlineMs: PICTURE_MS });
+      return jpeg;
+    } catch (error) {
+      if (codeOf(error) !== 'channel_closed') throw error;
+      throw new VigiaError('no_answer', `camera ${this.setup.camera}: its process ended before it answered`);
+    }
   }
 
   /** Sets another rate for a consumer; null restores the configured one. */

@@ -52,6 +52,13 @@ describe('waiting for a restarted worker', () => {
     expect(told).toBe('hall/flow: worker flow did not become ready: it exited with code 3');
   });
 
+  test('goes on when somebody else asks for a restart too', async () => {
+    const stage = new Stage().wait();
+    const asked = message('restarting', { reason: 'asked', message: 'was asked to start again' });
+    expect(await stage.tell(asked, message('starting'), asked, message('starting'))).toBe('waits');
+    expect(await stage.tell(message('ready'))).toBe('ready');
+  });
+
   test('rejects when its camera’s process died, it was removed, or it takes too long', async () => {
     const stage = new Stage().wait();
     await stage.tell(message('starting'));

@@ -1,6 +1,9 @@
 import { type Clock, type Timer, VigiaError } from '@vigia/base';
 import type { HealthProblem, WorkerStateMessage } from '@vigia/contracts';
 
+/** The reason of a restart that somebody requested. */
+const ASKED = 'asked';
+
 /** A caller that waits for a restarted worker. */
 interface Waiter {
   /** The restarted worker has reported `starting`. Earlier states belong to its predecessor. */
@@ -92,8 +95,10 @@ export class WorkerStates {
       this.#settle(key, waiter, () => waiter.reject(new VigiaError('no_answer', `${key}: ${why}`)));
   }
 
-  #heard(key: string, waiter: Waiter, { camera, consumer, state, worker, message }: WorkerStateMessage): void {
+  #heard(key: string, waiter: Waiter, { camera, consumer, state, reason, worker, message }: WorkerStateMessage): void {
     if (state === 'starting') waiter.started = true;
+    // Somebody else has asked for a restart too: that is no failure, and its process is as good as this one's.
+    if (state === 'restarting' && reason === ASKED) waiter.started = false;
     if (state === 'stopped') this.giveUp(camera, consumer, message ?? 'it was stopped');
     if (!waiter.started || state === 'starting' || state === 'stopped') return;
     const failed = state === 'restarting' || state === 'failed';
