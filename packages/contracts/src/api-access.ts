@@ -37,7 +37,7 @@ export const ACCESS_API = {
   logout: {
     method: 'POST',
     path: '/api/v1/logout',
-    summary: 'Ends the session, and its streams. Does nothing without one.',
+    summary: 'Ends the session, and its streams.',
     role: 'viewer',
     scope: 'self',
     answer: nothing,
@@ -104,7 +104,8 @@ export const ACCESS_API = {
   addToken: {
     method: 'POST',
     path: '/api/v1/tokens',
-    summary: 'Makes a token, which is shown this once. An admin of all cameras may make one for another user.',
+    summary:
+      'Makes a token, which is shown this once. An admin of all cameras may make one for another user. Not with a token.',
     role: 'viewer',
     scope: 'self',
     body: { schema: newTokenSchema, as: 'json' },

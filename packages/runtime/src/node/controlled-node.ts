@@ -61,7 +61,8 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     get revisions() {
       return desired.history;
     },
-    previewConfig: (text, file) => (file === undefined ? desired.preview(text) : desired.previewFile(text, file)),
+    previewConfig: (text, file, { trusted }) =>
+      file === undefined ? desired.preview(text, trusted) : desired.previewFile(text, file, trusted),
     putConfig: (text, asker) => desired.put(text, asker),
     rollBack: (revision, asker) => desired.rollBack(revision, asker),
     audit: (entry, camera) => node.audit(entry, camera),

@@ -83,11 +83,13 @@ export class HttpDoor {
   }
 
   /** Everything that can be checked before the previous port is given up. */
-  #ready({ listen, tls }: PlannedHttp): Promise<LoadedTls | undefined> {
+  #ready({ listen, tls, names }: PlannedHttp): Promise<LoadedTls | undefined> {
     const { access } = this.#o;
-    if (!isLoopback(partsOf(listen).host) && !access.hasUsers)
+    // TLS and names of its own mean that others come, through a proxy on this machine.
+    const isOpen = !isLoopback(partsOf(listen).host) || tls !== undefined || names.length > 0;
+    if (isOpen && !access.hasUsers)
       throw new UsageError(
-        `http.listen: ${listen} is open to other machines, and this node has no users; add one with \`vigia users add NAME --role admin\`, or listen on 127.0.0.1`,
+        `http.listen: ${listen} is open to other machines, and this node has no users; add one with \`vigia users add NAME --role admin\`, or listen on 127.0.0.1 without tls and names`,
         { path: 'http.listen' },
       );
     return tls ? loadTls(tls) : Promise.resolve(undefined);

@@ -12,7 +12,7 @@ class AccessRoutes(Sender):
     """One method per route (docs/protocol/http.md). Each raises ApiError and NoAnswerError."""
 
     def logout(self, *, idempotency_key: Optional[str] = None) -> None:
-        """Ends the session, and its streams. Does nothing without one.
+        """Ends the session, and its streams.
 
         `POST /api/v1/logout`, role viewer.
         """
@@ -68,7 +68,7 @@ class AccessRoutes(Sender):
         return answer
 
     def add_token(self, body: NewToken, *, idempotency_key: Optional[str] = None) -> MadeToken:
-        """Makes a token, which is shown this once. An admin of all cameras may make one for another user.
+        """Makes a token, which is shown this once. An admin of all cameras may make one for another user. Not with a token.
 
         `POST /api/v1/tokens`, role viewer.
         """

@@ -106,6 +106,14 @@ describe('the file', () => {
     expect(existsSync(`${path}.new`)).toBe(false);
   });
 
+  test('one that is gone lets nobody in', async () => {
+    await access.addUser({ ...ADMIN, password: PASSWORD });
+    rmSync(path);
+    expect((await access.load())?.message).toContain('the file of the users is gone');
+    expect(access.hasUsers).toBe(true);
+    expect(access.failure?.code).toBe('access_damaged');
+  });
+
   test('while another program changes it, a change is refused; what a dead one left is not in the way', async () => {
     await access.addUser(ADMIN);
     writeFileSync(`${path}.new`, '');

@@ -10,11 +10,18 @@ import {
   type User,
   type UserChange,
 } from '@vigia/contracts/api';
-import { type AccessDocument, NOBODY, type StoredKey, type StoredUser, USERS_LIMIT } from './access-document.ts';
+import {
+  type AccessDocument,
+  KEYS_LIMIT,
+  NOBODY,
+  type StoredKey,
+  type StoredUser,
+  USERS_LIMIT,
+} from './access-document.ts';
 import { AccessFile } from './access-file.ts';
 import type { Identity } from './identity.ts';
 import { csrfOf, isSecretOf, keyParts, newKey } from './keys.ts';
-import { LoginLimits } from './login-limits.ts';
+import { type LoginAttempt, LoginLimits } from './login-limits.ts';
 import { Passwords } from './passwords.ts';
 
 /** How long a login of a browser lasts, milliseconds. */
@@ -66,7 +73,10 @@ export class AccessControl {
   load(): Promise<VigiaError | undefined> {
     return this.#inTurn(async () => {
       try {
-        this.#become(await this.#file.read());
+        const found = await this.#file.read();
+        // Gone, and not removed one by one: letting everybody in would be worse than letting nobody in.
+        if (found === NOBODY && this.#document.users.size > 0) throw this.#file.gone();
+        this.#become(found);
       } catch (error) {
         if (!(error instanceof VigiaError)) throw error;
         this.#failure = error;
@@ -184,7 +194,7 @@ export class AccessControl {
     this.#readable();
     const attempt = this.#limits.begin(name, from);
     const stored = this.#document.users.get(name)?.password ?? null;
-    if (!(await this.#passwords.matches(password, stored)))
+    if (!(await this.#tried(attempt, password, stored)))
       throw new VigiaError('login_failed', 'the name or the password is wrong');
     attempt.succeeded();
     const { id, hash, text } = newKey();
@@ -198,6 +208,16 @@ export class AccessControl {
       return keysOf(begun, name, 'session').length > SESSIONS_LIMIT && oldest ? withoutKey(begun, oldest) : begun;
     });
     return { identity: this.identify(text) as Identity, text };
+  }
+
+  /** A password that was not looked at does not count as a wrong one. */
+  async #tried(attempt: LoginAttempt, password: string, stored: string | null): Promise<boolean> {
+    try {
+      return await this.#passwords.matches(password, stored);
+    } catch (error) {
+      attempt.untried();
+      throw error;
+    }
   }
 
   /** Ends a session. */
@@ -311,7 +331,10 @@ function keysOf({ keys }: AccessDocument, user: string, kind: StoredKey['kind'])
   return [...keys].filter(([, key]) => key.user === user && key.kind === kind).map(([id]) => id);
 }
 
+/** @throws VigiaError `limit` */
 function withKey({ users, keys }: AccessDocument, id: string, key: StoredKey): AccessDocument {
+  if (keys.size >= KEYS_LIMIT)
+    throw new VigiaError('limit', `there are ${KEYS_LIMIT} tokens and logins: no further one fits`);
   return { users, keys: new Map(keys).set(id, key) };
 }
 

@@ -12,7 +12,8 @@ import { passwordHashSchema } from './passwords.ts';
 
 /** Most users of a node, and most tokens and sessions together. */
 export const USERS_LIMIT = 1_000;
-const KEYS_LIMIT = 20_000;
+/** See {@link USERS_LIMIT}. */
+export const KEYS_LIMIT = 20_000;
 
 const at = z.iso.datetime();
 const role = z.enum(ROLES);

@@ -36,6 +36,11 @@ export class AccessFile {
     }
   }
 
+  /** The error for a file that was there and is not. */
+  gone(): VigiaError {
+    return new VigiaError('access_damaged', `${this.path}: the file of the users is gone`, { path: this.path });
+  }
+
   /**
    * Changes the file: afterwards it is the old one or the new one, also after a power cut. Two programs that change it at
    * the same time cannot undo each other's work.
@@ -48,14 +53,16 @@ export class AccessFile {
     const next = await this.#take();
     try {
       const document = edit(await this.read());
-      await next.writeFile(textOf(document));
+      await next.writeFile(limited(textOf(document)));
       await next.sync();
       await rename(this.#nextPath, this.path);
       await syncFolder(dirname(this.path));
       return document;
     } catch (error) {
       await rm(this.#nextPath, { force: true }).catch(() => undefined);
-      throw error instanceof VigiaError ? error : this.#failure(`it cannot be written: ${reasonOf(error)}`, error);
+      throw error instanceof VigiaError
+        ? error
+        : this.#failure(`their file cannot be written (${reasonOf(error)})`, error);
     } finally {
       await next.close();
     }
@@ -74,15 +81,22 @@ export class AccessFile {
     } catch (error) {
       const inUse = codeOf(error) === 'EEXIST';
       throw this.#failure(
-        inUse ? 'another program changes it; try again' : `it cannot be written: ${reasonOf(error)}`,
+        inUse ? 'another program changes it; try again' : `their file cannot be written (${reasonOf(error)})`,
         error,
       );
     }
   }
 
   #failure(why: string, cause: unknown): VigiaError {
-    return new VigiaError('access_file', `${this.path}: ${why}`, { path: this.path, cause });
+    // Without the path: the sentence may go over the network.
+    return new VigiaError('access_file', `the users cannot be changed: ${why}`, { path: this.path, cause });
   }
+}
+
+/** What would not be read again is not written. @throws VigiaError `limit` */
+function limited(text: string): string {
+  if (Buffer.byteLength(text) <= SIZE_LIMIT) return text;
+  throw new VigiaError('limit', `the file of users would have more than ${SIZE_LIMIT} bytes`);
 }
 
 function textOf({ users, keys }: AccessDocument): string {
@@ -92,7 +106,7 @@ function textOf({ users, keys }: AccessDocument): string {
 
 async function removeLeft(path: string, nowMs: number): Promise<void> {
   const found = await stat(path).catch(() => undefined);
-  if (found && nowMs - found.mtimeMs > LEFT_MS) await rm(path, { force: true });
+  if (found && Math.abs(nowMs - found.mtimeMs) > LEFT_MS) await rm(path, { force: true });
 }
 
 async function syncFolder(path: string): Promise<void> {

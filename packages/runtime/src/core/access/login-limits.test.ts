@@ -36,6 +36,17 @@ test('20 for an account, from however many addresses; whose address is known is 
   expect(fail('anna', '10.0.9.9')).toBe('tried');
 });
 
+test('others at the same address do not lock out whom it knows', () => {
+  limits.begin('anna', '10.0.0.1').succeeded();
+  for (let n = 0; n < 11; n += 1) fail(`user${n}`, '10.0.0.1');
+  expect([fail('other', '10.0.0.1'), fail('anna', '10.0.0.1')]).toEqual([expect.stringMatching('too many'), 'tried']);
+});
+
+test('a password that was not looked at costs nothing', () => {
+  for (let n = 0; n < 100; n += 1) limits.begin('anna', '10.0.0.1').untried();
+  for (let n = 0; n < 10; n += 1) expect(fail('anna', '10.0.0.1')).toBe('tried');
+});
+
 test('what was refused for the account does not count against the address', () => {
   for (let n = 0; n < 20; n += 1) fail('anna', `10.0.0.${n}`);
   for (let n = 0; n < 30; n += 1) expect(fail('anna', '10.0.1.1')).toMatch('too many');

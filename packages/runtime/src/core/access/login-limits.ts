@@ -9,6 +9,8 @@ const KNOWN_LIMIT = 1_000;
 
 /** One attempt to log in. It has failed unless it is said to have succeeded. */
 export interface LoginAttempt {
+  /** The password was not looked at. */
+  untried(): void;
   succeeded(): void;
 }
 
@@ -31,16 +33,25 @@ export class LoginLimits {
   begin(user: string, from: string): LoginAttempt {
     const address = addressName(from);
     const pair = `${user} ${address}`;
-    const account = this.#known.has(pair) ? pair : user;
-    refuse(this.#addresses.take(address));
+    const isKnown = this.#known.has(pair);
+    const account = isKnown ? pair : user;
+    // Others at the same address, behind a router or a proxy, must not lock this one out.
+    if (!isKnown) refuse(this.#addresses.take(address));
     const waitMs = this.#accounts.take(account);
+    const withdraw = (): void => {
+      if (!isKnown) this.#addresses.giveBack(address);
+    };
     // It was not tried: it does not count against the address.
-    if (waitMs > 0) this.#addresses.giveBack(address);
+    if (waitMs > 0) withdraw();
     refuse(waitMs);
+    const untried = (): void => {
+      withdraw();
+      this.#accounts.giveBack(account);
+    };
     return {
+      untried,
       succeeded: () => {
-        this.#addresses.giveBack(address);
-        this.#accounts.giveBack(account);
+        untried();
         this.#remember(pair);
       },
     };

@@ -82,7 +82,7 @@ describe('reload', () => {
     write({ hall: 'a' });
     const sentence = 'cameras.door.consumers.look.worker: there is no worker "w"; `workers` is empty';
     await expect(desired.reload()).rejects.toThrow(sentence);
-    expect(() => desired.previewFile('version: 1\ncameras: { hall: { source: "rtsp://h/a" } }\n', file)).toThrow(
+    expect(() => desired.previewFile('version: 1\ncameras: { hall: { source: "rtsp://h/a" } }\n', file, true)).toThrow(
       sentence,
     );
     expect(desired.current.revision).toBe(2);
@@ -264,7 +264,7 @@ describe('changes at runtime', () => {
     const desired = start();
     const text = JSON.stringify({ version: 1, cameras: { hall: { source: 'rtsp://u:***@127.0.0.1/x' } } });
     await expect(desired.put(text, AUTHOR)).rejects.toThrow('found ***, which stands for a secret');
-    expect(() => desired.preview(text)).toThrow('found ***, which stands for a secret');
+    expect(() => desired.preview(text, true)).toThrow('found ***, which stands for a secret');
     expect(desired.current.revision).toBe(1);
   });
 
@@ -327,16 +327,16 @@ test('a change shows 80 characters of a value, and a list as a whole', () => {
     `workers: ${JSON.stringify(workers)}
 `,
   );
-  expect(desired.preview(JSON.stringify({ version: 1, cameras }))).toEqual([
+  expect(desired.preview(JSON.stringify({ version: 1, cameras }), true)).toEqual([
     `cameras.hall.source: "rtsp://127.0.0.1/a" → "${cameras.hall.source}"`,
   ]);
   cameras.hall.source += 'x';
-  expect(desired.preview(JSON.stringify({ version: 1, cameras }))).toEqual([
+  expect(desired.preview(JSON.stringify({ version: 1, cameras }), true)).toEqual([
     `cameras.hall.source: "rtsp://127.0.0.1/a" → "${cameras.hall.source}…`,
   ]);
   const again = start();
   const more = { version: 1, cameras, workers: { w: { command: ['true', '-v'] } } };
-  expect(again.preview(JSON.stringify(more)).at(-1)).toBe('workers.w.command: ["true"] → ["true","-v"]');
+  expect(again.preview(JSON.stringify(more), true).at(-1)).toBe('workers.w.command: ["true"] → ["true","-v"]');
 });
 
 test('a preview lists the changes and applies none', async () => {
@@ -345,9 +345,9 @@ test('a preview lists the changes and applies none', async () => {
   const text =
     'version: 1\ncameras: { hall: { source: "rtsp://127.0.0.1/q" }, yard: { source: "rtsp://127.0.0.1/b" } }\n';
   const line = 'cameras.hall.source: "rtsp://127.0.0.1/a" → "rtsp://127.0.0.1/q"';
-  expect(desired.previewFile(text, 'v.yml')).toEqual([line]);
-  expect(desired.preview(text)).toEqual([line, 'cameras.yard: added']);
-  expect(() => desired.previewFile('cameras: 3', 'v.yml')).toThrow(/v\.yml:1: /);
+  expect(desired.previewFile(text, 'v.yml', true)).toEqual([line]);
+  expect(desired.preview(text, true)).toEqual([line, 'cameras.yard: added']);
+  expect(() => desired.previewFile('cameras: 3', 'v.yml', true)).toThrow(/v\.yml:1: /);
   expect([applied.length, desired.current.revision]).toEqual([1, 2]);
 });
 

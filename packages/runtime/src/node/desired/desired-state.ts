@@ -2,7 +2,7 @@ import { type Clock, type Log, messageOf, VigiaError } from '@vigia/base';
 import type { Config } from '@vigia/contracts';
 import { checkConsumers, loadConfig, parseConfig } from '#node/config';
 import { describeChange, type PlanChangeSummary } from '#node/plan';
-import { refuseFromNetwork } from './network-limits.ts';
+import { refuseFromNetwork, refuseTextFromNetwork } from './network-limits.ts';
 import { describeConfigChanges, mergeFile, redactedConfig } from './config-diff.ts';
 import { parseCamera, parseDocument, patchedCamera } from './settings.ts';
 
@@ -109,18 +109,23 @@ export class DesiredState {
   }
 
   /** Lists what a new text of the file would change, without applying it. @throws ConfigError with all its problems. */
-  previewFile(text: string, name: string): string[] {
+  previewFile(text: string, name: string, trusted: boolean): string[] {
+    if (!trusted) refuseTextFromNetwork(this.#document, text);
     return describeConfigChanges(this.#document, this.#mergedWith(parseConfig(text, name)));
   }
 
   /** Lists what a document would change, without applying it. @throws ConfigError with all its problems. */
-  preview(text: string): string[] {
+  preview(text: string, trusted: boolean): string[] {
+    if (!trusted) refuseTextFromNetwork(this.#document, text);
     return describeConfigChanges(this.#document, parseDocument(text));
   }
 
   /** Replaces the document in force. */
   put(text: string, author: Author): Promise<Applied> {
-    return this.#change(author, () => parseDocument(text));
+    return this.#change(author, (document) => {
+      if (!author.trusted) refuseTextFromNetwork(document, text);
+      return parseDocument(text);
+    });
   }
 
   /** Makes an earlier revision the document in force. @throws VigiaError `not_found` for one that is not kept. */
@@ -140,7 +145,7 @@ export class DesiredState {
    */
   putCamera(id: string, settings: unknown, author: Author): Promise<Applied> {
     return this.#change(author, (document) => {
-      const cameras = { ...document.cameras, [id]: parseCamera(id, settings, document) };
+      const cameras = { ...document.cameras, [id]: parseCamera(id, settings, document, author.trusted) };
       return { ...document, cameras };
     });
   }
@@ -152,7 +157,7 @@ export class DesiredState {
    */
   patchCamera(id: string, patch: unknown, author: Author): Promise<Applied> {
     return this.#change(author, (document) => {
-      const cameras = { ...document.cameras, [id]: patchedCamera(id, patch, document) };
+      const cameras = { ...document.cameras, [id]: patchedCamera(id, patch, document, author.trusted) };
       return { ...document, cameras };
     });
   }

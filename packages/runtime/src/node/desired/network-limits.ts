@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '@vigia/base';
-import type { Config } from '@vigia/contracts';
+import { cameraSchema, type Config, configSchema } from '@vigia/contracts';
+import { dataOf } from '#node/config';
 
 /** Addresses of cameras that a request over the network may set. */
 const NETWORK_SOURCE = /^(?:rtsps?|https?):\/\//i;
@@ -33,6 +34,26 @@ export function refuseFromNetwork(before: Config, after: Config): void {
     if (camera.tls.ca !== undefined && camera.tls.ca !== known?.tls.ca) throw refusal(`cameras.${id}.tls.ca`);
   }
   if (!isDeepStrictEqual(before.http?.tls, after.http?.tls)) throw refusal('http.tls');
+}
+
+/**
+ * The same for a text, before it is read as a configuration: reading looks for programs and fills in references, and its
+ * sentences would tell which exist.
+ *
+ * @throws UsageError also for references (`${NAME}`), however they are written.
+ */
+export function refuseTextFromNetwork(before: Config, text: string): void {
+  const data = dataOf(text);
+  if (JSON.stringify(data ?? null).includes('${'))
+    throw new UsageError(`document: references such as \${NAME} are not filled in over the network; ${EXTERNAL}`);
+  const parsed = configSchema.safeParse(data);
+  if (parsed.success) refuseFromNetwork(before, parsed.data);
+}
+
+/** The same for the settings of one camera. @throws UsageError */
+export function refuseCameraFromNetwork(before: Config, id: string, settings: unknown): void {
+  const parsed = cameraSchema.safeParse(settings);
+  if (parsed.success) refuseFromNetwork(before, { ...before, cameras: { ...before.cameras, [id]: parsed.data } });
 }
 
 /** What a setting is that is absent. */

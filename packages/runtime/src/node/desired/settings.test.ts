@@ -15,7 +15,7 @@ const DOCUMENT = configSchema.parse({
   models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
 });
 const HALL = DOCUMENT.cameras['hall'] as NonNullable<(typeof DOCUMENT.cameras)['hall']>;
-const patched = (patch: unknown) => patchedCamera('hall', patch, DOCUMENT);
+const patched = (patch: unknown) => patchedCamera('hall', patch, DOCUMENT, true);
 
 test('what is absent stays, also addresses with secrets', () => {
   expect(patched({})).toEqual(HALL);
@@ -51,5 +51,5 @@ test.each([
 });
 
 test('no such camera', () => {
-  expect(() => patchedCamera('constructor', {}, DOCUMENT)).toThrow('there is no camera "constructor"');
+  expect(() => patchedCamera('constructor', {}, DOCUMENT, true)).toThrow('there is no camera "constructor"');
 });

@@ -2,6 +2,7 @@ import { UsageError, VigiaError } from '@vigia/base';
 import type { CameraConfig, Config } from '@vigia/contracts';
 import { parseConfig } from '#node/config';
 import { MASK } from './config-diff.ts';
+import { refuseCameraFromNetwork } from './network-limits.ts';
 
 /** @throws ConfigError with all sentences; UsageError for a document as this node shows it, without its secrets. */
 export function parseDocument(text: string): Config {
@@ -17,7 +18,9 @@ function refuseMasks(text: string): void {
 }
 
 /** Checks the settings of one camera against the models and workers of the document. @throws ConfigError */
-export function parseCamera(id: string, settings: unknown, { models, workers }: Config): CameraConfig {
+export function parseCamera(id: string, settings: unknown, before: Config, trusted: boolean): CameraConfig {
+  if (!trusted) refuseCameraFromNetwork(before, id, settings);
+  const { models, workers } = before;
   refuseMasks(JSON.stringify(settings) ?? '');
   // The secrets of the workers are already filled in, and a literal password would be refused. Their programs are
   // looked for in their PATH.
@@ -37,7 +40,7 @@ const ADDRESSES = ['source', 'detect_source'] as const;
  *
  * @throws ConfigError with all problems; VigiaError `not_found`.
  */
-export function patchedCamera(id: string, patch: unknown, document: Config): CameraConfig {
+export function patchedCamera(id: string, patch: unknown, document: Config, trusted: boolean): CameraConfig {
   const before = Object.hasOwn(document.cameras, id) ? document.cameras[id] : undefined;
   if (!before) throw new VigiaError('not_found', `there is no camera "${id}"`);
   const merged = mergePatch(before, patch);
@@ -48,7 +51,7 @@ export function patchedCamera(id: string, patch: unknown, document: Config): Cam
     kept[key] = address;
     merged[key] = address.replace(/^((?:rtsps?|https?):\/\/).*$/is, '$1kept.invalid/');
   }
-  return { ...parseCamera(id, merged, document), ...kept };
+  return { ...parseCamera(id, merged, document, trusted), ...kept };
 }
 
 function mergePatch(before: unknown, patch: unknown): Record<string, unknown> {

@@ -25,6 +25,9 @@ export function accessHandlers(access: AccessControl): Pick<Handlers, AccessName
     },
     removeUser: async (_node, asked) => {
       refuseStranger(asked);
+      // Without users the port of this machine would be open to all of its programs.
+      if (!asked.trusted && access.users().length === 1)
+        throw new VigiaError('last_admin', 'the last user is removed on the machine of the node: `vigia users remove`');
       await access.removeUser(asked.params.user);
       return {};
     },
@@ -34,6 +37,7 @@ export function accessHandlers(access: AccessControl): Pick<Handlers, AccessName
     },
     addToken: (_node, asked) => {
       refuseStranger(asked);
+      refuseToken(asked.identity);
       const { user, ...token } = checked(newTokenSchema, asked.body, 'body');
       return access.addToken(ownerFor(asked.identity, user), token);
     },
@@ -65,6 +69,12 @@ function refuseStranger({ identity, trusted }: Pick<Asked<'me'>, 'identity' | 't
     'forbidden',
     'this node has no users: `vigia users add NAME --role admin` on its machine adds the first one',
   );
+}
+
+/** One that was seen by others would otherwise live on in those that it made. @throws VigiaError `forbidden` */
+function refuseToken(identity: Identity | undefined): void {
+  if (identity?.user !== undefined && identity.csrf === undefined)
+    throw new VigiaError('forbidden', 'a token makes no tokens: log in, or use `vigia users token` on the node');
 }
 
 function mayAll(identity: Identity | undefined): boolean {

@@ -25,7 +25,17 @@ import {
   wishOf,
 } from './requests.ts';
 import { SessionRoutes } from './session-routes.ts';
-import { type ApiServer, type Entrance, nameOf, refuseUnlessMay, refuseUnlessSees, type Visitor } from './visitors.ts';
+import {
+  type ApiServer,
+  type Entrance,
+  nameOf,
+  ownerOfKey,
+  refuseUnlessMay,
+  refuseUnlessSees,
+  refuseUnlessStill,
+  type Visitor,
+  withoutForeign,
+} from './visitors.ts';
 
 /** The content type of OpenMetrics 1.0 text. */
 const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
@@ -146,15 +156,16 @@ export class Api {
     };
     refuseDeep(body);
     if (!visitor.trusted) refuseReferences(body);
+    refuseUnlessStill(visitor);
     const work = async (): Promise<unknown> => {
-      const answer = await this.#call(name, asked as Asked<typeof name>);
+      const answer = await withoutForeign(visitor, () => this.#call(name, asked as Asked<typeof name>));
       if (route.method !== 'GET')
         this.#audit.done(visitor, name, targetOf(asked.params, route.body && body), cameraIn(asked.params, answer));
       return answer;
     };
     if (key === undefined || route.method === 'GET') return work();
     const what = [name, ...[asked.params, asked.query, body, expected].map((part) => JSON.stringify(part ?? null))];
-    return this.#repeats.once(`${visitor.identity?.user ?? asked.by} ${key}`, what, work);
+    return this.#repeats.once(`${ownerOfKey(visitor)} ${key}`, what, work);
   }
 
   /** The answer to a request that failed. Logs an unexpected failure. @param what The request, for the log. */

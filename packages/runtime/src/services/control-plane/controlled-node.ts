@@ -71,7 +71,7 @@ export interface ControlledNode {
    * One line per path that a document would change. @param file The text is a new version of the node's file, with this
    * name.
    */
-  previewConfig(text: string, file: string | undefined): readonly string[];
+  previewConfig(text: string, file: string | undefined, asker: Asker): readonly string[];
   /** Replaces the document. */
   putConfig(text: string, asker: Asker): Promise<Changed>;
   /** Makes an earlier revision the document in force. */

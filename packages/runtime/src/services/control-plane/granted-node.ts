@@ -60,7 +60,7 @@ function wholeNode(
     get revisions() {
       return node.revisions;
     },
-    previewConfig: (text, file) => node.previewConfig(text, file),
+    previewConfig: (text, file, asker) => node.previewConfig(text, file, asker),
     putConfig: (text, asker) => node.putConfig(text, asker),
     rollBack: (revision, asker) => node.rollBack(revision, asker),
     audit: (entry, camera) => node.audit(entry, camera),

@@ -78,7 +78,7 @@ export function handlersOf(version: string, access: AccessControl): Handlers {
     putConfig: (node, { query, body, ...asker }) => {
       const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);
       if (query.dry_run === '1')
-        return { revision: node.config.revision, changes: node.previewConfig(text, query.file) };
+        return { revision: node.config.revision, changes: node.previewConfig(text, query.file, asker) };
       if (query.file === undefined) return node.putConfig(text, asker);
       throw new UsageError('query.file: allowed with dry_run=1 only; the node reads its own file on a reload');
     },

@@ -71,7 +71,10 @@ export async function listenOnPort(address: ListenAddress, api: Api, access: Acc
   const server = await api.server({
     visitor: (request) => {
       guard(request);
-      return { ...loginOf(request, access, isOpen), from: request.ip, trusted: false };
+      const login = loginOf(request, access, isOpen);
+      const { identity } = login;
+      const isStill = identity && (() => access.isStill(identity));
+      return { ...login, from: request.ip, isStill, trusted: false };
     },
     isStill: (identity) => access.isStill(identity),
     tls,

@@ -69,6 +69,8 @@ export class NodeStreams {
       stream.close();
     });
     stream.start();
+    // A right may have been taken while the store was asked.
+    stream.checkLogin();
   }
 }
 

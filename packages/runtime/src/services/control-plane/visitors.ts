@@ -13,6 +13,8 @@ export interface Visitor {
   readonly refusal?: VigiaError | undefined;
   /** Where they are; empty for the control socket. */
   readonly from: string;
+  /** Whether they may still do what they might when the request began: its body may come much later. */
+  readonly isStill?: (() => boolean) | undefined;
   /**
    * Whether they use this machine as the user that runs the node: only then settings may hold references (`${NAME}`),
    * commands and paths.
@@ -87,6 +89,32 @@ export function refuseUnlessSees({ identity }: Visitor, { scope }: ApiRoute, par
   const { camera } = params as { readonly camera: string };
   if (identity.cameras.includes(camera)) return;
   throw new VigiaError('not_found', `there is no camera "${camera}" that ${identity.who} may see`);
+}
+
+/** @throws VigiaError `not_logged_in` when a right was taken since the request began. */
+export function refuseUnlessStill({ isStill }: Visitor): void {
+  if (isStill && !isStill()) throw new VigiaError('not_logged_in', 'the login is not valid any more');
+}
+
+/** Whose `Idempotency-Key` it is: two tokens of a user may differ in what they may do. */
+export function ownerOfKey(visitor: Visitor): string {
+  const { identity } = visitor;
+  return identity?.key === undefined ? nameOf(visitor) : `${identity.user} ${identity.key}`;
+}
+
+/** Leaves out of a conflict what concerns cameras that the asker may not see. */
+export async function withoutForeign<T>({ identity }: Visitor, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!identity || identity.cameras === 'all' || !(error instanceof VigiaError) || !error.details) throw error;
+    const { cameras } = identity;
+    const { changes, ...details } = error.details;
+    const own = Array.isArray(changes)
+      ? changes.filter((line) => cameras.some((id) => new RegExp(`^cameras\\.${id}[.:]`).test(String(line))))
+      : undefined;
+    throw new VigiaError(error.code, error.message, { details: own ? { ...details, changes: own } : details });
+  }
 }
 
 function known(access: AccessControl, text: string, kind: 'token' | 'session'): Identity {
