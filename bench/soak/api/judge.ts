@@ -48,8 +48,9 @@ function* escapes(
   if (status < 400) yield `status ${status}, ${refusal} is right`;
   // Too long for the table: nobody was asked for.
   if (status === 414 || status === 431) return;
-  // About a camera that does not exist for them anything else may be wrong first.
-  if (plain && refusal !== 404 && status !== refusal) yield `status ${status}, ${refusal} is right`;
+  // Of a request about a camera that does not exist for them something else may be wrong first.
+  const mustBe = refusal === 404 ? kind === 'as its schema says' : plain;
+  if (mustBe && status !== refusal) yield `status ${status}, ${refusal} is right`;
 }
 
 function isHead({ parts }: FuzzRequest): boolean {
