@@ -344,21 +344,14 @@ test('a reload starts and ends traces; the camera goes on; no output has a secre
     const headers = `{ authorization: "Bearer \${file:${node.box.file('token', 'hush-by-file')}}", x-tenant: hush-in-file }`;
     const tracing = `tracing: { url: "${collector.url}", sample: 1, headers: ${headers} }\n`;
     const on = await overSocket.putConfig({ body: node.document(0) + tracing });
-    await collector.requests(1);
+    const steps = ['arrive', 'decode', 'wait', 'render', 'send', 'answer', 'decide'];
+    // The first frames may be some that were never sent: the worker was busy.
+    const spans = await collector.until((all, at) => steps.every((name, i) => all[at + 1 + i]?.name === name));
     const shown: unknown[] = [on, await overTcp.config(), await overTcp.metrics()];
-    const [{ headers: sent, resource, spans } = { headers: {}, resource: {}, spans: [] }] = collector.received;
+    const [{ headers: sent, resource } = { headers: {}, resource: {} }] = collector.received;
     expect(sent).toMatchObject({ authorization: 'Bearer hush-by-file', 'x-tenant': 'hush-in-file' });
     expect(resource).toMatchObject({ 'service.name': 'vigia' });
     expect(spans[0]).toMatchObject({ name: 'frame', attributes: { 'vigia.camera': 'hall', 'vigia.worker': 'bright' } });
-    expect(spans.slice(1, 8).map(({ name }) => name)).toEqual([
-      'arrive',
-      'decode',
-      'wait',
-      'render',
-      'send',
-      'answer',
-      'decide',
-    ]);
     expect(shown[2]).toMatch(/vigia_subscriber_queued{subscriber="tracing"}[^]*vigia_traces_total{outcome="sent"}/);
     shown.push(await overSocket.putConfig({ body: node.document(0) + tracing.replace('hush-in', 'hush-again-in') }));
     shown.push(

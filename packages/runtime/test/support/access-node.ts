@@ -117,7 +117,7 @@ cameras:
       path,
       headers: { ...length, ...headers },
       agent: false,
-      timeout: 10_000,
+      timeout: 30_000,
       rejectUnauthorized: false,
     } as const;
     return new Promise((resolve, reject) => {

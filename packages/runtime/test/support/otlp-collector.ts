@@ -66,6 +66,16 @@ export class OtlpCollector {
     while (this.received.length < count) await new Promise<void>((resolve) => void this.#wake.push(resolve));
   }
 
+  /** The spans from the first one on for which this holds. */
+  async until(holds: (all: readonly ReceivedSpan[], at: number) => boolean): Promise<readonly ReceivedSpan[]> {
+    for (let count = 1; ; count += 1) {
+      await this.requests(count);
+      const all = this.received.flatMap(({ spans }) => spans);
+      const at = all.findIndex((_, i) => holds(all, i));
+      if (at >= 0) return all.slice(at);
+    }
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
