@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .client_support import ClientCase, answer, endless
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples/light.py"
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples/api/light.py"
 
 
 def result(*classes: str) -> str:

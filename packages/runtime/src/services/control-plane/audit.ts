@@ -4,7 +4,7 @@ import { Attempts } from '#core/access';
 import type { ControlledNode } from './controlled-node.ts';
 import { nameOf, type Visitor } from './visitors.ts';
 
-/** Refusals that are recorded in a row, and one more per `refillMs`, milliseconds: guessing must not fill the store. */
+/** Refusals of one user or address that are recorded in a row, and one more per `refillMs`, milliseconds: guessing must not fill the store. */
 const REFUSED = { burst: 60, refillMs: 10_000 } as const;
 
 /** Records who changed what, from where, and who was refused. */
@@ -24,7 +24,8 @@ export class Audit {
 
   /** @param reason A code of an error. */
   refused(visitor: Visitor, action: string, target: string | null, reason: string): void {
-    if (this.#refused.take('') > 0) return;
+    // Each for itself: one that is refused all the time must not hide another.
+    if (this.#refused.take(visitor.identity?.user ?? ` ${visitor.from}`) > 0) return;
     this.#node.audit({ by: nameOf(visitor), action, target, outcome: 'refused', reason }, null);
   }
 }

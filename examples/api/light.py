@@ -1,4 +1,4 @@
-"""Turns on a light while a camera sees somebody, and says when a camera is lost: python3 examples/light.py
+"""Turns on a light while a camera sees somebody, and says when a camera is lost: python3 examples/api/light.py
 
 Works with `npm run demo`; another node: VIGIA_URL, with VIGIA_TOKEN if it has users. Standard library only.
 """
@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "sdk" / "python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "sdk" / "python"))
 from vigia.client import ApiError, Client, NoAnswerError  # noqa: E402
 
 OFF_AFTER_S = 10.0
