@@ -104,6 +104,7 @@ describe('a webhook', () => {
       request.on('end', () => {
         got.push({ kind: (JSON.parse(text) as { kind: string }).kind, key: request.headers['x-tenant'] as string });
         response.end();
+        receiver.emit('got');
       });
     }).listen(0, '127.0.0.1');
     await once(receiver, 'listening');
@@ -111,7 +112,7 @@ describe('a webhook', () => {
     const hook = `webhooks: { home: { url: "${url}", kinds: [audit, config], headers: { x-tenant: hush } } }\n`;
     await node.local.putConfig({ body: node.document + hook });
     await node.local.restartCamera({ params: { camera: 'hall' } });
-    while (got.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (got.length < 2) await once(receiver, 'got');
     expect(new Set(got.map(({ key }) => key))).toEqual(new Set(['hush']));
     expect(got.map(({ kind }) => kind)).toContain('audit');
     expect(JSON.stringify([await node.local.config(), await node.local.revisions()])).not.toContain('hush');
