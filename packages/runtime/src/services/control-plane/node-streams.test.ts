@@ -64,6 +64,8 @@ class FakeClient implements Outlet {
   readonly got: StreamMessage[] = [];
   closed = false;
   reads = true;
+  answers = true;
+  unanswered = 0;
   #room: (() => void)[] = [];
   #onClose: () => void = () => undefined;
 
@@ -74,6 +76,7 @@ class FakeClient implements Outlet {
 
   beat(): void {
     this.got.push({ event: 'beat', data: '' });
+    if (!this.answers) this.unanswered += 1;
   }
 
   cut(): void {
@@ -236,6 +239,16 @@ test('a bounded number of streams; a closed one makes room', () => {
   expect(() => streams.checkRoom()).toThrow('256 streams are open');
   clients[0]?.cut();
   expect(() => streams.checkRoom()).not.toThrow();
+});
+
+test('a client that answers no beat for 30 s is disconnected, although the kernel still takes what it does not read', () => {
+  streams.serve(client, { ...reader(), after: undefined, ...eventsOnly() });
+  client.answers = false;
+  clock.advance(44_000);
+  expect([client.closed, logged]).toEqual([false, []]);
+  clock.advance(1_000);
+  expect(client.closed).toBe(true);
+  expect(logged.join()).toContain('was disconnected: it answered nothing for 30 s');
 });
 
 test('a client that may not read any more is cut: at once when logins change, or at the next beat', () => {

@@ -8,6 +8,8 @@ const STREAMS = 256;
 const HEARTBEAT_MS = 15_000;
 /** A client that reads nothing for this long is disconnected. It goes on where it was. */
 const STUCK_MS = 30_000;
+/** Beats without an answer after which a client is disconnected: megabytes may wait in the kernel before it is stuck. */
+const UNANSWERED = STUCK_MS / HEARTBEAT_MS;
 const PAGE = 500;
 /** Before every event. */
 const FIRST = '0'.repeat(26);
@@ -117,6 +119,7 @@ class NodeStream {
 
   #beat(): void {
     this.checkLogin();
+    if (this.#outlet.unanswered >= UNANSWERED) this.#end(`it answered nothing for ${STUCK_MS / 1000} s`);
     if (!this.#outlet.closed) this.#outlet.beat();
   }
 

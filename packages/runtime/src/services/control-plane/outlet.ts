@@ -17,6 +17,8 @@ export interface Outlet {
   send(message: StreamMessage): Promise<void> | undefined;
   /** Shows both ends that the other one is there. */
   beat(): void;
+  /** Beats in a row that the client has not answered. Always 0 where it has no way to answer. */
+  readonly unanswered: number;
   /** Cuts the connection. */
   cut(): void;
   /** Called once, when either end has closed. */
@@ -41,6 +43,7 @@ export function sseOutlet(response: ServerResponse): Outlet {
     beat: () => {
       if (!response.writableNeedDrain) response.write(':\n\n');
     },
+    unanswered: 0,
     cut: () => response.destroy(),
     onClose: (closed) => response.once('close', closed),
   };
@@ -61,6 +64,11 @@ const WAITING_BYTES = 16_384;
 
 /** A WebSocket: each message is the JSON, `id` is inside. */
 export function webSocketOutlet(socket: WebSocket): Outlet {
+  let unanswered = 0;
+  // Every WebSocket library answers a ping by itself, once the program reads.
+  socket.on('pong', () => {
+    unanswered = 0;
+  });
   return {
     get closed() {
       return socket.readyState !== socket.OPEN;
@@ -72,7 +80,13 @@ export function webSocketOutlet(socket: WebSocket): Outlet {
       }
       return new Promise((resolve) => socket.send(data, () => resolve()));
     },
-    beat: () => socket.ping(),
+    beat: () => {
+      unanswered += 1;
+      socket.ping();
+    },
+    get unanswered() {
+      return unanswered;
+    },
     cut: () => socket.terminate(),
     onClose: (closed) => socket.once('close', closed),
   };
