@@ -56,7 +56,7 @@ function render(picture: Picture): void {
   lease?.release();
 }
 
-const NO_STAMPS = { capturedMs: 0, capturedWallMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
+const NO_STAMPS = { capturedMs: 0, capturedWallMs: 0, hiddenMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
 
 /** Access units as from a camera's connection, decoded and scaled as in a camera process. */
 async function ours(): Promise<number> {

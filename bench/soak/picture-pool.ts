@@ -83,6 +83,7 @@ export function pictureOf(frame: NativeFrame, onFree: (frame: NativeFrame) => vo
   const stamps = {
     capturedMs: nowMs,
     capturedWallMs: systemClock.wallMs(),
+    hiddenMs: 0,
     arrivedMs: nowMs,
     decodedMs: nowMs,
     ptsUs: 0,

@@ -299,7 +299,14 @@ export class ClientFuzz {
   #picture(): Picture {
     this.#live += 1;
     const at = this.#clock.nowMs();
-    const stamps = { capturedMs: at, capturedWallMs: this.#clock.wallMs(), arrivedMs: at, decodedMs: at, ptsUs: 0 };
+    const stamps = {
+      capturedMs: at,
+      capturedWallMs: this.#clock.wallMs(),
+      hiddenMs: 0,
+      arrivedMs: at,
+      decodedMs: at,
+      ptsUs: 0,
+    };
     return new Picture({ width: 600, height: 300 } as NativeFrame, stamps, () => (this.#live -= 1));
   }
 }

@@ -35,8 +35,12 @@ export const resultMessageSchema = z.strictObject({
   status: z.enum(RESULT_STATUSES),
   /** RFC 3339, UTC. */
   captured_at: z.iso.datetime(),
-  /** Milliseconds from capture to the decision. */
+  /** Milliseconds from capture to the decision. When it is uncertain, the least that it can be. */
   age_ms: ms.min(0),
+  /** Whether the camera's clock shows that nothing is hidden: no delay that all its pictures have in common. */
+  age_certain: z.boolean(),
+  /** The most that the age can be, milliseconds; null when nobody knows. Equal to `age_ms` when it is certain. */
+  age_bound_ms: ms.min(0).nullable(),
   /** Microseconds of the stream's own clock. */
   pts_us: z.int(),
   hops_ms: hopsSchema,

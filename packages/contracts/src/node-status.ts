@@ -10,6 +10,8 @@ const recentAnswersSchema = z.strictObject({
   /** Ages of the `ok` results, of the newest 256 at most; null without one. */
   age_p50_ms: ms.nullable(),
   age_p99_ms: ms.nullable(),
+  /** Whether those ages are certain. False: they are the least possible ones. True also without a result. */
+  age_certain: z.boolean(),
   /** The newest result's objects, `6 person, 1 car`, or `nothing`, or its status when it is not ok; null before it. */
   sees: z.string().nullable(),
 });

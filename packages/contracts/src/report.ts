@@ -107,8 +107,8 @@ export const consumerReportSchema = z.strictObject({
   in_flight: count.max(1),
   results: resultCountsSchema,
   discarded_answers: count,
-  /** Null before the first ok result. */
-  age_ms: quantilesSchema.nullable(),
+  /** Of the ok results; null before the first. `uncertain`: of how many of them it is only the least possible age. */
+  age_ms: quantilesSchema.extend({ uncertain: count }).nullable(),
   /** Detected objects, by class name. */
   detections: z.record(z.string(), count),
   /** Ok results with at least one object of the class. */

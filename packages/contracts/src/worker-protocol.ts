@@ -109,6 +109,8 @@ export const workerFrameSchema = z.object({
   captured_monotonic_ns: u64Schema,
   /** Its age when it was sent. */
   age_ms: z.number(),
+  /** False: it is at least so old (see `age_certain` of a result). Absent with earlier hosts. */
+  age_certain: z.boolean().optional(),
   pts_us: z.int(),
   width: side,
   height: side,

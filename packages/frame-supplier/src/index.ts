@@ -22,6 +22,7 @@ export {
   type JitConsumption,
   type JitCounters,
   type Mailbox,
+  staleAfterMs,
   type SubscribeOptions,
 } from '#loop';
 export {

@@ -88,9 +88,9 @@ export class CameraConsumers {
     for (const { consumer } of this.#members) consumer.start();
   }
 
-  /** A picture was published. Called once per frame. @param capturedMs Monotonic. */
-  offered(capturedMs: number): void {
-    for (const { meter } of this.#members) meter.offered(capturedMs);
+  /** A picture was published. Called once per frame. @param nowMs Monotonic. */
+  offered(nowMs: number): void {
+    for (const { meter } of this.#members) meter.offered(nowMs);
   }
 
   /** Checks SLAs and workers. The camera process calls it about twice a second. */

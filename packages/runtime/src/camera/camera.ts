@@ -180,7 +180,7 @@ export class Camera {
 
   #publish(picture: Picture): void {
     if (this.#demand.snapshotOfAnalysedStream()) this.#givePicture(this.#pictures.takeBare(), picture, undefined);
-    this.#consumers.offered(picture.stamps.capturedMs);
+    this.#consumers.offered(this.#clock.nowMs());
     this.#supplier.publish(picture);
   }
 

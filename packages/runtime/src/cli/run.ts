@@ -186,7 +186,7 @@ function summaryOf(report: Report): string[] {
     );
     for (const [name, c] of Object.entries(camera.consumers)) {
       const age = c.age_ms
-        ? `age p50 ${c.age_ms.p50.toFixed(1)} p95 ${c.age_ms.p95.toFixed(1)} p99 ${c.age_ms.p99.toFixed(1)} max ${c.age_ms.max.toFixed(1)} ms`
+        ? `age p50 ${c.age_ms.p50.toFixed(1)} p95 ${c.age_ms.p95.toFixed(1)} p99 ${c.age_ms.p99.toFixed(1)} max ${c.age_ms.max.toFixed(1)} ms${c.age_ms.uncertain > 0 ? ` (${c.age_ms.uncertain} at least so old)` : ''}`
         : 'no ok result';
       const results = Object.entries(c.results)
         .filter(([, n]) => n > 0)

@@ -18,6 +18,8 @@ const result = (ageMs: number, more: Partial<ResultMessage> = {}): ResultMessage
   status: 'ok',
   captured_at: '2026-01-01T00:00:00.000Z',
   age_ms: ageMs,
+  age_certain: true,
+  age_bound_ms: ageMs,
   pts_us: 0,
   hops_ms: { decoded: 1, taken: 1, rendered: 2, sent: 2, received: ageMs, decided: ageMs },
   detections: [],
@@ -29,8 +31,20 @@ test('ages and rate of the last 10 s', () => {
   const recent = new RecentResults();
   recent.add(result(900), 0);
   for (let n = 0; n < 20; n += 1) recent.add(result(20 + n), 10_000 + n * 100);
-  expect(recent.summary(12_000, 0)).toEqual({ per_s: 2, age_p50_ms: 30, age_p99_ms: 39, sees: 'nothing' });
-  expect(recent.summary(30_000, 0)).toEqual({ per_s: 0, age_p50_ms: null, age_p99_ms: null, sees: 'nothing' });
+  expect(recent.summary(12_000, 0)).toEqual({
+    per_s: 2,
+    age_p50_ms: 30,
+    age_p99_ms: 39,
+    age_certain: true,
+    sees: 'nothing',
+  });
+  expect(recent.summary(30_000, 0)).toEqual({
+    per_s: 0,
+    age_p50_ms: null,
+    age_p99_ms: null,
+    age_certain: true,
+    sees: 'nothing',
+  });
 });
 
 test('a node that has just started, and a consumer that is faster than what is kept', () => {

@@ -7,6 +7,7 @@ const WINDOW_MS = 10_000;
 export class RecentResults {
   readonly #ages = new Float64Array(KEPT);
   readonly #atMs = new Float64Array(KEPT).fill(Number.NEGATIVE_INFINITY);
+  readonly #uncertain = new Uint8Array(KEPT);
   #count = 0;
   #last: ResultMessage | undefined;
 
@@ -16,18 +17,21 @@ export class RecentResults {
     const at = this.#count % KEPT;
     this.#ages[at] = result.age_ms;
     this.#atMs[at] = nowMs;
+    this.#uncertain[at] = result.age_certain ? 0 : 1;
     this.#count += 1;
   }
 
   /** @param sinceMs When the node started: the window is shorter in its first 10 s. */
   summary(nowMs: number, sinceMs: number): RecentAnswers {
-    const ages = this.#ages.filter((_, i) => nowMs - (this.#atMs[i] as number) < WINDOW_MS).sort();
+    const isRecent = (i: number): boolean => nowMs - (this.#atMs[i] as number) < WINDOW_MS;
+    const ages = this.#ages.filter((_, i) => isRecent(i)).sort();
     const at = (quantile: number): number | null =>
       ages[Math.min(ages.length - 1, Math.floor(quantile * ages.length))] ?? null;
     return {
       per_s: this.#rate(ages.length, nowMs, sinceMs),
       age_p50_ms: at(0.5),
       age_p99_ms: at(0.99),
+      age_certain: !this.#uncertain.some((uncertain, i) => uncertain === 1 && isRecent(i)),
       sees: this.#sees(),
     };
   }

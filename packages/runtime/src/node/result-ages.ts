@@ -1,12 +1,14 @@
 import type { Clock } from '@vigia/base';
-import type { NodeItem, RecentAnswers } from '@vigia/contracts';
-import { AgeHistogram, type Quantiles } from '#node/children';
+import type { ConsumerReport, NodeItem, RecentAnswers } from '@vigia/contracts';
+import { AgeHistogram } from '#node/children';
 import { RecentResults } from './recent-results.ts';
 
 /** The results of one consumer. */
 interface Results {
   /** Undefined before the first ok result: a histogram is large. */
   ages: AgeHistogram | undefined;
+  /** Of them: how many ages were uncertain. */
+  uncertain: number;
   readonly recent: RecentResults;
 }
 
@@ -30,11 +32,14 @@ export class ResultAges {
     if (result.status !== 'ok') return;
     results.ages ??= new AgeHistogram();
     results.ages.record(result.age_ms);
+    if (!result.age_certain) results.uncertain += 1;
   };
 
   /** Null before the first ok result. */
-  of(camera: string, consumer: string): Quantiles | null {
-    return this.#results.get(`${camera}/${consumer}`)?.ages?.quantiles() ?? null;
+  of(camera: string, consumer: string): ConsumerReport['age_ms'] {
+    const results = this.#results.get(`${camera}/${consumer}`);
+    const quantiles = results?.ages?.quantiles();
+    return results && quantiles ? { ...quantiles, uncertain: results.uncertain } : null;
   }
 
   /** The last 10 s; undefined before the first result. */
@@ -55,7 +60,7 @@ export class ResultAges {
   #of(key: string): Results {
     const known = this.#results.get(key);
     if (known) return known;
-    const made: Results = { ages: undefined, recent: new RecentResults() };
+    const made: Results = { ages: undefined, uncertain: 0, recent: new RecentResults() };
     this.#results.set(key, made);
     return made;
   }

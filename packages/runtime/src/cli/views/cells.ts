@@ -1,4 +1,4 @@
-import type { CameraReport } from '@vigia/contracts';
+import type { CameraReport, RecentAnswers } from '@vigia/contracts';
 import type { Palette } from '#core/terminal';
 
 const GOOD: ReadonlySet<string> = new Set(['live', 'running', 'ready']);
@@ -27,9 +27,15 @@ export function rateText(rate: number | undefined): string {
   return rate === undefined ? '–' : rate.toFixed(1);
 }
 
-/** An age; a dash without one. */
-export function ageText(ms: number | null | undefined): string {
+/** A duration; a dash without one. */
+export function durationText(ms: number | null | undefined): string {
   return !ms ? '–' : `${ms.toFixed(0)} ms`;
+}
+
+/** Two ages of one consumer, `≥ 15 ms` where they are only the least possible ones. */
+export function agesText(recent: RecentAnswers | undefined): readonly [p50: string, p99: string] {
+  const least = recent?.age_certain === false && recent.age_p50_ms !== null ? '≥' : '';
+  return [`${least}${durationText(recent?.age_p50_ms)}`, `${least}${durationText(recent?.age_p99_ms)}`];
 }
 
 /** The counts that are not zero, such as `7 gated, 1 overwritten`. */

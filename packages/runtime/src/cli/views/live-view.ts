@@ -1,7 +1,7 @@
 import type { Clock } from '@vigia/base';
 import type { CameraReport, CameraStatus, ConsumerReport, NodeStatus, RecentAnswers } from '@vigia/contracts';
 import { fit, formatBytes, formatElapsed, type Palette } from '#core/terminal';
-import { ageText, colourOf, nonZero, rateText, streamText } from './cells.ts';
+import { agesText, colourOf, durationText, nonZero, rateText, streamText } from './cells.ts';
 import type { View } from './view.ts';
 import { Keyed, keepOnly, Rate } from './recent.ts';
 
@@ -123,7 +123,8 @@ export class LiveView implements View {
     const dropped = nonZero({ gated, overwritten, stale, closed });
     const failed = nonZero({ expired, timeout, unavailable, error });
     const { cyan, red, reset } = this.#palette;
-    const ages = `${fit(ageText(recent?.age_p50_ms), AGE + 2, 'right')}${fit(ageText(recent?.age_p99_ms), AGE, 'right')}`;
+    const [p50, p99] = agesText(recent);
+    const ages = `${fit(p50, AGE + 2, 'right')}${fit(p99, AGE, 'right')}`;
     const sees = `  ${cyan}${fit(recent?.sees ?? '–', SEES - 1)}${reset} `;
     const { yellow } = this.#palette;
     // Current problems come before drops since the start, because a narrow terminal cuts off the end.
@@ -145,7 +146,7 @@ export class LiveView implements View {
     ];
     for (const [id, model] of Object.entries(status.models)) {
       const rate = rateText(this.#rates.get(`model ${id}`).read(model.requests, this.#clock.nowMs()));
-      const times = `${fit(ageText(model.inference_ms.p50), AGE + 2, 'right')}${fit(ageText(model.inference_ms.p99), AGE, 'right')}`;
+      const times = `${fit(durationText(model.inference_ms.p50), AGE + 2, 'right')}${fit(durationText(model.inference_ms.p99), AGE, 'right')}`;
       lines.push(`${fit(id, NAME)}${this.#state(model.state)}${fit(rate, FPS, 'right')}${times}  ${model.restarts}`);
     }
     return [...lines, ''];

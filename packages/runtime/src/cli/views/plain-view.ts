@@ -1,5 +1,6 @@
 import type { Clock } from '@vigia/base';
 import type { NodeItem, NodeStatus } from '@vigia/contracts';
+import { agesText } from './cells.ts';
 import { lineOf } from './event-line.ts';
 import type { View } from './view.ts';
 import { Keyed, keepOnly, Rate } from './recent.ts';
@@ -42,10 +43,10 @@ export class PlainView implements View {
       for (const [name, consumer] of Object.entries(report.consumers)) {
         const key = `${id}/${name}`;
         const recent = answers[name];
-        const age = (ms: number | null | undefined): string => ms?.toFixed(0) ?? '–';
+        const [p50, p99] = agesText(recent);
         const { gated, overwritten, stale } = consumer.dropped;
         this.#line(
-          `${key}: ${report.state}, ${rates.get(key)?.toFixed(1) ?? '–'} fps, age p50 ${age(recent?.age_p50_ms)} ms p99 ${age(recent?.age_p99_ms)} ms, sees ${recent?.sees ?? '–'}, dropped ${gated} gated ${overwritten} overwritten ${stale} stale`,
+          `${key}: ${report.state}, ${rates.get(key)?.toFixed(1) ?? '–'} fps, age p50 ${p50} p99 ${p99}, sees ${recent?.sees ?? '–'}, dropped ${gated} gated ${overwritten} overwritten ${stale} stale`,
         );
       }
     }

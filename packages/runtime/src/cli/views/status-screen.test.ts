@@ -67,7 +67,7 @@ const STATUS: NodeStatus = {
     hall: {
       report: CAMERA,
       message: null,
-      answers: { people: { per_s: 9.96, age_p50_ms: 30.2, age_p99_ms: 39, sees: '2 person' } },
+      answers: { people: { per_s: 9.96, age_p50_ms: 30.2, age_p99_ms: 39, age_certain: true, sees: '2 person' } },
     },
   },
   models: {
@@ -97,7 +97,7 @@ const TROUBLE: NodeStatus = {
       report: { ...CAMERA, state: 'waiting', reason: 'refused', reconnects: 4, consumers: { falls: FALLS } },
       message:
         'rtsp://192.168.1.20/a-rather-long-path-of-a-stream: connection refused, is the camera on and the port right?',
-      answers: { falls: { per_s: 0, age_p50_ms: null, age_p99_ms: null, sees: 'unavailable' } },
+      answers: { falls: { per_s: 0, age_p50_ms: null, age_p99_ms: null, age_certain: true, sees: 'unavailable' } },
     },
   },
 };

@@ -7,7 +7,7 @@ import type {
   RecentAnswers,
 } from '@vigia/contracts';
 import { counted, fit, formatBytes, formatElapsed, type Palette, wrap } from '#core/terminal';
-import { ageText, colourOf, nonZero, rateText, streamText } from './cells.ts';
+import { agesText, colourOf, durationText, nonZero, rateText, streamText } from './cells.ts';
 
 const NAME = { least: 20, most: 40 };
 const STATE = 12;
@@ -137,7 +137,7 @@ function consumerLines(
   recent: RecentAnswers | undefined,
   layout: Layout,
 ): string[] {
-  const numbers = [rateText(recent?.per_s), ageText(recent?.age_p50_ms), ageText(recent?.age_p99_ms)];
+  const numbers = [rateText(recent?.per_s), ...agesText(recent)];
   const sees: Text = [layout.cyan, recent?.sees ?? '–'];
   const line = row(layout, ['', consumerName(name, report)], stateText(report.state, layout), numbers, sees);
   return [line, ...notesOf(consumerNotes(report, layout), layout)];
@@ -166,7 +166,7 @@ function models(status: NodeStatus, layout: Layout): string[] {
 
 function modelLines(id: string, model: ModelReport, layout: Layout): string[] {
   const { p50, p99 } = model.inference_ms;
-  const numbers = [String(model.batches), ageText(p50), ageText(p99)];
+  const numbers = [String(model.batches), durationText(p50), durationText(p99)];
   const line = row(layout, ['', id], stateText(model.state, layout), numbers, ['', String(model.restarts)]);
   return [line, ...notesOf([[layout.red, model.reason ?? '']], layout)];
 }

@@ -51,7 +51,7 @@ const camera = (captured: number, ok: number): CameraReport => ({
   },
 });
 
-const ANSWERS: RecentAnswers = { per_s: 9.96, age_p50_ms: 30, age_p99_ms: 39, sees: '2 person' };
+const ANSWERS: RecentAnswers = { per_s: 9.96, age_p50_ms: 30, age_p99_ms: 39, age_certain: true, sees: '2 person' };
 
 const status = (upMs: number, captured: number, ok: number, message: string | null = null): NodeStatus => ({
   version: 1,
@@ -91,6 +91,8 @@ const result = (ageMs: number, seq: number): ResultMessage => ({
   status: 'ok',
   captured_at: '2026-01-01T00:00:00.000Z',
   age_ms: ageMs,
+  age_certain: true,
+  age_bound_ms: ageMs,
   pts_us: 0,
   hops_ms: { decoded: 1, taken: 1, rendered: 2, sent: 2, received: ageMs, decided: ageMs },
   detections: [person, person],

@@ -13,6 +13,8 @@ const RESULT = {
   status: 'ok',
   captured_at: '2026-11-22T03:14:07.123Z',
   age_ms: 31.2,
+  age_certain: false,
+  age_bound_ms: null,
   pts_us: 1234,
   hops_ms: { decoded: 1, taken: 2, rendered: 3, sent: 4, received: 5, decided: 6 },
   detections: [],

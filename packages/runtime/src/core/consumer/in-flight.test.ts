@@ -40,7 +40,7 @@ class Stage {
 
   picture(): Picture {
     const at = this.clock.nowMs();
-    const stamps = { capturedMs: at, capturedWallMs: 0, arrivedMs: at, decodedMs: at, ptsUs: 0 };
+    const stamps = { capturedMs: at, capturedWallMs: 0, hiddenMs: 0, arrivedMs: at, decodedMs: at, ptsUs: 0 };
     const picture = new Picture({ width: 600, height: 300 } as Frame, stamps, () => (this.owed.pictures -= 1));
     this.owed.pictures += 1;
     return picture;

@@ -10,7 +10,10 @@ export type ResultSubject = Pick<ResultMessage, 'node' | 'boot' | 'camera' | 'co
 /** The stages that a picture has passed on its way to a consumer's result. All times are monotonic milliseconds. */
 export interface FlightRecord {
   readonly seq: number;
-  readonly stamps: Pick<PictureStamps, 'capturedMs' | 'capturedWallMs' | 'arrivedMs' | 'decodedMs' | 'ptsUs'>;
+  readonly stamps: Pick<
+    PictureStamps,
+    'capturedMs' | 'capturedWallMs' | 'hiddenMs' | 'arrivedMs' | 'decodedMs' | 'ptsUs'
+  >;
   /** Size of the whole picture, pixels. */
   readonly width: number;
   readonly height: number;
@@ -45,6 +48,8 @@ export function resultMessage(
     status: outcome.status,
     captured_at: new Date(stamps.capturedWallMs).toISOString(),
     age_ms: age,
+    age_certain: stamps.hiddenMs === 0,
+    age_bound_ms: stamps.hiddenMs === Number.POSITIVE_INFINITY ? null : round(age + stamps.hiddenMs),
     pts_us: stamps.ptsUs,
     hops_ms: {
       arrived: round(stamps.arrivedMs - stamps.capturedMs),

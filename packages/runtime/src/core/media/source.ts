@@ -61,6 +61,8 @@ export interface ClockReport {
   readonly wallMs: number;
   /** When the report was read. Monotonic milliseconds. */
   readonly arrivedMs: number;
+  /** The shortest time in which the sender has answered a request, milliseconds; undefined: unknown. */
+  readonly roundTripMs: number | undefined;
 }
 
 /** Events of an open source. */

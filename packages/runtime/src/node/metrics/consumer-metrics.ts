@@ -62,6 +62,14 @@ export const CONSUMER_METRICS: readonly Metric[] = [
     samples: ({ consumers }) =>
       consumers.map(({ camera, consumer, agesUnknown }): Sample => [agesUnknown, camera, consumer]),
   },
+  {
+    name: 'vigia_consumer_age_uncertain',
+    type: 'counter',
+    help: 'Ok results that may be older than their age says, because the camera does not show its delay.',
+    labels: LABELS,
+    samples: ({ consumers }) =>
+      consumers.map(({ camera, consumer, agesUncertain }): Sample => [agesUncertain, camera, consumer]),
+  },
   one('vigia_consumer_sla_breaching', 'gauge', '1 while its SLA is broken.', (c) => Number(c.sla_window.breaching)),
   one('vigia_consumer_sla_breaches', 'counter', 'How often its SLA was broken.', (c) => c.sla_window.breaches),
   one('vigia_consumer_slowed', 'gauge', '1 while it has a lower rate than configured.', (c) =>

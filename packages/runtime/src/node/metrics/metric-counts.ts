@@ -23,6 +23,7 @@ export class ConsumerCounts {
     times: new Histogram(),
   }));
   #agesUnknown = 0;
+  #agesUncertain = 0;
 
   constructor(camera: string, consumer: string) {
     this.camera = camera;
@@ -34,14 +35,20 @@ export class ConsumerCounts {
     return this.#agesUnknown;
   }
 
+  /** Ok results in the histograms whose age is only the least possible one. */
+  get agesUncertain(): number {
+    return this.#agesUncertain;
+  }
+
   /** Counts a result if it is ok. Runs for every result of the node, so it allocates nothing. */
-  record({ status, age_ms: ageMs, hops_ms: hops }: ResultMessage): void {
+  record({ status, age_ms: ageMs, age_certain: certain, hops_ms: hops }: ResultMessage): void {
     if (status !== 'ok') return;
     if (!isTime(ageMs) || !areTimes(hops)) {
       this.#agesUnknown += 1;
       return;
     }
     this.age.record(ageMs / 1000);
+    if (!certain) this.#agesUncertain += 1;
     for (const { hop, times } of this.hops) {
       const ms = hops[hop];
       if (ms !== null) times.record(ms / 1000);
@@ -52,6 +59,7 @@ export class ConsumerCounts {
     this.age.clear();
     for (const { times } of this.hops) times.clear();
     this.#agesUnknown = 0;
+    this.#agesUncertain = 0;
   }
 }
 

@@ -45,6 +45,30 @@ describe('a blind critical consumer', () => {
     expect(watch.blind(plan('critical', 0.1), () => report())).toHaveLength(1);
   });
 
+  test.each([
+    ['stalled', { ...report({}, 'stalled', false), reason: 'stalled' }, 'is stalled (stalled)'],
+    ['refused', { ...report({}, 'waiting', false), reason: 'refused' }, 'is waiting (refused)'],
+    ['connecting', { ...report({}, 'connecting', false), reason: null }, 'is connecting'],
+    ['silent', undefined, 'says nothing'],
+  ])('is reported after 10 s when its camera is %s, whether or not it has seen anything', (_, seen, text) => {
+    for (const before of [false, true]) {
+      const clock = new FakeClock();
+      const watch = new CriticalWatch(clock);
+      const of = plan('critical');
+      if (before) watch.record(OK);
+      expect(watch.blind(of, () => seen)).toEqual([]);
+      clock.advance(9_999);
+      expect(watch.blind(of, () => seen)).toEqual([]);
+      clock.advance(1);
+      const since = before ? 'has seen nothing for 10 s' : 'has never seen anything';
+      expect(watch.blind(of, () => seen)).toMatchObject([
+        { code: 'blind', message: `ward/falls: critical, and ${since}: its camera ${text}` },
+      ]);
+      watch.record(OK);
+      expect(watch.blind(of, () => seen)).toEqual([]);
+    }
+  });
+
   test('is reported when it has never had a result', () => {
     const [problem] = new CriticalWatch(new FakeClock()).blind(plan('critical'), () => report());
     expect(problem?.message).toContain('has never seen anything');
@@ -53,7 +77,7 @@ describe('a blind critical consumer', () => {
   test.each([
     ['another class', plan('high'), report()],
     ['its SLA is kept', plan('critical'), report({}, 'live', false)],
-    ['its camera gives nothing', plan('critical'), report({}, 'stalled')],
+    ['its camera has given nothing for a moment', plan('critical'), report({}, 'stalled')],
     ['its worker has failed, which is told already', plan('critical'), report({ state: 'failed' })],
     ['its camera is gone', plan('critical'), undefined],
   ])('is none: %s', (_, of, seen) => {

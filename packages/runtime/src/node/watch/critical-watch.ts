@@ -2,10 +2,10 @@ import type { Clock } from '@vigia/base';
 import type { CameraReport, HealthProblem, ResultMessage } from '@vigia/contracts';
 import type { Plan } from '#node/plan';
 
-/** A critical consumer in breach of its SLA is blind after this time, or this many intervals, without an ok result. */
+/** A critical consumer is blind after this time, or this many intervals, without an ok result. */
 const BLIND = { ms: 10_000, turns: 3 } as const;
 
-/** A critical consumer without results although its camera is live. */
+/** A critical consumer that sees nothing: its camera gives nothing, or it breaks its SLA although its camera is live. */
 export interface Blind extends HealthProblem {
   readonly camera: string;
   readonly consumer: string;
@@ -15,6 +15,8 @@ export interface Blind extends HealthProblem {
 export class CriticalWatch {
   readonly #clock: Clock;
   readonly #okMs = new Map<string, number>();
+  /** When a consumer was first looked at. */
+  readonly #sinceMs = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -26,32 +28,54 @@ export class CriticalWatch {
   }
 
   /**
-   * Critical consumers in breach of their SLA without an ok result for 10 s, or for 3 intervals of a slow gate. A
-   * consumer whose worker has failed is not blind: it has an alarm of its own.
+   * Critical consumers without an ok result for 10 s, or for 3 intervals of a slow gate, whose camera is not live or that
+   * are in breach of their SLA. One whose worker has failed is not blind: it has an alarm of its own.
    */
   blind(plan: Plan, reportOf: (camera: string) => CameraReport | undefined): Blind[] {
     this.#forget(plan);
-    const now = this.#clock.nowMs();
     return plan.cameras.flatMap(({ camera, consumers }) => {
       const report = reportOf(camera);
-      if (report?.state !== 'live') return [];
       return consumers.flatMap(({ id, sla, fps }) => {
-        const counts = report.consumers[id];
-        if (sla !== 'critical' || !counts?.sla_window.breaching || counts.state === 'failed') return [];
-        const okMs = this.#okMs.get(`${camera}/${id}`);
+        if (sla !== 'critical' || report?.consumers[id]?.state === 'failed') return [];
         const limitMs = Math.max(BLIND.ms, fps === undefined ? 0 : (BLIND.turns * 1000) / fps);
-        if (okMs !== undefined && now - okMs < limitMs) return [];
-        const since =
-          okMs === undefined ? 'has never seen anything' : `has seen nothing for ${Math.round((now - okMs) / 1000)} s`;
-        const why = counts.reason === null ? '' : `; it ${counts.reason}`;
-        const message = `${camera}/${id}: critical, and ${since} though its camera is live${why}`;
-        return { camera, consumer: id, code: 'blind', message };
+        const why =
+          report?.state === 'live'
+            ? this.#whyLive(camera, id, report, limitMs)
+            : this.#whyAway(camera, id, report, limitMs);
+        return why === undefined
+          ? []
+          : [{ camera, consumer: id, code: 'blind', message: `${camera}/${id}: critical, and ${why}` }];
       });
     });
   }
 
+  #whyLive(camera: string, id: string, report: CameraReport, limitMs: number): string | undefined {
+    const counts = report.consumers[id];
+    const okMs = this.#okMs.get(`${camera}/${id}`);
+    const silentMs = this.#clock.nowMs() - (okMs ?? Number.NEGATIVE_INFINITY);
+    if (!counts?.sla_window.breaching || silentMs < limitMs) return undefined;
+    const since = okMs === undefined ? 'has never seen anything' : `has seen nothing for ${seconds(silentMs)}`;
+    return `${since} though its camera is live${counts.reason === null ? '' : `; it ${counts.reason}`}`;
+  }
+
+  #whyAway(camera: string, id: string, report: CameraReport | undefined, limitMs: number): string | undefined {
+    const key = `${camera}/${id}`;
+    const now = this.#clock.nowMs();
+    const sinceMs = this.#okMs.get(key) ?? this.#sinceMs.get(key) ?? now;
+    this.#sinceMs.set(key, this.#sinceMs.get(key) ?? now);
+    if (now - sinceMs < limitMs) return undefined;
+    const seen = this.#okMs.has(key) ? `has seen nothing for ${seconds(now - sinceMs)}` : 'has never seen anything';
+    const state = report ? `is ${report.state}${report.reason === null ? '' : ` (${report.reason})`}` : 'says nothing';
+    return `${seen}: its camera ${state}`;
+  }
+
   #forget(plan: Plan): void {
     const there = new Set(plan.cameras.flatMap((c) => c.consumers.map(({ id }) => `${c.camera}/${id}`)));
-    for (const key of this.#okMs.keys()) if (!there.has(key)) this.#okMs.delete(key);
+    for (const times of [this.#okMs, this.#sinceMs])
+      for (const key of times.keys()) if (!there.has(key)) times.delete(key);
   }
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
 }

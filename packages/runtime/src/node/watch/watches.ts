@@ -116,7 +116,7 @@ export class Watches {
   #whySeeing(camera: string): string {
     const state = this.#o.cameras().get(camera)?.state.state;
     if (state === undefined) return 'its camera left the configuration';
-    return state === 'live' ? 'sees again' : `its camera is ${state}, so that nothing can be seen`;
+    return state === 'live' ? 'sees again' : `its worker has failed, or it is not critical any more`;
   }
 
   #announceBlind(): void {

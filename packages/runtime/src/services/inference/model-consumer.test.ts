@@ -35,7 +35,14 @@ let wake: () => void;
 function picture(): Picture {
   live += 1;
   const at = clock.nowMs();
-  const stamps = { capturedMs: at, capturedWallMs: clock.wallMs(), arrivedMs: at, decodedMs: at, ptsUs: 0 };
+  const stamps = {
+    capturedMs: at,
+    capturedWallMs: clock.wallMs(),
+    hiddenMs: 0,
+    arrivedMs: at,
+    decodedMs: at,
+    ptsUs: 0,
+  };
   return new Picture({ width: 600, height: 300 } as Frame, stamps, () => (live -= 1));
 }
 

@@ -124,7 +124,7 @@ function rendered(picture: Picture): ReturnType<ConstructorParameters<typeof Mod
 /** Publishes a picture and lets the consumer see it. */
 async function publish(ageMs = 0): Promise<void> {
   const at = clock.nowMs() - ageMs;
-  const stamps = { capturedMs: at, capturedWallMs: 0, arrivedMs: at, decodedMs: at, ptsUs: 0 };
+  const stamps = { capturedMs: at, capturedWallMs: 0, hiddenMs: 0, arrivedMs: at, decodedMs: at, ptsUs: 0 };
   owed.pictures += 1;
   supplier.publish(new Picture({ width: 600, height: 300 } as Frame, stamps, () => (owed.pictures -= 1)));
   await turn();

@@ -84,10 +84,13 @@ export class SlaMeter {
     return this.#breach;
   }
 
-  /** The camera published a frame. Called once per frame; does not allocate. @param capturedMs Monotonic. */
-  offered(capturedMs: number): void {
-    if (!this.#gate.due(capturedMs)) return;
-    this.#gate.taken(capturedMs);
+  /**
+   * The camera published a frame. Called once per frame; does not allocate. @param nowMs Monotonic: what is owed is measured in
+   * the node's time, because a camera's clock may stand still.
+   */
+  offered(nowMs: number): void {
+    if (!this.#gate.due(nowMs)) return;
+    this.#gate.taken(nowMs);
     this.#turns += 1;
   }
 

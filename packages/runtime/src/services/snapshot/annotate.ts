@@ -91,7 +91,7 @@ function labelImage({ height }: RgbPicture, detection: Detection): Promise<TextI
 }
 
 async function footer({ height }: RgbPicture, result: ResultMessage): Promise<OverlayOptions> {
-  const text = `${result.camera} / ${result.consumer}   ${result.captured_at}   age ${result.age_ms.toFixed(0)} ms   frame ${result.seq}`;
+  const text = `${result.camera} / ${result.consumer}   ${result.captured_at}   age ${result.age_certain ? '' : 'at least '}${result.age_ms.toFixed(0)} ms   frame ${result.seq}`;
   const label = await textImage(text, Math.max(8, Math.round(height / 64)), '#f4f4f6', '#101014');
   return { input: label.data, left: 0, top: height - label.height };
 }

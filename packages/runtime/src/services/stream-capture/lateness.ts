@@ -1,4 +1,6 @@
 import type { ClockReport } from '#core/media';
+import type { CameraClock } from './camera-clock.ts';
+import { ReportedDelay } from './reported-delay.ts';
 
 /**
  * How fast the minimum transit may grow while the speed of the sender's clock is unknown: cameras' crystals differ from ours
@@ -8,10 +10,6 @@ import type { ClockReport } from '#core/media';
 const DRIFT_ALLOWANCE = 200e-6;
 /** The same once sender reports have shown how fast the clock runs. */
 const MEASURED_ALLOWANCE = 30e-6;
-/** Reports this far apart show the drift: their own stamps are inexact by a few milliseconds. */
-const DRIFT_BASE_MS = 60_000;
-/** More drift than this means that a clock was set. */
-const DRIFT_LIMIT = 1000e-6;
 /** A step back of more than this is a new clock, not reordering (B-frames step back by a few intervals). */
 const CLOCK_RESET_MS = 1_000;
 /** Units in a row whose time stamps grow: the stream has no B-frames, and any step back from then on is a new clock. */
@@ -20,38 +18,58 @@ const ORDERED_RUN = 60;
 const TREMBLE_MS = 20;
 /** A step forwards of more than this beyond what arrival explains is a new clock too. */
 const CLOCK_LEAP_MS = 10_000;
-/**
- * A sender report that shows more delay than this is ignored: some cameras' reports are unrelated to the time stamps of
- * their pictures, and from 1 s on every picture would count as stale.
- */
-const REPORT_LIMIT_MS = 400;
+/** Units in a row with the same time stamp: the stream has no clock. */
+const STILL_RUN = 10;
 
 /**
  * Lateness is the excess of (arrival − stream time) over its running minimum, so that a backlog in a socket cannot pass for
  * fresh. The camera's wall clock is never compared with ours. One instance per connection.
  *
- * Sender reports (RFC 3550, 6.4.1) help twice. A report has the stream's time as of *now*, a picture that of its capture: the
- * difference shows the camera's encoding time, and a burst of old pictures after connecting. Two reports a minute apart show
- * how fast the stream's clock runs against the camera's disciplined one.
+ * What delays every unit alike cannot be seen that way. Sender reports show it (RFC 3550, 6.4.1): a report has the stream's
+ * time as of *now*, a picture that of its capture. Without them, or when they contradict each other, ages are
+ * uncertain: {@link hiddenMs}.
  */
 export class Lateness {
+  readonly #clock: CameraClock;
+  readonly #reported: ReportedDelay;
+  /** Least transit of the units themselves. */
   #fastestMs = Number.POSITIVE_INFINITY;
+  #lastTransitMs = 0;
   #lastArrivedMs = 0;
   #newestPtsMs = Number.NEGATIVE_INFINITY;
   #newestArrivedMs = 0;
   #orderedRun = 0;
-  #anchor: ClockReport | undefined;
-  /** Stream milliseconds gained per real millisecond; 0 until measured. */
-  #drift = 0;
-  #measured = false;
+  #stillRun = 0;
+  #lastPtsMs = Number.NaN;
+
+  /** @param clock Of the camera; outlives the connection. */
+  constructor(clock: CameraClock) {
+    this.#clock = clock;
+    this.#reported = new ReportedDelay(clock);
+  }
 
   /** Parts per million by which the stream's clock runs fast; undefined until reports have shown it. */
   get driftPpm(): number | undefined {
-    return this.#measured ? this.#drift * 1e6 : undefined;
+    return this.#reported.drift === undefined ? undefined : this.#reported.drift * 1e6;
+  }
+
+  /**
+   * How much older than its lateness says a unit may be, milliseconds: 0 when nothing can be hidden, infinite when nobody
+   * knows.
+   */
+  get hiddenMs(): number {
+    return this.#hasNoClock ? Number.POSITIVE_INFINITY : this.#reported.hiddenMs;
+  }
+
+  /** The time stamps do not measure time: they stand still, or run at another rate than the camera's own clock. */
+  get #hasNoClock(): boolean {
+    return this.#stillRun >= STILL_RUN || this.#clock.isRateWrong;
   }
 
   /** The lateness of a unit, milliseconds, 0 or more. To be called in order of arrival. */
   observe(ptsMs: number, arrivedMs: number): number {
+    this.#stillRun = ptsMs === this.#lastPtsMs ? this.#stillRun + 1 : 0;
+    this.#lastPtsMs = ptsMs;
     if (this.#isNewClock(ptsMs, arrivedMs)) this.#restart();
     this.#orderedRun = ptsMs < this.#newestPtsMs ? 0 : this.#orderedRun + 1;
     if (ptsMs > this.#newestPtsMs) {
@@ -59,18 +77,18 @@ export class Lateness {
       this.#newestArrivedMs = arrivedMs;
     }
     const transitMs = arrivedMs - ptsMs;
+    this.#lastTransitMs = transitMs;
     this.#age(arrivedMs);
     this.#fastestMs = Math.min(this.#fastestMs, transitMs);
-    return transitMs - this.#fastestMs;
+    return this.#hasNoClock ? 0 : transitMs - Math.min(this.#fastestMs, this.#reported.zeroMs);
   }
 
-  /** Takes a sender report. Its wall clock is compared only with that of other reports. */
+  /** Takes a sender report; ignores one before the first unit. Its wall clock is compared only with that of other reports. */
   report(report: ClockReport): void {
     if (this.#fastestMs === Number.POSITIVE_INFINITY) return;
-    this.#measureDrift(report);
     this.#age(report.arrivedMs);
-    const transitMs = report.arrivedMs - report.ptsMs;
-    if (transitMs < this.#fastestMs && this.#fastestMs - transitMs <= REPORT_LIMIT_MS) this.#fastestMs = transitMs;
+    // Some cameras repeat the time of their last picture: that shows nothing of now.
+    if (report.ptsMs !== this.#newestPtsMs) this.#reported.take(report, this.#lastTransitMs);
   }
 
   #isNewClock(ptsMs: number, arrivedMs: number): boolean {
@@ -82,30 +100,19 @@ export class Lateness {
   #restart(): void {
     this.#fastestMs = Number.POSITIVE_INFINITY;
     this.#newestPtsMs = Number.NEGATIVE_INFINITY;
-    this.#anchor = undefined;
     this.#orderedRun = 0;
+    this.#reported.restart();
   }
 
   /** Lets the minimum grow with the measured drift, and with its uncertainty. */
   #age(arrivedMs: number): void {
+    const { drift } = this.#reported;
+    const rate = drift === undefined ? DRIFT_ALLOWANCE : MEASURED_ALLOWANCE - drift;
+    const grownMs = Math.max(0, arrivedMs - this.#lastArrivedMs) * rate;
     if (this.#fastestMs !== Number.POSITIVE_INFINITY) {
-      const rate = this.#measured ? MEASURED_ALLOWANCE - this.#drift : DRIFT_ALLOWANCE;
-      this.#fastestMs += Math.max(0, arrivedMs - this.#lastArrivedMs) * rate;
+      this.#fastestMs += grownMs;
+      this.#reported.grow(grownMs);
     }
     this.#lastArrivedMs = Math.max(this.#lastArrivedMs, arrivedMs);
-  }
-
-  #measureDrift(report: ClockReport): void {
-    const anchor = this.#anchor;
-    const wallMs = anchor ? report.wallMs - anchor.wallMs : 0;
-    const streamMs = anchor ? report.ptsMs - anchor.ptsMs : 0;
-    // One of the clocks was set: the comparison starts again from here.
-    if (!anchor || wallMs < 0 || Math.abs(streamMs - wallMs) > Math.max(50, wallMs * DRIFT_LIMIT)) {
-      this.#anchor = report;
-      return;
-    }
-    if (wallMs < DRIFT_BASE_MS) return;
-    this.#drift = streamMs / wallMs - 1;
-    this.#measured = true;
   }
 }

@@ -25,7 +25,7 @@ function newRenditions(): Renditions {
 }
 
 function newPicture(seq: number): Picture {
-  const stamps = { capturedMs: seq, capturedWallMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
+  const stamps = { capturedMs: seq, capturedWallMs: 0, hiddenMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
   const made = new Picture(paintedFrame(), stamps, (frame) => frame.free());
   made.seq = seq;
   pictures.push(made);

@@ -26,19 +26,24 @@ function capture(more: Partial<StreamCaptureOptions> = {}): {
   readonly subject: StreamCapture;
   readonly states: CaptureState[];
   readonly logged: LogRecord[];
-  readonly pictures: { width: number; capturedMs: number }[];
+  readonly pictures: { width: number; capturedMs: number; hiddenMs: number }[];
   readonly connections: SourceOptions[];
   readonly closed: number[];
   demand: boolean;
   /** Settles what `open` waits for. */
   settle(): Promise<void>;
   /** The newest connection sends a unit. */
-  unit(more?: { readonly data?: Buffer; readonly damaged?: boolean; readonly keyframe?: boolean }): void;
+  unit(more?: {
+    readonly data?: Buffer;
+    readonly damaged?: boolean;
+    readonly keyframe?: boolean;
+    readonly delayMs?: number;
+  }): void;
 } {
   const clock = new FakeClock();
   const states: CaptureState[] = [];
   const logged: LogRecord[] = [];
-  const pictures: { width: number; capturedMs: number }[] = [];
+  const pictures: { width: number; capturedMs: number; hiddenMs: number }[] = [];
   const connections: SourceOptions[] = [];
   const closed: number[] = [];
   const world = { demand: true };
@@ -48,7 +53,7 @@ function capture(more: Partial<StreamCaptureOptions> = {}): {
     log: createLog('test', (record) => logged.push(record)),
     sink: {
       publish: (picture: Picture) => {
-        pictures.push({ width: picture.width, capturedMs: picture.capturedMs });
+        pictures.push({ width: picture.width, capturedMs: picture.capturedMs, hiddenMs: picture.stamps.hiddenMs });
         picture.release();
       },
       hasDemand: () => world.demand,
@@ -79,10 +84,10 @@ function capture(more: Partial<StreamCaptureOptions> = {}): {
       world.demand = value;
     },
     settle: () => new Promise((resolve) => void setImmediate(resolve)),
-    unit({ data = JPEG, damaged = false, keyframe = true } = {}) {
+    unit({ data = JPEG, damaged = false, keyframe = true, delayMs = 0 } = {}) {
       const connection = connections.at(-1) as SourceOptions;
       const now = clock.nowMs();
-      connection.onUnit({ data, ptsMs: now, arrivedMs: now, keyframe, damaged });
+      connection.onUnit({ data, ptsMs: now - delayMs, arrivedMs: now, keyframe, damaged });
       connection.onReadEnd?.();
     },
   };
@@ -240,6 +245,40 @@ describe('the states of a capture', () => {
     expect(waits).toEqual([1000, 2000, 4000]);
     await world.subject.close();
   });
+
+  test.each([1_100, 1_900, 3_000])(
+    'pictures that come %d ms late: stalled with the reason, then another connection',
+    async (delayMs) => {
+      const world = capture();
+      await world.settle();
+      world.unit();
+      const report = (): void => {
+        const now = world.clock.nowMs();
+        world.connections.at(-1)?.onReport?.({ ptsMs: now + 1, wallMs: 1e9 + now, arrivedMs: now + 1, roundTripMs: 2 });
+      };
+      report();
+      play(world, 1_000);
+      expect(names(world.states)).toEqual(['connecting', 'live']);
+      world.clock.advance(delayMs);
+      play(world, 4_000, { delayMs });
+      const old = new RegExp(`^its pictures are ${(delayMs / 1000).toFixed(1)} s old when they come`);
+      expect(world.states.at(-1)).toMatchObject({ state: 'stalled', message: expect.stringMatching(old) });
+      play(world, 7_500, { delayMs });
+      await world.settle();
+      expect(world.states.at(-1)).toMatchObject({ state: 'waiting', reason: 'stalled' });
+      // The next connection is no fresher, and its first report says so.
+      world.clock.advance(1_000);
+      await world.settle();
+      world.unit({ delayMs });
+      report();
+      play(world, 4_000, { delayMs });
+      await world.settle();
+      expect(names(world.states).slice(-4)).toEqual(['waiting', 'connecting', 'live', 'stalled']);
+      // One that keeps up ends it.
+      world.unit();
+      expect(world.states.at(-1)).toEqual({ state: 'live' });
+    },
+  );
 
   test('silence that the source does not detect ends the connection too, with or without demand', async () => {
     const world = capture();

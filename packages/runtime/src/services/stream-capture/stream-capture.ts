@@ -1,4 +1,5 @@
 import { Backoff, type BackoffOptions, type Clock, every, type Log, sleep, type Timer } from '@vigia/base';
+import { staleAfterMs } from '@vigia/frame-supplier';
 import {
   type AccessUnit,
   type Source,
@@ -11,6 +12,7 @@ import {
 } from '#core/media';
 import type { Picture } from '#core/media/libav';
 import { connectSource } from '#core/media/sources';
+import { CameraClock } from './camera-clock.ts';
 import { type EncodedTap, type EncodedTapOptions, EncodedTaps } from './encoded-tap.ts';
 import { Lateness } from './lateness.ts';
 import { DECODE_ALL, type DecodeOptions, UnitDecoder } from './unit-decoder.ts';
@@ -40,6 +42,12 @@ export interface PictureSink {
   publish(picture: Picture): void;
   /** Whether pictures are wanted now. The capture asks once per unit and once per check. */
   hasDemand(): boolean;
+}
+
+/** Why an open connection gives no picture that can be used. */
+interface Trouble {
+  readonly kind: 'silent' | 'late' | 'blind';
+  readonly message: string;
 }
 
 /** The stream that a camera sends. */
@@ -76,8 +84,10 @@ export interface StreamCaptureOptions {
 
 /** After a connection that has been live for this long, the back-off starts from the beginning. Milliseconds. */
 const HEALTHY_MS = 10_000;
-/** When all pictures are this late for this long, vigia reconnects: nothing else empties queues elsewhere. Milliseconds. */
-const LAGGING_MS = 2_000;
+/**
+ * A stream whose pictures are all too old to be used is `stalled` after {@link STALLED_MS}. After this long vigia reconnects:
+ * nothing else empties queues elsewhere. Milliseconds.
+ */
 const LAGGING_FOR_MS = 10_000;
 const WATCH_MS = 500;
 /** A stream is `stalled` after this long, and three intervals, without a unit or without a wanted picture. Milliseconds. */
@@ -97,7 +107,8 @@ export class StreamCapture {
   readonly #backoff: Backoff;
   /** Cameras lock out clients that try a wrong password too often. */
   readonly #lockoutBackoff = new Backoff({ firstMs: 15_000, maxMs: 120_000 });
-  #lateness = new Lateness();
+  readonly #cameraClock = new CameraClock();
+  #lateness = new Lateness(this.#cameraClock);
   #running: Promise<void> | undefined;
   #source: Source | undefined;
   #format: SourceFormat | undefined;
@@ -106,13 +117,17 @@ export class StreamCapture {
   #state: CaptureState['state'] = 'connecting';
   #reconnects = 0;
   #lostBefore = 0;
+  /** Since when every unit was too old to be used; undefined while they are not. */
   #laggingSinceMs: number | undefined;
+  #latenessMs = 0;
   /** Monotonic milliseconds; undefined before the first of a connection. */
   #firstUnitMs: number | undefined;
   #lastUnitMs = 0;
   /** When a picture was last published, or when pictures were last not wanted. */
   #lastPictureMs = 0;
-  #suspected: string | undefined;
+  #suspected: Trouble | undefined;
+  /** What the state `stalled` was last announced for. */
+  #stalledBy: Trouble['kind'] | undefined;
   /** When the connection became live; undefined while it has not. */
   #liveSinceMs: number | undefined;
 
@@ -252,30 +267,32 @@ export class StreamCapture {
     this.#lastUnitMs = unit.arrivedMs;
     this.#firstUnitMs ??= unit.arrivedMs;
     const latenessMs = this.#format?.live ? this.#lateness.observe(unit.ptsMs, unit.arrivedMs) : 0;
+    this.#watchLag(latenessMs, unit.arrivedMs);
     this.#taps.offer('video', unit);
     const wanted = this.#o.sink.hasDemand();
     if (!wanted) {
       // Without demand there are no pictures: the stream is live while units arrive.
       this.#lastPictureMs = unit.arrivedMs;
-      this.#setLive();
+      this.#setLive(unit.arrivedMs);
     }
-    this.#decoder.push(unit, latenessMs, wanted);
+    // Of a file nothing is hidden: a picture is as old as its reading.
+    this.#decoder.push(unit, latenessMs, wanted, this.#format?.kind === 'file' ? 0 : this.#lateness.hiddenMs);
   }
 
   #onReadEnd(): void {
-    const latenessMs = this.#decoder.readEnd();
-    if (latenessMs !== undefined) this.#watchLag(latenessMs);
+    this.#decoder.readEnd();
   }
 
   #publish(picture: Picture): void {
     this.#lastPictureMs = this.#o.clock.nowMs();
     this.#lockoutBackoff.reset();
-    this.#setLive();
+    this.#setLive(this.#lastPictureMs);
     this.#o.sink.publish(picture);
   }
 
-  #setLive(): void {
-    this.#liveSinceMs ??= this.#o.clock.nowMs();
+  #setLive(nowMs: number): void {
+    if (this.#isLagging(nowMs)) return;
+    this.#liveSinceMs ??= nowMs;
     if (this.#state !== 'live') this.#setState({ state: 'live' });
   }
 
@@ -286,43 +303,54 @@ export class StreamCapture {
     // Reported only when two checks in a row find it: if this process was suspended, it reads the units of that time
     // between the two.
     if (trouble !== undefined && this.#suspected !== undefined) {
-      if (this.#isHopeless(now)) this.#giveUp(trouble);
-      else if (this.#state !== 'stalled') this.#setState({ state: 'stalled', reason: 'stalled', message: trouble });
+      if (this.#isHopeless(now)) this.#giveUp(trouble.message);
+      else if (this.#state !== 'stalled' || this.#stalledBy !== trouble.kind) {
+        this.#stalledBy = trouble.kind;
+        this.#setState({ state: 'stalled', reason: 'stalled', message: trouble.message });
+      }
     }
     this.#suspected = trouble;
   }
 
-  #trouble(now: number): string | undefined {
+  #trouble(now: number): Trouble | undefined {
     const { intervalMs, gopMs } = this.#decoder;
     const keyframes = this.#o.decode?.mode === 'keyframes';
     const silentMs = now - this.#lastUnitMs;
-    if (silentMs > Math.max(STALLED_MS, keyframes ? 0 : 3 * intervalMs)) return `no video for ${seconds(silentMs)}`;
+    if (silentMs > Math.max(STALLED_MS, keyframes ? 0 : 3 * intervalMs))
+      return { kind: 'silent', message: `no video for ${seconds(silentMs)}` };
+    if (this.#isLagging(now)) return { kind: 'late', message: this.#lagText() };
     // Before the second keyframe, the interval between keyframes is unknown.
     const patienceMs = Math.max(STALLED_MS, 3 * (keyframes ? (gopMs ?? HOPELESS_MS) : intervalMs));
     const blindMs = now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now);
-    if (!this.#o.sink.hasDemand() || blindMs <= patienceMs) return undefined;
+    if (!this.#o.sink.hasDemand() || blindMs <= patienceMs || this.#laggingSinceMs !== undefined) return undefined;
     const concealing = this.#o.decode?.onLoss === 'conceal';
     const spoiled = concealing ? 'none of what comes can be decoded' : 'nothing whole comes (see on_loss)';
     const why = this.#decoder.keyframes === 0 ? 'no keyframe came' : spoiled;
-    return `no picture for ${seconds(blindMs)}: ${why}`;
+    return { kind: 'blind', message: `no picture for ${seconds(blindMs)}: ${why}` };
   }
 
   #isHopeless(now: number): boolean {
     // Most sources detect silence themselves, and earlier.
     if (now - this.#lastUnitMs > HOPELESS_MS) return true;
+    if (this.#laggingSinceMs !== undefined && now - this.#laggingSinceMs >= LAGGING_FOR_MS) return true;
     const patienceMs = Math.max(HOPELESS_MS, 3 * (this.#decoder.gopMs ?? 0));
     return this.#o.sink.hasDemand() && now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now) > patienceMs;
   }
 
-  #watchLag(latenessMs: number): void {
-    if (latenessMs < LAGGING_MS) {
-      this.#laggingSinceMs = undefined;
-      return;
-    }
-    const now = this.#o.clock.nowMs();
-    this.#laggingSinceMs ??= now;
-    if (now - this.#laggingSinceMs < LAGGING_FOR_MS) return;
-    this.#giveUp(`the stream has been ${Math.round(latenessMs)} ms late for ${LAGGING_FOR_MS / 1000} s`);
+  /** One unit that can be used ends it: a backlog that was read is over. */
+  #watchLag(latenessMs: number, arrivedMs: number): void {
+    this.#latenessMs = latenessMs;
+    if (latenessMs < staleAfterMs(this.#decoder.intervalMs)) this.#laggingSinceMs = undefined;
+    else this.#laggingSinceMs ??= arrivedMs;
+  }
+
+  #isLagging(nowMs: number): boolean {
+    return this.#laggingSinceMs !== undefined && nowMs - this.#laggingSinceMs > STALLED_MS;
+  }
+
+  #lagText(): string {
+    const limitMs = staleAfterMs(this.#decoder.intervalMs);
+    return `its pictures are ${seconds(this.#latenessMs)} old when they come, and from ${seconds(limitMs)} on none is used: something between here and the camera's sensor holds them back`;
   }
 
   #giveUp(message: string): void {
@@ -345,7 +373,7 @@ export class StreamCapture {
     this.#laggingSinceMs = undefined;
     this.#firstUnitMs = undefined;
     this.#suspected = undefined;
-    this.#lateness = new Lateness();
+    this.#lateness = new Lateness(this.#cameraClock);
   }
 
   #setState(state: CaptureState): void {

@@ -1,13 +1,19 @@
 import { describe, expect, test } from 'vitest';
+import type { ClockReport } from '#core/media';
 import { RtpTimeline } from '#core/media/rtsp';
+import { CameraClock } from './camera-clock.ts';
 import { Lateness } from './lateness.ts';
 import { SourceInterval } from './source-interval.ts';
 
 const S = 100;
 
+function newLateness(clock = new CameraClock()): Lateness {
+  return new Lateness(clock);
+}
+
 /** Feeds units of a 10 fps stream that arrive `delay(n)` ms after their time; returns the lateness of each. */
 function run(count: number, delay: (n: number) => number, rtpOf = (n: number): number => (n * 9000) >>> 0): number[] {
-  const lateness = new Lateness();
+  const lateness = newLateness();
   const timeline = new RtpTimeline();
   return Array.from({ length: count }, (_, n) =>
     lateness.observe(timeline.unwrap(rtpOf(n)) / 90, 1_000_000 + n * S + delay(n)),
@@ -77,7 +83,7 @@ describe('a clock that is set', () => {
 
   test('with B-frames a step back is their order, and their wait is lateness', () => {
     // Sent I P B B P B B: P runs ahead by three pictures.
-    const lateness = new Lateness();
+    const lateness = newLateness();
     const order = [0, 3, 1, 2];
     const late = Array.from({ length: 120 }, (_, n) => {
       const shown = Math.floor(n / 3) * 3 + (order[(n % 3) + 1] as number);
@@ -90,14 +96,15 @@ describe('a clock that is set', () => {
 
 describe('sender reports', () => {
   /** A report that says: at this moment the stream's clock stood here. */
-  const reportAt = (ms: number, ptsMs: number, wallMs = ms): { ptsMs: number; wallMs: number; arrivedMs: number } => ({
+  const reportAt = (ms: number, ptsMs: number, wallMs = ms, roundTripMs: number | undefined = 2): ClockReport => ({
     ptsMs,
     wallMs,
     arrivedMs: ms,
+    roundTripMs,
   });
 
   test('show the delay inside the camera: its encoder is part of the age', () => {
-    const lateness = new Lateness();
+    const lateness = newLateness();
     // Pictures leave 80 ms after they were made; the report is as old as the way, which is nothing here.
     expect(lateness.observe(0, 1080)).toBe(0);
     lateness.report(reportAt(1100, 100));
@@ -105,7 +112,7 @@ describe('sender reports', () => {
   });
 
   test('a burst of old pictures after connecting is old', () => {
-    const lateness = new Lateness();
+    const lateness = newLateness();
     lateness.observe(0, 10_000);
     lateness.report(reportAt(10_000, 390));
     expect(lateness.observe(100, 10_000)).toBeCloseTo(290, 0);
@@ -113,7 +120,7 @@ describe('sender reports', () => {
   });
 
   test('that are unrelated to the pictures are ignored', () => {
-    const lateness = new Lateness();
+    const lateness = newLateness();
     lateness.observe(0, 1000);
     lateness.report(reportAt(1000, 990));
     lateness.report(reportAt(1000, 5_000_000));
@@ -121,9 +128,108 @@ describe('sender reports', () => {
     expect(lateness.observe(100, 1100)).toBeLessThan(0.1);
   });
 
+  test.each([450, 1500, 3000, 9000])('show a constant delay of %d ms in full', (delayMs) => {
+    const lateness = newLateness();
+    for (let ms = 0; ms <= 20_000; ms += S) {
+      const late = lateness.observe(ms - delayMs, ms);
+      if (ms > 0) expect([late, lateness.hiddenMs]).toEqual([expect.closeTo(delayMs, -1), 0]);
+      if (ms % 5000 === 0) lateness.report(reportAt(ms, ms));
+    }
+  });
+
+  test('one wrong report is contradicted by the next; the third is believed again', () => {
+    const lateness = newLateness();
+    const at = (ms: number): number => lateness.observe(ms, ms);
+    at(0);
+    lateness.report(reportAt(10, 4010, 10));
+    expect([Math.round(at(100)), lateness.hiddenMs]).toEqual([4000, 0]);
+    lateness.report(reportAt(5000, 5000));
+    expect([at(5100), lateness.hiddenMs]).toEqual([0, Number.POSITIVE_INFINITY]);
+    lateness.report(reportAt(10_000, 10_000));
+    expect([at(10_100), lateness.hiddenMs]).toEqual([0, 0]);
+  });
+
+  test('a report that repeats the time of the last picture says nothing', () => {
+    const lateness = newLateness();
+    lateness.observe(0, 1000);
+    lateness.report(reportAt(1000, 0));
+    expect(lateness.hiddenMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test.each([0, 0.1, 0.5, 3])(
+    'a stream’s clock that runs at %d times its rate is none: nothing is late, nothing certain',
+    (rate) => {
+      const lateness = newLateness();
+      let late = 0;
+      for (let ms = 0; ms <= 60_000; ms += S) {
+        late = lateness.observe(ms * rate, ms);
+        if (ms % 5000 === 1000) lateness.report(reportAt(ms + 1, (ms + 1) * rate));
+      }
+      expect([late, lateness.hiddenMs]).toEqual([0, Number.POSITIVE_INFINITY]);
+    },
+  );
+
+  test('without reports time stamps that stand still are none; they count again when they move', () => {
+    const lateness = newLateness();
+    for (let ms = 0; ms < 1000; ms += S) lateness.observe(ms, ms);
+    for (let ms = 1000; ms < 2200; ms += S) lateness.observe(900, ms);
+    expect(lateness.observe(900, 60_000)).toBe(0);
+    expect(lateness.observe(1000, 60_100)).toBeGreaterThan(1000);
+  });
+
+  test('without any, ages are uncertain, and so they are after the stream’s clock has jumped', () => {
+    const lateness = newLateness();
+    lateness.observe(0, 1000);
+    expect(lateness.hiddenMs).toBe(Number.POSITIVE_INFINITY);
+    lateness.report(reportAt(1050, 50));
+    expect(lateness.hiddenMs).toBe(0);
+    lateness.observe(3_600_000, 1100);
+    expect(lateness.hiddenMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test.each([
+    ['a way of 300 ms may hide as much', 300, 300],
+    ['an unknown way may hide anything', undefined, Number.POSITIVE_INFINITY],
+  ])('%s', (_, roundTripMs, hidden) => {
+    const lateness = newLateness();
+    lateness.observe(0, 1000);
+    lateness.report({ ...reportAt(1050, 50), roundTripMs });
+    expect(lateness.hiddenMs).toBe(hidden);
+  });
+
+  describe('after a reconnect', () => {
+    /** Ten seconds of a camera whose pictures and reports take `delayMs`; returns the last lateness. */
+    function connection(clock: CameraClock, beginMs: number, delayMs: number, roundTripMs = 2, wallShiftMs = 0) {
+      const lateness = newLateness(clock);
+      let late = 0;
+      for (let ms = beginMs; ms <= beginMs + 10_000; ms += S) {
+        late = lateness.observe(ms - beginMs, ms + delayMs);
+        if (ms % 5000 === 0)
+          lateness.report(reportAt(ms + 1 + delayMs, ms + 1 - beginMs, 1e9 + ms + 1 + wallShiftMs, roundTripMs));
+      }
+      return { late: Math.round(late), hidden: Math.round(lateness.hiddenMs) };
+    }
+
+    test('what holds up pictures and reports alike is seen by the camera’s wall clock', () => {
+      const clock = new CameraClock();
+      expect(connection(clock, 0, 5)).toEqual({ late: 0, hidden: 0 });
+      // The way is slow too: it explains the delay.
+      expect(connection(clock, 20_000, 3_000, 3_000)).toMatchObject({ late: expect.closeTo(2_993, -1), hidden: 0 });
+      // The way is fast: a relay, or a clock that was set. Nobody knows.
+      expect(connection(clock, 40_000, 3_000)).toMatchObject({ late: 0, hidden: expect.closeTo(3_240, -1) });
+      expect(connection(clock, 60_000, 5)).toEqual({ late: 0, hidden: 0 });
+    });
+
+    test('a clock that was set by an hour is another clock', () => {
+      const clock = new CameraClock();
+      for (const shiftMs of [0, -3_600_000, 3_600_000, 0])
+        expect(connection(clock, 0, 5, 2, shiftMs)).toEqual({ late: 0, hidden: 0 });
+    });
+  });
+
   test('measure the drift: a camera clock 150 ppm slow, with a real backlog growing at 150 ppm beside it', () => {
     const judge = (slow: number, queue: number): number => {
-      const lateness = new Lateness();
+      const lateness = newLateness();
       let late = 0;
       for (let ms = 0; ms <= 1_800_000; ms += 1000) {
         const streamMs = ms * (1 - slow);
@@ -138,7 +244,7 @@ describe('sender reports', () => {
   });
 
   test('a camera whose wall clock is set gives no drift, and a stream clock that jumps resets the measurement', () => {
-    const lateness = new Lateness();
+    const lateness = newLateness();
     for (let ms = 0; ms <= 300_000; ms += 1000) {
       const wallMs = ms + (ms > 150_000 ? 3_600_000 : 0);
       lateness.report(reportAt(ms, ms, wallMs));

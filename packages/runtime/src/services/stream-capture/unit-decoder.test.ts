@@ -62,7 +62,7 @@ class Stage {
   send({ data = jpeg, damaged = false, keyframe = true, wanted = true, latenessMs = 0, ends = true }: Sent = {}): this {
     const ptsMs = this.#sent * 100;
     this.#sent += 1;
-    this.decoder.push({ data, ptsMs, arrivedMs: 1_000 + ptsMs, keyframe, damaged }, latenessMs, wanted);
+    this.decoder.push({ data, ptsMs, arrivedMs: 1_000 + ptsMs, keyframe, damaged }, latenessMs, wanted, 0);
     if (ends) this.decoder.readEnd();
     const c = this.decoder.counters();
     expect(c.captured).toBe(c.published + c.noDemand + c.undecodable + c.late + c.inDecoder);

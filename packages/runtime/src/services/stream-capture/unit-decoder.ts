@@ -54,6 +54,7 @@ interface PendingUnit {
   readonly capturedMs: number;
   readonly capturedWallMs: number;
   readonly latenessMs: number;
+  readonly hiddenMs: number;
   readonly ptsMs: number;
   readonly concealed: boolean;
 }
@@ -129,12 +130,15 @@ export class UnitDecoder {
     this.keyframes = 0;
   }
 
-  /** Hot path: once per access unit. @param wanted Whether anything wants its picture. */
-  push(unit: AccessUnit, latenessMs: number, wanted: boolean): void {
+  /**
+   * Hot path: once per access unit. @param wanted Whether anything wants its picture. @param hiddenMs How much older than
+   * its lateness says it may be.
+   */
+  push(unit: AccessUnit, latenessMs: number, wanted: boolean, hiddenMs: number): void {
     this.#measure(unit);
     const reason = this.#whySkipped(unit, wanted);
     if (reason) this.#ledger.skipped(reason);
-    else this.#decode(unit, latenessMs);
+    else this.#decode(unit, latenessMs, hiddenMs);
   }
 
   /**
@@ -189,22 +193,22 @@ export class UnitDecoder {
     return this.#needKeyframe ? 'undecodable' : undefined;
   }
 
-  #decode(unit: AccessUnit, latenessMs: number): void {
+  #decode(unit: AccessUnit, latenessMs: number, hiddenMs: number): void {
     if (unit.keyframe) this.keyframes += 1;
     this.#unitId += 1;
     const id = this.#unitId;
-    this.#units.set(id, this.#pendingUnit(unit, latenessMs));
+    this.#units.set(id, this.#pendingUnit(unit, latenessMs, hiddenMs));
     this.#ledger.entered();
     const decoder = (this.#decoder ??= this.#openDecoder());
     if (decoder.decode(unit.data, id) === 'error' && this.#units.delete(id)) this.#onRefused();
     this.#expireUnits(decoder);
   }
 
-  #pendingUnit({ arrivedMs, ptsMs }: AccessUnit, latenessMs: number): PendingUnit {
+  #pendingUnit({ arrivedMs, ptsMs }: AccessUnit, latenessMs: number, hiddenMs: number): PendingUnit {
     const { clock } = this.#o;
     const capturedMs = arrivedMs - latenessMs;
     const capturedWallMs = clock.wallMs() - (clock.nowMs() - capturedMs);
-    return { arrivedMs, capturedMs, capturedWallMs, latenessMs, ptsMs, concealed: this.#dirty };
+    return { arrivedMs, capturedMs, capturedWallMs, latenessMs, hiddenMs, ptsMs, concealed: this.#dirty };
   }
 
   /** The decoder refused a unit. */
@@ -274,12 +278,12 @@ export class UnitDecoder {
 
   /** Makes a picture the candidate, in place of an older one. */
   #propose(frame: Frame, unit: PendingUnit, concealed: boolean): void {
-    const { capturedMs, capturedWallMs, arrivedMs, ptsMs, latenessMs } = unit;
+    const { capturedMs, capturedWallMs, hiddenMs, arrivedMs, ptsMs, latenessMs } = unit;
     this.#width = frame.width;
     this.#height = frame.height;
     if (this.#candidate) this.#dropCandidate();
     const decodedMs = this.#o.clock.nowMs();
-    const stamps = { capturedMs, capturedWallMs, arrivedMs, decodedMs, ptsUs: Math.round(ptsMs * 1000) };
+    const stamps = { capturedMs, capturedWallMs, hiddenMs, arrivedMs, decodedMs, ptsUs: Math.round(ptsMs * 1000) };
     this.#candidate = { picture: new Picture(frame, stamps, this.#recycle), latenessMs, concealed };
   }
 

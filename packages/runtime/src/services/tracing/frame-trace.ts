@@ -7,7 +7,10 @@ const HOP_LIMIT_MS = 3_600_000;
 
 /** What a trace needs of a result. Holds no detections. */
 export interface FrameTrace
-  extends Pick<ResultMessage, 'boot' | 'camera' | 'consumer' | 'model' | 'worker' | 'seq' | 'status' | 'age_ms'> {
+  extends Pick<
+    ResultMessage,
+    'boot' | 'camera' | 'consumer' | 'model' | 'worker' | 'seq' | 'status' | 'age_ms' | 'age_certain'
+  > {
   /** Wall time, milliseconds since 1970. */
   readonly capturedMs: number;
   readonly hops: Hops;
@@ -37,11 +40,11 @@ const STAGES = [
 
 /** The part of a result that is traced. Undefined when its times are none. */
 export function frameTraceOf(result: ResultMessage): FrameTrace | undefined {
-  const { boot, camera, consumer, model, worker, seq, status, age_ms, hops_ms: hops, error } = result;
+  const { boot, camera, consumer, model, worker, seq, status, age_ms, age_certain, hops_ms: hops, error } = result;
   const capturedMs = Date.parse(result.captured_at);
   if (!(capturedMs >= 0) || !areTimes(hops)) return undefined;
   const cut = error && { code: error.code.slice(0, TEXT_LIMIT), message: error.message.slice(0, TEXT_LIMIT) };
-  return { boot, camera, consumer, model, worker, seq, status, age_ms, capturedMs, hops, error: cut };
+  return { boot, camera, consumer, model, worker, seq, status, age_ms, age_certain, capturedMs, hops, error: cut };
 }
 
 /**

@@ -48,6 +48,7 @@ test('an ok result: a root span with its attributes, and one span per hop withou
     'vigia.seq': '7',
     'vigia.status': 'ok',
     'vigia.age_ms': 17.249,
+    'vigia.age_certain': true,
   });
   expect(root).not.toHaveProperty('parentSpanId');
   expect(new Set(stages.map((stage) => stage.parentSpanId))).toEqual(new Set([root?.spanId]));

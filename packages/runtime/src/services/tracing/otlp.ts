@@ -13,7 +13,11 @@ export interface TraceResource {
 /** An attribute, as OTLP writes it in JSON. */
 interface Attribute {
   readonly key: string;
-  readonly value: { readonly stringValue: string } | { readonly intValue: string } | { readonly doubleValue: number };
+  readonly value:
+    | { readonly stringValue: string }
+    | { readonly intValue: string }
+    | { readonly doubleValue: number }
+    | { readonly boolValue: boolean };
 }
 
 /** Hexadecimal. The root span of a trace has no parent. */
@@ -81,7 +85,7 @@ function spanOf({ capturedMs, error }: FrameTrace, stage: Stage, ids: SpanIds): 
 }
 
 function attributesOf(node: string, frame: FrameTrace): Attribute[] {
-  const { boot, camera, consumer, model, worker, seq, status, age_ms: ageMs, error } = frame;
+  const { boot, camera, consumer, model, worker, seq, status, age_ms: ageMs, age_certain: certain, error } = frame;
   return [
     text('vigia.node', node),
     text('vigia.boot', boot),
@@ -92,6 +96,7 @@ function attributesOf(node: string, frame: FrameTrace): Attribute[] {
     { key: 'vigia.seq', value: { intValue: String(seq) } },
     text('vigia.status', status),
     { key: 'vigia.age_ms', value: { doubleValue: ageMs } },
+    { key: 'vigia.age_certain', value: { boolValue: certain } },
     ...(error ? [text('error.type', error.code)] : []),
   ];
 }

@@ -28,6 +28,7 @@ export function frameHeader(
     captured_at: new Date(stamps.capturedWallMs).toISOString(),
     captured_monotonic_ns: Math.round(stamps.capturedMs * 1e6).toString(),
     age_ms: Math.round((nowMs - stamps.capturedMs) * 1000) / 1000,
+    age_certain: stamps.hiddenMs === 0,
     pts_us: stamps.ptsUs,
     width,
     height,

@@ -75,7 +75,14 @@ function begin(keep = false): Flight {
   pictures += 1;
   seq += 1;
   const at = clock.nowMs();
-  const stamps = { capturedMs: at, capturedWallMs: clock.wallMs(), arrivedMs: at, decodedMs: at, ptsUs: 0 };
+  const stamps = {
+    capturedMs: at,
+    capturedWallMs: clock.wallMs(),
+    hiddenMs: 0,
+    arrivedMs: at,
+    decodedMs: at,
+    ptsUs: 0,
+  };
   const frame = { width: WIDTH, height: HEIGHT } as Frame;
   const picture = new Picture(frame, stamps, () => log.push('picture freed'));
   picture.seq = seq;

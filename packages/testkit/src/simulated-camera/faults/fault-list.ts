@@ -20,6 +20,8 @@ export type FaultName =
   | 'duplicate'
   | 'slow'
   | 'jitter'
+  | 'delay'
+  | 'relay'
   | 'no-keyframes'
   | 'resolution'
   | 'codec-change'
@@ -127,6 +129,16 @@ export const FAULTS: readonly FaultKind[] = [
     name: 'jitter',
     help: 'each frame is delayed by a random time up to that long, in order',
     argument: { unit: 'ms', min: 0, max: 60_000, default: 50 },
+  },
+  {
+    name: 'delay',
+    help: 'pictures are held back for that long inside the camera; its reports are not',
+    argument: { unit: 'ms', min: 0, max: 60_000, default: 1_000 },
+  },
+  {
+    name: 'relay',
+    help: 'media and reports are held back for that long, as by a relay; RTSP is not',
+    argument: { unit: 'ms', min: 0, max: 60_000, default: 1_000 },
   },
   {
     name: 'no-keyframes',

@@ -64,6 +64,8 @@ export class FaultyTransport implements MediaTransport {
   }
 
   sendRtcp(packet: Buffer): number {
+    // The camera holds back pictures only.
+    if (this.#options.faults.get('delay')) return this.#inner.sendRtcp(packet);
     return this.#send([{ kind: 'rtcp', bytes: packet }]);
   }
 
@@ -185,8 +187,10 @@ export class FaultyTransport implements MediaTransport {
     const { clock, faults, random } = this.#options;
     const bytesPerMs = (faults.get('slow')?.value ?? Number.POSITIVE_INFINITY) / 8;
     const jitterMs = faults.get('jitter')?.value ?? 0;
-    if (bytesPerMs === Number.POSITIVE_INFINITY && jitterMs === 0) return this.#flushAnd(() => this.#write(items));
-    let dueMs = Math.max(clock.nowMs() + random() * jitterMs, this.#lastDueMs);
+    const heldMs = this.#heldMs();
+    if (bytesPerMs === Number.POSITIVE_INFINITY && jitterMs === 0 && heldMs === 0)
+      return this.#flushAnd(() => this.#write(items));
+    let dueMs = Math.max(clock.nowMs() + heldMs + random() * jitterMs, this.#lastDueMs);
     let bytes = 0;
     for (const item of items) {
       dueMs += item.bytes.byteLength / bytesPerMs;
@@ -197,6 +201,11 @@ export class FaultyTransport implements MediaTransport {
     this.#waitingBytes += bytes;
     this.#pump();
     return bytes;
+  }
+
+  #heldMs(): number {
+    const { faults } = this.#options;
+    return (faults.get('delay')?.value ?? 0) + (faults.get('relay')?.value ?? 0);
   }
 
   /** Keeps the order: waiting bytes go first. */
@@ -214,7 +223,7 @@ export class FaultyTransport implements MediaTransport {
   #pump(): void {
     if (this.#timer || this.#frozen || this.#waiting.length === 0) return;
     const { clock, faults } = this.#options;
-    const delayed = faults.get('slow') !== undefined || faults.get('jitter') !== undefined;
+    const delayed = faults.get('slow') !== undefined || faults.get('jitter') !== undefined || this.#heldMs() > 0;
     const nowMs = delayed ? clock.nowMs() : Number.POSITIVE_INFINITY;
     const firstLater = this.#waiting.findIndex((item) => item.dueMs > nowMs);
     const due = this.#waiting.splice(0, firstLater < 0 ? this.#waiting.length : firstLater);

@@ -243,6 +243,8 @@ class _ResultMessage(TypedDict):
     status: Literal["ok", "expired", "timeout", "unavailable", "error"]
     captured_at: str
     age_ms: float
+    age_certain: bool
+    age_bound_ms: Optional[float]
     pts_us: int
     hops_ms: Hops
     detections: Optional[List[Detection]]

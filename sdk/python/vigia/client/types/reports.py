@@ -109,6 +109,7 @@ class ConsumerReportAgeMs(TypedDict):
     p95: float
     p99: float
     max: float
+    uncertain: int
 
 
 class ConsumerReport(TypedDict):
@@ -213,6 +214,7 @@ class NodeStatusCamerasAnswers(TypedDict):
     per_s: float
     age_p50_ms: Optional[float]
     age_p99_ms: Optional[float]
+    age_certain: bool
     sees: Optional[str]
 
 

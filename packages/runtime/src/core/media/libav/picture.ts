@@ -7,6 +7,8 @@ export interface PictureStamps {
   readonly capturedMs: number;
   /** The same moment as wall time, milliseconds since 1970. */
   readonly capturedWallMs: number;
+  /** How much earlier it may have been: 0 when that is known, infinite when nobody knows. */
+  readonly hiddenMs: number;
   /** When its access unit was complete. */
   readonly arrivedMs: number;
   /** When the decoder returned it. */

@@ -8,7 +8,7 @@ import { FrameScaler } from './scaler.ts';
 const { width: WIDTH, height: HEIGHT } = PAINTED;
 
 function picture(): Picture {
-  const stamps = { capturedMs: 0, capturedWallMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
+  const stamps = { capturedMs: 0, capturedWallMs: 0, hiddenMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
   return new Picture(paintedFrame(), stamps, (freed) => freed.free());
 }
 

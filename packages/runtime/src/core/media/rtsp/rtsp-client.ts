@@ -11,7 +11,7 @@ import {
 } from '#core/media';
 import { audioFormatOf, readAudioPayload } from './audio-payload.ts';
 import { H264, H265, type NalFormat } from './nal-format.ts';
-import { parseRtcp } from './rtcp.ts';
+import { parseRtcp, type SenderReport } from './rtcp.ts';
 import { RtpTrack } from './rtp-track.ts';
 import { RtspConnection } from './rtsp-connection.ts';
 import type { RtspMessage } from './rtsp-stream-parser.ts';
@@ -27,6 +27,12 @@ const FORMATS: Readonly<Record<string, NalFormat>> = { H264, H265, HEVC: H265 };
 const OTHER_TYPE_LIMIT = 50;
 /** Consecutive NAL units that are invalid for the codec. */
 const FOREIGN_LIMIT = 50;
+
+/** Came before the first unit. */
+interface EarlyReport {
+  readonly report: SenderReport;
+  readonly readMs: number;
+}
 
 /**
  * Plays the video track of a camera over RTSP, and its audio on request: H.264 or H.265, interleaved in TCP, over TLS,
@@ -51,6 +57,7 @@ export class RtspClient implements Source {
   #watch: Timer | undefined;
   /** `opening` until PLAY is answered, `playing` until the end. */
   #state: 'opening' | 'playing' | 'closed' = 'opening';
+  #earlyReport: EarlyReport | undefined;
   #playedMs = 0;
   #suspected = false;
   #lastKeepAliveMs = 0;
@@ -177,7 +184,10 @@ export class RtspClient implements Source {
       payloadType: media.payloadType,
       clockRate: media.clockRate,
       reorder: this.#overUdp,
-      onUnit: (unit) => this.#o.onUnit(unit),
+      onUnit: (unit) => {
+        this.#o.onUnit(unit);
+        if (this.#earlyReport) this.#placeEarlyReport();
+      },
     });
     await this.#setUp(track, url, 0);
     return track;
@@ -256,14 +266,28 @@ export class RtspClient implements Source {
     const { report, bye } = parseRtcp(packet);
     if (report) {
       track.onSenderReport(report, readMs);
-      // A report before the first packet cannot be placed on the timeline.
-      if (track === this.#video && track.packets > 0) {
-        const ptsMs = track.timeline.near(report.rtpTime) / track.ticksPerMs;
-        this.#o.onReport?.({ ptsMs, wallMs: report.ntpMs, arrivedMs: readMs });
-      }
+      if (track === this.#video) this.#onReport(report, readMs);
     }
     if (bye && track === this.#video)
       this.#connection.fail(new SourceError('ended', `${this.#address.name}: the camera said goodbye`));
+  }
+
+  #onReport(report: SenderReport, readMs: number): void {
+    const video = this.#video;
+    // A report before the first unit cannot be placed on the timeline yet.
+    if (!video || video.units === 0) {
+      this.#earlyReport = { report, readMs };
+      return;
+    }
+    const ptsMs = video.timeline.near(report.rtpTime) / video.ticksPerMs;
+    const { roundTripMs } = this.#connection;
+    this.#o.onReport?.({ ptsMs, wallMs: report.ntpMs, arrivedMs: readMs, roundTripMs });
+  }
+
+  #placeEarlyReport(): void {
+    const { report, readMs } = this.#earlyReport as EarlyReport;
+    this.#earlyReport = undefined;
+    this.#onReport(report, readMs);
   }
 
   /** Checks silence, keep-alive and reports with one coarse timer per session, and none per packet. */

@@ -28,6 +28,7 @@ interface Pending {
   readonly resolve: (message: RtspMessage) => void;
   readonly reject: (error: SourceError) => void;
   readonly timer: Timer;
+  readonly sentMs: number;
 }
 
 const MAX_AUTH_TRIES = 2;
@@ -48,6 +49,7 @@ export class RtspConnection {
   #socket: Socket | undefined;
   #cseq = 0;
   #readMs = 0;
+  #roundTripMs: number | undefined;
   #closed = false;
   #failure: SourceError | undefined;
   /** The session id from the answer to SETUP. */
@@ -75,6 +77,11 @@ export class RtspConnection {
   /** The camera's IP address; empty before the connection is open. */
   get peer(): string {
     return this.#socket?.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+  }
+
+  /** The shortest time in which a request was answered, milliseconds; undefined before the first answer. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs;
   }
 
   /** Why the connection failed; undefined while it has not. */
@@ -196,7 +203,7 @@ export class RtspConnection {
       const timer = clock.after(responseMs, () => {
         this.fail(new SourceError('timeout', `${this.#name}: no answer to ${method} within ${responseMs} ms`));
       });
-      this.#pending.set(this.#cseq, { resolve, reject, timer });
+      this.#pending.set(this.#cseq, { resolve, reject, timer, sentMs: clock.nowMs() });
       this.#socket.write(text);
     });
   }
@@ -246,6 +253,7 @@ export class RtspConnection {
     }
     this.#pending.delete(key);
     pending.timer.cancel();
+    this.#roundTripMs = Math.min(this.#roundTripMs ?? Number.POSITIVE_INFINITY, this.#readMs - pending.sentMs);
     pending.resolve(message);
   }
 
