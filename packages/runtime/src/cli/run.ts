@@ -79,9 +79,10 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     const report = await supervisor.report();
     view.draw(supervisor.status());
     // A run that was stopped early need not have delivered pictures.
-    const silent = options.forMs === undefined || ending.signal.aborted ? [] : supervisor.neverLive();
+    const timed = options.forMs !== undefined && !ending.signal.aborted;
+    const failures = timed ? [...supervisor.neverLive(), ...failuresIn(report)] : [];
     await scope.close();
-    return conclude(report, options, silent);
+    return conclude(report, options, failures);
   } catch (error) {
     if (!ending.signal.aborted) throw error;
     // The run was stopped while it was starting, as requested.
@@ -166,6 +167,19 @@ function conclude(report: Report, options: RunOptions, failures: readonly string
   return problems.length > 0 ? 1 : 0;
 }
 
+/** What makes a run of a stated length a failure, besides cameras that gave nothing. */
+function failuresIn({ cameras, mqtt }: Report): string[] {
+  const workers = Object.entries(cameras).flatMap(([camera, { consumers }]) =>
+    Object.entries(consumers)
+      .filter(([, { state }]) => state === 'failed')
+      .map(
+        ([id, { worker, reason }]) =>
+          `${camera}/${id}: the worker ${worker} has failed (${reason ?? 'no reason known'})`,
+      ),
+  );
+  return mqtt && !mqtt.connected ? [...workers, 'the broker is not connected: see the log'] : workers;
+}
+
 function writeReport(file: string, report: Report): void {
   try {
     writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
@@ -196,7 +210,7 @@ function summaryOf(report: Report): string[] {
         .map(([cause, n]) => `${n} ${cause}`);
       const seen = Object.entries(c.results_with).map(([kind, n]) => `${kind} in ${n}`);
       lines.push(
-        `  ${name} (${c.model ?? c.worker}): ${results.join(', ') || 'no results'}; ${age}; dropped ${dropped.join(', ') || 'none'}; saw ${seen.join(', ') || 'nothing'}`,
+        `  ${name} (${c.model ?? c.worker}): ${results.join(', ') || 'no results'}; ${age}; dropped ${dropped.join(', ') || 'none'}; saw ${seen.join(', ') || (c.results.ok > 0 ? 'nothing' : 'never: it had no ok result')}`,
       );
     }
   }

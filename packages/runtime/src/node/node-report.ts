@@ -53,7 +53,7 @@ function cameraStatusOf(camera: CameraHandle, ages: NodeParts['ages']): CameraSt
   const report = camera.recentReport();
   const answers: CameraStatus['answers'] = {};
   for (const consumer of Object.keys(report.consumers)) {
-    const recent = ages.recent(camera.id, consumer);
+    const recent = ages.recent(camera.id, consumer, report.stream?.interval_ms ?? 0);
     if (recent) answers[consumer] = recent;
   }
   return { report, message: camera.state.message, answers };

@@ -31,35 +31,41 @@ test('ages and rate of the last 10 s', () => {
   const recent = new RecentResults();
   recent.add(result(900), 0);
   for (let n = 0; n < 20; n += 1) recent.add(result(20 + n), 10_000 + n * 100);
-  expect(recent.summary(12_000, 0)).toEqual({
+  expect(recent.summary(12_000, 0, 100)).toEqual({
     per_s: 2,
     age_p50_ms: 30,
     age_p99_ms: 39,
     age_certain: true,
     sees: 'nothing',
   });
-  expect(recent.summary(30_000, 0)).toEqual({
-    per_s: 0,
-    age_p50_ms: null,
-    age_p99_ms: null,
-    age_certain: true,
-    sees: 'nothing',
-  });
+  const none = { per_s: 0, age_p50_ms: null, age_p99_ms: null, age_certain: true, sees: null };
+  expect(recent.summary(12_900, 0, 100).sees).toBe('nothing');
+  expect(recent.summary(12_901, 0, 100)).toEqual(none);
+  // A source that sends every second is current for three.
+  expect(recent.summary(14_900, 0, 1_000).sees).toBe('nothing');
+  expect(recent.summary(14_901, 0, 1_000)).toEqual(none);
 });
 
 test('a node that has just started, and a consumer that is faster than what is kept', () => {
   const recent = new RecentResults();
   for (let n = 0; n < 10; n += 1) recent.add(result(20), 1_000 + n * 100);
-  expect(recent.summary(2_000, 1_000).per_s).toBeCloseTo(10, 5);
+  expect(recent.summary(2_000, 1_000, 100).per_s).toBeCloseTo(10, 5);
   for (let n = 0; n < 1_000; n += 1) recent.add(result(20), 20_000 + n * 10);
-  expect(recent.summary(30_000, 1_000).per_s).toBeCloseTo(100, 0);
+  expect(recent.summary(30_000, 1_000, 100).per_s).toBeCloseTo(100, 0);
 });
 
 test('what the newest result shows', () => {
   const recent = new RecentResults();
-  expect(recent.summary(0, 0).sees).toBeNull();
+  expect(recent.summary(0, 0, 100).sees).toBeNull();
   recent.add(result(20, { detections: [thing('person'), thing('car'), thing('person')] }), 0);
-  expect(recent.summary(1, 0).sees).toBe('2 person, 1 car');
+  expect(recent.summary(1, 0, 100).sees).toBe('2 person, 1 car');
   recent.add(result(900, { status: 'timeout', detections: null }), 1);
-  expect(recent.summary(2, 0)).toMatchObject({ sees: 'timeout', age_p50_ms: 20, age_p99_ms: 20 });
+  expect(recent.summary(2, 0, 100)).toMatchObject({ sees: 'timeout', age_p50_ms: 20, age_p99_ms: 20 });
+});
+
+test('a slow consumer is current for three of its own intervals', () => {
+  const recent = new RecentResults();
+  for (const at of [0, 4_000]) recent.add(result(900), at);
+  expect(recent.summary(16_000, 0, 100).sees).toBe('nothing');
+  expect(recent.summary(16_001, 0, 100).sees).toBeNull();
 });

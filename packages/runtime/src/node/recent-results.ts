@@ -2,6 +2,8 @@ import type { RecentAnswers, ResultMessage } from '@vigia/contracts';
 
 const KEPT = 256;
 const WINDOW_MS = 10_000;
+/** The newest result is current for this long, or for so many intervals. */
+const CURRENT = { ms: 1_000, intervals: 3, longestMs: 60_000 } as const;
 
 /** Results of one consumer in the last 10 s: bounded, and sorted only when somebody asks. */
 export class RecentResults {
@@ -10,8 +12,13 @@ export class RecentResults {
   readonly #uncertain = new Uint8Array(KEPT);
   #count = 0;
   #last: ResultMessage | undefined;
+  #lastMs = 0;
+  /** Between the newest two results. */
+  #spacingMs = 0;
 
   add(result: ResultMessage, nowMs: number): void {
+    this.#spacingMs = this.#last ? nowMs - this.#lastMs : 0;
+    this.#lastMs = nowMs;
     this.#last = result;
     if (result.status !== 'ok') return;
     const at = this.#count % KEPT;
@@ -21,8 +28,15 @@ export class RecentResults {
     this.#count += 1;
   }
 
-  /** @param sinceMs When the node started: the window is shorter in its first 10 s. */
-  summary(nowMs: number, sinceMs: number): RecentAnswers {
+  /**
+   * Empty once the newest result is older than 1 s and three intervals, of the source and of the consumer itself: what was
+   * seen then must not look like now.
+   *
+   * @param sinceMs When the node started: the window is shorter in its first 10 s. @param intervalMs Of the source.
+   */
+  summary(nowMs: number, sinceMs: number, intervalMs: number): RecentAnswers {
+    if (!this.#isCurrent(nowMs, intervalMs))
+      return { per_s: 0, age_p50_ms: null, age_p99_ms: null, age_certain: true, sees: null };
     const isRecent = (i: number): boolean => nowMs - (this.#atMs[i] as number) < WINDOW_MS;
     const ages = this.#ages.filter((_, i) => isRecent(i)).sort();
     const at = (quantile: number): number | null =>
@@ -34,6 +48,11 @@ export class RecentResults {
       age_certain: !this.#uncertain.some((uncertain, i) => uncertain === 1 && isRecent(i)),
       sees: this.#sees(),
     };
+  }
+
+  #isCurrent(nowMs: number, intervalMs: number): boolean {
+    const spacingMs = Math.min(CURRENT.longestMs, Math.max(this.#spacingMs, intervalMs));
+    return nowMs - this.#lastMs <= Math.max(CURRENT.ms, CURRENT.intervals * spacingMs);
   }
 
   /** When all places hold results of the window, older ones of the window were overwritten. */

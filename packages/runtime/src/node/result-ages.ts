@@ -42,9 +42,10 @@ export class ResultAges {
     return results && quantiles ? { ...quantiles, uncertain: results.uncertain } : null;
   }
 
-  /** The last 10 s; undefined before the first result. */
-  recent(camera: string, consumer: string): RecentAnswers | undefined {
-    return this.#results.get(`${camera}/${consumer}`)?.recent.summary(this.#clock.nowMs(), this.#startedMs);
+  /** The last 10 s; undefined before the first result. @param intervalMs Of the camera. */
+  recent(camera: string, consumer: string, intervalMs: number): RecentAnswers | undefined {
+    const recent = this.#results.get(`${camera}/${consumer}`)?.recent;
+    return recent?.summary(this.#clock.nowMs(), this.#startedMs, intervalMs);
   }
 
   /** The consumer was replaced or removed. */

@@ -228,7 +228,7 @@ export class Supervisor {
   /** Cameras that have never delivered a picture, each with the reason as far as it is known. */
   neverLive(): string[] {
     const silent = [...this.#children.cameras.values()].filter((c) => !c.everLive);
-    return silent.map((c) => `camera ${c.id}: no picture came (${c.state.message ?? c.state.state})`);
+    return silent.map((c) => `camera ${c.id}: no picture came (${c.lastProblem ?? c.state.state})`);
   }
 
   /** Records of the log that are still kept. */

@@ -1,4 +1,4 @@
-import type { CameraReport, RecentAnswers } from '@vigia/contracts';
+import type { CameraReport, ConsumerReport, RecentAnswers } from '@vigia/contracts';
 import type { Palette } from '#core/terminal';
 
 const GOOD: ReadonlySet<string> = new Set(['live', 'running', 'ready']);
@@ -8,6 +8,11 @@ const BAD: ReadonlySet<string> = new Set(['unavailable', 'failing', 'stalled', '
 export function colourOf(state: string, { green, yellow, red }: Palette): string {
   if (GOOD.has(state)) return green;
   return BAD.has(state) ? red : yellow;
+}
+
+/** The state of a consumer as a view shows it: one that runs without pictures does not look at anything. */
+export function consumerState({ state: camera }: CameraReport, { state }: ConsumerReport): string {
+  return camera !== 'live' && state === 'running' ? 'no picture' : state;
 }
 
 /** `h264 1920×1080`, with its transport and decoding if they are unusual. */

@@ -1,7 +1,7 @@
 import type { Clock } from '@vigia/base';
 import type { CameraReport, CameraStatus, ConsumerReport, NodeStatus, RecentAnswers } from '@vigia/contracts';
 import { fit, formatBytes, formatElapsed, type Palette } from '#core/terminal';
-import { agesText, colourOf, durationText, nonZero, rateText, streamText } from './cells.ts';
+import { agesText, colourOf, consumerState, durationText, nonZero, rateText, streamText } from './cells.ts';
 import type { View } from './view.ts';
 import { Keyed, keepOnly, Rate } from './recent.ts';
 
@@ -92,7 +92,7 @@ export class LiveView implements View {
       const { report, answers } = camera;
       lines.push(this.#camera(id, camera));
       for (const [name, consumer] of Object.entries(report.consumers))
-        lines.push(this.#consumer(`${id}/${name}`, consumer, answers[name]));
+        lines.push(this.#consumer(`${id}/${name}`, consumer, consumerState(report, consumer), answers[name]));
     }
     return [...lines, ''];
   }
@@ -115,14 +115,14 @@ export class LiveView implements View {
     return `${bold}${fit(id, NAME)}${reset}${this.#state(report.state)}${fit(fps, FPS, 'right')}${sends}${note}`;
   }
 
-  #consumer(key: string, report: ConsumerReport, recent: RecentAnswers | undefined): string {
+  #consumer(key: string, report: ConsumerReport, state: string, recent: RecentAnswers | undefined): string {
     const name = key.slice(key.indexOf('/') + 1);
     const fps = rateText(this.#rates.get(key).read(report.results.ok, this.#clock.nowMs()));
     const { gated, overwritten, stale, closed } = report.dropped;
     const { expired, timeout, unavailable, error } = report.results;
     const dropped = nonZero({ gated, overwritten, stale, closed });
     const failed = nonZero({ expired, timeout, unavailable, error });
-    const { cyan, red, reset } = this.#palette;
+    const { cyan, red, dim, reset } = this.#palette;
     const [p50, p99] = agesText(recent);
     const ages = `${fit(p50, AGE + 2, 'right')}${fit(p99, AGE, 'right')}`;
     const sees = `  ${cyan}${fit(recent?.sees ?? '–', SEES - 1)}${reset} `;
@@ -132,10 +132,11 @@ export class LiveView implements View {
       report.reason === null ? '' : `${red}${report.reason}${reset}`,
       report.slowed ? `${yellow}slowed to ${rateText(report.slowed.fps)}/s: ${report.slowed.reason}${reset}` : '',
       dropped || 'none',
-      failed ? `${red}no result: ${failed}${reset}` : '',
+      // Counted since the start: what failed while a model was loading is no problem of now.
+      failed ? `${state === 'running' ? dim : red}no result: ${failed}${reset}` : '',
     ].filter((note) => note !== '');
     const who = report.model ?? report.worker ?? '';
-    return `${fit(`  ${name} (${who})`, NAME)}${this.#state(report.state)}${fit(fps, FPS, 'right')}${ages}${sees}${notes.join('  ')}`;
+    return `${fit(`  ${name} (${who})`, NAME)}${this.#state(state)}${fit(fps, FPS, 'right')}${ages}${sees}${notes.join('  ')}`;
   }
 
   #models(status: NodeStatus): string[] {

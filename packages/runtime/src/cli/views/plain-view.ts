@@ -1,6 +1,6 @@
 import type { Clock } from '@vigia/base';
 import type { NodeItem, NodeStatus } from '@vigia/contracts';
-import { agesText } from './cells.ts';
+import { agesText, consumerState } from './cells.ts';
 import { lineOf } from './event-line.ts';
 import type { View } from './view.ts';
 import { Keyed, keepOnly, Rate } from './recent.ts';
@@ -46,7 +46,7 @@ export class PlainView implements View {
         const [p50, p99] = agesText(recent);
         const { gated, overwritten, stale } = consumer.dropped;
         this.#line(
-          `${key}: ${report.state}, ${rates.get(key)?.toFixed(1) ?? '–'} fps, age p50 ${p50} p99 ${p99}, sees ${recent?.sees ?? '–'}, dropped ${gated} gated ${overwritten} overwritten ${stale} stale`,
+          `${key}: camera ${report.state}, ${consumerState(report, consumer)}, ${rates.get(key)?.toFixed(1) ?? '–'} fps, age p50 ${p50} p99 ${p99}, sees ${recent?.sees ?? '–'}, dropped ${gated} gated ${overwritten} overwritten ${stale} stale`,
         );
       }
     }

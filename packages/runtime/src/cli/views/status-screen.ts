@@ -1,13 +1,6 @@
-import type {
-  CameraReport,
-  CameraStatus,
-  ConsumerReport,
-  ModelReport,
-  NodeStatus,
-  RecentAnswers,
-} from '@vigia/contracts';
+import type { CameraReport, CameraStatus, ConsumerReport, ModelReport, NodeStatus } from '@vigia/contracts';
 import { counted, fit, formatBytes, formatElapsed, type Palette, wrap } from '#core/terminal';
-import { agesText, colourOf, durationText, nonZero, rateText, streamText } from './cells.ts';
+import { agesText, colourOf, consumerState, durationText, nonZero, rateText, streamText } from './cells.ts';
 
 const NAME = { least: 20, most: 40 };
 const STATE = 12;
@@ -91,7 +84,7 @@ function cameras(status: NodeStatus, layout: Layout): string[] {
 
 function cameraAndConsumers(id: string, camera: CameraStatus, layout: Layout): string[] {
   const consumers = Object.entries(camera.report.consumers).flatMap(([name, consumer]) =>
-    consumerLines(name, consumer, camera.answers[name], layout),
+    consumerLines(name, consumer, camera, layout),
   );
   return [...cameraLines(id, camera, layout), ...consumers];
 }
@@ -134,12 +127,19 @@ function cameraNotes(report: CameraReport, { dim, yellow }: Layout): Text[] {
 function consumerLines(
   name: string,
   report: ConsumerReport,
-  recent: RecentAnswers | undefined,
+  { report: camera, answers }: CameraStatus,
   layout: Layout,
 ): string[] {
+  const recent = answers[name];
   const numbers = [rateText(recent?.per_s), ...agesText(recent)];
   const sees: Text = [layout.cyan, recent?.sees ?? '–'];
-  const line = row(layout, ['', consumerName(name, report)], stateText(report.state, layout), numbers, sees);
+  const line = row(
+    layout,
+    ['', consumerName(name, report)],
+    stateText(consumerState(camera, report), layout),
+    numbers,
+    sees,
+  );
   return [line, ...notesOf(consumerNotes(report, layout), layout)];
 }
 

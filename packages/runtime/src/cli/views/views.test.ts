@@ -182,7 +182,7 @@ test('plain lines: state changes, and a summary every five seconds', () => {
   clock.advance(5_000);
   view.draw(status(5_000, 50, 50));
   expect(lines[1]).toMatch(
-    /hall\/people: live, 10\.0 fps, age p50 30 ms p99 39 ms, sees 2 person, dropped 7 gated 1 overwritten 0 stale/,
+    /hall\/people: camera live, running, 10\.0 fps, age p50 30 ms p99 39 ms, sees 2 person, dropped 7 gated 1 overwritten 0 stale/,
   );
 });
 

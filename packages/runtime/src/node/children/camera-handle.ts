@@ -37,6 +37,7 @@ export class CameraHandle {
   readonly #paces = new Paces();
   #state: CameraStateMessage;
   #everLive = false;
+  #lastProblem: string | undefined;
   /** Restarts of earlier generations. */
   #restartsBefore = 0;
   #closing: Promise<void> | undefined;
@@ -64,6 +65,11 @@ export class CameraHandle {
   /** Whether the camera has ever delivered a picture. */
   get everLive(): boolean {
     return this.#everLive;
+  }
+
+  /** The latest sentence about why it gave no picture; undefined when there was none. */
+  get lastProblem(): string | undefined {
+    return this.#lastProblem;
   }
 
   start(): void {
@@ -169,6 +175,7 @@ export class CameraHandle {
   #onState(state: StateNotice): void {
     if (state.state === 'live') this.#everLive = true;
     this.#state = this.#stateMessage(state);
+    this.#lastProblem = this.#state.message ?? this.#lastProblem;
     this.#o.onState(this.#state);
   }
 

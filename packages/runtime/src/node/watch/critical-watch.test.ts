@@ -49,7 +49,7 @@ describe('a blind critical consumer', () => {
     ['stalled', { ...report({}, 'stalled', false), reason: 'stalled' }, 'is stalled (stalled)'],
     ['refused', { ...report({}, 'waiting', false), reason: 'refused' }, 'is waiting (refused)'],
     ['connecting', { ...report({}, 'connecting', false), reason: null }, 'is connecting'],
-    ['silent', undefined, 'says nothing'],
+    ['silent', undefined, 'is silent'],
   ])('is reported after 10 s when its camera is %s, whether or not it has seen anything', (_, seen, text) => {
     for (const before of [false, true]) {
       const clock = new FakeClock();
@@ -60,13 +60,29 @@ describe('a blind critical consumer', () => {
       clock.advance(9_999);
       expect(watch.blind(of, () => seen)).toEqual([]);
       clock.advance(1);
-      const since = before ? 'has seen nothing for 10 s' : 'has never seen anything';
-      expect(watch.blind(of, () => seen)).toMatchObject([
-        { code: 'blind', message: `ward/falls: critical, and ${since}: its camera ${text}` },
-      ]);
-      watch.record(OK);
-      expect(watch.blind(of, () => seen)).toEqual([]);
+      const since = before ? 'has last seen something 10 s ago' : 'has never seen anything';
+      const message = `ward/falls: critical, and ${since}: its camera ${text}, and was not steady for 10 s`;
+      expect(watch.blind(of, () => seen)).toMatchObject([{ code: 'blind', message }]);
+      expect(watch.blind(of, () => report({}, 'live', false))).toEqual([]);
     }
+  });
+
+  test('is reported while its camera is live only for a moment after each connection, and not after one loss', () => {
+    const clock = new FakeClock();
+    const watch = new CriticalWatch(clock);
+    const blind = (state: string, ms: number): number => {
+      let count = 0;
+      for (let at = 0; at < ms; at += 1_000) {
+        if (state === 'live') watch.record(OK);
+        count = watch.blind(plan('critical'), () => report({}, state, false)).length;
+        clock.advance(1_000);
+      }
+      return count;
+    };
+    expect([blind('connecting', 8_000), blind('live', 20_000)]).toEqual([0, 0]);
+    expect([blind('stalled', 8_000), blind('live', 5_000)]).toEqual([0, 0]);
+    expect([blind('stalled', 3_000), blind('live', 5_000), blind('waiting', 1_000)]).toEqual([1, 1, 1]);
+    expect([blind('live', 10_000), blind('live', 1_000)]).toEqual([1, 0]);
   });
 
   test('is reported when it has never had a result', () => {

@@ -1,5 +1,5 @@
 import type { Clock } from '@vigia/base';
-import type { CameraReport, HealthProblem, ResultMessage } from '@vigia/contracts';
+import type { CameraReport, ConsumerReport, HealthProblem, ResultMessage } from '@vigia/contracts';
 import type { Plan } from '#node/plan';
 
 /** A critical consumer is blind after this time, or this many intervals, without an ok result. */
@@ -11,12 +11,43 @@ export interface Blind extends HealthProblem {
   readonly consumer: string;
 }
 
+/** Whether a camera can be relied on. One that is live for a moment after each new connection cannot. */
+class CameraSight {
+  /** Since when it has not been live for {@link BLIND}.ms without a break. */
+  unsteadySinceMs: number;
+  #liveSinceMs: number | undefined;
+  /** How often it was lost since then. */
+  #losses = 0;
+
+  constructor(nowMs: number) {
+    this.unsteadySinceMs = nowMs;
+  }
+
+  look(nowMs: number, live: boolean): void {
+    if (live) this.#liveSinceMs ??= nowMs;
+    else if (this.#liveSinceMs !== undefined) this.#lose(nowMs, nowMs - this.#liveSinceMs);
+  }
+
+  isLost(nowMs: number, afterMs: number): boolean {
+    const liveMs = nowMs - (this.#liveSinceMs ?? nowMs);
+    const broken = this.#liveSinceMs === undefined || (this.#losses > 1 && liveMs < BLIND.ms);
+    return broken && nowMs - this.unsteadySinceMs >= afterMs;
+  }
+
+  #lose(nowMs: number, liveMs: number): void {
+    this.#liveSinceMs = undefined;
+    this.#losses += 1;
+    if (liveMs < BLIND.ms) return;
+    this.unsteadySinceMs = nowMs;
+    this.#losses = 1;
+  }
+}
+
 /** Remembers each consumer's last ok result, and derives which critical consumers are blind. */
 export class CriticalWatch {
   readonly #clock: Clock;
   readonly #okMs = new Map<string, number>();
-  /** When a consumer was first looked at. */
-  readonly #sinceMs = new Map<string, number>();
+  readonly #sights = new Map<string, CameraSight>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -28,51 +59,58 @@ export class CriticalWatch {
   }
 
   /**
-   * Critical consumers without an ok result for 10 s, or for 3 intervals of a slow gate, whose camera is not live or that
-   * are in breach of their SLA. One whose worker has failed is not blind: it has an alarm of its own.
+   * Critical consumers whose camera has not been steady for 10 s, or for 3 intervals of a slow gate, and those that are in
+   * breach of their SLA and had no ok result for as long. One whose worker has failed is not blind: it has an alarm of its
+   * own. Call it about once a second.
    */
   blind(plan: Plan, reportOf: (camera: string) => CameraReport | undefined): Blind[] {
     this.#forget(plan);
     return plan.cameras.flatMap(({ camera, consumers }) => {
       const report = reportOf(camera);
+      const sight = this.#sightOf(camera, report?.state === 'live');
       return consumers.flatMap(({ id, sla, fps }) => {
         if (sla !== 'critical' || report?.consumers[id]?.state === 'failed') return [];
         const limitMs = Math.max(BLIND.ms, fps === undefined ? 0 : (BLIND.turns * 1000) / fps);
-        const why =
-          report?.state === 'live'
-            ? this.#whyLive(camera, id, report, limitMs)
-            : this.#whyAway(camera, id, report, limitMs);
+        const key = `${camera}/${id}`;
+        const why = sight.isLost(this.#clock.nowMs(), limitMs)
+          ? this.#whyLost(key, sight, report)
+          : this.#whyUseless(key, report?.state === 'live' ? report.consumers[id] : undefined, limitMs);
         return why === undefined
           ? []
-          : [{ camera, consumer: id, code: 'blind', message: `${camera}/${id}: critical, and ${why}` }];
+          : [{ camera, consumer: id, code: 'blind', message: `${key}: critical, and ${why}` }];
       });
     });
   }
 
-  #whyLive(camera: string, id: string, report: CameraReport, limitMs: number): string | undefined {
-    const counts = report.consumers[id];
-    const okMs = this.#okMs.get(`${camera}/${id}`);
+  #whyLost(key: string, { unsteadySinceMs }: CameraSight, report: CameraReport | undefined): string {
+    const now = this.#clock.nowMs();
+    const okMs = this.#okMs.get(key);
+    const seen = okMs === undefined ? 'has never seen anything' : `has last seen something ${seconds(now - okMs)} ago`;
+    const state = report ? `is ${report.state}${report.reason === null ? '' : ` (${report.reason})`}` : 'is silent';
+    return `${seen}: its camera ${state}, and was not steady for ${seconds(now - unsteadySinceMs)}`;
+  }
+
+  /** @param counts Of a consumer whose camera is live. */
+  #whyUseless(key: string, counts: ConsumerReport | undefined, limitMs: number): string | undefined {
+    const okMs = this.#okMs.get(key);
     const silentMs = this.#clock.nowMs() - (okMs ?? Number.NEGATIVE_INFINITY);
     if (!counts?.sla_window.breaching || silentMs < limitMs) return undefined;
     const since = okMs === undefined ? 'has never seen anything' : `has seen nothing for ${seconds(silentMs)}`;
     return `${since} though its camera is live${counts.reason === null ? '' : `; it ${counts.reason}`}`;
   }
 
-  #whyAway(camera: string, id: string, report: CameraReport | undefined, limitMs: number): string | undefined {
-    const key = `${camera}/${id}`;
+  #sightOf(camera: string, live: boolean): CameraSight {
     const now = this.#clock.nowMs();
-    const sinceMs = this.#okMs.get(key) ?? this.#sinceMs.get(key) ?? now;
-    this.#sinceMs.set(key, this.#sinceMs.get(key) ?? now);
-    if (now - sinceMs < limitMs) return undefined;
-    const seen = this.#okMs.has(key) ? `has seen nothing for ${seconds(now - sinceMs)}` : 'has never seen anything';
-    const state = report ? `is ${report.state}${report.reason === null ? '' : ` (${report.reason})`}` : 'says nothing';
-    return `${seen}: its camera ${state}`;
+    const sight = this.#sights.get(camera) ?? new CameraSight(now);
+    this.#sights.set(camera, sight);
+    sight.look(now, live);
+    return sight;
   }
 
-  #forget(plan: Plan): void {
-    const there = new Set(plan.cameras.flatMap((c) => c.consumers.map(({ id }) => `${c.camera}/${id}`)));
-    for (const times of [this.#okMs, this.#sinceMs])
-      for (const key of times.keys()) if (!there.has(key)) times.delete(key);
+  #forget({ cameras }: Plan): void {
+    const there = new Set(cameras.flatMap((c) => [c.camera, ...c.consumers.map(({ id }) => `${c.camera}/${id}`)]));
+    for (const known of [this.#okMs, this.#sights])
+      for (const key of known.keys()) if (!there.has(key)) known.delete(key);
   }
 }
 
