@@ -56,7 +56,9 @@ test('a frozen and a refused camera: status, views, health and JSON agree that n
   const { code, stderr } = await command(box, 'health');
   expect(code).toBe(1);
   expect(stderr).toMatch(/frozen\/light: critical, and has last seen something \d+ s ago: its camera is /);
-  expect(stderr).toMatch(/refused\/light: critical, and has never seen anything: its camera is (?:connecting|waiting \(refused\))/);
+  expect(stderr).toMatch(
+    /refused\/light: critical, and has never seen anything: its camera is (?:connecting|waiting \(refused\))/,
+  );
   expect(stderr).not.toContain('healthy');
 
   await frozen.setFaults([]);

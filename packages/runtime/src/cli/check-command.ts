@@ -4,7 +4,8 @@ import { controlSocketPath, runDirOf } from '#core/node-dirs';
 import { formatBytes } from '#core/terminal';
 import { loadConfig } from '#node/config';
 import { admit, budgetOf, checkModels, describeBudget, describePlan, locateModels, planOf, roomFor } from '#node/plan';
-import { askNode } from '#services/control-client';
+import { API } from '@vigia/contracts/api';
+import { askJson } from './node-answers.ts';
 import { configFile, text, type Values } from './options.ts';
 
 const DIFF_MS = 5_000;
@@ -42,8 +43,8 @@ export async function checkCommand(values: Values): Promise<number> {
 async function showDifference(file: string, node: string): Promise<number> {
   const path = `/api/v1/config?dry_run=1&file=${encodeURIComponent(file)}`;
   const yaml = readFileSync(file, 'utf8');
-  const answer = await askNode(controlSocketPath(runDirOf(node)), path, DIFF_MS, { method: 'PUT', yaml });
-  const { revision, changes } = JSON.parse(answer.toString('utf8')) as { revision: number; changes: string[] };
+  const socket = controlSocketPath(runDirOf(node));
+  const { revision, changes } = await askJson(API.putConfig.answer, socket, path, DIFF_MS, { method: 'PUT', yaml });
   const head =
     changes.length === 0
       ? `node ${node}, revision ${revision}: ${file} changes nothing`

@@ -14,6 +14,11 @@ interface Schema<T> {
   };
 }
 
+/** What a request to a running node is answered, as the schema says; every text in it is printable. @throws VigiaError */
+export async function askJson<T>(schema: Schema<T>, ...question: Parameters<typeof askNode>): Promise<T> {
+  return parsed(await askNode(...question), schema);
+}
+
 /** The status of a running node; every text in it is printable. @throws VigiaError */
 export async function askStatus(socket: string): Promise<NodeStatus> {
   return parsed(await askNode(socket, '/api/v1/status', ANSWER_MS), nodeStatusSchema);
@@ -32,14 +37,21 @@ export function isGone(error: unknown): boolean {
 }
 
 function parsed<T>(answer: Buffer, schema: Schema<T>): T {
-  const value: unknown = JSON.parse(answer.toString('utf8'), (_key, one: unknown) =>
-    typeof one === 'string' ? printable(one) : one,
-  );
-  const { data, error } = schema.safeParse(value);
+  const { data, error } = schema.safeParse(jsonOf(answer));
   if (data !== undefined) return data;
   const [issue] = error?.issues ?? [];
   throw new VigiaError(
     'no_answer',
     `the node's answer is not understood (${issue?.path.join('.')}: ${issue?.message}): does it run another version of vigia?`,
   );
+}
+
+function jsonOf(answer: Buffer): unknown {
+  try {
+    return JSON.parse(answer.toString('utf8'), (_key, one: unknown) =>
+      typeof one === 'string' ? printable(one) : one,
+    );
+  } catch {
+    return undefined;
+  }
 }

@@ -1,13 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { codeOf, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
 import { ID_PATTERN, type NodeEvent } from '@vigia/contracts';
+import { API } from '@vigia/contracts/api';
 import { formatBytes } from '#core/terminal';
 import { askNode } from '#services/control-client';
 import { recordedLine } from '#cli/views';
+import { askJson } from './node-answers.ts';
 import { text, type Values } from './options.ts';
 import { socketOf } from './which-node.ts';
 
 const SNAPSHOT_MS = 10_000;
+/** The first bytes of every JPEG (ITU-T T.81, B.1.1.3). */
+const JPEG_START = 0xffd8;
 const HEALTH_MS = 2_000;
 const EVENTS_MS = 10_000;
 /** How often `--follow` asks. */
@@ -22,6 +26,8 @@ export async function snapshotCommand(values: Values, [camera = '', file = '']: 
   if (!ID_PATTERN.test(camera)) throw new UsageError(`vigia snapshot: "${camera}" is no camera id`);
   const path = `/api/v1/cameras/${camera}/snapshot.jpg?annotated=${values['bare'] ? 0 : 1}`;
   const jpeg = await askNode(await socketOf(values, 'snapshot'), path, SNAPSHOT_MS);
+  if (jpeg.byteLength < 2 || jpeg.readUInt16BE(0) !== JPEG_START)
+    throw new VigiaError('no_answer', 'the node answered something that is no picture');
   try {
     writeFileSync(file, jpeg);
   } catch (error) {
@@ -34,8 +40,7 @@ export async function snapshotCommand(values: Values, [camera = '', file = '']: 
 /** `vigia reload`. */
 export async function reloadCommand(values: Values): Promise<number> {
   const socket = await socketOf(values, 'reload');
-  const answer = await askNode(socket, '/api/v1/reload', RELOAD_MS, { method: 'POST' });
-  const { text: done } = JSON.parse(answer.toString('utf8')) as { text: string };
+  const { text: done } = await askJson(API.reload.answer, socket, '/api/v1/reload', RELOAD_MS, { method: 'POST' });
   process.stdout.write(`${done}\n`);
   return 0;
 }
@@ -53,7 +58,7 @@ export async function restartCommand(values: Values, [what = '']: readonly strin
 
 /** `vigia health`: for operators, service managers and container health checks. */
 export async function healthCommand(values: Values): Promise<number> {
-  await askNode(await socketOf(values, 'health'), '/healthz', HEALTH_MS);
+  await askJson(API.health.answer, await socketOf(values, 'health'), '/healthz', HEALTH_MS);
   process.stdout.write('ok\n');
   return 0;
 }
@@ -70,8 +75,8 @@ export async function eventsCommand(values: Values): Promise<number> {
     process.stdout.write(`${values['json'] ? JSON.stringify(event) : recordedLine(event)}\n`);
   };
   for (;;) {
-    const answer = await askNode(socket, `/api/v1/events?${query.toString()}`, EVENTS_MS);
-    const { events } = JSON.parse(answer.toString('utf8')) as { events: NodeEvent[] };
+    const path = `/api/v1/events?${query.toString()}`;
+    const { events } = await askJson(API.events.answer, socket, path, EVENTS_MS);
     for (const event of events) write(event);
     if (!values['follow']) return 0;
     const last = events.at(-1);

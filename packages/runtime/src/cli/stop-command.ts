@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { processStartTicks, processStatFields, sleep, systemClock, VigiaError } from '@vigia/base';
-import { askNode } from '#services/control-client';
+import { API } from '@vigia/contracts/api';
+import { askJson } from './node-answers.ts';
 import type { Values } from './options.ts';
 import { socketOf } from './which-node.ts';
 
@@ -13,8 +14,7 @@ const END_MS = 15_000;
 export async function stopCommand(values: Values): Promise<number> {
   const socket = await socketOf(values, 'stop');
   const startMs = systemClock.nowMs();
-  const answer = await askNode(socket, '/api/v1/stop', ANSWER_MS, { method: 'POST' });
-  const { node, pid } = JSON.parse(answer.toString('utf8')) as { readonly node: string; readonly pid: number };
+  const { node, pid } = await askJson(API.stop.answer, socket, '/api/v1/stop', ANSWER_MS, { method: 'POST' });
   const ticks = processStartTicks(pid);
   while (isThere(pid, ticks) || existsSync(socket)) {
     if (systemClock.nowMs() - startMs > END_MS)

@@ -1,6 +1,12 @@
-import { codeOf, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, messageOf, UsageError, VigiaError } from '@vigia/base';
 import type { ApiReply } from '@vigia/client';
+import { printable } from '#core/terminal';
 import { socketSender } from './socket-sender.ts';
+
+/** Largest answer that is read, bytes: a page of events, or a picture. */
+const ANSWER_LIMIT = 64 * 1024 * 1024;
+/** Longest text of an error that is shown, characters. */
+const MESSAGE_LIMIT = 4_096;
 
 /** Options of a request to a node. */
 export interface NodeQuestion {
@@ -29,13 +35,20 @@ export async function askNode(
     throw errorOf(body);
   } catch (error) {
     if (signal.aborted) throw new VigiaError('no_answer', `the node did not answer within ${timeoutMs} ms`);
-    throw ['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '') ? notRunning(socketPath, error) : error;
+    if (['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) throw notRunning(socketPath, error);
+    if (error instanceof VigiaError || error instanceof UsageError) throw error;
+    throw new VigiaError('no_answer', `${socketPath}: no node answers there (${messageOf(error)})`, { cause: error });
   }
 }
 
 async function bytesOf({ body }: ApiReply): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size > ANSWER_LIMIT) throw new VigiaError('no_answer', `the node answered more than ${ANSWER_LIMIT} bytes`);
+    chunks.push(chunk);
+  }
   return Buffer.concat(chunks);
 }
 
@@ -45,8 +58,11 @@ function notRunning(socketPath: string, cause: unknown): VigiaError {
 
 function errorOf(body: Buffer): VigiaError {
   try {
-    const { error } = JSON.parse(body.toString('utf8')) as { error: { code: string; message: string } };
-    return error.code === 'usage' ? new UsageError(error.message) : new VigiaError(error.code, error.message);
+    const { code, message } = (JSON.parse(body.toString('utf8')) as { error: Record<string, unknown> }).error;
+    if (typeof code !== 'string' || typeof message !== 'string') throw new TypeError('no error of the API');
+    // Several problems are several lines.
+    const text = message.slice(0, MESSAGE_LIMIT).split('\n').map(printable).join('\n');
+    return code === 'usage' ? new UsageError(text) : new VigiaError(code, text);
   } catch (cause) {
     return new VigiaError('no_answer', 'the node answered something that is not understood', { cause });
   }

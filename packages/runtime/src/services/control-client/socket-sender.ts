@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { VigiaError } from '@vigia/base';
 import type { Sender } from '@vigia/client';
 
 /** Sends requests over a node's control socket. */
@@ -9,6 +10,8 @@ export function socketSender(socketPath: string): Sender {
         resolve({ status: response.statusCode ?? 0, body: response });
       });
       asked.on('error', reject);
+      // A connection that ends without an answer, or changes to another protocol, would never settle.
+      asked.on('close', () => reject(new VigiaError('no_answer', 'the node closed the connection without an answer')));
       asked.end(body);
     });
 }
