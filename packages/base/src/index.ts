@@ -22,6 +22,7 @@ export {
 } from './channel-protocol.ts';
 export { type Clock, every, FakeClock, sleep, systemClock, type Timer } from './clock.ts';
 export { assertNever, codeOf, messageOf, UsageError, VigiaError } from './errors.ts';
+export { type FileLock, lockFile, type LockOptions } from './file-lock.ts';
 export { encodeFrame, encodeJson, FrameDecoder, LENGTH_BYTES } from './framing.ts';
 export {
   addSecret,

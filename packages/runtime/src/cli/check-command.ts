@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { ModelStore } from '@vigia/model-container';
-import { controlSocketPath, runDirOf } from '#core/node-dirs';
+import { runDirOf } from '#core/node-dirs';
 import { formatBytes } from '#core/terminal';
 import { loadConfig } from '#node/config';
 import { admit, budgetOf, checkModels, describeBudget, describePlan, locateModels, planOf, roomFor } from '#node/plan';
 import { API } from '@vigia/contracts/api';
 import { askJson } from './node-answers.ts';
 import { configFile, text, type Values } from './options.ts';
+import { socketOfNode } from './which-node.ts';
 
 const DIFF_MS = 5_000;
 
@@ -43,7 +44,7 @@ export async function checkCommand(values: Values): Promise<number> {
 async function showDifference(file: string, node: string): Promise<number> {
   const path = `/api/v1/config?dry_run=1&file=${encodeURIComponent(file)}`;
   const yaml = readFileSync(file, 'utf8');
-  const socket = controlSocketPath(runDirOf(node));
+  const socket = socketOfNode(node);
   const { revision, changes } = await askJson(API.putConfig.answer, socket, path, DIFF_MS, { method: 'PUT', yaml });
   const head =
     changes.length === 0

@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { systemClock, UsageError, VigiaError } from '@vigia/base';
 import { ApiError, createClient } from '@vigia/client';
 import type { MadeToken, NewToken, NewUser, Token, User, UserChange } from '@vigia/contracts/api';
-import { controlSocketPath, runDirOf, stateDirOf } from '#core/node-dirs';
+import { stateDirOf } from '#core/node-dirs';
 import { AccessControl } from '#core/access';
 import { socketSender } from '#services/control-client';
+import { socketOfNode } from './which-node.ts';
 
 /** Users and tokens of a node, whether it runs or not. */
 export interface Accounts {
@@ -19,7 +20,7 @@ export interface Accounts {
 
 /** The accounts of a node: through its control socket when it runs, so that it knows at once; else in its file. */
 export async function accountsOf(node: string): Promise<Accounts> {
-  const running = overSocket(controlSocketPath(runDirOf(node)));
+  const running = overSocket(socketOfNode(node));
   try {
     await running.users();
     return running;

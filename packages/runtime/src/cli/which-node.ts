@@ -1,11 +1,21 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { codeOf, UsageError, VigiaError } from '@vigia/base';
-import { controlSocketPath, runBaseDir, runDirOf } from '#core/node-dirs';
+import { believedControlSocket, checkTrusted, controlSocketPath, nodeIn, runBaseDir, runDirOf } from '#core/node-dirs';
 import { configFile, text, type Values } from './options.ts';
 
 /** The control socket of the node that a command addresses. @throws like {@link nodeOf}. */
 export async function socketOf(values: Values, command: string): Promise<string> {
-  return controlSocketPath(runDirOf(await nodeOf(values, command)));
+  return socketOfNode(await nodeOf(values, command));
+}
+
+/** The control socket of a node. @throws UsageError when VIGIA_RUN_DIR belongs to another node; VigiaError `run_dir`. */
+export function socketOfNode(node: string): string {
+  const runDir = runDirOf(node);
+  const socket = believedControlSocket(runDir);
+  const there = nodeIn(runDir);
+  if (there !== undefined && there !== node)
+    throw new UsageError(`VIGIA_RUN_DIR is ${runDir}, the folder of node ${there}: unset it to reach node ${node}`);
+  return socket;
 }
 
 /** The node that a command addresses, which need not run: without `--node` and `-c` also that of `vigia.yml`. */
@@ -30,8 +40,13 @@ async function nodeOf(values: Values, command: string): Promise<string> {
 
 /** The name of this user's only running node. */
 function onlyNode(): string {
-  if (process.env['VIGIA_RUN_DIR']) return 'vigia';
+  const named = process.env['VIGIA_RUN_DIR'];
+  if (named) {
+    believedControlSocket(named);
+    return nodeIn(named) ?? 'vigia';
+  }
   const base = runBaseDir();
+  checkTrusted(base);
   const running = existsSync(base)
     ? readdirSync(base).filter((name) => existsSync(controlSocketPath(runDirOf(name))))
     : [];

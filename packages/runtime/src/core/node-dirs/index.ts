@@ -1,4 +1,5 @@
 export {
+  believedControlSocket,
   checkSocketPath,
   cleanAfterSupervisor,
   controlSocketPath,
@@ -7,6 +8,7 @@ export {
   removeSegmentsOf,
   modelSocketPath,
   modelSocketsIn,
+  nodeIn,
   type NodeLock,
   probePrefix,
   removeDeadSocket,
@@ -15,4 +17,5 @@ export {
   segmentBytesOf,
   stateDirOf,
 } from './node-dirs.ts';
+export { checkTrusted } from './trusted-dir.ts';
 export { killGroup, killWorkerGroups, registerWorkerGroup } from './worker-groups.ts';

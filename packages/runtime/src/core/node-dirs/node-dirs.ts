@@ -1,23 +1,15 @@
-import {
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { codeOf, processStartTicks, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, type FileLock, lockFile, processStartTicks, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
 import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
+import { checkTrusted } from './trusted-dir.ts';
 
 /** Longest path of a Unix socket, in bytes, without the terminating zero (unix(7)). */
 const SOCKET_PATH_LIMIT = 107;
+const LOCK_TRIES = 20;
+const LOCK_RETRY_MS = 10;
 
 /** Where a node keeps its sockets: `$VIGIA_RUN_DIR`, or a directory below `$XDG_RUNTIME_DIR`, or one below /tmp. */
 export function runDirOf(node: string, env: NodeJS.ProcessEnv = process.env): string {
@@ -80,10 +72,24 @@ export interface NodeLock {
 export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): NodeLock {
   const runDir = runDirOf(node, env);
   checkSocketPath(controlSocketPath(runDir));
-  const lockPath = join(runDir, 'supervisor.pid');
-  try {
+  const lock = useRunDir(runDir, () => {
     mkdirSync(runDir, { recursive: true, mode: 0o700 });
-    takeLock(node, lockPath);
+    checkTrusted(runDir);
+    return takeLock(node, lockPathOf(runDir));
+  });
+  rmSync(controlSocketPath(runDir), { force: true });
+  sweepSegments(segmentPrefix(node));
+  removeProbes(node);
+  const release = (): void => {
+    lock.release();
+    removeIfEmpty(runDir);
+  };
+  return { runDir, release };
+}
+
+function useRunDir<T>(runDir: string, work: () => T): T {
+  try {
+    return work();
   } catch (error) {
     if (error instanceof VigiaError) throw error;
     throw new VigiaError('run_dir', `${runDir}: the run directory cannot be used (${codeOf(error)})`, {
@@ -91,10 +97,28 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
       cause: error,
     });
   }
-  rmSync(controlSocketPath(runDir), { force: true });
-  sweepSegments(segmentPrefix(node));
-  removeProbes(node);
-  return { runDir, release: () => releaseLock(runDir, lockPath) };
+}
+
+function lockPathOf(runDir: string): string {
+  return join(runDir, 'supervisor.pid');
+}
+
+/**
+ * The control socket of a node that a command may believe. Root may ask the nodes of others, where VIGIA_RUN_DIR names
+ * them.
+ *
+ * @throws VigiaError `run_dir` when another user could have put it there.
+ */
+export function believedControlSocket(runDir: string, env: NodeJS.ProcessEnv = process.env): string {
+  const own = process.getuid?.() ?? 0;
+  const foreign = own === 0 && env['VIGIA_RUN_DIR'] ? statSync(runDir, { throwIfNoEntry: false })?.uid : undefined;
+  checkTrusted(runDir, foreign ?? own);
+  return controlSocketPath(runDir);
+}
+
+/** The name of the node that uses a run directory, or used it last; undefined: none. */
+export function nodeIn(runDir: string): string | undefined {
+  return holderOf(lockPathOf(runDir))?.node;
 }
 
 /**
@@ -140,43 +164,59 @@ function isDead(path: string): Promise<boolean> {
  * @param supervisorPid The parent that died.
  */
 export function cleanAfterSupervisor(node: string, runDir: string, supervisorPid: number): void {
-  const lockPath = join(runDir, 'supervisor.pid');
+  const lockPath = lockPathOf(runDir);
   try {
-    if (Number(readFileSync(lockPath, 'utf8').split(' ')[0]) !== supervisorPid) return;
+    if (holderOf(lockPath)?.pid !== supervisorPid) return;
+    const lock = lockOfTheDead(lockPath);
+    if (!lock) return;
     rmSync(controlSocketPath(runDir), { force: true });
     removeProbes(node);
-    releaseLock(runDir, lockPath);
+    lock.release();
+    removeIfEmpty(runDir);
   } catch (error) {
     // Another child was faster.
     if (codeOf(error) !== 'ENOENT') throw error;
   }
 }
 
-function takeLock(node: string, lockPath: string): void {
-  for (;;) {
-    try {
-      const fd = openSync(lockPath, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
-      writeSync(fd, `${process.pid} ${processStartTicks(process.pid) ?? 0}\n`);
-      closeSync(fd);
-      return;
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-    }
-    const [pid = 0, startTicks = 0] = readFileSync(lockPath, 'utf8').trim().split(' ').map(Number);
-    // Compares pid and start time, because pids are reused.
-    if (pid > 0 && processStartTicks(pid) === startTicks) {
-      throw new VigiaError(
-        'already_running',
-        `node ${node} runs already as process ${pid}; stop it, or give this one another name with \`node:\` (and another VIGIA_RUN_DIR, if that is set)`,
-        { path: lockPath },
-      );
-    }
-    rmSync(lockPath, { force: true });
+function takeLock(node: string, lockPath: string): FileLock {
+  const lock = lockFile(lockPath, { text: `${process.pid} ${processStartTicks(process.pid) ?? 0} ${node}\n` });
+  if (lock) return lock;
+  const holder = holderOf(lockPath);
+  throw new VigiaError(
+    'already_running',
+    `node ${holder?.node ?? node} runs already as process ${holder?.pid ?? '?'}; stop it, or give this one another name with \`node:\` (and another VIGIA_RUN_DIR, if that is set)`,
+    { path: lockPath },
+  );
+}
+
+/** The lock of a process that is ending: the kernel closes its channel first, and its lock a moment later. */
+function lockOfTheDead(lockPath: string): FileLock | undefined {
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 1; ; tries += 1) {
+    const lock = lockFile(lockPath, { create: false });
+    if (lock || tries === LOCK_TRIES) return lock;
+    Atomics.wait(never, 0, 0, LOCK_RETRY_MS);
   }
 }
 
-function releaseLock(runDir: string, lockPath: string): void {
-  rmSync(lockPath, { force: true });
+interface Holder {
+  readonly pid: number;
+  readonly node: string | undefined;
+}
+
+/** Who holds a lock, or held it last; undefined: nobody, or it is just being written. */
+function holderOf(lockPath: string): Holder | undefined {
+  try {
+    const [pid, , node] = readFileSync(lockPath, 'utf8').trim().split(' ');
+    return Number(pid) > 0 ? { pid: Number(pid), node } : undefined;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function removeIfEmpty(runDir: string): void {
   try {
     if (readdirSync(runDir).length === 0) rmdirSync(runDir);
   } catch {

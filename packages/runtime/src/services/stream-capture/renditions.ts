@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { lstatSync } from 'node:fs';
 import { type Clock, type Scope, SHM_DIR, VigiaError } from '@vigia/base';
 import { type FrameShape, FrameSegmentWriter, packedShape, type SlotLease, SlotRing } from '@vigia/frame-supplier';
 import type { RenderedPicture } from '#core/consumer';
@@ -63,7 +65,7 @@ export class Renditions {
     const { node, camera, clock } = this.#o;
     const slotBytes = renditionBytes(spec);
     const writer = FrameSegmentWriter.create({
-      path: `${SHM_DIR}/vigia_${node}_frames_${camera}_${key}`,
+      path: freePath(`${SHM_DIR}/vigia_${node}_frames_${camera}_${key}`),
       slots: renditionSlots(consumers),
       slotBytes,
       clock,
@@ -165,4 +167,10 @@ function missing(spec: RenditionSpec): never {
 function newRendition(spec: RenditionSpec, slots: Slots): Rendition {
   const shape = packedShape(spec.format, spec.width, spec.height);
   return { spec, shape, slots, scaler: new FrameScaler(), last: undefined };
+}
+
+/** The path, or another one where somebody else's file has it: only its owner could remove that. */
+function freePath(path: string): string {
+  const owner = lstatSync(path, { throwIfNoEntry: false })?.uid;
+  return owner === undefined || owner === process.getuid?.() ? path : `${path}_${randomBytes(8).toString('hex')}`;
 }
