@@ -5,7 +5,7 @@ import { every, FakeClock, sleep } from './clock.ts';
 import { Deadline } from './deadline.ts';
 import { encodeFrame, encodeJson, FrameDecoder } from './framing.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { printable, quoted } from './foreign-text.ts';
+import { printable, printableJson, quoted, quotedLines } from './foreign-text.ts';
 import { createLog, formatRecord, type LogRecord, parseLogLine } from './log.ts';
 import { addSecret, redact } from './secrets.ts';
 import { Scope } from './scope.ts';
@@ -196,6 +196,19 @@ describe('the log', () => {
     expect(quoted('ab😀', 3)).toBe('ab…');
     expect(printable('Größe 人 😀')).toBe('Größe 人 😀');
     expect(printable('half \ud83d')).toBe('half \ufffd');
+  });
+
+  test('the lines of an error stay lines, a bounded number of them', () => {
+    expect(quotedLines('a\n\u001bb rtsp://u:p/w@h\n')).toEqual(['a', '\ufffdb rtsp://***@h', '']);
+    expect(quotedLines('x\n'.repeat(40_000))).toHaveLength(100);
+  });
+
+  test('JSON whose characters a terminal shows means the same', () => {
+    const value = { a: '\u009b2J\u202e\u2028\u007f\u{e0041}ö', b: ['\u001b', 1] };
+    const text = printableJson(value);
+    expect(text).not.toMatch(/[\p{Cc}\p{Cf}\u2028]/u);
+    expect(text).toContain('ö');
+    expect(JSON.parse(text)).toEqual(value);
   });
 
   test('a log line is printable and bounded, and a child cannot claim another origin or time', () => {

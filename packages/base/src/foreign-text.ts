@@ -20,3 +20,21 @@ export function quoted(text: string, limit: number = QUOTED): string {
   const whole = printable(redact(text.length > READ ? text.slice(0, READ) : text));
   return whole.length > limit ? `${whole.slice(0, limit - 1).replace(/[\uD800-\uDBFF]$/, '')}…` : whole;
 }
+
+/** Lines of an error, and characters of each. */
+const LINES = 100;
+const LINE = 2_000;
+
+/** Several sentences, one per line, each as {@link quoted} shows it. At most 100. */
+export function quotedLines(text: string): string[] {
+  const lines = redact(text.length > READ ? text.slice(0, READ) : text).split('\n');
+  return lines.slice(0, LINES).map((line) => quoted(line, LINE));
+}
+
+/** JSON on one line, in which everything that a terminal might act on is escaped. It means the same. */
+export function printableJson(value: unknown): string {
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value).replaceAll(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, (character) =>
+    character.split('').map(escaped).join(''),
+  );
+}

@@ -22,7 +22,7 @@ export {
 } from './channel-protocol.ts';
 export { type Clock, every, FakeClock, sleep, systemClock, type Timer } from './clock.ts';
 export { assertNever, codeOf, messageOf, UsageError, VigiaError } from './errors.ts';
-export { printable, quoted } from './foreign-text.ts';
+export { printable, printableJson, quoted, quotedLines } from './foreign-text.ts';
 export { encodeFrame, encodeJson, FrameDecoder, LENGTH_BYTES } from './framing.ts';
 export {
   createLog,

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { codeOf, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, printable, printableJson, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
 import { ID_PATTERN, type NodeEvent } from '@vigia/contracts';
 import { formatBytes } from '#core/terminal';
 import { askNode } from '#services/control-client';
@@ -67,7 +67,7 @@ export async function eventsCommand(values: Values): Promise<number> {
     if (value !== undefined) query.set(key, value);
   }
   const write = (event: NodeEvent): void => {
-    process.stdout.write(`${values['json'] ? JSON.stringify(event) : recordedLine(event)}\n`);
+    process.stdout.write(`${values['json'] ? printableJson(event) : printable(recordedLine(event))}\n`);
   };
   for (;;) {
     const answer = await askNode(socket, `/api/v1/events?${query.toString()}`, EVENTS_MS);

@@ -5,7 +5,7 @@ export function dataOf(text: string): unknown {
   try {
     return readYaml(text, 'document').data;
   } catch {
-    // Whoever reads it as a configuration gets the reason.
+    // A caller that reads it as a configuration gets the reason.
     return undefined;
   }
 }

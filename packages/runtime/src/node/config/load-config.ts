@@ -135,7 +135,7 @@ function checkProgram(
   if (dir !== undefined && !statSync(dir, { throwIfNoEntry: false })?.isDirectory())
     problems.push(`${at('dir')}: found ${dir}, no such folder`);
   if (module !== undefined && !existsSync(module)) problems.push(`${at('module')}: found ${module}, no such file`);
-  // Only its first word: whoever writes a whole command line into one text may have a password in it.
+  // Only its first word: a whole command line in one text may hold a password.
   const [program] = command?.[0]?.split(/\s/, 1) ?? [];
   for (const [key, value] of [
     ['command', command],

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { Backoff, type Clock, codeOf, type Log, messageOf, type Timer } from '@vigia/base';
+import { Backoff, type Clock, codeOf, type Log, messageOf, printableJson, type Timer } from '@vigia/base';
 import {
   type CameraStateMessage,
   type ConsumerStatistics,
@@ -152,7 +152,7 @@ export class MqttLink {
    */
   async deliver(topic: string, message: object): Promise<boolean> {
     while (await this.#whenConnected()) {
-      const acknowledged = await this.#acknowledged(topic, JSON.stringify(message));
+      const acknowledged = await this.#acknowledged(topic, printableJson(message));
       if (acknowledged) return true;
     }
     return false;
@@ -250,7 +250,7 @@ export class MqttLink {
       this.#dropped += 1;
       return;
     }
-    client.publish(topic, typeof message === 'string' ? message : JSON.stringify(message), options);
+    client.publish(topic, typeof message === 'string' ? message : printableJson(message), options);
   }
 
   /** The session is clean, so the broker keeps no commands for a node that is away: they would come late. */
@@ -268,7 +268,7 @@ export class MqttLink {
     this.#forgotten.delete(topic);
     this.#retained.set(topic, message);
     // One message per subject: also to a broker that reads slowly, which would otherwise keep a state that is over.
-    if (this.#client?.connected) this.#client.publish(topic, JSON.stringify(message), { qos: 1, retain: true });
+    if (this.#client?.connected) this.#client.publish(topic, printableJson(message), { qos: 1, retain: true });
   }
 
   #forget(concerns: (topic: string) => boolean): void {

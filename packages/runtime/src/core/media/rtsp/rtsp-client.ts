@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Clock, every, type Timer } from '@vigia/base';
+import { type Clock, every, quoted, type Timer } from '@vigia/base';
 import {
   type AudioFormat,
   DEFAULT_TIMEOUTS,
@@ -173,7 +173,7 @@ export class RtspClient implements Source {
     const known = videos.find((m) => Object.hasOwn(FORMATS, m.encoding));
     if (known) return known;
     const offered = videos.map((m) => m.encoding || `payload type ${m.payloadType}`).join(', ');
-    const text = `${this.#address.name}: the camera sends ${offered}; H264 and H265 are what can be decoded`;
+    const text = `${this.#address.name}: the camera sends ${quoted(offered, 80)}; H264 and H265 are what can be decoded`;
     throw new SourceError('unsupported_codec', text);
   }
 
@@ -267,7 +267,7 @@ export class RtspClient implements Source {
         this.#o.onReport?.({ ptsMs, wallMs: report.ntpMs, arrivedMs: readMs });
       }
     }
-    // Only from the sender of the pictures: a goodbye of another one (an earlier session's, a mixer's) ends nothing.
+    // Only from the sender of the pictures: a BYE of another one (an earlier session's, a mixer's) ends nothing.
     if (track === this.#video && track.ssrc !== undefined && byes.includes(track.ssrc))
       this.#connection.fail(new SourceError('ended', `${this.#address.name}: the camera said goodbye`));
   }

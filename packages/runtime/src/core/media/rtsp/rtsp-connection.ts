@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type Clock, codeOf, messageOf, type Timer } from '@vigia/base';
+import { type Clock, codeOf, messageOf, quoted, type Timer } from '@vigia/base';
 import { SourceError, type TlsOptions } from '#core/media';
 import { Authorization, MAX_AUTH_TRIES } from './authorization.ts';
 import { type RtspMessage, RtspStreamParser } from './rtsp-stream-parser.ts';
@@ -327,7 +327,7 @@ export class RtspConnection {
     if (status === 404 || status === 454) {
       return new SourceError('not_found', `${url}: the camera has no such stream (${status})`);
     }
-    const said = `${method} was answered "${message.startLine.slice(0, 80)}"`;
+    const said = `${method} was answered "${quoted(message.startLine, 80)}"`;
     if (status === 461) return new SourceError('refused', `${url}: the camera does not send this way (${said})`);
     if (status === 453 || status === 503) {
       const text =

@@ -1,6 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { every, messageOf, type Timer } from '@vigia/base';
+import { every, messageOf, quoted, type Timer } from '@vigia/base';
 import { DEFAULT_TIMEOUTS, type Source, SourceError, type SourceOptions, type SourceTimeouts } from '#core/media';
 import { Authorization, connectError, decodeLogin, MAX_AUTH_TRIES, readCertificate } from '#core/media/rtsp';
 import { MultipartSplitter } from './multipart-splitter.ts';
@@ -67,7 +67,7 @@ export class MjpegClient implements Source {
     const type = response.headers['content-type'] ?? '';
     const boundary = /^multipart\/.*boundary\s*=\s*"?([^";]+)"?/i.exec(type)?.[1];
     if (boundary === undefined) {
-      const text = type.startsWith('image/') ? 'a single picture' : `"${type.slice(0, 60)}"`;
+      const text = type.startsWith('image/') ? 'a single picture' : `"${quoted(type, 60)}"`;
       throw new SourceError('no_video', `${this.#name}: answered with ${text}; a multipart stream of JPEG is needed`);
     }
     const { clock } = this.#o;
