@@ -24,8 +24,8 @@ export interface Log {
 }
 
 const ORDER: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
-/** Longest message, in characters. */
-const MESSAGE_LIMIT = 8_192;
+/** Longest message, in characters: as JSON it fits into a line of a child, and its end is far from where that is cut. */
+const MESSAGE_LIMIT = 4_000;
 /** Longest name of a process or part. */
 const FROM_LIMIT = 150;
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/;
