@@ -194,6 +194,9 @@ describe('the log', () => {
     // Cut first, the half secret would stay.
     expect(quoted(`${'x'.repeat(15)}long-secret-word`, 20)).toBe(`${'x'.repeat(15)}***`);
     expect(quoted('ab😀', 3)).toBe('ab…');
+    // Redacted before it is made printable: the secret would have another form then.
+    addSecret('tab\tand\u0007bell');
+    expect(quoted('tab\tand\u0007bell')).toBe('***');
     expect(printable('Größe 人 😀')).toBe('Größe 人 😀');
     expect(printable('half \ud83d')).toBe('half \ufffd');
   });

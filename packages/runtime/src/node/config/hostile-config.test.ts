@@ -185,6 +185,9 @@ describe('a document that is no tree of a sensible size gets one clear sentence'
     const told = refusal(`${CAMERA}"a\\e[31m\\nv.yml: all is well\\u202e": 1\nnode: "\\e]0;x\\a"\n`);
     expect(told.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     expect(told.split('\n')).toHaveLength(2);
+    const worker = `${CAMERA}workers: { w: { command: ["/no\\e[2J\\nsuch"], dir: "${'d'.repeat(60_109)}" } }\n`;
+    expect(refusal(worker).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(refusal(worker).length).toBeLessThan(5_000);
     expect(refusal(`${CAMERA}${'k'.repeat(900_046)}: 1\n`).length).toBeLessThan(1_000);
   });
 

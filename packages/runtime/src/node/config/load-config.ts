@@ -132,7 +132,7 @@ function checkProgram(
   environment: NodeJS.ProcessEnv,
 ): string[] {
   const problems: string[] = [];
-  if (dir !== undefined && !statSync(dir, { throwIfNoEntry: false })?.isDirectory())
+  if (dir !== undefined && !isFolder(dir))
     problems.push(`${at('dir')}: found ${dir}, no such folder`);
   if (module !== undefined && !existsSync(module)) problems.push(`${at('module')}: found ${module}, no such file`);
   // Only its first word: a whole command line in one text may hold a password.
@@ -156,6 +156,15 @@ function checkProgram(
   )
     problems.push(`${at('command')}: found ${program}, no such program in PATH`);
   return problems;
+}
+
+/** Also false for what cannot be the name of a folder. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Checks the form of the address only. Whether a camera answers there shows at runtime. */

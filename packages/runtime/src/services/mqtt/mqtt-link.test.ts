@@ -13,14 +13,22 @@ const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 const [MQTT_311, MQTT_5] = [4, 5];
 
 /** A broker that answers each CONNECT with the next code, and with the last one from then on; 0 accepts. */
-async function broker(codes: readonly number[]): Promise<{ port: number; versions: number[]; sockets: Set<Socket> }> {
+async function broker(codes: readonly number[]): Promise<{
+  port: number;
+  versions: number[];
+  sockets: Set<Socket>;
+  published: string[];
+}> {
   const left = [...codes];
   const versions: number[] = [];
   const sockets = new Set<Socket>();
+  const published: string[] = [];
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('data', (data: Buffer) => {
+      // What is delivered is a small object; it is never acknowledged.
+      published.push(...(data.toString('latin1').match(/\{"n":\d\}/g) ?? []));
       if (data[0] !== 0x10) return;
       const version = data[data.indexOf('MQTT') + 4] ?? 0;
       versions.push(version);
@@ -35,7 +43,7 @@ async function broker(codes: readonly number[]): Promise<{ port: number; version
     return new Promise((resolve) => void server.close(resolve));
   });
   const address = server.address();
-  return { port: typeof address === 'object' && address ? address.port : 0, versions, sockets };
+  return { port: typeof address === 'object' && address ? address.port : 0, versions, sockets, published };
 }
 
 function linkTo(port: number): { link: MqttLink; clock: FakeClock; logged: string[] } {
@@ -141,6 +149,39 @@ describe('a refused connection', () => {
     clock.advance(2_000);
     await until(() => link.connected);
     expect(versions).toHaveLength(3);
+  });
+
+  test('after a connection the waits begin anew', async () => {
+    const { port, versions, sockets } = await broker([136, 136, 136, 0, 136]);
+    const { link, clock } = linkTo(port);
+    for (const waitMs of [2_000, 4_000, 8_000]) {
+      const seen = versions.length;
+      await until(() => versions.length > seen || versions.length === 1);
+      clock.advance(waitMs);
+    }
+    await until(() => link.connected);
+    for (const socket of sockets) socket.destroy();
+    await until(() => !link.connected);
+    for (const count of [5, 6]) {
+      clock.advance(2_000);
+      await until(() => versions.length === count);
+    }
+  });
+
+  test('a message that was not acknowledged is delivered over the next connection', async () => {
+    const { port, sockets, published } = await broker([0]);
+    const { link, clock } = linkTo(port);
+    await until(() => link.connected);
+    const delivered = link.deliver('a/topic', { n: 1 });
+    await until(() => published.length === 1);
+    for (const socket of sockets) socket.destroy();
+    await until(() => !link.connected);
+    clock.advance(2_000);
+    await until(() => published.length === 2);
+    expect(published).toEqual(['{"n":1}', '{"n":1}']);
+    void link.close();
+    clock.advance(500);
+    expect(await delivered).toBe(false);
   });
 
   test('closing during a wait ends it', async () => {

@@ -173,6 +173,16 @@ describe('keep-alive', () => {
     expect((await keptAlive(requests, 2)).map(sessionOf)).toEqual(['12', '99']);
   });
 
+  test('a session that is gone for good: the method of the keep-alive is not to blame', async () => {
+    const { clock, requests } = await playing((method, cseq) =>
+      method === 'GET_PARAMETER' ? `RTSP/1.0 454 No\r\nCSeq: ${cseq}\r\n\r\n` : offersParameters(method, cseq),
+    );
+    for (const count of [1, 2]) {
+      clock.advance(31_000);
+      expect(methodsOf(await keptAlive(requests, count))).toEqual(Array.from({ length: count }, () => 'GET_PARAMETER'));
+    }
+  });
+
   test('a camera that ends sessions after an unannounced 10 s is asked more often from then on', async () => {
     const { clock, requests, sockets, again } = await playing(usual);
     clock.advance(10_000);

@@ -198,6 +198,20 @@ describe('authorization', () => {
     expect(answer('Bearer realm="x"')).toBeUndefined();
   });
 
+  test('a nonce that was accepted has only expired: Digest goes on, also where Basic is offered', () => {
+    const auth = new Authorization({ user: 'u', password: 'p' });
+    const offer = (nonce: string): string[] => [`Digest realm="r", nonce="${nonce}"`, 'Basic realm="r"'];
+    for (const nonce of ['a', 'b', 'c']) {
+      expect(auth.challenge(offer(nonce))).toBe(true);
+      expect(auth.header('PLAY', '/x')).toMatch(new RegExp(`^Digest .*nonce="${nonce}"`));
+      auth.accepted();
+    }
+    expect(auth.renew(offer('d')) && auth.header('PLAY', '/x')).toMatch(/^Digest .*nonce="d"/);
+    // Never accepted: refused.
+    expect(auth.challenge(offer('e')) && auth.header('PLAY', '/x')).toMatch(/^Basic /);
+    expect(auth.challenge(offer('f'))).toBe(false);
+  });
+
   test('Basic when only that is offered; an unknown scheme is not answered', () => {
     const auth = new Authorization({ user: 'u', password: 'p' });
     expect(auth.challenge(['Digest realm="x", algorithm=SHA-512-256, nonce="n"'])).toBe(false);
