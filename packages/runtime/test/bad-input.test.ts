@@ -113,7 +113,10 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
     ['not YAML', 'version: [1', /vigia\.yml:1:\d+: not YAML/],
     [
       'an alias bomb',
-      `${GOOD}a: &a [1,1]\n${[...'bcdefgh'].map((c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)},`.repeat(9)}]\n`).join('')}`,
+      `${GOOD}a: &a [1,1]\n${'bcdefgh'
+        .split('')
+        .map((c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)},`.repeat(9)}]\n`)
+        .join('')}`,
       /its aliases \(`\*name`\) repeat too much/,
     ],
     [

@@ -135,7 +135,7 @@ function found(data: unknown, path: Path): string {
   if (isEmpty) return `found ${Array.isArray(value) ? '[]' : '{}'}`;
   if (typeof value === 'object' && value !== null) return `a ${Array.isArray(value) ? 'list' : 'map'} was found`;
   const node = schemaAt(path);
-  const isWord = node?.pattern === ID_PATTERN.source && WORD.test(String(value));
+  const isWord = node?.pattern === ID_PATTERN.source && typeof value === 'string' && WORD.test(value);
   if (!isWord && !isHarmless(node)) return `a ${NAMES[typeof value] ?? typeof value} was found`;
   return `found ${scalarText(value)}`;
 }

@@ -132,8 +132,7 @@ function checkProgram(
   environment: NodeJS.ProcessEnv,
 ): string[] {
   const problems: string[] = [];
-  if (dir !== undefined && !isFolder(dir))
-    problems.push(`${at('dir')}: found ${dir}, no such folder`);
+  if (dir !== undefined && !isFolder(dir)) problems.push(`${at('dir')}: found ${dir}, no such folder`);
   if (module !== undefined && !existsSync(module)) problems.push(`${at('module')}: found ${module}, no such file`);
   // Only its first word: a whole command line in one text may hold a password.
   const [program] = command?.[0]?.split(/\s/, 1) ?? [];
