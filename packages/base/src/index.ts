@@ -23,21 +23,20 @@ export {
 export { type Clock, every, FakeClock, sleep, systemClock, type Timer } from './clock.ts';
 export { assertNever, codeOf, messageOf, UsageError, VigiaError } from './errors.ts';
 export { type FileLock, lockFile, type LockOptions } from './file-lock.ts';
+export { printable, printableJson, quoted, quotedLines } from './foreign-text.ts';
 export { encodeFrame, encodeJson, FrameDecoder, LENGTH_BYTES } from './framing.ts';
 export {
-  addSecret,
   createLog,
   formatRecord,
   jsonLineSink,
-  knownSecrets,
   type Log,
   type LogLevel,
   type LogRecord,
   parseLogLine,
-  redact,
 } from './log.ts';
 export { processStartSeconds, processStartTicks, processStatFields } from './process-start.ts';
 export { ipcPort, openParentChannel } from './parent-channel.ts';
+export { addSecret, knownSecrets, redact } from './secrets.ts';
 export { type Closer, Scope } from './scope.ts';
 export {
   createSharedFile,

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from './clock.ts';
+import { quoted } from './foreign-text.ts';
 
 /** debug: for developers; info: something changed; warn: it works, but deserves a look; error: it does not work. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -13,7 +14,7 @@ export interface LogRecord {
   readonly message: string;
 }
 
-/** Writes lines; `child` names a part. Every line passes through the redactor. */
+/** Writes lines; `child` names a part. Every line passes through the redactor and is printable. */
 export interface Log {
   debug(message: string): void;
   info(message: string): void;
@@ -23,46 +24,11 @@ export interface Log {
 }
 
 const ORDER: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
-const secrets = new Set<string>();
-/**
- * The user part of a URL. The pattern looks back from `://`: trying a scheme at every letter would be quadratic in a
- * long run of letters.
- */
-const USER_PART = /(?<=[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+(?=@)/gi;
-
-/**
- * Redacts a value from now on: it is printed as `***`. Values under 4 characters are ignored: they would redact half of
- * every line.
- */
-export function addSecret(value: string): void {
-  for (const form of [value, encodeURIComponent(value)]) if (form.length >= 4) secrets.add(form);
-}
-
-/** Values that are currently redacted. */
-export function knownSecrets(): readonly string[] {
-  return [...secrets];
-}
-
-/** The text without known secrets and without the user part of any URL. Linear in its length. */
-export function redact(text: string): string {
-  // All secrets are searched in the original text: of two that overlap, replacing one first would hide the other.
-  const hidden = [...text.matchAll(USER_PART)].map((match) => spanOf(match.index, match[0]));
-  for (const secret of secrets)
-    for (let at = text.indexOf(secret); at !== -1; at = text.indexOf(secret, at + secret.length))
-      hidden.push(spanOf(at, secret));
-  hidden.sort((a, b) => a.from - b.from);
-  let out = '';
-  let done = 0;
-  for (const { from, to } of hidden) {
-    if (from >= done) out += `${text.slice(done, from)}***`;
-    done = Math.max(done, to);
-  }
-  return out + text.slice(done);
-}
-
-function spanOf(from: number, part: string): { readonly from: number; readonly to: number } {
-  return { from, to: from + part.length };
-}
+/** Longest message, in characters: as JSON it fits into a line of a child, and its end is far from where that is cut. */
+const MESSAGE_LIMIT = 4_000;
+/** Longest name of a process or part. */
+const FROM_LIMIT = 150;
+const TIME = /^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/;
 
 /** A log that passes every record of at least `level` to `sink`. */
 export function createLog(
@@ -73,7 +39,12 @@ export function createLog(
 ): Log {
   const write = (lineLevel: LogLevel, message: string): void => {
     if (ORDER[lineLevel] < ORDER[level]) return;
-    sink({ level: lineLevel, time: new Date(clock.wallMs()).toISOString(), from, message: redact(message) });
+    sink({
+      level: lineLevel,
+      time: new Date(clock.wallMs()).toISOString(),
+      from,
+      message: quoted(message, MESSAGE_LIMIT),
+    });
   };
   return {
     debug: (message) => write('debug', message),
@@ -96,15 +67,21 @@ export function formatRecord(record: LogRecord): string {
 
 /** Parses a line of a child's stderr: a record when vigia wrote it, otherwise a warning with the raw text. */
 export function parseLogLine(line: string, from: string): LogRecord {
+  const now = new Date(systemClock.wallMs()).toISOString();
   if (line.startsWith('{"level":')) {
     try {
-      const record = JSON.parse(line) as LogRecord;
-      // Redacted here as well: the child does not know every secret.
-      if (record.level in ORDER && typeof record.message === 'string')
-        return { ...record, message: redact(record.message) };
+      const { level, time, from: part, message } = JSON.parse(line) as LogRecord;
+      // Redacted here as well: the child does not know every secret. A library may print such a line, too.
+      if (Object.hasOwn(ORDER, level) && typeof message === 'string')
+        return {
+          level,
+          time: typeof time === 'string' && TIME.test(time) ? time : now,
+          from: typeof part === 'string' ? quoted(part, FROM_LIMIT) : from,
+          message: quoted(message, MESSAGE_LIMIT),
+        };
     } catch {
       // Not a record (cut off, or JSON of a library): logged raw below.
     }
   }
-  return { level: 'warn', time: new Date(systemClock.wallMs()).toISOString(), from, message: redact(line) };
+  return { level: 'warn', time: now, from, message: quoted(line, MESSAGE_LIMIT) };
 }

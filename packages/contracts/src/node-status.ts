@@ -20,8 +20,9 @@ export type RecentAnswers = z.infer<typeof recentAnswersSchema>;
 
 /** See {@link HealthProblem}. */
 export const healthProblemSchema = z.strictObject({
-  /** `worker_failed`, `blind`. */
+  /** `worker_failed`, `blind`, `mqtt_refused`. */
   code: z.string(),
+  /** `_node` for a problem of the whole node. */
   camera: z.string(),
   message: z.string(),
 });

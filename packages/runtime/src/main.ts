@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { messageOf, redact, UsageError } from '@vigia/base';
+import { messageOf, quotedLines, UsageError } from '@vigia/base';
 import { runCli } from '#cli';
 
 /** Arguments → app → exit code. */
@@ -11,8 +11,7 @@ async function main(): Promise<void> {
   try {
     process.exitCode = await runCli(process.argv.slice(2));
   } catch (error) {
-    const lines = redact(messageOf(error)).split('\n');
-    for (const line of lines) process.stderr.write(`vigia: ${line}\n`);
+    for (const line of quotedLines(messageOf(error))) process.stderr.write(`vigia: ${line}\n`);
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }

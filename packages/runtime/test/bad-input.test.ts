@@ -111,6 +111,22 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
     ],
     ['a key of a later version', `${GOOD}storage: { path: /x }\n`, /storage: recording comes in a later version/],
     ['not YAML', 'version: [1', /vigia\.yml:1:\d+: not YAML/],
+    [
+      'an alias bomb',
+      `${GOOD}a: &a [1,1]\n${'bcdefgh'
+        .split('')
+        .map((c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)},`.repeat(9)}]\n`)
+        .join('')}`,
+      /its aliases \(`\*name`\) repeat too much/,
+    ],
+    [
+      'an alias without an anchor',
+      `${GOOD}x: *nowhere\n`,
+      /vigia\.yml: not readable as YAML: an alias \(`\*name`\) has no anchor/,
+    ],
+    ['a cycle', `${GOOD}x: &x [*x]\n`, /vigia\.yml:\d+: x\.0: an alias \(`\*name`\) holds itself/],
+    ['deep nesting', `${GOOD}x: ${'['.repeat(9_000)}`, /nested too deep; at most 50 levels/],
+    ['a name that is none', GOOD.replace('hall:', '__proto__:'), /cameras\.__proto__: "__proto__" cannot be a name/],
     ['reserved id', GOOD.replace('hall:', 'status:'), /cameras\.status: "status" is reserved/],
     ['no camera', 'version: 1\ncameras: {}\n', /cameras: no camera; name at least one/],
     [

@@ -88,6 +88,30 @@ test('events wait for a broker that is away, and come once it is there', async (
   expect(await vigia.ended()).toBe(0);
 });
 
+test('a broker that refuses the login is a problem of health, and is used once it accepts', async () => {
+  const port = await freePort();
+  const box = new Sandbox();
+  closers.push(() => box.remove());
+  const strict = await startMosquitto(port, box.file('mosquitto.conf', `listener ${port} 127.0.0.1\n`));
+  closers.push(() => strict.stop());
+  const config = box.config({ hall: 'rtsp://127.0.0.1:1/x' }, `mqtt: { url: "mqtt://127.0.0.1:${port}" }\n`);
+  const vigia = new Vigia(['run', '-c', config, '--json'], box.env);
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  await vigia.until('the refusal', () => /the MQTT broker refuses the connection: /.test(vigia.stderr));
+  const asked = new Vigia(['health', '-c', config], box.env);
+  expect(await asked.ended()).toBe(1);
+  expect(asked.stdout + asked.stderr).toMatch(/the MQTT broker refuses the connection: this user is not authorized/);
+  await strict.stop();
+  const broker = await startMosquitto(port);
+  closers.push(() => broker.stop());
+  await broker.line(new RegExp(`'vigia/${box.node}/status'`), 60_000);
+  const again = new Vigia(['health', '-c', config], box.env);
+  await again.ended();
+  expect(again.stdout + again.stderr).not.toContain('MQTT');
+  vigia.process.kill('SIGTERM');
+  expect(await vigia.ended()).toBe(0);
+});
+
 test('without a broker results still come, and one sentence says that it is missing', async () => {
   const camera = await startGstCamera(CLIP);
   const box = new Sandbox();

@@ -36,13 +36,13 @@ const ours = (modules: readonly string[]): string[] => modules.filter((name) => 
 const PROCESSES = {
   'a camera process': {
     entry: '@vigia/runtime/dist/camera/camera-process.js',
-    most: 170,
+    most: 180,
     never:
       /^runtime\/(?:node|cli|main)|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 260,
+    most: 275,
     never:
       /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },

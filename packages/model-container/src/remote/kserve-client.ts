@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { addSecret, type Clock, codeOf, messageOf, redact, VigiaError } from '@vigia/base';
+import { addSecret, type Clock, codeOf, messageOf, quoted, redact, VigiaError } from '@vigia/base';
 import type { RemoteSettings } from '#manifest';
 import type { BinaryMessage } from './tensor-codec.ts';
 
@@ -208,7 +208,7 @@ function reasonOf(error: unknown): string {
 function reasonIn(body: Buffer): string {
   try {
     const { error } = JSON.parse(body.toString('utf8')) as { readonly error?: unknown };
-    if (typeof error === 'string') return `: ${redact(error.replaceAll(/\s+/g, ' ')).slice(0, REASON_LENGTH)}`;
+    if (typeof error === 'string') return `: ${quoted(error.replaceAll(/\s+/g, ' '), REASON_LENGTH)}`;
   } catch {
     // Not JSON: an error page of a proxy. The status is enough.
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { printable } from '@vigia/base';
 import { ModelStore } from '@vigia/model-container';
 import { runDirOf } from '#core/node-dirs';
 import { formatBytes } from '#core/terminal';
@@ -50,6 +51,6 @@ async function showDifference(file: string, node: string): Promise<number> {
     changes.length === 0
       ? `node ${node}, revision ${revision}: ${file} changes nothing`
       : `node ${node}, revision ${revision}: ${file} would change`;
-  for (const line of [head, ...changes.map((change) => `  ${change}`)]) process.stdout.write(`${line}\n`);
+  for (const line of [head, ...changes.map((change) => `  ${printable(change)}`)]) process.stdout.write(`${line}\n`);
   return 0;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
-import { systemClock, UsageError } from '@vigia/base';
+import { quoted, systemClock, UsageError } from '@vigia/base';
 import { ID_PATTERN } from '@vigia/contracts';
 import {
   addModel,
@@ -19,6 +19,8 @@ type Values = Readonly<Record<string, string | boolean | undefined>>;
 const FITS = ['stretch', 'letterbox'] as const;
 const ORDERS = ['RGB', 'BGR'] as const;
 const SIDE_LIMIT = 4096;
+/** Longest line about a model, in characters. */
+const LINE_LIMIT = 1_000;
 /** A licence by its SPDX id or expression. */
 const LICENCE = /^[\w.+() -]{1,100}$/;
 
@@ -50,7 +52,8 @@ export async function addCommand(
       // The bar must finish its line first.
       if (fetching) bar.done(`fetched ${source}`);
       fetching = false;
-      process.stderr.write(`${line}\n`);
+      // It quotes names of an ONNX file, or of a server.
+      process.stderr.write(`${quoted(line, LINE_LIMIT)}\n`);
     },
     onProgress,
     confirm: confirmation(values['yes'] === true, signal),

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, messageOf, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, messageOf, quoted, UsageError, VigiaError } from '@vigia/base';
 import type { DescribeResponse } from '@vigia/contracts';
 import { frameOf, type ModelManifest, type ModelStatus, ModelStore } from '@vigia/model-container';
 import { modelSocketsIn, runBaseDir } from '#core/node-dirs';
@@ -75,7 +75,7 @@ function missing(verb: string, word: string): string {
 
 function row(...cells: readonly (readonly [text: string, width: number])[]): void {
   process.stdout.write(
-    `${cells.map(([text, width]) => (width > 0 ? fit(text, width - 1).concat(' ') : text)).join('')}\n`,
+    `${cells.map(([text, width]) => (width > 0 ? fit(quoted(text), width - 1).concat(' ') : quoted(text))).join('')}\n`,
   );
 }
 
@@ -145,7 +145,7 @@ async function show(store: ModelStore, id: string): Promise<number> {
     return 0;
   }
   const { manifest, dir } = await store.resolve(id);
-  for (const line of describeModel(manifest, status)) process.stdout.write(`${line}\n`);
+  for (const line of describeModel(manifest, status)) process.stdout.write(`${quoted(line, 1_000)}\n`);
   process.stdout.write(`folder: ${dir}\n`);
   return 0;
 }

@@ -1,6 +1,5 @@
-import { VigiaError } from '@vigia/base';
+import { printable, VigiaError } from '@vigia/base';
 import { type LogAnswer, logAnswerSchema, type LogQuery, type NodeStatus, nodeStatusSchema } from '@vigia/contracts';
-import { printable } from '#core/terminal';
 import { askNode } from '#services/control-client';
 
 const ANSWER_MS = 2_000;

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { codeOf, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, printable, printableJson, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
 import { ID_PATTERN, type NodeEvent } from '@vigia/contracts';
 import { API } from '@vigia/contracts/api';
 import { formatBytes } from '#core/terminal';
@@ -72,7 +72,7 @@ export async function eventsCommand(values: Values): Promise<number> {
     if (value !== undefined) query.set(key, value);
   }
   const write = (event: NodeEvent): void => {
-    process.stdout.write(`${values['json'] ? JSON.stringify(event) : recordedLine(event)}\n`);
+    process.stdout.write(`${values['json'] ? printableJson(event) : printable(recordedLine(event))}\n`);
   };
   for (;;) {
     const path = `/api/v1/events?${query.toString()}`;

@@ -6,7 +6,7 @@ import {
   formatRecord,
   type Log,
   messageOf,
-  redact,
+  quoted,
   Scope,
   sleep,
   systemClock,
@@ -163,7 +163,7 @@ function conclude(report: Report, options: RunOptions, failures: readonly string
   if (options.reportFile !== undefined) writeReport(options.reportFile, report);
   const problems = [...failures, ...conservationErrors(report).map((e) => `frames are not conserved: ${e}`)];
   if (!options.json) for (const line of summaryOf(report)) process.stdout.write(`${line}\n`);
-  for (const problem of problems) process.stderr.write(`vigia: ${redact(problem)}\n`);
+  for (const problem of problems) process.stderr.write(`vigia: ${quoted(problem, 2_000)}\n`);
   return problems.length > 0 ? 1 : 0;
 }
 

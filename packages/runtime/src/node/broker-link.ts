@@ -2,9 +2,11 @@ import type { Clock, Log } from '@vigia/base';
 import {
   cameraStateMessageOf,
   eventMessageOf,
+  type HealthProblem,
   type NodeEvent,
   type NodeItem,
   topics,
+  WHOLE_NODE,
   workerStateMessageOf,
 } from '@vigia/contracts';
 import type { Api } from '#services/control-plane';
@@ -51,6 +53,12 @@ export class BrokerLink {
   get report(): { readonly connected: boolean; readonly dropped: number } | null {
     if (!this.#link) return null;
     return { connected: this.#link.connected, dropped: this.#dropped + this.#link.dropped };
+  }
+
+  /** The refusals of the broker: alarms do not reach it. */
+  get problems(): readonly HealthProblem[] {
+    const message = this.#link?.problem;
+    return message === undefined ? [] : [{ code: 'mqtt_refused', camera: WHOLE_NODE, message }];
   }
 
   /** For the live view. */

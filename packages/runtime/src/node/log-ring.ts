@@ -1,6 +1,5 @@
-import { type LogRecord, redact } from '@vigia/base';
+import { type LogRecord, quoted } from '@vigia/base';
 import { LOG_LEVELS, type LogAnswer, type LogEntry, type LogQuery } from '@vigia/contracts';
-import { printable } from '#core/terminal';
 
 const RECORDS = 2_000;
 /** Of all records together. */
@@ -52,10 +51,8 @@ function entryOf({ time, level, from, message }: LogRecord, number: number): Log
   };
 }
 
-/** Redacts before it cuts: half a secret would not be recognised. */
 function shown(text: unknown, limit: number): string {
-  const whole = printable(redact(String(text)));
-  return whole.length > limit ? `${whole.slice(0, limit - 1)}…` : whole;
+  return quoted(String(text), limit);
 }
 
 function charactersOf({ time, source, message }: LogEntry): number {

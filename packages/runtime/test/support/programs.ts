@@ -85,10 +85,11 @@ export async function startGstCamera(
   return { ...program, url: `rtsp://127.0.0.1:${port}/stream` };
 }
 
-/** A real mosquitto on a port of its own. */
-export async function startMosquitto(wanted?: number): Promise<Program & { readonly port: number }> {
+/** A real mosquitto on a port of its own. @param config A file that names the port itself. */
+export async function startMosquitto(wanted?: number, config?: string): Promise<Program & { readonly port: number }> {
   const port = wanted ?? (await freePort());
-  const program = startProgram('/usr/sbin/mosquitto', ['-v', '-p', String(port)]);
+  const args = config === undefined ? ['-p', String(port)] : ['-c', config];
+  const program = startProgram('/usr/sbin/mosquitto', ['-v', ...args]);
   await program.line(/mosquitto version .* running/);
   return { ...program, port };
 }

@@ -87,3 +87,17 @@ test('with any geometry, everything lies inside, and a mask stays one', () => {
     ),
   );
 });
+
+test('names of classes and points come from outside: printable and short, whatever a model calls them', () => {
+  const mapped = (name: string): Detection => {
+    const keypoints = [{ name: name.slice(0, 64), x: 0.5, y: 0.5, confidence: 1 }];
+    return mapBack(person({ class_name: name, keypoints }), WIDE, 400, 200);
+  };
+  for (const name of ['person', 'Größe 人', ''])
+    expect(mapped(name)).toMatchObject({ class_name: name, keypoints: [{ name }] });
+  expect(mapped('a\u001b[31m\nb\u202e')).toMatchObject({
+    class_name: 'a\ufffd[31m b\ufffd',
+    keypoints: [{ name: 'a\ufffd[31m b\ufffd' }],
+  });
+  expect(mapped('x'.repeat(900_046)).class_name).toHaveLength(128);
+});

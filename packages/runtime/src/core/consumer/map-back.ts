@@ -1,9 +1,10 @@
+import { quoted } from '@vigia/base';
 import { type Bbox, cutMask, type Detection, type MaskRegion } from '@vigia/contracts';
 import { type Geometry, wholeFromRendition } from '#core/media';
 
 /**
  * Maps a detection from shares of the rendition to shares of the camera's whole picture. Cuts off the padding: boxes and
- * points are clamped to the content, a mask loses the cells that lie outside.
+ * points are clamped to the content, a mask loses the cells that lie outside. Names become printable and short.
  *
  * @param width, height Of the whole picture, pixels.
  */
@@ -12,15 +13,26 @@ export function mapBack(detection: Detection, geometry: Geometry, width: number,
   const mapped = (box: Bbox): Bbox => wholeFromRendition(box, geometry, width, height);
   return {
     ...detection,
+    class_name: shown(detection.class_name),
     bbox: mapped(bbox),
     ...(keypoints && {
       keypoints: keypoints.map(({ name, x, y, confidence }) => {
         const [wholeX, wholeY] = mapped([x, y, x, y]);
-        return { name, x: wholeX, y: wholeY, confidence };
+        return { name: shown(name), x: wholeX, y: wholeY, confidence };
       }),
     }),
     ...(mask && { mask: cutMask(mask, bbox, contentOf(geometry)) }),
   };
+}
+
+/** Nearly all names. */
+const PLAIN = /^[\x20-\x7e]{0,64}$/;
+/** Longest name, in characters. */
+const NAME_LIMIT = 128;
+
+/** A name comes from a model or a worker, and goes everywhere: to terminals, into reports and snapshots. */
+function shown(name: string): string {
+  return PLAIN.test(name) ? name : quoted(name, NAME_LIMIT);
 }
 
 /** The part of the rendition that shows the camera's picture, in shares. */

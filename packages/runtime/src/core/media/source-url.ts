@@ -13,6 +13,8 @@ export interface SourceUrl {
 export const SOURCE_FORMS: string =
   'rtsp://…, rtsps://…, http://… or https://… (MJPEG), file:PATH or file:PATH?loop, v4l2:/dev/videoN';
 
+const KNOWN = /^(?:rtsps?|https?|file|v4l2)$/;
+
 /** Parses a source. @throws SourceError `not_found`; the message never repeats the source. */
 export function parseSourceUrl(text: string): SourceUrl {
   const scheme = /^([a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase();
@@ -25,8 +27,7 @@ export function parseSourceUrl(text: string): SourceUrl {
     const loop = path.endsWith('?loop');
     return { kind: scheme, target: loop ? path.slice(0, -'?loop'.length) : path, loop };
   }
-  throw new SourceError(
-    'not_found',
-    `found ${scheme === undefined ? 'no scheme' : `${scheme}:`}, allowed are ${SOURCE_FORMS}`,
-  );
+  // Of `user:password@host` the part in front of the colon is no scheme.
+  const shown = scheme !== undefined && (rest.startsWith('//') || KNOWN.test(scheme)) ? `${scheme}:` : 'no scheme';
+  throw new SourceError('not_found', `found ${shown.slice(0, 20)}, allowed are ${SOURCE_FORMS}`);
 }

@@ -26,11 +26,6 @@ export function fit(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'left' ? cut.padEnd(width) : cut.padStart(width);
 }
 
-/** A text from outside on one line: what a terminal might act on becomes `\ufffd`, white space a space. */
-export function printable(text: string): string {
-  return text.replaceAll(/\s/gu, ' ').replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '\ufffd');
-}
-
 /** Breaks a text at spaces into lines of at most `width` characters. A longer word is broken. */
 export function wrap(text: string, width: number): string[] {
   const lines = [''];

@@ -1,4 +1,4 @@
-import { redact, VigiaError } from '@vigia/base';
+import { quoted, VigiaError } from '@vigia/base';
 import type {
   CameraReport,
   CameraStateMessage,
@@ -11,7 +11,7 @@ import type { CameraSetup, CameraSnapshot, StateNotice } from '#core/camera-link
 import { CameraGeneration, type CameraGenerationOptions } from './camera-generation.ts';
 import { Succession } from './generation.ts';
 import { Paces } from './paces.ts';
-import { onlyConsumers, reportOf } from './totals.ts';
+import { onlyConsumers, reportOf, TEXT_LIMIT } from './totals.ts';
 
 /** Options of {@link CameraHandle}. */
 export interface CameraHandleOptions
@@ -185,21 +185,27 @@ export class CameraHandle {
       state,
       reason,
       // The camera process knows only some secrets, so the supervisor redacts.
-      message: message === null ? null : redact(message),
+      message: message === null ? null : quoted(message, TEXT_LIMIT),
       retry_in_ms: retryInMs === null ? null : Math.round(retryInMs),
       at: new Date(this.#o.clock.wallMs()).toISOString(),
     };
   }
 }
 
+/** Longest code of a worker's or container's error, in characters. */
+const CODE_LIMIT = 64;
+
 /** A worker's error message may contain secrets that the worker does not recognise as such. */
 function resultWithoutSecrets(result: ResultMessage): ResultMessage {
   if (result.error === null) return result;
-  return { ...result, error: { ...result.error, message: redact(result.error.message) } };
+  return {
+    ...result,
+    error: { code: quoted(result.error.code, CODE_LIMIT), message: quoted(result.error.message, TEXT_LIMIT) },
+  };
 }
 
 /** The camera process knows only some secrets, and a worker's output may contain them. */
 function withoutSecrets<T extends { readonly message: string | null } & Pick<EventMessage, 'stderr'>>(said: T): T {
-  const message = said.message === null ? null : redact(said.message);
-  return { ...said, message, ...(said.stderr ? { stderr: said.stderr.map(redact) } : {}) };
+  const message = said.message === null ? null : quoted(said.message, TEXT_LIMIT);
+  return { ...said, message, ...(said.stderr ? { stderr: said.stderr.map((line) => quoted(line, TEXT_LIMIT)) } : {}) };
 }

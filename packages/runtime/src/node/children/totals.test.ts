@@ -1,8 +1,8 @@
-import { addSecret } from '@vigia/base';
 import { conservationErrors, type Report } from '@vigia/contracts';
 import { expect, test } from 'vitest';
 import type { CameraSnapshot } from '#core/camera-link';
 import { AgeHistogram } from './ages.ts';
+import { addSecret } from '@vigia/base';
 import { addSnapshots, closeOut, onlyConsumers, reportOf } from './totals.ts';
 import { COUNTED, MODEL_CONSUMER } from '../../../test/support/model-consumer.ts';
 
@@ -158,4 +158,17 @@ test('ages: quantiles within 0.1 %, null before the first', () => {
   expect(p50).toBeCloseTo(500, -1);
   expect(p99).toBeCloseTo(990, -1);
   expect(Math.abs(max - 1000)).toBeLessThan(2);
+});
+
+test('what a camera process and a worker say is printable, short and without secrets', () => {
+  addSecret('totals-secret');
+  const exit = { at: 'now', reason: 'a\u001b[2J\nb totals-secret', stderr: ['c\u009bd', 'x'.repeat(60_109)] };
+  const process = { name: null, transport: 'stdin', restarts_used: 0, last_exit: exit } as never;
+  const people = { ...MODEL_CONSUMER, model: 'm', ...COUNTED, reason: 'e\u202ef', process };
+  const shown = reported({ ...dying, consumers: { people } }).cameras['hall']?.consumers['people'];
+  expect(shown?.reason).toBe('e\ufffdf');
+  expect(shown?.process?.last_exit).toMatchObject({
+    reason: 'a\ufffd[2J b ***',
+    stderr: ['c\ufffdd', `${'x'.repeat(999)}…`],
+  });
 });

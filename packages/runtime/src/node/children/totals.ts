@@ -1,4 +1,4 @@
-import { redact } from '@vigia/base';
+import { quoted } from '@vigia/base';
 import type { CameraReport, ConsumerReport } from '@vigia/contracts';
 import type { CameraSnapshot } from '#core/camera-link';
 import { addClassCounts } from '#core/consumer';
@@ -6,6 +6,8 @@ import { addClassCounts } from '#core/consumer';
 type ConsumerCounts = CameraSnapshot['consumers'][string];
 
 /** The state of a worker that ended with its camera's process. */
+/** Longest sentence or line of a camera's process, in characters. */
+export const TEXT_LIMIT = 1_000;
 const GONE = { state: 'stopped', reason: 'its camera’s process is gone' } as const;
 
 /**
@@ -141,12 +143,16 @@ function reportOfConsumer(c: ConsumerCounts, cameraRestarts: number, age: Consum
   const exit = c.process?.last_exit;
   return {
     ...c,
-    reason: c.reason === null ? null : redact(c.reason),
+    reason: c.reason === null ? null : quoted(c.reason, TEXT_LIMIT),
     ...(c.process && exit
       ? {
           process: {
             ...c.process,
-            last_exit: { ...exit, reason: redact(exit.reason), stderr: exit.stderr.map(redact) },
+            last_exit: {
+              ...exit,
+              reason: quoted(exit.reason, TEXT_LIMIT),
+              stderr: exit.stderr.map((line) => quoted(line, TEXT_LIMIT)),
+            },
           },
         }
       : {}),

@@ -162,7 +162,7 @@ describe('tracing', () => {
 
   test.each([
     ['{}', /tracing\.url: nothing found, a text is expected/],
-    ['{ url: "ftp://hush-hush" }', /tracing\.url: a string was found; an address like/],
+    ['{ url: "ftp://hush-hush" }', /tracing\.url: a text was found; an address like/],
     ['{ url: "http://u:hush-hush@h/" }', /tracing\.url: a password stands in the file/],
     ['{ url: "http://h/", sample: 1.5 }', /tracing\.sample: found 1\.5, at most 1 is allowed/],
     ['{ url: "http://h/", per_second: 0 }', /tracing\.per_second: found 0, at least 1 is allowed/],
@@ -173,7 +173,7 @@ describe('tracing', () => {
     ['{ url: "http://h/", headers: { x-api-key: hush-hush } }', /x-api-key: a secret stands in the file/],
     ['{ url: "http://h/", headers: { "a b": hush-hush } }', /headers\.a b: a name of an HTTP header/],
     ['{ url: "http://h/", headers: { Content-Length: "7" } }', /Content-Length: this header is set by vigia itself/],
-    ['{ url: "http://h/", headers: { x-y: [hush-hush] } }', /headers\.x-y: a object was found, a text is expected/],
+    ['{ url: "http://h/", headers: { x-y: [hush-hush] } }', /headers\.x-y: a list was found, a text is expected/],
   ])('%s', (text, sentence) => {
     expect(() => parse(text)).toThrow(sentence);
     expect(() => parse(text)).not.toThrow(/hush-hush/);

@@ -1,13 +1,11 @@
-import { parseDocument } from 'yaml';
+import { readYaml } from './read-yaml.ts';
 
 /** What a YAML or JSON text holds, without any check; undefined when it cannot be read. Fills in no reference. */
 export function dataOf(text: string): unknown {
-  const document = parseDocument(text, { prettyErrors: false });
-  if (document.errors.length > 0) return undefined;
   try {
-    return document.toJS();
+    return readYaml(text, 'document').data;
   } catch {
-    // Too many aliases.
+    // A caller that reads it as a configuration gets the reason.
     return undefined;
   }
 }

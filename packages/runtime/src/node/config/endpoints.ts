@@ -1,8 +1,7 @@
 import { type Config, EVENT_KINDS, type WebhookConfig } from '@vigia/contracts';
 import { nearest } from './nearest.ts';
+import type { Path, Where } from './paths.ts';
 import { resolveSecrets } from './secrets.ts';
-
-type Path = readonly PropertyKey[];
 
 /** A place that the node posts to. */
 type Endpoint = Pick<WebhookConfig, 'url' | 'headers'>;
@@ -39,7 +38,7 @@ export function checkHeader(name: string, value: string, at: string): string[] {
 export function fillEndpoint<T extends Endpoint>(
   endpoint: T,
   path: Path,
-  where: (path: Path) => string,
+  where: Where,
   environment: NodeJS.ProcessEnv,
 ): T {
   const headers = Object.entries(endpoint.headers).map(([name, value]): [string, string] => [

@@ -1,5 +1,9 @@
+/** Longer words resemble none. The time to compare grows with their length. */
+const WORD_LIMIT = 64;
+
 /** The allowed word most similar to `word`; undefined when none is similar. */
 export function nearest(word: string, allowed: readonly string[]): string | undefined {
+  if (word.length > WORD_LIMIT) return undefined;
   let best: { word: string; distance: number } | undefined;
   for (const candidate of allowed) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { addSecret, codeOf, UsageError } from '@vigia/base';
+import { readText } from './read-text.ts';
 
+/** Largest file with a secret in its first line, bytes. */
+const FILE_LIMIT = 65_536;
 const REFERENCE = /\$\{([^}]*)\}/g;
 
 const variables = new Set<string>();
@@ -27,7 +29,7 @@ export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv)
       { path: at },
     );
   }
-  return text.replaceAll(REFERENCE, (reference: string, name: string, position: number) => {
+  const resolved = text.replaceAll(REFERENCE, (reference: string, name: string, position: number) => {
     const isFile = name.startsWith('file:');
     const value = isFile ? fromFile(name.slice('file:'.length), at) : env[name];
     if (!value) {
@@ -40,6 +42,23 @@ export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv)
     if (!isFile) variables.add(name);
     return text.indexOf('@', position + reference.length) > 0 ? encodeURIComponent(value) : value;
   });
+  addLogin(resolved);
+  return resolved;
+}
+
+/** The login of an address goes into headers as a whole. */
+function addLogin(address: string): void {
+  const login = /^[a-z]+:\/\/([^/@]*)@/i.exec(address)?.[1];
+  if (login?.includes(':')) addSecret(decoded(login));
+}
+
+/** Percent signs that encode nothing are kept. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /**
@@ -55,12 +74,17 @@ function literalPassword(text: string): string | undefined {
 }
 
 function fromFile(path: string, at: string): string {
+  const line = firstLine(path, at);
+  // A zero or a replacement character: bytes that are no text. They would appear where nobody expects a password.
+  if (!/[\0\uFFFD]/.test(line)) return line;
+  throw new UsageError(`${at}: the secret's file ${path} holds no text in UTF-8 or UTF-16`, { path: at });
+}
+
+function firstLine(path: string, at: string): string {
   try {
-    return readFileSync(path, 'utf8').split('\n', 1)[0]?.trim() ?? '';
+    return readText(path, FILE_LIMIT).split('\n', 1)[0]?.trim() ?? '';
   } catch (error) {
-    throw new UsageError(`${at}: the secret's file ${path} cannot be read (${codeOf(error)})`, {
-      path: at,
-      cause: error,
-    });
+    const why = error instanceof UsageError ? `has more than ${FILE_LIMIT} bytes` : `cannot be read (${codeOf(error)})`;
+    throw new UsageError(`${at}: the secret's file ${path} ${why}`, { path: at, cause: error });
   }
 }

@@ -43,7 +43,11 @@ test.each([
   ['a literal password', { source: 'rtsp://u:secret@h/x' }, /a password stands in the file/],
   ['a mask', { source: 'rtsp://***@h/x' }, /found \*\*\*/],
   ['an unknown key', { sorce: 1 }, /cameras\.hall\.sorce: unknown key/],
-  ['a key of every object', JSON.parse('{"__proto__":{"on_loss":"conceal"}}'), /__proto__: unknown key/],
+  [
+    'a key of every object',
+    JSON.parse('{"__proto__":{"on_loss":"conceal"}}'),
+    /__proto__: "__proto__" cannot be a name/,
+  ],
   ['a missing model', { consumers: { people: { model: 'x' } } }, /there is no model "x"/],
   ['the only source', { source: null }, /cameras\.hall\.source/],
 ])('%s is refused', (_what, patch, sentence) => {

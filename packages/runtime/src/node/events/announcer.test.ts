@@ -1,4 +1,4 @@
-import { FakeClock } from '@vigia/base';
+import { addSecret, FakeClock } from '@vigia/base';
 import {
   CAMERA_STATES,
   EVENT_TYPES,
@@ -159,4 +159,20 @@ test('a long list of changes is cut, and says so', () => {
   announcer.config({ revision: 2, by: 'b', changes: Array.from({ length: 60 }, (_, n) => `cameras.c${n}: added`) });
   const [event] = events;
   expect(event?.kind === 'config' && event.data.changes.slice(-2)).toEqual(['cameras.c49: added', 'and 10 more']);
+});
+
+test('sentences of an event are printable, short and without secrets; ids and words are not touched', () => {
+  addSecret('waiting');
+  const message = 'answered "\u001b[2Jno"\n12:00 all is well, waiting';
+  announcer.cameraState({ camera: 'hall', state: 'waiting', reason: 'refused', message, retry_in_ms: 5, at: AT });
+  announcer.modelState('m', 'failing', 'a\u202eb');
+  const text = { type: 'worker_failed', sla: 'high', alarm: false, reason: null } as const;
+  announcer.consumerEvent({ ...OF, ...text, message: 'x'.repeat(60_109), stderr: ['a\u0007b'] });
+  announcer.config({ revision: 2, by: 'b', changes: ['cameras.c: "\u009b"'] });
+  expect(events.map(({ data }) => data)).toMatchObject([
+    { state: 'waiting', message: 'answered "\ufffd[2Jno" 12:00 all is well, ***' },
+    { reason: 'a\ufffdb' },
+    { message: `${'x'.repeat(1_999)}…`, stderr: ['a\ufffdb'] },
+    { changes: ['cameras.c: "\ufffd"'] },
+  ]);
 });

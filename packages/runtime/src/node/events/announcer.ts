@@ -1,4 +1,4 @@
-import type { Clock } from '@vigia/base';
+import { type Clock, quoted } from '@vigia/base';
 import {
   type CameraStateMessage,
   type ConsumerStatistics,
@@ -89,7 +89,12 @@ export class Announcer {
 
   modelState(model: string, state: ModelState, reason: string | null): void {
     const severity = state === 'failing' ? 'warning' : 'info';
-    this.#event({ kind: 'model_state', subject: `model-${model}`, severity, data: { model, state, reason } });
+    this.#event({
+      kind: 'model_state',
+      subject: `model-${model}`,
+      severity,
+      data: { model, state, reason: reason && quoted(reason) },
+    });
   }
 
   /** A model left the configuration: ends its state. */
@@ -163,7 +168,8 @@ export class Announcer {
 
   #event<K extends EventKind>(body: Body<K>): void {
     const { node, boot, clock, newId, publish } = this.#o;
-    const { kind, data, severity, camera = null, consumer = null, phase = null, subject = null } = body;
+    const data: Body<K>['data'] = readable(body.data);
+    const { kind, severity, camera = null, consumer = null, phase = null, subject = null } = body;
     const at = body.at ?? new Date(clock.wallMs()).toISOString();
     const event = {
       v: EVENT_VERSION,
@@ -181,4 +187,20 @@ export class Announcer {
     } as NodeEventOf<K>;
     publish({ type: 'event', event });
   }
+}
+
+/** Longest sentence of an event, in characters. */
+const SENTENCE_LIMIT = 2_000;
+/** Sentences for people. The other texts of an event are ids and words of ours. */
+const SENTENCES: ReadonlySet<string> = new Set(['message', 'stderr', 'changes']);
+
+/** The data of an event with printable sentences: they quote cameras, models, workers, clients and files. */
+function readable<T extends object>(data: T): T {
+  const shown = Object.entries(data).map(([key, value]) => [key, SENTENCES.has(key) ? sentences(value) : value]);
+  return Object.fromEntries(shown) as T;
+}
+
+function sentences(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sentences);
+  return typeof value === 'string' ? quoted(value, SENTENCE_LIMIT) : value;
 }

@@ -1,4 +1,4 @@
-import { messageOf, redact, UsageError, VigiaError } from '@vigia/base';
+import { messageOf, quotedLines, UsageError, VigiaError } from '@vigia/base';
 import type { z } from 'zod';
 
 /** Status codes of errors that are neither bad input (400) nor "not now" (409). */
@@ -25,14 +25,14 @@ export interface Refusal {
 }
 
 /**
- * Bad input is 400, a revision conflict 412; a change that the node cannot make now is 409. Messages are redacted. An
+ * Bad input is 400, a revision conflict 412; a change that the node cannot make now is 409. Messages are redacted and printable. An
  * unexpected error (500) is for the log: the answer does not quote it.
  */
 export function refusalOf(error: unknown): Refusal {
   const status = statusOf(error);
   if (status >= 500 && !(error instanceof VigiaError))
     return { status, body: { error: { code: 'internal', message: 'the node failed; its log says why' } } };
-  const message = redact(messageOf(error));
+  const message = quotedLines(messageOf(error)).join('\n');
   if (!(error instanceof VigiaError)) return { status, body: { error: { code: 'bad_request', message } } };
   return { status, body: { error: { ...error.details, code: error.code, message } } };
 }

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { type Clock, Deadline, encodeJson, FrameDecoder, type Log, messageOf, type Timer } from '@vigia/base';
+import { type Clock, Deadline, encodeJson, FrameDecoder, type Log, messageOf, quoted, type Timer } from '@vigia/base';
 import {
   CONTAINER_MESSAGE_LIMIT,
   CONTAINER_PROTOCOL_VERSION,
@@ -202,7 +202,7 @@ export class ContainerClient {
   #wrongInput({ input, protocol, model_id }: DescribeResponse): string | undefined {
     const { width, height } = this.#o.input;
     if (protocol !== CONTAINER_PROTOCOL_VERSION) return `it speaks protocol ${String(protocol)}`;
-    if (model_id !== this.#o.model) return `it serves model "${model_id}"`;
+    if (model_id !== this.#o.model) return `it serves model "${quoted(model_id, 63)}"`;
     if (input.width === width && input.height === height) return undefined;
     return `it wants pictures of ${input.width}×${input.height}, it is sent ${width}×${height}: reload the configuration`;
   }

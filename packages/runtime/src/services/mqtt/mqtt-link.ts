@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { type Clock, codeOf, type Log, messageOf } from '@vigia/base';
+import { Backoff, type Clock, codeOf, type Log, messageOf, printableJson, type Timer } from '@vigia/base';
 import {
   type CameraStateMessage,
   type ConsumerStatistics,
@@ -10,6 +10,7 @@ import {
 } from '@vigia/contracts';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import type { Delivery } from './command-message.ts';
+import { type Refusal, refusalOf } from './refusal.ts';
 
 /** Options of {@link MqttLink}. */
 export interface MqttLinkOptions {
@@ -25,6 +26,11 @@ export interface MqttLinkOptions {
 /** The broker discards results older than this. Seconds. */
 const RESULT_EXPIRY_S = 10;
 const RECONNECT_MS = 2_000;
+/** Waits after refusals, by whether time may cure them. Milliseconds. */
+const REFUSED_MS = 30_000;
+const MISCONFIGURED_MS = 60_000;
+/** Refusals in a row that are a problem, also when time may cure them. */
+const PROBLEM_AFTER = 3;
 const CLOSE_MS = 500;
 /** The most bytes that may wait for a broker that does not read. Further results are dropped and counted. */
 const BACKLOG_LIMIT = 1024 * 1024;
@@ -38,8 +44,6 @@ const PACKET_LIMIT = 256 * 1024;
 const REFUSED_FROM = 128;
 const MQTT_5 = 5;
 const MQTT_311 = 4;
-/** CONNACK codes of brokers without version 5: 1 in version 3.1.1, 132 in version 5. */
-const REFUSES_VERSION = new Set([1, 132]);
 
 /**
  * Publishes results and states. Never waits for the broker. Results and statistics that cannot be sent now are dropped
@@ -56,6 +60,13 @@ export class MqttLink {
   #dropped = 0;
   #lastWarningMs = Number.NEGATIVE_INFINITY;
   #closed = false;
+  /** Until the next attempt to connect. */
+  #retry: Timer | undefined;
+  /** Why the broker refused the last attempts; undefined after a connection. */
+  #refusal: Refusal | undefined;
+  /** Whether the present attempt was refused. */
+  #refusedNow = false;
+  readonly #backoff = new Backoff({ firstMs: RECONNECT_MS, maxMs: MISCONFIGURED_MS });
   /** Deliveries that wait for an acknowledgement. */
   readonly #unacknowledged = new Set<(acknowledged: boolean) => void>();
   /** Deliveries that wait for a connection. */
@@ -74,15 +85,23 @@ export class MqttLink {
     return this.#dropped;
   }
 
+  /** Why the broker takes nothing, for people; undefined while it does, and while it is only away. */
+  get problem(): string | undefined {
+    if (!this.#refusal || (!this.#refusal.lasting && this.#backoff.failures < PROBLEM_AFTER)) return undefined;
+    return refusedText(this.#refusal);
+  }
+
   /** Connects in the background; returns at once. */
   start(): void {
+    if (this.#closed) return;
     const { node } = this.#o;
     const will: NodeStatusMessage = { node, status: 'offline' };
     const options: IClientOptions = {
       protocolVersion: this.#version,
       clientId: `vigia-${node}-${process.pid}`,
       clean: true,
-      reconnectPeriod: RECONNECT_MS,
+      // The library would stop at the first refusal, and knows no back-off: each attempt has a client of its own.
+      reconnectPeriod: 0,
       connectTimeout: 5_000,
       queueQoSZero: false,
       keepalive: 15,
@@ -94,13 +113,14 @@ export class MqttLink {
     const limits = this.#version === MQTT_5 ? { properties: { maximumPacketSize: PACKET_LIMIT } } : {};
     const client = connect(address, { ...options, ...limits, ...login });
     this.#client = client;
+    this.#refusedNow = false;
     client.on('connect', () => {
       sendAtOnce(client);
       this.#onConnect();
     });
     client.on('message', (topic, payload, { retain }) => this.#o.onCommand?.({ topic, payload, retained: retain }));
     client.on('error', (error) => this.#onError(client, error));
-    client.on('close', () => this.#warn('no connection to the MQTT broker; trying again'));
+    client.on('close', () => this.#onClose(client));
   }
 
   /** A result of a consumer: QoS 0, with an expiry. */
@@ -132,7 +152,7 @@ export class MqttLink {
    */
   async deliver(topic: string, message: object): Promise<boolean> {
     while (await this.#whenConnected()) {
-      const acknowledged = await this.#acknowledged(topic, JSON.stringify(message));
+      const acknowledged = await this.#acknowledged(topic, printableJson(message));
       if (acknowledged) return true;
     }
     return false;
@@ -159,6 +179,7 @@ export class MqttLink {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#retry?.cancel();
     this.#settleWaiting(false);
     for (const settle of this.#unacknowledged) settle(false);
     const client = this.#client;
@@ -191,6 +212,7 @@ export class MqttLink {
         resolve(acknowledged);
       };
       this.#unacknowledged.add(settle);
+      if (!this.#client) settle(false);
       this.#client?.publish(topic, payload, { qos: 1 }, (error) => settle(!error || this.#isRefused(topic, error)));
     });
   }
@@ -228,7 +250,7 @@ export class MqttLink {
       this.#dropped += 1;
       return;
     }
-    client.publish(topic, typeof message === 'string' ? message : JSON.stringify(message), options);
+    client.publish(topic, typeof message === 'string' ? message : printableJson(message), options);
   }
 
   /** The session is clean, so the broker keeps no commands for a node that is away: they would come late. */
@@ -236,7 +258,8 @@ export class MqttLink {
     // `rap`: the broker passes on the flag of a retained message, also when it has just arrived (version 5).
     client.subscribe(topics.commands(this.#o.node), { qos: 1, rap: true }, (error, granted) => {
       const refused = granted?.some(({ qos }) => qos >= REFUSED_FROM);
-      if (error || refused) this.#warn('the MQTT broker refuses the subscription to commands');
+      if (client === this.#client && (error || refused))
+        this.#warn('the MQTT broker refuses the subscription to commands');
     });
   }
 
@@ -245,7 +268,7 @@ export class MqttLink {
     this.#forgotten.delete(topic);
     this.#retained.set(topic, message);
     // One message per subject: also to a broker that reads slowly, which would otherwise keep a state that is over.
-    if (this.#client?.connected) this.#client.publish(topic, JSON.stringify(message), { qos: 1, retain: true });
+    if (this.#client?.connected) this.#client.publish(topic, printableJson(message), { qos: 1, retain: true });
   }
 
   #forget(concerns: (topic: string) => boolean): void {
@@ -266,6 +289,8 @@ export class MqttLink {
 
   #onConnect(): void {
     this.#lastWarningMs = Number.NEGATIVE_INFINITY;
+    this.#refusal = undefined;
+    this.#backoff.reset();
     this.#o.log.info(`connected to the MQTT broker (version ${this.#version === MQTT_5 ? '5' : '3.1.1'})`);
     if (this.#client && this.#o.onCommand) this.#subscribe(this.#client);
     const online: NodeStatusMessage = { node: this.#o.node, status: 'online' };
@@ -276,18 +301,42 @@ export class MqttLink {
   }
 
   #onError(client: MqttClient, error: Error): void {
+    if (client !== this.#client || this.#closed) return;
     const code = 'code' in error && typeof error.code === 'number' ? error.code : undefined;
-    if (this.#version === MQTT_5 && code !== undefined && REFUSES_VERSION.has(code)) {
-      this.#version = MQTT_311;
-      this.#o.log.info('the MQTT broker does not speak version 5, using 3.1.1');
-      client.removeAllListeners('close');
-      client.end(true);
-      // Its callbacks are never called: what is under way is sent again.
-      for (const settle of this.#unacknowledged) settle(false);
-      if (!this.#closed) this.start();
-      return;
-    }
-    this.#warn(`MQTT broker: ${codeOf(error) ?? messageOf(error)}; trying again`);
+    if (code === undefined) this.#warn(`MQTT broker: ${codeOf(error) ?? messageOf(error)}; trying again`);
+    else this.#onRefused(refusalOf(code));
+  }
+
+  #onRefused(refusal: Refusal): void {
+    this.#refusedNow = true;
+    this.#refusal = refusal;
+    this.#warn(`${refusedText(refusal)}; trying again`);
+  }
+
+  /** Nothing more comes from this client. Its callbacks may never be called: what is under way is sent again. */
+  #onClose(client: MqttClient): void {
+    if (client !== this.#client || this.#closed) return;
+    this.#client = undefined;
+    client.end(true);
+    for (const settle of this.#unacknowledged) settle(false);
+    this.#warn('no connection to the MQTT broker; trying again');
+    const waitMs = this.#waitMs();
+    if (waitMs === 0) this.start();
+    else this.#retry = this.#o.clock.after(waitMs, () => this.start());
+  }
+
+  #waitMs(): number {
+    if (!this.#refusedNow || !this.#refusal) return RECONNECT_MS;
+    if (this.#refusal.version && this.#otherVersion()) return 0;
+    return Math.min(this.#backoff.next(), this.#refusal.lasting ? MISCONFIGURED_MS : REFUSED_MS);
+  }
+
+  /** Tries the other version from now on. Returns whether that may be done at once. */
+  #otherVersion(): boolean {
+    const atOnce = this.#version === MQTT_5;
+    this.#version = atOnce ? MQTT_311 : MQTT_5;
+    if (atOnce) this.#o.log.info('the MQTT broker does not speak version 5, using 3.1.1');
+    return atOnce;
   }
 
   #warn(text: string): void {
@@ -296,6 +345,10 @@ export class MqttLink {
     this.#lastWarningMs = now;
     this.#o.log.warn(text);
   }
+}
+
+function refusedText({ text }: Refusal): string {
+  return `the MQTT broker refuses the connection: ${text}`;
 }
 
 /** Splits the credentials off the URL, because the library would split a password at a colon. */

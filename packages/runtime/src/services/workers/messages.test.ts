@@ -119,3 +119,18 @@ function result(more: object): object {
 function deep(levels: number): unknown {
   return levels === 0 ? 1 : [deep(levels - 1)];
 }
+
+test('an error about a message quotes little of it, and nothing that a terminal acts on', () => {
+  const errorOf = (message: unknown): string => {
+    try {
+      checkedMessage(message);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'accepted';
+  };
+  for (const bad of [{ type: 'a\u001b[2J\nb' }, { type: 'x'.repeat(900_046) }]) {
+    expect(errorOf(bad)).not.toMatch(/[\p{Cc}\p{Cf}]|^accepted/u);
+    expect(errorOf(bad).length).toBeLessThanOrEqual(300);
+  }
+});

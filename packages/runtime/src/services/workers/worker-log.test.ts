@@ -71,3 +71,9 @@ test('the last lines are kept, a limited rate goes to the log, and the rest is c
   log.clear();
   expect(log.last).toEqual([]);
 });
+
+test('standard error is printable: no escape sequence, no second line, nothing that turns text around', () => {
+  expect(shown('a\u001b]0;title\u0007b\u009b2J\u202ec\r12:00 info')).toBe(
+    'a\ufffd]0;title\ufffdb\ufffd2J\ufffdc 12:00 info',
+  );
+});

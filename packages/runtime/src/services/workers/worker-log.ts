@@ -1,4 +1,4 @@
-import { type Clock, type Log, knownSecrets, type LogLevel, redact } from '@vigia/base';
+import { type Clock, type Log, knownSecrets, type LogLevel, printable, redact } from '@vigia/base';
 
 /** Lines of a worker's standard error that are kept. */
 const KEPT_LINES = 50;
@@ -60,9 +60,9 @@ export class WorkerLog {
   }
 }
 
-/** The beginning of a text, without secrets. Costs the same however long the text is. */
+/** The beginning of a text, printable and without secrets. Costs the same however long the text is. */
 function shown(text: string): string {
-  return redact(text.slice(0, cutOf(text))).slice(0, LINE_LIMIT);
+  return printable(redact(text.slice(0, cutOf(text)))).slice(0, LINE_LIMIT);
 }
 
 /** Where to cut a text before it is redacted: half a secret would not be recognised. */

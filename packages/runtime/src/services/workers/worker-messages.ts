@@ -1,5 +1,5 @@
 import { Decoder } from '@msgpack/msgpack';
-import { FrameDecoder, redact, VigiaError } from '@vigia/base';
+import { FrameDecoder, quoted, redact, VigiaError } from '@vigia/base';
 import {
   type FromWorker,
   fromWorkerSchema,
@@ -11,6 +11,8 @@ import {
 
 import { structureOf } from './message-structure.ts';
 
+/** Longest error, in characters. */
+const ERROR_LIMIT = 300;
 const SECOND_MS = 1_000;
 
 /** Reads a worker's messages. Everything that breaks the protocol throws VigiaError `protocol_error`. */
@@ -114,7 +116,7 @@ function checkJson(value: unknown, depth: number): void {
 /** What a message seems to be, for the error text. */
 function sketch(value: unknown): string {
   const type: unknown = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
-  return typeof type === 'string' ? `a message of type "${redact(type).slice(0, 20)}"` : 'a message without a type';
+  return typeof type === 'string' ? `a message of type "${quoted(type, 20)}"` : 'a message without a type';
 }
 
 /** Text on standard output reads as an absurd length: then the error quotes the text. */
@@ -127,5 +129,6 @@ function tooLong(chunk: Buffer): string {
 }
 
 function protocolError(message: string, cause?: unknown): VigiaError {
-  return new VigiaError('protocol_error', message, { cause });
+  // The sentence of a schema quotes keys that it does not know.
+  return new VigiaError('protocol_error', quoted(message, ERROR_LIMIT), { cause });
 }

@@ -1,4 +1,4 @@
-export { Authorization, type Credentials } from './authorization.ts';
+export { Authorization, type Credentials, MAX_AUTH_TRIES } from './authorization.ts';
 export { RtspClient } from './rtsp-client.ts';
 export { connectError, readCertificate } from './rtsp-connection.ts';
 export { RtpTimeline } from './rtp.ts';

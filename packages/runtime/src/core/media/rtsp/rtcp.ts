@@ -12,15 +12,17 @@ export interface SenderReport {
 /** The content of a compound RTCP packet. */
 export interface RtcpContent {
   readonly report: SenderReport | undefined;
-  readonly bye: boolean;
+  /** The SSRCs of senders that leave. */
+  readonly byes: readonly number[];
 }
 
 const NTP_TO_UNIX_S = 2_208_988_800;
+const NOBODY: readonly number[] = [];
 
 /** Parses a compound packet up to the first malformed part. */
 export function parseRtcp(packet: Buffer): RtcpContent {
   let report: SenderReport | undefined;
-  let bye = false;
+  let byes = NOBODY;
   for (let at = 0; at + 8 <= packet.byteLength; ) {
     if ((packet[at] as number) >> 6 !== 2) break;
     const type = packet[at + 1];
@@ -35,10 +37,16 @@ export function parseRtcp(packet: Buffer): RtcpContent {
         ntpMiddle: packet.readUInt32BE(at + 10),
         rtpTime: packet.readUInt32BE(at + 16),
       };
-    } else if (type === 203) bye = true;
+    } else if (type === 203) byes = byes.concat(leavingOf(packet, at, size));
     at += size;
   }
-  return { report, bye };
+  return { report, byes };
+}
+
+/** The list of a BYE (RFC 3550, 6.6): as many SSRCs as it counts and holds. */
+function leavingOf(packet: Buffer, at: number, size: number): number[] {
+  const count = Math.min((packet[at] as number) & 0x1f, size / 4 - 1);
+  return Array.from({ length: count }, (_, n) => packet.readUInt32BE(at + 4 + 4 * n));
 }
 
 /** A receiver's statistics about one sender. */

@@ -32,6 +32,7 @@ export class RtpTrack {
   readonly #header = emptyRtpHeader();
   readonly #receiver: RtpReceiver;
   readonly #reorder: ReorderBuffer | undefined;
+  #announcedSsrc: number | undefined;
   #peerRtpPort = 0;
   #peerRtcpPort = 0;
   #senderReport: SenderReport | undefined;
@@ -42,6 +43,11 @@ export class RtpTrack {
     this.ticksPerMs = options.clockRate / 1000;
     this.#receiver = new RtpReceiver(options.clockRate);
     this.#reorder = options.reorder ? new ReorderBuffer((packet, readMs) => this.#inOrder(packet, readMs)) : undefined;
+  }
+
+  /** Who sends the track: the source of its packets, before the first one what the camera announced; undefined: unknown. */
+  get ssrc(): number | undefined {
+    return this.packets > 0 ? this.#receiver.ssrc : this.#announcedSsrc;
   }
 
   /** Hot path: once per packet, interleaved or datagram. */
@@ -68,6 +74,8 @@ export class RtpTrack {
     const channels = /interleaved\s*=\s*(\d+)(?:\s*-\s*(\d+))?/i.exec(transport);
     this.rtpChannel = Number(channels?.[1] ?? channel);
     this.rtcpChannel = Number(channels?.[2] ?? this.rtpChannel + 1);
+    const ssrc = /ssrc\s*=\s*([0-9a-f]{1,8})\b/i.exec(transport)?.[1];
+    this.#announcedSsrc = ssrc === undefined ? undefined : Number.parseInt(ssrc, 16);
     const ports = /server_port\s*=\s*(\d+)(?:\s*-\s*(\d+))?/i.exec(transport);
     this.#peerRtpPort = Number(ports?.[1] ?? 0);
     this.#peerRtcpPort = Number(ports?.[2] ?? (this.#peerRtpPort > 0 ? this.#peerRtpPort + 1 : 0));

@@ -1,53 +1,17 @@
-import { createServer, type Server, type Socket } from 'node:net';
 import { systemClock } from '@vigia/base';
 import { SimulatedCamera } from '@vigia/testkit';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SourceError, SourceOptions } from '#core/media';
 import { RtspClient } from './rtsp-client.ts';
+import { type Answer, bye, ok, scriptedCamera, SDP, usual } from '../../../../test/support/scripted-camera.ts';
 
 const CLIP = fileURLToPath(new URL('../../../../assets/pedestrians.mp4', import.meta.url));
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
-
-/** A server that answers each request as scripted; `undefined` sends no answer. */
-async function scripted(
-  answer: (method: string, cseq: string, socket: Socket) => string | undefined,
-): Promise<{ url: string; requests: string[] }> {
-  const requests: string[] = [];
-  const sockets: Socket[] = [];
-  const server: Server = createServer((socket) => {
-    sockets.push(socket);
-    socket.on('error', () => undefined);
-    socket.setEncoding('latin1').on('data', (text: string) => {
-      for (const request of text.split('\r\n\r\n').filter((part) => part.includes('RTSP/1.0'))) {
-        requests.push(request);
-        const method = /^\$?.*?([A-Z_]+) rtsp/s.exec(request)?.[1] ?? '';
-        const reply = answer(method, /CSeq: (\d+)/.exec(request)?.[1] ?? '', socket);
-        if (reply !== undefined) socket.write(reply, 'latin1');
-      }
-    });
-  });
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  closers.push(() => {
-    for (const socket of sockets) socket.destroy();
-    return new Promise<void>((resolve) => void server.close(() => resolve()));
-  });
-  const address = server.address();
-  return { url: `rtsp://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/s`, requests };
-}
-
-const SDP = 'v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=1\r\n';
-const ok = (cseq: string, more = '', body = ''): string =>
-  `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\n${more}${body ? `Content-Length: ${body.length}\r\n` : ''}\r\n${body}`;
-/** The answers of a well-behaved camera. */
-function usual(method: string, cseq: string): string {
-  if (method === 'DESCRIBE') return ok(cseq, 'Content-Type: application/sdp\r\n', SDP);
-  if (method === 'SETUP') return ok(cseq, 'Session: 12;timeout=60\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n');
-  return ok(cseq);
-}
+const scripted = (answer: Answer): ReturnType<typeof scriptedCamera> => scriptedCamera(closers, answer);
 
 const QUIET = {
   clock: systemClock,
@@ -158,9 +122,44 @@ describe('opening', () => {
 
   test('the answer to PLAY and a BYE in one read: opening fails and does not hang', async () => {
     const { url } = await scripted((method, cseq) =>
-      method === 'PLAY' ? `${ok(cseq)}$\x01\x00\x08\x81\xcb\x00\x01\x00\x00\x00\x07` : usual(method, cseq),
+      method === 'PLAY' ? `${ok(cseq)}${bye('\x00\x00\x00\x07')}` : usual(method, cseq),
     );
     await expect(open(url)).rejects.toMatchObject({ code: 'ended' });
+  });
+
+  test('a BYE of somebody else, and one that names nobody, end nothing', async () => {
+    const { url } = await scripted((method, cseq) =>
+      method === 'PLAY' ? `${ok(cseq)}${bye('\x00\x00\x00\x08')}$\x01\x00\x04\x80\xcb\x00\x00` : usual(method, cseq),
+    );
+    await open(url);
+  });
+});
+
+describe('what a camera says', () => {
+  const EVIL = `\u001b[2J\u009b\u202e rtsp://u:hush/hush@h ${'x'.repeat(9_000)}`;
+
+  test.each([
+    ['a status line', (_: string, cseq: string) => `RTSP/1.0 418 ${EVIL}\r\nCSeq: ${cseq}\r\n\r\n`],
+    ['an answer without a status', () => `RTSP/1.0 ${EVIL}\r\n\r\n`],
+    [
+      'an encoding',
+      (m: string, cseq: string) =>
+        m === 'DESCRIBE' ? ok(cseq, '', SDP.replace('H264', EVIL.replaceAll(/[ /]/g, '_'))) : usual(m, cseq),
+    ],
+    [
+      'many encodings',
+      (m: string, cseq: string) =>
+        m === 'DESCRIBE'
+          ? ok(cseq, '', SDP.replace('H264', 'VP8') + 'm=video 0 RTP/AVP 97\r\n'.repeat(900))
+          : usual(m, cseq),
+    ],
+    ['a length', (_: string, cseq: string) => `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nContent-Length: ${EVIL}\r\n\r\n`],
+  ])('%s: the message quotes it printably, shortly and without logins', async (_name, answer) => {
+    const { url } = await scripted(answer as (method: string, cseq: string) => string);
+    const error = (await open(url).catch((reason: unknown) => reason)) as Error;
+    expect(error.message).toMatch(/^rtsp:\/\/127|^the camera/);
+    expect(error.message).not.toMatch(/[\p{Cc}\p{Cf}]|hush/u);
+    expect(error.message.length).toBeLessThanOrEqual(300);
   });
 });
 

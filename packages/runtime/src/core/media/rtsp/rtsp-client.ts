@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Clock, every, type Timer } from '@vigia/base';
+import { type Clock, every, quoted, type Timer } from '@vigia/base';
 import {
   type AudioFormat,
   DEFAULT_TIMEOUTS,
@@ -10,6 +10,7 @@ import {
   type SourceTimeouts,
 } from '#core/media';
 import { audioFormatOf, readAudioPayload } from './audio-payload.ts';
+import { KeepAlivePace } from './keep-alive-pace.ts';
 import { H264, H265, type NalFormat } from './nal-format.ts';
 import { parseRtcp, type SenderReport } from './rtcp.ts';
 import { RtpTrack } from './rtp-track.ts';
@@ -27,6 +28,8 @@ const FORMATS: Readonly<Record<string, NalFormat>> = { H264, H265, HEVC: H265 };
 const OTHER_TYPE_LIMIT = 50;
 /** Consecutive NAL units that are invalid for the codec. */
 const FOREIGN_LIMIT = 50;
+/** Survives the connections. */
+const pace = new KeepAlivePace();
 
 /** Came before the first unit. */
 interface EarlyReport {
@@ -61,6 +64,8 @@ export class RtspClient implements Source {
   #playedMs = 0;
   #suspected = false;
   #lastKeepAliveMs = 0;
+  /** The longest time between two signs of life so far. */
+  #longestPauseMs = 0;
   #lastReportMs = 0;
 
   private constructor(options: SourceOptions) {
@@ -175,7 +180,7 @@ export class RtspClient implements Source {
     const known = videos.find((m) => Object.hasOwn(FORMATS, m.encoding));
     if (known) return known;
     const offered = videos.map((m) => m.encoding || `payload type ${m.payloadType}`).join(', ');
-    const text = `${this.#address.name}: the camera sends ${offered}; H264 and H265 are what can be decoded`;
+    const text = `${this.#address.name}: the camera sends ${quoted(offered, 80)}; H264 and H265 are what can be decoded`;
     throw new SourceError('unsupported_codec', text);
   }
 
@@ -263,12 +268,13 @@ export class RtspClient implements Source {
   }
 
   #onRtcp(track: RtpTrack, packet: Buffer, readMs: number): void {
-    const { report, bye } = parseRtcp(packet);
+    const { report, byes } = parseRtcp(packet);
     if (report) {
       track.onSenderReport(report, readMs);
       if (track === this.#video) this.#onReport(report, readMs);
     }
-    if (bye && track === this.#video)
+    // Only from the sender of the pictures: a BYE of another one (an earlier session's, a mixer's) ends nothing.
+    if (track === this.#video && track.ssrc !== undefined && byes.includes(track.ssrc))
       this.#connection.fail(new SourceError('ended', `${this.#address.name}: the camera said goodbye`));
   }
 
@@ -301,7 +307,7 @@ export class RtspClient implements Source {
       return;
     }
     this.#suspected = late !== undefined;
-    if (now - this.#lastKeepAliveMs > this.#sessionTimeoutMs / 2) this.#keepAlive(now);
+    if (now - this.#lastKeepAliveMs > this.#keepAliveMs) this.#keepAlive(now);
     if (now - this.#lastReportMs > REPORT_MS) this.#sendReports(now);
   }
 
@@ -323,9 +329,31 @@ export class RtspClient implements Source {
     return new SourceError('stalled', `${this.#address.name}: no video came for ${silenceMs} ms`);
   }
 
+  get #keepAliveMs(): number {
+    const announcedMs = this.#sessionTimeoutMs / 2;
+    return Math.min(announcedMs, pace.of(this.#address.url) ?? announcedMs);
+  }
+
   #keepAlive(now: number): void {
+    this.#longestPauseMs = Math.max(this.#longestPauseMs, now - this.#lastKeepAliveMs);
     this.#lastKeepAliveMs = now;
-    this.#connection.post(this.#keepAliveMethod, this.#aggregateUrl);
+    const method = this.#keepAliveMethod;
+    this.#connection.post(method, this.#aggregateUrl, (status) => this.#onKeptAlive(method, status));
+  }
+
+  /** Some cameras name GET_PARAMETER among their methods and refuse it, or understand it with a body only. */
+  #onKeptAlive(method: string, status: number): void {
+    const refused = status >= 400 && status !== 401 && status !== 454;
+    if (!refused || method === 'OPTIONS') return;
+    this.#keepAliveMethod = 'OPTIONS';
+    this.#keepAlive(this.#clock.nowMs());
+  }
+
+  /** A camera that closes a session because it heard nothing of us for too long does not say so. */
+  #learnPace({ code }: SourceError): void {
+    if (code !== 'ended' && code !== 'stalled') return;
+    const endMs = code === 'stalled' ? (this.#video?.lastPacketMs ?? 0) : this.#clock.nowMs();
+    pace.ended(this.#address.url, endMs - this.#lastKeepAliveMs, this.#longestPauseMs);
   }
 
   #sendReports(now: number): void {
@@ -340,6 +368,7 @@ export class RtspClient implements Source {
 
   #onFailed(reason: SourceError): void {
     const wasPlaying = this.#state === 'playing';
+    if (wasPlaying) this.#learnPace(reason);
     this.close();
     if (wasPlaying) this.#o.onEnd(reason);
   }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type Clock, codeOf, messageOf, type Timer } from '@vigia/base';
+import { type Clock, codeOf, messageOf, quoted, type Timer } from '@vigia/base';
 import { SourceError, type TlsOptions } from '#core/media';
-import { Authorization } from './authorization.ts';
+import { Authorization, MAX_AUTH_TRIES } from './authorization.ts';
 import { type RtspMessage, RtspStreamParser } from './rtsp-stream-parser.ts';
 import type { RtspUrl } from './rtsp-url.ts';
 
@@ -31,7 +31,19 @@ interface Pending {
   readonly sentMs: number;
 }
 
-const MAX_AUTH_TRIES = 2;
+/** A request that nobody waits for. */
+interface Posted {
+  readonly method: string;
+  readonly url: string;
+  readonly onAnswer: (status: number) => void;
+  /** How often it was sent. */
+  readonly tries: number;
+}
+
+/** How often a keep-alive request is sent when the camera asks for a new nonce or names another session. */
+const POST_TRIES = 3;
+/** Keep-alive requests whose answers are expected. Many cameras never answer them. */
+const POSTED_LIMIT = 8;
 /** The most bytes that may wait until the camera reads them. */
 const UNREAD_LIMIT = 64 * 1024;
 /** How long a closing connection may take to send its TEARDOWN. */
@@ -46,14 +58,17 @@ export class RtspConnection {
   readonly #parser: RtspStreamParser;
   readonly #authorization: Authorization | undefined;
   readonly #pending = new Map<number, Pending>();
+  readonly #posted = new Map<number, Posted>();
   #socket: Socket | undefined;
   #cseq = 0;
   #readMs = 0;
   #roundTripMs: number | undefined;
   #closed = false;
   #failure: SourceError | undefined;
-  /** The session id from the answer to SETUP. */
+  /** The session id from the answer to SETUP, or a later one (see `#heardSession`). */
   session: string | undefined;
+  /** Another session id, which the last answer named. */
+  #toldSession: string | undefined;
   /** The target of TEARDOWN: the aggregate control URL after DESCRIBE, the request's URL before. */
   teardownUrl: string;
 
@@ -114,7 +129,7 @@ export class RtspConnection {
   }
 
   /**
-   * Sends a request and waits for its answer. Answers a challenge once.
+   * Sends a request and waits for its answer. Answers challenges, a few at most.
    *
    * @throws SourceError `unauthorized`, `not_found`, `corrupt` for another refusal, `timeout`, or why the connection
    *   failed.
@@ -122,16 +137,64 @@ export class RtspConnection {
   async request(method: string, url: string, headers: Record<string, string> = {}): Promise<RtspMessage> {
     for (let tries = 1; ; tries += 1) {
       const message = await this.#roundTrip(method, url, headers);
-      if (message.status >= 200 && message.status < 300) return message;
+      if (isGranted(message)) {
+        this.#onGranted(message);
+        return message;
+      }
       const mayAnswer =
         message.status === 401 && tries < MAX_AUTH_TRIES && this.#authorization?.challenge(message.challenges);
       if (!mayAnswer) throw this.#statusError(method, message);
     }
   }
 
-  /** Sends a keep-alive request without waiting for its answer. Many cameras send none while they play. */
-  post(method: string, url: string): void {
-    this.#write(this.#format(method, url, {}));
+  /**
+   * Sends a keep-alive request without waiting for its answer, and again with a new nonce or session where the camera
+   * wants that.
+   *
+   * @param onAnswer Gets the status of the last answer. Many cameras send none while they play.
+   */
+  post(method: string, url: string, onAnswer: (status: number) => void): void {
+    this.#post({ method, url, onAnswer, tries: 1 });
+  }
+
+  #post(posted: Posted): void {
+    const text = this.#format(posted.method, posted.url, {});
+    this.#posted.set(this.#cseq, posted);
+    for (const cseq of this.#posted.keys()) if (this.#posted.size > POSTED_LIMIT) this.#posted.delete(cseq);
+    this.#write(text);
+  }
+
+  #onPosted(posted: Posted, message: RtspMessage): void {
+    if (isGranted(message)) this.#onGranted(message);
+    if (posted.tries < POST_TRIES && this.#mayRepeat(message)) this.#post({ ...posted, tries: posted.tries + 1 });
+    else posted.onAnswer(message.status);
+  }
+
+  #mayRepeat({ status, challenges }: RtspMessage): boolean {
+    if (status === 401) return this.#authorization?.renew(challenges) ?? false;
+    return status === 454 && this.#followSession();
+  }
+
+  #onGranted(message: RtspMessage): void {
+    this.#authorization?.accepted();
+    this.#heardSession(message.headers.get('session')?.split(';')[0]?.trim());
+  }
+
+  /**
+   * Some cameras change the session's id while they play. Two answers in a row must name the new one, or an answer must
+   * say that the old one is gone: others make up a different id for each answer.
+   */
+  #heardSession(told: string | undefined): void {
+    if (this.session === undefined || told === undefined || told === '') return;
+    if (told === this.#toldSession) this.session = told;
+    this.#toldSession = told === this.session ? undefined : told;
+  }
+
+  #followSession(): boolean {
+    if (this.#toldSession === undefined) return false;
+    this.session = this.#toldSession;
+    this.#toldSession = undefined;
+    return true;
   }
 
   /** Sends an interleaved packet: RTCP. */
@@ -242,19 +305,26 @@ export class RtspConnection {
       this.#write(`RTSP/1.0 200 OK\r\nCSeq: ${(message.headers.get('cseq') ?? '0').slice(0, 20)}\r\n\r\n`);
       return;
     }
-    // Some cameras omit CSeq. With one pending request the answer is unambiguous.
-    const key =
-      this.#pending.has(cseq) || this.#pending.size !== 1 ? cseq : (this.#pending.keys().next().value as number);
+    const key = this.#askedOf(cseq);
+    const posted = this.#posted.get(key);
+    this.#posted.delete(key);
+    if (posted) this.#onPosted(posted, message);
     const pending = this.#pending.get(key);
-    if (!pending) {
-      // A keep-alive was refused. Taking the new nonce keeps the session alive.
-      if (message.status === 401) this.#authorization?.challenge(message.challenges);
-      return;
-    }
     this.#pending.delete(key);
-    pending.timer.cancel();
-    this.#roundTripMs = Math.min(this.#roundTripMs ?? Number.POSITIVE_INFINITY, this.#readMs - pending.sentMs);
-    pending.resolve(message);
+    if (pending) this.#settle(pending, message);
+  }
+
+  #settle({ timer, resolve, sentMs }: Pending, message: RtspMessage): void {
+    timer.cancel();
+    this.#roundTripMs = Math.min(this.#roundTripMs ?? Number.POSITIVE_INFINITY, this.#readMs - sentMs);
+    resolve(message);
+  }
+
+  /** The number of the request that was answered. Some cameras omit it: with one open request it is unambiguous. */
+  #askedOf(cseq: number): number {
+    const known = this.#pending.has(cseq) || this.#posted.has(cseq);
+    const [only = cseq, ...more] = this.#pending.size > 0 ? this.#pending.keys() : this.#posted.keys();
+    return known || more.length > 0 ? cseq : only;
   }
 
   #statusError(method: string, message: RtspMessage): SourceError {
@@ -269,7 +339,7 @@ export class RtspConnection {
     if (status === 404 || status === 454) {
       return new SourceError('not_found', `${url}: the camera has no such stream (${status})`);
     }
-    const said = `${method} was answered "${message.startLine.slice(0, 80)}"`;
+    const said = `${method} was answered "${quoted(message.startLine, 80)}"`;
     if (status === 461) return new SourceError('refused', `${url}: the camera does not send this way (${said})`);
     if (status === 453 || status === 503) {
       const text =
@@ -290,6 +360,10 @@ export class RtspConnection {
   #closedError(): SourceError {
     return new SourceError('ended', `${this.#name}: closed`);
   }
+}
+
+function isGranted({ status }: RtspMessage): boolean {
+  return status >= 200 && status < 300;
 }
 
 /** The reason for a socket error. @param url Without credentials. */

@@ -1,3 +1,4 @@
+import { quoted } from '@vigia/base';
 import { SourceError } from '#core/media';
 
 /** Largest header of a message, in bytes. */
@@ -82,7 +83,7 @@ export class RtspStreamParser {
     if (!Number.isInteger(length) || length < 0 || length > BODY_LIMIT) {
       throw new SourceError(
         'corrupt',
-        `the camera announced a body of ${headers.get('content-length')} bytes, at most ${BODY_LIMIT} are read`,
+        `the camera announced a body of ${quoted(headers.get('content-length') ?? '', 20)} bytes, at most ${BODY_LIMIT} are read`,
       );
     }
     const total = end + 4 + length;

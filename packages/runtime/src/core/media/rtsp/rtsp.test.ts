@@ -198,6 +198,20 @@ describe('authorization', () => {
     expect(answer('Bearer realm="x"')).toBeUndefined();
   });
 
+  test('a nonce that was accepted has only expired: Digest goes on, also where Basic is offered', () => {
+    const auth = new Authorization({ user: 'u', password: 'p' });
+    const offer = (nonce: string): string[] => [`Digest realm="r", nonce="${nonce}"`, 'Basic realm="r"'];
+    for (const nonce of ['a', 'b', 'c']) {
+      expect(auth.challenge(offer(nonce))).toBe(true);
+      expect(auth.header('PLAY', '/x')).toMatch(new RegExp(`^Digest .*nonce="${nonce}"`));
+      auth.accepted();
+    }
+    expect(auth.renew(offer('d')) && auth.header('PLAY', '/x')).toMatch(/^Digest .*nonce="d"/);
+    // Never accepted: refused.
+    expect(auth.challenge(offer('e')) && auth.header('PLAY', '/x')).toMatch(/^Basic /);
+    expect(auth.challenge(offer('f'))).toBe(false);
+  });
+
   test('Basic when only that is offered; an unknown scheme is not answered', () => {
     const auth = new Authorization({ user: 'u', password: 'p' });
     expect(auth.challenge(['Digest realm="x", algorithm=SHA-512-256, nonce="n"'])).toBe(false);
@@ -244,10 +258,10 @@ describe('RTP', () => {
     sr.writeUInt32BE(1234, 16);
     const bye = Buffer.from('81cb000100000007', 'hex');
     expect(parseRtcp(Buffer.concat([sr, bye]))).toMatchObject({
-      bye: true,
+      byes: [7],
       report: { ssrc: 7, ntpMs: 10_500, rtpTime: 1234 },
     });
-    expect(parseRtcp(sr.subarray(0, 20))).toEqual({ report: undefined, bye: false });
+    expect(parseRtcp(sr.subarray(0, 20))).toEqual({ report: undefined, byes: [] });
     const rr = buildReceiverReport({
       ownSsrc: 1,
       senderSsrc: 7,
@@ -270,7 +284,20 @@ describe('RTP', () => {
     ]).toEqual([0x81c9, 7, 7, 3, 500, 65_536, 64, 11]);
     // RFC 3550 requires a compound packet: a CNAME follows, and the whole can be parsed.
     expect(rr.toString('hex', 32)).toBe(`81ca0003000000010105${Buffer.from('vigia').toString('hex')}00`);
-    expect(parseRtcp(Buffer.concat([rr, buildBye(1)]))).toEqual({ report: undefined, bye: true });
+    expect(parseRtcp(Buffer.concat([rr, buildBye(1)]))).toEqual({ report: undefined, byes: [1] });
+  });
+});
+
+describe('RTCP BYE', () => {
+  const byesOf = (hex: string): readonly number[] => parseRtcp(Buffer.from(hex, 'hex')).byes;
+
+  test('names those who leave: none, several, in two packets, no more than it holds', () => {
+    expect(byesOf('80cb000000000000')).toEqual([]);
+    expect(byesOf('82cb00020000000700000008')).toEqual([7, 8]);
+    expect(byesOf('81cb00010000000781cb000100000008')).toEqual([7, 8]);
+    expect(byesOf('9fcb000100000007')).toEqual([7]);
+    // With a reason for leaving, which is no SSRC.
+    expect(byesOf('81cb00020000000703656e64')).toEqual([7]);
   });
 });
 

@@ -1,12 +1,11 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { every, messageOf, type Timer } from '@vigia/base';
+import { every, messageOf, quoted, type Timer } from '@vigia/base';
 import { DEFAULT_TIMEOUTS, type Source, SourceError, type SourceOptions, type SourceTimeouts } from '#core/media';
-import { Authorization, connectError, decodeLogin, readCertificate } from '#core/media/rtsp';
+import { Authorization, connectError, decodeLogin, MAX_AUTH_TRIES, readCertificate } from '#core/media/rtsp';
 import { MultipartSplitter } from './multipart-splitter.ts';
 
 const WATCH_MS = 500;
-const MAX_TRIES = 2;
 
 /**
  * Plays a camera's MJPEG stream over HTTP. Its pictures have no time stamps, so time spent in a socket cannot be
@@ -68,7 +67,7 @@ export class MjpegClient implements Source {
     const type = response.headers['content-type'] ?? '';
     const boundary = /^multipart\/.*boundary\s*=\s*"?([^";]+)"?/i.exec(type)?.[1];
     if (boundary === undefined) {
-      const text = type.startsWith('image/') ? 'a single picture' : `"${type.slice(0, 60)}"`;
+      const text = type.startsWith('image/') ? 'a single picture' : `"${quoted(type, 60)}"`;
       throw new SourceError('no_video', `${this.#name}: answered with ${text}; a multipart stream of JPEG is needed`);
     }
     const { clock } = this.#o;
@@ -99,7 +98,7 @@ export class MjpegClient implements Source {
     this.#watch = every(clock, WATCH_MS, () => this.#check(clock.nowMs()));
   }
 
-  /** Sends the request, and answers a challenge once. */
+  /** Sends the request, and answers challenges, a few at most. */
   async #ask(): Promise<IncomingMessage> {
     for (let tries = 1; ; tries += 1) {
       const response = await this.#get();
@@ -109,7 +108,7 @@ export class MjpegClient implements Source {
       this.#request?.destroy();
       // `headers` would join several challenges into one string.
       const challenges = response.headersDistinct['www-authenticate'] ?? [];
-      const mayAnswer = statusCode === 401 && tries < MAX_TRIES && this.#authorization?.challenge(challenges);
+      const mayAnswer = statusCode === 401 && tries < MAX_AUTH_TRIES && this.#authorization?.challenge(challenges);
       if (!mayAnswer) throw this.#refusal(statusCode);
     }
   }

@@ -180,10 +180,10 @@ describe('MJPEG over HTTP', () => {
     });
   });
 
-  test('answers the better of several challenges, in any order', async () => {
-    let said = '';
+  test('answers the better of several challenges first, in any order, and then the other', async () => {
+    const said: string[] = [];
     const url = await serve((request, response) => {
-      said = request.headers.authorization ?? said;
+      said.push(request.headers.authorization ?? 'nothing');
       response.writeHead(401, [
         ['WWW-Authenticate', 'Basic realm="bas"'],
         ['WWW-Authenticate', 'Digest realm="dig", nonce="abc"'],
@@ -191,7 +191,7 @@ describe('MJPEG over HTTP', () => {
       response.end();
     });
     await expect(open(url)).rejects.toMatchObject({ code: 'unauthorized' });
-    expect(said).toMatch(/^Digest .*realm="dig"/);
+    expect(said).toEqual(['nothing', expect.stringMatching(/^Digest .*realm="dig"/), expect.stringMatching(/^Basic /)]);
   });
 
   test('accepts a percent sign in a password; refuses an invalid authority', async () => {
@@ -212,6 +212,14 @@ describe('MJPEG over HTTP', () => {
     ['hanging up', (request) => request.socket.destroy(), 'ended'],
   ])('%s', async (_name, answer, code) => {
     await expect(open(await serve(answer))).rejects.toMatchObject({ code });
+  });
+
+  test('what a server says is quoted shortly, and nothing in it acts on a terminal', async () => {
+    const type = `text/\u009b2J${'x'.repeat(9_000)}`;
+    const url = await serve((_request, response) => response.writeHead(200, { 'Content-Type': type }).end());
+    const error = (await open(url).catch((reason: unknown) => reason)) as Error;
+    expect(error.message).toMatch(/answered with "text\/\ufffd2Jx+…"; a multipart/);
+    expect(error.message.length).toBeLessThan(250);
   });
 
   test('a server without an answer causes a timeout; one that stalls or disconnects ends once', async () => {

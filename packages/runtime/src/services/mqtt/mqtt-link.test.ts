@@ -1,0 +1,197 @@
+import { createServer, type Socket } from 'node:net';
+import { createLog, FakeClock } from '@vigia/base';
+import { afterEach, describe, expect, test } from 'vitest';
+import { MqttLink } from './mqtt-link.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** Lets sockets deliver what is under way. */
+const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+const [MQTT_311, MQTT_5] = [4, 5];
+
+/** A broker that answers each CONNECT with the next code, and with the last one from then on; 0 accepts. */
+async function broker(codes: readonly number[]): Promise<{
+  port: number;
+  versions: number[];
+  sockets: Set<Socket>;
+  published: string[];
+}> {
+  const left = [...codes];
+  const versions: number[] = [];
+  const sockets = new Set<Socket>();
+  const published: string[] = [];
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (data: Buffer) => {
+      // What is delivered is a small object; it is never acknowledged.
+      published.push(...(data.toString('latin1').match(/\{"n":\d\}/g) ?? []));
+      if (data[0] !== 0x10) return;
+      const version = data[data.indexOf('MQTT') + 4] ?? 0;
+      versions.push(version);
+      const code = (left.length > 1 ? left.shift() : left[0]) ?? 0;
+      socket.write(Buffer.from(version === MQTT_5 ? [0x20, 3, 0, code, 0] : [0x20, 2, 0, code]));
+      if (code !== 0) socket.end();
+    });
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => void server.close(resolve));
+  });
+  const address = server.address();
+  return { port: typeof address === 'object' && address ? address.port : 0, versions, sockets, published };
+}
+
+function linkTo(port: number): { link: MqttLink; clock: FakeClock; logged: string[] } {
+  const clock = new FakeClock();
+  const logged: string[] = [];
+  const log = createLog('mqtt', ({ message }) => void logged.push(message));
+  const link = new MqttLink({ url: `mqtt://127.0.0.1:${port}`, node: 'ward', clock, log, onCommand: undefined });
+  closers.push(async () => {
+    let closed = false;
+    void link.close().then(() => (closed = true));
+    await until(() => {
+      clock.advance(500);
+      return closed;
+    });
+    expect(clock.pendingTimers).toBe(0);
+  });
+  link.start();
+  return { link, clock, logged };
+}
+
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await settled();
+  await settled();
+}
+
+describe('a refused connection', () => {
+  test.each([
+    ['server unavailable', 136, false],
+    ['server busy', 137, false],
+    ['quota exceeded', 151, false],
+    ['unspecified', 128, false],
+    ['a code that does not exist', 250, false],
+    ['bad user name or password', 134, true],
+    ['not authorized', 135, true],
+    ['client identifier not valid', 133, true],
+    ['banned', 138, true],
+  ])(
+    '%s (%d): it is tried again until the broker accepts; only a lasting one is a problem at once: %s',
+    async (_name, code, lasting) => {
+      const { port, versions } = await broker([code, code, 0]);
+      const { link, clock } = linkTo(port);
+      await until(() => versions.length === 1);
+      expect(link.connected).toBe(false);
+      expect(link.problem !== undefined).toBe(lasting);
+      clock.advance(2_000);
+      await until(() => versions.length === 2);
+      clock.advance(4_000);
+      await until(() => link.connected);
+      expect([versions.length, link.problem]).toEqual([3, undefined]);
+    },
+  );
+
+  test.each([
+    [3, 30_000],
+    [5, 60_000],
+  ])(
+    'the waits after code %d of version 3.1.1 grow up to %d ms, and it becomes a problem',
+    async (code, most) => {
+      // 132: only version 3.1.1 is spoken.
+      const { port, versions } = await broker([132, code]);
+      const { link, clock } = linkTo(port);
+      await until(() => versions.length === 2);
+      const waits: number[] = [];
+      for (let n = 3; n < 11; n += 1) {
+        const from = clock.nowMs();
+        while (versions.length < n && clock.nowMs() - from < 100_000) {
+          clock.advance(500);
+          await settled();
+        }
+        waits.push(clock.nowMs() - from);
+        await settled();
+      }
+      expect(waits[0]).toBeLessThanOrEqual(2_500);
+      expect(Math.max(...waits)).toBeLessThanOrEqual(most + 500);
+      expect(Math.min(...waits.slice(-2))).toBeGreaterThanOrEqual(most * 0.7 - 500);
+      expect(link.problem).toMatch(/^the MQTT broker refuses the connection: /);
+    },
+    30_000,
+  );
+
+  test('a broker that refuses version 5, and one that refuses both versions', async () => {
+    const old = await broker([132, 0]);
+    const { link } = linkTo(old.port);
+    await until(() => link.connected);
+    expect(old.versions).toEqual([MQTT_5, MQTT_311]);
+    const neither = await broker([132, 1]);
+    const { link: other, clock } = linkTo(neither.port);
+    await until(() => neither.versions.length === 2);
+    expect(other.problem).toMatch(/version of the protocol/);
+    clock.advance(2_000);
+    await until(() => neither.versions.length >= 3);
+    expect(neither.versions.slice(0, 3)).toEqual([MQTT_5, MQTT_311, MQTT_5]);
+  });
+
+  test('a broker that goes away after a refusal and comes back is found', async () => {
+    const { port, versions, sockets } = await broker([136, 0]);
+    const { link, clock } = linkTo(port);
+    await until(() => versions.length === 1);
+    clock.advance(2_000);
+    await until(() => link.connected);
+    for (const socket of sockets) socket.destroy();
+    await until(() => !link.connected);
+    clock.advance(2_000);
+    await until(() => link.connected);
+    expect(versions).toHaveLength(3);
+  });
+
+  test('after a connection the waits begin anew', async () => {
+    const { port, versions, sockets } = await broker([136, 136, 136, 0, 136]);
+    const { link, clock } = linkTo(port);
+    for (const waitMs of [2_000, 4_000, 8_000]) {
+      const seen = versions.length;
+      await until(() => versions.length > seen || versions.length === 1);
+      clock.advance(waitMs);
+    }
+    await until(() => link.connected);
+    for (const socket of sockets) socket.destroy();
+    await until(() => !link.connected);
+    for (const count of [5, 6]) {
+      clock.advance(2_000);
+      await until(() => versions.length === count);
+    }
+  });
+
+  test('a message that was not acknowledged is delivered over the next connection', async () => {
+    const { port, sockets, published } = await broker([0]);
+    const { link, clock } = linkTo(port);
+    await until(() => link.connected);
+    const delivered = link.deliver('a/topic', { n: 1 });
+    await until(() => published.length === 1);
+    for (const socket of sockets) socket.destroy();
+    await until(() => !link.connected);
+    clock.advance(2_000);
+    await until(() => published.length === 2);
+    expect(published).toEqual(['{"n":1}', '{"n":1}']);
+    void link.close();
+    clock.advance(500);
+    expect(await delivered).toBe(false);
+  });
+
+  test('closing during a wait ends it', async () => {
+    const { port, versions } = await broker([136]);
+    const { link, clock } = linkTo(port);
+    await until(() => versions.length === 1);
+    await link.close();
+    await link.close();
+    clock.advance(60_000);
+    await settled();
+    expect(versions).toHaveLength(1);
+  });
+});
