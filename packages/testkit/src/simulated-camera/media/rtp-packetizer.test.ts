@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRtp, reassemble } from '../../../test/rtsp-client.ts';
-import { PAYLOADERS, RtpPacketizer } from './rtp-packetizer.ts';
+import { RtpPacketizer } from './rtp-packetizer.ts';
 
 const nal = fc
   .tuple(fc.constantFrom(0x65, 0x41, 0x01, 0x67, 0x68, 0x06), fc.uint8Array({ minLength: 0, maxLength: 400 }))
@@ -37,7 +37,7 @@ describe('RtpPacketizer', () => {
         fc.integer({ min: 4, max: 120 }),
         (nals, maxPayloadBytes) => {
           const packetizer = new RtpPacketizer({ ...options, firstSequence: 0, maxPayloadBytes });
-          packetizer.change({ payloadType: 98, payloader: PAYLOADERS.h265 });
+          packetizer.change({ payloadType: 98, codec: 'h265' });
           const packets = packetizer.packetize(nals, 5).map(parseRtp);
           const payloads = packets.map((packet) => packet.payload);
           expect(reassemble(payloads, 'h265')).toEqual(nals);
