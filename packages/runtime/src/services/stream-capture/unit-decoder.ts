@@ -218,7 +218,7 @@ export class UnitDecoder {
   }
 
   /**
-   * Without any reference libav drops the first picture after a recovery point of H.264, and says nothing. Decoded before, the same
+   * Without any reference libav drops the first picture after a recovery point of H.264, without an error. Decoded before, the same
    * picture is a reference: any will do, because what is whole later does not depend on it.
    */
   #giveReference(decoder: VideoDecoder, unit: AccessUnit, recovery: Recovery): void {

@@ -23,7 +23,7 @@ export interface WholenessOptions {
 /**
  * Decides which units of a stream can be decoded, and which pictures are whole: nothing of them is missing, nor of those that
  * they build on (docs/decisions/0023-after-a-loss.md). After a loss, only an IDR picture makes a stream whole at once; from a recovery point on it
- * is whole when the announced pictures have come out without a further loss. Parameter sets say nothing about it.
+ * is whole when the announced pictures have come out without a further loss. Parameter sets do not matter.
  */
 export class Wholeness {
   readonly #o: WholenessOptions;

@@ -48,6 +48,7 @@ function fragment(nal: Buffer, maxBytes: number, headerBytes: number, indicator:
 
 /** Which packets of an access unit have the marker bit: the last one, as it should be, the last of each slice, all, none. */
 export const MARKERS = ['last', 'slices', 'packets', 'none'] as const;
+/** One of {@link MARKERS}. */
 export type Markers = (typeof MARKERS)[number];
 
 /**
@@ -55,6 +56,7 @@ export type Markers = (typeof MARKERS)[number];
  * bit on each parameter set, or all in one aggregate (STAP-A, AP).
  */
 export const SET_PACKETS = ['own', 'marked', 'aggregated'] as const;
+/** One of {@link SET_PACKETS}. */
 export type SetPackets = (typeof SET_PACKETS)[number];
 
 /** How access units become packets. */

@@ -33,6 +33,7 @@ export interface SentUnit {
 
 /** Where parameter sets are, apart from the description: in front of keyframes, in front of all pictures, nowhere. */
 export const PARAMETER_SETS = ['keyframes', 'pictures', 'description'] as const;
+/** One of {@link PARAMETER_SETS}. */
 export type ParameterSetPlace = (typeof PARAMETER_SETS)[number];
 
 /** A clip as a session plays it. The camera has one object per clip, and keeps it while the clip is unchanged. */

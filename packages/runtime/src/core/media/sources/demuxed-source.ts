@@ -192,7 +192,7 @@ export class DemuxedSource implements Source {
     }
     inspector.inspect(data);
     const { reference } = inspector;
-    // Containers also mark pictures that say nothing about themselves.
+    // A container may mark pictures that have no such message.
     const recovery = keyframe && !inspector.keyframe ? AT_ONCE : inspector.recovery;
     this.#o.onUnit({ ...unit, recovery, reference });
   }
