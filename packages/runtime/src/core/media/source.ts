@@ -29,6 +29,11 @@ export interface AccessUnit {
   readonly recovery?: RecoveryPoint | undefined;
   /** Whether other pictures may depend on it. Default true. */
   readonly reference?: boolean;
+  /**
+   * `unproved`: it is complete if the camera's first marker is right, which the next unit shows. `repeated`: it was not, and
+   * this is the same unit, complete.
+   */
+  readonly doubt?: 'unproved' | 'repeated' | undefined;
 }
 
 /** One coded unit of audio. */

@@ -65,6 +65,8 @@ interface PendingUnit extends UnitState {
   readonly capturedWallMs: number;
   readonly latenessMs: number;
   readonly ptsMs: number;
+  /** The decoder would not notice that slices are missing. */
+  readonly unproved: boolean;
 }
 
 /** Out of the decoder; published unless the same read brings a newer one. */
@@ -72,6 +74,8 @@ interface Candidate {
   readonly picture: Picture;
   readonly latenessMs: number;
   readonly concealed: boolean;
+  /** Not published before the next unit shows that it is whole. */
+  readonly unproved: boolean;
 }
 
 type Frame = ConstructorParameters<typeof Picture>[0];
@@ -160,6 +164,7 @@ export class UnitDecoder {
   push(unit: AccessUnit, latenessMs: number, wanted: boolean): void {
     this.#measure(unit);
     this.#sets?.see(unit.data);
+    if (this.#candidate?.unproved) this.#settle(this.#candidate, unit);
     const reason = this.#wholeness.whySkipped(unit, wanted);
     if (reason) this.#ledger.skipped(reason);
     else this.#decode(unit, latenessMs);
@@ -173,7 +178,7 @@ export class UnitDecoder {
    */
   readEnd(): number | undefined {
     const candidate = this.#candidate;
-    if (!candidate) return undefined;
+    if (!candidate || candidate.unproved) return undefined;
     const { latenessMs } = candidate;
     if (latenessMs <= this.#interval.ms / 2) this.#publishCandidate();
     else if (!this.#flushScheduled) {
@@ -226,12 +231,14 @@ export class UnitDecoder {
     if (this.#format?.codec === 'h264') decoder.decode(unit.data, NO_UNIT);
   }
 
-  #pendingUnit({ arrivedMs, ptsMs }: AccessUnit, latenessMs: number): PendingUnit {
-    const { clock } = this.#o;
+  #pendingUnit({ arrivedMs, ptsMs, doubt }: AccessUnit, latenessMs: number): PendingUnit {
+    const { clock, decode } = this.#o;
+    // With slice threads libav does not report missing slices.
+    const unproved = doubt === 'unproved' && decode.threads > 1;
     const { tainted, recovery } = this.#wholeness;
     const capturedMs = arrivedMs - latenessMs;
     const capturedWallMs = clock.wallMs() - (clock.nowMs() - capturedMs);
-    return { arrivedMs, capturedMs, capturedWallMs, latenessMs, ptsMs, tainted, recovery };
+    return { arrivedMs, capturedMs, capturedWallMs, latenessMs, ptsMs, unproved, tainted, recovery };
   }
 
   /** The decoder refused a unit. */
@@ -313,14 +320,14 @@ export class UnitDecoder {
 
   /** Makes a picture the candidate, in place of an older one. */
   #propose(frame: Frame, unit: PendingUnit, concealed: boolean): void {
-    const { capturedMs, capturedWallMs, arrivedMs, ptsMs, latenessMs } = unit;
+    const { capturedMs, capturedWallMs, arrivedMs, ptsMs, latenessMs, unproved } = unit;
     this.#width = frame.width;
     this.#height = frame.height;
     this.#sets = undefined;
     if (this.#candidate) this.#dropCandidate();
     const decodedMs = this.#o.clock.nowMs();
     const stamps = { capturedMs, capturedWallMs, arrivedMs, decodedMs, ptsUs: Math.round(ptsMs * 1000) };
-    this.#candidate = { picture: new Picture(frame, stamps, this.#recycle), latenessMs, concealed };
+    this.#candidate = { picture: new Picture(frame, stamps, this.#recycle), latenessMs, concealed, unproved };
   }
 
   #isTooLarge({ width, height }: Frame): boolean {
@@ -338,8 +345,14 @@ export class UnitDecoder {
 
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    if (this.#candidate) this.#publishCandidate();
+    if (this.#candidate && !this.#candidate.unproved) this.#publishCandidate();
   };
+
+  /** The unit after a candidate that might lack slices. */
+  #settle({ picture }: Candidate, { ptsMs, afterLoss }: AccessUnit): void {
+    if (!afterLoss && Math.round(ptsMs * 1000) !== picture.stamps.ptsUs) this.#publishCandidate();
+    else this.#dropCandidate();
+  }
 
   #publishCandidate(): void {
     const { picture, concealed } = this.#candidate as Candidate;

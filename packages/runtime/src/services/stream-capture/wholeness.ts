@@ -52,7 +52,7 @@ export class Wholeness {
       this.#needKeyframe = true;
       return 'noDemand';
     }
-    if (unit.damaged || unit.afterLoss) this.#lose();
+    if (unit.damaged || unit.afterLoss || unit.doubt === 'repeated') this.#lose();
     if (unit.keyframe) this.#enter(unit);
     return this.#needKeyframe ? 'undecodable' : undefined;
   }

@@ -89,7 +89,7 @@ describe('RtpPacketizer', () => {
         firstSequence: 0,
         packetization: { sets: 'aggregated' },
       });
-      const nals = ['4001aa', '4201bb', '2601af'].map((nal) => Buffer.from(nal, 'hex'));
+      const nals = ['4001aa', '4201bb', '2601af'].map((text) => Buffer.from(text, 'hex'));
       const payloads = h265.packetize(nals, 5).map((packet) => parseRtp(packet).payload.toString('hex'));
       expect(payloads).toEqual(['600100034001aa00034201bb', '2601af']);
     });

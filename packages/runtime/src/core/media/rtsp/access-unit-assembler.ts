@@ -19,6 +19,7 @@ export interface RtpUnit {
   readonly afterLoss: boolean;
   readonly recovery: RecoveryPoint | undefined;
   readonly reference: boolean;
+  readonly doubt: 'unproved' | 'repeated' | undefined;
 }
 
 const START_CODE_BYTES = 4;
@@ -68,6 +69,7 @@ export class AccessUnitAssembler {
   #afterMarker = false;
   #markersProved = false;
   #markersLie = false;
+  #doubt: RtpUnit['doubt'];
   /** RTP packets that never arrived. */
   lostPackets = 0;
   /** Consecutive NAL units that are invalid for this codec. */
@@ -77,7 +79,6 @@ export class AccessUnitAssembler {
     this.#format = format;
     this.#onUnit = onUnit;
     this.#inspector = new UnitInspector(format.codec);
-    this.#markersProved = format.noticesMissingSlices;
     this.#sink = {
       nal: (packet, start, end) => this.#nal(packet, start, end),
       first: (header, packet, start, end) => this.#first(header, packet, start, end),
@@ -136,6 +137,7 @@ export class AccessUnitAssembler {
 
   /** A packet has another time stamp: it belongs to another unit. */
   #endByTime(): void {
+    // Also after a unit that was delivered: it is whole.
     if (this.#afterMarker && this.#hasPicture) this.#markersProved = true;
     this.#afterMarker = false;
     this.#leaveEnded();
@@ -150,7 +152,11 @@ export class AccessUnitAssembler {
   }
 
   #endByMarker(arrivedMs: number): void {
-    if (!this.#hasPicture || this.#ended || this.#inFragment || this.#markersLie || !this.#markersProved) return;
+    if (!this.#hasPicture || this.#ended || this.#inFragment || this.#markersLie) return;
+    if (!this.#markersProved) {
+      if (!this.#format.noticesMissingSlices) return;
+      this.#doubt = 'unproved';
+    }
     this.#emit(arrivedMs);
   }
 
@@ -216,6 +222,7 @@ export class AccessUnitAssembler {
   /** A marker was inside a picture: its unit goes on. */
   #catchLie(): void {
     this.#markersLie = true;
+    if (this.#ended) this.#doubt = 'repeated';
     this.#ended = false;
   }
 
@@ -251,10 +258,13 @@ export class AccessUnitAssembler {
     const inspector = this.#inspector;
     inspector.inspect(data);
     const { keyframe, recovery, reference } = inspector;
-    this.#onUnit({ data, rtpTime: this.#rtpTime, arrivedMs, keyframe, damaged, afterLoss, recovery, reference });
+    const doubt = this.#doubt;
+    this.#doubt = undefined;
+    this.#onUnit({ data, rtpTime: this.#rtpTime, arrivedMs, keyframe, damaged, afterLoss, recovery, reference, doubt });
   }
 
   #reset(): void {
+    this.#doubt = undefined;
     this.#length = 0;
     this.#hasPicture = false;
     this.#damaged = false;
