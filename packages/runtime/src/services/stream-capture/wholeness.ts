@@ -108,10 +108,9 @@ export class Wholeness {
     this.#taint();
   }
 
-  /** Units that go into the decoder from now on are not whole. */
+  /** Units that go into the decoder from now on are not whole. Those before may still come out whole. */
   #taint(): void {
     this.#dirty = true;
-    this.#recovery?.fail();
     this.#recovery = undefined;
   }
 

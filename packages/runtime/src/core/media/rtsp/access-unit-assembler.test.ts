@@ -12,12 +12,18 @@ describe('the access unit assembler', () => {
     readonly sequence?: number;
   }
 
-  type Seen = Pick<RtpUnit, 'rtpTime' | 'arrivedMs' | 'keyframe' | 'damaged'> & { hex: string; afterLoss: boolean };
+  type Seen = Pick<RtpUnit, 'rtpTime' | 'arrivedMs' | 'keyframe' | 'damaged'> & {
+    readonly hex: string;
+    readonly afterLoss: boolean;
+    readonly doubt: RtpUnit['doubt'];
+  };
 
   function assemble(sent: readonly Sent[], format = H264): Seen[] {
     const units: Seen[] = [];
-    const assembler = new AccessUnitAssembler(format, ({ data, rtpTime, arrivedMs, keyframe, damaged, afterLoss }) =>
-      units.push({ hex: data.toString('hex'), rtpTime, arrivedMs, keyframe, damaged, afterLoss }),
+    const assembler = new AccessUnitAssembler(
+      format,
+      ({ data, rtpTime, arrivedMs, keyframe, damaged, afterLoss, doubt }) =>
+        units.push({ hex: data.toString('hex'), rtpTime, arrivedMs, keyframe, damaged, afterLoss, doubt }),
     );
     let sequence = 65_534;
     for (const { payload, marker, timestamp, sequence: own } of sent) {
@@ -48,8 +54,17 @@ describe('the access unit assembler', () => {
         keyframe: true,
         damaged: false,
         afterLoss: false,
+        doubt: 'unproved',
       },
-      { hex: '0000000141dd', rtpTime: 9000, arrivedMs: 100, keyframe: false, damaged: false, afterLoss: false },
+      {
+        hex: '0000000141dd',
+        rtpTime: 9000,
+        arrivedMs: 100,
+        keyframe: false,
+        damaged: false,
+        afterLoss: false,
+        doubt: undefined,
+      },
     ]);
   });
 
@@ -151,6 +166,14 @@ describe('the access unit assembler', () => {
       ]);
     });
 
+    test('what cannot be read in front of a picture is a loss before the next one', () => {
+      const units = assemble([
+        { payload: hex('67'), marker: false, timestamp: 0 },
+        { payload: hex('41bb'), marker: true, timestamp: 9000 },
+      ]);
+      expect(units.map((u) => [u.hex, u.damaged, u.afterLoss])).toEqual([['0000000141bb', false, true]]);
+    });
+
     test('a gap between parameter sets and slice may hide others', () => {
       const units = assemble([
         { payload: hex('6742'), marker: false, timestamp: 9000, sequence: 2 },
@@ -250,6 +273,9 @@ describe('the access unit assembler', () => {
       const units = assemble(sent, codec === 'h264' ? H264 : H265);
       const whole = units.filter((u) => u.hex === WHOLE[codec] && !u.damaged).map((u) => u.rtpTime);
       expect(whole).toEqual([0, 9000, 18_000]);
+      expect(units.map((u) => u.doubt)).toEqual(
+        codec === 'h264' ? ['unproved', 'repeated', undefined, undefined] : [undefined, undefined, undefined],
+      );
       // The decoder of H.264 notices that slices are missing: it gets the first slice at once, and then all.
       expect(units.filter((u) => u.hex !== WHOLE[codec]).map((u) => [u.rtpTime, u.damaged])).toEqual(
         codec === 'h264' ? [[0, false]] : [],
