@@ -71,35 +71,32 @@ describe('media', () => {
     }
   });
 
-  it.each([
+  it.each<[Partial<SimulatedCameraOptions>, boolean[], boolean[]]>([
     [{}, [true, false, true], [false, true]],
     [{ parameterSets: 'pictures' }, [true, true, true], [false, true]],
     [{ parameterSets: 'description' }, [false, false, false], [true]],
     [{ parameterSets: 'description', markers: 'packets' }, [false, false, false], [true]],
     [{ parameterSets: 'pictures', parameterSetPackets: 'marked', markers: 'none' }, [true, true, true], [true, false]],
-  ] satisfies [Partial<SimulatedCameraOptions>, boolean[], boolean[]][])(
-    '%j: parameter sets and markers are there',
-    async (options, sets, markers) => {
-      const cam = await camera({ clip: fakeClip({ keyframeEvery: 2 }), stampSendTime: false, ...lockStep, ...options });
-      const rtsp = await client(cam);
-      rtsp.onlyPackets = true;
-      await rtsp.play(cam.url);
-      const seen: boolean[] = [];
-      const marked = new Set<boolean>();
-      for (let i = 0; i < 3; i += 1) {
-        const sent = (cam.step()?.keyframe ?? false) || options.parameterSets === 'pictures';
-        const count = sent && options.parameterSets !== 'description' ? 3 : 1;
-        const packets: RtpPacket[] = [];
-        for (let n = 0; n < count; n += 1) packets.push(await rtsp.packets.next());
-        seen.push(packets.some(({ payload }) => nalType(payload) === 7));
-        for (const { marker } of packets) marked.add(marker);
-      }
-      expect([seen, [...marked].sort((a, b) => Number(a) - Number(b))]).toEqual([
-        sets,
-        [...markers].sort((a, b) => Number(a) - Number(b)),
-      ]);
-    },
-  );
+  ])('%j: parameter sets and markers are there', async (options, sets, markers) => {
+    const cam = await camera({ clip: fakeClip({ keyframeEvery: 2 }), stampSendTime: false, ...lockStep, ...options });
+    const rtsp = await client(cam);
+    rtsp.onlyPackets = true;
+    await rtsp.play(cam.url);
+    const seen: boolean[] = [];
+    const marked = new Set<boolean>();
+    for (let i = 0; i < 3; i += 1) {
+      const sent = (cam.step()?.keyframe ?? false) || options.parameterSets === 'pictures';
+      const count = sent && options.parameterSets !== 'description' ? 3 : 1;
+      const packets: RtpPacket[] = [];
+      for (let n = 0; n < count; n += 1) packets.push(await rtsp.packets.next());
+      seen.push(packets.some(({ payload }) => nalType(payload) === 7));
+      for (const { marker } of packets) marked.add(marker);
+    }
+    expect([seen, [...marked].sort((a, b) => Number(a) - Number(b))]).toEqual([
+      sets,
+      [...markers].sort((a, b) => Number(a) - Number(b)),
+    ]);
+  });
 
   it('paces itself with the real clock, each client on its own', async () => {
     const cam = await camera({ fps: 200 });
