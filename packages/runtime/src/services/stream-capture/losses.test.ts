@@ -1,5 +1,7 @@
+import { createLog, FakeClock } from '@vigia/base';
 import { type Clip, seededRandom32 } from '@vigia/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { SourceOptions } from '#core/media';
 import {
   type Encoder,
   encoded,
@@ -9,6 +11,7 @@ import {
   type Sending,
   smeared,
 } from '../../../test/support/camera-stream.ts';
+import { StreamCapture } from './stream-capture.ts';
 
 const ENCODERS: readonly Encoder[] = [
   'h264',
@@ -228,6 +231,45 @@ describe('parameter sets that are missing or wrong are named', () => {
       'the pictures need PPS 0, which the camera neither describes nor sends',
     ]);
     receiver.end();
+  });
+
+  test('the state of the camera names it', async () => {
+    const clip = await encoded('h264');
+    const clock = new FakeClock();
+    const messages: string[] = [];
+    const opened: SourceOptions[] = [];
+    const subject = new StreamCapture({
+      url: 'rtsp://camera/stream',
+      clock,
+      log: createLog('test', () => undefined),
+      sink: { publish: (picture) => picture.release(), hasDemand: () => true },
+      onState: (state) => messages.push('message' in state ? (state.message ?? '') : ''),
+      open: (options) => {
+        opened.push(options);
+        options.onFormat({
+          kind: 'rtsp',
+          transport: 'tcp',
+          codec: 'h264',
+          extradata: undefined,
+          raw: undefined,
+          audio: undefined,
+          live: true,
+        });
+        return Promise.resolve({ lostPackets: 0, close: () => undefined });
+      },
+    });
+    subject.start();
+    const data = Buffer.concat([Buffer.from([0, 0, 0, 1]), clip.units[0]?.nals.at(-1) ?? Buffer.alloc(0)]);
+    for (let n = 0; n < 40; n += 1) {
+      opened[0]?.onUnit({ data, ptsMs: n * 100, arrivedMs: clock.nowMs(), keyframe: true, damaged: false });
+      clock.advance(100);
+    }
+    await subject.close();
+    expect(messages.filter((message) => message !== '')).toEqual([
+      expect.stringMatching(
+        /^no picture for \d\.\d s: the pictures need SPS, which the camera neither describes nor sends$/,
+      ),
+    ]);
   });
 
   test('nothing is named once a picture has come, nor when a loss may be the reason', async () => {

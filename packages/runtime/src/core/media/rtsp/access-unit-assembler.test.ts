@@ -166,6 +166,26 @@ describe('the access unit assembler', () => {
       ]);
     });
 
+    test('H.265: a message that comes after a picture begins none', () => {
+      const of = (payload: string, sequence: number, marker: boolean): Sent => ({
+        payload: hex(payload),
+        marker,
+        timestamp: 9000,
+        sequence,
+      });
+      const first: Sent = { payload: hex('0201d0'), marker: true, timestamp: 0, sequence: 1 };
+      for (const [payload, damaged] of [
+        ['5001aa', true],
+        ['4e01aa', false],
+      ] as const) {
+        const units = assemble(
+          [first, of(payload, 3, false), of('0201d0', 4, true), { ...of('0201d0', 5, true), timestamp: 18_000 }],
+          H265,
+        );
+        expect(units.map((u) => [u.rtpTime, u.damaged])).toContainEqual([9000, damaged]);
+      }
+    });
+
     test('what cannot be read in front of a picture is a loss before the next one', () => {
       const units = assemble([
         { payload: hex('67'), marker: false, timestamp: 0 },
