@@ -1,7 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { messageOf, UsageError } from '@vigia/base';
-import { type AuthOptions, parseFaults, QUIRKS, type Quirk, type SimulatedCameraSettings } from '#simulated-camera';
+import {
+  type AuthOptions,
+  MARKERS,
+  PARAMETER_SETS,
+  parseFaults,
+  QUIRKS,
+  type Quirk,
+  SET_PACKETS,
+  type SimulatedCameraSettings,
+} from '#simulated-camera';
 
 /** Cameras of one tool at the same time. */
 const MAX_CAMERAS = 100;
@@ -41,6 +50,9 @@ export const OPTIONS: readonly SimcamOption[] = [
   { name: 'fps', value: 'N', help: 'frames per second (default: the clip’s own)' },
   { name: 'audio', value: 'KIND', help: 'sound: none (default), pcma, pcmu, or the clip’s own aac' },
   { name: 'transport', value: 'KIND', help: 'tcp, udp or both (default)' },
+  { name: 'parameter-sets', value: 'PLACE', help: `in front of ${PARAMETER_SETS.join(', ')} (the SDP, nowhere else)` },
+  { name: 'parameter-set-packets', value: 'KIND', help: `${SET_PACKETS.join(', ')} (one packet for all)` },
+  { name: 'markers', value: 'KIND', help: `marker bit on: ${MARKERS.join(', ')} (default last, as it should be)` },
   { name: 'tls', help: 'speak rtsps, with a self-signed certificate' },
   { name: 'tls-cert', value: 'FILE', help: 'or with this certificate (PEM)' },
   { name: 'tls-key', value: 'FILE', help: 'and its key' },
@@ -88,6 +100,7 @@ export function parseSimcamArguments(args: readonly string[]): SimcamArguments {
       faults,
       ...(auth && { auth }),
       ...(audio && { audio }),
+      ...packetizationOf(text),
       ...(fps !== undefined && { fps: real('fps', fps, 0.1, 240) }),
       ...(seed !== undefined && { seed: integer('seed', seed, 0, 2 ** 32 - 1) }),
       ...(secondClip !== undefined && { secondClip }),
@@ -126,6 +139,17 @@ function oneOf<T extends string>(name: string, text: string, allowed: readonly T
   const found = allowed.find((one) => one === text);
   if (found !== undefined) return found;
   throw new UsageError(`--${name} is "${text}": one of ${allowed.join(', ')} is needed`, { path: name });
+}
+
+function packetizationOf(
+  text: (name: string) => string | undefined,
+): Pick<SimulatedCameraSettings, 'parameterSets' | 'parameterSetPackets' | 'markers'> {
+  const [sets, packets, markers] = [text('parameter-sets'), text('parameter-set-packets'), text('markers')];
+  return {
+    ...(sets !== undefined && { parameterSets: oneOf('parameter-sets', sets, PARAMETER_SETS) }),
+    ...(packets !== undefined && { parameterSetPackets: oneOf('parameter-set-packets', packets, SET_PACKETS) }),
+    ...(markers !== undefined && { markers: oneOf('markers', markers, MARKERS) }),
+  };
 }
 
 const AUDIO = ['none', 'pcma', 'pcmu', 'aac'] as const;

@@ -15,9 +15,16 @@ export {
   type Clip,
   type ClipErrorCode,
   loadClip,
+  MARKERS,
+  type Markers,
   MAX_CLIP_BYTES,
+  type Packetization,
   readSendTime,
+  RtpPacketizer,
+  type RtpStreamOptions,
   SEND_TIME_UUID,
+  SET_PACKETS,
+  type SetPackets,
   type VideoCodec,
 } from './media/index.ts';
 export type { SimulatedCameraOptions, SimulatedCameraSettings } from './options.ts';
@@ -33,7 +40,8 @@ export {
   type RtspReply,
   type SetupFacts,
 } from './rtsp/index.ts';
-export type { SentUnit } from './session/index.ts';
+export { PARAMETER_SETS, type ParameterSetPlace, type SentUnit } from './session/index.ts';
 export type { CameraNotice } from './notices.ts';
+export { seededRandom32 } from './seeded-random.ts';
 export { SimulatedCamera } from './simulated-camera.ts';
 export type { TransportName } from './transport/index.ts';

@@ -7,6 +7,11 @@ import {
   type Clip,
   createAudio,
   DEFAULT_MAX_PAYLOAD_BYTES,
+  MARKERS,
+  type Markers,
+  type Packetization,
+  SET_PACKETS,
+  type SetPackets,
   type Pacing,
 } from '#simulated-camera/media';
 import {
@@ -17,7 +22,7 @@ import {
   type Quirk,
   VIDEO_PAYLOAD_TYPE,
 } from '#simulated-camera/rtsp';
-import type { SentUnit } from '#simulated-camera/session';
+import { PARAMETER_SETS, type ParameterSetPlace, type SentUnit } from '#simulated-camera/session';
 import type { TransportName } from '#simulated-camera/transport';
 import type { TlsOptions } from './entrance.ts';
 import type { CameraNotice } from './notices.ts';
@@ -52,6 +57,12 @@ export interface SimulatedCameraSettings {
   readonly lockStepTime?: 'elapsed' | 'clip';
   /** Size of RTP packets, 100..60000 bytes. Default 1400. */
   readonly maxPayloadBytes?: number;
+  /** Where parameter sets are, apart from the description. Default `keyframes`. */
+  readonly parameterSets?: ParameterSetPlace;
+  /** How parameter sets are packed. Default `own`. */
+  readonly parameterSetPackets?: SetPackets;
+  /** Which packets have the marker bit. Default `last`, the last one of an access unit. */
+  readonly markers?: Markers;
   /** Announced session timeout, 1..86400 s; a silent client is cut off 10 s later. Default 60. */
   readonly sessionTimeoutS?: number;
   /** Bytes waiting in a client's socket above which units are dropped, 0..1 GiB. Default 4 MiB. */
@@ -117,6 +128,8 @@ export interface ResolvedOptions {
   readonly transports: readonly TransportName[];
   readonly quirks: readonly Quirk[];
   readonly stampSendTime: boolean;
+  readonly parameterSets: ParameterSetPlace;
+  readonly packetization: Packetization;
   readonly startAtKeyframe: 'immediately' | 'next';
   readonly pacing: Pacing;
   readonly maxPayloadBytes: number;
@@ -173,6 +186,9 @@ const RULES: Readonly<Record<keyof SimulatedCameraOptions, Rule>> = {
   pacing: oneOf('real-time', 'lock-step'),
   lockStepTime: oneOf('elapsed', 'clip'),
   maxPayloadBytes: number(100, 60_000),
+  parameterSets: oneOf(...PARAMETER_SETS),
+  parameterSetPackets: oneOf(...SET_PACKETS),
+  markers: oneOf(...MARKERS),
   sessionTimeoutS: number(1, 86_400),
   maxBacklogBytes: number(0, 2 ** 30),
   maxConnections: number(1, 1000),
@@ -263,6 +279,8 @@ export function resolveOptions(options: SimulatedCameraOptions, clip: Clip): Res
     quirks: options.quirks ?? [],
     audio,
     stampSendTime: options.stampSendTime ?? true,
+    parameterSets: options.parameterSets ?? 'keyframes',
+    packetization: { markers: options.markers ?? 'last', sets: options.parameterSetPackets ?? 'own' },
     startAtKeyframe: options.startAtKeyframe ?? 'immediately',
     pacing: resolvePacing(options, clip),
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,

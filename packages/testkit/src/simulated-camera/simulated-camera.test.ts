@@ -1,8 +1,8 @@
 import { FakeClock } from '@vigia/base';
 import { describe, expect, it } from 'vitest';
 import { FOOTAGE, fakeClip, madeClip } from '../../test/clips.ts';
-import { RtspClient } from '../../test/rtsp-client.ts';
-import { camera, client } from '../../test/rig.ts';
+import { type RtpPacket, RtspClient } from '../../test/rtsp-client.ts';
+import { camera, client, lockStep } from '../../test/rig.ts';
 import { loadClip, nalRole, nalType, readSendTime, toAnnexB } from './media/index.ts';
 import type { SimulatedCameraOptions } from './options.ts';
 import type { SentUnit } from './session/index.ts';
@@ -69,6 +69,33 @@ describe('media', () => {
       expect(nalRole(after[0] as Buffer, codec)).toBe('slice');
       expect(packets.map((packet) => packet.marker)).toEqual(packets.map((_, at) => at === packets.length - 1));
     }
+  });
+
+  it.each<[Partial<SimulatedCameraOptions>, boolean[], boolean[]]>([
+    [{}, [true, false, true], [false, true]],
+    [{ parameterSets: 'pictures' }, [true, true, true], [false, true]],
+    [{ parameterSets: 'description' }, [false, false, false], [true]],
+    [{ parameterSets: 'description', markers: 'packets' }, [false, false, false], [true]],
+    [{ parameterSets: 'pictures', parameterSetPackets: 'marked', markers: 'none' }, [true, true, true], [true, false]],
+  ])('%j: parameter sets and markers are there', async (options, sets, markers) => {
+    const cam = await camera({ clip: fakeClip({ keyframeEvery: 2 }), stampSendTime: false, ...lockStep, ...options });
+    const rtsp = await client(cam);
+    rtsp.onlyPackets = true;
+    await rtsp.play(cam.url);
+    const seen: boolean[] = [];
+    const marked = new Set<boolean>();
+    for (let i = 0; i < 3; i += 1) {
+      const sent = (cam.step()?.keyframe ?? false) || options.parameterSets === 'pictures';
+      const count = sent && options.parameterSets !== 'description' ? 3 : 1;
+      const packets: RtpPacket[] = [];
+      for (let n = 0; n < count; n += 1) packets.push(await rtsp.packets.next());
+      seen.push(packets.some(({ payload }) => nalType(payload) === 7));
+      for (const { marker } of packets) marked.add(marker);
+    }
+    expect([seen, [...marked].sort((a, b) => Number(a) - Number(b))]).toEqual([
+      sets,
+      [...markers].sort((a, b) => Number(a) - Number(b)),
+    ]);
   });
 
   it('paces itself with the real clock, each client on its own', async () => {

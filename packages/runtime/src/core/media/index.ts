@@ -15,6 +15,7 @@ export {
   type AudioUnit,
   type ClockReport,
   DEFAULT_TIMEOUTS,
+  type RecoveryPoint,
   type Source,
   type SourceEvents,
   type SourceFormat,

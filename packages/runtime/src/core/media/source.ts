@@ -1,6 +1,14 @@
 import type { Clock } from '@vigia/base';
 import type { SourceError } from './source-error.ts';
 
+/** How far decoding must go from a picture until what comes out is whole, when it begins there and not at an IDR picture. */
+export interface RecoveryPoint {
+  /** Reference pictures in decoding order, this one included, up to the one from which on all are whole. At least 1. */
+  readonly references: number;
+  /** Further pictures after that one, in the order in which they are shown. */
+  readonly pictures: number;
+}
+
 /** One coded picture with the parameter sets and other NAL units before it. */
 export interface AccessUnit {
   /**
@@ -11,10 +19,21 @@ export interface AccessUnit {
   readonly ptsMs: number;
   /** When the bytes that completed it were read. Monotonic milliseconds. */
   readonly arrivedMs: number;
-  /** Decoding can begin here. */
+  /** Decoding can begin here: at once, or with a `recovery`. */
   readonly keyframe: boolean;
   /** Part of it is missing. */
   readonly damaged: boolean;
+  /** Something is missing before it. Default false. */
+  readonly afterLoss?: boolean;
+  /** Of a keyframe: undefined when it and all units after it are whole (IDR). */
+  readonly recovery?: RecoveryPoint | undefined;
+  /** Whether other pictures may depend on it. Default true. */
+  readonly reference?: boolean;
+  /**
+   * `unproved`: it is complete if the camera's first marker is right, which the next unit shows. `repeated`: it was not, and
+   * this is the same unit, complete.
+   */
+  readonly doubt?: 'unproved' | 'repeated' | undefined;
 }
 
 /** One coded unit of audio. */

@@ -394,3 +394,12 @@ test('a burst of 10,000 with subscribers that are slow, throw or leave: every al
   );
   expect(published).toBeGreaterThanOrEqual(10_000);
 });
+
+test('a subscription that is closed is gone at once, also while nothing is published', () => {
+  for (let n = 0; n < 1_000; n += 1) hub.subscribe({ name: `guest ${n}`, guest: true }, () => undefined).close();
+  expect(hub.size).toBe(0);
+  const stays = hub.subscribe({ name: 'stays' }, () => undefined);
+  expect(hub.size).toBe(1);
+  hub.close();
+  expect([hub.size, stays.closed]).toEqual([0, true]);
+});

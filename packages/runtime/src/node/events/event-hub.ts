@@ -67,6 +67,8 @@ export class EventHub {
         if (!complained) this.#log.error(`subscriber ${name} failed: ${messageOf(error)}`);
         complained = true;
       },
+      // At once: clients of the network come and go while nothing is published.
+      onClose: (closed) => this.#subscriptions.delete(closed),
     });
     this.#subscriptions.set(subscription, { since: this.#sequence, guest });
     if (replayStates) for (const item of this.#states.values()) subscription.offer(item);
@@ -79,16 +81,19 @@ export class EventHub {
     return Object.fromEntries(residents.map(([subscription]) => [subscription.name, subscription.report()]));
   }
 
+  /** How many there are now, guests included. */
+  get size(): number {
+    return this.#subscriptions.size;
+  }
+
   /** Ends every subscription. */
   close(): void {
     for (const subscription of this.#subscriptions.keys()) subscription.close();
-    this.#subscriptions.clear();
   }
 
   #handOut({ item, sequence }: { readonly item: NodeItem; readonly sequence: number }): void {
     for (const [subscription, { since }] of this.#subscriptions) {
       if (sequence > since) subscription.offer(item);
-      if (subscription.closed) this.#subscriptions.delete(subscription);
     }
   }
 

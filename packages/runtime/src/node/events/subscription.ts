@@ -36,6 +36,8 @@ export interface SubscriptionOptions {
   readonly onError: (error: unknown) => void;
   /** The subscription was ended because too many alarms were unread. */
   readonly onOverflow?: (() => void) | undefined;
+  /** It was closed, by whichever end. Called once. */
+  readonly onClose?: ((subscription: Subscription) => void) | undefined;
   readonly limits?: Partial<QueueLimits> | undefined;
   /** Other items are neither delivered nor counted. Default: all. */
   readonly wants?: ((item: NodeItem) => boolean) | undefined;
@@ -128,7 +130,9 @@ export class Subscription {
 
   /** Ends the subscription and discards its queue. Idempotent; allowed inside the handler. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#o.onClose?.(this);
     this.#queue.clear();
     this.#alarmCharacters = 0;
     this.#states.clear();

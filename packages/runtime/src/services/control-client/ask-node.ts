@@ -1,12 +1,9 @@
-import { codeOf, messageOf, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, messageOf, quotedLines, UsageError, VigiaError } from '@vigia/base';
 import type { ApiReply } from '@vigia/client';
-import { printable } from '#core/terminal';
 import { socketSender } from './socket-sender.ts';
 
 /** Largest answer that is read, bytes: a page of events, or a picture. */
 const ANSWER_LIMIT = 64 * 1024 * 1024;
-/** Longest text of an error that is shown, characters. */
-const MESSAGE_LIMIT = 4_096;
 
 /** Options of a request to a node. */
 export interface NodeQuestion {
@@ -61,7 +58,7 @@ function errorOf(body: Buffer): VigiaError {
     const { code, message } = (JSON.parse(body.toString('utf8')) as { error: Record<string, unknown> }).error;
     if (typeof code !== 'string' || typeof message !== 'string') throw new TypeError('no error of the API');
     // Several problems are several lines.
-    const text = message.slice(0, MESSAGE_LIMIT).split('\n').map(printable).join('\n');
+    const text = quotedLines(message).join('\n');
     return code === 'usage' ? new UsageError(text) : new VigiaError(code, text);
   } catch (cause) {
     return new VigiaError('no_answer', 'the node answered something that is not understood', { cause });

@@ -325,7 +325,7 @@ export class StreamCapture {
     if (!this.#o.sink.hasDemand() || blindMs <= patienceMs || this.#laggingSinceMs !== undefined) return undefined;
     const concealing = this.#o.decode?.onLoss === 'conceal';
     const spoiled = concealing ? 'none of what comes can be decoded' : 'nothing whole comes (see on_loss)';
-    const why = this.#decoder.keyframes === 0 ? 'no keyframe came' : spoiled;
+    const why = this.#decoder.badParameterSets ?? (this.#decoder.keyframes === 0 ? 'no keyframe came' : spoiled);
     return { kind: 'blind', message: `no picture for ${seconds(blindMs)}: ${why}` };
   }
 

@@ -32,6 +32,10 @@ interface Sent {
   readonly keyframe?: boolean;
   readonly wanted?: boolean;
   readonly latenessMs?: number;
+  readonly doubt?: 'unproved' | 'repeated';
+  readonly afterLoss?: boolean;
+  /** Default: 100 ms after the one before. */
+  readonly ptsMs?: number;
   /** Whether the read ends with this unit. */
   readonly ends?: boolean;
 }
@@ -59,10 +63,11 @@ class Stage {
     this.decoder.begin(format);
   }
 
-  send({ data = jpeg, damaged = false, keyframe = true, wanted = true, latenessMs = 0, ends = true }: Sent = {}): this {
-    const ptsMs = this.#sent * 100;
+  send(sent: Sent = {}): this {
+    const { ptsMs = this.#sent * 100, wanted = true, latenessMs = 0, ends = true, ...rest } = sent;
     this.#sent += 1;
-    this.decoder.push({ data, ptsMs, arrivedMs: 1_000 + ptsMs, keyframe, damaged }, latenessMs, wanted, 0);
+    const unit = { data: jpeg, ptsMs, arrivedMs: 1_000 + ptsMs, keyframe: true, damaged: false, ...rest };
+    this.decoder.push(unit, latenessMs, wanted, 0);
     if (ends) this.decoder.readEnd();
     const c = this.decoder.counters();
     expect(c.captured).toBe(c.published + c.noDemand + c.undecodable + c.late + c.inDecoder);
@@ -158,6 +163,28 @@ describe('of the units of one read', () => {
     expect(stage.decoder.counters()).toMatchObject({ published: 0, late: 1, inDecoder: 0 });
     await new Promise((resolve) => void setImmediate(resolve));
     expect(stage.published).toEqual([]);
+  });
+});
+
+describe('with slice threads, a first unit whose marker has not proved right', () => {
+  const UNPROVED = { doubt: 'unproved' } as const;
+
+  test.each<[string, Sent, number]>([
+    ['is published when the next one comes', {}, 2],
+    ['is not published when it is repeated', { doubt: 'repeated', ptsMs: 0 }, 1],
+    ['is not published when something is lost behind it', { afterLoss: true }, 1],
+  ])('%s', (_, next, published) => {
+    const stage = new Stage({ threads: 2 }).send(UNPROVED);
+    expect(stage.decoder.counters()).toMatchObject({ published: 0, inDecoder: 1 });
+    stage.send(next);
+    expect(stage.decoder.counters()).toMatchObject({ published, late: 2 - published, inDecoder: 0 });
+    stage.decoder.forget();
+  });
+
+  test('without them it is published at once: the decoder reports missing slices', () => {
+    const stage = new Stage().send(UNPROVED);
+    expect(stage.decoder.counters()).toMatchObject({ published: 1 });
+    stage.decoder.forget();
   });
 });
 

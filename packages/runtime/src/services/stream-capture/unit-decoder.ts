@@ -1,8 +1,11 @@
 import type { Clock } from '@vigia/base';
 import type { AccessUnit, SourceFormat } from '#core/media';
+import { ParameterSetWatch } from '#core/media/bitstream';
 import { type Hardware, Picture, VideoDecoder } from '#core/media/libav';
+import type { Recovery } from './recovery.ts';
 import { SourceInterval } from './source-interval.ts';
 import { type UnitCounters, UnitLedger } from './unit-ledger.ts';
+import { type UnitState, Wholeness } from './wholeness.ts';
 
 /** Which units are decoded, and how. */
 export interface DecodeOptions {
@@ -26,6 +29,13 @@ const FAR_TOO_LARGE = 5;
 const LEAST_PIXELS = 256 * 256;
 /** Two keyframes further apart than this do not belong together. Milliseconds. */
 const LONGEST_GOP_MS = 600_000;
+/** Pictures after which the interval, and what the decoder holds back, are known. */
+const KNOWN_AFTER = 16;
+
+/** The most pictures that are shown before a recovery point and decoded after it: the codecs' reordering. */
+const SWALLOWED_LIMIT = 16;
+/** Its picture belongs to no unit, and is not used. Ids begin with 1. */
+const NO_UNIT = 0;
 
 /** Decodes everything on one thread. */
 export const DECODE_ALL: DecodeOptions = {
@@ -49,14 +59,15 @@ export interface UnitDecoderOptions {
   readonly onTooLarge: (width: number, height: number) => void;
 }
 
-interface PendingUnit {
+interface PendingUnit extends UnitState {
   readonly arrivedMs: number;
   readonly capturedMs: number;
   readonly capturedWallMs: number;
   readonly latenessMs: number;
   readonly hiddenMs: number;
   readonly ptsMs: number;
-  readonly concealed: boolean;
+  /** The decoder would not notice that slices are missing. */
+  readonly unproved: boolean;
 }
 
 /** Out of the decoder; published unless the same read brings a newer one. */
@@ -64,6 +75,8 @@ interface Candidate {
   readonly picture: Picture;
   readonly latenessMs: number;
   readonly concealed: boolean;
+  /** Not published before the next unit shows that it is whole. */
+  readonly unproved: boolean;
 }
 
 type Frame = ConstructorParameters<typeof Picture>[0];
@@ -77,6 +90,7 @@ export class UnitDecoder {
   readonly #units = new Map<number, PendingUnit>();
   readonly #ledger = new UnitLedger();
   readonly #interval = new SourceInterval();
+  readonly #wholeness: Wholeness;
   #format: SourceFormat | undefined;
   #decoder: VideoDecoder | undefined;
   /** Returns a frame to the decoder that it came from. Made once per decoder, so that a picture costs no closure. */
@@ -84,9 +98,12 @@ export class UnitDecoder {
   /** Of the last connection's decoder. */
   #decoderName = 'software';
   #unitId = 0;
-  #needKeyframe = true;
-  /** Whether something was lost since the last clean keyframe. */
-  #dirty = false;
+  /** Until the first picture of a connection. */
+  #sets: ParameterSetWatch | undefined;
+  #pictures = 0;
+  /** Whether the decoder refused a unit since `begin`. */
+  #refused = false;
+  #remarkedOnDelay = false;
   #keyframePtsMs: number | undefined;
   #gopMs: number | undefined;
   #candidate: Candidate | undefined;
@@ -98,6 +115,8 @@ export class UnitDecoder {
 
   constructor(options: UnitDecoderOptions) {
     this.#o = options;
+    const { mode, onLoss } = options.decode;
+    this.#wholeness = new Wholeness({ mode, onLoss, restart: () => this.#restart() });
   }
 
   /** Between two published pictures, milliseconds. */
@@ -120,6 +139,14 @@ export class UnitDecoder {
     return this.#decoder?.name ?? this.#decoderName;
   }
 
+  /** Why no picture has come since `begin`, as far as parameter sets are the reason; undefined otherwise. */
+  get badParameterSets(): string | undefined {
+    const missing = this.#sets?.missing;
+    if (missing) return `the pictures need ${missing}, which the camera neither describes nor sends`;
+    if (!this.#sets || !this.#refused || this.#wholeness.lost) return undefined;
+    return 'the decoder refuses the pictures although nothing is lost: the SPS or PPS does not belong to them';
+  }
+
   counters(): UnitCounters {
     return this.#ledger.counters();
   }
@@ -128,6 +155,10 @@ export class UnitDecoder {
   begin(format: SourceFormat): void {
     this.#format = format;
     this.keyframes = 0;
+    this.#refused = false;
+    this.#wholeness.begin();
+    this.#sets = isAnnexB(format) ? new ParameterSetWatch(format.codec) : undefined;
+    if (format.extradata) this.#sets?.see(format.extradata);
   }
 
   /**
@@ -136,7 +167,9 @@ export class UnitDecoder {
    */
   push(unit: AccessUnit, latenessMs: number, wanted: boolean, hiddenMs: number): void {
     this.#measure(unit);
-    const reason = this.#whySkipped(unit, wanted);
+    this.#sets?.see(unit.data);
+    if (this.#candidate?.unproved) this.#settle(this.#candidate, unit);
+    const reason = this.#wholeness.whySkipped(unit, wanted);
     if (reason) this.#ledger.skipped(reason);
     else this.#decode(unit, latenessMs, hiddenMs);
   }
@@ -149,7 +182,7 @@ export class UnitDecoder {
    */
   readEnd(): number | undefined {
     const candidate = this.#candidate;
-    if (!candidate) return undefined;
+    if (!candidate || candidate.unproved) return undefined;
     const { latenessMs } = candidate;
     if (latenessMs <= this.#interval.ms / 2) this.#publishCandidate();
     else if (!this.#flushScheduled) {
@@ -165,7 +198,7 @@ export class UnitDecoder {
     this.#ledger.failed(this.#units.size);
     this.#units.clear();
     // With it, the next unit that is decoded is a keyframe, which decides again whether something is lost.
-    this.#needKeyframe = true;
+    this.#wholeness.begin();
     this.#keyframePtsMs = undefined;
     this.#interval.reset();
     this.#decoderName = this.decoderName;
@@ -178,44 +211,45 @@ export class UnitDecoder {
     if (this.#o.decode.mode === 'full' || keyframe) this.#interval.observe(ptsMs);
   }
 
-  /** Why a unit is not decoded; undefined when it is. Follows what the decoder has missed by then. */
-  #whySkipped(unit: AccessUnit, wanted: boolean): 'noDemand' | 'undecodable' | undefined {
-    if (!wanted) {
-      this.#needKeyframe = true;
-      return 'noDemand';
-    }
-    const { mode, onLoss } = this.#o.decode;
-    if (mode === 'keyframes' && !unit.keyframe) return 'noDemand';
-    if (unit.damaged) this.#dirty = true;
-    else if (unit.keyframe) this.#dirty = false;
-    const unusable = unit.damaged && onLoss === 'wait';
-    this.#needKeyframe = unusable || (this.#needKeyframe && !unit.keyframe);
-    return this.#needKeyframe ? 'undecodable' : undefined;
-  }
-
   #decode(unit: AccessUnit, latenessMs: number, hiddenMs: number): void {
     if (unit.keyframe) this.keyframes += 1;
     this.#unitId += 1;
     const id = this.#unitId;
+    this.#wholeness.wentIn(id, unit.reference !== false);
     this.#units.set(id, this.#pendingUnit(unit, latenessMs, hiddenMs));
     this.#ledger.entered();
     const decoder = (this.#decoder ??= this.#openDecoder());
+    if (this.#wholeness.recovery?.needsReference) this.#giveReference(decoder, unit, this.#wholeness.recovery);
     if (decoder.decode(unit.data, id) === 'error' && this.#units.delete(id)) this.#onRefused();
+    // The next unit is a keyframe again, perhaps seconds later: nothing has to be held back for it.
+    if (this.#o.decode.mode === 'keyframes' && decoder.reorderDelay > 0) this.#restart();
     this.#expireUnits(decoder);
   }
 
-  #pendingUnit({ arrivedMs, ptsMs }: AccessUnit, latenessMs: number, hiddenMs: number): PendingUnit {
-    const { clock } = this.#o;
+  /**
+   * Without any reference libav drops the first picture after a recovery point of H.264, without an error. Decoded before, the same
+   * picture is a reference: any will do, because what is whole later does not depend on it.
+   */
+  #giveReference(decoder: VideoDecoder, unit: AccessUnit, recovery: Recovery): void {
+    recovery.needsReference = false;
+    if (this.#format?.codec === 'h264') decoder.decode(unit.data, NO_UNIT);
+  }
+
+  #pendingUnit({ arrivedMs, ptsMs, doubt }: AccessUnit, latenessMs: number, hiddenMs: number): PendingUnit {
+    const { clock, decode } = this.#o;
+    // With slice threads libav does not report missing slices.
+    const unproved = doubt === 'unproved' && decode.threads > 1;
+    const { tainted, recovery } = this.#wholeness;
     const capturedMs = arrivedMs - latenessMs;
     const capturedWallMs = clock.wallMs() - (clock.nowMs() - capturedMs);
-    return { arrivedMs, capturedMs, capturedWallMs, latenessMs, hiddenMs, ptsMs, concealed: this.#dirty };
+    return { arrivedMs, capturedMs, capturedWallMs, latenessMs, hiddenMs, ptsMs, unproved, tainted, recovery };
   }
 
   /** The decoder refused a unit. */
   #onRefused(): void {
     this.#ledger.failed();
-    if (this.#o.decode.onLoss === 'wait') this.#needKeyframe = true;
-    this.#dirty = true;
+    this.#refused = true;
+    this.#wholeness.refused();
   }
 
   #openDecoder(): VideoDecoder {
@@ -233,12 +267,22 @@ export class UnitDecoder {
     return decoder;
   }
 
+  /** What the decoder holds back comes out; what it still does not give by then never comes. */
+  #restart(): void {
+    this.#decoder?.restart();
+    this.#ledger.failed(this.#units.size);
+    this.#units.clear();
+  }
+
   /** Gives up units that the decoder swallowed without a picture: more are in it than it may hold back. */
   #expireUnits(decoder: VideoDecoder): void {
     const limit = decoder.reorderDelay + decoder.hiddenDelay + 1;
-    while (this.#units.size > limit) {
-      const oldest = this.#units.keys().next().value as number;
-      this.#units.delete(oldest);
+    for (const [id, { recovery }] of this.#units) {
+      // At a recovery point libav swallows pictures that are shown before it, and still has the one of the point itself.
+      const slack = recovery && !recovery.done ? SWALLOWED_LIMIT : 0;
+      if (this.#units.size <= limit + slack) return;
+      recovery?.swallowed(id);
+      this.#units.delete(id);
       this.#ledger.failed();
     }
   }
@@ -251,40 +295,43 @@ export class UnitDecoder {
       return;
     }
     this.#units.delete(unitId);
-    const guessed = this.#noteGuess(frame);
-    if (this.#isUsable(frame, guessed)) this.#propose(frame, unit, unit.concealed || guessed);
+    const whole = this.#wholeness.cameOut(frame.decodeErrorFlags, unitId, unit, this.#units);
+    if (this.#isUsable(frame, whole)) this.#propose(frame, unit, !whole);
     else {
       this.#ledger.failed();
       decoder.recycle(frame);
     }
+    this.#remarkOnDelay(decoder);
   }
 
-  /** Whether the decoder had to guess although no packet was missing: the camera sent spoiled data. */
-  #noteGuess(frame: Frame): boolean {
-    const guessed = frame.decodeErrorFlags !== 0;
-    if (guessed) this.#dirty = true;
-    return guessed;
-  }
-
-  #isUsable(frame: Frame, guessed: boolean): boolean {
-    if (guessed && this.#o.decode.onLoss === 'wait') {
-      this.#needKeyframe = true;
-      return false;
-    }
+  #isUsable(frame: Frame, whole: boolean): boolean {
+    if (!whole && this.#o.decode.onLoss === 'wait') return false;
     if (!this.#isTooLarge(frame)) return true;
     this.#o.onTooLarge(frame.width, frame.height);
     return false;
   }
 
+  /** Pictures that the stream reorders come late, for as long as the camera is so configured. */
+  #remarkOnDelay(decoder: VideoDecoder): void {
+    this.#pictures += 1;
+    const { reorderDelay } = decoder;
+    if (this.#remarkedOnDelay || reorderDelay === 0 || this.#pictures < KNOWN_AFTER) return;
+    this.#remarkedOnDelay = true;
+    const ms = Math.round(reorderDelay * this.intervalMs);
+    const delay = `B-frames: each picture comes ${reorderDelay} ${reorderDelay === 1 ? 'interval' : 'intervals'} (about ${ms} ms) later than without`;
+    this.#o.onRemark(`${delay}; turn B-frames off in the camera (H.264: profile Baseline), or set its GOP to I and P`);
+  }
+
   /** Makes a picture the candidate, in place of an older one. */
   #propose(frame: Frame, unit: PendingUnit, concealed: boolean): void {
-    const { capturedMs, capturedWallMs, hiddenMs, arrivedMs, ptsMs, latenessMs } = unit;
+    const { capturedMs, capturedWallMs, hiddenMs, arrivedMs, ptsMs, latenessMs, unproved } = unit;
     this.#width = frame.width;
     this.#height = frame.height;
+    this.#sets = undefined;
     if (this.#candidate) this.#dropCandidate();
     const decodedMs = this.#o.clock.nowMs();
     const stamps = { capturedMs, capturedWallMs, hiddenMs, arrivedMs, decodedMs, ptsUs: Math.round(ptsMs * 1000) };
-    this.#candidate = { picture: new Picture(frame, stamps, this.#recycle), latenessMs, concealed };
+    this.#candidate = { picture: new Picture(frame, stamps, this.#recycle), latenessMs, concealed, unproved };
   }
 
   #isTooLarge({ width, height }: Frame): boolean {
@@ -302,8 +349,14 @@ export class UnitDecoder {
 
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    if (this.#candidate) this.#publishCandidate();
+    if (this.#candidate && !this.#candidate.unproved) this.#publishCandidate();
   };
+
+  /** The unit after a candidate that might lack slices. */
+  #settle({ picture }: Candidate, { ptsMs, afterLoss }: AccessUnit): void {
+    if (!afterLoss && Math.round(ptsMs * 1000) !== picture.stamps.ptsUs) this.#publishCandidate();
+    else this.#dropCandidate();
+  }
 
   #publishCandidate(): void {
     const { picture, concealed } = this.#candidate as Candidate;
@@ -317,4 +370,9 @@ export class UnitDecoder {
     this.#candidate = undefined;
     this.#ledger.overtaken();
   }
+}
+
+/** Whether units are made of NAL units. */
+function isAnnexB({ codec }: SourceFormat): boolean {
+  return codec === 'h264' || codec === 'hevc';
 }

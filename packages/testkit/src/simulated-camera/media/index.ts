@@ -13,6 +13,16 @@ export {
 export { isParameterSet, nalRole, nalType, toAnnexB, type VideoCodec } from './nal.ts';
 export { type Pacing, type PlayedUnit, Player } from './player.ts';
 export { countReceiverReports, senderReportPacket, withBye } from './rtcp.ts';
-export { DEFAULT_MAX_PAYLOAD_BYTES, PAYLOADERS, RTP_HEADER_BYTES, RtpPacketizer } from './rtp-packetizer.ts';
+export {
+  DEFAULT_MAX_PAYLOAD_BYTES,
+  MARKERS,
+  type Markers,
+  type Packetization,
+  RTP_HEADER_BYTES,
+  RtpPacketizer,
+  type RtpStreamOptions,
+  SET_PACKETS,
+  type SetPackets,
+} from './rtp-packetizer.ts';
 export { readSendTime, SEND_TIME_UUID, sendTimeSei } from './sei.ts';
 export { LoopTimeline } from './timeline.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRtp, reassemble } from '../../../test/rtsp-client.ts';
-import { PAYLOADERS, RtpPacketizer } from './rtp-packetizer.ts';
+import { type Packetization, RtpPacketizer } from './rtp-packetizer.ts';
 
 const nal = fc
   .tuple(fc.constantFrom(0x65, 0x41, 0x01, 0x67, 0x68, 0x06), fc.uint8Array({ minLength: 0, maxLength: 400 }))
@@ -37,7 +37,7 @@ describe('RtpPacketizer', () => {
         fc.integer({ min: 4, max: 120 }),
         (nals, maxPayloadBytes) => {
           const packetizer = new RtpPacketizer({ ...options, firstSequence: 0, maxPayloadBytes });
-          packetizer.change({ payloadType: 98, payloader: PAYLOADERS.h265 });
+          packetizer.change({ payloadType: 98, codec: 'h265' });
           const packets = packetizer.packetize(nals, 5).map(parseRtp);
           const payloads = packets.map((packet) => packet.payload);
           expect(reassemble(payloads, 'h265')).toEqual(nals);
@@ -58,6 +58,41 @@ describe('RtpPacketizer', () => {
         .map((packet) => parseRtp(packet).payload[1] as number);
       expect(fragments.every((fu) => (fu & 0xc0) !== 0xc0)).toBe(true);
     }
+  });
+
+  describe('packetizations', () => {
+    const SPS = Buffer.from('674d', 'hex');
+    const PPS = Buffer.from('68ce', 'hex');
+    const slices = [Buffer.concat([Buffer.from([0x65]), Buffer.alloc(20, 1)]), Buffer.from('6522', 'hex')];
+    const packetsOf = (packetization: Packetization) =>
+      new RtpPacketizer({ ...options, firstSequence: 0, maxPayloadBytes: 14, packetization })
+        .packetize([SPS, PPS, ...slices], 5)
+        .map(parseRtp);
+
+    it.each([
+      [{}, [false, false, false, false, true]],
+      [{ markers: 'slices' }, [false, false, false, true, true]],
+      [{ markers: 'packets' }, [true, true, true, true, true]],
+      [{ markers: 'none' }, [false, false, false, false, false]],
+      [{ sets: 'marked' }, [true, true, false, false, true]],
+      [{ sets: 'aggregated' }, [false, false, false, true]],
+    ] satisfies [Packetization, boolean[]][])('%j: where the marker bits are', (packetization, markers) => {
+      const packets = packetsOf(packetization);
+      expect(packets.map((packet) => packet.marker)).toEqual(markers);
+    });
+
+    it('puts what is in front of a picture into one aggregate', () => {
+      expect(packetsOf({ sets: 'aggregated' })[0]?.payload.toString('hex')).toBe('780002674d000268ce');
+      const h265 = new RtpPacketizer({
+        ...options,
+        codec: 'h265',
+        firstSequence: 0,
+        packetization: { sets: 'aggregated' },
+      });
+      const nals = ['4001aa', '4201bb', '2601af'].map((text) => Buffer.from(text, 'hex'));
+      const payloads = h265.packetize(nals, 5).map((packet) => parseRtp(packet).payload.toString('hex'));
+      expect(payloads).toEqual(['600100034001aa00034201bb', '2601af']);
+    });
   });
 
   it('counts packets and payload bytes for reports, over units', () => {

@@ -1,4 +1,4 @@
-import type { VideoCodec } from './nal.ts';
+import { isParameterSet, nalRole, type VideoCodec } from './nal.ts';
 
 /** Bytes of an RTP header without extension and contributing sources (RFC 3550 5.1). */
 export const RTP_HEADER_BYTES = 12;
@@ -46,11 +46,45 @@ function fragment(nal: Buffer, maxBytes: number, headerBytes: number, indicator:
   return out;
 }
 
+/** Which packets of an access unit have the marker bit: the last one, as it should be, the last of each slice, all, none. */
+export const MARKERS = ['last', 'slices', 'packets', 'none'] as const;
+/** One of {@link MARKERS}. */
+export type Markers = (typeof MARKERS)[number];
+
+/**
+ * How parameter sets, and what else is in front of a picture, are packed: each NAL unit for itself, the same with a marker
+ * bit on each parameter set, or all in one aggregate (STAP-A, AP).
+ */
+export const SET_PACKETS = ['own', 'marked', 'aggregated'] as const;
+/** One of {@link SET_PACKETS}. */
+export type SetPackets = (typeof SET_PACKETS)[number];
+
+/** How access units become packets. */
+export interface Packetization {
+  /** Default `last`. */
+  readonly markers?: Markers;
+  /** Default `own`. */
+  readonly sets?: SetPackets;
+}
+
 /** Parameters of a stream's packets. */
 export interface RtpFormat {
   readonly payloadType: number;
   /** Default: H.264. */
-  readonly payloader?: Payloader;
+  readonly codec?: VideoCodec;
+}
+
+/** A payload, and whether its packet ends a slice or a parameter set. */
+interface Piece {
+  readonly payload: Buffer;
+  readonly endsSlice: boolean;
+  readonly isSet: boolean;
+}
+
+/** NAL units in one payload, each after its size (RFC 6184 5.7.1, RFC 7798 4.4.2). */
+function aggregate(nals: readonly Buffer[], codec: VideoCodec): Buffer {
+  const sized = nals.flatMap((nal) => [Buffer.from([nal.byteLength >> 8, nal.byteLength & 0xff]), nal]);
+  return Buffer.concat([codec === 'h264' ? Buffer.from([0x78]) : Buffer.from([0x60, 0x01]), ...sized]);
 }
 
 /** What an {@link RtpPacketizer} stamps on its packets. */
@@ -60,25 +94,26 @@ export interface RtpStreamOptions extends RtpFormat {
   readonly firstSequence: number;
   /** At least 4 bytes. Default {@link DEFAULT_MAX_PAYLOAD_BYTES}. */
   readonly maxPayloadBytes?: number;
+  readonly packetization?: Packetization | undefined;
 }
 
 /** Packetizes access units into one RTP stream. Knows no socket and no time. */
 export class RtpPacketizer {
-  readonly #options: Required<RtpStreamOptions>;
+  readonly #options: RtpStreamOptions & { readonly maxPayloadBytes: number };
   #format: Required<RtpFormat>;
   #sequence: number;
   #packets = 0;
   #octets = 0;
 
   constructor(options: RtpStreamOptions) {
-    this.#options = { payloader: h264Payloads, maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES, ...options };
-    this.#format = this.#options;
+    this.#options = { maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES, ...options };
+    this.#format = { codec: 'h264', ...options };
     this.#sequence = options.firstSequence & 0xffff;
   }
 
   /** Changes the codec from the next packet on; sequence numbers and SSRC continue. */
   change(format: RtpFormat): void {
-    this.#format = { payloader: h264Payloads, ...format };
+    this.#format = { codec: 'h264', ...format };
   }
 
   /** Sequence number of the next packet. */
@@ -97,12 +132,37 @@ export class RtpPacketizer {
   }
 
   /**
-   * One access unit: all packets have its time stamp, the last one has the marker bit. The packets belong to the
-   * caller.
+   * One access unit: all packets have its time stamp, and the last one has the marker bit, unless the packetization says
+   * otherwise. The packets belong to the caller.
    */
   packetize(nals: readonly Buffer[], rtpTime: number): Buffer[] {
-    const payloads = nals.flatMap((nal) => this.#format.payloader(nal, this.#options.maxPayloadBytes));
-    return payloads.map((payload, i) => this.packet(payload, rtpTime, i === payloads.length - 1));
+    const pieces = this.#pieces(nals);
+    return pieces.map((piece, i) => this.packet(piece.payload, rtpTime, this.#marks(piece, i === pieces.length - 1)));
+  }
+
+  #pieces(nals: readonly Buffer[]): Piece[] {
+    const { codec } = this.#format;
+    if (this.#options.packetization?.sets !== 'aggregated') return nals.flatMap((nal) => this.#cut(nal));
+    const first = nals.findIndex((nal) => nalRole(nal, codec) === 'slice');
+    const front = nals.slice(0, Math.max(0, first));
+    const whole = aggregate(front, codec);
+    if (front.length < 2 || whole.byteLength > this.#options.maxPayloadBytes)
+      return nals.flatMap((nal) => this.#cut(nal));
+    return [{ payload: whole, endsSlice: false, isSet: false }, ...nals.slice(first).flatMap((nal) => this.#cut(nal))];
+  }
+
+  #cut(nal: Buffer): Piece[] {
+    const { codec } = this.#format;
+    const payloads = PAYLOADERS[codec](nal, this.#options.maxPayloadBytes);
+    const isSlice = nalRole(nal, codec) === 'slice';
+    const isSet = isParameterSet(nal, codec);
+    return payloads.map((payload, i) => ({ payload, endsSlice: isSlice && i === payloads.length - 1, isSet }));
+  }
+
+  #marks({ endsSlice, isSet }: Piece, last: boolean): boolean {
+    const { markers = 'last', sets = 'own' } = this.#options.packetization ?? {};
+    if (markers === 'packets') return true;
+    return (sets === 'marked' && isSet) || (markers !== 'none' && last) || (markers === 'slices' && endsSlice);
   }
 
   /** One packet around an existing payload. */

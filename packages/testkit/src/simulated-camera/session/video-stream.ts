@@ -2,7 +2,7 @@ import {
   type Clip,
   type LoopTimeline,
   nalRole,
-  PAYLOADERS,
+  type Packetization,
   type Pacing,
   type PlayedUnit,
   Player,
@@ -31,6 +31,11 @@ export interface SentUnit {
   readonly bytes: number;
 }
 
+/** Where parameter sets are, apart from the description: in front of keyframes, in front of all pictures, nowhere. */
+export const PARAMETER_SETS = ['keyframes', 'pictures', 'description'] as const;
+/** One of {@link PARAMETER_SETS}. */
+export type ParameterSetPlace = (typeof PARAMETER_SETS)[number];
+
 /** A clip as a session plays it. The camera has one object per clip, and keeps it while the clip is unchanged. */
 export interface PlayedClip {
   readonly clip: Clip;
@@ -48,6 +53,8 @@ export interface VideoStreamOptions extends StreamOptions {
   /** Start of the camera's own round, `clock.nowMs`, which the session joins. Undefined: the session has its own. */
   readonly sharedEpochMs: number | undefined;
   readonly stampSendTime: boolean;
+  readonly parameterSets: ParameterSetPlace;
+  readonly packetization: Packetization;
   readonly maxPayloadBytes: number;
   readonly onUnit: (unit: SentUnit) => void;
   readonly onDropped: () => void;
@@ -76,7 +83,7 @@ export class VideoStream implements Stream {
   #lastSent: SentUnit | undefined;
 
   constructor(transport: MediaTransport, options: VideoStreamOptions) {
-    const { random32, maxPayloadBytes } = options;
+    const { random32, maxPayloadBytes, packetization } = options;
     this.#transport = transport;
     this.#options = options;
     this.#played = options.current();
@@ -84,7 +91,8 @@ export class VideoStream implements Stream {
     this.#rtpBase = random32();
     const { payloadType } = this.#played;
     const firstSequence = random32() & 0xffff;
-    this.#packetizer = new RtpPacketizer({ payloadType, ssrc: this.ssrc, firstSequence, maxPayloadBytes });
+    const { ssrc } = this;
+    this.#packetizer = new RtpPacketizer({ payloadType, ssrc, firstSequence, maxPayloadBytes, packetization });
     this.#reports = new SenderReports(transport, {
       ...options,
       ssrc: this.ssrc,
@@ -164,7 +172,7 @@ export class VideoStream implements Stream {
 
   #play(next: PlayedClip): void {
     this.#played = next;
-    this.#packetizer.change({ payloadType: next.payloadType, payloader: PAYLOADERS[next.clip.codec] });
+    this.#packetizer.change({ payloadType: next.payloadType, codec: next.clip.codec });
   }
 
   #wireTime(ticks: number): number {
@@ -235,12 +243,13 @@ export class VideoStream implements Stream {
   }
 
   #nalsOf({ unit }: PlayedUnit, sentMonotonicNs: bigint): Buffer[] {
-    const { stampSendTime } = this.#options;
+    const { stampSendTime, parameterSets } = this.#options;
     const { clip } = this.#played;
     const firstVcl = unit.nals.findIndex((nal) => nalRole(nal, clip.codec) === 'slice');
     const at = firstVcl < 0 ? unit.nals.length : firstVcl;
+    const hasSets = parameterSets === 'pictures' || (parameterSets === 'keyframes' && unit.keyframe);
     return [
-      ...(unit.keyframe ? clip.parameterSets : []),
+      ...(hasSets ? clip.parameterSets : []),
       ...unit.nals.slice(0, at),
       ...(stampSendTime ? [sendTimeSei(sentMonotonicNs, clip.codec)] : []),
       ...unit.nals.slice(at),

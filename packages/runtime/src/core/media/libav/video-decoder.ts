@@ -1,6 +1,7 @@
 import { VigiaError } from '@vigia/base';
 import {
   AV_CODEC_FLAG_LOW_DELAY,
+  AV_CODEC_FLAG_OUTPUT_CORRUPT,
   AV_LOG_QUIET,
   AV_PIX_FMT_CUDA,
   AV_PIX_FMT_NV12,
@@ -98,6 +99,18 @@ export class VideoDecoder {
     return sent >= 0 && drained === AVERROR_EAGAIN ? 'ok' : 'error';
   }
 
+  /**
+   * Returns the pictures that are held back through `onPicture`, and forgets everything but parameter sets, as before the
+   * first unit. Without that, a picture after a gap may be taken for one from before it, and be swallowed.
+   */
+  restart(): void {
+    const context = this.#context;
+    if (!context) return;
+    context.sendPacketSync(null);
+    this.#drain(context);
+    this.#context?.flushBuffers();
+  }
+
   /** Takes a frame back. The decoder may reuse its memory from now on. */
   recycle(frame: Frame): void {
     frame.unref();
@@ -131,6 +144,8 @@ export class VideoDecoder {
     context.threadCount = threads;
     context.threadType = FF_THREAD_SLICE;
     context.setFlags(AV_CODEC_FLAG_LOW_DELAY);
+    // After a recovery point of H.265, pictures are counted as they come out: those that are not whole must come out too.
+    if (format.codec === 'hevc') context.setFlags(AV_CODEC_FLAG_OUTPUT_CORRUPT);
     if (format.extradata) context.extraData = format.extradata;
     if (format.raw) {
       context.width = format.raw.width;

@@ -1,10 +1,12 @@
-import { NAL_FOREIGN, NAL_KEY, NAL_PICTURE, type NalFormat, nalHeader, type NalSink } from './nal-format.ts';
+import type { RecoveryPoint } from '#core/media';
+import { UnitInspector } from '#core/media/bitstream';
+import { NAL_FOREIGN, NAL_PICTURE, NAL_PREFIX, type NalFormat, nalHeader, type NalSink } from './nal-format.ts';
 import type { RtpHeader } from './rtp.ts';
 
 /** Largest access unit in bytes; a larger one is dropped and counts as damaged. */
 export const ACCESS_UNIT_LIMIT: number = 8 * 1024 * 1024;
 
-/** An access unit of an RTP stream. Its time stamp is not unwrapped yet. */
+/** An access unit of an RTP stream. Its time stamp is not unwrapped yet. The other properties are those of `AccessUnit`. */
 export interface RtpUnit {
   /** Annex B. Borrowed: valid until the callback returns. */
   readonly data: Buffer;
@@ -14,6 +16,10 @@ export interface RtpUnit {
   readonly arrivedMs: number;
   readonly keyframe: boolean;
   readonly damaged: boolean;
+  readonly afterLoss: boolean;
+  readonly recovery: RecoveryPoint | undefined;
+  readonly reference: boolean;
+  readonly doubt: 'unproved' | 'repeated' | undefined;
 }
 
 const START_CODE_BYTES = 4;
@@ -26,9 +32,15 @@ const BEHIND_LIMIT = 1024;
  * Assembles the RTP payloads of H.264 or H.265 into access units. A marker bit ends a unit at once; otherwise a change
  * of the time stamp does. Parameter sets with a marker of their own are kept for the next unit.
  *
- * Some cameras set the marker on every slice. When a marker is followed by a slice with the same time stamp that does
- * not begin a picture, markers are ignored from then on: units end at the next time stamp, one interval later, but
- * whole.
+ * **Markers that lie.** Some cameras set the marker on every packet, or on every slice. A marker inside a fragmented NAL
+ * unit ends nothing. When a slice that does not begin a picture follows a marker with the same time stamp, markers are
+ * ignored from then on: units end at the next time stamp, one interval later, but whole. The unit that was ended too early
+ * is continued and delivered again, so that it is not lost; the decoder has noticed by itself that slices were missing. The
+ * decoder of H.265 does not notice that: there, units end at the next time stamp until a marker has proved right once, which
+ * costs the first picture of a connection one interval.
+ *
+ * **Losses.** A gap damages the unit it is in, and one that no marker ended before it. The unit after the gap is whole when
+ * it begins with what only comes first in a unit; it is `afterLoss` in any case.
  *
  * Bytes are copied once, into one buffer that grows and is reused.
  */
@@ -36,21 +48,28 @@ export class AccessUnitAssembler {
   readonly #format: NalFormat;
   readonly #onUnit: (unit: RtpUnit) => void;
   readonly #sink: NalSink;
+  readonly #inspector: UnitInspector;
   #buffer: Buffer = Buffer.allocUnsafe(256 * 1024);
   #length = 0;
   #rtpTime = 0;
   #nextSequence = -1;
   #hasPicture = false;
-  #keyframe = false;
   #damaged = false;
+  #afterLoss = false;
   /** Inside a fragmented NAL unit whose start was received. */
   #inFragment = false;
+  /** A marker ended the unit, and it was delivered. Its bytes are kept until the next NAL unit shows that it was the end. */
+  #ended = false;
+  /** Packets are missing before the next NAL unit. */
+  #afterGap = false;
   #ssrc = 0;
   /** When the previous packet was read. */
   #lastMs = 0;
-  /** RTP time of the last unit that a marker ended. */
-  #markedTime = -1;
+  /** The previous packet had a marker, and nothing is missing after it. */
+  #afterMarker = false;
+  #markersProved = false;
   #markersLie = false;
+  #doubt: RtpUnit['doubt'];
   /** RTP packets that never arrived. */
   lostPackets = 0;
   /** Consecutive NAL units that are invalid for this codec. */
@@ -59,6 +78,7 @@ export class AccessUnitAssembler {
   constructor(format: NalFormat, onUnit: (unit: RtpUnit) => void) {
     this.#format = format;
     this.#onUnit = onUnit;
+    this.#inspector = new UnitInspector(format.codec);
     this.#sink = {
       nal: (packet, start, end) => this.#nal(packet, start, end),
       first: (header, packet, start, end) => this.#first(header, packet, start, end),
@@ -67,6 +87,7 @@ export class AccessUnitAssembler {
         this.#inFragment = false;
       },
       bad: () => {
+        this.#leaveEnded();
         this.#damaged = true;
         this.foreignInARow += 1;
       },
@@ -75,30 +96,20 @@ export class AccessUnitAssembler {
 
   /** Takes one RTP packet. `arrivedMs`: when it was read. */
   push(packet: Buffer, header: RtpHeader, arrivedMs: number): void {
-    if (header.ssrc !== this.#ssrc && this.#nextSequence >= 0) {
-      // Another sender, or a restarted one: its sequence numbers are unrelated to the previous ones.
-      this.#nextSequence = -1;
-      this.#lose();
-    }
+    const restarted = header.ssrc !== this.#ssrc && this.#nextSequence >= 0;
+    // Another sender, or a restarted one: its sequence numbers are unrelated to the previous ones.
+    if (restarted) this.#nextSequence = -1;
     this.#ssrc = header.ssrc;
     const ahead = this.#ahead(header.sequence);
     // A duplicate, or a packet that comes too late. The gap has already been counted.
     if (ahead < 0) return;
-    const gap = ahead > 0;
-    if (gap) this.#lose();
-    if (this.#hasPicture && header.timestamp !== this.#rtpTime) {
-      // The last bytes of that unit came with the previous packet.
-      this.#emit(this.#lastMs);
-      // The missing packets may have been the end of that unit or the start of this one.
-      if (gap) this.#lose();
-    }
+    if (ahead > 0 || restarted) this.#lose();
+    if (header.timestamp !== this.#rtpTime) this.#endByTime();
     this.#rtpTime = header.timestamp;
     if (header.payloadEnd > header.payloadStart)
       this.#format.read(packet, header.payloadStart, header.payloadEnd, this.#sink);
-    if (header.marker && this.#hasPicture && !this.#markersLie) {
-      this.#markedTime = header.timestamp;
-      this.#emit(arrivedMs);
-    }
+    this.#afterMarker = header.marker;
+    if (header.marker) this.#endByMarker(arrivedMs);
     this.#lastMs = arrivedMs;
   }
 
@@ -114,13 +125,51 @@ export class AccessUnitAssembler {
     return ahead;
   }
 
+  /** Packets are missing: of the unit that is open, if one is, and perhaps of the next one. */
   #lose(): void {
-    this.#damaged = true;
+    this.#leaveEnded();
+    if (this.#hasPicture || this.#length > 0) this.#damaged = true;
     this.#inFragment = false;
+    this.#afterGap = true;
+    this.#afterMarker = false;
+    this.#afterLoss = true;
+  }
+
+  /** A packet has another time stamp: it belongs to another unit. */
+  #endByTime(): void {
+    // Also after a unit that was delivered: it is whole.
+    if (this.#afterMarker && this.#hasPicture) this.#markersProved = true;
+    this.#afterMarker = false;
+    this.#leaveEnded();
+    // The last bytes of that unit came with the previous packet.
+    if (this.#hasPicture) this.#emit(this.#lastMs);
+    else if (this.#damaged) {
+      // The picture is lost. What was in front of it would describe another one.
+      this.#afterLoss = true;
+      this.#ended = true;
+    }
+    this.#leaveEnded();
+  }
+
+  #endByMarker(arrivedMs: number): void {
+    if (!this.#hasPicture || this.#ended || this.#inFragment || this.#markersLie) return;
+    if (!this.#markersProved) {
+      if (!this.#format.noticesMissingSlices) return;
+      this.#doubt = 'unproved';
+    }
+    this.#emit(arrivedMs);
+  }
+
+  /** Forgets a unit that was delivered: the next NAL unit begins another one. */
+  #leaveEnded(): void {
+    if (!this.#ended) return;
+    this.#ended = false;
+    this.#reset();
   }
 
   #nal(packet: Buffer, start: number, end: number): void {
     if (end - start <= this.#format.headerBytes) {
+      this.#leaveEnded();
       this.#damaged = true;
       return;
     }
@@ -136,9 +185,14 @@ export class AccessUnitAssembler {
   }
 
   #next(packet: Buffer, start: number, end: number): void {
-    // A fragment without its start cannot be assigned to a NAL unit.
-    if (this.#inFragment) this.#append(packet, start, end);
-    else this.#damaged = true;
+    this.#leaveEnded();
+    if (this.#inFragment) {
+      this.#append(packet, start, end);
+      return;
+    }
+    // A fragment without its start cannot be assigned to a NAL unit. Nearly always it is a slice: the unit ends with it.
+    this.#hasPicture = true;
+    this.#damaged = true;
   }
 
   /**
@@ -146,12 +200,18 @@ export class AccessUnitAssembler {
    */
   #begin(header: number, first: number): void {
     const kind = this.#format.kindOf(header);
+    const opens = (kind & NAL_PICTURE) !== 0 && (first & 0x80) !== 0;
+    const continues = (kind & NAL_PICTURE) !== 0 && !opens;
+    if (continues && this.#hasPicture && this.#afterMarker) this.#catchLie();
+    else this.#leaveEnded();
+    if (this.#afterGap && !opens && !(kind & NAL_PREFIX)) this.#damaged = true;
+    this.#afterGap = false;
     if (kind & NAL_FOREIGN) {
       this.#damaged = true;
       this.foreignInARow += 1;
     } else this.foreignInARow = 0;
-    if (kind & NAL_PICTURE) this.#slice((first & 0x80) !== 0);
-    if (kind & NAL_KEY) this.#keyframe = true;
+    if (continues && !this.#hasPicture) this.#damaged = true;
+    if (kind & NAL_PICTURE) this.#hasPicture = true;
     const { headerBytes } = this.#format;
     if (!this.#reserve(START_CODE_BYTES + headerBytes)) return;
     this.#buffer.writeUInt32BE(1, this.#length);
@@ -159,12 +219,11 @@ export class AccessUnitAssembler {
     this.#length += START_CODE_BYTES + headerBytes;
   }
 
-  #slice(beginsPicture: boolean): void {
-    if (!this.#hasPicture && !beginsPicture) {
-      if (this.#markedTime === this.#rtpTime && !this.#damaged) this.#markersLie = true;
-      this.#damaged = true;
-    }
-    this.#hasPicture = true;
+  /** A marker was inside a picture: its unit goes on. */
+  #catchLie(): void {
+    this.#markersLie = true;
+    if (this.#ended) this.#doubt = 'repeated';
+    this.#ended = false;
   }
 
   #append(packet: Buffer, start: number, end: number): void {
@@ -187,19 +246,28 @@ export class AccessUnitAssembler {
     return true;
   }
 
+  /** Delivers the unit. Its bytes stay until `#leaveEnded`. */
   #emit(arrivedMs: number): void {
-    const unit: RtpUnit = {
-      data: this.#buffer.subarray(0, this.#length),
-      rtpTime: this.#rtpTime,
-      arrivedMs,
-      keyframe: this.#keyframe,
-      damaged: this.#damaged || this.#inFragment,
-    };
+    const damaged = this.#damaged || this.#inFragment;
+    const afterLoss = this.#afterLoss;
+    this.#ended = true;
+    // Without a byte there is nothing to deliver, but something is lost.
+    this.#afterLoss = damaged;
+    if (this.#length === 0) return;
+    const data = this.#buffer.subarray(0, this.#length);
+    const inspector = this.#inspector;
+    inspector.inspect(data);
+    const { keyframe, recovery, reference } = inspector;
+    const doubt = this.#doubt;
+    this.#doubt = undefined;
+    this.#onUnit({ data, rtpTime: this.#rtpTime, arrivedMs, keyframe, damaged, afterLoss, recovery, reference, doubt });
+  }
+
+  #reset(): void {
+    this.#doubt = undefined;
     this.#length = 0;
     this.#hasPicture = false;
-    this.#keyframe = false;
     this.#damaged = false;
     this.#inFragment = false;
-    this.#onUnit(unit);
   }
 }

@@ -1,7 +1,7 @@
-/** Properties of a NAL unit, as bits. */
+/** Properties of a NAL unit, as bits. A slice of a picture. */
 export const NAL_PICTURE = 1;
-/** Decoding can begin at an access unit that contains one. */
-export const NAL_KEY = 2;
+/** Comes before the first slice of its picture, if at all: nothing of a picture that begins with one is missing. */
+export const NAL_PREFIX = 2;
 /** Invalid for this codec: the stream uses another one. */
 export const NAL_FOREIGN = 4;
 
@@ -22,6 +22,8 @@ export interface NalSink {
 /** The NAL unit header of a codec, and its RTP packetization. */
 export interface NalFormat {
   readonly codec: 'h264' | 'hevc';
+  /** Whether the decoder notices that slices of a picture are missing. */
+  readonly noticesMissingSlices: boolean;
   /** Size of the NAL unit header. */
   readonly headerBytes: 1 | 2;
   /** Bits of `NAL_…` for a NAL unit with this header. */
@@ -53,11 +55,13 @@ function aggregate(packet: Buffer, from: number, end: number, least: number, sin
 /** H.264 by RFC 6184: single NAL units, STAP-A, FU-A. */
 export const H264: NalFormat = {
   codec: 'h264',
+  noticesMissingSlices: true,
   headerBytes: 1,
   kindOf(header) {
     const type = header & 0x1f;
-    if (type >= 1 && type <= 5) return type === 5 ? NAL_PICTURE | NAL_KEY : NAL_PICTURE;
-    if (type === 7) return NAL_KEY;
+    if (type >= 1 && type <= 5) return NAL_PICTURE;
+    // SEI, SPS, PPS, delimiter (7.4.1.2.3).
+    if (type >= 6 && type <= 9) return NAL_PREFIX;
     return type === 0 || type > 23 ? NAL_FOREIGN : 0;
   },
   read(packet, start, end, sink) {
@@ -78,13 +82,13 @@ export const H264: NalFormat = {
 /** H.265 by RFC 7798: single NAL units, aggregation packets, fragmentation units; without decoding order numbers. */
 export const H265: NalFormat = {
   codec: 'hevc',
+  noticesMissingSlices: false,
   headerBytes: 2,
   kindOf(header) {
     const type = (header >> 9) & 0x3f;
-    if (type <= 9) return NAL_PICTURE;
-    // BLA, IDR, CRA.
-    if (type >= 16 && type <= 21) return NAL_PICTURE | NAL_KEY;
-    if (type === 32 || type === 33) return NAL_KEY;
+    if (type <= 9 || (type >= 16 && type <= 21)) return NAL_PICTURE;
+    // VPS, SPS, PPS, delimiter, SEI before the picture (7.4.2.4.4).
+    if ((type >= 32 && type <= 35) || type === 39) return NAL_PREFIX;
     return (header & 0x8000) !== 0 || (type >= 41 && type <= 47) || type > 49 ? NAL_FOREIGN : 0;
   },
   read(packet, start, end, sink) {

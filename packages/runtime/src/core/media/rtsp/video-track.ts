@@ -19,9 +19,9 @@ export class VideoTrack extends RtpTrack {
     super({ ...options, onPacket: (packet, header, readMs) => this.#assembler.push(packet, header, readMs) });
     this.#assembler = new AccessUnitAssembler(format, (unit) => {
       this.units += 1;
-      const { data, arrivedMs, keyframe, damaged } = unit;
+      const { data, arrivedMs, keyframe, damaged, afterLoss, recovery, reference, doubt } = unit;
       const ptsMs = this.timeline.unwrap(unit.rtpTime) / this.ticksPerMs;
-      options.onUnit({ data, ptsMs, arrivedMs, keyframe, damaged });
+      options.onUnit({ data, ptsMs, arrivedMs, keyframe, damaged, afterLoss, recovery, reference, doubt });
     });
   }
 

@@ -11,6 +11,7 @@ import {
   Packet,
   type Stream,
 } from 'node-av/lib';
+import { AT_ONCE, UnitInspector } from '#core/media/bitstream';
 import { parseSourceUrl, type Source, SourceError, type SourceOptions, type SourceUrl } from '#core/media';
 
 // libav would write to stderr. Errors that matter are return values.
@@ -31,6 +32,7 @@ export class DemuxedSource implements Source {
   readonly #packet = new Packet();
   readonly #filtered = new Packet();
   #filter: BitStreamFilterContext | undefined;
+  #inspector: UnitInspector | undefined;
   #stream: Stream | undefined;
   #msPerTick = 0;
   #timer: Timer | undefined;
@@ -102,6 +104,7 @@ export class DemuxedSource implements Source {
     if (rate.num > 0 && rate.den > 0) this.#intervalMs = (rate.den / rate.num) * 1000;
     const annexB = TO_ANNEX_B[codec];
     if (annexB) this.#openFilter(annexB, stream);
+    if (codec === 'h264' || codec === 'hevc') this.#inspector = new UnitInspector(codec);
     const { width, height, format: pixelFormat } = codecpar;
     this.#o.onFormat({
       kind: this.#url.kind,
@@ -180,7 +183,18 @@ export class DemuxedSource implements Source {
 
   #emit(packet: Packet, ptsMs: number, keyframe: boolean): void {
     const { data } = packet;
-    if (data) this.#o.onUnit({ data, ptsMs, arrivedMs: this.#o.clock.nowMs(), keyframe, damaged: false });
+    if (!data) return;
+    const unit = { data, ptsMs, arrivedMs: this.#o.clock.nowMs(), keyframe, damaged: false };
+    const inspector = this.#inspector;
+    if (!inspector) {
+      this.#o.onUnit(unit);
+      return;
+    }
+    inspector.inspect(data);
+    const { reference } = inspector;
+    // A container may mark pictures that have no such message.
+    const recovery = keyframe && !inspector.keyframe ? AT_ONCE : inspector.recovery;
+    this.#o.onUnit({ ...unit, recovery, reference });
   }
 
   #until(dueMs: number): Promise<void> {
