@@ -10,7 +10,7 @@ const EWOULDBLOCK = 11;
 type Flock = (fd: number, operation: number) => number;
 let flock: Flock | undefined;
 
-/** The exclusive right that a locked file stands for. The kernel ends it with the process, in whatever way that ends. */
+/** The exclusive right that a locked file stands for. The kernel ends it with the process, also when that is killed. */
 export interface FileLock {
   /** Removes the file and ends the right. Idempotent. */
   release(): void;
@@ -18,7 +18,7 @@ export interface FileLock {
 
 /** Options of {@link lockFile}. */
 export interface LockOptions {
-  /** Written into the file, for people and other processes. Undefined: what is there stays. */
+  /** Written into the file, for people and other processes. Undefined: its text stays. */
   readonly text?: string;
   /** Whether to create the file. Default true. */
   readonly create?: boolean;

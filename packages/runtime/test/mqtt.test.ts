@@ -97,10 +97,14 @@ test('a broker that refuses the login is a problem of health, and is used once i
   const config = box.config({ hall: 'rtsp://127.0.0.1:1/x' }, `mqtt: { url: "mqtt://127.0.0.1:${port}" }\n`);
   const vigia = new Vigia(['run', '-c', config, '--json'], box.env);
   closers.push(() => vigia.process.kill('SIGKILL'));
-  await vigia.until('the refusal', () => /the MQTT broker refuses the connection: /.test(vigia.stderr));
+  await vigia.until('the refusal', () =>
+    /the MQTT broker 127\.0\.0\.1:\d+ refuses the connection: /.test(vigia.stderr),
+  );
   const asked = new Vigia(['health', '-c', config], box.env);
   expect(await asked.ended()).toBe(1);
-  expect(asked.stdout + asked.stderr).toMatch(/the MQTT broker refuses the connection: this user is not authorized/);
+  expect(asked.stdout + asked.stderr).toMatch(
+    /the MQTT broker 127\.0\.0\.1:\d+ refuses the connection: this user is not authorized/,
+  );
   await strict.stop();
   const broker = await startMosquitto(port);
   closers.push(() => broker.stop());

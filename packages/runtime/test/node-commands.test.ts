@@ -8,7 +8,7 @@ import { closers, command, hangUp, running } from './support/running-node.ts';
 import { isAlive, Sandbox, Vigia } from './support/vigia.ts';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-/** Runs a program on a terminal of its own and passes its output on. On a line of input it types Ctrl-C. */
+/** Runs a program on a terminal of its own and passes its output on. It types what a line of input says; an empty line: Ctrl-C. */
 const ON_A_TERMINAL = `
 import os, pty, select, sys
 pid, terminal = pty.fork()
@@ -17,8 +17,7 @@ if pid == 0:
 while True:
     for ready in select.select([terminal, 0], [], [])[0]:
         if ready == 0:
-            os.read(0, 100)
-            os.write(terminal, b"\\x03")
+            os.write(terminal, os.read(0, 100).rstrip(b"\\n") or b"\\x03")
             continue
         try:
             text = os.read(terminal, 65536)
@@ -85,11 +84,17 @@ test('status, logs and stop of one running node', async () => {
   expect(rest).toEqual({ records: records.slice(-1), lost: 0, next: records.length });
 
   const left = watching(box);
-  await left.line(/Ctrl-C ends this view only/);
-  left.process.stdin?.write('\n');
+  await left.line(/q ends this view only/);
+  left.process.stdin?.write('?\n');
+  await left.line(/AGE +from the capture of a picture to the decision about it/);
+  left.process.stdin?.write('q\n');
   await left.line(/\[\?25hnode t\d+-\d+ goes on\r?\n(?:.*\n)*ended with 0/);
   const stays = watching(box);
   await stays.line(/c0 .*live/);
+  const interrupted = watching(box);
+  await interrupted.line(/c0 .*live/);
+  interrupted.process.stdin?.write('\n');
+  await interrupted.line(/goes on\r?\n(?:.*\n)*ended with 0/);
   const follower = new Vigia(['logs', '--follow', '--json'], box.env);
   closers.push(() => follower.process.kill('SIGKILL'));
   await follower.until('the first records', () => recordsIn(follower.stdout).length === records.length);

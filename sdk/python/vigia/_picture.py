@@ -78,7 +78,7 @@ def as_array(pixels: memoryview, pixel_format: str, width: int, height: int, pla
     try:
         import numpy
     except ImportError as error:
-        raise VigiaError("numpy_missing", "array() needs numpy; use pixels, or install vigia[numpy]") from error
+        raise VigiaError("numpy_missing", "array() needs numpy; use pixels, or install numpy (`pip install numpy`)") from error
     stride, offset = planes[0].stride, planes[0].offset
     shape: Tuple[int, ...] = (height, width)
     strides: Tuple[int, ...] = (stride, 1)

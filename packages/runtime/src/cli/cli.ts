@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '@vigia/base';
+import { quoted, UsageError } from '@vigia/base';
+import { nearest } from '#core/terminal';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { helpFor } from './help.ts';
@@ -23,8 +24,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!command)
-    throw new UsageError(`there is no command "${name}"; there are ${Object.keys(COMMANDS).join(', ')} (vigia --help)`);
+  if (!command) throw new UsageError(unknownText(name));
   const { values, positionals } = parse(name, command, rest);
   if (values['help']) {
     process.stdout.write(helpFor(name, COMMANDS));
@@ -32,8 +32,24 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   }
   const [least, most] = command.words;
   if (positionals.length < least || positionals.length > most)
-    throw new UsageError(`vigia ${name}: ${wordsText(positionals.length, least, most)} (vigia ${name} --help)`);
+    throw new UsageError(
+      `vigia ${name}: ${wordsText(positionals.length, least, most)}${fileHint(command, positionals)} (vigia ${name} --help)`,
+    );
   return command.run(values, positionals);
+}
+
+function unknownText(name: string): string {
+  const names = Object.keys(COMMANDS);
+  const near = nearest(name, names);
+  const hint = near === undefined ? `there are ${names.join(', ')}` : `did you mean ${near}?`;
+  return `there is no command "${quoted(name, 40)}"; ${hint} (vigia --help)`;
+}
+
+/** Others name the configuration without an option. */
+function fileHint({ options }: Command, [word]: readonly string[]): string {
+  return word !== undefined && 'config' in options && /\.ya?ml$/i.test(word)
+    ? `; a configuration is given with -c ${quoted(word, 80)}`
+    : '';
 }
 
 function parse(name: string, command: Command, args: string[]): { values: Values; positionals: string[] } {

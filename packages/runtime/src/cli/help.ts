@@ -32,7 +32,8 @@ const TOPICS: Readonly<Record<string, string>> = {
   run: `vigia run [-c FILE] [--for TIME] [--report FILE] [--json]
 
 Runs the cameras of a configuration. Downloads missing models first.
-Shows a live table on a terminal, plain lines otherwise. Ctrl-C stops; a second Ctrl-C stops at once.
+Shows a live table on a terminal (q stops, ? explains, arrows scroll), plain lines otherwise. Ctrl-C stops; a second
+Ctrl-C stops at once.
 
   -c, --config FILE   the configuration (default: vigia.yml in the current folder)
 ${RUN_OPTIONS}
@@ -143,7 +144,7 @@ Shows what a running node does: its problems first, then each camera with its co
 RATE is frames of a camera, and ok results of a consumer in the last 10 s, per second. AGE is how old a frame was when its
 result was decided, in the last 10 s. Everything that was dropped is counted since the node started.
 
-  --watch             redraw twice a second until Ctrl-C, or until the node ends; needs a terminal
+  --watch             redraw twice a second until q or Ctrl-C, or until the node ends; needs a terminal
   --json              the status as one JSON document, on one line
   --node NAME         the node (default: the only running one)
   -c, --config FILE   take the node's name from a configuration

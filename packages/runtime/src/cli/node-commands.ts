@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { codeOf, printable, printableJson, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, printable, printableJson, quoted, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
 import { ID_PATTERN, type NodeEvent } from '@vigia/contracts';
 import { API } from '@vigia/contracts/api';
 import { formatBytes } from '#core/terminal';
@@ -23,7 +23,9 @@ const RESTART_MS = 3_610_000;
 
 /** `vigia snapshot`. */
 export async function snapshotCommand(values: Values, [camera = '', file = '']: readonly string[]): Promise<number> {
-  if (!ID_PATTERN.test(camera)) throw new UsageError(`vigia snapshot: "${camera}" is no camera id`);
+  if (!ID_PATTERN.test(camera)) throw new UsageError(`vigia snapshot: "${quoted(camera, 40)}" is no camera id`);
+  if (/\.(?:png|gif|webp|bmp|tiff?)$/i.test(file))
+    throw new UsageError(`vigia snapshot: ${quoted(file)} would hold a JPEG: name it .jpg`);
   const path = `/api/v1/cameras/${camera}/snapshot.jpg?annotated=${values['bare'] ? 0 : 1}`;
   const jpeg = await askNode(await socketOf(values, 'snapshot'), path, SNAPSHOT_MS);
   if (jpeg.byteLength < 2 || jpeg.readUInt16BE(0) !== JPEG_START)

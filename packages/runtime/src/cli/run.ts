@@ -23,6 +23,7 @@ import { admit, budgetOf, locateModels, planOf, pullModel, roomFor, sums } from 
 import { Ending } from './ending.ts';
 import type { RunOptions } from './options.ts';
 import { version } from './version.ts';
+import { readKeys } from './view-keys.ts';
 
 const DRAW_MS = 500;
 /**
@@ -73,8 +74,11 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
       void supervisor.refreshDoors();
       void supervisor.desired.reload().catch(() => undefined);
     });
-    const drawing = every(clock, DRAW_MS, () => view.draw(supervisor.status()));
+    const draw = (): void => view.draw(supervisor.status());
+    const drawing = every(clock, DRAW_MS, draw);
     scope.defer(() => drawing.cancel());
+    if (view instanceof LiveView)
+      scope.defer(readKeys(process.stdin, { view, redraw: draw, end: () => process.kill(process.pid, 'SIGINT') }));
     await untilEnd(options.forMs, ending);
     const report = await supervisor.report();
     view.draw(supervisor.status());

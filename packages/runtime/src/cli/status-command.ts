@@ -1,11 +1,13 @@
 import { codeOf, sleep, systemClock, UsageError } from '@vigia/base';
 import { paletteFor } from '#core/terminal';
+import type { NodeStatus } from '@vigia/contracts';
 import { LiveView, statusScreen } from '#cli/views';
 import { LogFollower } from './log-follower.ts';
 import { lineOf } from './logs-command.ts';
 import { Ending } from './ending.ts';
 import { askStatus, isGone } from './node-answers.ts';
 import type { Values } from './options.ts';
+import { readKeys } from './view-keys.ts';
 import { socketOf } from './which-node.ts';
 
 /** How often `--watch` asks. */
@@ -38,22 +40,35 @@ function refuseWatch(values: Values): void {
 async function watch(socket: string): Promise<number> {
   let { node } = await askStatus(socket);
   const ending = new Ending();
-  const view = new LiveView(process.stdout, paletteFor(process.stdout), systemClock, 'Ctrl-C ends this view only');
+  const view = new LiveView(
+    process.stdout,
+    paletteFor(process.stdout),
+    systemClock,
+    'q ends this view only, ? explains',
+  );
+  let shown: NodeStatus | undefined;
+  const restore = readKeys(process.stdin, {
+    view,
+    redraw: () => shown && view.draw(shown),
+    end: () => process.kill(process.pid, 'SIGINT'),
+  });
   const log = new LogFollower(socket, {});
   let last = `node ${node} goes on`;
   try {
     while (!ending.signal.aborted) {
-      ({ node } = await drawNext(socket, log, view).catch((error: unknown) => {
+      shown = await drawNext(socket, log, view).catch((error: unknown) => {
         if (codeOf(error) !== 'no_answer') throw error;
         view.onLog('vigia: the node does not answer');
-        return { node };
-      }));
+        return shown;
+      });
+      node = shown?.node ?? node;
       await sleep(systemClock, WATCH_MS, ending.signal).catch(() => undefined);
     }
   } catch (error) {
     if (!isGone(error)) throw error;
     last = `node ${node} has ended`;
   } finally {
+    restore();
     view.close();
     ending.close();
   }
@@ -61,7 +76,7 @@ async function watch(socket: string): Promise<number> {
   return 0;
 }
 
-async function drawNext(socket: string, log: LogFollower, view: LiveView): Promise<{ readonly node: string }> {
+async function drawNext(socket: string, log: LogFollower, view: LiveView): Promise<NodeStatus> {
   const { records } = await log.next();
   for (const record of records) view.onLog(lineOf(record));
   const status = await askStatus(socket);

@@ -1,6 +1,6 @@
 import type { Clock } from '@vigia/base';
 import type { CameraReport, CameraStatus, ConsumerReport, NodeStatus, RecentAnswers } from '@vigia/contracts';
-import { fit, formatBytes, formatElapsed, type Palette } from '#core/terminal';
+import { fit, formatBytes, formatElapsed, type Palette, wrap } from '#core/terminal';
 import { agesText, colourOf, consumerState, durationText, nonZero, rateText, streamText } from './cells.ts';
 import type { View } from './view.ts';
 import { Keyed, keepOnly, Rate } from './recent.ts';
@@ -18,6 +18,21 @@ const STATE = 12;
 const FPS = 6;
 const AGE = 8;
 const SEES = 18;
+const INDENT = '    ';
+/** What `?` shows. */
+const HELP: readonly string[] = [
+  'FPS       camera: pictures that it sent; consumer: answers; both per second',
+  'AGE       from the capture of a picture to the decision about it, in the last 10 s:',
+  '          p50 is usual, one of 100 answers is older than p99; ≥ means at least,',
+  '          because the camera does not show how long it holds pictures back',
+  'SEES      the newest answer; empty when it is older than 1 s and three intervals',
+  'DROPPED   pictures in whose place a newer one was taken, since the start: that is',
+  '          how vigia stays current. gated: more than `fps` allows; overwritten: the',
+  '          consumer was busy; stale: too old to be used',
+  'no result pictures that were taken and got no answer, since the start, by reason',
+  '',
+  'Keys: ↑ ↓ PgUp PgDn scroll, q ends, ? goes back',
+];
 
 /** A table that redraws itself in place: cameras, their consumers, models, and the last log lines. */
 export class LiveView implements View {
@@ -28,10 +43,15 @@ export class LiveView implements View {
   readonly #rates = new Keyed(() => new Rate());
   readonly #log: string[] = [];
   #drawnLines = 0;
+  /** Of the last drawing. */
+  #size = '';
+  /** Lines of the table above the window. */
+  #offset = 0;
+  #helps = false;
   #closed = false;
 
-  /** @param hint What Ctrl-C does, for the first line. */
-  constructor(terminal: Terminal, palette: Palette, clock: Clock, hint = 'Ctrl-C stops') {
+  /** @param hint What keys do, for the first line. */
+  constructor(terminal: Terminal, palette: Palette, clock: Clock, hint = 'q stops, ? explains') {
     this.#terminal = terminal;
     this.#palette = palette;
     this.#clock = clock;
@@ -52,19 +72,48 @@ export class LiveView implements View {
     if (this.#closed) return;
     keepOnly(status, this.#rates);
     // A terminal of unknown size reports 0.
-    const width = (this.#terminal.columns || 100) - 1;
-    const rows = (this.#terminal.rows || 40) - 1;
-    let lines = [...this.#head(status), ...this.#cameras(status), ...this.#models(status), ...this.#logLines()];
-    // A table longer than the screen cannot be redrawn in place. It is cut, with a note.
-    if (lines.length > rows)
-      lines = [
-        ...lines.slice(0, rows - 1),
-        `… ${lines.length - rows + 1} more lines: enlarge the window, or use --json`,
-      ];
-    const up = this.#drawnLines > 0 ? `\u001b[${this.#drawnLines}A\r` : '';
-    const text = lines.map((line) => `\u001b[2K${clip(line, width)}${this.#palette.reset}\n`).join('');
-    this.#terminal.write(`${up}${text}\u001b[J`);
+    const [columns, rows] = [this.#terminal.columns || 100, this.#terminal.rows || 40];
+    const head = this.#head(status);
+    const log = this.#logLines();
+    const table = this.#helps ? [...HELP] : [...this.#cameras(status, columns - 1), ...this.#models(status)];
+    const room = Math.max(1, rows - 1 - head.length - log.length);
+    const lines = [...head, ...this.#window(table, room), ...log].slice(0, rows - 1);
+    const text = lines.map((line) => `\u001b[2K${clip(line, columns - 1)}${this.#palette.reset}\n`).join('');
+    this.#terminal.write(`${this.#toTop(`${columns}×${rows}`)}${text}\u001b[J`);
     this.#drawnLines = lines.length;
+  }
+
+  /** Moves the table by lines: down, or up if negative. The next drawing shows it. */
+  scroll(by: number): void {
+    this.#offset = Math.max(0, this.#offset + by);
+  }
+
+  /** Shows what the columns mean, or the table again. */
+  toggleHelp(): void {
+    this.#helps = !this.#helps;
+    this.#offset = 0;
+  }
+
+  /** Where the drawing begins. After a change of size the old lines are broken anywhere: the whole screen is cleared. */
+  #toTop(size: string): string {
+    const changed = this.#size !== '' && this.#size !== size;
+    this.#size = size;
+    if (changed) return '\u001b[H\u001b[2J';
+    return this.#drawnLines > 0 ? `\u001b[${this.#drawnLines}A\r` : '';
+  }
+
+  /** The part of the table that fits, with a line that counts what does not. */
+  #window(table: readonly string[], room: number): string[] {
+    if (table.length <= room) {
+      this.#offset = 0;
+      return [...table];
+    }
+    const shown = Math.max(1, room - 1);
+    this.#offset = Math.min(this.#offset, table.length - shown);
+    const below = table.length - shown - this.#offset;
+    const { dim, reset } = this.#palette;
+    const more = `${dim}${this.#offset} lines above, ${below} below: ↑ ↓ scroll${reset}`;
+    return [...table.slice(this.#offset, this.#offset + shown), more];
   }
 
   close(): void {
@@ -76,28 +125,30 @@ export class LiveView implements View {
   #head(status: NodeStatus): string[] {
     const { bold, dim, reset } = this.#palette;
     const facts = [
-      `up ${formatElapsed(status.up_ms)}`,
-      `shared memory ${formatBytes(status.shm_bytes)}`,
-      `MQTT ${status.mqtt}`,
       this.#hint,
+      `up ${formatElapsed(status.up_ms)}`,
+      `MQTT ${status.mqtt}`,
+      `shared memory ${formatBytes(status.shm_bytes)}`,
     ];
     return [`${bold}vigia${reset} ${status.node}  ${dim}${facts.join(' · ')}${reset}`, ''];
   }
 
-  #cameras(status: NodeStatus): string[] {
+  #cameras(status: NodeStatus, width: number): string[] {
     const { dim, reset } = this.#palette;
     const title = `${fit('CAMERA', NAME)}${fit('STATE', STATE)}${fit('FPS', FPS, 'right')}${fit('AGE p50', AGE + 2, 'right')}${fit('p99', AGE, 'right')}  ${fit('SEES', SEES)}DROPPED`;
     const lines = [`${dim}${title}${reset}`];
-    for (const [id, camera] of Object.entries(status.cameras)) {
-      const { report, answers } = camera;
-      lines.push(this.#camera(id, camera));
-      for (const [name, consumer] of Object.entries(report.consumers))
+    for (const [id, camera] of worstFirst(status)) {
+      const { report, answers, message } = camera;
+      lines.push(this.#camera(id, camera), ...this.#reason(report.state === 'live' ? null : message, width));
+      for (const [name, consumer] of Object.entries(report.consumers)) {
         lines.push(this.#consumer(`${id}/${name}`, consumer, consumerState(report, consumer), answers[name]));
+        lines.push(...this.#reason(consumer.reason, width));
+      }
     }
     return [...lines, ''];
   }
 
-  #camera(id: string, { report, message }: CameraStatus): string {
+  #camera(id: string, { report }: CameraStatus): string {
     const { bold, reset, dim } = this.#palette;
     const fps = rateText(this.#rates.get(id).read(report.captured, this.#clock.nowMs()));
     const { no_demand, undecodable, late } = report.skipped;
@@ -109,10 +160,19 @@ export class LiveView implements View {
       concealed: report.concealed,
       'packets lost': report.lost_packets,
     });
-    const note = report.state === 'live' ? `${lost}${mainText(report)}` : `${dim}${message ?? ''}${reset}`;
     // The columns of the consumers show the format of the stream instead, if it is known.
-    const sends = report.state === 'live' ? `  ${dim}${fit(streamText(report), AGE * 2 + 2 + SEES)}${reset}` : '  ';
-    return `${bold}${fit(id, NAME)}${reset}${this.#state(report.state)}${fit(fps, FPS, 'right')}${sends}${note}`;
+    const live = report.state === 'live';
+    const sends = live
+      ? `  ${dim}${fit(streamText(report), AGE * 2 + 2 + SEES)}${reset}${lost}${mainText(report)}`
+      : '';
+    return `${bold}${fit(id, NAME)}${reset}${this.#state(report.state)}${fit(fps, FPS, 'right')}${sends}`;
+  }
+
+  /** Why something is as it is, whole: no column cuts it. */
+  #reason(text: string | null, width: number): string[] {
+    const { yellow, reset } = this.#palette;
+    if (text === null || text === '') return [];
+    return wrap(text, width - INDENT.length).map((line) => `${INDENT}${yellow}${line}${reset}`);
   }
 
   #consumer(key: string, report: ConsumerReport, state: string, recent: RecentAnswers | undefined): string {
@@ -127,9 +187,7 @@ export class LiveView implements View {
     const ages = `${fit(p50, AGE + 2, 'right')}${fit(p99, AGE, 'right')}`;
     const sees = `  ${cyan}${fit(recent?.sees ?? '–', SEES - 1)}${reset} `;
     const { yellow } = this.#palette;
-    // Current problems come before drops since the start, because a narrow terminal cuts off the end.
     const notes = [
-      report.reason === null ? '' : `${red}${report.reason}${reset}`,
       report.slowed ? `${yellow}slowed to ${rateText(report.slowed.fps)}/s: ${report.slowed.reason}${reset}` : '',
       dropped || 'none',
       // Counted since the start: what failed while a model was loading is no problem of now.
@@ -160,6 +218,15 @@ export class LiveView implements View {
   #state(state: string): string {
     return `${colourOf(state, this.#palette)}${fit(state, STATE)}${this.#palette.reset}`;
   }
+}
+
+/** Cameras that need somebody first, each kind in the order of the configuration. */
+function worstFirst({ cameras }: NodeStatus): (readonly [string, CameraStatus])[] {
+  const rank = ({ report }: CameraStatus): number => {
+    if (report.state !== 'live') return 0;
+    return Object.values(report.consumers).some(({ state }) => state !== 'running') ? 1 : 2;
+  };
+  return Object.entries(cameras).toSorted(([, a], [, b]) => rank(a) - rank(b));
 }
 
 /** The state of the large stream, unless it is live. */

@@ -7,7 +7,7 @@ import type {
   RecentAnswers,
   ResultMessage,
 } from '@vigia/contracts';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { paletteFor } from '#core/terminal';
 import { Announcer } from '#node/events';
 import { JsonView } from './json-view.ts';
@@ -137,7 +137,7 @@ test('a stalled camera, one with losses, and a missing large stream', () => {
     },
   };
   view.draw({ ...status(0, 0, 0), cameras });
-  expect(screen).toMatch(/hall +stalled +– +no packet for 5 s/);
+  expect(screen).toMatch(/hall +stalled +–\n\S* {4}no packet for 5 s/);
   expect(screen).toMatch(
     /yard +live +– +h264 768×576 udp vaapi +2 undecodable, 3 concealed, 12 packets lost {2}large stream waiting \(timeout\)/,
   );
@@ -167,6 +167,76 @@ test('lines never exceed the terminal, nor the table its rows', () => {
     .split('\n');
   expect(Math.max(...drawn.map((line) => line.length))).toBeLessThanOrEqual(39);
   expect(drawn.length).toBeLessThanOrEqual(9);
+});
+
+describe('many cameras on a small terminal', () => {
+  const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g');
+  const reason =
+    'rtsp://192.168.1.20/stream1: connection refused, is the camera on and the port right? It was there before.';
+
+  function stage(): { terminal: { columns: number; rows: number }; view: LiveView; draw: () => string[] } {
+    let text = '';
+    const terminal = { columns: 80, rows: 20, write: (more: string) => void (text = more) };
+    const view = new LiveView(terminal, paletteFor({}), new FakeClock());
+    const away = { ...camera(0, 0), state: 'waiting' as const, reason: 'refused' };
+    const cameras = Object.fromEntries(
+      Array.from({ length: 32 }, (_, n) => [
+        `camera-${n}`,
+        { report: n === 30 ? away : camera(10, 10), message: n === 30 ? reason : null, answers: {} },
+      ]),
+    );
+    return {
+      terminal,
+      view,
+      draw: () => {
+        view.draw({ ...status(0, 0, 0), cameras });
+        return text.replaceAll(ESCAPES, '').replaceAll('\r', '').split('\n');
+      },
+    };
+  }
+
+  test('the one in trouble comes first, with its whole reason; the rest is counted and scrolled', () => {
+    const { view, draw } = stage();
+    const first = draw();
+    expect(first[3]).toMatch(/^camera-30 +waiting/);
+    expect(
+      first
+        .slice(4, 6)
+        .map((line) => line.trim())
+        .join(' '),
+    ).toBe(reason);
+    expect(first).toHaveLength(20);
+    expect(first.at(-2)).toMatch(/^0 lines above, \d+ below/);
+    view.scroll(10);
+    expect(draw().at(-2)).toMatch(/^10 lines above/);
+    view.scroll(1_000);
+    const last = draw();
+    expect(last.at(-2)).toMatch(/ 0 below/);
+    expect(last.join('\n')).toContain('ssdlite');
+    view.scroll(-1_000);
+    expect(draw()).toEqual(first);
+  });
+
+  test('? explains the columns, and goes back', () => {
+    const { view, draw } = stage();
+    const before = draw();
+    view.toggleHelp();
+    expect(draw().join('\n')).toMatch(/p50 is usual[^]*gated: more than `fps` allows/);
+    view.toggleHelp();
+    expect(draw()).toEqual(before);
+  });
+
+  test('after a change of size the screen is cleared', () => {
+    let text = '';
+    const terminal = { columns: 80, rows: 20, write: (more: string) => void (text = more) };
+    const view = new LiveView(terminal, paletteFor({}), new FakeClock());
+    view.draw(status(0, 0, 0));
+    view.draw(status(500, 0, 0));
+    expect(text).not.toContain('\u001b[2J');
+    terminal.columns = 60;
+    view.draw(status(1_000, 0, 0));
+    expect(text.startsWith('\u001b[H\u001b[2J')).toBe(true);
+  });
 });
 
 test('plain lines: state changes, and a summary every five seconds', () => {
@@ -208,7 +278,7 @@ test('JSON lines: a slow reader holds back the stream until it reads', async () 
   expect(JSON.parse(written[2] ?? '').events_dropped).toBe(7);
 });
 
-test('a failed worker and a slowed one: the reason comes first', () => {
+test('a failed worker and a slowed one: each with its reason', () => {
   const { consumers } = camera(100, 50);
   const people = consumers['people'] as ConsumerReport;
   const worker = { ...people, kind: 'worker' as const, model: null };
@@ -223,7 +293,7 @@ test('a failed worker and a slowed one: the reason comes first', () => {
   const clock = new FakeClock();
   const view = new LiveView({ columns: 170, rows: 40, write: (text) => void (screen = text) }, paletteFor({}), clock);
   view.draw({ ...status(0, 100, 50), cameras: { hall: { report, message: null, answers: {} } } });
-  expect(screen).toMatch(/falls \(falls\) +failed .* exited with code 1 {2}7 gated/);
+  expect(screen).toMatch(/falls \(falls\) +failed .* 7 gated.*\n\S* {4}exited with code 1\S*\n/);
   expect(screen).toMatch(
     /scene \(vlm\) +running .* slowed to 0\.5\/s: hall\/people \(critical\) is short of CPU {2}7 gated/,
   );

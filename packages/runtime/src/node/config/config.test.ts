@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { redact } from '@vigia/base';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from './load-config.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '#core/terminal';
 import { resolveSecrets, secretVariables } from './secrets.ts';
 
 describe('secrets', () => {

@@ -1,5 +1,5 @@
 import { type Config, EVENT_KINDS, type WebhookConfig } from '@vigia/contracts';
-import { nearest } from './nearest.ts';
+import { nearest } from '#core/terminal';
 import type { Path, Where } from './paths.ts';
 import { resolveSecrets } from './secrets.ts';
 

@@ -1,6 +1,6 @@
 import { quoted } from '@vigia/base';
 import { configSchema, ID_PATTERN, NOT_YET } from '@vigia/contracts';
-import { nearest } from './nearest.ts';
+import { nearest } from '#core/terminal';
 import { type Path, pathText, valueAt, type Where } from './paths.ts';
 
 /** Problems that are looked at. There are fewer sentences; the others are counted. */

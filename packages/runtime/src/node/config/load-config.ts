@@ -13,7 +13,7 @@ import { parseSourceUrl } from '#core/media';
 import { ConfigError } from './config-error.ts';
 import { checkHeader, checkWebhook, endpointsOf, fillEndpoint } from './endpoints.ts';
 import { type Issue, sentencesOf } from './issue-sentences.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '#core/terminal';
 import { pathText, type Where } from './paths.ts';
 import { readText } from './read-text.ts';
 import { readYaml, TEXT_LIMIT } from './read-yaml.ts';
@@ -134,6 +134,10 @@ function checkProgram(
   const problems: string[] = [];
   if (dir !== undefined && !isFolder(dir)) problems.push(`${at('dir')}: found ${dir}, no such folder`);
   if (module !== undefined && !existsSync(module)) problems.push(`${at('module')}: found ${module}, no such file`);
+  if (module !== undefined && /\.[mc]?ts$/.test(module) && !runsTypeScript())
+    problems.push(
+      `${at('module')}: found ${module}, Node ${process.versions.node} does not run TypeScript: use 22.18 or newer, or JavaScript`,
+    );
   // Only its first word: a whole command line in one text may hold a password.
   const [program] = command?.[0]?.split(/\s/, 1) ?? [];
   for (const [key, value] of [
@@ -155,6 +159,11 @@ function checkProgram(
   )
     problems.push(`${at('command')}: found ${program}, no such program in PATH`);
   return problems;
+}
+
+/** Node strips types from 22.18 on. */
+function runsTypeScript(): boolean {
+  return Boolean((process.features as { readonly typescript?: unknown }).typescript);
 }
 
 /** Also false for what cannot be the name of a folder. */

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { Backoff, type Clock, codeOf, type Log, messageOf, printableJson, type Timer } from '@vigia/base';
+import { Backoff, type Clock, codeOf, type Log, messageOf, printableJson, quoted, type Timer } from '@vigia/base';
 import {
   type CameraStateMessage,
   type ConsumerStatistics,
@@ -88,7 +88,7 @@ export class MqttLink {
   /** Why the broker takes nothing, for people; undefined while it does, and while it is only away. */
   get problem(): string | undefined {
     if (!this.#refusal || (!this.#refusal.lasting && this.#backoff.failures < PROBLEM_AFTER)) return undefined;
-    return refusedText(this.#refusal);
+    return refusedText(this.#refusal, this.#o.url);
   }
 
   /** Connects in the background; returns at once. */
@@ -303,14 +303,15 @@ export class MqttLink {
   #onError(client: MqttClient, error: Error): void {
     if (client !== this.#client || this.#closed) return;
     const code = 'code' in error && typeof error.code === 'number' ? error.code : undefined;
-    if (code === undefined) this.#warn(`MQTT broker: ${codeOf(error) ?? messageOf(error)}; trying again`);
+    if (code === undefined)
+      this.#warn(`MQTT broker ${hostOf(this.#o.url)}: ${codeOf(error) ?? messageOf(error)}; trying again`);
     else this.#onRefused(refusalOf(code));
   }
 
   #onRefused(refusal: Refusal): void {
     this.#refusedNow = true;
     this.#refusal = refusal;
-    this.#warn(`${refusedText(refusal)}; trying again`);
+    this.#warn(`${refusedText(refusal, this.#o.url)}; trying again`);
   }
 
   /** Nothing more comes from this client. Its callbacks may never be called: what is under way is sent again. */
@@ -347,8 +348,13 @@ export class MqttLink {
   }
 }
 
-function refusedText({ text }: Refusal): string {
-  return `the MQTT broker refuses the connection: ${text}`;
+function refusedText({ text }: Refusal, url: string): string {
+  return `the MQTT broker ${hostOf(url)} refuses the connection: ${text}`;
+}
+
+/** Host and port, without a login. */
+function hostOf(url: string): string {
+  return quoted(new URL(url).host, 80);
 }
 
 /** Splits the credentials off the URL, because the library would split a password at a colon. */

@@ -169,7 +169,7 @@ function newRendition(spec: RenditionSpec, slots: Slots): Rendition {
   return { spec, shape, slots, scaler: new FrameScaler(), last: undefined };
 }
 
-/** The path, or another one where somebody else's file has it: only its owner could remove that. */
+/** The path, or another one where a file of another user has it: only its owner could remove that. */
 function freePath(path: string): string {
   const owner = lstatSync(path, { throwIfNoEntry: false })?.uid;
   return owner === undefined || owner === process.getuid?.() ? path : `${path}_${randomBytes(8).toString('hex')}`;
