@@ -19,19 +19,22 @@ const FPS = 6;
 const AGE = 8;
 const SEES = 18;
 const INDENT = '    ';
-/** What `?` shows. */
-const HELP: readonly string[] = [
-  'FPS       camera: pictures that it sent; consumer: answers; both per second',
-  'AGE       from the capture of a picture to the decision about it, in the last 10 s:',
-  '          p50 is usual, one of 100 answers is older than p99; ≥ means at least,',
-  '          because the camera does not show how long it holds pictures back',
-  'SEES      the newest answer; empty when it is older than 1 s and three intervals',
-  'DROPPED   pictures in whose place a newer one was taken, since the start: that is',
-  '          how vigia stays current. gated: more than `fps` allows; overwritten: the',
-  '          consumer was busy; stale: too old to be used',
-  'no result pictures that were taken and got no answer, since the start, by reason',
-  '',
-  'Keys: ↑ ↓ PgUp PgDn scroll, q ends, ? goes back',
+const TERM = 10;
+/** What `?` shows: a word of the table, and what it means. */
+const HELP: readonly (readonly [string, string])[] = [
+  ['FPS', 'of a camera: pictures that it sent; of a consumer: answers; both per second'],
+  [
+    'AGE',
+    'from the capture of a picture to the decision about it, in the last 10 s: p50 is usual, one of 100 answers is older than p99; ≥ means at least, because the camera does not show how long it holds pictures back',
+  ],
+  ['SEES', 'the newest answer; empty when it is older than 1 s and three intervals'],
+  [
+    'DROPPED',
+    'pictures in whose place a newer one was taken, since the start: that is how vigia stays current. gated: more than `fps` allows; overwritten: the consumer was busy; stale: too old to be used',
+  ],
+  ['no result', 'pictures that were taken and got no answer, since the start, by reason'],
+  ['', ''],
+  ['Keys', '↑ ↓ PgUp PgDn scroll, q ends, ? goes back'],
 ];
 
 /** A table that redraws itself in place: cameras, their consumers, models, and the last log lines. */
@@ -73,9 +76,11 @@ export class LiveView implements View {
     keepOnly(status, this.#rates);
     // A terminal of unknown size reports 0.
     const [columns, rows] = [this.#terminal.columns || 100, this.#terminal.rows || 40];
-    const head = this.#head(status);
+    const head = [...this.#head(status), ...(this.#helps ? [] : [this.#title()])];
     const log = this.#logLines();
-    const table = this.#helps ? [...HELP] : [...this.#cameras(status, columns - 1), ...this.#models(status)];
+    const table = this.#helps
+      ? helpLines(columns - 1)
+      : [...this.#cameras(status, columns - 1), ...this.#models(status)];
     const room = Math.max(1, rows - 1 - head.length - log.length);
     const lines = [...head, ...this.#window(table, room), ...log].slice(0, rows - 1);
     const text = lines.map((line) => `\u001b[2K${clip(line, columns - 1)}${this.#palette.reset}\n`).join('');
@@ -133,10 +138,14 @@ export class LiveView implements View {
     return [`${bold}vigia${reset} ${status.node}  ${dim}${facts.join(' · ')}${reset}`, ''];
   }
 
-  #cameras(status: NodeStatus, width: number): string[] {
+  #title(): string {
     const { dim, reset } = this.#palette;
-    const title = `${fit('CAMERA', NAME)}${fit('STATE', STATE)}${fit('FPS', FPS, 'right')}${fit('AGE p50', AGE + 2, 'right')}${fit('p99', AGE, 'right')}  ${fit('SEES', SEES)}DROPPED`;
-    const lines = [`${dim}${title}${reset}`];
+    const ages = `${fit('AGE p50', AGE + 2, 'right')}${fit('p99', AGE, 'right')}`;
+    return `${dim}${fit('CAMERA', NAME)}${fit('STATE', STATE)}${fit('FPS', FPS, 'right')}${ages}  ${fit('SEES', SEES)}DROPPED${reset}`;
+  }
+
+  #cameras(status: NodeStatus, width: number): string[] {
+    const lines: string[] = [];
     for (const [id, camera] of worstFirst(status)) {
       const { report, answers, message } = camera;
       lines.push(this.#camera(id, camera), ...this.#reason(report.state === 'live' ? null : message, width));
@@ -218,6 +227,12 @@ export class LiveView implements View {
   #state(state: string): string {
     return `${colourOf(state, this.#palette)}${fit(state, STATE)}${this.#palette.reset}`;
   }
+}
+
+function helpLines(width: number): string[] {
+  return HELP.flatMap(([term, text]) =>
+    wrap(text, width - TERM).map((line, n) => `${(n === 0 ? term : '').padEnd(TERM)}${line}`),
+  );
 }
 
 /** Cameras that need somebody first, each kind in the order of the configuration. */
