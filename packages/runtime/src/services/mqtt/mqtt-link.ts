@@ -311,7 +311,12 @@ export class MqttLink {
   #onRefused(refusal: Refusal): void {
     this.#refusedNow = true;
     this.#refusal = refusal;
-    this.#warn(`${refusedText(refusal, this.#o.url)}; trying again`);
+    if (!this.#triesOther) this.#warn(`${refusedText(refusal, this.#o.url)}; trying again`);
+  }
+
+  /** The broker does not speak version 5, and is asked again with 3.1.1 at once: nothing is wrong. */
+  get #triesOther(): boolean {
+    return this.#refusedNow && this.#refusal?.version === true && this.#version === MQTT_5;
   }
 
   /** Nothing more comes from this client. Its callbacks may never be called: what is under way is sent again. */
@@ -320,7 +325,7 @@ export class MqttLink {
     this.#client = undefined;
     client.end(true);
     for (const settle of this.#unacknowledged) settle(false);
-    this.#warn('no connection to the MQTT broker; trying again');
+    if (!this.#triesOther) this.#warn('no connection to the MQTT broker; trying again');
     const waitMs = this.#waitMs();
     if (waitMs === 0) this.start();
     else this.#retry = this.#o.clock.after(waitMs, () => this.start());
