@@ -46,6 +46,7 @@ export {
   SHM_DIR,
   shmFull,
 } from './shared-memory.ts';
+export { takenBytes } from './socket-queue.ts';
 export { Deadline } from './deadline.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { futexSupported, futexWait, futexWake, isPeerGone, sendDoorbell } from './wake.ts';

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { takenBytes } from '@vigia/base';
 import type { WebSocket } from 'ws';
 
 /** One message of a stream. */
@@ -17,7 +18,7 @@ export interface Outlet {
   send(message: StreamMessage): Promise<void> | undefined;
   /** Shows both ends that the other one is there. */
   beat(): void;
-  /** Beats in a row that the client has not answered. Always 0 where it has no way to answer. */
+  /** Beats in a row that the client has not answered, or in which it has taken nothing of what waits for it. */
   readonly unanswered: number;
   /** Cuts the connection. */
   cut(): void;
@@ -32,6 +33,8 @@ export function sseOutlet(response: ServerResponse): Outlet {
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
   });
+  const progress = progressOf(response);
+  let unanswered = 0;
   return {
     get closed() {
       return response.closed;
@@ -41,11 +44,29 @@ export function sseOutlet(response: ServerResponse): Outlet {
       return response.write(text) ? undefined : whenDrained(response);
     },
     beat: () => {
+      unanswered = progress() ? 0 : unanswered + 1;
       if (!response.writableNeedDrain) response.write(':\n\n');
     },
-    unanswered: 0,
+    get unanswered() {
+      return unanswered;
+    },
     cut: () => response.destroy(),
     onClose: (closed) => response.once('close', closed),
+  };
+}
+
+/**
+ * Whether a client has taken anything since the last call, or nothing waits for it. It has no way to answer, and megabytes may
+ * wait in the kernel before Node notices that it reads nothing.
+ */
+function progressOf({ socket }: ServerResponse): () => boolean {
+  let [written, taken] = [0, -1];
+  return () => {
+    const before = { written, taken };
+    const now = socket ? takenBytes(socket) : undefined;
+    if (now === undefined) return true;
+    [written, taken] = [socket?.bytesWritten ?? 0, now];
+    return taken > before.taken || before.written === before.taken;
   };
 }
 
