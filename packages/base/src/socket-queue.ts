@@ -14,7 +14,7 @@ const answer = Buffer.alloc(4);
  */
 export function takenBytes(socket: Socket): number | undefined {
   // Node has no public way to the descriptor. Without it the answer is unknown.
-  const { fd } = (socket as { readonly _handle?: { readonly fd?: unknown } })._handle ?? {};
+  const { fd } = (Reflect.get(socket, '_handle') ?? {}) as { readonly fd?: unknown };
   if (typeof fd !== 'number' || fd < 0) return undefined;
   ioctl ??= koffi.load(null).func('int ioctl(int fd, unsigned long request, ...)') as Ioctl;
   if (ioctl(fd, TIOCOUTQ, 'void *', answer) !== 0) return undefined;
