@@ -36,7 +36,7 @@ const ours = (modules: readonly string[]): string[] => modules.filter((name) => 
 const PROCESSES = {
   'a camera process': {
     entry: '@vigia/runtime/dist/camera/camera-process.js',
-    most: 180,
+    most: 190,
     never:
       /^runtime\/(?:node|cli|main)|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
@@ -48,7 +48,7 @@ const PROCESSES = {
   },
   'a model container': {
     entry: '@vigia/model-container/dist/container.js',
-    most: 80,
+    most: 82,
     never: /^runtime\/|^model-container\/(?:model-store|onboarding|conversion)\/|^npm:(?:pacote|tar)$/,
   },
 };

@@ -55,7 +55,7 @@ export function inProcess<Report, T>(options: OwnProcess<Report, T>): Promise<T>
       signal?.removeEventListener('abort', onAbort);
       if (!ending) failed(why);
       if (ending && 'value' in ending) resolve(ending.value);
-      else reject(ending?.error as Error);
+      else reject(ending?.error);
     };
     // A process that could not be started emits no exit.
     child.on('error', (error) => (child.pid === undefined ? ended(error.message) : failed(error.message)));

@@ -11,10 +11,10 @@ const IMAGE = [1, 3, 8, 8] as const;
 
 function message(...fields: readonly Field[]): Uint8Array {
   const writer = protobuf.Writer.create();
-  for (const [number, value] of fields) {
-    if (typeof value === 'number') writer.uint32(number << 3).int64(value);
-    else if (typeof value === 'string') writer.uint32((number << 3) | 2).string(value);
-    else writer.uint32((number << 3) | 2).bytes(value);
+  for (const [number, content] of fields) {
+    if (typeof content === 'number') writer.uint32(number << 3).int64(content);
+    else if (typeof content === 'string') writer.uint32((number << 3) | 2).string(content);
+    else writer.uint32((number << 3) | 2).bytes(content);
   }
   return writer.finish();
 }
