@@ -1,5 +1,6 @@
 export { bindToCpus } from './affinity.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
+export { childEnvironment, REMOTE_TOKEN } from './child-environment.ts';
 export {
   Channel,
   type ChannelErrorCode,
@@ -49,6 +50,7 @@ export {
 export { takenBytes } from './socket-queue.ts';
 export { Deadline } from './deadline.ts';
 export { LineSplitter } from './line-splitter.ts';
+export { TimeShare } from './time-share.ts';
 export { futexSupported, futexWait, futexWake, isPeerGone, sendDoorbell } from './wake.ts';
 export {
   type ChildConnection,

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { Backoff, type BackoffOptions } from './backoff.ts';
 import type { ChannelPort } from './channel.ts';
+import { childEnvironment } from './child-environment.ts';
 import type { Clock, Timer } from './clock.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -24,6 +25,8 @@ export interface SupervisedChildOptions {
   /** The JavaScript file to run. */
   readonly entry: string;
   readonly args?: readonly string[];
+  /** Names of environment variables that it needs besides those that every child gets. */
+  readonly environment?: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
   /** Log lines of the child. */
@@ -154,6 +157,7 @@ export class SupervisedChild {
     return fork(this.#o.entry, [...(this.#o.args ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       serialization: 'advanced',
+      env: childEnvironment(this.#o.environment),
       execArgv: [],
     });
   }

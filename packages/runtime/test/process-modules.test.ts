@@ -48,7 +48,7 @@ const PROCESSES = {
   },
   'a model container': {
     entry: '@vigia/model-container/dist/container.js',
-    most: 80,
+    most: 82,
     never: /^runtime\/|^model-container\/(?:model-store|onboarding|conversion)\/|^npm:(?:pacote|tar)$/,
   },
 };

@@ -88,7 +88,7 @@ const SHOWS_PIXELS = python(
   "frame.result(data={'format': frame.format, 'size': [frame.width, frame.height], 'begin': bytes(frame.pixels[:2]).hex(), 'bytes': len(frame.pixels)})",
 );
 const SHOWS_ENVIRONMENT = python(
-  "frame.result(data={name: name in os.environ for name in ('CAMERA_PASSWORD', 'VIGIA_REMOTE_TOKEN')} | {'mine': os.environ['MINE'] == os.environ['MINE_AGAIN'] != ''})",
+  "frame.result(data={name: name in os.environ for name in ('CAMERA_PASSWORD', 'VIGIA_REMOTE_TOKEN', 'SOME_TOKEN')} | {'mine': os.environ['MINE'] == os.environ['MINE_AGAIN'] != ''})",
 );
 const DOOMED = `import sys\nprint('cannot log in with ${SECRET}', file=sys.stderr)\nsys.exit('nor with http://user:${SECRET}@host/')\n`;
 
@@ -123,7 +123,7 @@ test('every kind of pixels, secrets that stay secret, and a critical failure tha
     'box.py': python("frame.result([vigia.Detection(0, 'bed', 1.0, (0.25, 0.25, 0.5, 0.5))])"),
     'module.mjs': `import { frames } from '${WORKER_SDK}';
 const { MINE, MINE_AGAIN } = process.env;
-const hidden = ['CAMERA_PASSWORD', 'VIGIA_REMOTE_TOKEN'].map((name) => [name, name in process.env]);
+const hidden = ['CAMERA_PASSWORD', 'VIGIA_REMOTE_TOKEN', 'SOME_TOKEN'].map((name) => [name, name in process.env]);
 const data = { ...Object.fromEntries(hidden), mine: Boolean(MINE) && MINE === MINE_AGAIN };
 for await (const frame of frames()) frame.result({ data });
 `,
@@ -138,7 +138,7 @@ for await (const frame of frames()) frame.result({ data });
     text.replace('workers:', `${other}workers:`).replace('    consumers:', `    ${roi}\n    consumers:`);
   const { box, vigia, reportFile, config } = startNode(consumers, workers, scripts, {
     top: `${mqtt}cpu: { normal: { nice: 11, cpus: [0] } }\n`,
-    env: { CAMERA_PASSWORD: SECRET, OWN: SECRET, VIGIA_REMOTE_TOKEN: SECRET },
+    env: { CAMERA_PASSWORD: SECRET, OWN: SECRET, VIGIA_REMOTE_TOKEN: SECRET, SOME_TOKEN: SECRET },
     edit: withOther,
   });
   for (const id of ['plain', 'jpeg', 'small', 'env', 'module', 'box'])
@@ -243,7 +243,7 @@ for await (const frame of frames()) frame.result({ data });
   const { delivered = 0, published = 0 } = report['module'] ?? {};
   expect(delivered).toBeLessThan(published / 4 + 3);
   for (const id of ['env', 'module'])
-    expect(okOf(vigia, id).at(-1)?.data).toEqual({ CAMERA_PASSWORD: false, VIGIA_REMOTE_TOKEN: false, mine: true });
+    expect(okOf(vigia, id).at(-1)?.data).toEqual({ CAMERA_PASSWORD: false, VIGIA_REMOTE_TOKEN: false, SOME_TOKEN: false, mine: true });
   const said = [vigia.stdout, vigia.stderr, subscriber.output(), health.stderr].join('\n');
   expect(said).toContain('cannot log in with ***');
   expect(said).not.toContain(SECRET);

@@ -19,5 +19,5 @@ export {
 export { CATALOGUE } from './models.ts';
 export type { NpmOptions } from './npm-settings.ts';
 export type { PackageFacts } from './package-facts.ts';
-export { inPackage, takeOut } from './package-files.ts';
+export { filesIn, takeOut } from './package-files.ts';
 export { writeDurably } from './write-durably.ts';

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import { MODEL_FILES, type RemoteSettings } from '#manifest';
+import type { RemoteSettings } from '#manifest';
 import type { AddOptions } from './add-options.ts';
-import { type NetworkFacts, readOnnxFacts } from './onnx-facts.ts';
+import type { NetworkFacts } from './onnx-facts.ts';
 import { readRemoteFacts } from '#remote';
 import { takeWeights } from './weights.ts';
 
@@ -11,7 +10,8 @@ const NOTHING = createHash('sha256').digest('hex');
 
 /** A network that will become a model. */
 export interface Found {
-  readonly facts: NetworkFacts;
+  /** Undefined for weights that nobody has read yet. */
+  readonly facts: NetworkFacts | undefined;
   /** SHA-256 of the weights, in hex; of nothing for a remote network. */
   readonly sha256: string;
   /** Where it came from, for display. */
@@ -22,7 +22,7 @@ export interface Found {
 }
 
 /**
- * Brings a network into a folder, or contacts its server, and inspects it.
+ * Brings a network into a folder, or contacts its server.
  *
  * @throws like `addModel`.
  */
@@ -38,5 +38,5 @@ export async function findNetwork(options: AddOptions, dir: string): Promise<Fou
   }
   const { bytes, ...found } = await takeWeights(address, dir, options);
   tell(`model: ${found.source}, ${(bytes / 1024 ** 2).toFixed(1)} MiB, SHA-256 ${found.sha256.slice(0, 12)}…`);
-  return { ...found, facts: await readOnnxFacts(join(dir, MODEL_FILES.onnx)) };
+  return { ...found, facts: undefined };
 }

@@ -24,6 +24,8 @@ const report = (message: MeasureReport): void => {
   process.send?.(message);
 };
 process.once('disconnect', () => process.exit(1));
+// A terminal sends it to the whole group; the parent ends this process.
+process.on('SIGINT', () => undefined);
 
 /** VmHWM of proc(5). */
 function peakMib(): number {

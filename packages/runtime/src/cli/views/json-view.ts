@@ -1,3 +1,4 @@
+import { printableJson } from '@vigia/base';
 import {
   cameraStateMessageOf,
   eventMessageOf,
@@ -64,7 +65,8 @@ export class JsonView implements View {
   }
 
   #line(value: object): void {
-    this.#stream.write(`${JSON.stringify(value)}\n`);
+    // Data of a worker may hold what a terminal acts on.
+    this.#stream.write(`${printableJson(value)}\n`);
   }
 }
 

@@ -278,6 +278,18 @@ test('JSON lines: a slow reader holds back the stream until it reads', async () 
   expect(JSON.parse(written[2] ?? '').events_dropped).toBe(7);
 });
 
+test('JSON lines: what a terminal acts on is escaped, and means the same', () => {
+  const written: string[] = [];
+  const view = new JsonView(
+    { writableLength: 0, write: (text) => void written.push(text), once: () => undefined },
+    () => 0,
+  );
+  const data = { text: '\u009b31m\u202eevil\u2066\u0085\u001b[2J\u2028', 'k\u009d0': 1 };
+  void view.onItem({ type: 'result', result: { ...result(25, 1), data } });
+  expect(written[0]).toMatch(/^[\x20-\x7e]+\n$/);
+  expect(JSON.parse(written[0] ?? '').data).toEqual(data);
+});
+
 test('a failed worker and a slowed one: each with its reason', () => {
   const { consumers } = camera(100, 50);
   const people = consumers['people'] as ConsumerReport;

@@ -28,6 +28,7 @@ class Stage {
   constructor(afterDeadline: 'settle' | 'end') {
     this.inFlight = new InFlight({
       subject: { node: 'n', boot: 'b', camera: 'hall', consumer: 'people', model: 'm' },
+      sla: 'normal',
       deadlineMs: DEADLINE_MS,
       clock: this.clock,
       onResult: (result, picture) => {
@@ -84,6 +85,34 @@ describe('a consumer that has finished with the pixels at the deadline', () => {
     expect(stage.results.map((r) => r.status)).toEqual(['timeout', 'ok']);
     expect(stage.inFlight.report()).toMatchObject({ in_flight: 0, discarded_answers: 1 });
   });
+});
+
+test('an answer that costs too much is an error, counted as one, and none of it is mapped', () => {
+  const stage = new Stage('end');
+  const detection = {
+    class_id: 0,
+    class_name: 'x',
+    confidence: 1,
+    bbox: [0, 0, 1, 1] as [number, number, number, number],
+  };
+  const detections = Array.from({ length: 10_000 }, () => ({
+    ...detection,
+    mask: { width: 256, height: 256, counts: [0, 65_536] },
+  }));
+  const beganMs = process.cpuUsage().user;
+  for (let n = 0; n < 20; n += 1) {
+    stage.inFlight.answered(stage.send(), { status: 'ok', detections });
+    stage.clock.advance(50);
+  }
+  // A second of such answers: 20 of them, before 10,000 masks each were cut.
+  expect((process.cpuUsage().user - beganMs) / 1000).toBeLessThan(100);
+  expect(stage.inFlight.report().results).toMatchObject({ ok: 0, error: 20 });
+  expect(stage.results[0]?.error).toMatchObject({
+    code: 'too_much',
+    message: expect.stringContaining('10000 detections'),
+  });
+  stage.inFlight.answered(stage.send(), { status: 'ok', detections: [detection] });
+  expect([stage.results.at(-1)?.status, stage.owed.pixels]).toEqual(['ok', 0]);
 });
 
 describe('a consumer that still reads the pixels after the deadline', () => {

@@ -1,14 +1,17 @@
 import { type Clock, Deadline, VigiaError } from '@vigia/base';
-import type { ConsumerReport, ResultMessage } from '@vigia/contracts';
+import type { ConsumerReport, ResultMessage, SlaClass } from '@vigia/contracts';
 import type { Geometry } from '#core/media';
 import type { Picture } from '#core/media/libav';
 import { Flight, type PictureOrigin, type Releasable } from './flight.ts';
+import { ResultAllowance } from './result-allowance.ts';
 import { ResultCounts } from './result-counts.ts';
 import { type Outcome, resultMessage, type ResultSubject } from './result-message.ts';
 
 /** Options of {@link InFlight}. */
 export interface InFlightOptions {
   readonly subject: ResultSubject;
+  /** Decides what its results may cost. */
+  readonly sla: SlaClass;
   /** From sending to the answer, milliseconds. */
   readonly deadlineMs: number;
   readonly clock: Clock;
@@ -29,11 +32,13 @@ export class InFlight {
   readonly #o: InFlightOptions;
   readonly #deadline: Deadline;
   readonly #counts = new ResultCounts();
+  readonly #allowance: ResultAllowance;
   #flight: Flight | undefined;
   #discardedAnswers = 0;
 
   constructor(options: InFlightOptions) {
     this.#o = options;
+    this.#allowance = new ResultAllowance(options.sla, options.clock);
     this.#deadline = new Deadline(options.clock, () => this.#onDeadline());
   }
 
@@ -92,7 +97,7 @@ export class InFlight {
       return;
     }
     flight.answered(this.#o.clock.nowMs());
-    this.end(outcome);
+    this.end(this.#allowed(outcome));
   }
 
   /** The picture in flight gets this result, unless it has one. The consumer still reads the pixels and is not free. */
@@ -124,6 +129,12 @@ export class InFlight {
       discarded_answers: this.#discardedAnswers,
       ...this.#counts.report(),
     };
+  }
+
+  /** An answer that costs too much becomes an error before anything is done with it. */
+  #allowed(outcome: Outcome): Outcome {
+    const message = outcome.status === 'ok' ? this.#allowance.take(outcome.detections) : undefined;
+    return message === undefined ? outcome : { status: 'error', code: 'too_much', message };
   }
 
   #onDeadline(): void {

@@ -8,6 +8,7 @@ export {
   WHOLE,
   wholeFromRendition,
 } from './geometry.ts';
+export { referencePictures } from './reference-pictures.ts';
 export { renditionBytes, renditionKey, renditionSegmentBytes, renditionSlots } from './rendition.ts';
 export {
   type AccessUnit,

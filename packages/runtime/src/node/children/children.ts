@@ -200,6 +200,7 @@ function settingsOf(model: PlannedModel): ModelSettings {
     container: container && {
       argumentsFor: (path) => containerArguments(id, path, container),
       memoryLimitBytes: memoryLimitOf(model),
+      remote: container.manifest.remote !== undefined,
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type ChildState, type Clock, type Log, type LogRecord, SupervisedChild } from '@vigia/base';
+import { type ChildState, type Clock, type Log, type LogRecord, REMOTE_TOKEN, SupervisedChild } from '@vigia/base';
 import type { ModelReport } from '@vigia/contracts';
 import { z } from 'zod';
 import { removeDeadSocket } from '#core/node-dirs';
@@ -13,6 +13,8 @@ export interface ContainerGenerationOptions {
   /** The JavaScript file of the container and its arguments. */
   readonly entry: string;
   readonly args: readonly string[];
+  /** Whether its network is on a server, which may ask for a token. */
+  readonly remote: boolean;
   readonly socketPath: string;
   /** The size of its input pictures, pixels. */
   readonly frame: { readonly width: number; readonly height: number };
@@ -71,6 +73,7 @@ export class ContainerGeneration implements ModelGeneration {
       name: `model:${options.id}`,
       entry: options.entry,
       args: options.args,
+      environment: options.remote ? [REMOTE_TOKEN] : [],
       clock: options.clock,
       log: options.log,
       onLog: options.onLog,

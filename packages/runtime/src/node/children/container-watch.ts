@@ -38,6 +38,8 @@ const PROBE_TIMEOUT_MS = 15_000;
 /** A container that has answered a frame within this time needs no probe. Milliseconds. */
 const IDLE_MS = 10_000;
 const GREY = 128;
+/** Written at a time of a probe's picture, bytes. */
+const PART = 64 * 1024;
 // Never writes to an existing file or link, which may belong to another user.
 const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
 
@@ -178,8 +180,9 @@ function judge(answer: Awaited<ReturnType<typeof askContainer<InferResponse>>>):
 function writePicture(path: string, bytes: number): void {
   const fd = openSync(path, CREATE, 0o640);
   try {
-    const picture = Buffer.alloc(bytes, GREY);
-    for (let done = 0; done < bytes; ) done += writeSync(fd, picture, done);
+    // In parts: this process holds no pictures.
+    const part = Buffer.alloc(Math.min(bytes, PART), GREY);
+    for (let done = 0; done < bytes; ) done += writeSync(fd, part, 0, Math.min(part.byteLength, bytes - done));
   } finally {
     closeSync(fd);
   }

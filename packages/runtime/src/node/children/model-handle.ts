@@ -15,7 +15,12 @@ export interface ModelSettings {
   readonly frame: { readonly width: number; readonly height: number };
   /** The container that the node starts; undefined when another program starts it. */
   readonly container:
-    | { readonly argumentsFor: (socketPath: string) => readonly string[]; readonly memoryLimitBytes: number }
+    | {
+        readonly argumentsFor: (socketPath: string) => readonly string[];
+        readonly memoryLimitBytes: number;
+        /** Whether its network is on a server. */
+        readonly remote: boolean;
+      }
     | undefined;
   /** Where an external container listens. */
   readonly socketPath: string;
@@ -128,13 +133,14 @@ export class ModelHandle {
     } else {
       const path = this.nextSocketPath;
       this.#containers += 1;
-      const { argumentsFor, memoryLimitBytes } = container;
+      const { argumentsFor, memoryLimitBytes, remote } = container;
       const args = argumentsFor(path);
       generation = new ContainerGeneration({
         ...common,
         socketPath: path,
         entry: containerEntry,
         args,
+        remote,
         memoryLimitBytes,
         onLog,
       });

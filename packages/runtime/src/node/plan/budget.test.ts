@@ -1,7 +1,8 @@
 import { configSchema } from '@vigia/contracts';
 import type { ModelManifest } from '@vigia/model-container';
 import { describe, expect, test } from 'vitest';
-import { admit, budgetOf, describeBudget, pictureBytes, referencePictures } from './budget.ts';
+import { referencePictures } from '#core/media';
+import { admit, budgetOf, describeBudget, pictureBytes } from './budget.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
 
 const MIB = 1024 * 1024;

@@ -19,6 +19,8 @@ export type LocatedModel =
     }
   | { readonly kind: 'external'; readonly frame: FrameSize };
 
+/** Longest side of the pictures of a model, pixels: as of models that are added. */
+const SIDE_LIMIT = 4096;
 /** How long a container may take to describe itself. One that listens answers at once. Milliseconds. */
 const DESCRIBE_MS = 2_000;
 
@@ -104,7 +106,13 @@ async function locateExternal(id: string, input: FrameSize | undefined, socketPa
     throw new UsageError(`models.${id}.external: the container on ${socketPath} serves model "${serves}"`, {
       path: `models.${id}.external`,
     });
-  return { kind: 'external', frame: { width: frame.width, height: frame.height, fit: frame.fit } };
+  const { width, height } = frame;
+  if (Math.max(width, height) > SIDE_LIMIT)
+    throw new UsageError(
+      `models.${id}.external: the container on ${socketPath} wants pictures of ${width}×${height}, sides up to ${SIDE_LIMIT} are possible`,
+      { path: `models.${id}.external` },
+    );
+  return { kind: 'external', frame: { width, height, fit: frame.fit } };
 }
 
 /** Asks the container on a socket to describe itself. */

@@ -1,5 +1,15 @@
 import { connect, type Socket } from 'node:net';
-import { type Clock, Deadline, encodeJson, FrameDecoder, type Log, messageOf, quoted, type Timer } from '@vigia/base';
+import {
+  type Clock,
+  Deadline,
+  encodeJson,
+  FrameDecoder,
+  type Log,
+  messageOf,
+  quoted,
+  type Timer,
+  TimeShare,
+} from '@vigia/base';
 import {
   CONTAINER_MESSAGE_LIMIT,
   CONTAINER_PROTOCOL_VERSION,
@@ -68,6 +78,11 @@ const ASK_AGAIN_MS = 250;
 export const SILENCE_MS = 2_000;
 /** A run may take this long. A container that owes an answer and has ended no run for longer is stuck. Milliseconds. */
 const STUCK_MS = 60_000;
+/**
+ * How much of a second the camera's process may spend on the answers of a container and their results: beyond that it reads
+ * none until the second is over. Milliseconds.
+ */
+const ANSWERS_MS_PER_SECOND = 150;
 /** Open requests: far more than the consumers of one camera can have. A container that owes more answers is broken. */
 const MAX_PENDING = 256;
 
@@ -81,6 +96,8 @@ export class ContainerClient {
   readonly breaker: CircuitBreaker;
   readonly #pending = new Map<string, Pending>();
   readonly #silence: Deadline;
+  readonly #share = new TimeShare(ANSWERS_MS_PER_SECOND);
+  #resting: Timer | undefined;
   #socket: Socket | undefined;
   #timer: Timer | undefined;
   #ready = false;
@@ -124,11 +141,13 @@ export class ContainerClient {
       this.#describe();
     });
     socket.on('data', (chunk: Buffer) => {
+      const beganMs = this.#o.clock.nowMs();
       try {
         for (const payload of decoder.push(chunk)) this.#onMessage(payload);
       } catch (error) {
         this.#failed('what it sends is not of protocol 1', messageOf(error));
       }
+      this.#rest(socket, beganMs);
     });
     // `close` follows, and handles it.
     socket.on('error', () => undefined);
@@ -139,9 +158,19 @@ export class ContainerClient {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#resting?.cancel();
     this.#silence.close();
     this.#socket?.destroy();
     this.#lose();
+  }
+
+  /** Answers that cost much time must not keep the camera's process from its other consumers. */
+  #rest(socket: Socket, beganMs: number): void {
+    const waitMs = this.#share.spent(beganMs, this.#o.clock.nowMs());
+    if (waitMs === undefined || socket.destroyed) return;
+    socket.pause();
+    this.#resting?.cancel();
+    this.#resting = this.#o.clock.after(waitMs, () => socket.resume());
   }
 
   /** Asks for a place in the next run. At most one `want` per consumer is open. */
@@ -287,6 +316,7 @@ export class ContainerClient {
     if (socket !== this.#socket) return;
     this.#socket = undefined;
     this.#timer?.cancel();
+    this.#resting?.cancel();
     if (this.#ready) this.#why = 'it went away';
     this.#lose();
     if (this.#closed) return;

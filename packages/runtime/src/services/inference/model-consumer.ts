@@ -65,9 +65,10 @@ export class ModelConsumer implements Consumer {
 
   constructor(options: ModelConsumerOptions) {
     this.#o = options;
-    const { node, boot, camera, consumer, model, deadlineMs, clock, onResult } = options;
+    const { node, boot, camera, consumer, model, sla, deadlineMs, clock, onResult } = options;
     this.#inFlight = new InFlight({
       subject: { node, boot, camera, consumer, model },
+      sla,
       deadlineMs,
       clock,
       onResult,

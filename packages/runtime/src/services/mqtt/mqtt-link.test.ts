@@ -195,3 +195,20 @@ describe('a refused connection', () => {
     expect(versions).toHaveLength(1);
   });
 });
+
+describe('a broker that sends what nobody can hold', () => {
+  test.each<[name: string, bytes: number[], why: RegExp]>([
+    ['one packet of 256 MB', [0x30, 0xff, 0xff, 0xff, 0x7f], /sends a packet of more than 262144 bytes; trying again/],
+    ['messages of QoS 2', [0x34, 8, 0, 1, 0x61, 0, 1, 0, 1, 2], /sends messages of QoS 2/],
+  ])('%s: the connection ends with a sentence, and the next one is tried', async (_name, bytes, why) => {
+    const { port, sockets, versions } = await broker([0]);
+    const { link, clock, logged } = linkTo(port);
+    await until(() => link.connected);
+    const [socket] = sockets;
+    socket?.write(Buffer.from(bytes));
+    await until(() => !link.connected);
+    expect(logged.join('\n')).toMatch(why);
+    clock.advance(2_000);
+    await until(() => versions.length === 2 && link.connected);
+  });
+});

@@ -10,6 +10,7 @@ import {
 } from '@vigia/contracts';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import type { Delivery } from './command-message.ts';
+import { PacketGuard } from './packet-guard.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
 
 /** Options of {@link MqttLink}. */
@@ -38,7 +39,10 @@ const BACKLOG_LIMIT = 1024 * 1024;
 const FORGOTTEN_LIMIT = 1024;
 /** The connection logs at most one warning in this time. */
 const QUIET_MS = 30_000;
-/** Largest packet that a broker with version 5 may send, bytes: it discards a larger one. */
+/**
+ * Largest packet that a broker may send, bytes. One with version 5 knows the limit and discards a larger one; after a larger one
+ * the connection ends.
+ */
 const PACKET_LIMIT = 256 * 1024;
 /** Reason codes of MQTT 5 from here on are failures. */
 const REFUSED_FROM = 128;
@@ -114,6 +118,7 @@ export class MqttLink {
     const client = connect(address, { ...options, ...limits, ...login });
     this.#client = client;
     this.#refusedNow = false;
+    this.#bound(client);
     client.on('connect', () => {
       sendAtOnce(client);
       this.#onConnect();
@@ -251,6 +256,18 @@ export class MqttLink {
       return;
     }
     client.publish(topic, typeof message === 'string' ? message : printableJson(message), options);
+  }
+
+  /** What the broker sends must not fill the memory of this process: the library collects packets of any size. */
+  #bound(client: MqttClient): void {
+    const guard = new PacketGuard(PACKET_LIMIT);
+    const { stream } = client;
+    stream.on('data', (chunk: Buffer) => {
+      const fault = guard.look(chunk);
+      if (fault === undefined || stream.destroyed) return;
+      if (client === this.#client) this.#warn(`the MQTT broker ${fault}; trying again`);
+      stream.destroy();
+    });
   }
 
   /** The session is clean, so the broker keeps no commands for a node that is away: they would come late. */

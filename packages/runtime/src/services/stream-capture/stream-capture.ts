@@ -140,7 +140,7 @@ export class StreamCapture {
       decode,
       publish: (picture) => this.#publish(picture),
       onRemark: (sentence) => options.log.warn(sentence),
-      onTooLarge: (width, height) => this.#onTooLarge(width, height, decode.maxPicture),
+      onTooLarge: (...picture) => this.#onTooLarge(picture, decode.maxPicture),
     });
   }
 
@@ -358,8 +358,9 @@ export class StreamCapture {
     this.#end?.(new SourceError(corrupt ? 'corrupt' : 'stalled', message));
   }
 
-  #onTooLarge(width: number, height: number, limit: { readonly width: number; readonly height: number }): void {
-    const text = `the camera sends ${width}×${height}; max_picture allows ${limit.width}×${limit.height}: raise it, or name a smaller stream as detect_source`;
+  #onTooLarge([width, height, references]: readonly number[], limit: DecodeOptions['maxPicture']): void {
+    const kept = references ? ` and has ${references} reference pictures kept` : '';
+    const text = `the camera sends ${width}×${height}${kept}; max_picture allows ${limit.width}×${limit.height}: raise it, or name a smaller stream as detect_source`;
     this.#end?.(new SourceError('unsupported_codec', text));
   }
 

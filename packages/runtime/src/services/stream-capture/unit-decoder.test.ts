@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { FakeClock } from '@vigia/base';
-import { loadClip } from '@vigia/testkit';
+import { h264Sps, loadClip } from '@vigia/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { SourceFormat } from '#core/media';
 import type { Picture } from '#core/media/libav';
@@ -213,6 +213,41 @@ describe('the largest picture', () => {
     expect(stage.tooLarge).toEqual(fits ? [] : ['16×8']);
     expect(stage.decoder.counters()).toMatchObject({ published: fits ? 1 : 0, undecodable: fits ? 0 : 1 });
     expect(stage.decoder.size).toEqual(fits ? { width: 16, height: 8 } : { width: 0, height: 0 });
+    stage.decoder.forget();
+  });
+});
+
+describe('a stream that announces more than fits into the planned memory', () => {
+  const H264: SourceFormat = { ...FORMAT, codec: 'h264' };
+  const HUGE = { profile: 100, width: 6_400, height: 6_400, references: 1, frames: true };
+  let first: Buffer;
+
+  beforeAll(async () => {
+    const { parameterSets, units } = await loadClip(CLIP);
+    first = Buffer.concat([...parameterSets, ...(units[0]?.nals ?? [])].flatMap((nal) => [START_CODE, nal]));
+  });
+
+  const before = (sps: Buffer): Buffer => Buffer.concat([START_CODE, sps, first]);
+
+  test.each([
+    ['its size', HUGE, '6400×6400'],
+    ['its references', { ...HUGE, width: 1_280, height: 704, references: 60 }, '1280×704'],
+  ])('%s: is refused before the decoder sees it, in the stream and in its description', (_, sps, size) => {
+    const maxPicture = { width: 1_280, height: 720 };
+    const stage = new Stage({ maxPicture }, H264).send({ data: before(h264Sps(sps)) });
+    expect(stage.tooLarge).toEqual([size]);
+    expect(stage.decoder.counters()).toMatchObject({ undecodable: 1, inDecoder: 0, published: 0 });
+    const extradata = Buffer.concat([START_CODE, h264Sps(sps)]);
+    const described = new Stage({ maxPicture }, { ...H264, extradata }).send({ data: first });
+    expect(described.tooLarge).toEqual([size]);
+    for (const each of [stage, described]) each.decoder.forget();
+  });
+
+  test('between two pictures that fit, too', () => {
+    const stage = new Stage({ maxPicture: { width: 768, height: 576 } }, H264).send({ data: first });
+    expect(stage.decoder.counters().published).toBe(1);
+    stage.send({ data: before(h264Sps(HUGE)), keyframe: false });
+    expect(stage.tooLarge).toEqual(['6400×6400']);
     stage.decoder.forget();
   });
 });

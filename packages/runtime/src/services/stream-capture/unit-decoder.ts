@@ -2,6 +2,7 @@ import type { Clock } from '@vigia/base';
 import type { AccessUnit, SourceFormat } from '#core/media';
 import { ParameterSetWatch } from '#core/media/bitstream';
 import { type Hardware, Picture, VideoDecoder } from '#core/media/libav';
+import { PictureLimit } from './picture-limit.ts';
 import type { Recovery } from './recovery.ts';
 import { SourceInterval } from './source-interval.ts';
 import { type UnitCounters, UnitLedger } from './unit-ledger.ts';
@@ -20,13 +21,6 @@ export interface DecodeOptions {
   readonly maxPicture: { readonly width: number; readonly height: number };
 }
 
-/**
- * The decoder refuses pictures with this many times the allowed pixels before it allocates memory. A picture
- * that is only somewhat too large is decoded once, so that the error can state its size.
- */
-const FAR_TOO_LARGE = 5;
-/** Decoders round up to whole lines of blocks: for tiny pictures the factor would not be enough. */
-const LEAST_PIXELS = 256 * 256;
 /** Two keyframes further apart than this do not belong together. Milliseconds. */
 const LONGEST_GOP_MS = 600_000;
 /** Pictures after which the interval, and what the decoder holds back, are known. */
@@ -55,8 +49,8 @@ export interface UnitDecoderOptions {
   readonly publish: (picture: Picture) => void;
   /** A sentence about the decoder, for the log. */
   readonly onRemark: (sentence: string) => void;
-  /** A picture is larger than allowed, in pixels. */
-  readonly onTooLarge: (width: number, height: number) => void;
+  /** A picture is larger than allowed, in pixels, or the stream keeps so many pictures that they need more memory. */
+  readonly onTooLarge: (width: number, height: number, references: number) => void;
 }
 
 interface PendingUnit extends UnitState {
@@ -91,6 +85,7 @@ export class UnitDecoder {
   readonly #ledger = new UnitLedger();
   readonly #interval = new SourceInterval();
   readonly #wholeness: Wholeness;
+  readonly #limit: PictureLimit;
   #format: SourceFormat | undefined;
   #decoder: VideoDecoder | undefined;
   /** Returns a frame to the decoder that it came from. Made once per decoder, so that a picture costs no closure. */
@@ -115,7 +110,8 @@ export class UnitDecoder {
 
   constructor(options: UnitDecoderOptions) {
     this.#o = options;
-    const { mode, onLoss } = options.decode;
+    const { mode, onLoss, maxPicture } = options.decode;
+    this.#limit = new PictureLimit(maxPicture, options.onTooLarge);
     this.#wholeness = new Wholeness({ mode, onLoss, restart: () => this.#restart() });
   }
 
@@ -158,6 +154,7 @@ export class UnitDecoder {
     this.#refused = false;
     this.#wholeness.begin();
     this.#sets = isAnnexB(format) ? new ParameterSetWatch(format.codec) : undefined;
+    this.#limit.begin(format);
     if (format.extradata) this.#sets?.see(format.extradata);
   }
 
@@ -171,6 +168,7 @@ export class UnitDecoder {
     if (this.#candidate?.unproved) this.#settle(this.#candidate, unit);
     const reason = this.#wholeness.whySkipped(unit, wanted);
     if (reason) this.#ledger.skipped(reason);
+    else if (this.#limit.refusesUnit(unit.data, this.#decoder === undefined)) this.#refuse();
     else this.#decode(unit, latenessMs, hiddenMs);
   }
 
@@ -245,6 +243,12 @@ export class UnitDecoder {
     return { arrivedMs, capturedMs, capturedWallMs, latenessMs, hiddenMs, ptsMs, unproved, tainted, recovery };
   }
 
+  /** A unit that must not get into the decoder. */
+  #refuse(): void {
+    this.#ledger.entered();
+    this.#ledger.failed();
+  }
+
   /** The decoder refused a unit. */
   #onRefused(): void {
     this.#ledger.failed();
@@ -253,11 +257,11 @@ export class UnitDecoder {
   }
 
   #openDecoder(): VideoDecoder {
-    const { threads, skipLoopFilter, hardware, maxPicture } = this.#o.decode;
+    const { threads, skipLoopFilter, hardware } = this.#o.decode;
     const decoder: VideoDecoder = new VideoDecoder({
       format: this.#format ?? { codec: 'h264', extradata: undefined, raw: undefined },
       threads,
-      maxPixels: Math.max(LEAST_PIXELS, maxPicture.width * maxPicture.height * FAR_TOO_LARGE),
+      maxPixels: this.#limit.pixels,
       skipLoopFilter,
       hardware,
       onFallback: (sentence) => this.#o.onRemark(sentence),
@@ -306,9 +310,7 @@ export class UnitDecoder {
 
   #isUsable(frame: Frame, whole: boolean): boolean {
     if (!whole && this.#o.decode.onLoss === 'wait') return false;
-    if (!this.#isTooLarge(frame)) return true;
-    this.#o.onTooLarge(frame.width, frame.height);
-    return false;
+    return !this.#limit.refuses(frame);
   }
 
   /** Pictures that the stream reorders come late, for as long as the camera is so configured. */
@@ -332,13 +334,6 @@ export class UnitDecoder {
     const decodedMs = this.#o.clock.nowMs();
     const stamps = { capturedMs, capturedWallMs, hiddenMs, arrivedMs, decodedMs, ptsUs: Math.round(ptsMs * 1000) };
     this.#candidate = { picture: new Picture(frame, stamps, this.#recycle), latenessMs, concealed, unproved };
-  }
-
-  #isTooLarge({ width, height }: Frame): boolean {
-    const { maxPicture } = this.#o.decode;
-    // Either way round: cameras can be mounted turned.
-    const fits = width <= maxPicture.width && height <= maxPicture.height;
-    return !fits && !(width <= maxPicture.height && height <= maxPicture.width);
   }
 
   #measureGop(ptsMs: number): void {

@@ -38,6 +38,7 @@ beforeEach(() => {
   seq = 0;
   inFlight = new InFlight({
     subject: { node: 'n', boot: 'b', camera: 'hall', consumer: 'falls', model: null, worker: 'falls' },
+    sla: 'normal',
     deadlineMs: DEADLINE_MS,
     clock,
     onResult: (result, picture) => {

@@ -100,6 +100,7 @@ export class WorkerConsumer<L extends WorkerLink> implements Consumer {
     const { node, boot, camera } = place;
     return new InFlight({
       subject: { node, boot, camera, consumer: setup.id, model: null, worker: setup.worker.id },
+      sla: setup.sla,
       deadlineMs: setup.deadlineMs,
       clock,
       onResult,

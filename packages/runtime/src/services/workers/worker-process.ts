@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { type Clock, codeOf, LineSplitter, type Log, messageOf, type Timer } from '@vigia/base';
-import type { FromWorker } from '@vigia/contracts';
+import { type Clock, codeOf, LineSplitter, type Log, messageOf, type Timer, TimeShare } from '@vigia/base';
+import type { FromWorker, SlaClass } from '@vigia/contracts';
 import { applyCpuShare } from '#core/cpu';
 import { WORKER_GIVE_UP_MS, WORKER_STOP_MS, type WorkerConsumerSetup } from '#core/camera-link';
 import { raiseOomScore } from '#core/memory';
@@ -24,10 +24,15 @@ const LAST_LINES_MS = 200;
 /** A process that has closed its input and runs this long afterwards reads no more frames. Milliseconds. */
 const INPUT_CLOSED_MS = 500;
 /**
- * How much of a second the camera's process may spend on reading and checking a worker's messages: beyond that it reads
- * none until the second is over. Milliseconds.
+ * How much of a second the camera's process may spend on a worker's messages and results, by class: beyond that it reads none
+ * until the second is over. Milliseconds.
  */
-const MESSAGES_MS_PER_SECOND = 250;
+const MESSAGES_MS_PER_SECOND: Readonly<Record<SlaClass, number>> = {
+  critical: 250,
+  high: 150,
+  normal: 100,
+  'best-effort': 50,
+};
 /** Standard error is read at this rate at most: a faster worker waits in its own `write`. */
 const LINES_BYTES_PER_SECOND = 256 * 1024;
 const SECOND_MS = 1_000;
@@ -43,6 +48,7 @@ export class WorkerProcess implements WorkerLink {
   readonly #events: WorkerLinkEvents;
   readonly #child: ChildProcess;
   readonly #messages = new WorkerMessages();
+  readonly #share: TimeShare;
   readonly #log: Log;
   readonly #gone: Promise<void>;
   #resolveGone: () => void = () => undefined;
@@ -51,8 +57,6 @@ export class WorkerProcess implements WorkerLink {
   #timers: Timer[] = [];
   #lineBytes = 0;
   #lineSecondMs = 0;
-  #messagesMs = 0;
-  #messagesSecondMs = 0;
   /** Whether its messages are ignored from now on. */
   #deaf = false;
   #exited = false;
@@ -64,6 +68,7 @@ export class WorkerProcess implements WorkerLink {
     this.#clock = clock;
     this.#log = log;
     this.#events = events;
+    this.#share = new TimeShare(MESSAGES_MS_PER_SECOND[setup.sla]);
     this.#gone = new Promise((resolve) => {
       this.#resolveGone = resolve;
     });
@@ -199,15 +204,10 @@ export class WorkerProcess implements WorkerLink {
 
   /** A worker whose messages cost much time must not keep the camera's process from its other work. */
   #slowMessages(stdout: Readable, beganMs: number): void {
-    const now = this.#clock.nowMs();
-    if (beganMs - this.#messagesSecondMs >= SECOND_MS) {
-      this.#messagesSecondMs = beganMs;
-      this.#messagesMs = 0;
-    }
-    this.#messagesMs += now - beganMs;
-    if (this.#messagesMs < MESSAGES_MS_PER_SECOND || this.#deaf) return;
+    const waitMs = this.#share.spent(beganMs, this.#clock.nowMs());
+    if (waitMs === undefined || this.#deaf) return;
     stdout.pause();
-    this.#later(Math.max(0, this.#messagesSecondMs + SECOND_MS - now), () => stdout.resume());
+    this.#later(waitMs, () => stdout.resume());
   }
 
   #readLines(stderr: Readable): void {

@@ -1,2 +1,3 @@
 export { ParameterSetWatch } from './parameter-set-watch.ts';
+export { type Needs, PictureNeeds } from './picture-needs.ts';
 export { AT_ONCE, UnitInspector } from './unit-inspector.ts';

@@ -104,6 +104,29 @@ describe('the session description', () => {
       'a=fmtp:96 packetization-mode=1; sprop-parameter-sets=Z0I=,aM4=\r\na=control:trackID=2\r\n',
   );
 
+  test.each([
+    ['90000', 90_000],
+    ['8000', 8_000],
+    ['0.0000001', 90_000],
+    ['Infinity', 90_000],
+    ['NaN', 90_000],
+    ['-90000', 90_000],
+    ['0', 90_000],
+    ['1', 90_000],
+    ['1e5', 90_000],
+    ['0x10000', 90_000],
+    ['4294967296', 90_000],
+    ['', 90_000],
+  ])('a clock of %s is one of %d', (clock, ticks) => {
+    const text = `v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/${clock}\r\n`;
+    expect(parseSdp(text).media[0]).toMatchObject({ encoding: 'H264', clockRate: ticks, channels: 1 });
+  });
+
+  test.each(['Infinity', '-1', '300', '1.5'])('payload type and channels of %s are none', (number) => {
+    const text = `v=0\r\nm=audio 0 RTP/AVP ${number}\r\na=rtpmap:0 PCMU/8000/${number}\r\n`;
+    expect(parseSdp(text).media[0]).toMatchObject({ payloadType: 0, encoding: 'PCMU', clockRate: 8_000, channels: 1 });
+  });
+
   test('tracks with their encoding, clock and parameters', () => {
     expect(sdp.media.map((m) => [m.kind, m.payloadType, m.encoding, m.clockRate, m.control])).toEqual([
       ['audio', 0, '', 90_000, 'trackID=1'],

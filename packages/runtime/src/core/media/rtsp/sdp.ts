@@ -5,9 +5,9 @@ export interface SdpMedia {
   readonly payloadType: number;
   /** Upper case, e.g. `H264`; empty when the description has no rtpmap for the payload type. */
   readonly encoding: string;
-  /** Ticks per second of the RTP time stamps. */
+  /** Ticks per second of the RTP time stamps, 1,000..1,000,000; 90,000 when the description has no such number. */
   readonly clockRate: number;
-  /** Of audio; 1 when not given. */
+  /** Of audio, 1..255; 1 when not given. */
   readonly channels: number;
   readonly fmtp: ReadonlyMap<string, string>;
   /** The `a=control` value as written. */
@@ -20,6 +20,14 @@ export interface Sdp {
   readonly control: string;
   readonly media: readonly SdpMedia[];
 }
+
+/** Of all video (RFC 6184, RFC 7798, RFC 2435), and of what says no other. */
+const VIDEO_CLOCK = 90_000;
+/** A time stamp must fit a few times into a second, and a second many times into the 32 bits of time stamps. */
+const LEAST_CLOCK = 1_000;
+const MOST_CLOCK = 1_000_000;
+const MOST_CHANNELS = 255;
+const MOST_PAYLOAD_TYPE = 127;
 
 /** Parses a session description. Unknown lines are skipped, because cameras send many. */
 export function parseSdp(text: string): Sdp {
@@ -49,8 +57,8 @@ function splitSections(text: string): string[][] {
 }
 
 function parseMedia(lines: readonly string[]): SdpMedia {
-  const [kind = '', , , payload = '0'] = (lines[0] ?? '').slice(2).split(/\s+/);
-  const payloadType = Number(payload) || 0;
+  const [kind = '', , , payload = ''] = (lines[0] ?? '').slice(2).split(/\s+/);
+  const payloadType = wholeNumber(payload, 0, MOST_PAYLOAD_TYPE) ?? 0;
   const rtpmap = attributes(lines, 'rtpmap').find((v) => Number(v.split(/\s+/)[0]) === payloadType);
   const [encoding = '', clock = '', channels = ''] = (rtpmap?.split(/\s+/)[1] ?? '').split('/');
   const fmtp = attributes(lines, 'fmtp').find((v) => Number(v.split(/\s+/)[0]) === payloadType) ?? '';
@@ -58,11 +66,17 @@ function parseMedia(lines: readonly string[]): SdpMedia {
     kind,
     payloadType,
     encoding: encoding.toUpperCase(),
-    clockRate: Number(clock) || 90_000,
-    channels: Number(channels) || 1,
+    clockRate: wholeNumber(clock, LEAST_CLOCK, MOST_CLOCK) ?? VIDEO_CLOCK,
+    channels: wholeNumber(channels, 1, MOST_CHANNELS) ?? 1,
     fmtp: parseFmtp(fmtp),
     control: attribute(lines, 'control') ?? '',
   };
+}
+
+/** Digits only: `Infinity`, `0.0000001` and `1e9` are no numbers of a description. */
+function wholeNumber(text: string, least: number, most: number): number | undefined {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+  return value !== undefined && value >= least && value <= most ? value : undefined;
 }
 
 function parseFmtp(value: string): Map<string, string> {

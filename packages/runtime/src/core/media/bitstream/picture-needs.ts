@@ -1,0 +1,136 @@
+import { nalEnd, nextNal } from './annex-b.ts';
+import { BitReader } from './bit-reader.ts';
+
+/** Bytes of an SPS that are looked at: the longest scaling lists leave room for what comes behind them. */
+const BYTES = 2_048;
+/** Profiles of H.264 whose SPS says how pixels are stored (7.3.2.1.1). */
+const HIGH_PROFILES: ReadonlySet<number> = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
+const MACROBLOCK = 16;
+
+/** What a decoder has to hold for a stream. */
+export interface Needs {
+  /** Of the picture as it is coded, in pixels: with what is cut off when it is shown. */
+  readonly width: number;
+  readonly height: number;
+  /** Pictures that it keeps, the present one not counted. */
+  readonly references: number;
+}
+
+/**
+ * Reads from an SPS what a decoder will allocate, before it does. Reading is bounded; an SPS that cannot be read needs
+ * nothing: no decoder takes it.
+ */
+export class PictureNeeds {
+  readonly #hevc: boolean;
+  readonly #reader = new BitReader();
+
+  constructor(codec: 'h264' | 'hevc') {
+    this.#hevc = codec === 'hevc';
+  }
+
+  /** Hot path. Calls back for every SPS in an access unit, in Annex B. Stops when it returns true, and returns that. */
+  some(data: Buffer, test: (needs: Needs) => boolean): boolean {
+    for (let at = nextNal(data, 0); at >= 0; at = nextNal(data, at)) {
+      const needs = this.#isSps(data, at) ? this.#read(data, at) : undefined;
+      if (needs && test(needs)) return true;
+    }
+    return false;
+  }
+
+  #isSps(data: Buffer, at: number): boolean {
+    const header = data[at] as number;
+    return this.#hevc ? ((header >> 1) & 0x3f) === 33 : (header & 0x1f) === 7;
+  }
+
+  #read(data: Buffer, at: number): Needs | undefined {
+    const start = at + (this.#hevc ? 2 : 1);
+    this.#reader.open(data, start, Math.min(nalEnd(data, at), start + BYTES));
+    const needs = this.#hevc ? this.#readH265() : this.#readH264();
+    return this.#reader.spent ? undefined : needs;
+  }
+
+  /** 7.3.2.1.1 of H.264. */
+  #readH264(): Needs {
+    const reader = this.#reader;
+    const profile = reader.bits(8);
+    skip(reader, 16);
+    reader.ue();
+    if (HIGH_PROFILES.has(profile)) this.#skipHigh();
+    reader.ue();
+    this.#skipOrder();
+    const references = reader.ue();
+    reader.bit();
+    const width = (reader.ue() + 1) * MACROBLOCK;
+    const lines = (reader.ue() + 1) * MACROBLOCK;
+    return { width, height: reader.bit() === 1 ? lines : 2 * lines, references };
+  }
+
+  #skipHigh(): void {
+    const reader = this.#reader;
+    const chroma = reader.ue();
+    if (chroma === 3) reader.bit();
+    reader.ue();
+    reader.ue();
+    reader.bit();
+    if (reader.bit() === 0) return;
+    for (let i = 0; i < (chroma === 3 ? 12 : 8); i += 1) if (reader.bit() === 1) this.#skipList(i < 6 ? 16 : 64);
+  }
+
+  #skipList(size: number): void {
+    let last = 8;
+    let next = 8;
+    for (let i = 0; i < size && !this.#reader.spent; i += 1) {
+      if (next !== 0) next = (last + this.#reader.se() + 256) % 256;
+      if (next !== 0) last = next;
+    }
+  }
+
+  /** How pictures are counted. */
+  #skipOrder(): void {
+    const reader = this.#reader;
+    const type = reader.ue();
+    if (type === 0) reader.ue();
+    if (type !== 1) return;
+    reader.bit();
+    reader.se();
+    reader.se();
+    const cycle = reader.ue();
+    for (let i = 0; i < cycle && !reader.spent; i += 1) reader.se();
+  }
+
+  /** 7.3.2.2.1 of H.265. */
+  #readH265(): Needs {
+    const reader = this.#reader;
+    reader.bits(4);
+    const layers = reader.bits(3);
+    skip(reader, 1 + 88 + 8);
+    this.#skipLayers(layers);
+    reader.ue();
+    if (reader.ue() === 3) reader.bit();
+    const width = reader.ue();
+    const height = reader.ue();
+    if (reader.bit() === 1) for (let i = 0; i < 4; i += 1) reader.ue();
+    for (let i = 0; i < 3; i += 1) reader.ue();
+    return { width, height, references: this.#mostKept(layers) };
+  }
+
+  #skipLayers(layers: number): void {
+    let more = 0;
+    for (let i = 0; i < layers; i += 1) more += this.#reader.bit() * 88 + this.#reader.bit() * 8;
+    skip(this.#reader, (layers > 0 ? (8 - layers) * 2 : 0) + more);
+  }
+
+  #mostKept(layers: number): number {
+    let most = 0;
+    for (let i = this.#reader.bit() === 1 ? 0 : layers; i <= layers; i += 1) {
+      most = Math.max(most, this.#reader.ue());
+      this.#reader.ue();
+      this.#reader.ue();
+    }
+    return most;
+  }
+}
+
+function skip(reader: BitReader, bits: number): void {
+  for (let i = 0; i < bits; i += 1) reader.bit();
+}

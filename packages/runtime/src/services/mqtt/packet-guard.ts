@@ -1,0 +1,58 @@
+/** Packet types and the flags of PUBLISH (MQTT 5, 2.1). */
+const PUBLISH = 3;
+const QOS_2 = 2;
+/** Most bytes of a length. */
+const LENGTH_BYTES = 4;
+
+/**
+ * Follows the packets in what a broker sends, without keeping any of it: the library's parser collects a packet of any
+ * size before anybody can look at it.
+ */
+export class PacketGuard {
+  readonly #limit: number;
+  /** Bytes of the present packet that are still to come. */
+  #left = 0;
+  #length = 0;
+  /** Bytes of its length so far; undefined before its first byte, and after its length. */
+  #lengthBytes: number | undefined;
+
+  /** @param limit Bytes of a packet after its length. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Looks at the next bytes. @returns what no broker may send, as the rest of a sentence; undefined if there is nothing. */
+  look(chunk: Uint8Array): string | undefined {
+    for (let at = 0; at < chunk.byteLength; ) {
+      const skipped = Math.min(this.#left, chunk.byteLength - at);
+      this.#left -= skipped;
+      at += skipped;
+      const byte = chunk[at];
+      if (byte === undefined) return undefined;
+      at += 1;
+      const fault = this.#lengthBytes === undefined ? this.#begin(byte) : this.#extend(byte);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  }
+
+  #begin(byte: number): string | undefined {
+    this.#length = 0;
+    this.#lengthBytes = 0;
+    // The node subscribes with QoS 1. The library keeps each message of QoS 2 until its sender releases it.
+    return byte >> 4 === PUBLISH && ((byte >> 1) & 3) >= QOS_2
+      ? 'sends messages of QoS 2, which nobody asked for'
+      : undefined;
+  }
+
+  #extend(byte: number): string | undefined {
+    const bytes = this.#lengthBytes ?? 0;
+    this.#length += (byte & 0x7f) * 128 ** bytes;
+    const more = (byte & 0x80) !== 0;
+    this.#lengthBytes = more ? bytes + 1 : undefined;
+    if (more && bytes + 1 >= LENGTH_BYTES) return 'sends what is not MQTT';
+    if (this.#length > this.#limit) return `sends a packet of more than ${this.#limit} bytes`;
+    if (!more) this.#left = this.#length;
+    return undefined;
+  }
+}
