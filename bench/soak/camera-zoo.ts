@@ -15,11 +15,12 @@ import { judge, judgePlain, type Wrong } from './camera-zoo/judge.ts';
 import { Explanation, type Failure, playing } from './camera-zoo/shrink.ts';
 import { Tally } from './camera-zoo/tally.ts';
 import { type Tampering, Visit, visited } from './camera-zoo/visit.ts';
+import { addCounts, countsText } from '../support/numbers.ts';
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
 const COMBINATIONS = { long: 2_000, short: 40 } as const;
 /** Cameras at the same time: two cores are half busy with them. */
-const LANES = { long: 16, short: 10 } as const;
+const LANES = { long: 20, short: 10 } as const;
 /** Long ones hear two sender reports. */
 const SECONDS = { long: [3, 3, 3, 4, 7], short: [3] } as const;
 /** Of the plain camera's pictures, that may be late: everything is in one process, with other work beside it. */
@@ -91,7 +92,9 @@ function chosen({ short, only }: SoakRun): { readonly all: readonly Combination[
 
 /** Plays suspects again, until their causes are known. */
 async function explanationOf(run: SoakRun, clips: Clips, suspects: readonly Failure[]): Promise<Explanation> {
-  if (suspects.length > 0) run.progress(`${suspects.length} suspects are played again`);
+  const kinds: Record<string, number> = {};
+  for (const { wrong } of suspects) addCounts(kinds, { [wrong.kind]: 1 });
+  run.progress(`played again: ${countsText(kinds)}`);
   const play = playing((combination) => clips.of(combination), run.signal);
   const explanation = new Explanation(suspects, play);
   await explanation.find();

@@ -89,7 +89,7 @@ const CHANGE: fc.Arbitrary<Change> = fc
   })
   .map(({ atMs, kind, heldMs }) => {
     if (kind === 'drop') return { atMs, drop: true };
-    // A relay that holds up less cannot be told from a camera whose clock was set a little.
+    // A relay that holds up less cannot be distinguished from a camera whose clock was set a little.
     if (kind === 'relay') return { atMs, relayMs: Math.max(heldMs, 700) };
     return { atMs, delayMs: heldMs, ...(kind === 'both' ? { drop: true } : {}) };
   });

@@ -56,7 +56,8 @@ function wrongCounts({ shown, counters }: Evidence): string[] {
 /** Random delays shorten what the fastest way takes: nobody can know them better than the least of them. */
 function wrongAges({ fps, jitterMs = 0 }: Combination, { shown }: Evidence): string[] {
   const young = shown.filter(({ errorMs, hiddenMs }) => errorMs + hiddenMs < -TOO_YOUNG_MS - jitterMs);
-  const old = shown.filter(({ errorMs, hiddenMs }) => hiddenMs === 0 && errorMs > 1000 / fps + TOO_OLD_MS);
+  const mostMs = 1000 / fps + TOO_OLD_MS;
+  const old = shown.filter((one) => one.hiddenMs === 0 && one.errorMs - one.cameraLagMs > mostMs);
   return [
     ...(young.length > 0 ? [`${young.length} of ${shown.length} pictures ${ageText('older', young)}`] : []),
     ...(old.length > 0 ? [`${old.length} of ${shown.length} pictures ${ageText('younger', old)}`] : []),

@@ -13,10 +13,10 @@ export interface Failure {
 export type Play = (combination: Combination) => Promise<readonly Wrong[]>;
 
 /** Causes that are looked for, and combinations that are played again before one is found. */
-const MOST_CAUSES = 8;
-const MOST_REPLAYS = 60;
+const MOST_CAUSES = 6;
+const MOST_REPLAYS = 20;
 /** Of these kinds, a failure counts only when it comes again on a machine that has nothing else to do. */
-const OF_LOAD: readonly Wrong['kind'][] = ['age', 'state'];
+const OF_LOAD: ReadonlySet<Wrong['kind']> = new Set(['age', 'state']);
 
 /** How combinations are played again. */
 export function playing(exhibitOf: (combination: Combination) => Promise<Exhibit>, signal: AbortSignal): Play {
@@ -54,7 +54,7 @@ export class Explanation {
   }
 
   async #comesAgain({ combination, wrong }: Failure): Promise<boolean> {
-    if (!OF_LOAD.includes(wrong.kind)) return true;
+    if (!OF_LOAD.has(wrong.kind)) return true;
     this.#replays += 1;
     return (await again(combination, wrong.kind, this.#play)) !== undefined;
   }
@@ -72,7 +72,7 @@ export class Explanation {
 /** What is wrong of that kind when it is played again. Ages and states must be wrong twice. */
 async function again(combination: Combination, kind: Wrong['kind'], play: Play): Promise<Failure | undefined> {
   let wrong: Wrong | undefined;
-  for (let times = OF_LOAD.includes(kind) ? 2 : 1; times > 0; times -= 1) {
+  for (let times = OF_LOAD.has(kind) ? 2 : 1; times > 0; times -= 1) {
     wrong = (await play(combination)).find((one) => one.kind === kind);
     if (!wrong) return undefined;
   }

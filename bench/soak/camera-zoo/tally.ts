@@ -42,7 +42,7 @@ export class Tally {
         'live after, ms (p50, p99)',
         'not live',
       ],
-      rows: names.map((name) => [name, ...cellsOf(this.#sums.get(name) as Sums)]),
+      rows: names.map((name) => [name].concat(cellsOf(this.#sums.get(name) as Sums))),
       notes: [total, 'not live: at the end, with a reason that is true', ...notes],
     };
   }

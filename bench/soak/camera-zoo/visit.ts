@@ -16,6 +16,8 @@ export interface Shown {
   readonly concealed: boolean;
   /** Reported age minus true age. */
   readonly errorMs: number;
+  /** By which the simulated camera itself sent it after its time, as on a busy machine (its time stamp shows it). */
+  readonly cameraLagMs: number;
   /** By how much it may be older than it says; infinite: nobody knows. */
   readonly hiddenMs: number;
   readonly reportedAgeMs: number;
@@ -42,6 +44,8 @@ export interface Tampering {
 
 /** Most sentences about counters that are kept. */
 const MOST_UNCONSERVED = 3;
+/** The time stamps of a camera that is only busy do not step so far. Milliseconds. */
+const NEW_CLOCK_MS = 2_000;
 const LOGIN = { user: 'viewer', password: 'pa/ss' } as const;
 const BACKOFF = { firstMs: 50, maxMs: 400 } as const;
 
@@ -50,12 +54,14 @@ export class Visit {
   readonly #exhibit: Exhibit;
   readonly #tampering: Tampering;
   readonly #startedMs = systemClock.nowMs();
-  readonly #sent = new Map<number, { readonly index: number; readonly trueMs: number }>();
+  readonly #sent = new Map<number, { readonly index: number; readonly trueMs: number; readonly lagMs: number }>();
   readonly #states: { readonly atMs: number; readonly state: State }[] = [];
   readonly #shown: Shown[] = [];
   readonly #unconserved: string[] = [];
   readonly #ticksScale: number;
   #unitsSent = 0;
+  #firstRtpTime: number | undefined;
+  #leastOffsetMs = Number.POSITIVE_INFINITY;
   #concealed = 0;
   #camera: SimulatedCamera | undefined;
   #capture: StreamCapture | undefined;
@@ -121,8 +127,20 @@ export class Visit {
     const { ptsTicks = 0, dtsTicks = 0 } = units[index] ?? {};
     // A picture is sent when those that it needs were captured: one that others do not wait for was captured before.
     const sinceMs = (reorderTicks - (ptsTicks - dtsTicks)) * this.#ticksScale;
+    const trueMs = Number(sentMonotonicNs) / 1e6 - sinceMs;
     this.#unitsSent += 1;
-    this.#sent.set(rtpTime, { index, trueMs: Number(sentMonotonicNs) / 1e6 - sinceMs });
+    this.#sent.set(rtpTime, { index, trueMs, lagMs: this.#lagMs(rtpTime, trueMs) });
+  }
+
+  /** How late the camera is by its own time stamps. */
+  #lagMs(rtpTime: number, trueMs: number): number {
+    this.#firstRtpTime ??= rtpTime;
+    // Signed: B-frames go back.
+    const offsetMs = trueMs - ((rtpTime - this.#firstRtpTime) | 0) / 90;
+    // Another session has other time stamps, and some jump.
+    if (Math.abs(offsetMs - this.#leastOffsetMs) > NEW_CLOCK_MS) this.#leastOffsetMs = offsetMs;
+    this.#leastOffsetMs = Math.min(this.#leastOffsetMs, offsetMs);
+    return offsetMs - this.#leastOffsetMs;
   }
 
   #onPicture(picture: Picture): void {
@@ -135,6 +153,7 @@ export class Visit {
       index: unit?.index,
       isEqual: unit !== undefined && this.#hashOf(picture) === this.#exhibit.hashes.get(unit.index),
       concealed: concealed > this.#concealed,
+      cameraLagMs: unit?.lagMs ?? 0,
       errorMs: unit ? unit.trueMs - saidMs : 0,
       hiddenMs,
       reportedAgeMs: systemClock.nowMs() - saidMs,
