@@ -146,6 +146,9 @@ function normal(raw: Combination): Combination {
     manners: manners !== undefined && VENDORS[manners]?.includes(codec) ? manners : undefined,
     nonceRequests: auth?.startsWith('digest') ? raw.nonceRequests : undefined,
     reorder: raw.transport === 'udp' ? raw.reorder : undefined,
+    // Before the first picture nothing is known of the camera's clock: it must come before the relay does.
+    delayMs: raw.change?.relayMs === undefined ? raw.delayMs : undefined,
+    join: raw.change?.relayMs === undefined ? raw.join : undefined,
   };
   return JSON.parse(JSON.stringify(fixed)) as Combination;
 }
