@@ -91,7 +91,7 @@ const CHANGE: fc.Arbitrary<Change> = fc
     if (kind === 'drop') return { atMs, drop: true };
     // A relay that holds up less cannot be distinguished from a camera whose clock was set a little.
     if (kind === 'relay') return { atMs, relayMs: Math.max(heldMs, 700) };
-    return { atMs, delayMs: heldMs, ...(kind === 'both' ? { drop: true } : {}) };
+    return { atMs, delayMs: heldMs, drop: kind === 'both' ? true : undefined };
   });
 
 /** @param seconds What a combination may last. */
@@ -158,7 +158,9 @@ export function propertiesOf({ change, ...rest }: Combination): string[] {
   const names = Object.entries(rest)
     .filter(([key]) => !ALWAYS.has(key))
     .map(([key, value]) => (typeof value === 'string' && key !== 'manners' ? `${key} ${value}` : key));
-  const changes = Object.keys(change ?? {}).filter((key) => key !== 'atMs');
+  const changes = Object.entries(change ?? {}).flatMap(([key, value]) =>
+    key === 'atMs' || value === undefined ? [] : [key],
+  );
   return [...names, ...changes.map((key) => `change ${key}`)];
 }
 
