@@ -10,6 +10,7 @@ const SOAKS = {
   'worker-sdk': ['worker-faults', 'worker-kills', 'worker-pace'],
   runtime: [
     'camera-faults',
+    'camera-zoo',
     'connect-cycles',
     'random-faults',
     'container-deaths',

@@ -13,6 +13,8 @@ const SOAKS = {
   'stopped-readers': 'stopped readers cost the publisher nothing, and get the newest frame first (35 s)',
   'camera-faults':
     'two cameras, one of which misbehaves: reported states, times to detect and recover, no effect on the other (7 min)',
+  'camera-zoo':
+    '2,000 cameras combined at random: pictures bit-exact or counted, ages true or marked, live in time or a true reason (10 min)',
   'connect-cycles': '1,000 connections over each transport: descriptors, memory and segments do not grow (40 s)',
   'random-faults': '8 cameras with random faults, processes killed: conserved in every report, memory flat (11 min)',
   'container-deaths': 'models that crash, hang, grow or lie: reported results, times, effect on others (3 min)',
@@ -34,6 +36,7 @@ const OPTIONS = [
   ['--short', 'the same checks in a few seconds, as in npm test'],
   ['--markdown', 'tables as Markdown'],
   ['--only=PART,PART', 'camera-faults, container-fuzz, store: only rows, sides or parts whose name has one of these'],
+  ['--only=JSON', 'camera-zoo: one combination, as a failure prints it'],
 ];
 
 const INTERRUPTED = 130;
@@ -86,7 +89,7 @@ const WAITING = [
   'api',
   'streams',
 ];
-const QUIET = ['worker-pace', 'consumers', 'container-fuzz', 'segments'];
+const QUIET = ['camera-zoo', 'worker-pace', 'consumers', 'container-fuzz', 'segments'];
 
 /** Runs proofs, also after one that failed, so many at a time. Resolves with how each ended. */
 async function runEach(names, args, lanes) {

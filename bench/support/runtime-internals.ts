@@ -80,3 +80,23 @@ export function newDecoder(onPicture: (frame: NativeFrame, decoder: VideoDecoder
   });
   return decoder;
 }
+
+/** Decodes a clip on one thread, whole; gives each picture with the id of its unit, for as long as the call lasts. */
+export function newClipDecoder(
+  codec: 'h264' | 'h265',
+  extradata: Buffer,
+  onPicture: (frame: NativeFrame, unitId: number) => void,
+): VideoDecoder {
+  const decoder: VideoDecoder = new VideoDecoder({
+    format: { codec: codec === 'h264' ? 'h264' : 'hevc', extradata, raw: undefined },
+    threads: 1,
+    skipLoopFilter: false,
+    hardware: 'none',
+    onFallback: () => undefined,
+    onPicture: (frame, unitId) => {
+      onPicture(frame, unitId);
+      decoder.recycle(frame);
+    },
+  });
+  return decoder;
+}

@@ -16,6 +16,7 @@ import { DECODE_ALL, type DecodeOptions, UnitDecoder } from '../../src/services/
 const ENCODERS = {
   h264: '-c:v libx264 -g 12 -bf 0',
   h264Slices: '-c:v libx264 -g 12 -bf 0 -slices 4',
+  h264SlicesBFrames: '-c:v libx264 -g 12 -bf 2 -slices 4',
   h264BFrames: '-c:v libx264 -g 12 -bf 2',
   h264OpenGop: '-c:v libx264 -g 12 -bf 2 -x264-params open-gop=1:scenecut=0',
   h264IntraRefresh: '-c:v libx264 -g 24 -bf 0 -x264-params intra-refresh=1:scenecut=0',

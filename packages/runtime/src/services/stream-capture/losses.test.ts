@@ -148,6 +148,20 @@ describe('markers that lie', () => {
     }
   });
 
+  test.each(['wait', 'conceal'] as const)(
+    'with slice threads and B-frames, %s: an incomplete first keyframe that is still in the decoder is not shown',
+    async (onLoss) => {
+      const clip = await encoded('h264SlicesBFrames');
+      const receiver = new Receiver(clip, { threads: 2, onLoss }).receive(
+        packetsOf({ clip, packetization: { markers: 'slices' } }),
+      );
+      const c = receiver.end();
+      expect(smeared(receiver.shown, reference(clip))).toEqual([]);
+      expect(receiver.shown.length).toBeGreaterThan(40);
+      expect(c.captured).toBe(c.published + c.noDemand + c.undecodable + c.late + c.inDecoder);
+    },
+  );
+
   test('with slice threads, an incomplete first keyframe is not shown, and the complete one is', async () => {
     const clip = await encoded('h264Slices');
     const receiver = new Receiver(clip, { threads: 4 }).receive(

@@ -166,6 +166,7 @@ export class UnitDecoder {
     this.#measure(unit);
     this.#sets?.see(unit.data);
     if (this.#candidate?.unproved) this.#settle(this.#candidate, unit);
+    if (unit.doubt === 'repeated') this.#disprove(unit);
     const reason = this.#wholeness.whySkipped(unit, wanted);
     if (reason) this.#ledger.skipped(reason);
     else if (this.#limit.refusesUnit(unit.data, this.#decoder === undefined)) this.#refuse();
@@ -351,6 +352,15 @@ export class UnitDecoder {
   #settle({ picture }: Candidate, { ptsMs, afterLoss }: AccessUnit): void {
     if (!afterLoss && Math.round(ptsMs * 1000) !== picture.stamps.ptsUs) this.#publishCandidate();
     else this.#dropCandidate();
+  }
+
+  /** The same unit came before, without some of its slices: where pictures are reordered, it is still in the decoder. */
+  #disprove({ ptsMs }: AccessUnit): void {
+    for (const [id, pending] of this.#units) {
+      if (!pending.unproved || pending.ptsMs !== ptsMs) continue;
+      this.#units.delete(id);
+      this.#ledger.failed();
+    }
   }
 
   #publishCandidate(): void {
