@@ -243,7 +243,12 @@ for await (const frame of frames()) frame.result({ data });
   const { delivered = 0, published = 0 } = report['module'] ?? {};
   expect(delivered).toBeLessThan(published / 4 + 3);
   for (const id of ['env', 'module'])
-    expect(okOf(vigia, id).at(-1)?.data).toEqual({ CAMERA_PASSWORD: false, VIGIA_REMOTE_TOKEN: false, SOME_TOKEN: false, mine: true });
+    expect(okOf(vigia, id).at(-1)?.data).toEqual({
+      CAMERA_PASSWORD: false,
+      VIGIA_REMOTE_TOKEN: false,
+      SOME_TOKEN: false,
+      mine: true,
+    });
   const said = [vigia.stdout, vigia.stderr, subscriber.output(), health.stderr].join('\n');
   expect(said).toContain('cannot log in with ***');
   expect(said).not.toContain(SECRET);
