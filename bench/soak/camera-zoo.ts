@@ -27,6 +27,7 @@ const SECONDS = { long: [3, 3, 3, 4, 7], short: [3] } as const;
 const LATE_SHARE = 0.25;
 const PROGRESS_EVERY = 100;
 
+const SHORT_SEED = 3;
 const PLAIN: Combination = { codec: 'h264', fps: 25, seconds: 2, seed: 7 };
 
 /** What the judge must notice, and by which kind of failure. */
@@ -84,7 +85,8 @@ async function missedControls(clips: Clips, signal: AbortSignal): Promise<string
 function chosen({ short, only }: SoakRun): { readonly all: readonly Combination[]; readonly again: string } {
   // The option is a list elsewhere.
   if (only.length > 0) return { all: [parsed(only.join(','))], again: 'one combination, as given' };
-  const seed = Number(process.env['VIGIA_FUZZ_SEED'] ?? randomInt(2 ** 31));
+  // The short form plays the same ones each time: a test of every change must not find something by chance.
+  const seed = Number(process.env['VIGIA_FUZZ_SEED'] ?? (short ? SHORT_SEED : randomInt(2 ** 31)));
   const numRuns = short ? COMBINATIONS.short : COMBINATIONS.long;
   const all = fc.sample(combinations(short ? SECONDS.short : SECONDS.long), { seed, numRuns });
   return { all, again: `seed ${seed}; VIGIA_FUZZ_SEED=${seed} makes the same combinations again` };
