@@ -14,8 +14,6 @@ const LIMIT = 100;
 const P99_MS = 20;
 const WRITES_PER_SECOND = 100;
 const MIB = 1024 * 1024;
-/** No index leads to it: every event of the camera is looked at. */
-const UNJUDGED = 'kinds that a camera may not have (not judged)';
 /** Events that are appended before anything waits for the disk: the store holds 16,384. */
 const BATCH = 8_192;
 
@@ -58,7 +56,7 @@ export async function measurePaging(run: SoakRun, count: number, judged: boolean
   const pruning = await timed(() => store.prune({ ageMs: Number.MAX_SAFE_INTEGER, count: count - 20_000 }));
   notes.push(`one removal of 20,000 events: ${Math.round(pruning)} ms; resident memory of the process ${rssMib()} MiB`);
   await store.close();
-  const failures = rows.filter(([name, , , p99]) => judged && name !== UNJUDGED && Number(p99) >= P99_MS);
+  const failures = rows.filter(([, , , p99]) => judged && Number(p99) >= P99_MS);
   const columns = ['pages of 100 events, ms', 'pages', 'p50', 'p99', 'max'];
   const table = { title: `${count} stored events, read through the store's thread`, columns, rows, notes };
   return { table, failures: failures.map(([name, , , p99]) => `${name}: p99 ${p99} ms`) };
@@ -87,7 +85,8 @@ function ways(count: number): Record<string, NextQuery> {
     'an hour': () => hourFrom(someTime()),
     'an hour of a camera': (n) => ({ ...hourFrom(someTime()), camera: `c${n % 8}` }),
     'alarms since a random time': () => ({ fromMs: someTime(), severity: 'alarm' }),
-    [UNJUDGED]: (n) => ({ after: somewhere(), camera: `c${n % 8}`, kinds: ['sla', 'worker'] }),
+    'kinds that a camera may not have': (n) => ({ after: somewhere(), camera: `c${n % 8}`, kinds: ['sla', 'worker'] }),
+    'alarms of a camera': (n) => ({ after: somewhere(), camera: `c${n % 8}`, severity: 'alarm' }),
   };
 }
 

@@ -171,7 +171,7 @@ describe('a command line that is wrong: exit code 2', () => {
   test.each([
     ['no file', ['run', '-c', '/nowhere/vigia.yml'], /\/nowhere\/vigia\.yml: no such file/],
     ['no -c', ['run'], /the configuration file is missing: there is no \/.*\/vigia\.yml; give one with -c FILE/],
-    ['unknown command', ['rnu'], /there is no command "rnu"; there are demo, run, check/],
+    ['unknown command', ['rnu'], /there is no command "rnu"; did you mean run\?/],
     ['unknown option', ['run', '--fro', '3s'], /Unknown option '--fro'.*options are --config, --for/],
     ['bad time', ['run', '-c', 'x', '--for', '3'], /--for: found "3", allowed is a number with ms, s, m or h/],
     [

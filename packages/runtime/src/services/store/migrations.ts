@@ -29,6 +29,9 @@ export const MIGRATIONS: readonly Step[] = [
    CREATE TABLE cursor (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;`,
   `CREATE INDEX event_by_severity ON event (severity, seq)`,
   addChecksums,
+  // What a camera hardly ever has is found without looking at everything else that it has.
+  `CREATE INDEX event_by_camera_kind ON event (camera, kind, seq);
+   CREATE INDEX event_by_camera_severity ON event (camera, severity, seq)`,
 ];
 
 /** Applies what is missing, each step in a transaction of its own. @throws Error for a file of a later version. */

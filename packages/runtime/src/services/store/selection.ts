@@ -54,13 +54,23 @@ function plan({ camera, cameras, kinds, severity, fromMs, toMs }: EventQuery): {
     only(`+camera IN (${cameras.map(() => '?').join(', ')})`, ...cameras);
   const ofCameras = camera === undefined ? cameras : [camera];
   const byCamera = ofCameras !== undefined && ofCameras.length <= WAYS_LIMIT;
-  const byKind = !byCamera && kinds !== undefined;
+  const both = (count: number): boolean => byCamera && ofCameras.length * count <= WAYS_LIMIT;
+  const byKind = kinds !== undefined && (!byCamera || both(kinds.length));
+  const levels = atLeast === undefined ? [] : severitiesFrom(atLeast);
+  const bySeverity = atLeast !== undefined && kinds === undefined && (!byCamera || both(levels.length));
   if (kinds !== undefined && !byKind) only(`+kind IN (${kinds.map(() => '?').join(', ')})`, ...kinds);
-  if (atLeast !== undefined && (byCamera || byKind)) only('+severity >= ?', atLeast);
-  if (byCamera) return { ways: waysOf('camera', [...new Set(ofCameras)]), filters };
-  if (byKind) return { ways: waysOf('kind', [...new Set(kinds)]), filters };
-  if (atLeast !== undefined) return { ways: waysOf('severity', severitiesFrom(atLeast)), filters };
-  return { ways: [{ sql: '', values: [] }], filters };
+  if (atLeast !== undefined && !bySeverity) only('+severity >= ?', atLeast);
+  const ways = [
+    ...(byCamera ? [waysOf('camera', [...new Set(ofCameras)])] : []),
+    ...(byKind ? [waysOf('kind', [...new Set(kinds)])] : []),
+    ...(bySeverity ? [waysOf('severity', levels)] : []),
+  ];
+  return { ways: ways.reduce(combined, [{ sql: '', values: [] }]), filters };
+}
+
+/** Every way through the first with every one through the second. */
+function combined(first: Condition[], second: Condition[]): Condition[] {
+  return first.flatMap((a) => second.map((b) => ({ sql: a.sql + b.sql, values: [...a.values, ...b.values] })));
 }
 
 function waysOf(column: string, values: readonly Value[]): Condition[] {

@@ -237,13 +237,15 @@ describe('the end of the log', () => {
   });
 });
 
-test.each([0, 1, 2])('a file of version %i becomes one of today, with everything in it', (version) => {
+test.each([0, 1, 2, 3])('a file of version %i becomes one of today, with everything in it', (version) => {
   const database = new Libsql(path);
-  migrate(database, MIGRATIONS.slice(0, version));
+  // The third step gives rows their checksums: what is older than it was written without.
+  migrate(database, MIGRATIONS.slice(0, Math.min(version, 2)));
   if (version > 0)
     database.exec(`INSERT INTO event (id, at_ms, camera, kind, severity, body)
         VALUES ('${idOf(1)}', 1, 'hall', 'sla', 2, 'body 1'), ('${idOf(2)}', 2, NULL, 'node', 4, 'body 2');
-      INSERT INTO cursor VALUES ('mqtt', 1)`);
+      INSERT INTO cursor (name, seq) VALUES ('mqtt', 1)`);
+  migrate(database, MIGRATIONS.slice(0, version));
   database.close();
   file.begin('mqtt');
   file.append([event(3)]);
