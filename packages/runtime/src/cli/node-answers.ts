@@ -32,7 +32,7 @@ export async function askLogs(socket: string, query: Partial<Record<keyof LogQue
 /** Whether an error of a question says that the node has ended, or is about to close its socket. */
 export function isGone(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return ['not_running', 'ECONNRESET', 'EPIPE'].includes(String(code));
+  return ['not_running', 'gone', 'ECONNRESET', 'EPIPE'].includes(String(code));
 }
 
 function parsed<T>(answer: Buffer, schema: Schema<T>): T {

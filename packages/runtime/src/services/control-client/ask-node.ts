@@ -15,7 +15,7 @@ export interface NodeQuestion {
 
 /**
  * Sends a request to a running node over its control socket. Rejects with the node's message (a UsageError for invalid
- * input), with `no_answer`, or with `not_running`.
+ * input), with `no_answer`, with `gone` when the connection was cut, or with `not_running`.
  */
 export async function askNode(
   socketPath: string,
@@ -34,7 +34,8 @@ export async function askNode(
     if (signal.aborted) throw new VigiaError('no_answer', `the node did not answer within ${timeoutMs} ms`);
     if (['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) throw notRunning(socketPath, error);
     if (error instanceof VigiaError || error instanceof UsageError) throw error;
-    throw new VigiaError('no_answer', `${socketPath}: no node answers there (${messageOf(error)})`, { cause: error });
+    const code = ['ECONNRESET', 'EPIPE'].includes(codeOf(error) ?? '') ? 'gone' : 'no_answer';
+    throw new VigiaError(code, `${socketPath}: no node answers there (${messageOf(error)})`, { cause: error });
   }
 }
 

@@ -11,7 +11,7 @@ export function socketSender(socketPath: string): Sender {
       });
       asked.on('error', reject);
       // A connection that ends without an answer, or changes to another protocol, would never settle.
-      asked.on('close', () => reject(new VigiaError('no_answer', 'the node closed the connection without an answer')));
+      asked.on('close', () => reject(new VigiaError('gone', 'the node closed the connection without an answer')));
       asked.end(body);
     });
 }
