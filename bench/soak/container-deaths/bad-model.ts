@@ -9,11 +9,11 @@ export const BAD_DEEDS = ['kill', 'abort', 'exit', 'throw', 'wrong', 'hang', 'gr
 /** See {@link BAD_DEEDS}. */
 export type BadDeed = (typeof BAD_DEEDS)[number];
 
-// The decoder reads orders from a file named in its environment. Orders that end the process are for once: the next
+// The decoder reads orders from a file. Its name is in the text, because children do not get every variable. Orders that end the process are for once: the next
 // container is healthy. It detects nothing, so that every ok result is an empty list: "analysed, nothing found".
-const DECODER = `import { existsSync, readFileSync, rmSync } from 'node:fs';
-const orders = process.env.VIGIA_BENCH_ORDERS;
-const order = () => (orders && existsSync(orders) ? readFileSync(orders, 'utf8') : '');
+const decoderOf = (orders: string): string => `import { existsSync, readFileSync, rmSync } from 'node:fs';
+const orders = ${JSON.stringify(orders)};
+const order = () => (existsSync(orders) ? readFileSync(orders, 'utf8') : '');
 const once = () => rmSync(orders, { force: true });
 const kept = [];
 if (order() === 'slow_start') { once(); await new Promise((resolve) => setTimeout(resolve, 4000)); }
@@ -50,9 +50,9 @@ export async function addBadModel(dir: string): Promise<BadModel> {
   mkdirSync(dirname(copy), { recursive: true });
   cpSync(good.dir, copy, { recursive: true });
   const decoder = join(dir, 'decoder.mjs');
-  writeFileSync(decoder, DECODER);
   const orders = join(dir, 'orders');
-  const env = { VIGIA_CACHE_DIR: cache, VIGIA_BENCH_ORDERS: orders };
+  writeFileSync(decoder, decoderOf(orders));
+  const env = { VIGIA_CACHE_DIR: cache };
   const args = ['models', 'add', good.onnxPath, '--id', 'bad', '--decoder', decoder, '--classes', 'person', '--yes'];
   execFileSync(
     process.execPath,
