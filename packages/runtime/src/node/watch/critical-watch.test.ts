@@ -85,6 +85,21 @@ describe('a blind critical consumer', () => {
     expect([blind('live', 10_000), blind('live', 1_000)]).toEqual([1, 0]);
   });
 
+  test.each([2_000, 9_000])('counts from the first loss of a camera that was live for %i ms at first', (liveMs) => {
+    const clock = new FakeClock();
+    const watch = new CriticalWatch(clock);
+    const blind = (state: string): number => watch.blind(plan('critical'), () => report({}, state, false)).length;
+    expect(blind('connecting')).toBe(0);
+    clock.advance(5_000);
+    expect(blind('live')).toBe(0);
+    clock.advance(liveMs);
+    expect(blind('connecting')).toBe(0);
+    clock.advance(9_999);
+    expect(blind('connecting')).toBe(0);
+    clock.advance(1);
+    expect(blind('connecting')).toBe(1);
+  });
+
   test('is reported when it has never had a result', () => {
     const [problem] = new CriticalWatch(new FakeClock()).blind(plan('critical'), () => report());
     expect(problem?.message).toContain('has never seen anything');

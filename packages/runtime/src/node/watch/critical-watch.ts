@@ -13,7 +13,7 @@ export interface Blind extends HealthProblem {
 
 /** Whether a camera can be relied on. One that is live for a moment after each new connection cannot. */
 class CameraSight {
-  /** Since when it has not been live for {@link BLIND}.ms without a break. */
+  /** Since when it has not been live, or, lost more than once, not live for {@link BLIND}.ms without a break. */
   unsteadySinceMs: number;
   #liveSinceMs: number | undefined;
   /** How often it was lost since then. */
@@ -36,10 +36,9 @@ class CameraSight {
 
   #lose(nowMs: number, liveMs: number): void {
     this.#liveSinceMs = undefined;
-    this.#losses += 1;
-    if (liveMs < BLIND.ms) return;
-    this.unsteadySinceMs = nowMs;
-    this.#losses = 1;
+    const again = this.#losses > 0 && liveMs < BLIND.ms;
+    if (!again) this.unsteadySinceMs = nowMs;
+    this.#losses = again ? this.#losses + 1 : 1;
   }
 }
 
