@@ -82,6 +82,7 @@ function runAlone(name, args) {
 const WAITING = [
   'container-deaths',
   'camera-faults',
+  'outbox',
   'worker-faults',
   'random-faults',
   'worker-kills',
