@@ -190,7 +190,9 @@ for await (const frame of frames()) frame.result({ data });
   await vigia.until('its frames are told so', () =>
     resultsOf(vigia, 'doomed').some((r) => r.error?.code === 'worker_failed'),
   );
-  const health = spawnSync(process.execPath, [MAIN, 'health', '--node', box.node], { env: box.env, encoding: 'utf8' });
+  const askHealth = (): ReturnType<typeof spawnSync> =>
+    spawnSync(process.execPath, [MAIN, 'health', '--node', box.node], { env: box.env, encoding: 'utf8' });
+  const health = askHealth();
   expect(health.status).toBe(1);
   expect(health.stderr).toContain('hall/doomed: critical worker doomed has failed: it exited with code 1');
   // Retained: who comes later sees it too.
@@ -207,13 +209,6 @@ for await (const frame of frames()) frame.result({ data });
   expect(JSON.parse(late.output())).toMatchObject({ state: 'failed', alarm: true, worker: 'doomed' });
 
   // Mended, it is started again at once, and the alarm is over.
-  const now = (): Pick<ReturnType<typeof spawnSync>, 'status' | 'stderr'> => {
-    const { status, stderr } = spawnSync(process.execPath, [MAIN, 'health', '--node', box.node], {
-      env: box.env,
-      encoding: 'utf8',
-    });
-    return { status, stderr };
-  };
   const restart = (what: string): ReturnType<typeof spawnSync> =>
     spawnSync(process.execPath, [MAIN, 'restart', what, '--node', box.node], { env: box.env, encoding: 'utf8' });
   expect(restart('hall/doomed')).toMatchObject({
@@ -226,7 +221,7 @@ for await (const frame of frames()) frame.result({ data });
   );
   writeFileSync(join(box.dir, 'doomed.py'), python('frame.result()'));
   expect(restart('hall/doomed')).toMatchObject({ status: 0, stdout: 'hall/doomed: ready\n' });
-  expect(now()).toEqual({ status: 0, stderr: '' });
+  expect(askHealth()).toMatchObject({ status: 0, stderr: '' });
   const wrong = 'consumer "nobody" of camera hall is not there; consumers with workers: plain, jpeg, small';
   expect(restart('hall/nobody')).toMatchObject({ status: 1, stderr: expect.stringContaining(wrong) });
   expect(restart('Hall/plain')).toMatchObject({ status: 2 });
@@ -242,7 +237,7 @@ for await (const frame of frames()) frame.result({ data });
   vigia.process.kill('SIGHUP');
   await subscriber.line(/hall\/doomed\/state (\(null\))?$/m);
   await vigia.until('the end of the reload', () => vigia.stderr.includes('configuration read again'));
-  expect(now()).toEqual({ status: 0, stderr: '' });
+  expect(askHealth()).toMatchObject({ status: 0, stderr: '' });
 
   const report = await stop(vigia, box, reportFile);
   expect(Object.keys(report).sort()).toEqual(['box', 'env', 'jpeg', 'module', 'plain', 'small']);
