@@ -19,6 +19,7 @@ export const CONTAINER_ERROR_CODES = [
   'frame_expired',
   'frame_invalid',
   'overloaded',
+  'closing',
   'grant_expired',
   'deadline_exceeded',
   'inference_failed',
@@ -35,6 +36,7 @@ export function statusOfContainerError(code: ContainerErrorCode): Exclude<Result
     case 'deadline_exceeded':
       return 'timeout';
     case 'overloaded':
+    case 'closing':
       return 'unavailable';
     default:
       return 'error';

@@ -33,5 +33,6 @@ export {
   parseAddress,
   parseClasses,
   type PerChannel,
+  tryProvider,
   type Wishes,
 } from '#onboarding';

@@ -154,6 +154,12 @@ describe('a container of the node’s own', () => {
     ['tensorrt', /provider "tensorrt" does not start on this machine: .*`provider: cpu` always works/],
   ])('a provider that is not there is one sentence: %s', async (provider, sentence) => {
     const { box, file } = await sandbox(`{ use: ssdlite-mobilenet-v2, provider: ${provider} }`);
+    const checked = new Vigia(['check', '-c', file], box.env);
+    expect(await checked.ended()).toBe(2);
+    expect(checked.stdout).toBe('');
+    expect(checked.stderr).toMatch(sentence);
+    expect(checked.stderr).toMatch(/^vigia: models\.mine\.provider: [^\n]*\n$/);
+    if (provider !== 'openvino') return;
     const vigia = run(box, file);
     await vigia.until('the sentence', () => sentence.test(vigia.stderr));
     const told = await vigia.until('a result', () => vigia.results[0]);

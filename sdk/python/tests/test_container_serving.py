@@ -276,7 +276,7 @@ class Lives(ContainerCase):
         closing = threading.Thread(target=container.close)
         closing.start()
         self.assertEqual(client.next(), {"request_id": "1", "grant": None, "error": None})
-        self.assert_error(client.next(), "overloaded", "stopping")
+        self.assert_error(client.next(), "closing", "stopping")
         self.assertTrue(client.ended())
         model.finish()
         closing.join()

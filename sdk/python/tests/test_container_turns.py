@@ -110,7 +110,7 @@ class Granting(TurnCase):
         self.turns.withdraw_wants(1)
         self.assertEqual(self.taken(), ["x starts", "a withdrawn"])
         self.turns.disconnect(1)
-        self.assertEqual(self.taken(), ["b overloaded"])
+        self.assertEqual(self.taken(), ["b closing"])
         self.assertEqual(self.turns.waiting, 0)
 
 
@@ -146,7 +146,7 @@ class Waiting(TurnCase):
         self.submit("c", ms=10)
         self.turns.close()
         self.turns.close()
-        self.assertEqual(self.taken(), ["a granted g1", "b withdrawn", "c overloaded"])
+        self.assertEqual(self.taken(), ["a granted g1", "b withdrawn", "c closing"])
         self.assertEqual((self.turns.waiting, self.clock.pending), (0, 0))
 
 

@@ -22,8 +22,8 @@ export interface Job {
   readonly reject: (code: ContainerErrorCode, message: string) => void;
 }
 
-/** Default limit of a line. 64 consumers on each of 32 cameras waiting at the same time would be a mistake, not a load. */
-export const DEFAULT_MAX_WAITING = 1024;
+/** Default limit of a line: 64 consumers on each of 32 cameras. More would be a mistake, not a load. */
+export const DEFAULT_MAX_WAITING: number = 64 * 32;
 
 /** A timer with a longer delay fires at once (signed 32 bits); 24 days are as good as no deadline. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

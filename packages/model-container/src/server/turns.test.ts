@@ -187,7 +187,7 @@ test('a closed connection loses its wants, jobs and grant; its run goes on, othe
   submit('x', { connection: 2, deadlineMs: 100 });
   want('b', 1);
   turns.disconnect(2);
-  expect(taken()).toEqual(['r starts', 'x overloaded', 'a withdrawn']);
+  expect(taken()).toEqual(['r starts', 'x closing', 'a withdrawn']);
   turns.finished();
   expect(taken()).toEqual(['b granted g1']);
   want('c', 3);
@@ -226,7 +226,7 @@ test('closing settles everything and leaves no timer', () => {
   want('b');
   submit('x', { deadlineMs: 100 });
   turns.close();
-  expect(taken()).toEqual(['a granted g1', 'b withdrawn', 'x overloaded']);
+  expect(taken()).toEqual(['a granted g1', 'b withdrawn', 'x closing']);
   expect([clock.pendingTimers, turns.waiting]).toEqual([0, 0]);
 });
 

@@ -257,7 +257,7 @@ export class Turns<J extends Job = Job> {
   #rejectJobs(matches: (job: Job) => boolean, message: string): void {
     const removed = this.#ready.filter(({ job }) => matches(job)).map(({ job }) => job);
     this.#ready = this.#ready.filter(({ job }) => !matches(job));
-    for (const job of [...removed, ...this.#line.removeJobs(matches)]) job.reject('overloaded', message);
+    for (const job of [...removed, ...this.#line.removeJobs(matches)]) job.reject('closing', message);
   }
 }
 

@@ -66,8 +66,10 @@ export class CameraConsumers {
     this.#o = options;
     const { setup, clock, send } = options;
     this.#createdMs = clock.nowMs();
-    this.#outbox = new NodeOutbox(send, () =>
-      options.log.error('the node does not read: the oldest of too many alarms was discarded'),
+    this.#outbox = new NodeOutbox(send, ({ messages, alarms }) =>
+      options.log.error(
+        `the node did not read: ${messages} states and events were discarded, ${alarms} of them alarms`,
+      ),
     );
     this.#events = new ConsumerEvents({ camera: setup.camera, clock, post: (message) => this.#outbox.post(message) });
     this.#factory = new ConsumerFactory({

@@ -1,6 +1,6 @@
 import type { EventMessage } from '@vigia/contracts';
 import { expect, test } from 'vitest';
-import { type ConsumerNews, NodeOutbox } from './node-outbox.ts';
+import { type ConsumerNews, type Lost, NodeOutbox } from './node-outbox.ts';
 
 function news(message: string, alarm: boolean): ConsumerNews {
   return { type: 'event', event: { message, alarm } as EventMessage };
@@ -8,15 +8,21 @@ function news(message: string, alarm: boolean): ConsumerNews {
 
 test('a node that does not read loses the oldest messages, but no alarm; the order holds', () => {
   let reads = false;
-  const lost = (): void => expect.unreachable();
+  const lost: Lost[] = [];
   const sent: string[] = [];
-  const outbox = new NodeOutbox((message) => {
-    if (reads && message.type === 'event') sent.push(message.event.message);
-    return reads;
-  }, lost);
+  const outbox = new NodeOutbox(
+    (message) => {
+      if (reads && message.type === 'event') sent.push(message.event.message);
+      return reads;
+    },
+    (some) => lost.push(some),
+  );
   for (let n = 0; n < 1_000; n += 1) outbox.post(news(`${n}`, n % 10 === 0));
+  expect(lost).toEqual([]);
   reads = true;
   outbox.flush();
+  // 900 were no alarms.
+  expect(lost).toEqual([{ messages: 900 - 256, alarms: 0 }]);
   const alarms = sent.filter((message) => Number(message) % 10 === 0);
   expect(alarms).toHaveLength(100);
   expect(sent).toHaveLength(100 + 256);
@@ -24,14 +30,19 @@ test('a node that does not read loses the oldest messages, but no alarm; the ord
   expect(sent.at(-1)).toBe('999');
   outbox.post(news('next', false));
   expect(sent.at(-1)).toBe('next');
+  expect(lost).toHaveLength(1);
 });
 
-test('more alarms than it can hold: the oldest is lost, and reported', () => {
-  let lost = 0;
+test('more alarms than it can hold: the oldest are lost, counted and reported', () => {
+  let reads = false;
+  const lost: Lost[] = [];
   const outbox = new NodeOutbox(
-    () => false,
-    () => void (lost += 1),
+    () => reads,
+    (some) => lost.push(some),
   );
   for (let n = 0; n < 4_100; n += 1) outbox.post(news(`${n}`, true));
-  expect(lost).toBe(4);
+  expect(lost).toEqual([{ messages: 1, alarms: 1 }]);
+  reads = true;
+  outbox.flush();
+  expect(lost.slice(1)).toEqual([{ messages: 4, alarms: 4 }]);
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { printable } from '@vigia/base';
-import { ModelStore } from '@vigia/model-container';
+import { codeOf, messageOf, printable, UsageError } from '@vigia/base';
+import type { Config } from '@vigia/contracts';
+import { ModelStore, tryProvider } from '@vigia/model-container';
 import { runDirOf } from '#core/node-dirs';
 import { formatBytes } from '#core/terminal';
 import { loadConfig } from '#node/config';
@@ -19,6 +20,7 @@ export async function checkCommand(values: Values): Promise<number> {
   if (values['diff'] === true) return showDifference(file, text(values, 'node') ?? config.node);
   const store = new ModelStore();
   await checkModels(config, store);
+  await checkProviders(config);
   const absent = (await store.list()).filter(
     (m) => !m.present && Object.values(config.models).some((c) => c.use === m.id),
   );
@@ -39,6 +41,16 @@ export async function checkCommand(values: Values): Promise<number> {
   admit(plan, budget, room);
   process.stdout.write(`${file}: fine\n`);
   return 0;
+}
+
+/** @throws UsageError for a provider that does not start on this machine. */
+async function checkProviders({ models }: Config): Promise<void> {
+  for (const [id, { use, provider }] of Object.entries(models)) {
+    if (use === undefined) continue;
+    await tryProvider(provider).catch((error: unknown) => {
+      throw codeOf(error) === 'provider' ? new UsageError(`models.${id}.provider: ${messageOf(error)}`) : error;
+    });
+  }
 }
 
 /** Shows what the file would change on the running node, merged as on a reload. */

@@ -195,7 +195,7 @@ export class FakeContainer {
         consumer: '',
         deadlineMs: request.deadline_ms,
         begin,
-        end: (why = 'overloaded') => fail(why),
+        end: (why = 'closing') => fail(why),
       });
       if (code) fail(code);
     }

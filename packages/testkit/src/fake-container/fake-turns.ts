@@ -88,7 +88,7 @@ export class FakeTurns {
     this.#running = true;
     this.#granted?.timer.cancel();
     this.#granted = undefined;
-    for (const { turn } of this.#line.slice()) this.#leave(turn, turn.kind === 'want' ? undefined : 'overloaded');
+    for (const { turn } of this.#line.slice()) this.#leave(turn, turn.kind === 'want' ? undefined : 'closing');
   }
 
   #leave(turn: Turn, code?: ContainerErrorCode): void {

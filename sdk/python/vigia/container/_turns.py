@@ -9,8 +9,8 @@ from ._loop import Clock, Timer
 
 GRANT_MS = 100
 """How long a grant may stay unused: time to take and scale a frame."""
-MAX_WAITING = 1024
-"""Limit of the line. 64 consumers on each of 32 cameras waiting at the same time would be a mistake, not a load."""
+MAX_WAITING = 64 * 32
+"""Limit of the line: 64 consumers on each of 32 cameras. More would be a mistake, not a load."""
 
 
 class TurnKey(NamedTuple):
@@ -112,7 +112,7 @@ class Turns:
     def disconnect(self, connection: int) -> None:
         """Withdraws the wants, waiting jobs and grant of a closed connection. Its running job goes on."""
         for job in self._remove_jobs(lambda job: job.connection == connection):
-            job.reject("overloaded", "the connection was closed")
+            job.reject("closing", "the connection was closed")
         self.withdraw_wants(connection)
 
     def withdraw_wants(self, connection: int) -> None:
@@ -128,7 +128,7 @@ class Turns:
         self._running = True
         self._withdraw(lambda _: True)
         for job in self._remove_jobs(lambda _: True):
-            job.reject("overloaded", "the container is stopping")
+            job.reject("closing", "the container is stopping")
 
     def _submit_granted(self, job: Job) -> None:
         out = self._outstanding

@@ -23,6 +23,8 @@ import {
   type NodeWords,
   type StateNotice,
 } from '#core/camera-link';
+import { anonymousBytesOf } from '#core/memory';
+import { formatBytes } from '#core/terminal';
 import type { Generation } from './generation.ts';
 import { addSnapshots, closeOut, NOTHING } from './totals.ts';
 
@@ -51,6 +53,8 @@ export interface CameraGenerationOptions extends CameraGenerationEvents {
   readonly slowed: ReadonlyMap<string, Slowed>;
   /** How long its process may take to stop, beyond the time that every process has. Milliseconds. */
   readonly extraStopMs: number;
+  /** Its process is ended when its anonymous memory is more than this for some seconds. Bytes. */
+  readonly memoryLimitBytes: number;
 }
 
 const READY_MS = 10_000;
@@ -63,6 +67,8 @@ const WATCH_MS = 1_000;
 const COMPLAIN_MS = 10_000;
 /** A camera process sends a message twice a second. It counts as hung after this many seconds of silence. */
 const SILENT_TICKS = 10;
+/** Looks in a row above its memory's limit before a process is ended: one picture may need more for a moment. */
+const LARGE_TICKS = 3;
 
 type Link = Channel<NodeWords, CameraWords>;
 
@@ -84,6 +90,7 @@ export class CameraGeneration implements Generation {
   #failure: string | undefined;
   #watch: Timer | undefined;
   #silentTicks = 0;
+  #largeTicks = 0;
   /** Messages of its process that were refused or lost. */
   #problems = 0;
   #complainedMs = Number.NEGATIVE_INFINITY;
@@ -126,7 +133,7 @@ export class CameraGeneration implements Generation {
 
   start(): void {
     this.#child.start();
-    this.#watch = every(this.#o.clock, WATCH_MS, () => this.#watchSilence());
+    this.#watch = every(this.#o.clock, WATCH_MS, () => this.#lookAtProcess());
   }
 
   end(succeeded: boolean): Promise<void> {
@@ -154,9 +161,9 @@ export class CameraGeneration implements Generation {
     }
   }
 
-  /** Sets another rate for a consumer; null restores the configured one. */
-  pace(consumer: string, slowed: Slowed | null): void {
-    this.#link?.notify('pace', { consumer, slowed });
+  /** Sets another rate for a consumer; null restores the configured one. Returns whether the message left. */
+  pace(consumer: string, slowed: Slowed | null): boolean {
+    return this.#link?.notify('pace', { consumer, slowed }) ?? false;
   }
 
   /** Ends a worker's process. The worker's restart policy applies. */
@@ -239,12 +246,29 @@ export class CameraGeneration implements Generation {
    * Kills a process that is silent for too long: hung native code cannot be stopped in any other way. Counts timer
    * ticks, not time, so that a supervisor that was itself suspended kills nothing.
    */
-  #watchSilence(): void {
-    if (this.#child.pid === undefined) return;
+  #lookAtProcess(): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    this.#weigh(pid);
     this.#silentTicks += 1;
-    if (this.#silentTicks < SILENT_TICKS) return;
+    if (this.#silentTicks === SILENT_TICKS) this.#kill(`has said nothing for ${(SILENT_TICKS * WATCH_MS) / 1000} s`);
+  }
+
+  /** What a camera sends is bounded before it is allocated. This holds when a bound was forgotten, or a library leaks. */
+  #weigh(pid: number): void {
+    const { memoryLimitBytes } = this.#o;
+    const bytes = anonymousBytesOf([pid]);
+    this.#largeTicks = bytes > memoryLimitBytes ? this.#largeTicks + 1 : 0;
+    if (this.#largeTicks < LARGE_TICKS) return;
+    const why = `uses ${formatBytes(bytes)} of memory, ${formatBytes(memoryLimitBytes)} are allowed`;
+    this.#failure = `the camera's process ${why}`;
+    this.#kill(why);
+  }
+
+  #kill(why: string): void {
     this.#silentTicks = 0;
-    this.#o.log.warn(`${this.#name} has said nothing for ${(SILENT_TICKS * WATCH_MS) / 1000} s, killed`);
+    this.#largeTicks = 0;
+    this.#o.log.warn(`${this.#name} ${why}, killed`);
     this.#child.kill();
   }
 
@@ -252,6 +276,7 @@ export class CameraGeneration implements Generation {
     if (child.state === 'starting') {
       this.#pid = child.pid;
       this.#silentTicks = 0;
+      this.#largeTicks = 0;
     } else if (child.state === 'waiting') {
       this.#cleanUp();
       this.#closeCounters(this.#last);

@@ -15,7 +15,7 @@ import { onlyConsumers, reportOf, TEXT_LIMIT } from './totals.ts';
 
 /** Options of {@link CameraHandle}. */
 export interface CameraHandleOptions
-  extends Omit<CameraGenerationOptions, 'before' | 'slowed' | 'extraStopMs' | 'onState'> {
+  extends Omit<CameraGenerationOptions, 'before' | 'slowed' | 'extraStopMs' | 'memoryLimitBytes' | 'onState'> {
   readonly onState: (state: CameraStateMessage) => void;
   /** Ages of a consumer's ok results; null before the first one. */
   readonly agesOf: (camera: string, consumer: string) => ConsumerReport['age_ms'];
@@ -23,6 +23,8 @@ export interface CameraHandleOptions
   readonly forgetAges: (camera: string, consumer: string) => void;
   /** How long a process with this setup may take to stop, beyond the time that every process has. Milliseconds. */
   readonly extraStopMs: (setup: CameraSetup) => number;
+  /** The most anonymous memory of a process with this setup. Bytes. */
+  readonly memoryLimitBytes: (setup: CameraSetup) => number;
 }
 
 /**
@@ -137,13 +139,14 @@ export class CameraHandle {
   }
 
   #generation(setup: CameraSetup, before: CameraSnapshot | undefined): CameraGeneration {
-    const { onResult, onWorkerState, onEvent, extraStopMs } = this.#o;
+    const { onResult, onWorkerState, onEvent, extraStopMs, memoryLimitBytes } = this.#o;
     return new CameraGeneration({
       ...this.#o,
       setup,
       before,
       slowed: this.#paces.current,
       extraStopMs: extraStopMs(setup),
+      memoryLimitBytes: memoryLimitBytes(setup),
       onState: (state) => {
         // `#stop` reports the end that the node requested, once the process is gone. The end of a source is reported
         // here.

@@ -3,7 +3,14 @@ import { fileURLToPath } from 'node:url';
 import type { ModelState } from '@vigia/contracts';
 import { type CameraSetup, workerStopMs } from '#core/camera-link';
 import { killWorkerGroups, probePrefix, removeSegmentsOf } from '#core/node-dirs';
-import { containerArguments, memoryLimitOf, type Plan, type PlanChange, type PlannedModel } from '#node/plan';
+import {
+  cameraMemoryLimit,
+  containerArguments,
+  memoryLimitOf,
+  type Plan,
+  type PlanChange,
+  type PlannedModel,
+} from '#node/plan';
 import { CameraHandle, type CameraHandleOptions } from './camera-handle.ts';
 import { ModelHandle, type ModelSettings } from './model-handle.ts';
 import { ModelShares } from './model-shares.ts';
@@ -123,6 +130,7 @@ export class Children {
       setup: this.#connected(setup),
       entry: CAMERA_ENTRY,
       extraStopMs: ({ consumers }) => workerStopMs(consumers),
+      memoryLimitBytes: cameraMemoryLimit,
       onDied: (pid) => this.#onCameraDied(setup.camera, pid),
     });
     this.#cameras.set(setup.camera, handle);

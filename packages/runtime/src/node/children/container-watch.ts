@@ -171,7 +171,8 @@ function judge(answer: Awaited<ReturnType<typeof askContainer<InferResponse>>>):
   if ('why' in answer) return { state: 'silent', why: `a probe was not answered: ${answer.why}` };
   const { error, detections, frame_id, camera_id } = answer.value;
   // A full queue, or a dependency that is unavailable, proves nothing.
-  if (error?.code === 'overloaded') return { state: 'unknown', why: `a probe was refused: ${error.message}` };
+  if (error?.code === 'overloaded' || error?.code === 'closing')
+    return { state: 'unknown', why: `a probe was refused: ${error.message}` };
   if (error) return { state: 'failed', why: `a probe failed: ${error.message}` };
   if (detections && frame_id === 0 && camera_id === '_probe') return { state: 'looked', why: '' };
   return { state: 'failed', why: 'a probe was answered with something else' };

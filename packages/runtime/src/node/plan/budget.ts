@@ -27,8 +27,10 @@ const CONTAINER_PROCESS = 96 * MIB;
  * The weights as read, the weights as the runtime packs them for its kernels, and the arena of intermediate results.
  */
 const WEIGHT_FACTOR = 4;
-/** How far a container may exceed its plan: batches, threads and heaps differ. */
+/** How far a process may exceed its plan: batches, threads and heaps differ. */
 const MEMORY_SLACK = 1.5;
+/** What a camera process or the supervisor may exceed its plan by at least: a JavaScript heap grows in steps. */
+const LEAST_SLACK = 64 * MIB;
 /** Code of Node, libav and ONNX Runtime, which all processes share. Measured: Σ of file-backed PSS 69 MiB. */
 const SHARED_CODE = 72 * MIB;
 
@@ -87,23 +89,22 @@ export interface Room {
  * @param leaving Models of a running node that stay until their successors have taken over.
  */
 export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Budget {
-  const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
   const items: BudgetItem[] = [
     { ...NOTHING, kind: 'code', id: 'code, once', process: SHARED_CODE },
-    {
-      ...NOTHING,
-      kind: 'supervisor',
-      id: 'supervisor',
-      process: SUPERVISOR_PROCESS + plan.cameras.length * SUPERVISOR_PER_CAMERA + consumers * SUPERVISOR_PER_CONSUMER,
-      buffers: WAITING_ALARMS,
-    },
-    ...plan.cameras.map((camera) => cameraItem(camera, plan)),
+    supervisorItem(plan),
+    ...plan.cameras.map((camera) => cameraItem(camera, plan.segments)),
     ...[...plan.models, ...leaving].map(modelItem),
     // The memory of workers without a limit is unknown.
     ...[...workerLimits(plan)].map(([id, bytes]) => workerItem(id, bytes)),
   ];
   const memoryBytes = items.reduce((sum, i) => sum + i.process + i.pictures + i.buffers + i.shared, 0);
   return { items, memoryBytes, shmBytes: plan.shmBytes };
+}
+
+function supervisorItem({ cameras }: Plan): BudgetItem {
+  const consumers = cameras.reduce((sum, c) => sum + c.consumers.length, 0);
+  const process = SUPERVISOR_PROCESS + cameras.length * SUPERVISOR_PER_CAMERA + consumers * SUPERVISOR_PER_CONSUMER;
+  return { ...NOTHING, kind: 'supervisor', id: 'supervisor', process, buffers: WAITING_ALARMS };
 }
 
 function workerItem(id: string, process: number): BudgetItem {
@@ -117,7 +118,7 @@ function threadBytes({ format, width, height }: RenditionSpec): number {
 
 const NOTHING = { process: 0, pictures: 0, buffers: 0, shared: 0 };
 
-function cameraItem(camera: CameraSetup, plan: Plan): BudgetItem {
+function cameraItem(camera: CameraSetup, segments: Plan['segments']): BudgetItem {
   const { width, height } = camera.decode.maxPicture;
   const { source, detectSource, consumers } = camera;
   const streams = detectSource === undefined ? [source] : [source, detectSource];
@@ -133,7 +134,7 @@ function cameraItem(camera: CameraSetup, plan: Plan): BudgetItem {
       streams.reduce((sum, s) => sum + ACCESS_UNITS + (s.transport === 'udp' ? DATAGRAMS : 0), 0) +
       width * height * 3 +
       consumers.reduce((sum, c) => sum + (usesThread(c) ? THREAD + threadBytes(c.input) : 0), 0),
-    shared: plan.segments.reduce((sum, s) => sum + (s.camera === camera.camera ? s.bytes : 0), 0),
+    shared: segments.reduce((sum, s) => sum + (s.camera === camera.camera ? s.bytes : 0), 0),
   };
 }
 
@@ -160,6 +161,26 @@ export function memoryLimitOf(model: PlannedModel): number {
   const configured = model.container?.memoryMib;
   if (configured !== undefined) return configured * MIB;
   return model.container?.provider === 'cpu' ? MEMORY_SLACK * (process + buffers) : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * The most anonymous memory that a camera process may use before vigia restarts it, bytes. There is no limit with a worker
+ * thread: what it allocates is its own business.
+ */
+export function cameraMemoryLimit(camera: CameraSetup): number {
+  if (camera.consumers.some(usesThread)) return Number.POSITIVE_INFINITY;
+  const { process, pictures, buffers } = cameraItem(camera, []);
+  return withSlack(process + pictures + buffers);
+}
+
+/** The anonymous memory above which the supervisor is a problem of its node, bytes. */
+export function supervisorMemoryLimit(plan: Plan): number {
+  const { process, buffers } = supervisorItem(plan);
+  return withSlack(process + buffers);
+}
+
+function withSlack(bytes: number): number {
+  return Math.max(MEMORY_SLACK * bytes, bytes + LEAST_SLACK);
 }
 
 /** Bytes of a decoded picture: 8 bit, 4:2:0, with libav's padding. */

@@ -6,6 +6,7 @@ import { type Plan, type RunningWorker, workerLimits } from '#node/plan';
 import { CpuWatch } from './cpu-watch.ts';
 import { type Blind, CriticalWatch } from './critical-watch.ts';
 import { MemoryWatch } from './memory-watch.ts';
+import { OwnMemory } from './own-memory.ts';
 import type { ShedChange } from './shedding.ts';
 import { WorkerStates } from './worker-states.ts';
 
@@ -20,7 +21,7 @@ export interface WatchesOptions {
 }
 
 /**
- * The supervisor's checks: states of workers, blind critical consumers, CPU shedding, memory of workers. Reads the
+ * The supervisor's checks: states of workers, blind critical consumers, CPU shedding, memory of workers and its own. Reads the
  * node's stream, acts on cameras, and announces its findings.
  */
 export class Watches {
@@ -29,6 +30,7 @@ export class Watches {
   readonly #o: WatchesOptions;
   readonly #cpu: CpuWatch;
   readonly #memory = new MemoryWatch();
+  readonly #own = new OwnMemory();
   readonly #critical: CriticalWatch;
   /** Blind consumers, as announced. */
   #blind = new Map<string, Blind>();
@@ -54,6 +56,7 @@ export class Watches {
     return [
       ...this.workers.alarms,
       ...this.#blindNow().map(({ code, camera, message }) => ({ code, camera, message })),
+      ...(this.#own.problem ? [this.#own.problem] : []),
     ];
   }
 
@@ -101,6 +104,7 @@ export class Watches {
   }
 
   #lookAtMemory(): void {
+    this.#own.look(this.#o.plan());
     const limits = workerLimits(this.#o.plan());
     const running = limits.size > 0 ? this.#o.runningWorkers() : [];
     for (const { camera, consumer, pid, message } of this.#memory.look(limits, running))

@@ -97,6 +97,8 @@ export class Api {
       https: entrance.tls ? { ...entrance.tls, minVersion: 'TLSv1.2' } : null,
       logger: false,
       forceCloseConnections: true,
+      // Its own answer while it closes has no error of this API. Requests are answered until the listener is closed.
+      return503OnClosing: false,
       clientErrorHandler: refuseBytes,
       exposeHeadRoutes: false,
       frameworkErrors: (error, request, reply) => void this.#refuse(error, request, reply),

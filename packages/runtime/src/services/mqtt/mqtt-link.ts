@@ -260,7 +260,7 @@ export class MqttLink {
 
   /** What the broker sends must not fill the memory of this process: the library collects packets of any size. */
   #bound(client: MqttClient): void {
-    const guard = new PacketGuard(PACKET_LIMIT);
+    const guard = new PacketGuard(PACKET_LIMIT, this.#o.clock);
     const { stream } = client;
     stream.on('data', (chunk: Buffer) => {
       const fault = guard.look(chunk);

@@ -1,3 +1,4 @@
+import { FakeClock } from '@vigia/base';
 import { describe, expect, test } from 'vitest';
 import { PacketGuard } from './packet-guard.ts';
 
@@ -9,7 +10,7 @@ function publish(bytes: number, qos = 0): Buffer {
 }
 
 /** Looks at bytes in chunks of a size; the first fault. */
-function faultOf(bytes: Buffer, size: number, guard = new PacketGuard(LIMIT)): string | undefined {
+function faultOf(bytes: Buffer, size: number, guard = new PacketGuard(LIMIT, new FakeClock())): string | undefined {
   for (let at = 0; at < bytes.byteLength; at += size) {
     const fault = guard.look(bytes.subarray(at, at + size));
     if (fault !== undefined) return fault;
@@ -41,4 +42,17 @@ describe.each([1, 2, 7, 100_000])('in chunks of %d', (size) => {
     expect(faultOf(Buffer.from([0x30, 0x80, 0x80, 0x80, 0x80]), size)).toBe('sends what is not MQTT');
     expect(faultOf(Buffer.concat([publish(9, 1), publish(9, 2)]), size)).toMatch(/QoS 2/);
   });
+});
+
+test('a flood of small packets is found; as many over a longer time pass', () => {
+  const clock = new FakeClock();
+  const thousand = Buffer.concat(Array.from({ length: 1_000 }, () => publish(3, 1)));
+  const flooded = new PacketGuard(LIMIT, clock);
+  const faults = Array.from({ length: 9 }, () => flooded.look(thousand));
+  expect(faults).toEqual([...Array.from({ length: 8 }), 'sends more than 1000 packets per second']);
+  const patient = new PacketGuard(LIMIT, clock);
+  for (let second = 0; second < 100; second += 1) {
+    expect(patient.look(thousand)).toBeUndefined();
+    clock.advance(1_000);
+  }
 });
