@@ -13,6 +13,8 @@ const SOAKS = {
   'stopped-readers': 'stopped readers cost the publisher nothing, and get the newest frame first (35 s)',
   'camera-faults':
     'two cameras, one of which misbehaves: reported states, times to detect and recover, no effect on the other (7 min)',
+  surfaces:
+    'everything that shows a node, asked at the same moment while a camera misbehaves: all agree, and are right (3 min)',
   'camera-zoo':
     '2,000 cameras combined at random: pictures bit-exact or counted, ages true or marked, live in time or a true reason (10 min)',
   'connect-cycles': '1,000 connections over each transport: descriptors, memory and segments do not grow (40 s)',
@@ -35,7 +37,10 @@ const SOAKS = {
 const OPTIONS = [
   ['--short', 'the same checks in a few seconds, as in npm test'],
   ['--markdown', 'tables as Markdown'],
-  ['--only=PART,PART', 'camera-faults, container-fuzz, store: only rows, sides or parts whose name has one of these'],
+  [
+    '--only=PART,PART',
+    'camera-faults, surfaces, container-fuzz, store: only rows, sides or parts whose name has one of these',
+  ],
   ['--only=JSON', 'camera-zoo: one combination, as a failure prints it'],
 ];
 
@@ -82,6 +87,7 @@ function runAlone(name, args) {
 const WAITING = [
   'container-deaths',
   'camera-faults',
+  'surfaces',
   'outbox',
   'worker-faults',
   'random-faults',

@@ -6,23 +6,12 @@ import type { Table } from '../support/table.ts';
 import { FAULTS } from './camera-faults/fault-list.ts';
 import { FaultRow } from './camera-faults/fault-row.ts';
 import { playOther } from './camera-faults/other-camera.ts';
-import type { Outcome } from './camera-faults/rows.ts';
+import { inLanes, type Outcome } from './camera-faults/rows.ts';
 import { playStopped } from './camera-faults/stopped.ts';
 import { runSoak, type SoakResult } from './soak-run.ts';
 
 /** Concurrent rows in the short form, where times are not recorded. */
 const SHORT_LANES = 4;
-
-/** Plays the rows with limited concurrency; the outcomes are in the order of the rows. */
-async function inLanes(rows: readonly (() => Promise<Outcome>)[], lanes: number): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  const next = rows.entries();
-  const lane = async (): Promise<void> => {
-    for (const [i, row] of next) outcomes[i] = await row();
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
-  return outcomes;
-}
 
 await runSoak('camera-faults', async (run): Promise<SoakResult> => {
   const { short, only } = run;

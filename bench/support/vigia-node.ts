@@ -8,6 +8,8 @@ import {
   type CameraStateMessage,
   type EventMessage,
   type ModelReport,
+  type NodeStatus,
+  nodeStatusSchema,
   type Report,
   reportSchema,
   type ResultMessage,
@@ -185,6 +187,13 @@ export class VigiaNode {
   /** Current counters of the running node. */
   async report(): Promise<Report> {
     return reportSchema.parse(JSON.parse(await askSocket(join(this.#runDir, 'control.sock'), 'GET', '/api/v1/report')));
+  }
+
+  /** The running node as `vigia status` shows it. */
+  async status(): Promise<NodeStatus> {
+    return nodeStatusSchema.parse(
+      JSON.parse(await askSocket(join(this.#runDir, 'control.sock'), 'GET', '/api/v1/status')),
+    );
   }
 
   /** Replaces the further YAML at the top level and reloads. Resolves when the node has changed. */

@@ -8,6 +8,8 @@ export interface Fault {
   /** The active fault; its short form, if different. */
   readonly faults: readonly string[];
   readonly shortFaults?: readonly string[];
+  /** The same, for longer than anybody looks. */
+  readonly heldFaults?: readonly string[];
   /** Drops connections at the same moment, for faults that only new connections meet. */
   readonly drop?: boolean;
   /** Expected states, `state(reason)`, in order; empty: the camera stays connected. */
@@ -58,6 +60,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'no keyframes for 10 s',
     faults: ['no-keyframes:10s'],
     shortFaults: ['no-keyframes:5s'],
+    heldFaults: ['no-keyframes:90s'],
     told: ['waiting(ended)', 'stalled(stalled)'],
     drop: true,
     passes: true,
@@ -127,6 +130,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'reboots',
     faults: ['reboot:60s'],
     shortFaults: ['reboot:3s'],
+    heldFaults: ['reboot:90s'],
     told: ['waiting(ended)', 'waiting(refused)'],
     passes: true,
     long: true,
@@ -134,6 +138,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'takes no further viewer (453)',
     faults: ['stale-session:4s'],
+    heldFaults: ['stale-session:90s'],
     drop: true,
     told: ['waiting(ended)', 'waiting(refused)'],
     long: true,

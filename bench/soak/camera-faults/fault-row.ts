@@ -1,12 +1,20 @@
 import { messageOf, Scope, sleep, systemClock } from '@vigia/base';
 import { conservationErrors, type Report } from '@vigia/contracts';
-import type { SimulatedCamera, SimulatedCameraOptions } from '@vigia/testkit';
-import { clipOf } from '../../capture/clips.ts';
+import type { SimulatedCamera } from '@vigia/testkit';
 import { ms } from '../../support/numbers.ts';
 import { type TimedLine, VigiaNode } from '../../support/vigia-node.ts';
 import type { SoakRun } from '../soak-run.ts';
 import type { Fault } from './fault-list.ts';
-import { hevcClip, isOfBad, ON_THE_WAY, type Outcome, PEOPLE, RECOVERY_LIMIT_MS, startCamera, textOf } from './rows.ts';
+import {
+  isOfBad,
+  ON_THE_WAY,
+  type Outcome,
+  PEOPLE,
+  RECOVERY_LIMIT_MS,
+  secondClipOf,
+  startCamera,
+  textOf,
+} from './rows.ts';
 
 /** Default time between the beginning of a fault and its end. */
 const FAULT_MS = 3_000;
@@ -31,7 +39,7 @@ export class FaultRow {
     progress(this.#fault.name);
     try {
       const good = await startCamera(scope, {});
-      const bad = await startCamera(scope, { ...this.#fault.camera, ...(await this.#second()) });
+      const bad = await startCamera(scope, { ...this.#fault.camera, ...(await secondClipOf(this.#run, this.#fault)) });
       const node = VigiaNode.start(run, { bad: bad.url, good: good.url }, PEOPLE, this.#fault.setting);
       await node.okResults(['bad', 'good'], 3);
       return await this.#provoke(node, bad, good);
@@ -43,13 +51,6 @@ export class FaultRow {
     } finally {
       await scope.close();
     }
-  }
-
-  async #second(): Promise<Partial<SimulatedCameraOptions>> {
-    const { second } = this.#fault;
-    if (second === undefined) return {};
-    if (second === 'hevc') return { secondClip: await hevcClip(this.#run) };
-    return { secondClip: (await clipOf({ ...this.#run, seconds: 0 }, second)).path };
   }
 
   async #provoke(node: VigiaNode, bad: SimulatedCamera, good: SimulatedCamera): Promise<Outcome> {

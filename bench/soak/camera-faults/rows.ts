@@ -4,6 +4,7 @@ import { clipOf } from '../../capture/clips.ts';
 import { CLIP } from '../../support/paths.ts';
 import type { TimedLine } from '../../support/vigia-node.ts';
 import type { SoakRun } from '../soak-run.ts';
+import type { Fault } from './fault-list.ts';
 
 /** Time limit of results after a fault: the back-off grows to 10 s, after a wrong password to more. */
 export const RECOVERY_LIMIT_MS = 120_000;
@@ -14,6 +15,24 @@ export const ON_THE_WAY = 5;
 export interface Outcome {
   readonly cells: readonly string[];
   readonly failures: readonly string[];
+}
+
+/** Plays the rows with limited concurrency; the outcomes are in the order of the rows. */
+export async function inLanes(rows: readonly (() => Promise<Outcome>)[], lanes: number): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const next = rows.entries();
+  const lane = async (): Promise<void> => {
+    for (const [i, row] of next) outcomes[i] = await row();
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return outcomes;
+}
+
+/** The second clip of a camera that changes to another. */
+export async function secondClipOf(run: SoakRun, { second }: Fault): Promise<Partial<SimulatedCameraOptions>> {
+  if (second === undefined) return {};
+  if (second === 'hevc') return { secondClip: await hevcClip(run) };
+  return { secondClip: (await clipOf({ ...run, seconds: 0 }, second)).path };
 }
 
 /** The consumer of every camera. */
@@ -27,7 +46,7 @@ export async function startCamera(scope: Scope, options: Partial<SimulatedCamera
 }
 
 /** The project's clip in H.265. */
-export async function hevcClip(run: SoakRun): Promise<string> {
+async function hevcClip(run: SoakRun): Promise<string> {
   return (await clipOf({ ...run, seconds: 0 }, '768×576@10 H.265')).path;
 }
 

@@ -71,7 +71,7 @@ function ageText(how: 'older' | 'younger', shown: readonly Shown[]): string {
 }
 
 function wrongStates(c: Combination, exhibit: Exhibit, evidence: Evidence): string[] {
-  return [...untrueReasons(c, evidence), ...neverLive(c, exhibit, evidence), ...blindAtEnd(c, evidence)];
+  return [...untrueReasons(c, evidence), ...neverLive(c, exhibit, evidence), ...blindAtEnd(c, exhibit, evidence)];
 }
 
 /** Reasons, by the words of their sentences, and whether they can be true. */
@@ -119,13 +119,14 @@ function neverLive(c: Combination, exhibit: Exhibit, { states, endMs }: Evidence
 }
 
 /** `live` or `connecting` for long, without a picture that can be used. */
-function blindAtEnd(c: Combination, { states, shown, endMs }: Evidence): string[] {
+function blindAtEnd(c: Combination, exhibit: Exhibit, { states, shown, endMs }: Evidence): string[] {
   const last = states.at(-1);
   if (last?.state.state !== 'live' && last?.state.state !== 'connecting') return [];
   const usable = shown.findLast(({ reportedAgeMs }) => reportedAgeMs < staleAfterMs(1000 / c.fps));
   const blindMs = endMs - Math.max(last.atMs, usable?.atMs ?? 0);
-  // What is held up comes after the connection.
-  const patienceMs = last.state.state === 'connecting' ? BLIND_MS + longestHeldMs(c) : BLIND_MS;
+  // What is held up comes after the connection; a camera that is joined may begin with its next group, and need another.
+  const firstMs = BLIND_MS + Math.max(longestHeldMs(c), liveLimitMs(c, exhibit) - CONNECT_MS);
+  const patienceMs = last.state.state === 'connecting' ? firstMs : BLIND_MS;
   if (blindMs <= patienceMs) return [];
   return [`it is ${last.state.state} at the end, without a picture that can be used for ${blindMs.toFixed(0)} ms`];
 }

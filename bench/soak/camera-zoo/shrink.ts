@@ -13,8 +13,8 @@ export interface Failure {
 export type Play = (combination: Combination) => Promise<readonly Wrong[]>;
 
 /** Causes that are looked for, and combinations that are played again before one is found. */
-const MOST_CAUSES = 6;
-const MOST_REPLAYS = 20;
+const MOST_CAUSES = 8;
+const MOST_REPLAYS = 100;
 /** Of these kinds, a failure counts only when it comes again on a machine that has nothing else to do. */
 const OF_LOAD: ReadonlySet<Wrong['kind']> = new Set(['age', 'state']);
 

@@ -53,7 +53,8 @@ export function fetchError(error: unknown, context: FetchContext): VigiaError {
 export function cacheError(error: unknown, where: string): VigiaError {
   if (error instanceof VigiaError) return error;
   const full = ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '') ? 'the disk is full' : messageOf(error);
-  return new VigiaError('model_cache', `${where} cannot be written: ${full}`, { path: where, cause: error });
+  const text = `${where} cannot be written: ${full}; set VIGIA_CACHE_DIR to a folder that this user may write, with room`;
+  return new VigiaError('model_cache', text, { path: where, cause: error });
 }
 
 /** Whether a system error is about files. */

@@ -27,7 +27,7 @@ function realPathOf(path: string): string {
     return realpathSync(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return path;
-    throw refusal(path, `cannot be looked at (${codeOf(error)})`);
+    throw unseen(path, error);
   }
 }
 
@@ -55,8 +55,18 @@ function statsOf(path: string): Stats | undefined {
     return lstatSync(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw refusal(path, `cannot be looked at (${codeOf(error)})`);
+    throw unseen(path, error);
   }
+}
+
+/** A folder above it is closed to this user: the node belongs to another user. */
+function unseen(path: string, error: unknown): VigiaError {
+  const user = process.getuid?.() ?? 0;
+  const what =
+    codeOf(error) === 'EACCES'
+      ? `is closed to user ${user}: its node is another user's; run the command as that user, or set VIGIA_RUN_DIR to a folder of your own`
+      : `cannot be looked at (${codeOf(error)}); set VIGIA_RUN_DIR to a folder of your own`;
+  return new VigiaError('run_dir', `${path} ${what}`, { path, cause: error });
 }
 
 function refusal(path: string, what: string): VigiaError {

@@ -175,6 +175,9 @@ describe('a document that is no tree of a sensible size gets one clear sentence'
   test('an id that is none is repeated, but nothing that could be a login', () => {
     expect(refusal(`${CAMERA}node: Ward-3\n`)).toMatch(/node: found "Ward-3"; an id is 1 to 63/);
     expect(refusal(`${CAMERA}node: "u:hunter2@h"\n`)).toMatch(/node: a text was found; an id is 1 to 63/);
+    expect(refusal(`${CAMERA}workers: { w: { command: "python3 falls.py" } }\n`)).toContain(
+      'workers.w.command: a text was found, a list is expected: [first, second, …]',
+    );
   });
 
   test('control characters of keys and values are not printed', () => {

@@ -59,7 +59,7 @@ function problemOf(issue: Issue, data: unknown, value: () => string): string {
     case 'invalid_key':
       return issue.issues?.[0]?.message ?? issue.message;
     case 'invalid_type':
-      return `${value()}, ${expectedText(issue.expected)} is expected`;
+      return `${value()}, ${expectedText(issue.expected)} is expected${listHint(issue, data)}`;
     case 'invalid_value':
       return `${value()}, allowed are ${(issue.values ?? []).join(', ')}${guess(data, issue)}`;
     case 'too_small':
@@ -157,6 +157,11 @@ function scalarText(value: unknown): string {
 
 function infinite(value: number): string {
   return value > 0 ? '.inf' : '-.inf';
+}
+
+/** A command is often written as in a shell. */
+function listHint({ expected, path }: Issue, data: unknown): string {
+  return expected === 'array' && typeof valueAt(data, path) === 'string' ? ': [first, second, …]' : '';
 }
 
 function expectedText(expected: string | undefined): string {

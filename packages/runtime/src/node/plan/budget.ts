@@ -29,8 +29,13 @@ const CONTAINER_PROCESS = 96 * MIB;
 const WEIGHT_FACTOR = 4;
 /** How far a process may exceed its plan: batches, threads and heaps differ. */
 const MEMORY_SLACK = 1.5;
-/** What a camera process or the supervisor may exceed its plan by at least: a JavaScript heap grows in steps. */
+/** What a camera process may exceed its plan by at least: a JavaScript heap grows in steps. */
 const LEAST_SLACK = 64 * MIB;
+/**
+ * The same of the supervisor. Requests with large bodies, one after the other, were seen to make its heap grow to 270 MiB
+ * before garbage was collected.
+ */
+const SUPERVISOR_SLACK = 512 * MIB;
 /** Code of Node, libav and ONNX Runtime, which all processes share. Measured: Σ of file-backed PSS 69 MiB. */
 const SHARED_CODE = 72 * MIB;
 
@@ -165,22 +170,19 @@ export function memoryLimitOf(model: PlannedModel): number {
 
 /**
  * The most anonymous memory that a camera process may use before vigia restarts it, bytes. There is no limit with a worker
- * thread: what it allocates is its own business.
+ * thread, nor with video hardware: what these allocate is not known.
  */
 export function cameraMemoryLimit(camera: CameraSetup): number {
-  if (camera.consumers.some(usesThread)) return Number.POSITIVE_INFINITY;
+  if (camera.consumers.some(usesThread) || camera.decode.hardware !== 'none') return Number.POSITIVE_INFINITY;
   const { process, pictures, buffers } = cameraItem(camera, []);
-  return withSlack(process + pictures + buffers);
+  const planned = process + pictures + buffers;
+  return Math.max(MEMORY_SLACK * planned, planned + LEAST_SLACK);
 }
 
 /** The anonymous memory above which the supervisor is a problem of its node, bytes. */
 export function supervisorMemoryLimit(plan: Plan): number {
   const { process, buffers } = supervisorItem(plan);
-  return withSlack(process + buffers);
-}
-
-function withSlack(bytes: number): number {
-  return Math.max(MEMORY_SLACK * bytes, bytes + LEAST_SLACK);
+  return process + buffers + SUPERVISOR_SLACK;
 }
 
 /** Bytes of a decoded picture: 8 bit, 4:2:0, with libav's padding. */

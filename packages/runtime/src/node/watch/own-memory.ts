@@ -26,7 +26,7 @@ export class OwnMemory {
   look(plan: Plan): void {
     const [bytes, limit] = [this.#bytes(), supervisorMemoryLimit(plan)];
     this.#above = bytes > limit ? this.#above + 1 : 0;
-    const message = `the supervisor uses ${formatBytes(bytes)} of memory, ${formatBytes(limit)} were planned at most`;
+    const message = `the supervisor uses ${formatBytes(bytes)} of memory, ${formatBytes(limit)} are allowed`;
     this.#problem = this.#above < LOOKS ? undefined : { code: 'memory', camera: WHOLE_NODE, message };
   }
 }

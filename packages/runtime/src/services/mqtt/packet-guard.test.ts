@@ -50,6 +50,9 @@ test('a flood of small packets is found; as many over a longer time pass', () =>
   const flooded = new PacketGuard(LIMIT, clock);
   const faults = Array.from({ length: 9 }, () => flooded.look(thousand));
   expect(faults).toEqual([...Array.from({ length: 8 }), 'sends more than 1000 packets per second']);
+  const busy = new PacketGuard(LIMIT, clock);
+  const acknowledgements = Buffer.concat(Array.from({ length: 100_000 }, () => Buffer.from([0x40, 2, 0, 1])));
+  expect(busy.look(acknowledgements)).toBeUndefined();
   const patient = new PacketGuard(LIMIT, clock);
   for (let second = 0; second < 100; second += 1) {
     expect(patient.look(thousand)).toBeUndefined();

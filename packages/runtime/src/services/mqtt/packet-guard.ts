@@ -2,12 +2,13 @@ import type { Clock } from '@vigia/base';
 
 /** Packet types and the flags of PUBLISH (MQTT 5, 2.1). */
 const PUBLISH = 3;
+const PUBACK = 4;
 const QOS_2 = 2;
 /** Most bytes of a length. */
 const LENGTH_BYTES = 4;
-/** Packets that may come at once: acknowledgements of all retained states after a connection, and commands. */
+/** Packets that may come at once, acknowledgements of the node's own messages apart. */
 const BURST = 8_192;
-/** Packets per second in the long run. The node asks for its own commands only. */
+/** The same per second in the long run. The node asks for its own commands only. */
 const RATE = 1_000;
 
 /**
@@ -52,7 +53,8 @@ export class PacketGuard {
   #begin(byte: number): string | undefined {
     this.#length = 0;
     this.#lengthBytes = 0;
-    this.#allowed -= 1;
+    // As many as the node published: it makes no work for the library to take them.
+    if (byte >> 4 !== PUBACK) this.#allowed -= 1;
     if (this.#allowed < 0) return `sends more than ${RATE} packets per second`;
     // The node subscribes with QoS 1. The library keeps each message of QoS 2 until its sender releases it.
     return byte >> 4 === PUBLISH && ((byte >> 1) & 3) >= QOS_2

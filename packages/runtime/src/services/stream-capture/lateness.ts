@@ -1,6 +1,7 @@
 import type { ClockReport } from '#core/media';
 import type { CameraClock } from './camera-clock.ts';
 import { ReportedDelay } from './reported-delay.ts';
+import { StampTremble } from './stamp-tremble.ts';
 
 /**
  * How fast the minimum transit may grow while the speed of the sender's clock is unknown: cameras' crystals differ from ours
@@ -32,6 +33,7 @@ const STILL_RUN = 10;
 export class Lateness {
   readonly #clock: CameraClock;
   readonly #reported: ReportedDelay;
+  readonly #tremble = new StampTremble();
   /** Least transit of the units themselves. */
   #fastestMs = Number.POSITIVE_INFINITY;
   #lastTransitMs = 0;
@@ -58,7 +60,7 @@ export class Lateness {
    * knows.
    */
   get hiddenMs(): number {
-    return this.#hasNoClock ? Number.POSITIVE_INFINITY : this.#reported.hiddenMs;
+    return this.#hasNoClock ? Number.POSITIVE_INFINITY : Math.max(this.#reported.hiddenMs, this.#tremble.spreadMs);
   }
 
   /** The time stamps do not measure time: they stand still, or run at another rate than the camera's own clock. */
@@ -76,11 +78,11 @@ export class Lateness {
       this.#newestPtsMs = ptsMs;
       this.#newestArrivedMs = arrivedMs;
     }
-    const transitMs = arrivedMs - ptsMs;
+    const transitMs = this.#transit(ptsMs, arrivedMs);
     this.#lastTransitMs = transitMs;
     this.#age(arrivedMs);
     this.#fastestMs = Math.min(this.#fastestMs, transitMs);
-    return this.#hasNoClock ? 0 : transitMs - Math.min(this.#fastestMs, this.#reported.zeroMs);
+    return this.#hasNoClock ? 0 : Math.max(0, transitMs - Math.min(this.#fastestMs, this.#reported.zeroMs));
   }
 
   /** Takes a sender report; ignores one before the first unit. Its wall clock is compared only with that of other reports. */
@@ -89,6 +91,20 @@ export class Lateness {
     this.#age(report.arrivedMs);
     // Some cameras repeat the time of their last picture: that shows nothing of now.
     if (report.ptsMs !== this.#newestPtsMs) this.#reported.take(report, this.#lastTransitMs);
+  }
+
+  /** Arrival minus stream time of a unit; of stamps that tremble, the mean. */
+  #transit(ptsMs: number, arrivedMs: number): number {
+    const { trembles, spreadMs } = this.#tremble;
+    const transitMs = this.#tremble.transit(ptsMs, arrivedMs);
+    if (trembles === this.#tremble.trembles) return transitMs;
+    // The least transit was that of the stamp furthest ahead, unless it is of another time; from here on means are
+    // compared. And back: the least of many means was less than the truth, by no more than their spread.
+    const { leastMs } = this.#tremble;
+    const aheadMs = transitMs - leastMs;
+    if (!trembles && leastMs - this.#fastestMs < aheadMs / 2) this.#fastestMs += aheadMs;
+    if (trembles && transitMs - this.#fastestMs <= spreadMs) this.#fastestMs = transitMs;
+    return transitMs;
   }
 
   #isNewClock(ptsMs: number, arrivedMs: number): boolean {
@@ -101,6 +117,7 @@ export class Lateness {
     this.#fastestMs = Number.POSITIVE_INFINITY;
     this.#newestPtsMs = Number.NEGATIVE_INFINITY;
     this.#orderedRun = 0;
+    this.#tremble.restart();
     this.#reported.restart();
   }
 
