@@ -47,6 +47,7 @@ export {
   SHM_DIR,
   shmFull,
 } from './shared-memory.ts';
+export { peerUser } from './peer-user.ts';
 export { takenBytes } from './socket-queue.ts';
 export { Deadline } from './deadline.ts';
 export { LineSplitter } from './line-splitter.ts';

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { startProgram } from './support/programs.ts';
 import { closers, command } from './support/running-node.ts';
 import { Sandbox } from './support/vigia.ts';
 
@@ -62,5 +63,35 @@ test.each(Object.entries(MANNERS))(
       expect(text.slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
       expect(performance.now() - startMs).toBeLessThan(12_000);
     }
+  },
+);
+
+test.runIf(process.getuid?.() === 0)(
+  'a control socket on which another user listens is not believed, whatever the folder says',
+  { timeout: 60_000 },
+  async () => {
+    const box = new Sandbox();
+    closers.push(() => box.remove());
+    mkdirSync(box.runDir, { recursive: true, mode: 0o700 });
+    const path = join(box.runDir, 'control.sock');
+    // Bound by root, and then listened on by nobody: the kernel notes who calls listen(2).
+    const program = `import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+os.setuid(65534)
+s.listen()
+print("listens", flush=True)
+while True:
+    c, _ = s.accept()
+    c.recv(65536)
+    c.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")`;
+    const stranger = startProgram('/usr/bin/python3', ['-c', program, path]);
+    closers.push(() => stranger.stop());
+    await stranger.line(/listens/);
+    const { code, stderr } = await command(box, 'health');
+    expect([code, stderr]).toEqual([
+      1,
+      `vigia: ${path}: user 65534 listens there, not user 0: somebody else took the node's place\n`,
+    ]);
   },
 );

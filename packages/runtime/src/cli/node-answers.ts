@@ -47,10 +47,22 @@ function parsed<T>(answer: Buffer, schema: Schema<T>): T {
 
 function jsonOf(answer: Buffer): unknown {
   try {
-    return JSON.parse(answer.toString('utf8'), (_key, one: unknown) =>
-      typeof one === 'string' ? printable(one) : one,
-    );
+    return JSON.parse(answer.toString('utf8'), (_key, one: unknown) => {
+      if (typeof one === 'string') return printable(one);
+      return isRecord(one) ? withPrintableKeys(one) : one;
+    });
   } catch {
     return undefined;
   }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Names of cameras and consumers are keys. */
+function withPrintableKeys(record: Record<string, unknown>): Record<string, unknown> {
+  const names = Object.keys(record);
+  if (names.every((name) => printable(name) === name)) return record;
+  return Object.fromEntries(names.map((name) => [printable(name), record[name]]));
 }

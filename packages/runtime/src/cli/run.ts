@@ -84,7 +84,7 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     view.draw(supervisor.status());
     // A run that was stopped early need not have delivered pictures.
     const timed = options.forMs !== undefined && !ending.signal.aborted;
-    const failures = timed ? [...supervisor.neverLive(), ...failuresIn(report)] : [];
+    const failures = timed ? [...supervisor.neverLive(), ...failuresIn(report), ...brokerProblems(supervisor)] : [];
     await scope.close();
     return conclude(report, options, failures);
   } catch (error) {
@@ -182,6 +182,11 @@ function failuresIn({ cameras, mqtt }: Report): string[] {
       ),
   );
   return mqtt && !mqtt.connected ? [...workers, 'the broker is not connected: see the log'] : workers;
+}
+
+/** Of a broker that is connected and takes nothing. */
+function brokerProblems(supervisor: Supervisor): string[] {
+  return supervisor.health().flatMap(({ code, message }) => (code === 'mqtt_refused' ? [message] : []));
 }
 
 function writeReport(file: string, report: Report): void {

@@ -27,8 +27,12 @@ interface KeyActions {
 export function readKeys(input: ReadStream, actions: KeyActions): () => void {
   if (!input.isTTY || !isInForeground()) return () => undefined;
   const onData = (text: string): void => {
-    // A terminal sends a key as one chunk; a paste is not meant for us.
-    if (act(text, input, actions)) actions.redraw();
+    if (
+      keysIn(text)
+        .map((key) => act(key, input, actions))
+        .includes(true)
+    )
+      actions.redraw();
   };
   // After Ctrl-Z and `fg`, the shell has set the terminal as it likes.
   const onContinue = (): void => {
@@ -46,6 +50,18 @@ export function readKeys(input: ReadStream, actions: KeyActions): () => void {
     input.setRawMode(false);
     input.pause();
   };
+}
+
+/** A key, as terminals send it (ECMA-48). */
+const KEY = /\u001b\[[0-9;]*[A-Za-z~]|[^]/gu;
+
+/**
+ * The keys of a chunk: one, or one that was repeated while nobody read. Anything else is a paste, which is not meant for a
+ * view; Ctrl-C counts in every case.
+ */
+export function keysIn(text: string): string[] {
+  const keys = text.match(KEY) ?? [];
+  return new Set(keys).size === 1 ? keys : keys.filter((key) => key === CTRL_C);
 }
 
 /** The kernel stops a job in the background that changes the terminal's mode. */

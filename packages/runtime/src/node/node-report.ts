@@ -3,6 +3,7 @@ import { readProcessUsage } from '#core/process-stats';
 import type { CameraHandle, Children } from '#node/children';
 import type { Plan, RunningWorker } from '#node/plan';
 import type { BrokerLink } from './broker-link.ts';
+import { NOT_CURRENT } from './recent-results.ts';
 import type { ResultAges } from './result-ages.ts';
 
 /** The parts of a node that a report reads. */
@@ -54,7 +55,8 @@ function cameraStatusOf(camera: CameraHandle, ages: NodeParts['ages']): CameraSt
   const answers: CameraStatus['answers'] = {};
   for (const consumer of Object.keys(report.consumers)) {
     const recent = ages.recent(camera.id, consumer, report.stream?.interval_ms ?? 0);
-    if (recent) answers[consumer] = recent;
+    // What a camera showed that shows nothing now is not current either.
+    if (recent) answers[consumer] = report.state === 'live' ? recent : NOT_CURRENT;
   }
   return { report, message: camera.state.message, answers };
 }

@@ -1,6 +1,6 @@
 import type { ResultMessage } from '@vigia/contracts';
 import { expect, test } from 'vitest';
-import { RecentResults } from './recent-results.ts';
+import { NOT_CURRENT, RecentResults } from './recent-results.ts';
 
 const thing = (name: string): NonNullable<ResultMessage['detections']>[number] => ({
   class_id: 0,
@@ -65,7 +65,14 @@ test('what the newest result shows', () => {
 
 test('a slow consumer is current for three of its own intervals', () => {
   const recent = new RecentResults();
-  for (const at of [0, 4_000]) recent.add(result(900), at);
-  expect(recent.summary(16_000, 0, 100).sees).toBe('nothing');
-  expect(recent.summary(16_001, 0, 100).sees).toBeNull();
+  for (const at of [0, 4_000, 8_000]) recent.add(result(900), at);
+  expect(recent.summary(20_000, 0, 100).sees).toBe('nothing');
+  expect(recent.summary(20_001, 0, 100).sees).toBeNull();
+});
+
+test('a gap is no interval: after one, a result is current as before it', () => {
+  const recent = new RecentResults();
+  for (const at of [0, 100, 200, 60_000]) recent.add(result(900), at);
+  expect(recent.summary(61_000, 0, 100).sees).toBe('nothing');
+  expect(recent.summary(61_001, 0, 100)).toEqual(NOT_CURRENT);
 });

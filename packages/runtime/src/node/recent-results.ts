@@ -4,6 +4,14 @@ const KEPT = 256;
 const WINDOW_MS = 10_000;
 /** The newest result is current for this long, or for so many intervals. */
 const CURRENT = { ms: 1_000, intervals: 3, longestMs: 60_000 } as const;
+/** What a consumer shows whose newest result is not current. */
+export const NOT_CURRENT: RecentAnswers = {
+  per_s: 0,
+  age_p50_ms: null,
+  age_p99_ms: null,
+  age_certain: true,
+  sees: null,
+};
 
 /** Results of one consumer in the last 10 s: bounded, and sorted only when somebody asks. */
 export class RecentResults {
@@ -13,10 +21,12 @@ export class RecentResults {
   #count = 0;
   #last: ResultMessage | undefined;
   #lastMs = 0;
-  /** Between the newest two results. */
+  /** Between the newest two results, and between the two before. */
   #spacingMs = 0;
+  #spacingBeforeMs = 0;
 
   add(result: ResultMessage, nowMs: number): void {
+    this.#spacingBeforeMs = this.#spacingMs;
     this.#spacingMs = this.#last ? nowMs - this.#lastMs : 0;
     this.#lastMs = nowMs;
     this.#last = result;
@@ -35,8 +45,7 @@ export class RecentResults {
    * @param sinceMs When the node started: the window is shorter in its first 10 s. @param intervalMs Of the source.
    */
   summary(nowMs: number, sinceMs: number, intervalMs: number): RecentAnswers {
-    if (!this.#isCurrent(nowMs, intervalMs))
-      return { per_s: 0, age_p50_ms: null, age_p99_ms: null, age_certain: true, sees: null };
+    if (!this.#isCurrent(nowMs, intervalMs)) return NOT_CURRENT;
     const isRecent = (i: number): boolean => nowMs - (this.#atMs[i] as number) < WINDOW_MS;
     const ages = this.#ages.filter((_, i) => isRecent(i)).sort();
     const at = (quantile: number): number | null =>
@@ -51,7 +60,9 @@ export class RecentResults {
   }
 
   #isCurrent(nowMs: number, intervalMs: number): boolean {
-    const spacingMs = Math.min(CURRENT.longestMs, Math.max(this.#spacingMs, intervalMs));
+    // One gap is no interval: a worker that was away for a minute does not look once a minute.
+    const ownMs = Math.min(this.#spacingMs, this.#spacingBeforeMs);
+    const spacingMs = Math.min(CURRENT.longestMs, Math.max(ownMs, intervalMs));
     return nowMs - this.#lastMs <= Math.max(CURRENT.ms, CURRENT.intervals * spacingMs);
   }
 

@@ -5,9 +5,9 @@ import { addClassCounts } from '#core/consumer';
 
 type ConsumerCounts = CameraSnapshot['consumers'][string];
 
-/** The state of a worker that ended with its camera's process. */
 /** Longest sentence or line of a camera's process, in characters. */
 export const TEXT_LIMIT = 1_000;
+/** The state of a worker that ended with its camera's process. */
 const GONE = { state: 'stopped', reason: 'its camera’s process is gone' } as const;
 
 /**

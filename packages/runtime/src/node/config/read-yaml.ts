@@ -1,4 +1,14 @@
-import { type Document, isMap, LineCounter, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import { ConfigError } from './config-error.ts';
 import { type Path, pathText, type Where } from './paths.ts';
 
@@ -38,6 +48,11 @@ export function readYaml(text: string, file: string): YamlText {
     const why = FULL_STACK.test(broken.message) ? TOO_DEEP : `not YAML: ${withoutValue(broken.message)}`;
     throw new ConfigError([`${file}:${line}:${col}: ${why}`]);
   }
+  const twice = repeatedKey(document);
+  if (twice !== undefined) {
+    const { line, col } = lines.linePos(twice);
+    throw new ConfigError([`${file}:${line}:${col}: not YAML: this key stands twice in its map`]);
+  }
   const data = valueOf(document, file);
   const lineOf = lineFinder(document, lines);
   const where: Where = (path) => `${file}:${lineOf(path)}: ${pathText(path)}`;
@@ -48,10 +63,36 @@ export function readYaml(text: string, file: string): YamlText {
 
 function parsed(text: string, file: string, lineCounter: LineCounter): Document.Parsed {
   try {
-    return parseDocument(text, { lineCounter, prettyErrors: false });
+    // The library compares each key with all before it: `repeatedKey` looks for them.
+    return parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false });
   } catch (error) {
     throw new ConfigError([`${file}: not readable as YAML: ${whyOf(error)}`]);
   }
+}
+
+/** The position of the first key that its map has already; undefined: there is none. Linear. */
+function repeatedKey(document: Document): number | undefined {
+  const left: unknown[] = [document.contents];
+  while (left.length > 0) {
+    const node = left.pop();
+    if (isPair(node)) left.push(node.value, node.key);
+    if (!isCollection(node)) continue;
+    const at = isMap(node) ? repeatedIn(node) : undefined;
+    if (at !== undefined) return at;
+    for (const item of node.items) left.push(item);
+  }
+  return undefined;
+}
+
+function repeatedIn({ items }: YAMLMap): number | undefined {
+  const seen = new Set<string>();
+  for (const { key } of items) {
+    if (!isScalar(key)) continue;
+    const name = String(key.value);
+    if (seen.has(name)) return key.range?.[0] ?? 0;
+    seen.add(name);
+  }
+  return undefined;
 }
 
 function valueOf(document: Document, file: string): unknown {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { chmodSync, rmSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { codeOf, messageOf, VigiaError } from '@vigia/base';
+import { codeOf, messageOf, peerUser, VigiaError } from '@vigia/base';
 import type { FastifyRequest } from 'fastify';
 import { type AccessControl, addressName, unlimited } from '#core/access';
 import type { Api } from './api-server.ts';
@@ -35,13 +35,14 @@ export interface PortListener extends Listener {
 }
 
 /**
- * Serves the API on a Unix socket that only this user can reach: file permissions stand for a login. Closing removes the
- * socket.
+ * Serves the API on a Unix socket that only this user can reach: file permissions stand for a login, and the kernel says who
+ * connects. Closing removes the socket.
  */
 export async function listenOnSocket(path: string, api: Api): Promise<Listener> {
   const identity = unlimited(`control socket (user ${userInfo().username})`);
   const visitor: Visitor = { identity, from: '', trusted: true };
   const server = await api.server({ visitor: () => visitor, isStill: () => true });
+  server.server.on('connection', refuseStrangers);
   await server.listen({ path });
   // The directory protects the socket. So does this, in case another user created the directory.
   chmodSync(path, 0o600);
@@ -51,6 +52,12 @@ export async function listenOnSocket(path: string, api: Api): Promise<Listener> 
       rmSync(path, { force: true });
     },
   };
+}
+
+/** Ends the connection of any user but the node's own and root. Unknown: the file's permissions count alone. */
+function refuseStrangers(socket: Socket): void {
+  const user = peerUser(socket);
+  if (user !== undefined && user !== 0 && user !== process.getuid?.()) socket.destroy();
 }
 
 /** Whether an address can be reached from this machine only. */

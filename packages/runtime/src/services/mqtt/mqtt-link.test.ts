@@ -12,8 +12,20 @@ afterEach(async () => {
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 const [MQTT_311, MQTT_5] = [4, 5];
 
+/** Acknowledges each PUBLISH of QoS 1 in these bytes, with a reason code of MQTT 5. */
+function acknowledge(socket: Socket, data: Buffer, code: () => number): void {
+  for (let at = 0; at < data.length; at += 2 + (data[at + 1] ?? 0)) {
+    const isPublish = ((data[at] ?? 0) & 0xf6) === 0x32;
+    const id = at + 4 + data.readUInt16BE(Math.min(at + 2, data.length - 2));
+    if (isPublish) socket.write(Buffer.from([0x40, 3, data[id] ?? 0, data[id + 1] ?? 0, code()]));
+  }
+}
+
 /** A broker that answers each CONNECT with the next code, and with the last one from then on; 0 accepts. */
-async function broker(codes: readonly number[]): Promise<{
+async function broker(
+  codes: readonly number[],
+  acknowledgement?: () => number,
+): Promise<{
   port: number;
   versions: number[];
   sockets: Set<Socket>;
@@ -29,6 +41,7 @@ async function broker(codes: readonly number[]): Promise<{
     socket.on('data', (data: Buffer) => {
       // What is delivered is a small object; it is never acknowledged.
       published.push(...(data.toString('latin1').match(/\{"n":\d\}/g) ?? []));
+      if (acknowledgement) acknowledge(socket, data, acknowledgement);
       if (data[0] !== 0x10) return;
       const version = data[data.indexOf('MQTT') + 4] ?? 0;
       versions.push(version);
@@ -193,6 +206,50 @@ describe('a refused connection', () => {
     clock.advance(60_000);
     await settled();
     expect(versions).toHaveLength(1);
+  });
+});
+
+describe('a broker that takes nothing although it accepts the connection', () => {
+  test('ends each connection at once: the waits grow, it is a problem, and the log stays short', async () => {
+    const { port, versions, sockets } = await broker([0]);
+    const { link, clock, logged } = linkTo(port);
+    const waits: number[] = [];
+    for (let n = 1; n <= 6; n += 1) {
+      await until(() => link.connected);
+      for (const socket of sockets) socket.destroy();
+      await until(() => !link.connected);
+      expect(link.problem !== undefined).toBe(n >= 3);
+      const from = clock.nowMs();
+      while (versions.length === n) {
+        clock.advance(500);
+        await settled();
+      }
+      waits.push(clock.nowMs() - from);
+    }
+    expect(waits[0]).toBeLessThanOrEqual(2_500);
+    expect(Math.min(...waits.slice(-2))).toBeGreaterThan(15_000);
+    expect(link.problem).toMatch(/ends each connection soon after it accepted it/);
+    expect(logged.filter((line) => line.startsWith('no connection')).length).toBeLessThan(4);
+    await until(() => link.connected);
+    clock.advance(10_000);
+    expect(link.problem).toBeUndefined();
+  });
+
+  test('refuses each message (MQTT 5, 135): a problem until it accepts one', async () => {
+    let code = 135;
+    const { port } = await broker([0], () => code);
+    const { link } = linkTo(port);
+    await until(() => link.connected);
+    expect(await link.deliver('vigia/ward/x', { n: 1 })).toBe(true);
+    expect([link.dropped, link.problem]).toEqual([
+      1,
+      expect.stringMatching(
+        /^the MQTT broker 127\.0\.0\.1:\d+ refuses vigia\/ward\/x \(.*\): see the rights of this user$/,
+      ),
+    ]);
+    code = 0;
+    expect(await link.deliver('vigia/ward/x', { n: 2 })).toBe(true);
+    expect([link.dropped, link.problem]).toEqual([1, undefined]);
   });
 });
 

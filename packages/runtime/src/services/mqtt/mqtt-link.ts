@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
-import { Backoff, type Clock, codeOf, type Log, messageOf, printableJson, quoted, type Timer } from '@vigia/base';
+import { type Clock, codeOf, type Log, messageOf, printableJson, quoted, type Timer } from '@vigia/base';
 import {
   type CameraStateMessage,
   type ConsumerStatistics,
@@ -9,9 +10,10 @@ import {
   type WorkerStateMessage,
 } from '@vigia/contracts';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { BrokerTroubles } from './broker-troubles.ts';
 import type { Delivery } from './command-message.ts';
 import { PacketGuard } from './packet-guard.ts';
-import { type Refusal, refusalOf } from './refusal.ts';
+import { refusalOf } from './refusal.ts';
 
 /** Options of {@link MqttLink}. */
 export interface MqttLinkOptions {
@@ -26,19 +28,11 @@ export interface MqttLinkOptions {
 
 /** The broker discards results older than this. Seconds. */
 const RESULT_EXPIRY_S = 10;
-const RECONNECT_MS = 2_000;
-/** Waits after refusals, by whether time may cure them. Milliseconds. */
-const REFUSED_MS = 30_000;
-const MISCONFIGURED_MS = 60_000;
-/** Refusals in a row that are a problem, also when time may cure them. */
-const PROBLEM_AFTER = 3;
 const CLOSE_MS = 500;
 /** The most bytes that may wait for a broker that does not read. Further results are dropped and counted. */
 const BACKLOG_LIMIT = 1024 * 1024;
 /** The most retained messages to remove later from a broker that is not connected. Further ones stay there. */
 const FORGOTTEN_LIMIT = 1024;
-/** The connection logs at most one warning in this time. */
-const QUIET_MS = 30_000;
 /**
  * Largest packet that a broker may send, bytes. One with version 5 knows the limit and discards a larger one; after a larger one
  * the connection ends.
@@ -62,15 +56,12 @@ export class MqttLink {
   #client: MqttClient | undefined;
   #version: typeof MQTT_5 | typeof MQTT_311 = MQTT_5;
   #dropped = 0;
-  #lastWarningMs = Number.NEGATIVE_INFINITY;
   #closed = false;
   /** Until the next attempt to connect. */
   #retry: Timer | undefined;
-  /** Why the broker refused the last attempts; undefined after a connection. */
-  #refusal: Refusal | undefined;
-  /** Whether the present attempt was refused. */
-  #refusedNow = false;
-  readonly #backoff = new Backoff({ firstMs: RECONNECT_MS, maxMs: MISCONFIGURED_MS });
+  readonly #troubles: BrokerTroubles;
+  /** Two nodes of one name, each process 1 of its container, would end each other's connection. */
+  readonly #clientId: string;
   /** Deliveries that wait for an acknowledgement. */
   readonly #unacknowledged = new Set<(acknowledged: boolean) => void>();
   /** Deliveries that wait for a connection. */
@@ -78,6 +69,9 @@ export class MqttLink {
 
   constructor(options: MqttLinkOptions) {
     this.#o = options;
+    const { clock, log, url } = options;
+    this.#troubles = new BrokerTroubles({ clock, log, host: hostOf(url) });
+    this.#clientId = `vigia-${options.node}-${process.pid}-${randomBytes(3).toString('hex')}`;
   }
 
   get connected(): boolean {
@@ -89,10 +83,9 @@ export class MqttLink {
     return this.#dropped;
   }
 
-  /** Why the broker takes nothing, for people; undefined while it does, and while it is only away. */
+  /** See {@link BrokerTroubles.problem}. */
   get problem(): string | undefined {
-    if (!this.#refusal || (!this.#refusal.lasting && this.#backoff.failures < PROBLEM_AFTER)) return undefined;
-    return refusedText(this.#refusal, this.#o.url);
+    return this.#troubles.problem;
   }
 
   /** Connects in the background; returns at once. */
@@ -102,7 +95,7 @@ export class MqttLink {
     const will: NodeStatusMessage = { node, status: 'offline' };
     const options: IClientOptions = {
       protocolVersion: this.#version,
-      clientId: `vigia-${node}-${process.pid}`,
+      clientId: this.#clientId,
       clean: true,
       // The library would stop at the first refusal, and knows no back-off: each attempt has a client of its own.
       reconnectPeriod: 0,
@@ -117,7 +110,7 @@ export class MqttLink {
     const limits = this.#version === MQTT_5 ? { properties: { maximumPacketSize: PACKET_LIMIT } } : {};
     const client = connect(address, { ...options, ...limits, ...login });
     this.#client = client;
-    this.#refusedNow = false;
+    this.#troubles.attempt();
     this.#bound(client);
     client.on('connect', () => {
       sendAtOnce(client);
@@ -153,7 +146,7 @@ export class MqttLink {
 
   /**
    * Delivers a message with QoS 1, and again after every lost connection until a broker acknowledges it. Resolves with
-   * true then, and with false when the link is closed first. Deliver one message at a time: the link has no queue.
+   * true then, and with false when the link is closed first. The link has no queue: the caller bounds what is under way.
    */
   async deliver(topic: string, message: object): Promise<boolean> {
     while (await this.#whenConnected()) {
@@ -218,7 +211,10 @@ export class MqttLink {
       };
       this.#unacknowledged.add(settle);
       if (!this.#client) settle(false);
-      this.#client?.publish(topic, payload, { qos: 1 }, (error) => settle(!error || this.#isRefused(topic, error)));
+      this.#client?.publish(topic, payload, { qos: 1 }, (error) => {
+        if (!error) this.#troubles.messageAccepted();
+        settle(!error || this.#isRefused(topic, error));
+      });
     });
   }
 
@@ -230,7 +226,7 @@ export class MqttLink {
     const refused = 'code' in error && typeof error.code === 'number' && error.code >= REFUSED_FROM;
     if (!refused) return false;
     this.#dropped += 1;
-    this.#warn(`the MQTT broker refuses ${topic} (${error.message})`);
+    this.#troubles.messageRefused(topic, error.message);
     return true;
   }
 
@@ -305,9 +301,7 @@ export class MqttLink {
   }
 
   #onConnect(): void {
-    this.#lastWarningMs = Number.NEGATIVE_INFINITY;
-    this.#refusal = undefined;
-    this.#backoff.reset();
+    this.#troubles.connected();
     this.#o.log.info(`connected to the MQTT broker (version ${this.#version === MQTT_5 ? '5' : '3.1.1'})`);
     if (this.#client && this.#o.onCommand) this.#subscribe(this.#client);
     const online: NodeStatusMessage = { node: this.#o.node, status: 'online' };
@@ -322,18 +316,7 @@ export class MqttLink {
     const code = 'code' in error && typeof error.code === 'number' ? error.code : undefined;
     if (code === undefined)
       this.#warn(`MQTT broker ${hostOf(this.#o.url)}: ${codeOf(error) ?? messageOf(error)}; trying again`);
-    else this.#onRefused(refusalOf(code));
-  }
-
-  #onRefused(refusal: Refusal): void {
-    this.#refusedNow = true;
-    this.#refusal = refusal;
-    if (!this.#triesOther) this.#warn(`${refusedText(refusal, this.#o.url)}; trying again`);
-  }
-
-  /** The broker does not speak version 5, and is asked again with 3.1.1 at once: nothing is wrong. */
-  get #triesOther(): boolean {
-    return this.#refusedNow && this.#refusal?.version === true && this.#version === MQTT_5;
+    else this.#troubles.refused(refusalOf(code), ({ version }) => version && this.#version === MQTT_5);
   }
 
   /** Nothing more comes from this client. Its callbacks may never be called: what is under way is sent again. */
@@ -342,16 +325,14 @@ export class MqttLink {
     this.#client = undefined;
     client.end(true);
     for (const settle of this.#unacknowledged) settle(false);
-    if (!this.#triesOther) this.#warn('no connection to the MQTT broker; trying again');
     const waitMs = this.#waitMs();
+    if (waitMs > 0) this.#warn('no connection to the MQTT broker; trying again');
     if (waitMs === 0) this.start();
     else this.#retry = this.#o.clock.after(waitMs, () => this.start());
   }
 
   #waitMs(): number {
-    if (!this.#refusedNow || !this.#refusal) return RECONNECT_MS;
-    if (this.#refusal.version && this.#otherVersion()) return 0;
-    return Math.min(this.#backoff.next(), this.#refusal.lasting ? MISCONFIGURED_MS : REFUSED_MS);
+    return this.#troubles.isVersionRefused && this.#otherVersion() ? 0 : this.#troubles.ended();
   }
 
   /** Tries the other version from now on. Returns whether that may be done at once. */
@@ -363,15 +344,8 @@ export class MqttLink {
   }
 
   #warn(text: string): void {
-    const now = this.#o.clock.nowMs();
-    if (this.#closed || now - this.#lastWarningMs < QUIET_MS) return;
-    this.#lastWarningMs = now;
-    this.#o.log.warn(text);
+    if (!this.#closed) this.#troubles.warn(text);
   }
-}
-
-function refusedText({ text }: Refusal, url: string): string {
-  return `the MQTT broker ${hostOf(url)} refuses the connection: ${text}`;
 }
 
 /** Host and port, without a login. */
