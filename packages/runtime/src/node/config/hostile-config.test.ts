@@ -172,12 +172,12 @@ describe('a document that is no tree of a sensible size gets one clear sentence'
     expect(refusal(`version: 1\ncameras:\n${cameras.join('\n')}\n`).split('\n')).toHaveLength(51);
   });
 
-  test('a key that stands twice is found, and 200,000 keys cost no minute', () => {
+  test('a key that stands twice is found, and 120,000 keys cost no minute', () => {
     expect(refusal(`${CAMERA}node: a\nnode: b\n`)).toBe('v.yml:5:1: not YAML: this key stands twice in its map');
     expect(refusal('version: 1\ncameras:\n  - { a: 1, b: { c: 1, c: 2 } }\n')).toMatch(
       /^v\.yml:3:\d+: not YAML: this key/,
     );
-    const keys = Array.from({ length: 150_000 }, (_, n) => `k${n}`);
+    const keys = Array.from({ length: 120_000 }, (_, n) => `k${n}`);
     const from = performance.now();
     expect(refusal(`version: 1\ncameras: {${keys.join(',')}}\n`)).toMatch(/more than 100000 values/);
     expect(performance.now() - from).toBeLessThan(15_000);
