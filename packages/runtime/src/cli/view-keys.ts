@@ -52,7 +52,7 @@ export function readKeys(input: ReadStream, actions: KeyActions): () => void {
   };
 }
 
-/** A key, as terminals send it (ECMA-48). */
+// eslint-disable-next-line no-control-regex -- a key as terminals send it (ECMA-48)
 const KEY = /\u001b\[[0-9;]*[A-Za-z~]|[^]/gu;
 
 /**

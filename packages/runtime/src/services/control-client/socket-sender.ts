@@ -28,7 +28,7 @@ export function socketSender(socketPath: string): Sender {
     });
 }
 
-/** Why whoever listens is not believed; undefined: they are. */
+/** Why the listening process is not believed; undefined: it is. */
 function strangerAt(socket: Socket, socketPath: string): string | undefined {
   const user = peerUser(socket);
   const own = process.getuid?.() ?? 0;
