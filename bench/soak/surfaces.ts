@@ -28,7 +28,7 @@ await runSoak('surfaces', async (run): Promise<SoakResult> => {
     columns: ['fault', '--json', 'last result', 'MQTT', 'report', 'API', 'terminal', 'health', 'agree'],
     rows: outcomes.map((o) => [...o.cells]),
     notes: [
-      'asked 12.5 s after the fault was told, or, where the camera must stay connected, began',
+      'asked 12.5 s after the state of the fault was reported, or, where the camera must stay connected, began',
       'last result: since the last ok result of this camera, whose critical consumer looks 5 times a second',
       'API: state, and the median age that it shows as current; terminal: state of the camera and of its consumer',
       'health: exit code of `vigia health`, and what it says of the camera',

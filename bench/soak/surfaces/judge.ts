@@ -8,6 +8,9 @@ const OVER_MS = 1_000 + ON_THE_WAY_MS;
 /** From here on a critical consumer is blind, and one that was lost once is not any more. Milliseconds. */
 const BLIND_MS = 10_000 + 1_000 + ON_THE_WAY_MS;
 
+/** States of a consumer that looks at pictures. */
+const WORKING = /^(?:running|breaching)$/;
+
 /** What `--json` printed, before and while the surfaces were asked. */
 export class Told {
   readonly #states: readonly { readonly atMs: number; readonly text: string }[];
@@ -87,7 +90,7 @@ function currentWrong(told: Told, s: Sample, camera: string, consumer: string): 
   const wrong: string[] = [];
   if (silentMs > OVER_MS && shown && (shown.age_p50_ms !== null || shown.sees !== null))
     wrong.push(`the API shows an age of ${shown.age_p50_ms} ms, ${Math.round(silentMs)} ms after the last result`);
-  if (told.sight(s.fromMs, s.toMs) === 'dark' && inTerminal !== 'no picture')
+  if (told.sight(s.fromMs, s.toMs) === 'dark' && WORKING.test(inTerminal))
     wrong.push(`the terminal shows a consumer without a picture as ${inTerminal}`);
   if (told.flows(s.fromMs, s.toMs) && (shown?.age_p50_ms ?? null) === null)
     wrong.push('the API shows no age, though results come');
