@@ -29,12 +29,12 @@ function run(box: Sandbox, file: string): Vigia {
 }
 
 /** A container that somebody else starts, in the node's run directory. */
-async function startedByHand(box: Sandbox): Promise<FakeContainer> {
+async function startedByHand(box: Sandbox, input = { width: 64, height: 48 }): Promise<FakeContainer> {
   mkdirSync(box.runDir, { recursive: true, mode: 0o700 });
   const container = await FakeContainer.start({
     socketPath: join(box.runDir, 'vigia_model_mine.sock'),
     modelId: 'mine',
-    input: { width: 64, height: 48 },
+    input,
   });
   closers.push(() => container.close());
   return container;
@@ -109,6 +109,14 @@ describe('a container that somebody else starts', () => {
     expect(vigia.stderr).toMatch(
       /^vigia: models\.mine\.external: nobody listens on .*vigia_model_mine\.sock; start the container first, or say with `input` what pictures it wants$/m,
     );
+  });
+
+  test('that wants pictures larger than any is refused before memory is planned for them', async () => {
+    const { box, file } = await sandbox('{ external: {} }');
+    await startedByHand(box, { width: 16_384, height: 16_384 });
+    const checked = new Vigia(['check', '-c', file], box.env);
+    expect(await checked.ended()).toBe(2);
+    expect(checked.stderr).toMatch(/^vigia: models\.mine\.external: .* wants pictures of 16384×16384, sides up to 4096 /);
   });
 
   test('that wants other pictures than was said is not used, and the results say why', async () => {
