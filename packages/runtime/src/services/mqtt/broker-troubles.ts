@@ -13,6 +13,8 @@ const RECONNECT_MS = 2_000;
 /** Longest waits after refusals, by whether time may cure them. Milliseconds. */
 const REFUSED_MS = 30_000;
 const MISCONFIGURED_MS = 60_000;
+/** Longest wait after connections that ended at once: events wait as long. Milliseconds. */
+const SHORT_MS = 8_000;
 /** Refusals, or connections that ended at once, in a row that are a problem, also when time may cure them. */
 const PROBLEM_AFTER = 3;
 /** A connection that lasts this long is one. Milliseconds. */
@@ -24,7 +26,7 @@ const QUIET_MS = 30_000;
 export class BrokerTroubles {
   readonly #o: BrokerTroublesOptions;
   readonly #refusals = new Backoff({ firstMs: RECONNECT_MS, maxMs: MISCONFIGURED_MS });
-  readonly #short = new Backoff({ firstMs: RECONNECT_MS, maxMs: REFUSED_MS });
+  readonly #short = new Backoff({ firstMs: RECONNECT_MS, maxMs: SHORT_MS });
   /** Why the broker refused the last attempts; undefined after a connection. */
   #refusal: Refusal | undefined;
   /** Whether the present attempt was refused. */
@@ -86,8 +88,8 @@ export class BrokerTroubles {
   ended(): number {
     if (this.#refusedNow && this.#refusal)
       return Math.min(this.#refusals.next(), this.#refusal.lasting ? MISCONFIGURED_MS : REFUSED_MS);
-    if (this.#connectedMs === undefined) return RECONNECT_MS;
-    if (!this.#isSteady) return this.#short.next();
+    if (this.#connectedMs !== undefined && !this.#isSteady) return this.#short.next();
+    // It lasted, or nobody was there.
     this.#short.reset();
     return RECONNECT_MS;
   }
