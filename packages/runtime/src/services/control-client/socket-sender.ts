@@ -17,6 +17,8 @@ export function socketSender(socketPath: string): Sender {
       });
       asked.on('error', reject);
       asked.on('socket', (socket) => {
+        // A kept connection was looked at when it was made.
+        if (!socket.connecting) return;
         socket.once('connect', () => {
           const stranger = strangerAt(socket, socketPath);
           if (stranger !== undefined) asked.destroy(new VigiaError('no_answer', `${socketPath}: ${stranger}`));
