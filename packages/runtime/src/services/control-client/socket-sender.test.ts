@@ -27,7 +27,7 @@ test('a kept connection serves many requests, and gains no listeners', async () 
   );
   const send = socketSender(path);
   for (let n = 0; n < 30; n += 1) {
-    const { status, body } = await send({ method: 'GET', path: '/', headers: {} });
+    const { status, body } = await send({ method: 'GET', path: '/', headers: {}, body: undefined, signal: undefined });
     expect(status).toBe(200);
     for await (const _ of body);
   }
