@@ -1,5 +1,6 @@
 import type { ClockReport } from '#core/media';
 import type { CameraClock } from './camera-clock.ts';
+import { ReportWay } from './report-way.ts';
 
 /** Reports this far apart show the drift: their own stamps are inexact by a few milliseconds. */
 const DRIFT_BASE_MS = 60_000;
@@ -17,6 +18,8 @@ const RATE_BASE_MS = 1_000;
 const WRONG_RATE = 0.05;
 /** A round trip up to this leaves nothing to hide. Milliseconds. */
 const SHORT_WAY_MS = 40;
+/** Reports of one way take times that differ by this. Milliseconds. */
+const JITTER_MS = 20;
 /**
  * A report that takes so much longer than one of an earlier connection was held up, or the clock was set. That one may have
  * been as late itself. Milliseconds.
@@ -30,10 +33,9 @@ const HELD_UP_MS = 250;
  */
 export class ReportedDelay {
   readonly #clock: CameraClock;
+  readonly #way: ReportWay;
   /** Least (arrival − stream time) of the reports that count, beyond their own delay. */
   #fastestMs = Number.POSITIVE_INFINITY;
-  /** Least (arrival − wall time) of them. */
-  #wallFastestMs = Number.POSITIVE_INFINITY;
   /** By which even the fastest report is late. */
   #heldUpMs = 0;
   #hiddenMs = Number.POSITIVE_INFINITY;
@@ -45,6 +47,7 @@ export class ReportedDelay {
   /** @param clock Of the camera; outlives the connection. */
   constructor(clock: CameraClock) {
     this.#clock = clock;
+    this.#way = new ReportWay(clock);
   }
 
   /** Stream milliseconds gained per real millisecond; undefined until measured. */
@@ -65,7 +68,6 @@ export class ReportedDelay {
   /** Lets the minimum grow by `ms`: the clocks drift apart. */
   grow(ms: number): void {
     this.#fastestMs += ms;
-    this.#wallFastestMs += ms;
   }
 
   /** The stream's clock is another one from now on. */
@@ -89,13 +91,12 @@ export class ReportedDelay {
     }
     this.#measureDrift(report);
     this.#fastestMs = Math.min(this.#fastestMs, report.arrivedMs - report.ptsMs);
-    this.#wallFastestMs = Math.min(this.#wallFastestMs, report.arrivedMs - report.wallMs);
     this.#compare(report);
   }
 
   #forget(): void {
     this.#fastestMs = Number.POSITIVE_INFINITY;
-    this.#wallFastestMs = Number.POSITIVE_INFINITY;
+    this.#way.restart();
     this.#heldUpMs = 0;
     this.#anchor = undefined;
   }
@@ -109,21 +110,17 @@ export class ReportedDelay {
     if (Math.abs(wayMs) > SAME_WAY_MS) return false;
     // The stream's clock ran on, so the wall clock was set.
     this.#clock.set(stepMs);
-    this.#wallFastestMs -= stepMs;
+    this.#way.set(stepMs);
     return true;
   }
 
   /** With the round trip, and with what earlier connections have shown: is something held up that no report shows? */
-  #compare({ arrivedMs, roundTripMs = Number.POSITIVE_INFINITY }: ClockReport): void {
-    const bestWallMs = arrivedMs - this.#wallFastestMs;
-    const excess = this.#clock.excess(arrivedMs, bestWallMs);
+  #compare({ arrivedMs, wallMs, roundTripMs = Number.POSITIVE_INFINITY }: ClockReport): void {
     const wayMs = roundTripMs <= SHORT_WAY_MS ? 0 : roundTripMs;
+    const excess = this.#way.take(arrivedMs, wallMs, wayMs === 0) ?? 0;
     this.#heldUpMs = 0;
-    this.#hiddenMs = wayMs;
-    if (excess === undefined || excess <= HELD_UP_MS) {
-      if (wayMs === 0) this.#clock.learn(arrivedMs, bestWallMs);
-      return;
-    }
+    this.#hiddenMs = Math.max(wayMs, excess <= JITTER_MS ? 0 : excess);
+    if (excess <= HELD_UP_MS) return;
     // A slow way explains it. Otherwise a relay holds both up, or the clock was set while nobody looked.
     if (roundTripMs * 2 >= excess && roundTripMs !== Number.POSITIVE_INFINITY) {
       this.#heldUpMs = excess;

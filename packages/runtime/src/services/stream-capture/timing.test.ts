@@ -220,6 +220,92 @@ describe('sender reports', () => {
       expect(connection(clock, 60_000, 5)).toEqual({ late: 0, hidden: 0 });
     });
 
+    test('what holds them up a little longer each time is noticed, however often it happens', () => {
+      const clock = new CameraClock();
+      expect(connection(clock, 0, 5)).toEqual({ late: 0, hidden: 0 });
+      for (let n = 1; n <= 15; n += 1) {
+        const { late, hidden } = connection(clock, n * 20_000, 5 + n * 200);
+        expect([n, late + hidden]).toEqual([n, expect.toSatisfy((ms: number) => ms >= n * 200 - 20)]);
+      }
+      expect(connection(clock, 400_000, 5)).toEqual({ late: 0, hidden: 0 });
+    });
+
+    test('and so it is for as long as it lasts, and after the stream’s clock has jumped', () => {
+      const clock = new CameraClock();
+      connection(clock, 0, 5);
+      const lateness = newLateness(clock);
+      for (let ms = 20_000; ms <= 4_000_000; ms += 1000) {
+        const ptsMs = ms > 2_000_000 ? ms - 3_600_000 : ms;
+        lateness.observe(ptsMs, ms + 205);
+        if (ms % 5000 === 0) lateness.report(reportAt(ms + 206, ptsMs + 1, 1e9 + ms + 1));
+        if (ms % 5000 === 0) expect([ms, Math.round(lateness.hiddenMs / 20)]).toEqual([ms, 10]);
+      }
+      expect(connection(clock, 4_010_000, 205).hidden).toBeGreaterThan(170);
+    });
+
+    test('what begins to hold them up while the connection lasts is no drift', () => {
+      const clock = new CameraClock();
+      const lateness = newLateness(clock);
+      for (let ms = 0; ms <= 4_000_000; ms += 1000) {
+        const heldMs = ms > 2_000_000 ? 205 : 5;
+        lateness.observe(ms, ms + heldMs);
+        if (ms % 5000 === 0) lateness.report(reportAt(ms + 1 + heldMs, ms + 1, 1e9 + ms + 1));
+      }
+      expect(connection(clock, 4_010_000, 205).hidden).toSatisfy((ms: number) => ms > 180 && ms <= 200);
+    });
+
+    test('what begins to hold them up when the stream’s clock jumps is noticed', () => {
+      const clock = new CameraClock();
+      const lateness = newLateness(clock);
+      for (let ms = 0; ms <= 20_000; ms += 1000) {
+        const [ptsMs, heldMs] = ms > 10_000 ? [ms - 3_600_000, 205] : [ms, 5];
+        lateness.observe(ptsMs, ms + heldMs);
+        if (ms % 5000 === 0) lateness.report(reportAt(ms + 1 + heldMs, ptsMs + 1, 1e9 + ms + 1));
+      }
+      expect(lateness.hiddenMs).toBeCloseTo(200, -1);
+    });
+
+    test.each([3_000, -3_000])(
+      'a wall clock that is set by %d ms while the connection lasts hides nothing',
+      (setMs) => {
+        const clock = new CameraClock();
+        const lateness = newLateness(clock);
+        for (let ms = 0; ms <= 600_000; ms += 1000) {
+          lateness.observe(ms, ms + 5);
+          const wallMs = 1e9 + ms + 1 + (ms > 200_000 ? setMs : 0);
+          if (ms % 5000 === 0) lateness.report(reportAt(ms + 6, ms + 1, wallMs));
+          if (ms % 5000 === 0) expect([ms, lateness.hiddenMs]).toEqual([ms, 0]);
+        }
+        expect(connection(clock, 610_000, 205, 2, setMs).hidden).toBeCloseTo(198, 0);
+      },
+    );
+
+    test('jitter of the reports by 20 ms hides nothing', () => {
+      const clock = new CameraClock();
+      expect(connection(clock, 0, 5)).toMatchObject({ hidden: 0 });
+      expect(connection(clock, 15_000, 25)).toMatchObject({ hidden: 0 });
+      for (let n = 2; n < 30; n += 1)
+        expect(connection(clock, n * 20_000, 5 + ((n * 13) % 21))).toMatchObject({ hidden: 0 });
+    });
+
+    test.each([-100e-6, -20e-6, 20e-6, 100e-6])(
+      'a wall clock that runs off by %d is known by its drift after hours',
+      (drift) => {
+        const clock = new CameraClock();
+        const wallAt = (ms: number): number => 1e9 + ms * (1 + drift);
+        for (const beginMs of [0, 20_000_000, 40_000_000]) {
+          const lateness = newLateness(clock);
+          for (let ms = beginMs; ms <= beginMs + 19_900_000; ms += 5000) {
+            const ptsMs = (ms - beginMs) * (1 + drift);
+            const jitterMs = (ms / 5000) % 7;
+            lateness.observe(ptsMs, ms + 5);
+            lateness.report(reportAt(ms + 5 + jitterMs, ptsMs + 1e-3, wallAt(ms)));
+            expect([ms, lateness.hiddenMs]).toEqual([ms, 0]);
+          }
+        }
+      },
+    );
+
     test('a clock that was set by an hour is another clock', () => {
       const clock = new CameraClock();
       for (const shiftMs of [0, -3_600_000, 3_600_000, 0])
