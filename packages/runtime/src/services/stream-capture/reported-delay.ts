@@ -12,7 +12,7 @@ const SAME_MS = 50;
 const SAME_WAY_MS = 500;
 /** No camera holds pictures back for longer: the report is unrelated to them. Milliseconds. */
 const UNRELATED_MS = 10_000;
-/** Two reports so far apart show whether the stream's clock runs at the rate that it should. Milliseconds. */
+/** Two reports at least so far apart show whether the stream's clock runs at the rate that it should. Milliseconds. */
 const RATE_BASE_MS = 1_000;
 /** Off by more than this, the stream's clock measures something else. */
 const WRONG_RATE = 0.05;
@@ -40,6 +40,8 @@ export class ReportedDelay {
   #heldUpMs = 0;
   #hiddenMs = Number.POSITIVE_INFINITY;
   #before: ClockReport | undefined;
+  /** The newest one with which the rate of the stream's clock was compared. */
+  #rateBase: ClockReport | undefined;
   #anchor: ClockReport | undefined;
   #trusted = true;
   #drift: number | undefined;
@@ -74,13 +76,14 @@ export class ReportedDelay {
   restart(): void {
     this.#forget();
     this.#before = undefined;
+    this.#rateBase = undefined;
     this.#trusted = true;
   }
 
   /** @param transitMs Of the latest unit: it came by the same way at about the same time. */
   take(report: ClockReport, transitMs: number): void {
     const before = this.#before;
-    if (before) this.#clock.judgeRate(isRateWrong(before, report));
+    this.#judgeRate(report);
     const related = Math.abs(transitMs - (report.arrivedMs - report.ptsMs)) <= UNRELATED_MS;
     const agrees = before === undefined || this.#agree(before, report);
     this.#before = report;
@@ -92,6 +95,15 @@ export class ReportedDelay {
     this.#measureDrift(report);
     this.#fastestMs = Math.min(this.#fastestMs, report.arrivedMs - report.ptsMs);
     this.#compare(report);
+  }
+
+  /** Reports that come sooner are left out: their stamps are inexact. */
+  #judgeRate(report: ClockReport): void {
+    this.#rateBase ??= report;
+    if (report.arrivedMs - this.#rateBase.arrivedMs < RATE_BASE_MS) return;
+    const wrong = isRateWrong(this.#rateBase, report);
+    if (wrong !== undefined) this.#clock.judgeRate(wrong);
+    this.#rateBase = report;
   }
 
   #forget(): void {
@@ -106,8 +118,10 @@ export class ReportedDelay {
     const wallMs = report.wallMs - before.wallMs;
     const stepMs = wallMs - (report.ptsMs - before.ptsMs);
     if (Math.abs(stepMs) <= Math.max(SAME_MS, Math.abs(wallMs) * DRIFT_LIMIT)) return true;
-    const wayMs = report.arrivedMs - before.arrivedMs - (report.ptsMs - before.ptsMs);
-    if (Math.abs(wayMs) > SAME_WAY_MS) return false;
+    const oursMs = report.arrivedMs - before.arrivedMs;
+    const wayMs = oursMs - (report.ptsMs - before.ptsMs);
+    // The wall clock ran as ours did, rather than the stream's.
+    if (Math.abs(wayMs) > SAME_WAY_MS || Math.abs(oursMs - wallMs) <= Math.abs(wayMs)) return false;
     // The stream's clock ran on, so the wall clock was set.
     this.#clock.set(stepMs);
     this.#way.set(stepMs);
@@ -142,10 +156,18 @@ export class ReportedDelay {
   }
 }
 
-/** Between two reports the wall clock ran as ours did, and the stream's clock did not. */
-function isRateWrong(before: ClockReport, report: ClockReport): boolean {
+/**
+ * Whether the wall clock ran as ours did between two reports, and the stream's clock did not. Undefined: neither ran as ours,
+ * so that nothing is known.
+ */
+function isRateWrong(before: ClockReport, report: ClockReport): boolean | undefined {
   const oursMs = report.arrivedMs - before.arrivedMs;
   const wallMs = report.wallMs - before.wallMs;
-  if (oursMs < RATE_BASE_MS || Math.abs(wallMs - oursMs) > oursMs * WRONG_RATE) return false;
-  return Math.abs(report.ptsMs - before.ptsMs - wallMs) > wallMs * WRONG_RATE;
+  const streamMs = report.ptsMs - before.ptsMs;
+  if (isNear(streamMs, wallMs) || isNear(streamMs, oursMs)) return false;
+  return isNear(wallMs, oursMs) ? true : undefined;
+}
+
+function isNear(ms: number, expectedMs: number): boolean {
+  return Math.abs(ms - expectedMs) <= Math.abs(expectedMs) * WRONG_RATE;
 }
