@@ -58,7 +58,7 @@ class Stage {
         picture.release();
       },
       onRemark: () => undefined,
-      onTooLarge: (width, height) => this.tooLarge.push(`${width}×${height}`),
+      onTooLarge: ({ width, height }) => this.tooLarge.push(`${width}×${height}`),
     });
     this.decoder.begin(format);
   }
