@@ -7,7 +7,7 @@ const HEADER_BYTES = 10;
 
 /**
  * Reads from the frame header of a JPEG (ITU-T T.81, B.2.2) what a decoder will allocate, before it does. Reading is
- * bounded. Its decoder is told a limit of pixels besides: a JPEG without a header that can be read allocates nothing more.
+ * bounded. Its decoder has a limit of pixels besides: without a header that can be read it allocates no more.
  */
 export class JpegNeeds {
   /** Hot path. Calls back for the frame header of a picture. Returns what that returns; false when there is none. */

@@ -39,7 +39,7 @@ const BEHIND_LIMIT = 1024;
  * decoder of H.265 does not notice that: there, units end at the next time stamp until a marker has proved right once, which
  * costs the pictures up to the first keyframe of a connection one interval. Only a picture that could have shown a lie
  * proves one: of several slices in several packets, or a keyframe that is one slice although it needs several packets. A
- * small picture of one slice says nothing of large ones.
+ * small picture of one slice is no proof for large ones.
  *
  * **Losses.** A gap damages the unit it is in, and one that no marker ended before it. The unit after the gap is whole when
  * it begins with what only comes first in a unit; it is `afterLoss` in any case.
