@@ -42,6 +42,8 @@ export function h264Sps(
     readonly height: number;
     readonly references: number;
     readonly frames: boolean;
+    /** `max_num_reorder_frames`; default: not stated. */
+    readonly reordered?: number;
   },
 ): Buffer {
   const writer = new BitWriter().bits(o.profile, 8).bits(0, 8).bits(51, 8).ue(0);
@@ -65,7 +67,13 @@ export function h264Sps(
     .ue(o.width / 16 - 1, o.height / (o.frames ? 16 : 32) - 1);
   if (o.frames) writer.bits(1, 1);
   else writer.bits(0, 2);
-  return writer.bits(1, 1).bits(0, 1).bits(0, 1).nal([0x67]);
+  writer
+    .bits(1, 1)
+    .bits(0, 1)
+    .bits(o.reordered === undefined ? 0 : 1, 1);
+  // Of the VUI, only the restriction of the bitstream.
+  if (o.reordered !== undefined) writer.bits(0b1_1, 10).ue(0, 0, 16, 16, o.reordered, 16);
+  return writer.nal([0x67]);
 }
 
 /** An SPS of H.265. */

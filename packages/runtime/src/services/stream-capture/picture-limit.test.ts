@@ -55,13 +55,13 @@ describe('pictures that are as large as allowed', () => {
     [
       '10 bits, many',
       { ...FULL, references: 11, depth: 10 },
-      'the camera sends 1920×1088 with 3 bytes a pixel (8 bits in 4:2:0 have 1.5) and has 11 reference pictures kept',
+      'the camera sends 1920×1088 with 3 bytes a pixel (8 bits in 4:2:0 have 1.5) and has 11 pictures kept',
     ],
     ['4:2:2, 8 bits', { ...FULL, references: 4, chroma: 2 }, undefined],
     [
       '4:4:4, 14 bits',
       { ...FULL, references: 4, chroma: 3, depth: 14 },
-      'the camera sends 1920×1088 with 6 bytes a pixel (8 bits in 4:2:0 have 1.5) and has 4 reference pictures kept',
+      'the camera sends 1920×1088 with 6 bytes a pixel (8 bits in 4:2:0 have 1.5) and has 4 pictures kept',
     ],
   ])('%s', (_, pictures, said) => {
     expect(judge(FULL_HD, 'h264', h264(pictures))).toBe(said);
@@ -75,6 +75,45 @@ describe('pictures that are as large as allowed', () => {
   test('the largest ones of 10 bits are allowed with as many references as cameras have', () => {
     expect(judge(UHD, 'hevc', h265({ ...UHD, references: 3, depth: 10 }))).toBeUndefined();
     expect(judge(UHD, 'hevc', h265({ ...UHD, references: 4, depth: 10 }))).toMatch(/3 bytes a pixel/);
+  });
+});
+
+describe('pictures that are held back for reordering', () => {
+  const announced = (references: number, most = UHD): { limit: PictureLimit; said: string[] } => {
+    const said: string[] = [];
+    const limit = new PictureLimit(most, (needs) => said.push(refusal(needs, most).replace(/;.*/, '')));
+    limit.begin({ ...FORMAT, codec: 'h264' });
+    const sps = h264({ width: most.width, height: Math.ceil(most.height / 32) * 32, references });
+    expect(limit.refusesUnit(Buffer.concat([START, sps]), true)).toBe(false);
+    return { limit, said };
+  };
+
+  test('as many as a level allows beside all references are allowed', () => {
+    for (const [references, pictures] of [
+      [5, 4],
+      [1, 0],
+    ] as const)
+      expect(announced(references).limit.refusesHeldBack(pictures)).toBe(false);
+    expect(announced(16, FULL_HD).limit.refusesHeldBack(4)).toBe(false);
+  });
+
+  test('more are refused, once, whenever the decoder finds them', () => {
+    const { limit, said } = announced(6);
+    expect([2, 2, 16, 16].map((pictures) => limit.refusesHeldBack(pictures))).toEqual([false, false, true, false]);
+    expect(said).toEqual(['the camera sends 3840×2176 and has 22 pictures kept']);
+  });
+
+  test('larger pictures behind smaller ones are counted again', () => {
+    const { limit, said } = announced(1, { width: 1920, height: 1080 });
+    expect(limit.refusesHeldBack(16)).toBe(false);
+    limit.refusesUnit(Buffer.concat([START, h264({ width: 1920, height: 1088, references: 16 })]), false);
+    expect([limit.refusesHeldBack(16), said.length]).toEqual([true, 1]);
+  });
+
+  test('nothing is known before a stream has announced its size', () => {
+    const limit = new PictureLimit(UHD, () => undefined);
+    limit.begin({ ...FORMAT, codec: 'h264' });
+    expect(limit.refusesHeldBack(16)).toBe(false);
   });
 });
 

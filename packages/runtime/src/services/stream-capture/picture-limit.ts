@@ -15,8 +15,11 @@ const FAR_TOO_LARGE = 5;
 const LEAST_PIXELS = 256 * 256;
 /** What is planned: 8 bits in 4:2:0. */
 const PLANNED_BYTES = 1.5;
-/** Pictures of more bytes may take so much more than is planned: a camera process is not ended below that. */
-const DEEP_SLACK = 1.5;
+/**
+ * Pictures of more bytes, and those that are held back for reordering, may take so much more than is planned: a camera process
+ * is not ended below that.
+ */
+const SLACK = 1.5;
 /** Pictures outside a decoder that are planned for at least, with one consumer. */
 const OUTSIDE = 5;
 /** Sides of coded pictures are multiples of up to this, pixels. */
@@ -30,6 +33,10 @@ export class PictureLimit {
   readonly #onTooLarge: (needs: Needs) => void;
   #needs: PictureNeeds | JpegNeeds | undefined;
   #description: Buffer | undefined;
+  /** What the stream announced last. */
+  #announced: Needs | undefined;
+  /** Pictures that the decoder holds back for reordering. */
+  #heldBack = 0;
 
   /** @param onTooLarge Called with what is refused: see {@link refusal}. */
   constructor(most: Size, onTooLarge: (needs: Needs) => void) {
@@ -49,6 +56,8 @@ export class PictureLimit {
   begin({ codec, extradata }: SourceFormat): void {
     this.#needs = readerOf(codec);
     this.#description = extradata;
+    this.#announced = undefined;
+    this.#heldBack = 0;
   }
 
   /**
@@ -69,18 +78,34 @@ export class PictureLimit {
     return true;
   }
 
+  /**
+   * Whether the pictures that the decoder holds back for reordering are too many beside its references. A stream may keep any
+   * number of others, and may say so after its size, or show it only by its order. Hot path: once per decoded unit.
+   */
+  refusesHeldBack(pictures: number): boolean {
+    if (pictures === this.#heldBack || this.#announced === undefined) return false;
+    this.#heldBack = pictures;
+    const { width, height, references, bytes } = this.#announced;
+    const needs = { width, height, references: references + pictures, bytes };
+    if (this.#isPlanned(needs, SLACK)) return false;
+    this.#onTooLarge(needs);
+    return true;
+  }
+
   readonly #isTooMuch = (needs: Needs): boolean => {
-    if (needs.width > 0 && fits(needs.width, needs.height, this.#coded) && this.#isPlanned(needs)) return false;
+    this.#announced = needs;
+    this.#heldBack = 0;
+    const slack = needs.bytes > PLANNED_BYTES ? SLACK : 1;
+    if (needs.width > 0 && fits(needs.width, needs.height, this.#coded) && this.#isPlanned(needs, slack)) return false;
     this.#onTooLarge(needs);
     return true;
   };
 
   /** Whether the pictures need about the memory of as many as a decoder may keep, of the largest size. */
-  #isPlanned({ width, height, references, bytes }: Needs): boolean {
+  #isPlanned({ width, height, references, bytes }: Needs, slack: number): boolean {
     const { width: w, height: h } = this.#coded;
     const pictures = referencePictures(this.#most.width, this.#most.height) + OUTSIDE;
-    const planned = pictures * w * h * PLANNED_BYTES * (bytes > PLANNED_BYTES ? DEEP_SLACK : 1);
-    return (references + OUTSIDE) * width * height * bytes <= planned;
+    return (references + OUTSIDE) * width * height * bytes <= pictures * w * h * PLANNED_BYTES * slack;
   }
 }
 
@@ -90,7 +115,7 @@ export function refusal({ width, height, references, bytes }: Needs, most: Size)
     return 'the camera describes its pictures (SPS) in a way that cannot be read: nobody knows what memory they need';
   const fitting = fits(width, height, { width: blocks(most.width), height: blocks(most.height) });
   const deep = fitting && bytes > PLANNED_BYTES ? ` with ${bytes} bytes a pixel (8 bits in 4:2:0 have 1.5)` : '';
-  const kept = fitting && references > 0 ? ` and has ${references} reference pictures kept` : '';
+  const kept = fitting && references > 0 ? ` and has ${references} pictures kept` : '';
   return `the camera sends ${width}×${height}${deep}${kept}; max_picture allows ${most.width}×${most.height}: raise it, or name a smaller stream as detect_source`;
 }
 

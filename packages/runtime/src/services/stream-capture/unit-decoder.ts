@@ -220,6 +220,7 @@ export class UnitDecoder {
     const decoder = (this.#decoder ??= this.#openDecoder());
     if (this.#wholeness.recovery?.needsReference) this.#giveReference(decoder, unit, this.#wholeness.recovery);
     if (decoder.decode(unit.data, id) === 'error' && this.#units.delete(id)) this.#onRefused();
+    this.#limit.refusesHeldBack(decoder.reorderDelay);
     // The next unit is a keyframe again, perhaps seconds later: nothing has to be held back for it.
     if (this.#o.decode.mode === 'keyframes' && decoder.reorderDelay > 0) this.#restart();
     this.#expireUnits(decoder);
