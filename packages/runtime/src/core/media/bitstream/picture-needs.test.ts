@@ -49,6 +49,19 @@ describe('what a decoder will allocate', () => {
     expect(needsIn('hevc', h265Sps({ ...sps, layers: 0 }))).toEqual([{ ...needs, bytes }]);
   });
 
+  // From the descriptions of cameras in the test data of retina.
+  test.each([
+    ['h264', 'Z00AKZpkA8ARPyzUBAQFAAADA+gAAOpgBA==', 1920, 1088],
+    ['h264', 'Z00AKpWoHgCJ+WbgICAgQAAAAAE=', 1920, 1088],
+    ['h264', 'Z2QAHqwsaoLA9puCgIKgAAADACAAAAMD0IAA', 704, 480],
+    ['h264', 'Z2QAM6zoAoALWQ==', 2560, 1440],
+    ['hevc', 'QgEBAUAAAAMAAAMAAAMAAAMAmaACgIAsH+Wu5Gwa5VE1BQYFAIA=', 1280, 704],
+    ['hevc', 'QgEBAWAAAAMAsAAAAwAAAwBaoAWCAeFja5JFL83BQYFBAAADAAEAAAMADKE=', 704, 480],
+  ] as const)('of a camera: %s, %s', (codec, sps, width, height) => {
+    const found = needsIn(codec, Buffer.from(sps, 'base64'));
+    expect(found).toEqual([{ width, height, references: 1, bytes: 1.5 }]);
+  });
+
   describe('an SPS that is cut off has no size', () => {
     const UNREADABLE = { width: 0, height: 0, references: 0, bytes: 0 };
 
