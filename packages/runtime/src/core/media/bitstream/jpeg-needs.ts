@@ -10,16 +10,36 @@ const HEADER_BYTES = 10;
  * bounded. Its decoder has a limit of pixels besides: without a header that can be read it allocates no more.
  */
 export class JpegNeeds {
-  /** Hot path. Calls back for the frame header of a picture. Returns what that returns; false when there is none. */
+  /** Sides, bits and parts of the last frame header that passed: with the same ones nothing is asked again. */
+  #sides = 0;
+  #bits = 0;
+  #parts = 0;
+
+  /**
+   * Hot path. Calls back for the frame header of a picture, unless it is as the one before. Returns what that returns; false
+   * when there is none.
+   */
   some(data: Buffer, test: (needs: Needs) => boolean): boolean {
     let at = 2;
     for (let n = 0; n < SEGMENT_LIMIT && at + HEADER_BYTES <= data.byteLength; n += 1) {
       if (data[at] !== 0xff) return false;
       const marker = data[at + 1] as number;
-      if (isFrame(marker)) return hasSize(data, at) && test(needsOf(data, at));
+      if (isFrame(marker)) return this.#isNew(data, at) && hasSize(data, at) && this.#ask(data, at, test);
       // Before a marker there may be any number of FF.
       at += marker === 0xff ? 1 : 2 + data.readUInt16BE(at + 2);
     }
+    return false;
+  }
+
+  #isNew(data: Buffer, at: number): boolean {
+    return data.readUInt32BE(at + 5) !== this.#sides || data[at + 4] !== this.#bits || data[at + 9] !== this.#parts;
+  }
+
+  #ask(data: Buffer, at: number, test: (needs: Needs) => boolean): boolean {
+    if (test(needsOf(data, at))) return true;
+    this.#sides = data.readUInt32BE(at + 5);
+    this.#bits = data[at + 4] as number;
+    this.#parts = data[at + 9] as number;
     return false;
   }
 }

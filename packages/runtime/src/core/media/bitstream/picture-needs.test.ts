@@ -100,6 +100,20 @@ describe('what a decoder will allocate', () => {
       expect(needsOf('ffd8', frame(marker, '10', '04'))).toEqual([{ ...needs, bytes: 8 }]);
     });
 
+    test('is asked about once, until it changes or is refused', () => {
+      const reader = new JpegNeeds();
+      const asked: number[] = [];
+      const see = (header: string, refused = false): boolean =>
+        reader.some(Buffer.from(`ffd8${header}`.replaceAll(' ', ''), 'hex'), ({ bytes }) => {
+          asked.push(bytes);
+          return refused;
+        });
+      for (const header of [frame('c0'), frame('c0'), frame('c0', '10'), frame('c0', '10', '01'), frame('c0')])
+        expect(see(header)).toBe(false);
+      expect([see(frame('c0', '10'), true), see(frame('c0', '10'), true)]).toEqual([true, true]);
+      expect(asked).toEqual([3, 6, 2, 3, 6, 6]);
+    });
+
     test.each([
       ['tables alone', `ffd8 ${frame('c4')} 00 ${frame('c8')} 00 ${frame('cc')}`],
       ['no size', 'ffd8 ffc0 0011 08 0000 0780 03'],
