@@ -1,7 +1,5 @@
-/** The camera's clock may differ from ours by about this much per millisecond, either way. */
-const DRIFT = 200e-6;
-/** More than this beyond what is known is not a way through a network: the clock was set. Milliseconds. */
-const SET_MS = 60_000;
+/** A camera's clock may differ from ours by about this much per millisecond, either way. */
+export const DRIFT: number = 200e-6;
 
 /**
  * What is known about a camera's wall clock against ours, over all its connections: how long a sender report takes when
@@ -26,18 +24,16 @@ export class CameraClock {
   }
 
   /**
-   * How much longer a report took than the fastest known one, milliseconds, beyond what the clocks may have drifted apart;
-   * 0 or more. Undefined: nothing is known, or the clock was set.
+   * Arrival minus wall time of a report that nothing holds up, milliseconds, at most: the clocks may have drifted apart since
+   * that was learned. Undefined: nothing is known.
    */
-  excess(arrivedMs: number, wallMs: number): number | undefined {
-    if (this.#leastMs === undefined) return undefined;
-    const excess = arrivedMs - wallMs - this.#leastMs - Math.max(0, arrivedMs - this.#learnedMs) * DRIFT;
-    return excess > SET_MS ? undefined : Math.max(0, excess);
+  leastAt(arrivedMs: number): number | undefined {
+    return this.#leastMs === undefined ? undefined : this.#leastMs + Math.max(0, arrivedMs - this.#learnedMs) * DRIFT;
   }
 
-  /** A report that nothing held up. */
-  learn(arrivedMs: number, wallMs: number): void {
-    this.#leastMs = arrivedMs - wallMs;
+  /** @param leastMs Arrival minus wall time of a report that nothing holds up, as of now. */
+  learn(arrivedMs: number, leastMs: number): void {
+    this.#leastMs = leastMs;
     this.#learnedMs = arrivedMs;
   }
 

@@ -1,5 +1,5 @@
 import { referencePictures, type SourceFormat } from '#core/media';
-import { type Needs, PictureNeeds } from '#core/media/bitstream';
+import { JpegNeeds, type Needs, PictureNeeds } from '#core/media/bitstream';
 
 interface Size {
   readonly width: number;
@@ -7,12 +7,21 @@ interface Size {
 }
 
 /**
- * The decoder refuses pictures with this many times the allowed pixels before it allocates memory. A JPEG that is only
- * somewhat too large is decoded once, so that the error can state its size; H.264 and H.265 announce theirs.
+ * The decoder refuses pictures with this many times the allowed pixels before it allocates memory. It is for codecs that only
+ * files have: what is somewhat too large is decoded once, so that the error can state its size. Cameras' codecs announce it.
  */
 const FAR_TOO_LARGE = 5;
 /** Decoders round up to whole lines of blocks: for tiny pictures the factor would not be enough. */
 const LEAST_PIXELS = 256 * 256;
+/** What is planned: 8 bits in 4:2:0. */
+const PLANNED_BYTES = 1.5;
+/**
+ * Pictures of more bytes, and those that are held back for reordering, may take so much more than is planned: a camera process
+ * is not ended below that.
+ */
+const SLACK = 1.5;
+/** Pictures outside a decoder that are planned for at least, with one consumer. */
+const OUTSIDE = 5;
 /** Sides of coded pictures are multiples of up to this, pixels. */
 const BLOCK = 64;
 
@@ -21,12 +30,16 @@ export class PictureLimit {
   readonly #most: Size;
   /** Of coded pictures, pixels. */
   readonly #coded: Size;
-  readonly #onTooLarge: (width: number, height: number, references: number) => void;
-  #needs: PictureNeeds | undefined;
+  readonly #onTooLarge: (needs: Needs) => void;
+  #needs: PictureNeeds | JpegNeeds | undefined;
   #description: Buffer | undefined;
+  /** What the stream announced last. */
+  #announced: Needs | undefined;
+  /** Pictures that the decoder holds back for reordering. */
+  #heldBack = 0;
 
-  /** @param onTooLarge Called with the size of what is refused, and with the references when those are too many, else 0. */
-  constructor(most: Size, onTooLarge: (width: number, height: number, references: number) => void) {
+  /** @param onTooLarge Called with what is refused: see {@link refusal}. */
+  constructor(most: Size, onTooLarge: (needs: Needs) => void) {
     this.#most = most;
     this.#coded = { width: blocks(most.width), height: blocks(most.height) };
     this.#onTooLarge = onTooLarge;
@@ -41,12 +54,14 @@ export class PictureLimit {
 
   /** A connection begins. */
   begin({ codec, extradata }: SourceFormat): void {
-    this.#needs = codec === 'h264' || codec === 'hevc' ? new PictureNeeds(codec) : undefined;
+    this.#needs = readerOf(codec);
     this.#description = extradata;
+    this.#announced = undefined;
+    this.#heldBack = 0;
   }
 
   /**
-   * Whether a parameter set of a unit announces too much. Hot path.
+   * Whether a parameter set of a unit, or the header of a JPEG, announces too much. Hot path.
    *
    * @param first Whether no decoder knows the sets of the stream's description yet.
    */
@@ -59,17 +74,54 @@ export class PictureLimit {
   /** Whether a decoded picture is too large. Either way round: cameras can be mounted turned. */
   refuses({ width, height }: Size): boolean {
     if (fits(width, height, this.#most)) return false;
-    this.#onTooLarge(width, height, 0);
+    this.#onTooLarge({ width, height, references: 0, bytes: PLANNED_BYTES });
     return true;
   }
 
-  readonly #isTooMuch = ({ width, height, references }: Needs): boolean => {
-    const { width: w, height: h } = this.#coded;
-    const small = fits(width, height, this.#coded);
-    if (small && references * width * height <= referencePictures(w, h) * w * h) return false;
-    this.#onTooLarge(width, height, small ? references : 0);
+  /**
+   * Whether the pictures that the decoder holds back for reordering are too many beside its references. A stream may keep any
+   * number of others, and may say so after its size, or show it only by its order. Hot path: once per decoded unit.
+   */
+  refusesHeldBack(pictures: number): boolean {
+    if (pictures === this.#heldBack || this.#announced === undefined) return false;
+    this.#heldBack = pictures;
+    const { width, height, references, bytes } = this.#announced;
+    const needs = { width, height, references: references + pictures, bytes };
+    if (this.#isPlanned(needs, SLACK)) return false;
+    this.#onTooLarge(needs);
+    return true;
+  }
+
+  readonly #isTooMuch = (needs: Needs): boolean => {
+    this.#announced = needs;
+    this.#heldBack = 0;
+    const slack = needs.bytes > PLANNED_BYTES ? SLACK : 1;
+    if (needs.width > 0 && fits(needs.width, needs.height, this.#coded) && this.#isPlanned(needs, slack)) return false;
+    this.#onTooLarge(needs);
     return true;
   };
+
+  /** Whether the pictures need about the memory of as many as a decoder may keep, of the largest size. */
+  #isPlanned({ width, height, references, bytes }: Needs, slack: number): boolean {
+    const { width: w, height: h } = this.#coded;
+    const pictures = referencePictures(this.#most.width, this.#most.height) + OUTSIDE;
+    return (references + OUTSIDE) * width * height * bytes <= pictures * w * h * PLANNED_BYTES * slack;
+  }
+}
+
+/** What is too much of what a camera sends, and what to do: one sentence. */
+export function refusal({ width, height, references, bytes }: Needs, most: Size): string {
+  if (width === 0 || height === 0)
+    return 'the camera describes its pictures (SPS) in a way that cannot be read: nobody knows what memory they need';
+  const fitting = fits(width, height, { width: blocks(most.width), height: blocks(most.height) });
+  const deep = fitting && bytes > PLANNED_BYTES ? ` with ${bytes} bytes a pixel (8 bits in 4:2:0 have 1.5)` : '';
+  const kept = fitting && references > 0 ? ` and has ${references} pictures kept` : '';
+  return `the camera sends ${width}×${height}${deep}${kept}; max_picture allows ${most.width}×${most.height}: raise it, or name a smaller stream as detect_source`;
+}
+
+function readerOf(codec: string): PictureNeeds | JpegNeeds | undefined {
+  if (codec === 'mjpeg') return new JpegNeeds();
+  return codec === 'h264' || codec === 'hevc' ? new PictureNeeds(codec) : undefined;
 }
 
 function fits(width: number, height: number, most: Size): boolean {

@@ -1,5 +1,6 @@
 import type { ClockReport } from '#core/media';
 import type { CameraClock } from './camera-clock.ts';
+import { ReportWay } from './report-way.ts';
 
 /** Reports this far apart show the drift: their own stamps are inexact by a few milliseconds. */
 const DRIFT_BASE_MS = 60_000;
@@ -11,12 +12,14 @@ const SAME_MS = 50;
 const SAME_WAY_MS = 500;
 /** No camera holds pictures back for longer: the report is unrelated to them. Milliseconds. */
 const UNRELATED_MS = 10_000;
-/** Two reports so far apart show whether the stream's clock runs at the rate that it should. Milliseconds. */
+/** Two reports at least so far apart show whether the stream's clock runs at the rate that it should. Milliseconds. */
 const RATE_BASE_MS = 1_000;
 /** Off by more than this, the stream's clock measures something else. */
 const WRONG_RATE = 0.05;
 /** A round trip up to this leaves nothing to hide. Milliseconds. */
 const SHORT_WAY_MS = 40;
+/** Reports of one way take times that differ by this. Milliseconds. */
+const JITTER_MS = 20;
 /**
  * A report that takes so much longer than one of an earlier connection was held up, or the clock was set. That one may have
  * been as late itself. Milliseconds.
@@ -30,14 +33,15 @@ const HELD_UP_MS = 250;
  */
 export class ReportedDelay {
   readonly #clock: CameraClock;
+  readonly #way: ReportWay;
   /** Least (arrival − stream time) of the reports that count, beyond their own delay. */
   #fastestMs = Number.POSITIVE_INFINITY;
-  /** Least (arrival − wall time) of them. */
-  #wallFastestMs = Number.POSITIVE_INFINITY;
   /** By which even the fastest report is late. */
   #heldUpMs = 0;
   #hiddenMs = Number.POSITIVE_INFINITY;
   #before: ClockReport | undefined;
+  /** The newest one with which the rate of the stream's clock was compared. */
+  #rateBase: ClockReport | undefined;
   #anchor: ClockReport | undefined;
   #trusted = true;
   #drift: number | undefined;
@@ -45,6 +49,7 @@ export class ReportedDelay {
   /** @param clock Of the camera; outlives the connection. */
   constructor(clock: CameraClock) {
     this.#clock = clock;
+    this.#way = new ReportWay(clock);
   }
 
   /** Stream milliseconds gained per real millisecond; undefined until measured. */
@@ -65,20 +70,20 @@ export class ReportedDelay {
   /** Lets the minimum grow by `ms`: the clocks drift apart. */
   grow(ms: number): void {
     this.#fastestMs += ms;
-    this.#wallFastestMs += ms;
   }
 
   /** The stream's clock is another one from now on. */
   restart(): void {
     this.#forget();
     this.#before = undefined;
+    this.#rateBase = undefined;
     this.#trusted = true;
   }
 
   /** @param transitMs Of the latest unit: it came by the same way at about the same time. */
   take(report: ClockReport, transitMs: number): void {
     const before = this.#before;
-    if (before) this.#clock.judgeRate(isRateWrong(before, report));
+    this.#judgeRate(report);
     const related = Math.abs(transitMs - (report.arrivedMs - report.ptsMs)) <= UNRELATED_MS;
     const agrees = before === undefined || this.#agree(before, report);
     this.#before = report;
@@ -89,13 +94,21 @@ export class ReportedDelay {
     }
     this.#measureDrift(report);
     this.#fastestMs = Math.min(this.#fastestMs, report.arrivedMs - report.ptsMs);
-    this.#wallFastestMs = Math.min(this.#wallFastestMs, report.arrivedMs - report.wallMs);
     this.#compare(report);
+  }
+
+  /** Reports that come sooner are left out: their stamps are inexact. */
+  #judgeRate(report: ClockReport): void {
+    this.#rateBase ??= report;
+    if (report.arrivedMs - this.#rateBase.arrivedMs < RATE_BASE_MS) return;
+    const wrong = isRateWrong(this.#rateBase, report);
+    if (wrong !== undefined) this.#clock.judgeRate(wrong);
+    this.#rateBase = report;
   }
 
   #forget(): void {
     this.#fastestMs = Number.POSITIVE_INFINITY;
-    this.#wallFastestMs = Number.POSITIVE_INFINITY;
+    this.#way.restart();
     this.#heldUpMs = 0;
     this.#anchor = undefined;
   }
@@ -105,25 +118,23 @@ export class ReportedDelay {
     const wallMs = report.wallMs - before.wallMs;
     const stepMs = wallMs - (report.ptsMs - before.ptsMs);
     if (Math.abs(stepMs) <= Math.max(SAME_MS, Math.abs(wallMs) * DRIFT_LIMIT)) return true;
-    const wayMs = report.arrivedMs - before.arrivedMs - (report.ptsMs - before.ptsMs);
-    if (Math.abs(wayMs) > SAME_WAY_MS) return false;
+    const oursMs = report.arrivedMs - before.arrivedMs;
+    const wayMs = oursMs - (report.ptsMs - before.ptsMs);
+    // The wall clock ran as ours did, rather than the stream's.
+    if (Math.abs(wayMs) > SAME_WAY_MS || Math.abs(oursMs - wallMs) <= Math.abs(wayMs)) return false;
     // The stream's clock ran on, so the wall clock was set.
     this.#clock.set(stepMs);
-    this.#wallFastestMs -= stepMs;
+    this.#way.set(stepMs);
     return true;
   }
 
   /** With the round trip, and with what earlier connections have shown: is something held up that no report shows? */
-  #compare({ arrivedMs, roundTripMs = Number.POSITIVE_INFINITY }: ClockReport): void {
-    const bestWallMs = arrivedMs - this.#wallFastestMs;
-    const excess = this.#clock.excess(arrivedMs, bestWallMs);
+  #compare({ arrivedMs, wallMs, roundTripMs = Number.POSITIVE_INFINITY }: ClockReport): void {
     const wayMs = roundTripMs <= SHORT_WAY_MS ? 0 : roundTripMs;
+    const excess = this.#way.take(arrivedMs, wallMs, wayMs === 0) ?? 0;
     this.#heldUpMs = 0;
-    this.#hiddenMs = wayMs;
-    if (excess === undefined || excess <= HELD_UP_MS) {
-      if (wayMs === 0) this.#clock.learn(arrivedMs, bestWallMs);
-      return;
-    }
+    this.#hiddenMs = Math.max(wayMs, excess <= JITTER_MS ? 0 : excess);
+    if (excess <= HELD_UP_MS) return;
     // A slow way explains it. Otherwise a relay holds both up, or the clock was set while nobody looked.
     if (roundTripMs * 2 >= excess && roundTripMs !== Number.POSITIVE_INFINITY) {
       this.#heldUpMs = excess;
@@ -145,10 +156,18 @@ export class ReportedDelay {
   }
 }
 
-/** Between two reports the wall clock ran as ours did, and the stream's clock did not. */
-function isRateWrong(before: ClockReport, report: ClockReport): boolean {
+/**
+ * Whether the wall clock ran as ours did between two reports, and the stream's clock did not. Undefined: neither ran as ours,
+ * so that nothing is known.
+ */
+function isRateWrong(before: ClockReport, report: ClockReport): boolean | undefined {
   const oursMs = report.arrivedMs - before.arrivedMs;
   const wallMs = report.wallMs - before.wallMs;
-  if (oursMs < RATE_BASE_MS || Math.abs(wallMs - oursMs) > oursMs * WRONG_RATE) return false;
-  return Math.abs(report.ptsMs - before.ptsMs - wallMs) > wallMs * WRONG_RATE;
+  const streamMs = report.ptsMs - before.ptsMs;
+  if (isNear(streamMs, wallMs) || isNear(streamMs, oursMs)) return false;
+  return isNear(wallMs, oursMs) ? true : undefined;
+}
+
+function isNear(ms: number, expectedMs: number): boolean {
+  return Math.abs(ms - expectedMs) <= Math.abs(expectedMs) * WRONG_RATE;
 }

@@ -10,11 +10,13 @@ import {
   type SourceTimeouts,
   type TlsOptions,
 } from '#core/media';
+import type { Needs } from '#core/media/bitstream';
 import type { Picture } from '#core/media/libav';
 import { connectSource } from '#core/media/sources';
 import { CameraClock } from './camera-clock.ts';
 import { type EncodedTap, type EncodedTapOptions, EncodedTaps } from './encoded-tap.ts';
 import { Lateness } from './lateness.ts';
+import { refusal } from './picture-limit.ts';
 import { DECODE_ALL, type DecodeOptions, UnitDecoder } from './unit-decoder.ts';
 import type { UnitCounters } from './unit-ledger.ts';
 
@@ -140,7 +142,7 @@ export class StreamCapture {
       decode,
       publish: (picture) => this.#publish(picture),
       onRemark: (sentence) => options.log.warn(sentence),
-      onTooLarge: (...picture) => this.#onTooLarge(picture, decode.maxPicture),
+      onTooLarge: (needs) => this.#onTooLarge(needs, decode.maxPicture),
     });
   }
 
@@ -358,10 +360,8 @@ export class StreamCapture {
     this.#end?.(new SourceError(corrupt ? 'corrupt' : 'stalled', message));
   }
 
-  #onTooLarge([width, height, references]: readonly number[], limit: DecodeOptions['maxPicture']): void {
-    const kept = references ? ` and has ${references} reference pictures kept` : '';
-    const text = `the camera sends ${width}×${height}${kept}; max_picture allows ${limit.width}×${limit.height}: raise it, or name a smaller stream as detect_source`;
-    this.#end?.(new SourceError('unsupported_codec', text));
+  #onTooLarge(needs: Needs, limit: DecodeOptions['maxPicture']): void {
+    this.#end?.(new SourceError('unsupported_codec', refusal(needs, limit)));
   }
 
   /** Resets all state of one connection. */

@@ -58,7 +58,7 @@ class Stage {
         picture.release();
       },
       onRemark: () => undefined,
-      onTooLarge: (width, height) => this.tooLarge.push(`${width}×${height}`),
+      onTooLarge: ({ width, height }) => this.tooLarge.push(`${width}×${height}`),
     });
     this.decoder.begin(format);
   }
@@ -221,9 +221,12 @@ describe('a stream that announces more than fits into the planned memory', () =>
   const H264: SourceFormat = { ...FORMAT, codec: 'h264' };
   const HUGE = { profile: 100, width: 6_400, height: 6_400, references: 1, frames: true };
   let first: Buffer;
+  let withoutSps: Buffer;
 
   beforeAll(async () => {
     const { parameterSets, units } = await loadClip(CLIP);
+    const others = parameterSets.filter((set) => ((set[0] ?? 0) & 0x1f) !== 7);
+    withoutSps = Buffer.concat([...others, ...(units[0]?.nals ?? [])].flatMap((nal) => [START_CODE, nal]));
     first = Buffer.concat([...parameterSets, ...(units[0]?.nals ?? [])].flatMap((nal) => [START_CODE, nal]));
   });
 
@@ -241,6 +244,18 @@ describe('a stream that announces more than fits into the planned memory', () =>
     const described = new Stage({ maxPicture }, { ...H264, extradata }).send({ data: first });
     expect(described.tooLarge).toEqual([size]);
     for (const each of [stage, described]) each.decoder.forget();
+  });
+
+  test('pictures that wait for others, beside its references', () => {
+    const sps = { ...HUGE, width: 3_840, height: 2_176, references: 6 };
+    const refusedWith = (reordered: number): string[] => {
+      const stage = new Stage({ maxPicture: { width: 3_840, height: 2_160 } }, H264);
+      // The clip's own SPS would take its place.
+      stage.send({ data: Buffer.concat([START_CODE, h264Sps({ ...sps, reordered }), withoutSps]) });
+      stage.decoder.forget();
+      return stage.tooLarge;
+    };
+    expect([refusedWith(2), refusedWith(16)]).toEqual([[], ['3840×2176']]);
   });
 
   test('between two pictures that fit, too', () => {

@@ -1,6 +1,6 @@
 import type { Clock } from '@vigia/base';
 import type { AccessUnit, SourceFormat } from '#core/media';
-import { ParameterSetWatch } from '#core/media/bitstream';
+import { type Needs, ParameterSetWatch } from '#core/media/bitstream';
 import { type Hardware, Picture, VideoDecoder } from '#core/media/libav';
 import { PictureLimit } from './picture-limit.ts';
 import type { Recovery } from './recovery.ts';
@@ -49,8 +49,8 @@ export interface UnitDecoderOptions {
   readonly publish: (picture: Picture) => void;
   /** A sentence about the decoder, for the log. */
   readonly onRemark: (sentence: string) => void;
-  /** A picture is larger than allowed, in pixels, or the stream keeps so many pictures that they need more memory. */
-  readonly onTooLarge: (width: number, height: number, references: number) => void;
+  /** A picture is larger than allowed, or the stream's pictures need more memory in another way. See `refusal`. */
+  readonly onTooLarge: (needs: Needs) => void;
 }
 
 interface PendingUnit extends UnitState {
@@ -220,6 +220,7 @@ export class UnitDecoder {
     const decoder = (this.#decoder ??= this.#openDecoder());
     if (this.#wholeness.recovery?.needsReference) this.#giveReference(decoder, unit, this.#wholeness.recovery);
     if (decoder.decode(unit.data, id) === 'error' && this.#units.delete(id)) this.#onRefused();
+    this.#limit.refusesHeldBack(decoder.reorderDelay);
     // The next unit is a keyframe again, perhaps seconds later: nothing has to be held back for it.
     if (this.#o.decode.mode === 'keyframes' && decoder.reorderDelay > 0) this.#restart();
     this.#expireUnits(decoder);

@@ -206,6 +206,23 @@ test('the decoder forgets what was before a gap: at the loss, and at a recovery 
   expect(whole.restarts).toBe(0);
 });
 
+test('a recovery does not survive a pause: pictures are missing in it', () => {
+  const stream = new Stream();
+  expect(stream.play(refresh(4), P, P)).toEqual([false, false, false]);
+  expect(stream.takes(P, false)).toBe('noDemand');
+  const id = stream.takes(refresh(4));
+  expect(stream.subject.recovery?.needsReference).toBe(true);
+  expect([stream.gives(id), ...stream.play(P, P, P)]).toEqual([false, false, false, true]);
+});
+
+test('a picture of before a pause that comes out in it is whole, but not what comes after it', () => {
+  const stream = new Stream();
+  const id = stream.takes(refresh(1));
+  expect(stream.takes(P, false)).toBe('noDemand');
+  expect(stream.gives(id)).toBe(true);
+  expect(stream.play(P, refresh(2), P)).toEqual(['undecodable', false, true]);
+});
+
 test('keyframes only: recovery points that need other pictures are no keyframes', () => {
   const stream = new Stream('wait', 'keyframes');
   expect(stream.play(refresh(2), refresh(1), P, refresh(1), IDR)).toEqual(['noDemand', true, 'noDemand', true, true]);

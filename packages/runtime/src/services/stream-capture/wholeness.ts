@@ -50,6 +50,8 @@ export class Wholeness {
   whySkipped(unit: AccessUnit, wanted: boolean): 'noDemand' | 'undecodable' | undefined {
     if (!wanted || (this.#o.mode === 'keyframes' && !isWholeAlone(unit))) {
       this.#needKeyframe = true;
+      // What was on its way to whole pictures begins again: from here on, pictures are missing in it.
+      this.#recovery = undefined;
       return 'noDemand';
     }
     if (unit.damaged || unit.afterLoss || unit.doubt === 'repeated') this.#lose();

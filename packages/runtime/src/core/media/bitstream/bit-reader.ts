@@ -16,6 +16,8 @@ export class BitReader {
   #byte = 0;
   /** Bits of `#byte` that were not read yet. */
   #left = 0;
+  /** Bits of the last byte that are no content. */
+  #tail = 0;
 
   /** Begins to read `data` from `start` to `end` (exclusive), which is borrowed until the next `open`. */
   open(data: Buffer, start: number, end: number): this {
@@ -24,12 +26,23 @@ export class BitReader {
     this.#end = Math.min(end, data.byteLength);
     this.#zeros = 0;
     this.#left = 0;
+    this.#tail = 0;
     this.spent = false;
+    return this;
+  }
+
+  /** The content ends before the last bit that is set (`rbsp_trailing_bits`). Directly after `open`. */
+  untilStopBit(): this {
+    while (this.#end > this.#at && this.#data[this.#end - 1] === 0) this.#end -= 1;
+    const last = this.#end > this.#at ? (this.#data[this.#end - 1] as number) : 0;
+    this.#tail = last === 0 ? 0 : 32 - Math.clz32(last & -last);
     return this;
   }
 
   /** One bit. */
   bit(): number {
+    if (this.#left === 0) this.#load();
+    // The last byte may have nothing but the stop bit.
     if (this.#left === 0) this.#load();
     this.#left -= 1;
     return (this.#byte >> this.#left) & 1;
@@ -69,6 +82,10 @@ export class BitReader {
     this.#byte = escaped ? this.#next() : byte;
     this.#zeros = this.#byte === 0 ? this.#zeros + 1 : 0;
     this.#left = 8;
+    if (this.#at < this.#end || this.#tail === 0) return;
+    this.#byte >>= this.#tail;
+    this.#left -= this.#tail;
+    this.#tail = 0;
   }
 
   #next(): number {

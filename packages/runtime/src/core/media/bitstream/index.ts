@@ -1,3 +1,4 @@
+export { JpegNeeds } from './jpeg-needs.ts';
 export { ParameterSetWatch } from './parameter-set-watch.ts';
 export { type Needs, PictureNeeds } from './picture-needs.ts';
 export { AT_ONCE, UnitInspector } from './unit-inspector.ts';

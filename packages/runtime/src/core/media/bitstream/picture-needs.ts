@@ -14,11 +14,16 @@ export interface Needs {
   readonly height: number;
   /** Pictures that it keeps, the present one not counted. */
   readonly references: number;
+  /** Of a picture, per pixel: 1.5 with 8 bits in 4:2:0. */
+  readonly bytes: number;
 }
 
+/** Of an SPS that cannot be read: width and height are 0. What a decoder makes of it is not known. */
+const UNREADABLE: Needs = { width: 0, height: 0, references: 0, bytes: 0 };
+
 /**
- * Reads from an SPS what a decoder will allocate, before it does. Reading is bounded; an SPS that cannot be read needs
- * nothing: no decoder takes it.
+ * Reads from an SPS what a decoder will allocate, before it does. Reading is bounded. An SPS that cannot be read has no size:
+ * libav's decoder of H.264 tries to use even one that is cut off.
  */
 export class PictureNeeds {
   readonly #hevc: boolean;
@@ -31,8 +36,7 @@ export class PictureNeeds {
   /** Hot path. Calls back for every SPS in an access unit, in Annex B. Stops when it returns true, and returns that. */
   some(data: Buffer, test: (needs: Needs) => boolean): boolean {
     for (let at = nextNal(data, 0); at >= 0; at = nextNal(data, at)) {
-      const needs = this.#isSps(data, at) ? this.#read(data, at) : undefined;
-      if (needs && test(needs)) return true;
+      if (this.#isSps(data, at) && test(this.#read(data, at))) return true;
     }
     return false;
   }
@@ -42,11 +46,13 @@ export class PictureNeeds {
     return this.#hevc ? ((header >> 1) & 0x3f) === 33 : (header & 0x1f) === 7;
   }
 
-  #read(data: Buffer, at: number): Needs | undefined {
+  #read(data: Buffer, at: number): Needs {
     const start = at + (this.#hevc ? 2 : 1);
-    this.#reader.open(data, start, Math.min(nalEnd(data, at), start + BYTES));
+    const end = nalEnd(data, at);
+    this.#reader.open(data, start, Math.min(end, start + BYTES));
+    if (end <= start + BYTES) this.#reader.untilStopBit();
     const needs = this.#hevc ? this.#readH265() : this.#readH264();
-    return this.#reader.spent ? undefined : needs;
+    return this.#reader.spent ? UNREADABLE : needs;
   }
 
   /** 7.3.2.1.1 of H.264. */
@@ -55,24 +61,29 @@ export class PictureNeeds {
     const profile = reader.bits(8);
     skip(reader, 16);
     reader.ue();
-    if (HIGH_PROFILES.has(profile)) this.#skipHigh();
+    const bytes = HIGH_PROFILES.has(profile) ? this.#readHigh() : bytesPerPixel(1, 0);
     reader.ue();
     this.#skipOrder();
     const references = reader.ue();
     reader.bit();
     const width = (reader.ue() + 1) * MACROBLOCK;
     const lines = (reader.ue() + 1) * MACROBLOCK;
-    return { width, height: reader.bit() === 1 ? lines : 2 * lines, references };
+    return { width, height: reader.bit() === 1 ? lines : 2 * lines, references, bytes };
   }
 
-  #skipHigh(): void {
+  /** How pixels are stored. Returns their bytes. */
+  #readHigh(): number {
     const reader = this.#reader;
     const chroma = reader.ue();
     if (chroma === 3) reader.bit();
-    reader.ue();
-    reader.ue();
+    const bytes = bytesPerPixel(chroma, Math.max(reader.ue(), reader.ue()));
     reader.bit();
-    if (reader.bit() === 0) return;
+    if (reader.bit() === 1) this.#skipLists(chroma);
+    return bytes;
+  }
+
+  #skipLists(chroma: number): void {
+    const reader = this.#reader;
     for (let i = 0; i < (chroma === 3 ? 12 : 8); i += 1) if (reader.bit() === 1) this.#skipList(i < 6 ? 16 : 64);
   }
 
@@ -106,12 +117,14 @@ export class PictureNeeds {
     skip(reader, 1 + 88 + 8);
     this.#skipLayers(layers);
     reader.ue();
-    if (reader.ue() === 3) reader.bit();
+    const chroma = reader.ue();
+    if (chroma === 3) reader.bit();
     const width = reader.ue();
     const height = reader.ue();
     if (reader.bit() === 1) for (let i = 0; i < 4; i += 1) reader.ue();
-    for (let i = 0; i < 3; i += 1) reader.ue();
-    return { width, height, references: this.#mostKept(layers) };
+    const bytes = bytesPerPixel(chroma, Math.max(reader.ue(), reader.ue()));
+    reader.ue();
+    return { width, height, references: this.#mostKept(layers), bytes };
   }
 
   #skipLayers(layers: number): void {
@@ -129,6 +142,12 @@ export class PictureNeeds {
     }
     return most;
   }
+}
+
+/** @param chroma `chroma_format_idc`. @param moreBits Beyond 8. */
+function bytesPerPixel(chroma: number, moreBits: number): number {
+  const samples = chroma < 2 ? 1.5 : chroma;
+  return moreBits > 0 ? 2 * samples : samples;
 }
 
 function skip(reader: BitReader, bits: number): void {

@@ -317,30 +317,14 @@ describe('the access unit assembler', () => {
       },
     );
 
-    test('H.265: markers count from the second picture on', () => {
-      const arrivals: number[] = [];
-      let now = 0;
-      const assembler = new AccessUnitAssembler(H265, () => arrivals.push(now));
-      for (const timestamp of [0, 9000, 18_000]) {
-        const payload = hex('0201d0');
-        const header = { ...emptyRtpHeader(), marker: true, timestamp, sequence: now + 1, payloadEnd: 3 };
-        now += 1;
-        assembler.push(payload, header, now);
-      }
-      expect(arrivals).toEqual([2, 2, 3]);
-    });
-
-    test('a loss after a marker proves nothing', () => {
-      const arrivals: number[] = [];
-      let now = 0;
-      const assembler = new AccessUnitAssembler(H265, ({ damaged }) => arrivals.push(damaged ? -now : now));
-      for (const sequence of [1, 3, 4]) {
-        now += 1;
-        const header = { ...emptyRtpHeader(), marker: true, timestamp: sequence * 9000, sequence, payloadEnd: 3 };
-        assembler.push(hex('0201d0'), header, now);
-      }
-      // The first one may lack slices; only the third one proves the marker of the second.
-      expect(arrivals).toEqual([-2, 3, 3]);
+    test('H.264: units are in doubt until then', () => {
+      const small = (timestamp: number): Sent => ({ payload: hex('4188'), marker: true, timestamp });
+      const large = (timestamp: number): Sent[] => [
+        { payload: hex('7c8588'), marker: false, timestamp },
+        { payload: hex('7c45cc'), marker: true, timestamp },
+      ];
+      const units = assemble([small(0), small(9000), ...large(18_000), small(27_000)]);
+      expect(units.map(({ doubt }) => doubt)).toEqual(['unproved', 'unproved', 'unproved', undefined]);
     });
   });
 

@@ -37,7 +37,9 @@ const BEHIND_LIMIT = 1024;
  * ignored from then on: units end at the next time stamp, one interval later, but whole. The unit that was ended too early
  * is continued and delivered again, so that it is not lost; the decoder has noticed by itself that slices were missing. The
  * decoder of H.265 does not notice that: there, units end at the next time stamp until a marker has proved right once, which
- * costs the first picture of a connection one interval.
+ * costs the pictures up to the first keyframe of a connection one interval. Only a picture that could have shown a lie
+ * proves one: of several slices in several packets, or a keyframe that is one slice although it needs several packets. A
+ * small picture of one slice is no proof for large ones.
  *
  * **Losses.** A gap damages the unit it is in, and one that no marker ended before it. The unit after the gap is whole when
  * it begins with what only comes first in a unit; it is `afterLoss` in any case.
@@ -67,6 +69,11 @@ export class AccessUnitAssembler {
   #lastMs = 0;
   /** The previous packet had a marker, and nothing is missing after it. */
   #afterMarker = false;
+  /** A packet before the present one has a slice of the unit. */
+  #pictureBegan = false;
+  /** The unit has slices in several packets, or one slice in several. */
+  #manySlices = false;
+  #longSlice = false;
   #markersProved = false;
   #markersLie = false;
   #doubt: RtpUnit['doubt'];
@@ -109,6 +116,7 @@ export class AccessUnitAssembler {
     if (header.payloadEnd > header.payloadStart)
       this.#format.read(packet, header.payloadStart, header.payloadEnd, this.#sink);
     this.#afterMarker = header.marker;
+    this.#pictureBegan = this.#hasPicture;
     if (header.marker) this.#endByMarker(arrivedMs);
     this.#lastMs = arrivedMs;
   }
@@ -137,18 +145,21 @@ export class AccessUnitAssembler {
 
   /** A packet has another time stamp: it belongs to another unit. */
   #endByTime(): void {
-    // Also after a unit that was delivered: it is whole.
-    if (this.#afterMarker && this.#hasPicture) this.#markersProved = true;
-    this.#afterMarker = false;
-    this.#leaveEnded();
     // The last bytes of that unit came with the previous packet.
-    if (this.#hasPicture) this.#emit(this.#lastMs);
-    else if (this.#damaged) {
+    if (this.#hasPicture && !this.#ended) this.#emit(this.#lastMs);
+    else if (this.#damaged && !this.#ended) {
       // The picture is lost. What was in front of it would describe another one.
       this.#afterLoss = true;
       this.#ended = true;
     }
+    if (this.#afterMarker && this.#hasPicture && !this.#damaged && !this.#inFragment) this.#prove();
+    this.#afterMarker = false;
     this.#leaveEnded();
+  }
+
+  /** A marker was followed by another time stamp. The unit was delivered: the inspector knows it. */
+  #prove(): void {
+    if (this.#manySlices || (this.#longSlice && this.#inspector.keyframe)) this.#markersProved = true;
   }
 
   #endByMarker(arrivedMs: number): void {
@@ -187,6 +198,7 @@ export class AccessUnitAssembler {
   #next(packet: Buffer, start: number, end: number): void {
     this.#leaveEnded();
     if (this.#inFragment) {
+      this.#longSlice ||= this.#pictureBegan;
       this.#append(packet, start, end);
       return;
     }
@@ -211,6 +223,7 @@ export class AccessUnitAssembler {
       this.foreignInARow += 1;
     } else this.foreignInARow = 0;
     if (continues && !this.#hasPicture) this.#damaged = true;
+    if (continues && this.#pictureBegan) this.#manySlices = true;
     if (kind & NAL_PICTURE) this.#hasPicture = true;
     const { headerBytes } = this.#format;
     if (!this.#reserve(START_CODE_BYTES + headerBytes)) return;
@@ -267,6 +280,9 @@ export class AccessUnitAssembler {
     this.#doubt = undefined;
     this.#length = 0;
     this.#hasPicture = false;
+    this.#pictureBegan = false;
+    this.#manySlices = false;
+    this.#longSlice = false;
     this.#damaged = false;
     this.#inFragment = false;
   }

@@ -19,8 +19,12 @@ export interface RtcpContent {
 const NTP_TO_UNIX_S = 2_208_988_800;
 const NOBODY: readonly number[] = [];
 
-/** Parses a compound packet up to the first malformed part. */
-export function parseRtcp(packet: Buffer): RtcpContent {
+/**
+ * Parses a compound packet up to the first malformed part.
+ *
+ * @param sender The SSRC whose report is wanted; undefined: the last one of any.
+ */
+export function parseRtcp(packet: Buffer, sender?: number): RtcpContent {
   let report: SenderReport | undefined;
   let byes = NOBODY;
   for (let at = 0; at + 8 <= packet.byteLength; ) {
@@ -29,18 +33,22 @@ export function parseRtcp(packet: Buffer): RtcpContent {
     const size = (packet.readUInt16BE(at + 2) + 1) * 4;
     if (at + size > packet.byteLength) break;
     if (type === 200 && size >= 28) {
-      const seconds = packet.readUInt32BE(at + 8);
-      const fraction = packet.readUInt32BE(at + 12);
-      report = {
-        ssrc: packet.readUInt32BE(at + 4),
-        ntpMs: (seconds - NTP_TO_UNIX_S) * 1000 + (fraction / 2 ** 32) * 1000,
-        ntpMiddle: packet.readUInt32BE(at + 10),
-        rtpTime: packet.readUInt32BE(at + 16),
-      };
+      if (sender === undefined || sender === packet.readUInt32BE(at + 4)) report = reportOf(packet, at);
     } else if (type === 203) byes = byes.concat(leavingOf(packet, at, size));
     at += size;
   }
   return { report, byes };
+}
+
+function reportOf(packet: Buffer, at: number): SenderReport {
+  const seconds = packet.readUInt32BE(at + 8);
+  const fraction = packet.readUInt32BE(at + 12);
+  return {
+    ssrc: packet.readUInt32BE(at + 4),
+    ntpMs: (seconds - NTP_TO_UNIX_S) * 1000 + (fraction / 2 ** 32) * 1000,
+    ntpMiddle: packet.readUInt32BE(at + 10),
+    rtpTime: packet.readUInt32BE(at + 16),
+  };
 }
 
 /** The list of a BYE (RFC 3550, 6.6): as many SSRCs as it counts and holds. */

@@ -97,6 +97,8 @@ export class RtpTrack {
 
   receiverReport(ownSsrc: number, nowMs: number): Buffer {
     const receiver = this.#receiver;
+    // One that came before the first packet may be of another sender.
+    const report = this.#senderReport?.ssrc === receiver.ssrc ? this.#senderReport : undefined;
     return buildReceiverReport({
       ownSsrc,
       senderSsrc: receiver.ssrc,
@@ -104,8 +106,8 @@ export class RtpTrack {
       lost: receiver.lost,
       fractionLost: receiver.takeFractionLost(),
       jitterTicks: receiver.jitterTicks,
-      lastReportMiddle: this.#senderReport?.ntpMiddle ?? 0,
-      sinceLastReportMs: this.#senderReport ? nowMs - this.#senderReportMs : 0,
+      lastReportMiddle: report?.ntpMiddle ?? 0,
+      sinceLastReportMs: report ? nowMs - this.#senderReportMs : 0,
     });
   }
 

@@ -135,6 +135,53 @@ describe('opening', () => {
   });
 });
 
+describe('sender reports', () => {
+  const interleaved = (channel: number, packet: Buffer): string =>
+    `$${String.fromCharCode(channel, packet.byteLength >> 8, packet.byteLength & 0xff)}${packet.toString('latin1')}`;
+  /** A picture of one packet. */
+  const picture = (ssrc: number, sequence: number): string => {
+    const packet = Buffer.from('80e0000000000000000000006588', 'hex');
+    packet.writeUInt16BE(sequence, 2);
+    packet.writeUInt32BE(sequence * 9000, 4);
+    packet.writeUInt32BE(ssrc, 8);
+    return interleaved(0, packet);
+  };
+  const report = (ssrc: number, wallS: number): string => {
+    const packet = Buffer.alloc(28);
+    packet.writeUInt32BE(0x80c80006, 0);
+    packet.writeUInt32BE(ssrc, 4);
+    packet.writeUInt32BE(2_208_988_800 + wallS, 8);
+    return interleaved(1, packet);
+  };
+  /** The wall times of the reports that count, seconds, when this follows the answer to PLAY. */
+  const counted = async (sent: string, announced = 'ssrc=00000007'): Promise<number[]> => {
+    const walls: number[] = [];
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const { url } = await scripted((method, cseq) => {
+      if (method === 'SETUP') return usual(method, cseq).replace('ssrc=00000007', announced);
+      return method === 'PLAY' ? `${ok(cseq)}${sent}${picture(7, 90)}` : usual(method, cseq);
+    });
+    await open(url, {
+      onReport: ({ wallMs }) => walls.push(wallMs / 1000),
+      onUnit: ({ ptsMs }) => ptsMs > 0 && end(),
+      onEnd: end,
+    });
+    await ended;
+    return walls;
+  };
+
+  test('of another sender than that of the pictures count for nothing', async () => {
+    expect(await counted(`${picture(7, 1)}${report(8, 10)}${report(7, 20)}${report(8, 30)}`)).toEqual([20]);
+  });
+
+  test('that come before the first picture count when they are of its sender', async () => {
+    expect(await counted(`${report(8, 10)}${report(7, 20)}${report(8, 30)}`)).toEqual([20]);
+    expect(await counted(report(8, 30), 'mode=play')).toEqual([]);
+    expect(await counted(report(7, 30), 'mode=play')).toEqual([30]);
+  });
+});
+
 describe('what a camera says', () => {
   const EVIL = `\u001b[2J\u009b\u202e rtsp://u:hush/hush@h ${'x'.repeat(9_000)}`;
 

@@ -268,12 +268,12 @@ export class RtspClient implements Source {
   }
 
   #onRtcp(track: RtpTrack, packet: Buffer, readMs: number): void {
-    const { report, byes } = parseRtcp(packet);
+    // Only from the sender of the pictures: what another one says (an earlier session's, a mixer's) is of other clocks.
+    const { report, byes } = parseRtcp(packet, track.ssrc);
     if (report) {
       track.onSenderReport(report, readMs);
       if (track === this.#video) this.#onReport(report, readMs);
     }
-    // Only from the sender of the pictures: a BYE of another one (an earlier session's, a mixer's) ends nothing.
     if (track === this.#video && track.ssrc !== undefined && byes.includes(track.ssrc))
       this.#connection.fail(new SourceError('ended', `${this.#address.name}: the camera said goodbye`));
   }
@@ -293,7 +293,7 @@ export class RtspClient implements Source {
   #placeEarlyReport(): void {
     const { report, readMs } = this.#earlyReport as EarlyReport;
     this.#earlyReport = undefined;
-    this.#onReport(report, readMs);
+    if (report.ssrc === this.#video?.ssrc) this.#onReport(report, readMs);
   }
 
   /** Checks silence, keep-alive and reports with one coarse timer per session, and none per packet. */

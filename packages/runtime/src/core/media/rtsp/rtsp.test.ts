@@ -284,6 +284,11 @@ describe('RTP', () => {
       byes: [7],
       report: { ssrc: 7, ntpMs: 10_500, rtpTime: 1234 },
     });
+    const other = Buffer.from(sr);
+    other.writeUInt32BE(8, 4);
+    for (const both of [Buffer.concat([sr, other]), Buffer.concat([other, sr])])
+      expect(parseRtcp(both, 7).report?.ssrc).toBe(7);
+    expect(parseRtcp(other, 7).report).toBeUndefined();
     expect(parseRtcp(sr.subarray(0, 20))).toEqual({ report: undefined, byes: [] });
     const rr = buildReceiverReport({
       ownSsrc: 1,
