@@ -86,7 +86,7 @@ function partsTable(outcomes: readonly PartOutcome[], notes: readonly string[]):
       name,
       String(cases),
       countsText(counts),
-      ms(slowestMs),
+      ms(slowestMs ?? Number.NaN),
       mib(peakBytes),
       String(failures.length),
     ]),

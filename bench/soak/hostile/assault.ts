@@ -92,6 +92,7 @@ export class Assault {
 
   end(): void {
     this.#on = false;
+    this.broker.cut();
     rmSync(this.order, { force: true });
   }
 

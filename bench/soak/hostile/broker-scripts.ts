@@ -8,6 +8,8 @@ export interface BrokerScript {
   /** Afterwards, one write each. */
   readonly then: readonly Buffer[];
   readonly after: 'end' | 'reset' | 'open';
+  /** Written again and again, as fast as the client reads it, until the connection ends. */
+  readonly flood?: Buffer;
 }
 
 /** Types of packets (MQTT 5, 2.1.2). */
@@ -101,6 +103,11 @@ const MAKERS: Readonly<Record<string, Maker>> = {
       then: Array.from({ length: 5 }, () => Buffer.concat(Array.from({ length: random.of([20, 2_000]) }, () => one))),
     };
   },
+  'a flood without end': (random, foreign) => {
+    const one = small(random, foreign).subarray(0, 2_000);
+    const flood = Buffer.concat(Array.from({ length: Math.ceil(FLOOD_BYTES / one.byteLength) }, () => one));
+    return { after: 'open', flood };
+  },
   'messages of QoS 2': (random, foreign) => ({
     then: [Buffer.concat(Array.from({ length: random.of([1, 500]) }, () => publish(random, foreign, 2)))],
   }),
@@ -143,6 +150,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   'random bytes': (random) => ({ first: random.bytes(random.int(0, 60)) }),
 };
 const NAMES = Object.keys(MAKERS);
+const FLOOD_BYTES = 64 * 1024;
 
 /** A broker that accepts, and then is silent. */
 export function peacefulBroker(): BrokerScript {

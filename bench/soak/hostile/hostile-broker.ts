@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { BrokerScript } from './broker-scripts.ts';
+import { flood } from './flood.ts';
 import { MqttTexts } from './mqtt-texts.ts';
 
 const CONNECT = 1;
@@ -37,8 +38,13 @@ export class HostileBroker {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  close(): Promise<void> {
+  /** Ends every connection. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): Promise<void> {
+    this.cut();
     return new Promise((resolve) => void this.#server.close(() => resolve()));
   }
 
@@ -62,6 +68,7 @@ export class HostileBroker {
       return;
     }
     for (const bytes of [script.first, ...script.then]) socket.write(bytes);
+    if (script.flood) flood(socket, script.flood);
     // Its last bytes are read before its end is noticed.
     if (script.after === 'end') socket.end();
     if (script.after === 'reset') socket.write(Buffer.alloc(0), () => socket.resetAndDestroy());

@@ -152,12 +152,7 @@ class NodeAttack {
   #look(): void {
     this.#note('supervisor', peakOf(this.#supervisor));
     for (const { pid, command } of descendantsOf(this.#supervisor)) {
-      const role = command.includes('camera-process')
-        ? 'camera'
-        : command.includes('hostile-worker')
-          ? undefined
-          : 'other';
-      if (role === 'camera') this.#note(role, peakOf(pid));
+      if (command.includes('camera-process')) this.#note('camera', peakOf(pid));
     }
   }
 

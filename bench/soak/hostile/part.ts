@@ -26,7 +26,8 @@ export interface Cases {
 export interface Tally {
   readonly cases: number;
   readonly outcomes: Record<string, number>;
-  readonly slowestMs: number;
+  /** Undefined: its clock is simulated. */
+  readonly slowestMs?: number;
   readonly failures: readonly string[];
 }
 

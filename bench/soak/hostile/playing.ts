@@ -113,7 +113,7 @@ class Played {
     const failures = this.#failures(end, done.length);
     if (failures.length === 0) return grown;
     const name = this.#names[done.length] ?? this.#names.at(-1) ?? '';
-    const part = { name, cases: 0, outcomes: {}, slowestMs: Number.NaN, failures };
+    const part = { name, cases: 0, outcomes: {}, failures };
     return [...grown, { ...part, peakBytes: this.#peakBytes, limitBytes }];
   }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { Random } from '../container-fuzz/random.ts';
+import { flood } from './flood.ts';
 import { ForeignText } from './foreign.ts';
 
 /** What is at the path of a control socket in place of a node: gets each connection with its first request. */
@@ -75,11 +76,7 @@ function document(random: Random, foreign: ForeignText): unknown {
 function floods(head: string, chunk: Buffer): Stranger {
   return (socket) => {
     socket.write(head);
-    const more = (): void => {
-      while (!socket.destroyed && socket.write(chunk));
-    };
-    socket.on('drain', more);
-    more();
+    flood(socket, chunk);
   };
 }
 
