@@ -20,11 +20,12 @@ const CASES = { long: 10_000, short: 120 } as const;
 const SHORT_SEED = 5;
 const MIB = 2 ** 20;
 /** Of a process with Node, libav, sharp and the model store, and what a case may need. */
-const BOUNDS: Bounds = { limitBytes: 400 * MIB, stuckMs: 15_000 };
-/** Planted faults are noticed sooner. */
+const BOUNDS: Bounds = { limitBytes: 512 * MIB, stuckMs: 15_000 };
+/** A planted loop is noticed sooner. */
 const PLANT_BOUNDS: Bounds = { ...BOUNDS, stuckMs: 1_500 };
 /** Those end their process. */
-const LAST_PLANTS = ['a loop without end', 'memory that grows', 'a process that ends'];
+const LOOP = 'a loop without end';
+const LAST_PLANTS = [LOOP, 'memory that grows', 'a process that ends'];
 const CONTAINERS = 'containers';
 const NODE = 'node';
 const COMMANDS = 'commands';
@@ -70,8 +71,9 @@ async function playProcessParts(run: SoakRun, chosen: readonly Choice[]): Promis
 async function missedPlants(run: SoakRun): Promise<string[]> {
   const cases = { seed: 1, first: 0, count: 1 };
   const first = Object.keys(PLANTS).filter((name) => !LAST_PLANTS.includes(name));
-  const outcomes = await playParts(run, first, cases, PLANT_BOUNDS);
-  for (const name of LAST_PLANTS) outcomes.push(...(await playParts(run, [name], cases, PLANT_BOUNDS)));
+  const outcomes = await playParts(run, first, cases, BOUNDS);
+  for (const name of LAST_PLANTS)
+    outcomes.push(...(await playParts(run, [name], cases, name === LOOP ? PLANT_BOUNDS : BOUNDS)));
   return Object.entries(PLANTS).flatMap(([name, words]) => {
     const found = outcomes.filter((one) => one.name === name).flatMap(({ failures }) => failures);
     return found.some((failure) => failure.includes(words)) ? [] : [name];

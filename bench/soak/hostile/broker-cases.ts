@@ -1,4 +1,4 @@
-import { createLog, FakeClock, type Scope } from '@vigia/base';
+import { createLog, FakeClock, type Scope, systemClock } from '@vigia/base';
 import { Random } from '../container-fuzz/random.ts';
 import { CommandDesk, MqttLink } from '../../support/runtime-internals.ts';
 import { brokerScript } from './broker-scripts.ts';
@@ -7,15 +7,15 @@ import type { CaseJudge, Part } from './part.ts';
 import { LOGIN } from './planted.ts';
 
 const LIMIT_MS = 5_000;
-/** After this many turns of the event loop without an end, the link is closed. */
-const MOST_TURNS = 400;
+/** Without an end after so long, the link is closed. Milliseconds. */
+const PATIENCE_MS = 120;
 const CLOSE_STEP_MS = 500;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Generated brokers, through the node's link to its broker and its desk for commands. */
 export class BrokerPart implements Part {
-  readonly lanes = 16;
+  readonly lanes = 6;
   readonly limitMs: number = LIMIT_MS;
   readonly #broker: HostileBroker;
   readonly #scripts: Map<string, Random>;
@@ -48,7 +48,8 @@ export class BrokerPart implements Part {
     const url = `mqtt://${LOGIN.user}:${encodeURIComponent(LOGIN.password)}@127.0.0.1:${this.#broker.port}`;
     const link = new MqttLink({ url, node: name, clock, log, onCommand: (delivery) => desk.take(delivery) });
     link.start();
-    for (let n = 0; n < MOST_TURNS && !logged.some((line) => line.includes('trying again')); n += 1) await turn();
+    const endMs = systemClock.nowMs() + PATIENCE_MS;
+    while (systemClock.nowMs() < endMs && !logged.some((line) => line.includes('trying again'))) await turn();
     if (link.problem !== undefined) judge.output(link.problem);
     desk.close();
     await closed(link, clock);
@@ -69,13 +70,13 @@ function deskOf(clock: FakeClock, log: ReturnType<typeof createLog>, judge: Case
 
 /** Its own waits are of the simulated clock. */
 async function closed(link: MqttLink, clock: FakeClock): Promise<void> {
-  let isClosed = false;
-  const closing = link.close().then(() => (isClosed = true));
-  while (!isClosed) {
+  const closing = { over: false };
+  const done = link.close().then(() => (closing.over = true));
+  while (!closing.over) {
     await turn();
     clock.advance(CLOSE_STEP_MS);
   }
-  await closing;
+  await done;
 }
 
 function outcomeOf(logged: readonly string[]): string {

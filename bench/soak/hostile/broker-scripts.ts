@@ -6,7 +6,7 @@ export interface BrokerScript {
   /** In answer to CONNECT. */
   readonly first: Buffer;
   /** Afterwards, one write each. */
-  readonly then: readonly Buffer[];
+  readonly rest: readonly Buffer[];
   readonly after: 'end' | 'reset' | 'open';
   /** Written again and again, as fast as the client reads it, until the connection ends. */
   readonly flood?: Buffer;
@@ -21,6 +21,11 @@ const CODES = [
 ];
 /** Properties with one text (MQTT 5, 2.2.2.2): reason, server reference, response information, assigned client id. */
 const TEXTS = [31, 28, 26, 18];
+
+const FLOOD = 'a flood without end';
+/** It takes the processor from the others. */
+const FLOOD_ONE_IN = 4;
+const FLOOD_BYTES = 64 * 1024;
 
 function lengthOf(bytes: number): Buffer {
   const out: number[] = [];
@@ -95,32 +100,32 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   }),
   'accepted, with texts': (random, foreign) => ({ first: connack(0, properties(random, foreign)) }),
   'small packets': (random, foreign) => ({
-    then: [Buffer.concat(Array.from({ length: random.of([1, 50, 2_000]) }, () => small(random, foreign)))],
+    rest: [Buffer.concat(Array.from({ length: random.of([1, 50, 2_000]) }, () => small(random, foreign)))],
   }),
   'one small packet, many times': (random, foreign) => {
     const one = small(random, foreign).subarray(0, 2_000);
     return {
-      then: Array.from({ length: 5 }, () => Buffer.concat(Array.from({ length: random.of([20, 2_000]) }, () => one))),
+      rest: Array.from({ length: 5 }, () => Buffer.concat(Array.from({ length: random.of([20, 2_000]) }, () => one))),
     };
   },
-  'a flood without end': (random, foreign) => {
+  [FLOOD]: (random, foreign) => {
     const one = small(random, foreign).subarray(0, 2_000);
     const flood = Buffer.concat(Array.from({ length: Math.ceil(FLOOD_BYTES / one.byteLength) }, () => one));
     return { after: 'open', flood };
   },
   'messages of QoS 2': (random, foreign) => ({
-    then: [Buffer.concat(Array.from({ length: random.of([1, 500]) }, () => publish(random, foreign, 2)))],
+    rest: [Buffer.concat(Array.from({ length: random.of([1, 500]) }, () => publish(random, foreign, 2)))],
   }),
   'an enormous packet': (random) => {
     const told = random.of([262_145, 1_000_000, 268_435_455]);
     const head = packet(random.of([PUBLISH, CONNACK, SUBACK, AUTH]), 0, Buffer.alloc(0), told);
-    return { then: [head, ...Array.from({ length: 4 }, () => Buffer.alloc(100_000, 0x61))] };
+    return { rest: [head, ...Array.from({ length: 4 }, () => Buffer.alloc(100_000, 0x61))] };
   },
   'lengths that are none': (random) => ({
-    then: [Buffer.concat([Buffer.from([PUBLISH << 4, 0xff, 0xff, 0xff, random.of([0xff, 0x7f])]), random.bytes(50)])],
+    rest: [Buffer.concat([Buffer.from([PUBLISH << 4, 0xff, 0xff, 0xff, random.of([0xff, 0x7f])]), random.bytes(50)])],
   }),
   farewells: (random, foreign) => ({
-    then: [
+    rest: [
       packet(
         DISCONNECT,
         0,
@@ -132,7 +137,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
     first: packet(AUTH, 0, Buffer.concat([Buffer.from([0x18]), properties(random, foreign)])),
   }),
   'packets of any kind': (random) => ({
-    then: [
+    rest: [
       Buffer.concat(
         Array.from({ length: random.int(1, 20) }, () =>
           packet(random.int(0, 15), random.int(0, 15), random.bytes(random.int(0, 30))),
@@ -142,7 +147,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   }),
   mutated: (random, foreign) => ({
     first: random.mutated(connack(0)),
-    then: [random.mutated(publish(random, foreign, 1))],
+    rest: [random.mutated(publish(random, foreign, 1))],
   }),
   'nothing of MQTT': (random, foreign) => ({
     first: Buffer.from(random.of(['HTTP/1.1 200 OK\r\n\r\n', '220 mail\r\n', foreign.next()])),
@@ -150,15 +155,16 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   'random bytes': (random) => ({ first: random.bytes(random.int(0, 60)) }),
 };
 const NAMES = Object.keys(MAKERS);
-const FLOOD_BYTES = 64 * 1024;
 
 /** A broker that accepts, and then is silent. */
 export function peacefulBroker(): BrokerScript {
-  return { first: connack(0), then: [], after: 'open' };
+  return { first: connack(0), rest: [], after: 'open' };
 }
 
 /** A broker's treatment of one connection. @param node The client's node, for its commands. */
 export function brokerScript(random: Random, node = 'hostile'): BrokerScript {
-  const made = MAKERS[random.of(NAMES)]?.(random, new BrokerText(random, node));
-  return { first: connack(0), then: [], after: random.of(['end', 'end', 'reset']), ...made };
+  const drawn = random.of(NAMES);
+  const name = drawn === FLOOD && !random.once(FLOOD_ONE_IN) ? 'small packets' : drawn;
+  const made = MAKERS[name]?.(random, new BrokerText(random, node));
+  return { first: connack(0), rest: [], after: random.of(['end', 'end', 'reset']), ...made };
 }

@@ -67,7 +67,7 @@ export class HostileBroker {
       socket.destroy();
       return;
     }
-    for (const bytes of [script.first, ...script.then]) socket.write(bytes);
+    for (const bytes of [script.first, ...script.rest]) socket.write(bytes);
     if (script.flood) flood(socket, script.flood);
     // Its last bytes are read before its end is noticed.
     if (script.after === 'end') socket.end();

@@ -69,7 +69,8 @@ export class HostileCamera {
     socket.setEncoding('latin1').on('data', (chunk: string) => {
       const parts = (held + chunk).slice(-LONGEST_REQUEST).split('\r\n\r\n');
       held = parts.pop() ?? '';
-      for (const text of parts) {
+      // The product's answers to requests of ours are not answered.
+      for (const text of parts.filter((one) => !one.startsWith('RTSP/'))) {
         script ??= this.#scriptOf(pathIn(text));
         if (script) answer(socket, script, text);
         else socket.destroy();

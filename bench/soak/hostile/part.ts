@@ -62,7 +62,8 @@ export class CaseJudge {
     else if (lines.length > SENTENCES || lines.some((line) => line.length > SENTENCE_LENGTH))
       this.faults.push(`a long error: ${lines.length} lines, ${text.length} characters`);
     else if (text.trim() === '') this.faults.push('an error without a sentence');
-    return codeOf(error) ?? 'untyped';
+    const code = codeOf(error) ?? 'untyped';
+    return /^\w{1,40}$/.test(code) ? code : 'a foreign code';
   }
 }
 

@@ -27,7 +27,7 @@ export function wrongIn(text: string): string[] {
   const shown = Object.entries(PLANTED).filter(([, form]) => text.includes(form));
   const control = CONTROL.exec(text);
   return [
-    ...shown.map(([name]) => `a secret (${name})`),
+    ...shown.map(([name, form]) => `a secret (${name}) ${around(text, text.indexOf(form))}`),
     ...(control ? [`a control character (${codePoint(control[0])}) ${around(text, control.index)}`] : []),
   ];
 }
@@ -45,6 +45,7 @@ export class OutputWatch {
   readonly #name: string;
   /** What was wrong, each only once. */
   readonly wrong = new Set<string>();
+  readonly #kinds = new Set<string>();
   bytes = 0;
   #last = '';
 
@@ -55,8 +56,16 @@ export class OutputWatch {
   hear(text: string): void {
     this.bytes += text.length;
     const whole = this.#last + text;
-    for (const what of wrongIn(whole)) this.wrong.add(`${this.#name}: ${what}`);
+    for (const what of wrongIn(whole)) this.#note(what);
     this.#last = whole.slice(-2 * LONGEST);
+  }
+
+  /** The first of a kind, with its excerpt. */
+  #note(what: string): void {
+    const kind = what.slice(0, what.indexOf(')'));
+    if (this.#kinds.has(kind)) return;
+    this.#kinds.add(kind);
+    this.wrong.add(`${this.#name}: ${what}`);
   }
 }
 

@@ -101,20 +101,18 @@ class Played {
   #outcomes(end: number | string | null): PartOutcome[] {
     const { limitBytes } = this.#bounds;
     const lines = this.#stdout.split('\n').filter((line) => line.startsWith('{'));
-    const done = lines.map((line): PartOutcome => ({ ...(JSON.parse(line) as PartOutcome), limitBytes }));
-    const grown = done.map((one) =>
-      one.peakBytes > limitBytes
-        ? {
-            ...one,
-            failures: [...one.failures, `${mib(one.peakBytes)} MiB of memory, at most ${mib(limitBytes)} are allowed`],
-          }
-        : one,
-    );
+    const done = lines.map((line) => this.#outcome(JSON.parse(line) as Omit<PartOutcome, 'limitBytes'>));
     const failures = this.#failures(end, done.length);
-    if (failures.length === 0) return grown;
+    if (failures.length === 0) return done;
     const name = this.#names[done.length] ?? this.#names.at(-1) ?? '';
     const part = { name, cases: 0, outcomes: {}, failures };
-    return [...grown, { ...part, peakBytes: this.#peakBytes, limitBytes }];
+    return [...done, { ...part, peakBytes: this.#peakBytes, limitBytes }];
+  }
+
+  #outcome(one: Omit<PartOutcome, 'limitBytes'>): PartOutcome {
+    const { limitBytes } = this.#bounds;
+    const why = `${mib(one.peakBytes)} MiB of memory, at most ${mib(limitBytes)} are allowed`;
+    return { ...one, limitBytes, failures: one.peakBytes > limitBytes ? [...one.failures, why] : one.failures };
   }
 
   #failures(end: number | string | null, done: number): string[] {

@@ -13,7 +13,7 @@ type Spoil = (random: Random, packets: Packets) => Buffer[];
 /** The same, with one packet replaced by what is made of it. */
 function replaced(random: Random, packets: Packets, by: (packet: Buffer) => readonly Buffer[]): Buffer[] {
   const at = random.int(0, packets.length - 1);
-  return packets.flatMap((packet, i) => (i === at ? by(Buffer.from(packet)) : [packet]));
+  return packets.flatMap((one, i) => (i === at ? by(Buffer.from(one)) : [one]));
 }
 
 function packet(random: Random, payload: Buffer, sequence: number): Buffer {

@@ -136,7 +136,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   nesting: (random) => ends(http('200 OK', '['.repeat(random.of([10, 5_000, 500_000])))),
   mutated: (random, foreign) => ends(random.mutated(http('200 OK', JSON.stringify(document(random, foreign))))),
   'random bytes': (random) => ends(random.bytes(random.int(0, 300))),
-  ends: (random) => (socket) => void (random.once(2) ? socket.destroy() : socket.resetAndDestroy()),
+  ends: () => (socket) => void socket.destroy(),
   'half a document': (random, foreign) => {
     const bytes = http('200 OK', JSON.stringify(document(random, foreign)));
     return ends(bytes.subarray(0, random.int(0, bytes.byteLength)));

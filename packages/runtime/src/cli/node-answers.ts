@@ -47,10 +47,15 @@ function parsed<T>(answer: Buffer, schema: Schema<T>): T {
 
 function jsonOf(answer: Buffer): unknown {
   try {
-    return JSON.parse(answer.toString('utf8'), (_key, one: unknown) =>
-      typeof one === 'string' ? printable(one) : one,
-    );
+    return JSON.parse(answer.toString('utf8'), (_key, one: unknown) => printableIn(one));
   } catch {
     return undefined;
   }
+}
+
+/** A value of JSON whose inner values are printable already: a text, or the names in an object. */
+function printableIn(value: unknown): unknown {
+  if (typeof value === 'string') return printable(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [printable(name), one]));
 }
