@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { every, systemClock } from '@vigia/base';
 import type { SoakRun } from '../soak-run.ts';
-import { mib } from '../memory.ts';
+import { memoryOf, mib } from '../memory.ts';
 import type { Cases, Tally } from './part.ts';
 import { OutputWatch } from './planted.ts';
 
@@ -127,6 +127,17 @@ class Played {
 export function peakOf(pid: number): number {
   try {
     return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    // It has ended.
+    return 0;
+  }
+}
+
+/** Anonymous memory and touched segments of a process now, bytes: what a plan counts. 0 when it has ended. */
+export function ownMemoryOf(pid: number): number {
+  try {
+    const { rssAnon, rssShmem } = memoryOf(pid);
+    return rssAnon + rssShmem;
   } catch {
     // It has ended.
     return 0;
