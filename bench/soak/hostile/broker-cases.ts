@@ -8,7 +8,7 @@ import { LOGIN } from './planted.ts';
 
 const LIMIT_MS = 5_000;
 /** Without an end after so long, the link is closed. Milliseconds. */
-const PATIENCE_MS = 120;
+const PATIENCE_MS = 60;
 const CLOSE_STEP_MS = 500;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -24,7 +24,7 @@ const TEXTS = [31, 28, 26, 18];
 
 const FLOOD = 'a flood without end';
 /** It takes the processor from the others. */
-const FLOOD_ONE_IN = 4;
+const FLOOD_ONE_IN = 12;
 const FLOOD_BYTES = 64 * 1024;
 
 function lengthOf(bytes: number): Buffer {
@@ -100,12 +100,12 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   }),
   'accepted, with texts': (random, foreign) => ({ first: connack(0, properties(random, foreign)) }),
   'small packets': (random, foreign) => ({
-    rest: [Buffer.concat(Array.from({ length: random.of([1, 50, 2_000]) }, () => small(random, foreign)))],
+    rest: [Buffer.concat(Array.from({ length: random.of([1, 50, 500]) }, () => small(random, foreign)))],
   }),
   'one small packet, many times': (random, foreign) => {
     const one = small(random, foreign).subarray(0, 2_000);
     return {
-      rest: Array.from({ length: 5 }, () => Buffer.concat(Array.from({ length: random.of([20, 2_000]) }, () => one))),
+      rest: Array.from({ length: 5 }, () => Buffer.concat(Array.from({ length: random.of([20, 300]) }, () => one))),
     };
   },
   [FLOOD]: (random, foreign) => {

@@ -20,7 +20,7 @@ export interface CommandsOutcome {
   readonly failures: readonly string[];
 }
 
-const TIMES = { long: { strangers: 60, models: 40 }, short: { strangers: 2, models: 1 } } as const;
+const TIMES = { long: { strangers: 40, models: 30 }, short: { strangers: 2, models: 1 } } as const;
 const MIB = 2 ** 20;
 /** A command asks for at most 10 s; a model is inspected and measured. */
 const STRANGER: CommandBounds = { limitMs: 14_000, limitBytes: 320 * MIB };
