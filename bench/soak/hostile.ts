@@ -114,9 +114,11 @@ async function playAll(run: SoakRun, chosen: readonly Choice[]): Promise<Played>
   const playing = Promise.all(whole.filter(({ length }) => length > 0).map((some) => playProcessParts(run, some)));
   if (!run.short) await Promise.all([playing, missed]);
   // Ages are judged: in the long form nothing else is played meanwhile.
-  const nodeOutcome = node && (await attackNode(run, node.seed));
-  const commandsOutcome = commands && (await attackCommands(run, commands.seed));
-  return { parts: (await playing).flat(), node: nodeOutcome, commands: commandsOutcome, missed: await missed };
+  const attackingNode = node && attackNode(run, node.seed);
+  if (!run.short) await attackingNode;
+  const attackingCommands = commands && attackCommands(run, commands.seed);
+  const [parts, nodeOutcome, commandsOutcome] = await Promise.all([playing, attackingNode, attackingCommands]);
+  return { parts: parts.flat(), node: nodeOutcome, commands: commandsOutcome, missed: await missed };
 }
 
 await runSoak('hostile', async (run): Promise<SoakResult> => {
