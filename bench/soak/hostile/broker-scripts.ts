@@ -34,9 +34,9 @@ function lengthOf(bytes: number): Buffer {
   return Buffer.from(out);
 }
 
-/** A packet. @param told Its length as announced, when another. */
-function packet(type: number, flags: number, body: Buffer, told = body.byteLength): Buffer {
-  return Buffer.concat([Buffer.from([(type << 4) | flags]), lengthOf(told), body]);
+/** A packet. @param announced Its length as it is announced, when another. */
+function packet(type: number, flags: number, body: Buffer, announced = body.byteLength): Buffer {
+  return Buffer.concat([Buffer.from([(type << 4) | flags]), lengthOf(announced), body]);
 }
 
 function text(value: string): Buffer {

@@ -288,8 +288,8 @@ class NodeAttack {
       title: 'Memory of the attacked node',
       columns: ['process', 'most, MiB', 'planned, MiB', 'allowed, MiB', 'most resident, MiB'],
       rows: [...this.#peaks].map(([role, { ownBytes, residentBytes }]) => {
-        const bytes = [ownBytes, plannedFor(plan, role), allowedFor(plan, role), residentBytes];
-        return [role, ...bytes.map(mib)];
+        const [planned, allowed] = [plannedFor(plan, role), allowedFor(plan, role)];
+        return [role, mib(ownBytes), mib(planned), mib(allowed), mib(residentBytes)];
       }),
       notes: [
         `anonymous memory and segments; planned: by \`vigia check\`. Allowed: what is planned; of the supervisor ${mib(SUPERVISOR_BYTES)} MiB, because its heap grows before it is collected. Resident, with code: ${mib(CODE_BYTES)} MiB more`,

@@ -37,13 +37,18 @@ function flipped(random: Random, bytes: Buffer, times: number): Buffer {
   return out;
 }
 
+/** The converter has a use of its own for colons and carets. */
+function nameOf(kind: string, foreign: ForeignText, limit: number): string {
+  return `${kind} ${foreign.line().slice(0, limit).replaceAll(/[:^]/g, '-')}`;
+}
+
 type Maker = (random: Random, foreign: ForeignText) => Buffer;
 
 const MAKERS: Readonly<Record<string, Maker>> = {
   'one bit': (random) => flipped(random, pose('input', 'points'), 1),
   'some bits': (random) => flipped(random, pose('input', 'points'), random.int(2, 20)),
   'foreign names': (random, foreign) =>
-    pose(`in ${foreign.line().slice(0, random.of([50, 5_000]))}`, `out ${foreign.line().slice(0, 500)}`),
+    pose(nameOf('in', foreign, random.of([50, 5_000])), nameOf('out', foreign, 500)),
   'a part': (random) => {
     const whole = pose('input', 'points');
     return whole.subarray(0, random.int(0, whole.byteLength));

@@ -39,6 +39,8 @@ export async function playParts(
   bounds: Bounds,
 ): Promise<PartOutcome[]> {
   const folder = mkdtempSync(join(tmpdir(), 'vigia-hostile-'));
+  // Also after an interrupt.
+  run.scope.defer(() => rmSync(folder, { recursive: true, force: true }));
   try {
     return await new Played(run, names, bounds, folder).play(cases);
   } finally {
