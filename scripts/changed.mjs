@@ -6,11 +6,12 @@ import { fail, output, root } from './lib.mjs';
 /** The long proofs of each package: what they run is built from it. */
 const SOAKS = {
   'frame-supplier': ['torn-reads', 'killed-writers', 'segments', 'stopped-readers', 'consumers'],
-  'model-container': ['container-deaths', 'container-fuzz'],
+  'model-container': ['container-deaths', 'container-fuzz', 'hostile'],
   'worker-sdk': ['worker-faults', 'worker-kills', 'worker-pace'],
   runtime: [
     'camera-faults',
     'camera-zoo',
+    'hostile',
     'connect-cycles',
     'random-faults',
     'container-deaths',

@@ -28,6 +28,8 @@ const SOAKS = {
   outbox:
     '100,000 events, the node killed 200 times, the broker 20 times, the disk full twice: all arrive, in order (6 min)',
   store: '1,000 damaged stores, 1,000,000 events: never silently wrong, pages within 20 ms (12 min)',
+  hostile:
+    'attacks on every boundary, 10,000 cases each where they are cheap, and on a node from all sides: refused or counted, no leak (10 min)',
   'worker-faults': 'workers that crash, hang, flood or lie: reported states, times, effect on others (3 min)',
   'worker-kills': '500 workers killed at random over 8 cameras: processes, memory, segments as before (2 min)',
   'worker-pace': 'workers at 1 frame a second on a camera at 30: always the newest one, nothing waits anywhere (1 min)',
@@ -42,6 +44,7 @@ const OPTIONS = [
     'camera-faults, surfaces, container-fuzz, store: only rows, sides or parts whose name has one of these',
   ],
   ['--only=JSON', 'camera-zoo: one combination, as a failure prints it'],
+  ['--only=PART:SEED', 'hostile: a boundary, with the seed of a failure; PART:SEED:CASE for one case'],
 ];
 
 const INTERRUPTED = 130;
@@ -96,7 +99,7 @@ const WAITING = [
   'api',
   'streams',
 ];
-const QUIET = ['camera-zoo', 'worker-pace', 'consumers', 'container-fuzz', 'segments'];
+const QUIET = ['camera-zoo', 'hostile', 'worker-pace', 'consumers', 'container-fuzz', 'segments'];
 
 /** Runs proofs, also after one that failed, so many at a time. Resolves with how each ended. */
 async function runEach(names, args, lanes) {

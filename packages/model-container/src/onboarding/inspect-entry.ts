@@ -1,11 +1,14 @@
 import { join } from 'node:path';
-import { codeOf, messageOf, UsageError } from '@vigia/base';
+import { codeOf, messageOf, quoted, UsageError } from '@vigia/base';
 import { MODEL_FILES } from '#manifest';
 import { describe, type Readable } from './describe.ts';
 import type { Found } from './find-network.ts';
 import type { InspectOptions, InspectReport, InspectRequest } from './inspection.ts';
 import { readOnnxFacts } from './onnx-facts.ts';
 import { prove } from './prove.ts';
+
+/** Of an error: ONNX Runtime says several lines, with names of the file. Characters. */
+const LONGEST = 1_000;
 
 // Entry of the inspecting process: its parent sends one request, kills it after the last report, and discards the
 // model's folder if it dies before.
@@ -31,6 +34,7 @@ process.on('SIGINT', () => undefined);
 process.once('message', (request: InspectRequest) => {
   inspected(request).then(report, (error: unknown) => {
     const usage = error instanceof UsageError;
-    report({ type: 'failed', usage, code: codeOf(error) ?? 'model_unsuitable', message: messageOf(error) });
+    const message = usage ? messageOf(error) : quoted(messageOf(error).trim(), LONGEST);
+    report({ type: 'failed', usage, code: codeOf(error) ?? 'model_unsuitable', message });
   });
 });

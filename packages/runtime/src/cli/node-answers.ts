@@ -47,22 +47,15 @@ function parsed<T>(answer: Buffer, schema: Schema<T>): T {
 
 function jsonOf(answer: Buffer): unknown {
   try {
-    return JSON.parse(answer.toString('utf8'), (_key, one: unknown) => {
-      if (typeof one === 'string') return printable(one);
-      return isRecord(one) ? withPrintableKeys(one) : one;
-    });
+    return JSON.parse(answer.toString('utf8'), (_key, one: unknown) => printableIn(one));
   } catch {
     return undefined;
   }
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Names of cameras and consumers are keys. */
-function withPrintableKeys(record: Record<string, unknown>): Record<string, unknown> {
-  const names = Object.keys(record);
-  if (names.every((name) => printable(name) === name)) return record;
-  return Object.fromEntries(names.map((name) => [printable(name), record[name]]));
+/** A value of JSON whose inner values are printable already: a text, or the names in an object. */
+function printableIn(value: unknown): unknown {
+  if (typeof value === 'string') return printable(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [printable(name), one]));
 }

@@ -1,3 +1,4 @@
+import { addSecret } from '@vigia/base';
 import type { Detection } from '@vigia/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -100,4 +101,18 @@ test('names of classes and points come from outside: printable and short, whatev
     keypoints: [{ name: 'a\ufffd[31m b\ufffd' }],
   });
   expect(mapped('x'.repeat(900_046)).class_name).toHaveLength(128);
+});
+
+test('a name that is a secret is not shown, in no form', () => {
+  addSecret('hush/hush');
+  const names = ['hush/hush', 'hush%2Fhush', Buffer.from('hush/hush').toString('base64'), 'rtsp://u:p@h'];
+  for (const name of names) {
+    const { class_name: shown, keypoints } = mapBack(
+      person({ class_name: name, keypoints: [{ name, x: 0, y: 0, confidence: 1 }] }),
+      WIDE,
+      400,
+      200,
+    );
+    expect([shown, keypoints?.[0]?.name]).toEqual(Array(2).fill(name.startsWith('rtsp') ? 'rtsp://***@h' : '***'));
+  }
 });

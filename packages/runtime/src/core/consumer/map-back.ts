@@ -25,14 +25,20 @@ export function mapBack(detection: Detection, geometry: Geometry, width: number,
   };
 }
 
-/** Nearly all names. */
-const PLAIN = /^[\x20-\x7e]{0,64}$/;
 /** Longest name, in characters. */
 const NAME_LIMIT = 128;
+/** How names are shown: nearly all results have the same few. */
+const SHOWN = new Map<string, string>();
+const SHOWN_LIMIT = 1_000;
 
 /** A name comes from a model or a worker, and goes everywhere: to terminals, into reports and snapshots. */
 function shown(name: string): string {
-  return PLAIN.test(name) ? name : quoted(name, NAME_LIMIT);
+  const known = SHOWN.get(name);
+  if (known !== undefined) return known;
+  const text = quoted(name, NAME_LIMIT);
+  if (SHOWN.size >= SHOWN_LIMIT) SHOWN.clear();
+  if (name.length <= NAME_LIMIT) SHOWN.set(name, text);
+  return text;
 }
 
 /** The part of the rendition that shows the camera's picture, in shares. */

@@ -78,6 +78,16 @@ describe('a container is serving', () => {
     expect(await first()).toMatchObject({ state: 'failing', why: expect.stringContaining('no such weights') });
   });
 
+  test('what it says is printable', async () => {
+    infer = () => {
+      throw new Error('no\u001b[2J\u007f weights');
+    };
+    expect(await first()).toMatchObject({
+      state: 'failing',
+      why: expect.stringContaining('no\ufffd[2J\ufffd weights'),
+    });
+  });
+
   test('an answer for another frame does not count', async () => {
     fake.misbehave('wrong_frame');
     expect(await first()).toMatchObject({ state: 'failing', why: 'a probe was answered with something else' });

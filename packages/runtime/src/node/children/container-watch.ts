@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
-import { type Clock, every, messageOf, type Timer } from '@vigia/base';
+import { type Clock, every, messageOf, quoted, type Timer } from '@vigia/base';
 import { type HealthResponse, healthResponseSchema, type InferResponse, inferResponseSchema } from '@vigia/contracts';
 import { askContainer } from '#core/container';
 
@@ -88,7 +88,7 @@ export class ContainerWatch {
       watching.asking = true;
       const wellbeing = await this.#look(watching);
       watching.asking = false;
-      if (!watching.ending.signal.aborted) onWell(wellbeing);
+      if (!watching.ending.signal.aborted) onWell(shown(wellbeing));
     };
     this.#timer = every(this.#o.clock, EVERY_MS, () => void look());
     void look();
@@ -160,6 +160,11 @@ export class ContainerWatch {
       removePicture(path);
     }
   }
+}
+
+/** A container's words go into reports, logs and states. */
+function shown(wellbeing: Wellbeing): Wellbeing {
+  return 'why' in wellbeing ? { ...wellbeing, why: quoted(wellbeing.why) } : wellbeing;
 }
 
 function silent(watching: Watching, why: string): Wellbeing {

@@ -207,3 +207,14 @@ describe('a document that is no tree of a sensible size gets one clear sentence'
     expect(Object.keys(loadConfig(utf16).cameras)).toEqual(['a']);
   });
 });
+
+test.each([
+  ['a variable', '${\u001b[2J\u202ex}'],
+  ['a file', '${file:/nowhere/\u001b[2J\u202ex}'],
+])('the name of %s is shown on one line, printable', (_what, reference) => {
+  const source = JSON.stringify(`rtsp://u:${reference}@h/1`);
+  const text = refusal(`version: 1\ncameras: { hall: { source: ${source} } }\n`);
+  expect(text).toContain('\ufffd[2J\ufffdx');
+  // eslint-disable-next-line no-control-regex -- what must not be there
+  expect(text).not.toMatch(/[\u0000-\u001f\u202e]/);
+});

@@ -1,8 +1,10 @@
-import { addSecret, codeOf, UsageError } from '@vigia/base';
+import { addSecret, codeOf, quoted, UsageError } from '@vigia/base';
 import { readText } from './read-text.ts';
 
 /** Largest file with a secret in its first line, bytes. */
 const FILE_LIMIT = 65_536;
+/** Longest sentence, characters. It quotes names and paths of the configuration. */
+const SENTENCE_LIMIT = 2_000;
 const REFERENCE = /\$\{([^}]*)\}/g;
 
 const variables = new Set<string>();
@@ -24,9 +26,9 @@ export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv)
   const literal = literalPassword(text.replaceAll(REFERENCE, ''));
   if (literal) {
     addSecret(literal);
-    throw new UsageError(
-      `${at}: a password stands in the file; write \${NAME} and set the environment variable NAME, or \${file:PATH}`,
-      { path: at },
+    throw wrong(
+      at,
+      'a password stands in the file; write ${NAME} and set the environment variable NAME, or ${file:PATH}',
     );
   }
   const resolved = text.replaceAll(REFERENCE, (reference: string, name: string, position: number) => {
@@ -36,7 +38,7 @@ export function resolveSecrets(text: string, at: string, env: NodeJS.ProcessEnv)
       const problem = isFile
         ? `the first line of the secret's file ${name.slice('file:'.length)} is empty; write the secret there`
         : `the environment variable ${name} is not set; set it, or write another \${NAME}`;
-      throw new UsageError(`${at}: ${problem}`, { path: at });
+      throw wrong(at, problem);
     }
     addSecret(value);
     if (!isFile) variables.add(name);
@@ -77,7 +79,7 @@ function fromFile(path: string, at: string): string {
   const line = firstLine(path, at);
   // A zero or a replacement character: bytes that are no text. They would appear where nobody expects a password.
   if (!/[\0\uFFFD]/.test(line)) return line;
-  throw new UsageError(`${at}: the secret's file ${path} holds no text in UTF-8 or UTF-16`, { path: at });
+  throw wrong(at, `the secret's file ${path} holds no text in UTF-8 or UTF-16`);
 }
 
 function firstLine(path: string, at: string): string {
@@ -85,6 +87,10 @@ function firstLine(path: string, at: string): string {
     return readText(path, FILE_LIMIT).split('\n', 1)[0]?.trim() ?? '';
   } catch (error) {
     const why = error instanceof UsageError ? `has more than ${FILE_LIMIT} bytes` : `cannot be read (${codeOf(error)})`;
-    throw new UsageError(`${at}: the secret's file ${path} ${why}`, { path: at, cause: error });
+    throw wrong(at, `the secret's file ${path} ${why}`, error);
   }
+}
+
+function wrong(at: string, problem: string, cause?: unknown): UsageError {
+  return new UsageError(quoted(`${at}: ${problem}`, SENTENCE_LIMIT), { path: at, cause });
 }

@@ -269,3 +269,22 @@ describe('a broker that sends what nobody can hold', () => {
     await until(() => versions.length === 2 && link.connected);
   });
 });
+
+test('a broker that keeps its side open, and sends on, is cut off when the link closes', async () => {
+  const { port, sockets } = await broker([0]);
+  const { link, clock } = linkTo(port);
+  await until(() => link.connected);
+  const [socket] = [...sockets];
+  // It does not end when the link does.
+  if (socket) socket.allowHalfOpen = true;
+  let closed = false;
+  void link.close().then(() => (closed = true));
+  await until(() => {
+    clock.advance(500);
+    return closed;
+  });
+  await until(() => {
+    socket?.write(Buffer.from([0xd0, 0]));
+    return socket?.destroyed ?? false;
+  });
+});

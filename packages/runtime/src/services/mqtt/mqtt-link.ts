@@ -200,6 +200,8 @@ export class MqttLink {
         resolve();
       });
     });
+    // The library waits for the broker to end the connection, and reads on: a broker may never do so.
+    client.stream.destroy();
   }
 
   /** False when the connection was lost and the library dropped the message. */

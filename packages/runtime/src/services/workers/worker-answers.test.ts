@@ -1,4 +1,4 @@
-import { FakeClock } from '@vigia/base';
+import { addSecret, FakeClock } from '@vigia/base';
 import type { Detection, ResultMessage, WorkerResult } from '@vigia/contracts';
 import type { Frame } from 'node-av/lib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -105,6 +105,14 @@ function send(keep = false): Flight {
 }
 
 describe('one result', () => {
+  test('its data has no secret, in texts and in names', () => {
+    addSecret('hush/hush');
+    send();
+    const data = { 'key hush%2Fhush': ['say hush/hush', 7, null, { deep: true }], ['__proto__']: 1 };
+    expect(answer({ ...answerOf(1), data })).toBeUndefined();
+    expect(results[0]?.data).toEqual({ 'key ***': ['say ***', 7, null, { deep: true }], ['__proto__']: 1 });
+  });
+
   test('answered: then free', () => {
     const flight = send();
     expect([inFlight.busy, inFlight.isOpen(flight), inFlight.report().in_flight]).toEqual([true, true, 1]);

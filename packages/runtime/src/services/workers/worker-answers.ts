@@ -1,3 +1,4 @@
+import { knownSecrets, redact } from '@vigia/base';
 import type { ResultMessage, WorkerResult } from '@vigia/contracts';
 import type { InFlight, Outcome } from '#core/consumer';
 import type { EndReason } from './lifecycle.ts';
@@ -24,7 +25,19 @@ export function goneOutcome(worker: string, { code, message }: EndReason): Outco
 
 function outcomeOf({ detections = [], data, error }: WorkerResult): Outcome {
   if (error === undefined || error === null)
-    return { status: 'ok', detections, ...(data === undefined ? {} : { data: data as ResultMessage['data'] }) };
+    return { status: 'ok', detections, ...(data === undefined ? {} : { data: shownData(data) }) };
   if (typeof error === 'string') return { status: 'error', code: 'worker_error', message: error };
   return { status: 'error', ...error };
+}
+
+/** Without the secrets that the worker was given. */
+function shownData(data: unknown): ResultMessage['data'] {
+  return (knownSecrets().length > 0 ? withoutSecrets(data) : data) as ResultMessage['data'];
+}
+
+function withoutSecrets(value: unknown): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [redact(name), withoutSecrets(inner)]));
 }
