@@ -24,7 +24,7 @@ const QUESTIONS: Readonly<Record<string, (socket: string) => Promise<unknown>>> 
 
 /** Generated strangers at the path of a control socket, asked as commands ask. */
 export class ControlPart implements Part {
-  readonly lanes = 12;
+  readonly lanes = 4;
   readonly limitMs: number = LIMIT_MS;
   readonly #folder: string;
 

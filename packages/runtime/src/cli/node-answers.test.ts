@@ -11,10 +11,12 @@ const SHOWN = 'a\ufffd[2J\ufffd\ufffdb';
 let dir: string;
 let server: Server;
 let answer: unknown;
+let code: number;
 
 beforeEach(async () => {
+  code = 200;
   dir = mkdtempSync(join(tmpdir(), 'vigia-answers-'));
-  server = createServer((_request, response) => response.end(JSON.stringify(answer)));
+  server = createServer((_request, response) => response.writeHead(code).end(JSON.stringify(answer)));
   await new Promise<void>((resolve) => void server.listen(join(dir, 'control.sock'), resolve));
 });
 afterEach(async () => {
@@ -56,4 +58,9 @@ test('so is the sentence about an answer that is not understood', async () => {
   answer = { ...status('n'), models: { [FOREIGN]: 7 } };
   const failure: unknown = await askStatus(join(dir, 'control.sock')).catch((error: unknown) => error);
   expect(String(failure)).toContain(`models.${SHOWN}`);
+});
+
+test('an error without words is not understood', async () => {
+  [code, answer] = [409, { error: { code: 'x', message: ' \n' } }];
+  await expect(askStatus(join(dir, 'control.sock'))).rejects.toThrow('something that is not understood');
 });

@@ -57,7 +57,8 @@ function notRunning(socketPath: string, cause: unknown): VigiaError {
 function errorOf(body: Buffer): VigiaError {
   try {
     const { code, message } = (JSON.parse(body.toString('utf8')) as { error: Record<string, unknown> }).error;
-    if (typeof code !== 'string' || typeof message !== 'string') throw new TypeError('no error of the API');
+    const isText = typeof code === 'string' && typeof message === 'string';
+    if (!isText || message.trim() === '') throw new TypeError('no error of the API');
     // Several problems are several lines.
     const text = quotedLines(message).join('\n');
     return code === 'usage' ? new UsageError(text) : new VigiaError(code, text);

@@ -1,3 +1,4 @@
+import { printableJson } from '@vigia/base';
 import type { NodeItem } from '@vigia/contracts';
 import { cameraOf } from './granted-node.ts';
 import type { StreamFormat, StreamWish } from './node-streams.ts';
@@ -7,7 +8,7 @@ const written = new WeakMap<NodeItem, string>();
 
 function jsonOf(item: NodeItem): string {
   let text = written.get(item);
-  if (text === undefined) written.set(item, (text = JSON.stringify(item)));
+  if (text === undefined) written.set(item, (text = printableJson(item)));
   return text;
 }
 
@@ -22,7 +23,7 @@ const EVERYTHING: StreamFormat = {
 const EVENTS: StreamFormat = {
   item: (item) =>
     item.type === 'event'
-      ? { id: item.event.id, event: item.event.kind, data: JSON.stringify(item.event) }
+      ? { id: item.event.id, event: item.event.kind, data: printableJson(item.event) }
       : { event: item.type, data: jsonOf(item) },
   position: (id) => ({ id, event: 'position', data: '{}' }),
 };
