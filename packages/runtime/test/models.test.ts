@@ -116,7 +116,9 @@ describe('a container that somebody else starts', () => {
     await startedByHand(box, { width: 16_384, height: 16_384 });
     const checked = new Vigia(['check', '-c', file], box.env);
     expect(await checked.ended()).toBe(2);
-    expect(checked.stderr).toMatch(/^vigia: models\.mine\.external: .* wants pictures of 16384×16384, sides up to 4096 /);
+    expect(checked.stderr).toMatch(
+      /^vigia: models\.mine\.external: .* wants pictures of 16384×16384, sides up to 4096 /,
+    );
   });
 
   test('that wants other pictures than was said is not used, and the results say why', async () => {

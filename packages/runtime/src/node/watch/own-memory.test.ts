@@ -4,7 +4,7 @@ import { OwnMemory } from './own-memory.ts';
 
 const MIB = 2 ** 20;
 
-test('the supervisor half a gibibyte above its plan for three looks is a problem, until it is below', () => {
+test('the supervisor a quarter of a gibibyte above its plan for three looks is a problem, until it is below', () => {
   let bytes = 200 * MIB;
   const watch = new OwnMemory(() => bytes);
   const problemAt = (mib: number): string | undefined => {
@@ -12,8 +12,8 @@ test('the supervisor half a gibibyte above its plan for three looks is a problem
     watch.look({ cameras: [] } as unknown as Plan);
     return watch.problem?.message;
   };
-  // 80 MiB for itself, 16 for alarms that wait: 512 more are allowed.
-  expect([problemAt(607), problemAt(609), problemAt(609)]).toEqual([undefined, undefined, undefined]);
-  expect(problemAt(609)).toBe('the supervisor uses 609.0 MiB of memory, 608.0 MiB are allowed');
-  expect(problemAt(607)).toBeUndefined();
+  // 240 MiB for itself, 16 for alarms that wait: 256 more are allowed.
+  expect([problemAt(511), problemAt(513), problemAt(513)]).toEqual([undefined, undefined, undefined]);
+  expect(problemAt(513)).toBe('the supervisor uses 513.0 MiB of memory, 512.0 MiB are allowed');
+  expect(problemAt(511)).toBeUndefined();
 });
