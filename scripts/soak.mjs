@@ -16,7 +16,7 @@ const SOAKS = {
   surfaces:
     'everything that shows a node, asked at the same moment while a camera misbehaves: all agree, and are right (3 min)',
   'camera-zoo':
-    '2,000 cameras combined at random: pictures bit-exact or counted, ages true or marked, live in time or a true reason (10 min)',
+    '2,000 cameras combined at random: pictures bit-exact or counted, ages true or marked, live in time or a true reason (14 min)',
   'connect-cycles': '1,000 connections over each transport: descriptors, memory and segments do not grow (40 s)',
   'random-faults': '8 cameras with random faults, processes killed: conserved in every report, memory flat (11 min)',
   'container-deaths': 'models that crash, hang, grow or lie: reported results, times, effect on others (3 min)',

@@ -22,7 +22,7 @@ const COMBINATIONS = { long: 2_000, short: 40 } as const;
 /** Cameras at the same time: two cores are half busy with them. */
 const LANES = { long: 20, short: 10 } as const;
 /** Long ones hear two sender reports. */
-const SECONDS = { long: [3, 3, 3, 4, 7], short: [3] } as const;
+const SECONDS = { long: [5, 5, 6, 7, 10], short: [3] } as const;
 /** Of the plain camera's pictures, that may be late: everything is in one process, with other work beside it. */
 const LATE_SHARE = 0.25;
 const PROGRESS_EVERY = 100;
