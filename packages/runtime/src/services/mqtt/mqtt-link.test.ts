@@ -1,6 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { createLog, FakeClock } from '@vigia/base';
 import { afterEach, describe, expect, test } from 'vitest';
+import { turnsOfTheLoop } from '../../../test/support/event-loop.ts';
 import { MqttLink } from './mqtt-link.ts';
 
 const closers: (() => unknown)[] = [];
@@ -8,8 +9,6 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** Lets sockets deliver what is under way. */
-const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 const [MQTT_311, MQTT_5] = [4, 5];
 
 /** Acknowledges each PUBLISH of QoS 1 in these bytes, with a reason code of MQTT 5. */
@@ -78,8 +77,8 @@ function linkTo(port: number): { link: MqttLink; clock: FakeClock; logged: strin
 }
 
 async function until(done: () => boolean): Promise<void> {
-  while (!done()) await settled();
-  await settled();
+  while (!done()) await turnsOfTheLoop();
+  await turnsOfTheLoop();
 }
 
 describe('a refused connection', () => {
@@ -124,10 +123,10 @@ describe('a refused connection', () => {
         const from = clock.nowMs();
         while (versions.length < n && clock.nowMs() - from < 100_000) {
           clock.advance(500);
-          await settled();
+          await turnsOfTheLoop();
         }
         waits.push(clock.nowMs() - from);
-        await settled();
+        await turnsOfTheLoop();
       }
       expect(waits[0]).toBeLessThanOrEqual(2_500);
       expect(Math.max(...waits)).toBeLessThanOrEqual(most + 500);
@@ -204,7 +203,7 @@ describe('a refused connection', () => {
     await link.close();
     await link.close();
     clock.advance(60_000);
-    await settled();
+    await turnsOfTheLoop();
     expect(versions).toHaveLength(1);
   });
 });
@@ -222,7 +221,7 @@ describe('a broker that takes nothing although it accepts the connection', () =>
       const from = clock.nowMs();
       while (versions.length === n) {
         clock.advance(500);
-        await settled();
+        await turnsOfTheLoop();
       }
       waits.push(clock.nowMs() - from);
     }

@@ -3,6 +3,7 @@ import { FakeClock, systemClock } from '@vigia/base';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SourceOptions } from '#core/media';
 import { RtspClient } from './rtsp-client.ts';
+import { turnsOfTheLoop } from '../../../../test/support/event-loop.ts';
 import { type Answer, ok, scriptedCamera, usual } from '../../../../test/support/scripted-camera.ts';
 
 const closers: (() => unknown)[] = [];
@@ -110,11 +111,10 @@ describe('keep-alive', () => {
   /** The keep-alive requests, after as many have come. */
   async function keptAlive(requests: readonly string[], count: number): Promise<string[]> {
     const sent = (): string[] => requests.slice(requests.findIndex((r) => r.startsWith('PLAY')) + 1);
-    while (sent().length < count) await settled();
-    await settled();
+    while (sent().length < count) await turnsOfTheLoop();
+    await turnsOfTheLoop();
     return sent();
   }
-  const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
   const methodsOf = (requests: readonly string[]): string[] => requests.map((r) => r.split(' ', 1)[0] ?? '');
   const sessionOf = (request: string | undefined): string | undefined =>
     /Session: (.*)/.exec(request ?? '')?.[1]?.trim();
@@ -188,7 +188,7 @@ describe('keep-alive', () => {
     clock.advance(10_000);
     expect(methodsOf(await keptAlive(requests, 0))).toEqual([]);
     sockets[0]?.destroy();
-    await settled();
+    await turnsOfTheLoop();
     requests.splice(0);
     await again();
     for (let n = 0; n < 4; n += 1) {
