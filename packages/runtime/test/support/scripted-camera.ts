@@ -1,4 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { systemClock } from '@vigia/base';
+import type { SourceOptions } from '#core/media';
+import { RtspClient } from '../../src/core/media/rtsp/rtsp-client.ts';
 
 /** The answer to a request; undefined: none. */
 export type Answer = (method: string, cseq: string, socket: Socket, request: string) => string | undefined;
@@ -44,4 +47,18 @@ export function usual(method: string, cseq: string): string {
   if (method === 'SETUP')
     return ok(cseq, 'Session: 12;timeout=60\r\nTransport: RTP/AVP/TCP;interleaved=0-1;ssrc=00000007\r\n');
   return ok(cseq);
+}
+
+/** Opens a client that reports nothing, and is closed with the test. */
+export async function openClient(
+  closers: (() => unknown)[],
+  url: string,
+  more: Partial<SourceOptions> = {},
+  signal?: AbortSignal,
+): Promise<RtspClient> {
+  const nothing = (): void => undefined;
+  const quiet = { clock: systemClock, onFormat: nothing, onUnit: nothing, onEnd: nothing };
+  const client = await RtspClient.open({ ...quiet, url, ...more }, signal);
+  closers.push(() => client.close());
+  return client;
 }

@@ -1,10 +1,17 @@
-import { systemClock } from '@vigia/base';
 import { SimulatedCamera } from '@vigia/testkit';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SourceError, SourceOptions } from '#core/media';
-import { RtspClient } from './rtsp-client.ts';
-import { type Answer, bye, ok, scriptedCamera, SDP, usual } from '../../../../test/support/scripted-camera.ts';
+import type { RtspClient } from './rtsp-client.ts';
+import {
+  type Answer,
+  bye,
+  ok,
+  openClient,
+  scriptedCamera,
+  SDP,
+  usual,
+} from '../../../../test/support/scripted-camera.ts';
 
 const CLIP = fileURLToPath(new URL('../../../../assets/pedestrians.mp4', import.meta.url));
 const closers: (() => unknown)[] = [];
@@ -13,19 +20,7 @@ afterEach(async () => {
 });
 const scripted = (answer: Answer): ReturnType<typeof scriptedCamera> => scriptedCamera(closers, answer);
 
-const QUIET = {
-  clock: systemClock,
-  onFormat: () => undefined,
-  onUnit: () => undefined,
-  onEnd: () => undefined,
-};
-
-function open(url: string, more: Partial<SourceOptions> = {}): Promise<RtspClient> {
-  return RtspClient.open({ ...QUIET, url, ...more }).then((client) => {
-    closers.push(() => client.close());
-    return client;
-  });
-}
+const open = (url: string, more: Partial<SourceOptions> = {}): Promise<RtspClient> => openClient(closers, url, more);
 
 describe('opening', () => {
   test.each([
@@ -106,7 +101,7 @@ describe('opening', () => {
   test('an abort ends it at once', async () => {
     const { url } = await scripted(() => undefined);
     const abort = new AbortController();
-    const opening = RtspClient.open({ ...QUIET, url }, abort.signal);
+    const opening = openClient(closers, url, {}, abort.signal);
     setImmediate(() => abort.abort());
     await expect(opening).rejects.toMatchObject({ code: 'ended' });
   });

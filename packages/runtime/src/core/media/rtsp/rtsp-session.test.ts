@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import { FakeClock, systemClock } from '@vigia/base';
+import { FakeClock } from '@vigia/base';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SourceOptions } from '#core/media';
-import { RtspClient } from './rtsp-client.ts';
+import type { RtspClient } from './rtsp-client.ts';
 import { turnsOfTheLoop } from '../../../../test/support/event-loop.ts';
-import { type Answer, ok, scriptedCamera, usual } from '../../../../test/support/scripted-camera.ts';
+import { type Answer, ok, openClient, scriptedCamera, usual } from '../../../../test/support/scripted-camera.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -12,19 +12,7 @@ afterEach(async () => {
 });
 const scripted = (answer: Answer): ReturnType<typeof scriptedCamera> => scriptedCamera(closers, answer);
 
-const QUIET = {
-  clock: systemClock,
-  onFormat: () => undefined,
-  onUnit: () => undefined,
-  onEnd: () => undefined,
-};
-
-function open(url: string, more: Partial<SourceOptions> = {}): Promise<RtspClient> {
-  return RtspClient.open({ ...QUIET, url, ...more }).then((client) => {
-    closers.push(() => client.close());
-    return client;
-  });
-}
+const open = (url: string, more: Partial<SourceOptions> = {}): Promise<RtspClient> => openClient(closers, url, more);
 
 describe('a login', () => {
   const digest = (nonce: string, more = ''): string =>
