@@ -78,7 +78,8 @@ function wrongStates(c: Combination, exhibit: Exhibit, evidence: Evidence): stri
 const REASONS: readonly (readonly [words: RegExp, canBe: (c: Combination) => boolean])[] = [
   [/old when they come/, (c) => longestHeldMs(c) >= staleAfterMs(1000 / c.fps) - NEARLY_MS],
   [/no keyframe came/, (c) => isLossy(c) || c.noKeyframesS !== undefined],
-  [/nothing whole comes|none of what comes/, (c) => isLossy(c) || c.gop === 'refresh'],
+  // A keyframe that has just come is not shown yet: until it is, nothing whole has come.
+  [/nothing whole comes|none of what comes/, (c) => isLossy(c) || c.gop === 'refresh' || c.noKeyframesS !== undefined],
   [/no video for/, (c) => longestHeldMs(c) >= 1_400],
 ];
 
