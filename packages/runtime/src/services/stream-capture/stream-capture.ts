@@ -121,6 +121,8 @@ export class StreamCapture {
   #lostBefore = 0;
   /** Since when every unit was too old to be used; undefined while they are not. */
   #laggingSinceMs: number | undefined;
+  /** When the last unit came that was not too old to be used; at first, when the first of the connection came. */
+  #usableMs = 0;
   #latenessMs = 0;
   /** Monotonic milliseconds; undefined before the first of a connection. */
   #firstUnitMs: number | undefined;
@@ -267,7 +269,7 @@ export class StreamCapture {
   /** Hot path: once per access unit. */
   #onUnit(unit: AccessUnit): void {
     this.#lastUnitMs = unit.arrivedMs;
-    this.#firstUnitMs ??= unit.arrivedMs;
+    if (this.#firstUnitMs === undefined) this.#firstUnitMs = this.#usableMs = unit.arrivedMs;
     const latenessMs = this.#format?.live ? this.#lateness.observe(unit.ptsMs, unit.arrivedMs) : 0;
     this.#watchLag(latenessMs, unit.arrivedMs);
     this.#taps.offer('video', unit);
@@ -342,12 +344,17 @@ export class StreamCapture {
   /** One unit that can be used ends it: a backlog that was read is over. */
   #watchLag(latenessMs: number, arrivedMs: number): void {
     this.#latenessMs = latenessMs;
-    if (latenessMs < staleAfterMs(this.#decoder.intervalMs)) this.#laggingSinceMs = undefined;
-    else this.#laggingSinceMs ??= arrivedMs;
+    if (latenessMs >= staleAfterMs(this.#decoder.intervalMs)) {
+      this.#laggingSinceMs ??= arrivedMs;
+      return;
+    }
+    this.#laggingSinceMs = undefined;
+    this.#usableMs = arrivedMs;
   }
 
+  /** Counts the silence before the first unit that was too old, too: nothing could be used in it either. */
   #isLagging(nowMs: number): boolean {
-    return this.#laggingSinceMs !== undefined && nowMs - this.#laggingSinceMs > STALLED_MS;
+    return this.#laggingSinceMs !== undefined && nowMs - this.#usableMs > STALLED_MS;
   }
 
   #lagText(): string {
