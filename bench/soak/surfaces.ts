@@ -5,9 +5,11 @@
  */
 import type { Table } from '../support/table.ts';
 import { FAULTS, type Fault } from './camera-faults/fault-list.ts';
-import { inLanes } from './camera-faults/rows.ts';
+import { inLanes, type Outcome } from './camera-faults/rows.ts';
 import { runSoak, type SoakResult } from './soak-run.ts';
+import { otherCamera, type Scene, sceneOf, STOPPED_CAMERA_PROCESS } from './surfaces/scene.ts';
 import { StateBroker } from './surfaces/state-broker.ts';
+import { NAME as STOPPED_NODE, playStoppedNode } from './surfaces/stopped-node.ts';
 import { SurfaceRow } from './surfaces/surface-row.ts';
 
 /** Nodes at a time: they wait more than they compute. */
@@ -16,13 +18,25 @@ const LANES = 4;
 const SHORT = new Set(['none', '404', 'freezes permanently', 'loss 5 % on UDP']);
 const HEALTHY: Fault = { name: 'none', faults: [], told: [] };
 
+const SCENES: readonly Scene[] = [
+  ...[HEALTHY, ...FAULTS].map(sceneOf),
+  otherCamera('frozen'),
+  otherCamera('killed'),
+  STOPPED_CAMERA_PROCESS,
+];
+
 await runSoak('surfaces', async (run): Promise<SoakResult> => {
-  const all = [HEALTHY, ...FAULTS];
-  const isChosen = ({ name }: Fault): boolean =>
-    run.only.length > 0 ? run.only.some((part) => name.includes(part)) : !run.short || SHORT.has(name);
   const broker = await StateBroker.start(run);
-  const rows = all.filter(isChosen).map((fault) => () => new SurfaceRow(run, fault, broker).play());
-  const outcomes = await inLanes(rows, LANES);
+  const rows = [
+    ...SCENES.map((scene) => ({ name: scene.name, play: () => new SurfaceRow(run, scene, broker).play() })),
+    { name: STOPPED_NODE, play: (): Promise<Outcome> => playStoppedNode(run, broker) },
+  ];
+  const isChosen = ({ name }: { readonly name: string }): boolean =>
+    run.only.length > 0 ? run.only.some((part) => name.includes(part)) : !run.short || SHORT.has(name);
+  const outcomes = await inLanes(
+    rows.filter(isChosen).map(({ play }) => play),
+    LANES,
+  );
   const table: Table = {
     title: 'What each surface says of a camera, asked at the same moment',
     columns: ['fault', '--json', 'last result', 'MQTT', 'report', 'API', 'terminal', 'health', 'agree'],

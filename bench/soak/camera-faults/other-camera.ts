@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { messageOf, Scope, systemClock } from '@vigia/base';
 import { conservationErrors } from '@vigia/contracts';
+import { freePort } from '../../support/free-port.ts';
 import { ms } from '../../support/numbers.ts';
 import { CLIP } from '../../support/paths.ts';
 import { VigiaNode } from '../../support/vigia-node.ts';
@@ -14,20 +14,28 @@ import { type Outcome, PEOPLE, RECOVERY_LIMIT_MS, textOf } from './rows.ts';
 const GST_CAMERA = fileURLToPath(new URL('../../../../packages/runtime/test/support/gst-camera.py', import.meta.url));
 
 /** A camera of another implementation: frozen by SIGSTOP, killed and restarted. */
-class OtherCamera {
+export class OtherCamera {
   readonly #port: number;
   #process: ChildProcess | undefined;
 
-  constructor(port: number, scope: Scope) {
+  private constructor(port: number) {
     this.#port = port;
-    scope.defer(() => this.kill());
+  }
+
+  /** Ends with the scope. */
+  static async start(scope: Scope): Promise<OtherCamera> {
+    const camera = new OtherCamera(await freePort());
+    scope.defer(() => camera.kill());
+    await camera.restart();
+    return camera;
   }
 
   get url(): string {
     return `rtsp://127.0.0.1:${this.#port}/stream`;
   }
 
-  async start(): Promise<void> {
+  /** After {@link kill}, at the same address. */
+  async restart(): Promise<void> {
     // Debian's own Python: another one on the PATH has no `gi`.
     const child = spawn('/usr/bin/python3', [GST_CAMERA, CLIP, String(this.#port)], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -49,15 +57,6 @@ class OtherCamera {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address ? address.port : 0;
-}
-
 /** Freezes and kills gst-rtsp-server: a camera independent of ours. */
 export async function playOther(run: SoakRun, way: 'frozen' | 'killed'): Promise<Outcome> {
   const name = `gst-rtsp-server ${way}`;
@@ -65,8 +64,7 @@ export async function playOther(run: SoakRun, way: 'frozen' | 'killed'): Promise
   const scope = new Scope();
   run.scope.defer(() => scope.close());
   try {
-    const camera = new OtherCamera(await freePort(), scope);
-    await camera.start();
+    const camera = await OtherCamera.start(scope);
     const { signal } = run;
     const node = VigiaNode.start({ signal, scope, seconds: 0, progress: () => undefined }, { bad: camera.url }, PEOPLE);
     await node.okResults(['bad'], 3);
@@ -77,7 +75,7 @@ export async function playOther(run: SoakRun, way: 'frozen' | 'killed'): Promise
     const told = way === 'frozen' ? 'waiting(stalled)' : 'waiting(ended)';
     const noticed = await node.until(told, () => node.lines.slice(from).find((t) => textOf(t) === told));
     if (way === 'frozen') camera.signal('SIGCONT');
-    else await camera.start();
+    else await camera.restart();
     const healedMs = systemClock.nowMs();
     const results = node.results().length;
     await node.until(
@@ -101,5 +99,3 @@ export async function playOther(run: SoakRun, way: 'frozen' | 'killed'): Promise
     await scope.close();
   }
 }
-
-/** Plays the rows with limited concurrency; the outcomes are in the order of the rows. */

@@ -60,5 +60,3 @@ export function textOf({ line }: TimedLine): string {
   if (line.type !== 'camera_state') return '';
   return line.reason === null ? line.state : `${line.state}(${line.reason})`;
 }
-
-/** A camera of another implementation: frozen by SIGSTOP, killed and restarted. */

@@ -4,7 +4,7 @@ import type { SentUnit } from '@vigia/testkit';
 import { ms } from '../../support/numbers.ts';
 import { VigiaNode } from '../../support/vigia-node.ts';
 import type { SoakRun } from '../soak-run.ts';
-import { ON_THE_WAY, type Outcome, PEOPLE, RECOVERY_LIMIT_MS, startCamera } from './rows.ts';
+import { isOfBad, ON_THE_WAY, type Outcome, PEOPLE, RECOVERY_LIMIT_MS, startCamera, textOf } from './rows.ts';
 
 /** The stopped process. */
 export type Stopped = 'camera process' | 'every consumer';
@@ -38,6 +38,7 @@ export async function playStopped(run: SoakRun, who: Stopped): Promise<Outcome> 
     await sleep(systemClock, seconds * 1000, signal);
     const during = camera.stats();
     const continuedMs = systemClock.nowMs();
+    const told = node.lines.findLast(isOfBad);
     signalAll(pids, 'SIGCONT');
     const first = await node.until(
       'an ok result of a picture taken since',
@@ -55,14 +56,17 @@ export async function playStopped(run: SoakRun, who: Stopped): Promise<Outcome> 
     if (during.unitsDropped > before.unitsDropped) failures.push('the camera had to drop: it was not read from');
     if (who === 'every consumer' && (bad?.published ?? 0) < unitsSent - ON_THE_WAY)
       failures.push(`${unitsSent} were sent and ${bad?.published} published`);
+    const state = told ? textOf(told) : 'none';
+    const due = who === 'camera process' ? 'stalled(stalled)' : 'live';
+    if (state !== due) failures.push(`its camera was ${state}, not ${due}`);
     if (stale.length > 0) failures.push(`${stale.length} ok results of pictures from the time when all stood still`);
     const understated = results.filter((result) => isUnderstated(result, sent));
     if (understated.length > 0) failures.push(`${understated.length} results claim to be fresher than they are`);
     return {
       cells: [
         name,
-        'live',
-        '–',
+        state,
+        told && due !== 'live' ? ms(told.atMs - (continuedMs - seconds * 1000)) : '–',
         ms(first.atMs - continuedMs),
         String(Math.max(0, unitsSent - (bad?.published ?? 0))),
         '–',
@@ -76,7 +80,8 @@ export async function playStopped(run: SoakRun, who: Stopped): Promise<Outcome> 
   }
 }
 
-function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+/** A process that has exited is left out. */
+export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {
     try {
       process.kill(pid, signal);

@@ -8,6 +8,9 @@ const OVER_MS = 1_000 + ON_THE_WAY_MS;
 /** From here on a critical consumer is blind, and one that was lost once is not any more. Milliseconds. */
 const BLIND_MS = 10_000 + 1_000 + ON_THE_WAY_MS;
 
+/** Until a camera is known to be lost, at most. Milliseconds. */
+const NOTICED_MS = 5_000;
+
 /** States of a consumer that looks at pictures. */
 const WORKING = /^(?:running|breaching)$/;
 
@@ -109,6 +112,8 @@ function healthWrong(told: Told, s: Sample, camera: string): string[] {
   const sight = told.sight(s.fromMs, s.toMs);
   if (sight === 'dark' && s.health.code !== 1)
     wrong.push('health is ok, and its critical camera was not live for 11 s');
+  if (told.silentMs(s.fromMs) > BLIND_MS + NOTICED_MS && s.health.code !== 1)
+    wrong.push('health is ok, and its critical consumer had no result for 16 s');
   if (sight === 'steady' && told.flows(s.fromMs, s.toMs) && s.health.code !== 0)
     wrong.push('health has a problem, and its critical consumer sees');
   return wrong;

@@ -43,7 +43,8 @@ export function stateText({ state, reason }: { readonly state: string; readonly 
   return reason === null ? state : `${state}(${reason})`;
 }
 
-function command(node: VigiaNode, name: string): Promise<Printed> {
+/** A command of vigia, asked about this node. */
+export function command(node: VigiaNode, name: string): Promise<Printed> {
   const env = { ...process.env, VIGIA_RUN_DIR: node.runDir, COLUMNS: '132' };
   return new Promise((resolve) => {
     execFile(process.execPath, [VIGIA, name], { env }, (error, stdout, stderr) => {

@@ -1,50 +1,61 @@
 import { fileURLToPath } from 'node:url';
 import { messageOf, Scope, sleep, systemClock } from '@vigia/base';
-import type { SimulatedCamera } from '@vigia/testkit';
 import { ms } from '../../support/numbers.ts';
 import { VigiaNode } from '../../support/vigia-node.ts';
-import type { Fault } from '../camera-faults/fault-list.ts';
-import { isOfBad, type Outcome, secondClipOf, startCamera, textOf } from '../camera-faults/rows.ts';
+import { isOfBad, type Outcome, textOf } from '../camera-faults/rows.ts';
 import type { SoakRun } from '../soak-run.ts';
 import { judged, shownConsumer, shownStates, Told } from './judge.ts';
 import { type Sample, sample } from './sample.ts';
+import type { Play, Scene } from './scene.ts';
 import type { StateBroker } from './state-broker.ts';
 
 const BRIGHT = fileURLToPath(new URL('../../../../examples/workers/brightness.mjs', import.meta.url));
 const CONSUMERS = '{ light: { worker: bright, fps: 5, sla: critical } }';
 const WORKERS = `workers:\n  bright: { module: ${BRIGHT}, input: { format: GRAY8, width: 64, height: 36 } }\n`;
-const [CAMERA, CONSUMER] = ['bad', 'light'];
+/** The ids in every row. */
+export const [CAMERA, CONSUMER] = ['bad', 'light'];
 /** Later than a critical consumer may be blind unnoticed. */
 const HELD_MS = 12_500;
 const NOTICE_LIMIT_MS = 45_000;
 /** A state may change while the surfaces are asked: they are asked again. */
 const TRIES = 3;
-const DROP_MS = 100;
+const REPEAT_MS = 100;
 
-/** Plays one fault on a node of its own, and asks all surfaces while it lasts. */
+/** A node with one camera, whose critical consumer looks 5 times a second. */
+export function startNode(run: SoakRun, scope: Scope, broker: StateBroker, url: string, setting?: string): VigiaNode {
+  const more = { models: '', top: `${WORKERS}mqtt: { url: "${broker.url}" }\n` };
+  const { signal } = run;
+  return VigiaNode.start(
+    { signal, scope, seconds: 0, progress: () => undefined },
+    { [CAMERA]: url },
+    CONSUMERS,
+    setting,
+    more,
+  );
+}
+
+/** Plays one scene on a node of its own, and asks all surfaces while it lasts. */
 export class SurfaceRow {
   readonly #run: SoakRun;
-  readonly #fault: Fault;
+  readonly #scene: Scene;
   readonly #broker: StateBroker;
 
-  constructor(run: SoakRun, fault: Fault, broker: StateBroker) {
+  constructor(run: SoakRun, scene: Scene, broker: StateBroker) {
     this.#run = run;
-    this.#fault = fault;
+    this.#scene = scene;
     this.#broker = broker;
   }
 
   async play(): Promise<Outcome> {
-    const { name, camera, setting } = this.#fault;
+    const { name } = this.#scene;
     const scope = new Scope();
     this.#run.scope.defer(() => scope.close());
     this.#run.progress(name);
     try {
-      const bad = await startCamera(scope, { ...camera, ...(await secondClipOf(this.#run, this.#fault)) });
-      const run = { signal: this.#run.signal, scope, seconds: 0, progress: () => undefined };
-      const more = { models: '', top: `${WORKERS}mqtt: { url: "${this.#broker.url}" }\n` };
-      const node = VigiaNode.start(run, { [CAMERA]: bad.url }, CONSUMERS, setting, more);
+      const play = await this.#scene.start(this.#run, scope);
+      const node = startNode(this.#run, scope, this.#broker, play.url, this.#scene.setting);
       await node.okResults([CAMERA], 3);
-      const outcome = await this.#ask(node, bad);
+      const outcome = await this.#ask(node, play);
       await node.finish();
       return outcome;
     } catch (error) {
@@ -54,18 +65,16 @@ export class SurfaceRow {
     }
   }
 
-  async #ask(node: VigiaNode, bad: SimulatedCamera): Promise<Outcome> {
-    const { name, faults, heldFaults = faults, drop, told } = this.#fault;
+  async #ask(node: VigiaNode, play: Play): Promise<Outcome> {
+    const { name, told } = this.#scene;
     const from = node.lines.length;
-    if (heldFaults.length > 0) await bad.setFaults(heldFaults);
-    if (drop) bad.dropClients();
-    if (told.length > 0 && faults.length > 0) {
-      const last = told.at(-1) as string;
+    await play.begin(node);
+    if (told !== undefined) {
       const find = (): true | undefined =>
-        node.lines.slice(from).some((timed) => isOfBad(timed) && textOf(timed) === last) || undefined;
-      await node.until(last, find, NOTICE_LIMIT_MS);
+        node.lines.slice(from).some((timed) => isOfBad(timed) && textOf(timed) === told) || undefined;
+      await node.until(told, find, NOTICE_LIMIT_MS);
     }
-    await this.#hold(bad);
+    await this.#hold(play);
     for (let tries = 1; ; tries += 1) {
       const asked = await sample(node, this.#broker, CAMERA);
       const lines = new Told(node.lines, CAMERA);
@@ -75,18 +84,17 @@ export class SurfaceRow {
     }
   }
 
-  /** Lets the fault last. A row without one that loses connections drops them all the time. */
-  async #hold(bad: SimulatedCamera): Promise<void> {
+  /** Lets it last. */
+  async #hold(play: Play): Promise<void> {
     const endMs = systemClock.nowMs() + HELD_MS;
-    const drops = this.#fault.faults.length === 0 && this.#fault.told.length > 0;
     while (systemClock.nowMs() < endMs) {
-      if (drops) bad.dropClients();
-      await sleep(systemClock, DROP_MS, this.#run.signal);
+      play.repeat?.();
+      await sleep(systemClock, REPEAT_MS, this.#run.signal);
     }
   }
 
   #outcome(told: Told, asked: Sample, wrong: readonly string[]): Outcome {
-    const { name } = this.#fault;
+    const { name } = this.#scene;
     const { MQTT = '', report = '', API = '', terminal = '' } = shownStates(asked, CAMERA);
     const age = asked.status.cameras[CAMERA]?.answers[CONSUMER]?.age_p50_ms ?? null;
     const said = asked.health.stderr.replace(/^vigia: bad\/light: critical, and /, '').split('\n')[0] ?? '';

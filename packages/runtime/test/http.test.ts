@@ -142,6 +142,23 @@ describe('refusals', () => {
     await overTcp.removeCamera({ params: { camera: 'both' } });
   });
 
+  test('before its body was read: the answer arrives, even if the client reads it only when all was sent', async () => {
+    const socket = connect(node.port, '127.0.0.1').pause();
+    const body = Buffer.alloc(1024 * 1024, ' ');
+    const head = `PUT /api/v1/nothing HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\nContent-Length: ${body.length}`;
+    const lost: Error[] = [];
+    socket.on('error', (error) => lost.push(error)).write(`${head}\r\n\r\n`);
+    // Other connections are answered meanwhile, so the server has long seen this one.
+    for (let at = 0; at < body.length; at += body.length / 16) {
+      await raw('GET', '/healthz');
+      socket.write(body.subarray(at, at + body.length / 16));
+    }
+    expect(lost).toEqual([]);
+    const [answer] = await once(socket.resume(), 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1.1 403/);
+    socket.destroy();
+  });
+
   test('a repeated key does nothing twice, and is refused for anything else', async () => {
     const put = (n: number) =>
       overTcp.putCamera({ params: { camera: 'once' }, body: nobody(n) }, { idempotencyKey: 'k1' });

@@ -31,6 +31,10 @@ describe('SIGSTOP of the camera process', () => {
       () => vigia.results.slice(stopped).filter((r) => r.status === 'ok').length >= 20,
     );
     expectNoneFresherThanItIs(node, offset);
+    // Meanwhile nobody knew whether it was live.
+    const silent = { state: 'stalled', message: "the camera's process has said nothing for 3 s" };
+    const states = vigia.lines.filter(({ type }) => type === 'camera_state').slice(-2);
+    expect(states).toMatchObject([silent, { state: 'live' }]);
     const report = await stop(node);
     // The backlog was read and decoded, but only its newest pictures were worth anything.
     expect(report.cameras['hall']?.skipped.late).toBeGreaterThan(20);

@@ -67,6 +67,8 @@ const WATCH_MS = 1_000;
 const COMPLAIN_MS = 10_000;
 /** A camera process sends a message twice a second. It counts as hung after this many seconds of silence. */
 const SILENT_TICKS = 10;
+/** After this many its camera is not called `live` any more: nobody knows whether it is. */
+const MUTE_TICKS = 3;
 /** Looks in a row above its memory's limit before a process is ended: one picture may need more for a moment. */
 const LARGE_TICKS = 3;
 
@@ -90,6 +92,10 @@ export class CameraGeneration implements Generation {
   #failure: string | undefined;
   #watch: Timer | undefined;
   #silentTicks = 0;
+  /** The last state that the process reported. */
+  #said: StateNotice | undefined;
+  /** It said `live`, and then nothing for {@link MUTE_TICKS}. */
+  #isMute = false;
   #largeTicks = 0;
   /** Messages of its process that were refused or lost. */
   #problems = 0;
@@ -211,15 +217,21 @@ export class CameraGeneration implements Generation {
   #handlers(): Handlers<CameraWords> {
     const { onState, onResult, onWorkerState, onEvent } = this.#o;
     const heard =
-      <T>(handle: (notice: T) => void) =>
+      <T>(handle: (notice: T) => void, isState = false) =>
       (notice: T): void => {
         this.#silentTicks = 0;
-        if (!this.#closed) handle(notice);
+        if (this.#closed) return;
+        if (this.#isMute && this.#said && !isState) onState(this.#said);
+        this.#isMute = false;
+        handle(notice);
       };
     return {
       requests: {},
       notices: {
-        state: heard(onState),
+        state: heard((state) => {
+          this.#said = state;
+          onState(state);
+        }, true),
         result: heard(onResult),
         worker_state: heard(onWorkerState),
         event: heard(onEvent),
@@ -251,7 +263,15 @@ export class CameraGeneration implements Generation {
     if (pid === undefined) return;
     this.#weigh(pid);
     this.#silentTicks += 1;
+    if (this.#silentTicks === MUTE_TICKS) this.#onMute();
     if (this.#silentTicks === SILENT_TICKS) this.#kill(`has said nothing for ${(SILENT_TICKS * WATCH_MS) / 1000} s`);
+  }
+
+  #onMute(): void {
+    if (this.#closed || this.#said?.state !== 'live') return;
+    this.#isMute = true;
+    const message = `the camera's process has said nothing for ${(MUTE_TICKS * WATCH_MS) / 1000} s`;
+    this.#o.onState({ state: 'stalled', reason: 'stalled', message, retryInMs: null });
   }
 
   /** What a camera sends is bounded before it is allocated. This holds when a bound was forgotten, or a library leaks. */
@@ -279,6 +299,8 @@ export class CameraGeneration implements Generation {
       this.#largeTicks = 0;
     } else if (child.state === 'waiting') {
       this.#cleanUp();
+      this.#said = undefined;
+      this.#isMute = false;
       this.#closeCounters(this.#last);
       const failed = this.#failure;
       this.#failure = undefined;

@@ -25,6 +25,7 @@ import {
   wishOf,
 } from './requests.ts';
 import { SessionRoutes } from './session-routes.ts';
+import { discardBody } from './unread-body.ts';
 import {
   type ApiServer,
   type Entrance,
@@ -209,7 +210,8 @@ export class Api {
     if (statusCode === 200) this.#o.node.stop(nameOf(this.#visitorOf(request)));
   };
 
-  #refuse(error: unknown, { method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  async #refuse(error: unknown, { method, url, raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    await discardBody(raw, this.#o.clock);
     const { status, body } = this.refusal(error, `${method} ${url}`);
     if (status === 401) void reply.header('www-authenticate', 'Bearer');
     const { retry_after_s: seconds } = body.error as { readonly retry_after_s?: number };
