@@ -74,9 +74,12 @@ function wrongStates(c: Combination, exhibit: Exhibit, evidence: Evidence): stri
   return [...untrueReasons(c, evidence), ...neverLive(c, exhibit, evidence), ...blindAtEnd(c, exhibit, evidence)];
 }
 
+/** The reason of a camera whose pictures are too old. */
+const TOO_LATE = /old when they come/;
+
 /** Reasons, by the words of their sentences, and whether they can be true. */
 const REASONS: readonly (readonly [words: RegExp, canBe: (c: Combination) => boolean])[] = [
-  [/old when they come/, (c) => longestHeldMs(c) >= staleAfterMs(1000 / c.fps) - NEARLY_MS],
+  [TOO_LATE, (c) => longestHeldMs(c) >= staleAfterMs(1000 / c.fps) - NEARLY_MS],
   [/no keyframe came/, (c) => isLossy(c) || c.noKeyframesS !== undefined],
   // A keyframe that has just come is not shown yet: until it is, nothing whole has come.
   [/nothing whole comes|none of what comes/, (c) => isLossy(c) || c.gop === 'refresh' || c.noKeyframesS !== undefined],
@@ -114,9 +117,14 @@ function neverLive(c: Combination, exhibit: Exhibit, { states, endMs }: Evidence
   const limitMs = liveLimitMs(c, exhibit);
   const known = isLossy(c) || c.auth === 'wrong' || endMs < limitMs || (c.change?.atMs ?? limitMs) < limitMs;
   const live = states.find(({ state }) => state.state === 'live');
-  if (known || (live && live.atMs <= limitMs)) return [];
+  if (known || (live && live.atMs <= limitMs) || isCalledLate(states, limitMs)) return [];
   const when = live ? `live only after ${live.atMs.toFixed(0)} ms` : 'never live';
   return [`it is ${when}, and two groups of pictures after connecting were over after ${limitMs.toFixed(0)} ms`];
+}
+
+/** Whether it was said in time that no picture is used because all are too old. That this can be so is judged elsewhere. */
+function isCalledLate(states: Evidence['states'], limitMs: number): boolean {
+  return states.some(({ atMs, state }) => atMs <= limitMs && 'message' in state && TOO_LATE.test(state.message ?? ''));
 }
 
 /** `live` or `connecting` for long, without a picture that can be used. */
