@@ -12,7 +12,7 @@ export interface Scene {
   readonly name: string;
   /** An additional line of the camera's configuration. */
   readonly setting?: string | undefined;
-  /** The state, `state(reason)`, that must be reported first; undefined: it is asked after a while, whatever is reported. */
+  /** The state, `state(reason)`, that must be reported first; undefined: it is asked after a while. */
   readonly told?: string | undefined;
   /** Starts the camera. It ends with the scope. */
   readonly start: (run: SoakRun, scope: Scope) => Promise<Play>;
