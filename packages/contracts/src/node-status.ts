@@ -20,7 +20,7 @@ export type RecentAnswers = z.infer<typeof recentAnswersSchema>;
 
 /** See {@link HealthProblem}. */
 export const healthProblemSchema = z.strictObject({
-  /** `worker_failed`, `blind`, `mqtt_refused`, `memory`. */
+  /** `worker_failed`, `blind`, `mqtt_refused`, `memory`, `store`. */
   code: z.string(),
   /** `_node` for a problem of the whole node. */
   camera: z.string(),

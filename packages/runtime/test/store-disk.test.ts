@@ -50,6 +50,15 @@ class Disk {
     await this.#shell.line(pattern);
   }
 
+  /** `vigia health` ends so, and says so. */
+  async isHealthy(code: number, says: RegExp): Promise<void> {
+    this.#commands += 1;
+    const end = `health ${this.#commands} ends with`;
+    this.run(`${process.execPath} ${MAIN} health --node ${this.#box.node}; echo "${end} $?"`);
+    await this.#shell.line(new RegExp(`^${end} ${code}$`, 'm'));
+    await this.#shell.line(says);
+  }
+
   /** What the node has stored. */
   async events(): Promise<NodeEvent[]> {
     this.#commands += 1;
@@ -71,8 +80,10 @@ test('a disk that is read-only when the node starts: events wait, and are stored
     disk.start();
     const failing = 'supervisor: the store takes no events, they wait in memory: EROFS: read-only file system';
     await disk.says(new RegExp(`(?:${failing}[^]*?"state":"waiting"[^]*){${run}}`));
+    await disk.isHealthy(1, /^vigia: the store takes no events, they wait in memory: EROFS/m);
     disk.run('mount -o remount,rw disk');
     await disk.says(new RegExp(`(?:supervisor: the store takes events again[^]*){${run}}`));
+    await disk.isHealthy(0, /^ok/m);
     const stored = await disk.events();
     const states = stored.flatMap(({ kind, data }) =>
       kind === 'node' || kind === 'storage' ? [(data as { readonly state: string }).state] : [],

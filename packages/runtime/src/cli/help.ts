@@ -113,8 +113,8 @@ Exit codes: 0 done, 1 not ready (with the reason), or no such node, camera or co
   health: `vigia health [--node NAME] [-c FILE]
 
 Reports whether a running node needs attention, for operators, service managers and container health checks. Prints
-\`ok\`, or one line for each critical worker that has failed and each critical consumer that gives no results although
-its camera is live, with the reason.
+\`ok\`, or one line for each problem, with the reason: a critical worker that has failed, a critical consumer that sees
+nothing, a broker that refuses, a store that takes no events, a supervisor that uses too much memory.
 
   --node NAME         the node (default: the only running one)
   -c, --config FILE   take the node's name from a configuration

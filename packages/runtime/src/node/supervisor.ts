@@ -222,7 +222,7 @@ export class Supervisor {
 
   /** Problems that need attention. */
   health(): readonly HealthProblem[] {
-    return [...this.#watches.health(), ...this.#outlets.broker.problems];
+    return [...this.#watches.health(), ...this.#outlets.broker.problems, ...this.#events.problems];
   }
 
   /** Cameras that have never delivered a picture, each with the reason as far as it is known. */

@@ -1,5 +1,5 @@
 import { type Clock, codeOf, type Log, messageOf } from '@vigia/base';
-import type { NodeEvent } from '@vigia/contracts';
+import type { HealthProblem, NodeEvent } from '@vigia/contracts';
 import type { NodeStore } from '#services/store';
 import { Announcer } from './announcer.ts';
 import { EventHub } from './event-hub.ts';
@@ -45,6 +45,11 @@ export class NodeEvents {
     this.announcer = new Announcer({ node, boot: this.boot, clock, newId: this.newId, publish });
     this.#storage = new StorageWatch(this.announcer, log);
     store?.watch((trouble) => this.#storage.trouble(trouble));
+  }
+
+  /** What is wrong with the store. */
+  get problems(): readonly HealthProblem[] {
+    return this.#storage.problems;
   }
 
   /** Removes old events. Rejects when the store cannot. */

@@ -1,4 +1,5 @@
 import type { Log } from '@vigia/base';
+import { type HealthProblem, WHOLE_NODE } from '@vigia/contracts';
 import type { StoreTrouble } from '#services/store';
 import type { Announcer } from './announcer.ts';
 
@@ -6,10 +7,17 @@ import type { Announcer } from './announcer.ts';
 export class StorageWatch {
   readonly #announcer: Announcer;
   readonly #log: Log;
+  /** Why the disk takes no events; undefined while it does. */
+  #failing: string | undefined;
 
   constructor(announcer: Announcer, log: Log) {
     this.#announcer = announcer;
     this.#log = log;
+  }
+
+  /** Events that wait in memory are lost with the process. */
+  get problems(): readonly HealthProblem[] {
+    return this.#failing === undefined ? [] : [{ code: 'store', camera: WHOLE_NODE, message: this.#failing }];
   }
 
   /** The disk takes no events, or takes them again, or the file was damaged. */
@@ -20,10 +28,12 @@ export class StorageWatch {
     }
     if (trouble.state === 'failing') {
       const message = `the store takes no events, they wait in memory: ${trouble.why}`;
+      this.#failing = message;
       this.#log.error(message);
       this.#announcer.storage({ state: 'failing', message, discarded: 0 });
       return;
     }
+    this.#failing = undefined;
     const { discarded } = trouble;
     const message = `the store takes events again${discarded > 0 ? `; ${discarded} were discarded meanwhile` : ''}`;
     this.#log.info(message);
