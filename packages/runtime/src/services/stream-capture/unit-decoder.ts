@@ -164,7 +164,8 @@ export class UnitDecoder {
    */
   push(unit: AccessUnit, latenessMs: number, wanted: boolean, hiddenMs: number): void {
     this.#measure(unit);
-    this.#sets?.see(unit.data);
+    // Looking through every unit costs, and without demand there may never be a first picture.
+    if (wanted || unit.keyframe) this.#sets?.see(unit.data);
     if (this.#candidate?.unproved) this.#settle(this.#candidate, unit);
     if (unit.doubt === 'repeated') this.#disprove(unit);
     const reason = this.#wholeness.whySkipped(unit, wanted);
