@@ -25,16 +25,21 @@ export interface RtspStreamHandler {
 }
 
 const DOLLAR = 0x24;
+/** The version of RTP and RTCP (RFC 3550, 5.1): the first two bits of every packet. */
+const VERSION = { mask: 0xc0, two: 0x80 } as const;
 const EMPTY = Buffer.alloc(0);
 
 /**
  * Splits an RTSP connection into messages and interleaved packets (RFC 2326, sections 4 and 10.12). Skips other bytes
- * up to the next `$` or `RTSP/`. Buffers at most one message: 16 KB of header, 64 KB of body or packet.
+ * up to the next packet or `RTSP/`; a `$` among them that begins no packet is skipped, too. Buffers at most one message: 16 KB of header, 64 KB of body or packet.
  */
 export class RtspStreamParser {
   readonly #handler: RtspStreamHandler;
   #held: Buffer = EMPTY;
   #garbage = 0;
+  /** 1 for each channel that packets came on. */
+  readonly #channels = new Uint8Array(256);
+  #packets = 0;
   /** Bytes skipped so far. */
   skippedBytes = 0;
 
@@ -57,17 +62,27 @@ export class RtspStreamParser {
   /** Parses one element. Returns the number of bytes consumed, 0 when more are needed. */
   #one(data: Buffer): number {
     if (data.byteLength < 4) return 0;
-    if (data[0] === DOLLAR) return this.#interleaved(data);
+    if (data[0] === DOLLAR && (this.#garbage === 0 || this.#isPacket(data))) return this.#interleaved(data);
     if (isMessageStart(data)) return this.#message(data);
     return this.#resync(data);
+  }
+
+  /** Whether a `$` behind garbage begins a packet like those before. An empty one proves nothing. */
+  #isPacket(data: Buffer): boolean {
+    const isKnown = this.#packets === 0 || this.#channels[data[1] as number] === 1;
+    const isEmpty = data.readUInt16BE(2) === 0;
+    // The fifth byte may be yet to come.
+    return isKnown && !isEmpty && ((data[4] ?? VERSION.two) & VERSION.mask) === VERSION.two;
   }
 
   #interleaved(data: Buffer): number {
     const size = data.readUInt16BE(2);
     if (data.byteLength < 4 + size) return 0;
-    // An empty packet does not prove that the framing is right again.
-    if (size > 0) this.#garbage = 0;
-    this.#handler.onInterleaved(data[1] as number, data.subarray(4, 4 + size));
+    const channel = data[1] as number;
+    this.#garbage = 0;
+    this.#channels[channel] = 1;
+    this.#packets += 1;
+    this.#handler.onInterleaved(channel, data.subarray(4, 4 + size));
     return 4 + size;
   }
 

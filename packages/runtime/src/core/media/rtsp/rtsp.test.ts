@@ -56,18 +56,16 @@ describe('the stream parser', () => {
     }
   });
 
-  test('garbage is skipped up to the next packet or response, and counted', () => {
-    const { messages, packets, parser } = parse(
-      Buffer.concat([
-        Buffer.from('\0\0garbage here'),
-        interleaved(0, '8060'),
-        Buffer.from('??RTSP/1.0 200 OK\r\n\r\n'),
-      ]),
-      3,
-    );
-    expect(packets).toEqual([[0, '8060']]);
-    expect(messages).toHaveLength(1);
-    expect(parser.skippedBytes).toBeGreaterThan(10);
+  test('garbage is skipped up to the next packet or response, and counted, also with a `$` in it', () => {
+    const garbage = ['\0\0gar$\x80\x81$bage', '?$\0\0?$\0\0\0x$\0?RTSP/1.0 200 OK\r\n\r\n'];
+    const [before, after] = garbage.map((text) => Buffer.from(text, 'latin1')) as [Buffer, Buffer];
+    for (const step of [1, 3, 1000]) {
+      const stream = [interleaved(0, '80'), before, interleaved(0, '8060'), after];
+      const { messages, packets, parser } = parse(Buffer.concat(stream), step);
+      expect(packets.map(([, packet]) => packet)).toEqual(['80', '8060']);
+      expect(messages).toHaveLength(1);
+      expect(parser.skippedBytes).toBe(26);
+    }
   });
 
   test('empty packets do not reset the garbage limit', () => {
