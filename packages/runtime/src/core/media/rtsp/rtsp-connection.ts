@@ -1,4 +1,4 @@
-import { connect, isIP, type Socket } from 'node:net';
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type Clock, messageOf, quoted, type Timer } from '@vigia/base';
 import { SourceError, type TlsOptions } from '#core/media';
@@ -48,6 +48,8 @@ const POSTED_LIMIT = 8;
 const UNREAD_LIMIT = 64 * 1024;
 /** How long a closing connection may take to send its TEARDOWN. */
 const TEARDOWN_MS = 300;
+/** At most so much is read at once, bytes: as much as Node reads by itself. */
+const READ_BYTES = 64 * 1024;
 
 /**
  * One RTSP connection: requests and answers with authentication, and interleaved packets in both directions (RFC 2326).
@@ -118,7 +120,7 @@ export class RtspConnection {
         timer.cancel();
         resolve();
       });
-      socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+      if (address.secure) socket.on('data', (chunk: Buffer) => this.#onData(chunk));
       socket.on('error', (error) => this.fail(connectError(address.name, error)));
       socket.on('close', () => {
         timer.cancel();
@@ -243,7 +245,10 @@ export class RtspConnection {
 
   #open(): Socket {
     const { address, tls } = this.#o;
-    if (!address.secure) return connect({ host: address.host, port: address.port, noDelay: true });
+    if (!address.secure) {
+      const { host, port } = address;
+      return connect({ host, port, noDelay: true, onread: this.#intoOneBuffer() });
+    }
     const socket = connectTls({
       host: address.host,
       port: address.port,
@@ -253,6 +258,16 @@ export class RtspConnection {
     });
     socket.setNoDelay(true);
     return socket;
+  }
+
+  /** What is read is parsed and copied before the next read: one buffer does, and no stream is between. */
+  #intoOneBuffer(): OnReadOpts {
+    const buffer = Buffer.allocUnsafe(READ_BYTES);
+    const callback = (bytes: number): boolean => {
+      this.#onData(buffer.subarray(0, bytes));
+      return true;
+    };
+    return { buffer, callback };
   }
 
   #roundTrip(method: string, url: string, headers: Record<string, string>): Promise<RtspMessage> {
