@@ -31,7 +31,8 @@ const EMPTY = Buffer.alloc(0);
 
 /**
  * Splits an RTSP connection into messages and interleaved packets (RFC 2326, sections 4 and 10.12). Skips other bytes
- * up to the next packet or `RTSP/`; a `$` among them that begins no packet is skipped, too. Buffers at most one message: 16 KB of header, 64 KB of body or packet.
+ * up to the next packet or `RTSP/`; a `$` among them that begins no packet is skipped, too. Buffers at most one message:
+ * 16 KB of header, 64 KB of body or packet.
  */
 export class RtspStreamParser {
   readonly #handler: RtspStreamHandler;
@@ -47,7 +48,7 @@ export class RtspStreamParser {
     this.#handler = handler;
   }
 
-  /** @throws SourceError `corrupt` when a limit is passed. */
+  /** @param chunk Borrowed until this returns. @throws SourceError `corrupt` when a limit is passed. */
   push(chunk: Buffer): void {
     let data = this.#held.byteLength === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     for (;;) {
