@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config';
 // Unit tests run on the sources (condition `source`). Tests that start processes or threads run on the built files:
 // a child inherits the condition, and plain Node cannot load `.ts` (see CONTRIBUTING.md).
 /** Unit tests that replace a module for all, or count what the whole process holds. */
-const ALONE = ['packages/base/src/supervised-child.test.ts', 'packages/testkit/src/simulated-camera/transport.test.ts'];
+const ALONE = [
+  'packages/base/src/supervised-child.test.ts',
+  'packages/testkit/src/simulated-camera/{simulated-camera,transport}.test.ts',
+];
 /**
  * System tests that judge ages, count drops of a loaded camera, or meet deadlines of milliseconds. They wait more than
  * they compute: two of them leave room on two cores, if no other test computes beside them.
