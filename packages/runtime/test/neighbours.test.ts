@@ -57,10 +57,11 @@ workers:
   expect(watched.filter(({ status }) => status === 'ok').length).toBeGreaterThan(24);
   const ages = watched.flatMap((r) => (r.status === 'ok' ? [r.age_ms] : [])).sort((a, b) => a - b);
   expect(ages[Math.floor(ages.length / 2)]).toBeLessThan(300);
-  // What is too much is one error each, with the reason.
+  // What is too much is one error each, with the reason. A machine that is too busy to send too much gets none.
   for (const consumer of ['flood', 'thread'])
-    expect(of(consumer).findLast(({ status }) => status === 'error')?.error).toMatchObject({
-      code: 'too_much',
-      message: expect.stringMatching(/more than this class allows|a second/),
-    });
+    for (const { error } of of(consumer).filter(({ status }) => status === 'error'))
+      expect(error).toMatchObject({
+        code: 'too_much',
+        message: expect.stringMatching(/more than this class allows|a second/),
+      });
 });
