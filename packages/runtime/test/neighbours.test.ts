@@ -49,19 +49,17 @@ workers:
     await vigia.until(`results of ${consumer}`, () => of(consumer).length >= 3);
   const [before, fromMs] = [of('watch').length, performance.now()];
   await vigia.until('40 more results of the critical one', () => of('watch').length >= before + 40);
-  // Ten a second are due. 9 of 36 came, 464 ms old, before results had a cost. The bounds
-  // are nearer to that than to what a quiet machine does (40 of 40, 20 ms), because a busy
-  // machine loses some of its own accord.
+  // Ten a second are due. 9 of 36 came, 464 ms old, before results had a cost; now 38 to 40 of 40, 16 to 46 ms. The bounds are
+  // between: a busy machine loses some of its own accord.
   expect(performance.now() - fromMs).toBeLessThan(12_000);
   const watched = of('watch').slice(before);
   expect(watched.filter(({ status }) => status === 'ok').length).toBeGreaterThan(24);
   const ages = watched.flatMap((r) => (r.status === 'ok' ? [r.age_ms] : [])).sort((a, b) => a - b);
   expect(ages[Math.floor(ages.length / 2)]).toBeLessThan(300);
-  // What is too much is one error each, with the reason. A machine that is too busy to send too much gets none.
-  for (const consumer of ['flood', 'thread'])
+  // What is too much is one error each, with the reason. On a busy machine some come too late to be one.
+  for (const consumer of ['flood', 'thread']) {
+    expect(of(consumer).filter(({ status }) => status === 'ok')).toEqual([]);
     for (const { error } of of(consumer).filter(({ status }) => status === 'error'))
-      expect(error).toMatchObject({
-        code: 'too_much',
-        message: expect.stringMatching(/more than this class allows|a second/),
-      });
+      expect(error).toMatchObject({ code: 'too_much', message: expect.stringMatching(/more than this class allows/) });
+  }
 });
