@@ -71,28 +71,32 @@ function ageText(how: 'older' | 'younger', shown: readonly Shown[]): string {
 }
 
 function wrongStates(c: Combination, exhibit: Exhibit, evidence: Evidence): string[] {
-  return [...untrueReasons(c, evidence), ...neverLive(c, exhibit, evidence), ...blindAtEnd(c, exhibit, evidence)];
+  return [
+    ...untrueReasons(c, exhibit, evidence),
+    ...neverLive(c, exhibit, evidence),
+    ...blindAtEnd(c, exhibit, evidence),
+  ];
 }
 
 /** The reason of a camera whose pictures are too old. */
 const TOO_LATE = /old when they come/;
 
 /** Reasons, by the words of their sentences, and whether they can be true. */
-const REASONS: readonly (readonly [words: RegExp, canBe: (c: Combination) => boolean])[] = [
-  [TOO_LATE, (c) => longestHeldMs(c) >= staleAfterMs(1000 / c.fps) - NEARLY_MS],
+const REASONS: readonly (readonly [words: RegExp, canBe: (c: Combination, exhibit: Exhibit) => boolean])[] = [
+  [TOO_LATE, (c, exhibit) => longestHeldMs(c) + decoderHoldsMs(c, exhibit) >= staleAfterMs(1000 / c.fps) - NEARLY_MS],
   [/no keyframe came/, (c) => isLossy(c) || c.noKeyframesS !== undefined],
   // A keyframe that has just come is not shown yet: until it is, nothing whole has come.
   [/nothing whole comes|none of what comes/, (c) => isLossy(c) || c.gop === 'refresh' || c.noKeyframesS !== undefined],
   [/no video for/, (c) => longestHeldMs(c) >= 1_400],
 ];
 
-function untrueReasons(c: Combination, { states }: Evidence): string[] {
+function untrueReasons(c: Combination, exhibit: Exhibit, { states }: Evidence): string[] {
   return states.flatMap(({ atMs, state }) => {
     if (state.state !== 'stalled' && state.state !== 'waiting') return [];
     const { reason, message } = state;
     if (reason === 'unauthorized' && c.auth === 'wrong') return [];
     if (reason === 'ended' && (c.change?.drop || c.change?.relayMs !== undefined)) return [];
-    if (REASONS.some(([words, canBe]) => reason === 'stalled' && words.test(message) && canBe(c))) return [];
+    if (REASONS.some(([words, canBe]) => reason === 'stalled' && words.test(message) && canBe(c, exhibit))) return [];
     return [`after ${atMs.toFixed(0)} ms it is ${state.state} (${reason}: ${message}), which is not so`];
   });
 }
@@ -103,6 +107,11 @@ function isLossy({ loss }: Combination): boolean {
 
 function longestHeldMs({ delayMs = 0, jitterMs = 0, change }: Combination): number {
   return Math.max(delayMs, change?.delayMs ?? 0, change?.relayMs ?? 0) + jitterMs;
+}
+
+/** How long a picture may wait here: for those that are decoded before it and shown after it, and for its marker. */
+function decoderHoldsMs({ fps }: Combination, { clip }: Exhibit): number {
+  return ((Math.ceil((clip.reorderTicks * clip.fps) / 90_000) + HELD_PICTURES) * 1000) / fps;
 }
 
 /** Within two groups of pictures after the connection. */

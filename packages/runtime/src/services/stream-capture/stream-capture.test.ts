@@ -1,97 +1,7 @@
-import { createLog, FakeClock, type LogRecord } from '@vigia/base';
 import { describe, expect, test } from 'vitest';
-import { type Source, SourceError, type SourceFormat, type SourceOptions, type SourceReason } from '#core/media';
-import type { Picture } from '#core/media/libav';
-import { type CaptureState, StreamCapture, type StreamCaptureOptions } from './stream-capture.ts';
-
-const FORMAT: SourceFormat = {
-  kind: 'rtsp',
-  transport: 'tcp',
-  codec: 'mjpeg',
-  extradata: undefined,
-  raw: undefined,
-  audio: undefined,
-  live: true,
-};
-
-/** The smallest grey JPEG: a picture of 8×8 that every decoder takes. */
-const JPEG = Buffer.from(
-  '/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAAMCAgICAgMCAgIDAwMDBAYEBAQEBAgGBgUGCQgKCgkICQkKDA8MCgsOCwkJDRENDg8QEBEQCgwSExIQEw8QEBD/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AVN//2Q==',
-  'base64',
-);
-
-/** A capture on a source that does what the test says, on a clock that the test moves. */
-function capture(more: Partial<StreamCaptureOptions> = {}): {
-  readonly clock: FakeClock;
-  readonly subject: StreamCapture;
-  readonly states: CaptureState[];
-  readonly logged: LogRecord[];
-  readonly pictures: { width: number; capturedMs: number; hiddenMs: number }[];
-  readonly connections: SourceOptions[];
-  readonly closed: number[];
-  demand: boolean;
-  /** Settles what `open` waits for. */
-  settle(): Promise<void>;
-  /** The newest connection sends a unit. */
-  unit(more?: {
-    readonly data?: Buffer;
-    readonly damaged?: boolean;
-    readonly keyframe?: boolean;
-    readonly delayMs?: number;
-  }): void;
-} {
-  const clock = new FakeClock();
-  const states: CaptureState[] = [];
-  const logged: LogRecord[] = [];
-  const pictures: { width: number; capturedMs: number; hiddenMs: number }[] = [];
-  const connections: SourceOptions[] = [];
-  const closed: number[] = [];
-  const world = { demand: true };
-  const subject = new StreamCapture({
-    url: 'rtsp://camera/stream',
-    clock,
-    log: createLog('test', (record) => logged.push(record)),
-    sink: {
-      publish: (picture: Picture) => {
-        pictures.push({ width: picture.width, capturedMs: picture.capturedMs, hiddenMs: picture.stamps.hiddenMs });
-        picture.release();
-      },
-      hasDemand: () => world.demand,
-    },
-    onState: (state) => states.push(state),
-    backoff: { firstMs: 1000, maxMs: 8000, jitter: 0 },
-    open: (options) => {
-      const id = connections.push(options) - 1;
-      const source: Source = { lostPackets: id + 1, close: () => void closed.push(id) };
-      options.onFormat(FORMAT);
-      return Promise.resolve(source);
-    },
-    ...more,
-  });
-  subject.start();
-  return {
-    clock,
-    subject,
-    states,
-    logged,
-    pictures,
-    connections,
-    closed,
-    get demand() {
-      return world.demand;
-    },
-    set demand(value) {
-      world.demand = value;
-    },
-    settle: () => new Promise((resolve) => void setImmediate(resolve)),
-    unit({ data = JPEG, damaged = false, keyframe = true, delayMs = 0 } = {}) {
-      const connection = connections.at(-1) as SourceOptions;
-      const now = clock.nowMs();
-      connection.onUnit({ data, ptsMs: now - delayMs, arrivedMs: now, keyframe, damaged });
-      connection.onReadEnd?.();
-    },
-  };
-}
+import { type Source, SourceError, type SourceOptions, type SourceReason } from '#core/media';
+import type { CaptureState } from './capture-options.ts';
+import { capture, FORMAT, JPEG, play } from '../../../test/support/capture-world.ts';
 
 const settings = {
   onLoss: 'wait',
@@ -100,14 +10,6 @@ const settings = {
   hardware: 'none',
   maxPicture: { width: 100, height: 100 },
 } as const;
-
-/** Pictures at 10 fps for this long. */
-function play(world: ReturnType<typeof capture>, ms: number, unit: Parameters<typeof world.unit>[0] = {}): void {
-  for (let at = 0; at < ms; at += 100) {
-    world.unit(unit);
-    world.clock.advance(100);
-  }
-}
 
 const names = (states: readonly CaptureState[]): string[] => states.map((s) => s.state);
 const conserved = ({ subject }: ReturnType<typeof capture>): void => {
@@ -280,6 +182,30 @@ describe('the states of a capture', () => {
       expect(world.states.at(-1)).toEqual({ state: 'live' });
     },
   );
+
+  test('pictures that come late and wait for the decoder too: stalled when both together make them useless', async () => {
+    const world = capture();
+    await world.settle();
+    const playHeld = async (ms: number, delayMs: number): Promise<void> => {
+      for (let at = 0; at < ms; at += 100) {
+        world.unit({ heldMs: 300, delayMs });
+        // Of late pictures the newest is published when the loop turns.
+        await world.settle();
+        world.clock.advance(100);
+      }
+    };
+    await playHeld(1_000, 0);
+    world.clock.advance(650);
+    await playHeld(3_000, 650);
+    expect(names(world.states)).toEqual(['connecting', 'live']);
+    world.clock.advance(100);
+    await playHeld(4_000, 750);
+    expect(world.states.at(-1)).toMatchObject({ message: expect.stringMatching(/^its pictures are 1\.\d s old/) });
+    world.demand = false;
+    await playHeld(500, 750);
+    expect(world.states.at(-1)).toEqual({ state: 'live' });
+    await world.subject.close();
+  });
 
   test('silence that the source does not detect ends the connection too, with or without demand', async () => {
     const world = capture();

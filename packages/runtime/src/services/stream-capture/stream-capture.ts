@@ -1,87 +1,20 @@
-import { Backoff, type BackoffOptions, type Clock, every, type Log, sleep, type Timer } from '@vigia/base';
+import { Backoff, every, sleep, type Timer } from '@vigia/base';
 import { staleAfterMs } from '@vigia/frame-supplier';
-import {
-  type AccessUnit,
-  type Source,
-  SourceError,
-  type SourceFormat,
-  type SourceOptions,
-  type SourceReason,
-  type SourceTimeouts,
-  type TlsOptions,
-} from '#core/media';
+import { type AccessUnit, type Source, SourceError, type SourceFormat, type SourceOptions } from '#core/media';
 import type { Needs } from '#core/media/bitstream';
 import type { Picture } from '#core/media/libav';
 import { connectSource } from '#core/media/sources';
 import { CameraClock } from './camera-clock.ts';
+import type { CaptureCounters, CaptureState, StreamCaptureOptions, StreamDescription } from './capture-options.ts';
 import { type EncodedTap, type EncodedTapOptions, EncodedTaps } from './encoded-tap.ts';
 import { Lateness } from './lateness.ts';
 import { refusal } from './picture-limit.ts';
 import { DECODE_ALL, type DecodeOptions, UnitDecoder } from './unit-decoder.ts';
-import type { UnitCounters } from './unit-ledger.ts';
-
-/** The state of a camera's stream. `message` is one sentence for people, without credentials. */
-export type CaptureState =
-  | { readonly state: 'connecting' }
-  | { readonly state: 'live' }
-  /** Connected, but no units arrive, or none that can be decoded. */
-  | { readonly state: 'stalled'; readonly reason: 'stalled'; readonly message: string }
-  | { readonly state: 'waiting'; readonly reason: SourceReason; readonly message: string; readonly retryInMs: number }
-  /** Closed; with a reason when the source itself ended. */
-  | { readonly state: 'stopped'; readonly reason?: SourceReason; readonly message?: string };
-
-/** {@link UnitCounters}, and counters of connections. */
-export interface CaptureCounters extends UnitCounters {
-  /** Connections after the first. */
-  readonly reconnects: number;
-  /** RTP packets that never arrived. */
-  readonly lostPackets: number;
-}
-
-/** Where pictures go. */
-export interface PictureSink {
-  /** Takes over the reference. Must return at once. */
-  publish(picture: Picture): void;
-  /** Whether pictures are wanted now. The capture asks once per unit and once per check. */
-  hasDemand(): boolean;
-}
 
 /** Why an open connection gives no picture that can be used. */
 interface Trouble {
   readonly kind: 'silent' | 'late' | 'blind';
   readonly message: string;
-}
-
-/** The stream that a camera sends. */
-export interface StreamDescription {
-  readonly format: SourceFormat;
-  /** Of the last picture, pixels; 0 before the first. */
-  readonly width: number;
-  readonly height: number;
-  readonly intervalMs: number;
-  readonly gopMs: number | undefined;
-  readonly decoder: string;
-}
-
-/** Options of {@link StreamCapture}. */
-export interface StreamCaptureOptions {
-  /** Any source of the configuration; may contain credentials. */
-  readonly url: string;
-  readonly transport?: SourceOptions['transport'];
-  readonly tls?: TlsOptions;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly sink: PictureSink;
-  /** Default: every picture, on one thread. */
-  readonly decode?: DecodeOptions;
-  /** Whether taps want sound. Default false. */
-  readonly audio?: boolean;
-  readonly onState: (state: CaptureState) => void;
-  readonly timeouts?: Partial<SourceTimeouts>;
-  /** Waits between two tries. Default: 0.5 s, doubling to 10 s. */
-  readonly backoff?: BackoffOptions;
-  /** Opens a source. Default: the real ones. */
-  readonly open?: (options: SourceOptions, signal: AbortSignal) => Promise<Source>;
 }
 
 /** After a connection that has been live for this long, the back-off starts from the beginning. Milliseconds. */
@@ -123,7 +56,8 @@ export class StreamCapture {
   #laggingSinceMs: number | undefined;
   /** When the last unit came that was not too old to be used; at first, when the first of the connection came. */
   #usableMs = 0;
-  #latenessMs = 0;
+  /** How old the newest unit or picture was when it came. */
+  #ageMs = 0;
   /** Monotonic milliseconds; undefined before the first of a connection. */
   #firstUnitMs: number | undefined;
   #lastUnitMs = 0;
@@ -271,9 +205,11 @@ export class StreamCapture {
     this.#lastUnitMs = unit.arrivedMs;
     if (this.#firstUnitMs === undefined) this.#firstUnitMs = this.#usableMs = unit.arrivedMs;
     const latenessMs = this.#format?.live ? this.#lateness.observe(unit.ptsMs, unit.arrivedMs) : 0;
-    this.#watchLag(latenessMs, unit.arrivedMs);
     this.#taps.offer('video', unit);
     const wanted = this.#o.sink.hasDemand();
+    // A decoder holds back reordered pictures: where there are some, their own age decides.
+    const hasPictures = wanted && unit.arrivedMs - this.#lastPictureMs < STALLED_MS;
+    if (!hasPictures || this.#isTooOld(latenessMs)) this.#watchLag(latenessMs, unit.arrivedMs);
     if (!wanted) {
       // Without demand there are no pictures: the stream is live while units arrive.
       this.#lastPictureMs = unit.arrivedMs;
@@ -289,6 +225,7 @@ export class StreamCapture {
 
   #publish(picture: Picture): void {
     this.#lastPictureMs = this.#o.clock.nowMs();
+    this.#watchLag(this.#lastPictureMs - picture.capturedMs, this.#lastPictureMs);
     this.#lockoutBackoff.reset();
     this.#setLive(this.#lastPictureMs);
     this.#o.sink.publish(picture);
@@ -341,15 +278,19 @@ export class StreamCapture {
     return this.#o.sink.hasDemand() && now - Math.max(this.#lastPictureMs, this.#firstUnitMs ?? now) > patienceMs;
   }
 
-  /** One unit that can be used ends it: a backlog that was read is over. */
-  #watchLag(latenessMs: number, arrivedMs: number): void {
-    this.#latenessMs = latenessMs;
-    if (latenessMs >= staleAfterMs(this.#decoder.intervalMs)) {
-      this.#laggingSinceMs ??= arrivedMs;
+  /** One unit or picture that can be used ends it: a backlog that was read is over. */
+  #watchLag(ageMs: number, nowMs: number): void {
+    this.#ageMs = ageMs;
+    if (this.#isTooOld(ageMs)) {
+      this.#laggingSinceMs ??= nowMs;
       return;
     }
     this.#laggingSinceMs = undefined;
-    this.#usableMs = arrivedMs;
+    this.#usableMs = nowMs;
+  }
+
+  #isTooOld(ageMs: number): boolean {
+    return ageMs >= staleAfterMs(this.#decoder.intervalMs);
   }
 
   /** Counts the silence before the first unit that was too old, too: nothing could be used in it either. */
@@ -359,7 +300,7 @@ export class StreamCapture {
 
   #lagText(): string {
     const limitMs = staleAfterMs(this.#decoder.intervalMs);
-    return `its pictures are ${seconds(this.#latenessMs)} old when they come, and from ${seconds(limitMs)} on none is used: something between here and the camera's sensor holds them back`;
+    return `its pictures are ${seconds(this.#ageMs)} old when they come, and from ${seconds(limitMs)} on none is used: something between here and the camera's sensor holds them back`;
   }
 
   #giveUp(message: string): void {
