@@ -24,5 +24,5 @@ export {
   type SourceTimeouts,
   type TlsOptions,
 } from './source.ts';
-export { SourceError, type SourceReason } from './source-error.ts';
+export { SOURCE_REASONS, SourceError, type SourceReason } from './source-error.ts';
 export { parseSourceUrl, SOURCE_FORMS, type SourceUrl } from './source-url.ts';

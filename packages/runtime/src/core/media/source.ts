@@ -34,6 +34,8 @@ export interface AccessUnit {
    * this is the same unit, complete.
    */
   readonly doubt?: 'unproved' | 'repeated' | undefined;
+  /** Where another process has measured it: how late it came, and how much older it may be (see `Lateness`). */
+  readonly measured?: { readonly latenessMs: number; readonly hiddenMs: number } | undefined;
 }
 
 /** One coded unit of audio. */
@@ -141,6 +143,8 @@ export interface SourceOptions extends SourceEvents {
 export interface Source {
   /** RTP packets that never arrived. */
   readonly lostPackets: number;
+  /** Of a source that others use too: nothing usable comes, so that another connection should be made. */
+  abandon?(why: string): void;
   /** Closes the stream without waiting. Idempotent. */
   close(): void;
 }

@@ -58,6 +58,8 @@ export interface StreamCaptureOptions {
   readonly timeouts?: Partial<SourceTimeouts>;
   /** Waits between two tries. Default: 0.5 s, doubling to 10 s. */
   readonly backoff?: BackoffOptions;
+  /** Most bytes since the newest keyframe that are kept for taps opened later. Default 0. */
+  readonly recentBytes?: number;
   /** Opens a source. Default: the real ones. */
   readonly open?: (options: SourceOptions, signal: AbortSignal) => Promise<Source>;
 }

@@ -1,4 +1,3 @@
-export { EncodedTap, type EncodedTapOptions, type TapItem, type TapStatistics } from './encoded-tap.ts';
 export type {
   CaptureCounters,
   CaptureState,

@@ -1,14 +1,13 @@
 import { Backoff, every, sleep, type Timer } from '@vigia/base';
 import { staleAfterMs } from '@vigia/frame-supplier';
+import { type EncodedTap, type EncodedTapOptions, EncodedTaps } from '#core/encoded';
 import { type AccessUnit, type Source, SourceError, type SourceFormat, type SourceOptions } from '#core/media';
 import type { Needs } from '#core/media/bitstream';
-import type { Picture } from '#core/media/libav';
+import { type Picture, refusal } from '#core/media/libav';
 import { connectSource } from '#core/media/sources';
 import { CameraClock } from './camera-clock.ts';
 import type { CaptureCounters, CaptureState, StreamCaptureOptions, StreamDescription } from './capture-options.ts';
-import { type EncodedTap, type EncodedTapOptions, EncodedTaps } from './encoded-tap.ts';
 import { Lateness } from './lateness.ts';
-import { refusal } from './picture-limit.ts';
 import { DECODE_ALL, type DecodeOptions, UnitDecoder } from './unit-decoder.ts';
 
 /** Why an open connection gives no picture that can be used. */
@@ -37,7 +36,7 @@ const HOPELESS_MS = 20_000;
 export class StreamCapture {
   readonly #o: StreamCaptureOptions;
   readonly #decoder: UnitDecoder;
-  readonly #taps = new EncodedTaps();
+  readonly #taps: EncodedTaps;
   readonly #abort = new AbortController();
   readonly #backoff: Backoff;
   /** Cameras lock out clients that try a wrong password too often. */
@@ -71,6 +70,7 @@ export class StreamCapture {
 
   constructor(options: StreamCaptureOptions) {
     this.#o = options;
+    this.#taps = new EncodedTaps(options.recentBytes);
     this.#backoff = new Backoff(options.backoff ?? { firstMs: 500, maxMs: 10_000 });
     const decode = options.decode ?? DECODE_ALL;
     this.#decoder = new UnitDecoder({
@@ -101,6 +101,11 @@ export class StreamCapture {
   /** A reader of the encoded stream, from the next keyframe on. The caller or the end of the capture closes it. */
   openTap(options: EncodedTapOptions): EncodedTap {
     return this.#taps.open(options);
+  }
+
+  /** Ends the connection, if there is one; another one follows. @param message Why, for people. */
+  reconnect(message: string): void {
+    this.#end?.(new SourceError('stalled', message));
   }
 
   /** Starts to connect; returns at once. Idempotent. */
@@ -135,7 +140,8 @@ export class StreamCapture {
       }
       if (this.#liveSinceMs !== undefined && clock.nowMs() - this.#liveSinceMs > HEALTHY_MS) this.#backoff.reset();
       this.#liveSinceMs = undefined;
-      const retryInMs = (reason.code === 'unauthorized' ? this.#lockoutBackoff : this.#backoff).next();
+      const retryInMs =
+        reason.retryInMs ?? (reason.code === 'unauthorized' ? this.#lockoutBackoff : this.#backoff).next();
       this.#setState({ state: 'waiting', reason: reason.code, message: reason.message, retryInMs });
       // Only `close` ends the wait early; the loop's condition sees it.
       await sleep(clock, retryInMs, signal).catch(() => undefined);
@@ -182,7 +188,7 @@ export class StreamCapture {
         if (!over.aborted) this.#onUnit(unit);
       },
       onAudio: (unit) => {
-        if (!over.aborted) this.#taps.offer('audio', unit);
+        if (!over.aborted) this.#taps.offerAudio(unit);
       },
       onReadEnd: () => {
         if (!over.aborted) this.#onReadEnd();
@@ -204,8 +210,10 @@ export class StreamCapture {
   #onUnit(unit: AccessUnit): void {
     this.#lastUnitMs = unit.arrivedMs;
     if (this.#firstUnitMs === undefined) this.#firstUnitMs = this.#usableMs = unit.arrivedMs;
-    const latenessMs = this.#format?.live ? this.#lateness.observe(unit.ptsMs, unit.arrivedMs) : 0;
-    this.#taps.offer('video', unit);
+    const latenessMs = unit.measured?.latenessMs ?? this.#latenessOf(unit);
+    // Of a file nothing is hidden: a picture is as old as its reading.
+    const hiddenMs = this.#format?.kind === 'file' ? 0 : (unit.measured?.hiddenMs ?? this.#lateness.hiddenMs);
+    this.#taps.offerVideo(unit, latenessMs, hiddenMs);
     const wanted = this.#o.sink.hasDemand();
     // A decoder holds back reordered pictures: where there are some, their own age decides.
     const hasPictures = wanted && unit.arrivedMs - this.#lastPictureMs < STALLED_MS;
@@ -215,8 +223,11 @@ export class StreamCapture {
       this.#lastPictureMs = unit.arrivedMs;
       this.#setLive(unit.arrivedMs);
     }
-    // Of a file nothing is hidden: a picture is as old as its reading.
-    this.#decoder.push(unit, latenessMs, wanted, this.#format?.kind === 'file' ? 0 : this.#lateness.hiddenMs);
+    this.#decoder.push(unit, latenessMs, wanted, hiddenMs);
+  }
+
+  #latenessOf({ ptsMs, arrivedMs }: AccessUnit): number {
+    return this.#format?.live ? this.#lateness.observe(ptsMs, arrivedMs) : 0;
   }
 
   #onReadEnd(): void {
@@ -304,6 +315,7 @@ export class StreamCapture {
   }
 
   #giveUp(message: string): void {
+    this.#source?.abandon?.(message);
     const corrupt = this.#decoder.keyframes > 0 && this.#decoder.size.width === 0;
     this.#end?.(new SourceError(corrupt ? 'corrupt' : 'stalled', message));
   }
@@ -317,6 +329,7 @@ export class StreamCapture {
     this.#lostBefore += this.#source?.lostPackets ?? 0;
     this.#source?.close();
     this.#source = undefined;
+    this.#taps.end();
     this.#end = undefined;
     this.#decoder.forget();
     this.#laggingSinceMs = undefined;

@@ -1,8 +1,7 @@
 import type { Clock } from '@vigia/base';
 import type { AccessUnit, SourceFormat } from '#core/media';
 import { type Needs, ParameterSetWatch } from '#core/media/bitstream';
-import { type Hardware, Picture, VideoDecoder } from '#core/media/libav';
-import { PictureLimit } from './picture-limit.ts';
+import { type Hardware, Picture, PictureLimit, VideoDecoder } from '#core/media/libav';
 import type { Recovery } from './recovery.ts';
 import { SourceInterval } from './source-interval.ts';
 import { type UnitCounters, UnitLedger } from './unit-ledger.ts';

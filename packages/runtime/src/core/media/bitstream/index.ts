@@ -1,3 +1,4 @@
+export { nalEnd, nextNal } from './annex-b.ts';
 export { JpegNeeds } from './jpeg-needs.ts';
 export { ParameterSetWatch } from './parameter-set-watch.ts';
 export { type Needs, PictureNeeds } from './picture-needs.ts';

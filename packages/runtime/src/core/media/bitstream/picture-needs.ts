@@ -28,6 +28,10 @@ const UNREADABLE: Needs = { width: 0, height: 0, references: 0, bytes: 0 };
 export class PictureNeeds {
   readonly #hevc: boolean;
   readonly #reader = new BitReader();
+  #chroma = 1;
+  /** Lines of a picture for each line that an SPS counts. */
+  #linesPerUnit = 1;
+  #cut = { width: 0, height: 0 };
 
   constructor(codec: 'h264' | 'hevc') {
     this.#hevc = codec === 'hevc';
@@ -39,6 +43,21 @@ export class PictureNeeds {
       if (this.#isSps(data, at) && test(this.#read(data, at))) return true;
     }
     return false;
+  }
+
+  /**
+   * The size at which the pictures of an access unit are shown, in pixels: without what is cut off. Undefined when it has no
+   * SPS that can be read.
+   */
+  shownIn(data: Buffer): { readonly width: number; readonly height: number } | undefined {
+    let shown: { readonly width: number; readonly height: number } | undefined;
+    this.some(data, ({ width, height }) => {
+      if (width === 0) return false;
+      if (!this.#hevc) this.#readCut();
+      shown = { width: width - this.#cut.width, height: height - this.#cut.height * this.#linesPerUnit };
+      return shown.width > 0 && shown.height > 0 && !this.#reader.spent;
+    });
+    return shown;
   }
 
   #isSps(data: Buffer, at: number): boolean {
@@ -61,6 +80,7 @@ export class PictureNeeds {
     const profile = reader.bits(8);
     skip(reader, 16);
     reader.ue();
+    this.#chroma = 1;
     const bytes = HIGH_PROFILES.has(profile) ? this.#readHigh() : bytesPerPixel(1, 0);
     reader.ue();
     this.#skipOrder();
@@ -68,13 +88,29 @@ export class PictureNeeds {
     reader.bit();
     const width = (reader.ue() + 1) * MACROBLOCK;
     const lines = (reader.ue() + 1) * MACROBLOCK;
-    return { width, height: reader.bit() === 1 ? lines : 2 * lines, references, bytes };
+    this.#linesPerUnit = reader.bit() === 1 ? 1 : 2;
+    return { width, height: this.#linesPerUnit * lines, references, bytes };
+  }
+
+  /** What is cut off when the picture is shown: its rectangle in an SPS of H.264 (7.3.2.1.1) and of H.265 (7.3.2.2.1). */
+  #readCut(): void {
+    const reader = this.#reader;
+    if (!this.#hevc) {
+      if (this.#linesPerUnit === 2) reader.bit();
+      reader.bit();
+    }
+    this.#cut = { width: 0, height: 0 };
+    if (reader.bit() === 0) return;
+    const [left, right, top, bottom] = [reader.ue(), reader.ue(), reader.ue(), reader.ue()];
+    this.#cut.width = (left + right) * (this.#chroma === 1 || this.#chroma === 2 ? 2 : 1);
+    this.#cut.height = (top + bottom) * (this.#chroma === 1 ? 2 : 1);
   }
 
   /** How pixels are stored. Returns their bytes. */
   #readHigh(): number {
     const reader = this.#reader;
     const chroma = reader.ue();
+    this.#chroma = chroma;
     if (chroma === 3) reader.bit();
     const bytes = bytesPerPixel(chroma, Math.max(reader.ue(), reader.ue()));
     reader.bit();
@@ -121,7 +157,9 @@ export class PictureNeeds {
     if (chroma === 3) reader.bit();
     const width = reader.ue();
     const height = reader.ue();
-    if (reader.bit() === 1) for (let i = 0; i < 4; i += 1) reader.ue();
+    this.#chroma = chroma;
+    this.#linesPerUnit = 1;
+    this.#readCut();
     const bytes = bytesPerPixel(chroma, Math.max(reader.ue(), reader.ue()));
     reader.ue();
     return { width, height, references: this.#mostKept(layers), bytes };

@@ -1,3 +1,4 @@
 export { Picture, type PictureStamps } from './picture.ts';
+export { PictureLimit, refusal } from './picture-limit.ts';
 export { FrameScaler } from './scaler.ts';
 export { type DecodeOutcome, type Hardware, VideoDecoder, type VideoDecoderOptions } from './video-decoder.ts';

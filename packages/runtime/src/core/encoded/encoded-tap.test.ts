@@ -17,12 +17,13 @@ const FORMAT: SourceFormat = {
 function feed(taps: EncodedTaps, letters: string): void {
   for (const letter of letters) {
     const unit = { data: Buffer.alloc(10, letter), ptsMs: 0, arrivedMs: 0 };
-    if (letter === '~') taps.offer('audio', unit);
-    else taps.offer('video', { ...unit, keyframe: letter === letter.toUpperCase(), damaged: false });
+    if (letter === '~') taps.offerAudio(unit);
+    else taps.offerVideo({ ...unit, keyframe: letter === letter.toUpperCase(), damaged: false }, 0, 0);
   }
 }
 
 function text(item: TapItem): string {
+  if (item.kind === 'end') return '.';
   return item.kind === 'format' ? '|' : item.data.toString('latin1', 0, 1);
 }
 
@@ -118,6 +119,23 @@ describe('an encoded tap', () => {
     expect(first?.kind === 'video' && second?.kind === 'video' && first.data === second.data).toBe(true);
   });
 
+  test('the end of a connection follows its units; one without units leaves no trace', () => {
+    const taps = new EncodedTaps(100);
+    taps.begin(FORMAT);
+    const tap = taps.open({ maxBytes: 100 });
+    feed(taps, 'Ab');
+    taps.end();
+    taps.end();
+    taps.begin(FORMAT);
+    taps.end();
+    taps.begin(FORMAT);
+    feed(taps, 'Cd');
+    expect(drain(tap)).toBe('|Ab.|Cd');
+    expect(drain(taps.open({ maxBytes: 100, fromRecent: true }))).toBe('|Cd');
+    taps.end();
+    expect(drain(taps.open({ maxBytes: 100, fromRecent: true }))).toBe('');
+  });
+
   test('a waiting reader is woken by a unit, by the end, and by its signal', async () => {
     const taps = new EncodedTaps();
     const tap = taps.open({ maxBytes: 100 });
@@ -145,13 +163,13 @@ describe('an encoded tap', () => {
         for (const step of steps) {
           if (step === '-') {
             const item = tap.take();
-            if (item && item.kind !== 'format') got.push({ index: item.ptsMs, letter: text(item) });
+            if (item && 'data' in item) got.push({ index: item.ptsMs, letter: text(item) });
             continue;
           }
           const unit = { data: Buffer.alloc(10, step), ptsMs: index, arrivedMs: 0 };
           index += 1;
-          if (step === '~') taps.offer('audio', unit);
-          else taps.offer('video', { ...unit, keyframe: step === 'K', damaged: false });
+          if (step === '~') taps.offerAudio(unit);
+          else taps.offerVideo({ ...unit, keyframe: step === 'K', damaged: false }, 0, 0);
           const s = tap.statistics();
           expect(s.offered).toBe(s.delivered + s.dropped + s.skipped + s.waiting);
           expect(s.waitingBytes).toBeLessThanOrEqual(55);

@@ -53,7 +53,7 @@ export class PictureLimit {
   }
 
   /** A connection begins. */
-  begin({ codec, extradata }: SourceFormat): void {
+  begin({ codec, extradata }: Pick<SourceFormat, 'codec' | 'extradata'>): void {
     this.#needs = readerOf(codec);
     this.#description = extradata;
     this.#announced = undefined;

@@ -1,18 +1,26 @@
-import type { AudioUnit, SourceFormat } from '#core/media';
+import type { AccessUnit, AudioUnit, SourceFormat } from '#core/media';
 
-/** An item of a tap, oldest first. A `format` precedes the first unit of each connection. */
+/** An access unit, and when it was captured. */
+export interface TappedVideo extends AccessUnit {
+  /** A copy that all taps share: read-only. */
+  readonly data: Buffer;
+  /** `arrivedMs` minus this is when it was captured; the picture may be older by `hiddenMs` (infinite: nobody knows). */
+  readonly latenessMs: number;
+  readonly hiddenMs: number;
+}
+
+/** An item of a tap, oldest first. A `format` precedes the first unit of each connection, and an `end` follows the last one. */
 export type TapItem =
   | { readonly kind: 'format'; readonly format: SourceFormat }
-  | {
+  | { readonly kind: 'end' }
+  | ({
       readonly kind: 'video';
-      /** A copy that all taps share: read-only. */
-      readonly data: Buffer;
-      readonly ptsMs: number;
-      readonly arrivedMs: number;
-      readonly keyframe: boolean;
-      readonly damaged: boolean;
-    }
+      /** Counts the connection's access units: a step of more than one is a loss of this tap. */
+      readonly index: number;
+    } & TappedVideo)
   | ({ readonly kind: 'audio' } & AudioUnit);
+/** A unit of a tap. */
+type TapUnit = Extract<TapItem, { readonly data: Buffer }>;
 
 /** Counters of a tap, in units of video and audio. offered = delivered + dropped + skipped + waiting. */
 export interface TapStatistics {
@@ -32,6 +40,8 @@ export interface TapStatistics {
 export interface EncodedTapOptions {
   /** The limit of waiting data. A keyframe larger than this is dropped like any other unit. */
   readonly maxBytes: number;
+  /** Begins with the newest keyframe that came, if the stream keeps it, and not with the next one. Default false. */
+  readonly fromRecent?: boolean;
 }
 
 /**
@@ -68,7 +78,7 @@ export class EncodedTap {
       return { kind: 'format', format };
     }
     const item = this.#items.shift();
-    if (item && item.kind !== 'format') {
+    if (item && 'data' in item) {
       this.#bytes -= item.data.byteLength;
       this.#delivered += 1;
     }
@@ -98,7 +108,7 @@ export class EncodedTap {
   }
 
   statistics(): TapStatistics {
-    const waiting = this.#items.filter((item) => item.kind !== 'format').length;
+    const waiting = this.#items.filter((item) => 'data' in item).length;
     return {
       offered: this.#offered,
       delivered: this.#delivered,
@@ -128,8 +138,21 @@ export class EncodedTap {
     this.#waiter?.();
   }
 
+  /** Called by the stream: the connection is over. Its units may still wait. */
+  end(): void {
+    // A connection without units leaves no trace.
+    if (this.#format && this.#items.length === 0) {
+      this.#format = undefined;
+      return;
+    }
+    const last = this.#items.at(-1);
+    if (last?.kind === 'format') this.#items.pop();
+    else if (last?.kind !== 'end') this.#items.push({ kind: 'end' });
+    this.#waiter?.();
+  }
+
   /** Called by the stream with each unit. */
-  offer(item: Exclude<TapItem, { kind: 'format' }>): void {
+  offer(item: TapUnit): void {
     this.#offered += 1;
     const keyframe = item.kind === 'video' && item.keyframe;
     if (keyframe) this.#awaitingKeyframe = false;
@@ -160,7 +183,7 @@ export class EncodedTap {
     for (const item of this.#items.splice(0, end)) {
       // The reader needs the newest format for the units that follow.
       if (item.kind === 'format') this.#format = item.format;
-      else {
+      else if (item.kind !== 'end') {
         this.#bytes -= item.data.byteLength;
         this.#dropped += 1;
       }
@@ -169,16 +192,29 @@ export class EncodedTap {
   }
 }
 
-/** All taps of one stream. A unit is copied once for all of them, and not at all without taps. */
+/**
+ * All taps of one stream. A unit is copied once for all of them, and not at all without taps. With `recentBytes`, the units
+ * since the newest keyframe are kept for taps that open later.
+ */
 export class EncodedTaps {
   readonly #taps = new Set<EncodedTap>();
+  readonly #recentLimit: number;
+  #recent: TapUnit[] = [];
+  #recentSize = 0;
+  #index = 0;
   #format: SourceFormat | undefined;
 
-  /** A new tap, which begins with the next keyframe. The caller closes it. */
+  /** @param recentBytes Most bytes that are kept for later taps; a longer group is not kept. Default 0: none. */
+  constructor(recentBytes = 0) {
+    this.#recentLimit = recentBytes;
+  }
+
+  /** A new tap, which begins with a keyframe. The caller closes it. */
   open(options: EncodedTapOptions): EncodedTap {
     const tap = new EncodedTap(options, (closed) => this.#taps.delete(closed));
     this.#taps.add(tap);
     if (this.#format) tap.begin(this.#format);
+    if (options.fromRecent) for (const item of this.#recent) tap.offer(item);
     return tap;
   }
 
@@ -188,21 +224,56 @@ export class EncodedTaps {
 
   begin(format: SourceFormat): void {
     this.#format = format;
+    this.#forgetRecent();
     for (const tap of this.#taps) tap.begin(format);
   }
 
-  /** Hot path while there are taps. @param unit Its data is borrowed. */
-  offer(kind: 'video' | 'audio', unit: AudioUnit & { readonly keyframe?: boolean; readonly damaged?: boolean }): void {
-    if (this.#taps.size === 0) return;
-    const { ptsMs, arrivedMs, keyframe = false, damaged = false } = unit;
-    const data = Buffer.from(unit.data);
-    const item: Exclude<TapItem, { kind: 'format' }> =
-      kind === 'video' ? { kind, data, ptsMs, arrivedMs, keyframe, damaged } : { kind, data, ptsMs, arrivedMs };
-    for (const tap of this.#taps) tap.offer(item);
+  /** The connection is over: nothing of it is kept for later taps. */
+  end(): void {
+    if (this.#format) for (const tap of this.#taps) tap.end();
+    this.#format = undefined;
+    this.#forgetRecent();
+  }
+
+  /** Hot path. @param unit Its data is borrowed. */
+  offerVideo(unit: AccessUnit, latenessMs: number, hiddenMs: number): void {
+    if (this.#idle) return;
+    // A copy of the object too: it is the source's.
+    this.#index += 1;
+    const index = this.#index;
+    this.#offer({ ...unit, kind: 'video', index, data: Buffer.from(unit.data), latenessMs, hiddenMs }, unit.keyframe);
+  }
+
+  /** Hot path. @param unit Its data is borrowed. */
+  offerAudio({ data, ptsMs, arrivedMs }: AudioUnit): void {
+    if (!this.#idle) this.#offer({ kind: 'audio', data: Buffer.from(data), ptsMs, arrivedMs }, false);
   }
 
   /** Closes all taps. Idempotent. */
   close(): void {
     for (const tap of this.#taps) tap.close();
+    this.#forgetRecent();
+  }
+
+  get #idle(): boolean {
+    return this.#taps.size === 0 && this.#recentLimit === 0;
+  }
+
+  #offer(item: TapUnit, keyframe: boolean): void {
+    if (this.#recentLimit > 0) this.#keep(item, keyframe);
+    for (const tap of this.#taps) tap.offer(item);
+  }
+
+  #keep(item: TapUnit, keyframe: boolean): void {
+    if (keyframe) this.#forgetRecent();
+    else if (this.#recent.length === 0) return;
+    this.#recent.push(item);
+    this.#recentSize += item.data.byteLength;
+    if (this.#recentSize > this.#recentLimit) this.#forgetRecent();
+  }
+
+  #forgetRecent(): void {
+    this.#recent = [];
+    this.#recentSize = 0;
   }
 }
