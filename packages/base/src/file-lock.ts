@@ -69,7 +69,8 @@ function releaser(fd: number, path: string): FileLock {
       held = false;
       // While the lock is held, so that nobody has locked another file of this name.
       try {
-        unlinkSync(path);
+        // Another file system may be mounted there by now.
+        if (statSync(path).ino === fstatSync(fd).ino) unlinkSync(path);
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') throw error;
       } finally {

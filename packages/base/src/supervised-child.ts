@@ -27,6 +27,8 @@ export interface SupervisedChildOptions {
   readonly args?: readonly string[];
   /** Names of environment variables that it needs besides those that every child gets. */
   readonly environment?: readonly string[];
+  /** Further variables, such as `UV_THREADPOOL_SIZE`. */
+  readonly variables?: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Log;
   /** Log lines of the child. */
@@ -157,7 +159,7 @@ export class SupervisedChild {
     return fork(this.#o.entry, [...(this.#o.args ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       serialization: 'advanced',
-      env: childEnvironment(this.#o.environment),
+      env: { ...childEnvironment(this.#o.environment), ...this.#o.variables },
       execArgv: [],
     });
   }

@@ -11,6 +11,7 @@ export {
   type ModelConsumerSetup,
   type RestartPolicy,
   type SourceSetup,
+  sourceSchema,
   type WorkerConsumerSetup,
   type WorkerSetup,
 } from './setup.ts';

@@ -26,6 +26,8 @@ export interface CameraSetup {
   readonly source: SourceSetup;
   /** The stream for the models, if it is not `source`. */
   readonly detectSource: SourceSetup | undefined;
+  /** The socket on which another process passes on the units of `source`; undefined: the camera process connects itself. */
+  readonly relay: string | undefined;
   readonly decode: DecodeSetup;
   readonly roi: Region;
   readonly consumers: readonly ConsumerSetup[];
@@ -121,7 +123,8 @@ function orUndefined<T extends z.ZodType>(schema: T): z.ZodUnion<[T, z.ZodUndefi
 const ms = z.number().min(0);
 const pixels = z.int().min(1);
 
-const sourceSchema = z.strictObject({
+/** Checks a {@link SourceSetup}. */
+export const sourceSchema: z.ZodType<SourceSetup> = z.strictObject({
   url: z.string(),
   transport: z.enum(RTP_TRANSPORTS),
   tls: z.strictObject({ verify: z.boolean(), ca: z.string().optional() }),
@@ -175,6 +178,7 @@ export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
   camera: z.string(),
   source: sourceSchema,
   detectSource: orUndefined(sourceSchema),
+  relay: orUndefined(z.string()),
   decode: decodeSchema,
   roi: z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
   consumers: z.array(

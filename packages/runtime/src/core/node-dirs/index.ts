@@ -3,6 +3,7 @@ export {
   checkSocketPath,
   cleanAfterSupervisor,
   controlSocketPath,
+  dataDirOf,
   lockNode,
   removeDeadModelSockets,
   removeSegmentsOf,

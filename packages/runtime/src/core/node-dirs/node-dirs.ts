@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve as absolute } from 'node:path';
 import { codeOf, type FileLock, lockFile, processStartTicks, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
 import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
 import { checkTrusted } from './trusted-dir.ts';
@@ -24,6 +24,11 @@ export function runDirOf(node: string, env: NodeJS.ProcessEnv = process.env): st
 export function stateDirOf(node: string, env: NodeJS.ProcessEnv = process.env): string {
   if (env['VIGIA_STATE_DIR']) return env['VIGIA_STATE_DIR'];
   return join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local/state'), 'vigia', node);
+}
+
+/** Where a node keeps what it records: `$VIGIA_DATA_DIR`, or `.vigia` in the working folder. */
+export function dataDirOf(env: NodeJS.ProcessEnv = process.env): string {
+  return absolute(env['VIGIA_DATA_DIR'] || '.vigia');
 }
 
 /** The folder that holds the run directories of this user's nodes. */

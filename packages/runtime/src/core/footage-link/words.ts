@@ -1,0 +1,261 @@
+import type { Schema } from '@vigia/base';
+import { ID_PATTERN } from '@vigia/contracts';
+import { z } from 'zod';
+import { GAP_REASONS, type GapReason } from '#core/footage';
+
+/** Longest message and longest path, characters. */
+const SENTENCE_LIMIT = 4_096;
+/** Directories of a node. */
+const DIRS_LIMIT = 16;
+
+/** A directory of recordings. */
+export interface FootageDirSetup {
+  /** Absolute. */
+  readonly path: string;
+  /** The most bytes of recordings in it; null: not limited. */
+  readonly maxBytes: number | null;
+}
+
+/** How long and how much of a camera is kept. Null: not limited. Milliseconds, bytes. */
+export interface CameraKeep {
+  /** Of footage outside events. */
+  readonly keepMs: number | null;
+  readonly keepEventsMs: number | null;
+  readonly maxBytes: number | null;
+  readonly maxEventBytes: number | null;
+}
+
+/** What is kept; a reload may change it. */
+export interface FootageLimits {
+  /** Of all recordings of the node, in all directories. Null: not limited. */
+  readonly maxBytes: number | null;
+  /** What stays free on each file system with recordings, bytes. */
+  readonly minFreeBytes: number;
+  /** The cameras that are recorded. Recordings of others count in the budget of the node only. */
+  readonly cameras: Readonly<Record<string, CameraKeep>>;
+}
+
+/** The settings of the footage process. */
+export interface FootageSetup extends FootageLimits {
+  readonly node: string;
+  /** The run of the node. */
+  readonly boot: string;
+  /** Where the index is kept. */
+  readonly stateDir: string;
+  /** Where playback listens. */
+  readonly socketPath: string;
+  /** Recorders write into the first that is usable; what has no room there any longer moves on to the next. */
+  readonly dirs: readonly FootageDirSetup[];
+  /** Texts that must not be printed. */
+  readonly secrets?: readonly string[] | undefined;
+}
+
+/** Asks for the recordings of one camera or of all, in a time range. Milliseconds since 1970. */
+export interface SpansAsk {
+  readonly camera: string | null;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** A time that was recorded without interruption. Milliseconds since 1970. */
+export interface Span {
+  readonly from_ms: number;
+  readonly to_ms: number;
+  /** Some of it is footage of an event. */
+  readonly event: boolean;
+}
+
+/** A time that was not recorded. Milliseconds since 1970; a gap that lasts has no end. */
+export interface GapSpan {
+  readonly from_ms: number;
+  readonly to_ms: number | null;
+  readonly reason: GapReason;
+}
+
+/** What was recorded, per camera, cut to the time range that was asked for. */
+export interface SpansReply {
+  readonly cameras: Readonly<Record<string, { readonly spans: readonly Span[]; readonly gaps: readonly GapSpan[] }>>;
+}
+
+/** What a rebuild of the index found: the recordings there are now, and the rows that had no file. */
+export interface RebuildReply {
+  readonly segments: number;
+  readonly bytes: number;
+  readonly removed: number;
+  readonly seconds: number;
+}
+
+/** A segment grew, or was finished. */
+export interface WrittenNotice {
+  readonly camera: string;
+  /** Absolute, as it was named when it began. */
+  readonly path: string;
+  readonly closed: boolean;
+}
+
+/** Recording has stopped. The next segment of the camera ends the gap. */
+export interface GapNotice {
+  readonly camera: string;
+  readonly sinceMs: number;
+  readonly reason: GapReason;
+}
+
+/** What was or will be recorded between these times is footage of an event. Milliseconds since 1970. */
+export interface MarkNotice {
+  readonly camera: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Why recorders cannot write. */
+export const ROOM_REASONS = ['full', 'read_only', 'unmounted', 'failed', 'slow'] as const;
+/** See {@link ROOM_REASONS}. */
+export type RoomReason = (typeof ROOM_REASONS)[number];
+
+/** Where recorders may write now. */
+export interface RoomNotice {
+  /** One of the directories of the setup; null: nowhere. */
+  readonly dir: string | null;
+  /** Why they cannot write, or cannot write into the first directory. */
+  readonly reason: RoomReason | null;
+  /** The same as a sentence. */
+  readonly message: string | null;
+}
+
+/** Counters of the footage process. `deleted…` and `lostSegments` count since its start. */
+export interface FootageCounters {
+  readonly segments: number;
+  /** Of all recordings, those of events included. */
+  readonly bytes: number;
+  readonly eventBytes: number;
+  /** On the file system that recorders write to, or else of the first directory. 0 while it does not answer. */
+  readonly freeBytes: number;
+  readonly deletedSegments: number;
+  readonly deletedBytes: number;
+  /** Files that disappeared without vigia. */
+  readonly lostSegments: number;
+  /** Segments that later ones cover completely, because the clock was set back. */
+  readonly hiddenSegments: number;
+  /** When the oldest recording begins, milliseconds since 1970. */
+  readonly oldestMs: number | null;
+}
+
+/** A request and its reply. */
+interface Request<Ask, Reply> {
+  readonly ask: Schema<Ask>;
+  readonly reply: Schema<Reply>;
+}
+
+/** Requests and notices from the node to the footage process. */
+export interface NodeFootageWords {
+  readonly requests: {
+    /** Answered when the index is open. The files are compared with it afterwards. */
+    readonly setup: Request<FootageSetup, null>;
+    /** Changes what is kept, from the next check on. */
+    readonly retention: Request<FootageLimits, null>;
+    readonly spans: Request<SpansAsk, SpansReply>;
+    /** Reads every file again. Answered when all of them are read: its deadline must allow for that. */
+    readonly rebuild: Request<null, RebuildReply>;
+  };
+  readonly notices: {
+    readonly written: Schema<WrittenNotice>;
+    readonly gap: Schema<GapNotice>;
+    readonly mark: Schema<MarkNotice>;
+  };
+}
+
+/** Notices from the footage process to the node. Both are repeated every second. */
+export interface FootageWords {
+  readonly requests: Readonly<Record<string, never>>;
+  readonly notices: {
+    readonly room: Schema<RoomNotice>;
+    readonly counters: Schema<FootageCounters>;
+  };
+}
+
+const id = z.string().regex(ID_PATTERN);
+const text = z.string().max(SENTENCE_LIMIT);
+const count = z.int().min(0);
+const bytes = z.number().min(0);
+const wallMs = z.number().min(0).max(8.64e15);
+const nothing = z.null();
+
+/** Checks a {@link CameraKeep}. */
+export const cameraKeepSchema: z.ZodType<CameraKeep> = z.strictObject({
+  keepMs: bytes.nullable(),
+  keepEventsMs: bytes.nullable(),
+  maxBytes: bytes.nullable(),
+  maxEventBytes: bytes.nullable(),
+});
+
+const limits = {
+  maxBytes: bytes.nullable(),
+  minFreeBytes: bytes,
+  cameras: z.record(id, cameraKeepSchema),
+};
+
+const setup: z.ZodType<FootageSetup> = z.strictObject({
+  ...limits,
+  node: z.string(),
+  boot: z.string(),
+  stateDir: text,
+  socketPath: text,
+  dirs: z
+    .array(z.strictObject({ path: text, maxBytes: bytes.nullable() }))
+    .min(1)
+    .max(DIRS_LIMIT),
+  secrets: z.array(z.string()).optional(),
+});
+
+const span = z.strictObject({ from_ms: z.number(), to_ms: z.number(), event: z.boolean() });
+const gapSpan = z.strictObject({
+  from_ms: z.number(),
+  to_ms: z.number().nullable(),
+  reason: z.enum(GAP_REASONS),
+});
+
+/** See {@link NodeFootageWords}. */
+export const NODE_FOOTAGE_WORDS: NodeFootageWords = {
+  requests: {
+    setup: { ask: setup, reply: nothing },
+    retention: { ask: z.strictObject(limits), reply: nothing },
+    spans: {
+      ask: z.strictObject({ camera: id.nullable(), fromMs: wallMs, toMs: wallMs }),
+      reply: z.strictObject({
+        cameras: z.record(z.string(), z.strictObject({ spans: z.array(span), gaps: z.array(gapSpan) })),
+      }),
+    },
+    rebuild: {
+      ask: nothing,
+      reply: z.strictObject({ segments: count, bytes, removed: count, seconds: z.number().min(0) }),
+    },
+  },
+  notices: {
+    written: z.strictObject({ camera: id, path: text, closed: z.boolean() }),
+    gap: z.strictObject({ camera: id, sinceMs: wallMs, reason: z.enum(GAP_REASONS) }),
+    mark: z.strictObject({ camera: id, fromMs: wallMs, toMs: wallMs }),
+  },
+};
+
+/** See {@link FootageWords}. */
+export const FOOTAGE_WORDS: FootageWords = {
+  requests: {},
+  notices: {
+    room: z.strictObject({
+      dir: text.nullable(),
+      reason: z.enum(ROOM_REASONS).nullable(),
+      message: text.nullable(),
+    }),
+    counters: z.strictObject({
+      segments: count,
+      bytes,
+      eventBytes: bytes,
+      freeBytes: bytes,
+      deletedSegments: count,
+      deletedBytes: bytes,
+      lostSegments: count,
+      hiddenSegments: count,
+      oldestMs: z.number().nullable(),
+    }),
+  },
+};
