@@ -1,0 +1,51 @@
+import type { RecordedItem } from './event-ring.ts';
+import type { FragmentItems } from './segment-writer.ts';
+
+type Video = Extract<RecordedItem, { kind: 'video' }>;
+type Audio = Extract<RecordedItem, { kind: 'audio' }>;
+
+/** A fragment is cut at this age, so that with a tick and its write it is no older than half a second. Milliseconds. */
+const AGE_MS = 350;
+/** And at this size: of a stream whose time stands still. Bytes. */
+const BYTES = 8 * 1024 * 1024;
+
+/** Units that wait to be written together. */
+export class FragmentBuffer {
+  #video: Video[] = [];
+  #audio: Audio[] = [];
+  #bytes = 0;
+
+  add(item: RecordedItem): void {
+    if (item.kind === 'video') this.#video.push(item);
+    else this.#audio.push(item);
+    this.#bytes += item.data.byteLength;
+  }
+
+  /** Whether it is time to write what waits. @param nowMs Monotonic, of the newest unit or of the present. */
+  isDue(nowMs: number): boolean {
+    const [first] = this.#video;
+    return first !== undefined && (nowMs - first.arrivedMs >= AGE_MS || this.#bytes > BYTES);
+  }
+
+  /**
+   * Empties it, except for the newest picture if there is no `next` one yet: how long a picture lasts shows with the next.
+   * A picture that is alone is taken all the same.
+   */
+  take(next?: Video): FragmentItems {
+    const kept = next === undefined && this.#video.length > 1 ? this.#video.pop() : undefined;
+    const items = { video: this.#video, audio: this.#audio, next: next ?? kept };
+    this.#video = kept ? [kept] : [];
+    this.#audio = [];
+    this.#bytes = kept?.data.byteLength ?? 0;
+    return items;
+  }
+
+  /** Empties it for good. */
+  takeAll(): FragmentItems {
+    const items = { video: this.#video, audio: this.#audio, next: undefined };
+    this.#video = [];
+    this.#audio = [];
+    this.#bytes = 0;
+    return items;
+  }
+}

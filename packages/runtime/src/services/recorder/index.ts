@@ -1,0 +1,2 @@
+export { Recorder } from './recorder.ts';
+export type { RecorderOptions } from './recorder-options.ts';
