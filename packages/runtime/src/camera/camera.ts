@@ -13,6 +13,7 @@ import {
   type StateNotice,
   workerStopMs,
 } from '#core/camera-link';
+import { RelayedSource } from '#core/encoded';
 import { geometryOf, WHOLE } from '#core/media';
 import { FrameScaler, type Picture } from '#core/media/libav';
 import { type CaptureState, StreamCapture, type StreamCaptureOptions } from '#services/stream-capture';
@@ -24,6 +25,8 @@ import { type PictureRequest, PictureRequests } from './picture-requests.ts';
 const SNAPSHOT_EVERY_MS = 500;
 /** How long everything but its workers may take to close. Milliseconds. */
 export const CLOSE_MS = 800;
+/** Between tries to reach the process that holds the connection. */
+const RELAY_BACKOFF = { firstMs: 100, maxMs: 2_000 };
 /** A camera's connection to the node. */
 export interface ToNode extends Pick<Channel<CameraWords, NodeWords>, 'notify'> {
   /** The process cannot continue: reports the reason to the node and ends itself. */
@@ -175,7 +178,20 @@ export class Camera {
 
   #newCapture(source: SourceSetup, log: Log, ends: Pick<StreamCaptureOptions, 'sink' | 'onState'>): StreamCapture {
     const { url, transport, tls } = source;
-    return new StreamCapture({ url, transport, tls, clock: this.#clock, log, decode: this.#setup.decode, ...ends });
+    const { decode, relay: path } = this.#setup;
+    const relay =
+      path === undefined || source !== this.#setup.source ? undefined : new RelayedSource(path, this.#clock);
+    return new StreamCapture({
+      url,
+      transport,
+      tls,
+      clock: this.#clock,
+      log,
+      decode,
+      ...ends,
+      // Another process holds the connection, and has waited already.
+      ...(relay ? { open: relay.open.bind(relay), backoff: RELAY_BACKOFF } : {}),
+    });
   }
 
   #publish(picture: Picture): void {

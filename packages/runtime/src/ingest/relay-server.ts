@@ -1,0 +1,153 @@
+import { rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { type Clock, FrameDecoder, type Log, peerUser, quoted } from '@vigia/base';
+import {
+  decodeWish,
+  encodeLine,
+  encodeUnitHead,
+  type EncodedTap,
+  type EncodedTapOptions,
+  type RelayLine,
+} from '#core/encoded';
+
+/** The connection to the camera, as readers are informed of it. */
+export type RelayState = Exclude<RelayLine, { type: 'format' }>;
+
+/** Options of {@link RelayServer}. */
+export interface RelayServerOptions {
+  readonly socketPath: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly openTap: (options: EncodedTapOptions) => EncodedTap;
+  /** Packets that the connection has lost so far. */
+  readonly lostPackets: () => number;
+  /** A reader can use no picture of this connection. */
+  readonly onReconnect: (message: string) => void;
+  /** Of units that one reader has not taken. Bytes. */
+  readonly readerBytes: number;
+}
+
+/** One camera process, and for a moment its predecessor; nobody else comes. */
+const READERS = 4;
+const WISH_LIMIT = 16 * 1024;
+const MESSAGE_LIMIT = 500;
+
+/**
+ * Passes the units of a camera on to other processes, over a Unix socket. A reader that is slow, stopped or dead costs the
+ * bytes of its tap: it loses whole groups of pictures, and nobody else loses anything.
+ */
+export class RelayServer {
+  readonly #o: RelayServerOptions;
+  readonly #server: Server;
+  readonly #readers = new Map<Socket, EncodedTap>();
+  #state: RelayState = { type: 'connecting' };
+  #downSinceMs = 0;
+
+  private constructor(options: RelayServerOptions) {
+    this.#o = options;
+    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server.on('error', (error) => options.log.error(`the relay of its units: ${error.message}`));
+  }
+
+  /** Listens. @throws the operating system's error. */
+  static async open(options: RelayServerOptions): Promise<RelayServer> {
+    const relay = new RelayServer(options);
+    // Left by a process that was killed.
+    rmSync(options.socketPath, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      relay.#server.once('error', reject);
+      relay.#server.listen(options.socketPath, () => {
+        relay.#server.off('error', reject);
+        resolve();
+      });
+    });
+    return relay;
+  }
+
+  /** Informs all readers, and those that come later. */
+  announce(state: RelayState): void {
+    this.#state = state;
+    this.#downSinceMs = this.#o.clock.nowMs();
+    for (const socket of this.#readers.keys()) socket.write(encodeLine(state));
+  }
+
+  get readers(): number {
+    return this.#readers.size;
+  }
+
+  /** Ends all connections. Idempotent. */
+  async close(): Promise<void> {
+    for (const socket of this.#readers.keys()) socket.destroy();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+
+  #accept(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    const own = process.getuid?.();
+    if (this.#readers.size >= READERS || (own !== undefined && peerUser(socket) !== own)) {
+      socket.destroy();
+      return;
+    }
+    const tap = this.#o.openTap({ maxBytes: this.#o.readerBytes, fromRecent: true });
+    this.#readers.set(socket, tap);
+    socket.once('close', () => {
+      this.#readers.delete(socket);
+      tap.close();
+    });
+    this.#listen(socket);
+    socket.write(encodeLine(this.#stateAt(this.#o.clock.nowMs())));
+    void this.#pump(socket, tap);
+  }
+
+  /** Of a wait, what is left of it. */
+  #stateAt(nowMs: number): RelayState {
+    const state = this.#state;
+    if (state.type !== 'down' || state.retryInMs === null) return state;
+    return { ...state, retryInMs: Math.max(0, state.retryInMs - (nowMs - this.#downSinceMs)) };
+  }
+
+  #listen(socket: Socket): void {
+    const decoder = new FrameDecoder(WISH_LIMIT);
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const message of decoder.push(chunk)) {
+          const wish = decodeWish(message);
+          if (wish) this.#o.onReconnect(quoted(wish.message, MESSAGE_LIMIT));
+          else socket.destroy();
+        }
+      } catch {
+        // Longer than any wish.
+        socket.destroy();
+      }
+    });
+  }
+
+  /** Ends with the socket, whose end closes the tap. */
+  async #pump(socket: Socket, tap: EncodedTap): Promise<void> {
+    for (let item = await tap.next(); item && !socket.destroyed; item = await tap.next()) {
+      if (item.kind === 'format') socket.write(encodeLine({ type: 'format', format: item.format }));
+      else if (item.kind === 'video') {
+        socket.cork();
+        socket.write(encodeUnitHead(item, this.#o.lostPackets()));
+        socket.write(item.data);
+        socket.uncork();
+      }
+      if (socket.writableNeedDrain) await drained(socket);
+    }
+  }
+}
+
+/** Resolves when more may be written, or never will be. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done);
+      socket.off('close', done);
+      resolve();
+    };
+    socket.once('drain', done);
+    socket.once('close', done);
+  });
+}

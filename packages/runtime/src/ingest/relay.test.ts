@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLog, systemClock } from '@vigia/base';
+import { afterEach, expect, test } from 'vitest';
+import { EncodedTaps, RelayedSource } from '#core/encoded';
+import type { AccessUnit, Source, SourceError, SourceFormat } from '#core/media';
+import { RelayServer } from './relay-server.ts';
+
+const FORMAT: SourceFormat = {
+  kind: 'rtsp',
+  transport: 'tcp',
+  codec: 'h264',
+  extradata: undefined,
+  raw: undefined,
+  audio: undefined,
+  live: true,
+};
+const READER_BYTES = 100_000;
+/** More than the kernel and a tap hold. */
+const MANY = 400;
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+interface Relay {
+  readonly taps: EncodedTaps;
+  readonly server: RelayServer;
+  readonly path: string;
+  readonly wishes: string[];
+}
+
+async function relay(): Promise<Relay> {
+  const dir = mkdtempSync(join(tmpdir(), 'vigia-relay-'));
+  const path = join(dir, 'u.sock');
+  const taps = new EncodedTaps(1_000_000);
+  const wishes: string[] = [];
+  const server = await RelayServer.open({
+    socketPath: path,
+    clock: systemClock,
+    log: createLog('relay', () => undefined),
+    openTap: (options) => taps.open(options),
+    lostPackets: () => 7,
+    onReconnect: (message) => wishes.push(message),
+    readerBytes: READER_BYTES,
+  });
+  closers.push(
+    () => rmSync(dir, { recursive: true }),
+    () => server.close(),
+  );
+  return { taps, server, path, wishes };
+}
+
+function unit(n: number, keyframe: boolean, bytes = 10): AccessUnit {
+  return { data: Buffer.alloc(bytes, n % 251), ptsMs: n, arrivedMs: n, keyframe, damaged: false };
+}
+
+interface Reader {
+  readonly source: Source;
+  readonly units: number[];
+  readonly ended: Promise<SourceError>;
+  /** Resolves when so many units have come. */
+  has(count: number): Promise<void>;
+}
+
+async function read(source: RelayedSource): Promise<Reader> {
+  const units: number[] = [];
+  let wake = (): void => undefined;
+  let end: (reason: SourceError) => void = () => undefined;
+  const ended = new Promise<SourceError>((resolve) => {
+    end = resolve;
+  });
+  const opened = await source.open(
+    {
+      url: 'rtsp://camera/stream',
+      clock: systemClock,
+      onFormat: (format) => expect(format).toEqual(FORMAT),
+      onUnit: ({ ptsMs, measured }) => {
+        expect(measured).toEqual({ latenessMs: 3, hiddenMs: 4 });
+        units.push(ptsMs);
+        wake();
+      },
+      onEnd: end,
+    },
+    new AbortController().signal,
+  );
+  closers.push(() => opened.close());
+  const has = async (count: number): Promise<void> => {
+    while (units.length < count)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+  };
+  return { source: opened, units, ended, has };
+}
+
+test('a reader that comes late begins with the newest keyframe, and gets every unit from there on', async () => {
+  const { taps, path } = await relay();
+  taps.begin(FORMAT);
+  for (let n = 0; n < 6; n += 1) taps.offerVideo(unit(n, n % 4 === 0), 3, 4);
+  const reader = await read(new RelayedSource(path, systemClock));
+  taps.offerVideo(unit(6, false), 3, 4);
+  await reader.has(3);
+  expect(reader.units).toEqual([4, 5, 6]);
+  expect(reader.source.lostPackets).toBe(7);
+});
+
+test('a failure of the connection is reported once, with the wait; the next attempt brings units again', async () => {
+  const { taps, server, path } = await relay();
+  const source = new RelayedSource(path, systemClock);
+  server.announce({ type: 'down', n: 1, reason: 'refused', message: 'is the camera on?', retryInMs: 5_000 });
+  const failure: SourceError = await read(source).then(
+    () => expect.fail('opened'),
+    (error) => error,
+  );
+  expect(failure).toMatchObject({ code: 'refused', message: 'is the camera on?' });
+  expect(failure.retryInMs).toBeLessThanOrEqual(5_000);
+  const coming = read(source);
+  server.announce({ type: 'connecting' });
+  taps.begin(FORMAT);
+  taps.offerVideo(unit(1, true), 3, 4);
+  const reader = await coming;
+  await reader.has(1);
+  server.announce({ type: 'down', n: 2, reason: 'ended', message: 'goodbye', retryInMs: null });
+  expect(await reader.ended).toMatchObject({ code: 'ended', message: 'goodbye', retryInMs: undefined });
+});
+
+test('a reader that can use nothing asks for another connection', async () => {
+  const { taps, path, wishes } = await relay();
+  taps.begin(FORMAT);
+  taps.offerVideo(unit(1, true), 3, 4);
+  const reader = await read(new RelayedSource(path, systemClock));
+  reader.source.abandon?.('no keyframe came');
+  while (wishes.length === 0) await new Promise((resolve) => void setImmediate(resolve));
+  expect(wishes).toEqual(['no keyframe came']);
+});
+
+test('the end of the process is an end with its reason', async () => {
+  const { taps, server, path } = await relay();
+  taps.begin(FORMAT);
+  taps.offerVideo(unit(1, true), 3, 4);
+  const reader = await read(new RelayedSource(path, systemClock));
+  await server.close();
+  expect(await reader.ended).toMatchObject({ code: 'process_died' });
+});
+
+test('a reader that stops reading costs a bound, and goes on with a keyframe', async () => {
+  const { taps, path } = await relay();
+  taps.begin(FORMAT);
+  taps.offerVideo(unit(0, true), 3, 4);
+  const reader = await read(new RelayedSource(path, systemClock));
+  await reader.has(1);
+  // One turn of the loop: nothing is read, and nothing is written beyond what the socket takes.
+  for (let n = 1; n <= MANY; n += 1) taps.offerVideo(unit(n, n % 10 === 0, 10_000), 3, 4);
+  const last = MANY + 10;
+  for (let n = MANY + 1; n <= last; n += 1) taps.offerVideo(unit(n, n % 10 === 0, 10), 3, 4);
+  while (reader.units.at(-1) !== last) await new Promise((resolve) => void setImmediate(resolve));
+  expect(reader.units.length).toBeLessThan(MANY / 2);
+  const gaps = reader.units.filter((n, i) => i > 0 && n !== (reader.units[i - 1] as number) + 1);
+  for (const n of gaps) expect(n % 10).toBe(0);
+  expect(gaps.length).toBeGreaterThan(0);
+});
