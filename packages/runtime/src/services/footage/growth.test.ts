@@ -1,0 +1,192 @@
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import {
+  filesBelow,
+  type FootageRig,
+  footageRig,
+  NOON_MS,
+  segmentBytes,
+  type TestSegment,
+  writeSegment,
+} from '../../../test/support/footage.ts';
+import { FootageIndex } from './footage-index.ts';
+import { Growth } from './growth.ts';
+import { Scanner } from './scanner.ts';
+import { SegmentFiles } from './segment-files.ts';
+
+let rig: FootageRig;
+let opened: FootageIndex[];
+beforeEach(() => {
+  rig = footageRig();
+  opened = [];
+});
+afterEach(() => {
+  for (const index of opened) index.close();
+  rig.remove();
+});
+
+function open(): { readonly index: FootageIndex; readonly growth: Growth; readonly scanner: Scanner } {
+  const { dirs, log, clock, database } = rig;
+  const index = new FootageIndex({ path: database, dirs, log, onEmptied: () => undefined });
+  opened.push(index);
+  const files = new SegmentFiles(index, log, () => Promise.resolve(true));
+  const usable = { usable: () => true, whileUsable: <T>(_: string, work: () => Promise<T>) => work() };
+  const scanner = new Scanner({ dirs, files, clock, log, ...usable, moving: () => false });
+  return { index, growth: new Growth({ dirs, files, clock, log }), scanner };
+}
+
+/** A recorder that writes a segment by its descriptor, as long as it is open. */
+class Recorder {
+  readonly path: string;
+  readonly #bytes: Buffer;
+  readonly #file: number;
+  #at: number;
+
+  constructor(segment: TestSegment) {
+    this.#bytes = segmentBytes(segment);
+    this.path = writeSegment(rig.dirs[0], segment);
+    truncateSync(this.path, 0);
+    this.#file = openSync(this.path, 'a');
+    this.#at = 0;
+  }
+
+  /** Writes up to this share of the segment. */
+  write(share: number): void {
+    const end = Math.floor(this.#bytes.byteLength * share);
+    writeSync(this.#file, this.#bytes.subarray(this.#at, end));
+    this.#at = end;
+    if (share === 1) closeSync(this.#file);
+  }
+}
+const hall = (order: number, startMs: number, more: Partial<TestSegment> = {}): TestSegment => {
+  return { camera: 'hall', order, startMs, seconds: 4, ...more };
+};
+const all = (index: FootageIndex): (readonly [number, number, boolean, boolean])[] =>
+  index
+    .pieces('hall', 0, 1e14)
+    .map(({ order, toMs, event, growing }) => [order, (toMs - NOON_MS) / 1000, event, growing] as const);
+
+test('a growing segment is followed; its successor closes it; the rate of its recorder is known', async () => {
+  const { index, growth } = open();
+  const first = new Recorder(hall(1, NOON_MS));
+  await growth.written('hall', first.path, false);
+  expect(index.get('hall', 1)).toMatchObject({ bytes: 0, closed: false });
+  expect(all(index)).toEqual([]);
+  first.write(0.6);
+  rig.clock.advance(1_000);
+  await growth.written('hall', first.path, false);
+  const half = index.get('hall', 1)!.bytes;
+  expect(growth.rateOf('hall')).toBeCloseTo(half, 0);
+  expect(all(index)).toMatchObject([[1, expect.any(Number), false, true]]);
+  expect(all(index)[0]![1]).toBeLessThan(4);
+  first.write(1);
+  const second = new Recorder(hall(2, NOON_MS + 4_000));
+  second.write(0.6);
+  await growth.written('hall', second.path, false);
+  expect(all(index)[0]).toEqual([1, 4, false, false]);
+  expect(index.growing().map(({ order }) => order)).toEqual([2]);
+  second.write(1);
+  await Promise.all([growth.written('hall', second.path, false), growth.written('hall', second.path, true)]);
+  expect(index.growing()).toEqual([]);
+  expect(index.spans('hall', 0, 1e14)).toEqual([{ fromMs: NOON_MS, toMs: NOON_MS + 8_000, event: false }]);
+});
+
+test('a mark renames what overlaps it: closed, growing and recorded later; notices keep the old name', async () => {
+  const { index, growth } = open();
+  const before = writeSegment(rig.dirs[0], hall(1, NOON_MS - 4_000));
+  await growth.written('hall', before, true);
+  const growing = new Recorder(hall(2, NOON_MS));
+  growing.write(0.5);
+  await growth.written('hall', growing.path, false);
+  await growth.mark('hall', NOON_MS + 500, NOON_MS + 6_000);
+  expect(all(index).map(([order, , event]) => [order, event])).toEqual([
+    [1, false],
+    [2, true],
+  ]);
+  expect(existsSync(growing.path)).toBe(false);
+  growing.write(1);
+  await growth.written('hall', growing.path, true);
+  expect(all(index)[1]).toEqual([2, 4, true, false]);
+  await growth.written('hall', writeSegment(rig.dirs[0], hall(3, NOON_MS + 4_000)), true);
+  await growth.written('hall', writeSegment(rig.dirs[0], hall(4, NOON_MS + 8_000)), true);
+  expect(all(index).map(([, , event]) => event)).toEqual([false, true, true, false]);
+  await growth.mark('hall', NOON_MS - 4_000, NOON_MS - 3_000);
+  expect(filesBelow(rig.dirs[0]).map((name) => name.includes('.event'))).toEqual([true, true, true, false]);
+  expect(index.tally.events().segments).toBe(3);
+  expect(rig.lines).toEqual([]);
+});
+
+test('an index that was lost meanwhile: the notice names a file that an event renamed', async () => {
+  const first = open();
+  const recorder = new Recorder(hall(1, NOON_MS));
+  recorder.write(0.5);
+  await first.growth.written('hall', recorder.path, false);
+  await first.growth.mark('hall', NOON_MS, NOON_MS + 1);
+  first.index.close();
+  rmSync(rig.database);
+  const { index, growth } = open();
+  recorder.write(1);
+  await growth.written('hall', recorder.path, true);
+  expect(all(index)).toEqual([[1, 4, true, false]]);
+});
+
+test('a gap lasts until the next segment, over a restart, and when the clock is set back', async () => {
+  const first = open();
+  await first.growth.written('hall', writeSegment(rig.dirs[0], hall(1, NOON_MS)), false);
+  first.growth.stopped('hall', NOON_MS + 3_900, 'camera_away');
+  // The end of the segment before comes late.
+  await first.growth.written('hall', writeSegment(rig.dirs[0], hall(1, NOON_MS)), true);
+  first.index.close();
+  const { index, growth } = open();
+  const lasting = [{ fromMs: NOON_MS + 4_000, toMs: null, reason: 'camera_away' }];
+  expect(index.gaps('hall', 0, 1e14)).toEqual(lasting);
+  expect(index.gaps('hall', NOON_MS + 9_000, NOON_MS + 10_000)).toMatchObject([
+    { fromMs: NOON_MS + 9_000, toMs: null },
+  ]);
+  const gap = { reason: 'camera_away', since_ms: NOON_MS + 4_000 } as const;
+  await growth.written('hall', writeSegment(rig.dirs[0], hall(2, NOON_MS + 7_000, { gap })), false);
+  expect(index.gaps('hall', 0, 1e14)).toEqual([{ ...lasting[0], toMs: NOON_MS + 7_000 }]);
+  growth.stopped('hall', NOON_MS + 11_000, 'disk_full');
+  await growth.written('hall', writeSegment(rig.dirs[0], hall(3, NOON_MS - 60_000)), false);
+  expect(index.openGap('hall')).toBeUndefined();
+  expect(index.hiddenSegments()).toBe(0);
+  await growth.written('hall', writeSegment(rig.dirs[0], hall(4, NOON_MS - 500, { seconds: 6 })), true);
+  expect(index.hiddenSegments()).toBe(1);
+});
+
+test('a recorder that is gone: its segment closes after a minute, and one that a restart found too', async () => {
+  const path = writeSegment(rig.dirs[0], hall(1, NOON_MS));
+  truncateSync(path, Math.floor(readFileSync(path).byteLength / 2));
+  const first = open();
+  await first.growth.written('hall', path, false);
+  first.index.close();
+  const { index, growth, scanner } = open();
+  await scanner.full();
+  appendFileSync(path, segmentBytes(hall(1, NOON_MS)).subarray(readFileSync(path).byteLength));
+  rig.clock.advance(59_000);
+  await growth.closeQuiet();
+  expect(index.growing()).toHaveLength(1);
+  rig.clock.advance(1_000);
+  await growth.closeQuiet();
+  expect(all(index)).toEqual([[1, 4, false, false]]);
+});
+
+test('notices that name no recording of ours change nothing, and are said once', async () => {
+  const { index, growth } = open();
+  for (let i = 0; i < 2; i += 1) {
+    await growth.written('hall', '/etc/passwd', true);
+    await growth.written('door', writeSegment(rig.dirs[0], hall(1, NOON_MS)), true);
+  }
+  await growth.written('hall', `${rig.dirs[0]}/hall/2026-11-23/120000000-000000009.mp4`, false);
+  expect(index.tally.all().segments).toBe(0);
+  expect(rig.lines).toHaveLength(2);
+});
