@@ -1,0 +1,129 @@
+import { VigiaError } from '@vigia/base';
+import type { FootageView } from '#core/footage';
+import type { Asked, Parameters } from './asked.ts';
+import { type ClipPlan, iso, planClip } from './clip-plan.ts';
+import { clipBody, factsOf, headersOf } from './clips.ts';
+import { initBody, partBody, partsOf } from './parts.ts';
+import { decodePicture, type Jpeg } from './picture-decoder.ts';
+import { pathToKeyframe, pathToPicture } from './picture-finder.ts';
+import { PictureQueue } from './picture-queue.ts';
+import { Places } from './places.ts';
+import { playlistOf } from './playlist.ts';
+import type { Reply } from './reply.ts';
+import { SegmentMaps } from './segment-maps.ts';
+
+/** Clips and parts that are sent at the same time. */
+const STREAMS = 8;
+/** Pixels, at most. */
+const THUMBNAIL_WIDTH = 320;
+
+/** What {@link Routes} need. */
+export interface RoutesOptions {
+  readonly view: FootageView;
+  readonly nodeName: string;
+}
+
+type Route = (asked: Asked, reply: Reply) => Promise<void>;
+
+/** Answers requests for footage. */
+export class Routes {
+  readonly #view: FootageView;
+  readonly #nodeName: string;
+  readonly #maps = new SegmentMaps();
+  readonly #pictures = new PictureQueue();
+  readonly #streams = new Places(STREAMS, 'clips are sent');
+
+  constructor({ view, nodeName }: RoutesOptions) {
+    this.#view = view;
+    this.#nodeName = nodeName;
+  }
+
+  /** @throws VigiaError, UsageError: see `refusalOf`. */
+  async answer(asked: Asked, reply: Reply): Promise<void> {
+    const route = this.#routes.get(asked.what);
+    if (!route)
+      throw new VigiaError('not_found', `there is no ${asked.what}; there are ${[...this.#routes.keys()].join(', ')}`);
+    if (!this.#view.cameras().includes(asked.camera))
+      throw new VigiaError('no_camera', `there is no footage of a camera ${asked.camera}`);
+    await route(asked, reply);
+  }
+
+  readonly #clip: Route = (asked, reply) =>
+    this.#streams.with(async () => {
+      const plan = await this.#plan(asked, reply);
+      await reply.body(clipBody(plan, this.#view, this.#nameOf(plan)));
+    });
+
+  readonly #clipFacts: Route = (asked, reply) =>
+    this.#streams.with(async () => {
+      const plan = await this.#plan(asked, reply);
+      reply.json(200, factsOf(plan), headersOf(plan));
+    });
+
+  readonly #playlist: Route = ({ camera, parameters }, reply) =>
+    this.#streams.with(async () => {
+      const range = parameters.allow(['from', 'to']).range();
+      const parts = await partsOf(this.#view, this.#maps, { camera, ...range }, reply.signal);
+      reply.short(200, 'application/vnd.apple.mpegurl', playlistOf(parts));
+    });
+
+  readonly #init: Route = ({ camera, parameters }, reply) =>
+    this.#streams.with(async () => {
+      const { order, atMs } = segmentIn(parameters.allow(['order', 'at']));
+      await reply.body(await initBody(this.#view, this.#maps, { camera, order, atMs }));
+    });
+
+  readonly #part: Route = ({ camera, parameters }, reply) =>
+    this.#streams.with(async () => {
+      const where = segmentIn(parameters.allow(['order', 'at', 'from', 'to', 'zero']));
+      const [from, to, zeroMs] = [parameters.whole('from'), parameters.whole('to'), parameters.time('zero')];
+      await reply.body(await partBody(this.#view, this.#maps, { camera, ...where, from, to, zeroMs }));
+    });
+
+  readonly #picture: Route = (asked, reply) =>
+    this.#jpeg('picture', asked, reply, async (camera, atMs) => {
+      const path = await pathToPicture(this.#view, this.#maps, camera, atMs);
+      return decodePicture(path, Number.POSITIVE_INFINITY, reply.signal);
+    });
+
+  readonly #thumbnail: Route = (asked, reply) =>
+    this.#jpeg('thumbnail', asked, reply, async (camera, atMs) => {
+      const path = await pathToKeyframe(this.#view, this.#maps, camera, atMs);
+      return decodePicture(path, THUMBNAIL_WIDTH, reply.signal);
+    });
+
+  readonly #routes: ReadonlyMap<string, Route> = new Map([
+    ['clip.mp4', this.#clip],
+    ['clip.json', this.#clipFacts],
+    ['playlist.m3u8', this.#playlist],
+    ['init.mp4', this.#init],
+    ['part.m4s', this.#part],
+    ['frame.jpg', this.#picture],
+    ['thumbnail.jpg', this.#thumbnail],
+  ]);
+
+  async #jpeg(
+    kind: 'picture' | 'thumbnail',
+    { camera, parameters }: Asked,
+    reply: Reply,
+    make: (camera: string, atMs: number) => Promise<Jpeg>,
+  ): Promise<void> {
+    const atMs = parameters.allow(['at']).time('at');
+    const { bytes, shownMs } = await this.#pictures.run(kind, reply.signal, () => make(camera, atMs));
+    reply.short(200, 'image/jpeg', bytes, { 'X-Vigia-At': iso(shownMs) });
+  }
+
+  #plan({ camera, parameters }: Asked, { signal }: Reply): Promise<ClipPlan> {
+    const range = parameters.allow(['from', 'to']).range();
+    return planClip(this.#view, this.#maps, { camera, ...range }, signal);
+  }
+
+  #nameOf({ camera, fromMs }: ClipPlan): string {
+    return `${this.#nodeName}-${camera}-${iso(fromMs).replaceAll(/[:.]/g, '')}.mp4`;
+  }
+}
+
+/** The segment that a playlist's URL names. */
+function segmentIn(parameters: Parameters): { readonly order: number; readonly atMs: number } {
+  return { order: parameters.whole('order'), atMs: parameters.time('at') };
+}
