@@ -46,12 +46,14 @@ export function pythonClient(contracts) {
   });
   const groups = { events: streamed, reports, answers, bodies };
   const access = operations.filter(({ operationId }) => operationId in contracts.ACCESS_API);
-  const others = operations.filter((operation) => !access.includes(operation));
+  const recordings = operations.filter(({ operationId }) => operationId in contracts.RECORDINGS_API);
+  const others = operations.filter((operation) => !access.includes(operation) && !recordings.includes(operation));
   return {
     ...Object.fromEntries(
       Object.entries(groups).map(([name, own]) => [`${FOLDER}/types/${name}.py`, moduleOf(name, own, groups)]),
     ),
     [`${FOLDER}/_access_routes.py`]: routesModule('AccessRoutes', access),
+    [`${FOLDER}/_recording_routes.py`]: routesModule('RecordingRoutes', recordings),
     [`${FOLDER}/_routes.py`]: routesModule('Routes', others),
   };
 }
@@ -99,7 +101,7 @@ function namedSchemas(contracts, operations) {
 /** The Python type of an answer; undefined where there is nothing to say but that it was done. */
 function returnsOf({ operationId, responses }, types) {
   const [[type, { schema }]] = Object.entries(responses[200].content);
-  if (type === 'image/jpeg') return 'bytes';
+  if (/^(?:image|video)\/|mpegurl$/.test(type)) return 'bytes';
   if (type !== 'application/json') return 'str';
   if (schema.properties && Object.keys(schema.properties).length === 0) return undefined;
   return types.of(schema, `${pascal(operationId)}Answer`);

@@ -72,7 +72,7 @@ function pathOf({ path }: ApiRoute, { params = {}, query = {} }: Parts): string 
 
 async function answerOf({ answer }: ApiRoute, reply: ApiReply): Promise<unknown> {
   if (reply.status !== 200) throw errorOf(reply.status, await textOf(reply));
-  if (answer === 'jpeg') return bytesOf(reply);
+  if (answer === 'jpeg' || (typeof answer === 'string' && answer.startsWith('media:'))) return bytesOf(reply);
   const text = await textOf(reply);
   return answer === 'open-metrics' ? text : JSON.parse(text);
 }

@@ -9,7 +9,14 @@ export interface ApiBody {
 }
 
 /** What a route answers: JSON of a schema, or something else. */
-export type ApiAnswer = z.ZodType | 'jpeg' | 'openapi' | 'open-metrics' | 'event-stream' | 'web-socket';
+export type ApiAnswer =
+  | z.ZodType
+  | 'jpeg'
+  | `media:${string}`
+  | 'openapi'
+  | 'open-metrics'
+  | 'event-stream'
+  | 'web-socket';
 
 /** One route of the HTTP API. The server, OpenAPI and the clients are made from it. */
 export interface ApiRoute {

@@ -7,6 +7,7 @@ import { logAnswerSchema, logQuerySchema } from './node-log.ts';
 import { healthProblemSchema, nodeStatusSchema } from './node-status.ts';
 import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
 import { ACCESS_API } from './api-access.ts';
+import { RECORDINGS_API } from './api-recordings.ts';
 import type { ApiRoute } from './api-route.ts';
 
 const id = z.string().regex(ID_PATTERN);
@@ -229,6 +230,7 @@ export const API = {
     answer: 'jpeg',
     refusals: [404, 409],
   },
+  ...RECORDINGS_API,
   models: {
     method: 'GET',
     path: '/api/v1/models',

@@ -20,11 +20,11 @@ export type ApiRequest<N extends ApiName> = ParamsOf<RouteOf<N>> &
   BodyOf<RouteOf<N>> &
   MatchOf<RouteOf<N>>;
 
-/** What a route answers: JSON, or the bytes of a picture. */
+/** What a route answers: JSON, or the bytes of a picture or clip. */
 export type ApiResponse<N extends ApiName> = RouteOf<N>['answer'] extends infer A
   ? A extends z.ZodType
     ? z.output<A>
-    : A extends 'jpeg'
+    : A extends 'jpeg' | `media:${string}`
       ? Uint8Array
       : A extends 'open-metrics'
         ? string

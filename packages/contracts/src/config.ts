@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { httpSchema, mqttSchema } from './config-network.ts';
+import { recordSchema, storageSchema } from './config-recording.ts';
 import { ID_PATTERN } from './ids.ts';
 import { tracingSchema } from './tracing.ts';
 import { webhookSchema } from './webhooks.ts';
@@ -132,6 +133,9 @@ export const cameraSchema = z.strictObject({
   tls: tlsSchema.prefault({}).describe('For `rtsps://` and `https://`.'),
   roi: roiSchema.optional().describe('The part of the picture that consumers see.'),
   consumers: z.record(idSchema, consumerSchema).default({}).describe('Who looks at this camera.'),
+  record: recordSchema
+    .optional()
+    .describe('What is recorded of it, as it comes, without re-encoding. Default: nothing.'),
 });
 
 /** Execution providers of ONNX Runtime. Which ones are available depends on the machine. */
@@ -341,6 +345,7 @@ export const configSchema = z.strictObject({
   mqtt: mqttSchema.optional().describe('Where results go. Without it they are only shown and reported.'),
   webhooks: z.record(idSchema, webhookSchema).default({}).describe('Where events are posted to, by id.'),
   http: httpSchema.optional().describe('The HTTP API over a TCP port. Without it there is only the control socket.'),
+  storage: storageSchema.prefault({}).describe('Where recordings go, and how much room they may take.'),
   tracing: tracingSchema.optional().describe('Traces of frames for OpenTelemetry. Without it there are none.'),
 });
 /** See {@link configSchema}. */
@@ -359,10 +364,8 @@ export type CpuConfig = Config['cpu'];
 
 /** Keys of the published format that this version does not support yet, by path pattern, with the alternative. */
 export const NOT_YET: Readonly<Record<string, string>> = {
-  storage: 'recording comes in a later version',
   notify: 'notifications come in a later version; events go over MQTT and `GET /api/v1/events/stream`',
   cluster: 'clusters come in a later version; one broker can serve several nodes',
-  'cameras.*.record': 'recording comes in a later version',
   'cameras.*.zones': 'zones come in a later version; `roi` limits what the models see',
   'cameras.*.rules': 'rules come in a later version; results go over MQTT',
 };

@@ -71,6 +71,13 @@ const auditDataSchema = z.strictObject({
   /** Why it was refused: a code of an error; null when it was done. */
   reason: text,
 });
+const recordingDataSchema = z.strictObject({
+  /** `ready`: waits for an event. `paused`: something should be recorded, and is lost. `stopped`: it is not recorded any more. */
+  state: z.enum(['waiting', 'recording', 'ready', 'paused', 'stopped']),
+  /** See `GapReason`: `camera_away`, `disk_full` … */
+  reason: text,
+  message: text,
+});
 const storageDataSchema = z.strictObject({
   /** `failing`: the disk takes no events; they wait. `ok`: it does again. `discarded`: events are gone for good. */
   state: z.enum(['failing', 'ok', 'discarded']),
@@ -110,6 +117,7 @@ export const nodeEventSchema = z.discriminatedUnion('kind', [
   kind('sla', consumerDataSchema),
   kind('shedding', consumerDataSchema),
   kind('consumer_blind', blindDataSchema),
+  kind('recording', recordingDataSchema),
   kind('storage', storageDataSchema),
   kind('node', nodeDataSchema),
   kind('config', configDataSchema),

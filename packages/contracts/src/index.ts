@@ -6,6 +6,7 @@ export * from './frame-segment.ts';
 export * from './frame-seats.ts';
 export * from './ids.ts';
 export * from './config.ts';
+export * from './config-recording.ts';
 export type { WebhookConfig } from './webhooks.ts';
 export type { TracingConfig } from './tracing.ts';
 export * from './mqtt.ts';

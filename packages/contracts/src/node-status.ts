@@ -29,6 +29,22 @@ export const healthProblemSchema = z.strictObject({
 /** Something that somebody must look at. */
 export type HealthProblem = Readonly<z.infer<typeof healthProblemSchema>>;
 
+/** States of a camera's recorder (docs/reference/states-and-reasons.md). */
+export const RECORDING_STATES = ['waiting', 'recording', 'ready', 'paused'] as const;
+
+/** What a camera's recorder does. */
+const recordingStatusSchema = z.strictObject({
+  state: z.enum(RECORDING_STATES),
+  /** `disk_full`, `camera_away` …; null when there is none. */
+  reason: z.string().nullable(),
+  message: z.string().nullable(),
+  /** Since the node's start: written, and lost though it should have been recorded. */
+  bytes: z.number().min(0),
+  lost_ms: ms,
+});
+/** See {@link recordingStatusSchema}. */
+export type RecordingStatus = z.infer<typeof recordingStatusSchema>;
+
 /** `GET /api/v1/status`, and what a view draws. Counters are as last heard, at most half a second old. */
 export const nodeStatusSchema = z.strictObject({
   version: z.literal(1),
@@ -51,6 +67,8 @@ export const nodeStatusSchema = z.strictObject({
       message: z.string().nullable(),
       /** By consumer; those that have had a result. */
       answers: z.record(z.string(), recentAnswersSchema),
+      /** What its recorder does; absent when it is not recorded. */
+      recording: recordingStatusSchema.optional(),
     }),
   ),
   models: z.record(z.string(), modelReportSchema),

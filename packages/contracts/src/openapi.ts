@@ -79,6 +79,7 @@ function answerOf({ answer }: ApiRoute): Json {
   if (answer === 'event-stream' || answer === 'web-socket') return { 'text/event-stream': {} };
   if (answer === 'open-metrics') return { 'application/openmetrics-text': {} };
   if (answer === 'openapi') return { 'application/json': { schema: { type: 'object' } } };
+  if (typeof answer === 'string') return { [answer.slice('media:'.length)]: {} };
   return { 'application/json': { schema: jsonSchema(answer, 'output') } };
 }
 

@@ -7,6 +7,7 @@ from typing import Any, Callable, Generator, Mapping, Optional, Sequence
 from ..errors import NoAnswerError
 from ._access_routes import AccessRoutes
 from ._address import of_socket, of_url
+from ._recording_routes import RecordingRoutes
 from ._request import Request
 from ._routes import Routes
 from ._streams import Resume, WatchItem, resumed
@@ -19,7 +20,7 @@ _COOKIE = "vigia_session="
 _OnLost = Optional[Callable[[Exception], None]]
 
 
-class Client(Routes, AccessRoutes):
+class Client(Routes, AccessRoutes, RecordingRoutes):
     """One node. A method per route, and two for what happens: :meth:`follow` and :meth:`watch`.
 
     Each call is one request on a connection of its own, so a client may be used by many threads. There is no proxy and

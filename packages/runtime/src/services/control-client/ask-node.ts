@@ -1,4 +1,4 @@
-import { codeOf, messageOf, quotedLines, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, messageOf, quotedLines, systemClock, UsageError, VigiaError } from '@vigia/base';
 import type { ApiReply } from '@vigia/client';
 import { socketSender } from './socket-sender.ts';
 
@@ -11,27 +11,58 @@ export interface NodeQuestion {
   readonly method?: 'GET' | 'POST' | 'PUT';
   /** A document to send. */
   readonly yaml?: string;
+  /** Or JSON. */
+  readonly json?: string;
 }
 
 /**
  * Sends a request to a running node over its control socket. Rejects with the node's message (a UsageError for invalid
  * input), with `no_answer`, with `gone` when the connection was cut, or with `not_running`.
  */
-export async function askNode(
+export function askNode(
   socketPath: string,
   path: string,
   timeoutMs: number,
-  { method = 'GET', yaml }: NodeQuestion = {},
+  question: NodeQuestion = {},
 ): Promise<Buffer> {
-  const headers: Record<string, string> = yaml === undefined ? {} : { 'content-type': 'application/yaml' };
   const signal = AbortSignal.timeout(timeoutMs);
-  try {
-    const reply = await socketSender(socketPath)({ method, path, headers, body: yaml, signal });
+  return heard(socketPath, `the node did not answer within ${timeoutMs} ms`, signal, async () => {
+    const reply = await sent(socketPath, path, question, signal);
     const body = await bytesOf(reply);
     if (reply.status === 200) return body;
     throw errorOf(body);
+  });
+}
+
+/** Answers like {@link askNode}, of any length: the bytes, as they come. @param timeoutMs Until the answer begins. */
+export async function openOnNode(socketPath: string, path: string, timeoutMs: number): Promise<ApiReply['body']> {
+  const abort = new AbortController();
+  const timer = systemClock.after(timeoutMs, () => abort.abort());
+  return heard(socketPath, `the node did not answer within ${timeoutMs} ms`, abort.signal, async () => {
+    const reply = await sent(socketPath, path, {}, abort.signal).finally(() => timer.cancel());
+    if (reply.status === 200) return reply.body;
+    throw errorOf(await bytesOf(reply));
+  });
+}
+
+function sent(
+  socketPath: string,
+  path: string,
+  { method = 'GET', yaml, json }: NodeQuestion,
+  signal: AbortSignal,
+): Promise<ApiReply> {
+  const type = yaml === undefined ? 'application/json' : 'application/yaml';
+  const body = yaml ?? json;
+  const headers: Record<string, string> = body === undefined ? {} : { 'content-type': type };
+  return socketSender(socketPath)({ method, path, headers, body, signal });
+}
+
+/** Gives failures of a connection their sentences. */
+async function heard<T>(socketPath: string, late: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
-    if (signal.aborted) throw new VigiaError('no_answer', `the node did not answer within ${timeoutMs} ms`);
+    if (signal.aborted) throw new VigiaError('no_answer', late);
     if (['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) throw notRunning(socketPath, error);
     if (error instanceof VigiaError || error instanceof UsageError) throw error;
     const code = ['ECONNRESET', 'EPIPE'].includes(codeOf(error) ?? '') ? 'gone' : 'no_answer';

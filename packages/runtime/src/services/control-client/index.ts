@@ -1,2 +1,2 @@
-export { askNode, type NodeQuestion } from './ask-node.ts';
+export { askNode, type NodeQuestion, openOnNode } from './ask-node.ts';
 export { socketSender } from './socket-sender.ts';

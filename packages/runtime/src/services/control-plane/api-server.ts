@@ -1,5 +1,5 @@
 import { type Clock, type Log, messageOf, VigiaError } from '@vigia/base';
-import { API, API_NAMES, type ApiName, type ApiRoute } from '@vigia/contracts/api';
+import { API, API_NAMES, type ApiName, type ApiRoute, MEDIA_NAMES, type MediaName } from '@vigia/contracts/api';
 import webSocket from '@fastify/websocket';
 import { fastify, type FastifyReply, type FastifyRequest, type RouteHandlerMethod, type RouteOptions } from 'fastify';
 import { z } from 'zod';
@@ -9,6 +9,7 @@ import { Audit, cameraIn, targetOf } from './audit.ts';
 import type { ControlledNode } from './controlled-node.ts';
 import { grantedNode } from './granted-node.ts';
 import { handlersOf, NotWell } from './handlers.ts';
+import { passOn } from './media-proxy.ts';
 import { refuseBytes, refuseOddities } from './no-request.ts';
 import { NodeStreams } from './node-streams.ts';
 import { sseOutlet, webSocketOutlet } from './outlet.ts';
@@ -224,6 +225,7 @@ export class Api {
   async #answer(name: Exclude<ApiName, StreamName>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const visitor = this.#visitorOf(request);
     if (name === 'login' || name === 'logout') return this.#sessions[name](visitor, request, reply);
+    if (isMedia(name)) return this.#media(name, visitor, request, reply);
     const route: ApiRoute = API[name];
     const { params, query, body, headers } = request;
     const expected = route.ifMatch ? revisionOf(headers['if-match']) : undefined;
@@ -235,6 +237,18 @@ export class Api {
     if (route.answer === 'open-metrics') return reply.type(OPEN_METRICS).send(answer);
     if (route.answer === 'jpeg') return reply.type('image/jpeg').send(Buffer.from(answer as Uint8Array));
     return reply.send(answer);
+  }
+
+  /** Bytes of recordings: from the process that has them. */
+  async #media(name: MediaName, visitor: Visitor, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const route: ApiRoute = API[name];
+    const { camera } = checked(API[name].params, request.params, 'path');
+    refuseUnlessSees(visitor, route, { camera });
+    checked(API[name].query as z.ZodType, request.query, 'query');
+    refuseUnlessStill(visitor);
+    const { playback } = this.#nodeFor(visitor);
+    if (playback === undefined) throw new VigiaError('no_recordings', 'this node has no recordings');
+    return passOn(playback, camera, route.path.slice(route.path.lastIndexOf('/') + 1), request, reply);
   }
 
   #call<N extends AnswerName>(name: N, asked: Asked<N>): unknown {
@@ -287,4 +301,8 @@ export class Api {
       isStill: () => identity !== undefined && isStill(identity),
     });
   }
+}
+
+function isMedia(name: ApiName): name is MediaName {
+  return (MEDIA_NAMES as readonly string[]).includes(name);
 }

@@ -1,4 +1,4 @@
-import type { ApiName, ApiResponse, Frozen, RouteOf } from '@vigia/contracts/api';
+import type { ApiName, ApiResponse, Frozen, MediaName, RouteOf } from '@vigia/contracts/api';
 import type { z } from 'zod';
 import type { Identity } from '#core/access';
 import type { Asker, ControlledNode } from './controlled-node.ts';
@@ -14,8 +14,8 @@ export interface Asked<N extends ApiName> extends Asker {
   readonly body: unknown;
 }
 
-/** Routes whose handler returns the answer. A stream writes its own. */
-export type AnswerName = Exclude<ApiName, 'eventStream' | 'stream' | 'login' | 'logout'>;
+/** Routes whose handler returns the answer. A stream writes its own; media come from another process. */
+export type AnswerName = Exclude<ApiName, 'eventStream' | 'stream' | 'login' | 'logout' | MediaName>;
 
 type Answer<N extends AnswerName> = Frozen<ApiResponse<N>>;
 /** A function for each route that answers once. */

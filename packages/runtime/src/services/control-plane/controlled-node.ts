@@ -17,6 +17,16 @@ import type { CameraSetup } from '#core/camera-link';
 /** What a change of the configuration did. */
 export type Changed = Frozen<ApiResponse<'putCamera'>>;
 
+/** A question for recordings. Wall times, milliseconds since 1970. */
+export interface RecordingsAsk {
+  /** Null: all. */
+  readonly camera: string | null;
+  /** Undefined: a day before `toMs`. */
+  readonly fromMs: number | undefined;
+  /** Undefined: now. */
+  readonly toMs: number | undefined;
+}
+
 /** A change that somebody asks for. */
 export interface Asker {
   /** Who asks, for the record: `control socket (user care)`, `http (127.0.0.1)`. */
@@ -34,6 +44,22 @@ export interface ControlledNode {
   status(): NodeStatus;
   /** Records of the log that the node still has. */
   logs(query: LogQuery): LogAnswer;
+  /** Where the process that has the recordings answers; undefined: there are none. */
+  readonly playback: string | undefined;
+  /** What was recorded. @throws VigiaError `no_recordings`, `no_answer` */
+  recordings(ask: RecordingsAsk): Promise<ApiResponse<'recordings'>>;
+  /**
+   * Something happened at a camera between these wall times; without them: now. Returns them.
+   *
+   * @throws VigiaError `not_found` for a camera that is not recorded.
+   */
+  markRecording(
+    camera: string,
+    fromMs: number | undefined,
+    toMs: number | undefined,
+  ): { readonly fromMs: number; readonly toMs: number };
+  /** @throws VigiaError `no_recordings`, `no_answer` */
+  rebuildRecordings(): Promise<ApiResponse<'rebuildRecordings'>>;
   /** Ends the node like SIGTERM. Returns at once. @param by Who asks. */
   stop(by: string): void;
   /** OpenMetrics text. */

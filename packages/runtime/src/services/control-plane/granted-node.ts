@@ -30,6 +30,10 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
       const found = await node.events(camera === undefined ? { ...query, cameras } : query);
       return found.filter((event) => isGranted(event.camera));
     },
+    recordings: async (ask) => {
+      if (ask.camera !== null && !granted.has(ask.camera)) return { cameras: {} };
+      return { cameras: only((await node.recordings(ask)).cameras, granted) };
+    },
     follow: ({ wants, ...options }, handle) =>
       node.follow({ ...options, wants: (item) => isGranted(cameraOf(item)) && wants(item) }, handle),
   };
@@ -38,7 +42,7 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
 /** The operations that do not depend on a camera. Written out: a new one must be thought about. */
 function wholeNode(
   node: ControlledNode,
-): Omit<ControlledNode, 'camera' | 'cameraIds' | 'report' | 'status' | 'events' | 'follow'> {
+): Omit<ControlledNode, 'camera' | 'cameraIds' | 'report' | 'status' | 'events' | 'recordings' | 'follow'> {
   return {
     logs: (query) => node.logs(query),
     stop: (by) => node.stop(by),
@@ -51,6 +55,11 @@ function wholeNode(
     removeCamera: (id, asker) => node.removeCamera(id, asker),
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
+    get playback() {
+      return node.playback;
+    },
+    markRecording: (camera, fromMs, toMs) => node.markRecording(camera, fromMs, toMs),
+    rebuildRecordings: () => node.rebuildRecordings(),
     resumable: node.resumable,
     newEventId: () => node.newEventId(),
     models: () => node.models(),
@@ -76,8 +85,8 @@ export function cameraOf(item: NodeItem): string | null {
 function grantedReport(report: Report, granted: ReadonlySet<string>): Report {
   const { processes, ...system } = report.system;
   const seen = Object.entries(processes).filter(([name]) => {
-    // `camera:hall`, `worker:hall/pose`; others are of the node.
-    const camera = /^(?:camera|worker):([^/]+)/.exec(name)?.[1];
+    // `camera:hall`, `ingest:hall`, `worker:hall/pose`; others are of the node.
+    const camera = /^(?:camera|ingest|worker):([^/]+)/.exec(name)?.[1];
     return camera === undefined || granted.has(camera);
   });
   return {

@@ -5,6 +5,7 @@ import type { AccessControl } from '#core/access';
 import { accessHandlers } from './access-handlers.ts';
 import type { Handlers } from './asked.ts';
 import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
+import { recordingHandlers } from './recording-handlers.ts';
 import { checked } from './refusal.ts';
 
 /** What each route does. @param version Of vigia. */
@@ -61,6 +62,7 @@ export function handlersOf(version: string, access: AccessControl): Handlers {
       return {};
     },
     snapshot: (node, { params, query }) => cameraOf(node, params.camera).picture(query.annotated === '1'),
+    ...recordingHandlers,
     models: (node) => node.models(),
     events: async (node, { query: { after, ...query } }) => {
       // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.

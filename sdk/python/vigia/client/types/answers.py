@@ -11,16 +11,23 @@ __all__ = [
     "AcknowledgeAnswer",
     "Changed",
     "ChangedCameras",
+    "ClipFactsAnswer",
     "Configuration",
     "EventsAnswer",
     "HealthAnswer",
     "LogAnswer",
     "LogAnswerRecords",
     "MadeToken",
+    "MarkRecordingAnswer",
     "Me",
     "Preview",
     "PutConfigAnswer",
     "ReadyAnswer",
+    "RebuildRecordingsAnswer",
+    "RecordingsAnswer",
+    "RecordingsAnswerCameras",
+    "RecordingsAnswerCamerasGaps",
+    "RecordingsAnswerCamerasSpans",
     "ReloadAnswer",
     "Revision",
     "StopAnswer",
@@ -106,6 +113,49 @@ class Changed(TypedDict):
     models: ChangedCameras
     mqtt: bool
     http: bool
+
+
+class RecordingsAnswerCamerasSpans(TypedDict):
+    from_ms: float
+    to_ms: float
+    event: bool
+
+
+class RecordingsAnswerCamerasGaps(TypedDict):
+    from_ms: float
+    to_ms: Optional[float]
+    reason: str
+
+
+class RecordingsAnswerCameras(TypedDict):
+    spans: List[RecordingsAnswerCamerasSpans]
+    gaps: List[RecordingsAnswerCamerasGaps]
+
+
+class RecordingsAnswer(TypedDict):
+    cameras: Dict[str, RecordingsAnswerCameras]
+
+
+class MarkRecordingAnswer(TypedDict):
+    camera: str
+    from_ms: float
+    to_ms: float
+
+
+class RebuildRecordingsAnswer(TypedDict):
+    segments: int
+    bytes: float
+    removed: int
+    seconds: float
+
+
+class ClipFactsAnswer(TypedDict):
+    from_ms: float
+    to_ms: float
+    gaps: List[RecordingsAnswerCamerasGaps]
+    segments: int
+    bytes: int
+    ends: Optional[Literal["format"]]
 
 
 class EventsAnswer(TypedDict):

@@ -11,6 +11,8 @@ __all__ = [
     "CameraSettingsMaxPicture",
     "CameraSettingsRoi",
     "CameraSettingsTls",
+    "ClipFactsQuery",
+    "ClipQuery",
     "ConsumerPatch",
     "Document",
     "DocumentCpu",
@@ -21,6 +23,8 @@ __all__ = [
     "DocumentModelsExternal",
     "DocumentModelsExternalInput",
     "DocumentMqtt",
+    "DocumentStorage",
+    "DocumentStorageArchive",
     "DocumentTracing",
     "DocumentWebhooks",
     "DocumentWorkers",
@@ -28,11 +32,19 @@ __all__ = [
     "DocumentWorkersRestart",
     "EventsQuery",
     "LogsQuery",
+    "Mark",
     "NewToken",
     "NewUser",
+    "PlaylistInitQuery",
+    "PlaylistPartQuery",
+    "PlaylistQuery",
     "PutConfigQuery",
+    "Record",
+    "RecordedPictureQuery",
+    "RecordingsQuery",
     "RollBack",
     "SnapshotQuery",
+    "ThumbnailQuery",
     "UserChange",
 ]
 
@@ -95,6 +107,17 @@ class CameraSettingsConsumers(TypedDict, total=False):
     max_age_ms: float
 
 
+class Record(TypedDict, total=False):
+    mode: Literal["always", "on_event", "never"]
+    before: str
+    after: str
+    on: List[str]
+    keep: str
+    keep_events: str
+    max_bytes: str
+    max_event_bytes: str
+
+
 class _CameraSettings(TypedDict):
     source: str
 
@@ -109,11 +132,17 @@ class CameraSettings(_CameraSettings, total=False):
     tls: CameraSettingsTls
     roi: CameraSettingsRoi
     consumers: Dict[str, CameraSettingsConsumers]
+    record: Record
 
 
 class ConsumerPatch(TypedDict, total=False):
     enabled: bool
     fps: Optional[float]
+
+
+class Mark(TypedDict, total=False):
+    from_ms: float
+    to_ms: float
 
 
 class _DocumentModelsExternalInput(TypedDict):
@@ -214,6 +243,22 @@ class DocumentHttp(TypedDict, total=False):
     names: List[str]
 
 
+class _DocumentStorageArchive(TypedDict):
+    path: str
+
+
+class DocumentStorageArchive(_DocumentStorageArchive, total=False):
+    max_bytes: str
+
+
+class DocumentStorage(TypedDict, total=False):
+    path: str
+    max_bytes: str
+    min_free: str
+    durability: Literal["process", "power"]
+    archive: List[DocumentStorageArchive]
+
+
 class _DocumentTracing(TypedDict):
     url: str
 
@@ -237,6 +282,7 @@ class Document(_Document, total=False):
     mqtt: DocumentMqtt
     webhooks: Dict[str, DocumentWebhooks]
     http: DocumentHttp
+    storage: DocumentStorage
     tracing: DocumentTracing
 
 
@@ -252,6 +298,48 @@ class LogsQuery(TypedDict, total=False):
 
 class SnapshotQuery(TypedDict, total=False):
     annotated: bool
+
+
+class RecordingsQuery(TypedDict, total=False):
+    camera: str
+    from_: str
+    to: str
+
+
+class ClipQuery(TypedDict, total=False):
+    from_: str
+    to: str
+
+
+class ClipFactsQuery(TypedDict, total=False):
+    from_: str
+    to: str
+
+
+class PlaylistQuery(TypedDict, total=False):
+    from_: str
+    to: str
+
+
+class PlaylistInitQuery(TypedDict, total=False):
+    order: str
+    at: str
+
+
+class PlaylistPartQuery(TypedDict, total=False):
+    order: str
+    at: str
+    from_: str
+    to: str
+    zero: str
+
+
+class RecordedPictureQuery(TypedDict, total=False):
+    at: str
+
+
+class ThumbnailQuery(TypedDict, total=False):
+    at: str
 
 
 class EventsQuery(TypedDict, total=False):

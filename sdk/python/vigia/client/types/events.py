@@ -22,6 +22,8 @@ __all__ = [
     "NodeEventModelStateData",
     "NodeEventNode",
     "NodeEventNodeData",
+    "NodeEventRecording",
+    "NodeEventRecordingData",
     "NodeEventShedding",
     "NodeEventSla",
     "NodeEventStorage",
@@ -130,6 +132,17 @@ class NodeEventConsumerBlind(_NodeEvent):
     data: NodeEventConsumerBlindData
 
 
+class NodeEventRecordingData(TypedDict):
+    state: Literal["waiting", "recording", "ready", "paused", "stopped"]
+    reason: Optional[str]
+    message: Optional[str]
+
+
+class NodeEventRecording(_NodeEvent):
+    kind: Literal["recording"]
+    data: NodeEventRecordingData
+
+
 class NodeEventStorageData(TypedDict):
     state: Literal["failing", "ok", "discarded"]
     message: str
@@ -183,6 +196,7 @@ NodeEvent = Union[
     NodeEventSla,
     NodeEventShedding,
     NodeEventConsumerBlind,
+    NodeEventRecording,
     NodeEventStorage,
     NodeEventNode,
     NodeEventConfig,

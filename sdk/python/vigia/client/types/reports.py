@@ -23,6 +23,7 @@ __all__ = [
     "NodeStatus",
     "NodeStatusCameras",
     "NodeStatusCamerasAnswers",
+    "NodeStatusCamerasRecording",
     "Report",
     "ReportMqtt",
     "ReportSystem",
@@ -218,10 +219,22 @@ class NodeStatusCamerasAnswers(TypedDict):
     sees: Optional[str]
 
 
-class NodeStatusCameras(TypedDict):
+class NodeStatusCamerasRecording(TypedDict):
+    state: Literal["waiting", "recording", "ready", "paused"]
+    reason: Optional[str]
+    message: Optional[str]
+    bytes: float
+    lost_ms: float
+
+
+class _NodeStatusCameras(TypedDict):
     report: CameraReport
     message: Optional[str]
     answers: Dict[str, NodeStatusCamerasAnswers]
+
+
+class NodeStatusCameras(_NodeStatusCameras, total=False):
+    recording: NodeStatusCamerasRecording
 
 
 class NodeStatus(TypedDict):
