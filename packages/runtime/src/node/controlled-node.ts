@@ -1,6 +1,8 @@
+import type { ApiResponse } from '@vigia/contracts/api';
 import type { ControlledNode } from '#services/control-plane';
 import type { DesiredState } from '#node/desired';
 import { describeChange } from '#node/plan';
+import type { Recordings } from '#node/recordings';
 import { type NodeParts, reportOf, statusOf } from './node-report.ts';
 
 /** The node's own operations behind the control socket. */
@@ -20,6 +22,7 @@ export interface NodeActions
     | 'audit'
   > {
   readonly desired: DesiredState;
+  readonly recordings: Recordings;
   refreshDoors(): Promise<void>;
   /** Ends the node. @param by Who wants it. */
   requestStop(by: string): void;
@@ -42,6 +45,12 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
     events: (query) => node.events(query),
+    get playback() {
+      return node.recordings.playback;
+    },
+    recordings: async (ask) => structuredClone(await node.recordings.spans(ask)) as ApiResponse<'recordings'>,
+    markRecording: (camera, fromMs, toMs) => node.recordings.mark(camera, fromMs, toMs),
+    rebuildRecordings: () => node.recordings.rebuild(),
     resumable: node.resumable,
     follow: (options, handle) => node.follow(options, handle),
     newEventId: () => node.newEventId(),

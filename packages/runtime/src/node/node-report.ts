@@ -1,7 +1,15 @@
-import type { CameraStatus, ConsumerStatistics, HealthProblem, NodeStatus, Report } from '@vigia/contracts';
+import type {
+  CameraStatus,
+  ConsumerStatistics,
+  HealthProblem,
+  NodeStatus,
+  RecordingStatus,
+  Report,
+} from '@vigia/contracts';
 import { readProcessUsage } from '#core/process-stats';
-import type { CameraHandle, Children } from '#node/children';
+import type { CameraHandle, Children, NamedProcess } from '#node/children';
 import type { Plan, RunningWorker } from '#node/plan';
+import type { Recordings } from '#node/recordings';
 import type { BrokerLink } from './broker-link.ts';
 import { NOT_CURRENT } from './recent-results.ts';
 import type { ResultAges } from './result-ages.ts';
@@ -15,11 +23,12 @@ export interface NodeParts {
   readonly health: () => readonly HealthProblem[];
   readonly ages: Pick<ResultAges, 'recent'>;
   readonly children: Children;
+  readonly recordings: Pick<Recordings, 'processes' | 'statusOf'>;
   readonly broker: Pick<BrokerLink, 'report' | 'text'>;
 }
 
 /** A report of the whole node. For cameras and models that do not answer it contains the latest known values. */
-export async function reportOf({ plan, upMs, children, broker }: NodeParts): Promise<Report> {
+export async function reportOf({ plan, upMs, children, recordings, broker }: NodeParts): Promise<Report> {
   const durationMs = upMs();
   const [cameras, models] = await Promise.all([reportsOf(children.cameras), reportsOf(children.models)]);
   return {
@@ -29,12 +38,12 @@ export async function reportOf({ plan, upMs, children, broker }: NodeParts): Pro
     cameras,
     models,
     mqtt: broker.report,
-    system: { shm_bytes: plan().shmBytes, processes: processesOf(children) },
+    system: { shm_bytes: plan().shmBytes, processes: processesOf(children, recordings.processes) },
   };
 }
 
 /** The latest known values, for a view. Asks no process. */
-export function statusOf({ plan, version, upMs, health, ages, children, broker }: NodeParts): NodeStatus {
+export function statusOf({ plan, version, upMs, health, ages, children, recordings, broker }: NodeParts): NodeStatus {
   const { node, shmBytes } = plan();
   return {
     version: 1,
@@ -45,12 +54,18 @@ export function statusOf({ plan, version, upMs, health, ages, children, broker }
     shm_bytes: shmBytes,
     mqtt: broker.text,
     problems: [...health()],
-    cameras: Object.fromEntries([...children.cameras].map(([id, camera]) => [id, cameraStatusOf(camera, ages)])),
+    cameras: Object.fromEntries(
+      [...children.cameras].map(([id, camera]) => [id, cameraStatusOf(camera, ages, recordings.statusOf(id))]),
+    ),
     models: Object.fromEntries([...children.models].map(([id, m]) => [id, m.recentReport()])),
   };
 }
 
-function cameraStatusOf(camera: CameraHandle, ages: NodeParts['ages']): CameraStatus {
+function cameraStatusOf(
+  camera: CameraHandle,
+  ages: NodeParts['ages'],
+  recording: RecordingStatus | undefined,
+): CameraStatus {
   const report = camera.recentReport();
   const answers: CameraStatus['answers'] = {};
   for (const consumer of Object.keys(report.consumers)) {
@@ -58,7 +73,7 @@ function cameraStatusOf(camera: CameraHandle, ages: NodeParts['ages']): CameraSt
     // What a camera showed that shows nothing now is not current either.
     if (recent) answers[consumer] = report.state === 'live' ? recent : NOT_CURRENT;
   }
-  return { report, message: camera.state.message, answers };
+  return { report, message: camera.state.message, answers, ...(recording ? { recording } : {}) };
 }
 
 /** The latest known counters of every consumer. */
@@ -75,12 +90,12 @@ export function runningWorkers(children: Children): RunningWorker[] {
   );
 }
 
-function processesOf(children: Children): Report['system']['processes'] {
+function processesOf(children: Children, recorders: readonly NamedProcess[]): Report['system']['processes'] {
   const out: Report['system']['processes'] = {};
   const workers = runningWorkers(children).map(
     ({ camera, consumer, pid }) => [`worker:${camera}/${consumer}`, pid] as const,
   );
-  for (const [name, pid] of [['supervisor', process.pid] as const, ...children.processes, ...workers]) {
+  for (const [name, pid] of [['supervisor', process.pid] as const, ...children.processes, ...recorders, ...workers]) {
     const usage = readProcessUsage(pid);
     if (usage) out[name] ??= { pss_bytes: usage.pssBytes, cpu_s: usage.cpuSeconds };
   }

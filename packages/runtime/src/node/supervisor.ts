@@ -10,7 +10,7 @@ import type {
   NodeStatus,
   Report,
 } from '@vigia/contracts';
-import { checkSocketPath, segmentBytesOf } from '#core/node-dirs';
+import { checkSocketPath } from '#core/node-dirs';
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
 import {
@@ -22,21 +22,12 @@ import {
   type SubscribeOptions,
 } from '#node/events';
 import { MetricCounts, metricsText } from '#node/metrics';
-import {
-  admit,
-  budgetOf,
-  diffPlans,
-  heldByWorkers,
-  type Plan,
-  type PlanChange,
-  type PlanChangeSummary,
-  roomFor,
-  summaryOf,
-  workersOf,
-} from '#node/plan';
+import { diffPlans, type Plan, type PlanChangeSummary, summaryOf, workersOf } from '#node/plan';
+import { Recordings } from '#node/recordings';
 import { Watches } from '#node/watch';
 import type { NodeSubscription } from '#services/control-plane';
 import type { NodeStore } from '#services/store';
+import { admitChange } from './admit-change.ts';
 import { controlledNode } from './controlled-node.ts';
 import { Doors } from './doors.ts';
 import type { LogRing } from './log-ring.ts';
@@ -91,6 +82,7 @@ export class Supervisor {
   readonly #ages: ResultAges;
   readonly #metrics = new MetricCounts();
   readonly #children: Children;
+  readonly recordings: Recordings;
   readonly #watches: Watches;
   readonly #outlets: Outlets;
   readonly #doors: Doors;
@@ -117,6 +109,13 @@ export class Supervisor {
     const api = (): Doors['api'] => this.#doors.api;
     this.#outlets = new Outlets({ node: plan.node, boot, version, clock, log, hub, store, api, onRefused });
     this.#children = this.#newChildren(boot);
+    this.recordings = new Recordings({
+      ...options,
+      boot,
+      follow: (handle) => this.subscribe('recordings', handle),
+      onState: (camera, state) => this.#announcer.recording(camera, state),
+      onStorage: (state, message) => this.#announcer.footage(state, message),
+    });
     this.#watches = new Watches({
       clock,
       announcer: this.#announcer,
@@ -159,6 +158,8 @@ export class Supervisor {
     this.#hub.subscribe({ name: 'metrics' }, this.#metrics.handle);
     await this.#outlets.use(plan);
     this.#announcer.node('started', this.#o.version);
+    this.#scope.defer(() => this.recordings.stop());
+    this.recordings.start();
     this.#scope.defer(() => this.#children.stop());
     this.#children.start();
     for (const [ms, work] of [
@@ -222,7 +223,12 @@ export class Supervisor {
 
   /** Problems that need attention. */
   health(): readonly HealthProblem[] {
-    return [...this.#watches.health(), ...this.#outlets.broker.problems, ...this.#events.problems];
+    return [
+      ...this.#watches.health(),
+      ...this.#outlets.broker.problems,
+      ...this.#events.problems,
+      ...this.recordings.problems,
+    ];
   }
 
   /** Cameras that have never delivered a picture, each with the reason as far as it is known. */
@@ -261,7 +267,8 @@ export class Supervisor {
   async metrics(): Promise<string> {
     const [report, subscribers, { consumers }] = [await this.report(), this.#hub.report(), this.#metrics];
     const [{ version }, { traces }, nodejs] = [this.#o, this.#outlets, process.versions.node];
-    return metricsText({ report, consumers, subscribers, traces: traces.counts, version, nodejs });
+    const recorded = this.recordings.sources;
+    return metricsText({ report, consumers, subscribers, traces: traces.counts, version, nodejs, ...recorded });
   }
 
   /** The latest known values, for a view. Asks no process. */
@@ -303,6 +310,7 @@ export class Supervisor {
       health: () => this.health(),
       ages: this.#ages,
       children: this.#children,
+      recordings: this.recordings,
       broker: this.#outlets.broker,
     };
   }
@@ -334,14 +342,16 @@ export class Supervisor {
     const wanted = await this.#o.planFor(document, own);
     this.#refuseWhileStopping();
     const change = diffPlans(this.#plan, wanted);
-    this.#admit(change, wanted);
+    admitChange({ change, running: this.#plan, wanted, children: this.#children, more: this.recordings.processes });
     if (change.http) await this.#doors.movePort(wanted.http);
     // The change starts here. It is not rolled back.
     this.#plan = wanted;
     this.#metrics.follow(wanted.cameras);
     this.#forgetWorkers();
     const outletsLeft = this.#outlets.use(wanted, change);
+    await this.recordings.prepare(wanted.recording);
     await this.#children.apply(change, wanted);
+    await this.recordings.complete(wanted.recording);
     for (const id of change.cameras.removed) {
       this.#ages.forgetCamera(id);
       this.#announcer.cameraGone(id);
@@ -355,18 +365,6 @@ export class Supervisor {
 
   #refuseWhileStopping(): void {
     if (this.#stopping) throw new VigiaError('stopping', `node ${this.#plan.node} is stopping`);
-  }
-
-  /** Refuses a change that does not fit, before anything changes. */
-  #admit({ cameras, models }: PlanChange, wanted: Plan): void {
-    for (const model of models.added) checkSocketPath(model.socketPath);
-    for (const { id, socketPath } of models.changed) checkSocketPath(this.#children.nextSocketPath(id) ?? socketPath);
-    const replaced = new Set([...models.removed, ...models.changed.map((m) => m.id)]);
-    const leaving = this.#plan.models.filter((m) => replaced.has(m.id));
-    const ending = new Set([...cameras.removed, ...cameras.changed.map(({ setup }) => setup.camera)]);
-    const held = heldByWorkers(wanted, ending, runningWorkers(this.#children));
-    const pids = [process.pid, ...this.#children.processes.map(([, pid]) => pid)];
-    admit(wanted, budgetOf(wanted, leaving), roomFor(pids, segmentBytesOf(wanted.node), held));
   }
 
   /** Ends the states of workers that left the configuration. */

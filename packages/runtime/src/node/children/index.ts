@@ -1,3 +1,3 @@
 export { AgeHistogram, type Quantiles } from './ages.ts';
 export type { CameraHandle } from './camera-handle.ts';
-export { Children, type ChildrenOptions } from './children.ts';
+export { Children, type ChildrenOptions, type NamedProcess } from './children.ts';

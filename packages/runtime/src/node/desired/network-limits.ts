@@ -34,6 +34,8 @@ export function refuseFromNetwork(before: Config, after: Config): void {
     if (camera.tls.ca !== undefined && camera.tls.ca !== known?.tls.ca) throw refusal(`cameras.${id}.tls.ca`);
   }
   if (!isDeepStrictEqual(before.http?.tls, after.http?.tls)) throw refusal('http.tls');
+  for (const key of ['path', 'archive'] as const)
+    if (!isDeepStrictEqual(before.storage[key], after.storage[key])) throw refusal(`storage.${key}`);
 }
 
 /**

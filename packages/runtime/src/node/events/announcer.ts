@@ -129,6 +129,19 @@ export class Announcer {
     this.#event({ kind: 'storage', phase: phase[state], subject: 'store', severity, data });
   }
 
+  /** Whether recordings can be written. */
+  footage(state: 'failing' | 'ok', message: string): void {
+    const [phase, severity] = state === 'failing' ? (['start', 'warning'] as const) : (['end', 'notice'] as const);
+    this.#event({ kind: 'storage', phase, subject: 'footage', severity, data: { state, message, discarded: 0 } });
+  }
+
+  /** What a camera's recorder does; undefined: it is not recorded any more. */
+  recording(camera: string, state: NodeEventOf<'recording'>['data'] | undefined): void {
+    const data = state ?? ({ state: 'stopped', reason: null, message: null } as const);
+    const severity = data.state === 'paused' ? 'warning' : 'info';
+    this.#event({ kind: 'recording', phase: state ? null : 'end', camera, subject: camera, severity, data });
+  }
+
   /** Reports an event of a consumer: about its worker, its SLA, or its rate. */
   consumerEvent({ camera, consumer, at, ...data }: EventMessage): void {
     const kind = KIND_OF_EVENT_TYPE[data.type];

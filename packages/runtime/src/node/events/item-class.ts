@@ -6,7 +6,7 @@ import type { EventKind, NodeItem } from '@vigia/contracts';
  */
 export type ItemClass = 'sample' | 'state' | 'event' | 'alarm';
 
-const STATES = new Set<EventKind>(['camera_state', 'model_state', 'worker_state']);
+const STATES = new Set<EventKind>(['camera_state', 'model_state', 'worker_state', 'recording']);
 
 /** The class of an item. A state that is an alarm counts as an alarm, so that no newer state replaces it in a queue. */
 export function classOf(item: NodeItem): ItemClass {

@@ -1,2 +1,3 @@
 export { MetricCounts } from './metric-counts.ts';
 export { metricsText } from './metrics-text.ts';
+export type { RecordingSources } from './recording-sources.ts';

@@ -3,9 +3,10 @@ import type { SubscriptionReport } from '#node/events';
 import type { TraceCounts } from '#services/tracing';
 import type { Histogram } from './histogram.ts';
 import type { ConsumerCounts } from './metric-counts.ts';
+import type { RecordingSources } from './recording-sources.ts';
 
 /** What the metrics are computed from. */
-export interface MetricSources {
+export interface MetricSources extends RecordingSources {
   readonly report: Report;
   /** The consumers of the plan. The report's consumers that are not among them have no series. */
   readonly consumers: readonly ConsumerCounts[];

@@ -54,6 +54,11 @@ const REPORT: Report = {
   system: { shm_bytes: 1_048_576, processes: { supervisor: { pss_bytes: 80_000_000, cpu_s: 1.25 } } },
 };
 
+const RECORDED = {
+  recorders: { hall: { state: 'paused', reason: 'disk_full', message: null, bytes: 9, lost_ms: 1_500 } },
+  footage: { bytes: 100, eventBytes: 40, freeBytes: 5, deletedSegments: 3, lostSegments: 2 },
+} as const;
+
 function sourcesOf(report: Report = REPORT): MetricSources {
   const counts = new MetricCounts();
   counts.follow([{ camera: 'hall', consumers: [{ id: 'people' }] }]);
@@ -62,7 +67,7 @@ function sourcesOf(report: Report = REPORT): MetricSources {
   const stream = { delivered: 9, failed: 1, dropped: { samples: 2, events: 3, states: 4 }, queued: 5 };
   const subscribers = { 'mqtt events': stream };
   const traces = { sent: 4, failed: 3, dropped: 2, limited: 1 };
-  return { report, consumers: counts.consumers, subscribers, traces, version: '0.1.0', nodejs: '24.0.0' };
+  return { report, consumers: counts.consumers, subscribers, traces, version: '0.1.0', nodejs: '24.0.0', ...RECORDED };
 }
 
 /** The lines of one metric, without its name in front of the labels. */

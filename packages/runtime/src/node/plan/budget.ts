@@ -1,6 +1,7 @@
 import { freeSharedBytes, SHM_DIR, VigiaError } from '@vigia/base';
 import { packedBytes } from '@vigia/contracts';
 import { type CameraSetup, usesThread } from '#core/camera-link';
+import { INGEST_MEMORY, type IngestSetup } from '#core/ingest-link';
 import { referencePictures, type RenditionSpec } from '#core/media';
 import { anonymousBytesByShare, processesOfGroups, readAvailableMemory } from '#core/memory';
 import { readProcessUsage } from '#core/process-stats';
@@ -50,12 +51,17 @@ const DATAGRAMS = 5 * MIB;
 const PICTURES_OUTSIDE = 3;
 /** The heap and stacks of a worker thread. Measured: 6 to 9 MiB for one that does little. */
 const THREAD = 16 * MIB;
+/** An ingest process. Measured with a camera of 768×576 at 10 pictures a second: 30 to 31 MiB, units included. */
+const INGEST_PROCESS = 44 * MIB;
+/** The footage process without pictures, and what clips and decoded pictures of recordings may take in it. */
+const FOOTAGE_PROCESS = 64 * MIB;
+const FOOTAGE_BUFFERS = 128 * MIB;
 /** One pending in the mailbox, one in flight. */
 const PICTURES_PER_CONSUMER = 2;
 
 /** The most memory that one process may use, bytes. */
 export interface BudgetItem {
-  readonly kind: 'code' | 'supervisor' | 'camera' | 'model' | 'worker';
+  readonly kind: 'code' | 'supervisor' | 'camera' | 'ingest' | 'footage' | 'model' | 'worker';
   readonly id: string;
   /** Code and heap of the process itself. */
   readonly process: number;
@@ -101,6 +107,7 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
     { ...NOTHING, kind: 'code', id: 'code, once', process: SHARED_CODE },
     supervisorItem(plan),
     ...plan.cameras.map((camera) => cameraItem(camera, plan.segments)),
+    ...recordingItems(plan.recording),
     ...[...plan.models, ...leaving].map(modelItem),
     // The memory of workers without a limit is unknown.
     ...[...workerLimits(plan)].map(([id, bytes]) => workerItem(id, bytes)),
@@ -113,6 +120,33 @@ function supervisorItem({ cameras }: Plan): BudgetItem {
   const consumers = cameras.reduce((sum, c) => sum + c.consumers.length, 0);
   const process = SUPERVISOR_PROCESS + cameras.length * SUPERVISOR_PER_CAMERA + consumers * SUPERVISOR_PER_CONSUMER;
   return { ...NOTHING, kind: 'supervisor', id: 'supervisor', process, buffers: WAITING_ALARMS };
+}
+
+/** The process of each recorded camera's connection, and the one that keeps what they write. */
+function recordingItems({ ingests }: Plan['recording']): BudgetItem[] {
+  if (ingests.length === 0) return [];
+  const footage = {
+    ...NOTHING,
+    kind: 'footage' as const,
+    id: 'footage',
+    process: FOOTAGE_PROCESS,
+    buffers: FOOTAGE_BUFFERS,
+  };
+  return [...ingests.map(ingestItem), footage];
+}
+
+function ingestItem({ camera, source, ringBytes }: IngestSetup): BudgetItem {
+  const { recent, reader, recorder } = INGEST_MEMORY;
+  // A unit is held once for all taps; what waits for the disk is also in the muxer's fragment.
+  const units = recent + reader + recorder + ringBytes + ACCESS_UNITS;
+  const buffers = units + (source.transport === 'udp' ? DATAGRAMS : 0);
+  return { ...NOTHING, kind: 'ingest', id: camera, process: INGEST_PROCESS, buffers };
+}
+
+/** The anonymous memory above which an ingest process is started again, bytes. */
+export function ingestMemoryLimit(setup: IngestSetup): number {
+  const { process, buffers } = ingestItem(setup);
+  return Math.max(MEMORY_SLACK * (process + buffers), process + buffers + LEAST_SLACK);
 }
 
 function workerItem(id: string, process: number): BudgetItem {
@@ -291,7 +325,7 @@ export function describeBudget(budget: Budget, room: Room): string[] {
   const lines = [row('memory, at most', ['process', 'pictures', 'buffers', 'shared', 'sum'])];
   for (const item of budget.items) {
     const parts = [item.process, item.pictures, item.buffers, item.shared];
-    const name = item.kind === 'code' || item.kind === 'supervisor' ? item.id : `${item.kind} ${item.id}`;
+    const name = item.kind === item.id || item.kind === 'code' ? item.id : `${item.kind} ${item.id}`;
     lines.push(row(name, [...parts, parts.reduce((a, b) => a + b)].map(bytes)));
   }
   return [...lines, ...sums(budget, room)];

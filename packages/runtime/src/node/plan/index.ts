@@ -3,6 +3,7 @@ export {
   budgetOf,
   describeBudget,
   heldByWorkers,
+  ingestMemoryLimit,
   cameraMemoryLimit,
   memoryLimitOf,
   supervisorMemoryLimit,
@@ -26,3 +27,4 @@ export {
 export { describeChange, diffPlans, type PlanChange, type PlanChangeSummary, summaryOf } from './plan-change.ts';
 export type { PlannedTracing } from './planned-tracing.ts';
 export type { PlannedWebhook } from './planned-webhooks.ts';
+export type { PlannedMarks, PlannedRecording } from './planned-recording.ts';

@@ -20,6 +20,7 @@ export interface PlanChange {
   readonly http: boolean;
   readonly tracing: boolean;
   readonly webhooks: boolean;
+  readonly recording: boolean;
 }
 
 /** A camera whose process is replaced. */
@@ -80,6 +81,7 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
     http: !isDeepStrictEqual(running.http, wanted.http),
     tracing: !isDeepStrictEqual(running.tracing, wanted.tracing),
     webhooks: !isDeepStrictEqual(running.webhooks, wanted.webhooks),
+    recording: !isDeepStrictEqual(running.recording, wanted.recording),
   };
 }
 

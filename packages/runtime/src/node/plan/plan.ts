@@ -25,6 +25,7 @@ import { counted, formatBytes } from '#core/terminal';
 import { secretVariables } from '#node/config';
 import type { LocatedModel } from './locate-models.ts';
 import { type PlannedWebhook, plannedWebhooks } from './planned-webhooks.ts';
+import { describeRecording, type PlannedRecording, plannedRecording } from './planned-recording.ts';
 import { type PlannedTracing, plannedTracing } from './planned-tracing.ts';
 
 /** A model of the configuration. */
@@ -90,6 +91,7 @@ export interface Plan {
   /** Where events are posted to. */
   readonly webhooks: readonly PlannedWebhook[];
   readonly cameras: readonly CameraSetup[];
+  readonly recording: PlannedRecording;
   readonly models: readonly PlannedModel[];
   readonly segments: readonly PlannedSegment[];
   readonly shmBytes: number;
@@ -129,6 +131,7 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
     return { id, socketPath, frame: frameOf(manifest), container };
   });
   const byId = new Map(models.map((m) => [m.id, m]));
+  const recording = plannedRecording(config, runDir);
   const shares = cpuSharesOf(config.cpu);
   const withheld = [...OWN_SECRETS, ...secretVariables()];
   const cameras = Object.entries(config.cameras).map(([camera, settings]): CameraSetup => {
@@ -146,6 +149,7 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
       camera,
       source: { url: settings.source, transport, tls },
       detectSource: detectUrl === undefined ? undefined : { url: detectUrl, transport, tls },
+      relay: recording.ingests.find((ingest) => ingest.camera === camera)?.socketPath,
       decode: {
         mode: settings.decode,
         onLoss: settings.on_loss,
@@ -164,7 +168,7 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
   const doors = { mqtt: mqtt && { ...mqtt, url: checkedUrl(mqtt.url) }, http };
   const tracing = config.tracing && plannedTracing(config.tracing);
   const webhooks = plannedWebhooks(config.webhooks);
-  return completed({ node, ...doors, tracing, webhooks, cameras, models, cpu: shares, shed: cpu.shed });
+  return completed({ node, ...doors, tracing, webhooks, cameras, recording, models, cpu: shares, shed: cpu.shed });
 }
 
 type CommonSetup = Pick<ConsumerSetup, 'id' | 'fps' | 'sla' | 'deadlineMs' | 'maxAgeMs'>;
@@ -244,7 +248,7 @@ export function describePlan(plan: Plan): string[] {
   const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
   return [
     `node ${plan.node}: ${counted(plan.cameras.length, 'camera')}, ${counted(consumers, 'consumer')}, ${counted(plan.models.length, 'model')}`,
-    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${counted(plan.models.filter((m) => m.container).length, 'model container')}, ${counted(workersOf(plan).filter(({ worker }) => worker.transport !== 'thread').length, 'worker')}`,
+    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${plan.recording.ingests.length > 0 ? `${counted(plan.recording.ingests.length, 'recorder')}, 1 for footage, ` : ''}${counted(plan.models.filter((m) => m.container).length, 'model container')}, ${counted(workersOf(plan).filter(({ worker }) => worker.transport !== 'thread').length, 'worker')}`,
     ...plan.segments.map((s) => `segment ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`),
     ...plan.models.map(({ id, frame, container, socketPath }) => {
       const size = `${frame.width}×${frame.height} ${frame.fit}`;
@@ -263,6 +267,7 @@ export function describePlan(plan: Plan): string[] {
             `note: ${camera}/${c.id} is critical and has no \`fps\`: it owes a result for every frame of its camera`,
         ),
     ),
+    ...describeRecording(plan.recording),
     ...impatience(plan),
     ...unboundedWorkers(plan),
   ];

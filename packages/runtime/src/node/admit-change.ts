@@ -1,0 +1,32 @@
+import { checkSocketPath, segmentBytesOf } from '#core/node-dirs';
+import type { Children, NamedProcess } from '#node/children';
+import { admit, budgetOf, heldByWorkers, type Plan, type PlanChange, roomFor } from '#node/plan';
+import { runningWorkers } from './node-report.ts';
+
+/** A change of a running node. */
+export interface WantedChange {
+  readonly change: PlanChange;
+  readonly running: Plan;
+  readonly wanted: Plan;
+  readonly children: Children;
+  /** Other processes of the node, whose memory the plan may use. */
+  readonly more: readonly NamedProcess[];
+}
+
+/**
+ * Refuses a change that does not fit, before anything changes.
+ *
+ * @throws UsageError for a socket path that is too long; VigiaError `shm_full` or `memory_full`.
+ */
+export function admitChange({ change, running, wanted, children, more }: WantedChange): void {
+  const { cameras, models } = change;
+  for (const model of models.added) checkSocketPath(model.socketPath);
+  for (const { id, socketPath } of models.changed) checkSocketPath(children.nextSocketPath(id) ?? socketPath);
+  for (const { socketPath } of wanted.recording.ingests) checkSocketPath(socketPath);
+  const replaced = new Set([...models.removed, ...models.changed.map((m) => m.id)]);
+  const leaving = running.models.filter((m) => replaced.has(m.id));
+  const ending = new Set([...cameras.removed, ...cameras.changed.map(({ setup }) => setup.camera)]);
+  const held = heldByWorkers(wanted, ending, runningWorkers(children));
+  const pids = [process.pid, ...[...children.processes, ...more].map(([, pid]) => pid)];
+  admit(wanted, budgetOf(wanted, leaving), roomFor(pids, segmentBytesOf(wanted.node), held));
+}

@@ -1,0 +1,15 @@
+import type { RecordingStatus } from '@vigia/contracts';
+
+/** What the metrics of recordings are computed from. */
+export interface RecordingSources {
+  /** By camera; those that are recorded. */
+  readonly recorders: Readonly<Record<string, RecordingStatus>>;
+  /** Null without recordings, or while the process that keeps them does not answer. */
+  readonly footage: {
+    readonly bytes: number;
+    readonly eventBytes: number;
+    readonly freeBytes: number;
+    readonly deletedSegments: number;
+    readonly lostSegments: number;
+  } | null;
+}

@@ -1,0 +1,1 @@
+export { Recordings, type RecordingsOptions } from './recordings.ts';

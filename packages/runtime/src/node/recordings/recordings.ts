@@ -1,0 +1,258 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { type Clock, type Log, type LogRecord, messageOf, quoted, VigiaError } from '@vigia/base';
+import { type HealthProblem, type NodeItem, type RecordingStatus, WHOLE_NODE } from '@vigia/contracts';
+import type { GapReason, RecorderState, RecordRoom } from '#core/footage';
+import type { RebuildReply, RoomNotice, RoomReason, SpansReply } from '#core/footage-link';
+import type { IngestSetup } from '#core/ingest-link';
+import type { RecordingsAsk } from '#services/control-plane';
+import type { RecordingSources } from '#node/metrics';
+import type { Plan, PlannedRecording } from '#node/plan';
+import { EventMarks } from './event-marks.ts';
+import { FootageHandle } from './footage-handle.ts';
+import { IngestHandle } from './ingest-handle.ts';
+
+/** Options of {@link Recordings}. */
+export interface RecordingsOptions {
+  readonly plan: Plan;
+  readonly boot: string;
+  readonly runDir: string;
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onLog: (record: LogRecord) => void;
+  /** Gives a subscriber the node's stream. Called once something is recorded. */
+  readonly follow: (handle: (item: NodeItem) => void) => void;
+  /** What a camera's recorder does; undefined: it is not recorded any more. */
+  readonly onState: (camera: string, state: RecorderState | undefined) => void;
+  /** Whether footage can be written, with a sentence. */
+  readonly onStorage: (state: 'failing' | 'ok', message: string) => void;
+}
+
+const DAY_MS = 86_400_000;
+const REASONS: Readonly<Record<RoomReason, GapReason>> = {
+  full: 'disk_full',
+  read_only: 'read_only',
+  unmounted: 'disk_failed',
+  failed: 'disk_failed',
+  slow: 'disk_slow',
+};
+/** Longest sentence of a recorder, characters. */
+const SENTENCE = 1_000;
+
+/** Everything that records on this node: a process per recorded camera, and the one that keeps what they wrote. */
+export class Recordings {
+  readonly #o: RecordingsOptions;
+  readonly #ingests = new Map<string, IngestHandle>();
+  #planned: PlannedRecording;
+  #footage: FootageHandle | undefined;
+  #room: RoomNotice | undefined;
+  #troubled = false;
+  readonly #marks: EventMarks;
+  #stopping = false;
+  #following = false;
+
+  constructor(options: RecordingsOptions) {
+    this.#o = options;
+    this.#planned = options.plan.recording;
+    this.#marks = new EventMarks(
+      (camera) => this.#planned.marks[camera],
+      ({ camera, fromMs, toMs }) => this.mark(camera, fromMs, toMs),
+    );
+  }
+
+  /** Where playback listens; undefined: this node has no recordings. */
+  get playback(): string | undefined {
+    return this.#footage && this.#socketPath;
+  }
+
+  /** `ingest:hall`, `footage`, each with its pid. */
+  get processes(): (readonly [name: string, pid: number])[] {
+    const all = [...this.#ingests.values()].map((ingest) => [`ingest:${ingest.camera}`, ingest.pid] as const);
+    return [...all, ['footage', this.#footage?.pid] as const].flatMap(([name, pid]) =>
+      pid === undefined ? [] : [[name, pid] as const],
+    );
+  }
+
+  /** For metrics. */
+  get sources(): RecordingSources {
+    const recorders = [...this.#ingests.keys()].flatMap((camera) => {
+      const status = this.statusOf(camera);
+      return status ? [[camera, status] as const] : [];
+    });
+    return { recorders: Object.fromEntries(recorders), footage: this.#footage?.counters ?? null };
+  }
+
+  /** What a camera's recorder does; undefined for a camera that is not recorded. */
+  statusOf(camera: string): RecordingStatus | undefined {
+    const ingest = this.#ingests.get(camera);
+    if (!ingest) return undefined;
+    const { bytes, lostMs } = ingest.counters;
+    const { state, reason, message } = ingest.state;
+    return { state, reason, message: message && quoted(message, SENTENCE), bytes, lost_ms: Math.round(lostMs) };
+  }
+
+  /** The process of a camera's connection; undefined for a camera that is not recorded. */
+  ingest(camera: string): IngestHandle | undefined {
+    return this.#ingests.get(camera);
+  }
+
+  get footage(): FootageHandle | undefined {
+    return this.#footage;
+  }
+
+  /** Starts what the plan asks for. Returns at once. */
+  start(): void {
+    this.#startFootage();
+    for (const setup of this.#planned.ingests) this.#add(setup);
+  }
+
+  /** Stops what a plan no longer has, or has with another connection. Before cameras change: a camera has one connection at a time. */
+  async prepare(wanted: PlannedRecording): Promise<void> {
+    const kept = new Map(wanted.ingests.map((setup) => [setup.camera, setup]));
+    const leaving = [...this.#ingests.values()].filter((ingest) => {
+      const setup = kept.get(ingest.camera);
+      return setup === undefined || !ingest.adopt(setup);
+    });
+    await Promise.all(
+      leaving.map(async (ingest) => {
+        this.#ingests.delete(ingest.camera);
+        await ingest.stop();
+        if (!kept.has(ingest.camera)) this.#o.onState(ingest.camera, undefined);
+      }),
+    );
+  }
+
+  /** Starts what a plan has in addition. After cameras have changed. */
+  async complete(wanted: PlannedRecording): Promise<void> {
+    const { dirs } = this.#planned;
+    this.#planned = wanted;
+    if (this.#footage && !isDeepStrictEqual(dirs, wanted.dirs)) {
+      await this.#footage.stop();
+      this.#footage = undefined;
+      // Its word was about other directories.
+      this.#room = undefined;
+    }
+    if (this.#footage) this.#footage.limit(wanted.limits);
+    else this.#startFootage();
+    for (const setup of wanted.ingests) if (!this.#ingests.has(setup.camera)) this.#add(setup);
+  }
+
+  /** Ends all processes; what waits is written. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all([...this.#ingests.values()].map((ingest) => ingest.stop()));
+    await this.#footage?.stop();
+  }
+
+  /**
+   * An event at a camera: what was and will be recorded around it is kept as footage of an event. Wall times; without them:
+   * now. Returns them.
+   */
+  mark(
+    camera: string,
+    fromMs: number = this.#o.clock.wallMs(),
+    toMs: number = fromMs,
+  ): { readonly fromMs: number; readonly toMs: number } {
+    const marks = this.#planned.marks[camera];
+    if (!marks) throw new VigiaError('not_found', `camera ${camera} is not recorded`);
+    if (marks.mode === 'on_event') this.#ingests.get(camera)?.mark(fromMs, toMs);
+    this.#footage?.mark(camera, fromMs - marks.beforeMs, toMs + marks.afterMs);
+    return { fromMs, toMs };
+  }
+
+  /** @throws VigiaError `no_recordings` on a node that has none; `no_answer`. */
+  spans({ camera, fromMs, toMs = this.#o.clock.wallMs() }: RecordingsAsk): Promise<SpansReply> {
+    return this.#kept().spans({ camera, fromMs: fromMs ?? Math.max(0, toMs - DAY_MS), toMs });
+  }
+
+  /** Reads every file again. @throws VigiaError */
+  rebuild(): Promise<RebuildReply> {
+    return this.#kept().rebuild();
+  }
+
+  /** Recorders that lose something, and an index that does not work. */
+  get problems(): HealthProblem[] {
+    const { failure } = this.#footage ?? {};
+    const paused = [...this.#ingests.values()].filter(({ state }) => state.state === 'paused');
+    return [
+      ...(failure === undefined
+        ? []
+        : [{ code: 'footage', camera: WHOLE_NODE, message: `recordings: ${quoted(failure, SENTENCE)}` }]),
+      ...paused.map(({ camera, state }) => ({
+        code: 'recording_paused',
+        camera,
+        message: `camera ${camera} is not recorded: ${quoted(state.message ?? '', SENTENCE)}`,
+      })),
+    ];
+  }
+
+  get #socketPath(): string {
+    return join(this.#o.runDir, 'footage.sock');
+  }
+
+  #kept(): FootageHandle {
+    if (this.#footage) return this.#footage;
+    throw new VigiaError('no_recordings', 'this node records nothing: no camera has `record`');
+  }
+
+  #startFootage(): void {
+    const { ingests, dirs, limits, ownDir } = this.#planned;
+    if (this.#stopping || this.#footage || (ingests.length === 0 && ownDir)) return;
+    const { boot, stateDir, clock, log, onLog, plan } = this.#o;
+    if (ownDir) this.#makeDir(dirs[0]?.path ?? '');
+    this.#footage = new FootageHandle({
+      setup: { node: plan.node, boot, stateDir, socketPath: this.#socketPath, dirs, ...limits },
+      clock,
+      log,
+      onLog,
+      onRoom: (room) => this.#onRoom(room),
+    });
+    this.#footage.start();
+  }
+
+  #makeDir(path: string): void {
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o750 });
+    } catch (error) {
+      this.#o.log.warn(`${path}: recordings cannot be kept there: ${messageOf(error)}`);
+    }
+  }
+
+  #add(setup: IngestSetup): void {
+    if (this.#stopping) return;
+    if (!this.#following) this.#o.follow(this.#marks.handle);
+    this.#following = true;
+    const { boot, clock, log, onLog } = this.#o;
+    const { camera } = setup;
+    const ingest = new IngestHandle({
+      setup,
+      boot,
+      clock,
+      log,
+      onLog,
+      onState: (state) => this.#o.onState(camera, state),
+      onWritten: ({ dir, path, closed }) => this.#footage?.written(camera, join(dir, path), closed),
+      onGap: (sinceMs, reason) => this.#footage?.gap(camera, sinceMs, reason),
+    });
+    this.#ingests.set(camera, ingest);
+    if (this.#room) ingest.room(this.#roomOf(this.#room));
+    ingest.start();
+  }
+
+  /** A slow disk is still the one to write to: units wait in memory. */
+  #roomOf({ dir, reason, message }: RoomNotice): RecordRoom {
+    const where = reason === 'slow' ? (dir ?? this.#planned.dirs[0]?.path ?? null) : dir;
+    return { dir: where, reason: reason && REASONS[reason], message };
+  }
+
+  #onRoom(room: RoomNotice): void {
+    this.#room = room;
+    for (const ingest of this.#ingests.values()) ingest.room(this.#roomOf(room));
+    const troubled = room.reason !== null;
+    if (troubled === this.#troubled) return;
+    this.#troubled = troubled;
+    this.#o.onStorage(troubled ? 'failing' : 'ok', room.message ?? 'recordings can be written again');
+  }
+}
