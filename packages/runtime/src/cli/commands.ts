@@ -65,6 +65,29 @@ const LOGS: Command = {
   run: async (values) => (await import('./logs-command.ts')).logsCommand(values),
 };
 
+const TIMES = {
+  from: { type: 'string', about: 'from this time on' },
+  to: { type: 'string', about: 'until this time' },
+} as const;
+
+const RECORDINGS: Command = {
+  about: 'what was recorded; mark an event; rebuild the index',
+  example: 'recordings [list|mark|rebuild]',
+  options: { ...WHICH, ...TIMES, json: { type: 'boolean', about: 'as JSON' } },
+  words: [0, 2],
+  arguments: [['list', 'mark', 'rebuild'], 'text'],
+  run: async (values, words) => (await import('./recordings-command.ts')).recordingsCommand(values, words),
+};
+
+const EXPORT: Command = {
+  about: 'save footage of a camera with its events and SHA-256',
+  example: 'export CAMERA … out.mp4',
+  options: { ...WHICH, ...TIMES, force: { type: 'boolean', about: 'replace files that are there' } },
+  words: [2, 2],
+  arguments: ['text', 'file'],
+  run: async (values, words) => (await import('./export-command.ts')).exportCommand(values, words),
+};
+
 /** Every command. Parsing, the list of commands in the help, and completion read this table. */
 export const COMMANDS: Commands = {
   demo: DEMO,
@@ -110,6 +133,8 @@ export const COMMANDS: Commands = {
     arguments: ['text', 'file'],
     run: async (values, words) => (await import('./node-commands.ts')).snapshotCommand(values, words),
   },
+  recordings: RECORDINGS,
+  export: EXPORT,
   reload: {
     about: 'apply the changes of the configuration file',
     example: 'reload',

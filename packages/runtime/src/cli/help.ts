@@ -88,6 +88,35 @@ Works while the node runs, which then knows at once, and while it does not.
 
 Exit codes: 0 done, 1 no such user or token, or the file of users cannot be written, 2 invalid argument.
 `,
+  recordings: `vigia recordings [list [CAMERA]] [--from T] [--to T] [--json]
+vigia recordings mark CAMERA [--from T] [--to T]
+vigia recordings rebuild
+
+Footage that a running node has recorded: a key \`record\` of a camera says what is recorded (docs/guide/recording.md).
+
+  list        what was recorded, and each gap with its reason; without times the last day
+  mark        an event at that camera, now or between two times: the seconds around it are recorded and kept as events
+  rebuild     makes the index of recordings from the files again; it cannot harm them
+
+  --from T, --to T    a time such as 2026-11-22T03:14:00Z
+  --json              the list as JSON; times are milliseconds since 1970
+  --node NAME         the node (default: the only running one)
+  -c, --config FILE   take the node's name from a configuration
+
+Exit codes: 0 done, 1 no such node or camera, or nothing is recorded, 2 an invalid option.
+`,
+  export: `vigia export CAMERA --from T --to T OUT.mp4 [--force] [--node NAME] [-c FILE]
+
+Saves footage as it was recorded, from the keyframe before --from on. Beside it are OUT.jsonl, with what the clip holds, its
+gaps and the camera's events, and OUT.mp4.sha256 (\`sha256sum -c\`). A file that is there already is not touched.
+
+  --from T, --to T    a time such as 2026-11-22T03:14:00Z; at most 24 hours
+  --force             replace files that are there
+  --node NAME         the node (default: the only running one)
+  -c, --config FILE   take the node's name from a configuration
+
+Exit codes: 0 done, 1 no footage at that time, or a file cannot be written, 2 an invalid option.
+`,
   reload: `vigia reload [--node NAME] [-c FILE]
 
 Makes a running node read its configuration file (that of \`vigia run -c\`) and its secrets again, and apply the

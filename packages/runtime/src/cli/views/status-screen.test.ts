@@ -103,6 +103,19 @@ const TROUBLE: NodeStatus = {
 };
 
 describe('the screen of `vigia status`', () => {
+  test.each([
+    [{ state: 'recording', reason: null, message: null, bytes: 12_400_000, lost_ms: 0 }, 'recording: 11.8 MiB'],
+    [{ state: 'ready', reason: null, message: null, bytes: 0, lost_ms: 61_000 }, 'records on events: 0 B, lost 1:01'],
+    [
+      { state: 'paused', reason: 'disk_full', message: '/footage: the disk is full (ENOSPC)', bytes: 0, lost_ms: 0 },
+      'recording paused: /footage: the disk is full (ENOSPC) (0 B)',
+    ],
+  ] as const)('a recorder: %j', (recording, line) => {
+    const { hall } = STATUS.cameras as Record<'hall', NodeStatus['cameras'][string]>;
+    const lines = statusScreen({ ...STATUS, cameras: { hall: { ...hall, recording } } }, PLAIN, 100);
+    expect(lines.map((one) => one.trim())).toContain(line);
+  });
+
   test('of a node that is well', () => {
     expect(statusScreen(STATUS, PLAIN, 80).join('\n')).toBe(
       `ward  vigia 0.1.0 · up 1:05 · MQTT connected · shared memory 1.0 MiB

@@ -1,4 +1,11 @@
-import type { CameraReport, CameraStatus, ConsumerReport, ModelReport, NodeStatus } from '@vigia/contracts';
+import type {
+  CameraReport,
+  CameraStatus,
+  ConsumerReport,
+  ModelReport,
+  NodeStatus,
+  RecordingStatus,
+} from '@vigia/contracts';
 import { counted, fit, formatBytes, formatElapsed, type Palette, wrap } from '#core/terminal';
 import { agesText, colourOf, consumerState, durationText, nonZero, rateText, streamText } from './cells.ts';
 
@@ -89,7 +96,7 @@ function cameraAndConsumers(id: string, camera: CameraStatus, layout: Layout): s
   return [...cameraLines(id, camera, layout), ...consumers];
 }
 
-function cameraLines(id: string, { report, message }: CameraStatus, layout: Layout): string[] {
+function cameraLines(id: string, { report, message, recording }: CameraStatus, layout: Layout): string[] {
   const live = report.state === 'live';
   const interval = live ? report.stream?.interval_ms : undefined;
   const rate = rateText(interval ? 1000 / interval : undefined);
@@ -101,7 +108,19 @@ function cameraLines(id: string, { report, message }: CameraStatus, layout: Layo
     ['', live ? streamText(report) : ''],
   );
   const why = live ? '' : (message ?? report.reason ?? '');
-  return [line, ...notesOf([[layout.yellow, why], ...cameraNotes(report, layout)], layout)];
+  const notes = [[layout.yellow, why] as const, recordingNote(recording, layout), ...cameraNotes(report, layout)];
+  return [line, ...notesOf(notes, layout)];
+}
+
+function recordingNote(recording: RecordingStatus | undefined, { dim, yellow }: Layout): Text {
+  if (!recording) return [dim, ''];
+  const { state, reason, message, bytes, lost_ms: lostMs } = recording;
+  const why = message ?? reason ?? '';
+  const lost = lostMs < 500 ? '' : `, lost ${formatElapsed(lostMs)}`;
+  const done = `${formatBytes(bytes)}${lost}`;
+  if (state === 'paused') return [yellow, `recording paused: ${why} (${done})`];
+  const words = { recording: 'recording', ready: 'records on events', waiting: 'waits to record' };
+  return [dim, `${words[state]}: ${done}`];
 }
 
 function cameraNotes(report: CameraReport, { dim, yellow }: Layout): Text[] {
