@@ -109,7 +109,7 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
       GOOD.replace('    consumers:', '    max_picture: { width: 3, height: 2160 }\n    consumers:'),
       /cameras\.hall\.max_picture\.width: found 3, at least 16 is allowed/,
     ],
-    ['a key of a later version', `${GOOD}storage: { path: /x }\n`, /storage: recording comes in a later version/],
+    ['a key of a later version', `${GOOD}notify: {}\n`, /notify: notifications come in a later version/],
     ['not YAML', 'version: [1', /vigia\.yml:1:\d+: not YAML/],
     [
       'an alias bomb',

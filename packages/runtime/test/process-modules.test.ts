@@ -42,9 +42,21 @@ const PROCESSES = {
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 280,
+    most: 310,
     never:
       /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
+  },
+  'the footage process': {
+    entry: '@vigia/runtime/dist/footage/footage-process.js',
+    most: 150,
+    never:
+      /^runtime\/(?:node|camera|ingest|cli|main|core\/media\/(?:rtsp|sources))|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|onnxruntime-node)$/,
+  },
+  'an ingest process': {
+    entry: '@vigia/runtime/dist/ingest/ingest-process.js',
+    most: 175,
+    never:
+      /^runtime\/(?:node|camera|footage|cli|main|services\/(?:inference|workers|playback|footage))|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
   'a model container': {
     entry: '@vigia/model-container/dist/container.js',

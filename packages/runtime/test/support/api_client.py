@@ -66,6 +66,30 @@ def processes(node):
     }
 
 
+def about_recordings(node):
+    """Every route of recordings, of a node that records nothing."""
+    times = {"from": "2026-11-22T03:00:00Z", "to": "2026-11-22T03:01:00Z"}
+    at = {"at": "2026-11-22T03:00:00Z"}
+    part = {"order": "1", "at": "0"}
+    calls = {
+        "recordings": lambda: node.recordings(**times),
+        "markRecording": lambda: node.mark_recording("hall", {}),
+        "rebuildRecordings": node.rebuild_recordings,
+        "clip": lambda: node.clip("hall", **times),
+        "clipFacts": lambda: node.clip_facts("hall", **times),
+        "playlist": lambda: node.playlist("hall", **times),
+        "playlistInit": lambda: node.playlist_init("hall", **part),
+        "playlistPart": lambda: node.playlist_part("hall", **part, **{"from": "0", "to": "1"}, zero="0"),
+        "recordedPicture": lambda: node.recorded_picture("hall", **at),
+        "thumbnail": lambda: node.thumbnail("hall", **at),
+    }
+    for name, call in calls.items():
+        try:
+            call()
+        except ApiError as error:
+            say("no recordings", name, [error.status, error.code])
+
+
 def changes(node):
     """Routes that make a revision; then the same once more, and once too late."""
     revision = node.config()["revision"]
@@ -143,6 +167,7 @@ def watched(node):
 say_all("socket", {**reads(local), **processes(local)})
 remote = Client(given["url"], token=about_access())
 say_all("tcp", reads(remote))
+about_recordings(remote)
 watched(remote)
 changes(remote)
 followed()

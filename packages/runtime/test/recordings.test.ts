@@ -1,0 +1,223 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createClient } from '@vigia/client';
+import { RECORDINGS_API } from '@vigia/contracts/api';
+import { socketSender } from '@vigia/runtime/dist/services/control-client/index.js';
+import { SimulatedCamera } from '@vigia/testkit';
+import { ask } from './support/fleet.ts';
+import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
+
+/** Pictures of the simulated cameras per second. */
+const FPS = 10;
+const INTERVAL_S = 1 / FPS;
+const BEFORE_S = 3;
+
+let box: Sandbox;
+let vigia: Vigia;
+let cameras: SimulatedCamera[];
+const footage = (): string => join(box.dir, 'data', 'footage');
+
+/** One node for all tests: `hall` is recorded always, `yard` on events; nobody analyses them. */
+beforeAll(async () => {
+  box = new Sandbox();
+  cameras = [await SimulatedCamera.start({ clip: CLIP }), await SimulatedCamera.start({ clip: CLIP })];
+  const [hall, yard] = cameras as [SimulatedCamera, SimulatedCamera];
+  const config = box.file(
+    'vigia.yml',
+    `version: 1
+node: ${box.node}
+cameras:
+  hall: { source: "${hall.url}", record: { mode: always, keep: 30d } }
+  yard: { source: "${yard.url}", record: { mode: on_event, before: ${BEFORE_S}s, after: 2s } }
+`,
+  );
+  const env = { ...box.env, VIGIA_DATA_DIR: join(box.dir, 'data') };
+  vigia = new Vigia(['run', '-c', config, '--json'], env);
+  await untilState('hall', 'recording');
+  await untilState('yard', 'ready');
+});
+
+afterAll(async () => {
+  vigia.process.kill('SIGKILL');
+  for (const camera of cameras) await camera.close();
+  box.remove();
+});
+
+interface Span {
+  readonly from_ms: number;
+  readonly to_ms: number;
+  readonly event: boolean;
+}
+interface Recorded {
+  readonly spans: readonly Span[];
+  readonly gaps: readonly { readonly reason: string }[];
+}
+
+async function recorded(camera: string): Promise<Recorded> {
+  const { body } = await ask(box, 'GET', `/api/v1/recordings?camera=${camera}`);
+  return (body as { cameras: Record<string, Recorded> }).cameras[camera] ?? { spans: [], gaps: [] };
+}
+
+async function seconds(camera: string): Promise<number> {
+  const { spans } = await recorded(camera);
+  return spans.reduce((sum, { from_ms: from, to_ms: to }) => sum + to - from, 0) / 1000;
+}
+
+/** Asks until something holds: the answers come from another process. */
+async function until(what: string, look: () => Promise<boolean>): Promise<void> {
+  for (const endMs = Date.now() + 20_000; !(await look()); ) {
+    if (Date.now() > endMs) throw new Error(`watchdog: ${what} did not happen\n${vigia.stderr}`);
+  }
+}
+
+function untilState(camera: string, state: string): Promise<unknown> {
+  return vigia.until(`${camera} to be ${state}`, () =>
+    vigia.lines.some(
+      (l) => l.type === 'node_event' && l.kind === 'recording' && l.camera === camera && l.data.state === state,
+    ),
+  );
+}
+
+async function command(...args: string[]): Promise<{ readonly code: number | null; readonly out: string }> {
+  const run = new Vigia(args, box.env);
+  const code = await run.ended();
+  return { code, out: run.stdout + run.stderr };
+}
+
+/** When the pictures of a file are shown, in order, seconds. Decodes all of them. */
+function shownIn(file: string): number[] {
+  const decoded = spawnSync('ffmpeg', ['-v', 'error', '-i', file, '-f', 'null', '-'], { encoding: 'utf8' });
+  expect(decoded.stderr.replaceAll(/.*non monotonically increasing dts.*\n/g, '')).toBe('');
+  const args = '-v error -select_streams v -show_entries packet=pts_time -of csv=p=0'.split(' ');
+  return execFileSync('ffprobe', [...args, file], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map(Number)
+    .toSorted((a, b) => a - b);
+}
+
+function longestStep(times: readonly number[]): number {
+  return times.slice(1).reduce((longest, time, i) => Math.max(longest, time - (times[i] as number)), 0);
+}
+
+test('what analyses a camera is killed, and what keeps the index: no picture is missing', async () => {
+  await until('3 s of footage', async () => (await seconds('hall')) > 3);
+  for (const { pid, command: line } of vigia.children())
+    if (/camera-process|footage-process/.test(line)) process.kill(pid, 'SIGKILL');
+  const before = await seconds('hall').catch(() => 3);
+  await until('5 s more', async () => (await seconds('hall').catch(() => 0)) > before + 5);
+  const hall = await recorded('hall');
+  expect(hall.spans).toHaveLength(1);
+  expect(hall.gaps).toEqual([]);
+  const day = join(footage(), 'hall', readdirSync(join(footage(), 'hall'))[0] as string);
+  const files = readdirSync(day);
+  expect(files).toHaveLength(1);
+  const times = shownIn(join(day, files[0] as string));
+  expect(times.length).toBeGreaterThan(60);
+  expect(longestStep(times)).toBeLessThan(1.5 * INTERVAL_S);
+});
+
+test('an event: the seconds before it are there, and it ends', async () => {
+  // The ring reaches back only as far as the camera was connected.
+  await until('the ring to be full', async () => {
+    const { body } = await ask(box, 'GET', '/api/v1/status');
+    return (body as { up_ms: number }).up_ms > (BEFORE_S + 4) * 1000;
+  });
+  const [, at = ''] = /an event at (\S+) is kept/.exec((await command('recordings', 'mark', 'yard')).out) ?? [];
+  const atMs = Date.parse(at);
+  await until('the end of the event', async () => {
+    const { spans, gaps } = await recorded('yard');
+    return spans.length === 1 && gaps.some(({ reason }) => reason === 'no_event');
+  });
+  const [span] = (await recorded('yard')).spans as [Span];
+  expect(span.event).toBe(true);
+  expect(span.from_ms).toBeLessThanOrEqual(atMs - BEFORE_S * 1000);
+  expect(span.to_ms).toBeGreaterThanOrEqual(atMs + 2_000);
+});
+
+test('a clip, a playlist and a picture over the API; an export with its sums', async () => {
+  const { spans } = await recorded('hall');
+  const [span] = spans as [Span];
+  const [from, to] = [span.from_ms + 1_000, span.from_ms + 4_000].map((ms) => new Date(ms).toISOString()) as [
+    string,
+    string,
+  ];
+  const file = join(box.dir, 'clip.mp4');
+  const exported = await command('export', 'hall', '--from', from, '--to', to, file);
+  expect(exported.out).toMatch(/clip\.mp4: .* to /);
+  expect(exported.code).toBe(0);
+  expect(execFileSync('sha256sum', ['-c', `${file}.sha256`], { cwd: box.dir, encoding: 'utf8' })).toMatch(
+    /clip\.mp4: OK\nclip\.jsonl: OK/,
+  );
+  const [facts = ''] = readFileSync(join(box.dir, 'clip.jsonl'), 'utf8').split('\n');
+  expect(JSON.parse(facts)).toMatchObject({ type: 'clip', camera: 'hall', gaps: [] });
+  const times = shownIn(file);
+  expect(times.length).toBeGreaterThanOrEqual(3 * FPS);
+  expect(longestStep(times)).toBeLessThan(1.5 * INTERVAL_S);
+  // A second one is refused, and nothing is lost.
+  const again = await command('export', 'hall', '--from', from, '--to', to, file);
+  expect([again.code, again.out]).toEqual([2, expect.stringContaining('is there already')]);
+  const nothing = await command(
+    'export',
+    'hall',
+    '--from',
+    '2001-01-01T00:00:00Z',
+    '--to',
+    '2001-01-01T00:01:00Z',
+    join(box.dir, 'n.mp4'),
+  );
+  expect([nothing.code, nothing.out]).toEqual([1, expect.stringContaining('the nearest footage is at')]);
+  expect(existsSync(join(box.dir, 'n.mp4.part'))).toBe(false);
+  expect((await command('recordings', 'list', 'hall')).out).toMatch(/^hall\n {2}2\d{3}-.*recorded/);
+  expect((await command('recordings', 'rebuild')).out).toMatch(/^\d+ segments, .* 0 entries had no file/);
+  expect((await recorded('hall')).spans).toHaveLength(1);
+});
+
+test('the typed client calls every route of recordings', async () => {
+  const node = createClient({ send: socketSender(join(box.runDir, 'control.sock')) });
+  const params = { camera: 'hall' };
+  const [span] = (await recorded('hall')).spans as [Span];
+  const time = (s: number): string => new Date(span.from_ms + s * 1000).toISOString();
+  const query = { from: time(1), to: time(3) };
+  const playlist = new TextDecoder().decode(await node.playlist({ params, query }));
+  const parts = playlist.split('\n').filter((line) => line.startsWith('part.m4s'));
+  const [, init = ''] = /URI="([^"]+)"/.exec(playlist) ?? [];
+  const given = (address: string): never => Object.fromEntries(new URL(address, 'http://node').searchParams) as never;
+  const start = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1', 4, 8);
+  const answers = {
+    recordings: Object.keys((await node.recordings({ query })).cameras),
+    markRecording: (await node.markRecording({ params, body: { from_ms: span.from_ms } })).to_ms - span.from_ms,
+    rebuildRecordings: (await node.rebuildRecordings()).removed,
+    clip: start(await node.clip({ params, query })),
+    clipFacts: (await node.clipFacts({ params, query })).gaps,
+    playlist: parts.length > 0,
+    playlistInit: start(await node.playlistInit({ params, query: given(init) })),
+    playlistPart: start(await node.playlistPart({ params, query: given(parts[0] ?? '') })),
+    recordedPicture: (await node.recordedPicture({ params, query: { at: time(2) } }))[0],
+    thumbnail: (await node.thumbnail({ params, query: { at: time(2) } }))[0],
+  };
+  expect(answers).toEqual({
+    recordings: ['hall', 'yard'],
+    markRecording: 0,
+    rebuildRecordings: 0,
+    clip: 'ftyp',
+    clipFacts: [],
+    playlist: true,
+    playlistInit: 'ftyp',
+    playlistPart: expect.stringMatching(/^(?:moof|styp)$/),
+    recordedPicture: 0xff,
+    thumbnail: 0xff,
+  });
+  expect(Object.keys(answers).toSorted()).toEqual(Object.keys(RECORDINGS_API).toSorted());
+});
+
+test('the end leaves nothing behind, and every file decodes', async () => {
+  vigia.process.kill('SIGTERM');
+  expect(await vigia.ended()).toBe(0);
+  expect(box.leftovers()).toEqual([]);
+  const files = readdirSync(footage(), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.mp4'));
+  expect(files.length).toBeGreaterThanOrEqual(2);
+  for (const file of files) expect(longestStep(shownIn(join(footage(), file)))).toBeLessThan(1.5 * INTERVAL_S);
+});
