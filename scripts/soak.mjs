@@ -32,6 +32,12 @@ const SOAKS = {
     'attacks on every boundary, 10,000 cases each where they are cheap, and on a node from all sides: refused or counted, no leak (10 min)',
   'worker-faults': 'workers that crash, hang, flood or lie: reported states, times, effect on others (3 min)',
   'worker-kills': '500 workers killed at random over 8 cameras: processes, memory, segments as before (2 min)',
+  'recording-kills':
+    '1,000 processes of a recording node killed at random, the supervisor too: recordings judged unit by unit (25 min)',
+  'recording-storage':
+    'a full, read-only, unmounted or slow disk, removed files, clock steps, lost indexes: what is missing is what the index says (4 min)',
+  'recording-exact':
+    'what is recorded is what the cameras sent, bit by bit, at the right time: codecs, B-frames, sound, 1 to 60 frames/s (1.5 min)',
   'worker-pace': 'workers at 1 frame a second on a camera at 30: always the newest one, nothing waits anywhere (1 min)',
   consumers: '64 consumers of a 4K camera: no copies, no lost pictures, every frame accounted for (2 min)',
 };
@@ -41,7 +47,7 @@ const OPTIONS = [
   ['--markdown', 'tables as Markdown'],
   [
     '--only=PART,PART',
-    'camera-faults, surfaces, container-fuzz, store: only rows, sides or parts whose name has one of these',
+    'camera-faults, surfaces, container-fuzz, store, recording-storage: only rows, sides or parts whose name has one of these',
   ],
   ['--only=JSON', 'camera-zoo: one combination, as a failure prints it'],
   ['--only=PART:SEED', 'hostile: a boundary, with the seed of a failure; PART:SEED:CASE for one case'],
@@ -93,13 +99,15 @@ const WAITING = [
   'surfaces',
   'outbox',
   'worker-faults',
+  'recording-storage',
+  'recording-kills',
   'random-faults',
   'worker-kills',
   'connect-cycles',
   'api',
   'streams',
 ];
-const QUIET = ['camera-zoo', 'hostile', 'worker-pace', 'consumers', 'container-fuzz', 'segments'];
+const QUIET = ['camera-zoo', 'recording-exact', 'hostile', 'worker-pace', 'consumers', 'container-fuzz', 'segments'];
 
 /** Runs proofs, also after one that failed, so many at a time. Resolves with how each ended. */
 async function runEach(names, args, lanes) {

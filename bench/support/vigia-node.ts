@@ -72,9 +72,10 @@ let counter = 0;
 
 /** A real `vigia run` with one model container, in temporary folders. */
 export class VigiaNode {
-  readonly startedMs: number;
   readonly lines: TimedLine[] = [];
-  readonly #process: ChildProcess;
+  readonly #more: NodeSettings;
+  #process: ChildProcess;
+  #startedMs = 0;
   readonly #waiter: Waiter;
   readonly #name: string;
   readonly #dir: string;
@@ -92,20 +93,8 @@ export class VigiaNode {
     const config = this.#configFile;
     this.#configText = (top) => configText(this.#name, cameras, block, top === undefined ? more : { ...more, top });
     writeFileSync(config, this.#configText(undefined));
-    this.startedMs = systemClock.nowMs();
-    this.#process = spawn(process.execPath, [VIGIA, 'run', '-c', config, '--report', this.#reportFile, '--json'], {
-      env: { ...process.env, VIGIA_RUN_DIR: this.#runDir, VIGIA_STATE_DIR: join(this.#dir, 'state'), ...more.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.#process.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      more.onText?.(chunk);
-      this.#onOutput(chunk);
-    });
-    this.#process.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-      more.onText?.(chunk);
-      this.#stderr = (this.#stderr + chunk).slice(-STDERR_LIMIT);
-    });
-    this.#process.once('close', () => this.#waiter.wake());
+    this.#more = more;
+    this.#process = this.#spawn();
   }
 
   /**
@@ -129,6 +118,31 @@ export class VigiaNode {
 
   get pid(): number {
     return this.#process.pid ?? 0;
+  }
+
+  /** When its present process was started, monotonic milliseconds. */
+  get startedMs(): number {
+    return this.#startedMs;
+  }
+
+  /** Its configuration, and folders of what it keeps and runs with. */
+  get dir(): string {
+    return this.#dir;
+  }
+
+  /** Kills it (SIGKILL), and nothing else. Resolves when it has exited. */
+  async kill(): Promise<void> {
+    if (this.#exited) return;
+    const gone = new Promise<void>((resolve) => this.#process.once('exit', () => resolve()));
+    this.#process.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Starts it again in the same folders. It must have exited. */
+  startAgain(): void {
+    if (!this.#exited) throw new Error('vigia runs, it cannot be started again');
+    this.#partOfLine = '';
+    this.#process = this.#spawn();
   }
 
   /** Results read so far, from line `from` on. */
@@ -196,16 +210,21 @@ export class VigiaNode {
     );
   }
 
+  /** Asks its control socket. @returns the body. @throws Error with the body of any status but 200. */
+  ask(method: 'GET' | 'POST', path: string): Promise<string> {
+    return askSocket(join(this.#runDir, 'control.sock'), method, path);
+  }
+
   /** Replaces the further YAML at the top level and reloads. Resolves when the node has changed. */
   async reloadWith(top: string): Promise<void> {
     writeFileSync(this.#configFile, this.#configText(top));
     await askSocket(join(this.#runDir, 'control.sock'), 'POST', '/api/v1/reload');
   }
 
-  /** Stops it like an operator and returns its final report. */
-  async finish(): Promise<Report> {
+  /** Stops it like an operator and returns its final report. @throws Error when that takes longer. */
+  async finish(limitMs = LEAVE_MS): Promise<Report> {
     this.#process.kill('SIGTERM');
-    await this.#waiter.until('end of vigia', () => this.#exited || undefined, LEAVE_MS);
+    await this.#waiter.until('end of vigia', () => this.#exited || undefined, limitMs);
     if (this.#process.exitCode !== 0) throw new Error(`vigia ended with ${this.#process.exitCode}\n${this.#stderr}`);
     return reportSchema.parse(JSON.parse(readFileSync(this.#reportFile, 'utf8')));
   }
@@ -232,6 +251,27 @@ export class VigiaNode {
     }
     for (const pid of family) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
     rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  #spawn(): ChildProcess {
+    const more = this.#more;
+    this.#startedMs = systemClock.nowMs();
+    const args = [VIGIA, 'run', '-c', this.#configFile, '--report', this.#reportFile, '--json'];
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, VIGIA_RUN_DIR: this.#runDir, VIGIA_STATE_DIR: join(this.#dir, 'state'), ...more.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      more.onText?.(chunk);
+      if (child === this.#process) this.#onOutput(chunk);
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      more.onText?.(chunk);
+      this.#stderr = (this.#stderr + chunk).slice(-STDERR_LIMIT);
+    });
+    child.once('exit', () => this.#waiter.wake());
+    child.once('close', () => this.#waiter.wake());
+    return child;
   }
 
   get #exited(): boolean {
