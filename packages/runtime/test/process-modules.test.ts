@@ -54,7 +54,7 @@ const PROCESSES = {
   },
   'an ingest process': {
     entry: '@vigia/runtime/dist/ingest/ingest-process.js',
-    most: 175,
+    most: 190,
     never:
       /^runtime\/(?:node|camera|footage|cli|main|services\/(?:inference|workers|playback|footage))|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
