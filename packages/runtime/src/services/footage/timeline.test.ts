@@ -97,15 +97,3 @@ test('parts and gaps are cut to a time range; a gap that lasts keeps lasting', (
   ]);
   expect(gapsWithin(gaps, 10, 20)).toEqual([]);
 });
-
-test('a gap whose reason began later: the time before it is a gap too', () => {
-  const later = row(2, 100, 110, { gap: { reason: 'disk_full', sinceMs: 50_000 } });
-  expect(gapsBetween(visibleParts([row(1, 0, 10), later]), undefined)).toEqual([
-    { fromMs: 10_000, toMs: 50_000, reason: 'not_recorded' },
-    { fromMs: 50_000, toMs: 100_000, reason: 'disk_full' },
-  ]);
-  const atOnce = row(2, 100, 110, { gap: { reason: 'camera_away', sinceMs: 10_000 } });
-  expect(gapsBetween(visibleParts([row(1, 0, 10), atOnce]), undefined)).toEqual([
-    { fromMs: 10_000, toMs: 100_000, reason: 'camera_away' },
-  ]);
-});

@@ -79,19 +79,10 @@ export function partsBetween(parts: readonly VisiblePart[], fromMs: number, toMs
  * @param open Nothing is recorded now, since then.
  */
 export function gapsBetween(parts: readonly VisiblePart[], open: Gap | undefined): Gap[] {
-  const gaps = parts.flatMap((part, i) => gapsBefore(part, parts[i - 1]));
+  const gaps = parts.flatMap((part, i) => gapBefore(part, parts[i - 1]) ?? []);
   if (!open) return gaps;
   const end = parts.at(-1)?.toMs ?? 0;
   return [...gaps, { ...open, fromMs: Math.max(open.fromMs, end) }];
-}
-
-/** The gap that a segment's note explains, and the time between the segment before it and that gap. */
-function gapsBefore(part: VisiblePart, before: VisiblePart | undefined): Gap[] {
-  const gap = gapBefore(part, before);
-  if (!gap) return [];
-  const follows = before !== undefined && before.row.order + 1 === part.row.order;
-  if (!follows || gap.fromMs - before.toMs <= UNEXPLAINED_MS) return [gap];
-  return [{ fromMs: before.toMs, toMs: gap.fromMs, reason: 'not_recorded' }, gap];
 }
 
 function gapBefore({ row, fromMs }: VisiblePart, before: VisiblePart | undefined): Gap | undefined {
