@@ -100,15 +100,19 @@ export class Growth {
   }
 
   async #follow(one: Growing, name: FootageName): Promise<void> {
+    let isRead = true;
     while (one.again) {
       one.again = false;
       try {
         await this.#o.files.locked(one, (row) => this.#update(one, name, row));
+        isRead = true;
       } catch (error) {
+        isRead = false;
         this.#sayOnce(`${fileOf(one.named)}: ${messageOf(error)}`);
       }
     }
-    if (one.closed) this.#growing.delete(keyOf(one));
+    // One whose disk was away at its end is read when the next one begins.
+    if (one.closed && isRead) this.#growing.delete(keyOf(one));
     else await this.#closeBefore(one);
   }
 
