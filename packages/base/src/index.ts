@@ -1,5 +1,6 @@
 export { bindToCpus } from './affinity.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
+export { ChildEntry, type ChildEntryOptions } from './child-entry.ts';
 export { childEnvironment, REMOTE_TOKEN } from './child-environment.ts';
 export {
   Channel,
@@ -56,7 +57,6 @@ export { futexSupported, futexWait, futexWake, isPeerGone, sendDoorbell } from '
 export {
   type ChildConnection,
   type ChildState,
-  endWithParent,
   SupervisedChild,
   type SupervisedChildOptions,
 } from './supervised-child.ts';

@@ -36,7 +36,7 @@ const ours = (modules: readonly string[]): string[] => modules.filter((name) => 
 const PROCESSES = {
   'a camera process': {
     entry: '@vigia/runtime/dist/camera/camera-process.js',
-    most: 200,
+    most: 201,
     never:
       /^runtime\/(?:node|cli|main)|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },

@@ -1,13 +1,10 @@
 import {
   addSecret,
-  type Channel,
+  ChildEntry,
   createLog,
-  endWithParent,
   type Handlers,
-  ipcPort,
   jsonLineSink,
   messageOf,
-  openParentChannel,
   systemClock,
   VigiaError,
 } from '@vigia/base';
@@ -27,29 +24,25 @@ const CLOSE_MS = 800;
 
 /** The entry of the footage process: waits for its setup, runs until its parent ends it. */
 class FootageProcess {
-  readonly #channel: Channel<FootageWords, NodeFootageWords>;
+  readonly #entry: ChildEntry<FootageWords, NodeFootageWords>;
   readonly #log = createLog('footage', jsonLineSink);
   #footage: Footage | undefined;
 
   constructor() {
-    this.#channel = openParentChannel({
-      clock: systemClock,
+    this.#entry = new ChildEntry({
+      name: 'footage',
       speaks: FOOTAGE_WORDS,
       hears: NODE_FOOTAGE_WORDS,
       handlers: this.#handlers(),
-      onProblem: (problem) => this.#log.error(problem.message),
+      close: async () => this.#footage?.close(),
+      closeMs: () => CLOSE_MS,
     });
-    endWithParent(
-      systemClock,
-      async () => this.#footage?.close(),
-      () => CLOSE_MS,
-    );
   }
 
   #handlers(): Handlers<NodeFootageWords> {
     return {
       requests: {
-        setup: (setup) => this.#setUp(setup),
+        setup: (setup) => this.#entry.setUp(() => this.#begin(setup)),
         retention: (limits) => {
           this.#running().setLimits(limits);
           return null;
@@ -65,31 +58,21 @@ class FootageProcess {
     };
   }
 
-  async #setUp(setup: FootageSetup): Promise<null> {
-    if (this.#footage) throw new VigiaError('start_failed', 'this process has its setup already');
+  async #begin(setup: FootageSetup): Promise<void> {
     for (const secret of setup.secrets ?? []) addSecret(secret);
-    try {
-      const toNode = this.#channel;
-      this.#footage = new Footage({
-        setup,
-        toNode,
-        clock: systemClock,
-        log: this.#log,
-        lock: (dir) => lockDirectory(dir, setup.node),
-        openPlayback: async (view, socketPath) => {
-          const log = this.#log;
-          const playback = await Playback.open({ view, socketPath, clock: systemClock, log, nodeName: setup.node });
-          return () => playback.close();
-        },
-      });
-      await this.#footage.start();
-    } catch (error) {
-      // The parent shows the message and starts another process after a pause.
-      setImmediate(() => void this.#channel.flushed().then(() => process.exit(1)));
-      throw new VigiaError('start_failed', messageOf(error), { cause: error });
-    }
-    ipcPort(process).send({ type: 'ready' }, () => undefined);
-    return null;
+    const log = this.#log;
+    this.#footage = new Footage({
+      setup,
+      toNode: this.#entry.channel,
+      clock: systemClock,
+      log,
+      lock: (dir) => lockDirectory(dir, setup.node),
+      openPlayback: async (view, socketPath) => {
+        const playback = await Playback.open({ view, socketPath, clock: systemClock, log, nodeName: setup.node });
+        return () => playback.close();
+      },
+    });
+    await this.#footage.start();
   }
 
   #running(): Footage {

@@ -1,16 +1,4 @@
-import {
-  addSecret,
-  type Channel,
-  createLog,
-  endWithParent,
-  type Handlers,
-  ipcPort,
-  jsonLineSink,
-  messageOf,
-  openParentChannel,
-  systemClock,
-  VigiaError,
-} from '@vigia/base';
+import { addSecret, ChildEntry, createLog, type Handlers, jsonLineSink, systemClock } from '@vigia/base';
 import {
   INGEST_WORDS,
   type IngestStart,
@@ -22,27 +10,23 @@ import { CLOSE_MS, Ingest } from './ingest.ts';
 
 /** The entry of an ingest process: waits for its setup, runs until its parent ends it. */
 class IngestProcess {
-  readonly #channel: Channel<IngestWords, NodeToIngestWords>;
+  readonly #entry: ChildEntry<IngestWords, NodeToIngestWords>;
   #ingest: Ingest | undefined;
 
   constructor() {
-    this.#channel = openParentChannel({
-      clock: systemClock,
+    this.#entry = new ChildEntry({
+      name: 'ingest',
       speaks: INGEST_WORDS,
       hears: NODE_TO_INGEST_WORDS,
       handlers: this.#handlers(),
-      onProblem: (problem) => createLog('ingest', jsonLineSink).error(problem.message),
+      close: async () => this.#ingest?.close(),
+      closeMs: () => CLOSE_MS,
     });
-    endWithParent(
-      systemClock,
-      async () => this.#ingest?.close(),
-      () => CLOSE_MS,
-    );
   }
 
   #handlers(): Handlers<NodeToIngestWords> {
     return {
-      requests: { setup: (start) => this.#setUp(start) },
+      requests: { setup: (start) => this.#entry.setUp(() => this.#begin(start)) },
       notices: {
         room: (room) => this.#ingest?.room(room),
         policy: (policy) => this.#ingest?.policy(policy),
@@ -52,20 +36,11 @@ class IngestProcess {
     };
   }
 
-  async #setUp(start: IngestStart): Promise<null> {
-    if (this.#ingest) throw new VigiaError('start_failed', 'this process has its setup already');
+  async #begin(start: IngestStart): Promise<void> {
     addSecretsOf(start.setup.source.url);
     const log = createLog(`ingest:${start.setup.camera}`, jsonLineSink);
-    try {
-      this.#ingest = new Ingest(start, this.#channel, systemClock, log);
-      await this.#ingest.start();
-    } catch (error) {
-      this.#channel.notify('failing', { message: messageOf(error) });
-      void this.#channel.flushed().then(() => process.kill(process.pid, 'SIGKILL'));
-      throw new VigiaError('start_failed', messageOf(error), { cause: error });
-    }
-    ipcPort(process).send({ type: 'ready' }, () => undefined);
-    return null;
+    this.#ingest = new Ingest(start, this.#entry.channel, systemClock, log);
+    await this.#ingest.start();
   }
 }
 

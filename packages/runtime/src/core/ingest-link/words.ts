@@ -61,8 +61,6 @@ export interface IngestWords {
     readonly gap: Schema<{ readonly sinceMs: number; readonly reason: GapReason }>;
     /** Sent twice a second. */
     readonly counters: Schema<IngestCounters>;
-    /** The process cannot continue and is about to exit. */
-    readonly failing: Schema<{ readonly message: string }>;
   };
 }
 
@@ -106,6 +104,5 @@ export const INGEST_WORDS: IngestWords = {
       lostPackets: count,
       readers: count,
     }),
-    failing: z.strictObject({ message: sentence }),
   },
 };

@@ -1,17 +1,6 @@
-import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  Channel,
-  type ChannelPort,
-  type ChildState,
-  type Clock,
-  every,
-  type Log,
-  type LogRecord,
-  SupervisedChild,
-  type Timer,
-} from '@vigia/base';
+import type { Clock, Log, LogRecord } from '@vigia/base';
 import { ingestMemoryLimit } from '#node/plan';
 import { anonymousBytesOf } from '#core/memory';
 import { formatBytes } from '#core/terminal';
@@ -24,13 +13,12 @@ import {
   NODE_TO_INGEST_WORDS,
   type NodeToIngestWords,
 } from '#core/ingest-link';
+import { WatchedChild } from './watched-child.ts';
 
 const ENTRY = fileURLToPath(new URL('../../ingest/ingest-process.js', import.meta.url));
 const READY_MS = 10_000;
-const RESTART = { firstMs: 100, maxMs: 10_000 };
 /** What waits is written, and its fragment synced. */
 const STOP_MS = 1_000;
-const WATCH_MS = 1_000;
 /** It sends counters twice a second, and counts as hung after so many seconds without any. */
 const SILENT_TICKS = 10;
 /** Looks in a row above its limit. */
@@ -64,13 +52,9 @@ export interface IngestHandleOptions {
 export class IngestHandle {
   #setup: IngestSetup;
   readonly #o: IngestHandleOptions;
-  readonly #child: SupervisedChild;
-  #link: Channel<NodeToIngestWords, IngestWords> | undefined;
+  readonly #child: WatchedChild<NodeToIngestWords, IngestWords>;
   #room: RecordRoom | undefined;
-  #watch: Timer | undefined;
-  #silentTicks = 0;
   #largeTicks = 0;
-  #failure: string | undefined;
   #stopped = false;
   /** Of processes that have ended. */
   #before: IngestCounters = NO_COUNTERS;
@@ -80,18 +64,37 @@ export class IngestHandle {
   constructor(options: IngestHandleOptions) {
     this.#o = options;
     this.#setup = options.setup;
-    const { clock, log, onLog } = options;
-    this.#child = new SupervisedChild({
-      name: `ingest:${this.setup.camera}`,
+    const { setup, boot, clock, log, onLog, onWritten, onGap } = options;
+    this.#child = new WatchedChild({
+      name: `ingest:${this.camera}`,
       entry: ENTRY,
       clock,
       log,
       onLog,
-      connect: (port) => this.#connect(port),
-      onState: (state) => this.#onChildState(state),
+      socketPath: setup.socketPath,
+      speaks: NODE_TO_INGEST_WORDS,
+      hears: INGEST_WORDS,
+      handlers: {
+        requests: {},
+        notices: {
+          recorder: (state) => this.#put(state),
+          written: onWritten,
+          gap: ({ sinceMs, reason }) => onGap(sinceMs, reason),
+          counters: (counters) => {
+            this.#child.heard();
+            this.#last = counters;
+          },
+        },
+      },
+      setUp: async (link, deadlineMs) => {
+        await link.request('setup', { setup: this.#setup, boot }, { deadlineMs });
+        if (this.#room) link.notify('room', this.#room);
+      },
+      readyMs: READY_MS,
       stopMs: STOP_MS,
-      readyTimeoutMs: READY_MS,
-      restart: RESTART,
+      silentTicks: SILENT_TICKS,
+      look: (pid) => this.#weigh(pid),
+      onEnd: (ended, failure) => this.#onEnd(failure ?? `the process that records it ${ended}`),
     });
   }
 
@@ -103,7 +106,7 @@ export class IngestHandle {
   adopt(setup: IngestSetup): boolean {
     if (!isDeepStrictEqual({ ...setup, policy: this.#setup.policy }, this.#setup)) return false;
     this.#setup = setup;
-    this.#link?.notify('policy', setup.policy);
+    this.#child.link?.notify('policy', setup.policy);
     return true;
   }
 
@@ -133,77 +136,27 @@ export class IngestHandle {
 
   start(): void {
     this.#child.start();
-    this.#watch = every(this.#o.clock, WATCH_MS, () => this.#look());
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
     this.#stopped = true;
-    this.#watch?.cancel();
-    await this.#child.stop();
-    // One that was killed leaves its socket behind.
-    rmSync(this.#setup.socketPath, { force: true });
+    return this.#child.stop();
   }
 
   /** Where it may write; also for a process that starts later. */
   room(room: RecordRoom): void {
     this.#room = room;
-    this.#link?.notify('room', room);
+    this.#child.link?.notify('room', room);
   }
 
   /** Something happened between these wall times. */
   mark(fromMs: number, toMs: number): void {
-    this.#link?.notify('mark', { fromMs, toMs });
+    this.#child.link?.notify('mark', { fromMs, toMs });
   }
 
   /** Another connection to the camera is made. */
   reconnect(message: string): void {
-    this.#link?.notify('reconnect', { message });
-  }
-
-  #connect(port: ChannelPort): Channel<NodeToIngestWords, IngestWords> {
-    const { clock, boot, log } = this.#o;
-    const link = new Channel<NodeToIngestWords, IngestWords>({
-      peer: `ingest ${this.camera}`,
-      port,
-      clock,
-      speaks: NODE_TO_INGEST_WORDS,
-      hears: INGEST_WORDS,
-      handlers: {
-        requests: {},
-        notices: {
-          recorder: (state) => this.#put(state),
-          written: this.#o.onWritten,
-          gap: ({ sinceMs, reason }) => this.#o.onGap(sinceMs, reason),
-          counters: (counters) => {
-            this.#silentTicks = 0;
-            this.#last = counters;
-          },
-          failing: ({ message }) => {
-            this.#failure = message;
-          },
-        },
-      },
-      onProblem: (problem) => log.warn(problem.message),
-    });
-    this.#link = link;
-    link.request('setup', { setup: this.setup, boot }, { deadlineMs: READY_MS }).then(
-      () => this.#room && link.notify('room', this.#room),
-      // Its end follows, with the reason.
-      () => undefined,
-    );
-    return link;
-  }
-
-  /** Counts ticks, not time: a supervisor that was itself suspended kills nothing. */
-  #look(): void {
-    const { pid } = this.#child;
-    if (pid === undefined) return;
-    this.#weigh(pid);
-    this.#silentTicks += 1;
-    if (this.#silentTicks < SILENT_TICKS) return;
-    this.#silentTicks = 0;
-    this.#o.log.warn(`ingest:${this.camera} has said nothing for ${SILENT_TICKS} s, killed`);
-    this.#child.kill();
+    this.#child.link?.notify('reconnect', { message });
   }
 
   /** What a camera sends is bounded before it is allocated; this holds when a library leaks. */
@@ -214,18 +167,12 @@ export class IngestHandle {
     if (this.#largeTicks < LARGE_TICKS) return;
     this.#largeTicks = 0;
     const why = `uses ${formatBytes(bytes)} of memory, ${formatBytes(limit)} are allowed`;
-    this.#failure = `the process that records it ${why}`;
-    this.#o.log.warn(`ingest:${this.camera} ${why}, killed`);
-    this.#child.kill();
+    this.#child.kill(why, `the process that records it ${why}`);
   }
 
-  #onChildState(child: ChildState): void {
-    if (child.state === 'starting') this.#silentTicks = 0;
-    if (child.state !== 'waiting') return;
+  #onEnd(message: string): void {
     this.#before = { ...this.counters, ringBytes: 0, readers: 0 };
     this.#last = NO_COUNTERS;
-    const message = this.#failure ?? `the process that records it ${child.reason}`;
-    this.#failure = undefined;
     this.#put({ state: 'paused', reason: 'node_down', message });
   }
 

@@ -1,0 +1,139 @@
+import { rmSync } from 'node:fs';
+import {
+  Channel,
+  type ChannelOptions,
+  type Clock,
+  codeOf,
+  every,
+  type Log,
+  type LogRecord,
+  messageOf,
+  SupervisedChild,
+  type Timer,
+  type Vocabulary,
+} from '@vigia/base';
+
+const RESTART = { firstMs: 100, maxMs: 10_000 };
+const WATCH_MS = 1_000;
+
+/** Options of {@link WatchedChild}. */
+export interface WatchedChildOptions<Out extends Vocabulary, In extends Vocabulary>
+  extends Pick<ChannelOptions<Out, In>, 'speaks' | 'hears' | 'handlers'> {
+  /** `ingest:hall`, for the log. */
+  readonly name: string;
+  /** The JavaScript file to run. */
+  readonly entry: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onLog: (record: LogRecord) => void;
+  /** Further environment variables. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Where the process listens. One that was killed leaves it behind. */
+  readonly socketPath: string;
+  /** Asks a new process to set itself up. Its refusal is why it ends. */
+  readonly setUp: (link: Channel<Out, In>, deadlineMs: number) => Promise<unknown>;
+  readonly readyMs: number;
+  readonly stopMs: number;
+  /** Once ready, the process counts as hung after so many seconds in which {@link WatchedChild.heard} was not called. */
+  readonly silentTicks: number;
+  /** Once a second, for a process that runs. */
+  readonly look?: (pid: number) => void;
+  /** It has ended and another one follows. `ended` completes "it "; `failure`: its own sentence, if it gave itself up. */
+  readonly onEnd: (ended: string, failure: string | undefined) => void;
+}
+
+/** A process that the node restarts when it ends, hangs or is killed; and the channel to it. */
+export class WatchedChild<Out extends Vocabulary, In extends Vocabulary> {
+  readonly #o: WatchedChildOptions<Out, In>;
+  readonly #child: SupervisedChild;
+  #watch: Timer | undefined;
+  /** Undefined until it is ready. */
+  #silentTicks: number | undefined;
+  #failure: string | undefined;
+  /** To its present process, or to the last one: what is said to one that is gone is lost. */
+  link: Channel<Out, In> | undefined;
+
+  constructor(options: WatchedChildOptions<Out, In>) {
+    this.#o = options;
+    const { name, entry, clock, log, onLog, variables, stopMs, readyMs } = options;
+    const { speaks, hears, handlers, setUp } = options;
+    this.#child = new SupervisedChild({
+      name,
+      entry,
+      clock,
+      log,
+      onLog,
+      ...(variables ? { variables } : {}),
+      stopMs,
+      readyTimeoutMs: readyMs,
+      restart: RESTART,
+      connect: (port) => {
+        const onProblem = (problem: Error): void => log.warn(problem.message);
+        const link = new Channel<Out, In>({ peer: name, port, clock, speaks, hears, handlers, onProblem });
+        this.link = link;
+        setUp(link, readyMs).catch((error: unknown) => {
+          if (codeOf(error) === 'start_failed') this.#failure = messageOf(error);
+        });
+        return link;
+      },
+      onState: (child) => {
+        this.#silentTicks = child.state === 'ready' ? 0 : undefined;
+        if (child.state !== 'waiting') return;
+        const failure = this.#failure;
+        this.#failure = undefined;
+        options.onEnd(child.reason, failure);
+      },
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Starts after the first. */
+  get restarts(): number {
+    return this.#child.restarts;
+  }
+
+  /** Starts the process; returns at once. */
+  start(): void {
+    this.#child.start();
+    this.#watch = every(this.#o.clock, WATCH_MS, () => this.#look());
+  }
+
+  /** Resolves when it has exited. */
+  async stop(): Promise<void> {
+    this.#watch?.cancel();
+    await this.#child.stop();
+    rmSync(this.#o.socketPath, { force: true });
+  }
+
+  /** It said something: it does not hang. */
+  heard(): void {
+    if (this.#silentTicks !== undefined) this.#silentTicks = 0;
+  }
+
+  /**
+   * Kills the process; another one follows.
+   *
+   * @param why Completes "ingest:hall ", for the log.
+   * @param failure The sentence for `onEnd`.
+   */
+  kill(why: string, failure?: string): void {
+    this.#failure = failure;
+    this.#o.log.warn(`${this.#o.name} ${why}, killed`);
+    this.#child.kill();
+  }
+
+  /** Counts ticks, not time: a supervisor that was itself suspended kills nothing. */
+  #look(): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    this.#o.look?.(pid);
+    if (this.#silentTicks === undefined) return;
+    this.#silentTicks += 1;
+    if (this.#silentTicks < this.#o.silentTicks) return;
+    this.#silentTicks = 0;
+    this.kill(`has said nothing for ${this.#o.silentTicks} s`);
+  }
+}
