@@ -4,7 +4,9 @@ import {
   existsSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeSync,
 } from 'node:fs';
@@ -25,9 +27,12 @@ import { SegmentFiles } from './segment-files.ts';
 
 let rig: FootageRig;
 let opened: FootageIndex[];
+/** The disk with the recordings is the one that it was. */
+let present: boolean;
 beforeEach(() => {
   rig = footageRig();
   opened = [];
+  present = true;
 });
 afterEach(() => {
   for (const index of opened) index.close();
@@ -38,7 +43,7 @@ function open(): { readonly index: FootageIndex; readonly growth: Growth; readon
   const { dirs, log, clock, database } = rig;
   const index = new FootageIndex({ path: database, dirs, log, onEmptied: () => undefined });
   opened.push(index);
-  const files = new SegmentFiles(index, log, () => Promise.resolve(true));
+  const files = new SegmentFiles(index, log, () => Promise.resolve(present));
   const usable = { usable: () => true, whileUsable: <T>(_: string, work: () => Promise<T>) => work() };
   const scanner = new Scanner({ dirs, files, clock, log, ...usable, moving: () => false });
   return { index, growth: new Growth({ dirs, files, clock, log }), scanner };
@@ -98,6 +103,44 @@ test('a growing segment is followed; its successor closes it; the rate of its re
   await Promise.all([growth.written('hall', second.path, false), growth.written('hall', second.path, true)]);
   expect(index.growing()).toEqual([]);
   expect(index.spans('hall', 0, 1e14)).toEqual([{ fromMs: NOON_MS, toMs: NOON_MS + 8_000, event: false }]);
+});
+
+test.each(['known before', 'begun meanwhile'])(
+  'a segment that ended while its disk was away, %s, has its whole length once the next one begins',
+  async (kind) => {
+    const { index, growth } = open();
+    const one = new Recorder(hall(1, NOON_MS));
+    one.write(0.6);
+    if (kind === 'known before') await growth.written('hall', one.path, false);
+    one.write(1);
+    present = false;
+    const elsewhere = `${rig.dirs[0]}-away`;
+    renameSync(rig.dirs[0], elsewhere);
+    await growth.written('hall', one.path, true);
+    if (kind === 'known before') expect(all(index)[0]![1]).toBeLessThan(4);
+    present = true;
+    renameSync(elsewhere, rig.dirs[0]);
+    await growth.written('hall', writeSegment(rig.dirs[0], hall(2, NOON_MS + 4_000)), false);
+    expect(index.spans('hall', 0, 1e14)).toEqual([{ fromMs: NOON_MS, toMs: NOON_MS + 8_000, event: false }]);
+  },
+);
+
+test('a file that cannot be read for a while loses nothing that was read before', async () => {
+  const { index, growth, scanner } = open();
+  const one = new Recorder(hall(1, NOON_MS));
+  one.write(0.6);
+  await growth.written('hall', one.path, false);
+  const known = all(index);
+  one.write(1);
+  const aside = `${one.path}.aside`;
+  renameSync(one.path, aside);
+  // Opening it fails with ELOOP.
+  symlinkSync(one.path, one.path);
+  await growth.written('hall', one.path, true);
+  expect(all(index)[0]!.slice(0, 2)).toEqual(known[0]!.slice(0, 2));
+  renameSync(aside, one.path);
+  await scanner.full();
+  expect(all(index)).toEqual([[1, 4, false, false]]);
 });
 
 test('a mark renames what overlaps it: closed, growing and recorded later; notices keep the old name', async () => {

@@ -104,8 +104,7 @@ export class Growth {
     while (one.again) {
       one.again = false;
       try {
-        await this.#o.files.locked(one, (row) => this.#update(one, name, row));
-        isRead = true;
+        isRead = await this.#o.files.locked(one, (row) => this.#update(one, name, row));
       } catch (error) {
         isRead = false;
         this.#sayOnce(`${fileOf(one.named)}: ${messageOf(error)}`);
@@ -116,16 +115,17 @@ export class Growth {
     else await this.#closeBefore(one);
   }
 
-  /** Under the lock of the segment. */
-  async #update(one: Growing, name: FootageName, known: SegmentRow | undefined): Promise<void> {
+  /** Under the lock of the segment. @returns whether its file could be read. */
+  async #update(one: Growing, name: FootageName, known: SegmentRow | undefined): Promise<boolean> {
     const { files } = this.#o;
     const row = { ...(known ?? (await this.#newRow(one, name))), closed: one.closed };
     one.segment = await files.read(row, one.segment);
     const now = files.index.get(one.camera, one.order);
-    if (!now) return;
+    if (!now) return false;
     this.#endGap(now, known === undefined);
     this.#grew(one, now.bytes);
     await this.#markIfDue(now);
+    return one.segment !== undefined;
   }
 
   /** A new segment ends a gap, also when the clock was set back; the end of the one before it does not. */
@@ -163,8 +163,13 @@ export class Growth {
   }
 
   async #close(one: Growing): Promise<void> {
-    await this.#o.files.locked(one, async (row) => {
-      if (row && !row.closed) await this.#o.files.read({ ...row, closed: true }, one.segment);
+    const { files } = this.#o;
+    await files.locked(one, async (known) => {
+      if (known?.closed && known.read) return;
+      // One whose disk was away from its first notice on has no row.
+      const name = parseFootagePath(one.named.path);
+      const row = known ?? (name && (await this.#newRow(one, name)));
+      if (row) await files.read({ ...row, closed: true }, one.segment);
     });
     this.#growing.delete(keyOf(one));
   }

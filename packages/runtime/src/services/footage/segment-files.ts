@@ -25,6 +25,8 @@ export class SegmentFiles {
   readonly #present: (dir: string) => Promise<boolean>;
   readonly #locks = new KeyedLocks();
   readonly #foreign = new Set<string>();
+  /** Files that could not be read, each named once in the log. */
+  readonly #unread = new Set<string>();
   #lost = 0;
 
   /** @param present Whether a directory is the one that it was. One that went away has lost nothing. */
@@ -119,9 +121,14 @@ export class SegmentFiles {
     return { startMs: row.startMs, endMs: row.startMs, bytes: size, gap: null, read: true };
   }
 
+  /** What was read of it before stays: a disk that fails for a while takes nothing out of the index. A later scan reads it. */
   #cannotRead(row: SegmentRow, error: unknown): void {
-    this.#log.warn(`the recording ${fileOf(row)} cannot be read: ${messageOf(error)}`);
-    this.index.put({ ...row, endMs: row.startMs, read: true });
+    const file = fileOf(row);
+    if (!this.#unread.has(file) && this.#unread.size < FOREIGN_LIMIT) {
+      this.#unread.add(file);
+      this.#log.warn(`the recording ${file} cannot be read: ${messageOf(error)}`);
+    }
+    this.index.put({ ...row, read: false });
   }
 }
 
