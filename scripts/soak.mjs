@@ -33,11 +33,13 @@ const SOAKS = {
   'worker-faults': 'workers that crash, hang, flood or lie: reported states, times, effect on others (3 min)',
   'worker-kills': '500 workers killed at random over 8 cameras: processes, memory, segments as before (2 min)',
   'recording-kills':
-    '1,000 processes of a recording node killed at random, the supervisor too: recordings judged unit by unit (25 min)',
+    '1,000 processes of a recording node killed at random, then nothing that decodes lives for 5 min: judged unit by unit (30 min)',
   'recording-storage':
     'a full, read-only, unmounted or slow disk, removed files, clock steps, lost indexes: what is missing is what the index says (4 min)',
   'recording-exact':
     'what is recorded is what the cameras sent, bit by bit, at the right time: codecs, B-frames, sound, 1 to 60 frames/s (1.5 min)',
+  'recording-events':
+    'the seconds before an event are in its clip, each time of 100; nothing is recorded without one (4 min)',
   'worker-pace': 'workers at 1 frame a second on a camera at 30: always the newest one, nothing waits anywhere (1 min)',
   consumers: '64 consumers of a 4K camera: no copies, no lost pictures, every frame accounted for (2 min)',
 };
@@ -101,6 +103,7 @@ const WAITING = [
   'worker-faults',
   'recording-storage',
   'recording-kills',
+  'recording-events',
   'random-faults',
   'worker-kills',
   'connect-cycles',

@@ -1,16 +1,14 @@
 /**
  * The kill storm over recordings: a real node that records four simulated cameras, one of them with a worker, one with a
- * model. Every kind of process is killed at random moments, the supervisor too. The files are judged against what the
- * cameras sent, unit by unit: each unit carries the time of its sending.
+ * model. Every kind of process is killed at random moments, the supervisor too; then nothing that decodes or infers lives for
+ * minutes. The files are judged against what the cameras sent, unit by unit: each unit carries the time of its sending.
  */
 import { randomInt } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Scope, sleep, systemClock } from '@vigia/base';
-import { seededRandom32 } from '@vigia/testkit';
 import { ms, quantile } from '../support/numbers.ts';
-import { descendantsOf, isAlive, type ProcessInfo } from '../support/processes.ts';
 import type { Table } from '../support/table.ts';
 import { VigiaNode } from '../support/vigia-node.ts';
 import { repositoryFile } from './child.ts';
@@ -18,164 +16,22 @@ import { decodeErrors, type Recorded, recordedIn } from './recordings/files.ts';
 import { disagreements, listed, overlaps } from './recordings/index-check.ts';
 import { makeClip, RecordedCamera } from './recordings/recorded-camera.ts';
 import { judgeSessions, type Kill, type SessionVerdict, wrongOf } from './recordings/sessions.ts';
+import { type Blind, DEATH_MS, ids, Storm, VICTIMS } from './recordings/storm.ts';
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
 /** It ends in a second or two; the machine may be busy. */
 const FINISH_MS = 20_000;
 const WORKER = repositoryFile('bench/soak/recordings/echo-worker.mjs');
 const FPS = 15;
-const ids = ['plain', 'worked', 'modelled', 'quiet'];
-/** Victims, and how their processes are called. Of twelve kills each kind has so many. */
-const VICTIMS = [
-  { kind: 'recorder', part: 'ingest-process', share: 4 },
-  { kind: 'camera', part: 'camera-process', share: 3 },
-  { kind: 'footage', part: 'footage-process', share: 2 },
-  { kind: 'worker', part: 'echo-worker', share: 1 },
-  { kind: 'container', part: 'model-container', share: 1 },
-  { kind: 'supervisor', part: '', share: 1 },
-] as const;
-type Kind = (typeof VICTIMS)[number]['kind'];
-const ROUND = 12;
 const ROUNDS = { long: 84, short: 1 } as const;
-const PAUSE_MS = { long: 700, short: 900 } as const;
 /** What the kill of a recorder may cost before it: a fragment's half second, and the frame that was under way. Milliseconds. */
 const LOST_MS = 500 + 1_000 / FPS;
-const BACK_MS = 40_000;
-/** A control: the recorder stands still for so long before it is killed. Milliseconds. */
-const STOPPED_MS = 2_000;
-/** Until the node knows that a process is dead. Milliseconds. */
-const DEATH_MS = 500;
+/** Results that were under way when everything stopped. Milliseconds. */
+const LATE_MS = 1_000;
 /** Files that are decoded in the short form. */
 const SAMPLE = 12;
-/** A family outlives its supervisor for at most this long. Milliseconds. */
-const ORPHAN_MS = 5_000;
-
 /** Overrides the random seed. */
 const SEED_VARIABLE = 'VIGIA_SOAK_SEED';
-
-class Storm {
-  readonly #run: SoakRun;
-  readonly #node: VigiaNode;
-  readonly #random: () => number;
-  readonly #cameras: readonly RecordedCamera[];
-  readonly kills: Kill[] = [];
-  readonly counts = new Map<Kind, number>();
-  readonly failures: string[] = [];
-
-  constructor(run: SoakRun, node: VigiaNode, cameras: readonly RecordedCamera[], seed: number) {
-    this.#run = run;
-    this.#node = node;
-    this.#cameras = cameras;
-    const random32 = seededRandom32(seed);
-    this.#random = () => random32() / 2 ** 32;
-  }
-
-  /** So many rounds of kills, each kind in its share, in random order at random moments. */
-  async rage(rounds: number): Promise<void> {
-    const { signal, short, progress } = this.#run;
-    const pauseMs = PAUSE_MS[short ? 'short' : 'long'];
-    for (let round = 0; round < rounds; round += 1) {
-      if (round % 10 === 0) progress(`${round * ROUND} of ${rounds * ROUND} kills`);
-      for (const kind of this.#shuffled()) {
-        await sleep(systemClock, pauseMs * 2 * this.#random(), signal);
-        await this.#kill(kind);
-      }
-    }
-  }
-
-  /** Every camera is recorded, and two seconds more. */
-  async allRecord(): Promise<void> {
-    const { signal } = this.#run;
-    for (const endMs = systemClock.nowMs() + BACK_MS; ; ) {
-      const states = await this.#node.status().then(
-        ({ cameras }) => ids.map((id) => cameras[id]?.recording?.state),
-        () => [],
-      );
-      if (states.length > 0 && states.every((state) => state === 'recording')) break;
-      if (systemClock.nowMs() > endMs)
-        throw new Error(`after ${BACK_MS / 1000} s the recorders are ${states.join(', ')}`);
-      await sleep(systemClock, 100, signal);
-    }
-  }
-
-  /** The control: a recorder is stopped, and only then killed. Its camera is the one whose session ends. */
-  async stopThenKill(): Promise<void> {
-    const [victim] = this.#living('recorder');
-    if (!victim) throw new Error('no recorder runs');
-    process.kill(victim.pid, 'SIGSTOP');
-    await sleep(systemClock, STOPPED_MS, this.#run.signal);
-    this.#note('recorder', victim.pid);
-    process.kill(victim.pid, 'SIGKILL');
-    await sleep(systemClock, DEATH_MS, this.#run.signal);
-  }
-
-  #shuffled(): Kind[] {
-    const kinds = VICTIMS.flatMap(({ kind, share }) => Array.from({ length: share }, () => kind));
-    const keyed = kinds.map((kind) => ({ kind, key: this.#random() }));
-    return keyed.sort((a, b) => a.key - b.key).map(({ kind }) => kind);
-  }
-
-  #living(kind: Kind): ProcessInfo[] {
-    const part = VICTIMS.find((victim) => victim.kind === kind)?.part ?? '';
-    return descendantsOf(this.#node.pid).filter(({ command }) => command.includes(part));
-  }
-
-  async #kill(kind: Kind): Promise<void> {
-    if (kind === 'supervisor') await this.#killSupervisor();
-    else await this.#killOne(kind);
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-  }
-
-  async #killOne(kind: Kind): Promise<void> {
-    for (const endMs = systemClock.nowMs() + BACK_MS; ; ) {
-      const alive = this.#living(kind);
-      const victim = alive[Math.floor(this.#random() * alive.length)];
-      if (victim) {
-        this.#note(kind, victim.pid);
-        process.kill(victim.pid, 'SIGKILL');
-        return;
-      }
-      // It waits for its next start.
-      if (systemClock.nowMs() > endMs) throw new Error(`no ${kind} came back within ${BACK_MS / 1000} s`);
-      await sleep(systemClock, 50, this.#run.signal);
-    }
-  }
-
-  async #killSupervisor(): Promise<void> {
-    const family = descendantsOf(this.#node.pid);
-    this.#note('supervisor');
-    await this.#node.kill();
-    const endMs = systemClock.nowMs() + ORPHAN_MS;
-    const orphans = (): ProcessInfo[] => family.filter(({ pid }) => isAlive(pid));
-    while (orphans().length > 0 && systemClock.nowMs() < endMs) await sleep(systemClock, 20, this.#run.signal);
-    for (const { command } of orphans()) this.failures.push(`outlived its supervisor by 5 s: ${command}`);
-    this.#node.startAgain();
-    await this.allRecord();
-  }
-
-  #note(kind: Kind, pid = 0): void {
-    const atMs = systemClock.nowMs();
-    if (kind === 'supervisor') this.kills.push({ atMs, of: kind });
-    if (kind === 'recorder') this.kills.push({ atMs, of: kind, camera: cameraOf(pid) });
-  }
-
-  /** No camera sends any more: their segments are finished, and the index has all of them. */
-  async quiet(): Promise<void> {
-    for (const { camera } of this.#cameras) await camera.setFaults(['refuse']);
-    await sleep(systemClock, 2_000, this.#run.signal);
-  }
-}
-
-/** The camera that a recorder writes; undefined while it has no segment. */
-function cameraOf(pid: number): string | undefined {
-  try {
-    const files = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-    return ids.find((id) => files.some((file) => file.includes(`/footage/${id}/`)));
-  } catch {
-    // A descriptor was closed between two looks, or the process is gone.
-    return undefined;
-  }
-}
 
 async function startNode(run: SoakRun, dir: string, cameras: readonly RecordedCamera[]): Promise<VigiaNode> {
   const { signal, progress } = run;
@@ -305,6 +161,38 @@ function tablesOf(
   ];
 }
 
+/** What is recorded of the time in which nothing decoded or inferred. */
+function darkness(
+  { fromMs, toMs, ended }: Blind,
+  node: VigiaNode,
+  cameras: readonly RecordedCamera[],
+  files: readonly Recorded[],
+): { readonly table: Table; readonly wrong: readonly string[] } {
+  const seconds = ((toMs - fromMs) / 1000).toFixed(0);
+  const isIn = ({ atMs }: { readonly atMs: number }): boolean => atMs >= fromMs + LATE_MS && atMs < toMs;
+  const results = (id: string): number =>
+    node.results().filter((one) => isIn(one) && one.result.camera === id && one.result.status === 'ok').length;
+  const judgements = cameras.map(({ id, sent }) => {
+    const units = sent.filter(isIn);
+    const marks = new Set(files.filter(({ camera }) => camera === id).flatMap((file) => file.marks));
+    const missing = units.filter(({ mark }) => !marks.has(mark)).length;
+    return { id, sent: units.length, missing, results: results(id) };
+  });
+  return {
+    table: {
+      title: `Nothing that decodes or infers for ${seconds} s: stopped at first, then ${ended} processes killed as they came`,
+      columns: ['camera', 'units sent', 'missing', 'results'],
+      rows: judgements.map((one) => Object.values(one).map(String)),
+      notes: [],
+    },
+    wrong: judgements.flatMap(({ id, sent, missing, results: seen }) => [
+      ...(sent === 0 ? [`${id} sent nothing while nothing decoded`] : []),
+      ...(missing > 0 ? [`${id}: ${missing} of ${sent} units are missing while nothing decoded`] : []),
+      ...(seen > 0 ? [`${id} had ${seen} results though nothing was to infer`] : []),
+    ]),
+  };
+}
+
 await runSoak('recording-kills', async (run): Promise<SoakResult> => {
   const seed = Number(process.env[SEED_VARIABLE] ?? randomInt(2 ** 31));
   run.progress(`seed ${seed} (${SEED_VARIABLE} sets it)`);
@@ -319,6 +207,10 @@ await runSoak('recording-kills', async (run): Promise<SoakResult> => {
   await storm.rage(ROUNDS[run.short ? 'short' : 'long']);
   await sleep(systemClock, DEATH_MS, run.signal);
   await storm.allRecord();
+  const blind = await storm.blind();
+  await storm.allRecord();
+  // The control kills a recorder: what came before must have been written.
+  await sleep(systemClock, LATE_MS, run.signal);
   const controlFromMs = systemClock.nowMs();
   await storm.stopThenKill();
   await storm.allRecord();
@@ -332,8 +224,10 @@ await runSoak('recording-kills', async (run): Promise<SoakResult> => {
   const verdicts = judged(storm, cameras, files, untilMs);
   const isControl = ({ kill }: SessionVerdict): boolean => (kill?.atMs ?? 0) > controlFromMs;
   const stopped = wrongOf(verdicts.filter(isControl), LOST_MS).filter((text) => text.includes('before the kill'));
+  const dark = darkness(blind, node, cameras, files);
   const failures = [
     ...storm.failures,
+    ...dark.wrong,
     ...wrongOf(
       verdicts.filter((verdict) => !isControl(verdict)),
       LOST_MS,
@@ -351,12 +245,15 @@ await runSoak('recording-kills', async (run): Promise<SoakResult> => {
     ...controls(storm, cameras, files, stopped, untilMs),
   ];
   return {
-    tables: tablesOf(
-      storm,
-      verdicts.filter((verdict) => !isControl(verdict)),
-      files,
-      seed,
-    ),
+    tables: [
+      ...tablesOf(
+        storm,
+        verdicts.filter((verdict) => !isControl(verdict)),
+        files,
+        seed,
+      ),
+      dark.table,
+    ],
     failures,
   };
 });
