@@ -61,6 +61,15 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  recording: {
+    line: '16 cameras recorded, compared with ffmpeg; ages of results of 8 and 16 cameras with and without recording (about 10 minutes)',
+    usage: '[--seconds N] [--rounds N] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 2 to 600 (20)'],
+      ['--rounds N', 'rounds in which the variants alternate, 1 to 100 (3)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   supplier: {
     line: 'publisher to consumer, alternating with the Go original and GStreamer (about 7 minutes)',
     usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--peers DIR] [--markdown | --json]',

@@ -192,8 +192,7 @@ await runSoak('recording-events', async (run): Promise<SoakResult> => {
   await stage.ready(cameras);
   const random32 = seededRandom32(seed);
   const events = (await Promise.all(cameras.map((camera) => stage.play(camera, () => random32() / 2 ** 32)))).flat();
-  const [camera, event] = [cameras[0] as RecordedCamera, events[0] as Witnessed];
-  const control = await stage.control(camera, event);
+  const control = await stage.control(cameras[0] as RecordedCamera, events[0] as Witnessed);
   await node.finish(FINISH_MS);
   const strays = await stage.strays(cameras, events, footage);
   const failures = [

@@ -185,11 +185,11 @@ function darkness(
       rows: judgements.map((one) => Object.values(one).map(String)),
       notes: [],
     },
-    wrong: judgements.flatMap(({ id, sent, missing, results: seen }) => [
-      ...(sent === 0 ? [`${id} sent nothing while nothing decoded`] : []),
-      ...(missing > 0 ? [`${id}: ${missing} of ${sent} units are missing while nothing decoded`] : []),
-      ...(seen > 0 ? [`${id} had ${seen} results though nothing was to infer`] : []),
-    ]),
+    wrong: judgements.flatMap(({ id, sent, missing, results: seen }) => {
+      if (sent === 0) return [`${id} sent nothing while nothing decoded`];
+      if (missing > 0) return [`${id}: ${missing} of ${sent} units are missing while nothing decoded`];
+      return seen > 0 ? [`${id} had ${seen} results though nothing was to infer`] : [];
+    }),
   };
 }
 

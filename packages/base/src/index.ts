@@ -49,6 +49,7 @@ export {
   shmFull,
 } from './shared-memory.ts';
 export { peerUser } from './peer-user.ts';
+export { StartGate } from './start-gate.ts';
 export { takenBytes } from './socket-queue.ts';
 export { Deadline } from './deadline.ts';
 export { LineSplitter } from './line-splitter.ts';

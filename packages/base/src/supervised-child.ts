@@ -7,6 +7,7 @@ import { codeOf, messageOf } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type Log, type LogRecord, parseLogLine } from './log.ts';
 import { ipcPort, isLifecycle } from './parent-channel.ts';
+import type { StartGate, StartPlace } from './start-gate.ts';
 
 /**
  * starting: the process runs and has not sent `ready`. ready: it has. waiting: it died and will be restarted after
@@ -41,6 +42,8 @@ export interface SupervisedChildOptions {
   /** A process that is not ready by then is killed. Milliseconds. */
   readonly readyTimeoutMs: number;
   readonly restart: BackoffOptions;
+  /** Lets it start in its turn. Default: at once. */
+  readonly gate?: StartGate;
   /** How long the child may take to close its resources after `stop`, before SIGTERM. Default 700 ms. */
   readonly stopMs?: number;
 }
@@ -71,6 +74,7 @@ const HEALTHY_MS = 30_000;
 export class SupervisedChild {
   readonly #o: SupervisedChildOptions;
   readonly #backoff: Backoff;
+  readonly #place: StartPlace | undefined;
   #child: ChildProcess | undefined;
   #connection: ChildConnection | undefined;
   #timer: Timer | undefined;
@@ -82,6 +86,7 @@ export class SupervisedChild {
   constructor(options: SupervisedChildOptions) {
     this.#o = options;
     this.#backoff = new Backoff(options.restart);
+    this.#place = options.gate?.place();
   }
 
   /** Restarts: starts after the first. */
@@ -93,9 +98,14 @@ export class SupervisedChild {
     return this.#child?.pid;
   }
 
-  /** Starts the process; returns at once. */
+  /** Starts the process, in its turn; returns at once. */
   start(): void {
     if (this.#stopping || this.#child) return;
+    if (this.#place) this.#place.take(() => this.#launch());
+    else this.#launch();
+  }
+
+  #launch(): void {
     this.#starts += 1;
     this.#startedMs = this.#o.clock.nowMs();
     let child: ChildProcess;
@@ -133,6 +143,7 @@ export class SupervisedChild {
 
   async #stop(): Promise<void> {
     this.#timer?.cancel();
+    this.#place?.leave();
     const child = this.#child;
     if (child) {
       const gone = new Promise<void>((resolve) => {
@@ -189,6 +200,7 @@ export class SupervisedChild {
     }
     if (message.type !== 'ready') return;
     this.#timer?.cancel();
+    this.#place?.leave();
     this.#o.onReady?.(message);
     if (!this.#stopping) this.#o.onState({ state: 'ready', pid: child.pid });
   }
@@ -216,6 +228,7 @@ export class SupervisedChild {
   }
 
   #retry(reason: string): void {
+    this.#place?.leave();
     const retryInMs = this.#backoff.next();
     this.#o.log.warn(`${this.#o.name} ${reason}; starting it again in ${Math.round(retryInMs)} ms`);
     this.#o.onState({ state: 'waiting', reason, retryInMs });

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { createLog, systemClock } from '@vigia/base';
+import { createLog, systemClock, StartGate } from '@vigia/base';
 import { configSchema } from '@vigia/contracts';
 import { CameraGeneration, type CameraGenerationOptions } from '@vigia/runtime/dist/node/children/camera-generation.js';
 import { cameraMemoryLimit, planOf } from '@vigia/runtime/dist/node/plan/index.js';
@@ -28,6 +28,7 @@ function start(memoryLimitBytes: number | undefined): State[] {
     boot: '01JD0000000000000000000000',
     entry: ENTRY,
     clock: systemClock,
+    gate: new StartGate({ clock: systemClock, places: 2, heldMs: 2_000 }),
     log: createLog('test', nothing),
     before: undefined,
     slowed: new Map(),

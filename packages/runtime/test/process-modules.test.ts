@@ -36,7 +36,7 @@ const ours = (modules: readonly string[]): string[] => modules.filter((name) => 
 const PROCESSES = {
   'a camera process': {
     entry: '@vigia/runtime/dist/camera/camera-process.js',
-    most: 201,
+    most: 202,
     never:
       /^runtime\/(?:node|cli|main)|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
@@ -60,7 +60,7 @@ const PROCESSES = {
   },
   'a model container': {
     entry: '@vigia/model-container/dist/container.js',
-    most: 86,
+    most: 87,
     never: /^runtime\/|^model-container\/(?:model-store|onboarding|conversion)\/|^npm:(?:pacote|tar)$/,
   },
 };

@@ -106,11 +106,14 @@ test('what analyses a camera is killed, and what keeps the index: no picture is 
   await until('3 s of footage', async () => (await seconds('hall')) > 3);
   for (const { pid, command: line } of vigia.children())
     if (/camera-process|footage-process/.test(line)) process.kill(pid, 'SIGKILL');
+  // Nobody keeps the index now: the mark waits.
+  expect((await ask(box, 'POST', '/api/v1/recordings/hall/event', {})).status).toBe(200);
   const before = await seconds('hall').catch(() => 3);
   await until('5 s more', async () => (await seconds('hall').catch(() => 0)) > before + 5);
   const hall = await recorded('hall');
   expect(hall.spans).toHaveLength(1);
   expect(hall.gaps).toEqual([]);
+  await until('the mark', async () => (await recorded('hall')).spans[0]?.event ?? false);
   const day = join(footage(), 'hall', readdirSync(join(footage(), 'hall'))[0] as string);
   const files = readdirSync(day);
   expect(files).toHaveLength(1);

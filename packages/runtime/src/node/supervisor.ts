@@ -111,6 +111,7 @@ export class Supervisor {
     this.#children = this.#newChildren(boot);
     this.recordings = new Recordings({
       ...options,
+      gate: this.#children.gate,
       boot,
       follow: (handle) => this.subscribe('recordings', handle),
       onState: (camera, state) => this.#announcer.recording(camera, state),

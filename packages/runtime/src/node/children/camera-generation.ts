@@ -8,6 +8,7 @@ import {
   type Log,
   type LogRecord,
   messageOf,
+  type StartGate,
   SupervisedChild,
   type Timer,
   VigiaError,
@@ -46,6 +47,7 @@ export interface CameraGenerationOptions extends CameraGenerationEvents {
   /** The JavaScript file of the camera process. */
   readonly entry: string;
   readonly clock: Clock;
+  readonly gate: StartGate;
   readonly log: Log;
   /** Counters of earlier generations. This generation adds to them. */
   readonly before: CameraSnapshot | undefined;
@@ -108,11 +110,12 @@ export class CameraGeneration implements Generation {
     this.#o = options;
     this.setup = options.setup;
     this.#totals = options.before;
-    const { entry, clock, log, onLog, extraStopMs } = options;
+    const { entry, clock, gate, log, onLog, extraStopMs } = options;
     this.#child = new SupervisedChild({
       name: this.#name,
       entry,
       clock,
+      gate,
       log,
       onLog,
       connect: (port) => this.#connect(port),

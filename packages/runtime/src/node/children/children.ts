@@ -1,4 +1,5 @@
-import type { Clock, Log, LogRecord } from '@vigia/base';
+import { availableParallelism } from 'node:os';
+import { type Clock, type Log, type LogRecord, StartGate } from '@vigia/base';
 import { fileURLToPath } from 'node:url';
 import type { ModelState } from '@vigia/contracts';
 import { type CameraSetup, workerStopMs } from '#core/camera-link';
@@ -33,6 +34,9 @@ export interface ChildrenOptions extends ChildrenEvents {
   readonly log: Log;
 }
 
+/** A start takes about half a second of CPU; one that takes longer does not hold up the others. Milliseconds. */
+const START_MS = 2_000;
+
 /** The display name of a process, and its pid. */
 export type NamedProcess = readonly [name: string, pid: number];
 
@@ -40,6 +44,8 @@ const CAMERA_ENTRY = fileURLToPath(new URL('../../camera/camera-process.js', imp
 
 /** The processes of a node: one per camera and one per model. Applies plans in an order that keeps results coming. */
 export class Children {
+  /** Lets as many processes of the node start at a time as there are CPUs, recorders too. */
+  readonly gate: StartGate;
   readonly #o: ChildrenOptions;
   readonly #cameras = new Map<string, CameraHandle>();
   readonly #models = new Map<string, ModelHandle>();
@@ -51,6 +57,7 @@ export class Children {
 
   constructor(options: ChildrenOptions) {
     this.#o = options;
+    this.gate = new StartGate({ clock: options.clock, places: availableParallelism(), heldMs: START_MS });
     this.#plan = options.plan;
     this.#shares = new ModelShares(options.log);
   }
@@ -127,6 +134,7 @@ export class Children {
     if (this.#stopping) return;
     const handle = new CameraHandle({
       ...this.#o,
+      gate: this.gate,
       setup: this.#connected(setup),
       entry: CAMERA_ENTRY,
       extraStopMs: ({ consumers }) => workerStopMs(consumers),
@@ -174,6 +182,7 @@ export class Children {
       runDir,
       probePrefix: probePrefix(this.#plan.node, model.id),
       clock,
+      gate: this.gate,
       log,
       onLog,
       onState: (state, reason) => {

@@ -1,4 +1,12 @@
-import { type ChildState, type Clock, type Log, type LogRecord, REMOTE_TOKEN, SupervisedChild } from '@vigia/base';
+import {
+  type ChildState,
+  type Clock,
+  type Log,
+  type LogRecord,
+  REMOTE_TOKEN,
+  type StartGate,
+  SupervisedChild,
+} from '@vigia/base';
 import type { ModelReport } from '@vigia/contracts';
 import { z } from 'zod';
 import { removeDeadSocket } from '#core/node-dirs';
@@ -23,6 +31,7 @@ export interface ContainerGenerationOptions {
   /** The most anonymous memory that the process may use, bytes. */
   readonly memoryLimitBytes: number;
   readonly clock: Clock;
+  readonly gate: StartGate;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onState: (state: ModelReport['state'], reason: string | null) => void;
@@ -75,6 +84,7 @@ export class ContainerGeneration implements ModelGeneration {
       args: options.args,
       environment: options.remote ? [REMOTE_TOKEN] : [],
       clock: options.clock,
+      gate: options.gate,
       log: options.log,
       onLog: options.onLog,
       onReady: (message) => this.#checkReady(message),

@@ -1,4 +1,4 @@
-import type { Clock, Log, LogRecord } from '@vigia/base';
+import type { Clock, Log, LogRecord, StartGate } from '@vigia/base';
 import type { ModelReport, ModelState } from '@vigia/contracts';
 import { containerEntry } from '@vigia/model-container';
 import { modelSocketPath } from '#core/node-dirs';
@@ -33,6 +33,7 @@ export interface ModelHandleOptions {
   /** See `ContainerWatchOptions`. */
   readonly probePrefix: string;
   readonly clock: Clock;
+  readonly gate: StartGate;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onState: (state: ModelState, reason: string | null) => void;
@@ -118,7 +119,7 @@ export class ModelHandle {
   }
 
   #generation({ id, frame, container, socketPath }: ModelSettings, before: ModelCounts | undefined): ModelGeneration {
-    const { probePrefix, clock, log, onLog, onState } = this.#o;
+    const { probePrefix, clock, gate, log, onLog, onState } = this.#o;
     const onOwnState = (state: ModelState, reason: string | null): void => {
       // The end of a predecessor is not a state of the model.
       if (this.#generations.isCurrent(generation)) onState(state, reason);
@@ -137,6 +138,7 @@ export class ModelHandle {
       const args = argumentsFor(path);
       generation = new ContainerGeneration({
         ...common,
+        gate,
         socketPath: path,
         entry: containerEntry,
         args,

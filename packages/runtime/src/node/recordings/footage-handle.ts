@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { type Channel, type Clock, type Log, type LogRecord, VigiaError } from '@vigia/base';
+import { type Channel, type Clock, type Log, type LogRecord, type StartGate, VigiaError } from '@vigia/base';
 import type { GapReason } from '#core/footage';
 import {
   FOOTAGE_WORDS,
@@ -25,10 +25,24 @@ const SILENT_TICKS = 30;
 const ASK_MS = 10_000;
 const REBUILD_MS = 3_600_000;
 
+/** Marks are said again to a process that was started within so long after them. Milliseconds. */
+const TAKEN_MS = 3_000;
+/** Marks that wait for a process. Of more, the oldest are lost. */
+const MARKS_LIMIT = 1_000;
+
+interface Mark {
+  readonly camera: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** When it was last said, monotonic milliseconds. */
+  saidMs: number;
+}
+
 /** Options of {@link FootageHandle}. */
 export interface FootageHandleOptions {
   readonly setup: FootageSetup;
   readonly clock: Clock;
+  readonly gate: StartGate;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onRoom: (room: RoomNotice) => void;
@@ -40,17 +54,20 @@ export class FootageHandle {
   readonly #child: WatchedChild<NodeFootageWords, FootageWords>;
   #setup: FootageSetup;
   #failure: string | undefined;
+  /** Those that a process has not had for {@link TAKEN_MS}. */
+  #marks: Mark[] = [];
   /** As of its last second; undefined while there is no process. */
   counters: FootageCounters | undefined;
 
   constructor(options: FootageHandleOptions) {
     this.#o = options;
     this.#setup = options.setup;
-    const { setup, clock, log, onLog, onRoom } = options;
+    const { setup, clock, gate, log, onLog, onRoom } = options;
     this.#child = new WatchedChild({
       name: 'footage',
       entry: ENTRY,
       clock,
+      gate,
       log,
       onLog,
       // Each operation on a disk that hangs keeps one.
@@ -66,10 +83,14 @@ export class FootageHandle {
             this.#child.heard();
             this.#failure = undefined;
             this.counters = counters;
+            this.#forgetTaken();
           },
         },
       },
-      setUp: (link, deadlineMs) => link.request('setup', this.#setup, { deadlineMs }),
+      setUp: async (link, deadlineMs) => {
+        await link.request('setup', this.#setup, { deadlineMs });
+        for (const mark of this.#marks) this.#say(mark);
+      },
       readyMs: READY_MS,
       stopMs: STOP_MS,
       silentTicks: SILENT_TICKS,
@@ -117,9 +138,12 @@ export class FootageHandle {
     this.#child.link?.notify('gap', { camera, sinceMs, reason });
   }
 
-  /** What lies between these wall times is footage of an event. */
+  /** What lies between these wall times is footage of an event. Without a process it waits for the next one. */
   mark(camera: string, fromMs: number, toMs: number): void {
-    this.#child.link?.notify('mark', { camera, fromMs, toMs });
+    const mark: Mark = { camera, fromMs, toMs, saidMs: 0 };
+    this.#marks.push(mark);
+    if (this.#marks.length > MARKS_LIMIT) this.#marks.shift();
+    this.#say(mark);
   }
 
   /** @throws VigiaError `no_answer` while there is no process, or when it does not answer. */
@@ -130,6 +154,18 @@ export class FootageHandle {
   /** @throws VigiaError */
   rebuild(): Promise<RebuildReply> {
     return this.#connected().request('rebuild', null, { deadlineMs: REBUILD_MS });
+  }
+
+  #say(mark: Mark): void {
+    const { camera, fromMs, toMs } = mark;
+    mark.saidMs = this.#o.clock.nowMs();
+    this.#child.link?.notify('mark', { camera, fromMs, toMs });
+  }
+
+  /** A process that counts has taken what was sent to it a while ago. */
+  #forgetTaken(): void {
+    const nowMs = this.#o.clock.nowMs();
+    this.#marks = this.#marks.filter(({ saidMs }) => nowMs - saidMs < TAKEN_MS);
   }
 
   #connected(): Channel<NodeFootageWords, FootageWords> {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock, Log, LogRecord } from '@vigia/base';
+import type { Clock, Log, LogRecord, StartGate } from '@vigia/base';
 import { ingestMemoryLimit } from '#node/plan';
 import { anonymousBytesOf } from '#core/memory';
 import { formatBytes } from '#core/terminal';
@@ -41,6 +41,7 @@ export interface IngestHandleOptions {
   readonly setup: IngestSetup;
   readonly boot: string;
   readonly clock: Clock;
+  readonly gate: StartGate;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onState: (state: RecorderState) => void;
@@ -64,11 +65,12 @@ export class IngestHandle {
   constructor(options: IngestHandleOptions) {
     this.#o = options;
     this.#setup = options.setup;
-    const { setup, boot, clock, log, onLog, onWritten, onGap } = options;
+    const { setup, boot, clock, gate, log, onLog, onWritten, onGap } = options;
     this.#child = new WatchedChild({
       name: `ingest:${this.camera}`,
       entry: ENTRY,
       clock,
+      gate,
       log,
       onLog,
       socketPath: setup.socketPath,
@@ -173,6 +175,7 @@ export class IngestHandle {
   #onEnd(message: string): void {
     this.#before = { ...this.counters, ringBytes: 0, readers: 0 };
     this.#last = NO_COUNTERS;
+    this.#o.onGap(this.#o.clock.wallMs(), 'node_down');
     this.#put({ state: 'paused', reason: 'node_down', message });
   }
 

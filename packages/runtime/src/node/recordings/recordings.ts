@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, type Log, type LogRecord, messageOf, quoted, VigiaError } from '@vigia/base';
+import { type Clock, type Log, type LogRecord, messageOf, quoted, type StartGate, VigiaError } from '@vigia/base';
 import { type HealthProblem, type NodeItem, type RecordingStatus, WHOLE_NODE } from '@vigia/contracts';
 import type { GapReason, RecorderState, RecordRoom } from '#core/footage';
 import type { RebuildReply, RoomNotice, RoomReason, SpansReply } from '#core/footage-link';
@@ -20,6 +20,7 @@ export interface RecordingsOptions {
   readonly runDir: string;
   readonly stateDir: string;
   readonly clock: Clock;
+  readonly gate: StartGate;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   /** Gives a subscriber the node's stream. Called once something is recorded. */
@@ -200,11 +201,12 @@ export class Recordings {
   #startFootage(): void {
     const { ingests, dirs, limits, ownDir } = this.#planned;
     if (this.#stopping || this.#footage || (ingests.length === 0 && ownDir)) return;
-    const { boot, stateDir, clock, log, onLog, plan } = this.#o;
+    const { boot, stateDir, clock, gate, log, onLog, plan } = this.#o;
     if (ownDir) this.#makeDir(dirs[0]?.path ?? '');
     this.#footage = new FootageHandle({
       setup: { node: plan.node, boot, stateDir, socketPath: this.#socketPath, dirs, ...limits },
       clock,
+      gate,
       log,
       onLog,
       onRoom: (room) => this.#onRoom(room),
@@ -224,12 +226,13 @@ export class Recordings {
     if (this.#stopping) return;
     if (!this.#following) this.#o.follow(this.#marks.handle);
     this.#following = true;
-    const { boot, clock, log, onLog } = this.#o;
+    const { boot, clock, gate, log, onLog } = this.#o;
     const { camera } = setup;
     const ingest = new IngestHandle({
       setup,
       boot,
       clock,
+      gate,
       log,
       onLog,
       onState: (state) => this.#o.onState(camera, state),

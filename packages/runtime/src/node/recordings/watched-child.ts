@@ -8,6 +8,7 @@ import {
   type Log,
   type LogRecord,
   messageOf,
+  type StartGate,
   SupervisedChild,
   type Timer,
   type Vocabulary,
@@ -24,6 +25,7 @@ export interface WatchedChildOptions<Out extends Vocabulary, In extends Vocabula
   /** The JavaScript file to run. */
   readonly entry: string;
   readonly clock: Clock;
+  readonly gate: StartGate;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   /** Further environment variables. */
@@ -55,12 +57,13 @@ export class WatchedChild<Out extends Vocabulary, In extends Vocabulary> {
 
   constructor(options: WatchedChildOptions<Out, In>) {
     this.#o = options;
-    const { name, entry, clock, log, onLog, variables, stopMs, readyMs } = options;
+    const { name, entry, clock, gate, log, onLog, variables, stopMs, readyMs } = options;
     const { speaks, hears, handlers, setUp } = options;
     this.#child = new SupervisedChild({
       name,
       entry,
       clock,
+      gate,
       log,
       onLog,
       ...(variables ? { variables } : {}),

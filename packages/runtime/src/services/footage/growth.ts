@@ -76,7 +76,10 @@ export class Growth {
 
   /** Nothing is recorded of a camera now. */
   stopped(camera: string, sinceMs: number, reason: GapReason): void {
-    this.#o.files.index.beginGap(camera, { fromMs: sinceMs, toMs: null, reason });
+    const { index } = this.#o.files;
+    // A recorder that dies while nothing is recorded anyway changes nothing.
+    if (reason === 'node_down' && index.openGap(camera)) return;
+    index.beginGap(camera, { fromMs: sinceMs, toMs: null, reason });
   }
 
   /** What lies between two times is of an event: what was recorded of it, and what will be. */
