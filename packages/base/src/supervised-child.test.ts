@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeClock } from './clock.ts';
 import { createLog } from './log.ts';
+import { StartGate } from './start-gate.ts';
 import { type ChildState, SupervisedChild } from './supervised-child.ts';
 
 /** Behaves as no real process can be made to: it ends only when the test says so. */
@@ -45,8 +46,13 @@ let clock = new FakeClock();
 
 function childOf(...processes: (FakeProcess | Error)[]): SupervisedChild {
   forked.push(...processes);
+  return newChild('camera:hall');
+}
+
+function newChild(name: string, gate?: StartGate): SupervisedChild {
   return new SupervisedChild({
-    name: 'camera:hall',
+    name,
+    ...(gate ? { gate } : {}),
     entry: 'x.js',
     clock,
     log: createLog('test', (record) => logged.push(record.message)),
@@ -110,5 +116,41 @@ describe('a process that cannot be started', () => {
     clock.advance(100);
     expect(states.at(-1)).toEqual({ state: 'starting', pid: 8 });
     expect(child.restarts).toBe(1);
+  });
+});
+
+describe('with a gate', () => {
+  const gated = (...names: readonly string[]): SupervisedChild[] => {
+    const gate = new StartGate({ clock, places: 1, heldMs: 2_000 });
+    return names.map((name) => newChild(name, gate));
+  };
+  const started = (): (number | undefined)[] =>
+    states.flatMap((state) => (state.state === 'starting' ? [state.pid] : []));
+
+  test.each([
+    ['is ready', (process: FakeProcess) => process.emit('message', { type: 'ready' })],
+    ['has ended', (process: FakeProcess) => process.emit('exit', 1, null)],
+    ['hangs for a while', () => clock.advance(2_000)],
+  ])('the next one starts when the one before %s', (_, happen) => {
+    const first = new FakeProcess(1);
+    forked.push(first, new FakeProcess(2), new FakeProcess(3));
+    const [one, two] = gated('one', 'two');
+    one?.start();
+    two?.start();
+    expect(started()).toEqual([1]);
+    happen(first);
+    expect(started()).toEqual([1, 2]);
+  });
+
+  test('one that is stopped before its turn never starts, and is stopped at once', async () => {
+    const first = new FakeProcess(1);
+    forked.push(first, new FakeProcess(2));
+    const [one, two, three] = gated('one', 'two', 'three');
+    for (const child of [one, two, three]) child?.start();
+    await two?.stop();
+    expect(states.at(-1)).toEqual({ state: 'stopped' });
+    first.emit('message', { type: 'ready' });
+    expect(started()).toEqual([1, 2]);
+    expect([one?.pid, two?.pid, three?.pid]).toEqual([1, undefined, 2]);
   });
 });
