@@ -116,6 +116,8 @@ export class FuzzNode {
       if (text === before) return state;
       before = text;
       await sleep(systemClock, role === 'admin' ? SETTLE_MS.admin : SETTLE_MS.others);
+      // Changes are made one after another: this one, of nothing, is after all that were asked for.
+      if (role === 'admin') await this.local.reload().catch(() => undefined);
     }
   }
 
