@@ -38,6 +38,8 @@ const SOAKS = {
     'a full, read-only, unmounted or slow disk, removed files, clock steps, lost indexes: what is missing is what the index says (4 min)',
   'recording-exact':
     'what is recorded is what the cameras sent, bit by bit, at the right time: codecs, B-frames, sound, 1 to 60 frames/s (1.5 min)',
+  'recording-players':
+    'hls.js in Chromium, GStreamer and ffmpeg play recordings across gaps over HTTP: every picture, at its date (7 min)',
   'worker-pace': 'workers at 1 frame a second on a camera at 30: always the newest one, nothing waits anywhere (1 min)',
   consumers: '64 consumers of a 4K camera: no copies, no lost pictures, every frame accounted for (2 min)',
 };
@@ -101,6 +103,7 @@ const WAITING = [
   'worker-faults',
   'recording-storage',
   'recording-kills',
+  'recording-players',
   'random-faults',
   'worker-kills',
   'connect-cycles',
