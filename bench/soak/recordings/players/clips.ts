@@ -136,8 +136,10 @@ function beginOf(pictures: readonly RecordedPicture[], fromMs: number): number {
   return isInGap ? pictures.findIndex(({ keyframe, wallMs }) => keyframe && wallMs > fromMs) : last;
 }
 
+/** From a mark into the picture that follows it. */
+const INSIDE_BYTES = 600;
+
 /** Where the coded data of the first picture begins: behind its mark. */
 export function inFirstPicture(clip: Buffer, mark: Buffer): number {
-  const before = 600;
-  return clip.indexOf(mark) + mark.byteLength + before;
+  return clip.indexOf(mark) + mark.byteLength + INSIDE_BYTES;
 }

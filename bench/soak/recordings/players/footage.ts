@@ -58,6 +58,12 @@ function gapsBetween(files: readonly Recorded[]): Footage['gaps'] {
   });
 }
 
+/** Most pictures from a keyframe to the next one. */
+export function longestGroup(pictures: readonly RecordedPicture[]): number {
+  const keyframes = pictures.flatMap(({ keyframe }, i) => (keyframe ? [i] : []));
+  return keyframes.reduce((most, at, i) => Math.max(most, (keyframes[i + 1] ?? pictures.length) - at), 0);
+}
+
 /** Pictures in the order in which a viewer sees them. */
 export function shown(pictures: readonly RecordedPicture[]): RecordedPicture[] {
   return pictures.toSorted((a, b) => a.wallMs - b.wallMs);

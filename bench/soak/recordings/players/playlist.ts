@@ -11,6 +11,8 @@ export interface Part {
 
 /** Times are rounded to milliseconds. */
 const ROUNDING_MS = 2;
+/** A new segment may correct the clock by so much without a discontinuity: see the README of playback. */
+const SILENT_MS = 100;
 
 /** The parts of a playlist's text. */
 export function partsIn(text: string): Part[] {
@@ -35,7 +37,7 @@ export function wrongParts(parts: readonly Part[], { pictures, gaps }: Footage):
     return before ? [{ isJump, ms: dateMs - before.dateMs - before.durationMs }] : [];
   });
   const marked = jumps.filter(({ isJump }) => isJump).map(({ ms }) => ms);
-  const silent = jumps.filter(({ isJump, ms }) => !isJump && Math.abs(ms) > ROUNDING_MS);
+  const silent = jumps.filter(({ isJump, ms }) => !isJump && Math.abs(ms) > SILENT_MS);
   const wrong = gaps.filter(({ fromMs, toMs }, i) => !near(marked[i], toMs - fromMs));
   return [
     ...(near(parts[0]?.dateMs, pictures[0]?.wallMs) ? [] : ['its playlist begins at another time']),
