@@ -39,7 +39,7 @@ const SOAKS = {
   'recording-exact':
     'what is recorded is what the cameras sent, bit by bit, at the right time: codecs, B-frames, sound, 1 to 60 frames/s (1.5 min)',
   'recording-players':
-    'hls.js in Chromium, GStreamer and ffmpeg play recordings across gaps over HTTP: every picture, at its date (7 min)',
+    'hls.js in Chromium, GStreamer and ffmpeg play recordings across gaps over HTTP: every picture, at its date (5.5 min)',
   'worker-pace': 'workers at 1 frame a second on a camera at 30: always the newest one, nothing waits anywhere (1 min)',
   consumers: '64 consumers of a 4K camera: no copies, no lost pictures, every frame accounted for (2 min)',
 };

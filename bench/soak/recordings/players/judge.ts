@@ -80,9 +80,9 @@ function standing({ endedAt, duration, buffered, state, fragments }: Played): st
 }
 
 /**
- * Pictures that a browser may leave out. hls.js puts what is behind a gap right behind what is before it. Where pictures fit and sound does
- * not, Chromium takes the sound for a new beginning after it has got the keyframe, and drops pictures up to the next one (Media Source
- * Extensions, coded frame processing: all tracks of a buffer then wait for a keyframe).
+ * Pictures that a browser may leave out. At some gaps, with sound, Chromium drops pictures up to the second keyframe. hls.js puts what is
+ * behind a gap right behind what is before it. Where pictures then fit and sound does not, Media Source Extensions (coded frame processing) take the
+ * sound for a new beginning, and all tracks of the buffer wait for a keyframe: that is the likely cause.
  */
 function mayLack({ audioPackets, pictures, gaps }: Footage): number {
   return audioPackets > 0 ? gaps.length * longestGroup(pictures) : 0;
