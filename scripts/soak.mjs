@@ -40,6 +40,8 @@ const SOAKS = {
     'what is recorded is what the cameras sent, bit by bit, at the right time: codecs, B-frames, sound, 1 to 60 frames/s (1.5 min)',
   'recording-events':
     'the seconds before an event are in its clip, each time of 100; nothing is recorded without one (4 min)',
+  'recording-players':
+    'hls.js in Chromium, GStreamer and ffmpeg play recordings across gaps over HTTP: every picture, at its date (5.5 min)',
   'worker-pace': 'workers at 1 frame a second on a camera at 30: always the newest one, nothing waits anywhere (1 min)',
   consumers: '64 consumers of a 4K camera: no copies, no lost pictures, every frame accounted for (2 min)',
 };
@@ -104,6 +106,7 @@ const WAITING = [
   'recording-storage',
   'recording-kills',
   'recording-events',
+  'recording-players',
   'random-faults',
   'worker-kills',
   'connect-cycles',

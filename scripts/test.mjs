@@ -12,10 +12,13 @@ const DEBIAN = {
   'python3-numpy': '/usr/lib/python3/dist-packages/numpy/__init__.py',
   'python3-prometheus-client': '/usr/lib/python3/dist-packages/prometheus_client/__init__.py',
   'python3-gi': '/usr/lib/python3/dist-packages/gi/__init__.py',
+  chromium: '/usr/bin/chromium',
+  'gir1.2-gstreamer-1.0': '/usr/share/doc/gir1.2-gstreamer-1.0/copyright',
   'gir1.2-gst-rtsp-server-1.0': '/usr/share/doc/gir1.2-gst-rtsp-server-1.0/copyright',
   'gstreamer1.0-plugins-base': '/usr/share/doc/gstreamer1.0-plugins-base/copyright',
   'gstreamer1.0-plugins-good': '/usr/share/doc/gstreamer1.0-plugins-good/copyright',
   'gstreamer1.0-plugins-bad': '/usr/share/doc/gstreamer1.0-plugins-bad/copyright',
+  'gstreamer1.0-libav': '/usr/share/doc/gstreamer1.0-libav/copyright',
   'gstreamer1.0-plugins-ugly': '/usr/share/doc/gstreamer1.0-plugins-ugly/copyright',
 };
 

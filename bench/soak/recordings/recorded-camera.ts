@@ -60,11 +60,13 @@ export interface ClipSpec {
   readonly seconds?: number;
   readonly size?: string;
   readonly aac?: boolean;
+  /** An effect on its pictures, in ffmpeg's words. */
+  readonly filter?: string;
 }
 
 /** Encodes a clip with ffmpeg. @returns its path. */
 export async function makeClip(dir: string, name: string, spec: ClipSpec = {}): Promise<string> {
-  const { codec = 'h264', fps = 15, gop = fps, bFrames = 0, seconds = 4, size = '320x180', aac } = spec;
+  const { codec = 'h264', fps = 15, gop = fps, bFrames = 0, seconds = 4, size = '320x180', aac, filter } = spec;
   const path = join(dir, `${name}.mp4`);
   const params = `keyint=${gop}:min-keyint=${gop}:scenecut=0:bframes=${bFrames}:b-adapt=0:open-gop=0`;
   const encoder =
@@ -73,7 +75,8 @@ export async function makeClip(dir: string, name: string, spec: ClipSpec = {}): 
       : ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', `log-level=none:${params}`];
   const sound = aac ? ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'] : [];
   const source = ['-f', 'lavfi', '-i', `testsrc2=s=${size}:r=${fps}`, ...sound];
-  const outputs = ['-t', String(seconds), '-pix_fmt', 'yuv420p', ...(aac ? ['-c:a', 'aac'] : [])];
+  const effect = filter === undefined ? [] : ['-vf', filter];
+  const outputs = ['-t', String(seconds), ...effect, '-pix_fmt', 'yuv420p', ...(aac ? ['-c:a', 'aac'] : [])];
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source, ...encoder, ...outputs, path]);
   return path;
 }
