@@ -19,11 +19,8 @@ Log.setLevel(AV_LOG_QUIET);
 /** Ticks per second of video. */
 export const VIDEO_TIMESCALE: number = 90_000;
 const IO_BYTES = 64 * 1024;
-/**
- * Fragments are cut when we say so, the `moov` comes first, and nothing is written at the end. `frag_discont`: a track begins at
- * the time of its first sample; without it, at 0, and sound is not where the pictures are.
- */
-const FLAGS = 'frag_custom+empty_moov+default_base_moof+skip_trailer+frag_discont';
+/** Fragments are cut when we say so, the `moov` comes first, and nothing is written at the end. */
+const FLAGS = 'frag_custom+empty_moov+default_base_moof+skip_trailer';
 const AUDIO_CODECS = { aac: AV_CODEC_ID_AAC, pcma: AV_CODEC_ID_PCM_ALAW, pcmu: AV_CODEC_ID_PCM_MULAW };
 const VIDEO = 0;
 const AUDIO = 1;
@@ -98,13 +95,7 @@ export class MovieWriter {
     this.#format.pb = this.#io;
     this.#addVideo(this.#format.newStream(null), video);
     if (audio) this.#addAudio(this.#format.newStream(null), audio);
-    const options = Dictionary.fromObject({
-      movflags: FLAGS,
-      video_track_timescale: String(VIDEO_TIMESCALE),
-      // All times are 0 or more; libav would move all of them, so that its first packet is at 0.
-      avoid_negative_ts: 'disabled',
-      use_editlist: '0',
-    });
+    const options = Dictionary.fromObject({ movflags: FLAGS, video_track_timescale: String(VIDEO_TIMESCALE) });
     checked(this.#format.writeHeaderSync(options), 'the beginning of a file');
     options.free();
   }

@@ -17,8 +17,6 @@ type Audio = Extract<RecordedItem, { kind: 'audio' }>;
 const STEP_MS = 2_000;
 /** A larger correction of a capture time comes of time stamps that jump. Milliseconds. */
 const LEARNED_LIMIT_MS = 500;
-/** Sound that a segment may have from before its first picture: a camera sends it later than the picture. Milliseconds. */
-const SOUND_LEAD_MS = 200;
 
 /** What is written to a file before its next cut. */
 export interface FragmentItems {
@@ -142,7 +140,7 @@ export class SegmentWriter {
   async append({ video, audio, next }: FragmentItems): Promise<void> {
     const begin = this.#order ? [] : [this.#learn(video)];
     const order = (this.#order ??= this.#begin(video));
-    const shift = order.shiftTicks + this.#leadTicks;
+    const shift = order.shiftTicks;
     let newestPtsMs = this.#newestPtsMs;
     for (const [i, unit] of video.entries()) {
       const { decoded, shown } = this.#timesOf(unit, order);
@@ -151,7 +149,7 @@ export class SegmentWriter {
       this.#movie.video({ data, keyframe, duration, decoded: decoded + shift, shown: shown + shift });
       newestPtsMs = Math.max(newestPtsMs, ptsMs);
     }
-    for (const unit of audio) this.#addSound(unit, shift);
+    for (const unit of audio) this.#addSound(unit, order.shiftTicks);
     await this.#append(Buffer.concat([...begin, this.#movie.take()]));
     await this.#checkLinked();
     // What could not be written does not count: a gap begins where the file ends.
@@ -202,11 +200,6 @@ export class SegmentWriter {
     return new DecodeOrder(depth, (this.#o.intervalMs() * VIDEO_TIMESCALE) / 1000, Math.min(...shown));
   }
 
-  /** Before the first picture: sound of this time comes after the keyframe that ends the segment before. */
-  get #leadTicks(): number {
-    return this.#o.audio ? (SOUND_LEAD_MS * VIDEO_TIMESCALE) / 1000 : 0;
-  }
-
   #ticks(ptsMs: number): number {
     return Math.round(((ptsMs - this.#basePtsMs) * VIDEO_TIMESCALE) / 1000);
   }
@@ -217,7 +210,7 @@ export class SegmentWriter {
     const shiftMs = (shiftTicks * 1000) / VIDEO_TIMESCALE;
     const atMs = sound.capturedMs(ptsMs, arrivedMs) - this.#baseCapturedMs + shiftMs;
     const shown = Math.round((atMs * audio.sampleRate) / 1000);
-    // Sound from long before the first picture.
+    // Sound from before the first picture.
     if (shown < 0) return;
     const at = Math.max(shown, this.#lastSound + 1);
     this.#lastSound = at;
