@@ -110,7 +110,9 @@ async function* resultsBetween(socket: string, camera: string, from: number, to:
 function entryOf(line: string, camera: string): Entry | undefined {
   const parsed = parseResultLine(line, camera);
   try {
-    return parsed && { atMs: parsed.atMs, type: 'result', text: printableJson({ type: 'result', result: parsed.result }) };
+    return (
+      parsed && { atMs: parsed.atMs, type: 'result', text: printableJson({ type: 'result', result: parsed.result }) }
+    );
   } catch {
     // A file may hold JSON of so many levels that it cannot be written again: no worker's data does.
     return undefined;

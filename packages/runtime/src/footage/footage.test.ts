@@ -80,6 +80,7 @@ test('room and counters are repeated every second, and nothing after closing', a
     deletedBytes: 0,
     lostSegments: 0,
     hiddenSegments: 0,
+    lostResults: 0,
     oldestMs: null,
   });
   const said = counters.length;

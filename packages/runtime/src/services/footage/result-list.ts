@@ -1,11 +1,5 @@
 import { join } from 'node:path';
-import {
-  hourOf,
-  parseResultPath,
-  RESULT_FILE_MS,
-  type ResultFileName,
-  resultPath,
-} from '#core/footage';
+import { hourOf, parseResultPath, RESULT_FILE_MS, type ResultFileName, resultPath } from '#core/footage';
 
 /** A file of results in a directory. */
 export interface ResultFile extends ResultFileName {

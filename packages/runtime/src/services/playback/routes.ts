@@ -65,7 +65,9 @@ export class Routes {
     this.#streams.with(async () => {
       const range = parameters.allow(['from', 'to']).range();
       const files = this.#view.resultFiles(camera, range.fromMs, range.toMs);
-      await reply.stream('application/x-ndjson', (sink) => sendResults(files, { camera, ...range, signal: reply.signal }, sink));
+      await reply.stream('application/x-ndjson', (sink) =>
+        sendResults(files, { camera, ...range, signal: reply.signal }, sink),
+      );
     });
 
   readonly #playlist: Route = ({ camera, parameters }, reply) =>
