@@ -208,6 +208,7 @@ export class Footage {
     for (const watch of this.#watches) void watch.check();
     if (!this.#mustList || this.#isListed()) this.#keep();
     this.#sayRoom();
+    this.#results.resume();
     this.#o.toNode.notify('counters', this.#counters());
   }
 

@@ -108,9 +108,10 @@ test('a disk that is away, full or slow: dropped and counted, and one append at 
   // Where is not known yet: they wait.
   dir = undefined;
   files.append({ camera: 'hall', hourMs: NOON_MS, lines: 'c\n' });
+  files.append({ camera: 'hall', hourMs: NOON_MS, lines: 'd\n' });
   await settled();
   [dir] = rig.dirs;
-  files.append({ camera: 'hall', hourMs: NOON_MS, lines: 'd\n' });
+  files.resume();
   await files.close();
   expect([files.lost, read(NOON_MS)]).toEqual([2, 'c\nd\n']);
   // The directory itself is never made.

@@ -78,6 +78,11 @@ export class ResultFiles {
     this.#go(camera, writing);
   }
 
+  /** Goes on with what waits for a directory. Call it once a second. */
+  resume(): void {
+    for (const [camera, writing] of this.#cameras) this.#go(camera, writing);
+  }
+
   /** Removes files whose footage is gone, some at a time, the oldest first. Only while the index has all footage. */
   sweep(): Promise<void> {
     this.#sweeping ??= this.#sweep().finally(() => (this.#sweeping = undefined));
@@ -88,7 +93,7 @@ export class ResultFiles {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#sweeping;
-    await Promise.all([...this.#cameras.values()].map(({ appending }) => appending));
+    for (const { appending } of [...this.#cameras.values()]) await appending;
   }
 
   #go(camera: string, writing: Writing): void {
