@@ -80,8 +80,16 @@ async function* eventsOf({ socket, camera, ...clip }: SidecarOf): AsyncGenerator
   for (;;) {
     const query = new URLSearchParams({ camera, from, to, limit: String(PAGE), ...(last ? { after: last.id } : {}) });
     const { events } = await askJson(API.events.answer, socket, `/api/v1/events?${query.toString()}`, ANSWER_MS);
-    for (const event of events)
-      yield { atMs: Date.parse(event.at), type: 'event', text: printableJson({ type: 'event', event }) };
+    // Stored in order of their announcement: what happened in the same instant may be reversed.
+    yield* events
+      .map(
+        (event): Entry => ({
+          atMs: Date.parse(event.at),
+          type: 'event',
+          text: printableJson({ type: 'event', event }),
+        }),
+      )
+      .sort((a, b) => a.atMs - b.atMs);
     if (events.length < PAGE) return;
     last = events.at(-1);
   }

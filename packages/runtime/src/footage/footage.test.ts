@@ -1,6 +1,6 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FootageCounters, FootageSetup, RoomNotice } from '#core/footage-link';
 import type { StorageLook } from '#services/footage';
@@ -210,6 +210,23 @@ test('results are written where recorders write, count in the budget, and go wit
   looks.set(large, () => Promise.resolve(fine(1)));
   await second(5);
   expect([filesBelow(fast), counters.at(-1)?.bytes]).toEqual([[], 0]);
+});
+
+test('results stay while the recordings of a directory cannot be listed', async () => {
+  const [fast, large] = rig.dirs;
+  const file = join(fast, 'hall/2026-11-20/110000000.results.jsonl');
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, '{}\n');
+  rmSync(large, { recursive: true });
+  // A folder that is missing would be made.
+  writeFileSync(large, '');
+  await start();
+  await second(5);
+  expect(filesBelow(fast)).toHaveLength(1);
+  rmSync(large);
+  mkdirSync(large);
+  await second(65);
+  expect(filesBelow(fast)).toEqual([]);
 });
 
 test('results that count take room from footage, with a budget of the node', async () => {

@@ -31,6 +31,15 @@ test('lines are the same however the bytes are cut, and one that is too long is 
   }
 });
 
+test('a line that never ends takes no memory', () => {
+  const lines = new ResultLines();
+  const chunk = Buffer.alloc(64 * 1024, 'x');
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 1_000; i += 1) lines.push(chunk);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024);
+  expect(lines.push(Buffer.from('\nnext\n'))).toEqual(['next']);
+});
+
 test('a line is a result of the camera with a time', () => {
   const captured_at = new Date(AT).toISOString();
   expect(parseResultLine(JSON.stringify({ camera: 'hall', captured_at, more: 1 }), 'hall')).toEqual({

@@ -147,6 +147,14 @@ test('on_event: from before the mark until its end, and nothing else', () => {
   expect(times('hall')).toHaveLength(1);
 });
 
+test('what one mark does not take, the next one still finds', () => {
+  for (let s = 0; s < 10; s += 1) log.handle(result({ camera: 'yard', data: 1, atMs: NOON_MS + s * 1_000 }));
+  log.mark('yard', NOON_MS, NOON_MS + 1_000);
+  log.mark('yard', NOON_MS + 7_000, NOON_MS + 8_000);
+  clock.advance(1_000);
+  expect(times('yard')).toEqual([0, 1_000, 7_000, 8_000]);
+});
+
 test('the ring is bounded: of too much, the newest part is there at a mark', () => {
   const data = 'x'.repeat(10_000);
   for (let i = 0; i < 60; i += 1) log.handle(result({ camera: 'yard', data, atMs: NOON_MS + i }));

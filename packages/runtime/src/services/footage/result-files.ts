@@ -97,7 +97,7 @@ export class ResultFiles {
   }
 
   #go(camera: string, writing: Writing): void {
-    if (writing.appending || writing.stuck) return;
+    if (writing.appending) return;
     writing.appending = this.#appendAll(camera, writing).finally(() => {
       writing.appending = undefined;
       if (writing.waiting.length === 0 && !writing.stuck) this.#cameras.delete(camera);
