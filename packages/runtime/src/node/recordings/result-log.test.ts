@@ -6,7 +6,12 @@ import { RESULTS_LIMIT, type ResultsNotice } from '#core/footage-link';
 import { ResultLog } from './result-log.ts';
 
 const NOON_MS = Date.UTC(2026, 10, 23, 12);
-const BOX = { class_id: 0, class_name: 'person', confidence: 1, bbox: [0, 0, 1, 1] } as const;
+const BOX: NonNullable<ResultMessage['detections']>[number] = {
+  class_id: 0,
+  class_name: 'person',
+  confidence: 1,
+  bbox: [0, 0, 1, 1],
+};
 
 let clock: FakeClock;
 let sent: ResultsNotice[];
