@@ -96,6 +96,14 @@ export const RECORDINGS_API = {
       ends: z.literal('format').nullable().describe('It ends early: the format of the camera changes there.'),
     }),
   },
+  recordedResults: {
+    ...MEDIA,
+    path: '/api/v1/recordings/{camera}/results.jsonl',
+    summary:
+      'Results of pictures that were captured in a range and kept beside the footage: JSON, one per line, in order of capture.',
+    query: range,
+    answer: 'media:application/x-ndjson',
+  },
   playlist: {
     ...MEDIA,
     path: '/api/v1/recordings/{camera}/playlist.m3u8',
@@ -137,6 +145,7 @@ export const RECORDINGS_API = {
 export const MEDIA_NAMES = [
   'clip',
   'clipFacts',
+  'recordedResults',
   'playlist',
   'playlistInit',
   'playlistPart',

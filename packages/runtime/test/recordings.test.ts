@@ -1,8 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClient } from '@vigia/client';
+import type { NodeEvent, ResultMessage } from '@vigia/contracts';
 import { RECORDINGS_API } from '@vigia/contracts/api';
 import { socketSender } from '@vigia/runtime/dist/services/control-client/index.js';
 import { SimulatedCamera } from '@vigia/testkit';
@@ -13,13 +15,14 @@ import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
 const FPS = 10;
 const INTERVAL_S = 1 / FPS;
 const BEFORE_S = 3;
+const BRIGHT = fileURLToPath(new URL('../../../examples/workers/brightness.mjs', import.meta.url));
 
 let box: Sandbox;
 let vigia: Vigia;
 let cameras: SimulatedCamera[];
 const footage = (): string => join(box.dir, 'data', 'footage');
 
-/** One node for all tests: `hall` is recorded always, `yard` on events; nobody analyses them. */
+/** One node for all tests: `hall` is recorded always, `yard` on events. A worker analyses `hall`. */
 beforeAll(async () => {
   box = new Sandbox();
   cameras = [await SimulatedCamera.start({ clip: CLIP }), await SimulatedCamera.start({ clip: CLIP })];
@@ -28,8 +31,13 @@ beforeAll(async () => {
     'vigia.yml',
     `version: 1
 node: ${box.node}
+workers:
+  bright: { module: ${BRIGHT}, input: { format: GRAY8, width: 64, height: 36 } }
 cameras:
-  hall: { source: "${hall.url}", record: { mode: always, keep: 30d } }
+  hall:
+    source: "${hall.url}"
+    record: { mode: always, keep: 30d }
+    consumers: { light: { worker: bright, fps: 5 } }
   yard: { source: "${yard.url}", record: { mode: on_event, before: ${BEFORE_S}s, after: 2s } }
 `,
   );
@@ -115,7 +123,7 @@ test('what analyses a camera is killed, and what keeps the index: no picture is 
   expect(hall.gaps).toEqual([]);
   await until('the mark', async () => (await recorded('hall')).spans[0]?.event ?? false);
   const day = join(footage(), 'hall', readdirSync(join(footage(), 'hall'))[0] as string);
-  const files = readdirSync(day);
+  const files = readdirSync(day).filter((name) => name.endsWith('.mp4'));
   expect(files).toHaveLength(1);
   const times = shownIn(join(day, files[0] as string));
   expect(times.length).toBeGreaterThan(60);
@@ -144,10 +152,34 @@ test('an event: the seconds before it are there, and it ends', async () => {
   expect(span.to_ms).toBeLessThan(atMs + 10_000);
 });
 
+/** What an export says beside its clip: results of its pictures, each in its place in time, as many as it printed. */
+function expectSidecar(sidecar: string, printed: string): void {
+  const [clip, ...lines] = sidecar
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as SidecarLine);
+  expect(clip).toMatchObject({ type: 'clip', camera: 'hall', gaps: [] });
+  const { from_ms: from, to_ms: to } = clip as unknown as Span;
+  const results = lines.flatMap(({ result }) => result ?? []);
+  expect(results.every(({ camera, consumer }) => camera === 'hall' && consumer === 'light')).toBe(true);
+  expect(results.filter(({ status, data }) => status === 'ok' && data !== undefined).length).toBeGreaterThan(5);
+  const times = lines.map(({ result, event }) => Date.parse(result?.captured_at ?? event?.at ?? ''));
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+  expect(times[0]).toBeGreaterThanOrEqual(Math.floor(from));
+  expect(times.at(-1)).toBeLessThanOrEqual(Math.ceil(to));
+  expect(printed).toContain(`${lines.length - results.length} events, ${results.length} results`);
+}
+
+interface SidecarLine {
+  readonly type: string;
+  readonly result?: ResultMessage;
+  readonly event?: NodeEvent;
+}
+
 test('a clip, a playlist and a picture over the API; an export with its sums', async () => {
   const { spans } = await recorded('hall');
   const [span] = spans as [Span];
-  const [from, to] = [span.from_ms + 1_000, span.from_ms + 4_000].map((ms) => new Date(ms).toISOString()) as [
+  const [from, to] = [span.to_ms - 5_000, span.to_ms - 2_000].map((ms) => new Date(ms).toISOString()) as [
     string,
     string,
   ];
@@ -158,8 +190,7 @@ test('a clip, a playlist and a picture over the API; an export with its sums', a
   expect(execFileSync('sha256sum', ['-c', `${file}.sha256`], { cwd: box.dir, encoding: 'utf8' })).toMatch(
     /clip\.mp4: OK\nclip\.jsonl: OK/,
   );
-  const [facts = ''] = readFileSync(join(box.dir, 'clip.jsonl'), 'utf8').split('\n');
-  expect(JSON.parse(facts)).toMatchObject({ type: 'clip', camera: 'hall', gaps: [] });
+  expectSidecar(readFileSync(join(box.dir, 'clip.jsonl'), 'utf8'), exported.out);
   const times = shownIn(file);
   expect(times.length).toBeGreaterThanOrEqual(3 * FPS);
   expect(longestStep(times)).toBeLessThan(1.5 * INTERVAL_S);
@@ -199,6 +230,10 @@ test('the typed client calls every route of recordings', async () => {
     rebuildRecordings: (await node.rebuildRecordings()).removed,
     clip: start(await node.clip({ params, query })),
     clipFacts: (await node.clipFacts({ params, query })).gaps,
+    recordedResults: new TextDecoder()
+      .decode(await node.recordedResults({ params, query }))
+      .split('\n')[0]
+      ?.slice(0, 8),
     playlist: parts.length > 0,
     playlistInit: start(await node.playlistInit({ params, query: given(init) })),
     playlistPart: start(await node.playlistPart({ params, query: given(parts[0] ?? '') })),
@@ -211,6 +246,7 @@ test('the typed client calls every route of recordings', async () => {
     rebuildRecordings: 0,
     clip: 'ftyp',
     clipFacts: [],
+    recordedResults: '{"node":',
     playlist: true,
     playlistInit: 'ftyp',
     playlistPart: expect.stringMatching(/^(?:moof|styp)$/),

@@ -1,19 +1,19 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createWriteStream, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, existsSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { codeOf, messageOf, printableJson, quoted, UsageError, VigiaError } from '@vigia/base';
-import { ID_PATTERN, type NodeEvent } from '@vigia/contracts';
+import { codeOf, quoted, UsageError, VigiaError } from '@vigia/base';
+import { ID_PATTERN } from '@vigia/contracts';
 import { API } from '@vigia/contracts/api';
 import { formatBytes } from '#core/terminal';
 import { openOnNode } from '#services/control-client';
+import { whole, writeSidecar } from './export-sidecar.ts';
 import { askJson } from './node-answers.ts';
 import { text, type Values } from './options.ts';
 import { socketOf } from './which-node.ts';
 
 const ANSWER_MS = 15_000;
-const PAGE = 1_000;
 
 /** What an export is of. */
 interface Wanted {
@@ -35,21 +35,15 @@ export async function exportCommand(values: Values, words: readonly string[]): P
   const exact = new URLSearchParams({ from: wanted.from, to: end }).toString();
   const clip = await download(socket, `${base}/clip.mp4?${exact}`, wanted.file, facts.bytes);
   const sidecar = sidecarOf(wanted.file);
-  const events = await eventsIn(socket, wanted, facts);
-  const lines = [
-    { type: 'clip', camera: wanted.camera, ...facts },
-    ...events.map((event) => ({ type: 'event', event })),
-  ];
-  const content = lines.map((line) => `${printableJson(line)}\n`).join('');
-  write(sidecar, content);
-  const sum = createHash('sha256').update(content).digest('hex');
-  write(`${wanted.file}.sha256`, `${clip}  ${basename(wanted.file)}\n${sum}  ${basename(sidecar)}\n`);
+  const of = { socket, camera: wanted.camera, from_ms: facts.from_ms, to_ms: facts.to_ms };
+  const { events, results, sha256 } = await writeSidecar(sidecar, facts, of);
+  write(`${wanted.file}.sha256`, `${clip}  ${basename(wanted.file)}\n${sha256}  ${basename(sidecar)}\n`);
   process.stdout.write(`${wanted.file}: ${formatBytes(facts.bytes)}, ${iso(facts.from_ms)} to ${iso(facts.to_ms)}\n`);
   for (const { from_ms: from, to_ms: to, reason } of facts.gaps)
     process.stdout.write(`  gap from ${iso(from)} to ${to === null ? 'now' : iso(to)}: ${reason}\n`);
   if (facts.ends)
     process.stdout.write('  it ends early: the camera’s format changes there; export the rest from there on\n');
-  process.stdout.write(`${sidecar}: ${events.length} events\n`);
+  process.stdout.write(`${sidecar}: ${events} events, ${results} results\n`);
   return 0;
 }
 
@@ -70,20 +64,12 @@ function wantedOf(values: Values, [camera = '', file = '']: readonly string[]): 
 
 /** Under another name until it is whole. @returns its SHA-256. */
 async function download(socket: string, path: string, file: string, bytes: number): Promise<string> {
-  const unfinished = `${file}.part`;
   const hash = createHash('sha256');
-  try {
+  await whole(file, async (unfinished) => {
     const body = await openOnNode(socket, path, ANSWER_MS);
     await pipeline(body, metered(hash, bytes), createWriteStream(unfinished, { mode: 0o640 }));
-    renameSync(unfinished, file);
-    return hash.digest('hex');
-  } catch (error) {
-    rmSync(unfinished, { force: true });
-    if (error instanceof VigiaError || error instanceof UsageError) throw error;
-    throw new VigiaError('export', `${file}: cannot be written (${codeOf(error) ?? messageOf(error)})`, {
-      cause: error,
-    });
-  }
+  });
+  return hash.digest('hex');
 }
 
 /** Counts what passes, and shows it on a terminal. Fails when it ends too early. */
@@ -108,23 +94,6 @@ function metered(hash: Hash, bytes: number): Transform {
       );
     },
   });
-}
-
-/** What happened at the camera while the clip was recorded. */
-async function eventsIn(
-  socket: string,
-  { camera }: Wanted,
-  clip: { readonly from_ms: number; readonly to_ms: number },
-): Promise<NodeEvent[]> {
-  const all: NodeEvent[] = [];
-  const [from, to] = [iso(clip.from_ms), iso(clip.to_ms)];
-  for (;;) {
-    const after = all.at(-1)?.id;
-    const query = new URLSearchParams({ camera, from, to, limit: String(PAGE), ...(after ? { after } : {}) });
-    const { events } = await askJson(API.events.answer, socket, `/api/v1/events?${query.toString()}`, ANSWER_MS);
-    all.push(...events);
-    if (events.length < PAGE) return all;
-  }
 }
 
 function sidecarOf(file: string): string {

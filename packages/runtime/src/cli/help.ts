@@ -108,7 +108,7 @@ Exit codes: 0 done, 1 no such node or camera, or nothing is recorded, 2 an inval
   export: `vigia export CAMERA --from T --to T OUT.mp4 [--force] [--node NAME] [-c FILE]
 
 Saves footage as it was recorded, from the keyframe before --from on. Beside it are OUT.jsonl, with what the clip holds, its
-gaps and the camera's events, and OUT.mp4.sha256 (\`sha256sum -c\`). A file that is there already is not touched.
+gaps, the camera's events and results, and OUT.mp4.sha256 (\`sha256sum -c\`). A file that is there already is not touched.
 
   --from T, --to T    a time such as 2026-11-22T03:14:00Z; at most 24 hours
   --force             replace files that are there

@@ -53,6 +53,7 @@ class FootageProcess {
       notices: {
         written: (notice) => this.#soon('written', this.#footage?.written(notice)),
         gap: (notice) => this.#footage?.gap(notice),
+        results: (notice) => this.#footage?.results(notice),
         mark: (notice) => this.#soon('mark', this.#footage?.mark(notice)),
       },
     };

@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FootageCounters, FootageSetup, RoomNotice } from '#core/footage-link';
 import type { StorageLook } from '#services/footage';
@@ -80,6 +80,7 @@ test('room and counters are repeated every second, and nothing after closing', a
     deletedBytes: 0,
     lostSegments: 0,
     hiddenSegments: 0,
+    lostResults: 0,
     oldestMs: null,
   });
   const said = counters.length;
@@ -180,6 +181,66 @@ test('an empty directory that had recordings is not made, not used and loses not
   expect([segments, removed]).toEqual([1, 0]);
   await second();
   expect(rooms.at(-1)).toMatchObject({ dir: fast });
+});
+
+test('results are written where recorders write, count in the budget, and go with their footage', async () => {
+  const [fast, large] = rig.dirs;
+  const hourMs = NOON_MS - 5 * 3_600_000;
+  writeSegment(fast, { camera: 'hall', order: 1, startMs: hourMs });
+  const footage = await start();
+  footage.results({ camera: 'hall', hourMs, lines: 'before\n' });
+  await second(5);
+  const { bytes } = counters.at(-1)!;
+  footage.results({ camera: 'hall', hourMs, lines: 'more\n' });
+  await second(2);
+  expect(counters.at(-1)).toMatchObject({ bytes: bytes + 5, lostResults: 0 });
+  const path = 'hall/2026-11-23/070000000.results.jsonl';
+  expect(readFileSync(join(fast, path), 'utf8')).toBe('before\nmore\n');
+  // Where nobody may write, nothing is written. The disk that is away keeps its own.
+  for (const dir of rig.dirs) looks.set(dir, failing('EIO'));
+  await second(2);
+  footage.results({ camera: 'hall', hourMs, lines: 'lost\nlost\n' });
+  await second(2);
+  expect(counters.at(-1)).toMatchObject({ lostResults: 2 });
+  looks.set(fast, () => Promise.resolve(fine(0)));
+  footage.setLimits({ maxBytes: 1, minFreeBytes: 0, cameras: { hall: KEEP } });
+  await second(5);
+  // Footage of that hour could be in the other directory.
+  expect([filesBelow(fast), counters.at(-1)?.segments]).toEqual([[path], 0]);
+  looks.set(large, () => Promise.resolve(fine(1)));
+  await second(5);
+  expect([filesBelow(fast), counters.at(-1)?.bytes]).toEqual([[], 0]);
+});
+
+test('results stay while the recordings of a directory cannot be listed', async () => {
+  const [fast, large] = rig.dirs;
+  const file = join(fast, 'hall/2026-11-20/110000000.results.jsonl');
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, '{}\n');
+  rmSync(large, { recursive: true });
+  // A folder that is missing would be made.
+  writeFileSync(large, '');
+  await start();
+  await second(5);
+  expect(filesBelow(fast)).toHaveLength(1);
+  rmSync(large);
+  mkdirSync(large);
+  await second(65);
+  expect(filesBelow(fast)).toEqual([]);
+});
+
+test('results that count take room from footage, with a budget of the node', async () => {
+  const newest = NOON_MS - 60_000;
+  const paths = [1, 2].map((order) =>
+    writeSegment(rig.dirs[0], { camera: 'hall', order, startMs: newest - 60_000 + order * 2_000 }),
+  );
+  const [size] = paths.map((path) => statSync(path).size) as [number];
+  const file = join(rig.dirs[0], 'hall/2026-11-23/110000000.results.jsonl');
+  writeFileSync(file, `${'x'.repeat(99)}\n`);
+  await start({ maxBytes: 2 * size + 50 });
+  await second(5);
+  expect(counters.at(-1)).toMatchObject({ segments: 1 });
+  expect(filesBelow(rig.dirs[0])).toContain('hall/2026-11-23/110000000.results.jsonl');
 });
 
 test('playback is started with the view of the index, and closed', async () => {

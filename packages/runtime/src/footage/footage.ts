@@ -9,6 +9,7 @@ import type {
   GapNotice,
   MarkNotice,
   RebuildReply,
+  ResultsNotice,
   RoomNotice,
   SpansAsk,
   SpansReply,
@@ -21,6 +22,7 @@ import {
   Growth,
   makeDirectory,
   Mover,
+  ResultFiles,
   Retention,
   Scanner,
   SegmentFiles,
@@ -60,6 +62,7 @@ export class Footage {
   readonly #growth: Growth;
   readonly #scanner: Scanner;
   readonly #retention: Retention;
+  readonly #results: ResultFiles;
   readonly #watches: readonly StorageWatch[];
   /** The index was empty: until all files are listed, nobody knows how much room is left. */
   #mustList: boolean;
@@ -90,6 +93,8 @@ export class Footage {
     this.#scope.defer(() => this.#scanner.close());
     this.#scope.defer(() => mover.close());
     this.#scope.defer(() => this.#retention.close());
+    this.#results = this.#newResults();
+    this.#scope.defer(() => this.#results.close());
   }
 
   /** What is recorded, for playback. */
@@ -124,6 +129,11 @@ export class Footage {
   /** See {@link Growth.mark}. */
   async mark({ camera, fromMs, toMs }: MarkNotice): Promise<void> {
     await this.#growth.mark(camera, fromMs, toMs);
+  }
+
+  /** See {@link ResultFiles.append}. */
+  results(notice: ResultsNotice): void {
+    this.#results.append(notice);
   }
 
   /** Other limits, from the next check on. */
@@ -176,6 +186,12 @@ export class Footage {
     return new Retention({ limits: setup, dirs, files: this.#files, mover, clock, log, rateOf });
   }
 
+  #newResults(): ResultFiles {
+    const { clock, log } = this.#o;
+    const timed = <T>(dir: string, work: () => Promise<T>): Promise<T> => this.#watch(dir)?.timed(work) ?? work();
+    return new ResultFiles({ index: this.#index, clock, log, timed, dir: () => this.#room()?.dir });
+  }
+
   #watch(dir: string): StorageWatch | undefined {
     return this.#watches.find((watch) => watch.dir === dir);
   }
@@ -192,6 +208,7 @@ export class Footage {
     for (const watch of this.#watches) void watch.check();
     if (!this.#mustList || this.#isListed()) this.#keep();
     this.#sayRoom();
+    this.#results.resume();
     this.#o.toNode.notify('counters', this.#counters());
   }
 
@@ -213,9 +230,19 @@ export class Footage {
   #keep(): void {
     this.#mustList = false;
     this.#retention.check().then(
-      () => this.#sayRoom(true),
+      () => {
+        this.#sayRoom(true);
+        this.#sweepResults();
+      },
       (error) => this.#o.log.error(`recordings cannot be kept inside their limits: ${messageOf(error)}`),
     );
+  }
+
+  /** Results go when their footage has gone. Nobody knows that before all of it was listed. */
+  #sweepResults(): void {
+    if (this.#scope.closed) return;
+    if (!this.#watches.every((watch) => watch.isUsable() && this.#scanner.isComplete(watch.dir))) return;
+    this.#results.sweep().catch((error) => this.#o.log.error(`old results cannot be removed: ${messageOf(error)}`));
   }
 
   /** @param dir It answers again: if its files were listed before, their names are compared only. */
@@ -269,18 +296,19 @@ export class Footage {
   }
 
   #counters(): FootageCounters {
-    const { segments, bytes } = this.#index.tally.all();
+    const { segments } = this.#index.tally.all();
     const { removed } = this.#retention;
     const watch = (this.#said?.dir && this.#watch(this.#said.dir)) || this.#watches[0];
     return {
       segments,
-      bytes,
+      bytes: this.#index.bytes(),
       eventBytes: this.#index.tally.events().bytes,
       freeBytes: watch?.isUsable() ? watch.freeBytes : 0,
       deletedSegments: removed.segments,
       deletedBytes: removed.bytes,
       lostSegments: this.#files.lost,
       hiddenSegments: this.#hidden,
+      lostResults: this.#results.lost,
       oldestMs: this.#index.oldestMs() ?? null,
     };
   }

@@ -77,6 +77,7 @@ def about_recordings(node):
         "rebuildRecordings": node.rebuild_recordings,
         "clip": lambda: node.clip("hall", **times),
         "clipFacts": lambda: node.clip_facts("hall", **times),
+        "recordedResults": lambda: node.recorded_results("hall", **times),
         "playlist": lambda: node.playlist("hall", **times),
         "playlistInit": lambda: node.playlist_init("hall", **part),
         "playlistPart": lambda: node.playlist_part("hall", **part, **{"from": "0", "to": "1"}, zero="0"),

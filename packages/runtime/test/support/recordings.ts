@@ -31,6 +31,8 @@ export class Recordings implements FootageView {
   readonly all = new Map<string, Piece[]>();
   /** Whether pieces end where the range ends that is asked for. Either is allowed. */
   cutting = false;
+  /** Files with results, by camera. */
+  readonly results = new Map<string, readonly string[]>();
   gapsOf: ReturnType<FootageView['gaps']>[number][] = [];
 
   constructor(dir: string) {
@@ -45,6 +47,10 @@ export class Recordings implements FootageView {
 
   gaps(_camera: string, fromMs: number, toMs: number): ReturnType<FootageView['gaps']> {
     return this.gapsOf.filter((gap) => gap.fromMs < toMs && (gap.toMs ?? Number.POSITIVE_INFINITY) > fromMs);
+  }
+
+  resultFiles(camera: string): readonly string[] {
+    return this.results.get(camera) ?? [];
   }
 
   cameras(): readonly string[] {

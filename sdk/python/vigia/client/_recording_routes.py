@@ -16,6 +16,7 @@ from .types import (
     PlaylistQuery,
     RebuildRecordingsAnswer,
     RecordedPictureQuery,
+    RecordedResultsQuery,
     RecordingsAnswer,
     RecordingsQuery,
     ThumbnailQuery,
@@ -81,6 +82,15 @@ class RecordingRoutes(Sender):
             Request("GET", "/api/v1/recordings/{camera}/clip.json", params={"camera": camera}, query=dict(query)),
         )
         return answer
+
+    def recorded_results(self, camera: str, **query: Unpack[RecordedResultsQuery]) -> str:
+        """Results of pictures that were captured in a range and kept beside the footage: JSON, one per line, in order of capture.
+
+        `GET /api/v1/recordings/{camera}/results.jsonl`, role viewer.
+        """
+        return self._text(
+            Request("GET", "/api/v1/recordings/{camera}/results.jsonl", params={"camera": camera}, query=dict(query)),
+        )
 
     def playlist(self, camera: str, **query: Unpack[PlaylistQuery]) -> bytes:
         """The same as HLS, for players.

@@ -13,6 +13,8 @@ export {
   NODE_FOOTAGE_WORDS,
   type NodeFootageWords,
   type RebuildReply,
+  RESULTS_LIMIT,
+  type ResultsNotice,
   type RoomNotice,
   type RoomReason,
   ROOM_REASONS,

@@ -107,6 +107,18 @@ export interface MarkNotice {
   readonly toMs: number;
 }
 
+/** Results of a camera, to be kept beside its footage. */
+export interface ResultsNotice {
+  readonly camera: string;
+  /** Beginning of the hour in which all of them were captured, milliseconds since 1970. */
+  readonly hourMs: number;
+  /** JSON, one result per line; every line has an end. */
+  readonly lines: string;
+}
+
+/** Most bytes of {@link ResultsNotice.lines}. */
+export const RESULTS_LIMIT: number = 256 * 1024;
+
 /** Why recorders cannot write. */
 export const ROOM_REASONS = ['full', 'read_only', 'unmounted', 'failed', 'slow'] as const;
 /** See {@link ROOM_REASONS}. */
@@ -122,10 +134,10 @@ export interface RoomNotice {
   readonly message: string | null;
 }
 
-/** Counters of the footage process. `deleted…` and `lostSegments` count since its start. */
+/** Counters of the footage process. `deleted…` and `lost…` count since its start. */
 export interface FootageCounters {
   readonly segments: number;
-  /** Of all recordings, those of events included. */
+  /** Of all recordings, those of events and the results beside them included. */
   readonly bytes: number;
   readonly eventBytes: number;
   /** On the file system that recorders write to, or else of the first directory. 0 while it does not answer. */
@@ -136,6 +148,8 @@ export interface FootageCounters {
   readonly lostSegments: number;
   /** Segments that later ones cover completely, because the clock was set back. */
   readonly hiddenSegments: number;
+  /** Results that could not be written, since its start. */
+  readonly lostResults: number;
   /** When the oldest recording begins, milliseconds since 1970. */
   readonly oldestMs: number | null;
 }
@@ -161,6 +175,7 @@ export interface NodeFootageWords {
     readonly written: Schema<WrittenNotice>;
     readonly gap: Schema<GapNotice>;
     readonly mark: Schema<MarkNotice>;
+    readonly results: Schema<ResultsNotice>;
   };
 }
 
@@ -234,6 +249,7 @@ export const NODE_FOOTAGE_WORDS: NodeFootageWords = {
     written: z.strictObject({ camera: id, path: text, closed: z.boolean() }),
     gap: z.strictObject({ camera: id, sinceMs: wallMs, reason: z.enum(GAP_REASONS) }),
     mark: z.strictObject({ camera: id, fromMs: wallMs, toMs: wallMs }),
+    results: z.strictObject({ camera: id, hourMs: wallMs, lines: z.string().max(RESULTS_LIMIT) }),
   },
 };
 
@@ -255,6 +271,7 @@ export const FOOTAGE_WORDS: FootageWords = {
       deletedBytes: bytes,
       lostSegments: count,
       hiddenSegments: count,
+      lostResults: count,
       oldestMs: z.number().nullable(),
     }),
   },

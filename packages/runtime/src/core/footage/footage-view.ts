@@ -22,4 +22,6 @@ export interface FootageView {
     toMs: number,
   ): readonly { readonly fromMs: number; readonly toMs: number | null; readonly reason: GapReason }[];
   cameras(): readonly string[];
+  /** Files with results of a range, in order of their hours. Where a disk failed, an hour has several. */
+  resultFiles(camera: string, fromMs: number, toMs: number): readonly string[];
 }

@@ -3,6 +3,17 @@ export { boxAt, boxesIn, type FragmentTimes, type TrackBoxes, tracksOf, timesOfF
 export { readSegment, type Fragment, type Segment } from './segment-file.ts';
 export { dayOf, footagePath, isFootageDay, type FootageName, parseFootagePath } from './footage-name.ts';
 export {
+  hourOf,
+  parseResultLine,
+  parseResultPath,
+  RESULT_FILE_MS,
+  RESULT_LINE_LIMIT,
+  type ResultFileName,
+  type ResultLine,
+  ResultLines,
+  resultPath,
+} from './result-file.ts';
+export {
   encodeNote,
   GAP_REASONS,
   type GapReason,

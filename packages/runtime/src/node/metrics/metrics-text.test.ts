@@ -56,6 +56,7 @@ const REPORT: Report = {
 
 const RECORDED = {
   recorders: { hall: { state: 'paused', reason: 'disk_full', message: null, bytes: 9, lost_ms: 1_500 } },
+  lostResults: 7,
   footage: { bytes: 100, eventBytes: 40, freeBytes: 5, deletedSegments: 3, lostSegments: 2 },
 } as const;
 

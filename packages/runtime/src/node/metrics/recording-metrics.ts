@@ -25,6 +25,13 @@ export const RECORDING_METRICS: readonly Metric[] = [
     labels: ['camera'],
     samples: perRecorder(({ lost_ms: lost }, id) => [[lost / 1000, id]]),
   },
+  {
+    name: 'vigia_recording_lost_results',
+    type: 'counter',
+    help: 'Results that should have been kept beside recordings, and were not.',
+    labels: [],
+    samples: ({ recorders, lostResults }) => (Object.keys(recorders).length > 0 ? [[lostResults]] : []),
+  },
   ofFootage('vigia_footage_bytes', 'gauge', 'All recordings.', (f) => f.bytes),
   ofFootage('vigia_footage_event_bytes', 'gauge', 'Recordings of events.', (f) => f.eventBytes),
   ofFootage('vigia_footage_free_bytes', 'gauge', 'Free where recordings are written.', (f) => f.freeBytes),

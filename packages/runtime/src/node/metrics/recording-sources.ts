@@ -4,6 +4,8 @@ import type { RecordingStatus } from '@vigia/contracts';
 export interface RecordingSources {
   /** By camera; those that are recorded. */
   readonly recorders: Readonly<Record<string, RecordingStatus>>;
+  /** Results that should have been kept beside recordings, and were not. */
+  readonly lostResults: number;
   /** Null without recordings, or while the process that keeps them does not answer. */
   readonly footage: {
     readonly bytes: number;

@@ -25,6 +25,8 @@ const SUPERVISOR_PER_CAMERA = 0.5 * MIB;
 const SUPERVISOR_PER_CONSUMER = 0.2 * MIB;
 /** Alarms that wait for subscribers: `QUEUE_LIMITS.alarmCharacters` of two bytes. Subscribers share them. */
 const WAITING_ALARMS = 16 * MIB;
+/** Results of a recorded camera that wait to be kept, and those before an event: 768 Ki characters, of two bytes at most. */
+const WAITING_RESULTS = 1.5 * MIB;
 /** Node, ONNX Runtime and the protocol server. Measured with SSDLite, including 17.3 MiB of weights: 102 to 149 MiB. */
 const CONTAINER_PROCESS = 96 * MIB;
 /**
@@ -116,10 +118,11 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
   return { items, memoryBytes, shmBytes: plan.shmBytes };
 }
 
-function supervisorItem({ cameras }: Plan): BudgetItem {
+function supervisorItem({ cameras, recording }: Plan): BudgetItem {
   const consumers = cameras.reduce((sum, c) => sum + c.consumers.length, 0);
   const process = SUPERVISOR_PROCESS + cameras.length * SUPERVISOR_PER_CAMERA + consumers * SUPERVISOR_PER_CONSUMER;
-  return { ...NOTHING, kind: 'supervisor', id: 'supervisor', process, buffers: WAITING_ALARMS };
+  const buffers = WAITING_ALARMS + recording.ingests.length * WAITING_RESULTS;
+  return { ...NOTHING, kind: 'supervisor', id: 'supervisor', process, buffers };
 }
 
 /** The process of each recorded camera's connection, and the one that keeps what they write. */

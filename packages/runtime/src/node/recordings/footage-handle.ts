@@ -10,6 +10,7 @@ import {
   NODE_FOOTAGE_WORDS,
   type NodeFootageWords,
   type RebuildReply,
+  type ResultsNotice,
   type RoomNotice,
   type SpansAsk,
   type SpansReply,
@@ -27,6 +28,8 @@ const REBUILD_MS = 3_600_000;
 
 /** Marks are said again to a process that was started within so long after them. Milliseconds. */
 const TAKEN_MS = 3_000;
+/** Results are not sent to a process that has counted nothing for so long: it may hang. Milliseconds. */
+const HEARD_MS = 3_000;
 /** Marks that wait for a process. Of more, the oldest are lost. */
 const MARKS_LIMIT = 1_000;
 
@@ -46,6 +49,8 @@ export interface FootageHandleOptions {
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onRoom: (room: RoomNotice) => void;
+  /** So many further results could not be written. */
+  readonly onLostResults: (count: number) => void;
 }
 
 /** The supervisor's side of the footage process. Recording goes on without it. */
@@ -54,6 +59,8 @@ export class FootageHandle {
   readonly #child: WatchedChild<NodeFootageWords, FootageWords>;
   #setup: FootageSetup;
   #failure: string | undefined;
+  /** When it counted last, monotonic milliseconds. */
+  #countedMs = 0;
   /** Those that a process has not had for {@link TAKEN_MS}. */
   #marks: Mark[] = [];
   /** As of its last second; undefined while there is no process. */
@@ -62,7 +69,7 @@ export class FootageHandle {
   constructor(options: FootageHandleOptions) {
     this.#o = options;
     this.#setup = options.setup;
-    const { setup, clock, gate, log, onLog, onRoom } = options;
+    const { setup, clock, gate, log, onLog, onRoom, onLostResults } = options;
     this.#child = new WatchedChild({
       name: 'footage',
       entry: ENTRY,
@@ -82,7 +89,9 @@ export class FootageHandle {
           counters: (counters) => {
             this.#child.heard();
             this.#failure = undefined;
+            onLostResults(counters.lostResults - (this.counters?.lostResults ?? 0));
             this.counters = counters;
+            this.#countedMs = clock.nowMs();
             this.#forgetTaken();
           },
         },
@@ -144,6 +153,12 @@ export class FootageHandle {
     this.#marks.push(mark);
     if (this.#marks.length > MARKS_LIMIT) this.#marks.shift();
     this.#say(mark);
+  }
+
+  /** Results to be kept. @returns false when there is no process that takes them now. */
+  results(results: ResultsNotice): boolean {
+    if (!this.counters || this.#o.clock.nowMs() - this.#countedMs > HEARD_MS) return false;
+    return this.#child.link?.notify('results', results) ?? false;
   }
 
   /** @throws VigiaError `no_answer` while there is no process, or when it does not answer. */

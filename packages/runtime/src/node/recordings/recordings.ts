@@ -12,6 +12,7 @@ import type { Plan, PlannedRecording } from '#node/plan';
 import { EventMarks } from './event-marks.ts';
 import { FootageHandle } from './footage-handle.ts';
 import { IngestHandle } from './ingest-handle.ts';
+import { ResultLog } from './result-log.ts';
 
 /** Options of {@link Recordings}. */
 export interface RecordingsOptions {
@@ -51,6 +52,7 @@ export class Recordings {
   #room: RoomNotice | undefined;
   #troubled = false;
   readonly #marks: EventMarks;
+  readonly #results: ResultLog;
   #stopping = false;
   #following = false;
 
@@ -61,6 +63,12 @@ export class Recordings {
       (camera) => this.#planned.marks[camera],
       ({ camera, fromMs, toMs }) => this.mark(camera, fromMs, toMs),
     );
+    this.#results = new ResultLog({
+      clock: options.clock,
+      log: options.log,
+      marksOf: (camera) => this.#planned.marks[camera],
+      send: (results) => this.#footage?.results(results) ?? false,
+    });
   }
 
   /** Where playback listens; undefined: this node has no recordings. */
@@ -82,7 +90,8 @@ export class Recordings {
       const status = this.statusOf(camera);
       return status ? [[camera, status] as const] : [];
     });
-    return { recorders: Object.fromEntries(recorders), footage: this.#footage?.counters ?? null };
+    const { lost: lostResults } = this.#results;
+    return { recorders: Object.fromEntries(recorders), footage: this.#footage?.counters ?? null, lostResults };
   }
 
   /** What a camera's recorder does; undefined for a camera that is not recorded. */
@@ -144,6 +153,7 @@ export class Recordings {
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all([...this.#ingests.values()].map((ingest) => ingest.stop()));
+    this.#results.close();
     await this.#footage?.stop();
   }
 
@@ -158,8 +168,10 @@ export class Recordings {
   ): { readonly fromMs: number; readonly toMs: number } {
     const marks = this.#planned.marks[camera];
     if (!marks) throw new VigiaError('not_found', `camera ${camera} is not recorded`);
+    const [sinceMs, untilMs] = [fromMs - marks.beforeMs, toMs + marks.afterMs];
     if (marks.mode === 'on_event') this.#ingests.get(camera)?.mark(fromMs, toMs);
-    this.#footage?.mark(camera, fromMs - marks.beforeMs, toMs + marks.afterMs);
+    this.#results.mark(camera, sinceMs, untilMs);
+    this.#footage?.mark(camera, sinceMs, untilMs);
     return { fromMs, toMs };
   }
 
@@ -210,6 +222,7 @@ export class Recordings {
       log,
       onLog,
       onRoom: (room) => this.#onRoom(room),
+      onLostResults: (count) => this.#results.lose(count),
     });
     this.#footage.start();
   }
@@ -224,8 +237,7 @@ export class Recordings {
 
   #add(setup: IngestSetup): void {
     if (this.#stopping) return;
-    if (!this.#following) this.#o.follow(this.#marks.handle);
-    this.#following = true;
+    this.#follow();
     const { boot, clock, gate, log, onLog } = this.#o;
     const { camera } = setup;
     const ingest = new IngestHandle({
@@ -242,6 +254,17 @@ export class Recordings {
     this.#ingests.set(camera, ingest);
     if (this.#room) ingest.room(this.#roomOf(this.#room));
     ingest.start();
+  }
+
+  /** Marks first: a result that is an event is within its own mark. */
+  #follow(): void {
+    if (this.#following) return;
+    this.#following = true;
+    this.#results.start();
+    this.#o.follow((item) => {
+      this.#marks.handle(item);
+      this.#results.handle(item);
+    });
   }
 
   /** A slow disk is still the one to write to: units wait in memory. */

@@ -9,7 +9,7 @@ test('the supervisor a quarter of a gibibyte above its plan for three looks is a
   const watch = new OwnMemory(() => bytes);
   const problemAt = (mib: number): string | undefined => {
     bytes = mib * MIB;
-    watch.look({ cameras: [] } as unknown as Plan);
+    watch.look({ cameras: [], recording: { ingests: [] } } as unknown as Plan);
     return watch.problem?.message;
   };
   // 240 MiB for itself, 16 for alarms that wait: 256 more are allowed.

@@ -3,9 +3,18 @@ import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, type Log } from '@vigia/base';
 import { ID_PATTERN } from '@vigia/contracts';
-import { type FootageName, footagePath, isFootageDay, parseFootagePath } from '#core/footage';
+import {
+  type FootageName,
+  footagePath,
+  isFootageDay,
+  parseFootagePath,
+  parseResultPath,
+  type ResultFileName,
+  resultPath,
+} from '#core/footage';
 import { inParallel } from './keyed-locks.ts';
 import { MOVING_SUFFIX } from './mover.ts';
+import type { ResultFile } from './result-list.ts';
 import type { SegmentFiles } from './segment-files.ts';
 import { fileOf, type SegmentRow } from './segment-row.ts';
 import { LOCK_NAME } from './directory-lock.ts';
@@ -51,7 +60,9 @@ export class DirectoryScan {
     const { dir, files } = this.#o;
     const before = files.lost;
     const unseen = new Map(files.index.days(dir).map(({ camera, dayMs }) => [`${camera}/${dayMs}`, { camera, dayMs }]));
-    for (const { camera, day } of await this.#days()) {
+    const days = await this.#days();
+    files.index.resultList.keepFolders(dir, new Set(days.map(({ camera, day }) => `${camera}/${day}`)));
+    for (const { camera, day } of days) {
       if (ended()) return files.lost - before;
       const dayMs = Date.parse(`${day}T00:00:00Z`);
       unseen.delete(`${camera}/${dayMs}`);
@@ -89,16 +100,39 @@ export class DirectoryScan {
     if (!(await this.#hasChanged(folder)) && !thorough) return;
     const rows = this.#o.files.index.ofDay(this.#o.dir, camera, dayMs);
     const known = new Map(rows.map((row) => [row.path, row]));
+    // Before the folder is read: what is made meanwhile is not missing.
+    const knownResults = this.#o.files.index.resultList.ofDay(this.#o.dir, camera, dayMs);
     const found: FootageName[] = [];
+    const results: ResultFileName[] = [];
     for (const entry of await entriesOf(join(this.#o.dir, folder))) {
       const path = `${folder}/${entry.name}`;
       const name = entry.isFile() ? parseFootagePath(path) : undefined;
-      if (!name) await this.#other(path);
+      const hour = entry.isFile() ? parseResultPath(path) : undefined;
+      if (hour) results.push(hour);
+      else if (!name) await this.#other(path);
       else if (thorough || !known.has(path)) found.push(name);
       if (name) known.delete(path);
     }
     await this.#checkFound(found);
     await this.#checkGone(known.values());
+    await this.#checkResults(knownResults, results, thorough);
+  }
+
+  /** Files of results have no rows: what the folder has counts. */
+  async #checkResults(
+    known: readonly ResultFile[],
+    found: readonly ResultFileName[],
+    thorough: boolean,
+  ): Promise<void> {
+    const { dir, files } = this.#o;
+    const list = files.index.resultList;
+    const hours = new Set(found.map(({ hourMs }) => hourMs));
+    for (const file of known) if (!hours.has(file.hourMs)) list.remove(file);
+    for (const name of found) {
+      if (!thorough && list.has({ ...name, dir })) continue;
+      const { size } = await statOf(join(dir, resultPath(name)));
+      if (size !== undefined) list.put({ ...name, dir }, size);
+    }
   }
 
   async #hasChanged(folder: string): Promise<boolean> {

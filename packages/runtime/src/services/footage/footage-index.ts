@@ -1,5 +1,6 @@
 import type { Log } from '@vigia/base';
 import type { FootageView, Piece } from '#core/footage';
+import { resultFilePath, ResultList } from './result-list.ts';
 import { IndexFile, isDamage } from './index-file.ts';
 import { fileOf, type SegmentRow } from './segment-row.ts';
 import type { RowFilter, SegmentTable } from './segment-table.ts';
@@ -38,6 +39,8 @@ export class FootageIndex implements FootageView {
   readonly #file: IndexFile;
   /** Cameras whose clock was set back, so that segments may hide others. */
   readonly #setBack: Set<string>;
+  /** The files with results: no rows, and not lost with the database. */
+  readonly resultList: ResultList = new ResultList();
   /** The index was made again from nothing when it was opened. */
   readonly fresh: boolean;
   #table: SegmentTable;
@@ -61,6 +64,16 @@ export class FootageIndex implements FootageView {
   /** Sums over all rows. */
   get tally(): Tally {
     return this.#tally;
+  }
+
+  /** Everything that recordings take, results included. */
+  bytes(): number {
+    return this.#tally.all().bytes + this.resultList.bytes();
+  }
+
+  /** See {@link bytes}: in one directory. */
+  bytesIn(dir: string): number {
+    return this.#tally.ofDir(dir).bytes + this.resultList.bytes(dir);
   }
 
   get(camera: string, order: number): SegmentRow | undefined {
@@ -159,6 +172,17 @@ export class FootageIndex implements FootageView {
   /** @inheritdoc */
   pieces(camera: string, fromMs: number, toMs: number): readonly Piece[] {
     return partsBetween(visibleParts(this.overlapping(camera, fromMs, toMs)), fromMs, toMs).map(pieceOf);
+  }
+
+  /** @inheritdoc */
+  resultFiles(camera: string, fromMs: number, toMs: number): readonly string[] {
+    return this.resultList.between(camera, fromMs, toMs).map(resultFilePath);
+  }
+
+  /** Whether a segment of a camera begins in a range. */
+  hasSegment(camera: string, fromMs: number, toMs: number): boolean {
+    const first = this.#use((table) => table.startFrom(camera, fromMs));
+    return first !== undefined && first < toMs;
   }
 
   /** @inheritdoc */

@@ -137,7 +137,7 @@ export class Retention {
     this.#nodeFull = undefined;
     if (maxBytes === null) return;
     const ahead = this.#headroom(maxBytes);
-    const bytes = this.#o.files.index.tally.all().bytes;
+    const bytes = this.#o.files.index.bytes();
     const left = await this.#removeOldest({ dirs: this.#usable() }, bytes + ahead - maxBytes);
     if (left > ahead / 2)
       this.#nodeFull = `recordings take ${mib(bytes)} of ${mib(maxBytes)} MiB, and none of them can be removed`;
@@ -185,7 +185,7 @@ export class Retention {
   /** Bytes above the limit of a directory, with what recorders will write. */
   #excess({ path, maxBytes }: RetentionDir): number {
     if (maxBytes === null) return 0;
-    return this.#o.files.index.tally.ofDir(path).bytes + this.#headroom(maxBytes) - maxBytes;
+    return this.#o.files.index.bytesIn(path) + this.#headroom(maxBytes) - maxBytes;
   }
 
   /** Bytes above the limit of a directory or of its file system: what should move on. */
@@ -199,7 +199,7 @@ export class Retention {
   /** Whether recordings may move to a directory: what they take there is removed from it by its own check. */
   #takes(dir: RetentionDir): boolean {
     const { path, maxBytes, watch } = dir;
-    const bytes = this.#o.files.index.tally.ofDir(path).bytes;
+    const bytes = this.#o.files.index.bytesIn(path);
     const full = maxBytes !== null && bytes >= maxBytes;
     return watch.isUsable() && !full && watch.freeBytes > this.#limits.minFreeBytes;
   }

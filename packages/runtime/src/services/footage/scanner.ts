@@ -61,6 +61,11 @@ export class Scanner {
     return this.#tried.has(dir);
   }
 
+  /** Whether all files of a directory were listed, so that the index knows all its recordings. */
+  isComplete(dir: string): boolean {
+    return this.#listed.has(dir);
+  }
+
   /** The index was emptied: the sums are wrong until all files are listed again. */
   forgetListed(): void {
     this.#listed.clear();

@@ -164,6 +164,7 @@ test('a file that was moved after the index was asked is found again', async () 
   let asked = 0;
   const moving = {
     gaps: () => [],
+    resultFiles: () => [],
     cameras: () => ['hall'],
     pieces: () => [asked++ === 0 ? { ...first, path: `${first.path}.old` } : first, second],
   };

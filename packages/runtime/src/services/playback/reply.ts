@@ -72,6 +72,13 @@ export class Reply {
     this.#response.end();
   }
 
+  /** Sends a body whose length nobody knows, as fast as the caller takes it. */
+  async stream(type: string, send: (sink: Sink) => Promise<void>): Promise<void> {
+    this.#response.writeHead(200, { ...COMMON, 'Content-Type': type });
+    if (this.#request.method !== 'HEAD') await send(this.#sink);
+    this.#response.end();
+  }
+
   /** The caller must notice that something is missing. */
   cut(): void {
     this.#response.destroy();

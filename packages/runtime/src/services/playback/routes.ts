@@ -10,6 +10,7 @@ import { PictureQueue } from './picture-queue.ts';
 import { Places } from './places.ts';
 import { playlistOf } from './playlist.ts';
 import type { Reply } from './reply.ts';
+import { sendResults } from './results.ts';
 import { SegmentMaps } from './segment-maps.ts';
 
 /** Clips and parts that are sent at the same time. */
@@ -60,6 +61,15 @@ export class Routes {
       reply.json(200, factsOf(plan), headersOf(plan));
     });
 
+  readonly #results: Route = ({ camera, parameters }, reply) =>
+    this.#streams.with(async () => {
+      const range = parameters.allow(['from', 'to']).range();
+      const files = this.#view.resultFiles(camera, range.fromMs, range.toMs);
+      await reply.stream('application/x-ndjson', (sink) =>
+        sendResults(files, { camera, ...range, signal: reply.signal }, sink),
+      );
+    });
+
   readonly #playlist: Route = ({ camera, parameters }, reply) =>
     this.#streams.with(async () => {
       const range = parameters.allow(['from', 'to']).range();
@@ -95,6 +105,7 @@ export class Routes {
   readonly #routes: ReadonlyMap<string, Route> = new Map([
     ['clip.mp4', this.#clip],
     ['clip.json', this.#clipFacts],
+    ['results.jsonl', this.#results],
     ['playlist.m3u8', this.#playlist],
     ['init.mp4', this.#init],
     ['part.m4s', this.#part],

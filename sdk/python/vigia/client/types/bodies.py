@@ -41,6 +41,7 @@ __all__ = [
     "PutConfigQuery",
     "Record",
     "RecordedPictureQuery",
+    "RecordedResultsQuery",
     "RecordingsQuery",
     "RollBack",
     "SnapshotQuery",
@@ -312,6 +313,11 @@ class ClipQuery(TypedDict, total=False):
 
 
 class ClipFactsQuery(TypedDict, total=False):
+    from_: str
+    to: str
+
+
+class RecordedResultsQuery(TypedDict, total=False):
     from_: str
     to: str
 
