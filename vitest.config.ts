@@ -44,7 +44,8 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.ts'],
           exclude: TIMED,
           pool: 'forks',
-          maxWorkers: 2,
+          // They wait for processes about as long as they compute.
+          maxWorkers: 3,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

@@ -139,7 +139,7 @@ async function runSeveral(names, args) {
   const results = [
     ...(await runEach(alone, args, 1)),
     ...(await runEach(quiet, args, 2)),
-    ...(await runEach(waiting, args, 2)),
+    ...(await runEach(waiting, args, 3)),
   ];
   for (const { name, code, seconds } of results)
     process.stderr.write(`${code === 0 ? 'held    ' : 'NOT HELD'}  ${name} (${seconds.toFixed(0)} s)\n`);

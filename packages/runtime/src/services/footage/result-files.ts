@@ -93,7 +93,7 @@ export class ResultFiles {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#sweeping;
-    for (const { appending } of [...this.#cameras.values()]) await appending;
+    for (const { appending } of this.#cameras.values()) await appending;
   }
 
   #go(camera: string, writing: Writing): void {
