@@ -14,7 +14,7 @@ const door = brokerCommands(
     call: async (call) => calls.push(call),
     refusal: (error, what) => ({ status: 409, body: { error: { code: 'x', message: `${what}: ${String(error)}` } } }),
   }),
-  'mqtts://user:secret@broker.example:8883',
+  'mqtts://user:broker-pass@broker.example:8883',
 );
 
 /** The request that a command becomes. */

@@ -40,7 +40,7 @@ test('the document in force is not touched', () => {
 });
 
 test.each([
-  ['a literal password', { source: 'rtsp://u:secret@h/x' }, /a password stands in the file/],
+  ['a literal password', { source: 'rtsp://u:settings-pass@h/x' }, /a password stands in the file/],
   ['a mask', { source: 'rtsp://***@h/x' }, /found \*\*\*/],
   ['an unknown key', { sorce: 1 }, /cameras\.hall\.sorce: unknown key/],
   [
