@@ -1,5 +1,4 @@
 // `npm run bench -- isolation`: how a camera that is a black hole affects 15 others (docs/reference/benchmarks.md).
-import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '@vigia/base';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { CameraFork } from './support/camera-fork.ts';
@@ -7,6 +6,7 @@ import { ms, quantile } from './support/numbers.ts';
 import { machineCpuSeconds } from './support/processes.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 import { VigiaNode } from './support/vigia-node.ts';
+import { type WindowOptions, windowOptions } from './support/window-options.ts';
 
 const OTHERS = 15;
 /** Rate of each camera's model consumer, frames per second: together half of one core's capacity. */
@@ -14,24 +14,8 @@ const GATE = 2;
 const SETTLE_MS = 3_000;
 const HOLE = 'hole';
 
-interface Options {
-  readonly seconds: number;
-  readonly rounds: number;
-  readonly markdown: boolean;
-}
-
-const OPTIONS = { seconds: { type: 'string' }, rounds: { type: 'string' }, markdown: { type: 'boolean' } } as const;
-
-/** Throws a sentence for the user of the command line. */
-function readOptions(args: string[]): Options {
-  const { values } = parseArgs({ args, options: OPTIONS });
-  const [seconds, rounds] = [Number(values.seconds ?? 12), Number(values.rounds ?? 8)];
-  if (!Number.isInteger(seconds) || seconds < 2 || seconds > 600)
-    throw new Error(`--seconds: found "${values.seconds}", allowed are 2 to 600`);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
-    throw new Error(`--rounds: found "${values.rounds}", allowed are 1 to 100`);
-  return { seconds, rounds, markdown: values.markdown === true };
-}
+const USUAL = { seconds: 12, rounds: 8, leastSeconds: 2 };
+const readOptions = (args: string[]): WindowOptions => windowOptions(args, USUAL);
 
 interface Window {
   readonly p50: number;

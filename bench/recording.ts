@@ -1,12 +1,12 @@
 // `npm run bench -- recording`: what recording costs, compared with ffmpeg, and what it does to the ages of results
 // (docs/reference/benchmarks.md).
-import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '@vigia/base';
 import { type Contender, memoryOf, startFfmpeg, startNode, usageOf } from './recording/contenders.ts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { CameraFork } from './support/camera-fork.ts';
 import { mean, ms, quantile } from './support/numbers.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
+import { type WindowOptions, windowOptions } from './support/window-options.ts';
 
 const CAMERAS = 16;
 const FEW = 8;
@@ -15,12 +15,6 @@ const FPS = 15;
 const WORKER_FPS = 2;
 const SETTLE_MS = 5_000;
 const MIB = 2 ** 20;
-
-interface Options {
-  readonly seconds: number;
-  readonly rounds: number;
-  readonly markdown: boolean;
-}
 
 /** One measured window. */
 interface Window {
@@ -38,19 +32,8 @@ interface Variant {
   readonly start: (run: BenchRun, urls: readonly string[]) => Promise<Contender>;
 }
 
-/** Throws a sentence for the user of the command line. */
-function readOptions(args: string[]): Options {
-  const options = { seconds: { type: 'string' }, rounds: { type: 'string' }, markdown: { type: 'boolean' } } as const;
-  const { values } = parseArgs({ args, options });
-  const whole = (name: 'seconds' | 'rounds', usual: number, least: number, most: number): number => {
-    const value = Number(values[name] ?? usual);
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new Error(`--${name}: found "${values[name]}", allowed are ${least} to ${most}`);
-    return value;
-  };
-  const [seconds, rounds] = [whole('seconds', 20, 2, 600), whole('rounds', 3, 1, 100)];
-  return { seconds, rounds, markdown: values.markdown === true };
-}
+const USUAL = { seconds: 20, rounds: 3, leastSeconds: 2 };
+const readOptions = (args: string[]): WindowOptions => windowOptions(args, USUAL);
 
 async function windowOf(run: BenchRun, variant: Variant, urls: readonly string[]): Promise<Window> {
   const contender = await variant.start(run, urls);

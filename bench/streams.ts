@@ -2,7 +2,6 @@
 // turns in one running node (docs/reference/benchmarks.md).
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '@vigia/base';
 import { createClient } from '@vigia/client';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
@@ -15,6 +14,7 @@ import { asMarkdown, asText, type Table } from './support/table.ts';
 import { VigiaNode } from './support/vigia-node.ts';
 import { memoryOf } from './soak/memory.ts';
 import { type ClientCounts, StreamClients } from './streams/stream-clients.ts';
+import { type WindowOptions, windowOptions } from './support/window-options.ts';
 
 const BRIGHT = fileURLToPath(new URL('../../examples/workers/brightness.mjs', import.meta.url));
 const CAMERAS = Array.from({ length: 8 }, (_, i) => `c${i + 1}`);
@@ -25,12 +25,6 @@ const DEAF = 20;
 /** After clients have connected or gone, before a window. Milliseconds. */
 const SETTLE_MS = 2_000;
 const DISCONNECTED = /stream of .* was disconnected/;
-
-interface Options {
-  readonly seconds: number;
-  readonly rounds: number;
-  readonly markdown: boolean;
-}
 
 interface Window {
   readonly clients: number;
@@ -44,19 +38,8 @@ interface Window {
   readonly counts: ClientCounts | undefined;
 }
 
-/** Throws a sentence for the user of the command line. */
-function readOptions(args: string[]): Options {
-  const options = { seconds: { type: 'string' }, rounds: { type: 'string' }, markdown: { type: 'boolean' } } as const;
-  const { values } = parseArgs({ args, options });
-  const whole = (name: 'seconds' | 'rounds', usual: number, least: number, most: number): number => {
-    const value = Number(values[name] ?? usual);
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new Error(`--${name}: found "${values[name]}", allowed are ${least} to ${most}`);
-    return value;
-  };
-  const [seconds, rounds] = [whole('seconds', 60, 2, 600), whole('rounds', 2, 1, 100)];
-  return { seconds, rounds, markdown: values.markdown === true };
-}
+const USUAL = { seconds: 60, rounds: 2, leastSeconds: 2 };
+const readOptions = (args: string[]): WindowOptions => windowOptions(args, USUAL);
 
 /** The log of a node, as far as this measurement reads it. */
 class LogCount {

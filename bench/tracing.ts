@@ -3,7 +3,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { createLog, sleep, systemClock } from '@vigia/base';
 import type { ResultMessage } from '@vigia/contracts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
@@ -13,6 +12,7 @@ import { pssBytes, threadsCpuMs } from './support/processes.ts';
 import { Tracer } from './support/runtime-internals.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 import { VigiaNode } from './support/vigia-node.ts';
+import { type WindowOptions, windowOptions } from './support/window-options.ts';
 
 const BRIGHT = fileURLToPath(new URL('../../examples/workers/brightness.mjs', import.meta.url));
 const CAMERAS = ['c1', 'c2'] as const;
@@ -32,12 +32,6 @@ const VARIANTS = [
   { name: 'off again', sample: undefined },
 ] as const;
 
-interface Options {
-  readonly seconds: number;
-  readonly rounds: number;
-  readonly markdown: boolean;
-}
-
 interface Window {
   readonly variant: string;
   /** Of the supervisor, milliseconds. */
@@ -54,18 +48,8 @@ interface Measured {
   readonly skippedNs: number;
 }
 
-/** Throws a sentence for the user of the command line. */
-function readOptions(args: string[]): Options {
-  const options = { seconds: { type: 'string' }, rounds: { type: 'string' }, markdown: { type: 'boolean' } } as const;
-  const { values } = parseArgs({ args, options });
-  const whole = (name: 'seconds' | 'rounds', usual: number, most: number): number => {
-    const value = Number(values[name] ?? usual);
-    if (!Number.isInteger(value) || value < 1 || value > most)
-      throw new Error(`--${name}: found "${values[name]}", allowed are 1 to ${most}`);
-    return value;
-  };
-  return { seconds: whole('seconds', 3, 600), rounds: whole('rounds', 3, 100), markdown: values.markdown === true };
-}
+const USUAL = { seconds: 3, rounds: 3, leastSeconds: 1 };
+const readOptions = (args: string[]): WindowOptions => windowOptions(args, USUAL);
 
 /** A collector that reads and accepts everything, in this process. */
 class CountingCollector {

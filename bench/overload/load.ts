@@ -11,6 +11,7 @@ import { CameraFork } from '../support/camera-fork.ts';
 import { quantile } from '../support/numbers.ts';
 import { VigiaNode } from '../support/vigia-node.ts';
 import { Waiter } from '../support/waiter.ts';
+import { endChild } from '../support/processes.ts';
 
 /** Cameras that share the model. */
 export const CAMERAS = 8;
@@ -128,14 +129,5 @@ function countsOf(ids: readonly string[], ages: readonly CameraAge[]): number[] 
 }
 
 async function stop(children: readonly ChildProcess[]): Promise<void> {
-  await Promise.all(
-    children.map(async (child) => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-      child.kill('SIGTERM');
-      const kill = systemClock.after(2_000, () => child.kill('SIGKILL'));
-      await gone;
-      kill.cancel();
-    }),
-  );
+  await Promise.all(children.map(endChild));
 }

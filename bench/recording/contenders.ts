@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep, systemClock } from '@vigia/base';
 import type { BenchRun } from '../support/bench-run.ts';
-import { descendantsOf, pssBytes, threadsCpuMs } from '../support/processes.ts';
+import { descendantsOf, endChild, pssBytes, threadsCpuMs } from '../support/processes.ts';
 import { VigiaNode } from '../support/vigia-node.ts';
 
 const BRIGHT = fileURLToPath(new URL('../../../examples/workers/brightness.mjs', import.meta.url));
@@ -66,7 +66,7 @@ export async function startFfmpeg(run: BenchRun, urls: readonly string[]): Promi
     const name = join(dir, `c${i + 1}-%05d.mp4`);
     return spawn('ffmpeg', ['-loglevel', 'error', ...input, ...output, name], { stdio: 'ignore' });
   });
-  const close = async (): Promise<void> => void (await Promise.all(all.map(ended)));
+  const close = async (): Promise<void> => void (await Promise.all(all.map(endChild)));
   run.scope.defer(close);
   await untilFiles(run, dir, urls.length);
   return { pids: () => all.map(({ pid }) => pid ?? 0), dir, close };
@@ -77,15 +77,6 @@ async function untilFiles(run: BenchRun, dir: string, count: number): Promise<vo
     if (systemClock.nowMs() > endMs) throw new Error(`${filesIn(dir).length} of ${count} cameras are recorded`);
     await sleep(systemClock, 100, run.signal);
   }
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
-  const kill = systemClock.after(2_000, () => child.kill('SIGKILL'));
-  await gone;
-  kill.cancel();
 }
 
 function filesIn(dir: string): string[] {

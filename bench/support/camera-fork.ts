@@ -4,6 +4,7 @@ import type { CameraCommand, CameraEvent, SimulatedCameraSettings } from '@vigia
 import type { BenchRun } from './bench-run.ts';
 import { CLIP, SIMULATED_CAMERA } from './paths.ts';
 import { Waiter } from './waiter.ts';
+import { endChild } from './processes.ts';
 
 /** A simulated camera in a separate process, which reports every unit it sends. */
 export class CameraFork {
@@ -52,13 +53,8 @@ export class CameraFork {
   }
 
   /** Resolves when the process has exited. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
-    const gone = new Promise<void>((resolve) => this.#process.once('exit', () => resolve()));
-    this.#process.kill('SIGTERM');
-    const kill = systemClock.after(2_000, () => this.#process.kill('SIGKILL'));
-    await gone;
-    kill.cancel();
+  close(): Promise<void> {
+    return endChild(this.#process);
   }
 
   #send(command: CameraCommand): void {

@@ -1,4 +1,6 @@
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { systemClock } from '@vigia/base';
 
 /** Clock ticks per second of /proc: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -45,6 +47,16 @@ export function pssBytes(pid: number): number {
 export function isAlive(pid: number): boolean {
   const fields = statFields(pid);
   return fields !== undefined && fields[0] !== 'Z';
+}
+
+/** Ends a child: SIGTERM, and after two seconds SIGKILL. Resolves when it has exited. Idempotent. */
+export async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const kill = systemClock.after(2_000, () => child.kill('SIGKILL'));
+  await gone;
+  kill.cancel();
 }
 
 /** All descendants of `ancestor`, children first. */
