@@ -69,6 +69,9 @@ export interface FootageRig {
   /** Lines of the log, as `level message`. */
   readonly lines: string[];
   readonly clock: FakeClock;
+  /** Is closed by `remove`. */
+  readonly use: <T extends { close(): void }>(opened: T) => T;
+  /** Closes what is in use, and removes all files. */
   readonly remove: () => void;
 }
 
@@ -82,7 +85,15 @@ export function footageRig(): FootageRig {
   for (const dir of dirs) mkdirSync(dir);
   const lines: string[] = [];
   const log = createLog('footage', ({ level, message }) => lines.push(`${level} ${message}`));
-  const remove = (): void => rmSync(root, { recursive: true, force: true });
+  const used: { close(): void }[] = [];
+  const remove = (): void => {
+    for (const one of used) one.close();
+    rmSync(root, { recursive: true, force: true });
+  };
+  const use: FootageRig['use'] = (one) => {
+    used.push(one);
+    return one;
+  };
   const database = join(root, 'state', 'footage.db');
-  return { root, dirs, database, log, lines, clock: new FakeClock(1_000, NOON_MS), remove };
+  return { root, dirs, database, log, lines, clock: new FakeClock(1_000, NOON_MS), use, remove };
 }

@@ -26,23 +26,17 @@ import { Scanner } from './scanner.ts';
 import { SegmentFiles } from './segment-files.ts';
 
 let rig: FootageRig;
-let opened: FootageIndex[];
 /** The disk with the recordings is the one that it was. */
 let present: boolean;
 beforeEach(() => {
   rig = footageRig();
-  opened = [];
   present = true;
 });
-afterEach(() => {
-  for (const index of opened) index.close();
-  rig.remove();
-});
+afterEach(() => rig.remove());
 
 function open(): { readonly index: FootageIndex; readonly growth: Growth; readonly scanner: Scanner } {
   const { dirs, log, clock, database } = rig;
-  const index = new FootageIndex({ path: database, dirs, log, onEmptied: () => undefined });
-  opened.push(index);
+  const index = rig.use(new FootageIndex({ path: database, dirs, log, onEmptied: () => undefined }));
   const files = new SegmentFiles(index, log, () => Promise.resolve(present));
   const usable = { usable: () => true, whileUsable: <T>(_: string, work: () => Promise<T>) => work() };
   const scanner = new Scanner({ dirs, files, clock, log, ...usable, moving: () => false });

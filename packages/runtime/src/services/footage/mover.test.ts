@@ -8,15 +8,8 @@ import { SegmentFiles } from './segment-files.ts';
 import { fileOf } from './segment-row.ts';
 
 let rig: FootageRig;
-let opened: FootageIndex[];
-beforeEach(() => {
-  rig = footageRig();
-  opened = [];
-});
-afterEach(() => {
-  for (const index of opened) index.close();
-  rig.remove();
-});
+beforeEach(() => void (rig = footageRig()));
+afterEach(() => rig.remove());
 
 interface Opened {
   readonly index: FootageIndex;
@@ -27,8 +20,7 @@ interface Opened {
 
 function open(steps?: MoveSteps): Opened {
   const { dirs, log, clock, database } = rig;
-  const index = new FootageIndex({ path: database, dirs, log, onEmptied: () => undefined });
-  opened.push(index);
+  const index = rig.use(new FootageIndex({ path: database, dirs, log, onEmptied: () => undefined }));
   const files = new SegmentFiles(index, log, () => Promise.resolve(true));
   const mover = new Mover({ files, log, ...(steps ? { steps } : {}) });
   const moving = (file: string): boolean => mover.isCopying(file);

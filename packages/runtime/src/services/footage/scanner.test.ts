@@ -9,15 +9,8 @@ import { SegmentFiles } from './segment-files.ts';
 
 const MINUTE = 60_000;
 let rig: FootageRig;
-let opened: FootageIndex[];
-beforeEach(() => {
-  rig = footageRig();
-  opened = [];
-});
-afterEach(() => {
-  for (const index of opened) index.close();
-  rig.remove();
-});
+beforeEach(() => void (rig = footageRig()));
+afterEach(() => rig.remove());
 
 interface Scanned {
   readonly index: FootageIndex;
@@ -29,8 +22,7 @@ interface Scanned {
 function open(present: (dir: string) => boolean = () => true): Scanned {
   const { dirs, log, clock } = rig;
   let emptied = 0;
-  const index = new FootageIndex({ path: rig.database, dirs, log, onEmptied: () => void (emptied += 1) });
-  opened.push(index);
+  const index = rig.use(new FootageIndex({ path: rig.database, dirs, log, onEmptied: () => void (emptied += 1) }));
   const files = new SegmentFiles(index, log, (dir) => Promise.resolve(present(dir)));
   const scanner = new Scanner({
     dirs,
