@@ -77,7 +77,7 @@ export class Ingest {
       clock: this.#clock,
       log: this.#log,
       openTap: (options) => this.#capture.openTap(options),
-      lostPackets: () => this.#capture.counters().lostPackets,
+      lostPackets: () => this.#capture.lostPackets,
       onReconnect: (message) => this.#wished(message),
       readerBytes: INGEST_MEMORY.reader,
     });

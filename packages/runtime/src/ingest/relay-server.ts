@@ -1,14 +1,8 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, FrameDecoder, type Log, peerUser, quoted } from '@vigia/base';
-import {
-  decodeWish,
-  encodeLine,
-  encodeUnitHead,
-  type EncodedTap,
-  type EncodedTapOptions,
-  type RelayLine,
-} from '#core/encoded';
+import { decodeWish, encodeLine, type EncodedTap, type EncodedTapOptions, type RelayLine } from '#core/encoded';
+import { RelayReader } from './relay-reader.ts';
 
 /** The connection to the camera, as readers are informed of it. */
 export type RelayState = Exclude<RelayLine, { type: 'format' }>;
@@ -29,6 +23,8 @@ export interface RelayServerOptions {
 
 /** One camera process, and for a moment its predecessor; nobody else comes. */
 const READERS = 4;
+/** A socket holds so much of a bunch of units before it must be taken. */
+const SOCKET_BYTES = 256 * 1024;
 const WISH_LIMIT = 16 * 1024;
 const MESSAGE_LIMIT = 500;
 
@@ -39,13 +35,13 @@ const MESSAGE_LIMIT = 500;
 export class RelayServer {
   readonly #o: RelayServerOptions;
   readonly #server: Server;
-  readonly #readers = new Map<Socket, EncodedTap>();
+  readonly #readers = new Map<Socket, RelayReader>();
   #state: RelayState = { type: 'connecting' };
   #downSinceMs = 0;
 
   private constructor(options: RelayServerOptions) {
     this.#o = options;
-    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server = createServer({ highWaterMark: SOCKET_BYTES }, (socket) => this.#accept(socket));
     this.#server.on('error', (error) => options.log.error(`the relay of its units: ${error.message}`));
   }
 
@@ -91,14 +87,15 @@ export class RelayServer {
       return;
     }
     const tap = this.#o.openTap({ maxBytes: this.#o.readerBytes, fromRecent: true });
-    this.#readers.set(socket, tap);
+    const reader = new RelayReader({ socket, tap, clock: this.#o.clock, lostPackets: this.#o.lostPackets });
+    this.#readers.set(socket, reader);
     socket.once('close', () => {
       this.#readers.delete(socket);
-      tap.close();
+      reader.end();
     });
-    this.#listen(socket);
+    this.#listen(socket, reader);
     socket.write(encodeLine(this.#stateAt(this.#o.clock.nowMs())));
-    void this.#pump(socket, tap);
+    void reader.run();
   }
 
   /** Of a wait, what is left of it. */
@@ -108,13 +105,14 @@ export class RelayServer {
     return { ...state, retryInMs: Math.max(0, state.retryInMs - (nowMs - this.#downSinceMs)) };
   }
 
-  #listen(socket: Socket): void {
+  #listen(socket: Socket, reader: RelayReader): void {
     const decoder = new FrameDecoder(WISH_LIMIT);
     socket.on('data', (chunk: Buffer) => {
       try {
         for (const message of decoder.push(chunk)) {
           const wish = decodeWish(message);
-          if (wish) this.#o.onReconnect(quoted(wish.message, MESSAGE_LIMIT));
+          if (wish?.type === 'reconnect') this.#o.onReconnect(quoted(wish.message, MESSAGE_LIMIT));
+          else if (wish) reader.wanted = wish.wanted;
           else socket.destroy();
         }
       } catch {
@@ -123,31 +121,4 @@ export class RelayServer {
       }
     });
   }
-
-  /** Ends with the socket, whose end closes the tap. */
-  async #pump(socket: Socket, tap: EncodedTap): Promise<void> {
-    for (let item = await tap.next(); item && !socket.destroyed; item = await tap.next()) {
-      if (item.kind === 'format') socket.write(encodeLine({ type: 'format', format: item.format }));
-      else if (item.kind === 'video') {
-        socket.cork();
-        socket.write(encodeUnitHead(item, this.#o.lostPackets()));
-        socket.write(item.data);
-        socket.uncork();
-      }
-      if (socket.writableNeedDrain) await drained(socket);
-    }
-  }
-}
-
-/** Resolves when more may be written, or never will be. */
-function drained(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      socket.off('drain', done);
-      socket.off('close', done);
-      resolve();
-    };
-    socket.once('drain', done);
-    socket.once('close', done);
-  });
 }

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLog, systemClock } from '@vigia/base';
+import { type Clock, createLog, FakeClock, systemClock } from '@vigia/base';
 import { afterEach, expect, test } from 'vitest';
-import { EncodedTaps, RelayedSource } from '#core/encoded';
+import { type EncodedTap, EncodedTaps, RelayedSource } from '#core/encoded';
 import type { AccessUnit, Source, SourceError, SourceFormat } from '#core/media';
 import { RelayServer } from './relay-server.ts';
 
@@ -30,27 +31,44 @@ interface Relay {
   readonly server: RelayServer;
   readonly path: string;
   readonly wishes: string[];
+  /** Of its readers. */
+  readonly opened: EncodedTap[];
 }
 
-async function relay(): Promise<Relay> {
+interface RelayParts {
+  readonly clock?: Clock;
+  readonly readerBytes?: number;
+}
+
+/** Turns of the loop until something holds. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => void setImmediate(resolve));
+}
+
+async function relay({ clock = systemClock, readerBytes = READER_BYTES }: RelayParts = {}): Promise<Relay> {
   const dir = mkdtempSync(join(tmpdir(), 'vigia-relay-'));
   const path = join(dir, 'u.sock');
   const taps = new EncodedTaps(1_000_000);
   const wishes: string[] = [];
+  const opened: EncodedTap[] = [];
   const server = await RelayServer.open({
     socketPath: path,
-    clock: systemClock,
+    clock,
     log: createLog('relay', () => undefined),
-    openTap: (options) => taps.open(options),
+    openTap: (options) => {
+      const tap = taps.open(options);
+      opened.push(tap);
+      return tap;
+    },
     lostPackets: () => 7,
     onReconnect: (message) => wishes.push(message),
-    readerBytes: READER_BYTES,
+    readerBytes,
   });
   closers.push(
     () => rmSync(dir, { recursive: true }),
     () => server.close(),
   );
-  return { taps, server, path, wishes };
+  return { taps, server, path, wishes, opened };
 }
 
 function unit(n: number, keyframe: boolean, bytes = 10): AccessUnit {
@@ -133,7 +151,7 @@ test('a reader that can use nothing asks for another connection', async () => {
   taps.offerVideo(unit(1, true), 3, 4);
   const reader = await read(new RelayedSource(path, systemClock));
   reader.source.abandon?.('no keyframe came');
-  while (wishes.length === 0) await new Promise((resolve) => void setImmediate(resolve));
+  await until(() => wishes.length > 0);
   expect(wishes).toEqual(['no keyframe came']);
 });
 
@@ -156,9 +174,78 @@ test('a reader that stops reading costs a bound, and goes on with a keyframe', a
   for (let n = 1; n <= MANY; n += 1) taps.offerVideo(unit(n, n % 10 === 0, 10_000), 3, 4);
   const last = MANY + 10;
   for (let n = MANY + 1; n <= last; n += 1) taps.offerVideo(unit(n, n % 10 === 0, 10), 3, 4);
-  while (reader.units.at(-1) !== last) await new Promise((resolve) => void setImmediate(resolve));
+  await until(() => reader.units.at(-1) === last);
   expect(reader.units.length).toBeLessThan(MANY / 2);
   const gaps = reader.units.filter((n, i) => i > 0 && n !== (reader.units[i - 1] as number) + 1);
   for (const n of gaps) expect(n % 10).toBe(0);
   expect(gaps.length).toBeGreaterThan(0);
+});
+
+test('units that nobody wants come in bunches, whole and in order; those that are wanted at once, and what waited', async () => {
+  const clock = new FakeClock();
+  const { taps, path, opened, wishes } = await relay({ clock, readerBytes: 100 * READER_BYTES });
+  taps.begin(FORMAT);
+  taps.offerVideo(unit(0, true), 3, 4);
+  const reader = await read(new RelayedSource(path, systemClock));
+  await reader.has(1);
+  const waiting = (): number | undefined => opened[0]?.statistics().waiting;
+  const offer = (from: number, to: number): void => {
+    // Each is more than a socket takes at once.
+    for (let n = from; n < to; n += 1) taps.offerVideo(unit(n, n % 10 === 0, 300_000), 3, 4);
+  };
+  for (const from of [1, 41]) {
+    reader.source.demand?.(false);
+    reader.source.abandon?.('heard');
+    await until(() => wishes.splice(0).length > 0);
+    // One is on its way already; from here on there is a timer.
+    offer(from, from + 1);
+    await until(() => clock.pendingTimers === 1);
+    offer(from + 1, from + 20);
+    await reader.has(from + 1);
+    expect(waiting()).toBe(19);
+    clock.advance(500);
+    await reader.has(from + 20);
+    await until(() => clock.pendingTimers === 1);
+    offer(from + 20, from + 30);
+    expect(waiting()).toBe(10);
+    // No time passes from here on.
+    reader.source.demand?.(true);
+    await reader.has(from + 30);
+    offer(from + 30, from + 40);
+    await reader.has(from + 40);
+  }
+  expect(reader.units).toEqual(Array.from({ length: 81 }, (_, n) => n));
+});
+
+test('what a reader does not read waits in its tap, and not beside it', async () => {
+  const { taps, path, opened } = await relay();
+  taps.begin(FORMAT);
+  const socket = connect(path);
+  closers.push(() => socket.destroy());
+  await until(() => opened.length > 0);
+  for (let n = 0; n < MANY; n += 1) {
+    taps.offerVideo(unit(n, n % 10 === 0, 10_000), 3, 4);
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+  // The kernel, the socket and the tap hold a tenth of it each, or less.
+  expect(opened[0]?.statistics().dropped).toBeGreaterThan(MANY / 2);
+});
+
+test('a reader that wants nothing costs no more than its bound, and nothing is left of it when it goes', async () => {
+  const clock = new FakeClock();
+  const { taps, path, server, opened } = await relay({ clock });
+  taps.begin(FORMAT);
+  taps.offerVideo(unit(0, true), 3, 4);
+  const reader = await read(new RelayedSource(path, systemClock));
+  await reader.has(1);
+  reader.source.demand?.(false);
+  for (let n = 1; clock.pendingTimers === 0; n += 1) {
+    taps.offerVideo(unit(n, n % 10 === 0), 3, 4);
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+  for (let n = 1; n <= MANY; n += 1) taps.offerVideo(unit(n, n % 10 === 0, 10_000), 3, 4);
+  expect(opened[0]?.statistics().waitingBytes).toBeLessThanOrEqual(READER_BYTES);
+  reader.source.close();
+  await until(() => server.readers === 0 && clock.pendingTimers === 0);
+  expect(taps.size).toBe(0);
 });

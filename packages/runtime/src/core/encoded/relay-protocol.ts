@@ -34,11 +34,12 @@ export type RelayLine =
       readonly message: string;
       readonly retryInMs: number | null;
     };
-/** A line of JSON to it: no picture can be used, another connection should be made. */
-export interface RelayWish {
-  readonly type: 'reconnect';
-  readonly message: string;
-}
+/** A line of JSON to it. */
+export type RelayWish =
+  /** No picture can be used: another connection should be made. */
+  | { readonly type: 'reconnect'; readonly message: string }
+  /** Whether pictures are wanted now. As long as they are not, units may come in bunches. */
+  | { readonly type: 'demand'; readonly wanted: boolean };
 
 const bytes = z
   .string()
@@ -74,7 +75,10 @@ const lineSchema = z.discriminatedUnion('type', [
     retryInMs: z.number().min(0).nullable(),
   }),
 ]);
-const wishSchema = z.strictObject({ type: z.literal('reconnect'), message: z.string().max(4_096) });
+const wishSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('reconnect'), message: z.string().max(4_096) }),
+  z.strictObject({ type: z.literal('demand'), wanted: z.boolean() }),
+]);
 
 /** What a message holds. */
 export type RelayMessage =

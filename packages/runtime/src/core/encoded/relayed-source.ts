@@ -110,6 +110,10 @@ class RelayReading implements Source {
     this.#socket.write(encodeLine({ type: 'reconnect', message }));
   }
 
+  demand(wanted: boolean): void {
+    this.#socket.write(encodeLine({ type: 'demand', wanted }));
+  }
+
   #read(chunk: Buffer): void {
     let messages: Buffer[];
     try {

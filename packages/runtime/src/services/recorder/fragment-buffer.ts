@@ -4,8 +4,8 @@ import type { FragmentItems } from './segment-writer.ts';
 type Video = Extract<RecordedItem, { kind: 'video' }>;
 type Audio = Extract<RecordedItem, { kind: 'audio' }>;
 
-/** A fragment is cut at this age, so that with a tick and its write it is no older than half a second. Milliseconds. */
-const AGE_MS = 350;
+/** A fragment is cut at this age, so that with its write it is no older than half a second. Milliseconds. */
+const FRAGMENT_MS = 400;
 /** And at this size: of a stream whose time stands still. Bytes. */
 const BYTES = 8 * 1024 * 1024;
 
@@ -21,10 +21,14 @@ export class FragmentBuffer {
     this.#bytes += item.data.byteLength;
   }
 
-  /** Whether it is time to write what waits. @param nowMs Monotonic, of the newest unit or of the present. */
-  isDue(nowMs: number): boolean {
+  /**
+   * Milliseconds until what waits is to be written: 0 or less when it is time. When nothing waits, what comes is due no
+   * earlier than this. @param nowMs Monotonic, of the newest unit or of the present.
+   */
+  dueInMs(nowMs: number): number {
     const [first] = this.#video;
-    return first !== undefined && (nowMs - first.arrivedMs >= AGE_MS || this.#bytes > BYTES);
+    if (first === undefined) return FRAGMENT_MS;
+    return this.#bytes > BYTES ? 0 : first.arrivedMs + FRAGMENT_MS - nowMs;
   }
 
   /**

@@ -150,6 +150,21 @@ describe('a recording', () => {
     expect(w.gaps.map(([, reason]) => reason)).toEqual(['camera_away', 'node_down']);
   });
 
+  test('what comes is in the file within half a second, also when nothing follows it', async () => {
+    const clip = await encoded('h264');
+    const w = await world(clip);
+    w.begin();
+    await w.play(0, 24);
+    for (let step = 0; step < 10; step += 1) {
+      w.clock.advance(50);
+      await w.recorder.idle;
+    }
+    const [segment] = await w.segments();
+    // How long the newest lasts shows with the next one, or after as long again.
+    expect(segment?.durationMs).toBeGreaterThan((22.5 * SECOND) / clip.fps);
+    await w.recorder.close();
+  });
+
   test('a codec that cannot be recorded is a state, and costs nothing', async () => {
     const clip = await encoded('h264');
     const w = await world(clip);

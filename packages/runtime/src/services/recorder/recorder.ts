@@ -1,4 +1,4 @@
-import { every, messageOf, type Timer, VigiaError } from '@vigia/base';
+import { messageOf, VigiaError } from '@vigia/base';
 import type { TapItem } from '#core/encoded';
 import type { GapReason, RecorderCounters, RecordPolicy, RecordRoom, SegmentNote } from '#core/footage';
 import type { SourceFormat } from '#core/media';
@@ -17,11 +17,13 @@ import { type FragmentItems, SegmentWriter } from './segment-writer.ts';
 import { UnitIntake } from './unit-intake.ts';
 import { SoundTimes } from './sound-times.ts';
 import { troubleOf } from './trouble.ts';
+import { WorkLoop } from './work-loop.ts';
 
 type Video = Extract<RecordedItem, { kind: 'video' }>;
 
-/** How often waiting units are written. Milliseconds. */
-const TICK_MS = 100;
+/** What is due so soon is written now. Milliseconds. */
+const SOON_MS = 60;
+const LEAST_WAIT_MS = 20;
 const ANNOUNCE_MS = 1_000;
 /** What is kept of a stream beyond the seconds before an event: events are reported after they happened. Milliseconds. */
 const RING_MORE_MS = 2_000;
@@ -39,9 +41,7 @@ export class Recorder {
   #policy: RecordPolicy;
   #ring: EventRing;
   #room: RecordRoom | undefined;
-  #timer: Timer | undefined;
-  #working: Promise<void> | undefined;
-  #workingSinceMs = 0;
+  readonly #loop: WorkLoop;
   #closing = false;
   #format: SourceFormat | undefined;
   /** Counts connections. */
@@ -68,11 +68,14 @@ export class Recorder {
     this.#ring = new EventRing(options.policy.beforeMs + RING_MORE_MS, options.ringBytes);
     this.#wish = new EventWish(options.policy.beforeMs + RING_MORE_MS);
     this.#gap = new RecordingGap(options.onGap);
-    this.#status = new RecorderStatus(options.clock, options.log, options.onState);
+    const { clock, log, onState } = options;
+    this.#status = new RecorderStatus(clock, log, onState);
+    const onHung = (): void => this.#status.put(HUNG);
+    this.#loop = new WorkLoop({ clock, work: () => this.#turn(), hungMs: HUNG_MS, onHung });
   }
 
   start(): void {
-    this.#timer ??= every(this.#o.clock, TICK_MS, () => this.#tick());
+    this.#loop.start(LEAST_WAIT_MS);
   }
 
   get counters(): RecorderCounters {
@@ -86,7 +89,7 @@ export class Recorder {
 
   /** Resolves when what it has begun to handle has been handled. */
   get idle(): Promise<void> {
-    return this.#working ?? Promise.resolve();
+    return this.#loop.idle;
   }
 
   /** Where to write from now on. */
@@ -117,33 +120,24 @@ export class Recorder {
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    this.#timer?.cancel();
-    await this.#working;
+    await this.#loop.stop();
     await this.#drain().catch((error: unknown) => this.#o.log.error(messageOf(error)));
     for (const unit of this.#intake.rest()) await this.#take(unit).catch(() => undefined);
     await this.#endSegment('node_down');
     this.#o.tap.close();
   }
 
-  #tick(): void {
-    const nowMs = this.#o.clock.nowMs();
-    if (this.#working) {
-      if (nowMs - this.#workingSinceMs > HUNG_MS) this.#status.put(HUNG);
-      return;
-    }
-    this.#workingSinceMs = nowMs;
-    this.#working = this.#work()
-      .catch((error: unknown) => this.#o.log.error(`recording: ${messageOf(error)}`))
-      .finally(() => {
-        this.#working = undefined;
-      });
+  /** @returns milliseconds until something is due again. */
+  async #turn(): Promise<number> {
+    await this.#work().catch((error: unknown) => this.#o.log.error(`recording: ${messageOf(error)}`));
+    return Math.max(LEAST_WAIT_MS, this.#fragment.dueInMs(this.#o.clock.nowMs()));
   }
 
   async #work(): Promise<void> {
     if (!this.#room) return;
     if (this.#order === undefined && this.#room.dir !== null) await this.#lookBack(this.#room.dir);
     await this.#drain();
-    if (this.#fragment.isDue(this.#o.clock.nowMs())) await this.#write(this.#fragment.take());
+    if (this.#fragment.dueInMs(this.#o.clock.nowMs()) <= SOON_MS) await this.#write(this.#fragment.take());
     this.#announce();
     this.#setState();
   }
@@ -248,7 +242,7 @@ export class Recorder {
 
   /** Adds a picture, after writing what waits if it is time to. */
   async #append(item: Video): Promise<void> {
-    if (item.keyframe || this.#fragment.isDue(item.arrivedMs)) await this.#write(this.#fragment.take(item));
+    if (item.keyframe || this.#fragment.dueInMs(item.arrivedMs) <= 0) await this.#write(this.#fragment.take(item));
     // The write failed.
     if (this.#segment) this.#fragment.add(item);
   }

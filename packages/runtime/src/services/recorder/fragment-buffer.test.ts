@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import type { RecordedItem } from './event-ring.ts';
+import { FragmentBuffer } from './fragment-buffer.ts';
+
+const picture = (arrivedMs: number, bytes = 10): RecordedItem => ({
+  kind: 'video',
+  index: 0,
+  data: Buffer.alloc(bytes),
+  ptsMs: arrivedMs,
+  arrivedMs,
+  latenessMs: 0,
+  hiddenMs: 0,
+  keyframe: false,
+  damaged: false,
+});
+
+test('a fragment is due 400 ms after its first picture came, or when it is large', () => {
+  const buffer = new FragmentBuffer();
+  expect(buffer.dueInMs(1_000)).toBe(400);
+  buffer.add(picture(1_000));
+  buffer.add(picture(1_100));
+  expect([buffer.dueInMs(1_150), buffer.dueInMs(1_500)]).toEqual([250, -100]);
+  buffer.add(picture(1_160, 9 * 1024 * 1024));
+  expect(buffer.dueInMs(1_160)).toBe(0);
+});
+
+test('the newest picture stays, for how long it lasts shows with the one after it; one that is alone goes', () => {
+  const buffer = new FragmentBuffer();
+  buffer.add(picture(1_000));
+  buffer.add(picture(1_100));
+  expect(buffer.take().video.map(({ arrivedMs }) => arrivedMs)).toEqual([1_000]);
+  expect(buffer.dueInMs(1_150)).toBe(350);
+  expect(buffer.take().video.map(({ arrivedMs }) => arrivedMs)).toEqual([1_100]);
+  expect(buffer.take().video).toEqual([]);
+});
