@@ -5,6 +5,11 @@ import { type ResultStatus, detectionSchema } from './result.ts';
 export const CONTAINER_PROTOCOL_VERSION = 1;
 /** Largest message in bytes, without its length prefix. */
 export const CONTAINER_MESSAGE_LIMIT = 1024 * 1024;
+/** Lowest `faint_from` of an `infer` request: below it nearly every box of a network is a detection. 0..1. */
+export const FAINT_FROM_MIN = 0.05;
+/** Most detections in `faint` of an answer to `infer`. */
+export const FAINT_LIMIT = 64;
+const FAINT_FROM_RANGE = `a number from ${FAINT_FROM_MIN} to 1 is expected`;
 
 /** Pixel formats of a frame. Strides are part of the frame. */
 export const PIXEL_FORMATS = ['NV12', 'I420', 'RGB24', 'BGR24', 'GRAY8'] as const;
@@ -89,6 +94,10 @@ export const inferRequestSchema = z.object({
   frame_metadata: frameMetadataSchema,
   /** The id of the grant that this request uses up. */
   grant: z.string().max(64).optional(),
+  /**
+   * Also wanted, in `faint`: detections below the model's own threshold, from this confidence on, 0.05..1. Absent: none.
+   */
+  faint_from: z.number(FAINT_FROM_RANGE).min(FAINT_FROM_MIN, FAINT_FROM_RANGE).max(1, FAINT_FROM_RANGE).optional(),
 });
 /** See {@link inferRequestSchema}. */
 export type InferRequest = z.infer<typeof inferRequestSchema>;
@@ -130,6 +139,11 @@ export const inferResponseSchema = z.object({
   camera_id: z.string(),
   frame_id: z.int(),
   detections: z.array(detectionSchema).nullable(),
+  /**
+   * Detections from `faint_from` on and below the model's own threshold, strongest first. Absent when the request has no
+   * `faint_from`, with an error, and when the model cannot give them.
+   */
+  faint: z.array(detectionSchema).max(FAINT_LIMIT).optional(),
   metadata: z
     .object({
       inference_time_ms: z.number().min(0),

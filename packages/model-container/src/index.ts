@@ -10,7 +10,7 @@ export {
   type ModelManifest,
   type ModelTask,
 } from '#manifest';
-export type { AuthorFrame, AuthorManifest, Infer, ModelModule } from '#model';
+export type { AuthorFrame, AuthorManifest, Infer, Model, ModelModule } from '#model';
 export type { OutputTensor } from '#network';
 export {
   CATALOGUE,

@@ -88,6 +88,7 @@ class Reading(unittest.TestCase):
         for message in (
             BASE,
             {**BASE, "op": "infer", "grant": "", "deadline_ms": 0.1, "more": None},
+            *({**BASE, "faint_from": value} for value in (0.05, 0.3, 1)),
             infer("c", "/x", {**SLOT, "offset": 0, "strides": [6], "rendition": "", "captured_monotonic_ns": "0"}),
             infer("\U0001f600" * 64, "/x"),
             infer("c" * 128, "/" * 512, {"width": 16384, "height": 16384, "slot": 4095, "strides": []}),
@@ -114,6 +115,7 @@ class Reading(unittest.TestCase):
             *(("deadline_ms", bad) for bad in (0, -1, "5", False, None)),
             *(("frame_reference", bad) for bad in ("", "/" * 513, 1, ...)),
             *(("grant", bad) for bad in ("g" * 65, 1, None)),
+            *(("faint_from", bad) for bad in (0, 0.049, 1.01, -1, "0.2", True, None)),
             *(("frame_metadata", bad) for bad in (1, [], "x", None, ...)),
             ("op", None),
         ):

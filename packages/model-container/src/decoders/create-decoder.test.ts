@@ -30,6 +30,8 @@ test.each(KINDS)(
         );
       }
     }
+    // Only a mask has no confidence to compare.
+    expect(decoder.faint?.(tensors(counts), 0.1)).toEqual(settings.kind === 'foreground' ? undefined : []);
     expect(() => decoder.decode([])).toThrow("output 'first' does not consist of 32-bit floats");
   },
 );

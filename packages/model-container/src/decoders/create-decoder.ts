@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { messageOf, VigiaError } from '@vigia/base';
 import type { Detection } from '@vigia/contracts';
 import type { ModelManifest, ModuleDecoderSettings } from '#manifest';
+import type { OutputTensor } from '#network';
 import { checkedDetections } from './checked-detections.ts';
 import { floatsOf } from './checked-output.ts';
 import type { Decoder, DecoderContext, DecoderModule } from './decoder.ts';
@@ -37,13 +38,11 @@ export async function createDecoder(manifest: Described, dir: string): Promise<D
       });
       const { scores, boxes, anchors } = decoder;
       const scoresMeant = `${anchors} boxes × ${classes.length} classes`;
+      const scoresOf = (s?: OutputTensor): Float32Array => floatsOf(s, scores, anchors * classes.length, scoresMeant);
       return {
         outputs: [scores, boxes],
-        decode: ([s, b]) =>
-          ssd.decode(
-            floatsOf(s, scores, anchors * classes.length, scoresMeant),
-            floatsOf(b, boxes, anchors * 4, `${anchors} boxes × 4 edges`),
-          ),
+        decode: ([s, b]) => ssd.decode(scoresOf(s), floatsOf(b, boxes, anchors * 4, `${anchors} boxes × 4 edges`)),
+        faint: ([s], from) => ssd.faint(scoresOf(s), from),
       };
     }
     case 'yolov8': {
@@ -57,15 +56,15 @@ export async function createDecoder(manifest: Described, dir: string): Promise<D
         maxDetections: decoder.max_detections,
       });
       const meant = `4 + ${classes.length} classes, × ${decoder.anchors} boxes`;
-      return one(decoder.output, (4 + classes.length) * decoder.anchors, meant, (output) => yolo.decode(output));
+      return one(decoder.output, (4 + classes.length) * decoder.anchors, meant, yolo);
     }
     case 'movenet': {
       const movenet = new MoveNetDecoder({ className, scoreThreshold: decoder.score_threshold });
-      return one(decoder.output, BODY_NUMBERS, '17 points × 3', (output) => movenet.decode(output));
+      return one(decoder.output, BODY_NUMBERS, '17 points × 3', movenet);
     }
     case 'movenet-multipose': {
       const multipose = new MoveNetMultiPoseDecoder({ className, scoreThreshold: decoder.score_threshold });
-      return one(decoder.output, MULTIPOSE_NUMBERS, '6 bodies × 56', (output) => multipose.decode(output));
+      return one(decoder.output, MULTIPOSE_NUMBERS, '6 bodies × 56', multipose);
     }
     case 'foreground': {
       const foreground = new ForegroundDecoder({
@@ -76,16 +75,26 @@ export async function createDecoder(manifest: Described, dir: string): Promise<D
         grid: decoder.grid,
       });
       const meant = `${input.width} × ${input.height} pixels`;
-      return one(decoder.output, input.width * input.height, meant, (output) => foreground.decode(output));
+      return one(decoder.output, input.width * input.height, meant, foreground);
     }
     default:
       return moduleDecoder(manifest, decoder, dir);
   }
 }
 
+/** A decoder whose outputs are one list of values. */
+interface ValuesDecoder {
+  decode(values: Float32Array): Detection[];
+  faint?(values: Float32Array, from: number): Detection[];
+}
+
 /** A decoder of one output with `count` values. */
-function one(name: string, count: number, meant: string, decode: (values: Float32Array) => Detection[]): Decoder {
-  return { outputs: [name], decode: ([output]) => decode(floatsOf(output, name, count, meant)) };
+function one(name: string, count: number, meant: string, decoder: ValuesDecoder): Decoder {
+  const valuesOf = ([output]: readonly OutputTensor[]): Float32Array => floatsOf(output, name, count, meant);
+  const decode = (tensors: readonly OutputTensor[]): Detection[] => decoder.decode(valuesOf(tensors));
+  const faint = decoder.faint?.bind(decoder);
+  if (!faint) return { outputs: [name], decode };
+  return { outputs: [name], decode, faint: (tensors, from) => faint(valuesOf(tensors), from) };
 }
 
 async function moduleDecoder(

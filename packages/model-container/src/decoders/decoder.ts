@@ -7,6 +7,16 @@ export interface Decoder {
   readonly outputs: readonly string[] | undefined;
   /** @param tensors The outputs for one frame, borrowed. @throws VigiaError `inference_failed`. */
   decode(tensors: readonly OutputTensor[]): Detection[];
+  /**
+   * What the latest `decode` left out because its confidence is below the model's own threshold. Absent: this decoder
+   * has no such threshold.
+   *
+   * @param tensors Those of the latest `decode`.
+   * @param from Least confidence, 0..1.
+   * @returns Best first, at most `FAINT_LIMIT`. None overlaps a stronger detection more than the model allows.
+   * @throws VigiaError `inference_failed`.
+   */
+  faint?(tensors: readonly OutputTensor[], from: number): Detection[];
 }
 
 /** A decoder module's information about its model. */

@@ -29,19 +29,28 @@ export class MoveNetMultiPoseDecoder {
    * @throws VigiaError `inference_failed` for a NaN score: of any body, or of a point of a reported body.
    */
   decode(rows: Float32Array): Detection[] {
+    return this.#bodies(rows, this.#options.scoreThreshold);
+  }
+
+  /** The bodies that {@link decode} leaves out because of their score, from `from` on, 0..1. Otherwise the same. */
+  faint(rows: Float32Array, from: number): Detection[] {
+    return this.#bodies(rows, from, this.#options.scoreThreshold);
+  }
+
+  #bodies(rows: Float32Array, from: number, below?: number): Detection[] {
     const found: Detection[] = [];
     for (let offset = 0; offset + ROW <= rows.length; offset += ROW) {
-      const detection = this.#body(rows, offset);
+      const detection = this.#body(rows, offset, from, below);
       if (detection) found.push(detection);
     }
     return found.sort((a, b) => b.confidence - a.confidence);
   }
 
-  #body(rows: Float32Array, offset: number): Detection | undefined {
+  #body(rows: Float32Array, offset: number, from: number, below?: number): Detection | undefined {
     const box = offset + BODY_NUMBERS;
     const score = rows[box + 4] ?? Number.NaN;
     if (Number.isNaN(score)) throw scoreIsNoNumber();
-    if (score < this.#options.scoreThreshold) return undefined;
+    if (score < from || (below !== undefined && score >= below)) return undefined;
     const edge = (i: number): number => roundUnit(clampUnit(rows[box + i] ?? Number.NaN));
     const [top, left, bottom, right] = [edge(0), edge(1), edge(2), edge(3)];
     // Both comparisons are false for NaN.

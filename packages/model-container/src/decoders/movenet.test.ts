@@ -87,6 +87,19 @@ test('a body that scores too low, has no area or a coordinate that is no number 
   }
 });
 
+test('faint bodies: those below the threshold and from the wish on, best first', () => {
+  const faint = Float32Array.from(body(0.3));
+  const strict = new MoveNetDecoder({ className: 'person', scoreThreshold: 0.4 });
+  expect([strict.decode(faint), strict.faint(faint, 0.31)]).toEqual([[], []]);
+  expect(strict.faint(faint, 0.3)).toMatchObject([{ confidence: 0.3, keypoints: { length: 17 } }]);
+  expect(strict.faint(Float32Array.from(body(0.4)), 0.05)).toEqual([]);
+  const good = [...body(0.4), 0.25, 0.15, 0.75, 0.65, 0.3];
+  const rows = Float32Array.from([...good.with(55, 0.06), ...good, ...good.with(55, 0.15), ...NOBODY]);
+  expect(multi.decode(rows).map((d) => d.confidence)).toEqual([0.3]);
+  expect(multi.faint(rows, 0.05).map((d) => d.confidence)).toEqual([0.15, 0.06]);
+  expect(multi.faint(rows, 0.1).map((d) => d.confidence)).toEqual([0.15]);
+});
+
 test('for any output every detection is valid', () => {
   const any = fc.oneof(fc.float({ noDefaultInfinity: false, noNaN: true }), fc.float({ min: 0, max: 1, noNaN: true }));
   const numbers = fc.tuple(fc.array(any, { minLength: 112, maxLength: 112 }), fc.nat(500));

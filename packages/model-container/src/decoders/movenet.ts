@@ -29,10 +29,19 @@ export class MoveNetDecoder {
    * @throws VigiaError `inference_failed` for a NaN score.
    */
   decode(body: Float32Array): Detection[] {
+    return this.#body(body, this.#options.scoreThreshold);
+  }
+
+  /** The body when {@link decode} leaves it out because of its score and that is at least `from`, 0..1. */
+  faint(body: Float32Array, from: number): Detection[] {
+    return this.#body(body, from, this.#options.scoreThreshold);
+  }
+
+  #body(body: Float32Array, from: number, below?: number): Detection[] {
     const keypoints = readBody(body, 0);
     if (!keypoints) return [];
     const confidence = roundUnit(keypoints.reduce((sum, point) => sum + point.confidence, 0) / keypoints.length);
-    if (confidence < this.#options.scoreThreshold) return [];
+    if (confidence < from || (below !== undefined && confidence >= below)) return [];
     const bbox = boxAround(keypoints);
     return bbox ? [{ class_id: 0, class_name: this.#options.className, confidence, bbox, keypoints }] : [];
   }

@@ -34,11 +34,12 @@ export interface Candidates {
  *
  * @param maxIou 0..1. At 1 nothing is suppressed.
  * @param kept Receives the kept candidates, best first; its length is the limit. Owned by the caller.
- * @returns Number of kept candidates.
+ * @param before How many better candidates `kept` begins with: they suppress too. Default 0.
+ * @returns Number of kept candidates, with those before.
  */
-export function suppress(candidates: Candidates, maxIou: number, kept: Int32Array): number {
+export function suppress(candidates: Candidates, maxIou: number, kept: Int32Array, before = 0): number {
   const { order, boxes, classes } = candidates;
-  let count = 0;
+  let count = before;
   for (let i = 0; i < order.length && count < kept.length; i++) {
     const candidate = order[i] ?? 0;
     if (overlapsKept(candidate, boxes, classes, maxIou, kept, count)) continue;

@@ -1,4 +1,4 @@
-import { detectionSchema } from '@vigia/contracts';
+import { detectionSchema, FAINT_LIMIT } from '@vigia/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { COCO_CLASSES } from './coco.ts';
@@ -108,6 +108,63 @@ test('a decoder can be used again: nothing of an earlier picture is left', () =>
   );
   expect(decoder.decode(new Float32Array(12), Float32Array.from([NOWHERE, NOWHERE, NOWHERE, NOWHERE].flat()))).toEqual(
     [],
+  );
+});
+
+test('faint detections: those below the threshold, best first, none over a stronger one of its class', () => {
+  const decoder = new SsdDecoder(OPTIONS);
+  const scores = [
+    [0.2, 0.4, 0.3],
+    [0.9, 0, 0.1],
+    [0.45, 0, 0],
+    [0.15, 0, 0.4],
+  ];
+  const boxes = [
+    [0, 0, 0.1, 0.1],
+    [0.2, 0, 0.3, 0.1],
+    [0.2, 0.01, 0.3, 0.1],
+    [0.6, 0, 0.7, 0.1],
+  ];
+  const [flatScores, flatBoxes] = [Float32Array.from(scores.flat()), Float32Array.from(boxes.flat())];
+  const strong = decoder.decode(flatScores, flatBoxes);
+  expect(strong.map((d) => d.confidence)).toEqual([0.9]);
+  const faint = decoder.faint(flatScores, 0.2);
+  expect(faint.map((d) => [d.class_name, d.confidence])).toEqual([
+    ['car', 0.4],
+    ['car', 0.3],
+    ['person', 0.2],
+  ]);
+  expect(decoder.decode(flatScores, flatBoxes)).toEqual(strong);
+  expect(decoder.faint(flatScores, 0.5)).toEqual([]);
+});
+
+test('when the reported detections are at their limit, there is room for the faint ones still', () => {
+  const anchors = 80;
+  const decoder = new SsdDecoder({ ...OPTIONS, anchors, classes: ['person'] });
+  const scores = Float32Array.from({ length: anchors }, (_, i) => (i < 5 ? 0.9 - i / 100 : 0.4 - i / 1000));
+  const lines = Array.from({ length: anchors }, (_, i) => [0, i / anchors, 1, (i + 1) / anchors]);
+  const boxes = Float32Array.from(lines.flat());
+  expect(decoder.decode(scores, boxes).map((d) => d.confidence)).toEqual([0.9, 0.89, 0.88]);
+  const faint = decoder.faint(scores, 0.05);
+  expect(faint).toHaveLength(FAINT_LIMIT);
+  expect(faint[0]?.confidence).toBe(0.395);
+});
+
+test('for any output, detections and faint ones are those of a lower threshold', () => {
+  const score = fc.float({ min: 0, max: 1, noNaN: true });
+  const box = fc.array(score, { minLength: 4, maxLength: 4 });
+  const output = fc.tuple(
+    fc.array(score, { minLength: 12, maxLength: 12 }),
+    fc.array(box, { minLength: 4, maxLength: 4 }),
+  );
+  fc.assert(
+    fc.property(output, fc.double({ min: 0.05, max: 0.5, noNaN: true }), ([scores, boxes], from) => {
+      const values = [Float32Array.from(scores), Float32Array.from(boxes.flat())] as const;
+      const options = { ...OPTIONS, maxDetections: 12 };
+      const decoder = new SsdDecoder(options);
+      const both = [...decoder.decode(...values), ...decoder.faint(values[0], from)];
+      expect(both).toEqual(new SsdDecoder({ ...options, scoreThreshold: from }).decode(...values));
+    }),
   );
 });
 

@@ -79,6 +79,44 @@ test('a decoder can be used again: nothing of an earlier picture is left', () =>
   expect(decoder.decode(output())).toEqual([]);
 });
 
+test('faint detections: those below the threshold, best first, none over a stronger one of its class', () => {
+  const decoder = new YoloV8Decoder(OPTIONS);
+  const values = output(
+    [60, 30, 40, 40, 0.9, 0, 0],
+    [60, 31, 40, 40, 0.4, 0, 0],
+    [160, 30, 40, 40, 0.2, 0, 0.1],
+    [60, 30, 40, 40, 0.1, 0.9, 0.3],
+  );
+  const strong = decoder.decode(values);
+  expect(strong.map((d) => d.confidence)).toEqual([0.9]);
+  const person = { class_id: 0, class_name: 'person', confidence: 0.2, bbox: [0.7, 0.1, 0.9, 0.5] };
+  const car = { class_id: 2, class_name: 'car', confidence: 0.3, bbox: [0.2, 0.1, 0.4, 0.5] };
+  // Scores are 32-bit floats.
+  expect(decoder.faint(values, Math.fround(0.2))).toEqual([car, person]);
+  expect(decoder.faint(values, 0.25)).toEqual([car]);
+  expect(decoder.faint(values, 0.6)).toEqual([]);
+  expect(decoder.decode(values)).toEqual(strong);
+});
+
+test('for any output, detections and faint ones are those of a lower threshold', () => {
+  const score = fc.float({ min: 0, max: 1, noNaN: true });
+  const edge = fc.float({ min: 0, max: 200, noNaN: true });
+  const anchor = fc.tuple(edge, edge, edge, edge, score, score, score);
+  fc.assert(
+    fc.property(
+      fc.array(anchor, { maxLength: OPTIONS.anchors }),
+      fc.double({ min: 0.05, max: 0.5, noNaN: true }),
+      (anchors, from) => {
+        const values = output(...anchors);
+        const options = { ...OPTIONS, maxDetections: OPTIONS.anchors };
+        const decoder = new YoloV8Decoder(options);
+        const both = [...decoder.decode(values), ...decoder.faint(values, from)];
+        expect(both).toEqual(new YoloV8Decoder({ ...options, scoreThreshold: from }).decode(values));
+      },
+    ),
+  );
+});
+
 test('for any output every detection is valid and above the threshold, and their number within the limit', () => {
   const any = fc.oneof(fc.float({ noDefaultInfinity: false }), fc.float({ min: 0, max: 200, noNaN: true }));
   const numbers = ROWS * OPTIONS.anchors;

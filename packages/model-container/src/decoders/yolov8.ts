@@ -1,4 +1,4 @@
-import type { Detection } from '@vigia/contracts';
+import { type Detection, FAINT_LIMIT } from '@vigia/contracts';
 import { scoreIsNoNumber } from './checked-output.ts';
 import { suppress } from './nms.ts';
 import { clampUnit, roundUnit } from './unit.ts';
@@ -33,7 +33,12 @@ export class YoloV8Decoder {
   /** y1, x1, y2, x2 per box; filled in for candidates only. */
   readonly #boxes: Float32Array;
   readonly #candidates: Int32Array;
+  /** The kept candidates: the reported ones, then the faint ones. */
   readonly #kept: Int32Array;
+  /** The part of {@link #kept} for the reported ones. */
+  readonly #reported: Int32Array;
+  /** Number of detections of the latest frame. */
+  #count = 0;
 
   constructor(options: YoloV8Options) {
     this.#options = options;
@@ -41,7 +46,8 @@ export class YoloV8Decoder {
     this.#classIds = new Uint16Array(options.anchors);
     this.#boxes = new Float32Array(options.anchors * 4);
     this.#candidates = new Int32Array(options.anchors);
-    this.#kept = new Int32Array(options.maxDetections);
+    this.#kept = new Int32Array(options.maxDetections + FAINT_LIMIT);
+    this.#reported = this.#kept.subarray(0, options.maxDetections);
   }
 
   /**
@@ -52,12 +58,29 @@ export class YoloV8Decoder {
    */
   decode(output: Float32Array): Detection[] {
     this.#chooseClasses(output);
-    const found = this.#collect(output);
+    this.#count = this.#suppress(this.#collect(output, this.#options.scoreThreshold), this.#reported, 0);
+    return Array.from({ length: this.#count }, (_, i) => this.#detection(this.#kept[i] ?? 0));
+  }
+
+  /**
+   * What the latest {@link decode} left out because of its score.
+   *
+   * @param output That of that `decode`.
+   * @param from Least confidence, 0..1.
+   * @returns Best first, at most `FAINT_LIMIT`. Boxes that overlap a stronger one of their class are dropped.
+   */
+  faint(output: Float32Array, from: number): Detection[] {
+    const before = this.#count;
+    const room = this.#kept.subarray(0, before + FAINT_LIMIT);
+    const end = this.#suppress(this.#collect(output, from, this.#options.scoreThreshold), room, before);
+    return Array.from({ length: end - before }, (_, i) => this.#detection(this.#kept[before + i] ?? 0));
+  }
+
+  #suppress(found: number, kept: Int32Array, before: number): number {
     const classes = this.#options.classes.length;
     const score = (candidate: number): number => this.#scores[Math.floor(candidate / classes)] ?? 0;
     const order = this.#candidates.subarray(0, found).sort((a, b) => score(b) - score(a));
-    const kept = suppress({ order, boxes: this.#boxes, classes }, this.#options.iouThreshold, this.#kept);
-    return Array.from({ length: kept }, (_, i) => this.#detection(this.#kept[i] ?? 0));
+    return suppress({ order, boxes: this.#boxes, classes }, this.#options.iouThreshold, kept, before);
   }
 
   // Row by row, in memory order: box by box would touch another cache line for every class.
@@ -78,11 +101,13 @@ export class YoloV8Decoder {
     }
   }
 
-  #collect(output: Float32Array): number {
-    const { anchors, classes, scoreThreshold } = this.#options;
+  /** @param below Scores from here on are left out. Absent: none. */
+  #collect(output: Float32Array, from: number, below?: number): number {
+    const { anchors, classes } = this.#options;
     let found = 0;
     for (let anchor = 0; anchor < anchors; anchor++) {
-      if ((this.#scores[anchor] ?? 0) < scoreThreshold || !this.#placeBox(output, anchor)) continue;
+      const score = this.#scores[anchor] ?? 0;
+      if (score < from || (below !== undefined && score >= below) || !this.#placeBox(output, anchor)) continue;
       this.#candidates[found++] = anchor * classes.length + (this.#classIds[anchor] ?? 0);
     }
     return found;

@@ -1,6 +1,5 @@
-import type { Detection } from '@vigia/contracts';
 import { expect, test } from 'vitest';
-import type { Model } from '#model';
+import type { Model, Seen } from '#model';
 import { FrameRuns } from './frame-runs.ts';
 import { lookAt } from './golden.ts';
 
@@ -16,7 +15,7 @@ const modelOf = (results: number): Model => ({
     p99Ms: undefined,
   },
   take: () => undefined,
-  run: () => Promise.resolve(Array.from({ length: results }, (): Detection[] => [])),
+  run: () => Promise.resolve(Array.from({ length: results }, (): Seen => ({ detections: [] }))),
   close: () => Promise.resolve(),
 });
 const job = {

@@ -34,7 +34,7 @@ export class FrameRuns {
     const preparedMs = performance.now();
     const seen = taken.length > 0 ? await this.#model.run(taken.length) : [];
     taken.forEach((job, row) => {
-      results[job] = { status: 'ok', detections: resultOf(seen, row) };
+      results[job] = { status: 'ok', ...resultOf(seen, row) };
     });
     return {
       results: results as JobResult[],
@@ -63,7 +63,7 @@ export class FrameRuns {
       this.#sources.set(connection, source);
     }
     try {
-      const use = source.use(request, (frame) => this.#model.take(row, frame));
+      const use = source.use(request, (frame) => this.#model.take(row, frame, request.faint_from));
       return use.status === 'ok' ? undefined : use;
     } catch (error) {
       // The model cannot process this frame: an error of the sender, not of the model.

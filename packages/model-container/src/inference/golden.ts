@@ -51,7 +51,7 @@ export async function lookAt(model: Model, pixels: Uint8Array): Promise<ProbeRes
   const { planes } = packedLayout('RGB24', width, height);
   const startMs = performance.now();
   model.take(0, { width, height, format: 'RGB24', planes, pixels });
-  const detections = resultOf(await model.run(1), 0);
+  const { detections } = resultOf(await model.run(1), 0);
   return { detections, inferenceMs: performance.now() - startMs };
 }
 

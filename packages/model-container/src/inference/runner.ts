@@ -1,16 +1,16 @@
-import type { ContainerErrorCode, Detection } from '@vigia/contracts';
+import type { ContainerErrorCode, InferRequest } from '@vigia/contracts';
 import type { FrameFailure, FrameRequest } from '#frames';
-import type { ModelFacts, ModelSettings } from '#model';
+import type { ModelFacts, ModelSettings, Seen } from '#model';
 
-/** A frame to analyse: its connection, and its location. */
+/** A frame to analyse: its connection, its location, and the faint detections that are wanted. */
 export interface FrameJob {
   /** Number of the requesting connection. */
   readonly connection: number;
-  readonly request: FrameRequest;
+  readonly request: FrameRequest & Pick<InferRequest, 'faint_from'>;
 }
 
 /** Outcome of one frame. */
-export type JobResult = { readonly status: 'ok'; readonly detections: Detection[] } | FrameFailure;
+export type JobResult = ({ readonly status: 'ok' } & Seen) | FrameFailure;
 
 /** Outcome of one run: a result per job, in order. */
 export interface RunResult {

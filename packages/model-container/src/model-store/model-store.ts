@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, VigiaError } from '@vigia/base';
 import type { ModelManifest } from '#manifest';
+import type { Model } from '#model';
 import { AddedModels } from './added-models.ts';
 import { type CatalogueEntry, manifestOf } from './catalogue.ts';
 import { cacheError, isDiskError } from './errors.ts';
@@ -186,6 +187,18 @@ export class ModelStore {
     const model = await this.#locate(entry);
     if (await isPresent(model)) return model;
     throw new VigiaError('model_absent', `model '${id}' is not in ${this.#root}: pull it first`, { path: model.dir });
+  }
+
+  /**
+   * Opens a model in this process, on one thread of the CPU: for tools that look at pictures one after the other. The caller
+   * closes it.
+   *
+   * @throws VigiaError as {@link resolve}; `model_load`.
+   */
+  async open(id: string, options: { readonly pull?: PullOptions | true } = {}): Promise<Model> {
+    const { dir } = await this.resolve(id, options);
+    const { openModel } = await import('#model');
+    return (await openModel({ source: { kind: 'folder', dir }, threads: 1, provider: 'cpu' })).model;
   }
 
   /**

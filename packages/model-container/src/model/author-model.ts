@@ -6,7 +6,7 @@ import { checkedDetections } from '#decoders';
 import type { RawFrame } from '#frames';
 import { MODEL_TASKS, type ModelInput, type ModelTask } from '#manifest';
 import { InputFiller, layoutOf } from '#preprocess';
-import type { Model, ModelFacts } from './model.ts';
+import type { Model, ModelFacts, Seen } from './model.ts';
 
 /** The input of a model module: a frame of the declared size, packed RGB24. Borrowed until the call ends. */
 export interface AuthorFrame {
@@ -110,8 +110,8 @@ export class AuthorModel implements Model {
     this.#filler.fillRow(frame, this.#frame.data, 0);
   }
 
-  async run(): Promise<Detection[][]> {
-    return [checkedDetections(await this.#infer(this.#frame), `model module ${this.#path}`)];
+  async run(): Promise<Seen[]> {
+    return [{ detections: checkedDetections(await this.#infer(this.#frame), `model module ${this.#path}`) }];
   }
 
   async close(): Promise<void> {

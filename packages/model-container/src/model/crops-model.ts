@@ -5,7 +5,7 @@ import { packedLayout, type RawFrame } from '#frames';
 import { type CropSettings, frameOf, type ModelManifest } from '#manifest';
 import type { Network } from '#network';
 import { type Crop, InputFiller, layoutOf } from '#preprocess';
-import type { Model, ModelFacts } from './model.ts';
+import type { Model, ModelFacts, Seen } from './model.ts';
 import { factsOf } from './network-model.ts';
 
 /** A network with its decoder and manifest. */
@@ -56,11 +56,11 @@ export class CropsModel implements Model {
     this.#frameFiller.fillRow(frame, this.#frame.pixels, 0);
   }
 
-  async run(): Promise<Detection[][]> {
+  async run(): Promise<Seen[]> {
     const found = await this.#detect();
     const detections: Detection[] = [];
     for (const { bbox } of found) detections.push(...(await this.#lookAt(bbox)));
-    return [detections];
+    return [{ detections }];
   }
 
   async close(): Promise<void> {

@@ -16,22 +16,31 @@ export interface ModelFacts {
   readonly p99Ms: number | undefined;
 }
 
+/** What a model sees in one frame. */
+export interface Seen {
+  /** From the model's own threshold on, in fractions 0..1 of the frame taken. */
+  readonly detections: Detection[];
+  /** Those below it that were wished for, best first; absent without a wish, and when the model cannot give them. */
+  readonly faint?: Detection[];
+}
+
 /** A loaded model: frames in, detections out. Not for concurrent use; the opener closes it. */
 export interface Model {
   readonly facts: ModelFacts;
   /**
    * Copies what a run needs of a frame into row `row` (0..maxBatch−1). The frame is not accessed afterwards.
    *
+   * @param faintFrom Least confidence of the faint detections that are wanted of this frame, 0..1; undefined: none.
    * @throws VigiaError `frame_invalid` for a frame that this model cannot process.
    */
-  take(row: number, frame: RawFrame): void;
+  take(row: number, frame: RawFrame, faintFrom?: number): void;
   /**
    * Runs rows 0..count−1.
    *
-   * @returns Detections per row, in fractions 0..1 of the frame taken.
+   * @returns One per row.
    * @throws the model's own exceptions.
    */
-  run(count: number): Promise<Detection[][]>;
+  run(count: number): Promise<Seen[]>;
   /** Releases its memory. */
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { RawFrame } from '#frames';
 import { frameOf, type ModelManifest } from '#manifest';
 import type { Network } from '#network';
 import { type Crop, InputFiller, layoutOf } from '#preprocess';
-import type { Model, ModelFacts } from './model.ts';
+import type { Model, ModelFacts, Seen } from './model.ts';
 
 /** The facts of a model with a manifest. */
 export function factsOf(manifest: ModelManifest, network: Pick<Network, 'maxBatch' | 'provider'>): ModelFacts {
@@ -28,6 +28,8 @@ export class NetworkModel implements Model {
   readonly #size: { readonly width: number; readonly height: number };
   /** Position of each frame in its input; one that fills the input needs no mapping back. */
   readonly #content: Crop[] = [];
+  /** The wish of each row's frame. */
+  readonly #faintFrom: (number | undefined)[] = [];
 
   constructor(manifest: ModelManifest, network: Network, decoder: Decoder) {
     this.facts = factsOf(manifest, network);
@@ -37,26 +39,34 @@ export class NetworkModel implements Model {
     this.#size = manifest.input;
   }
 
-  take(row: number, frame: RawFrame): void {
+  take(row: number, frame: RawFrame, faintFrom?: number): void {
+    this.#faintFrom[row] = faintFrom;
     this.#content[row] = this.#filler.fillRow(frame, this.#network.input, row);
   }
 
-  async run(count: number): Promise<Detection[][]> {
+  async run(count: number): Promise<Seen[]> {
     const outputs = await this.#network.run(count);
     return outputs.map((tensors, row) => {
-      const detections = this.#decoder.decode(tensors);
-      const content = this.#content[row];
-      const { width, height } = this.#size;
-      if (!content || (content.width === width && content.height === height)) return detections;
-      // Letterboxed here, not by the sender: the padding is not part of the sender's frame.
-      const region = {
-        x: content.x / width,
-        y: content.y / height,
-        width: content.width / width,
-        height: content.height / height,
-      };
-      return detections.map((detection) => moveInto(detection, region));
+      const detections = this.#inFrame(this.#decoder.decode(tensors), row);
+      const from = this.#faintFrom[row];
+      const faint = from === undefined ? undefined : this.#decoder.faint?.(tensors, from);
+      return faint ? { detections, faint: this.#inFrame(faint, row) } : { detections };
     });
+  }
+
+  /** Fractions of the input as fractions of the frame in `row`. */
+  #inFrame(detections: Detection[], row: number): Detection[] {
+    const content = this.#content[row];
+    const { width, height } = this.#size;
+    if (!content || (content.width === width && content.height === height)) return detections;
+    // Letterboxed here, not by the sender: the padding is not part of the sender's frame.
+    const region = {
+      x: content.x / width,
+      y: content.y / height,
+      width: content.width / width,
+      height: content.height / height,
+    };
+    return detections.map((detection) => moveInto(detection, region));
   }
 
   close(): Promise<void> {

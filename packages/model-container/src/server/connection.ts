@@ -222,11 +222,13 @@ export class Connection {
   }
 }
 
-/** An answer as a message; one that exceeds the message limit becomes an error. */
+/** An answer as a message; one that exceeds the message limit loses `faint`, or becomes an error. */
 function fitting(answer: object): { readonly message: Buffer; readonly fits: boolean } {
   const message = encodeJson(answer);
   const bytes = message.byteLength - LENGTH_BYTES;
   if (bytes <= CONTAINER_MESSAGE_LIMIT || !('detections' in answer)) return { message, fits: true };
+  // A wish must not turn a result into a failure.
+  if ('faint' in answer && answer.faint !== undefined) return fitting({ ...answer, faint: undefined });
   const text = `what the model saw takes ${bytes} bytes, a message has at most ${CONTAINER_MESSAGE_LIMIT}`;
   const error = { code: 'inference_failed', message: text };
   return { message: encodeJson({ ...answer, metadata: undefined, detections: null, error }), fits: false };

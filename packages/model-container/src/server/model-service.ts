@@ -201,7 +201,7 @@ export class ModelService {
       batch_size: run.batchSize,
       model_version: this.#options.runner.facts.version,
     };
-    if (job.answer(inferOk(job.request, result.detections, metadata))) this.#health.succeeded();
+    if (job.answer(inferOk(job.request, result, metadata))) this.#health.succeeded();
     else this.#health.failed('inference_failed: what the model saw is more than a message can hold');
   }
 }

@@ -2,7 +2,6 @@ import { messageOf } from '@vigia/base';
 import {
   type ContainerError,
   type ContainerErrorCode,
-  type Detection,
   describeRequestSchema,
   type GrantResponse,
   healthRequestSchema,
@@ -14,6 +13,7 @@ import {
   unwantRequestSchema,
   wantRequestSchema,
 } from '@vigia/contracts';
+import type { Seen } from '#model';
 
 /** A parsed and validated request. `invalid` contains the answer to send. */
 export type ParsedRequest =
@@ -76,10 +76,10 @@ export function inferError(request: InferRequest, code: ContainerErrorCode, mess
 /** The answer to a successful `infer`. */
 export function inferOk(
   request: InferRequest,
-  detections: Detection[],
+  { detections, faint }: Seen,
   metadata: NonNullable<InferResponse['metadata']>,
 ): InferResponse {
-  return { ...identity(request), detections, metadata, error: null };
+  return { ...identity(request), detections, ...(faint && { faint }), metadata, error: null };
 }
 
 function identity(request: InferRequest): Pick<InferResponse, 'request_id' | 'model_id' | 'camera_id' | 'frame_id'> {

@@ -45,6 +45,11 @@ const WRONG_FIELDS: readonly object[] = [
   { deadline_ms: -1 },
   { deadline_ms: '100' },
   { grant: 5 },
+  { faint_from: 0 },
+  { faint_from: 0.049 },
+  { faint_from: 1.1 },
+  { faint_from: '0.2' },
+  { faint_from: null },
   { op: '' },
 ];
 

@@ -101,6 +101,21 @@ export function operationTests(rig: Rig): void {
     if (metadata?.model_version !== undefined) expect(metadata.model_version).toBe(model_version);
   });
 
+  test('a wish for faint detections changes nothing else, and nothing of the next answer', async () => {
+    const peer = await rig.connect();
+    const plain = await peer.infer(rig.infer());
+    const wished = await peer.infer(rig.infer({ faint_from: 0.05 }));
+    rig.seen(wished);
+    expect(wished.detections).toEqual(plain.detections);
+    const least = Math.min(1, ...(wished.detections ?? []).map((detection) => detection.confidence));
+    for (const faint of wished.faint ?? []) {
+      expect(faint.confidence).toBeGreaterThanOrEqual(0.05);
+      expect(faint.confidence).toBeLessThanOrEqual(least);
+    }
+    expect(await peer.infer(rig.infer())).not.toHaveProperty('faint');
+    expect(plain).not.toHaveProperty('faint');
+  });
+
   test('unknown fields are ignored', async () => {
     const peer = await rig.connect();
     const picture = rig.files.plain(packed('RGB24', 8, 8, COLOUR), 1);

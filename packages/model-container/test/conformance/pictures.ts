@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@vigia/base';
@@ -105,7 +105,9 @@ export class FrameFiles {
 
   /** Writes a picture into a plain file in /dev/shm, or in the allowed folder. */
   plain(picture: TestPicture, frameId: number, path: string = this.path('plain')): Reference {
-    writeFileSync(path, picture.bytes);
+    // In one step: a container may be reading the file that is replaced.
+    writeFileSync(`${path}.new`, picture.bytes);
+    renameSync(`${path}.new`, path);
     const { width, height, format } = picture;
     return { frame_reference: path, frame_metadata: { frame_id: frameId, width, height, format } };
   }

@@ -76,6 +76,14 @@ test('without manners it answers by the schema, and counts', async () => {
   expect(fake.counts).toEqual({ connections: 1, infers: 1, wants: 1, ok: 1, errors: 0, batches: 1 });
 });
 
+test('faint detections are answered as configured, to who asks for them', async () => {
+  const faint = { class_id: 0, class_name: 'bright', confidence: 0.2, bbox: [0, 0, 1, 1] } as const;
+  await start({ faint: () => [{ ...faint, bbox: [...faint.bbox] }] });
+  const { answers } = await talk([infer({ faint_from: 0.1 })], 1);
+  expect(inferResponseSchema.parse(answers[0])).toMatchObject({ detections: [], faint: [faint] });
+  expect((await talk([infer()], 1)).answers[0]).not.toHaveProperty('faint');
+});
+
 const SPOILED: readonly (readonly [FakeManner, Message])[] = [
   ['wrong_frame', { frame_id: 43 }],
   ['null_detections', { detections: null, error: null }],

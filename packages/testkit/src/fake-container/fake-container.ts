@@ -36,6 +36,8 @@ export interface FakeContainerOptions {
   readonly allowDirs?: readonly string[];
   /** Replaces the bright model's result; an exception becomes `inference_failed`. */
   readonly infer?: (detections: readonly Detection[], request: InferRequest) => readonly Detection[];
+  /** The answer's `faint` to a request with `faint_from`. Default: absent, like a model that cannot give them. */
+  readonly faint?: (request: InferRequest) => readonly Detection[];
   /** Whether frames are read. Default true; if false, requests may name missing frames. */
   readonly readsFrames?: boolean;
   /** Called with every parsed message, before it is answered. */
@@ -225,6 +227,7 @@ export class FakeContainer {
   #seen(request: InferRequest, startedMs: number): object {
     const seen = this.#o.readsFrames === false ? [] : brightDetections(this.#frames.read(request));
     const detections = this.#o.infer ? this.#o.infer(seen, request) : seen;
+    const faint = request.faint_from === undefined ? undefined : this.#o.faint?.(request);
     this.#counts.batches += 1;
     this.#failedRuns = 0;
     const metadata = {
@@ -233,7 +236,7 @@ export class FakeContainer {
       batch_size: 1,
       model_version: '1',
     };
-    return { ...this.#identity(request), detections, metadata, error: null };
+    return { ...this.#identity(request), detections, ...(faint && { faint }), metadata, error: null };
   }
 
   #onWant(message: FakeMessage, reply: Reply, owner: FakeConnection): void {

@@ -27,6 +27,7 @@ _SAFE_INTEGER = 2**53 - 1
 _DECIMAL = re.compile(r"[0-9]{1,20}")
 _ID_MAX = 128
 _REQUEST_ID_MAX = 64
+_FAINT_FROM_MIN = 0.05
 
 Message = Dict[str, Any]
 
@@ -252,6 +253,11 @@ class _Fields:
             raise self._wrong(name, "a number above 0 is expected")
         return float(value)
 
+    def between(self, name: str, least: float, most: float) -> None:
+        value = self.number(name, optional=True)
+        if value is not None and not least <= value <= most:
+            raise self._wrong(name, f"a number from {least} to {most} is expected")
+
     def choice(self, name: str, choices: Tuple[str, ...]) -> str:
         value = self._get(name, False)
         if not isinstance(value, str) or value not in choices:
@@ -313,6 +319,8 @@ def _whole(value: Any) -> Optional[int]:
 
 def _infer(fields: _Fields) -> InferRequest:
     fields.number("timestamp")
+    # Unused: a model's function has no threshold that is known here.
+    fields.between("faint_from", _FAINT_FROM_MIN, 1)
     return InferRequest(
         fields.text("request_id", 1, _REQUEST_ID_MAX, optional=True),
         fields.text("model_id", 1, _ID_MAX),
