@@ -61,6 +61,31 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  care: {
+    line: 'labelled falls and everyday activity through the real chain: what is detected, how late, and what is not (footage: as long as it lasts, by the number of clips at once)',
+    usage: '--footage DIR --labels FILE [--fps N] [--only PART] [--long-lie] [--overload N] [--json | --markdown]',
+    options: [
+      ['--footage DIR', 'folder of the clips'],
+      ['--labels FILE', 'a line of JSON per clip: file, seconds, fps, true_fps, falls [{start_s, down_s}]'],
+      ['--fps N', 'results a second, 1 to 15 (5)'],
+      ['--only PART', 'clips with this in their names'],
+      ['--long-lie', 'people who lie and were never upright, in place of falls'],
+      ['--overload N', 'beside cameras that want N times what the model can do, 0 to 10 (0)'],
+      ['--json', 'the figures as JSON'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
+  beds: {
+    line: 'who gets into a bed and out of it, in composed nights through the real chain: what is seen, how late (3 min)',
+    usage: '--footage DIR --labels FILE [--fps N] [--json | --markdown]',
+    options: [
+      ['--footage DIR', 'folder of the clips: those of GMDCSA24'],
+      ['--labels FILE', 'a line of JSON per clip: file, seconds, bed [{what, from_s, to_s}]'],
+      ['--fps N', 'results a second, 1 to 7 (5)'],
+      ['--json', 'the figures as JSON'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   recording: {
     line: '16 cameras recorded, compared with ffmpeg; ages of results of 8 and 16 cameras with and without recording (about 10 minutes)',
     usage: '[--seconds N] [--rounds N] [--markdown]',
@@ -90,6 +115,11 @@ const BENCHMARKS = {
       ['--rounds N', 'rounds in which the variants alternate, 1 to 100 (2)'],
       ['--markdown', 'tables as Markdown'],
     ],
+  },
+  tracking: {
+    line: 'identities that the tracker keeps on the pedestrians clip, and its cost with 50 people (seconds)',
+    usage: '[--markdown]',
+    options: [['--markdown', 'tables as Markdown']],
   },
   tracing: {
     line: 'CPU of the node per result and age of results, with traces off and on, by turns in one node (about a minute)',

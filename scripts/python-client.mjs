@@ -42,9 +42,11 @@ export function pythonClient(contracts) {
   });
   const bodies = group(() => {
     for (const operation of operations) operation.accepts = acceptsOf(operation, types);
+  });
+  const queries = group(() => {
     for (const operation of operations) operation.options = optionsOf(operation, types);
   });
-  const groups = { events: streamed, reports, answers, bodies };
+  const groups = { events: streamed, reports, answers, bodies, queries };
   const access = operations.filter(({ operationId }) => operationId in contracts.ACCESS_API);
   const recordings = operations.filter(({ operationId }) => operationId in contracts.RECORDINGS_API);
   const others = operations.filter((operation) => !access.includes(operation) && !recordings.includes(operation));
@@ -172,6 +174,7 @@ function moduleOf(name, own, groups) {
     reports: 'Reports of a node, its cameras and models',
     answers: 'Other answers',
     bodies: 'What a node is sent',
+    queries: 'What a node is asked',
   }[name];
   return `"""${title}. ${MADE}"""\n\n${['from __future__ import annotations\n', ...parts].join('\n')}\n${all}\n\n\n${text}`;
 }

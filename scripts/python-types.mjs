@@ -4,6 +4,8 @@
 /** Keywords that describe, or limit values, but do not change the type. */
 const NOT_A_TYPE = /^(?:title|description|default|pattern|format|min|max|exclusiveM|propertyNames|\$schema|\$defs)/;
 const SIMPLE = { string: 'str', integer: 'int', number: 'float', boolean: 'bool', null: 'None' };
+/** Words of Python that are keys here. */
+const KEYWORDS = new Set(['from']);
 const WIDTH = 120;
 /** So many keys that all members of a union have are written once. */
 const COMMON_KEYS = 3;
@@ -105,7 +107,7 @@ export class PythonTypes {
     const keys = Object.keys(properties);
     const typeOf = (key) => this.of(properties[key], `${name}${pascal(key)}`);
     const fields = keys.map((key) => [key, typeOf(key), required.includes(key)]);
-    if (keys.some((key) => !/^[a-z]\w*$/.test(key))) return functional(name, fields);
+    if (keys.some((key) => !/^[a-z]\w*$/.test(key) || KEYWORDS.has(key))) return functional(name, fields);
     const [common, own] = [...this.#bases].find(([, names]) => names.every((key) => required.includes(key))) ?? [];
     const must = fields.filter(([key, , isRequired]) => isRequired && !own?.includes(key));
     const may = fields.filter(([, , isRequired]) => !isRequired);
@@ -126,10 +128,11 @@ function dictClass(name, bases, fields) {
   return `class ${name}(${bases}):\n${fields.map(([key, type]) => wrapped(`    ${key}: ${type}\n`)).join('')}`;
 }
 
-/** For keys that are no names in Python. All of them may be absent. */
+/** For keys that are no names in Python. If one of them may be absent, all may. */
 function functional(name, fields) {
   const lines = fields.map(([key, type]) => `        ${JSON.stringify(key)}: ${type},\n`);
-  return `${name} = TypedDict(\n    "${name}",\n    {\n${lines.join('')}    },\n    total=False,\n)\n`;
+  const total = fields.every(([, , isRequired]) => isRequired) ? ')\n' : '    total=False,\n)\n';
+  return `${name} = TypedDict(\n    "${name}",\n    {\n${lines.join('')}    },\n${total}`;
 }
 
 function literal(values) {

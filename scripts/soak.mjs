@@ -1,6 +1,7 @@
 // `npm run soak -- NAME|all [options]`: builds, compiles `bench/` and runs one of the soak tests on the built packages.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { build, checkNode, fail, install, root, runBin } from './lib.mjs';
 
@@ -31,6 +32,7 @@ const SOAKS = {
   hostile:
     'attacks on every boundary, 10,000 cases each where they are cheap, and on a node from all sides: refused or counted, no leak (10 min)',
   'worker-faults': 'workers that crash, hang, flood or lie: reported states, times, effect on others (3 min)',
+  'alarm-faults': 'somebody lies on the floor, and something dies: said to be blind, repeated, never silent (8 min)',
   'worker-kills': '500 workers killed at random over 8 cameras: processes, memory, segments as before (2 min)',
   'recording-kills':
     '1,000 processes of a recording node killed at random, then nothing that decodes lives for 5 min: judged unit by unit (30 min)',
@@ -78,32 +80,41 @@ function programOf(name) {
   return join(root, 'bench/dist/soak', `${name}.js`);
 }
 
-/** Runs one soak test in its own process, and interrupts it with this one. Resolves with its exit code. */
+/**
+ * Runs one soak test in its own process, and interrupts it with this one. Resolves with its exit code and the sentences
+ * that say what failed.
+ */
 function runAlone(name, args) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [programOf(name), ...args], { stdio: 'inherit' });
+    const child = spawn(process.execPath, [programOf(name), ...args], { stdio: ['inherit', 'inherit', 'pipe'] });
+    const failures = [];
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      process.stderr.write(`${line}\n`);
+      if (line.startsWith('vigia: soak ')) failures.push(line);
+    });
     const pass = (signal) => child.kill(signal);
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     for (const signal of signals) process.on(signal, pass);
     child.once('error', reject);
     child.once('close', (code) => {
       for (const signal of signals) process.off(signal, pass);
-      resolve(code ?? 1);
+      resolve({ code: code ?? 1, failures });
     });
   });
 }
 
 /**
  * Proofs that wait more than they compute, the longest first: in the short form some run at a time. The quiet ones judge
- * ages or memory, and leave a core idle.
+ * ages or memory, and leave a core idle. The others run alone: they fill both cores by themselves (worker-faults starts
+ * twenty interpreters at a time).
  */
 const WAITING = [
   'container-deaths',
   'camera-faults',
   'surfaces',
   'outbox',
-  'worker-faults',
   'recording-storage',
+  'alarm-faults',
   'recording-kills',
   'recording-events',
   'recording-players',
@@ -122,9 +133,9 @@ async function runEach(names, args, lanes) {
   const lane = async () => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
       const startedMs = performance.now();
-      const code = await runAlone(name, args);
+      const { code, failures } = await runAlone(name, args);
       if (code === INTERRUPTED) process.exit(INTERRUPTED);
-      results.push({ name, code, seconds: (performance.now() - startedMs) / 1000 });
+      results.push({ name, code, failures, seconds: (performance.now() - startedMs) / 1000 });
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
@@ -143,6 +154,8 @@ async function runSeveral(names, args) {
   ];
   for (const { name, code, seconds } of results)
     process.stderr.write(`${code === 0 ? 'held    ' : 'NOT HELD'}  ${name} (${seconds.toFixed(0)} s)\n`);
+  // Once more: what failed stands far above, and a shortened log has only its end.
+  for (const { failures } of results) for (const line of failures) process.stderr.write(`${line}\n`);
   process.exit(results.every(({ code }) => code === 0) ? 0 : 1);
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { httpSchema, mqttSchema } from './config-network.ts';
 import { recordSchema, storageSchema } from './config-recording.ts';
+import { rulesSchema, zoneSchema } from './config-rules.ts';
 import { ID_PATTERN } from './ids.ts';
 import { tracingSchema } from './tracing.ts';
 import { webhookSchema } from './webhooks.ts';
@@ -136,6 +137,8 @@ export const cameraSchema = z.strictObject({
   record: recordSchema
     .optional()
     .describe('What is recorded of it, as it comes, without re-encoding. Default: nothing.'),
+  zones: z.record(idSchema, zoneSchema).default({}).describe('Parts of its picture with a meaning, by name.'),
+  rules: rulesSchema.optional().describe('What raises alarms about the people it shows. Default: nothing.'),
 });
 
 /** Execution providers of ONNX Runtime. Which ones are available depends on the machine. */
@@ -366,6 +369,5 @@ export type CpuConfig = Config['cpu'];
 export const NOT_YET: Readonly<Record<string, string>> = {
   notify: 'notifications come in a later version; events go over MQTT and `GET /api/v1/events/stream`',
   cluster: 'clusters come in a later version; one broker can serve several nodes',
-  'cameras.*.zones': 'zones come in a later version; `roi` limits what the models see',
-  'cameras.*.rules': 'rules come in a later version; results go over MQTT',
+  'cameras.*.rules.fall.preset': 'presets come in a later version; `from` and `long_lie` are its keys',
 };

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { bedDataSchema } from './bed.ts';
 import { SLA_CLASSES } from './config.ts';
+import { fallDataSchema } from './fall.ts';
 import { type CameraStateMessage, EVENT_TYPES, type EventMessage, type WorkerStateMessage } from './mqtt.ts';
 import { CAMERA_STATES, MODEL_STATES, WORKER_STATES } from './report.ts';
 
@@ -117,6 +119,8 @@ export const nodeEventSchema = z.discriminatedUnion('kind', [
   kind('sla', consumerDataSchema),
   kind('shedding', consumerDataSchema),
   kind('consumer_blind', blindDataSchema),
+  kind('fall', fallDataSchema),
+  kind('bed', bedDataSchema),
   kind('recording', recordingDataSchema),
   kind('storage', storageDataSchema),
   kind('node', nodeDataSchema),

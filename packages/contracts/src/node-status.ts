@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { acknowledgedSchema } from './fall.ts';
 import { cameraReportSchema, modelReportSchema } from './report.ts';
 
 const ms = z.number().min(0);
@@ -28,6 +29,26 @@ export const healthProblemSchema = z.strictObject({
 });
 /** Something that somebody must look at. */
 export type HealthProblem = Readonly<z.infer<typeof healthProblemSchema>>;
+
+/** See {@link OpenAlarm}. */
+const openAlarmSchema = z.strictObject({
+  /** As in its events. */
+  subject: z.string(),
+  camera: z.string(),
+  /** Id of its first event: what `acknowledge` takes. */
+  event: z.string(),
+  /** The kind of its events. */
+  kind: z.enum(['fall', 'bed']),
+  /** As last reported: see the events. */
+  state: z.string(),
+  message: z.string(),
+  /** Since its start. Milliseconds. */
+  since_ms: ms,
+  /** Null: nobody has acknowledged it, so that it is repeated. */
+  acknowledged: acknowledgedSchema.nullable(),
+});
+/** An alarm that has not ended. */
+export type OpenAlarm = Readonly<z.infer<typeof openAlarmSchema>>;
 
 /** States of a camera's recorder (docs/reference/states-and-reasons.md). */
 export const RECORDING_STATES = ['waiting', 'recording', 'ready', 'paused'] as const;
@@ -59,6 +80,8 @@ export const nodeStatusSchema = z.strictObject({
   mqtt: z.string(),
   /** Those of `GET /healthz`; empty when all is well. */
   problems: z.array(healthProblemSchema),
+  /** Oldest first. */
+  alarms: z.array(openAlarmSchema),
   cameras: z.record(
     z.string(),
     z.strictObject({

@@ -38,6 +38,7 @@ function start(memoryLimitBytes: number | undefined): State[] {
     onResult: nothing,
     onWorkerState: nothing,
     onEvent: nothing,
+    onRule: nothing,
     onLog: nothing,
     onDied: nothing,
   });

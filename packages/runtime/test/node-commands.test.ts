@@ -67,6 +67,7 @@ test('status, logs and stop of one running node', async () => {
     node: box.node,
     pid: vigia.pid,
     problems: [],
+    alarms: [],
     models: { ssdlite: { state: 'ready' } },
   });
   expect(status.cameras['c0']?.answers['people']?.per_s).toBeGreaterThan(0);

@@ -202,3 +202,52 @@ models:
   expect(await vigia.ended()).toBe(0);
   readReport(reportFile);
 });
+
+test('what lies in a privacy zone is seen by no model and in no snapshot', async () => {
+  const camera = await SimulatedCamera.start({ clip: CLIP, pacing: 'lock-step' });
+  const box = new Sandbox();
+  closers.push(
+    () => camera.close(),
+    () => box.remove(),
+  );
+  // Where people stand at frame 100; the vans at 0.85 are outside.
+  const config = box.file(
+    'vigia.yml',
+    `version: 1
+node: ${box.node}
+cameras:
+  hall:
+    source: ${camera.url}
+    zones: { door: { kind: privacy, points: [[0.35, 0], [0.65, 0], [0.65, 1], [0.35, 1]] } }
+    consumers:
+      people: { model: ssdlite }
+models:
+  ssdlite: { use: ssdlite-mobilenet-v2 }
+`,
+  );
+  const vigia = new Vigia(['run', '-c', config, '--json'], box.env);
+  closers.push(() => vigia.process.kill('SIGKILL'));
+  await stepThrough(camera, vigia, 100);
+  const middles = (vigia.results[100]?.detections ?? []).map(({ bbox: [x0, , x1] }) => (x0 + x1) / 2);
+  expect(middles.filter((x) => x > 0.36 && x < 0.64)).toEqual([]);
+  expect(middles.length).toBeGreaterThan(0);
+  const bare = join(box.dir, 'bare.jpg');
+  const ended = new AbortController();
+  const saved = run(['snapshot', 'hall', bare, '--node', box.node, '--bare'], box.env).finally(() => ended.abort());
+  // It is of the next picture.
+  for (let index = 101; !ended.signal.aborted; index += 1) {
+    camera.step();
+    await vigia.until(`the result of unit ${index}`, () => vigia.results.length > index, 10_000);
+  }
+  expect(await saved).toMatchObject({ code: 0, stderr: '' });
+  const brightest = async (left: number): Promise<number> => {
+    const part = await sharp(bare)
+      .extract({ left, top: 0, width: 768 / 4, height: 576 })
+      .raw()
+      .toBuffer();
+    return part.reduce((most, one) => Math.max(most, one), 0);
+  };
+  expect(await brightest(288)).toBeLessThan(24);
+  expect(await brightest(0)).toBeGreaterThan(200);
+  expect(await brightest(576)).toBeGreaterThan(200);
+});

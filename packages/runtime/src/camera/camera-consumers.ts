@@ -16,6 +16,7 @@ import { SlaMeter } from '#services/sla';
 import { Renditions } from '#services/stream-capture';
 import { ConsumerEvents } from './consumer-events.ts';
 import { ConsumerFactory } from './consumer-factory.ts';
+import { bedNotice, fallNotice } from './rule-notices.ts';
 import { fanOut, type ResultSink } from './result-sink.ts';
 import { type ConsumerNews, NodeOutbox } from './node-outbox.ts';
 
@@ -74,7 +75,11 @@ export class CameraConsumers {
     this.#events = new ConsumerEvents({ camera: setup.camera, clock, post: (message) => this.#outbox.post(message) });
     this.#factory = new ConsumerFactory({
       ...options,
+      scope,
       renditions: admittedRenditions(options, scope),
+      onFall: (consumer, news) => this.#outbox.post({ type: 'rule', notice: fallNotice(setup.camera, consumer, news) }),
+      onBed: ({ from, zone }, report) =>
+        this.#outbox.post({ type: 'rule', notice: bedNotice(setup.camera, zone, from, report) }),
       onWorkerState: (worker, state, lastLines) => this.#events.workerState(worker, state, lastLines),
     });
     scope.defer(() => this.close());
@@ -98,7 +103,14 @@ export class CameraConsumers {
   /** Checks SLAs and workers. The camera process calls it about twice a second. */
   watch(): void {
     this.#outbox.flush();
+    this.#factory.watch();
     for (const member of this.#members) this.#watchMember(member);
+  }
+
+  /** Nobody watches from now on: rules report what they know. Idempotent. */
+  closeRules(): void {
+    this.#factory.closeRules();
+    this.#outbox.flush();
   }
 
   /** Another rate for a consumer; null restores the configured one. */
@@ -166,8 +178,8 @@ export class CameraConsumers {
 
 /** The renditions of all consumers that read from segments, with their memory allocated. */
 function admittedRenditions({ setup, clock }: CameraConsumersOptions, scope: Scope): Renditions {
-  const { node, camera, roi, consumers } = setup;
-  const renditions = new Renditions({ node, camera, roi, clock }, scope);
+  const { node, camera, roi, privacy, consumers } = setup;
+  const renditions = new Renditions({ node, camera, roi, privacy, clock }, scope);
   const inSegments = consumers.filter((consumer) => !usesThread(consumer));
   for (const { input } of inSegments) {
     const sharing = inSegments.filter((other) => renditionKey(other.input) === renditionKey(input)).length;

@@ -29,6 +29,8 @@ class CameraProcess {
         setup: (start) => this.#entry.setUp(() => this.#begin(start)),
         counters: () => this.#running().snapshot(true),
         farewell: () => {
+          // Who was just seen to fall is an alarm: the next process does not know them.
+          this.#running().closeRules();
           const last = this.#running().snapshot(true);
           this.#silent = true;
           return last;

@@ -19,6 +19,7 @@ import { FrameScaler, type Picture } from '#core/media/libav';
 import { type CaptureState, StreamCapture, type StreamCaptureOptions } from '#services/stream-capture';
 import { CameraConsumers } from './camera-consumers.ts';
 import { Demand } from './demand.ts';
+import type { ConsumerNews } from './node-outbox.ts';
 import { type PictureRequest, PictureRequests } from './picture-requests.ts';
 
 /** The supervisor's view and the totals of a process that dies are at most this old. Milliseconds. */
@@ -102,10 +103,7 @@ export class Camera {
           supplier: this.#supplier,
           boot,
           isLive: () => this.#state.state === 'live',
-          send: (message) =>
-            message.type === 'event'
-              ? this.#node.notify('event', message.event)
-              : this.#node.notify('worker_state', message.state),
+          send: (message) => this.#tell(message),
           onResult: (result, picture) => this.#onResult(result, picture),
           keepPicture: () => this.#pictures.wantsAnnotated,
           onUnending: (message) => this.#node.fail(message),
@@ -161,7 +159,14 @@ export class Camera {
 
   /** Answers with the picture of the next ok result, or, when there is none soon, with the next picture. */
   async picture(annotated: boolean, signal: AbortSignal): Promise<{ readonly jpeg: Uint8Array }> {
-    return { jpeg: await this.#pictures.add(annotated && this.#consumers.count > 0, signal) };
+    const picture = this.#pictures.add(annotated && this.#consumers.count > 0, signal);
+    this.#capture.askDemand();
+    return { jpeg: await picture };
+  }
+
+  /** Rules report what nobody watches from now on. */
+  closeRules(): void {
+    this.#consumers?.closeRules();
   }
 
   /** Counters as of now. @param lastWords With the last lines of workers that ended: much text, sent on request. */
@@ -212,7 +217,7 @@ export class Camera {
       for (const { reject } of requests) reject(new VigiaError('picture_failed', messageOf(error), { cause: error }));
     };
     const { width, height } = picture;
-    const scaler = new FrameScaler();
+    const scaler = new FrameScaler(this.#setup.privacy);
     try {
       const data = Buffer.allocUnsafe(width * height * 3);
       scaler.scale(picture, geometryOf(width, height, WHOLE, { width, height, fit: 'stretch', format: 'RGB24' }), data);
@@ -236,6 +241,13 @@ export class Camera {
     const retryInMs = 'retryInMs' in state ? state.retryInMs : null;
     this.#unsentState = { state: state.state, reason, message, retryInMs };
     this.#sendState();
+  }
+
+  #tell(message: ConsumerNews): boolean {
+    if (message.type === 'rule') return this.#node.notify('rule', message.notice);
+    return message.type === 'event'
+      ? this.#node.notify('event', message.event)
+      : this.#node.notify('worker_state', message.state);
   }
 
   /** A state that a busy node did not take is sent again, unless a newer one replaced it. */

@@ -1,7 +1,8 @@
-import type { Clock, Log } from '@vigia/base';
+import type { Clock, Log, Scope } from '@vigia/base';
 import { packedBytes } from '@vigia/contracts';
 import { type FrameSupplier, packedShape } from '@vigia/frame-supplier';
 import {
+  type BedRuleSetup,
   type CameraSetup,
   type ConsumerSetup,
   type ModelConsumerSetup,
@@ -9,11 +10,13 @@ import {
   type WorkerConsumerSetup,
 } from '#core/camera-link';
 import type { Consumer } from '#core/consumer';
-import { geometryOf } from '#core/media';
+import { canBeTurned, geometryOf } from '#core/media';
 import { FrameScaler, type Picture } from '#core/media/libav';
-import { ContainerClient, ModelConsumer } from '#services/inference';
-import type { Renditions } from '#services/stream-capture';
+import { LOOK_LEAST_SCORE } from '@vigia/rules';
+import { ContainerClient, ModelConsumer, type ResultWatcher, SecondLook } from '#services/inference';
+import { type Renditions, SquareRendition } from '#services/stream-capture';
 import { type LifecycleState, newProcessConsumer, newThreadConsumer, type ThreadRendering } from '#services/workers';
+import { type BedReport, BedWatch, type FallNews, FallWatch, watchersOf } from '#services/rules';
 import type { ResultSink } from './result-sink.ts';
 
 /** Options of {@link ConsumerFactory}. */
@@ -29,9 +32,16 @@ export interface ConsumerFactoryOptions {
   readonly onUnending: (message: string) => void;
   /** Whether to keep the next taken picture until its result. */
   readonly keepPicture: () => boolean;
+  readonly onFall: (consumer: string, news: FallNews) => void;
+  readonly onBed: (rule: BedRuleSetup, report: BedReport) => void;
+  /** Owns the memory of second looks. */
+  readonly scope: Scope;
   /** @param lastLines The last lines of the worker's standard error. */
   readonly onWorkerState: (setup: WorkerConsumerSetup, state: LifecycleState, lastLines: readonly string[]) => void;
 }
+
+/** Limits of second looks, per camera. */
+const LOOKS = { deadlineMs: 1_000, mostPerSecond: 12 };
 
 /** A camera's connection to one model, and the consumers that share it. */
 interface ModelLink {
@@ -44,6 +54,8 @@ export class ConsumerFactory {
   readonly #o: ConsumerFactoryOptions;
   readonly #models = new Map<string, ModelLink>();
   readonly #scalers: FrameScaler[] = [];
+  readonly #looks: SecondLook[] = [];
+  readonly #rules: (FallWatch | BedWatch)[] = [];
 
   constructor(options: ConsumerFactoryOptions) {
     this.#o = options;
@@ -54,8 +66,20 @@ export class ConsumerFactory {
     return setup.kind === 'model' ? this.#model(setup, onResult) : this.#worker(setup, onResult);
   }
 
+  /** Rules notice that results stopped. To be called about twice a second. */
+  watch(): void {
+    for (const rule of this.#rules) rule.watch();
+  }
+
+  /** Nobody watches from now on. Idempotent. */
+  closeRules(): void {
+    for (const rule of this.#rules) rule.close();
+  }
+
   /** Closes what the consumers share; they must be closed before. Idempotent. */
   close(): void {
+    this.closeRules();
+    for (const look of this.#looks) look.close();
     for (const { client } of this.#models.values()) client.close();
     for (const scaler of this.#scalers) scaler.close();
   }
@@ -79,9 +103,68 @@ export class ConsumerFactory {
       render: (picture) => renditions.render(picture, setup.input),
       onResult,
       keepPicture,
+      watcher: this.#watcher(setup, link.client),
     });
     link.consumers.push(consumer);
     return consumer;
+  }
+
+  #watcher(setup: ModelConsumerSetup, client: ContainerClient): ResultWatcher | undefined {
+    const rules = [this.#fallWatch(setup, client), this.#bedWatch(setup)].filter((rule) => rule !== undefined);
+    this.#rules.push(...rules);
+    return watchersOf(rules);
+  }
+
+  #bedWatch(setup: ModelConsumerSetup): BedWatch | undefined {
+    const { clock, log, onBed } = this.#o;
+    const rule = this.#o.setup.rules.bed;
+    if (rule?.from !== setup.id) return undefined;
+    const { hours, ...more } = rule;
+    return new BedWatch({
+      clock,
+      log: log.child('bed'),
+      ...more,
+      hours: hours ?? undefined,
+      onReport: (report) => onBed(rule, report),
+    });
+  }
+
+  #fallWatch(setup: ModelConsumerSetup, client: ContainerClient): FallWatch | undefined {
+    const { clock, log, onFall } = this.#o;
+    const rule = this.#o.setup.rules.fall;
+    if (rule?.from !== setup.id) return undefined;
+    const looker = canBeTurned(setup.input) ? this.#secondLook(setup, client) : undefined;
+    if (!looker)
+      log.warn(
+        `falls: model ${setup.model} wants ${setup.input.format}: no second looks, so most falls will be missed`,
+      );
+    return new FallWatch({
+      clock,
+      log: log.child('fall'),
+      looker,
+      zones: rule.zones,
+      longLieMs: rule.longLieMs ?? undefined,
+      onNews: (news) => onFall(setup.id, news),
+    });
+  }
+
+  #secondLook({ id, model, input: spec }: ModelConsumerSetup, client: ContainerClient): SecondLook {
+    const { clock, log, scope } = this.#o;
+    const { node, camera, privacy } = this.#o.setup;
+    const squares = new SquareRendition({ node, camera, name: id, spec, privacy, clock }, scope);
+    const look = new SecondLook({
+      camera,
+      consumer: `${id}:look`,
+      model,
+      client,
+      clock,
+      ...LOOKS,
+      leastScore: LOOK_LEAST_SCORE,
+      onLost: (why) => log.warn(`falls: a second look had no answer: ${why}; further ones are not reported`),
+      render: (picture, square, turn) => squares.render(picture, square, turn),
+    });
+    this.#looks.push(look);
+    return look;
   }
 
   #newModelLink({ socketPath, model, input }: ModelConsumerSetup): ModelLink {
@@ -115,8 +198,8 @@ export class ConsumerFactory {
   }
 
   #threadRendering({ worker }: WorkerConsumerSetup): ThreadRendering {
-    const { roi } = this.#o.setup;
-    const scaler = new FrameScaler();
+    const { roi, privacy } = this.#o.setup;
+    const scaler = new FrameScaler(privacy);
     this.#scalers.push(scaler);
     return {
       onUnending: () => this.#o.onUnending(`worker ${worker.id} hangs in native code, where no thread can be ended`),

@@ -33,6 +33,43 @@ test('a node that does not read loses the oldest messages, but no alarm; the ord
   expect(lost).toHaveLength(1);
 });
 
+const rule = (phase: 'start' | 'update' | 'end' | null): ConsumerNews =>
+  ({ type: 'rule', notice: { phase } }) as ConsumerNews;
+
+test('nothing of an alarm is discarded for newer messages, not even its end', () => {
+  let reads = false;
+  const sent: string[] = [];
+  const outbox = new NodeOutbox(
+    (message) => {
+      if (reads) sent.push(message.type === 'rule' ? (message.notice.phase ?? 'none') : message.type);
+      return reads;
+    },
+    () => undefined,
+  );
+  for (const phase of ['start', 'update', 'end'] as const) outbox.post(rule(phase));
+  for (let n = 0; n < 1_000; n += 1) outbox.post(news(`${n}`, false));
+  reads = true;
+  outbox.flush();
+  expect(sent.slice(0, 4)).toEqual(['start', 'update', 'end', 'event']);
+});
+
+test('a state of a bed without an alarm is discarded like other states', () => {
+  let reads = false;
+  const sent: string[] = [];
+  const outbox = new NodeOutbox(
+    (message) => {
+      if (reads) sent.push(message.type);
+      return reads;
+    },
+    () => undefined,
+  );
+  outbox.post(rule(null));
+  for (let n = 0; n < 1_000; n += 1) outbox.post(news(`${n}`, false));
+  reads = true;
+  outbox.flush();
+  expect(sent).not.toContain('rule');
+});
+
 test('more alarms than it can hold: the oldest are lost, counted and reported', () => {
   let reads = false;
   const lost: Lost[] = [];

@@ -1,9 +1,11 @@
 import type { EventMessage, WorkerStateMessage } from '@vigia/contracts';
+import type { RuleNotice } from '#core/camera-link';
 
-/** What the consumers of a camera report besides results. */
+/** What the consumers and rules of a camera report besides results. */
 export type ConsumerNews =
   | { readonly type: 'worker_state'; readonly state: WorkerStateMessage }
-  | { readonly type: 'event'; readonly event: EventMessage };
+  | { readonly type: 'event'; readonly event: EventMessage }
+  | { readonly type: 'rule'; readonly notice: RuleNotice };
 
 /** Messages that may wait for a node that does not read, alarms apart. */
 const WAITING_LIMIT = 256;
@@ -69,6 +71,8 @@ export class NodeOutbox {
   }
 }
 
+/** All that is part of an alarm is kept like one: a listener that got its start must get its end. */
 function isAlarm(message: ConsumerNews): boolean {
+  if (message.type === 'rule') return message.notice.phase !== null;
   return message.type === 'event' ? message.event.alarm : message.state.alarm;
 }

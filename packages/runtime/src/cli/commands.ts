@@ -88,6 +88,24 @@ const EXPORT: Command = {
   run: async (values, words) => (await import('./export-command.ts')).exportCommand(values, words),
 };
 
+const RULES: Command = {
+  about: 'what a rule would say of a clip',
+  example: 'rules test --clip FILE',
+  options: {
+    rule: { type: 'string', about: 'which rule: fall (default) or bed', value: ['fall', 'bed'] },
+    clip: { type: 'string', about: 'a video file', value: 'file' },
+    out: { type: 'string', about: 'a folder for a picture and a table', value: 'file' },
+    config: { ...CONFIG, about: 'zones and model of one of its cameras' },
+    camera: { type: 'string', about: 'which camera' },
+    model: { type: 'string', about: 'another model' },
+    fps: { type: 'string', about: 'results a second' },
+    json: JSON_LINES,
+  },
+  words: [1, 1],
+  arguments: [['test']],
+  run: async (values, words) => (await import('./rules-command.ts')).rulesCommand(values, words),
+};
+
 /** Every command. Parsing, the list of commands in the help, and completion read this table. */
 export const COMMANDS: Commands = {
   demo: DEMO,
@@ -124,6 +142,13 @@ export const COMMANDS: Commands = {
     options: WHICH,
     words: [0, 0],
     run: async (values) => (await import('./node-commands.ts')).healthCommand(values),
+  },
+  acknowledge: {
+    about: 'somebody knows of an alarm: do not repeat it',
+    example: 'acknowledge EVENT',
+    options: WHICH,
+    words: [1, 1],
+    run: async (values, words) => (await import('./node-commands.ts')).acknowledgeCommand(values, words),
   },
   snapshot: {
     about: 'save a picture of a camera with its detections',
@@ -164,6 +189,7 @@ export const COMMANDS: Commands = {
     arguments: [['list', 'show', 'add', 'pull', 'verify', 'remove'], 'file'],
     run: async (values, words) => (await import('./models-command.ts')).modelsCommand(values, words),
   },
+  rules: RULES,
   users: {
     about: 'who may use the API over the network',
     example: 'users list|add|…',

@@ -27,6 +27,8 @@ export interface DemoOptions extends RunOptions {
 }
 
 const DEMO_CLIP = fileURLToPath(new URL('../../assets/pedestrians.mp4', import.meta.url));
+/** Somebody who falls, over and over: 6 s. Played from the file. */
+const FALL_CLIP = fileURLToPath(new URL('../../assets/fall.mp4', import.meta.url));
 const MQTT_PORT = 1884;
 const HTTP_PORT = 8470;
 const RTSP_PORT = 8554;
@@ -36,8 +38,8 @@ const readySchema = z.looseObject({ type: z.literal('ready'), url: z.string() })
 const failedSchema = z.looseObject({ type: z.literal('failed'), code: z.string(), message: z.string() });
 
 /**
- * Runs the whole chain on one machine: a simulated camera that speaks real RTSP, a person detector, and an MQTT broker
- * for subscribers. Only the camera and its clip differ from a real installation.
+ * Runs the whole chain on one machine: a simulated camera that speaks real RTSP, a room in which somebody falls, a person
+ * detector, the fall rule, and an MQTT broker for subscribers. Only cameras and clips differ from a real installation.
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const scope = new Scope();
@@ -60,7 +62,14 @@ function demoConfig(source: string, mqttPort: number, httpPort: number): Config 
   return configSchema.parse({
     version: 1,
     node: 'demo',
-    cameras: { street: { source, consumers: { people: { model: 'ssdlite' } } } },
+    cameras: {
+      street: { source, consumers: { people: { model: 'ssdlite' } } },
+      room: {
+        source: `file:${FALL_CLIP}?loop`,
+        consumers: { people: { model: 'ssdlite', fps: 5, sla: 'critical' } },
+        rules: { fall: { from: 'people' } },
+      },
+    },
     models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
     mqtt: { url: `mqtt://127.0.0.1:${mqttPort}`, commands: false },
     http: { listen: `127.0.0.1:${httpPort}` },

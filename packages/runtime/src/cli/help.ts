@@ -62,6 +62,32 @@ a list of problems, each with line, path, the value found and the values allowed
   --diff              print what the file would change on the running node instead
   --node NAME         the node (default: the one that the file names)
 `,
+  acknowledge: `vigia acknowledge EVENT [--node NAME] [-c FILE]
+
+Somebody knows of an alarm, such as a fall, and goes there: it is not repeated any more, only its changes and its end are reported.
+EVENT is the id of any of its events: \`vigia status\` and \`vigia events\` show it.
+
+  --node NAME         the node (default: the only running one)
+  -c, --config FILE   take the node's name from a configuration
+
+Exit codes: 0 done, 1 no such event or no alarm, 2 no id of an event.
+`,
+  rules: `vigia rules test [--rule fall|bed] --clip FILE [--out DIR] [-c FILE [--camera ID]] [--model ID] [--fps N] [--json]
+
+Plays a video through a model and a rule, picture by picture, and prints how each person was thought to be (fall) or the bed (bed),
+when, and why there was an alarm. Nothing else needs to run. Each second look is answered: a busy node may lose some.
+
+  --clip FILE         a video with any codec that FFmpeg knows
+  --out DIR           writes DIR/NAME-RULE.jpg, what was seen when, and DIR/NAME-RULE.jsonl, each result
+  -c, --config FILE   the zones, the model and the rate of a camera of this configuration
+  --camera ID         which camera (default: the only one with this rule)
+  --model ID          another model of \`vigia models list\` (default: ssdlite-mobilenet-v2)
+  --fps N             results a second, 1 to 30 (default: 5)
+  --json              each result as a line of JSON
+
+Without a configuration there are no zones: no long lies, and no beds. The hours of a bed rule do not count.
+Exit codes: 0 played, 1 the file cannot be played, 2 an invalid option.
+`,
   users: `vigia users list [--json] | add NAME | change NAME | remove NAME
                     token NAME | tokens [--json] | revoke ID    [--node NAME] [-c FILE]
 

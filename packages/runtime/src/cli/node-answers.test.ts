@@ -33,6 +33,7 @@ const status = (name: string): object => ({
   shm_bytes: 0,
   mqtt: 'off',
   problems: [],
+  alarms: [],
   cameras: {},
   models: {
     [name]: {

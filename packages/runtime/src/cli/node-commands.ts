@@ -12,6 +12,8 @@ import { socketOf } from './which-node.ts';
 const SNAPSHOT_MS = 10_000;
 /** The first bytes of every JPEG (ITU-T T.81, B.1.1.3). */
 const JPEG_START = 0xffd8;
+/** A ULID. */
+const EVENT_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 const HEALTH_MS = 2_000;
 const EVENTS_MS = 10_000;
 /** How often `--follow` asks. */
@@ -55,6 +57,16 @@ export async function restartCommand(values: Values, [what = '']: readonly strin
   const path = `/api/v1/cameras/${camera}${consumer === undefined ? '' : `/consumers/${consumer}`}/restart`;
   await askNode(await socketOf(values, 'restart'), path, RESTART_MS, { method: 'POST' });
   process.stdout.write(consumer === undefined ? `${what}: has a new process\n` : `${what}: ready\n`);
+  return 0;
+}
+
+/** `vigia acknowledge`. */
+export async function acknowledgeCommand(values: Values, [event = '']: readonly string[]): Promise<number> {
+  if (!EVENT_ID.test(event)) throw new UsageError(`vigia acknowledge: "${quoted(event, 40)}" is no id of an event`);
+  const socket = await socketOf(values, 'acknowledge');
+  const path = `/api/v1/events/${event}/acknowledge`;
+  const { subject, camera } = await askJson(API.acknowledge.answer, socket, path, EVENTS_MS, { method: 'POST' });
+  process.stdout.write(`${quoted(subject ?? camera ?? event)}: acknowledged; it is not repeated any more\n`);
   return 0;
 }
 

@@ -15,6 +15,7 @@ export interface NodeActions
     | 'restartCamera'
     | 'restartWorker'
     | 'events'
+    | 'acknowledge'
     | 'resumable'
     | 'logs'
     | 'follow'
@@ -45,6 +46,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
     events: (query) => node.events(query),
+    acknowledge: (event, by) => node.acknowledge(event, by),
     get playback() {
       return node.recordings.playback;
     },

@@ -3,6 +3,7 @@ import type {
   ConsumerStatistics,
   HealthProblem,
   NodeStatus,
+  OpenAlarm,
   RecordingStatus,
   Report,
 } from '@vigia/contracts';
@@ -21,6 +22,7 @@ export interface NodeParts {
   readonly version: string;
   readonly upMs: () => number;
   readonly health: () => readonly HealthProblem[];
+  readonly alarms: () => readonly OpenAlarm[];
   readonly ages: Pick<ResultAges, 'recent'>;
   readonly children: Children;
   readonly recordings: Pick<Recordings, 'processes' | 'statusOf'>;
@@ -43,7 +45,17 @@ export async function reportOf({ plan, upMs, children, recordings, broker }: Nod
 }
 
 /** The latest known values, for a view. Asks no process. */
-export function statusOf({ plan, version, upMs, health, ages, children, recordings, broker }: NodeParts): NodeStatus {
+export function statusOf({
+  plan,
+  version,
+  upMs,
+  health,
+  alarms,
+  ages,
+  children,
+  recordings,
+  broker,
+}: NodeParts): NodeStatus {
   const { node, shmBytes } = plan();
   return {
     version: 1,
@@ -54,6 +66,7 @@ export function statusOf({ plan, version, upMs, health, ages, children, recordin
     shm_bytes: shmBytes,
     mqtt: broker.text,
     problems: [...health()],
+    alarms: [...alarms()],
     cameras: Object.fromEntries(
       [...children.cameras].map(([id, camera]) => [id, cameraStatusOf(camera, ages, recordings.statusOf(id))]),
     ),

@@ -25,7 +25,7 @@ import { MetricCounts, metricsText } from '#node/metrics';
 import { diffPlans, type Plan, type PlanChangeSummary, summaryOf, workersOf } from '#node/plan';
 import { Recordings } from '#node/recordings';
 import { Watches } from '#node/watch';
-import type { NodeSubscription } from '#services/control-plane';
+import type { ControlledNode, NodeSubscription } from '#services/control-plane';
 import type { NodeStore } from '#services/store';
 import { admitChange } from './admit-change.ts';
 import { controlledNode } from './controlled-node.ts';
@@ -119,6 +119,7 @@ export class Supervisor {
     });
     this.#watches = new Watches({
       clock,
+      log,
       announcer: this.#announcer,
       plan: () => this.#plan,
       cameras: () => this.#children.cameras,
@@ -159,6 +160,7 @@ export class Supervisor {
     this.#hub.subscribe({ name: 'metrics' }, this.#metrics.handle);
     await this.#outlets.use(plan);
     this.#announcer.node('started', this.#o.version);
+    await this.#watches.findLeft(this.#o.store);
     this.#scope.defer(() => this.recordings.stop());
     this.recordings.start();
     this.#scope.defer(() => this.#children.stop());
@@ -216,6 +218,11 @@ export class Supervisor {
     const { store } = this.#o;
     if (!store) throw new VigiaError('no_store', 'this node keeps its events in memory only: it has no store');
     return store.read(query);
+  }
+
+  /** See `ControlledNode`. */
+  acknowledge({ subject, id }: Parameters<ControlledNode['acknowledge']>[0], by: string): void {
+    if (subject !== null) this.#watches.alarms.acknowledge(subject, by, id);
   }
 
   camera(id: string): CameraHandle | undefined {
@@ -295,9 +302,11 @@ export class Supervisor {
       onResult: (result) => this.#announcer.result(result),
       onWorkerState: (state) => this.#announcer.workerState(state),
       onEvent: (event) => this.#announcer.consumerEvent(event),
+      onRule: (camera, notice) => this.#watches.alarms.told(camera, notice),
       onModelState: (model, state, reason) => this.#announcer.modelState(model, state, reason),
       onCameraProcessGone: (camera) => {
         this.#announcer.forgetAlarms(camera);
+        this.#watches.alarms.cameraGone(camera);
         for (const state of this.#watches.workers.cameraGone(camera)) this.#announcer.workerState(state);
       },
     });
@@ -309,6 +318,7 @@ export class Supervisor {
       version: this.#o.version,
       upMs: () => this.#o.clock.nowMs() - this.#startedMs,
       health: () => this.health(),
+      alarms: () => this.#watches.alarms.open,
       ages: this.#ages,
       children: this.#children,
       recordings: this.recordings,
@@ -348,7 +358,7 @@ export class Supervisor {
     // The change starts here. It is not rolled back.
     this.#plan = wanted;
     this.#metrics.follow(wanted.cameras);
-    this.#forgetWorkers();
+    this.#watches.forgetWorkers();
     const outletsLeft = this.#outlets.use(wanted, change);
     await this.recordings.prepare(wanted.recording);
     await this.#children.apply(change, wanted);
@@ -359,21 +369,13 @@ export class Supervisor {
     }
     for (const id of change.models.removed) this.#announcer.modelGone(id);
     // Ended processes may have reported once more.
-    this.#forgetWorkers();
+    this.#watches.forgetWorkers();
     await outletsLeft;
     return summaryOf(change, wanted);
   }
 
   #refuseWhileStopping(): void {
     if (this.#stopping) throw new VigiaError('stopping', `node ${this.#plan.node} is stopping`);
-  }
-
-  /** Ends the states of workers that left the configuration. */
-  #forgetWorkers(): void {
-    const kept = this.#plan.cameras.flatMap(({ camera, consumers }) =>
-      consumers.filter((c) => c.kind === 'worker').map(({ id }) => [camera, id] as const),
-    );
-    for (const state of this.#watches.workers.keepOnly(kept)) this.#announcer.workerGone(state);
   }
 
   async #prune(): Promise<void> {

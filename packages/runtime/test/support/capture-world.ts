@@ -31,6 +31,8 @@ export function capture(more: Partial<StreamCaptureOptions> = {}): {
   readonly connections: SourceOptions[];
   readonly closed: number[];
   demand: boolean;
+  /** What the sources heard of demand. */
+  readonly heard: readonly boolean[];
   /** Settles what `open` waits for. */
   settle(): Promise<void>;
   /** The newest connection sends a unit. */
@@ -50,6 +52,7 @@ export function capture(more: Partial<StreamCaptureOptions> = {}): {
   const connections: SourceOptions[] = [];
   const closed: number[] = [];
   const world = { demand: true };
+  const heard: boolean[] = [];
   const subject = new StreamCapture({
     url: 'rtsp://camera/stream',
     clock,
@@ -65,7 +68,11 @@ export function capture(more: Partial<StreamCaptureOptions> = {}): {
     backoff: { firstMs: 1000, maxMs: 8000, jitter: 0 },
     open: (options) => {
       const id = connections.push(options) - 1;
-      const source: Source = { lostPackets: id + 1, close: () => void closed.push(id) };
+      const source: Source = {
+        lostPackets: id + 1,
+        demand: (wanted) => void heard.push(wanted),
+        close: () => void closed.push(id),
+      };
       options.onFormat(FORMAT);
       return Promise.resolve(source);
     },
@@ -80,6 +87,7 @@ export function capture(more: Partial<StreamCaptureOptions> = {}): {
     pictures,
     connections,
     closed,
+    heard,
     get demand() {
       return world.demand;
     },

@@ -256,7 +256,7 @@ class Routes(Sender):
 
         `after`: Only events stored after this id. An id that is no longer stored stands for its time.
         `kind`: One or more of camera_state, model_state, worker_state, worker, sla, shedding, consumer_blind,
-           recording, storage, node, config, audit; separated by commas.
+           fall, bed, recording, storage, node, config, audit; separated by commas.
         `severity`: This severity and above.
         `from_`: Inclusive.
         `to`: Exclusive.

@@ -18,6 +18,10 @@ export function lineOf(event: NodeEvent): string | undefined {
       return `${where}: ${alarm}${event.data.type.replace('_', ' ')}: ${event.data.message}`;
     case 'consumer_blind':
       return event.phase === 'end' ? event.data.message : `${alarm}${event.data.message}`;
+    case 'bed':
+      return `${event.subject}: ${alarm}${event.data.state}: ${event.data.message}`;
+    case 'fall':
+      return `${event.subject}: ${alarm}fall, ${event.data.state}: ${event.data.message}`;
     case 'config':
       return `configuration: revision ${event.data.revision} by ${event.data.by}`;
     default:

@@ -63,6 +63,7 @@ const STATUS: NodeStatus = {
   shm_bytes: 1024 * 1024,
   mqtt: 'connected',
   problems: [],
+  alarms: [],
   cameras: {
     hall: {
       report: CAMERA,
@@ -114,6 +115,27 @@ describe('the screen of `vigia status`', () => {
     const { hall } = STATUS.cameras as Record<'hall', NodeStatus['cameras'][string]>;
     const lines = statusScreen({ ...STATUS, cameras: { hall: { ...hall, recording } } }, PLAIN, 100);
     expect(lines.map((one) => one.trim())).toContain(line);
+  });
+
+  test('open alarms: those that nobody acknowledged say how, the others who did', () => {
+    const alarm = { camera: 'hall', kind: 'fall', state: 'down', message: 'somebody fell in hall' } as const;
+    const alarms = [
+      { ...alarm, subject: 'hall/person-1', event: '01JAAAAAAAAAAAAAAAAAAAAAAA', since_ms: 12_000, acknowledged: null },
+      {
+        ...alarm,
+        subject: 'hall/person-2',
+        event: '01JBBBBBBBBBBBBBBBBBBBBBBB',
+        since_ms: 65_000,
+        acknowledged: { at: '2026-11-22T03:14:07.123Z', by: 'anna' },
+      },
+    ];
+    const lines = statusScreen({ ...STATUS, alarms }, PLAIN, 120);
+    const at = lines.indexOf('2 open alarms');
+    expect(lines.slice(at, at + 3).map((one) => one.trim())).toEqual([
+      '2 open alarms',
+      'somebody fell in hall, 0:12 ago · vigia acknowledge 01JAAAAAAAAAAAAAAAAAAAAAAA',
+      'somebody fell in hall, 1:05 ago · acknowledged by anna',
+    ]);
   });
 
   test('of a node that is well', () => {

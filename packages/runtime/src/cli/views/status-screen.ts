@@ -41,6 +41,7 @@ export function statusScreen(status: NodeStatus, palette: Palette, columns: numb
   return [
     ...head(status, layout),
     ...problems(status, layout),
+    ...alarms(status, layout),
     ...cameras(status, layout),
     ...models(status, layout),
     ...workers(status, layout),
@@ -81,6 +82,19 @@ function problems(status: NodeStatus, layout: Layout): string[] {
     `${bold}${red}${counted(status.problems.length, 'problem')}${reset} · ${seeing}`,
     ...notesOf(notes, layout, 2),
   ];
+}
+
+/** Those that nobody has acknowledged are loud. */
+function alarms(status: NodeStatus, layout: Layout): string[] {
+  if (status.alarms.length === 0) return [];
+  const { red, yellow, bold, reset } = layout;
+  const isLoud = status.alarms.some(({ acknowledged }) => !acknowledged);
+  const notes = status.alarms.map(({ message, since_ms: ms, event, acknowledged }): Text => {
+    const what = acknowledged ? `acknowledged by ${acknowledged.by}` : `vigia acknowledge ${event}`;
+    return [acknowledged ? yellow : red, `${message}, ${formatElapsed(ms)} ago · ${what}`];
+  });
+  const heading = `${bold}${isLoud ? red : yellow}${counted(status.alarms.length, 'open alarm')}${reset}`;
+  return ['', heading, ...notesOf(notes, layout, 2)];
 }
 
 function cameras(status: NodeStatus, layout: Layout): string[] {

@@ -62,6 +62,7 @@ const status = (upMs: number, captured: number, ok: number, message: string | nu
   shm_bytes: 1024 * 1024,
   mqtt: 'connected',
   problems: [],
+  alarms: [],
   cameras: { hall: { report: camera(captured, ok), message, answers: { people: ANSWERS } } },
   models: {
     ssdlite: {
@@ -312,7 +313,7 @@ test('a failed worker and a slowed one: each with its reason', () => {
   view.close();
 });
 
-test('lines for a log: worker states, SLA crossings, slowed consumers, and no event that repeats a state', () => {
+test('lines for a log: worker states, SLA crossings, slowed consumers, falls, and no event that repeats a state', () => {
   const lines: string[] = [];
   const view = new PlainView((line) => lines.push(line), new FakeClock());
   const of = { camera: 'hall', consumer: 'falls', sla: 'critical' as const, at: '2026-01-01T00:00:00.000Z' };
@@ -321,9 +322,27 @@ test('lines for a log: worker states, SLA crossings, slowed consumers, and no ev
   announcer.workerState({ ...of, worker: 'w', ...failed });
   announcer.consumerEvent({ ...of, type: 'worker_failed', alarm: true, reason: 'exited', message: 'm' });
   announcer.consumerEvent({ ...of, type: 'slowed', alarm: false, reason: 'cpu', message: 'slowed to 2' });
+  const fall = { reason: 'fall' as const, captured_at: of.at, age_ms: 200, down_ms: 3_000, bbox: null };
+  const evidence = { drop: 0.7, shape: 2.1, body_height: 0.4, sightings: 9, looks: 2 };
+  const who = { kind: 'fall' as const, person: 1, from: 'people' };
+  announcer.rule('hall', { ...who, phase: 'start', data: { ...fall, evidence, state: 'down', message: 'm' } });
+  announcer.rule('hall', { ...who, phase: 'end', data: { ...fall, evidence, state: 'gone', message: 'm' } });
+  const bed = {
+    state: 'out',
+    reason: null,
+    message: 'b',
+    captured_at: of.at,
+    age_ms: 1,
+    since_ms: 1,
+    away_ms: 1,
+  } as const;
+  announcer.rule('hall', { kind: 'bed', zone: 'bed', from: 'people', phase: null, data: { ...bed, bbox: null } });
   expect(lines.map((line) => line.slice(9))).toEqual([
     'worker hall/falls: ALARM failed (it exited with code 1)',
     'hall/falls: slowed: slowed to 2',
+    'hall/person-1: ALARM fall, down: m',
+    'hall/person-1: fall, gone: m',
+    'hall/bed: out: b',
   ]);
 });
 

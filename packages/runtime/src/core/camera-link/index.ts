@@ -4,12 +4,16 @@ export {
   type ConsumerCounts,
   type ConsumerSnapshot,
 } from './counters.ts';
+export { type BedNotice, type FallNotice, type RuleNotice, ruleNoticeSchema, ruleSubject } from './rule-notice.ts';
 export {
+  type BedRuleSetup,
+  type FallRuleSetup,
   type CameraSetup,
   cameraSetupSchema,
   type ConsumerSetup,
   type ModelConsumerSetup,
   type RestartPolicy,
+  type RuleSetup,
   type SourceSetup,
   sourceSchema,
   type WorkerConsumerSetup,

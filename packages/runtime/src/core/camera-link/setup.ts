@@ -1,4 +1,5 @@
 import {
+  BED_ALARMS,
   DECODE_MODES,
   HARDWARE_DECODERS,
   PIXEL_FORMATS,
@@ -9,6 +10,8 @@ import {
   type WorkerTransport,
   WORKER_TRANSPORTS,
   type CameraConfig,
+  type ZoneConfig,
+  zoneSchema,
 } from '@vigia/contracts';
 import { z } from 'zod';
 import type { CpuShare } from '#core/cpu';
@@ -30,9 +33,42 @@ export interface CameraSetup {
   readonly relay: string | undefined;
   readonly decode: DecodeSetup;
   readonly roi: Region;
+  /** Outlines of what is blacked out before anybody sees it, in shares of the picture. */
+  readonly privacy: readonly ZoneConfig['points'][];
   readonly consumers: readonly ConsumerSetup[];
+  readonly rules: RuleSetup;
   /** Values in the environment of its workers that must not be printed. */
   readonly secrets: readonly string[];
+}
+
+/** The fall rule of a camera. */
+export interface FallRuleSetup {
+  /** Id of the consumer whose results it follows. */
+  readonly from: string;
+  readonly zones: readonly ZoneConfig[];
+  /** Who lies on a floor for so long is an alarm; null: nobody is. Milliseconds. */
+  readonly longLieMs: number | null;
+}
+
+/** The bed rule of a camera. */
+export interface BedRuleSetup {
+  /** Id of the consumer whose results it follows. */
+  readonly from: string;
+  /** Id of the zone, and its outline. */
+  readonly zone: string;
+  readonly bed: ZoneConfig['points'];
+  readonly zones: readonly ZoneConfig[];
+  /** See `rules.bed` of a camera. */
+  readonly alarm: (typeof BED_ALARMS)[number];
+  readonly awayMs: number;
+  /** Minutes since midnight; null: always. */
+  readonly hours: { readonly from: number; readonly to: number } | null;
+}
+
+/** The rules of a camera. Null: the rule is off. */
+export interface RuleSetup {
+  readonly fall: FallRuleSetup | null;
+  readonly bed: BedRuleSetup | null;
 }
 
 /** The address of a stream, and how to connect to it. */
@@ -181,11 +217,26 @@ export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
   relay: orUndefined(z.string()),
   decode: decodeSchema,
   roi: z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
+  privacy: z.array(zoneSchema.shape.points),
   consumers: z.array(
     z.discriminatedUnion('kind', [
       z.strictObject({ ...anyConsumer, kind: z.literal('model'), model: z.string(), socketPath: z.string() }),
       z.strictObject({ ...anyConsumer, kind: z.literal('worker'), worker: workerSchema }),
     ]),
   ),
+  rules: z.strictObject({
+    fall: z.strictObject({ from: z.string(), zones: z.array(zoneSchema), longLieMs: z.number().nullable() }).nullable(),
+    bed: z
+      .strictObject({
+        from: z.string(),
+        zone: z.string(),
+        bed: zoneSchema.shape.points,
+        zones: z.array(zoneSchema),
+        alarm: z.enum(BED_ALARMS),
+        awayMs: z.number(),
+        hours: z.strictObject({ from: z.number(), to: z.number() }).nullable(),
+      })
+      .nullable(),
+  }),
   secrets: z.array(z.string()),
 });

@@ -13,6 +13,7 @@ import {
 import { z } from 'zod';
 import { type CameraSnapshot, cameraSnapshotSchema } from './counters.ts';
 import { resultNoticeSchema } from './result-check.ts';
+import { type RuleNotice, ruleNoticeSchema } from './rule-notice.ts';
 import { type CameraSetup, cameraSetupSchema } from './setup.ts';
 
 /** Longest error message, characters. */
@@ -82,6 +83,7 @@ export interface CameraWords {
     readonly result: Schema<ResultMessage>;
     readonly worker_state: Schema<WorkerStateMessage>;
     readonly event: Schema<EventMessage>;
+    readonly rule: Schema<RuleNotice>;
     /** Sent twice a second. */
     readonly counters: Schema<CameraSnapshot>;
     /** The process cannot continue and is about to exit. */
@@ -123,6 +125,7 @@ export const CAMERA_WORDS: CameraWords = {
     result: resultNoticeSchema,
     worker_state: workerStateMessageSchema,
     event: eventMessageSchema,
+    rule: ruleNoticeSchema,
     counters: cameraSnapshotSchema,
     failing: z.strictObject({ message: sentence }),
   },

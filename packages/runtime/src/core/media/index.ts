@@ -9,7 +9,15 @@ export {
   wholeFromRendition,
 } from './geometry.ts';
 export { referencePictures } from './reference-pictures.ts';
-export { renditionBytes, renditionKey, renditionSegmentBytes, renditionSlots } from './rendition.ts';
+export {
+  canBeTurned,
+  LOOK_SLOTS,
+  lookSegmentBytes,
+  renditionBytes,
+  renditionKey,
+  renditionSegmentBytes,
+  renditionSlots,
+} from './rendition.ts';
 export {
   type AccessUnit,
   type AudioFormat,
@@ -26,3 +34,4 @@ export {
 } from './source.ts';
 export { SOURCE_REASONS, SourceError, type SourceReason } from './source-error.ts';
 export { parseSourceUrl, SOURCE_FORMS, type SourceUrl } from './source-url.ts';
+export { type Square, squareGeometry, type Turn, turnRight, wholeFromSquare } from './region-look.ts';

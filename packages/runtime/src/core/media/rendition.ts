@@ -21,3 +21,16 @@ export function renditionSlots(consumers: number): number {
 export function renditionSegmentBytes(spec: RenditionSpec, consumers: number): number {
   return segmentBytes(renditionSlots(consumers), renditionBytes(spec));
 }
+
+/** Slots of second looks: one is read, and one may still be read after its deadline. */
+export const LOOK_SLOTS = 2;
+
+/** Whether squares can be made in this format, and turned. */
+export function canBeTurned({ format }: RenditionSpec): boolean {
+  return format === 'RGB24' || format === 'BGR24' || format === 'GRAY8';
+}
+
+/** Bytes of shared memory for the second looks of a consumer. */
+export function lookSegmentBytes(spec: RenditionSpec): number {
+  return segmentBytes(LOOK_SLOTS, renditionBytes(spec));
+}

@@ -145,6 +145,8 @@ export interface Source {
   readonly lostPackets: number;
   /** Of a source that others use too: nothing usable comes, so that another connection should be made. */
   abandon?(why: string): void;
+  /** Of a source that others use too: whether pictures are wanted. Until the first call they are; if not, units may come in bunches. */
+  demand?(wanted: boolean): void;
   /** Closes the stream without waiting. Idempotent. */
   close(): void;
 }

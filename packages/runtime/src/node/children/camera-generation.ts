@@ -20,6 +20,7 @@ import {
   type CameraSnapshot,
   type CameraWords,
   type EndWorker,
+  type RuleNotice,
   NODE_WORDS,
   type NodeWords,
   type StateNotice,
@@ -35,6 +36,7 @@ export interface CameraGenerationEvents {
   readonly onResult: (result: ResultMessage) => void;
   readonly onWorkerState: (state: WorkerStateMessage) => void;
   readonly onEvent: (event: EventMessage) => void;
+  readonly onRule: (notice: RuleNotice) => void;
   readonly onLog: (record: LogRecord) => void;
   /** The process with this pid is gone. Its shared memory and worker groups can be removed. */
   readonly onDied: (pid: number) => void;
@@ -218,7 +220,7 @@ export class CameraGeneration implements Generation {
   }
 
   #handlers(): Handlers<CameraWords> {
-    const { onState, onResult, onWorkerState, onEvent } = this.#o;
+    const { onState, onResult, onWorkerState, onEvent, onRule } = this.#o;
     const heard =
       <T>(handle: (notice: T) => void, isState = false) =>
       (notice: T): void => {
@@ -238,6 +240,7 @@ export class CameraGeneration implements Generation {
         result: heard(onResult),
         worker_state: heard(onWorkerState),
         event: heard(onEvent),
+        rule: heard(onRule),
         counters: heard((counters) => {
           this.#last = counters;
         }),

@@ -7,7 +7,7 @@ import type {
   ResultMessage,
   Slowed,
 } from '@vigia/contracts';
-import type { CameraSetup, CameraSnapshot, StateNotice } from '#core/camera-link';
+import type { CameraSetup, CameraSnapshot, RuleNotice, StateNotice } from '#core/camera-link';
 import { CameraGeneration, type CameraGenerationOptions } from './camera-generation.ts';
 import { Succession } from './generation.ts';
 import { Paces } from './paces.ts';
@@ -15,8 +15,12 @@ import { onlyConsumers, reportOf, TEXT_LIMIT } from './totals.ts';
 
 /** Options of {@link CameraHandle}. */
 export interface CameraHandleOptions
-  extends Omit<CameraGenerationOptions, 'before' | 'slowed' | 'extraStopMs' | 'memoryLimitBytes' | 'onState'> {
+  extends Omit<
+    CameraGenerationOptions,
+    'before' | 'slowed' | 'extraStopMs' | 'memoryLimitBytes' | 'onState' | 'onRule'
+  > {
   readonly onState: (state: CameraStateMessage) => void;
+  readonly onRule: (camera: string, notice: RuleNotice) => void;
   /** Ages of a consumer's ok results; null before the first one. */
   readonly agesOf: (camera: string, consumer: string) => ConsumerReport['age_ms'];
   /** A consumer was replaced or removed: its ages start from zero. */
@@ -139,7 +143,7 @@ export class CameraHandle {
   }
 
   #generation(setup: CameraSetup, before: CameraSnapshot | undefined): CameraGeneration {
-    const { onResult, onWorkerState, onEvent, extraStopMs, memoryLimitBytes } = this.#o;
+    const { onResult, onWorkerState, onEvent, onRule, extraStopMs, memoryLimitBytes } = this.#o;
     return new CameraGeneration({
       ...this.#o,
       setup,
@@ -155,6 +159,7 @@ export class CameraHandle {
       onResult: (result) => onResult(resultWithoutSecrets(result)),
       onWorkerState: (state) => onWorkerState(withoutSecrets(state)),
       onEvent: (event) => onEvent(withoutSecrets(event)),
+      onRule: (notice) => onRule(this.id, ruleWithoutSecrets(notice)),
     });
   }
 
@@ -205,6 +210,13 @@ function resultWithoutSecrets(result: ResultMessage): ResultMessage {
     ...result,
     error: { code: quoted(result.error.code, CODE_LIMIT), message: quoted(result.error.message, TEXT_LIMIT) },
   };
+}
+
+/** A rule's sentence is ours, with names of the configuration. */
+function ruleWithoutSecrets(notice: RuleNotice): RuleNotice {
+  return notice.kind === 'fall'
+    ? { ...notice, data: withoutSecrets(notice.data) }
+    : { ...notice, data: withoutSecrets(notice.data) };
 }
 
 /** The camera process knows only some secrets, and a worker's output may contain them. */

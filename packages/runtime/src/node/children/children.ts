@@ -18,7 +18,10 @@ import { ModelShares } from './model-shares.ts';
 
 /** What the children of a node report. */
 export interface ChildrenEvents
-  extends Pick<CameraHandleOptions, 'onState' | 'onResult' | 'onWorkerState' | 'onEvent' | 'agesOf' | 'forgetAges'> {
+  extends Pick<
+    CameraHandleOptions,
+    'onState' | 'onResult' | 'onWorkerState' | 'onEvent' | 'onRule' | 'agesOf' | 'forgetAges'
+  > {
   readonly onModelState: (model: string, state: ModelState, reason: string | null) => void;
   /** A camera's process has ended, and its workers with it. */
   readonly onCameraProcessGone: (camera: string) => void;

@@ -140,6 +140,139 @@ describe('workers of a configuration', () => {
   });
 });
 
+describe('rules of a camera', () => {
+  const parse = (
+    rules: string,
+    consumers = '{ people: { model: m }, flow: { worker: w }, off: { model: m, enabled: false } }',
+  ) =>
+    parseConfig(
+      `version: 1\ncameras:\n  a:\n    source: rtsp://h/x\n    consumers: ${consumers}\n    rules: ${rules}\nmodels: { m: { use: x } }\nworkers: { w: { command: [perl, -v] } }\n`,
+      'f.yml',
+    );
+
+  test('name a model of their camera, or nothing', () => {
+    expect(parse('{ fall: { from: people } }').cameras['a']?.rules).toEqual({
+      fall: { from: 'people', long_lie: '10s' },
+    });
+    expect(parse('{}').cameras['a']?.rules).toEqual({});
+  });
+
+  test.each([
+    ['{ fall: { from: peple } }', 'this camera has no consumer "peple", did you mean "people"?; allowed are people'],
+    ['{ fall: { from: constructor } }', 'this camera has no consumer "constructor"; allowed are people'],
+    [
+      '{ fall: { from: flow } }',
+      'consumer "flow" is a worker, a model that finds persons is expected; allowed are people',
+    ],
+    [
+      '{ fall: { from: off } }',
+      'consumer "off" has `enabled: false`, so the rule would see nothing; allowed are people',
+    ],
+  ])('%s is refused', (rules, sentence) => {
+    expect(() => parse(rules)).toThrow(`f.yml:6: cameras.a.rules.fall.from: ${sentence}`);
+  });
+
+  test('a camera without a model can have none', () => {
+    expect(() => parse('{ fall: { from: flow } }', '{ flow: { worker: w } }')).toThrow(/; this camera has no model$/);
+  });
+
+  test.each([
+    ['{ fall: {} }', /rules\.fall\.from: .* is expected/],
+    ['{ fall: { from: "a b" } }', /rules\.fall\.from: found "a b"; an id is/],
+    ['{ fall: { from: people, preset: careful } }', /rules\.fall\.preset: presets come in a later version/],
+    ['{ fall: { from: people, long_lie: 2s } }', /long_lie: a text was found; `off`, or a duration from 3s to 1h/],
+    ['{ fall: { from: people, long_lie: 10 } }', /long_lie: /],
+    ['{ bed: { from: people } }', /rules\.bed\.zone: .* is expected/],
+    ['{ bed: { from: people, zone: bed, away: 0s } }', /rules\.bed\.away: a text was found; a duration from 1s to 12h/],
+    ['{ bed: { from: people, zone: bed, alarm: up } }', /rules\.bed\.alarm: /],
+    ['{ bed: { from: people, zone: bed, hours: "21-7" } }', /rules\.bed\.hours: .*two times of the day, such as/],
+    ['{ bed: { from: people, zone: bed, hours: "24:00-07:00" } }', /rules\.bed\.hours: /],
+    ['{ bed: { from: people, zone: bed, hours: "07:00-07:00" } }', /rules\.bed\.hours: /],
+    ['{ fal: { from: people } }', /rules\.fal: unknown key, did you mean "fall"\?/],
+  ])('%s is refused as a form', (rules, sentence) => {
+    expect(() => parse(rules)).toThrow(sentence);
+  });
+});
+
+describe('the bed rule of a camera', () => {
+  const POINTS = 'points: [[0, 0], [1, 0], [1, 1]]';
+  const parse = (bed: string) =>
+    parseConfig(
+      `version: 1\ncameras:\n  a:\n    source: rtsp://h/x\n    zones: { bed: { kind: bed, ${POINTS} }, floor: { kind: floor, ${POINTS} } }\n    consumers: { people: { model: m } }\n    rules: { bed: ${bed} }\nmodels: { m: { use: x } }\n`,
+      'f.yml',
+    );
+
+  test('follows a bed; alarms have defaults', () => {
+    expect(parse('{ from: people, zone: bed }').cameras['a']?.rules?.bed).toEqual({
+      from: 'people',
+      zone: 'bed',
+      alarm: 'away',
+      away: '15m',
+    });
+    const all = { from: 'people', zone: 'bed', alarm: 'edge', away: '90s', hours: '21:00-07:00' };
+    expect(parse(JSON.stringify(all)).cameras['a']?.rules?.bed).toEqual(all);
+  });
+
+  test.each([
+    ['{ from: peple, zone: bed }', 'from: this camera has no consumer "peple", did you mean "people"?'],
+    ['{ from: people, zone: bad }', 'zone: this camera has no zone "bad", did you mean "bed"?; allowed are bed'],
+    ['{ from: people, zone: floor }', 'zone: zone "floor" is of kind floor, a bed is expected; allowed are bed'],
+    [
+      '{ from: people, zone: person-1 }',
+      'zone: zone "person-1" has the name of a person in events: choose another one',
+    ],
+    ['{ from: people, zone: constructor }', 'zone: this camera has no zone "constructor"; allowed are bed'],
+  ])('%s is refused', (bed, sentence) => {
+    expect(() => parse(bed)).toThrow(`f.yml:7: cameras.a.rules.bed.${sentence}`);
+  });
+});
+
+describe('zones of a camera', () => {
+  const parse = (zone: string, more = '') =>
+    parseConfig(
+      `version: 1\ncameras:\n  a:\n    source: rtsp://h/x\n    zones: { z: ${zone} }\n${more}storage: { path: /f }\n`,
+      'f.yml',
+    );
+  const corners = 'points: [[0, 0], [1, 0], [1, 0.5]]';
+
+  test('of kind privacy: a camera that is recorded says that it knows, others have no such key', () => {
+    const record = '    record: { mode: on_event }\n';
+    const door = `{ kind: privacy, ${corners} }`;
+    expect(parse(door).cameras['a']?.zones['z']?.kind).toBe('privacy');
+    expect(parse(door, '    record: { mode: never }\n').cameras['a']?.record?.mode).toBe('never');
+    expect(() => parse(door, record)).toThrow(
+      /^f\.yml:5: cameras\.a\.zones\.z: recordings keep the picture as the camera/,
+    );
+    expect(() => parse(`{ kind: privacy, recorded: false, ${corners} }`, record)).toThrow(/recordings keep/);
+    expect(parse(`{ kind: privacy, recorded: true, ${corners} }`, record).cameras['a']?.zones['z']?.recorded).toBe(
+      true,
+    );
+    expect(() => parse(`{ kind: bed, recorded: true, ${corners} }`)).toThrow(/zones of kind privacy, not bed/);
+  });
+
+  test('are polygons with a kind', () => {
+    const zone = parse('{ kind: bed, points: [[0, 0], [1, 0], [1, 0.5]] }').cameras['a']?.zones['z'];
+    expect(zone).toEqual({
+      kind: 'bed',
+      points: [
+        [0, 0],
+        [1, 0],
+        [1, 0.5],
+      ],
+    });
+  });
+
+  test.each([
+    ['{ kind: sofa, points: [[0, 0], [1, 0], [1, 1]] }', /zones\.z\.kind: found "sofa"/],
+    ['{ kind: bed, points: [[0, 0], [1, 0]] }', /zones\.z\.points: /],
+    ['{ kind: bed, points: [[0, 0], [1, 0], [1, 1.5]] }', /zones\.z\.points/],
+    ['{ kind: bed, points: [[0, 0], [1, 1], [1, 0], [0, 1]] }', /zones\.z\.points: .*crosses itself/],
+    ['{ kind: bed, points: [[0, 0], [1, 1], [0.5, 0.5]] }', /zones\.z\.points: .*enclose nothing/],
+  ])('%s is refused', (zone, sentence) => {
+    expect(() => parse(zone)).toThrow(sentence);
+  });
+});
+
 describe('tracing', () => {
   const parse = (tracing: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof parseConfig> =>
     parseConfig(`version: 1\ncameras:\n  hall: { source: "rtsp://h/1" }\ntracing: ${tracing}\n`, 'v.yml', env);

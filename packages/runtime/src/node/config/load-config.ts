@@ -17,6 +17,8 @@ import { nearest } from '#core/terminal';
 import { pathText, type Where } from './paths.ts';
 import { readText } from './read-text.ts';
 import { readYaml, TEXT_LIMIT } from './read-yaml.ts';
+import { checkPrivacy } from './privacy-zones.ts';
+import { checkRules } from './rule-references.ts';
 import { resolveSecrets } from './secrets.ts';
 
 /** Problems after which a document is not looked at any further. */
@@ -62,6 +64,8 @@ function checkReferences(config: Config, where: Where, env: NodeJS.ProcessEnv): 
     for (const key of ['source', 'detect_source'] as const)
       problems.push(...checkSource(camera[key], where(['cameras', id, key])));
     problems.push(...checkTransport(camera, (key) => where(['cameras', id, key])));
+    problems.push(...checkPrivacy(camera, (zone) => where(['cameras', id, 'zones', zone])));
+    problems.push(...checkRules(camera, (rule, key) => where(['cameras', id, 'rules', rule, key])));
     for (const [name, consumer] of Object.entries(camera.consumers)) {
       if (problems.length > ENOUGH) return problems;
       const at = (key: string): string => where(['cameras', id, 'consumers', name, key]);

@@ -17,6 +17,26 @@ const clock = new FakeClock();
 const newId = eventIds(clock);
 const AT = '2026-11-22T03:14:07.123Z';
 const OF = { camera: 'hall', consumer: 'falls', at: AT } as const;
+const FALL_DATA = {
+  state: 'down',
+  reason: 'fall',
+  message: 'm',
+  captured_at: AT,
+  age_ms: 200,
+  down_ms: 3_000,
+  evidence: { drop: 0.7, shape: 2.1, body_height: 0.4, sightings: 9, looks: 2 },
+  bbox: null,
+} as const;
+const BED_DATA = {
+  state: 'out',
+  reason: null,
+  message: 'm',
+  captured_at: AT,
+  age_ms: 200,
+  since_ms: 300,
+  away_ms: 300,
+  bbox: null,
+} as const;
 let events: NodeEvent[] = [];
 let announcer: Announcer;
 
@@ -47,6 +67,12 @@ test('every kind of event is valid, and its ids are in order', () => {
   announcer.workerState({ ...worker, state: 'failed' });
   announcer.workerGone({ ...worker, state: 'failed' });
   announcer.blind('hall', 'falls', 'start', { sla: 'critical', message: 'm' });
+  announcer.rule('hall', { kind: 'fall', person: 1, phase: 'start', from: 'people', data: FALL_DATA });
+  const bed = { kind: 'bed', zone: 'bed', from: 'people' } as const;
+  announcer.rule('hall', { ...bed, phase: null, data: BED_DATA });
+  announcer.rule('hall', { ...bed, phase: null, data: { ...BED_DATA, state: 'blind' } });
+  announcer.rule('hall', { ...bed, phase: 'update', data: { ...BED_DATA, reason: 'out' } });
+  announcer.rule('hall', { ...bed, phase: 'end', data: { ...BED_DATA, state: 'in', reason: 'out' } });
   announcer.config({ revision: 2, by: 'file v.yml', changes: ['cameras.hall: added'] });
   say('sla_breached', false);
   expect(events.map(({ kind, phase, severity, subject }) => [kind, phase, severity, subject])).toEqual([
@@ -58,6 +84,11 @@ test('every kind of event is valid, and its ids are in order', () => {
     ['worker_state', null, 'warning', 'hall/falls'],
     ['worker_state', 'end', 'info', 'hall/falls'],
     ['consumer_blind', 'start', 'alarm', 'hall/falls'],
+    ['fall', 'start', 'alarm', 'hall/person-1'],
+    ['bed', null, 'notice', 'hall/bed'],
+    ['bed', null, 'warning', 'hall/bed'],
+    ['bed', 'update', 'alarm', 'hall/bed'],
+    ['bed', 'end', 'notice', 'hall/bed'],
     ['config', null, 'notice', null],
     ['sla', 'start', 'warning', 'hall/falls'],
   ]);

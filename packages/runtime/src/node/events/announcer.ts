@@ -14,6 +14,7 @@ import {
   type SlaClass,
   type WorkerStateMessage,
 } from '@vigia/contracts';
+import { type RuleNotice, ruleSubject } from '#core/camera-link';
 
 /** Options of {@link Announcer}. */
 export interface AnnouncerOptions {
@@ -163,6 +164,18 @@ export class Announcer {
     this.#event({ kind: 'consumer_blind', phase, camera, consumer, subject, severity: 'alarm', data });
   }
 
+  /** About people: an alarm, that it lasts, that it has ended, which is none; or a bed's state. @returns the id of the event. */
+  rule(camera: string, notice: RuleNotice): string {
+    const { phase, from: consumer } = notice;
+    const subject = ruleSubject(camera, notice);
+    const common = { phase, camera, consumer, subject };
+    const isAlarm = phase === 'start' || phase === 'update';
+    if (notice.kind === 'fall')
+      return this.#event({ ...common, kind: 'fall', severity: isAlarm ? 'alarm' : 'notice', data: notice.data });
+    const quiet = notice.data.state === 'blind' ? 'warning' : 'notice';
+    return this.#event({ ...common, kind: 'bed', severity: isAlarm ? 'alarm' : quiet, data: notice.data });
+  }
+
   node(state: 'started' | 'stopping', version: string): void {
     this.#event({ kind: 'node', severity: 'notice', data: { state, version } });
   }
@@ -179,7 +192,7 @@ export class Announcer {
     this.#event({ kind: 'audit', camera, severity: data.outcome === 'done' ? 'notice' : 'warning', data });
   }
 
-  #event<K extends EventKind>(body: Body<K>): void {
+  #event<K extends EventKind>(body: Body<K>): string {
     const { node, boot, clock, newId, publish } = this.#o;
     const data: Body<K>['data'] = readable(body.data);
     const { kind, severity, camera = null, consumer = null, phase = null, subject = null } = body;
@@ -199,6 +212,7 @@ export class Announcer {
       data,
     } as NodeEventOf<K>;
     publish({ type: 'event', event });
+    return event.id;
   }
 }
 

@@ -60,6 +60,7 @@ describe('what differs', () => {
     ['consumer’s rate', { consumers: { people: { model: 'ssd', fps: 2 } } }],
     ['consumer’s class', { consumers: { people: { model: 'ssd', sla: 'critical' } } }],
     ['consumer’s deadline', { consumers: { people: { model: 'ssd', deadline_ms: 500 } } }],
+    ['fall rule', { rules: { fall: { from: 'people' } } }],
     ['another consumer', { consumers: { people: { model: 'ssd' }, other: { model: 'ssd' } } }],
   ])('a camera is changed by its %s', (_, settings) => {
     const change = diffPlans(plan({ hall: HALL }), plan({ hall: { ...HALL, ...settings } }));
@@ -100,6 +101,63 @@ describe('what differs', () => {
       /^node: found "m", the running node is called "n": .* start it again to rename it$/,
     );
   });
+});
+
+test('a rule is planned; without one it is off, also when `rules` is empty', () => {
+  const ruled = { ...HALL, rules: { fall: { from: 'people' } } };
+  const rulesOf = (settings: object): unknown => plan({ hall: settings }).cameras[0]?.rules;
+  const fall = { from: 'people', zones: [], longLieMs: 10_000 };
+  expect(rulesOf(ruled)).toEqual({ fall, bed: null });
+  const off = { ...HALL, rules: { fall: { from: 'people', long_lie: 'off' } } };
+  expect(rulesOf(off)).toEqual({ fall: { ...fall, longLieMs: null }, bed: null });
+  const looks = (settings: object): unknown => plan({ hall: settings }).segments.map(({ rendition }) => rendition);
+  expect(looks(ruled)).toEqual([...(looks(HALL) as string[]), 'look-people']);
+  for (const settings of [HALL, { ...HALL, rules: {} }]) expect(rulesOf(settings)).toEqual({ fall: null, bed: null });
+  expect(told(plan({ hall: HALL }), plan({ hall: { ...HALL, rules: {} } }))).toContain('cameras: 1 untouched');
+});
+
+test('the bed rule is planned, with its outline and hours in minutes', () => {
+  const points = [
+    [0, 0],
+    [1, 0],
+    [1, 0.5],
+  ];
+  const zones = { bed: { kind: 'bed', points } };
+  const bed = { from: 'people', zone: 'bed', alarm: 'out', away: '20m', hours: '21:00-07:30' };
+  expect(plan({ hall: { ...HALL, zones, rules: { bed } } }).cameras[0]?.rules.bed).toEqual({
+    from: 'people',
+    zone: 'bed',
+    bed: points,
+    zones: [{ kind: 'bed', points }],
+    alarm: 'out',
+    awayMs: 1_200_000,
+    hours: { from: 1_260, to: 450 },
+  });
+  const { hours: _, ...always } = bed;
+  expect(plan({ hall: { ...HALL, zones, rules: { bed: always } } }).cameras[0]?.rules.bed?.hours).toBeNull();
+});
+
+test('zones are planned: those that are black apart from those of rules; another outline changes the camera', () => {
+  const points = [
+    [0, 0],
+    [1, 0],
+    [1, 0.5],
+  ];
+  const zones = { bed: { kind: 'bed', points }, bath: { kind: 'privacy', points } };
+  const zoned = { ...HALL, zones, rules: { fall: { from: 'people' } } };
+  const [camera] = plan({ hall: zoned }).cameras;
+  expect(camera?.privacy).toEqual([points]);
+  expect(camera?.rules.fall?.zones).toEqual([{ kind: 'bed', points }]);
+  const bath = {
+    kind: 'privacy',
+    points: [
+      [0, 0],
+      [1, 0],
+      [1, 0.6],
+    ],
+  };
+  const change = diffPlans(plan({ hall: zoned }), plan({ hall: { ...zoned, zones: { ...zones, bath } } }));
+  expect(change.cameras.changed).toHaveLength(1);
 });
 
 describe('which consumers of a changed camera keep their counters', () => {

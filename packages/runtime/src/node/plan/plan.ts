@@ -3,6 +3,7 @@ import { knownSecrets, UsageError, VigiaError } from '@vigia/base';
 import {
   type Config,
   type ConsumerConfig,
+  privacyOf,
   type Provider,
   SLA_CLASSES,
   type SlaClass,
@@ -19,13 +20,21 @@ import {
   type WorkerConsumerSetup,
   type WorkerSetup,
 } from '#core/camera-link';
-import { renditionKey, renditionSegmentBytes, type RenditionSpec, WHOLE } from '#core/media';
+import {
+  canBeTurned,
+  lookSegmentBytes,
+  renditionKey,
+  renditionSegmentBytes,
+  type RenditionSpec,
+  WHOLE,
+} from '#core/media';
 import { modelSocketPath } from '#core/node-dirs';
 import { counted, formatBytes } from '#core/terminal';
 import { secretVariables } from '#node/config';
 import type { LocatedModel } from './locate-models.ts';
 import { type PlannedWebhook, plannedWebhooks } from './planned-webhooks.ts';
 import { describeRecording, type PlannedRecording, plannedRecording } from './planned-recording.ts';
+import { plannedRules } from './planned-rules.ts';
 import { type PlannedTracing, plannedTracing } from './planned-tracing.ts';
 
 /** A model of the configuration. */
@@ -160,7 +169,9 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
         maxPicture: settings.max_picture,
       },
       roi: settings.roi ?? WHOLE,
+      privacy: privacyOf(Object.values(settings.zones)),
       consumers,
+      rules: plannedRules(settings),
       secrets: secretsIn(consumers),
     };
   });
@@ -364,10 +375,16 @@ function segmentsOf(camera: CameraSetup): PlannedSegment[] {
   const specs = new Map<string, RenditionSpec>();
   const inSegments = camera.consumers.filter((c) => !usesThread(c));
   for (const { input } of inSegments) specs.set(renditionKey(input), input);
-  return [...specs].map(([rendition, spec]) => {
+  const watched = camera.consumers.find(({ id }) => id === camera.rules.fall?.from);
+  const looks =
+    watched && canBeTurned(watched.input)
+      ? [{ camera: camera.camera, rendition: `look-${watched.id}`, bytes: lookSegmentBytes(watched.input) }]
+      : [];
+  const renditions = [...specs].map(([rendition, spec]) => {
     const sharing = inSegments.filter((c) => renditionKey(c.input) === rendition).length;
     return { camera: camera.camera, rendition, bytes: renditionSegmentBytes(spec, sharing) };
   });
+  return [...renditions, ...looks];
 }
 
 function missing(model: string): never {

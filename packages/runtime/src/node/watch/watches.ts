@@ -1,10 +1,13 @@
-import type { Clock } from '@vigia/base';
+import { type Clock, type Log, messageOf } from '@vigia/base';
 import { type HealthProblem, type NodeItem, type ResultMessage, workerStateMessageOf } from '@vigia/contracts';
 import type { CameraHandle } from '#node/children';
 import type { Announcer } from '#node/events';
 import { type Plan, type RunningWorker, workerLimits } from '#node/plan';
+import type { NodeStore } from '#services/store';
+import { Alarms } from './alarms.ts';
 import { CpuWatch } from './cpu-watch.ts';
 import { type Blind, CriticalWatch } from './critical-watch.ts';
+import { leftAlarms } from './left-alarms.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { OwnMemory } from './own-memory.ts';
 import type { ShedChange } from './shedding.ts';
@@ -13,7 +16,8 @@ import { WorkerStates } from './worker-states.ts';
 /** Options of {@link Watches}. */
 export interface WatchesOptions {
   readonly clock: Clock;
-  readonly announcer: Pick<Announcer, 'consumerEvent' | 'blind'>;
+  readonly log: Log;
+  readonly announcer: Pick<Announcer, 'consumerEvent' | 'blind' | 'rule' | 'workerGone'>;
   readonly plan: () => Plan;
   readonly cameras: () => ReadonlyMap<string, CameraHandle>;
   /** Workers that have a process, according to the latest counters. */
@@ -27,6 +31,7 @@ export interface WatchesOptions {
 export class Watches {
   /** The latest state of each worker. */
   readonly workers: WorkerStates;
+  readonly alarms: Alarms;
   readonly #o: WatchesOptions;
   readonly #cpu: CpuWatch;
   readonly #memory = new MemoryWatch();
@@ -40,6 +45,10 @@ export class Watches {
   constructor(options: WatchesOptions) {
     this.#o = options;
     this.workers = new WorkerStates(options.clock);
+    this.alarms = new Alarms({
+      clock: options.clock,
+      announce: (camera, notice) => options.announcer.rule(camera, notice),
+    });
     this.#cpu = new CpuWatch(options.clock);
     this.#critical = new CriticalWatch(options.clock);
   }
@@ -50,6 +59,20 @@ export class Watches {
     else if (item.type === 'event' && item.event.kind === 'worker_state' && item.event.phase !== 'end')
       this.workers.told(workerStateMessageOf(item.event));
   };
+
+  /** Alarms that an earlier run of the node left open are open again. A store that cannot be read is reported as such. */
+  async findLeft(store: Pick<NodeStore, 'read'> | undefined): Promise<void> {
+    if (!store) return;
+    const { clock, log } = this.#o;
+    try {
+      const onTooMany = (): void =>
+        log.error('too many events: of the alarms of the run before, some may be over, or missing');
+      for (const left of await leftAlarms((query) => store.read(query), clock.wallMs(), onTooMany))
+        this.alarms.left(left);
+    } catch (error) {
+      log.error(`the alarms of the run before are not known: ${messageOf(error)}`);
+    }
+  }
 
   /** Problems that need attention, as of now. */
   health(): readonly HealthProblem[] {
@@ -65,6 +88,17 @@ export class Watches {
     this.#lookAtCpu();
     this.#lookAtMemory();
     this.#announceBlind();
+    this.alarms.look();
+  }
+
+  /** Ends the states of workers that left the configuration. */
+  forgetWorkers(): void {
+    const kept = this.#o
+      .plan()
+      .cameras.flatMap(({ camera, consumers }) =>
+        consumers.filter((c) => c.kind === 'worker').map(({ id }) => [camera, id] as const),
+      );
+    for (const state of this.workers.keepOnly(kept)) this.#o.announcer.workerGone(state);
   }
 
   #onResult(result: ResultMessage): void {

@@ -77,6 +77,13 @@ export interface ControlledNode {
   restartCamera(id: string): Promise<void>;
   /** Resolves when the worker of a camera's consumer is ready again. */
   restartWorker(id: string, consumer: string): Promise<void>;
+  /**
+   * Somebody knows of the alarm of this subject: it is not repeated any more.
+   *
+   * @param alarm `boot`: of an event about it; undefined: of this run of the node.
+   * @param by Who, for people.
+   */
+  acknowledge(alarm: { readonly subject: string | null; readonly id?: string | undefined }, by: string): void;
   /** Whether events are stored, so that a stream can be resumed. */
   readonly resumable: boolean;
   /** Stored events, oldest first. */

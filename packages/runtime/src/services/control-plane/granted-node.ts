@@ -22,6 +22,7 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
       return {
         ...status,
         problems: status.problems.filter(({ camera }) => granted.has(camera)),
+        alarms: status.alarms.filter(({ camera }) => granted.has(camera)),
         cameras: only(status.cameras, granted),
       };
     },
@@ -60,6 +61,7 @@ function wholeNode(
     },
     markRecording: (camera, fromMs, toMs) => node.markRecording(camera, fromMs, toMs),
     rebuildRecordings: () => node.rebuildRecordings(),
+    acknowledge: (event, by) => node.acknowledge(event, by),
     resumable: node.resumable,
     newEventId: () => node.newEventId(),
     models: () => node.models(),

@@ -69,11 +69,18 @@ export function handlersOf(version: string, access: AccessControl): Handlers {
       const known = after === undefined || after > node.newEventId() ? {} : { after };
       return { events: await node.events(checked(eventQuerySchema, { ...query, ...known }, 'query')) };
     },
-    acknowledge: async (node, { params }) => {
+    acknowledge: async (node, { params, by }) => {
+      // One that is open needs no store.
+      const open = node.status().alarms.find((alarm) => alarm.event === params.event);
+      if (open) {
+        node.acknowledge({ subject: open.subject }, by);
+        return { event: open.event, camera: open.camera, subject: open.subject };
+      }
       const [event] = await node.events({ id: params.event, limit: 1 });
       if (!event) throw new VigiaError('not_found', `there is no event ${params.event}`);
       if (event.severity !== 'alarm')
         throw new VigiaError('no_alarm', `event ${event.id} is no alarm: its severity is ${event.severity}`);
+      node.acknowledge(event, by);
       return { event: event.id, camera: event.camera, subject: event.subject };
     },
     config: (node) => node.config,

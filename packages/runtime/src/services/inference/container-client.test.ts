@@ -165,17 +165,45 @@ test('a container that is merely slow is not disconnected', async () => {
   expect(await granted).toEqual({ kind: 'answer', value: { id: 'g' } });
 });
 
+const FRAME = {
+  timestamp: 0,
+  frame_reference: '/dev/shm/x',
+  frame_metadata: { frame_id: 1, width: 1, height: 1, format: 'GRAY8' as const },
+};
+const PERSON = { class_id: 0, class_name: 'person', confidence: 0.3, bbox: [0, 0, 1, 1] };
+
+test('a wish for faint detections is sent, and they arrive', async () => {
+  await ready();
+  let wish: unknown;
+  answer = ({ request_id, faint_from }) => {
+    wish = faint_from;
+    return { request_id, model_id: 'm', camera_id: 'hall', frame_id: 1, detections: [], faint: [PERSON], error: null };
+  };
+  const seen = await new Promise((resolve) => client.infer({ ...FRAME, faint_from: 0.2 }, resolve));
+  expect(seen).toMatchObject({ kind: 'answer', value: { detections: [], faint: [PERSON] } });
+  expect(wish).toBe(0.2);
+});
+
+test.each([
+  [[{ ...PERSON, confidence: 1.5 }]],
+  [[{ ...PERSON, bbox: [0, 0, 1] }]],
+  [Array.from({ length: 65 }, () => PERSON)],
+  [null],
+])('faint detections are checked like the others: %j', async (faint) => {
+  await ready();
+  answer = ({ request_id }) => {
+    return { request_id, model_id: 'm', camera_id: 'hall', frame_id: 1, detections: [], faint, error: null };
+  };
+  const seen = await new Promise((resolve) => client.infer(FRAME, resolve));
+  expect(seen).toMatchObject({ kind: 'failed', error: { code: 'inference_failed' } });
+});
+
 test('a container that loses answers is disconnected, and a request beyond the limit is refused at once', async () => {
   await ready();
   answer = () => undefined;
-  const body = {
-    timestamp: 0,
-    frame_reference: '/dev/shm/x',
-    frame_metadata: { frame_id: 1, width: 1, height: 1, format: 'GRAY8' as const },
-  };
   const asked = Array.from(
     { length: 256 },
-    () => new Promise<string>((resolve) => client.infer(body, ({ kind }) => resolve(kind))),
+    () => new Promise<string>((resolve) => client.infer(FRAME, ({ kind }) => resolve(kind))),
   );
   expect(client.ready).toBe(true);
   const refused = want();

@@ -57,7 +57,7 @@ export interface ContainerClientOptions {
 /** An `infer` request without the fields that the client adds. */
 export type InferBody = Pick<
   InferRequest,
-  'timestamp' | 'deadline_ms' | 'frame_reference' | 'frame_metadata' | 'grant'
+  'timestamp' | 'deadline_ms' | 'frame_reference' | 'frame_metadata' | 'grant' | 'faint_from'
 >;
 
 interface Pending {

@@ -1,5 +1,6 @@
 import { type Clock, messageOf } from '@vigia/base';
 import {
+  type Detection,
   type InferResponse,
   type ResultMessage,
   type ResultStatus,
@@ -12,6 +13,7 @@ import {
   type ConsumerStatus,
   type Flight,
   InFlight,
+  mapBack,
   type Outcome,
   type RenderedPicture,
 } from '#core/consumer';
@@ -22,6 +24,14 @@ import { outcomeOf } from './container-outcome.ts';
 
 /** What a consumer uses of the connection to its model's container. */
 export type ModelClient = Pick<ContainerClient, 'ready' | 'why' | 'breaker' | 'start' | 'want' | 'unwant' | 'infer'>;
+
+/** A rule that follows what a model sees. */
+export interface ResultWatcher {
+  /** Detections from this confidence on are wanted, below the model's own threshold too. */
+  readonly faintFrom: number;
+  /** An `ok` result. @param faint In shares of the whole picture. @param picture Borrowed until the call returns. */
+  seen(result: ResultMessage, faint: readonly Detection[], picture: Picture): void;
+}
 
 /** Options of {@link ModelConsumer}. */
 export interface ModelConsumerOptions {
@@ -41,10 +51,12 @@ export interface ModelConsumerOptions {
   readonly client: ModelClient;
   /** Scales a picture for this model now. Undefined when no slot is free; may throw. */
   readonly render: (picture: Picture) => RenderedPicture | undefined;
-  /** Every result, in order. `picture` is set only when `keepPicture` said so; borrowed until the call returns. */
+  /** Every result, in order. `picture` is set when `keepPicture` said so or there is a watcher; borrowed until the call returns. */
   readonly onResult: (result: ResultMessage, picture: Picture | undefined) => void;
   /** Whether to keep the next taken picture until its result (for a snapshot). */
   readonly keepPicture: () => boolean;
+  /** With one, every picture is kept until its result. */
+  readonly watcher?: ResultWatcher | undefined;
 }
 
 /**
@@ -61,17 +73,19 @@ export class ModelConsumer implements Consumer {
   #wantToken: number | undefined;
   /** The breaker's token of the request in flight. */
   #requestToken = 0;
+  /** Of the answer that is becoming a result. */
+  #faint: readonly Detection[] = [];
   #closed = false;
 
   constructor(options: ModelConsumerOptions) {
     this.#o = options;
-    const { node, boot, camera, consumer, model, sla, deadlineMs, clock, onResult } = options;
+    const { node, boot, camera, consumer, model, sla, deadlineMs, clock, onResult, watcher } = options;
     this.#inFlight = new InFlight({
       subject: { node, boot, camera, consumer, model },
       sla,
       deadlineMs,
       clock,
-      onResult,
+      onResult: watcher ? (result, picture) => this.#onWatched(watcher, result, picture) : onResult,
       onDeadline: (timeout) => this.#onDeadline(timeout),
     });
     this.#mailbox = options.supplier.subscribe(consumer, {
@@ -215,7 +229,9 @@ export class ModelConsumer implements Consumer {
   /** Takes the newest picture if it is due. The mailbox has none while one is in flight. */
   #take(): Flight | undefined {
     const picture = this.#mailbox.take();
-    return picture && this.#inFlight.begin(picture, this.#o.keepPicture(), this.#mailbox);
+    return (
+      picture && this.#inFlight.begin(picture, this.#o.watcher !== undefined || this.#o.keepPicture(), this.#mailbox)
+    );
   }
 
   #send(flight: Flight, grant: Grant): void {
@@ -234,6 +250,7 @@ export class ModelConsumer implements Consumer {
         frame_reference: rendered.reference,
         frame_metadata: rendered.metadata,
         grant: grant.id,
+        ...(this.#o.watcher ? { faint_from: this.#o.watcher.faintFrom } : {}),
       },
       (answer) => this.#onAnswer(flight, answer),
     );
@@ -266,9 +283,19 @@ export class ModelConsumer implements Consumer {
     const outcome = outcomeOf(answer, flight.seq, this.#o);
     if (this.#inFlight.isOpen(flight)) {
       this.#record(VERDICTS[outcome.status]);
+      if (this.#o.watcher && outcome.status === 'ok' && answer.kind === 'answer')
+        this.#faint = wholeOf(flight, answer.value.faint ?? []);
       this.#inFlight.answered(flight, outcome);
       this.#serveDue();
     } else if (answer.kind !== 'lost') this.#inFlight.answered(flight, outcome);
+  }
+
+  /** The watcher comes last: what it does must not make the result late. */
+  #onWatched(watcher: ResultWatcher, result: ResultMessage, picture: Picture | undefined): void {
+    const faint = this.#faint;
+    this.#faint = [];
+    this.#o.onResult(result, picture);
+    if (picture && result.status === 'ok') watcher.seen(result, faint, picture);
   }
 
   /** Records the verdict of the request in flight. If that opens the circuit, a `want` that is out is withdrawn. */
@@ -287,3 +314,8 @@ const VERDICTS: Readonly<Record<ResultStatus, Verdict>> = {
   expired: 'neutral',
   unavailable: 'neutral',
 };
+
+/** Detections in shares of the whole picture. */
+function wholeOf({ geometry, width, height }: Flight, detections: readonly Detection[]): Detection[] {
+  return geometry ? detections.map((one) => mapBack(one, geometry, width, height)) : [];
+}

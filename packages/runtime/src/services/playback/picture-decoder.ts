@@ -87,7 +87,8 @@ class Decoding {
     const pixels = Buffer.allocUnsafe(size.width * size.height * 3);
     const stamps = { capturedMs: 0, capturedWallMs: 0, hiddenMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
     const picture = new Picture(frame, stamps, () => undefined);
-    const scaler = new FrameScaler();
+    // Recordings are as the camera sent them.
+    const scaler = new FrameScaler([]);
     try {
       const spec = { ...size, fit: 'stretch', format: 'RGB24' } as const;
       scaler.scale(picture, geometryOf(frame.width, frame.height, WHOLE, spec), pixels);

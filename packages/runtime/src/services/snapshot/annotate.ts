@@ -47,7 +47,8 @@ async function overlaysOf(picture: RgbPicture, result: ResultMessage): Promise<O
   return [...masks, { input: Buffer.from(boxesSvg(picture, detections)) }, ...labels, await footer(picture, result)];
 }
 
-interface TextImage {
+/** A line of text as a PNG. */
+export interface TextImage {
   readonly data: Buffer;
   readonly width: number;
   readonly height: number;
@@ -96,7 +97,8 @@ async function footer({ height }: RgbPicture, result: ResultMessage): Promise<Ov
   return { input: label.data, left: 0, top: height - label.height };
 }
 
-async function textImage(text: string, size: number, colour: string, background: string): Promise<TextImage> {
+/** A line of text, bold. @param size Height of a letter, about. Pixels. */
+export async function textImage(text: string, size: number, colour: string, background: string): Promise<TextImage> {
   const markup = `<span foreground="${colour}">${text.replace(/[<&>]/g, ' ')}</span>`;
   const padding = Math.max(2, Math.round(size / 4));
   const { data, info } = await sharp({

@@ -1,1 +1,1 @@
-export { encodeSnapshot, type RgbPicture } from './annotate.ts';
+export { encodeSnapshot, type RgbPicture, textImage } from './annotate.ts';

@@ -21,7 +21,7 @@ function newRenditions(): Renditions {
   scopes.push(scope);
   nodes += 1;
   const node = `test-renditions-${process.pid}-${nodes}`;
-  return new Renditions({ node, camera: 'c', roi: WHOLE, clock: systemClock }, scope);
+  return new Renditions({ node, camera: 'c', roi: WHOLE, privacy: [], clock: systemClock }, scope);
 }
 
 function newPicture(seq: number): Picture {

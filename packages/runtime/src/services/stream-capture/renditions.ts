@@ -12,7 +12,7 @@ import {
   type RenditionSpec,
   renditionSlots,
 } from '#core/media';
-import { type Picture, FrameScaler } from '#core/media/libav';
+import { FrameScaler, type Outline, type Picture } from '#core/media/libav';
 
 /** Options of {@link Renditions}. */
 export interface RenditionsOptions {
@@ -20,6 +20,8 @@ export interface RenditionsOptions {
   readonly node: string;
   readonly camera: string;
   readonly roi: Region;
+  /** Outlines of what is blacked out. */
+  readonly privacy: readonly Outline[];
   readonly clock: Clock;
 }
 
@@ -70,7 +72,7 @@ export class Renditions {
       slotBytes,
       clock,
     });
-    this.#byKey.set(key, newRendition(spec, { writer, ring: new SlotRing(writer), slotBytes }));
+    this.#byKey.set(key, newRendition(spec, { writer, ring: new SlotRing(writer), slotBytes }, this.#o.privacy));
   }
 
   /**
@@ -83,7 +85,7 @@ export class Renditions {
     const home = this.#byKey.get(renditionKey(admitted));
     if (!home || renditionBytes(spec) > home.slots.slotBytes) return false;
     const key = keyWithin(spec, admitted);
-    if (!this.#byKey.has(key)) this.#byKey.set(key, newRendition(spec, home.slots));
+    if (!this.#byKey.has(key)) this.#byKey.set(key, newRendition(spec, home.slots, this.#o.privacy));
     return true;
   }
 
@@ -164,9 +166,9 @@ function missing(spec: RenditionSpec): never {
   throw new VigiaError('internal', `rendition ${renditionKey(spec)} was not admitted`);
 }
 
-function newRendition(spec: RenditionSpec, slots: Slots): Rendition {
+function newRendition(spec: RenditionSpec, slots: Slots, privacy: readonly Outline[]): Rendition {
   const shape = packedShape(spec.format, spec.width, spec.height);
-  return { spec, shape, slots, scaler: new FrameScaler(), last: undefined };
+  return { spec, shape, slots, scaler: new FrameScaler(privacy), last: undefined };
 }
 
 /** The path, or another one where a file of another user has it: only its owner could remove that. */

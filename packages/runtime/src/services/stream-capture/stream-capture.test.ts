@@ -90,6 +90,31 @@ describe('the states of a capture', () => {
     await world.subject.close();
   });
 
+  test('a source hears when demand ends and begins: with the next unit, or when asked at once; each connection anew', async () => {
+    const world = capture();
+    await world.settle();
+    play(world, 300);
+    expect(world.heard).toEqual([]);
+    world.demand = false;
+    play(world, 300);
+    expect(world.heard).toEqual([false]);
+    world.demand = true;
+    world.subject.askDemand();
+    world.subject.askDemand();
+    expect(world.heard).toEqual([false, true]);
+    world.demand = false;
+    play(world, 100);
+    world.connections[0]?.onEnd(new SourceError('ended', 'the camera said goodbye'));
+    await world.settle();
+    world.clock.advance(1000);
+    await world.settle();
+    expect(world.heard).toEqual([false, true, false]);
+    play(world, 100);
+    expect(world.heard).toEqual([false, true, false, false]);
+    await world.subject.close();
+    world.subject.askDemand();
+  });
+
   test('a process that was itself suspended does not report a stall: one check is not enough', async () => {
     const world = capture();
     await world.settle();

@@ -45,6 +45,8 @@ export class StreamCapture {
   #lateness = new Lateness(this.#cameraClock);
   #running: Promise<void> | undefined;
   #source: Source | undefined;
+  /** Whether the source knows that pictures are wanted. */
+  #wanted = true;
   #format: SourceFormat | undefined;
   #end: ((reason: SourceError) => void) | undefined;
   #watch: Timer | undefined;
@@ -88,8 +90,12 @@ export class StreamCapture {
   }
 
   counters(): CaptureCounters {
-    const lostPackets = this.#lostBefore + (this.#source?.lostPackets ?? 0);
-    return { ...this.#decoder.counters(), reconnects: this.#reconnects, lostPackets };
+    return { ...this.#decoder.counters(), reconnects: this.#reconnects, lostPackets: this.lostPackets };
+  }
+
+  /** RTP packets that never arrived, of all connections. */
+  get lostPackets(): number {
+    return this.#lostBefore + (this.#source?.lostPackets ?? 0);
   }
 
   /** The stream of the current or last connection; undefined before the first one. */
@@ -101,6 +107,11 @@ export class StreamCapture {
   /** A reader of the encoded stream, from the next keyframe on. The caller or the end of the capture closes it. */
   openTap(options: EncodedTapOptions): EncodedTap {
     return this.#taps.open(options);
+  }
+
+  /** Demand may have changed: asks at once, not with the next unit. */
+  askDemand(): void {
+    this.#demand(this.#o.sink.hasDemand());
   }
 
   /** Ends the connection, if there is one; another one follows. @param message Why, for people. */
@@ -215,6 +226,7 @@ export class StreamCapture {
     const hiddenMs = this.#format?.kind === 'file' ? 0 : (unit.measured?.hiddenMs ?? this.#lateness.hiddenMs);
     this.#taps.offerVideo(unit, latenessMs, hiddenMs);
     const wanted = this.#o.sink.hasDemand();
+    this.#demand(wanted);
     // A decoder holds back reordered pictures: where there are some, their own age decides.
     const hasPictures = wanted && unit.arrivedMs - this.#lastPictureMs < STALLED_MS;
     if (!hasPictures || this.#isTooOld(latenessMs)) this.#watchLag(latenessMs, unit.arrivedMs);
@@ -224,6 +236,12 @@ export class StreamCapture {
       this.#setLive(unit.arrivedMs);
     }
     this.#decoder.push(unit, latenessMs, wanted, hiddenMs);
+  }
+
+  #demand(wanted: boolean): void {
+    if (wanted === this.#wanted || !this.#source) return;
+    this.#wanted = wanted;
+    this.#source.demand?.(wanted);
   }
 
   #latenessOf({ ptsMs, arrivedMs }: AccessUnit): number {
@@ -329,6 +347,7 @@ export class StreamCapture {
     this.#lostBefore += this.#source?.lostPackets ?? 0;
     this.#source?.close();
     this.#source = undefined;
+    this.#wanted = true;
     this.#taps.end();
     this.#end = undefined;
     this.#decoder.forget();

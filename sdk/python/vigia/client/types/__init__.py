@@ -3,4 +3,5 @@
 from .answers import *  # noqa: F403
 from .bodies import *  # noqa: F403
 from .events import *  # noqa: F403
+from .queries import *  # noqa: F403
 from .reports import *  # noqa: F403

@@ -11,8 +11,6 @@ __all__ = [
     "CameraSettingsMaxPicture",
     "CameraSettingsRoi",
     "CameraSettingsTls",
-    "ClipFactsQuery",
-    "ClipQuery",
     "ConsumerPatch",
     "Document",
     "DocumentCpu",
@@ -30,23 +28,16 @@ __all__ = [
     "DocumentWorkers",
     "DocumentWorkersInput",
     "DocumentWorkersRestart",
-    "EventsQuery",
-    "LogsQuery",
     "Mark",
     "NewToken",
     "NewUser",
-    "PlaylistInitQuery",
-    "PlaylistPartQuery",
-    "PlaylistQuery",
-    "PutConfigQuery",
     "Record",
-    "RecordedPictureQuery",
-    "RecordedResultsQuery",
-    "RecordingsQuery",
     "RollBack",
-    "SnapshotQuery",
-    "ThumbnailQuery",
+    "Rules",
+    "RulesBed",
+    "RulesFall",
     "UserChange",
+    "Zone",
 ]
 
 
@@ -119,6 +110,43 @@ class Record(TypedDict, total=False):
     max_event_bytes: str
 
 
+class _Zone(TypedDict):
+    kind: Literal["floor", "bed", "chair", "ignore", "privacy"]
+    points: List[List[float]]
+
+
+class Zone(_Zone, total=False):
+    recorded: bool
+
+
+RulesFall = TypedDict(
+    "RulesFall",
+    {
+        "from": str,
+        "long_lie": str,
+    },
+    total=False,
+)
+
+
+RulesBed = TypedDict(
+    "RulesBed",
+    {
+        "from": str,
+        "zone": str,
+        "alarm": Literal["sitting", "edge", "out", "away"],
+        "away": str,
+        "hours": str,
+    },
+    total=False,
+)
+
+
+class Rules(TypedDict, total=False):
+    fall: RulesFall
+    bed: RulesBed
+
+
 class _CameraSettings(TypedDict):
     source: str
 
@@ -134,6 +162,8 @@ class CameraSettings(_CameraSettings, total=False):
     roi: CameraSettingsRoi
     consumers: Dict[str, CameraSettingsConsumers]
     record: Record
+    zones: Dict[str, Zone]
+    rules: Rules
 
 
 class ConsumerPatch(TypedDict, total=False):
@@ -289,75 +319,3 @@ class Document(_Document, total=False):
 
 class RollBack(TypedDict):
     revision: int
-
-
-class LogsQuery(TypedDict, total=False):
-    after: int
-    limit: int
-    level: Literal["debug", "info", "warn", "error"]
-
-
-class SnapshotQuery(TypedDict, total=False):
-    annotated: bool
-
-
-class RecordingsQuery(TypedDict, total=False):
-    camera: str
-    from_: str
-    to: str
-
-
-class ClipQuery(TypedDict, total=False):
-    from_: str
-    to: str
-
-
-class ClipFactsQuery(TypedDict, total=False):
-    from_: str
-    to: str
-
-
-class RecordedResultsQuery(TypedDict, total=False):
-    from_: str
-    to: str
-
-
-class PlaylistQuery(TypedDict, total=False):
-    from_: str
-    to: str
-
-
-class PlaylistInitQuery(TypedDict, total=False):
-    order: str
-    at: str
-
-
-class PlaylistPartQuery(TypedDict, total=False):
-    order: str
-    at: str
-    from_: str
-    to: str
-    zero: str
-
-
-class RecordedPictureQuery(TypedDict, total=False):
-    at: str
-
-
-class ThumbnailQuery(TypedDict, total=False):
-    at: str
-
-
-class EventsQuery(TypedDict, total=False):
-    after: str
-    camera: str
-    kind: str
-    severity: Literal["debug", "info", "notice", "warning", "alarm"]
-    from_: str
-    to: str
-    limit: int
-
-
-class PutConfigQuery(TypedDict, total=False):
-    dry_run: bool
-    file: str

@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import Any, List, Literal, Optional, TypedDict, Union
 
 __all__ = [
+    "Acknowledged",
+    "BedData",
     "Detection",
+    "FallData",
+    "FallDataEvidence",
     "Hops",
     "Keypoint",
     "Mask",
     "NodeEvent",
     "NodeEventAudit",
     "NodeEventAuditData",
+    "NodeEventBed",
     "NodeEventCameraState",
     "NodeEventCameraStateData",
     "NodeEventConfig",
     "NodeEventConfigData",
     "NodeEventConsumerBlind",
     "NodeEventConsumerBlindData",
+    "NodeEventFall",
     "NodeEventModelState",
     "NodeEventModelStateData",
     "NodeEventNode",
@@ -132,6 +138,59 @@ class NodeEventConsumerBlind(_NodeEvent):
     data: NodeEventConsumerBlindData
 
 
+class FallDataEvidence(TypedDict):
+    drop: Optional[float]
+    shape: float
+    body_height: float
+    sightings: int
+    looks: int
+
+
+class Acknowledged(TypedDict):
+    at: str
+    by: str
+
+
+class _FallData(TypedDict):
+    state: Literal["down", "recovered", "gone", "blind"]
+    reason: Literal["fall", "long_lie"]
+    message: str
+    captured_at: str
+    age_ms: float
+    down_ms: float
+    evidence: FallDataEvidence
+    bbox: Optional[List[float]]
+
+
+class FallData(_FallData, total=False):
+    acknowledged: Acknowledged
+
+
+class NodeEventFall(_NodeEvent):
+    kind: Literal["fall"]
+    data: FallData
+
+
+class _BedData(TypedDict):
+    state: Literal["unknown", "in", "sitting", "edge", "out", "blind"]
+    reason: Optional[Literal["sitting", "edge", "out", "away"]]
+    message: str
+    captured_at: str
+    age_ms: float
+    since_ms: Optional[float]
+    away_ms: Optional[float]
+    bbox: Optional[List[float]]
+
+
+class BedData(_BedData, total=False):
+    acknowledged: Acknowledged
+
+
+class NodeEventBed(_NodeEvent):
+    kind: Literal["bed"]
+    data: BedData
+
+
 class NodeEventRecordingData(TypedDict):
     state: Literal["waiting", "recording", "ready", "paused", "stopped"]
     reason: Optional[str]
@@ -196,6 +255,8 @@ NodeEvent = Union[
     NodeEventSla,
     NodeEventShedding,
     NodeEventConsumerBlind,
+    NodeEventFall,
+    NodeEventBed,
     NodeEventRecording,
     NodeEventStorage,
     NodeEventNode,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, List, Literal, Optional, TypedDict
 
+from .events import Acknowledged
+
 __all__ = [
     "CameraReport",
     "CameraReportMain",
@@ -21,6 +23,7 @@ __all__ = [
     "ModelReport",
     "ModelReportInferenceMs",
     "NodeStatus",
+    "NodeStatusAlarms",
     "NodeStatusCameras",
     "NodeStatusCamerasAnswers",
     "NodeStatusCamerasRecording",
@@ -211,6 +214,17 @@ class HealthProblem(TypedDict):
     message: str
 
 
+class NodeStatusAlarms(TypedDict):
+    subject: str
+    camera: str
+    event: str
+    kind: Literal["fall", "bed"]
+    state: str
+    message: str
+    since_ms: float
+    acknowledged: Optional[Acknowledged]
+
+
 class NodeStatusCamerasAnswers(TypedDict):
     per_s: float
     age_p50_ms: Optional[float]
@@ -246,5 +260,6 @@ class NodeStatus(TypedDict):
     shm_bytes: int
     mqtt: str
     problems: List[HealthProblem]
+    alarms: List[NodeStatusAlarms]
     cameras: Dict[str, NodeStatusCameras]
     models: Dict[str, ModelReport]

@@ -13,7 +13,7 @@ function picture(): Picture {
 }
 
 const source = picture();
-const scaler = new FrameScaler();
+const scaler = new FrameScaler([]);
 afterAll(() => {
   scaler.close();
   source.release();

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { minutesInto } from './hours.ts';
+
+test.each([
+  ['in the evening', 21 * 60, 0],
+  ['over midnight', 60, 240],
+  ['to the last minute', 7 * 60 - 1, 599],
+  ['over', 7 * 60, undefined],
+  ['not begun', 20 * 60 + 59, undefined],
+])('21:00 to 07:00, %s', (_, minute, into) => {
+  expect(minutesInto({ from: 21 * 60, to: 7 * 60 }, minute)).toBe(into);
+});
+
+test('within a day', () => {
+  expect(minutesInto({ from: 60, to: 120 }, 90)).toBe(30);
+  expect(minutesInto({ from: 60, to: 120 }, 0)).toBeUndefined();
+});

@@ -1,0 +1,17 @@
+export { FALL_LEAST_SCORE, FallRule, type FallRuleOptions, LOOK_LEAST_SCORE } from './fall/fall-rule.ts';
+export type { FallChange, FallReason, FallState } from './fall/alarm.ts';
+export { FALL_DEFAULTS, type FallLimits } from './fall/limits.ts';
+export type { Look } from './fall/look.ts';
+export type { FallEvidence } from './fall/person.ts';
+export type { PersonView, Posture } from './fall/view.ts';
+export { BedAlarm, type BedAlarmFrom, type BedNews, type BedView } from './bed/bed-alarm.ts';
+export {
+  type BedChange,
+  type BedPhase,
+  BedRule,
+  type BedRuleOptions,
+  type BesideView,
+} from './bed/bed-rule.ts';
+export { BED_LEAST_SCORE } from './bed/company.ts';
+export type { Place } from './bed/place.ts';
+export { type Hours, minutesInto } from './hours.ts';

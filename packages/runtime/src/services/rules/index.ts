@@ -1,0 +1,3 @@
+export { type BedReport, BedWatch } from './bed-watch.ts';
+export { FallWatch, type FallNews } from './fall-watch.ts';
+export { watchersOf } from './watchers.ts';
