@@ -34,7 +34,7 @@ const writer = FrameSegmentWriter.create({
   clock: systemClock,
 });
 const ring = new SlotRing(writer);
-const scaler = new FrameScaler();
+const scaler = new FrameScaler([]);
 const geometry = geometryOf(Number(width), Number(height), WHOLE, {
   width: SIDE,
   height: SIDE,

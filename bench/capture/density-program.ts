@@ -28,7 +28,10 @@ let capture: StreamCapture | undefined;
 
 const supplier = new FrameSupplier<Picture>({ clock, sourceIntervalMs: () => capture?.sourceIntervalMs ?? 33 });
 supplier.start();
-const renditions = new Renditions({ node: `bench${process.pid}`, camera: `c${setup.id}`, roi: WHOLE, clock }, scope);
+const renditions = new Renditions(
+  { node: `bench${process.pid}`, camera: `c${setup.id}`, roi: WHOLE, privacy: [], clock },
+  scope,
+);
 renditions.admit(INPUT, 1);
 
 const mailbox = supplier.subscribe('people', {

@@ -39,7 +39,7 @@ const scope = new Scope();
 const path = `/dev/shm/vigia_bench${process.pid}_frames_q${setup.id}`;
 // One slot more than can wait: the one being analysed.
 const writer = FrameSegmentWriter.create({ path, slots: LENGTH + 1, slotBytes: SQUARE_BYTES, clock });
-const scaler = new FrameScaler();
+const scaler = new FrameScaler([]);
 const queue: Queued[] = [];
 const free = Array.from({ length: LENGTH + 1 }, (_, slot) => slot);
 let asked: Queued | undefined;

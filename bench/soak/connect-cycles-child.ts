@@ -26,7 +26,10 @@ const supplier: FrameSupplier<Picture> = new FrameSupplier<Picture>({
   sourceIntervalMs: () => capture.sourceIntervalMs,
 });
 supplier.start();
-const renditions = new Renditions({ node: `soak-cycles-${process.pid}`, camera: 'one', roi: WHOLE, clock }, scope);
+const renditions = new Renditions(
+  { node: `soak-cycles-${process.pid}`, camera: 'one', roi: WHOLE, privacy: [], clock },
+  scope,
+);
 renditions.admit(INPUT, 1);
 
 const mailbox = supplier.subscribe('people', {

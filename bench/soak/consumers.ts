@@ -84,7 +84,7 @@ class Part {
   readonly #seconds: number;
   readonly #processes: readonly ReaderSpec[];
   readonly #supplier = new FrameSupplier<Picture>({ sourceIntervalMs: () => 1000 / FPS });
-  readonly #scaler = new FrameScaler();
+  readonly #scaler = new FrameScaler([]);
   readonly #pool: PicturePool;
   /** Content of each native picture in the rendition. */
   readonly #rendered = new Map<NativeFrame, number>();

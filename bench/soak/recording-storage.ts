@@ -3,7 +3,7 @@
  * stays live, that recording goes on by itself afterwards, and that what is missing is exactly what the index calls a gap.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, Scope, sleep, systemClock } from '@vigia/base';
@@ -11,6 +11,7 @@ import { ms } from '../support/numbers.ts';
 import { descendantsOf } from '../support/processes.ts';
 import type { Table } from '../support/table.ts';
 import { VigiaNode } from '../support/vigia-node.ts';
+import { clockShim, noClockShim } from '../support/clock-shim.ts';
 import { repositoryFile } from './child.ts';
 import { memoryOf, mib } from './memory.ts';
 import { absentReason, Disk } from './recordings/disks.ts';
@@ -21,7 +22,6 @@ import { type Stage, STORAGE_ROWS, type StorageRow } from './recordings/storage-
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
 const WORKER = repositoryFile('bench/soak/recordings/echo-worker.mjs');
-const SHIM = repositoryFile('bench/soak/recordings/clock-shim.c');
 const FPS = 15;
 const LIMIT_MS = 40_000;
 /** Recording before the trouble, and after it. */
@@ -251,7 +251,7 @@ async function stageOf(run: SoakRun, row: StorageRow, dir: string, clips: Clips)
       'record: { mode: always }',
       { models: '', top: configOf(disk.path), env },
     );
-  const node = start(row.shim ? { LD_PRELOAD: shimIn(dir) } : {});
+  const node = start(row.shim ? { LD_PRELOAD: clockShim(dir) } : {});
   const growing = (): string => {
     const path = `/proc/${node.childWith('ingest-process')}/fd`;
     const links = execFileSync('find', [path, '-printf', '%l\n'], { encoding: 'utf8' }).split('\n');
@@ -273,24 +273,9 @@ async function stageOf(run: SoakRun, row: StorageRow, dir: string, clips: Clips)
   return { disk, dir, node, camera, growing, secondNode };
 }
 
-/** Compiles the library that shifts the clock. */
-function shimIn(dir: string): string {
-  const path = join(dir, 'shim.so');
-  writeFileSync(join(dir, 'shift'), '0');
-  const file = `-DSHIFT_FILE="${join(dir, 'shift')}"`;
-  execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', path, file, SHIM, '-ldl']);
-  return path;
-}
-
 /** Why a row cannot be played here. */
 function notRun(row: StorageRow): string | undefined {
-  if (!row.shim) return absentReason(row.disk);
-  try {
-    execFileSync('cc', ['--version'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return 'there is no C compiler for the library that shifts its clock';
-  }
+  return row.shim ? noClockShim() : absentReason(row.disk);
 }
 
 async function playRow(

@@ -80,7 +80,7 @@ export class VigiaNode {
   readonly #name: string;
   readonly #dir: string;
   /** The configuration, with other YAML at the top level. */
-  readonly #configText: (top: string | undefined) => string;
+  readonly #configText: (top: string | undefined, cameras?: Readonly<Record<string, string>>) => string;
   #stderr = '';
   #partOfLine = '';
   #closed = false;
@@ -91,7 +91,8 @@ export class VigiaNode {
     this.#dir = mkdtempSync(join(tmpdir(), 'vigia-bench-'));
     this.#waiter = new Waiter(run.signal);
     const config = this.#configFile;
-    this.#configText = (top) => configText(this.#name, cameras, block, top === undefined ? more : { ...more, top });
+    this.#configText = (top, others = cameras) =>
+      configText(this.#name, others, block, top === undefined ? more : { ...more, top });
     writeFileSync(config, this.#configText(undefined));
     this.#more = more;
     this.#process = this.#spawn();
@@ -218,6 +219,12 @@ export class VigiaNode {
   /** Replaces the further YAML at the top level and reloads. Resolves when the node has changed. */
   async reloadWith(top: string): Promise<void> {
     writeFileSync(this.#configFile, this.#configText(top));
+    await askSocket(join(this.#runDir, 'control.sock'), 'POST', '/api/v1/reload');
+  }
+
+  /** Replaces its cameras. Resolves when the node has changed. */
+  async reloadCameras(cameras: Readonly<Record<string, string>>): Promise<void> {
+    writeFileSync(this.#configFile, this.#configText(undefined, cameras));
     await askSocket(join(this.#runDir, 'control.sock'), 'POST', '/api/v1/reload');
   }
 

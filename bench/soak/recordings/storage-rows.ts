@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { codeOf } from '@vigia/base';
 import { must, type Disk, type DiskKind } from './disks.ts';
 import type { RecordedCamera } from './recorded-camera.ts';
+import { shiftClock } from '../../support/clock-shim.ts';
 import type { VigiaNode } from '../../support/vigia-node.ts';
 
 /** What a row may use. */
@@ -82,10 +83,6 @@ function killFootage({ node }: Stage): void {
   process.kill(node.child('footage-process'), 'SIGKILL');
 }
 
-function shift({ dir }: Stage, seconds: number): void {
-  writeFileSync(join(dir, 'shift'), String(seconds));
-}
-
 /** Every kind of trouble, in the order of the table. */
 export const STORAGE_ROWS: readonly StorageRow[] = [
   {
@@ -145,8 +142,8 @@ export const STORAGE_ROWS: readonly StorageRow[] = [
     begin: ({ disk }) => disk.slow(3),
     end: ({ disk }) => disk.slow(0),
   },
-  { name: 'clock set forward by an hour', disk: 'folder', shim: true, begin: (stage) => shift(stage, HOUR_S) },
-  { name: 'clock set back by an hour', disk: 'folder', shim: true, begin: (stage) => shift(stage, -HOUR_S) },
+  { name: 'clock set forward by an hour', disk: 'folder', shim: true, begin: (stage) => shiftClock(stage.dir, HOUR_S) },
+  { name: 'clock set back by an hour', disk: 'folder', shim: true, begin: (stage) => shiftClock(stage.dir, -HOUR_S) },
   {
     name: 'another resolution',
     disk: 'folder',
