@@ -18,6 +18,13 @@ const TIMED = [
 
 export default defineConfig({
   test: {
+    tags: [
+      {
+        name: 'full',
+        description:
+          'Left to `npm run test:full`: it needs Chromium or GStreamer, or takes long and guards what changes seldom.',
+      },
+    ],
     projects: [
       // Files of one worker share their modules: reading those took half of the time. They may share nothing else.
       {

@@ -49,7 +49,7 @@ const SOAKS = {
 };
 
 const OPTIONS = [
-  ['--short', 'the same checks in a few seconds, as in npm test'],
+  ['--short', 'the same checks in a few seconds each, as in npm run test:full'],
   ['--markdown', 'tables as Markdown'],
   [
     '--only=PART,PART',
