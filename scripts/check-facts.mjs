@@ -43,7 +43,8 @@ const CONFIG_SECTIONS = {
 
 /**
  * The facts. `what` and `from`: what the code has, and where; `names`: all of it. `lists`: which documents must have the
- * same names, and those that they have. `others`: names that a list may have besides; `open`: it may have any.
+ * same names, and those that they have; `at`: where, when a document has several. `others`: names that a list may have
+ * besides; `open`: it may have any.
  */
 function facts({ API, EVENT_KINDS, COMMANDS }) {
   const processes = foldersOf(RUNTIME).filter((folder) => existsSync(join(root, processEntry(folder))));
@@ -111,7 +112,7 @@ function facts({ API, EVENT_KINDS, COMMANDS }) {
       what: 'key of a camera',
       from: SCHEMA,
       names: cameraKeys,
-      lists: [{ in: CONFIGURATION, at: 'the sentence about an unknown key', names: allowedKeys() }],
+      lists: [{ in: CONFIGURATION, at: 'unknown key', names: allowedKeys() }],
     },
     {
       what: 'kind of event',
@@ -125,7 +126,7 @@ function facts({ API, EVENT_KINDS, COMMANDS }) {
       names: Object.keys(COMMANDS),
       lists: [
         { in: COMMAND_LINE, names: commandTable(), others: ['help'] },
-        { in: COMMAND_LINE, at: 'its headings', names: found(textOf(COMMAND_LINE), /^## ([a-z]+)/gm), open: true },
+        { in: COMMAND_LINE, at: 'headings', names: found(textOf(COMMAND_LINE), /^## ([a-z]+)/gm), open: true },
       ],
     },
     {
@@ -150,8 +151,8 @@ function facts({ API, EVENT_KINDS, COMMANDS }) {
       from: 'scripts/bench.mjs',
       names: keysOf('scripts/bench.mjs', 'BENCHMARKS'),
       lists: [
-        { in: BENCHMARKS, at: 'its commands', names: found(benchmarks, /^npm run bench -- ([a-z0-9-]+)/gm) },
-        { in: BENCHMARKS, at: 'its headings', names: found(benchmarks, /^## `([a-z0-9-]+)`/gm) },
+        { in: BENCHMARKS, at: 'commands', names: found(benchmarks, /^npm run bench -- ([a-z0-9-]+)/gm) },
+        { in: BENCHMARKS, at: 'headings', names: found(benchmarks, /^## `([a-z0-9-]+)`/gm) },
       ],
     },
   ];
@@ -168,14 +169,15 @@ export async function factProblems() {
   return facts({ API, EVENT_KINDS, COMMANDS }).flatMap((fact) => fact.lists.flatMap((list) => differences(fact, list)));
 }
 
-function differences({ what, from, names }, { in: file, at = 'its list', names: listed, others = [], open = false }) {
-  if (listed.length === 0) return [`${file}: a list with each ${what} of ${from} was not found in ${at}`];
+function differences({ what, from, names }, { in: file, at, names: listed, others = [], open = false }) {
+  const where = at === undefined ? file : `${file} (${at})`;
+  if (listed.length === 0) return [`${where}: the list that names each ${what} of ${from} was not found`];
   const known = new Set([...names, ...others]);
   const missing = names.filter((name) => !listed.includes(name));
   const surplus = open ? [] : [...new Set(listed)].filter((name) => !known.has(name));
   return [
-    ...missing.map((name) => `${file}: the ${what} ${name} of ${from} is missing in ${at}`),
-    ...surplus.map((name) => `${file}: ${at} has the ${what} ${name}, which does not exist in ${from}`),
+    ...missing.map((name) => `${where} does not name the ${what} “${name}”, which ${from} has`),
+    ...surplus.map((name) => `${where} names the ${what} “${name}”, which ${from} does not have`),
   ];
 }
 
