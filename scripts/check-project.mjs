@@ -2,12 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { factProblems } from './check-facts.mjs';
 import { shapeProblems } from './check-shape.mjs';
 import { wordProblems } from './check-words.mjs';
 import { root } from './lib.mjs';
 import { projectFiles as files } from './source-code.mjs';
 
-const problems = [...(await shapeProblems()), ...(await wordProblems())];
+const problems = [...(await shapeProblems()), ...(await wordProblems()), ...(await factProblems())];
 
 // Relative links in documents, and their anchors, have a target.
 const anchors = new Map();

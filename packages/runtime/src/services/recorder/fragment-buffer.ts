@@ -6,7 +6,7 @@ type Audio = Extract<RecordedItem, { kind: 'audio' }>;
 
 /** A fragment is cut at this age, so that with its write it is no older than half a second. Milliseconds. */
 const FRAGMENT_MS = 400;
-/** And at this size: of a stream whose time stands still. Bytes. */
+/** Maximum fragment size in bytes, for streams whose time stamps do not advance. */
 const BYTES = 8 * 1024 * 1024;
 
 /** Units that wait to be written together. */
