@@ -6,6 +6,7 @@ import { eventIdSchema, nodeEventSchema } from './events.ts';
 import { logAnswerSchema, logQuerySchema } from './node-log.ts';
 import { healthProblemSchema, nodeStatusSchema } from './node-status.ts';
 import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
+import { TILE_WIDTH } from './tile-picture.ts';
 import { ACCESS_API } from './api-access.ts';
 import { RECORDINGS_API } from './api-recordings.ts';
 import type { ApiRoute } from './api-route.ts';
@@ -281,11 +282,24 @@ export const API = {
     query: z.strictObject({
       types: z
         .string()
-        .regex(/^(?:result|stats|event)(?:,(?:result|stats|event))*$/)
+        .regex(/^(?:result|stats|event|now|picture)(?:,(?:result|stats|event|now|picture))*$/)
         .default('result,stats,event')
-        .describe('One or more of result, stats, event; separated by commas.'),
+        .describe('One or more of result, stats, event, now, picture (WebSocket only); separated by commas.'),
       camera: id.optional(),
       after: eventIdSchema.optional(),
+      width: z.coerce
+        .number<string | number>()
+        .int()
+        .min(TILE_WIDTH.min)
+        .max(TILE_WIDTH.max)
+        .default(320)
+        .describe('Of pictures, pixels.'),
+      fps: z.coerce
+        .number<string | number>()
+        .min(0.1)
+        .max(5)
+        .default(2)
+        .describe('Pictures of each camera per second, at most.'),
     }),
     answer: 'web-socket',
     refusals: [409, 503],

@@ -36,6 +36,7 @@ class CameraProcess {
           return last;
         },
         picture: ({ annotated }, signal) => this.#running().picture(annotated, signal),
+        tile: ({ width }, signal) => this.#running().tile(width, signal),
         restart_worker: ({ consumer }) => {
           this.#running().restartWorker(consumer);
           return null;

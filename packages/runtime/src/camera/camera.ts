@@ -11,6 +11,7 @@ import {
   type Pace,
   type SourceSetup,
   type StateNotice,
+  type Tile,
   workerStopMs,
 } from '#core/camera-link';
 import { RelayedSource } from '#core/encoded';
@@ -21,6 +22,7 @@ import { CameraConsumers } from './camera-consumers.ts';
 import { Demand } from './demand.ts';
 import type { ConsumerNews } from './node-outbox.ts';
 import { type PictureRequest, PictureRequests } from './picture-requests.ts';
+import { TilePictures } from './tile-pictures.ts';
 
 /** The supervisor's view and the totals of a process that dies are at most this old. Milliseconds. */
 const SNAPSHOT_EVERY_MS = 500;
@@ -52,6 +54,7 @@ export class Camera {
   readonly #consumers: CameraConsumers;
   #state: CaptureState = { state: 'connecting' };
   readonly #pictures: PictureRequests;
+  readonly #tiles: TilePictures;
   readonly #demand: Demand;
   #unsentState: StateNotice | undefined;
   #unsentResults = 0;
@@ -62,6 +65,12 @@ export class Camera {
       clock,
       setup.consumers.map((consumer) => consumer.deadlineMs),
     );
+    this.#tiles = new TilePictures({
+      clock,
+      scaler: new FrameScaler(setup.privacy),
+      encode: async (rgb, width) => (await import('#services/snapshot')).encodeTile(rgb, width),
+    });
+    this.#scope.defer(() => this.#tiles.close());
     this.#node = node;
     this.#clock = clock;
     this.#supplier = new FrameSupplier<Picture>({ clock, sourceIntervalMs: () => this.#capture.sourceIntervalMs });
@@ -70,6 +79,7 @@ export class Camera {
     this.#demand = new Demand({
       consumers: () => this.#supplier.consumers,
       snapshots: () => this.#pictures.bare,
+      tiles: () => this.#tiles.isWatched,
       hasLargeStream: setup.detectSource !== undefined,
     });
     this.#capture = this.#newCapture(setup.detectSource ?? setup.source, log, {
@@ -105,7 +115,7 @@ export class Camera {
           isLive: () => this.#state.state === 'live',
           send: (message) => this.#tell(message),
           onResult: (result, picture) => this.#onResult(result, picture),
-          keepPicture: () => this.#pictures.wantsAnnotated,
+          keepPicture: () => this.#pictures.wantsAnnotated || this.#tiles.wantsResult,
           onUnending: (message) => this.#node.fail(message),
         },
         this.#scope,
@@ -164,6 +174,13 @@ export class Camera {
     return { jpeg: await picture };
   }
 
+  /** Answers with a small picture: of the next ok result, or of the next frame when none comes soon. */
+  async tile(width: number, signal: AbortSignal): Promise<Tile> {
+    const tile = this.#tiles.ask(width, signal);
+    this.#capture.askDemand();
+    return tile;
+  }
+
   /** Rules report what nobody watches from now on. */
   closeRules(): void {
     this.#consumers?.closeRules();
@@ -201,12 +218,16 @@ export class Camera {
 
   #publish(picture: Picture): void {
     if (this.#demand.snapshotOfAnalysedStream()) this.#givePicture(this.#pictures.takeBare(), picture, undefined);
+    this.#tiles.ofFrame(picture);
     this.#consumers.offered(this.#clock.nowMs());
     this.#supplier.publish(picture);
   }
 
   #onResult(result: ResultMessage, picture: Picture | undefined): void {
-    if (picture && result.status === 'ok') this.#givePicture(this.#pictures.takeAnnotated(), picture, result);
+    if (result.status === 'ok') {
+      this.#tiles.ofResult(result, picture);
+      if (picture) this.#givePicture(this.#pictures.takeAnnotated(), picture, result);
+    }
     if (!this.#node.notify('result', result)) this.#unsentResults += 1;
   }
 

@@ -4,6 +4,8 @@ export interface DemandOptions {
   readonly consumers: () => number;
   /** Requests for the next picture, as it is, that have not been answered. */
   readonly snapshots: () => number;
+  /** Whether somebody looks at small pictures. They are of the analysed stream. */
+  readonly tiles: () => boolean;
   /** Whether the camera has a large stream beside the one that consumers analyse. Snapshots are taken from it then. */
   readonly hasLargeStream: boolean;
 }
@@ -18,7 +20,7 @@ export class Demand {
 
   /** Whether pictures of the analysed stream are wanted. */
   ofAnalysedStream(): boolean {
-    return this.#o.consumers() > 0 || this.snapshotOfAnalysedStream();
+    return this.#o.consumers() > 0 || this.snapshotOfAnalysedStream() || this.#o.tiles();
   }
 
   /** Whether the next picture of the analysed stream is wanted as a snapshot. */

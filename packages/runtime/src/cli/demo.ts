@@ -14,7 +14,7 @@ import { type Config, configSchema } from '@vigia/contracts';
 import { Aedes } from 'aedes';
 import { z } from 'zod';
 import type { RunOptions } from './options.ts';
-import { runNode } from './run.ts';
+import { pageOf, runNode } from './run.ts';
 
 /** Options of the demo, in addition to those of a run. */
 export interface DemoOptions extends RunOptions {
@@ -47,12 +47,13 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const mqttPort = await startBroker(options.mqttPort, scope);
     const httpPort = await freePort(options.httpPort);
     const source = await startCamera(options, scope);
+    const config = demoConfig(source, mqttPort, httpPort);
     if (!options.json) {
       process.stdout.write(
-        `simulated camera ${source}\nHTTP API         http://127.0.0.1:${httpPort}   (/api/v1/openapi.json says what there is)\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`,
+        `${pageOf(config)}   open it in a browser\n\nsimulated camera ${source}\nHTTP API         http://127.0.0.1:${httpPort}/api/v1   (/api/v1/openapi.json lists its routes)\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`,
       );
     }
-    return await runNode(demoConfig(source, mqttPort, httpPort), options);
+    return await runNode(config, options);
   } finally {
     await scope.close();
   }

@@ -57,7 +57,7 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     const room = roomFor([process.pid]);
     admit(plan, budget, room);
     let dropped = (): number => 0;
-    const view = openView(options, () => dropped());
+    const view = openView(options, pageOf(config), () => dropped());
     scope.defer(() => view.close());
     const output = logTo(view);
     for (const line of sums(budget, room)) output.log.info(line);
@@ -157,9 +157,15 @@ async function untilEnd(forMs: number | undefined, ending: Ending): Promise<void
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-function openView(options: RunOptions, dropped: () => number): View {
+/** Where a browser on this machine finds the page; undefined: nowhere. */
+export function pageOf({ http }: Config): string | undefined {
+  if (!http) return undefined;
+  return `${http.tls ? 'https' : 'http'}://${http.listen.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, 'localhost')}/`;
+}
+
+function openView(options: RunOptions, page: string | undefined, dropped: () => number): View {
   if (options.json) return new JsonView(process.stdout, dropped);
-  if (process.stdout.isTTY) return new LiveView(process.stdout, paletteFor(process.stdout), systemClock);
+  if (process.stdout.isTTY) return new LiveView(process.stdout, paletteFor(process.stdout), systemClock, { page });
   return new PlainView((line) => process.stdout.write(`${line}\n`), systemClock);
 }
 

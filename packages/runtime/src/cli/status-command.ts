@@ -40,12 +40,9 @@ function refuseWatch(values: Values): void {
 async function watch(socket: string): Promise<number> {
   let { node } = await askStatus(socket);
   const ending = new Ending();
-  const view = new LiveView(
-    process.stdout,
-    paletteFor(process.stdout),
-    systemClock,
-    'q ends this view only, ? explains',
-  );
+  const view = new LiveView(process.stdout, paletteFor(process.stdout), systemClock, {
+    hint: 'q ends this view only, ? explains',
+  });
   let shown: NodeStatus | undefined;
   const restore = readKeys(process.stdin, {
     view,

@@ -43,6 +43,8 @@ export class LiveView implements View {
   readonly #palette: Palette;
   readonly #clock: Clock;
   readonly #hint: string;
+  /** Undefined: no last line. */
+  readonly #page: string | undefined;
   readonly #rates = new Keyed(() => new Rate());
   readonly #log: string[] = [];
   #drawnLines = 0;
@@ -53,8 +55,21 @@ export class LiveView implements View {
   #helps = false;
   #closed = false;
 
-  /** @param hint What keys do, for the first line. */
-  constructor(terminal: Terminal, palette: Palette, clock: Clock, hint = 'q stops, ? explains') {
+  constructor(
+    terminal: Terminal,
+    palette: Palette,
+    clock: Clock,
+    {
+      hint = 'q stops, ? explains',
+      page,
+    }: {
+      /** What keys do, for the first line. */
+      readonly hint?: string;
+      /** Where a browser finds the page, for the last line. */
+      readonly page?: string | undefined;
+    } = {},
+  ) {
+    this.#page = page;
     this.#terminal = terminal;
     this.#palette = palette;
     this.#clock = clock;
@@ -77,7 +92,7 @@ export class LiveView implements View {
     // A terminal of unknown size reports 0.
     const [columns, rows] = [this.#terminal.columns || 100, this.#terminal.rows || 40];
     const head = [...this.#head(status), ...(this.#helps ? [] : [this.#title()])];
-    const log = this.#logLines();
+    const log = [...this.#logLines(), ...this.#pageLine()];
     const table = this.#helps
       ? helpLines(columns - 1)
       : [...this.#cameras(status, columns - 1), ...this.#models(status)];
@@ -218,6 +233,11 @@ export class LiveView implements View {
       lines.push(`${fit(id, NAME)}${this.#state(model.state)}${fit(rate, FPS, 'right')}${times}  ${model.restarts}`);
     }
     return [...lines, ''];
+  }
+
+  #pageLine(): string[] {
+    const { bold, reset } = this.#palette;
+    return this.#page === undefined ? [] : [`${bold}${this.#page}${reset}`];
   }
 
   #logLines(): string[] {

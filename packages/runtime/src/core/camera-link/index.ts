@@ -28,6 +28,7 @@ export {
   type NodeWords,
   type Pace,
   type StateNotice,
+  type Tile,
 } from './words.ts';
 export {
   IDLE_INTERVALS,

@@ -7,6 +7,9 @@ import {
   eventMessageSchema,
   type ResultMessage,
   type Slowed,
+  TILE_WIDTH,
+  type TileStamps,
+  tileStampsSchema,
   type WorkerStateMessage,
   workerStateMessageSchema,
 } from '@vigia/contracts';
@@ -52,6 +55,12 @@ export interface StateNotice {
   readonly retryInMs: number | null;
 }
 
+/** A small picture, and what is known of it. */
+export interface Tile {
+  readonly stamps: TileStamps;
+  readonly jpeg: Uint8Array;
+}
+
 /** Requests and notices from the node to a camera process. */
 export interface NodeWords {
   readonly requests: {
@@ -68,6 +77,14 @@ export interface NodeWords {
     readonly picture: {
       readonly ask: Schema<{ readonly annotated: boolean }>;
       readonly reply: Schema<{ readonly jpeg: Uint8Array }>;
+    };
+    /**
+     * Returns a small picture as a JPEG: that of the next ok result, so that boxes fit, or of the next frame when none
+     * comes soon.
+     */
+    readonly tile: {
+      readonly ask: Schema<{ readonly width: number }>;
+      readonly reply: Schema<Tile>;
     };
     /** Restarts a worker, even one that has failed. Answered before the worker is ready. */
     readonly restart_worker: { readonly ask: Schema<{ readonly consumer: string }>; readonly reply: Schema<null> };
@@ -103,6 +120,10 @@ export const NODE_WORDS: NodeWords = {
     picture: {
       ask: z.strictObject({ annotated: z.boolean() }),
       reply: z.strictObject({ jpeg: z.instanceof(Uint8Array) }),
+    },
+    tile: {
+      ask: z.strictObject({ width: z.int().min(TILE_WIDTH.min).max(TILE_WIDTH.max) }),
+      reply: z.strictObject({ stamps: tileStampsSchema, jpeg: z.instanceof(Uint8Array) }),
     },
     restart_worker: { ask: z.strictObject({ consumer: z.string() }), reply: nothing },
   },

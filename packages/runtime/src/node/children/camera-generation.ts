@@ -18,6 +18,7 @@ import {
   CAMERA_WORDS,
   type CameraSetup,
   type CameraSnapshot,
+  type Tile,
   type CameraWords,
   type EndWorker,
   type RuleNotice,
@@ -64,6 +65,8 @@ export interface CameraGenerationOptions extends CameraGenerationEvents {
 const READY_MS = 10_000;
 const COUNTERS_MS = 500;
 const PICTURE_MS = 8_000;
+/** The same for a small one: a page would rather know that it is old. */
+const TILE_MS = 3_000;
 const RESTART_WORKER_MS = 2_000;
 const STOP_MS = 700;
 const RESTART = { firstMs: 100, maxMs: 10_000 };
@@ -170,6 +173,11 @@ export class CameraGeneration implements Generation {
       if (codeOf(error) !== 'channel_closed') throw error;
       throw new VigiaError('no_answer', `camera ${this.setup.camera}: its process ended before it answered`);
     }
+  }
+
+  /** Returns a small picture. @throws VigiaError */
+  async tile(width: number): Promise<Tile> {
+    return this.#connected().request('tile', { width }, { deadlineMs: TILE_MS });
   }
 
   /** Sets another rate for a consumer; null restores the configured one. Returns whether the message left. */

@@ -7,7 +7,7 @@ import type {
   ResultMessage,
   Slowed,
 } from '@vigia/contracts';
-import type { CameraSetup, CameraSnapshot, RuleNotice, StateNotice } from '#core/camera-link';
+import type { CameraSetup, CameraSnapshot, RuleNotice, StateNotice, Tile } from '#core/camera-link';
 import { CameraGeneration, type CameraGenerationOptions } from './camera-generation.ts';
 import { Succession } from './generation.ts';
 import { Paces } from './paces.ts';
@@ -119,10 +119,14 @@ export class CameraHandle {
 
   /** Returns the next picture as a JPEG. With `annotated`, the next picture that has a result. @throws VigiaError */
   async picture(annotated: boolean): Promise<Uint8Array> {
-    const { state, message } = this.#state;
-    if (state !== 'live')
-      throw new VigiaError('camera_not_live', `camera ${this.id} is ${state}${message ? `: ${message}` : ''}`);
+    this.#refuseUnlessLive();
     return this.#generations.current.picture(annotated);
+  }
+
+  /** Returns a small picture. @throws VigiaError */
+  async tile(width: number): Promise<Tile> {
+    this.#refuseUnlessLive();
+    return this.#generations.current.tile(width);
   }
 
   /** Sets the rates of the slowed consumers, also in later processes. All others have the configured ones. */
@@ -140,6 +144,12 @@ export class CameraHandle {
    */
   restartWorker(consumer: string): Promise<void> {
     return this.#generations.current.restartWorker(consumer);
+  }
+
+  #refuseUnlessLive(): void {
+    const { state, message } = this.#state;
+    if (state !== 'live')
+      throw new VigiaError('camera_not_live', `camera ${this.id} is ${state}${message ? `: ${message}` : ''}`);
   }
 
   #generation(setup: CameraSetup, before: CameraSnapshot | undefined): CameraGeneration {

@@ -13,6 +13,7 @@ import { passOn } from './media-proxy.ts';
 import { refuseBytes, refuseOddities } from './no-request.ts';
 import { NodeStreams } from './node-streams.ts';
 import { sseOutlet, webSocketOutlet } from './outlet.ts';
+import { servePage } from './page-files.ts';
 import { checked, type Refusal, refusalOf } from './refusal.ts';
 import { Repeats } from './repeats.ts';
 import {
@@ -135,6 +136,7 @@ export class Api {
       if (request.headers.upgrade !== undefined && request.routeOptions.url !== API.stream.path) throw noRoute(request);
     });
     for (const name of API_NAMES) server.route(this.#route(name, entrance));
+    servePage(server);
     return server;
   }
 

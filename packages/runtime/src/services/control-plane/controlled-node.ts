@@ -12,7 +12,7 @@ import type {
   Report,
 } from '@vigia/contracts';
 import type { ApiResponse, Frozen } from '@vigia/contracts/api';
-import type { CameraSetup } from '#core/camera-link';
+import type { CameraSetup, Tile } from '#core/camera-link';
 
 /** What a change of the configuration did. */
 export type Changed = Frozen<ApiResponse<'putCamera'>>;
@@ -135,4 +135,10 @@ export interface ControlledCamera {
   readonly setup: Pick<CameraSetup, 'consumers'>;
   recentReport(): CameraReport;
   picture(annotated: boolean): Promise<Uint8Array>;
+  /**
+   * A small picture: of the next ok result, or of the next frame when none comes soon.
+   *
+   * @throws VigiaError when the camera has none within some seconds.
+   */
+  tile(width: number): Promise<Tile>;
 }

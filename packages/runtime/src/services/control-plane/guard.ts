@@ -16,7 +16,7 @@ export interface Whereabouts {
   readonly isOpen: boolean;
 }
 
-type Guarded = Pick<FastifyRequest, 'headers' | 'socket'>;
+type Guarded = Pick<FastifyRequest, 'headers' | 'socket' | 'url' | 'method'>;
 
 /**
  * Refuses requests that a page of another site makes a browser send: with a name of its own that leads to this machine
@@ -26,16 +26,21 @@ type Guarded = Pick<FastifyRequest, 'headers' | 'socket'>;
  */
 export function foreignGuard({ names, isOpen }: Whereabouts): (request: Guarded) => void {
   const open = isOpen ? [...names, hostname().toLowerCase(), `${hostname().toLowerCase()}.local`] : names;
-  return ({ headers, socket }) => {
+  return ({ headers, socket, url, method }) => {
     const { host = '', origin, 'sec-fetch-site': site } = headers;
     if (!isLocal(host, socket.localPort) && !isKnown(host, open, isOpen))
       throw new VigiaError('forbidden', `Host: allowed are ${allowed(socket.localPort, open, isOpen)}`);
     // A proxy in front of this node may speak TLS.
     if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
       throw new VigiaError('forbidden', 'Origin: pages of other sites may not use this node');
-    if (site !== undefined && !OWN_SITE.has(site))
+    if (site !== undefined && !OWN_SITE.has(site) && !isLink(headers, url, method))
       throw new VigiaError('forbidden', 'Sec-Fetch-Site: pages of other sites may not use this node');
   };
+}
+
+/** A link of another site may lead to the page: it holds nothing of the node, and cannot be framed. */
+function isLink(headers: Guarded['headers'], url: string, method: string): boolean {
+  return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && url.split('?')[0] === '/';
 }
 
 /** A browser leaves out the port that its scheme implies. */

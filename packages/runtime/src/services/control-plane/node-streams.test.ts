@@ -1,8 +1,8 @@
 import { createLog, FakeClock } from '@vigia/base';
-import type { NodeEvent, NodeItem } from '@vigia/contracts';
+import { type NodeEvent, type NodeItem, nowMessageSchema, type TileHeader, tileHeaderSchema } from '@vigia/contracts';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { ControlledNode } from './controlled-node.ts';
+import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
 import { NodeStreams } from './node-streams.ts';
 import type { Outlet, StreamMessage } from './outlet.ts';
 import { eventsOnly, everything } from './stream-formats.ts';
@@ -65,6 +65,9 @@ class FakeClient implements Outlet {
   closed = false;
   reads = true;
   answers = true;
+  /** Whether bytes may be added. */
+  hasRoom = true;
+  readonly pictures: Uint8Array[] = [];
   unanswered = 0;
   #room: (() => void)[] = [];
   #onClose: () => void = () => undefined;
@@ -72,6 +75,11 @@ class FakeClient implements Outlet {
   send(message: StreamMessage): Promise<void> | undefined {
     this.got.push(message);
     return this.reads ? undefined : new Promise((resolve) => this.#room.push(resolve));
+  }
+
+  sendBytes(bytes: Uint8Array): boolean {
+    if (this.hasRoom) this.pictures.push(bytes);
+    return this.hasRoom;
   }
 
   beat(): void {
@@ -105,13 +113,17 @@ let clock: FakeClock;
 let streams: NodeStreams;
 let logged: string[];
 let allowed: boolean;
+/** Cameras that give a picture at once; undefined: none. */
+let cameras: Map<string, ControlledCamera>;
 beforeEach(() => {
   node = new FakeNode();
   client = new FakeClient();
   clock = new FakeClock();
   logged = [];
   allowed = true;
+  cameras = new Map();
   streams = new NodeStreams({
+    node: { camera: (id) => cameras.get(id) },
     clock,
     log: createLog('test', ({ message }) => void logged.push(message)),
   });
@@ -149,7 +161,7 @@ describe('events', () => {
       fc.asyncProperty(steps, async (all) => {
         node = new FakeNode();
         client = new FakeClient();
-        new NodeStreams({ clock, log: createLog('test', () => undefined) }).serve(client, {
+        new NodeStreams({ node: node.controlled, clock, log: createLog('test', () => undefined) }).serve(client, {
           ...reader(),
           after: undefined,
           ...eventsOnly(),
@@ -265,4 +277,139 @@ test('a client that may not read any more is cut: at once when logins change, or
   allowed = false;
   clock.advance(15_000);
   expect(late.closed).toBe(true);
+});
+
+describe('the time', () => {
+  test('comes at once and each second, with both clocks', async () => {
+    streams.serve(client, { ...reader(), after: undefined, ...everything(['result'], undefined), now: true });
+    clock.advance(2_000);
+    const times = client.got
+      .filter(({ event }) => event === 'now')
+      .map(({ data }) => nowMessageSchema.parse(JSON.parse(data)));
+    expect(times.map(({ monotonic_ms }) => monotonic_ms - (times[0]?.monotonic_ms ?? 0))).toEqual([0, 1_000, 2_000]);
+    expect(Date.parse(times[2]?.at ?? '') - Date.parse(times[0]?.at ?? '')).toBe(2_000);
+  });
+
+  test('does not come to a client that did not ask', () => {
+    serveEvents();
+    clock.advance(5_000);
+    expect(client.got.filter(({ event }) => event === 'now')).toEqual([]);
+  });
+});
+
+describe('small pictures', () => {
+  const JPEG = Uint8Array.of(0xff, 0xd8, 7);
+  let asked: Map<string, number>;
+  beforeEach(() => {
+    asked = new Map();
+  });
+
+  /** A camera whose pictures come at once, or fail. */
+  const camera = (id: string, give = (): Promise<Uint8Array> => Promise.resolve(JPEG)): void => {
+    const part: Pick<ControlledCamera, 'tile'> = {
+      tile: async (width) => {
+        asked.set(id, (asked.get(id) ?? 0) + 1);
+        const stamps = {
+          seq: 3,
+          captured_at: '2026-01-01T00:00:00.000Z',
+          age_ms: 20,
+          age_certain: true,
+          width,
+          height: 90,
+        };
+        return { jpeg: await give(), stamps };
+      },
+    };
+    cameras.set(id, part as ControlledCamera);
+  };
+  const look = (at: FakeClient, fps: number, only?: string): void =>
+    streams.serve(at, {
+      ...reader(),
+      node: { ...node.controlled, cameraIds: [...cameras.keys()] },
+      after: undefined,
+      ...everything(['result'], undefined),
+      pictures: { camera: only, width: 160, fps },
+    });
+  const pass = async (ms: number): Promise<void> => {
+    for (let at = 0; at < ms; at += 50) {
+      clock.advance(50);
+      await turn();
+    }
+  };
+  const headerOf = (message: Uint8Array): TileHeader => {
+    const bytes = Buffer.from(message);
+    const end = 4 + bytes.readUInt32BE(0);
+    expect(bytes.subarray(end)).toEqual(Buffer.from(JPEG));
+    return tileHeaderSchema.parse(JSON.parse(bytes.toString('utf8', 4, end)));
+  };
+
+  test('of each camera that the client sees, at its rate; the header says which frame it is', async () => {
+    camera('hall');
+    camera('yard');
+    look(client, 2);
+    await turn();
+    await pass(2_000);
+    const headers = client.pictures.map(headerOf);
+    expect(headers.filter((header) => header.camera === 'hall')).toHaveLength(5);
+    expect(headers.filter((header) => header.camera === 'yard')).toHaveLength(5);
+    expect(headers[0]).toMatchObject({ type: 'picture', seq: 3, age_ms: 20, width: 160 });
+  });
+
+  test('a camera is asked once for all who look, each at its own rate, and not any more when nobody does', async () => {
+    camera('hall');
+    const slow = new FakeClient();
+    look(client, 4);
+    look(slow, 1, 'hall');
+    await turn();
+    await pass(2_000);
+    expect([client.pictures.length, slow.pictures.length]).toEqual([9, 3]);
+    expect(asked.get('hall')).toBeLessThanOrEqual(10);
+    client.cut();
+    slow.cut();
+    await pass(500);
+    const before = asked.get('hall');
+    await pass(3_000);
+    expect(asked.get('hall')).toBe(before);
+  });
+
+  test('a client without room loses them: none waits', async () => {
+    camera('hall');
+    client.hasRoom = false;
+    look(client, 2);
+    await turn();
+    await pass(2_000);
+    client.hasRoom = true;
+    await pass(500);
+    expect(client.pictures).toHaveLength(1);
+  });
+
+  test('a camera without a picture is asked again a second later, also when others begin to look', async () => {
+    camera('hall', () => Promise.reject(new Error('it is away')));
+    look(client, 5);
+    await turn();
+    for (let i = 0; i < 9; i += 1) {
+      look(new FakeClient(), 5);
+      await pass(100);
+    }
+    expect(asked.get('hall')).toBe(1);
+    camera('hall');
+    await pass(200);
+    expect(client.pictures).toHaveLength(1);
+  });
+
+  test('many cameras share the pixels that a client may get', async () => {
+    for (let n = 0; n < 64; n += 1) camera(`c${n}`);
+    streams.serve(client, {
+      ...reader(),
+      node: { ...node.controlled, cameraIds: [...cameras.keys()] },
+      after: undefined,
+      ...everything(['result'], undefined),
+      pictures: { camera: undefined, width: 640, fps: 5 },
+    });
+    await turn();
+    await pass(10_000);
+    const pixels = client.pictures.length * 640 * 360;
+    expect(pixels / 10).toBeLessThan(1.4 * 6_000_000);
+    expect(client.pictures.length).toBeGreaterThan(64);
+  });
 });

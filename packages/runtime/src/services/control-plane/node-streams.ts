@@ -1,7 +1,8 @@
 import { type Clock, every, type Log, messageOf, VigiaError } from '@vigia/base';
-import type { NodeEvent, NodeItem } from '@vigia/contracts';
+import type { NodeEvent, NodeItem, NowMessage } from '@vigia/contracts';
 import type { ControlledNode, NodeSubscription } from './controlled-node.ts';
 import type { Outlet, StreamMessage } from './outlet.ts';
+import { TileFeeds, type TileViewer } from './tile-feeds.ts';
 
 /** Streams that may be open at the same time. */
 const STREAMS = 256;
@@ -11,6 +12,11 @@ const STUCK_MS = 30_000;
 /** Beats without an answer after which a client is disconnected: megabytes may wait in the kernel before it is stuck. */
 const UNANSWERED = STUCK_MS / HEARTBEAT_MS;
 const PAGE = 500;
+const SECOND_MS = 1_000;
+/** Of small pictures for one client, per second: 32 tiles of 320 × 180, three times a second. */
+const PIXELS_PER_S = 6_000_000;
+/** The usual share of height to width of a picture. */
+const HEIGHT_SHARE = 9 / 16;
 /** Before every event. */
 const FIRST = '0'.repeat(26);
 
@@ -32,6 +38,20 @@ export interface StreamWish {
   readonly isStill: () => boolean;
   readonly wants: (item: NodeItem) => boolean;
   readonly format: StreamFormat;
+  /** Whether it gets the time each second. */
+  readonly now?: boolean;
+  /** Small pictures that it wants. */
+  readonly pictures?: PictureWish | undefined;
+}
+
+/** Small pictures that a client wants. */
+export interface PictureWish {
+  /** Undefined: all that it may see. */
+  readonly camera: string | undefined;
+  /** Pixels. */
+  readonly width: number;
+  /** Of each camera, at most. */
+  readonly fps: number;
 }
 
 /** How items become messages. */
@@ -47,9 +67,11 @@ export interface StreamFormat {
 export class NodeStreams {
   readonly #o: NodeStreamsOptions;
   readonly #open = new Set<NodeStream>();
+  readonly #tiles: TileFeeds;
 
-  constructor(options: NodeStreamsOptions) {
+  constructor(options: NodeStreamsOptions & { readonly node: Pick<ControlledNode, 'camera'> }) {
     this.#o = options;
+    this.#tiles = new TileFeeds(options.node, options.clock);
   }
 
   /** @throws VigiaError `busy` when no further client fits. */
@@ -64,7 +86,7 @@ export class NodeStreams {
 
   /** Serves a client until one end closes. */
   serve(outlet: Outlet, wish: StreamWish): void {
-    const stream = new NodeStream(this.#o, outlet, wish);
+    const stream = new NodeStream(this.#o, this.#tiles, outlet, wish);
     this.#open.add(stream);
     outlet.onClose(() => {
       this.#open.delete(stream);
@@ -85,6 +107,11 @@ class NodeStream {
   readonly #outlet: Outlet;
   readonly #wish: StreamWish;
   readonly #heartbeat: { cancel(): void };
+  readonly #tiles: TileFeeds;
+  /** Only for a client that wants the time or pictures. */
+  readonly #seconds: { cancel(): void } | undefined;
+  /** What ends each camera's pictures. */
+  readonly #watched = new Map<string, () => void>();
   #subscription: NodeSubscription | undefined;
   /** The last event that was sent, or where the stream begins. Later events have larger ids. */
   #last: string;
@@ -92,14 +119,16 @@ class NodeStream {
   #dropped = { kept: 0, samples: 0 };
   #caughtUp: Promise<void> | undefined;
 
-  constructor(options: NodeStreamsOptions, outlet: Outlet, wish: StreamWish) {
+  constructor(options: NodeStreamsOptions, tiles: TileFeeds, outlet: Outlet, wish: StreamWish) {
     this.#o = options;
+    this.#tiles = tiles;
     this.#outlet = outlet;
     this.#wish = wish;
     this.#last = wish.after ?? wish.node.newEventId();
     // From a store that was set aside, or from a clock that was ahead: nothing of what this one has is known to the client.
     if (this.#last > wish.node.newEventId()) this.#last = FIRST;
     this.#heartbeat = every(options.clock, HEARTBEAT_MS, () => this.#beat());
+    if (wish.now || wish.pictures) this.#seconds = every(options.clock, SECOND_MS, () => this.#second());
   }
 
   start(): void {
@@ -110,6 +139,7 @@ class NodeStream {
     // What happens meanwhile waits in the subscription's queue.
     const onOverflow = (): void => this.#end('it left too many alarms unread');
     this.#subscription = node.follow({ name, wants, onOverflow }, (item) => this.#take(item));
+    if (this.#seconds) this.#second();
   }
 
   /** Ends the stream when its client may not read it any more. */
@@ -123,7 +153,35 @@ class NodeStream {
     if (!this.#outlet.closed) this.#outlet.beat();
   }
 
+  #second(): void {
+    if (this.#outlet.closed) return;
+    this.checkLogin();
+    if (this.#wish.now) void this.#outlet.send(nowMessage(this.#o.clock));
+    if (this.#wish.pictures) this.#followCameras(this.#wish.pictures);
+  }
+
+  /** Cameras come and go. */
+  #followCameras({ camera, width, fps }: PictureWish): void {
+    const { cameraIds } = this.#wish.node;
+    const wanted = new Set(camera === undefined ? cameraIds : cameraIds.filter((id) => id === camera));
+    for (const [id, end] of this.#watched)
+      if (!wanted.has(id)) {
+        this.#watched.delete(id);
+        end();
+      }
+    const viewer: TileViewer = {
+      intervalMs: () => intervalOf(width, fps, this.#watched.size),
+      // One without room gets a newer one later.
+      show: (message) => void this.#outlet.sendBytes?.(message),
+    };
+    for (const id of wanted)
+      if (!this.#watched.has(id)) this.#watched.set(id, this.#tiles.watch(id, width, { ...viewer }));
+  }
+
   close(): void {
+    this.#seconds?.cancel();
+    for (const end of this.#watched.values()) end();
+    this.#watched.clear();
     this.#heartbeat.cancel();
     this.#subscription?.close();
   }
@@ -191,4 +249,18 @@ class NodeStream {
     this.#o.log.warn(`${this.#wish.name} was disconnected: ${why}`);
     this.#outlet.cut();
   }
+}
+
+/** Between two pictures of a camera for a client that looks at so many. Milliseconds. */
+function intervalOf(width: number, fps: number, cameras: number): number {
+  return 1_000 * Math.max(1 / fps, (cameras * width * width * HEIGHT_SHARE) / PIXELS_PER_S);
+}
+
+function nowMessage(clock: Clock): StreamMessage {
+  const message: NowMessage = {
+    type: 'now',
+    at: new Date(clock.wallMs()).toISOString(),
+    monotonic_ms: Math.round(clock.nowMs()),
+  };
+  return { event: 'now', data: JSON.stringify(message) };
 }

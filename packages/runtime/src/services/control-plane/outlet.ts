@@ -16,6 +16,8 @@ export interface Outlet {
   readonly closed: boolean;
   /** Sends a message. Resolves when the client has room for more; undefined: it has. */
   send(message: StreamMessage): Promise<void> | undefined;
+  /** Sends bytes, or drops them when others still wait. Returns whether it sent them. Undefined: it can send text only. */
+  readonly sendBytes?: (bytes: Uint8Array) => boolean;
   /** Shows both ends that the other one is there. */
   beat(): void;
   /** Beats in a row that the client has not answered, or in which it has taken nothing of what waits for it. */
@@ -82,6 +84,8 @@ function whenDrained(response: ServerResponse): Promise<void> {
 
 /** Bytes that may wait in a WebSocket before its client counts as slow: as in a stream of Node. */
 const WAITING_BYTES = 16_384;
+/** The same before pictures: while so much waits, none is added, because it would be late. */
+const WAITING_PICTURE_BYTES = 65_536;
 
 /** A WebSocket: each message is the JSON, `id` is inside. */
 export function webSocketOutlet(socket: WebSocket): Outlet {
@@ -100,6 +104,11 @@ export function webSocketOutlet(socket: WebSocket): Outlet {
         return undefined;
       }
       return new Promise((resolve) => socket.send(data, () => resolve()));
+    },
+    sendBytes: (bytes) => {
+      if (socket.readyState !== socket.OPEN || socket.bufferedAmount >= WAITING_PICTURE_BYTES) return false;
+      socket.send(bytes, () => undefined);
+      return true;
     },
     beat: () => {
       unanswered += 1;

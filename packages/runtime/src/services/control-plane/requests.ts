@@ -18,11 +18,21 @@ export type StreamName = 'eventStream' | 'stream';
 export function wishOf(
   name: StreamName,
   { query, headers }: FastifyRequest,
-): Pick<StreamWish, 'after' | 'wants' | 'format'> {
+): Pick<StreamWish, 'after' | 'wants' | 'format' | 'now' | 'pictures'> {
   const asked = checked(API[name].query, query, 'query');
   const after = checked(lastIdSchema, headers['last-event-id'] ?? asked.after, 'Last-Event-ID');
-  const what = 'types' in asked ? everything(asked.types.split(','), asked.camera) : eventsOnly();
-  return { after, ...what };
+  if (!('types' in asked)) return { after, ...eventsOnly() };
+  const { camera, width, fps } = asked;
+  const types = asked.types.split(',');
+  const wantsPictures = types.includes('picture');
+  if (wantsPictures && headers.upgrade === undefined)
+    throw new UsageError('query.types: pictures are binary messages: they need a WebSocket');
+  return {
+    after,
+    ...everything(types, camera),
+    now: types.includes('now'),
+    pictures: wantsPictures ? { camera, width, fps } : undefined,
+  };
 }
 
 /** The `Idempotency-Key` of a change. @throws UsageError for an invalid one. */

@@ -124,3 +124,18 @@ function colourOf(classId: number): string {
 function clamp(value: number, low: number, high: number): number {
   return Math.max(low, Math.min(Math.max(low, high), value));
 }
+
+/** Of a small picture: boxes are drawn by who shows it, so the file may be smaller. */
+const TILE_QUALITY = 72;
+
+/** Encodes a picture as a JPEG of this width, pixels, without boxes. The pixels must stay untouched until it has resolved. */
+export async function encodeTile(
+  { data, width, height }: RgbPicture,
+  tileWidth: number,
+): Promise<{ readonly jpeg: Uint8Array; readonly width: number; readonly height: number }> {
+  const { data: jpeg, info } = await sharp(data, { raw: { width, height, channels: 3 } })
+    .resize({ width: tileWidth })
+    .jpeg({ quality: TILE_QUALITY })
+    .toBuffer({ resolveWithObject: true });
+  return { jpeg, width: info.width, height: info.height };
+}

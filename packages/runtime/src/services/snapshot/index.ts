@@ -1,1 +1,1 @@
-export { encodeSnapshot, type RgbPicture, textImage } from './annotate.ts';
+export { encodeSnapshot, encodeTile, type RgbPicture, textImage } from './annotate.ts';
