@@ -1,0 +1,116 @@
+import { request } from 'node:http';
+import { SimulatedCamera } from '@vigia/testkit';
+import { type TileHeader, tileHeaderSchema } from '@vigia/contracts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { freePort } from './support/programs.ts';
+import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
+
+let box: Sandbox;
+let cameras: SimulatedCamera[];
+let vigia: Vigia;
+let address: string;
+
+/** A node for all tests: people are looked for in `street`; nobody analyses `yard`. */
+beforeAll(async () => {
+  box = new Sandbox();
+  cameras = await Promise.all([1, 2].map(() => SimulatedCamera.start({ clip: CLIP, fps: 5 })));
+  const port = await freePort();
+  address = `127.0.0.1:${port}`;
+  const [street, yard] = cameras.map(({ url }) => url);
+  const text = `version: 1
+node: ${box.node}
+http: { listen: "${address}" }
+models: { ssdlite: { use: ssdlite-mobilenet-v2 } }
+cameras:
+  street: { source: "${street}", consumers: { people: { model: ssdlite, fps: 5 } } }
+  yard: { source: "${yard}" }
+`;
+  vigia = new Vigia(['run', '-c', box.file('vigia.yml', text), '--json'], box.env);
+  await vigia.until('people', () => vigia.results.some(({ status }) => status === 'ok'));
+});
+
+afterAll(async () => {
+  vigia.process.kill('SIGTERM');
+  expect(await vigia.ended()).toBe(0);
+  await Promise.all(cameras.map((camera) => camera.close()));
+  expect(box.leftovers()).toEqual([]);
+  box.remove();
+});
+
+interface SeenPicture extends TileHeader {
+  readonly jpeg: Buffer;
+}
+
+/** Pictures until there are so many of each camera. */
+async function pictures(query: string, of: readonly string[], count: number): Promise<SeenPicture[]> {
+  const socket = new WebSocket(`ws://${address}/api/v1/stream?types=picture&${query}`);
+  const seen: SeenPicture[] = [];
+  await new Promise<void>((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('message', (data: Buffer, isBinary) => {
+      if (!isBinary) return;
+      const end = 4 + data.readUInt32BE(0);
+      seen.push({ ...tileHeaderSchema.parse(JSON.parse(data.toString('utf8', 4, end))), jpeg: data.subarray(end) });
+      if (of.every((id) => seen.filter(({ camera }) => camera === id).length >= count)) resolve();
+    });
+  });
+  socket.close();
+  return seen;
+}
+
+test('small pictures are those of results, so that boxes fit; where nobody analyses they belong to none', async () => {
+  const seen = await pictures('width=200&fps=5', ['street', 'yard'], 5);
+  const results = new Set(vigia.results.map(({ camera, seq, captured_at: at }) => `${camera} ${seq} ${at}`));
+  for (const { camera, seq, captured_at: at, width, height, jpeg } of seen) {
+    expect([width, height, jpeg.readUInt16BE(0)]).toEqual([200, 150, 0xff_d8]);
+    if (camera === 'street') expect(results).toContain(`street ${seq} ${at}`);
+    else expect(seq).toBeNull();
+  }
+});
+
+test('one camera, in another width; not over Server-Sent Events', async () => {
+  const seen = await pictures('width=64&camera=yard', ['yard'], 2);
+  expect(new Set(seen.map(({ camera, width }) => `${camera} ${width}`))).toEqual(new Set(['yard 64']));
+  const refused = await fetch(`http://${address}/api/v1/stream?types=picture`);
+  expect([refused.status, await refused.json()]).toMatchObject([
+    400,
+    { error: { message: 'query.types: pictures are binary messages: they need a WebSocket' } },
+  ]);
+});
+
+test('the page is served with a policy that allows nothing from elsewhere; its files only by their names', async () => {
+  const page = await fetch(`http://${address}/`);
+  expect(page.headers.get('content-security-policy')).toMatch(
+    /^default-src 'none'; script-src 'self'; style-src 'self'/,
+  );
+  const html = await page.text();
+  expect(html).toContain('<title>vigia');
+  const assets = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path = '']) => path);
+  expect(assets.length).toBeGreaterThan(1);
+  for (const path of assets) {
+    const { status, headers } = await fetch(`http://${address}${path}`);
+    expect([status, headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable']);
+    expect(headers.get('content-encoding')).toBe('gzip');
+  }
+  for (const path of ['/assets/none.js', '/assets/..%2Findex.html', '/assets/__proto__', '/index.html'])
+    expect((await fetch(`http://${address}${path}`)).status).toBe(404);
+});
+
+test('a link of another site may lead to the page, and to nothing else', async () => {
+  const foreign = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+  // Node's fetch sends headers of its own.
+  const status = (path: string, more = {}): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const asked = request(`http://${address}${path}`, { headers: { ...foreign, ...more } }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      asked.once('error', reject);
+      asked.end();
+    });
+  expect(await status('/')).toBe(200);
+  expect(await status('/', { 'sec-fetch-mode': 'no-cors' })).toBe(403);
+  expect(await status('/api/v1/status')).toBe(403);
+  expect(await status('/', { host: 'evil.example' })).toBe(403);
+});
