@@ -80,7 +80,7 @@ const LEFT = [
   [/@ts-(?:ignore|nocheck)/, 'an escape from the type system'],
   [/\b(?:TODO|FIXME|XXX)\b/, 'something unfinished'],
 ];
-for (const file of [...files('.ts'), ...files('.mjs'), ...files('.py')]) {
+for (const file of [...files('.ts'), ...files('.tsx'), ...files('.mjs'), ...files('.py')]) {
   if (file === 'scripts/check-project.mjs') continue;
   readFileSync(join(root, file), 'utf8')
     .split('\n')

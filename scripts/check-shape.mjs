@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { root } from './lib.mjs';
 import { projectFiles, pythonFacts, scriptFacts, textOf } from './source-code.mjs';
 
-const CHECKED = /^(?:packages\/[^/]+\/(?:src|test)|bench|scripts|sdk\/python)\//;
+const CHECKED = /^(?:packages\/[^/]+\/(?:src|test)|apps\/[^/]+\/src|bench|scripts|sdk\/python)\//;
 const SHIPPED = /^packages\/[^/]+\/src\/(?!.*\.test\.ts$).*\.ts$/;
 /** A longer file says why, in a comment among its first lines. */
 const FILE_LINES = 500;
@@ -24,7 +24,7 @@ export async function shapeProblems() {
 /** The facts of every checked file, by path. */
 async function readFacts() {
   const python = pythonFacts(projectFiles('.py').filter((file) => CHECKED.test(file)));
-  const scripts = projectFiles('.ts', '.mjs').filter((file) => CHECKED.test(file));
+  const scripts = projectFiles('.ts', '.tsx', '.mjs').filter((file) => CHECKED.test(file));
   return new Map([...scripts.map((file) => [file, scriptFacts(file)]), ...Object.entries(await python)]);
 }
 
@@ -89,7 +89,7 @@ function importGraph(files) {
  */
 function resolveScript(file, from) {
   if (from.startsWith('.')) return sourceOf(normalize(join(dirname(file), from)));
-  const own = /^packages\/[^/]+/.exec(file)?.[0];
+  const own = /^(?:packages|apps)\/[^/]+/.exec(file)?.[0];
   if (from.startsWith('#')) return own && sourceOf(join(own, mapped(own, 'imports', from) ?? from));
   const [, name, rest] = /^@vigia\/([^/]+)(.*)$/.exec(from) ?? [];
   return name && sourceOf(join(`packages/${name}`, mapped(`packages/${name}`, 'exports', `.${rest}`) ?? from));

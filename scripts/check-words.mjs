@@ -58,7 +58,7 @@ function withoutCode(text) {
 }
 
 function comments() {
-  return projectFiles('.ts', '.mjs').flatMap((file) => paragraphs(file, scriptComments(file)));
+  return projectFiles('.ts', '.tsx', '.mjs').flatMap((file) => paragraphs(file, scriptComments(file)));
 }
 
 async function pythonComments() {

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamps = join(root, 'node_modules', '.vigia');
+/** What the browser page is built from; of the contracts it has types only. The lock file pins its libraries. */
+const PAGE_SOURCES = ['apps/dashboard', 'tsconfig.base.json', 'package-lock.json'];
 
 /** Prints one sentence and exits with 1. */
 export function fail(message, code = 1) {
@@ -59,8 +61,13 @@ export async function install() {
   writeStamp('installed', lock);
 }
 
-/** Compiles changed sources; does nothing when there are none. */
+/** Compiles changed sources, and builds the page when its own changed; does nothing when none did. */
 export async function build() {
+  await compile();
+  await buildPage();
+}
+
+async function compile() {
   const sources = hashOfSources();
   if (readStamp('built') === sources && existsSync(join(root, 'packages/runtime/dist/main.js'))) return;
   process.stderr.write('vigia: building\n');
@@ -68,6 +75,15 @@ export async function build() {
   const code = await runBin('tsc', ['-b', '--force']);
   if (code !== 0) fail('the build failed; the compiler’s words are above');
   writeStamp('built', sources);
+}
+
+async function buildPage() {
+  const sources = hashOfFiles(PAGE_SOURCES, /\.(?:tsx?|css|html|svg|json)$/);
+  if (readStamp('page') === sources && existsSync(join(root, 'apps/dashboard/dist/index.html'))) return;
+  process.stderr.write('vigia: building the page\n');
+  const code = await runBin('vite', ['build', '--logLevel', 'warn'], { cwd: join(root, 'apps/dashboard') });
+  if (code !== 0) fail('the build of the page failed; see the output above');
+  writeStamp('page', sources);
 }
 
 /** Whether this process can install Debian packages. */
@@ -91,14 +107,19 @@ function hash(data) {
 
 /** One hash over all inputs of the compiler. */
 function hashOfSources() {
+  return hashOfFiles(['packages', 'apps', 'tsconfig.json', 'tsconfig.base.json'], /\.(tsx?|json|mjs)$/);
+}
+
+/** One hash over the files below some paths whose name fits; built and installed ones are left out. */
+function hashOfFiles(paths, names) {
   const sum = createHash('sha256');
   const visit = (path) => {
     if (statSync(path).isDirectory()) {
       for (const name of readdirSync(path).sort())
         if (name !== 'dist' && name !== 'node_modules') visit(join(path, name));
-    } else if (/\.(ts|json|mjs)$/.test(path)) sum.update(path.slice(root.length)).update(readFileSync(path));
+    } else if (names.test(path)) sum.update(path.slice(root.length)).update(readFileSync(path));
   };
-  for (const path of ['packages', 'tsconfig.json', 'tsconfig.base.json']) visit(join(root, path));
+  for (const path of paths) visit(join(root, path));
   return sum.digest('hex');
 }
 

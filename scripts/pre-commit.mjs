@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail, output, root, runBin } from './lib.mjs';
 
-const FORMATTED = /\.(?:ts|mjs|json)$/;
-const TYPED = /\.ts$|(?:^|\/)tsconfig[^/]*\.json$/;
+const FORMATTED = /\.(?:tsx?|mjs|json|css)$/;
+const TYPED = /\.tsx?$|(?:^|\/)tsconfig[^/]*\.json$/;
 
 const staged = output('git', ['-C', root, 'diff', '--cached', '--name-only', '--diff-filter=ACMR']);
 if (staged === undefined) fail('pre-commit: git diff failed');

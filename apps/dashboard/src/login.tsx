@@ -1,0 +1,50 @@
+import { useSignal } from '@preact/signals';
+import type { VNode } from 'preact';
+import type { LoginOutcome } from './connection.ts';
+import { Brand, Icon } from './icons.tsx';
+import { text } from './texts.ts';
+
+/** Asks for name and password. `login` resolves with what became of it. */
+export function Login({ login }: { login: (user: string, password: string) => Promise<LoginOutcome> }): VNode {
+  const problem = useSignal('');
+  const busy = useSignal(false);
+  const submit = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    busy.value = true;
+    const outcome = await login(String(form.get('user')), String(form.get('password')));
+    busy.value = false;
+    if (outcome.kind === 'done') problem.value = '';
+    else if (outcome.kind === 'wrong') problem.value = text('login.wrong');
+    else if (outcome.kind === 'many') problem.value = text('login.many', { s: `${Math.ceil(outcome.afterS)} s` });
+    else problem.value = text('login.failed', { why: outcome.why });
+  };
+  return (
+    <main class="login">
+      <form class="card" onSubmit={(event) => void submit(event)}>
+        <h1 class="brand">
+          <Brand />
+          <span>vigia</span>
+        </h1>
+        <p class="mute">{text('login.why')}</p>
+        <label>
+          {text('login.name')}
+          <input class="in" name="user" autocomplete="username" autocapitalize="none" required autofocus />
+        </label>
+        <label>
+          {text('login.password')}
+          <input class="in" name="password" type="password" autocomplete="current-password" required />
+        </label>
+        {problem.value !== '' && (
+          <p class="st blind wrap" role="alert">
+            <Icon name="slow" size="s" />
+            {problem}
+          </p>
+        )}
+        <button type="submit" class="btn pri lg" disabled={busy}>
+          {text('login.button')}
+        </button>
+      </form>
+    </main>
+  );
+}

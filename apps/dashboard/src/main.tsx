@@ -1,0 +1,208 @@
+import { batch } from '@preact/signals';
+import { render } from 'preact';
+import './app.css';
+import type { Alarm } from './alarms.ts';
+import { type Browser, Connection, type Reply, SILENCE_MS } from './connection.ts';
+import * as screen from './screen.ts';
+import { alarmName, chooseLanguage, clockTime, duration, roomName, text, wholeDuration } from './texts.ts';
+import { Page } from './wall.tsx';
+import { Ward } from './ward.ts';
+
+/** Clocks and ages on the screen move this often, also without messages. */
+const TICK_MS = 250;
+const THEME = 'vigia.theme';
+
+const browser: Browser = {
+  now: () => performance.now(),
+  after(ms, then) {
+    const timer = setTimeout(then, ms);
+    return () => clearTimeout(timer);
+  },
+  async request(method, path, { body, csrf, timeoutMs }): Promise<Reply> {
+    const headers: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+    if (csrf != null && method !== 'GET') headers['x-csrf-token'] = csrf;
+    const answer = await fetch(path, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      cache: 'no-store',
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return { status: answer.status, body: await answer.json().catch(() => null) };
+  },
+  openSocket(path, { opened, text: took, binary, closed }) {
+    const socket = new WebSocket(new URL(path, location.href.replace(/^http/, 'ws')));
+    socket.binaryType = 'arraybuffer';
+    socket.addEventListener('open', opened);
+    socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) =>
+      typeof data === 'string' ? took(data) : binary(data),
+    );
+    socket.addEventListener('close', closed);
+    return socket;
+  },
+  hidden: () => document.hidden,
+};
+
+const startedMs = browser.now();
+const ward = new Ward();
+/** Cameras whose tile may look different now. */
+const dirty = new Set<string>();
+let frame = 0;
+let lastBeatMs: number | null = null;
+
+const connection = new Connection(browser, {
+  session(state, who) {
+    batch(() => {
+      screen.session.value = state;
+      screen.me.value = who;
+      if (state === 'running') coverAgain(null);
+    });
+  },
+  stream(open) {
+    ward.connection(open, browser.now());
+  },
+  now(at, monotonicMs) {
+    lastBeatMs = browser.now();
+    ward.takeNow(at, monotonicMs, lastBeatMs);
+    coverAgain(ward.serverMs(lastBeatMs));
+  },
+  status(status, askedMs) {
+    for (const url of ward.takeStatus(status, askedMs, browser.now())) URL.revokeObjectURL(url);
+    touch(...Object.keys(status.cameras));
+  },
+  result(result) {
+    ward.takeResult(result, browser.now());
+    touch(result.camera);
+  },
+  event(event) {
+    ward.takeEvent(event, browser.now());
+    if (event.camera !== null) touch(event.camera);
+  },
+  lost() {
+    ward.takeLost(browser.now());
+  },
+  picture({ header, jpeg }) {
+    // The copy lets the message go; the view would keep all of it.
+    const url = URL.createObjectURL(new Blob([jpeg.slice()], { type: 'image/jpeg' }));
+    const replaced = ward.takePicture(header, url, browser.now());
+    if (replaced !== null) revokeSoon(replaced);
+    touch(header.camera);
+  },
+});
+
+/** The replaced picture stays until the screen has drawn the next one. */
+function revokeSoon(url: string): void {
+  setTimeout(() => URL.revokeObjectURL(url), TICK_MS);
+}
+
+function touch(...cameras: readonly string[]): void {
+  for (const camera of cameras) dirty.add(camera);
+  if (frame === 0) frame = requestAnimationFrame(draw);
+}
+
+function draw(): void {
+  frame = 0;
+  const cameras = [...dirty];
+  dirty.clear();
+  batch(() => screen.show(ward, browser.now(), cameras));
+  document.title = screen.pageTitle(screen.wall.peek());
+}
+
+/** Once in a while everything is looked at again: ages grow without messages. */
+function tick(): void {
+  const nowMs = browser.now();
+  batch(() => {
+    const silentMs = nowMs - (lastBeatMs ?? startedMs);
+    screen.lost.value = silentMs >= SILENCE_MS;
+    screen.beatAge.value = lastBeatMs === null ? '' : duration(silentMs);
+    const askedMs = nowMs - startedMs;
+    screen.askingFor.value = askedMs < 2000 ? '' : text('wall.asking', { s: wholeDuration(askedMs) });
+    screen.show(ward, nowMs, Object.keys(ward.status?.cameras ?? {}));
+  });
+  document.title = screen.pageTitle(screen.wall.peek());
+}
+
+/** Sets the cover back, and writes what it will say if nothing more is heard. */
+function coverAgain(serverMs: number | null): void {
+  const { stage } = screen.wall.peek() ?? { stage: null };
+  batch(() => {
+    screen.lost.value = false;
+    screen.coverHead.value = text(serverMs === null ? 'lost.never' : 'lost.h');
+    screen.coverSince.value = text('lost.since', { t: clockTime(serverMs ?? Date.now()) });
+    screen.coverKnown.value =
+      stage === null ? '' : text('lost.known', { what: alarmName(stage), room: roomName(stage.camera) });
+    screen.beats.value += 1;
+  });
+}
+
+async function go({ event }: Alarm): Promise<void> {
+  if (screen.lost.peek() || screen.acknowledging.peek().get(event)?.refused === null) return;
+  note(event, null);
+  const refused = await connection.acknowledge(event);
+  if (refused === null) {
+    ward.takeAcknowledged(event, screen.me.peek()?.user ?? text('help.a'), browser.now());
+    screen.acknowledging.value = new Map();
+    draw();
+  } else note(event, refused);
+}
+
+function note(event: string, refused: string | null): void {
+  screen.acknowledging.value = new Map([[event, { refused }]]);
+}
+
+function toggleNumbers(): void {
+  screen.technical.value = !screen.technical.peek();
+  document.body.classList.toggle('technical', screen.technical.peek());
+}
+
+function toggleTheme(): void {
+  const { dataset } = document.documentElement;
+  dataset['theme'] = dataset['theme'] === 'light' ? 'dark' : 'light';
+  try {
+    localStorage.setItem(THEME, dataset['theme']);
+  } catch {
+    // Without storage the choice lasts until the page is loaded again.
+  }
+}
+
+function chosenTheme(): string {
+  try {
+    return localStorage.getItem(THEME) === 'light' ? 'light' : 'dark';
+  } catch {
+    return 'dark';
+  }
+}
+
+function press(event: KeyboardEvent): void {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (event.target instanceof HTMLInputElement) return;
+  if (event.key === '?') screen.help.value = !screen.help.peek();
+  if (event.key === 'n' || event.key === 'N') toggleNumbers();
+  const stage = screen.wall.peek()?.stage ?? null;
+  const mayGo = screen.session.peek() === 'running' && !screen.help.peek() && screen.me.peek()?.role !== 'viewer';
+  if ((event.key === 'a' || event.key === 'A') && stage !== null && mayGo) void go(stage);
+}
+
+document.documentElement.lang = chooseLanguage(new URLSearchParams(location.search).get('lang'));
+document.documentElement.dataset['theme'] = chosenTheme();
+document.addEventListener('keydown', press);
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) connection.wake();
+});
+coverAgain(null);
+const root = document.querySelector('#app');
+if (root !== null) {
+  root.replaceChildren();
+  render(
+    <Page
+      login={(user, password) => connection.login(user, password)}
+      logout={() => void connection.logout()}
+      go={(alarm) => void go(alarm)}
+      toggleTheme={toggleTheme}
+      toggleNumbers={toggleNumbers}
+    />,
+    root,
+  );
+}
+setInterval(tick, TICK_MS);
+void connection.start();

@@ -1,0 +1,238 @@
+// What is on the screen, as signals: views bind them to text nodes and attributes, so that a result changes the document
+// without work in the virtual DOM. Only `Shape` and the groups of the wall let components render again.
+import { type Signal, signal } from '@preact/signals';
+import type { Me } from '@vigia/contracts/api';
+import type { Alarm } from './alarms.ts';
+import { SLOTS, type TraceView } from './answer-trace.ts';
+import {
+  alarmName,
+  clockTime,
+  duration,
+  personName,
+  reasonText,
+  roomName,
+  text,
+  verdictText,
+  wholeDuration,
+} from './texts.ts';
+import type { TileView, Verdict, WallView, Ward, Watch } from './ward.ts';
+
+/** What of a tile decides about its elements. */
+export interface Shape {
+  readonly watch: Watch;
+  readonly picture: 'live' | 'old' | 'gone';
+  readonly alarm: 'open' | 'ack' | null;
+  /** `Fall`, or `anna is going`. */
+  readonly alarmText: string;
+  readonly verdict: Verdict['kind'];
+  readonly bed: string;
+  readonly drawn: boolean;
+  readonly reason: boolean;
+  /** The camera has no consumer and is away. */
+  readonly stopped: boolean;
+}
+
+/** The signals of one tile. Texts are complete; paths are SVG. */
+export interface TileScreen {
+  readonly camera: string;
+  readonly name: string;
+  readonly shape: Signal<Shape>;
+  readonly url: Signal<string | undefined>;
+  readonly viewBox: Signal<string>;
+  readonly boxes: Signal<string>;
+  readonly bones: Signal<string>;
+  readonly joints: Signal<string>;
+  readonly alt: Signal<string>;
+  /** Of the picture: `23 s`. */
+  readonly pictureAge: Signal<string>;
+  /** `from 03:13:31`, `since 02:41:10`. */
+  readonly pictureTime: Signal<string>;
+  readonly verdict: Signal<string>;
+  readonly answerAge: Signal<string>;
+  readonly answerHint: Signal<string>;
+  readonly blindFor: Signal<string>;
+  readonly alarmAge: Signal<string>;
+  readonly reason: Signal<string>;
+  readonly technical: Signal<string>;
+  readonly trace: TraceScreen;
+}
+
+/** Paths of a trace, 226 × 16. */
+export interface TraceScreen {
+  readonly some: Signal<string>;
+  readonly none: Signal<string>;
+  readonly slow: Signal<string>;
+  readonly unknown: Signal<string>;
+  readonly empty: Signal<string>;
+}
+
+/** Size of a trace in its own units, and the part of it that a slot has. */
+export const TRACE_WIDTH = 225;
+export const TRACE_HEIGHT = 16;
+const SLOT_WIDTH = TRACE_WIDTH / SLOTS;
+
+export const session: Signal<'asking' | 'login' | 'running'> = signal('asking');
+export const me: Signal<Me | null> = signal(null);
+export const wall: Signal<WallView | null> = signal(null);
+/** Seconds since 1970 on the server; null before the first heartbeat. */
+export const serverSecond: Signal<number | null> = signal(null);
+export const clockText: Signal<string> = signal('--:--:--');
+/** Since the newest message: `0.2 s`. */
+export const beatAge: Signal<string> = signal('');
+/** For how long the page has asked in vain: empty within the first 2 s. */
+export const askingFor: Signal<string> = signal('');
+/** Counts heartbeats: each one sets the cover back. */
+export const beats: Signal<number> = signal(0);
+/** The cover is in sight, as far as the script can know. */
+export const lost: Signal<boolean> = signal(false);
+export const coverHead: Signal<string> = signal('');
+export const coverSince: Signal<string> = signal('');
+export const coverKnown: Signal<string> = signal('');
+export const technical: Signal<boolean> = signal(false);
+export const help: Signal<boolean> = signal(false);
+/** What became of `I am going`, by event: `asking`, or why the node refused. */
+export const acknowledging: Signal<ReadonlyMap<string, { readonly refused: string | null }>> = signal(new Map());
+
+const tiles = new Map<string, TileScreen>();
+
+/** The signals of a camera's tile; made at the first call. */
+export function tileScreen(camera: string): TileScreen {
+  let tile = tiles.get(camera);
+  if (tile === undefined) {
+    tile = newTile(camera);
+    tiles.set(camera, tile);
+  }
+  return tile;
+}
+
+/** Brings the signals of the whole wall, and of the given tiles, to what the ward knows now. */
+export function show(ward: Ward, localMs: number, cameras: Iterable<string>): void {
+  const next = ward.wall(localMs);
+  if (keyOf(next) !== keyOf(wall.peek())) wall.value = next;
+  const serverMs = ward.serverMs(localMs);
+  if (serverMs === null) return;
+  serverSecond.value = Math.floor(serverMs / 1000);
+  clockText.value = clockTime(serverMs);
+  for (const camera of cameras) {
+    const view = ward.tile(camera, localMs);
+    if (view === null) tiles.delete(camera);
+    else showTile(tileScreen(camera), view, serverMs);
+  }
+}
+
+/** Views keep their value while nothing in them changed, so that components do not render again. */
+function keyOf(view: WallView | null): string {
+  return JSON.stringify(view);
+}
+
+function newTile(camera: string): TileScreen {
+  return {
+    camera,
+    name: roomName(camera),
+    shape: signal({
+      watch: 'pending',
+      picture: 'gone',
+      alarm: null,
+      alarmText: '',
+      verdict: 'pending',
+      bed: '',
+      drawn: false,
+      reason: false,
+      stopped: false,
+    }),
+    url: signal(undefined),
+    viewBox: signal('0 0 16 9'),
+    boxes: signal(''),
+    bones: signal(''),
+    joints: signal(''),
+    alt: signal(''),
+    pictureAge: signal(''),
+    pictureTime: signal(''),
+    verdict: signal(''),
+    answerAge: signal(''),
+    answerHint: signal(''),
+    blindFor: signal(''),
+    alarmAge: signal(''),
+    reason: signal(''),
+    technical: signal(''),
+    trace: { some: signal(''), none: signal(''), slow: signal(''), unknown: signal(''), empty: signal('') },
+  };
+}
+
+const traceKeys = new WeakMap<TraceScreen, string>();
+
+function showTile(tile: TileScreen, view: TileView, serverMs: number): void {
+  const { picture, alarm, verdict } = view;
+  const shape: Shape = {
+    watch: view.watch,
+    picture: picture.state,
+    alarm: alarm === null ? null : alarm.by === null ? 'open' : 'ack',
+    alarmText: alarm === null ? '' : alarm.by === null ? alarmName(alarm) : text('a.by', { who: personName(alarm.by) }),
+    verdict: verdict.kind,
+    bed: verdict.kind === 'bed' ? verdict.state : '',
+    drawn: picture.overlay !== null,
+    reason: view.reason !== null,
+    stopped: view.reason?.kind === 'camera' && view.reason.state === 'stopped',
+  };
+  if (JSON.stringify(shape) !== JSON.stringify(tile.shape.peek())) tile.shape.value = shape;
+  tile.url.value = picture.url ?? undefined;
+  tile.viewBox.value = `0 0 ${picture.width} ${picture.height}`;
+  tile.boxes.value = picture.overlay?.boxes ?? '';
+  tile.bones.value = picture.overlay?.bones ?? '';
+  tile.joints.value = picture.overlay?.joints ?? '';
+  const pictureAge = picture.ageMs === null ? '' : duration(picture.ageMs);
+  tile.alt.value =
+    picture.ageMs === null ? '' : text('a.picture', { room: tile.name, s: wholeDuration(picture.ageMs) });
+  tile.pictureAge.value = pictureAge;
+  tile.pictureTime.value = pictureTimeOf(view);
+  tile.verdict.value = verdictText(verdict);
+  const { answer } = view;
+  const age = answer === null ? '' : duration(answer.ageMs);
+  tile.answerAge.value = answer === null || answer.certain ? age : text('w.least', { s: age });
+  tile.answerHint.value = answer === null || answer.certain ? '' : text('w.leastd');
+  const blind = view.blind === null ? '' : wholeDuration(view.blind.ms);
+  tile.blindFor.value = view.blind?.atLeast === true ? text('w.longer', { s: blind }) : blind;
+  tile.alarmAge.value = alarm === null ? '' : wholeDuration(Math.max(0, serverMs - alarm.startedMs));
+  tile.reason.value = view.reason === null ? '' : reasonText(view.reason, serverMs);
+  tile.technical.value = `${tile.camera} · ${view.technical}`;
+  if (traceKeys.get(tile.trace) === view.trace.key) return;
+  traceKeys.set(tile.trace, view.trace.key);
+  showTrace(tile.trace, view.trace);
+}
+
+function pictureTimeOf({ picture }: TileView): string {
+  if (picture.state === 'old' && picture.capturedMs !== null)
+    return text('w.from', { t: clockTime(picture.capturedMs) });
+  if (picture.capturedMs !== null) return text('w.since', { t: clockTime(picture.capturedMs) });
+  return picture.sinceMs === null ? '' : text('w.sincebefore', { t: clockTime(picture.sinceMs) });
+}
+
+function showTrace(screen: TraceScreen, view: TraceView): void {
+  const paths = { some: '', none: '', slow: '' };
+  for (const { slot, mark, height } of view.bars) {
+    const h = (height * TRACE_HEIGHT).toFixed(1);
+    paths[mark] += `M${slot * SLOT_WIDTH} ${TRACE_HEIGHT}v-${h}h1v${h}z`;
+  }
+  screen.some.value = paths.some;
+  screen.none.value = paths.none;
+  screen.slow.value = paths.slow;
+  screen.unknown.value = view.unknown
+    .map(([from, to]) => `M${from * SLOT_WIDTH} ${TRACE_HEIGHT - 1}H${to * SLOT_WIDTH}`)
+    .join('');
+  // Where the page did not listen, it cannot know that there was no answer.
+  const from = Math.max(view.voidFrom ?? SLOTS, ...view.unknown.map(([, to]) => to));
+  const x = from * SLOT_WIDTH;
+  screen.empty.value = from >= SLOTS ? '' : `M${x} 0H${TRACE_WIDTH}V${TRACE_HEIGHT}H${x}Z`;
+}
+
+/** The title of the page: an alarm is seen in the list of tabs. */
+export function pageTitle(view: WallView | null): string {
+  if (lost.peek()) return text('page.lost');
+  if (view === null) return 'vigia';
+  const { node } = view;
+  const alarm: Alarm | undefined = view.stage ?? view.further[0];
+  if (alarm === undefined) return text('page.title', { node });
+  const about = { node, what: alarmName(alarm), room: roomName(alarm.camera) };
+  if (alarm.by !== null) return text('page.alarm.old', { ...about, who: personName(alarm.by) });
+  return text('page.alarm', { ...about, n: view.open });
+}

@@ -1,0 +1,158 @@
+import type { VNode } from 'preact';
+import { Icon, type IconName } from './icons.tsx';
+import { type Shape, type TileScreen, tileScreen } from './screen.ts';
+import { text } from './texts.ts';
+import { Trace } from './trace.tsx';
+
+/** One camera. It renders when its `Shape` changes; everything else is bound to signals. */
+export function Tile({ camera }: { camera: string }): VNode {
+  const tile = tileScreen(camera);
+  const shape = tile.shape.value;
+  return (
+    <article class={classOf(shape)} aria-label={tile.name}>
+      {shape.alarm !== null && (
+        <div class="ahd">
+          <Icon name={shape.alarm === 'open' ? 'alarm' : 'check'} size="s" />
+          <span class="ell">{shape.alarmText}</span>
+          <span class="sp" />
+          <span>{tile.alarmAge}</span>
+        </div>
+      )}
+      <Picture tile={tile} shape={shape} />
+      {shape.watch !== 'off' && <Trace trace={tile.trace} />}
+      <div class="inf">
+        <div class="ln">
+          <span class="nm ell">{tile.name}</span>
+          <Answer tile={tile} shape={shape} />
+        </div>
+        {shape.reason && (
+          <div class="why ell" title={tile.reason}>
+            {shape.watch === 'slow' ? (
+              <span class="st blind">
+                <Icon name="slow" size="s" />
+                <span class="ell">{tile.reason}</span>
+              </span>
+            ) : (
+              <span>{tile.reason}</span>
+            )}
+          </div>
+        )}
+        <div class="tech mute ell" title={tile.technical}>
+          {tile.technical}
+        </div>
+      </div>
+    </article>
+  );
+}
+
+/** A picture with what lies on it: boxes of its own result, its age once it is old, or that there is none. */
+export function Picture({ tile, shape, stage = false }: { tile: TileScreen; shape: Shape; stage?: boolean }): VNode {
+  return (
+    <div class={`pic ${shape.alarm === 'open' ? 'hot' : ''}`}>
+      {shape.picture !== 'gone' && <img src={tile.url} alt={tile.alt} draggable={false} />}
+      {shape.drawn && (
+        <svg class="ov" viewBox={tile.viewBox} aria-hidden="true">
+          <path class="bx2" d={tile.boxes} />
+          <path class="bx" d={tile.boxes} />
+          <path class="sk2" d={tile.bones} />
+          <path class="sk" d={tile.bones} />
+          <path class="jt" d={tile.joints} />
+        </svg>
+      )}
+      <Plate tile={tile} shape={shape} stage={stage} />
+    </div>
+  );
+}
+
+function Plate({ tile, shape, stage }: { tile: TileScreen; shape: Shape; stage: boolean }): VNode | null {
+  if (shape.picture === 'gone')
+    return (
+      <div class="plate">
+        {shape.stopped ? (
+          <span>
+            <Icon name="off" size="s" />
+            {text('w.isoff')}
+          </span>
+        ) : (
+          <>
+            <span>
+              <Icon name="nopic" size="s" />
+              {text('w.nopic')}
+              <span class="big-only">{tile.pictureAge}</span>
+            </span>
+            <small>{tile.pictureTime}</small>
+          </>
+        )}
+      </div>
+    );
+  if (shape.picture === 'old')
+    return (
+      <div class="plate">
+        <span>
+          <Icon name="old" size="s" />
+          <span class="big-only">{text('w.old')}</span>
+          <span class="small-only">{text('w.oldshort')}</span>
+          <span>{tile.pictureAge}</span>
+        </span>
+        <small>{tile.pictureTime}</small>
+      </div>
+    );
+  if (shape.watch === 'off')
+    return (
+      <div class="plate">
+        <span>
+          <Icon name="off" size="s" />
+          {text('w.off')}
+        </span>
+      </div>
+    );
+  if (shape.watch === 'blind' && !stage)
+    return (
+      <div class="ban">
+        <Icon name="blind" size="s" />
+        <span>{text('w.cannot')}</span>
+        <span class="big-only">· {tile.blindFor}</span>
+      </div>
+    );
+  return null;
+}
+
+/** What the newest answer says, and its age. */
+function Answer({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode {
+  if (shape.watch === 'off')
+    return <span class="ag mute big-only">{text(shape.picture === 'live' ? 'w.video' : 'w.notwatched')}</span>;
+  if (shape.watch === 'blind')
+    return (
+      <span class="ag">
+        <span class="st blind big-only">{text('w.nowatch')}</span>
+        <span class="st blind small-only">{tile.blindFor}</span>
+      </span>
+    );
+  return (
+    <>
+      <span class={`vd ${shape.bed === 'edge' || shape.bed === 'sitting' ? 'b' : ''}`} title={tile.verdict}>
+        <Icon name={verdictIcon(shape)} size="s" />
+        <span class="big-only ell">{tile.verdict}</span>
+      </span>
+      <span class={`ag ${shape.watch === 'slow' ? 'st blind' : ''}`} title={tile.answerHint}>
+        {tile.answerAge}
+      </span>
+    </>
+  );
+}
+
+function verdictIcon({ verdict, bed }: Shape): IconName {
+  if (verdict === 'bed') return bed === 'in' ? 'bed' : 'edge';
+  const icons = { nobody: 'nobody', people: 'person', things: 'thing', cannot: 'blind', pending: 'wait', off: 'off' };
+  return icons[verdict] as IconName;
+}
+
+function classOf({ watch, picture, alarm }: Shape): string {
+  const classes = ['tile'];
+  if (watch === 'slow') classes.push('late');
+  if (watch === 'blind' || watch === 'off') classes.push(watch);
+  if (picture !== 'live') classes.push(picture);
+  if (alarm !== null) classes.push('alarm');
+  if (alarm === 'ack') classes.push('ack');
+  return classes.join(' ');
+}

@@ -1,0 +1,321 @@
+import { type Signal, signal, useSignalEffect } from '@preact/signals';
+import type { ComponentChildren, VNode } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import type { Alarm } from './alarms.ts';
+import { Cover } from './cover.tsx';
+import { Brand, Icon, type IconName } from './icons.tsx';
+import { Login } from './login.tsx';
+import type { LoginOutcome } from './connection.ts';
+import { askingFor, beatAge, beats, clockText, help, me, session, technical, wall } from './screen.ts';
+import { Acknowledged, Stage } from './stage.tsx';
+import { alarmName, roomName, text } from './texts.ts';
+import { Tile } from './tile.tsx';
+import { TracePattern } from './trace.tsx';
+import { fewestColumns, type WallView } from './ward.ts';
+
+/** What the page lets people do. */
+export interface Actions {
+  login(user: string, password: string): Promise<LoginOutcome>;
+  logout(): void;
+  go(alarm: Alarm): void;
+  toggleTheme(): void;
+  toggleNumbers(): void;
+}
+
+/** The page. */
+export function Page(actions: Actions): VNode {
+  if (session.value === 'login') return <Login login={actions.login} />;
+  const view = wall.value;
+  return (
+    <>
+      <Top {...actions} />
+      {view === null ? <Asking /> : <Wall view={view} {...actions} />}
+      <Alerts view={view} />
+      <Help />
+      <TracePattern />
+      <Cover />
+    </>
+  );
+}
+
+function Top({ logout, toggleTheme }: Actions): VNode {
+  const user = me.value?.user ?? null;
+  const open = wall.value?.open ?? 0;
+  return (
+    <header class="top">
+      <span class="brand">
+        <Brand />
+        <span>vigia</span>
+      </span>
+      <nav class="nav" aria-label={text('nav.aria')}>
+        <a href="/" aria-current="page">
+          {text('nav.wall')}
+          {open > 0 && <span class="n a">{open}</span>}
+        </a>
+      </nav>
+      <span class="sp" />
+      <span class="beat" title={text('beat.title')}>
+        <Beat />
+        <span class="node">{wall.value?.node ?? ''}</span>
+        <span class="mute age">{beatAge}</span>
+      </span>
+      <span class="clock">{clockText}</span>
+      <button
+        type="button"
+        class="icb"
+        aria-label={text('help.aria')}
+        title={`${text('help.aria')} (?)`}
+        onClick={() => {
+          help.value = true;
+        }}
+      >
+        <Icon name="help" />
+      </button>
+      <button
+        type="button"
+        class="icb"
+        aria-label={text('theme.aria')}
+        title={text('theme.aria')}
+        onClick={toggleTheme}
+      >
+        <Icon name="moon" />
+      </button>
+      {user !== null && (
+        <span class="who">
+          <span class="av">{user.slice(0, 2).toUpperCase()}</span>
+          <span class="node">{user}</span>
+          <button type="button" class="icb" aria-label={text('logout')} title={text('logout')} onClick={logout}>
+            <Icon name="leave" />
+          </button>
+        </span>
+      )}
+    </header>
+  );
+}
+
+/** Four bars that move with each heartbeat, and stand still without one. */
+function Beat(): VNode {
+  return (
+    <span class={`bars b${beats.value % 4}`} aria-hidden="true">
+      <i />
+      <i />
+      <i />
+      <i />
+    </span>
+  );
+}
+
+function Asking(): VNode {
+  return (
+    <main class="asking">
+      <h1 class="vh">{text('wall.title')}</h1>
+      <div class="grid">
+        {Array.from({ length: 8 }, (_, i) => (
+          <div key={i} class="skl" />
+        ))}
+      </div>
+      <p class="mute">{askingFor}</p>
+    </main>
+  );
+}
+
+const columns: Signal<number> = signal(4);
+const small: Signal<boolean> = signal(false);
+/** Below this the words of a tile give way to its icons. */
+const SMALL = 180;
+/** From here on the stage is above the wall. */
+const STAGE_ABOVE = 1180;
+const COLUMNS_BELOW_STAGE = 4;
+
+function Wall({ view, go, toggleNumbers }: { view: WallView } & Actions): VNode {
+  const { stage, trouble, watching, off, further } = view;
+  const acknowledged = stage === null ? further : [];
+  if (trouble.length + watching.length + off.length === 0 && stage === null) return <Empty />;
+  return (
+    <main class={`wall ${stage === null ? 'calm' : ''}`}>
+      <h1 class="vh">{text('wall.title')}</h1>
+      {stage !== null && <Stage key={stage.subject} alarm={stage} go={go} />}
+      <Groups view={view}>
+        {acknowledged.length > 0 && <Acknowledged alarms={acknowledged} go={go} />}
+        <Group name={text('grp.trouble')} icon="blind" cameras={trouble} numbers={toggleNumbers} />
+        <Group
+          name={text('grp.watching')}
+          cameras={watching}
+          numbers={trouble.length === 0 ? toggleNumbers : undefined}
+        />
+        <Group name={text('grp.off')} icon="off" cameras={off} note={text('grp.offnote')} />
+      </Groups>
+    </main>
+  );
+}
+
+function Groups({ view, children }: { view: WallView; children: ComponentChildren }): VNode {
+  const element = useRef<HTMLDivElement>(null);
+  const fit = (): void => {
+    if (element.current !== null) fitColumns(element.current, view);
+  };
+  useEffect(() => {
+    fit();
+    window.addEventListener('resize', fit);
+    return () => window.removeEventListener('resize', fit);
+  });
+  useSignalEffect(() => {
+    if (technical.value || !technical.value) fit();
+  });
+  return (
+    <div
+      ref={element}
+      class={`groups col ${small.value ? 'small' : ''}`}
+      style={{ '--columns': String(columns.value) }}
+    >
+      {children}
+    </div>
+  );
+}
+
+/** Heights below the picture, from app.css: trace, lines of text, frame. */
+function fitColumns(element: HTMLElement, view: WallView): void {
+  const numbers = technical.peek() ? 17 : 0;
+  const below = (more: number) => (width: number) => (width < SMALL ? 40 : 52) + (width < SMALL ? 6 : more) + numbers;
+  const groups = [
+    { tiles: view.trouble.length, below: below(25) },
+    { tiles: view.watching.length, below: below(0) },
+    { tiles: view.off.length, below: below(0) },
+  ].filter(({ tiles }) => tiles > 0);
+  const box = element.getBoundingClientRect();
+  const head = view.stage === null && view.further.length > 0 ? view.further.length * 48 : 0;
+  // A tile with an alarm has a headline.
+  const alarms = view.further.length > 0 ? 30 : 0;
+  const height = window.innerHeight - (box.top + window.scrollY) - 12 - head - alarms;
+  const least = fewestColumns({ width: box.width, height }, groups);
+  const above = view.stage !== null && window.innerWidth <= STAGE_ABOVE;
+  columns.value = above ? Math.min(least, COLUMNS_BELOW_STAGE) : least;
+  small.value = (box.width - 10 * (columns.value - 1)) / columns.value < SMALL;
+}
+
+function Group({
+  name,
+  icon,
+  cameras,
+  note,
+  numbers,
+}: {
+  name: string;
+  icon?: IconName;
+  cameras: readonly string[];
+  note?: string;
+  numbers?: (() => void) | undefined;
+}): VNode | null {
+  if (cameras.length === 0) return null;
+  return (
+    <section aria-label={name}>
+      <div class="grp">
+        {icon !== undefined && <Icon name={icon} />}
+        <h2>{name}</h2>
+        <span class="mute">{cameras.length}</span>
+        <hr />
+        {note !== undefined && <span class="mute note">{note}</span>}
+        {numbers !== undefined && (
+          <button type="button" class="btn gh sm" aria-pressed={technical.value} onClick={numbers}>
+            <Icon name="pulse" size="s" />
+            {text('wall.numbers')} <kbd>N</kbd>
+          </button>
+        )}
+      </div>
+      <div class="grid">
+        {cameras.map((camera) => (
+          <Tile key={camera} camera={camera} />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Empty(): VNode {
+  return (
+    <main class="empty">
+      <h1>{text('wall.empty')}</h1>
+      <Icon name="camera" size="l" />
+      <p class="soft">{text('wall.emptyd')}</p>
+    </main>
+  );
+}
+
+/** One alert per alarm, made once: the stage changes every second, which nobody wants to hear. */
+function Alerts({ view }: { view: WallView | null }): VNode {
+  const alarms = view === null ? [] : [view.stage, ...view.further].filter((alarm) => alarm !== null);
+  return (
+    <div class="vh">
+      {alarms
+        .filter(({ by }) => by === null)
+        .map((alarm) => (
+          <div key={alarm.subject} role="alert">
+            {text('a.sentence', { what: alarmName(alarm), room: roomName(alarm.camera) })}
+          </div>
+        ))}
+    </div>
+  );
+}
+
+function Help(): VNode {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const close = (): void => {
+    help.value = false;
+  };
+  useSignalEffect(() => {
+    if (help.value) dialog.current?.showModal();
+    else dialog.current?.close();
+  });
+  return (
+    <dialog ref={dialog} class="help" aria-label={text('help.title')} onClose={close}>
+      <div class="row">
+        <h2>{text('help.title')}</h2>
+        <span class="sp" />
+        <button type="button" class="icb" aria-label={text('close')} onClick={close}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <div class="legend">
+        <Swatch kind="some" /> <span>{text('leg.some')}</span>
+        <Swatch kind="nobody" /> <span>{text('leg.nobody')}</span>
+        <Swatch kind="void" /> <span>{text('leg.void')}</span>
+        <Swatch kind="unknown" /> <span>{text('leg.unknown')}</span>
+        <span class="sw hazard" /> <span>{text('leg.blind')}</span>
+        <span class="sw late" /> <span>{text('leg.late')}</span>
+        <span class="sw c">
+          <Icon name="old" />
+        </span>
+        <span>{text('leg.old')}</span>
+        <span class="sw c dashed">
+          <Icon name="off" />
+        </span>
+        <span>{text('leg.off')}</span>
+      </div>
+      <div class="legend keys">
+        <kbd>N</kbd> <span>{text('help.n')}</span>
+        <kbd>A</kbd> <span>{text('help.a')}</span>
+        <kbd>?</kbd> <span>{text('help.q')}</span>
+      </div>
+    </dialog>
+  );
+}
+
+function Swatch({ kind }: { kind: 'some' | 'nobody' | 'void' | 'unknown' }): VNode {
+  const bars = Array.from(
+    { length: kind === 'void' ? 12 : 30 },
+    (_, i) => `M${i * 1.5} 16v-${4 + ((i * 7) % 5)}h1v${4 + ((i * 7) % 5)}z`,
+  );
+  return (
+    <span class="sw">
+      <svg class="trace" viewBox="0 0 46 16" preserveAspectRatio="none" aria-hidden="true">
+        {kind === 'unknown' ? (
+          <path class="u" d="M0 15H46" />
+        ) : (
+          <path class={kind === 'nobody' ? 'q' : 'p'} d={bars.join('')} />
+        )}
+        {kind === 'void' && <path class="h" d="M19 0H46V16H19Z" />}
+        {kind === 'void' && <path class="v" d="M19 0H46V16H19Z" />}
+      </svg>
+    </span>
+  );
+}

@@ -1,0 +1,561 @@
+import type { CameraStatus, Detection, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
+import { type Alarm, Alarms } from './alarms.ts';
+import { Heard, Trace, type TraceView } from './answer-trace.ts';
+import type { PictureHeader } from './picture-message.ts';
+import { ServerClock } from './server-clock.ts';
+
+/** An older picture, or answer, is not current. */
+export const LIVE_MS = 2000;
+/** An older picture is not shown. */
+export const GONE_MS = 60_000;
+/** A camera that was not seen properly stays in that group for so long, so that tiles do not jump to and fro. */
+const CALM_MS = 10_000;
+/** Results that wait for their picture, per camera: 4 consumers × 5 a second × 2 s. */
+const RECENT_LIMIT = 40;
+const CAMERAS_LIMIT = 256;
+/** The most urgent class of a camera's consumers decides whether the camera is watched. */
+const SLA_ORDER = ['critical', 'high', 'normal', 'best-effort'];
+
+/** Whether vigia watches a camera. `pending`: the page has not listened for long enough to know. */
+export type Watch = 'watching' | 'slow' | 'blind' | 'off' | 'pending';
+
+/** Why a camera is not seen properly, or not watched. */
+export type Reason =
+  | { readonly kind: 'camera'; readonly state: string; readonly code: string | null; readonly retryMs: number | null }
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'result'; readonly status: 'expired' | 'timeout' | 'unavailable' | 'error' }
+  | { readonly kind: 'consumer'; readonly state: string }
+  | { readonly kind: 'missed' | 'late'; readonly percent: number }
+  | { readonly kind: 'other'; readonly consumer: string }
+  | { readonly kind: 'flapping' }
+  | { readonly kind: 'no_consumer' };
+
+/** What the newest answer says. `nobody` needs an answer `ok` without any detection. */
+export type Verdict =
+  | { readonly kind: 'nobody' | 'cannot' | 'pending' | 'off' }
+  | { readonly kind: 'people'; readonly count: number }
+  | { readonly kind: 'things'; readonly count: number; readonly name: string }
+  | { readonly kind: 'bed'; readonly state: 'in' | 'sitting' | 'edge' };
+
+/** What is drawn over a picture: of results of just this picture. Coordinates are its pixels; SVG path data. */
+export interface Overlay {
+  readonly boxes: string;
+  readonly bones: string;
+  readonly joints: string;
+}
+
+/** The picture of a tile. `ageMs` is null when none ever came. */
+export interface PictureView {
+  readonly state: 'live' | 'old' | 'gone';
+  readonly url: string | null;
+  readonly width: number;
+  readonly height: number;
+  readonly ageMs: number | null;
+  /** Capture time, milliseconds since 1970; null when none ever came: then `sinceMs` is when the page began to listen. */
+  readonly capturedMs: number | null;
+  readonly sinceMs: number | null;
+  /** Null: no result belongs to this picture, so nothing is drawn. */
+  readonly overlay: Overlay | null;
+}
+
+/** All that a tile shows. */
+export interface TileView {
+  readonly camera: string;
+  readonly watch: Watch;
+  readonly alarm: Alarm | null;
+  readonly picture: PictureView;
+  readonly verdict: Verdict;
+  /** Of the answer behind the verdict, or of the last one; null: none was heard. */
+  readonly answer: { readonly ageMs: number; readonly certain: boolean } | null;
+  /** For how long it has been blind; `atLeast`: the page does not know since when. */
+  readonly blind: { readonly ms: number; readonly atLeast: boolean } | null;
+  readonly reason: Reason | null;
+  /** For technicians: codes and numbers as the node has them. */
+  readonly technical: string;
+  readonly trace: TraceView;
+}
+
+/** The whole wall. Ids of cameras, each in one place. */
+export interface WallView {
+  readonly node: string;
+  readonly trouble: readonly string[];
+  readonly watching: readonly string[];
+  readonly off: readonly string[];
+  /** Nobody has acknowledged it; null: none such. Its camera is in none of the groups. */
+  readonly stage: Alarm | null;
+  /** All others, those that nobody has acknowledged first. */
+  readonly further: readonly Alarm[];
+  /** Alarms that nobody has acknowledged. */
+  readonly open: number;
+}
+
+interface Answer {
+  readonly result: Pick<ResultMessage, 'status' | 'seq' | 'captured_at' | 'age_ms' | 'age_certain' | 'detections'>;
+  readonly consumer: string;
+  readonly capturedMs: number;
+  readonly arrivedMs: number;
+}
+
+interface Picture {
+  readonly header: PictureHeader;
+  readonly url: string;
+  readonly capturedMs: number;
+  readonly arrivedMs: number;
+}
+
+interface CameraMemory {
+  picture: Picture | null;
+  recent: Answer[];
+  readonly newest: Map<string, Answer>;
+  readonly newestOk: Map<string, Answer>;
+  readonly trace: Trace;
+  /** Server's time of the next attempt to connect. */
+  retryAtMs: number | null;
+  bed: 'in' | 'sitting' | 'edge' | null;
+  troubleMs: number;
+}
+
+/**
+ * What the page knows: messages in, views out. No DOM, no words, no clock of its own: `localMs` is always the time now by
+ * a clock that never jumps.
+ */
+export class Ward {
+  readonly clock: ServerClock = new ServerClock();
+  readonly #alarms = new Alarms();
+  readonly #heard = new Heard();
+  readonly #cameras = new Map<string, CameraMemory>();
+  readonly #collator = new Intl.Collator('en', { numeric: true });
+  #status: NodeStatus | null = null;
+  #order: readonly string[] = [];
+  #listeningSinceMs: number | null = null;
+  #lastNowMs: number | null = null;
+
+  /** The newest status; null before the first. */
+  get status(): NodeStatus | null {
+    return this.#status;
+  }
+
+  /** A connection of the stream was opened or lost. Until the next one is open, missing answers mean nothing. */
+  connection(open: boolean, localMs: number): void {
+    this.#listeningSinceMs = open ? localMs : null;
+    this.#lastNowMs = null;
+  }
+
+  /** A heartbeat. */
+  takeNow(at: string, monotonicMs: number, localMs: number): void {
+    this.clock.heard(at, monotonicMs, localMs);
+    const serverMs = this.clock.at(localMs);
+    if (serverMs === null) return;
+    this.#heard.listened(serverMs - (localMs - (this.#lastNowMs ?? localMs)), serverMs);
+    this.#lastNowMs = localMs;
+  }
+
+  /** The server dropped results on the way to this page. */
+  takeLost(localMs: number): void {
+    const serverMs = this.clock.at(localMs);
+    if (serverMs !== null) this.#heard.missed(serverMs - LIVE_MS, serverMs);
+  }
+
+  /** @param askedMs When it was asked for. Returns the pictures of cameras that left: the caller revokes them. */
+  takeStatus(status: NodeStatus, askedMs: number, localMs: number): readonly string[] {
+    this.#status = status;
+    this.#order = Object.keys(status.cameras).sort(this.#collator.compare);
+    this.#alarms.fromStatus(status.alarms, askedMs, this.clock.at(localMs) ?? Date.parse('1970-01-01'));
+    const left = [...this.#cameras].filter(([id]) => !(id in status.cameras));
+    for (const [id] of left) this.#cameras.delete(id);
+    return left.flatMap(([, { picture }]) => (picture === null ? [] : [picture.url]));
+  }
+
+  takeResult(result: ResultMessage, localMs: number): void {
+    const memory = this.#memory(result.camera);
+    if (memory === undefined) return;
+    const { status, seq, captured_at, age_ms, age_certain, detections, consumer } = result;
+    const capturedMs = Date.parse(captured_at);
+    const kept = { status, seq, captured_at, age_ms, age_certain, detections };
+    const answer = { result: kept, consumer, capturedMs, arrivedMs: localMs };
+    memory.newest.set(consumer, answer);
+    if (status !== 'ok' || detections === null) return;
+    memory.newestOk.set(consumer, answer);
+    memory.recent.push(answer);
+    if (memory.recent.length > RECENT_LIMIT) memory.recent.shift();
+    const state = this.#status?.cameras[result.camera]?.report.consumers[consumer]?.state;
+    const mark = state === 'breaching' ? 'slow' : detections.length > 0 ? 'some' : 'none';
+    const serverMs = this.clock.at(localMs);
+    if (serverMs !== null) memory.trace.add(Math.min(serverMs, capturedMs + age_ms), mark, age_ms);
+  }
+
+  takeEvent(event: NodeEvent, localMs: number): void {
+    this.#alarms.fromEvent(event, localMs);
+    const memory = event.camera === null ? undefined : this.#memory(event.camera);
+    if (memory === undefined) return;
+    if (event.kind === 'camera_state')
+      memory.retryAtMs = event.data.retry_in_ms === null ? null : Date.parse(event.at) + event.data.retry_in_ms;
+    if (event.kind === 'bed') {
+      const { state } = event.data;
+      memory.bed = state === 'in' || state === 'sitting' || state === 'edge' ? state : null;
+    }
+  }
+
+  /** A picture, and where the browser has it. Returns the one that it replaces: the caller revokes it. */
+  takePicture(header: PictureHeader, url: string, localMs: number): string | null {
+    const memory = this.#memory(header.camera);
+    if (memory === undefined) return url;
+    const replaced = memory.picture?.url ?? null;
+    memory.picture = { header, url, capturedMs: Date.parse(header.captured_at), arrivedMs: localMs };
+    return replaced;
+  }
+
+  /** The node took this page's acknowledgement. */
+  takeAcknowledged(event: string, by: string, localMs: number): void {
+    this.#alarms.acknowledged(event, by, localMs);
+  }
+
+  /** Null before the first status and the first heartbeat: nothing can be said yet. */
+  wall(localMs: number): WallView | null {
+    if (this.#status === null || this.clock.at(localMs) === null) return null;
+    const [first, ...others] = this.#alarms.all();
+    const stage = first !== undefined && first.by === null ? first : null;
+    const groups: Record<'trouble' | 'watching' | 'off', string[]> = { trouble: [], watching: [], off: [] };
+    const slow: string[] = [];
+    for (const id of this.#order) {
+      const status = this.#status.cameras[id];
+      const memory = this.#memory(id);
+      if (status === undefined || memory === undefined || id === stage?.camera) continue;
+      const { watch } = this.#watch(id, status, memory, localMs);
+      if (watch === 'blind' || watch === 'slow') memory.troubleMs = localMs;
+      if (watch === 'off') groups.off.push(id);
+      else if (watch === 'blind') groups.trouble.push(id);
+      else if (localMs - memory.troubleMs < CALM_MS) slow.push(id);
+      else groups.watching.push(id);
+    }
+    groups.trouble.push(...slow);
+    const all = this.#alarms.all();
+    const further = stage === null ? all : others;
+    return { node: this.#status.node, ...groups, stage, further, open: all.filter(({ by }) => by === null).length };
+  }
+
+  /** Null for a camera that the node does not have (any more). */
+  tile(id: string, localMs: number): TileView | null {
+    const status = this.#status?.cameras[id];
+    const memory = this.#memory(id);
+    const serverMs = this.clock.at(localMs);
+    if (status === undefined || memory === undefined || serverMs === null) return null;
+    const { watch, reason, limitMs } = this.#watch(id, status, memory, localMs);
+    const essential = essentialConsumers(status);
+    const last = oldest(essential.flatMap((name) => memory.newestOk.get(name) ?? []));
+    const lastAge = last === null ? null : this.#age(last, last.result.age_ms, localMs);
+    const verdict = this.#verdict(watch, memory, essential, localMs);
+    const said = verdict.answer ?? last;
+    const silent = lastAge === null ? watch === 'blind' : lastAge > limitMs;
+    const lastDecidedMs = last === null ? 0 : last.capturedMs + last.result.age_ms;
+    return {
+      camera: id,
+      watch,
+      alarm: this.#alarms.all().find(({ camera }) => camera === id) ?? null,
+      picture: this.#picture(memory, localMs, serverMs),
+      verdict: verdict.verdict,
+      answer:
+        said === null
+          ? null
+          : { ageMs: this.#age(said, said.result.age_ms, localMs), certain: said.result.age_certain },
+      blind: watch === 'blind' ? this.#blindFor(lastAge, localMs) : null,
+      reason,
+      technical: technicalOf(status, essential),
+      trace: memory.trace.view(serverMs, watch !== 'off' && silent ? lastDecidedMs : null, this.#heard),
+    };
+  }
+
+  /** The time of the server, milliseconds since 1970; null before the first heartbeat. */
+  serverMs(localMs: number): number | null {
+    return this.clock.at(localMs);
+  }
+
+  #memory(id: string): CameraMemory | undefined {
+    let memory = this.#cameras.get(id);
+    if (memory === undefined && this.#cameras.size < CAMERAS_LIMIT) {
+      memory = {
+        picture: null,
+        recent: [],
+        newest: new Map(),
+        newestOk: new Map(),
+        trace: new Trace(),
+        retryAtMs: null,
+        bed: null,
+        troubleMs: -Infinity,
+      };
+      this.#cameras.set(id, memory);
+    }
+    return memory;
+  }
+
+  /**
+   * Now minus the time of capture, by the server's clock. Never less than what the node measured plus what has passed
+   * here since: when the server's clock is set back, a picture would look new until that time has come again.
+   */
+  #age(of: { readonly capturedMs: number; readonly arrivedMs: number }, ageThenMs: number, localMs: number): number {
+    const least = ageThenMs + localMs - of.arrivedMs;
+    const serverMs = this.clock.at(localMs);
+    return serverMs === null ? least : Math.max(serverMs - of.capturedMs, least);
+  }
+
+  #watch(
+    id: string,
+    status: CameraStatus,
+    memory: CameraMemory,
+    localMs: number,
+  ): { watch: Watch; reason: Reason | null; limitMs: number } {
+    const { report } = status;
+    const essential = essentialConsumers(status);
+    if (essential.length === 0) {
+      const reason: Reason = report.state === 'live' ? { kind: 'no_consumer' } : this.#cameraReason(status, memory);
+      return { watch: 'off', reason, limitMs: LIVE_MS };
+    }
+    const missing = (name: string): boolean => {
+      const answer = memory.newestOk.get(name);
+      return answer === undefined || this.#age(answer, answer.result.age_ms, localMs) > limitOf(status, name);
+    };
+    const limitMs = Math.max(...essential.map((name) => limitOf(status, name)));
+    const silent = essential.filter(missing);
+    const listened = this.#listeningSinceMs === null ? 0 : localMs - this.#listeningSinceMs;
+    const lost = this.#status?.problems.some(
+      ({ camera, code }) => camera === id && (code === 'blind' || code === 'worker_failed'),
+    );
+    if (silent.length === 0) {
+      if (lost === true) return { watch: 'blind', reason: { kind: 'flapping' }, limitMs };
+      const slow = this.#slowReason(status, essential, missing, listened);
+      return { watch: slow === null ? 'watching' : 'slow', reason: slow, limitMs };
+    }
+    const mayAnswer = silent.every(
+      (name) => !memory.newestOk.has(name) && isRunning(report.consumers[name]?.state ?? ''),
+    );
+    if (lost !== true && report.state === 'live' && mayAnswer && listened < limitMs)
+      return { watch: 'pending', reason: null, limitMs };
+    return { watch: 'blind', reason: this.#blindReason(status, memory, silent, localMs), limitMs };
+  }
+
+  #cameraReason({ report }: CameraStatus, memory: CameraMemory): Reason {
+    const retryMs = report.state === 'waiting' ? memory.retryAtMs : null;
+    return { kind: 'camera', state: report.state, code: report.reason, retryMs };
+  }
+
+  #blindReason(status: CameraStatus, memory: CameraMemory, silent: readonly string[], localMs: number): Reason {
+    if (status.report.state !== 'live') return this.#cameraReason(status, memory);
+    for (const name of silent) {
+      const state = status.report.consumers[name]?.state ?? '';
+      if (!isRunning(state) && state !== 'idle' && state !== 'unavailable') return { kind: 'consumer', state };
+      const last = memory.newest.get(name);
+      if (last === undefined || localMs - last.arrivedMs > CALM_MS) continue;
+      if (last.result.status !== 'ok') return { kind: 'result', status: last.result.status };
+    }
+    const unavailable = silent.some((name) => status.report.consumers[name]?.state === 'unavailable');
+    return unavailable ? { kind: 'result', status: 'unavailable' } : { kind: 'silent' };
+  }
+
+  #slowReason(
+    { report }: CameraStatus,
+    essential: readonly string[],
+    missing: (name: string) => boolean,
+    listenedMs: number,
+  ): Reason | null {
+    const names = Object.keys(report.consumers);
+    for (const name of [...essential, ...names]) {
+      const consumer = report.consumers[name];
+      if (consumer?.state !== 'breaching') continue;
+      const { drop_ratio, late_ratio, budget } = consumer.sla_window;
+      const late = late_ratio !== null && late_ratio > budget && late_ratio > drop_ratio;
+      return { kind: late ? 'late' : 'missed', percent: Math.round((late ? late_ratio : drop_ratio) * 100) };
+    }
+    const other = names.find((name) => !essential.includes(name) && missing(name));
+    // Since the page began to listen, a consumer that is asked seldom may not have had its turn.
+    return other === undefined || listenedMs < CALM_MS ? null : { kind: 'other', consumer: other };
+  }
+
+  #verdict(
+    watch: Watch,
+    memory: CameraMemory,
+    essential: readonly string[],
+    localMs: number,
+  ): { verdict: Verdict; answer: Answer | null } {
+    if (watch === 'off' || watch === 'pending') return { verdict: { kind: watch }, answer: null };
+    if (watch === 'blind') return { verdict: { kind: 'cannot' }, answer: null };
+    const answers = essential.flatMap((name) => memory.newestOk.get(name) ?? []);
+    const others = [...memory.newestOk.values()].filter(
+      (answer) => !essential.includes(answer.consumer) && this.#age(answer, answer.result.age_ms, localMs) <= LIVE_MS,
+    );
+    const seeing = mostPeople(answers) ?? mostPeople(others);
+    if (memory.bed !== null) return { verdict: { kind: 'bed', state: memory.bed }, answer: seeing ?? oldest(answers) };
+    if (seeing !== null) return { verdict: { kind: 'people', count: people(seeing) }, answer: seeing };
+    const object = [...answers, ...others].flatMap(({ result }) => result.detections ?? [])[0];
+    const answer = oldest(answers);
+    if (object === undefined) return { verdict: { kind: 'nobody' }, answer };
+    const name = object.class_name;
+    const counts = [...answers, ...others].map(
+      ({ result }) => (result.detections ?? []).filter((one) => one.class_name === name).length,
+    );
+    return { verdict: { kind: 'things', count: Math.max(...counts), name }, answer };
+  }
+
+  #picture(memory: CameraMemory, localMs: number, serverMs: number): PictureView {
+    const { picture } = memory;
+    if (picture === null) {
+      const sinceMs = this.#listeningSinceMs === null ? null : serverMs - (localMs - this.#listeningSinceMs);
+      return { ...NO_PICTURE, sinceMs };
+    }
+    const { header, url, capturedMs } = picture;
+    const ageMs = this.#age(picture, header.age_ms, localMs);
+    const seen = { width: header.width, height: header.height, ageMs, capturedMs, sinceMs: null };
+    if (ageMs > GONE_MS) return { ...seen, state: 'gone', url: null, overlay: null };
+    if (ageMs > LIVE_MS) return { ...seen, state: 'old', url, overlay: null };
+    return { ...seen, state: 'live', url, overlay: overlayOf(header, memory.recent) };
+  }
+
+  #blindFor(lastAgeMs: number | null, localMs: number): { ms: number; atLeast: boolean } | null {
+    if (lastAgeMs !== null) return { ms: lastAgeMs, atLeast: false };
+    if (this.#listeningSinceMs === null) return null;
+    return { ms: localMs - this.#listeningSinceMs, atLeast: true };
+  }
+}
+
+const NO_PICTURE: PictureView = {
+  state: 'gone',
+  url: null,
+  width: 16,
+  height: 9,
+  ageMs: null,
+  capturedMs: null,
+  sinceMs: null,
+  overlay: null,
+};
+
+/** Consumers of a camera's most urgent class; empty: nothing watches it. */
+function essentialConsumers({ report }: CameraStatus): readonly string[] {
+  const entries = Object.entries(report.consumers);
+  const rank = (sla: string): number => SLA_ORDER.indexOf(sla);
+  const best = Math.min(...entries.map(([, { sla }]) => rank(sla)));
+  return entries.filter(([, { sla }]) => rank(sla) === best).map(([name]) => name);
+}
+
+function isRunning(state: string): boolean {
+  return state === 'running' || state === 'breaching' || state === 'ready';
+}
+
+/** How old a consumer's newest answer may be: as old as a picture, or three of its turns if those are longer. */
+function limitOf({ report }: CameraStatus, name: string): number {
+  const window = report.consumers[name]?.sla_window;
+  if (window === undefined || window.turns < 1) return LIVE_MS;
+  return Math.max(LIVE_MS, (3 * window.live_ms) / window.turns);
+}
+
+function oldest(answers: readonly Answer[]): Answer | null {
+  return answers.reduce<Answer | null>((a, b) => (a === null || b.capturedMs < a.capturedMs ? b : a), null);
+}
+
+function people({ result }: Answer): number {
+  return (result.detections ?? []).filter(({ class_name }) => class_name === 'person').length;
+}
+
+function mostPeople(answers: readonly Answer[]): Answer | null {
+  const most = answers.reduce<Answer | null>((a, b) => (a === null || people(b) > people(a) ? b : a), null);
+  return most !== null && people(most) > 0 ? most : null;
+}
+
+/** What results of exactly this picture saw; null without such a result. */
+function overlayOf(header: PictureHeader, answers: readonly Answer[]): Overlay | null {
+  if (header.seq === null) return null;
+  const own = answers.filter(
+    ({ result }) =>
+      result.seq === header.seq && result.captured_at === header.captured_at && result.detections !== null,
+  );
+  if (own.length === 0) return null;
+  const detections = own.flatMap(({ result }) => result.detections ?? []);
+  const { width, height } = header;
+  const scaled = (x: number, y: number): string => `${(x * width).toFixed(1)} ${(y * height).toFixed(1)}`;
+  return {
+    boxes: detections
+      .map(({ bbox: [x0, y0, x1, y1] }) => `M${scaled(x0, y0)}L${scaled(x1, y0)}L${scaled(x1, y1)}L${scaled(x0, y1)}Z`)
+      .join(''),
+    bones: detections.flatMap((one) => bonesOf(one, scaled)).join(''),
+    joints: detections.flatMap((one) => jointsOf(one).map(({ x, y }) => `M${scaled(x, y)}h0`)).join(''),
+  };
+}
+
+/** Keypoints below this are guesses. */
+const JOINT_CONFIDENCE = 0.3;
+/** Pairs of COCO's names. */
+const BONES = [
+  'left_shoulder right_shoulder',
+  'left_shoulder left_elbow',
+  'left_elbow left_wrist',
+  'right_shoulder right_elbow',
+  'right_elbow right_wrist',
+  'left_shoulder left_hip',
+  'right_shoulder right_hip',
+  'left_hip right_hip',
+  'left_hip left_knee',
+  'left_knee left_ankle',
+  'right_hip right_knee',
+  'right_knee right_ankle',
+].map((pair) => pair.split(' ') as [string, string]);
+
+function jointsOf({ keypoints = [] }: Detection): readonly { name: string; x: number; y: number }[] {
+  return keypoints.filter(({ confidence }) => confidence >= JOINT_CONFIDENCE);
+}
+
+function bonesOf(detection: Detection, scaled: (x: number, y: number) => string): readonly string[] {
+  const joints = new Map(jointsOf(detection).map((joint) => [joint.name, joint]));
+  return BONES.flatMap(([from, to]) => {
+    const a = joints.get(from);
+    const b = joints.get(to);
+    return a === undefined || b === undefined ? [] : [`M${scaled(a.x, a.y)}L${scaled(b.x, b.y)}`];
+  });
+}
+
+/** Codes and numbers as the node has them: `live · people running · 5.0/s · p99 118 ms`. */
+function technicalOf({ report, answers }: CameraStatus, essential: readonly string[]): string {
+  const camera = report.reason === null ? report.state : `${report.state}, ${report.reason}`;
+  const consumers = essential.flatMap((name) => {
+    const { state } = report.consumers[name] ?? {};
+    const recent = answers[name];
+    const p99 = recent?.age_p99_ms ?? null;
+    return [
+      `${name} ${state}`,
+      ...(recent === undefined ? [] : [`${recent.per_s.toFixed(1)}/s`]),
+      ...(p99 === null ? [] : [`p99 ${recent?.age_certain === false ? '≥ ' : ''}${Math.round(p99)} ms`]),
+    ];
+  });
+  return [camera, ...consumers].join(' · ');
+}
+
+/** Space on the wall, pixels. */
+export interface Space {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Narrowest tile. */
+const TILE_LEAST = 125;
+const GAP = 10;
+
+/**
+ * The fewest columns with which all groups fit without scrolling; as many as there may be when they never do.
+ *
+ * @param groups Tiles of each group that has any, and the height of a tile below its picture.
+ */
+export function fewestColumns(
+  space: Space,
+  groups: readonly { readonly tiles: number; readonly below: (tileWidth: number) => number }[],
+): number {
+  const most = Math.max(1, Math.floor((space.width + GAP) / (TILE_LEAST + GAP)));
+  for (let columns = Math.min(2, most); columns < most; columns++) {
+    const width = (space.width - GAP * (columns - 1)) / columns;
+    const height = groups.reduce((sum, { tiles, below }) => {
+      const rows = Math.ceil(tiles / columns);
+      return sum + GROUP_HEAD + rows * ((width * 9) / 16 + below(width) + GAP);
+    }, 0);
+    if (height <= space.height) return columns;
+  }
+  return most;
+}
+
+/** Height of a group's heading. */
+const GROUP_HEAD = 28;

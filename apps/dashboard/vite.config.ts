@@ -1,0 +1,12 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  build: {
+    target: 'es2022',
+    outDir: 'dist',
+    emptyOutDir: true,
+    // The server allows no inline script or style and no `data:` fonts: every file is a file.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+});
