@@ -1,7 +1,8 @@
 import { request } from 'node:http';
 import { SimulatedCamera } from '@vigia/testkit';
 import { type TileHeader, tileHeaderSchema } from '@vigia/contracts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { freePort } from './support/programs.ts';
 import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
@@ -31,6 +32,8 @@ cameras:
 });
 
 afterAll(async () => {
+  // A test that failed may have left it standing still.
+  vigia.process.kill('SIGCONT');
   vigia.process.kill('SIGTERM');
   expect(await vigia.ended()).toBe(0);
   await Promise.all(cameras.map((camera) => camera.close()));
@@ -113,4 +116,70 @@ test('a link of another site may lead to the page, and to nothing else', async (
   expect(await status('/', { 'sec-fetch-mode': 'no-cors' })).toBe(403);
   expect(await status('/api/v1/status')).toBe(403);
   expect(await status('/', { host: 'evil.example' })).toBe(403);
+});
+
+/** What the tests use inside a page. The page's policy allows no code as text. */
+interface InPage {
+  readonly document: {
+    querySelector(selector: string): { getAttribute(name: string): string | null } | null;
+    querySelectorAll(selector: string): Iterable<{ readonly naturalWidth: number }>;
+  };
+  readonly getComputedStyle: (element: unknown) => { readonly opacity: string };
+}
+
+describe('in Chromium', { tags: 'full' }, () => {
+  let browser: Browser;
+  let page: Page;
+  /** What the page threw, and what the browser complained of. */
+  let complaints: string[];
+  beforeAll(async () => {
+    const args = ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'];
+    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
+    page = await browser.newPage({ viewport: { width: 1_440, height: 900 } });
+    complaints = [];
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    await page.goto(`http://${address}/`);
+  });
+  afterAll(() => browser.close());
+
+  const tile = (name: string): Locator => page.locator('article.tile', { has: page.getByText(name, { exact: true }) });
+  const isShown = (locator: Locator, timeout = 20_000): Promise<void> =>
+    locator.first().waitFor({ state: 'visible', timeout });
+  const covered = (is: '0' | '1'): Promise<unknown> =>
+    page.waitForFunction((wanted) => {
+      const { document, getComputedStyle } = globalThis as unknown as InPage;
+      return getComputedStyle(document.querySelector('.cover')).opacity === wanted;
+    }, is);
+
+  test('each camera has its tile: who is seen, with boxes on their picture; what nobody watches says so', async () => {
+    await isShown(tile('Street').getByText(/^\d+ (person|people)$/));
+    await isShown(tile('Yard').getByText('Not watched'));
+    await page.waitForFunction(() => {
+      const { document } = globalThis as unknown as InPage;
+      return (document.querySelector('.tile .ov .bx')?.getAttribute('d') ?? '').length > 10;
+    });
+    const sizes = await page.evaluate(() => {
+      const { document } = globalThis as unknown as InPage;
+      return [...document.querySelectorAll('.tile img')].map(({ naturalWidth }) => naturalWidth);
+    });
+    expect(sizes).toEqual([320, 320]);
+    expect(complaints).toEqual([]);
+  });
+
+  test('a model that hangs: the tile says that vigia cannot look, and heals by itself', async () => {
+    process.kill(vigia.child('model-container'), 'SIGSTOP');
+    await isShown(page.locator('.tile.blind', { hasText: 'Cannot look' }));
+    await isShown(page.locator('.tile:not(.blind)', { hasText: /\d+ (person|people)/ }), 60_000);
+    expect(complaints).toEqual([]);
+  });
+
+  test('a node that stands still: the cover hides what is not known any more, and goes when the node is back', async () => {
+    await covered('0');
+    process.kill(vigia.pid, 'SIGSTOP');
+    await covered('1');
+    process.kill(vigia.pid, 'SIGCONT');
+    await covered('0');
+    await isShown(tile('Street').getByText(/^\d+ (person|people)$/));
+  });
 });

@@ -41,7 +41,7 @@ beforeEach(() => {
   });
 });
 
-function picture(seq: number, width = 1_280, height = 720): Picture {
+function frame(seq: number, width = 1_280, height = 720): Picture {
   const capturedMs = clock.nowMs() - 40;
   const stamps = {
     capturedMs,
@@ -61,12 +61,12 @@ const settled = async (): Promise<void> => {
 };
 
 test('while results come, a tile is the picture of one, with its sequence and capture', async () => {
-  tiles.ofResult(ok(1), picture(1));
+  tiles.ofResult(ok(1), frame(1));
   const asked = tiles.ask(320, stay);
-  tiles.ofFrame(picture(2));
-  tiles.ofFrame(picture(3));
+  tiles.ofFrame(frame(2));
+  tiles.ofFrame(frame(3));
   expect(scaled).toEqual([]);
-  tiles.ofResult(ok(2), picture(2));
+  tiles.ofResult(ok(2), frame(2));
   clock.advance(5);
   finish();
   const { stamps, jpeg } = await asked;
@@ -83,21 +83,21 @@ test('while results come, a tile is the picture of one, with its sequence and ca
 });
 
 test('without results for a second it is the next frame, which no box belongs to', async () => {
-  tiles.ofResult(ok(1), picture(1));
+  tiles.ofResult(ok(1), frame(1));
   const asked = tiles.ask(320, stay);
   clock.advance(1_000);
-  tiles.ofFrame(picture(7));
+  tiles.ofFrame(frame(7));
   expect(scaled).toEqual([]);
   clock.advance(1);
-  tiles.ofFrame(picture(8));
+  tiles.ofFrame(frame(8));
   finish();
   expect((await asked).stamps.seq).toBeNull();
   expect(scaled).toEqual([8]);
 });
 
 test('nobody asks: nothing is scaled, and consumers keep no picture', () => {
-  tiles.ofFrame(picture(1));
-  tiles.ofResult(ok(2), picture(2));
+  tiles.ofFrame(frame(1));
+  tiles.ofResult(ok(2), frame(2));
   expect(scaled).toEqual([]);
   expect([tiles.isWatched, tiles.wantsResult]).toEqual([false, false]);
 });
@@ -116,9 +116,9 @@ test('one is encoded at a time: who asks meanwhile gets a newer frame, in the wi
   take(320);
   take(320);
   take(640);
-  tiles.ofFrame(picture(1));
+  tiles.ofFrame(frame(1));
   take(320);
-  tiles.ofFrame(picture(2));
+  tiles.ofFrame(frame(2));
   expect(scaled).toEqual([1]);
   finish();
   await settled();
@@ -126,10 +126,10 @@ test('one is encoded at a time: who asks meanwhile gets a newer frame, in the wi
     [320, 1],
     [320, 1],
   ]);
-  tiles.ofFrame(picture(3));
+  tiles.ofFrame(frame(3));
   finish();
   await settled();
-  tiles.ofFrame(picture(4));
+  tiles.ofFrame(frame(4));
   finish();
   await settled();
   expect(got.slice(2).map(({ stamps, jpeg }) => [stamps.width, jpeg[0]])).toEqual([
@@ -140,7 +140,7 @@ test('one is encoded at a time: who asks meanwhile gets a newer frame, in the wi
 
 test('a small stream keeps its size', async () => {
   const asked = tiles.ask(640, stay);
-  tiles.ofFrame(picture(1, 352, 288));
+  tiles.ofFrame(frame(1, 352, 288));
   finish();
   expect((await asked).stamps).toMatchObject({ width: 352, height: 288 });
 });
@@ -169,9 +169,9 @@ test('a picture that cannot be scaled is an error of its requests, and the next 
     encode: () => Promise.reject(new Error('unused')),
   });
   const first = failing.ask(320, stay);
-  failing.ofFrame(picture(1));
+  failing.ofFrame(frame(1));
   await expect(first).rejects.toMatchObject({ code: 'picture_failed', message: 'its format is odd' });
   const second = failing.ask(320, stay);
-  failing.ofFrame(picture(2));
+  failing.ofFrame(frame(2));
   await expect(second).rejects.toMatchObject({ code: 'picture_failed' });
 });

@@ -51,7 +51,7 @@ export function servePage(server: ApiServer): void {
     const { file } = request.params as { readonly file?: string };
     const found = (files ??= readPage()).get(file ?? path);
     if (!found) throw new VigiaError('not_found', missing(file));
-    const isGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+    const isGzip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
     void reply.headers({ ...HEADERS, 'cache-control': caching, vary: 'accept-encoding' }).type(found.type);
     if (isGzip) void reply.header('content-encoding', 'gzip');
     return reply.send(isGzip ? found.gzip : found.body);
