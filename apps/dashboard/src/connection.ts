@@ -40,10 +40,10 @@ export interface RequestOptions {
 
 /** `closed` comes once, and last. */
 export interface SocketHandlers {
-  opened(): void;
-  text(message: string): void;
-  binary(message: ArrayBuffer): void;
-  closed(): void;
+  readonly opened: () => void;
+  readonly text: (message: string) => void;
+  readonly binary: (message: ArrayBuffer) => void;
+  readonly closed: () => void;
 }
 
 /** Who hears what arrives. */

@@ -11,8 +11,12 @@ export function Login({ login }: { login: (user: string, password: string) => Pr
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
+    const field = (name: string): string => {
+      const value = form.get(name);
+      return typeof value === 'string' ? value : '';
+    };
     busy.value = true;
-    const outcome = await login(String(form.get('user')), String(form.get('password')));
+    const outcome = await login(field('user'), field('password'));
     busy.value = false;
     if (outcome.kind === 'done') problem.value = '';
     else if (outcome.kind === 'wrong') problem.value = text('login.wrong');

@@ -49,6 +49,8 @@ const ward = new Ward();
 const dirty = new Set<string>();
 let frame = 0;
 let lastBeatMs: number | null = null;
+/** Of any message of the stream. */
+let lastHeardMs: number | null = null;
 
 const connection = new Connection(browser, {
   session(state, who) {
@@ -63,6 +65,7 @@ const connection = new Connection(browser, {
   },
   now(at, monotonicMs) {
     lastBeatMs = browser.now();
+    lastHeardMs = lastBeatMs;
     ward.takeNow(at, monotonicMs, lastBeatMs);
     coverAgain(ward.serverMs(lastBeatMs));
   },
@@ -71,7 +74,8 @@ const connection = new Connection(browser, {
     touch(...Object.keys(status.cameras));
   },
   result(result) {
-    ward.takeResult(result, browser.now());
+    lastHeardMs = browser.now();
+    ward.takeResult(result, lastHeardMs);
     touch(result.camera);
   },
   event(event) {
@@ -114,7 +118,7 @@ function tick(): void {
   batch(() => {
     const silentMs = nowMs - (lastBeatMs ?? startedMs);
     screen.lost.value = silentMs >= SILENCE_MS;
-    screen.beatAge.value = lastBeatMs === null ? '' : duration(silentMs);
+    screen.beatAge.value = lastHeardMs === null ? '' : duration(nowMs - lastHeardMs);
     const askedMs = nowMs - startedMs;
     screen.askingFor.value = askedMs < 2000 ? '' : text('wall.asking', { s: wholeDuration(askedMs) });
     screen.show(ward, nowMs, Object.keys(ward.status?.cameras ?? {}));

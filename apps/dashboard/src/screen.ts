@@ -27,6 +27,8 @@ export interface Shape {
   readonly verdict: Verdict['kind'];
   readonly bed: string;
   readonly drawn: boolean;
+  /** A picture came once. */
+  readonly known: boolean;
   readonly reason: boolean;
   /** The camera has no consumer and is away. */
   readonly stopped: boolean;
@@ -137,6 +139,7 @@ function newTile(camera: string): TileScreen {
       verdict: 'pending',
       bed: '',
       drawn: false,
+      known: false,
       reason: false,
       stopped: false,
     }),
@@ -171,6 +174,7 @@ function showTile(tile: TileScreen, view: TileView, serverMs: number): void {
     verdict: verdict.kind,
     bed: verdict.kind === 'bed' ? verdict.state : '',
     drawn: picture.overlay !== null,
+    known: picture.ageMs !== null,
     reason: view.reason !== null,
     stopped: view.reason?.kind === 'camera' && view.reason.state === 'stopped',
   };

@@ -27,7 +27,10 @@ export function Stage({ alarm, go }: { alarm: Alarm; go: (alarm: Alarm) => void 
       </div>
       <StagePicture camera={alarm.camera} />
       <div class="in2">
-        <p class="said">{alarm.message}</p>
+        <p class="said">
+          <span class="mute">{text('a.suspected')}</span>
+          {alarm.message}
+        </p>
         {others.length > 0 && (
           <div class="col others">
             <h2 class="cap">{text('a.others')}</h2>
@@ -75,9 +78,6 @@ function StagePicture({ camera }: { camera: string }): VNode {
             </span>
           )
         )}
-      </div>
-      <div class="bl">
-        <span class="lab">{text('a.suspected')}</span>
       </div>
       <Trace trace={tile.trace} />
     </div>

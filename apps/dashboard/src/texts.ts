@@ -273,7 +273,7 @@ export function chooseLanguage(wanted: string | null): string {
 /** A text with its placeholders filled in; in English where the catalogue lacks it. */
 export function text(key: TextKey, values: Readonly<Record<string, string | number>> = {}): string {
   const found: string = catalogue[key] ?? EN[key];
-  return found.replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return found.replaceAll(/\{(\w+)\}/g, (placeholder, name: string) => String(values[name] ?? placeholder));
 }
 
 /** `0.2 s`, `34 s`, `2:48`, `33 min`, `5 h`. Rounded down: an age is never shown larger than the clock says. */

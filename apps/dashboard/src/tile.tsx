@@ -20,7 +20,7 @@ export function Tile({ camera }: { camera: string }): VNode {
       )}
       <Picture tile={tile} shape={shape} />
       {shape.watch !== 'off' && <Trace trace={tile.trace} />}
-      <div class="inf">
+      <div class={shape.watch === 'blind' ? 'inf striped' : 'inf'}>
         <div class="ln">
           <span class="nm ell">{tile.name}</span>
           <Answer tile={tile} shape={shape} />
@@ -78,7 +78,7 @@ function Plate({ tile, shape, stage }: { tile: TileScreen; shape: Shape; stage: 
             <span>
               <Icon name="nopic" size="s" />
               {text('w.nopic')}
-              <span class="big-only">{tile.pictureAge}</span>
+              <span class="big-only">{shape.known && <>· {tile.pictureAge}</>}</span>
             </span>
             <small>{tile.pictureTime}</small>
           </>
@@ -90,7 +90,7 @@ function Plate({ tile, shape, stage }: { tile: TileScreen; shape: Shape; stage: 
       <div class="plate">
         <span>
           <Icon name="old" size="s" />
-          <span class="big-only">{text('w.old')}</span>
+          <span class="big-only">{text('w.old')} ·</span>
           <span class="small-only">{text('w.oldshort')}</span>
           <span>{tile.pictureAge}</span>
         </span>
@@ -124,7 +124,7 @@ function Answer({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode {
   if (shape.watch === 'blind')
     return (
       <span class="ag">
-        <span class="st blind big-only">{text('w.nowatch')}</span>
+        <span class="st blind big-only ell">{text('w.nowatch')}</span>
         <span class="st blind small-only">{tile.blindFor}</span>
       </span>
     );

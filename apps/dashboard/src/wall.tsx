@@ -15,11 +15,11 @@ import { fewestColumns, type WallView } from './ward.ts';
 
 /** What the page lets people do. */
 export interface Actions {
-  login(user: string, password: string): Promise<LoginOutcome>;
-  logout(): void;
-  go(alarm: Alarm): void;
-  toggleTheme(): void;
-  toggleNumbers(): void;
+  readonly login: (user: string, password: string) => Promise<LoginOutcome>;
+  readonly logout: () => void;
+  readonly go: (alarm: Alarm) => void;
+  readonly toggleTheme: () => void;
+  readonly toggleNumbers: () => void;
 }
 
 /** The page. */
@@ -151,16 +151,14 @@ function Wall({ view, go, toggleNumbers }: { view: WallView } & Actions): VNode 
 
 function Groups({ view, children }: { view: WallView; children: ComponentChildren }): VNode {
   const element = useRef<HTMLDivElement>(null);
+  const numbers = technical.value;
   const fit = (): void => {
-    if (element.current !== null) fitColumns(element.current, view);
+    if (element.current !== null) fitColumns(element.current, view, numbers);
   };
   useEffect(() => {
     fit();
     window.addEventListener('resize', fit);
     return () => window.removeEventListener('resize', fit);
-  });
-  useSignalEffect(() => {
-    if (technical.value || !technical.value) fit();
   });
   return (
     <div
@@ -174,19 +172,19 @@ function Groups({ view, children }: { view: WallView; children: ComponentChildre
 }
 
 /** Heights below the picture, from app.css: trace, lines of text, frame. */
-function fitColumns(element: HTMLElement, view: WallView): void {
-  const numbers = technical.peek() ? 17 : 0;
-  const below = (more: number) => (width: number) => (width < SMALL ? 40 : 52) + (width < SMALL ? 6 : more) + numbers;
+function fitColumns(element: HTMLElement, view: WallView, withNumbers: boolean): void {
+  const numbers = withNumbers ? 17 : 0;
+  const below = (more: number) => (width: number) => (width < SMALL ? 46 : 52 + more) + numbers;
   const groups = [
-    { tiles: view.trouble.length, below: below(25) },
+    { tiles: view.trouble.length, below: below(20) },
     { tiles: view.watching.length, below: below(0) },
-    { tiles: view.off.length, below: below(0) },
+    { tiles: view.off.length, below: below(-1) },
   ].filter(({ tiles }) => tiles > 0);
   const box = element.getBoundingClientRect();
   const head = view.stage === null && view.further.length > 0 ? view.further.length * 48 : 0;
   // A tile with an alarm has a headline.
   const alarms = view.further.length > 0 ? 30 : 0;
-  const height = window.innerHeight - (box.top + window.scrollY) - 12 - head - alarms;
+  const height = window.innerHeight - (box.top + window.scrollY) - 6 - head - alarms;
   const least = fewestColumns({ width: box.width, height }, groups);
   const above = view.stage !== null && window.innerWidth <= STAGE_ABOVE;
   columns.value = above ? Math.min(least, COLUMNS_BELOW_STAGE) : least;

@@ -129,6 +129,8 @@ export class Ward {
   #order: readonly string[] = [];
   #listeningSinceMs: number | null = null;
   #lastNowMs: number | null = null;
+  /** Alarms of a status that came before the first heartbeat: without it nobody knows when they began. */
+  #early: { readonly alarms: NodeStatus['alarms']; readonly askedMs: number } | null = null;
 
   /** The newest status; null before the first. */
   get status(): NodeStatus | null {
@@ -148,6 +150,9 @@ export class Ward {
     if (serverMs === null) return;
     this.#heard.listened(serverMs - (localMs - (this.#lastNowMs ?? localMs)), serverMs);
     this.#lastNowMs = localMs;
+    if (this.#early === null) return;
+    this.#alarms.fromStatus(this.#early.alarms, this.#early.askedMs, serverMs);
+    this.#early = null;
   }
 
   /** The server dropped results on the way to this page. */
@@ -160,7 +165,9 @@ export class Ward {
   takeStatus(status: NodeStatus, askedMs: number, localMs: number): readonly string[] {
     this.#status = status;
     this.#order = Object.keys(status.cameras).sort(this.#collator.compare);
-    this.#alarms.fromStatus(status.alarms, askedMs, this.clock.at(localMs) ?? Date.parse('1970-01-01'));
+    const serverMs = this.clock.at(localMs);
+    if (serverMs === null) this.#early = { alarms: status.alarms, askedMs };
+    else this.#alarms.fromStatus(status.alarms, askedMs, serverMs);
     const left = [...this.#cameras].filter(([id]) => !(id in status.cameras));
     for (const [id] of left) this.#cameras.delete(id);
     return left.flatMap(([, { picture }]) => (picture === null ? [] : [picture.url]));
@@ -222,7 +229,8 @@ export class Ward {
       const memory = this.#memory(id);
       if (status === undefined || memory === undefined || id === stage?.camera) continue;
       const { watch } = this.#watch(id, status, memory, localMs);
-      if (watch === 'blind' || watch === 'slow') memory.troubleMs = localMs;
+      // What this page did not hear is no trouble of a camera.
+      if ((watch === 'blind' || watch === 'slow') && this.#hears(localMs)) memory.troubleMs = localMs;
       if (watch === 'off') groups.off.push(id);
       else if (watch === 'blind') groups.trouble.push(id);
       else if (localMs - memory.troubleMs < CALM_MS) slow.push(id);
@@ -268,6 +276,10 @@ export class Ward {
   /** The time of the server, milliseconds since 1970; null before the first heartbeat. */
   serverMs(localMs: number): number | null {
     return this.clock.at(localMs);
+  }
+
+  #hears(localMs: number): boolean {
+    return this.#listeningSinceMs !== null && this.#lastNowMs !== null && localMs - this.#lastNowMs <= LIVE_MS;
   }
 
   #memory(id: string): CameraMemory | undefined {
@@ -326,7 +338,9 @@ export class Ward {
       return { watch: slow === null ? 'watching' : 'slow', reason: slow, limitMs };
     }
     const mayAnswer = silent.every(
-      (name) => !memory.newestOk.has(name) && isRunning(report.consumers[name]?.state ?? ''),
+      (name) =>
+        (memory.newestOk.get(name)?.arrivedMs ?? -Infinity) < (this.#listeningSinceMs ?? Infinity) &&
+        isRunning(report.consumers[name]?.state ?? ''),
     );
     if (lost !== true && report.state === 'live' && mayAnswer && listened < limitMs)
       return { watch: 'pending', reason: null, limitMs };
@@ -550,7 +564,7 @@ export function fewestColumns(
     const width = (space.width - GAP * (columns - 1)) / columns;
     const height = groups.reduce((sum, { tiles, below }) => {
       const rows = Math.ceil(tiles / columns);
-      return sum + GROUP_HEAD + rows * ((width * 9) / 16 + below(width) + GAP);
+      return sum + GROUP_HEAD + rows * ((width * 9) / 16 + below(width) + GAP) - GAP;
     }, 0);
     if (height <= space.height) return columns;
   }
@@ -558,4 +572,4 @@ export function fewestColumns(
 }
 
 /** Height of a group's heading. */
-const GROUP_HEAD = 28;
+const GROUP_HEAD = 26;
