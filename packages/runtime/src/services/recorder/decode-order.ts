@@ -1,5 +1,11 @@
 /** More pictures than any codec lets wait (H.264 and H.265: 16). */
 const DEPTH_LIMIT = 16;
+/** Of a picture behind which none has come, nobody knows how long it lasts: its share of the least step lately. */
+const GUESSED = 7 / 8;
+/** By which the least step grows with each picture: a stream may become slower. */
+const GROWTH = 1.05;
+/** Before there is a step: of a hundred pictures a second. Ticks. */
+const UNKNOWN_TICKS = 900;
 
 /**
  * How many pictures of a run, in decoding order, at most wait for one that is decoded later and shown earlier: the delay by
@@ -29,8 +35,11 @@ export class DecodeOrder {
   #waiting: number[] = [];
   #count = 0;
   readonly #earliest: number;
+  #last = 0;
   /** The next picture is decoded no earlier. */
   #from = Number.NEGATIVE_INFINITY;
+  /** The least time between two pictures lately. */
+  #stepTicks = Number.POSITIVE_INFINITY;
   #newest = Number.NEGATIVE_INFINITY;
   #needed: number;
   #movedTicks = 0;
@@ -62,9 +71,15 @@ export class DecodeOrder {
     return this.#depth * this.#intervalTicks - this.#earliest;
   }
 
-  /** The picture before the next one was said to last so many ticks: that one is decoded no earlier than it is over. */
-  lasts(ticks: number): void {
+  /**
+   * How long the newest picture lasts, in ticks, when nobody knows what follows: hardly ever longer than it will. The next one
+   * is decoded no earlier than it is over.
+   */
+  guess(): number {
+    const stepTicks = this.#stepTicks === Number.POSITIVE_INFINITY ? UNKNOWN_TICKS : this.#stepTicks;
+    const ticks = Math.max(1, Math.floor(stepTicks * GUESSED));
     this.#from += ticks - 1;
+    return ticks;
   }
 
   /** The times of the next picture in decoding order. `shown` differs from what was given only when it needed more depth. */
@@ -73,6 +88,8 @@ export class DecodeOrder {
     this.#waiting.push(shownTicks);
     this.#waiting.sort((a, b) => a - b);
     const decoded = Math.max(this.#due(), this.#from);
+    if (this.#count > 1) this.#stepTicks = Math.min(decoded - this.#last, this.#stepTicks * GROWTH);
+    this.#last = decoded;
     this.#from = decoded + 1;
     const shown = Math.max(decoded, shownTicks);
     this.#movedTicks = Math.max(this.#movedTicks, shown - shownTicks);

@@ -150,21 +150,24 @@ describe('a recording', () => {
     },
   );
 
-  test.each([1, 2, 3, 12])('pictures that come in bursts, the first %d by themselves: each at its time', async (first) => {
-    const clip = await encoded('h264BFrames');
-    const w = await world(clip);
-    w.begin();
-    await w.play(0, first);
-    await w.pause(700);
-    await w.play(first, 24);
-    await w.pause(700);
-    await w.play(24, clip.units.length);
-    await w.recorder.close();
-    const [segment] = await w.segments();
-    const shown = timesIn(segment?.path ?? '', 'v');
-    const own = clip.units.map(({ ptsTicks }) => (ptsTicks - (clip.units[0]?.ptsTicks ?? 0)) / 90);
-    expect(shown.map((ms) => Math.round(ms))).toEqual(own.map((ms) => Math.round(ms)));
-  });
+  test.each([1, 2, 3, 12])(
+    'pictures that come in bursts, the first %d by themselves: each at its time',
+    async (first) => {
+      const clip = await encoded('h264BFrames');
+      const w = await world(clip);
+      w.begin();
+      await w.play(0, first);
+      await w.pause(700);
+      await w.play(first, 24);
+      await w.pause(700);
+      await w.play(24, clip.units.length);
+      await w.recorder.close();
+      const [segment] = await w.segments();
+      const shown = timesIn(segment?.path ?? '', 'v');
+      const own = clip.units.map(({ ptsTicks }) => (ptsTicks - (clip.units[0]?.ptsTicks ?? 0)) / 90);
+      expect(shown.map((ms) => Math.round(ms))).toEqual(own.map((ms) => Math.round(ms)));
+    },
+  );
 
   test('sound that comes while no picture does is not lost: not before a keyframe, and not at the end', async () => {
     const clip = await encoded('h264');

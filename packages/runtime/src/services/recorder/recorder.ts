@@ -250,7 +250,8 @@ export class Recorder {
   async #append(item: Video): Promise<void> {
     const { hasPicture } = this.#fragment;
     // Sound that waits alone goes with the pictures that it precedes.
-    if (hasPicture && (item.keyframe || this.#dueInMs(item.arrivedMs) <= 0)) await this.#write(this.#fragment.take(item));
+    if (hasPicture && (item.keyframe || this.#dueInMs(item.arrivedMs) <= 0))
+      await this.#write(this.#fragment.take(item));
     // The write failed.
     if (this.#segment) this.#fragment.add(item);
   }

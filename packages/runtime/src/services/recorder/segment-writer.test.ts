@@ -130,16 +130,19 @@ test('of a stream that does not say how it is reordered, one picture is moved at
   expect([Math.round(segment.movedMs), segment.depth]).toEqual([100, 2]);
 });
 
-test.each([40, 110])('a picture behind one that was written alone is shown at its time: thought to last %d ms', async (intervalMs) => {
-  const segment = await create({ depth: 1, intervalMs });
-  await segment.append(fragment([0, 3, 1], 2));
-  await segment.append(fragment([2]));
-  await segment.append(fragment([6], 4));
-  await segment.append(fragment([4, 5], 9));
-  await segment.append(fragment([9, 7, 8]));
-  await segment.close();
-  expect(shownIn(segment)).toEqual([0, 300, 100, 200, 600, 400, 500, 900, 700, 800]);
-});
+test.each([40, 110])(
+  'a picture behind one that was written alone is shown at its time: thought to last %d ms',
+  async (intervalMs) => {
+    const segment = await create({ depth: 1, intervalMs });
+    await segment.append(fragment([0, 3, 1], 2));
+    await segment.append(fragment([2]));
+    await segment.append(fragment([6], 4));
+    await segment.append(fragment([4, 5], 9));
+    await segment.append(fragment([9, 7, 8]));
+    await segment.close();
+    expect(shownIn(segment)).toEqual([0, 300, 100, 200, 600, 400, 500, 900, 700, 800]);
+  },
+);
 
 test('a fragment may have only sound', async () => {
   const segment = await create({}, { codec: 'pcma', sampleRate: 8000, channels: 1, config: undefined });

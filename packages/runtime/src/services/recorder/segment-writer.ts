@@ -18,9 +18,6 @@ const STEP_MS = 2_000;
 /** A larger correction of a capture time comes of time stamps that jump. Milliseconds. */
 const LEARNED_LIMIT_MS = 500;
 
-/** How long a picture lasts of which that is not known yet: its share of an interval. The next one is hardly ever so early. */
-const GUESSED = 7 / 8;
-
 /** What is written to a file before its next cut. */
 export interface FragmentItems {
   readonly video: readonly Video[];
@@ -199,10 +196,7 @@ export class SegmentWriter {
   /** Ticks until the next picture is decoded; less if it has not come: a reader lets the picture last until then. */
   #durationTo(next: Video | undefined, decoded: number, order: DecodeOrder, last = false): number {
     if (next) return this.#timesOf(next, order).decoded - decoded;
-    const guessedMs = this.#o.intervalMs() * (last ? 1 : GUESSED);
-    const ticks = Math.max(1, Math.round((guessedMs * VIDEO_TIMESCALE) / 1000));
-    order.lasts(ticks);
-    return ticks;
+    return last ? Math.max(1, Math.round((this.#o.intervalMs() * VIDEO_TIMESCALE) / 1000)) : order.guess();
   }
 
   /**
