@@ -81,9 +81,13 @@ export async function judgeExact(
     ...(units.length === 0 ? ['nothing is recorded'] : []),
     ...(missing > 0 ? [`${missing} of its units are missing`] : []),
     ...(different > 0 ? [`${different} of its units are not what it sent, or in another order`] : []),
-    ...(late > 0 ? [`${late} of ${errorsMs.length} pictures are more than ${mostMs.toFixed(0)} ms from their time`] : []),
+    ...(late > 0
+      ? [`${late} of ${errorsMs.length} pictures are more than ${mostMs.toFixed(0)} ms from their time`]
+      : []),
     ...(moved > 0 ? [`${moved} of ${errorsMs.length} pictures are not at their time within their segment`] : []),
-    ...(apart > 0 ? [`${apart} of ${resultErrorsMs.length} pictures are more than ${mostMs.toFixed(0)} ms from captured_at`] : []),
+    ...(apart > 0
+      ? [`${apart} of ${resultErrorsMs.length} pictures are more than ${mostMs.toFixed(0)} ms from captured_at`]
+      : []),
     ...(resultErrorsMs.length === 0 ? ['no result belongs to a recorded picture'] : []),
     ...sound.wrong,
   ];

@@ -37,9 +37,9 @@ export class FragmentBuffer {
     return Math.min(Math.max(FRAGMENT_MS - ageMs, LOOK_MS), NEEDY_MS - ageMs);
   }
 
-  /** Whether a picture waits. */
-  get hasPicture(): boolean {
-    return this.#video.length > 0;
+  /** Whether it is to be written before this picture. Sound that waits alone goes with the pictures that it precedes. */
+  isDue({ keyframe, arrivedMs }: Video, needed?: number): boolean {
+    return this.#video.length > 0 && (keyframe || this.dueInMs(arrivedMs, needed) <= 0);
   }
 
   /**

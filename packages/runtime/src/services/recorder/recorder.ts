@@ -28,8 +28,6 @@ const ANNOUNCE_MS = 1_000;
 /** What is kept of a stream beyond the seconds before an event: events are reported after they happened. Milliseconds. */
 const RING_MORE_MS = 2_000;
 const LONGEST_INTERVAL_MS = 2_000;
-/** A picture is not said to be moved by less. Milliseconds. */
-const MOVED_MS = 2;
 
 const NO_SETS = new VigiaError('muxer', 'the parameter sets of its stream are missing, or cannot be read');
 
@@ -132,18 +130,18 @@ export class Recorder {
   /** @returns milliseconds until something is due again. */
   async #turn(): Promise<number> {
     await this.#work().catch((error: unknown) => this.#o.log.error(`recording: ${messageOf(error)}`));
-    return Math.max(LEAST_WAIT_MS, this.#dueInMs(this.#o.clock.nowMs()));
+    return Math.max(LEAST_WAIT_MS, this.#dueInMs);
   }
 
-  #dueInMs(nowMs: number): number {
-    return this.#fragment.dueInMs(nowMs, this.#segment?.needed);
+  get #dueInMs(): number {
+    return this.#fragment.dueInMs(this.#o.clock.nowMs(), this.#segment?.needed);
   }
 
   async #work(): Promise<void> {
     if (!this.#room) return;
     if (this.#order === undefined && this.#room.dir !== null) await this.#lookBack(this.#room.dir);
     await this.#drain();
-    if (this.#dueInMs(this.#o.clock.nowMs()) <= SOON_MS) await this.#write(this.#fragment.take());
+    if (this.#dueInMs <= SOON_MS) await this.#write(this.#fragment.take());
     this.#announce();
     this.#setState();
   }
@@ -248,10 +246,7 @@ export class Recorder {
 
   /** Adds a picture, after writing what waits if it is time to. */
   async #append(item: Video): Promise<void> {
-    const { hasPicture } = this.#fragment;
-    // Sound that waits alone goes with the pictures that it precedes.
-    if (hasPicture && (item.keyframe || this.#dueInMs(item.arrivedMs) <= 0))
-      await this.#write(this.#fragment.take(item));
+    if (this.#fragment.isDue(item, this.#segment?.needed)) await this.#write(this.#fragment.take(item));
     // The write failed.
     if (this.#segment) this.#fragment.add(item);
   }
@@ -374,17 +369,10 @@ export class Recorder {
     this.#segment = undefined;
     this.#depth = Math.max(this.#depth, segment.depth);
     const dir = this.#segmentDir;
-    this.#remarkOnMoved(segment);
+    if (segment.untruth) this.#o.log.warn(segment.untruth);
     await segment.close().catch((error: unknown) => this.#o.log.warn(troubleOf(error, dir).message));
     this.#o.onWritten({ dir, path: segment.path, closed: true });
     this.#gap.ended(segment.note.start_ms + segment.durationMs, reason);
-  }
-
-  /** A time that is not true must not go unsaid. */
-  #remarkOnMoved({ path, movedMs }: SegmentWriter): void {
-    if (movedMs < MOVED_MS) return;
-    const why = 'the stream reorders its pictures more than it says, or its time stamps stand still';
-    this.#o.log.warn(`${path}: a picture is recorded ${Math.round(movedMs)} ms after its time: ${why}`);
   }
 
   #announce(): void {

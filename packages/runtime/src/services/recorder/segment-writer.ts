@@ -18,6 +18,9 @@ const STEP_MS = 2_000;
 /** A larger correction of a capture time comes of time stamps that jump. Milliseconds. */
 const LEARNED_LIMIT_MS = 500;
 
+/** By less than this a picture is at its time. Milliseconds. */
+const MOVED_MS = 2;
+
 /** What is written to a file before its next cut. */
 export interface FragmentItems {
   readonly video: readonly Video[];
@@ -128,9 +131,12 @@ export class SegmentWriter {
     return depth > 0 ? depth + 2 : 1;
   }
 
-  /** By how much a picture is shown late at most, because the stream reorders more than it says. Milliseconds. */
-  get movedMs(): number {
-    return ((this.#order?.movedTicks ?? 0) * 1000) / VIDEO_TIMESCALE;
+  /** A sentence about pictures that are not recorded at their times; undefined: all are. */
+  get untruth(): string | undefined {
+    const movedMs = ((this.#order?.movedTicks ?? 0) * 1000) / VIDEO_TIMESCALE;
+    if (movedMs < MOVED_MS) return undefined;
+    const why = 'the stream reorders its pictures more than it says, or its time stamps stand still';
+    return `${this.path}: a picture is recorded ${Math.round(movedMs)} ms after its time: ${why}`;
   }
 
   /** From its first picture to the end of the newest, milliseconds. */
