@@ -223,7 +223,10 @@ export class SegmentWriter {
     this.#basePtsMs = first.ptsMs;
     this.#newestPtsMs = first.ptsMs;
     const shown = video.map(({ ptsMs }) => this.#ticks(ptsMs));
-    const depth = Math.max(this.#o.depth, this.shape.depth, reorderDepth(shown));
+    // What the sets say is a limit. Hardly any stream reaches it later than these; and where sound and pictures begin apart by
+    // more than a stream needs, Chromium does not play on behind a gap.
+    const said = video.length < this.needed ? this.shape.depth : 0;
+    const depth = Math.max(this.#o.depth, said, reorderDepth(shown));
     const interval = leastInterval(shown, (this.#o.intervalMs() * VIDEO_TIMESCALE) / 1000);
     return new DecodeOrder(depth, interval, Math.min(...shown));
   }
