@@ -135,7 +135,7 @@ export class SegmentWriter {
   get untruth(): string | undefined {
     const movedMs = ((this.#order?.movedTicks ?? 0) * 1000) / VIDEO_TIMESCALE;
     if (movedMs < MOVED_MS) return undefined;
-    const why = 'the stream reorders its pictures more than it says, or its time stamps stand still';
+    const why = 'the stream reorders its pictures more than at first, or its time stamps stand still';
     return `${this.path}: a picture is recorded ${Math.round(movedMs)} ms after its time: ${why}`;
   }
 
