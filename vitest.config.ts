@@ -12,12 +12,19 @@ const ALONE = [
  * they compute: two of them leave room on two cores, if no other test computes beside them.
  */
 const TIMED = [
-  'packages/runtime/test/{chain,faults,many-cameras,neighbours,shutdown,stopped-camera,workers}.test.ts',
+  'packages/runtime/test/{chain,fall-chain,faults,many-cameras,neighbours,shutdown,stopped-camera,workers}.test.ts',
   'packages/worker-sdk/test/worker-{process,thread}.test.ts',
 ];
 
 export default defineConfig({
   test: {
+    tags: [
+      {
+        name: 'full',
+        description:
+          'Left to `npm run test:full`: it needs Chromium or GStreamer, or takes long and guards what changes seldom.',
+      },
+    ],
     projects: [
       // Files of one worker share their modules: reading those took half of the time. They may share nothing else.
       {

@@ -1,4 +1,4 @@
-// What a change can affect, for `npm test -- --changed`: changed files → packages → the tests that can notice.
+// What a change can affect, for `npm test -- --changed`: changed files → packages → the tests and proofs that can notice.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail, output, root } from './lib.mjs';
@@ -21,6 +21,12 @@ const SOAKS = {
     'store',
     'api',
     'streams',
+    'alarm-faults',
+    'recording-kills',
+    'recording-storage',
+    'recording-exact',
+    'recording-events',
+    'recording-players',
   ],
 };
 /** A change of one of these can affect everything. */

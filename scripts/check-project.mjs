@@ -2,12 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { factProblems } from './check-facts.mjs';
 import { shapeProblems } from './check-shape.mjs';
 import { wordProblems } from './check-words.mjs';
 import { root } from './lib.mjs';
 import { projectFiles as files } from './source-code.mjs';
 
-const problems = [...(await shapeProblems()), ...(await wordProblems())];
+const problems = [...(await shapeProblems()), ...(await wordProblems()), ...(await factProblems())];
 
 // Relative links in documents, and their anchors, have a target.
 const anchors = new Map();
@@ -44,14 +45,32 @@ for (const file of files('.md')) {
   }
 }
 
-// Every exported name of a package has a comment.
+// Every name that a door exports has a comment: other folders and packages see only those.
 for (const file of files('.ts')) {
-  if (!/^packages\/[^/]+\/src\//.test(file) || /\.test\.ts$|\/index\.ts$|\.d\.ts$/.test(file)) continue;
+  if (!/^packages\/[^/]+\/src\/(?:.*\/)?index\.ts$/.test(file)) continue;
+  const door = readFileSync(join(root, file), 'utf8');
+  for (const [, names, from] of door.matchAll(/^export (?:type )?(?:\{([^}]*)\}|\*) from '(\.[^']+)';/gm)) {
+    const target = join(dirname(file), from);
+    const wanted = names?.split(',').map(
+      (name) =>
+        name
+          .trim()
+          .replace(/^type /, '')
+          .split(' as ')[0],
+    );
+    for (const { name, line, commented } of exportsOf(target))
+      if (!commented && (wanted === undefined || wanted.includes(name)))
+        problems.push(`${target}:${line}: ${name} is exported by ${file} without a comment`);
+  }
+}
+
+/** The names that a file declares and exports. */
+function exportsOf(file) {
+  if (!existsSync(join(root, file))) return [];
   const lines = readFileSync(join(root, file), 'utf8').split('\n');
-  lines.forEach((line, i) => {
-    const name = /^export (?:abstract |async )*(?:function\*? |class |interface |type |const )(\w+)/.exec(line)?.[1];
-    if (name && !/\*\/\s*$/.test(lines[i - 1] ?? ''))
-      problems.push(`${file}:${i + 1}: ${name} is exported without a comment`);
+  return lines.flatMap((text, i) => {
+    const name = /^export (?:abstract |async )*(?:function\*? |class |interface |type |const )(\w+)/.exec(text)?.[1];
+    return name ? [{ name, line: i + 1, commented: /\*\/\s*$/.test(lines[i - 1] ?? '') }] : [];
   });
 }
 

@@ -49,7 +49,7 @@ const SOAKS = {
 };
 
 const OPTIONS = [
-  ['--short', 'the same checks in a few seconds, as in npm test'],
+  ['--short', 'the same checks in a few seconds each, as in npm run test:full'],
   ['--markdown', 'tables as Markdown'],
   [
     '--only=PART,PART',
@@ -62,7 +62,7 @@ const OPTIONS = [
 const INTERRUPTED = 130;
 
 function help() {
-  const proofs = Object.entries({ ...SOAKS, all: 'all of them, one after another (half an hour)' }).map(
+  const proofs = Object.entries({ ...SOAKS, all: 'all of them, one after another (more than two hours)' }).map(
     ([name, line]) => `  ${name.padEnd(18)}${line}`,
   );
   const options = OPTIONS.map(([option, text]) => `  ${option.padEnd(18)}${text}`);

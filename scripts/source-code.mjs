@@ -47,6 +47,16 @@ export function scriptComments(file) {
   return parsed.comments.map(({ value, start }) => ({ line: parsed.lineAt(start), text: value }));
 }
 
+/** The keys of the object that a constant of a `.ts` or `.mjs` file holds. */
+export function keysOf(file, constant) {
+  const keys = [];
+  visit(parse(file).program, undefined, (node) => {
+    if (node.type !== 'VariableDeclarator' || node.id.name !== constant) return;
+    keys.push(...node.init.properties.map(({ key }) => key.name ?? key.value));
+  });
+  return keys;
+}
+
 /** The parser's result; `program` is decoded on access, which takes most of the time. */
 function parse(file) {
   const text = textOf(file);

@@ -1,4 +1,4 @@
-// `npm test`: everything that must hold before a change lands, in order of how soon it can fail.
+// `npm test`, `npm run check`, `npm run test:full`: what must hold before a change lands, in order of how soon it can fail.
 import { existsSync } from 'node:fs';
 import { changedSince } from './changed.mjs';
 import { build, checkNode, fail, install, mayInstallDebian, output, root, run, runBin } from './lib.mjs';
@@ -11,6 +11,9 @@ const DEBIAN = {
   openssl: '/usr/bin/openssl',
   'python3-numpy': '/usr/lib/python3/dist-packages/numpy/__init__.py',
   'python3-prometheus-client': '/usr/lib/python3/dist-packages/prometheus_client/__init__.py',
+};
+/** Those that only `npm run test:full` needs. */
+const DEBIAN_FULL = {
   'python3-gi': '/usr/lib/python3/dist-packages/gi/__init__.py',
   chromium: '/usr/bin/chromium',
   'gir1.2-gstreamer-1.0': '/usr/share/doc/gir1.2-gstreamer-1.0/copyright',
@@ -21,9 +24,14 @@ const DEBIAN = {
   'gstreamer1.0-libav': '/usr/share/doc/gstreamer1.0-libav/copyright',
   'gstreamer1.0-plugins-ugly': '/usr/share/doc/gstreamer1.0-plugins-ugly/copyright',
 };
+/**
+ * Long proofs whose short form stays in `npm test`: no torn read, conservation under faults, no event lost. That a
+ * killed recorder loses nothing else is in packages/runtime/test/recordings.test.ts.
+ */
+const GUARDS = ['torn-reads', 'random-faults', 'outbox'];
 
-async function installDebian() {
-  const missing = Object.entries(DEBIAN)
+async function installDebian(packages) {
+  const missing = Object.entries(packages)
     .filter(([name, file]) => !existsSync(file) && !output('dpkg', ['-s', name]))
     .map(([name]) => name);
   if (missing.length === 0) return;
@@ -47,49 +55,58 @@ async function step(name, command) {
   process.stderr.write(`\n── ${name}\n`);
   const start = performance.now();
   const code = await command();
-  if (code !== 0) fail(`npm test: ${name} failed`);
+  if (code !== 0) fail(`${name}: failed`);
   took.push(`${((performance.now() - start) / 1000).toFixed(0).padStart(6)} s  ${name}`);
 }
 
-const HELP = `npm test [-- --changed[=COMMIT]]
+const HELP = `npm test [-- OPTION]
 
-Everything that must hold before a change lands: format, lint, types, project rules, unit tests, system tests on the
-built files, and the long proofs in their short form.
+What must hold before a change lands: format, lint, types, project rules, unused code, unit tests, system tests on the
+built files, and three long proofs in their short form.
 
   --changed          only the tests that can notice what changed since the last commit, uncommitted files included
   --changed=COMMIT   the same since COMMIT: a branch, a tag, a hash
+  --check            without system tests and proofs (npm run check)
+  --full             with everything else: the system tests that need Chromium or GStreamer or take long, and all
+                     proofs in their short form (npm run test:full)
 `;
 
-/** Which tests are run: all, or those that a change can affect. False: none of the kind. */
+/** Which tests are run. False or none: none of the kind. */
 function scopeOf(args) {
   const [word, ...more] = args;
-  if (word === undefined) return { name: 'all of npm test', python: true, unit: [], system: [], soaks: ['all'] };
+  const all = { python: true, unit: [], system: [], proofs: GUARDS, full: false };
+  if (word === undefined) return { name: 'npm test', ...all };
   if (word === '--help' || word === '-h') {
     process.stdout.write(HELP);
     process.exit(0);
   }
   const since = /^--changed(?:=(.+))?$/.exec(word);
-  if (!since || more.length > 0)
-    fail(`npm test: found "${args.join(' ')}", allowed is --changed or --changed=COMMIT`, 2);
-  const changed = changedSince(since[1]);
-  const { files, packages, soaks, python } = changed;
+  if (more.length > 0 || !(since || word === '--check' || word === '--full'))
+    fail(`npm test: found "${args.join(' ')}", allowed is one of --changed, --changed=COMMIT, --check and --full`, 2);
+  if (word === '--check') return { ...all, name: 'npm run check', system: false, proofs: [] };
+  if (word === '--full') return { ...all, name: 'npm run test:full', proofs: ['all'], full: true };
+  return { name: 'what the change can affect', full: false, ...scopeOfChange(changedSince(since[1])) };
+}
+
+function scopeOfChange({ since, files, packages, soaks, python }) {
   process.stderr.write(
-    `vigia: since ${changed.since}, ${files.length} files changed; affected packages: ${packages.join(', ') || 'none'}\n`,
+    `vigia: since ${since}, ${files.length} files changed; affected packages: ${packages.join(', ') || 'none'}\n`,
   );
+  if (soaks.length > 0)
+    process.stderr.write(`vigia: proofs of what changed: npm run soak -- ${soaks.join(',')} --short\n`);
   const any = packages.length > 0;
   return {
-    name: 'what the change can affect',
     python,
     unit: any && packages.map((name) => `packages/${name}/src/`),
     system: any && packages.map((name) => `packages/${name}/test/`),
-    soaks,
+    proofs: [],
   };
 }
 
 const scope = scopeOf(process.argv.slice(2));
 checkNode();
 await install();
-await installDebian();
+if (scope.system) await installDebian(scope.full ? { ...DEBIAN, ...DEBIAN_FULL } : DEBIAN);
 await build();
 await step('format', () => runBin('biome', ['format', '.']));
 // Waits more than it computes: the static checks and the unit tests run meanwhile.
@@ -105,21 +122,24 @@ await Promise.all([
   step('project rules', () => run(process.execPath, ['scripts/check-project.mjs'])),
   step('unused code and dependencies', () => runBin('knip', [])),
 ]);
-const system = (project) => () => runBin('vitest', ['run', '--project', project, '--passWithNoTests', ...scope.system]);
 if (scope.unit)
   await step('unit tests', () =>
     runBin('vitest', ['run', '--project', 'unit', '--project', 'unit-alone', '--passWithNoTests', ...scope.unit]),
   );
 await python;
 if (scope.system) {
+  const system = (project) => () => {
+    const tags = scope.full ? [] : ['--tags-filter', '!full'];
+    return runBin('vitest', ['run', '--project', project, '--passWithNoTests', ...tags, ...scope.system]);
+  };
   await step('model', () =>
     run(process.execPath, ['packages/runtime/dist/main.js', 'models', 'pull', 'ssdlite-mobilenet-v2']),
   );
   await step('system tests that compute', system('shared'));
   await step('system tests that judge times', system('timed'));
 }
-if (scope.soaks.length > 0)
+if (scope.proofs.length > 0)
   await step('long proofs, short form', () =>
-    run(process.execPath, ['scripts/soak.mjs', scope.soaks.join(','), '--short']),
+    run(process.execPath, ['scripts/soak.mjs', scope.proofs.join(','), '--short']),
   );
 process.stderr.write(`\n${took.join('\n')}\n\n${scope.name} passed on Node ${process.versions.node} (${root})\n`);

@@ -6,9 +6,9 @@ const ALLOWED: ReadonlySet<string> = new Set(
     'NODE_ENV NODE_PATH NODE_EXTRA_CA_CERTS NODE_V8_COVERAGE'
   ).split(' '),
 );
-/** Beginnings of the same: languages, Python, accelerators, thread pools, memory allocators. */
+/** Allowed name prefixes: languages, Python, accelerators, thread pools, memory allocators. */
 const FAMILIES = /^(?:LC_|PYTHON|CUDA_|NVIDIA_|LIBVA_|ORT_|OMP_|OPENBLAS_|MKL_|OPENCV_|MALLOC_)/;
-/** What a name says of a secret, regardless of its family. */
+/** Name patterns that suggest a secret; they override the allowed prefixes. */
 const SECRET = /TOKEN|PASS|SECRET|CREDENTIAL|_KEY$/;
 
 /** The token for servers of remote models. Only who speaks to such a server gets it. */

@@ -27,6 +27,6 @@ export function peerUser(socket: Socket): number | undefined {
   length.writeUInt32LE(UCRED_BYTES);
   if (getOption(fd, SOL_SOCKET, SO_PEERCRED, value, length) !== 0) return undefined;
   const uid = value.readUInt32LE(UID_AT);
-  // Of a TCP socket the kernel says nobody.
+  // For TCP sockets the kernel reports no peer user.
   return uid === 0xff_ff_ff_ff ? undefined : uid;
 }

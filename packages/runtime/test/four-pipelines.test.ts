@@ -1,3 +1,4 @@
+/** @module-tag full */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ApiClient, createClient } from '@vigia/client';

@@ -69,7 +69,7 @@ describe('a container that somebody else starts', () => {
     expect(second.counts.infers).toBeGreaterThan(0);
   });
 
-  test('takes over from the node’s own after a reload, and gives back after another', async () => {
+  test('takes over from the node’s own after a reload, and gives back after another', { tags: 'full' }, async () => {
     const { box, file } = await sandbox('{ use: ssdlite-mobilenet-v2 }');
     const text = readFileSync(file, 'utf8');
     const vigia = run(box, file);
@@ -146,7 +146,7 @@ describe('a container that somebody else starts', () => {
   });
 });
 
-describe('a container of the node’s own', () => {
+describe('a container of the node’s own', { tags: 'full' }, () => {
   test('that grows beyond its memory is started again, and the reason is told', async () => {
     const { box, file } = await sandbox('{ use: ssdlite-mobilenet-v2, memory_mib: 64 }');
     const vigia = run(box, file);

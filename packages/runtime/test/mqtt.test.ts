@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { SimulatedCamera } from '@vigia/testkit';
 import { afterEach, expect, test } from 'vitest';
 import { freePort, startGstCamera, startListenedBroker, startMosquitto } from './support/programs.ts';
 import { CLIP, readReport, Sandbox, Vigia } from './support/vigia.ts';
@@ -21,7 +22,9 @@ function schema(name: string): object {
   );
 }
 
-test('gst-rtsp-server → vigia → mosquitto: what mosquitto_sub prints validates against the published schemas', async () => {
+test('a camera of GStreamer → vigia → mosquitto: what mosquitto_sub prints validates against the published schemas', {
+  tags: 'full',
+}, async () => {
   const camera = await startGstCamera(CLIP);
   const { broker, subscriber } = await startListenedBroker();
   const box = new Sandbox();
@@ -68,11 +71,11 @@ test('gst-rtsp-server → vigia → mosquitto: what mosquitto_sub prints validat
 });
 
 test('events wait for a broker that is away, and come once it is there', async () => {
-  const camera = await startGstCamera(CLIP);
+  const camera = await SimulatedCamera.start({ clip: CLIP });
   const port = await freePort();
   const box = new Sandbox();
   closers.push(
-    () => camera.stop(),
+    () => camera.close(),
     () => box.remove(),
   );
   const config = box.config({ hall: camera.url }, `mqtt: { url: "mqtt://127.0.0.1:${port}" }\n`);
@@ -117,10 +120,10 @@ test('a broker that refuses the login is a problem of health, and is used once i
 });
 
 test('without a broker results still come, and one sentence says that it is missing', async () => {
-  const camera = await startGstCamera(CLIP);
+  const camera = await SimulatedCamera.start({ clip: CLIP });
   const box = new Sandbox();
   closers.push(
-    () => camera.stop(),
+    () => camera.close(),
     () => box.remove(),
   );
   const vigia = new Vigia(

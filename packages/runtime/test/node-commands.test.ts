@@ -4,7 +4,7 @@ import { type LogEntry, logAnswerSchema, nodeStatusSchema } from '@vigia/contrac
 import { describe, expect, test } from 'vitest';
 import { ask } from './support/fleet.ts';
 import { startProgram } from './support/programs.ts';
-import { closers, command, hangUp, running } from './support/running-node.ts';
+import { closers, command, hangUp, running, untilReported } from './support/running-node.ts';
 import { isAlive, Sandbox, Vigia } from './support/vigia.ts';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -51,6 +51,7 @@ async function askUntilGone(box: Sandbox): Promise<unknown[]> {
 
 test('status, logs and stop of one running node', async () => {
   const { box, vigia } = await running(1);
+  await untilReported(box);
 
   const screen = await command(box, 'status');
   expect([screen.code, screen.stderr]).toEqual([0, '']);

@@ -256,6 +256,18 @@ test('the typed client calls every route of recordings', async () => {
   expect(Object.keys(answers).toSorted()).toEqual(Object.keys(RECORDINGS_API).toSorted());
 });
 
+test('the recorder is killed: what is on disk stays, another one goes on, and the gap between them has its reason', async () => {
+  const before = await recorded('hall');
+  const [kept] = before.spans as [Span];
+  // One per recorded camera: the name of the camera stands in its segment of the node's run directory only.
+  for (const { pid, command: line } of vigia.children()) if (/ingest-process/.test(line)) process.kill(pid, 'SIGKILL');
+  await until('a second span', async () => (await recorded('hall')).spans.length === 2);
+  const { spans, gaps } = await recorded('hall');
+  expect(spans[0]?.from_ms).toBe(kept.from_ms);
+  expect(spans[0]?.to_ms).toBeGreaterThanOrEqual(kept.to_ms);
+  expect(gaps).toMatchObject([{ reason: 'node_down', from_ms: spans[0]?.to_ms, to_ms: spans[1]?.from_ms }]);
+});
+
 test('the end leaves nothing behind, and every file decodes', async () => {
   vigia.process.kill('SIGTERM');
   expect(await vigia.ended()).toBe(0);

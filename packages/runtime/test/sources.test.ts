@@ -109,7 +109,9 @@ describe('sources', () => {
       });
   });
 
-  test('detect_source: models look at the small stream, the large one is connected once and not decoded', async () => {
+  test('detect_source: models look at the small stream, the large one is connected once and not decoded', {
+    tags: 'full',
+  }, async () => {
     const [large, small] = [await camera(), await camera({ clip: clip('small') })];
     const node = start({ hall: [`source: ${large.url}`, `detect_source: ${small.url}`] });
     await node.vigia.until('results', () => node.vigia.results.filter((r) => r.status === 'ok').length >= 3);
@@ -130,7 +132,7 @@ describe('sources', () => {
     expect(small.stats().connectionsTotal).toBe(1);
   });
 
-  test('decode: keyframes: one picture a second of this camera, and the report says so', async () => {
+  test('decode: keyframes: one picture a second of this camera, and the report says so', { tags: 'full' }, async () => {
     const slow = await camera({ clip: clip('small') });
     const node = start({ hall: [`source: ${slow.url}`, 'decode: keyframes'] });
     await node.vigia.until('results', () => node.vigia.results.filter((r) => r.status === 'ok').length >= 4);
@@ -139,7 +141,7 @@ describe('sources', () => {
     expect(hall?.skipped.no_demand).toBeGreaterThanOrEqual(9 * ((hall?.published ?? 0) - 1));
   });
 
-  test('a file without ?loop is over when it is over, and the node says so and goes on', async () => {
+  test('a file without ?loop is over when it is over, and the node says so and goes on', { tags: 'full' }, async () => {
     const node = start({ hall: [`source: file:${clip('small')}`], other: [`source: file:${CLIP}?loop`] });
     const { vigia } = node;
     const over = await vigia.until('the end of the file', () =>

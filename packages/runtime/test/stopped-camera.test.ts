@@ -1,3 +1,4 @@
+/** @module-tag full */
 import { describe, expect, test } from 'vitest';
 import type { Vigia } from './support/vigia.ts';
 import { stop, type WatchedNode, watchedNode } from './support/watched-node.ts';

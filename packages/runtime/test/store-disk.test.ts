@@ -1,3 +1,4 @@
+/** @module-tag full */
 import { fileURLToPath } from 'node:url';
 import type { NodeEvent } from '@vigia/contracts';
 import { afterEach, expect, test } from 'vitest';

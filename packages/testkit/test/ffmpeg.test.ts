@@ -1,3 +1,4 @@
+/** @module-tag full */
 // The camera as seen by another program: Debian's ffmpeg, on the built files.
 import { spawn } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';

@@ -8,8 +8,8 @@ import type { Picture } from '#core/media/libav';
 export type ResultSink = (result: ResultMessage, picture: Picture | undefined) => void;
 
 /**
- * Passes every result to all sinks, in their order. This is the one place in a camera process where results fan out: what
- * is computed from results, such as tracks and rules, becomes another sink.
+ * Passes every result to all sinks, in their order. Rules are no sinks: they watch their consumer, because they also need
+ * its faint detections.
  */
 export function fanOut(sinks: readonly ResultSink[]): ResultSink {
   return (result, picture) => {

@@ -19,8 +19,8 @@ A minimal configuration (vigia.yml):
   mqtt: { url: mqtt://localhost:1883 }
 
 Exit codes: 0 success, 1 failure at runtime, 2 invalid command line or configuration.
-Folders: sockets in $VIGIA_RUN_DIR, events in $VIGIA_STATE_DIR (default ~/.local/state/vigia),
-models in $VIGIA_CACHE_DIR (default ~/.cache/vigia).
+Folders: sockets in $VIGIA_RUN_DIR, events and users in $VIGIA_STATE_DIR (default ~/.local/state/vigia),
+recordings in $VIGIA_DATA_DIR (default ./.vigia), models in $VIGIA_CACHE_DIR (default ~/.cache/vigia).
 `;
 
 const RUN_OPTIONS = `  --for TIME      stop after TIME: 500ms, 30s, 5m, 2h (default: runs until Ctrl-C)
@@ -169,7 +169,8 @@ Exit codes: 0 done, 1 not ready (with the reason), or no such node, camera or co
 
 Reports whether a running node needs attention, for operators, service managers and container health checks. Prints
 \`ok\`, or one line for each problem, with the reason: a critical worker that has failed, a critical consumer that sees
-nothing, a broker that refuses, a store that takes no events, a supervisor that uses too much memory.
+nothing, a recording that is paused, an index of recordings that does not work, a broker that refuses, a store that takes
+no events, a supervisor that uses too much memory.
 
   --node NAME         the node (default: the only running one)
   -c, --config FILE   take the node's name from a configuration
@@ -178,7 +179,8 @@ Exit codes: 0 all is well, 1 the node needs attention or does not answer.
 `,
   events: `vigia events [--follow] [--json] [--after ID] [--camera ID] [--kind KINDS] [--severity S] [--from T] [--to T] [--limit N]
 
-Prints stored events of a running node, oldest first. They survive restarts: 90 days, a million at most.
+Prints stored events of a running node, oldest first: without --from or --after, the oldest of all. They survive restarts:
+90 days, a million at most.
 
   --follow            continue with what happens, until Ctrl-C
   --json              one event per line, in the envelope of docs/protocol/events.md

@@ -276,7 +276,7 @@ export class Footage {
     this.#o.toNode.notify('room', room);
   }
 
-  /** Undefined while nobody knows. Nobody may write before limits were enforced. */
+  /** Undefined until the limits have been enforced once; recorders wait until then. */
   #room(): RoomNotice | undefined {
     const looks = this.#watches.map((watch) => ({ watch, dir: watch.dir, trouble: watch.trouble() }));
     if (looks.some(({ watch, trouble }) => !trouble && !watch.isUsable())) return undefined;

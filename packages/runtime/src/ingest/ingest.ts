@@ -121,7 +121,7 @@ export class Ingest {
   }
 
   reconnect(message: string): void {
-    this.#log.warn(`connects anew: ${message}`);
+    this.#log.warn(`reconnecting: ${message}`);
     this.#capture.reconnect(message);
   }
 

@@ -4,7 +4,7 @@ const KEPT = 256;
 const WINDOW_MS = 10_000;
 /** The newest result is current for this long, or for so many intervals. */
 const CURRENT = { ms: 1_000, intervals: 3, longestMs: 60_000 } as const;
-/** What a consumer shows whose newest result is not current. */
+/** Shown for a consumer whose newest result is outdated. */
 export const NOT_CURRENT: RecentAnswers = {
   per_s: 0,
   age_p50_ms: null,

@@ -56,7 +56,7 @@ export interface SupervisorOptions {
   readonly onLog: (record: LogRecord) => void;
   /** The records of `log` and `onLog` that are kept for those who ask. */
   readonly logs: Pick<LogRing, 'read'>;
-  /** Somebody asked over the control socket that the node ends. The caller stops it. */
+  /** Called when a client requests a stop over the control socket. The caller stops the node. */
   readonly onStopRequest: () => void;
 }
 

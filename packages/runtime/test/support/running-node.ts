@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { SimulatedCamera } from '@vigia/testkit';
 import { afterEach, expect } from 'vitest';
-import { type CameraText, startFleet, untilSeen, writeConfig } from './fleet.ts';
+import { type CameraText, reportNow, startFleet, untilSeen, writeConfig } from './fleet.ts';
 import { type JsonLine, readReport, Sandbox, Vigia } from './vigia.ts';
 
 type ResultLine = Extract<JsonLine, { readonly type: 'result' }>;
@@ -37,6 +37,18 @@ export async function running(count: number, runningCount = count): Promise<Runn
   closers.push(() => vigia.process.kill('SIGKILL'));
   await untilSeen(vigia, Object.keys(started));
   return { box, fleet, vigia, reportFile, all };
+}
+
+/**
+ * Waits until the node reports each consumer as running. Reports come from the cameras once a second: after its first
+ * result a consumer may still be reported as it was before.
+ */
+export async function untilReported(box: Sandbox): Promise<void> {
+  for (let reported = false; !reported; ) {
+    const cameras = Object.values((await reportNow(box)).cameras);
+    const consumers = cameras.flatMap((camera) => Object.values(camera.consumers));
+    reported = consumers.every(({ state }) => state === 'running');
+  }
 }
 
 /** SIGHUP, and the line of the log that says what came of it. */

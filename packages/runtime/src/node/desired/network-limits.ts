@@ -58,7 +58,7 @@ export function refuseCameraFromNetwork(before: Config, id: string, settings: un
   if (parsed.success) refuseFromNetwork(before, { ...before, cameras: { ...before.cameras, [id]: parsed.data } });
 }
 
-/** What a setting is that is absent. */
+/** Default of an absent setting. */
 const NONE = { command: undefined, module: undefined, dir: undefined, env: {} } as const;
 
 function refusal(path: string): UsageError {

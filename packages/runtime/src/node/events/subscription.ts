@@ -103,7 +103,7 @@ export class Subscription {
     };
   }
 
-  /** What was dropped: results and statistics; and what the store keeps, for a state that was replaced is dropped too. */
+  /** Dropped items: `samples` are gone, `kept` can still be read from the store (replaced states count). */
   get lost(): { readonly samples: number; readonly kept: number } {
     const { samples, events, states } = this.#dropped;
     return { samples, kept: events + states };

@@ -27,7 +27,7 @@ export interface PlannedRecording {
   /** Where footage is. */
   readonly dirs: readonly FootageDirSetup[];
   readonly limits: FootageLimits;
-  /** The first directory is vigia's own, and is made if need be; one that was named must exist. */
+  /** The first directory is vigia's own: the supervisor makes it. The footage process makes one that was named. */
   readonly ownDir: boolean;
 }
 

@@ -60,7 +60,7 @@ export class ResultLog {
     this.#camera(result.camera).add(result, beforeMs, this.#o.clock.nowMs());
   };
 
-  /** What a recorded camera shows between two wall times is of an event. */
+  /** Marks results between two wall-clock times as belonging to an event. */
   mark(camera: string, fromMs: number, toMs: number): void {
     if (this.#o.marksOf(camera)?.mode === 'on_event') this.#camera(camera).mark(fromMs, toMs);
   }

@@ -125,7 +125,7 @@ export interface FollowerOptions {
 
 /** A subscription to {@link ControlledNode}. */
 export interface NodeSubscription {
-  /** What was dropped so far, because it was not read in time: results and statistics; and what the store keeps, events and states. */
+  /** Items dropped because they were not read in time: `samples` are gone, `kept` can still be read from the store. */
   dropped(): { readonly samples: number; readonly kept: number };
   close(): void;
 }

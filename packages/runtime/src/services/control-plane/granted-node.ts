@@ -2,8 +2,8 @@ import type { EventQuery, NodeItem, Report } from '@vigia/contracts';
 import type { ControlledNode } from './controlled-node.ts';
 
 /**
- * A node as somebody sees it who may see some of its cameras: the others do not exist, and neither do events that
- * concern the node as a whole.
+ * The node as seen by a user with access to some cameras: the others do not exist, and neither do events that concern the
+ * node as a whole.
  *
  * @param cameras The cameras that they may see. Some may not exist.
  */

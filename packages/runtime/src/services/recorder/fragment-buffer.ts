@@ -9,7 +9,7 @@ const FRAGMENT_MS = 400;
 /** One that needs more pictures waits for them, but not longer than this; looks whether they have come. Milliseconds. */
 const NEEDY_MS = 1_000;
 const LOOK_MS = 100;
-/** And at this size: of a stream whose time stands still. Bytes. */
+/** Maximum fragment size in bytes, for streams whose time stamps do not advance. */
 const BYTES = 8 * 1024 * 1024;
 
 /** Units that wait to be written together. */

@@ -37,7 +37,7 @@ export interface Sample {
 
 /**
  * A fragmented MP4, made by libavformat in memory: nothing is encoded, and no codec is opened. What it makes is taken with
- * `take`, and written by somebody else. G.711 needs the QuickTime brand, for MP4 does not know it.
+ * `take`, and written by the caller. G.711 requires the QuickTime brand; MP4 does not define it.
  */
 export class MovieWriter {
   readonly #format = new FormatContext();

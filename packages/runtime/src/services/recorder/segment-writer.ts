@@ -112,7 +112,7 @@ export class SegmentWriter {
     }
   }
 
-  /** What it says of itself, behind its first fragment for good. */
+  /** The segment's note; final once the first fragment is written. */
   get note(): SegmentNote {
     return this.#note;
   }
@@ -206,8 +206,8 @@ export class SegmentWriter {
   }
 
   /**
-   * When the first picture was captured is known better now, as soon as others have come: a connection begins with one that
-   * was sent late, and nothing is known of reordering. @returns the note.
+   * Corrects the capture time of the first picture from the pictures that followed it: a connection begins with a picture
+   * that was sent late, and its reordering is still unknown. @returns the note.
    */
   #learn(video: readonly Video[]): Buffer {
     const [first, last] = [video[0] as Video, video.at(-1) as Video];

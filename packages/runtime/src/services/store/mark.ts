@@ -36,7 +36,7 @@ export class Mark {
     }
   }
 
-  /** Always the same bytes of the file: a full disk does not mind. */
+  /** Overwrites the same bytes, so it also works on a full disk. */
   write({ stored, read }: Reached): void {
     const text = `${stored} ${read}`;
     const line = `${text} ${sumOf(text)}`.padEnd(BYTES - 1);

@@ -222,7 +222,7 @@ export class StreamCapture {
     this.#lastUnitMs = unit.arrivedMs;
     if (this.#firstUnitMs === undefined) this.#firstUnitMs = this.#usableMs = unit.arrivedMs;
     const latenessMs = unit.measured?.latenessMs ?? this.#latenessOf(unit);
-    // Of a file nothing is hidden: a picture is as old as its reading.
+    // Files have no hidden delay: age counts from the read.
     const hiddenMs = this.#format?.kind === 'file' ? 0 : (unit.measured?.hiddenMs ?? this.#lateness.hiddenMs);
     this.#taps.offerVideo(unit, latenessMs, hiddenMs);
     const wanted = this.#o.sink.hasDemand();
