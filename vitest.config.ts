@@ -12,7 +12,7 @@ const ALONE = [
  * they compute: two of them leave room on two cores, if no other test computes beside them.
  */
 const TIMED = [
-  'packages/runtime/test/{chain,fall-chain,faults,many-cameras,neighbours,shutdown,stopped-camera,workers}.test.ts',
+  'packages/runtime/test/{ages,chain,fall-chain,faults,many-cameras,neighbours,shutdown,stopped-camera,workers}.test.ts',
   'packages/worker-sdk/test/worker-{process,thread}.test.ts',
 ];
 

@@ -11,7 +11,7 @@ import { VigiaNode } from '../support/vigia-node.ts';
 import { repositoryFile } from './child.ts';
 import { type ExactCase, type ExactVerdict, judgeExact } from './recordings/exact-case.ts';
 import { type Recorded, recordedIn } from './recordings/files.ts';
-import { makeClip, RecordedCamera } from './recordings/recorded-camera.ts';
+import { makeClip, RecordedCamera, type Sent } from './recordings/recorded-camera.ts';
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
 /** It ends in a second or two; the machine may be busy. */
@@ -75,13 +75,20 @@ async function controlled(
   nal[at] = (nal[at] as number) ^ 1;
   const { different } = await judgeExact(one, camera, files, results, untilMs);
   nal[at] ^= 1;
-  const late = files.map((file) => ({ ...file, fromMs: file.fromMs + 2_500 / one.clip.fps }));
+  const late = files.map((file) => ({ ...file, fromMs: file.fromMs + 1_000 / one.clip.fps }));
   const { wrong } = await judgeExact(one, camera, late, results, untilMs);
+  const moved = camera.sent[9] as Sent;
+  camera.sent[9] = { ...moved, rtpTime: moved.rtpTime - Math.round(90_000 / one.clip.fps) };
+  const { wrong: alone } = await judgeExact(one, camera, files, results, untilMs);
+  camera.sent[9] = moved;
   return [
     ...(different > 0 ? [] : ['control: another bit in a picture was not noticed']),
     ...(wrong.some((text) => text.includes('from their time'))
       ? []
-      : ['control: a recording that is two frames late was not noticed']),
+      : ['control: a recording that is a frame late was not noticed']),
+    ...(alone.some((text) => text.includes('within their segment'))
+      ? []
+      : ['control: one picture that is a frame late was not noticed']),
   ];
 }
 
@@ -153,7 +160,7 @@ await runSoak('recording-exact', async (run): Promise<SoakResult> => {
         ],
         rows: cases.map((one, i) => rowOf(one, verdicts[i] as ExactVerdict)),
         notes: [
-          'time: of each picture in the recording, against its capture in the camera; at most one frame is allowed',
+          'time: of each picture in the recording, against its capture in the camera; at most half a frame or 25 ms is allowed, and within a segment 2 ms',
           'results: of a worker, for pictures that are recorded; the time of the recording against captured_at',
         ],
       },

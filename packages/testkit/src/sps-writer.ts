@@ -83,6 +83,8 @@ export function h265Sps(
     readonly height: number;
     readonly references: number;
     readonly layers: number;
+    /** `sps_max_num_reorder_pics`, default 0. */
+    readonly reordered?: number;
   },
 ): Buffer {
   const writer = new BitWriter().bits(0, 4).bits(o.layers, 3).bits(1, 1).bits(1, 8);
@@ -99,6 +101,9 @@ export function h265Sps(
     .ue(0, 0, 0, 0)
     .ue(depth - 8, depth - 8, 4)
     .bits(1, 1);
-  for (let i = 0; i <= o.layers; i += 1) writer.ue(i === o.layers ? o.references : 0, 0, 0);
+  for (let i = 0; i <= o.layers; i += 1) {
+    const [references, reordered] = i === o.layers ? [o.references, o.reordered ?? 0] : [0, 0];
+    writer.ue(references, reordered, 0);
+  }
   return writer.ue(0, 3, 0, 3, 0, 0).bits(0, 8).nal([0x42, 0x01]);
 }

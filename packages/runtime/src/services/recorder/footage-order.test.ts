@@ -18,7 +18,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** A segment with so many pictures of 100 ms. */
 function write(order: number, startMs: number, pictures: number): void {
-  const movie = new MovieWriter({ codec: 'h264', sets: SETS, width: 64, height: 64 }, undefined);
+  const movie = new MovieWriter({ codec: 'h264', sets: SETS, width: 64, height: 64, depth: 0 }, undefined);
   const note = { v: 1, node: 'n', camera: 'hall', boot: 'b', order, epoch: 1, start_ms: startMs, gap: null } as const;
   const begin = Buffer.concat([movie.take(), encodeNote(note)]);
   for (let i = 0; i < pictures; i += 1)

@@ -33,3 +33,12 @@ test('the newest picture stays, for how long it lasts shows with the one after i
   expect(buffer.take().video.map(({ arrivedMs }) => arrivedMs)).toEqual([1_100]);
   expect(buffer.take().video).toEqual([]);
 });
+
+test('one that needs more pictures waits for them, a second at most', () => {
+  const buffer = new FragmentBuffer();
+  buffer.add(picture(1_000));
+  expect([1_000, 1_350, 1_500, 1_950, 2_000].map((ms) => buffer.dueInMs(ms, 3))).toEqual([400, 100, 100, 50, 0]);
+  buffer.add(picture(1_100));
+  buffer.add(picture(1_200));
+  expect(buffer.dueInMs(1_500, 3)).toBe(-100);
+});

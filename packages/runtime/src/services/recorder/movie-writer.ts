@@ -67,6 +67,14 @@ export class MovieWriter {
     this.#write(AUDIO, sample);
   }
 
+  /**
+   * The next fragment begins at the time of its first sample. Otherwise libav places it behind the end of the one before, and
+   * forgets when a sample is shown that would be decoded earlier.
+   */
+  discontinuous(): void {
+    checked(this.#format.setOption('movflags', '+frag_discont'), 'a pause');
+  }
+
   /** Ends the fragment, and returns what was made since the last call. */
   take(): Buffer {
     if (this.#samples > 0) checked(this.#format.writeFrameSync(null), 'a fragment');

@@ -13,6 +13,8 @@ export interface VideoShape {
   /** Pixels, as shown. */
   readonly width: number;
   readonly height: number;
+  /** Pictures that wait for one that is decoded later and shown earlier, as its sets say; 0: none, or they do not say. */
+  readonly depth: number;
 }
 
 /** The parameter sets in an access unit, in Annex B; empty when it has none. */
@@ -42,8 +44,9 @@ export function shapeAt(
 ): VideoShape | undefined {
   const own = parameterSetsIn(codec, keyframe);
   const sets = own.byteLength > 0 ? own : parameterSetsIn(codec, described ?? Buffer.alloc(0));
-  const size = new PictureNeeds(codec).shownIn(sets);
-  return size && { codec, sets: Buffer.from(sets), ...size };
+  const needs = new PictureNeeds(codec);
+  const size = needs.shownIn(sets);
+  return size && { codec, sets: Buffer.from(sets), ...size, depth: needs.reorderedIn(sets) };
 }
 
 function isSet(codec: VideoShape['codec'], header: number): boolean {

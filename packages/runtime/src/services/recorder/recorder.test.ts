@@ -7,7 +7,7 @@ import type { Clip } from '@vigia/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { EncodedTaps } from '#core/encoded';
 import { type GapReason, readSegment, type RecorderState, type RecordPolicy, type Segment } from '#core/footage';
-import type { SourceFormat } from '#core/media';
+import type { AudioFormat, SourceFormat } from '#core/media';
 import { encoded, type Encoder } from '../../../test/support/camera-stream.ts';
 import { Recorder } from './recorder.ts';
 
@@ -22,12 +22,15 @@ interface World {
   readonly dir: string;
   readonly clock: FakeClock;
   /** A connection begins. */
-  begin(codec?: string): void;
+  begin(codec?: string, audio?: AudioFormat): void;
   readonly recorder: Recorder;
   readonly states: RecorderState[];
   readonly gaps: (readonly [sinceMs: number, reason: GapReason])[];
   /** Units of the clip from `from` on, each at its time; what the recorder does with them has been done. */
   play(from: number, to: number): Promise<void>;
+  /** Nothing comes for so long. */
+  pause(ms: number): Promise<void>;
+  readonly taps: EncodedTaps;
   /** Arrival minus time stamp of the fastest unit. */
   fastestMs(): number;
   segments(): Promise<(Segment & { readonly path: string })[]>;
@@ -59,9 +62,9 @@ async function world(clip: Clip, policy: Partial<RecordPolicy> = {}, tapBytes = 
   recorder.room({ dir, reason: null, message: null });
   const sets = Buffer.concat(clip.parameterSets.flatMap((set) => [START, set]));
   let leastMs = Number.POSITIVE_INFINITY;
-  const begin = (codec?: string): void => {
+  const begin = (codec?: string, audio?: AudioFormat): void => {
     leastMs = Number.POSITIVE_INFINITY;
-    taps.begin({ ...formatOf(clip), ...(codec === undefined ? {} : { codec }) });
+    taps.begin({ ...formatOf(clip), audio, ...(codec === undefined ? {} : { codec }) });
   };
   const play = async (from: number, to: number): Promise<void> => {
     for (const unit of clip.units.slice(from, to)) {
@@ -79,6 +82,12 @@ async function world(clip: Clip, policy: Partial<RecordPolicy> = {}, tapBytes = 
       await recorder.idle;
     }
   };
+  const pause = async (ms: number): Promise<void> => {
+    for (let step = 0; step < ms; step += 10) {
+      clock.advance(10);
+      await recorder.idle;
+    }
+  };
   const segments = async (): Promise<(Segment & { path: string })[]> => {
     const names = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.mp4'));
     const read = names
@@ -86,12 +95,20 @@ async function world(clip: Clip, policy: Partial<RecordPolicy> = {}, tapBytes = 
       .map(async (name) => ({ path: join(dir, name), segment: await readSegment(join(dir, name)) }));
     return (await Promise.all(read)).flatMap(({ path, segment }) => (segment ? [{ ...segment, path }] : []));
   };
-  return { dir, clock, begin, recorder, states, gaps, play, segments, fastestMs: () => leastMs };
+  return { dir, clock, begin, recorder, states, gaps, taps, play, pause, segments, fastestMs: () => leastMs };
 }
 
 function formatOf(clip: Clip): SourceFormat {
   const codec = clip.codec === 'h264' ? 'h264' : 'hevc';
   return { kind: 'rtsp', transport: 'tcp', codec, extradata: undefined, raw: undefined, audio: undefined, live: true };
+}
+
+/** When the samples of a track are shown, milliseconds from the first, in the order in which they are decoded. */
+function timesIn(file: string, track: 'v' | 'a'): number[] {
+  const entries = ['-select_streams', track, '-show_entries', 'packet=pts_time', '-of', 'csv=p=0'];
+  const args = ['-v', 'error', '-ignore_editlist', '1', ...entries, file];
+  const times = execFileSync('ffprobe', args, { encoding: 'utf8' }).trim().split('\n').map(Number);
+  return times.map((s) => (s - (times[0] ?? 0)) * 1000);
 }
 
 /** Sums of the decoded pictures of files, in the order in which they are shown. */
@@ -132,6 +149,44 @@ describe('a recording', () => {
       expect(segment?.durationMs).toBeCloseTo((clip.units.length * 1000) / clip.fps, -1);
     },
   );
+
+  test.each([1, 2, 3, 12])(
+    'pictures that come in bursts, the first %d by themselves: each at its time',
+    async (first) => {
+      const clip = await encoded('h264BFrames');
+      const w = await world(clip);
+      w.begin();
+      await w.play(0, first);
+      await w.pause(700);
+      await w.play(first, 24);
+      await w.pause(700);
+      await w.play(24, clip.units.length);
+      await w.recorder.close();
+      const [segment] = await w.segments();
+      const shown = timesIn(segment?.path ?? '', 'v');
+      const own = clip.units.map(({ ptsTicks }) => (ptsTicks - (clip.units[0]?.ptsTicks ?? 0)) / 90);
+      expect(shown.map((ms) => Math.round(ms))).toEqual(own.map((ms) => Math.round(ms)));
+    },
+  );
+
+  test('sound that comes while no picture does is not lost: not before a keyframe, and not at the end', async () => {
+    const clip = await encoded('h264');
+    const w = await world(clip);
+    const sound = async (from: number, to: number): Promise<void> => {
+      for (let n = from; n < to; n += 1) {
+        w.taps.offerAudio({ data: Buffer.alloc(160, n), ptsMs: n * 20, arrivedMs: w.clock.nowMs() });
+        await w.pause(20);
+      }
+    };
+    w.begin('h264', { codec: 'pcma', sampleRate: 8000, channels: 1, config: undefined });
+    await w.play(0, 12);
+    await sound(0, 50);
+    await w.play(12, 13);
+    await sound(51, 100);
+    await w.recorder.close();
+    const [segment] = await w.segments();
+    expect(timesIn(segment?.path ?? '', 'a')).toHaveLength(99);
+  });
 
   test('another connection begins another segment, and says since when nothing came', async () => {
     const clip = await encoded('h264');

@@ -130,14 +130,18 @@ export class Recorder {
   /** @returns milliseconds until something is due again. */
   async #turn(): Promise<number> {
     await this.#work().catch((error: unknown) => this.#o.log.error(`recording: ${messageOf(error)}`));
-    return Math.max(LEAST_WAIT_MS, this.#fragment.dueInMs(this.#o.clock.nowMs()));
+    return Math.max(LEAST_WAIT_MS, this.#dueInMs);
+  }
+
+  get #dueInMs(): number {
+    return this.#fragment.dueInMs(this.#o.clock.nowMs(), this.#segment?.needed);
   }
 
   async #work(): Promise<void> {
     if (!this.#room) return;
     if (this.#order === undefined && this.#room.dir !== null) await this.#lookBack(this.#room.dir);
     await this.#drain();
-    if (this.#fragment.dueInMs(this.#o.clock.nowMs()) <= SOON_MS) await this.#write(this.#fragment.take());
+    if (this.#dueInMs <= SOON_MS) await this.#write(this.#fragment.take());
     this.#announce();
     this.#setState();
   }
@@ -242,7 +246,7 @@ export class Recorder {
 
   /** Adds a picture, after writing what waits if it is time to. */
   async #append(item: Video): Promise<void> {
-    if (item.keyframe || this.#fragment.dueInMs(item.arrivedMs) <= 0) await this.#write(this.#fragment.take(item));
+    if (this.#fragment.isDue(item, this.#segment?.needed)) await this.#write(this.#fragment.take(item));
     // The write failed.
     if (this.#segment) this.#fragment.add(item);
   }
@@ -340,7 +344,7 @@ export class Recorder {
   async #write(items: FragmentItems): Promise<void> {
     const segment = this.#segment;
     const { video, audio } = items;
-    if (!segment || video.length === 0) return;
+    if (!segment || video.length + audio.length === 0) return;
     const { bytes } = segment;
     try {
       await segment.append(items);
@@ -365,6 +369,7 @@ export class Recorder {
     this.#segment = undefined;
     this.#depth = Math.max(this.#depth, segment.depth);
     const dir = this.#segmentDir;
+    if (segment.untruth) this.#o.log.warn(segment.untruth);
     await segment.close().catch((error: unknown) => this.#o.log.warn(troubleOf(error, dir).message));
     this.#o.onWritten({ dir, path: segment.path, closed: true });
     this.#gap.ended(segment.note.start_ms + segment.durationMs, reason);

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { VigiaError } from '@vigia/base';
 import { encodeNote, footagePath, type SegmentNote } from '#core/footage';
 import type { AudioFormat } from '#core/media';
-import { DecodeOrder, reorderDepth } from './decode-order.ts';
+import { DecodeOrder, leastInterval, reorderDepth } from './decode-order.ts';
 import { capturedMsOf, type RecordedItem } from './event-ring.ts';
 import { MovieWriter, VIDEO_TIMESCALE } from './movie-writer.ts';
 import type { VideoShape } from './parameter-sets.ts';
@@ -18,12 +18,17 @@ const STEP_MS = 2_000;
 /** A larger correction of a capture time comes of time stamps that jump. Milliseconds. */
 const LEARNED_LIMIT_MS = 500;
 
+/** By less than this a picture is at its time. Milliseconds. */
+const MOVED_MS = 2;
+
 /** What is written to a file before its next cut. */
 export interface FragmentItems {
   readonly video: readonly Video[];
   readonly audio: readonly Audio[];
   /** The picture behind them, if it has come. */
   readonly next: Video | undefined;
+  /** Nothing follows. */
+  readonly last?: boolean;
 }
 
 /** Options of {@link SegmentWriter.create}. */
@@ -56,6 +61,8 @@ export class SegmentWriter {
   readonly #movie: MovieWriter;
   #order: DecodeOrder | undefined;
   #bytes = 0;
+  /** How long the newest picture lasts was not known when it was written. */
+  #guessed = false;
   #ahead: { readonly unit: Video; readonly times: Times } | undefined;
   /** Of the first picture. */
   #basePtsMs = 0;
@@ -115,6 +122,23 @@ export class SegmentWriter {
     return this.#bytes;
   }
 
+  /**
+   * Pictures that its next fragment needs. Of a stream that reorders them, those that were captured first come late: the first
+   * fragment needs some to find out when.
+   */
+  get needed(): number {
+    const depth = this.#order ? 0 : Math.max(this.#o.depth, this.shape.depth);
+    return depth > 0 ? depth + 2 : 1;
+  }
+
+  /** A sentence about pictures that are not recorded at their times; undefined: all are. */
+  get untruth(): string | undefined {
+    const movedMs = ((this.#order?.movedTicks ?? 0) * 1000) / VIDEO_TIMESCALE;
+    if (movedMs < MOVED_MS) return undefined;
+    const why = 'the stream reorders its pictures more than at first, or its time stamps stand still';
+    return `${this.path}: a picture is recorded ${Math.round(movedMs)} ms after its time: ${why}`;
+  }
+
   /** From its first picture to the end of the newest, milliseconds. */
   get durationMs(): number {
     return this.#order ? this.#newestPtsMs - this.#basePtsMs + this.#o.intervalMs() : 0;
@@ -133,18 +157,21 @@ export class SegmentWriter {
   }
 
   /**
-   * Writes a fragment. The first one begins with a keyframe. When this fails, the file ends with the fragment before.
+   * Writes a fragment. The first one begins with a keyframe, a later one may have only sound. When this fails, the file ends
+   * with the fragment before.
    *
    * @throws the file system's error; VigiaError `muxer`, or `removed` when the file has no name any more.
    */
-  async append({ video, audio, next }: FragmentItems): Promise<void> {
+  async append({ video, audio, next, last }: FragmentItems): Promise<void> {
     const begin = this.#order ? [] : [this.#learn(video)];
-    const order = (this.#order ??= this.#begin(video));
+    const order = (this.#order ??= this.#begin(next ? [...video, next] : video));
     const shift = order.shiftTicks;
+    if (this.#guessed) this.#movie.discontinuous();
+    if (video.length > 0) this.#guessed = next === undefined;
     let newestPtsMs = this.#newestPtsMs;
     for (const [i, unit] of video.entries()) {
       const { decoded, shown } = this.#timesOf(unit, order);
-      const duration = this.#durationTo(video[i + 1] ?? next, decoded, order);
+      const duration = this.#durationTo(video[i + 1] ?? next, decoded, order, last);
       const { data, keyframe, ptsMs } = unit;
       this.#movie.video({ data, keyframe, duration, decoded: decoded + shift, shown: shown + shift });
       newestPtsMs = Math.max(newestPtsMs, ptsMs);
@@ -172,10 +199,10 @@ export class SegmentWriter {
     return times;
   }
 
-  /** Ticks until the next picture is decoded. libav places a fragment behind the end of the one before. */
-  #durationTo(next: Video | undefined, decoded: number, order: DecodeOrder): number {
+  /** Ticks until the next picture is decoded; less if it has not come: a reader lets the picture last until then. */
+  #durationTo(next: Video | undefined, decoded: number, order: DecodeOrder, last = false): number {
     if (next) return this.#timesOf(next, order).decoded - decoded;
-    return Math.max(1, Math.round((this.#o.intervalMs() * VIDEO_TIMESCALE) / 1000));
+    return last ? Math.max(1, Math.round((this.#o.intervalMs() * VIDEO_TIMESCALE) / 1000)) : order.guess();
   }
 
   /**
@@ -196,8 +223,12 @@ export class SegmentWriter {
     this.#basePtsMs = first.ptsMs;
     this.#newestPtsMs = first.ptsMs;
     const shown = video.map(({ ptsMs }) => this.#ticks(ptsMs));
-    const depth = Math.max(this.#o.depth, reorderDepth(shown));
-    return new DecodeOrder(depth, (this.#o.intervalMs() * VIDEO_TIMESCALE) / 1000, Math.min(...shown));
+    // What the sets say is a limit. Hardly any stream reaches it later than these; and where sound and pictures begin apart by
+    // more than a stream needs, Chromium does not play on behind a gap.
+    const said = video.length < this.needed ? this.shape.depth : 0;
+    const depth = Math.max(this.#o.depth, said, reorderDepth(shown));
+    const interval = leastInterval(shown, (this.#o.intervalMs() * VIDEO_TIMESCALE) / 1000);
+    return new DecodeOrder(depth, interval, Math.min(...shown));
   }
 
   #ticks(ptsMs: number): number {

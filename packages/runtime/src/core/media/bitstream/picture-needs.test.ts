@@ -153,3 +153,36 @@ describe('what a decoder will allocate', () => {
     expect(needsIn(codec, Buffer.concat([Buffer.from(head), Buffer.alloc(2 ** 20, 0xff)])).length).toBeLessThan(2);
   });
 });
+
+describe('pictures that wait for one that is shown earlier', () => {
+  const size = { width: 640, height: 384, references: 4 };
+  const reorderedIn = (codec: 'h264' | 'hevc', sps: Buffer): number =>
+    new PictureNeeds(codec).reorderedIn(Buffer.concat([START, sps]));
+
+  test.each([0, 1, 2, 15])('%d, as an SPS says', (reordered) => {
+    for (const profile of [66, 77, 100])
+      for (const frames of [true, false])
+        expect(reorderedIn('h264', h264Sps({ ...size, profile, frames, reordered }))).toBe(reordered);
+    for (const layers of [0, 3]) expect(reorderedIn('hevc', h265Sps({ ...size, layers, reordered }))).toBe(reordered);
+  });
+
+  test('0 when an SPS of H.264 does not say, or is cut off; never more than codecs allow', () => {
+    const sps = { ...size, profile: 77, frames: true };
+    expect(reorderedIn('h264', h264Sps(sps))).toBe(0);
+    expect(reorderedIn('h264', h264Sps({ ...sps, reordered: 2 }).subarray(0, -2))).toBe(0);
+    expect(reorderedIn('h264', h264Sps({ ...sps, reordered: 1000 }))).toBe(16);
+  });
+
+  // Of x264 (with a description of the bit rate) and x265 with two pictures between references, of x264 without, of cameras.
+  test.each([
+    ['h264', 'Z2QADazZQUGfnwEQAAADABAAAAMBRgIAHoQAB6EpLKAeKFMs', 2],
+    ['h264', 'Z2QAC6yyAoM/PgIgAAADACAAAAMCgeKFSQ==', 0],
+    ['hevc', 'QgEBAWAAAAMAkAAAAwAAAwA8oAoIC595ZWSSTK8BaAgAAAMACAAAAwBQQA==', 2],
+    ['h264', 'Z00AKZpkA8ARPyzUBAQFAAADA+gAAOpgBA==', 0],
+    ['h264', 'Z2QAHqwsaoLA9puCgIKgAAADACAAAAMD0IAA', 0],
+    ['hevc', 'QgEBAUAAAAMAAAMAAAMAAAMAmaACgIAsH+Wu5Gwa5VE1BQYFAIA=', 0],
+    ['hevc', 'QgEBAWAAAAMAsAAAAwAAAwBaoAWCAeFja5JFL83BQYFBAAADAAEAAAMADKE=', 0],
+  ] as const)('of an encoder: %s, %s', (codec, sps, reordered) => {
+    expect(reorderedIn(codec, Buffer.from(sps, 'base64'))).toBe(reordered);
+  });
+});

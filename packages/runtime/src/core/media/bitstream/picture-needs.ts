@@ -6,6 +6,10 @@ const BYTES = 2_048;
 /** Profiles of H.264 whose SPS says how pixels are stored (7.3.2.1.1). */
 const HIGH_PROFILES: ReadonlySet<number> = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
 const MACROBLOCK = 16;
+/** `aspect_ratio_idc` of a pixel that has a shape of its own. */
+const OWN_ASPECT = 255;
+/** Pictures that any codec lets wait for one that is shown earlier. */
+const MOST_REORDERED = 16;
 
 /** What a decoder has to hold for a stream. */
 export interface Needs {
@@ -32,6 +36,8 @@ export class PictureNeeds {
   /** Lines of a picture for each line that an SPS counts. */
   #linesPerUnit = 1;
   #cut = { width: 0, height: 0 };
+  /** Of H.265: see {@link reorderedIn}. */
+  #reordered = 0;
 
   constructor(codec: 'h264' | 'hevc') {
     this.#hevc = codec === 'hevc';
@@ -58,6 +64,21 @@ export class PictureNeeds {
       return shown.width > 0 && shown.height > 0 && !this.#reader.spent;
     });
     return shown;
+  }
+
+  /**
+   * How many pictures may be decoded before another one and shown after it, by the first SPS of an access unit that can be read
+   * (`sps_max_num_reorder_pics`, `max_num_reorder_frames`). 0 when it does not say: of H.264 it need not.
+   */
+  reorderedIn(data: Buffer): number {
+    let most = 0;
+    this.some(data, ({ width }) => {
+      if (width === 0) return false;
+      const reordered = this.#hevc ? this.#reordered : this.#readReordered();
+      if (!this.#reader.spent) most = Math.min(MOST_REORDERED, reordered);
+      return true;
+    });
+    return most;
   }
 
   #isSps(data: Buffer, at: number): boolean {
@@ -104,6 +125,46 @@ export class PictureNeeds {
     const [left, right, top, bottom] = [reader.ue(), reader.ue(), reader.ue(), reader.ue()];
     this.#cut.width = (left + right) * (this.#chroma === 1 || this.#chroma === 2 ? 2 : 1);
     this.#cut.height = (top + bottom) * (this.#chroma === 1 ? 2 : 1);
+  }
+
+  /** `max_num_reorder_frames` of an SPS of H.264, in its VUI (E.1.1). 0: it is not there. */
+  #readReordered(): number {
+    const reader = this.#reader;
+    this.#readCut();
+    if (reader.bit() === 0) return 0;
+    if (reader.bit() === 1 && reader.bits(8) === OWN_ASPECT) skip(reader, 32);
+    if (reader.bit() === 1) skip(reader, 1);
+    if (reader.bit() === 1) {
+      skip(reader, 4);
+      if (reader.bit() === 1) skip(reader, 24);
+    }
+    if (reader.bit() === 1) {
+      reader.ue();
+      reader.ue();
+    }
+    if (reader.bit() === 1) skip(reader, 65);
+    const rates = [this.#skipRate(), this.#skipRate()];
+    if (rates.includes(true)) skip(reader, 1);
+    skip(reader, 1);
+    if (reader.bit() === 0) return 0;
+    skip(reader, 1);
+    for (let i = 0; i < 4; i += 1) reader.ue();
+    return reader.ue();
+  }
+
+  /** Parameters of the bit rate (E.1.2). Returns whether they are there. */
+  #skipRate(): boolean {
+    const reader = this.#reader;
+    if (reader.bit() === 0) return false;
+    const buffers = reader.ue() + 1;
+    skip(reader, 8);
+    for (let i = 0; i < buffers && !reader.spent; i += 1) {
+      reader.ue();
+      reader.ue();
+      skip(reader, 1);
+    }
+    skip(reader, 20);
+    return true;
   }
 
   /** How pixels are stored. Returns their bytes. */
@@ -173,9 +234,10 @@ export class PictureNeeds {
 
   #mostKept(layers: number): number {
     let most = 0;
+    this.#reordered = 0;
     for (let i = this.#reader.bit() === 1 ? 0 : layers; i <= layers; i += 1) {
       most = Math.max(most, this.#reader.ue());
-      this.#reader.ue();
+      this.#reordered = Math.max(this.#reordered, this.#reader.ue());
       this.#reader.ue();
     }
     return most;
