@@ -9,7 +9,9 @@ import { Page } from './wall.tsx';
 import { Ward } from './ward.ts';
 
 /** Clocks and ages on the screen move this often, also without messages. */
-const TICK_MS = 250;
+const TICK_MS = 500;
+/** What arrives within this time is drawn at once: 32 cameras send 200 messages a second. */
+const GATHER_MS = 200;
 const THEME = 'vigia.theme';
 
 const browser: Browser = {
@@ -47,7 +49,7 @@ const startedMs = browser.now();
 const ward = new Ward();
 /** Cameras whose tile may look different now. */
 const dirty = new Set<string>();
-let frame = 0;
+let drawing = false;
 let lastBeatMs: number | null = null;
 /** Of any message of the stream. */
 let lastHeardMs: number | null = null;
@@ -101,11 +103,13 @@ function revokeSoon(url: string): void {
 
 function touch(...cameras: readonly string[]): void {
   for (const camera of cameras) dirty.add(camera);
-  if (frame === 0) frame = requestAnimationFrame(draw);
+  if (drawing) return;
+  drawing = true;
+  setTimeout(() => requestAnimationFrame(draw), GATHER_MS);
 }
 
 function draw(): void {
-  frame = 0;
+  drawing = false;
   const cameras = [...dirty];
   dirty.clear();
   batch(() => screen.show(ward, browser.now(), cameras));
@@ -144,7 +148,7 @@ async function go({ event }: Alarm): Promise<void> {
   note(event, null);
   const refused = await connection.acknowledge(event);
   if (refused === null) {
-    ward.takeAcknowledged(event, screen.me.peek()?.user ?? text('help.a'), browser.now());
+    ward.takeAcknowledged(event, screen.me.peek()?.user ?? text('a.somebody'), browser.now());
     screen.acknowledging.value = new Map();
     draw();
   } else note(event, refused);
@@ -180,6 +184,7 @@ function chosenTheme(): string {
 function press(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.target instanceof HTMLInputElement) return;
+  if (event.key === 'Escape') screen.help.value = false;
   if (event.key === '?') screen.help.value = !screen.help.peek();
   if (event.key === 'n' || event.key === 'N') toggleNumbers();
   const stage = screen.wall.peek()?.stage ?? null;
