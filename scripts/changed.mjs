@@ -60,7 +60,7 @@ export function changedSince(since = 'HEAD') {
 
 /** The packages that a file belongs to. Examples and the Python SDK run in the tests of some. */
 function packagesOf(file) {
-  const own = /^packages\/([^/]+)\//.exec(file)?.[1];
+  const own = /^(?:packages|apps)\/([^/]+)\//.exec(file)?.[1];
   if (own !== undefined) return file.endsWith('.md') ? [] : [own];
   if (VECTORS.test(file)) return ['contracts'];
   if (file.startsWith('sdk/python/') || file.startsWith('examples/'))
@@ -70,10 +70,12 @@ function packagesOf(file) {
 
 /** Package → packages that use it, in their code or in their tests. */
 function dependents() {
-  const names = readdirSync(join(root, 'packages'));
-  const users = new Map(names.map((name) => [name, []]));
-  for (const name of names) {
-    const manifest = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'));
+  const folders = ['packages', 'apps'].flatMap((parent) =>
+    readdirSync(join(root, parent)).map((name) => ({ name, path: join(root, parent, name) })),
+  );
+  const users = new Map(folders.map(({ name }) => [name, []]));
+  for (const { name, path } of folders) {
+    const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
     const used = { ...manifest.dependencies, ...manifest.devDependencies };
     for (const dependency of Object.keys(used)) users.get(dependency.replace('@vigia/', ''))?.push(name);
   }

@@ -97,7 +97,7 @@ function scopeOfChange({ since, files, packages, soaks, python }) {
   const any = packages.length > 0;
   return {
     python,
-    unit: any && packages.map((name) => `packages/${name}/src/`),
+    unit: any && packages.map((name) => `/${name}/src/`),
     system: any && packages.map((name) => `packages/${name}/test/`),
     proofs: [],
   };

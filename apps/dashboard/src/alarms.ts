@@ -46,7 +46,6 @@ export class Alarms {
     for (const found of alarms.slice(0, ALARMS_LIMIT)) {
       const known = this.#open.get(found.subject);
       if ((this.#ended.get(found.subject) ?? -Infinity) >= askedMs) continue;
-      if (known !== undefined && known.heardMs >= askedMs) continue;
       // `since_ms` counts from the start; the first value is kept, so that the seconds do not jump to and fro.
       const same = known?.alarm.event === found.event ? known.alarm : undefined;
       next.set(found.subject, {

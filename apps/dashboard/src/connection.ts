@@ -10,7 +10,7 @@ const REQUEST_MS = 5000;
 export const SILENCE_MS = 4000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 5000;
-const STREAM = '/api/v1/stream?types=result,event,now,picture&width=320&fps=2';
+const STREAM = '/api/v1/stream?types=result,event,now,picture&width=480&fps=2';
 
 /** An answer over HTTP. `body` is null when it is no JSON. */
 export interface Reply {

@@ -3,13 +3,20 @@ import { render } from 'preact';
 import './app.css';
 import type { Alarm } from './alarms.ts';
 import { type Browser, Connection, type Reply, SILENCE_MS } from './connection.ts';
+import type { PictureMessage } from './picture-message.ts';
 import * as screen from './screen.ts';
 import { alarmName, chooseLanguage, clockTime, duration, roomName, text, wholeDuration } from './texts.ts';
 import { Page } from './wall.tsx';
 import { Ward } from './ward.ts';
 
 /** Clocks and ages on the screen move this often, also without messages. */
-const TICK_MS = 250;
+const TICK_MS = 500;
+/** What arrives within this time is drawn at once: 32 cameras send 200 messages a second. */
+const GATHER_MS = 200;
+/** Pictures of one camera that are decoded at a time. */
+const LOADS_LIMIT = 2;
+/** A second press within this time was meant for the alarm before. */
+const NEW_STAGE_MS = 1000;
 const THEME = 'vigia.theme';
 
 const browser: Browser = {
@@ -47,8 +54,10 @@ const startedMs = browser.now();
 const ward = new Ward();
 /** Cameras whose tile may look different now. */
 const dirty = new Set<string>();
-let frame = 0;
+let drawing = false;
 let lastBeatMs: number | null = null;
+/** Which alarm is on the stage, and since when. */
+let stage = { subject: '', sinceMs: 0 };
 /** Of any message of the stream. */
 let lastHeardMs: number | null = null;
 
@@ -85,14 +94,44 @@ const connection = new Connection(browser, {
   lost() {
     ward.takeLost(browser.now());
   },
-  picture({ header, jpeg }) {
-    // The copy lets the message go; the view would keep all of it.
-    const url = URL.createObjectURL(new Blob([jpeg.slice()], { type: 'image/jpeg' }));
-    const replaced = ward.takePicture(header, url, browser.now());
-    if (replaced !== null) revokeSoon(replaced);
-    touch(header.camera);
+  picture(message) {
+    void load(message);
   },
 });
+
+/** Pictures of each camera: how many are being decoded, and the number of the newest one that was shown. */
+const loads = new Map<string, { pending: number; last: number; shown: number }>();
+
+/**
+ * Shows a picture once the browser has decoded it: otherwise the boxes of the new one would lie on the old one until then.
+ * Never queues: while two of a camera are being decoded, another one is dropped.
+ */
+async function load({ header, jpeg }: PictureMessage): Promise<void> {
+  const { camera } = header;
+  const arrivedMs = browser.now();
+  const state = loads.get(camera) ?? { pending: 0, last: 0, shown: 0 };
+  loads.set(camera, state);
+  if (state.pending >= LOADS_LIMIT) return;
+  state.pending += 1;
+  state.last += 1;
+  const number = state.last;
+  // The copy lets the message go; the view would keep all of it.
+  const url = URL.createObjectURL(new Blob([jpeg.slice()], { type: 'image/jpeg' }));
+  const image = new Image();
+  image.src = url;
+  const decoded = await image.decode().then(
+    () => true,
+    () => false,
+  );
+  state.pending -= 1;
+  if (!decoded) connection.dropped += 1;
+  if (!decoded || number < state.shown) return URL.revokeObjectURL(url);
+  state.shown = number;
+  const size = { width: image.naturalWidth, height: image.naturalHeight };
+  const replaced = ward.takePicture({ ...header, ...size }, url, arrivedMs);
+  if (replaced !== null) revokeSoon(replaced);
+  touch(camera);
+}
 
 /** The replaced picture stays until the screen has drawn the next one. */
 function revokeSoon(url: string): void {
@@ -101,15 +140,24 @@ function revokeSoon(url: string): void {
 
 function touch(...cameras: readonly string[]): void {
   for (const camera of cameras) dirty.add(camera);
-  if (frame === 0) frame = requestAnimationFrame(draw);
+  if (drawing) return;
+  drawing = true;
+  setTimeout(() => requestAnimationFrame(draw), GATHER_MS);
 }
 
 function draw(): void {
-  frame = 0;
+  drawing = false;
   const cameras = [...dirty];
   dirty.clear();
   batch(() => screen.show(ward, browser.now(), cameras));
-  document.title = screen.pageTitle(screen.wall.peek());
+  drawn();
+}
+
+function drawn(): void {
+  const view = screen.wall.peek();
+  const subject = view?.stage?.subject ?? '';
+  if (subject !== stage.subject) stage = { subject, sinceMs: browser.now() };
+  document.title = screen.pageTitle(view);
 }
 
 /** Once in a while everything is looked at again: ages grow without messages. */
@@ -123,28 +171,29 @@ function tick(): void {
     screen.askingFor.value = askedMs < 2000 ? '' : text('wall.asking', { s: wholeDuration(askedMs) });
     screen.show(ward, nowMs, Object.keys(ward.status?.cameras ?? {}));
   });
-  document.title = screen.pageTitle(screen.wall.peek());
+  drawn();
 }
 
 /** Sets the cover back, and writes what it will say if nothing more is heard. */
 function coverAgain(serverMs: number | null): void {
-  const { stage } = screen.wall.peek() ?? { stage: null };
+  const last = screen.wall.peek()?.stage ?? null;
   batch(() => {
     screen.lost.value = false;
     screen.coverHead.value = text(serverMs === null ? 'lost.never' : 'lost.h');
     screen.coverSince.value = text('lost.since', { t: clockTime(serverMs ?? Date.now()) });
     screen.coverKnown.value =
-      stage === null ? '' : text('lost.known', { what: alarmName(stage), room: roomName(stage.camera) });
+      last === null ? '' : text('lost.known', { what: alarmName(last), room: roomName(last.camera) });
     screen.beats.value += 1;
   });
 }
 
-async function go({ event }: Alarm): Promise<void> {
+async function go({ event, subject }: Alarm): Promise<void> {
+  if (subject === stage.subject && browser.now() - stage.sinceMs < NEW_STAGE_MS) return;
   if (screen.lost.peek() || screen.acknowledging.peek().get(event)?.refused === null) return;
   note(event, null);
   const refused = await connection.acknowledge(event);
   if (refused === null) {
-    ward.takeAcknowledged(event, screen.me.peek()?.user ?? text('help.a'), browser.now());
+    ward.takeAcknowledged(event, screen.me.peek()?.user ?? text('a.somebody'), browser.now());
     screen.acknowledging.value = new Map();
     draw();
   } else note(event, refused);
@@ -180,11 +229,12 @@ function chosenTheme(): string {
 function press(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.target instanceof HTMLInputElement) return;
+  if (event.key === 'Escape') screen.help.value = false;
   if (event.key === '?') screen.help.value = !screen.help.peek();
   if (event.key === 'n' || event.key === 'N') toggleNumbers();
-  const stage = screen.wall.peek()?.stage ?? null;
+  const alarm = screen.wall.peek()?.stage ?? null;
   const mayGo = screen.session.peek() === 'running' && !screen.help.peek() && screen.me.peek()?.role !== 'viewer';
-  if ((event.key === 'a' || event.key === 'A') && stage !== null && mayGo) void go(stage);
+  if ((event.key === 'a' || event.key === 'A') && alarm !== null && mayGo) void go(alarm);
 }
 
 document.documentElement.lang = chooseLanguage(new URLSearchParams(location.search).get('lang'));

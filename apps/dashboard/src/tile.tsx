@@ -120,10 +120,10 @@ function Plate({ tile, shape, stage }: { tile: TileScreen; shape: Shape; stage: 
 /** What the newest answer says, and its age. */
 function Answer({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode {
   if (shape.watch === 'off')
-    return <span class="ag mute big-only">{text(shape.picture === 'live' ? 'w.video' : 'w.notwatched')}</span>;
+    return <span class="ag long mute big-only">{text(shape.picture === 'live' ? 'w.video' : 'w.notwatched')}</span>;
   if (shape.watch === 'blind')
     return (
-      <span class="ag">
+      <span class="ag long">
         <span class="st blind big-only ell">{text('w.nowatch')}</span>
         <span class="st blind small-only">{tile.blindFor}</span>
       </span>

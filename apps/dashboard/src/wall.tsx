@@ -2,16 +2,17 @@ import { type Signal, signal, useSignalEffect } from '@preact/signals';
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Alarm } from './alarms.ts';
+import type { LoginOutcome } from './connection.ts';
 import { Cover } from './cover.tsx';
 import { Brand, Icon, type IconName } from './icons.tsx';
+import { fewestColumns } from './layout.ts';
 import { Login } from './login.tsx';
-import type { LoginOutcome } from './connection.ts';
 import { askingFor, beatAge, beats, clockText, help, me, session, technical, wall } from './screen.ts';
 import { Acknowledged, Stage } from './stage.tsx';
 import { alarmName, roomName, text } from './texts.ts';
 import { Tile } from './tile.tsx';
 import { TracePattern } from './trace.tsx';
-import { fewestColumns, type WallView } from './ward.ts';
+import type { WallView } from './ward.ts';
 
 /** What the page lets people do. */
 export interface Actions {
@@ -261,7 +262,8 @@ function Help(): VNode {
     help.value = false;
   };
   useSignalEffect(() => {
-    if (help.value) dialog.current?.showModal();
+    // Not modal: a modal dialog would lie above the cover.
+    if (help.value) dialog.current?.show();
     else dialog.current?.close();
   });
   return (

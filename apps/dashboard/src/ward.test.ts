@@ -1,6 +1,7 @@
+// Over 500 lines: all rules of what the page may claim, in one scene.
 import type { Detection, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
 import { describe, expect, test } from 'vitest';
-import { fewestColumns, type TileView, Ward } from './ward.ts';
+import { type TileView, Ward } from './ward.ts';
 
 /** The server's wall clock minus the page's clock: the page began at 0, and the server is far away. */
 const OFFSET = Date.parse('2026-11-22T03:14:00.000Z');
@@ -664,20 +665,5 @@ describe('alarms', () => {
     const scene = new Scene();
     scene.status({ alarms: [alarm({ camera: 'attic', subject: 'attic/person-1' })] });
     expect(scene.wall().stage?.camera).toBe('attic');
-  });
-});
-
-describe('columns', () => {
-  const groups = (...tiles: number[]): { tiles: number; below: () => number }[] =>
-    tiles.map((count) => ({ tiles: count, below: () => 50 }));
-
-  test('are the fewest with which everything is in sight', () => {
-    expect(fewestColumns({ width: 1408, height: 824 }, groups(1))).toBe(2);
-    expect(fewestColumns({ width: 944, height: 824 }, groups(4, 24, 3))).toBe(7);
-  });
-
-  test('leave every tile 125 pixels', () => {
-    expect(fewestColumns({ width: 944, height: 100 }, groups(100))).toBe(7);
-    expect(fewestColumns({ width: 100, height: 100 }, groups(3))).toBe(1);
   });
 });

@@ -1,6 +1,7 @@
-import type { CameraStatus, Detection, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
+import type { CameraStatus, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
 import { type Alarm, Alarms } from './alarms.ts';
 import { Heard, Trace, type TraceView } from './answer-trace.ts';
+import { type Overlay, overlayOf } from './overlay.ts';
 import type { PictureHeader } from './picture-message.ts';
 import { ServerClock } from './server-clock.ts';
 
@@ -36,13 +37,6 @@ export type Verdict =
   | { readonly kind: 'people'; readonly count: number }
   | { readonly kind: 'things'; readonly count: number; readonly name: string }
   | { readonly kind: 'bed'; readonly state: 'in' | 'sitting' | 'edge' };
-
-/** What is drawn over a picture: of results of just this picture. Coordinates are its pixels; SVG path data. */
-export interface Overlay {
-  readonly boxes: string;
-  readonly bones: string;
-  readonly joints: string;
-}
 
 /** The picture of a tile. `ageMs` is null when none ever came. */
 export interface PictureView {
@@ -420,7 +414,15 @@ export class Ward {
     const seen = { width: header.width, height: header.height, ageMs, capturedMs, sinceMs: null };
     if (ageMs > GONE_MS) return { ...seen, state: 'gone', url: null, overlay: null };
     if (ageMs > LIVE_MS) return { ...seen, state: 'old', url, overlay: null };
-    return { ...seen, state: 'live', url, overlay: overlayOf(header, memory.recent) };
+    return {
+      ...seen,
+      state: 'live',
+      url,
+      overlay: overlayOf(
+        header,
+        memory.recent.map(({ result }) => result),
+      ),
+    };
   }
 
   #blindFor(lastAgeMs: number | null, localMs: number): { ms: number; atLeast: boolean } | null {
@@ -473,57 +475,6 @@ function mostPeople(answers: readonly Answer[]): Answer | null {
   return most !== null && people(most) > 0 ? most : null;
 }
 
-/** What results of exactly this picture saw; null without such a result. */
-function overlayOf(header: PictureHeader, answers: readonly Answer[]): Overlay | null {
-  if (header.seq === null) return null;
-  const own = answers.filter(
-    ({ result }) =>
-      result.seq === header.seq && result.captured_at === header.captured_at && result.detections !== null,
-  );
-  if (own.length === 0) return null;
-  const detections = own.flatMap(({ result }) => result.detections ?? []);
-  const { width, height } = header;
-  const scaled = (x: number, y: number): string => `${(x * width).toFixed(1)} ${(y * height).toFixed(1)}`;
-  return {
-    boxes: detections
-      .map(({ bbox: [x0, y0, x1, y1] }) => `M${scaled(x0, y0)}L${scaled(x1, y0)}L${scaled(x1, y1)}L${scaled(x0, y1)}Z`)
-      .join(''),
-    bones: detections.flatMap((one) => bonesOf(one, scaled)).join(''),
-    joints: detections.flatMap((one) => jointsOf(one).map(({ x, y }) => `M${scaled(x, y)}h0`)).join(''),
-  };
-}
-
-/** Keypoints below this are guesses. */
-const JOINT_CONFIDENCE = 0.3;
-/** Pairs of COCO's names. */
-const BONES = [
-  'left_shoulder right_shoulder',
-  'left_shoulder left_elbow',
-  'left_elbow left_wrist',
-  'right_shoulder right_elbow',
-  'right_elbow right_wrist',
-  'left_shoulder left_hip',
-  'right_shoulder right_hip',
-  'left_hip right_hip',
-  'left_hip left_knee',
-  'left_knee left_ankle',
-  'right_hip right_knee',
-  'right_knee right_ankle',
-].map((pair) => pair.split(' ') as [string, string]);
-
-function jointsOf({ keypoints = [] }: Detection): readonly { name: string; x: number; y: number }[] {
-  return keypoints.filter(({ confidence }) => confidence >= JOINT_CONFIDENCE);
-}
-
-function bonesOf(detection: Detection, scaled: (x: number, y: number) => string): readonly string[] {
-  const joints = new Map(jointsOf(detection).map((joint) => [joint.name, joint]));
-  return BONES.flatMap(([from, to]) => {
-    const a = joints.get(from);
-    const b = joints.get(to);
-    return a === undefined || b === undefined ? [] : [`M${scaled(a.x, a.y)}L${scaled(b.x, b.y)}`];
-  });
-}
-
 /** Codes and numbers as the node has them: `live · people running · 5.0/s · p99 118 ms`. */
 function technicalOf({ report, answers }: CameraStatus, essential: readonly string[]): string {
   const camera = report.reason === null ? report.state : `${report.state}, ${report.reason}`;
@@ -539,37 +490,3 @@ function technicalOf({ report, answers }: CameraStatus, essential: readonly stri
   });
   return [camera, ...consumers].join(' · ');
 }
-
-/** Space on the wall, pixels. */
-export interface Space {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Narrowest tile. */
-const TILE_LEAST = 125;
-const GAP = 10;
-
-/**
- * The fewest columns with which all groups fit without scrolling; as many as there may be when they never do.
- *
- * @param groups Tiles of each group that has any, and the height of a tile below its picture.
- */
-export function fewestColumns(
-  space: Space,
-  groups: readonly { readonly tiles: number; readonly below: (tileWidth: number) => number }[],
-): number {
-  const most = Math.max(1, Math.floor((space.width + GAP) / (TILE_LEAST + GAP)));
-  for (let columns = Math.min(2, most); columns < most; columns++) {
-    const width = (space.width - GAP * (columns - 1)) / columns;
-    const height = groups.reduce((sum, { tiles, below }) => {
-      const rows = Math.ceil(tiles / columns);
-      return sum + GROUP_HEAD + rows * ((width * 9) / 16 + below(width) + GAP) - GAP;
-    }, 0);
-    if (height <= space.height) return columns;
-  }
-  return most;
-}
-
-/** Height of a group's heading. */
-const GROUP_HEAD = 26;

@@ -163,7 +163,7 @@ describe('in Chromium', { tags: 'full' }, () => {
       const { document } = globalThis as unknown as InPage;
       return [...document.querySelectorAll('.tile img')].map(({ naturalWidth }) => naturalWidth);
     });
-    expect(sizes).toEqual([320, 320]);
+    expect(sizes).toEqual([480, 480]);
     expect(complaints).toEqual([]);
   });
 

@@ -1,0 +1,33 @@
+/** Space on the wall, pixels. */
+export interface Space {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Narrowest tile. */
+const TILE_LEAST = 125;
+const GAP = 10;
+
+/**
+ * The fewest columns with which all groups fit without scrolling; as many as there may be when they never do.
+ *
+ * @param groups Tiles of each group that has any, and the height of a tile below its picture.
+ */
+export function fewestColumns(
+  space: Space,
+  groups: readonly { readonly tiles: number; readonly below: (tileWidth: number) => number }[],
+): number {
+  const most = Math.max(1, Math.floor((space.width + GAP) / (TILE_LEAST + GAP)));
+  for (let columns = Math.min(2, most); columns < most; columns++) {
+    const width = (space.width - GAP * (columns - 1)) / columns;
+    const height = groups.reduce((sum, { tiles, below }) => {
+      const rows = Math.ceil(tiles / columns);
+      return sum + GROUP_HEAD + rows * ((width * 9) / 16 + below(width) + GAP) - GAP;
+    }, 0);
+    if (height <= space.height) return columns;
+  }
+  return most;
+}
+
+/** Height of a group's heading. */
+const GROUP_HEAD = 26;
