@@ -6,7 +6,7 @@ import { eventIdSchema, nodeEventSchema } from './events.ts';
 import { logAnswerSchema, logQuerySchema } from './node-log.ts';
 import { healthProblemSchema, nodeStatusSchema } from './node-status.ts';
 import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
-import { TILE_WIDTH } from './tile-picture.ts';
+import { TILE_WIDTH } from './node-stream.ts';
 import { ACCESS_API } from './api-access.ts';
 import { RECORDINGS_API } from './api-recordings.ts';
 import type { ApiRoute } from './api-route.ts';

@@ -18,6 +18,5 @@ export * from './event-query.ts';
 export * from './events.ts';
 export * from './fall.ts';
 export * from './node-stream.ts';
-export * from './tile-picture.ts';
 export * from './node-status.ts';
 export * from './node-log.ts';

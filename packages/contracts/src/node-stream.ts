@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { NodeEvent } from './events.ts';
 import type { ResultMessage } from './mqtt.ts';
 import type { ConsumerReport } from './report.ts';
@@ -14,3 +15,38 @@ export type NodeItem =
   | { readonly type: 'result'; readonly result: ResultMessage }
   | { readonly type: 'stats'; readonly stats: ConsumerStatistics }
   | { readonly type: 'event'; readonly event: NodeEvent };
+
+/** Widths that a tile picture may have, pixels. */
+export const TILE_WIDTH: { readonly min: number; readonly max: number } = { min: 64, max: 640 };
+
+/** What is known of a tile picture. */
+export const tileStampsSchema = z.strictObject({
+  /** Publish sequence of the frame when a consumer has analysed it, as in its result; null for any other frame. */
+  seq: z.int().min(1).nullable(),
+  /** RFC 3339, UTC. With `seq` it says which result belongs to the picture: `seq` starts again with each camera process. */
+  captured_at: z.iso.datetime(),
+  /** Milliseconds from capture to the moment at which the JPEG was ready; the least that it can be when it is uncertain. */
+  age_ms: z.number().min(0),
+  age_certain: z.boolean(),
+  /** Pixels. */
+  width: z.int().min(1).max(TILE_WIDTH.max),
+  height: z.int().min(1).max(4096),
+});
+/** See {@link tileStampsSchema}. */
+export type TileStamps = Readonly<z.infer<typeof tileStampsSchema>>;
+
+/** The header of a binary message on `GET /api/v1/stream`; a JPEG follows it. */
+export const tileHeaderSchema = tileStampsSchema.extend({ type: z.literal('picture'), camera: z.string() });
+/** See {@link tileHeaderSchema}. */
+export type TileHeader = Readonly<z.infer<typeof tileHeaderSchema>>;
+
+/** `types=now`: once a second. A client takes its clock from it, and knows that the node is there. */
+export const nowMessageSchema = z.strictObject({
+  type: z.literal('now'),
+  /** RFC 3339, UTC. */
+  at: z.iso.datetime(),
+  /** The node's monotonic clock, milliseconds: it never goes back. */
+  monotonic_ms: z.number(),
+});
+/** See {@link nowMessageSchema}. */
+export type NowMessage = Readonly<z.infer<typeof nowMessageSchema>>;
