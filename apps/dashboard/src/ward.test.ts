@@ -238,6 +238,15 @@ describe('the verdict', () => {
     scene.pass(3000);
     expect(scene.tile().verdict.kind).toBe('cannot');
   });
+
+  test('is the bed’s state no more after a lost connection: somebody may have got up meanwhile', () => {
+    const scene = new Scene();
+    scene.event({ kind: 'bed', phase: null, subject: 'hall/bed', data: { state: 'in' } });
+    scene.ward.connection(false, scene.nowMs);
+    scene.ward.connection(true, scene.nowMs);
+    scene.result([PERSON]);
+    expect(scene.tile().verdict).toEqual({ kind: 'people', count: 1 });
+  });
 });
 
 describe('whether a camera is watched', () => {

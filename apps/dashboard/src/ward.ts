@@ -135,6 +135,11 @@ export class Ward {
   connection(open: boolean, localMs: number): void {
     this.#listeningSinceMs = open ? localMs : null;
     this.#lastNowMs = null;
+    // Only events say these, and what happened meanwhile is not repeated.
+    for (const memory of this.#cameras.values()) {
+      memory.bed = null;
+      memory.retryAtMs = null;
+    }
   }
 
   /** A heartbeat. */
