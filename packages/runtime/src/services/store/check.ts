@@ -15,12 +15,20 @@ export interface CheckResult {
 /** Rows that are read at a time. */
 const SLICE = 1_000;
 
-/** Reads every page, every index and every row of a store. Waits for the disk: it belongs into a thread of its own. */
-export function check(path: string): CheckResult {
+/**
+ * Reads every page, every index and every row of a store. Waits for the disk: it belongs into a thread of its own.
+ *
+ * @param isStopped Asked between two steps. @returns undefined when it was stopped.
+ */
+export function check(path: string, isStopped: () => boolean = () => false): CheckResult | undefined {
+  if (isStopped()) return undefined;
   const database = new Libsql(path);
   try {
     database.exec('PRAGMA query_only = 1');
-    return { problems: problemsOf(database, 'integrity_check', 10), ...scan(database) };
+    if (isStopped()) return undefined;
+    const problems = problemsOf(database, 'integrity_check', 10);
+    const scanned = scan(database, isStopped);
+    return scanned && { problems, ...scanned };
   } finally {
     database.close();
   }
@@ -32,12 +40,13 @@ export function problemsOf(database: Libsql.Database, name: 'integrity_check' | 
   return answers.map((row) => textOf((row as { answer: Buffer }).answer) ?? '').filter((answer) => answer !== 'ok');
 }
 
-function scan(database: Libsql.Database): Pick<CheckResult, 'unsound' | 'spans'> {
+function scan(database: Libsql.Database, isStopped: () => boolean): Pick<CheckResult, 'unsound' | 'spans'> | undefined {
   const page = database.prepare(`SELECT ${READ_COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?`);
   const spans = new TimeSpans(false);
   const unsound: number[] = [];
   let after = 0;
   for (let rows = page.all(0, SLICE) as RawRow[]; rows.length > 0; ) {
+    if (isStopped()) return undefined;
     for (const row of rows.map(rowOf))
       if (isSound(row)) spans.add(row.seq, row.at_ms);
       else unsound.push(row.seq);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Libsql from 'libsql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { check } from './check.ts';
+import { check, type CheckResult } from './check.ts';
 import type { StoredEvent } from './event-log.ts';
 import { MIGRATIONS, migrate } from './migrations.ts';
 import { type Damage, StoreFile } from './store-file.ts';
@@ -60,6 +60,19 @@ function reopened(): void {
   file.close();
   file = newFile();
 }
+
+/** A check that nobody stops. */
+const checked = (): CheckResult => check(path) as CheckResult;
+
+test('a check ends at the step at which it is stopped', () => {
+  file.open();
+  file.append([event(1)]);
+  for (let steps = 0; steps < 3; steps += 1) {
+    let left = steps;
+    expect(check(path, () => (left -= 1) < 0)).toBeUndefined();
+  }
+  expect(check(path, () => false)).toMatchObject({ problems: [], unsound: [] });
+});
 
 test('a file that is locked is not damaged: it stays where it is, and is used once it is free', () => {
   const other = new Libsql(path);
@@ -130,9 +143,9 @@ describe('a row that was changed', () => {
     file = newFile();
     expect(read()).toEqual(['body 1', 'body 2', 'body 4', 'body 5']);
     expect(unsound).toHaveLength(1);
-    expect(file.checked(check(path))).toBe(true);
+    expect(file.checked(checked())).toBe(true);
     expect(found).toEqual([{ message: expect.stringContaining('1 events in the store'), discarded: 1 }]);
-    expect(check(path)).toMatchObject({ problems: [], unsound: [] });
+    expect(checked()).toMatchObject({ problems: [], unsound: [] });
   });
 
   test('does not make a page short: its reader goes on behind it', () => {
@@ -151,7 +164,7 @@ describe('a row that was changed', () => {
 test('a check that finds a damaged structure sets the file aside once', () => {
   file.append(events(5));
   expect(file.checked({ problems: ['Tree 3 page 3: 2nd reference to page 4'], unsound: [], spans: [] })).toBe(true);
-  expect(file.checked(check(path))).toBe(false);
+  expect(file.checked(checked())).toBe(false);
   expect(found).toHaveLength(1);
   expect(read()).toEqual([]);
 });
@@ -165,11 +178,11 @@ test('an index that misses a row is made again', () => {
     "REINDEX; PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'CREATE INDEX event_by_camera ON event (camera, seq)' WHERE name = 'event_by_camera'",
   );
   file = newFile();
-  const { problems } = check(path);
+  const { problems } = checked();
   expect(problems.join()).toMatch(/missing from index event_by_camera/);
-  expect(file.checked(check(path))).toBe(true);
+  expect(file.checked(checked())).toBe(true);
   expect(found).toEqual([{ message: expect.stringContaining('no event is missing'), discarded: 0 }]);
-  expect(file.checked(check(path))).toBe(false);
+  expect(file.checked(checked())).toBe(false);
 });
 
 describe("a reader's place", () => {
@@ -252,7 +265,7 @@ test.each([0, 1, 2, 3])('a file of version %i becomes one of today, with everyth
   const old = version > 0 ? ['body 1', 'body 2'] : [];
   expect(read()).toEqual([...old, 'body 3']);
   expect(file.use((log) => log.unread('mqtt', 10))).toEqual([...old.slice(1), 'body 3']);
-  expect(check(path)).toMatchObject({ problems: [], unsound: [] });
+  expect(checked()).toMatchObject({ problems: [], unsound: [] });
   expect(found).toEqual([]);
 });
 

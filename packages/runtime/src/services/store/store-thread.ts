@@ -3,7 +3,14 @@ import { Channel, messageOf, systemClock } from '@vigia/base';
 import type { CheckResult } from './check.ts';
 import type { EventLog } from './event-log.ts';
 import { isOfDisk, StoreFile } from './store-file.ts';
-import { STORE_WORDS, type StoreWords, THREAD_WORDS, type ThreadSetup, type ThreadWords } from './words.ts';
+import {
+  type CheckSetup,
+  STORE_WORDS,
+  type StoreWords,
+  THREAD_WORDS,
+  type ThreadSetup,
+  type ThreadWords,
+} from './words.ts';
 
 // Entry of the store's thread: SQLite waits for the disk here, and not in the supervisor's loop.
 const { path, durability } = workerData as ThreadSetup;
@@ -11,6 +18,9 @@ const port = parentPort;
 if (!port) throw new Error('this is the entry of a thread');
 
 const CHECK_THREAD = new URL('./check-thread.js', import.meta.url);
+/** A step of the check is done by then, unless the store is large: SQLite's own check is one step. Milliseconds. */
+const CHECK_STOP_MS = 1_500;
+const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 let checker: Worker | undefined;
 let current: EventLog | undefined;
 let closed = false;
@@ -32,7 +42,8 @@ const file = new StoreFile({
 function startCheck(): void {
   if (checker) return;
   const log = current;
-  const thread = new Worker(CHECK_THREAD, { workerData: path, name: 'store-check' });
+  const setup: CheckSetup = { path, stop };
+  const thread = new Worker(CHECK_THREAD, { workerData: setup, name: 'store-check' });
   checker = thread;
   thread.unref();
   const onResult = (result: CheckResult | undefined): void => {
@@ -47,6 +58,24 @@ function startCheck(): void {
   thread.once('error', (error) =>
     onResult(isOfDisk(error) ? undefined : { problems: [messageOf(error)], unsound: [], spans: [] }),
   );
+}
+
+/**
+ * Ends the check. It is asked first: a thread that is terminated while it is inside the SQLite library takes the whole process
+ * with it (its N-API binding panics when it cannot make a value).
+ */
+async function stopCheck(): Promise<void> {
+  const thread = checker;
+  if (!thread) return;
+  Atomics.store(stop, 0, 1);
+  await new Promise<void>((resolve) => {
+    const late = systemClock.after(CHECK_STOP_MS, resolve);
+    thread.once('exit', () => {
+      late.cancel();
+      resolve();
+    });
+  });
+  await thread.terminate();
 }
 
 function repair(unsound: readonly number[]): void {
@@ -97,7 +126,7 @@ const channel = new Channel<ThreadWords, StoreWords>({
       prune: ({ ageMs, count, nowMs: now }) => file.use((log) => log.prune({ ageMs, count }, now)),
       close: async () => {
         closed = true;
-        await checker?.terminate();
+        await stopCheck();
         file.close();
         return null;
       },

@@ -125,6 +125,13 @@ export interface ThreadWords {
 /** See {@link ThreadWords}. */
 export const THREAD_WORDS: ThreadWords = { requests: {}, notices: { opened, failed, damaged, checked: nothing } };
 
+/** Handed to the thread that checks the store. */
+export interface CheckSetup {
+  readonly path: string;
+  /** Shared. Not 0: it ends after the step that it is in. */
+  readonly stop: Int32Array;
+}
+
 /** Handed to the thread when it starts. */
 export interface ThreadSetup {
   readonly path: string;
