@@ -31,7 +31,7 @@ const broker = new BrokerLink({
   log,
   hub: events.hub,
   store,
-  api: () => {
+  operations: () => {
     throw new Error('this broker sends no commands');
   },
 });

@@ -42,9 +42,15 @@ const PROCESSES = {
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 322,
+    most: 326,
     never:
       /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
+  },
+  'the api process': {
+    entry: '@vigia/runtime/dist/api/api-process.js',
+    most: 150,
+    never:
+      /^runtime\/(?:node|camera|ingest|footage|cli|main|services\/(?!control-plane)|core\/media)|^model-container\/|^frame-supplier\/|^npm:(?:yaml|pacote|tar|mqtt|aedes|libsql|sharp|onnxruntime-node|node-av)$/,
   },
   'the footage process': {
     entry: '@vigia/runtime/dist/footage/footage-process.js',

@@ -1,7 +1,7 @@
 import { UsageError, VigiaError } from '@vigia/base';
 import { CAMERA_COMMANDS, type MqttCommand, NODE_COMMANDS, WHOLE_NODE } from '@vigia/contracts';
 import { unlimited } from '#core/access';
-import { type Api, type ApiCall, checked, type Visitor } from '#services/control-plane';
+import { type ApiCall, checked, type NodeOperations, type Visitor } from '#services/control-plane';
 import type { CommandDoor, CommandMessage } from '#services/mqtt';
 
 type Commands = Readonly<Record<string, MqttCommand & { readonly route: ApiCall['route'] }>>;
@@ -13,15 +13,15 @@ interface Fields {
 }
 
 /** Commands from a broker are requests to the API. @param url Of the broker. */
-export function brokerCommands(api: () => Pick<Api, 'call' | 'refusal'>, url: string): CommandDoor {
+export function brokerCommands(operations: () => Pick<NodeOperations, 'call' | 'refusal'>, url: string): CommandDoor {
   // The broker decides who may publish commands (docs/protocol/mqtt.md).
   const visitor: Visitor = { identity: unlimited('mqtt'), from: new URL(url).hostname, trusted: false };
   return {
     workOf: (message) => {
       const call = callOf(message, visitor);
-      return () => api().call(call);
+      return () => operations().call(call);
     },
-    errorOf: (error, what) => api().refusal(error, what).body.error,
+    errorOf: (error, what) => operations().refusal(error, what).body.error,
   };
 }
 

@@ -9,9 +9,10 @@ import {
   WHOLE_NODE,
   workerStateMessageOf,
 } from '@vigia/contracts';
-import type { Api } from '#services/control-plane';
+import type { NodeOperations } from '#services/control-plane';
 import { CommandDesk, MqttLink } from '#services/mqtt';
-import { type EventHub, Outbox, type OutboxSource, type Subscription } from '#node/events';
+import type { EventHub, Subscription } from '#core/event-hub';
+import { Outbox, type OutboxSource } from '#node/events';
 import type { PlannedBroker } from '#node/plan';
 import { brokerCommands } from './broker-commands.ts';
 
@@ -24,7 +25,7 @@ export interface BrokerLinkOptions {
   /** Where events wait for a broker. Undefined: in memory. */
   readonly store: OutboxSource | undefined;
   /** Carries out the commands of a broker. Called with the first one. */
-  readonly api: () => Api;
+  readonly operations: () => NodeOperations;
 }
 
 /** How long the last events may take to reach the broker before the connection closes. Milliseconds. */
@@ -114,7 +115,7 @@ export class BrokerLink {
   #connect({ url, commands }: PlannedBroker): void {
     const { node, clock, hub } = this.#o;
     const log = this.#o.log.child('mqtt');
-    const door = brokerCommands(this.#o.api, url);
+    const door = brokerCommands(this.#o.operations, url);
     const desk = new CommandDesk({ node, clock, log, door, reply: (id, text) => link.reply(id, text) });
     const onCommand = commands ? desk.take.bind(desk) : undefined;
     const link = new MqttLink({ url, node, clock, log, onCommand });

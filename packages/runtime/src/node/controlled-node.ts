@@ -18,15 +18,12 @@ export interface NodeActions
     | 'acknowledge'
     | 'resumable'
     | 'logs'
-    | 'follow'
     | 'newEventId'
     | 'audit'
   > {
   readonly desired: DesiredState;
   readonly recordings: Recordings;
   refreshDoors(): Promise<void>;
-  /** Ends the node. @param by Who wants it. */
-  requestStop(by: string): void;
 }
 
 /** The operations of the control plane. */
@@ -36,7 +33,6 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     report: () => reportOf(parts),
     status: () => statusOf(parts),
     logs: (query) => node.logs(query),
-    stop: (by) => node.requestStop(by),
     health: () => node.health(),
     metrics: () => node.metrics(),
     get cameraIds() {
@@ -54,7 +50,6 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     markRecording: (camera, fromMs, toMs) => node.recordings.mark(camera, fromMs, toMs),
     rebuildRecordings: () => node.recordings.rebuild(),
     resumable: node.resumable,
-    follow: (options, handle) => node.follow(options, handle),
     newEventId: () => node.newEventId(),
     starting: () => startingModels(parts),
     models: () => statusOf(parts).models,

@@ -1,13 +1,24 @@
 import { join } from 'node:path';
-import type { Clock, Log } from '@vigia/base';
-import { controlSocketPath } from '#core/node-dirs';
-import type { PlannedHttp } from '#node/plan';
+import type { Clock, Log, LogRecord } from '@vigia/base';
+import type { HealthProblem } from '@vigia/contracts';
 import { AccessControl } from '#core/access';
-import { Api, type ControlledNode, type Listener, listenOnSocket } from '#services/control-plane';
-import { HttpDoor } from './http-door.ts';
+import { controlSocketPath } from '#core/node-dirs';
+import type { NamedProcess } from '#node/children';
+import type { PlannedHttp } from '#node/plan';
+import {
+  type ControlledNode,
+  HttpApi,
+  type Listener,
+  listenOnSocket,
+  nodeOperations,
+  type NodeOperations,
+  type ServedNode,
+  servedNode,
+} from '#services/control-plane';
+import { ApiHandle } from './api-handle.ts';
 
 /** Options of {@link Doors}. */
-export interface DoorsOptions {
+export interface DoorsOptions extends Pick<ServedNode, 'follow' | 'stop'> {
   readonly node: ControlledNode;
   readonly runDir: string;
   /** Where what must survive a restart is kept. */
@@ -16,42 +27,69 @@ export interface DoorsOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly onLog: (record: LogRecord) => void;
 }
 
-/** The ways into a node: its API, on the control socket and on a TCP port, and who may use them. */
+/**
+ * The ways into a node: its operations, the control socket, and the api process with the port. Users are a file that the api
+ * process and this one read and change.
+ */
 export class Doors {
   readonly #o: DoorsOptions;
   readonly #access: AccessControl;
-  readonly #http: HttpDoor;
-  readonly api: Api;
+  readonly #api: ApiHandle;
+  readonly #served: ServedNode;
+  readonly operations: NodeOperations;
   #socket: Listener | undefined;
 
   constructor(options: DoorsOptions) {
-    const { stateDir, clock, log } = options;
+    const { node, follow, stop, stateDir, clock } = options;
     this.#o = options;
     this.#access = new AccessControl({ path: join(stateDir, 'access.json'), clock });
-    this.api = new Api({ ...options, access: this.#access });
-    this.#http = new HttpDoor({ api: this.api, access: this.#access, clock, log });
+    this.operations = nodeOperations(node, options);
+    this.#served = servedNode(node, this.operations, { follow, stop });
+    this.#api = new ApiHandle({ ...options, node: this.#served, operations: this.operations });
   }
 
-  /** Opens the port. @throws like {@link HttpDoor.use}. */
-  async openPort(http: PlannedHttp | undefined): Promise<void> {
-    await this.#loadUsers();
-    await this.#http.use(http);
+  /** Opens the port, moves it, or closes it. @throws like {@link ApiHandle.use}. */
+  usePort(http: PlannedHttp | undefined): Promise<void> {
+    return this.#api.use(http);
   }
 
-  /** Moves or closes the port. @throws like {@link HttpDoor.use}. */
-  movePort(http: PlannedHttp | undefined): Promise<void> {
-    return this.#http.use(http);
+  /** Reads users and certificates again. */
+  refresh(): Promise<void> {
+    return this.#api.refresh();
   }
 
-  /** Reads users and the certificate again. */
-  async refresh(): Promise<void> {
-    await Promise.all([this.#loadUsers(), this.#http.renew()]);
+  /** The node has other cameras or recordings. */
+  tell(): void {
+    this.#api.tell();
+  }
+
+  /** What is wrong with the port. */
+  get problems(): readonly HealthProblem[] {
+    return this.#api.problems;
+  }
+
+  /** The api process, if there is one. */
+  get processes(): readonly NamedProcess[] {
+    const { pid } = this.#api;
+    return pid === undefined ? [] : [['api', pid]];
   }
 
   async openSocket(): Promise<void> {
-    this.#socket = await listenOnSocket(controlSocketPath(this.#o.runDir), this.api);
+    const { runDir, version, clock, log } = this.#o;
+    const api = new HttpApi({
+      node: this.#served,
+      access: this.#access,
+      // The api process may have changed the file since.
+      beforeAccess: () => this.#access.load(),
+      onAccessChange: () => this.#api.refresh(),
+      version,
+      clock,
+      log,
+    });
+    this.#socket = await listenOnSocket(controlSocketPath(runDir), api);
   }
 
   closeSocket(): Promise<void> {
@@ -59,12 +97,6 @@ export class Doors {
   }
 
   closePort(): Promise<void> {
-    return this.#http.close();
-  }
-
-  async #loadUsers(): Promise<void> {
-    const failure = await this.#access.load();
-    if (failure)
-      this.#o.log.error(`${failure.message}; nobody is let in over the network until it is mended or removed`);
+    return this.#api.stop();
   }
 }

@@ -26,11 +26,13 @@ export interface NodeParts {
   readonly ages: Pick<ResultAges, 'recent'>;
   readonly children: Children;
   readonly recordings: Pick<Recordings, 'processes' | 'statusOf'>;
+  /** The process of the HTTP API, if there is one. */
+  readonly api: () => readonly NamedProcess[];
   readonly broker: Pick<BrokerLink, 'report' | 'text'>;
 }
 
 /** A report of the whole node. For cameras and models that do not answer it contains the latest known values. */
-export async function reportOf({ plan, upMs, children, recordings, broker }: NodeParts): Promise<Report> {
+export async function reportOf({ plan, upMs, children, recordings, broker, api }: NodeParts): Promise<Report> {
   const durationMs = upMs();
   const [cameras, models] = await Promise.all([reportsOf(children.cameras), reportsOf(children.models)]);
   return {
@@ -40,7 +42,7 @@ export async function reportOf({ plan, upMs, children, recordings, broker }: Nod
     cameras,
     models,
     mqtt: broker.report,
-    system: { shm_bytes: plan().shmBytes, processes: processesOf(children, recordings.processes) },
+    system: { shm_bytes: plan().shmBytes, processes: processesOf(children, [...api(), ...recordings.processes]) },
   };
 }
 
@@ -103,12 +105,12 @@ export function runningWorkers(children: Children): RunningWorker[] {
   );
 }
 
-function processesOf(children: Children, recorders: readonly NamedProcess[]): Report['system']['processes'] {
+function processesOf(children: Children, more: readonly NamedProcess[]): Report['system']['processes'] {
   const out: Report['system']['processes'] = {};
   const workers = runningWorkers(children).map(
     ({ camera, consumer, pid }) => [`worker:${camera}/${consumer}`, pid] as const,
   );
-  for (const [name, pid] of [['supervisor', process.pid] as const, ...children.processes, ...recorders, ...workers]) {
+  for (const [name, pid] of [['supervisor', process.pid] as const, ...children.processes, ...more, ...workers]) {
     const usage = readProcessUsage(pid);
     if (usage) out[name] ??= { pss_bytes: usage.pssBytes, cpu_s: usage.cpuSeconds };
   }

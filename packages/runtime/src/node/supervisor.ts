@@ -11,21 +11,15 @@ import type {
   Report,
 } from '@vigia/contracts';
 import { checkSocketPath } from '#core/node-dirs';
+import type { EventHub, ItemHandler } from '#core/event-hub';
 import { Children, type CameraHandle } from '#node/children';
 import { DesiredState } from '#node/desired';
-import {
-  type Announcer,
-  type EventHub,
-  type ItemHandler,
-  NodeEvents,
-  steadily,
-  type SubscribeOptions,
-} from '#node/events';
+import { type Announcer, NodeEvents, steadily } from '#node/events';
 import { MetricCounts, metricsText } from '#node/metrics';
 import { diffPlans, type Plan, type PlanChangeSummary, summaryOf, workersOf } from '#node/plan';
 import { Recordings } from '#node/recordings';
 import { Watches } from '#node/watch';
-import type { ControlledNode, NodeSubscription } from '#services/control-plane';
+import type { ControlledNode, FollowerOptions, NodeSubscription } from '#services/control-plane';
 import type { NodeStore } from '#services/store';
 import { admitChange } from './admit-change.ts';
 import { controlledNode } from './controlled-node.ts';
@@ -106,8 +100,8 @@ export class Supervisor {
     ({ hub: this.#hub, announcer: this.#announcer, newId: this.newEventId } = this.#events);
     const { hub, boot } = this.#events;
     const onRefused = (message: string): void => this.#announcer.storage({ state: 'discarded', message, discarded: 1 });
-    const api = (): Doors['api'] => this.#doors.api;
-    this.#outlets = new Outlets({ node: plan.node, boot, version, clock, log, hub, store, api, onRefused });
+    const operations = (): Doors['operations'] => this.#doors.operations;
+    this.#outlets = new Outlets({ node: plan.node, boot, version, clock, log, hub, store, operations, onRefused });
     this.#children = this.#newChildren(boot);
     this.recordings = new Recordings({
       ...options,
@@ -133,7 +127,12 @@ export class Supervisor {
       apply: (document) => this.#apply(document),
       onRevision: ({ revision, by, changes }) => this.#announcer.config({ revision, by, changes: [...changes] }),
     });
-    this.#doors = new Doors({ ...options, node: controlledNode(this, this.#parts()) });
+    this.#doors = new Doors({
+      ...options,
+      node: controlledNode(this, this.#parts()),
+      follow: (wish, handle) => this.follow(wish, handle),
+      stop: (by) => this.requestStop(by),
+    });
   }
 
   /** Subscribes to the node's stream for as long as the node runs, as {@link steadily} does. */
@@ -142,7 +141,7 @@ export class Supervisor {
   }
 
   /** Subscribes a reader that ends when it left too many alarms unread. */
-  follow(options: SubscribeOptions, handle: ItemHandler): NodeSubscription {
+  follow(options: FollowerOptions, handle: ItemHandler): NodeSubscription {
     const subscription = this.#hub.subscribe({ ...options, guest: true }, handle);
     return { close: () => subscription.close(), dropped: () => subscription.lost };
   }
@@ -152,7 +151,7 @@ export class Supervisor {
     const plan = this.#plan;
     for (const model of plan.models) checkSocketPath(model.socketPath);
     this.#scope.defer(() => this.#doors.closePort());
-    await this.#doors.openPort(plan.http);
+    await this.#doors.usePort(plan.http);
     this.#scope.defer(() => this.#hub.close());
     this.#scope.defer(() => this.#outlets.close());
     this.#hub.subscribe({ name: 'report' }, this.#ages.handle);
@@ -165,6 +164,7 @@ export class Supervisor {
     this.recordings.start();
     this.#scope.defer(() => this.#children.stop());
     this.#children.start();
+    this.#doors.tell();
     for (const [ms, work] of [
       [WATCH_MS, () => this.#watch()],
       [STATS_MS, () => this.#announceStats()],
@@ -236,6 +236,7 @@ export class Supervisor {
       ...this.#outlets.broker.problems,
       ...this.#events.problems,
       ...this.recordings.problems,
+      ...this.#doors.problems,
     ];
   }
 
@@ -322,6 +323,7 @@ export class Supervisor {
       ages: this.#ages,
       children: this.#children,
       recordings: this.recordings,
+      api: () => this.#doors.processes,
       broker: this.#outlets.broker,
     };
   }
@@ -332,7 +334,9 @@ export class Supervisor {
     const limitMs = workersOf(this.#plan).length > 0 ? STOP_WITH_WORKERS_MS : STOP_MS;
     await new Promise<void>((resolve, reject) => {
       const timer = clock.after(limitMs, () => {
-        const still = this.#children.processes.map(([name, pid]) => `${name} (process ${pid})`);
+        const still = [...this.#children.processes, ...this.#doors.processes].map(
+          ([name, pid]) => `${name} (process ${pid})`,
+        );
         log.error(`not everything stopped within ${limitMs / 1000} s: ${still.join(', ') || 'a connection is left'}`);
         resolve();
       });
@@ -353,8 +357,9 @@ export class Supervisor {
     const wanted = await this.#o.planFor(document, own);
     this.#refuseWhileStopping();
     const change = diffPlans(this.#plan, wanted);
-    admitChange({ change, running: this.#plan, wanted, children: this.#children, more: this.recordings.processes });
-    if (change.http) await this.#doors.movePort(wanted.http);
+    const more = [...this.recordings.processes, ...this.#doors.processes];
+    admitChange({ change, running: this.#plan, wanted, children: this.#children, more });
+    if (change.http) await this.#doors.usePort(wanted.http);
     // The change starts here. It is not rolled back.
     this.#plan = wanted;
     this.#metrics.follow(wanted.cameras);
@@ -370,6 +375,7 @@ export class Supervisor {
     for (const id of change.models.removed) this.#announcer.modelGone(id);
     // Ended processes may have reported once more.
     this.#watches.forgetWorkers();
+    this.#doors.tell();
     await outletsLeft;
     return summaryOf(change, wanted);
   }

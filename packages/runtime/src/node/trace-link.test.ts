@@ -1,6 +1,6 @@
 import { createLog, FakeClock } from '@vigia/base';
 import { afterEach, expect, test } from 'vitest';
-import { EventHub } from '#node/events';
+import { EventHub } from '#core/event-hub';
 import { OtlpCollector } from '../../test/support/otlp-collector.ts';
 import { OK_RESULT } from '../../test/support/traced-result.ts';
 import { TraceLink } from './trace-link.ts';

@@ -1,6 +1,6 @@
 import type { Clock, Log } from '@vigia/base';
 import type { TraceCounts, Tracer } from '#services/tracing';
-import type { EventHub, Subscription } from '#node/events';
+import type { EventHub, Subscription } from '#core/event-hub';
 import type { PlannedTracing } from '#node/plan';
 
 /** Options of {@link TraceLink}. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Log, messageOf } from '@vigia/base';
-import { type EventHub, Outbox, type OutboxSource, type Subscription } from '#node/events';
+import type { EventHub, Subscription } from '#core/event-hub';
+import { Outbox, type OutboxSource } from '#node/events';
 import type { PlannedWebhook } from '#node/plan';
 import { Webhook } from '#services/webhooks';
 

@@ -1,7 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FakeClock } from '@vigia/base';
+import { setImmediate } from 'node:timers/promises';
+import { FakeClock, messageOf } from '@vigia/base';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AccessControl } from './access-control.ts';
 import { Passwords } from './passwords.ts';
@@ -119,15 +121,37 @@ describe('the file', () => {
     expect(access.failure?.code).toBe('access_damaged');
   });
 
-  test('while another program changes it, a change is refused; what a dead one left is not in the way', async () => {
+  /** Lets time pass while files are read. */
+  const pass = async (ms: number): Promise<void> => {
+    for (let at = 0; at < ms; at += 25) {
+      for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+      await readFile(path, 'utf8');
+      clock.advance(25);
+    }
+  };
+
+  test('while another program changes it, a change waits a second, then it is refused; what a dead one left is not in the way', async () => {
     await access.addUser(ADMIN);
-    writeFileSync(`${path}.new`, '');
-    utimesSync(`${path}.new`, clock.wallMs() / 1_000, clock.wallMs() / 1_000);
-    await expect(access.addUser({ ...ADMIN, name: 'b' })).rejects.toThrow('another program changes it');
+    const busy = (): void => {
+      writeFileSync(`${path}.new`, '');
+      utimesSync(`${path}.new`, clock.wallMs() / 1_000, clock.wallMs() / 1_000);
+    };
+    busy();
+    const adding = access.addUser({ ...ADMIN, name: 'b' });
+    await pass(200);
+    expect(access.users()).toHaveLength(1);
+    rmSync(`${path}.new`);
+    await pass(200);
+    await adding;
+    expect(access.users()).toHaveLength(2);
+    busy();
+    const refused = access.addUser({ ...ADMIN, name: 'c' }).catch(messageOf);
+    await pass(2_000);
+    expect(await refused).toContain('another program changes it');
     expect(existsSync(`${path}.new`)).toBe(true);
     clock.advance(10_001);
-    await access.addUser({ ...ADMIN, name: 'b' });
-    expect(access.users()).toHaveLength(2);
+    await access.addUser({ ...ADMIN, name: 'c' });
+    expect(access.users()).toHaveLength(3);
   });
 
   test('one that cannot be written changes nothing', async () => {

@@ -1,12 +1,15 @@
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Clock, codeOf, messageOf, VigiaError } from '@vigia/base';
+import { type Clock, codeOf, messageOf, sleep, VigiaError } from '@vigia/base';
 import { type AccessDocument, NOBODY, writtenAccessSchema } from './access-document.ts';
 
 /** Longest file, bytes. */
 const SIZE_LIMIT = 16 * 1024 * 1024;
 /** A file that is being written belongs to a process that died when it is older than this, milliseconds. */
 const LEFT_MS = 10_000;
+/** A change takes some milliseconds: as long as a disk needs to sync. */
+const TRIES = 40;
+const TRY_AGAIN_MS = 25;
 
 /** The file of users, tokens and sessions. Only its owner can read it. */
 export class AccessFile {
@@ -72,22 +75,23 @@ export class AccessFile {
     return `${this.path}.new`;
   }
 
-  /** Opens the next version. Only one program at a time can. */
+  /** Opens the next version. Only one program at a time can; the others wait a while. */
   async #take(): Promise<FileHandle> {
     try {
       await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
-      await removeLeft(this.#nextPath, this.#clock.wallMs());
-      return await open(this.#nextPath, 'wx', 0o600);
+      for (let tries = 1; tries <= TRIES; tries += 1) {
+        await removeLeft(this.#nextPath, this.#clock.wallMs());
+        const next = await openNew(this.#nextPath);
+        if (next) return next;
+        if (tries < TRIES) await sleep(this.#clock, TRY_AGAIN_MS);
+      }
     } catch (error) {
-      const inUse = codeOf(error) === 'EEXIST';
-      throw this.#failure(
-        inUse ? 'another program changes it; try again' : `their file cannot be written (${reasonOf(error)})`,
-        error,
-      );
+      throw this.#failure(`their file cannot be written (${reasonOf(error)})`, error);
     }
+    throw this.#failure('another program changes it; try again');
   }
 
-  #failure(why: string, cause: unknown): VigiaError {
+  #failure(why: string, cause?: unknown): VigiaError {
     // Without the path: the sentence may go over the network.
     return new VigiaError('access_file', `the users cannot be changed: ${why}`, { path: this.path, cause });
   }
@@ -102,6 +106,16 @@ function limited(text: string): string {
 function textOf({ users, keys }: AccessDocument): string {
   const document = { version: 1, users: Object.fromEntries(users), keys: Object.fromEntries(keys) };
   return `${JSON.stringify(document)}\n`;
+}
+
+/** Undefined when it exists. */
+async function openNew(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return undefined;
+    throw error;
+  }
 }
 
 async function removeLeft(path: string, nowMs: number): Promise<void> {

@@ -11,7 +11,7 @@ import {
 } from '@vigia/contracts';
 import { beforeEach, expect, test } from 'vitest';
 import { Announcer } from './announcer.ts';
-import { eventIds } from './event-ids.ts';
+import { eventIds } from '#core/event-hub';
 
 const clock = new FakeClock();
 const newId = eventIds(clock);

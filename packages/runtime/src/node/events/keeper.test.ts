@@ -3,7 +3,7 @@ import type { NodeEvent, NodeItem } from '@vigia/contracts';
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
 import { Announcer } from './announcer.ts';
-import { eventIds } from './event-ids.ts';
+import { eventIds } from '#core/event-hub';
 import { Keeper } from './keeper.ts';
 
 interface Storing {

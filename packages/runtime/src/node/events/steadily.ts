@@ -1,5 +1,4 @@
-import type { EventHub } from './event-hub.ts';
-import type { ItemHandler, Subscription } from './subscription.ts';
+import type { EventHub, ItemHandler, Subscription } from '#core/event-hub';
 
 /**
  * Subscribes a reader, beginning with the latest states. One that was ended for too many unread alarms goes on with what

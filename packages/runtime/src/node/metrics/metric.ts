@@ -1,5 +1,5 @@
 import type { Report } from '@vigia/contracts';
-import type { SubscriptionReport } from '#node/events';
+import type { SubscriptionReport } from '#core/event-hub';
 import type { TraceCounts } from '#services/tracing';
 import type { Histogram } from './histogram.ts';
 import type { ConsumerCounts } from './metric-counts.ts';

@@ -1,5 +1,5 @@
 import { MODEL_STATES, type ModelReport, type Report } from '@vigia/contracts';
-import type { SubscriptionReport } from '#node/events';
+import type { SubscriptionReport } from '#core/event-hub';
 import { type Metric, type Sample, splitOf, statesOf } from './metric.ts';
 
 /** Metrics of the node, its processes, its stream and its broker. */

@@ -15,10 +15,10 @@ const MIB = 1024 * 1024;
 /** Without pictures and access units. Measured: 22 to 29 MiB. */
 const CAMERA_PROCESS = 40 * MIB;
 /**
- * Measured: 40 to 61 MiB with nobody asking, 121 MiB with the API on Node 24; 150 to 250 MiB while strangers, a broker and an
- * API client attack it (`soak -- hostile`), because garbage waits for its collection.
+ * Measured: 40 to 61 MiB with nobody asking; 135 MiB while strangers, a broker and a client of its socket attack it (`soak --
+ * hostile`), because garbage waits for its collection.
  */
-const SUPERVISOR_PROCESS = 240 * MIB;
+const SUPERVISOR_PROCESS = 176 * MIB;
 /** The supervisor's side of a camera: channel, pipes, last snapshot. Measured: less than 0.2 MiB. */
 const SUPERVISOR_PER_CAMERA = 0.5 * MIB;
 /** Ages (`AgeHistogram`) and a view's data about a consumer. */
@@ -58,12 +58,16 @@ const INGEST_PROCESS = 44 * MIB;
 /** The footage process without pictures, and what clips and decoded pictures of recordings may take in it. */
 const FOOTAGE_PROCESS = 64 * MIB;
 const FOOTAGE_BUFFERS = 128 * MIB;
+/** The api process: users, connections, what waits for them. Measured: see `soak -- hostile`. */
+const API_PROCESS = 128 * MIB;
+/** The anonymous memory above which the api process is started again, bytes. Large bodies make a heap grow before garbage is collected. */
+export const API_MEMORY_LIMIT: number = API_PROCESS + 256 * MIB;
 /** One pending in the mailbox, one in flight. */
 const PICTURES_PER_CONSUMER = 2;
 
 /** The most memory that one process may use, bytes. */
 export interface BudgetItem {
-  readonly kind: 'code' | 'supervisor' | 'camera' | 'ingest' | 'footage' | 'model' | 'worker';
+  readonly kind: 'code' | 'supervisor' | 'api' | 'camera' | 'ingest' | 'footage' | 'model' | 'worker';
   readonly id: string;
   /** Code and heap of the process itself. */
   readonly process: number;
@@ -108,6 +112,7 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
   const items: BudgetItem[] = [
     { ...NOTHING, kind: 'code', id: 'code, once', process: SHARED_CODE },
     supervisorItem(plan),
+    ...(plan.http ? [{ ...NOTHING, kind: 'api' as const, id: 'api', process: API_PROCESS }] : []),
     ...plan.cameras.map((camera) => cameraItem(camera, plan.segments)),
     ...recordingItems(plan.recording),
     ...[...plan.models, ...leaving].map(modelItem),

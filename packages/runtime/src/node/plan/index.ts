@@ -1,5 +1,6 @@
 export {
   admit,
+  API_MEMORY_LIMIT,
   budgetOf,
   describeBudget,
   heldByWorkers,

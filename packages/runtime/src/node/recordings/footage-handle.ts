@@ -15,7 +15,7 @@ import {
   type SpansAsk,
   type SpansReply,
 } from '#core/footage-link';
-import { WatchedChild } from './watched-child.ts';
+import { WatchedChild } from '#node/children';
 
 const ENTRY = fileURLToPath(new URL('../../footage/footage-process.js', import.meta.url));
 /** A damaged index is made from the files again before it is ready. */

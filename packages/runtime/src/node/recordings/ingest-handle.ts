@@ -13,7 +13,7 @@ import {
   NODE_TO_INGEST_WORDS,
   type NodeToIngestWords,
 } from '#core/ingest-link';
-import { WatchedChild } from './watched-child.ts';
+import { WatchedChild } from '#node/children';
 
 const ENTRY = fileURLToPath(new URL('../../ingest/ingest-process.js', import.meta.url));
 const READY_MS = 10_000;

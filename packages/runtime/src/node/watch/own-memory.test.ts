@@ -12,8 +12,8 @@ test('the supervisor a quarter of a gibibyte above its plan for three looks is a
     watch.look({ cameras: [], recording: { ingests: [] } } as unknown as Plan);
     return watch.problem?.message;
   };
-  // 240 MiB for itself, 16 for alarms that wait: 256 more are allowed.
-  expect([problemAt(511), problemAt(513), problemAt(513)]).toEqual([undefined, undefined, undefined]);
-  expect(problemAt(513)).toBe('the supervisor uses 513.0 MiB of memory, 512.0 MiB are allowed');
-  expect(problemAt(511)).toBeUndefined();
+  // 176 MiB for itself, 16 for alarms that wait: 256 more are allowed.
+  expect([problemAt(447), problemAt(449), problemAt(449)]).toEqual([undefined, undefined, undefined]);
+  expect(problemAt(449)).toBe('the supervisor uses 449.0 MiB of memory, 448.0 MiB are allowed');
+  expect(problemAt(447)).toBeUndefined();
 });

@@ -1,29 +1,26 @@
 import { UsageError, VigiaError } from '@vigia/base';
 import { type Me, newTokenSchema, newUserSchema, userChangeSchema } from '@vigia/contracts/api';
-import type { ACCESS_API } from '@vigia/contracts/api';
 import type { AccessControl, Identity } from '#core/access';
-import type { Asked, Handlers } from './asked.ts';
+import type { AccessHandlers, Asked } from './asked.ts';
 import { checked } from './refusal.ts';
 
-type AccessName = Exclude<keyof typeof ACCESS_API, 'login' | 'logout'>;
-
 /** What each route about users and tokens does. */
-export function accessHandlers(access: AccessControl): Pick<Handlers, AccessName> {
+export function accessHandlers(access: AccessControl): AccessHandlers {
   return {
-    me: (_node, { identity }) => meOf(identity),
-    users: (_node, asked) => {
+    me: ({ identity }) => meOf(identity),
+    users: (asked) => {
       refuseStranger(asked);
       return access.users();
     },
-    addUser: (_node, asked) => {
+    addUser: (asked) => {
       refuseStranger(asked);
       return access.addUser(checked(newUserSchema, asked.body, 'body'));
     },
-    changeUser: (_node, asked) => {
+    changeUser: (asked) => {
       refuseStranger(asked);
       return access.changeUser(asked.params.user, checked(userChangeSchema, asked.body, 'body'));
     },
-    removeUser: async (_node, asked) => {
+    removeUser: async (asked) => {
       refuseStranger(asked);
       // Without users the port of this machine would be open to all of its programs.
       if (!asked.trusted && access.users().length === 1)
@@ -31,17 +28,17 @@ export function accessHandlers(access: AccessControl): Pick<Handlers, AccessName
       await access.removeUser(asked.params.user);
       return {};
     },
-    tokens: (_node, asked) => {
+    tokens: (asked) => {
       refuseStranger(asked);
       return access.tokens(mayAll(asked.identity) ? undefined : asked.identity?.user);
     },
-    addToken: (_node, asked) => {
+    addToken: (asked) => {
       refuseStranger(asked);
       refuseToken(asked.identity);
       const { user, ...token } = checked(newTokenSchema, asked.body, 'body');
       return access.addToken(ownerFor(asked.identity, user), token);
     },
-    removeToken: async (_node, { params: { token }, ...asked }) => {
+    removeToken: async ({ params: { token }, ...asked }) => {
       refuseStranger(asked);
       const owner = access.ownerOf(token);
       if (!mayAll(asked.identity) && owner !== asked.identity?.user) throw noToken(token);

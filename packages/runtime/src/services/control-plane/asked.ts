@@ -1,4 +1,4 @@
-import type { ApiName, ApiResponse, Frozen, MediaName, RouteOf } from '@vigia/contracts/api';
+import type { ACCESS_API, ApiName, ApiResponse, Frozen, MediaName, RouteOf } from '@vigia/contracts/api';
 import type { z } from 'zod';
 import type { Identity } from '#core/access';
 import type { Asker, ControlledNode } from './controlled-node.ts';
@@ -14,11 +14,21 @@ export interface Asked<N extends ApiName> extends Asker {
   readonly body: unknown;
 }
 
-/** Routes whose handler returns the answer. A stream writes its own; media come from another process. */
-export type AnswerName = Exclude<ApiName, 'eventStream' | 'stream' | 'login' | 'logout' | MediaName>;
+/** Routes about users and tokens: whoever has the users answers. Login and logout set cookies, and are not among them. */
+export type AccessName = Exclude<keyof typeof ACCESS_API, 'login' | 'logout'>;
 
-type Answer<N extends AnswerName> = Frozen<ApiResponse<N>>;
-/** A function for each route that answers once. */
-export type Handlers = {
-  readonly [N in AnswerName]: (node: ControlledNode, asked: Asked<N>) => Answer<N> | Promise<Answer<N>>;
+/** Routes that the node answers, wherever the request arrived. */
+export type NodeName = Exclude<
+  ApiName,
+  AccessName | 'login' | 'logout' | 'openapi' | 'eventStream' | 'stream' | MediaName
+>;
+
+type Answer<N extends ApiName> = Frozen<ApiResponse<N>>;
+/** A function for each route about users and tokens. */
+export type AccessHandlers = {
+  readonly [N in AccessName]: (asked: Asked<N>) => Answer<N> | Promise<Answer<N>>;
+};
+/** A function for each route of the node. */
+export type NodeHandlers = {
+  readonly [N in NodeName]: (node: ControlledNode, asked: Asked<N>) => Answer<N> | Promise<Answer<N>>;
 };

@@ -1,7 +1,8 @@
-import type { Clock } from '@vigia/base';
+import { type Clock, VigiaError } from '@vigia/base';
 import type { NodeEventOf } from '@vigia/contracts';
 import { Attempts } from '#core/access';
-import type { ControlledNode } from './controlled-node.ts';
+import { type ApiName, type ApiRoute, API } from '@vigia/contracts/api';
+import type { RecordChange } from './controlled-node.ts';
 import { nameOf, type Visitor } from './visitors.ts';
 
 /** Refusals of one user or address that are recorded in a row, and one more per `refillMs`, milliseconds: guessing must not fill the store. */
@@ -9,24 +10,36 @@ const REFUSED = { burst: 60, refillMs: 10_000 } as const;
 
 /** Records who changed what, from where, and who was refused. */
 export class Audit {
-  readonly #node: Pick<ControlledNode, 'audit'>;
+  readonly #record: RecordChange;
   readonly #refused: Attempts;
 
-  constructor(node: Pick<ControlledNode, 'audit'>, clock: Clock) {
-    this.#node = node;
+  constructor(record: RecordChange, clock: Clock) {
+    this.#record = record;
     this.#refused = new Attempts({ clock, ...REFUSED });
   }
 
   /** @param camera That it concerns; null: none, or the node. */
   done(visitor: Visitor, action: string, target: string | null, camera: string | null = null): void {
-    this.#node.audit({ by: nameOf(visitor), action, target, outcome: 'done', reason: null }, camera);
+    this.#record({ by: nameOf(visitor), action, target, outcome: 'done', reason: null }, camera);
+  }
+
+  /** Records that somebody who is known was refused a change. @throws what the check throws. */
+  refusing(visitor: Visitor, name: ApiName, check: () => void): void {
+    const route: ApiRoute = API[name];
+    try {
+      check();
+    } catch (error) {
+      if (route.method !== 'GET' && visitor.identity && error instanceof VigiaError)
+        this.refused(visitor, name, null, error.code);
+      throw error;
+    }
   }
 
   /** @param reason A code of an error. */
   refused(visitor: Visitor, action: string, target: string | null, reason: string): void {
     // Each for itself: one that is refused all the time must not hide another.
     if (this.#refused.take(visitor.identity?.user ?? ` ${visitor.from}`) > 0) return;
-    this.#node.audit({ by: nameOf(visitor), action, target, outcome: 'refused', reason }, null);
+    this.#record({ by: nameOf(visitor), action, target, outcome: 'refused', reason }, null);
   }
 }
 

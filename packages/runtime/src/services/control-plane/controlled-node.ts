@@ -7,7 +7,6 @@ import type {
   ModelReport,
   NodeEvent,
   NodeEventOf,
-  NodeItem,
   NodeStatus,
   Report,
 } from '@vigia/contracts';
@@ -60,8 +59,6 @@ export interface ControlledNode {
   ): { readonly fromMs: number; readonly toMs: number };
   /** @throws VigiaError `no_recordings`, `no_answer` */
   rebuildRecordings(): Promise<ApiResponse<'rebuildRecordings'>>;
-  /** Ends the node like SIGTERM. Returns at once. @param by Who asks. */
-  stop(by: string): void;
   /** OpenMetrics text. */
   metrics(): Promise<string>;
   /** Empty when all is well. */
@@ -88,10 +85,6 @@ export interface ControlledNode {
   readonly resumable: boolean;
   /** Stored events, oldest first. */
   events(query: EventQuery): Promise<NodeEvent[]>;
-  /**
-   * Hands over what happens from now on and is wanted; the next item waits for the promise that `handle` returns.
-   */
-  follow(options: FollowerOptions, handle: (item: NodeItem) => void | Promise<void>): NodeSubscription;
   /** An id that is greater than that of every event so far. */
   newEventId(): string;
   camera(id: string): ControlledCamera | undefined;
@@ -109,26 +102,11 @@ export interface ControlledNode {
   putConfig(text: string, asker: Asker): Promise<Changed>;
   /** Makes an earlier revision the document in force. */
   rollBack(revision: number, asker: Asker): Promise<Changed>;
-  /** Records who changed what, or was refused. @param camera That it concerns. */
-  audit(entry: NodeEventOf<'audit'>['data'], camera: string | null): void;
+  readonly audit: RecordChange;
 }
 
-/** A reader of {@link ControlledNode.follow}. */
-export interface FollowerOptions {
-  /** For the log. */
-  readonly name: string;
-  /** What it does not want does not wait for it, and is not lost when it is slow. */
-  readonly wants: (item: NodeItem) => boolean;
-  /** Too many alarms were unread: nothing more comes. */
-  readonly onOverflow: () => void;
-}
-
-/** A subscription to {@link ControlledNode}. */
-export interface NodeSubscription {
-  /** Items dropped because they were not read in time: `samples` are gone, `kept` can still be read from the store. */
-  dropped(): { readonly samples: number; readonly kept: number };
-  close(): void;
-}
+/** Records who changed what, or was refused. @param camera That it concerns. */
+export type RecordChange = (entry: NodeEventOf<'audit'>['data'], camera: string | null) => void;
 
 /** A camera of {@link ControlledNode}. */
 export interface ControlledCamera {

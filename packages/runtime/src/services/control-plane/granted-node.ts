@@ -1,5 +1,6 @@
 import type { EventQuery, NodeItem, Report } from '@vigia/contracts';
 import type { ControlledNode } from './controlled-node.ts';
+import type { StreamedNode } from './served-node.ts';
 
 /**
  * The node as seen by a user with access to some cameras: the others do not exist, and neither do events that concern the
@@ -35,6 +36,26 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
       if (ask.camera !== null && !granted.has(ask.camera)) return { cameras: {} };
       return { cameras: only((await node.recordings(ask)).cameras, granted) };
     },
+  };
+}
+
+/** What streams show to a user with access to some cameras. */
+export function grantedStream(node: StreamedNode, cameras: readonly string[]): StreamedNode {
+  const granted = new Set(cameras);
+  const isGranted = (id: string | null): boolean => id !== null && granted.has(id);
+  return {
+    get cameraIds() {
+      return node.cameraIds.filter(isGranted);
+    },
+    resumable: node.resumable,
+    get position() {
+      return node.position;
+    },
+    events: async (query) => {
+      const { camera } = query;
+      const found = await node.events(camera === undefined ? { ...query, cameras } : query);
+      return found.filter((event) => isGranted(event.camera));
+    },
     follow: ({ wants, ...options }, handle) =>
       node.follow({ ...options, wants: (item) => isGranted(cameraOf(item)) && wants(item) }, handle),
   };
@@ -43,10 +64,9 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
 /** The operations that do not depend on a camera. Written out: a new one must be thought about. */
 function wholeNode(
   node: ControlledNode,
-): Omit<ControlledNode, 'camera' | 'cameraIds' | 'report' | 'status' | 'events' | 'recordings' | 'follow'> {
+): Omit<ControlledNode, 'camera' | 'cameraIds' | 'report' | 'status' | 'events' | 'recordings'> {
   return {
     logs: (query) => node.logs(query),
-    stop: (by) => node.stop(by),
     metrics: () => node.metrics(),
     health: () => node.health(),
     starting: () => node.starting(),

@@ -1,111 +1,94 @@
 import { UsageError, VigiaError } from '@vigia/base';
 import { eventQuerySchema } from '@vigia/contracts';
-import { consumerPatchSchema, openApi, rollBackSchema } from '@vigia/contracts/api';
-import type { AccessControl } from '#core/access';
-import { accessHandlers } from './access-handlers.ts';
-import type { Handlers } from './asked.ts';
+import { consumerPatchSchema, rollBackSchema } from '@vigia/contracts/api';
+import type { NodeHandlers } from './asked.ts';
 import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
 import { recordingHandlers } from './recording-handlers.ts';
-import { checked } from './refusal.ts';
+import { checked, NotWell } from './refusal.ts';
 
-/** What each route does. @param version Of vigia. */
-export function handlersOf(version: string, access: AccessControl): Handlers {
-  return {
-    ...accessHandlers(access),
-    health: (node, { identity }) => {
-      const problems = [...node.health()];
-      if (problems.length === 0) return { status: 'ok', problems };
-      throw identity?.cameras === 'all'
-        ? new NotWell(problems)
-        : new VigiaError('failing', 'something needs attention');
-    },
-    ready: (node, { identity }) => {
-      const starting = node.starting();
-      const what = identity?.cameras === 'all' ? `: ${starting.join(', ')}` : '';
-      if (starting.length > 0) throw new VigiaError('starting', `not started yet${what}`);
-      return { status: 'ready' };
-    },
-    openapi: () => openApi(version),
-    metrics: (node) => node.metrics(),
-    report: (node) => node.report(),
-    status: (node) => node.status(),
-    logs: (node, { query }) => node.logs(query),
-    // The node ends when this answer has been sent: see the server.
-    stop: (node) => {
-      const { node: name, pid } = node.status();
-      return { node: name, pid };
-    },
-    cameras: (node) => Object.fromEntries(node.cameraIds.map((id) => [id, cameraOf(node, id).recentReport()])),
-    camera: (node, { params }) => cameraOf(node, params.camera).recentReport(),
-    putCamera: (node, { params, body, ...asker }) => node.putCamera(params.camera, body, asker),
-    patchCamera: (node, { params, body, ...asker }) => {
-      cameraOf(node, params.camera);
-      return node.patchCamera(params.camera, objectOf(body), asker);
-    },
-    patchConsumer: (node, { params: { camera, consumer }, body, ...asker }) => {
-      checkConsumer(node, camera, consumer);
-      const change = checked(consumerPatchSchema, body, 'body');
-      return node.patchCamera(camera, { consumers: { [consumer]: change } }, asker);
-    },
-    removeCamera: (node, { params, ...asker }) => {
-      cameraOf(node, params.camera);
-      return node.removeCamera(params.camera, asker);
-    },
-    restartCamera: async (node, { params }) => {
-      cameraOf(node, params.camera);
-      await node.restartCamera(params.camera);
-      return {};
-    },
-    restartConsumer: async (node, { params }) => {
-      checkWorker(node, params.camera, params.consumer);
-      await node.restartWorker(params.camera, params.consumer);
-      return {};
-    },
-    snapshot: (node, { params, query }) => cameraOf(node, params.camera).picture(query.annotated === '1'),
-    ...recordingHandlers,
-    models: (node) => node.models(),
-    events: async (node, { query: { after, ...query } }) => {
-      // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.
-      const known = after === undefined || after > node.newEventId() ? {} : { after };
-      return { events: await node.events(checked(eventQuerySchema, { ...query, ...known }, 'query')) };
-    },
-    acknowledge: async (node, { params, by }) => {
-      // One that is open needs no store.
-      const open = node.status().alarms.find((alarm) => alarm.event === params.event);
-      if (open) {
-        node.acknowledge({ subject: open.subject }, by);
-        return { event: open.event, camera: open.camera, subject: open.subject };
-      }
-      const [event] = await node.events({ id: params.event, limit: 1 });
-      if (!event) throw new VigiaError('not_found', `there is no event ${params.event}`);
-      if (event.severity !== 'alarm')
-        throw new VigiaError('no_alarm', `event ${event.id} is no alarm: its severity is ${event.severity}`);
-      node.acknowledge(event, by);
-      return { event: event.id, camera: event.camera, subject: event.subject };
-    },
-    config: (node) => node.config,
-    putConfig: (node, { query, body, ...asker }) => {
-      const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);
-      if (query.dry_run === '1')
-        return { revision: node.config.revision, changes: node.previewConfig(text, query.file, asker) };
-      if (query.file === undefined) return node.putConfig(text, asker);
-      throw new UsageError('query.file: allowed with dry_run=1 only; the node reads its own file on a reload');
-    },
-    revisions: (node) => node.revisions,
-    rollBack: (node, { body, ...asker }) => node.rollBack(checked(rollBackSchema, body, 'body').revision, asker),
-    reload: (node) => node.reload(),
-  };
-}
-
-/** The answer of `/healthz` while something needs attention. */
-export class NotWell extends VigiaError {
-  readonly problems: readonly { readonly code: string; readonly message: string }[];
-
-  constructor(problems: NotWell['problems']) {
-    super('failing', problems.map(({ message }) => message).join('\n'));
-    this.problems = problems;
-  }
-}
+/** What each route of the node does. */
+export const nodeHandlers: NodeHandlers = {
+  health: (node, { identity }) => {
+    const problems = [...node.health()];
+    if (problems.length === 0) return { status: 'ok', problems };
+    throw identity?.cameras === 'all' ? new NotWell(problems) : new VigiaError('failing', 'something needs attention');
+  },
+  ready: (node, { identity }) => {
+    const starting = node.starting();
+    const what = identity?.cameras === 'all' ? `: ${starting.join(', ')}` : '';
+    if (starting.length > 0) throw new VigiaError('starting', `not started yet${what}`);
+    return { status: 'ready' };
+  },
+  metrics: (node) => node.metrics(),
+  report: (node) => node.report(),
+  status: (node) => node.status(),
+  logs: (node, { query }) => node.logs(query),
+  // The node ends when this answer has been sent: see the server.
+  stop: (node) => {
+    const { node: name, pid } = node.status();
+    return { node: name, pid };
+  },
+  cameras: (node) => Object.fromEntries(node.cameraIds.map((id) => [id, cameraOf(node, id).recentReport()])),
+  camera: (node, { params }) => cameraOf(node, params.camera).recentReport(),
+  putCamera: (node, { params, body, ...asker }) => node.putCamera(params.camera, body, asker),
+  patchCamera: (node, { params, body, ...asker }) => {
+    cameraOf(node, params.camera);
+    return node.patchCamera(params.camera, objectOf(body), asker);
+  },
+  patchConsumer: (node, { params: { camera, consumer }, body, ...asker }) => {
+    checkConsumer(node, camera, consumer);
+    const change = checked(consumerPatchSchema, body, 'body');
+    return node.patchCamera(camera, { consumers: { [consumer]: change } }, asker);
+  },
+  removeCamera: (node, { params, ...asker }) => {
+    cameraOf(node, params.camera);
+    return node.removeCamera(params.camera, asker);
+  },
+  restartCamera: async (node, { params }) => {
+    cameraOf(node, params.camera);
+    await node.restartCamera(params.camera);
+    return {};
+  },
+  restartConsumer: async (node, { params }) => {
+    checkWorker(node, params.camera, params.consumer);
+    await node.restartWorker(params.camera, params.consumer);
+    return {};
+  },
+  snapshot: (node, { params, query }) => cameraOf(node, params.camera).picture(query.annotated === '1'),
+  ...recordingHandlers,
+  models: (node) => node.models(),
+  events: async (node, { query: { after, ...query } }) => {
+    // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.
+    // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.
+    const known = after === undefined || after > node.newEventId() ? {} : { after };
+    return { events: await node.events(checked(eventQuerySchema, { ...query, ...known }, 'query')) };
+  },
+  acknowledge: async (node, { params, by }) => {
+    // One that is open needs no store.
+    const open = node.status().alarms.find((alarm) => alarm.event === params.event);
+    if (open) {
+      node.acknowledge({ subject: open.subject }, by);
+      return { event: open.event, camera: open.camera, subject: open.subject };
+    }
+    const [event] = await node.events({ id: params.event, limit: 1 });
+    if (!event) throw new VigiaError('not_found', `there is no event ${params.event}`);
+    if (event.severity !== 'alarm')
+      throw new VigiaError('no_alarm', `event ${event.id} is no alarm: its severity is ${event.severity}`);
+    node.acknowledge(event, by);
+    return { event: event.id, camera: event.camera, subject: event.subject };
+  },
+  config: (node) => node.config,
+  putConfig: (node, { query, body, ...asker }) => {
+    const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);
+    if (query.dry_run === '1')
+      return { revision: node.config.revision, changes: node.previewConfig(text, query.file, asker) };
+    if (query.file === undefined) return node.putConfig(text, asker);
+    throw new UsageError('query.file: allowed with dry_run=1 only; the node reads its own file on a reload');
+  },
+  revisions: (node) => node.revisions,
+  rollBack: (node, { body, ...asker }) => node.rollBack(checked(rollBackSchema, body, 'body').revision, asker),
+  reload: (node) => node.reload(),
+};
 
 /** @throws VigiaError `not_found` */
 function cameraOf(node: ControlledNode, id: string): ControlledCamera {

@@ -4,7 +4,8 @@ import { userInfo } from 'node:os';
 import { codeOf, messageOf, peerUser, VigiaError } from '@vigia/base';
 import type { FastifyRequest } from 'fastify';
 import { type AccessControl, addressName, unlimited } from '#core/access';
-import type { Api } from './api-server.ts';
+import type { HttpApi } from './http-api.ts';
+import { servePage } from './page-files.ts';
 import { foreignGuard } from './guard.ts';
 import { type ApiServer, ownerOf, type Tls, type Visitor } from './visitors.ts';
 
@@ -38,7 +39,7 @@ export interface PortListener extends Listener {
  * Serves the API on a Unix socket that only this user can reach: file permissions stand for a login, and the kernel says who
  * connects. Closing removes the socket.
  */
-export async function listenOnSocket(path: string, api: Api): Promise<Listener> {
+export async function listenOnSocket(path: string, api: HttpApi): Promise<Listener> {
   const identity = unlimited(`control socket (user ${userInfo().username})`);
   const visitor: Visitor = { identity, from: '', trusted: true };
   const server = await api.server({ visitor: () => visitor, isStill: () => true });
@@ -71,7 +72,7 @@ export function isLoopback(host: string): boolean {
  *
  * @throws VigiaError `port_in_use`, `cannot_listen`
  */
-export async function listenOnPort(address: ListenAddress, api: Api, access: AccessControl): Promise<PortListener> {
+export async function listenOnPort(address: ListenAddress, api: HttpApi, access: AccessControl): Promise<PortListener> {
   const { host, names, tls } = address;
   const isOpen = !isLoopback(host);
   const guard = foreignGuard({ names, isOpen });
@@ -86,6 +87,7 @@ export async function listenOnPort(address: ListenAddress, api: Api, access: Acc
     isStill: (identity) => access.isStill(identity),
     tls,
   });
+  servePage(server);
   limitConnections(server);
   await bind(server, address);
   return { close: () => server.close(), renew: (next) => server.server.setSecureContext(next) };

@@ -2,9 +2,10 @@ import { createLog, FakeClock } from '@vigia/base';
 import { type NodeEvent, type NodeItem, nowMessageSchema, type TileHeader, tileHeaderSchema } from '@vigia/contracts';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
+import type { ControlledCamera } from './controlled-node.ts';
 import { NodeStreams } from './node-streams.ts';
 import type { Outlet, StreamMessage } from './outlet.ts';
+import type { ServedNode, StreamedNode } from './served-node.ts';
 import { eventsOnly, everything } from './stream-formats.ts';
 
 const idOf = (n: number): string => String(n).padStart(26, '0');
@@ -28,9 +29,10 @@ class FakeNode {
   #overflow: () => void = () => undefined;
   #work: Promise<unknown> = Promise.resolve();
 
-  get controlled(): ControlledNode {
-    const part: Partial<ControlledNode> = {
-      newEventId: () => idOf(this.stored.length),
+  get streamed(): StreamedNode {
+    return {
+      cameraIds: [],
+      position: idOf(this.stored.length),
       resumable: true,
       events: async ({ after = '', limit }) => {
         if (this.broken) throw new Error('the disk is gone');
@@ -42,7 +44,6 @@ class FakeNode {
         return { close: () => (this.closed = true), dropped: () => ({ ...this.dropped }) };
       },
     };
-    return part as ControlledNode;
   }
 
   store(n: number): void {
@@ -114,7 +115,12 @@ let streams: NodeStreams;
 let logged: string[];
 let allowed: boolean;
 /** Cameras that give a picture at once; undefined: none. */
-let cameras: Map<string, ControlledCamera>;
+let cameras: Map<string, Pick<ControlledCamera, 'tile'>>;
+const tile: ServedNode['tile'] = async (id, width) => {
+  const camera = cameras.get(id);
+  if (!camera) throw new Error('there is no such camera');
+  return camera.tile(width);
+};
 beforeEach(() => {
   node = new FakeNode();
   client = new FakeClient();
@@ -123,14 +129,14 @@ beforeEach(() => {
   allowed = true;
   cameras = new Map();
   streams = new NodeStreams({
-    node: { camera: (id) => cameras.get(id) },
+    node: { tile },
     clock,
     log: createLog('test', ({ message }) => void logged.push(message)),
   });
 });
 
 /** A client that may read. */
-const reader = () => ({ name: 'c', node: node.controlled, isStill: () => allowed });
+const reader = () => ({ name: 'c', node: node.streamed, isStill: () => allowed });
 
 const serveEvents = (after?: string): void => streams.serve(client, { ...reader(), after, ...eventsOnly() });
 
@@ -161,7 +167,7 @@ describe('events', () => {
       fc.asyncProperty(steps, async (all) => {
         node = new FakeNode();
         client = new FakeClient();
-        new NodeStreams({ node: node.controlled, clock, log: createLog('test', () => undefined) }).serve(client, {
+        new NodeStreams({ node: { tile }, clock, log: createLog('test', () => undefined) }).serve(client, {
           ...reader(),
           after: undefined,
           ...eventsOnly(),
@@ -215,13 +221,6 @@ describe('events', () => {
     expect(client.closed).toBe(true);
     expect(logged.at(-1)).toBe('c was disconnected: it read nothing for 30 s');
   });
-});
-
-test('an id from the future begins with everything that is stored', async () => {
-  node.store(1);
-  serveEvents('7ZZZZZZZZZZZZZZZZZZZZZZZZZ');
-  await turn();
-  expect(client.ids).toEqual([idOf(1)]);
 });
 
 test('a slow client hears how many results it lost', async () => {
@@ -320,12 +319,12 @@ describe('small pictures', () => {
         return { jpeg: await give(), stamps };
       },
     };
-    cameras.set(id, part as ControlledCamera);
+    cameras.set(id, part);
   };
   const look = (at: FakeClient, fps: number, only?: string): void =>
     streams.serve(at, {
       ...reader(),
-      node: { ...node.controlled, cameraIds: [...cameras.keys()] },
+      node: { ...node.streamed, cameraIds: [...cameras.keys()] },
       after: undefined,
       ...everything(['result'], undefined),
       pictures: { camera: only, width: 160, fps },
@@ -401,7 +400,7 @@ describe('small pictures', () => {
     for (let n = 0; n < 64; n += 1) camera(`c${n}`);
     streams.serve(client, {
       ...reader(),
-      node: { ...node.controlled, cameraIds: [...cameras.keys()] },
+      node: { ...node.streamed, cameraIds: [...cameras.keys()] },
       after: undefined,
       ...everything(['result'], undefined),
       pictures: { camera: undefined, width: 640, fps: 5 },

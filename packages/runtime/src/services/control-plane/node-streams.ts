@@ -1,7 +1,7 @@
 import { type Clock, every, type Log, messageOf, VigiaError } from '@vigia/base';
 import type { NodeEvent, NodeItem, NowMessage } from '@vigia/contracts';
-import type { ControlledNode, NodeSubscription } from './controlled-node.ts';
 import type { Outlet, StreamMessage } from './outlet.ts';
+import type { NodeSubscription, ServedNode, StreamedNode } from './served-node.ts';
 import { TileFeeds, type TileViewer } from './tile-feeds.ts';
 
 /** Streams that may be open at the same time. */
@@ -17,8 +17,6 @@ const SECOND_MS = 1_000;
 const PIXELS_PER_S = 6_000_000;
 /** The usual share of height to width of a picture. */
 const HEIGHT_SHARE = 9 / 16;
-/** Before every event. */
-const FIRST = '0'.repeat(26);
 
 /** Options of {@link NodeStreams}. */
 export interface NodeStreamsOptions {
@@ -30,10 +28,10 @@ export interface NodeStreamsOptions {
 export interface StreamWish {
   /** For the log. */
   readonly name: string;
-  /** The last event that the client has. Undefined: only what happens from now on. */
+  /** The last event that the client has: see {@link ServedNode.resume}. Undefined: only what happens from now on. */
   readonly after: string | undefined;
   /** The node as this client may see it. */
-  readonly node: ControlledNode;
+  readonly node: StreamedNode;
   /** Whether the client may still read. */
   readonly isStill: () => boolean;
   readonly wants: (item: NodeItem) => boolean;
@@ -69,7 +67,7 @@ export class NodeStreams {
   readonly #open = new Set<NodeStream>();
   readonly #tiles: TileFeeds;
 
-  constructor(options: NodeStreamsOptions & { readonly node: Pick<ControlledNode, 'camera'> }) {
+  constructor(options: NodeStreamsOptions & { readonly node: Pick<ServedNode, 'tile'> }) {
     this.#o = options;
     this.#tiles = new TileFeeds(options.node, options.clock);
   }
@@ -124,9 +122,7 @@ class NodeStream {
     this.#tiles = tiles;
     this.#outlet = outlet;
     this.#wish = wish;
-    this.#last = wish.after ?? wish.node.newEventId();
-    // From a store that was set aside, or from a clock that was ahead: nothing of what this one has is known to the client.
-    if (this.#last > wish.node.newEventId()) this.#last = FIRST;
+    this.#last = wish.after ?? wish.node.position;
     this.#heartbeat = every(options.clock, HEARTBEAT_MS, () => this.#beat());
     if (wish.now || wish.pictures) this.#seconds = every(options.clock, SECOND_MS, () => this.#second());
   }

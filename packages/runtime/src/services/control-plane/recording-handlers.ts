@@ -1,6 +1,6 @@
 import { UsageError } from '@vigia/base';
 import { markSchema } from '@vigia/contracts/api';
-import type { Handlers } from './asked.ts';
+import type { NodeHandlers } from './asked.ts';
 import { checked } from './refusal.ts';
 
 const LATEST_MS = 8.64e15;
@@ -8,7 +8,7 @@ const MILLISECONDS = /^\d{1,16}(?:\.\d{1,6})?$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** What the routes of recordings do that answer with JSON of the node. */
-export const recordingHandlers: Pick<Handlers, 'recordings' | 'markRecording' | 'rebuildRecordings'> = {
+export const recordingHandlers: Pick<NodeHandlers, 'recordings' | 'markRecording' | 'rebuildRecordings'> = {
   recordings: (node, { query }) => {
     const [fromMs, toMs] = [timeOf('query.from', query.from), timeOf('query.to', query.to)];
     if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs)

@@ -1,4 +1,5 @@
 import { messageOf, quotedLines, UsageError, VigiaError } from '@vigia/base';
+import type { HealthProblem } from '@vigia/contracts';
 import type { z } from 'zod';
 
 /** Status codes of errors that are neither bad input (400) nor "not now" (409). */
@@ -21,6 +22,9 @@ export interface Refusal {
   readonly status: number;
   readonly body: {
     readonly error: { readonly code: string; readonly message: string; readonly [detail: string]: unknown };
+    /** What needs attention, one by one. */
+    readonly status?: 'failing';
+    readonly problems?: readonly HealthProblem[];
   };
 }
 
@@ -29,12 +33,34 @@ export interface Refusal {
  * unexpected error (500) is for the log: the answer does not quote it.
  */
 export function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refused) return error.refusal;
   const status = statusOf(error);
   if (status >= 500 && !(error instanceof VigiaError))
     return { status, body: { error: { code: 'internal', message: 'the node failed; its log says why' } } };
   const message = quotedLines(messageOf(error)).join('\n');
   if (!(error instanceof VigiaError)) return { status, body: { error: { code: 'bad_request', message } } };
-  return { status, body: { error: { ...error.details, code: error.code, message } } };
+  const more = error instanceof NotWell ? { status: 'failing' as const, problems: error.problems } : {};
+  return { status, body: { ...more, error: { ...error.details, code: error.code, message } } };
+}
+
+/** The answer of `/healthz` while something needs attention. */
+export class NotWell extends VigiaError {
+  readonly problems: readonly HealthProblem[];
+
+  constructor(problems: readonly HealthProblem[]) {
+    super('failing', problems.map(({ message }) => message).join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** A refusal that another process of the node made. */
+export class Refused extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.body.error.message);
+    this.refusal = refusal;
+  }
 }
 
 function statusOf(error: unknown): number {

@@ -1,6 +1,6 @@
-import { type Clock, VigiaError } from '@vigia/base';
+import type { Clock } from '@vigia/base';
 import type { TileHeader } from '@vigia/contracts';
-import type { ControlledNode } from './controlled-node.ts';
+import type { ServedNode } from './served-node.ts';
 
 /** After a camera had no picture. Milliseconds. */
 const RETRY_MS = 1_000;
@@ -19,11 +19,11 @@ export interface TileViewer {
  * each viewer gets the newest one at its own rate. Nobody looks: nothing is asked.
  */
 export class TileFeeds {
-  readonly #node: Pick<ControlledNode, 'camera'>;
+  readonly #node: Pick<ServedNode, 'tile'>;
   readonly #clock: Clock;
   readonly #feeds = new Map<string, TileFeed>();
 
-  constructor(node: Pick<ControlledNode, 'camera'>, clock: Clock) {
+  constructor(node: Pick<ServedNode, 'tile'>, clock: Clock) {
     this.#node = node;
     this.#clock = clock;
   }
@@ -41,7 +41,7 @@ export class TileFeeds {
 }
 
 class TileFeed {
-  readonly #node: Pick<ControlledNode, 'camera'>;
+  readonly #node: Pick<ServedNode, 'tile'>;
   readonly #clock: Clock;
   readonly #camera: string;
   readonly #width: number;
@@ -51,7 +51,7 @@ class TileFeed {
   #running = false;
   #wake: () => void = () => undefined;
 
-  constructor(node: Pick<ControlledNode, 'camera'>, clock: Clock, camera: string, width: number, onEnd: () => void) {
+  constructor(node: Pick<ServedNode, 'tile'>, clock: Clock, camera: string, width: number, onEnd: () => void) {
     this.#node = node;
     this.#clock = clock;
     this.#camera = camera;
@@ -84,9 +84,7 @@ class TileFeed {
   /** @returns whether the camera had a picture. */
   async #show(askedMs: number): Promise<boolean> {
     try {
-      const camera = this.#node.camera(this.#camera);
-      if (!camera) throw new VigiaError('not_found', `there is no camera "${this.#camera}"`);
-      const { jpeg, stamps } = await camera.tile(this.#width);
+      const { jpeg, stamps } = await this.#node.tile(this.#camera, this.#width);
       const message = tileMessage({ type: 'picture', camera: this.#camera, ...stamps }, jpeg);
       for (const [viewer, dueMs] of this.#dueMs) {
         if (dueMs > askedMs) continue;

@@ -1,12 +1,12 @@
 import { type Clock, every, type Log, messageOf, UsageError } from '@vigia/base';
-import type { PlannedHttp } from '#node/plan';
 import type { AccessControl } from '#core/access';
-import { type Api, isLoopback, listenOnPort, type PortListener } from '#services/control-plane';
+import type { ListenSetup } from '#core/api-link';
+import { type HttpApi, isLoopback, listenOnPort, type PortListener } from '#services/control-plane';
 import { type LoadedTls, loadTls, versionOf } from './tls-files.ts';
 
 /** Options of {@link HttpDoor}. */
 export interface HttpDoorOptions {
-  readonly api: Api;
+  readonly api: HttpApi;
   readonly access: AccessControl;
   readonly clock: Clock;
   readonly log: Log;
@@ -18,12 +18,12 @@ const LEAVE_MS = 1_000;
 const CERTIFICATE_MS = 60_000;
 
 interface Open {
-  readonly http: PlannedHttp;
+  readonly http: ListenSetup;
   readonly listener: PortListener;
   tls: LoadedTls | undefined;
 }
 
-/** The TCP port on which the node's API listens. A reload may move it or close it. */
+/** The TCP port on which the node's API listens. A reload may move it. */
 export class HttpDoor {
   readonly #o: HttpDoorOptions;
   readonly #leaving = new Set<PortListener>();
@@ -40,16 +40,15 @@ export class HttpDoor {
    * Listens at an address, and closes the previous one a second later. The same address with other settings is closed
    * first, because it can be used once only.
    *
-   * @param http Undefined: no port.
    * @throws UsageError for an open port of a node without users; VigiaError when the address cannot be used. The
    *   previous one is still open then, unless it is the same address.
    */
-  async use(http: PlannedHttp | undefined): Promise<void> {
+  async use(http: ListenSetup): Promise<void> {
     const before = this.#open;
-    const ready = http && (await this.#ready(http));
-    if (before && before.http.listen === http?.listen) await before.listener.close();
-    this.#open = http && (await this.#listen(http, ready));
-    if (before && before.http.listen !== http?.listen) this.#leave(before.listener);
+    const ready = await this.#ready(http);
+    if (before && before.http.listen === http.listen) await before.listener.close();
+    this.#open = await this.#listen(http, ready);
+    if (before && before.http.listen !== http.listen) this.#leave(before.listener);
   }
 
   /** Reads the certificate again if its files have changed. One that cannot be used changes nothing; the log says so. */
@@ -83,7 +82,7 @@ export class HttpDoor {
   }
 
   /** Everything that can be checked before the previous port is given up. */
-  #ready({ listen, tls, names }: PlannedHttp): Promise<LoadedTls | undefined> {
+  #ready({ listen, tls, names }: ListenSetup): Promise<LoadedTls | undefined> {
     const { access } = this.#o;
     // TLS and names of its own mean that others come, through a proxy on this machine.
     const isOpen = !isLoopback(partsOf(listen).host) || tls !== undefined || names.length > 0;
@@ -95,7 +94,7 @@ export class HttpDoor {
     return tls ? loadTls(tls) : Promise.resolve(undefined);
   }
 
-  async #listen(http: PlannedHttp, tls: LoadedTls | undefined): Promise<Open> {
+  async #listen(http: ListenSetup, tls: LoadedTls | undefined): Promise<Open> {
     const { api, access, log } = this.#o;
     const { host, port } = partsOf(http.listen);
     const listener = await listenOnPort({ host, port, names: http.names, tls: tls?.tls }, api, access);

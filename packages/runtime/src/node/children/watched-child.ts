@@ -25,13 +25,14 @@ export interface WatchedChildOptions<Out extends Vocabulary, In extends Vocabula
   /** The JavaScript file to run. */
   readonly entry: string;
   readonly clock: Clock;
-  readonly gate: StartGate;
+  /** Lets it start in its turn. Default: at once. */
+  readonly gate?: StartGate;
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   /** Further environment variables. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** Where the process listens. One that was killed leaves it behind. */
-  readonly socketPath: string;
+  /** Where the process listens, if it is a file. One that was killed leaves it behind. */
+  readonly socketPath?: string;
   /** Asks a new process to set itself up. Its refusal is why it ends. */
   readonly setUp: (link: Channel<Out, In>, deadlineMs: number) => Promise<unknown>;
   readonly readyMs: number;
@@ -63,7 +64,7 @@ export class WatchedChild<Out extends Vocabulary, In extends Vocabulary> {
       name,
       entry,
       clock,
-      gate,
+      ...(gate ? { gate } : {}),
       log,
       onLog,
       ...(variables ? { variables } : {}),
@@ -108,7 +109,7 @@ export class WatchedChild<Out extends Vocabulary, In extends Vocabulary> {
   async stop(): Promise<void> {
     this.#watch?.cancel();
     await this.#child.stop();
-    rmSync(this.#o.socketPath, { force: true });
+    if (this.#o.socketPath !== undefined) rmSync(this.#o.socketPath, { force: true });
   }
 
   /** It said something: it does not hang. */

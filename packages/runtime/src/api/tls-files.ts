@@ -2,9 +2,9 @@ import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { codeOf, messageOf, UsageError } from '@vigia/base';
 import type { Tls } from '#services/control-plane';
-import type { PlannedHttp } from '#node/plan';
+import type { ListenSetup } from '#core/api-link';
 
-type Files = NonNullable<PlannedHttp['tls']>;
+type Files = NonNullable<ListenSetup['tls']>;
 
 /** A certificate and its key, as they were when they were read. */
 export interface LoadedTls {

@@ -1,43 +1,40 @@
-import { type Clock, type Log, messageOf, VigiaError } from '@vigia/base';
-import { API, API_NAMES, type ApiName, type ApiRoute, MEDIA_NAMES, type MediaName } from '@vigia/contracts/api';
+import { type Clock, type Log, VigiaError } from '@vigia/base';
+import {
+  ACCESS_API,
+  API,
+  API_NAMES,
+  type ApiName,
+  type ApiRoute,
+  MEDIA_NAMES,
+  type MediaName,
+  openApi,
+} from '@vigia/contracts/api';
 import webSocket from '@fastify/websocket';
 import { fastify, type FastifyReply, type FastifyRequest, type RouteHandlerMethod, type RouteOptions } from 'fastify';
 import { z } from 'zod';
 import type { AccessControl } from '#core/access';
-import type { AnswerName, Asked } from './asked.ts';
-import { Audit, cameraIn, targetOf } from './audit.ts';
-import type { ControlledNode } from './controlled-node.ts';
-import { grantedNode } from './granted-node.ts';
-import { handlersOf, NotWell } from './handlers.ts';
+import type { AccessName, NodeName } from './asked.ts';
+import { Audit } from './audit.ts';
+import { grantedStream } from './granted-node.ts';
 import { passOn } from './media-proxy.ts';
 import { refuseBytes, refuseOddities } from './no-request.ts';
 import { NodeStreams } from './node-streams.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+import { accessOperations, type ApiCall, loggedRefusal, type Operations } from './operations.ts';
 import { sseOutlet, webSocketOutlet } from './outlet.ts';
-import { servePage } from './page-files.ts';
-import { checked, type Refusal, refusalOf } from './refusal.ts';
-import { Repeats } from './repeats.ts';
-import {
-  keyOf,
-  noRoute,
-  refuseDeep,
-  refuseReferences,
-  revisionIn,
-  revisionOf,
-  type StreamName,
-  wishOf,
-} from './requests.ts';
+import { checked } from './refusal.ts';
+import { keyOf, noRoute, revisionIn, revisionOf, type StreamName, wishOf } from './requests.ts';
+import type { ServedNode, StreamedNode } from './served-node.ts';
 import { SessionRoutes } from './session-routes.ts';
 import { discardBody } from './unread-body.ts';
 import {
   type ApiServer,
   type Entrance,
   nameOf,
-  ownerOfKey,
   refuseUnlessMay,
   refuseUnlessSees,
   refuseUnlessStill,
   type Visitor,
-  withoutForeign,
 } from './visitors.ts';
 
 /** The content type of OpenMetrics 1.0 text. */
@@ -49,47 +46,41 @@ const REQUEST_MS = 30_000;
 const PARAM_LIMIT = 100;
 /** Of a message over a WebSocket, bytes. */
 const MESSAGE_LIMIT = 1_024;
+const NO_QUERY = z.strictObject({});
 
-/** Options of {@link Api}. */
-export interface ApiOptions {
-  readonly node: ControlledNode;
+/** Options of {@link HttpApi}. */
+export interface HttpApiOptions {
+  readonly node: ServedNode;
   readonly access: AccessControl;
+  /** Called, and awaited, before a request about users is looked at. */
+  readonly beforeAccess?: () => Promise<unknown>;
+  /** Called, and awaited, when users or tokens were changed here, before the answer. */
+  readonly onAccessChange?: () => Promise<unknown>;
   /** Of vigia. */
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** A request, however it arrived. */
-export interface ApiCall {
-  readonly route: AnswerName;
-  readonly visitor: Visitor;
-  readonly params: unknown;
-  readonly query: unknown;
-  readonly body: unknown;
-  /** The change is refused unless this revision is in force. */
-  readonly expected: number | undefined;
-  /** Of a change: a second request of the same asker with this key does nothing and gets the answer of the first one. */
-  readonly key: string | undefined;
-}
-
-/** The HTTP API of a node: the same over every listener. Every route is one of `API` in the contracts. */
-export class Api {
-  readonly #o: ApiOptions;
-  readonly #handlers: ReturnType<typeof handlersOf>;
-  readonly #repeats: Repeats;
+/** The HTTP API of a node: the same over every listener, and in every process. Every route is one of `API` in the contracts. */
+export class HttpApi {
+  readonly #o: HttpApiOptions;
+  readonly #access: Operations<AccessName>;
   readonly #streams: NodeStreams;
   readonly #audit: Audit;
   readonly #sessions: SessionRoutes;
   readonly #visitors = new WeakMap<FastifyRequest, Visitor>();
+  /** Of requests for streams, once they are known to be possible. */
+  readonly #wishes = new WeakMap<FastifyRequest, ReturnType<typeof wishOf>>();
+  /** Built with the first request for it. */
+  #openApi: string | undefined;
 
-  constructor(options: ApiOptions) {
-    const { version, access, clock, node } = options;
+  constructor(options: HttpApiOptions) {
+    const { access, clock, node, log } = options;
     this.#o = options;
-    this.#handlers = handlersOf(version, access);
-    this.#repeats = new Repeats(clock);
+    this.#audit = new Audit(node.audit, clock);
+    this.#access = accessOperations(access, { audit: this.#audit, clock, log });
     this.#streams = new NodeStreams(options);
-    this.#audit = new Audit(node, clock);
     this.#sessions = new SessionRoutes(access, this.#audit);
     access.onChange(() => this.#streams.checkLogins());
   }
@@ -130,55 +121,15 @@ export class Api {
       },
     });
     refuseOddities(server);
+    const turns = new OneAtATime();
+    server.addHook('onRequest', (request, reply) => turns.wait(request.raw.socket, reply.raw));
     // Before the body is read: it costs nothing to refuse.
     server.addHook('onRequest', async (request) => {
       this.#visitors.set(request, entrance.visitor(request));
       if (request.headers.upgrade !== undefined && request.routeOptions.url !== API.stream.path) throw noRoute(request);
     });
     for (const name of API_NAMES) server.route(this.#route(name, entrance));
-    servePage(server);
     return server;
-  }
-
-  /**
-   * Carries out a request. `stop` only answers; its caller then ends the node.
-   *
-   * @throws UsageError for a request that is not valid; VigiaError for one that its sender may not make, or that cannot
-   *   be carried out now.
-   */
-  async call({ route: name, visitor, expected, params, query, body, key }: ApiCall): Promise<unknown> {
-    const route: ApiRoute = API[name];
-    this.#refuseUnlessMay(visitor, name);
-    const parameters = checked(route.params ?? z.unknown(), params, 'path');
-    refuseUnlessSees(visitor, route, parameters);
-    const asked = {
-      by: nameOf(visitor),
-      identity: visitor.identity,
-      trusted: visitor.trusted,
-      expected,
-      params: parameters,
-      query: checked(route.query ?? z.strictObject({}), query, 'query'),
-      body,
-    };
-    refuseDeep(body);
-    if (!visitor.trusted) refuseReferences(body);
-    refuseUnlessStill(visitor);
-    const work = async (): Promise<unknown> => {
-      const answer = await withoutForeign(visitor, () => this.#call(name, asked as Asked<typeof name>));
-      if (route.method !== 'GET')
-        this.#audit.done(visitor, name, targetOf(asked.params, route.body && body), cameraIn(asked.params, answer));
-      return answer;
-    };
-    if (key === undefined || route.method === 'GET') return work();
-    const what = [name, ...[asked.params, asked.query, body, expected].map((part) => JSON.stringify(part ?? null))];
-    return this.#repeats.once(`${ownerOfKey(visitor)} ${key}`, what, work);
-  }
-
-  /** The answer to a request that failed. Logs an unexpected failure. @param what The request, for the log. */
-  refusal(error: unknown, what: string): Refusal {
-    const refusal = refusalOf(error);
-    if (refusal.status === 500) this.#o.log.error(`${what}: ${messageOf(error)}`);
-    return refusal;
   }
 
   #route(name: ApiName, entrance: Entrance): RouteOptions {
@@ -186,14 +137,17 @@ export class Api {
     const at = {
       method,
       url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      onRequest: async (request: FastifyRequest) => this.#refuseUnlessMay(this.#visitorOf(request), name),
+      onRequest: async (request: FastifyRequest) => {
+        const visitor = this.#visitorOf(request);
+        this.#audit.refusing(visitor, name, () => refuseUnlessMay(visitor, API[name]));
+      },
     };
     if (name !== 'stream' && name !== 'eventStream') {
       const handler: RouteHandlerMethod = (request, reply) => this.#answer(name, request, reply);
       return { ...at, handler, ...(name === 'stop' ? { onResponse: this.#stopAfter } : {}) };
     }
     const serve = (request: FastifyRequest, open: () => ReturnType<typeof sseOutlet>): void =>
-      this.#serve(name, entrance, request, open);
+      this.#serve(entrance, request, open);
     const sse: RouteHandlerMethod = (request, reply) => {
       reply.hijack();
       serve(request, () => sseOutlet(reply.raw));
@@ -215,23 +169,26 @@ export class Api {
 
   async #refuse(error: unknown, { method, url, raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     await discardBody(raw, this.#o.clock);
-    const { status, body } = this.refusal(error, `${method} ${url}`);
+    const { status, body } = loggedRefusal(error, `${method} ${url}`, this.#o.log);
     if (status === 401) void reply.header('www-authenticate', 'Bearer');
     const { retry_after_s: seconds } = body.error as { readonly retry_after_s?: number };
     if (seconds !== undefined) void reply.header('retry-after', String(seconds));
-    // The problems one by one, besides their sentences.
-    const more = error instanceof NotWell ? { status: 'failing', problems: error.problems } : {};
-    return reply.code(status).send({ ...more, ...body });
+    return reply.code(status).send(body);
   }
 
   async #answer(name: Exclude<ApiName, StreamName>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const visitor = this.#visitorOf(request);
     if (name === 'login' || name === 'logout') return this.#sessions[name](visitor, request, reply);
     if (isMedia(name)) return this.#media(name, visitor, request, reply);
+    if (name === 'openapi') {
+      checked(NO_QUERY, request.query, 'query');
+      this.#openApi ??= JSON.stringify(openApi(this.#o.version));
+      return reply.type('application/json; charset=utf-8').send(this.#openApi);
+    }
     const route: ApiRoute = API[name];
     const { params, query, body, headers } = request;
     const expected = route.ifMatch ? revisionOf(headers['if-match']) : undefined;
-    const answer = await this.call({ route: name, visitor, params, query, body, expected, key: keyOf(request) });
+    const answer = await this.#call({ route: name, visitor, params, query, body, expected, key: keyOf(request) });
     const revision = revisionIn(answer);
     if (revision !== undefined) reply.header('etag', `"${revision}"`);
     // What one user may see is not for another one of the same browser.
@@ -241,6 +198,15 @@ export class Api {
     return reply.send(answer);
   }
 
+  /** What concerns users is answered here, everything else by the node. */
+  async #call(call: ApiCall<AccessName | NodeName>): Promise<unknown> {
+    if (!isAboutAccess(call)) return this.#o.node.call(call as ApiCall);
+    await this.#o.beforeAccess?.();
+    const answer = await this.#access.call(call);
+    if (API[call.route].method !== 'GET') await this.#o.onAccessChange?.();
+    return answer;
+  }
+
   /** Bytes of recordings: from the process that has them. */
   async #media(name: MediaName, visitor: Visitor, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const route: ApiRoute = API[name];
@@ -248,19 +214,15 @@ export class Api {
     refuseUnlessSees(visitor, route, { camera });
     checked(API[name].query as z.ZodType, request.query, 'query');
     refuseUnlessStill(visitor);
-    const { playback } = this.#nodeFor(visitor);
+    const { playback } = this.#o.node;
     if (playback === undefined) throw new VigiaError('no_recordings', 'this node has no recordings');
     return passOn(playback, camera, route.path.slice(route.path.lastIndexOf('/') + 1), request, reply);
   }
 
-  #call<N extends AnswerName>(name: N, asked: Asked<N>): unknown {
-    return this.#handlers[name](this.#nodeFor(asked), asked);
-  }
-
-  /** The node as somebody may see it. */
-  #nodeFor({ identity }: Pick<Visitor, 'identity'>): ControlledNode {
+  /** What streams show to somebody. */
+  #streamOf({ identity }: Visitor): StreamedNode {
     const { node } = this.#o;
-    return !identity || identity.cameras === 'all' ? node : grantedNode(node, identity.cameras);
+    return !identity || identity.cameras === 'all' ? node : grantedStream(node, identity.cameras);
   }
 
   #visitorOf(request: FastifyRequest): Visitor {
@@ -269,37 +231,25 @@ export class Api {
     throw new VigiaError('internal', 'a request without a visitor');
   }
 
-  #refuseUnlessMay(visitor: Visitor, name: ApiName): void {
-    const route: ApiRoute = API[name];
-    try {
-      refuseUnlessMay(visitor, route);
-    } catch (error) {
-      if (route.method !== 'GET' && visitor.identity && error instanceof VigiaError)
-        this.#audit.refused(visitor, name, null, error.code);
-      throw error;
-    }
-  }
-
   /** Throws for a stream that cannot begin. */
   async #checkStream(name: StreamName, request: FastifyRequest): Promise<void> {
-    const { after } = wishOf(name, request);
+    const wish = wishOf(name, request);
     this.#streams.checkRoom();
-    // Without a store nothing can be resumed.
-    if (after !== undefined) await this.#o.node.events({ after, limit: 1 });
+    const { node } = this.#o;
+    await node.attend();
+    const after = wish.after === undefined ? undefined : await node.resume(wish.after);
+    this.#wishes.set(request, { ...wish, after });
   }
 
-  #serve(
-    name: StreamName,
-    { isStill }: Entrance,
-    request: FastifyRequest,
-    open: () => ReturnType<typeof sseOutlet>,
-  ): void {
+  #serve({ isStill }: Entrance, request: FastifyRequest, open: () => ReturnType<typeof sseOutlet>): void {
     const visitor = this.#visitorOf(request);
+    const wish = this.#wishes.get(request);
+    if (!wish) throw new VigiaError('internal', 'a stream that was not checked');
     const { identity } = visitor;
     this.#streams.serve(open(), {
-      ...wishOf(name, request),
+      ...wish,
       name: `stream of ${nameOf(visitor)}`,
-      node: this.#nodeFor(visitor),
+      node: this.#streamOf(visitor),
       isStill: () => identity !== undefined && isStill(identity),
     });
   }
@@ -307,4 +257,8 @@ export class Api {
 
 function isMedia(name: ApiName): name is MediaName {
   return (MEDIA_NAMES as readonly string[]).includes(name);
+}
+
+function isAboutAccess(call: ApiCall<AccessName | NodeName>): call is ApiCall<AccessName> {
+  return Object.hasOwn(ACCESS_API, call.route);
 }

@@ -1,0 +1,201 @@
+import { type Channel, type Clock, codeOf, type Log } from '@vigia/base';
+import type { NodeItem } from '@vigia/contracts';
+import type { ApiNodeWords, NodeApiWords, NodeFacts } from '#core/api-link';
+import { EventHub } from '#core/event-hub';
+import {
+  type ApiCall,
+  type FollowerOptions,
+  type NodeName,
+  type NodeSubscription,
+  refuseDeep,
+  type Refusal,
+  Refused,
+  refuseUnlessStill,
+  type ServedNode,
+} from '#services/control-plane';
+import { Lane } from './lane.ts';
+
+/** What the node answers from what it knows. Milliseconds. */
+const QUICK_MS = 10_000;
+/** Changes may start processes, and models may have to be fetched first. */
+const SLOW_MS = 3_600_000;
+/** A camera gives up earlier. */
+const TILE_MS = 10_000;
+/** Nobody reads streams for this long: the node stops sending items. */
+const LINGER_MS = 5_000;
+
+const QUICK: ReadonlySet<NodeName> = new Set([
+  'health',
+  'ready',
+  'status',
+  'cameras',
+  'camera',
+  'models',
+  'config',
+  'revisions',
+  'logs',
+]);
+
+/** Options of {@link RemoteNode}. */
+export interface RemoteNodeOptions {
+  readonly channel: Channel<ApiNodeWords, NodeApiWords>;
+  readonly facts: NodeFacts;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * The node, which is another process. However many clients there are, it works on few of their requests at a time, and sends
+ * each item once.
+ */
+export class RemoteNode implements ServedNode {
+  readonly #o: RemoteNodeOptions;
+  readonly #hub: EventHub;
+  /** Few: while the node answers, nothing else happens in it. */
+  readonly #quick = new Lane(2, 512);
+  /** Somebody goes to help: that waits for nobody else. */
+  readonly #acknowledgements = new Lane(4, 128);
+  /** These wait for cameras, models and disks, and it does not. */
+  readonly #slow = new Lane(16, 128);
+  readonly #tiles = new Lane(32, 1_024);
+  readonly #readers = new Set<() => void>();
+  #following: Promise<void> | undefined;
+  #lingering: { cancel(): void } | undefined;
+  #position = '';
+  #lost = { samples: 0, kept: 0 };
+  facts: NodeFacts;
+
+  constructor(options: RemoteNodeOptions) {
+    this.#o = options;
+    this.facts = options.facts;
+    this.#hub = new EventHub(options.log);
+  }
+
+  get cameraIds(): readonly string[] {
+    return this.facts.cameras;
+  }
+
+  get playback(): string | undefined {
+    return this.facts.playback ?? undefined;
+  }
+
+  get resumable(): boolean {
+    return this.facts.resumable;
+  }
+
+  get position(): string {
+    return this.#position;
+  }
+
+  async call(call: ApiCall): Promise<unknown> {
+    // What is nested too deeply could not even be sent.
+    refuseDeep(call.body);
+    if (QUICK.has(call.route)) return this.#quick.run(() => this.#ask(call, QUICK_MS));
+    const lane = call.route === 'acknowledge' ? this.#acknowledgements : this.#slow;
+    return lane.run(() => this.#ask(call, SLOW_MS));
+  }
+
+  async #ask({ visitor, expected, key, ...call }: ApiCall, deadlineMs: number): Promise<unknown> {
+    // It may have waited.
+    refuseUnlessStill(visitor);
+    const { identity = null, from } = visitor;
+    const ask = { ...call, identity, from, expected: expected ?? null, key: key ?? null };
+    const reply = await this.#o.channel.request('call', ask, { deadlineMs });
+    if ('answer' in reply) return reply.answer;
+    throw new Refused(reply.refusal as Refusal);
+  }
+
+  stop(by: string): void {
+    this.#o.channel.notify('stop', { by });
+  }
+
+  readonly audit: ServedNode['audit'] = (entry, camera) => {
+    if (!this.#o.channel.notify('audit', { entry, camera }))
+      this.#o.log.error(`${entry.action} of ${entry.by} is not recorded: the node does not read`);
+  };
+
+  async resume(after: string): Promise<string> {
+    return (await this.#o.channel.request('resume', { after }, { deadlineMs: QUICK_MS })).after;
+  }
+
+  async events({ after, limit, cameras }: Parameters<ServedNode['events']>[0]): ReturnType<ServedNode['events']> {
+    const { events } = await this.#o.channel.request('events', { after, limit, cameras }, { deadlineMs: QUICK_MS });
+    return [...events];
+  }
+
+  async tile(camera: string, width: number): ReturnType<ServedNode['tile']> {
+    return this.#tiles.run(() => this.#o.channel.request('tile', { camera, width }, { deadlineMs: TILE_MS }));
+  }
+
+  attend(): Promise<void> {
+    this.#lingering?.cancel();
+    this.#following ??= this.#follow().catch((error: unknown) => {
+      this.#following = undefined;
+      throw error;
+    });
+    this.#lingerUnlessRead();
+    return this.#following;
+  }
+
+  follow(
+    { onOverflow, ...options }: FollowerOptions,
+    handle: (item: NodeItem) => void | Promise<void>,
+  ): NodeSubscription {
+    const overflow = (): void => {
+      this.#readers.delete(overflow);
+      onOverflow();
+    };
+    this.#readers.add(overflow);
+    const before = this.#lost;
+    const subscription = this.#hub.subscribe({ ...options, guest: true, onOverflow: overflow }, handle);
+    return {
+      // What it was too slow for, and what this process was too slow for.
+      dropped: () => ({
+        samples: subscription.lost.samples + this.#lost.samples - before.samples,
+        kept: subscription.lost.kept + this.#lost.kept - before.kept,
+      }),
+      close: () => {
+        this.#readers.delete(overflow);
+        subscription.close();
+        this.#lingerUnlessRead();
+      },
+    };
+  }
+
+  /** Takes what the node sends. Resolves when more may come. */
+  take(items: readonly NodeItem[], lost: { readonly samples: number; readonly kept: number }): void {
+    this.#lost = lost;
+    for (const item of items) {
+      if (item.type === 'event' && item.event.id > this.#position) this.#position = item.event.id;
+      this.#hub.publish(item);
+    }
+  }
+
+  /** The node sends nothing more: every reader ends, and goes on where it was with its next connection. */
+  overflow(): void {
+    this.#following = undefined;
+    for (const end of this.#readers) end();
+  }
+
+  async #follow(): Promise<void> {
+    const { channel } = this.#o;
+    const { position } = await channel.request('follow', { on: true }, { deadlineMs: QUICK_MS });
+    if (position > this.#position) this.#position = position;
+  }
+
+  #lingerUnlessRead(): void {
+    if (this.#readers.size > 0) return;
+    this.#lingering?.cancel();
+    this.#lingering = this.#o.clock.after(LINGER_MS, () => void this.#unfollow(), { unref: true });
+  }
+
+  async #unfollow(): Promise<void> {
+    if (this.#readers.size > 0 || !this.#following) return;
+    this.#following = undefined;
+    try {
+      await this.#o.channel.request('follow', { on: false }, { deadlineMs: QUICK_MS });
+    } catch (error) {
+      if (codeOf(error) !== 'channel_closed') this.#o.log.warn(String(error));
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { VigiaError } from '@vigia/base';
+import type { EventQuery, NodeEvent, NodeItem } from '@vigia/contracts';
+import type { Tile } from '#core/camera-link';
+import type { ControlledNode, RecordChange } from './controlled-node.ts';
+import type { ApiCall, NodeOperations } from './operations.ts';
+
+/** What a stream needs of a node. */
+export interface StreamedNode {
+  readonly cameraIds: readonly string[];
+  /** Whether events are stored, so that a stream can be resumed. */
+  readonly resumable: boolean;
+  /** Each event that a new reader gets has a larger id. */
+  readonly position: string;
+  /** Stored events, oldest first. */
+  events(query: EventQuery): Promise<NodeEvent[]>;
+  /**
+   * Hands over what happens from now on and is wanted; the next item waits for the promise that `handle` returns. Only after
+   * {@link ServedNode.attend}.
+   */
+  follow(options: FollowerOptions, handle: (item: NodeItem) => void | Promise<void>): NodeSubscription;
+}
+
+/** What an HTTP server needs of a node, which may be another process. */
+export interface ServedNode extends StreamedNode {
+  /** Carries out a request. @throws what `refusalOf` makes an answer of. */
+  call(call: ApiCall): Promise<unknown>;
+  /** Ends the node like SIGTERM. Returns at once. @param by Who asks. */
+  stop(by: string): void;
+  readonly audit: RecordChange;
+  /** Where the process that has the recordings answers; undefined: there are none. */
+  readonly playback: string | undefined;
+  /** Resolves when {@link StreamedNode.follow} hands over everything. @throws VigiaError when the node does not answer. */
+  attend(): Promise<void>;
+  /**
+   * Where a client goes on that has the events up to this one: from there, or from the first event on when the id is of a
+   * store that was set aside, or of a clock that was ahead.
+   *
+   * @throws VigiaError `no_store` when events are not stored.
+   */
+  resume(after: string): Promise<string>;
+  /**
+   * A small picture: of the next ok result, or of the next frame when none comes soon.
+   *
+   * @throws VigiaError when the camera has none within some seconds.
+   */
+  tile(camera: string, width: number): Promise<Tile>;
+}
+
+/** A reader of {@link StreamedNode.follow}. */
+export interface FollowerOptions {
+  /** For the log. */
+  readonly name: string;
+  /** What it does not want does not wait for it, and is not lost when it is slow. */
+  readonly wants: (item: NodeItem) => boolean;
+  /** Too many alarms were unread: nothing more comes. */
+  readonly onOverflow: () => void;
+}
+
+/** A subscription of a reader. */
+export interface NodeSubscription {
+  /** Items dropped because they were not read in time: `samples` are gone, `kept` can still be read from the store. */
+  dropped(): { readonly samples: number; readonly kept: number };
+  close(): void;
+}
+
+/** Before every event. */
+const FIRST = '0'.repeat(26);
+
+/** The node of this process. */
+export function servedNode(
+  node: ControlledNode,
+  operations: NodeOperations,
+  more: Pick<ServedNode, 'follow' | 'stop'>,
+): ServedNode {
+  return {
+    get cameraIds() {
+      return node.cameraIds;
+    },
+    resumable: node.resumable,
+    get position() {
+      return node.newEventId();
+    },
+    get playback() {
+      return node.playback;
+    },
+    events: (query) => node.events(query),
+    ...more,
+    call: (call) => operations.call(call),
+    audit: node.audit,
+    attend: () => Promise.resolve(),
+    resume: async (after) => {
+      await node.events({ after, limit: 1 });
+      return after > node.newEventId() ? FIRST : after;
+    },
+    tile: async (id, width) => {
+      const camera = node.camera(id);
+      if (!camera) throw new VigiaError('not_found', `there is no camera "${id}"`);
+      return camera.tile(width);
+    },
+  };
+}
