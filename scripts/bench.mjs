@@ -86,6 +86,15 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  door: {
+    line: 'how late results arrive at the broker and at the control socket while the HTTP port is under load (about 3 minutes; needs mosquitto)',
+    usage: '[--seconds N] [--rounds N] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 1 to 600 (8)'],
+      ['--rounds N', 'rounds in which the loads alternate, 1 to 100 (3)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   recording: {
     line: '16 cameras recorded, compared with ffmpeg; ages of results of 8 and 16 cameras with and without recording (about 10 minutes)',
     usage: '[--seconds N] [--rounds N] [--markdown]',

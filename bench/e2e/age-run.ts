@@ -5,6 +5,7 @@ import { CameraFork } from '../support/camera-fork.ts';
 import { addCounts } from '../support/numbers.ts';
 import { cpuSeconds, descendantsOf, machineCpuSeconds, pssBytes } from '../support/processes.ts';
 import { type TimedResult, VigiaNode } from '../support/vigia-node.ts';
+import { wallOffsetMs } from '../support/wall-offset.ts';
 
 /** Measurements with one number of cameras, summed over its rounds. */
 export interface AgeSamples {
@@ -186,15 +187,4 @@ function phasesOf(cameras: readonly CameraFork[]): number[] {
   const newest = cameras.map(({ sentMs }) => [...sentMs.values()].at(-1) ?? 0);
   const first = newest[0] ?? 0;
   return newest.map((sentMs) => Math.round((((sentMs - first) % INTERVAL_MS) + INTERVAL_MS) % INTERVAL_MS));
-}
-
-/**
- * Wall time minus monotonic time, exact to some microseconds: `Date.now()` has a resolution of milliseconds, so this
- * waits for its step.
- */
-function wallOffsetMs(): number {
-  const start = Date.now();
-  while (Date.now() === start);
-  const wallMs = Date.now();
-  return wallMs - systemClock.nowMs();
 }

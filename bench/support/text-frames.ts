@@ -1,12 +1,17 @@
 /** The texts that a WebSocket's server sends: unmasked frames of RFC 6455, each a whole message. */
 export class TextFrames {
   readonly #onText: (text: string) => void;
+  readonly #onOther: (opcode: number) => void;
   #bytes: Buffer = Buffer.alloc(0);
   #isOpen = false;
 
-  /** @param onText Gets each message. */
-  constructor(onText: (text: string) => void) {
+  /**
+   * @param onText Gets each message.
+   * @param onOther Gets the opcode of each other frame: 2 of a binary message, 9 of a ping.
+   */
+  constructor(onText: (text: string) => void, onOther: (opcode: number) => void = () => undefined) {
     this.#onText = onText;
+    this.#onOther = onOther;
   }
 
   /** Takes what came, the answer to the handshake first. */
@@ -33,7 +38,9 @@ export class TextFrames {
     const length = short === 127 ? Number(bytes.readBigUInt64BE(2)) : short === 126 ? bytes.readUInt16BE(2) : short;
     if (bytes.length < from + length) return false;
     this.#bytes = bytes.subarray(from + length);
-    if (((bytes[0] ?? 0) & 15) === 1) this.#onText(bytes.toString('utf8', from, from + length));
+    const opcode = (bytes[0] ?? 0) & 15;
+    if (opcode === 1) this.#onText(bytes.toString('utf8', from, from + length));
+    else this.#onOther(opcode);
     return true;
   }
 }

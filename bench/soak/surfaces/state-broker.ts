@@ -22,7 +22,7 @@ export class StateBroker {
   }
 
   /** Ends with the run. */
-  static async start(run: SoakRun): Promise<StateBroker> {
+  static async start(run: Pick<SoakRun, 'scope' | 'signal'>): Promise<StateBroker> {
     const port = await freePort();
     const dir = mkdtempSync(join(tmpdir(), 'vigia-surfaces-'));
     run.scope.defer(() => rmSync(dir, { recursive: true }));
