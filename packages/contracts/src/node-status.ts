@@ -21,7 +21,7 @@ export type RecentAnswers = z.infer<typeof recentAnswersSchema>;
 
 /** See {@link HealthProblem}. */
 export const healthProblemSchema = z.strictObject({
-  /** `worker_failed`, `blind`, `recording_paused`, `footage`, `store`, `mqtt_refused`, `memory`. */
+  /** `worker_failed`, `blind`, `recording_paused`, `footage`, `store`, `mqtt_refused`, `memory`, `api`. */
   code: z.string(),
   /** `_node` for a problem of the whole node. */
   camera: z.string(),

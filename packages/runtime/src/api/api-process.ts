@@ -27,7 +27,7 @@ import { RemoteNode } from './remote-node.ts';
 /** Open connections are cut at the end; nothing has to be written. Milliseconds. */
 const CLOSE_MS = 500;
 const ALIVE_MS = 1_000;
-/** Niceness: whoever looks waits for those who watch. */
+/** Niceness: viewers wait for cameras and models. */
 const NICE = 5;
 
 /** What a set-up process has. */
@@ -37,7 +37,7 @@ interface Running {
   readonly door: HttpDoor;
 }
 
-/** The entry of the api process: waits for its setup, listens where it is told to, runs until its parent ends it. */
+/** The entry of the api process: waits for its setup, listens at the address that it gets, runs until its parent ends it. */
 class ApiProcess {
   readonly #entry: ChildEntry<ApiNodeWords, NodeApiWords>;
   readonly #log = createLog('api', jsonLineSink);
@@ -75,6 +75,9 @@ class ApiProcess {
           if (this.#running) this.#running.node.facts = facts;
         },
         overflow: () => this.#running?.node.overflow(),
+        alive: () => {
+          if (this.#running) this.#running.node.aliveMs = systemClock.nowMs();
+        },
       },
     };
   }

@@ -76,7 +76,7 @@ beforeEach(() => {
           return null;
         },
       },
-      notices: { facts: () => undefined, overflow: () => node.overflow() },
+      notices: { facts: () => undefined, overflow: () => node.overflow(), alive: () => undefined },
     },
     onProblem,
   });

@@ -64,10 +64,13 @@ export class RemoteNode implements ServedNode {
   #position = '';
   #lost = { samples: 0, kept: 0 };
   facts: NodeFacts;
+  /** See {@link ServedNode}. */
+  aliveMs: number;
 
   constructor(options: RemoteNodeOptions) {
     this.#o = options;
     this.facts = options.facts;
+    this.aliveMs = options.clock.nowMs();
     this.#hub = new EventHub(options.log);
   }
 

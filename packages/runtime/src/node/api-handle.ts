@@ -166,7 +166,10 @@ export class ApiHandle {
       readyMs: READY_MS,
       stopMs: STOP_MS,
       silentTicks: SILENT_TICKS,
-      look: (pid) => this.#weigh(child, pid),
+      look: (pid) => {
+        child.link?.notify('alive', null);
+        this.#weigh(child, pid);
+      },
       onEnd: (ended, failure) => {
         this.#unfollow();
         if (this.#child !== child) return;
@@ -221,7 +224,7 @@ export class ApiHandle {
     };
   }
 
-  /** Its sender has no more rights than the network gives, whatever the api process says. */
+  /** Its sender has no more rights than the network gives, even if the api process says so. */
   async #call({ route, identity, from, expected, key, ...ask }: CallAsk): Promise<CallReply> {
     const { operations } = this.#o;
     const visitor = { identity: identity ?? undefined, from, trusted: false };

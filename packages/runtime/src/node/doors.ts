@@ -47,7 +47,7 @@ export class Doors {
     this.#o = options;
     this.#access = new AccessControl({ path: join(stateDir, 'access.json'), clock });
     this.operations = nodeOperations(node, options);
-    this.#served = servedNode(node, this.operations, { follow, stop });
+    this.#served = servedNode(node, this.operations, clock, { follow, stop });
     this.#api = new ApiHandle({ ...options, node: this.#served, operations: this.operations });
   }
 

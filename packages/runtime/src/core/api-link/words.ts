@@ -94,6 +94,8 @@ export interface NodeApiWords {
     readonly facts: Schema<NodeFacts>;
     /** Too many alarms were unread: nothing more comes until `follow` is asked again. */
     readonly overflow: Schema<null>;
+    /** Every second: the node does not hang. */
+    readonly alive: Schema<null>;
   };
 }
 
@@ -166,7 +168,7 @@ export const NODE_API_WORDS: NodeApiWords = {
       reply: nothing,
     },
   },
-  notices: { facts, overflow: nothing },
+  notices: { facts, overflow: nothing, alive: nothing },
 };
 
 /** See {@link ApiNodeWords}. */

@@ -14,7 +14,7 @@ export interface Asked<N extends ApiName> extends Asker {
   readonly body: unknown;
 }
 
-/** Routes about users and tokens: whoever has the users answers. Login and logout set cookies, and are not among them. */
+/** Routes about users and tokens: the process of the server answers. Login and logout set cookies, and are not among them. */
 export type AccessName = Exclude<keyof typeof ACCESS_API, 'login' | 'logout'>;
 
 /** Routes that the node answers, wherever the request arrived. */

@@ -1,6 +1,5 @@
 import type { EventQuery, NodeItem, Report } from '@vigia/contracts';
 import type { ControlledNode } from './controlled-node.ts';
-import type { StreamedNode } from './served-node.ts';
 
 /**
  * The node as seen by a user with access to some cameras: the others do not exist, and neither do events that concern the
@@ -36,28 +35,6 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
       if (ask.camera !== null && !granted.has(ask.camera)) return { cameras: {} };
       return { cameras: only((await node.recordings(ask)).cameras, granted) };
     },
-  };
-}
-
-/** What streams show to a user with access to some cameras. */
-export function grantedStream(node: StreamedNode, cameras: readonly string[]): StreamedNode {
-  const granted = new Set(cameras);
-  const isGranted = (id: string | null): boolean => id !== null && granted.has(id);
-  return {
-    get cameraIds() {
-      return node.cameraIds.filter(isGranted);
-    },
-    resumable: node.resumable,
-    get position() {
-      return node.position;
-    },
-    events: async (query) => {
-      const { camera } = query;
-      const found = await node.events(camera === undefined ? { ...query, cameras } : query);
-      return found.filter((event) => isGranted(event.camera));
-    },
-    follow: ({ wants, ...options }, handle) =>
-      node.follow({ ...options, wants: (item) => isGranted(cameraOf(item)) && wants(item) }, handle),
   };
 }
 

@@ -15,7 +15,6 @@ import { z } from 'zod';
 import type { AccessControl } from '#core/access';
 import type { AccessName, NodeName } from './asked.ts';
 import { Audit } from './audit.ts';
-import { grantedStream } from './granted-node.ts';
 import { passOn } from './media-proxy.ts';
 import { refuseBytes, refuseOddities } from './no-request.ts';
 import { NodeStreams } from './node-streams.ts';
@@ -23,9 +22,10 @@ import { OneAtATime } from './one-at-a-time.ts';
 import { accessOperations, type ApiCall, loggedRefusal, type Operations } from './operations.ts';
 import { sseOutlet, webSocketOutlet } from './outlet.ts';
 import { checked } from './refusal.ts';
-import { keyOf, noRoute, revisionIn, revisionOf, type StreamName, wishOf } from './requests.ts';
-import type { ServedNode, StreamedNode } from './served-node.ts';
+import { keyOf, noRoute, revisionIn, revisionOf } from './requests.ts';
+import { grantedStream, type ServedNode, type StreamedNode } from './served-node.ts';
 import { SessionRoutes } from './session-routes.ts';
+import { type StreamName, wishOf } from './stream-formats.ts';
 import { discardBody } from './unread-body.ts';
 import {
   type ApiServer,

@@ -25,13 +25,18 @@ class FakeNode {
   readonly dropped = { samples: 0, kept: 0 };
   broken = false;
   closed = false;
+  silentMs = 0;
   #handle: (item: NodeItem) => void | Promise<void> = () => undefined;
   #overflow: () => void = () => undefined;
   #work: Promise<unknown> = Promise.resolve();
 
   get streamed(): StreamedNode {
+    const { silentMs } = this;
     return {
       cameraIds: [],
+      get aliveMs() {
+        return clock.nowMs() - silentMs;
+      },
       position: idOf(this.stored.length),
       resumable: true,
       events: async ({ after = '', limit }) => {
@@ -287,6 +292,12 @@ describe('the time', () => {
       .map(({ data }) => nowMessageSchema.parse(JSON.parse(data)));
     expect(times.map(({ monotonic_ms }) => monotonic_ms - (times[0]?.monotonic_ms ?? 0))).toEqual([0, 1_000, 2_000]);
     expect(Date.parse(times[2]?.at ?? '') - Date.parse(times[0]?.at ?? '')).toBe(2_000);
+  });
+
+  test('does not come while the node behind this process says nothing', () => {
+    node.silentMs = 2_000;
+    streams.serve(client, { ...reader(), after: undefined, ...everything(['result'], undefined), now: true });
+    expect(client.got.filter(({ event }) => event === 'now')).toEqual([]);
   });
 
   test('does not come to a client that did not ask', () => {

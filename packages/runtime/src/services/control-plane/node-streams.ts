@@ -13,6 +13,8 @@ const STUCK_MS = 30_000;
 const UNANSWERED = STUCK_MS / HEARTBEAT_MS;
 const PAGE = 500;
 const SECOND_MS = 1_000;
+/** A node that says every second that it does not hang has not said so for this long. */
+const ALIVE_MS = 2_000;
 /** Of small pictures for one client, per second: 32 tiles of 320 × 180, three times a second. */
 const PIXELS_PER_S = 6_000_000;
 /** The usual share of height to width of a picture. */
@@ -152,7 +154,9 @@ class NodeStream {
   #second(): void {
     if (this.#outlet.closed) return;
     this.checkLogin();
-    if (this.#wish.now) void this.#outlet.send(nowMessage(this.#o.clock));
+    // Only while the node is there: a page covers what it shows when the time stops coming.
+    if (this.#wish.now && this.#o.clock.nowMs() - this.#wish.node.aliveMs < ALIVE_MS)
+      void this.#outlet.send(nowMessage(this.#o.clock));
     if (this.#wish.pictures) this.#followCameras(this.#wish.pictures);
   }
 

@@ -1,39 +1,9 @@
 import { UsageError, VigiaError } from '@vigia/base';
-import { eventIdSchema } from '@vigia/contracts';
-import { API } from '@vigia/contracts/api';
 import type { FastifyRequest } from 'fastify';
-import type { StreamWish } from './node-streams.ts';
-import { checked } from './refusal.ts';
-import { eventsOnly, everything } from './stream-formats.ts';
 
 const KEY = /^[\x21-\x7E]{1,128}$/;
 /** Levels of lists and objects in a body. */
 const DEEPEST = 64;
-const lastIdSchema = eventIdSchema.optional();
-
-/** Routes that answer with a stream. */
-export type StreamName = 'eventStream' | 'stream';
-
-/** What a request for a stream wants. @throws UsageError for a parameter that is not valid. */
-export function wishOf(
-  name: StreamName,
-  { query, headers }: FastifyRequest,
-): Pick<StreamWish, 'after' | 'wants' | 'format' | 'now' | 'pictures'> {
-  const asked = checked(API[name].query, query, 'query');
-  const after = checked(lastIdSchema, headers['last-event-id'] ?? asked.after, 'Last-Event-ID');
-  if (!('types' in asked)) return { after, ...eventsOnly() };
-  const { camera, width, fps } = asked;
-  const types = asked.types.split(',');
-  const wantsPictures = types.includes('picture');
-  if (wantsPictures && headers.upgrade === undefined)
-    throw new UsageError('query.types: pictures are binary messages: they need a WebSocket');
-  return {
-    after,
-    ...everything(types, camera),
-    now: types.includes('now'),
-    pictures: wantsPictures ? { camera, width, fps } : undefined,
-  };
-}
 
 /** The `Idempotency-Key` of a change. @throws UsageError for an invalid one. */
 export function keyOf({ method, headers }: FastifyRequest): string | undefined {

@@ -1,4 +1,4 @@
-import { VigiaError } from '@vigia/base';
+import { FakeClock, VigiaError } from '@vigia/base';
 import { expect, test } from 'vitest';
 import type { ControlledNode } from './controlled-node.ts';
 import type { NodeOperations } from './operations.ts';
@@ -6,10 +6,15 @@ import { servedNode } from './served-node.ts';
 
 const idOf = (n: number): string => String(n).padStart(26, '0');
 const nodeWith = (part: Partial<ControlledNode>): ReturnType<typeof servedNode> =>
-  servedNode({ newEventId: () => idOf(7), events: async () => [], ...part } as ControlledNode, {} as NodeOperations, {
-    follow: () => ({ close: () => undefined, dropped: () => ({ samples: 0, kept: 0 }) }),
-    stop: () => undefined,
-  });
+  servedNode(
+    { newEventId: () => idOf(7), events: async () => [], ...part } as ControlledNode,
+    {} as NodeOperations,
+    new FakeClock(),
+    {
+      follow: () => ({ close: () => undefined, dropped: () => ({ samples: 0, kept: 0 }) }),
+      stop: () => undefined,
+    },
+  );
 
 test('a client goes on after the event that it has; with an id from the future, from the first one', async () => {
   const node = nodeWith({});

@@ -1,7 +1,8 @@
-import { VigiaError } from '@vigia/base';
+import { type Clock, VigiaError } from '@vigia/base';
 import type { EventQuery, NodeEvent, NodeItem } from '@vigia/contracts';
 import type { Tile } from '#core/camera-link';
 import type { ControlledNode, RecordChange } from './controlled-node.ts';
+import { cameraOf } from './granted-node.ts';
 import type { ApiCall, NodeOperations } from './operations.ts';
 
 /** What a stream needs of a node. */
@@ -9,6 +10,8 @@ export interface StreamedNode {
   readonly cameraIds: readonly string[];
   /** Whether events are stored, so that a stream can be resumed. */
   readonly resumable: boolean;
+  /** When the node last showed that it does not hang. Monotonic milliseconds. */
+  readonly aliveMs: number;
   /** Each event that a new reader gets has a larger id. */
   readonly position: string;
   /** Stored events, oldest first. */
@@ -70,9 +73,14 @@ const FIRST = '0'.repeat(26);
 export function servedNode(
   node: ControlledNode,
   operations: NodeOperations,
+  clock: Clock,
   more: Pick<ServedNode, 'follow' | 'stop'>,
 ): ServedNode {
   return {
+    // It answers: it is this process.
+    get aliveMs() {
+      return clock.nowMs();
+    },
     get cameraIds() {
       return node.cameraIds;
     },
@@ -97,5 +105,30 @@ export function servedNode(
       if (!camera) throw new VigiaError('not_found', `there is no camera "${id}"`);
       return camera.tile(width);
     },
+  };
+}
+
+/** What streams show to a user with access to some cameras. */
+export function grantedStream(node: StreamedNode, cameras: readonly string[]): StreamedNode {
+  const granted = new Set(cameras);
+  const isGranted = (id: string | null): boolean => id !== null && granted.has(id);
+  return {
+    get cameraIds() {
+      return node.cameraIds.filter(isGranted);
+    },
+    resumable: node.resumable,
+    get aliveMs() {
+      return node.aliveMs;
+    },
+    get position() {
+      return node.position;
+    },
+    events: async (query) => {
+      const { camera } = query;
+      const found = await node.events(camera === undefined ? { ...query, cameras } : query);
+      return found.filter((event) => isGranted(event.camera));
+    },
+    follow: ({ wants, ...options }, handle) =>
+      node.follow({ ...options, wants: (item) => isGranted(cameraOf(item)) && wants(item) }, handle),
   };
 }

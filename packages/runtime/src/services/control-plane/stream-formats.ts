@@ -1,7 +1,12 @@
-import { printableJson } from '@vigia/base';
-import type { NodeItem } from '@vigia/contracts';
+import { printableJson, UsageError } from '@vigia/base';
+import { eventIdSchema, type NodeItem } from '@vigia/contracts';
+import { API } from '@vigia/contracts/api';
+import type { FastifyRequest } from 'fastify';
 import { cameraOf } from './granted-node.ts';
 import type { StreamFormat, StreamWish } from './node-streams.ts';
+import { checked } from './refusal.ts';
+
+const lastIdSchema = eventIdSchema.optional();
 
 /** Many clients read the same items: each is written as JSON once. */
 const written = new WeakMap<NodeItem, string>();
@@ -46,4 +51,28 @@ export function everything(types: readonly string[], camera: string | undefined)
 /** Events of severity `debug` are not kept: a stream with them could not be resumed without gaps. */
 function isStored(item: NodeItem): boolean {
   return item.type === 'event' && item.event.severity !== 'debug';
+}
+
+/** Routes that answer with a stream. */
+export type StreamName = 'eventStream' | 'stream';
+
+/** What a request for a stream wants. @throws UsageError for a parameter that is not valid. */
+export function wishOf(
+  name: StreamName,
+  { query, headers }: FastifyRequest,
+): Pick<StreamWish, 'after' | 'wants' | 'format' | 'now' | 'pictures'> {
+  const asked = checked(API[name].query, query, 'query');
+  const after = checked(lastIdSchema, headers['last-event-id'] ?? asked.after, 'Last-Event-ID');
+  if (!('types' in asked)) return { after, ...eventsOnly() };
+  const { camera, width, fps } = asked;
+  const types = asked.types.split(',');
+  const wantsPictures = types.includes('picture');
+  if (wantsPictures && headers.upgrade === undefined)
+    throw new UsageError('query.types: pictures are binary messages: they need a WebSocket');
+  return {
+    after,
+    ...everything(types, camera),
+    now: types.includes('now'),
+    pictures: wantsPictures ? { camera, width, fps } : undefined,
+  };
 }
