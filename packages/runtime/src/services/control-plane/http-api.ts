@@ -11,7 +11,7 @@ import {
 } from '@vigia/contracts/api';
 import webSocket from '@fastify/websocket';
 import { fastify, type FastifyReply, type FastifyRequest, type RouteHandlerMethod, type RouteOptions } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { AccessControl } from '#core/access';
 import type { AccessName, NodeName } from './asked.ts';
 import { Audit } from './audit.ts';
@@ -19,7 +19,7 @@ import { passOn } from './media-proxy.ts';
 import { refuseBytes, refuseOddities } from './no-request.ts';
 import { NodeStreams } from './node-streams.ts';
 import { OneAtATime } from './one-at-a-time.ts';
-import { accessOperations, type ApiCall, loggedRefusal, type Operations } from './operations.ts';
+import { accessOperations, type ApiCall, loggedRefusal, type Operations, parametersOf } from './operations.ts';
 import { sseOutlet, webSocketOutlet } from './outlet.ts';
 import { checked } from './refusal.ts';
 import { keyOf, noRoute, revisionIn, revisionOf } from './requests.ts';
@@ -46,7 +46,6 @@ const REQUEST_MS = 30_000;
 const PARAM_LIMIT = 100;
 /** Of a message over a WebSocket, bytes. */
 const MESSAGE_LIMIT = 1_024;
-const NO_QUERY = z.strictObject({});
 
 /** Options of {@link HttpApi}. */
 export interface HttpApiOptions {
@@ -181,7 +180,7 @@ export class HttpApi {
     if (name === 'login' || name === 'logout') return this.#sessions[name](visitor, request, reply);
     if (isMedia(name)) return this.#media(name, visitor, request, reply);
     if (name === 'openapi') {
-      checked(NO_QUERY, request.query, 'query');
+      parametersOf({ route: name, visitor, params: request.params, query: request.query });
       this.#openApi ??= JSON.stringify(openApi(this.#o.version));
       return reply.type('application/json; charset=utf-8').send(this.#openApi);
     }
@@ -200,7 +199,11 @@ export class HttpApi {
 
   /** What concerns users is answered here, everything else by the node. */
   async #call(call: ApiCall<AccessName | NodeName>): Promise<unknown> {
-    if (!isAboutAccess(call)) return this.#o.node.call(call as ApiCall);
+    if (!isAboutAccess(call)) {
+      // What is refused here does not cost the node anything.
+      parametersOf(call);
+      return this.#o.node.call(call as ApiCall);
+    }
     await this.#o.beforeAccess?.();
     const answer = await this.#access.call(call);
     if (API[call.route].method !== 'GET') await this.#o.onAccessChange?.();

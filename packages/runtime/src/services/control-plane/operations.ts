@@ -21,6 +21,8 @@ import {
   withoutForeign,
 } from './visitors.ts';
 
+const NO_QUERY = z.strictObject({});
+
 /** A request, however it arrived. */
 export interface ApiCall<N extends ApiName = NodeName> {
   readonly route: N;
@@ -59,18 +61,16 @@ export class Operations<N extends ApiName> {
    * @throws UsageError for a request that is not valid; VigiaError for one that its sender may not make, or that cannot
    *   be carried out now.
    */
-  async call({ route: name, visitor, expected, params, query, body, key }: ApiCall<N>): Promise<unknown> {
+  async call(call: ApiCall<N>): Promise<unknown> {
+    const { route: name, visitor, expected, body, key } = call;
     const route: ApiRoute = API[name];
     this.#o.audit.refusing(visitor, name, () => refuseUnlessMay(visitor, route));
-    const parameters = checked(route.params ?? z.unknown(), params, 'path');
-    refuseUnlessSees(visitor, route, parameters);
     const asked = {
       by: nameOf(visitor),
       identity: visitor.identity,
       trusted: visitor.trusted,
       expected,
-      params: parameters,
-      query: checked(route.query ?? z.strictObject({}), query, 'query'),
+      ...parametersOf(call),
       body,
     };
     refuseDeep(body);
@@ -91,6 +91,25 @@ export class Operations<N extends ApiName> {
   refusal(error: unknown, what: string): Refusal {
     return loggedRefusal(error, what, this.#o.log);
   }
+}
+
+/**
+ * The parameters of a request. @throws UsageError for one that is not valid; VigiaError `not_found` for a camera that its sender
+ * may not see.
+ */
+export function parametersOf({
+  route: name,
+  visitor,
+  params,
+  query,
+}: Pick<ApiCall<ApiName>, 'route' | 'visitor' | 'params' | 'query'>): {
+  readonly params: unknown;
+  readonly query: unknown;
+} {
+  const route: ApiRoute = API[name];
+  const parameters = checked(route.params ?? z.unknown(), params, 'path');
+  refuseUnlessSees(visitor, route, parameters);
+  return { params: parameters, query: checked(route.query ?? NO_QUERY, query, 'query') };
 }
 
 /** The answer to a request that failed. Logs an unexpected failure. @param what The request, for the log. */
