@@ -144,7 +144,8 @@ test.each([true, false])('budgets are enforced before anybody may write (index l
   for (let i = 0; rooms.length === 0 && i < 100; i += 1) await second();
   expect(filesBelow(rig.dirs[0])).toEqual([]);
   expect(rooms).toEqual([{ dir: rig.dirs[0], reason: null, message: null }]);
-  await second();
+  // The index forgets the last one a moment after its file is gone.
+  for (let i = 0; counters.at(-1)?.segments !== 0 && i < 100; i += 1) await second();
   expect(counters.at(-1)).toMatchObject({ segments: 0, deletedSegments: 20, oldestMs: null });
 });
 
