@@ -128,6 +128,29 @@ test('a port that another program has is refused in a reload, and the old one st
   expect((await node.overTcp.ready()).status).toBe('ready');
 });
 
+test('a port that another program took meanwhile is a problem of the node, and a reload mends it', async () => {
+  const thief = createServer();
+  const before = apiPid();
+  process.kill(before, 'SIGKILL');
+  await until('the port is taken', () => {
+    thief.removeAllListeners().listen(node.port, '127.0.0.1');
+    return Promise.race([once(thief, 'listening'), once(thief, 'error').then(() => undefined)]);
+  });
+  const problem = await until('the problem', async () => {
+    const { problems } = await node.overSocket.status();
+    return problems.find(({ code, message }) => code === 'api' && message.includes('is in use'));
+  });
+  expect(problem.message).toContain(`127.0.0.1:${node.port} is in use: choose another port`);
+  const free = await freePort();
+  const elsewhere = node.document(30).replace(`127.0.0.1:${node.port}`, `127.0.0.1:${free}`);
+  await node.overSocket.putConfig({ body: elsewhere });
+  await until('the other port', async () => (await fetch(`http://127.0.0.1:${free}/readyz`)).ok);
+  expect((await node.overSocket.health()).problems).toEqual([]);
+  thief.close();
+  await node.overSocket.putConfig({ body: node.document(31) });
+  expect((await node.overTcp.ready()).status).toBe('ready');
+});
+
 test('without a port there is no api process; with one there is again', async () => {
   const without = node.document(22).replace(/^http:.*\n/m, '');
   await node.overSocket.putConfig({ body: without });

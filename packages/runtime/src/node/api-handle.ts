@@ -1,5 +1,14 @@
 import { fileURLToPath } from 'node:url';
-import { type Channel, type Clock, type Log, type LogRecord, messageOf, UsageError, VigiaError } from '@vigia/base';
+import {
+  type Channel,
+  type Clock,
+  codeOf,
+  type Log,
+  type LogRecord,
+  messageOf,
+  UsageError,
+  VigiaError,
+} from '@vigia/base';
 import type { HealthProblem, NodeItem } from '@vigia/contracts';
 import {
   API_NODE_WORDS,
@@ -31,6 +40,8 @@ const LEAVE_MS = 1_000;
 const BATCH = 64;
 /** An api process that takes no items for this long gets no more. Milliseconds. */
 const TAKE_MS = 30_000;
+/** Why an api process that is being started again is not asked. */
+const NOT_THERE = new Set(['channel_closed', 'not_sent', 'not_started']);
 
 /** Options of {@link ApiHandle}. */
 export interface ApiHandleOptions {
@@ -135,7 +146,10 @@ export class ApiHandle {
 
   /** A process that is being started again listens there as soon as it can. */
   async #move(http: PlannedHttp): Promise<void> {
-    const failure = await this.#listen(this.#child?.link, http);
+    const failure = await this.#listen(this.#child?.link, http).catch((error: unknown) => {
+      if (NOT_THERE.has(codeOf(error) ?? '')) return null;
+      throw error;
+    });
     if (failure) throw errorOf(failure);
     this.#http = http;
   }
