@@ -205,6 +205,18 @@ describe('streams', () => {
     expect(late.subscription.dropped()).toEqual({ samples: 2 + 43, kept: 0 });
   });
 
+  test('losses before another subscription do not hide those of it', async () => {
+    await node.attend();
+    follow();
+    await give([], { samples: 5, kept: 2 });
+    toApi.notify('overflow', null);
+    await turn();
+    await node.attend();
+    const reader = follow();
+    await give([], { samples: 1, kept: 0 });
+    expect(reader.subscription.dropped()).toEqual({ samples: 1, kept: 0 });
+  });
+
   test('too many unread alarms end every reader, and the next one asks again', async () => {
     await node.attend();
     const readers = [follow(), follow()];

@@ -24,6 +24,8 @@ const TILE_MS = 10_000;
 /** Nobody reads streams for this long: the node stops sending items. */
 const LINGER_MS = 5_000;
 
+const NOTHING_LOST: { readonly samples: number; readonly kept: number } = { samples: 0, kept: 0 };
+
 const QUICK: ReadonlySet<NodeName> = new Set([
   'health',
   'ready',
@@ -62,7 +64,7 @@ export class RemoteNode implements ServedNode {
   #following: Promise<void> | undefined;
   #lingering: { cancel(): void } | undefined;
   #position = '';
-  #lost = { samples: 0, kept: 0 };
+  #lost = NOTHING_LOST;
   facts: NodeFacts;
   /** See {@link ServedNode}. */
   aliveMs: number;
@@ -182,6 +184,8 @@ export class RemoteNode implements ServedNode {
 
   async #follow(): Promise<void> {
     const { channel } = this.#o;
+    // The node counts each subscription from its beginning.
+    this.#lost = NOTHING_LOST;
     const { position } = await channel.request('follow', { on: true }, { deadlineMs: QUICK_MS });
     if (position > this.#position) this.#position = position;
   }

@@ -20,8 +20,6 @@ import {
   type NodeApiWords,
   type NodeFacts,
 } from '#core/api-link';
-import { anonymousBytesOf } from '#core/memory';
-import { formatBytes } from '#core/terminal';
 import { WatchedChild, type WatchedChildOptions } from '#node/children';
 import { API_MEMORY_LIMIT, type PlannedHttp } from '#node/plan';
 import type { ApiCall, NodeOperations, NodeSubscription, ServedNode } from '#services/control-plane';
@@ -32,8 +30,6 @@ const STOP_MS = 700;
 const SILENT_TICKS = 10;
 const LISTEN_MS = 10_000;
 const REFRESH_MS = 5_000;
-/** For so many seconds in a row it may use more memory than it is allowed. */
-const LARGE_TICKS = 3;
 /** A port that is left serves requests that are under way for this long. Milliseconds. */
 const LEAVE_MS = 1_000;
 /** Items that may wait for the api process besides those in the subscription's queue. */
@@ -70,7 +66,7 @@ export class ApiHandle {
   /** Waits for the first outcome of a process that was started for a new port. */
   #started: { resolve(): void; reject(error: Error): void } | undefined;
   #failure: string | undefined;
-  #largeTicks = 0;
+  #stopped = false;
 
   constructor(options: ApiHandleOptions) {
     this.#o = options;
@@ -115,6 +111,7 @@ export class ApiHandle {
 
   /** Cuts open connections. Idempotent. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     const child = this.#child;
     this.#child = undefined;
     this.#started?.reject(new VigiaError('stopping', 'the node is stopping'));
@@ -124,6 +121,7 @@ export class ApiHandle {
 
   async #begin(http: PlannedHttp): Promise<void> {
     await this.#leaving;
+    if (this.#stopped) throw new VigiaError('stopping', 'the node is stopping');
     this.#http = http;
     const outcome = new Promise<void>((resolve, reject) => {
       this.#started = { resolve, reject };
@@ -180,10 +178,8 @@ export class ApiHandle {
       readyMs: READY_MS,
       stopMs: STOP_MS,
       silentTicks: SILENT_TICKS,
-      look: (pid) => {
-        child.link?.notify('alive', null);
-        this.#weigh(child, pid);
-      },
+      look: () => child.link?.notify('alive', null),
+      memoryLimit: () => API_MEMORY_LIMIT,
       onEnd: (ended, failure) => {
         this.#unfollow();
         if (this.#child !== child) return;
@@ -197,13 +193,16 @@ export class ApiHandle {
   async #setUp(child: { kill(why: string, failure?: string): void }, link: Link, deadlineMs: number): Promise<void> {
     const { stateDir, version } = this.#o;
     await link.request('setup', { stateDir, version, facts: this.#facts() }, { deadlineMs });
-    const http = this.#http;
-    const failure = http && (await this.#listen(link, http));
-    if (!failure) {
+    try {
+      const http = this.#http;
+      const failure = http && (await this.#listen(link, http));
+      if (failure) throw errorOf(failure);
       this.#failure = undefined;
       this.#started?.resolve();
-    } else if (this.#started) this.#started.reject(errorOf(failure));
-    else child.kill('cannot listen', failure.message);
+    } catch (error) {
+      if (this.#started) this.#started.reject(error as Error);
+      else child.kill('does not listen', messageOf(error));
+    }
   }
 
   async #listen(link: Link | undefined, { listen, tls, names }: PlannedHttp): Promise<ListenFailure | null> {
@@ -265,7 +264,11 @@ export class ApiHandle {
     };
     const give = (): Promise<void> =>
       send()
-        .catch(() => subscription.close())
+        .catch(() => {
+          subscription.close();
+          // Its readers go on with another subscription; nobody waits for items that do not come.
+          link.notify('overflow', null);
+        })
         .finally(() => {
           sending = undefined;
         });
@@ -277,21 +280,18 @@ export class ApiHandle {
         return batch.length < BATCH ? undefined : sending;
       },
     );
-    return subscription;
+    return {
+      dropped: () => subscription.dropped(),
+      close: () => {
+        subscription.close();
+        batch = [];
+      },
+    };
   }
 
   #unfollow(): void {
     this.#subscription?.close();
     this.#subscription = undefined;
-  }
-
-  /** What clients send is bounded before it is kept; this holds when that fails. */
-  #weigh(child: { kill(why: string, failure?: string): void }, pid: number): void {
-    const bytes = anonymousBytesOf([pid]);
-    this.#largeTicks = bytes > API_MEMORY_LIMIT ? this.#largeTicks + 1 : 0;
-    if (this.#largeTicks < LARGE_TICKS) return;
-    this.#largeTicks = 0;
-    child.kill(`uses ${formatBytes(bytes)} of memory, ${formatBytes(API_MEMORY_LIMIT)} are allowed`);
   }
 
   #facts(): NodeFacts {

@@ -13,9 +13,13 @@ import {
   type Timer,
   type Vocabulary,
 } from '@vigia/base';
+import { anonymousBytesOf } from '#core/memory';
+import { formatBytes } from '#core/terminal';
 
 const RESTART = { firstMs: 100, maxMs: 10_000 };
 const WATCH_MS = 1_000;
+/** Looks in a row above its limit. */
+const LARGE_TICKS = 3;
 
 /** Options of {@link WatchedChild}. */
 export interface WatchedChildOptions<Out extends Vocabulary, In extends Vocabulary>
@@ -40,8 +44,10 @@ export interface WatchedChildOptions<Out extends Vocabulary, In extends Vocabula
   /** Once ready, the process counts as hung after so many seconds in which {@link WatchedChild.heard} was not called. */
   readonly silentTicks: number;
   /** Once a second, for a process that runs. */
-  readonly look?: (pid: number) => void;
-  /** It has ended and another one follows. `ended` completes "it "; `failure`: its own sentence, if it gave itself up. */
+  readonly look?: () => void;
+  /** What its process may use, anonymous bytes. A process above it for {@link LARGE_TICKS} looks is killed. Default: anything. */
+  readonly memoryLimit?: () => number;
+  /** It has ended and another one follows. `ended` completes "it "; `failure`: its own sentence, if it gave itself up, or was killed with one. */
   readonly onEnd: (ended: string, failure: string | undefined) => void;
 }
 
@@ -52,6 +58,7 @@ export class WatchedChild<Out extends Vocabulary, In extends Vocabulary> {
   #watch: Timer | undefined;
   /** Undefined until it is ready. */
   #silentTicks: number | undefined;
+  #largeTicks = 0;
   #failure: string | undefined;
   /** To its present process, or to the last one: what is said to one that is gone is lost. */
   link: Channel<Out, In> | undefined;
@@ -133,11 +140,24 @@ export class WatchedChild<Out extends Vocabulary, In extends Vocabulary> {
   #look(): void {
     const { pid } = this.#child;
     if (pid === undefined) return;
-    this.#o.look?.(pid);
+    this.#o.look?.();
+    this.#weigh(pid);
     if (this.#silentTicks === undefined) return;
     this.#silentTicks += 1;
     if (this.#silentTicks < this.#o.silentTicks) return;
     this.#silentTicks = 0;
     this.kill(`has said nothing for ${this.#o.silentTicks} s`);
+  }
+
+  /** What it takes from outside is bounded before it is kept; this holds when a library leaks. */
+  #weigh(pid: number): void {
+    const { memoryLimit } = this.#o;
+    if (!memoryLimit) return;
+    const [bytes, limit] = [anonymousBytesOf([pid]), memoryLimit()];
+    this.#largeTicks = bytes > limit ? this.#largeTicks + 1 : 0;
+    if (this.#largeTicks < LARGE_TICKS) return;
+    this.#largeTicks = 0;
+    const why = `uses ${formatBytes(bytes)} of memory, ${formatBytes(limit)} are allowed`;
+    this.kill(why, `its process ${why}`);
   }
 }

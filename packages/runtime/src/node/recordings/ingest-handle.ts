@@ -2,8 +2,6 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Log, LogRecord, StartGate } from '@vigia/base';
 import { ingestMemoryLimit } from '#node/plan';
-import { anonymousBytesOf } from '#core/memory';
-import { formatBytes } from '#core/terminal';
 import type { GapReason, RecorderState, RecordRoom, Written } from '#core/footage';
 import {
   INGEST_WORDS,
@@ -21,8 +19,6 @@ const READY_MS = 10_000;
 const STOP_MS = 1_000;
 /** It sends counters twice a second, and counts as hung after so many seconds without any. */
 const SILENT_TICKS = 10;
-/** Looks in a row above its limit. */
-const LARGE_TICKS = 3;
 
 const NO_COUNTERS: IngestCounters = {
   segments: 0,
@@ -55,7 +51,6 @@ export class IngestHandle {
   readonly #o: IngestHandleOptions;
   readonly #child: WatchedChild<NodeToIngestWords, IngestWords>;
   #room: RecordRoom | undefined;
-  #largeTicks = 0;
   #stopped = false;
   /** Of processes that have ended. */
   #before: IngestCounters = NO_COUNTERS;
@@ -95,7 +90,7 @@ export class IngestHandle {
       readyMs: READY_MS,
       stopMs: STOP_MS,
       silentTicks: SILENT_TICKS,
-      look: (pid) => this.#weigh(pid),
+      memoryLimit: () => ingestMemoryLimit(this.#setup),
       onEnd: (ended, failure) => this.#onEnd(failure ?? `the process that records it ${ended}`),
     });
   }
@@ -159,17 +154,6 @@ export class IngestHandle {
   /** Another connection to the camera is made. */
   reconnect(message: string): void {
     this.#child.link?.notify('reconnect', { message });
-  }
-
-  /** What a camera sends is bounded before it is allocated; this holds when a library leaks. */
-  #weigh(pid: number): void {
-    const limit = ingestMemoryLimit(this.#setup);
-    const bytes = anonymousBytesOf([pid]);
-    this.#largeTicks = bytes > limit ? this.#largeTicks + 1 : 0;
-    if (this.#largeTicks < LARGE_TICKS) return;
-    this.#largeTicks = 0;
-    const why = `uses ${formatBytes(bytes)} of memory, ${formatBytes(limit)} are allowed`;
-    this.#child.kill(why, `the process that records it ${why}`);
   }
 
   #onEnd(message: string): void {

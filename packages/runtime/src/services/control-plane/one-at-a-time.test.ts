@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { OneAtATime } from './one-at-a-time.ts';
 
@@ -9,16 +8,22 @@ let server: Server;
 let working: string[];
 let most: number;
 let ended: number;
-/** How long an answer takes, milliseconds. */
-let takesMs: number;
+/** Answers wait for it. */
+let open: Promise<void>;
+let release: () => void;
+const hold = (): void => {
+  open = new Promise((resolve) => {
+    release = resolve;
+  });
+};
 beforeEach(async () => {
-  [working, most, ended, takesMs] = [[], 0, 0, 1];
+  [working, most, ended, open] = [[], 0, 0, Promise.resolve()];
   const turns = new OneAtATime();
   const answer = async ({ socket, url = '' }: IncomingMessage, response: ServerResponse): Promise<void> => {
     await turns.wait(socket, response);
     working.push(url);
     most = Math.max(most, working.length);
-    await sleep(takesMs);
+    await open;
     working.splice(working.indexOf(url), 1);
     response.end(`${url} `);
   };
@@ -59,9 +64,11 @@ test('three hundred at once are answered one after the other, in their order', a
 });
 
 test('connections do not wait for each other, and one that was quiet is answered at once', async () => {
-  takesMs = 50;
+  hold();
   const [one, other] = [connection(), connection()];
   for (const socket of [one, other]) socket.write(manyFrom(1, 2));
+  await expect.poll(() => working.length).toBe(2);
+  release();
   await Promise.all([textUntil(one, '/2 '), textUntil(other, '/2 ')]);
   expect(most).toBe(2);
   const third = connection();
@@ -73,14 +80,14 @@ test('connections do not wait for each other, and one that was quiet is answered
 });
 
 test('a connection with too many requests is cut, and so is what waits on one that has gone', async () => {
-  takesMs = 100;
+  hold();
   const socket = connection();
   socket.write(manyFrom(1, 600));
   await once(socket, 'close');
-  await sleep(200);
-  // One was being answered; the others end without an answer.
-  expect(ended).toBeGreaterThanOrEqual(513);
-  expect(working).toEqual([]);
+  // One is being answered; those that waited, and the one too many, end without an answer.
+  await expect.poll(() => ended).toBeGreaterThanOrEqual(513);
+  release();
+  await expect.poll(() => working).toEqual([]);
   const next = connection();
   next.write(request('/next'));
   expect(await textUntil(next, '/next ')).toContain('/next ');
