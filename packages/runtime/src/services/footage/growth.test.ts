@@ -10,7 +10,7 @@ import {
   truncateSync,
   writeSync,
 } from 'node:fs';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import {
   filesBelow,
   type FootageRig,
@@ -97,6 +97,29 @@ test('a growing segment is followed; its successor closes it; the rate of its re
   await Promise.all([growth.written('hall', second.path, false), growth.written('hall', second.path, true)]);
   expect(index.growing()).toEqual([]);
   expect(index.spans('hall', 0, 1e14)).toEqual([{ fromMs: NOON_MS, toMs: NOON_MS + 8_000, event: false }]);
+});
+
+test('the index has no segment behind one whose end it does not know: between a span and the gap after it is nothing', async () => {
+  const { index, growth } = open();
+  const first = new Recorder(hall(1, NOON_MS));
+  first.write(0.6);
+  await growth.written('hall', first.path, false);
+  // Its recorder writes more, and is killed before it says so.
+  first.write(1);
+  const gap = { reason: 'node_down', since_ms: NOON_MS + 4_000 } as const;
+  const second = writeSegment(rig.dirs[0], hall(2, NOON_MS + 6_000, { gap }));
+  const seen: unknown[] = [];
+  const put = index.put.bind(index);
+  vi.spyOn(index, 'put').mockImplementation((row) => {
+    put(row);
+    const [span] = index.spans('hall', 0, 1e14);
+    if (row.order === 2) seen.push([span?.toMs, index.gaps('hall', 0, 1e14)[0]?.fromMs]);
+  });
+  await growth.written('hall', second, false);
+  expect(seen.length).toBeGreaterThan(0);
+  expect(new Set(seen.map((one) => JSON.stringify(one)))).toEqual(
+    new Set([JSON.stringify([NOON_MS + 4_000, NOON_MS + 4_000])]),
+  );
 });
 
 test.each(['known before', 'begun meanwhile'])(

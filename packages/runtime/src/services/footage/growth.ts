@@ -104,6 +104,9 @@ export class Growth {
 
   async #follow(one: Growing, name: FootageName): Promise<void> {
     let isRead = true;
+    // First: a killed recorder wrote more than it said, and what its successor notes begins at the true end. Those on another
+    // disk, which may hang, come last.
+    await this.#closeBefore(one, one.named.dir).catch((error: unknown) => this.#sayOnce(messageOf(error)));
     while (one.again) {
       one.again = false;
       try {
@@ -161,8 +164,11 @@ export class Growth {
   }
 
   /** A recorder that began another segment has finished those before it. */
-  async #closeBefore({ camera, order }: Growing): Promise<void> {
-    for (const one of this.#growing.values()) if (one.camera === camera && one.order < order) await this.#close(one);
+  /** @param dir Only those in this directory. Default: all. */
+  async #closeBefore({ camera, order }: Growing, dir?: string): Promise<void> {
+    for (const one of this.#growing.values())
+      if (one.camera === camera && one.order < order && (dir ?? one.named.dir) === one.named.dir)
+        await this.#close(one);
   }
 
   async #close(one: Growing): Promise<void> {
