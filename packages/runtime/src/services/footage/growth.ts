@@ -163,8 +163,7 @@ export class Growth {
     this.#rates.set(one.camera, { bytesPerS, atMs: nowMs });
   }
 
-  /** A recorder that began another segment has finished those before it. */
-  /** @param dir Only those in this directory. Default: all. */
+  /** A recorder that began another segment has finished those before it. @param dir Only those in this directory. Default: all. */
   async #closeBefore({ camera, order }: Growing, dir?: string): Promise<void> {
     for (const one of this.#growing.values())
       if (one.camera === camera && one.order < order && (dir ?? one.named.dir) === one.named.dir)
