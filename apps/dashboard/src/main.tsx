@@ -4,6 +4,7 @@ import './app.css';
 import type { Alarm } from './alarms.ts';
 import { type Browser, Connection, type Reply, SILENCE_MS } from './connection.ts';
 import type { PictureMessage } from './picture-message.ts';
+import { cameraOf, WALL } from './route.ts';
 import * as screen from './screen.ts';
 import { alarmName, chooseLanguage, clockTime, duration, roomName, text, wholeDuration } from './texts.ts';
 import { Page } from './wall.tsx';
@@ -55,6 +56,8 @@ const ward = new Ward();
 /** Cameras whose tile may look different now. */
 const dirty = new Set<string>();
 let drawing = false;
+/** A heartbeat of the present stream came. */
+let heard = false;
 let lastBeatMs: number | null = null;
 /** Which alarm is on the stage, and since when. */
 let stage = { subject: '', sinceMs: 0 };
@@ -70,6 +73,7 @@ const connection = new Connection(browser, {
     });
   },
   stream(open) {
+    heard = false;
     ward.connection(open, browser.now());
   },
   now(at, monotonicMs) {
@@ -77,6 +81,8 @@ const connection = new Connection(browser, {
     lastHeardMs = lastBeatMs;
     ward.takeNow(at, monotonicMs, lastBeatMs);
     coverAgain(ward.serverMs(lastBeatMs));
+    if (!heard) screen.streams.value += 1;
+    heard = true;
   },
   status(status, askedMs) {
     for (const url of ward.takeStatus(status, askedMs, browser.now())) URL.revokeObjectURL(url);
@@ -157,7 +163,7 @@ function drawn(): void {
   const view = screen.wall.peek();
   const subject = view?.stage?.subject ?? '';
   if (subject !== stage.subject) stage = { subject, sinceMs: browser.now() };
-  document.title = screen.pageTitle(view);
+  document.title = screen.pageTitle(view, screen.openCamera.peek());
 }
 
 /** Once in a while everything is looked at again: ages grow without messages. */
@@ -226,10 +232,22 @@ function chosenTheme(): string {
   }
 }
 
+/** Shows what the address says. */
+function follow(): void {
+  const camera = cameraOf(location.hash);
+  if (camera !== null && screen.openCamera.peek() === null) screen.wallPlace.top = window.scrollY;
+  if (camera !== null) screen.wallPlace.camera = camera;
+  screen.openCamera.value = camera;
+  drawn();
+}
+
 function press(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.target instanceof HTMLInputElement) return;
-  if (event.key === 'Escape') screen.help.value = false;
+  if (event.key === 'Escape') escape();
+  const offersVideo = screen.LIVE_VIDEO && screen.openCamera.peek() !== null;
+  if (offersVideo && (event.key === 's' || event.key === 'S')) screen.mode.value = 'smooth';
+  if (offersVideo && (event.key === 'w' || event.key === 'W')) screen.mode.value = 'saw';
   if (event.key === '?') screen.help.value = !screen.help.peek();
   if (event.key === 'n' || event.key === 'N') toggleNumbers();
   const alarm = screen.wall.peek()?.stage ?? null;
@@ -237,18 +255,29 @@ function press(event: KeyboardEvent): void {
   if ((event.key === 'a' || event.key === 'A') && alarm !== null && mayGo) void go(alarm);
 }
 
+function escape(): void {
+  if (screen.help.peek()) screen.help.value = false;
+  else if (screen.openCamera.peek() !== null) location.hash = WALL;
+}
+
 document.documentElement.lang = chooseLanguage(new URLSearchParams(location.search).get('lang'));
 document.documentElement.dataset['theme'] = chosenTheme();
 document.addEventListener('keydown', press);
+// The place on the wall is kept here: the browser would look for it before the wall is drawn again.
+history.scrollRestoration = 'manual';
+window.addEventListener('hashchange', follow);
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) connection.wake();
 });
 coverAgain(null);
+follow();
 const root = document.querySelector('#app');
 if (root !== null) {
   root.replaceChildren();
   render(
     <Page
+      ward={ward}
+      browser={browser}
       login={(user, password) => connection.login(user, password)}
       logout={() => void connection.logout()}
       go={(alarm) => void go(alarm)}

@@ -55,6 +55,8 @@ export interface TileScreen {
   readonly blindFor: Signal<string>;
   readonly alarmAge: Signal<string>;
   readonly reason: Signal<string>;
+  /** What a tile says when somebody points at it. */
+  readonly hint: Signal<string>;
   readonly technical: Signal<string>;
   readonly trace: TraceScreen;
 }
@@ -92,6 +94,16 @@ export const coverSince: Signal<string> = signal('');
 export const coverKnown: Signal<string> = signal('');
 export const technical: Signal<boolean> = signal(false);
 export const help: Signal<boolean> = signal(false);
+/** The camera that the page shows; null: the wall. */
+export const openCamera: Signal<string | null> = signal(null);
+/** Whether the node has live video (WHEP): not yet. Until then nobody asks for it, and no button offers it. */
+export const LIVE_VIDEO: boolean = false;
+/** What the view of a camera shows: live video without boxes, or the pictures that vigia analysed, with theirs. */
+export const mode: Signal<'smooth' | 'saw'> = signal(LIVE_VIDEO ? 'smooth' : 'saw');
+/** Counts streams of which a heartbeat came. */
+export const streams: Signal<number> = signal(0);
+/** How far the wall was scrolled when it was left, and for which camera; null: it was not left. */
+export const wallPlace: { top: number; camera: string | null } = { top: 0, camera: null };
 /** What became of `I am going`, by event: `asking`, or why the node refused. */
 export const acknowledging: Signal<ReadonlyMap<string, { readonly refused: string | null }>> = signal(new Map());
 
@@ -157,6 +169,7 @@ function newTile(camera: string): TileScreen {
     blindFor: signal(''),
     alarmAge: signal(''),
     reason: signal(''),
+    hint: signal(''),
     technical: signal(''),
     trace: { some: signal(''), none: signal(''), slow: signal(''), unknown: signal(''), empty: signal('') },
   };
@@ -198,6 +211,7 @@ function showTile(tile: TileScreen, view: TileView, serverMs: number): void {
   tile.blindFor.value = view.blind?.atLeast === true ? text('w.longer', { s: blind }) : blind;
   tile.alarmAge.value = alarm === null ? '' : wholeDuration(Math.max(0, serverMs - alarm.startedMs));
   tile.reason.value = view.reason === null ? '' : reasonText(view.reason, serverMs);
+  tile.hint.value = [tile.reason.value, tile.answerHint.value].filter((one) => one !== '').join('\n');
   tile.technical.value = `${tile.camera} · ${view.technical}`;
   if (traceKeys.get(tile.trace) === view.trace.key) return;
   traceKeys.set(tile.trace, view.trace.key);
@@ -229,14 +243,19 @@ function showTrace(screen: TraceScreen, view: TraceView): void {
   screen.empty.value = from >= SLOTS ? '' : `M${x} 0H${TRACE_WIDTH}V${TRACE_HEIGHT}H${x}Z`;
 }
 
-/** The title of the page: an alarm is seen in the list of tabs. */
-export function pageTitle(view: WallView | null): string {
+/** Whether the node has this camera. */
+export function hasCamera({ trouble, watching, off, stage }: WallView, id: string): boolean {
+  return stage?.camera === id || [trouble, watching, off].some((group) => group.includes(id));
+}
+
+/** The title of the page: an alarm is seen in the list of tabs. `shown`: the camera that the page shows. */
+export function pageTitle(view: WallView | null, shown: string | null): string {
   if (lost.peek()) return text('page.lost');
   if (view === null) return 'vigia';
-  const { node } = view;
+  const place = shown === null ? [] : [roomName(shown)];
   const alarm: Alarm | undefined = view.stage ?? view.further[0];
-  if (alarm === undefined) return text('page.title', { node });
-  const about = { node, what: alarmName(alarm), room: roomName(alarm.camera) };
+  if (alarm === undefined) return text('page.title', { node: [...place, view.node].join(' · ') });
+  const about = { node: [view.node, ...place].join(' · '), what: alarmName(alarm), room: roomName(alarm.camera) };
   if (alarm.by !== null) return text('page.alarm.old', { ...about, who: personName(alarm.by) });
   return text('page.alarm', { ...about, n: view.open });
 }

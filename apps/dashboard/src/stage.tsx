@@ -1,9 +1,10 @@
 import type { VNode } from 'preact';
 import type { Alarm } from './alarms.ts';
 import { Icon } from './icons.tsx';
+import { linkTo } from './route.ts';
 import { acknowledging, me, serverSecond, tileScreen, wall } from './screen.ts';
 import { alarmName, personName, roomName, text, wholeDuration } from './texts.ts';
-import { Picture } from './tile.tsx';
+import { Picture, WatchLabel } from './tile.tsx';
 import { Trace } from './trace.tsx';
 
 /** The oldest alarm that nobody has acknowledged, and the others below it. */
@@ -23,7 +24,9 @@ export function Stage({ alarm, go }: { alarm: Alarm; go: (alarm: Alarm) => void 
             <Ago alarm={alarm} /> <small>{text('a.ago')}</small>
           </span>
         </div>
-        <div class="big room">{roomName(alarm.camera)}</div>
+        <a class="big room" href={linkTo(alarm.camera)}>
+          {roomName(alarm.camera)}
+        </a>
       </div>
       <StagePicture camera={alarm.camera} />
       <div class="in2">
@@ -47,12 +50,15 @@ export function Stage({ alarm, go }: { alarm: Alarm; go: (alarm: Alarm) => void 
   );
 }
 
-/** Alarms that somebody goes to, where nothing else is open: they stay in sight until they end. */
-export function Acknowledged({ alarms, go }: { alarms: readonly Alarm[]; go: (alarm: Alarm) => void }): VNode {
+/** Alarms as rows, where there is no stage: they stay in sight until they end. */
+export function AlarmRows({ alarms, go }: { alarms: readonly Alarm[]; go: (alarm: Alarm) => void }): VNode {
   return (
     <div class="col others strip-of-alarms">
       {alarms.map((alarm) => (
-        <AlarmRow key={alarm.subject} alarm={alarm} go={go} />
+        <div key={alarm.subject}>
+          <AlarmRow alarm={alarm} go={go} />
+          <Refused alarm={alarm} />
+        </div>
       ))}
     </div>
   );
@@ -63,20 +69,17 @@ function StagePicture({ camera }: { camera: string }): VNode {
   const shape = tile.shape.value;
   return (
     <div class={`tile seen ${shape.picture === 'live' ? '' : shape.picture}`}>
-      <Picture tile={tile} shape={shape} stage />
+      <Picture tile={tile} shape={shape} large>
+        {/* The name above is the link of the keyboard. */}
+        <a class="whole" href={linkTo(camera)} tabIndex={-1} aria-hidden="true" />
+      </Picture>
       <div class="tl">
-        {shape.watch === 'blind' ? (
-          <span class="lab warn">
-            <Icon name="blind" size="s" />
-            {text('w.cannot')} · {tile.blindFor}
+        <WatchLabel tile={tile} shape={shape} />
+        {shape.watch !== 'blind' && shape.picture === 'live' && (
+          <span class="lab">
+            <Icon name="pulse" size="s" />
+            <Seen camera={camera} />
           </span>
-        ) : (
-          shape.picture === 'live' && (
-            <span class="lab">
-              <Icon name="pulse" size="s" />
-              <Seen camera={camera} />
-            </span>
-          )
         )}
       </div>
       <Trace trace={tile.trace} />
@@ -93,7 +96,10 @@ function AlarmRow({ alarm, go }: { alarm: Alarm; go: (alarm: Alarm) => void }): 
     <div class={`ar ${alarm.by === null ? '' : 'ack'}`}>
       <Icon name={alarm.by === null ? 'alarm' : 'check'} />
       <span class="ell">
-        <b>{roomName(alarm.camera)}</b> · {alarmName(alarm)}
+        <a href={linkTo(alarm.camera)}>
+          <b>{roomName(alarm.camera)}</b>
+        </a>{' '}
+        · {alarmName(alarm)}
         {alarm.by !== null && ` · ${text('a.by', { who: personName(alarm.by) })}`}
       </span>
       <span class="sp" />
@@ -109,11 +115,7 @@ function Go({ alarm, go, large = false }: { alarm: Alarm; go: (alarm: Alarm) => 
   const waiting = asked !== undefined && asked.refused === null;
   return (
     <>
-      {asked !== undefined && asked.refused !== null && large && (
-        <p class="st blind wrap" role="status">
-          {text('a.refused', { why: asked.refused })}
-        </p>
-      )}
+      {large && <Refused alarm={alarm} />}
       <button
         type="button"
         class={large ? 'btn al lg' : 'btn inv sm'}
@@ -126,6 +128,16 @@ function Go({ alarm, go, large = false }: { alarm: Alarm; go: (alarm: Alarm) => 
         {large && !waiting && <kbd>A</kbd>}
       </button>
     </>
+  );
+}
+
+function Refused({ alarm }: { alarm: Alarm }): VNode | null {
+  const refused = acknowledging.value.get(alarm.event)?.refused ?? null;
+  if (refused === null) return null;
+  return (
+    <p class="st blind wrap" role="status">
+      {text('a.refused', { why: refused })}
+    </p>
   );
 }
 

@@ -1,5 +1,6 @@
-import type { VNode } from 'preact';
+import type { ComponentChildren, VNode } from 'preact';
 import { Icon, type IconName } from './icons.tsx';
+import { linkTo } from './route.ts';
 import { type Shape, type TileScreen, tileScreen } from './screen.ts';
 import { text } from './texts.ts';
 import { Trace } from './trace.tsx';
@@ -10,33 +11,17 @@ export function Tile({ camera }: { camera: string }): VNode {
   const shape = tile.shape.value;
   return (
     <article class={classOf(shape)} aria-label={tile.name}>
-      {shape.alarm !== null && (
-        <div class="ahd">
-          <Icon name={shape.alarm === 'open' ? 'alarm' : 'check'} size="s" />
-          <span class="ell">{shape.alarmText}</span>
-          <span class="sp" />
-          <span>{tile.alarmAge}</span>
-        </div>
-      )}
+      <AlarmHead tile={tile} shape={shape} />
       <Picture tile={tile} shape={shape} />
       {shape.watch !== 'off' && <Trace trace={tile.trace} />}
       <div class={shape.watch === 'blind' ? 'inf striped' : 'inf'}>
         <div class="ln">
-          <span class="nm ell">{tile.name}</span>
+          <a class="nm ell whole" href={linkTo(camera)} title={tile.hint}>
+            {tile.name}
+          </a>
           <Answer tile={tile} shape={shape} />
         </div>
-        {shape.reason && (
-          <div class="why ell" title={tile.reason}>
-            {shape.watch === 'slow' ? (
-              <span class="st blind">
-                <Icon name="slow" size="s" />
-                <span class="ell">{tile.reason}</span>
-              </span>
-            ) : (
-              <span>{tile.reason}</span>
-            )}
-          </div>
-        )}
+        <Why tile={tile} shape={shape} />
         <div class="tech mute ell" title={tile.technical}>
           {tile.technical}
         </div>
@@ -45,11 +30,66 @@ export function Tile({ camera }: { camera: string }): VNode {
   );
 }
 
-/** A picture with what lies on it: boxes of its own result, its age once it is old, or that there is none. */
-export function Picture({ tile, shape, stage = false }: { tile: TileScreen; shape: Shape; stage?: boolean }): VNode {
+/** The alarm of a camera, or who goes. */
+export function AlarmHead({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode | null {
+  if (shape.alarm === null) return null;
+  return (
+    <div class="ahd">
+      <Icon name={shape.alarm === 'open' ? 'alarm' : 'check'} size="s" />
+      <span class="ell">{shape.alarmText}</span>
+      <span class="sp" />
+      <span>{tile.alarmAge}</span>
+    </div>
+  );
+}
+
+/** Why a camera is not seen properly, or not watched. */
+export function Why({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode | null {
+  if (!shape.reason) return null;
+  return (
+    <div class="why ell" title={tile.reason}>
+      {shape.watch === 'slow' ? (
+        <span class="st blind">
+          <Icon name="slow" size="s" />
+          <span class="ell">{tile.reason}</span>
+        </span>
+      ) : (
+        <span>{tile.reason}</span>
+      )}
+    </div>
+  );
+}
+
+/**
+ * A picture with what lies on it: boxes of its own result, its age once it is old, or that there is none. `large`: with
+ * a `WatchLabel` beside it.
+ */
+export function Picture({
+  tile,
+  shape,
+  large = false,
+  children,
+}: {
+  tile: TileScreen;
+  shape: Shape;
+  large?: boolean;
+  children?: ComponentChildren;
+}): VNode {
   return (
     <div class={`pic ${shape.alarm === 'open' ? 'hot' : ''}`}>
-      {shape.picture !== 'gone' && <img src={tile.url} alt={tile.alt} draggable={false} />}
+      <Still tile={tile} shape={shape} />
+      <Plate tile={tile} shape={shape} large={large} />
+      {children}
+    </div>
+  );
+}
+
+/** The newest picture, with the boxes of its own result. */
+export function Still({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode | null {
+  if (shape.picture === 'gone') return null;
+  return (
+    <>
+      <img src={tile.url} alt={tile.alt} draggable={false} />
       {shape.drawn && (
         <svg class="ov" viewBox={tile.viewBox} aria-hidden="true">
           <path class="bx2" d={tile.boxes} />
@@ -59,12 +99,30 @@ export function Picture({ tile, shape, stage = false }: { tile: TileScreen; shap
           <path class="jt" d={tile.joints} />
         </svg>
       )}
-      <Plate tile={tile} shape={shape} stage={stage} />
-    </div>
+    </>
   );
 }
 
-function Plate({ tile, shape, stage }: { tile: TileScreen; shape: Shape; stage: boolean }): VNode | null {
+/** On a large picture: that vigia cannot look, or does not watch. */
+export function WatchLabel({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode | null {
+  if (shape.watch === 'blind')
+    return (
+      <span class="lab warn">
+        <Icon name="blind" size="s" />
+        {text('w.cannot')} · {tile.blindFor}
+      </span>
+    );
+  if (shape.watch !== 'off') return null;
+  return (
+    <span class="lab">
+      <Icon name="off" size="s" />
+      {text('w.off')}
+    </span>
+  );
+}
+
+/** What lies across a picture that is not simply current. */
+export function Plate({ tile, shape, large }: { tile: TileScreen; shape: Shape; large: boolean }): VNode | null {
   if (shape.picture === 'gone')
     return (
       <div class="plate">
@@ -97,6 +155,7 @@ function Plate({ tile, shape, stage }: { tile: TileScreen; shape: Shape; stage: 
         <small>{tile.pictureTime}</small>
       </div>
     );
+  if (large) return null;
   if (shape.watch === 'off')
     return (
       <div class="plate">
@@ -106,7 +165,7 @@ function Plate({ tile, shape, stage }: { tile: TileScreen; shape: Shape; stage: 
         </span>
       </div>
     );
-  if (shape.watch === 'blind' && !stage)
+  if (shape.watch === 'blind')
     return (
       <div class="ban">
         <Icon name="blind" size="s" />
@@ -118,7 +177,7 @@ function Plate({ tile, shape, stage }: { tile: TileScreen; shape: Shape; stage: 
 }
 
 /** What the newest answer says, and its age. */
-function Answer({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode {
+export function Answer({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode {
   if (shape.watch === 'off')
     return <span class="ag long mute big-only">{text(shape.picture === 'live' ? 'w.video' : 'w.notwatched')}</span>;
   if (shape.watch === 'blind')
@@ -147,7 +206,8 @@ function verdictIcon({ verdict, bed }: Shape): IconName {
   return icons[verdict] as IconName;
 }
 
-function classOf({ watch, picture, alarm }: Shape): string {
+/** The frame says whether vigia watches, and what alarm there is; the picture whether it is current. */
+export function classOf({ watch, picture, alarm }: Shape): string {
   const classes = ['tile'];
   if (watch === 'slow') classes.push('late');
   if (watch === 'blind' || watch === 'off') classes.push(watch);

@@ -1,21 +1,39 @@
 import { type Signal, signal, useSignalEffect } from '@preact/signals';
 import type { ComponentChildren, VNode } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Alarm } from './alarms.ts';
-import type { LoginOutcome } from './connection.ts';
+import { CameraDoor } from './camera-door.tsx';
+import type { Browser, LoginOutcome } from './connection.ts';
 import { Cover } from './cover.tsx';
 import { Brand, Icon, type IconName } from './icons.tsx';
 import { fewestColumns } from './layout.ts';
 import { Login } from './login.tsx';
-import { askingFor, beatAge, beats, clockText, help, me, session, technical, wall } from './screen.ts';
-import { Acknowledged, Stage } from './stage.tsx';
+import { linkTo, WALL } from './route.ts';
+import {
+  askingFor,
+  beatAge,
+  beats,
+  openCamera,
+  clockText,
+  hasCamera,
+  help,
+  LIVE_VIDEO,
+  me,
+  session,
+  technical,
+  wall,
+  wallPlace,
+} from './screen.ts';
+import { AlarmRows, Stage } from './stage.tsx';
 import { alarmName, roomName, text } from './texts.ts';
 import { Tile } from './tile.tsx';
 import { TracePattern } from './trace.tsx';
-import type { WallView } from './ward.ts';
+import type { WallView, Ward } from './ward.ts';
 
-/** What the page lets people do. */
+/** What the page lets people do, and what the view of a camera draws from. */
 export interface Actions {
+  readonly ward: Ward;
+  readonly browser: Browser;
   readonly login: (user: string, password: string) => Promise<LoginOutcome>;
   readonly logout: () => void;
   readonly go: (alarm: Alarm) => void;
@@ -30,13 +48,21 @@ export function Page(actions: Actions): VNode {
   return (
     <>
       <Top {...actions} />
-      {view === null ? <Asking /> : <Wall view={view} {...actions} />}
+      {view === null ? <Asking /> : <Main view={view} {...actions} />}
       <Alerts view={view} />
       <Help />
       <TracePattern />
       <Cover />
     </>
   );
+}
+
+function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
+  const id = openCamera.value;
+  if (id === null) return <Wall view={view} {...actions} />;
+  const { ward, browser, go } = actions;
+  const alarms = view.stage === null ? view.further : [view.stage, ...view.further];
+  return <CameraDoor key={id} camera={id} known={hasCamera(view, id)} {...{ ward, browser, alarms, go }} />;
 }
 
 function Top({ logout, toggleTheme }: Actions): VNode {
@@ -49,7 +75,7 @@ function Top({ logout, toggleTheme }: Actions): VNode {
         <span>vigia</span>
       </span>
       <nav class="nav" aria-label={text('nav.aria')}>
-        <a href="/" aria-current="page">
+        <a href={WALL} aria-current={openCamera.value === null ? 'page' : undefined}>
           {text('nav.wall')}
           {open > 0 && <span class="n a">{open}</span>}
         </a>
@@ -129,6 +155,7 @@ const STAGE_ABOVE = 1180;
 const COLUMNS_BELOW_STAGE = 4;
 
 function Wall({ view, go, toggleNumbers }: { view: WallView } & Actions): VNode {
+  useLayoutEffect(returnToPlace, []);
   const { stage, trouble, watching, off, further } = view;
   const acknowledged = stage === null ? further : [];
   if (trouble.length + watching.length + off.length === 0 && stage === null) return <Empty />;
@@ -137,7 +164,7 @@ function Wall({ view, go, toggleNumbers }: { view: WallView } & Actions): VNode 
       <h1 class="vh">{text('wall.title')}</h1>
       {stage !== null && <Stage key={stage.subject} alarm={stage} go={go} />}
       <Groups view={view}>
-        {acknowledged.length > 0 && <Acknowledged alarms={acknowledged} go={go} />}
+        {acknowledged.length > 0 && <AlarmRows alarms={acknowledged} go={go} />}
         <Group name={text('grp.trouble')} icon="blind" cameras={trouble} numbers={toggleNumbers} />
         <Group
           name={text('grp.watching')}
@@ -148,6 +175,15 @@ function Wall({ view, go, toggleNumbers }: { view: WallView } & Actions): VNode 
       </Groups>
     </main>
   );
+}
+
+/** Who comes back from a camera finds the wall as it was, with the focus on that camera. */
+function returnToPlace(): void {
+  const { top, camera: left } = wallPlace;
+  if (left === null) return;
+  wallPlace.camera = null;
+  window.scrollTo(0, top);
+  document.querySelector<HTMLElement>(`.wall a[href="${CSS.escape(linkTo(left))}"]`)?.focus({ preventScroll: true });
 }
 
 function Groups({ view, children }: { view: WallView; children: ComponentChildren }): VNode {
@@ -294,6 +330,14 @@ function Help(): VNode {
       <div class="legend keys">
         <kbd>N</kbd> <span>{text('help.n')}</span>
         <kbd>A</kbd> <span>{text('help.a')}</span>
+        <kbd>↵</kbd> <span>{text('help.enter')}</span>
+        {LIVE_VIDEO && (
+          <>
+            <kbd>S</kbd> <span>{text('cam.smooth')}</span>
+            <kbd>W</kbd> <span>{text('cam.saw')}</span>
+          </>
+        )}
+        <kbd>Esc</kbd> <span>{text('help.esc')}</span>
         <kbd>?</kbd> <span>{text('help.q')}</span>
       </div>
     </dialog>

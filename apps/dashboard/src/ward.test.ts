@@ -582,6 +582,23 @@ describe('the wall', () => {
     expect(scene.wall().watching).toEqual(['hall']);
   });
 
+  test('names the consumers of a camera, the most urgent first, with the age of what each answered last', () => {
+    const consumers = { scene: consumer({ sla: 'normal' }), people: consumer(), pose: consumer({ sla: 'high' }) };
+    const scene = new Scene({ hall: { consumers } });
+    scene.result([], {}, 200);
+    scene.result(null, {}, 100);
+    scene.result([], { consumer: 'pose', age_certain: false }, 300);
+    scene.nowMs += 1000;
+    expect(scene.ward.consumers('hall', scene.nowMs).map(({ name, ageMs, certain }) => [name, ageMs, certain])).toEqual(
+      [
+        ['people', 1200, true],
+        ['pose', 1300, false],
+        ['scene', null, true],
+      ],
+    );
+    expect(scene.ward.consumers('none', scene.nowMs)).toEqual([]);
+  });
+
   test('bounds the cameras that results name', () => {
     const scene = new Scene();
     for (let i = 0; i < 1000; i++) scene.result([], { camera: `x${i}` });

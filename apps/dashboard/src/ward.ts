@@ -1,6 +1,7 @@
 import type { CameraStatus, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
 import { type Alarm, Alarms } from './alarms.ts';
 import { Heard, Trace, type TraceView } from './answer-trace.ts';
+import { type ConsumerView, consumersOf, essentialConsumers, isRunning, technicalOf } from './consumers.ts';
 import { type Overlay, overlayOf } from './overlay.ts';
 import type { PictureHeader } from './picture-message.ts';
 import { ServerClock } from './server-clock.ts';
@@ -14,8 +15,6 @@ const CALM_MS = 10_000;
 /** Results that wait for their picture, per camera: 4 consumers × 5 a second × 2 s. */
 const RECENT_LIMIT = 40;
 const CAMERAS_LIMIT = 256;
-/** The most urgent class of a camera's consumers decides whether the camera is watched. */
-const SLA_ORDER = ['critical', 'high', 'normal', 'best-effort'];
 
 /** Whether vigia watches a camera. `pending`: the page has not listened for long enough to know. */
 export type Watch = 'watching' | 'slow' | 'blind' | 'off' | 'pending';
@@ -272,6 +271,18 @@ export class Ward {
     };
   }
 
+  /** The consumers of a camera, with the age of what each answered last; empty for a camera that the node does not have. */
+  consumers(id: string, localMs: number): readonly ConsumerView[] {
+    const status = this.#status?.cameras[id];
+    const newest = this.#memory(id)?.newestOk;
+    if (status === undefined) return [];
+    return consumersOf(status, (name) => {
+      const answer = newest?.get(name);
+      if (answer === undefined) return { ageMs: null, certain: true };
+      return { ageMs: this.#age(answer, answer.result.age_ms, localMs), certain: answer.result.age_certain };
+    });
+  }
+
   /** The time of the server, milliseconds since 1970; null before the first heartbeat. */
   serverMs(localMs: number): number | null {
     return this.clock.at(localMs);
@@ -448,18 +459,6 @@ const NO_PICTURE: PictureView = {
   overlay: null,
 };
 
-/** Consumers of a camera's most urgent class; empty: nothing watches it. */
-function essentialConsumers({ report }: CameraStatus): readonly string[] {
-  const entries = Object.entries(report.consumers);
-  const rank = (sla: string): number => SLA_ORDER.indexOf(sla);
-  const best = Math.min(...entries.map(([, { sla }]) => rank(sla)));
-  return entries.filter(([, { sla }]) => rank(sla) === best).map(([name]) => name);
-}
-
-function isRunning(state: string): boolean {
-  return state === 'running' || state === 'breaching' || state === 'ready';
-}
-
 /** How old a consumer's newest answer may be: as old as a picture, or three of its turns if those are longer. */
 function limitOf({ report }: CameraStatus, name: string): number {
   const window = report.consumers[name]?.sla_window;
@@ -478,20 +477,4 @@ function people({ result }: Answer): number {
 function mostPeople(answers: readonly Answer[]): Answer | null {
   const most = answers.reduce<Answer | null>((a, b) => (a === null || people(b) > people(a) ? b : a), null);
   return most !== null && people(most) > 0 ? most : null;
-}
-
-/** Codes and numbers as the node has them: `live · people running · 5.0/s · p99 118 ms`. */
-function technicalOf({ report, answers }: CameraStatus, essential: readonly string[]): string {
-  const camera = report.reason === null ? report.state : `${report.state}, ${report.reason}`;
-  const consumers = essential.flatMap((name) => {
-    const { state } = report.consumers[name] ?? {};
-    const recent = answers[name];
-    const p99 = recent?.age_p99_ms ?? null;
-    return [
-      `${name} ${state}`,
-      ...(recent === undefined ? [] : [`${recent.per_s.toFixed(1)}/s`]),
-      ...(p99 === null ? [] : [`p99 ${recent?.age_certain === false ? '≥ ' : ''}${Math.round(p99)} ms`]),
-    ];
-  });
-  return [camera, ...consumers].join(' · ');
 }

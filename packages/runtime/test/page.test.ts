@@ -168,6 +168,27 @@ describe('in Chromium', { tags: 'full' }, () => {
     expect(complaints).toEqual([]);
   });
 
+  test('a camera is one click away, with its boxes and consumers; Esc leads back to its tile; one that is not there is said', async () => {
+    await tile('Street').click({ position: { x: 60, y: 60 } });
+    await isShown(page.getByRole('heading', { name: 'Street', level: 1 }));
+    await isShown(page.getByRole('row', { name: /^people/ }).getByText('running'));
+    await page.waitForFunction(() => {
+      const { document } = globalThis as unknown as InPage;
+      return (document.querySelector('main.cam .ov .bx')?.getAttribute('d') ?? '').length > 10;
+    });
+    await page.keyboard.press('Escape');
+    await isShown(tile('Street').locator('a:focus'));
+    await page.keyboard.press('Enter');
+    await isShown(page.locator('main.cam'));
+    await page.goBack();
+    await isShown(tile('Yard'));
+    await page.goto(`http://${address}/#/camera/nowhere`);
+    await isShown(page.getByText('This node has no camera Nowhere.'));
+    await page.getByRole('main').getByRole('link', { name: 'Wall' }).click();
+    await isShown(tile('Yard'));
+    expect(complaints).toEqual([]);
+  });
+
   test('a model that hangs: the tile says that vigia cannot look, and heals by itself', async () => {
     process.kill(vigia.child('model-container'), 'SIGSTOP');
     await isShown(page.locator('.tile.blind', { hasText: 'Cannot look' }));

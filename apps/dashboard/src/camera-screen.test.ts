@@ -1,0 +1,214 @@
+import { describe, expect, test } from 'vitest';
+import { CameraScreen, sourceOf } from './camera-screen.ts';
+import type { ConsumerView } from './consumers.ts';
+import type { LiveBrowser, LiveReply, Peer } from './live-view.ts';
+import type { TileView, Ward } from './ward.ts';
+
+/** The server's wall clock minus the page's clock. */
+const OFFSET = Date.parse('2026-11-22T03:14:00.000Z');
+const ORIGIN = 1000;
+
+describe('the source of the large picture', () => {
+  test.each([
+    ['asking', 0, null, 'picture'],
+    ['connecting', 0, 100, 'picture'],
+    ['waiting', 100, 30_000, 'picture'],
+    ['live', 100, 50, 'video'],
+    ['live', 2000, 50, 'video'],
+    ['live', 2001, 50, 'picture'],
+    ['live', 5000, 6000, 'video'],
+    ['live', 5000, null, 'video'],
+  ] as const)('%s, video %i ms old, picture %s ms: %s', (live, videoMs, pictureMs, source) => {
+    expect(sourceOf(live, videoMs, pictureMs)).toBe(source);
+  });
+});
+
+/** A camera whose live video is connected; the test shows pictures, and sends their times. */
+class Scene implements LiveBrowser<string> {
+  nowMs = 0;
+  pictureAgeMs: number | null = 300;
+  serverMs: ((localMs: number) => number | null) | null = (localMs) => OFFSET + localMs;
+  answer: LiveReply = { status: 201, body: 'v=0', location: '/api/v1/cameras/hall/whep/1', origin: `${ORIGIN}@1` };
+  consumers: readonly ConsumerView[] = [];
+  #timers: { atMs: number; run: () => void }[] = [];
+  #message: (event: { data: unknown }) => void = () => {};
+  readonly screen: CameraScreen<string> = new CameraScreen(
+    'hall',
+    {
+      serverMs: (localMs) => this.serverMs?.(localMs) ?? null,
+      tile: () => ({ picture: { ageMs: this.pictureAgeMs } }) as TileView,
+      consumers: () => this.consumers,
+    } satisfies Pick<Ward, 'serverMs' | 'tile' | 'consumers'>,
+    this,
+  );
+
+  now(): number {
+    return this.nowMs;
+  }
+
+  after(ms: number, then: () => void): () => void {
+    const timer = { atMs: this.nowMs + ms, run: then };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((one) => one !== timer);
+    };
+  }
+
+  async request(): Promise<LiveReply> {
+    return this.answer;
+  }
+
+  openPeer(): Peer<string> {
+    return {
+      iceGatheringState: 'complete',
+      connectionState: 'new',
+      localDescription: { sdp: 'v=0' },
+      addTransceiver: () => ({ receiver: { track: 'track' } }),
+      createDataChannel: () => ({
+        addEventListener: (type: string, listener: (event: { data: unknown }) => void) => {
+          if (type === 'message') this.#message = listener;
+        },
+      }),
+      setLocalDescription: async () => {},
+      setRemoteDescription: async () => {},
+      addEventListener: () => {},
+      close: () => {},
+    };
+  }
+
+  time(rtp: number, capturedLocalMs: number): void {
+    const at = new Date(OFFSET + capturedLocalMs).toISOString();
+    this.#message({ data: JSON.stringify({ rtp, captured_at: at }) });
+  }
+
+  /** Lets time pass; a tick of the view is at its end. */
+  async pass(ms: number): Promise<void> {
+    const endMs = this.nowMs + ms;
+    for (;;) {
+      for (let i = 0; i < 10; i++) await Promise.resolve();
+      const next = this.#timers.toSorted((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined || next.atMs > endMs) break;
+      this.#timers = this.#timers.filter((one) => one !== next);
+      this.nowMs = next.atMs;
+      next.run();
+    }
+    this.nowMs = endMs;
+    this.screen.show();
+  }
+
+  async connected(): Promise<void> {
+    this.screen.want(true);
+    await this.pass(0);
+  }
+}
+
+describe('live video', () => {
+  test('is covered by the picture until a picture at or behind the origin is on the screen', async () => {
+    const scene = new Scene();
+    await scene.connected();
+    scene.time(ORIGIN, -200);
+    scene.screen.presented(ORIGIN - 90);
+    expect(scene.screen.shape.value.source).toBe('picture');
+    scene.screen.presented(ORIGIN);
+    expect(scene.screen.shape.value).toEqual({ source: 'video', video: 'live' });
+    expect([scene.screen.label.value, scene.screen.why.value]).toEqual(['Video 0.2 s behind', '']);
+  });
+
+  test('says how far behind the picture on the screen is, and is grey after 2 s', async () => {
+    const scene = new Scene();
+    scene.pictureAgeMs = null;
+    await scene.connected();
+    scene.time(ORIGIN, -200);
+    scene.screen.presented(ORIGIN + 90 * 100);
+    expect(scene.screen.label.value).toBe('Video 0.1 s behind');
+    await scene.pass(1800);
+    expect([scene.screen.label.value, scene.screen.shape.value.video]).toEqual(['Video 1.9 s behind', 'live']);
+    await scene.pass(200);
+    expect([scene.screen.age.value, scene.screen.shape.value.video]).toEqual(['2.1 s', 'old']);
+  });
+
+  test('that stands still gives way to a newer picture', async () => {
+    const scene = new Scene();
+    await scene.connected();
+    scene.time(ORIGIN, 0);
+    scene.screen.presented(ORIGIN);
+    await scene.pass(2500);
+    expect(scene.screen.shape.value.source).toBe('picture');
+    expect(scene.screen.why.value).toBe('The live video stands still. This picture is newer.');
+  });
+
+  test('has an age that is not known until its time comes; it is old 2 s after it was shown in any case', async () => {
+    const scene = new Scene();
+    scene.pictureAgeMs = null;
+    await scene.connected();
+    scene.screen.presented(ORIGIN);
+    expect(scene.screen.label.value).toBe('Video, age not known');
+    scene.time(ORIGIN, -500);
+    scene.screen.show();
+    expect(scene.screen.label.value).toBe('Video 0.5 s behind');
+    // A camera whose stamps began again: the picture on the screen keeps its own time.
+    scene.screen.presented(ORIGIN + 90);
+    scene.time(3_000_000_000, 0);
+    await scene.pass(2100);
+    expect(scene.screen.age.value).toBe('2.5 s');
+  });
+
+  test('is never a negative time behind, nor less than since it was shown, also when a clock is set', async () => {
+    const scene = new Scene();
+    scene.pictureAgeMs = null;
+    await scene.connected();
+    scene.time(ORIGIN, 40);
+    scene.screen.presented(ORIGIN);
+    expect(scene.screen.label.value).toBe('Video 0.0 s behind');
+    scene.serverMs = (localMs) => OFFSET - 60_000 + localMs;
+    await scene.pass(2100);
+    expect([scene.screen.age.value, scene.screen.shape.value.video]).toEqual(['2.1 s', 'old']);
+    expect(scene.screen.label.value).toBe('Video, age not known');
+    scene.serverMs = null;
+    await scene.pass(100);
+    expect(scene.screen.age.value).toBe('2.2 s');
+  });
+
+  test('that there is none says why, and when the next try is', async () => {
+    const scene = new Scene();
+    scene.answer = { status: 409, body: '{"error":{"code":"camera_away"}}', location: null, origin: null };
+    await scene.connected();
+    const { why, retry } = scene.screen;
+    expect([why.value, retry.value]).toEqual(['No live video: the camera sends none now.', 'Next try in 1 s.']);
+    await scene.pass(500);
+    expect(why.value).toBe('No live video: the camera sends none now.');
+    scene.answer = { status: 409, body: '{"error":{"code":"privacy"}}', location: null, origin: null };
+    await scene.pass(1000);
+    expect(why.value).toMatch(/privacy zones/);
+    expect(retry.value).toBe('');
+    scene.screen.want(false);
+    expect(why.value).toBe('');
+  });
+
+  test('keeps its words while it is tried again', async () => {
+    const scene = new Scene();
+    scene.screen.want(true);
+    expect(scene.screen.why.value).toBe('Asking the node for live video');
+    scene.answer = { status: 503, body: '{"error":{"code":"busy"}}', location: null, origin: null };
+    await scene.pass(0);
+    scene.request = () => new Promise(() => {});
+    await scene.pass(1000);
+    expect(scene.screen.retry.value).toBe('');
+    expect(scene.screen.why.value).toBe('No live video: too many people watch this node.');
+  });
+});
+
+test('the table of consumers says how old each newest answer is', () => {
+  const scene = new Scene();
+  scene.consumers = [
+    { name: 'people', sla: 'critical', state: 'running', ageMs: 210, certain: true },
+    { name: 'pose', sla: 'high', state: 'running', ageMs: 400, certain: false },
+    { name: 'scene', sla: 'normal', state: 'idle', ageMs: null, certain: true },
+  ];
+  scene.screen.show();
+  expect(scene.screen.consumers.value.map(({ name, age }) => [name, age])).toEqual([
+    ['people', '0.2 s'],
+    ['pose', '≥ 0.4 s'],
+    ['scene', '–'],
+  ]);
+});

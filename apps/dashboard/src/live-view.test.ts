@@ -1,0 +1,509 @@
+// Over 500 lines: every way in which live video begins, fails and ends, with one browser and one node.
+import { describe, expect, test } from 'vitest';
+import {
+  type LiveBrowser,
+  type LiveListener,
+  type LiveReply,
+  type LiveState,
+  LiveView,
+  type Peer,
+  PICTURE_MS,
+} from './live-view.ts';
+
+const PATH = '/api/v1/cameras/room-4/whep';
+const ORIGIN = 2 ** 32 - 1000;
+
+function created(session = 's1', origin: string | null = `${ORIGIN}@77`): LiveReply {
+  return { status: 201, body: 'v=0 answer', location: `${PATH}/${session}`, origin };
+}
+
+function refused(status: number, code: string, message = 'why not'): LiveReply {
+  return { status, body: JSON.stringify({ error: { code, message } }), location: null, origin: null };
+}
+
+/** Counts as an open connection until it is closed. Its gathering never ends by itself. */
+class TestPeer implements Peer<string> {
+  iceGatheringState = 'new';
+  connectionState = 'new';
+  localDescription: { sdp: string } | null = null;
+  closed = 0;
+  remote: string | null = null;
+  readonly steps: string[] = [];
+  readonly receiver: { track: string; jitterBufferTarget?: number | null } = { track: '', jitterBufferTarget: null };
+  readonly #listeners = new Map<string, ((event: { data: unknown }) => void)[]>();
+
+  constructor(track: string) {
+    this.receiver.track = track;
+  }
+
+  addTransceiver(kind: 'video', { direction }: { direction: string }): { receiver: TestPeer['receiver'] } {
+    this.steps.push(`${kind} ${direction}`);
+    return { receiver: this.receiver };
+  }
+
+  createDataChannel(label: string, init: object): { addEventListener: TestPeer['addEventListener'] } {
+    this.steps.push(`${label} ${JSON.stringify(init)}`);
+    return { addEventListener: (type, listener) => this.addEventListener(`channel ${type}`, listener) };
+  }
+
+  async setLocalDescription(): Promise<void> {
+    this.steps.push('offer');
+    this.iceGatheringState = 'gathering';
+    this.localDescription = { sdp: 'v=0 offer' };
+  }
+
+  async setRemoteDescription({ sdp }: { sdp: string }): Promise<void> {
+    this.remote = sdp;
+  }
+
+  addEventListener(type: string, listener: (event: { data: unknown }) => void): void {
+    this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), listener]);
+  }
+
+  emit(type: string, data?: unknown): void {
+    for (const listener of this.#listeners.get(type) ?? []) listener({ data });
+  }
+
+  gathered(): void {
+    this.iceGatheringState = 'complete';
+    this.emit('icegatheringstatechange');
+  }
+
+  become(state: string): void {
+    this.connectionState = state;
+    this.emit('connectionstatechange');
+  }
+
+  time(rtp: number, at: string): void {
+    this.emit('channel message', JSON.stringify({ rtp, captured_at: at }));
+  }
+
+  close(): void {
+    this.closed += 1;
+    // A browser may still report the end of what was closed.
+    this.emit('channel close');
+  }
+}
+
+interface Asked {
+  readonly atMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly body: string | undefined;
+}
+
+/** A browser whose time the test moves. The node answers each offer with `answer`; null: not at all. */
+class Scene implements LiveBrowser<string>, LiveListener<string> {
+  nowMs = 0;
+  answer: (() => LiveReply | Promise<LiveReply>) | null = () => created();
+  canPlay = true;
+  readonly asked: Asked[] = [];
+  readonly peers: TestPeer[] = [];
+  readonly states: LiveState[] = [];
+  readonly tracks: (string | null)[] = [];
+  readonly live: LiveView<string> = new LiveView(this, 'room-4', this);
+  #timers: { atMs: number; run: () => void }[] = [];
+
+  now(): number {
+    return this.nowMs;
+  }
+
+  after(ms: number, then: () => void): () => void {
+    const timer = { atMs: this.nowMs + ms, run: then };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((one) => one !== timer);
+    };
+  }
+
+  async request(method: string, path: string, { body }: { body?: string }): Promise<LiveReply> {
+    this.asked.push({ atMs: this.nowMs, method, path, body });
+    if (method === 'DELETE') return { status: 200, body: '', location: null, origin: null };
+    if (this.answer === null) throw new Error('no answer');
+    return this.answer();
+  }
+
+  openPeer(): Peer<string> {
+    if (!this.canPlay) throw new Error('no WebRTC');
+    const peer = new TestPeer(`track ${this.peers.length + 1}`);
+    this.peers.push(peer);
+    return peer;
+  }
+
+  state(state: LiveState): void {
+    this.states.push(state);
+  }
+
+  video(track: string | null): void {
+    this.tracks.push(track);
+  }
+
+  get peer(): TestPeer {
+    return this.peers.at(-1)!;
+  }
+
+  get timers(): number {
+    return this.#timers.length;
+  }
+
+  get open(): number {
+    return this.peers.filter(({ closed }) => closed === 0).length;
+  }
+
+  get kinds(): string[] {
+    return this.states.map(({ kind }) => kind);
+  }
+
+  sent(method: string): Asked[] {
+    return this.asked.filter((one) => one.method === method);
+  }
+
+  /** Lets time pass, with everything that falls due. */
+  async pass(ms: number): Promise<void> {
+    const endMs = this.nowMs + ms;
+    for (;;) {
+      await settled();
+      const next = this.#timers.toSorted((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined || next.atMs > endMs) break;
+      this.#timers = this.#timers.filter((one) => one !== next);
+      this.nowMs = next.atMs;
+      next.run();
+    }
+    this.nowMs = endMs;
+  }
+
+  /** Pictures, and their times, for so long. */
+  async play(ms: number): Promise<void> {
+    for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
+      this.live.shown((ORIGIN + this.nowMs * 90) % 2 ** 32);
+      this.peer.time(0, '2026-11-22T03:14:00.000Z');
+      await this.pass(Math.min(1000, endMs - this.nowMs));
+    }
+  }
+
+  async toLive(): Promise<void> {
+    this.live.open();
+    await this.pass(200);
+    this.live.shown(ORIGIN);
+    expect(this.live.state.kind).toBe('live');
+  }
+}
+
+async function settled(): Promise<void> {
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+}
+
+describe('an attempt', () => {
+  test('asks for video and for the times of its pictures, and shows it with the answer', async () => {
+    const scene = new Scene();
+    scene.live.open();
+    await scene.pass(0);
+    expect(scene.peer.steps).toEqual(['video recvonly', 'vigia.times {"ordered":false,"maxRetransmits":0}', 'offer']);
+    expect(scene.peer.receiver.jitterBufferTarget).toBe(0);
+    expect(scene.tracks).toEqual(['track 1']);
+    scene.peer.gathered();
+    await scene.pass(0);
+    expect(scene.asked).toEqual([{ atMs: 0, method: 'POST', path: PATH, body: 'v=0 offer' }]);
+    expect(scene.peer.remote).toBe('v=0 answer');
+    expect(scene.kinds).toEqual(['asking', 'connecting']);
+  });
+
+  test('sends the offer after 0.2 s, with the addresses that are known by then', async () => {
+    const scene = new Scene();
+    scene.live.open();
+    await scene.pass(199);
+    expect(scene.asked).toEqual([]);
+    await scene.pass(1);
+    expect(scene.asked).toHaveLength(1);
+  });
+
+  test('leaves a browser alone that has no target of its jitter buffer', async () => {
+    const scene = new Scene();
+    scene.openPeer = () => {
+      const peer = new TestPeer('track');
+      delete peer.receiver.jitterBufferTarget;
+      scene.peers.push(peer);
+      return peer;
+    };
+    await scene.toLive();
+    expect('jitterBufferTarget' in scene.peer.receiver).toBe(false);
+  });
+
+  test('is not live before a picture at or behind the origin, also where stamps wrap', async () => {
+    const scene = new Scene();
+    scene.live.open();
+    scene.live.shown(5);
+    await scene.pass(200);
+    for (const rtp of [ORIGIN - 90, ORIGIN - 1, ORIGIN - 9000]) scene.live.shown(rtp);
+    expect(scene.live.state.kind).toBe('connecting');
+    scene.live.shown((ORIGIN + 3000) % 2 ** 32);
+    expect(scene.live.state.kind).toBe('live');
+  });
+
+  test('stays live when the stamps of the camera begin again', async () => {
+    const scene = new Scene();
+    await scene.toLive();
+    scene.live.shown(ORIGIN - 5_000_000);
+    expect(scene.live.state.kind).toBe('live');
+  });
+
+  test('knows when a picture was captured from the newest message', async () => {
+    const scene = new Scene();
+    await scene.toLive();
+    expect(scene.live.capturedMsOf(ORIGIN)).toBeNull();
+    scene.peer.time(ORIGIN, '2026-11-22T03:14:00.000Z');
+    expect(scene.live.capturedMsOf((ORIGIN + 1800) % 2 ** 32)).toBe(Date.parse('2026-11-22T03:14:00.020Z'));
+    scene.peer.time(500, '2026-11-22T04:00:00.000Z');
+    expect(scene.live.capturedMsOf(500)).toBe(Date.parse('2026-11-22T04:00:00.000Z'));
+    for (const bad of ['', '{', '{"rtp":-1}', new ArrayBuffer(4)]) scene.peer.emit('channel message', bad);
+    expect(scene.live.dropped).toBe(4);
+    expect(scene.live.capturedMsOf(500)).toBe(Date.parse('2026-11-22T04:00:00.000Z'));
+    scene.live.close();
+    expect(scene.live.capturedMsOf(500)).toBeNull();
+  });
+
+  test('is one at a time, however often it is opened', async () => {
+    const scene = new Scene();
+    for (let i = 0; i < 5; i++) scene.live.open();
+    await scene.pass(200);
+    scene.live.open();
+    scene.live.wake();
+    await scene.pass(1000);
+    expect(scene.peers).toHaveLength(1);
+  });
+});
+
+describe('what fails', () => {
+  test('is tried again after 0.5 s, doubled to 8 s, with one connection open at a time', async () => {
+    const scene = new Scene();
+    scene.answer = () => refused(409, 'camera_away');
+    scene.live.open();
+    await scene.pass(60_000);
+    const starts = scene.sent('POST').map(({ atMs }) => atMs - 200);
+    expect(starts.slice(1).map((atMs, i) => atMs - starts[i]! - 200)).toEqual([
+      500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000, 8000,
+    ]);
+    expect(scene.peers.every(({ closed }) => closed === 1)).toBe(true);
+    expect(scene.states.at(-1)).toMatchObject({ kind: 'waiting', reason: 'camera_away', detail: 'why not' });
+  });
+
+  test('says when the next try is, and is tried at once when the node is heard again', async () => {
+    const scene = new Scene();
+    scene.answer = () => refused(503, 'busy');
+    scene.live.open();
+    await scene.pass(200);
+    expect(scene.live.state).toEqual({ kind: 'waiting', reason: 'busy', detail: 'why not', retryMs: 700 });
+    await scene.pass(10_000);
+    scene.answer = () => created();
+    expect(scene.live.state.kind).toBe('waiting');
+    const before = scene.peers.length;
+    scene.live.wake();
+    expect(scene.live.state.kind).toBe('asking');
+    await scene.pass(200);
+    expect(scene.live.state.kind).toBe('connecting');
+    expect([scene.peers.length - before, scene.open]).toEqual([1, 1]);
+  });
+
+  test.each([
+    [409, 'privacy', 'privacy'],
+    [409, 'codec', 'codec'],
+    [404, 'not_found', 'not_found'],
+    [403, 'forbidden', 'forbidden'],
+  ])('%i %s is not tried again until the view is opened again', async (status, code, reason) => {
+    const scene = new Scene();
+    scene.answer = () => refused(status, code);
+    scene.live.open();
+    await scene.pass(200);
+    expect(scene.live.state).toEqual({ kind: 'refused', reason, detail: 'why not' });
+    scene.live.wake();
+    await scene.pass(600_000);
+    expect([scene.peers.length, scene.open, scene.timers]).toEqual([1, 0, 0]);
+    scene.live.open();
+    await scene.pass(200);
+    expect(scene.peers).toHaveLength(2);
+  });
+
+  test.each([
+    [refused(503, 'no_live'), 'no_live', 'why not'],
+    [refused(401, 'not_logged_in'), 'login', 'why not'],
+    [refused(500, 'internal'), 'error', 'why not'],
+    [refused(409, 'something_newer', 'x'.repeat(5000)), 'error', 'x'.repeat(200)],
+    [{ status: 502, body: '<html>', location: null, origin: null }, 'error', 'HTTP 502'],
+    [{ status: 500, body: 'null', location: null, origin: null }, 'error', 'HTTP 500'],
+    [{ status: 500, body: '{"error":7}', location: null, origin: null }, 'error', 'HTTP 500'],
+    [created('s1', null), 'error', ''],
+    [created('s1', 'soon'), 'error', ''],
+    [{ ...created(), location: null }, 'error', ''],
+    [{ ...created(), location: 'https://evil.example/x' }, 'error', ''],
+    [{ ...created(), body: 'x'.repeat(100_000) }, 'error', ''],
+  ] satisfies [LiveReply, string, string][])('an answer %j waits', async (answer, reason, detail) => {
+    const scene = new Scene();
+    scene.answer = () => answer;
+    scene.live.open();
+    await scene.pass(200);
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason, detail });
+    expect(scene.open).toBe(0);
+    expect(scene.sent('DELETE').every(({ path }) => path.startsWith(`${PATH}/`))).toBe(true);
+  });
+
+  test('no answer, and an answer that the browser does not take, wait too', async () => {
+    const scene = new Scene();
+    scene.answer = null;
+    scene.live.open();
+    await scene.pass(200);
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'no_answer' });
+    scene.answer = () => created('s7');
+    scene.live.wake();
+    scene.peer.setRemoteDescription = () => Promise.reject(new Error('bad'));
+    await scene.pass(200);
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'error' });
+    expect(scene.sent('DELETE').map(({ path }) => path)).toEqual([`${PATH}/s7`]);
+    expect(scene.open).toBe(0);
+  });
+
+  test('no first picture within 10 s', async () => {
+    const scene = new Scene();
+    scene.live.open();
+    await scene.pass(PICTURE_MS - 1);
+    expect(scene.live.state.kind).toBe('connecting');
+    await scene.pass(1);
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'no_picture' });
+    expect(scene.sent('DELETE')).toHaveLength(1);
+    expect(scene.tracks.at(-1)).toBeNull();
+  });
+
+  test('a node that never answers is given up within 10 s', async () => {
+    const scene = new Scene();
+    scene.answer = () => new Promise(() => {});
+    scene.live.open();
+    await scene.pass(PICTURE_MS);
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'no_picture' });
+    expect(scene.open).toBe(0);
+  });
+
+  test('pictures that stop, or whose times stop', async () => {
+    const frozen = new Scene();
+    await frozen.toLive();
+    await frozen.play(30_000);
+    expect(frozen.live.state.kind).toBe('live');
+    for (let i = 0; i < 20; i++) {
+      frozen.peers[0]!.time(0, '2026-11-22T03:14:00.000Z');
+      await frozen.pass(500);
+    }
+    expect(frozen.states.find(({ kind }) => kind === 'waiting')).toMatchObject({ reason: 'no_picture' });
+    const timeless = new Scene();
+    await timeless.toLive();
+    for (let i = 0; i < 20; i++) {
+      if (timeless.live.state.kind === 'live') timeless.live.shown(ORIGIN);
+      await timeless.pass(500);
+    }
+    expect(timeless.states.find(({ kind }) => kind === 'waiting')).toMatchObject({ reason: 'no_times' });
+  });
+
+  test.each(['failed', 'closed'])('a connection that has %s', async (state) => {
+    const scene = new Scene();
+    await scene.toLive();
+    scene.peer.become('disconnected');
+    expect(scene.live.state.kind).toBe('live');
+    scene.peer.become(state);
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'lost' });
+    expect(scene.open).toBe(0);
+  });
+
+  test('a channel of times that the node closed', async () => {
+    const scene = new Scene();
+    await scene.toLive();
+    scene.peer.emit('channel close');
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'lost' });
+  });
+
+  test('what lasted is tried soon again; what breaks again and again is not', async () => {
+    const scene = new Scene();
+    const waits: number[] = [];
+    for (const lastsMs of [0, 0, 0, 20_000]) {
+      await (scene.live.state.kind === 'closed' ? scene.toLive() : scene.pass(200));
+      scene.live.shown(ORIGIN);
+      await scene.play(lastsMs);
+      scene.peer.become('failed');
+      const { state } = scene.live;
+      if (state.kind !== 'waiting') throw new Error(state.kind);
+      waits.push(state.retryMs - scene.nowMs);
+      await scene.pass(waits.at(-1)!);
+    }
+    expect(waits).toEqual([500, 1000, 2000, 500]);
+  });
+
+  test('a browser without live video, or that does not say which picture it shows, is not asked again', async () => {
+    const without = new Scene();
+    without.canPlay = false;
+    without.live.open();
+    await without.pass(60_000);
+    expect(without.live.state).toMatchObject({ kind: 'refused', reason: 'browser' });
+    expect(without.asked).toEqual([]);
+    const mute = new Scene();
+    mute.live.open();
+    await mute.pass(200);
+    mute.live.shown(undefined);
+    expect(mute.live.state).toMatchObject({ kind: 'refused', reason: 'browser' });
+    expect([mute.open, mute.sent('DELETE').length]).toEqual([0, 1]);
+  });
+});
+
+describe('closing', () => {
+  test('ends the session and everything that was opened', async () => {
+    const scene = new Scene();
+    await scene.toLive();
+    scene.live.close();
+    expect(scene.sent('DELETE')).toEqual([{ atMs: 200, method: 'DELETE', path: `${PATH}/s1`, body: undefined }]);
+    expect([scene.open, scene.timers, scene.live.state.kind]).toEqual([0, 0, 'closed']);
+    expect(scene.tracks).toEqual(['track 1', null]);
+    const { length } = scene.states;
+    scene.peer.become('failed');
+    scene.live.shown(ORIGIN);
+    scene.live.close();
+    await scene.pass(60_000);
+    expect(scene.states.slice(length).every(({ kind }) => kind === 'closed')).toBe(true);
+    expect(scene.asked).toHaveLength(2);
+    expect(scene.peers.map(({ closed }) => closed)).toEqual([1]);
+  });
+
+  test('while addresses are gathered: nothing is asked', async () => {
+    const scene = new Scene();
+    scene.live.open();
+    await scene.pass(100);
+    scene.live.close();
+    scene.peer.gathered();
+    await scene.pass(60_000);
+    expect([scene.asked.length, scene.open, scene.timers]).toEqual([0, 0, 0]);
+  });
+
+  test('while the node is asked: the session that it still opens is ended', async () => {
+    const scene = new Scene();
+    let answer: (reply: LiveReply) => void = () => {};
+    scene.answer = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    scene.live.open();
+    await scene.pass(200);
+    scene.live.close();
+    answer(created('late'));
+    await scene.pass(0);
+    expect(scene.sent('DELETE').map(({ path }) => path)).toEqual([`${PATH}/late`]);
+    expect([scene.open, scene.live.state.kind]).toEqual([0, 'closed']);
+  });
+
+  test('while it waits: nothing is tried any more; opened again, it begins with the shortest wait', async () => {
+    const scene = new Scene();
+    scene.answer = () => refused(409, 'camera_away');
+    scene.live.open();
+    await scene.pass(20_000);
+    scene.live.close();
+    const { length } = scene.asked;
+    await scene.pass(60_000);
+    expect([scene.asked.length, scene.timers]).toEqual([length, 0]);
+    scene.live.open();
+    await scene.pass(200);
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', retryMs: scene.nowMs + 500 });
+  });
+});
