@@ -74,6 +74,8 @@ class TileFeed {
     while (this.#dueMs.size > 0) {
       const askedMs = this.#clock.nowMs();
       const shown = await this.#show(askedMs);
+      // The last one left meanwhile.
+      if (this.#dueMs.size === 0) break;
       const nextMs = shown ? Math.min(...this.#dueMs.values()) : askedMs + RETRY_MS;
       await this.#until(nextMs, shown);
     }

@@ -157,10 +157,11 @@ export class DirectoryScan {
     await inParallel(names, TOGETHER, async (name) => {
       const path = footagePath(name);
       if (files.isForeign(join(dir, path))) return;
-      const { size, mtimeMs } = await statOf(join(dir, path));
-      if (size === undefined) return;
-      const found = { ...name, path, size, mtimeMs, newest: name.order === newest };
-      await files.locked(name, (row) => this.#check(row, found));
+      await files.locked(name, async (row) => {
+        // Under the lock: a file that is removed in between would get a row again.
+        const { size, mtimeMs } = await statOf(join(dir, path));
+        if (size !== undefined) await this.#check(row, { ...name, path, size, mtimeMs, newest: name.order === newest });
+      });
     });
   }
 

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Libsql from 'libsql';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type FootageRig, footageRig, NOON_MS, segmentBytes, writeSegment } from '../../../test/support/footage.ts';
 import { FootageIndex } from './footage-index.ts';
 import { Scanner } from './scanner.ts';
@@ -37,6 +37,28 @@ function open(present: (dir: string) => boolean = () => true): Scanned {
 }
 const hall = (order: number, startMs: number) => ({ camera: 'hall', order, startMs }) as const;
 const orders = (index: FootageIndex): number[] => index.pieces('hall', 0, 1e14).map(({ order }) => order);
+
+test('what is removed while a scan comes to it gets no row again', async () => {
+  const first = hall(1, NOON_MS - MINUTE);
+  writeSegment(rig.dirs[0], first);
+  const { index, files, scanner } = open();
+  await scanner.full();
+  await new Promise<void>((scanned) => {
+    void files.locked(first, async (row) => {
+      // The scan has seen the name, and waits for the lock.
+      await new Promise<void>((asked) => {
+        const locked = files.locked.bind(files);
+        vi.spyOn(files, 'locked').mockImplementation((of, work) => {
+          asked();
+          return locked(of, work);
+        });
+        void scanner.full().then(scanned);
+      });
+      await files.remove(row!);
+    });
+  });
+  expect([index.tally.all().segments, files.lost]).toEqual([0, 0]);
+});
 
 test('a scan finds what the files say: times of the note, bytes, events, spans, gaps', async () => {
   const start = NOON_MS - MINUTE + 0.25;
