@@ -4,8 +4,8 @@ import { pascal, PythonTypes, wrapped } from './python-types.mjs';
 
 const FOLDER = 'sdk/python/vigia/client';
 const MADE = 'Made by scripts/docs.mjs from packages/contracts: do not edit.';
-/** Written by hand: streams, and what sets a cookie. */
-const BY_HAND = new Set(['eventStream', 'stream', 'login']);
+/** Written by hand: streams, and what sets a cookie. Live video is for players. */
+const NOT_MADE = new Set(['eventStream', 'stream', 'login', 'whep', 'whepCandidates', 'endWhep']);
 /** Better names than those of the places where a type is used. */
 const NAMES = {
   camera: 'CameraSettings',
@@ -79,7 +79,7 @@ function operationsOf({ paths }) {
       Object.assign(operation, { path, method: method.toUpperCase() }),
     ),
   );
-  return all.filter(({ operationId }) => !BY_HAND.has(operationId));
+  return all.filter(({ operationId }) => !NOT_MADE.has(operationId));
 }
 
 /** Schemas that the contracts export have their name; some others get one of {@link NAMES}. */

@@ -1,4 +1,13 @@
-import { API, API_NAMES, type ApiName, type ApiRequest, type ApiResponse, type ApiRoute } from '@vigia/contracts/api';
+import {
+  API,
+  API_NAMES,
+  type ApiName,
+  type ApiRequest,
+  type ApiResponse,
+  type ApiRoute,
+  LIVE_API,
+  type LiveName,
+} from '@vigia/contracts/api';
 import { errorOf } from './api-error.ts';
 import { type Follow, followEvents, type Watch, watchNode } from './follow.ts';
 import { fetchSender } from './fetch-sender.ts';
@@ -14,8 +23,8 @@ export interface CallOptions {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** Routes that answer once. */
-type CallName = Exclude<ApiName, 'eventStream' | 'stream'>;
+/** Routes that answer once, with one body: live video is for players, with headers of its own. */
+type CallName = Exclude<ApiName, 'eventStream' | 'stream' | LiveName>;
 
 /** Calls a route. Rejects with ApiError when the node refuses, with the sender's error when no answer comes. */
 export type Call<N extends CallName> =
@@ -36,13 +45,17 @@ interface Parts {
 /** A client of one node. Holds no connection of its own. */
 export function createClient(options: ClientOptions): ApiClient {
   const send = 'url' in options ? fetchSender(options.url, options.token) : options.send;
-  const calls = API_NAMES.filter((name) => name !== 'eventStream' && name !== 'stream').map((name) => {
+  const calls = API_NAMES.filter(isCall).map((name) => {
     const route: ApiRoute = API[name];
     const call = async (request: Parts = {}, how: CallOptions = {}): Promise<unknown> =>
       answerOf(route, await sendTo(send, route, request, how));
     return [name, call];
   });
   return { ...Object.fromEntries(calls), follow: followEvents(send), watch: watchNode(send) } as ApiClient;
+}
+
+function isCall(name: ApiName): name is CallName {
+  return name !== 'eventStream' && name !== 'stream' && !Object.hasOwn(LIVE_API, name);
 }
 
 function sendTo(

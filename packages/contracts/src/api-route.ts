@@ -4,8 +4,8 @@ import type { Role } from './access.ts';
 /** A body that a client sends. */
 export interface ApiBody {
   readonly schema: z.ZodType;
-  /** `document`: JSON or YAML text, parsed like the configuration file, with its sentences. */
-  readonly as: 'json' | 'document';
+  /** `document`: JSON or YAML text, parsed like the configuration file, with its sentences. Others: text of that type. */
+  readonly as: 'json' | 'document' | 'application/sdp' | 'application/trickle-ice-sdpfrag';
 }
 
 /** What a route answers: JSON of a schema, or something else. */
@@ -15,6 +15,7 @@ export type ApiAnswer =
   | `media:${string}`
   | 'openapi'
   | 'open-metrics'
+  | 'nothing'
   | 'event-stream'
   | 'web-socket';
 
@@ -37,6 +38,10 @@ export interface ApiRoute {
   readonly query?: z.ZodObject;
   readonly body?: ApiBody;
   readonly answer: ApiAnswer;
+  /** Status code of success. Default 200. */
+  readonly success?: 201 | 204;
+  /** Another session or place each time: an `Idempotency-Key` means nothing. */
+  readonly unkeyed?: true;
   /** Accepts `If-Match` with a revision. */
   readonly ifMatch?: true;
   /** Status codes of refusals, in addition to 400. */

@@ -8,6 +8,7 @@ import { healthProblemSchema, nodeStatusSchema } from './node-status.ts';
 import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
 import { TILE_WIDTH } from './node-stream.ts';
 import { ACCESS_API } from './api-access.ts';
+import { LIVE_API } from './api-live.ts';
 import { RECORDINGS_API } from './api-recordings.ts';
 import type { ApiRoute } from './api-route.ts';
 
@@ -231,6 +232,7 @@ export const API = {
     answer: 'jpeg',
     refusals: [404, 409],
   },
+  ...LIVE_API,
   ...RECORDINGS_API,
   models: {
     method: 'GET',

@@ -36,7 +36,7 @@ export const httpSchema = z.strictObject({
     )
     .default(HTTP_LISTEN)
     .describe(
-      'Where the HTTP API listens. 127.0.0.1, localhost and [::1]: for this machine only, and without users every program of it may do everything. Anything else needs users: `vigia users add`.',
+      'Where the HTTP API listens; live video uses the same address and number over UDP. 127.0.0.1, localhost and [::1]: for this machine only, and without users every program of it may do everything. Anything else needs users: `vigia users add`.',
     ),
   tls: httpTlsSchema
     .optional()

@@ -49,7 +49,13 @@ function nameOf(owner: string, definition: string): string {
   return `${owner}.${definition.replace(/^_+/, '')}`;
 }
 
-function parameters({ params, query, ifMatch, method }: ApiRoute): Json[] {
+/** Whether a repeated request with the same key is done once. */
+function isKeyed({ method, unkeyed }: ApiRoute): boolean {
+  return method !== 'GET' && !unkeyed;
+}
+
+function parameters(route: ApiRoute): Json[] {
+  const { params, query, ifMatch } = route;
   const of = (where: 'path' | 'query', object: z.ZodObject | undefined): Json[] => {
     const { properties = {}, required = [] } = object ? jsonSchema(object, 'input') : {};
     return Object.entries(properties as Record<string, Json>).map(([name, schema]) => ({
@@ -70,7 +76,7 @@ function parameters({ params, query, ifMatch, method }: ApiRoute): Json[] {
     ...of('path', params),
     ...of('query', query),
     ...(ifMatch ? [header('If-Match', 'The expected revision in quotation marks: `"3"`.')] : []),
-    ...(method === 'GET' ? [] : [header('Idempotency-Key', 'A repeated request with this key is done once.')]),
+    ...(isKeyed(route) ? [header('Idempotency-Key', 'A repeated request with this key is done once.')] : []),
   ];
 }
 
@@ -83,10 +89,15 @@ function answerOf({ answer }: ApiRoute): Json {
   return { 'application/json': { schema: jsonSchema(answer, 'output') } };
 }
 
+const TYPES: Readonly<Record<string, readonly string[]>> = {
+  json: ['application/json'],
+  document: ['application/json', 'application/yaml'],
+};
+
 function bodyOf({ body }: ApiRoute): Json {
   if (!body) return {};
   const schema = jsonSchema(body.schema, 'input');
-  const types = body.as === 'document' ? ['application/json', 'application/yaml'] : ['application/json'];
+  const types = TYPES[body.as] ?? [body.as];
   return { requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, { schema }])) } };
 }
 
@@ -98,11 +109,12 @@ function operation(operationId: string, route: ApiRoute): Json {
       ...(route.role === 'anyone' ? [] : [401]),
       403,
       ...route.refusals,
-      ...(route.method === 'GET' ? [] : [422]),
+      ...(isKeyed(route) ? [422] : []),
       ...(route.body ? [413, 415] : []),
     ]),
   ];
   const refusals = statuses.map((status) => [status, { description: REFUSALS[status], content: error }]);
+  const done = { description: 'Done.', ...(route.answer === 'nothing' ? {} : { content: answerOf(route) }) };
   return {
     operationId,
     summary: route.summary,
@@ -111,7 +123,7 @@ function operation(operationId: string, route: ApiRoute): Json {
     ...(route.role === 'anyone' ? { security: [] } : {}),
     parameters: parameters(route),
     ...bodyOf(route),
-    responses: { 200: { description: 'Done.', content: answerOf(route) }, ...Object.fromEntries(refusals) },
+    responses: { [route.success ?? 200]: done, ...Object.fromEntries(refusals) },
   };
 }
 

@@ -77,7 +77,14 @@ const asked = API_NAMES.filter((name) => name !== 'login' && name !== 'logout').
 );
 
 function pathOf(name: ApiName, camera: string): string {
-  const filled = { camera, consumer: 'people', event: '0'.repeat(26), user: 'nobody', token: '0'.repeat(12) } as const;
+  const filled = {
+    camera,
+    consumer: 'people',
+    event: '0'.repeat(26),
+    session: 'x'.repeat(22),
+    user: 'nobody',
+    token: '0'.repeat(12),
+  } as const;
   return `${API[name].path.replaceAll(/\{(\w+)\}/g, (_, word: string) => filled[word as keyof typeof filled])}?nonsense=1`;
 }
 

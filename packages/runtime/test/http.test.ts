@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { type ApiClient, ApiError, createClient } from '@vigia/client';
 import type { NodeEvent } from '@vigia/contracts';
-import { ACCESS_API, API, API_NAMES, type ApiRoute, RECORDINGS_API } from '@vigia/contracts/api';
+import { ACCESS_API, API, API_NAMES, type ApiRoute, LIVE_API, RECORDINGS_API } from '@vigia/contracts/api';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -83,6 +83,7 @@ describe.each([
           !(name in ACCESS_API) &&
           // See recordings.test.ts.
           !(name in RECORDINGS_API) &&
+          !(name in LIVE_API) &&
           !['acknowledge', 'openapi', 'metrics', 'snapshot', 'stop', 'eventStream', 'stream'].includes(name),
       ).sort(),
     );

@@ -36,13 +36,13 @@ const ours = (modules: readonly string[]): string[] => modules.filter((name) => 
 const PROCESSES = {
   'a camera process': {
     entry: '@vigia/runtime/dist/camera/camera-process.js',
-    most: 240,
+    most: 242,
     never:
       /^runtime\/(?:node|cli|main)|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 326,
+    most: 332,
     never:
       /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },
@@ -51,6 +51,12 @@ const PROCESSES = {
     most: 150,
     never:
       /^runtime\/(?:node|camera|ingest|footage|cli|main|services\/(?!control-plane)|core\/media)|^model-container\/|^frame-supplier\/|^npm:(?:yaml|pacote|tar|mqtt|aedes|libsql|sharp|onnxruntime-node|node-av)$/,
+  },
+  'the live process': {
+    entry: '@vigia/runtime/dist/live/live-process.js',
+    most: 90,
+    never:
+      /^runtime\/(?:node|camera|ingest|footage|api|cli|main|services|core\/media\/(?:libav|rtsp|sources))|^model-container\/|^frame-supplier\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node|node-av)$/,
   },
   'the footage process': {
     entry: '@vigia/runtime/dist/footage/footage-process.js',

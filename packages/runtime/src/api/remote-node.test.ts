@@ -57,6 +57,7 @@ beforeEach(() => {
       resume: ({ after }) => ({ after }),
       events: () => ({ events: [] }),
       tile: () => ({ jpeg: new Uint8Array(1), stamps: {} as never }),
+      live: () => ({ socketPath: '/nowhere' }),
     },
     notices: { audit: () => undefined, stop: () => undefined, alive: () => undefined },
   };

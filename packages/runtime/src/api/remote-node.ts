@@ -21,6 +21,8 @@ const QUICK_MS = 10_000;
 const SLOW_MS = 3_600_000;
 /** A camera gives up earlier. */
 const TILE_MS = 10_000;
+/** The process that has live video may have to be started. */
+const LIVE_MS = 15_000;
 /** Nobody reads streams for this long: the node stops sending items. */
 const LINGER_MS = 5_000;
 
@@ -60,6 +62,7 @@ export class RemoteNode implements ServedNode {
   /** These wait for cameras, models and disks, and it does not. */
   readonly #slow = new Lane(16, 128);
   readonly #tiles = new Lane(32, 1_024);
+  readonly #views = new Lane(8, 128);
   readonly #readers = new Set<() => void>();
   #following: Promise<void> | undefined;
   #lingering: { cancel(): void } | undefined;
@@ -130,6 +133,13 @@ export class RemoteNode implements ServedNode {
 
   async tile(camera: string, width: number): ReturnType<ServedNode['tile']> {
     return this.#tiles.run(() => this.#o.channel.request('tile', { camera, width }, { deadlineMs: TILE_MS }));
+  }
+
+  live(camera: string): Promise<string> {
+    return this.#views.run(async () => {
+      const { socketPath } = await this.#o.channel.request('live', { camera }, { deadlineMs: LIVE_MS });
+      return socketPath;
+    });
   }
 
   attend(): Promise<void> {

@@ -49,12 +49,12 @@ class CameraProcess {
     };
   }
 
-  #begin(start: CameraStart): void {
+  async #begin(start: CameraStart): Promise<void> {
     this.#start = start;
     const { setup } = start;
     for (const secret of setup.secrets) addSecret(secret);
     this.#camera = new Camera(start, this.#toNode(), systemClock, createLog(`camera:${setup.camera}`, jsonLineSink));
-    this.#camera.start();
+    await this.#camera.start();
   }
 
   /** Sends the camera's messages to the node, until the last counters were sent. */

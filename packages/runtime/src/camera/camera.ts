@@ -2,6 +2,7 @@ import { type Channel, type Clock, every, type Log, messageOf, Scope, VigiaError
 import type { MainStreamReport, ResultMessage, StreamReport } from '@vigia/contracts';
 import { FrameSupplier } from '@vigia/frame-supplier';
 import {
+  CAMERA_UNITS_MEMORY,
   type CameraSetup,
   type CameraSnapshot,
   type CameraStart,
@@ -14,7 +15,7 @@ import {
   type Tile,
   workerStopMs,
 } from '#core/camera-link';
-import { RelayedSource } from '#core/encoded';
+import { RelayedSource, RelayServer } from '#core/encoded';
 import { geometryOf, WHOLE } from '#core/media';
 import { FrameScaler, type Picture } from '#core/media/libav';
 import { type CaptureState, StreamCapture, type StreamCaptureOptions } from '#services/stream-capture';
@@ -56,11 +57,15 @@ export class Camera {
   readonly #pictures: PictureRequests;
   readonly #tiles: TilePictures;
   readonly #demand: Demand;
+  readonly #log: Log;
+  /** Passes the camera's units on, unless another process does. */
+  #relay: RelayServer | undefined;
   #unsentState: StateNotice | undefined;
   #unsentResults = 0;
 
   constructor({ setup, boot }: CameraStart, node: ToNode, clock: Clock, log: Log) {
     this.#setup = setup;
+    this.#log = log;
     this.#pictures = new PictureRequests(
       clock,
       setup.consumers.map((consumer) => consumer.deadlineMs),
@@ -101,6 +106,7 @@ export class Camera {
         },
         onState: (state) => {
           this.#mainState = state;
+          this.#relay?.follow(state);
           if (state.state === 'waiting') log.warn(`the large stream: ${state.message}`);
         },
       });
@@ -138,7 +144,13 @@ export class Camera {
     this.#scope.defer(() => timer.cancel());
   }
 
-  start(): void {
+  /** Starts everything. */
+  async start(): Promise<void> {
+    if (this.#passesOn)
+      await this.#openRelay().catch((error: unknown) => {
+        // What is watched does not depend on who looks.
+        this.#log.error(`there is no live video of this camera: ${messageOf(error)}`);
+      });
     this.#capture.start();
     this.#main?.start();
     this.#consumers.start();
@@ -198,6 +210,27 @@ export class Camera {
     };
   }
 
+  /** Who looks at its live video reads the camera's own units. With privacy zones nobody may. */
+  get #passesOn(): boolean {
+    return this.#setup.relay === undefined && this.#setup.privacy.length === 0;
+  }
+
+  async #openRelay(): Promise<void> {
+    const capture = this.#main ?? this.#capture;
+    const relay = await RelayServer.open({
+      socketPath: this.#setup.units,
+      clock: this.#clock,
+      log: this.#log,
+      openTap: (options) => capture.openTap(options),
+      lostPackets: () => capture.lostPackets,
+      // What decodes here decides by itself.
+      onReconnect: () => undefined,
+      readerBytes: CAMERA_UNITS_MEMORY.reader,
+    });
+    this.#relay = relay;
+    this.#scope.defer(() => relay.close());
+  }
+
   #newCapture(source: SourceSetup, log: Log, ends: Pick<StreamCaptureOptions, 'sink' | 'onState'>): StreamCapture {
     const { url, transport, tls } = source;
     const { decode, relay: path } = this.#setup;
@@ -211,6 +244,7 @@ export class Camera {
       log,
       decode,
       ...ends,
+      recentBytes: this.#passesOn && source === this.#setup.source ? CAMERA_UNITS_MEMORY.recent : 0,
       // Another process holds the connection, and has waited already.
       ...(relay ? { open: relay.open.bind(relay), backoff: RELAY_BACKOFF } : {}),
     });
@@ -257,6 +291,7 @@ export class Camera {
 
   #onState(state: CaptureState): void {
     this.#state = state;
+    if (!this.#main) this.#relay?.follow(state);
     const reason = 'reason' in state ? (state.reason ?? null) : null;
     const message = 'message' in state ? (state.message ?? null) : null;
     const retryInMs = 'retryInMs' in state ? state.retryInMs : null;

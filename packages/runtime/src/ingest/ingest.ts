@@ -1,4 +1,5 @@
 import { type Channel, type Clock, every, type Log, Scope } from '@vigia/base';
+import { RelayServer } from '#core/encoded';
 import type { RecordPolicy, RecordRoom } from '#core/footage';
 import {
   INGEST_MEMORY,
@@ -8,8 +9,7 @@ import {
   type NodeToIngestWords,
 } from '#core/ingest-link';
 import { Recorder } from '#services/recorder';
-import { type CaptureState, StreamCapture } from '#services/stream-capture';
-import { RelayServer } from './relay-server.ts';
+import { StreamCapture } from '#services/stream-capture';
 
 /** How long it may take to close: what waits is written. Milliseconds. */
 export const CLOSE_MS = 800;
@@ -31,7 +31,6 @@ export class Ingest {
   readonly #recorder: Recorder;
   readonly #scope = new Scope();
   #relay: RelayServer | undefined;
-  #failures = 0;
   readonly #start: IngestStart;
   readonly #log: Log;
 
@@ -52,7 +51,7 @@ export class Ingest {
       recentBytes: INGEST_MEMORY.recent,
       // Nobody here wants a picture, so none is decoded.
       sink: { publish: (picture) => picture.release(), hasDemand: () => false },
-      onState: (state) => this.#onState(state),
+      onState: (state) => this.#relay?.follow(state),
     });
     this.#recorder = new Recorder({
       node: setup.node,
@@ -127,15 +126,5 @@ export class Ingest {
 
   close(): Promise<void> {
     return this.#scope.close();
-  }
-
-  #onState(state: CaptureState): void {
-    if (state.state === 'connecting') this.#relay?.announce({ type: 'connecting' });
-    const ended = state.state === 'waiting' || (state.state === 'stopped' && state.reason !== undefined);
-    if (!ended) return;
-    this.#failures += 1;
-    const { reason = 'ended', message = 'it is over' } = state;
-    const retryInMs = state.state === 'waiting' ? state.retryInMs : null;
-    this.#relay?.announce({ type: 'down', n: this.#failures, reason, message, retryInMs });
   }
 }

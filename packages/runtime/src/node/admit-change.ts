@@ -23,6 +23,7 @@ export function admitChange({ change, running, wanted, children, more }: WantedC
   for (const model of models.added) checkSocketPath(model.socketPath);
   for (const { id, socketPath } of models.changed) checkSocketPath(children.nextSocketPath(id) ?? socketPath);
   for (const { socketPath } of wanted.recording.ingests) checkSocketPath(socketPath);
+  for (const { units } of wanted.cameras) checkSocketPath(units);
   const replaced = new Set([...models.removed, ...models.changed.map((m) => m.id)]);
   const leaving = running.models.filter((m) => replaced.has(m.id));
   const ending = new Set([...cameras.removed, ...cameras.changed.map(({ setup }) => setup.camera)]);

@@ -228,6 +228,7 @@ export class ApiHandle {
         resume: async ({ after }) => ({ after: await node.resume(after) }),
         events: async (query) => ({ events: await node.events(query) }),
         tile: ({ camera, width }) => node.tile(camera, width),
+        live: async ({ camera }) => ({ socketPath: await node.live(camera) }),
       },
       notices: {
         audit: ({ entry, camera }) => node.audit(entry, camera),

@@ -4,7 +4,7 @@ import type { HealthProblem } from '@vigia/contracts';
 import { AccessControl } from '#core/access';
 import { controlSocketPath } from '#core/node-dirs';
 import type { NamedProcess } from '#node/children';
-import type { PlannedHttp } from '#node/plan';
+import type { Plan, PlannedHttp } from '#node/plan';
 import {
   type ControlledNode,
   HttpApi,
@@ -16,6 +16,7 @@ import {
   servedNode,
 } from '#services/control-plane';
 import { ApiHandle } from './api-handle.ts';
+import { LiveHandle } from './live-handle.ts';
 
 /** Options of {@link Doors}. */
 export interface DoorsOptions extends Pick<ServedNode, 'follow' | 'stop'> {
@@ -31,13 +32,14 @@ export interface DoorsOptions extends Pick<ServedNode, 'follow' | 'stop'> {
 }
 
 /**
- * The ways into a node: its operations, the control socket, and the api process with the port. Users are a file that the api
+ * The ways into a node: its operations, the control socket, the api process with the port, and the process with live video. Users are a file that the api
  * process and this one read and change.
  */
 export class Doors {
   readonly #o: DoorsOptions;
   readonly #access: AccessControl;
   readonly #api: ApiHandle;
+  readonly #live: LiveHandle;
   readonly #served: ServedNode;
   readonly operations: NodeOperations;
   #socket: Listener | undefined;
@@ -47,7 +49,9 @@ export class Doors {
     this.#o = options;
     this.#access = new AccessControl({ path: join(stateDir, 'access.json'), clock });
     this.operations = nodeOperations(node, options);
-    this.#served = servedNode(node, this.operations, clock, { follow, stop });
+    this.#live = new LiveHandle(options);
+    const live = (camera: string): Promise<string> => this.#live.open(camera);
+    this.#served = servedNode(node, this.operations, clock, { follow, live, stop });
     this.#api = new ApiHandle({ ...options, node: this.#served, operations: this.operations });
   }
 
@@ -66,15 +70,23 @@ export class Doors {
     this.#api.tell();
   }
 
-  /** What is wrong with the port. */
-  get problems(): readonly HealthProblem[] {
-    return this.#api.problems;
+  /** The node has other cameras, or another address: live video follows. */
+  showLive(plan: Pick<Plan, 'http' | 'cameras'>): void {
+    this.#live.use(plan);
   }
 
-  /** The api process, if there is one. */
+  /** What is wrong with the port, and with live video. */
+  get problems(): readonly HealthProblem[] {
+    return [...this.#api.problems, ...this.#live.problems];
+  }
+
+  /** The api process and the live process, if there are any. */
   get processes(): readonly NamedProcess[] {
-    const { pid } = this.#api;
-    return pid === undefined ? [] : [['api', pid]];
+    const both = [
+      ['api', this.#api.pid],
+      ['live', this.#live.pid],
+    ] as const;
+    return both.flatMap(([name, pid]) => (pid === undefined ? [] : [[name, pid] as const]));
   }
 
   async openSocket(): Promise<void> {
@@ -96,7 +108,7 @@ export class Doors {
     return this.#socket?.close() ?? Promise.resolve();
   }
 
-  closePort(): Promise<void> {
-    return this.#api.stop();
+  async closePort(): Promise<void> {
+    await Promise.all([this.#api.stop(), this.#live.stop()]);
   }
 }

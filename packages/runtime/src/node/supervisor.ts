@@ -150,7 +150,9 @@ export class Supervisor {
   async start(): Promise<void> {
     const plan = this.#plan;
     for (const model of plan.models) checkSocketPath(model.socketPath);
+    for (const { units } of plan.cameras) checkSocketPath(units);
     this.#scope.defer(() => this.#doors.closePort());
+    this.#doors.showLive(plan);
     await this.#doors.usePort(plan.http);
     this.#scope.defer(() => this.#hub.close());
     this.#scope.defer(() => this.#outlets.close());
@@ -375,6 +377,7 @@ export class Supervisor {
     for (const id of change.models.removed) this.#announcer.modelGone(id);
     // Ended processes may have reported once more.
     this.#watches.forgetWorkers();
+    this.#doors.showLive(wanted);
     this.#doors.tell();
     await outletsLeft;
     return summaryOf(change, wanted);

@@ -113,6 +113,8 @@ export interface ApiNodeWords {
       { readonly events: readonly NodeEvent[] }
     >;
     readonly tile: Request<{ readonly camera: string; readonly width: number }, Tile>;
+    /** Where the process answers that has the live video of a camera. It is started if need be. */
+    readonly live: Request<{ readonly camera: string }, { readonly socketPath: string }>;
   };
   readonly notices: {
     readonly audit: Schema<{ readonly entry: NodeEventOf<'audit'>['data']; readonly camera: string | null }>;
@@ -207,6 +209,7 @@ export const API_NODE_WORDS: ApiNodeWords = {
       ask: z.strictObject({ camera: id, width: z.int().min(TILE_WIDTH.min).max(TILE_WIDTH.max) }),
       reply: ours<Tile>(),
     },
+    live: { ask: z.strictObject({ camera: id }), reply: z.strictObject({ socketPath: text }) },
   },
   notices: {
     audit: z.strictObject({

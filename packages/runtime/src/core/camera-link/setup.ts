@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   BED_ALARMS,
   DECODE_MODES,
@@ -31,6 +32,8 @@ export interface CameraSetup {
   readonly detectSource: SourceSetup | undefined;
   /** The socket on which another process passes on the units of `source`; undefined: the camera process connects itself. */
   readonly relay: string | undefined;
+  /** The socket on which the camera process passes on the units of `source`, unless another process does. */
+  readonly units: string;
   readonly decode: DecodeSetup;
   readonly roi: Region;
   /** Outlines of what is blacked out before anybody sees it, in shares of the picture. */
@@ -39,6 +42,19 @@ export interface CameraSetup {
   readonly rules: RuleSetup;
   /** Values in the environment of its workers that must not be printed. */
   readonly secrets: readonly string[];
+}
+
+/** Memory of a camera process for units that it passes on. Bytes. */
+export const CAMERA_UNITS_MEMORY: {
+  /** Since the newest keyframe, for a viewer who comes. */
+  readonly recent: number;
+  /** That the live process has not read. */
+  readonly reader: number;
+} = { recent: 4 * 1024 * 1024, reader: 4 * 1024 * 1024 };
+
+/** The socket on which a camera process passes on the units of its camera. */
+export function unitsSocketPath(runDir: string, camera: string): string {
+  return join(runDir, `camera_${camera}.sock`);
 }
 
 /** The fall rule of a camera. */
@@ -215,6 +231,7 @@ export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
   source: sourceSchema,
   detectSource: orUndefined(sourceSchema),
   relay: orUndefined(z.string()),
+  units: z.string(),
   decode: decodeSchema,
   roi: z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
   privacy: z.array(zoneSchema.shape.points),

@@ -1,8 +1,9 @@
+import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Clock, type Log, type LogRecord, StartGate } from '@vigia/base';
 import { fileURLToPath } from 'node:url';
 import type { ModelState } from '@vigia/contracts';
-import { type CameraSetup, workerStopMs } from '#core/camera-link';
+import { type CameraSetup, unitsSocketPath, workerStopMs } from '#core/camera-link';
 import { killWorkerGroups, probePrefix, removeSegmentsOf } from '#core/node-dirs';
 import {
   cameraMemoryLimit,
@@ -150,6 +151,8 @@ export class Children {
 
   #onCameraDied(camera: string, pid: number): void {
     const { log, runDir, onCameraProcessGone } = this.#o;
+    // One that was killed leaves it behind.
+    rmSync(unitsSocketPath(runDir, camera), { force: true });
     removeSegmentsOf(this.#plan.node, pid);
     const killed = killWorkerGroups(runDir, camera);
     if (killed > 0) log.warn(`camera ${camera}: ended ${killed} workers that its process had left`);

@@ -1,7 +1,8 @@
 import { freeSharedBytes, SHM_DIR, VigiaError } from '@vigia/base';
 import { packedBytes } from '@vigia/contracts';
-import { type CameraSetup, usesThread } from '#core/camera-link';
+import { CAMERA_UNITS_MEMORY, type CameraSetup, usesThread } from '#core/camera-link';
 import { INGEST_MEMORY, type IngestSetup } from '#core/ingest-link';
+import { LIVE_MEMORY } from '#core/live-link';
 import { referencePictures, type RenditionSpec } from '#core/media';
 import { anonymousBytesByShare, processesOfGroups, readAvailableMemory } from '#core/memory';
 import { readProcessUsage } from '#core/process-stats';
@@ -62,12 +63,16 @@ const FOOTAGE_BUFFERS = 128 * MIB;
 const API_PROCESS = 128 * MIB;
 /** The anonymous memory above which the api process is started again, bytes. Large bodies make a heap grow before garbage is collected. */
 export const API_MEMORY_LIMIT: number = API_PROCESS + 256 * MIB;
+/** The live process with a few viewers. Measured: see `bench -- live`. */
+const LIVE_PROCESS = 96 * MIB;
+/** The live process may use so much more: native code keeps packets for viewers who may have lost them. */
+const LIVE_SLACK = 384 * MIB;
 /** One pending in the mailbox, one in flight. */
 const PICTURES_PER_CONSUMER = 2;
 
 /** The most memory that one process may use, bytes. */
 export interface BudgetItem {
-  readonly kind: 'code' | 'supervisor' | 'api' | 'camera' | 'ingest' | 'footage' | 'model' | 'worker';
+  readonly kind: 'code' | 'supervisor' | 'api' | 'live' | 'camera' | 'ingest' | 'footage' | 'model' | 'worker';
   readonly id: string;
   /** Code and heap of the process itself. */
   readonly process: number;
@@ -112,7 +117,9 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
   const items: BudgetItem[] = [
     { ...NOTHING, kind: 'code', id: 'code, once', process: SHARED_CODE },
     supervisorItem(plan),
-    ...(plan.http ? [{ ...NOTHING, kind: 'api' as const, id: 'api', process: API_PROCESS }] : []),
+    ...(plan.http
+      ? [{ ...NOTHING, kind: 'api' as const, id: 'api', process: API_PROCESS }, liveItem(plan.cameras.length)]
+      : []),
     ...plan.cameras.map((camera) => cameraItem(camera, plan.segments)),
     ...recordingItems(plan.recording),
     ...[...plan.models, ...leaving].map(modelItem),
@@ -143,6 +150,17 @@ function recordingItems({ ingests }: Plan['recording']): BudgetItem[] {
   return [...ingests.map(ingestItem), footage];
 }
 
+/** It has units of the cameras that somebody looks at: of all, at most. */
+function liveItem(cameras: number): BudgetItem {
+  return { ...NOTHING, kind: 'live', id: 'live', process: LIVE_PROCESS, buffers: cameras * LIVE_MEMORY.recent };
+}
+
+/** The anonymous memory above which the live process is started again, bytes. */
+export function liveMemoryLimit(cameras: number): number {
+  const { process, buffers } = liveItem(cameras);
+  return process + buffers + LIVE_SLACK;
+}
+
 function ingestItem({ camera, source, ringBytes }: IngestSetup): BudgetItem {
   const { recent, reader, recorder } = INGEST_MEMORY;
   // A unit is held once for all taps; what waits for the disk is also in the muxer's fragment.
@@ -170,7 +188,8 @@ const NOTHING = { process: 0, pictures: 0, buffers: 0, shared: 0 };
 
 function cameraItem(camera: CameraSetup, segments: Plan['segments']): BudgetItem {
   const { width, height } = camera.decode.maxPicture;
-  const { source, detectSource, consumers } = camera;
+  const { source, detectSource, consumers, relay } = camera;
+  const passedOn = relay === undefined ? CAMERA_UNITS_MEMORY.recent + CAMERA_UNITS_MEMORY.reader : 0;
   const streams = detectSource === undefined ? [source] : [source, detectSource];
   // Both streams are decoded: the large one for snapshots.
   const decoding = streams.length * (referencePictures(width, height) + PICTURES_OUTSIDE);
@@ -183,6 +202,7 @@ function cameraItem(camera: CameraSetup, segments: Plan['segments']): BudgetItem
     buffers:
       streams.reduce((sum, s) => sum + ACCESS_UNITS + (s.transport === 'udp' ? DATAGRAMS : 0), 0) +
       width * height * 3 +
+      passedOn +
       consumers.reduce((sum, c) => sum + (usesThread(c) ? THREAD + threadBytes(c.input) : 0), 0),
     shared: segments.reduce((sum, s) => sum + (s.camera === camera.camera ? s.bytes : 0), 0),
   };

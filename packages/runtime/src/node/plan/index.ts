@@ -5,6 +5,7 @@ export {
   describeBudget,
   heldByWorkers,
   ingestMemoryLimit,
+  liveMemoryLimit,
   cameraMemoryLimit,
   memoryLimitOf,
   supervisorMemoryLimit,

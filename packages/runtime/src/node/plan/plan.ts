@@ -19,6 +19,7 @@ import {
   usesThread,
   type WorkerConsumerSetup,
   type WorkerSetup,
+  unitsSocketPath,
 } from '#core/camera-link';
 import {
   canBeTurned,
@@ -159,6 +160,7 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
       source: { url: settings.source, transport, tls },
       detectSource: detectUrl === undefined ? undefined : { url: detectUrl, transport, tls },
       relay: recording.ingests.find((ingest) => ingest.camera === camera)?.socketPath,
+      units: unitsSocketPath(runDir, camera),
       decode: {
         mode: settings.decode,
         onLoss: settings.on_loss,

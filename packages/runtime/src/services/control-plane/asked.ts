@@ -1,4 +1,4 @@
-import type { ACCESS_API, ApiName, ApiResponse, Frozen, MediaName, RouteOf } from '@vigia/contracts/api';
+import type { ACCESS_API, ApiName, ApiResponse, Frozen, LiveName, MediaName, RouteOf } from '@vigia/contracts/api';
 import type { z } from 'zod';
 import type { Identity } from '#core/access';
 import type { Asker, ControlledNode } from './controlled-node.ts';
@@ -20,7 +20,7 @@ export type AccessName = Exclude<keyof typeof ACCESS_API, 'login' | 'logout'>;
 /** Routes that the node answers, wherever the request arrived. */
 export type NodeName = Exclude<
   ApiName,
-  AccessName | 'login' | 'logout' | 'openapi' | 'eventStream' | 'stream' | MediaName
+  AccessName | 'login' | 'logout' | 'openapi' | 'eventStream' | 'stream' | LiveName | MediaName
 >;
 
 type Answer<N extends ApiName> = Frozen<ApiResponse<N>>;

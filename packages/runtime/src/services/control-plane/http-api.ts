@@ -1,10 +1,12 @@
-import { type Clock, type Log, VigiaError } from '@vigia/base';
+import { type Clock, type Log, UsageError, VigiaError } from '@vigia/base';
 import {
   ACCESS_API,
   API,
   API_NAMES,
   type ApiName,
   type ApiRoute,
+  LIVE_API,
+  type LiveName,
   MEDIA_NAMES,
   type MediaName,
   openApi,
@@ -13,8 +15,10 @@ import webSocket from '@fastify/websocket';
 import { fastify, type FastifyReply, type FastifyRequest, type RouteHandlerMethod, type RouteOptions } from 'fastify';
 import type { z } from 'zod';
 import type { AccessControl } from '#core/access';
+import { RTP_ORIGIN_HEADER, SDP_LIMIT } from '#core/live-link';
 import type { AccessName, NodeName } from './asked.ts';
 import { Audit } from './audit.ts';
+import { LiveSessions } from './live-sessions.ts';
 import { passOn } from './media-proxy.ts';
 import { refuseBytes, refuseOddities } from './no-request.ts';
 import { NodeStreams } from './node-streams.ts';
@@ -66,6 +70,7 @@ export class HttpApi {
   readonly #o: HttpApiOptions;
   readonly #access: Operations<AccessName>;
   readonly #streams: NodeStreams;
+  readonly #live: LiveSessions;
   readonly #audit: Audit;
   readonly #sessions: SessionRoutes;
   readonly #visitors = new WeakMap<FastifyRequest, Visitor>();
@@ -80,8 +85,12 @@ export class HttpApi {
     this.#audit = new Audit(node.audit, clock);
     this.#access = accessOperations(access, { audit: this.#audit, clock, log });
     this.#streams = new NodeStreams(options);
+    this.#live = new LiveSessions(clock);
     this.#sessions = new SessionRoutes(access, this.#audit);
-    access.onChange(() => this.#streams.checkLogins());
+    access.onChange(() => {
+      this.#streams.checkLogins();
+      this.#live.checkLogins();
+    });
   }
 
   /** A server for one listener. It does not listen yet. */
@@ -107,6 +116,11 @@ export class HttpApi {
       'application/merge-patch+json',
       { parseAs: 'string' },
       server.getDefaultJsonParser('error', 'ignore'),
+    );
+    server.addContentTypeParser(
+      ['application/sdp', 'application/trickle-ice-sdpfrag'],
+      { parseAs: 'string', bodyLimit: SDP_LIMIT },
+      (_request, body, done) => done(null, body),
     );
     server.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
     server.setNotFoundHandler((request, reply) => this.#refuse(noRoute(request), request, reply));
@@ -178,6 +192,7 @@ export class HttpApi {
   async #answer(name: Exclude<ApiName, StreamName>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const visitor = this.#visitorOf(request);
     if (name === 'login' || name === 'logout') return this.#sessions[name](visitor, request, reply);
+    if (isLive(name)) return this.#answerLive(name, visitor, request, reply);
     if (isMedia(name)) return this.#media(name, visitor, request, reply);
     if (name === 'openapi') {
       parametersOf({ route: name, visitor, params: request.params, query: request.query });
@@ -208,6 +223,51 @@ export class HttpApi {
     const answer = await this.#access.call(call);
     if (API[call.route].method !== 'GET') await this.#o.onAccessChange?.();
     return answer;
+  }
+
+  /** Live video: the process that has it makes the answer to an offer, and this one watches who may go on looking. */
+  async #answerLive(
+    name: LiveName,
+    visitor: Visitor,
+    { params, query, body, headers, raw }: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<unknown> {
+    parametersOf({ route: name, visitor, params, query });
+    void reply.header('cache-control', 'no-store');
+    if (name === 'endWhep') {
+      const { camera, session } = checked(API.endWhep.params, params, 'path');
+      this.#live.end(camera, session);
+      return reply.send({});
+    }
+    const route = API[name];
+    if (headers['content-type']?.split(';')[0] !== route.body.as)
+      throw new UsageError(`Content-Type: ${route.body.as} is expected`);
+    const text = checked(route.body.schema, body, 'body');
+    refuseUnlessStill(visitor);
+    if (name === 'whepCandidates') {
+      const { camera, session } = checked(API.whepCandidates.params, params, 'path');
+      await this.#live.addCandidates(camera, session, text);
+      return reply.code(204).send();
+    }
+    const { camera } = checked(API.whep.params, params, 'path');
+    const socketPath = await this.#o.node.live(camera);
+    const { session, answer, origin } = await this.#live.open({
+      socketPath,
+      camera,
+      offer: text,
+      isStill: visitor.isStill ?? (() => true),
+    });
+    // Nobody is left to look.
+    if (raw.socket.destroyed) this.#live.end(camera, session);
+    return reply
+      .code(201)
+      .headers({
+        location: `${API.whep.path.replace('{camera}', camera)}/${session}`,
+        etag: `"${session}"`,
+        [RTP_ORIGIN_HEADER]: origin,
+      })
+      .type('application/sdp')
+      .send(answer);
   }
 
   /** Bytes of recordings: from the process that has them. */
@@ -256,6 +316,10 @@ export class HttpApi {
       isStill: () => identity !== undefined && isStill(identity),
     });
   }
+}
+
+function isLive(name: ApiName): name is LiveName {
+  return Object.hasOwn(LIVE_API, name);
 }
 
 function isMedia(name: ApiName): name is MediaName {

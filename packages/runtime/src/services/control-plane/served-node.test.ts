@@ -12,6 +12,7 @@ const nodeWith = (part: Partial<ControlledNode>): ReturnType<typeof servedNode> 
     new FakeClock(),
     {
       follow: () => ({ close: () => undefined, dropped: () => ({ samples: 0, kept: 0 }) }),
+      live: () => Promise.reject(new Error('no live video here')),
       stop: () => undefined,
     },
   );

@@ -47,6 +47,13 @@ export interface ServedNode extends StreamedNode {
    * @throws VigiaError when the camera has none within some seconds.
    */
   tile(camera: string, width: number): Promise<Tile>;
+  /**
+   * Where the process answers that has the live video of this camera: a Unix socket. It is started if need be.
+   *
+   * @throws VigiaError `not_found`; `privacy` for a camera with zones that nobody may see; `no_live` when there is no such
+   *   process.
+   */
+  live(camera: string): Promise<string>;
 }
 
 /** A reader of {@link StreamedNode.follow}. */
@@ -74,7 +81,7 @@ export function servedNode(
   node: ControlledNode,
   operations: NodeOperations,
   clock: Clock,
-  more: Pick<ServedNode, 'follow' | 'stop'>,
+  more: Pick<ServedNode, 'follow' | 'live' | 'stop'>,
 ): ServedNode {
   return {
     // It answers: it is this process.

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, createLog, FakeClock, systemClock } from '@vigia/base';
 import { afterEach, expect, test } from 'vitest';
-import { type EncodedTap, EncodedTaps, RelayedSource } from '#core/encoded';
 import type { AccessUnit, Source, SourceError, SourceFormat } from '#core/media';
+import { type EncodedTap, EncodedTaps } from './encoded-tap.ts';
 import { RelayServer } from './relay-server.ts';
+import { RelayedSource } from './relayed-source.ts';
 
 const FORMAT: SourceFormat = {
   kind: 'rtsp',

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Clock, sleep } from '@vigia/base';
-import { encodeLine, type EncodedTap, encodeUnitHead, type TapItem } from '#core/encoded';
+import type { EncodedTap, TapItem } from './encoded-tap.ts';
+import { encodeLine, encodeUnitHead } from './relay-protocol.ts';
 
 /** Options of {@link RelayReader}. */
 export interface RelayReaderOptions {

@@ -1,11 +1,22 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, FrameDecoder, type Log, peerUser, quoted } from '@vigia/base';
-import { decodeWish, encodeLine, type EncodedTap, type EncodedTapOptions, type RelayLine } from '#core/encoded';
+import type { SourceReason } from '#core/media';
+import type { EncodedTap, EncodedTapOptions } from './encoded-tap.ts';
+import { decodeWish, encodeLine, type RelayLine } from './relay-protocol.ts';
 import { RelayReader } from './relay-reader.ts';
 
 /** The connection to the camera, as readers are informed of it. */
 export type RelayState = Exclude<RelayLine, { type: 'format' }>;
+
+/** What becomes of the connection, as far as readers need it. */
+export interface ConnectionState {
+  /** `waiting`: it ended, and another one follows; `stopped`: for ever. */
+  readonly state: 'connecting' | 'live' | 'stalled' | 'waiting' | 'stopped';
+  readonly reason?: SourceReason;
+  readonly message?: string;
+  readonly retryInMs?: number;
+}
 
 /** Options of {@link RelayServer}. */
 export interface RelayServerOptions {
@@ -21,7 +32,7 @@ export interface RelayServerOptions {
   readonly readerBytes: number;
 }
 
-/** One camera process, and for a moment its predecessor; nobody else comes. */
+/** A camera process and the live process, and for a moment their predecessors; nobody else comes. */
 const READERS = 4;
 /** A socket holds so much of a bunch of units before it must be taken. */
 const SOCKET_BYTES = 256 * 1024;
@@ -38,6 +49,7 @@ export class RelayServer {
   readonly #readers = new Map<Socket, RelayReader>();
   #state: RelayState = { type: 'connecting' };
   #downSinceMs = 0;
+  #failures = 0;
 
   private constructor(options: RelayServerOptions) {
     this.#o = options;
@@ -67,11 +79,25 @@ export class RelayServer {
     for (const socket of this.#readers.keys()) socket.write(encodeLine(state));
   }
 
+  /** Informs them of what became of the connection. */
+  follow({ state, reason, message, retryInMs }: ConnectionState): void {
+    if (state === 'connecting') this.announce({ type: 'connecting' });
+    if (state !== 'waiting' && !(state === 'stopped' && reason !== undefined)) return;
+    this.#failures += 1;
+    this.announce({
+      type: 'down',
+      n: this.#failures,
+      reason: reason ?? 'ended',
+      message: message ?? 'it is over',
+      retryInMs: retryInMs ?? null,
+    });
+  }
+
   get readers(): number {
     return this.#readers.size;
   }
 
-  /** Ends all connections. Idempotent. */
+  /** Ends all connections, and removes the socket. Idempotent. */
   async close(): Promise<void> {
     for (const socket of this.#readers.keys()) socket.destroy();
     await new Promise<void>((resolve) => {

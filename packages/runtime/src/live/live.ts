@@ -1,0 +1,191 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Clock, codeOf, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
+import { LIVE_ANSWER_HEADER, type LiveCameras, RTP_ORIGIN_HEADER, SDP_LIMIT, VIEWERS } from '#core/live-link';
+import { CameraUnits } from './camera-units.ts';
+import { readCandidates } from './offer.ts';
+import type { Peers } from './peer.ts';
+import { View } from './view.ts';
+
+/** Open connections: one per viewer, and those that are refused. */
+const CONNECTIONS = 2 * VIEWERS;
+const REQUEST_MS = 10_000;
+/** A camera that nobody looks at any more is read for so long: somebody may come again. Milliseconds. */
+const LINGER_MS = 5_000;
+/** `/<camera>/<session>` */
+const PLACE = /^\/([\w-]{1,64})\/([\w-]{22})$/;
+
+/** Options of {@link Live}. */
+export interface LiveOptions {
+  readonly socketPath: string;
+  readonly cameras: LiveCameras;
+  readonly peers: Pick<Peers, 'open'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A camera that somebody looks at. */
+interface Watched {
+  readonly units: CameraUnits;
+  readonly socketPath: string;
+  viewers: number;
+  lingering: { cancel(): void } | undefined;
+}
+
+/**
+ * Live video for viewers: answers offers over HTTP on a Unix socket that only this user can reach. A view lasts as long as the
+ * request that opened it, and no longer.
+ */
+export class Live {
+  readonly #o: LiveOptions;
+  readonly #server: Server;
+  readonly #views = new Map<string, View>();
+  readonly #watched = new Map<string, Watched>();
+  #cameras: LiveCameras;
+  /** Views that are being opened count. */
+  #viewers = 0;
+
+  private constructor(options: LiveOptions) {
+    this.#o = options;
+    this.#cameras = options.cameras;
+    this.#server = createServer({ headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }, (request, response) => {
+      response.on('error', () => undefined);
+      this.#answer(request, response).catch((error: unknown) => this.#refuse(response, error));
+    });
+    this.#server.maxConnections = CONNECTIONS;
+  }
+
+  /** Listens. @throws VigiaError `cannot_listen` */
+  static async open(options: LiveOptions): Promise<Live> {
+    const live = new Live(options);
+    await live.#listen();
+    return live;
+  }
+
+  get viewers(): number {
+    return this.#viewers;
+  }
+
+  /** Cuts off who looks at a camera that is not among these, or that another process holds now. */
+  use(cameras: LiveCameras): void {
+    this.#cameras = cameras;
+    for (const [camera, watched] of this.#watched)
+      if (cameras[camera]?.units !== watched.socketPath) this.#forget(camera, watched);
+  }
+
+  /** Ends all views. Idempotent. */
+  async close(): Promise<void> {
+    for (const view of this.#views.values()) view.close();
+    for (const [camera, watched] of this.#watched) this.#forget(camera, watched);
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+    rmSync(this.#o.socketPath, { force: true });
+  }
+
+  #listen(): Promise<void> {
+    const { socketPath: path, log } = this.#o;
+    rmSync(path, { force: true });
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (cause) => {
+        const why = codeOf(cause) ?? messageOf(cause);
+        reject(new VigiaError('cannot_listen', `live video: ${path} cannot be used (${why})`, { cause }));
+      });
+      this.#server.listen(path, () => {
+        // The directory protects the socket. So does this, in case another user created the directory.
+        chmodSync(path, 0o600);
+        this.#server.on('error', (error) => log.warn(`live video: ${messageOf(error)}`));
+        resolve();
+      });
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [, camera = '', session = ''] = PLACE.exec(request.url ?? '') ?? [];
+    const body = await textOf(request);
+    if (request.method === 'POST') return this.#open(camera, session, body, response);
+    const view = this.#views.get(session);
+    if (request.method !== 'PATCH' || !view) throw new VigiaError('not_found', 'there is no such live session');
+    for (const candidate of readCandidates(body)) view.addCandidate(candidate);
+    response.writeHead(204).end();
+  }
+
+  async #open(camera: string, session: string, offer: string, response: ServerResponse): Promise<void> {
+    if (this.#viewers >= VIEWERS)
+      throw new VigiaError('busy', `${VIEWERS} viewers look at this node; more are not served`);
+    const { peers, clock, log } = this.#o;
+    const watched = this.#watch(camera);
+    this.#viewers += 1;
+    // Also without a view: the viewer may leave before there is one.
+    response.once('close', () => {
+      this.#views.get(session)?.close();
+      this.#views.delete(session);
+      this.#viewers -= 1;
+      this.#unwatch(camera, watched);
+    });
+    const onEnd = (why: string): void => {
+      log.debug(`camera ${camera}: a viewer is gone: ${why}`);
+      response.end();
+    };
+    const { view, answer, origin } = await View.open({ units: watched.units, peers, offer, clock, onEnd });
+    if (response.destroyed) {
+      view.close();
+      return;
+    }
+    this.#views.set(session, view);
+    response.writeHead(201, {
+      'content-type': 'application/sdp',
+      [LIVE_ANSWER_HEADER]: Buffer.byteLength(answer),
+      [RTP_ORIGIN_HEADER]: origin,
+    });
+    response.write(answer);
+  }
+
+  #watch(camera: string): Watched {
+    const socketPath = this.#cameras[camera]?.units;
+    if (socketPath === undefined) throw new VigiaError('not_found', `there is no camera "${camera}" with live video`);
+    let watched = this.#watched.get(camera);
+    if (!watched) {
+      const { clock, log } = this.#o;
+      const units = new CameraUnits({ camera, socketPath, clock, log });
+      watched = { units, socketPath, viewers: 0, lingering: undefined };
+      this.#watched.set(camera, watched);
+    }
+    watched.lingering?.cancel();
+    watched.viewers += 1;
+    return watched;
+  }
+
+  #unwatch(camera: string, watched: Watched): void {
+    watched.viewers -= 1;
+    if (watched.viewers > 0 || this.#watched.get(camera) !== watched) return;
+    watched.lingering = this.#o.clock.after(LINGER_MS, () => this.#forget(camera, watched), { unref: true });
+  }
+
+  #forget(camera: string, watched: Watched): void {
+    watched.lingering?.cancel();
+    watched.units.close();
+    if (this.#watched.get(camera) === watched) this.#watched.delete(camera);
+  }
+
+  #refuse(response: ServerResponse, error: unknown): void {
+    if (!(error instanceof VigiaError)) this.#o.log.error(`live video: ${messageOf(error)}`);
+    if (response.headersSent || response.destroyed) return void response.destroy();
+    const code = error instanceof VigiaError ? error.code : 'no_live';
+    const message = error instanceof VigiaError ? error.message : 'live video failed; the log says why';
+    response.writeHead(409, { 'content-type': 'application/json' }).end(JSON.stringify({ code, message }));
+  }
+}
+
+/** @throws UsageError for a body that is too long. */
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.byteLength;
+    if (size > SDP_LIMIT) throw new UsageError(`body: at most ${SDP_LIMIT / 1024} KiB are allowed`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('latin1');
+}

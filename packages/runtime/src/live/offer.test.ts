@@ -1,0 +1,89 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { readCandidates, readOffer } from './offer.ts';
+
+/** The parts of an offer of Chromium that matter here. */
+const VIDEO = `m=video 9 UDP/TLS/RTP/SAVPF 96 102 103 104 106
+c=IN IP4 0.0.0.0
+a=mid:1
+a=recvonly
+a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay
+a=rtpmap:96 VP8/90000
+a=rtpmap:102 H264/90000
+a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f
+a=rtpmap:103 rtx/90000
+a=fmtp:103 apt=102
+a=rtpmap:104 H264/90000
+a=fmtp:104 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=64001f
+a=rtpmap:106 H264/90000
+a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f`;
+const HEAD = `v=0
+o=- 1 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0 1
+m=audio 9 UDP/TLS/RTP/SAVPF 111
+a=mid:0
+a=extmap:9 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay
+a=setup:actpass
+a=ice-ufrag:abcd
+a=ice-pwd:0123456789012345678901
+a=fingerprint:sha-256 00:11`;
+const OFFER = `${HEAD}\n${VIDEO}\n`.replaceAll('\n', '\r\n');
+
+test('the format of the stream’s profile, in pieces; of the video, not of the sound', () => {
+  expect(readOffer(OFFER, '64')).toEqual({
+    sdp: OFFER.replace('a=setup:actpass', 'a=setup:active'),
+    mid: '1',
+    payloadType: 106,
+    parameters: 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f',
+    playoutDelayId: 5,
+  });
+  // A profile that is not offered: browsers decode more than they list.
+  expect(readOffer(OFFER, '4d').payloadType).toBe(102);
+  expect(readOffer(OFFER.replace('a=extmap:5 http', 'a=extmap:5 urn'), undefined).playoutDelayId).toBeUndefined();
+});
+
+test.each([
+  ['no SDP', 'hello', /line 1 is no line of SDP/],
+  ['a line that is no SDP', OFFER.replace('s=-', 's\t-'), /line 3 is no line of SDP/],
+  ['a line that is too long', OFFER.replace('s=-', `s=${'a'.repeat(2_000)}`), /line 3 /],
+  ['too many lines', `${OFFER}${'a=x\r\n'.repeat(2_000)}`, /at most 2000 lines/],
+  ['another beginning', OFFER.replace('v=0', 'v=1'), /begins with "v=0"/],
+  ['no ICE', OFFER.replace('a=ice-pwd', 'a=pwd'), /a=ice-pwd is missing/],
+  ['no fingerprint', OFFER.replace('a=fingerprint', 'a=finger'), /a=fingerprint is missing/],
+  ['no video', OFFER.replace('m=video', 'm=text'), /no video/],
+  ['no mid', OFFER.replace('a=mid:1', 'a=mid:'), /no a=mid/],
+  ['video that is sent', OFFER.replace('a=recvonly', 'a=sendonly'), /to be received/],
+])('refused: %s', (_, sdp, sentence) => {
+  expect(() => readOffer(sdp, undefined)).toThrow(sentence);
+});
+
+test('an offer without H.264 in pieces has a code of its own', () => {
+  const without = OFFER.replaceAll('packetization-mode=1', 'packetization-mode=0');
+  expect(() => readOffer(without, undefined)).toThrow(expect.objectContaining({ code: 'codec' }) as Error);
+});
+
+test('whatever comes: an offer, or an error with a code', () => {
+  const line = fc.oneof(fc.string(), fc.constantFrom(...OFFER.split('\r\n')));
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 40 }), fc.option(fc.string(), { nil: undefined }), (lines, profile) => {
+      try {
+        expect(readOffer(lines.join('\r\n'), profile).payloadType).toBeLessThan(128);
+      } catch (error) {
+        expect(error).toMatchObject({ code: expect.stringMatching(/^(usage|codec)$/) as string });
+      }
+    }),
+  );
+});
+
+test('candidates of a part of SDP; other lines are left out', () => {
+  const lines = [
+    'a=ice-ufrag:x',
+    'm=video 9 RTP/AVP 0',
+    'a=candidate:1 1 UDP 1 10.0.0.1 5 typ host',
+    'a=end-of-candidates',
+  ];
+  expect(readCandidates(lines.join('\r\n'))).toEqual(['candidate:1 1 UDP 1 10.0.0.1 5 typ host']);
+  expect(() => readCandidates('a=candidate:x\n'.repeat(65))).toThrow(/at most 64/);
+});

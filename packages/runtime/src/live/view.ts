@@ -1,0 +1,191 @@
+import { randomInt } from 'node:crypto';
+import { type Clock, every, sleep, type Timer, VigiaError } from '@vigia/base';
+import type { EncodedTap, TapItem } from '#core/encoded';
+import type { CameraUnits } from './camera-units.ts';
+import { readOffer } from './offer.ts';
+import { withoutHeldPictures, withParameterSets } from './parameter-sets.ts';
+import type { Peer, Peers } from './peer.ts';
+import { PictureStamps } from './picture-stamps.ts';
+
+/** A viewer must be connected after this time. Milliseconds. */
+const CONNECT_MS = 15_000;
+/** Of pictures that are only decoded: so many bytes at once, and a pause, or the kernel drops what a browser has not read. */
+const SLICE_BYTES = 64 * 1024;
+const PAUSE_MS = 2;
+/**
+ * Viewers learn this often when the pictures were captured, also while none come, so that they know that this end is there; and
+ * at once when that is another time than they can compute.
+ */
+const TIMES_MS = 1_000;
+const OFF_MS = 0.5;
+const RTP_PER_MS = 90;
+
+/** When the picture with this stamp was captured. Monotonic milliseconds. */
+interface PictureTime {
+  readonly stamp: number;
+  readonly capturedMs: number;
+}
+
+type Unit = Extract<TapItem, { kind: 'video' }>;
+
+/** Options of {@link View.open}. */
+export interface ViewOptions {
+  readonly units: CameraUnits;
+  readonly peers: Pick<Peers, 'open'>;
+  /** SDP. */
+  readonly offer: string;
+  readonly clock: Clock;
+  /** Called once, when it has ended by itself. */
+  readonly onEnd: (why: string) => void;
+}
+
+/** Somebody who looks at a camera. */
+export class View {
+  readonly #o: ViewOptions;
+  readonly #stamps: PictureStamps;
+  readonly #tap: EncodedTap;
+  readonly #deadline: Timer;
+  #times: Timer | undefined;
+  readonly #peer: Peer;
+  /** The parameter sets of the connection's description. */
+  #described: Buffer | undefined;
+  /** When the newest picture was captured; and what the viewer was informed of last. */
+  #time: PictureTime | undefined;
+  #said: PictureTime | undefined;
+  #ended = false;
+
+  private constructor(options: ViewOptions, stamps: PictureStamps, open: (view: View) => Peer) {
+    this.#o = options;
+    this.#stamps = stamps;
+    this.#tap = options.units.open();
+    this.#deadline = options.clock.after(CONNECT_MS, () => this.#end('it was not connected in time'));
+    try {
+      this.#peer = open(this);
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
+  }
+
+  /**
+   * Answers an offer. Sends video as soon as the viewer is connected.
+   *
+   * @throws UsageError for an offer that cannot be used; VigiaError `camera_away`, `codec`, `no_live`.
+   */
+  static async open(options: ViewOptions): Promise<{
+    readonly view: View;
+    /** SDP. */
+    readonly answer: string;
+    /** See `RTP_ORIGIN_HEADER`. */
+    readonly origin: string;
+  }> {
+    const { units, peers } = options;
+    const newest = await units.newest();
+    const codec = units.format?.codec ?? '';
+    if (codec !== 'h264') throw new VigiaError('codec', `the camera sends ${codec}; live video is possible with h264`);
+    const offer = readOffer(options.offer, units.profile);
+    const stamps = new PictureStamps(newest, randomInt(2 ** 32));
+    const view = new View(options, stamps, (self) =>
+      peers.open(offer, {
+        onOpen: () => void self.#run(),
+        onTimes: () => self.#sayTime(),
+        onEnd: (why) => self.#end(why),
+      }),
+    );
+    try {
+      const answer = await view.#peer.answer();
+      return { view, answer, origin: `${stamps.origin}@${Math.round(newest.capturedMs * 1000)}` };
+    } catch (error) {
+      view.close();
+      throw error;
+    }
+  }
+
+  /** @throws UsageError */
+  addCandidate(candidate: string): void {
+    this.#peer.addCandidate(candidate);
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#release();
+    this.#peer.close();
+  }
+
+  #release(): void {
+    this.#deadline.cancel();
+    this.#times?.cancel();
+    this.#tap.close();
+  }
+
+  #end(why: string): void {
+    if (this.#ended) return;
+    this.close();
+    this.#o.onEnd(why);
+  }
+
+  /** Sends what comes until one end closes. A viewer who is slow loses packets, or whole groups of pictures: nobody waits. */
+  async #run(): Promise<void> {
+    this.#deadline.cancel();
+    if (this.#ended) return;
+    this.#times = every(this.#o.clock, TIMES_MS, () => this.#sayTime());
+    let burst = 0;
+    for (const item of this.#waiting()) {
+      burst += this.#take(item);
+      if (burst < SLICE_BYTES) continue;
+      burst = 0;
+      await sleep(this.#o.clock, PAUSE_MS);
+    }
+    for (let item = await this.#tap.next(); item && !this.#ended; item = await this.#tap.next()) this.#take(item);
+    this.#end('the camera is gone, or is another one now');
+  }
+
+  /** What has come since the offer, and the kept group before it: a group in which nothing is live is not even decoded. */
+  #waiting(): TapItem[] {
+    const items: TapItem[] = [];
+    for (let item = this.#tap.take(); item; item = this.#tap.take()) items.push(item);
+    const last = items.findLastIndex((item) => item.kind === 'video' && item.keyframe);
+    return items.filter((item, i) => i >= last || item.kind !== 'video');
+  }
+
+  /** @returns the bytes that were sent. */
+  #take(item: TapItem): number {
+    if (item.kind === 'format') this.#begin(item.format.codec, item.format.extradata);
+    if (item.kind !== 'video' || this.#ended) return 0;
+    const stamp = this.#stamps.of(item);
+    const data = item.keyframe ? this.#keyframe(item.data) : item.data;
+    this.#peer.send(data, stamp);
+    if (!this.#stamps.isBefore(item)) this.#noteTime(stamp, item);
+    return data.byteLength;
+  }
+
+  #keyframe(data: Buffer): Buffer {
+    const whole = withParameterSets(data, this.#described);
+    return this.#o.units.mayReorder ? whole : withoutHeldPictures(whole);
+  }
+
+  #begin(codec: string, extradata: Buffer | undefined): void {
+    if (codec !== 'h264') this.#end(`the camera sends ${codec} now`);
+    this.#described = extradata;
+    this.#stamps.reconnected();
+  }
+
+  #noteTime(stamp: number, { arrivedMs, latenessMs }: Unit): void {
+    const capturedMs = arrivedMs - latenessMs;
+    const said = this.#said;
+    const expectedMs = said ? said.capturedMs + ((stamp - said.stamp) | 0) / RTP_PER_MS : Number.NaN;
+    this.#time = { stamp, capturedMs };
+    if (!(Math.abs(expectedMs - capturedMs) < OFF_MS)) this.#sayTime();
+  }
+
+  #sayTime(): void {
+    if (!this.#time) return;
+    this.#said = this.#time;
+    const { clock } = this.#o;
+    const { stamp: rtp, capturedMs } = this.#time;
+    const captured_at = new Date(clock.wallMs() - (clock.nowMs() - capturedMs)).toISOString();
+    this.#peer.say(JSON.stringify({ rtp, captured_at }));
+  }
+}

@@ -1,0 +1,181 @@
+import { join } from 'node:path';
+import { SimulatedCamera } from '@vigia/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from './support/programs.ts';
+import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
+import { postOffer, WhepViewer } from './support/whep-viewer.ts';
+
+const LIVE = 'live-process';
+let box: Sandbox;
+let camera: SimulatedCamera;
+let vigia: Vigia;
+let base: string;
+const viewers: WhepViewer[] = [];
+
+/** `hall` is recorded, so that another process has its connection; `yard` is not; `bath` has what nobody may see. */
+beforeAll(async () => {
+  box = new Sandbox();
+  camera = await SimulatedCamera.start({ clip: CLIP });
+  const port = await freePort();
+  base = `http://127.0.0.1:${port}/api/v1`;
+  const text = `version: 1
+node: ${box.node}
+http: { listen: "127.0.0.1:${port}" }
+cameras:
+  hall: { source: "${camera.url}", record: { mode: always } }
+  yard: { source: "${camera.url}" }
+  bath: { source: "${camera.url}", zones: { shower: { kind: privacy, points: [[0, 0], [1, 0], [1, 1]] } } }
+  away: { source: "rtsp://127.0.0.1:1/none" }
+`;
+  const env = { ...box.env, VIGIA_DATA_DIR: join(box.dir, 'data') };
+  vigia = new Vigia(['run', '-c', box.file('vigia.yml', text), '--json'], env);
+  await vigia.until('live cameras', () =>
+    ['hall', 'yard', 'bath'].every((id) =>
+      vigia.lines.some((line) => line.type === 'camera_state' && line.camera === id && line.state === 'live'),
+    ),
+  );
+});
+
+afterAll(async () => {
+  for (const one of viewers) one.close();
+  vigia.process.kill('SIGTERM');
+  expect(await vigia.ended()).toBe(0);
+  await camera.close();
+  expect(box.leftovers()).toEqual([]);
+  box.remove();
+});
+
+function viewer(): WhepViewer {
+  const opened = new WhepViewer();
+  viewers.push(opened);
+  return opened;
+}
+
+const whep = (id: string): string => `${base}/cameras/${id}/whep`;
+const at = (path: string | null): string => new URL(path ?? '', base).href;
+/** `a - b` of stamps, which wrap. */
+const behind = (a: number, b: number): number => (a - b) | 0;
+/** All processes of the node but the one with live video. */
+const others = (): string[] =>
+  vigia
+    .children()
+    .filter(({ command }) => !command.includes(LIVE))
+    .map(({ pid, command }) => `${pid} ${command}`);
+
+test.each(['hall', 'yard'])(
+  '%s: old pictures are told from live ones, each with the time of its capture',
+  async (id) => {
+    const one = viewer();
+    const askedMs = Date.now();
+    const { status, headers } = await one.open(whep(id));
+    expect(status).toBe(201);
+    expect(headers.get('location')).toMatch(new RegExp(`^/api/v1/cameras/${id}/whep/[\\w-]{22}$`));
+    expect(headers.get('etag')).toBe(`"${headers.get('location')?.split('/').at(-1)}"`);
+    expect(headers.get('content-type')).toBe('application/sdp');
+    const origin = Number(headers.get('x-vigia-rtp-origin')?.split('@')[0]);
+    const live = (): number[] => [
+      ...new Set(one.packets.map(({ stamp }) => stamp).filter((stamp) => behind(stamp, origin) >= 0)),
+    ];
+    await one.until('twelve live pictures', () => live().length > 12);
+    // 10 pictures a second.
+    for (const [i, stamp] of live().entries()) if (i > 0) expect(behind(stamp, live()[i - 1] ?? 0) % 9_000).toBe(0);
+    const old = new Set(one.packets.map(({ stamp }) => behind(stamp, origin)).filter((ago) => ago < 0));
+    for (const ago of old) expect([ago % 90 === 0, ago > -90 * 300]).toEqual([true, true]);
+    await one.until('two times', () => one.times.length >= 2);
+    for (const { rtp, captured_at: captured } of one.times) {
+      // 90 kHz: the times are those of the stamps, however long after the question.
+      const expectedMs = askedMs + behind(rtp, origin) / 90;
+      expect(Math.abs(Date.parse(captured) - expectedMs)).toBeLessThan(2_000);
+    }
+    const [first, second] = one.times as [(typeof one.times)[0], (typeof one.times)[0]];
+    const steps = [behind(second.rtp, first.rtp) / 90, Date.parse(second.captured_at) - Date.parse(first.captured_at)];
+    expect(Math.abs((steps[0] ?? 0) - (steps[1] ?? 0))).toBeLessThan(50);
+    const ended = await fetch(at(headers.get('location')), { method: 'DELETE' });
+    expect([ended.status, await ended.json()]).toEqual([200, {}]);
+    await one.until('the end', () => ['closed', 'disconnected', 'failed'].includes(one.state));
+    expect((await fetch(at(headers.get('location')), { method: 'DELETE' })).status).toBe(404);
+  },
+);
+
+test('a killed live process costs its viewers their connection, and nothing else', async () => {
+  const one = viewer();
+  await one.open(whep('yard'));
+  await one.until('video', () => one.packets.length > 0);
+  const before = others();
+  const killed = vigia.child(LIVE);
+  process.kill(killed, 'SIGKILL');
+  // A viewer who comes at once waits for the next process.
+  const two = viewer();
+  let status = 0;
+  while (status !== 201) ({ status } = await viewerAgain(two));
+  await two.until('video again', () => two.packets.length > 0);
+  expect(vigia.child(LIVE)).not.toBe(killed);
+  expect(others()).toEqual(before);
+});
+
+/** An offer can be sent again: its connection has no answer yet. */
+async function viewerAgain(one: WhepViewer): Promise<{ readonly status: number }> {
+  const answer = await one.open(whep('yard'));
+  if (answer.status !== 201) expect(JSON.parse(answer.text)).toMatchObject({ error: { code: 'no_live' } });
+  return answer;
+}
+
+test('wrong offers get the right status, and leave nothing', async () => {
+  const offer = await viewer().offer();
+  const answers = [
+    ['not an offer', await postOffer(whep('yard'), 'hello')],
+    ['no H.264', await postOffer(whep('yard'), offer.replaceAll('H264', 'VP8'))],
+    ['no type', await postOffer(whep('yard'), offer, { 'content-type': 'text/plain' })],
+    ['too long', await postOffer(whep('yard'), `${offer}${'a=x\r\n'.repeat(20_000)}`)],
+    ['a fingerprint that is none', await postOffer(whep('yard'), offer.replace(/(a=fingerprint:sha-256 ).*/, '$1x'))],
+    ['a camera that is away', await postOffer(whep('away'), offer)],
+    ['a camera with privacy zones', await postOffer(whep('bath'), offer)],
+    ['no camera', await postOffer(whep('none'), offer)],
+  ] as const;
+  const table = answers.map(([what, { status, text }]) => {
+    const { code, message } = (JSON.parse(text) as { error: { code: string; message: string } }).error;
+    expect(message).not.toBe('');
+    return [what, status, code];
+  });
+  expect(table).toEqual([
+    ['not an offer', 400, 'usage'],
+    ['no H.264', 409, 'codec'],
+    ['no type', 400, 'usage'],
+    ['too long', 413, 'bad_request'],
+    ['a fingerprint that is none', 400, 'usage'],
+    ['a camera that is away', 409, 'camera_away'],
+    ['a camera with privacy zones', 409, 'privacy'],
+    ['no camera', 404, 'not_found'],
+  ]);
+  const fragment = { 'content-type': 'application/trickle-ice-sdpfrag' };
+  const patched = await fetch(`${whep('yard')}/${'x'.repeat(22)}`, { method: 'PATCH', headers: fragment, body: 'a=x' });
+  expect(patched.status).toBe(404);
+});
+
+test('addresses may follow the offer', async () => {
+  const one = viewer();
+  const { headers } = await one.open(whep('yard'));
+  const fragment = { 'content-type': 'application/trickle-ice-sdpfrag' };
+  const body = 'a=mid:0\r\na=candidate:1 1 UDP 2122317823 127.0.0.1 9 typ host\r\n';
+  const place = at(headers.get('location'));
+  expect((await fetch(place, { method: 'PATCH', headers: fragment, body })).status).toBe(204);
+  expect((await fetch(place, { method: 'PATCH', headers: fragment, body: 'a=candidate:!!\r\n' })).status).toBe(400);
+  await one.until('video', () => one.packets.length > 0);
+});
+
+test('a viewer who never connects is forgotten', { tags: 'full' }, async () => {
+  const { status, headers } = await postOffer(whep('yard'), await viewer().offer());
+  expect(status).toBe(201);
+  const place = at(headers.get('location'));
+  for (
+    const beganMs = Date.now();
+    (await fetch(place, { method: 'PATCH', headers: fragmentType(), body: '-' })).status !== 404;
+  ) {
+    if (Date.now() - beganMs > 30_000) throw new Error('watchdog: the session is still there');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+});
+
+function fragmentType(): Record<string, string> {
+  return { 'content-type': 'application/trickle-ice-sdpfrag' };
+}

@@ -1,0 +1,120 @@
+import {
+  type DataChannel,
+  initLogger,
+  PeerConnection,
+  type PeerConnection as Connection,
+  type Track,
+  Video,
+} from 'node-datachannel';
+
+/** What a viewer was sent. */
+export interface SeenPacket {
+  readonly stamp: number;
+  /** Of the last packet of a picture. */
+  readonly marker: boolean;
+}
+
+/** The answer to an offer. */
+export interface WhepAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** A viewer without a browser: real ICE, DTLS and SRTP, and the RTP packets themselves. */
+export class WhepViewer {
+  readonly packets: SeenPacket[] = [];
+  readonly times: { readonly rtp: number; readonly captured_at: string }[] = [];
+  readonly #connection: Connection;
+  readonly #track: Track;
+  readonly #channel: DataChannel;
+  readonly #waiters = new Set<() => void>();
+  #state = 'new';
+
+  constructor() {
+    initLogger('Fatal', () => undefined);
+    this.#connection = new PeerConnection('test', { iceServers: [], bindAddress: '127.0.0.1' });
+    const video = new Video('0', 'RecvOnly');
+    video.addH264Codec(102, 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f');
+    this.#track = this.#connection.addTrack(video);
+    this.#channel = this.#connection.createDataChannel('vigia.times', { unordered: true, maxRetransmits: 0 });
+    this.#track.onMessage((packet) => this.#take(packet));
+    this.#channel.onMessage((message) => {
+      this.times.push(JSON.parse(message as string) as WhepViewer['times'][number]);
+      this.#wake();
+    });
+    this.#connection.onStateChange((state) => {
+      this.#state = state;
+      this.#wake();
+    });
+  }
+
+  get state(): string {
+    return this.#state;
+  }
+
+  /**
+   * The offer, which the library makes by itself, in a thread of its own. Without addresses: a connection that is there before
+   * the answer is, with the other end's certificate, ends.
+   */
+  async offer(): Promise<string> {
+    for (;;) {
+      const sdp = this.#connection.localDescription()?.sdp;
+      if (sdp?.includes('a=candidate') && this.#connection.gatheringState() === 'complete')
+        return sdp.replaceAll(/a=candidate.*\r\n/g, '');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /** Sends the offer, and takes the answer if there is one. @param url Of the camera's `whep`. */
+  async open(url: string, headers: Record<string, string> = {}): Promise<WhepAnswer> {
+    const answer = await postOffer(url, await this.offer(), headers);
+    if (answer.status === 201) this.#connection.setRemoteDescription(answer.text, 'answer');
+    return answer;
+  }
+
+  /** Waits until something holds; looks with everything that comes. */
+  async until(what: string, holds: () => boolean, watchdogMs = 20_000): Promise<void> {
+    const deadline = Date.now() + watchdogMs;
+    while (!holds()) {
+      if (Date.now() > deadline)
+        throw new Error(
+          `watchdog: ${what} (${this.#state}, ${this.packets.length} packets, ${this.times.length} times)`,
+        );
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 200);
+        this.#waiters.add(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  #take(packet: Buffer): void {
+    const type = packet.readUInt8(1) & 0x7f;
+    // RTCP (RFC 5761).
+    if (type >= 64 && type < 96) return;
+    this.packets.push({ stamp: packet.readUInt32BE(4), marker: (packet.readUInt8(1) & 0x80) !== 0 });
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+  }
+}
+
+/** Sends text in place of an offer. */
+export async function postOffer(url: string, sdp: string, headers: Record<string, string> = {}): Promise<WhepAnswer> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/sdp', ...headers },
+    body: sdp,
+  });
+  return { status: answer.status, headers: answer.headers, text: await answer.text() };
+}
