@@ -60,7 +60,6 @@ class Scene implements LiveBrowser<string> {
 
   openPeer(): Peer<string> {
     return {
-      iceGatheringState: 'complete',
       connectionState: 'new',
       localDescription: { sdp: 'v=0' },
       addTransceiver: () => ({ receiver: { track: 'track' } }),

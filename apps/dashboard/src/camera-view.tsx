@@ -8,7 +8,7 @@ import type { Browser } from './connection.ts';
 import { Icon } from './icons.tsx';
 import { liveBrowser } from './live-browser.ts';
 import { WALL } from './route.ts';
-import { LIVE_VIDEO, me, mode, type Shape, streams, type TileScreen, tileScreen } from './screen.ts';
+import { me, mode, type Shape, streams, type TileScreen, tileScreen } from './screen.ts';
 import { AlarmRows } from './stage.tsx';
 import { roomName, type TextKey, text } from './texts.ts';
 import { AlarmHead, Answer, classOf, Plate, Still, WatchLabel, Why } from './tile.tsx';
@@ -62,8 +62,8 @@ export function CameraView({ camera, ward, browser, alarms, go }: CameraViewProp
       {alarms.length > 0 && <AlarmRows alarms={alarms} go={go} />}
       <Large screen={screen} tile={tile} shape={shape} />
       <div class="cam-side col">
-        {LIVE_VIDEO && <Modes />}
-        {LIVE_VIDEO && <Reason screen={screen} />}
+        <Modes />
+        <Reason screen={screen} />
         <div class="ln">
           <Answer tile={tile} shape={shape} />
         </div>

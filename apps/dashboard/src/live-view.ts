@@ -1,11 +1,13 @@
 import { capturedMsOf, type PictureTime, readOrigin, readPictureTime, stampDifference } from './picture-times.ts';
 
-/** The offer is sent with the addresses that were found within this time. */
-const GATHER_MS = 200;
 /** A request that takes longer is given up. */
 const REQUEST_MS = 5000;
-/** The first picture has to come within this time, and afterwards each further one, and each of its times. */
+/** The first picture has to come within this time, with its time, and afterwards each further one. */
 export const PICTURE_MS = 10_000;
+/** The node says a time each second: without one for so long it is gone, or cannot be reached. */
+export const TIMES_MS = 3_000;
+/** How often is looked whether pictures and times still come. */
+const CHECK_MS = 500;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
 /** Longest answer (SDP), characters. */
@@ -52,14 +54,13 @@ export type LiveState =
 
 /** What is used of an `RTCPeerConnection`. */
 export interface Peer<Track> {
-  readonly iceGatheringState: string;
   readonly connectionState: string;
   readonly localDescription: { readonly sdp: string } | null;
   addTransceiver(kind: 'video', init: { direction: 'recvonly' }): { readonly receiver: Receiver<Track> };
   createDataChannel(label: string, init: { ordered: boolean; maxRetransmits: number }): Channel;
   setLocalDescription(): Promise<void>;
   setRemoteDescription(answer: { type: 'answer'; sdp: string }): Promise<void>;
-  addEventListener(type: 'icegatheringstatechange' | 'connectionstatechange', listener: () => void): void;
+  addEventListener(type: 'connectionstatechange', listener: () => void): void;
   close(): void;
 }
 
@@ -218,8 +219,8 @@ export class LiveView<Track> {
     attempt.peer = peer;
     this.#listen(attempt, peer);
     await peer.setLocalDescription();
-    await this.#gathered(attempt, peer);
     if (attempt.ended) return;
+    // Its own addresses need not be known: the node answers where it is asked from.
     const reply = await this.#ask(attempt, peer.localDescription?.sdp ?? '');
     if (attempt.ended) return;
     if (reply === null) return this.#fail(attempt, { reason: 'no_answer', detail: '' });
@@ -235,7 +236,7 @@ export class LiveView<Track> {
   }
 
   #listen(attempt: Attempt<Track>, peer: Peer<Track>): void {
-    const lost = (): void => this.#fail(attempt, { reason: 'lost', detail: '' });
+    const lost = (): void => this.#lose(attempt);
     const { receiver } = peer.addTransceiver('video', { direction: 'recvonly' });
     if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
     const channel = peer.createDataChannel(TIMES, { ordered: false, maxRetransmits: 0 });
@@ -256,17 +257,6 @@ export class LiveView<Track> {
     }
     attempt.time = time;
     attempt.timeMs = this.#browser.now();
-  }
-
-  /** Resolves when all own addresses are known, or after 0.2 s. */
-  #gathered(attempt: Attempt<Track>, peer: Peer<Track>): Promise<void> {
-    if (attempt.ended || peer.iceGatheringState === 'complete') return Promise.resolve();
-    return new Promise((resolve) => {
-      peer.addEventListener('icegatheringstatechange', () => {
-        if (peer.iceGatheringState === 'complete') resolve();
-      });
-      this.#later(attempt, GATHER_MS, resolve);
-    });
   }
 
   /** Null: no answer. A session that comes after the end of its attempt is ended at once. */
@@ -290,10 +280,20 @@ export class LiveView<Track> {
   /** Gives the attempt up when pictures, or their times, stay away. */
   #watch(attempt: Attempt<Track>): void {
     const nowMs = this.#browser.now();
-    const untilMs = Math.min(attempt.pictureMs, attempt.timeMs) + PICTURE_MS;
-    if (nowMs < untilMs) return this.#later(attempt, untilMs - nowMs, () => this.#watch(attempt));
-    const reason = attempt.pictureMs + PICTURE_MS <= nowMs ? 'no_picture' : 'no_times';
-    this.#fail(attempt, { reason, detail: '' });
+    const pictureMs = attempt.pictureMs + PICTURE_MS;
+    const timeMs = attempt.timeMs + (attempt.time === null ? PICTURE_MS : TIMES_MS);
+    const untilMs = Math.min(pictureMs, timeMs);
+    // The first time brings the end nearer.
+    if (nowMs < untilMs) return this.#later(attempt, Math.min(untilMs - nowMs, CHECK_MS), () => this.#watch(attempt));
+    if (pictureMs > nowMs && attempt.time !== null) this.#lose(attempt);
+    else this.#fail(attempt, { reason: pictureMs <= nowMs ? 'no_picture' : 'no_times', detail: '' });
+  }
+
+  #lose(attempt: Attempt<Track>): void {
+    if (attempt.ended) return;
+    // The node notices it, too: nothing is left there to be ended.
+    attempt.session = null;
+    this.#fail(attempt, { reason: 'lost', detail: '' });
   }
 
   #fail(attempt: Attempt<Track>, refusal: Refusal): void {

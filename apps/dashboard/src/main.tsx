@@ -245,7 +245,7 @@ function press(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.target instanceof HTMLInputElement) return;
   if (event.key === 'Escape') escape();
-  const offersVideo = screen.LIVE_VIDEO && screen.openCamera.peek() !== null;
+  const offersVideo = screen.openCamera.peek() !== null;
   if (offersVideo && (event.key === 's' || event.key === 'S')) screen.mode.value = 'smooth';
   if (offersVideo && (event.key === 'w' || event.key === 'W')) screen.mode.value = 'saw';
   if (event.key === '?') screen.help.value = !screen.help.peek();

@@ -96,10 +96,8 @@ export const technical: Signal<boolean> = signal(false);
 export const help: Signal<boolean> = signal(false);
 /** The camera that the page shows; null: the wall. */
 export const openCamera: Signal<string | null> = signal(null);
-/** Whether the node has live video (WHEP): not yet. Until then nobody asks for it, and no button offers it. */
-export const LIVE_VIDEO: boolean = false;
 /** What the view of a camera shows: live video without boxes, or the pictures that vigia analysed, with theirs. */
-export const mode: Signal<'smooth' | 'saw'> = signal(LIVE_VIDEO ? 'smooth' : 'saw');
+export const mode: Signal<'smooth' | 'saw'> = signal('smooth');
 /** Counts streams of which a heartbeat came. */
 export const streams: Signal<number> = signal(0);
 /** How far the wall was scrolled when it was left, and for which camera; null: it was not left. */

@@ -17,7 +17,6 @@ import {
   clockText,
   hasCamera,
   help,
-  LIVE_VIDEO,
   me,
   session,
   technical,
@@ -331,12 +330,8 @@ function Help(): VNode {
         <kbd>N</kbd> <span>{text('help.n')}</span>
         <kbd>A</kbd> <span>{text('help.a')}</span>
         <kbd>↵</kbd> <span>{text('help.enter')}</span>
-        {LIVE_VIDEO && (
-          <>
-            <kbd>S</kbd> <span>{text('cam.smooth')}</span>
-            <kbd>W</kbd> <span>{text('cam.saw')}</span>
-          </>
-        )}
+        <kbd>S</kbd> <span>{text('cam.smooth')}</span>
+        <kbd>W</kbd> <span>{text('cam.saw')}</span>
         <kbd>Esc</kbd> <span>{text('help.esc')}</span>
         <kbd>?</kbd> <span>{text('help.q')}</span>
       </div>

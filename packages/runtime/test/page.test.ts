@@ -127,6 +127,11 @@ interface InPage {
   readonly getComputedStyle: (element: unknown) => { readonly opacity: string };
 }
 
+interface ShownVideo {
+  readonly videoWidth: number;
+  getVideoPlaybackQuality(): { readonly totalVideoFrames: number };
+}
+
 describe('in Chromium', { tags: 'full' }, () => {
   let browser: Browser;
   let page: Page;
@@ -172,6 +177,7 @@ describe('in Chromium', { tags: 'full' }, () => {
     await tile('Street').click({ position: { x: 60, y: 60 } });
     await isShown(page.getByRole('heading', { name: 'Street', level: 1 }));
     await isShown(page.getByRole('row', { name: /^people/ }).getByText('running'));
+    await page.keyboard.press('w');
     await page.waitForFunction(() => {
       const { document } = globalThis as unknown as InPage;
       return (document.querySelector('main.cam .ov .bx')?.getAttribute('d') ?? '').length > 10;
@@ -187,6 +193,35 @@ describe('in Chromium', { tags: 'full' }, () => {
     await page.getByRole('main').getByRole('link', { name: 'Wall' }).click();
     await isShown(tile('Yard'));
     expect(complaints).toEqual([]);
+  });
+
+  test('live video: pictures move, with how far behind they are; a killed process brings others, without a reload', async () => {
+    await page.goto(`http://${address}/#/camera/street`);
+    await page.keyboard.press('s');
+    const label = page.locator('main.cam').getByText(/^Video 0\.\d s behind$/);
+    const frames = (): Promise<number> =>
+      page.locator('main.cam video').evaluate((video) => {
+        const shown = video as unknown as ShownVideo;
+        return shown.videoWidth === 768 ? shown.getVideoPlaybackQuality().totalVideoFrames : 0;
+      });
+    const moves = async (): Promise<void> => {
+      await isShown(label);
+      const before = await frames();
+      expect(before).toBeGreaterThan(0);
+      while ((await frames()) < before + 5) await isShown(label);
+    };
+    await moves();
+    expect(complaints).toEqual([]);
+    process.kill(vigia.child('live-process'), 'SIGKILL');
+    await label.waitFor({ state: 'hidden' });
+    await moves();
+    await page.keyboard.press('w');
+    await label.waitFor({ state: 'hidden' });
+    await page.keyboard.press('Escape');
+    await isShown(tile('Street'));
+    // A process that has just ended refuses an offer, and Chromium says so.
+    expect(complaints.filter((text) => !text.includes('409'))).toEqual([]);
+    complaints = [];
   });
 
   test('a model that hangs: the tile says that vigia cannot look, and heals by itself', async () => {
