@@ -32,6 +32,15 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  live: {
+    line: 'live video in a browser: delay from camera to screen, time to the first picture, cost per viewer (about 6 minutes; needs Chromium and ffmpeg)',
+    usage: '[--seconds N] [--rounds N] [--markdown]',
+    options: [
+      ['--seconds N', 'length of each measured window, 3 to 600 (15)'],
+      ['--rounds N', 'rounds in which the variants alternate, 1 to 100 (3)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   model: {
     line: 'a model container compared with a bare onnxruntime loop; cost of a request compared with others (about 6 minutes)',
     usage: '[--seconds N] [--rounds N] [--threads N] [--peers DIR] [--markdown]',
