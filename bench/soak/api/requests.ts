@@ -45,7 +45,16 @@ const { paths, components } = openApi('fuzz') as unknown as {
 };
 
 /** Those that cost a process, a picture or a stream are asked more rarely. */
-const DEAR = new Set<ApiName>(['restartCamera', 'restartConsumer', 'snapshot', 'report', 'reload', 'login', 'stream']);
+const DEAR = new Set<ApiName>([
+  'restartCamera',
+  'restartConsumer',
+  'snapshot',
+  'report',
+  'reload',
+  'login',
+  'stream',
+  'mjpeg',
+]);
 const ROUTES = API_NAMES.flatMap((name) => Array.from({ length: DEAR.has(name) ? 1 : 5 }, () => name));
 const MIB = 2 ** 20;
 /** A password that a request may set. It must not be seen anywhere. */

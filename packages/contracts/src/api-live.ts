@@ -48,6 +48,20 @@ export const LIVE_API = {
     answer: z.strictObject({}),
     refusals: [404],
   },
+  mjpeg: {
+    method: 'GET',
+    path: '/api/v1/cameras/{camera}/live.mjpeg',
+    summary: 'Pictures one after the other, for what shows nothing else: `multipart/x-mixed-replace`, each a JPEG.',
+    role: 'viewer',
+    scope: 'camera',
+    params: ofCamera,
+    query: z.strictObject({
+      annotated: z.enum(['0', '1']).optional().describe('`1`: of `ok` results, with their boxes.'),
+      fps: z.coerce.number<string | number>().min(0.1).max(5).default(2).describe('Pictures per second, at most.'),
+    }),
+    answer: 'media:multipart/x-mixed-replace',
+    refusals: [404, 409, 503],
+  },
 } as const satisfies Record<string, ApiRoute>;
 
 /** Routes of live video. */

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { SimulatedCamera } from '@vigia/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { clip } from './support/clips.ts';
 import { freePort } from './support/programs.ts';
 import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
 import { postOffer, WhepViewer } from './support/whep-viewer.ts';
 
 const LIVE = 'live-process';
 let box: Sandbox;
-let camera: SimulatedCamera;
+let cameras: SimulatedCamera[];
 let vigia: Vigia;
 let base: string;
 const viewers: WhepViewer[] = [];
@@ -15,22 +16,24 @@ const viewers: WhepViewer[] = [];
 /** `hall` is recorded, so that another process has its connection; `yard` is not; `bath` has what nobody may see. */
 beforeAll(async () => {
   box = new Sandbox();
-  camera = await SimulatedCamera.start({ clip: CLIP });
+  cameras = await Promise.all([CLIP, clip('h265')].map((path) => SimulatedCamera.start({ clip: path })));
+  const [camera, modern] = cameras.map(({ url }) => url);
   const port = await freePort();
   base = `http://127.0.0.1:${port}/api/v1`;
   const text = `version: 1
 node: ${box.node}
 http: { listen: "127.0.0.1:${port}" }
 cameras:
-  hall: { source: "${camera.url}", record: { mode: always } }
-  yard: { source: "${camera.url}" }
-  bath: { source: "${camera.url}", zones: { shower: { kind: privacy, points: [[0, 0], [1, 0], [1, 1]] } } }
+  hall: { source: "${camera}", record: { mode: always } }
+  yard: { source: "${camera}" }
+  barn: { source: "${modern}" }
+  bath: { source: "${camera}", zones: { shower: { kind: privacy, points: [[0, 0], [1, 0], [1, 1]] } } }
   away: { source: "rtsp://127.0.0.1:1/none" }
 `;
   const env = { ...box.env, VIGIA_DATA_DIR: join(box.dir, 'data') };
   vigia = new Vigia(['run', '-c', box.file('vigia.yml', text), '--json'], env);
   await vigia.until('live cameras', () =>
-    ['hall', 'yard', 'bath'].every((id) =>
+    ['hall', 'yard', 'barn', 'bath'].every((id) =>
       vigia.lines.some((line) => line.type === 'camera_state' && line.camera === id && line.state === 'live'),
     ),
   );
@@ -40,7 +43,7 @@ afterAll(async () => {
   for (const one of viewers) one.close();
   vigia.process.kill('SIGTERM');
   expect(await vigia.ended()).toBe(0);
-  await camera.close();
+  await Promise.all(cameras.map((camera) => camera.close()));
   expect(box.leftovers()).toEqual([]);
   box.remove();
 });
@@ -125,6 +128,7 @@ test('wrong offers get the right status, and leave nothing', async () => {
   const answers = [
     ['not an offer', await postOffer(whep('yard'), 'hello')],
     ['no H.264', await postOffer(whep('yard'), offer.replaceAll('H264', 'VP8'))],
+    ['no H.265', await postOffer(whep('barn'), offer.replaceAll('H265', 'VP9'))],
     ['no type', await postOffer(whep('yard'), offer, { 'content-type': 'text/plain' })],
     ['too long', await postOffer(whep('yard'), `${offer}${'a=x\r\n'.repeat(20_000)}`)],
     ['a fingerprint that is none', await postOffer(whep('yard'), offer.replace(/(a=fingerprint:sha-256 ).*/, '$1x'))],
@@ -140,6 +144,7 @@ test('wrong offers get the right status, and leave nothing', async () => {
   expect(table).toEqual([
     ['not an offer', 400, 'usage'],
     ['no H.264', 409, 'codec'],
+    ['no H.265', 409, 'codec'],
     ['no type', 400, 'usage'],
     ['too long', 413, 'bad_request'],
     ['a fingerprint that is none', 400, 'usage'],
@@ -150,6 +155,28 @@ test('wrong offers get the right status, and leave nothing', async () => {
   const fragment = { 'content-type': 'application/trickle-ice-sdpfrag' };
   const patched = await fetch(`${whep('yard')}/${'x'.repeat(22)}`, { method: 'PATCH', headers: fragment, body: 'a=x' });
   expect(patched.status).toBe(404);
+});
+
+test('H.265 for a viewer who has it', async () => {
+  const one = viewer();
+  const { status, text } = await one.open(whep('barn'));
+  expect([status, text]).toEqual([201, expect.stringContaining('a=rtpmap:104 H265/90000')]);
+  await one.until('video', () => one.packets.length > 20);
+  expect(new Set(one.packets.map(({ type }) => type))).toEqual(new Set([104]));
+});
+
+test('pictures for what shows nothing else, also where the camera’s own encoding is not for viewers', async () => {
+  const leave = new AbortController();
+  const answer = await fetch(`${base}/cameras/bath/live.mjpeg?fps=5`, { signal: leave.signal });
+  expect(answer.headers.get('content-type')).toBe('multipart/x-mixed-replace; boundary=picture');
+  let text = '';
+  for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {
+    text += Buffer.from(chunk).toString('latin1');
+    if (text.split('\xFF\xD8\xFF').length > 3) break;
+  }
+  leave.abort();
+  const refused = await fetch(`${base}/cameras/away/live.mjpeg`);
+  expect([refused.status, await refused.json()]).toMatchObject([409, { error: { code: 'camera_not_live' } }]);
 });
 
 test('addresses may follow the offer', async () => {

@@ -36,13 +36,13 @@ const ours = (modules: readonly string[]): string[] => modules.filter((name) => 
 const PROCESSES = {
   'a camera process': {
     entry: '@vigia/runtime/dist/camera/camera-process.js',
-    most: 242,
+    most: 245,
     never:
       /^runtime\/(?:node|cli|main)|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 332,
+    most: 335,
     never:
       /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },
@@ -66,7 +66,7 @@ const PROCESSES = {
   },
   'an ingest process': {
     entry: '@vigia/runtime/dist/ingest/ingest-process.js',
-    most: 190,
+    most: 193,
     never:
       /^runtime\/(?:node|camera|footage|cli|main|services\/(?:inference|workers|playback|footage))|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },

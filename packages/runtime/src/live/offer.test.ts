@@ -32,16 +32,19 @@ a=fingerprint:sha-256 00:11`;
 const OFFER = `${HEAD}\n${VIDEO}\n`.replaceAll('\n', '\r\n');
 
 test('the format of the stream’s profile, in pieces; of the video, not of the sound', () => {
-  expect(readOffer(OFFER, '64')).toEqual({
+  expect(readOffer(OFFER, 'h264', '64')).toEqual({
     sdp: OFFER.replace('a=setup:actpass', 'a=setup:active'),
     mid: '1',
+    codec: 'h264',
     payloadType: 106,
     parameters: 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f',
     playoutDelayId: 5,
   });
   // A profile that is not offered: browsers decode more than they list.
-  expect(readOffer(OFFER, '4d').payloadType).toBe(102);
-  expect(readOffer(OFFER.replace('a=extmap:5 http', 'a=extmap:5 urn'), undefined).playoutDelayId).toBeUndefined();
+  expect(readOffer(OFFER, 'h264', '4d').payloadType).toBe(102);
+  expect(
+    readOffer(OFFER.replace('a=extmap:5 http', 'a=extmap:5 urn'), 'h264', undefined).playoutDelayId,
+  ).toBeUndefined();
 });
 
 test.each([
@@ -56,20 +59,27 @@ test.each([
   ['no mid', OFFER.replace('a=mid:1', 'a=mid:'), /no a=mid/],
   ['video that is sent', OFFER.replace('a=recvonly', 'a=sendonly'), /to be received/],
 ])('refused: %s', (_, sdp, sentence) => {
-  expect(() => readOffer(sdp, undefined)).toThrow(sentence);
+  expect(() => readOffer(sdp, 'h264', undefined)).toThrow(sentence);
 });
 
 test('an offer without H.264 in pieces has a code of its own', () => {
   const without = OFFER.replaceAll('packetization-mode=1', 'packetization-mode=0');
-  expect(() => readOffer(without, undefined)).toThrow(expect.objectContaining({ code: 'codec' }) as Error);
+  expect(() => readOffer(without, 'h264', undefined)).toThrow(expect.objectContaining({ code: 'codec' }) as Error);
+});
+
+test('H.265 where the browser offers it, with parameters or without', () => {
+  expect(() => readOffer(OFFER, 'hevc', undefined)).toThrow('this camera sends H.265, which the offer does not have');
+  const offered = OFFER.replace('a=rtpmap:96 VP8/90000', 'a=rtpmap:96 H265/90000');
+  expect(readOffer(offered, 'hevc', undefined)).toMatchObject({ codec: 'hevc', payloadType: 96, parameters: '' });
 });
 
 test('whatever comes: an offer, or an error with a code', () => {
-  const line = fc.oneof(fc.string(), fc.constantFrom(...OFFER.split('\r\n')));
+  const texts = fc.array(fc.oneof(fc.string(), fc.constantFrom(...OFFER.split('\r\n'))), { maxLength: 40 });
+  const codecs = fc.constantFrom('h264' as const, 'hevc' as const);
   fc.assert(
-    fc.property(fc.array(line, { maxLength: 40 }), fc.option(fc.string(), { nil: undefined }), (lines, profile) => {
+    fc.property(texts, codecs, fc.option(fc.string(), { nil: undefined }), (lines, codec, profile) => {
       try {
-        expect(readOffer(lines.join('\r\n'), profile).payloadType).toBeLessThan(128);
+        expect(readOffer(lines.join('\r\n'), codec, profile).payloadType).toBeLessThan(128);
       } catch (error) {
         expect(error).toMatchObject({ code: expect.stringMatching(/^(usage|codec)$/) as string });
       }

@@ -1,14 +1,25 @@
 import { UsageError, VigiaError } from '@vigia/base';
 
+/** Codecs that viewers may get, by libav's names, with their names in SDP (RFC 6184, RFC 7798) and for people. */
+const CODECS = { h264: { sdp: 'H264', name: 'H.264' }, hevc: { sdp: 'H265', name: 'H.265' } } as const;
+/** See {@link CODECS}. */
+export type LiveCodec = keyof typeof CODECS;
+
+/** Whether a codec of a camera, by libav's name, can be sent to viewers at all. */
+export function isLiveCodec(codec: string): codec is LiveCodec {
+  return Object.hasOwn(CODECS, codec);
+}
+
 /** What is needed of a browser's offer (SDP, RFC 8866; offers of WebRTC: RFC 8829). */
 export interface Offer {
   /** The whole of it, for the library: the viewer begins DTLS. */
   readonly sdp: string;
   /** Of its video section. */
   readonly mid: string;
-  /** An H.264 format that takes pictures in pieces (RFC 6184, `packetization-mode=1`). */
+  readonly codec: LiveCodec;
+  /** A format of that codec. Of H.264 one that takes pictures in pieces (RFC 6184, `packetization-mode=1`). */
   readonly payloadType: number;
-  /** Its parameters, as offered. */
+  /** Its parameters, as offered; empty: none. */
   readonly parameters: string;
   /** Id of the header extension that says how long pictures may wait to be shown; undefined: not offered. */
   readonly playoutDelayId: number | undefined;
@@ -22,10 +33,11 @@ const PLAYOUT_DELAY = 'http://www.webrtc.org/experiments/rtp-hdrext/playout-dela
 /**
  * Reads an offer, which is a stranger's text: native code reads it afterwards.
  *
- * @param profile Of the stream, as `profile-level-id` begins with it: `64`. A format of this profile is preferred.
- * @throws UsageError for text that is no offer of video; VigiaError `codec` for one without H.264.
+ * @param codec Of the stream.
+ * @param profile Of H.264, as `profile-level-id` begins with it: `64`. A format of this profile is preferred.
+ * @throws UsageError for text that is no offer of video; VigiaError `codec` for one without the codec.
  */
-export function readOffer(sdp: string, profile: string | undefined): Offer {
+export function readOffer(sdp: string, codec: LiveCodec, profile: string | undefined): Offer {
   const lines = sdp.split(/\r?\n/);
   if (lines.length > LINES) throw new UsageError(`offer: at most ${LINES} lines are allowed`);
   for (const [i, line] of lines.entries())
@@ -40,14 +52,15 @@ export function readOffer(sdp: string, profile: string | undefined): Offer {
   if (mid === undefined) throw new UsageError('offer: its video has no a=mid');
   if (video.some((line) => line === 'a=sendonly' || line === 'a=inactive'))
     throw new UsageError('offer: its video is to be received (a=recvonly)');
-  const formats = h264Formats(video);
+  const formats = formatsOf(video, codec);
   const best = formats.find(({ parameters }) => parameters.includes(`profile-level-id=${profile}`)) ?? formats[0];
-  if (!best) throw new VigiaError('codec', 'this camera sends H.264, which the offer does not have');
+  if (!best) throw new VigiaError('codec', `this camera sends ${CODECS[codec].name}, which the offer does not have`);
   const extension = new RegExp(`^a=extmap:(\\d{1,2})(?:/\\w+)? ${PLAYOUT_DELAY.replaceAll('.', '\\.')}$`);
   const playoutDelayId = valueOf(video, extension);
   return {
     sdp: `${lines.flatMap(forLibrary).join('\r\n')}\r\n`,
     mid,
+    codec,
     ...best,
     playoutDelayId: playoutDelayId === undefined ? undefined : Number(playoutDelayId),
   };
@@ -81,11 +94,13 @@ function videoSection(lines: readonly string[]): readonly string[] {
 }
 
 /** In the order in which the browser prefers them. */
-function h264Formats(video: readonly string[]): { readonly payloadType: number; readonly parameters: string }[] {
+function formatsOf(video: readonly string[], codec: LiveCodec): Pick<Offer, 'payloadType' | 'parameters'>[] {
+  const pattern = new RegExp(`^a=rtpmap:(\\d{1,3}) ${CODECS[codec].sdp}/90000$`, 'i');
   return video.flatMap((line) => {
-    const type = /^a=rtpmap:(\d{1,3}) H264\/90000$/i.exec(line)?.[1];
-    const parameters = type === undefined ? undefined : valueOf(video, new RegExp(`^a=fmtp:${type} (.+)$`));
-    if (type === undefined || !parameters?.includes('packetization-mode=1') || Number(type) > 127) return [];
+    const type = pattern.exec(line)?.[1];
+    if (type === undefined || Number(type) > 127) return [];
+    const parameters = valueOf(video, new RegExp(`^a=fmtp:${type} (.+)$`)) ?? '';
+    if (codec === 'h264' && !parameters.includes('packetization-mode=1')) return [];
     return [{ payloadType: Number(type), parameters }];
   });
 }

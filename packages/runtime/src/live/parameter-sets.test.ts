@@ -8,13 +8,21 @@ const SETS = Buffer.concat([nal(0x67, 0x64, 0, 0x1f), nal(0x68, 1)]);
 const SLICE = nal(0x65, 0x88);
 
 test('a keyframe without parameter sets gets those of the connection; one that has some keeps its own', () => {
-  expect(withParameterSets(SLICE, SETS)).toEqual(Buffer.concat([SETS, SLICE]));
-  expect(withParameterSets(SLICE, undefined)).toBe(SLICE);
+  expect(withParameterSets('h264', SLICE, SETS)).toEqual(Buffer.concat([SETS, SLICE]));
+  expect(withParameterSets('h264', SLICE, undefined)).toBe(SLICE);
   const whole = Buffer.concat([nal(0x09, 0xf0), SETS, SLICE]);
-  expect(withParameterSets(whole, SETS)).toBe(whole);
+  expect(withParameterSets('h264', whole, SETS)).toBe(whole);
   // Behind the picture they belong to the next one.
   const behind = Buffer.concat([SLICE, SETS]);
-  expect(withParameterSets(behind, SETS)).toEqual(Buffer.concat([SETS, behind]));
+  expect(withParameterSets('h264', behind, SETS)).toEqual(Buffer.concat([SETS, behind]));
+});
+
+test('the same of H.265: its picture of a keyframe is no parameter set', () => {
+  const sets = Buffer.concat([nal(0x40, 1), nal(0x42, 1), nal(0x44, 1)]);
+  const picture = nal(0x26, 1);
+  expect(withParameterSets('hevc', picture, sets)).toEqual(Buffer.concat([sets, picture]));
+  const whole = Buffer.concat([sets, picture]);
+  expect(withParameterSets('hevc', whole, sets)).toBe(whole);
 });
 
 test('the profile, where there is one', () => {

@@ -21,12 +21,14 @@ export interface LiveAddress {
   readonly port: number;
 }
 
-/** What becomes of a viewer. Each is called once at most. */
+/** What becomes of a viewer. Each but `onPictureLost` is called once at most. */
 export interface PeerEvents {
   /** Video can be sent. */
   readonly onOpen: () => void;
   /** Messages can be sent. */
   readonly onTimes: () => void;
+  /** Its decoder cannot go on without a keyframe (picture loss indication, RFC 4585). It says so again and again. */
+  readonly onPictureLost: () => void;
   /** It is gone. Not after `close`. */
   readonly onEnd: (why: string) => void;
 }
@@ -87,6 +89,11 @@ export class Peers {
   }
 }
 
+/** Whether a packet of RTCP is a picture loss indication: type 206, format 1. */
+function isPictureLoss(packet: Buffer): boolean {
+  return packet.byteLength >= 12 && packet[1] === 206 && ((packet[0] as number) & 0x1f) === 1;
+}
+
 /** The connection to one viewer: ICE, DTLS, SRTP, one track of video and one data channel. */
 export class Peer {
   readonly #connection: PeerConnection;
@@ -98,12 +105,13 @@ export class Peer {
   #closed = false;
 
   constructor(library: typeof Library, connection: PeerConnection, offer: Offer, events: PeerEvents, clock: Clock) {
-    const { mid, payloadType, parameters, playoutDelayId } = offer;
+    const { mid, codec, payloadType, parameters, playoutDelayId } = offer;
     this.#connection = connection;
     this.#clock = clock;
     this.#mid = mid;
     const video = new library.Video(mid, 'SendOnly');
-    video.addH264Codec(payloadType, parameters);
+    if (codec === 'h264') video.addH264Codec(payloadType, parameters);
+    else video.addH265Codec(payloadType);
     const ssrc = randomInt(1, 2 ** 32);
     video.addSSRC(ssrc, 'vigia', 'vigia', 'video');
     if (playoutDelayId !== undefined)
@@ -116,7 +124,8 @@ export class Peer {
       this.#rtp.playoutDelayMin = 0;
       this.#rtp.playoutDelayMax = 0;
     }
-    const packets = new library.H264RtpPacketizer('StartSequence', this.#rtp, PACKET_BYTES);
+    const Packetizer = codec === 'h264' ? library.H264RtpPacketizer : library.H265RtpPacketizer;
+    const packets = new Packetizer('StartSequence', this.#rtp, PACKET_BYTES);
     packets.addToChain(new library.RtcpSrReporter(this.#rtp));
     packets.addToChain(new library.RtcpNackResponder(KEPT_PACKETS));
     this.#track.setMediaHandler(packets);
@@ -175,13 +184,16 @@ export class Peer {
   }
 
   /** Its calls come from another thread, and may come late. */
-  #listen({ onOpen, onTimes, onEnd }: PeerEvents): void {
+  #listen({ onOpen, onTimes, onPictureLost, onEnd }: PeerEvents): void {
     const live =
       (work: () => void): (() => void) =>
       () => {
         if (!this.#closed) work();
       };
     this.#track.onOpen(live(onOpen));
+    this.#track.onMessage((message) => {
+      if (!this.#closed && isPictureLoss(message)) onPictureLost();
+    });
     this.#connection.onDataChannel((channel) => {
       if (this.#closed || this.#times || channel.getLabel() !== TIMES) return;
       this.#times = channel;

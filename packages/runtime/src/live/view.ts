@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { type Clock, every, sleep, type Timer, VigiaError } from '@vigia/base';
 import type { EncodedTap, TapItem } from '#core/encoded';
 import type { CameraUnits } from './camera-units.ts';
-import { readOffer } from './offer.ts';
+import { isLiveCodec, type LiveCodec, readOffer } from './offer.ts';
 import { withoutHeldPictures, withParameterSets } from './parameter-sets.ts';
 import type { Peer, Peers } from './peer.ts';
 import { PictureStamps } from './picture-stamps.ts';
@@ -12,6 +12,8 @@ const CONNECT_MS = 15_000;
 /** Of pictures that are only decoded: so many bytes at once, and a pause, or the kernel drops what a browser has not read. */
 const SLICE_BYTES = 64 * 1024;
 const PAUSE_MS = 2;
+/** A viewer whose decoder waits for a keyframe for so long is to come again: a new one gets the kept pictures. Milliseconds. */
+const LOST_MS = 1_000;
 /**
  * Viewers learn this often when the pictures were captured, also while none come, so that they know that this end is there; and
  * at once when that is another time than they can compute.
@@ -30,7 +32,7 @@ type Unit = Extract<TapItem, { kind: 'video' }>;
 
 /** Options of {@link View.open}. */
 export interface ViewOptions {
-  readonly units: CameraUnits;
+  readonly units: Pick<CameraUnits, 'format' | 'mayReorder' | 'newest' | 'open' | 'profile'>;
   readonly peers: Pick<Peers, 'open'>;
   /** SDP. */
   readonly offer: string;
@@ -42,6 +44,7 @@ export interface ViewOptions {
 /** Somebody who looks at a camera. */
 export class View {
   readonly #o: ViewOptions;
+  readonly #codec: LiveCodec;
   readonly #stamps: PictureStamps;
   readonly #tap: EncodedTap;
   readonly #deadline: Timer;
@@ -52,10 +55,15 @@ export class View {
   /** When the newest picture was captured; and what the viewer was informed of last. */
   #time: PictureTime | undefined;
   #said: PictureTime | undefined;
+  /** Whether the viewer listens to times: then it comes again by itself. */
+  #hears = false;
+  /** Since when its decoder has been waiting for a keyframe. */
+  #lostMs: number | undefined;
   #ended = false;
 
-  private constructor(options: ViewOptions, stamps: PictureStamps, open: (view: View) => Peer) {
+  private constructor(options: ViewOptions, codec: LiveCodec, stamps: PictureStamps, open: (view: View) => Peer) {
     this.#o = options;
+    this.#codec = codec;
     this.#stamps = stamps;
     this.#tap = options.units.open();
     this.#deadline = options.clock.after(CONNECT_MS, () => this.#end('it was not connected in time'));
@@ -82,13 +90,15 @@ export class View {
     const { units, peers } = options;
     const newest = await units.newest();
     const codec = units.format?.codec ?? '';
-    if (codec !== 'h264') throw new VigiaError('codec', `the camera sends ${codec}; live video is possible with h264`);
-    const offer = readOffer(options.offer, units.profile);
+    if (!isLiveCodec(codec))
+      throw new VigiaError('codec', `this camera sends ${codec}; live video is possible with H.264 and H.265`);
+    const offer = readOffer(options.offer, codec, units.profile);
     const stamps = new PictureStamps(newest, randomInt(2 ** 32));
-    const view = new View(options, stamps, (self) =>
+    const view = new View(options, codec, stamps, (self) =>
       peers.open(offer, {
         onOpen: () => void self.#run(),
-        onTimes: () => self.#sayTime(),
+        onTimes: () => self.#hear(),
+        onPictureLost: () => self.#lost(),
         onEnd: (why) => self.#end(why),
       }),
     );
@@ -161,13 +171,26 @@ export class View {
     return data.byteLength;
   }
 
+  #hear(): void {
+    this.#hears = true;
+    this.#sayTime();
+  }
+
+  #lost(): void {
+    const nowMs = this.#o.clock.nowMs();
+    this.#lostMs ??= nowMs;
+    if (this.#hears && nowMs - this.#lostMs >= LOST_MS) this.#end('it lost pictures, and no keyframe came');
+  }
+
   #keyframe(data: Buffer): Buffer {
-    const whole = withParameterSets(data, this.#described);
-    return this.#o.units.mayReorder ? whole : withoutHeldPictures(whole);
+    this.#lostMs = undefined;
+    const whole = withParameterSets(this.#codec, data, this.#described);
+    // H.265 says how many pictures wait.
+    return this.#codec !== 'h264' || this.#o.units.mayReorder ? whole : withoutHeldPictures(whole);
   }
 
   #begin(codec: string, extradata: Buffer | undefined): void {
-    if (codec !== 'h264') this.#end(`the camera sends ${codec} now`);
+    if (codec !== this.#codec) this.#end(`the camera sends ${codec} now`);
     this.#described = extradata;
     this.#stamps.reconnected();
   }

@@ -9,6 +9,8 @@ import {
 
 /** What a viewer was sent. */
 export interface SeenPacket {
+  /** Payload type: 102 is H.264, 104 H.265. */
+  readonly type: number;
   readonly stamp: number;
   /** Of the last packet of a picture. */
   readonly marker: boolean;
@@ -36,6 +38,7 @@ export class WhepViewer {
     this.#connection = new PeerConnection('test', { iceServers: [], bindAddress: '127.0.0.1' });
     const video = new Video('0', 'RecvOnly');
     video.addH264Codec(102, 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f');
+    video.addH265Codec(104);
     this.#track = this.#connection.addTrack(video);
     this.#channel = this.#connection.createDataChannel('vigia.times', { unordered: true, maxRetransmits: 0 });
     this.#track.onMessage((packet) => this.#take(packet));
@@ -99,7 +102,7 @@ export class WhepViewer {
     const type = packet.readUInt8(1) & 0x7f;
     // RTCP (RFC 5761).
     if (type >= 64 && type < 96) return;
-    this.packets.push({ stamp: packet.readUInt32BE(4), marker: (packet.readUInt8(1) & 0x80) !== 0 });
+    this.packets.push({ type, stamp: packet.readUInt32BE(4), marker: (packet.readUInt8(1) & 0x80) !== 0 });
     this.#wake();
   }
 

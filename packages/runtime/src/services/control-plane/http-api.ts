@@ -20,6 +20,7 @@ import type { AccessName, NodeName } from './asked.ts';
 import { Audit } from './audit.ts';
 import { LiveSessions } from './live-sessions.ts';
 import { passOn } from './media-proxy.ts';
+import { MjpegStreams } from './mjpeg-streams.ts';
 import { refuseBytes, refuseOddities } from './no-request.ts';
 import { NodeStreams } from './node-streams.ts';
 import { OneAtATime } from './one-at-a-time.ts';
@@ -71,6 +72,7 @@ export class HttpApi {
   readonly #access: Operations<AccessName>;
   readonly #streams: NodeStreams;
   readonly #live: LiveSessions;
+  readonly #mjpeg: MjpegStreams;
   readonly #audit: Audit;
   readonly #sessions: SessionRoutes;
   readonly #visitors = new WeakMap<FastifyRequest, Visitor>();
@@ -86,6 +88,7 @@ export class HttpApi {
     this.#access = accessOperations(access, { audit: this.#audit, clock, log });
     this.#streams = new NodeStreams(options);
     this.#live = new LiveSessions(clock);
+    this.#mjpeg = new MjpegStreams(clock);
     this.#sessions = new SessionRoutes(access, this.#audit);
     access.onChange(() => {
       this.#streams.checkLogins();
@@ -192,6 +195,7 @@ export class HttpApi {
   async #answer(name: Exclude<ApiName, StreamName>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const visitor = this.#visitorOf(request);
     if (name === 'login' || name === 'logout') return this.#sessions[name](visitor, request, reply);
+    if (name === 'mjpeg') return this.#answerMjpeg(visitor, request, reply);
     if (isLive(name)) return this.#answerLive(name, visitor, request, reply);
     if (isMedia(name)) return this.#media(name, visitor, request, reply);
     if (name === 'openapi') {
@@ -227,7 +231,7 @@ export class HttpApi {
 
   /** Live video: the process that has it makes the answer to an offer, and this one watches who may go on looking. */
   async #answerLive(
-    name: LiveName,
+    name: Exclude<LiveName, 'mjpeg'>,
     visitor: Visitor,
     { params, query, body, headers, raw }: FastifyRequest,
     reply: FastifyReply,
@@ -268,6 +272,27 @@ export class HttpApi {
       })
       .type('application/sdp')
       .send(answer);
+  }
+
+  /** Pictures, one after the other: each is asked for with the rights that the viewer has then. */
+  async #answerMjpeg(visitor: Visitor, { params, query }: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    parametersOf({ route: 'mjpeg', visitor, params, query });
+    const { camera } = checked(API.mjpeg.params, params, 'path');
+    const { annotated, fps } = checked(API.mjpeg.query, query, 'query');
+    const call: ApiCall = {
+      route: 'snapshot',
+      visitor,
+      params: { camera },
+      query: annotated === undefined ? {} : { annotated },
+      body: undefined,
+      expected: undefined,
+      key: undefined,
+    };
+    const wish = { fps, picture: async () => (await this.#o.node.call(call)) as Uint8Array };
+    const first = await this.#mjpeg.first(wish);
+    reply.hijack();
+    await this.#mjpeg.serve(reply.raw, first, wish);
+    return reply;
   }
 
   /** Bytes of recordings: from the process that has them. */
@@ -318,7 +343,7 @@ export class HttpApi {
   }
 }
 
-function isLive(name: ApiName): name is LiveName {
+function isLive(name: ApiName): name is Exclude<LiveName, 'mjpeg'> {
   return Object.hasOwn(LIVE_API, name);
 }
 

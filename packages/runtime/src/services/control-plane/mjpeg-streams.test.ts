@@ -1,0 +1,100 @@
+import { createServer, get, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { FakeClock, VigiaError } from '@vigia/base';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MjpegStreams } from './mjpeg-streams.ts';
+
+let clock: FakeClock;
+let server: Server;
+let picture: () => Promise<Uint8Array>;
+/** What the viewer has: the bytes of each part. */
+let parts: Buffer[];
+let over: boolean;
+let leave: () => void;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  picture = () => Promise.resolve(Buffer.from('first'));
+  const streams = new MjpegStreams(clock);
+  server = createServer((_, response) => {
+    const wish = { fps: 2, picture: () => picture() };
+    void streams.first(wish).then((first) => streams.serve(response, first, wish));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  [parts, over] = [[], false];
+  const asked = get({ port: (server.address() as AddressInfo).port }, (response) => {
+    expect(response.headers['content-type']).toBe('multipart/x-mixed-replace; boundary=picture');
+    let held = Buffer.alloc(0);
+    response.on('data', (chunk: Buffer) => {
+      held = Buffer.concat([held, chunk]);
+      for (;;) {
+        const [head = '', length = ''] =
+          /^(?:\r\n)?--picture\r\nContent-Type: image\/jpeg\r\nContent-Length: (\d+)\r\n\r\n/.exec(
+            held.toString('latin1'),
+          ) ?? [];
+        const end = head.length + Number(length);
+        // With the next boundary.
+        if (head === '' || held.byteLength < end + '\r\n--picture\r\n'.length) return;
+        parts.push(held.subarray(head.length, end));
+        held = held.subarray(end);
+      }
+    });
+    response.on('close', () => {
+      over = true;
+    });
+  });
+  asked.on('error', () => undefined);
+  leave = () => asked.destroy();
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+});
+
+/** Turns of the loop, with time: the kernel takes what is sent in some of them. */
+async function until(holds: () => boolean, stepMs = 0): Promise<void> {
+  for (let turns = 0; !holds(); turns += 1) {
+    if (turns === 20_000) throw new Error('watchdog: it did not happen');
+    clock.advance(stepMs);
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+}
+const texts = (): string[] => parts.map((part) => (part.byteLength > 100 ? 'no picture' : part.toString()));
+
+test('pictures come at the rate that was asked for, at most', async () => {
+  await until(() => parts.length === 1, 1);
+  let count = 0;
+  picture = () => Promise.resolve(Buffer.from(`number ${(count += 1)}`));
+  const beganMs = clock.nowMs();
+  await until(() => parts.length === 4, 1);
+  expect(texts()).toEqual(['first', 'number 1', 'number 2', 'number 3']);
+  expect(clock.nowMs() - beganMs).toBeGreaterThanOrEqual(3 * 500 - 60);
+  leave();
+  await until(() => clock.pendingTimers === 0);
+});
+
+test('without pictures a viewer sees that there is none, once, and the next one when it comes', async () => {
+  await until(() => parts.length === 1, 1);
+  const beganMs = clock.nowMs();
+  picture = () => Promise.reject(new VigiaError('camera_not_live', 'no picture'));
+  await until(() => parts.length === 2, 10);
+  expect(texts()[1]).toBe('no picture');
+  expect(clock.nowMs() - beganMs).toBeGreaterThanOrEqual(2_900);
+  for (let i = 0; i < 1_000; i += 1) {
+    clock.advance(10);
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+  expect(parts).toHaveLength(2);
+  picture = () => Promise.resolve(Buffer.from('again'));
+  await until(() => parts.length === 3, 10);
+  expect(texts()[2]).toBe('again');
+  leave();
+  await until(() => clock.pendingTimers === 0);
+});
+
+test('a viewer who may not look any more is cut off', async () => {
+  await until(() => parts.length === 1, 1);
+  picture = () => Promise.reject(new VigiaError('not_logged_in', 'the login is not valid any more'));
+  await until(() => over, 10);
+  expect(clock.pendingTimers).toBe(0);
+});
