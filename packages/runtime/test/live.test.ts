@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { SimulatedCamera } from '@vigia/testkit';
+import { postOffer, WhepViewer } from '@vigia/testkit/whep-viewer';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clip } from './support/clips.ts';
 import { freePort } from './support/programs.ts';
 import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
-import { postOffer, WhepViewer } from './support/whep-viewer.ts';
 
 const LIVE = 'live-process';
 let box: Sandbox;

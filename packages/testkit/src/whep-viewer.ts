@@ -1,4 +1,6 @@
+import { sleep, systemClock } from '@vigia/base';
 import {
+  cleanup,
   type DataChannel,
   initLogger,
   PeerConnection,
@@ -23,8 +25,11 @@ export interface WhepAnswer {
   readonly text: string;
 }
 
-/** A viewer without a browser: real ICE, DTLS and SRTP, and the RTP packets themselves. */
+/**
+ * A viewer of live video (WHEP) without a browser: real ICE, DTLS and SRTP, and the RTP packets themselves. Decodes nothing.
+ */
 export class WhepViewer {
+  /** All that came. A viewer that stays for long may empty it. */
   readonly packets: SeenPacket[] = [];
   readonly times: { readonly rtp: number; readonly captured_at: string }[] = [];
   readonly #connection: Connection;
@@ -65,7 +70,7 @@ export class WhepViewer {
       const sdp = this.#connection.localDescription()?.sdp;
       if (sdp?.includes('a=candidate') && this.#connection.gatheringState() === 'complete')
         return sdp.replaceAll(/a=candidate.*\r\n/g, '');
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(systemClock, 5);
     }
   }
 
@@ -78,22 +83,23 @@ export class WhepViewer {
 
   /** Waits until something holds; looks with everything that comes. */
   async until(what: string, holds: () => boolean, watchdogMs = 20_000): Promise<void> {
-    const deadline = Date.now() + watchdogMs;
+    const untilMs = systemClock.nowMs() + watchdogMs;
     while (!holds()) {
-      if (Date.now() > deadline)
+      if (systemClock.nowMs() > untilMs)
         throw new Error(
           `watchdog: ${what} (${this.#state}, ${this.packets.length} packets, ${this.times.length} times)`,
         );
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 200);
+        const timer = systemClock.after(200, resolve);
         this.#waiters.add(() => {
-          clearTimeout(timer);
+          timer.cancel();
           resolve();
         });
       });
     }
   }
 
+  /** Ends the connection. Idempotent. */
   close(): void {
     this.#connection.close();
   }
@@ -110,6 +116,11 @@ export class WhepViewer {
     for (const wake of this.#waiters) wake();
     this.#waiters.clear();
   }
+}
+
+/** Ends the library's threads, which keep a program running. After the last viewer has closed. */
+export function endViewers(): void {
+  cleanup();
 }
 
 /** Sends text in place of an offer. */
