@@ -123,6 +123,7 @@ export class LiveHandle {
         this.#failure = failure ?? `its process ${ended}`;
         run.settle.reject(new VigiaError('no_live', `there is no live video: ${this.#failure}`));
         Object.assign(run, waiting());
+        this.#leaveIfIdle(run);
       },
     });
     run.child.start();
@@ -131,9 +132,13 @@ export class LiveHandle {
 
   #heard(run: Run, viewers: number): void {
     run.child.heard();
-    const nowMs = this.#o.clock.nowMs();
-    if (viewers > 0) this.#usedMs = nowMs;
-    if (this.#run === run && nowMs - this.#usedMs >= IDLE_MS) this.#leave();
+    if (viewers > 0) this.#usedMs = this.#o.clock.nowMs();
+    this.#leaveIfIdle(run);
+  }
+
+  /** Nobody wants it any more: it ends, or, if it cannot begin, is not tried again. */
+  #leaveIfIdle(run: Run): void {
+    if (this.#run === run && this.#o.clock.nowMs() - this.#usedMs >= IDLE_MS) this.#leave();
   }
 
   #leave(): void {

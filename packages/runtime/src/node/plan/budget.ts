@@ -63,7 +63,7 @@ const FOOTAGE_BUFFERS = 128 * MIB;
 const API_PROCESS = 128 * MIB;
 /** The anonymous memory above which the api process is started again, bytes. Large bodies make a heap grow before garbage is collected. */
 export const API_MEMORY_LIMIT: number = API_PROCESS + 256 * MIB;
-/** The live process with a few viewers. Measured: see `bench -- live`. */
+/** The live process without units. Measured: 28 MiB of anonymous memory, 33 MiB with 64 sessions (`soak -- live`). */
 const LIVE_PROCESS = 96 * MIB;
 /** The live process may use so much more: native code keeps packets for viewers who may have lost them. */
 const LIVE_SLACK = 384 * MIB;
