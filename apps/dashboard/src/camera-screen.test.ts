@@ -3,6 +3,7 @@ import { CameraScreen, sourceOf } from './camera-screen.ts';
 import type { ConsumerView } from './consumers.ts';
 import type { LiveBrowser, LiveReply, Peer } from './live-view.ts';
 import type { TileView, Ward } from './ward.ts';
+import { TestTime } from './test-time.ts';
 
 /** The server's wall clock minus the page's clock. */
 const OFFSET = Date.parse('2026-11-22T03:14:00.000Z');
@@ -24,13 +25,11 @@ describe('the source of the large picture', () => {
 });
 
 /** A camera whose live video is connected; the test shows pictures, and sends their times. */
-class Scene implements LiveBrowser<string> {
-  nowMs = 0;
+class Scene extends TestTime implements LiveBrowser<string> {
   pictureAgeMs: number | null = 300;
   serverMs: ((localMs: number) => number | null) | null = (localMs) => OFFSET + localMs;
   answer: LiveReply = { status: 201, body: 'v=0', location: '/api/v1/cameras/hall/whep/1', origin: `${ORIGIN}@1` };
   consumers: readonly ConsumerView[] = [];
-  #timers: { atMs: number; run: () => void }[] = [];
   #message: (event: { data: unknown }) => void = () => {};
   readonly screen: CameraScreen<string> = new CameraScreen(
     'hall',
@@ -41,18 +40,6 @@ class Scene implements LiveBrowser<string> {
     } satisfies Pick<Ward, 'serverMs' | 'tile' | 'consumers'>,
     this,
   );
-
-  now(): number {
-    return this.nowMs;
-  }
-
-  after(ms: number, then: () => void): () => void {
-    const timer = { atMs: this.nowMs + ms, run: then };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((one) => one !== timer);
-    };
-  }
 
   async request(): Promise<LiveReply> {
     return this.answer;
@@ -80,18 +67,8 @@ class Scene implements LiveBrowser<string> {
     this.#message({ data: JSON.stringify({ rtp, captured_at: at }) });
   }
 
-  /** Lets time pass; a tick of the view is at its end. */
-  async pass(ms: number): Promise<void> {
-    const endMs = this.nowMs + ms;
-    for (;;) {
-      for (let i = 0; i < 10; i++) await Promise.resolve();
-      const next = this.#timers.toSorted((a, b) => a.atMs - b.atMs)[0];
-      if (next === undefined || next.atMs > endMs) break;
-      this.#timers = this.#timers.filter((one) => one !== next);
-      this.nowMs = next.atMs;
-      next.run();
-    }
-    this.nowMs = endMs;
+  override async pass(ms: number): Promise<void> {
+    await super.pass(ms);
     this.screen.show();
   }
 

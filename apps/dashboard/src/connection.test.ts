@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Browser, Connection, type Listener, type Reply, type SocketHandlers } from './connection.ts';
+import { TestTime } from './test-time.ts';
 
 const ME: Reply = { status: 200, body: { user: 'anna', role: 'operator', csrf: 'token' } };
 const STATUS: Reply = { status: 200, body: { node: 'ward-3', cameras: {}, alarms: [] } };
@@ -12,25 +13,11 @@ interface Asked {
 }
 
 /** A browser whose time the test moves. Replies are those of `answers`, by path; a missing one is no answer. */
-class TestBrowser implements Browser {
-  nowMs = 0;
+class TestBrowser extends TestTime implements Browser {
   seen = true;
   answers: Record<string, Reply | Promise<Reply>> = { '/api/v1/me': ME, '/api/v1/status': STATUS };
   readonly asked: Asked[] = [];
   readonly sockets: (SocketHandlers & { closedByUs: boolean })[] = [];
-  #timers: { atMs: number; run: () => void }[] = [];
-
-  now(): number {
-    return this.nowMs;
-  }
-
-  after(ms: number, then: () => void): () => void {
-    const timer = { atMs: this.nowMs + ms, run: then };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((one) => one !== timer);
-    };
-  }
 
   async request(method: string, path: string, { csrf }: { csrf?: string | null }): Promise<Reply> {
     this.asked.push({ method, path, csrf });
@@ -53,27 +40,9 @@ class TestBrowser implements Browser {
     return !this.seen;
   }
 
-  /** Lets time pass, and what was asked be answered. */
-  async pass(ms: number): Promise<void> {
-    const endMs = this.nowMs + ms;
-    for (;;) {
-      await settled();
-      const next = this.#timers.toSorted((a, b) => a.atMs - b.atMs)[0];
-      if (next === undefined || next.atMs > endMs) break;
-      this.#timers = this.#timers.filter((one) => one !== next);
-      this.nowMs = next.atMs;
-      next.run();
-    }
-    this.nowMs = endMs;
-  }
-
   count(path: string): number {
     return this.asked.filter((one) => one.path === path).length;
   }
-}
-
-async function settled(): Promise<void> {
-  for (let i = 0; i < 10; i++) await Promise.resolve();
 }
 
 function started(): { browser: TestBrowser; connection: Connection; heard: string[] } {

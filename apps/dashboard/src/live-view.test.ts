@@ -9,6 +9,7 @@ import {
   type Peer,
   PICTURE_MS,
 } from './live-view.ts';
+import { TestTime } from './test-time.ts';
 
 const PATH = '/api/v1/cameras/room-4/whep';
 const ORIGIN = 2 ** 32 - 1000;
@@ -86,8 +87,7 @@ interface Asked {
 }
 
 /** A browser whose time the test moves. The node answers each offer with `answer`; null: not at all. */
-class Scene implements LiveBrowser<string>, LiveListener<string> {
-  nowMs = 0;
+class Scene extends TestTime implements LiveBrowser<string>, LiveListener<string> {
   answer: (() => LiveReply | Promise<LiveReply>) | null = () => created();
   canPlay = true;
   readonly asked: Asked[] = [];
@@ -95,19 +95,6 @@ class Scene implements LiveBrowser<string>, LiveListener<string> {
   readonly states: LiveState[] = [];
   readonly tracks: (string | null)[] = [];
   readonly live: LiveView<string> = new LiveView(this, 'room-4', this);
-  #timers: { atMs: number; run: () => void }[] = [];
-
-  now(): number {
-    return this.nowMs;
-  }
-
-  after(ms: number, then: () => void): () => void {
-    const timer = { atMs: this.nowMs + ms, run: then };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((one) => one !== timer);
-    };
-  }
 
   async request(method: string, path: string, { body }: { body?: string }): Promise<LiveReply> {
     this.asked.push({ atMs: this.nowMs, method, path, body });
@@ -135,10 +122,6 @@ class Scene implements LiveBrowser<string>, LiveListener<string> {
     return this.peers.at(-1)!;
   }
 
-  get timers(): number {
-    return this.#timers.length;
-  }
-
   get open(): number {
     return this.peers.filter(({ closed }) => closed === 0).length;
   }
@@ -149,20 +132,6 @@ class Scene implements LiveBrowser<string>, LiveListener<string> {
 
   sent(method: string): Asked[] {
     return this.asked.filter((one) => one.method === method);
-  }
-
-  /** Lets time pass, with everything that falls due. */
-  async pass(ms: number): Promise<void> {
-    const endMs = this.nowMs + ms;
-    for (;;) {
-      await settled();
-      const next = this.#timers.toSorted((a, b) => a.atMs - b.atMs)[0];
-      if (next === undefined || next.atMs > endMs) break;
-      this.#timers = this.#timers.filter((one) => one !== next);
-      this.nowMs = next.atMs;
-      next.run();
-    }
-    this.nowMs = endMs;
   }
 
   /** Pictures, and their times, for so long. */
@@ -180,10 +149,6 @@ class Scene implements LiveBrowser<string>, LiveListener<string> {
     this.live.shown(ORIGIN);
     expect(this.live.state.kind).toBe('live');
   }
-}
-
-async function settled(): Promise<void> {
-  for (let i = 0; i < 10; i++) await Promise.resolve();
 }
 
 describe('an attempt', () => {

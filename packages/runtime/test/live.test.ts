@@ -189,20 +189,3 @@ test('addresses may follow the offer', async () => {
   expect((await fetch(place, { method: 'PATCH', headers: fragment, body: 'a=candidate:!!\r\n' })).status).toBe(400);
   await one.until('video', () => one.packets.length > 0);
 });
-
-test('a viewer who never connects is forgotten', { tags: 'full' }, async () => {
-  const { status, headers } = await postOffer(whep('yard'), await viewer().offer());
-  expect(status).toBe(201);
-  const place = at(headers.get('location'));
-  for (
-    const beganMs = Date.now();
-    (await fetch(place, { method: 'PATCH', headers: fragmentType(), body: '-' })).status !== 404;
-  ) {
-    if (Date.now() - beganMs > 30_000) throw new Error('watchdog: the session is still there');
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-});
-
-function fragmentType(): Record<string, string> {
-  return { 'content-type': 'application/trickle-ice-sdpfrag' };
-}

@@ -9,6 +9,8 @@ const LONGEST_CODE = 31;
 export class BitReader {
   /** Whether more was read than there is, or something that is in no valid stream. What was read then means nothing. */
   spent = false;
+  /** Bits that were read since `open`. */
+  read = 0;
   #data: Buffer = NOTHING;
   #at = 0;
   #end = 0;
@@ -28,6 +30,7 @@ export class BitReader {
     this.#left = 0;
     this.#tail = 0;
     this.spent = false;
+    this.read = 0;
     return this;
   }
 
@@ -45,6 +48,7 @@ export class BitReader {
     // The last byte may have nothing but the stop bit.
     if (this.#left === 0) this.#load();
     this.#left -= 1;
+    this.read += 1;
     return (this.#byte >> this.#left) & 1;
   }
 

@@ -22,6 +22,17 @@ export interface Needs {
   readonly bytes: number;
 }
 
+/** What an SPS of H.264 says of the order of its pictures, and where. */
+export interface PictureOrder {
+  /** Bits of its content before `vui_parameters_present_flag`, or, with a VUI, before `bitstream_restriction_flag`. */
+  readonly before: number;
+  readonly hasVui: boolean;
+  /** `max_num_ref_frames` */
+  readonly references: number;
+  /** Whether a decoder knows that pictures are shown as they are decoded. */
+  readonly isKept: boolean;
+}
+
 /** Of an SPS that cannot be read: width and height are 0. What a decoder makes of it is not known. */
 const UNREADABLE: Needs = { width: 0, height: 0, references: 0, bytes: 0 };
 
@@ -35,6 +46,8 @@ export class PictureNeeds {
   #chroma = 1;
   /** Lines of a picture for each line that an SPS counts. */
   #linesPerUnit = 1;
+  /** `pic_order_cnt_type` of H.264. */
+  #order = 0;
   #cut = { width: 0, height: 0 };
   /** Of H.265: see {@link reorderedIn}. */
   #reordered = 0;
@@ -79,6 +92,20 @@ export class PictureNeeds {
       return true;
     });
     return most;
+  }
+
+  /** @param nal An SPS of H.264 without its start code. Undefined when it cannot be read. */
+  orderIn(nal: Buffer): PictureOrder | undefined {
+    const { references } = this.#read(nal, 0);
+    const reader = this.#reader;
+    this.#readCut();
+    const inSps = reader.read;
+    const hasVui = reader.bit() === 1;
+    if (hasVui) this.#skipVui();
+    const before = hasVui ? reader.read : inSps;
+    // With type 2 no other order is possible (8.2.1.3).
+    const isKept = this.#order === 2 || (hasVui && this.#readRestriction() === 0);
+    return reader.spent ? undefined : { before, hasVui, references, isKept };
   }
 
   #isSps(data: Buffer, at: number): boolean {
@@ -127,11 +154,17 @@ export class PictureNeeds {
     this.#cut.height = (top + bottom) * (this.#chroma === 1 ? 2 : 1);
   }
 
-  /** `max_num_reorder_frames` of an SPS of H.264, in its VUI (E.1.1). 0: it is not there. */
+  /** `max_num_reorder_frames` of an SPS of H.264, in its VUI. 0: it is not there. */
   #readReordered(): number {
-    const reader = this.#reader;
     this.#readCut();
-    if (reader.bit() === 0) return 0;
+    if (this.#reader.bit() === 0) return 0;
+    this.#skipVui();
+    return this.#readRestriction() ?? 0;
+  }
+
+  /** The VUI of H.264 (E.1.1) up to `bitstream_restriction_flag`. */
+  #skipVui(): void {
+    const reader = this.#reader;
     if (reader.bit() === 1 && reader.bits(8) === OWN_ASPECT) skip(reader, 32);
     if (reader.bit() === 1) skip(reader, 1);
     if (reader.bit() === 1) {
@@ -146,7 +179,12 @@ export class PictureNeeds {
     const rates = [this.#skipRate(), this.#skipRate()];
     if (rates.includes(true)) skip(reader, 1);
     skip(reader, 1);
-    if (reader.bit() === 0) return 0;
+  }
+
+  /** `max_num_reorder_frames`; undefined: it is not there. */
+  #readRestriction(): number | undefined {
+    const reader = this.#reader;
+    if (reader.bit() === 0) return undefined;
     skip(reader, 1);
     for (let i = 0; i < 4; i += 1) reader.ue();
     return reader.ue();
@@ -196,9 +234,9 @@ export class PictureNeeds {
   /** How pictures are counted. */
   #skipOrder(): void {
     const reader = this.#reader;
-    const type = reader.ue();
-    if (type === 0) reader.ue();
-    if (type !== 1) return;
+    this.#order = reader.ue();
+    if (this.#order === 0) reader.ue();
+    if (this.#order !== 1) return;
     reader.bit();
     reader.se();
     reader.se();
