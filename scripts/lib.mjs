@@ -27,8 +27,14 @@ export function checkNode() {
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
+    const end = () => child.kill();
+    // What runs beside a command that failed must not go on without its parent.
+    process.once('exit', end);
     child.once('error', reject);
-    child.once('exit', (code, signal) => resolve(signal === null ? code : 1));
+    child.once('exit', (code, signal) => {
+      process.off('exit', end);
+      resolve(signal === null ? code : 1);
+    });
   });
 }
 

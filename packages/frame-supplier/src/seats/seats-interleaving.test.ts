@@ -22,6 +22,12 @@ const GIVEN_BACK_BETWEEN_TWO_LOOKS: [Step[], number[]] = [
   [18, 9, 13, 0],
 ];
 
+/** A reader takes the frame, and the clock goes on before its caller hears of it. */
+const TAKEN_WHILE_TIME_PASSES: [Step[], number[]] = [
+  [{ ask: 2 }, { giveUp: 2 }, { ask: 1 }, 'publish', { wait: 1001 }],
+  [11, 4, 0],
+];
+
 describe('over any interleaving', () => {
   const index = fc.nat(2);
   const step = fc.oneof(
@@ -114,7 +120,7 @@ describe('over any interleaving', () => {
         expect(rig.frames.filter((f) => f.references !== 0)).toEqual([]);
         rig.ring.close();
       }),
-      { numRuns: 2_000, examples: [GIVEN_BACK_BETWEEN_TWO_LOOKS] },
+      { numRuns: 2_000, examples: [GIVEN_BACK_BETWEEN_TWO_LOOKS, TAKEN_WHILE_TIME_PASSES] },
     );
   });
 });
