@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { CameraScreen, sourceOf } from './camera-screen.ts';
-import type { ConsumerView } from './consumers.ts';
 import type { LiveBrowser, LiveReply, Peer } from './live-view.ts';
 import type { TileView, Ward } from './ward.ts';
 import { TestTime } from './test-time.ts';
@@ -29,15 +28,13 @@ class Scene extends TestTime implements LiveBrowser<string> {
   pictureAgeMs: number | null = 300;
   serverMs: ((localMs: number) => number | null) | null = (localMs) => OFFSET + localMs;
   answer: LiveReply = { status: 201, body: 'v=0', location: '/api/v1/cameras/hall/whep/1', origin: `${ORIGIN}@1` };
-  consumers: readonly ConsumerView[] = [];
   #message: (event: { data: unknown }) => void = () => {};
   readonly screen: CameraScreen<string> = new CameraScreen(
     'hall',
     {
       serverMs: (localMs) => this.serverMs?.(localMs) ?? null,
       tile: () => ({ picture: { ageMs: this.pictureAgeMs } }) as TileView,
-      consumers: () => this.consumers,
-    } satisfies Pick<Ward, 'serverMs' | 'tile' | 'consumers'>,
+    } satisfies Pick<Ward, 'serverMs' | 'tile'>,
     this,
   );
 
@@ -172,19 +169,4 @@ describe('live video', () => {
     expect(scene.screen.retry.value).toBe('');
     expect(scene.screen.why.value).toBe('No live video: too many people watch this node.');
   });
-});
-
-test('the table of consumers says how old each newest answer is', () => {
-  const scene = new Scene();
-  scene.consumers = [
-    { name: 'people', sla: 'critical', state: 'running', ageMs: 210, certain: true },
-    { name: 'pose', sla: 'high', state: 'running', ageMs: 400, certain: false },
-    { name: 'scene', sla: 'normal', state: 'idle', ageMs: null, certain: true },
-  ];
-  scene.screen.show();
-  expect(scene.screen.consumers.value.map(({ name, age }) => [name, age])).toEqual([
-    ['people', '0.2 s'],
-    ['pose', '≥ 0.4 s'],
-    ['scene', '–'],
-  ]);
 });

@@ -1,5 +1,4 @@
 import { type Signal, signal } from '@preact/signals';
-import type { ConsumerView } from './consumers.ts';
 import { type LiveBrowser, type LiveState, LiveView } from './live-view.ts';
 import { clockTime, duration, type TextKey, text, wholeDuration } from './texts.ts';
 import { GONE_MS, LIVE_MS, type PictureView, type Ward } from './ward.ts';
@@ -16,9 +15,6 @@ export interface LargeShape {
   /** The picture of the video that is on the screen. */
   readonly video: PictureView['state'];
 }
-
-/** A line of the table of consumers. */
-export type ConsumerRow = Pick<ConsumerView, 'name' | 'sla' | 'state'> & { readonly age: string };
 
 interface Shown {
   readonly rtp: number;
@@ -47,15 +43,14 @@ export class CameraScreen<Track> {
   /** Why there is no live video; empty while there is, or while nobody wants it. */
   readonly why: Signal<string> = signal('');
   readonly retry: Signal<string> = signal('');
-  readonly consumers: Signal<readonly ConsumerRow[]> = signal([]);
-  readonly #ward: Pick<Ward, 'serverMs' | 'tile' | 'consumers'>;
+  readonly #ward: Pick<Ward, 'serverMs' | 'tile'>;
   readonly #browser: LiveBrowser<Track>;
   readonly #live: LiveView<Track>;
   #shown: Shown | null = null;
   /** Why the attempt before failed: said until the next one succeeds, so that words do not come and go. */
   #failure = '';
 
-  constructor(camera: string, ward: Pick<Ward, 'serverMs' | 'tile' | 'consumers'>, browser: LiveBrowser<Track>) {
+  constructor(camera: string, ward: Pick<Ward, 'serverMs' | 'tile'>, browser: LiveBrowser<Track>) {
     this.camera = camera;
     this.#ward = ward;
     this.#browser = browser;
@@ -105,8 +100,6 @@ export class CameraScreen<Track> {
       capturedMs === null ? '' : text(video === 'gone' ? 'w.since' : 'w.from', { t: clockTime(capturedMs) });
     this.why.value = state.kind === 'live' && source === 'picture' ? text('l.old') : this.#why(state);
     this.retry.value = state.kind === 'waiting' ? text('l.next', { s: leftText(state.retryMs - nowMs) }) : '';
-    const rows = this.#ward.consumers(this.camera, nowMs).map(rowOf);
-    if (JSON.stringify(rows) !== JSON.stringify(this.consumers.peek())) this.consumers.value = rows;
   }
 
   #why(state: LiveState): string {
@@ -125,11 +118,6 @@ export class CameraScreen<Track> {
       return { ageMs: leastMs, capturedMs: null };
     return { ageMs: Math.max(leastMs, serverMs - capturedMs), capturedMs };
   }
-}
-
-function rowOf({ name, sla, state, ageMs, certain }: ConsumerView): ConsumerRow {
-  const age = ageMs === null ? '–' : duration(ageMs);
-  return { name, sla, state, age: certain ? age : text('w.least', { s: age }) };
 }
 
 /** Rounded up: an attempt is never announced for a time that has passed. */

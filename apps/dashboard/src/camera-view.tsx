@@ -2,19 +2,23 @@ import { useSignalEffect } from '@preact/signals';
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Alarm } from './alarms.ts';
+import { CameraNumbers } from './camera-numbers.ts';
+import { AgeCard, ConsumersCard, HopsCard } from './camera-numbers-view.tsx';
 import { CameraScreen, type LargeShape } from './camera-screen.ts';
 import './camera-view.css';
-import type { Browser } from './connection.ts';
+import { type Browser, refusalText } from './connection.ts';
 import { Icon } from './icons.tsx';
 import { liveBrowser } from './live-browser.ts';
 import { WALL } from './route.ts';
-import { me, mode, type Shape, streams, type TileScreen, tileScreen } from './screen.ts';
+import { me, mode, OVERLAYS, overlays, type Shape, streams, type TileScreen, tileScreen } from './screen.ts';
 import { AlarmRows } from './stage.tsx';
 import { roomName, type TextKey, text } from './texts.ts';
 import { AlarmHead, Answer, classOf, Plate, Still, WatchLabel, Why } from './tile.tsx';
 import { Trace } from './trace.tsx';
 import type { Ward, Watch } from './ward.ts';
 
+/** A camera's process answers once it has been started. */
+const RESTART_MS = 15_000;
 /** Ages of the picture are brought up to date this often. */
 const SHOW_MS = 250;
 
@@ -40,7 +44,9 @@ export function CameraView({ camera, ward, browser, alarms, go }: CameraViewProp
         liveBrowser(browser, () => me.peek()?.csrf ?? null),
       ),
   );
-  useLive(screen, browser);
+  const [numbers] = useState(() => new CameraNumbers(camera, ward));
+  useEffect(() => ward.follow(camera, (result) => numbers.take(result)), [camera, ward, numbers]);
+  useLive(screen, numbers, browser);
   const tile = tileScreen(camera);
   const shape = tile.shape.value;
   const heading = useRef<HTMLHeadingElement>(null);
@@ -58,19 +64,30 @@ export function CameraView({ camera, ward, browser, alarms, go }: CameraViewProp
         <span class={`st ${shape.watch === 'blind' || shape.watch === 'slow' ? 'blind' : 'mute'}`}>
           {text(WATCH[shape.watch])}
         </span>
+        <span class="mute ell">{numbers.stream}</span>
+        <span class="sp" />
+        <a class="btn" href={`/api/v1/cameras/${encodeURIComponent(camera)}/snapshot.jpg`} download={`${camera}.jpg`}>
+          <Icon name="down" size="s" />
+          {text('cam.snapshot')}
+        </a>
+        {me.value?.role !== 'viewer' && <Restart camera={camera} browser={browser} />}
       </div>
       {alarms.length > 0 && <AlarmRows alarms={alarms} go={go} />}
-      <Large screen={screen} tile={tile} shape={shape} />
-      <div class="cam-side col">
-        <Modes />
+      <div class="cam-main col">
+        <Large screen={screen} tile={tile} shape={shape} />
+        <Toolbar screen={screen} />
         <Reason screen={screen} />
+      </div>
+      <div class="cam-side col">
         <div class="ln">
           <Answer tile={tile} shape={shape} />
         </div>
         <Why tile={tile} shape={shape} />
         <p class="tech mute">{tile.technical}</p>
-        <Consumers screen={screen} />
+        <AgeCard numbers={numbers} />
+        <HopsCard numbers={numbers} />
       </div>
+      <ConsumersCard numbers={numbers} />
     </main>
   );
 }
@@ -84,7 +101,7 @@ const WATCH = {
 } as const satisfies Record<Watch, TextKey>;
 
 /** Live video while it is wanted and somebody may see it; and what is shown, kept up to date. */
-function useLive(screen: Screen, browser: Browser): void {
+function useLive(screen: Screen, numbers: CameraNumbers, browser: Browser): void {
   const follow = (): void => screen.want(mode.peek() === 'smooth' && !document.hidden);
   useSignalEffect(() => {
     screen.want(mode.value === 'smooth' && !document.hidden);
@@ -96,6 +113,7 @@ function useLive(screen: Screen, browser: Browser): void {
     let cancel = (): void => {};
     const show = (): void => {
       screen.show();
+      numbers.show(browser.now());
       cancel = browser.after(SHOW_MS, show);
     };
     const leave = (): void => screen.want(false);
@@ -117,13 +135,16 @@ function useLive(screen: Screen, browser: Browser): void {
 function Large({ screen, tile, shape }: { screen: Screen; tile: TileScreen; shape: Shape }): VNode {
   const large: LargeShape = screen.shape.value;
   const isVideo = large.source === 'video';
+  const hidden = OVERLAYS.filter((one) => !overlays[one].value)
+    .map((one) => `hide-${one}`)
+    .join(' ');
   const shown: Shape = isVideo ? { ...shape, picture: large.video, drawn: false, known: true } : shape;
   const dated: TileScreen = isVideo ? { ...tile, pictureAge: screen.age, pictureTime: screen.time } : tile;
   return (
-    <section class={`cam-large ${classOf(shown)}`} aria-label={tile.name}>
+    <section class={`cam-large ${classOf(shown)} ${hidden}`} aria-label={tile.name}>
       <AlarmHead tile={tile} shape={shape} />
       <div class={`pic ${shape.alarm === 'open' ? 'hot' : ''}`}>
-        <Video screen={screen} name={tile.name} hidden={!isVideo} />
+        <Video screen={screen} name={tile.name.value} hidden={!isVideo} />
         {(!isVideo || shown.picture === 'gone') && <div class="veil" />}
         {!isVideo && <Still tile={tile} shape={shape} />}
         <Plate tile={dated} shape={shown} large />
@@ -168,7 +189,8 @@ function Video({ screen, name, hidden }: { screen: Screen; name: string; hidden:
   );
 }
 
-function Modes(): VNode {
+/** Video or picture, and what is drawn on the picture. */
+function Toolbar({ screen }: { screen: Screen }): VNode {
   const choose = (wanted: 'smooth' | 'saw', key: string): VNode => (
     <button
       type="button"
@@ -181,13 +203,51 @@ function Modes(): VNode {
     </button>
   );
   return (
-    <div class="col">
+    <div class="toolbar">
       <div class="seg" role="group" aria-label={text('cam.modes')}>
         {choose('smooth', 'S')}
         {choose('saw', 'W')}
       </div>
-      <p class="mute">{text(`cam.${mode.value}d`)}</p>
+      {screen.shape.value.source === 'picture' &&
+        OVERLAYS.map((one, i) => (
+          <button
+            key={one}
+            type="button"
+            class="btn sm"
+            aria-pressed={overlays[one].value}
+            onClick={() => {
+              overlays[one].value = !overlays[one].peek();
+            }}
+          >
+            {text(`ov.${one}`)} <kbd>{i + 1}</kbd>
+          </button>
+        ))}
+      <span class="mute">{text(`cam.${mode.value}d`)}</span>
     </div>
+  );
+}
+
+/** Gives the camera a new process. */
+function Restart({ camera, browser }: { camera: string; browser: Browser }): VNode {
+  const [state, setState] = useState<'idle' | 'asking' | { readonly refused: string }>('idle');
+  const restart = async (): Promise<void> => {
+    setState('asking');
+    const path = `/api/v1/cameras/${encodeURIComponent(camera)}/restart`;
+    const options = { csrf: me.peek()?.csrf ?? null, timeoutMs: RESTART_MS };
+    const reply = await browser.request('POST', path, options).catch(() => undefined);
+    setState(reply?.status === 200 ? 'idle' : { refused: refusalText(reply) });
+  };
+  return (
+    <>
+      <button type="button" class="btn" disabled={state === 'asking'} onClick={() => void restart()}>
+        {text(state === 'asking' ? 'sy.restarting' : 'cam.restart')}
+      </button>
+      {typeof state === 'object' && (
+        <span class="st blind wrap" role="status">
+          {text('a.refused', { why: state.refused })}
+        </span>
+      )}
+    </>
   );
 }
 
@@ -197,38 +257,5 @@ function Reason({ screen }: { screen: Screen }): VNode {
     <p class="cam-why soft">
       <span role="status">{screen.why}</span> <span>{screen.retry}</span>
     </p>
-  );
-}
-
-function Consumers({ screen }: { screen: Screen }): VNode | null {
-  const rows = screen.consumers.value;
-  if (rows.length === 0) return null;
-  return (
-    <section aria-labelledby="consumers">
-      <h2 id="consumers" class="cap">
-        {text('c.title')}
-      </h2>
-      <table>
-        <thead>
-          <tr>
-            {(['name', 'sla', 'state', 'age'] as const).map((column) => (
-              <th key={column} scope="col" class={column === 'age' ? 'r' : ''}>
-                {text(`c.${column}`)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ name, sla, state, age }) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td>{sla}</td>
-              <td>{state}</td>
-              <td class="r">{age}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
   );
 }

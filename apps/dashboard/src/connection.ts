@@ -1,6 +1,7 @@
 import type { NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
 import type { Me } from '@vigia/contracts/api';
 import { type PictureMessage, readPictureMessage } from './picture-message.ts';
+import { text } from './texts.ts';
 
 /** Between two requests for the status. */
 const STATUS_EVERY_MS = 1000;
@@ -112,7 +113,7 @@ export class Connection {
 
   async login(user: string, password: string): Promise<LoginOutcome> {
     const reply = await this.#request('POST', '/api/v1/login', { user, password });
-    if (reply === undefined) return { kind: 'failed', why: 'no answer' };
+    if (reply === undefined) return { kind: 'failed', why: refusalText(reply) };
     if (reply.status === 200) {
       this.#run(reply.body as Me);
       return { kind: 'done' };
@@ -130,9 +131,8 @@ export class Connection {
   /** Null when the node took it; otherwise why not, for people. */
   async acknowledge(event: string): Promise<string | null> {
     const reply = await this.#request('POST', `/api/v1/events/${encodeURIComponent(event)}/acknowledge`, {});
-    if (reply === undefined) return 'no answer';
-    if (reply.status === 401) this.#toLogin();
-    return reply.status === 200 ? null : errorOf(reply).message;
+    if (reply?.status === 401) this.#toLogin();
+    return reply?.status === 200 ? null : refusalText(reply);
   }
 
   #run(me: Me): void {
@@ -207,10 +207,10 @@ export class Connection {
     this.#later(STATUS_EVERY_MS, watch);
   }
 
-  #take(text: string): void {
+  #take(json: string): void {
     let message: { readonly type?: unknown } & Record<string, unknown>;
     try {
-      message = JSON.parse(text);
+      message = JSON.parse(json);
     } catch {
       this.dropped += 1;
       return;
@@ -271,6 +271,11 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isStatus(value: unknown): value is NodeStatus {
   return isObject(value) && isObject(value['cameras']) && Array.isArray(value['alarms']);
+}
+
+/** Why the node did not do it, for people. @param reply Undefined: it did not answer. */
+export function refusalText(reply: Reply | undefined): string {
+  return reply === undefined ? text('sy.noanswer') : errorOf(reply).message;
 }
 
 function errorOf({ body, status }: Reply): { message: string; retry_after_s?: number } {

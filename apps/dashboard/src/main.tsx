@@ -4,9 +4,9 @@ import './app.css';
 import type { Alarm } from './alarms.ts';
 import { type Browser, Connection, type Reply, SILENCE_MS } from './connection.ts';
 import type { PictureMessage } from './picture-message.ts';
-import { cameraOf, WALL } from './route.ts';
+import { cameraOf, SYSTEM, WALL } from './route.ts';
 import * as screen from './screen.ts';
-import { alarmName, chooseLanguage, clockTime, duration, roomName, text, wholeDuration } from './texts.ts';
+import { alarmName, chooseLanguage, clockTime, duration, nameCameras, roomName, text, wholeDuration } from './texts.ts';
 import { Page } from './wall.tsx';
 import { Ward } from './ward.ts';
 
@@ -85,6 +85,10 @@ const connection = new Connection(browser, {
     heard = true;
   },
   status(status, askedMs) {
+    const called = Object.entries(status.cameras).flatMap(([id, { name }]) =>
+      name === undefined ? [] : [[id, name] as const],
+    );
+    nameCameras(new Map(called));
     for (const url of ward.takeStatus(status, askedMs, browser.now())) URL.revokeObjectURL(url);
     touch(...Object.keys(status.cameras));
   },
@@ -237,7 +241,10 @@ function follow(): void {
   const camera = cameraOf(location.hash);
   if (camera !== null && screen.openCamera.peek() === null) screen.wallPlace.top = window.scrollY;
   if (camera !== null) screen.wallPlace.camera = camera;
-  screen.openCamera.value = camera;
+  batch(() => {
+    screen.openCamera.value = camera;
+    screen.systemOpen.value = location.hash === SYSTEM;
+  });
   drawn();
 }
 
@@ -248,6 +255,8 @@ function press(event: KeyboardEvent): void {
   const offersVideo = screen.openCamera.peek() !== null;
   if (offersVideo && (event.key === 's' || event.key === 'S')) screen.mode.value = 'smooth';
   if (offersVideo && (event.key === 'w' || event.key === 'W')) screen.mode.value = 'saw';
+  const overlay = screen.OVERLAYS[Number(event.key) - 1];
+  if (offersVideo && overlay !== undefined) screen.overlays[overlay].value = !screen.overlays[overlay].peek();
   if (event.key === '?') screen.help.value = !screen.help.peek();
   if (event.key === 'n' || event.key === 'N') toggleNumbers();
   const alarm = screen.wall.peek()?.stage ?? null;
@@ -257,7 +266,7 @@ function press(event: KeyboardEvent): void {
 
 function escape(): void {
   if (screen.help.peek()) screen.help.value = false;
-  else if (screen.openCamera.peek() !== null) location.hash = WALL;
+  else if (screen.openCamera.peek() !== null || screen.systemOpen.peek()) location.hash = WALL;
 }
 
 document.documentElement.lang = chooseLanguage(new URLSearchParams(location.search).get('lang'));

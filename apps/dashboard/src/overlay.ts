@@ -6,6 +6,8 @@ export interface Overlay {
   readonly boxes: string;
   readonly bones: string;
   readonly joints: string;
+  /** The parts of boxes that belong to the objects. */
+  readonly masks: string;
 }
 
 type Seen = Pick<ResultMessage, 'seq' | 'captured_at' | 'detections'>;
@@ -25,8 +27,32 @@ export function overlayOf(header: PictureHeader, results: readonly Seen[]): Over
       .map(({ bbox: [x0, y0, x1, y1] }) => `M${scaled(x0, y0)}L${scaled(x1, y0)}L${scaled(x1, y1)}L${scaled(x0, y1)}Z`)
       .join(''),
     bones: detections.flatMap((one) => bonesOf(one, scaled)).join(''),
+    masks: detections.map((one) => maskOf(one, scaled)).join(''),
     joints: detections.flatMap((one) => jointsOf(one).map(({ x, y }) => `M${scaled(x, y)}h0`)).join(''),
   };
+}
+
+/** One rectangle for each run of a row: `counts` are lengths outside and inside, alternately, beginning with outside. */
+function maskOf({ bbox: [x0, y0, x1, y1], mask }: Detection, scaled: (x: number, y: number) => string): string {
+  if (mask === undefined) return '';
+  const { width, height, counts } = mask;
+  const at = (column: number, row: number): string =>
+    scaled(x0 + ((x1 - x0) * column) / width, y0 + ((y1 - y0) * row) / height);
+  const cells = width * height;
+  let path = '';
+  let from = 0;
+  for (const [i, count] of counts.entries()) {
+    const to = Math.min(cells, from + count);
+    if (i % 2 === 0) from = to;
+    while (from < to) {
+      const row = Math.floor(from / width);
+      const end = Math.min(to, (row + 1) * width);
+      const [left, right] = [from - row * width, end - row * width];
+      path += `M${at(left, row)}L${at(right, row)}L${at(right, row + 1)}L${at(left, row + 1)}Z`;
+      from = end;
+    }
+  }
+  return path;
 }
 
 /** Keypoints below this are guesses. */

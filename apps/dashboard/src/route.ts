@@ -1,7 +1,10 @@
-// Where the page is, as the part of its address behind `#`: the wall, or `#/camera/ID`.
+// Where the page is, as the part of its address behind `#`: the wall, `#/system`, or `#/camera/ID`.
 
 /** The wall. */
 export const WALL = '#/';
+
+/** The view of the node. */
+export const SYSTEM = '#/system';
 
 /** The view of a camera. */
 export function linkTo(camera: string): string {

@@ -37,13 +37,14 @@ export interface Shape {
 /** The signals of one tile. Texts are complete; paths are SVG. */
 export interface TileScreen {
   readonly camera: string;
-  readonly name: string;
+  readonly name: Signal<string>;
   readonly shape: Signal<Shape>;
   readonly url: Signal<string | undefined>;
   readonly viewBox: Signal<string>;
   readonly boxes: Signal<string>;
   readonly bones: Signal<string>;
   readonly joints: Signal<string>;
+  readonly masks: Signal<string>;
   readonly alt: Signal<string>;
   /** Of the picture: `23 s`. */
   readonly pictureAge: Signal<string>;
@@ -96,8 +97,17 @@ export const technical: Signal<boolean> = signal(false);
 export const help: Signal<boolean> = signal(false);
 /** The camera that the page shows; null: the wall. */
 export const openCamera: Signal<string | null> = signal(null);
+/** The page shows the node itself. */
+export const systemOpen: Signal<boolean> = signal(false);
 /** What the view of a camera shows: live video without boxes, or the pictures that vigia analysed, with theirs. */
 export const mode: Signal<'smooth' | 'saw'> = signal('smooth');
+/** What is drawn on a large picture, each switched by a key: 1, 2, 3. */
+export const OVERLAYS = ['boxes', 'bones', 'masks'] as const;
+export const overlays: Readonly<Record<(typeof OVERLAYS)[number], Signal<boolean>>> = {
+  boxes: signal(true),
+  bones: signal(true),
+  masks: signal(true),
+};
 /** Counts streams of which a heartbeat came. */
 export const streams: Signal<number> = signal(0);
 /** How far the wall was scrolled when it was left, and for which camera; null: it was not left. */
@@ -140,7 +150,7 @@ function keyOf(view: WallView | null): string {
 function newTile(camera: string): TileScreen {
   return {
     camera,
-    name: roomName(camera),
+    name: signal(roomName(camera)),
     shape: signal({
       watch: 'pending',
       picture: 'gone',
@@ -158,6 +168,7 @@ function newTile(camera: string): TileScreen {
     boxes: signal(''),
     bones: signal(''),
     joints: signal(''),
+    masks: signal(''),
     alt: signal(''),
     pictureAge: signal(''),
     pictureTime: signal(''),
@@ -190,14 +201,16 @@ function showTile(tile: TileScreen, view: TileView, serverMs: number): void {
     stopped: view.reason?.kind === 'camera' && view.reason.state === 'stopped',
   };
   if (JSON.stringify(shape) !== JSON.stringify(tile.shape.peek())) tile.shape.value = shape;
+  tile.name.value = roomName(tile.camera);
   tile.url.value = picture.url ?? undefined;
   tile.viewBox.value = `0 0 ${picture.width} ${picture.height}`;
   tile.boxes.value = picture.overlay?.boxes ?? '';
   tile.bones.value = picture.overlay?.bones ?? '';
   tile.joints.value = picture.overlay?.joints ?? '';
+  tile.masks.value = picture.overlay?.masks ?? '';
   const pictureAge = picture.ageMs === null ? '' : duration(picture.ageMs);
   tile.alt.value =
-    picture.ageMs === null ? '' : text('a.picture', { room: tile.name, s: wholeDuration(picture.ageMs) });
+    picture.ageMs === null ? '' : text('a.picture', { room: tile.name.value, s: wholeDuration(picture.ageMs) });
   tile.pictureAge.value = pictureAge;
   tile.pictureTime.value = pictureTimeOf(view);
   tile.verdict.value = verdictText(verdict);
@@ -250,7 +263,7 @@ export function hasCamera({ trouble, watching, off, stage }: WallView, id: strin
 export function pageTitle(view: WallView | null, shown: string | null): string {
   if (lost.peek()) return text('page.lost');
   if (view === null) return 'vigia';
-  const place = shown === null ? [] : [roomName(shown)];
+  const place = shown !== null ? [roomName(shown)] : systemOpen.peek() ? [text('sy.title')] : [];
   const alarm: Alarm | undefined = view.stage ?? view.further[0];
   if (alarm === undefined) return text('page.title', { node: [...place, view.node].join(' · ') });
   const about = { node: [view.node, ...place].join(' · '), what: alarmName(alarm), room: roomName(alarm.camera) };

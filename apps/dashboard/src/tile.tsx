@@ -92,6 +92,7 @@ export function Still({ tile, shape }: { tile: TileScreen; shape: Shape }): VNod
       <img src={tile.url} alt={tile.alt} draggable={false} />
       {shape.drawn && (
         <svg class="ov" viewBox={tile.viewBox} aria-hidden="true">
+          <path class="mk" d={tile.masks} />
           <path class="bx2" d={tile.boxes} />
           <path class="bx" d={tile.boxes} />
           <path class="sk2" d={tile.bones} />

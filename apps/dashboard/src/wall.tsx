@@ -2,13 +2,13 @@ import { type Signal, signal, useSignalEffect } from '@preact/signals';
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Alarm } from './alarms.ts';
-import { CameraDoor } from './camera-door.tsx';
 import type { Browser, LoginOutcome } from './connection.ts';
 import { Cover } from './cover.tsx';
+import { CameraDoor, SystemDoor } from './doors.tsx';
 import { Brand, Icon, type IconName } from './icons.tsx';
 import { fewestColumns } from './layout.ts';
 import { Login } from './login.tsx';
-import { linkTo, WALL } from './route.ts';
+import { linkTo, SYSTEM, WALL } from './route.ts';
 import {
   askingFor,
   beatAge,
@@ -19,6 +19,7 @@ import {
   help,
   me,
   session,
+  systemOpen,
   technical,
   wall,
   wallPlace,
@@ -58,9 +59,10 @@ export function Page(actions: Actions): VNode {
 
 function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
   const id = openCamera.value;
-  if (id === null) return <Wall view={view} {...actions} />;
   const { ward, browser, go } = actions;
   const alarms = view.stage === null ? view.further : [view.stage, ...view.further];
+  if (id === null && systemOpen.value) return <SystemDoor {...{ ward, browser, alarms, go }} />;
+  if (id === null) return <Wall view={view} {...actions} />;
   return <CameraDoor key={id} camera={id} known={hasCamera(view, id)} {...{ ward, browser, alarms, go }} />;
 }
 
@@ -74,9 +76,12 @@ function Top({ logout, toggleTheme }: Actions): VNode {
         <span>vigia</span>
       </span>
       <nav class="nav" aria-label={text('nav.aria')}>
-        <a href={WALL} aria-current={openCamera.value === null ? 'page' : undefined}>
+        <a href={WALL} aria-current={openCamera.value === null && !systemOpen.value ? 'page' : undefined}>
           {text('nav.wall')}
           {open > 0 && <span class="n a">{open}</span>}
+        </a>
+        <a href={SYSTEM} aria-current={systemOpen.value ? 'page' : undefined}>
+          {text('nav.system')}
         </a>
       </nav>
       <span class="sp" />
@@ -332,6 +337,7 @@ function Help(): VNode {
         <kbd>↵</kbd> <span>{text('help.enter')}</span>
         <kbd>S</kbd> <span>{text('cam.smooth')}</span>
         <kbd>W</kbd> <span>{text('cam.saw')}</span>
+        <kbd>1</kbd> <span>{text('help.overlays')}</span>
         <kbd>Esc</kbd> <span>{text('help.esc')}</span>
         <kbd>?</kbd> <span>{text('help.q')}</span>
       </div>

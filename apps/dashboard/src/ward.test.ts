@@ -557,6 +557,17 @@ describe('the trace', () => {
 });
 
 describe('the wall', () => {
+  test('has cameras in their order, then by name; a name is no id', () => {
+    const scene = new Scene({ 'room-10': {}, 'room-2': {}, yard: {}, hall: {} });
+    const all = status(scene.cameras);
+    const { yard, hall } = all.cameras;
+    Object.assign(yard ?? {}, { order: -1 });
+    Object.assign(hall ?? {}, { name: 'Zimmer 1' });
+    scene.ward.takeStatus(all, scene.nowMs, scene.nowMs);
+    const { trouble, watching } = scene.wall();
+    expect([...trouble, ...watching]).toEqual(['yard', 'room-2', 'room-10', 'hall']);
+  });
+
   test('has trouble first: what cannot look, then what is slow, each in order of the rooms', () => {
     const slow = { consumers: { people: consumer({ state: 'breaching' }) } };
     const away = { state: 'waiting', reason: 'timeout' };

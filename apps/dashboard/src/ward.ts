@@ -118,6 +118,8 @@ export class Ward {
   readonly #heard = new Heard();
   readonly #cameras = new Map<string, CameraMemory>();
   readonly #collator = new Intl.Collator('en', { numeric: true });
+  /** Who follows the answers of a camera, one by one. */
+  readonly #followers = new Map<string, Set<(result: ResultMessage) => void>>();
   #status: NodeStatus | null = null;
   #order: readonly string[] = [];
   #listeningSinceMs: number | null = null;
@@ -162,7 +164,11 @@ export class Ward {
   /** @param askedMs When it was asked for. Returns the pictures of cameras that left: the caller revokes them. */
   takeStatus(status: NodeStatus, askedMs: number, localMs: number): readonly string[] {
     this.#status = status;
-    this.#order = Object.keys(status.cameras).sort(this.#collator.compare);
+    const placeOf = (id: string): number => status.cameras[id]?.order ?? Infinity;
+    this.#order = Object.keys(status.cameras).sort((a, b) => {
+      const [first, second] = [placeOf(a), placeOf(b)];
+      return first === second ? this.#compare(status, a, b) : first < second ? -1 : 1;
+    });
     const serverMs = this.clock.at(localMs);
     if (serverMs === null) this.#early = { alarms: status.alarms, askedMs };
     else this.#alarms.fromStatus(status.alarms, askedMs, serverMs);
@@ -172,6 +178,7 @@ export class Ward {
   }
 
   takeResult(result: ResultMessage, localMs: number): void {
+    for (const take of this.#followers.get(result.camera) ?? []) take(result);
     const memory = this.#memory(result.camera);
     if (memory === undefined) return;
     const { status, seq, captured_at, age_ms, age_certain, detections, consumer } = result;
@@ -187,6 +194,16 @@ export class Ward {
     const mark = state === 'breaching' ? 'slow' : detections.length > 0 ? 'some' : 'none';
     const serverMs = this.clock.at(localMs);
     if (serverMs !== null) memory.trace.add(Math.min(serverMs, capturedMs + age_ms), mark, age_ms);
+  }
+
+  /** Calls `take` with each answer of a camera. @returns a function that ends it. */
+  follow(camera: string, take: (result: ResultMessage) => void): () => void {
+    const all = this.#followers.get(camera) ?? new Set();
+    this.#followers.set(camera, all.add(take));
+    return () => {
+      all.delete(take);
+      if (all.size === 0) this.#followers.delete(camera);
+    };
   }
 
   takeEvent(event: NodeEvent, localMs: number): void {
@@ -286,6 +303,11 @@ export class Ward {
   /** The time of the server, milliseconds since 1970; null before the first heartbeat. */
   serverMs(localMs: number): number | null {
     return this.clock.at(localMs);
+  }
+
+  /** By name, so that rooms stand as people count them. */
+  #compare({ cameras }: NodeStatus, a: string, b: string): number {
+    return this.#collator.compare(cameras[a]?.name ?? a, cameras[b]?.name ?? b) || this.#collator.compare(a, b);
   }
 
   #hears(localMs: number): boolean {

@@ -4,7 +4,7 @@ import { ID_PATTERN } from './ids.ts';
 import { eventQueryFields } from './event-query.ts';
 import { eventIdSchema, nodeEventSchema } from './events.ts';
 import { logAnswerSchema, logQuerySchema } from './node-log.ts';
-import { healthProblemSchema, nodeStatusSchema } from './node-status.ts';
+import { healthProblemSchema, nodeBudgetSchema, nodeProblemSchema, nodeStatusSchema } from './node-status.ts';
 import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
 import { TILE_WIDTH } from './node-stream.ts';
 import { ACCESS_API } from './api-access.ts';
@@ -114,6 +114,24 @@ export const API = {
     role: 'viewer',
     scope: 'cameras',
     answer: nodeStatusSchema,
+    refusals: [],
+  },
+  problems: {
+    method: 'GET',
+    path: '/api/v1/problems',
+    summary: 'What is wrong, the worst first, each with what to do. More than `/healthz` knows, which is about alarms.',
+    role: 'viewer',
+    scope: 'cameras',
+    answer: z.array(nodeProblemSchema),
+    refusals: [],
+  },
+  budget: {
+    method: 'GET',
+    path: '/api/v1/budget',
+    summary: 'What the node may use at most, as computed before its start, and what the machine has.',
+    role: 'viewer',
+    scope: 'node',
+    answer: nodeBudgetSchema,
     refusals: [],
   },
   logs: {

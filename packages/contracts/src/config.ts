@@ -139,6 +139,20 @@ export const cameraSchema = z.strictObject({
     .describe('What is recorded of it, as it comes, without re-encoding. Default: nothing.'),
   zones: z.record(idSchema, zoneSchema).default({}).describe('Parts of its picture with a meaning, by name.'),
   rules: rulesSchema.optional().describe('What raises alarms about the people it shows. Default: nothing.'),
+  name: z
+    .string()
+    .min(1)
+    .max(64)
+    // Control characters, and those that turn the direction of what follows them.
+    .regex(/^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+$/)
+    .optional()
+    .describe('What people call it: `Room 4`. Default: made from its id.'),
+  order: z
+    .int()
+    .min(-1_000_000)
+    .max(1_000_000)
+    .optional()
+    .describe('Its place among the cameras, the smallest first. Cameras without one come last, by name.'),
 });
 
 /** Execution providers of ONNX Runtime. Which ones are available depends on the machine. */

@@ -25,10 +25,54 @@ export const healthProblemSchema = z.strictObject({
   code: z.string(),
   /** `_node` for a problem of the whole node. */
   camera: z.string(),
+  /** The camera's consumer that it is about; absent for another problem. */
+  consumer: z.string().optional(),
   message: z.string(),
 });
 /** Something that somebody must look at. */
 export type HealthProblem = Readonly<z.infer<typeof healthProblemSchema>>;
+
+/** See {@link NodeProblem}. */
+export const nodeProblemSchema = z.strictObject({
+  /** `hall`, `hall/falls`, `model:ssdlite`, `_node`. One subject has one problem of a kind. */
+  subject: z.string(),
+  /** A code of a {@link HealthProblem}; or `camera`, `consumer`, `model`: it is not as it should be. */
+  kind: z.string(),
+  /** Null: it is not about a camera. */
+  camera: z.string().nullable(),
+  /** Null: it is not about one consumer. */
+  consumer: z.string().nullable(),
+  /** Null: it is not about a model. */
+  model: z.string().nullable(),
+  /** When it was first seen, or the node began to look. */
+  since: z.iso.datetime(),
+  /** What is wrong, for people. */
+  message: z.string(),
+  /** What somebody can do about it, for people. */
+  remedy: z.string(),
+});
+/** What is wrong in a node, and what to do. A cause is listed once, and not again for each of its effects. */
+export type NodeProblem = Readonly<z.infer<typeof nodeProblemSchema>>;
+
+const bytes = z.int().min(0);
+
+/** `GET /api/v1/budget`: what the configuration in force may use at most, and what the machine has. */
+export const nodeBudgetSchema = z.strictObject({
+  /** Cores that the node may use. */
+  cores: z.int().min(1),
+  /** The most memory that the node may use, shared memory included; workers without `memory_mib` are not in it. Bytes. */
+  memory_bytes: bytes,
+  /** What the machine, or the node's control group, has for it: free memory, and what the node holds. Bytes. */
+  memory_available_bytes: bytes,
+  /** Of it, in /dev/shm. Bytes. */
+  shm_bytes: bytes,
+  /** Room in /dev/shm, what the node holds included. Bytes. */
+  shm_available_bytes: bytes,
+  /** The same for each process, by the names of the report. Without workers that have no `memory_mib`. */
+  processes: z.record(z.string(), bytes),
+});
+/** See {@link nodeBudgetSchema}. */
+export type NodeBudget = Readonly<z.infer<typeof nodeBudgetSchema>>;
 
 /** See {@link OpenAlarm}. */
 const openAlarmSchema = z.strictObject({
@@ -86,6 +130,10 @@ export const nodeStatusSchema = z.strictObject({
     z.string(),
     z.strictObject({
       report: cameraReportSchema,
+      /** What people call it; absent: it has no name of its own. */
+      name: z.string().optional(),
+      /** Its place among the cameras, the smallest first; absent: behind those that have one. */
+      order: z.int().optional(),
       /** Why it is not live, for people; null when nothing is known. */
       message: z.string().nullable(),
       /** By consumer; those that have had a result. */

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { SimulatedCamera } from '@vigia/testkit';
-import { type TileHeader, tileHeaderSchema } from '@vigia/contracts';
+import { type NodeProblem, type TileHeader, tileHeaderSchema } from '@vigia/contracts';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -100,6 +100,33 @@ test('the page is served with a policy that allows nothing from elsewhere; its f
     expect((await fetch(`http://${address}${path}`)).status).toBe(404);
 });
 
+test('what is wrong is listed with what to do; what the node may use stands beside what there is', async () => {
+  const ask = async (method: string, path: string, body?: object): Promise<Record<string, never>> => {
+    const json =
+      body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const answer = await fetch(`http://${address}/api/v1/${path}`, { method, ...json });
+    expect(answer.status).toBe(200);
+    return (await answer.json()) as Record<string, never>;
+  };
+  // On a machine that is short of CPU the consumer of the other camera may be one, too.
+  const ofStairs = async (): Promise<unknown[]> =>
+    ((await ask('GET', 'problems')) as unknown as NodeProblem[]).filter(({ camera }) => camera === 'stairs');
+  expect(await ofStairs()).toEqual([]);
+  await ask('PUT', 'cameras/stairs', { source: 'rtsp://127.0.0.1:1/none' });
+  await expect
+    .poll(ofStairs, { timeout: 20_000 })
+    .toMatchObject([{ subject: 'stairs', kind: 'camera', camera: 'stairs', remedy: expect.stringContaining('port') }]);
+  await ask('DELETE', 'cameras/stairs');
+  expect(await ofStairs()).toEqual([]);
+  const { cores, memory_bytes: most, memory_available_bytes: there, processes } = await ask('GET', 'budget');
+  expect(Number(cores)).toBeGreaterThanOrEqual(1);
+  expect(Number(most)).toBeLessThan(Number(there));
+  const report = await ask('GET', 'report');
+  // Each process of the report has a figure, by the same name.
+  const running = Object.keys((report as { system?: { processes: object } }).system?.processes ?? {});
+  expect(Object.keys(processes ?? {})).toEqual(expect.arrayContaining(running));
+});
+
 test('a link of another site may lead to the page, and to nothing else', async () => {
   const foreign = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
   // Node's fetch sends headers of its own.
@@ -177,6 +204,8 @@ describe('in Chromium', { tags: 'full' }, () => {
     await tile('Street').click({ position: { x: 60, y: 60 } });
     await isShown(page.getByRole('heading', { name: 'Street', level: 1 }));
     await isShown(page.getByRole('row', { name: /^people/ }).getByText('running'));
+    await isShown(page.getByText('Every picture is accounted for'));
+    await isShown(page.getByRole('img', { name: /^a typical answer: .*model \d/ }));
     await page.keyboard.press('w');
     await page.waitForFunction(() => {
       const { document } = globalThis as unknown as InPage;
@@ -222,6 +251,29 @@ describe('in Chromium', { tags: 'full' }, () => {
     // A process that has just ended refuses an offer, and Chromium says so.
     expect(complaints.filter((text) => !text.includes('409'))).toEqual([]);
     complaints = [];
+  });
+
+  test('the node itself: its processes and what is wrong, with what to do and a button that does it', async () => {
+    await page.getByRole('navigation').getByRole('link', { name: 'System' }).click();
+    await isShown(page.getByRole('heading', { name: /problem/ }));
+    await isShown(page.getByRole('row', { name: /^model ssdlite .*\d+ %/ }));
+    await isShown(page.getByText(/at most ·.*GiB there/));
+    const camera = `http://${address}/api/v1/cameras/stairs`;
+    const body = JSON.stringify({ source: 'rtsp://127.0.0.1:1/none', name: 'Zimmer 9' });
+    const row = page.locator('.problem', { hasText: 'Zimmer 9' });
+    await fetch(camera, { method: 'PUT', headers: { 'content-type': 'application/json' }, body });
+    await isShown(row.getByText('Check that the camera is on and the port is right'));
+    const restarted = page.waitForResponse((answer) => answer.url().endsWith('/api/v1/cameras/stairs/restart'));
+    await row.getByRole('button', { name: 'Restart: Zimmer 9' }).click();
+    expect((await restarted).status()).toBe(200);
+    await isShown(row);
+    await row.getByRole('button', { name: 'Its log' }).click();
+    await isShown(page.getByRole('listitem').filter({ hasText: 'camera:stairs' }));
+    await fetch(camera, { method: 'DELETE' });
+    await row.waitFor({ state: 'detached' });
+    await page.keyboard.press('Escape');
+    await isShown(tile('Street'));
+    expect(complaints).toEqual([]);
   });
 
   test('a model that hangs: the tile says that vigia cannot look, and heals by itself', async () => {

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import type { NodeBudget } from '@vigia/contracts';
 import { checkSocketPath, segmentBytesOf } from '#core/node-dirs';
 import type { Children, NamedProcess } from '#node/children';
 import { admit, budgetOf, heldByWorkers, type Plan, type PlanChange, roomFor } from '#node/plan';
@@ -30,4 +32,23 @@ export function admitChange({ change, running, wanted, children, more }: WantedC
   const held = heldByWorkers(wanted, ending, runningWorkers(children));
   const pids = [process.pid, ...[...children.processes, ...more].map(([, pid]) => pid)];
   admit(wanted, budgetOf(wanted, leaving), roomFor(pids, segmentBytesOf(wanted.node), held));
+}
+
+/** What a running plan may use at most, and what there is for it. @param more As in {@link WantedChange}. */
+export function nodeBudgetOf(plan: Plan, children: Children, more: readonly NamedProcess[]): NodeBudget {
+  const { items, memoryBytes, shmBytes } = budgetOf(plan);
+  const held = heldByWorkers(plan, new Set(), runningWorkers(children));
+  const pids = [process.pid, ...[...children.processes, ...more].map(([, pid]) => pid)];
+  const room = roomFor(pids, segmentBytesOf(plan.node), held);
+  const processes: NodeBudget['processes'] = {};
+  for (const { kind, id, process: own, pictures, buffers, shared } of items)
+    if (kind !== 'code') processes[kind === id ? id : `${kind}:${id}`] = Math.ceil(own + pictures + buffers + shared);
+  return {
+    cores: availableParallelism(),
+    memory_bytes: Math.ceil(memoryBytes),
+    memory_available_bytes: room.memoryBytes,
+    shm_bytes: shmBytes,
+    shm_available_bytes: room.shmBytes,
+    processes,
+  };
 }

@@ -10,6 +10,8 @@ export interface NodeActions
   extends Pick<
     ControlledNode,
     | 'health'
+    | 'problems'
+    | 'budget'
     | 'metrics'
     | 'camera'
     | 'restartCamera'
@@ -34,6 +36,8 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     status: () => statusOf(parts),
     logs: (query) => node.logs(query),
     health: () => node.health(),
+    problems: () => node.problems(),
+    budget: () => node.budget(),
     metrics: () => node.metrics(),
     get cameraIds() {
       return [...parts.children.cameras.keys()];

@@ -58,7 +58,7 @@ export function statusOf({
   recordings,
   broker,
 }: NodeParts): NodeStatus {
-  const { node, shmBytes } = plan();
+  const { node, shmBytes, labels } = plan();
   return {
     version: 1,
     node,
@@ -70,7 +70,10 @@ export function statusOf({
     problems: [...health()],
     alarms: [...alarms()],
     cameras: Object.fromEntries(
-      [...children.cameras].map(([id, camera]) => [id, cameraStatusOf(camera, ages, recordings.statusOf(id))]),
+      [...children.cameras].map(([id, camera]) => [
+        id,
+        { ...labels.get(id), ...cameraStatusOf(camera, ages, recordings.statusOf(id)) },
+      ]),
     ),
     models: Object.fromEntries([...children.models].map(([id, m]) => [id, m.recentReport()])),
   };

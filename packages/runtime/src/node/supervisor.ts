@@ -5,8 +5,10 @@ import type {
   HealthProblem,
   LogAnswer,
   LogQuery,
+  NodeBudget,
   NodeEvent,
   NodeEventOf,
+  NodeProblem,
   NodeStatus,
   Report,
 } from '@vigia/contracts';
@@ -18,10 +20,10 @@ import { type Announcer, NodeEvents, steadily } from '#node/events';
 import { MetricCounts, metricsText } from '#node/metrics';
 import { diffPlans, type Plan, type PlanChangeSummary, summaryOf, workersOf } from '#node/plan';
 import { Recordings } from '#node/recordings';
-import { Watches } from '#node/watch';
+import { Problems, Watches } from '#node/watch';
 import type { ControlledNode, FollowerOptions, NodeSubscription } from '#services/control-plane';
 import type { NodeStore } from '#services/store';
-import { admitChange } from './admit-change.ts';
+import { admitChange, nodeBudgetOf } from './admit-change.ts';
 import { controlledNode } from './controlled-node.ts';
 import { Doors } from './doors.ts';
 import type { LogRing } from './log-ring.ts';
@@ -78,6 +80,7 @@ export class Supervisor {
   readonly #children: Children;
   readonly recordings: Recordings;
   readonly #watches: Watches;
+  readonly #problems: Problems;
   readonly #outlets: Outlets;
   readonly #doors: Doors;
   /** A new id, greater than all before. */
@@ -119,6 +122,7 @@ export class Supervisor {
       cameras: () => this.#children.cameras,
       runningWorkers: () => runningWorkers(this.#children),
     });
+    this.#problems = new Problems(clock);
     this.desired = new DesiredState({
       initial,
       file,
@@ -240,6 +244,22 @@ export class Supervisor {
       ...this.recordings.problems,
       ...this.#doors.problems,
     ];
+  }
+
+  /** What is wrong, since when, and what to do about it. */
+  problems(): readonly NodeProblem[] {
+    const { cameras, models } = this.#children;
+    return this.#problems.look({
+      health: this.health(),
+      cameras: [...cameras.values()].map((c) => ({ id: c.id, report: c.recentReport(), message: c.state.message })),
+      models: [...models.values()].map((m) => ({ id: m.id, report: m.recentReport() })),
+    });
+  }
+
+  /** What the plan in force may use at most, and what the machine has. */
+  budget(): NodeBudget {
+    const more = [...this.recordings.processes, ...this.#doors.processes];
+    return nodeBudgetOf(this.#plan, this.#children, more);
   }
 
   /** Cameras that have never delivered a picture, each with the reason as far as it is known. */
@@ -396,7 +416,9 @@ export class Supervisor {
   }
 
   #watch(): void {
-    if (!this.#stopping) this.#watches.look();
+    if (this.#stopping) return;
+    this.#watches.look();
+    this.problems();
   }
 
   #announceStats(): void {

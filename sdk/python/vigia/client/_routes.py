@@ -19,6 +19,8 @@ from .types import (
     LogAnswer,
     LogsQuery,
     ModelReport,
+    NodeBudget,
+    NodeProblem,
     NodeStatus,
     PutConfigAnswer,
     PutConfigQuery,
@@ -84,6 +86,22 @@ class Routes(Sender):
         `GET /api/v1/status`, role viewer.
         """
         answer: NodeStatus = self._json(Request("GET", "/api/v1/status"))
+        return answer
+
+    def problems(self) -> List[NodeProblem]:
+        """What is wrong, the worst first, each with what to do. More than `/healthz` knows, which is about alarms.
+
+        `GET /api/v1/problems`, role viewer.
+        """
+        answer: List[NodeProblem] = self._json(Request("GET", "/api/v1/problems"))
+        return answer
+
+    def budget(self) -> NodeBudget:
+        """What the node may use at most, as computed before its start, and what the machine has.
+
+        `GET /api/v1/budget`, role viewer.
+        """
+        answer: NodeBudget = self._json(Request("GET", "/api/v1/budget"))
         return answer
 
     def logs(self, **query: Unpack[LogsQuery]) -> LogAnswer:

@@ -101,6 +101,8 @@ export interface Plan {
   /** Where events are posted to. */
   readonly webhooks: readonly PlannedWebhook[];
   readonly cameras: readonly CameraSetup[];
+  /** What people call cameras, and in which order they show them. No process knows it. */
+  readonly labels: ReadonlyMap<string, CameraLabel>;
   readonly recording: PlannedRecording;
   readonly models: readonly PlannedModel[];
   readonly segments: readonly PlannedSegment[];
@@ -109,6 +111,12 @@ export interface Plan {
   readonly cpu: CpuShares;
   /** Whether to slow other consumers while a critical one is short of CPU. */
   readonly shed: boolean;
+}
+
+/** See {@link Plan.labels}. */
+export interface CameraLabel {
+  readonly name?: string;
+  readonly order?: number;
 }
 
 /** Environment variables of vigia that no worker inherits. */
@@ -181,7 +189,13 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
   const doors = { mqtt: mqtt && { ...mqtt, url: checkedUrl(mqtt.url) }, http };
   const tracing = config.tracing && plannedTracing(config.tracing);
   const webhooks = plannedWebhooks(config.webhooks);
-  return completed({ node, ...doors, tracing, webhooks, cameras, recording, models, cpu: shares, shed: cpu.shed });
+  const labels = new Map(Object.entries(config.cameras).map(([id, camera]) => [id, labelOf(camera)]));
+  const rest = { tracing, webhooks, recording, models, cpu: shares, shed: cpu.shed };
+  return completed({ node, ...doors, cameras, labels, ...rest });
+}
+
+function labelOf({ name, order }: Config['cameras'][string]): CameraLabel {
+  return { ...(name === undefined ? {} : { name }), ...(order === undefined ? {} : { order }) };
 }
 
 type CommonSetup = Pick<ConsumerSetup, 'id' | 'fps' | 'sla' | 'deadlineMs' | 'maxAgeMs'>;

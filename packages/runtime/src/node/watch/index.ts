@@ -1,1 +1,2 @@
+export { Problems } from './problems.ts';
 export { Watches, type WatchesOptions } from './watches.ts';

@@ -76,11 +76,7 @@ export class Watches {
 
   /** Problems that need attention, as of now. */
   health(): readonly HealthProblem[] {
-    return [
-      ...this.workers.alarms,
-      ...this.#blindNow().map(({ code, camera, message }) => ({ code, camera, message })),
-      ...(this.#own.problem ? [this.#own.problem] : []),
-    ];
+    return [...this.workers.alarms, ...this.#blindNow(), ...(this.#own.problem ? [this.#own.problem] : [])];
   }
 
   /** Runs all checks. Call it about once a second. */

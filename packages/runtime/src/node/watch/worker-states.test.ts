@@ -88,6 +88,7 @@ test('alarms are those of failed critical workers, until a new state arrives or 
     {
       code: 'worker_failed',
       camera: 'hall',
+      consumer: 'flow',
       message: 'hall/flow: critical worker flow has failed: it exited with code 1',
     },
   ]);

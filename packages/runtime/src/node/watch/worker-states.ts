@@ -30,6 +30,7 @@ export class WorkerStates {
       .map(({ camera, consumer, worker, message }) => ({
         code: 'worker_failed',
         camera,
+        consumer,
         message: `${camera}/${consumer}: critical worker ${worker} has failed: it ${message ?? ''}`,
       }));
   }

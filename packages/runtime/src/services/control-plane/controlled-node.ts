@@ -5,8 +5,10 @@ import type {
   LogAnswer,
   LogQuery,
   ModelReport,
+  NodeBudget,
   NodeEvent,
   NodeEventOf,
+  NodeProblem,
   NodeStatus,
   Report,
 } from '@vigia/contracts';
@@ -63,6 +65,10 @@ export interface ControlledNode {
   metrics(): Promise<string>;
   /** Empty when all is well. */
   health(): readonly HealthProblem[];
+  /** What is wrong, the worst first, each with what to do. */
+  problems(): readonly NodeProblem[];
+  /** What the plan in force may use at most, and what the machine has. */
+  budget(): NodeBudget;
   /** What has not started yet, for people; empty when the node is ready. */
   starting(): readonly string[];
   /** Reads the configuration again and applies the differences. `text` describes them. */

@@ -26,6 +26,7 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
         cameras: only(status.cameras, granted),
       };
     },
+    problems: () => node.problems().filter(({ camera }) => isGranted(camera)),
     events: async (query: EventQuery) => {
       const { camera } = query;
       const found = await node.events(camera === undefined ? { ...query, cameras } : query);
@@ -41,11 +42,12 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
 /** The operations that do not depend on a camera. Written out: a new one must be thought about. */
 function wholeNode(
   node: ControlledNode,
-): Omit<ControlledNode, 'camera' | 'cameraIds' | 'report' | 'status' | 'events' | 'recordings'> {
+): Omit<ControlledNode, 'camera' | 'cameraIds' | 'report' | 'status' | 'problems' | 'events' | 'recordings'> {
   return {
     logs: (query) => node.logs(query),
     metrics: () => node.metrics(),
     health: () => node.health(),
+    budget: () => node.budget(),
     starting: () => node.starting(),
     reload: () => node.reload(),
     putCamera: (id, settings, asker) => node.putCamera(id, settings, asker),

@@ -22,6 +22,8 @@ export const nodeHandlers: NodeHandlers = {
   metrics: (node) => node.metrics(),
   report: (node) => node.report(),
   status: (node) => node.status(),
+  problems: (node) => [...node.problems()],
+  budget: (node) => node.budget(),
   logs: (node, { query }) => node.logs(query),
   // The node ends when this answer has been sent: see the server.
   stop: (node) => {

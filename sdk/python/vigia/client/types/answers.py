@@ -20,6 +20,8 @@ __all__ = [
     "MadeToken",
     "MarkRecordingAnswer",
     "Me",
+    "NodeBudget",
+    "NodeProblem",
     "Preview",
     "PutConfigAnswer",
     "ReadyAnswer",
@@ -78,6 +80,26 @@ class HealthAnswer(TypedDict):
 
 class ReadyAnswer(TypedDict):
     status: Literal["ready"]
+
+
+class NodeProblem(TypedDict):
+    subject: str
+    kind: str
+    camera: Optional[str]
+    consumer: Optional[str]
+    model: Optional[str]
+    since: str
+    message: str
+    remedy: str
+
+
+class NodeBudget(TypedDict):
+    cores: int
+    memory_bytes: int
+    memory_available_bytes: int
+    shm_bytes: int
+    shm_available_bytes: int
+    processes: Dict[str, int]
 
 
 class LogAnswerRecords(TypedDict):

@@ -164,6 +164,8 @@ class CameraSettings(_CameraSettings, total=False):
     record: Record
     zones: Dict[str, Zone]
     rules: Rules
+    name: str
+    order: int
 
 
 class ConsumerPatch(TypedDict, total=False):

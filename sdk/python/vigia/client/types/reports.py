@@ -208,10 +208,14 @@ class Report(TypedDict):
     system: ReportSystem
 
 
-class HealthProblem(TypedDict):
+class _HealthProblem(TypedDict):
     code: str
     camera: str
     message: str
+
+
+class HealthProblem(_HealthProblem, total=False):
+    consumer: str
 
 
 class NodeStatusAlarms(TypedDict):
@@ -248,6 +252,8 @@ class _NodeStatusCameras(TypedDict):
 
 
 class NodeStatusCameras(_NodeStatusCameras, total=False):
+    name: str
+    order: int
     recording: NodeStatusCamerasRecording
 
 
