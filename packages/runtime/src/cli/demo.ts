@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import {
+  type ChannelPort,
   createLog,
+  every,
   formatRecord,
   Scope,
   SupervisedChild,
@@ -18,7 +20,7 @@ import { pageOf, runNode } from './run.ts';
 
 /** Options of the demo, in addition to those of a run. */
 export interface DemoOptions extends RunOptions {
-  /** A video in H.264 or H.265 for the simulated camera. Default: the clip of the project. */
+  /** A video in H.264 or H.265 for the camera `street`. Default: the clip of the project. */
   readonly clip: string | undefined;
   /** Fixed ports. Default: 1884, 8470 and 8554, or any free port if they are in use. */
   readonly mqttPort: number | undefined;
@@ -26,31 +28,58 @@ export interface DemoOptions extends RunOptions {
   readonly rtspPort: number | undefined;
 }
 
-const DEMO_CLIP = fileURLToPath(new URL('../../assets/pedestrians.mp4', import.meta.url));
-/** Somebody who falls, over and over: 6 s. Played from the file. */
-const FALL_CLIP = fileURLToPath(new URL('../../assets/fall.mp4', import.meta.url));
+/** The cameras of the ward: each plays a clip over and over. */
+const CLIPS = {
+  street: clipPath('pedestrians'),
+  /** Somebody who falls: 6 s. */
+  room: clipPath('fall'),
+  /** Somebody who sits down on the edge of a bed: 10 s. */
+  bedroom: clipPath('bedroom'),
+  shop: clipPath('shop'),
+} as const;
+type CameraId = keyof typeof CLIPS;
+/** Where the bed of `bedroom` is, from its far edge to where its sheets end. */
+const BED: [number, number][] = [
+  [0.05, 0.53],
+  [0.615, 0.53],
+  [0.615, 0.64],
+  [0.05, 0.64],
+];
+/** This camera fails, and comes back by itself: its power is cut for so long, so often. */
+const FAILING: CameraId = 'shop';
+const FAILS = { fault: 'reboot:12s', everyMs: 60_000 } as const;
 const MQTT_PORT = 1884;
 const HTTP_PORT = 8470;
 const RTSP_PORT = 8554;
 const CAMERA_READY_MS = 10_000;
+/** A simulated camera in a process of its own. */
+interface DemoCamera {
+  readonly url: string;
+  /** From now on it misbehaves in these ways. */
+  fail(faults: readonly string[]): void;
+}
+
 /** Messages of the simulated camera. */
 const readySchema = z.looseObject({ type: z.literal('ready'), url: z.string() });
 const failedSchema = z.looseObject({ type: z.literal('failed'), code: z.string(), message: z.string() });
 
 /**
- * Runs the whole chain on one machine: a simulated camera that speaks real RTSP, a room in which somebody falls, a person
- * detector, the fall rule, and an MQTT broker for subscribers. Only cameras and clips differ from a real installation.
+ * Runs the whole chain on one machine: simulated cameras that speak real RTSP, of which one shows somebody who falls and one
+ * fails every minute, a person detector, rules for falls and beds, and an MQTT broker for subscribers. Only the cameras differ
+ * from a real installation.
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const scope = new Scope();
   try {
     const mqttPort = await startBroker(options.mqttPort, scope);
     const httpPort = await freePort(options.httpPort);
-    const source = await startCamera(options, scope);
-    const config = demoConfig(source, mqttPort, httpPort);
+    const cameras = await startCameras(options, scope);
+    const config = demoConfig(cameras, mqttPort, httpPort);
+    const failing = every(systemClock, FAILS.everyMs, () => cameras[FAILING].fail([FAILS.fault]));
+    scope.defer(() => failing.cancel());
     if (!options.json) {
       process.stdout.write(
-        `${pageOf(config)}   open it in a browser\n\nsimulated camera ${source}\nHTTP API         http://127.0.0.1:${httpPort}/api/v1   (/api/v1/openapi.json lists its routes)\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`,
+        `${pageOf(config)}   open it in a browser\n\nsimulated camera ${cameras.street.url}   (and ${Object.keys(cameras).length - 1} more)\nHTTP API         http://127.0.0.1:${httpPort}/api/v1   (/api/v1/openapi.json lists its routes)\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`,
       );
     }
     return await runNode(config, options);
@@ -59,17 +88,29 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   }
 }
 
-function demoConfig(source: string, mqttPort: number, httpPort: number): Config {
+function demoConfig(cameras: Readonly<Record<CameraId, DemoCamera>>, mqttPort: number, httpPort: number): Config {
+  const camera = (id: CameraId, order: number, name: string, more: object): object => ({
+    source: cameras[id].url,
+    name,
+    order,
+    ...more,
+  });
+  const people = (fps: number, sla: string): object => ({ people: { model: 'ssdlite', fps, sla } });
   return configSchema.parse({
     version: 1,
     node: 'demo',
     cameras: {
-      street: { source, consumers: { people: { model: 'ssdlite' } } },
-      room: {
-        source: `file:${FALL_CLIP}?loop`,
-        consumers: { people: { model: 'ssdlite', fps: 5, sla: 'critical' } },
+      room: camera('room', 1, 'Living room', {
+        consumers: people(5, 'critical'),
         rules: { fall: { from: 'people' } },
-      },
+      }),
+      bedroom: camera('bedroom', 2, 'Bedroom', {
+        consumers: people(5, 'high'),
+        zones: { bed: { kind: 'bed', points: BED } },
+        rules: { bed: { from: 'people', zone: 'bed' } },
+      }),
+      shop: camera('shop', 3, 'Shop', { consumers: people(3, 'high') }),
+      street: camera('street', 4, 'Street', { consumers: people(5, 'normal') }),
     },
     models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
     mqtt: { url: `mqtt://127.0.0.1:${mqttPort}`, commands: false },
@@ -115,9 +156,19 @@ function listen(server: Server, port: number, option: string): Promise<number> {
   });
 }
 
-/** Starts the simulated camera in a child process, on the default port if that is free. Resolves with its URL. */
-async function startCamera(options: DemoOptions, scope: Scope): Promise<string> {
-  const clip = options.clip ?? DEMO_CLIP;
+/** Starts the simulated cameras, each in a child process; the street's on the default port if that is free. */
+async function startCameras(options: DemoOptions, scope: Scope): Promise<Record<CameraId, DemoCamera>> {
+  const [street, room, bedroom, shop] = await Promise.all([
+    startStreet(options, scope),
+    forkCamera(CLIPS.room, 0, scope),
+    forkCamera(CLIPS.bedroom, 0, scope),
+    forkCamera(CLIPS.shop, 0, scope),
+  ]);
+  return { street, room, bedroom, shop };
+}
+
+async function startStreet(options: DemoOptions, scope: Scope): Promise<DemoCamera> {
+  const clip = options.clip ?? CLIPS.street;
   if (options.rtspPort !== undefined) return forkCamera(clip, options.rtspPort, scope);
   try {
     return await forkCamera(clip, RTSP_PORT, scope);
@@ -127,11 +178,13 @@ async function startCamera(options: DemoOptions, scope: Scope): Promise<string> 
   }
 }
 
-async function forkCamera(clip: string, port: number, scope: Scope): Promise<string> {
+/** Resolves when it serves. */
+async function forkCamera(clip: string, port: number, scope: Scope): Promise<DemoCamera> {
   const log = createLog('demo', (record) => process.stderr.write(`${formatRecord(record)}\n`));
   let child: SupervisedChild | undefined;
   try {
-    return await new Promise<string>((resolve, reject) => {
+    let parent: ChannelPort | undefined;
+    const url = await new Promise<string>((resolve, reject) => {
       child = new SupervisedChild({
         name: 'simulated camera',
         entry: fileURLToPath(import.meta.resolve('@vigia/testkit/simulated-camera')),
@@ -144,13 +197,18 @@ async function forkCamera(clip: string, port: number, scope: Scope): Promise<str
           if (ready.success) resolve(ready.data.url);
           else reject(new VigiaError('internal', 'the simulated camera did not say where it is'));
         },
-        connect: () => ({
-          receive: (message) => {
-            const failed = failedSchema.safeParse(message).data;
-            if (failed) reject(new VigiaError(failed.code, failed.message));
-          },
-          close: () => undefined,
-        }),
+        connect: (ipc) => {
+          parent = ipc;
+          return {
+            receive: (message) => {
+              const failed = failedSchema.safeParse(message).data;
+              if (failed) reject(new VigiaError(failed.code, failed.message));
+            },
+            close: () => {
+              parent = undefined;
+            },
+          };
+        },
         onState: () => undefined,
         readyTimeoutMs: CAMERA_READY_MS,
         restart: { firstMs: 1_000, maxMs: 5_000 },
@@ -159,8 +217,13 @@ async function forkCamera(clip: string, port: number, scope: Scope): Promise<str
       scope.defer(() => started.stop());
       started.start();
     });
+    return { url, fail: (faults) => parent?.send({ type: 'faults', faults }, () => undefined) };
   } catch (error) {
     await child?.stop();
     throw error;
   }
+}
+
+function clipPath(name: string): string {
+  return fileURLToPath(new URL(`../../assets/${name}.mp4`, import.meta.url));
 }
