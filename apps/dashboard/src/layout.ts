@@ -1,3 +1,5 @@
+import type { NodeStatus } from '@vigia/contracts';
+
 /** Space on the wall, pixels. */
 export interface Space {
   readonly width: number;
@@ -31,3 +33,15 @@ export function fewestColumns(
 
 /** Height of a group's heading. */
 const GROUP_HEAD = 26;
+
+/** Rooms stand as people count them: 2 before 10. */
+const COLLATOR = new Intl.Collator('en', { numeric: true });
+
+/** Ids of cameras, by their `order`; those without one come last, by what they are called. */
+export function inOrder(cameras: NodeStatus['cameras']): readonly string[] {
+  const called = (id: string): string => cameras[id]?.name ?? id;
+  const placeOf = (id: string): number => cameras[id]?.order ?? Number.MAX_SAFE_INTEGER;
+  return Object.keys(cameras).sort(
+    (a, b) => placeOf(a) - placeOf(b) || COLLATOR.compare(called(a), called(b)) || COLLATOR.compare(a, b),
+  );
+}

@@ -2,6 +2,7 @@ import type { CameraStatus, NodeEvent, NodeStatus, ResultMessage } from '@vigia/
 import { type Alarm, Alarms } from './alarms.ts';
 import { Heard, Trace, type TraceView } from './answer-trace.ts';
 import { type ConsumerView, consumersOf, essentialConsumers, isRunning, technicalOf } from './consumers.ts';
+import { inOrder } from './layout.ts';
 import { type Overlay, overlayOf } from './overlay.ts';
 import type { PictureHeader } from './picture-message.ts';
 import { ServerClock } from './server-clock.ts';
@@ -117,7 +118,6 @@ export class Ward {
   readonly #alarms = new Alarms();
   readonly #heard = new Heard();
   readonly #cameras = new Map<string, CameraMemory>();
-  readonly #collator = new Intl.Collator('en', { numeric: true });
   /** Who follows the answers of a camera, one by one. */
   readonly #followers = new Map<string, Set<(result: ResultMessage) => void>>();
   #status: NodeStatus | null = null;
@@ -164,11 +164,7 @@ export class Ward {
   /** @param askedMs When it was asked for. Returns the pictures of cameras that left: the caller revokes them. */
   takeStatus(status: NodeStatus, askedMs: number, localMs: number): readonly string[] {
     this.#status = status;
-    const placeOf = (id: string): number => status.cameras[id]?.order ?? Infinity;
-    this.#order = Object.keys(status.cameras).sort((a, b) => {
-      const [first, second] = [placeOf(a), placeOf(b)];
-      return first === second ? this.#compare(status, a, b) : first < second ? -1 : 1;
-    });
+    this.#order = inOrder(status.cameras);
     const serverMs = this.clock.at(localMs);
     if (serverMs === null) this.#early = { alarms: status.alarms, askedMs };
     else this.#alarms.fromStatus(status.alarms, askedMs, serverMs);
@@ -303,11 +299,6 @@ export class Ward {
   /** The time of the server, milliseconds since 1970; null before the first heartbeat. */
   serverMs(localMs: number): number | null {
     return this.clock.at(localMs);
-  }
-
-  /** By name, so that rooms stand as people count them. */
-  #compare({ cameras }: NodeStatus, a: string, b: string): number {
-    return this.#collator.compare(cameras[a]?.name ?? a, cameras[b]?.name ?? b) || this.#collator.compare(a, b);
   }
 
   #hears(localMs: number): boolean {
