@@ -214,7 +214,7 @@ function Problem({
           <button
             type="button"
             class="btn"
-            onClick={() => screen.showLog({ source: logSourceOf(problem), level: 'info' })}
+            onClick={() => screen.showLog({ source: logSourceOf(problem), level: 'debug' })}
           >
             {text('sy.itslog')}
           </button>
