@@ -276,6 +276,13 @@ describe('whether a camera is watched', () => {
     expect(scene.tile().reason).toEqual({ kind: 'late', percent: 30 });
   });
 
+  test('one missed look of 300 is no 0 %', () => {
+    const window = { ...consumer().sla_window, drop_ratio: 0.0033, budget: 0 };
+    const scene = new Scene({ hall: { consumers: { people: consumer({ state: 'breaching', sla_window: window }) } } });
+    scene.result([]);
+    expect(scene.tile().reason).toEqual({ kind: 'missed', percent: 0.3 });
+  });
+
   test('is slow when only a less urgent consumer is silent', () => {
     const scene = new Scene({ hall: { consumers: { people: consumer(), pose: consumer({ sla: 'normal' }) } } });
     scene.pass(10_500);

@@ -400,7 +400,10 @@ export class Ward {
       if (consumer?.state !== 'breaching') continue;
       const { drop_ratio, late_ratio, budget } = consumer.sla_window;
       const late = late_ratio !== null && late_ratio > budget && late_ratio > drop_ratio;
-      return { kind: late ? 'late' : 'missed', percent: Math.round((late ? late_ratio : drop_ratio) * 100) };
+      const share = late ? late_ratio : drop_ratio;
+      // One of 300 is 0.3 %, not 0 %.
+      const percent = share < 0.01 ? Math.round(share * 1000) / 10 : Math.round(share * 100);
+      return { kind: late ? 'late' : 'missed', percent };
     }
     const other = names.find((name) => !essential.includes(name) && missing(name));
     // Since the page began to listen, a consumer that is asked seldom may not have had its turn.
