@@ -26,7 +26,8 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
         cameras: only(status.cameras, granted),
       };
     },
-    problems: () => node.problems().filter(({ camera }) => isGranted(camera)),
+    // A model that is not ready is why their consumers do not answer, and is not listed once more for each of them.
+    problems: () => node.problems().filter(({ camera, model }) => model !== null || isGranted(camera)),
     events: async (query: EventQuery) => {
       const { camera } = query;
       const found = await node.events(camera === undefined ? { ...query, cameras } : query);
