@@ -144,7 +144,7 @@ export const cameraSchema = z.strictObject({
     .min(1)
     .max(64)
     // Control characters, and those that turn the direction of what follows them.
-    .regex(/^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+$/)
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u)
     .optional()
     .describe('What people call it: `Room 4`. Default: made from its id.'),
   order: z
