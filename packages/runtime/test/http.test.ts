@@ -56,6 +56,8 @@ describe.each([
       ready: await api.ready(),
       report: await api.report(),
       status: await api.status(),
+      problems: await api.problems(),
+      budget: await api.budget(),
       logs: await api.logs({ query: { limit: 5 } }),
       cameras: await api.cameras(),
       camera: await api.camera({ params: { camera: 'hall' } }),

@@ -45,6 +45,8 @@ def reads(node):
         "openapi": node.openapi,
         "report": node.report,
         "status": node.status,
+        "problems": node.problems,
+        "budget": node.budget,
         "logs": lambda: node.logs(limit=5, level="info"),
         "cameras": node.cameras,
         "camera": lambda: node.camera("hall"),
