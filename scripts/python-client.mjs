@@ -5,7 +5,7 @@ import { pascal, PythonTypes, wrapped } from './python-types.mjs';
 const FOLDER = 'sdk/python/vigia/client';
 const MADE = 'Made by scripts/docs.mjs from packages/contracts: do not edit.';
 /** Written by hand: streams, and what sets a cookie. Live video is for players. */
-const NOT_MADE = new Set(['eventStream', 'stream', 'login', 'whep', 'whepCandidates', 'endWhep', 'mjpeg']);
+const NOT_MADE = new Set(['eventStream', 'stream', 'login', 'whep', 'whepCandidates', 'endWhep', 'movie', 'mjpeg']);
 /** Better names than those of the places where a type is used. */
 const NAMES = {
   camera: 'CameraSettings',

@@ -3,6 +3,7 @@ import type { Equation } from './accounts.ts';
 import type { CameraNumbers, ConsumerRow } from './camera-numbers.ts';
 import { HOP_PARTS, type SplitAge } from './hops.ts';
 import { technical } from './screen.ts';
+import { Segment } from './segment.tsx';
 import { roomName, text } from './texts.ts';
 
 /** How old the newest answer is, and what that age is made of. */
@@ -44,20 +45,15 @@ export function HopsCard({ numbers }: { numbers: CameraNumbers }): VNode | null 
       <header>
         <h2>{text('hop.title')}</h2>
         {names.length > 1 && (
-          <span class="seg" role="group" aria-label={text('c.name')}>
-            {names.map((name) => (
-              <button
-                key={name}
-                type="button"
-                aria-pressed={name === chosen}
-                onClick={() => {
-                  numbers.chosen.value = name;
-                }}
-              >
-                {name}
-              </button>
-            ))}
-          </span>
+          <Segment
+            label={text('c.name')}
+            options={names}
+            chosen={chosen}
+            choose={(name) => {
+              numbers.chosen.value = name;
+            }}
+            say={(name) => name}
+          />
         )}
       </header>
       {ages === null ? (

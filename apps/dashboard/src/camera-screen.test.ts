@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CameraScreen, sourceOf } from './camera-screen.ts';
-import type { LiveBrowser, LiveReply, Peer } from './live-view.ts';
+import type { LiveBrowser, LiveReply, Peer, Player, Way } from './live-way.ts';
 import type { TileView, Ward } from './ward.ts';
 import { TestTime } from './test-time.ts';
 
@@ -37,6 +37,16 @@ class Scene extends TestTime implements LiveBrowser<string> {
     } satisfies Pick<Ward, 'serverMs' | 'tile'>,
     this,
   );
+
+  readonly first: { way: Way } = { way: 'webrtc' };
+
+  openSocket(): { send(): void; close(): void } {
+    return { send: () => {}, close: () => {} };
+  }
+
+  openPlayer(): Player<string> {
+    throw new Error('no movies');
+  }
 
   async request(): Promise<LiveReply> {
     return this.answer;

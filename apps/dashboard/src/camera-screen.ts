@@ -1,5 +1,6 @@
 import { type Signal, signal } from '@preact/signals';
-import { type LiveBrowser, type LiveState, LiveView } from './live-view.ts';
+import { type LiveState, LiveView } from './live-view.ts';
+import type { LiveBrowser } from './live-way.ts';
 import { clockTime, duration, type TextKey, text, wholeDuration } from './texts.ts';
 import { GONE_MS, LIVE_MS, type PictureView, type Ward } from './ward.ts';
 

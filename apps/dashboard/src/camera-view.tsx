@@ -2,6 +2,7 @@ import { useSignalEffect } from '@preact/signals';
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Alarm } from './alarms.ts';
+import { BreakIt } from './break-view.tsx';
 import { CameraNumbers } from './camera-numbers.ts';
 import { AgeCard, ConsumersCard, HopsCard } from './camera-numbers-view.tsx';
 import { CameraScreen, type LargeShape } from './camera-screen.ts';
@@ -9,8 +10,10 @@ import './camera-view.css';
 import { type Browser, refusalText } from './connection.ts';
 import { Icon } from './icons.tsx';
 import { liveBrowser } from './live-browser.ts';
+import type { Playable } from './movie-player.ts';
 import { WALL } from './route.ts';
-import { me, mode, OVERLAYS, overlays, type Shape, streams, type TileScreen, tileScreen } from './screen.ts';
+import { demo, me, mode, OVERLAYS, overlays, type Shape, streams, type TileScreen, tileScreen } from './screen.ts';
+import { Segment } from './segment.tsx';
 import { AlarmRows } from './stage.tsx';
 import { roomName, type TextKey, text } from './texts.ts';
 import { AlarmHead, Answer, classOf, Plate, Still, WatchLabel, Why } from './tile.tsx';
@@ -21,6 +24,8 @@ import type { Ward, Watch } from './ward.ts';
 const RESTART_MS = 15_000;
 /** Ages of the picture are brought up to date this often. */
 const SHOW_MS = 250;
+/** Stamps of pictures count a clock of 90 kHz. */
+const STAMPS_PER_S = 90_000;
 
 /** What the view of a camera gets. */
 export interface CameraViewProps {
@@ -32,7 +37,7 @@ export interface CameraViewProps {
   readonly go: (alarm: Alarm) => void;
 }
 
-type Screen = CameraScreen<MediaStreamTrack>;
+type Screen = CameraScreen<MediaStreamTrack | Playable>;
 
 /** One camera, large. Mounted with the camera's id as its key. */
 export function CameraView({ camera, ward, browser, alarms, go }: CameraViewProps): VNode {
@@ -84,6 +89,9 @@ export function CameraView({ camera, ward, browser, alarms, go }: CameraViewProp
         </div>
         <Why tile={tile} shape={shape} />
         <p class="tech mute">{tile.technical}</p>
+        {demo.value && me.value?.role !== 'viewer' && (
+          <BreakIt camera={camera} ward={ward} browser={browser} shape={shape} />
+        )}
         <AgeCard numbers={numbers} />
         <HopsCard numbers={numbers} />
       </div>
@@ -172,16 +180,17 @@ function Video({ screen, name, hidden }: { screen: Screen; name: string; hidden:
   useEffect(() => {
     const video = element.current;
     if (video === null || track === null) return undefined;
+    const isMovie = !(track instanceof MediaStreamTrack);
     const next = (): number =>
-      video.requestVideoFrameCallback((_, { rtpTimestamp }) => {
+      video.requestVideoFrameCallback((_, { rtpTimestamp, mediaTime }) => {
         handle = next();
-        screen.presented(rtpTimestamp);
+        screen.presented(isMovie ? Math.round(mediaTime * STAMPS_PER_S) : rtpTimestamp);
       });
-    video.srcObject = new MediaStream([track]);
+    const detach = isMovie ? track.attach(video) : attach(video, track);
     let handle = next();
     return () => {
       video.cancelVideoFrameCallback(handle);
-      video.srcObject = null;
+      detach();
     };
   }, [track]);
   return (
@@ -189,25 +198,30 @@ function Video({ screen, name, hidden }: { screen: Screen; name: string; hidden:
   );
 }
 
+function attach(video: HTMLVideoElement, track: MediaStreamTrack): () => void {
+  video.srcObject = new MediaStream([track]);
+  return () => {
+    video.srcObject = null;
+  };
+}
+
 /** Video or picture, and what is drawn on the picture. */
 function Toolbar({ screen }: { screen: Screen }): VNode {
-  const choose = (wanted: 'smooth' | 'saw', key: string): VNode => (
-    <button
-      type="button"
-      aria-pressed={mode.value === wanted}
-      onClick={() => {
-        mode.value = wanted;
-      }}
-    >
-      {text(`cam.${wanted}`)} <kbd>{key}</kbd>
-    </button>
-  );
   return (
     <div class="toolbar">
-      <div class="seg" role="group" aria-label={text('cam.modes')}>
-        {choose('smooth', 'S')}
-        {choose('saw', 'W')}
-      </div>
+      <Segment
+        label={text('cam.modes')}
+        options={['smooth', 'saw'] as const}
+        chosen={mode.value}
+        choose={(wanted) => {
+          mode.value = wanted;
+        }}
+        say={(wanted) => (
+          <>
+            {text(`cam.${wanted}`)} <kbd>{wanted === 'smooth' ? 'S' : 'W'}</kbd>
+          </>
+        )}
+      />
       {screen.shape.value.source === 'picture' &&
         OVERLAYS.map((one, i) => (
           <button

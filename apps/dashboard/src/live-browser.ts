@@ -1,12 +1,17 @@
 import type { Browser } from './connection.ts';
-import type { LiveBrowser, LiveReply } from './live-view.ts';
+import type { LiveBrowser, LiveReply, Player, PlayerEvents, Way } from './live-way.ts';
+import { type Playable, moviePlayer } from './movie-player.ts';
+
+/** The way of live video that worked last in this page. */
+const first: { way: Way } = { way: 'webrtc' };
 
 /** The browser as the live view needs it. `csrf`: the token of the session; null without one. */
 export function liveBrowser(
   { now, after }: Pick<Browser, 'now' | 'after'>,
   csrf: () => string | null,
-): LiveBrowser<MediaStreamTrack> {
+): LiveBrowser<MediaStreamTrack | Playable> {
   return {
+    first,
     now,
     after,
     async request(method, path, { body, timeoutMs }): Promise<LiveReply> {
@@ -33,6 +38,24 @@ export function liveBrowser(
       // Without this nobody knows which picture is on the screen, nor how old it is.
       if (!('requestVideoFrameCallback' in HTMLVideoElement.prototype)) throw new Error('no requestVideoFrameCallback');
       return new RTCPeerConnection();
+    },
+    openSocket(path, { text, binary, closed }) {
+      const socket = new WebSocket(new URL(path, location.href.replace(/^http/, 'ws')));
+      socket.binaryType = 'arraybuffer';
+      socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) =>
+        typeof data === 'string' ? text(data) : binary(data),
+      );
+      socket.addEventListener('close', closed);
+      return {
+        send: (message) => {
+          if (socket.readyState === WebSocket.OPEN) socket.send(message);
+        },
+        close: () => socket.close(),
+      };
+    },
+    openPlayer(mime: string, events: PlayerEvents): Player<Playable> {
+      if (!('requestVideoFrameCallback' in HTMLVideoElement.prototype)) throw new Error('no requestVideoFrameCallback');
+      return moviePlayer(mime, events);
     },
   };
 }

@@ -1,17 +1,12 @@
 // Over 500 lines: every way in which live video begins, fails and ends, with one browser and one node.
 import { describe, expect, test } from 'vitest';
-import {
-  type LiveBrowser,
-  type LiveListener,
-  type LiveReply,
-  type LiveState,
-  LiveView,
-  type Peer,
-  PICTURE_MS,
-} from './live-view.ts';
+import { type LiveListener, type LiveState, LiveView, PASS_MS, PICTURE_MS } from './live-view.ts';
+import type { LiveBrowser, LiveReply, LiveSocketHandlers, Peer, Player, PlayerEvents, Way } from './live-way.ts';
 import { TestTime } from './test-time.ts';
 
 const PATH = '/api/v1/cameras/room-4/whep';
+const MOVIE = '/api/v1/cameras/room-4/live.mp4';
+const MIME = 'video/mp4; codecs="avc1.64001f"';
 const ORIGIN = 2 ** 32 - 1000;
 
 function created(session = 's1', origin: string | null = `${ORIGIN}@77`): LiveReply {
@@ -79,6 +74,71 @@ class TestPeer implements Peer<string> {
   }
 }
 
+/** A socket with a movie, and the player that it feeds. Counts as open until it is closed. */
+class TestSocket {
+  readonly path: string;
+  readonly sent: string[] = [];
+  closed = 0;
+  readonly #handlers: LiveSocketHandlers;
+
+  constructor(path: string, handlers: LiveSocketHandlers) {
+    this.path = path;
+    this.#handlers = handlers;
+  }
+
+  send(text: string): void {
+    this.sent.push(text);
+  }
+
+  close(): void {
+    this.closed += 1;
+    // A browser reports the end of what was closed.
+    this.#handlers.closed();
+  }
+
+  says(message: object | string): void {
+    this.#handlers.text(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  format(mime = MIME): void {
+    this.says({ type: 'format', mime, origin: ORIGIN });
+  }
+
+  time(rtp: number, at: string): void {
+    this.says({ type: 'time', rtp, captured_at: at });
+  }
+
+  part(bytes = 10): void {
+    this.#handlers.binary(new ArrayBuffer(bytes));
+  }
+
+  /** The node's end closes. */
+  end(): void {
+    this.#handlers.closed();
+  }
+}
+
+class TestPlayer implements Player<string> {
+  readonly track: string;
+  readonly events: PlayerEvents;
+  parts = 0;
+  closed = 0;
+
+  constructor(track: string, events: PlayerEvents) {
+    this.track = track;
+    this.events = events;
+  }
+
+  append(): void {
+    this.parts += 1;
+    this.events.appended();
+  }
+
+  close(): void {
+    this.closed += 1;
+  }
+}
+
 interface Asked {
   readonly atMs: number;
   readonly method: string;
@@ -89,7 +149,11 @@ interface Asked {
 /** A browser whose time the test moves. The node answers each offer with `answer`; null: not at all. */
 class Scene extends TestTime implements LiveBrowser<string>, LiveListener<string> {
   answer: (() => LiveReply | Promise<LiveReply>) | null = () => created();
+  readonly first: { way: Way } = { way: 'webrtc' };
   canPlay = true;
+  types: readonly string[] = [MIME];
+  readonly sockets: TestSocket[] = [];
+  readonly players: TestPlayer[] = [];
   readonly asked: Asked[] = [];
   readonly peers: TestPeer[] = [];
   readonly states: LiveState[] = [];
@@ -110,6 +174,23 @@ class Scene extends TestTime implements LiveBrowser<string>, LiveListener<string
     return peer;
   }
 
+  openSocket(path: string, handlers: LiveSocketHandlers): TestSocket {
+    const socket = new TestSocket(path, handlers);
+    this.sockets.push(socket);
+    return socket;
+  }
+
+  openPlayer(mime: string, events: PlayerEvents): Player<string> {
+    if (!this.types.includes(mime)) throw new Error(`cannot play ${mime}`);
+    const player = new TestPlayer(`movie ${this.players.length + 1}`, events);
+    this.players.push(player);
+    return player;
+  }
+
+  get socket(): TestSocket {
+    return this.sockets.at(-1)!;
+  }
+
   state(state: LiveState): void {
     this.states.push(state);
   }
@@ -123,7 +204,7 @@ class Scene extends TestTime implements LiveBrowser<string>, LiveListener<string
   }
 
   get open(): number {
-    return this.peers.filter(({ closed }) => closed === 0).length;
+    return [...this.peers, ...this.sockets, ...this.players].filter(({ closed }) => closed === 0).length;
   }
 
   get kinds(): string[] {
@@ -253,7 +334,6 @@ describe('what fails', () => {
 
   test.each([
     [409, 'privacy', 'privacy'],
-    [409, 'codec', 'codec'],
     [404, 'not_found', 'not_found'],
     [403, 'forbidden', 'forbidden'],
   ])('%i %s is not tried again until the view is opened again', async (status, code, reason) => {
@@ -303,20 +383,23 @@ describe('what fails', () => {
     scene.live.wake();
     scene.peer.setRemoteDescription = () => Promise.reject(new Error('bad'));
     await scene.pass(200);
-    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'error' });
     expect(scene.sent('DELETE').map(({ path }) => path)).toEqual([`${PATH}/s7`]);
+    expect([scene.live.state.kind, scene.socket.path]).toEqual(['asking', MOVIE]);
+    scene.socket.end();
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'lost' });
     expect(scene.open).toBe(0);
   });
 
-  test('no first picture within 10 s', async () => {
+  test('no first picture within 10 s, neither way', async () => {
     const scene = new Scene();
+    scene.first.way = 'movie';
     scene.live.open();
+    scene.socket.format();
     await scene.pass(PICTURE_MS - 1);
     expect(scene.live.state.kind).toBe('connecting');
     await scene.pass(1);
     expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'no_picture' });
-    expect(scene.sent('DELETE')).toHaveLength(1);
-    expect(scene.tracks.at(-1)).toBeNull();
+    expect([scene.tracks.at(-1), scene.open]).toEqual([null, 0]);
   });
 
   test('a node that never answers is given up within 10 s', async () => {
@@ -398,16 +481,131 @@ describe('what fails', () => {
   test('a browser without live video, or that does not say which picture it shows, is not asked again', async () => {
     const without = new Scene();
     without.canPlay = false;
+    without.types = [];
     without.live.open();
+    without.socket.format();
     await without.pass(60_000);
-    expect(without.live.state).toMatchObject({ kind: 'refused', reason: 'browser' });
-    expect(without.asked).toEqual([]);
+    expect(without.live.state).toMatchObject({ kind: 'refused', reason: 'codec', detail: MIME });
+    expect([without.asked, without.sockets.length, without.open]).toEqual([[], 1, 0]);
     const mute = new Scene();
     mute.live.open();
     await mute.pass(200);
     mute.live.shown(undefined);
+    expect(mute.live.state.kind).toBe('asking');
+    mute.socket.format();
+    mute.live.shown(undefined);
     expect(mute.live.state).toMatchObject({ kind: 'refused', reason: 'browser' });
     expect([mute.open, mute.sent('DELETE').length]).toEqual([0, 1]);
+  });
+});
+
+describe('where WebRTC does not pass', () => {
+  /** WebRTC was answered, and no picture came: the movie has been asked for. */
+  async function blocked(): Promise<Scene> {
+    const scene = new Scene();
+    scene.live.open();
+    await scene.pass(PASS_MS - 1);
+    expect([scene.live.state.kind, scene.sockets.length]).toEqual(['connecting', 0]);
+    await scene.pass(1);
+    return scene;
+  }
+
+  test('a movie is tried 3 s after the answer: its pictures are told from old ones, and have their times', async () => {
+    const scene = await blocked();
+    expect(scene.sockets.map(({ path }) => path)).toEqual([MOVIE]);
+    expect([scene.peer.closed, scene.sent('DELETE').length]).toEqual([1, 1]);
+    scene.socket.format();
+    scene.socket.part();
+    expect(scene.tracks.at(-1)).toBe('movie 1');
+    scene.live.shown(ORIGIN - 90);
+    expect(scene.live.state.kind).toBe('connecting');
+    scene.live.shown(ORIGIN);
+    expect(scene.live.state.kind).toBe('live');
+    scene.socket.time(ORIGIN, '2026-11-22T03:14:00.000Z');
+    expect(scene.live.capturedMsOf((ORIGIN + 1800) % 2 ** 32)).toBe(Date.parse('2026-11-22T03:14:00.020Z'));
+    scene.live.close();
+    expect([scene.open, scene.timers, scene.sockets.map(({ closed }) => closed)]).toEqual([0, 0, [1]]);
+  });
+
+  test('what was received is confirmed five times a second, a part when it can be played', async () => {
+    const scene = await blocked();
+    scene.socket.format();
+    for (let i = 0; i < 3; i++) scene.socket.part();
+    expect(scene.socket.sent).toEqual([]);
+    await scene.pass(200);
+    expect(scene.socket.sent).toEqual(['4']);
+    await scene.pass(1000);
+    expect(scene.socket.sent).toEqual(['4']);
+    scene.players[0]!.append = () => {};
+    scene.socket.part();
+    scene.socket.says({ type: 'lost', pictures: 7 });
+    await scene.pass(200);
+    expect(scene.socket.sent).toEqual(['4', '5']);
+  });
+
+  test('the next view tries first what worked', async () => {
+    const scene = await blocked();
+    scene.socket.format();
+    scene.live.shown(ORIGIN);
+    expect(scene.first.way).toBe('movie');
+    const next = new LiveView(scene, 'room-5', scene);
+    next.open();
+    expect([scene.peers.length, scene.socket.path]).toEqual([1, '/api/v1/cameras/room-5/live.mp4']);
+    next.close();
+    scene.live.close();
+  });
+
+  test('a movie that is refused: WebRTC is asked why', async () => {
+    const scene = await blocked();
+    scene.answer = () => refused(409, 'camera_away');
+    scene.socket.end();
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'lost' });
+    await scene.pass(1000);
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'camera_away' });
+    expect([scene.peers.length, scene.sockets.length, scene.open]).toEqual([2, 1, 0]);
+  });
+
+  test('a movie that broke is tried again as a movie', async () => {
+    const scene = await blocked();
+    scene.socket.format();
+    scene.live.shown(ORIGIN);
+    scene.socket.end();
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'lost' });
+    await scene.pass(500);
+    expect([scene.peers.length, scene.sockets.length]).toEqual([1, 2]);
+  });
+
+  test('a coding that WebRTC does not have here may be one that movies have', async () => {
+    const scene = new Scene();
+    scene.answer = () => refused(409, 'codec');
+    scene.live.open();
+    await scene.pass(200);
+    scene.socket.format();
+    scene.live.shown(ORIGIN);
+    expect(scene.live.state.kind).toBe('live');
+    // Not over WebRTC again.
+    scene.socket.end();
+    await scene.pass(500);
+    scene.socket.end();
+    await scene.pass(5000);
+    expect(scene.sent('POST')).toHaveLength(1);
+  });
+
+  test('what is no message is dropped and counted; a player that fails ends the attempt', async () => {
+    const scene = await blocked();
+    scene.socket.part();
+    for (const bad of ['', '{', '7', '{"type":7}', '{"type":"time","rtp":-1}', 'x'.repeat(5000)])
+      scene.socket.says(bad);
+    scene.socket.says({ type: 'format', mime: 7, origin: ORIGIN });
+    scene.socket.says({ type: 'format', mime: MIME, origin: -1 });
+    expect([scene.live.dropped, scene.players.length]).toEqual([9, 0]);
+    scene.socket.says({ type: 'of a later version' });
+    expect(scene.live.dropped).toBe(9);
+    scene.socket.format();
+    scene.live.shown(ORIGIN);
+    scene.players[0]!.events.failed();
+    expect(scene.live.state).toMatchObject({ kind: 'waiting', reason: 'error' });
+    expect(scene.open).toBe(0);
   });
 });
 

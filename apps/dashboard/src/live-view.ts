@@ -1,47 +1,18 @@
-import { capturedMsOf, type PictureTime, readOrigin, readPictureTime, stampDifference } from './picture-times.ts';
+import { LiveMovie } from './live-movie.ts';
+import type { LiveBrowser, Refusal, Way, WayEvents } from './live-way.ts';
+import { Whep } from './live-whep.ts';
+import { capturedMsOf, type PictureTime, stampDifference } from './picture-times.ts';
 
-/** A request that takes longer is given up. */
-const REQUEST_MS = 5000;
 /** The first picture has to come within this time, with its time, and afterwards each further one. */
 export const PICTURE_MS = 10_000;
+/** WebRTC that was answered has its first picture within this time, or its packets do not pass. */
+export const PASS_MS = 3_000;
 /** The node says a time each second: without one for so long it is gone, or cannot be reached. */
 export const TIMES_MS = 3_000;
 /** How often is looked whether pictures and times still come. */
 const CHECK_MS = 500;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
-/** Longest answer (SDP), characters. */
-const ANSWER_LIMIT = 64 * 1024;
-/** Longest message of the node that is shown, characters. */
-const MESSAGE_LIMIT = 200;
-/** Of the data channel on which the node sends the times of pictures. */
-const TIMES = 'vigia.times';
-
-/**
- * Why there is no live video. `camera_away`, `busy`, `no_live`, `privacy`, `codec` are the node's; `lost`: the connection
- * ended; `no_times`: pictures came, but not when they were captured; `browser`: this one cannot show it.
- */
-export type LiveReason =
-  | 'camera_away'
-  | 'busy'
-  | 'no_live'
-  | 'login'
-  | 'no_answer'
-  | 'no_picture'
-  | 'no_times'
-  | 'lost'
-  | 'error'
-  | 'privacy'
-  | 'codec'
-  | 'forbidden'
-  | 'not_found'
-  | 'browser';
-
-/** `detail`: the node's own words, for people; empty without any. */
-interface Refusal {
-  readonly reason: LiveReason;
-  readonly detail: string;
-}
 
 /**
  * `connecting`: no picture may be shown yet. `waiting`: tried again at `retryMs` by the page's clock. `refused`: for a
@@ -52,54 +23,6 @@ export type LiveState =
   | (Refusal & { readonly kind: 'waiting'; readonly retryMs: number })
   | (Refusal & { readonly kind: 'refused' });
 
-/** What is used of an `RTCPeerConnection`. */
-export interface Peer<Track> {
-  readonly connectionState: string;
-  readonly localDescription: { readonly sdp: string } | null;
-  addTransceiver(kind: 'video', init: { direction: 'recvonly' }): { readonly receiver: Receiver<Track> };
-  createDataChannel(label: string, init: { ordered: boolean; maxRetransmits: number }): Channel;
-  setLocalDescription(): Promise<void>;
-  setRemoteDescription(answer: { type: 'answer'; sdp: string }): Promise<void>;
-  addEventListener(type: 'connectionstatechange', listener: () => void): void;
-  close(): void;
-}
-
-/** What is used of an `RTCRtpReceiver`. `jitterBufferTarget` is not in all browsers. */
-interface Receiver<Track> {
-  readonly track: Track;
-  jitterBufferTarget?: number | null;
-}
-
-/** What is used of an `RTCDataChannel`. */
-interface Channel {
-  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void;
-  addEventListener(type: 'close', listener: () => void): void;
-}
-
-/** An answer over HTTP, with the headers that matter here. */
-export interface LiveReply {
-  readonly status: number;
-  readonly body: string;
-  readonly location: string | null;
-  readonly origin: string | null;
-}
-
-/** What the live view needs of a browser. */
-export interface LiveBrowser<Track> {
-  /** By a clock that never jumps, milliseconds. */
-  now(): number;
-  /** Runs `then` once; the returned function cancels it. */
-  after(ms: number, then: () => void): () => void;
-  /** `body`: SDP. Rejects without an answer within `timeoutMs`. A `DELETE` outlives the page. */
-  request(
-    method: 'POST' | 'DELETE',
-    path: string,
-    options: { readonly body?: string; readonly timeoutMs: number },
-  ): Promise<LiveReply>;
-  /** Throws where the browser cannot show live video. */
-  openPeer(): Peer<Track>;
-}
-
 /** Who hears what becomes of it. `video`: the track to show from now on; null: none. */
 export interface LiveListener<Track> {
   state(state: LiveState): void;
@@ -107,12 +30,13 @@ export interface LiveListener<Track> {
 }
 
 /** One try, with everything that it opened. */
-interface Attempt<Track> {
-  peer: Peer<Track> | null;
-  /** Path of the session at the node. */
-  session: string | null;
+interface Attempt {
+  readonly way: Way;
+  /** `isGone`: the node has ended its part by itself. */
+  connection: { close(isGone: boolean): void } | null;
   /** Stamp of the first picture that may be shown; null before the answer. */
   origin: number | null;
+  answeredMs: number;
   time: PictureTime | null;
   liveSinceMs: number | null;
   pictureMs: number;
@@ -122,8 +46,8 @@ interface Attempt<Track> {
 }
 
 /**
- * The live video of one camera over WHEP: one attempt at a time, tried again after 0.5 to 8 s, until `close`. An attempt
- * closes everything that it opened: its peer connection, and its session at the node.
+ * The live video of one camera: one attempt at a time, tried again after 0.5 to 8 s, until `close`. Over WebRTC; when that is
+ * answered and no picture passes, or the browser has not what it needs, as a movie over a WebSocket.
  *
  * Of a new viewer's first pictures, those that are older than the newest one at the node are sent only to be decoded:
  * the state is `live` from the first picture at or behind that one, and until then nothing may be shown.
@@ -131,18 +55,21 @@ interface Attempt<Track> {
 export class LiveView<Track> {
   readonly #browser: LiveBrowser<Track>;
   readonly #listener: LiveListener<Track>;
-  readonly #path: string;
+  readonly #camera: string;
   /** Messages that broke the protocol. */
   dropped = 0;
   #state: LiveState = { kind: 'closed' };
-  #attempt: Attempt<Track> | null = null;
+  #attempt: Attempt | null = null;
+  #way: Way = 'webrtc';
+  /** Ways that this browser, or this camera, does not have. */
+  #without: ReadonlySet<Way> = new Set();
   #waitMs = FIRST_WAIT_MS;
   #cancelRetry: (() => void) | null = null;
 
   constructor(browser: LiveBrowser<Track>, camera: string, listener: LiveListener<Track>) {
     this.#browser = browser;
     this.#listener = listener;
-    this.#path = `/api/v1/cameras/${encodeURIComponent(camera)}/whep`;
+    this.#camera = camera;
   }
 
   get state(): LiveState {
@@ -153,6 +80,8 @@ export class LiveView<Track> {
   open(): void {
     if (this.#state.kind !== 'closed' && this.#state.kind !== 'refused') return;
     this.#waitMs = FIRST_WAIT_MS;
+    this.#way = this.#browser.first.way;
+    this.#without = new Set();
     this.#try();
   }
 
@@ -173,11 +102,12 @@ export class LiveView<Track> {
   shown(rtp: number | undefined): void {
     const attempt = this.#attempt;
     if (attempt === null || attempt.origin === null) return;
-    if (rtp === undefined) return this.#refuse({ reason: 'browser', detail: '' });
+    if (rtp === undefined) return this.#refuse(attempt, { reason: 'browser', detail: '' });
     const nowMs = this.#browser.now();
     if (attempt.liveSinceMs === null) {
       if (stampDifference(rtp, attempt.origin) < 0) return;
       attempt.liveSinceMs = nowMs;
+      this.#browser.first.way = attempt.way;
       this.#say({ kind: 'live' });
     }
     attempt.pictureMs = nowMs;
@@ -192,10 +122,11 @@ export class LiveView<Track> {
   #try(): void {
     this.#stop();
     const nowMs = this.#browser.now();
-    const attempt: Attempt<Track> = {
-      peer: null,
-      session: null,
+    const attempt: Attempt = {
+      way: this.#way,
+      connection: null,
       origin: null,
+      answeredMs: nowMs,
       time: null,
       liveSinceMs: null,
       pictureMs: nowMs,
@@ -206,115 +137,93 @@ export class LiveView<Track> {
     this.#attempt = attempt;
     this.#say({ kind: 'asking' });
     this.#watch(attempt);
-    this.#connect(attempt).catch(() => this.#fail(attempt, { reason: 'error', detail: '' }));
+    const events = this.#eventsOf(attempt);
+    const connection =
+      attempt.way === 'webrtc'
+        ? new Whep(this.#browser, this.#camera, events)
+        : new LiveMovie(this.#browser, this.#camera, events);
+    attempt.connection = connection;
+    void connection.open();
   }
 
-  async #connect(attempt: Attempt<Track>): Promise<void> {
-    let peer: Peer<Track>;
-    try {
-      peer = this.#browser.openPeer();
-    } catch {
-      return this.#refuse({ reason: 'browser', detail: '' });
-    }
-    attempt.peer = peer;
-    this.#listen(attempt, peer);
-    await peer.setLocalDescription();
-    if (attempt.ended) return;
-    // Its own addresses need not be known: the node answers where it is asked from.
-    const reply = await this.#ask(attempt, peer.localDescription?.sdp ?? '');
-    if (attempt.ended) return;
-    if (reply === null) return this.#fail(attempt, { reason: 'no_answer', detail: '' });
-    if (reply.status !== 201) return this.#answer(attempt, reply);
-    const origin = readOrigin(reply.origin);
-    if (attempt.session === null || origin === undefined || reply.body.length > ANSWER_LIMIT) {
-      this.dropped += 1;
-      return this.#fail(attempt, { reason: 'error', detail: '' });
-    }
-    attempt.origin = origin;
-    this.#say({ kind: 'connecting' });
-    await peer.setRemoteDescription({ type: 'answer', sdp: reply.body });
-  }
-
-  #listen(attempt: Attempt<Track>, peer: Peer<Track>): void {
-    const lost = (): void => this.#lose(attempt);
-    const { receiver } = peer.addTransceiver('video', { direction: 'recvonly' });
-    if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
-    const channel = peer.createDataChannel(TIMES, { ordered: false, maxRetransmits: 0 });
-    channel.addEventListener('message', ({ data }) => this.#takeTime(attempt, data));
-    channel.addEventListener('close', lost);
-    peer.addEventListener('connectionstatechange', () => {
-      if (peer.connectionState === 'failed' || peer.connectionState === 'closed') lost();
-    });
-    this.#listener.video(receiver.track);
-  }
-
-  #takeTime(attempt: Attempt<Track>, data: unknown): void {
-    if (attempt.ended) return;
-    const time = readPictureTime(data);
-    if (time === undefined) {
-      this.dropped += 1;
-      return;
-    }
-    attempt.time = time;
-    attempt.timeMs = this.#browser.now();
-  }
-
-  /** Null: no answer. A session that comes after the end of its attempt is ended at once. */
-  async #ask(attempt: Attempt<Track>, offer: string): Promise<LiveReply | null> {
-    const options = { body: offer, timeoutMs: REQUEST_MS };
-    const reply = await this.#browser.request('POST', this.#path, options).catch(() => null);
-    const session = reply?.status === 201 ? reply.location : null;
-    if (session === null || !session.startsWith(`${this.#path}/`)) return reply;
-    if (attempt.ended) this.#endSession(session);
-    else attempt.session = session;
-    return reply;
-  }
-
-  /** An answer other than 201. */
-  #answer(attempt: Attempt<Track>, reply: LiveReply): void {
-    const refusal = refusalOf(reply);
-    if (FINAL.has(refusal.reason)) this.#refuse(refusal);
-    else this.#fail(attempt, refusal);
+  #eventsOf(attempt: Attempt): WayEvents<Track> {
+    const unlessEnded =
+      <A extends readonly unknown[]>(then: (...given: A) => void) =>
+      (...given: A): void => {
+        if (!attempt.ended) then(...given);
+      };
+    return {
+      answered: unlessEnded((origin: number) => {
+        attempt.origin = origin;
+        attempt.answeredMs = this.#browser.now();
+        this.#say({ kind: 'connecting' });
+      }),
+      video: unlessEnded((track: Track) => this.#listener.video(track)),
+      time: unlessEnded((time: PictureTime) => {
+        attempt.time = time;
+        attempt.timeMs = this.#browser.now();
+      }),
+      dropped: () => {
+        this.dropped += 1;
+      },
+      lost: () => this.#fail(attempt, { reason: 'lost', detail: '' }),
+      failed: (refusal) => this.#fail(attempt, refusal),
+      refused: unlessEnded((refusal: Refusal) => this.#refuse(attempt, refusal)),
+    };
   }
 
   /** Gives the attempt up when pictures, or their times, stay away. */
-  #watch(attempt: Attempt<Track>): void {
+  #watch(attempt: Attempt): void {
     const nowMs = this.#browser.now();
-    const pictureMs = attempt.pictureMs + PICTURE_MS;
+    const passes = attempt.way !== 'webrtc' || attempt.origin === null || attempt.liveSinceMs !== null;
+    const pictureMs = passes ? attempt.pictureMs + PICTURE_MS : attempt.answeredMs + PASS_MS;
     const timeMs = attempt.timeMs + (attempt.time === null ? PICTURE_MS : TIMES_MS);
     const untilMs = Math.min(pictureMs, timeMs);
-    // The first time brings the end nearer.
+    // The answer, or the first time, brings the end nearer.
     if (nowMs < untilMs) return this.#later(attempt, Math.min(untilMs - nowMs, CHECK_MS), () => this.#watch(attempt));
-    if (pictureMs > nowMs && attempt.time !== null) this.#lose(attempt);
+    if (pictureMs > nowMs && attempt.time !== null) this.#fail(attempt, { reason: 'lost', detail: '' }, true);
     else this.#fail(attempt, { reason: pictureMs <= nowMs ? 'no_picture' : 'no_times', detail: '' });
   }
 
-  #lose(attempt: Attempt<Track>): void {
-    if (attempt.ended) return;
-    // The node notices it, too: nothing is left there to be ended.
-    attempt.session = null;
-    this.#fail(attempt, { reason: 'lost', detail: '' });
-  }
-
-  #fail(attempt: Attempt<Track>, refusal: Refusal): void {
+  /** @param isGone The node has ended its part by itself. */
+  #fail(attempt: Attempt, refusal: Refusal, isGone = false): void {
     if (attempt.ended) return;
     const nowMs = this.#browser.now();
+    if (attempt.liveSinceMs === null && this.#goOtherWay(attempt)) return;
     // One that begins well and breaks again and again is asked for ever more seldom too.
     if (attempt.liveSinceMs !== null && nowMs - attempt.liveSinceMs >= PICTURE_MS) this.#waitMs = FIRST_WAIT_MS;
     const waitMs = this.#waitMs;
     this.#waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
-    this.#stop();
+    this.#stop(isGone);
     this.#cancelRetry = this.#browser.after(waitMs, () => this.#try());
     this.#say({ kind: 'waiting', ...refusal, retryMs: nowMs + waitMs });
   }
 
-  #refuse(refusal: Refusal): void {
+  /**
+   * No picture came. WebRTC that was answered does not pass: a movie is tried at once. After a movie WebRTC is tried next, whose
+   * answer says why there is no video. Returns whether something else is tried now.
+   */
+  #goOtherWay({ way, origin }: Attempt): boolean {
+    const other = way === 'webrtc' ? 'movie' : 'webrtc';
+    if (this.#without.has(other) || (way === 'webrtc' && origin === null)) return false;
+    this.#way = other;
+    if (way === 'webrtc') this.#try();
+    return way === 'webrtc';
+  }
+
+  #refuse({ way }: Attempt, refusal: Refusal): void {
+    const other = way === 'webrtc' ? 'movie' : 'webrtc';
+    if ((refusal.reason === 'browser' || refusal.reason === 'codec') && !this.#without.has(other)) {
+      this.#without = new Set([way]);
+      this.#way = other;
+      return this.#try();
+    }
     this.#stop();
     this.#say({ kind: 'refused', ...refusal });
   }
 
   /** Ends the attempt and the wait for the next one. */
-  #stop(): void {
+  #stop(isGone = false): void {
     this.#cancelRetry?.();
     this.#cancelRetry = null;
     const attempt = this.#attempt;
@@ -323,14 +232,8 @@ export class LiveView<Track> {
     attempt.ended = true;
     for (const cancel of attempt.timers) cancel();
     attempt.timers.clear();
-    attempt.peer?.close();
-    if (attempt.session !== null) this.#endSession(attempt.session);
+    attempt.connection?.close(isGone);
     this.#listener.video(null);
-  }
-
-  #endSession(session: string): void {
-    // Without an answer the node ends it by itself: its peer is gone.
-    this.#browser.request('DELETE', session, { timeoutMs: REQUEST_MS }).catch(() => {});
   }
 
   #say(state: LiveState): void {
@@ -338,31 +241,11 @@ export class LiveView<Track> {
     this.#listener.state(state);
   }
 
-  #later(attempt: Attempt<Track>, ms: number, then: () => void): void {
+  #later(attempt: Attempt, ms: number, then: () => void): void {
     const cancel = this.#browser.after(ms, () => {
       attempt.timers.delete(cancel);
       then();
     });
     attempt.timers.add(cancel);
-  }
-}
-
-const OF_THE_NODE: readonly string[] = ['camera_away', 'busy', 'no_live', 'privacy', 'codec'] satisfies LiveReason[];
-const OF_STATUS: Readonly<Record<number, LiveReason>> = { 401: 'login', 403: 'forbidden', 404: 'not_found' };
-const FINAL: ReadonlySet<LiveReason> = new Set(['privacy', 'codec', 'forbidden', 'not_found', 'browser']);
-
-function refusalOf({ status, body }: LiveReply): Refusal {
-  const { code, message } = errorOf(body);
-  const detail = typeof message === 'string' ? message.slice(0, MESSAGE_LIMIT) : `HTTP ${status}`;
-  if (typeof code === 'string' && OF_THE_NODE.includes(code)) return { reason: code as LiveReason, detail };
-  return { reason: OF_STATUS[status] ?? 'error', detail };
-}
-
-function errorOf(body: string): { readonly code?: unknown; readonly message?: unknown } {
-  try {
-    const value = JSON.parse(body) as { readonly error?: object } | null;
-    return value?.error ?? {};
-  } catch {
-    return {};
   }
 }

@@ -89,6 +89,7 @@ const connection = new Connection(browser, {
       name === undefined ? [] : [[id, name] as const],
     );
     nameCameras(new Map(called));
+    screen.demo.value = status.demo === true;
     for (const url of ward.takeStatus(status, askedMs, browser.now())) URL.revokeObjectURL(url);
     touch(...Object.keys(status.cameras));
   },

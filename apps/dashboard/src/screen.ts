@@ -97,6 +97,8 @@ export const technical: Signal<boolean> = signal(false);
 export const help: Signal<boolean> = signal(false);
 /** The camera that the page shows; null: the wall. */
 export const openCamera: Signal<string | null> = signal(null);
+/** The node is a demo, whose parts may be broken on purpose. */
+export const demo: Signal<boolean> = signal(false);
 /** The page shows the node itself. */
 export const systemOpen: Signal<boolean> = signal(false);
 /** What the view of a camera shows: live video without boxes, or the pictures that vigia analysed, with theirs. */

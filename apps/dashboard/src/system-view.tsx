@@ -6,6 +6,7 @@ import type { Browser } from './connection.ts';
 import { Icon, type IconName } from './icons.tsx';
 import { linkTo } from './route.ts';
 import { me, serverSecond } from './screen.ts';
+import { Segment } from './segment.tsx';
 import { AlarmRows } from './stage.tsx';
 import {
   type BudgetBar,
@@ -278,18 +279,13 @@ function Log({ screen }: { screen: SystemScreen }): VNode | null {
           </button>
         )}
         <span class="sp" />
-        <span class="seg" role="group" aria-label={text('sy.log.level')}>
-          {LEVELS.map((one) => (
-            <button
-              key={one}
-              type="button"
-              aria-pressed={one === level}
-              onClick={() => screen.showLog({ source, level: one })}
-            >
-              {one}
-            </button>
-          ))}
-        </span>
+        <Segment
+          label={text('sy.log.level')}
+          options={LEVELS}
+          chosen={level}
+          choose={(one) => screen.showLog({ source, level: one })}
+          say={(one) => one}
+        />
         <button type="button" class="icb" aria-label={text('close')} onClick={() => screen.showLog(null)}>
           <Icon name="close" />
         </button>

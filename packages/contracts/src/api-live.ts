@@ -48,6 +48,17 @@ export const LIVE_API = {
     answer: z.strictObject({}),
     refusals: [404],
   },
+  movie: {
+    method: 'GET',
+    path: '/api/v1/cameras/{camera}/live.mp4',
+    summary:
+      'Live video where WebRTC does not pass: a WebSocket with a fragmented MP4, a message for each picture, for Media Source Extensions. The viewer confirms what it has had.',
+    role: 'viewer',
+    scope: 'camera',
+    params: ofCamera,
+    answer: 'media:video/mp4',
+    refusals: [404, 409, 503],
+  },
   mjpeg: {
     method: 'GET',
     path: '/api/v1/cameras/{camera}/live.mjpeg',

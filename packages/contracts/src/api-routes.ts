@@ -51,6 +51,10 @@ export const consumerPatchSchema = z.strictObject({
 });
 /** What to go back to. */
 export const rollBackSchema = z.strictObject({ revision: z.int().min(1) });
+/** What {@link API.breakDemo} breaks: the models of a camera, its connection, or the process that records it. */
+export const demoBreakSchema = z.strictObject({ what: z.enum(['model', 'camera', 'recorder']), camera: id });
+/** See {@link demoBreakSchema}. */
+export type DemoBreak = Readonly<z.infer<typeof demoBreakSchema>>;
 const previewSchema = z.strictObject({ revision: z.int().min(1), changes: z.array(z.string()) });
 
 /** An error, as every route answers it. */
@@ -376,6 +380,17 @@ export const API = {
     scope: 'node',
     answer: changedSchema.extend({ text: z.string() }),
     refusals: [409],
+  },
+  breakDemo: {
+    method: 'POST',
+    path: '/api/v1/demo/break',
+    summary:
+      'Of `vigia demo` only: kills a model or a recorder, or freezes a camera for 8 s, to watch what follows. 404 on any other node.',
+    role: 'operator',
+    scope: 'node',
+    body: { schema: demoBreakSchema, as: 'json' },
+    answer: demoBreakSchema,
+    refusals: [404, 409],
   },
 } as const satisfies Readonly<Record<string, ApiRoute>>;
 

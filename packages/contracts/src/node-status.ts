@@ -119,6 +119,8 @@ export const nodeStatusSchema = z.strictObject({
   /** The supervisor's process. */
   pid: z.int().min(1),
   up_ms: ms,
+  /** `vigia demo` started it, so that its parts may be broken on purpose; absent on any other node. */
+  demo: z.literal(true).optional(),
   shm_bytes: z.int().min(0),
   /** For people: `off`, `connected`, `not connected`. */
   mqtt: z.string(),

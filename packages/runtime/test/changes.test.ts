@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { ask, type CameraText, pidsByCamera, reportNow, startFleet, untilSeen, writeConfig } from './support/fleet.ts';
 import { startMosquitto } from './support/programs.ts';
 import { closers, command, hangUp, resultsOfNewProcess, running, stop } from './support/running-node.ts';
-import { isAlive, Sandbox, Vigia } from './support/vigia.ts';
+import { isAlive, Sandbox } from './support/vigia.ts';
 
 describe('a terminal', () => {
   /** Runs a node on a terminal of its own; prints its pid; closes the terminal on a line of input. */
@@ -120,22 +120,6 @@ describe('the broker', { tags: 'full' }, () => {
 });
 
 describe('vigia reload', () => {
-  test('the demo says that it has nothing to reload, and goes on', async () => {
-    const box = new Sandbox();
-    closers.push(() => box.remove());
-    const demo = new Vigia(['demo', '--json', '--rtsp-port', '0', '--mqtt-port', '0', '--http-port', '0'], box.env);
-    closers.push(() => demo.process.kill('SIGKILL'));
-    await demo.until('a result', () => demo.results.length > 0);
-    demo.process.kill('SIGHUP');
-    await demo.until('the sentence', () =>
-      demo.stderr.includes('reload: the demo has no configuration file: there is nothing to reload'),
-    );
-    const before = demo.results.length;
-    await demo.until('more results', () => demo.results.length > before);
-    demo.process.kill('SIGTERM');
-    expect(await demo.ended()).toBe(0);
-  });
-
   test('tells what it does; without a node: exit code 1', async () => {
     const box = new Sandbox();
     closers.push(() => box.remove());

@@ -86,7 +86,9 @@ describe.each([
           // See recordings.test.ts.
           !(name in RECORDINGS_API) &&
           !(name in LIVE_API) &&
-          !['acknowledge', 'openapi', 'metrics', 'snapshot', 'stop', 'eventStream', 'stream'].includes(name),
+          !['acknowledge', 'breakDemo', 'openapi', 'metrics', 'snapshot', 'stop', 'eventStream', 'stream'].includes(
+            name,
+          ),
       ).sort(),
     );
   });

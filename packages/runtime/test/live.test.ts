@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { SimulatedCamera } from '@vigia/testkit';
 import { postOffer, WhepViewer } from '@vigia/testkit/whep-viewer';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { clip } from './support/clips.ts';
 import { freePort } from './support/programs.ts';
 import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
@@ -71,6 +73,7 @@ test.each(['hall', 'yard'])(
     const one = viewer();
     const askedMs = Date.now();
     const { status, headers } = await one.open(whep(id));
+    const answeredMs = Date.now();
     expect(status).toBe(201);
     expect(headers.get('location')).toMatch(new RegExp(`^/api/v1/cameras/${id}/whep/[\\w-]{22}$`));
     expect(headers.get('etag')).toBe(`"${headers.get('location')?.split('/').at(-1)}"`);
@@ -86,9 +89,10 @@ test.each(['hall', 'yard'])(
     for (const ago of old) expect([ago % 90 === 0, ago > -90 * 300]).toEqual([true, true]);
     await one.until('two times', () => one.times.length >= 2);
     for (const { rtp, captured_at: captured } of one.times) {
-      // 90 kHz: the times are those of the stamps, however long after the question.
-      const expectedMs = askedMs + behind(rtp, origin) / 90;
-      expect(Math.abs(Date.parse(captured) - expectedMs)).toBeLessThan(2_000);
+      // 90 kHz: the times are those of the stamps, and the picture at the origin was the newest one before the answer.
+      const originMs = Date.parse(captured) - behind(rtp, origin) / 90;
+      expect(originMs).toBeGreaterThan(askedMs - 2_000);
+      expect(originMs).toBeLessThanOrEqual(answeredMs);
     }
     const [first, second] = one.times as [(typeof one.times)[0], (typeof one.times)[0]];
     const steps = [behind(second.rtp, first.rtp) / 90, Date.parse(second.captured_at) - Date.parse(first.captured_at)];
@@ -189,3 +193,123 @@ test('addresses may follow the offer', async () => {
   expect((await fetch(place, { method: 'PATCH', headers: fragment, body: 'a=candidate:!!\r\n' })).status).toBe(400);
   await one.until('video', () => one.packets.length > 0);
 });
+
+/** Bytes of a movie, or a text about it. */
+type MovieMessage = Buffer | Readonly<Record<string, unknown>>;
+const isPart = (message: MovieMessage): message is Buffer => Buffer.isBuffer(message);
+
+/** A viewer of `live.mp4`. It confirms what it has had, unless `confirms` is false. */
+class MovieViewer {
+  readonly messages: MovieMessage[] = [];
+  readonly socket: WebSocket;
+  confirms = true;
+  closedBy: number | undefined;
+
+  constructor(id: string) {
+    this.socket = new WebSocket(`${base.replace('http', 'ws')}/cameras/${id}/live.mp4`);
+    this.socket.on('error', () => undefined);
+    this.socket.on('close', (code) => {
+      this.closedBy = code;
+    });
+    this.socket.on('message', (data: Buffer, isBinary) => {
+      this.messages.push(isBinary ? data : (JSON.parse(data.toString()) as Record<string, unknown>));
+      if (this.confirms) this.confirm();
+    });
+  }
+
+  confirm(): void {
+    this.socket.send(String(this.messages.length));
+  }
+
+  get parts(): Buffer[] {
+    return this.messages.filter(isPart);
+  }
+
+  texts(type: string): Readonly<Record<string, unknown>>[] {
+    return this.messages.flatMap((message) => (!isPart(message) && message['type'] === type ? [message] : []));
+  }
+
+  async until(what: string, holds: () => boolean): Promise<void> {
+    for (const end = Date.now() + 30_000; !holds(); await new Promise((resolve) => setTimeout(resolve, 20)))
+      if (Date.now() > end) throw new Error(`watchdog: ${what} did not happen`);
+  }
+}
+
+/** What another program decodes of a movie: pictures, and what it complained of. */
+function decoded(parts: readonly Buffer[]): { readonly pictures: number; readonly errors: string } {
+  const args = ['-v', 'error', '-i', '-', '-fps_mode', 'passthrough', '-f', 'framemd5', '-'];
+  const { stdout, stderr } = spawnSync('ffmpeg', args, { input: Buffer.concat(parts), encoding: 'utf8' });
+  return { pictures: stdout.split('\n').filter((line) => line.startsWith('0,')).length, errors: stderr };
+}
+
+describe('a movie, where WebRTC does not pass', () => {
+  test.each([
+    ['hall', /^video\/mp4; codecs="avc1\.[\da-f]{6}"$/],
+    ['barn', /^video\/mp4; codecs="hvc1\.1\.6\.L\d+(\.[\dA-F]{1,2})*"$/],
+  ])('%s: its format, pictures that a decoder takes, and when they were captured', async (id, mime) => {
+    const one = new MovieViewer(id);
+    const askedMs = Date.now();
+    await one.until('its format', () => one.messages.length > 0);
+    const answeredMs = Date.now();
+    await one.until('pictures and times', () => one.parts.length > 15 && one.texts('time').length > 1);
+    const [format] = one.messages as [Record<string, unknown>];
+    expect(format).toEqual({ type: 'format', mime: expect.stringMatching(mime), origin: expect.any(Number) });
+    for (const { rtp, captured_at: captured } of one.texts('time') as { rtp: number; captured_at: string }[]) {
+      const originMs = Date.parse(captured) - (rtp - (format['origin'] as number)) / 90;
+      expect(originMs).toBeGreaterThan(askedMs - 2_000);
+      expect(originMs).toBeLessThanOrEqual(answeredMs);
+    }
+    one.socket.close();
+    // Without the init.
+    expect(decoded(one.parts)).toEqual({ pictures: one.parts.length - 1, errors: '' });
+  });
+
+  test('a viewer who does not keep up loses pictures up to a keyframe, and hears how many; none comes late', async () => {
+    const one = new MovieViewer('yard');
+    one.confirms = false;
+    await one.until('times without pictures', () => one.parts.length > 0 && !one.messages.slice(-2).some(isPart));
+    const before = one.parts.length;
+    one.confirm();
+    one.confirms = true;
+    await one.until('pictures again', () => one.parts.length > before + 5);
+    const [lost] = one.texts('lost');
+    expect(lost?.['pictures']).toBeGreaterThan(0);
+    const from = one.messages.indexOf(lost as Record<string, unknown>);
+    // The decoder goes on with what follows as if it came first: it is a keyframe.
+    const init = one.parts[0] as Buffer;
+    const after = one.messages.slice(from).filter(isPart);
+    expect(decoded([init, ...after])).toEqual({ pictures: after.length, errors: '' });
+    one.socket.close();
+  });
+
+  test('one who confirms what was never sent is sent away; the end of the live process ends all', async () => {
+    const [one, two] = [new MovieViewer('yard'), new MovieViewer('yard')];
+    await one.until('pictures', () => one.parts.length > 0 && two.parts.length > 0);
+    one.socket.send('1000000');
+    await one.until('its end', () => one.closedBy !== undefined);
+    expect([one.closedBy, two.closedBy]).toEqual([1003, undefined]);
+    process.kill(vigia.child(LIVE), 'SIGKILL');
+    await two.until('its end', () => two.closedBy !== undefined);
+    expect(two.closedBy).toBe(1001);
+  });
+
+  test('what cannot be had is refused before the upgrade', async () => {
+    const refused = (id: string): Promise<[number | undefined, string]> =>
+      new Promise((resolve) => {
+        new MovieViewer(id).socket.on('unexpected-response', (_, response) => {
+          let text = '';
+          response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+          response.on('end', () => resolve([response.statusCode, (JSON.parse(text) as ApiErrorBody).error.code]));
+        });
+      });
+    expect(await refused('away')).toEqual([409, 'camera_away']);
+    expect(await refused('bath')).toEqual([409, 'privacy']);
+    expect(await refused('none')).toEqual([404, 'not_found']);
+    const plain = await fetch(`${base}/cameras/yard/live.mp4`);
+    expect([plain.status, await plain.json()]).toMatchObject([400, { error: { code: 'usage' } }]);
+  });
+});
+
+interface ApiErrorBody {
+  readonly error: { readonly code: string };
+}

@@ -253,6 +253,37 @@ describe('in Chromium', { tags: 'full' }, () => {
     complaints = [];
   });
 
+  test('where the packets of WebRTC do not pass, the video comes as a movie, with its age', async () => {
+    const blocked = await browser.newPage();
+    await blocked.addInitScript(() => {
+      interface Remote {
+        readonly RTCPeerConnection: {
+          readonly prototype: { setRemoteDescription: (answer: { type: string; sdp: string }) => Promise<void> };
+        };
+      }
+      const { prototype } = (globalThis as unknown as Remote).RTCPeerConnection;
+      const real = prototype.setRemoteDescription;
+      // The node has no address: nothing can be sent to it.
+      prototype.setRemoteDescription = function withoutAddresses({ type, sdp }) {
+        return real.call(this, { type, sdp: sdp.replaceAll(/a=candidate.*\r\n/g, '') });
+      };
+    });
+    await blocked.goto(`http://${address}/#/camera/street`);
+    await blocked.keyboard.press('s');
+    await isShown(blocked.locator('main.cam').getByText(/^Video 0\.\d s behind$/));
+    const video = blocked.locator('main.cam video');
+    const shown = (): Promise<[string, number]> =>
+      video.evaluate((element) => {
+        const movie = element as unknown as ShownVideo & { readonly src: string };
+        return [movie.src.slice(0, 5), movie.getVideoPlaybackQuality().totalVideoFrames];
+      });
+    const [source, before] = await shown();
+    expect(source).toBe('blob:');
+    await expect.poll(async () => (await shown())[1], { timeout: 20_000 }).toBeGreaterThan(before + 5);
+    await isShown(blocked.locator('main.cam').getByText(/^Video [01]\.\d s behind$/));
+    await blocked.close();
+  });
+
   test('the node itself: its processes and what is wrong, with what to do and a button that does it', async () => {
     await page.getByRole('navigation').getByRole('link', { name: 'System' }).click();
     await isShown(page.getByRole('heading', { name: /problem/ }));

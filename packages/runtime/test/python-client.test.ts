@@ -64,6 +64,7 @@ test('every route has been called', () => {
   for (const name of ofRecordings)
     expect([name, answerTo(name, 'no recordings')]).toEqual([name, [409, 'no_recordings']]);
   expect(answerTo('markRecording', 'no recordings')).toEqual([404, 'not_found']);
+  expect(answerTo('breakDemo', 'no demo')).toEqual([404, 'not_found']);
   expect(answerTo('metrics')).toMatch(/# EOF\n$/);
   expect(answerTo('openapi')).toMatchObject({ openapi: '3.1.0' });
 });

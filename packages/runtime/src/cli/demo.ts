@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type ChannelPort,
@@ -13,6 +14,7 @@ import {
   parseLogLine,
 } from '@vigia/base';
 import { type Config, configSchema } from '@vigia/contracts';
+import { dataDirOf } from '#core/node-dirs';
 import { Aedes } from 'aedes';
 import { z } from 'zod';
 import type { RunOptions } from './options.ts';
@@ -52,11 +54,16 @@ const MQTT_PORT = 1884;
 const HTTP_PORT = 8470;
 const RTSP_PORT = 8554;
 const CAMERA_READY_MS = 10_000;
+/** How long a camera stands still that somebody froze. Milliseconds. */
+const FROZEN_MS = 8_000;
+
 /** A simulated camera in a process of its own. */
 interface DemoCamera {
   readonly url: string;
   /** From now on it misbehaves in these ways. */
   fail(faults: readonly string[]): void;
+  /** Keeps its connection and sends nothing for {@link FROZEN_MS}. */
+  freeze(): void;
 }
 
 /** Messages of the simulated camera. */
@@ -65,8 +72,8 @@ const failedSchema = z.looseObject({ type: z.literal('failed'), code: z.string()
 
 /**
  * Runs the whole chain on one machine: simulated cameras that speak real RTSP, of which one shows somebody who falls and one
- * fails every minute, a person detector, rules for falls and beds, and an MQTT broker for subscribers. Only the cameras differ
- * from a real installation.
+ * fails every minute, a person detector, rules for falls and beds, a recorder, and an MQTT broker for subscribers. Only the cameras
+ * differ from a real installation, and that its parts may be broken on purpose.
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const scope = new Scope();
@@ -82,10 +89,20 @@ export async function runDemo(options: DemoOptions): Promise<number> {
         `${pageOf(config)}   open it in a browser\n\nsimulated camera ${cameras.street.url}   (and ${Object.keys(cameras).length - 1} more)\nHTTP API         http://127.0.0.1:${httpPort}/api/v1   (/api/v1/openapi.json lists its routes)\nMQTT broker      mqtt://127.0.0.1:${mqttPort}   (mosquitto_sub -p ${mqttPort} -t 'vigia/#' shows the results)\n\n`,
       );
     }
-    return await runNode(config, options);
+    // The schema of a camera's id is wider than the ids of this demo: an admin may have added others.
+    const freeze = (camera: string): void => {
+      if (!isOwn(camera))
+        throw new VigiaError('not_found', `camera ${camera} is not one of the demo’s: it cannot be frozen from here`);
+      cameras[camera].freeze();
+    };
+    return await runNode(config, options, { freeze });
   } finally {
     await scope.close();
   }
+}
+
+function isOwn(camera: string): camera is CameraId {
+  return Object.hasOwn(CLIPS, camera);
 }
 
 function demoConfig(cameras: Readonly<Record<CameraId, DemoCamera>>, mqttPort: number, httpPort: number): Config {
@@ -102,6 +119,7 @@ function demoConfig(cameras: Readonly<Record<CameraId, DemoCamera>>, mqttPort: n
     cameras: {
       room: camera('room', 1, 'Living room', {
         consumers: people(5, 'critical'),
+        record: { keep: '1h', keep_events: '1h' },
         rules: { fall: { from: 'people' } },
       }),
       bedroom: camera('bedroom', 2, 'Bedroom', {
@@ -113,6 +131,8 @@ function demoConfig(cameras: Readonly<Record<CameraId, DemoCamera>>, mqttPort: n
       street: camera('street', 4, 'Street', { consumers: people(5, 'normal') }),
     },
     models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
+    // Not where a node that is none of a demo keeps its footage: it would be removed.
+    storage: { path: join(dataDirOf(), 'demo-footage'), max_bytes: '200MB' },
     mqtt: { url: `mqtt://127.0.0.1:${mqttPort}`, commands: false },
     http: { listen: `127.0.0.1:${httpPort}` },
   });
@@ -217,7 +237,18 @@ async function forkCamera(clip: string, port: number, scope: Scope): Promise<Dem
       scope.defer(() => started.stop());
       started.start();
     });
-    return { url, fail: (faults) => parent?.send({ type: 'faults', faults }, () => undefined) };
+    const tell = (command: object): void => parent?.send(command, () => undefined);
+    let frozen: { cancel(): void } | undefined;
+    scope.defer(() => frozen?.cancel());
+    return {
+      url,
+      fail: (faults) => tell({ type: 'faults', faults }),
+      freeze: () => {
+        frozen?.cancel();
+        tell({ type: 'pause' });
+        frozen = systemClock.after(FROZEN_MS, () => tell({ type: 'resume' }));
+      },
+    };
   } catch (error) {
     await child?.stop();
     throw error;

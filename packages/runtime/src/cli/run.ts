@@ -17,7 +17,7 @@ import { killWorkerGroups, lockNode, removeDeadModelSockets, stateDirOf } from '
 import { paletteFor } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#cli/views';
 import type { ModelStore } from '@vigia/model-container';
-import { LogRing, Supervisor, type SupervisorOptions } from '#node';
+import { type DemoCameras, LogRing, Supervisor, type SupervisorOptions } from '#node';
 import { NodeStore } from '#services/store';
 import { admit, budgetOf, locateModels, planOf, pullModel, roomFor, sums } from '#node/plan';
 import { Ending } from './ending.ts';
@@ -35,9 +35,10 @@ const LINGER_MS = 3_000;
 /**
  * Runs a configuration until its time is up or a signal arrives, then reports and stops.
  *
+ * @param demo The cameras of a demo, whose parts may be broken on purpose.
  * @returns the exit code: 0, or 1 when something failed at runtime.
  */
-export async function runNode(config: Config, options: RunOptions): Promise<number> {
+export async function runNode(config: Config, options: RunOptions, demo?: DemoCameras): Promise<number> {
   const clock = systemClock;
   const ending = new Ending();
   const scope = new Scope();
@@ -64,7 +65,7 @@ export async function runNode(config: Config, options: RunOptions): Promise<numb
     const stateDir = stateDirOf(config.node);
     const store = await openStore(stateDir, output.log);
     scope.defer(() => store?.close());
-    const start = { config, plan, runDir: lock.runDir, stateDir, file: options.configFile, store };
+    const start = { config, plan, runDir: lock.runDir, stateDir, file: options.configFile, store, demo };
     const supervisor = newSupervisor(start, output, ending);
     scope.defer(() => supervisor.stop());
     dropped = supervisor.subscribe('view', (item) => view.onItem(item));
@@ -116,7 +117,7 @@ function logTo(view: View): Output {
 }
 
 function newSupervisor(
-  start: Pick<SupervisorOptions, 'config' | 'plan' | 'runDir' | 'stateDir' | 'file' | 'store'>,
+  start: Pick<SupervisorOptions, 'config' | 'plan' | 'runDir' | 'stateDir' | 'file' | 'store' | 'demo'>,
   output: Output,
   ending: Ending,
 ): Supervisor {

@@ -1,8 +1,16 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Clock, codeOf, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
-import { LIVE_ANSWER_HEADER, type LiveCameras, RTP_ORIGIN_HEADER, SDP_LIMIT, VIEWERS } from '#core/live-link';
+import { type Clock, codeOf, LENGTH_BYTES, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
+import {
+  LIVE_ANSWER_HEADER,
+  LIVE_MEMORY,
+  type LiveCameras,
+  RTP_ORIGIN_HEADER,
+  SDP_LIMIT,
+  VIEWERS,
+} from '#core/live-link';
 import { CameraUnits } from './camera-units.ts';
+import { type MovieMessageKind, MovieView } from './movie-view.ts';
 import { readCandidates } from './offer.ts';
 import type { Peers } from './peer.ts';
 import { View } from './view.ts';
@@ -40,6 +48,7 @@ export class Live {
   readonly #o: LiveOptions;
   readonly #server: Server;
   readonly #views = new Map<string, View>();
+  readonly #movies = new Set<MovieView>();
   readonly #watched = new Map<string, Watched>();
   #cameras: LiveCameras;
   /** Views that are being opened count. */
@@ -75,7 +84,7 @@ export class Live {
 
   /** Ends all views. Idempotent. */
   async close(): Promise<void> {
-    for (const view of this.#views.values()) view.close();
+    for (const view of [...this.#views.values(), ...this.#movies]) view.close();
     for (const [camera, watched] of this.#watched) this.#forget(camera, watched);
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
@@ -105,6 +114,7 @@ export class Live {
     const [, camera = '', session = ''] = PLACE.exec(request.url ?? '') ?? [];
     const body = await textOf(request);
     if (request.method === 'POST') return this.#open(camera, session, body, response);
+    if (request.method === 'GET') return this.#openMovie(camera, response);
     const view = this.#views.get(session);
     if (request.method !== 'PATCH' || !view) throw new VigiaError('not_found', 'there is no such live session');
     for (const candidate of readCandidates(body)) view.addCandidate(candidate);
@@ -112,23 +122,14 @@ export class Live {
   }
 
   async #open(camera: string, session: string, offer: string, response: ServerResponse): Promise<void> {
-    if (this.#viewers >= VIEWERS)
-      throw new VigiaError('busy', `${VIEWERS} viewers look at this node; more are not served`);
-    const { peers, clock, log } = this.#o;
-    const watched = this.#watch(camera);
-    this.#viewers += 1;
+    const { peers, clock } = this.#o;
+    const { units, onEnd } = this.#admit(camera, response);
     // Also without a view: the viewer may leave before there is one.
     response.once('close', () => {
       this.#views.get(session)?.close();
       this.#views.delete(session);
-      this.#viewers -= 1;
-      this.#unwatch(camera, watched);
     });
-    const onEnd = (why: string): void => {
-      log.debug(`camera ${camera}: a viewer is gone: ${why}`);
-      response.end();
-    };
-    const { view, answer, origin } = await View.open({ units: watched.units, peers, offer, clock, onEnd });
+    const { view, answer, origin } = await View.open({ units, peers, offer, clock, onEnd });
     if (response.destroyed) {
       view.close();
       return;
@@ -140,6 +141,52 @@ export class Live {
       [RTP_ORIGIN_HEADER]: origin,
     });
     response.write(answer);
+  }
+
+  /** A viewer without WebRTC: its messages follow each other, each behind its length, until one end closes. */
+  async #openMovie(camera: string, response: ServerResponse): Promise<void> {
+    const { units, onEnd } = this.#admit(camera, response);
+    const send = (kind: MovieMessageKind, content: Buffer): void => {
+      const head = Buffer.alloc(LENGTH_BYTES + 1);
+      head.writeUInt32BE(content.byteLength + 1);
+      head.writeUInt8(kind, LENGTH_BYTES);
+      response.cork();
+      response.write(head);
+      response.write(content);
+      response.uncork();
+      // Its reader leaves out what a viewer cannot take in time. This one does not read.
+      if (response.writableLength > LIVE_MEMORY.viewer) response.destroy();
+    };
+    const view = await MovieView.open({ units, clock: this.#o.clock, send, onEnd });
+    if (response.destroyed) return view.close();
+    this.#movies.add(view);
+    response.once('close', () => {
+      this.#movies.delete(view);
+      view.close();
+    });
+    response.writeHead(200, { 'content-type': 'application/octet-stream' });
+    response.flushHeaders();
+    await view.run();
+  }
+
+  /** A viewer of a camera, until the response closes. @throws VigiaError `busy`, `not_found` */
+  #admit(
+    camera: string,
+    response: ServerResponse,
+  ): { readonly units: CameraUnits; readonly onEnd: (why: string) => void } {
+    if (this.#viewers >= VIEWERS)
+      throw new VigiaError('busy', `${VIEWERS} viewers look at this node; more are not served`);
+    const watched = this.#watch(camera);
+    this.#viewers += 1;
+    response.once('close', () => {
+      this.#viewers -= 1;
+      this.#unwatch(camera, watched);
+    });
+    const onEnd = (why: string): void => {
+      this.#o.log.debug(`camera ${camera}: a viewer is gone: ${why}`);
+      response.end();
+    };
+    return { units: watched.units, onEnd };
   }
 
   #watch(camera: string): Watched {

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { type Clock, every, sleep, type Timer, VigiaError } from '@vigia/base';
+import { type Clock, sleep, type Timer, VigiaError } from '@vigia/base';
 import type { EncodedTap, TapItem } from '#core/encoded';
 import type { CameraUnits } from './camera-units.ts';
+import { CaptureTimes } from './capture-times.ts';
 import { isLiveCodec, type LiveCodec, readOffer } from './offer.ts';
 import { withoutHeldPictures, withParameterSets } from './parameter-sets.ts';
 import type { Peer, Peers } from './peer.ts';
@@ -14,21 +15,6 @@ const SLICE_BYTES = 64 * 1024;
 const PAUSE_MS = 2;
 /** A viewer whose decoder waits for a keyframe for so long is to come again: a new one gets the kept pictures. Milliseconds. */
 const LOST_MS = 1_000;
-/**
- * Viewers learn this often when the pictures were captured, also while none come, so that they know that this end is there; and
- * at once when that is another time than they can compute.
- */
-const TIMES_MS = 1_000;
-const OFF_MS = 0.5;
-const RTP_PER_MS = 90;
-
-/** When the picture with this stamp was captured. Monotonic milliseconds. */
-interface PictureTime {
-  readonly stamp: number;
-  readonly capturedMs: number;
-}
-
-type Unit = Extract<TapItem, { kind: 'video' }>;
 
 /** Options of {@link View.open}. */
 export interface ViewOptions {
@@ -48,13 +34,10 @@ export class View {
   readonly #stamps: PictureStamps;
   readonly #tap: EncodedTap;
   readonly #deadline: Timer;
-  #times: Timer | undefined;
+  readonly #times: CaptureTimes;
   readonly #peer: Peer;
   /** The parameter sets of the connection's description. */
   #described: Buffer | undefined;
-  /** When the newest picture was captured; and what the viewer was informed of last. */
-  #time: PictureTime | undefined;
-  #said: PictureTime | undefined;
   /** Whether the viewer listens to times: then it comes again by itself. */
   #hears = false;
   /** Since when its decoder has been waiting for a keyframe. */
@@ -66,6 +49,7 @@ export class View {
     this.#codec = codec;
     this.#stamps = stamps;
     this.#tap = options.units.open();
+    this.#times = new CaptureTimes(options.clock, (time) => this.#peer.say(JSON.stringify(time)));
     this.#deadline = options.clock.after(CONNECT_MS, () => this.#end('it was not connected in time'));
     try {
       this.#peer = open(this);
@@ -126,7 +110,7 @@ export class View {
 
   #release(): void {
     this.#deadline.cancel();
-    this.#times?.cancel();
+    this.#times.close();
     this.#tap.close();
   }
 
@@ -140,9 +124,9 @@ export class View {
   async #run(): Promise<void> {
     this.#deadline.cancel();
     if (this.#ended) return;
-    this.#times = every(this.#o.clock, TIMES_MS, () => this.#sayTime());
+    this.#times.start();
     let burst = 0;
-    for (const item of this.#waiting()) {
+    for (const item of waitingIn(this.#tap)) {
       burst += this.#take(item);
       if (burst < SLICE_BYTES) continue;
       burst = 0;
@@ -152,14 +136,6 @@ export class View {
     this.#end('the camera is gone, or is another one now');
   }
 
-  /** What has come since the offer, and the kept group before it: a group in which nothing is live is not even decoded. */
-  #waiting(): TapItem[] {
-    const items: TapItem[] = [];
-    for (let item = this.#tap.take(); item; item = this.#tap.take()) items.push(item);
-    const last = items.findLastIndex((item) => item.kind === 'video' && item.keyframe);
-    return items.filter((item, i) => i >= last || item.kind !== 'video');
-  }
-
   /** @returns the bytes that were sent. */
   #take(item: TapItem): number {
     if (item.kind === 'format') this.#begin(item.format.codec, item.format.extradata);
@@ -167,13 +143,13 @@ export class View {
     const stamp = this.#stamps.of(item);
     const data = item.keyframe ? this.#keyframe(item.data) : item.data;
     this.#peer.send(data, stamp);
-    if (!this.#stamps.isBefore(item)) this.#noteTime(stamp, item);
+    if (!this.#stamps.isBefore(item)) this.#times.note(stamp, item);
     return data.byteLength;
   }
 
   #hear(): void {
     this.#hears = true;
-    this.#sayTime();
+    this.#times.say();
   }
 
   #lost(): void {
@@ -194,21 +170,12 @@ export class View {
     this.#described = extradata;
     this.#stamps.reconnected();
   }
+}
 
-  #noteTime(stamp: number, { arrivedMs, latenessMs }: Unit): void {
-    const capturedMs = arrivedMs - latenessMs;
-    const said = this.#said;
-    const expectedMs = said ? said.capturedMs + ((stamp - said.stamp) | 0) / RTP_PER_MS : Number.NaN;
-    this.#time = { stamp, capturedMs };
-    if (!(Math.abs(expectedMs - capturedMs) < OFF_MS)) this.#sayTime();
-  }
-
-  #sayTime(): void {
-    if (!this.#time) return;
-    this.#said = this.#time;
-    const { clock } = this.#o;
-    const { stamp: rtp, capturedMs } = this.#time;
-    const captured_at = new Date(clock.wallMs() - (clock.nowMs() - capturedMs)).toISOString();
-    this.#peer.say(JSON.stringify({ rtp, captured_at }));
-  }
+/** What waits, from its newest keyframe on: a group of pictures in which nothing is live is not even decoded. */
+export function waitingIn(tap: EncodedTap): TapItem[] {
+  const items: TapItem[] = [];
+  for (let item = tap.take(); item; item = tap.take()) items.push(item);
+  const last = items.findLastIndex((item) => item.kind === 'video' && item.keyframe);
+  return items.filter((item, i) => i >= last || item.kind !== 'video');
 }

@@ -16,6 +16,7 @@ export interface NodeActions
     | 'camera'
     | 'restartCamera'
     | 'restartWorker'
+    | 'breakDemo'
     | 'events'
     | 'acknowledge'
     | 'resumable'
@@ -45,6 +46,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     camera: (id) => node.camera(id),
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
+    breakDemo: (wish) => node.breakDemo(wish),
     events: (query) => node.events(query),
     acknowledge: (event, by) => node.acknowledge(event, by),
     get playback() {

@@ -20,6 +20,8 @@ export interface NodeParts {
   readonly plan: () => Plan;
   /** The version of vigia. */
   readonly version: string;
+  /** Whether `vigia demo` started it. */
+  readonly isDemo: boolean;
   readonly upMs: () => number;
   readonly health: () => readonly HealthProblem[];
   readonly alarms: () => readonly OpenAlarm[];
@@ -50,6 +52,7 @@ export async function reportOf({ plan, upMs, children, recordings, broker, api }
 export function statusOf({
   plan,
   version,
+  isDemo,
   upMs,
   health,
   alarms,
@@ -65,6 +68,7 @@ export function statusOf({
     vigia: version,
     pid: process.pid,
     up_ms: Math.round(upMs()),
+    ...(isDemo ? { demo: true as const } : {}),
     shm_bytes: shmBytes,
     mqtt: broker.text,
     problems: [...health()],

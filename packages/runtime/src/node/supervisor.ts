@@ -12,6 +12,7 @@ import type {
   NodeStatus,
   Report,
 } from '@vigia/contracts';
+import type { DemoBreak } from '@vigia/contracts/api';
 import { checkSocketPath } from '#core/node-dirs';
 import type { EventHub, ItemHandler } from '#core/event-hub';
 import { Children, type CameraHandle } from '#node/children';
@@ -25,6 +26,7 @@ import type { ControlledNode, FollowerOptions, NodeSubscription } from '#service
 import type { NodeStore } from '#services/store';
 import { admitChange, nodeBudgetOf } from './admit-change.ts';
 import { controlledNode } from './controlled-node.ts';
+import { breakDemo, type DemoCameras } from './demo-breaks.ts';
 import { Doors } from './doors.ts';
 import type { LogRing } from './log-ring.ts';
 import { consumersOf, type NodeParts, reportOf, runningWorkers, statusOf } from './node-report.ts';
@@ -52,6 +54,8 @@ export interface SupervisorOptions {
   readonly onLog: (record: LogRecord) => void;
   /** The records of `log` and `onLog` that are kept for those who ask. */
   readonly logs: Pick<LogRing, 'read'>;
+  /** The cameras of a demo; undefined for any other node. */
+  readonly demo?: DemoCameras | undefined;
   /** Called when a client requests a stop over the control socket. The caller stops the node. */
   readonly onStopRequest: () => void;
 }
@@ -235,6 +239,12 @@ export class Supervisor {
     return this.#children.cameras.get(id);
   }
 
+  /** Breaks a part of a demo on purpose. @throws VigiaError as {@link breakDemo} does. */
+  breakDemo(wish: DemoBreak): void {
+    breakDemo(wish, { cameras: this.#o.demo, children: this.#children, recordings: this.recordings });
+    this.#o.log.info(`broke the ${wish.what} of camera ${wish.camera}: somebody wanted to see what follows`);
+  }
+
   /** Problems that need attention. */
   health(): readonly HealthProblem[] {
     return [
@@ -339,6 +349,7 @@ export class Supervisor {
     return {
       plan: () => this.#plan,
       version: this.#o.version,
+      isDemo: this.#o.demo !== undefined,
       upMs: () => this.#o.clock.nowMs() - this.#startedMs,
       health: () => this.health(),
       alarms: () => this.#watches.alarms.open,

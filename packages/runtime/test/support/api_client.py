@@ -112,6 +112,10 @@ def changes(node):
     except ApiError as error:
         say("no alarm", "acknowledge", [error.status, error.code])
     try:
+        node.break_demo({"what": "camera", "camera": "hall"})
+    except ApiError as error:
+        say("no demo", "breakDemo", [error.status, error.code])
+    try:
         node.put_camera("new", put, if_match=revision)
     except ApiError as error:
         say("tcp", "refused", [error.status, error.code, error.details])

@@ -29,6 +29,13 @@ export function refusedRequests(raw: ApiNode['raw']): readonly Refused[] {
       404,
       /there is no camera \\"nope\\"; this node has hall/,
     ],
+    [
+      'a break of what is no demo',
+      () =>
+        raw('POST', '/api/v1/demo/break', { 'content-type': 'application/json' }, '{"what":"camera","camera":"hall"}'),
+      404,
+      /only a demo can be broken on purpose/,
+    ],
     ['no camera id', () => raw('GET', '/api/v1/cameras/..%2f..%2fetc'), 400, /path\.camera/],
     [
       'an unknown parameter',

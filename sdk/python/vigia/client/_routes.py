@@ -12,6 +12,7 @@ from .types import (
     Changed,
     Configuration,
     ConsumerPatch,
+    DemoBreak,
     Document,
     EventsAnswer,
     EventsQuery,
@@ -349,4 +350,12 @@ class Routes(Sender):
         `POST /api/v1/reload`, role admin.
         """
         answer: ReloadAnswer = self._json(Request("POST", "/api/v1/reload", key=idempotency_key))
+        return answer
+
+    def break_demo(self, body: DemoBreak, *, idempotency_key: Optional[str] = None) -> DemoBreak:
+        """Of `vigia demo` only: kills a model or a recorder, or freezes a camera for 8 s, to watch what follows. 404 on any other node.
+
+        `POST /api/v1/demo/break`, role operator.
+        """
+        answer: DemoBreak = self._json(Request("POST", "/api/v1/demo/break", body=body, key=idempotency_key))
         return answer

@@ -1,5 +1,13 @@
 export type { FootageView, Piece } from './footage-view.ts';
-export { boxAt, boxesIn, type FragmentTimes, type TrackBoxes, tracksOf, timesOfFragment } from './movie-boxes.ts';
+export {
+  boxAt,
+  boxesIn,
+  type FragmentTimes,
+  type TrackBoxes,
+  tracksOf,
+  timesOfFragment,
+  withoutEdits,
+} from './movie-boxes.ts';
 export { readSegment, type Fragment, type Segment } from './segment-file.ts';
 export { dayOf, footagePath, isFootageDay, type FootageName, parseFootagePath } from './footage-name.ts';
 export {

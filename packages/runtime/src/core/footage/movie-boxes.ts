@@ -53,6 +53,21 @@ export function boxAt(body: Buffer, path: string): Buffer | undefined {
   return found;
 }
 
+/**
+ * A copy of `ftyp` and `moov` without edit lists, which move the pictures of their own file only: each is turned into free space,
+ * which changes no size.
+ */
+export function withoutEdits(init: Buffer): Buffer {
+  const bytes = Buffer.from(init);
+  for (const { type, body } of boxesIn(bytes)) {
+    if (type !== 'moov') continue;
+    for (const track of boxesIn(body))
+      for (const part of track.type === 'trak' ? boxesIn(track.body) : [])
+        if (part.type === 'edts') bytes.write('free', part.body.byteOffset - bytes.byteOffset - 4, 'latin1');
+  }
+  return bytes;
+}
+
 /** The video and audio tracks of a `moov`. Tracks that make no sense are left out. */
 export function tracksOf(moov: Buffer): TrackBoxes[] {
   const defaults = new Map<number, TrackDefaults>();

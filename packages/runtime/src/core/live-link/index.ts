@@ -6,6 +6,8 @@ export {
   type LiveCameras,
   type LiveSetup,
   type LiveWords,
+  MOVIE_MESSAGE,
+  MOVIE_MESSAGE_LIMIT,
   NODE_LIVE_WORDS,
   type NodeLiveWords,
   RTP_ORIGIN_HEADER,

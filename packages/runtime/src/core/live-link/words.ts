@@ -18,6 +18,19 @@ export const RTP_ORIGIN_HEADER = 'x-vigia-rtp-origin';
 /** In the answer to an offer, which stays open behind it: its bytes. */
 export const LIVE_ANSWER_HEADER = 'x-vigia-answer-bytes';
 
+/**
+ * Of a movie: what each message of the response holds, its first byte. A text is JSON; a picture is a fragment of an MP4, and a
+ * keyframe one with which a player can go on after others were left out.
+ */
+export const MOVIE_MESSAGE: { readonly text: 0; readonly init: 1; readonly picture: 2; readonly keyframe: 3 } = {
+  text: 0,
+  init: 1,
+  picture: 2,
+  keyframe: 3,
+};
+/** Longest message of a movie, bytes. */
+export const MOVIE_MESSAGE_LIMIT: number = 16 * 1024 * 1024;
+
 /** A camera whose video can be looked at. */
 export interface LiveCamera {
   /** The socket on which the process that holds its connection passes its units on. */

@@ -12,7 +12,7 @@ import type {
   NodeStatus,
   Report,
 } from '@vigia/contracts';
-import type { ApiResponse, Frozen } from '@vigia/contracts/api';
+import type { ApiResponse, DemoBreak, Frozen } from '@vigia/contracts/api';
 import type { CameraSetup, Tile } from '#core/camera-link';
 
 /** What a change of the configuration did. */
@@ -80,6 +80,12 @@ export interface ControlledNode {
   restartCamera(id: string): Promise<void>;
   /** Resolves when the worker of a camera's consumer is ready again. */
   restartWorker(id: string, consumer: string): Promise<void>;
+  /**
+   * Breaks a part of a demo on purpose.
+   *
+   * @throws VigiaError `not_found` on a node that is no demo, and for what the camera does not have; `not_running`.
+   */
+  breakDemo(wish: DemoBreak): void;
   /**
    * Somebody knows of the alarm of this subject: it is not repeated any more.
    *

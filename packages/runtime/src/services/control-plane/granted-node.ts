@@ -56,6 +56,7 @@ function wholeNode(
     removeCamera: (id, asker) => node.removeCamera(id, asker),
     restartCamera: (id) => node.restartCamera(id),
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
+    breakDemo: (wish) => node.breakDemo(wish),
     get playback() {
       return node.playback;
     },

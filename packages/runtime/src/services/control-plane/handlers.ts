@@ -1,6 +1,6 @@
 import { UsageError, VigiaError } from '@vigia/base';
 import { eventQuerySchema } from '@vigia/contracts';
-import { consumerPatchSchema, rollBackSchema } from '@vigia/contracts/api';
+import { consumerPatchSchema, demoBreakSchema, rollBackSchema } from '@vigia/contracts/api';
 import type { NodeHandlers } from './asked.ts';
 import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
 import { recordingHandlers } from './recording-handlers.ts';
@@ -61,7 +61,6 @@ export const nodeHandlers: NodeHandlers = {
   models: (node) => node.models(),
   events: async (node, { query: { after, ...query } }) => {
     // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.
-    // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.
     const known = after === undefined || after > node.newEventId() ? {} : { after };
     return { events: await node.events(checked(eventQuerySchema, { ...query, ...known }, 'query')) };
   },
@@ -90,6 +89,12 @@ export const nodeHandlers: NodeHandlers = {
   revisions: (node) => node.revisions,
   rollBack: (node, { body, ...asker }) => node.rollBack(checked(rollBackSchema, body, 'body').revision, asker),
   reload: (node) => node.reload(),
+  breakDemo: (node, { body }) => {
+    const wish = checked(demoBreakSchema, body, 'body');
+    cameraOf(node, wish.camera);
+    node.breakDemo(wish);
+    return wish;
+  },
 };
 
 /** @throws VigiaError `not_found` */

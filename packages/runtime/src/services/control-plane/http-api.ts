@@ -14,10 +14,12 @@ import {
 import webSocket from '@fastify/websocket';
 import { fastify, type FastifyReply, type FastifyRequest, type RouteHandlerMethod, type RouteOptions } from 'fastify';
 import type { z } from 'zod';
+import type { IncomingMessage } from 'node:http';
 import type { AccessControl } from '#core/access';
 import { RTP_ORIGIN_HEADER, SDP_LIMIT } from '#core/live-link';
 import type { AccessName, NodeName } from './asked.ts';
 import { Audit } from './audit.ts';
+import { serveMovie } from './live-movie.ts';
 import { LiveSessions } from './live-sessions.ts';
 import { passOn } from './media-proxy.ts';
 import { MjpegStreams } from './mjpeg-streams.ts';
@@ -49,6 +51,8 @@ const DOCUMENT_LIMIT = 1024 * 1024;
 /** A client must have sent its request within this time. */
 const REQUEST_MS = 30_000;
 const PARAM_LIMIT = 100;
+/** Routes with a WebSocket, by their address in the server. */
+const UPGRADES: ReadonlySet<string | undefined> = new Set([API.stream, API.movie].map(({ path }) => urlOf(path)));
 /** Of a message over a WebSocket, bytes. */
 const MESSAGE_LIMIT = 1_024;
 
@@ -78,6 +82,8 @@ export class HttpApi {
   readonly #visitors = new WeakMap<FastifyRequest, Visitor>();
   /** Of requests for streams, once they are known to be possible. */
   readonly #wishes = new WeakMap<FastifyRequest, ReturnType<typeof wishOf>>();
+  /** Of requests for movies, once they are open. */
+  readonly #movies = new WeakMap<FastifyRequest, IncomingMessage>();
   /** Built with the first request for it. */
   #openApi: string | undefined;
 
@@ -142,7 +148,7 @@ export class HttpApi {
     // Before the body is read: it costs nothing to refuse.
     server.addHook('onRequest', async (request) => {
       this.#visitors.set(request, entrance.visitor(request));
-      if (request.headers.upgrade !== undefined && request.routeOptions.url !== API.stream.path) throw noRoute(request);
+      if (request.headers.upgrade !== undefined && !UPGRADES.has(request.routeOptions.url)) throw noRoute(request);
     });
     for (const name of API_NAMES) server.route(this.#route(name, entrance));
     return server;
@@ -152,12 +158,13 @@ export class HttpApi {
     const { method, path } = API[name];
     const at = {
       method,
-      url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      url: urlOf(path),
       onRequest: async (request: FastifyRequest) => {
         const visitor = this.#visitorOf(request);
         this.#audit.refusing(visitor, name, () => refuseUnlessMay(visitor, API[name]));
       },
     };
+    if (name === 'movie') return { ...at, ...this.#movieRoute() };
     if (name !== 'stream' && name !== 'eventStream') {
       const handler: RouteHandlerMethod = (request, reply) => this.#answer(name, request, reply);
       return { ...at, handler, ...(name === 'stop' ? { onResponse: this.#stopAfter } : {}) };
@@ -178,6 +185,19 @@ export class HttpApi {
     return { ...at, preValidation, handler: sse, ...(name === 'stream' ? { wsHandler } : {}) };
   }
 
+  #movieRoute(): Pick<RouteOptions, 'preValidation' | 'handler' | 'wsHandler'> {
+    return {
+      // Before the upgrade, so that a refusal is an answer like any other.
+      preValidation: (request: FastifyRequest): Promise<void> => this.#openMovie(request),
+      handler: () => undefined,
+      wsHandler: (socket, request) => {
+        const movie = this.#movies.get(request);
+        if (movie) serveMovie(socket, movie, this.#o.clock);
+        else socket.terminate();
+      },
+    };
+  }
+
   /** The end closes open connections, so it begins when the answer has been sent. */
   readonly #stopAfter = async (request: FastifyRequest, { statusCode }: FastifyReply): Promise<void> => {
     if (statusCode === 200) this.#o.node.stop(nameOf(this.#visitorOf(request)));
@@ -192,7 +212,11 @@ export class HttpApi {
     return reply.code(status).send(body);
   }
 
-  async #answer(name: Exclude<ApiName, StreamName>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  async #answer(
+    name: Exclude<ApiName, StreamName | 'movie'>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<unknown> {
     const visitor = this.#visitorOf(request);
     if (name === 'login' || name === 'logout') return this.#sessions[name](visitor, request, reply);
     if (name === 'mjpeg') return this.#answerMjpeg(visitor, request, reply);
@@ -231,7 +255,7 @@ export class HttpApi {
 
   /** Live video: the process that has it makes the answer to an offer, and this one watches who may go on looking. */
   async #answerLive(
-    name: Exclude<LiveName, 'mjpeg'>,
+    name: WhepName,
     visitor: Visitor,
     { params, query, body, headers, raw }: FastifyRequest,
     reply: FastifyReply,
@@ -255,12 +279,8 @@ export class HttpApi {
     }
     const { camera } = checked(API.whep.params, params, 'path');
     const socketPath = await this.#o.node.live(camera);
-    const { session, answer, origin } = await this.#live.open({
-      socketPath,
-      camera,
-      offer: text,
-      isStill: visitor.isStill ?? (() => true),
-    });
+    const ask = { socketPath, camera, isStill: visitor.isStill ?? (() => true) };
+    const { session, answer, origin } = await this.#live.open(ask, text);
     // Nobody is left to look.
     if (raw.socket.destroyed) this.#live.end(camera, session);
     return reply
@@ -272,6 +292,22 @@ export class HttpApi {
       })
       .type('application/sdp')
       .send(answer);
+  }
+
+  /** Throws for a movie that cannot begin. */
+  async #openMovie(request: FastifyRequest): Promise<void> {
+    const visitor = this.#visitorOf(request);
+    const { params, query, headers, raw } = request;
+    parametersOf({ route: 'movie', visitor, params, query });
+    if (headers.upgrade === undefined) throw new UsageError('Upgrade: a WebSocket is expected');
+    refuseUnlessStill(visitor);
+    const { camera } = checked(API.movie.params, params, 'path');
+    const socketPath = await this.#o.node.live(camera);
+    const movie = await this.#live.movie({ socketPath, camera, isStill: visitor.isStill ?? (() => true) });
+    if (raw.socket.destroyed) movie.destroy();
+    // Also when there is no upgrade in the end.
+    raw.socket.once('close', () => movie.destroy());
+    this.#movies.set(request, movie);
   }
 
   /** Pictures, one after the other: each is asked for with the rights that the viewer has then. */
@@ -343,8 +379,16 @@ export class HttpApi {
   }
 }
 
-function isLive(name: ApiName): name is Exclude<LiveName, 'mjpeg'> {
+/** Routes of live video over WebRTC. */
+type WhepName = Exclude<LiveName, 'mjpeg' | 'movie'>;
+
+function isLive(name: ApiName): name is WhepName {
   return Object.hasOwn(LIVE_API, name);
+}
+
+/** `{name}` as the server writes it. */
+function urlOf(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
 function isMedia(name: ApiName): name is MediaName {

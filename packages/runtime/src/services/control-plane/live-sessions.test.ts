@@ -37,7 +37,7 @@ afterEach(async () => {
 });
 
 const open = (isStill = (): boolean => true): ReturnType<LiveSessions['open']> =>
-  sessions.open({ socketPath: join(dir, 's'), camera: 'hall', offer: 'v=0', isStill });
+  sessions.open({ socketPath: join(dir, 's'), camera: 'hall', isStill }, 'v=0');
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => void setImmediate(resolve));
 }
@@ -51,6 +51,26 @@ test('a view lasts as long as its request; ending it ends the request, once', as
   await until(() => ended.length === 1);
   await until(() => clock.pendingTimers === 0);
   expect(() => sessions.end('hall', session)).toThrow(expect.objectContaining({ code: 'not_found' }) as Error);
+});
+
+test('a movie is a view too: it ends with its reader, and with the right to look', async () => {
+  answer = (_, response) => {
+    response.writeHead(200);
+    response.write('abc');
+  };
+  let may = true;
+  const ask = { socketPath: join(dir, 's'), camera: 'hall', isStill: () => may };
+  const movie = await sessions.movie(ask);
+  expect(String((await movie.iterator({ destroyOnReturn: false }).next()).value)).toBe('abc');
+  movie.destroy();
+  await until(() => ended.length === 1);
+  const other = await sessions.movie(ask);
+  other.resume().on('error', () => undefined);
+  may = false;
+  clock.advance(2_000);
+  await until(() => ended.length === 2 && other.destroyed);
+  answer = (_, response) => response.writeHead(409).end(JSON.stringify({ code: 'codec', message: 'no' }));
+  await expect(sessions.movie(ask)).rejects.toMatchObject({ code: 'codec' });
 });
 
 test('who may not look any more is cut off within two seconds; others are not', async () => {

@@ -10,13 +10,11 @@ const ANSWER_MS = 10_000;
 /** How often is looked whether viewers may still look. Milliseconds. */
 const CHECK_MS = 2_000;
 
-/** An offer of somebody who may see the camera. */
+/** Somebody who may see the camera. */
 export interface LiveAsk {
   /** Where the process answers that has the video. */
   readonly socketPath: string;
   readonly camera: string;
-  /** SDP. */
-  readonly offer: string;
   /** Whether they may still see it. */
   readonly isStill: () => boolean;
 }
@@ -50,31 +48,38 @@ export class LiveSessions {
   }
 
   /**
-   * Opens a view.
+   * Opens a view over WebRTC.
    *
+   * @param offer SDP.
    * @throws UsageError for an offer that cannot be used; VigiaError `camera_away`, `codec`, `busy`, `no_live`.
    */
-  async open(ask: LiveAsk): Promise<LiveAnswer> {
-    if (this.#open.size >= SESSIONS)
-      throw new VigiaError('busy', `${SESSIONS} live views are open; more are not served`);
-    const session = randomBytes(16).toString('base64url');
-    const request = send('POST', ask, session);
-    this.#open.set(session, { ask, request });
-    request.once('close', () => {
-      this.#open.delete(session);
-      if (this.#open.size > 0) return;
-      this.#checks?.cancel();
-      this.#checks = undefined;
-    });
-    this.#checks ??= every(this.#clock, CHECK_MS, () => this.checkLogins(), { unref: true });
+  async open(ask: LiveAsk, offer: string): Promise<LiveAnswer> {
+    const { session, request } = this.#begin('POST', ask);
     try {
-      const response = await responseTo(request, ask.offer);
+      const response = await responseTo(request, offer);
       const { statusCode, headers } = response;
       if (statusCode !== 201) throw await refusalIn(response);
       const answer = await begun(response, Number(headers[LIVE_ANSWER_HEADER]));
       // The view lasts as long as this response, and nothing more comes in it.
       response.resume();
       return { session, answer, origin: String(headers[RTP_ORIGIN_HEADER]) };
+    } catch (error) {
+      request.destroy();
+      throw error;
+    }
+  }
+
+  /**
+   * Opens a movie: messages as `MOVIE_MESSAGE` says, each behind its length. Its reader destroys it at the end.
+   *
+   * @throws VigiaError `camera_away`, `codec`, `busy`, `no_live`.
+   */
+  async movie(ask: LiveAsk): Promise<IncomingMessage> {
+    const { request } = this.#begin('GET', ask);
+    try {
+      const response = await responseTo(request, '');
+      if (response.statusCode !== 200) throw await refusalIn(response);
+      return response;
     } catch (error) {
       request.destroy();
       throw error;
@@ -101,6 +106,23 @@ export class LiveSessions {
   /** Ends the views of those who may not look any more. */
   checkLogins(): void {
     for (const { ask, request } of this.#open.values()) if (!ask.isStill()) request.destroy();
+  }
+
+  /** A view, for as long as its request is open. @throws VigiaError `busy` */
+  #begin(method: string, ask: LiveAsk): { readonly session: string; readonly request: ClientRequest } {
+    if (this.#open.size >= SESSIONS)
+      throw new VigiaError('busy', `${SESSIONS} live views are open; more are not served`);
+    const session = randomBytes(16).toString('base64url');
+    const request = send(method, ask, session);
+    this.#open.set(session, { ask, request });
+    request.once('close', () => {
+      this.#open.delete(session);
+      if (this.#open.size > 0) return;
+      this.#checks?.cancel();
+      this.#checks = undefined;
+    });
+    this.#checks ??= every(this.#clock, CHECK_MS, () => this.checkLogins(), { unref: true });
+    return { session, request };
   }
 
   #session(camera: string, session: string): Session {

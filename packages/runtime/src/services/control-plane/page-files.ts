@@ -6,12 +6,13 @@ import { VigiaError } from '@vigia/base';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiServer } from './visitors.ts';
 
-/** Everything that the page loads comes from this node; pictures are made in the page (`blob:`). */
+/** Everything that the page loads comes from this node; pictures and movies are made in the page (`blob:`). */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' blob: data:",
+  'media-src blob:',
   "connect-src 'self'",
   "font-src 'self'",
   "base-uri 'none'",

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { boxAt, boxesIn, type TrackBoxes, tracksOf } from '#core/footage';
+import { boxAt, boxesIn, type TrackBoxes, tracksOf, withoutEdits } from '#core/footage';
 
 /** Everything a player needs before the first fragment: `ftyp` and `moov`. */
 export interface MovieInit {
@@ -81,16 +81,4 @@ export function digest(parts: readonly (string | Buffer)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(`${part.length} `).update(part);
   return hash.digest('hex').slice(0, 32);
-}
-
-/** An edit list moves the pictures of its own segment only: it is turned into free space, which changes no size. */
-function withoutEdits(init: Buffer): Buffer {
-  const bytes = Buffer.from(init);
-  for (const { type, body } of boxesIn(bytes)) {
-    if (type !== 'moov') continue;
-    for (const track of boxesIn(body))
-      for (const part of track.type === 'trak' ? boxesIn(track.body) : [])
-        if (part.type === 'edts') bytes.write('free', part.body.byteOffset - bytes.byteOffset - 4, 'latin1');
-  }
-  return bytes;
 }

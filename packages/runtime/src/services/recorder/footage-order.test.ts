@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeNote, footagePath, readSegment } from '#core/footage';
 import { earlierFootage } from './footage-order.ts';
-import { MovieWriter } from './movie-writer.ts';
+import { MovieWriter } from '#core/movie';
 
 const START_MS = Date.parse('2026-11-23T10:00:00.250Z');
 /** Parameter sets of a picture of 64×64, as x264 makes them, and no slice: a muxer does not look at it. */

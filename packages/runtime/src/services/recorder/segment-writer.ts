@@ -3,10 +3,8 @@ import { dirname, join } from 'node:path';
 import { VigiaError } from '@vigia/base';
 import { encodeNote, footagePath, type SegmentNote } from '#core/footage';
 import type { AudioFormat } from '#core/media';
-import { DecodeOrder, leastInterval, reorderDepth } from './decode-order.ts';
+import { DecodeOrder, leastInterval, MovieWriter, reorderDepth, VIDEO_TIMESCALE, type VideoShape } from '#core/movie';
 import { capturedMsOf, type RecordedItem } from './event-ring.ts';
-import { MovieWriter, VIDEO_TIMESCALE } from './movie-writer.ts';
-import type { VideoShape } from './parameter-sets.ts';
 import type { SoundTimes } from './sound-times.ts';
 
 type Video = Extract<RecordedItem, { kind: 'video' }>;

@@ -13,6 +13,7 @@ __all__ = [
     "ChangedCameras",
     "ClipFactsAnswer",
     "Configuration",
+    "DemoBreak",
     "EventsAnswer",
     "HealthAnswer",
     "LogAnswer",
@@ -221,3 +222,8 @@ class ReloadAnswer(TypedDict):
     mqtt: bool
     http: bool
     text: str
+
+
+class DemoBreak(TypedDict):
+    what: Literal["model", "camera", "recorder"]
+    camera: str

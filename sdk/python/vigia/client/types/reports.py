@@ -257,7 +257,7 @@ class NodeStatusCameras(_NodeStatusCameras, total=False):
     recording: NodeStatusCamerasRecording
 
 
-class NodeStatus(TypedDict):
+class _NodeStatus(TypedDict):
     version: Literal[1]
     node: str
     vigia: str
@@ -269,3 +269,7 @@ class NodeStatus(TypedDict):
     alarms: List[NodeStatusAlarms]
     cameras: Dict[str, NodeStatusCameras]
     models: Dict[str, ModelReport]
+
+
+class NodeStatus(_NodeStatus, total=False):
+    demo: Literal[True]
