@@ -17,6 +17,8 @@ export class LiveMovie<Track> {
   /** Messages that were received, and taken by the player. */
   #received = 0;
   #cancel: (() => void) | null = null;
+  /** The type of the camera's stream, which this browser cannot play: the small one was asked for. */
+  #unplayable: string | null = null;
   #ended = false;
 
   constructor(browser: LiveBrowser<Track>, camera: string, events: WayEvents<Track>) {
@@ -26,21 +28,29 @@ export class LiveMovie<Track> {
   }
 
   open(): void {
-    this.#socket = this.#browser.openSocket(this.#path, {
+    this.#connect('');
+  }
+
+  #connect(query: string): void {
+    const socket = this.#browser.openSocket(`${this.#path}${query}`, {
       text: (message) => {
-        if (this.#ended) return;
+        if (this.#ended || socket !== this.#socket) return;
         this.#take(message);
         this.#confirm();
       },
       binary: (part) => {
-        if (this.#ended) return;
+        if (this.#ended || socket !== this.#socket) return;
         if (this.#player === null) this.#events.dropped();
         else this.#player.append(part);
       },
       closed: () => {
-        if (!this.#ended) this.#events.lost();
+        if (this.#ended || socket !== this.#socket) return;
+        // The node has no other stream of this camera.
+        if (this.#unplayable !== null) this.#events.refused({ reason: 'codec', detail: this.#unplayable });
+        else this.#events.lost();
       },
     });
+    this.#socket = socket;
   }
 
   /** Idempotent. */
@@ -71,10 +81,22 @@ export class LiveMovie<Track> {
         },
       });
     } catch {
-      return this.#events.refused({ reason: 'codec', detail: mime });
+      return this.#cannotPlay(mime);
     }
+    this.#unplayable = null;
     this.#events.answered(origin);
     this.#events.video(this.#player.track);
+  }
+
+  /** The camera may have another stream, for the models: with another coding. */
+  #cannotPlay(mime: string): void {
+    if (this.#unplayable !== null) return this.#events.refused({ reason: 'codec', detail: mime });
+    this.#unplayable = mime;
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    this.#received = -1;
+    this.#connect('?stream=small');
   }
 
   #confirm(): void {

@@ -484,9 +484,10 @@ describe('what fails', () => {
     without.types = [];
     without.live.open();
     without.socket.format();
+    without.socket.end();
     await without.pass(60_000);
     expect(without.live.state).toMatchObject({ kind: 'refused', reason: 'codec', detail: MIME });
-    expect([without.asked, without.sockets.length, without.open]).toEqual([[], 1, 0]);
+    expect([without.asked, without.sockets.length, without.open]).toEqual([[], 2, 0]);
     const mute = new Scene();
     mute.live.open();
     await mute.pass(200);
@@ -589,6 +590,40 @@ describe('where WebRTC does not pass', () => {
     scene.socket.end();
     await scene.pass(5000);
     expect(scene.sent('POST')).toHaveLength(1);
+  });
+
+  test('a camera whose stream the browser cannot play may have a small one that it can', async () => {
+    const scene = await blocked();
+    scene.types = ['small'];
+    scene.socket.format();
+    expect(scene.sockets.map(({ path, closed }) => [path, closed])).toEqual([
+      [MOVIE, 1],
+      [`${MOVIE}?stream=small`, 0],
+    ]);
+    scene.socket.format('small');
+    scene.socket.part();
+    scene.live.shown(ORIGIN);
+    expect([scene.live.state.kind, scene.tracks.at(-1)]).toEqual(['live', 'movie 1']);
+    // What came over the first socket is not confirmed on the second one.
+    await scene.pass(200);
+    expect(scene.socket.sent).toEqual(['2']);
+  });
+
+  test.each([
+    ['none', (scene: Scene) => scene.socket.end()],
+    ['one that it cannot play either', (scene: Scene) => scene.socket.format()],
+  ])('and %s: it is said which type it was', async (_, second) => {
+    const scene = await blocked();
+    scene.first.way = 'movie';
+    scene.canPlay = false;
+    scene.types = [];
+    scene.live.close();
+    scene.live.open();
+    scene.socket.format();
+    second(scene);
+    // WebRTC is asked, too.
+    expect(scene.live.state).toMatchObject({ kind: 'refused', reason: 'browser' });
+    expect(scene.open).toBe(0);
   });
 
   test('what is no message is dropped and counted; a player that fails ends the attempt', async () => {

@@ -56,6 +56,12 @@ export const LIVE_API = {
     role: 'viewer',
     scope: 'camera',
     params: ofCamera,
+    query: z.strictObject({
+      stream: z
+        .enum(['main', 'small'])
+        .default('main')
+        .describe('`small`: of a camera with `detect_source`, for who cannot play the other one.'),
+    }),
     answer: 'media:video/mp4',
     refusals: [404, 409, 503],
   },

@@ -15,7 +15,7 @@ let vigia: Vigia;
 let base: string;
 const viewers: WhepViewer[] = [];
 
-/** `hall` is recorded, so that another process has its connection; `yard` is not; `bath` has what nobody may see. */
+/** `hall` is recorded, so that another process has its connection; `yard` is not; `bath` has what nobody may see; `loft` has two streams. */
 beforeAll(async () => {
   box = new Sandbox();
   cameras = await Promise.all([CLIP, clip('h265')].map((path) => SimulatedCamera.start({ clip: path })));
@@ -29,13 +29,14 @@ cameras:
   hall: { source: "${camera}", record: { mode: always } }
   yard: { source: "${camera}" }
   barn: { source: "${modern}" }
+  loft: { source: "${modern}", detect_source: "${camera}" }
   bath: { source: "${camera}", zones: { shower: { kind: privacy, points: [[0, 0], [1, 0], [1, 1]] } } }
   away: { source: "rtsp://127.0.0.1:1/none" }
 `;
   const env = { ...box.env, VIGIA_DATA_DIR: join(box.dir, 'data') };
   vigia = new Vigia(['run', '-c', box.file('vigia.yml', text), '--json'], env);
   await vigia.until('live cameras', () =>
-    ['hall', 'yard', 'barn', 'bath'].every((id) =>
+    ['hall', 'yard', 'barn', 'bath', 'loft'].every((id) =>
       vigia.lines.some((line) => line.type === 'camera_state' && line.camera === id && line.state === 'live'),
     ),
   );
@@ -169,6 +170,14 @@ test('H.265 for a viewer who has it', async () => {
   expect(new Set(one.packets.map(({ type }) => type))).toEqual(new Set([104]));
 });
 
+test('a viewer without H.265 gets the small stream of a camera that has one', async () => {
+  const one = viewer();
+  const offer = (await one.offer()).replaceAll('H265', 'VP9');
+  await expect.poll(async () => (await postOffer(whep('loft'), offer)).status, { timeout: 20_000 }).toBe(201);
+  const { text } = await postOffer(whep('loft'), offer);
+  expect(text).toContain('H264/90000');
+});
+
 test('pictures for what shows nothing else, also where the camera’s own encoding is not for viewers', async () => {
   const leave = new AbortController();
   const answer = await fetch(`${base}/cameras/bath/live.mjpeg?fps=5`, { signal: leave.signal });
@@ -205,8 +214,8 @@ class MovieViewer {
   confirms = true;
   closedBy: number | undefined;
 
-  constructor(id: string) {
-    this.socket = new WebSocket(`${base.replace('http', 'ws')}/cameras/${id}/live.mp4`);
+  constructor(id: string, query = '') {
+    this.socket = new WebSocket(`${base.replace('http', 'ws')}/cameras/${id}/live.mp4${query}`);
     this.socket.on('error', () => undefined);
     this.socket.on('close', (code) => {
       this.closedBy = code;
@@ -244,10 +253,11 @@ function decoded(parts: readonly Buffer[]): { readonly pictures: number; readonl
 
 describe('a movie, where WebRTC does not pass', () => {
   test.each([
-    ['hall', /^video\/mp4; codecs="avc1\.[\da-f]{6}"$/],
-    ['barn', /^video\/mp4; codecs="hvc1\.1\.6\.L\d+(\.[\dA-F]{1,2})*"$/],
-  ])('%s: its format, pictures that a decoder takes, and when they were captured', async (id, mime) => {
-    const one = new MovieViewer(id);
+    ['hall', '', /^video\/mp4; codecs="avc1\.[\da-f]{6}"$/],
+    ['barn', '', /^video\/mp4; codecs="hvc1\.1\.6\.L\d+(\.[\dA-F]{1,2})*"$/],
+    ['loft', '?stream=small', /^video\/mp4; codecs="avc1\.[\da-f]{6}"$/],
+  ])('%s%s: its format, pictures that a decoder takes, and when they were captured', async (id, query, mime) => {
+    const one = new MovieViewer(id, query);
     const askedMs = Date.now();
     await one.until('its format', () => one.messages.length > 0);
     const answeredMs = Date.now();
@@ -294,9 +304,9 @@ describe('a movie, where WebRTC does not pass', () => {
   });
 
   test('what cannot be had is refused before the upgrade', async () => {
-    const refused = (id: string): Promise<[number | undefined, string]> =>
+    const refused = (id: string, query = ''): Promise<[number | undefined, string]> =>
       new Promise((resolve) => {
-        new MovieViewer(id).socket.on('unexpected-response', (_, response) => {
+        new MovieViewer(id, query).socket.on('unexpected-response', (_, response) => {
           let text = '';
           response.on('data', (chunk: Buffer) => (text += chunk.toString()));
           response.on('end', () => resolve([response.statusCode, (JSON.parse(text) as ApiErrorBody).error.code]));
@@ -304,6 +314,8 @@ describe('a movie, where WebRTC does not pass', () => {
       });
     expect(await refused('away')).toEqual([409, 'camera_away']);
     expect(await refused('bath')).toEqual([409, 'privacy']);
+    expect(await refused('yard', '?stream=small')).toEqual([409, 'codec']);
+    expect(await refused('yard', '?stream=other')).toEqual([400, 'usage']);
     expect(await refused('none')).toEqual([404, 'not_found']);
     const plain = await fetch(`${base}/cameras/yard/live.mp4`);
     expect([plain.status, await plain.json()]).toMatchObject([400, { error: { code: 'usage' } }]);

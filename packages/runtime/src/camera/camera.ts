@@ -60,6 +60,7 @@ export class Camera {
   readonly #log: Log;
   /** Passes the camera's units on, unless another process does. */
   #relay: RelayServer | undefined;
+  #smallRelay: RelayServer | undefined;
   #unsentState: StateNotice | undefined;
   #unsentResults = 0;
 
@@ -146,11 +147,15 @@ export class Camera {
 
   /** Starts everything. */
   async start(): Promise<void> {
-    if (this.#passesOn)
-      await this.#openRelay().catch((error: unknown) => {
-        // What is watched does not depend on who looks.
-        this.#log.error(`there is no live video of this camera: ${messageOf(error)}`);
-      });
+    try {
+      const { units, smallUnits, detectSource, source } = this.#setup;
+      if (this.#passesOn(source)) this.#relay = await this.#openRelay(this.#main ?? this.#capture, units);
+      if (detectSource && this.#passesOn(detectSource))
+        this.#smallRelay = await this.#openRelay(this.#capture, smallUnits);
+    } catch (error) {
+      // What is watched does not depend on who looks.
+      this.#log.error(`there is no live video of this camera: ${messageOf(error)}`);
+    }
     this.#capture.start();
     this.#main?.start();
     this.#consumers.start();
@@ -211,14 +216,14 @@ export class Camera {
   }
 
   /** Who looks at its live video reads the camera's own units. With privacy zones nobody may. */
-  get #passesOn(): boolean {
-    return this.#setup.relay === undefined && this.#setup.privacy.length === 0;
+  #passesOn(stream: SourceSetup): boolean {
+    const { relay, source, privacy } = this.#setup;
+    return privacy.length === 0 && (stream !== source || relay === undefined);
   }
 
-  async #openRelay(): Promise<void> {
-    const capture = this.#main ?? this.#capture;
+  async #openRelay(capture: StreamCapture, socketPath: string): Promise<RelayServer> {
     const relay = await RelayServer.open({
-      socketPath: this.#setup.units,
+      socketPath,
       clock: this.#clock,
       log: this.#log,
       openTap: (options) => capture.openTap(options),
@@ -227,8 +232,8 @@ export class Camera {
       onReconnect: () => undefined,
       readerBytes: CAMERA_UNITS_MEMORY.reader,
     });
-    this.#relay = relay;
     this.#scope.defer(() => relay.close());
+    return relay;
   }
 
   #newCapture(source: SourceSetup, log: Log, ends: Pick<StreamCaptureOptions, 'sink' | 'onState'>): StreamCapture {
@@ -244,7 +249,7 @@ export class Camera {
       log,
       decode,
       ...ends,
-      recentBytes: this.#passesOn && source === this.#setup.source ? CAMERA_UNITS_MEMORY.recent : 0,
+      recentBytes: this.#passesOn(source) ? CAMERA_UNITS_MEMORY.recent : 0,
       // Another process holds the connection, and has waited already.
       ...(relay ? { open: relay.open.bind(relay), backoff: RELAY_BACKOFF } : {}),
     });
@@ -291,7 +296,7 @@ export class Camera {
 
   #onState(state: CaptureState): void {
     this.#state = state;
-    if (!this.#main) this.#relay?.follow(state);
+    (this.#main ? this.#smallRelay : this.#relay)?.follow(state);
     const reason = 'reason' in state ? (state.reason ?? null) : null;
     const message = 'message' in state ? (state.message ?? null) : null;
     const retryInMs = 'retryInMs' in state ? state.retryInMs : null;

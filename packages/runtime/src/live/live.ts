@@ -4,6 +4,7 @@ import { type Clock, codeOf, LENGTH_BYTES, type Log, messageOf, UsageError, Vigi
 import {
   LIVE_ANSWER_HEADER,
   LIVE_MEMORY,
+  type LiveCamera,
   type LiveCameras,
   RTP_ORIGIN_HEADER,
   SDP_LIMIT,
@@ -20,8 +21,8 @@ const CONNECTIONS = 2 * VIEWERS;
 const REQUEST_MS = 10_000;
 /** A camera that nobody looks at any more is read for so long: somebody may come again. Milliseconds. */
 const LINGER_MS = 5_000;
-/** `/<camera>/<session>` */
-const PLACE = /^\/([\w-]{1,64})\/([\w-]{22})$/;
+/** `/<camera>/<session>`; of a movie with `?stream=small`. */
+const PLACE = /^\/([\w-]{1,64})\/([\w-]{22})(\?stream=small)?$/;
 
 /** Options of {@link Live}. */
 export interface LiveOptions {
@@ -32,7 +33,7 @@ export interface LiveOptions {
   readonly log: Log;
 }
 
-/** A camera that somebody looks at. */
+/** A stream that somebody looks at. */
 interface Watched {
   readonly units: CameraUnits;
   readonly socketPath: string;
@@ -49,6 +50,7 @@ export class Live {
   readonly #server: Server;
   readonly #views = new Map<string, View>();
   readonly #movies = new Set<MovieView>();
+  /** By the socket from which they come. */
   readonly #watched = new Map<string, Watched>();
   #cameras: LiveCameras;
   /** Views that are being opened count. */
@@ -78,14 +80,14 @@ export class Live {
   /** Cuts off who looks at a camera that is not among these, or that another process holds now. */
   use(cameras: LiveCameras): void {
     this.#cameras = cameras;
-    for (const [camera, watched] of this.#watched)
-      if (cameras[camera]?.units !== watched.socketPath) this.#forget(camera, watched);
+    const streams = new Set(Object.values(cameras).flatMap(({ units, small }) => [units, small]));
+    for (const watched of this.#watched.values()) if (!streams.has(watched.socketPath)) this.#forget(watched);
   }
 
   /** Ends all views. Idempotent. */
   async close(): Promise<void> {
     for (const view of [...this.#views.values(), ...this.#movies]) view.close();
-    for (const [camera, watched] of this.#watched) this.#forget(camera, watched);
+    for (const watched of this.#watched.values()) this.#forget(watched);
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
@@ -111,10 +113,10 @@ export class Live {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [, camera = '', session = ''] = PLACE.exec(request.url ?? '') ?? [];
+    const [, camera = '', session = '', small] = PLACE.exec(request.url ?? '') ?? [];
     const body = await textOf(request);
     if (request.method === 'POST') return this.#open(camera, session, body, response);
-    if (request.method === 'GET') return this.#openMovie(camera, response);
+    if (request.method === 'GET') return this.#openMovie(camera, small !== undefined, response);
     const view = this.#views.get(session);
     if (request.method !== 'PATCH' || !view) throw new VigiaError('not_found', 'there is no such live session');
     for (const candidate of readCandidates(body)) view.addCandidate(candidate);
@@ -123,13 +125,17 @@ export class Live {
 
   async #open(camera: string, session: string, offer: string, response: ServerResponse): Promise<void> {
     const { peers, clock } = this.#o;
-    const { units, onEnd } = this.#admit(camera, response);
     // Also without a view: the viewer may leave before there is one.
     response.once('close', () => {
       this.#views.get(session)?.close();
       this.#views.delete(session);
     });
-    const { view, answer, origin } = await View.open({ units, peers, offer, clock, onEnd });
+    const onEnd = (why: string): void => this.#ended(camera, response, why);
+    const { units, small } = this.#streamsOf(camera);
+    const streams = small === undefined ? [units] : [units, small];
+    const { view, answer, origin } = await this.#admit(camera, streams, response, (from) =>
+      View.open({ units: from, peers, offer, clock, onEnd }),
+    );
     if (response.destroyed) {
       view.close();
       return;
@@ -144,8 +150,10 @@ export class Live {
   }
 
   /** A viewer without WebRTC: its messages follow each other, each behind its length, until one end closes. */
-  async #openMovie(camera: string, response: ServerResponse): Promise<void> {
-    const { units, onEnd } = this.#admit(camera, response);
+  async #openMovie(camera: string, wantsSmall: boolean, response: ServerResponse): Promise<void> {
+    const { units, small } = this.#streamsOf(camera);
+    const stream = wantsSmall ? small : units;
+    if (stream === undefined) throw new VigiaError('codec', `camera ${camera} has no other stream`);
     const send = (kind: MovieMessageKind, content: Buffer): void => {
       const head = Buffer.alloc(LENGTH_BYTES + 1);
       head.writeUInt32BE(content.byteLength + 1);
@@ -157,7 +165,10 @@ export class Live {
       // Its reader leaves out what a viewer cannot take in time. This one does not read.
       if (response.writableLength > LIVE_MEMORY.viewer) response.destroy();
     };
-    const view = await MovieView.open({ units, clock: this.#o.clock, send, onEnd });
+    const onEnd = (why: string): void => this.#ended(camera, response, why);
+    const view = await this.#admit(camera, [stream], response, (from) =>
+      MovieView.open({ units: from, clock: this.#o.clock, send, onEnd }),
+    );
     if (response.destroyed) return view.close();
     this.#movies.add(view);
     response.once('close', () => {
@@ -169,51 +180,73 @@ export class Live {
     await view.run();
   }
 
-  /** A viewer of a camera, until the response closes. @throws VigiaError `busy`, `not_found` */
-  #admit(
+  /**
+   * Opens a view of the first of these streams whose coding this viewer has; it is read until the response closes.
+   *
+   * @throws VigiaError `busy`, and what `open` throws.
+   */
+  async #admit<T>(
     camera: string,
+    streams: readonly string[],
     response: ServerResponse,
-  ): { readonly units: CameraUnits; readonly onEnd: (why: string) => void } {
+    open: (units: CameraUnits) => Promise<T>,
+  ): Promise<T> {
     if (this.#viewers >= VIEWERS)
       throw new VigiaError('busy', `${VIEWERS} viewers look at this node; more are not served`);
-    const watched = this.#watch(camera);
     this.#viewers += 1;
     response.once('close', () => {
       this.#viewers -= 1;
-      this.#unwatch(camera, watched);
     });
-    const onEnd = (why: string): void => {
-      this.#o.log.debug(`camera ${camera}: a viewer is gone: ${why}`);
-      response.end();
-    };
-    return { units: watched.units, onEnd };
+    for (const [i, socketPath] of streams.entries()) {
+      const watched = this.#watch(camera, socketPath);
+      const leave = (): void => this.#unwatch(watched);
+      response.once('close', leave);
+      try {
+        return await open(watched.units);
+      } catch (error) {
+        if (codeOf(error) !== 'codec' || i === streams.length - 1 || response.destroyed) throw error;
+        response.off('close', leave);
+        leave();
+      }
+    }
+    throw new VigiaError('not_found', `camera ${camera} has no stream`);
   }
 
-  #watch(camera: string): Watched {
-    const socketPath = this.#cameras[camera]?.units;
-    if (socketPath === undefined) throw new VigiaError('not_found', `there is no camera "${camera}" with live video`);
-    let watched = this.#watched.get(camera);
+  #ended(camera: string, response: ServerResponse, why: string): void {
+    this.#o.log.debug(`camera ${camera}: a viewer is gone: ${why}`);
+    response.end();
+  }
+
+  /** @throws VigiaError `not_found` */
+  #streamsOf(camera: string): LiveCamera {
+    const found = this.#cameras[camera];
+    if (!found) throw new VigiaError('not_found', `there is no camera "${camera}" with live video`);
+    return found;
+  }
+
+  #watch(camera: string, socketPath: string): Watched {
+    let watched = this.#watched.get(socketPath);
     if (!watched) {
       const { clock, log } = this.#o;
       const units = new CameraUnits({ camera, socketPath, clock, log });
       watched = { units, socketPath, viewers: 0, lingering: undefined };
-      this.#watched.set(camera, watched);
+      this.#watched.set(socketPath, watched);
     }
     watched.lingering?.cancel();
     watched.viewers += 1;
     return watched;
   }
 
-  #unwatch(camera: string, watched: Watched): void {
+  #unwatch(watched: Watched): void {
     watched.viewers -= 1;
-    if (watched.viewers > 0 || this.#watched.get(camera) !== watched) return;
-    watched.lingering = this.#o.clock.after(LINGER_MS, () => this.#forget(camera, watched), { unref: true });
+    if (watched.viewers > 0 || this.#watched.get(watched.socketPath) !== watched) return;
+    watched.lingering = this.#o.clock.after(LINGER_MS, () => this.#forget(watched), { unref: true });
   }
 
-  #forget(camera: string, watched: Watched): void {
+  #forget(watched: Watched): void {
     watched.lingering?.cancel();
     watched.units.close();
-    if (this.#watched.get(camera) === watched) this.#watched.delete(camera);
+    if (this.#watched.get(watched.socketPath) === watched) this.#watched.delete(watched.socketPath);
   }
 
   #refuse(response: ServerResponse, error: unknown): void {

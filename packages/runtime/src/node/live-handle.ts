@@ -118,7 +118,7 @@ export class LiveHandle {
       readyMs: READY_MS,
       stopMs: STOP_MS,
       silentTicks: SILENT_TICKS,
-      memoryLimit: () => liveMemoryLimit(this.#setups.length),
+      memoryLimit: () => liveMemoryLimit(this.#setups),
       onEnd: (ended, failure) => {
         this.#failure = failure ?? `its process ${ended}`;
         run.settle.reject(new VigiaError('no_live', `there is no live video: ${this.#failure}`));
@@ -153,7 +153,12 @@ export class LiveHandle {
 
   #cameras(): LiveCameras {
     const open = this.#setups.filter(({ privacy }) => privacy.length === 0);
-    return Object.fromEntries(open.map((setup) => [setup.camera, { units: setup.relay ?? setup.units }]));
+    return Object.fromEntries(
+      open.map(({ camera, relay, units, detectSource, smallUnits }) => [
+        camera,
+        { units: relay ?? units, ...(detectSource ? { small: smallUnits } : {}) },
+      ]),
+    );
   }
 }
 

@@ -17,6 +17,7 @@ export {
   type RuleSetup,
   type SourceSetup,
   sourceSchema,
+  smallUnitsSocketPath,
   unitsSocketPath,
   type WorkerConsumerSetup,
   type WorkerSetup,

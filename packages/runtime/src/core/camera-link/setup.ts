@@ -34,6 +34,8 @@ export interface CameraSetup {
   readonly relay: string | undefined;
   /** The socket on which the camera process passes on the units of `source`, unless another process does. */
   readonly units: string;
+  /** The one on which it passes on those of `detectSource`, if there is one. */
+  readonly smallUnits: string;
   readonly decode: DecodeSetup;
   readonly roi: Region;
   /** Outlines of what is blacked out before anybody sees it, in shares of the picture. */
@@ -44,7 +46,7 @@ export interface CameraSetup {
   readonly secrets: readonly string[];
 }
 
-/** Memory of a camera process for units that it passes on. Bytes. */
+/** Memory of a camera process for units that it passes on, of each stream. Bytes. */
 export const CAMERA_UNITS_MEMORY: {
   /** Since the newest keyframe, for a viewer who comes. */
   readonly recent: number;
@@ -55,6 +57,11 @@ export const CAMERA_UNITS_MEMORY: {
 /** The socket on which a camera process passes on the units of its camera. */
 export function unitsSocketPath(runDir: string, camera: string): string {
   return join(runDir, `camera_${camera}.sock`);
+}
+
+/** The same of its small stream. Ids have no dots. */
+export function smallUnitsSocketPath(runDir: string, camera: string): string {
+  return join(runDir, `camera_${camera}.small.sock`);
 }
 
 /** The fall rule of a camera. */
@@ -232,6 +239,7 @@ export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
   detectSource: orUndefined(sourceSchema),
   relay: orUndefined(z.string()),
   units: z.string(),
+  smallUnits: z.string(),
   decode: decodeSchema,
   roi: z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
   privacy: z.array(zoneSchema.shape.points),

@@ -35,6 +35,8 @@ export const MOVIE_MESSAGE_LIMIT: number = 16 * 1024 * 1024;
 export interface LiveCamera {
   /** The socket on which the process that holds its connection passes its units on. */
   readonly units: string;
+  /** The same of its small stream, for viewers who do not have the coding of the other one; absent: it has none. */
+  readonly small?: string | undefined;
 }
 /** By id. A camera with zones that nobody may see is not among them. */
 export type LiveCameras = Readonly<Record<string, LiveCamera>>;
@@ -71,7 +73,10 @@ export interface LiveWords {
 }
 
 const text = z.string().max(4_096);
-const cameras: z.ZodType<LiveCameras> = z.record(z.string().regex(ID_PATTERN), z.strictObject({ units: text }));
+const cameras: z.ZodType<LiveCameras> = z.record(
+  z.string().regex(ID_PATTERN),
+  z.strictObject({ units: text, small: text.optional() }),
+);
 
 /** See {@link NodeLiveWords}. */
 export const NODE_LIVE_WORDS: NodeLiveWords = {

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { type Clock, type Log, type LogRecord, StartGate } from '@vigia/base';
 import { fileURLToPath } from 'node:url';
 import type { ModelState } from '@vigia/contracts';
-import { type CameraSetup, unitsSocketPath, workerStopMs } from '#core/camera-link';
+import { type CameraSetup, smallUnitsSocketPath, unitsSocketPath, workerStopMs } from '#core/camera-link';
 import { killWorkerGroups, probePrefix, removeSegmentsOf } from '#core/node-dirs';
 import {
   cameraMemoryLimit,
@@ -152,7 +152,8 @@ export class Children {
   #onCameraDied(camera: string, pid: number): void {
     const { log, runDir, onCameraProcessGone } = this.#o;
     // One that was killed leaves it behind.
-    rmSync(unitsSocketPath(runDir, camera), { force: true });
+    for (const path of [unitsSocketPath(runDir, camera), smallUnitsSocketPath(runDir, camera)])
+      rmSync(path, { force: true });
     removeSegmentsOf(this.#plan.node, pid);
     const killed = killWorkerGroups(runDir, camera);
     if (killed > 0) log.warn(`camera ${camera}: ended ${killed} workers that its process had left`);

@@ -63,7 +63,10 @@ const FOOTAGE_BUFFERS = 128 * MIB;
 const API_PROCESS = 128 * MIB;
 /** The anonymous memory above which the api process is started again, bytes. Large bodies make a heap grow before garbage is collected. */
 export const API_MEMORY_LIMIT: number = API_PROCESS + 256 * MIB;
-/** The live process without units. Measured: 28 MiB of anonymous memory, 33 MiB with 64 sessions (`soak -- live`). */
+/**
+ * The live process without units. Measured: 28 MiB of anonymous memory, 33 MiB with 64 sessions (`soak -- live`), 88 MiB with 60
+ * movies instead.
+ */
 const LIVE_PROCESS = 96 * MIB;
 /** The live process may use so much more: native code keeps packets for viewers who may have lost them. */
 const LIVE_SLACK = 384 * MIB;
@@ -118,7 +121,7 @@ export function budgetOf(plan: Plan, leaving: readonly PlannedModel[] = []): Bud
     { ...NOTHING, kind: 'code', id: 'code, once', process: SHARED_CODE },
     supervisorItem(plan),
     ...(plan.http
-      ? [{ ...NOTHING, kind: 'api' as const, id: 'api', process: API_PROCESS }, liveItem(plan.cameras.length)]
+      ? [{ ...NOTHING, kind: 'api' as const, id: 'api', process: API_PROCESS }, liveItem(plan.cameras)]
       : []),
     ...plan.cameras.map((camera) => cameraItem(camera, plan.segments)),
     ...recordingItems(plan.recording),
@@ -150,13 +153,14 @@ function recordingItems({ ingests }: Plan['recording']): BudgetItem[] {
   return [...ingests.map(ingestItem), footage];
 }
 
-/** It has units of the cameras that somebody looks at: of all, at most. */
-function liveItem(cameras: number): BudgetItem {
-  return { ...NOTHING, kind: 'live', id: 'live', process: LIVE_PROCESS, buffers: cameras * LIVE_MEMORY.recent };
+/** It has units of the streams that somebody looks at: of all, at most. */
+function liveItem(cameras: readonly Pick<CameraSetup, 'detectSource'>[]): BudgetItem {
+  const streams = cameras.reduce((sum, { detectSource }) => sum + (detectSource === undefined ? 1 : 2), 0);
+  return { ...NOTHING, kind: 'live', id: 'live', process: LIVE_PROCESS, buffers: streams * LIVE_MEMORY.recent };
 }
 
 /** The anonymous memory above which the live process is started again, bytes. */
-export function liveMemoryLimit(cameras: number): number {
+export function liveMemoryLimit(cameras: readonly Pick<CameraSetup, 'detectSource'>[]): number {
   const { process, buffers } = liveItem(cameras);
   return process + buffers + LIVE_SLACK;
 }
@@ -189,8 +193,10 @@ const NOTHING = { process: 0, pictures: 0, buffers: 0, shared: 0 };
 function cameraItem(camera: CameraSetup, segments: Plan['segments']): BudgetItem {
   const { width, height } = camera.decode.maxPicture;
   const { source, detectSource, consumers, relay } = camera;
-  const passedOn = relay === undefined ? CAMERA_UNITS_MEMORY.recent + CAMERA_UNITS_MEMORY.reader : 0;
   const streams = detectSource === undefined ? [source] : [source, detectSource];
+  // Another process passes the units of a recorded stream on.
+  const passed = streams.length - (relay === undefined ? 0 : 1);
+  const passedOn = passed * (CAMERA_UNITS_MEMORY.recent + CAMERA_UNITS_MEMORY.reader);
   // Both streams are decoded: the large one for snapshots.
   const decoding = streams.length * (referencePictures(width, height) + PICTURES_OUTSIDE);
   return {

@@ -19,6 +19,7 @@ import {
   usesThread,
   type WorkerConsumerSetup,
   type WorkerSetup,
+  smallUnitsSocketPath,
   unitsSocketPath,
 } from '#core/camera-link';
 import {
@@ -169,6 +170,7 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
       detectSource: detectUrl === undefined ? undefined : { url: detectUrl, transport, tls },
       relay: recording.ingests.find((ingest) => ingest.camera === camera)?.socketPath,
       units: unitsSocketPath(runDir, camera),
+      smallUnits: smallUnitsSocketPath(runDir, camera),
       decode: {
         mode: settings.decode,
         onLoss: settings.on_loss,

@@ -302,8 +302,10 @@ export class HttpApi {
     if (headers.upgrade === undefined) throw new UsageError('Upgrade: a WebSocket is expected');
     refuseUnlessStill(visitor);
     const { camera } = checked(API.movie.params, params, 'path');
+    const { stream } = checked(API.movie.query, query, 'query');
     const socketPath = await this.#o.node.live(camera);
-    const movie = await this.#live.movie({ socketPath, camera, isStill: visitor.isStill ?? (() => true) });
+    const ask = { socketPath, camera, isStill: visitor.isStill ?? (() => true) };
+    const movie = await this.#live.movie(ask, stream);
     if (raw.socket.destroyed) movie.destroy();
     // Also when there is no upgrade in the end.
     raw.socket.once('close', () => movie.destroy());

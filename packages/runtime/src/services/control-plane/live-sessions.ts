@@ -74,8 +74,8 @@ export class LiveSessions {
    *
    * @throws VigiaError `camera_away`, `codec`, `busy`, `no_live`.
    */
-  async movie(ask: LiveAsk): Promise<IncomingMessage> {
-    const { request } = this.#begin('GET', ask);
+  async movie(ask: LiveAsk, stream: 'main' | 'small' = 'main'): Promise<IncomingMessage> {
+    const { request } = this.#begin('GET', ask, stream === 'small' ? '?stream=small' : '');
     try {
       const response = await responseTo(request, '');
       if (response.statusCode !== 200) throw await refusalIn(response);
@@ -109,11 +109,11 @@ export class LiveSessions {
   }
 
   /** A view, for as long as its request is open. @throws VigiaError `busy` */
-  #begin(method: string, ask: LiveAsk): { readonly session: string; readonly request: ClientRequest } {
+  #begin(method: string, ask: LiveAsk, query = ''): { readonly session: string; readonly request: ClientRequest } {
     if (this.#open.size >= SESSIONS)
       throw new VigiaError('busy', `${SESSIONS} live views are open; more are not served`);
     const session = randomBytes(16).toString('base64url');
-    const request = send(method, ask, session);
+    const request = send(method, ask, `${session}${query}`);
     this.#open.set(session, { ask, request });
     request.once('close', () => {
       this.#open.delete(session);
