@@ -218,7 +218,7 @@ function methodOf(operation) {
   const parameters = [
     'self',
     ...inPath.map((name) => `${name}: str`),
-    ...(accepts ? [`body: ${accepts}`] : []),
+    ...(accepts ? [operation.requestBody.required ? `body: ${accepts}` : `body: Optional[${accepts}] = None`] : []),
     ...(keywords.length > 0 ? ['*', ...keywords] : []),
     ...(options ? [`**query: Unpack[${options}]`] : []),
   ];

@@ -1,4 +1,14 @@
-import type { NodeEvent, NodeStatus } from '@vigia/contracts';
+import type { AlarmOutcome, NodeEvent, NodeStatus } from '@vigia/contracts';
+
+/** What may have been found, in the order of the choice. */
+export const OUTCOMES = [
+  'helped_up',
+  'no_pain',
+  'injured',
+  'doctor_called',
+  'not_a_fall',
+  'other',
+] as const satisfies readonly AlarmOutcome[];
 
 /** An alarm that has not ended. */
 export interface Alarm {
@@ -18,7 +28,12 @@ export interface Alarm {
   readonly startedMs: number;
   /** Who goes; null: nobody has acknowledged. */
   readonly by: string | null;
+  /** What was found; null: nobody said it. */
+  readonly outcome: AlarmOutcome | null;
 }
+
+/** Somebody goes to see, or says what was found. */
+export type Go = (alarm: Alarm, outcome?: AlarmOutcome) => void;
 
 interface Known {
   readonly alarm: Alarm;
@@ -60,6 +75,7 @@ export class Alarms {
           message: found.message,
           startedMs: same?.startedMs ?? serverMs - found.since_ms,
           by: found.acknowledged?.by ?? null,
+          outcome: found.acknowledged?.outcome ?? null,
         },
       });
     }
@@ -95,14 +111,18 @@ export class Alarms {
         message: data.message,
         startedMs: known?.startedMs ?? Date.parse(event.at) - before,
         by: data.acknowledged?.by ?? known?.by ?? null,
+        outcome: data.acknowledged?.outcome ?? known?.outcome ?? null,
       },
     });
   }
 
   /** The node took an acknowledgement of this page; the next status confirms it. */
-  acknowledged(event: string, by: string, localMs: number): void {
-    for (const [subject, { alarm }] of this.#open)
-      if (alarm.event === event) this.#open.set(subject, { heardMs: localMs, alarm: { ...alarm, by } });
+  acknowledged(event: string, by: string, outcome: AlarmOutcome | null, localMs: number): void {
+    for (const [subject, { alarm }] of this.#open) {
+      if (alarm.event !== event) continue;
+      const known = { ...alarm, by: alarm.by ?? by, outcome: outcome ?? alarm.outcome };
+      this.#open.set(subject, { heardMs: localMs, alarm: known });
+    }
   }
 
   /** Those that nobody has acknowledged first, each oldest first. */

@@ -1,7 +1,7 @@
 import { useSignalEffect } from '@preact/signals';
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Alarm } from './alarms.ts';
+import type { Alarm, Go } from './alarms.ts';
 import { BreakIt } from './break-view.tsx';
 import { CameraNumbers } from './camera-numbers.ts';
 import { AgeCard, ConsumersCard, HopsCard } from './camera-numbers-view.tsx';
@@ -34,7 +34,7 @@ export interface CameraViewProps {
   readonly browser: Browser;
   /** All that have not ended. */
   readonly alarms: readonly Alarm[];
-  readonly go: (alarm: Alarm) => void;
+  readonly go: Go;
 }
 
 type Screen = CameraScreen<MediaStreamTrack | Playable>;

@@ -10,6 +10,7 @@ interface Asked {
   readonly method: string;
   readonly path: string;
   readonly csrf: string | null | undefined;
+  readonly body: unknown;
 }
 
 /** A browser whose time the test moves. Replies are those of `answers`, by path; a missing one is no answer. */
@@ -19,8 +20,12 @@ class TestBrowser extends TestTime implements Browser {
   readonly asked: Asked[] = [];
   readonly sockets: (SocketHandlers & { closedByUs: boolean })[] = [];
 
-  async request(method: string, path: string, { csrf }: { csrf?: string | null }): Promise<Reply> {
-    this.asked.push({ method, path, csrf });
+  async request(
+    method: string,
+    path: string,
+    { csrf, body }: { csrf?: string | null; body?: unknown },
+  ): Promise<Reply> {
+    this.asked.push({ method, path, csrf, body });
     const answer = this.answers[path];
     if (answer === undefined) throw new Error('no answer');
     return answer;
@@ -213,15 +218,17 @@ describe('an acknowledgement', () => {
     const { browser, connection } = started();
     await browser.pass(0);
     browser.answers['/api/v1/events/E1/acknowledge'] = { status: 200, body: {} };
-    expect(await connection.acknowledge('E1')).toBeNull();
-    expect(browser.asked.at(-1)).toMatchObject({ method: 'POST', csrf: 'token' });
+    expect(await connection.acknowledge('E1', null)).toBeNull();
+    expect(browser.asked.at(-1)).toMatchObject({ method: 'POST', csrf: 'token', body: {} });
+    expect(await connection.acknowledge('E1', 'no_pain')).toBeNull();
+    expect(browser.asked.at(-1)).toMatchObject({ body: { outcome: 'no_pain' } });
   });
 
   test('is not taken unless the node says so', async () => {
     const { browser, connection } = started();
     await browser.pass(0);
-    expect(await connection.acknowledge('E1')).toBe('no answer');
+    expect(await connection.acknowledge('E1', null)).toBe('no answer');
     browser.answers['/api/v1/events/E1/acknowledge'] = { status: 409, body: { error: { message: 'no alarm' } } };
-    expect(await connection.acknowledge('E1')).toBe('no alarm');
+    expect(await connection.acknowledge('E1', null)).toBe('no alarm');
   });
 });

@@ -1,4 +1,4 @@
-import type { NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
+import type { AlarmOutcome, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
 import type { Me } from '@vigia/contracts/api';
 import { type PictureMessage, readPictureMessage } from './picture-message.ts';
 import { text } from './texts.ts';
@@ -129,8 +129,9 @@ export class Connection {
   }
 
   /** Null when the node took it; otherwise why not, for people. */
-  async acknowledge(event: string): Promise<string | null> {
-    const reply = await this.#request('POST', `/api/v1/events/${encodeURIComponent(event)}/acknowledge`, {});
+  async acknowledge(event: string, outcome: AlarmOutcome | null): Promise<string | null> {
+    const found = outcome === null ? {} : { outcome };
+    const reply = await this.#request('POST', `/api/v1/events/${encodeURIComponent(event)}/acknowledge`, found);
     if (reply?.status === 401) this.#toLogin();
     return reply?.status === 200 ? null : refusalText(reply);
   }

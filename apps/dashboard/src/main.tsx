@@ -1,4 +1,5 @@
 import { batch } from '@preact/signals';
+import type { AlarmOutcome } from '@vigia/contracts';
 import { render } from 'preact';
 import './app.css';
 import type { Alarm } from './alarms.ts';
@@ -90,6 +91,7 @@ const connection = new Connection(browser, {
     );
     nameCameras(new Map(called));
     screen.demo.value = status.demo === true;
+    screen.problems.value = status.problems.length;
     for (const url of ward.takeStatus(status, askedMs, browser.now())) URL.revokeObjectURL(url);
     touch(...Object.keys(status.cameras));
   },
@@ -198,13 +200,14 @@ function coverAgain(serverMs: number | null): void {
   });
 }
 
-async function go({ event, subject }: Alarm): Promise<void> {
-  if (subject === stage.subject && browser.now() - stage.sinceMs < NEW_STAGE_MS) return;
+/** @param outcome What was found; null: somebody goes. */
+async function go({ event, subject }: Alarm, outcome: AlarmOutcome | null): Promise<void> {
+  if (outcome === null && subject === stage.subject && browser.now() - stage.sinceMs < NEW_STAGE_MS) return;
   if (screen.lost.peek() || screen.acknowledging.peek().get(event)?.refused === null) return;
   note(event, null);
-  const refused = await connection.acknowledge(event);
+  const refused = await connection.acknowledge(event, outcome);
   if (refused === null) {
-    ward.takeAcknowledged(event, screen.me.peek()?.user ?? text('a.somebody'), browser.now());
+    ward.takeAcknowledged(event, screen.me.peek()?.user ?? text('a.somebody'), outcome, browser.now());
     screen.acknowledging.value = new Map();
     draw();
   } else note(event, refused);
@@ -251,7 +254,7 @@ function follow(): void {
 
 function press(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  if (event.target instanceof HTMLInputElement) return;
+  if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
   if (event.key === 'Escape') escape();
   const offersVideo = screen.openCamera.peek() !== null;
   if (offersVideo && (event.key === 's' || event.key === 'S')) screen.mode.value = 'smooth';
@@ -262,7 +265,7 @@ function press(event: KeyboardEvent): void {
   if (event.key === 'n' || event.key === 'N') toggleNumbers();
   const alarm = screen.wall.peek()?.stage ?? null;
   const mayGo = screen.session.peek() === 'running' && !screen.help.peek() && screen.me.peek()?.role !== 'viewer';
-  if ((event.key === 'a' || event.key === 'A') && alarm !== null && mayGo) void go(alarm);
+  if ((event.key === 'a' || event.key === 'A') && alarm !== null && mayGo) void go(alarm, null);
 }
 
 function escape(): void {
@@ -290,7 +293,7 @@ if (root !== null) {
       browser={browser}
       login={(user, password) => connection.login(user, password)}
       logout={() => void connection.logout()}
-      go={(alarm) => void go(alarm)}
+      go={(alarm, outcome) => void go(alarm, outcome ?? null)}
       toggleTheme={toggleTheme}
       toggleNumbers={toggleNumbers}
     />,

@@ -99,6 +99,8 @@ export const help: Signal<boolean> = signal(false);
 export const openCamera: Signal<string | null> = signal(null);
 /** The node is a demo, whose parts may be broken on purpose. */
 export const demo: Signal<boolean> = signal(false);
+/** What is wrong with the node and makes alarms unreliable: how much. */
+export const problems: Signal<number> = signal(0);
 /** The page shows the node itself. */
 export const systemOpen: Signal<boolean> = signal(false);
 /** What the view of a camera shows: live video without boxes, or the pictures that vigia analysed, with theirs. */

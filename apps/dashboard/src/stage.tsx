@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import type { Alarm } from './alarms.ts';
+import { type Alarm, type Go, OUTCOMES } from './alarms.ts';
 import { Icon } from './icons.tsx';
 import { linkTo } from './route.ts';
 import { acknowledging, me, serverSecond, tileScreen, wall } from './screen.ts';
@@ -8,7 +8,7 @@ import { Picture, WatchLabel } from './tile.tsx';
 import { Trace } from './trace.tsx';
 
 /** The oldest alarm that nobody has acknowledged, and the others below it. */
-export function Stage({ alarm, go }: { alarm: Alarm; go: (alarm: Alarm) => void }): VNode {
+export function Stage({ alarm, go }: { alarm: Alarm; go: Go }): VNode {
   const others = wall.value?.further ?? [];
   return (
     <section class="stage" aria-label={text('a.aria')}>
@@ -44,14 +44,14 @@ export function Stage({ alarm, go }: { alarm: Alarm; go: (alarm: Alarm) => void 
         )}
       </div>
       <div class="ft">
-        <Go alarm={alarm} go={go} large />
+        <GoButton alarm={alarm} go={go} large />
       </div>
     </section>
   );
 }
 
 /** Alarms as rows, where there is no stage: they stay in sight until they end. */
-export function AlarmRows({ alarms, go }: { alarms: readonly Alarm[]; go: (alarm: Alarm) => void }): VNode {
+export function AlarmRows({ alarms, go }: { alarms: readonly Alarm[]; go: Go }): VNode {
   return (
     <div class="col others strip-of-alarms">
       {alarms.map((alarm) => (
@@ -91,7 +91,7 @@ function Seen({ camera }: { camera: string }): VNode {
   return <>{text('a.seen', { s: tileScreen(camera).pictureAge.value })}</>;
 }
 
-function AlarmRow({ alarm, go }: { alarm: Alarm; go: (alarm: Alarm) => void }): VNode {
+function AlarmRow({ alarm, go }: { alarm: Alarm; go: Go }): VNode {
   return (
     <div class={`ar ${alarm.by === null ? '' : 'ack'}`}>
       <Icon name={alarm.by === null ? 'alarm' : 'check'} />
@@ -104,12 +104,37 @@ function AlarmRow({ alarm, go }: { alarm: Alarm; go: (alarm: Alarm) => void }): 
       </span>
       <span class="sp" />
       <Ago alarm={alarm} />
-      {alarm.by === null && <Go alarm={alarm} go={go} />}
+      {alarm.by === null ? <GoButton alarm={alarm} go={go} /> : <Found alarm={alarm} go={go} />}
     </div>
   );
 }
 
-function Go({ alarm, go, large = false }: { alarm: Alarm; go: (alarm: Alarm) => void; large?: boolean }): VNode {
+/** What was found: said by a choice, which may be changed. */
+function Found({ alarm, go }: { alarm: Alarm; go: Go }): VNode | null {
+  if (me.value?.role === 'viewer') return alarm.outcome === null ? null : <b>{text(`a.o.${alarm.outcome}`)}</b>;
+  return (
+    <select
+      class="found"
+      aria-label={text('a.foundin', { room: roomName(alarm.camera) })}
+      value={alarm.outcome ?? ''}
+      onChange={({ currentTarget }) => {
+        const outcome = OUTCOMES.find((one) => one === currentTarget.value);
+        if (outcome !== undefined) go(alarm, outcome);
+      }}
+    >
+      <option value="" disabled>
+        {text('a.found')}
+      </option>
+      {OUTCOMES.map((outcome) => (
+        <option key={outcome} value={outcome}>
+          {text(`a.o.${outcome}`)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function GoButton({ alarm, go, large = false }: { alarm: Alarm; go: Go; large?: boolean }): VNode {
   const asked = acknowledging.value.get(alarm.event);
   if (me.value?.role === 'viewer') return large ? <p class="st blind wrap">{text('a.viewer')}</p> : <></>;
   const waiting = asked !== undefined && asked.refused === null;

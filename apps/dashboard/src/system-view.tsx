@@ -1,7 +1,7 @@
 import type { NodeProblem } from '@vigia/contracts';
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Alarm } from './alarms.ts';
+import type { Alarm, Go } from './alarms.ts';
 import type { Browser } from './connection.ts';
 import { Icon, type IconName } from './icons.tsx';
 import { linkTo } from './route.ts';
@@ -33,7 +33,7 @@ export interface SystemViewProps {
   readonly browser: Browser;
   /** All that have not ended. */
   readonly alarms: readonly Alarm[];
-  readonly go: (alarm: Alarm) => void;
+  readonly go: Go;
 }
 
 /** The node itself: what is wrong and what to do, what its processes use, what they say. */

@@ -1,7 +1,7 @@
 import { type Signal, signal, useSignalEffect } from '@preact/signals';
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { Alarm } from './alarms.ts';
+import type { Go } from './alarms.ts';
 import type { Browser, LoginOutcome } from './connection.ts';
 import { Cover } from './cover.tsx';
 import { CameraDoor, SystemDoor } from './doors.tsx';
@@ -14,6 +14,7 @@ import {
   beatAge,
   beats,
   openCamera,
+  problems,
   clockText,
   hasCamera,
   help,
@@ -36,7 +37,7 @@ export interface Actions {
   readonly browser: Browser;
   readonly login: (user: string, password: string) => Promise<LoginOutcome>;
   readonly logout: () => void;
-  readonly go: (alarm: Alarm) => void;
+  readonly go: Go;
   readonly toggleTheme: () => void;
   readonly toggleNumbers: () => void;
 }
@@ -82,6 +83,11 @@ function Top({ logout, toggleTheme }: Actions): VNode {
         </a>
         <a href={SYSTEM} aria-current={systemOpen.value ? 'page' : undefined}>
           {text('nav.system')}
+          {problems.value > 0 && (
+            <span class="n b" title={text(problems.value === 1 ? 'sy.one' : 'sy.n', { n: problems.value })}>
+              {problems.value}
+            </span>
+          )}
         </a>
       </nav>
       <span class="sp" />

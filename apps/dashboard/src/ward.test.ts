@@ -655,8 +655,10 @@ describe('alarms', () => {
     const scene = new Scene();
     scene.fall();
     expect(scene.wall().stage?.startedMs).toBe(OFFSET);
-    scene.ward.takeAcknowledged('E1', 'nadia', scene.nowMs);
-    expect(scene.wall()).toMatchObject({ stage: null, open: 0, further: [{ by: 'nadia' }] });
+    scene.ward.takeAcknowledged('E1', 'nadia', null, scene.nowMs);
+    expect(scene.wall()).toMatchObject({ stage: null, open: 0, further: [{ by: 'nadia', outcome: null }] });
+    scene.ward.takeAcknowledged('E1', 'bert', 'no_pain', scene.nowMs);
+    expect(scene.wall()).toMatchObject({ further: [{ by: 'nadia', outcome: 'no_pain' }] });
     expect(scene.tile().alarm?.by).toBe('nadia');
   });
 

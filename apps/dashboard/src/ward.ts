@@ -1,4 +1,4 @@
-import type { CameraStatus, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
+import type { AlarmOutcome, CameraStatus, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
 import { type Alarm, Alarms } from './alarms.ts';
 import { Heard, Trace, type TraceView } from './answer-trace.ts';
 import { type ConsumerView, consumersOf, essentialConsumers, isRunning, technicalOf } from './consumers.ts';
@@ -224,8 +224,8 @@ export class Ward {
   }
 
   /** The node took this page's acknowledgement. */
-  takeAcknowledged(event: string, by: string, localMs: number): void {
-    this.#alarms.acknowledged(event, by, localMs);
+  takeAcknowledged(event: string, by: string, outcome: AlarmOutcome | null, localMs: number): void {
+    this.#alarms.acknowledged(event, by, outcome, localMs);
   }
 
   /** Null before the first status and the first heartbeat: nothing can be said yet. */

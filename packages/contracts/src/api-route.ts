@@ -4,6 +4,8 @@ import type { Role } from './access.ts';
 /** A body that a client sends. */
 export interface ApiBody {
   readonly schema: z.ZodType;
+  /** A request without one is as good. */
+  readonly optional?: true;
   /** `document`: JSON or YAML text, parsed like the configuration file, with its sentences. Others: text of that type. */
   readonly as: 'json' | 'document' | 'application/sdp' | 'application/trickle-ice-sdpfrag';
 }

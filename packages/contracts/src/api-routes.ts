@@ -3,8 +3,15 @@ import { cameraSchema, configSchema } from './config.ts';
 import { ID_PATTERN } from './ids.ts';
 import { eventQueryFields } from './event-query.ts';
 import { eventIdSchema, nodeEventSchema } from './events.ts';
+import { findingSchema } from './fall.ts';
 import { logAnswerSchema, logQuerySchema } from './node-log.ts';
-import { healthProblemSchema, nodeBudgetSchema, nodeProblemSchema, nodeStatusSchema } from './node-status.ts';
+import {
+  alarmSchema,
+  healthProblemSchema,
+  nodeBudgetSchema,
+  nodeProblemSchema,
+  nodeStatusSchema,
+} from './node-status.ts';
 import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts';
 import { TILE_WIDTH } from './node-stream.ts';
 import { ACCESS_API } from './api-access.ts';
@@ -275,13 +282,24 @@ export const API = {
     answer: z.strictObject({ events: z.array(nodeEventSchema) }),
     refusals: [409],
   },
+  alarms: {
+    method: 'GET',
+    path: '/api/v1/alarms',
+    summary: 'Alarms about people that have not ended, oldest first.',
+    role: 'viewer',
+    scope: 'cameras',
+    answer: z.array(alarmSchema),
+    refusals: [],
+  },
   acknowledge: {
     method: 'POST',
     path: '/api/v1/events/{event}/acknowledge',
-    summary: 'Somebody has seen an alarm. Recorded as an event of kind `audit`.',
+    summary:
+      'Somebody has seen an alarm, and may say what was found, then or later. Recorded as an event of kind `audit`.',
     role: 'operator',
     scope: 'cameras',
     params: z.strictObject({ event: eventIdSchema }),
+    body: { schema: findingSchema, as: 'json', optional: true },
     answer: z.strictObject({ event: eventIdSchema, camera: z.string().nullable(), subject: z.string().nullable() }),
     refusals: [404, 409],
   },

@@ -4,9 +4,11 @@ import type { ApiName, RouteOf } from './api-routes.ts';
 
 type ParamsOf<R> = R extends { readonly params: infer P extends z.ZodType } ? { readonly params: z.input<P> } : object;
 type QueryOf<R> = R extends { readonly query: infer Q extends z.ZodType } ? { readonly query?: z.input<Q> } : object;
-type BodyOf<R> = R extends { readonly body: infer B extends ApiBody }
-  ? { readonly body: B['as'] extends 'document' ? z.input<B['schema']> | string : z.input<B['schema']> }
-  : object;
+type BodyOf<R> = R extends { readonly body: infer B extends ApiBody & { readonly optional: true } }
+  ? { readonly body?: z.input<B['schema']> }
+  : R extends { readonly body: infer B extends ApiBody }
+    ? { readonly body: B['as'] extends 'document' ? z.input<B['schema']> | string : z.input<B['schema']> }
+    : object;
 type MatchOf<R> = R extends { readonly ifMatch: true }
   ? {
       /** Refused with `conflict` unless this is the revision in force. */

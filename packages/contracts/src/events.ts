@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bedDataSchema } from './bed.ts';
 import { SLA_CLASSES } from './config.ts';
-import { fallDataSchema } from './fall.ts';
+import { fallDataSchema, findingSchema } from './fall.ts';
 import { type CameraStateMessage, EVENT_TYPES, type EventMessage, type WorkerStateMessage } from './mqtt.ts';
 import { CAMERA_STATES, MODEL_STATES, WORKER_STATES } from './report.ts';
 
@@ -72,6 +72,8 @@ const auditDataSchema = z.strictObject({
   outcome: z.enum(['done', 'refused']),
   /** Why it was refused: a code of an error; null when it was done. */
   reason: text,
+  /** Of `acknowledge`: what was found; absent when nothing was said. */
+  found: findingSchema.optional(),
 });
 const recordingDataSchema = z.strictObject({
   /** `ready`: waits for an event. `paused`: something should be recorded, and is lost. `stopped`: it is not recorded any more. */

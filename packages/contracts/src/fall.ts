@@ -11,13 +11,37 @@ const FALL_REASONS = ['fall', 'long_lie'] as const;
 
 const share = z.number().min(0).max(1);
 
+/** What somebody found who went. */
+export const ALARM_OUTCOMES = ['helped_up', 'no_pain', 'injured', 'doctor_called', 'not_a_fall', 'other'] as const;
+/** See {@link ALARM_OUTCOMES}. */
+export type AlarmOutcome = (typeof ALARM_OUTCOMES)[number];
+const NOTE_LIMIT = 500;
+
+/** What somebody says of an alarm who went to see. */
+export const findingSchema = z.strictObject({
+  outcome: z.enum(ALARM_OUTCOMES).optional(),
+  note: z
+    .string()
+    .max(NOTE_LIMIT)
+    // No control characters.
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u)
+    .optional()
+    .describe('In their own words, at most 500 characters.'),
+});
+/** See {@link findingSchema}. */
+export type Finding = Readonly<z.infer<typeof findingSchema>>;
+
 /** Somebody knows of an alarm. */
 export const acknowledgedSchema = z.strictObject({
   /** RFC 3339, UTC. */
   at: z.iso.datetime(),
   /** For people: `control socket (user care)`, `anna (127.0.0.1)`. */
   by: z.string(),
+  /** What was found, once somebody said it. */
+  ...findingSchema.shape,
 });
+/** See {@link acknowledgedSchema}. */
+export type Acknowledged = Readonly<z.infer<typeof acknowledgedSchema>>;
 
 /** What a fall was recognised by. */
 const evidenceSchema = z.strictObject({

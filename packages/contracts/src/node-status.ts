@@ -94,6 +94,14 @@ const openAlarmSchema = z.strictObject({
 /** An alarm that has not ended. */
 export type OpenAlarm = Readonly<z.infer<typeof openAlarmSchema>>;
 
+/** `GET /api/v1/alarms`: an alarm that has not ended, and who has acknowledged it, and when; null: nobody. */
+export const alarmSchema = openAlarmSchema.extend({
+  acknowledged_by: z.string().nullable(),
+  acknowledged_at: z.iso.datetime().nullable(),
+});
+/** See {@link alarmSchema}. */
+export type AlarmAnswer = Readonly<z.infer<typeof alarmSchema>>;
+
 /** States of a camera's recorder (docs/reference/states-and-reasons.md). */
 export const RECORDING_STATES = ['waiting', 'recording', 'ready', 'paused'] as const;
 

@@ -98,7 +98,9 @@ function bodyOf({ body }: ApiRoute): Json {
   if (!body) return {};
   const schema = jsonSchema(body.schema, 'input');
   const types = TYPES[body.as] ?? [body.as];
-  return { requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, { schema }])) } };
+  return {
+    requestBody: { required: !body.optional, content: Object.fromEntries(types.map((type) => [type, { schema }])) },
+  };
 }
 
 function operation(operationId: string, route: ApiRoute): Json {

@@ -108,6 +108,23 @@ describe('in Chromium', { tags: 'full' }, () => {
   const sees = (text: RegExp): Promise<void> =>
     shown.locator('.breaks').getByText(text).waitFor({ state: 'visible', timeout: 40_000 });
 
+  test('somebody goes to see, and says what it was: the record has it', async () => {
+    const choice = shown.getByRole('combobox', { name: 'What was it in Living room?' });
+    // The alarm of one round of the clip ends when the person stands again in the next one.
+    for (let said = false; !said; ) {
+      await shown.getByRole('button', { name: 'I am going: Living room' }).click({ timeout: 60_000 });
+      said = await choice.selectOption('no_pain', { timeout: 3_000 }).then(
+        () => true,
+        () => false,
+      );
+    }
+    const found = async (): Promise<unknown> => {
+      const { events } = await api.events({ query: { kind: 'audit', limit: 500 } });
+      return events.flatMap((event) => (event.kind === 'audit' && event.data.found ? [event.data.found] : []));
+    };
+    await expect.poll(found, { timeout: 10_000 }).toContainEqual({ outcome: 'no_pain' });
+  });
+
   test.each([
     ['Kill the model', /After \d+ ms vigia said that it cannot look\..*it looked again/],
     ['Kill the recorder', /The recording has a gap of .*: the recorder was not running/],

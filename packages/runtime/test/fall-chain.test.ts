@@ -57,7 +57,8 @@ test('somebody falls: an alarm at the broker that says why, and an end when the 
   closers.push(() => vigia.process.kill('SIGKILL'));
   await expect.poll(() => falls.map(({ phase }) => phase), { timeout: ROUNDS_MS }).toContain('start');
   // Somebody knows, before the person stands again in the next round.
-  const words = ['acknowledge', falls[0]?.id ?? '', '--node', box.node];
+  const found = ['--outcome', 'no_pain', '--note', 'stands again'];
+  const words = ['acknowledge', falls[0]?.id ?? '', '--node', box.node, ...found];
   const known = spawnSync(process.execPath, [MAIN, ...words], {
     env: { ...process.env, ...box.env },
     encoding: 'utf8',
@@ -72,7 +73,11 @@ test('somebody falls: an alarm at the broker that says why, and an end when the 
   expect(start?.data.evidence.drop).toBeGreaterThan(0.3);
   expect(start?.data.evidence.sightings).toBeGreaterThan(1);
   expect(end).toMatchObject({ subject: start?.subject, severity: 'notice', data: { state: 'recovered' } });
-  expect(end?.data.acknowledged?.by).toMatch(/^control socket/);
+  expect(end?.data.acknowledged).toMatchObject({
+    by: expect.stringMatching(/^control socket/),
+    outcome: 'no_pain',
+    note: 'stands again',
+  });
   // The clip's own clock says when: the picture that decided is one of the seconds after the fall.
   const result = vigia.results.find(({ captured_at }) => captured_at === start?.data.captured_at);
   const atMs = ((result?.pts_us ?? 0) / 1000) % CLIP_MS;

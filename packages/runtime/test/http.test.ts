@@ -58,6 +58,7 @@ describe.each([
       status: await api.status(),
       problems: await api.problems(),
       budget: await api.budget(),
+      alarms: await api.alarms(),
       logs: await api.logs({ query: { limit: 5 } }),
       cameras: await api.cameras(),
       camera: await api.camera({ params: { camera: 'hall' } }),

@@ -1,4 +1,4 @@
-import type { LogQuery, Severity } from '@vigia/contracts';
+import type { AlarmOutcome, LogQuery, Severity } from '@vigia/contracts';
 import type { Command, Commands } from './command.ts';
 import { MODELS_OPTIONS } from './models-options.ts';
 import { USERS_OPTIONS } from './users-options.ts';
@@ -15,6 +15,7 @@ const RUN = {
 } as const;
 // Written out: a short command need not load the schemas.
 const LEVELS: readonly LogQuery['level'][] = ['debug', 'info', 'warn', 'error'];
+const OUTCOMES: readonly AlarmOutcome[] = ['helped_up', 'no_pain', 'injured', 'doctor_called', 'not_a_fall', 'other'];
 const SEVERITIES: readonly Severity[] = ['info', 'notice', 'warning', 'alarm'];
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -146,7 +147,11 @@ export const COMMANDS: Commands = {
   acknowledge: {
     about: 'somebody knows of an alarm: do not repeat it',
     example: 'acknowledge EVENT',
-    options: WHICH,
+    options: {
+      ...WHICH,
+      outcome: { type: 'string', about: 'what was found', value: OUTCOMES },
+      note: { type: 'string', about: 'the same in your words' },
+    },
     words: [1, 1],
     run: async (values, words) => (await import('./node-commands.ts')).acknowledgeCommand(values, words),
   },

@@ -62,11 +62,13 @@ a list of problems, each with line, path, the value found and the values allowed
   --diff              print what the file would change on the running node instead
   --node NAME         the node (default: the one that the file names)
 `,
-  acknowledge: `vigia acknowledge EVENT [--node NAME] [-c FILE]
+  acknowledge: `vigia acknowledge EVENT [--outcome OUTCOME] [--note TEXT] [--node NAME] [-c FILE]
 
 Somebody knows of an alarm, such as a fall, and goes there: it is not repeated any more, only its changes and its end are reported.
-EVENT is the id of any of its events: \`vigia status\` and \`vigia events\` show it.
+EVENT is the id of any of its events: \`vigia status\` and \`vigia events\` show it. What was found can be said then, or later.
 
+  --outcome OUTCOME   what was found: helped_up, no_pain, injured, doctor_called, not_a_fall or other
+  --note TEXT         the same in your words, at most 500 characters
   --node NAME         the node (default: the only running one)
   -c, --config FILE   take the node's name from a configuration
 

@@ -65,7 +65,10 @@ export async function acknowledgeCommand(values: Values, [event = '']: readonly 
   if (!EVENT_ID.test(event)) throw new UsageError(`vigia acknowledge: "${quoted(event, 40)}" is no id of an event`);
   const socket = await socketOf(values, 'acknowledge');
   const path = `/api/v1/events/${event}/acknowledge`;
-  const { subject, camera } = await askJson(API.acknowledge.answer, socket, path, EVENTS_MS, { method: 'POST' });
+  const [outcome, note] = [text(values, 'outcome'), text(values, 'note')];
+  const found = { ...(outcome === undefined ? {} : { outcome }), ...(note === undefined ? {} : { note }) };
+  const request = { method: 'POST', json: JSON.stringify(found) } as const;
+  const { subject, camera } = await askJson(API.acknowledge.answer, socket, path, EVENTS_MS, request);
   process.stdout.write(`${quoted(subject ?? camera ?? event)}: acknowledged; it is not repeated any more\n`);
   return 0;
 }

@@ -48,7 +48,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
     breakDemo: (wish) => node.breakDemo(wish),
     events: (query) => node.events(query),
-    acknowledge: (event, by) => node.acknowledge(event, by),
+    acknowledge: (event, by, found) => node.acknowledge(event, by, found),
     get playback() {
       return node.recordings.playback;
     },

@@ -158,7 +158,7 @@ export class Supervisor {
   async start(): Promise<void> {
     const plan = this.#plan;
     for (const model of plan.models) checkSocketPath(model.socketPath);
-    for (const { units } of plan.cameras) checkSocketPath(units);
+    for (const { smallUnits } of plan.cameras) checkSocketPath(smallUnits);
     this.#scope.defer(() => this.#doors.closePort());
     this.#doors.showLive(plan);
     await this.#doors.usePort(plan.http);
@@ -231,8 +231,8 @@ export class Supervisor {
   }
 
   /** See `ControlledNode`. */
-  acknowledge({ subject, id }: Parameters<ControlledNode['acknowledge']>[0], by: string): void {
-    if (subject !== null) this.#watches.alarms.acknowledge(subject, by, id);
+  acknowledge(...[{ subject, id }, by, found]: Parameters<ControlledNode['acknowledge']>): void {
+    if (subject !== null) this.#watches.alarms.acknowledge(subject, by, { id, found });
   }
 
   camera(id: string): CameraHandle | undefined {

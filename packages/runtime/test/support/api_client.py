@@ -47,6 +47,7 @@ def reads(node):
         "status": node.status,
         "problems": node.problems,
         "budget": node.budget,
+        "alarms": node.alarms,
         "logs": lambda: node.logs(limit=5, level="info"),
         "cameras": node.cameras,
         "camera": lambda: node.camera("hall"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Union
 from ._request import Request, Sender
 from .types import (
     AcknowledgeAnswer,
+    Alarm,
     CameraReport,
     CameraSettings,
     Changed,
@@ -16,6 +17,7 @@ from .types import (
     Document,
     EventsAnswer,
     EventsQuery,
+    Finding,
     HealthAnswer,
     LogAnswer,
     LogsQuery,
@@ -284,13 +286,33 @@ class Routes(Sender):
         answer: EventsAnswer = self._json(Request("GET", "/api/v1/events", query=dict(query)))
         return answer
 
-    def acknowledge(self, event: str, *, idempotency_key: Optional[str] = None) -> AcknowledgeAnswer:
-        """Somebody has seen an alarm. Recorded as an event of kind `audit`.
+    def alarms(self) -> List[Alarm]:
+        """Alarms about people that have not ended, oldest first.
+
+        `GET /api/v1/alarms`, role viewer.
+        """
+        answer: List[Alarm] = self._json(Request("GET", "/api/v1/alarms"))
+        return answer
+
+    def acknowledge(
+        self,
+        event: str,
+        body: Optional[Finding] = None,
+        *,
+        idempotency_key: Optional[str] = None,
+    ) -> AcknowledgeAnswer:
+        """Somebody has seen an alarm, and may say what was found, then or later. Recorded as an event of kind `audit`.
 
         `POST /api/v1/events/{event}/acknowledge`, role operator.
         """
         answer: AcknowledgeAnswer = self._json(
-            Request("POST", "/api/v1/events/{event}/acknowledge", params={"event": event}, key=idempotency_key),
+            Request(
+                "POST",
+                "/api/v1/events/{event}/acknowledge",
+                params={"event": event},
+                body=body,
+                key=idempotency_key,
+            ),
         )
         return answer
 

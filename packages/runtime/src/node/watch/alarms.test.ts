@@ -151,6 +151,15 @@ describe('an alarm that is acknowledged', () => {
     expect(alarms.acknowledge('hall/person-3', 'anna')).toBe(false);
     expect(alarms.acknowledge('hall/person-9', 'anna')).toBe(false);
   });
+
+  test('what was found is what was said last, by anybody; its end has it', () => {
+    alarms.acknowledge('hall/person-3', 'bert', { found: { outcome: 'helped_up', note: 'sits in the chair' } });
+    alarms.acknowledge('hall/person-3', 'anna', { found: { outcome: 'no_pain' } });
+    const found = { by: 'anna', outcome: 'no_pain', note: 'sits in the chair' };
+    expect(alarms.open).toMatchObject([{ acknowledged: found }]);
+    tell('end', 'recovered');
+    expect(events.at(-1)?.data.acknowledged).toMatchObject(found);
+  });
 });
 
 test('open alarms: the oldest first, each with the id of its first event', () => {
@@ -212,8 +221,8 @@ describe('an alarm that an earlier run of the node left open', () => {
 
   test('is acknowledged by its events of that run too, and by none of before', () => {
     left();
-    expect(alarms.acknowledge('hall/person-3', 'anna', '01000000000000000000000004')).toBe(false);
-    expect(alarms.acknowledge('hall/person-3', 'anna', FIRST)).toBe(true);
+    expect(alarms.acknowledge('hall/person-3', 'anna', { id: '01000000000000000000000004' })).toBe(false);
+    expect(alarms.acknowledge('hall/person-3', 'anna', { id: FIRST })).toBe(true);
   });
 
   test('of which somebody knows is reported once', () => {
@@ -304,8 +313,8 @@ describe('a bed', () => {
     const [first] = said;
     say('end', { state: 'in', reason: 'out' });
     say('start', { state: 'out', reason: 'out' });
-    expect(alarms.acknowledge('hall/bed', 'anna', first?.id)).toBe(false);
-    expect(alarms.acknowledge('hall/bed', 'anna', said.at(-1)?.id)).toBe(true);
+    expect(alarms.acknowledge('hall/bed', 'anna', { id: first?.id })).toBe(false);
+    expect(alarms.acknowledge('hall/bed', 'anna', { id: said.at(-1)?.id })).toBe(true);
     alarms.cameraGone('hall');
     said = [];
     say('start', { state: 'out', reason: 'out' });

@@ -1,5 +1,5 @@
 import type { Clock } from '@vigia/base';
-import type { OpenAlarm } from '@vigia/contracts';
+import type { Acknowledged, Finding, OpenAlarm } from '@vigia/contracts';
 import type { LeftAlarm } from './left-alarms.ts';
 import { type BedNotice, type RuleNotice, ruleSubject } from '#core/camera-link';
 
@@ -25,7 +25,7 @@ interface Open {
   saidMs: number;
   /** Its process has ended: nobody watches. */
   goneMs: number | undefined;
-  acknowledged: { readonly at: string; readonly by: string } | undefined;
+  acknowledged: Acknowledged | undefined;
 }
 
 /** Options of {@link Alarms}. */
@@ -161,17 +161,22 @@ export class Alarms {
   }
 
   /**
-   * Somebody knows: from now on only changes are announced. Idempotent.
+   * Somebody knows: from now on only changes are announced. Who it was first, stays; what was found is what was said last.
    *
    * @param by Who, for people.
-   * @param id Of the event that they know: of this alarm, or of an earlier one of the same bed; undefined: of this one.
+   * @param more `id`: of the event that they know: of this alarm, or of an earlier one of the same bed; undefined: of this one.
    * @returns false when no such alarm is open.
    */
-  acknowledge(subject: string, by: string, id?: string): boolean {
+  acknowledge(
+    subject: string,
+    by: string,
+    { id, found = {} }: { readonly id?: string | undefined; readonly found?: Finding } = {},
+  ): boolean {
     const open = this.#open.get(subject);
     // Ids sort by time.
     if (!open || (id !== undefined && id < open.first)) return false;
-    open.acknowledged ??= { at: new Date(this.#o.clock.wallMs()).toISOString(), by };
+    const first = open.acknowledged ?? { at: new Date(this.#o.clock.wallMs()).toISOString(), by };
+    open.acknowledged = { ...first, ...found };
     return true;
   }
 

@@ -1,5 +1,5 @@
 import { type Clock, VigiaError } from '@vigia/base';
-import type { NodeEventOf } from '@vigia/contracts';
+import type { Finding, NodeEventOf } from '@vigia/contracts';
 import { Attempts } from '#core/access';
 import { type ApiName, type ApiRoute, API } from '@vigia/contracts/api';
 import type { RecordChange } from './controlled-node.ts';
@@ -18,9 +18,10 @@ export class Audit {
     this.#refused = new Attempts({ clock, ...REFUSED });
   }
 
-  /** @param camera That it concerns; null: none, or the node. */
-  done(visitor: Visitor, action: string, target: string | null, camera: string | null = null): void {
-    this.#record({ by: nameOf(visitor), action, target, outcome: 'done', reason: null }, camera);
+  /** @param camera That it concerns; null: none, or the node. @param found What an acknowledgement says besides. */
+  done(visitor: Visitor, action: string, target: string | null, camera: string | null = null, found?: Finding): void {
+    const more = found && Object.keys(found).length > 0 ? { found } : {};
+    this.#record({ by: nameOf(visitor), action, target, outcome: 'done', reason: null, ...more }, camera);
   }
 
   /** Records that somebody who is known was refused a change. @throws what the check throws. */

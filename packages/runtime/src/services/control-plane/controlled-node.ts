@@ -1,6 +1,7 @@
 import type {
   CameraReport,
   EventQuery,
+  Finding,
   HealthProblem,
   LogAnswer,
   LogQuery,
@@ -92,7 +93,11 @@ export interface ControlledNode {
    * @param alarm `boot`: of an event about it; undefined: of this run of the node.
    * @param by Who, for people.
    */
-  acknowledge(alarm: { readonly subject: string | null; readonly id?: string | undefined }, by: string): void;
+  acknowledge(
+    alarm: { readonly subject: string | null; readonly id?: string | undefined },
+    by: string,
+    found: Finding,
+  ): void;
   /** Whether events are stored, so that a stream can be resumed. */
   readonly resumable: boolean;
   /** Stored events, oldest first. */

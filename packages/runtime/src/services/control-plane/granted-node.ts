@@ -62,7 +62,7 @@ function wholeNode(
     },
     markRecording: (camera, fromMs, toMs) => node.markRecording(camera, fromMs, toMs),
     rebuildRecordings: () => node.rebuildRecordings(),
-    acknowledge: (event, by) => node.acknowledge(event, by),
+    acknowledge: (event, by, found) => node.acknowledge(event, by, found),
     resumable: node.resumable,
     newEventId: () => node.newEventId(),
     models: () => node.models(),

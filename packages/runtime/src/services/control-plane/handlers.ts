@@ -1,5 +1,5 @@
 import { UsageError, VigiaError } from '@vigia/base';
-import { eventQuerySchema } from '@vigia/contracts';
+import { eventQuerySchema, findingSchema } from '@vigia/contracts';
 import { consumerPatchSchema, demoBreakSchema, rollBackSchema } from '@vigia/contracts/api';
 import type { NodeHandlers } from './asked.ts';
 import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
@@ -64,18 +64,24 @@ export const nodeHandlers: NodeHandlers = {
     const known = after === undefined || after > node.newEventId() ? {} : { after };
     return { events: await node.events(checked(eventQuerySchema, { ...query, ...known }, 'query')) };
   },
-  acknowledge: async (node, { params, by }) => {
+  alarms: (node) =>
+    node.status().alarms.map((alarm) => {
+      const { by = null, at = null } = alarm.acknowledged ?? {};
+      return Object.assign({ acknowledged_by: by, acknowledged_at: at }, alarm);
+    }),
+  acknowledge: async (node, { params, body, by }) => {
+    const found = checked(findingSchema, body ?? {}, 'body');
     // One that is open needs no store.
     const open = node.status().alarms.find((alarm) => alarm.event === params.event);
     if (open) {
-      node.acknowledge({ subject: open.subject }, by);
+      node.acknowledge({ subject: open.subject }, by, found);
       return { event: open.event, camera: open.camera, subject: open.subject };
     }
     const [event] = await node.events({ id: params.event, limit: 1 });
     if (!event) throw new VigiaError('not_found', `there is no event ${params.event}`);
     if (event.severity !== 'alarm')
       throw new VigiaError('no_alarm', `event ${event.id} is no alarm: its severity is ${event.severity}`);
-    node.acknowledge(event, by);
+    node.acknowledge(event, by, found);
     return { event: event.id, camera: event.camera, subject: event.subject };
   },
   config: (node) => node.config,

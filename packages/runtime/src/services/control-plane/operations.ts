@@ -1,4 +1,5 @@
 import { type Clock, type Log, messageOf } from '@vigia/base';
+import { findingSchema } from '@vigia/contracts';
 import { API, type ApiName, type ApiRoute } from '@vigia/contracts/api';
 import { z } from 'zod';
 import { accessHandlers } from './access-handlers.ts';
@@ -78,8 +79,11 @@ export class Operations<N extends ApiName> {
     refuseUnlessStill(visitor);
     const work = async (): Promise<unknown> => {
       const answer = await withoutForeign(visitor, () => this.#o.run(name, asked as unknown as Asked<N>));
-      if (route.method !== 'GET')
-        this.#o.audit.done(visitor, name, targetOf(asked.params, route.body && body), cameraIn(asked.params, answer));
+      if (route.method !== 'GET') {
+        const found = name === 'acknowledge' && body ? findingSchema.parse(body) : undefined;
+        const target = targetOf(asked.params, route.body && body);
+        this.#o.audit.done(visitor, name, target, cameraIn(asked.params, answer), found);
+      }
       return answer;
     };
     if (key === undefined || route.method === 'GET') return work();

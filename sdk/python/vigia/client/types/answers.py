@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
 
-from .events import NodeEvent
+from .events import Acknowledged, NodeEvent
 from .reports import HealthProblem
 
 __all__ = [
     "AcknowledgeAnswer",
+    "Alarm",
     "Changed",
     "ChangedCameras",
     "ClipFactsAnswer",
@@ -183,6 +184,19 @@ class ClipFactsAnswer(TypedDict):
 
 class EventsAnswer(TypedDict):
     events: List[NodeEvent]
+
+
+class Alarm(TypedDict):
+    subject: str
+    camera: str
+    event: str
+    kind: Literal["fall", "bed"]
+    state: str
+    message: str
+    since_ms: float
+    acknowledged: Optional[Acknowledged]
+    acknowledged_by: Optional[str]
+    acknowledged_at: Optional[str]
 
 
 class AcknowledgeAnswer(TypedDict):

@@ -10,6 +10,7 @@ __all__ = [
     "Detection",
     "FallData",
     "FallDataEvidence",
+    "Finding",
     "Hops",
     "Keypoint",
     "Mask",
@@ -146,9 +147,14 @@ class FallDataEvidence(TypedDict):
     looks: int
 
 
-class Acknowledged(TypedDict):
+class _Acknowledged(TypedDict):
     at: str
     by: str
+
+
+class Acknowledged(_Acknowledged, total=False):
+    outcome: Literal["helped_up", "no_pain", "injured", "doctor_called", "not_a_fall", "other"]
+    note: str
 
 
 class _FallData(TypedDict):
@@ -234,12 +240,21 @@ class NodeEventConfig(_NodeEvent):
     data: NodeEventConfigData
 
 
-class NodeEventAuditData(TypedDict):
+class Finding(TypedDict, total=False):
+    outcome: Literal["helped_up", "no_pain", "injured", "doctor_called", "not_a_fall", "other"]
+    note: str
+
+
+class _NodeEventAuditData(TypedDict):
     by: str
     action: str
     target: Optional[str]
     outcome: Literal["done", "refused"]
     reason: Optional[str]
+
+
+class NodeEventAuditData(_NodeEventAuditData, total=False):
+    found: Finding
 
 
 class NodeEventAudit(_NodeEvent):
