@@ -59,6 +59,7 @@ function started(): { browser: TestBrowser; connection: Connection; heard: strin
     now: (at) => heard.push(`now ${at}`),
     status: () => heard.push('status'),
     result: ({ camera }) => heard.push(`result ${camera}`),
+    summary: ({ camera }) => heard.push(`summary ${camera}`),
     event: ({ kind }) => heard.push(`event ${kind}`),
     lost: () => heard.push('lost'),
     picture: ({ header }) => heard.push(`picture ${header.camera}`),

@@ -1,4 +1,4 @@
-import type { AlarmOutcome, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
+import type { AlarmOutcome, NodeEvent, NodeStatus, ResultMessage, SummaryMessage } from '@vigia/contracts';
 import type { Me } from '@vigia/contracts/api';
 import { type PictureMessage, readPictureMessage } from './picture-message.ts';
 import { text } from './texts.ts';
@@ -11,7 +11,7 @@ const REQUEST_MS = 5000;
 export const SILENCE_MS = 4000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 5000;
-const STREAM = '/api/v1/stream?types=result,event,now,picture&width=480&fps=2';
+const STREAM = '/api/v1/stream?types=result,event,now,summary,picture&width=480&fps=2';
 
 /** An answer over HTTP. `body` is null when it is no JSON. */
 export interface Reply {
@@ -58,6 +58,7 @@ export interface Listener {
   result(result: ResultMessage): void;
   event(event: NodeEvent): void;
   lost(): void;
+  summary(summary: SummaryMessage): void;
   picture(picture: PictureMessage): void;
 }
 
@@ -230,6 +231,9 @@ export class Connection {
         return this.#listener.event(message['event'] as unknown as NodeEvent);
       case 'lost':
         return this.#listener.lost();
+      case 'summary':
+        if (!Array.isArray(message['answers']) || typeof message['at'] !== 'string') break;
+        return this.#listener.summary(message as unknown as SummaryMessage);
       case undefined:
         break;
       // Kinds of messages are added within a version.

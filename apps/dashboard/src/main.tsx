@@ -107,6 +107,10 @@ const connection = new Connection(browser, {
   lost() {
     ward.takeLost(browser.now());
   },
+  summary(summary) {
+    ward.takeSummary(summary);
+    touch(summary.camera);
+  },
   picture(message) {
     void load(message);
   },

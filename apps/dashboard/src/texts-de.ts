@@ -283,7 +283,7 @@ export const DE: Partial<Record<TextKey, string>> = {
   'leg.some': 'Hingesehen, jemand da. Rechts ist jetzt, Höhe ist das Alter',
   'leg.nobody': 'Hingesehen, niemand da',
   'leg.void': 'Seit hier keine Antwort',
-  'leg.unknown': 'Diese Seite hörte nicht zu',
+  'leg.unknown': 'Dieser Seite nicht bekannt',
   'leg.blind': 'Gestreifter Rahmen: soll überwachen, kann nicht',
   'leg.late': 'Gelber Rahmen: überwacht, aber langsam',
   'leg.old': 'Graues Bild: alt. Nach 60 s weg',

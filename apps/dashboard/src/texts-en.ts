@@ -283,7 +283,7 @@ export const EN = {
   'leg.some': 'Looked, saw somebody. Right edge is now, height is the age',
   'leg.nobody': 'Looked, saw nobody',
   'leg.void': 'No answer since here',
-  'leg.unknown': 'This page was not listening',
+  'leg.unknown': 'Not known to this page',
   'leg.blind': 'Striped frame: should watch, cannot',
   'leg.late': 'Amber frame: watches, but slowly',
   'leg.old': 'Grey picture: old. Gone after 60 s',

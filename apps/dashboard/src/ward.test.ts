@@ -1,5 +1,5 @@
 // Over 500 lines: all rules of what the page may claim, in one scene.
-import type { Detection, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
+import type { Detection, NodeEvent, NodeStatus, ResultMessage, SummaryMessage } from '@vigia/contracts';
 import { describe, expect, test } from 'vitest';
 import { type TileView, Ward } from './ward.ts';
 
@@ -547,6 +547,47 @@ describe('the trace', () => {
     scene.pass(10_000);
     const { unknown } = scene.tile().trace;
     expect(unknown).toEqual([[0, 124]]);
+  });
+
+  test('is filled with what was answered before the page came, as far back as the node knows', () => {
+    const scene = new Scene();
+    scene.pass(10_000);
+    const answers: SummaryMessage['answers'] = [
+      [200, 2, 20_000],
+      [40, 0, 18_000],
+      [null, 0, 16_000],
+    ];
+    const { trace: before } = scene.tile();
+    const at = iso(scene.nowMs);
+    scene.ward.takeSummary({ type: 'summary', camera: 'hall', consumer: 'people', at, complete_ms: 30_000, answers });
+    const { trace } = scene.tile();
+    expect(trace.bars.length).toBe(before.bars.length + 2);
+    expect(trace.bars.slice(0, 2)).toMatchObject([{ mark: 'some' }, { mark: 'none' }]);
+    // 30 s of 60 are known: 75 of 150 slots.
+    expect(trace.unknown).toEqual([[0, 74]]);
+    scene.ward.takeSummary({
+      type: 'summary',
+      camera: 'hall',
+      consumer: 'people',
+      at: 'soon',
+      complete_ms: 0,
+      answers,
+    });
+    expect(scene.tile().trace.bars.length).toBe(trace.bars.length);
+  });
+
+  test('is void since the last answer also where that came before the page; the tile says for how long', () => {
+    const scene = new Scene();
+    scene.pass(10_000);
+    const at = iso(scene.nowMs);
+    const answers: SummaryMessage['answers'] = [
+      [50, 0, 40_000],
+      [100, 0, 20_000],
+    ];
+    scene.ward.takeSummary({ type: 'summary', camera: 'hall', consumer: 'people', at, complete_ms: 60_000, answers });
+    const { trace, blind, watch } = scene.tile();
+    expect([watch, blind]).toEqual(['blind', { ms: 20_100, atLeast: false }]);
+    expect(trace.voidFrom).toBe((trace.bars.at(-1)?.slot ?? 0) + 1);
   });
 
   test('is unknown where the connection was lost, and where the server dropped results', () => {

@@ -1,4 +1,12 @@
-import type { AlarmOutcome, CameraStatus, NodeEvent, NodeStatus, ResultMessage } from '@vigia/contracts';
+// Over 500 lines: everything that the page may claim about a camera is decided in one place.
+import type {
+  AlarmOutcome,
+  CameraStatus,
+  NodeEvent,
+  NodeStatus,
+  ResultMessage,
+  SummaryMessage,
+} from '@vigia/contracts';
 import { type Alarm, Alarms } from './alarms.ts';
 import { Heard, Trace, type TraceView } from './answer-trace.ts';
 import { type ConsumerView, consumersOf, essentialConsumers, isRunning, technicalOf } from './consumers.ts';
@@ -97,11 +105,18 @@ interface Picture {
   readonly arrivedMs: number;
 }
 
+interface Earlier {
+  readonly capturedMs: number;
+  readonly decidedMs: number;
+}
+
 interface CameraMemory {
   picture: Picture | null;
   recent: Answer[];
   readonly newest: Map<string, Answer>;
   readonly newestOk: Map<string, Answer>;
+  /** The newest `ok` answer of each consumer before the page came, as the node said. Milliseconds since 1970. */
+  readonly earlier: Map<string, Earlier>;
   readonly trace: Trace;
   /** Server's time of the next attempt to connect. */
   retryAtMs: number | null;
@@ -192,6 +207,20 @@ export class Ward {
     if (serverMs !== null) memory.trace.add(Math.min(serverMs, capturedMs + age_ms), mark, age_ms);
   }
 
+  /** What a consumer answered in the minute before the page came: it fills the trace. */
+  takeSummary({ camera, consumer, at, answers, complete_ms: completeMs }: SummaryMessage): void {
+    const atMs = Date.parse(at);
+    const memory = this.#memory(camera);
+    if (memory === undefined || !Number.isFinite(atMs)) return;
+    for (const [ageMs, objects, agoMs] of answers) {
+      if (ageMs === null) continue;
+      const decidedMs = atMs - agoMs;
+      memory.trace.add(decidedMs, objects > 0 ? 'some' : 'none', ageMs);
+      memory.earlier.set(consumer, { decidedMs, capturedMs: decidedMs - ageMs });
+    }
+    this.#heard.listened(atMs - completeMs, atMs);
+  }
+
   /** Calls `take` with each answer of a camera. @returns a function that ends it. */
   follow(camera: string, take: (result: ResultMessage) => void): () => void {
     const all = this.#followers.get(camera) ?? new Set();
@@ -262,11 +291,18 @@ export class Ward {
     const { watch, reason, limitMs } = this.#watch(id, status, memory, localMs);
     const essential = essentialConsumers(status);
     const last = oldest(essential.flatMap((name) => memory.newestOk.get(name) ?? []));
-    const lastAge = last === null ? null : this.#age(last, last.result.age_ms, localMs);
+    // Before the page came.
+    const earlier = last === null ? earliest(essential.flatMap((name) => memory.earlier.get(name) ?? [])) : null;
+    const lastAge =
+      last !== null
+        ? this.#age(last, last.result.age_ms, localMs)
+        : earlier !== null
+          ? serverMs - earlier.capturedMs
+          : null;
     const verdict = this.#verdict(watch, memory, essential, localMs);
     const said = verdict.answer ?? last;
     const silent = lastAge === null ? watch === 'blind' : lastAge > limitMs;
-    const lastDecidedMs = last === null ? 0 : last.capturedMs + last.result.age_ms;
+    const lastDecidedMs = last === null ? (earlier?.decidedMs ?? 0) : last.capturedMs + last.result.age_ms;
     return {
       camera: id,
       watch,
@@ -313,6 +349,7 @@ export class Ward {
         recent: [],
         newest: new Map(),
         newestOk: new Map(),
+        earlier: new Map(),
         trace: new Trace(),
         retryAtMs: null,
         bed: null,
@@ -484,6 +521,10 @@ function limitOf({ report }: CameraStatus, name: string): number {
 
 function oldest(answers: readonly Answer[]): Answer | null {
   return answers.reduce<Answer | null>((a, b) => (a === null || b.capturedMs < a.capturedMs ? b : a), null);
+}
+
+function earliest(answers: readonly Earlier[]): Earlier | null {
+  return answers.reduce<Earlier | null>((a, b) => (a === null || b.capturedMs < a.capturedMs ? b : a), null);
 }
 
 function people({ result }: Answer): number {

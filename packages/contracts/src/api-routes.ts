@@ -324,9 +324,9 @@ export const API = {
     query: z.strictObject({
       types: z
         .string()
-        .regex(/^(?:result|stats|event|now|picture)(?:,(?:result|stats|event|now|picture))*$/)
+        .regex(/^(?:result|stats|event|now|summary|picture)(?:,(?:result|stats|event|now|summary|picture))*$/)
         .default('result,stats,event')
-        .describe('One or more of result, stats, event, now, picture (WebSocket only); separated by commas.'),
+        .describe('One or more of result, stats, event, now, summary, picture (WebSocket only); separated by commas.'),
       camera: id.optional(),
       after: eventIdSchema.optional(),
       width: z.coerce

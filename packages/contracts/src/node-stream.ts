@@ -40,6 +40,30 @@ export const tileHeaderSchema = tileStampsSchema.extend({ type: z.literal('pictu
 /** See {@link tileHeaderSchema}. */
 export type TileHeader = Readonly<z.infer<typeof tileHeaderSchema>>;
 
+/** The answers of one consumer in the last minute. */
+export const answerSummarySchema = z.strictObject({
+  /** Since when all of them are here: less than a minute ago after a start. Milliseconds. */
+  complete_ms: z.number().min(0),
+  /**
+   * Oldest first: the age of its picture when it was decided, null when it is not `ok`; objects in it; milliseconds since then.
+   * Answers within 111 ms are one.
+   */
+  answers: z.array(z.tuple([z.number().min(0).nullable(), z.int().min(0), z.number().min(0)])),
+});
+/** See {@link answerSummarySchema}. */
+export type AnswerSummary = z.infer<typeof answerSummarySchema>;
+
+/** `types=summary`: a message for each consumer when the stream begins. */
+export const summaryMessageSchema = answerSummarySchema.extend({
+  type: z.literal('summary'),
+  camera: z.string(),
+  consumer: z.string(),
+  /** When it was put together. RFC 3339, UTC. */
+  at: z.iso.datetime(),
+});
+/** See {@link summaryMessageSchema}. */
+export type SummaryMessage = Readonly<z.infer<typeof summaryMessageSchema>>;
+
 /** `types=now`: once a second. A client takes its clock from it, and knows that the node is there. */
 export const nowMessageSchema = z.strictObject({
   type: z.literal('now'),

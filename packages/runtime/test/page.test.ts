@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { SimulatedCamera } from '@vigia/testkit';
-import { type NodeProblem, type TileHeader, tileHeaderSchema } from '@vigia/contracts';
+import { type NodeProblem, summaryMessageSchema, type TileHeader, tileHeaderSchema } from '@vigia/contracts';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -70,6 +70,26 @@ test('small pictures are those of results, so that boxes fit; where nobody analy
     if (camera === 'street') expect(results).toContain(`street ${seq} ${at}`);
     else expect(seq).toBeNull();
   }
+});
+
+test('a stream begins with what was answered before it', async () => {
+  const socket = new WebSocket(`ws://${address}/api/v1/stream?types=summary`);
+  const messages: { readonly type: string }[] = [];
+  await new Promise<void>((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('message', (data: Buffer) => {
+      messages.push(JSON.parse(data.toString()) as { type: string });
+      if (messages.some(({ type }) => type === 'summary') && messages.some(({ type }) => type === 'result')) resolve();
+    });
+  });
+  socket.close();
+  const summaries = messages.filter(({ type }) => type === 'summary').map((one) => summaryMessageSchema.parse(one));
+  expect(summaries.map(({ camera, consumer }) => `${camera}/${consumer}`)).toEqual(['street/people']);
+  const answers = summaries[0]?.answers ?? [];
+  expect(answers.length).toBeGreaterThan(0);
+  // Oldest first.
+  const ago = answers.map(([, , agoMs]) => agoMs);
+  expect(ago).toEqual(ago.toSorted((a, b) => b - a));
 });
 
 test('one camera, in another width; not over Server-Sent Events', async () => {
@@ -196,6 +216,12 @@ describe('in Chromium', { tags: 'full' }, () => {
       return (
         [...document.querySelectorAll('.tile img')].filter(({ naturalWidth }) => naturalWidth === 480).length === 2
       );
+    });
+    // Loaded again, it shows at once what was answered before.
+    await page.reload();
+    await page.waitForFunction(() => {
+      const { document } = globalThis as unknown as InPage;
+      return (document.querySelector('.tile .trace .p')?.getAttribute('d') ?? '').split('M').length > 15;
     });
     expect(complaints).toEqual([]);
   });

@@ -56,6 +56,10 @@ beforeEach(() => {
       },
       resume: ({ after }) => ({ after }),
       events: () => ({ events: [] }),
+      lastMinute: () => {
+        asked.push('lastMinute');
+        return { summaries: [] };
+      },
       tile: () => ({ jpeg: new Uint8Array(1), stamps: {} as never }),
       live: () => ({ socketPath: '/nowhere' }),
     },

@@ -1,5 +1,5 @@
 import { type Channel, type Clock, codeOf, type Log } from '@vigia/base';
-import type { NodeItem } from '@vigia/contracts';
+import type { NodeItem, SummaryMessage } from '@vigia/contracts';
 import type { ApiNodeWords, NodeApiWords, NodeFacts } from '#core/api-link';
 import { EventHub } from '#core/event-hub';
 import {
@@ -25,6 +25,8 @@ const TILE_MS = 10_000;
 const LIVE_MS = 15_000;
 /** Nobody reads streams for this long: the node stops sending items. */
 const LINGER_MS = 5_000;
+/** A summary of the last minute serves for so long. */
+const MINUTE_KEPT_MS = 1_000;
 
 const NOTHING_LOST: { readonly samples: number; readonly kept: number } = { samples: 0, kept: 0 };
 
@@ -67,6 +69,7 @@ export class RemoteNode implements ServedNode {
   #following: Promise<void> | undefined;
   #lingering: { cancel(): void } | undefined;
   #position = '';
+  #minute: { readonly atMs: number; readonly summaries: Promise<readonly SummaryMessage[]> } | undefined;
   #lost = NOTHING_LOST;
   facts: NodeFacts;
   /** See {@link ServedNode}. */
@@ -129,6 +132,17 @@ export class RemoteNode implements ServedNode {
   async events({ after, limit, cameras }: Parameters<ServedNode['events']>[0]): ReturnType<ServedNode['events']> {
     const { events } = await this.#o.channel.request('events', { after, limit, cameras }, { deadlineMs: QUICK_MS });
     return [...events];
+  }
+
+  /** Many pages that come again at once get the same. */
+  async lastMinute(): Promise<readonly SummaryMessage[]> {
+    const { clock, channel } = this.#o;
+    const nowMs = clock.nowMs();
+    if (!this.#minute || nowMs - this.#minute.atMs > MINUTE_KEPT_MS) {
+      const summaries = channel.request('lastMinute', null, { deadlineMs: QUICK_MS }).then((reply) => reply.summaries);
+      this.#minute = { atMs: nowMs, summaries };
+    }
+    return this.#minute.summaries;
   }
 
   async tile(camera: string, width: number): ReturnType<ServedNode['tile']> {

@@ -227,6 +227,7 @@ export class ApiHandle {
         },
         resume: async ({ after }) => ({ after: await node.resume(after) }),
         events: async (query) => ({ events: await node.events(query) }),
+        lastMinute: async () => ({ summaries: await node.lastMinute() }),
         tile: ({ camera, width }) => node.tile(camera, width),
         live: async ({ camera }) => ({ socketPath: await node.live(camera) }),
       },

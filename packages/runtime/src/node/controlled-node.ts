@@ -35,6 +35,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
   return {
     report: () => reportOf(parts),
     status: () => statusOf(parts),
+    lastMinute: () => parts.ages.lastMinute(),
     logs: (query) => node.logs(query),
     health: () => node.health(),
     problems: () => node.problems(),

@@ -25,7 +25,7 @@ export interface NodeParts {
   readonly upMs: () => number;
   readonly health: () => readonly HealthProblem[];
   readonly alarms: () => readonly OpenAlarm[];
-  readonly ages: Pick<ResultAges, 'recent'>;
+  readonly ages: Pick<ResultAges, 'recent' | 'lastMinute'>;
   readonly children: Children;
   readonly recordings: Pick<Recordings, 'processes' | 'statusOf'>;
   /** The process of the HTTP API, if there is one. */

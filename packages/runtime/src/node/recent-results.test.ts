@@ -1,6 +1,6 @@
 import type { ResultMessage } from '@vigia/contracts';
-import { expect, test } from 'vitest';
-import { NOT_CURRENT, RecentResults } from './recent-results.ts';
+import { describe, expect, test } from 'vitest';
+import { LastMinute, NOT_CURRENT, RecentResults } from './recent-results.ts';
 
 const thing = (name: string): NonNullable<ResultMessage['detections']>[number] => ({
   class_id: 0,
@@ -75,4 +75,49 @@ test('a gap is no interval: after one, a result is current as before it', () => 
   for (const at of [0, 100, 200, 60_000]) recent.add(result(900), at);
   expect(recent.summary(61_000, 0, 100).sees).toBe('nothing');
   expect(recent.summary(61_001, 0, 100)).toEqual(NOT_CURRENT);
+});
+
+describe('the last minute', () => {
+  type Added = Pick<ResultMessage, 'status' | 'age_ms' | 'detections'>;
+  const ok = (ageMs: number, objects = 0): Added => ({
+    status: 'ok',
+    age_ms: ageMs,
+    detections: Array.from({ length: objects }) as ResultMessage['detections'],
+  });
+
+  test('ages, objects and how long ago, oldest first; what is not ok has no age; what is older is left out', () => {
+    const minute = new LastMinute();
+    minute.add(ok(40, 9), 1_000);
+    minute.add(ok(41), 10_000);
+    minute.add({ status: 'timeout', age_ms: 900, detections: null }, 20_000);
+    minute.add(ok(42, 2), 61_500);
+    expect(minute.summary(61_500, 0)).toEqual({
+      complete_ms: 60_000,
+      answers: [
+        [41, 0, 51_500],
+        [null, 0, 41_500],
+        [42, 2, 0],
+      ],
+    });
+    expect(minute.summary(200_000, 0).answers).toEqual([]);
+  });
+
+  test('a faster consumer is known for a whole minute: answers within 111 ms are one, with the older picture and more objects', () => {
+    const minute = new LastMinute();
+    for (let n = 0; n < 7_000; n += 1) minute.add(ok(n % 2 === 0 ? 40 : 90, n % 3), n * 10);
+    minute.add({ status: 'timeout', age_ms: 900, detections: null }, 70_000);
+    const { complete_ms: completeMs, answers } = minute.summary(70_000, 0);
+    expect(completeMs).toBe(60_000);
+    expect(answers.length).toBeGreaterThan(480);
+    expect(answers.length).toBeLessThanOrEqual(540);
+    expect(answers.slice(0, -1).every(([age, objects]) => age === 90 && objects === 2)).toBe(true);
+  });
+
+  test('what is not ok hides nothing that is; complete since the start of the node', () => {
+    const minute = new LastMinute();
+    minute.add(ok(40, 1), 5_000);
+    minute.add({ status: 'timeout', age_ms: 900, detections: null }, 5_010);
+    expect(minute.summary(8_000, 2_000)).toEqual({ complete_ms: 6_000, answers: [[40, 1, 3_000]] });
+    expect([minute.isOver(65_000), minute.isOver(65_001)]).toEqual([false, true]);
+  });
 });

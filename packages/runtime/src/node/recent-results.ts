@@ -1,9 +1,13 @@
-import type { RecentAnswers, ResultMessage } from '@vigia/contracts';
+import type { AnswerSummary, RecentAnswers, ResultMessage } from '@vigia/contracts';
 
 const KEPT = 256;
 const WINDOW_MS = 10_000;
 /** The newest result is current for this long, or for so many intervals. */
 const CURRENT = { ms: 1_000, intervals: 3, longestMs: 60_000 } as const;
+const MINUTE_MS = 60_000;
+const ANSWERS = 540;
+/** Answers that follow each other faster are one. */
+const SPACING_MS = MINUTE_MS / ANSWERS;
 /** Shown for a consumer whose newest result is outdated. */
 export const NOT_CURRENT: RecentAnswers = {
   per_s: 0,
@@ -79,5 +83,53 @@ export class RecentResults {
     const counts = new Map<string, number>();
     for (const { class_name: name } of this.#last.detections) counts.set(name, (counts.get(name) ?? 0) + 1);
     return counts.size === 0 ? 'nothing' : [...counts].map(([name, n]) => `${n} ${name}`).join(', ');
+  }
+}
+
+/** The answers of one consumer in the last minute: bounded, and put together only when somebody asks. */
+export class LastMinute {
+  /** When each was decided, by a clock that never jumps. */
+  readonly #atMs = new Float64Array(ANSWERS);
+  /** NaN: not `ok`. */
+  readonly #ages = new Float64Array(ANSWERS);
+  readonly #objects = new Uint16Array(ANSWERS);
+  #count = 0;
+  #newestMs = Number.NEGATIVE_INFINITY;
+
+  /** Of answers that are one, the older picture and more objects prevail, and what is `ok`. */
+  add(
+    { status, age_ms: ageMs, detections }: Pick<ResultMessage, 'status' | 'age_ms' | 'detections'>,
+    nowMs: number,
+  ): void {
+    const isNew = this.#count === 0 || nowMs - this.#newestMs >= SPACING_MS;
+    if (isNew) {
+      this.#newestMs = nowMs;
+      this.#count += 1;
+    }
+    const at = (this.#count - 1) % ANSWERS;
+    const before = isNew ? Number.NaN : (this.#ages[at] as number);
+    const age = status === 'ok' ? ageMs : Number.NaN;
+    const objects = Math.min(detections?.length ?? 0, 65_535);
+    this.#atMs[at] = this.#newestMs;
+    this.#ages[at] = Number.isNaN(before) || age > before ? age : before;
+    this.#objects[at] = isNew ? objects : Math.max(objects, this.#objects[at] as number);
+  }
+
+  /** Whether none was in the last minute. */
+  isOver(nowMs: number): boolean {
+    return nowMs - this.#newestMs > MINUTE_MS;
+  }
+
+  /** Oldest first. @param sinceMs Since when anything is known: the start of the node. */
+  summary(nowMs: number, sinceMs: number): AnswerSummary {
+    const answers: AnswerSummary['answers'] = [];
+    for (let i = Math.max(0, this.#count - ANSWERS); i < this.#count; i += 1) {
+      const at = i % ANSWERS;
+      const agoMs = nowMs - (this.#atMs[at] as number);
+      const age = this.#ages[at] as number;
+      if (agoMs > MINUTE_MS) continue;
+      answers.push([Number.isNaN(age) ? null : age, this.#objects[at] as number, Math.round(agoMs)]);
+    }
+    return { complete_ms: Math.round(Math.min(MINUTE_MS, nowMs - sinceMs)), answers };
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '@vigia/base';
-import type { ConsumerReport, NodeItem, RecentAnswers } from '@vigia/contracts';
+import type { ConsumerReport, NodeItem, RecentAnswers, SummaryMessage } from '@vigia/contracts';
 import { AgeHistogram } from '#node/children';
-import { RecentResults } from './recent-results.ts';
+import { LastMinute, RecentResults } from './recent-results.ts';
 
 /** The results of one consumer. */
 interface Results {
@@ -17,6 +17,8 @@ export class ResultAges {
   readonly #clock: Clock;
   readonly #startedMs: number;
   readonly #results = new Map<string, Results>();
+  /** A consumer that is replaced has answered before, too. */
+  readonly #minutes = new Map<string, LastMinute>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,8 +29,13 @@ export class ResultAges {
   readonly handle = (item: NodeItem): void => {
     if (item.type !== 'result') return;
     const { result } = item;
-    const results = this.#of(`${result.camera}/${result.consumer}`);
-    results.recent.add(result, this.#clock.nowMs());
+    const key = `${result.camera}/${result.consumer}`;
+    const results = this.#of(key);
+    const nowMs = this.#clock.nowMs();
+    results.recent.add(result, nowMs);
+    let minute = this.#minutes.get(key);
+    if (!minute) this.#minutes.set(key, (minute = new LastMinute()));
+    minute.add(result, nowMs);
     if (result.status !== 'ok') return;
     results.ages ??= new AgeHistogram();
     results.ages.record(result.age_ms);
@@ -48,14 +55,32 @@ export class ResultAges {
     return recent?.summary(this.#clock.nowMs(), this.#startedMs, intervalMs);
   }
 
+  /** What each consumer answered in the last minute. */
+  lastMinute(): SummaryMessage[] {
+    const nowMs = this.#clock.nowMs();
+    const at = new Date(this.#clock.wallMs()).toISOString();
+    this.#forgetMinutes();
+    return [...this.#minutes].map(([key, minute]) => {
+      const [camera = '', consumer = ''] = key.split('/');
+      return Object.assign({ type: 'summary' as const, camera, consumer, at }, minute.summary(nowMs, this.#startedMs));
+    });
+  }
+
   /** The consumer was replaced or removed. */
   forget(camera: string, consumer: string): void {
     this.#results.delete(`${camera}/${consumer}`);
+    this.#forgetMinutes();
   }
 
   /** The camera was removed. */
   forgetCamera(camera: string): void {
     for (const key of this.#results.keys()) if (key.startsWith(`${camera}/`)) this.#results.delete(key);
+  }
+
+  /** Those without an answer in it. */
+  #forgetMinutes(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const [key, minute] of this.#minutes) if (minute.isOver(nowMs)) this.#minutes.delete(key);
   }
 
   #of(key: string): Results {

@@ -5,6 +5,7 @@ import {
   type NodeEvent,
   type NodeEventOf,
   type NodeItem,
+  type SummaryMessage,
   TILE_WIDTH,
 } from '@vigia/contracts';
 import { API_NAMES, type ApiName, grantSchema, ROLES } from '@vigia/contracts/api';
@@ -112,6 +113,8 @@ export interface ApiNodeWords {
       { readonly after?: string | undefined; readonly limit: number; readonly cameras?: readonly string[] | undefined },
       { readonly events: readonly NodeEvent[] }
     >;
+    /** What each consumer answered in the last minute. */
+    readonly lastMinute: Request<null, { readonly summaries: readonly SummaryMessage[] }>;
     readonly tile: Request<{ readonly camera: string; readonly width: number }, Tile>;
     /** Where the process answers that has the live video of a camera. It is started if need be. */
     readonly live: Request<{ readonly camera: string }, { readonly socketPath: string }>;
@@ -205,6 +208,7 @@ export const API_NODE_WORDS: ApiNodeWords = {
       }),
       reply: z.strictObject({ events: z.array(ours<NodeEvent>()).max(PAGE_LIMIT) }),
     },
+    lastMinute: { ask: nothing, reply: z.strictObject({ summaries: z.array(ours<SummaryMessage>()) }) },
     tile: {
       ask: z.strictObject({ camera: id, width: z.int().min(TILE_WIDTH.min).max(TILE_WIDTH.max) }),
       reply: ours<Tile>(),

@@ -12,6 +12,7 @@ import type {
   NodeProblem,
   NodeStatus,
   Report,
+  SummaryMessage,
 } from '@vigia/contracts';
 import type { ApiResponse, DemoBreak, Frozen } from '@vigia/contracts/api';
 import type { CameraSetup, Tile } from '#core/camera-link';
@@ -44,6 +45,8 @@ export interface ControlledNode {
   report(): Promise<Report>;
   /** The latest known values. Asks no process. */
   status(): NodeStatus;
+  /** What each consumer answered in the last minute. */
+  lastMinute(): readonly SummaryMessage[];
   /** Records of the log that the node still has. */
   logs(query: LogQuery): LogAnswer;
   /** Where the process that has the recordings answers; undefined: there are none. */

@@ -26,6 +26,7 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
         cameras: only(status.cameras, granted),
       };
     },
+    lastMinute: () => node.lastMinute().filter(({ camera }) => granted.has(camera)),
     // A model that is not ready is why their consumers do not answer, and is not listed once more for each of them.
     problems: () => node.problems().filter(({ camera, model }) => model !== null || isGranted(camera)),
     events: async (query: EventQuery) => {
@@ -43,7 +44,10 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
 /** The operations that do not depend on a camera. Written out: a new one must be thought about. */
 function wholeNode(
   node: ControlledNode,
-): Omit<ControlledNode, 'camera' | 'cameraIds' | 'report' | 'status' | 'problems' | 'events' | 'recordings'> {
+): Omit<
+  ControlledNode,
+  'camera' | 'cameraIds' | 'report' | 'status' | 'lastMinute' | 'problems' | 'events' | 'recordings'
+> {
   return {
     logs: (query) => node.logs(query),
     metrics: () => node.metrics(),

@@ -36,6 +36,12 @@ test('a viewer who is late gets no picture before the next keyframe after it cau
   expect(picture()).toBe(true);
 });
 
+test('a viewer for whom megabytes wait gets no more before a keyframe', () => {
+  const pace = new Pace(new FakeClock());
+  expect([pace.admits(true, 6 * 1024 * 1024), pace.admits(false, 6 * 1024 * 1024 + 1)]).toEqual([true, false]);
+  expect([pace.admits(false, 0), pace.admits(true, 0), pace.takeLost()]).toEqual([false, true, 2]);
+});
+
 test('what cannot be is not believed: fewer than before, or more than were sent', () => {
   const pace = new Pace(new FakeClock());
   for (let n = 0; n < 3; n += 1) pace.sent();

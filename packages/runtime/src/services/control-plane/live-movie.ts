@@ -5,6 +5,8 @@ import { MOVIE_MESSAGE, MOVIE_MESSAGE_LIMIT } from '#core/live-link';
 
 /** A viewer who has not confirmed a message for so long gets no more pictures until a keyframe comes. Milliseconds. */
 const LATE_MS = 1_500;
+/** So does one for whom so much waits here. The kept pictures, 4 MiB at most, come at once. Bytes. */
+const WAITING_BYTES = 6 * 1024 * 1024;
 /** And is cut off after so long. */
 const STUCK_MS = 30_000;
 /** What a viewer says: how many messages it has had. */
@@ -30,7 +32,7 @@ export function serveMovie(socket: WebSocket, response: IncomingMessage, clock: 
     if (pace.isStuck) socket.terminate();
     else if (kind === MOVIE_MESSAGE.text) send(content.toString());
     else if (kind === MOVIE_MESSAGE.init) send(content);
-    else if (pace.admits(kind === MOVIE_MESSAGE.keyframe)) {
+    else if (pace.admits(kind === MOVIE_MESSAGE.keyframe, socket.bufferedAmount)) {
       const lost = pace.takeLost();
       if (lost > 0) send(JSON.stringify({ type: 'lost', pictures: lost }));
       send(content);
@@ -82,9 +84,9 @@ export class Pace {
     return true;
   }
 
-  /** Whether the next picture is sent; one that is not is counted. */
-  admits(isKeyframe: boolean): boolean {
-    if (this.#lateMs > LATE_MS) this.#skips = true;
+  /** Whether the next picture is sent; one that is not is counted. @param waitingBytes What waits for the viewer here. */
+  admits(isKeyframe: boolean, waitingBytes = 0): boolean {
+    if (this.#lateMs > LATE_MS || waitingBytes > WAITING_BYTES) this.#skips = true;
     else if (isKeyframe) this.#skips = false;
     if (this.#skips) this.#lost += 1;
     return !this.#skips;

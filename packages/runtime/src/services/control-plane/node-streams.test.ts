@@ -1,5 +1,12 @@
 import { createLog, FakeClock } from '@vigia/base';
-import { type NodeEvent, type NodeItem, nowMessageSchema, type TileHeader, tileHeaderSchema } from '@vigia/contracts';
+import {
+  type NodeEvent,
+  type NodeItem,
+  nowMessageSchema,
+  type SummaryMessage,
+  type TileHeader,
+  tileHeaderSchema,
+} from '@vigia/contracts';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ControlledCamera } from './controlled-node.ts';
@@ -23,6 +30,7 @@ const turn = async (): Promise<void> => {
 class FakeNode {
   readonly stored: NodeEvent[] = [];
   readonly dropped = { samples: 0, kept: 0 };
+  summaries: SummaryMessage[] = [];
   broken = false;
   closed = false;
   silentMs = 0;
@@ -42,6 +50,10 @@ class FakeNode {
       events: async ({ after = '', limit }) => {
         if (this.broken) throw new Error('the disk is gone');
         return this.stored.filter(({ id }) => id > after).slice(0, limit);
+      },
+      lastMinute: async () => {
+        if (this.broken) throw new Error('no answer');
+        return this.summaries;
       },
       follow: ({ wants, onOverflow }, handle) => {
         this.#handle = (item) => (wants(item) ? handle(item) : undefined);
@@ -304,6 +316,69 @@ describe('the time', () => {
     serveEvents();
     clock.advance(5_000);
     expect(client.got.filter(({ event }) => event === 'now')).toEqual([]);
+  });
+});
+
+describe('a summary', () => {
+  const minute = (camera: string): SummaryMessage => ({
+    type: 'summary',
+    camera,
+    consumer: 'people',
+    at: '2026-11-22T03:14:00.000Z',
+    complete_ms: 60_000,
+    answers: [[41, 1, 200]],
+  });
+  const result = (camera: string, seq: number): NodeItem =>
+    ({ type: 'result', result: { camera, consumer: 'people', seq } }) as NodeItem;
+  const serve = (types: string[], camera?: string): void => {
+    const wish = { ...everything(types, camera), summary: { camera, sparse: !types.includes('result') } };
+    streams.serve(client, { ...reader(), after: undefined, ...wish });
+  };
+  const seqs = (): number[] =>
+    client.got
+      .filter(({ event }) => event === 'result')
+      .map(({ data }) => (JSON.parse(data) as { result: { seq: number } }).result.seq);
+
+  test('comes once, of each consumer or of one camera’s; without an answer of the node the stream goes on', async () => {
+    node.summaries = [minute('hall'), minute('yard')];
+    serve(['result', 'summary'], 'yard');
+    node.offer(result('yard', 1));
+    await turn();
+    const all = client.got.flatMap(({ event, data }) => (event === 'summary' ? [JSON.parse(data) as unknown] : []));
+    expect(all).toEqual([minute('yard')]);
+    expect(seqs()).toEqual([1]);
+    client = new FakeClient();
+    node.broken = true;
+    serve(['result', 'summary']);
+    node.offer(result('hall', 2));
+    await turn();
+    expect([client.closed, seqs()]).toEqual([false, [2]]);
+  });
+
+  test('alone, it brings the newest result of each consumer twice a second; a slow client gets newer ones later', async () => {
+    serve(['summary']);
+    for (const seq of [1, 2, 3]) node.offer(result('hall', seq));
+    node.offer(result('yard', 4));
+    await turn();
+    clock.advance(500);
+    await turn();
+    expect(seqs()).toEqual([3, 4]);
+    client.reads = false;
+    node.offer(result('hall', 5));
+    await turn();
+    clock.advance(500);
+    for (const seq of [6, 7]) node.offer(result('hall', seq));
+    await turn();
+    clock.advance(500);
+    await turn();
+    expect(seqs()).toEqual([3, 4, 5]);
+    client.read();
+    await turn();
+    clock.advance(500);
+    await turn();
+    expect(seqs()).toEqual([3, 4, 5, 7]);
+    client.cut();
+    expect(clock.pendingTimers).toBe(0);
   });
 });
 

@@ -13,6 +13,8 @@ const STUCK_MS = 30_000;
 const UNANSWERED = STUCK_MS / HEARTBEAT_MS;
 const PAGE = 500;
 const SECOND_MS = 1_000;
+/** A client that wants the newest results only gets them so often. */
+const TURN_MS = 500;
 /** A node that says every second that it does not hang has not said so for this long. */
 const ALIVE_MS = 2_000;
 /** Of small pictures for one client, per second: 32 tiles of 320 × 180, three times a second. */
@@ -40,8 +42,18 @@ export interface StreamWish {
   readonly format: StreamFormat;
   /** Whether it gets the time each second. */
   readonly now?: boolean;
+  /** Whether it gets what was answered in the last minute, of all that it may see or of one camera. */
+  readonly summary?: SummaryWish | undefined;
   /** Small pictures that it wants. */
   readonly pictures?: PictureWish | undefined;
+}
+
+/** A client that draws what was answered. */
+export interface SummaryWish {
+  /** Undefined: all that it may see. */
+  readonly camera: string | undefined;
+  /** Of results it wants the newest of each consumer, twice a second at most; false: every one. */
+  readonly sparse: boolean;
 }
 
 /** Small pictures that a client wants. */
@@ -118,6 +130,10 @@ class NodeStream {
   /** What the subscription had dropped when it was last looked at. */
   #dropped = { kept: 0, samples: 0 };
   #caughtUp: Promise<void> | undefined;
+  /** Of a sparse client: results that wait for their turn, by consumer. */
+  readonly #newest = new Map<string, NodeItem>();
+  #sendsNewest = false;
+  readonly #turns: { cancel(): void } | undefined;
 
   constructor(options: NodeStreamsOptions, tiles: TileFeeds, outlet: Outlet, wish: StreamWish) {
     this.#o = options;
@@ -126,6 +142,7 @@ class NodeStream {
     this.#wish = wish;
     this.#last = wish.after ?? wish.node.position;
     this.#heartbeat = every(options.clock, HEARTBEAT_MS, () => this.#beat());
+    if (wish.summary?.sparse) this.#turns = every(options.clock, TURN_MS, () => void this.#sendNewest());
     if (wish.now || wish.pictures) this.#seconds = every(options.clock, SECOND_MS, () => this.#second());
   }
 
@@ -138,6 +155,7 @@ class NodeStream {
     const onOverflow = (): void => this.#end('it left too many alarms unread');
     this.#subscription = node.follow({ name, wants, onOverflow }, (item) => this.#take(item));
     if (this.#seconds) this.#second();
+    if (this.#wish.summary) void this.#sendMinute(this.#wish.summary);
   }
 
   /** Ends the stream when its client may not read it any more. */
@@ -160,6 +178,32 @@ class NodeStream {
     if (this.#wish.pictures) this.#followCameras(this.#wish.pictures);
   }
 
+  /** What follows is not counted twice by a client that knows when each was decided. */
+  async #sendMinute({ camera }: SummaryWish): Promise<void> {
+    try {
+      for (const summary of await this.#wish.node.lastMinute())
+        if (!this.#outlet.closed && (camera === undefined || summary.camera === camera)) {
+          const room = this.#outlet.send({ event: 'summary', data: JSON.stringify(summary) });
+          if (room) await this.#whenRoom(room);
+        }
+    } catch (error) {
+      this.#o.log.debug(`${this.#wish.name} gets no summary: ${messageOf(error)}`);
+    }
+  }
+
+  /** The newest result of each consumer since the last time. A client that does not keep up gets newer ones later. */
+  async #sendNewest(): Promise<void> {
+    if (this.#sendsNewest) return;
+    this.#sendsNewest = true;
+    const newest = [...this.#newest.values()];
+    this.#newest.clear();
+    for (const item of newest) {
+      const room = this.#outlet.closed ? undefined : this.#outlet.send(this.#wish.format.item(item));
+      if (room) await this.#whenRoom(room);
+    }
+    this.#sendsNewest = false;
+  }
+
   /** Cameras come and go. */
   #followCameras({ camera, width, fps }: PictureWish): void {
     const { cameraIds } = this.#wish.node;
@@ -180,6 +224,7 @@ class NodeStream {
 
   close(): void {
     this.#seconds?.cancel();
+    this.#turns?.cancel();
     for (const end of this.#watched.values()) end();
     this.#watched.clear();
     this.#heartbeat.cancel();
@@ -233,6 +278,9 @@ class NodeStream {
     if (item.type === 'event') {
       if (item.event.id <= this.#last) return undefined;
       this.#last = item.event.id;
+    } else if (item.type === 'result' && this.#turns) {
+      this.#newest.set(`${item.result.camera}/${item.result.consumer}`, item);
+      return undefined;
     }
     const room = this.#outlet.send(this.#wish.format.item(item));
     return room && this.#whenRoom(room);

@@ -1,5 +1,5 @@
 import { type Clock, VigiaError } from '@vigia/base';
-import type { EventQuery, NodeEvent, NodeItem } from '@vigia/contracts';
+import type { EventQuery, NodeEvent, NodeItem, SummaryMessage } from '@vigia/contracts';
 import type { Tile } from '#core/camera-link';
 import type { ControlledNode, RecordChange } from './controlled-node.ts';
 import { cameraOf } from './granted-node.ts';
@@ -16,6 +16,8 @@ export interface StreamedNode {
   readonly position: string;
   /** Stored events, oldest first. */
   events(query: EventQuery): Promise<NodeEvent[]>;
+  /** What each consumer answered in the last minute. @throws VigiaError when the node does not answer. */
+  lastMinute(): Promise<readonly SummaryMessage[]>;
   /**
    * Hands over what happens from now on and is wanted; the next item waits for the promise that `handle` returns. Only after
    * {@link ServedNode.attend}.
@@ -99,6 +101,7 @@ export function servedNode(
       return node.playback;
     },
     events: (query) => node.events(query),
+    lastMinute: async () => node.lastMinute(),
     ...more,
     call: (call) => operations.call(call),
     audit: node.audit,
@@ -135,6 +138,7 @@ export function grantedStream(node: StreamedNode, cameras: readonly string[]): S
       const found = await node.events(camera === undefined ? { ...query, cameras } : query);
       return found.filter((event) => isGranted(event.camera));
     },
+    lastMinute: async () => (await node.lastMinute()).filter(({ camera }) => granted.has(camera)),
     follow: ({ wants, ...options }, handle) =>
       node.follow({ ...options, wants: (item) => isGranted(cameraOf(item)) && wants(item) }, handle),
   };

@@ -42,7 +42,7 @@ export function eventsOnly(): Pick<StreamWish, 'wants' | 'format'> {
 export function everything(types: readonly string[], camera: string | undefined): Pick<StreamWish, 'wants' | 'format'> {
   const wanted = new Set<string>(types);
   const wants = (item: NodeItem): boolean =>
-    wanted.has(item.type) &&
+    (wanted.has(item.type) || (item.type === 'result' && wanted.has('summary'))) &&
     (camera === undefined || cameraOf(item) === camera) &&
     (item.type !== 'event' || isStored(item));
   return { wants, format: EVERYTHING };
@@ -60,7 +60,7 @@ export type StreamName = 'eventStream' | 'stream';
 export function wishOf(
   name: StreamName,
   { query, headers }: FastifyRequest,
-): Pick<StreamWish, 'after' | 'wants' | 'format' | 'now' | 'pictures'> {
+): Pick<StreamWish, 'after' | 'wants' | 'format' | 'now' | 'summary' | 'pictures'> {
   const asked = checked(API[name].query, query, 'query');
   const after = checked(lastIdSchema, headers['last-event-id'] ?? asked.after, 'Last-Event-ID');
   if (!('types' in asked)) return { after, ...eventsOnly() };
@@ -73,6 +73,7 @@ export function wishOf(
     after,
     ...everything(types, camera),
     now: types.includes('now'),
+    summary: types.includes('summary') ? { camera, sparse: !types.includes('result') } : undefined,
     pictures: wantsPictures ? { camera, width, fps } : undefined,
   };
 }
