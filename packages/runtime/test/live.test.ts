@@ -238,9 +238,19 @@ class MovieViewer {
     return this.messages.flatMap((message) => (!isPart(message) && message['type'] === type ? [message] : []));
   }
 
+  /** Looked at with each message, and at the end. */
   async until(what: string, holds: () => boolean): Promise<void> {
-    for (const end = Date.now() + 30_000; !holds(); await new Promise((resolve) => setTimeout(resolve, 20)))
-      if (Date.now() > end) throw new Error(`watchdog: ${what} did not happen`);
+    if (holds()) return;
+    await new Promise<void>((resolve, reject) => {
+      const watchdog = setTimeout(() => reject(new Error(`watchdog: ${what} did not happen`)), 30_000);
+      const look = (): void => {
+        if (!holds()) return;
+        clearTimeout(watchdog);
+        this.socket.off('message', look).off('close', look);
+        resolve();
+      };
+      this.socket.on('message', look).on('close', look);
+    });
   }
 }
 

@@ -147,15 +147,10 @@ export class Camera {
 
   /** Starts everything. */
   async start(): Promise<void> {
-    try {
-      const { units, smallUnits, detectSource, source } = this.#setup;
-      if (this.#passesOn(source)) this.#relay = await this.#openRelay(this.#main ?? this.#capture, units);
-      if (detectSource && this.#passesOn(detectSource))
-        this.#smallRelay = await this.#openRelay(this.#capture, smallUnits);
-    } catch (error) {
-      // What is watched does not depend on who looks.
-      this.#log.error(`there is no live video of this camera: ${messageOf(error)}`);
-    }
+    const { units, smallUnits, detectSource, source } = this.#setup;
+    if (this.#passesOn(source)) this.#relay = await this.#openRelay(this.#main ?? this.#capture, units);
+    if (detectSource && this.#passesOn(detectSource))
+      this.#smallRelay = await this.#openRelay(this.#capture, smallUnits);
     this.#capture.start();
     this.#main?.start();
     this.#consumers.start();
@@ -221,19 +216,25 @@ export class Camera {
     return privacy.length === 0 && (stream !== source || relay === undefined);
   }
 
-  async #openRelay(capture: StreamCapture, socketPath: string): Promise<RelayServer> {
-    const relay = await RelayServer.open({
-      socketPath,
-      clock: this.#clock,
-      log: this.#log,
-      openTap: (options) => capture.openTap(options),
-      lostPackets: () => capture.lostPackets,
-      // What decodes here decides by itself.
-      onReconnect: () => undefined,
-      readerBytes: CAMERA_UNITS_MEMORY.reader,
-    });
-    this.#scope.defer(() => relay.close());
-    return relay;
+  /** Undefined when it cannot be opened: what is watched does not depend on who looks. */
+  async #openRelay(capture: StreamCapture, socketPath: string): Promise<RelayServer | undefined> {
+    try {
+      const relay = await RelayServer.open({
+        socketPath,
+        clock: this.#clock,
+        log: this.#log,
+        openTap: (options) => capture.openTap(options),
+        lostPackets: () => capture.lostPackets,
+        // What decodes here decides by itself.
+        onReconnect: () => undefined,
+        readerBytes: CAMERA_UNITS_MEMORY.reader,
+      });
+      this.#scope.defer(() => relay.close());
+      return relay;
+    } catch (error) {
+      this.#log.error(`there is no live video of this camera: ${messageOf(error)}`);
+      return undefined;
+    }
   }
 
   #newCapture(source: SourceSetup, log: Log, ends: Pick<StreamCaptureOptions, 'sink' | 'onState'>): StreamCapture {

@@ -1,4 +1,4 @@
-import { type Clock, VigiaError } from '@vigia/base';
+import { type Clock, messageOf, VigiaError } from '@vigia/base';
 import type { EncodedTap, TapItem } from '#core/encoded';
 import { MOVIE_MESSAGE } from '#core/live-link';
 import type * as Movie from '#core/movie';
@@ -90,7 +90,7 @@ export class MovieView {
       for (let item = await this.#tap.next(); item && !this.#ended; item = await this.#tap.next()) this.#take(item);
       this.#end('the camera is gone, or is another one now');
     } catch (error) {
-      this.#end(`no movie can be made of it: ${error instanceof Error ? error.message : String(error)}`);
+      this.#end(`no movie can be made of it: ${messageOf(error)}`);
     }
   }
 
