@@ -15,6 +15,8 @@ const TIMED = [
   'packages/runtime/test/{ages,chain,fall-chain,faults,many-cameras,neighbours,shutdown,stopped-camera,workers}.test.ts',
   'packages/worker-sdk/test/worker-{process,thread}.test.ts',
 ];
+/** System tests whose node alone keeps the machine busy. */
+const LARGE = ['packages/runtime/test/page-ward.test.ts'];
 
 export default defineConfig({
   test: {
@@ -49,7 +51,7 @@ export default defineConfig({
         test: {
           name: 'shared',
           include: ['packages/*/test/**/*.test.ts'],
-          exclude: TIMED,
+          exclude: [...TIMED, ...LARGE],
           pool: 'forks',
           // They wait for processes about as long as they compute.
           maxWorkers: 3,
@@ -65,6 +67,16 @@ export default defineConfig({
           maxWorkers: 2,
           testTimeout: 90_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'large',
+          include: LARGE,
+          pool: 'forks',
+          maxWorkers: 1,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
     ],

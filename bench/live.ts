@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep, systemClock } from '@vigia/base';
 import { SimulatedCamera } from '@vigia/testkit';
-import { chromium, type Page } from 'playwright-core';
-import { type BrowserView, lookAt } from './live/browser-viewer.ts';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { type BrowserView, lookAt, lookAtOther, type OtherWay } from './live/browser-viewer.ts';
+import { LossyRelay, type Network } from './live/lossy-relay.ts';
 import { writeNumberedClip } from './live/numbered-clip.ts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { freePort } from './support/free-port.ts';
@@ -25,6 +26,16 @@ const CAMERA = 'hall';
 const CLIP = { width: 768, height: 576, fps: 30, seconds: 40, group: 300, kbits: 2_000 } as const;
 /** Viewers beside the browser while it measures delays. */
 const BESIDE = [0, 3] as const;
+const NETWORKS: readonly Network[] = [
+  { loss: 0, delayMs: 0 },
+  { loss: 0.05, delayMs: 20 },
+  { loss: 0.05, delayMs: 300 },
+];
+const OTHERS = ['movie', 'mjpeg'] as const satisfies readonly OtherWay[];
+const OTHER_NAMES = {
+  movie: 'without WebRTC: a movie (`live.mp4`)',
+  mjpeg: 'pictures (`live.mjpeg`, 5 a second)',
+} as const;
 /** Viewers whose cost is measured; none is what the node costs without. */
 const CROWDS = [0, 1, 4, 10, 20] as const;
 const SETTLE_MS = 1_500;
@@ -38,6 +49,8 @@ interface Scene {
   readonly run: BenchRun;
   readonly node: VigiaNode;
   readonly page: Page;
+  /** The node's own page, with the camera's video, in a browser without WebRTC. */
+  readonly moviePage: Page;
   readonly port: number;
   /** When the picture with this number was sent last, monotonic milliseconds. */
   readonly sentMs: ReadonlyMap<number, number>;
@@ -46,6 +59,13 @@ interface Scene {
 interface Delays {
   readonly beside: number;
   readonly views: readonly BrowserView[];
+  /** From sending to showing, milliseconds. */
+  readonly delays: readonly number[];
+}
+
+interface Trouble {
+  readonly network: Network;
+  readonly view: BrowserView;
   /** From sending to showing, milliseconds. */
   readonly delays: readonly number[];
 }
@@ -81,7 +101,18 @@ async function openScene(run: BenchRun): Promise<Scene> {
   run.scope.defer(() => browser.close());
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${port}/api/v1/status`);
-  return { run, node, page, port, sentMs };
+  const moviePage = await openMoviePage(browser, port);
+  return { run, node, page, moviePage, port, sentMs };
+}
+
+/** Nothing is shown in it until {@link othersOf} looks: a video that plays in the background takes the cores of the others. */
+async function openMoviePage(browser: Browser, port: number): Promise<Page> {
+  // The page's policy allows no code as text.
+  const context = await browser.newContext({ bypassCSP: true });
+  await context.addInitScript('delete globalThis.RTCPeerConnection');
+  const page = await context.newPage();
+  await page.goto(`http://127.0.0.1:${port}/`);
+  return page;
 }
 
 /** Connects viewers that decode nothing. Resolves when all of them receive. @returns their packets a second, and what ends them. */
@@ -118,6 +149,69 @@ async function delaysOf(scene: Scene, beside: number): Promise<Delays> {
   return { beside, views: [view], delays };
 }
 
+/** The same for viewers without WebRTC, one after the other. */
+async function othersOf({ run, page, moviePage, sentMs }: Scene): Promise<Record<OtherWay, readonly number[]>> {
+  const offsetMs = wallOffsetMs();
+  const delays = (shown: Awaited<ReturnType<typeof lookAtOther>>): number[] =>
+    shown.flatMap(({ number, shownMs }) => {
+      const sent = sentMs.get(number);
+      return sent === undefined ? [] : [shownMs - offsetMs - sent];
+    });
+  const mjpeg = delays(await lookAtOther(page, 'mjpeg', CAMERA, run.seconds));
+  await moviePage.evaluate(`location.hash = '#/camera/${CAMERA}'`);
+  await moviePage.getByText(/^Video .* behind$/).waitFor();
+  await sleep(systemClock, SETTLE_MS, run.signal);
+  const movie = delays(await lookAtOther(moviePage, 'movie', CAMERA, run.seconds));
+  await moviePage.evaluate("location.hash = '#/'");
+  return { movie, mjpeg };
+}
+
+/** A viewer behind a bad network. */
+async function throughNetwork({ run, page, port, sentMs }: Scene, network: Network): Promise<Trouble> {
+  const relay = await LossyRelay.open(port, network);
+  try {
+    const offsetMs = wallOffsetMs();
+    const view = await lookAt(page, CAMERA, run.seconds, relay.port);
+    const delays = view.pictures.flatMap(({ number, shownMs, old }) => {
+      const sent = sentMs.get(number);
+      return old || sent === undefined ? [] : [shownMs - offsetMs - sent];
+    });
+    return { network, view, delays };
+  } finally {
+    relay.close();
+  }
+}
+
+function networkTable(all: readonly Trouble[], seconds: number): Table {
+  return {
+    title: 'One viewer through a UDP relay that loses and delays packets in each direction, ms',
+    columns: ['lost', 'delayed', 'first picture', 'p50', 'p99', 'pictures/s', 'longest standstill'],
+    rows: NETWORKS.map((network) => {
+      const mine = all.filter((one) => one.network === network);
+      const delays = mine.flatMap((one) => one.delays);
+      const standstills = mine.flatMap(({ view }) => {
+        const shown = view.pictures.filter(({ old }) => !old).map(({ shownMs }) => shownMs);
+        return shown.slice(1).map((at, i) => at - (shown[i] ?? 0));
+      });
+      return [
+        `${network.loss * 100} %`,
+        `${network.delayMs}`,
+        ms(
+          quantile(
+            mine.map(({ view }) => view.firstMs),
+            0.5,
+          ),
+        ),
+        ms(quantile(delays, 0.5)),
+        ms(quantile(delays, 0.99)),
+        (delays.length / mine.length / seconds).toFixed(1),
+        ms(Math.max(...standstills)),
+      ];
+    }),
+    notes: ['from the offer to the first picture; then from the camera’s sending to the browser’s showing'],
+  };
+}
+
 /** Looks for a moment, again and again: somewhere in the group of pictures. */
 async function firstPictures({ run, page }: Scene, count: number): Promise<number[]> {
   const firsts: number[] = [];
@@ -148,27 +242,32 @@ async function costOf(scene: Scene, viewers: number): Promise<Cost> {
   return { viewers, packetsPerS, liveCpu: share(0), cameraCpu: share(1), ages };
 }
 
-function delayTable(all: readonly Delays[]): Table {
+function delayTable(all: readonly Delays[], others: readonly Record<OtherWay, readonly number[]>[]): Table {
+  const quantiles = (delays: readonly number[]): string[] => [
+    ...[0.5, 0.95, 0.99, 1].map((q) => ms(quantile(delays, q))),
+    String(delays.length),
+  ];
+  const otherRow = (way: OtherWay): string[] => {
+    const delays = others.flatMap((one) => one[way]);
+    return [OTHER_NAMES[way], ...quantiles(delays), '–', '–'];
+  };
   return {
     title: `From the camera's sending to the browser's showing, ${CLIP.width}×${CLIP.height}, ${CLIP.fps} pictures/s, ${CLIP.kbits / 1000} Mbit/s, ms`,
     columns: ['', 'p50', 'p95', 'p99', 'max', 'pictures', 'lost packets', 'jitter buffer'],
-    rows: BESIDE.map((beside) => {
-      const mine = all.filter((one) => one.beside === beside);
-      const delays = mine.flatMap((one) => one.delays);
-      const views = mine.flatMap((one) => one.views);
-      return [
-        beside === 0 ? 'one viewer' : `${beside} more viewers`,
-        ...[0.5, 0.95, 0.99, 1].map((q) => ms(quantile(delays, q))),
-        String(delays.length),
-        String(views.reduce((sum, { lost }) => sum + lost, 0)),
-        ms(
-          quantile(
-            views.map(({ bufferMs }) => bufferMs),
-            0.5,
-          ),
-        ),
-      ];
-    }),
+    rows: [
+      ...BESIDE.map((beside) => {
+        const mine = all.filter((one) => one.beside === beside);
+        const views = mine.flatMap((one) => one.views);
+        const buffers = views.map(({ bufferMs }) => bufferMs);
+        return [
+          beside === 0 ? 'one viewer' : `${beside} more viewers`,
+          ...quantiles(mine.flatMap((one) => one.delays)),
+          String(views.reduce((sum, { lost }) => sum + lost, 0)),
+          ms(quantile(buffers, 0.5)),
+        ];
+      }),
+      ...OTHERS.map((way) => otherRow(way)),
+    ],
     notes: [
       `from the first picture that a page shows; its number is read from its pixels; aim: p50 ${AIMS.delay50}, p99 ${AIMS.delay99}`,
       'the browser decodes in software, and shares the cores with camera, node and this program',
@@ -206,12 +305,22 @@ async function measure(run: BenchRun, rounds: number): Promise<Table[]> {
   const firsts: number[] = [];
   const delays: Delays[] = [];
   const costs: Cost[] = [];
+  const troubles: Trouble[] = [];
+  const others: Awaited<ReturnType<typeof othersOf>>[] = [];
   for (const viewers of CROWDS.slice(0, 1)) costs.push(await costOf(scene, viewers));
   for (let round = 1; round <= rounds; round += 1) {
     for (const beside of BESIDE) {
       delays.push(await delaysOf(scene, beside));
       run.progress(
         `round ${round}, ${beside} viewers beside: p50 ${ms(quantile(delays.at(-1)?.delays ?? [], 0.5))} ms`,
+      );
+    }
+    others.push(await othersOf(scene));
+    run.progress(`round ${round}, a movie: p50 ${ms(quantile(others.at(-1)?.movie ?? [], 0.5))} ms`);
+    for (const network of NETWORKS) {
+      troubles.push(await throughNetwork(scene, network));
+      run.progress(
+        `round ${round}, ${network.loss * 100} % lost, ${network.delayMs} ms late: ${troubles.at(-1)?.delays.length} pictures`,
       );
     }
     firsts.push(...(await firstPictures(scene, 10)));
@@ -227,7 +336,7 @@ async function measure(run: BenchRun, rounds: number): Promise<Table[]> {
     rows: [['in Chromium', ...[0.5, 0.99, 1].map((q) => ms(quantile(firsts, q))), String(firsts.length)]],
     notes: [`aim: p50 ${AIMS.first50}, p99 ${AIMS.first99}`],
   };
-  return [delayTable(delays), first, costTable(costs)];
+  return [delayTable(delays, others), first, networkTable(troubles, run.seconds), costTable(costs)];
 }
 
 process.exitCode = await runBenchmark(

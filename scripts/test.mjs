@@ -138,6 +138,7 @@ if (scope.system) {
   );
   await step('system tests that compute', system('shared'));
   await step('system tests that judge times', system('timed'));
+  if (scope.full) await step('a ward of 32 cameras', system('large'));
 }
 if (scope.proofs.length > 0)
   await step('long proofs, short form', () =>

@@ -1,4 +1,4 @@
-import { useSignalEffect } from '@preact/signals';
+import { untracked, useSignalEffect } from '@preact/signals';
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Alarm, Go } from './alarms.ts';
@@ -12,7 +12,19 @@ import { Icon } from './icons.tsx';
 import { liveBrowser } from './live-browser.ts';
 import type { Playable } from './movie-player.ts';
 import { WALL } from './route.ts';
-import { demo, me, mode, OVERLAYS, overlays, type Shape, streams, type TileScreen, tileScreen } from './screen.ts';
+import {
+  demo,
+  hasPictures,
+  mayAct,
+  me,
+  mode,
+  OVERLAYS,
+  overlays,
+  type Shape,
+  streams,
+  type TileScreen,
+  tileScreen,
+} from './screen.ts';
 import { Segment } from './segment.tsx';
 import { AlarmRows } from './stage.tsx';
 import { roomName, type TextKey, text } from './texts.ts';
@@ -71,16 +83,18 @@ export function CameraView({ camera, ward, browser, alarms, go }: CameraViewProp
         </span>
         <span class="mute ell">{numbers.stream}</span>
         <span class="sp" />
-        <a class="btn" href={`/api/v1/cameras/${encodeURIComponent(camera)}/snapshot.jpg`} download={`${camera}.jpg`}>
-          <Icon name="down" size="s" />
-          {text('cam.snapshot')}
-        </a>
-        {me.value?.role !== 'viewer' && <Restart camera={camera} browser={browser} />}
+        {hasPictures(me.value) && (
+          <a class="btn" href={`/api/v1/cameras/${encodeURIComponent(camera)}/snapshot.jpg`} download={`${camera}.jpg`}>
+            <Icon name="down" size="s" />
+            {text('cam.snapshot')}
+          </a>
+        )}
+        {mayAct(me.value) && <Restart camera={camera} browser={browser} />}
       </div>
       {alarms.length > 0 && <AlarmRows alarms={alarms} go={go} />}
       <div class="cam-main col">
         <Large screen={screen} tile={tile} shape={shape} />
-        <Toolbar screen={screen} />
+        {hasPictures(me.value) && <Toolbar screen={screen} />}
         <Reason screen={screen} />
       </div>
       <div class="cam-side col">
@@ -89,9 +103,7 @@ export function CameraView({ camera, ward, browser, alarms, go }: CameraViewProp
         </div>
         <Why tile={tile} shape={shape} />
         <p class="tech mute">{tile.technical}</p>
-        {demo.value && me.value?.role !== 'viewer' && (
-          <BreakIt camera={camera} ward={ward} browser={browser} shape={shape} />
-        )}
+        {demo.value && mayAct(me.value) && <BreakIt camera={camera} ward={ward} browser={browser} shape={shape} />}
         <AgeCard numbers={numbers} />
         <HopsCard numbers={numbers} />
       </div>
@@ -110,10 +122,9 @@ const WATCH = {
 
 /** Live video while it is wanted and somebody may see it; and what is shown, kept up to date. */
 function useLive(screen: Screen, numbers: CameraNumbers, browser: Browser): void {
-  const follow = (): void => screen.want(mode.peek() === 'smooth' && !document.hidden);
-  useSignalEffect(() => {
-    screen.want(mode.value === 'smooth' && !document.hidden);
-  });
+  const isWanted = (): boolean => mode.value === 'smooth' && hasPictures(me.value) && !document.hidden;
+  const follow = (): void => screen.want(untracked(isWanted));
+  useSignalEffect(() => screen.want(isWanted()));
   useSignalEffect(() => {
     if (streams.value > 0) screen.wake();
   });

@@ -18,7 +18,7 @@ class TestBrowser extends TestTime implements Browser {
   seen = true;
   answers: Record<string, Reply | Promise<Reply>> = { '/api/v1/me': ME, '/api/v1/status': STATUS };
   readonly asked: Asked[] = [];
-  readonly sockets: (SocketHandlers & { closedByUs: boolean })[] = [];
+  readonly sockets: (SocketHandlers & { readonly path: string; closedByUs: boolean })[] = [];
 
   async request(
     method: string,
@@ -31,8 +31,8 @@ class TestBrowser extends TestTime implements Browser {
     return answer;
   }
 
-  openSocket(_: string, handlers: SocketHandlers): { close(): void } {
-    const socket = { ...handlers, closedByUs: false };
+  openSocket(path: string, handlers: SocketHandlers): { close(): void } {
+    const socket = { ...handlers, path, closedByUs: false };
     this.sockets.push(socket);
     return {
       close() {
@@ -50,8 +50,9 @@ class TestBrowser extends TestTime implements Browser {
   }
 }
 
-function started(): { browser: TestBrowser; connection: Connection; heard: string[] } {
+function started(who = ME): { browser: TestBrowser; connection: Connection; heard: string[] } {
   const browser = new TestBrowser();
+  browser.answers['/api/v1/me'] = who;
   const heard: string[] = [];
   const listener: Listener = {
     session: (state, me) => heard.push(`session ${state} ${me?.user ?? '-'}`),
@@ -78,6 +79,15 @@ describe('a connection', () => {
     expect(heard[0]).toBe('session running anna');
     expect(browser.sockets).toHaveLength(1);
     expect(browser.count('/api/v1/status')).toBe(4);
+  });
+
+  test('asks for pictures only with a login that may see them', async () => {
+    const { browser } = started();
+    const screen = started({ status: 200, body: { user: 'corridor', role: 'screen', csrf: 'token' } });
+    await browser.pass(0);
+    await screen.browser.pass(0);
+    expect(browser.sockets[0]!.path).toContain(',picture&');
+    expect(screen.browser.sockets[0]!.path).not.toContain('picture');
   });
 
   test('has one request for the status in flight, and none while nobody sees the page', async () => {

@@ -11,7 +11,9 @@ const REQUEST_MS = 5000;
 export const SILENCE_MS = 4000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 5000;
-const STREAM = '/api/v1/stream?types=result,event,now,summary,picture&width=480&fps=2';
+const STREAM = '/api/v1/stream?types=result,event,now,summary';
+/** For who may see pictures. */
+const PICTURES = ',picture&width=480&fps=2';
 
 /** An answer over HTTP. `body` is null when it is no JSON. */
 export interface Reply {
@@ -190,7 +192,8 @@ export class Connection {
       this.#later(this.#nextWait(), () => this.#open());
     };
     const isCurrent = (): boolean => !ended && this.#socket === socket;
-    const socket = this.#browser.openSocket(STREAM, {
+    const path = this.#me?.role === 'screen' ? STREAM : STREAM + PICTURES;
+    const socket = this.#browser.openSocket(path, {
       opened: () => isCurrent() && this.#listener.stream(true),
       text: (message) => isCurrent() && this.#take(message),
       binary: (message) => isCurrent() && this.#takeBinary(message),

@@ -268,7 +268,7 @@ function press(event: KeyboardEvent): void {
   if (event.key === '?') screen.help.value = !screen.help.peek();
   if (event.key === 'n' || event.key === 'N') toggleNumbers();
   const alarm = screen.wall.peek()?.stage ?? null;
-  const mayGo = screen.session.peek() === 'running' && !screen.help.peek() && screen.me.peek()?.role !== 'viewer';
+  const mayGo = screen.session.peek() === 'running' && !screen.help.peek() && screen.mayAct(screen.me.peek());
   if ((event.key === 'a' || event.key === 'A') && alarm !== null && mayGo) void go(alarm, null);
 }
 

@@ -20,7 +20,8 @@ import type { TileView, Verdict, WallView, Ward, Watch } from './ward.ts';
 /** What of a tile decides about its elements. */
 export interface Shape {
   readonly watch: Watch;
-  readonly picture: 'live' | 'old' | 'gone';
+  /** `none`: this login has no pictures. */
+  readonly picture: 'live' | 'old' | 'gone' | 'none';
   readonly alarm: 'open' | 'ack' | null;
   /** `Fall`, or `anna is going`. */
   readonly alarmText: string;
@@ -119,6 +120,16 @@ export const wallPlace: { top: number; camera: string | null } = { top: 0, camer
 /** What became of `I am going`, by event: `asking`, or why the node refused. */
 export const acknowledging: Signal<ReadonlyMap<string, { readonly refused: string | null }>> = signal(new Map());
 
+/** Whether a login may see pictures: not that of a screen in a corridor. */
+export function hasPictures(who: Me | null): boolean {
+  return who?.role !== 'screen';
+}
+
+/** Whether a login may say that somebody goes, or restart what hangs. */
+export function mayAct(who: Me | null): boolean {
+  return who?.role !== 'screen' && who?.role !== 'viewer';
+}
+
 const tiles = new Map<string, TileScreen>();
 
 /** The signals of a camera's tile; made at the first call. */
@@ -194,7 +205,7 @@ function showTile(tile: TileScreen, view: TileView, serverMs: number): void {
   const { picture, alarm, verdict } = view;
   const shape: Shape = {
     watch: view.watch,
-    picture: picture.state,
+    picture: hasPictures(me.peek()) ? picture.state : 'none',
     alarm: alarm === null ? null : alarm.by === null ? 'open' : 'ack',
     alarmText: alarm === null ? '' : alarm.by === null ? alarmName(alarm) : text('a.by', { who: personName(alarm.by) }),
     verdict: verdict.kind,

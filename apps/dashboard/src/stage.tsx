@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { type Alarm, type Go, OUTCOMES } from './alarms.ts';
 import { Icon } from './icons.tsx';
 import { linkTo } from './route.ts';
-import { acknowledging, me, serverSecond, tileScreen, wall } from './screen.ts';
+import { acknowledging, mayAct, me, serverSecond, tileScreen, wall } from './screen.ts';
 import { alarmName, personName, roomName, text, wholeDuration } from './texts.ts';
 import { Picture, WatchLabel } from './tile.tsx';
 import { Trace } from './trace.tsx';
@@ -68,7 +68,7 @@ function StagePicture({ camera }: { camera: string }): VNode {
   const tile = tileScreen(camera);
   const shape = tile.shape.value;
   return (
-    <div class={`tile seen ${shape.picture === 'live' ? '' : shape.picture}`}>
+    <div class={`tile seen ${shape.picture === 'old' || shape.picture === 'gone' ? shape.picture : ''}`}>
       <Picture tile={tile} shape={shape} large>
         {/* The name above is the link of the keyboard. */}
         <a class="whole" href={linkTo(camera)} tabIndex={-1} aria-hidden="true" />
@@ -111,7 +111,7 @@ function AlarmRow({ alarm, go }: { alarm: Alarm; go: Go }): VNode {
 
 /** What was found: said by a choice, which may be changed. */
 function Found({ alarm, go }: { alarm: Alarm; go: Go }): VNode | null {
-  if (me.value?.role === 'viewer') return alarm.outcome === null ? null : <b>{text(`a.o.${alarm.outcome}`)}</b>;
+  if (!mayAct(me.value)) return alarm.outcome === null ? null : <b>{text(`a.o.${alarm.outcome}`)}</b>;
   return (
     <select
       class="found"
@@ -136,7 +136,7 @@ function Found({ alarm, go }: { alarm: Alarm; go: Go }): VNode | null {
 
 function GoButton({ alarm, go, large = false }: { alarm: Alarm; go: Go; large?: boolean }): VNode {
   const asked = acknowledging.value.get(alarm.event);
-  if (me.value?.role === 'viewer') return large ? <p class="st blind wrap">{text('a.viewer')}</p> : <></>;
+  if (!mayAct(me.value)) return large ? <p class="st blind wrap">{text('a.viewer')}</p> : <></>;
   const waiting = asked !== undefined && asked.refused === null;
   return (
     <>

@@ -5,7 +5,7 @@ import type { Alarm, Go } from './alarms.ts';
 import type { Browser } from './connection.ts';
 import { Icon, type IconName } from './icons.tsx';
 import { linkTo } from './route.ts';
-import { me, serverSecond } from './screen.ts';
+import { mayAct, me, serverSecond } from './screen.ts';
 import { Segment } from './segment.tsx';
 import { AlarmRows } from './stage.tsx';
 import {
@@ -184,7 +184,7 @@ function Problem({
 }): VNode {
   const { subject, kind, camera, message, remedy, since } = problem;
   const pressed = screen.pressed.value.get(subject);
-  const restart = me.value?.role === 'viewer' ? null : restartOf(problem, ward.status);
+  const restart = mayAct(me.value) ? restartOf(problem, ward.status) : null;
   return (
     <div class="problem">
       <span class="st blind">

@@ -86,7 +86,7 @@ export function Picture({
 
 /** The newest picture, with the boxes of its own result. */
 export function Still({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode | null {
-  if (shape.picture === 'gone') return null;
+  if (shape.picture === 'gone' || shape.picture === 'none') return null;
   return (
     <>
       <img src={tile.url} alt={tile.alt} draggable={false} />
@@ -156,6 +156,12 @@ export function Plate({ tile, shape, large }: { tile: TileScreen; shape: Shape; 
         <small>{tile.pictureTime}</small>
       </div>
     );
+  if (shape.picture === 'none' && shape.watch !== 'blind' && shape.watch !== 'off')
+    return (
+      <div class="figure">
+        <Icon name={verdictIcon(shape)} size="l" />
+      </div>
+    );
   if (large) return null;
   if (shape.watch === 'off')
     return (
@@ -212,7 +218,7 @@ export function classOf({ watch, picture, alarm }: Shape): string {
   const classes = ['tile'];
   if (watch === 'slow') classes.push('late');
   if (watch === 'blind' || watch === 'off') classes.push(watch);
-  if (picture !== 'live') classes.push(picture);
+  if (picture === 'old' || picture === 'gone') classes.push(picture);
   if (alarm !== null) classes.push('alarm');
   if (alarm === 'ack') classes.push('ack');
   return classes.join(' ');

@@ -17,6 +17,7 @@ import {
   problems,
   clockText,
   hasCamera,
+  hasPictures,
   help,
   me,
   session,
@@ -81,14 +82,16 @@ function Top({ logout, toggleTheme }: Actions): VNode {
           {text('nav.wall')}
           {open > 0 && <span class="n a">{open}</span>}
         </a>
-        <a href={SYSTEM} aria-current={systemOpen.value ? 'page' : undefined}>
-          {text('nav.system')}
-          {problems.value > 0 && (
-            <span class="n b" title={text(problems.value === 1 ? 'sy.one' : 'sy.n', { n: problems.value })}>
-              {problems.value}
-            </span>
-          )}
-        </a>
+        {hasPictures(me.value) && (
+          <a href={SYSTEM} aria-current={systemOpen.value ? 'page' : undefined}>
+            {text('nav.system')}
+            {problems.value > 0 && (
+              <span class="n b" title={text(problems.value === 1 ? 'sy.one' : 'sy.n', { n: problems.value })}>
+                {problems.value}
+              </span>
+            )}
+          </a>
+        )}
       </nav>
       <span class="sp" />
       <span class="beat" title={text('beat.title')}>

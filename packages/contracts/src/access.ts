@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ID_PATTERN } from './ids.ts';
 
-/** What a user may do. Each role may do what those before it may. */
-export const ROLES = ['viewer', 'operator', 'admin'] as const;
+/** What a user may do. Each role may do what those before it may; `screen` sees states, alarms and results, no pictures. */
+export const ROLES = ['screen', 'viewer', 'operator', 'admin'] as const;
 /** See {@link ROLES}. */
 export type Role = (typeof ROLES)[number];
 

@@ -122,7 +122,7 @@ export const API = {
     method: 'GET',
     path: '/api/v1/status',
     summary: 'The latest known values of the whole node, as `vigia status` shows them. Asks no process.',
-    role: 'viewer',
+    role: 'screen',
     scope: 'cameras',
     answer: nodeStatusSchema,
     refusals: [],
@@ -131,7 +131,7 @@ export const API = {
     method: 'GET',
     path: '/api/v1/problems',
     summary: 'What is wrong, the worst first, each with what to do. More than `/healthz` knows, which is about alarms.',
-    role: 'viewer',
+    role: 'screen',
     scope: 'cameras',
     answer: z.array(nodeProblemSchema),
     refusals: [],
@@ -168,7 +168,7 @@ export const API = {
     method: 'GET',
     path: '/api/v1/cameras',
     summary: 'The latest known report of each camera.',
-    role: 'viewer',
+    role: 'screen',
     scope: 'cameras',
     answer: z.record(z.string(), cameraReportSchema),
     refusals: [],
@@ -177,7 +177,7 @@ export const API = {
     method: 'GET',
     path: '/api/v1/cameras/{camera}',
     summary: 'The latest known report of a camera.',
-    role: 'viewer',
+    role: 'screen',
     scope: 'camera',
     params: ofCamera,
     answer: cameraReportSchema,
@@ -276,7 +276,7 @@ export const API = {
     method: 'GET',
     path: '/api/v1/events',
     summary: 'Stored events, oldest first. The last id of one answer is `after` of the next request.',
-    role: 'viewer',
+    role: 'screen',
     scope: 'cameras',
     query: eventQueryFields,
     answer: z.strictObject({ events: z.array(nodeEventSchema) }),
@@ -286,7 +286,7 @@ export const API = {
     method: 'GET',
     path: '/api/v1/alarms',
     summary: 'Alarms about people that have not ended, oldest first.',
-    role: 'viewer',
+    role: 'screen',
     scope: 'cameras',
     answer: z.array(alarmSchema),
     refusals: [],
@@ -308,7 +308,7 @@ export const API = {
     path: '/api/v1/events/stream',
     summary:
       'Server-Sent Events: stored events after `Last-Event-ID` (or `after`), then every new one. Without either: new ones only.',
-    role: 'viewer',
+    role: 'screen',
     scope: 'cameras',
     query: z.strictObject({ after: eventIdSchema.optional() }),
     answer: 'event-stream',
@@ -319,14 +319,16 @@ export const API = {
     path: '/api/v1/stream',
     summary:
       'Results, statistics and events as they happen: a WebSocket, or Server-Sent Events for a request without upgrade. Resumable like `/api/v1/events/stream`. A slow client loses results, and hears how many.',
-    role: 'viewer',
+    role: 'screen',
     scope: 'cameras',
     query: z.strictObject({
       types: z
         .string()
         .regex(/^(?:result|stats|event|now|summary|picture)(?:,(?:result|stats|event|now|summary|picture))*$/)
         .default('result,stats,event')
-        .describe('One or more of result, stats, event, now, summary, picture (WebSocket only); separated by commas.'),
+        .describe(
+          'One or more of result, stats, event, now, summary, picture (WebSocket only; from the role viewer on); separated by commas.',
+        ),
       camera: id.optional(),
       after: eventIdSchema.optional(),
       width: z.coerce

@@ -160,6 +160,21 @@ describe('what somebody with one camera sees', () => {
     socket.terminate();
   });
 
+  test('a screen follows what happens, without pictures', async () => {
+    const opened = (types: string): Promise<number> => {
+      const socket = new WebSocket(`wss://127.0.0.1:${node.port}/api/v1/stream?types=${types}`, {
+        headers: bearer(holders.get('screen of all')?.token ?? ''),
+        rejectUnauthorized: false,
+      });
+      return new Promise((resolve) => {
+        socket.once('error', () => undefined);
+        socket.once('unexpected-response', (_, { statusCode = 0 }) => resolve(statusCode));
+        socket.once('open', () => resolve(101));
+      }).finally(() => socket.terminate()) as Promise<number>;
+    };
+    expect([await opened('result,event,now,summary'), await opened('result,picture')]).toEqual([101, 403]);
+  });
+
   test('an admin of one camera changes that one, and no other', async () => {
     const own = bearer(holders.get('admin of hall')?.token ?? '');
     const headers = { ...JSON_BODY, ...own };

@@ -11,6 +11,8 @@ let box: Sandbox;
 let cameras: SimulatedCamera[];
 let vigia: Vigia;
 let address: string;
+/** Starts the node, also once more after its end. */
+let start: () => Vigia;
 
 /** A node for all tests: people are looked for in `street`; nobody analyses `yard`. */
 beforeAll(async () => {
@@ -27,7 +29,9 @@ cameras:
   street: { source: "${street}", consumers: { people: { model: ssdlite, fps: 5 } } }
   yard: { source: "${yard}" }
 `;
-  vigia = new Vigia(['run', '-c', box.file('vigia.yml', text), '--json'], box.env);
+  const file = box.file('vigia.yml', text);
+  start = () => new Vigia(['run', '-c', file, '--json'], box.env);
+  vigia = start();
   await vigia.until('people', () => vigia.results.some(({ status }) => status === 'ok'));
 });
 
@@ -347,5 +351,22 @@ describe('in Chromium', { tags: 'full' }, () => {
     process.kill(vigia.pid, 'SIGCONT');
     await covered('0');
     await isShown(tile('Street').getByText(/^\d+ (person|people)$/));
+  });
+
+  test('a killed api process costs the page nothing that comes back: without a reload, without the cover', async () => {
+    const again = page.waitForEvent('websocket');
+    process.kill(vigia.child('/api-process.'), 'SIGKILL');
+    await again;
+    await isShown(tile('Street').getByText(/^\d+ (person|people)$/));
+    await covered('0');
+  });
+
+  test('a node that is gone: the cover; another one: the wall is back without a reload', async () => {
+    process.kill(vigia.pid, 'SIGKILL');
+    await covered('1');
+    await vigia.ended();
+    vigia = start();
+    await covered('0');
+    await isShown(tile('Street').getByText(/^\d+ (person|people)$/), 60_000);
   });
 });

@@ -70,7 +70,7 @@ test.each([
   [['lst'], 'found "lst", allowed are list, add,'],
   [['add'], 'a user’s name is expected there'],
   [['add', 'Anna!'], 'a user’s name is 1 to 63 of a-z'],
-  [['add', 'b', '--role', 'boss'], '--role: found "boss", allowed are viewer, operator, admin'],
+  [['add', 'b', '--role', 'boss'], '--role: found "boss", allowed are screen, viewer, operator, admin'],
   [['add', 'b', '--cameras', '../x', '--no-password'], '--cameras: found "../x", allowed are `all` or ids'],
   [['list', '--role', 'admin'], '--role is not for it'],
   [['token', 'robot', '--days', 'soon'], 'days: '],

@@ -98,7 +98,8 @@ may use it; with users every request over TCP needs a login or a token. The cont
 Works while the node runs, which then knows at once, and while it does not.
 
   add NAME            adds a user; asks for a password, or reads the first line of stdin
-      --role ROLE     viewer (default): sees; operator: also restarts and acknowledges; admin: everything.
+      --role ROLE     screen: states and alarms without pictures, for a corridor; viewer (default): sees;
+                      operator: also restarts and acknowledges; admin: everything.
                       The first user must be an admin of all cameras
       --cameras LIST  all (default), or ids separated by commas: the others do not exist for this user
       --no-password   for programs: tokens only, no login

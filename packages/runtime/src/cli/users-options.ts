@@ -5,7 +5,7 @@ export type UsersOption = 'role' | 'cameras' | 'password' | 'no-password' | 'for
 
 /** Options of the verbs of `vigia users`, besides those that say which node. */
 export const USERS_OPTIONS: Readonly<Record<UsersOption, Option>> = {
-  role: { type: 'string', about: 'what they may do', value: ['viewer', 'operator', 'admin'] },
+  role: { type: 'string', about: 'what they may do', value: ['screen', 'viewer', 'operator', 'admin'] },
   cameras: { type: 'string', about: 'which cameras they may see' },
   password: { type: 'boolean', about: 'ask for a new password' },
   'no-password': { type: 'boolean', about: 'tokens only, no login' },

@@ -14,14 +14,14 @@ class AccessRoutes(Sender):
     def logout(self, *, idempotency_key: Optional[str] = None) -> None:
         """Ends the session, and its streams.
 
-        `POST /api/v1/logout`, role viewer.
+        `POST /api/v1/logout`, role screen.
         """
         self._json(Request("POST", "/api/v1/logout", key=idempotency_key))
 
     def me(self) -> Me:
         """Who asks, and what they may do.
 
-        `GET /api/v1/me`, role viewer.
+        `GET /api/v1/me`, role screen.
         """
         answer: Me = self._json(Request("GET", "/api/v1/me"))
         return answer

@@ -86,7 +86,7 @@ class Routes(Sender):
     def status(self) -> NodeStatus:
         """The latest known values of the whole node, as `vigia status` shows them. Asks no process.
 
-        `GET /api/v1/status`, role viewer.
+        `GET /api/v1/status`, role screen.
         """
         answer: NodeStatus = self._json(Request("GET", "/api/v1/status"))
         return answer
@@ -94,7 +94,7 @@ class Routes(Sender):
     def problems(self) -> List[NodeProblem]:
         """What is wrong, the worst first, each with what to do. More than `/healthz` knows, which is about alarms.
 
-        `GET /api/v1/problems`, role viewer.
+        `GET /api/v1/problems`, role screen.
         """
         answer: List[NodeProblem] = self._json(Request("GET", "/api/v1/problems"))
         return answer
@@ -126,7 +126,7 @@ class Routes(Sender):
     def cameras(self) -> Dict[str, CameraReport]:
         """The latest known report of each camera.
 
-        `GET /api/v1/cameras`, role viewer.
+        `GET /api/v1/cameras`, role screen.
         """
         answer: Dict[str, CameraReport] = self._json(Request("GET", "/api/v1/cameras"))
         return answer
@@ -134,7 +134,7 @@ class Routes(Sender):
     def camera(self, camera: str) -> CameraReport:
         """The latest known report of a camera.
 
-        `GET /api/v1/cameras/{camera}`, role viewer.
+        `GET /api/v1/cameras/{camera}`, role screen.
         """
         answer: CameraReport = self._json(Request("GET", "/api/v1/cameras/{camera}", params={"camera": camera}))
         return answer
@@ -281,7 +281,7 @@ class Routes(Sender):
         `severity`: This severity and above.
         `from_`: Inclusive.
         `to`: Exclusive.
-        `GET /api/v1/events`, role viewer.
+        `GET /api/v1/events`, role screen.
         """
         answer: EventsAnswer = self._json(Request("GET", "/api/v1/events", query=dict(query)))
         return answer
@@ -289,7 +289,7 @@ class Routes(Sender):
     def alarms(self) -> List[Alarm]:
         """Alarms about people that have not ended, oldest first.
 
-        `GET /api/v1/alarms`, role viewer.
+        `GET /api/v1/alarms`, role screen.
         """
         answer: List[Alarm] = self._json(Request("GET", "/api/v1/alarms"))
         return answer

@@ -360,6 +360,9 @@ export class HttpApi {
   /** Throws for a stream that cannot begin. */
   async #checkStream(name: StreamName, request: FastifyRequest): Promise<void> {
     const wish = wishOf(name, request);
+    const visitor = this.#visitorOf(request);
+    // Its pictures are for who may have a snapshot.
+    if (wish.pictures) this.#audit.refusing(visitor, name, () => refuseUnlessMay(visitor, API.snapshot));
     this.#streams.checkRoom();
     const { node } = this.#o;
     await node.attend();

@@ -42,7 +42,7 @@ __all__ = [
 
 class Me(TypedDict):
     user: Optional[str]
-    role: Literal["viewer", "operator", "admin"]
+    role: Literal["screen", "viewer", "operator", "admin"]
     cameras: Union[Literal["all"], List[str]]
     csrf: Optional[str]
     expires_at: Optional[str]
@@ -50,7 +50,7 @@ class Me(TypedDict):
 
 class User(TypedDict):
     name: str
-    role: Literal["viewer", "operator", "admin"]
+    role: Literal["screen", "viewer", "operator", "admin"]
     cameras: Union[Literal["all"], List[str]]
     password: bool
     created_at: str
@@ -60,7 +60,7 @@ class Token(TypedDict):
     id: str
     user: str
     name: str
-    role: Literal["viewer", "operator", "admin"]
+    role: Literal["screen", "viewer", "operator", "admin"]
     created_at: str
     expires_at: Optional[str]
 
@@ -69,7 +69,7 @@ class MadeToken(TypedDict):
     id: str
     user: str
     name: str
-    role: Literal["viewer", "operator", "admin"]
+    role: Literal["screen", "viewer", "operator", "admin"]
     created_at: str
     expires_at: Optional[str]
     token: str

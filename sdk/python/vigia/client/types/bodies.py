@@ -43,7 +43,7 @@ __all__ = [
 
 class _NewUser(TypedDict):
     name: str
-    role: Literal["viewer", "operator", "admin"]
+    role: Literal["screen", "viewer", "operator", "admin"]
 
 
 class NewUser(_NewUser, total=False):
@@ -52,7 +52,7 @@ class NewUser(_NewUser, total=False):
 
 
 class UserChange(TypedDict, total=False):
-    role: Literal["viewer", "operator", "admin"]
+    role: Literal["screen", "viewer", "operator", "admin"]
     cameras: Union[Literal["all"], List[str]]
     password: str
 
@@ -63,7 +63,7 @@ class _NewToken(TypedDict):
 
 class NewToken(_NewToken, total=False):
     user: str
-    role: Literal["viewer", "operator", "admin"]
+    role: Literal["screen", "viewer", "operator", "admin"]
     days: int
 
 
