@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep, systemClock } from '@vigia/base';
-import { endViewers, postOffer, WhepViewer } from '@vigia/testkit/whep-viewer';
+import { endViewers, MovieViewer, postOffer, WhepViewer } from '@vigia/testkit/whep-viewer';
 import { CameraFork } from '../support/camera-fork.ts';
 import { freePort } from '../support/free-port.ts';
 import { ms, quantile } from '../support/numbers.ts';
@@ -24,6 +24,13 @@ const WRONG = { long: 200, short: 40 } as const;
 const ABANDONED = 100;
 /** A session that nobody takes ends after 15 s; one more second for each of them to be looked at. Milliseconds. */
 const FORGOTTEN_MS = 20_000;
+/** Viewers of a movie: so many confirm what they had, and as many are silent and come again when they are sent away. */
+const MOVIES = 10;
+const MOVIES_MS = { long: 300_000, short: 45_000 } as const;
+/** Of the pictures of a time, a viewer who confirms gets at least this share. */
+const MOVIE_SHARE = 0.9;
+/** One who is silent is sent away after 30 s. */
+const SILENT_MS = 40_000;
 const KILLS = { long: 100, short: 5 } as const;
 const LIVE = '/live-process.';
 const API = '/api-process.';
@@ -63,6 +70,7 @@ await runSoak('live', async (run): Promise<SoakResult> => {
   const scene: Scene = { run, node, base: `http://127.0.0.1:${port}/api/v1`, failures: [] };
   const statuses = await wrongOffers(scene, short ? WRONG.short : WRONG.long);
   const abandoned = await abandonedSessions(scene);
+  const movies = await movieViewers(scene, short ? MOVIES_MS.short : MOVIES_MS.long);
   const live = await killStorm(scene, LIVE, short ? KILLS.short : KILLS.long);
   const api = await killStorm(scene, API, short ? KILLS.short : KILLS.long);
   await node.finish();
@@ -84,6 +92,19 @@ await runSoak('live', async (run): Promise<SoakResult> => {
           ['spoilt offers', String(short ? WRONG.short : WRONG.long), countsText(statuses)],
           ['offers that are never connected', String(ABANDONED), abandoned],
         ],
+      },
+      {
+        title: `Movies: ${MOVIES} viewers who confirm, and ${MOVIES} who do not`,
+        columns: [
+          'for',
+          'pictures of one who confirms, at least',
+          'of one who does not, a second',
+          'sent away',
+          'live process, MiB',
+          'api process, MiB',
+        ],
+        rows: [movies],
+        notes: ['memory: anonymous, after a third of the time and at its end'],
       },
       {
         title: 'Processes killed while somebody looks, a camera is recorded and analysed',
@@ -203,6 +224,57 @@ async function abandonedSessions(scene: Scene): Promise<string> {
   if (after.rssAnon - before.rssAnon > GROWTH)
     failures.push(`the live process grew from ${mib(before.rssAnon)} to ${mib(after.rssAnon)} MiB`);
   return `${sessions.length} opened, ${busy} × 503, ${open} left; ${mib(before.rssAnon)} → ${mib(after.rssAnon)} MiB`;
+}
+
+/** Movies for a while: those who keep up get their pictures, the others are sent away, and nothing grows. */
+async function movieViewers(scene: Scene, forMs: number): Promise<string[]> {
+  const { run, node, base, failures } = scene;
+  const url = `${base.replace('http', 'ws')}/cameras/${CAMERA}/live.mp4`;
+  run.progress(`${2 * MOVIES} movies for ${forMs / 1000} s`);
+  const confirming = Array.from({ length: MOVIES }, () => new MovieViewer(url, true));
+  const silent = Array.from({ length: MOVIES }, () => ({
+    viewer: new MovieViewer(url, false),
+    sinceMs: systemClock.nowMs(),
+  }));
+  const memory = (): [number, number] => [
+    memoryOf(node.childWith(LIVE)).rssAnon,
+    memoryOf(node.childWith(API)).rssAnon,
+  ];
+  let [sentAway, parts] = [0, 0];
+  let early: [number, number] | undefined;
+  const fromMs = systemClock.nowMs();
+  for (let nowMs = fromMs; nowMs < fromMs + forMs; nowMs = systemClock.nowMs()) {
+    await sleep(systemClock, 1_000, run.signal);
+    if (nowMs > fromMs + forMs / 3) early ??= memory();
+    for (const one of silent) {
+      if (one.viewer.isClosed) {
+        parts += one.viewer.parts;
+        sentAway += 1;
+        await one.viewer.close();
+        Object.assign(one, { viewer: new MovieViewer(url, false), sinceMs: nowMs });
+      } else if (nowMs - one.sinceMs > SILENT_MS)
+        failures.push(`a silent viewer is still there after ${ms(nowMs - one.sinceMs)} ms`);
+    }
+  }
+  const [early1, early2] = early ?? memory();
+  const [late1, late2] = memory();
+  if (late1 - early1 > GROWTH) failures.push(`movies: the live process grew from ${mib(early1)} to ${mib(late1)} MiB`);
+  if (late2 - early2 > GROWTH) failures.push(`movies: the api process grew from ${mib(early2)} to ${mib(late2)} MiB`);
+  const least = Math.min(...confirming.map((one) => one.parts));
+  if (confirming.some(({ isClosed }) => isClosed)) failures.push('a viewer who confirmed was sent away');
+  if (least < (forMs / 1000) * FPS * MOVIE_SHARE) failures.push(`a viewer who confirmed got ${least} pictures only`);
+  if (sentAway < MOVIES) failures.push(`${sentAway} silent viewers were sent away`);
+  for (const { viewer } of silent) parts += viewer.parts;
+  await Promise.all([...confirming, ...silent.map(({ viewer }) => viewer)].map((one) => one.close()));
+  const perS = parts / MOVIES / (forMs / 1000);
+  return [
+    `${forMs / 1000} s`,
+    String(least),
+    perS.toFixed(1),
+    String(sentAway),
+    `${mib(early1)} → ${mib(late1)}`,
+    `${mib(early2)} → ${mib(late2)}`,
+  ];
 }
 
 interface Storm {

@@ -1,4 +1,6 @@
 /** @module-tag full */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NodeEvent } from '@vigia/contracts';
 import { afterEach, expect, test } from 'vitest';
@@ -60,16 +62,17 @@ class Disk {
     await this.#shell.line(says);
   }
 
-  /** What the node has stored. */
+  /** What the node has stored. In a file: what two programs print may lie in the middle of each other's lines. */
   async events(): Promise<NodeEvent[]> {
     this.#commands += 1;
-    const mark = `events ${this.#commands}`;
+    const file = join(this.#box.dir, `events-${this.#commands}`);
     const ask = `${process.execPath} ${MAIN} events --node ${this.#box.node} --json --limit 1000`;
-    this.run(`echo '{"from": "${mark}"}'; ${ask} | sed 's/^/stored /'; echo "end of ${mark}"`);
-    await this.#shell.line(new RegExp(`^end of ${mark}$`, 'm'));
-    const answer = this.#shell.output().split(`{"from": "${mark}"}`)[1] ?? '';
-    const stored = answer.split('\n').filter((line) => line.startsWith('stored '));
-    return stored.map((line) => JSON.parse(line.slice('stored '.length)) as NodeEvent);
+    this.run(`${ask} > ${file}; echo "end of ${file}"`);
+    await this.#shell.line(new RegExp(`^end of ${file}$`, 'm'));
+    const stored = readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+    return stored.map((line) => JSON.parse(line) as NodeEvent);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type PeerConnection as Connection,
   type Track,
   Video,
+  WebSocket,
 } from 'node-datachannel';
 
 /** What a viewer was sent. */
@@ -115,6 +116,37 @@ export class WhepViewer {
   #wake(): void {
     for (const wake of this.#waiters) wake();
     this.#waiters.clear();
+  }
+}
+
+/** A viewer of a movie (`live.mp4`) that keeps nothing of it. */
+export class MovieViewer {
+  /** Messages that came, and how many of them were parts of the movie. */
+  messages = 0;
+  parts = 0;
+  isClosed = false;
+  readonly #socket = new WebSocket();
+
+  /** @param confirms Whether it says what it has had, as it must. */
+  constructor(url: string, confirms: boolean) {
+    this.#socket.onClosed(() => {
+      this.isClosed = true;
+    });
+    this.#socket.onError(() => {
+      this.isClosed = true;
+    });
+    this.#socket.onMessage((message) => {
+      this.messages += 1;
+      if (typeof message !== 'string') this.parts += 1;
+      if (confirms && this.#socket.isOpen()) this.#socket.sendMessage(String(this.messages));
+    });
+    this.#socket.open(url);
+  }
+
+  /** Resolves at its end. Also for one that the node has ended: until then the library's threads cannot be ended. */
+  async close(): Promise<void> {
+    this.#socket.close();
+    while (!this.isClosed) await sleep(systemClock, 20);
   }
 }
 
