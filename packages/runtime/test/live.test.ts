@@ -322,7 +322,8 @@ describe('a movie, where WebRTC does not pass', () => {
           response.on('end', () => resolve([response.statusCode, (JSON.parse(text) as ApiErrorBody).error.code]));
         });
       });
-    expect(await refused('away')).toEqual([409, 'camera_away']);
+    // The process that was killed before has to be there again.
+    await expect.poll(() => refused('away'), { timeout: 20_000 }).toEqual([409, 'camera_away']);
     expect(await refused('bath')).toEqual([409, 'privacy']);
     expect(await refused('yard', '?stream=small')).toEqual([409, 'codec']);
     expect(await refused('yard', '?stream=other')).toEqual([400, 'usage']);
