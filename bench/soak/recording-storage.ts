@@ -70,8 +70,7 @@ class Play {
     const beganMs = systemClock.nowMs();
     const pids = this.#pids();
     await this.#row.begin(this.#stage);
-    const noticedMs = await this.#trouble(beganMs);
-    const health = this.#row.reason === undefined ? '–' : await this.#health();
+    const { noticedMs, health } = await this.#trouble(beganMs);
     await this.#row.end?.(this.#stage);
     const endedMs = systemClock.nowMs();
     await this.#until('recording again', (state) => state === 'recording');
@@ -98,13 +97,15 @@ class Play {
     return { cells: [...cells, ms(this.#pauseMs), mib(grown)], wrong: this.#wrong };
   }
 
-  /** Watches while it lasts. @returns when the expected state was seen; NaN when none is expected. */
-  async #trouble(beganMs: number): Promise<number> {
+  /** Watches while it lasts. @returns when the expected state was seen, NaN when none is expected; and what its health said then. */
+  async #trouble(beganMs: number): Promise<{ readonly noticedMs: number; readonly health: string }> {
     const { reason, eitherWay } = this.#row;
     let noticedMs = Number.NaN;
+    let health = '–';
     if (reason !== undefined) {
       await this.#until(`paused (${reason})`, (state, why) => state === 'paused' && why === reason);
       noticedMs = systemClock.nowMs() - beganMs;
+      health = await this.#health();
     }
     const endMs = systemClock.nowMs() + LASTS_MS[this.#run.short ? 'short' : 'long'];
     while (systemClock.nowMs() < endMs) {
@@ -116,7 +117,7 @@ class Play {
         this.#wrong.push(`its recorder is ${state} (${why}) while it should be ${expected}`);
       await sleep(systemClock, 200, this.#run.signal);
     }
-    return noticedMs;
+    return { noticedMs, health };
   }
 
   async #calm(): Promise<void> {
@@ -161,8 +162,10 @@ class Play {
   async #health(): Promise<string> {
     const text = await this.#stage.node.ask('GET', '/healthz').catch(messageOf);
     const found = /"code":"(recording_paused|footage)"/.exec(text)?.[1];
-    if (!found) this.#wrong.push('its health has no problem');
-    return found ?? 'none';
+    // Where old recordings go, there may be room again by now.
+    const isOver = !found && this.#row.eitherWay === true && (await this.#look()).state !== 'paused';
+    if (!found && !isOver) this.#wrong.push('its health has no problem');
+    return found ?? (isOver ? 'over' : 'none');
   }
 
   async #event(): Promise<string> {
