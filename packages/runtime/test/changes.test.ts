@@ -184,7 +184,24 @@ test('the control socket restarts a camera and takes one out, and says who is no
   const node = await running(2);
   const { box, vigia } = node;
   const pids = pidsByCamera(box);
+  const intervals = (since: number): number[] => {
+    const at = vigia.lines
+      .slice(since)
+      .flatMap((line) => (line.type === 'result' && line.camera === 'c0' ? [Date.parse(line.captured_at)] : []));
+    return at.slice(1).map((ms, i) => ms - (at[i] as number));
+  };
+  const patched = vigia.lines.length;
+  const [{ cameras: then }] = [await reportNow(box)];
+  expect((await ask(box, 'PATCH', '/api/v1/cameras/c0/consumers/people', { fps: 2 })).body).toMatchObject({
+    cameras: { changed: ['c0'], untouched: 1 },
+  });
+  await vigia.until('results at the new rate', () => intervals(patched).filter((ms) => ms > 350).length >= 3);
+  // The process, its connection and its counters go on: no picture is missing.
+  expect(pidsByCamera(box)).toEqual(pids);
   const before = await reportNow(box);
+  expect(before.cameras['c0']).toMatchObject({ restarts: 0, reconnects: then['c0']?.reconnects });
+  expect(before.cameras['c0']?.consumers['people']?.sla_window).toMatchObject({ breaches: 0 });
+  expect(Math.max(...intervals(patched))).toBeLessThan(1_500);
   const from = vigia.lines.length;
   expect((await ask(box, 'POST', '/api/v1/cameras/c0/restart')).status).toBe(200);
   await vigia.until('a result of the new process', () => resultsOfNewProcess(vigia, 'c0', from).length > 0);

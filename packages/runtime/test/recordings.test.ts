@@ -114,6 +114,9 @@ test('what analyses a camera is killed, and what keeps the index: no picture is 
   await until('3 s of footage', async () => (await seconds('hall')) > 3);
   for (const { pid, command: line } of vigia.children())
     if (/camera-process|footage-process/.test(line)) process.kill(pid, 'SIGKILL');
+  const said = (state: string): boolean =>
+    vigia.lines.some((l) => l.type === 'node_event' && l.kind === 'storage' && l.data.state === state);
+  await vigia.until('an event for the one that keeps the index', () => said('failing'));
   // Nobody keeps the index now: the mark waits.
   expect((await ask(box, 'POST', '/api/v1/recordings/hall/event', {})).status).toBe(200);
   const before = await seconds('hall').catch(() => 3);
@@ -122,6 +125,7 @@ test('what analyses a camera is killed, and what keeps the index: no picture is 
   expect(hall.spans).toHaveLength(1);
   expect(hall.gaps).toEqual([]);
   await until('the mark', async () => (await recorded('hall')).spans[0]?.event ?? false);
+  await vigia.until('the event of its end', () => said('ok'));
   const day = join(footage(), 'hall', readdirSync(join(footage(), 'hall'))[0] as string);
   const files = readdirSync(day).filter((name) => name.endsWith('.mp4'));
   expect(files).toHaveLength(1);

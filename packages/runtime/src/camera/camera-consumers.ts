@@ -7,6 +7,7 @@ import {
   type ConsumerSetup,
   type ConsumerSnapshot,
   type EndWorker,
+  type Tune,
   usesThread,
 } from '#core/camera-link';
 import type { Consumer, WorkerControl } from '#core/consumer';
@@ -41,7 +42,7 @@ export interface CameraConsumersOptions {
 
 /** A consumer of any kind, with its SLA. */
 interface Member {
-  readonly setup: ConsumerSetup;
+  setup: ConsumerSetup;
   readonly meter: SlaMeter;
   readonly consumer: Consumer;
   slowed: Slowed | null;
@@ -119,6 +120,16 @@ export class CameraConsumers {
     if (!member) return;
     member.slowed = slowed;
     member.consumer.pace(slowed?.fps);
+  }
+
+  /** Other terms for a consumer. */
+  tune({ consumer, terms }: Tune): void {
+    const member = this.#find(consumer);
+    if (!member) return;
+    member.setup = { ...member.setup, ...terms };
+    member.meter.tune(terms);
+    member.consumer.tune(terms);
+    member.consumer.pace(member.slowed?.fps);
   }
 
   /** Ends a worker: see `EndWorker`. */

@@ -41,6 +41,10 @@ class CameraProcess {
           this.#running().restartWorker(consumer);
           return null;
         },
+        tune: (tunes) => {
+          for (const tune of tunes) this.#running().tune(tune);
+          return null;
+        },
       },
       notices: {
         pace: (pace) => this.#camera?.pace(pace),

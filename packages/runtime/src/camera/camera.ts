@@ -13,6 +13,7 @@ import {
   type SourceSetup,
   type StateNotice,
   type Tile,
+  type Tune,
   workerStopMs,
 } from '#core/camera-link';
 import { RelayedSource, RelayServer } from '#core/encoded';
@@ -168,6 +169,11 @@ export class Camera {
   /** Another rate for a consumer, or with null the configured one. */
   pace({ consumer, slowed }: Pace): void {
     this.#consumers.pace(consumer, slowed);
+  }
+
+  /** Other terms for a consumer. */
+  tune(tune: Tune): void {
+    this.#consumers.tune(tune);
   }
 
   /** Ends a worker; its restart policy applies. */

@@ -49,12 +49,13 @@ export class ConsumerEvents {
       this.#post(setup, lastLines.length > 0 && state !== 'ready' ? { ...event, stderr: [...lastLines] } : event);
   }
 
-  slaCrossed(setup: ConsumerSetup, { breach }: SlaMeter, crossing: 'breached' | 'recovered'): void {
+  /** No alarm: a critical consumer that gives no answers is blind, which the node announces. */
+  slaCrossed(setup: ConsumerSetup, { breach, lastedMs }: SlaMeter, crossing: 'breached' | 'recovered'): void {
     this.#post(setup, {
       type: crossing === 'breached' ? 'sla_breached' : 'sla_recovered',
-      alarm: breach !== null && setup.sla === 'critical',
+      alarm: false,
       reason: breach?.cause,
-      message: breach?.message ?? 'the SLA is kept again',
+      message: breach?.message ?? `the SLA is kept again, after ${Math.round(lastedMs / 1000)} s`,
     });
   }
 

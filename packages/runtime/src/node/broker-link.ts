@@ -62,6 +62,11 @@ export class BrokerLink {
     return message === undefined ? [] : [{ code: 'mqtt_refused', camera: WHOLE_NODE, message }];
   }
 
+  /** That no broker is connected, for so long that it matters. */
+  get away(): string | undefined {
+    return this.#link?.away;
+  }
+
   /** For the live view. */
   get text(): string {
     if (!this.#link) return 'off';

@@ -1,3 +1,4 @@
+import { type HealthProblem, WHOLE_NODE } from '@vigia/contracts';
 import type { Plan, PlanChange } from '#node/plan';
 import { BrokerLink, type BrokerLinkOptions } from './broker-link.ts';
 import { TraceLink, type TraceLinkOptions } from './trace-link.ts';
@@ -11,10 +12,21 @@ export class Outlets {
   readonly traces: TraceLink;
   readonly webhooks: WebhookLinks;
 
+  /** Alarms have another way out than the broker. */
+  #hasWebhooks = false;
+
   constructor(options: BrokerLinkOptions & TraceLinkOptions & WebhookLinksOptions) {
     this.broker = new BrokerLink(options);
     this.traces = new TraceLink(options);
     this.webhooks = new WebhookLinks(options);
+  }
+
+  /** Why alarms do not arrive. A page must be open to show one: it is no way out. */
+  get problems(): readonly HealthProblem[] {
+    const { problems, away } = this.broker;
+    if (problems.length > 0 || away === undefined || this.#hasWebhooks) return problems;
+    const message = `alarms reach nobody: ${away}, and the node has no webhook`;
+    return [{ code: 'mqtt_away', camera: WHOLE_NODE, message }];
   }
 
   /**
@@ -22,6 +34,7 @@ export class Outlets {
    * at most a second later.
    */
   async use(plan: Plan, change: Pick<PlanChange, 'mqtt' | 'tracing' | 'webhooks'> = ALL): Promise<void> {
+    this.#hasWebhooks = plan.webhooks.length > 0;
     await Promise.all([
       change.mqtt ? this.broker.use(plan.mqtt) : undefined,
       change.tracing ? this.traces.use(plan.tracing) : undefined,

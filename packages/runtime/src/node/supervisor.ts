@@ -249,7 +249,7 @@ export class Supervisor {
   health(): readonly HealthProblem[] {
     return [
       ...this.#watches.health(),
-      ...this.#outlets.broker.problems,
+      ...this.#outlets.problems,
       ...this.#events.problems,
       ...this.recordings.problems,
       ...this.#doors.problems,

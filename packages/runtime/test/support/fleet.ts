@@ -42,7 +42,7 @@ export function writeConfig(
 /** Asks a running node over its control socket. */
 export function ask(
   box: Sandbox,
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  method: 'GET' | 'PATCH' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   body?: object,
 ): Promise<{ readonly status: number; readonly body: unknown }> {

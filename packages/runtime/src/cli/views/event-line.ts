@@ -10,7 +10,7 @@ export function lineOf(event: NodeEvent): string | undefined {
     case 'model_state':
       return `model ${event.data.model}: ${event.data.state}${bracketed(event.data.reason)}`;
     case 'worker_state':
-      return `worker ${where}: ${alarm}${event.data.state}${bracketed(event.data.message && `it ${event.data.message}`)}`;
+      return `worker ${where}: ${event.data.alarm ? 'ALARM ' : ''}${event.data.state}${bracketed(event.data.message && `it ${event.data.message}`)}`;
     case 'camera_state':
       return cameraLine(event);
     case 'sla':
@@ -40,6 +40,30 @@ function bracketed(text: string | null): string {
 
 /** An event of the past as a line, of any kind. */
 export function recordedLine(event: NodeEvent): string {
-  const what = lineOf(event) ?? `${event.subject ?? event.node}: ${event.kind} ${JSON.stringify(event.data)}`;
-  return `${event.at} ${event.severity.padEnd(7)} ${what}`;
+  return `${event.at} ${event.severity.padEnd(7)} ${lineOf(event) ?? sentenceOf(event)}`;
+}
+
+/** Of what the log says in another way. */
+function sentenceOf(event: NodeEvent): string {
+  const { kind, data } = event;
+  switch (kind) {
+    case 'node':
+      return `node ${event.node}: ${data.state}, vigia ${data.version}`;
+    case 'worker':
+      return `${event.subject}: ${data.message}`;
+    case 'recording': {
+      const why = data.message ?? data.reason;
+      return `camera ${event.camera}: recording: ${data.state}${why === null ? '' : `: ${why}`}`;
+    }
+    case 'storage':
+      return `${event.subject === 'store' ? 'events' : 'recordings'}: ${data.message}`;
+    case 'audit': {
+      const about = data.target === null ? '' : ` ${data.target}`;
+      const found = data.found?.outcome ? `, found ${data.found.outcome}` : '';
+      const end = data.outcome === 'done' ? found : `: refused${bracketed(data.reason)}`;
+      return `${data.by}: ${data.action}${about}${end}`;
+    }
+    default:
+      return `${event.subject ?? event.node}: ${event.phase === 'end' ? 'left the configuration' : kind}`;
+  }
 }

@@ -10,6 +10,7 @@ import type {
 import { describe, expect, test } from 'vitest';
 import { paletteFor } from '#core/terminal';
 import { Announcer } from '#node/events';
+import { recordedLine } from './event-line.ts';
 import { JsonView } from './json-view.ts';
 import { LiveView } from './live-view.ts';
 import { PlainView } from './plain-view.ts';
@@ -343,6 +344,37 @@ test('lines for a log: worker states, SLA crossings, slowed consumers, falls, an
     'hall/person-1: ALARM fall, down: m',
     'hall/person-1: fall, gone: m',
     'hall/bed: out: b',
+  ]);
+});
+
+test('events of the past: each kind as a sentence, none as JSON', () => {
+  const lines: string[] = [];
+  const announcer = announcing((item) => item.type === 'event' && lines.push(recordedLine(item.event).slice(33)));
+  announcer.node('started', '0.1.0');
+  announcer.recording('hall', { state: 'paused', reason: 'disk_full', message: 'the disk is full' });
+  announcer.recording('hall', { state: 'recording', reason: null, message: null });
+  announcer.recording('hall', undefined);
+  announcer.storage({ state: 'failing', message: 'the disk is full', discarded: 0 });
+  announcer.footage('ok', 'recordings can be written again');
+  announcer.cameraGone('hall');
+  const of = { camera: 'hall', consumer: 'falls', sla: 'high' as const, at: '2026-01-01T00:00:00.000Z' };
+  announcer.consumerEvent({ ...of, type: 'worker_recovered', alarm: false, reason: null, message: 'works again' });
+  const done = { by: 'anna', action: 'restartCamera', target: 'hall', outcome: 'done' as const, reason: null };
+  announcer.audit(done, 'hall');
+  announcer.audit({ ...done, action: 'acknowledge', found: { outcome: 'helped_up' } }, 'hall');
+  announcer.audit({ ...done, action: 'stop', target: null, outcome: 'refused', reason: 'forbidden' }, null);
+  expect(lines).toEqual([
+    'node ward-3: started, vigia 0.1.0',
+    'camera hall: recording: paused: the disk is full',
+    'camera hall: recording: recording',
+    'camera hall: recording: stopped',
+    'events: the disk is full',
+    'recordings: recordings can be written again',
+    'hall: left the configuration',
+    'hall/falls: works again',
+    'anna: restartCamera hall',
+    'anna: acknowledge hall, found helped_up',
+    'anna: stop: refused (forbidden)',
   ]);
 });
 

@@ -12,6 +12,7 @@ export {
   cameraSetupSchema,
   CAMERA_UNITS_MEMORY,
   type ConsumerSetup,
+  type ConsumerTerms,
   type ModelConsumerSetup,
   type RestartPolicy,
   type RuleSetup,
@@ -32,6 +33,7 @@ export {
   type Pace,
   type StateNotice,
   type Tile,
+  type Tune,
 } from './words.ts';
 export {
   IDLE_INTERVALS,

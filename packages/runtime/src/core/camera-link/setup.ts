@@ -114,6 +114,9 @@ export interface DecodeSetup {
   readonly maxPicture: CameraConfig['max_picture'];
 }
 
+/** What a consumer is held to. The only settings that a running process takes over. */
+export type ConsumerTerms = Pick<ConsumerSetup, 'fps' | 'sla' | 'maxAgeMs'>;
+
 /** One consumer, with all that the camera process must know about its model or worker. */
 export type ConsumerSetup = ModelConsumerSetup | WorkerConsumerSetup;
 
@@ -198,7 +201,16 @@ const decodeSchema = z.strictObject({
   maxPicture: z.strictObject({ width: pixels, height: pixels }),
 });
 
+const terms = {
+  fps: orUndefined(z.number().gt(0)),
+  sla: z.enum(SLA_CLASSES),
+  maxAgeMs: orUndefined(ms),
+};
+/** Checks {@link ConsumerTerms}. */
+export const consumerTermsSchema: z.ZodType<ConsumerTerms> = z.strictObject(terms);
+
 const anyConsumer = {
+  ...terms,
   id: z.string(),
   input: z.strictObject({
     width: pixels,
@@ -206,10 +218,7 @@ const anyConsumer = {
     fit: z.enum(['stretch', 'letterbox']),
     format: z.enum(PIXEL_FORMATS),
   }),
-  fps: orUndefined(z.number().gt(0)),
-  sla: z.enum(SLA_CLASSES),
   deadlineMs: ms,
-  maxAgeMs: orUndefined(ms),
 };
 
 const workerSchema = z.strictObject({

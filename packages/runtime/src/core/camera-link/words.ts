@@ -17,7 +17,7 @@ import { z } from 'zod';
 import { type CameraSnapshot, cameraSnapshotSchema } from './counters.ts';
 import { resultNoticeSchema } from './result-check.ts';
 import { type RuleNotice, ruleNoticeSchema } from './rule-notice.ts';
-import { type CameraSetup, cameraSetupSchema } from './setup.ts';
+import { type CameraSetup, cameraSetupSchema, type ConsumerTerms, consumerTermsSchema } from './setup.ts';
 
 /** Longest error message, characters. */
 const SENTENCE_LIMIT = 4_096;
@@ -45,6 +45,12 @@ export interface EndWorker {
 export interface Pace {
   readonly consumer: string;
   readonly slowed: Slowed | null;
+}
+
+/** Other terms for a consumer. */
+export interface Tune {
+  readonly consumer: string;
+  readonly terms: ConsumerTerms;
 }
 
 /** A camera's state as its process sees it. */
@@ -88,6 +94,8 @@ export interface NodeWords {
     };
     /** Restarts a worker, even one that has failed. Answered before the worker is ready. */
     readonly restart_worker: { readonly ask: Schema<{ readonly consumer: string }>; readonly reply: Schema<null> };
+    /** Answered when they are in force. */
+    readonly tune: { readonly ask: Schema<readonly Tune[]>; readonly reply: Schema<null> };
   };
   readonly notices: { readonly pace: Schema<Pace>; readonly end_worker: Schema<EndWorker> };
 }
@@ -126,6 +134,7 @@ export const NODE_WORDS: NodeWords = {
       reply: z.strictObject({ stamps: tileStampsSchema, jpeg: z.instanceof(Uint8Array) }),
     },
     restart_worker: { ask: z.strictObject({ consumer: z.string() }), reply: nothing },
+    tune: { ask: z.array(z.strictObject({ consumer: z.string(), terms: consumerTermsSchema })), reply: nothing },
   },
   notices: {
     pace: z.strictObject({ consumer: z.string(), slowed: consumerReportSchema.shape.slowed }),

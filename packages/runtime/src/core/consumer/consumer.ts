@@ -1,5 +1,5 @@
 import type { ConsumerReport } from '@vigia/contracts';
-import type { ConsumerCounts } from '#core/camera-link';
+import type { ConsumerCounts, ConsumerTerms } from '#core/camera-link';
 
 /** What a consumer cannot know by itself, as of now. */
 export interface ConsumerLook {
@@ -28,7 +28,7 @@ export interface WorkerControl {
  * One consumer of one camera's pictures: a model, or a worker in a process or a thread. It takes the newest picture when it
  * can use one, and gives exactly one result for each picture taken.
  *
- * States: new, started, closed. `watch`, `pace` and `report` may be called in any of them.
+ * States: new, started, closed. `watch`, `pace`, `tune` and `report` may be called in any of them.
  */
 export interface Consumer {
   /** Undefined for a consumer without a process or thread of its own. */
@@ -39,6 +39,8 @@ export interface Consumer {
   watch(look: ConsumerLook): void;
   /** @param fps Another rate than the configured one; undefined restores the configured one. */
   pace(fps: number | undefined): void;
+  /** Other terms from now on, with the rate of the latest `pace` until the next one. Nothing in flight is lost. */
+  tune(terms: ConsumerTerms): void;
   /** A consistent copy of its counters. */
   report(): ConsumerStatus;
   /**

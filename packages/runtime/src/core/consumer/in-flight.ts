@@ -32,7 +32,7 @@ export class InFlight {
   readonly #o: InFlightOptions;
   readonly #deadline: Deadline;
   readonly #counts = new ResultCounts();
-  readonly #allowance: ResultAllowance;
+  #allowance: ResultAllowance;
   #flight: Flight | undefined;
   #discardedAnswers = 0;
 
@@ -40,6 +40,11 @@ export class InFlight {
     this.#o = options;
     this.#allowance = new ResultAllowance(options.sla, options.clock);
     this.#deadline = new Deadline(options.clock, () => this.#onDeadline());
+  }
+
+  /** Another class decides what its results may cost. */
+  tune(sla: SlaClass): void {
+    this.#allowance = new ResultAllowance(sla, this.#o.clock);
   }
 
   /** Undefined while the consumer is free. */

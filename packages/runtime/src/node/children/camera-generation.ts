@@ -68,6 +68,7 @@ const PICTURE_MS = 8_000;
 /** The same for a small one: a page would rather know that it is old. */
 const TILE_MS = 3_000;
 const RESTART_WORKER_MS = 2_000;
+const TUNE_MS = 2_000;
 const STOP_MS = 700;
 const RESTART = { firstMs: 100, maxMs: 10_000 };
 const WATCH_MS = 1_000;
@@ -86,8 +87,8 @@ type Link = Channel<NodeWords, CameraWords>;
  * timer.
  */
 export class CameraGeneration implements Generation {
-  readonly setup: CameraSetup;
   readonly #o: CameraGenerationOptions;
+  #setup: CameraSetup;
   readonly #child: SupervisedChild;
   #link: Link | undefined;
   /** Counters of earlier generations and of this generation's dead processes. */
@@ -113,7 +114,7 @@ export class CameraGeneration implements Generation {
 
   constructor(options: CameraGenerationOptions) {
     this.#o = options;
-    this.setup = options.setup;
+    this.#setup = options.setup;
     this.#totals = options.before;
     const { entry, clock, gate, log, onLog, extraStopMs } = options;
     this.#child = new SupervisedChild({
@@ -133,6 +134,11 @@ export class CameraGeneration implements Generation {
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** Its settings. */
+  get setup(): CameraSetup {
+    return this.#setup;
   }
 
   /** Starts after the first one. */
@@ -178,6 +184,23 @@ export class CameraGeneration implements Generation {
   /** Returns a small picture. @throws VigiaError */
   async tile(width: number): Promise<Tile> {
     return this.#connected().request('tile', { width }, { deadlineMs: TILE_MS });
+  }
+
+  /**
+   * Gives consumers the terms of a setup that differs in nothing else; a process that starts later has them too. Resolves when
+   * they are in force. @throws VigiaError
+   */
+  async tune(setup: CameraSetup): Promise<void> {
+    this.#setup = setup;
+    if (!this.#link || this.#closed) return;
+    const tunes = setup.consumers.map(({ id: consumer, fps, sla, maxAgeMs }) => ({
+      consumer,
+      terms: { fps, sla, maxAgeMs },
+    }));
+    await this.#link.request('tune', tunes, { deadlineMs: TUNE_MS }).catch((error: unknown) => {
+      // The next process has them.
+      if (codeOf(error) !== 'channel_closed') throw error;
+    });
   }
 
   /** Sets another rate for a consumer; null restores the configured one. Returns whether the message left. */

@@ -107,6 +107,19 @@ export class CameraHandle {
     });
   }
 
+  /**
+   * Gives consumers the terms of a setup that differs in nothing else. The process goes on, unless it does not take them: then it is
+   * replaced.
+   */
+  async tune(setup: CameraSetup): Promise<void> {
+    try {
+      await this.#generations.inTurn((current) => current.tune(setup));
+    } catch {
+      const kept = setup.consumers.map(({ id }) => id);
+      await this.replace(setup, kept);
+    }
+  }
+
   /** The latest known counters, at most half a second old. */
   recentReport(): CameraReport {
     return this.#report(this.#generations.current.counters);

@@ -94,7 +94,7 @@ export class Children {
 
   /**
    * Changes the processes to match a plan, in this order: stops removed cameras; starts added models and the successors
-   * of changed ones; replaces changed cameras, which connect to the new containers; starts added cameras; stops the
+   * of changed ones; replaces changed cameras, which connect to the new containers; tunes others; starts added cameras; stops the
    * containers that no camera uses any more. Resolves when the old processes are gone and the new ones have been
    * started, which does not mean that they are ready.
    */
@@ -112,6 +112,9 @@ export class Children {
       cameras.changed.map(async ({ setup, kept }) => {
         await this.#cameras.get(setup.camera)?.replace(this.#connected(setup), kept);
       }),
+    );
+    await Promise.all(
+      cameras.tuned.map(async (setup) => this.#cameras.get(setup.camera)?.tune(this.#connected(setup))),
     );
     for (const setup of cameras.added) this.#addCamera(setup);
     await Promise.all([...this.#models.values()].map((model) => model.endPredecessors()));

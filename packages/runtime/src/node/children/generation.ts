@@ -58,6 +58,13 @@ export class Succession<G extends Generation> {
     return replaced;
   }
 
+  /** Does something with the current generation when no replacement runs. Does nothing after `close`. */
+  inTurn(work: (current: G) => Promise<void>): Promise<void> {
+    const done = this.#work.then(() => (this.#closing ? undefined : work(this.#current)));
+    this.#work = done.catch(() => undefined);
+    return done;
+  }
+
   /** Creates the successor, which the caller starts. The predecessor runs until `endPredecessors`. */
   overlap(successorOf: (before: G) => G): void {
     if (this.#closing) return;

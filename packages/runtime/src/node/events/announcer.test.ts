@@ -97,18 +97,16 @@ test('every kind of event is valid, and its ids are in order', () => {
 });
 
 test('the end of an alarm is as urgent as its start, once; the end of what was none is not', () => {
-  say('sla_breached', true);
-  expect(say('worker_recovered', false)).toMatchObject({ phase: 'end', severity: 'notice' });
-  expect(say('sla_recovered', false)).toMatchObject({ phase: 'end', severity: 'alarm' });
-  expect(say('sla_recovered', false)).toMatchObject({ phase: 'end', severity: 'notice' });
   say('worker_failed', true);
-  expect(say('worker_recovered', false)).toMatchObject({ severity: 'alarm' });
+  expect(say('sla_recovered', false)).toMatchObject({ phase: 'end', severity: 'notice' });
+  expect(say('worker_recovered', false)).toMatchObject({ phase: 'end', severity: 'alarm' });
+  expect(say('worker_recovered', false)).toMatchObject({ phase: 'end', severity: 'notice' });
 });
 
 test('the end of an alarm of another consumer is no alarm', () => {
-  say('sla_breached', true);
-  expect(say('sla_recovered', false, { camera: 'hall', consumer: 'people' })).toMatchObject({ severity: 'notice' });
-  expect(say('sla_recovered', false)).toMatchObject({ severity: 'alarm' });
+  say('worker_failed', true);
+  expect(say('worker_recovered', false, { camera: 'hall', consumer: 'people' })).toMatchObject({ severity: 'notice' });
+  expect(say('worker_recovered', false)).toMatchObject({ severity: 'alarm' });
 });
 
 test.each([
@@ -116,11 +114,44 @@ test.each([
   ['that left the configuration', () => announcer.cameraGone('hall')],
 ])('a camera %s leaves no alarm to end; those of other cameras stay', (_what, gone) => {
   const other = { camera: 'hall-2', consumer: 'falls' };
-  say('sla_breached', true);
-  say('sla_breached', true, other);
+  say('worker_failed', true);
+  say('worker_failed', true, other);
   gone();
-  expect(say('sla_recovered', false)).toMatchObject({ severity: 'notice' });
-  expect(say('sla_recovered', false, other)).toMatchObject({ severity: 'alarm' });
+  expect(say('worker_recovered', false)).toMatchObject({ severity: 'notice' });
+  expect(say('worker_recovered', false, other)).toMatchObject({ severity: 'alarm' });
+});
+
+test('a worker that fails while its consumer is blind is no further alarm: one failure is one alarm', () => {
+  announcer.blind('hall', 'falls', 'start', { sla: 'critical', message: 'm' });
+  expect(say('worker_failed', true)).toMatchObject({ severity: 'warning', data: { alarm: true } });
+  expect(say('worker_recovered', false)).toMatchObject({ severity: 'notice' });
+  announcer.blind('hall', 'falls', 'end', { sla: 'critical', message: 'm' });
+  expect(say('worker_failed', true)).toMatchObject({ severity: 'alarm' });
+});
+
+test('a model that works again says so, with how long it did not; one that only starts does not', () => {
+  const states = [
+    ['starting', null, 0],
+    ['ready', null, 700],
+    ['failing', 'was ended by SIGKILL', 100],
+    ['failing', 'exited with code 1', 400],
+    ['starting', 'exited with code 1', 360],
+    ['ready', null, 50],
+    ['ready', null, 0],
+  ] as const;
+  for (const [state, reason, thenMs] of states) {
+    announcer.modelState('m', state, reason);
+    clock.advance(thenMs);
+  }
+  expect(events.map(({ severity, data }) => [severity, 'reason' in data ? data.reason : ''])).toEqual([
+    ['info', null],
+    ['info', null],
+    ['warning', 'was ended by SIGKILL'],
+    ['warning', 'exited with code 1'],
+    ['info', 'exited with code 1'],
+    ['notice', 'works again after 0.9 s; it was ended by SIGKILL'],
+    ['info', null],
+  ]);
 });
 
 test('what a camera, a worker or a consumer reports has its severity and phase', () => {
@@ -148,7 +179,7 @@ test('what a camera, a worker or a consumer reports has its severity and phase',
     ['worker_state restarting', 'warning'],
     ['worker_state failed', 'warning'],
     ['worker_state stopped', 'info'],
-    ['worker_state failed', 'alarm'],
+    ['worker_state failed', 'warning'],
     ['worker worker_restarting', 'warning'],
     ['worker worker_failed', 'warning start'],
     ['worker worker_recovered', 'notice end'],

@@ -63,6 +63,10 @@ export class Announcer {
   readonly #o: AnnouncerOptions;
   /** Alarms that have not ended, by kind and subject. */
   readonly #alarms = new Set<string>();
+  /** Consumers that are blind, by subject. */
+  readonly #blind = new Set<string>();
+  /** Since when a model has not worked, and why. */
+  readonly #failing = new Map<string, { readonly sinceMs: number; readonly reason: string | null }>();
 
   constructor(options: AnnouncerOptions) {
     this.#o = options;
@@ -90,23 +94,35 @@ export class Announcer {
 
   modelState(model: string, state: ModelState, reason: string | null): void {
     const severity = state === 'failing' ? 'warning' : 'info';
+    const back = this.#modelBack(model, state, reason);
     this.#event({
       kind: 'model_state',
       subject: `model-${model}`,
-      severity,
-      data: { model, state, reason: reason && quoted(reason) },
+      severity: back === null ? severity : 'notice',
+      data: { model, state, reason: back ?? (reason && quoted(reason)) },
     });
+  }
+
+  /** The sentence of a model that works again; null for any other state. */
+  #modelBack(model: string, state: ModelState, reason: string | null): string | null {
+    const nowMs = this.#o.clock.nowMs();
+    const failure = this.#failing.get(model);
+    if (state === 'failing' && !failure) this.#failing.set(model, { sinceMs: nowMs, reason });
+    if (state !== 'ready' || !failure) return null;
+    this.#failing.delete(model);
+    const afterS = ((nowMs - failure.sinceMs) / 1000).toFixed(1);
+    return `works again after ${afterS} s${failure.reason === null ? '' : `; it ${quoted(failure.reason)}`}`;
   }
 
   /** A model left the configuration: ends its state. */
   modelGone(model: string): void {
+    this.#failing.delete(model);
     const data = { model, state: 'stopped', reason: null } as const;
     this.#event({ kind: 'model_state', phase: 'end', subject: `model-${model}`, severity: 'info', data });
   }
 
   workerState({ camera, consumer, at, ...data }: WorkerStateMessage): void {
-    const trouble = data.state === 'failed' || data.state === 'restarting' ? 'warning' : 'info';
-    const severity = data.alarm ? 'alarm' : trouble;
+    const severity = data.state === 'failed' || data.state === 'restarting' ? 'warning' : 'info';
     this.#event({ kind: 'worker_state', at, camera, consumer, subject: `${camera}/${consumer}`, severity, data });
   }
 
@@ -148,7 +164,9 @@ export class Announcer {
     const kind = KIND_OF_EVENT_TYPE[data.type];
     const phase = PHASE[data.type];
     const subject = `${camera}/${consumer}`;
-    const severity = this.#severityOf(`${kind} ${subject}`, phase, data.alarm ? 'alarm' : EVENT_SEVERITY[data.type]);
+    // Somebody knows of one that is blind: its failure is the reason, and no other alarm.
+    const isAlarm = data.alarm && !this.#blind.has(subject);
+    const severity = this.#severityOf(`${kind} ${subject}`, phase, isAlarm ? 'alarm' : EVENT_SEVERITY[data.type]);
     this.#event({ kind, at, camera, consumer, phase, subject, severity, data });
   }
 
@@ -161,6 +179,8 @@ export class Announcer {
   /** A critical consumer has become blind, or sees again. Both are alarms, so that no subscriber misses the end. */
   blind(camera: string, consumer: string, phase: 'start' | 'end', data: { sla: SlaClass; message: string }): void {
     const subject = `${camera}/${consumer}`;
+    if (phase === 'start') this.#blind.add(subject);
+    else this.#blind.delete(subject);
     this.#event({ kind: 'consumer_blind', phase, camera, consumer, subject, severity: 'alarm', data });
   }
 

@@ -57,15 +57,33 @@ describe('what differs', () => {
     ['decoder', { decoder: { threads: 2 } }],
     ['largest picture', { max_picture: { width: 640, height: 480 } }],
     ['region', { roi: { x: 0.5, y: 0, width: 0.5, height: 1 } }],
-    ['consumer’s rate', { consumers: { people: { model: 'ssd', fps: 2 } } }],
-    ['consumer’s class', { consumers: { people: { model: 'ssd', sla: 'critical' } } }],
+    ['consumer’s rate and deadline', { consumers: { people: { model: 'ssd', fps: 2, deadline_ms: 500 } } }],
     ['consumer’s deadline', { consumers: { people: { model: 'ssd', deadline_ms: 500 } } }],
     ['fall rule', { rules: { fall: { from: 'people' } } }],
     ['another consumer', { consumers: { people: { model: 'ssd' }, other: { model: 'ssd' } } }],
   ])('a camera is changed by its %s', (_, settings) => {
     const change = diffPlans(plan({ hall: HALL }), plan({ hall: { ...HALL, ...settings } }));
     expect(change.cameras.changed.map((c) => c.setup.camera)).toEqual(['hall']);
+    expect(change.cameras.tuned).toEqual([]);
     expect(change.models).toEqual({ added: [], changed: [], removed: [] });
+  });
+
+  test.each([
+    ['rate', { fps: 2 }],
+    ['class', { sla: 'critical' }],
+    ['oldest result', { max_age_ms: 300 }],
+  ])('a camera whose consumer has another %s goes on in the same process', (_, terms) => {
+    const [running, wanted] = [
+      plan({ hall: HALL, yard: YARD }),
+      plan({ hall: { ...HALL, consumers: { people: { model: 'ssd', ...terms } } }, yard: YARD }),
+    ];
+    const { cameras } = diffPlans(running, wanted);
+    expect([cameras.tuned.map(({ camera }) => camera), cameras.changed]).toEqual([['hall'], []]);
+    expect(told(running, wanted)).toBe('cameras: changed hall, 1 untouched; models: 2 untouched');
+    // Not when its model is another one.
+    const models = { ssd: { use: 'ssdlite', threads: 2 }, pose: { use: 'movenet' } };
+    const both = { hall: { ...HALL, consumers: { people: { model: 'ssd', ...terms } } }, yard: YARD };
+    expect(diffPlans(running, plan(both, { models })).cameras.tuned).toEqual([]);
   });
 
   test('a model with other settings changes the cameras that use it, and no others', () => {

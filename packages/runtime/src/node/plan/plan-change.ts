@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '@vigia/base';
-import type { CameraSetup } from '#core/camera-link';
+import type { CameraSetup, ConsumerSetup } from '#core/camera-link';
 import type { Plan, PlannedModel } from './plan.ts';
 
 /** The difference between a running plan and a wanted one. Cameras and models that it does not mention keep running. */
@@ -8,6 +8,8 @@ export interface PlanChange {
   readonly cameras: {
     readonly added: readonly CameraSetup[];
     readonly changed: readonly ChangedCamera[];
+    /** Only the terms of consumers differ: their process goes on. */
+    readonly tuned: readonly CameraSetup[];
     readonly removed: readonly string[];
   };
   readonly models: {
@@ -71,10 +73,22 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
       isDeepStrictEqual(sorted(a), sorted(b)) &&
       !b.consumers.some((c) => c.kind === 'model' && changedModels.has(c.model)),
   );
+  const isTuned = (setup: CameraSetup): boolean => {
+    const before = running.cameras.find(({ camera }) => camera === setup.camera);
+    const onNewModel = setup.consumers.some((c) => c.kind === 'model' && changedModels.has(c.model));
+    return (
+      before !== undefined &&
+      !onNewModel &&
+      isDeepStrictEqual(sorted(withoutTerms(before)), sorted(withoutTerms(setup)))
+    );
+  };
   return {
     cameras: {
       ...cameras,
-      changed: cameras.changed.map((setup) => ({ setup, kept: keptConsumers(running, wanted, setup) })),
+      tuned: cameras.changed.filter(isTuned),
+      changed: cameras.changed
+        .filter((setup) => !isTuned(setup))
+        .map((setup) => ({ setup, kept: keptConsumers(running, wanted, setup) })),
     },
     models,
     mqtt: !isDeepStrictEqual(running.mqtt, wanted.mqtt),
@@ -91,9 +105,9 @@ export function summaryOf(change: PlanChange, wanted: Plan): PlanChangeSummary {
   return {
     cameras: {
       added: cameras.added.map((c) => c.camera),
-      changed: cameras.changed.map((c) => c.setup.camera),
+      changed: [...cameras.changed.map((c) => c.setup.camera), ...cameras.tuned.map((c) => c.camera)],
       removed: cameras.removed,
-      untouched: wanted.cameras.length - cameras.added.length - cameras.changed.length,
+      untouched: wanted.cameras.length - cameras.added.length - cameras.changed.length - cameras.tuned.length,
     },
     models: {
       added: models.added.map((m) => m.id),
@@ -145,6 +159,15 @@ function sorted(setup: CameraSetup): CameraSetup {
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
     .map((c) => (c.kind === 'worker' ? Object.assign({}, c, { worker: { ...c.worker, withheld: [] } }) : c));
   return { ...setup, consumers, secrets: setup.secrets.toSorted() };
+}
+
+/** The settings that need another process. The class of a worker decides how its process is run. */
+function withoutTerms(setup: CameraSetup): CameraSetup {
+  const consumers = setup.consumers.map((c): ConsumerSetup => {
+    const same = { ...c, fps: undefined, maxAgeMs: undefined };
+    return same.kind === 'model' ? { ...same, sla: 'normal' } : same;
+  });
+  return { ...setup, consumers };
 }
 
 function partition<T>(

@@ -49,6 +49,8 @@ export interface FootageHandleOptions {
   readonly log: Log;
   readonly onLog: (record: LogRecord) => void;
   readonly onRoom: (room: RoomNotice) => void;
+  /** Why it cannot work; undefined: it does again. Each once. */
+  readonly onFailure: (failure: string | undefined) => void;
   /** So many further results could not be written. */
   readonly onLostResults: (count: number) => void;
 }
@@ -69,7 +71,7 @@ export class FootageHandle {
   constructor(options: FootageHandleOptions) {
     this.#o = options;
     this.#setup = options.setup;
-    const { setup, clock, gate, log, onLog, onRoom, onLostResults } = options;
+    const { setup, clock, gate, log, onLog, onRoom, onFailure, onLostResults } = options;
     this.#child = new WatchedChild({
       name: 'footage',
       entry: ENTRY,
@@ -88,6 +90,7 @@ export class FootageHandle {
           room: onRoom,
           counters: (counters) => {
             this.#child.heard();
+            if (this.#failure !== undefined) onFailure(undefined);
             this.#failure = undefined;
             onLostResults(counters.lostResults - (this.counters?.lostResults ?? 0));
             this.counters = counters;
@@ -105,7 +108,9 @@ export class FootageHandle {
       silentTicks: SILENT_TICKS,
       onEnd: (ended, failure) => {
         this.counters = undefined;
+        const isNew = this.#failure === undefined;
         this.#failure = failure ?? this.#failure ?? `its process ${ended}`;
+        if (isNew) onFailure(this.#failure);
       },
     });
   }

@@ -40,6 +40,8 @@ const REASONS: Readonly<Record<RoomReason, GapReason>> = {
   failed: 'disk_failed',
   slow: 'disk_slow',
 };
+/** What is said when a trouble is over. */
+const GOOD = { disk: 'recordings can be written again', process: 'recordings can be found and played again' } as const;
 /** Longest sentence of a recorder, characters. */
 const SENTENCE = 1_000;
 
@@ -50,7 +52,8 @@ export class Recordings {
   #planned: PlannedRecording;
   #footage: FootageHandle | undefined;
   #room: RoomNotice | undefined;
-  #troubled = false;
+  /** Why footage cannot be written, or not be found and played, as announced. */
+  readonly #troubles = new Map<'disk' | 'process', string>();
   readonly #marks: EventMarks;
   readonly #results: ResultLog;
   #stopping = false;
@@ -143,6 +146,7 @@ export class Recordings {
       this.#footage = undefined;
       // Its word was about other directories.
       this.#room = undefined;
+      this.#onTrouble('process', undefined);
     }
     if (this.#footage) this.#footage.limit(wanted.limits);
     else this.#startFootage();
@@ -222,6 +226,7 @@ export class Recordings {
       log,
       onLog,
       onRoom: (room) => this.#onRoom(room),
+      onFailure: (failure) => this.#onTrouble('process', failure),
       onLostResults: (count) => this.#results.lose(count),
     });
     this.#footage.start();
@@ -276,9 +281,15 @@ export class Recordings {
   #onRoom(room: RoomNotice): void {
     this.#room = room;
     for (const ingest of this.#ingests.values()) ingest.room(this.#roomOf(room));
-    const troubled = room.reason !== null;
-    if (troubled === this.#troubled) return;
-    this.#troubled = troubled;
-    this.#o.onStorage(troubled ? 'failing' : 'ok', room.message ?? 'recordings can be written again');
+    this.#onTrouble('disk', room.reason === null ? undefined : (room.message ?? room.reason));
+  }
+
+  /** One event when something begins to be wrong, and one when nothing is any more. */
+  #onTrouble(what: 'disk' | 'process', trouble: string | undefined): void {
+    const before = this.#troubles.size;
+    if (trouble === undefined) this.#troubles.delete(what);
+    else this.#troubles.set(what, quoted(trouble, SENTENCE));
+    if (before === 0 && trouble !== undefined) this.#o.onStorage('failing', quoted(trouble, SENTENCE));
+    else if (before > 0 && this.#troubles.size === 0) this.#o.onStorage('ok', GOOD[what]);
   }
 }

@@ -1,117 +1,149 @@
 import { FakeClock } from '@vigia/base';
 import type { CameraReport, ConsumerReport } from '@vigia/contracts';
 import { describe, expect, test } from 'vitest';
-import { CriticalWatch } from './critical-watch.ts';
 import type { Plan } from '#node/plan';
+import { CriticalWatch, type WatchedCamera } from './critical-watch.ts';
 
-const OK = { camera: 'ward', consumer: 'falls', status: 'ok' } as const;
+const OK = { camera: 'ward', consumer: 'falls', status: 'ok', error: null } as const;
+const TIMEOUT = { ...OK, status: 'timeout', error: { code: 'timeout', message: 'no answer within 1 s' } } as const;
 
 function plan(sla: string, fps = 5): Plan {
   return { cameras: [{ camera: 'ward', consumers: [{ id: 'falls', sla, fps }] }] } as unknown as Plan;
 }
 
-function report(more: Partial<ConsumerReport> = {}, state = 'live', breaching = true): CameraReport {
-  const falls = { state: 'running', reason: null, sla_window: { breaching }, ...more };
-  return { state, consumers: { falls } } as unknown as CameraReport;
+function camera(
+  state: string,
+  { message = null, ...more }: Partial<ConsumerReport> & { message?: string | null } = {},
+): WatchedCamera {
+  const falls = { state: 'running', reason: null, ...more };
+  return { report: { state, reason: null, consumers: { falls } } as unknown as CameraReport, message };
+}
+
+/** A watch, what is said of the one consumer, and time. */
+class Stage {
+  readonly clock = new FakeClock();
+  readonly watch = new CriticalWatch(this.clock);
+  plan = plan('critical');
+  seen: WatchedCamera | undefined = camera('live');
+
+  look(): string | undefined {
+    return this.watch.blind(this.plan, () => this.seen)[0]?.message;
+  }
+
+  /** Looks once a second. @returns how often it was blind. */
+  run(seconds: number, answers: boolean): number {
+    let count = 0;
+    for (let i = 0; i < seconds; i += 1) {
+      if (answers) this.watch.record(OK);
+      count += this.look() === undefined ? 0 : 1;
+      this.clock.advance(1_000);
+    }
+    return count;
+  }
 }
 
 describe('a blind critical consumer', () => {
-  test('is reported after 10 s without an ok result, with the reason', () => {
-    const clock = new FakeClock();
-    const watch = new CriticalWatch(clock);
-    watch.record(OK);
-    clock.advance(9_999);
-    expect(watch.blind(plan('critical'), () => report())).toEqual([]);
-    clock.advance(1);
-    watch.record({ ...OK, status: 'error' });
-    expect(watch.blind(plan('critical'), () => report({ reason: 'answers none, though frames come' }))).toMatchObject([
-      {
-        code: 'blind',
-        message:
-          'ward/falls: critical, and has seen nothing for 10 s though its camera is live; it answers none, though frames come',
-      },
-    ]);
-    watch.record(OK);
-    expect(watch.blind(plan('critical'), () => report())).toEqual([]);
+  test('is reported after 10 s without an ok result, with the reason; one answer ends it', () => {
+    const stage = new Stage();
+    stage.watch.record(OK);
+    stage.clock.advance(9_999);
+    stage.watch.record(TIMEOUT);
+    expect(stage.look()).toBeUndefined();
+    stage.clock.advance(1);
+    expect(stage.look()).toBe('ward/falls: critical, and without an answer for 10 s: timeout, no answer within 1 s');
+    stage.seen = camera('live', { reason: 'answers none, though frames come' });
+    expect(stage.look()).toBe(
+      'ward/falls: critical, and without an answer for 10 s: it answers none, though frames come',
+    );
+    stage.watch.record(OK);
+    expect(stage.look()).toBeUndefined();
   });
 
-  test('with a slow gate has three intervals', () => {
-    const clock = new FakeClock();
-    const watch = new CriticalWatch(clock);
-    watch.record(OK);
-    clock.advance(29_999);
-    expect(watch.blind(plan('critical', 0.1), () => report())).toEqual([]);
-    clock.advance(1);
-    expect(watch.blind(plan('critical', 0.1), () => report())).toHaveLength(1);
+  test('with a slow gate has three turns', () => {
+    const stage = new Stage();
+    stage.plan = plan('critical', 0.1);
+    stage.watch.record(OK);
+    stage.clock.advance(29_999);
+    expect(stage.look()).toBeUndefined();
+    stage.clock.advance(1);
+    expect(stage.look()).toBeDefined();
   });
 
-  test.each([
-    ['stalled', { ...report({}, 'stalled', false), reason: 'stalled' }, 'is stalled (stalled)'],
-    ['refused', { ...report({}, 'waiting', false), reason: 'refused' }, 'is waiting (refused)'],
-    ['connecting', { ...report({}, 'connecting', false), reason: null }, 'is connecting'],
-    ['silent', undefined, 'is silent'],
-  ])('is reported after 10 s when its camera is %s, whether or not it has seen anything', (_, seen, text) => {
-    for (const before of [false, true]) {
-      const clock = new FakeClock();
-      const watch = new CriticalWatch(clock);
-      const of = plan('critical');
-      if (before) watch.record(OK);
-      expect(watch.blind(of, () => seen)).toEqual([]);
-      clock.advance(9_999);
-      expect(watch.blind(of, () => seen)).toEqual([]);
-      clock.advance(1);
-      const since = before ? 'has last seen something 10 s ago' : 'has never seen anything';
-      const message = `ward/falls: critical, and ${since}: its camera ${text}, and was not steady for 10 s`;
-      expect(watch.blind(of, () => seen)).toMatchObject([{ code: 'blind', message }]);
-      expect(watch.blind(of, () => report({}, 'live', false))).toEqual([]);
+  test('is counted from its first moment, before which nobody expected an answer', () => {
+    const stage = new Stage();
+    stage.clock.advance(60_000);
+    expect(stage.run(10, false)).toBe(0);
+    expect(stage.look()).toBe(
+      'ward/falls: critical, and without an answer since it began 10 s ago: its camera is live, and nothing comes',
+    );
+  });
+
+  test('says what happened to its camera at first, and what it does now', () => {
+    const stage = new Stage();
+    stage.watch.record(OK);
+    stage.seen = camera('stalled', { message: 'no video for 2.7 s' });
+    expect(stage.look()).toBeUndefined();
+    stage.clock.advance(10_000);
+    stage.seen = camera('connecting');
+    const blind = 'ward/falls: critical, and without an answer for 10 s: its camera is';
+    expect(stage.look()).toBe(`${blind} connecting; at first it was stalled (no video for 2.7 s)`);
+    stage.seen = camera('waiting', { message: 'refused' });
+    expect(stage.look()).toBe(`${blind} waiting (refused); at first it was stalled (no video for 2.7 s)`);
+    stage.seen = camera('stalled', { message: 'no video for 2.7 s' });
+    expect(stage.look()).toBe(`${blind} stalled (no video for 2.7 s)`);
+    stage.seen = undefined;
+    expect(stage.look()).toBe('ward/falls: critical, and without an answer for 10 s: its camera has no process');
+  });
+
+  test('is none while answers come, also when its camera is lost again and again', () => {
+    const stage = new Stage();
+    let blind = 0;
+    for (const state of ['live', 'stalled', 'connecting', 'live', 'waiting', 'live']) {
+      stage.seen = camera(state);
+      blind += stage.run(5, true) + stage.run(3, false);
     }
+    expect(blind).toBe(0);
   });
 
-  test('is reported while its camera is live only for a moment after each connection, and not after one loss', () => {
-    const clock = new FakeClock();
-    const watch = new CriticalWatch(clock);
-    const blind = (state: string, ms: number): number => {
-      let count = 0;
-      for (let at = 0; at < ms; at += 1_000) {
-        if (state === 'live') watch.record(OK);
-        count = watch.blind(plan('critical'), () => report({}, state, false)).length;
-        clock.advance(1_000);
-      }
-      return count;
-    };
-    expect([blind('connecting', 8_000), blind('live', 20_000)]).toEqual([0, 0]);
-    expect([blind('stalled', 8_000), blind('live', 5_000)]).toEqual([0, 0]);
-    expect([blind('stalled', 3_000), blind('live', 5_000), blind('waiting', 1_000)]).toEqual([1, 1, 1]);
-    expect([blind('live', 10_000), blind('live', 1_000)]).toEqual([1, 0]);
-  });
-
-  test.each([2_000, 9_000])('counts from the first loss of a camera that was live for %i ms at first', (liveMs) => {
-    const clock = new FakeClock();
-    const watch = new CriticalWatch(clock);
-    const blind = (state: string): number => watch.blind(plan('critical'), () => report({}, state, false)).length;
-    expect(blind('connecting')).toBe(0);
-    clock.advance(5_000);
-    expect(blind('live')).toBe(0);
-    clock.advance(liveMs);
-    expect(blind('connecting')).toBe(0);
-    clock.advance(9_999);
-    expect(blind('connecting')).toBe(0);
-    clock.advance(1);
-    expect(blind('connecting')).toBe(1);
-  });
-
-  test('is reported when it has never had a result', () => {
-    const [problem] = new CriticalWatch(new FakeClock()).blind(plan('critical'), () => report());
-    expect(problem?.message).toContain('has never seen anything');
+  test('who sees only now and then is blind until it sees without a gap: one alarm, not one each time', () => {
+    const stage = new Stage();
+    expect(stage.run(5, true) + stage.run(10, false)).toBe(1);
+    let before = true;
+    let starts = 0;
+    for (let round = 0; round < 5; round += 1)
+      for (const [seconds, answers] of [
+        [5, true],
+        [12, false],
+      ] as const)
+        for (let i = 0; i < seconds; i += 1) {
+          const now = stage.run(1, answers) > 0;
+          starts += now && !before ? 1 : 0;
+          before = now;
+        }
+    // It ended with the first answers, and began again once.
+    expect(starts).toBe(1);
+    expect(stage.look()).toMatch(/critical, and with answers only now and then, the last one 1\d s ago:/);
+    expect([stage.run(10, true), stage.run(20, true)]).toEqual([10, 0]);
   });
 
   test.each([
-    ['another class', plan('high'), report()],
-    ['its SLA is kept', plan('critical'), report({}, 'live', false)],
-    ['its camera has given nothing for a moment', plan('critical'), report({}, 'stalled')],
-    ['its worker has failed, which is told already', plan('critical'), report({ state: 'failed' })],
-    ['its camera is gone', plan('critical'), undefined],
+    ['another class', plan('high'), camera('live')],
+    ['its worker has failed, which is said already', plan('critical'), camera('live', { state: 'failed' })],
   ])('is none: %s', (_, of, seen) => {
-    expect(new CriticalWatch(new FakeClock()).blind(of, () => seen)).toEqual([]);
+    const stage = new Stage();
+    Object.assign(stage, { plan: of, seen });
+    expect(stage.run(30, false)).toBe(0);
+  });
+
+  test('stays blind when its worker fails then; one that had failed has its time again', () => {
+    const stage = new Stage();
+    stage.run(11, false);
+    stage.seen = camera('live', { state: 'failed', reason: 'exited with code 3' });
+    expect(stage.look()).toContain('it exited with code 3');
+    const other = new Stage();
+    other.seen = camera('live', { state: 'failed' });
+    expect(other.run(30, false)).toBe(0);
+    other.seen = camera('live', { state: 'starting' });
+    expect([other.run(9, false), other.run(2, false)]).toEqual([0, 2]);
   });
 });

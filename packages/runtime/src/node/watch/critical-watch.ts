@@ -1,118 +1,141 @@
 import type { Clock } from '@vigia/base';
-import type { CameraReport, ConsumerReport, HealthProblem, ResultMessage } from '@vigia/contracts';
+import type { CameraReport, CameraStateMessage, HealthProblem, ResultMessage } from '@vigia/contracts';
 import type { Plan } from '#node/plan';
 
-/** A critical consumer is blind after this time, or this many intervals, without an ok result. */
+/** A critical consumer is blind after this time, or after so many of its turns, without an ok result. */
 const BLIND = { ms: 10_000, turns: 3 } as const;
+/** Who is blind again within so long after seeing sees only now and then. Milliseconds. */
+const AGAIN_MS = 60_000;
 
-/** A critical consumer that sees nothing: its camera gives nothing, or it breaks its SLA although its camera is live. */
+/** A critical consumer that gives no answers. */
 export interface Blind extends HealthProblem {
   readonly camera: string;
   readonly consumer: string;
 }
 
-/** Whether a camera can be relied on. One that is live for a moment after each new connection cannot. */
-class CameraSight {
-  /** Since when it has not been live, or, lost more than once, not live for {@link BLIND}.ms without a break. */
-  unsteadySinceMs: number;
-  #liveSinceMs: number | undefined;
-  /** How often it was lost since then. */
-  #losses = 0;
+/** A camera now. */
+export interface WatchedCamera {
+  readonly report: CameraReport;
+  /** Why it is in its state, for people. */
+  readonly message: string | null;
+}
+
+/** What came from one consumer. Monotonic milliseconds. */
+class Answers {
+  /** The last ok result; before there is one, when this was made. */
+  seenMs: number;
+  ever = false;
+  /** Its worker had failed until then: somebody knew that it sees nothing. */
+  failedMs = Number.NEGATIVE_INFINITY;
+  /** What came since then instead. */
+  failure: string | undefined;
+  blind = false;
+  /** It was blind a moment before: one answer does not end it. */
+  again = false;
+  #steadySinceMs: number | undefined;
+  #endedMs = Number.NEGATIVE_INFINITY;
 
   constructor(nowMs: number) {
-    this.unsteadySinceMs = nowMs;
+    this.seenMs = nowMs;
   }
 
-  look(nowMs: number, live: boolean): void {
-    if (live) this.#liveSinceMs ??= nowMs;
-    else if (this.#liveSinceMs !== undefined) this.#lose(nowMs, nowMs - this.#liveSinceMs);
-  }
-
-  isLost(nowMs: number, afterMs: number): boolean {
-    const liveMs = nowMs - (this.#liveSinceMs ?? nowMs);
-    const broken = this.#liveSinceMs === undefined || (this.#losses > 1 && liveMs < BLIND.ms);
-    return broken && nowMs - this.unsteadySinceMs >= afterMs;
-  }
-
-  #lose(nowMs: number, liveMs: number): void {
-    this.#liveSinceMs = undefined;
-    const again = this.#losses > 0 && liveMs < BLIND.ms;
-    if (!again) this.unsteadySinceMs = nowMs;
-    this.#losses = again ? this.#losses + 1 : 1;
+  look(nowMs: number, limitMs: number): void {
+    const silent = nowMs - Math.max(this.seenMs, this.failedMs) >= limitMs;
+    if (silent) {
+      this.#steadySinceMs = undefined;
+      if (!this.blind) this.again = nowMs - this.#endedMs < AGAIN_MS;
+      this.blind = true;
+      return;
+    }
+    if (!this.blind) return;
+    this.#steadySinceMs ??= this.seenMs;
+    if (this.again && this.seenMs - this.#steadySinceMs < limitMs) return;
+    this.blind = false;
+    this.#endedMs = nowMs;
   }
 }
 
-/** Remembers each consumer's last ok result, and derives which critical consumers are blind. */
+/** Derives from the answers of critical consumers which of them are blind. What their camera does is only the reason. */
 export class CriticalWatch {
   readonly #clock: Clock;
-  readonly #okMs = new Map<string, number>();
-  readonly #sights = new Map<string, CameraSight>();
+  readonly #answers = new Map<string, Answers>();
+  /** By camera, of those that are not live: the first state since then that had a sentence. It says what happened. */
+  readonly #causes = new Map<string, Pick<CameraStateMessage, 'state' | 'message'>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Takes a result of any consumer. */
-  record({ camera, consumer, status }: Pick<ResultMessage, 'camera' | 'consumer' | 'status'>): void {
-    if (status === 'ok') this.#okMs.set(`${camera}/${consumer}`, this.#clock.nowMs());
+  record({ camera, consumer, status, error }: Pick<ResultMessage, 'camera' | 'consumer' | 'status' | 'error'>): void {
+    const answers = this.#answersOf(`${camera}/${consumer}`);
+    if (status === 'ok') {
+      answers.seenMs = this.#clock.nowMs();
+      answers.ever = true;
+      answers.failure = undefined;
+    } else answers.failure = error === null ? status : `${status}, ${error.message}`;
   }
 
   /**
-   * Critical consumers whose camera has not been steady for 10 s, or for 3 intervals of a slow gate, and those that are in
-   * breach of their SLA and had no ok result for as long. One whose worker has failed is not blind: it has an alarm of its
-   * own. Call it about once a second.
+   * Critical consumers without an ok result for 10 s, or for 3 turns of a slow one. One whose worker has failed does not become
+   * blind: it has an alarm of its own. Call it about once a second.
    */
-  blind(plan: Plan, reportOf: (camera: string) => CameraReport | undefined): Blind[] {
+  blind(plan: Plan, cameraOf: (camera: string) => WatchedCamera | undefined): Blind[] {
     this.#forget(plan);
+    const nowMs = this.#clock.nowMs();
     return plan.cameras.flatMap(({ camera, consumers }) => {
-      const report = reportOf(camera);
-      const sight = this.#sightOf(camera, report?.state === 'live');
+      const seen = cameraOf(camera);
+      this.#note(camera, seen);
       return consumers.flatMap(({ id, sla, fps }) => {
-        if (sla !== 'critical' || report?.consumers[id]?.state === 'failed') return [];
-        const limitMs = Math.max(BLIND.ms, fps === undefined ? 0 : (BLIND.turns * 1000) / fps);
-        const key = `${camera}/${id}`;
-        const why = sight.isLost(this.#clock.nowMs(), limitMs)
-          ? this.#whyLost(key, sight, report)
-          : this.#whyUseless(key, report?.state === 'live' ? report.consumers[id] : undefined, limitMs);
-        return why === undefined
-          ? []
-          : [{ camera, consumer: id, code: 'blind', message: `${key}: critical, and ${why}` }];
+        if (sla !== 'critical') return [];
+        const answers = this.#answersOf(`${camera}/${id}`);
+        if (!answers.blind && seen?.report.consumers[id]?.state === 'failed') answers.failedMs = nowMs;
+        answers.look(nowMs, Math.max(BLIND.ms, fps === undefined ? 0 : (BLIND.turns * 1000) / fps));
+        if (!answers.blind) return [];
+        const message = `${camera}/${id}: critical, and ${sinceWhen(answers, nowMs)}: ${this.#why(camera, id, seen, answers)}`;
+        return [{ camera, consumer: id, code: 'blind', message }];
       });
     });
   }
 
-  #whyLost(key: string, { unsteadySinceMs }: CameraSight, report: CameraReport | undefined): string {
-    const now = this.#clock.nowMs();
-    const okMs = this.#okMs.get(key);
-    const seen = okMs === undefined ? 'has never seen anything' : `has last seen something ${seconds(now - okMs)} ago`;
-    const state = report ? `is ${report.state}${report.reason === null ? '' : ` (${report.reason})`}` : 'is silent';
-    return `${seen}: its camera ${state}, and was not steady for ${seconds(now - unsteadySinceMs)}`;
+  #why(camera: string, consumer: string, seen: WatchedCamera | undefined, { failure }: Answers): string {
+    if (!seen) return 'its camera has no process';
+    const { state, reason, consumers } = seen.report;
+    if (state === 'live') {
+      const why = consumers[consumer]?.reason ?? null;
+      return why === null ? (failure ?? 'its camera is live, and nothing comes') : `it ${why}`;
+    }
+    const now = phrase(state, seen.message ?? (reason === state ? null : reason));
+    const cause = this.#causes.get(camera);
+    const first = cause && phrase(cause.state, cause.message);
+    return `its camera is ${now}${first === undefined || first === now ? '' : `; at first it was ${first}`}`;
   }
 
-  /** @param counts Of a consumer whose camera is live. */
-  #whyUseless(key: string, counts: ConsumerReport | undefined, limitMs: number): string | undefined {
-    const okMs = this.#okMs.get(key);
-    const silentMs = this.#clock.nowMs() - (okMs ?? Number.NEGATIVE_INFINITY);
-    if (!counts?.sla_window.breaching || silentMs < limitMs) return undefined;
-    const since = okMs === undefined ? 'has never seen anything' : `has seen nothing for ${seconds(silentMs)}`;
-    return `${since} though its camera is live${counts.reason === null ? '' : `; it ${counts.reason}`}`;
+  #note(camera: string, seen: WatchedCamera | undefined): void {
+    if (!seen || seen.report.state === 'live') this.#causes.delete(camera);
+    else if (seen.message !== null && !this.#causes.has(camera))
+      this.#causes.set(camera, { state: seen.report.state, message: seen.message });
   }
 
-  #sightOf(camera: string, live: boolean): CameraSight {
-    const now = this.#clock.nowMs();
-    const sight = this.#sights.get(camera) ?? new CameraSight(now);
-    this.#sights.set(camera, sight);
-    sight.look(now, live);
-    return sight;
+  #answersOf(key: string): Answers {
+    const answers = this.#answers.get(key) ?? new Answers(this.#clock.nowMs());
+    this.#answers.set(key, answers);
+    return answers;
   }
 
   #forget({ cameras }: Plan): void {
     const there = new Set(cameras.flatMap((c) => [c.camera, ...c.consumers.map(({ id }) => `${c.camera}/${id}`)]));
-    for (const known of [this.#okMs, this.#sights])
+    for (const known of [this.#answers, this.#causes])
       for (const key of known.keys()) if (!there.has(key)) known.delete(key);
   }
 }
 
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1000)} s`;
+function sinceWhen({ seenMs, ever, again }: Answers, nowMs: number): string {
+  const ago = `${Math.round((nowMs - seenMs) / 1000)} s`;
+  if (!ever) return `without an answer since it began ${ago} ago`;
+  return again ? `with answers only now and then, the last one ${ago} ago` : `without an answer for ${ago}`;
+}
+
+function phrase(state: string, message: string | null): string {
+  return message === null ? state : `${state} (${message})`;
 }

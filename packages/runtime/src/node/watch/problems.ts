@@ -34,6 +34,7 @@ const WORST = [
   'store',
   'memory',
   'mqtt_refused',
+  'mqtt_away',
   'api',
   'live',
 ];
@@ -61,6 +62,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   store: 'Free space on the disk of the state folder, or mend it: waiting events are written then',
   memory: 'Have fewer cameras or clients; if it stays, stop and start the node, and report it',
   mqtt_refused: 'Check user, password and rights at the broker',
+  mqtt_away:
+    'Check that the broker runs and is reached at its address: alarms wait for it, and are sent when it is back',
   api: 'Check http in the configuration; the log has more',
   live: 'It starts again by itself; the log has the reason',
 };

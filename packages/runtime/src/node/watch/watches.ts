@@ -76,7 +76,9 @@ export class Watches {
 
   /** Problems that need attention, as of now. */
   health(): readonly HealthProblem[] {
-    return [...this.workers.alarms, ...this.#blindNow(), ...(this.#own.problem ? [this.#own.problem] : [])];
+    const failed = new Set(this.workers.alarms.map(({ camera, consumer }) => `${camera}/${consumer}`));
+    const blind = this.#blindNow().filter(({ camera, consumer }) => !failed.has(`${camera}/${consumer}`));
+    return [...this.workers.alarms, ...blind, ...(this.#own.problem ? [this.#own.problem] : [])];
   }
 
   /** Runs all checks. Call it about once a second. */
@@ -143,14 +145,19 @@ export class Watches {
 
   #blindNow(): Blind[] {
     const cameras = this.#o.cameras();
-    return this.#critical.blind(this.#o.plan(), (id) => cameras.get(id)?.recentReport());
+    return this.#critical.blind(this.#o.plan(), (id) => {
+      const camera = cameras.get(id);
+      return camera && { report: camera.recentReport(), message: camera.state.message };
+    });
   }
 
   /** Why a consumer is no longer reported as blind: not every reason is a good one. */
-  #whySeeing(camera: string): string {
-    const state = this.#o.cameras().get(camera)?.state.state;
-    if (state === undefined) return 'its camera left the configuration';
-    return state === 'live' ? 'sees again' : `its worker has failed, or it is not critical any more`;
+  #whySeeing(camera: string, consumer: string): string {
+    const { cameras } = this.#o.plan();
+    const consumers = cameras.find((one) => one.camera === camera)?.consumers;
+    if (!consumers) return 'its camera left the configuration';
+    const isCritical = consumers.some(({ id, sla }) => id === consumer && sla === 'critical');
+    return isCritical ? 'sees again' : 'is not critical any more';
   }
 
   #announceBlind(): void {
@@ -162,7 +169,7 @@ export class Watches {
       if (!this.#blind.has(key))
         this.#o.announcer.blind(camera, consumer, 'end', {
           sla: 'critical',
-          message: `${key}: ${this.#whySeeing(camera)}`,
+          message: `${key}: ${this.#whySeeing(camera, consumer)}`,
         });
   }
 }

@@ -8,6 +8,7 @@ import {
   statusOfContainerError,
 } from '@vigia/contracts';
 import type { FrameSupplier, Mailbox } from '@vigia/frame-supplier';
+import type { ConsumerTerms } from '#core/camera-link';
 import {
   type Consumer,
   type ConsumerStatus,
@@ -66,7 +67,7 @@ export interface ModelConsumerOptions {
 export class ModelConsumer implements Consumer {
   /** The model's container belongs to the node. */
   readonly worker = undefined;
-  readonly #o: ModelConsumerOptions;
+  #o: ModelConsumerOptions;
   readonly #mailbox: Mailbox<Picture>;
   readonly #inFlight: InFlight;
   /** The breaker's token of the `want` that is out; undefined while none is. */
@@ -104,6 +105,11 @@ export class ModelConsumer implements Consumer {
 
   pace(fps: number | undefined): void {
     this.#o.supplier.pace(this.#o.consumer, fps ?? this.#o.fps);
+  }
+
+  tune({ fps, sla }: ConsumerTerms): void {
+    if (sla !== this.#o.sla) this.#inFlight.tune(sla);
+    this.#o = { ...this.#o, fps, sla };
   }
 
   /** The container takes requests from now on: the due picture, if there is one, asks for a place. */

@@ -19,6 +19,8 @@ const SHORT_MS = 8_000;
 const PROBLEM_AFTER = 3;
 /** A connection that lasts this long is one. Milliseconds. */
 const STEADY_MS = 10_000;
+/** A broker that is away for so long is more than a restart of it. Milliseconds. */
+const AWAY_MS = 10_000;
 /** At most one warning in this time. */
 const QUIET_MS = 30_000;
 
@@ -32,12 +34,15 @@ export class BrokerTroubles {
   /** Whether the present attempt was refused. */
   #refusedNow = false;
   #connectedMs: number | undefined;
+  /** Since when there has been no connection; undefined: there is one. */
+  #awaySinceMs: number | undefined;
   /** The last message that the broker did not accept; undefined: it accepted one since. */
   #refusedMessage: string | undefined;
   #lastWarningMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: BrokerTroublesOptions) {
     this.#o = options;
+    this.#awaySinceMs = options.clock.nowMs();
   }
 
   /** Why the broker takes nothing, for people; undefined while it does, and while it is only away. */
@@ -49,6 +54,13 @@ export class BrokerTroubles {
     return this.#refusedMessage === undefined ? undefined : `${host} ${this.#refusedMessage}`;
   }
 
+  /** That no broker has been connected for 10 s, for people; undefined while one is. */
+  get away(): string | undefined {
+    const awayMs = this.#o.clock.nowMs() - (this.#awaySinceMs ?? Number.POSITIVE_INFINITY);
+    if (!(awayMs >= AWAY_MS)) return undefined;
+    return `the MQTT broker ${this.#o.host} has been away for ${Math.round(awayMs / 1000)} s`;
+  }
+
   /** Whether the present attempt was refused for its version of the protocol. */
   get isVersionRefused(): boolean {
     return this.#refusedNow && this.#refusal?.version === true;
@@ -58,12 +70,14 @@ export class BrokerTroubles {
   attempt(): void {
     this.#refusedNow = false;
     this.#connectedMs = undefined;
+    this.#awaySinceMs ??= this.#o.clock.nowMs();
   }
 
   connected(): void {
     this.#refusal = undefined;
     this.#refusals.reset();
     this.#connectedMs = this.#o.clock.nowMs();
+    this.#awaySinceMs = undefined;
     if (this.#short.failures === 0) this.#lastWarningMs = Number.NEGATIVE_INFINITY;
   }
 

@@ -208,6 +208,26 @@ describe('a refused connection', () => {
   });
 });
 
+test('a broker that is away for 10 s is said to be, from the loss on; while it is there, and in a short pause, nothing is', async () => {
+  const { port, sockets } = await broker([0]);
+  const { link, clock } = linkTo(port);
+  await until(() => link.connected);
+  clock.advance(60_000);
+  expect(link.away).toBeUndefined();
+  for (const socket of sockets) socket.destroy();
+  await until(() => !link.connected);
+  await turnsOfTheLoop();
+  clock.advance(2_500);
+  expect(link.away).toBeUndefined();
+  await until(() => link.connected);
+  expect(link.away).toBeUndefined();
+  const nobody = linkTo(1);
+  nobody.clock.advance(9_999);
+  expect(nobody.link.away).toBeUndefined();
+  nobody.clock.advance(2_001);
+  expect(nobody.link.away).toBe('the MQTT broker 127.0.0.1:1 has been away for 12 s');
+});
+
 describe('a broker that takes nothing although it accepts the connection', () => {
   test('ends each connection at once: the waits grow, it is a problem, and the log stays short', async () => {
     const { port, versions, sockets } = await broker([0]);

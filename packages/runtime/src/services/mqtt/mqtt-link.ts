@@ -88,6 +88,11 @@ export class MqttLink {
     return this.#troubles.problem;
   }
 
+  /** See {@link BrokerTroubles.away}. */
+  get away(): string | undefined {
+    return this.#troubles.away;
+  }
+
   /** Connects in the background; returns at once. */
   start(): void {
     if (this.#closed) return;

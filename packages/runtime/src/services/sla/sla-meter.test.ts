@@ -35,7 +35,7 @@ class Stage {
       this.#frames(this.clock.nowMs() + LOOK_MS, source);
       this.clock.advance(LOOK_MS);
       this.#owed += ok / 2;
-      for (; this.#owed >= 1; this.#owed -= 1) this.meter.record({ status: 'ok', age_ms: ageMs });
+      for (; this.#owed >= 1; this.#owed -= 1) this.meter.record({ status: 'ok', age_ms: ageMs, error: null });
       this.#look(live, inFlight);
     }
   }
@@ -96,7 +96,7 @@ describe('drop ratio', () => {
               if (gate.due(frameMs)) {
                 gate.taken(frameMs);
                 ok += 1;
-                meter.record({ status: 'ok', age_ms: 10 });
+                meter.record({ status: 'ok', age_ms: 10, error: null });
               }
               // Jitter, with occasional gaps of up to 1.5 s.
               frameMs += intervalMs * (0.8 + 0.4 * random()) + (random() > 0.97 ? 1_500 * random() : 0);
@@ -149,24 +149,30 @@ describe('breach and recovery', () => {
 
   test('one turn at the edge and one in flight are not drops; for critical, two are', () => {
     const stage = new Stage('critical');
-    for (let i = 0; i < EARLY; i += 1) stage.meter.record({ status: 'ok', age_ms: 1 });
+    for (let i = 0; i < EARLY; i += 1) stage.meter.record({ status: 'ok', age_ms: 1, error: null });
     stage.run(20, {});
     stage.run(0.5, { ok: 0, inFlight: 1 });
     expect(stage.crossings).toEqual([]);
     stage.run(0.5, { ok: 0 });
     expect(stage.crossings).toEqual(['breached']);
     expect(stage.meter.breach?.message).toMatch(
-      /^has \d of 10[0-9] turns without an ok result .*critical: none is allowed$/,
+      /^gave no answer to \d of 10[0-9] pictures .*because it was busy; critical allows none$/,
     );
   });
 
   test('every result that is not ok is a drop: critical allows none', () => {
     const stage = new Stage('critical');
     stage.run(20, {});
-    stage.meter.record({ status: 'timeout', age_ms: 1_000 });
+    stage.meter.record({
+      status: 'timeout',
+      age_ms: 1_000,
+      error: { code: 'timeout', message: 'no answer within 1 s' },
+    });
     stage.run(0.5, {});
     expect(stage.crossings).toEqual(['breached']);
-    expect(stage.meter.breach?.message).toMatch(/^has 1 of 10\d turns without an ok result/);
+    expect(stage.meter.breach?.message).toMatch(
+      /^gave no answer to 1 of 10\d pictures \(\S+ %\) in the last \d+ s, lastly timeout, no answer within 1 s;/,
+    );
   });
 
   test.each([0.05, 0.02])('a gate of %d frames a second is judged over its own turns', (fps) => {
@@ -184,6 +190,9 @@ describe('breach and recovery', () => {
     expect(stage.crossings).toEqual(['breached']);
     stage.run(80, {});
     expect(stage.crossings).toEqual(['breached', 'recovered']);
+    // From the breach on, in the first of 20 rounds, until the share was small enough.
+    expect(stage.meter.lastedMs / 1000).toBeGreaterThan(400);
+    expect(stage.meter.lastedMs / 1000).toBeLessThan(480);
     expect(stage.meter.window()).toMatchObject({ breaching: false, breaches: 1 });
   });
 
@@ -194,7 +203,7 @@ describe('breach and recovery', () => {
     stage.run(10, { ageMs: 300 });
     expect(stage.crossings).toEqual(['breached']);
     expect(stage.meter.breach?.cause).toBe('age');
-    expect(stage.meter.breach?.message).toMatch(/ok results older than 200 ms .*high: less than 10 % is allowed$/);
+    expect(stage.meter.breach?.message).toMatch(/answers later than after 200 ms .*high allows less than 10 %$/);
     stage.run(70, { ageMs: 100 });
     expect(stage.crossings).toEqual(['breached', 'recovered']);
   });
@@ -207,9 +216,9 @@ describe('breach and recovery', () => {
       for (let frame = 0; frame < 15; frame += 1) meter.offered(clock.nowMs() + (frame * LOOK_MS) / 15);
       clock.advance(LOOK_MS);
       // Becomes ready between two looks.
-      meter.record({ status: i < 5 ? 'unavailable' : 'ok', age_ms: 1 });
-      if (i === 4) meter.record({ status: 'ok', age_ms: 1 });
-      if (i > 4) for (let k = 0; k < 2; k += 1) meter.record({ status: 'ok', age_ms: 1 });
+      meter.record({ status: i < 5 ? 'unavailable' : 'ok', age_ms: 1, error: null });
+      if (i === 4) meter.record({ status: 'ok', age_ms: 1, error: null });
+      if (i > 4) for (let k = 0; k < 2; k += 1) meter.record({ status: 'ok', age_ms: 1, error: null });
       crossings += meter.look({ live: true, begun: i >= 4, inFlight: 0 }) ? 1 : 0;
     }
     expect(crossings).toBe(0);

@@ -59,7 +59,7 @@ const RECOVERED = { share: 0.8, ms: 5_000 } as const;
  * gate: a slowed consumer still owes its full rate.
  */
 export class SlaMeter {
-  readonly #o: SlaMeterOptions;
+  #o: SlaMeterOptions;
   #buckets: Bucket[] = [];
   #ok = 0;
   #late = 0;
@@ -70,7 +70,11 @@ export class SlaMeter {
   #lookedMs: number | undefined;
   #inFlight = 0;
   #begun = false;
+  /** What the latest result said that was not ok. */
+  #failure = '';
   #breach: SlaBreach | null = null;
+  #breachedMs = 0;
+  #lastedMs = 0;
   #keptSinceMs: number | undefined;
   #breaches = 0;
 
@@ -84,6 +88,11 @@ export class SlaMeter {
     return this.#breach;
   }
 
+  /** How long the last breach that is over lasted, milliseconds. */
+  get lastedMs(): number {
+    return this.#lastedMs;
+  }
+
   /**
    * The camera published a frame. Called once per frame; does not allocate. @param nowMs Monotonic: what is owed is measured in
    * the node's time, because a camera's clock may stand still.
@@ -94,10 +103,17 @@ export class SlaMeter {
     this.#turns += 1;
   }
 
+  /** Other terms from now on. What was counted stays counted, and is judged by them. */
+  tune(terms: Pick<SlaMeterOptions, 'sla' | 'fps' | 'maxAgeMs'>): void {
+    this.#o = { ...this.#o, ...terms };
+    this.#gate.setFps(terms.fps);
+  }
+
   /** Takes a result of the consumer. */
-  record(result: Pick<ResultMessage, 'status' | 'age_ms'>): void {
+  record(result: Pick<ResultMessage, 'status' | 'age_ms' | 'error'>): void {
     if (result.status !== 'ok') {
       this.#notOk += 1;
+      this.#failure = result.error === null ? result.status : `${result.status}, ${result.error.message}`;
       return;
     }
     this.#ok += 1;
@@ -184,6 +200,7 @@ export class SlaMeter {
     if (this.#breach === null) {
       if (this.#within(worst, 1)) return undefined;
       this.#breach = this.#describe();
+      this.#breachedMs = now;
       this.#breaches += 1;
       this.#keptSinceMs = undefined;
       return 'breached';
@@ -195,6 +212,7 @@ export class SlaMeter {
     this.#keptSinceMs ??= now;
     if (now - this.#keptSinceMs < RECOVERED.ms) return undefined;
     this.#breach = null;
+    this.#lastedMs = this.#keptSinceMs - this.#breachedMs;
     return 'recovered';
   }
 
@@ -210,15 +228,16 @@ export class SlaMeter {
 
   #describe(): SlaBreach {
     const { sla, maxAgeMs } = this.#o;
-    const { turns, ok, late, liveMs } = this.#totals();
+    const { turns, ok, late, notOk, liveMs } = this.#totals();
     const { dropped, dropRatio, lateRatio } = this.#ratios();
-    const allowed = BUDGET[sla] === 0 ? 'none is allowed' : `less than ${BUDGET[sla] * 100} % is allowed`;
+    const allowed = BUDGET[sla] === 0 ? 'none' : `less than ${BUDGET[sla] * 100} %`;
     const cause = dropRatio >= (lateRatio ?? 0) ? 'drops' : 'age';
+    const time = `in the last ${Math.round(liveMs / 1000)} s`;
     const what =
       cause === 'drops'
-        ? `has ${dropped} of ${turns} turns without an ok result (${percent(dropRatio)})`
-        : `has ${late} of ${ok} ok results older than ${maxAgeMs} ms (${percent(lateRatio ?? 0)})`;
-    return { cause, message: `${what} in the last ${Math.round(liveMs / 1000)} s; ${sla}: ${allowed}` };
+        ? `gave no answer to ${dropped} of ${turns} pictures (${percent(dropRatio)}) ${time}, ${notOk > 0 ? `lastly ${this.#failure}` : 'because it was busy'}`
+        : `gave ${late} of ${ok} answers later than after ${maxAgeMs} ms (${percent(lateRatio ?? 0)}) ${time}`;
+    return { cause, message: `${what}; ${sla} allows ${allowed}` };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { WorkerResult, WorkerWants } from '@vigia/contracts';
+import type { ConsumerTerms } from '#core/camera-link';
 import type { Consumer, ConsumerLook, ConsumerStatus, Outcome, WorkerControl } from '#core/consumer';
 import { InFlight } from '#core/consumer';
 import type { DeliveryDesk, FrameDelivery, WorkerConsumerOptions } from './delivery.ts';
@@ -16,7 +17,7 @@ const DOWN = new Set(['starting', 'restarting', 'failed', 'stopped']);
  * delivery that brings frames to it. Gives one result for each picture taken.
  */
 export class WorkerConsumer<L extends WorkerLink> implements Consumer {
-  readonly #o: WorkerConsumerOptions;
+  #o: WorkerConsumerOptions;
   readonly #inFlight: InFlight;
   readonly #worker: SupervisedWorker<L>;
   readonly #delivery: FrameDelivery<L>;
@@ -61,6 +62,11 @@ export class WorkerConsumer<L extends WorkerLink> implements Consumer {
     const { supplier, setup } = this.#o;
     this.#fps = fps ?? setup.fps;
     supplier.pace(setup.id, this.#fps);
+  }
+
+  /** Its class decides about its process too: another one is for another process. */
+  tune({ fps, maxAgeMs }: ConsumerTerms): void {
+    this.#o = { ...this.#o, setup: { ...this.#o.setup, fps, maxAgeMs } };
   }
 
   report(): ConsumerStatus {
