@@ -57,10 +57,13 @@ export function turnTests(rig: Rig): void {
     const peers = { a: await rig.connect(), b: await rig.connect() };
     if ((await peers.a.describe()).max_batch > 1) return;
     const order: string[] = [];
+    const has = (name: string): number => order.filter((other) => other === name).length;
+    // On a busy machine one may have had many turns before the other one's first want arrives.
+    const isOver = (): boolean => Math.min(has('a'), has('b')) >= 9 || order.length > 1_000;
     const rounds = async (name: 'a' | 'b'): Promise<void> => {
       const peer = peers[name];
       peer.send(rig.want('w', name));
-      for (let i = 0; i < 12; i += 1) {
+      while (!isOver()) {
         const grant = grantOf(await peer.next());
         order.push(name);
         peer.send(rig.infer({ request_id: 'i', camera_id: name, grant }), rig.want('w', name));
