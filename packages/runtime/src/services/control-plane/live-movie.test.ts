@@ -1,6 +1,24 @@
+import { EventEmitter, once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
 import { FakeClock } from '@vigia/base';
 import { expect, test } from 'vitest';
-import { Pace } from './live-movie.ts';
+import type { WebSocket } from 'ws';
+import { Pace, serveMovie } from './live-movie.ts';
+
+test.each(['before the upgrade', 'after it'])('a movie that ends %s ends its viewer', async (when) => {
+  const response = new PassThrough();
+  const codes: number[] = [];
+  const socket = Object.assign(new EventEmitter(), { close: (code: number) => codes.push(code) });
+  const end = async (): Promise<void> => {
+    response.destroy();
+    await once(response, 'close');
+  };
+  if (when === 'before the upgrade') await end();
+  serveMovie(socket as unknown as WebSocket, response as unknown as IncomingMessage, new FakeClock());
+  if (when === 'after it') await end();
+  expect(codes).toEqual([1001]);
+});
 
 test('while a viewer confirms in time, every picture is sent', () => {
   const clock = new FakeClock();

@@ -46,8 +46,11 @@ export function serveMovie(socket: WebSocket, response: IncomingMessage, clock: 
     }
   });
   response.on('error', () => undefined);
-  response.once('close', () => socket.close(1001, 'the video has ended'));
   socket.on('error', () => socket.terminate());
+  const end = (): void => socket.close(1001, 'the video has ended');
+  // It may have ended before the upgrade.
+  if (response.closed || response.destroyed) return end();
+  response.once('close', end);
   socket.on('message', (data: Buffer, isBinary: boolean) => {
     const text = isBinary ? '' : data.toString();
     if (!CONFIRMED.test(text) || !pace.confirm(Number(text)))

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
@@ -38,32 +37,39 @@ export class MjpegStreams {
   }
 
   /**
-   * The first picture; then {@link serve} has something to show.
+   * The first picture; then {@link serve} has something to show, and must be called. The stream counts as open from now on.
    *
-   * @throws VigiaError `busy` when no further stream fits, and what `picture` throws.
+   * @throws VigiaError `busy` when no further stream fits, and what `picture` throws: then it is not open.
    */
-  first({ picture }: MjpegWish): Promise<Uint8Array> {
+  async first({ picture }: MjpegWish): Promise<Uint8Array> {
     if (this.#open >= STREAMS)
       throw new VigiaError('busy', `${STREAMS} streams of pictures are open; more are not served`);
-    return picture();
+    this.#open += 1;
+    try {
+      return await picture();
+    } catch (error) {
+      this.#open -= 1;
+      throw error;
+    }
   }
 
   /** Serves a viewer until one end closes. @param response Belongs to this from now on. */
   async serve(response: ServerResponse, first: Uint8Array, wish: MjpegWish): Promise<void> {
-    this.#open += 1;
     const gone = new AbortController();
     response.on('error', () => response.destroy());
-    response.once('close', () => {
-      this.#open -= 1;
-      gone.abort();
-    });
-    response.writeHead(200, {
-      'content-type': `multipart/x-mixed-replace; boundary=${BOUNDARY}`,
-      'cache-control': 'no-store',
-      connection: 'close',
-    });
-    response.write(`--${BOUNDARY}\r\n`);
+    response.once('close', () => gone.abort());
+    // A viewer who left while the first picture was made closes only once.
+    if (response.closed || response.destroyed) gone.abort();
+    else {
+      response.writeHead(200, {
+        'content-type': `multipart/x-mixed-replace; boundary=${BOUNDARY}`,
+        'cache-control': 'no-store',
+        connection: 'close',
+      });
+      response.write(`--${BOUNDARY}\r\n`);
+    }
     await this.#run(response, gone.signal, first, wish).catch(() => undefined);
+    this.#open -= 1;
     response.end();
   }
 
@@ -102,13 +108,18 @@ export class MjpegStreams {
     response.write(`Content-Type: image/jpeg\r\nContent-Length: ${jpeg.byteLength}\r\n\r\n`);
     response.write(jpeg);
     // With the next boundary: some browsers show a picture only when they have it.
-    if (!response.write(`\r\n--${BOUNDARY}\r\n`)) await once(response, 'drain', { signal });
+    response.write(`\r\n--${BOUNDARY}\r\n`);
     const { socket } = response;
     const untilMs = this.#clock.nowMs() + STUCK_MS;
     if (!socket) return;
-    const waits = (): boolean => (takenBytes(socket) ?? socket.bytesWritten) < socket.bytesWritten;
+    const waits = (): boolean =>
+      response.writableNeedDrain || (takenBytes(socket) ?? socket.bytesWritten) < socket.bytesWritten;
     while (waits()) {
-      if (this.#clock.nowMs() > untilMs) throw new Error('the viewer takes nothing');
+      if (this.#clock.nowMs() > untilMs) {
+        // An end would wait for what it does not take.
+        response.destroy();
+        throw new Error('the viewer takes nothing');
+      }
       await sleep(this.#clock, LOOK_MS, signal);
     }
   }

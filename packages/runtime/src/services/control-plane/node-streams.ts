@@ -96,8 +96,9 @@ export class NodeStreams {
     for (const stream of this.#open) stream.checkLogin();
   }
 
-  /** Serves a client until one end closes. */
+  /** Serves a client until one end closes. One that left while its stream was prepared closes no more. */
   serve(outlet: Outlet, wish: StreamWish): void {
+    if (outlet.closed) return;
     const stream = new NodeStream(this.#o, this.#tiles, outlet, wish);
     this.#open.add(stream);
     outlet.onClose(() => {
@@ -216,7 +217,7 @@ class NodeStream {
     const viewer: TileViewer = {
       intervalMs: () => intervalOf(width, fps, this.#watched.size),
       // One without room gets a newer one later.
-      show: (message) => void this.#outlet.sendBytes?.(message),
+      show: (message) => this.#outlet.sendBytes?.(message) ?? false,
     };
     for (const id of wanted)
       if (!this.#watched.has(id)) this.#watched.set(id, this.#tiles.watch(id, width, { ...viewer }));

@@ -39,7 +39,7 @@ export function sseOutlet(response: ServerResponse): Outlet {
   let unanswered = 0;
   return {
     get closed() {
-      return response.closed;
+      return response.closed || response.destroyed;
     },
     send: ({ id, event, data }) => {
       const text = `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
@@ -84,15 +84,27 @@ function whenDrained(response: ServerResponse): Promise<void> {
 
 /** Bytes that may wait in a WebSocket before its client counts as slow: as in a stream of Node. */
 const WAITING_BYTES = 16_384;
-/** The same before pictures: while so much waits, none is added, because it would be late. */
+/** The same before pictures, here or on the way: while so much waits, none is added, because it would be late. */
 const WAITING_PICTURE_BYTES = 65_536;
 
-/** A WebSocket: each message is the JSON, `id` is inside. */
+/**
+ * A WebSocket: each message is the JSON, `id` is inside. Megabytes may wait in kernels, TLS and proxies between. So a ping
+ * follows pictures, one at a time; its answer says that the client has what was sent before it.
+ */
 export function webSocketOutlet(socket: WebSocket): Outlet {
   let unanswered = 0;
-  // Every WebSocket library answers a ping by itself, once the program reads.
-  socket.on('pong', () => {
+  /** Bytes of pictures: in all, before the last ping, and before the last ping that was answered. */
+  let [sent, asked, taken] = [0, 0, 0];
+  const ping = (): void => {
+    asked = sent;
+    socket.ping(String(asked));
+  };
+  // Every WebSocket library answers a ping by itself, with its content, once the program reads. It may leave out earlier ones.
+  socket.on('pong', (content: Buffer) => {
     unanswered = 0;
+    const before = Number(content.toString());
+    if (before > taken && before <= asked) taken = before;
+    if (taken === asked && asked < sent) ping();
   });
   return {
     get closed() {
@@ -106,13 +118,16 @@ export function webSocketOutlet(socket: WebSocket): Outlet {
       return new Promise((resolve) => socket.send(data, () => resolve()));
     },
     sendBytes: (bytes) => {
-      if (socket.readyState !== socket.OPEN || socket.bufferedAmount >= WAITING_PICTURE_BYTES) return false;
+      if (socket.readyState !== socket.OPEN) return false;
+      if (Math.max(socket.bufferedAmount, sent - taken) >= WAITING_PICTURE_BYTES) return false;
       socket.send(bytes, () => undefined);
+      sent += bytes.byteLength;
+      if (taken === asked) ping();
       return true;
     },
     beat: () => {
       unanswered += 1;
-      socket.ping();
+      ping();
     },
     get unanswered() {
       return unanswered;

@@ -1,4 +1,4 @@
-import { messageOf, quotedLines, UsageError, VigiaError } from '@vigia/base';
+import { messageOf, quoted, quotedLines, UsageError, VigiaError } from '@vigia/base';
 import type { HealthProblem } from '@vigia/contracts';
 import type { z } from 'zod';
 
@@ -76,6 +76,59 @@ export function checked<S extends z.ZodType>(schema: S, value: unknown, where: s
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const at = [where, ...(issue?.path ?? [])].join('.');
-  throw new UsageError(`${at}: ${issue?.message ?? 'wrong'}`);
+  const path = issue?.path ?? [];
+  const found = path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined),
+    value,
+  );
+  // A body may hold a password where it does not belong.
+  const shown = where === 'body' && typeof found === 'string' ? 'a text was found' : foundText(found);
+  throw new UsageError(`${[where, ...path].join('.')}: ${issue ? sentenceOf(issue, shown) : 'wrong'}`);
+}
+
+/** Longest value in a sentence, characters. */
+const VALUE_LIMIT = 40;
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  record: 'a map',
+  object: 'a map',
+  array: 'a list',
+  boolean: 'true or false',
+};
+
+function foundText(found: unknown): string {
+  if (found === undefined) return 'nothing was found';
+  if (Array.isArray(found)) return 'a list was found';
+  return typeof found === 'object' && found !== null
+    ? 'a map was found'
+    : `found ${quoted(JSON.stringify(found), VALUE_LIMIT)}`;
+}
+
+/** What was found and what is allowed. The messages of our own schemas are sentences already. */
+function sentenceOf(issue: z.core.$ZodIssue, found: string): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `${found}, ${EXPECTED[issue.expected] ?? issue.expected} is expected`;
+    case 'invalid_value':
+      return `${found}, allowed are ${issue.values.join(', ')}`;
+    case 'too_small':
+      return `${found}, ${bound(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
+    case 'too_big':
+      return `${found}, ${bound(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
+    case 'unrecognized_keys':
+      return `unknown key "${quoted(issue.keys[0] ?? '', VALUE_LIMIT)}"`;
+    case 'invalid_format':
+      return issue.format === 'datetime'
+        ? `${found}, a time such as 2026-11-22T03:14:00Z is expected`
+        : `${found}; ${issue.message}`;
+    default:
+      return issue.message;
+  }
+}
+
+function bound(origin: string, than: string, limit: number | bigint): string {
+  const unit = origin === 'string' ? ' characters' : origin === 'array' ? ' entries' : '';
+  return `${than} ${limit}${unit} ${unit === '' ? 'is' : 'are'} allowed`;
 }

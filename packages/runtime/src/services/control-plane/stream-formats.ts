@@ -1,5 +1,5 @@
 import { printableJson, UsageError } from '@vigia/base';
-import { eventIdSchema, type NodeItem } from '@vigia/contracts';
+import { eventIdSchema, type NodeItem, TILE_WIDTH } from '@vigia/contracts';
 import { API } from '@vigia/contracts/api';
 import type { FastifyRequest } from 'fastify';
 import { cameraOf } from './granted-node.ts';
@@ -7,6 +7,8 @@ import type { StreamFormat, StreamWish } from './node-streams.ts';
 import { checked } from './refusal.ts';
 
 const lastIdSchema = eventIdSchema.optional();
+/** Small pictures are as wide as one of these: each width is encoded for itself, for all who look. Pixels. */
+const WIDTHS = [160, 320, 480] as const;
 
 /** Many clients read the same items: each is written as JSON once. */
 const written = new WeakMap<NodeItem, string>();
@@ -74,6 +76,11 @@ export function wishOf(
     ...everything(types, camera),
     now: types.includes('now'),
     summary: types.includes('summary') ? { camera, sparse: !types.includes('result') } : undefined,
-    pictures: wantsPictures ? { camera, width, fps } : undefined,
+    pictures: wantsPictures ? { camera, width: widthFor(width), fps } : undefined,
   };
+}
+
+/** The next width that is served. */
+function widthFor(asked: number): number {
+  return WIDTHS.find((width) => width >= asked) ?? TILE_WIDTH.max;
 }

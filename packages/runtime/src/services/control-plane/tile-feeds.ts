@@ -4,14 +4,16 @@ import type { ServedNode } from './served-node.ts';
 
 /** After a camera had no picture. Milliseconds. */
 const RETRY_MS = 1_000;
+/** After a picture that was dropped the next one comes earlier: the share of the interval. */
+const DROPPED_SHARE = 0.5;
 const LENGTH_BYTES = 4;
 
 /** Somebody who looks at a camera. */
 export interface TileViewer {
   /** Between two pictures, at least. May change at any time. Milliseconds. */
   readonly intervalMs: () => number;
-  /** Gets a message: see {@link tileMessage}. Returns at once; a viewer without room drops it. */
-  readonly show: (message: Uint8Array) => void;
+  /** Gets a message: see {@link tileMessage}. Returns at once: false when the viewer had no room, and dropped it. */
+  readonly show: (message: Uint8Array) => boolean;
 }
 
 /**
@@ -90,8 +92,8 @@ class TileFeed {
       const message = tileMessage({ type: 'picture', camera: this.#camera, ...stamps }, jpeg);
       for (const [viewer, dueMs] of this.#dueMs) {
         if (dueMs > askedMs) continue;
-        this.#dueMs.set(viewer, askedMs + viewer.intervalMs());
-        viewer.show(message);
+        // After a dropped one its turn moves: behind the same pictures of other cameras it would be dropped each time.
+        this.#dueMs.set(viewer, askedMs + viewer.intervalMs() * (viewer.show(message) ? 1 : DROPPED_SHARE));
       }
       return true;
     } catch {
