@@ -43,6 +43,8 @@ interface Known {
 
 /** Most alarms that are kept; the newest are left out. */
 const ALARMS_LIMIT = 256;
+/** As long as an answer may travel. A beginning that is further off was computed with another clock. */
+const SAME_START_MS = 6000;
 
 /** Open alarms: from the status, which is complete and up to a second old, and from events, which come at once. */
 export class Alarms {
@@ -62,7 +64,9 @@ export class Alarms {
       const known = this.#open.get(found.subject);
       if ((this.#ended.get(found.subject) ?? -Infinity) >= askedMs) continue;
       // `since_ms` counts from the start; the first value is kept, so that the seconds do not jump to and fro.
+      const startedMs = serverMs - found.since_ms;
       const same = known?.alarm.event === found.event ? known.alarm : undefined;
+      const isKept = same !== undefined && Math.abs(same.startedMs - startedMs) < SAME_START_MS;
       next.set(found.subject, {
         heardMs: askedMs,
         alarm: {
@@ -73,7 +77,7 @@ export class Alarms {
           state: found.state,
           reason: same?.reason ?? known?.alarm.reason ?? null,
           message: found.message,
-          startedMs: same?.startedMs ?? serverMs - found.since_ms,
+          startedMs: isKept ? same.startedMs : startedMs,
           by: found.acknowledged?.by ?? null,
           outcome: found.acknowledged?.outcome ?? null,
         },

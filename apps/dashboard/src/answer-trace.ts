@@ -42,6 +42,12 @@ export class Trace {
   readonly #slots: (Slot | undefined)[] = Array.from({ length: SLOTS });
   #version = 0;
 
+  /** The clock was set: what is known is of another time. */
+  clear(): void {
+    this.#slots.fill(undefined);
+    this.#version += 1;
+  }
+
   /** An answer was decided at `decidedMs`. Of two in one slot somebody prevails, and the older picture. */
   add(decidedMs: number, mark: Exclude<Mark, null>, ageMs: number): void {
     const number = slotOf(decidedMs);
@@ -80,6 +86,13 @@ export class Heard {
   #until = 0;
   version = 0;
 
+  /** See {@link Trace.clear}. */
+  clear(): void {
+    this.#slots.fill(undefined);
+    this.#until = 0;
+    this.version += 1;
+  }
+
   /** Nothing was missed between two times. */
   listened(fromMs: number, toMs: number): void {
     const to = slotOf(toMs);
@@ -92,6 +105,7 @@ export class Heard {
   missed(fromMs: number, toMs: number): void {
     for (let n = slotOf(fromMs); n <= slotOf(toMs); n++)
       if (this.#slots[n % SLOTS] === n) this.#slots[n % SLOTS] = undefined;
+    this.#until = Math.max(this.#until, slotOf(toMs));
     this.version += 1;
   }
 

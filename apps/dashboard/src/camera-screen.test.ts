@@ -56,7 +56,7 @@ class Scene extends TestTime implements LiveBrowser<string> {
     return {
       connectionState: 'new',
       localDescription: { sdp: 'v=0' },
-      addTransceiver: () => ({ receiver: { track: 'track' } }),
+      addTransceiver: (kind: string) => ({ receiver: { track: kind }, currentDirection: 'recvonly' }),
       createDataChannel: () => ({
         addEventListener: (type: string, listener: (event: { data: unknown }) => void) => {
           if (type === 'message') this.#message = listener;
@@ -69,9 +69,9 @@ class Scene extends TestTime implements LiveBrowser<string> {
     };
   }
 
-  time(rtp: number, capturedLocalMs: number): void {
+  time(rtp: number, capturedLocalMs: number, more: object = {}): void {
     const at = new Date(OFFSET + capturedLocalMs).toISOString();
-    this.#message({ data: JSON.stringify({ rtp, captured_at: at }) });
+    this.#message({ data: JSON.stringify({ rtp, captured_at: at, ...more }) });
   }
 
   override async pass(ms: number): Promise<void> {
@@ -95,6 +95,21 @@ describe('live video', () => {
     scene.screen.presented(ORIGIN);
     expect(scene.screen.shape.value).toEqual({ source: 'video', video: 'live' });
     expect([scene.screen.label.value, scene.screen.why.value]).toEqual(['Video 0.2 s behind', '']);
+    // The camera does not report when it captured: nobody knows how long it kept the picture.
+    scene.time(ORIGIN, -200, { age_certain: false });
+    scene.screen.show();
+    expect(scene.screen.label.value).toBe('Video ≥ 0.2 s behind');
+  });
+
+  test('is silent until somebody wants to hear it, each time that it begins', async () => {
+    const scene = new Scene();
+    await scene.connected();
+    expect([scene.screen.sound.value, scene.screen.hears.value]).toEqual(['audio', false]);
+    scene.screen.hears.value = true;
+    scene.screen.want(false);
+    expect([scene.screen.sound.value, scene.screen.hears.value]).toEqual([null, false]);
+    await scene.connected();
+    expect([scene.screen.sound.value, scene.screen.hears.value]).toEqual(['audio', false]);
   });
 
   test('says how far behind the picture on the screen is, and is grey after 2 s', async () => {

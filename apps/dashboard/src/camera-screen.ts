@@ -1,7 +1,8 @@
 import { type Signal, signal } from '@preact/signals';
 import { type LiveState, LiveView } from './live-view.ts';
 import type { LiveBrowser } from './live-way.ts';
-import { clockTime, duration, type TextKey, text, wholeDuration } from './texts.ts';
+import { ageText } from './screen.ts';
+import { clockTime, type TextKey, text, wholeDuration } from './texts.ts';
 import { GONE_MS, LIVE_MS, type PictureView, type Ward } from './ward.ts';
 
 /** A time of capture that lies further ahead is wrong. */
@@ -35,6 +36,10 @@ export function sourceOf(live: LiveState['kind'], videoAgeMs: number, pictureAge
 export class CameraScreen<Track> {
   readonly camera: string;
   readonly track: Signal<Track | null> = signal(null);
+  /** Of the live video; null while it has none. */
+  readonly sound: Signal<Track | null> = signal(null);
+  /** Whether somebody wants to hear it. Not before they say so, each time that live video begins. */
+  readonly hears: Signal<boolean> = signal(false);
   readonly shape: Signal<LargeShape> = signal({ source: 'picture', video: 'live' });
   /** `Video 0.2 s behind`. */
   readonly label: Signal<string> = signal('');
@@ -61,13 +66,19 @@ export class CameraScreen<Track> {
         this.#shown = null;
         this.track.value = track;
       },
+      sound: (track) => {
+        this.sound.value = track;
+      },
     });
   }
 
   /** Whether live video is wanted: nobody sees it while the page is hidden, or shows what vigia saw. */
   want(video: boolean): void {
     if (video) this.#live.open();
-    else this.#live.close();
+    else {
+      this.#live.close();
+      this.hears.value = false;
+    }
   }
 
   /** The node is heard again. */
@@ -95,8 +106,9 @@ export class CameraScreen<Track> {
     const video = ageMs > GONE_MS ? 'gone' : ageMs > LIVE_MS ? 'old' : 'live';
     const shape = this.shape.peek();
     if (shape.source !== source || shape.video !== video) this.shape.value = { source, video };
-    this.age.value = duration(ageMs);
-    this.label.value = capturedMs === null ? text('cam.noage') : text('cam.video', { s: duration(ageMs) });
+    const age = ageText(ageMs, this.#live.isCertain);
+    this.age.value = age;
+    this.label.value = capturedMs === null ? text('cam.noage') : text('cam.video', { s: age });
     this.time.value =
       capturedMs === null ? '' : text(video === 'gone' ? 'w.since' : 'w.from', { t: clockTime(capturedMs) });
     this.why.value = state.kind === 'live' && source === 'picture' ? text('l.old') : this.#why(state);

@@ -233,6 +233,7 @@ function Toolbar({ screen }: { screen: Screen }): VNode {
           </>
         )}
       />
+      <Sound screen={screen} />
       {screen.shape.value.source === 'picture' &&
         OVERLAYS.map((one, i) => (
           <button
@@ -249,6 +250,51 @@ function Toolbar({ screen }: { screen: Screen }): VNode {
         ))}
       <span class="mute">{text(`cam.${mode.value}d`)}</span>
     </div>
+  );
+}
+
+/**
+ * Sound of the live video, once somebody presses the button. It is played apart from the video: in one stream a browser would
+ * hold pictures back for the sound.
+ */
+function Sound({ screen }: { screen: Screen }): VNode | null {
+  const element = useRef<HTMLAudioElement>(null);
+  const track = screen.sound.value;
+  const hears = screen.hears.value;
+  const play = (): void => {
+    element.current?.play().catch((error: unknown) => {
+      // The browser wants another press: the button must not claim that something is heard.
+      if (error instanceof DOMException && error.name === 'NotAllowedError') screen.hears.value = false;
+    });
+  };
+  useEffect(() => {
+    const audio = element.current;
+    if (audio === null || !(track instanceof MediaStreamTrack)) return undefined;
+    audio.srcObject = new MediaStream([track]);
+    if (screen.hears.peek()) play();
+    return () => {
+      audio.srcObject = null;
+    };
+  }, [track]);
+  if (track === null) return null;
+  return (
+    <>
+      <audio ref={element} />
+      <button
+        type="button"
+        class="btn sm"
+        aria-pressed={hears}
+        onClick={() => {
+          screen.hears.value = !hears;
+          // Within the press: some browsers play nothing later.
+          if (hears) element.current?.pause();
+          else play();
+        }}
+      >
+        <Icon name="sound" size="s" />
+        {text('cam.sound')}
+      </button>
+    </>
   );
 }
 

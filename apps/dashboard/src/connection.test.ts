@@ -202,6 +202,85 @@ describe('a connection', () => {
   });
 });
 
+describe('a stream that ends', () => {
+  const SCREEN: Reply = { status: 200, body: { user: 'anna', role: 'screen', csrf: 'token' } };
+
+  test('is opened again with what its login may see by then', async () => {
+    const { browser, heard } = started();
+    await browser.pass(0);
+    browser.answers['/api/v1/me'] = SCREEN;
+    browser.sockets[0]!.closed();
+    await browser.pass(1000);
+    expect(browser.sockets).toHaveLength(2);
+    expect(browser.sockets[1]!.path).not.toContain('picture');
+    expect(heard.filter((one) => one.startsWith('session'))).toHaveLength(2);
+  });
+
+  test('leads to the login when nobody is logged in any more', async () => {
+    const { browser, heard } = started();
+    await browser.pass(0);
+    browser.answers['/api/v1/me'] = REFUSED;
+    browser.sockets[0]!.closed();
+    await browser.pass(600);
+    expect(heard.at(-1)).toBe('session login -');
+    expect(browser.sockets).toHaveLength(1);
+  });
+
+  test('is asked for again until somebody answers', async () => {
+    const { browser } = started();
+    await browser.pass(0);
+    delete browser.answers['/api/v1/me'];
+    browser.sockets[0]!.closed();
+    await browser.pass(4000);
+    expect(browser.sockets).toHaveLength(1);
+    browser.answers['/api/v1/me'] = ME;
+    await browser.pass(5000);
+    expect(browser.sockets).toHaveLength(2);
+  });
+
+  test('because the page slept is opened at once', async () => {
+    const { browser, connection } = started();
+    await browser.pass(0);
+    connection.restart();
+    await browser.pass(0);
+    expect([browser.sockets.length, browser.sockets[0]!.closedByUs]).toEqual([2, true]);
+  });
+});
+
+describe('a logout', () => {
+  test.each([
+    [{ status: 200, body: {} }, null],
+    [REFUSED, null],
+    [{ status: 403, body: { error: { message: 'no token' } } }, 'no token'],
+    [undefined, 'no answer'],
+  ])('that the node answers with %j', async (reply, refused) => {
+    const { browser, connection, heard } = started();
+    await browser.pass(0);
+    if (reply !== undefined) browser.answers['/api/v1/logout'] = reply;
+    expect(await connection.logout()).toBe(refused);
+    expect(heard.includes('session login -')).toBe(refused === null);
+  });
+
+  test('makes answers to the login before nobody’s', async () => {
+    const { browser, connection, heard } = started();
+    let answer: (reply: Reply) => void = () => undefined;
+    browser.answers['/api/v1/status'] = new Promise<Reply>((resolve) => (answer = resolve));
+    browser.answers['/api/v1/logout'] = { status: 200, body: {} };
+    await browser.pass(0);
+    await connection.logout();
+    browser.answers['/api/v1/login'] = ME;
+    const late = browser.answers['/api/v1/status'] as Promise<Reply>;
+    browser.answers['/api/v1/status'] = STATUS;
+    await connection.login('vera', 'secret');
+    await browser.pass(0);
+    expect(heard.filter((one) => one === 'status')).toHaveLength(1);
+    answer(REFUSED);
+    await late;
+    await browser.pass(0);
+    expect(heard.at(-1)).not.toBe('session login -');
+  });
+});
+
 describe('a login', () => {
   test('begins the session', async () => {
     const { browser, connection, heard } = started();

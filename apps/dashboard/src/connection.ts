@@ -1,6 +1,7 @@
 import type { AlarmOutcome, NodeEvent, NodeStatus, ResultMessage, SummaryMessage } from '@vigia/contracts';
 import type { Me } from '@vigia/contracts/api';
 import { type PictureMessage, readPictureMessage } from './picture-message.ts';
+import { hasPictures } from './screen.ts';
 import { text } from './texts.ts';
 
 /** Between two requests for the status. */
@@ -84,7 +85,10 @@ export class Connection {
   #socket: { close(): void } | null = null;
   #heardMs = 0;
   #waitMs = FIRST_WAIT_MS;
-  #asking = false;
+  /** Counts logins: an answer to another one is not ours. */
+  #session = 0;
+  /** The login for which a status is being asked; null: none is. */
+  #asking: number | null = null;
   #running = false;
   #closed = false;
   #timers = new Set<() => void>();
@@ -126,16 +130,26 @@ export class Connection {
     return reply.status === 401 ? { kind: 'wrong' } : { kind: 'failed', why: error.message };
   }
 
-  async logout(): Promise<void> {
-    await this.#request('POST', '/api/v1/logout', {});
+  /** Null when nobody is logged in any more; otherwise why not, for people: on a shared tablet the next one would be that user. */
+  async logout(): Promise<string | null> {
+    const reply = await this.#request('POST', '/api/v1/logout', {});
+    if (reply === undefined || (reply.status >= 300 && reply.status !== 401)) return refusalText(reply);
     this.#toLogin();
+    return null;
+  }
+
+  /** The page's clock stood still, or what it heard cannot be trusted: opens the stream again. */
+  restart(): void {
+    if (!this.#running || this.#me === null) return;
+    this.#run(this.#me);
   }
 
   /** Null when the node took it; otherwise why not, for people. */
   async acknowledge(event: string, outcome: AlarmOutcome | null): Promise<string | null> {
     const found = outcome === null ? {} : { outcome };
+    const session = this.#session;
     const reply = await this.#request('POST', `/api/v1/events/${encodeURIComponent(event)}/acknowledge`, found);
-    if (reply?.status === 401) this.#toLogin();
+    if (reply?.status === 401 && session === this.#session) this.#toLogin();
     return reply?.status === 200 ? null : refusalText(reply);
   }
 
@@ -157,6 +171,7 @@ export class Connection {
 
   #stop(): void {
     this.#running = false;
+    this.#session += 1;
     this.#me = null;
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
@@ -171,14 +186,27 @@ export class Connection {
   }
 
   async #askStatus(): Promise<void> {
-    if (this.#asking) return;
-    this.#asking = true;
+    const session = this.#session;
+    if (this.#asking === session) return;
+    this.#asking = session;
     const askedMs = this.#browser.now();
     const reply = await this.#request('GET', '/api/v1/status');
-    this.#asking = false;
-    if (!this.#running) return;
+    if (session !== this.#session) return;
+    this.#asking = null;
     if (reply?.status === 401) this.#toLogin();
     else if (reply?.status === 200 && isStatus(reply.body)) this.#listener.status(reply.body, askedMs);
+  }
+
+  /** What this login may see may have changed: that is why a node ends a stream. */
+  async #reopen(): Promise<void> {
+    const session = this.#session;
+    const reply = await this.#request('GET', '/api/v1/me');
+    if (session !== this.#session) return;
+    if (reply?.status === 401) return this.#toLogin();
+    if (reply?.status !== 200) return this.#later(this.#nextWait(), () => void this.#reopen());
+    this.#me = reply.body as Me;
+    this.#listener.session('running', this.#me);
+    this.#open();
   }
 
   #open(): void {
@@ -189,10 +217,10 @@ export class Connection {
       if (this.#socket !== socket) return;
       this.#socket = null;
       this.#listener.stream(false);
-      this.#later(this.#nextWait(), () => this.#open());
+      this.#later(this.#nextWait(), () => void this.#reopen());
     };
     const isCurrent = (): boolean => !ended && this.#socket === socket;
-    const path = this.#me?.role === 'screen' ? STREAM : STREAM + PICTURES;
+    const path = hasPictures(this.#me) ? STREAM + PICTURES : STREAM;
     const socket = this.#browser.openSocket(path, {
       opened: () => isCurrent() && this.#listener.stream(true),
       text: (message) => isCurrent() && this.#take(message),

@@ -1,7 +1,16 @@
 // Over 500 lines: every way in which live video begins, fails and ends, with one browser and one node.
 import { describe, expect, test } from 'vitest';
 import { type LiveListener, type LiveState, LiveView, PASS_MS, PICTURE_MS } from './live-view.ts';
-import type { LiveBrowser, LiveReply, LiveSocketHandlers, Peer, Player, PlayerEvents, Way } from './live-way.ts';
+import type {
+  LiveBrowser,
+  LiveReply,
+  LiveSocketHandlers,
+  Peer,
+  Player,
+  PlayerEvents,
+  Transceiver,
+  Way,
+} from './live-way.ts';
 import { TestTime } from './test-time.ts';
 
 const PATH = '/api/v1/cameras/room-4/whep';
@@ -25,15 +34,28 @@ class TestPeer implements Peer<string> {
   remote: string | null = null;
   readonly steps: string[] = [];
   readonly receiver: { track: string; jitterBufferTarget?: number | null } = { track: '', jitterBufferTarget: null };
+  readonly sound: TestPeer['receiver'] = { track: '' };
   readonly #listeners = new Map<string, ((event: { data: unknown }) => void)[]>();
 
-  constructor(track: string) {
+  readonly #direction: string;
+
+  /** @param direction Of the sound, by the answer. */
+  constructor(track: string, direction: string) {
     this.receiver.track = track;
+    this.sound.track = `sound of ${track}`;
+    this.#direction = direction;
   }
 
-  addTransceiver(kind: 'video', { direction }: { direction: string }): { receiver: TestPeer['receiver'] } {
+  addTransceiver(kind: 'video' | 'audio', { direction }: { direction: string }): Transceiver<string> {
     this.steps.push(`${kind} ${direction}`);
-    return { receiver: this.receiver };
+    if (kind === 'video') return { receiver: this.receiver, currentDirection: null };
+    const answered = (): string | null => (this.remote === null ? null : this.#direction);
+    return {
+      receiver: this.sound,
+      get currentDirection() {
+        return answered();
+      },
+    };
   }
 
   createDataChannel(label: string, init: object): { addEventListener: TestPeer['addEventListener'] } {
@@ -158,6 +180,9 @@ class Scene extends TestTime implements LiveBrowser<string>, LiveListener<string
   readonly peers: TestPeer[] = [];
   readonly states: LiveState[] = [];
   readonly tracks: (string | null)[] = [];
+  readonly heard: (string | null)[] = [];
+  /** What the answer does with the sound: `recvonly` where the node has some. */
+  sounds = 'inactive';
   readonly live: LiveView<string> = new LiveView(this, 'room-4', this);
 
   async request(method: string, path: string, { body }: { body?: string }): Promise<LiveReply> {
@@ -169,7 +194,7 @@ class Scene extends TestTime implements LiveBrowser<string>, LiveListener<string
 
   openPeer(): Peer<string> {
     if (!this.canPlay) throw new Error('no WebRTC');
-    const peer = new TestPeer(`track ${this.peers.length + 1}`);
+    const peer = new TestPeer(`track ${this.peers.length + 1}`, this.sounds);
     this.peers.push(peer);
     return peer;
   }
@@ -197,6 +222,10 @@ class Scene extends TestTime implements LiveBrowser<string>, LiveListener<string
 
   video(track: string | null): void {
     this.tracks.push(track);
+  }
+
+  sound(track: string | null): void {
+    this.heard.push(track);
   }
 
   get peer(): TestPeer {
@@ -237,7 +266,8 @@ describe('an attempt', () => {
     const scene = new Scene();
     scene.live.open();
     await scene.pass(0);
-    expect(scene.peer.steps).toEqual(['video recvonly', 'vigia.times {"ordered":false,"maxRetransmits":0}', 'offer']);
+    const times = 'vigia.times {"ordered":false,"maxRetransmits":0}';
+    expect(scene.peer.steps).toEqual(['video recvonly', 'audio recvonly', times, 'offer']);
     expect(scene.peer.receiver.jitterBufferTarget).toBe(0);
     expect(scene.tracks).toEqual(['track 1']);
     expect(scene.asked).toEqual([{ atMs: 0, method: 'POST', path: PATH, body: 'v=0 offer' }]);
@@ -245,10 +275,23 @@ describe('an attempt', () => {
     expect(scene.kinds).toEqual(['asking', 'connecting']);
   });
 
+  test('has the sound of the answer, if there is some, until it ends', async () => {
+    const scene = new Scene();
+    await scene.toLive();
+    expect(scene.heard).toEqual([]);
+    scene.live.close();
+    scene.sounds = 'recvonly';
+    scene.live.open();
+    await scene.pass(0);
+    expect(scene.heard).toEqual([null, 'sound of track 2']);
+    scene.live.close();
+    expect(scene.heard).toEqual([null, 'sound of track 2', null]);
+  });
+
   test('leaves a browser alone that has no target of its jitter buffer', async () => {
     const scene = new Scene();
     scene.openPeer = () => {
-      const peer = new TestPeer('track');
+      const peer = new TestPeer('track', 'inactive');
       delete peer.receiver.jitterBufferTarget;
       scene.peers.push(peer);
       return peer;

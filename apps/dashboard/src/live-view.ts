@@ -23,10 +23,11 @@ export type LiveState =
   | (Refusal & { readonly kind: 'waiting'; readonly retryMs: number })
   | (Refusal & { readonly kind: 'refused' });
 
-/** Who hears what becomes of it. `video`: the track to show from now on; null: none. */
+/** Who hears what becomes of it. `video`, `sound`: the track to play from now on; null: none. */
 export interface LiveListener<Track> {
   state(state: LiveState): void;
   video(track: Track | null): void;
+  sound(track: Track | null): void;
 }
 
 /** One try, with everything that it opened. */
@@ -119,6 +120,11 @@ export class LiveView<Track> {
     return time === null ? null : capturedMsOf(rtp, time);
   }
 
+  /** Whether {@link capturedMsOf} is certain: the camera reports when its pictures were captured. */
+  get isCertain(): boolean {
+    return this.#attempt?.time?.certain ?? true;
+  }
+
   #try(): void {
     this.#stop();
     const nowMs = this.#browser.now();
@@ -159,6 +165,7 @@ export class LiveView<Track> {
         this.#say({ kind: 'connecting' });
       }),
       video: unlessEnded((track: Track) => this.#listener.video(track)),
+      sound: unlessEnded((track: Track) => this.#listener.sound(track)),
       time: unlessEnded((time: PictureTime) => {
         attempt.time = time;
         attempt.timeMs = this.#browser.now();
@@ -234,6 +241,7 @@ export class LiveView<Track> {
     attempt.timers.clear();
     attempt.connection?.close(isGone);
     this.#listener.video(null);
+    this.#listener.sound(null);
   }
 
   #say(state: LiveState): void {

@@ -38,12 +38,18 @@ export interface Refusal {
 export interface Peer<Track> {
   readonly connectionState: string;
   readonly localDescription: { readonly sdp: string } | null;
-  addTransceiver(kind: 'video', init: { direction: 'recvonly' }): { readonly receiver: Receiver<Track> };
+  addTransceiver(kind: 'video' | 'audio', init: { direction: 'recvonly' }): Transceiver<Track>;
   createDataChannel(label: string, init: { ordered: boolean; maxRetransmits: number }): Channel;
   setLocalDescription(): Promise<void>;
   setRemoteDescription(answer: { type: 'answer'; sdp: string }): Promise<void>;
   addEventListener(type: 'connectionstatechange', listener: () => void): void;
   close(): void;
+}
+
+/** What is used of an `RTCRtpTransceiver`. `currentDirection`: null before the answer; `inactive`: nothing comes. */
+export interface Transceiver<Track> {
+  readonly receiver: Receiver<Track>;
+  readonly currentDirection: string | null;
 }
 
 /** What is used of an `RTCRtpReceiver`. `jitterBufferTarget` is not in all browsers. */
@@ -113,6 +119,8 @@ export interface WayEvents<Track> {
   /** The node answered: pictures from this stamp on are live. */
   answered(origin: number): void;
   video(track: Track): void;
+  /** The answer has sound: this camera's own, in a stream of its own. Not with a movie. */
+  sound(track: Track): void;
   time(time: PictureTime): void;
   /** A message broke the protocol. */
   dropped(): void;

@@ -5,6 +5,7 @@ import {
   refusalOf,
   REQUEST_MS,
   takeTime,
+  type Transceiver,
   type WayEvents,
 } from './live-way.ts';
 import { readOrigin } from './picture-times.ts';
@@ -55,7 +56,7 @@ export class Whep<Track> {
       return this.#events.refused({ reason: 'browser', detail: '' });
     }
     this.#peer = peer;
-    this.#listen(peer);
+    const sound = this.#listen(peer);
     await peer.setLocalDescription();
     if (this.#ended) return;
     // Its own addresses need not be known: the node answers where it is asked from.
@@ -70,11 +71,14 @@ export class Whep<Track> {
     }
     this.#events.answered(origin);
     await peer.setRemoteDescription({ type: 'answer', sdp: reply.body });
+    if (!this.#ended && sound.currentDirection === 'recvonly') this.#events.sound(sound.receiver.track);
   }
 
-  #listen(peer: Peer<Track>): void {
+  /** @returns the sound, which the node may have. */
+  #listen(peer: Peer<Track>): Transceiver<Track> {
     const { receiver } = peer.addTransceiver('video', { direction: 'recvonly' });
     if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+    const sound = peer.addTransceiver('audio', { direction: 'recvonly' });
     const channel = peer.createDataChannel(TIMES, { ordered: false, maxRetransmits: 0 });
     channel.addEventListener('message', ({ data }) => {
       if (!this.#ended) takeTime(data, this.#events);
@@ -84,6 +88,7 @@ export class Whep<Track> {
       if (peer.connectionState === 'failed' || peer.connectionState === 'closed') this.#lose();
     });
     this.#events.video(receiver.track);
+    return sound;
   }
 
   /** Null: no answer. A session that comes after the end of its attempt is ended at once. */

@@ -17,6 +17,10 @@ const TICK_MS = 500;
 const GATHER_MS = 200;
 /** Pictures of one camera that are decoded at a time. */
 const LOADS_LIMIT = 2;
+/** A page that is seen, and has had no status for so long, knows neither which alarms are open nor which cameras are there. */
+const DEAF_MS = 6000;
+/** The page's clock has stood still when the tablet's own clock is so much ahead of it all at once. */
+const SLEPT_MS = 1000;
 /** A second press within this time was meant for the alarm before. */
 const NEW_STAGE_MS = 1000;
 const THEME = 'vigia.theme';
@@ -60,6 +64,14 @@ let drawing = false;
 /** A heartbeat of the present stream came. */
 let heard = false;
 let lastBeatMs: number | null = null;
+/** When the page was loaded, or somebody logged in. */
+let runningMs = startedMs;
+/** When the last status came, or the page was seen again, or somebody logged in. */
+let lastStatusMs = startedMs;
+/** The tablet's clock minus the page's. */
+let skewMs = Date.now() - startedMs;
+/** A frame is asked for that sets the cover back. */
+let beating = false;
 /** Which alarm is on the stage, and since when. */
 let stage = { subject: '', sinceMs: 0 };
 /** Of any message of the stream. */
@@ -68,9 +80,14 @@ let lastHeardMs: number | null = null;
 const connection = new Connection(browser, {
   session(state, who) {
     batch(() => {
+      const before = screen.session.peek();
       screen.session.value = state;
       screen.me.value = who;
-      if (state === 'running') coverAgain(null);
+      if (state === 'login') forget();
+      if (state !== 'running' || before === 'running') return;
+      runningMs = browser.now();
+      lastStatusMs = runningMs;
+      coverAgain(null);
     });
   },
   stream(open) {
@@ -81,11 +98,12 @@ const connection = new Connection(browser, {
     lastBeatMs = browser.now();
     lastHeardMs = lastBeatMs;
     ward.takeNow(at, monotonicMs, lastBeatMs);
-    coverAgain(ward.serverMs(lastBeatMs));
+    if (!isDeaf(lastBeatMs)) coverAgain(ward.serverMs(lastBeatMs));
     if (!heard) screen.streams.value += 1;
     heard = true;
   },
   status(status, askedMs) {
+    lastStatusMs = browser.now();
     const called = Object.entries(status.cameras).flatMap(([id, { name }]) =>
       name === undefined ? [] : [[id, name] as const],
     );
@@ -141,6 +159,8 @@ async function load({ header, jpeg }: PictureMessage): Promise<void> {
     () => false,
   );
   state.pending -= 1;
+  // Of the login before.
+  if (loads.get(camera) !== state) return URL.revokeObjectURL(url);
   if (!decoded) connection.dropped += 1;
   if (!decoded || number < state.shown) return URL.revokeObjectURL(url);
   state.shown = number;
@@ -177,14 +197,43 @@ function drawn(): void {
   document.title = screen.pageTitle(view, screen.openCamera.peek());
 }
 
+/** What one login saw is not for the next one. */
+function forget(): void {
+  for (const url of ward.forget()) URL.revokeObjectURL(url);
+  loads.clear();
+  dirty.clear();
+  screen.clear();
+}
+
+/** The stream may live while nothing answers beside it. */
+function isDeaf(nowMs: number): boolean {
+  return screen.session.peek() === 'running' && !document.hidden && nowMs - lastStatusMs >= DEAF_MS;
+}
+
+/** A tablet that slept: its page's clock did not move, so nothing here looks old. */
+function lookForSleep(): void {
+  const before = skewMs;
+  skewMs = Date.now() - browser.now();
+  if (skewMs - before < SLEPT_MS) return;
+  ward.slept(browser.now());
+  connection.restart();
+  lastBeatMs = null;
+  lastStatusMs = browser.now();
+  batch(() => {
+    screen.lost.value = true;
+    screen.show(ward, browser.now(), []);
+  });
+}
+
 /** Once in a while everything is looked at again: ages grow without messages. */
 function tick(): void {
+  lookForSleep();
   const nowMs = browser.now();
   batch(() => {
-    const silentMs = nowMs - (lastBeatMs ?? startedMs);
-    screen.lost.value = silentMs >= SILENCE_MS;
+    const silentMs = nowMs - (lastBeatMs ?? runningMs);
+    screen.lost.value = silentMs >= SILENCE_MS || isDeaf(nowMs) || (screen.lost.peek() && lastBeatMs === null);
     screen.beatAge.value = lastHeardMs === null ? '' : duration(nowMs - lastHeardMs);
-    const askedMs = nowMs - startedMs;
+    const askedMs = nowMs - runningMs;
     screen.askingFor.value = askedMs < 2000 ? '' : text('wall.asking', { s: wholeDuration(askedMs) });
     screen.show(ward, nowMs, Object.keys(ward.status?.cameras ?? {}));
   });
@@ -197,9 +246,15 @@ function coverAgain(serverMs: number | null): void {
   batch(() => {
     screen.lost.value = false;
     screen.coverHead.value = text(serverMs === null ? 'lost.never' : 'lost.h');
-    screen.coverSince.value = text('lost.since', { t: clockTime(serverMs ?? Date.now()) });
+    screen.coverSince.value = serverMs === null ? '' : text('lost.since', { t: clockTime(serverMs) });
     screen.coverKnown.value =
       last === null ? '' : text('lost.known', { what: alarmName(last), room: roomName(last.camera) });
+  });
+  // At most once in a frame: two changes between two frames would leave the animation where it is.
+  if (beating) return;
+  beating = true;
+  requestAnimationFrame(() => {
+    beating = false;
     screen.beats.value += 1;
   });
 }
@@ -215,6 +270,12 @@ async function go({ event, subject }: Alarm, outcome: AlarmOutcome | null): Prom
     screen.acknowledging.value = new Map();
     draw();
   } else note(event, refused);
+}
+
+async function leave(): Promise<void> {
+  screen.logoutRefused.value = '';
+  const refused = await connection.logout();
+  if (refused !== null) screen.logoutRefused.value = text('logout.refused', { why: refused });
 }
 
 function note(event: string, refused: string | null): void {
@@ -284,7 +345,10 @@ document.addEventListener('keydown', press);
 history.scrollRestoration = 'manual';
 window.addEventListener('hashchange', follow);
 document.addEventListener('visibilitychange', () => {
-  if (!document.hidden) connection.wake();
+  if (document.hidden) return;
+  lookForSleep();
+  lastStatusMs = browser.now();
+  connection.wake();
 });
 coverAgain(null);
 follow();
@@ -296,7 +360,7 @@ if (root !== null) {
       ward={ward}
       browser={browser}
       login={(user, password) => connection.login(user, password)}
-      logout={() => void connection.logout()}
+      logout={() => void leave()}
       go={(alarm, outcome) => void go(alarm, outcome ?? null)}
       toggleTheme={toggleTheme}
       toggleNumbers={toggleNumbers}

@@ -22,7 +22,8 @@ describe('times of pictures', () => {
 
   test('are read from the messages of the node', () => {
     const message = '{"rtp":4294967295,"captured_at":"2026-11-22T03:14:00.250Z"}';
-    expect(readPictureTime(message)).toEqual({ rtp: 2 ** 32 - 1, capturedMs: AT });
+    expect(readPictureTime(message)).toEqual({ rtp: 2 ** 32 - 1, capturedMs: AT, certain: true });
+    expect(readPictureTime(message.replace('}', ',"age_certain":false}'))).toMatchObject({ certain: false });
   });
 
   test.each([

@@ -10,6 +10,8 @@ const MESSAGE_LIMIT = 256;
 export interface PictureTime {
   readonly rtp: number;
   readonly capturedMs: number;
+  /** False: it may have been captured earlier. */
+  readonly certain: boolean;
 }
 
 /** `a - b` in units of 90 kHz. Stamps wrap every 13 h: of the two differences this is the one nearer to 0. */
@@ -18,7 +20,7 @@ export function stampDifference(a: number, b: number): number {
 }
 
 /** When the picture with a stamp was captured, milliseconds since 1970 on the server. */
-export function capturedMsOf(rtp: number, known: PictureTime): number {
+export function capturedMsOf(rtp: number, known: Pick<PictureTime, 'rtp' | 'capturedMs'>): number {
   return known.capturedMs + stampDifference(rtp, known.rtp) / RTP_PER_MS;
 }
 
@@ -32,9 +34,9 @@ export function readPictureTime(message: unknown): PictureTime | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { rtp, captured_at } = value as Record<string, unknown>;
+  const { rtp, captured_at, age_certain } = value as Record<string, unknown>;
   const capturedMs = typeof captured_at === 'string' ? Date.parse(captured_at) : Number.NaN;
-  return isStamp(rtp) && Number.isFinite(capturedMs) ? { rtp, capturedMs } : undefined;
+  return isStamp(rtp) && Number.isFinite(capturedMs) ? { rtp, capturedMs, certain: age_certain !== false } : undefined;
 }
 
 /** Reads the header `X-Vigia-Rtp-Origin`, `RTP@MONOTONIC_US`: the stamp; undefined when it breaks a rule. */

@@ -1,6 +1,6 @@
 // What is on the screen, as signals: views bind them to text nodes and attributes, so that a result changes the document
 // without work in the virtual DOM. Only `Shape` and the groups of the wall let components render again.
-import { type Signal, signal } from '@preact/signals';
+import { batch, type Signal, signal } from '@preact/signals';
 import type { Me } from '@vigia/contracts/api';
 import type { Alarm } from './alarms.ts';
 import { SLOTS, type TraceView } from './answer-trace.ts';
@@ -85,6 +85,8 @@ export const serverSecond: Signal<number | null> = signal(null);
 export const clockText: Signal<string> = signal('--:--:--');
 /** Since the newest message: `0.2 s`. */
 export const beatAge: Signal<string> = signal('');
+/** Why somebody is still logged in who wanted to leave; empty: nobody was refused. */
+export const logoutRefused: Signal<string> = signal('');
 /** For how long the page has asked in vain: empty within the first 2 s. */
 export const askingFor: Signal<string> = signal('');
 /** Counts heartbeats: each one sets the cover back. */
@@ -140,6 +142,17 @@ export function tileScreen(camera: string): TileScreen {
     tiles.set(camera, tile);
   }
   return tile;
+}
+
+/** Forgets what is on the screen: another login must not see it. */
+export function clear(): void {
+  tiles.clear();
+  batch(() => {
+    wall.value = null;
+    problems.value = 0;
+    acknowledging.value = new Map();
+    logoutRefused.value = '';
+  });
 }
 
 /** Brings the signals of the whole wall, and of the given tiles, to what the ward knows now. */
@@ -223,15 +236,14 @@ function showTile(tile: TileScreen, view: TileView, serverMs: number): void {
   tile.bones.value = picture.overlay?.bones ?? '';
   tile.joints.value = picture.overlay?.joints ?? '';
   tile.masks.value = picture.overlay?.masks ?? '';
-  const pictureAge = picture.ageMs === null ? '' : duration(picture.ageMs);
+  const pictureAge = picture.ageMs === null ? '' : ageText(picture.ageMs, picture.certain);
   tile.alt.value =
     picture.ageMs === null ? '' : text('a.picture', { room: tile.name.value, s: wholeDuration(picture.ageMs) });
   tile.pictureAge.value = pictureAge;
   tile.pictureTime.value = pictureTimeOf(view);
   tile.verdict.value = verdictText(verdict);
   const { answer } = view;
-  const age = answer === null ? '' : duration(answer.ageMs);
-  tile.answerAge.value = answer === null || answer.certain ? age : text('w.least', { s: age });
+  tile.answerAge.value = answer === null ? '' : ageText(answer.ageMs, answer.certain);
   tile.answerHint.value = answer === null || answer.certain ? '' : text('w.leastd');
   const blind = view.blind === null ? '' : wholeDuration(view.blind.ms);
   tile.blindFor.value = view.blind?.atLeast === true ? text('w.longer', { s: blind }) : blind;
@@ -242,6 +254,11 @@ function showTile(tile: TileScreen, view: TileView, serverMs: number): void {
   if (traceKeys.get(tile.trace) === view.trace.key) return;
   traceKeys.set(tile.trace, view.trace.key);
   showTrace(tile.trace, view.trace);
+}
+
+/** `0.2 s`, `≥ 0.2 s`: the camera says when, or does not. */
+export function ageText(ms: number, certain: boolean): string {
+  return certain ? duration(ms) : text('w.least', { s: duration(ms) });
 }
 
 function pictureTimeOf({ picture }: TileView): string {

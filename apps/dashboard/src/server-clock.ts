@@ -1,39 +1,52 @@
-/** How many heartbeats the offset is taken from: a minute of them follows drift, and outlives a slow network. */
-const SAMPLES = 60;
-/** A wall clock that moved by more than this against the server's monotonic clock was set. */
+/** A wall clock that moved by more than this against the server's monotonic clock was set, or is that of another run. */
 const STEP_MS = 250;
+/** How much two good clocks may drift apart: 0.2 ms in a second. */
+const DRIFT = 0.2 / 1000;
 
-interface Sample {
-  readonly offsetMs: number;
-  /** The server's wall clock minus its monotonic clock. */
-  readonly baseMs: number;
+interface Offset {
+  /** The server's monotonic clock minus this page's. */
+  readonly ms: number;
+  readonly localMs: number;
 }
 
 /**
  * The server's wall clock, in terms of a clock of this page that never jumps.
  *
  * Each heartbeat says what the server's clock showed when it was sent; how long it travelled is unknown. The heartbeat
- * that travelled least gives the largest difference, so the largest of the last 60 is used, as if that one had taken no
- * time. Ages are therefore too small by the shortest one-way delay of the last minute: about half of the shortest round
- * trip, a few milliseconds in a building's network.
+ * that travelled least gives the largest difference, so that one is used, as if it had taken no time. It is given up only as fast
+ * as two clocks may drift apart: where a queue in the network delays everything for minutes, ages must grow by that delay, and
+ * must not begin to take it for normal. Ages are therefore too small by the shortest one-way delay so far: about half of the
+ * shortest round trip, a few milliseconds in a building's network.
  */
 export class ServerClock {
-  #samples: Sample[] = [];
+  #best: Offset | null = null;
+  /** The server's wall clock minus its monotonic clock. */
+  #baseMs = 0;
 
-  /** A heartbeat with the server's clocks arrived at `localMs`. */
-  heard(at: string, monotonicMs: number, localMs: number): void {
+  /** A heartbeat with the server's clocks arrived at `localMs`. @returns whether the server's clock was set since the last one. */
+  heard(at: string, monotonicMs: number, localMs: number): boolean {
     const atMs = Date.parse(at);
-    if (!Number.isFinite(atMs) || !Number.isFinite(monotonicMs)) return;
-    const sample = { offsetMs: atMs - localMs, baseMs: atMs - monotonicMs };
-    const last = this.#samples.at(-1);
-    if (last !== undefined && Math.abs(sample.baseMs - last.baseMs) > STEP_MS) this.#samples = [];
-    this.#samples.push(sample);
-    if (this.#samples.length > SAMPLES) this.#samples.shift();
+    if (!Number.isFinite(atMs) || !Number.isFinite(monotonicMs)) return false;
+    const baseMs = atMs - monotonicMs;
+    const stepped = this.#best !== null && Math.abs(baseMs - this.#baseMs) > STEP_MS;
+    if (stepped) this.#best = null;
+    this.#baseMs = baseMs;
+    const ms = monotonicMs - localMs;
+    if (this.#best === null || ms >= offsetAt(this.#best, localMs)) this.#best = { ms, localMs };
+    return stepped;
+  }
+
+  /** This page's clock stood still: nothing is known until the next heartbeat. */
+  forget(): void {
+    this.#best = null;
   }
 
   /** Milliseconds since 1970 on the server; null before the first heartbeat. */
   at(localMs: number): number | null {
-    if (this.#samples.length === 0) return null;
-    return localMs + Math.max(...this.#samples.map(({ offsetMs }) => offsetMs));
+    return this.#best === null ? null : localMs + offsetAt(this.#best, localMs) + this.#baseMs;
   }
+}
+
+function offsetAt({ ms, localMs }: Offset, nowMs: number): number {
+  return ms - (nowMs - localMs) * DRIFT;
 }

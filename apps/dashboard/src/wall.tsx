@@ -18,6 +18,7 @@ import {
   clockText,
   hasCamera,
   hasPictures,
+  logoutRefused,
   help,
   me,
   session,
@@ -127,6 +128,11 @@ function Top({ logout, toggleTheme }: Actions): VNode {
           <button type="button" class="icb" aria-label={text('logout')} title={text('logout')} onClick={logout}>
             <Icon name="leave" />
           </button>
+          {logoutRefused.value !== '' && (
+            <span class="st blind wrap" role="alert">
+              {logoutRefused}
+            </span>
+          )}
         </span>
       )}
     </header>

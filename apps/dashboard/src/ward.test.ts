@@ -464,11 +464,22 @@ describe('boxes', () => {
   });
 });
 
+const ALARM = {
+  subject: 'hall/person-1',
+  event: 'E1',
+  camera: 'hall',
+  kind: 'fall',
+  state: 'down',
+  message: 'm',
+  since_ms: 12_000,
+  acknowledged: null,
+} as Alarms[number];
+
 describe('the clock', () => {
   test('takes the heartbeat that travelled least', () => {
     const { ward } = new Scene();
     ward.takeNow(iso(1000), 6000, 1040);
-    expect(ward.serverMs(1040)).toBe(OFFSET + 1040);
+    expect(ward.serverMs(1040)).toBeCloseTo(OFFSET + 1040, 0);
     ward.takeNow(iso(2000), 7000, 1990);
     expect(ward.serverMs(1990)).toBe(OFFSET + 2000);
   });
@@ -479,17 +490,133 @@ describe('the clock', () => {
     expect(ward.serverMs(1000)).toBe(OFFSET - 59_000);
   });
 
-  test('forgets heartbeats that are older than a minute, so that it follows drift', () => {
+  test('does not take a queue in the network for normal: ten minutes of heartbeats that are 3 s late change it by 0.12 s', () => {
+    const scene = new Scene();
+    for (let i = 1; i <= 600; i++) scene.ward.takeNow(iso(i * 1000), 5000 + i * 1000, i * 1000 + 3000);
+    expect(OFFSET + 603_000 - (scene.ward.serverMs(603_000) ?? 0)).toBeCloseTo(120, -1);
+    scene.nowMs = 603_000;
+    scene.status();
+    scene.result([], {}, 3000);
+    expect(scene.tile().answer?.ageMs).toBeGreaterThan(2800);
+    expect(scene.tile().watch).not.toBe('watching');
+  });
+
+  test('follows clocks that drift apart by less than 0.2 ms a second', () => {
     const { ward } = new Scene();
-    for (let i = 1; i <= 60; i++) ward.takeNow(iso(i * 1000), 5000 + i * 1000, i * 1000 + 5);
-    expect(ward.serverMs(60_005)).toBe(OFFSET + 60_000);
+    for (let i = 1; i <= 600; i++) ward.takeNow(iso(i * 999.9), 5000 + i * 999.9, i * 1000);
+    expect(ward.serverMs(600_000)).toBeCloseTo(OFFSET + 599_940, 0);
+  });
+
+  test('that was set leaves no trace and no beginning of an alarm in the old time', () => {
+    const scene = new Scene();
+    scene.pass(5000);
+    scene.result([PERSON]);
+    scene.status({ alarms: [{ ...ALARM, since_ms: 1000 }] });
+    expect(scene.tile().trace.bars).toHaveLength(1);
+    const back = 3_600_000;
+    const beat = (): void => scene.ward.takeNow(iso(scene.nowMs - back), 5000 + scene.nowMs, scene.nowMs);
+    for (let i = 0; i < 3; i++) {
+      scene.nowMs += 1000;
+      beat();
+      scene.result([PERSON], { captured_at: iso(scene.nowMs - back - 200) });
+      scene.status({ alarms: [{ ...ALARM, since_ms: 2000 + 1000 * i }] });
+    }
+    expect(scene.tile().trace.bars).toHaveLength(3);
+    expect(scene.wall().stage?.startedMs).toBeCloseTo(OFFSET + 4000 - back, -1);
+  });
+
+  test('of a page that slept knows nothing until the next heartbeat; alarms keep their age', () => {
+    const scene = new Scene();
+    scene.picture(scene.result([]));
+    scene.ward.slept(scene.nowMs);
+    expect([scene.ward.tile('hall', scene.nowMs), scene.ward.wall(scene.nowMs)]).toEqual([null, null]);
+    // Eight hours later by the server, and 0.1 s later by this page. The status is faster than the heartbeat.
+    const hours = 8 * 3_600_000;
+    scene.nowMs += 100;
+    scene.ward.connection(true, scene.nowMs);
+    scene.status({ alarms: [{ ...ALARM, since_ms: 20_000 }] });
+    scene.ward.takeNow(iso(hours + 100), 5000 + hours + 100, scene.nowMs);
+    expect(scene.wall().stage?.startedMs).toBe(OFFSET + hours + 100 - 20_000);
+    expect(scene.tile().picture).toMatchObject({ state: 'gone', ageMs: hours + 100 + 200 });
   });
 
   test('ignores a heartbeat without a time', () => {
     const { ward } = new Scene();
     ward.takeNow('soon', 1, 1000);
-    expect(ward.serverMs(1000)).toBe(OFFSET + 1000);
+    expect(ward.serverMs(1000)).toBeCloseTo(OFFSET + 1000, 0);
   });
+});
+
+describe('nobody', () => {
+  const slow = (): Scene => {
+    const window = { ...consumer().sla_window, turns: 6 };
+    return new Scene({ hall: { consumers: { people: consumer({ sla_window: window }) } } });
+  };
+
+  test('is not said of one that is asked every 10 s when its newest answer is none', () => {
+    const scene = slow();
+    scene.result([]);
+    scene.pass(10_000);
+    expect(scene.tile().verdict.kind).toBe('nobody');
+    scene.result(null);
+    expect(scene.tile().verdict.kind).toBe('cannot');
+    scene.result([]);
+    expect(scene.tile().verdict.kind).toBe('nobody');
+  });
+
+  test('is still said 2 s after an answer, when the next one is none', () => {
+    const scene = new Scene();
+    scene.result([]);
+    scene.pass(1000);
+    scene.result(null);
+    expect(scene.tile().verdict.kind).toBe('nobody');
+  });
+
+  test('is not said while another consumer, who may find people, does not answer', () => {
+    const scene = new Scene({ hall: { consumers: { fire: consumer(), people: consumer({ sla: 'normal' }) } } });
+    const answers = (count: number): void => {
+      for (let i = 0; i < count; i++) {
+        scene.pass(1000);
+        scene.result([], { consumer: 'fire' });
+      }
+    };
+    answers(11);
+    expect(scene.tile()).toMatchObject({ reason: { kind: 'other', consumer: 'people' }, verdict: { kind: 'cannot' } });
+    scene.result([], { consumer: 'people' });
+    expect(scene.tile()).toMatchObject({ reason: null, verdict: { kind: 'nobody' } });
+  });
+
+  test('is not said while a slow one has just seen somebody', () => {
+    const window = { ...consumer().sla_window, turns: 20 };
+    const people = consumer({ sla: 'normal', sla_window: window });
+    const scene = new Scene({ hall: { consumers: { fire: consumer(), people } } });
+    scene.result([PERSON], { consumer: 'people' });
+    for (let i = 0; i < 3; i++) {
+      scene.pass(1000);
+      scene.result([], { consumer: 'fire' });
+    }
+    expect(scene.tile().verdict).toMatchObject({ kind: 'people', count: 1 });
+  });
+});
+
+test('another login sees nothing of the one before, and its pictures are given back', () => {
+  const scene = new Scene();
+  scene.picture(scene.result([PERSON]), 'blob:7');
+  scene.status({ alarms: [ALARM] });
+  expect(scene.ward.forget()).toEqual(['blob:7']);
+  expect([scene.ward.wall(scene.nowMs), scene.ward.tile('hall', scene.nowMs)]).toEqual([null, null]);
+  scene.status();
+  expect(scene.wall()).toMatchObject({ stage: null, further: [] });
+  expect(scene.tile().picture.url).toBeNull();
+});
+
+test('a picture whose camera does not say when it was captured may be older', () => {
+  const scene = new Scene();
+  scene.picture(scene.result([]));
+  expect(scene.tile().picture.certain).toBe(true);
+  const header = { camera: 'hall', seq: null, captured_at: iso(0), age_ms: 0, width: 320, height: 180 };
+  scene.ward.takePicture({ ...header, age_certain: false }, 'blob:2', scene.nowMs);
+  expect(scene.tile().picture.certain).toBe(false);
 });
 
 describe('the trace', () => {
@@ -601,6 +728,14 @@ describe('the trace', () => {
     const other = listening();
     other.ward.takeLost(other.nowMs);
     expect(other.tile().trace.unknown).toHaveLength(1);
+    // Also what was lost since the heartbeat before, when the next one comes.
+    const late = listening();
+    late.nowMs += 900;
+    late.ward.takeLost(late.nowMs);
+    late.nowMs += 100;
+    late.beat();
+    const [[from, to] = [0, 0]] = late.tile().trace.unknown;
+    expect((to - from) * 400).toBeGreaterThanOrEqual(2000);
   });
 });
 

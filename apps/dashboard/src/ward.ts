@@ -39,7 +39,10 @@ export type Reason =
   | { readonly kind: 'flapping' }
   | { readonly kind: 'no_consumer' };
 
-/** What the newest answer says. `nobody` needs an answer `ok` without any detection. */
+/**
+ * What the newest answers say. `nobody` needs one `ok` without any detection from each essential consumer: its newest, or of the
+ * last 2 s.
+ */
 export type Verdict =
   | { readonly kind: 'nobody' | 'cannot' | 'pending' | 'off' }
   | { readonly kind: 'people'; readonly count: number }
@@ -53,6 +56,8 @@ export interface PictureView {
   readonly width: number;
   readonly height: number;
   readonly ageMs: number | null;
+  /** False: it may be older. */
+  readonly certain: boolean;
   /** Capture time, milliseconds since 1970; null when none ever came: then `sinceMs` is when the page began to listen. */
   readonly capturedMs: number | null;
   readonly sinceMs: number | null;
@@ -124,13 +129,23 @@ interface CameraMemory {
   troubleMs: number;
 }
 
+/** What a verdict is made from. */
+interface Judged {
+  readonly watch: Watch;
+  readonly reason: Reason | null;
+  readonly status: CameraStatus;
+  readonly memory: CameraMemory;
+  readonly essential: readonly string[];
+  readonly localMs: number;
+}
+
 /**
  * What the page knows: messages in, views out. No DOM, no words, no clock of its own: `localMs` is always the time now by
  * a clock that never jumps.
  */
 export class Ward {
   readonly clock: ServerClock = new ServerClock();
-  readonly #alarms = new Alarms();
+  #alarms = new Alarms();
   readonly #heard = new Heard();
   readonly #cameras = new Map<string, CameraMemory>();
   /** Who follows the answers of a camera, one by one. */
@@ -139,12 +154,31 @@ export class Ward {
   #order: readonly string[] = [];
   #listeningSinceMs: number | null = null;
   #lastNowMs: number | null = null;
+  /** Since the last heartbeat the server has said that it dropped results. */
+  #lostSome = false;
   /** Alarms of a status that came before the first heartbeat: without it nobody knows when they began. */
   #early: { readonly alarms: NodeStatus['alarms']; readonly askedMs: number } | null = null;
 
   /** The newest status; null before the first. */
   get status(): NodeStatus | null {
     return this.#status;
+  }
+
+  /** Another login must not see what this one saw. Returns the pictures: the caller revokes them. */
+  forget(): readonly string[] {
+    const urls = [...this.#cameras.values()].flatMap(({ picture }) => (picture === null ? [] : [picture.url]));
+    this.#cameras.clear();
+    this.#alarms = new Alarms();
+    this.#status = null;
+    this.#order = [];
+    this.#early = null;
+    return urls;
+  }
+
+  /** This page's clock stood still, as when a tablet slept: until the next heartbeat nothing is known to be current. */
+  slept(localMs: number): void {
+    this.clock.forget();
+    this.connection(false, localMs);
   }
 
   /** A connection of the stream was opened or lost. Until the next one is open, missing answers mean nothing. */
@@ -160,10 +194,13 @@ export class Ward {
 
   /** A heartbeat. */
   takeNow(at: string, monotonicMs: number, localMs: number): void {
-    this.clock.heard(at, monotonicMs, localMs);
+    if (this.clock.heard(at, monotonicMs, localMs)) this.#clockWasSet();
     const serverMs = this.clock.at(localMs);
     if (serverMs === null) return;
-    this.#heard.listened(serverMs - (localMs - (this.#lastNowMs ?? localMs)), serverMs);
+    const sinceMs = serverMs - (localMs - (this.#lastNowMs ?? localMs));
+    if (this.#lostSome) this.#heard.missed(sinceMs, serverMs);
+    else this.#heard.listened(sinceMs, serverMs);
+    this.#lostSome = false;
     this.#lastNowMs = localMs;
     if (this.#early === null) return;
     this.#alarms.fromStatus(this.#early.alarms, this.#early.askedMs, serverMs);
@@ -173,6 +210,7 @@ export class Ward {
   /** The server dropped results on the way to this page. */
   takeLost(localMs: number): void {
     const serverMs = this.clock.at(localMs);
+    this.#lostSome = true;
     if (serverMs !== null) this.#heard.missed(serverMs - LIVE_MS, serverMs);
   }
 
@@ -299,7 +337,7 @@ export class Ward {
         : earlier !== null
           ? serverMs - earlier.capturedMs
           : null;
-    const verdict = this.#verdict(watch, memory, essential, localMs);
+    const verdict = this.#verdict({ watch, reason, status, memory, essential, localMs });
     const said = verdict.answer ?? last;
     const silent = lastAge === null ? watch === 'blind' : lastAge > limitMs;
     const lastDecidedMs = last === null ? (earlier?.decidedMs ?? 0) : last.capturedMs + last.result.age_ms;
@@ -335,6 +373,13 @@ export class Ward {
   /** The time of the server, milliseconds since 1970; null before the first heartbeat. */
   serverMs(localMs: number): number | null {
     return this.clock.at(localMs);
+  }
+
+  /** Traces are kept by the server's time, and nobody knows which time an old answer belongs to. */
+  #clockWasSet(): void {
+    this.#heard.clear();
+    this.#lastNowMs = null;
+    for (const { trace } of this.#cameras.values()) trace.clear();
   }
 
   #hears(localMs: number): boolean {
@@ -447,24 +492,29 @@ export class Ward {
     return other === undefined || listenedMs < CALM_MS ? null : { kind: 'other', consumer: other };
   }
 
-  #verdict(
-    watch: Watch,
-    memory: CameraMemory,
-    essential: readonly string[],
-    localMs: number,
-  ): { verdict: Verdict; answer: Answer | null } {
+  #verdict({ watch, reason, status, memory, essential, localMs }: Judged): { verdict: Verdict; answer: Answer | null } {
     if (watch === 'off' || watch === 'pending') return { verdict: { kind: watch }, answer: null };
     if (watch === 'blind') return { verdict: { kind: 'cannot' }, answer: null };
     const answers = essential.flatMap((name) => memory.newestOk.get(name) ?? []);
     const others = [...memory.newestOk.values()].filter(
-      (answer) => !essential.includes(answer.consumer) && this.#age(answer, answer.result.age_ms, localMs) <= LIVE_MS,
+      (answer) =>
+        !essential.includes(answer.consumer) &&
+        this.#age(answer, answer.result.age_ms, localMs) <= limitOf(status, answer.consumer),
     );
     const seeing = mostPeople(answers) ?? mostPeople(others);
     if (memory.bed !== null) return { verdict: { kind: 'bed', state: memory.bed }, answer: seeing ?? oldest(answers) };
     if (seeing !== null) return { verdict: { kind: 'people', count: people(seeing) }, answer: seeing };
     const object = [...answers, ...others].flatMap(({ result }) => result.detections ?? [])[0];
     const answer = oldest(answers);
-    if (object === undefined) return { verdict: { kind: 'nobody' }, answer };
+    if (object === undefined) {
+      // Who is asked seldom may have failed since; and who finds people may be the one that does not answer.
+      const isKnown = essential.every((name) => {
+        const ok = memory.newestOk.get(name);
+        const isNewest = ok === memory.newest.get(name);
+        return ok !== undefined && (isNewest || this.#age(ok, ok.result.age_ms, localMs) <= LIVE_MS);
+      });
+      return { verdict: { kind: isKnown && reason?.kind !== 'other' ? 'nobody' : 'cannot' }, answer };
+    }
     const name = object.class_name;
     const counts = [...answers, ...others].map(
       ({ result }) => (result.detections ?? []).filter((one) => one.class_name === name).length,
@@ -480,7 +530,8 @@ export class Ward {
     }
     const { header, url, capturedMs } = picture;
     const ageMs = this.#age(picture, header.age_ms, localMs);
-    const seen = { width: header.width, height: header.height, ageMs, capturedMs, sinceMs: null };
+    const { width, height, age_certain: certain } = header;
+    const seen = { width, height, ageMs, certain, capturedMs, sinceMs: null };
     if (ageMs > GONE_MS) return { ...seen, state: 'gone', url: null, overlay: null };
     if (ageMs > LIVE_MS) return { ...seen, state: 'old', url, overlay: null };
     return {
@@ -507,6 +558,7 @@ const NO_PICTURE: PictureView = {
   width: 16,
   height: 9,
   ageMs: null,
+  certain: true,
   capturedMs: null,
   sinceMs: null,
   overlay: null,
