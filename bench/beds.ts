@@ -66,7 +66,7 @@ async function play(run: BenchRun, node: VigiaNode, nights: readonly Night[]): P
     };
     const first = results.find((result) => result.camera === ids[i] && result.status === 'ok');
     const zeroMs = first ? Date.parse(first.captured_at) - first.pts_us / 1000 : Number.NaN;
-    const events = answer.events.filter(({ at }) => Date.parse(at) - zeroMs <= night.seconds * 1000);
+    const events = answer.events.toReversed().filter(({ at }) => Date.parse(at) - zeroMs <= night.seconds * 1000);
     const away = events.filter(({ phase, data }) => phase === 'start' && data.reason === 'away');
     heard.push({
       night,

@@ -80,7 +80,7 @@ async function play(
     const answer = JSON.parse(await node.ask('GET', `/api/v1/events?kind=fall&camera=${id}`)) as {
       events: NodeEventOf<'fall'>[];
     };
-    heard.push(heardOf(clip, id, results, answer.events));
+    heard.push(heardOf(clip, id, results, answer.events.toReversed()));
   }
   return heard;
 }

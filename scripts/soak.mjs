@@ -35,6 +35,8 @@ const SOAKS = {
     'attacks on every boundary, 10,000 cases each where they are cheap, and on a node from all sides: refused or counted, no leak (10 min)',
   'worker-faults': 'workers that crash, hang, flood or lie: reported states, times, effect on others (3 min)',
   'alarm-faults': 'somebody lies on the floor, and something dies: said to be blind, repeated, never silent (8 min)',
+  'quiet-day':
+    'every process dies once, a camera freezes, the broker is away; then a healthy hour on a busy machine: no alarm but the true one (2 h)',
   'worker-kills': '500 workers killed at random over 8 cameras: processes, memory, segments as before (2 min)',
   'recording-kills':
     '1,000 processes of a recording node killed at random, then nothing that decodes lives for 5 min: judged unit by unit (30 min)',
@@ -128,6 +130,7 @@ const WAITING = [
   'live',
 ];
 const QUIET = [
+  'quiet-day',
   'page',
   'camera-zoo',
   'recording-exact',

@@ -189,7 +189,7 @@ class Proof {
 
   /** Reads what is new; nothing while the node does not run. */
   async #poll(): Promise<void> {
-    const after = this.#last === '' ? '' : `&after=${this.#last}`;
+    const after = `&after=${this.#last === '' ? '0'.repeat(26) : this.#last}`;
     try {
       const answer = await this.#stage.node.ask('GET', `/api/v1/events?kind=fall&limit=1000${after}`);
       const { events } = JSON.parse(answer) as { events: Fall[] };

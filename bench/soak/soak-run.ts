@@ -36,9 +36,13 @@ const INTERRUPTED = 130;
 const OPTIONS = { short: { type: 'boolean' }, markdown: { type: 'boolean' }, only: { type: 'string' } } as const;
 
 /** Runs one soak test as a program: `[--short] [--markdown] [--only PART[,PART]]`; exit code 0 when everything held. */
-export async function runSoak(name: string, soak: (run: SoakRun) => Promise<SoakResult>): Promise<void> {
+export async function runSoak(
+  name: string,
+  soak: (run: SoakRun) => Promise<SoakResult>,
+  longLimitS: number = LIMIT_S,
+): Promise<void> {
   const { values } = parseArgs({ options: OPTIONS });
-  const limitS = values.short ? SHORT_LIMIT_S : LIMIT_S;
+  const limitS = values.short ? SHORT_LIMIT_S : longLimitS;
   const ending = endingController(limitS);
   const scope = new Scope();
   const write = (text: string): void => void process.stdout.write(`${text}\n`);

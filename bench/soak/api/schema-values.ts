@@ -35,6 +35,8 @@ const TEXTS = [
   'a',
   '0'.repeat(12),
   '0'.repeat(26),
+  // A session of live video.
+  's'.repeat(22),
   '7'.padEnd(26, 'Z'),
   'result',
   'stats,event',

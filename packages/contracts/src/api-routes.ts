@@ -275,11 +275,16 @@ export const API = {
   events: {
     method: 'GET',
     path: '/api/v1/events',
-    summary: 'Stored events, oldest first. The last id of one answer is `after` of the next request.',
+    summary:
+      'Stored events, the newest first: the last id of an answer is `before` of the request for earlier ones. With `after` the oldest after it first: the last id is `after` of the next request.',
     role: 'screen',
     scope: 'cameras',
     query: eventQueryFields,
-    answer: z.strictObject({ events: z.array(nodeEventSchema) }),
+    answer: z.strictObject({
+      events: z.array(nodeEventSchema),
+      /** Whether there are further ones in this direction. */
+      more: z.boolean(),
+    }),
     refusals: [409],
   },
   alarms: {
@@ -337,7 +342,7 @@ export const API = {
         .min(TILE_WIDTH.min)
         .max(TILE_WIDTH.max)
         .default(320)
-        .describe('Of pictures, pixels.'),
+        .describe('Of pictures, pixels; the next of 160, 320, 480, 640 is sent.'),
       fps: z.coerce
         .number<string | number>()
         .min(0.1)

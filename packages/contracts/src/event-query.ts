@@ -1,13 +1,17 @@
 import { z } from 'zod';
 import { ID_PATTERN } from './ids.ts';
-import { EVENT_KINDS, eventIdSchema, SEVERITIES, type Severity } from './events.ts';
+import { EVENT_ID_LENGTH, EVENT_KINDS, eventIdSchema, SEVERITIES, type Severity } from './events.ts';
 
-/** Which events to read, oldest first. */
+/** Which events to read. */
 export interface EventQuery {
   /** In place of everything else: this one. */
   readonly id?: string | undefined;
   /** Only events stored after this one. An id that is no longer stored stands for its time. */
   readonly after?: string | undefined;
+  /** Only events stored before this one. An id that is no longer stored stands for its time. */
+  readonly before?: string | undefined;
+  /** The newest of these, newest first. Default: the oldest, oldest first. */
+  readonly newest?: boolean | undefined;
   readonly camera?: string | undefined;
   /** In place of `camera`: of these only. */
   readonly cameras?: readonly string[] | undefined;
@@ -25,6 +29,8 @@ export interface EventQuery {
 /** The most events of one answer. */
 export const EVENTS_LIMIT = 1_000;
 const EVENTS_DEFAULT = 100;
+/** Before every event: `after` of who wants all of them. */
+export const BEFORE_ALL_EVENTS = '0'.repeat(EVENT_ID_LENGTH);
 
 const time = z.iso.datetime({ offset: true });
 
@@ -32,7 +38,8 @@ const time = z.iso.datetime({ offset: true });
 export const eventQueryFields = z.strictObject({
   after: eventIdSchema
     .optional()
-    .describe('Only events stored after this id. An id that is no longer stored stands for its time.'),
+    .describe('Only events stored after this id, oldest first. An id that is no longer stored stands for its time.'),
+  before: eventIdSchema.optional().describe('Only events stored before this id.'),
   camera: z.string().regex(ID_PATTERN).optional(),
   kind: z
     .string()
@@ -56,6 +63,8 @@ export const eventQuerySchema: z.ZodType<EventQuery, z.input<typeof eventQueryFi
   })
   .transform(({ kind, from, to, ...rest }) => ({
     ...rest,
+    // Who continues reads on; everybody else wants to know what happened lately.
+    newest: rest.after === undefined,
     kinds: kind,
     fromMs: from === undefined ? undefined : Date.parse(from),
     toMs: to === undefined ? undefined : Date.parse(to),

@@ -129,6 +129,12 @@ test('a port that another program has is refused in a reload, and the old one st
   await until('the old port is left', async () => !(await node.overTcp.ready().catch(() => undefined)));
   await node.overSocket.putConfig({ body: node.document(21) });
   expect((await node.overTcp.ready()).status).toBe('ready');
+  // Its own port at another address is not taken: `localhost` has 127.0.0.1, too.
+  const elsewhere = node.document(21).replace('127.0.0.1', 'localhost');
+  await node.overSocket.putConfig({ body: elsewhere });
+  expect((await node.overTcp.ready()).status).toBe('ready');
+  await node.overSocket.putConfig({ body: node.document(22) });
+  expect((await node.overTcp.ready()).status).toBe('ready');
 });
 
 test('a port that another program took meanwhile is a problem of the node, and a reload mends it', async () => {
@@ -155,14 +161,14 @@ test('a port that another program took meanwhile is a problem of the node, and a
 });
 
 test('without a port there is no api process; with one there is again', async () => {
-  const without = node.document(22).replace(/^http:.*\n/m, '');
+  const without = node.document(24).replace(/^http:.*\n/m, '');
   await node.overSocket.putConfig({ body: without });
   await until(
     'no api process',
     async () => !node.vigia.children().some(({ command }) => command.includes('api-process')),
   );
   expect(await fetch(`http://127.0.0.1:${node.port}/`).catch((error: Error) => error.message)).toBe('fetch failed');
-  await node.overSocket.putConfig({ body: node.document(23) });
+  await node.overSocket.putConfig({ body: node.document(25) });
   expect((await node.overTcp.ready()).status).toBe('ready');
 });
 

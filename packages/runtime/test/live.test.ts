@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { SimulatedCamera } from '@vigia/testkit';
-import { postOffer, WhepViewer } from '@vigia/testkit/whep-viewer';
+import { postOffer, WhepViewer, type WhepViewerOptions } from '@vigia/testkit/whep-viewer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { clip } from './support/clips.ts';
@@ -15,10 +15,16 @@ let vigia: Vigia;
 let base: string;
 const viewers: WhepViewer[] = [];
 
-/** `hall` is recorded, so that another process has its connection; `yard` is not; `bath` has what nobody may see; `loft` has two streams. */
+/**
+ * `hall` is recorded, so that another process has its connection, with its sound; `yard` is not; `bath` has what nobody may see;
+ * `loft` has two streams.
+ */
 beforeAll(async () => {
   box = new Sandbox();
-  cameras = await Promise.all([CLIP, clip('h265')].map((path) => SimulatedCamera.start({ clip: path })));
+  cameras = await Promise.all([
+    SimulatedCamera.start({ clip: CLIP, audio: 'pcma' }),
+    SimulatedCamera.start({ clip: clip('h265') }),
+  ]);
   const [camera, modern] = cameras.map(({ url }) => url);
   const port = await freePort();
   base = `http://127.0.0.1:${port}/api/v1`;
@@ -51,8 +57,8 @@ afterAll(async () => {
   box.remove();
 });
 
-function viewer(): WhepViewer {
-  const opened = new WhepViewer();
+function viewer(options: WhepViewerOptions = {}): WhepViewer {
+  const opened = new WhepViewer(options);
   viewers.push(opened);
   return opened;
 }
@@ -104,6 +110,52 @@ test.each(['hall', 'yard'])(
     expect((await fetch(at(headers.get('location')), { method: 'DELETE' })).status).toBe(404);
   },
 );
+
+/** Each section of an answer, with its direction. */
+function directionsIn(answer: string): string[] {
+  return answer
+    .split(/\r\n(?=m=)/)
+    .slice(1)
+    .map(
+      (section) => `${/^m=(\w+)/.exec(section)?.[1]} ${/a=(sendonly|recvonly|sendrecv|inactive)\r/.exec(section)?.[1]}`,
+    );
+}
+
+test.each([
+  ['last', ['video sendonly', 'audio sendonly']],
+  ['first', ['audio sendonly', 'video sendonly']],
+] as const)(
+  'sound of a recorded camera as it sends it, in a stream of its own: offered %s',
+  async (sound, sections) => {
+    const one = viewer({ sound });
+    const { text } = await one.open(whep('hall'));
+    expect(directionsIn(text).filter((section) => !section.startsWith('application'))).toEqual(sections);
+    expect(text).toContain('a=rtpmap:8 PCMA/8000\r\n');
+    // Nothing asks a player to bring pictures in step with sound.
+    const streams = [...text.matchAll(/a=msid:(\S+)/g)].map(([, stream]) => stream);
+    const sources = [...text.matchAll(/a=ssrc:\d+ cname:(\S+)/g)].map(([, source]) => source);
+    expect([new Set(streams).size, new Set(sources).size, /a=group:LS/.test(text)]).toEqual([2, 2, false]);
+    await one.until('sound and pictures', () => one.heard.length > 50 && one.packets.length > 20);
+    expect(new Set(one.heard.map(({ type }) => type))).toEqual(new Set([8]));
+    expect(new Set(one.packets.map(({ type }) => type))).toEqual(new Set([102]));
+    for (const [i, { stamp }] of one.heard.entries())
+      if (i > 0) expect(behind(stamp, one.heard[i - 1]?.stamp ?? 0)).toBeGreaterThan(0);
+    // 20 ms in each packet, 8,000 samples a second: none is missing.
+    const took = behind(one.heard.at(-1)?.stamp ?? 0, one.heard[0]?.stamp ?? 0);
+    expect(took).toBe(160 * (one.heard.length - 1));
+  },
+);
+
+test('no sound of a camera that is not recorded, nor for a viewer who has not the camera’s: the answer says so', async () => {
+  const one = viewer({ sound: 'first' });
+  const { text } = await one.open(whep('yard'));
+  expect(directionsIn(text).slice(0, 2)).toEqual(['audio inactive', 'video sendonly']);
+  await one.until('pictures', () => one.packets.length > 20);
+  expect(one.heard).toEqual([]);
+  const offer = await viewer({ sound: 'last' }).offer();
+  const other = await postOffer(whep('hall'), offer.replace('a=rtpmap:8 PCMA/8000\r\n', '').replace(' 0 8', ' 0'));
+  expect([other.status, directionsIn(other.text).slice(0, 2)]).toEqual([201, ['video sendonly', 'audio inactive']]);
+});
 
 test('a killed live process costs its viewers their connection, and nothing else', async () => {
   const one = viewer();

@@ -272,6 +272,11 @@ test('the recorder is killed: what is on disk stays, another one goes on, and th
   expect(gaps).toMatchObject([{ reason: 'node_down', from_ms: spans[0]?.to_ms, to_ms: spans[1]?.from_ms }]);
 });
 
+test('a camera that nobody wants to record any more is not away', async () => {
+  expect((await ask(box, 'PATCH', '/api/v1/cameras/yard', { record: null })).status).toBe(200);
+  await until('the gap', async () => (await recorded('yard')).gaps.at(-1)?.reason === 'not_recorded');
+});
+
 test('the end leaves nothing behind, and every file decodes', async () => {
   vigia.process.kill('SIGTERM');
   expect(await vigia.ended()).toBe(0);

@@ -62,6 +62,16 @@ test('a second node of the same name is refused while the first one runs, and le
   const second = new Vigia(['run', '-c', box.config({ hall: 'rtsp://127.0.0.1:1/x' })], box.env);
   expect(await second.ended()).toBe(1);
   expect(second.stderr).toContain(`node ${box.node} runs already as process ${vigia.pid}`);
+  // Another one may not share its events and users.
+  const other = new Sandbox();
+  const env = { ...other.env, VIGIA_STATE_DIR: box.env['VIGIA_STATE_DIR'] };
+  const third = new Vigia(['run', '-c', other.config({ hall: 'rtsp://127.0.0.1:1/x' })], env);
+  expect(await third.ended()).toBe(1);
+  expect(third.stderr).toContain(
+    `belongs to node ${box.node}, which runs as process ${vigia.pid}: give node ${other.node} a folder of its own with VIGIA_STATE_DIR`,
+  );
+  expect(other.leftovers()).toEqual([]);
+  other.remove();
   const before = vigia.results.length;
   await vigia.until('more results of the first', () => vigia.results.length > before + 5);
 });

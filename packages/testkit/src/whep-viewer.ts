@@ -1,5 +1,6 @@
 import { sleep, systemClock } from '@vigia/base';
 import {
+  Audio,
   cleanup,
   type DataChannel,
   initLogger,
@@ -12,11 +13,17 @@ import {
 
 /** What a viewer was sent. */
 export interface SeenPacket {
-  /** Payload type: 102 is H.264, 104 H.265. */
+  /** Payload type: 102 is H.264, 104 H.265, 0 PCMU, 8 PCMA. */
   readonly type: number;
   readonly stamp: number;
   /** Of the last packet of a picture. */
   readonly marker: boolean;
+}
+
+/** What a viewer wants. */
+export interface WhepViewerOptions {
+  /** Whether it offers to receive sound, in front of the video or behind it. Default: it does not. */
+  readonly sound?: 'first' | 'last';
 }
 
 /** The answer to an offer. */
@@ -32,22 +39,22 @@ export interface WhepAnswer {
 export class WhepViewer {
   /** All that came. A viewer that stays for long may empty it. */
   readonly packets: SeenPacket[] = [];
+  /** The same of sound. */
+  readonly heard: SeenPacket[] = [];
   readonly times: { readonly rtp: number; readonly captured_at: string }[] = [];
   readonly #connection: Connection;
-  readonly #track: Track;
+  /** Held: the library ends a track that nobody holds. */
+  readonly #tracks: readonly Track[];
   readonly #channel: DataChannel;
   readonly #waiters = new Set<() => void>();
   #state = 'new';
 
-  constructor() {
+  constructor({ sound }: WhepViewerOptions = {}) {
     initLogger('Fatal', () => undefined);
     this.#connection = new PeerConnection('test', { iceServers: [], bindAddress: '127.0.0.1' });
-    const video = new Video('0', 'RecvOnly');
-    video.addH264Codec(102, 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f');
-    video.addH265Codec(104);
-    this.#track = this.#connection.addTrack(video);
+    const tracks = [() => this.#addVideo(), ...(sound ? [() => this.#addSound()] : [])];
+    this.#tracks = (sound === 'first' ? tracks.reverse() : tracks).map((add) => add());
     this.#channel = this.#connection.createDataChannel('vigia.times', { unordered: true, maxRetransmits: 0 });
-    this.#track.onMessage((packet) => this.#take(packet));
     this.#channel.onMessage((message) => {
       this.times.push(JSON.parse(message as string) as WhepViewer['times'][number]);
       this.#wake();
@@ -102,14 +109,33 @@ export class WhepViewer {
 
   /** Ends the connection. Idempotent. */
   close(): void {
+    for (const track of this.#tracks) track.close();
     this.#connection.close();
   }
 
-  #take(packet: Buffer): void {
+  #addVideo(): Track {
+    const video = new Video('0', 'RecvOnly');
+    video.addH264Codec(102, 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f');
+    video.addH265Codec(104);
+    const track = this.#connection.addTrack(video);
+    track.onMessage((packet) => this.#take(packet, this.packets));
+    return track;
+  }
+
+  #addSound(): Track {
+    const audio = new Audio('1', 'RecvOnly');
+    audio.addAudioCodec(0, 'PCMU/8000');
+    audio.addAudioCodec(8, 'PCMA/8000');
+    const track = this.#connection.addTrack(audio);
+    track.onMessage((packet) => this.#take(packet, this.heard));
+    return track;
+  }
+
+  #take(packet: Buffer, seen: SeenPacket[]): void {
     const type = packet.readUInt8(1) & 0x7f;
     // RTCP (RFC 5761).
     if (type >= 64 && type < 96) return;
-    this.packets.push({ type, stamp: packet.readUInt32BE(4), marker: (packet.readUInt8(1) & 0x80) !== 0 });
+    seen.push({ type, stamp: packet.readUInt32BE(4), marker: (packet.readUInt8(1) & 0x80) !== 0 });
     this.#wake();
   }
 

@@ -37,18 +37,27 @@ export class HttpDoor {
   }
 
   /**
-   * Listens at an address, and closes the previous one a second later. The same address with other settings is closed
-   * first, because it can be used once only.
+   * Listens at an address, and closes the previous one a second later. One with the same port is closed first: 0.0.0.0 has it
+   * already where 127.0.0.1 has it.
    *
    * @throws UsageError for an open port of a node without users; VigiaError when the address cannot be used. The
-   *   previous one is still open then, unless it is the same address.
+   *   previous one is open then, or again.
    */
   async use(http: ListenSetup): Promise<void> {
     const before = this.#open;
     const ready = await this.#ready(http);
-    if (before && before.http.listen === http.listen) await before.listener.close();
-    this.#open = await this.#listen(http, ready);
-    if (before && before.http.listen !== http.listen) this.#leave(before.listener);
+    if (!before || partsOf(before.http.listen).port !== partsOf(http.listen).port) {
+      this.#open = await this.#listen(http, ready);
+      if (before) this.#leave(before.listener);
+      return;
+    }
+    await before.listener.close();
+    try {
+      this.#open = await this.#listen(http, ready);
+    } catch (error) {
+      this.#open = await this.#listen(before.http, before.tls);
+      throw error;
+    }
   }
 
   /** Reads the certificate again if its files have changed. One that cannot be used changes nothing; the log says so. */

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { codeOf, messageOf, printable, UsageError } from '@vigia/base';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { codeOf, messageOf, printable, UsageError, VigiaError } from '@vigia/base';
 import type { Config } from '@vigia/contracts';
 import { ModelStore, tryProvider } from '@vigia/model-container';
 import { runDirOf } from '#core/node-dirs';
@@ -39,8 +40,22 @@ export async function checkCommand(values: Values): Promise<number> {
   const room = roomFor([process.pid]);
   for (const line of [...describePlan(plan), ...describeBudget(budget, room)]) process.stdout.write(`${line}\n`);
   admit(plan, budget, room);
+  if (plan.recording.ingests.length > 0) for (const { path } of plan.recording.dirs) checkWritable(path);
   process.stdout.write(`${file}: fine\n`);
   return 0;
+}
+
+/** @throws VigiaError when recordings cannot be written there, or the folder cannot be made. */
+function checkWritable(path: string): void {
+  let there = resolve(path);
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there);
+  try {
+    accessSync(there, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const user = process.getuid?.() ?? '';
+    const message = `recordings: user ${user} cannot write ${there} (${codeOf(cause)}), so nothing would be recorded in ${path}`;
+    throw new VigiaError('storage', `${message}; give it the folder, or name another one in storage.path`, { cause });
+  }
 }
 
 /** @throws UsageError for a provider that does not start on this machine. */

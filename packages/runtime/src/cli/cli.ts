@@ -33,7 +33,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const [least, most] = command.words;
   if (positionals.length < least || positionals.length > most)
     throw new UsageError(
-      `vigia ${name}: ${wordsText(positionals.length, least, most)}${fileHint(command, positionals)} (vigia ${name} --help)`,
+      `vigia ${name}: ${wordsText(command, positionals)}${fileHint(command, positionals)} (vigia ${name} --help)`,
     );
   return command.run(values, positionals);
 }
@@ -64,7 +64,11 @@ function parse(name: string, command: Command, args: string[]): { values: Values
   }
 }
 
-function wordsText(found: number, least: number, most: number): string {
-  const allowed = least === most ? `${least}` : `${least} to ${most}`;
-  return `${found} argument${found === 1 ? '' : 's'} found, ${allowed} expected`;
+/** What is missing, or too much. @param example Names the arguments: `snapshot CAMERA out.jpg`. */
+function wordsText({ example, words: [least, most] }: Command, found: readonly string[]): string {
+  if (found.length > most) return `"${quoted(found[most] ?? '', 40)}" is one argument too many`;
+  const names = example.split(' ').slice(1);
+  const wanted = names.filter((word) => /^[\w.]/.test(word) && word !== '…').slice(0, least);
+  const missing = wanted.slice(found.length);
+  return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing: vigia ${example}`;
 }

@@ -39,6 +39,7 @@ const EVENTS: Command = {
   options: {
     ...WHICH,
     after: { type: 'string', about: 'only events stored after this id' },
+    before: { type: 'string', about: 'only events stored before this id' },
     camera: { type: 'string', about: 'of one camera' },
     kind: { type: 'string', about: 'of these kinds' },
     severity: { type: 'string', about: 'of this severity and above', value: SEVERITIES },
@@ -73,7 +74,7 @@ const TIMES = {
 
 const RECORDINGS: Command = {
   about: 'what was recorded; mark an event; rebuild the index',
-  example: 'recordings [list|mark|rebuild]',
+  example: 'recordings list|mark|…',
   options: { ...WHICH, ...TIMES, json: { type: 'boolean', about: 'as JSON' } },
   words: [0, 2],
   arguments: [['list', 'mark', 'rebuild'], 'text'],

@@ -10,7 +10,7 @@ import { formatBytes } from '#core/terminal';
 import { openOnNode } from '#services/control-client';
 import { whole, writeSidecar } from './export-sidecar.ts';
 import { askJson } from './node-answers.ts';
-import { text, type Values } from './options.ts';
+import { moment, type Values } from './options.ts';
 import { socketOf } from './which-node.ts';
 
 const ANSWER_MS = 15_000;
@@ -52,9 +52,9 @@ function wantedOf(values: Values, [camera = '', file = '']: readonly string[]): 
   if (!ID_PATTERN.test(camera)) throw new UsageError(`vigia export: "${quoted(camera, 40)}" is no camera id`);
   if (!file.endsWith('.mp4')) throw new UsageError(`vigia export: ${quoted(file)} would hold an MP4: name it .mp4`);
   const [from, to] = ['from', 'to'].map((name) => {
-    const time = text(values, name);
-    if (time === undefined) throw new UsageError(`vigia export: --${name} is missing, such as 2026-11-22T03:14:00Z`);
-    return time;
+    const ms = moment(values, name);
+    if (ms === undefined) throw new UsageError(`vigia export: --${name} is missing, such as "yesterday 22:00"`);
+    return new Date(ms).toISOString();
   }) as [string, string];
   for (const path of [file, sidecarOf(file), `${file}.sha256`])
     if (existsSync(path) && !values['force'])

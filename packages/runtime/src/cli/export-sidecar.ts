@@ -3,7 +3,7 @@ import { createWriteStream, renameSync, rmSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { codeOf, messageOf, printableJson, UsageError, VigiaError } from '@vigia/base';
-import type { NodeEvent } from '@vigia/contracts';
+import { BEFORE_ALL_EVENTS, type NodeEvent } from '@vigia/contracts';
 import { API } from '@vigia/contracts/api';
 import { parseResultLine, ResultLines } from '#core/footage';
 import { openOnNode } from '#services/control-client';
@@ -78,7 +78,7 @@ async function* eventsOf({ socket, camera, ...clip }: SidecarOf): AsyncGenerator
   const [from, to] = [iso(clip.from_ms), iso(clip.to_ms)];
   let last: NodeEvent | undefined;
   for (;;) {
-    const query = new URLSearchParams({ camera, from, to, limit: String(PAGE), ...(last ? { after: last.id } : {}) });
+    const query = new URLSearchParams({ camera, from, to, limit: String(PAGE), after: last?.id ?? BEFORE_ALL_EVENTS });
     const { events } = await askJson(API.events.answer, socket, `/api/v1/events?${query.toString()}`, ANSWER_MS);
     // Stored in order of their announcement: what happened in the same instant may be reversed.
     yield* events

@@ -127,7 +127,7 @@ Footage that a running node has recorded: a key \`record\` of a camera says what
   mark        an event at that camera, now or between two times: the seconds around it are recorded and kept as events
   rebuild     makes the index of recordings from the files again; it cannot harm them
 
-  --from T, --to T    a time such as 2026-11-22T03:14:00Z
+  --from T, --to T    10m (ago), 3:14, "yesterday 22:00", "2026-11-22 03:14" or 2026-11-22T03:14:00Z
   --json              the list as JSON; times are milliseconds since 1970
   --node NAME         the node (default: the only running one)
   -c, --config FILE   take the node's name from a configuration
@@ -139,7 +139,7 @@ Exit codes: 0 done, 1 no such node or camera, or nothing is recorded, 2 an inval
 Saves footage as it was recorded, from the keyframe before --from on. Beside it are OUT.jsonl, with what the clip holds, its
 gaps, the camera's events and results, and OUT.mp4.sha256 (\`sha256sum -c\`). A file that is there already is not touched.
 
-  --from T, --to T    a time such as 2026-11-22T03:14:00Z; at most 24 hours
+  --from T, --to T    10m (ago), 3:14, "yesterday 22:00", "2026-11-22 03:14" or 2026-11-22T03:14:00Z; at most 24 hours
   --force             replace files that are there
   --node NAME         the node (default: the only running one)
   -c, --config FILE   take the node's name from a configuration
@@ -180,18 +180,20 @@ no events, a supervisor that uses too much memory.
 
 Exit codes: 0 all is well, 1 the node needs attention or does not answer.
 `,
-  events: `vigia events [--follow] [--json] [--after ID] [--camera ID] [--kind KINDS] [--severity S] [--from T] [--to T] [--limit N]
+  events: `vigia events [--follow] [--json] [--before ID] [--after ID] [--camera ID] [--kind KINDS] [--severity S] [--from T] [--to T]
+             [--limit N]
 
-Prints stored events of a running node, oldest first: without --from or --after, the oldest of all. They survive restarts:
+Prints the newest stored events of a running node, the newest last; says how to get earlier ones. They survive restarts:
 90 days, a million at most.
 
   --follow            continue with what happens, until Ctrl-C
   --json              one event per line, in the envelope of docs/protocol/events.md
-  --after ID          only events that were stored after this one
+  --before ID         the newest of those that were stored before this one
+  --after ID          the oldest of those that were stored after this one
   --camera ID         of one camera
   --kind KIND,KIND    of these kinds, such as worker,consumer_blind
   --severity S        of this severity and above: info, notice, warning, alarm
-  --from T, --to T    of this time, such as 2026-11-22T03:00:00Z; --to is exclusive
+  --from T, --to T    10m (ago), 3:14, "yesterday 22:00", "2026-11-22 03:14" or 2026-11-22T03:14:00Z; --to is exclusive
   --limit N           at most so many, 1 to 1000 (100)
   --node NAME         the node (default: the only running one)
   -c, --config FILE   take the node's name from a configuration

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { codeOf, printable, printableJson, quoted, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
-import { ID_PATTERN, type NodeEvent } from '@vigia/contracts';
+import { BEFORE_ALL_EVENTS, ID_PATTERN, type NodeEvent } from '@vigia/contracts';
 import { API } from '@vigia/contracts/api';
 import { formatBytes } from '#core/terminal';
 import { askNode } from '#services/control-client';
 import { recordedLine } from '#cli/views';
 import { askJson } from './node-answers.ts';
-import { text, type Values } from './options.ts';
+import { moment, text, type Values } from './options.ts';
 import { socketOf } from './which-node.ts';
 
 const SNAPSHOT_MS = 10_000;
@@ -84,20 +84,37 @@ export async function healthCommand(values: Values): Promise<number> {
 export async function eventsCommand(values: Values): Promise<number> {
   const socket = await socketOf(values, 'events');
   const query = new URLSearchParams();
-  for (const key of ['after', 'camera', 'kind', 'severity', 'from', 'to', 'limit']) {
+  for (const key of ['after', 'before', 'camera', 'kind', 'severity', 'limit']) {
     const value = text(values, key);
     if (value !== undefined) query.set(key, value);
+  }
+  for (const key of ['from', 'to']) {
+    const ms = moment(values, key);
+    if (ms !== undefined) query.set(key, new Date(ms).toISOString());
   }
   const write = (event: NodeEvent): void => {
     process.stdout.write(`${values['json'] ? printableJson(event) : printable(recordedLine(event))}\n`);
   };
   for (;;) {
     const path = `/api/v1/events?${query.toString()}`;
-    const { events } = await askJson(API.events.answer, socket, path, EVENTS_MS);
-    for (const event of events) write(event);
-    if (!values['follow']) return 0;
-    const last = events.at(-1);
-    if (last) query.set('after', last.id);
-    else await sleep(systemClock, FOLLOW_MS);
+    const { events, more } = await askJson(API.events.answer, socket, path, EVENTS_MS);
+    // The newest come first, and are shown last, where a terminal ends.
+    const shown = query.has('after') ? events : events.toReversed();
+    for (const event of shown) write(event);
+    if (!values['follow']) {
+      if (more) process.stderr.write(`vigia: ${moreOf(query, shown)}\n`);
+      return 0;
+    }
+    const last = shown.at(-1);
+    query.set('after', last?.id ?? query.get('after') ?? BEFORE_ALL_EVENTS);
+    if (!last) await sleep(systemClock, FOLLOW_MS);
   }
+}
+
+/** How to read on. */
+function moreOf(query: URLSearchParams, shown: readonly NodeEvent[]): string {
+  const [first, last] = [shown[0]?.id ?? '', shown.at(-1)?.id ?? ''];
+  return query.has('after')
+    ? `there are later ones: --after ${last}`
+    : `the newest ${shown.length}; there are earlier ones: --before ${first}`;
 }

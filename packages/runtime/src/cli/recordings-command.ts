@@ -3,7 +3,7 @@ import { ID_PATTERN } from '@vigia/contracts';
 import { API } from '@vigia/contracts/api';
 import { fit, formatBytes } from '#core/terminal';
 import { askJson } from './node-answers.ts';
-import { text, type Values } from './options.ts';
+import { moment, type Values } from './options.ts';
 import { socketOf } from './which-node.ts';
 
 const ANSWER_MS = 15_000;
@@ -27,8 +27,8 @@ export async function recordingsCommand(
 async function list(values: Values, camera: string | undefined): Promise<number> {
   const query = new URLSearchParams(camera === undefined ? {} : { camera });
   for (const key of ['from', 'to']) {
-    const value = text(values, key);
-    if (value !== undefined) query.set(key, value);
+    const ms = moment(values, key);
+    if (ms !== undefined) query.set(key, iso(ms));
   }
   const socket = await socketOf(values, 'recordings');
   const answer = await askJson(API.recordings.answer, socket, `/api/v1/recordings?${query.toString()}`, ANSWER_MS);
@@ -60,7 +60,7 @@ async function mark(values: Values, camera: string | undefined): Promise<number>
   if (camera === undefined) throw new UsageError('vigia recordings mark: the camera is missing');
   const socket = await socketOf(values, 'recordings');
   const path = `/api/v1/recordings/${camera}/event`;
-  const [from, to] = [timeOf(values, 'from'), timeOf(values, 'to')];
+  const [from, to] = [moment(values, 'from'), moment(values, 'to')];
   const body = JSON.stringify({ from_ms: from, to_ms: to });
   const done = await askJson(API.markRecording.answer, socket, path, ANSWER_MS, { method: 'POST', json: body });
   process.stdout.write(`${camera}: an event at ${iso(done.from_ms)} is kept\n`);
@@ -76,14 +76,6 @@ async function rebuild(values: Values): Promise<number> {
     `${segments} segments, ${formatBytes(bytes)}, read in ${seconds.toFixed(1)} s; ${removed} entries had no file\n`,
   );
   return 0;
-}
-
-/** Milliseconds since 1970. @throws UsageError */
-function timeOf(values: Values, name: string): number | undefined {
-  const time = text(values, name);
-  const ms = time === undefined ? undefined : Date.parse(time);
-  if (ms === undefined || Number.isFinite(ms)) return ms;
-  throw new UsageError(`--${name}: found "${quoted(time ?? '', 40)}", a time such as 2026-11-22T03:14:00Z is expected`);
 }
 
 function iso(ms: number): string {

@@ -1,9 +1,10 @@
 import { Backoff, type Clock, type Log, messageOf, sleep, VigiaError } from '@vigia/base';
 import { type EncodedTap, EncodedTaps, RelayedSource } from '#core/encoded';
 import { LIVE_MEMORY } from '#core/live-link';
-import type { AccessUnit, Source, SourceError, SourceFormat } from '#core/media';
+import type { AccessUnit, AudioUnit, Source, SourceError, SourceFormat } from '#core/media';
 import { profileIn } from './parameter-sets.ts';
 import type { NewestPicture } from './picture-stamps.ts';
+import { soundCodecOf } from './sound.ts';
 
 const BACKOFF = { firstMs: 100, maxMs: 2_000 };
 /** A camera that sends something must have sent it within this time. Milliseconds. */
@@ -25,7 +26,7 @@ export interface CameraUnitsOptions {
   readonly log: Log;
 }
 
-/** The encoded pictures of one camera, for all who look at it: read once, from the process that holds its connection. */
+/** The encoded pictures and sound of one camera, for all who look at it: read once, from the process that holds its connection. */
 export class CameraUnits {
   readonly #o: CameraUnitsOptions;
   readonly #taps = new EncodedTaps(LIVE_MEMORY.recent);
@@ -128,6 +129,8 @@ export class CameraUnits {
           clock: this.#o.clock,
           onFormat: (format: SourceFormat) => this.#begin(format),
           onUnit: (unit: AccessUnit) => this.#take(unit),
+          audio: true,
+          onAudio: (unit: AudioUnit) => this.#hear(unit),
           onEnd: resolve,
         };
         relay.open(options, signal).then((opened) => {
@@ -166,6 +169,11 @@ export class CameraUnits {
     this.#newest = { index: this.#index, ptsMs, arrivedMs, capturedMs: arrivedMs - latenessMs };
     this.#taps.offerVideo(unit, latenessMs, hiddenMs);
     for (const arrived of this.#arrivals) arrived();
+  }
+
+  /** Sound that can be sent to nobody costs no viewer anything. */
+  #hear(unit: AudioUnit): void {
+    if (soundCodecOf(this.#format?.audio)) this.#taps.offerAudio(unit);
   }
 
   /** Resolves with the next picture, or after some time. */

@@ -46,7 +46,8 @@ function picture(sets?: string, ptsMs = (count + 1) * STEP_MS): void {
   const keyframe = sets !== undefined;
   const data = Buffer.from(keyframe ? sets + KEYFRAME : PICTURE, 'hex');
   const unit: AccessUnit = { data, ptsMs, arrivedMs: clock.nowMs(), keyframe, damaged: false };
-  taps.offerVideo(unit, LATE_MS, 0);
+  // Of a camera without sender reports.
+  taps.offerVideo(unit, LATE_MS, Number.POSITIVE_INFINITY);
 }
 
 async function open(format = FORMAT, mayReorder = false): Promise<MovieView> {
@@ -122,7 +123,7 @@ test('a viewer gets the kept group at once, squeezed before what is live, then e
   ]);
   // When the picture at the origin was captured: it was the newest, two steps ago.
   const capturedAt = new Date(clock.wallMs() - 2 * STEP_MS - LATE_MS).toISOString();
-  expect(texts().slice(1)).toEqual([{ type: 'time', rtp: 2 * 90, captured_at: capturedAt }]);
+  expect(texts().slice(1)).toEqual([{ type: 'time', rtp: 2 * 90, captured_at: capturedAt, age_certain: false }]);
   view.close();
   picture();
   await settled();

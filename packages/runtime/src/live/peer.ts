@@ -3,7 +3,8 @@ import { lookup } from 'node:dns/promises';
 import { type Clock, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
 import type * as Library from 'node-datachannel';
 import type { DataChannel, PeerConnection, RtpPacketizationConfig, Track } from 'node-datachannel';
-import type { Offer } from './offer.ts';
+import { type Offer, type OfferedSound, trueAnswer } from './offer.ts';
+import { piecesOf, SOUND_CODECS, SOUND_RATE } from './sound.ts';
 
 /** Payload of an RTP packet, bytes: below the MTU of every network. */
 const PACKET_BYTES = 1_200;
@@ -13,6 +14,8 @@ const KEPT_PACKETS = 4_096;
 const GATHER_MS = 3_000;
 /** Of the data channel on which viewers learn when pictures were captured. */
 const TIMES = 'vigia.times';
+/** Stream and source of the sound: not those of the pictures. */
+const SOUND = 'vigia-sound';
 
 /** Where viewers reach this process over UDP: one port for all of them. */
 export interface LiveAddress {
@@ -94,21 +97,29 @@ function isPictureLoss(packet: Buffer): boolean {
   return packet.byteLength >= 12 && packet[1] === 206 && ((packet[0] as number) & 0x1f) === 1;
 }
 
-/** The connection to one viewer: ICE, DTLS, SRTP, one track of video and one data channel. */
+/** Sound that is sent to a viewer, and its stamps. */
+interface SoundTrack {
+  readonly track: Track;
+  readonly rtp: RtpPacketizationConfig;
+}
+
+/** The connection to one viewer: ICE, DTLS, SRTP, a track of video, one of sound where there is some, and a data channel. */
 export class Peer {
   readonly #connection: PeerConnection;
   readonly #rtp: RtpPacketizationConfig;
   readonly #track: Track;
+  readonly #sound: SoundTrack | undefined;
   readonly #clock: Clock;
-  readonly #mid: string;
+  readonly #offer: Offer;
+  readonly #onEnd: PeerEvents['onEnd'];
   #times: DataChannel | undefined;
   #closed = false;
 
   constructor(library: typeof Library, connection: PeerConnection, offer: Offer, events: PeerEvents, clock: Clock) {
-    const { mid, codec, payloadType, parameters, playoutDelayId } = offer;
+    const { mid, codec, payloadType, parameters, playoutDelayId, sound } = offer;
     this.#connection = connection;
     this.#clock = clock;
-    this.#mid = mid;
+    this.#offer = offer;
     const video = new library.Video(mid, 'SendOnly');
     if (codec === 'h264') video.addH264Codec(payloadType, parameters);
     else video.addH265Codec(payloadType);
@@ -129,6 +140,8 @@ export class Peer {
     packets.addToChain(new library.RtcpSrReporter(this.#rtp));
     packets.addToChain(new library.RtcpNackResponder(KEPT_PACKETS));
     this.#track.setMediaHandler(packets);
+    this.#sound = sound && addSound(library, connection, sound);
+    this.#onEnd = events.onEnd;
     this.#listen(events);
     try {
       connection.setRemoteDescription(offer.sdp, 'offer');
@@ -144,7 +157,7 @@ export class Peer {
       const take = (): void => {
         timer.cancel();
         const sdp = this.#closed ? undefined : this.#connection.localDescription()?.sdp;
-        if (sdp) resolve(sdp);
+        if (sdp) resolve(trueAnswer(sdp, this.#offer));
         else reject(new VigiaError('no_live', 'live video: the offer was not answered'));
       };
       const timer = this.#clock.after(GATHER_MS, take);
@@ -158,7 +171,7 @@ export class Peer {
   /** @param candidate `candidate:…`. @throws UsageError */
   addCandidate(candidate: string): void {
     try {
-      this.#connection.addRemoteCandidate(candidate, this.#mid);
+      this.#connection.addRemoteCandidate(candidate, this.#offer.mid);
     } catch (cause) {
       throw new UsageError(`candidate: ${messageOf(cause)}`, { cause });
     }
@@ -166,14 +179,33 @@ export class Peer {
 
   /** Sends an access unit in Annex B. @param stamp RTP time. */
   send(unit: Buffer, stamp: number): void {
-    if (this.#closed || !this.#track.isOpen()) return;
-    this.#rtp.timestamp = stamp;
-    this.#track.sendMessageBinary(unit);
+    if (this.#closed) return;
+    this.#unlessGone(() => {
+      if (!this.#track.isOpen()) return;
+      this.#rtp.timestamp = stamp;
+      this.#track.sendMessageBinary(unit);
+    });
+  }
+
+  /** Sends a unit of sound, if this viewer takes sound. @param stamp RTP time of its first sample. */
+  sendSound(unit: Buffer, stamp: number): void {
+    if (this.#closed || !this.#sound) return;
+    const { track, rtp } = this.#sound;
+    this.#unlessGone(() => {
+      if (!track.isOpen()) return;
+      for (const piece of piecesOf(unit, stamp, PACKET_BYTES)) {
+        rtp.timestamp = piece.stamp;
+        track.sendMessageBinary(piece.data);
+      }
+    });
   }
 
   /** Says something about the pictures, if somebody listens. */
   say(message: string): void {
-    if (!this.#closed && this.#times?.isOpen() === true) this.#times.sendMessage(message);
+    if (this.#closed) return;
+    this.#unlessGone(() => {
+      if (this.#times?.isOpen() === true) this.#times.sendMessage(message);
+    });
   }
 
   /** Idempotent. */
@@ -181,6 +213,15 @@ export class Peer {
     if (this.#closed) return;
     this.#closed = true;
     this.#connection.close();
+  }
+
+  /** The library's threads may close what was open a moment ago, and then it throws: that ends this viewer, and no other one. */
+  #unlessGone(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!this.#closed) this.#onEnd(`its connection cannot be used (${messageOf(error)})`);
+    }
   }
 
   /** Its calls come from another thread, and may come late. */
@@ -205,4 +246,21 @@ export class Peer {
       onEnd(`its connection is ${state}`);
     });
   }
+}
+
+/**
+ * Nothing ties the sound to the pictures: players hold pictures back to bring them in step with sound, and a picture is shown as
+ * soon as it can be. So the sound is in another stream (`msid`) of another source (`cname`), and without sender reports, by which
+ * alone a player could put both on one clock (RFC 3550, 6.4.1).
+ */
+function addSound(library: typeof Library, connection: PeerConnection, sound: OfferedSound): SoundTrack {
+  const { mid, codec, payloadType } = sound;
+  const audio = new library.Audio(mid, 'SendOnly');
+  audio.addAudioCodec(payloadType, `${SOUND_CODECS[codec].sdp}/${SOUND_RATE}`);
+  const ssrc = randomInt(1, 2 ** 32);
+  audio.addSSRC(ssrc, SOUND, SOUND, 'sound');
+  const track = connection.addTrack(audio);
+  const rtp = new library.RtpPacketizationConfig(ssrc, SOUND, payloadType, SOUND_RATE);
+  track.setMediaHandler(new library.RtpPacketizer(rtp));
+  return { track, rtp };
 }

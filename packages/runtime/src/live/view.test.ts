@@ -1,5 +1,5 @@
 import { FakeClock } from '@vigia/base';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { EncodedTaps } from '#core/encoded';
 import type { AccessUnit, SourceFormat } from '#core/media';
 import type { Peer, PeerEvents } from './peer.ts';
@@ -28,20 +28,27 @@ const OFFER = [
 const STEP_MS = 100;
 const LATE_MS = 7;
 
+/** Of the viewer, and of the camera when it comes. */
+let offer: string;
+let format: SourceFormat;
 let clock: FakeClock;
 let taps: EncodedTaps;
 let events: PeerEvents;
+let heard: { readonly first: number; readonly stamp: number }[];
 let sent: { readonly first: number; readonly stamp: number }[];
-let said: { readonly rtp: number; readonly captured_at: string }[];
+let said: { readonly rtp: number; readonly captured_at: string; readonly age_certain: boolean }[];
 let ended: string[];
 let count: number;
 let latenessMs: number;
+let hiddenMs: number;
 
 beforeEach(() => {
   clock = new FakeClock();
   taps = new EncodedTaps(1_000_000);
   taps.begin(FORMAT);
-  [sent, said, ended, count, latenessMs] = [[], [], [], 0, LATE_MS];
+  [sent, heard, said, ended, count, latenessMs, hiddenMs] = [[], [], [], [], 0, LATE_MS, 0];
+  offer = OFFER;
+  format = FORMAT;
 });
 
 /** The camera's next picture comes: its number is its first byte. */
@@ -50,7 +57,12 @@ function picture(keyframe = false): void {
   clock.advance(STEP_MS);
   const data = Buffer.from([count, 0, 0, 1, keyframe ? 0x65 : 0x41]);
   const unit: AccessUnit = { data, ptsMs: count * STEP_MS, arrivedMs: clock.nowMs(), keyframe, damaged: false };
-  taps.offerVideo(unit, latenessMs, 0);
+  taps.offerVideo(unit, latenessMs, hiddenMs);
+}
+
+/** Sound comes now: 20 ms of it, which the camera's clock says began at so many milliseconds. */
+function sound(ptsMs: number, first: number): void {
+  taps.offerAudio({ data: Buffer.alloc(160, first), ptsMs, arrivedMs: clock.nowMs() });
 }
 
 async function open(): Promise<{ readonly view: View; readonly origin: number }> {
@@ -58,12 +70,13 @@ async function open(): Promise<{ readonly view: View; readonly origin: number }>
   const peer = {
     answer: () => Promise.resolve('v=0 answer'),
     send: (unit: Buffer, stamp: number) => sent.push({ first: unit[0] as number, stamp }),
+    sendSound: (data: Buffer, stamp: number) => heard.push({ first: data[0] as number, stamp }),
     say: (text: string) => said.push(JSON.parse(text) as (typeof said)[0]),
     close: () => undefined,
   };
   const { view, origin } = await View.open({
     units: {
-      format: FORMAT,
+      format,
       profile: '64',
       mayReorder: false,
       newest: () => Promise.resolve(newest),
@@ -75,7 +88,7 @@ async function open(): Promise<{ readonly view: View; readonly origin: number }>
         return peer as unknown as Peer;
       },
     },
-    offer: OFFER,
+    offer,
     clock,
     onEnd: (why) => ended.push(why),
   });
@@ -119,6 +132,89 @@ test('a group that is over when the viewer is connected is not sent: the newer o
   view.close();
 });
 
+describe('sound', () => {
+  const PCMA: SourceFormat = {
+    ...FORMAT,
+    audio: { codec: 'pcma', sampleRate: 8_000, channels: 1, config: undefined },
+  };
+  const WITH_SOUND = `${OFFER}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0 8\r\na=mid:1\r\na=recvonly`;
+  const steps = (): number[] => heard.map(({ stamp }) => (stamp - heard[0]!.stamp) | 0);
+
+  beforeEach(() => {
+    [offer, format] = [WITH_SOUND, PCMA];
+    taps.begin(PCMA);
+  });
+
+  test('only what comes when the viewer is connected, with stamps of the camera’s clock of the sound', async () => {
+    picture(true);
+    sound(1_000, 1);
+    picture();
+    const { view } = await open();
+    sound(1_020, 2);
+    clock.advance(1);
+    events.onOpen();
+    await settled();
+    expect([sent.length, heard]).toEqual([2, []]);
+    for (const [i, ptsMs] of [1_040, 1_060, 1_120].entries()) sound(ptsMs, 3 + i);
+    await settled();
+    expect(heard.map(({ first }) => first)).toEqual([3, 4, 5]);
+    expect(steps()).toEqual([0, 160, 640]);
+    for (const { stamp } of heard) expect(stamp).toBeLessThan(2 ** 32);
+    view.close();
+    sound(1_140, 6);
+    await settled();
+    expect(heard).toHaveLength(3);
+  });
+
+  test('another connection of the camera: stamps go on with the time that has passed; without its sound there is none', async () => {
+    picture(true);
+    const { view } = await open();
+    events.onOpen();
+    await settled();
+    sound(1_040, 1);
+    taps.end();
+    clock.advance(5_000);
+    taps.begin(PCMA);
+    picture(true);
+    sound(7, 2);
+    sound(27, 3);
+    await settled();
+    expect(steps()).toEqual([0, 8 * (5_000 + STEP_MS), 8 * (5_000 + STEP_MS) + 160]);
+    for (const audio of [
+      undefined,
+      { ...PCMA.audio!, codec: 'pcmu' as const },
+      { ...PCMA.audio!, sampleRate: 16_000 },
+    ]) {
+      taps.end();
+      taps.begin({ ...PCMA, audio });
+      picture(true);
+      sound(1, 4);
+    }
+    await settled();
+    expect([heard.length, ended]).toEqual([3, []]);
+    view.close();
+  });
+
+  test.each([
+    ['a viewer who offers none', OFFER, PCMA],
+    ['a viewer who wants none', WITH_SOUND.replace('a=recvonly', 'a=inactive'), PCMA],
+    ['a camera without sound', WITH_SOUND, FORMAT],
+    ['a camera with AAC', WITH_SOUND, { ...PCMA, audio: { ...PCMA.audio!, codec: 'aac' as const } }],
+  ])('none for %s', async (_, offered, sends) => {
+    [offer, format] = [offered, sends];
+    taps.begin(sends);
+    picture(true);
+    const { view } = await open();
+    events.onOpen();
+    await settled();
+    sound(1_000, 1);
+    picture();
+    await settled();
+    expect([sent.length, heard]).toEqual([2, []]);
+    view.close();
+  });
+});
+
 test('times: at once, each second also without pictures, and when another one is due', async () => {
   picture(true);
   const { view, origin } = await open();
@@ -127,7 +223,7 @@ test('times: at once, each second also without pictures, and when another one is
   const first = new Date(clock.wallMs() - LATE_MS).toISOString();
   said.length = 0;
   events.onTimes();
-  expect(said).toEqual([{ rtp: origin, captured_at: first }]);
+  expect(said).toEqual([{ rtp: origin, captured_at: first, age_certain: true }]);
   clock.advance(1_000);
   expect(said).toHaveLength(2);
   // As computed: nothing is said.
@@ -144,6 +240,27 @@ test('times: at once, each second also without pictures, and when another one is
   await settled();
   expect(said).toHaveLength(known + 1);
   expect(Date.parse(said.at(-1)!.captured_at)).toBe(Math.trunc(clock.wallMs() - latenessMs));
+  view.close();
+});
+
+test('times are as certain as the ages in results; a change is said at once', async () => {
+  hiddenMs = Number.POSITIVE_INFINITY;
+  picture(true);
+  const { view } = await open();
+  events.onOpen();
+  await settled();
+  for (const [hidden, times] of [
+    [Number.POSITIVE_INFINITY, 1],
+    [40, 1],
+    [0, 2],
+    [0, 2],
+    [1, 3],
+  ] as const) {
+    hiddenMs = hidden;
+    picture();
+    await settled();
+    expect([said.length, said.at(-1)?.age_certain]).toEqual([times, hidden === 0]);
+  }
   view.close();
 });
 
@@ -190,4 +307,16 @@ test('who is not connected in time, and whose camera is gone or sends something 
   await settled();
   expect(ended).toHaveLength(3);
   expect(clock.pendingTimers).toBe(0);
+});
+
+test('a connection that throws ends this viewer, and nothing else', async () => {
+  picture(true);
+  const { view } = await open();
+  sent.push = () => {
+    throw new Error('Track is closed');
+  };
+  events.onOpen();
+  await settled();
+  expect(ended).toEqual(['Track is closed']);
+  view.close();
 });

@@ -1,12 +1,14 @@
 import { randomInt } from 'node:crypto';
-import { type Clock, sleep, type Timer, VigiaError } from '@vigia/base';
+import { type Clock, messageOf, sleep, type Timer, VigiaError } from '@vigia/base';
 import type { EncodedTap, TapItem } from '#core/encoded';
+import type { SourceFormat } from '#core/media';
 import type { CameraUnits } from './camera-units.ts';
 import { CaptureTimes } from './capture-times.ts';
-import { isLiveCodec, type LiveCodec, readOffer } from './offer.ts';
+import { isLiveCodec, type LiveCodec, type Offer, readOffer } from './offer.ts';
 import { withoutHeldPictures, withParameterSets } from './parameter-sets.ts';
 import type { Peer, Peers } from './peer.ts';
 import { PictureStamps } from './picture-stamps.ts';
+import { type SoundCodec, soundCodecOf, SoundStamps } from './sound.ts';
 
 /** A viewer must be connected after this time. Milliseconds. */
 const CONNECT_MS = 15_000;
@@ -32,6 +34,8 @@ export class View {
   readonly #o: ViewOptions;
   readonly #codec: LiveCodec;
   readonly #stamps: PictureStamps;
+  /** Undefined: without sound. */
+  readonly #sound: { readonly codec: SoundCodec; readonly stamps: SoundStamps } | undefined;
   readonly #tap: EncodedTap;
   readonly #deadline: Timer;
   readonly #times: CaptureTimes;
@@ -40,13 +44,23 @@ export class View {
   #described: Buffer | undefined;
   /** Whether the viewer listens to times: then it comes again by itself. */
   #hears = false;
+  /** Sound that came before is not sent. Monotonic milliseconds. */
+  #soundFromMs = Number.POSITIVE_INFINITY;
+  /** Whether the present connection of the camera has the sound of the answer. */
+  #hasSound = true;
   /** Since when its decoder has been waiting for a keyframe. */
   #lostMs: number | undefined;
   #ended = false;
 
-  private constructor(options: ViewOptions, codec: LiveCodec, stamps: PictureStamps, open: (view: View) => Peer) {
+  private constructor(
+    options: ViewOptions,
+    { codec, sound }: Offer,
+    stamps: PictureStamps,
+    open: (view: View) => Peer,
+  ) {
     this.#o = options;
     this.#codec = codec;
+    this.#sound = sound && { codec: sound.codec, stamps: new SoundStamps(randomInt(2 ** 32)) };
     this.#stamps = stamps;
     this.#tap = options.units.open();
     this.#times = new CaptureTimes(options.clock, (time) => this.#peer.say(JSON.stringify(time)));
@@ -76,11 +90,13 @@ export class View {
     const codec = units.format?.codec ?? '';
     if (!isLiveCodec(codec))
       throw new VigiaError('codec', `this camera sends ${codec}; live video is possible with H.264 and H.265`);
-    const offer = readOffer(options.offer, codec, units.profile);
+    const offer = readOffer(options.offer, codec, units.profile, soundCodecOf(units.format?.audio));
     const stamps = new PictureStamps(newest, randomInt(2 ** 32));
-    const view = new View(options, codec, stamps, (self) =>
+    const view = new View(options, offer, stamps, (self) =>
       peers.open(offer, {
-        onOpen: () => void self.#run(),
+        onOpen: () => {
+          self.#run().catch((error: unknown) => self.#end(messageOf(error)));
+        },
         onTimes: () => self.#hear(),
         onPictureLost: () => self.#lost(),
         onEnd: (why) => self.#end(why),
@@ -132,19 +148,27 @@ export class View {
       burst = 0;
       await sleep(this.#o.clock, PAUSE_MS);
     }
+    this.#soundFromMs = this.#o.clock.nowMs();
     for (let item = await this.#tap.next(); item && !this.#ended; item = await this.#tap.next()) this.#take(item);
     this.#end('the camera is gone, or is another one now');
   }
 
   /** @returns the bytes that were sent. */
   #take(item: TapItem): number {
-    if (item.kind === 'format') this.#begin(item.format.codec, item.format.extradata);
+    if (item.kind === 'format') this.#begin(item.format);
+    if (item.kind === 'audio') this.#passSound(item);
     if (item.kind !== 'video' || this.#ended) return 0;
     const stamp = this.#stamps.of(item);
     const data = item.keyframe ? this.#keyframe(item.data) : item.data;
     this.#peer.send(data, stamp);
     if (!this.#stamps.isBefore(item)) this.#times.note(stamp, item);
     return data.byteLength;
+  }
+
+  /** Sound that waited for the connection, or for the kept pictures, would come late, and all that follows behind it. */
+  #passSound(item: Extract<TapItem, { kind: 'audio' }>): void {
+    if (!this.#sound || !this.#hasSound || item.arrivedMs < this.#soundFromMs || this.#ended) return;
+    this.#peer.sendSound(item.data, this.#sound.stamps.of(item));
   }
 
   #hear(): void {
@@ -165,10 +189,12 @@ export class View {
     return this.#codec !== 'h264' || this.#o.units.mayReorder ? whole : withoutHeldPictures(whole);
   }
 
-  #begin(codec: string, extradata: Buffer | undefined): void {
+  #begin({ codec, extradata, audio }: SourceFormat): void {
     if (codec !== this.#codec) this.#end(`the camera sends ${codec} now`);
     this.#described = extradata;
     this.#stamps.reconnected();
+    this.#hasSound = soundCodecOf(audio) === this.#sound?.codec;
+    this.#sound?.stamps.reconnected();
   }
 }
 

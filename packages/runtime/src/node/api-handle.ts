@@ -86,7 +86,7 @@ export class ApiHandle {
    * Listens at an address, or leaves the one that it has.
    *
    * @throws UsageError for an open port of a node without users; VigiaError when the address cannot be used. The previous
-   *   one is still open then, unless it is the same address.
+   *   one is open then, or again.
    */
   async use(http: PlannedHttp | undefined): Promise<void> {
     if (!http) this.#leave();

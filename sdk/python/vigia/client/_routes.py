@@ -273,9 +273,11 @@ class Routes(Sender):
         return answer
 
     def events(self, **query: Unpack[EventsQuery]) -> EventsAnswer:
-        """Stored events, oldest first. The last id of one answer is `after` of the next request.
+        """Stored events, the newest first: the last id of an answer is `before` of the request for earlier ones. With `after` the oldest after it first: the last id is `after` of the next request.
 
-        `after`: Only events stored after this id. An id that is no longer stored stands for its time.
+        `after`: Only events stored after this id, oldest first. An id that is no longer stored stands for its
+           time.
+        `before`: Only events stored before this id.
         `kind`: One or more of camera_state, model_state, worker_state, worker, sla, shedding, consumer_blind,
            fall, bed, recording, storage, node, config, audit; separated by commas.
         `severity`: This severity and above.

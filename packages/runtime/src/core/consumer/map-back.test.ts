@@ -28,7 +28,7 @@ test('keypoints are mapped like their box', () => {
     400,
     200,
   );
-  expect(mapped.bbox.map((edge) => Math.round(edge * 1e6) / 1e6)).toEqual([0.2, 0.1, 0.4, 0.5]);
+  expect(mapped.bbox).toEqual([0.2, 0.1, 0.4, 0.5]);
   // The second one lies in the padding and is moved to the edge.
   expect(mapped.keypoints).toEqual([point(0.3, 0.5), point(0.5, 0)]);
 });

@@ -10,7 +10,7 @@ import { type Geometry, wholeFromRendition } from '#core/media';
  */
 export function mapBack(detection: Detection, geometry: Geometry, width: number, height: number): Detection {
   const { bbox, keypoints, mask } = detection;
-  const mapped = (box: Bbox): Bbox => wholeFromRendition(box, geometry, width, height);
+  const mapped = (box: Bbox): Bbox => rounded(wholeFromRendition(box, geometry, width, height));
   return {
     ...detection,
     class_name: shown(detection.class_name),
@@ -23,6 +23,17 @@ export function mapBack(detection: Detection, geometry: Geometry, width: number,
     }),
     ...(mask && { mask: cutMask(mask, bbox, contentOf(geometry)) }),
   };
+}
+
+/** Less than a tenth of a pixel of the largest picture. Nobody wants to read 0.9409900000000001. */
+const PLACES = 1e5;
+
+function rounded([left, top, right, bottom]: Bbox): Bbox {
+  return [share(left), share(top), share(right), share(bottom)];
+}
+
+function share(value: number): number {
+  return Math.round(value * PLACES) / PLACES;
 }
 
 /** Longest name, in characters. */

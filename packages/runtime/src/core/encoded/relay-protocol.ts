@@ -1,13 +1,18 @@
 import { encodeFrame, LENGTH_BYTES } from '@vigia/base';
 import { z } from 'zod';
-import { SOURCE_REASONS, type SourceFormat, type SourceReason } from '#core/media';
+import { type AudioUnit, SOURCE_REASONS, type SourceFormat, type SourceReason } from '#core/media';
 import type { TappedVideo } from './encoded-tap.ts';
 
 /** First byte of a message: what follows. */
 const LINE = 0;
 const UNIT = 1;
+const SOUND = 2;
 /** Type, flags, four times, what was lost, the recovery point. Bytes. */
 const UNIT_HEAD = 1 + 1 + 4 * 8 + 4 + 2 + 2;
+/** Type, two times. Bytes. */
+const SOUND_HEAD = 1 + 2 * 8;
+/** Largest unit of sound: what one packet of RTP can hold. Bytes. */
+const SOUND_LIMIT = 65_535;
 /** Largest message: the largest access unit of any source, and its head. Bytes. */
 export const RELAY_MESSAGE_LIMIT: number = 64 * 1024 * 1024;
 const BASE64_LIMIT = 1024 * 1024;
@@ -39,7 +44,9 @@ export type RelayWish =
   /** No picture can be used: another connection should be made. */
   | { readonly type: 'reconnect'; readonly message: string }
   /** Whether pictures are wanted now. As long as they are not, units may come in bunches. */
-  | { readonly type: 'demand'; readonly wanted: boolean };
+  | { readonly type: 'demand'; readonly wanted: boolean }
+  /** Whether sound is wanted. Until the first such line it is not. */
+  | { readonly type: 'sound'; readonly wanted: boolean };
 
 const bytes = z
   .string()
@@ -78,6 +85,7 @@ const lineSchema = z.discriminatedUnion('type', [
 const wishSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('reconnect'), message: z.string().max(4_096) }),
   z.strictObject({ type: z.literal('demand'), wanted: z.boolean() }),
+  z.strictObject({ type: z.literal('sound'), wanted: z.boolean() }),
 ]);
 
 /** What a message holds. */
@@ -88,7 +96,9 @@ export type RelayMessage =
       readonly unit: TappedVideo;
       /** Packets that the connection has lost so far. */
       readonly lostPackets: number;
-    };
+    }
+  /** Its data shares the memory of the message. */
+  | { readonly sound: AudioUnit };
 
 /** A line as a message. */
 export function encodeLine(line: RelayLine | RelayWish): Buffer {
@@ -109,18 +119,38 @@ export function encodeUnitHead(unit: TappedVideo, lostPackets: number): Buffer {
   return head;
 }
 
+/** The length of a message of sound and its head; undefined for a unit that no message can hold. The unit's data follows. */
+export function encodeSoundHead({ data, ptsMs, arrivedMs }: AudioUnit): Buffer | undefined {
+  if (data.byteLength === 0 || data.byteLength > SOUND_LIMIT) return undefined;
+  const head = Buffer.allocUnsafe(LENGTH_BYTES + SOUND_HEAD);
+  let at = head.writeUInt32BE(SOUND_HEAD + data.byteLength, 0);
+  at = head.writeUInt8(SOUND, at);
+  at = head.writeDoubleBE(ptsMs, at);
+  head.writeDoubleBE(arrivedMs, at);
+  return head;
+}
+
 /** What a message of the process that holds the connection says; undefined when it does not follow the protocol. */
 export function decodeRelayed(message: Buffer): RelayMessage | undefined {
   if (message[0] === LINE) {
     const line = lineSchema.safeParse(parsed(message)).data;
     return line && { line: line.type === 'format' ? { type: 'format', format: formatOf(line.format) } : line };
   }
+  if (message[0] === SOUND) return decodeSound(message);
   return message[0] === UNIT && message.byteLength > UNIT_HEAD ? decodeUnit(message) : undefined;
 }
 
 /** What a message of the other end asks for; undefined when it does not follow the protocol. */
 export function decodeWish(message: Buffer): RelayWish | undefined {
   return message[0] === LINE ? wishSchema.safeParse(parsed(message)).data : undefined;
+}
+
+function decodeSound(message: Buffer): RelayMessage | undefined {
+  const length = message.byteLength - SOUND_HEAD;
+  if (length <= 0 || length > SOUND_LIMIT) return undefined;
+  const [ptsMs, arrivedMs] = [message.readDoubleBE(1), message.readDoubleBE(1 + 8)];
+  if (!Number.isFinite(ptsMs) || !Number.isFinite(arrivedMs)) return undefined;
+  return { sound: { data: message.subarray(SOUND_HEAD), ptsMs, arrivedMs } };
 }
 
 function decodeUnit(message: Buffer): RelayMessage | undefined {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Clock, sleep } from '@vigia/base';
 import type { EncodedTap, TapItem } from './encoded-tap.ts';
-import { encodeLine, encodeUnitHead } from './relay-protocol.ts';
+import { encodeLine, encodeSoundHead, encodeUnitHead } from './relay-protocol.ts';
 
 /** Options of {@link RelayReader}. */
 export interface RelayReaderOptions {
@@ -17,12 +17,14 @@ export interface RelayReaderOptions {
 const BUNCH_MS = 500;
 
 /**
- * What one reader of the relay gets. Each unit is written as it comes; while the reader wants no pictures, those of half a
+ * What one reader of the relay gets: pictures, and sound if it asked for it. Each unit is written as it comes; while the reader wants no pictures, those of half a
  * second together, for then a unit costs no more than its bytes.
  */
 export class RelayReader {
   readonly #o: RelayReaderOptions;
   #wanted = true;
+  /** Whether the reader wants sound. */
+  hears = false;
   /** Ends the wait for a bunch. */
   #hurry = new AbortController();
 
@@ -68,6 +70,11 @@ export class RelayReader {
       if (item.kind === 'format') socket.write(encodeLine({ type: 'format', format: item.format }));
       else if (item.kind === 'video') {
         socket.write(encodeUnitHead(item, lostPackets));
+        socket.write(item.data);
+      } else if (item.kind === 'audio' && this.hears) {
+        const head = encodeSoundHead(item);
+        if (!head) continue;
+        socket.write(head);
         socket.write(item.data);
       }
     }

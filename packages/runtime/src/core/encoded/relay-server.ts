@@ -138,6 +138,7 @@ export class RelayServer {
         for (const message of decoder.push(chunk)) {
           const wish = decodeWish(message);
           if (wish?.type === 'reconnect') this.#o.onReconnect(quoted(wish.message, MESSAGE_LIMIT));
+          else if (wish?.type === 'sound') reader.hears = wish.wanted;
           else if (wish) reader.wanted = wish.wanted;
           else socket.destroy();
         }

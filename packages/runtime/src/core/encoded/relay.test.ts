@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, createLog, FakeClock, systemClock } from '@vigia/base';
 import { afterEach, expect, test } from 'vitest';
 import type { AccessUnit, Source, SourceError, SourceFormat } from '#core/media';
 import { type EncodedTap, EncodedTaps } from './encoded-tap.ts';
+import { encodeLine } from './relay-protocol.ts';
 import { RelayServer } from './relay-server.ts';
 import { RelayedSource } from './relayed-source.ts';
 
@@ -79,13 +80,15 @@ function unit(n: number, keyframe: boolean, bytes = 10): AccessUnit {
 interface Reader {
   readonly source: Source;
   readonly units: number[];
+  readonly sounds: number[];
   readonly ended: Promise<SourceError>;
   /** Resolves when so many units have come. */
   has(count: number): Promise<void>;
 }
 
-async function read(source: RelayedSource): Promise<Reader> {
+async function read(source: RelayedSource, audio = false): Promise<Reader> {
   const units: number[] = [];
+  const sounds: number[] = [];
   let wake = (): void => undefined;
   let end: (reason: SourceError) => void = () => undefined;
   const ended = new Promise<SourceError>((resolve) => {
@@ -101,6 +104,11 @@ async function read(source: RelayedSource): Promise<Reader> {
         units.push(ptsMs);
         wake();
       },
+      audio,
+      onAudio: ({ data, ptsMs, arrivedMs }) => {
+        expect([[...data], arrivedMs]).toEqual([[9, ptsMs % 251], ptsMs]);
+        sounds.push(ptsMs);
+      },
       onEnd: end,
     },
     new AbortController().signal,
@@ -112,7 +120,7 @@ async function read(source: RelayedSource): Promise<Reader> {
         wake = resolve;
       });
   };
-  return { source: opened, units, ended, has };
+  return { source: opened, units, sounds, ended, has };
 }
 
 test('a reader that comes late begins with the newest keyframe, and gets every unit from there on', async () => {
@@ -154,6 +162,52 @@ test('a reader that can use nothing asks for another connection', async () => {
   reader.source.abandon?.('no keyframe came');
   await until(() => wishes.length > 0);
   expect(wishes).toEqual(['no keyframe came']);
+});
+
+test('sound is for those who ask for it, in order with the pictures; for others nothing of it is written', async () => {
+  const { taps, path, server, wishes } = await relay();
+  const sound = (n: number): void => taps.offerAudio({ data: Buffer.of(9, n % 251), ptsMs: n, arrivedMs: n });
+  taps.begin(FORMAT);
+  taps.offerVideo(unit(0, true), 3, 4);
+  const [deaf, hearing] = [
+    await read(new RelayedSource(path, systemClock)),
+    await read(new RelayedSource(path, systemClock), true),
+  ];
+  await Promise.all([deaf.has(1), hearing.has(1)]);
+  // Its wish for sound was written before this one.
+  hearing.source.abandon?.('heard');
+  await until(() => wishes.length > 0);
+  for (let n = 1; n <= 5; n += 1) {
+    sound(n);
+    taps.offerVideo(unit(n, false), 3, 4);
+  }
+  await Promise.all([deaf.has(6), hearing.has(6)]);
+  expect([deaf.sounds, hearing.sounds, server.readers]).toEqual([[], [1, 2, 3, 4, 5], 2]);
+});
+
+test.each([
+  ['sound without data', Buffer.alloc(17, 2)],
+  ['sound without times', Buffer.alloc(30, 255).fill(2, 0, 1)],
+  ['sound beyond the bound', Buffer.alloc(17 + 65_536, 2)],
+])('%s ends the connection', async (_, message) => {
+  const dir = mkdtempSync(join(tmpdir(), 'vigia-relay-'));
+  const path = join(dir, 'u.sock');
+  const sockets: Socket[] = [];
+  const other = createServer((socket) => {
+    sockets.push(socket);
+    socket.write(encodeLine({ type: 'format', format: FORMAT }));
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(message.byteLength);
+    socket.write(Buffer.concat([length, message]));
+  });
+  closers.push(
+    () => rmSync(dir, { recursive: true }),
+    () => other.close(),
+  );
+  await new Promise<void>((resolve) => void other.listen(path, resolve));
+  const reader = await read(new RelayedSource(path, systemClock), true);
+  expect([(await reader.ended).code, reader.sounds]).toEqual(['corrupt', []]);
+  for (const socket of sockets) socket.destroy();
 });
 
 test('the end of the process is an end with its reason', async () => {

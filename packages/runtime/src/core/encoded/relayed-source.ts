@@ -25,7 +25,7 @@ export class RelayedSource {
   }
 
   /**
-   * Waits for the connection, and passes its units on. A failure of the connection is reported once: the next call waits for
+   * Waits for the connection, and passes its units on; sound too, with `audio`. A failure of the connection is reported once: the next call waits for
    * what comes of the next attempt.
    *
    * @throws SourceError with the reason why there is no connection; the signal's reason when aborted.
@@ -99,6 +99,7 @@ class RelayReading implements Source {
     socket.once('close', () =>
       this.#end(new SourceError('process_died', 'the process that holds its connection ended')),
     );
+    if (options.audio) socket.write(encodeLine({ type: 'sound', wanted: true }));
   }
 
   close(): void {
@@ -135,6 +136,8 @@ class RelayReading implements Source {
     if ('unit' in relayed) {
       this.lostPackets = relayed.lostPackets;
       if (this.#open) this.#o.onUnit(relayed.unit);
+    } else if ('sound' in relayed) {
+      if (this.#open) this.#o.onAudio?.(relayed.sound);
     } else if (relayed.line.type === 'format') this.#begin(relayed.line);
     else if (relayed.line.type === 'down') {
       const failure = this.#ends.onDown(relayed.line);

@@ -9,6 +9,7 @@ export {
   type FootageWords,
   type GapNotice,
   type GapSpan,
+  HEADROOM_BYTES,
   type MarkNotice,
   NODE_FOOTAGE_WORDS,
   type NodeFootageWords,

@@ -25,6 +25,9 @@ export interface CameraKeep {
   readonly maxEventBytes: number | null;
 }
 
+/** Room that is kept for what each recorded camera writes next, on each disk, beside what must stay free. At least so many bytes. */
+export const HEADROOM_BYTES: number = 64 * 1024 * 1024;
+
 /** What is kept; a reload may change it. */
 export interface FootageLimits {
   /** Of all recordings of the node, in all directories. Null: not limited. */

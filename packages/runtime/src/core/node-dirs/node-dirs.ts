@@ -72,7 +72,8 @@ export interface NodeLock {
  * Makes this process the only one that runs `node`, and removes the segments and the control socket of a predecessor
  * that died ({@link removeDeadModelSockets} removes the models' sockets).
  *
- * @throws VigiaError `already_running` with the other process's pid, `run_dir` when the directory cannot be created.
+ * @throws VigiaError `already_running` with the other process's pid, `state_in_use` when another node keeps its state in the same
+ *   folder, `run_dir` when the directory cannot be created.
  */
 export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): NodeLock {
   const runDir = runDirOf(node, env);
@@ -82,14 +83,45 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
     checkTrusted(runDir);
     return takeLock(node, lockPathOf(runDir));
   });
+  let state: FileLock | undefined;
+  try {
+    state = lockState(node, stateDirOf(node, env));
+  } catch (error) {
+    lock.release();
+    removeIfEmpty(runDir);
+    throw error;
+  }
   rmSync(controlSocketPath(runDir), { force: true });
   sweepSegments(segmentPrefix(node));
   removeProbes(node);
   const release = (): void => {
+    state?.release();
     lock.release();
     removeIfEmpty(runDir);
   };
   return { runDir, release };
+}
+
+/**
+ * Two nodes in one folder would publish each other's events, and share users. Undefined where nothing can be kept: the node says so
+ * when it opens its store.
+ */
+function lockState(node: string, stateDir: string): FileLock | undefined {
+  const path = join(stateDir, 'node.lock');
+  let lock: FileLock | undefined;
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    lock = lockFile(path, { text: `${process.pid} 0 ${node}\n` });
+  } catch {
+    return undefined;
+  }
+  if (lock) return lock;
+  const holder = holderOf(path);
+  throw new VigiaError(
+    'state_in_use',
+    `${stateDir} belongs to node ${holder?.node ?? '?'}, which runs as process ${holder?.pid ?? '?'}: give node ${node} a folder of its own with VIGIA_STATE_DIR`,
+    { path },
+  );
 }
 
 function useRunDir<T>(runDir: string, work: () => T): T {

@@ -120,6 +120,8 @@ export class CameraGeneration implements Generation {
     this.#child = new SupervisedChild({
       name: this.#name,
       entry,
+      // For who lists processes.
+      args: [this.#name],
       clock,
       gate,
       log,

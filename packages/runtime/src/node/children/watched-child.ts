@@ -70,6 +70,8 @@ export class WatchedChild<Out extends Vocabulary, In extends Vocabulary> {
     this.#child = new SupervisedChild({
       name,
       entry,
+      // For who lists processes.
+      args: [name],
       clock,
       ...(gate ? { gate } : {}),
       log,

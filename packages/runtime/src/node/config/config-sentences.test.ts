@@ -26,6 +26,18 @@ test.each([
     GOOD.replace('{ model: ssdlite }', '{ model: ssdlite, fps: fast }'),
     /vigia\.yml:7: cameras\.hall\.consumers\.people\.fps: found "fast", a number is expected/,
   ],
+  ['nothing', '', /^vigia\.yml:1: the file is empty: a first configuration is in vigia --help$/],
+  ['only a comment', '# later\n', /^vigia\.yml:1: the file is empty: /],
+  [
+    'a duration without its unit',
+    GOOD.replace('consumers:', 'record: { mode: always, keep: 7 }\n    consumers:'),
+    /cameras\.hall\.record\.keep: a number was found, a text is expected: with its unit, such as 7d or 7s$/,
+  ],
+  [
+    'a size without its unit',
+    `${GOOD}storage: { max_bytes: 400 }\n`,
+    /storage\.max_bytes: a number was found, a text is expected: with its unit, such as 400GB$/,
+  ],
   [
     'out of range',
     GOOD.replace('{ model: ssdlite }', '{ model: ssdlite, fps: -1 }'),

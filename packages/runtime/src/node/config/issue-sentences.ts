@@ -48,6 +48,8 @@ function oneByOne(issue: Issue): Issue[] {
 }
 
 function describe(issue: Issue, data: unknown, where: Where): string {
+  if (issue.path.length === 0 && (data === null || data === undefined))
+    return `${where([])} is empty: a first configuration is in vigia --help`;
   const value = (): string => found(data, issue.path);
   return `${where(issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys?.[0] ?? ''] : issue.path)}: ${problemOf(issue, data, value)}`;
 }
@@ -59,7 +61,7 @@ function problemOf(issue: Issue, data: unknown, value: () => string): string {
     case 'invalid_key':
       return issue.issues?.[0]?.message ?? issue.message;
     case 'invalid_type':
-      return `${value()}, ${expectedText(issue.expected)} is expected${listHint(issue, data)}`;
+      return `${value()}, ${expectedText(issue.expected)} is expected${listHint(issue, data)}${unitHint(issue, data)}`;
     case 'invalid_value':
       return `${value()}, allowed are ${(issue.values ?? []).join(', ')}${guess(data, issue)}`;
     case 'too_small':
@@ -162,6 +164,16 @@ function infinite(value: number): string {
 /** A command is often written as in a shell. */
 function listHint({ expected, path }: Issue, data: unknown): string {
   return expected === 'array' && typeof valueAt(data, path) === 'string' ? ': [first, second, …]' : '';
+}
+
+/** A number without its unit. */
+function unitHint({ expected, path }: Issue, data: unknown): string {
+  const value = valueAt(data, path);
+  if (expected !== 'string' || typeof value !== 'number' || !(value > 0)) return '';
+  const pattern = schemaAt(path)?.pattern;
+  const units =
+    pattern === undefined ? [] : ['d', 's', 'GB'].filter((unit) => new RegExp(pattern).test(`${value}${unit}`));
+  return units.length === 0 ? '' : `: with its unit, such as ${units.map((unit) => `${value}${unit}`).join(' or ')}`;
 }
 
 function expectedText(expected: string | undefined): string {

@@ -1,8 +1,9 @@
 import { join, resolve } from 'node:path';
 import { type Config, durationMs, type RecordConfig, sizeBytes } from '@vigia/contracts';
-import type { CameraKeep, FootageDirSetup, FootageLimits } from '#core/footage-link';
+import { type CameraKeep, type FootageDirSetup, type FootageLimits, HEADROOM_BYTES } from '#core/footage-link';
 import { type IngestSetup, relaySocketPath } from '#core/ingest-link';
 import { dataDirOf } from '#core/node-dirs';
+import { formatBytes } from '#core/terminal';
 
 const MIB = 1024 * 1024;
 /** The ring of the seconds before an event: 8 Mbit/s of them, and two groups of pictures more. */
@@ -103,5 +104,9 @@ export function describeRecording({ ingests, marks, dirs, limits }: PlannedRecor
     const what = mode === 'always' ? 'always' : `on events, ${beforeMs / 1000} s before and ${afterMs / 1000} s after`;
     return `recording ${camera}: ${what}, kept ${days(limits.cameras[camera]?.keepMs ?? null)}`;
   });
-  return [...lines, `footage: ${dirs.map(({ path }) => path).join(', then ')}`];
+  const least = formatBytes(ingests.length * HEADROOM_BYTES + limits.minFreeBytes);
+  return [
+    ...lines,
+    `footage: ${dirs.map(({ path }) => path).join(', then ')}; ${least} of each disk stay free, or more`,
+  ];
 }

@@ -132,7 +132,10 @@ export class Recordings {
       leaving.map(async (ingest) => {
         this.#ingests.delete(ingest.camera);
         await ingest.stop();
-        if (!kept.has(ingest.camera)) this.#o.onState(ingest.camera, undefined);
+        if (kept.has(ingest.camera)) return;
+        // The camera is not away: nobody wants to record it.
+        this.#footage?.gap(ingest.camera, this.#o.clock.wallMs(), 'not_recorded');
+        this.#o.onState(ingest.camera, undefined);
       }),
     );
   }

@@ -1,5 +1,5 @@
-/** What each camera that is recorded may write at least before more room is made. Bytes. */
-const LEAST_BYTES = 64 * 1024 * 1024;
+import { HEADROOM_BYTES } from '#core/footage-link';
+
 /** How long recorders may write at their present rate before more room is made. Seconds. */
 const AHEAD_S = 10;
 /** A small budget is not given to the least of many cameras. */
@@ -14,6 +14,6 @@ const SHARE = 1 / 4;
  */
 export function headroomOf(rates: readonly number[], limit: number | null): number {
   const written = rates.reduce((sum, rate) => sum + rate * AHEAD_S, 0);
-  const wanted = rates.reduce((sum, rate) => sum + Math.max(LEAST_BYTES, rate * AHEAD_S), 0);
+  const wanted = rates.reduce((sum, rate) => sum + Math.max(HEADROOM_BYTES, rate * AHEAD_S), 0);
   return limit === null ? wanted : Math.max(written, Math.min(wanted, limit * SHARE));
 }

@@ -34,6 +34,8 @@ export interface RetentionOptions {
 const DISTRUST_MS = 10 * 60_000;
 /** A jump of the wall clock. Milliseconds. */
 const JUMP_MS = 3_600_000;
+/** So much of what is kept in a place may be footage of events while older footage of none goes for it. */
+const EVENTS_SHARE = 1 / 2;
 /** What was removed shows in the free bytes of a file system after this time at the latest, milliseconds. */
 const SETTLE_MS = 5_000;
 const MIB = 1024 * 1024;
@@ -176,9 +178,17 @@ export class Retention {
     return next || this.#isLast(dir) ? 1 : 1 / 2;
   }
 
-  /** Of all cameras: first what is of no event. @returns the bytes that are missing still. */
-  async #removeOldest(filter: RowFilter, bytes: number): Promise<number> {
-    const left = await this.#remover.removeBytes({ ...filter, event: false }, bytes);
+  /**
+   * Of all cameras: first what is of no event. Events beyond their share come before that: otherwise they would leave nothing of
+   * the last hour. @returns the bytes that are missing still.
+   */
+  async #removeOldest(filter: RowFilter & { readonly dirs: readonly string[] }, bytes: number): Promise<number> {
+    const { tally } = this.#o.files.index;
+    const all = filter.dirs.reduce((sum, dir) => sum + tally.ofDir(dir).bytes, 0);
+    const events = filter.dirs.reduce((sum, dir) => sum + tally.eventsOfDir(dir).bytes, 0);
+    const over = Math.min(bytes, events - (all - bytes) * EVENTS_SHARE);
+    const beyond = over > 0 ? over - (await this.#remover.removeBytes({ ...filter, event: true }, over)) : 0;
+    const left = await this.#remover.removeBytes({ ...filter, event: false }, bytes - beyond);
     return this.#remover.removeBytes({ ...filter, event: true }, left);
   }
 
@@ -212,7 +222,8 @@ export class Retention {
     const { minFreeBytes } = this.#limits;
     const freeBytes = this.#freeBytes(watch.device);
     if (!watch.isUsable() || minFreeBytes + ahead - freeBytes <= ahead / 2) return [];
-    const sizes = `${mib(freeBytes)} MiB are free, ${mib(minFreeBytes)} MiB must stay free`;
+    const needed = `${mib(minFreeBytes)} MiB that must stay free, and ${mib(ahead)} MiB for what is recorded next`;
+    const sizes = `${mib(freeBytes)} MiB are free, ${mib(minFreeBytes + ahead)} MiB are needed: ${needed}`;
     return [[path, `the disk of ${path} is full: ${sizes}`]];
   }
 

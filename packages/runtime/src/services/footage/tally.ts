@@ -44,6 +44,11 @@ export class Tally {
     return this.#of(`dir ${dir}`);
   }
 
+  /** Of footage of events in a directory. */
+  eventsOfDir(dir: string): Sum {
+    return this.#of(`events in ${dir}`);
+  }
+
   ofCamera(camera: string, event: boolean): Sum {
     return this.#of(`camera ${camera} ${event}`);
   }
@@ -54,7 +59,7 @@ export class Tally {
 
   #add({ camera, dir, event, bytes }: Part, segments: number): void {
     this.#cameras.add(camera);
-    const names = ['all', `dir ${dir}`, `camera ${camera} ${event}`, ...(event ? ['events'] : [])];
+    const names = ['all', `dir ${dir}`, `camera ${camera} ${event}`, ...(event ? ['events', `events in ${dir}`] : [])];
     for (const name of names) {
       const before = this.#of(name);
       this.#sums.set(name, { segments: before.segments + segments, bytes: before.bytes + bytes });

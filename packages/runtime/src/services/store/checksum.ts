@@ -66,8 +66,9 @@ export function sumOfPlace(name: string, seq: number): number {
 }
 
 /** Where to read on. @throws Error when rows are out of order: reading on would never end. */
-export function placeAfter(rows: readonly RawRow[], before: number): number {
+export function placeAfter(rows: readonly RawRow[], before: number, newest = false): number {
   const last = rows.at(-1)?.seq ?? before;
-  if (rows.length > 0 && last <= before) throw new Error('it is damaged: its rows are out of order');
+  if (rows.length > 0 && (newest ? last >= before : last <= before))
+    throw new Error('it is damaged: its rows are out of order');
   return last;
 }

@@ -55,6 +55,51 @@ describe('the log', () => {
     expect(log.read({ limit: 2 })).toEqual(['1', '2']);
   });
 
+  test('gives the newest first, or those before one, or those between two', () => {
+    log.append([1, 2, 3, 4, 5, 6].map((n) => event(n, { camera: n % 2 === 0 ? 'yard' : 'hall' })));
+    const newest = { ...all, newest: true };
+    expect(log.read({ ...newest, limit: 2 })).toEqual(['6', '5']);
+    expect(log.read({ ...newest, limit: 2, before: idOf(5) })).toEqual(['4', '3']);
+    expect(log.read({ ...newest, camera: 'yard', limit: 2 })).toEqual(['6', '4']);
+    expect(log.read({ ...newest, toMs: 4_000 })).toEqual(['3', '2', '1']);
+    expect(log.read({ ...all, after: idOf(2), before: idOf(5) })).toEqual(['3', '4']);
+    expect(log.read({ ...newest, after: idOf(2), before: idOf(5) })).toEqual(['4', '3']);
+    // Ids that are not stored stand for their time.
+    log.prune({ ageMs: HOUR, count: 3 }, 10_000);
+    expect(log.read({ ...newest, before: idOf(3) })).toEqual([]);
+    expect(log.read({ ...newest, before: idOf(99), limit: 1 })).toEqual(['6']);
+  });
+
+  test('pages of both directions have the same events, whatever is asked for', () => {
+    const kinds = ['sla', 'worker', 'node'];
+    log.append(
+      Array.from({ length: 90 }, (_, i) =>
+        event(i + 1, {
+          camera: [null, 'hall', 'yard'][i % 3] as string | null,
+          kind: kinds[Math.floor(i / 3) % 3] as string,
+          severity: (['info', 'warning', 'alarm'] as const)[Math.floor(i / 9) % 3] as 'info',
+        }),
+      ),
+    );
+    for (const query of [
+      {},
+      { camera: 'hall' },
+      { cameras: ['hall', 'yard'], kinds: ['sla', 'node'] },
+      { severity: 'warning' as const, fromMs: 20_000, toMs: 70_000 },
+      { camera: 'yard', severity: 'alarm' as const },
+    ]) {
+      const forward = log.read({ ...all, ...query });
+      expect(forward.length).toBeGreaterThan(8);
+      const back: string[] = [];
+      for (let before: string | undefined; ; before = idOf(Number(back.at(-1)))) {
+        const page = log.read({ ...query, before, newest: true, limit: 4 });
+        back.push(...page);
+        if (page.length < 4) break;
+      }
+      expect(back).toEqual(forward.toReversed());
+    }
+  });
+
   test('stores all of a batch or nothing', () => {
     const wrong = event(2);
     expect(() => log.append([event(1), { ...wrong, kind: null as unknown as string }])).toThrow(/NOT NULL/);

@@ -98,15 +98,19 @@ export class EventLog {
     for (const [seq, atMs] of spans) this.#spans.add(seq, atMs);
   }
 
-  /** Returns the envelopes of matching events as JSON, in the order in which they were stored. */
+  /** Returns the envelopes of matching events as JSON, in the order in which they were stored, or backwards. */
   read(query: EventQuery): string[] {
-    const { id, after, fromMs, toMs, limit } = query;
+    const { id, after, before, fromMs, toMs, limit, newest = false } = query;
     if (id !== undefined) return this.#one(id);
     const timed = fromMs !== undefined || toMs !== undefined;
-    const { sql, values } = selectionOf(query, timed ? this.#spans.bounds(fromMs, toMs) : [0, Number.MAX_SAFE_INTEGER]);
+    const [first, last] = timed ? this.#spans.bounds(fromMs, toMs) : [0, Number.MAX_SAFE_INTEGER - 1];
+    const bounds = [
+      after === undefined ? first : Math.max(first, this.#seqOf(after) + 1),
+      before === undefined ? last : Math.min(last, this.#seqBefore(before)),
+    ] as const;
+    const { sql, values, begin } = selectionOf(query, bounds);
     const statement = this.#database.prepare(sql);
-    const from = after === undefined ? 0 : this.#seqOf(after);
-    return this.#sound(from, limit, (...place) => statement.all(...values(...place)) as RawRow[]);
+    return this.#sound(begin, limit, (...place) => statement.all(...values(...place)) as RawRow[], newest);
   }
 
   #one(id: string): string[] {
@@ -204,8 +208,14 @@ export class EventLog {
   }
 
   /** Reads on behind damaged rows: a page is short only at the end. */
-  #sound(from: number, limit: number, rowsAfter: (after: number, limit: number) => readonly RawRow[]): string[] {
-    const most = Math.min(limit, EVENTS_LIMIT);
+  #sound(
+    from: number,
+    limit: number,
+    rowsAfter: (place: number, limit: number) => readonly RawRow[],
+    newest = false,
+  ): string[] {
+    // One more says whether there are more.
+    const most = Math.min(limit, EVENTS_LIMIT + 1);
     const bodies: string[] = [];
     const unsound: number[] = [];
     for (let after = from, more = true; more && bodies.length < most; ) {
@@ -215,7 +225,7 @@ export class EventLog {
         if (isSound(row)) bodies.push(row.body);
         else unsound.push(row.seq);
       more = rows.length === wanted;
-      after = placeAfter(rows, after);
+      after = placeAfter(rows, after, newest);
     }
     if (unsound.length > 0) this.onUnsound(unsound);
     return bodies;
@@ -246,6 +256,12 @@ export class EventLog {
   #seqOf(id: string): number {
     const known = this.#seq('SELECT seq FROM event WHERE id = ?', id);
     return known > 0 ? known : this.#seq('SELECT seq FROM event WHERE id < ? ORDER BY id DESC LIMIT 1', id);
+  }
+
+  /** The place before that of an id. Of one that is gone: of the last event that was stored before its time. */
+  #seqBefore(id: string): number {
+    const known = this.#seq('SELECT seq FROM event WHERE id = ?', id);
+    return known > 0 ? known - 1 : this.#seqOf(id);
   }
 
   #seq(statement: string, ...values: readonly (string | number)[]): number {

@@ -1,10 +1,12 @@
 import { type EventQuery, SEVERITIES } from '@vigia/contracts';
 import { READ_COLUMNS } from './checksum.ts';
 
-/** A statement and its values. Two more values follow: the place to begin after, and how many. */
+/** A statement and its values. Two more values follow: the place that the last page ended at, and how many. */
 export interface Selection {
   readonly sql: string;
-  readonly values: (after: number, limit: number) => readonly Value[];
+  readonly values: (place: number, limit: number) => readonly Value[];
+  /** The place to begin at. */
+  readonly begin: number;
 }
 
 type Value = string | number;
@@ -19,24 +21,28 @@ interface Condition {
 }
 
 /**
- * How matching events are found: in one index, in the order of storing, so that a page costs what it returns and not what
+ * How matching events are found: in one index, in the order of storing or backwards, so that a page costs what it returns and not what
  * is stored. Several kinds or severities are as many ways through an index, merged.
  *
  * @param bounds The first and the last place where an event of the query's time may be.
  */
 export function selectionOf(query: EventQuery, [first, last]: readonly [number, number]): Selection {
   const { ways, filters } = plan(query);
+  const newest = query.newest === true;
+  const [range, order] = newest ? ['seq < ? AND seq >= ?', ' DESC'] : ['seq > ? AND seq <= ?', ''];
   const rest = filters.map(({ sql }) => ` AND ${sql}`).join('');
   const filterValues = filters.flatMap(({ values }) => values);
   const each = ways.map(
-    ({ sql }) => `SELECT * FROM (SELECT seq FROM event WHERE ${sql}seq > ? AND seq <= ?${rest} ORDER BY seq LIMIT ?)`,
+    ({ sql }) => `SELECT * FROM (SELECT seq FROM event WHERE ${sql}${range}${rest} ORDER BY seq${order} LIMIT ?)`,
   );
   return {
-    sql: `SELECT ${READ_COLUMNS} FROM event WHERE seq IN (${each.join(' UNION ALL ')}) ORDER BY seq LIMIT ?`,
-    values: (after, limit) => {
-      const from = Math.max(after, first - 1);
-      return ways.flatMap(({ values }) => values.concat(from, last, filterValues, limit)).concat(limit);
+    sql: `SELECT ${READ_COLUMNS} FROM event WHERE seq IN (${each.join(' UNION ALL ')}) ORDER BY seq${order} LIMIT ?`,
+    values: (place, limit) => {
+      return ways
+        .flatMap(({ values }) => values.concat(place, newest ? first : last, filterValues, limit))
+        .concat(limit);
     },
+    begin: newest ? last + 1 : first - 1,
   };
 }
 

@@ -18,6 +18,8 @@ const events: Schema<readonly StoredEvent[]> = z.array(
 const query: Schema<EventQuery> = z.strictObject({
   id: z.string().optional(),
   after: z.string().optional(),
+  before: z.string().optional(),
+  newest: z.boolean().optional(),
   camera: z.string().optional(),
   cameras: z.array(z.string()).optional(),
   kinds: z.array(z.string()).optional(),

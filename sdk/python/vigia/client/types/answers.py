@@ -184,6 +184,7 @@ class ClipFactsAnswer(TypedDict):
 
 class EventsAnswer(TypedDict):
     events: List[NodeEvent]
+    more: bool
 
 
 class Alarm(TypedDict):

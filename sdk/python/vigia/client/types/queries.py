@@ -80,6 +80,7 @@ class ThumbnailQuery(TypedDict, total=False):
 
 class EventsQuery(TypedDict, total=False):
     after: str
+    before: str
     camera: str
     kind: str
     severity: Literal["debug", "info", "notice", "warning", "alarm"]
