@@ -106,7 +106,8 @@ function scopeOfChange({ since, files, packages, soaks, python }) {
 const scope = scopeOf(process.argv.slice(2));
 checkNode();
 await install();
-if (scope.system) await installDebian(scope.full ? { ...DEBIAN, ...DEBIAN_FULL } : DEBIAN);
+// Unit tests read clips with ffmpeg, too.
+if (scope.unit || scope.python) await installDebian(scope.full ? { ...DEBIAN, ...DEBIAN_FULL } : DEBIAN);
 await build();
 await step('format', () => runBin('biome', ['format', '.']));
 // Waits more than it computes: the static checks and the unit tests run meanwhile.

@@ -44,8 +44,10 @@ export class Whep<Track> {
   close(isGone: boolean): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#peer?.close();
-    if (this.#session !== null && !isGone) this.#endSession(this.#session);
+    const peer = this.#peer;
+    if (this.#session === null || isGone) peer?.close();
+    // A node that sees the peer go has no session left that could be ended: the peer goes last.
+    else void this.#endSession(this.#session).then(() => peer?.close());
   }
 
   async #connect(): Promise<void> {
@@ -97,7 +99,7 @@ export class Whep<Track> {
     const reply = await this.#browser.request('POST', this.#path, options).catch(() => null);
     const session = reply?.status === 201 ? reply.location : null;
     if (session === null || !session.startsWith(`${this.#path}/`)) return reply;
-    if (this.#ended) this.#endSession(session);
+    if (this.#ended) void this.#endSession(session);
     else this.#session = session;
     return reply;
   }
@@ -116,8 +118,8 @@ export class Whep<Track> {
     this.#events.lost();
   }
 
-  #endSession(session: string): void {
-    // Without an answer the node ends it by itself: its peer is gone.
-    this.#browser.request('DELETE', session, { timeoutMs: REQUEST_MS }).catch(() => {});
+  /** Never rejects: without an answer the node ends the session by itself once the peer is gone. */
+  async #endSession(session: string): Promise<void> {
+    await this.#browser.request('DELETE', session, { timeoutMs: REQUEST_MS }).catch(() => {});
   }
 }

@@ -344,6 +344,12 @@ document.addEventListener('keydown', press);
 // The place on the wall is kept here: the browser would look for it before the wall is drawn again.
 history.scrollRestoration = 'manual';
 window.addEventListener('hashchange', follow);
+window.addEventListener('pagehide', () => {
+  screen.leaving.value = true;
+});
+window.addEventListener('pageshow', () => {
+  screen.leaving.value = false;
+});
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
   lookForSleep();

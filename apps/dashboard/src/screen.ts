@@ -77,6 +77,8 @@ export const TRACE_WIDTH = 225;
 export const TRACE_HEIGHT = 16;
 const SLOT_WIDTH = TRACE_WIDTH / SLOTS;
 
+/** The page is being left: Chromium takes a picture that is drawn now for a report to the server, which the policy refuses. */
+export const leaving: Signal<boolean> = signal(false);
 export const session: Signal<'asking' | 'login' | 'running'> = signal('asking');
 export const me: Signal<Me | null> = signal(null);
 export const wall: Signal<WallView | null> = signal(null);

@@ -1,7 +1,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { Icon, type IconName } from './icons.tsx';
 import { linkTo } from './route.ts';
-import { type Shape, type TileScreen, tileScreen } from './screen.ts';
+import { leaving, type Shape, type TileScreen, tileScreen } from './screen.ts';
 import { text } from './texts.ts';
 import { Trace } from './trace.tsx';
 
@@ -86,7 +86,7 @@ export function Picture({
 
 /** The newest picture, with the boxes of its own result. */
 export function Still({ tile, shape }: { tile: TileScreen; shape: Shape }): VNode | null {
-  if (shape.picture === 'gone' || shape.picture === 'none') return null;
+  if (shape.picture === 'gone' || shape.picture === 'none' || leaving.value) return null;
   return (
     <>
       <img src={tile.url} alt={tile.alt} draggable={false} />

@@ -270,6 +270,10 @@ describe('in Chromium', { tags: 'full' }, () => {
       while ((await frames()) < before + 5) await isShown(label);
     };
     await moves();
+    await page.keyboard.press('w');
+    await label.waitFor({ state: 'hidden' });
+    await page.keyboard.press('s');
+    await moves();
     expect(complaints).toEqual([]);
     process.kill(vigia.child('live-process'), 'SIGKILL');
     await label.waitFor({ state: 'hidden' });
@@ -281,6 +285,17 @@ describe('in Chromium', { tags: 'full' }, () => {
     // A process that has just ended refuses an offer, and has no session to end; Chromium says so.
     expect(complaints.filter((text) => !/ 40[49] /.test(text))).toEqual([]);
     complaints = [];
+  });
+
+  test('a page that is left while its video runs complains of nothing', async () => {
+    const context = await browser.newContext();
+    const left = await context.newPage();
+    const said: string[] = [];
+    left.on('console', (message) => said.push(message.text()));
+    await left.goto(`http://${address}/#/camera/street`);
+    await isShown(left.locator('main.cam').getByText(/^Video 0\.\d s behind$/));
+    await context.close();
+    expect(said).toEqual([]);
   });
 
   test('where the packets of WebRTC do not pass, the video comes as a movie, with its age', async () => {
