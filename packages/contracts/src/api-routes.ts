@@ -49,6 +49,9 @@ const changedSchema = z.strictObject({
 });
 const documentSchema = revisionSchema.extend({
   document: z.record(z.string(), z.unknown()).describe('The configuration in force, without secrets.'),
+  beside_file: z
+    .array(z.string())
+    .describe('How it differs from the file as last read: what was changed at runtime. One line per path. No secrets.'),
 });
 const cameraPatchSchema = z.record(z.string(), z.unknown()).describe('Some keys of a camera’s settings.');
 /** A change of a consumer. */

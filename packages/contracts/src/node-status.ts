@@ -21,7 +21,7 @@ export type RecentAnswers = z.infer<typeof recentAnswersSchema>;
 
 /** See {@link HealthProblem}. */
 export const healthProblemSchema = z.strictObject({
-  /** `worker_failed`, `blind`, `recording_paused`, `footage`, `store`, `mqtt_refused`, `mqtt_away`, `memory`, `api`, `live`. */
+  /** `worker_failed`, `blind`, `recording_paused`, `footage`, `store`, `mqtt_refused`, `mqtt_away`, `changes`, `memory`, `api`, `live`. */
   code: z.string(),
   /** `_node` for a problem of the whole node. */
   camera: z.string(),

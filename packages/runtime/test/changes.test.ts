@@ -158,7 +158,7 @@ test('what is changed at runtime stays changed when the file is read again; vigi
   expect(await hangUp(vigia)).toContain('cameras: 2 untouched');
   writeConfig(box, { c0: { ...c0, extra: 'on_loss: conceal' }, c1 });
   expect(await check()).toBe(
-    `node ${box.node}, revision 3: ${file} would change\n  cameras.c0.on_loss: "wait" → "conceal"\n`,
+    `node ${box.node}, revision 3: ${file} would change\n  cameras.c0.on_loss: "wait" → "conceal"\nchanged at runtime, and not in the file as the node last read it:\n  cameras.c1: removed\n  cameras.c2: added\n`,
   );
   expect(await hangUp(vigia)).toContain('cameras: changed c0, 1 untouched');
   writeConfig(box, { c0, c1: { ...c1, extra: 'on_loss: conceal' } });

@@ -78,6 +78,15 @@ async function showDifference(file: string, node: string): Promise<number> {
     changes.length === 0
       ? `node ${node}, revision ${revision}: ${file} changes nothing`
       : `node ${node}, revision ${revision}: ${file} would change`;
-  for (const line of [head, ...changes.map((change) => `  ${printable(change)}`)]) process.stdout.write(`${line}\n`);
+  const { beside_file: beside } = await askJson(API.config.answer, socket, '/api/v1/config', DIFF_MS);
+  const runtime =
+    beside.length === 0
+      ? []
+      : ['changed at runtime, and not in the file as the node last read it:', ...indented(beside)];
+  for (const line of [head, ...indented(changes), ...runtime]) process.stdout.write(`${line}\n`);
   return 0;
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${printable(line)}`);
 }

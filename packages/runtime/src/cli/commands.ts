@@ -125,6 +125,14 @@ export const COMMANDS: Commands = {
     words: [0, 0],
     run: async (values) => (await import('./check-command.ts')).checkCommand(values),
   },
+  config: {
+    about: 'write what was changed at runtime into the file',
+    example: 'config save [-c FILE]',
+    options: { config: CONFIG },
+    words: [1, 1],
+    arguments: [['save']],
+    run: async (values, words) => (await import('./config-command.ts')).configCommand(values, words),
+  },
   status: {
     about: 'what the running node does: problems, cameras, models',
     example: 'status [--watch]',

@@ -95,7 +95,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
         throw new VigiaError('not_found', `camera ${camera} is not one of the demo’s: it cannot be frozen from here`);
       cameras[camera].freeze();
     };
-    return await runNode(config, options, { freeze });
+    return await runNode({ config, written: config }, options, { freeze });
   } finally {
     await scope.close();
   }

@@ -59,8 +59,17 @@ use, and the memory available. The exit code is 1 if it does not fit. An invalid
 a list of problems, each with line, path, the value found and the values allowed.
 
   -c, --config FILE   the configuration (default: vigia.yml in the current folder)
-  --diff              print what the file would change on the running node instead
+  --diff              print what the file would change on the running node instead, and what was changed there at runtime
   --node NAME         the node (default: the one that the file names)
+`,
+  config: `vigia config save [-c FILE]
+
+Writes what was changed at runtime into the configuration file, and prints it. Comments stay. Passwords go into files of their own,
+which only you can read. A running node then reads the file again. Run it as the user of the node, with its VIGIA_STATE_DIR.
+
+  -c, --config FILE   the configuration (default: vigia.yml in the current folder)
+
+Exit codes: 0 written, or nothing to write; 1 it cannot be written: it is as it was; 2 problems in the file.
 `,
   acknowledge: `vigia acknowledge EVENT [--outcome OUTCOME] [--note TEXT] [--node NAME] [-c FILE]
 
@@ -173,7 +182,7 @@ Exit codes: 0 done, 1 not ready (with the reason), or no such node, camera or co
 Reports whether a running node needs attention, for operators, service managers and container health checks. Prints
 \`ok\`, or one line for each problem, with the reason: a critical worker that has failed, a critical consumer that sees
 nothing, a recording that is paused, an index of recordings that does not work, a broker that refuses, a store that takes
-no events, a supervisor that uses too much memory.
+no events, a supervisor that uses too much memory, changes at runtime that would be lost.
 
   --node NAME         the node (default: the only running one)
   -c, --config FILE   take the node's name from a configuration

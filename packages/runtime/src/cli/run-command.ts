@@ -1,12 +1,12 @@
-import { loadConfig } from '#node/config';
+import { readConfigFile } from '#node/config';
 import { configFile, runOptions, type Values } from './options.ts';
 
 /** `vigia run`. */
 export async function runCommand(values: Values): Promise<number> {
   const options = runOptions(values);
   const file = configFile(values, 'run');
-  const config = loadConfig(file);
+  const read = readConfigFile(file);
   // Refuses an invalid configuration before loading the node and its libraries.
   const { runNode } = await import('./run.ts');
-  return runNode(config, { ...options, configFile: file });
+  return runNode(read, { ...options, configFile: file });
 }

@@ -17,6 +17,8 @@ import { killWorkerGroups, lockNode, removeDeadModelSockets, stateDirOf } from '
 import { paletteFor } from '#core/terminal';
 import { JsonView, LiveView, PlainView, type View } from '#cli/views';
 import type { ModelStore } from '@vigia/model-container';
+import type { ConfigFile } from '#node/config';
+import { fileAlone, type Initial, initialOf, type Kept, KeptFile } from '#node/desired';
 import { type DemoCameras, LogRing, Supervisor, type SupervisorOptions } from '#node';
 import { NodeStore } from '#services/store';
 import { admit, budgetOf, locateModels, planOf, pullModel, roomFor, sums } from '#node/plan';
@@ -38,35 +40,41 @@ const LINGER_MS = 3_000;
  * @param demo The cameras of a demo, whose parts may be broken on purpose.
  * @returns the exit code: 0, or 1 when something failed at runtime.
  */
-export async function runNode(config: Config, options: RunOptions, demo?: DemoCameras): Promise<number> {
+export async function runNode(file: ConfigFile, options: RunOptions, demo?: DemoCameras): Promise<number> {
+  const { node } = file.config;
   const clock = systemClock;
   const ending = new Ending();
   const scope = new Scope();
   try {
-    const lock = lockNode(config.node);
+    const lock = lockNode(node);
     scope.defer(() => lock.release());
     // Workers of a run that was killed together with its cameras; and, at the end, any worker that is left.
     killWorkerGroups(lock.runDir);
     scope.defer(() => void killWorkerGroups(lock.runDir));
     await removeDeadModelSockets(lock.runDir);
-    const located = await locateModels(config, {
-      runDir: lock.runDir,
-      pull: (store, id) => pullModel(store, id, ending.signal),
+    const stateDir = stateDirOf(node);
+    const changes = new Changes(file, options.configFile, stateDir);
+    const { initial, plan, budget, room } = await changes.begin(ending.signal, async ({ config }) => {
+      const located = await locateModels(config, {
+        runDir: lock.runDir,
+        pull: (store, id) => pullModel(store, id, ending.signal),
+      });
+      const wanted = planOf(config, lock.runDir, located);
+      const sizes = { budget: budgetOf(wanted), room: roomFor([process.pid]) };
+      admit(wanted, sizes.budget, sizes.room);
+      return { plan: wanted, ...sizes };
     });
-    const plan = planOf(config, lock.runDir, located);
-    const budget = budgetOf(plan);
-    const room = roomFor([process.pid]);
-    admit(plan, budget, room);
     let dropped = (): number => 0;
-    const view = openView(options, pageOf(config), () => dropped());
+    const view = openView(options, pageOf(initial.config), () => dropped());
     scope.defer(() => view.close());
     const output = logTo(view);
     for (const line of sums(budget, room)) output.log.info(line);
-    const stateDir = stateDirOf(config.node);
     const store = await openStore(stateDir, output.log);
     scope.defer(() => store?.close());
-    const start = { config, plan, runDir: lock.runDir, stateDir, file: options.configFile, store, demo };
+    const { runDir } = lock;
+    const start = { initial, keep: changes.keep, plan, runDir, stateDir, file: options.configFile, store, demo };
     const supervisor = newSupervisor(start, output, ending);
+    await changes.say(output.log, supervisor.desired);
     scope.defer(() => supervisor.stop());
     dropped = supervisor.subscribe('view', (item) => view.onItem(item));
     await supervisor.start();
@@ -99,6 +107,73 @@ export async function runNode(config: Config, options: RunOptions, demo?: DemoCa
   }
 }
 
+/** What was changed at runtime, beside the file. A node without a file (the demo) forgets it at its end. */
+class Changes {
+  readonly #file: ConfigFile;
+  readonly #name: string;
+  readonly #kept: KeptFile | undefined;
+  #initial: Initial | undefined;
+  #isNew = false;
+  readonly keep: ((kept: Kept) => Promise<void>) | undefined;
+
+  constructor(file: ConfigFile, name: string | undefined, stateDir: string) {
+    this.#file = file;
+    this.#name = name === undefined ? 'the node' : `file ${name}`;
+    const kept = name === undefined ? undefined : new KeptFile(join(stateDir, 'changes.json'));
+    this.#kept = kept;
+    this.keep = kept && ((document) => kept.write(document));
+  }
+
+  /**
+   * The document to begin with, and what `plan` made of it. A node looks at its cameras even when what was changed at runtime cannot
+   * be used: then it begins with the file alone, and says so.
+   *
+   * @throws what `plan` throws for the file alone.
+   */
+  async begin<P extends object>(
+    signal: AbortSignal,
+    plan: (initial: Initial) => Promise<P>,
+  ): Promise<P & { readonly initial: Initial }> {
+    const stamp = { by: this.#name, at: new Date(systemClock.wallMs()).toISOString() };
+    const found = await this.#read();
+    let initial =
+      'problem' in found
+        ? fileAlone(this.#file, undefined, stamp, found.problem)
+        : initialOf(this.#file, found.kept, stamp);
+    let planned: P;
+    try {
+      planned = await plan(initial);
+    } catch (error) {
+      if (!('kept' in found) || initial.revisions.at(-1)?.entries.length === 0 || signal.aborted) throw error;
+      initial = fileAlone(this.#file, found.kept, stamp, messageOf(error));
+      planned = await plan(initial);
+    }
+    if (initial.problem !== undefined) this.#kept?.setAside();
+    this.#initial = initial;
+    this.#isNew = 'kept' in found && found.kept !== undefined && initial.revisions !== found.kept.revisions;
+    return { ...planned, initial };
+  }
+
+  async #read(): Promise<{ readonly kept: Kept | undefined } | { readonly problem: string }> {
+    try {
+      return { kept: await this.#kept?.read() };
+    } catch (error) {
+      return { problem: messageOf(error) };
+    }
+  }
+
+  /** Says what counts, and keeps it. What cannot be used now is kept as it was: it may be usable at the next start. */
+  async say(log: Log, desired: Supervisor['desired']): Promise<void> {
+    const { problem, followed } = this.#initial ?? { problem: undefined, followed: [] };
+    const beside = desired.besideFile;
+    if (problem !== undefined) log.error(problem);
+    else if (this.#isNew) await desired.keep();
+    for (const line of followed) log.warn(`${line}, so what was changed at runtime is gone`);
+    for (const line of beside) log.info(`changed at runtime: ${line}`);
+    if (beside.length > 0) log.info('`vigia config save` writes what was changed at runtime into the file');
+  }
+}
+
 /** The log, and where its records go. */
 interface Output {
   readonly onLog: (record: Parameters<typeof formatRecord>[0]) => void;
@@ -117,7 +192,7 @@ function logTo(view: View): Output {
 }
 
 function newSupervisor(
-  start: Pick<SupervisorOptions, 'config' | 'plan' | 'runDir' | 'stateDir' | 'file' | 'store' | 'demo'>,
+  start: Pick<SupervisorOptions, 'initial' | 'keep' | 'plan' | 'runDir' | 'stateDir' | 'file' | 'store' | 'demo'>,
   output: Output,
   ending: Ending,
 ): Supervisor {

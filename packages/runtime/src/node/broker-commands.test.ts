@@ -80,6 +80,12 @@ test.each([
   ['hall', 'put', {}, /^payload\.settings: /],
   ['hall', 'put', { settings: [] }, /^payload\.settings: /],
   ['hall', 'put', { settings: { source: 'rtsp://${file:/etc/x}@a/1' } }, /^payload\.settings: references/],
+  [
+    'hall',
+    'put',
+    { settings: { source: 'rtsp://a/1', detect_source: 'rtsp://u:pw@a/2' } },
+    /^payload\.settings: passwords/,
+  ],
   ['hall', 'put', { settings: {}, revision: 0 }, /^payload\.revision: /],
   ['hall', 'remove', { revision: '3' }, /^payload\.revision: /],
 ])('%s/%s with %o is refused', (camera, command, payload, message) => {

@@ -2,6 +2,7 @@ import { UsageError, VigiaError } from '@vigia/base';
 import { CAMERA_COMMANDS, type MqttCommand, NODE_COMMANDS, WHOLE_NODE } from '@vigia/contracts';
 import { unlimited } from '#core/access';
 import { type ApiCall, checked, type NodeOperations, type Visitor } from '#services/control-plane';
+import { holdsPassword } from '#node/config';
 import type { CommandDoor, CommandMessage } from '#services/mqtt';
 
 type Commands = Readonly<Record<string, MqttCommand & { readonly route: ApiCall['route'] }>>;
@@ -37,15 +38,17 @@ function callOf(message: CommandMessage, visitor: Visitor): ApiCall {
 
 /**
  * A reference in an address would send the node's environment, or the first line of a file, to a host that the
- * publisher names. The HTTP API listens on this machine only; a broker need not be on it.
+ * publisher names.
  *
  * @throws UsageError
  */
 function refuseReferences(settings: unknown): void {
   if (JSON.stringify(settings ?? null).includes('${'))
     throw new UsageError(
-      'payload.settings: references such as ${NAME} are not filled in over MQTT; use HTTP or the file',
+      'payload.settings: references such as ${NAME} are not filled in over MQTT; use the control socket or the file',
     );
+  if (holdsPassword(settings))
+    throw new UsageError('payload.settings: passwords are not taken over MQTT, where others may read along; use HTTP');
 }
 
 function commandOf({ camera, command }: CommandMessage): Commands[string] {

@@ -69,7 +69,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     patchCamera: (id, patch, asker) => desired.patchCamera(id, patch, asker),
     removeCamera: (id, asker) => desired.removeCamera(id, asker),
     get config() {
-      return { ...desired.current, document: desired.redacted };
+      return { ...desired.current, document: desired.redacted, beside_file: desired.besideFile };
     },
     get revisions() {
       return desired.history;

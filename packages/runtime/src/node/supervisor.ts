@@ -16,7 +16,7 @@ import type { DemoBreak } from '@vigia/contracts/api';
 import { checkSocketPath } from '#core/node-dirs';
 import type { EventHub, ItemHandler } from '#core/event-hub';
 import { Children, type CameraHandle } from '#node/children';
-import { DesiredState } from '#node/desired';
+import { DesiredState, type DesiredStateOptions } from '#node/desired';
 import { type Announcer, NodeEvents, steadily } from '#node/events';
 import { MetricCounts, metricsText } from '#node/metrics';
 import { diffPlans, type Plan, type PlanChangeSummary, summaryOf, workersOf } from '#node/plan';
@@ -36,7 +36,9 @@ import { ResultAges } from './result-ages.ts';
 /** Options of {@link Supervisor}. */
 export interface SupervisorOptions {
   /** The document that the plan was made from. */
-  readonly config: Config;
+  readonly initial: DesiredStateOptions['initial'];
+  /** Keeps what runtime changed over restarts; undefined: it does not last. */
+  readonly keep: DesiredStateOptions['keep'];
   readonly plan: Plan;
   /** The file that it was read from; undefined without one. */
   readonly file: string | undefined;
@@ -97,7 +99,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#o = options;
     this.#plan = options.plan;
-    const { plan, clock, log, config: initial, file } = options;
+    const { plan, clock, log } = options;
     this.#startedMs = clock.nowMs();
     this.#metrics.follow(plan.cameras);
     this.#ages = new ResultAges(clock);
@@ -128,10 +130,7 @@ export class Supervisor {
     });
     this.#problems = new Problems(clock);
     this.desired = new DesiredState({
-      initial,
-      file,
-      clock,
-      log,
+      ...options,
       apply: (document) => this.#apply(document),
       onRevision: ({ revision, by, changes }) => this.#announcer.config({ revision, by, changes: [...changes] }),
     });
@@ -252,6 +251,7 @@ export class Supervisor {
       ...this.#outlets.problems,
       ...this.#events.problems,
       ...this.recordings.problems,
+      ...this.desired.problems,
       ...this.#doors.problems,
     ];
   }

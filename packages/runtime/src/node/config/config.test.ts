@@ -12,10 +12,10 @@ describe('secrets', () => {
     const dir = mkdtempSync(join(tmpdir(), 'vigia-secret-'));
     writeFileSync(join(dir, 'user'), 'view:er\nsecond line');
     const env = { PASSWORD_1: 'p@ss/w:rd?', HOST_1: 'camera-1.example' };
-    expect(resolveSecrets('rtsp://u:${PASSWORD_1}@${HOST_1}/x', 'source', env)).toBe(
+    expect(resolveSecrets('rtsp://u:${PASSWORD_1}@${HOST_1}/x', 'source', { env, origin: 'file' })).toBe(
       'rtsp://u:p%40ss%2Fw%3Ard%3F@camera-1.example/x',
     );
-    expect(resolveSecrets(`rtsp://\${file:${dir}/user}:\${PASSWORD_1}@h/x`, 'source', env)).toBe(
+    expect(resolveSecrets(`rtsp://\${file:${dir}/user}:\${PASSWORD_1}@h/x`, 'source', { env, origin: 'file' })).toBe(
       'rtsp://view%3Aer:p%40ss%2Fw%3Ard%3F@h/x',
     );
     expect(redact('it is p@ss/w:rd? indeed')).toBe('it is *** indeed');
@@ -31,7 +31,9 @@ describe('secrets', () => {
     'rtsp://h/live?user=a&password=literal',
     'rtsp://h/user=a&passwd=literal&channel=1',
   ])('a password that stands in the text is refused: %s', (text) => {
-    expect(() => resolveSecrets(text, 'source', { P: 'pppp' })).toThrow(/a password stands in the file/);
+    expect(() => resolveSecrets(text, 'source', { env: { P: 'pppp' }, origin: 'file' })).toThrow(
+      /a password stands in the file/,
+    );
   });
 
   test.each([
@@ -42,19 +44,19 @@ describe('secrets', () => {
     'rtsp://[::1]:554/x',
     'rtsp://h/user=a&password=${P}&channel=1',
   ])('no password: %s', (text) => {
-    expect(resolveSecrets(text, 'source', { P: 'pppp' })).toBe(text.replace('${P}', 'pppp'));
+    expect(resolveSecrets(text, 'source', { env: { P: 'pppp' }, origin: 'file' })).toBe(text.replace('${P}', 'pppp'));
   });
 
   test('a missing variable or file is named', () => {
-    expect(() => resolveSecrets('rtsp://u:${NOPE_1}@h', 'cameras.a.source', {})).toThrow(
+    expect(() => resolveSecrets('rtsp://u:${NOPE_1}@h', 'cameras.a.source', { env: {}, origin: 'file' })).toThrow(
       'cameras.a.source: the environment variable NOPE_1 is not set',
     );
-    expect(() => resolveSecrets('rtsp://u:${file:/nowhere}@h', 'cameras.a.source', {})).toThrow(
-      /\/nowhere cannot be read \(ENOENT\)/,
-    );
-    expect(() => resolveSecrets('rtsp://u:${file:/dev/null}@h', 'cameras.a.source', {})).toThrow(
-      "cameras.a.source: the first line of the secret's file /dev/null is empty",
-    );
+    expect(() =>
+      resolveSecrets('rtsp://u:${file:/nowhere}@h', 'cameras.a.source', { env: {}, origin: 'file' }),
+    ).toThrow(/\/nowhere cannot be read \(ENOENT\)/);
+    expect(() =>
+      resolveSecrets('rtsp://u:${file:/dev/null}@h', 'cameras.a.source', { env: {}, origin: 'file' }),
+    ).toThrow("cameras.a.source: the first line of the secret's file /dev/null is empty");
   });
 });
 

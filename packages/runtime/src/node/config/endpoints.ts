@@ -1,7 +1,11 @@
+import { addSecret } from '@vigia/base';
 import { type Config, EVENT_KINDS, type WebhookConfig } from '@vigia/contracts';
 import { nearest } from '#core/terminal';
 import type { Path, Where } from './paths.ts';
-import { resolveSecrets } from './secrets.ts';
+import { resolveSecrets, type Secrets } from './secrets.ts';
+
+/** Names of headers that hold a secret. */
+const SECRET_HEADER = /auth|cookie|key|passw|secret|token/i;
 
 /** A place that the node posts to. */
 type Endpoint = Pick<WebhookConfig, 'url' | 'headers'>;
@@ -30,21 +34,17 @@ export function checkWebhook(
 
 /** Refuses a secret in the file, as far as the name of its header shows that it is one. */
 export function checkHeader(name: string, value: string, at: string): string[] {
-  if (!/auth|cookie|key|passw|secret|token/i.test(name) || value.includes('${')) return [];
+  if (!SECRET_HEADER.test(name) || value.includes('${')) return [];
   return [`${at}: a secret stands in the file; write \${NAME} and set the environment variable NAME, or \${file:PATH}`];
 }
 
 /** Fills in the secrets of an endpoint. */
-export function fillEndpoint<T extends Endpoint>(
-  endpoint: T,
-  path: Path,
-  where: Where,
-  environment: NodeJS.ProcessEnv,
-): T {
-  const headers = Object.entries(endpoint.headers).map(([name, value]): [string, string] => [
-    name,
-    resolveSecrets(value, where([...path, 'headers', name]), environment),
-  ]);
-  const url = resolveSecrets(endpoint.url, where([...path, 'url']), environment);
+export function fillEndpoint<T extends Endpoint>(endpoint: T, path: Path, where: Where, secrets: Secrets): T {
+  const headers = Object.entries(endpoint.headers).map(([name, value]): [string, string] => {
+    const resolved = resolveSecrets(value, where([...path, 'headers', name]), secrets);
+    if (SECRET_HEADER.test(name)) addSecret(resolved);
+    return [name, resolved];
+  });
+  const url = resolveSecrets(endpoint.url, where([...path, 'url']), secrets);
   return { ...endpoint, url, headers: Object.fromEntries(headers) };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { redact } from '@vigia/base';
 import { afterEach, describe, expect, test } from 'vitest';
-import { dataOf } from './data-of.ts';
+import { dataOf } from './read-yaml.ts';
 import { loadConfig, parseConfig } from './load-config.ts';
 import { resolveSecrets } from './secrets.ts';
 
@@ -77,7 +77,9 @@ describe('a password is not printed when it stands', () => {
     ['UTF-8', Buffer.from('hunter2-ö\n')],
   ])('a secret file in %s holds the password, and that is redacted', (_name, bytes) => {
     const path = fileOf(bytes);
-    expect(resolveSecrets(`rtsp://u:\${file:${path}}@h/x`, 'source', {})).toBe('rtsp://u:hunter2-%C3%B6@h/x');
+    expect(resolveSecrets(`rtsp://u:\${file:${path}}@h/x`, 'source', { env: {}, origin: 'file' })).toBe(
+      'rtsp://u:hunter2-%C3%B6@h/x',
+    );
     const login = Buffer.from('u:hunter2-ö').toString('base64');
     expect(redact(`hunter2-ö hunter2-%C3%B6 ${login}`)).toBe('*** *** ***');
   });
@@ -88,7 +90,9 @@ describe('a password is not printed when it stands', () => {
     ['too many bytes', Buffer.alloc(65_537, 0x61), /has more than 65536 bytes$/],
   ])('a secret file with %s is refused', (_name, bytes, sentence) => {
     const path = fileOf(bytes);
-    expect(() => resolveSecrets(`rtsp://u:\${file:${path}}@h/x`, 'source', {})).toThrow(sentence);
+    expect(() => resolveSecrets(`rtsp://u:\${file:${path}}@h/x`, 'source', { env: {}, origin: 'file' })).toThrow(
+      sentence,
+    );
   });
 });
 

@@ -1,3 +1,12 @@
-export { checkConsumers, loadConfig, parseConfig } from './load-config.ts';
-export { dataOf } from './data-of.ts';
-export { secretVariables } from './secrets.ts';
+export {
+  checkConsumers,
+  type ConfigFile,
+  keptConfig,
+  loadConfig,
+  parseConfig,
+  parseSentConfig,
+  readConfigFile,
+} from './load-config.ts';
+export { valueAt } from './paths.ts';
+export { dataOf } from './read-yaml.ts';
+export { holdsPassword, replacePasswords, secretVariables } from './secrets.ts';

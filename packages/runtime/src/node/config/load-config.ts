@@ -19,10 +19,18 @@ import { readText } from './read-text.ts';
 import { readYaml, TEXT_LIMIT } from './read-yaml.ts';
 import { checkPrivacy } from './privacy-zones.ts';
 import { checkRules } from './rule-references.ts';
-import { resolveSecrets } from './secrets.ts';
+import { resolveSecrets, type Secrets } from './secrets.ts';
 
 /** Problems after which a document is not looked at any further. */
 const ENOUGH = 500;
+
+/** A configuration file that was read. */
+export interface ConfigFile {
+  /** With defaults and secrets. */
+  readonly config: Config;
+  /** Its data before defaults and references are filled in. */
+  readonly written: unknown;
+}
 
 /**
  * Reads and validates a configuration file, fills in its defaults and secrets, and registers the secrets for redaction.
@@ -30,6 +38,11 @@ const ENOUGH = 500;
  * @throws ConfigError with all problems at once; UsageError when the file cannot be read.
  */
 export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): Config {
+  return readConfigFile(file, env).config;
+}
+
+/** Like {@link loadConfig}, with what stands in the file. */
+export function readConfigFile(file: string, env: NodeJS.ProcessEnv = process.env): ConfigFile {
   let text: string;
   try {
     text = readText(file, TEXT_LIMIT);
@@ -41,20 +54,42 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
       cause: error,
     });
   }
-  return parseConfig(text, file, env);
+  return readConfig(text, file, { env, origin: 'file' });
 }
 
 /** Like {@link loadConfig}, for text that has already been read. */
 export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv = process.env): Config {
-  const { data, where } = readYaml(text, file);
-  const parsed = configSchema.safeParse(data);
-  if (!parsed.success) throw new ConfigError(sentencesOf(parsed.error.issues as unknown as Issue[], data, where));
-  const problems = checkReferences(parsed.data, where, env);
-  if (problems.length > 0) throw new ConfigError(problems);
-  return fillSecrets(parsed.data, where, env);
+  return readConfig(text, file, { env, origin: 'file' }).config;
 }
 
-function checkReferences(config: Config, where: Where, env: NodeJS.ProcessEnv): string[] {
+/**
+ * Reads a configuration that somebody sends to the running node: passwords may stand in it, and are registered for redaction.
+ *
+ * @throws ConfigError with all problems at once.
+ */
+export function parseSentConfig(text: string, env: NodeJS.ProcessEnv = process.env): Config {
+  return readConfig(text, 'document', { env, origin: 'runtime' }).config;
+}
+
+/** Checks a configuration that was put together from what was in force before, and registers its secrets. @throws ConfigError */
+export function keptConfig(config: unknown, env: NodeJS.ProcessEnv = process.env): Config {
+  return checkedConfig(config, pathText, { env, origin: 'kept' });
+}
+
+function readConfig(text: string, file: string, secrets: Secrets): ConfigFile {
+  const { data, where } = readYaml(text, file);
+  return { config: checkedConfig(data, where, secrets), written: data };
+}
+
+function checkedConfig(data: unknown, where: Where, secrets: Secrets): Config {
+  const parsed = configSchema.safeParse(data);
+  if (!parsed.success) throw new ConfigError(sentencesOf(parsed.error.issues as unknown as Issue[], data, where));
+  const problems = checkReferences(parsed.data, where, secrets);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return fillSecrets(parsed.data, where, secrets);
+}
+
+function checkReferences(config: Config, where: Where, { env, origin }: Secrets): string[] {
   const problems: string[] = [];
   const cameras = Object.keys(config.cameras);
   if (cameras.length === 0) problems.push(`${where(['cameras'])}: no camera; name at least one`);
@@ -78,7 +113,7 @@ function checkReferences(config: Config, where: Where, env: NodeJS.ProcessEnv): 
   }
   for (const [id, worker] of Object.entries(config.workers))
     problems.push(...checkProgram(worker, (key) => where(['workers', id, key]), env));
-  for (const [path, { headers }] of endpointsOf(config))
+  for (const [path, { headers }] of origin === 'file' ? endpointsOf(config) : [])
     for (const [name, value] of Object.entries(headers))
       problems.push(...checkHeader(name, value, where([...path, 'headers', name])));
   for (const [id, webhook] of Object.entries(config.webhooks))
@@ -203,23 +238,23 @@ function checkTransport(camera: CameraConfig, where: (key: string) => string): s
   return [];
 }
 
-function fillSecrets(config: Config, where: Where, environment: NodeJS.ProcessEnv): Config {
+function fillSecrets(config: Config, where: Where, secrets: Secrets): Config {
   const cameras = Object.entries(config.cameras).map(([id, camera]): [string, Config['cameras'][string]] => [
     id,
     {
       ...camera,
-      source: resolveSecrets(camera.source, where(['cameras', id, 'source']), environment),
+      source: resolveSecrets(camera.source, where(['cameras', id, 'source']), secrets),
       ...(camera.detect_source === undefined
         ? {}
         : {
-            detect_source: resolveSecrets(camera.detect_source, where(['cameras', id, 'detect_source']), environment),
+            detect_source: resolveSecrets(camera.detect_source, where(['cameras', id, 'detect_source']), secrets),
           }),
     },
   ]);
   const workers = Object.entries(config.workers).map(([id, worker]): [string, WorkerConfig] => {
     const env = Object.entries(worker.env).map(([name, value]): [string, string] => [
       name,
-      resolveSecrets(value, where(['workers', id, 'env', name]), environment),
+      resolveSecrets(value, where(['workers', id, 'env', name]), secrets),
     ]);
     return [id, { ...worker, env: Object.fromEntries(env) }];
   });
@@ -228,13 +263,13 @@ function fillSecrets(config: Config, where: Where, environment: NodeJS.ProcessEn
     cameras: Object.fromEntries(cameras),
     workers: Object.fromEntries(workers),
     ...(config.mqtt
-      ? { mqtt: { ...config.mqtt, url: resolveSecrets(config.mqtt.url, where(['mqtt', 'url']), environment) } }
+      ? { mqtt: { ...config.mqtt, url: resolveSecrets(config.mqtt.url, where(['mqtt', 'url']), secrets) } }
       : {}),
-    ...(config.tracing ? { tracing: fillEndpoint(config.tracing, ['tracing'], where, environment) } : {}),
+    ...(config.tracing ? { tracing: fillEndpoint(config.tracing, ['tracing'], where, secrets) } : {}),
     webhooks: Object.fromEntries(
       Object.entries(config.webhooks).map(([id, webhook]) => [
         id,
-        fillEndpoint(webhook, ['webhooks', id], where, environment),
+        fillEndpoint(webhook, ['webhooks', id], where, secrets),
       ]),
     ),
   };

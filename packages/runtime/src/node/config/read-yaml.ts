@@ -61,6 +61,16 @@ export function readYaml(text: string, file: string): YamlText {
   return { data, where };
 }
 
+/** What a YAML or JSON text holds, without any check; undefined when it cannot be read. Fills in no reference. */
+export function dataOf(text: string): unknown {
+  try {
+    return readYaml(text, 'document').data;
+  } catch {
+    // A caller that reads it as a configuration gets the reason.
+    return undefined;
+  }
+}
+
 function parsed(text: string, file: string, lineCounter: LineCounter): Document.Parsed {
   try {
     // The library compares each key with all before it: `repeatedKey` looks for them.

@@ -9,7 +9,7 @@ const VALUE_LIMIT = 80;
 /** Their values may be secret without being registered as secrets. */
 const SECRET_MAP = /^(?:tracing|webhooks\.[^.]+)\.headers$/;
 /** Sections whose entries are added, removed and merged one by one. */
-const BY_ID = ['cameras', 'models', 'workers', 'webhooks'] as const;
+export const BY_ID = ['cameras', 'models', 'workers', 'webhooks'] as const;
 
 /** The differences between two configurations: one line per path, sorted by path. Secrets are redacted. */
 export function describeConfigChanges(before: Config, after: Config): string[] {
@@ -57,7 +57,8 @@ function differences(before: unknown, after: unknown, path: string): string[] {
   );
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+/** Whether a value is an object with keys. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { addSecret, createLog, FakeClock } from '@vigia/base';
 import type { Config } from '@vigia/contracts';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { loadConfig } from '#node/config';
+import { readConfigFile } from '#node/config';
 import type { PlanChangeSummary } from '#node/plan';
 import { DesiredState, type Revision } from './desired-state.ts';
+import { initialOf, type Kept } from './kept-changes.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vigia-desired-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -20,6 +21,9 @@ let logged: string[] = [];
 let announced: Revision[] = [];
 let applied: Config[] = [];
 let apply: (document: Config) => Promise<PlanChangeSummary>;
+/** What was kept last, as it is read again. */
+let kept: Kept | undefined;
+let keep: (document: Kept) => Promise<void>;
 
 /** Cameras by id; the value is the path of the source. */
 function write(cameras: Readonly<Record<string, string>>, more = ''): void {
@@ -30,7 +34,11 @@ function write(cameras: Readonly<Record<string, string>>, more = ''): void {
 /** A node with the document of the file; without one it knows no file. */
 function start({ withFile = true } = {}): DesiredState {
   return new DesiredState({
-    initial: loadConfig(file),
+    initial: initialOf(readConfigFile(file), kept, {
+      by: withFile ? `file ${file}` : 'the node',
+      at: '2026-01-01T00:00:00.000Z',
+    }),
+    keep: (document) => keep(document),
     file: withFile ? file : undefined,
     clock: new FakeClock(),
     log: createLog('test', (record) => logged.push(record.message)),
@@ -43,6 +51,11 @@ beforeEach(() => {
   logged = [];
   announced = [];
   applied = [];
+  kept = undefined;
+  keep = (document) => {
+    kept = JSON.parse(JSON.stringify(document)) as Kept;
+    return Promise.resolve();
+  };
   apply = (document) => {
     applied.push(document);
     return Promise.resolve(SUMMARY);

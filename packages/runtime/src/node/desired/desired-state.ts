@@ -1,7 +1,8 @@
-import { type Clock, type Log, messageOf, VigiaError } from '@vigia/base';
-import type { Config } from '@vigia/contracts';
-import { checkConsumers, loadConfig, parseConfig } from '#node/config';
+import { type Clock, codeOf, type Log, messageOf, VigiaError } from '@vigia/base';
+import { type Config, type HealthProblem, WHOLE_NODE } from '@vigia/contracts';
+import { checkConsumers, type ConfigFile, parseConfig, readConfigFile } from '#node/config';
 import { describeChange, type PlanChangeSummary } from '#node/plan';
+import { changesBeside, fingerprint, type Initial, joined, type Kept, type KeptRevision } from './kept-changes.ts';
 import { refuseFromNetwork, refuseTextFromNetwork } from './network-limits.ts';
 import { describeConfigChanges, mergeFile, redactedConfig } from './config-diff.ts';
 import { parseCamera, parseDocument, patchedCamera } from './settings.ts';
@@ -37,9 +38,11 @@ export interface Author {
 /** Options of {@link DesiredState}. */
 export interface DesiredStateOptions {
   /** The document that the node started with. */
-  readonly initial: Config;
+  readonly initial: Initial;
   /** The file that it was read from; undefined without one. */
   readonly file: string | undefined;
+  /** Keeps what runtime changed over a restart; undefined: it does not last. */
+  readonly keep: ((kept: Kept) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Changes the running node to match a document. A rejected document must not have changed anything. */
@@ -52,27 +55,31 @@ const HISTORY = 64;
 
 /**
  * Owns the node's desired state: a document that the configuration file and changes at runtime modify. A document is
- * applied first and becomes a revision if that succeeds. Changes are applied one after the other. Revisions are kept in
- * memory only: a restarted node begins with the file.
+ * applied first, becomes a revision if that succeeds, and is kept. Changes are applied one after the other.
  */
 export class DesiredState {
   readonly #o: DesiredStateOptions;
   #document: Config;
   /** The file as last read. */
-  #file: Config;
-  readonly #history: Revision[];
-  /** The documents of the history, by revision. */
+  #file: ConfigFile;
+  /** Oldest first, each with what runtime had changed beside the file. */
+  readonly #history: KeptRevision[];
+  /** The documents of the history since the start, by revision. */
   readonly #documents = new Map<number, Config>();
+  /** Why what runtime changed is not in force, or would be lost at a restart. */
+  #unkept: string | undefined;
   #work: Promise<unknown> = Promise.resolve();
   /** A reload that has not started yet. Further requests share it, because it reads the file later than all of them. */
   #nextReload: Promise<Applied> | undefined;
 
   constructor(options: DesiredStateOptions) {
     this.#o = options;
-    this.#document = options.initial;
-    this.#file = options.initial;
-    this.#history = [this.#revision(1, this.#fileName, [])];
-    this.#documents.set(1, options.initial);
+    const { config, file, revisions, problem } = options.initial;
+    this.#document = config;
+    this.#file = file;
+    this.#history = revisions.slice(-HISTORY);
+    this.#unkept = problem;
+    this.#documents.set(this.current.revision, config);
   }
 
   /** The document in force, with secrets redacted. */
@@ -82,12 +89,23 @@ export class DesiredState {
 
   /** The latest revision. */
   get current(): Revision {
-    return this.#history.at(-1) as Revision;
+    return shown(this.#history.at(-1) as KeptRevision);
   }
 
   /** The latest revisions, oldest first. */
   get history(): readonly Revision[] {
-    return this.#history;
+    return this.#history.map(shown);
+  }
+
+  /** How the document in force differs from the file as last read: one line per path, without secrets. */
+  get besideFile(): readonly string[] {
+    return describeConfigChanges(this.#file.config, this.#document);
+  }
+
+  /** What runtime changed and does not last. */
+  get problems(): readonly HealthProblem[] {
+    if (this.#unkept === undefined) return [];
+    return [{ code: 'changes', camera: WHOLE_NODE, message: this.#unkept }];
   }
 
   /**
@@ -102,7 +120,7 @@ export class DesiredState {
       this.#nextReload = undefined;
       return this.#logged(async () => {
         const file = this.#readFile();
-        return this.#become(this.#mergedWith(file), this.#fileName, file);
+        return this.#become(this.#mergedWith(file.config), this.#fileName, file);
       });
     });
     return this.#nextReload;
@@ -128,13 +146,24 @@ export class DesiredState {
     });
   }
 
-  /** Makes an earlier revision the document in force. @throws VigiaError `not_found` for one that is not kept. */
+  /**
+   * Makes an earlier revision the document in force. One from before the start is what runtime had changed then, beside the file of
+   * today.
+   *
+   * @throws VigiaError `not_found` for one that is not kept.
+   */
   rollBack(revision: number, author: Author): Promise<Applied> {
     return this.#change(author, () => {
       const document = this.#documents.get(revision);
       if (document) return document;
-      const kept = [...this.#documents.keys()];
-      throw new VigiaError('not_found', `revision ${revision} is not kept; there are ${kept[0]} to ${kept.at(-1)}`);
+      const found = this.#history.find((one) => one.revision === revision);
+      if (found) return joined(this.#file, found.entries).config;
+      const { [0]: first, length } = this.#history;
+      const last = this.#history[length - 1];
+      throw new VigiaError(
+        'not_found',
+        `revision ${revision} is not kept; there are ${first?.revision} to ${last?.revision}`,
+      );
     });
   }
 
@@ -202,24 +231,39 @@ export class DesiredState {
     throw new VigiaError('conflict', message, { details: { revision, changes } });
   }
 
-  async #become(document: Config, by: string, file: Config): Promise<Applied> {
+  async #become(document: Config, by: string, file: ConfigFile): Promise<Applied> {
     const changes = describeConfigChanges(this.#document, document);
     const summary = await this.#o.apply(document);
     this.#document = document;
     this.#file = file;
-    if (changes.length > 0) this.#record(this.#revision(this.current.revision + 1, by, changes));
+    if (changes.length > 0) this.#record(by, changes);
+    await this.keep();
     return { ...summary, revision: this.current.revision, changes };
   }
 
-  #record(revision: Revision): void {
+  #record(by: string, changes: string[]): void {
+    const at = new Date(this.#o.clock.wallMs()).toISOString();
+    const revision = { revision: this.current.revision + 1, at, by, changes, entries: [] };
     this.#history.push(revision);
     this.#documents.set(revision.revision, this.#document);
     if (this.#history.length > HISTORY) this.#documents.delete(this.#history.shift()?.revision ?? 0);
-    this.#o.onRevision(revision);
+    this.#o.onRevision(shown(revision));
   }
 
-  #revision(revision: number, by: string, changes: readonly string[]): Revision {
-    return { revision, at: new Date(this.#o.clock.wallMs()).toISOString(), by, changes };
+  /** Keeps what runtime changed over a restart. Never rejects: the change is in force. */
+  async keep(): Promise<void> {
+    const { keep, log } = this.#o;
+    const last = this.#history.at(-1);
+    if (!keep || !last) return;
+    // The file may have changed what runtime had changed: that is no new revision.
+    this.#history[this.#history.length - 1] = { ...last, entries: changesBeside(this.#file, this.#document) };
+    try {
+      await keep({ version: 1, file: fingerprint(this.#file.written), revisions: this.#history });
+      this.#unkept = undefined;
+    } catch (error) {
+      this.#unkept = `what runtime changed would be lost at a restart: it cannot be written (${codeOf(error) ?? messageOf(error)})`;
+      log.error(this.#unkept);
+    }
   }
 
   get #fileName(): string {
@@ -231,14 +275,14 @@ export class DesiredState {
    * what the file no longer has.
    */
   #mergedWith(file: Config): Config {
-    const merged = mergeFile(this.#file, file, this.#document);
+    const merged = mergeFile(this.#file.config, file, this.#document);
     checkConsumers(merged);
     return merged;
   }
 
-  #readFile(): Config {
+  #readFile(): ConfigFile {
     const { file } = this.#o;
-    if (file !== undefined) return loadConfig(file);
+    if (file !== undefined) return readConfigFile(file);
     throw new VigiaError('no_configuration', 'the demo has no configuration file: there is nothing to reload');
   }
 
@@ -254,4 +298,9 @@ export class DesiredState {
       throw error;
     }
   }
+}
+
+/** A revision without what only the node may see: passwords may be in it. */
+function shown({ revision, at, by, changes }: KeptRevision): Revision {
+  return { revision, at, by, changes };
 }

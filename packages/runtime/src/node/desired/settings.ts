@@ -1,19 +1,19 @@
 import { UsageError, VigiaError } from '@vigia/base';
 import type { CameraConfig, Config } from '@vigia/contracts';
-import { parseConfig } from '#node/config';
-import { MASK } from './config-diff.ts';
+import { parseSentConfig } from '#node/config';
+import { isRecord, MASK } from './config-diff.ts';
 import { refuseCameraFromNetwork } from './network-limits.ts';
 
 /** @throws ConfigError with all sentences; UsageError for a document as this node shows it, without its secrets. */
 export function parseDocument(text: string): Config {
   refuseMasks(text);
-  return parseConfig(text, 'document');
+  return parseSentConfig(text);
 }
 
 function refuseMasks(text: string): void {
   if (text.includes(MASK))
     throw new UsageError(
-      `document: found ${MASK}, which stands for a secret that is not shown; write \${NAME} in its place`,
+      `document: found ${MASK}, which stands for a secret that is not shown; write the secret itself, or leave this setting as it is with a PATCH`,
     );
 }
 
@@ -22,17 +22,16 @@ export function parseCamera(id: string, settings: unknown, before: Config, trust
   if (!trusted) refuseCameraFromNetwork(before, id, settings);
   const { models, workers } = before;
   refuseMasks(JSON.stringify(settings) ?? '');
-  // The secrets of the workers are already filled in, and a literal password would be refused. Their programs are
-  // looked for in their PATH.
+  // The secrets of the workers are already filled in. Their programs are looked for in their PATH.
   const programs = Object.entries(workers).map(([name, worker]) => {
     const path = worker.env['PATH'];
     return [name, { ...worker, env: path === undefined ? {} : { PATH: path } }];
   });
   const document = { version: 1, cameras: { [id]: settings }, models, workers: Object.fromEntries(programs) };
-  return parseConfig(JSON.stringify(document), 'document').cameras[id] as CameraConfig;
+  return parseSentConfig(JSON.stringify(document)).cameras[id] as CameraConfig;
 }
 
-/** Addresses may hold secrets, which were filled in and would be refused as literal ones. */
+/** Addresses may hold secrets, which were filled in and may look like references. */
 const ADDRESSES = ['source', 'detect_source'] as const;
 
 /**
@@ -62,8 +61,4 @@ function mergePatch(before: unknown, patch: unknown): Record<string, unknown> {
   }
   // Not by assignment: `__proto__` is a key like any other, and an unknown one.
   return Object.fromEntries(merged);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -35,6 +35,7 @@ const WORST = [
   'memory',
   'mqtt_refused',
   'mqtt_away',
+  'changes',
   'api',
   'live',
 ];
@@ -64,6 +65,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   mqtt_refused: 'Check user, password and rights at the broker',
   mqtt_away:
     'Check that the broker runs and is reached at its address: alarms wait for it, and are sent when it is back',
+  changes:
+    'Check the state folder and its disk, and the reason in the log; `vigia config save` writes what runs into the file',
   api: 'Check http in the configuration; the log has more',
   live: 'It starts again by itself; the log has the reason',
 };

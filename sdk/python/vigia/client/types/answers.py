@@ -212,6 +212,7 @@ class Configuration(TypedDict):
     by: str
     changes: List[str]
     document: Dict[str, Any]
+    beside_file: List[str]
 
 
 class Preview(TypedDict):
