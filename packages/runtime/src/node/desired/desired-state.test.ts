@@ -323,6 +323,56 @@ describe('changes at runtime', () => {
   });
 });
 
+describe('over a restart', () => {
+  const door = { source: 'rtsp://u:door-pass@127.0.0.1/d' };
+
+  test('what was changed comes back as the same revision, with the changes beside the file', async () => {
+    const before = start();
+    await before.putCamera('door', door, AUTHOR);
+    await before.removeCamera('yard', AUTHOR);
+    expect(before.besideFile).toEqual(['cameras.door: added', 'cameras.yard: removed']);
+    const after = start();
+    expect([after.redacted, after.history, after.besideFile]).toEqual([
+      before.redacted,
+      before.history,
+      before.besideFile,
+    ]);
+    expect(JSON.stringify([after.history, after.redacted])).not.toContain('door-pass');
+    expect(await after.patchCamera('hall', { on_loss: 'conceal' }, AUTHOR)).toMatchObject({ revision: 4 });
+  });
+
+  test('an earlier revision is what runtime had changed then, on the file of today', async () => {
+    const before = start();
+    await before.putCamera('door', door, AUTHOR);
+    await before.removeCamera('door', AUTHOR);
+    write({ hall: 'z', yard: 'b' });
+    const after = start();
+    expect(after.history.at(-1)).toMatchObject({
+      revision: 4,
+      changes: ['the file has changed while the node did not run'],
+    });
+    expect(await after.rollBack(2, AUTHOR)).toMatchObject({ revision: 5, changes: ['cameras.door: added'] });
+    expect(applied.at(-1)?.cameras).toMatchObject({ hall: { source: 'rtsp://127.0.0.1/z' }, door });
+    await expect(after.rollBack(9, AUTHOR)).rejects.toThrow('revision 9 is not kept; there are 1 to 5');
+  });
+
+  test('a change that cannot be kept is in force all the same, and is a problem until one can', async () => {
+    const desired = start();
+    const good = keep;
+    keep = () => Promise.reject(Object.assign(new Error('no room'), { code: 'ENOSPC' }));
+    expect(await desired.removeCamera('yard', AUTHOR)).toMatchObject({ revision: 2 });
+    const sentence = 'what runtime changed would be lost at a restart: it cannot be written (ENOSPC)';
+    expect([desired.problems, logged.at(-1)]).toEqual([
+      [{ code: 'changes', camera: '_node', message: sentence }],
+      sentence,
+    ]);
+    keep = good;
+    await desired.patchCamera('hall', { on_loss: 'conceal' }, AUTHOR);
+    expect(desired.problems).toEqual([]);
+    expect(kept?.revisions.map(({ revision }) => revision)).toEqual([1, 2, 3]);
+  });
+});
+
 test('the latest 64 revisions are kept, and their numbers go on', async () => {
   const desired = start();
   for (let n = 0; n < 70; n += 1) await desired.putCamera('hall', { source: `rtsp://127.0.0.1/${n}` }, AUTHOR);

@@ -104,6 +104,18 @@ test('an entry that the file changes follows the file, the others stay; the orde
   expect(config.cameras['yard']).toMatchObject({ name: 'Yard', on_loss: file.config.cameras['yard']?.on_loss });
 });
 
+test('a file that was changed to the same is no loss', () => {
+  const file = read(FILE);
+  const entries = changesBeside(
+    file,
+    edited(file, (cameras) => {
+      cameras.hall.consumers.people.fps = 3;
+    }),
+  );
+  const saved = read(FILE.replace('fps: 5', 'fps: 3'));
+  expect(joined(saved, again(entries))).toMatchObject({ applied: [], followed: [], refused: [] });
+});
+
 test('a camera that runtime removed stays away until the file changes it; one that was added follows a file that adds it', () => {
   const file = read(FILE);
   const entries = changesBeside(
@@ -142,6 +154,15 @@ test('what is not valid any more is left out, with its reason; what it does not 
   expect(refused.map(({ entry, why }) => [entry.at.join('.'), why])).toEqual([
     ['cameras.door', expect.stringMatching(/there is no model "own"/)],
     ['models.own', expect.stringMatching(/^models\.own/)],
+  ]);
+  // One that is broken does not take those with it that need each other.
+  const more = again(entries).map((entry) =>
+    entry.at[1] === 'gate' ? { at: entry.at, file: entry.file, changes: [{ path: [], value: 7 }] } : entry,
+  );
+  const half = joined(file, more);
+  expect([half.refused.map(({ entry }) => entry.at[1]), Object.keys(half.config.cameras)]).toEqual([
+    ['gate'],
+    ['hall', 'yard', 'door'],
   ]);
   expect(Object.keys(config.cameras)).toEqual(['hall', 'yard', 'gate']);
 });

@@ -95,6 +95,20 @@ describe('a blind critical consumer', () => {
     expect(stage.look()).toBe('ward/falls: critical, and without an answer for 10 s: its camera has no process');
   });
 
+  test('is explained by what came since the last answer and since the camera was live, not by what was before', () => {
+    const stage = new Stage();
+    stage.watch.record(TIMEOUT);
+    stage.seen = camera('stalled', { message: 'no video for 3 s' });
+    stage.look();
+    stage.seen = camera('live');
+    stage.watch.record(OK);
+    stage.look();
+    stage.clock.advance(10_000);
+    expect(stage.look()).toMatch(/for 10 s: its camera is live, and nothing comes$/);
+    stage.seen = camera('connecting', { message: 'no answer to OPTIONS' });
+    expect(stage.look()).toMatch(/for 10 s: its camera is connecting \(no answer to OPTIONS\)$/);
+  });
+
   test('is none while answers come, also when its camera is lost again and again', () => {
     const stage = new Stage();
     let blind = 0;

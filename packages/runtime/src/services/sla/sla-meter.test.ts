@@ -196,6 +196,24 @@ describe('breach and recovery', () => {
     expect(stage.meter.window()).toMatchObject({ breaching: false, breaches: 1 });
   });
 
+  test('lasts until the share was small enough, not until that was certain', () => {
+    const stage = new Stage('critical', 5);
+    stage.run(10, { ok: 0 });
+    stage.run(70, {});
+    expect(stage.crossings).toEqual(['breached', 'recovered']);
+    // It began at the first judgement, after 5 s, and the last drop left the window of 60 s at 70 s, 65 s later.
+    expect(Math.abs(stage.meter.lastedMs / 1000 - 65)).toBeLessThan(1.5);
+  });
+
+  test('another rate is what is owed from then on', () => {
+    const stage = new Stage('high', 5);
+    stage.run(60, {});
+    stage.meter.tune({ sla: 'high', fps: 10, maxAgeMs: undefined });
+    stage.run(60, { ok: 5 });
+    expect(stage.meter.window().turns).toBeGreaterThan(590);
+    expect(stage.crossings).toEqual(['breached']);
+  });
+
   test('late results breach with the same budget', () => {
     const stage = new Stage('high', 5, 200);
     stage.run(60, { ageMs: 100 });
