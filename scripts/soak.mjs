@@ -37,6 +37,8 @@ const SOAKS = {
   'alarm-faults': 'somebody lies on the floor, and something dies: said to be blind, repeated, never silent (8 min)',
   'quiet-day':
     'every process dies once, a camera freezes, the broker is away; then a healthy hour on a busy machine: no alarm but the true one (2 h)',
+  'small-disk':
+    'a disk with room for a few minutes: files go in the right order, the list says `removed`, no recorder waits (20 min)',
   'worker-kills': '500 workers killed at random over 8 cameras: processes, memory, segments as before (2 min)',
   'recording-kills':
     '1,000 processes of a recording node killed at random, then nothing that decodes lives for 5 min: judged unit by unit (30 min)',
@@ -113,6 +115,7 @@ function runAlone(name, args) {
  * twenty interpreters at a time).
  */
 const WAITING = [
+  'small-disk',
   'container-deaths',
   'camera-faults',
   'surfaces',

@@ -18,7 +18,9 @@ export interface MemorySample {
 /** Reads the state of a child process. */
 export function memoryOf(pid: number): MemorySample {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const bytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
+  // One that has ended, and whose parent has not noticed, has none.
+  const bytes = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
   return {
     rss: bytes('VmRSS'),
     rssAnon: bytes('RssAnon'),

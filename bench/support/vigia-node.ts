@@ -239,7 +239,9 @@ export class VigiaNode {
   /** Leftovers: segments, sockets, lock. */
   leftovers(): string[] {
     const segments = readdirSync(SHM_DIR).filter((name) =>
-      [`vigia_${this.#name}_`, `vigia-probe.${this.#name}.`].some((prefix) => name.startsWith(prefix)),
+      [`vigia_${this.#name}_`, `vigia-probe.${this.#name}.`, `vigia-node.${this.#name}.`].some((prefix) =>
+        name.startsWith(prefix),
+      ),
     );
     return [...segments, ...(existsSync(this.#runDir) ? readdirSync(this.#runDir) : [])];
   }

@@ -93,7 +93,7 @@ function headOf(bytes: Buffer): Head | undefined {
 }
 
 function isStream({ status, text }: Head): boolean {
-  return status === 101 || /^content-type: text\/event-stream/im.test(text);
+  return status === 101 || /^content-type: (?:text\/event-stream|multipart\/x-mixed-replace)/im.test(text);
 }
 
 /** Infinite: until the end of the connection. */

@@ -24,7 +24,7 @@ const recordedSchema = z.strictObject({
       reason: z
         .string()
         .describe(
-          '`camera_away`, `node_down`, `disk_full`, `read_only`, `disk_failed`, `disk_slow`, `no_event`, `not_recorded`, `clock`.',
+          '`camera_away`, `node_down`, `disk_full`, `read_only`, `disk_failed`, `disk_slow`, `no_event`, `not_recorded`, `clock`, `removed`.',
         ),
     }),
   ),

@@ -16,6 +16,8 @@ export interface EventQuery {
   /** In place of `camera`: of these only. */
   readonly cameras?: readonly string[] | undefined;
   readonly kinds?: readonly string[] | undefined;
+  /** Only those of kind `audit` whose change was about one of these: ids of events, cameras, users. */
+  readonly about?: readonly string[] | undefined;
   /** This severity and above. */
   readonly severity?: Severity | undefined;
   /** Inclusive, milliseconds since 1970. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bedDataSchema } from './bed.ts';
 import { SLA_CLASSES } from './config.ts';
-import { fallDataSchema, findingSchema } from './fall.ts';
+import { acknowledgedSchema, fallDataSchema, findingSchema } from './fall.ts';
 import { type CameraStateMessage, EVENT_TYPES, type EventMessage, type WorkerStateMessage } from './mqtt.ts';
 import { CAMERA_STATES, MODEL_STATES, WORKER_STATES } from './report.ts';
 
@@ -107,6 +107,8 @@ const common = {
   severity: z.enum(SEVERITIES),
   /** What the event is about, unique in the node: events of one subject belong together. */
   subject: z.string().nullable(),
+  /** In the list of stored events only, of an alarm: who has acknowledged it, and when; absent: nobody. */
+  acknowledged: acknowledgedSchema.optional(),
 };
 
 const kind = <K extends string, D extends z.ZodType>(name: K, data: D) =>

@@ -114,6 +114,10 @@ const recordingStatusSchema = z.strictObject({
   /** Since the node's start: written, and lost though it should have been recorded. */
   bytes: z.number().min(0),
   lost_ms: ms,
+  /** The age of its oldest footage; null: it has none, or nobody has looked yet. */
+  kept_ms: ms.nullable(),
+  /** How far back its footage of no event can go at the rate of the last day: about; null: not known yet. */
+  room_ms: ms.nullable(),
 });
 /** See {@link recordingStatusSchema}. */
 export type RecordingStatus = z.infer<typeof recordingStatusSchema>;

@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { API, API_NAMES, type ApiName, type ApiRoute } from '@vigia/contracts/api';
 import { type Role, ROLES } from '@vigia/contracts/api';
@@ -300,6 +302,46 @@ describe('tokens', () => {
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 401 /);
     socket.destroy();
     expect(JSON.stringify(await node.local.users())).not.toContain('ghost');
+  });
+
+  test('who speaks HTTP without TLS is sent to the https address, or hears it; TLS that arrives bit by bit is TLS', async () => {
+    const plain = async (request: string): Promise<string> => {
+      const socket = connect(node.port, '127.0.0.1').end(request);
+      const chunks: Buffer[] = [];
+      for await (const chunk of socket) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString();
+    };
+    const moved = await plain('GET /wall?x=1 HTTP/1.1\r\nAccept: */*\r\nHost: box.lan:8470\r\n\r\n');
+    expect(moved).toMatch(/^HTTP\/1\.1 307 Temporary Redirect\r\n/);
+    expect(moved).toContain('\r\nLocation: https://box.lan:8470/wall?x=1\r\n');
+    for (const request of [
+      'POST /api/v1/login HTTP/1.1\r\nHost: box.lan\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: box.lan/@evil\r\n\r\n',
+      'GET //evil HTTP/1.1\r\n\r\n',
+      'no HTTP',
+    ]) {
+      const answer = await plain(request);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+      expect(answer).toMatch(
+        /\r\n\r\n\{"error":\{"code":"bad_request","message":"this port speaks TLS: use https:\/\/"\}\}$/,
+      );
+    }
+    expect(await plain('')).toBe('');
+    const socket = connect(node.port, '127.0.0.1');
+    const slow = new Duplex({
+      read: () => undefined,
+      write: (chunk: Buffer, _, done) => {
+        for (const byte of chunk.subarray(0, 7)) socket.write(Buffer.of(byte));
+        socket.write(chunk.subarray(7), done);
+      },
+    });
+    socket.on('data', (chunk) => slow.push(chunk)).setNoDelay(true);
+    const secure = connectTls({ socket: slow, rejectUnauthorized: false });
+    await once(secure, 'secureConnect');
+    secure.write(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:${node.port}\r\n\r\n`);
+    const [answer] = (await once(secure, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 /);
+    socket.destroy();
   });
 
   test('what is done once for a key is audited once, with its user and address', async () => {

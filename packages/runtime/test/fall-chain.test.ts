@@ -65,6 +65,9 @@ test('somebody falls: an alarm at the broker that says why, and an end when the 
   });
   expect(known).toMatchObject({ status: 0, stderr: '' });
   expect(known.stdout).toMatch(/^room\/person-\d+: acknowledged; it is not repeated any more\n$/);
+  const list = [MAIN, 'events', '--kind', 'fall', '--camera', 'room', '--node', box.node];
+  const listed = spawnSync(process.execPath, list, { env: { ...process.env, ...box.env }, encoding: 'utf8' });
+  expect(listed.stdout).toMatch(/ · acknowledged by control socket \(.*\): no pain, stands again$/m);
   await expect.poll(() => falls.map(({ phase }) => phase), { timeout: ROUNDS_MS }).toContain('end');
   const start = falls.find(({ phase }) => phase === 'start');
   const end = falls.find(({ phase }) => phase === 'end');

@@ -111,7 +111,14 @@ test('a recording grows, is marked and closed; a killed process finds everything
   expect(to).toBeLessThan(start + 4_000);
   expect(grown.eventBytes).toBe(0);
 
-  child.channel.notify('mark', { camera: 'hall', fromMs: start, toMs: start + 500 });
+  const mark = { camera: 'hall', fromMs: start, toMs: start + 500, alarm: 'hall/person-1' };
+  child.channel.notify('mark', mark);
+  await child.counters(({ eventBytes }) => eventBytes > 0);
+  // It was none, and then there was another one.
+  child.channel.notify('unmark', { camera: 'hall', alarm: 'hall/person-1', atMs: start });
+  await child.counters(({ eventBytes }) => eventBytes === 0);
+  expect(existsSync(path)).toBe(true);
+  child.channel.notify('mark', { ...mark, alarm: null });
   await child.counters(({ eventBytes }) => eventBytes > 0);
   const renamed = path.replace('.mp4', '.event.mp4');
   expect(existsSync(renamed)).toBe(true);

@@ -129,7 +129,7 @@ describe('a webhook', () => {
 
 describe('the port', () => {
   test('speaks TLS only', async () => {
-    expect(await node.answersPlain()).toBe(false);
+    expect(await node.statusWithoutTls()).toBe(307);
   });
 
   test('uses a new certificate after a reload; one that does not fit changes nothing', async () => {

@@ -166,7 +166,15 @@ function expectSidecar(sidecar: string, printed: string): void {
   const { from_ms: from, to_ms: to } = clip as unknown as Span;
   const results = lines.flatMap(({ result }) => result ?? []);
   expect(results.every(({ camera, consumer }) => camera === 'hall' && consumer === 'light')).toBe(true);
-  expect(results.filter(({ status, data }) => status === 'ok' && data !== undefined).length).toBeGreaterThan(5);
+  // Those that the node said itself, as far as they were stored by then: a busy machine looks less often.
+  const isAnswer = ({ status, data }: ResultMessage): boolean => status === 'ok' && data !== undefined;
+  const said = vigia.results.filter((result) => {
+    const atMs = Date.parse(result.captured_at);
+    return result.camera === 'hall' && isAnswer(result) && atMs >= from && atMs <= to;
+  });
+  const kept = results.filter(isAnswer);
+  expect(kept.length).toBeGreaterThan(said.length / 2);
+  expect(said.map(({ seq }) => seq)).toEqual(expect.arrayContaining(kept.map(({ seq }) => seq)));
   const times = lines.map(({ result, event }) => Date.parse(result?.captured_at ?? event?.at ?? ''));
   expect(times).toEqual(times.toSorted((a, b) => a - b));
   expect(times[0]).toBeGreaterThanOrEqual(Math.floor(from));

@@ -71,6 +71,13 @@ test('a second node of the same name is refused while the first one runs, and le
     `belongs to node ${box.node}, which runs as process ${vigia.pid}: give node ${other.node} a folder of its own with VIGIA_STATE_DIR`,
   );
   expect(other.leftovers()).toEqual([]);
+  // Nor its names in shared memory, with folders of its own.
+  const fourth = new Vigia(['run', '-c', box.config({ hall: 'rtsp://127.0.0.1:1/x' })], other.env);
+  expect(await fourth.ended()).toBe(1);
+  expect(fourth.stderr).toContain(
+    `a node ${box.node} runs already as process ${vigia.pid}, with another run directory: stop it, or give this one another name with \`node:\``,
+  );
+  expect(other.leftovers()).toEqual([]);
   other.remove();
   const before = vigia.results.length;
   await vigia.until('more results of the first', () => vigia.results.length > before + 5);

@@ -48,7 +48,11 @@ function* linesOf(cameras: Recorded): Iterable<string> {
         to,
         word: event ? 'recorded, event' : 'recorded',
       })),
-      ...gaps.map(({ from_ms: from, to_ms: to, reason }) => ({ from, to, word: `gap: ${reason}` })),
+      ...gaps.map(({ from_ms: from, to_ms: to, reason }) => ({
+        from,
+        to,
+        word: reason === 'removed' ? 'removed' : `gap: ${reason}`,
+      })),
     ].toSorted((a, b) => a.from - b.from);
     yield camera;
     for (const { from, to, word } of rows)

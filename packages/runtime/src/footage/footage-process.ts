@@ -55,6 +55,7 @@ class FootageProcess {
         gap: (notice) => this.#footage?.gap(notice),
         results: (notice) => this.#footage?.results(notice),
         mark: (notice) => this.#soon('mark', this.#footage?.mark(notice)),
+        unmark: (notice) => this.#soon('unmark', this.#footage?.unmark(notice)),
       },
     };
   }

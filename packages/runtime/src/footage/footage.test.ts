@@ -82,6 +82,7 @@ test('room and counters are repeated every second, and nothing after closing', a
     hiddenSegments: 0,
     lostResults: 0,
     oldestMs: null,
+    cameras: { hall: { keptMs: null, roomMs: null } },
   });
   const said = counters.length;
   await second(2);
@@ -147,6 +148,23 @@ test.each([true, false])('budgets are enforced before anybody may write (index l
   // The index forgets the last one a moment after its file is gone.
   for (let i = 0; counters.at(-1)?.segments !== 0 && i < 100; i += 1) await second();
   expect(counters.at(-1)).toMatchObject({ segments: 0, deletedSegments: 20, oldestMs: null });
+});
+
+test('how far footage goes back is measured once a minute, and when limits change', async () => {
+  writeSegment(rig.dirs[0], { camera: 'hall', order: 1, startMs: NOON_MS - 3_600_000 });
+  const footage = await start();
+  const kept = (): unknown => counters.at(-1)?.cameras['hall'];
+  for (let i = 0; counters.at(-1)?.segments !== 1 && i < 100; i += 1) await second();
+  await second(2);
+  const { keptMs } = kept() as { keptMs: number };
+  expect(Math.abs(rig.clock.wallMs() - NOON_MS + 3_600_000 - keptMs)).toBeLessThan(5_000);
+  await second(50);
+  expect(kept()).toMatchObject({ keptMs, roomMs: expect.any(Number) as number });
+  footage.setLimits({ maxBytes: null, minFreeBytes: 0, cameras: { hall: { ...KEEP, keepMs: 7_200_000 } } });
+  await second(2);
+  expect(kept()).toMatchObject({ keptMs: expect.toSatisfy((ms: number) => ms > keptMs) as number, roomMs: 7_200_000 });
+  await second(70);
+  expect(kept()).toMatchObject({ keptMs: expect.toSatisfy((ms: number) => ms > keptMs + 60_000) as number });
 });
 
 test('a segment that is written is not removed: there is no room, until it is closed', async () => {

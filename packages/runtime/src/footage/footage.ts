@@ -13,6 +13,7 @@ import type {
   RoomNotice,
   SpansAsk,
   SpansReply,
+  UnmarkNotice,
   WrittenNotice,
 } from '#core/footage-link';
 import {
@@ -22,8 +23,10 @@ import {
   Growth,
   makeDirectory,
   Mover,
+  reachOf,
   ResultFiles,
   Retention,
+  type RetentionDir,
   Scanner,
   SegmentFiles,
   type StorageLook,
@@ -67,12 +70,16 @@ export class Footage {
   /** The index was empty: until all files are listed, nobody knows how much room is left. */
   #mustList: boolean;
   #hidden = 0;
+  #limits: FootageLimits;
+  #reach: FootageCounters['cameras'] = {};
+  #reachedMs = Number.NEGATIVE_INFINITY;
   #said: RoomNotice | undefined;
 
   /** Opens the index. Starts nothing. */
   constructor(options: FootageOptions) {
     this.#o = options;
     const { setup, clock, log } = options;
+    this.#limits = setup;
     const dirs = setup.dirs.map(({ path }) => absolute(path));
     const onEmptied = (): void => void setImmediate(() => this.#onEmptied());
     this.#index = new FootageIndex({ path: join(setup.stateDir, 'footage.db'), dirs, log, onEmptied });
@@ -127,8 +134,13 @@ export class Footage {
   }
 
   /** See {@link Growth.mark}. */
-  async mark({ camera, fromMs, toMs }: MarkNotice): Promise<void> {
-    await this.#growth.mark(camera, fromMs, toMs);
+  async mark({ camera, alarm, ...range }: MarkNotice): Promise<void> {
+    await this.#growth.mark(camera, range, alarm);
+  }
+
+  /** See {@link Growth.unmark}. */
+  async unmark({ camera, alarm, atMs }: UnmarkNotice): Promise<void> {
+    await this.#growth.unmark(camera, alarm, atMs);
   }
 
   /** See {@link ResultFiles.append}. */
@@ -138,6 +150,8 @@ export class Footage {
 
   /** Other limits, from the next check on. */
   setLimits(limits: FootageLimits): void {
+    this.#limits = limits;
+    this.#reachedMs = Number.NEGATIVE_INFINITY;
     this.#retention.setLimits(limits);
   }
 
@@ -175,15 +189,15 @@ export class Footage {
     return watch;
   }
 
+  get #dirs(): RetentionDir[] {
+    const { dirs } = this.#o.setup;
+    return this.#watches.map((watch, i) => ({ path: watch.dir, maxBytes: dirs[i]?.maxBytes ?? null, watch }));
+  }
+
   #newRetention(mover: Mover): Retention {
     const { setup, clock, log } = this.#o;
     const rateOf = (camera: string): number => this.#growth.rateOf(camera);
-    const dirs = this.#watches.map((watch, i) => ({
-      path: watch.dir,
-      maxBytes: setup.dirs[i]?.maxBytes ?? null,
-      watch,
-    }));
-    return new Retention({ limits: setup, dirs, files: this.#files, mover, clock, log, rateOf });
+    return new Retention({ limits: setup, dirs: this.#dirs, files: this.#files, mover, clock, log, rateOf });
   }
 
   #newResults(): ResultFiles {
@@ -232,10 +246,18 @@ export class Footage {
     this.#retention.check().then(
       () => {
         this.#sayRoom(true);
+        this.#measureReach();
         this.#sweepResults();
       },
       (error) => this.#o.log.error(`recordings cannot be kept inside their limits: ${messageOf(error)}`),
     );
+  }
+
+  #measureReach(): void {
+    const { clock } = this.#o;
+    if (this.#scope.closed || clock.nowMs() - this.#reachedMs < MINUTE_MS) return;
+    this.#reachedMs = clock.nowMs();
+    this.#reach = reachOf(this.#index, this.#limits, this.#dirs, clock.wallMs());
   }
 
   /** Results go when their footage has gone. Nobody knows that before all of it was listed. */
@@ -310,6 +332,7 @@ export class Footage {
       hiddenSegments: this.#hidden,
       lostResults: this.#results.lost,
       oldestMs: this.#index.oldestMs() ?? null,
+      cameras: this.#reach,
     };
   }
 }

@@ -230,8 +230,12 @@ export class Supervisor {
   }
 
   /** See `ControlledNode`. */
-  acknowledge(...[{ subject, id }, by, found]: Parameters<ControlledNode['acknowledge']>): void {
-    if (subject !== null) this.#watches.alarms.acknowledge(subject, by, { id, found });
+  acknowledge(...[alarm, by, found]: Parameters<ControlledNode['acknowledge']>): void {
+    const { subject, id, camera, at } = alarm;
+    if (subject === null) return;
+    this.#watches.alarms.acknowledge(subject, by, { id, found });
+    if (found.outcome === 'not_a_fall' && camera !== null)
+      this.recordings.unmark(camera, subject, at === undefined ? undefined : Date.parse(at));
   }
 
   camera(id: string): CameraHandle | undefined {

@@ -138,11 +138,12 @@ cameras:
     });
   }
 
-  /** Whether the port answers without TLS. */
-  answersPlain(): Promise<boolean> {
+  /** What the port answers without TLS: its status; undefined when there is no answer. */
+  statusWithoutTls(): Promise<number | undefined> {
     return new Promise((resolve) => {
-      const asked = http({ host: '127.0.0.1', port: this.port, path: '/healthz', timeout: 5_000 }, () => resolve(true));
-      asked.on('error', () => resolve(false)).on('timeout', () => asked.destroy());
+      const to = { host: '127.0.0.1', port: this.port, path: '/healthz', timeout: 5_000 };
+      const asked = http(to, (answer) => resolve(answer.statusCode));
+      asked.on('error', () => resolve(undefined)).on('timeout', () => asked.destroy());
       asked.end();
     });
   }

@@ -67,7 +67,9 @@ export class Sandbox {
   /** What a node left behind: segments, sockets, lock. */
   leftovers(): string[] {
     const segments = readdirSync('/dev/shm').filter((name) =>
-      [`vigia_${this.node}_`, `vigia-probe.${this.node}.`].some((prefix) => name.startsWith(prefix)),
+      [`vigia_${this.node}_`, `vigia-probe.${this.node}.`, `vigia-node.${this.node}.`].some((prefix) =>
+        name.startsWith(prefix),
+      ),
     );
     return [...segments, ...namesIn(this.runDir)];
   }

@@ -40,7 +40,14 @@ function bracketed(text: string | null): string {
 
 /** An event of the past as a line, of any kind. */
 export function recordedLine(event: NodeEvent): string {
-  return `${event.at} ${event.severity.padEnd(7)} ${lineOf(event) ?? sentenceOf(event)}`;
+  return `${event.at} ${event.severity.padEnd(7)} ${lineOf(event) ?? sentenceOf(event)}${acknowledgedText(event)}`;
+}
+
+function acknowledgedText({ acknowledged }: NodeEvent): string {
+  if (!acknowledged) return '';
+  const { by, outcome, note } = acknowledged;
+  const found = [outcome?.replaceAll('_', ' '), note].filter((word) => word !== undefined).join(', ');
+  return ` · acknowledged by ${by}${found === '' ? '' : `: ${found}`}`;
 }
 
 /** Of what the log says in another way. */

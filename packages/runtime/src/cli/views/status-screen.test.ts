@@ -105,13 +105,24 @@ const TROUBLE: NodeStatus = {
 
 describe('the screen of `vigia status`', () => {
   test.each([
-    [{ state: 'recording', reason: null, message: null, bytes: 12_400_000, lost_ms: 0 }, 'recording: 11.8 MiB'],
-    [{ state: 'ready', reason: null, message: null, bytes: 0, lost_ms: 61_000 }, 'records on events: 0 B, lost 1:01'],
+    [{ state: 'recording', bytes: 12_400_000, kept_ms: 59_999 }, 'recording: 11.8 MiB'],
+    [{ state: 'recording', kept_ms: 60_000 }, 'recording: 0 B; footage of 1 minute'],
     [
-      { state: 'paused', reason: 'disk_full', message: '/footage: the disk is full (ENOSPC)', bytes: 0, lost_ms: 0 },
+      { state: 'recording', kept_ms: 2.19 * 86_400_000, room_ms: 23.99 * 86_400_000 },
+      'recording: 0 B; footage of 2.1 days, room for about 23 days',
+    ],
+    [
+      { state: 'recording', kept_ms: 86_399_999, room_ms: 3_600_000 },
+      'recording: 0 B; footage of 23 hours, room for about 1 hour',
+    ],
+    [{ state: 'ready', lost_ms: 61_000 }, 'records on events: 0 B, lost 1:01'],
+    [
+      { state: 'paused', reason: 'disk_full', message: '/footage: the disk is full (ENOSPC)', kept_ms: 86_400_000 },
       'recording paused: /footage: the disk is full (ENOSPC) (0 B)',
     ],
-  ] as const)('a recorder: %j', (recording, line) => {
+  ] as const)('a recorder: %j', (part, line) => {
+    const quiet = { reason: null, message: null, bytes: 0, lost_ms: 0, kept_ms: null, room_ms: null };
+    const recording = { ...quiet, ...part };
     const { hall } = STATUS.cameras as Record<'hall', NodeStatus['cameras'][string]>;
     const lines = statusScreen({ ...STATUS, cameras: { hall: { ...hall, recording } } }, PLAIN, 100);
     expect(lines.map((one) => one.trim())).toContain(line);
@@ -148,7 +159,7 @@ CAMERA              STATE        RATE/S  AGE p50      p99  STREAM, SEES
 hall                live           10.0                    h264 768×576
     dropped: 2 undecodable
   people (ssdlite)  running        10.0    30 ms    39 ms  2 person
-    dropped: 7 gated, 1 overwritten
+    dropped: 7 gated (more than its fps), 1 overwritten (a newer one came first)
     no result: 3 unavailable
 
 MODEL               STATE          RUNS  RUN p50      p99  RESTARTS

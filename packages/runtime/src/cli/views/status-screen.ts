@@ -19,6 +19,9 @@ const NUMBERS = STATE + RATE + 2 * AGE + 2;
 const LAST = 20;
 const INDENT = 4;
 const WIDEST = 132;
+/** Of a span of footage, milliseconds. */
+const SMALLEST = [60_000, 'minute'] as const;
+const UNITS = [[86_400_000, 'day'], [3_600_000, 'hour'], SMALLEST] as const;
 
 /** Colours and widths of one screen. */
 interface Layout extends Palette {
@@ -128,13 +131,22 @@ function cameraLines(id: string, { report, message, recording }: CameraStatus, l
 
 function recordingNote(recording: RecordingStatus | undefined, { dim, yellow }: Layout): Text {
   if (!recording) return [dim, ''];
-  const { state, reason, message, bytes, lost_ms: lostMs } = recording;
+  const { state, reason, message, bytes, lost_ms: lostMs, kept_ms: keptMs, room_ms: roomMs } = recording;
   const why = message ?? reason ?? '';
   const lost = lostMs < 500 ? '' : `, lost ${formatElapsed(lostMs)}`;
   const done = `${formatBytes(bytes)}${lost}`;
   if (state === 'paused') return [yellow, `recording paused: ${why} (${done})`];
   const words = { recording: 'recording', ready: 'records on events', waiting: 'waits to record' };
-  return [dim, `${words[state]}: ${done}`];
+  const room = roomMs === null ? '' : `, room for about ${spanText(roomMs)}`;
+  const kept = keptMs === null || keptMs < SMALLEST[0] ? '' : `; footage of ${spanText(keptMs)}${room}`;
+  return [dim, `${words[state]}: ${done}${kept}`];
+}
+
+/** In the largest unit of which there is one: `6 days`, `1.5 hours`. */
+function spanText(ms: number): string {
+  const [least, name] = UNITS.find(([unitMs]) => ms >= unitMs) ?? SMALLEST;
+  const n = ms / least;
+  return counted(n < 10 ? Math.floor(n * 10) / 10 : Math.floor(n), name);
 }
 
 function cameraNotes(report: CameraReport, { dim, yellow }: Layout): Text[] {
@@ -178,7 +190,13 @@ function consumerLines(
 
 function consumerNotes({ reason, slowed, dropped, results }: ConsumerReport, { red, yellow, dim }: Layout): Text[] {
   const { ok: _, ...failed } = results;
-  const lost = nonZero(dropped);
+  const { gated, overwritten, stale, closed } = dropped;
+  const lost = nonZero({
+    'gated (more than its fps)': gated,
+    'overwritten (a newer one came first)': overwritten,
+    'stale (too old)': stale,
+    closed,
+  });
   const none = nonZero(failed);
   return [
     [red, reason ?? ''],

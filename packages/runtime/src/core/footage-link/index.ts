@@ -2,6 +2,7 @@ export {
   type CameraKeep,
   cameraKeepSchema,
   FOOTAGE_WORDS,
+  type CameraReach,
   type FootageCounters,
   type FootageDirSetup,
   type FootageLimits,
@@ -22,5 +23,6 @@ export {
   type Span,
   type SpansAsk,
   type SpansReply,
+  type UnmarkNotice,
   type WrittenNotice,
 } from './words.ts';

@@ -1,7 +1,7 @@
 import type { Schema } from '@vigia/base';
 import { ID_PATTERN } from '@vigia/contracts';
 import { z } from 'zod';
-import { GAP_REASONS, type GapReason } from '#core/footage';
+import { ABSENCE_REASONS, type AbsenceReason, GAP_REASONS, type GapReason } from '#core/footage';
 
 /** Longest message and longest path, characters. */
 const SENTENCE_LIMIT = 4_096;
@@ -72,7 +72,7 @@ export interface Span {
 export interface GapSpan {
   readonly from_ms: number;
   readonly to_ms: number | null;
-  readonly reason: GapReason;
+  readonly reason: AbsenceReason;
 }
 
 /** What was recorded, per camera, cut to the time range that was asked for. */
@@ -108,6 +108,16 @@ export interface MarkNotice {
   readonly camera: string;
   readonly fromMs: number;
   readonly toMs: number;
+  /** The subject of the alarm; null: something else. */
+  readonly alarm: string | null;
+}
+
+/** An alarm was none: what only it had marked is footage of no event. */
+export interface UnmarkNotice {
+  readonly camera: string;
+  readonly alarm: string;
+  /** A time at which it lasted, milliseconds since 1970. */
+  readonly atMs: number;
 }
 
 /** Results of a camera, to be kept beside its footage. */
@@ -137,6 +147,14 @@ export interface RoomNotice {
   readonly message: string | null;
 }
 
+/** How far back the footage of a camera goes. Milliseconds. */
+export interface CameraReach {
+  /** The age of its oldest footage; null: it has none. */
+  readonly keptMs: number | null;
+  /** How far it can go back at the rate of the last day: about; null: not known, or nothing limits it. */
+  readonly roomMs: number | null;
+}
+
 /** Counters of the footage process. `deleted…` and `lost…` count since its start. */
 export interface FootageCounters {
   readonly segments: number;
@@ -155,6 +173,8 @@ export interface FootageCounters {
   readonly lostResults: number;
   /** When the oldest recording begins, milliseconds since 1970. */
   readonly oldestMs: number | null;
+  /** Of each camera that is recorded, as of the last minute. Empty until all directories were listed. */
+  readonly cameras: Readonly<Record<string, CameraReach>>;
 }
 
 /** A request and its reply. */
@@ -178,6 +198,7 @@ export interface NodeFootageWords {
     readonly written: Schema<WrittenNotice>;
     readonly gap: Schema<GapNotice>;
     readonly mark: Schema<MarkNotice>;
+    readonly unmark: Schema<UnmarkNotice>;
     readonly results: Schema<ResultsNotice>;
   };
 }
@@ -229,7 +250,7 @@ const span = z.strictObject({ from_ms: z.number(), to_ms: z.number(), event: z.b
 const gapSpan = z.strictObject({
   from_ms: z.number(),
   to_ms: z.number().nullable(),
-  reason: z.enum(GAP_REASONS),
+  reason: z.enum(ABSENCE_REASONS),
 });
 
 /** See {@link NodeFootageWords}. */
@@ -251,7 +272,8 @@ export const NODE_FOOTAGE_WORDS: NodeFootageWords = {
   notices: {
     written: z.strictObject({ camera: id, path: text, closed: z.boolean() }),
     gap: z.strictObject({ camera: id, sinceMs: wallMs, reason: z.enum(GAP_REASONS) }),
-    mark: z.strictObject({ camera: id, fromMs: wallMs, toMs: wallMs }),
+    mark: z.strictObject({ camera: id, fromMs: wallMs, toMs: wallMs, alarm: text.nullable() }),
+    unmark: z.strictObject({ camera: id, alarm: text, atMs: wallMs }),
     results: z.strictObject({ camera: id, hourMs: wallMs, lines: z.string().max(RESULTS_LIMIT) }),
   },
 };
@@ -276,6 +298,7 @@ export const FOOTAGE_WORDS: FootageWords = {
       hiddenSegments: count,
       lostResults: count,
       oldestMs: z.number().nullable(),
+      cameras: z.record(id, z.strictObject({ keptMs: bytes.nullable(), roomMs: bytes.nullable() })),
     }),
   },
 };

@@ -1,4 +1,4 @@
-import type { GapReason } from './segment-note.ts';
+import type { AbsenceReason } from './segment-note.ts';
 
 /** A part of a recording, of one segment. Times are wall times, milliseconds since 1970. */
 export interface Piece {
@@ -20,7 +20,7 @@ export interface FootageView {
     camera: string,
     fromMs: number,
     toMs: number,
-  ): readonly { readonly fromMs: number; readonly toMs: number | null; readonly reason: GapReason }[];
+  ): readonly { readonly fromMs: number; readonly toMs: number | null; readonly reason: AbsenceReason }[];
   cameras(): readonly string[];
   /** Files with results of a range, in order of their hours. Where a disk failed, an hour has several. */
   resultFiles(camera: string, fromMs: number, toMs: number): readonly string[];

@@ -23,6 +23,8 @@ export {
 } from './result-file.ts';
 export {
   encodeNote,
+  ABSENCE_REASONS,
+  type AbsenceReason,
   GAP_REASONS,
   type GapReason,
   NOTE_USER_TYPE,

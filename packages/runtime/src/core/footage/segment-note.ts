@@ -15,6 +15,10 @@ export const GAP_REASONS = [
 ] as const;
 /** See {@link GAP_REASONS}. */
 export type GapReason = (typeof GAP_REASONS)[number];
+/** Why there is no footage of a time; `removed`: there was, and its files are not there any more. */
+export const ABSENCE_REASONS: readonly [...typeof GAP_REASONS, 'removed'] = [...GAP_REASONS, 'removed'];
+/** See {@link ABSENCE_REASONS}. */
+export type AbsenceReason = (typeof ABSENCE_REASONS)[number];
 
 /** The user type of the `uuid` box that holds a note (ISO/IEC 14496-12, 4.2): ours. */
 export const NOTE_USER_TYPE: Buffer = Buffer.from('76696769612d7365676d656e742d6e31', 'hex');

@@ -72,8 +72,8 @@ export interface NodeLock {
  * Makes this process the only one that runs `node`, and removes the segments and the control socket of a predecessor
  * that died ({@link removeDeadModelSockets} removes the models' sockets).
  *
- * @throws VigiaError `already_running` with the other process's pid, `state_in_use` when another node keeps its state in the same
- *   folder, `run_dir` when the directory cannot be created.
+ * @throws VigiaError `already_running` with the other process's pid, also when a node of this name runs in another run directory;
+ *   `state_in_use` when another node keeps its state in the same folder, `run_dir` when the directory cannot be created.
  */
 export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): NodeLock {
   const runDir = runDirOf(node, env);
@@ -83,10 +83,13 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
     checkTrusted(runDir);
     return takeLock(node, lockPathOf(runDir));
   });
+  let name: FileLock | undefined;
   let state: FileLock | undefined;
   try {
+    name = lockName(node);
     state = lockState(node, stateDirOf(node, env));
   } catch (error) {
+    name?.release();
     lock.release();
     removeIfEmpty(runDir);
     throw error;
@@ -96,10 +99,36 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
   removeProbes(node);
   const release = (): void => {
     state?.release();
+    name?.release();
     lock.release();
     removeIfEmpty(runDir);
   };
   return { runDir, release };
+}
+
+/**
+ * Two nodes of one name would use the same names in shared memory, and the same topics. Undefined where that cannot be known: the
+ * file of another user may be years old.
+ */
+function lockName(node: string): FileLock | undefined {
+  const path = nameLockPath(node);
+  let lock: FileLock | undefined;
+  try {
+    lock = lockFile(path, { text: `${process.pid} 0 ${node}\n` });
+  } catch {
+    return undefined;
+  }
+  if (lock) return lock;
+  throw new VigiaError(
+    'already_running',
+    `a node ${node} runs already as process ${holderOf(path)?.pid ?? '?'}, with another run directory: stop it, or give this one another name with \`node:\``,
+    { path },
+  );
+}
+
+/** Ids contain no dots: see {@link probePrefix}. */
+function nameLockPath(node: string): string {
+  return join(SHM_DIR, `vigia-node.${node}.lock`);
 }
 
 /**
@@ -208,11 +237,20 @@ export function cleanAfterSupervisor(node: string, runDir: string, supervisorPid
     if (!lock) return;
     rmSync(controlSocketPath(runDir), { force: true });
     removeProbes(node);
+    removeNameLock(node);
     lock.release();
     removeIfEmpty(runDir);
   } catch (error) {
     // Another child was faster.
     if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function removeNameLock(node: string): void {
+  try {
+    lockFile(nameLockPath(node), { create: false })?.release();
+  } catch {
+    // It is gone, or another user's.
   }
 }
 

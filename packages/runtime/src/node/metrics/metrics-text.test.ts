@@ -55,7 +55,17 @@ const REPORT: Report = {
 };
 
 const RECORDED = {
-  recorders: { hall: { state: 'paused', reason: 'disk_full', message: null, bytes: 9, lost_ms: 1_500 } },
+  recorders: {
+    hall: {
+      state: 'paused',
+      reason: 'disk_full',
+      message: null,
+      bytes: 9,
+      lost_ms: 1_500,
+      kept_ms: null,
+      room_ms: null,
+    },
+  },
   lostResults: 7,
   footage: { bytes: 100, eventBytes: 40, freeBytes: 5, deletedSegments: 3, lostSegments: 2 },
 } as const;

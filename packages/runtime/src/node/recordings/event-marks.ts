@@ -1,4 +1,4 @@
-import type { NodeItem } from '@vigia/contracts';
+import type { NodeEvent, NodeItem } from '@vigia/contracts';
 import type { PlannedMarks } from '#node/plan';
 
 /** Something happened at a camera: wall times, milliseconds since 1970. */
@@ -6,6 +6,8 @@ export interface Mark {
   readonly camera: string;
   readonly fromMs: number;
   readonly toMs: number;
+  /** The subject of the alarm; null: something else. */
+  readonly alarm: string | null;
 }
 
 /** Marks of one camera in a row, at least this far apart. Milliseconds. */
@@ -25,22 +27,32 @@ export class EventMarks {
   /** An item of the node's stream. */
   readonly handle = (item: NodeItem): void => {
     if (item.type === 'event') {
-      const { camera, severity, at } = item.event;
-      if (camera !== null && severity === 'alarm') this.#mark(camera, Date.parse(at), 0);
+      const { camera, severity, subject, at } = item.event;
+      if (camera !== null && severity === 'alarm' && !isFalse(item.event))
+        this.#mark(camera, Date.parse(at), { apartMs: 0, alarm: subject });
     } else if (item.type === 'result') {
       const { camera, status, detections, captured_at: at } = item.result;
       const classes = status === 'ok' ? (this.#marksOf(camera)?.on ?? []) : [];
       if (classes.length > 0 && detections?.some((found) => classes.includes(found.class_name)))
-        this.#mark(camera, Date.parse(at), APART_MS);
+        this.#mark(camera, Date.parse(at), { apartMs: APART_MS, alarm: null });
     }
   };
 
-  #mark(camera: string, atMs: number, apartMs: number): void {
+  #mark(
+    camera: string,
+    atMs: number,
+    { apartMs, alarm }: { readonly apartMs: number; readonly alarm: string | null },
+  ): void {
     if (!this.#marksOf(camera) || !Number.isFinite(atMs)) return;
     const before = this.#lastMs.get(camera) ?? Number.NEGATIVE_INFINITY;
     // A clock that was set back must not silence events.
     if (Math.abs(atMs - before) < apartMs) return;
     this.#lastMs.set(camera, atMs);
-    this.#onMark({ camera, fromMs: atMs, toMs: atMs });
+    this.#onMark({ camera, fromMs: atMs, toMs: atMs, alarm });
   }
+}
+
+/** Somebody went to see, and it was none. */
+function isFalse({ data }: NodeEvent): boolean {
+  return 'acknowledged' in data && data.acknowledged?.outcome === 'not_a_fall';
 }

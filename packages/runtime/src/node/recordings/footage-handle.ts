@@ -7,6 +7,7 @@ import {
   type FootageLimits,
   type FootageSetup,
   type FootageWords,
+  type MarkNotice,
   NODE_FOOTAGE_WORDS,
   type NodeFootageWords,
   type RebuildReply,
@@ -14,6 +15,7 @@ import {
   type RoomNotice,
   type SpansAsk,
   type SpansReply,
+  type UnmarkNotice,
 } from '#core/footage-link';
 import { WatchedChild } from '#node/children';
 
@@ -33,10 +35,7 @@ const HEARD_MS = 3_000;
 /** Marks that wait for a process. Of more, the oldest are lost. */
 const MARKS_LIMIT = 1_000;
 
-interface Mark {
-  readonly camera: string;
-  readonly fromMs: number;
-  readonly toMs: number;
+interface Mark extends MarkNotice {
   /** When it was last said, monotonic milliseconds. */
   saidMs: number;
 }
@@ -153,11 +152,18 @@ export class FootageHandle {
   }
 
   /** What lies between these wall times is footage of an event. Without a process it waits for the next one. */
-  mark(camera: string, fromMs: number, toMs: number): void {
-    const mark: Mark = { camera, fromMs, toMs, saidMs: 0 };
+  mark(notice: MarkNotice): void {
+    const mark: Mark = { ...notice, saidMs: 0 };
     this.#marks.push(mark);
     if (this.#marks.length > MARKS_LIMIT) this.#marks.shift();
     this.#say(mark);
+  }
+
+  /** An alarm was none: what only it marked is of no event any more. Without a process it stays what it is. */
+  unmark(notice: UnmarkNotice): void {
+    const { camera, alarm } = notice;
+    this.#marks = this.#marks.filter((mark) => mark.camera !== camera || mark.alarm !== alarm);
+    this.#child.link?.notify('unmark', notice);
   }
 
   /** Results to be kept. @returns false when there is no process that takes them now. */
@@ -177,9 +183,9 @@ export class FootageHandle {
   }
 
   #say(mark: Mark): void {
-    const { camera, fromMs, toMs } = mark;
+    const { saidMs: _, ...notice } = mark;
     mark.saidMs = this.#o.clock.nowMs();
-    this.#child.link?.notify('mark', { camera, fromMs, toMs });
+    this.#child.link?.notify('mark', notice);
   }
 
   /** A process that counts has taken what was sent to it a while ago. */

@@ -9,7 +9,7 @@ import type { IngestSetup } from '#core/ingest-link';
 import type { RecordingsAsk } from '#services/control-plane';
 import type { RecordingSources } from '#node/metrics';
 import type { Plan, PlannedRecording } from '#node/plan';
-import { EventMarks } from './event-marks.ts';
+import { EventMarks, type Mark } from './event-marks.ts';
 import { FootageHandle } from './footage-handle.ts';
 import { IngestHandle } from './ingest-handle.ts';
 import { ResultLog } from './result-log.ts';
@@ -64,7 +64,7 @@ export class Recordings {
     this.#planned = options.plan.recording;
     this.#marks = new EventMarks(
       (camera) => this.#planned.marks[camera],
-      ({ camera, fromMs, toMs }) => this.mark(camera, fromMs, toMs),
+      ({ camera, alarm, ...range }) => this.#mark(camera, range, alarm),
     );
     this.#results = new ResultLog({
       clock: options.clock,
@@ -103,7 +103,16 @@ export class Recordings {
     if (!ingest) return undefined;
     const { bytes, lostMs } = ingest.counters;
     const { state, reason, message } = ingest.state;
-    return { state, reason, message: message && quoted(message, SENTENCE), bytes, lost_ms: Math.round(lostMs) };
+    const reach = this.#footage?.counters?.cameras[camera];
+    return {
+      state,
+      reason,
+      message: message && quoted(message, SENTENCE),
+      bytes,
+      lost_ms: Math.round(lostMs),
+      kept_ms: reach?.keptMs ?? null,
+      room_ms: reach?.roomMs ?? null,
+    };
   }
 
   /** The process of a camera's connection; undefined for a camera that is not recorded. */
@@ -173,13 +182,14 @@ export class Recordings {
     fromMs: number = this.#o.clock.wallMs(),
     toMs: number = fromMs,
   ): { readonly fromMs: number; readonly toMs: number } {
-    const marks = this.#planned.marks[camera];
-    if (!marks) throw new VigiaError('not_found', `camera ${camera} is not recorded`);
-    const [sinceMs, untilMs] = [fromMs - marks.beforeMs, toMs + marks.afterMs];
-    if (marks.mode === 'on_event') this.#ingests.get(camera)?.mark(fromMs, toMs);
-    this.#results.mark(camera, sinceMs, untilMs);
-    this.#footage?.mark(camera, sinceMs, untilMs);
+    if (!this.#mark(camera, { fromMs, toMs }, null))
+      throw new VigiaError('not_found', `camera ${camera} is not recorded`);
     return { fromMs, toMs };
+  }
+
+  /** An alarm was none: footage that only it had marked is kept like any other. @param atMs A time at which it lasted. */
+  unmark(camera: string, alarm: string, atMs: number = this.#o.clock.wallMs()): void {
+    this.#footage?.unmark({ camera, alarm, atMs });
   }
 
   /** @throws VigiaError `no_recordings` on a node that has none; `no_answer`. */
@@ -210,6 +220,17 @@ export class Recordings {
 
   get #socketPath(): string {
     return join(this.#o.runDir, 'footage.sock');
+  }
+
+  /** @returns false for a camera that is not recorded. */
+  #mark(camera: string, { fromMs, toMs }: Pick<Mark, 'fromMs' | 'toMs'>, alarm: string | null): boolean {
+    const marks = this.#planned.marks[camera];
+    if (!marks) return false;
+    const [sinceMs, untilMs] = [fromMs - marks.beforeMs, toMs + marks.afterMs];
+    if (marks.mode === 'on_event') this.#ingests.get(camera)?.mark(fromMs, toMs);
+    this.#results.mark(camera, sinceMs, untilMs);
+    this.#footage?.mark({ camera, fromMs: sinceMs, toMs: untilMs, alarm });
+    return true;
   }
 
   #kept(): FootageHandle {

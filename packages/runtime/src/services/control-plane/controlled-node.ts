@@ -93,11 +93,11 @@ export interface ControlledNode {
   /**
    * Somebody knows of the alarm of this subject: it is not repeated any more.
    *
-   * @param alarm `boot`: of an event about it; undefined: of this run of the node.
+   * @param alarm `id`, `at`: of the event that they know; undefined: it is open.
    * @param by Who, for people.
    */
   acknowledge(
-    alarm: { readonly subject: string | null; readonly id?: string | undefined },
+    alarm: Pick<NodeEvent, 'subject' | 'camera'> & Partial<Pick<NodeEvent, 'id' | 'at'>>,
     by: string,
     found: Finding,
   ): void;

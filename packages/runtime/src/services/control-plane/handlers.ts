@@ -1,5 +1,5 @@
 import { UsageError, VigiaError } from '@vigia/base';
-import { eventQuerySchema, findingSchema } from '@vigia/contracts';
+import { type Acknowledged, eventQuerySchema, EVENTS_LIMIT, findingSchema, type NodeEvent } from '@vigia/contracts';
 import { consumerPatchSchema, demoBreakSchema, rollBackSchema } from '@vigia/contracts/api';
 import type { NodeHandlers } from './asked.ts';
 import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
@@ -65,7 +65,8 @@ export const nodeHandlers: NodeHandlers = {
     const wanted = checked(eventQuerySchema, { ...query, ...known }, 'query');
     const oldestFirst = after === undefined ? {} : { newest: false };
     const events = await node.events({ ...wanted, ...oldestFirst, limit: wanted.limit + 1 });
-    return { events: events.slice(0, wanted.limit), more: events.length > wanted.limit };
+    const page = events.slice(0, wanted.limit);
+    return { events: await withAcknowledgements(node, page), more: events.length > wanted.limit };
   },
   alarms: (node) =>
     node.status().alarms.map((alarm) => {
@@ -77,7 +78,7 @@ export const nodeHandlers: NodeHandlers = {
     // One that is open needs no store.
     const open = node.status().alarms.find((alarm) => alarm.event === params.event);
     if (open) {
-      node.acknowledge({ subject: open.subject }, by, found);
+      node.acknowledge({ subject: open.subject, camera: open.camera }, by, found);
       return { event: open.event, camera: open.camera, subject: open.subject };
     }
     const [event] = await node.events({ id: params.event, limit: 1 });
@@ -139,4 +140,25 @@ function checkWorker(node: ControlledNode, id: string, consumer: string): void {
   const what = found ? `has no worker of its own: it looks through model ${found.model}` : 'is not there';
   const message = `consumer "${consumer}" of camera ${id} ${what}; consumers with workers: ${workers.join(', ') || 'none'}`;
   throw found ? new UsageError(message) : new VigiaError('not_found', message);
+}
+
+/** Alarms with who has acknowledged them. It is said of the event that they named; of an open alarm, of all of its events. */
+async function withAcknowledgements(node: ControlledNode, events: readonly NodeEvent[]): Promise<NodeEvent[]> {
+  const alarms = events.filter(({ severity }) => severity === 'alarm').map(({ id }) => id);
+  if (alarms.length === 0) return [...events];
+  const known = new Map<string, Acknowledged>();
+  const notes = await node.events({ kinds: ['audit'], about: alarms, limit: EVENTS_LIMIT });
+  for (const { at, data } of notes.flatMap((event) => (event.kind === 'audit' ? [event] : []))) {
+    const { action, target, outcome, by, found } = data;
+    if (action === 'acknowledge' && outcome === 'done' && target !== null)
+      // Who it was first, stays; what was found is what was said last.
+      known.set(target, { ...(known.get(target) ?? { at, by }), ...found });
+  }
+  const open = node.status().alarms;
+  return events.map((event) => {
+    if (event.severity !== 'alarm') return event;
+    const of = open.find(({ subject, event: first }) => subject === event.subject && event.id >= first);
+    const acknowledged = of?.acknowledged ?? known.get(event.id);
+    return acknowledged ? { ...event, acknowledged } : event;
+  });
 }

@@ -23,7 +23,7 @@ import { serveMovie } from './live-movie.ts';
 import { LiveSessions } from './live-sessions.ts';
 import { passOn } from './media-proxy.ts';
 import { MjpegStreams } from './mjpeg-streams.ts';
-import { refuseBytes, refuseOddities } from './no-request.ts';
+import { redirectToTls, refuseBytes, refuseOddities } from './no-request.ts';
 import { NodeStreams } from './node-streams.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { accessOperations, type ApiCall, loggedRefusal, type Operations, parametersOf } from './operations.ts';
@@ -143,6 +143,7 @@ export class HttpApi {
       },
     });
     refuseOddities(server);
+    if (entrance.tls) redirectToTls(server);
     const turns = new OneAtATime();
     server.addHook('onRequest', (request, reply) => turns.wait(request.raw.socket, reply.raw));
     // Before the body is read: it costs nothing to refuse.

@@ -3,7 +3,7 @@ import type { FootageView, Piece } from '#core/footage';
 import { resultFilePath, ResultList } from './result-list.ts';
 import { IndexFile, isDamage } from './index-file.ts';
 import { fileOf, type SegmentRow } from './segment-row.ts';
-import type { RowFilter, SegmentTable } from './segment-table.ts';
+import type { RowFilter, SegmentTable, TimeRange } from './segment-table.ts';
 import { Tally } from './tally.ts';
 import {
   type Gap,
@@ -27,8 +27,10 @@ export interface FootageIndexOptions {
   readonly onEmptied: () => void;
 }
 
-/** A mark is remembered for this long after its end: what is read late gets it too. Milliseconds. */
+/** A mark is remembered for this long before the oldest footage: what is read late gets it too. Milliseconds. */
 const MARK_MS = 10 * 60_000;
+/** Marks of one alarm are no further apart: it is repeated every 10 s. Milliseconds. */
+const REPEATED_MS = 15_000;
 
 /**
  * What was recorded, by row: the owner of the database and of the sums over it. Synchronous. It knows no file: its callers
@@ -159,6 +161,16 @@ export class FootageIndex implements FootageView {
     return this.#use((table) => table.oldestMs());
   }
 
+  /** When the oldest recording of a camera begins. @param event Only of that kind. Default: both. */
+  oldestOf(camera: string, event?: boolean): number | undefined {
+    return this.#use((table) => table.oldestOf(camera, event));
+  }
+
+  /** Bytes of a camera's recordings that begin at a time or after it. */
+  bytesSince(camera: string, ms: number): number {
+    return this.#use((table) => table.bytesSince(camera, ms));
+  }
+
   /** Segments of which nothing is visible, because the clock was set back. Reads all rows of such a camera. */
   hiddenSegments(): number {
     return [...this.#setBack].reduce((sum, camera) => sum + this.#hiddenOf(camera), 0);
@@ -210,9 +222,31 @@ export class FootageIndex implements FootageView {
     this.#use((table) => table.setOpenGap(camera, undefined));
   }
 
-  /** What lies between two times is of an event, also what is indexed later. */
-  addMark(camera: string, fromMs: number, toMs: number): void {
-    this.#use((table) => table.addMark(camera, fromMs, toMs, fromMs - MARK_MS));
+  /**
+   * What lies between two times is of an event, also what is indexed later.
+   *
+   * @param alarm Its subject; null: something else.
+   */
+  addMark(camera: string, range: TimeRange, alarm: string | null): void {
+    // As long as there is footage of then.
+    const forgetMs = Math.min(range.fromMs, this.oldestMs() ?? range.fromMs) - MARK_MS;
+    this.#use((table) => table.addMark(camera, range, alarm ?? '', forgetMs));
+  }
+
+  /** Forgets what an alarm marked that lasted at a time. @returns what it had marked; undefined: nothing. */
+  removeMarks(camera: string, alarm: string, atMs: number): TimeRange | undefined {
+    let [found, wanted]: (TimeRange | undefined)[] = [undefined, { fromMs: atMs, toMs: atMs }];
+    while (wanted) {
+      const { fromMs, toMs }: TimeRange = wanted;
+      const around = { fromMs: fromMs - REPEATED_MS, toMs: toMs + REPEATED_MS };
+      wanted = this.#use((table) => table.removeMarks(camera, alarm, around));
+      if (wanted)
+        found = {
+          fromMs: Math.min(wanted.fromMs, found?.fromMs ?? wanted.fromMs),
+          toMs: Math.max(wanted.toMs, found?.toMs ?? wanted.toMs),
+        };
+    }
+    return found;
   }
 
   isMarked({ camera, startMs, endMs }: SegmentRow): boolean {

@@ -160,6 +160,8 @@ test('a file that cannot be read for a while loses nothing that was read before'
   expect(all(index)).toEqual([[1, 4, false, false]]);
 });
 
+const range = (fromMs: number, toMs: number) => ({ fromMs: NOON_MS + fromMs, toMs: NOON_MS + toMs });
+
 test('a mark renames what overlaps it: closed, growing and recorded later; notices keep the old name', async () => {
   const { index, growth } = open();
   const before = writeSegment(rig.dirs[0], hall(1, NOON_MS - 4_000));
@@ -167,7 +169,7 @@ test('a mark renames what overlaps it: closed, growing and recorded later; notic
   const growing = new Recorder(hall(2, NOON_MS));
   growing.write(0.5);
   await growth.written('hall', growing.path, false);
-  await growth.mark('hall', NOON_MS + 500, NOON_MS + 6_000);
+  await growth.mark('hall', range(500, 6_000), null);
   expect(all(index).map(([order, , event]) => [order, event])).toEqual([
     [1, false],
     [2, true],
@@ -179,10 +181,47 @@ test('a mark renames what overlaps it: closed, growing and recorded later; notic
   await growth.written('hall', writeSegment(rig.dirs[0], hall(3, NOON_MS + 4_000)), true);
   await growth.written('hall', writeSegment(rig.dirs[0], hall(4, NOON_MS + 8_000)), true);
   expect(all(index).map(([, , event]) => event)).toEqual([false, true, true, false]);
-  await growth.mark('hall', NOON_MS - 4_000, NOON_MS - 3_000);
+  await growth.mark('hall', range(-4_000, -3_000), null);
   expect(filesBelow(rig.dirs[0]).map((name) => name.includes('.event'))).toEqual([true, true, true, false]);
   expect(index.tally.events().segments).toBe(3);
   expect(rig.lines).toEqual([]);
+});
+
+test('an alarm that was none gives back what only it had marked, also what is recorded later', async () => {
+  const { index, growth } = open();
+  for (let n = 1; n <= 15; n += 1)
+    await growth.written('hall', writeSegment(rig.dirs[0], hall(n, NOON_MS + n * 4_000)), n < 15);
+  const events = (): number[] => all(index).flatMap(([order, , event]) => (event ? [order] : []));
+  // Repeated every 10 s; a second alarm, somebody's own mark, and the same person half a minute later.
+  await growth.mark('hall', range(5_000, 9_000), 'hall/person-1');
+  await growth.mark('hall', range(15_000, 19_000), 'hall/person-1');
+  await growth.mark('hall', range(17_000, 21_000), 'hall/person-2');
+  await growth.mark('hall', range(6_000, 7_000), null);
+  await growth.mark('hall', range(45_000, 46_000), 'hall/person-1');
+  await growth.mark('door', range(5_000, 9_000), 'hall/person-1');
+  expect(events()).toEqual([1, 2, 3, 4, 5, 11]);
+  await growth.unmark('hall', 'hall/person-3', NOON_MS + 8_000);
+  expect(events()).toEqual([1, 2, 3, 4, 5, 11]);
+  await growth.unmark('hall', 'hall/person-1', NOON_MS + 8_000);
+  expect(events()).toEqual([1, 4, 5, 11]);
+  expect(filesBelow(rig.dirs[0]).filter((name) => name.includes('.event'))).toHaveLength(4);
+  expect(index.tally.events().segments).toBe(4);
+  await growth.mark('hall', range(60_000, 70_000), 'hall/person-4');
+  await growth.unmark('hall', 'hall/person-4', NOON_MS + 75_000);
+  await growth.written('hall', writeSegment(rig.dirs[0], hall(16, NOON_MS + 64_000)), true);
+  expect(events()).toEqual([1, 4, 5, 11]);
+  expect(rig.lines).toEqual([]);
+});
+
+test('marks last as long as their footage: an alarm of last week can be said to have been none', async () => {
+  const { index, growth } = open();
+  await growth.written('hall', writeSegment(rig.dirs[0], hall(1, NOON_MS)), true);
+  await growth.mark('hall', range(0, 1_000), 'hall/person-1');
+  const week = 7 * 24 * 3_600_000;
+  await growth.mark('hall', range(week, week + 1_000), 'hall/person-1');
+  expect(all(index)).toEqual([[1, 4, true, false]]);
+  await growth.unmark('hall', 'hall/person-1', NOON_MS);
+  expect(all(index)).toEqual([[1, 4, false, false]]);
 });
 
 test('an index that was lost meanwhile: the notice names a file that an event renamed', async () => {
@@ -190,7 +229,7 @@ test('an index that was lost meanwhile: the notice names a file that an event re
   const recorder = new Recorder(hall(1, NOON_MS));
   recorder.write(0.5);
   await first.growth.written('hall', recorder.path, false);
-  await first.growth.mark('hall', NOON_MS, NOON_MS + 1);
+  await first.growth.mark('hall', range(0, 1), null);
   first.index.close();
   rmSync(rig.database);
   const { index, growth } = open();

@@ -3,6 +3,7 @@ import { type Clock, codeOf, type Log, messageOf } from '@vigia/base';
 import { footagePath, type FootageName, type GapReason, parseFootagePath, type Segment } from '#core/footage';
 import type { SegmentFiles } from './segment-files.ts';
 import { fileOf, keyOf, type SegmentRow } from './segment-row.ts';
+import type { TimeRange } from './segment-table.ts';
 
 /** Options of {@link Growth}. */
 export interface GrowthOptions {
@@ -82,13 +83,27 @@ export class Growth {
     index.beginGap(camera, { fromMs: sinceMs, toMs: null, reason });
   }
 
-  /** What lies between two times is of an event: what was recorded of it, and what will be. */
-  async mark(camera: string, fromMs: number, toMs: number): Promise<void> {
+  /**
+   * What lies between two times is of an event: what was recorded of it, and what will be.
+   *
+   * @param alarm Its subject; null: something else.
+   */
+  async mark(camera: string, range: TimeRange, alarm: string | null): Promise<void> {
+    this.#o.files.index.addMark(camera, range, alarm);
+    await this.#markAgain(camera, range);
+  }
+
+  /** An alarm was none: what only it had marked is of no event. @param atMs When it lasted. */
+  async unmark(camera: string, alarm: string, atMs: number): Promise<void> {
+    const range = this.#o.files.index.removeMarks(camera, alarm, atMs);
+    if (range) await this.#markAgain(camera, range);
+  }
+
+  async #markAgain(camera: string, { fromMs, toMs }: TimeRange): Promise<void> {
     const { files } = this.#o;
-    files.index.addMark(camera, fromMs, toMs);
     for (const found of files.index.overlapping(camera, fromMs, toMs))
       await files.locked(found, async (row) => {
-        if (row) await this.#markIfDue(row);
+        if (row && row.event !== files.index.isMarked(row)) await this.#rename(row, !row.event);
       });
   }
 
@@ -182,16 +197,21 @@ export class Growth {
     this.#growing.delete(keyOf(one));
   }
 
-  /** Under the lock of the segment. A recorder holds the file by its descriptor: its name may change. */
+  /** Under the lock of the segment. What an event has marked once stays so, unless {@link unmark} says otherwise. */
   async #markIfDue(row: SegmentRow): Promise<void> {
+    if (!row.event && this.#o.files.index.isMarked(row)) await this.#rename(row, true);
+  }
+
+  /** Under the lock of the segment. A recorder holds the file by its descriptor: its name may change. */
+  async #rename(row: SegmentRow, event: boolean): Promise<void> {
     const { files, log } = this.#o;
-    if (row.event || row.endMs <= row.startMs || !files.index.isMarked(row)) return;
     const name = parseFootagePath(row.path);
-    if (!name) return;
+    if (!name || row.endMs <= row.startMs) return;
     try {
-      await files.rename(row, footagePath({ ...name, event: true }), true);
+      await files.rename(row, footagePath({ ...name, event }), event);
     } catch (error) {
-      log.error(`the recording ${fileOf(row)} cannot be marked as footage of an event: ${messageOf(error)}`);
+      const what = `footage of ${event ? 'an' : 'no'} event`;
+      log.error(`the recording ${fileOf(row)} cannot be marked as ${what}: ${messageOf(error)}`);
     }
   }
 

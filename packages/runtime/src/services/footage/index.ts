@@ -3,6 +3,7 @@ export { FootageIndex, type FootageIndexOptions } from './footage-index.ts';
 export { Growth, type GrowthOptions } from './growth.ts';
 export { Mover, type MoverOptions, type MoveSteps } from './mover.ts';
 export { ResultFiles, type ResultFilesOptions } from './result-files.ts';
+export { reachOf } from './reach.ts';
 export { Retention, type RetentionDir, type RetentionOptions } from './retention.ts';
 export { chooseRoom, type RoomDir } from './room.ts';
 export { type Rebuilt, Scanner, type ScannerOptions } from './scanner.ts';

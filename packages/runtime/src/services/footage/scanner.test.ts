@@ -119,7 +119,7 @@ test('a database that is missing, damaged, of another version or nonsense is mad
     again.index.close();
   }
   expect(rig.lines.filter((line) => line.includes('is made again from the files'))).toHaveLength(4);
-  expect(rig.lines.at(-1)).toContain('(it has version 99, this vigia writes 1)');
+  expect(rig.lines.at(-1)).toContain('(it has version 99, this vigia writes 2)');
 });
 
 test('a page that is damaged while it is used: the index empties itself, says so, and is scanned again', async () => {

@@ -4,7 +4,7 @@ import type { SegmentRow } from './segment-row.ts';
 import type { Gap } from './timeline.ts';
 
 /** The layout of the file. A file with another one is made again from the recordings. */
-export const TABLE_VERSION = 1;
+export const TABLE_VERSION = 2;
 
 const SCHEMA = `
   CREATE TABLE segment (
@@ -20,7 +20,8 @@ const SCHEMA = `
   CREATE INDEX segment_unread ON segment (start_ms) WHERE read = 0;
   CREATE INDEX segment_open ON segment (camera) WHERE closed = 0;
   CREATE TABLE open_gap (camera TEXT PRIMARY KEY, since_ms REAL NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE mark (camera TEXT NOT NULL, from_ms REAL NOT NULL, to_ms REAL NOT NULL);
+  CREATE TABLE mark (camera TEXT NOT NULL, alarm TEXT NOT NULL, from_ms REAL NOT NULL, to_ms REAL NOT NULL);
+  CREATE INDEX mark_by_time ON mark (camera, to_ms);
   PRAGMA user_version = ${TABLE_VERSION};`;
 
 /** A row as SQLite returns it. */
@@ -46,6 +47,12 @@ export interface RowSums {
   readonly event: boolean;
   readonly segments: number;
   readonly bytes: number;
+}
+
+/** Milliseconds since 1970. */
+export interface TimeRange {
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
 /** Which segments may be removed or moved. */
@@ -184,6 +191,20 @@ export class SegmentTable {
     return known.length > 0 ? Math.min(...known) : undefined;
   }
 
+  /** When the oldest segment of a camera begins. @param event Only of that kind. Default: both. */
+  oldestOf(camera: string, event?: boolean): number | undefined {
+    const kinds = event === undefined ? [0, 1] : [Number(event)];
+    const sql = 'SELECT min(start_ms) AS n FROM segment WHERE camera = ? AND event = ?';
+    const known = kinds.map((kind) => this.#number(sql, camera, kind)).filter((ms) => ms !== undefined);
+    return known.length > 0 ? Math.min(...known) : undefined;
+  }
+
+  /** Bytes of a camera's segments that begin at a time or after it. */
+  bytesSince(camera: string, ms: number): number {
+    const sql = 'SELECT sum(bytes) AS n FROM segment WHERE camera = ? AND event = ? AND start_ms >= ?';
+    return [0, 1].reduce((sum, event) => sum + (this.#number(sql, camera, event, ms) ?? 0), 0);
+  }
+
   /** Cameras with a segment that begins before one of lower order. */
   setBack(): string[] {
     const sql = `SELECT DISTINCT camera FROM (
@@ -220,10 +241,31 @@ export class SegmentTable {
     return rows.map(({ camera }) => camera);
   }
 
-  /** Remembers a time of an event. Those that ended before `forgetMs` are forgotten. */
-  addMark(camera: string, fromMs: number, toMs: number, forgetMs: number): void {
+  /**
+   * Remembers a time of an event. Times of one alarm that touch are one. Those that ended before `forgetMs` are forgotten.
+   *
+   * @param alarm Its subject; empty: something else.
+   */
+  addMark(camera: string, { fromMs, toMs }: TimeRange, alarm: string, forgetMs: number): void {
     this.#prepared('DELETE FROM mark WHERE to_ms < ?').run(forgetMs);
-    this.#prepared('INSERT INTO mark VALUES (?, ?, ?)').run(camera, fromMs, toMs);
+    const { fromMs: first, toMs: last } = this.removeMarks(camera, alarm, { fromMs, toMs }) ?? { fromMs, toMs };
+    this.#prepared('INSERT INTO mark VALUES (?, ?, ?, ?)').run(
+      camera,
+      alarm,
+      Math.min(first, fromMs),
+      Math.max(last, toMs),
+    );
+  }
+
+  /** Forgets the times of an alarm that touch a range. @returns from the first to the last; undefined: none. */
+  removeMarks(camera: string, alarm: string, { fromMs, toMs }: TimeRange): TimeRange | undefined {
+    const where = 'camera = ? AND alarm = ? AND to_ms >= ? AND from_ms <= ?';
+    const values = [camera, alarm, fromMs, toMs] as const;
+    const raw = this.#prepared(`SELECT min(from_ms) AS a, max(to_ms) AS b FROM mark WHERE ${where}`).get(...values);
+    const { a, b } = raw as { readonly a: number | null; readonly b: number | null };
+    if (a === null || b === null) return undefined;
+    this.#prepared(`DELETE FROM mark WHERE ${where}`).run(...values);
+    return { fromMs: a, toMs: b };
   }
 
   /** Whether a time overlaps one that was marked. */

@@ -65,7 +65,7 @@ test('spans melt over a second at most, and never over a gap that a segment note
   expect(spansOf(mixed, true).map(({ event }) => event)).toEqual([false, true, false]);
 });
 
-test('gaps: what a segment notes, a silence that none explains, what lasts; but not what was removed', () => {
+test('gaps: what a segment notes, a silence that none explains, what was removed, what lasts', () => {
   const away = { reason: 'camera_away', sinceMs: 10_000 } as const;
   const parts = visibleParts([
     row(1, 0, 10),
@@ -79,9 +79,28 @@ test('gaps: what a segment notes, a silence that none explains, what lasts; but 
   expect(gapsBetween(parts, open)).toEqual([
     { fromMs: 10_000, toMs: 15_000, reason: 'camera_away' },
     { fromMs: 30_000, toMs: 32_100, reason: 'node_down' },
+    { fromMs: 40_000, toMs: 100_000, reason: 'removed' },
     { fromMs: 110_000, toMs: 110_500, reason: 'clock' },
     { fromMs: 120_000, toMs: null, reason: 'disk_full' },
   ]);
+});
+
+test('removed: up to where nothing was recorded; not said where that is not known, nor where the clock was set', () => {
+  const after = (next: SegmentRow): readonly unknown[] => gapsBetween(visibleParts([row(5, 0, 10), next]), undefined);
+  const away = (sinceMs: number | null): Partial<SegmentRow> => ({ gap: { reason: 'camera_away', sinceMs } });
+  expect(after(row(9, 60, 70, away(50_000)))).toEqual([
+    { fromMs: 10_000, toMs: 50_000, reason: 'removed' },
+    { fromMs: 50_000, toMs: 60_000, reason: 'camera_away' },
+  ]);
+  const notedFromTheEnd = [{ fromMs: 10_000, toMs: 60_000, reason: 'camera_away' }];
+  expect(after(row(9, 60, 70, away(10_000)))).toEqual(notedFromTheEnd);
+  expect(after(row(9, 60, 70, away(4_000)))).toEqual(notedFromTheEnd);
+  expect(after(row(9, 60, 70, away(null)))).toEqual([]);
+  expect(after(row(9, 60, 70, { read: false }))).toEqual([]);
+  expect(after(row(3, 60, 70))).toEqual([]);
+  expect(after(row(9, 12, 20))).toEqual([]);
+  expect(after(row(9, 12.1, 20))).toEqual([{ fromMs: 10_000, toMs: 12_100, reason: 'removed' }]);
+  expect(after(row(6, 12.1, 20))).toEqual([{ fromMs: 10_000, toMs: 12_100, reason: 'node_down' }]);
 });
 
 test('parts and gaps are cut to a time range; a gap that lasts keeps lasting', () => {

@@ -1,4 +1,4 @@
-import type { GapReason } from '#core/footage';
+import type { AbsenceReason } from '#core/footage';
 import type { SegmentRow } from './segment-row.ts';
 
 /** What of a segment is not hidden by a later one. Wall times, milliseconds since 1970. */
@@ -13,7 +13,7 @@ export interface Gap {
   readonly fromMs: number;
   /** Null: it lasts. */
   readonly toMs: number | null;
-  readonly reason: GapReason;
+  readonly reason: AbsenceReason;
 }
 
 /** A time with a recording. */
@@ -74,24 +74,37 @@ export function partsBetween(parts: readonly VisiblePart[], fromMs: number, toMs
 }
 
 /**
- * The gaps between parts and behind the last one. What was removed from between two segments is no gap: it was recorded.
+ * The gaps between parts and behind the last one. Before the first part nothing is said: nobody knows since when what was
+ * removed there had been recorded.
  *
  * @param open Nothing is recorded now, since then.
  */
 export function gapsBetween(parts: readonly VisiblePart[], open: Gap | undefined): Gap[] {
-  const gaps = parts.flatMap((part, i) => gapBefore(part, parts[i - 1]) ?? []);
+  const gaps = parts.flatMap((part, i) => gapsBefore(part, parts[i - 1]));
   if (!open) return gaps;
   const end = parts.at(-1)?.toMs ?? 0;
   return [...gaps, { ...open, fromMs: Math.max(open.fromMs, end) }];
 }
 
-function gapBefore({ row, fromMs }: VisiblePart, before: VisiblePart | undefined): Gap | undefined {
+/** What was removed behind the part before, then what was not recorded. */
+function gapsBefore({ row, fromMs }: VisiblePart, before: VisiblePart | undefined): Gap[] {
   const noted = fromMs === row.startMs ? row.gap : null;
   const follows = before !== undefined && before.row.order + 1 === row.order;
-  const since = noted?.sinceMs ?? (follows ? before.toMs : fromMs);
-  const from = Math.max(since, before?.toMs ?? 0);
-  if (noted) return from < fromMs ? { fromMs: from, toMs: fromMs, reason: noted.reason } : undefined;
-  return fromMs - from > UNEXPLAINED_MS ? { fromMs: from, toMs: fromMs, reason: 'node_down' } : undefined;
+  const since = Math.max(noted?.sinceMs ?? (follows ? before.toMs : fromMs), before?.toMs ?? 0);
+  const gaps: Gap[] = [];
+  if (before && wasRemoved(before, row, since)) gaps.push({ fromMs: before.toMs, toMs: since, reason: 'removed' });
+  if (noted ? since < fromMs : fromMs - since > UNEXPLAINED_MS)
+    gaps.push({ fromMs: since, toMs: fromMs, reason: noted?.reason ?? 'node_down' });
+  return gaps;
+}
+
+/**
+ * Whether segments lay between a part and the next one that are not there any more: their numbers are missing. Not where the
+ * next one was not read, or notes a gap and does not know since when; nor where the clock was set, and the numbers are in another order.
+ */
+function wasRemoved(before: VisiblePart, row: SegmentRow, untilMs: number): boolean {
+  const sinceKnown = row.read && row.gap?.sinceMs !== null;
+  return sinceKnown && row.order > before.row.order + 1 && untilMs - before.toMs > UNEXPLAINED_MS;
 }
 
 /** The gaps between two times, cut to them. A gap that lasts keeps having no end. */

@@ -1,5 +1,5 @@
 import { VigiaError } from '@vigia/base';
-import type { FootageView, GapReason, Piece } from '#core/footage';
+import type { AbsenceReason, FootageView, Piece } from '#core/footage';
 import { digest, type MovieInit } from './movie-init.ts';
 import { type MappedFragment, type SegmentMap, shiftTo } from './segment-map.ts';
 import type { SegmentMaps } from './segment-maps.ts';
@@ -23,7 +23,7 @@ export interface Extent {
 export interface Gap {
   readonly fromMs: number;
   readonly toMs: number | null;
-  readonly reason: GapReason;
+  readonly reason: AbsenceReason;
 }
 
 /** A clip, before a byte of it is sent. Its length does not change, even if its last segment grows. */

@@ -55,6 +55,17 @@ describe('the log', () => {
     expect(log.read({ limit: 2 })).toEqual(['1', '2']);
   });
 
+  test('finds the changes that were about something', () => {
+    const change = (n: number, target: string | null, kind = 'audit'): StoredEvent =>
+      event(n, { kind, body: JSON.stringify({ n, data: { target } }) });
+    log.append([change(1, 'a'), change(2, 'b'), change(3, null), change(4, 'c'), change(5, 'a', 'other')]);
+    const about = (...ids: string[]): number[] =>
+      log.read({ ...all, kinds: ['audit'], about: ids }).map((body) => (JSON.parse(body) as { n: number }).n);
+    expect(about('a', 'c')).toEqual([1, 4]);
+    expect(about('nothing')).toEqual([]);
+    expect(about()).toEqual([]);
+  });
+
   test('gives the newest first, or those before one, or those between two', () => {
     log.append([1, 2, 3, 4, 5, 6].map((n) => event(n, { camera: n % 2 === 0 ? 'yard' : 'hall' })));
     const newest = { ...all, newest: true };

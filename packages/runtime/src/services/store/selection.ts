@@ -47,7 +47,7 @@ export function selectionOf(query: EventQuery, [first, last]: readonly [number, 
 }
 
 /** `+` keeps SQLite from another index. */
-function plan({ camera, cameras, kinds, severity, fromMs, toMs }: EventQuery): {
+function plan({ camera, cameras, kinds, about, severity, fromMs, toMs }: EventQuery): {
   ways: Condition[];
   filters: Condition[];
 } {
@@ -56,6 +56,8 @@ function plan({ camera, cameras, kinds, severity, fromMs, toMs }: EventQuery): {
   const only = (sql: string, ...values: Value[]): void => void filters.push({ sql, values });
   if (fromMs !== undefined) only('+at_ms >= ?', fromMs);
   if (toMs !== undefined) only('+at_ms < ?', toMs);
+  if (about !== undefined)
+    only(`json_extract(body, '$.data.target') IN (${about.map(() => '?').join(', ')})`, ...about);
   if (cameras !== undefined && cameras.length > WAYS_LIMIT)
     only(`+camera IN (${cameras.map(() => '?').join(', ')})`, ...cameras);
   const ofCameras = camera === undefined ? cameras : [camera];

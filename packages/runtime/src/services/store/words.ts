@@ -23,6 +23,7 @@ const query: Schema<EventQuery> = z.strictObject({
   camera: z.string().optional(),
   cameras: z.array(z.string()).optional(),
   kinds: z.array(z.string()).optional(),
+  about: z.array(z.string()).optional(),
   severity: z.enum(SEVERITIES).optional(),
   fromMs: z.number().optional(),
   toMs: z.number().optional(),

@@ -57,6 +57,16 @@ class _NodeEvent(TypedDict):
     subject: Optional[str]
 
 
+class _Acknowledged(TypedDict):
+    at: str
+    by: str
+
+
+class Acknowledged(_Acknowledged, total=False):
+    outcome: Literal["helped_up", "no_pain", "injured", "doctor_called", "not_a_fall", "other"]
+    note: str
+
+
 class NodeEventCameraStateData(TypedDict):
     state: Literal["connecting", "live", "stalled", "waiting", "stopped"]
     reason: Optional[str]
@@ -64,9 +74,13 @@ class NodeEventCameraStateData(TypedDict):
     retry_in_ms: Optional[float]
 
 
-class NodeEventCameraState(_NodeEvent):
+class _NodeEventCameraState(_NodeEvent):
     kind: Literal["camera_state"]
     data: NodeEventCameraStateData
+
+
+class NodeEventCameraState(_NodeEventCameraState, total=False):
+    acknowledged: Acknowledged
 
 
 class NodeEventModelStateData(TypedDict):
@@ -75,9 +89,13 @@ class NodeEventModelStateData(TypedDict):
     reason: Optional[str]
 
 
-class NodeEventModelState(_NodeEvent):
+class _NodeEventModelState(_NodeEvent):
     kind: Literal["model_state"]
     data: NodeEventModelStateData
+
+
+class NodeEventModelState(_NodeEventModelState, total=False):
+    acknowledged: Acknowledged
 
 
 class NodeEventWorkerStateData(TypedDict):
@@ -89,9 +107,13 @@ class NodeEventWorkerStateData(TypedDict):
     alarm: bool
 
 
-class NodeEventWorkerState(_NodeEvent):
+class _NodeEventWorkerState(_NodeEvent):
     kind: Literal["worker_state"]
     data: NodeEventWorkerStateData
+
+
+class NodeEventWorkerState(_NodeEventWorkerState, total=False):
+    acknowledged: Acknowledged
 
 
 class _NodeEventWorkerData(TypedDict):
@@ -114,19 +136,31 @@ class NodeEventWorkerData(_NodeEventWorkerData, total=False):
     stderr: List[str]
 
 
-class NodeEventWorker(_NodeEvent):
+class _NodeEventWorker(_NodeEvent):
     kind: Literal["worker"]
     data: NodeEventWorkerData
 
 
-class NodeEventSla(_NodeEvent):
+class NodeEventWorker(_NodeEventWorker, total=False):
+    acknowledged: Acknowledged
+
+
+class _NodeEventSla(_NodeEvent):
     kind: Literal["sla"]
     data: NodeEventWorkerData
 
 
-class NodeEventShedding(_NodeEvent):
+class NodeEventSla(_NodeEventSla, total=False):
+    acknowledged: Acknowledged
+
+
+class _NodeEventShedding(_NodeEvent):
     kind: Literal["shedding"]
     data: NodeEventWorkerData
+
+
+class NodeEventShedding(_NodeEventShedding, total=False):
+    acknowledged: Acknowledged
 
 
 class NodeEventConsumerBlindData(TypedDict):
@@ -134,9 +168,13 @@ class NodeEventConsumerBlindData(TypedDict):
     message: str
 
 
-class NodeEventConsumerBlind(_NodeEvent):
+class _NodeEventConsumerBlind(_NodeEvent):
     kind: Literal["consumer_blind"]
     data: NodeEventConsumerBlindData
+
+
+class NodeEventConsumerBlind(_NodeEventConsumerBlind, total=False):
+    acknowledged: Acknowledged
 
 
 class FallDataEvidence(TypedDict):
@@ -145,16 +183,6 @@ class FallDataEvidence(TypedDict):
     body_height: float
     sightings: int
     looks: int
-
-
-class _Acknowledged(TypedDict):
-    at: str
-    by: str
-
-
-class Acknowledged(_Acknowledged, total=False):
-    outcome: Literal["helped_up", "no_pain", "injured", "doctor_called", "not_a_fall", "other"]
-    note: str
 
 
 class _FallData(TypedDict):
@@ -172,9 +200,13 @@ class FallData(_FallData, total=False):
     acknowledged: Acknowledged
 
 
-class NodeEventFall(_NodeEvent):
+class _NodeEventFall(_NodeEvent):
     kind: Literal["fall"]
     data: FallData
+
+
+class NodeEventFall(_NodeEventFall, total=False):
+    acknowledged: Acknowledged
 
 
 class _BedData(TypedDict):
@@ -192,9 +224,13 @@ class BedData(_BedData, total=False):
     acknowledged: Acknowledged
 
 
-class NodeEventBed(_NodeEvent):
+class _NodeEventBed(_NodeEvent):
     kind: Literal["bed"]
     data: BedData
+
+
+class NodeEventBed(_NodeEventBed, total=False):
+    acknowledged: Acknowledged
 
 
 class NodeEventRecordingData(TypedDict):
@@ -203,9 +239,13 @@ class NodeEventRecordingData(TypedDict):
     message: Optional[str]
 
 
-class NodeEventRecording(_NodeEvent):
+class _NodeEventRecording(_NodeEvent):
     kind: Literal["recording"]
     data: NodeEventRecordingData
+
+
+class NodeEventRecording(_NodeEventRecording, total=False):
+    acknowledged: Acknowledged
 
 
 class NodeEventStorageData(TypedDict):
@@ -214,9 +254,13 @@ class NodeEventStorageData(TypedDict):
     discarded: int
 
 
-class NodeEventStorage(_NodeEvent):
+class _NodeEventStorage(_NodeEvent):
     kind: Literal["storage"]
     data: NodeEventStorageData
+
+
+class NodeEventStorage(_NodeEventStorage, total=False):
+    acknowledged: Acknowledged
 
 
 class NodeEventNodeData(TypedDict):
@@ -224,9 +268,13 @@ class NodeEventNodeData(TypedDict):
     version: str
 
 
-class NodeEventNode(_NodeEvent):
+class _NodeEventNode(_NodeEvent):
     kind: Literal["node"]
     data: NodeEventNodeData
+
+
+class NodeEventNode(_NodeEventNode, total=False):
+    acknowledged: Acknowledged
 
 
 class NodeEventConfigData(TypedDict):
@@ -235,9 +283,13 @@ class NodeEventConfigData(TypedDict):
     changes: List[str]
 
 
-class NodeEventConfig(_NodeEvent):
+class _NodeEventConfig(_NodeEvent):
     kind: Literal["config"]
     data: NodeEventConfigData
+
+
+class NodeEventConfig(_NodeEventConfig, total=False):
+    acknowledged: Acknowledged
 
 
 class Finding(TypedDict, total=False):
@@ -257,9 +309,13 @@ class NodeEventAuditData(_NodeEventAuditData, total=False):
     found: Finding
 
 
-class NodeEventAudit(_NodeEvent):
+class _NodeEventAudit(_NodeEvent):
     kind: Literal["audit"]
     data: NodeEventAuditData
+
+
+class NodeEventAudit(_NodeEventAudit, total=False):
+    acknowledged: Acknowledged
 
 
 NodeEvent = Union[

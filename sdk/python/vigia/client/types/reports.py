@@ -243,6 +243,8 @@ class NodeStatusCamerasRecording(TypedDict):
     message: Optional[str]
     bytes: float
     lost_ms: float
+    kept_ms: Optional[float]
+    room_ms: Optional[float]
 
 
 class _NodeStatusCameras(TypedDict):
