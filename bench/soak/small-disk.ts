@@ -10,23 +10,23 @@ import { sleep, systemClock } from '@vigia/base';
 import { type ApiClient, createClient } from '@vigia/client';
 import { CameraFork } from '../support/camera-fork.ts';
 import { CLIP } from '../support/paths.ts';
-import { parseFootagePath, socketSender } from '../support/runtime-internals.ts';
+import { HEADROOM_BYTES, parseFootagePath, socketSender } from '../support/runtime-internals.ts';
 import type { Table } from '../support/table.ts';
 import { VigiaNode } from '../support/vigia-node.ts';
-import { absentReason, Disk } from './recordings/disks.ts';
+import { absentReason, Disk, TMPFS_BYTES } from './recordings/disks.ts';
 import { filesIn } from './recordings/files.ts';
 import { type Listed, listed } from './recordings/index-check.ts';
 import { runSoak, type SoakResult, type SoakRun } from './soak-run.ts';
 
 const CAMERAS = ['street', 'hall'] as const;
-/** How long each half lasts, milliseconds; and what recordings may take of the disk beside the room that is kept ahead. */
-const PLAN = { long: { halfMs: 600_000, roomMib: 30 }, short: { halfMs: 130_000, roomMib: 16 } } as const;
-/** Of the disk, and what is kept ahead for each camera. MiB. */
-const DISK_MIB = 320;
-const AHEAD_MIB = 64;
+/** How long each half lasts, milliseconds; and what recordings may take, bytes, beside the room that is kept ahead for each camera. */
+const PLAN = {
+  long: { halfMs: 600_000, roomBytes: 30 * 2 ** 20 },
+  short: { halfMs: 130_000, roomBytes: 16 * 2 ** 20 },
+} as const;
 /** Between two events of each camera, by half. Milliseconds. */
 const MARK_EVERY_MS = { few: { street: 210_000, hall: Infinity }, many: { street: 20_000, hall: 50_000 } } as const;
-/** More than half of what is kept may be of events for so long: a check comes once a second. A share of all bytes. */
+/** The limit is half of all bytes: files that grow between two looks move the share a little. */
 const SHARE = { may: 0.55, least: 0.4 } as const;
 const LOOK_MS = 500;
 const LIMIT_S = 1_500;
@@ -53,11 +53,11 @@ interface Removal extends Kept {
   readonly older: number;
 }
 
-async function start(run: SoakRun, path: string, minFreeMib: number): Promise<VigiaNode> {
+async function start(run: SoakRun, path: string, minFreeBytes: number): Promise<VigiaNode> {
   const bench = { signal: run.signal, scope: run.scope, progress: run.progress, seconds: 0 };
   const forks = CAMERAS.map(async (id) => [id, (await CameraFork.start(bench, { clip: CLIP, fps: 10 })).url] as const);
   const sources = Object.fromEntries(await Promise.all(forks));
-  const storage = `storage: { path: "${path}", min_free: ${Math.round((minFreeMib * 2 ** 20) / 1e6)}MB }\n`;
+  const storage = `storage: { path: "${path}", min_free: ${Math.round(minFreeBytes / 1e6)}MB }\n`;
   const record = 'record: { mode: always, before: 2s, after: 2s }';
   const node = VigiaNode.start(bench, sources, '{ people: { model: ssdlite, fps: 1 } }', record, { top: storage });
   await node.okResults(CAMERAS, 1);
@@ -116,7 +116,8 @@ class Watch {
 
   look(): void {
     const before = this.#kept;
-    this.#kept = keptIn(this.#dir);
+    // A file that is being renamed may be in no list: two have it.
+    this.#kept = unique([...keptIn(this.#dir), ...keptIn(this.#dir)]);
     const there = new Set(this.#kept.map(keyOf));
     const gone = before.filter((one) => !there.has(keyOf(one)));
     const all = bytesOf(before);
@@ -140,14 +141,16 @@ class Watch {
 }
 
 function keptIn(dir: string): Kept[] {
-  const found = filesIn(dir).flatMap((path): Kept[] => {
+  return filesIn(dir).flatMap((path): Kept[] => {
     const name = parseFootagePath(path);
     const bytes = statSync(join(dir, path), { throwIfNoEntry: false })?.size;
     return name && bytes !== undefined ? [{ ...name, bytes }] : [];
   });
-  // A file that is being renamed has two names for a moment.
-  const unique = new Map(found.map((one) => [keyOf(one), one]));
-  return [...unique.values()].sort((a, b) => a.startMs - b.startMs);
+}
+
+/** Each segment once, as it was found last; the oldest first. */
+function unique(found: readonly Kept[]): Kept[] {
+  return [...new Map(found.map((one) => [keyOf(one), one])).values()].sort((a, b) => a.startMs - b.startMs);
 }
 
 /** What is missing between older and newer footage must be called `removed`, and nothing else must. */
@@ -226,11 +229,11 @@ await runSoak(
   async (run): Promise<SoakResult> => {
     const absent = absentReason('tmpfs');
     if (absent !== undefined) return { tables: [], failures: [`it needs a disk of its own: ${absent}`] };
-    const { halfMs, roomMib } = run.short ? PLAN.short : PLAN.long;
+    const { halfMs, roomBytes } = run.short ? PLAN.short : PLAN.long;
     const dir = mkdtempSync(join(tmpdir(), 'vigia-small-disk-'));
     run.scope.defer(() => rmSync(dir, { recursive: true, force: true }));
     const disk = await Disk.make(run, 'tmpfs', dir);
-    const node = await start(run, disk.path, DISK_MIB - CAMERAS.length * AHEAD_MIB - roomMib);
+    const node = await start(run, disk.path, TMPFS_BYTES - CAMERAS.length * HEADROOM_BYTES - roomBytes);
     const api = createClient({ send: socketSender(join(node.runDir, 'control.sock')) });
     const watch = new Watch(disk.path);
     const beganMs = systemClock.wallMs();

@@ -8,6 +8,7 @@ import { Picture, VideoDecoder } from '@vigia/runtime/dist/core/media/libav/inde
 
 export { geometryOf, WHOLE } from '@vigia/runtime/dist/core/media/index.js';
 export { parseFootagePath, readSegment, type Segment } from '@vigia/runtime/dist/core/footage/index.js';
+export { HEADROOM_BYTES } from '@vigia/runtime/dist/core/footage-link/index.js';
 export { FrameScaler } from '@vigia/runtime/dist/core/media/libav/index.js';
 export { RtspClient } from '@vigia/runtime/dist/core/media/rtsp/index.js';
 export { ContainerClient, ModelConsumer } from '@vigia/runtime/dist/services/inference/index.js';

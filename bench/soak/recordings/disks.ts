@@ -12,7 +12,8 @@ export type DiskKind = (typeof DISKS)[number];
 
 const FAULTY_DISK = repositoryFile('bench/soak/recordings/faulty_disk.py');
 const PYTHON = '/usr/bin/python3';
-const TMPFS_BYTES = 320 * 2 ** 20;
+/** Size of a `tmpfs`, bytes. */
+export const TMPFS_BYTES: number = 320 * 2 ** 20;
 const EXT4_BYTES = 320 * 2 ** 20;
 
 /** Why a disk cannot be had here; undefined: it can. */

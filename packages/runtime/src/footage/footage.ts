@@ -70,7 +70,6 @@ export class Footage {
   /** The index was empty: until all files are listed, nobody knows how much room is left. */
   #mustList: boolean;
   #hidden = 0;
-  #limits: FootageLimits;
   #reach: FootageCounters['cameras'] = {};
   #reachedMs = Number.NEGATIVE_INFINITY;
   #said: RoomNotice | undefined;
@@ -79,7 +78,6 @@ export class Footage {
   constructor(options: FootageOptions) {
     this.#o = options;
     const { setup, clock, log } = options;
-    this.#limits = setup;
     const dirs = setup.dirs.map(({ path }) => absolute(path));
     const onEmptied = (): void => void setImmediate(() => this.#onEmptied());
     this.#index = new FootageIndex({ path: join(setup.stateDir, 'footage.db'), dirs, log, onEmptied });
@@ -150,7 +148,6 @@ export class Footage {
 
   /** Other limits, from the next check on. */
   setLimits(limits: FootageLimits): void {
-    this.#limits = limits;
     this.#reachedMs = Number.NEGATIVE_INFINITY;
     this.#retention.setLimits(limits);
   }
@@ -257,7 +254,7 @@ export class Footage {
     const { clock } = this.#o;
     if (this.#scope.closed || clock.nowMs() - this.#reachedMs < MINUTE_MS) return;
     this.#reachedMs = clock.nowMs();
-    this.#reach = reachOf(this.#index, this.#limits, this.#dirs, clock.wallMs());
+    this.#reach = reachOf(this.#index, this.#retention.limits, this.#dirs, clock.wallMs());
   }
 
   /** Results go when their footage has gone. Nobody knows that before all of it was listed. */

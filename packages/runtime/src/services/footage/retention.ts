@@ -77,6 +77,10 @@ export class Retention {
     return this.#remover.counts;
   }
 
+  get limits(): FootageLimits {
+    return this.#limits;
+  }
+
   /** Other limits, from the next check on. */
   setLimits(limits: FootageLimits): void {
     this.#limits = limits;

@@ -59,6 +59,7 @@ describe('the log', () => {
     const change = (n: number, target: string | null, kind = 'audit'): StoredEvent =>
       event(n, { kind, body: JSON.stringify({ n, data: { target } }) });
     log.append([change(1, 'a'), change(2, 'b'), change(3, null), change(4, 'c'), change(5, 'a', 'other')]);
+    log.append([event(6, { kind: 'audit', body: '{"n":6,"data":{"target":"a"' })]);
     const about = (...ids: string[]): number[] =>
       log.read({ ...all, kinds: ['audit'], about: ids }).map((body) => (JSON.parse(body) as { n: number }).n);
     expect(about('a', 'c')).toEqual([1, 4]);

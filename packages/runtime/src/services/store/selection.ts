@@ -56,8 +56,12 @@ function plan({ camera, cameras, kinds, about, severity, fromMs, toMs }: EventQu
   const only = (sql: string, ...values: Value[]): void => void filters.push({ sql, values });
   if (fromMs !== undefined) only('+at_ms >= ?', fromMs);
   if (toMs !== undefined) only('+at_ms < ?', toMs);
+  // A damaged body must not fail the query: it is left out like any damaged row.
   if (about !== undefined)
-    only(`json_extract(body, '$.data.target') IN (${about.map(() => '?').join(', ')})`, ...about);
+    only(
+      `CASE WHEN json_valid(body) THEN json_extract(body, '$.data.target') END IN (${about.map(() => '?').join(', ')})`,
+      ...about,
+    );
   if (cameras !== undefined && cameras.length > WAYS_LIMIT)
     only(`+camera IN (${cameras.map(() => '?').join(', ')})`, ...cameras);
   const ofCameras = camera === undefined ? cameras : [camera];
