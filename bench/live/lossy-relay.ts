@@ -1,4 +1,4 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { systemClock } from '@vigia/base';
 
@@ -18,8 +18,8 @@ export class LossyRelay {
   readonly #socket: Socket;
   readonly #network: Network;
   readonly #serverPort: number;
-  /** By the viewer's port: the socket from which the server hears it. */
-  readonly #viewers = new Map<number, Socket>();
+  /** By the viewer's address: the socket from which the server hears it. */
+  readonly #viewers = new Map<string, Socket>();
   #random = 1;
   #held = 0;
 
@@ -28,8 +28,8 @@ export class LossyRelay {
     this.#serverPort = serverPort;
     this.#network = network;
     this.port = socket.address().port;
-    socket.on('message', (packet, { port }) => {
-      const toServer = this.#viewerOf(port);
+    socket.on('message', (packet, viewer) => {
+      const toServer = this.#viewerOf(viewer);
       this.#pass(() => toServer.send(packet, this.#serverPort, '127.0.0.1'));
     });
   }
@@ -47,12 +47,14 @@ export class LossyRelay {
     this.#viewers.clear();
   }
 
-  #viewerOf(port: number): Socket {
-    const known = this.#viewers.get(port);
+  /** A browser sends from any of this machine's addresses, and hears answers only there. */
+  #viewerOf({ address, port }: Pick<RemoteInfo, 'address' | 'port'>): Socket {
+    const name = `${address}:${port}`;
+    const known = this.#viewers.get(name);
     if (known) return known;
     const socket = createSocket('udp4');
-    socket.on('message', (packet) => this.#pass(() => this.#socket.send(packet, port, '127.0.0.1')));
-    this.#viewers.set(port, socket);
+    socket.on('message', (packet) => this.#pass(() => this.#socket.send(packet, port, address)));
+    this.#viewers.set(name, socket);
     return socket;
   }
 

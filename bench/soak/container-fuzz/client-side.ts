@@ -135,6 +135,7 @@ export class ClientFuzz {
       boot: 'b',
       camera: 'hall',
       consumer: 'people',
+      inLine: 'people',
       model: 'm',
       sla: 'normal',
       fps: undefined,

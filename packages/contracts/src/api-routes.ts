@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cameraSchema, configSchema } from './config.ts';
 import { ID_PATTERN } from './ids.ts';
-import { eventQueryFields } from './event-query.ts';
+import { EVENT_COUNT_LIMIT, eventQueryFields } from './event-query.ts';
 import { eventIdSchema, nodeEventSchema } from './events.ts';
 import { findingSchema } from './fall.ts';
 import { logAnswerSchema, logQuerySchema } from './node-log.ts';
@@ -287,6 +287,8 @@ export const API = {
       events: z.array(nodeEventSchema),
       /** Whether there are further ones in this direction. */
       more: z.boolean(),
+      /** With `count=1`: how many match, at most 10,000; whether there are more than that. */
+      count: z.strictObject({ events: z.int().min(0).max(EVENT_COUNT_LIMIT), more: z.boolean() }).optional(),
     }),
     refusals: [409],
   },

@@ -39,7 +39,10 @@ const consumerSchema = z
   .strictObject({
     model: idSchema.optional().describe('A key of `models`.'),
     worker: idSchema.optional().describe('In place of `model`: a key of `workers`.'),
-    enabled: z.boolean().default(true).describe('`false`: as if it were not there.'),
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('`false`: switched off. Its memory stays allocated, so that it can be switched on at once.'),
     fps: z
       .number()
       .gt(0)

@@ -31,6 +31,8 @@ export interface EventQuery {
 /** The most events of one answer. */
 export const EVENTS_LIMIT = 1_000;
 const EVENTS_DEFAULT = 100;
+/** Matching events are counted up to here. */
+export const EVENT_COUNT_LIMIT = 10_000;
 /** Before every event: `after` of who wants all of them. */
 export const BEFORE_ALL_EVENTS = '0'.repeat(EVENT_ID_LENGTH);
 
@@ -52,6 +54,10 @@ export const eventQueryFields = z.strictObject({
   from: time.optional().describe('Inclusive.'),
   to: time.optional().describe('Exclusive.'),
   limit: z.coerce.number<string | number>().int().min(1).max(EVENTS_LIMIT).default(EVENTS_DEFAULT),
+  count: z
+    .enum(['1'])
+    .optional()
+    .describe('Also count what matches camera, kind, severity, from and to, on this page or not.'),
 });
 
 /** The query that {@link eventQueryFields} describe. */
@@ -63,6 +69,7 @@ export const eventQuerySchema: z.ZodType<EventQuery, z.input<typeof eventQueryFi
       .pipe(z.array(z.enum(EVENT_KINDS)))
       .optional(),
   })
+  .omit({ count: true })
   .transform(({ kind, from, to, ...rest }) => ({
     ...rest,
     // Who continues reads on; everybody else wants to know what happened lately.

@@ -87,6 +87,10 @@ describe('vigia events', () => {
     expect((await command(box, '--severity', 'warning', '--limit', '1')).stdout).toMatch(
       /^\d{4}-.*Z warning camera hall: waiting: .* refused/,
     );
+    const page = await command(box, '--camera', 'hall', '--limit', '1');
+    const all = Number(/^vigia: 1 of (\d+); there are earlier ones: --before /.exec(page.stderr)?.[1]);
+    expect(all).toBeGreaterThanOrEqual(others.filter(({ camera }) => camera === 'hall').length);
+    expect(all).toBeLessThanOrEqual((await recorded(box, '--camera', 'hall')).length);
     expect(await command(box, '--kind', 'nod')).toMatchObject({ code: 2, stderr: expect.stringContaining('kind') });
     expect(await command(box, '--limit', '1001')).toMatchObject({ code: 2, stderr: expect.stringContaining('limit') });
     await stop(vigia);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { SimulatedCamera } from '@vigia/testkit';
 import { postOffer, WhepViewer, type WhepViewerOptions } from '@vigia/testkit/whep-viewer';
@@ -382,8 +383,21 @@ describe('a movie, where WebRTC does not pass', () => {
     expect(await refused('none')).toEqual([404, 'not_found']);
     const plain = await fetch(`${base}/cameras/yard/live.mp4`);
     expect([plain.status, await plain.json()]).toMatchObject([400, { error: { code: 'usage' } }]);
+    for (const other of ['', 'h2c', 'x']) expect([other, await statusOfUpgrade(other)]).toEqual([other, 400]);
   });
 });
+
+/** The answer to who wants to upgrade to something else. */
+function statusOfUpgrade(to: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = { connection: 'Upgrade', upgrade: to };
+    const asked = get(`${base}/cameras/yard/live.mp4`, { headers, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    asked.once('error', reject);
+  });
+}
 
 interface ApiErrorBody {
   readonly error: { readonly code: string };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsumerReport, ResultMessage } from '@vigia/contracts';
 import { afterEach, expect, test } from 'vitest';
+import { ask, reportNow } from './support/fleet.ts';
 import { startListenedBroker, startProgram } from './support/programs.ts';
 import { childrenOf, CLIP, isAlive, readReport, Sandbox, Vigia } from './support/vigia.ts';
 
@@ -334,6 +335,67 @@ if child == 0:
     time.sleep(600)
 `,
 ).concat('time.sleep(600)\n');
+
+test('consumers are switched off and on again in the running process, and the others notice nothing', async () => {
+  const consumers = {
+    steady: '{ worker: light, fps: 10, sla: critical }',
+    people: '{ model: ssdlite, fps: 5 }',
+    light: '{ worker: light, fps: 5 }',
+    thread: '{ worker: thread, fps: 5 }',
+    later: '{ worker: light, fps: 5, enabled: false }',
+  };
+  const workers = {
+    light: `{ command: ${PERL}, input: { format: NV12, width: 320, height: 240 } }`,
+    thread: '{ module: DIR/thread.mjs }',
+  };
+  const thread = `import { frames } from '${WORKER_SDK}';
+for await (const frame of frames()) frame.result({});
+`;
+  const { box, vigia, reportFile } = startNode(
+    consumers,
+    workers,
+    { 'thread.mjs': thread },
+    { top: 'models:\n  ssdlite: { use: ssdlite-mobilenet-v2 }\n' },
+  );
+  const sees = (id: string, from = 0): Promise<unknown> =>
+    vigia.until(`results of ${id}`, () => okOf(vigia, id).length >= from + 3);
+  for (const id of ['steady', 'people', 'light', 'thread']) await sees(id);
+  const camera = vigia.child('camera-process');
+  const light = (): number[] =>
+    childrenOf(camera).flatMap(({ pid, command }) => (command.includes('bright.pl') ? [pid] : []));
+  expect(light()).toHaveLength(2);
+  const turn = async (id: string, enabled: boolean): Promise<void> => {
+    const answer = await ask(box, 'PATCH', `/api/v1/cameras/hall/consumers/${id}`, { enabled });
+    expect(answer).toMatchObject({ status: 200, body: { cameras: { changed: ['hall'] } } });
+  };
+  const now = async (): Promise<Readonly<Record<string, ConsumerReport>>> =>
+    (await reportNow(box)).cameras['hall']?.consumers ?? {};
+
+  for (const id of ['people', 'light', 'thread']) await turn(id, false);
+  // Its program has ended by the time of the answer.
+  expect(light()).toHaveLength(1);
+  const still = Object.fromEntries(['people', 'light', 'thread'].map((id) => [id, resultsOf(vigia, id).length]));
+  expect(Object.keys(await now())).toEqual(['steady']);
+  await sees('steady', okOf(vigia, 'steady').length);
+  for (const [id, count] of Object.entries(still)) expect([id, resultsOf(vigia, id).length]).toEqual([id, count]);
+
+  const before = okOf(vigia, 'people').length;
+  for (const id of ['people', 'light', 'thread', 'later']) await turn(id, true);
+  for (const [id, count] of Object.entries({ ...still, people: before, later: 0 })) await sees(id, count);
+  // Faster than the model answers: the turn that the last one asked for is not the next one's.
+  for (let i = 0; i < 5; i += 1) for (const enabled of [false, true]) await turn('people', enabled);
+  await sees('people', okOf(vigia, 'people').length);
+
+  const { people, steady, later } = await now();
+  expect(people?.published).toBeLessThan(steady?.published ?? 0);
+  expect([people?.state, later?.state]).toEqual(['running', 'running']);
+  const seqs = resultsOf(vigia, 'steady').map(({ status, seq }) => ({ status, seq }));
+  expect(new Set(seqs.map(({ status }) => status))).toEqual(new Set(['ok']));
+  expect(steady?.sla_window.breaches).toBe(0);
+  expect([vigia.child('camera-process'), (await reportNow(box)).cameras['hall']?.restarts]).toEqual([camera, 0]);
+  expect(vigia.results.filter(({ error }) => error?.code === 'bad_request')).toEqual([]);
+  await stop(vigia, box, reportFile);
+});
 
 test('who kills a camera’s process, or the whole node, leaves no worker behind', async () => {
   const consumers = { stubborn: '{ worker: stubborn, fps: 5 }' };

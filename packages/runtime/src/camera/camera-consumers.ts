@@ -2,10 +2,12 @@ import type { Clock, Log, Scope } from '@vigia/base';
 import type { Slowed } from '@vigia/contracts';
 import type { FrameSupplier } from '@vigia/frame-supplier';
 import {
+  allConsumers,
   type CameraSetup,
   type ConsumerCounts,
   type ConsumerSetup,
   type ConsumerSnapshot,
+  type ConsumerTerms,
   type EndWorker,
   type Tune,
   usesThread,
@@ -45,6 +47,7 @@ interface Member {
   setup: ConsumerSetup;
   readonly meter: SlaMeter;
   readonly consumer: Consumer;
+  readonly createdMs: number;
   slowed: Slowed | null;
 }
 
@@ -56,18 +59,19 @@ const BEGUN = new Set<ConsumerCounts['state']>(['ready', 'running', 'idle', 'bre
 /** All consumers of one camera, models and workers, each with its SLA. The scope that it is given closes them. */
 export class CameraConsumers {
   readonly #o: CameraConsumersOptions;
-  readonly #members: Member[] = [];
+  /** Those that are switched on. */
+  #members: Member[] = [];
+  /** Those that were switched off and still end. */
+  readonly #leaving = new Set<Consumer>();
   readonly #factory: ConsumerFactory;
   readonly #outbox: NodeOutbox;
   readonly #events: ConsumerEvents;
-  readonly #createdMs: number;
   #closing: Promise<void> | undefined;
 
   /** @throws VigiaError `shm_full` and others of Renditions.admit; what exists by then belongs to the scope. */
   constructor(options: CameraConsumersOptions, scope: Scope) {
     this.#o = options;
     const { setup, clock, send } = options;
-    this.#createdMs = clock.nowMs();
     this.#outbox = new NodeOutbox(send, ({ messages, alarms }) =>
       options.log.error(
         `the node did not read: ${messages} states and events were discarded, ${alarms} of them alarms`,
@@ -122,14 +126,23 @@ export class CameraConsumers {
     member.consumer.pace(slowed?.fps);
   }
 
-  /** Other terms for a consumer. */
-  tune({ consumer, terms }: Tune): void {
-    const member = this.#find(consumer);
-    if (!member) return;
-    member.setup = { ...member.setup, ...terms };
-    member.meter.tune(terms);
-    member.consumer.tune(terms);
-    member.consumer.pace(member.slowed?.fps);
+  /**
+   * Exactly these consumers are switched on from now on, with these terms. Resolves when the others have ended: their counters
+   * are gone then, and begin from zero when they are switched on again. The next call waits for this one.
+   */
+  async tune(tunes: readonly Tune[]): Promise<void> {
+    const wanted = new Map(tunes.map(({ consumer, terms }) => [consumer, terms]));
+    const off = this.#members.filter(({ setup }) => !wanted.has(setup.id));
+    this.#members = this.#members.filter((member) => !off.includes(member));
+    await Promise.all(off.map((member) => this.#switchOff(member)));
+    if (this.#closing) return;
+    for (const setup of allConsumers(this.#o.setup)) {
+      const terms = wanted.get(setup.id);
+      if (!terms) continue;
+      const member = this.#find(setup.id);
+      if (member) tuneMember(member, terms);
+      else this.#switchOn({ ...setup, ...terms });
+    }
   }
 
   /** Ends a worker: see `EndWorker`. */
@@ -154,8 +167,22 @@ export class CameraConsumers {
   }
 
   async #close(): Promise<void> {
-    await Promise.all(this.#members.map(({ consumer }) => consumer.close()));
+    await Promise.all([...this.#members.map(({ consumer }) => consumer), ...this.#leaving].map((one) => one.close()));
     this.#factory.close();
+  }
+
+  #switchOn(setup: ConsumerSetup): void {
+    const member = this.#newMember(setup);
+    this.#members.push(member);
+    member.consumer.start();
+  }
+
+  async #switchOff({ setup, consumer, meter }: Member): Promise<void> {
+    this.#events.switchedOff(setup, meter);
+    this.#leaving.add(consumer);
+    await consumer.close();
+    this.#leaving.delete(consumer);
+    this.#factory.forget(consumer);
   }
 
   #find(id: string): Member | undefined {
@@ -166,12 +193,12 @@ export class CameraConsumers {
     return this.#find(id)?.consumer.worker;
   }
 
-  #watchMember({ setup, consumer, meter }: Member): void {
+  #watchMember({ setup, consumer, meter, createdMs }: Member): void {
     const counts = consumer.report();
     const live = this.#o.isLive();
     const crossing = meter.look({
       live,
-      begun: BEGUN.has(counts.state) || this.#o.clock.nowMs() - this.#createdMs >= BEGIN_AFTER_MS,
+      begun: BEGUN.has(counts.state) || this.#o.clock.nowMs() - createdMs >= BEGIN_AFTER_MS,
       inFlight: counts.in_flight,
     });
     if (crossing) this.#events.slaCrossed(setup, meter, crossing);
@@ -183,15 +210,23 @@ export class CameraConsumers {
     const { clock, supplier, onResult } = this.#o;
     const meter = new SlaMeter({ sla, fps, maxAgeMs, sourceIntervalMs: () => supplier.sourceIntervalMs, clock });
     const sink = fanOut([(result) => meter.record(result), onResult]);
-    return { setup, meter, consumer: this.#factory.create(setup, sink), slowed: null };
+    const consumer = this.#factory.create(setup, sink);
+    return { setup, meter, consumer, createdMs: clock.nowMs(), slowed: null };
   }
 }
 
-/** The renditions of all consumers that read from segments, with their memory allocated. */
+function tuneMember(member: Member, terms: ConsumerTerms): void {
+  member.setup = { ...member.setup, ...terms };
+  member.meter.tune(terms);
+  member.consumer.tune(terms);
+  member.consumer.pace(member.slowed?.fps);
+}
+
+/** The renditions of all consumers that read from segments, switched on or off, with their memory allocated. */
 function admittedRenditions({ setup, clock }: CameraConsumersOptions, scope: Scope): Renditions {
-  const { node, camera, roi, privacy, consumers } = setup;
+  const { node, camera, roi, privacy } = setup;
   const renditions = new Renditions({ node, camera, roi, privacy, clock }, scope);
-  const inSegments = consumers.filter((consumer) => !usesThread(consumer));
+  const inSegments = allConsumers(setup).filter((consumer) => !usesThread(consumer));
   for (const { input } of inSegments) {
     const sharing = inSegments.filter((other) => renditionKey(other.input) === renditionKey(input)).length;
     renditions.admit(input, sharing);

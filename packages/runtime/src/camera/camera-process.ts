@@ -41,8 +41,8 @@ class CameraProcess {
           this.#running().restartWorker(consumer);
           return null;
         },
-        tune: (tunes) => {
-          for (const tune of tunes) this.#running().tune(tune);
+        tune: async (tunes) => {
+          await this.#running().tune(tunes);
           return null;
         },
       },

@@ -2,6 +2,7 @@ import { type Channel, type Clock, every, type Log, messageOf, Scope, VigiaError
 import type { MainStreamReport, ResultMessage, StreamReport } from '@vigia/contracts';
 import { FrameSupplier } from '@vigia/frame-supplier';
 import {
+  allConsumers,
   CAMERA_UNITS_MEMORY,
   type CameraSetup,
   type CameraSnapshot,
@@ -70,7 +71,7 @@ export class Camera {
     this.#log = log;
     this.#pictures = new PictureRequests(
       clock,
-      setup.consumers.map((consumer) => consumer.deadlineMs),
+      allConsumers(setup).map((consumer) => consumer.deadlineMs),
     );
     this.#tiles = new TilePictures({
       clock,
@@ -159,7 +160,7 @@ export class Camera {
 
   /** How long its workers may take to end. Milliseconds. */
   get workerStopMs(): number {
-    return workerStopMs(this.#setup.consumers);
+    return workerStopMs(allConsumers(this.#setup));
   }
 
   close(): Promise<void> {
@@ -171,9 +172,9 @@ export class Camera {
     this.#consumers.pace(consumer, slowed);
   }
 
-  /** Other terms for a consumer. */
-  tune(tune: Tune): void {
-    this.#consumers.tune(tune);
+  /** Switches consumers on and off, and gives them other terms. Resolves when those that are switched off have ended. */
+  tune(tunes: readonly Tune[]): Promise<void> {
+    return this.#consumers.tune(tunes);
   }
 
   /** Ends a worker; its restart policy applies. */

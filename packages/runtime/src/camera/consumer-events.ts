@@ -59,6 +59,13 @@ export class ConsumerEvents {
     });
   }
 
+  /** What its events began has an end. */
+  switchedOff(setup: ConsumerSetup, { breach }: SlaMeter): void {
+    const end = { alarm: false, reason: null, message: `${setup.id} was switched off` };
+    if (breach) this.#post(setup, { type: 'sla_recovered', ...end });
+    if (this.#down.delete(setup.id)) this.#post(setup, { type: 'worker_recovered', ...end });
+  }
+
   /** The event for a state; undefined when there is none. */
   #workerEvent({ id, worker }: WorkerConsumerSetup, { state, reason, alarm }: LifecycleState): EventBody | undefined {
     if (state === 'ready') {

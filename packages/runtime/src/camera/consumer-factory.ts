@@ -53,6 +53,8 @@ interface ModelLink {
 export class ConsumerFactory {
   readonly #o: ConsumerFactoryOptions;
   readonly #models = new Map<string, ModelLink>();
+  /** How often each consumer of a model was made. */
+  readonly #made = new Map<string, number>();
   readonly #scalers: FrameScaler[] = [];
   readonly #looks: SecondLook[] = [];
   readonly #rules: (FallWatch | BedWatch)[] = [];
@@ -64,6 +66,14 @@ export class ConsumerFactory {
   /** The caller closes the consumer. */
   create(setup: ConsumerSetup, onResult: ResultSink): Consumer {
     return setup.kind === 'model' ? this.#model(setup, onResult) : this.#worker(setup, onResult);
+  }
+
+  /** A consumer that was closed while the others go on. */
+  forget(consumer: Consumer): void {
+    for (const { consumers } of this.#models.values()) {
+      const at = consumers.findIndex((one) => one === consumer);
+      if (at >= 0) consumers.splice(at, 1);
+    }
   }
 
   /** Rules notice that results stopped. To be called about twice a second. */
@@ -93,6 +103,7 @@ export class ConsumerFactory {
       boot: this.#o.boot,
       camera: this.#o.setup.camera,
       consumer: setup.id,
+      inLine: this.#nameInLine(setup.id),
       model: setup.model,
       sla: setup.sla,
       fps: setup.fps,
@@ -107,6 +118,12 @@ export class ConsumerFactory {
     });
     link.consumers.push(consumer);
     return consumer;
+  }
+
+  #nameInLine(id: string): string {
+    const made = (this.#made.get(id) ?? 0) + 1;
+    this.#made.set(id, made);
+    return made === 1 ? id : `${id}:${made}`;
   }
 
   #watcher(setup: ModelConsumerSetup, client: ContainerClient): ResultWatcher | undefined {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { codeOf, printable, printableJson, quoted, sleep, systemClock, UsageError, VigiaError } from '@vigia/base';
 import { BEFORE_ALL_EVENTS, ID_PATTERN, type NodeEvent } from '@vigia/contracts';
-import { API } from '@vigia/contracts/api';
+import { API, type ApiResponse } from '@vigia/contracts/api';
 import { formatBytes } from '#core/terminal';
 import { askNode } from '#services/control-client';
 import { recordedLine } from '#cli/views';
@@ -96,13 +96,13 @@ export async function eventsCommand(values: Values): Promise<number> {
     process.stdout.write(`${values['json'] ? printableJson(event) : printable(recordedLine(event))}\n`);
   };
   for (;;) {
-    const path = `/api/v1/events?${query.toString()}`;
-    const { events, more } = await askJson(API.events.answer, socket, path, EVENTS_MS);
+    const path = `/api/v1/events?${query.toString()}${values['follow'] ? '' : '&count=1'}`;
+    const { events, more, count } = await askJson(API.events.answer, socket, path, EVENTS_MS);
     // The newest come first, and are shown last, where a terminal ends.
     const shown = query.has('after') ? events : events.toReversed();
     for (const event of shown) write(event);
     if (!values['follow']) {
-      if (more) process.stderr.write(`vigia: ${moreOf(query, shown)}\n`);
+      if (more) process.stderr.write(`vigia: ${moreOf(query, shown, count)}\n`);
       return 0;
     }
     const last = shown.at(-1);
@@ -112,9 +112,10 @@ export async function eventsCommand(values: Values): Promise<number> {
 }
 
 /** How to read on. */
-function moreOf(query: URLSearchParams, shown: readonly NodeEvent[]): string {
+function moreOf(query: URLSearchParams, shown: readonly NodeEvent[], count: ApiResponse<'events'>['count']): string {
   const [first, last] = [shown[0]?.id ?? '', shown.at(-1)?.id ?? ''];
+  const all = count ? ` of ${count.more ? 'more than ' : ''}${count.events.toLocaleString('en')}` : '';
   return query.has('after')
-    ? `there are later ones: --after ${last}`
-    : `the newest ${shown.length}; there are earlier ones: --before ${first}`;
+    ? `${shown.length}${all}; there are later ones: --after ${last}`
+    : `${shown.length}${all}; there are earlier ones: --before ${first}`;
 }

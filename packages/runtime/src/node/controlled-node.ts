@@ -18,6 +18,7 @@ export interface NodeActions
     | 'restartWorker'
     | 'breakDemo'
     | 'events'
+    | 'countEvents'
     | 'acknowledge'
     | 'resumable'
     | 'logs'
@@ -49,6 +50,7 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     restartWorker: (id, consumer) => node.restartWorker(id, consumer),
     breakDemo: (wish) => node.breakDemo(wish),
     events: (query) => node.events(query),
+    countEvents: (query) => node.countEvents(query),
     acknowledge: (event, by, found) => node.acknowledge(event, by, found),
     get playback() {
       return node.recordings.playback;

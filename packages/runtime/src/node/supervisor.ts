@@ -224,9 +224,18 @@ export class Supervisor {
 
   /** Stored events, oldest first. @throws VigiaError `no_store` without a store. */
   events(query: EventQuery): Promise<NodeEvent[]> {
+    return this.#store.read(query);
+  }
+
+  /** How many stored events match, `limit` at most. @throws VigiaError `no_store` without a store. */
+  countEvents(query: EventQuery): Promise<number> {
+    return this.#store.count(query);
+  }
+
+  get #store(): NodeStore {
     const { store } = this.#o;
     if (!store) throw new VigiaError('no_store', 'this node keeps its events in memory only: it has no store');
-    return store.read(query);
+    return store;
   }
 
   /** See `ControlledNode`. */

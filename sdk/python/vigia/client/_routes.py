@@ -283,6 +283,7 @@ class Routes(Sender):
         `severity`: This severity and above.
         `from_`: Inclusive.
         `to`: Exclusive.
+        `count`: Also count what matches camera, kind, severity, from and to, on this page or not.
         `GET /api/v1/events`, role screen.
         """
         answer: EventsAnswer = self._json(Request("GET", "/api/v1/events", query=dict(query)))

@@ -6,6 +6,7 @@ export {
 } from './counters.ts';
 export { type BedNotice, type FallNotice, type RuleNotice, ruleNoticeSchema, ruleSubject } from './rule-notice.ts';
 export {
+  allConsumers,
   type BedRuleSetup,
   type FallRuleSetup,
   type CameraSetup,

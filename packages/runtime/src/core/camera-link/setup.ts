@@ -41,6 +41,8 @@ export interface CameraSetup {
   /** Outlines of what is blacked out before anybody sees it, in shares of the picture. */
   readonly privacy: readonly ZoneConfig['points'][];
   readonly consumers: readonly ConsumerSetup[];
+  /** Those that are switched off. Their memory is allocated, so that they can be switched on in the running process. */
+  readonly idle: readonly ConsumerSetup[];
   readonly rules: RuleSetup;
   /** Values in the environment of its workers that must not be printed. */
   readonly secrets: readonly string[];
@@ -62,6 +64,11 @@ export function unitsSocketPath(runDir: string, camera: string): string {
 /** The same of its small stream. Ids have no dots. */
 export function smallUnitsSocketPath(runDir: string, camera: string): string {
   return join(runDir, `camera_${camera}.small.sock`);
+}
+
+/** The consumers of a camera, switched on or off. */
+export function allConsumers({ consumers, idle }: Pick<CameraSetup, 'consumers' | 'idle'>): readonly ConsumerSetup[] {
+  return [...consumers, ...idle];
 }
 
 /** The fall rule of a camera. */
@@ -114,7 +121,7 @@ export interface DecodeSetup {
   readonly maxPicture: CameraConfig['max_picture'];
 }
 
-/** What a consumer is held to. The only settings that a running process takes over. */
+/** What a consumer is held to. A running process takes over these settings, and which consumers are switched on; no others. */
 export type ConsumerTerms = Pick<ConsumerSetup, 'fps' | 'sla' | 'maxAgeMs'>;
 
 /** One consumer, with all that the camera process must know about its model or worker. */
@@ -239,6 +246,11 @@ const workerSchema = z.strictObject({
   memoryMib: orUndefined(z.int().min(0)),
 });
 
+const consumerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ ...anyConsumer, kind: z.literal('model'), model: z.string(), socketPath: z.string() }),
+  z.strictObject({ ...anyConsumer, kind: z.literal('worker'), worker: workerSchema }),
+]);
+
 /** Checks a {@link CameraSetup}. */
 export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
   node: z.string(),
@@ -252,12 +264,8 @@ export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
   decode: decodeSchema,
   roi: z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
   privacy: z.array(zoneSchema.shape.points),
-  consumers: z.array(
-    z.discriminatedUnion('kind', [
-      z.strictObject({ ...anyConsumer, kind: z.literal('model'), model: z.string(), socketPath: z.string() }),
-      z.strictObject({ ...anyConsumer, kind: z.literal('worker'), worker: workerSchema }),
-    ]),
-  ),
+  consumers: z.array(consumerSchema),
+  idle: z.array(consumerSchema),
   rules: z.strictObject({
     fall: z.strictObject({ from: z.string(), zones: z.array(zoneSchema), longLieMs: z.number().nullable() }).nullable(),
     bed: z

@@ -47,7 +47,7 @@ export interface Pace {
   readonly slowed: Slowed | null;
 }
 
-/** Other terms for a consumer. */
+/** A consumer that is switched on, and its terms. */
 export interface Tune {
   readonly consumer: string;
   readonly terms: ConsumerTerms;
@@ -94,7 +94,7 @@ export interface NodeWords {
     };
     /** Restarts a worker, even one that has failed. Answered before the worker is ready. */
     readonly restart_worker: { readonly ask: Schema<{ readonly consumer: string }>; readonly reply: Schema<null> };
-    /** Answered when they are in force. */
+    /** Exactly these consumers of the setup are switched on, with these terms. Answered when the others have ended. */
     readonly tune: { readonly ask: Schema<readonly Tune[]>; readonly reply: Schema<null> };
   };
   readonly notices: { readonly pace: Schema<Pace>; readonly end_worker: Schema<EndWorker> };

@@ -29,7 +29,7 @@ import {
 import { anonymousBytesOf } from '#core/memory';
 import { formatBytes } from '#core/terminal';
 import type { Generation } from './generation.ts';
-import { addSnapshots, closeOut, NOTHING } from './totals.ts';
+import { addSnapshots, closeOut, NOTHING, onlyConsumers } from './totals.ts';
 
 /** What a camera's generation reports, in the order in which its process sent it. */
 export interface CameraGenerationEvents {
@@ -68,6 +68,7 @@ const PICTURE_MS = 8_000;
 /** The same for a small one: a page would rather know that it is old. */
 const TILE_MS = 3_000;
 const RESTART_WORKER_MS = 2_000;
+/** For the process itself; its workers have more to end. */
 const TUNE_MS = 2_000;
 const STOP_MS = 700;
 const RESTART = { firstMs: 100, maxMs: 10_000 };
@@ -189,20 +190,25 @@ export class CameraGeneration implements Generation {
   }
 
   /**
-   * Gives consumers the terms of a setup that differs in nothing else; a process that starts later has them too. Resolves when
-   * they are in force. @throws VigiaError
+   * Switches consumers on and off and gives them the terms of a setup that differs in nothing else; a process that starts later
+   * has them too. Resolves when they are in force. @throws VigiaError
    */
   async tune(setup: CameraSetup): Promise<void> {
     this.#setup = setup;
+    const on = new Set(setup.consumers.map(({ id }) => id));
+    this.#totals &&= onlyConsumers(this.#totals, on);
+    this.#last = onlyConsumers(this.#last, on);
     if (!this.#link || this.#closed) return;
     const tunes = setup.consumers.map(({ id: consumer, fps, sla, maxAgeMs }) => ({
       consumer,
       terms: { fps, sla, maxAgeMs },
     }));
-    await this.#link.request('tune', tunes, { deadlineMs: TUNE_MS }).catch((error: unknown) => {
+    const deadlineMs = TUNE_MS + this.#o.extraStopMs;
+    await this.#link.request('tune', tunes, { deadlineMs }).catch((error: unknown) => {
       // The next process has them.
       if (codeOf(error) !== 'channel_closed') throw error;
     });
+    await this.freshCounters();
   }
 
   /** Sets another rate for a consumer; null restores the configured one. Returns whether the message left. */

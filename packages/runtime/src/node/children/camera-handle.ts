@@ -108,12 +108,15 @@ export class CameraHandle {
   }
 
   /**
-   * Gives consumers the terms of a setup that differs in nothing else. The process goes on, unless it does not take them: then it is
-   * replaced.
+   * Switches consumers on and off and gives them the terms of a setup that differs in nothing else. The process goes on, unless it
+   * does not take them: then it is replaced. Counters of a consumer that is switched off are discarded.
    */
   async tune(setup: CameraSetup): Promise<void> {
+    const on = new Set(setup.consumers.map(({ id }) => id));
+    const off = this.setup.consumers.filter(({ id }) => !on.has(id));
     try {
       await this.#generations.inTurn((current) => current.tune(setup));
+      for (const { id } of off) this.#o.forgetAges(this.id, id);
     } catch {
       const kept = setup.consumers.map(({ id }) => id);
       await this.replace(setup, kept);

@@ -3,7 +3,14 @@ import { availableParallelism } from 'node:os';
 import { type Clock, type Log, type LogRecord, StartGate } from '@vigia/base';
 import { fileURLToPath } from 'node:url';
 import type { ModelState } from '@vigia/contracts';
-import { type CameraSetup, smallUnitsSocketPath, unitsSocketPath, workerStopMs } from '#core/camera-link';
+import {
+  allConsumers,
+  type CameraSetup,
+  type ConsumerSetup,
+  smallUnitsSocketPath,
+  unitsSocketPath,
+  workerStopMs,
+} from '#core/camera-link';
 import { killWorkerGroups, probePrefix, removeSegmentsOf } from '#core/node-dirs';
 import {
   cameraMemoryLimit,
@@ -144,7 +151,7 @@ export class Children {
       gate: this.gate,
       setup: this.#connected(setup),
       entry: CAMERA_ENTRY,
-      extraStopMs: ({ consumers }) => workerStopMs(consumers),
+      extraStopMs: (one) => workerStopMs(allConsumers(one)),
       memoryLimitBytes: cameraMemoryLimit,
       onDied: (pid) => this.#onCameraDied(setup.camera, pid),
     });
@@ -206,10 +213,9 @@ export class Children {
 
   /** The setup with the socket paths of the current containers. */
   #connected(setup: CameraSetup): CameraSetup {
-    const consumers = setup.consumers.map((c) =>
-      c.kind === 'model' ? { ...c, socketPath: this.#models.get(c.model)?.socketPath ?? c.socketPath } : c,
-    );
-    return { ...setup, consumers };
+    const connected = (c: ConsumerSetup): ConsumerSetup =>
+      c.kind === 'model' ? { ...c, socketPath: this.#models.get(c.model)?.socketPath ?? c.socketPath } : c;
+    return { ...setup, consumers: setup.consumers.map(connected), idle: setup.idle.map(connected) };
   }
 
   #shareCpu(model: string): void {

@@ -1,6 +1,6 @@
 import { freeSharedBytes, SHM_DIR, VigiaError } from '@vigia/base';
 import { packedBytes } from '@vigia/contracts';
-import { CAMERA_UNITS_MEMORY, type CameraSetup, usesThread } from '#core/camera-link';
+import { allConsumers, CAMERA_UNITS_MEMORY, type CameraSetup, usesThread } from '#core/camera-link';
 import { INGEST_MEMORY, type IngestSetup } from '#core/ingest-link';
 import { LIVE_MEMORY } from '#core/live-link';
 import { referencePictures, type RenditionSpec } from '#core/media';
@@ -192,7 +192,8 @@ const NOTHING = { process: 0, pictures: 0, buffers: 0, shared: 0 };
 
 function cameraItem(camera: CameraSetup, segments: Plan['segments']): BudgetItem {
   const { width, height } = camera.decode.maxPicture;
-  const { source, detectSource, consumers, relay } = camera;
+  const { source, detectSource, relay } = camera;
+  const consumers = allConsumers(camera);
   const streams = detectSource === undefined ? [source] : [source, detectSource];
   // Another process passes the units of a recorded stream on.
   const passed = streams.length - (relay === undefined ? 0 : 1);
@@ -244,7 +245,7 @@ export function memoryLimitOf(model: PlannedModel): number {
  * thread, nor with video hardware: what these allocate is not known.
  */
 export function cameraMemoryLimit(camera: CameraSetup): number {
-  if (camera.consumers.some(usesThread) || camera.decode.hardware !== 'none') return Number.POSITIVE_INFINITY;
+  if (allConsumers(camera).some(usesThread) || camera.decode.hardware !== 'none') return Number.POSITIVE_INFINITY;
   const { process, pictures, buffers } = cameraItem(camera, []);
   const planned = process + pictures + buffers;
   return Math.max(MEMORY_SLACK * planned, planned + LEAST_SLACK);

@@ -86,6 +86,31 @@ describe('what differs', () => {
     expect(diffPlans(running, plan(both, { models })).cameras.tuned).toEqual([]);
   });
 
+  const TWO = { ...HALL, consumers: { people: { model: 'ssd' }, other: { model: 'pose', enabled: false } } };
+
+  test.each([
+    ['on', { people: { model: 'ssd' }, other: { model: 'pose' } }],
+    ['off', { people: { model: 'ssd', enabled: false }, other: { model: 'pose', enabled: false } }],
+  ])('a camera of which a consumer is switched %s goes on in the same process', (_, consumers) => {
+    const wanted = plan({ hall: { ...HALL, consumers } });
+    const { cameras } = diffPlans(plan({ hall: TWO }), wanted);
+    expect([cameras.tuned.map(({ camera }) => camera), cameras.changed]).toEqual([['hall'], []]);
+    // What it may need is allocated already.
+    expect(wanted.segments).toEqual(plan({ hall: TWO }).segments);
+    expect(wanted.segments).toEqual(plan({ hall: YARD }).segments);
+  });
+
+  test('a camera is changed by a consumer that is added, also when it is switched off', () => {
+    const { cameras } = diffPlans(plan({ hall: HALL }), plan({ hall: TWO }));
+    expect([cameras.tuned, cameras.changed.map(({ setup }) => setup.camera)]).toEqual([[], ['hall']]);
+  });
+
+  test('a model with other settings changes the cameras that use it, switched off or on', () => {
+    const models = { ssd: { use: 'ssdlite' }, pose: { use: 'movenet', threads: 2 } };
+    const { cameras } = diffPlans(plan({ hall: TWO }), plan({ hall: TWO }, { models }));
+    expect(cameras.changed.map(({ setup }) => setup.camera)).toEqual(['hall']);
+  });
+
   test('a model with other settings changes the cameras that use it, and no others', () => {
     const models = { ssd: { use: 'ssdlite' }, pose: { use: 'movenet', threads: 2 } };
     expect(told(plan({ hall: HALL, yard: YARD }), plan({ hall: HALL, yard: YARD }, { models }))).toBe(

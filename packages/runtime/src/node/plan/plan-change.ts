@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '@vigia/base';
-import type { CameraSetup, ConsumerSetup } from '#core/camera-link';
+import { allConsumers, type CameraSetup, type ConsumerSetup } from '#core/camera-link';
 import type { Plan, PlannedModel } from './plan.ts';
 
 /** The difference between a running plan and a wanted one. Cameras and models that it does not mention keep running. */
@@ -8,7 +8,7 @@ export interface PlanChange {
   readonly cameras: {
     readonly added: readonly CameraSetup[];
     readonly changed: readonly ChangedCamera[];
-    /** Only the terms of consumers differ: their process goes on. */
+    /** Only the terms of consumers differ, or which of them are switched on: their process goes on. */
     readonly tuned: readonly CameraSetup[];
     readonly removed: readonly string[];
   };
@@ -71,11 +71,11 @@ export function diffPlans(running: Plan, wanted: Plan): PlanChange {
     (c) => c.camera,
     (a, b) =>
       isDeepStrictEqual(sorted(a), sorted(b)) &&
-      !b.consumers.some((c) => c.kind === 'model' && changedModels.has(c.model)),
+      !allConsumers(b).some((c) => c.kind === 'model' && changedModels.has(c.model)),
   );
   const isTuned = (setup: CameraSetup): boolean => {
     const before = running.cameras.find(({ camera }) => camera === setup.camera);
-    const onNewModel = setup.consumers.some((c) => c.kind === 'model' && changedModels.has(c.model));
+    const onNewModel = allConsumers(setup).some((c) => c.kind === 'model' && changedModels.has(c.model));
     return (
       before !== undefined &&
       !onNewModel &&
@@ -155,19 +155,21 @@ function keptConsumers(running: Plan, wanted: Plan, setup: CameraSetup): string[
  * workers, which other cameras may change.
  */
 function sorted(setup: CameraSetup): CameraSetup {
-  const consumers = setup.consumers
-    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-    .map((c) => (c.kind === 'worker' ? Object.assign({}, c, { worker: { ...c.worker, withheld: [] } }) : c));
-  return { ...setup, consumers, secrets: setup.secrets.toSorted() };
+  const inOrder = (consumers: readonly ConsumerSetup[]): ConsumerSetup[] =>
+    consumers
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      .map((c) => (c.kind === 'worker' ? Object.assign({}, c, { worker: { ...c.worker, withheld: [] } }) : c));
+  const { consumers, idle, secrets } = setup;
+  return { ...setup, consumers: inOrder(consumers), idle: inOrder(idle), secrets: secrets.toSorted() };
 }
 
 /** The settings that need another process. The class of a worker decides how its process is run. */
 function withoutTerms(setup: CameraSetup): CameraSetup {
-  const consumers = setup.consumers.map((c): ConsumerSetup => {
-    const same = { ...c, fps: undefined, maxAgeMs: undefined };
+  const termless = (consumer: ConsumerSetup): ConsumerSetup => {
+    const same = { ...consumer, fps: undefined, maxAgeMs: undefined };
     return same.kind === 'model' ? { ...same, sla: 'normal' } : same;
-  });
-  return { ...setup, consumers };
+  };
+  return { ...setup, consumers: allConsumers(setup).map(termless), idle: [] };
 }
 
 function partition<T>(

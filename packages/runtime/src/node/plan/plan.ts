@@ -12,6 +12,7 @@ import {
 import { frameOf, type FrameSize, type ModelManifest } from '@vigia/model-container';
 import { type CpuShares, cpuSharesOf } from '#core/cpu';
 import {
+  allConsumers,
   type CameraSetup,
   type ConsumerSetup,
   idleRestartMs,
@@ -154,13 +155,13 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
   const shares = cpuSharesOf(config.cpu);
   const withheld = [...OWN_SECRETS, ...secretVariables()];
   const cameras = Object.entries(config.cameras).map(([camera, settings]): CameraSetup => {
-    const enabled = Object.entries(settings.consumers).filter(([, c]) => c.enabled);
-    const consumers = enabled.map(([id, c]): ConsumerSetup => {
+    const all = Object.entries(settings.consumers).map(([id, c]): ConsumerSetup => {
       const worker = c.worker === undefined ? undefined : config.workers[c.worker];
       if (c.worker !== undefined && worker)
         return workerConsumer(id, c, workerSetup(c.worker, worker, c, shares, withheld), inputOf(worker));
       return modelConsumer(id, c, byId.get(c.model ?? '') ?? missing(c.model ?? ''));
     });
+    const isOn = ({ id }: ConsumerSetup): boolean => settings.consumers[id]?.enabled === true;
     const { transport, tls, detect_source: detectUrl } = settings;
     return {
       node: config.node,
@@ -176,15 +177,15 @@ export function planOf(config: Config, runDir: string, located: ReadonlyMap<stri
         onLoss: settings.on_loss,
         ...settings.decoder,
         skipLoopFilter:
-          consumers.length > 0 &&
-          consumers.every((c) => c.kind === 'model' && config.models[c.model]?.skip_loop_filter),
+          all.length > 0 && all.every((c) => c.kind === 'model' && config.models[c.model]?.skip_loop_filter),
         maxPicture: settings.max_picture,
       },
       roi: settings.roi ?? WHOLE,
       privacy: privacyOf(Object.values(settings.zones)),
-      consumers,
+      consumers: all.filter(isOn),
+      idle: all.filter((consumer) => !isOn(consumer)),
       rules: plannedRules(settings),
-      secrets: secretsIn(consumers),
+      secrets: secretsIn(all),
     };
   });
   const { node, mqtt, http, cpu } = config;
@@ -391,7 +392,7 @@ export function probeBytes({ frame }: PlannedModel): number {
 
 function segmentsOf(camera: CameraSetup): PlannedSegment[] {
   const specs = new Map<string, RenditionSpec>();
-  const inSegments = camera.consumers.filter((c) => !usesThread(c));
+  const inSegments = allConsumers(camera).filter((c) => !usesThread(c));
   for (const { input } of inSegments) specs.set(renditionKey(input), input);
   const watched = camera.consumers.find(({ id }) => id === camera.rules.fall?.from);
   const looks =

@@ -156,8 +156,9 @@ export class Watches {
     const { cameras } = this.#o.plan();
     const consumers = cameras.find((one) => one.camera === camera)?.consumers;
     if (!consumers) return 'its camera left the configuration';
-    const isCritical = consumers.some(({ id, sla }) => id === consumer && sla === 'critical');
-    return isCritical ? 'sees again' : 'is not critical any more';
+    const found = consumers.find(({ id }) => id === consumer);
+    if (!found) return 'was switched off, or left the configuration';
+    return found.sla === 'critical' ? 'sees again' : 'is not critical any more';
   }
 
   #announceBlind(): void {

@@ -105,6 +105,8 @@ export interface ControlledNode {
   readonly resumable: boolean;
   /** Stored events, oldest first. */
   events(query: EventQuery): Promise<NodeEvent[]>;
+  /** How many stored events match, `limit` at most. */
+  countEvents(query: EventQuery): Promise<number>;
   /** An id that is greater than that of every event so far. */
   newEventId(): string;
   camera(id: string): ControlledCamera | undefined;

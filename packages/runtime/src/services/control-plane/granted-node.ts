@@ -9,6 +9,7 @@ import type { ControlledNode } from './controlled-node.ts';
  */
 export function grantedNode(node: ControlledNode, cameras: readonly string[]): ControlledNode {
   const granted = new Set(cameras);
+  const ofGranted = (query: EventQuery): EventQuery => (query.camera === undefined ? { ...query, cameras } : query);
   const isGranted = (id: string | null): boolean => id !== null && granted.has(id);
   return {
     ...wholeNode(node),
@@ -29,11 +30,12 @@ export function grantedNode(node: ControlledNode, cameras: readonly string[]): C
     lastMinute: () => node.lastMinute().filter(({ camera }) => granted.has(camera)),
     // A model that is not ready is why their consumers do not answer, and is not listed once more for each of them.
     problems: () => node.problems().filter(({ camera, model }) => model !== null || isGranted(camera)),
-    events: async (query: EventQuery) => {
-      const { camera } = query;
-      const found = await node.events(camera === undefined ? { ...query, cameras } : query);
+    events: async (query) => {
+      const found = await node.events(ofGranted(query));
       return found.filter((event) => isGranted(event.camera));
     },
+    countEvents: async (query) =>
+      query.camera === undefined || granted.has(query.camera) ? node.countEvents(ofGranted(query)) : 0,
     recordings: async (ask) => {
       if (ask.camera !== null && !granted.has(ask.camera)) return { cameras: {} };
       return { cameras: only((await node.recordings(ask)).cameras, granted) };
@@ -46,7 +48,7 @@ function wholeNode(
   node: ControlledNode,
 ): Omit<
   ControlledNode,
-  'camera' | 'cameraIds' | 'report' | 'status' | 'lastMinute' | 'problems' | 'events' | 'recordings'
+  'camera' | 'cameraIds' | 'report' | 'status' | 'lastMinute' | 'problems' | 'events' | 'countEvents' | 'recordings'
 > {
   return {
     logs: (query) => node.logs(query),

@@ -1,5 +1,13 @@
 import { UsageError, VigiaError } from '@vigia/base';
-import { type Acknowledged, eventQuerySchema, EVENTS_LIMIT, findingSchema, type NodeEvent } from '@vigia/contracts';
+import {
+  type Acknowledged,
+  EVENT_COUNT_LIMIT,
+  type EventQuery,
+  eventQuerySchema,
+  EVENTS_LIMIT,
+  findingSchema,
+  type NodeEvent,
+} from '@vigia/contracts';
 import { consumerPatchSchema, demoBreakSchema, rollBackSchema } from '@vigia/contracts/api';
 import type { NodeHandlers } from './asked.ts';
 import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
@@ -59,14 +67,18 @@ export const nodeHandlers: NodeHandlers = {
   snapshot: (node, { params, query }) => cameraOf(node, params.camera).picture(query.annotated === '1'),
   ...recordingHandlers,
   models: (node) => node.models(),
-  events: async (node, { query: { after, ...query } }) => {
+  events: async (node, { query: { after, count, ...query } }) => {
     // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.
     const known = after === undefined || after > node.newEventId() ? {} : { after };
     const wanted = checked(eventQuerySchema, { ...query, ...known }, 'query');
     const oldestFirst = after === undefined ? {} : { newest: false };
     const events = await node.events({ ...wanted, ...oldestFirst, limit: wanted.limit + 1 });
     const page = events.slice(0, wanted.limit);
-    return { events: await withAcknowledgements(node, page), more: events.length > wanted.limit };
+    return {
+      events: await withAcknowledgements(node, page),
+      more: events.length > wanted.limit,
+      ...(count === '1' ? { count: await countOf(node, { ...wanted, after: undefined, before: undefined }) } : {}),
+    };
   },
   alarms: (node) =>
     node.status().alarms.map((alarm) => {
@@ -140,6 +152,12 @@ function checkWorker(node: ControlledNode, id: string, consumer: string): void {
   const what = found ? `has no worker of its own: it looks through model ${found.model}` : 'is not there';
   const message = `consumer "${consumer}" of camera ${id} ${what}; consumers with workers: ${workers.join(', ') || 'none'}`;
   throw found ? new UsageError(message) : new VigiaError('not_found', message);
+}
+
+/** What matches, whichever page of it was asked for. */
+async function countOf(node: ControlledNode, query: EventQuery): Promise<{ events: number; more: boolean }> {
+  const found = await node.countEvents({ ...query, limit: EVENT_COUNT_LIMIT + 1 });
+  return { events: Math.min(found, EVENT_COUNT_LIMIT), more: found > EVENT_COUNT_LIMIT };
 }
 
 /** Alarms with who has acknowledged them. It is said of the event that they named; of an open alarm, of all of its events. */

@@ -300,7 +300,7 @@ export class HttpApi {
     const visitor = this.#visitorOf(request);
     const { params, query, headers, raw } = request;
     parametersOf({ route: 'movie', visitor, params, query });
-    if (headers.upgrade === undefined) throw new UsageError('Upgrade: a WebSocket is expected');
+    if (headers.upgrade?.toLowerCase() !== 'websocket') throw new UsageError('Upgrade: a WebSocket is expected');
     refuseUnlessStill(visitor);
     const { camera } = checked(API.movie.params, params, 'path');
     const { stream } = checked(API.movie.query, query, 'query');

@@ -125,6 +125,7 @@ async function start(): Promise<void> {
     boot: 'b',
     camera: 'hall',
     consumer: 'people',
+    inLine: 'people',
     model: 'm',
     sla: 'normal',
     fps: undefined,

@@ -41,6 +41,8 @@ export interface ModelConsumerOptions {
   readonly boot: string;
   readonly camera: string;
   readonly consumer: string;
+  /** Its name in the model's line. Not that of a predecessor: the turn that it asked for may still come. */
+  readonly inLine: string;
   readonly model: string;
   readonly sla: SlaClass;
   readonly fps: number | undefined;
@@ -187,7 +189,7 @@ export class ModelConsumer implements Consumer {
 
   #want(): void {
     this.#wantToken = this.#o.client.breaker.began();
-    this.#o.client.want(this.#o.consumer, this.#onGrant);
+    this.#o.client.want(this.#o.inLine, this.#onGrant);
   }
 
   /** The answer to the one `want` that is out: bound once, so that asking costs no closure. */
@@ -196,7 +198,7 @@ export class ModelConsumer implements Consumer {
     this.#wantToken = undefined;
     const current = this.#o.client.breaker.isCurrent(token);
     if (this.#closed || !current) {
-      if (answer.kind === 'answer') this.#o.client.unwant(this.#o.consumer);
+      if (answer.kind === 'answer') this.#o.client.unwant(this.#o.inLine);
       // The circuit has opened since: the due picture is settled, and the model is left alone.
       this.#serveSoon();
     } else if (answer.kind === 'answer') this.#useGrant(answer.value, token);
@@ -210,7 +212,7 @@ export class ModelConsumer implements Consumer {
       this.#send(flight, grant);
     } else {
       this.#o.client.breaker.record('neutral', token);
-      this.#o.client.unwant(this.#o.consumer);
+      this.#o.client.unwant(this.#o.inLine);
     }
   }
 
@@ -244,7 +246,7 @@ export class ModelConsumer implements Consumer {
     const rendered = this.#render(flight);
     if (!rendered) {
       this.#record('neutral');
-      this.#o.client.unwant(this.#o.consumer);
+      this.#o.client.unwant(this.#o.inLine);
       return;
     }
     // Before the request: its answer may come from inside the call.
@@ -306,9 +308,9 @@ export class ModelConsumer implements Consumer {
 
   /** Records the verdict of the request in flight. If that opens the circuit, a `want` that is out is withdrawn. */
   #record(verdict: Verdict): void {
-    const { client, consumer } = this.#o;
+    const { client, inLine } = this.#o;
     client.breaker.record(verdict, this.#requestToken);
-    if (this.#wantToken !== undefined && !client.breaker.isCurrent(this.#wantToken)) client.unwant(consumer);
+    if (this.#wantToken !== undefined && !client.breaker.isCurrent(this.#wantToken)) client.unwant(inLine);
   }
 }
 

@@ -82,6 +82,7 @@ beforeEach(() => {
     boot: 'b',
     camera: 'hall',
     consumer: 'people',
+    inLine: 'people',
     model: 'm',
     sla: 'normal',
     fps: undefined,

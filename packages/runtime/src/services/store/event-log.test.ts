@@ -53,6 +53,7 @@ describe('the log', () => {
     expect(log.read({ ...all, severity: 'warning' })).toEqual(['1']);
     expect(log.read({ ...all, fromMs: 2_000, toMs: 4_000 })).toEqual(['2', '3']);
     expect(log.read({ limit: 2 })).toEqual(['1', '2']);
+    expect([log.countOf(all), log.countOf({ limit: 3 })]).toEqual([4, 3]);
   });
 
   test('finds the changes that were about something', () => {
@@ -102,6 +103,8 @@ describe('the log', () => {
     ]) {
       const forward = log.read({ ...all, ...query });
       expect(forward.length).toBeGreaterThan(8);
+      expect(log.countOf({ ...all, ...query })).toBe(forward.length);
+      expect(log.countOf({ ...query, limit: 7 })).toBe(7);
       const back: string[] = [];
       for (let before: string | undefined; ; before = idOf(Number(back.at(-1)))) {
         const page = log.read({ ...query, before, newest: true, limit: 4 });

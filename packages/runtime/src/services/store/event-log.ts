@@ -7,7 +7,7 @@ import type { Reached } from './mark.ts';
 import { migrate } from './migrations.ts';
 import { placesIn } from './places.ts';
 import { prune, type Pruned, type Retention } from './pruning.ts';
-import { selectionOf } from './selection.ts';
+import { countOf, selectionOf } from './selection.ts';
 import { type TimeSpan, TimeSpans } from './time-spans.ts';
 
 /** An event as it is stored: its envelope as JSON, and the parts that queries filter by. */
@@ -100,17 +100,27 @@ export class EventLog {
 
   /** Returns the envelopes of matching events as JSON, in the order in which they were stored, or backwards. */
   read(query: EventQuery): string[] {
-    const { id, after, before, fromMs, toMs, limit, newest = false } = query;
+    const { id, limit, newest = false } = query;
     if (id !== undefined) return this.#one(id);
-    const timed = fromMs !== undefined || toMs !== undefined;
-    const [first, last] = timed ? this.#spans.bounds(fromMs, toMs) : [0, Number.MAX_SAFE_INTEGER - 1];
-    const bounds = [
-      after === undefined ? first : Math.max(first, this.#seqOf(after) + 1),
-      before === undefined ? last : Math.min(last, this.#seqBefore(before)),
-    ] as const;
-    const { sql, values, begin } = selectionOf(query, bounds);
+    const { sql, values, begin } = selectionOf(query, this.#boundsOf(query));
     const statement = this.#database.prepare(sql);
     return this.#sound(begin, limit, (...place) => statement.all(...values(...place)) as RawRow[], newest);
+  }
+
+  /** How many events match, `limit` at most. Does not read them: damaged rows count too. */
+  countOf(query: EventQuery): number {
+    const { sql, values } = countOf(query, this.#boundsOf(query));
+    return Math.min(query.limit, (this.#database.prepare(sql).get(...values(query.limit)) as { readonly n: number }).n);
+  }
+
+  /** The first and the last place where an event of a query's page and time may be. */
+  #boundsOf({ after, before, fromMs, toMs }: EventQuery): readonly [first: number, last: number] {
+    const timed = fromMs !== undefined || toMs !== undefined;
+    const [first, last] = timed ? this.#spans.bounds(fromMs, toMs) : [0, Number.MAX_SAFE_INTEGER - 1];
+    return [
+      after === undefined ? first : Math.max(first, this.#seqOf(after) + 1),
+      before === undefined ? last : Math.min(last, this.#seqBefore(before)),
+    ];
   }
 
   #one(id: string): string[] {

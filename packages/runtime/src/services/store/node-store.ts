@@ -145,16 +145,24 @@ export class NodeStore {
    * @throws VigiaError `busy` when many wait already.
    */
   async read(query: EventQuery): Promise<NodeEvent[]> {
+    return parsed(await this.#inTurn(() => this.#channel.request('read', query, { deadlineMs: ASK_MS })));
+  }
+
+  /** How many events match, `limit` at most. Waits and throws like `read`. */
+  count(query: EventQuery): Promise<number> {
+    return this.#inTurn(() => this.#channel.request('count', query, { deadlineMs: ASK_MS }));
+  }
+
+  async #inTurn<T>(ask: () => Promise<T>): Promise<T> {
     if (this.#readings >= READINGS) throw new VigiaError('busy', `${READINGS} readings of the store wait already`);
     this.#readings += 1;
-    const turn = this.#reading;
-    const done = turn.then(() => this.#channel.request('read', query, { deadlineMs: ASK_MS }));
+    const done = this.#reading.then(ask);
     this.#reading = done.then(
       () => undefined,
       () => undefined,
     );
     try {
-      return parsed(await done);
+      return await done;
     } finally {
       this.#readings -= 1;
     }

@@ -46,6 +46,27 @@ export function selectionOf(query: EventQuery, [first, last]: readonly [number, 
   };
 }
 
+/**
+ * How many events match, counted in the same indexes. One value follows for each way: how many are counted there at most.
+ *
+ * @param bounds As above.
+ */
+export function countOf(
+  query: EventQuery,
+  [first, last]: readonly [number, number],
+): { readonly sql: string; readonly values: (most: number) => readonly Value[] } {
+  const { ways, filters } = plan(query);
+  const rest = filters.map(({ sql }) => ` AND ${sql}`).join('');
+  const filterValues = filters.flatMap(({ values }) => values);
+  const each = ways.map(
+    ({ sql }) => `(SELECT count(*) FROM (SELECT 1 FROM event WHERE ${sql}seq >= ? AND seq <= ?${rest} LIMIT ?))`,
+  );
+  return {
+    sql: `SELECT ${each.join(' + ')} AS n`,
+    values: (most) => ways.flatMap(({ values }) => values.concat(first, last, filterValues, most)),
+  };
+}
+
 /** `+` keeps SQLite from another index. */
 function plan({ camera, cameras, kinds, about, severity, fromMs, toMs }: EventQuery): {
   ways: Condition[];

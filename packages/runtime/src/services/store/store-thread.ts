@@ -110,6 +110,7 @@ const channel = new Channel<ThreadWords, StoreWords>({
         return null;
       },
       read: (query) => file.use((log) => log.read(query)),
+      count: (query) => file.use((log) => log.countOf(query)),
       begin: (name) => {
         file.begin(name);
         return null;

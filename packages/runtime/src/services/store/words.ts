@@ -86,6 +86,7 @@ export interface StoreWords {
   readonly requests: {
     readonly append: Request<readonly StoredEvent[], null>;
     readonly read: Request<EventQuery, readonly string[]>;
+    readonly count: Request<EventQuery, number>;
     readonly begin: Request<string, null>;
     readonly unread: Request<Page, readonly string[]>;
     readonly advance: Request<Place, null>;
@@ -101,6 +102,7 @@ export const STORE_WORDS: StoreWords = {
   requests: {
     append: { ask: events, reply: nothing },
     read: { ask: query, reply: bodies },
+    count: { ask: query, reply: z.int().min(0) },
     begin: { ask: text, reply: nothing },
     unread: { ask: page, reply: bodies },
     advance: { ask: place, reply: nothing },

@@ -16,6 +16,7 @@ __all__ = [
     "Configuration",
     "DemoBreak",
     "EventsAnswer",
+    "EventsAnswerCount",
     "HealthAnswer",
     "LogAnswer",
     "LogAnswerRecords",
@@ -182,9 +183,18 @@ class ClipFactsAnswer(TypedDict):
     ends: Optional[Literal["format"]]
 
 
-class EventsAnswer(TypedDict):
+class EventsAnswerCount(TypedDict):
+    events: int
+    more: bool
+
+
+class _EventsAnswer(TypedDict):
     events: List[NodeEvent]
     more: bool
+
+
+class EventsAnswer(_EventsAnswer, total=False):
+    count: EventsAnswerCount
 
 
 class Alarm(TypedDict):

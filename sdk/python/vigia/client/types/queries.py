@@ -87,6 +87,7 @@ class EventsQuery(TypedDict, total=False):
     from_: str
     to: str
     limit: int
+    count: Literal["1"]
 
 
 class PutConfigQuery(TypedDict, total=False):
