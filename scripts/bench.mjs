@@ -84,6 +84,18 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  'fall-limits': {
+    line: 'the fall rule in rooms that its numbers were not chosen in: each source of labelled clips left out while they are chosen (about 10 minutes)',
+    usage: '--footage DIR --labels FILE [--fps N] [--only PART] [--lost SHARE] [--markdown]',
+    options: [
+      ['--footage DIR', 'folder of the clips'],
+      ['--labels FILE', 'as for `care`'],
+      ['--fps N', 'results a second, 1 to 15 (5)'],
+      ['--only PART', 'clips with this in their names'],
+      ['--lost SHARE', 'share of the second looks that get no answer, 0 to 1 (0)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   beds: {
     line: 'who gets into a bed and out of it, in composed nights through the real chain: what is seen, how late (3 min)',
     usage: '--footage DIR --labels FILE [--fps N] [--json | --markdown]',

@@ -59,7 +59,7 @@ const OPTIONS = [
   ['--markdown', 'tables as Markdown'],
   [
     '--only=PART,PART',
-    'camera-faults, surfaces, container-fuzz, store, recording-storage: only rows, sides or parts whose name has one of these',
+    'camera-faults, surfaces, container-fuzz, store, recording-storage, quiet-day: only rows, sides, parts or days whose name has one of these',
   ],
   ['--only=JSON', 'camera-zoo: one combination, as a failure prints it'],
   ['--only=PART:SEED', 'hostile: a boundary, with the seed of a failure; PART:SEED:CASE for one case'],

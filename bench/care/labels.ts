@@ -16,12 +16,15 @@ const labelSchema = z.object({
   /** At most one is judged. */
   falls: z.array(z.object({ start_s: second, down_s: second })).max(1),
   lying_from_s: second.nullish(),
+  judge: z.boolean().optional(),
 });
 
 /** A labelled clip, in seconds of what the camera saw. */
 export interface LabelledClip {
   readonly file: string;
   readonly source: string;
+  /** Whether it counts: others are played, and listed. */
+  readonly judged: boolean;
   readonly view: string;
   readonly activity: string;
   readonly seconds: number;
@@ -39,11 +42,12 @@ export function readLabels(path: string): LabelledClip[] {
     if (line.trim() === '') return [];
     const parsed = labelSchema.safeParse(jsonOf(line));
     if (!parsed.success) throw new Error(`${path}, line ${i + 1}: ${z.prettifyError(parsed.error).split('\n')[0]}`);
-    const { file, source, seconds, fps, true_fps, view, activity, falls, lying_from_s: lying } = parsed.data;
+    const { file, source, seconds, fps, true_fps, view, activity, falls, lying_from_s: lying, judge } = parsed.data;
     const stretch = fps / (true_fps ?? fps);
     return {
       file,
       source: source ?? 'unknown',
+      judged: judge ?? true,
       view: view ?? 'unknown',
       activity: activity ?? 'unknown',
       seconds: seconds * stretch,

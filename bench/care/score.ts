@@ -34,11 +34,13 @@ export interface CareScore extends Share {
   readonly sensitivity: number | null;
   readonly specificity: number | null;
   readonly f1: number | null;
-  readonly false_alarms_per_hour: number | null;
+  readonly false_alarms_per_camera_day: number | null;
   /** From the body being down to the alarm, of falls that had one. */
   readonly delay_s: { readonly p50: number | null; readonly p95: number | null };
   readonly by_source: Readonly<Record<string, Share>>;
   readonly errors: readonly CareError[];
+  /** Clips that do not count, and when they had alarms. Seconds. */
+  readonly not_judged: readonly { readonly file: string; readonly alarms_s: readonly number[] }[];
 }
 
 /** An alarm is in time up to so long after the body is down. Seconds. */
@@ -78,15 +80,16 @@ function judge(
   return { detected, delayS, errors };
 }
 
-/** Counts everything. A clip without a fall is a negative; an alarm in it makes it false. */
-export function scoreOf(heard: readonly Heard[], inTimeS: number = IN_TIME_S): CareScore {
+/** Counts every clip that is to be judged. One without a fall is a negative; an alarm in it makes it false. */
+export function scoreOf(all: readonly Heard[], inTimeS: number = IN_TIME_S): CareScore {
+  const heard = all.filter(({ clip }) => clip.judged);
   const judged = heard.map((one) => ({ ...one, ...judge(one, inTimeS) }));
   const errors = judged.flatMap((one) => one.errors);
   const late = errors.filter(({ kind }) => kind === 'late').length;
   const missed = errors.filter(({ kind }) => kind === 'missed').length;
   const total = shareOf(judged);
   const { falls, detected, negatives, false_alarms } = total;
-  const hours = heard.reduce((sum, { clip }) => sum + clip.seconds, 0) / 3600;
+  const days = heard.reduce((sum, { clip }) => sum + clip.seconds, 0) / 86_400;
   const delays = judged.flatMap(({ delayS }) => (delayS === undefined ? [] : [delayS]));
   const of = (q: number): number | null => (delays.length === 0 ? null : rounded(quantile(delays, q)));
   const sources = [...new Set(heard.map(({ clip }) => clip.source))];
@@ -98,12 +101,15 @@ export function scoreOf(heard: readonly Heard[], inTimeS: number = IN_TIME_S): C
     sensitivity: ratio(detected, falls),
     specificity: ratio(negatives - judged.filter((one) => isFalse(one)).length, negatives),
     f1: ratio(2 * detected, falls + detected + false_alarms),
-    false_alarms_per_hour: hours > 0 ? rounded(false_alarms / hours) : null,
+    false_alarms_per_camera_day: days > 0 ? Math.round(false_alarms / days) : null,
     delay_s: { p50: of(0.5), p95: of(0.95) },
     by_source: Object.fromEntries(
       sources.map((source) => [source, shareOf(judged.filter(({ clip }) => clip.source === source))]),
     ),
     errors,
+    not_judged: all
+      .filter(({ clip }) => !clip.judged)
+      .map(({ clip, alarmsS }) => ({ file: clip.file, alarms_s: alarmsS.map(rounded) })),
   };
 }
 

@@ -28,6 +28,7 @@ const LASTS = {
 } as const;
 /** Two of them keep two cores busy; so many, with what the node itself needs, are a load of six. */
 const BUSY = { troubled: 2, healthy: 5 } as const;
+const DAYS = ['troubled', 'healthy'] as const satisfies readonly (keyof typeof BUSY)[];
 /** A blind consumer is announced within this time after it can see nothing; another second for each look. Milliseconds. */
 const BLIND_MS = 16_000;
 /** The limits of both days and their ends. Seconds. */
@@ -51,11 +52,15 @@ await runSoak(
   'quiet-day',
   async (run): Promise<SoakResult> => {
     const lasts = run.short ? LASTS.short : LASTS.long;
+    const chosen = DAYS.filter((name) => run.only.length === 0 || run.only.some((part) => name.includes(part)));
+    if (chosen.length === 0)
+      throw new Error(`no day has one of ${run.only.join(', ')} in its name: ${DAYS.join(', ')}`);
     const scene = await stage(run);
-    const troubled = await day(scene, 'troubled', lasts.day, troublesOf(scene, lasts));
-    const healthy = await day(scene, 'healthy', lasts.day, []);
+    const tables: Table[] = [];
+    for (const name of chosen)
+      tables.push(...(await day(scene, name, lasts.day, name === 'troubled' ? troublesOf(scene, lasts) : [])));
     await scene.node.finish();
-    return { tables: [doneTable(scene), ...troubled, ...healthy], failures: scene.failures };
+    return { tables: [doneTable(scene), ...tables], failures: scene.failures };
   },
   LIMIT_S,
 );
@@ -146,6 +151,15 @@ function troublesOf(scene: Scene, { frozen, broker: away }: { frozen: number; br
       },
     ],
     ['the settings as before', () => reload('hall', 'wait')],
+    [
+      'the node killed, and started again',
+      async () => {
+        const from = node.lines.length;
+        await node.kill();
+        node.startAgain();
+        await node.okResults(CAMERAS, FPS, from);
+      },
+    ],
     ['fps 5 → 4', () => patch(FROZEN, 4)],
   ];
 }

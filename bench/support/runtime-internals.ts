@@ -21,6 +21,8 @@ export { socketSender } from '@vigia/runtime/dist/services/control-client/index.
 export { askJson, askLogs, askStatus } from '@vigia/runtime/dist/cli/node-answers.js';
 export { askNode } from '@vigia/runtime/dist/services/control-client/index.js';
 export { believedControlSocket, killWorkerGroups, lockNode, nodeIn } from '@vigia/runtime/dist/core/node-dirs/index.js';
+export { readClip } from '@vigia/runtime/dist/rehearsal/clip-pictures.js';
+export { Eyes } from '@vigia/runtime/dist/rehearsal/eyes.js';
 export { parseConfig } from '@vigia/runtime/dist/node/config/index.js';
 export { CommandDesk, MqttLink } from '@vigia/runtime/dist/services/mqtt/index.js';
 export { WorkerLog } from '@vigia/runtime/dist/services/workers/worker-log.js';

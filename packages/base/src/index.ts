@@ -25,6 +25,7 @@ export {
 export { type Clock, every, FakeClock, sleep, systemClock, type Timer } from './clock.ts';
 export { assertNever, codeOf, messageOf, UsageError, VigiaError } from './errors.ts';
 export { type FileLock, lockFile, type LockOptions } from './file-lock.ts';
+export { makeFoldersSync, makeFolders } from './folders.ts';
 export { printable, printableJson, quoted, quotedLines } from './foreign-text.ts';
 export { encodeFrame, encodeJson, FrameDecoder, LENGTH_BYTES } from './framing.ts';
 export {

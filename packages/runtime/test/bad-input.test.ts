@@ -80,6 +80,18 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
     expect(stderr.trim().split('\n').length).toBeGreaterThan(1);
   });
 
+  test('recordings below /proc, where permissions promise what the kernel refuses', async () => {
+    const box = sandbox();
+    const text = GOOD.replace('cameras:', 'storage: { path: /proc/vigia }\ncameras:')
+      .replace(/ {4}consumers[^]*$/, '    record: { mode: always }\n')
+      .concat('models: {}\n');
+    const { code, stderr } = await ended(['check', '-c', box.file('vigia.yml', text)], box.env);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining('/proc is on no disk, so nothing would be recorded in /proc/vigia'),
+    ]);
+  });
+
   test('a password in the file is refused and never printed', async () => {
     const box = sandbox();
     const { code, stderr, stdout } = await ended(
@@ -90,6 +102,17 @@ describe('a configuration that is wrong: exit code 2, one sentence with line, pa
     expect(stderr).toMatch(/a password stands in the file; write \$\{NAME\}/);
     expect(stderr + stdout).not.toContain('hunter2');
   });
+});
+
+test('a state directory that cannot be made does not keep a node from starting and ending', async () => {
+  const box = sandbox();
+  const file = box.file('vigia.yml', 'version: 1\nnode: n\ncameras: { hall: { source: "rtsp://127.0.0.1:1/x" } }\n');
+  const { stderr, stdout } = await ended(['run', '-c', file, '--for', '1s'], {
+    ...box.env,
+    VIGIA_STATE_DIR: '/proc/vigia/state',
+  });
+  expect(stderr + stdout).toContain('the store /proc/vigia/state/node.db cannot be used');
+  expect(stdout).toMatch(/^camera hall: \w+, 0 captured/m);
 });
 
 describe('a command line that is wrong: exit code 2', () => {

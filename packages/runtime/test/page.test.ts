@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import { SimulatedCamera } from '@vigia/testkit';
 import { type NodeProblem, summaryMessageSchema, type TileHeader, tileHeaderSchema } from '@vigia/contracts';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
@@ -178,6 +180,23 @@ interface InPage {
   readonly getComputedStyle: (element: unknown) => { readonly opacity: string };
 }
 
+/** The client of package `whip-whep`, and what it needs of a browser. */
+interface PublicPlayer {
+  readonly WHEPClient: new () => { view(pc: Peer, url: string): Promise<void>; stop(): Promise<void> };
+  readonly RTCPeerConnection: new () => Peer;
+  readonly MediaStream: new (tracks: readonly unknown[]) => unknown;
+  readonly document: {
+    createElement(name: 'video'): ShownVideo & { srcObject: unknown; muted: boolean; play(): Promise<void> };
+  };
+}
+
+interface Peer {
+  addTransceiver(
+    kind: 'video',
+    how: { readonly direction: 'recvonly' },
+  ): { readonly receiver: { readonly track: unknown } };
+}
+
 interface ShownVideo {
   readonly videoWidth: number;
   getVideoPlaybackQuality(): { readonly totalVideoFrames: number };
@@ -296,6 +315,39 @@ describe('in Chromium', { tags: 'full' }, () => {
     await isShown(left.locator('main.cam').getByText(/^Video 0\.\d s behind$/));
     await context.close();
     expect(said).toEqual([]);
+  });
+
+  test('a public player shows live video, and ends its session', async () => {
+    const context = await browser.newContext({ bypassCSP: true });
+    const player = await context.newPage();
+    const answers: string[] = [];
+    player.on('response', (answer) => {
+      const method = answer.request().method();
+      if (/\/whep/.test(answer.url())) answers.push(`${method} ${answer.status()}`);
+    });
+    await player.goto(`http://${address}/`);
+    const client = readFileSync(fileURLToPath(import.meta.resolve('whip-whep/whep.js')), 'utf8');
+    await player.addScriptTag({ type: 'module', content: `${client}\nglobalThis.WHEPClient = WHEPClient;` });
+    await player.waitForFunction(() => 'WHEPClient' in globalThis);
+    const shown = await player.evaluate(async (url) => {
+      const { WHEPClient, RTCPeerConnection, MediaStream, document } = globalThis as unknown as PublicPlayer;
+      const pc = new RTCPeerConnection();
+      const { receiver } = pc.addTransceiver('video', { direction: 'recvonly' });
+      const video = document.createElement('video');
+      video.muted = true;
+      video.srcObject = new MediaStream([receiver.track]);
+      const whep = new WHEPClient();
+      await whep.view(pc, url);
+      await video.play();
+      while (video.getVideoPlaybackQuality().totalVideoFrames < 10)
+        await new Promise((resolve) => void setTimeout(resolve, 50));
+      await whep.stop();
+      return video.videoWidth;
+    }, `http://${address}/api/v1/cameras/street/whep`);
+    expect(shown).toBe(768);
+    const wrong = answers.filter((answer) => / [45]/.test(answer));
+    expect([answers[0], answers.at(-1), wrong]).toEqual(['POST 201', 'DELETE 200', []]);
+    await context.close();
   });
 
   test('where the packets of WebRTC do not pass, the video comes as a movie, with its age', async () => {

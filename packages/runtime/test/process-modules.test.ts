@@ -42,7 +42,7 @@ const PROCESSES = {
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 335,
+    most: 336,
     never:
       /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },
@@ -66,13 +66,13 @@ const PROCESSES = {
   },
   'an ingest process': {
     entry: '@vigia/runtime/dist/ingest/ingest-process.js',
-    most: 193,
+    most: 194,
     never:
       /^runtime\/(?:node|camera|footage|cli|main|services\/(?:inference|workers|playback|footage))|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
   'a model container': {
     entry: '@vigia/model-container/dist/container.js',
-    most: 90,
+    most: 91,
     never: /^runtime\/|^model-container\/(?:model-store|onboarding|conversion)\/|^npm:(?:pacote|tar)$/,
   },
 };

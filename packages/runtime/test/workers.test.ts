@@ -344,8 +344,10 @@ test('consumers are switched off and on again in the running process, and the ot
     thread: '{ worker: thread, fps: 5 }',
     later: '{ worker: light, fps: 5, enabled: false }',
   };
+  // It needs a while to end.
+  const slow = `[sh, -c, "perl ${join(ROOT, 'examples/workers/bright.pl')}; sleep 0.3"]`;
   const workers = {
-    light: `{ command: ${PERL}, input: { format: NV12, width: 320, height: 240 } }`,
+    light: `{ command: ${slow}, input: { format: NV12, width: 320, height: 240 } }`,
     thread: '{ module: DIR/thread.mjs }',
   };
   const thread = `import { frames } from '${WORKER_SDK}';

@@ -152,7 +152,7 @@ export class FrameSegmentWriter {
   }
 
   /**
-   * The slot's pixels, for writing. Valid between `begin` and `commit`.
+   * The slot's memory, for writing: at least `slotBytes`, up to the next page. Valid between `begin` and `commit`.
    *
    * @throws VigiaError `segment_closed`, `segment_geometry`, like every method with a slot.
    */
@@ -161,7 +161,7 @@ export class FrameSegmentWriter {
     const known = this.#views[slot];
     if (known) return known;
     const offset = this.offsetOf(slot);
-    const view = this.#memory.bytes.subarray(offset, offset + this.slotBytes);
+    const view = this.#memory.bytes.subarray(offset, offset + roundUpToPage(this.slotBytes));
     this.#views[slot] = view;
     return view;
   }

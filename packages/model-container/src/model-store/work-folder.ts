@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, systemClock } from '@vigia/base';
+import { codeOf, systemClock, makeFolders } from '@vigia/base';
 
 /** Prefix of unfinished folders; versions are hexadecimal. */
 const PREFIX = '.pull-';
@@ -14,7 +14,7 @@ const TRIES = 5;
 export async function createWorkFolder(parent: string): Promise<string> {
   for (let tries = 1; ; tries += 1) {
     try {
-      await mkdir(parent, { recursive: true });
+      await makeFolders(parent, 0o777);
       for (const name of await readdir(parent)) {
         if (name.startsWith(PREFIX)) await removeAbandoned(join(parent, name));
       }

@@ -3,6 +3,7 @@ import { Tracker, TRACKER_DEFAULTS } from '@vigia/tracking';
 import { Zones } from '../zones.ts';
 import { Alarm, type FallChange, type FallState } from './alarm.ts';
 import { bboxOfBody, type Body, bodyOf, overlap, shapeOf, within } from '../body.ts';
+import { SeenFurniture } from './furniture.ts';
 import { FALL_DEFAULTS, type FallLimits } from './limits.ts';
 import { canBeBody, distance, type Look, looksAt } from './look.ts';
 import { type Detected, type LieNews, LongLies } from './long-lies.ts';
@@ -69,6 +70,7 @@ export class FallRule {
   readonly #firstPerson: number;
   readonly #canLook: boolean;
   readonly #zones: Zones;
+  readonly #furniture: SeenFurniture;
   readonly #lies: LongLies | undefined;
   /** People and places so far. */
   #newest = 0;
@@ -86,6 +88,7 @@ export class FallRule {
     this.#firstPerson = firstPerson;
     this.#canLook = canLook;
     this.#zones = new Zones(zones, aspect);
+    this.#furniture = new SeenFurniture(aspect);
     if (longLieMs !== undefined && this.#zones.knowFloors) {
       const newId = (): number => this.#newId();
       this.#lies = new LongLies({ longLieMs, zones: this.#zones, canLook, holeMs: limits.holeMs, newId });
@@ -111,6 +114,8 @@ export class FallRule {
     const people = detections.filter(
       ({ class_name, bbox }) => class_name === PERSON && !this.#zones.isIgnored(bodyOf(bbox, this.#aspect)),
     );
+    const bodies = people.map(({ bbox }) => bodyOf(bbox, this.#aspect));
+    this.#furniture.see(atMs, Number.isFinite(sinceMs) ? this.#stepMs : 0, detections, bodies);
     const { tracks, ended } = this.#tracker.see(
       atMs,
       people.map((detection) => ({ detection })),
@@ -292,8 +297,9 @@ export class FallRule {
   }
 
   /** Down where nobody needs help. */
-  #isAtHome({ person: { last } }: Known): boolean {
-    return last !== undefined && this.#zones.isFurniture(last.body);
+  #isAtHome({ person: { last, height, lowMs } }: Known): boolean {
+    if (last === undefined) return false;
+    return this.#zones.isFurniture(last.body) || this.#furniture.holds(last.body, height, lowMs ?? this.#atMs);
   }
 
   /** Who drops onto a bed does not fall. */

@@ -70,9 +70,9 @@ describe('fallen', () => {
     return one;
   };
 
-  test('after 0.85 s down, seen twice, the last time lately', () => {
-    expect(after([1_000, FLAT], [1_800, FLAT]).isFallen(1_800)).toBe(false);
-    expect(after([1_000, FLAT], [1_850, FLAT]).isFallen(1_850)).toBe(true);
+  test('after 0.65 s down, seen twice, the last time lately', () => {
+    expect(after([1_000, FLAT], [1_600, FLAT]).isFallen(1_600)).toBe(false);
+    expect(after([1_000, FLAT], [1_650, FLAT]).isFallen(1_650)).toBe(true);
     expect(after([1_000, FLAT]).isFallen(1_800)).toBe(false);
     expect(after([1_000, FLAT], [1_200, FLAT]).isFallen(2_000)).toBe(true);
     expect(after([1_000, FLAT], [1_200, FLAT]).isFallen(2_001)).toBe(false);

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { codeOf, messageOf, printable, UsageError, VigiaError } from '@vigia/base';
 import type { Config } from '@vigia/contracts';
@@ -49,6 +49,12 @@ export async function checkCommand(values: Values): Promise<number> {
 function checkWritable(path: string): void {
   let there = resolve(path);
   while (!existsSync(there) && dirname(there) !== there) there = dirname(there);
+  // Below /proc and /sys even root makes no file; permissions do not show it.
+  if (statfsSync(there).blocks === 0)
+    throw new VigiaError(
+      'storage',
+      `recordings: ${there} is on no disk, so nothing would be recorded in ${path}; name another folder in storage.path`,
+    );
   try {
     accessSync(there, constants.W_OK | constants.X_OK);
   } catch (cause) {

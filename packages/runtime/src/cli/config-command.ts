@@ -1,7 +1,7 @@
-import { chownSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { codeOf, messageOf, printable, quoted, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, messageOf, printable, quoted, UsageError, VigiaError, makeFoldersSync } from '@vigia/base';
 import { type Config, configSchema } from '@vigia/contracts';
 import { API } from '@vigia/contracts/api';
 import { Alias, type Document, isCollection, parseDocument } from 'yaml';
@@ -66,7 +66,7 @@ export function save(file: string, saving: Saving): void {
   const { text, secrets } = editedText(readFileSync(file, 'utf8'), saving);
   const next = `${file}.new`;
   try {
-    mkdirSync(saving.secretsDir, { recursive: true, mode: 0o700 });
+    makeFoldersSync(saving.secretsDir, 0o700);
     for (const [path, secret] of secrets) {
       // One that is there may be readable for others.
       rmSync(path, { force: true });

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
-import { codeOf, printableJson, quoted, UsageError, VigiaError } from '@vigia/base';
+import { codeOf, printableJson, quoted, UsageError, VigiaError, makeFoldersSync } from '@vigia/base';
 import { type CameraConfig, durationMs, type ZoneConfig } from '@vigia/contracts';
 import { loadConfig } from '#node/config';
 import {
@@ -138,7 +138,7 @@ function clipOf(values: Values): string {
 function outOf(dir: string | undefined): string | undefined {
   if (dir === undefined) return undefined;
   try {
-    mkdirSync(dir, { recursive: true });
+    makeFoldersSync(dir, 0o777);
     return dir;
   } catch (error) {
     throw new UsageError(`vigia rules test: --out ${quoted(dir)} cannot be made (${codeOf(error)})`, { cause: error });

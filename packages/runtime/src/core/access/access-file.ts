@@ -1,6 +1,6 @@
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Clock, codeOf, messageOf, sleep, VigiaError } from '@vigia/base';
+import { type Clock, codeOf, messageOf, sleep, VigiaError, makeFolders } from '@vigia/base';
 import { type AccessDocument, NOBODY, writtenAccessSchema } from './access-document.ts';
 
 /** Longest file, bytes. */
@@ -78,7 +78,7 @@ export class AccessFile {
   /** Opens the next version. Only one program at a time can; the others wait a while. */
   async #take(): Promise<FileHandle> {
     try {
-      await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+      await makeFolders(dirname(this.path), 0o700);
       for (let tries = 1; tries <= TRIES; tries += 1) {
         await removeLeft(this.#nextPath, this.#clock.wallMs());
         const next = await openNew(this.#nextPath);

@@ -22,10 +22,12 @@ export function parseSourceUrl(text: string): SourceUrl {
   if ((scheme === 'rtsp' || scheme === 'rtsps' || scheme === 'http' || scheme === 'https') && rest.startsWith('//'))
     return { kind: scheme, target: text, loop: false };
   if (scheme === 'v4l2' && rest.startsWith('/')) return { kind: scheme, target: rest, loop: false };
-  if (scheme === 'file' && rest !== '') {
+  if (scheme === 'file') {
     const path = rest.replace(/^\/\/(?=\/)/, '');
     const loop = path.endsWith('?loop');
-    return { kind: scheme, target: loop ? path.slice(0, -'?loop'.length) : path, loop };
+    const target = loop ? path.slice(0, -'?loop'.length) : path;
+    if (target !== '') return { kind: scheme, target, loop };
+    throw new SourceError('not_found', 'found file: without a path, allowed are file:PATH and file:PATH?loop');
   }
   // Of `user:password@host` the part in front of the colon is no scheme.
   const shown = scheme !== undefined && (rest.startsWith('//') || KNOWN.test(scheme)) ? `${scheme}:` : 'no scheme';

@@ -1,8 +1,17 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve as absolute } from 'node:path';
-import { codeOf, type FileLock, lockFile, processStartTicks, SHM_DIR, UsageError, VigiaError } from '@vigia/base';
+import {
+  codeOf,
+  type FileLock,
+  lockFile,
+  processStartTicks,
+  SHM_DIR,
+  UsageError,
+  VigiaError,
+  makeFoldersSync,
+} from '@vigia/base';
 import { removeSegmentsOfWriter, sweepSegments } from '@vigia/frame-supplier';
 import { checkTrusted } from './trusted-dir.ts';
 
@@ -79,7 +88,7 @@ export function lockNode(node: string, env: NodeJS.ProcessEnv = process.env): No
   const runDir = runDirOf(node, env);
   checkSocketPath(controlSocketPath(runDir));
   const lock = useRunDir(runDir, () => {
-    mkdirSync(runDir, { recursive: true, mode: 0o700 });
+    makeFoldersSync(runDir, 0o700);
     checkTrusted(runDir);
     return takeLock(node, lockPathOf(runDir));
   });
@@ -139,7 +148,7 @@ function lockState(node: string, stateDir: string): FileLock | undefined {
   const path = join(stateDir, 'node.lock');
   let lock: FileLock | undefined;
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    makeFoldersSync(stateDir, 0o700);
     lock = lockFile(path, { text: `${process.pid} 0 ${node}\n` });
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { processStartTicks } from '@vigia/base';
+import { processStartTicks, makeFoldersSync } from '@vigia/base';
 
 /**
  * The process groups of workers, recorded so that any surviving process can end them: one empty file per group,
@@ -13,7 +13,7 @@ function folderOf(runDir: string): string {
 /** Records a group. @param pid Its running leader. @returns a function that removes the record. */
 export function registerWorkerGroup(runDir: string, camera: string, pid: number): () => void {
   const path = join(folderOf(runDir), `${camera}.${pid}.${processStartTicks(pid) ?? 0}`);
-  mkdirSync(folderOf(runDir), { recursive: true, mode: 0o700 });
+  makeFoldersSync(folderOf(runDir), 0o700);
   writeFileSync(path, '', { mode: 0o600 });
   return () => rmSync(path, { force: true });
 }

@@ -208,6 +208,8 @@ export class CameraGeneration implements Generation {
       // The next process has them.
       if (codeOf(error) !== 'channel_closed') throw error;
     });
+    // Who is switched on begins at the configured rate.
+    for (const id of on) this.pace(id, this.#o.slowed.get(id) ?? null);
     await this.freshCounters();
   }
 

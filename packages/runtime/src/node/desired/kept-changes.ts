@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { codeOf, messageOf, VigiaError } from '@vigia/base';
+import { codeOf, messageOf, VigiaError, makeFolders } from '@vigia/base';
 import type { Config } from '@vigia/contracts';
 import { z } from 'zod';
 import { type ConfigFile, keptConfig, valueAt } from '#node/config';
@@ -202,7 +202,7 @@ export class KeptFile {
   /** Afterwards the file is the old one or the new one, also after a power cut. @throws an error of the file system. */
   async write(kept: Kept): Promise<void> {
     const { path } = this;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolders(dirname(path), 0o700);
     const next = await open(`${path}.new`, 'w', 0o600);
     try {
       // One that was left lying around may have another mode.

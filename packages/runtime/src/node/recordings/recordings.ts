@@ -1,7 +1,15 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, type Log, type LogRecord, messageOf, quoted, type StartGate, VigiaError } from '@vigia/base';
+import {
+  type Clock,
+  type Log,
+  type LogRecord,
+  messageOf,
+  quoted,
+  type StartGate,
+  VigiaError,
+  makeFoldersSync,
+} from '@vigia/base';
 import { type HealthProblem, type NodeItem, type RecordingStatus, WHOLE_NODE } from '@vigia/contracts';
 import type { GapReason, RecorderState, RecordRoom } from '#core/footage';
 import type { RebuildReply, RoomNotice, RoomReason, SpansReply } from '#core/footage-link';
@@ -258,7 +266,7 @@ export class Recordings {
 
   #makeDir(path: string): void {
     try {
-      mkdirSync(path, { recursive: true, mode: 0o750 });
+      makeFoldersSync(path, 0o750);
     } catch (error) {
       this.#o.log.warn(`${path}: recordings cannot be kept there: ${messageOf(error)}`);
     }

@@ -55,6 +55,8 @@ describe('a blind critical consumer', () => {
     expect(stage.look()).toBe(
       'ward/falls: critical, and without an answer for 10 s: it answers none, though frames come',
     );
+    stage.seen = camera('live', { reason: 'it went away' });
+    expect(stage.look()).toMatch(/: its model went away$/);
     stage.watch.record(OK);
     expect(stage.look()).toBeUndefined();
   });

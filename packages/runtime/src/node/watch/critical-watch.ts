@@ -103,7 +103,7 @@ export class CriticalWatch {
     const { state, reason, consumers } = seen.report;
     if (state === 'live') {
       const why = consumers[consumer]?.reason ?? null;
-      return why === null ? (failure ?? 'its camera is live, and nothing comes') : `it ${why}`;
+      return why === null ? (failure ?? 'its camera is live, and nothing comes') : about(why);
     }
     const now = phrase(state, seen.message ?? (reason === state ? null : reason));
     const cause = this.#causes.get(camera);
@@ -128,6 +128,11 @@ export class CriticalWatch {
     for (const known of [this.#answers, this.#causes])
       for (const key of known.keys()) if (!there.has(key)) known.delete(key);
   }
+}
+
+/** A consumer's reason is about itself (`gave no answer`), or about its model (`it went away`). */
+function about(why: string): string {
+  return why.startsWith('it ') ? `its model ${why.slice(3)}` : `it ${why}`;
 }
 
 function sinceWhen({ seenMs, ever, again }: Answers, nowMs: number): string {

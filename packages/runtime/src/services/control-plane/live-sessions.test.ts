@@ -87,10 +87,13 @@ test('who may not look any more is cut off within two seconds; others are not', 
   await until(() => clock.pendingTimers === 0);
 });
 
-test('a process that dies takes its views with it', async () => {
+test('a process that dies takes its views with it; a viewer whose view has ended may say so once', async () => {
   const { session } = await open();
   server.closeAllConnections();
   await until(() => clock.pendingTimers === 0);
+  await expect(sessions.addCandidates('hall', session, '')).rejects.toMatchObject({ code: 'not_found' });
+  expect(() => sessions.end('yard', session)).toThrow(/no such live session/);
+  sessions.end('hall', session);
   expect(() => sessions.end('hall', session)).toThrow(/no such live session/);
 });
 

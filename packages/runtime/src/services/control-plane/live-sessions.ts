@@ -41,6 +41,8 @@ interface Session {
 export class LiveSessions {
   readonly #clock: Clock;
   readonly #open = new Map<string, Session>();
+  /** Cameras of the sessions that ended last, until their viewer says so, too: many close their connection first. */
+  readonly #left = new Map<string, string>();
   #checks: Timer | undefined;
 
   constructor(clock: Clock) {
@@ -98,9 +100,11 @@ export class LiveSessions {
     response.resume();
   }
 
-  /** Ends a view. @throws VigiaError `not_found` for one that is not open. */
+  /** Ends a view, once; also one that has just ended by itself. @throws VigiaError `not_found` for one that is not known. */
   end(camera: string, session: string): void {
-    this.#session(camera, session).request.destroy();
+    if (this.#left.get(session) !== camera) this.#session(camera, session).request.destroy();
+    this.#open.delete(session);
+    this.#left.delete(session);
   }
 
   /** Ends the views of those who may not look any more. */
@@ -116,13 +120,19 @@ export class LiveSessions {
     const request = send(method, ask, `${session}${query}`);
     this.#open.set(session, { ask, request });
     request.once('close', () => {
-      this.#open.delete(session);
+      if (this.#open.delete(session)) this.#leave(session, ask.camera);
       if (this.#open.size > 0) return;
       this.#checks?.cancel();
       this.#checks = undefined;
     });
     this.#checks ??= every(this.#clock, CHECK_MS, () => this.checkLogins(), { unref: true });
     return { session, request };
+  }
+
+  #leave(session: string, camera: string): void {
+    this.#left.set(session, camera);
+    const [oldest] = this.#left.keys();
+    if (oldest !== undefined && this.#left.size > SESSIONS) this.#left.delete(oldest);
   }
 
   #session(camera: string, session: string): Session {

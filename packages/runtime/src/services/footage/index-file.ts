@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Log, messageOf } from '@vigia/base';
+import { type Log, messageOf, makeFoldersSync } from '@vigia/base';
 import Libsql, { type Database } from 'libsql';
 import { createTables, SegmentTable, TABLE_VERSION } from './segment-table.ts';
 
@@ -30,7 +30,7 @@ export class IndexFile {
   /** @returns the table, and whether it is empty because there was no file that could be used. */
   open(): { readonly table: SegmentTable; readonly fresh: boolean; readonly saved: boolean } {
     try {
-      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+      makeFoldersSync(dirname(this.#path), 0o700);
       if (existsSync(this.#path)) return { table: new SegmentTable(this.#openKnown()), fresh: false, saved: true };
     } catch (error) {
       const why = messageOf(error);

@@ -1,6 +1,6 @@
-import { access, constants, mkdir, open, readdir, stat, statfs } from 'node:fs/promises';
+import { access, constants, open, readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, codeOf, type FileLock, type Log, messageOf, VigiaError } from '@vigia/base';
+import { type Clock, codeOf, type FileLock, type Log, messageOf, VigiaError, makeFolders } from '@vigia/base';
 import type { RoomReason } from '#core/footage-link';
 
 /** What a directory's file system says of itself. */
@@ -275,5 +275,5 @@ async function tryToWrite(dir: string): Promise<void> {
 
 /** Makes a directory of recordings that was never used. One that cannot be made is reported by its watch. */
 export async function makeDirectory(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o750 }).catch(() => undefined);
+  await makeFolders(dir, 0o750).catch(() => undefined);
 }

@@ -22,6 +22,8 @@ class FakeClient implements ModelClient {
   readonly breaker: CircuitBreaker;
   readonly wants: ((answer: Answer<Grant>) => void)[] = [];
   readonly infers: { readonly body: InferBody; readonly settle: (answer: Answer<InferResponse>) => void }[] = [];
+  /** Under which names turns were asked for and withdrawn. */
+  readonly names = new Set<string>();
   unwants = 0;
   starts = 0;
 
@@ -33,12 +35,14 @@ class FakeClient implements ModelClient {
     this.starts += 1;
   }
 
-  want(_consumer: string, settle: (answer: Answer<Grant>) => void): void {
+  want(consumer: string, settle: (answer: Answer<Grant>) => void): void {
+    this.names.add(consumer);
     if (this.ready) this.wants.push(settle);
     else settle(LOST);
   }
 
-  unwant(): void {
+  unwant(consumer: string): void {
+    this.names.add(consumer);
     this.unwants += 1;
   }
 
@@ -82,7 +86,7 @@ beforeEach(() => {
     boot: 'b',
     camera: 'hall',
     consumer: 'people',
-    inLine: 'people',
+    inLine: 'people:2',
     model: 'm',
     sla: 'normal',
     fps: undefined,
@@ -100,6 +104,9 @@ afterEach(async () => {
   await consumer.close();
   supplier.stop();
   expect(owed).toEqual({ pictures: 0, slots: 0 });
+  // One that was switched off and on again may still have a turn under its earlier name: results have neither.
+  expect([...client.names].filter((name) => name !== 'people:2')).toEqual([]);
+  expect(results.filter((result) => result.consumer !== 'people')).toEqual([]);
   const { published, delivered, pending, dropped, in_flight, results: r } = consumer.report();
   expect(published).toBe(delivered + dropped.gated + dropped.overwritten + dropped.stale + dropped.closed + pending);
   expect(delivered).toBe(r.ok + r.expired + r.timeout + r.unavailable + r.error + in_flight);

@@ -1,6 +1,6 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { codeOf, messageOf } from '@vigia/base';
+import { codeOf, messageOf, makeFoldersSync } from '@vigia/base';
 import type { CheckResult } from './check.ts';
 import { EventLog, type OpenOptions, type StoredEvent } from './event-log.ts';
 import { Mark } from './mark.ts';
@@ -107,7 +107,7 @@ export class StoreFile {
     if (this.#log) return this.#log;
     const { path, onOpen } = this.#o;
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeFoldersSync(dirname(path), 0o700);
       this.#log = this.#opened();
     } catch (error) {
       if (!existsSync(path) || (isOfDisk(error) && !this.#isDamage(error))) throw reasonOf(path, error);

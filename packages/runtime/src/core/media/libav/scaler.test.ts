@@ -1,6 +1,6 @@
 import { packedBytes, PIXEL_FORMATS, type PixelFormat } from '@vigia/contracts';
 import { afterAll, describe, expect, test } from 'vitest';
-import { geometryOf, type RenditionSpec, WHOLE } from '#core/media';
+import { type Geometry, geometryOf, type RenditionSpec, WHOLE } from '#core/media';
 import { PAINTED, paintedFrame } from '../../../../test/support/painted-picture.ts';
 import { Picture } from './picture.ts';
 import { FrameScaler } from './scaler.ts';
@@ -90,6 +90,47 @@ describe('formats', () => {
       /a buffer of 28799 bytes/,
     );
     expect(small.every((byte) => byte === 7)).toBe(true);
+  });
+});
+
+describe('libav writes past the end of lines; nothing of it is left', () => {
+  const GUARD = 256;
+  /** Content anywhere in the rendition, which is between guards. */
+  function guarded(
+    content: Geometry['content'],
+    format: PixelFormat,
+    slack: number,
+  ): { pixels: Buffer; guards: Buffer } {
+    const [width, height] = [100, 60];
+    const bytes = packedBytes(format, width, height);
+    const memory = Buffer.alloc(bytes + 2 * GUARD, 7);
+    const crop = { x: 0, y: 0, width: WIDTH, height: HEIGHT };
+    const into = memory.subarray(GUARD, GUARD + bytes + slack);
+    scaler.scale(source, { width, height, crop, content, padding: 0, format }, into);
+    const guards = Buffer.concat([memory.subarray(0, GUARD), memory.subarray(GUARD + bytes + slack)]);
+    return { pixels: memory.subarray(GUARD, GUARD + bytes), guards };
+  }
+
+  test.each(PIXEL_FORMATS)('%s', (format) => {
+    for (const content of [
+      { x: 0, y: 0, width: 100, height: 60 },
+      { x: 0, y: 10, width: 100, height: 40 },
+      { x: 14, y: 20, width: 86, height: 40 },
+      { x: 0, y: 0, width: 50, height: 60 },
+    ]) {
+      const exact = guarded(content, format, 0);
+      const roomy = guarded(content, format, 128);
+      expect(exact.guards.every((byte) => byte === 7)).toBe(true);
+      expect(roomy.guards.every((byte) => byte === 7)).toBe(true);
+      expect(exact.pixels.equals(roomy.pixels)).toBe(true);
+      const sample = packedBytes(format, 100, 1) >= 300 ? 3 : 1;
+      const { x, y, width, height } = content;
+      const outside = exact.pixels.subarray(0, 100 * 60 * sample).filter((_, i) => {
+        const [column, line] = [Math.floor(i / sample) % 100, Math.floor(i / sample / 100)];
+        return column < x || column >= x + width || line < y || line >= y + height;
+      });
+      expect(outside.every((byte) => byte === 0)).toBe(true);
+    }
   });
 });
 

@@ -26,7 +26,7 @@ describe('addresses of sources', () => {
     expect(parseSourceUrl(text)).toEqual({ kind, target, loop });
   });
 
-  test.each(['ftp://h/x', 'clip.mp4', 'file:', 'v4l2:video0', 'rtsp:h', ''])('%j is none', (text) => {
+  test.each(['ftp://h/x', 'clip.mp4', 'file:', 'file:?loop', 'v4l2:video0', 'rtsp:h', ''])('%j is none', (text) => {
     expect(() => parseSourceUrl(text)).toThrow(expect.objectContaining({ code: 'not_found' }));
   });
 });
