@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '@vigia/base';
 import type { NodeEventOf, ResultMessage } from '@vigia/contracts';
 import { atTrueRate, lyingOnly } from './care/copies.ts';
+import { FOOTAGE_OPTIONS, type FootageOptions, footageOptions, numberIn } from './care/footage-options.ts';
 import { type LabelledClip, readLabels } from './care/labels.ts';
 import { type CareScore, type Heard, scoreOf } from './care/score.ts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
@@ -13,18 +14,12 @@ import { CLIP } from './support/paths.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 import { VigiaNode } from './support/vigia-node.ts';
 
-interface Options {
-  readonly seconds: number;
-  readonly footage: string;
-  readonly labels: string;
-  readonly fps: number;
-  readonly only: string;
+interface Options extends FootageOptions {
   /** People who lie and were never upright, in place of falls. */
   readonly longLie: boolean;
   /** Beside the clips, other cameras ask the same model for so many times what it can do; 0: there are none. */
   readonly overload: number;
   readonly json: boolean;
-  readonly markdown: boolean;
 }
 
 /** Results a second that a model on one thread of a small machine gives, looks included: so many clips play at once. */
@@ -39,23 +34,14 @@ const STORE_MS = 1_000;
 
 function readOptions(args: string[]): Options {
   const options = {
-    footage: { type: 'string' },
-    labels: { type: 'string' },
-    fps: { type: 'string', default: '5' },
-    only: { type: 'string', default: '' },
+    ...FOOTAGE_OPTIONS,
     'long-lie': { type: 'boolean', default: false },
     overload: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },
-    markdown: { type: 'boolean', default: false },
   } as const;
   const { values } = parseArgs({ args, options });
-  const { footage, labels, only, json, markdown } = values;
-  if (footage === undefined || labels === undefined) throw new Error('--footage DIR and --labels FILE are needed');
-  const fps = Number(values.fps);
-  if (!(fps >= 1 && fps <= 15)) throw new Error(`--fps ${values.fps}: 1 to 15 are allowed`);
-  const overload = Number(values.overload);
-  if (!(overload >= 0 && overload <= 10)) throw new Error(`--overload ${values.overload}: 0 to 10 are allowed`);
-  return { overload, seconds: 0, footage, labels, fps, only, longLie: values['long-lie'], json, markdown };
+  const overload = numberIn('--overload', values.overload, 0, 10);
+  return { ...footageOptions(values), overload, longLie: values['long-lie'], json: values.json };
 }
 
 /** Plays some clips at once, each as a camera. */

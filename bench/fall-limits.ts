@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { FALL_DEFAULTS, type FallLimits } from '@vigia/rules';
 import { watchClip } from './care/clip-lab.ts';
 import { atTrueRate } from './care/copies.ts';
+import { FOOTAGE_OPTIONS, type FootageOptions, footageOptions, numberIn } from './care/footage-options.ts';
 import { readLabels } from './care/labels.ts';
 import { bestOf, leaveOut, type LeftOut, type Tried } from './care/left-out.ts';
 import { type CareScore, type Heard, scoreOf } from './care/score.ts';
@@ -13,15 +14,9 @@ import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts
 import { Eyes } from './support/runtime-internals.ts';
 import { asMarkdown, asText, type Table } from './support/table.ts';
 
-interface Options {
-  readonly seconds: number;
-  readonly footage: string;
-  readonly labels: string;
-  readonly fps: number;
-  readonly only: string;
+interface Options extends FootageOptions {
   /** Share of the looks that have no answer. */
   readonly lost: number;
-  readonly markdown: boolean;
 }
 
 /** The numbers that are chosen, and what each may be: those in use come first. */
@@ -35,21 +30,8 @@ const CHOICES = {
 const MODEL = 'ssdlite-mobilenet-v2';
 
 function readOptions(args: string[]): Options {
-  const options = {
-    footage: { type: 'string' },
-    labels: { type: 'string' },
-    fps: { type: 'string', default: '5' },
-    only: { type: 'string', default: '' },
-    lost: { type: 'string', default: '0' },
-    markdown: { type: 'boolean', default: false },
-  } as const;
-  const { footage, labels, only, markdown, ...numbers } = parseArgs({ args, options }).values;
-  if (footage === undefined || labels === undefined) throw new Error('--footage DIR and --labels FILE are needed');
-  const fps = Number(numbers.fps);
-  if (!(fps >= 1 && fps <= 15)) throw new Error(`--fps ${numbers.fps}: 1 to 15 are allowed`);
-  const lost = Number(numbers.lost);
-  if (!(lost >= 0 && lost <= 1)) throw new Error(`--lost ${numbers.lost}: 0 to 1 are allowed`);
-  return { seconds: 0, footage, labels, fps, only, lost, markdown };
+  const { values } = parseArgs({ args, options: { ...FOOTAGE_OPTIONS, lost: { type: 'string', default: '0' } } });
+  return { ...footageOptions(values), lost: numberIn('--lost', values.lost, 0, 1) };
 }
 
 /** Every combination of the choices; the first one is in use. */

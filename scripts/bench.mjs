@@ -85,7 +85,7 @@ const BENCHMARKS = {
     ],
   },
   'fall-limits': {
-    line: 'the fall rule in rooms that its numbers were not chosen in: each source of labelled clips left out while they are chosen (about 10 minutes)',
+    line: 'the fall rule in rooms that its numbers were not chosen in: each source of labelled clips left out while they are chosen (about 6 minutes)',
     usage: '--footage DIR --labels FILE [--fps N] [--only PART] [--lost SHARE] [--markdown]',
     options: [
       ['--footage DIR', 'folder of the clips'],

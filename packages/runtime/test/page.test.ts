@@ -185,9 +185,14 @@ interface PublicPlayer {
   readonly WHEPClient: new () => { view(pc: Peer, url: string): Promise<void>; stop(): Promise<void> };
   readonly RTCPeerConnection: new () => Peer;
   readonly MediaStream: new (tracks: readonly unknown[]) => unknown;
-  readonly document: {
-    createElement(name: 'video'): ShownVideo & { srcObject: unknown; muted: boolean; play(): Promise<void> };
-  };
+  readonly document: { createElement(name: 'video'): PlayedVideo };
+}
+
+interface PlayedVideo extends ShownVideo {
+  srcObject: unknown;
+  muted: boolean;
+  play(): Promise<void>;
+  requestVideoFrameCallback(shown: (value: unknown) => void): void;
 }
 
 interface Peer {
@@ -339,8 +344,8 @@ describe('in Chromium', { tags: 'full' }, () => {
       const whep = new WHEPClient();
       await whep.view(pc, url);
       await video.play();
-      while (video.getVideoPlaybackQuality().totalVideoFrames < 10)
-        await new Promise((resolve) => void setTimeout(resolve, 50));
+      for (let frames = 0; frames < 10; frames += 1)
+        await new Promise<unknown>((resolve) => video.requestVideoFrameCallback(resolve));
       await whep.stop();
       return video.videoWidth;
     }, `http://${address}/api/v1/cameras/street/whep`);

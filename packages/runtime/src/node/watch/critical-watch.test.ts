@@ -57,6 +57,8 @@ describe('a blind critical consumer', () => {
     );
     stage.seen = camera('live', { reason: 'it went away' });
     expect(stage.look()).toMatch(/: its model went away$/);
+    stage.seen = camera('live', { reason: 'nothing listens on its socket' });
+    expect(stage.look()).toMatch(/: of its model nothing listens on its socket$/);
     stage.watch.record(OK);
     expect(stage.look()).toBeUndefined();
   });

@@ -130,9 +130,10 @@ export class CriticalWatch {
   }
 }
 
-/** A consumer's reason is about itself (`gave no answer`), or about its model (`it went away`). */
+/** A consumer's reason is about itself (`gave no answer`), or about its model (`it went away`, `nothing listens on its socket`). */
 function about(why: string): string {
-  return why.startsWith('it ') ? `its model ${why.slice(3)}` : `it ${why}`;
+  if (why.startsWith('it ')) return `its model ${why.slice(3)}`;
+  return why.startsWith('nothing ') ? `of its model ${why}` : `it ${why}`;
 }
 
 function sinceWhen({ seenMs, ever, again }: Answers, nowMs: number): string {

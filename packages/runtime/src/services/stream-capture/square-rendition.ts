@@ -2,7 +2,7 @@ import { type Clock, type Scope, SHM_DIR } from '@vigia/base';
 import { FrameSegmentWriter, packedShape, SlotRing } from '@vigia/frame-supplier';
 import type { RenderedPicture } from '#core/consumer';
 import { LOOK_SLOTS, type RenditionSpec, type Square, squareGeometry, type Turn, turnRight } from '#core/media';
-import { FrameScaler, type Outline, type Picture } from '#core/media/libav';
+import { FrameScaler, type Outline, type Picture, SCALE_ROOM } from '#core/media/libav';
 
 /** Options of {@link SquareRendition}. */
 export interface SquareRenditionOptions {
@@ -33,7 +33,7 @@ export class SquareRendition {
     this.#scaler = new FrameScaler(privacy);
     this.#bytes = format === 'GRAY8' ? 1 : 3;
     const slotBytes = width * height * this.#bytes;
-    this.#plain = Buffer.alloc(slotBytes);
+    this.#plain = Buffer.alloc(slotBytes + SCALE_ROOM);
     const path = `${SHM_DIR}/vigia_${node}_frames_${camera}_look-${name}`;
     this.#writer = FrameSegmentWriter.create({ path, slots: LOOK_SLOTS, slotBytes, clock });
     this.#ring = new SlotRing(this.#writer);

@@ -29,6 +29,8 @@ const NEUTRAL = 128;
  * memory behind. (36 bytes of RGB24 were seen behind the last of 164 pixels.)
  */
 const STEP = 32;
+/** So many bytes behind a rendition let libav write its last line, too. See {@link FrameScaler.scale}. */
+export const SCALE_ROOM: number = 3 * STEP;
 
 /** One plane of the rendition, in the caller's buffer. */
 interface TargetPlane {
@@ -60,8 +62,9 @@ export class FrameScaler {
   #targets: readonly TargetPlane[] = [];
   #strides: number[] = [];
   #bytes = 0;
-  /** As long as the geometry is the same. */
+  /** As long as the geometry is the same; its memory serves later ones, too. */
   #scratch: Scratch | undefined;
+  #scratchMemory: Buffer = Buffer.alloc(0);
   readonly #privacy: readonly Outline[];
   #blackout: { readonly key: string; readonly of: Blackout } | undefined;
 
@@ -74,7 +77,7 @@ export class FrameScaler {
    * Fills `into` with the rendition that `geometry` describes, tightly packed. Blocks for 0.3 ms (768×576 → 300×300) to
    * 1 ms (4K).
    *
-   * @param into At least as large as the rendition. Where a line of it is no multiple of 32 pixels, a buffer with some bytes more
+   * @param into At least as large as the rendition. Where a line of it is no multiple of 32 pixels, a buffer with `SCALE_ROOM` bytes more
    *   spares a copy; they are overwritten.
    * @throws VigiaError `scale` when a buffer is too small or the picture's format is not supported.
    */
@@ -126,10 +129,14 @@ export class FrameScaler {
   }
 
   #scratchFor(): Scratch {
-    this.#scratch ??= {
-      planes: this.#targets.map(({ lineBytes, past, lines }) => Buffer.allocUnsafeSlow((lineBytes + past) * lines)),
-      strides: this.#targets.map(({ lineBytes, past }) => lineBytes + past),
-    };
+    if (this.#scratch) return this.#scratch;
+    const strides = this.#targets.map(({ lineBytes, past }) => lineBytes + past);
+    const sizes = this.#targets.map(({ lines }, i) => lines * (strides[i] as number));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    if (this.#scratchMemory.byteLength < bytes) this.#scratchMemory = Buffer.allocUnsafeSlow(bytes);
+    let at = 0;
+    const planes = sizes.map((size) => this.#scratchMemory.subarray(at, (at += size)));
+    this.#scratch = { planes, strides };
     return this.#scratch;
   }
 
