@@ -177,8 +177,8 @@ export class CameraConsumers {
     member.consumer.start();
   }
 
-  async #switchOff({ setup, consumer, meter }: Member): Promise<void> {
-    this.#events.switchedOff(setup, meter);
+  async #switchOff({ setup, consumer }: Member): Promise<void> {
+    this.#events.switchedOff(setup);
     this.#leaving.add(consumer);
     await consumer.close();
     this.#leaving.delete(consumer);

@@ -59,11 +59,11 @@ export class ConsumerEvents {
     });
   }
 
-  /** What its events began has an end. */
-  switchedOff(setup: ConsumerSetup, { breach }: SlaMeter): void {
-    const end = { alarm: false, reason: null, message: `${setup.id} was switched off` };
-    if (breach) this.#post(setup, { type: 'sla_recovered', ...end });
-    if (this.#down.delete(setup.id)) this.#post(setup, { type: 'worker_recovered', ...end });
+  /** What its worker's failure began has an end. The supervisor ends the episode of its SLA. */
+  switchedOff(setup: ConsumerSetup): void {
+    const message = `${setup.id} was switched off`;
+    if (this.#down.delete(setup.id))
+      this.#post(setup, { type: 'worker_recovered', alarm: false, reason: null, message });
   }
 
   /** The event for a state; undefined when there is none. */

@@ -347,13 +347,12 @@ export class Supervisor {
       onState: (state) => this.#announcer.cameraState(state),
       onResult: (result) => this.#announcer.result(result),
       onWorkerState: (state) => this.#announcer.workerState(state),
-      onEvent: (event) => this.#announcer.consumerEvent(event),
+      onEvent: (event) => this.#watches.consumerEvent(event),
       onRule: (camera, notice) => this.#watches.alarms.told(camera, notice),
       onModelState: (model, state, reason) => this.#announcer.modelState(model, state, reason),
       onCameraProcessGone: (camera) => {
         this.#announcer.forgetAlarms(camera);
-        this.#watches.alarms.cameraGone(camera);
-        for (const state of this.#watches.workers.cameraGone(camera)) this.#announcer.workerState(state);
+        this.#watches.cameraGone(camera);
       },
     });
   }

@@ -30,7 +30,9 @@ export function askContainer<T>(
     };
     const onAbort = (): void => done(left);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const timer = clock.after(timeoutMs, () => done({ why: `no answer within ${timeoutMs} ms` }));
+    const late = (): void => done({ why: `no answer within ${timeoutMs} ms` });
+    // On a busy machine this process may be late itself: an answer that lies in the socket is read before it is called missing.
+    const timer = clock.after(timeoutMs, () => void setImmediate(late));
     socket.once('connect', () => socket.write(encodeJson({ ...message, request_id: '1' })));
     socket.on('error', (error: NodeJS.ErrnoException) => done({ why: NOBODY[error.code ?? ''] ?? error.message }));
     socket.on('close', () => done({ why: 'it closed the connection without an answer' }));

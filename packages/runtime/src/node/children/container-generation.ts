@@ -10,6 +10,7 @@ import {
 import type { ModelReport } from '@vigia/contracts';
 import { z } from 'zod';
 import { removeDeadSocket } from '#core/node-dirs';
+import { CpuWait } from '#core/cpu';
 import { readProcessUsage } from '#core/process-stats';
 import { ContainerWatch, type Wellbeing } from './container-watch.ts';
 import type { ModelGeneration } from './model-generation.ts';
@@ -47,6 +48,13 @@ const RESTART = { firstMs: 50, maxMs: 10_000 };
 /** Unanswered checks in a row after which the container counts as hung: 1.9 to 2.9 s after it stopped answering. */
 const SILENT_LIMIT = 2;
 /**
+ * The same for one that has waited for a CPU for most of that time: 4.6 to 9.3 s. To load its model once more would take the CPU
+ * longer than to let it answer.
+ */
+const WAITING_LIMIT = 5;
+/** Most of the time, as a share. */
+const WAITING_SHARE = 0.5;
+/**
  * Checks in a row above the memory limit after which vigia kills the container: a single batch may need more for a
  * moment.
  */
@@ -63,6 +71,8 @@ export class ContainerGeneration implements ModelGeneration {
   readonly #child: SupervisedChild;
   readonly #watch: ContainerWatch;
   readonly #counters: ModelCounters;
+  /** Since its last answer. */
+  readonly #cpuWait: CpuWait;
   #state: ModelReport['state'] = 'starting';
   #reason: string | null = null;
   /** Whether any state was announced: the first one is, though it is no change. */
@@ -73,6 +83,7 @@ export class ContainerGeneration implements ModelGeneration {
     this.#o = options;
     this.id = options.id;
     this.#counters = new ModelCounters(options.before);
+    this.#cpuWait = new CpuWait(options.clock);
     this.#watch = new ContainerWatch({
       model: options.id,
       ...options,
@@ -133,9 +144,11 @@ export class ContainerGeneration implements ModelGeneration {
 
   #onWell(wellbeing: Wellbeing): void {
     if (wellbeing.state === 'silent') {
-      if (wellbeing.times >= SILENT_LIMIT) this.#kill(`does not answer (${wellbeing.why})`);
+      const waits = this.#cpuWait.share(this.pid) >= WAITING_SHARE;
+      if (wellbeing.times >= (waits ? WAITING_LIMIT : SILENT_LIMIT)) this.#kill(`does not answer (${wellbeing.why})`);
       return;
     }
+    this.#cpuWait.mark(this.pid);
     if (wellbeing.state === 'serving') this.#become('ready', null);
     else if (wellbeing.state !== 'unknown') this.#become(wellbeing.state, wellbeing.why);
     // An inconclusive check changes the reason, not the state.

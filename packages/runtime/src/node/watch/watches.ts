@@ -1,5 +1,12 @@
 import { type Clock, type Log, messageOf } from '@vigia/base';
-import { type HealthProblem, type NodeItem, type ResultMessage, workerStateMessageOf } from '@vigia/contracts';
+import {
+  type EventMessage,
+  type HealthProblem,
+  KIND_OF_EVENT_TYPE,
+  type NodeItem,
+  type ResultMessage,
+  workerStateMessageOf,
+} from '@vigia/contracts';
 import type { CameraHandle } from '#node/children';
 import type { Announcer } from '#node/events';
 import { type Plan, type RunningWorker, workerLimits } from '#node/plan';
@@ -11,13 +18,14 @@ import { leftAlarms } from './left-alarms.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { OwnMemory } from './own-memory.ts';
 import type { ShedChange } from './shedding.ts';
+import { SlaEpisodes } from './sla-episodes.ts';
 import { WorkerStates } from './worker-states.ts';
 
 /** Options of {@link Watches}. */
 export interface WatchesOptions {
   readonly clock: Clock;
   readonly log: Log;
-  readonly announcer: Pick<Announcer, 'consumerEvent' | 'blind' | 'rule' | 'workerGone'>;
+  readonly announcer: Pick<Announcer, 'consumerEvent' | 'blind' | 'rule' | 'workerGone' | 'workerState'>;
   readonly plan: () => Plan;
   readonly cameras: () => ReadonlyMap<string, CameraHandle>;
   /** Workers that have a process, according to the latest counters. */
@@ -37,6 +45,7 @@ export class Watches {
   readonly #memory = new MemoryWatch();
   readonly #own = new OwnMemory();
   readonly #critical: CriticalWatch;
+  readonly #episodes: SlaEpisodes;
   /** Blind consumers, as announced. */
   #blind = new Map<string, Blind>();
   /** Critical consumers of the plan, cached. */
@@ -51,6 +60,11 @@ export class Watches {
     });
     this.#cpu = new CpuWatch(options.clock);
     this.#critical = new CriticalWatch(options.clock);
+    this.#episodes = new SlaEpisodes({
+      clock: options.clock,
+      announce: (event) => options.announcer.consumerEvent(event),
+      runs: (camera, consumer) => this.#consumer(camera, consumer) !== undefined,
+    });
   }
 
   /** Handles an item of the stream. */
@@ -59,6 +73,19 @@ export class Watches {
     else if (item.type === 'event' && item.event.kind === 'worker_state' && item.event.phase !== 'end')
       this.workers.told(workerStateMessageOf(item.event));
   };
+
+  /** What a camera's process reports about a consumer. */
+  consumerEvent(event: EventMessage): void {
+    if (KIND_OF_EVENT_TYPE[event.type] === 'sla') this.#episodes.crossed(event);
+    else this.#o.announcer.consumerEvent(event);
+  }
+
+  /** A camera's process ended, and with it what it knew of its alarms, its SLAs and its workers. */
+  cameraGone(camera: string): void {
+    this.alarms.cameraGone(camera);
+    this.#episodes.cameraGone(camera);
+    for (const state of this.workers.cameraGone(camera)) this.#o.announcer.workerState(state);
+  }
 
   /** Alarms that an earlier run of the node left open are open again. A store that cannot be read is reported as such. */
   async findLeft(store: Pick<NodeStore, 'read'> | undefined): Promise<void> {
@@ -86,6 +113,7 @@ export class Watches {
     this.#lookAtCpu();
     this.#lookAtMemory();
     this.#announceBlind();
+    this.#episodes.look();
     this.alarms.look();
   }
 
@@ -153,12 +181,18 @@ export class Watches {
 
   /** Why a consumer is no longer reported as blind: not every reason is a good one. */
   #whySeeing(camera: string, consumer: string): string {
-    const { cameras } = this.#o.plan();
-    const consumers = cameras.find((one) => one.camera === camera)?.consumers;
-    if (!consumers) return 'its camera left the configuration';
-    const found = consumers.find(({ id }) => id === consumer);
+    if (!this.#o.plan().cameras.some((one) => one.camera === camera)) return 'its camera left the configuration';
+    const found = this.#consumer(camera, consumer);
     if (!found) return 'was switched off, or left the configuration';
     return found.sla === 'critical' ? 'sees again' : 'is not critical any more';
+  }
+
+  /** A consumer of the plan: one that is configured, and switched on. */
+  #consumer(camera: string, consumer: string): Plan['cameras'][number]['consumers'][number] | undefined {
+    return this.#o
+      .plan()
+      .cameras.find((one) => one.camera === camera)
+      ?.consumers.find(({ id }) => id === consumer);
   }
 
   #announceBlind(): void {
