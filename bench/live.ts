@@ -28,6 +28,7 @@ const CLIP = { width: 768, height: 576, fps: 30, seconds: 40, group: 300, kbits:
 const BESIDE = [0, 3] as const;
 const NETWORKS: readonly Network[] = [
   { loss: 0, delayMs: 0 },
+  { loss: 0.01, delayMs: 5 },
   { loss: 0.05, delayMs: 20 },
   { loss: 0.05, delayMs: 300 },
 ];

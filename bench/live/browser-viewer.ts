@@ -74,6 +74,8 @@ const LOOK = `async ({ camera, seconds, relay, bits, side }) => {${NUMBERS}  con
   const next = () => video.requestVideoFrameCallback((_, { rtpTimestamp }) => {
     next();
     const number = numberIn(video);
+    // A browser may say that it shows a picture while the element is still black.
+    if (number === 0) return;
     // Not now: that is when the browser began to compose, and the picture that it draws here may be newer.
     shown.push({ number, shownMs: wallMs + performance.now(), rtp: rtpTimestamp });
   });

@@ -7,7 +7,7 @@ import { type Offer, type OfferedSound, trueAnswer } from './offer.ts';
 import { piecesOf, SOUND_CODECS, SOUND_RATE } from './sound.ts';
 
 /** Payload of an RTP packet, bytes: below the MTU of every network. */
-const PACKET_BYTES = 1_200;
+export const PACKET_BYTES = 1_200;
 /** Packets that are kept for a viewer who has lost them: 4.9 MB, the kept group of pictures. */
 const KEPT_PACKETS = 4_096;
 /** All own addresses are known within milliseconds: none is asked for elsewhere. */
@@ -24,12 +24,14 @@ export interface LiveAddress {
   readonly port: number;
 }
 
-/** What becomes of a viewer. Each but `onPictureLost` is called once at most. */
+/** What becomes of a viewer. Each but `onPacketsLost` and `onPictureLost` is called once at most. */
 export interface PeerEvents {
   /** Video can be sent. */
   readonly onOpen: () => void;
   /** Messages can be sent. */
   readonly onTimes: () => void;
+  /** It asks for lost packets, which the library sends again. */
+  readonly onPacketsLost: () => void;
   /** Its decoder cannot go on without a keyframe (picture loss indication, RFC 4585). It says so again and again. */
   readonly onPictureLost: () => void;
   /** It is gone. Not after `close`. */
@@ -92,9 +94,24 @@ export class Peers {
   }
 }
 
-/** Whether a packet of RTCP is a picture loss indication: type 206, format 1. */
-function isPictureLoss(packet: Buffer): boolean {
-  return packet.byteLength >= 12 && packet[1] === 206 && ((packet[0] as number) & 0x1f) === 1;
+/** What a viewer says that it has lost. */
+export interface Losses {
+  readonly packets: boolean;
+  readonly picture: boolean;
+}
+
+/**
+ * Reads a message of RTCP, which is a row of packets (RFC 3550, 6.1): a generic NACK is type 205 and a picture loss indication
+ * type 206, both of format 1 (RFC 4585, 6.2.1 and 6.3.1). A message that is not RTCP has neither.
+ */
+export function lossesIn(message: Buffer): Losses {
+  const found = { packets: false, picture: false };
+  for (let at = 0; at + 12 <= message.byteLength; at += 4 * (message.readUInt16BE(at + 2) + 1)) {
+    if (((message[at] as number) & 0x1f) !== 1) continue;
+    if (message[at + 1] === 205) found.packets = true;
+    if (message[at + 1] === 206) found.picture = true;
+  }
+  return found;
 }
 
 /** Sound that is sent to a viewer, and its stamps. */
@@ -225,7 +242,7 @@ export class Peer {
   }
 
   /** Its calls come from another thread, and may come late. */
-  #listen({ onOpen, onTimes, onPictureLost, onEnd }: PeerEvents): void {
+  #listen({ onOpen, onTimes, onPacketsLost, onPictureLost, onEnd }: PeerEvents): void {
     const live =
       (work: () => void): (() => void) =>
       () => {
@@ -233,7 +250,10 @@ export class Peer {
       };
     this.#track.onOpen(live(onOpen));
     this.#track.onMessage((message) => {
-      if (!this.#closed && isPictureLoss(message)) onPictureLost();
+      if (this.#closed) return;
+      const { packets, picture } = lossesIn(message);
+      if (packets) onPacketsLost();
+      if (picture) onPictureLost();
     });
     this.#connection.onDataChannel((channel) => {
       if (this.#closed || this.#times || channel.getLabel() !== TIMES) return;

@@ -2,7 +2,7 @@ import { FakeClock } from '@vigia/base';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { EncodedTaps } from '#core/encoded';
 import type { AccessUnit, SourceFormat } from '#core/media';
-import type { Peer, PeerEvents } from './peer.ts';
+import { PACKET_BYTES, type Peer, type PeerEvents } from './peer.ts';
 import { View } from './view.ts';
 
 const FORMAT: SourceFormat = {
@@ -52,10 +52,11 @@ beforeEach(() => {
 });
 
 /** The camera's next picture comes: its number is its first byte. */
-function picture(keyframe = false): void {
+function picture(keyframe = false, bytes = 5): void {
   count += 1;
   clock.advance(STEP_MS);
-  const data = Buffer.from([count, 0, 0, 1, keyframe ? 0x65 : 0x41]);
+  const data = Buffer.alloc(bytes);
+  data.set([count, 0, 0, 1, keyframe ? 0x65 : 0x41]);
   const unit: AccessUnit = { data, ptsMs: count * STEP_MS, arrivedMs: clock.nowMs(), keyframe, damaged: false };
   taps.offerVideo(unit, latenessMs, hiddenMs);
 }
@@ -80,7 +81,7 @@ async function open(): Promise<{ readonly view: View; readonly origin: number }>
       profile: '64',
       mayReorder: false,
       newest: () => Promise.resolve(newest),
-      open: () => taps.open({ maxBytes: 1_000_000, fromRecent: true }),
+      open: () => taps.open({ maxBytes: 10_000_000, fromRecent: true }),
     },
     peers: {
       open: (_, given) => {
@@ -270,9 +271,10 @@ test('a viewer whose decoder waits for a keyframe is sent away after a second, i
   events.onOpen();
   await settled();
   // One that listens to no times is left alone.
-  events.onPictureLost();
-  clock.advance(5_000);
-  events.onPictureLost();
+  for (let n = 0; n < 10; n += 1) {
+    events.onPictureLost();
+    clock.advance(500);
+  }
   expect(ended).toEqual([]);
   events.onTimes();
   picture(true);
@@ -285,6 +287,84 @@ test('a viewer whose decoder waits for a keyframe is sent away after a second, i
   events.onPictureLost();
   expect(ended).toEqual(['it lost pictures, and no keyframe came']);
   view.close();
+});
+
+test('a viewer who said once that it waits, and had what it needs, is not sent away for saying so much later', async () => {
+  picture(true);
+  const { view } = await open();
+  events.onOpen();
+  events.onTimes();
+  await settled();
+  for (let n = 0; n < 5; n += 1) {
+    events.onPictureLost();
+    clock.advance(1_000);
+  }
+  expect(ended).toEqual([]);
+  view.close();
+});
+
+describe('kept pictures are sent no faster than lost packets of them can be sent again', () => {
+  /** Of a picture that is 200 packets long. */
+  const LARGE = 200 * PACKET_BYTES;
+  const PAUSE_MS = 2;
+
+  /** Lets time pass millisecond by millisecond. */
+  async function pass(ms: number): Promise<void> {
+    for (let n = 0; n < ms; n += 1) {
+      clock.advance(1);
+      await settled();
+    }
+  }
+
+  /** A viewer to whom six such pictures are sent. Three of them are more than half of what can be sent again. */
+  async function viewer(): Promise<View> {
+    taps = new EncodedTaps(10_000_000);
+    taps.begin(FORMAT);
+    for (let n = 0; n < 6; n += 1) picture(n === 0, LARGE);
+    const { view } = await open();
+    events.onOpen();
+    await settled();
+    return view;
+  }
+
+  test('a viewer who loses nothing waits for nothing but the pause between two slices', async () => {
+    const view = await viewer();
+    expect(sent).toHaveLength(1);
+    await pass(5 * PAUSE_MS);
+    expect(sent).toHaveLength(6);
+    view.close();
+  });
+
+  test('one who asks for packets gets no others before it has been silent for 150 ms', async () => {
+    const view = await viewer();
+    events.onPacketsLost();
+    // The pauses are longer, too.
+    await pass(PAUSE_MS + 7);
+    expect(sent).toHaveLength(2);
+    await pass(91);
+    expect(sent).toHaveLength(3);
+    events.onPacketsLost();
+    await pass(149);
+    expect(sent).toHaveLength(3);
+    await pass(1 + PAUSE_MS);
+    expect(sent).toHaveLength(4);
+    view.close();
+  });
+
+  test('one who never has them all is waited for a second', async () => {
+    const view = await viewer();
+    for (let n = 0; n < 20; n += 1) {
+      events.onPacketsLost();
+      await pass(50);
+    }
+    expect(sent).toHaveLength(3);
+    events.onPacketsLost();
+    await pass(30);
+    expect(sent.length).toBeGreaterThan(3);
+    view.close();
+    await pass(2_000);
+    expect(clock.pendingTimers).toBe(0);
+  });
 });
 
 test('who is not connected in time, and whose camera is gone or sends something else, is at the end', async () => {

@@ -6,15 +6,26 @@ import type { CameraUnits } from './camera-units.ts';
 import { CaptureTimes } from './capture-times.ts';
 import { isLiveCodec, type LiveCodec, type Offer, readOffer } from './offer.ts';
 import { withoutHeldPictures, withParameterSets } from './parameter-sets.ts';
-import type { Peer, Peers } from './peer.ts';
+import { PACKET_BYTES, type Peer, type Peers } from './peer.ts';
 import { PictureStamps } from './picture-stamps.ts';
 import { type SoundCodec, soundCodecOf, SoundStamps } from './sound.ts';
 
 /** A viewer must be connected after this time. Milliseconds. */
 const CONNECT_MS = 15_000;
 /** Of pictures that are only decoded: so many bytes at once, and a pause, or the kernel drops what a browser has not read. */
-const SLICE_BYTES = 64 * 1024;
+const SLICE_BYTES = 32 * 1024;
 const PAUSE_MS = 2;
+/** The pause while packets are lost: they may be too many for the network. 4 MB/s in place of 16. */
+const SLOW_PAUSE_MS = 8;
+/**
+ * A lost packet can be sent again until 1,024 newer ones have been sent: later ones are a replay to SRTP at either end (the window of
+ * libdatachannel and of browsers; RFC 3711, 3.3.2). Half of them are for a packet that is lost once more.
+ */
+const REPAIRABLE_PACKETS = 512;
+/** A viewer who has asked for no packet for so long has them all: browsers ask again each round trip, or after 100 ms. Milliseconds. */
+const REPAIRED_MS = 150;
+/** What is still lost then is given up. Milliseconds. */
+const REPAIR_LIMIT_MS = 1_000;
 /** A viewer whose decoder waits for a keyframe for so long is to come again: a new one gets the kept pictures. Milliseconds. */
 const LOST_MS = 1_000;
 
@@ -48,8 +59,10 @@ export class View {
   #soundFromMs = Number.POSITIVE_INFINITY;
   /** Whether the present connection of the camera has the sound of the answer. */
   #hasSound = true;
-  /** Since when its decoder has been waiting for a keyframe. */
-  #lostMs: number | undefined;
+  /** Since when its decoder has been waiting for a keyframe, and when it last said so. */
+  #lost: { readonly fromMs: number; readonly saidMs: number } | undefined;
+  /** When it last asked for packets. */
+  #missedMs = Number.NEGATIVE_INFINITY;
   #ended = false;
 
   private constructor(
@@ -98,7 +111,10 @@ export class View {
           self.#run().catch((error: unknown) => self.#end(messageOf(error)));
         },
         onTimes: () => self.#hear(),
-        onPictureLost: () => self.#lost(),
+        onPacketsLost: () => {
+          self.#missedMs = options.clock.nowMs();
+        },
+        onPictureLost: () => self.#pictureLost(),
         onEnd: (why) => self.#end(why),
       }),
     );
@@ -141,16 +157,39 @@ export class View {
     this.#deadline.cancel();
     if (this.#ended) return;
     this.#times.start();
-    let burst = 0;
-    for (const item of waitingIn(this.#tap)) {
-      burst += this.#take(item);
-      if (burst < SLICE_BYTES) continue;
-      burst = 0;
-      await sleep(this.#o.clock, PAUSE_MS);
-    }
+    await this.#catchUp();
     this.#soundFromMs = this.#o.clock.nowMs();
     for (let item = await this.#tap.next(); item && !this.#ended; item = await this.#tap.next()) this.#take(item);
     this.#end('the camera is gone, or is another one now');
+  }
+
+  /** Sends what was kept, no faster than lost packets of it can be sent again. */
+  async #catchUp(): Promise<void> {
+    let burst = 0;
+    let packets = 0;
+    for (const item of waitingIn(this.#tap)) {
+      const bytes = this.#take(item);
+      burst += bytes;
+      packets += Math.ceil(bytes / PACKET_BYTES);
+      if (packets >= REPAIRABLE_PACKETS) {
+        packets = 0;
+        await this.#repaired();
+      }
+      if (burst < SLICE_BYTES) continue;
+      burst = 0;
+      await sleep(this.#o.clock, this.#o.clock.nowMs() - this.#missedMs < REPAIRED_MS ? SLOW_PAUSE_MS : PAUSE_MS);
+    }
+  }
+
+  /** Waits while the viewer asks for packets. */
+  async #repaired(): Promise<void> {
+    const { clock } = this.#o;
+    const limitMs = clock.nowMs() + REPAIR_LIMIT_MS;
+    for (;;) {
+      const leftMs = Math.min(this.#missedMs + REPAIRED_MS, limitMs) - clock.nowMs();
+      if (leftMs <= 0 || this.#ended) return;
+      await sleep(clock, leftMs);
+    }
   }
 
   /** @returns the bytes that were sent. */
@@ -176,14 +215,17 @@ export class View {
     this.#times.say();
   }
 
-  #lost(): void {
+  #pictureLost(): void {
     const nowMs = this.#o.clock.nowMs();
-    this.#lostMs ??= nowMs;
-    if (this.#hears && nowMs - this.#lostMs >= LOST_MS) this.#end('it lost pictures, and no keyframe came');
+    const before = this.#lost;
+    // One that has been silent for so long had what it waited for.
+    const fromMs = before && nowMs - before.saidMs < LOST_MS ? before.fromMs : nowMs;
+    this.#lost = { fromMs, saidMs: nowMs };
+    if (this.#hears && nowMs - fromMs >= LOST_MS) this.#end('it lost pictures, and no keyframe came');
   }
 
   #keyframe(data: Buffer): Buffer {
-    this.#lostMs = undefined;
+    this.#lost = undefined;
     const whole = withParameterSets(this.#codec, data, this.#described);
     // H.265 says how many pictures wait.
     return this.#codec !== 'h264' || this.#o.units.mayReorder ? whole : withoutHeldPictures(whole);
