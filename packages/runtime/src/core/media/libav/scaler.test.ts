@@ -1,7 +1,8 @@
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { packedBytes, PIXEL_FORMATS, type PixelFormat } from '@vigia/contracts';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Geometry, geometryOf, type RenditionSpec, WHOLE } from '#core/media';
-import { PAINTED, paintedFrame } from '../../../../test/support/painted-picture.ts';
+import { emptyFrame, PAINTED, paintedFrame } from '../../../../test/support/painted-picture.ts';
 import { Picture } from './picture.ts';
 import { FrameScaler } from './scaler.ts';
 
@@ -136,4 +137,28 @@ describe('libav writes past the end of lines; nothing of it is left', () => {
 
 function worst(values: Buffer, other: (i: number) => number | undefined): number {
   return values.reduce((most, value, i) => Math.max(most, Math.abs(value - (other(i) ?? Number.NaN))), 0);
+}
+
+test('whole pictures are scaled without Buffers for their pixels: the collector would run every 20 pictures', async () => {
+  const stamps = { capturedMs: 0, capturedWallMs: 0, hiddenMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
+  const geometry = geometryOf(1_920, 1_080, WHOLE, spec('RGB24'));
+  const pixels = Buffer.alloc(packedBytes('RGB24', 160, 120));
+  let collections = 0;
+  const observer = new PerformanceObserver((list) => {
+    collections += list.getEntries().filter((entry) => 'detail' in entry && isMajor(entry.detail)).length;
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  for (let n = 0; n < 400; n += 1) {
+    const large = new Picture(emptyFrame(1_920, 1_080), stamps, (freed) => freed.free());
+    scaler.scale(large, geometry, pixels);
+    large.release();
+  }
+  // Entries come later.
+  await new Promise((resolve) => void setTimeout(resolve, 50));
+  observer.disconnect();
+  expect(collections).toBeLessThan(4);
+});
+
+function isMajor(detail: unknown): boolean {
+  return (detail as { kind: number }).kind === constants.NODE_PERFORMANCE_GC_MAJOR;
 }

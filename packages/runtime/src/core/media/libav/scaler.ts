@@ -8,7 +8,7 @@ import {
   AV_PIX_FMT_YUV420P,
   SWS_FAST_BILINEAR,
 } from 'node-av/constants';
-import { SoftwareScaleContext } from 'node-av/lib';
+import { Frame, SoftwareScaleContext } from 'node-av/lib';
 import type { Geometry } from '#core/media';
 import { Blackout, type Outline } from './blackout.ts';
 import type { Picture } from './picture.ts';
@@ -45,10 +45,15 @@ interface TargetPlane {
   readonly past: number;
 }
 
-/** Memory for one rendition of content whose lines libav cannot write where they belong. */
+/** Memory for one rendition of content, with lines as libav wants them. */
 interface Scratch {
   readonly planes: readonly Buffer[];
-  readonly strides: number[];
+  readonly strides: readonly number[];
+}
+
+/** A picture of libav that whole pictures are scaled into. */
+interface Kept extends Scratch {
+  readonly frame: Frame;
 }
 
 /**
@@ -65,6 +70,8 @@ export class FrameScaler {
   /** As long as the geometry is the same; its memory serves later ones, too. */
   #scratch: Scratch | undefined;
   #scratchMemory: Buffer = Buffer.alloc(0);
+  /** The same for whole pictures. */
+  #kept: Kept | undefined;
   readonly #privacy: readonly Outline[];
   #blackout: { readonly key: string; readonly of: Blackout } | undefined;
 
@@ -84,22 +91,43 @@ export class FrameScaler {
   scale(picture: Picture, geometry: Geometry, into: Buffer): void {
     const { frame } = picture;
     const { crop, content, width, height } = geometry;
-    const planes = frame.data;
-    const { linesize } = frame;
+    if (!PLANE_LAYOUTS.has(frame.format))
+      throw new VigiaError('scale', `pixel format ${frame.format} of the camera is not supported`);
     this.#configure(frame.format, geometry);
-    if (!planes || into.byteLength < this.#bytes)
+    if (into.byteLength < this.#bytes)
       throw new VigiaError('scale', `a buffer of ${into.byteLength} bytes for ${width}×${height} ${geometry.format}`);
-    const source = cropPlanes(frame.format, planes, linesize, crop);
     if (content.width !== width || content.height !== height) this.#pad(geometry, into);
+    const isWhole = crop.x === 0 && crop.y === 0 && crop.width === frame.width && crop.height === frame.height;
+    if (isWhole) this.#scaleWhole(frame, geometry, into);
+    else this.#scalePart(frame, geometry, into);
+    if (this.#privacy.length > 0) this.#blackoutOf(picture, geometry).apply(into);
+  }
+
+  /**
+   * From libav's memory into libav's memory, and from there line by line. Planes of the picture as Buffers would be 3 MB each that the
+   * collector of V8 counts as its own: it then collects everything, every 22 pictures of 1080p.
+   */
+  #scaleWhole(frame: Frame, geometry: Geometry, into: Buffer): void {
+    const kept = this.#keptFor(geometry);
+    const result = this.#context?.scaleFrameSync(kept.frame, frame) ?? -1;
+    const { width, height } = geometry.content;
+    if (result < 0) throw new VigiaError('scale', `scaling to ${width}×${height} failed (${result})`);
+    this.#copy(kept, into);
+  }
+
+  #scalePart(frame: Frame, geometry: Geometry, into: Buffer): void {
+    const { crop, content, height } = geometry;
+    const { linesize, data } = frame;
+    if (!data) throw new VigiaError('scale', 'the picture was freed');
+    const source = cropPlanes(frame.format, data, linesize, crop);
     const scratch = this.#canWriteTo(geometry, into) ? undefined : this.#scratchFor();
     const targets = scratch ? [...scratch.planes] : this.#targets.map(({ begin }) => into.subarray(begin));
-    const strides = scratch ? scratch.strides : this.#strides;
+    const strides = scratch ? [...scratch.strides] : this.#strides;
     const rows = this.#context?.scaleSync(source, linesize, 0, crop.height, targets, strides) ?? -1;
     if (rows !== content.height)
       throw new VigiaError('scale', `scaling to ${content.width}×${content.height} gave ${rows} lines`);
     if (scratch) this.#copy(scratch, into);
     else if (content.height !== height) this.#mend(geometry, into);
-    if (this.#privacy.length > 0) this.#blackoutOf(picture, geometry).apply(into);
   }
 
   /** Frees the context. Idempotent. */
@@ -107,6 +135,8 @@ export class FrameScaler {
     this.#context?.freeContext();
     this.#context = undefined;
     this.#key = '';
+    this.#kept?.frame.free();
+    this.#kept = undefined;
   }
 
   /**
@@ -126,6 +156,20 @@ export class FrameScaler {
       const end = endOf(target);
       if (target.past > 0) into.fill(padding, end, Math.min(end + target.past, target.offset + target.bytes));
     }
+  }
+
+  #keptFor({ content: { width, height }, format }: Geometry): Kept {
+    if (this.#kept) return this.#kept;
+    const frame = new Frame();
+    frame.alloc();
+    frame.width = width;
+    frame.height = height;
+    frame.format = TARGETS[format] as never;
+    const result = frame.allocBuffer();
+    const planes = frame.data;
+    if (result < 0 || !planes) throw new VigiaError('scale', `no memory for ${width}×${height} ${format} (${result})`);
+    this.#kept = { frame, planes, strides: frame.linesize };
+    return this.#kept;
   }
 
   #scratchFor(): Scratch {
@@ -180,6 +224,8 @@ export class FrameScaler {
     );
     this.#targets = targetsOf(format, width, height, content);
     this.#scratch = undefined;
+    this.#kept?.frame.free();
+    this.#kept = undefined;
     this.#strides = this.#targets.map((plane) => plane.stride);
     this.#bytes = packedBytes(format, width, height);
     this.#key = key;
@@ -216,8 +262,7 @@ function endOf({ begin, stride, lines, lineBytes }: TargetPlane): number {
 
 /** The planes, beginning at the corner of the crop. @param crop Even `x` and `y`. */
 function cropPlanes(format: number, planes: Buffer[], linesize: number[], crop: { x: number; y: number }): Buffer[] {
-  const layouts = PLANE_LAYOUTS.get(format);
-  if (!layouts) throw new VigiaError('scale', `pixel format ${format} of the camera is not supported`);
+  const layouts = PLANE_LAYOUTS.get(format) ?? [];
   const { x, y } = crop;
   if (x === 0 && y === 0) return planes;
   return layouts.map(({ bytes, xShift, yShift }, i) => {
