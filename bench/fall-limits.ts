@@ -25,6 +25,8 @@ const CHOICES = {
   wideShape: [1, 0.85, 1.2],
   fallMs: [4_000, 2_500],
   confirmMs: [650, 850, 450],
+  // 9: this condition never decides.
+  tippedDrop: [0.25, 9],
 } as const satisfies Partial<Record<keyof FallLimits, readonly number[]>>;
 
 const MODEL = 'ssdlite-mobilenet-v2';

@@ -79,6 +79,15 @@ describe('a fall', () => {
     );
   });
 
+  test('of somebody whose only picture upright is the first one', () => {
+    const { changes } = play(new FallRule(ASPECT), every(200, 3_000), (atMs) => {
+      if (atMs === 0) return { whole: [standing()] };
+      if (atMs < 600) return { whole: [person([0.4, 0.5 + atMs / 4_000, 0.64, 0.92], 0.8)] };
+      return { whole: [], looks: [lying()] };
+    });
+    expect(changes).toMatchObject([{ phase: 'start', state: 'down', reason: 'fall' }]);
+  });
+
   test('without looks that find anybody, and low for one picture only, is not claimed', () => {
     const { changes } = play(new FallRule(ASPECT), every(200, 8_000), (atMs) => ({ whole: fall(atMs).whole }));
     expect(changes).toEqual([]);

@@ -35,6 +35,8 @@ const LOOK_MS = 2_400;
 const MOST_LOOKS = 4;
 /** A box is somebody else when it overlaps theirs, or lies in that of somebody who is about as tall, or taller. */
 const OTHER = { overlap: 0.4, within: 0.6, height: 0.8 };
+/** Somebody is falling whose top is so much lower from one sighting to the next, in body heights. */
+const FALLING = 0.2;
 /** How much a step of a body height costs against confidence. */
 const STEP_COST = 0.5;
 /** Who fell has recovered when seen upright for this long, while looks found nobody who lies there. Milliseconds. */
@@ -120,9 +122,12 @@ export class FallRule {
       atMs,
       people.map((detection) => ({ detection })),
     );
-    for (const { id, bbox, detection, seenMs } of tracks) {
+    for (const { id, bbox, detection, seenMs, firstMs, firstBbox } of tracks) {
       const body = bodyOf(bbox, this.#aspect);
-      const known = this.#followed.get(id) ?? this.#foundAgain(id, body) ?? this.#begin(id);
+      const known =
+        this.#followed.get(id) ??
+        this.#foundAgain(id, body) ??
+        this.#begin(id, this.#beforeFalling(firstMs, bodyOf(firstBbox, this.#aspect), body));
       if (seenMs === atMs) this.#seen(known, { atMs, body, score: detection.confidence, looked: false });
     }
     for (const { track } of ended) {
@@ -233,7 +238,13 @@ export class FallRule {
     return [...this.#known.values()].flatMap(({ alarm }) => (alarm ? [alarm.body] : []));
   }
 
-  #begin(track: number): Known {
+  /** A tracker follows nobody before the second sighting: if somebody is falling by then, the first one shows them upright. */
+  #beforeFalling(firstMs: number, first: Body, second: Body): PersonSighting | undefined {
+    if (second.top - first.top < FALLING * first.height) return undefined;
+    return { atMs: firstMs, body: first, score: TRACKER.start, looked: false };
+  }
+
+  #begin(track: number, before: PersonSighting | undefined): Known {
     const id = this.#newId();
     const known: Known = {
       person: new Person(id, this.#limits),
@@ -242,6 +253,7 @@ export class FallRule {
       alarm: undefined,
       found: undefined,
     };
+    if (before) known.person.see(before);
     this.#known.set(id, known);
     this.#followed.set(track, known);
     return known;

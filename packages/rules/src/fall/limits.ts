@@ -18,6 +18,13 @@ export interface FallLimits {
   readonly lowDrop: number;
   readonly veryWideShape: number;
   readonly veryFlatHeight: number;
+  /**
+   * or by `tippedDrop` when it is as wide as only a body that lies (`tippedShape`) and lower (`tippedHeight`): from a high corner or
+   * through a fisheye, where the top hardly drops.
+   */
+  readonly tippedDrop: number;
+  readonly tippedShape: number;
+  readonly tippedHeight: number;
   /** More than this is no fall, but another place. */
   readonly mostDrop: number;
   /** Not down any more: the top is so near to where it was. */
@@ -49,6 +56,9 @@ export const FALL_DEFAULTS: FallLimits = {
   lowDrop: 0.35,
   veryWideShape: 1.3,
   veryFlatHeight: 0.45,
+  tippedDrop: 0.25,
+  tippedShape: 1.5,
+  tippedHeight: 0.8,
   mostDrop: 1.25,
   rise: 0.35,
   fallMs: 4_000,

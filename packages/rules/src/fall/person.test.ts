@@ -41,6 +41,10 @@ describe('down', () => {
     ['much lower, and standing: it is somebody in front', body(0.67, 0.2, 0.45), false],
     ['a third lower, very wide and very flat: from a chair', body(0.5, 0.35, 0.2), true],
     ['a third lower, very wide only', body(0.5, 0.35, 0.25), false],
+    ['a quarter lower, as wide as only who lies, and lower: seen from a high corner', body(0.43, 0.55, 0.35), true],
+    ['a quarter lower and lower, but not as wide', body(0.43, 0.5, 0.35), false],
+    ['a quarter lower and as wide, but as high as before', body(0.43, 0.65, 0.42), false],
+    ['a fifth lower, as wide and lower', body(0.42, 0.55, 0.35), false],
     ['further down than anybody falls', body(0.95, 0.5, 0.05), false],
   ])('%s: %s', (_, what, isIt) => {
     expect(isDownAs(what)).toBe(isIt);

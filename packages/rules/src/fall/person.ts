@@ -167,7 +167,8 @@ export class Person {
     if (drop > limits.drop && (shape > limits.wideShape || now < limits.flatHeight * height)) return true;
     const stands = shape < limits.uprightShape && now > limits.uprightHeight * height;
     if (drop > limits.deepDrop && !stands) return true;
-    return drop > limits.lowDrop && shape > limits.veryWideShape && now < limits.veryFlatHeight * height;
+    if (drop > limits.lowDrop && shape > limits.veryWideShape && now < limits.veryFlatHeight * height) return true;
+    return drop > limits.tippedDrop && shape > limits.tippedShape && now < limits.tippedHeight * height;
   }
 
   #seeDown({ atMs, looked }: PersonSighting, shape: number, drop: number): void {
