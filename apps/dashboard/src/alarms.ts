@@ -17,7 +17,7 @@ export interface Alarm {
   readonly camera: string;
   /** Id of one of its events: what `acknowledge` takes. */
   readonly event: string;
-  readonly kind: 'fall' | 'bed';
+  readonly kind: 'fall' | 'bed' | 'visit';
   /** `down`, `blind`, `out` … */
   readonly state: string;
   /** Why there is an alarm, where the node says so: `long_lie`, `away` … */
@@ -75,7 +75,7 @@ export class Alarms {
           event: found.event,
           kind: found.kind,
           state: found.state,
-          reason: same?.reason ?? known?.alarm.reason ?? null,
+          reason: found.reason,
           message: found.message,
           startedMs: isKept ? same.startedMs : startedMs,
           by: found.acknowledged?.by ?? null,
@@ -90,7 +90,7 @@ export class Alarms {
 
   /** An event arrived; those that are not about an alarm change nothing. */
   fromEvent(event: NodeEvent, localMs: number): void {
-    if (event.kind !== 'fall' && event.kind !== 'bed') return;
+    if (event.kind !== 'fall' && event.kind !== 'bed' && event.kind !== 'visit') return;
     const { phase, subject, camera, data } = event;
     if (phase === null || subject === null || camera === null) return;
     if (phase === 'end') {

@@ -3,7 +3,7 @@ import { type Alarm, type Go, OUTCOMES } from './alarms.ts';
 import { Icon } from './icons.tsx';
 import { linkTo } from './route.ts';
 import { acknowledging, mayAct, me, serverSecond, tileScreen, wall } from './screen.ts';
-import { alarmName, personName, roomName, text, wholeDuration } from './texts.ts';
+import { alarmName, outcomeName, personName, roomName, text, wholeDuration } from './texts.ts';
 import { Picture, WatchLabel } from './tile.tsx';
 import { Trace } from './trace.tsx';
 
@@ -111,7 +111,7 @@ function AlarmRow({ alarm, go }: { alarm: Alarm; go: Go }): VNode {
 
 /** What was found: said by a choice, which may be changed. */
 function Found({ alarm, go }: { alarm: Alarm; go: Go }): VNode | null {
-  if (!mayAct(me.value)) return alarm.outcome === null ? null : <b>{text(`a.o.${alarm.outcome}`)}</b>;
+  if (!mayAct(me.value)) return alarm.outcome === null ? null : <b>{outcomeName(alarm.kind, alarm.outcome)}</b>;
   return (
     <select
       class="found"
@@ -127,7 +127,7 @@ function Found({ alarm, go }: { alarm: Alarm; go: Go }): VNode | null {
       </option>
       {OUTCOMES.map((outcome) => (
         <option key={outcome} value={outcome}>
-          {text(`a.o.${outcome}`)}
+          {outcomeName(alarm.kind, outcome)}
         </option>
       ))}
     </select>
@@ -168,5 +168,7 @@ function Refused({ alarm }: { alarm: Alarm }): VNode | null {
 
 function Ago({ alarm }: { alarm: Alarm }): VNode {
   const seconds = serverSecond.value;
-  return <span>{seconds === null ? '' : wholeDuration(Math.max(0, seconds * 1000 - alarm.startedMs))}</span>;
+  return (
+    <span class="nowrap">{seconds === null ? '' : wholeDuration(Math.max(0, seconds * 1000 - alarm.startedMs))}</span>
+  );
 }

@@ -1,4 +1,5 @@
 // Words for what the page knows. The catalogues are in texts-en.ts and texts-de.ts.
+import type { AlarmOutcome } from '@vigia/contracts';
 import type { Alarm } from './alarms.ts';
 import { DE } from './texts-de.ts';
 import { EN, type TextKey } from './texts-en.ts';
@@ -49,6 +50,14 @@ export function clockTime(ms: number): string {
   return new Date(ms).toLocaleTimeString('en-GB', { hour12: false });
 }
 
+/** The same with the day, if that is another one than now: `22 Nov 03:14:19`. */
+export function dayTime(ms: number, nowMs: number): string {
+  const isToday = new Date(ms).toDateString() === new Date(nowMs).toDateString();
+  if (isToday) return clockTime(ms);
+  const locale = language === 'de' ? 'de-DE' : 'en-GB';
+  return `${new Date(ms).toLocaleDateString(locale, { day: 'numeric', month: 'short' })} ${clockTime(ms)}`;
+}
+
 let names: ReadonlyMap<string, string> = new Map();
 
 /** What cameras are called, by id. */
@@ -72,7 +81,13 @@ export function personName(by: string): string {
 /** The headline of an alarm. */
 export function alarmName({ kind, reason, state }: Alarm): string {
   const key = `a.${reason ?? (kind === 'fall' ? 'fall' : state)}`;
-  return text(key in EN ? (key as TextKey) : kind === 'fall' ? 'a.fall' : 'a.unknown');
+  const unknown = { fall: 'a.fall', bed: 'a.unknown', visit: 'a.visit' } as const;
+  return text(key in EN ? (key as TextKey) : unknown[kind]);
+}
+
+/** What was found. Only a fall can turn out to be none; other alarms are false. */
+export function outcomeName(kind: Alarm['kind'], outcome: AlarmOutcome): string {
+  return text(outcome === 'not_a_fall' && kind !== 'fall' ? 'a.o.false' : `a.o.${outcome}`);
 }
 
 /** What an answer says; empty where a tile says it elsewhere. */

@@ -1,6 +1,8 @@
 // Over 500 lines: all rules of what the page may claim, in one scene.
 import type { Detection, NodeEvent, NodeStatus, ResultMessage, SummaryMessage } from '@vigia/contracts';
 import { describe, expect, test } from 'vitest';
+import type { Alarm } from './alarms.ts';
+import { alarmName, outcomeName } from './texts.ts';
 import { type TileView, Ward } from './ward.ts';
 
 /** The server's wall clock minus the page's clock: the page began at 0, and the server is far away. */
@@ -124,7 +126,7 @@ class Scene {
 }
 
 function alarm(changes: Partial<Alarms[number]> = {}): Alarms[number] {
-  const open = { subject: 'hall/person-1', camera: 'hall', event: 'E1', kind: 'fall', state: 'down' };
+  const open = { subject: 'hall/person-1', camera: 'hall', event: 'E1', kind: 'fall', state: 'down', reason: 'fall' };
   return { ...open, message: 'Went down.', since_ms: 12_000, acknowledged: null, ...changes } as Alarms[number];
 }
 
@@ -880,7 +882,29 @@ describe('alarms', () => {
   test('are not the states of beds without an alarm', () => {
     const scene = new Scene();
     scene.event({ kind: 'bed', phase: null, data: { state: 'out', reason: null } });
+    scene.event({ kind: 'visit', phase: null, data: { state: 'occupied', reason: null } });
     expect(scene.wall().open).toBe(0);
+  });
+
+  test('of visits have names of their own, and are false alarms rather than no falls', () => {
+    const scene = new Scene();
+    const named = (state: string, reason: string | null): string => {
+      scene.event({ kind: 'visit', phase: 'start', subject: 'hall/door/visits', data: { state, reason } });
+      return alarmName(scene.wall().stage as Alarm);
+    };
+    expect(named('occupied', 'occupied')).toBe('Somebody is there');
+    expect(named('occupied', 'crowded')).toBe('Too many people');
+    expect(named('empty', 'empty')).toBe('Nobody seen for long');
+    expect(named('blind', null)).toBe('Zone');
+    expect(outcomeName('visit', 'not_a_fall')).toBe('False alarm');
+    expect(outcomeName('fall', 'not_a_fall')).toBe('Not a fall');
+    expect(outcomeName('visit', 'injured')).toBe('Injured');
+  });
+
+  test('are named by their reason also on a page that was opened later', () => {
+    const scene = new Scene();
+    scene.status({ alarms: [alarm({ reason: 'long_lie' })] });
+    expect(alarmName(scene.wall().stage as Alarm)).toBe('On the floor');
   });
 
   test('are shown for a camera that the status does not have', () => {

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { BED_ALARMS } from './bed.ts';
 import { durationMs } from './config-recording.ts';
 import { ID_PATTERN } from './ids.ts';
+import { VISIT_ALARMS } from './visit.ts';
 
 /** What a zone is: see {@link zoneSchema}. */
-export const ZONE_KINDS = ['floor', 'bed', 'chair', 'ignore', 'privacy'] as const;
+export const ZONE_KINDS = ['floor', 'bed', 'chair', 'area', 'ignore', 'privacy'] as const;
 /** See {@link ZONE_KINDS}. */
 export type ZoneKind = (typeof ZONE_KINDS)[number];
 
@@ -17,7 +18,7 @@ export const zoneSchema = z.strictObject({
   kind: z
     .enum(ZONE_KINDS)
     .describe(
-      '`floor`: who lies here for long needs help. `bed`, `chair`: who lies here is where they belong. `ignore`: who is here is not judged, such as a mirror, a screen, a street behind a window. `privacy`: blacked out before any model, worker or snapshot sees it.',
+      '`floor`: who lies here for long needs help. `bed`, `chair`: who lies here is where they belong. `area`: a place that only `visits` are about, such as a doorway or the surroundings of a machine. `ignore`: who is here is not judged, such as a mirror, a screen, a street behind a window. `privacy`: blacked out before any model, worker or snapshot sees it.',
     ),
   points: z
     .array(z.tuple([share, share]))
@@ -43,6 +44,14 @@ export function privacyOf(zones: readonly ZoneConfig[]): ZoneConfig['points'][] 
 
 const ID_RULE = 'an id is 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit';
 const from = z.string().regex(ID_PATTERN, ID_RULE).describe('A consumer of this camera: a model that finds persons.');
+
+const alarmHours = z
+  .string()
+  .refine((text) => hoursOf(text) !== undefined, 'two times of the day, such as "21:00-07:00"')
+  .optional()
+  .describe(
+    'When an alarm may begin, in the local time of the node, such as `"21:00-07:00"`: over midnight when the second is earlier. Default: always.',
+  );
 
 const fallRuleSchema = z.strictObject({
   from,
@@ -75,13 +84,54 @@ const bedRuleSchema = z.strictObject({
     .refine((text) => isDuration(text, 1_000, 43_200_000), 'a duration from 1s to 12h, such as 15m')
     .default('15m')
     .describe('How long somebody may be out of the bed. 1s to 12h.'),
-  hours: z
-    .string()
-    .refine((text) => hoursOf(text) !== undefined, 'two times of the day, such as "21:00-07:00"')
-    .optional()
-    .describe(
-      'When leaving the bed is an alarm, in the local time of the node, such as `"21:00-07:00"`: over midnight when the second is earlier. Default: always.',
-    ),
+  hours: alarmHours,
+});
+
+const visitZoneSchema = z
+  .strictObject({
+    alarm: z
+      .enum(VISIT_ALARMS)
+      .optional()
+      .describe(
+        'What is an alarm: `occupied`, somebody is there; `crowded`, at least `people` are; `empty`, nobody was seen there for `after`. Default: nothing; who comes and goes is an event all the same.',
+      ),
+    after: z
+      .string()
+      .refine((text) => isDuration(text, 0, 172_800_000), 'a duration from 0s to 48h, such as 3s')
+      .optional()
+      .describe(
+        'For how long that must last until it is an alarm. 0s to 48h. Default: 0s of `occupied`, 3s of `crowded`; `empty` needs it.',
+      ),
+    people: z.int().min(2).max(100).optional().describe('Of `crowded`: from so many people on. 2 to 100.'),
+    hours: alarmHours,
+  })
+  .refine(({ alarm, after }) => alarm !== 'empty' || (after !== undefined && isDuration(after, 10_000, 172_800_000)), {
+    path: ['after'],
+    error: '`alarm: empty` needs it: for how long nobody may be seen, from 10s on',
+  })
+  .refine(({ alarm, people }) => alarm !== 'crowded' || people !== undefined, {
+    path: ['people'],
+    error: '`alarm: crowded` needs it: from how many people on',
+  })
+  .refine(({ alarm, people }) => alarm === 'crowded' || people === undefined, {
+    path: ['people'],
+    error: 'only `alarm: crowded` has it',
+  })
+  .refine(({ alarm, after }) => alarm !== undefined || after === undefined, {
+    path: ['after'],
+    error: 'it is about an alarm: without `alarm` there is none',
+  })
+  .refine(({ alarm, hours: when }) => alarm !== undefined || when === undefined, {
+    path: ['hours'],
+    error: 'it is about an alarm: without `alarm` there is none',
+  });
+
+const visitRuleSchema = z.strictObject({
+  from,
+  zones: z
+    .record(z.string().regex(ID_PATTERN, ID_RULE), visitZoneSchema)
+    .refine((zones) => Object.keys(zones).length > 0, 'at least one zone is needed')
+    .describe('Zones of this camera, by their ids: who comes and goes there is an event.'),
 });
 
 /** Minutes since midnight of `"21:00-07:00"`; undefined when it is something else, or no time at all. */
@@ -97,10 +147,13 @@ export function hoursOf(text: string): { readonly from: number; readonly to: num
 export const rulesSchema = z.strictObject({
   fall: fallRuleSchema.optional().describe('Raises an alarm when somebody falls and stays down, or lies for long.'),
   bed: bedRuleSchema.optional().describe('Follows who is in a bed, and raises an alarm when they leave it.'),
+  visits: visitRuleSchema
+    .optional()
+    .describe('Follows who comes into zones and leaves them, and raises alarms about it.'),
 });
 
 function isDuration(text: string, leastMs: number, mostMs: number): boolean {
-  if (!/^\d{1,8}(?:ms|s|m|h)$/.test(text)) return false;
+  if (!/^\d{1,6}(?:ms|s|m|h)$/.test(text)) return false;
   const ms = durationMs(text);
   return ms >= leastMs && ms <= mostMs;
 }

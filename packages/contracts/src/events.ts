@@ -4,6 +4,7 @@ import { SLA_CLASSES } from './config.ts';
 import { acknowledgedSchema, fallDataSchema, findingSchema } from './fall.ts';
 import { type CameraStateMessage, EVENT_TYPES, type EventMessage, type WorkerStateMessage } from './mqtt.ts';
 import { CAMERA_STATES, MODEL_STATES, WORKER_STATES } from './report.ts';
+import { visitDataSchema } from './visit.ts';
 
 /** Version of the envelope. Within a version keys and kinds are only added. */
 export const EVENT_VERSION = 1;
@@ -125,6 +126,7 @@ export const nodeEventSchema = z.discriminatedUnion('kind', [
   kind('consumer_blind', blindDataSchema),
   kind('fall', fallDataSchema),
   kind('bed', bedDataSchema),
+  kind('visit', visitDataSchema),
   kind('recording', recordingDataSchema),
   kind('storage', storageDataSchema),
   kind('node', nodeDataSchema),

@@ -17,6 +17,7 @@ export * from './report.ts';
 export * from './event-query.ts';
 export * from './events.ts';
 export * from './fall.ts';
+export * from './visit.ts';
 export * from './node-stream.ts';
 export * from './node-status.ts';
 export * from './node-log.ts';

@@ -82,9 +82,10 @@ const openAlarmSchema = z.strictObject({
   /** Id of its first event: what `acknowledge` takes. */
   event: z.string(),
   /** The kind of its events. */
-  kind: z.enum(['fall', 'bed']),
+  kind: z.enum(['fall', 'bed', 'visit']),
   /** As last reported: see the events. */
   state: z.string(),
+  reason: z.string().nullable(),
   message: z.string(),
   /** Since its start. Milliseconds. */
   since_ms: ms,

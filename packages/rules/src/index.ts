@@ -15,3 +15,12 @@ export {
 export { BED_LEAST_SCORE } from './bed/company.ts';
 export type { Place } from './bed/place.ts';
 export { type Hours, minutesInto } from './hours.ts';
+export {
+  VisitAlarm,
+  type VisitAlarmOptions,
+  type VisitAlarmWhen,
+  type VisitMoment,
+  type VisitPhase,
+} from './visits/visit-alarm.ts';
+export { VISIT_LEAST_SCORE, VisitRule, type VisitRuleOptions } from './visits/visit-rule.ts';
+export type { Visit, VisitState, VisitView } from './visits/zone-visit.ts';

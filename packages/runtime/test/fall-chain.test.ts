@@ -34,12 +34,15 @@ test('somebody falls: an alarm at the broker that says why, and an end when the 
   );
   const falls: NodeEventOf<'fall'>[] = [];
   const beds: NodeEventOf<'bed'>[] = [];
+  const visits: NodeEventOf<'visit'>[] = [];
   client.on('message', (_, payload) => {
     const event = nodeEventSchema.parse(JSON.parse(payload.toString()));
     if (event.kind === 'fall') falls.push(event);
     if (event.kind === 'bed') beds.push(event);
+    if (event.kind === 'visit') visits.push(event);
   });
-  for (const kind of ['fall', 'bed']) await client.subscribeAsync(`vigia/${box.node}/+/event/${kind}`, { qos: 1 });
+  for (const kind of ['fall', 'bed', 'visit'])
+    await client.subscribeAsync(`vigia/${box.node}/+/event/${kind}`, { qos: 1 });
   const room = {
     source: `"file:${FALL}?loop"`,
     consumers: 'people: { model: ssdlite, fps: 5, sla: critical }',
@@ -47,10 +50,11 @@ test('somebody falls: an alarm at the broker that says why, and an end when the 
   };
   // The same, where everything is a bed: who stands sits up in it, and who falls lies down.
   const bed = '{ kind: bed, points: [[0, 0.3], [1, 0.3], [1, 1], [0, 1]] }';
+  const visited = 'visits: { from: people, zones: { bed: { alarm: occupied, after: 1s } } }';
   const ward = {
     ...room,
     consumers: 'people: { model: ssdlite, fps: 5 }',
-    extra: `zones: { bed: ${bed} }\n    rules: { fall: { from: people }, bed: { from: people, zone: bed, alarm: sitting } }`,
+    extra: `zones: { bed: ${bed} }\n    rules: { fall: { from: people }, bed: { from: people, zone: bed, alarm: sitting }, ${visited} }\n    record: { mode: always }`,
   };
   const config = writeConfig(box, { room, ward }, `mqtt: { url: "mqtt://127.0.0.1:${broker.port}" }\n`);
   const vigia = new Vigia(['run', '-c', config, '--json'], box.env);
@@ -101,6 +105,27 @@ test('somebody falls: an alarm at the broker that says why, and an end when the 
     data: { reason: 'sitting', message: 'somebody sits up in bed in ward' },
   });
   expect(falls.filter(({ camera }) => camera === 'ward')).toEqual([]);
+  // Somebody comes into the zone, and is there for a second.
+  const [came, alarm] = visits;
+  expect(came).toMatchObject({ phase: null, severity: 'notice', subject: 'ward/bed/visits', data: { people: 1 } });
+  expect(alarm).toMatchObject({
+    phase: 'start',
+    severity: 'alarm',
+    camera: 'ward',
+    consumer: 'people',
+    data: { state: 'occupied', reason: 'occupied', message: 'somebody is in bed in ward', visit: { most_people: 1 } },
+  });
+  const stayedMs = Date.parse(alarm?.data.captured_at ?? '') - Date.parse(alarm?.data.visit?.entered_at ?? '');
+  expect(stayedMs).toBeGreaterThanOrEqual(500);
+  // What was stored shows the same to the same zones.
+  const replay = ['rules', 'replay', '--rule', 'visits', '--camera', 'ward', '--from', '1h', '-c', config];
+  const again = spawnSync(process.execPath, [MAIN, ...replay], {
+    env: { ...process.env, ...box.env },
+    encoding: 'utf8',
+  });
+  expect(again).toMatchObject({ status: 0, stderr: '' });
+  expect(again.stdout).toMatch(/^\S+ \S+ {2}bed +occupied +\S+\n\S+ \S+ {2}bed +ALARM occupied$/m);
+  expect(again.stdout).toMatch(/^ward: \d+ results, .*1 alarm\n$/m);
   vigia.process.kill('SIGTERM');
   expect(await vigia.ended()).toBe(0);
   expect(box.leftovers()).toEqual([]);

@@ -36,13 +36,13 @@ const ours = (modules: readonly string[]): string[] => modules.filter((name) => 
 const PROCESSES = {
   'a camera process': {
     entry: '@vigia/runtime/dist/camera/camera-process.js',
-    most: 245,
+    most: 250,
     never:
       /^runtime\/(?:node|cli|main)|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 338,
+    most: 339,
     never:
       /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },
@@ -66,13 +66,13 @@ const PROCESSES = {
   },
   'an ingest process': {
     entry: '@vigia/runtime/dist/ingest/ingest-process.js',
-    most: 194,
+    most: 195,
     never:
       /^runtime\/(?:node|camera|footage|cli|main|services\/(?:inference|workers|playback|footage))|^model-container\/|^npm:(?:yaml|pacote|tar|fastify|mqtt|aedes|libsql|sharp|onnxruntime-node)$/,
   },
   'a model container': {
     entry: '@vigia/model-container/dist/container.js',
-    most: 91,
+    most: 92,
     never: /^runtime\/|^model-container\/(?:model-store|onboarding|conversion)\/|^npm:(?:pacote|tar)$/,
   },
 };

@@ -76,15 +76,35 @@ test('a bed: its states and alarms, and a picture', () => {
   expect(readFileSync(join(out, 'fall-bed.jpg')).subarray(0, 3)).toEqual(Buffer.from([0xff, 0xd8, 0xff]));
 });
 
+test('visits: who came into zones and left them, and alarms', () => {
+  const out = join(dir, 'visits');
+  const zones =
+    'room: { kind: area, points: [[0, 0], [1, 0], [1, 1], [0, 1]] }, shelf: { kind: area, points: [[0, 0], [0.1, 0], [0, 0.1]] }';
+  const file = config(zones, ', visits: { from: people, zones: { room: { alarm: occupied, after: 2s }, shelf: {} } }');
+  const { code, stdout, stderr } = rules('test', '--rule', 'visits', '--clip', FALL, '-c', file, '--out', out);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(
+    /^ SECOND {2}ZONE +STATE +SINCE\n +\d\.\d {2}room +occupied +\d\.\d s\n +[23]\.\d {2}room +ALARM occupied\n.*1 visit, 1 alarm\n/,
+  );
+  const lines = readFileSync(join(out, 'fall-visits.jsonl'), 'utf8').trim().split('\n');
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+    zones: [
+      { zone: 'room', state: 'occupied', most_people: 1 },
+      { zone: 'shelf', state: 'unknown', entered_ms: null },
+    ],
+  });
+  expect(readFileSync(join(out, 'fall-visits.jpg')).subarray(0, 3)).toEqual(Buffer.from([0xff, 0xd8, 0xff]));
+});
+
 test('bad input: one sentence, and exit code 2', () => {
   const cases: [words: string[], sentence: string][] = [
     [['test'], 'vigia rules test: --clip is missing: a video file'],
     [['test', '--clip', '/none.mp4'], 'vigia rules test: --clip /none.mp4 is no file'],
     [['test', '--clip', FALL, '--fps', '0'], 'vigia rules test: --fps 0: 1 to 30 are allowed'],
-    [['test', '--clip', FALL, '--rule', 'beds'], 'vigia rules test: --rule beds: allowed are fall and bed'],
+    [['test', '--clip', FALL, '--rule', 'beds'], 'vigia rules test: --rule beds: allowed are fall, bed, visits'],
     [
       ['test', '--clip', FALL, '--rule', 'bed'],
-      'vigia rules test: --rule bed needs --config FILE: only a zone shows where the bed is',
+      'vigia rules test: --rule bed needs --config FILE: its zones show where to look',
     ],
     [
       ['test', '--clip', FALL, '--rule', 'bed', '-c', config('f: { kind: floor, points: [[0, 0], [1, 0], [1, 1]] }')],
@@ -103,7 +123,11 @@ test('bad input: one sentence, and exit code 2', () => {
       ],
       'vigia rules test: --camera hall has no fall rule; allowed are room',
     ],
-    [['play', '--clip', FALL], 'vigia rules: found "play", allowed is test'],
+    [
+      ['replay', '--from', '1h'],
+      'vigia rules replay: --rule (none): allowed are bed and visits; falls need pictures: export a clip, and use vigia rules test',
+    ],
+    [['play', '--clip', FALL], 'vigia rules: found "play"; allowed are test and replay'],
   ];
   for (const [words, sentence] of cases)
     expect(rules(...words)).toEqual({ code: 2, stdout: '', stderr: `vigia: ${sentence}\n` });

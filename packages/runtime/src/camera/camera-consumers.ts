@@ -19,7 +19,7 @@ import { SlaMeter } from '#services/sla';
 import { Renditions } from '#services/stream-capture';
 import { ConsumerEvents } from './consumer-events.ts';
 import { ConsumerFactory } from './consumer-factory.ts';
-import { bedNotice, fallNotice } from './rule-notices.ts';
+import { bedNotice, fallNotice, visitNotice } from './rule-notices.ts';
 import { fanOut, type ResultSink } from './result-sink.ts';
 import { type ConsumerNews, NodeOutbox } from './node-outbox.ts';
 
@@ -85,6 +85,8 @@ export class CameraConsumers {
       onFall: (consumer, news) => this.#outbox.post({ type: 'rule', notice: fallNotice(setup.camera, consumer, news) }),
       onBed: ({ from, zone }, report) =>
         this.#outbox.post({ type: 'rule', notice: bedNotice(setup.camera, zone, from, report) }),
+      onVisit: (consumer, report) =>
+        this.#outbox.post({ type: 'rule', notice: visitNotice(setup.camera, consumer, report) }),
       onWorkerState: (worker, state, lastLines) => this.#events.workerState(worker, state, lastLines),
     });
     scope.defer(() => this.close());

@@ -16,7 +16,15 @@ import { LOOK_LEAST_SCORE } from '@vigia/rules';
 import { ContainerClient, ModelConsumer, type ResultWatcher, SecondLook } from '#services/inference';
 import { type Renditions, SquareRendition } from '#services/stream-capture';
 import { type LifecycleState, newProcessConsumer, newThreadConsumer, type ThreadRendering } from '#services/workers';
-import { type BedReport, BedWatch, type FallNews, FallWatch, watchersOf } from '#services/rules';
+import {
+  type BedReport,
+  BedWatch,
+  type FallNews,
+  FallWatch,
+  type VisitReport,
+  VisitWatch,
+  watchersOf,
+} from '#services/rules';
 import type { ResultSink } from './result-sink.ts';
 
 /** Options of {@link ConsumerFactory}. */
@@ -34,6 +42,7 @@ export interface ConsumerFactoryOptions {
   readonly keepPicture: () => boolean;
   readonly onFall: (consumer: string, news: FallNews) => void;
   readonly onBed: (rule: BedRuleSetup, report: BedReport) => void;
+  readonly onVisit: (consumer: string, report: VisitReport) => void;
   /** Owns the memory of second looks. */
   readonly scope: Scope;
   /** @param lastLines The last lines of the worker's standard error. */
@@ -57,7 +66,7 @@ export class ConsumerFactory {
   readonly #made = new Map<string, number>();
   readonly #scalers: FrameScaler[] = [];
   readonly #looks: SecondLook[] = [];
-  readonly #rules: (FallWatch | BedWatch)[] = [];
+  readonly #rules: (FallWatch | BedWatch | VisitWatch)[] = [];
 
   constructor(options: ConsumerFactoryOptions) {
     this.#o = options;
@@ -127,7 +136,8 @@ export class ConsumerFactory {
   }
 
   #watcher(setup: ModelConsumerSetup, client: ContainerClient): ResultWatcher | undefined {
-    const rules = [this.#fallWatch(setup, client), this.#bedWatch(setup)].filter((rule) => rule !== undefined);
+    const all = [this.#fallWatch(setup, client), this.#bedWatch(setup), this.#visitWatch(setup)];
+    const rules = all.filter((rule) => rule !== undefined);
     this.#rules.push(...rules);
     return watchersOf(rules);
   }
@@ -143,6 +153,22 @@ export class ConsumerFactory {
       ...more,
       hours: hours ?? undefined,
       onReport: (report) => onBed(rule, report),
+    });
+  }
+
+  #visitWatch(setup: ModelConsumerSetup): VisitWatch | undefined {
+    const { clock, log, onVisit } = this.#o;
+    const rule = this.#o.setup.rules.visits;
+    if (rule?.from !== setup.id) return undefined;
+    const watched = Object.entries(rule.watched).map(([id, { points, alarm }]) => {
+      return [id, { points, alarm: alarm ? { ...alarm, hours: alarm.hours ?? undefined } : undefined }] as const;
+    });
+    return new VisitWatch({
+      clock,
+      log: log.child('visits'),
+      watched: new Map(watched),
+      zones: rule.zones,
+      onReport: (report) => onVisit(setup.id, report),
     });
   }
 

@@ -1,6 +1,6 @@
-import type { BedNotice, FallNotice } from '#core/camera-link';
+import type { BedNotice, FallNotice, VisitNotice } from '#core/camera-link';
 import type { FallChange } from '@vigia/rules';
-import type { BedReport, FallNews } from '#services/rules';
+import type { BedReport, FallNews, VisitReport } from '#services/rules';
 
 /** What the fall rule says, in a sentence and with its numbers. */
 export function fallNotice(camera: string, consumer: string, { change, capturedWallMs, ageMs }: FallNews): FallNotice {
@@ -96,6 +96,56 @@ function bedSentence(camera: string, zone: string, { phase, state, reason, awayM
   return state === 'edge'
     ? `somebody sits on the edge of ${place}`
     : `somebody ${state === 'in' ? 'is' : 'sits up'} in ${place}`;
+}
+
+/** What the visits to a zone say. */
+export function visitNotice(camera: string, consumer: string, report: VisitReport): VisitNotice {
+  const { zone, phase, state, reason, people, visit, unseenMs, capturedWallMs, ageMs, bbox } = report;
+  return {
+    kind: 'visit',
+    zone,
+    phase,
+    from: consumer,
+    data: {
+      state,
+      reason,
+      message: visitSentence(camera, report),
+      captured_at: new Date(capturedWallMs).toISOString(),
+      age_ms: rounded(ageMs, 1),
+      people,
+      visit: visit
+        ? {
+            entered_at: new Date(visit.enteredMs).toISOString(),
+            last_seen_at: new Date(visit.lastSeenMs).toISOString(),
+            most_people: visit.most,
+          }
+        : null,
+      unseen_ms: rounded(unseenMs, 1),
+      bbox,
+    },
+  };
+}
+
+function visitSentence(camera: string, report: VisitReport): string {
+  const { zone, phase, state, reason, people, wasOccupied, visit, unseenMs } = report;
+  const place = `${zone} in ${camera}`;
+  if (reason === 'crowded' && phase === 'end') return `there are fewer people in ${place} now`;
+  if (reason === 'empty' && state !== 'occupied') {
+    const unseen = `nobody has been seen in ${place} for ${shortTime(unseenMs)}`;
+    return state === 'blind' ? `${unseen}; nothing is known now: results stopped, or began just now` : unseen;
+  }
+  switch (state) {
+    case 'occupied':
+      if (people === 0) return `somebody was seen in ${place} just now, and not to leave`;
+      return people > 1 ? `${people} people are in ${place}` : `somebody is in ${place}`;
+    case 'blind':
+      return `it is not known who is in ${place}: results stopped, or began just now`;
+    default: {
+      if (!wasOccupied || visit === undefined) return `nobody is seen in ${place}`;
+      const most = visit.most > 1 ? `, ${visit.most} people at most` : '';
+      return `nobody is seen in ${place} any more: somebody was, for ${shortTime(visit.lastSeenMs - visit.enteredMs)}${most}`;
+    }
+  }
 }
 
 /** `12 s`, `15 min`. */

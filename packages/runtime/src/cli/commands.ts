@@ -91,20 +91,23 @@ const EXPORT: Command = {
 };
 
 const RULES: Command = {
-  about: 'what a rule would say of a clip',
+  about: 'what a rule says of a clip, or of stored results',
   example: 'rules test --clip FILE',
   options: {
-    rule: { type: 'string', about: 'which rule: fall (default) or bed', value: ['fall', 'bed'] },
+    rule: { type: 'string', about: 'which rule: fall (default), bed or visits', value: ['fall', 'bed', 'visits'] },
+    ...TIMES,
     clip: { type: 'string', about: 'a video file', value: 'file' },
     out: { type: 'string', about: 'a folder for a picture and a table', value: 'file' },
     config: { ...CONFIG, about: 'zones and model of one of its cameras' },
     camera: { type: 'string', about: 'which camera' },
     model: { type: 'string', about: 'another model' },
     fps: { type: 'string', about: 'results a second' },
+    size: { type: 'string', about: 'size of its pictures, such as 1920x1080' },
+    node: WHICH.node,
     json: JSON_LINES,
   },
   words: [1, 1],
-  arguments: [['test']],
+  arguments: [['test', 'replay']],
   run: async (values, words) => (await import('./rules-command.ts')).rulesCommand(values, words),
 };
 

@@ -83,10 +83,11 @@ EVENT is the id of any of its events: \`vigia status\` and \`vigia events\` show
 
 Exit codes: 0 done, 1 no such event or no alarm, 2 no id of an event.
 `,
-  rules: `vigia rules test [--rule fall|bed] --clip FILE [--out DIR] [-c FILE [--camera ID]] [--model ID] [--fps N] [--json]
+  rules: `vigia rules test [--rule fall|bed|visits] --clip FILE [--out DIR] [-c FILE [--camera ID]] [--model ID] [--fps N] [--json]
 
-Plays a video through a model and a rule, picture by picture, and prints how each person was thought to be (fall) or the bed (bed),
-when, and why there was an alarm. Nothing else needs to run. Each second look is answered: a busy node may lose some.
+Plays a video through a model and a rule, picture by picture, and prints how each person was thought to be (fall), how the bed
+was (bed) or who came into zones (visits), when, and why there was an alarm. Nothing else needs to run. Each second look is answered:
+a busy node may lose some.
 
   --clip FILE         a video with any codec that FFmpeg knows
   --out DIR           writes DIR/NAME-RULE.jpg, what was seen when, and DIR/NAME-RULE.jsonl, each result
@@ -96,8 +97,17 @@ when, and why there was an alarm. Nothing else needs to run. Each second look is
   --fps N             results a second, 1 to 30 (default: 5)
   --json              each result as a line of JSON
 
-Without a configuration there are no zones: no long lies, and no beds. The hours of a bed rule do not count.
-Exit codes: 0 played, 1 the file cannot be played, 2 an invalid option.
+Without a configuration there are no zones: no long lies, no beds and no visits. The hours of a rule do not count.
+
+vigia rules replay --rule bed|visits [--camera ID] --from T [--to T] [-c FILE] [--size WxH] [--node NAME] [--json]
+
+Plays the results that a running node stored beside footage to a rule with the zones of a configuration, which may be others than its own.
+
+  --from T, --to T    10m (ago), 3:14, "yesterday 22:00", 2026-11-22T03:14:00Z (default of --to: now)
+  --size WxH          of the pictures, such as 1920x1080 (default: what the camera sends now)
+  --node NAME         the node (default: that of the configuration)
+
+Exit codes: 0 played, 1 the file cannot be played or the node does not answer, 2 an invalid option.
 `,
   users: `vigia users list [--json] | add NAME | change NAME | remove NAME
                     token NAME | tokens [--json] | revoke ID    [--node NAME] [-c FILE]

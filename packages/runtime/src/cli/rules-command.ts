@@ -1,12 +1,10 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { codeOf, printableJson, quoted, UsageError, VigiaError, makeFoldersSync } from '@vigia/base';
-import { type CameraConfig, durationMs, type ZoneConfig } from '@vigia/contracts';
-import { loadConfig } from '#node/config';
+import type { ZoneConfig } from '@vigia/contracts';
 import {
   BED_PALETTE,
   BedJudge,
-  type BedSettings,
   FALL_PALETTE,
   FallJudge,
   type Judge,
@@ -14,28 +12,18 @@ import {
   type Palette,
   rehearse,
   Sheet,
+  VISIT_PALETTE,
+  VisitJudge,
 } from '#rehearsal';
 import { text, type Values } from './options.ts';
-import { BedTable, FallTable, type RulesTable } from './rules-tables.ts';
+import { type Rule, RULES, type Settings, settingsOfCamera, USUAL_FPS } from './rules-settings.ts';
+import { BedTable, FallTable, type RulesTable, VisitTable } from './rules-tables.ts';
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Progress is shown so often, milliseconds of the clip. */
 const PROGRESS_MS = 5_000;
 /** Results a second that may be asked for. */
-const FPS = { default: 5, least: 1, most: 30 };
-
-const RULES = ['fall', 'bed'] as const;
-type Rule = (typeof RULES)[number];
-
-/** What a clip is judged with. */
-interface Settings {
-  readonly model: string;
-  readonly fps: number;
-  readonly zones: readonly ZoneConfig[];
-  readonly longLieMs: number | undefined;
-  /** Undefined: there is none. */
-  readonly bed: BedSettings | undefined;
-}
+const FPS = { least: 1, most: 30 };
 
 /** A rule that is rehearsed, and how it is shown. */
 interface Rehearsal<News> {
@@ -53,7 +41,8 @@ interface Outputs {
 
 /** `vigia rules test`: what a rule would say of a clip. */
 export async function rulesCommand(values: Values, [what = '']: readonly string[]): Promise<number> {
-  if (what !== 'test') throw new UsageError(`vigia rules: found "${quoted(what, 40)}", allowed is test`);
+  if (what === 'replay') return (await import('./rules-replay.ts')).replayRules(values);
+  if (what !== 'test') throw new UsageError(`vigia rules: found "${quoted(what, 40)}"; allowed are test and replay`);
   const rule = ruleOf(text(values, 'rule') ?? 'fall');
   const clip = clipOf(values);
   const settings = settingsOf(values, rule);
@@ -63,7 +52,12 @@ export async function rulesCommand(values: Values, [what = '']: readonly string[
   for (const signal of STOP_SIGNALS) process.once(signal, onSignal);
   try {
     const line = (said: string): void => void process.stdout.write(`${said}\n`);
-    const { bed } = settings;
+    const { bed, visited, zones } = settings;
+    if (visited) {
+      const judgeOf = (aspect: number): VisitJudge => new VisitJudge(aspect, visited, zones);
+      const table = new VisitTable(line);
+      return await test(clip, settings, { rule, judgeOf, table, palette: VISIT_PALETTE }, outputs, abort.signal);
+    }
     if (bed) {
       const judgeOf = (aspect: number): BedJudge => new BedJudge(aspect, bed);
       const table = new BedTable(line);
@@ -121,7 +115,7 @@ async function test<News>(
 function ruleOf(found: string): Rule {
   const rule = RULES.find((one) => one === found);
   if (rule) return rule;
-  throw new UsageError(`vigia rules test: --rule ${quoted(found, 40)}: allowed are ${RULES.join(' and ')}`);
+  throw new UsageError(`vigia rules test: --rule ${quoted(found, 40)}: allowed are ${RULES.join(', ')}`);
 }
 
 /** @throws UsageError */
@@ -158,55 +152,21 @@ function settingsOf(values: Values, rule: Rule): Settings {
   const camera = text(values, 'camera');
   if (file === undefined) {
     if (camera !== undefined) throw new UsageError('vigia rules test: --camera needs --config FILE');
-    if (rule === 'bed')
-      throw new UsageError('vigia rules test: --rule bed needs --config FILE: only a zone shows where the bed is');
+    if (rule !== 'fall')
+      throw new UsageError(`vigia rules test: --rule ${rule} needs --config FILE: its zones show where to look`);
     const zones: ZoneConfig[] = [];
     return {
       model: model ?? 'ssdlite-mobilenet-v2',
-      fps: fps ?? FPS.default,
+      fps: fps ?? USUAL_FPS,
       zones,
       longLieMs: undefined,
       bed: undefined,
+      visited: undefined,
     };
   }
   return {
-    ...settingsOfCamera(file, camera, rule),
+    ...settingsOfCamera(file, camera, rule, 'test'),
     ...(model !== undefined && { model }),
     ...(fps !== undefined && { fps }),
   };
-}
-
-function settingsOfCamera(file: string, camera: string | undefined, kind: Rule): Settings {
-  const { cameras, models } = loadConfig(file);
-  const watched = Object.keys(cameras).filter((id) => cameras[id]?.rules?.[kind]);
-  const id = camera ?? (watched.length === 1 ? watched[0] : undefined);
-  const of = id === undefined || !Object.hasOwn(cameras, id) ? undefined : cameras[id];
-  const rule = of?.rules?.[kind];
-  if (!of || !rule) {
-    const allowed = watched.length > 0 ? `allowed are ${watched.join(', ')}` : `no camera of it has \`rules.${kind}\``;
-    const found = camera === undefined ? '--camera is missing' : `--camera ${quoted(camera, 63)} has no ${kind} rule`;
-    throw new UsageError(`vigia rules test: ${found}; ${allowed}`);
-  }
-  const consumer = of.consumers[rule.from];
-  const use = models[consumer?.model ?? '']?.use;
-  if (use === undefined)
-    throw new UsageError(
-      `vigia rules test: camera ${id} follows a model that somebody else starts: choose one with --model`,
-    );
-  const lie = of.rules?.fall?.long_lie ?? 'off';
-  return {
-    model: use,
-    fps: consumer?.fps ?? FPS.default,
-    zones: Object.values(of.zones),
-    longLieMs: lie === 'off' ? undefined : durationMs(lie),
-    bed: kind === 'bed' ? bedOf(of) : undefined,
-  };
-}
-
-function bedOf({ rules, zones }: CameraConfig): BedSettings | undefined {
-  const rule = rules?.bed;
-  const points = rule && zones[rule.zone]?.points;
-  if (!rule || !points) return undefined;
-  const { zone, alarm, away } = rule;
-  return { name: zone, bed: points, zones: Object.values(zones), alarm, awayMs: durationMs(away) };
 }

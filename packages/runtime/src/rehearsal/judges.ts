@@ -11,13 +11,19 @@ import {
   FallRule,
   type Look,
   type PersonView,
+  VisitAlarm,
+  type VisitAlarmOptions,
+  type VisitPhase,
+  VisitRule,
+  type VisitState,
+  type VisitView,
 } from '@vigia/rules';
 
-/** Somebody, or a bed, as a rule sees it. */
+/** Somebody, a bed, or a zone, as a rule sees it. */
 export interface Subject {
-  /** `person 3`, `bed`. */
+  /** `person 3`, `bed`, `kitchen`. */
   readonly name: string;
-  /** A posture, a place, or the state of a bed. */
+  /** A posture, a place, or the state of a bed or a zone. */
   readonly state: string;
   /** Null: it is drawn nowhere. */
   readonly bbox: Bbox | null;
@@ -40,6 +46,14 @@ export interface Judge<News> {
   see(atMs: number, detections: readonly Detection[]): readonly Look[];
   looked(look: Look, found: readonly Detection[]): void;
   settle(): Judgement<News>;
+}
+
+/** A rule that needs no pictures, only results, which may stop. */
+export interface ResultJudge<News> extends Judge<News> {
+  /** Results stopped: nobody knows. */
+  blind(): void;
+  /** Time passes without results. Then `settle`. */
+  wait(atMs: number): void;
 }
 
 /** News of the fall rule: everybody, and what changed. */
@@ -101,7 +115,7 @@ export interface BedSettings {
 }
 
 /** The bed rule, at any hour. */
-export class BedJudge implements Judge<BedPictureNews> {
+export class BedJudge implements ResultJudge<BedPictureNews> {
   readonly #name: string;
   readonly #rule: BedRule;
   readonly #alarm: BedAlarm;
@@ -124,6 +138,15 @@ export class BedJudge implements Judge<BedPictureNews> {
     // It wishes none.
   }
 
+  blind(): void {
+    this.#rule.blind();
+  }
+
+  wait(atMs: number): void {
+    this.#atMs = atMs;
+    this.#change = undefined;
+  }
+
   settle(): Judgement<BedPictureNews> {
     const { phase, sinceMs = this.#atMs, wasIn } = this.#rule;
     const alarm = this.#alarm.look(this.#atMs, { phase, sinceMs, wasIn, watchedSinceMs: Number.NEGATIVE_INFINITY });
@@ -139,5 +162,92 @@ export class BedJudge implements Judge<BedPictureNews> {
       news: [{ phase, people, change: this.#change, alarm, awayMs }],
       alarm: alarm?.phase === 'start' ? alarm.reason : undefined,
     };
+  }
+}
+
+/** News of the visits to one zone. */
+export interface VisitNews {
+  readonly zone: string;
+  readonly view: VisitView;
+  /** The state is another one. */
+  readonly isNew: boolean;
+  readonly alarm: { readonly phase: VisitPhase; readonly reason: VisitAlarmOptions['when'] } | undefined;
+}
+
+/** A zone whose visits are followed. */
+export interface VisitedZone {
+  readonly id: string;
+  readonly points: ZoneConfig['points'];
+  /** Undefined: nothing is an alarm. */
+  readonly alarm: VisitAlarmOptions | undefined;
+}
+
+/** The visits to zones, at any hour. */
+export class VisitJudge implements ResultJudge<VisitNews> {
+  readonly #rule: VisitRule;
+  readonly #alarms: ReadonlyMap<string, VisitAlarm>;
+  readonly #states = new Map<string, VisitState>();
+  /** When somebody was last seen in each zone. */
+  readonly #lastSeen = new Map<string, number>();
+  #atMs = 0;
+  #isLooking = false;
+
+  /** @param fromMs When it begins to look. Milliseconds. */
+  constructor(aspect: number, visited: readonly VisitedZone[], zones: readonly ZoneConfig[], fromMs = 0) {
+    this.#rule = new VisitRule(aspect, { watched: new Map(visited.map(({ id, points }) => [id, points])), zones });
+    const alarms = visited.flatMap(({ id, alarm }) => (alarm ? [[id, new VisitAlarm(alarm, fromMs)] as const] : []));
+    this.#alarms = new Map(alarms);
+  }
+
+  see(atMs: number, detections: readonly Detection[]): readonly Look[] {
+    this.#atMs = atMs;
+    this.#isLooking = true;
+    this.#rule.see(atMs, detections);
+    return [];
+  }
+
+  looked(): void {
+    // It wishes none.
+  }
+
+  blind(): void {
+    this.#rule.blind();
+  }
+
+  wait(atMs: number): void {
+    this.#atMs = atMs;
+    this.#isLooking = false;
+  }
+
+  settle(): Judgement<VisitNews> {
+    const news = [...this.#rule.views()].map(([zone, view]) => this.#newsOf(zone, view));
+    const subjects = news.map(({ zone, view: { state, bbox, visit } }): Subject => {
+      const isAlarm = this.#alarms.get(zone)?.isOpen === true;
+      return {
+        name: zone,
+        state: isAlarm ? 'alarm' : state,
+        bbox: state === 'occupied' && bbox ? bbox : null,
+        isSeen: visit?.lastSeenMs === this.#atMs,
+        looked: false,
+      };
+    });
+    const start = news.find(({ alarm }) => alarm?.phase === 'start');
+    return { subjects, news, alarm: start && `${start.zone} ${start.alarm?.reason}` };
+  }
+
+  #newsOf(zone: string, view: VisitView): VisitNews {
+    const { state, visit } = view;
+    if (state === 'occupied' && visit) this.#lastSeen.set(zone, visit.lastSeenMs);
+    const isNew = state !== (this.#states.get(zone) ?? 'unknown');
+    this.#states.set(zone, state);
+    const moment = {
+      ...view,
+      lastSeenMs: this.#lastSeen.get(zone),
+      isLooking: this.#isLooking,
+      watchedSinceMs: Number.NEGATIVE_INFINITY,
+    };
+    const alarm = this.#alarms.get(zone);
+    const phase = alarm?.look(this.#atMs, moment);
+    return { zone, view, isNew, alarm: alarm && phase ? { phase, reason: alarm.when } : undefined };
   }
 }

@@ -45,9 +45,21 @@ export const BED_PALETTE: Palette = {
   away: '#b877d9',
   helper: '#9a9ca5',
 };
+/** States of zones. */
+export const VISIT_PALETTE: Palette = {
+  unknown: '#7b7f8c',
+  empty: '#4a90d9',
+  occupied: '#3fb37f',
+  alarm: ALARM,
+};
 /** Whose lines come first. */
 const FIRST: Readonly<Record<string, number>> = { alarm: 2, down: 1, lying: 1 };
-const ZONE_COLOURS: Readonly<Record<string, string>> = { floor: '#4a90d9', bed: '#3fb37f', chair: '#3fb37f' };
+const ZONE_COLOURS: Readonly<Record<string, string>> = {
+  floor: '#4a90d9',
+  bed: '#3fb37f',
+  chair: '#3fb37f',
+  area: '#d8c04a',
+};
 
 interface Kept {
   readonly moment: Moment;

@@ -1,4 +1,4 @@
-import type { BedNotice, FallNotice } from '#core/camera-link';
+import type { BedNotice, FallNotice, VisitNotice } from '#core/camera-link';
 
 /** Somebody has fallen, and lies. */
 export const FALL: FallNotice = {
@@ -33,5 +33,24 @@ export const BED: BedNotice = {
     since_ms: 3_000,
     away_ms: null,
     bbox: null,
+  },
+};
+
+/** Somebody is in the kitchen, and should not be. */
+export const VISIT: VisitNotice = {
+  kind: 'visit',
+  zone: 'kitchen',
+  phase: 'start',
+  from: 'people',
+  data: {
+    state: 'occupied',
+    reason: 'occupied',
+    message: 'somebody is in kitchen in hall',
+    captured_at: '2026-11-22T03:14:07.123Z',
+    age_ms: 200,
+    people: 1,
+    visit: { entered_at: '2026-11-22T03:14:06.123Z', last_seen_at: '2026-11-22T03:14:07.123Z', most_people: 1 },
+    unseen_ms: 200,
+    bbox: [0.1, 0.3, 0.2, 0.8],
   },
 };

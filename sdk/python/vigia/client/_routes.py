@@ -279,7 +279,7 @@ class Routes(Sender):
            time.
         `before`: Only events stored before this id.
         `kind`: One or more of camera_state, model_state, worker_state, worker, sla, shedding, consumer_blind,
-           fall, bed, recording, storage, node, config, audit; separated by commas.
+           fall, bed, visit, recording, storage, node, config, audit; separated by commas.
         `severity`: This severity and above.
         `from_`: Inclusive.
         `to`: Exclusive.

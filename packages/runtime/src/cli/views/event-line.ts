@@ -19,6 +19,7 @@ export function lineOf(event: NodeEvent): string | undefined {
     case 'consumer_blind':
       return event.phase === 'end' ? event.data.message : `${alarm}${event.data.message}`;
     case 'bed':
+    case 'visit':
       return `${event.subject}: ${alarm}${event.data.state}: ${event.data.message}`;
     case 'fall':
       return `${event.subject}: ${alarm}fall, ${event.data.state}: ${event.data.message}`;

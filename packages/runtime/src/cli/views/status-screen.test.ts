@@ -129,7 +129,13 @@ describe('the screen of `vigia status`', () => {
   });
 
   test('open alarms: those that nobody acknowledged say how, the others who did', () => {
-    const alarm = { camera: 'hall', kind: 'fall', state: 'down', message: 'somebody fell in hall' } as const;
+    const alarm = {
+      camera: 'hall',
+      kind: 'fall',
+      state: 'down',
+      reason: 'fall',
+      message: 'somebody fell in hall',
+    } as const;
     const alarms = [
       { ...alarm, subject: 'hall/person-1', event: '01JAAAAAAAAAAAAAAAAAAAAAAA', since_ms: 12_000, acknowledged: null },
       {

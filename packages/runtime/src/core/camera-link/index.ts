@@ -4,7 +4,15 @@ export {
   type ConsumerCounts,
   type ConsumerSnapshot,
 } from './counters.ts';
-export { type BedNotice, type FallNotice, type RuleNotice, ruleNoticeSchema, ruleSubject } from './rule-notice.ts';
+export {
+  type BedNotice,
+  type FallNotice,
+  type RuleNotice,
+  ruleNoticeSchema,
+  ruleSubject,
+  visitedZone,
+  type VisitNotice,
+} from './rule-notice.ts';
 export {
   allConsumers,
   type BedRuleSetup,
@@ -21,6 +29,8 @@ export {
   sourceSchema,
   smallUnitsSocketPath,
   unitsSocketPath,
+  type VisitRuleSetup,
+  type VisitZoneSetup,
   type WorkerConsumerSetup,
   type WorkerSetup,
 } from './setup.ts';

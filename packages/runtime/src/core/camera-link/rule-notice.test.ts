@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { ruleNoticeSchema } from './rule-notice.ts';
-import { BED, FALL } from '../../../test/support/notices.ts';
+import { ruleNoticeSchema, ruleSubject, visitedZone } from './rule-notice.ts';
+import { BED, FALL, VISIT } from '../../../test/support/notices.ts';
 
 const withData = (data: object): unknown => ({ ...FALL, data: { ...FALL.data, ...data } });
 
@@ -36,8 +36,22 @@ test('of a bed, an alarm or another state', () => {
 
 test.each([
   ['a zone that is no id', { ...BED, zone: '../x' }],
+  ['a zone of visits that is no id', { ...VISIT, zone: 'a/b' }],
+  ['people that are no number', { ...VISIT, data: { ...VISIT.data, people: -1 } }],
   ['a state that is none', { ...BED, data: { ...BED.data, state: 'down' } }],
   ['a person', { ...BED, person: 1 }],
 ])('refused of a bed is %s', (_, notice) => {
   expect(ruleNoticeSchema.safeParse(notice).success).toBe(false);
+});
+
+test('visits are taken, put right where they are slightly out of range; their subject names the zone, and is that of no bed', () => {
+  expect(ruleNoticeSchema.parse(VISIT)).toEqual(VISIT);
+  expect(ruleNoticeSchema.parse({ ...VISIT, data: { ...VISIT.data, unseen_ms: -1 } })).toMatchObject({
+    data: { unseen_ms: 0 },
+  });
+  const subject = ruleSubject('hall', VISIT);
+  expect(subject).toBe('hall/kitchen/visits');
+  expect(visitedZone('hall', subject)).toBe('kitchen');
+  expect(visitedZone('hall', ruleSubject('hall', BED))).toBeUndefined();
+  expect(visitedZone('yard', subject)).toBeUndefined();
 });

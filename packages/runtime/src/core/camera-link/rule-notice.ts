@@ -6,6 +6,8 @@ import {
   fallDataSchema,
   ID_PATTERN,
   type NodeEventOf,
+  type VisitData,
+  visitDataSchema,
 } from '@vigia/contracts';
 import { z } from 'zod';
 
@@ -35,12 +37,40 @@ export interface BedNotice {
   readonly data: BedData;
 }
 
-/** What a camera's rules report. */
-export type RuleNotice = FallNotice | BedNotice;
+/** What a camera's visits report about a zone. */
+export interface VisitNotice {
+  readonly kind: 'visit';
+  /** Id of the zone. */
+  readonly zone: string;
+  /** Of an alarm; null: somebody came, or the last one went, and there is no alarm. */
+  readonly phase: NodeEventOf<'visit'>['phase'];
+  /** The consumer whose results decided. */
+  readonly from: string;
+  readonly data: VisitData;
+}
 
-/** Of the events about a person or a bed. */
+/** What a camera's rules report. */
+export type RuleNotice = FallNotice | BedNotice | VisitNotice;
+
+/** What follows the zone in the subject of visits: a bed has a subject of its own. */
+const VISITS = '/visits';
+
+/** Of the events about a person, a bed, or the visits to a zone. */
 export function ruleSubject(camera: string, notice: RuleNotice): string {
-  return notice.kind === 'fall' ? `${camera}/person-${notice.person}` : `${camera}/${notice.zone}`;
+  switch (notice.kind) {
+    case 'fall':
+      return `${camera}/person-${notice.person}`;
+    case 'bed':
+      return `${camera}/${notice.zone}`;
+    default:
+      return `${camera}/${notice.zone}${VISITS}`;
+  }
+}
+
+/** The zone of a subject of visits; undefined for other subjects. */
+export function visitedZone(camera: string, subject: string): string | undefined {
+  const isOne = subject.startsWith(`${camera}/`) && subject.endsWith(VISITS);
+  return isOne ? subject.slice(camera.length + 1, -VISITS.length) : undefined;
 }
 
 /** What is slightly out of range is put right: for rounding nobody may be left lying. */
@@ -71,5 +101,12 @@ export const ruleNoticeSchema: z.ZodType<RuleNotice> = z.discriminatedUnion('kin
       away_ms: ms.nullable(),
       bbox,
     }),
+  }),
+  z.strictObject({
+    kind: z.literal('visit'),
+    zone: id,
+    phase: z.enum(['start', 'update', 'end']).nullable(),
+    from: id,
+    data: visitDataSchema.extend({ message: sentence, age_ms: ms, unseen_ms: ms, bbox }),
   }),
 ]);

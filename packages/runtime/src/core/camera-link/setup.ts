@@ -7,6 +7,7 @@ import {
   RTP_TRANSPORTS,
   SLA_CLASSES,
   type SlaClass,
+  VISIT_ALARMS,
   type WorkerConfig,
   type WorkerTransport,
   WORKER_TRANSPORTS,
@@ -95,10 +96,34 @@ export interface BedRuleSetup {
   readonly hours: { readonly from: number; readonly to: number } | null;
 }
 
+/** A zone whose visits are followed. */
+export interface VisitZoneSetup {
+  readonly points: ZoneConfig['points'];
+  /** Null: nothing is an alarm. */
+  readonly alarm: {
+    readonly when: (typeof VISIT_ALARMS)[number];
+    readonly afterMs: number;
+    /** Of `crowded`: from so many people on; of others 1. */
+    readonly people: number;
+    /** Minutes since midnight; null: always. */
+    readonly hours: { readonly from: number; readonly to: number } | null;
+  } | null;
+}
+
+/** The visits of a camera. */
+export interface VisitRuleSetup {
+  /** Id of the consumer whose results they follow. */
+  readonly from: string;
+  /** By id. */
+  readonly watched: Readonly<Record<string, VisitZoneSetup>>;
+  readonly zones: readonly ZoneConfig[];
+}
+
 /** The rules of a camera. Null: the rule is off. */
 export interface RuleSetup {
   readonly fall: FallRuleSetup | null;
   readonly bed: BedRuleSetup | null;
+  readonly visits: VisitRuleSetup | null;
 }
 
 /** The address of a stream, and how to connect to it. */
@@ -251,6 +276,14 @@ const consumerSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...anyConsumer, kind: z.literal('worker'), worker: workerSchema }),
 ]);
 
+const hoursSchema = z.strictObject({ from: z.number(), to: z.number() }).nullable();
+const visitZoneSchema = z.strictObject({
+  points: zoneSchema.shape.points,
+  alarm: z
+    .strictObject({ when: z.enum(VISIT_ALARMS), afterMs: z.number(), people: z.number(), hours: hoursSchema })
+    .nullable(),
+});
+
 /** Checks a {@link CameraSetup}. */
 export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
   node: z.string(),
@@ -276,7 +309,14 @@ export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
         zones: z.array(zoneSchema),
         alarm: z.enum(BED_ALARMS),
         awayMs: z.number(),
-        hours: z.strictObject({ from: z.number(), to: z.number() }).nullable(),
+        hours: hoursSchema,
+      })
+      .nullable(),
+    visits: z
+      .strictObject({
+        from: z.string(),
+        watched: z.record(z.string(), visitZoneSchema),
+        zones: z.array(zoneSchema),
       })
       .nullable(),
   }),

@@ -240,9 +240,14 @@ function resultWithoutSecrets(result: ResultMessage): ResultMessage {
 
 /** A rule's sentence is ours, with names of the configuration. */
 function ruleWithoutSecrets(notice: RuleNotice): RuleNotice {
-  return notice.kind === 'fall'
-    ? { ...notice, data: withoutSecrets(notice.data) }
-    : { ...notice, data: withoutSecrets(notice.data) };
+  switch (notice.kind) {
+    case 'fall':
+      return { ...notice, data: withoutSecrets(notice.data) };
+    case 'bed':
+      return { ...notice, data: withoutSecrets(notice.data) };
+    default:
+      return { ...notice, data: withoutSecrets(notice.data) };
+  }
 }
 
 /** The camera process knows only some secrets, and a worker's output may contain them. */

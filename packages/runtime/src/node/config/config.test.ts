@@ -229,6 +229,55 @@ describe('the bed rule of a camera', () => {
   });
 });
 
+describe('the visits of a camera', () => {
+  const POINTS = 'points: [[0, 0], [1, 0], [1, 1]]';
+  const parse = (zones: string) =>
+    parseConfig(
+      `version: 1\ncameras:\n  a:\n    source: rtsp://h/x\n    zones: { door: { kind: area, ${POINTS} }, bath: { kind: privacy, ${POINTS} } }\n    consumers: { people: { model: m } }\n    rules: { visits: { from: people, zones: ${zones} } }\nmodels: { m: { use: x } }\n`,
+      'f.yml',
+    );
+
+  test('are followed, with or without alarms', () => {
+    const zones = [
+      {},
+      { alarm: 'occupied', after: '3s', hours: '21:00-07:00' },
+      { alarm: 'crowded', people: 4 },
+      { alarm: 'empty', after: '12h' },
+    ];
+    for (const door of zones)
+      expect(parse(JSON.stringify({ door })).cameras['a']?.rules?.visits).toEqual({ from: 'people', zones: { door } });
+  });
+
+  test.each([
+    ['{}', 'zones: found {}; at least one zone is needed'],
+    ['{ dor: {} }', 'zones.dor: this camera has no zone "dor", did you mean "door"?; allowed are door'],
+    ['{ bath: {} }', 'zones.bath: zone "bath" is of kind privacy, where nobody is seen; allowed are door'],
+    ['{ door: { alarm: full } }', 'zones.door.alarm: '],
+    [
+      '{ door: { alarm: empty } }',
+      'zones.door.after: nothing found; `alarm: empty` needs it: for how long nobody may be seen, from 10s on',
+    ],
+    ['{ door: { alarm: empty, after: 9s } }', 'zones.door.after: a text was found; `alarm: empty` needs it'],
+    [
+      '{ door: { alarm: crowded } }',
+      'zones.door.people: nothing found; `alarm: crowded` needs it: from how many people on',
+    ],
+    ['{ door: { people: 3 } }', 'zones.door.people: found 3; only `alarm: crowded` has it'],
+    ['{ door: { alarm: crowded, people: 1 } }', 'zones.door.people: '],
+    ['{ door: { alarm: empty, after: 3 minutes } }', 'zones.door.after: '],
+    [
+      '{ door: { after: 3s } }',
+      'zones.door.after: a text was found; it is about an alarm: without `alarm` there is none',
+    ],
+    ['{ door: { hours: "21:00-07:00" } }', 'zones.door.hours: '],
+    ['{ door: { alarm: occupied, after: 3 } }', 'zones.door.after: '],
+    ['{ door: { alarm: occupied, hours: night } }', 'zones.door.hours: '],
+    ['{ door: { alarm: occupied, for: 3s } }', 'zones.door.for: unknown key'],
+  ])('%s is refused', (zones, sentence) => {
+    expect(() => parse(zones)).toThrow(`cameras.a.rules.visits.${sentence}`);
+  });
+});
+
 describe('zones of a camera', () => {
   const parse = (zone: string, more = '') =>
     parseConfig(

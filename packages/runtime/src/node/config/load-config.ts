@@ -100,7 +100,7 @@ function checkReferences(config: Config, where: Where, { env, origin }: Secrets)
       problems.push(...checkSource(camera[key], where(['cameras', id, key])));
     problems.push(...checkTransport(camera, (key) => where(['cameras', id, key])));
     problems.push(...checkPrivacy(camera, (zone) => where(['cameras', id, 'zones', zone])));
-    problems.push(...checkRules(camera, (rule, key) => where(['cameras', id, 'rules', rule, key])));
+    problems.push(...checkRules(camera, (...keys) => where(['cameras', id, 'rules', ...keys])));
     for (const [name, consumer] of Object.entries(camera.consumers)) {
       if (problems.length > ENOUGH) return problems;
       const at = (key: string): string => where(['cameras', id, 'consumers', name, key]);

@@ -2,12 +2,14 @@ import type { CameraConfig } from '@vigia/contracts';
 import { nearest } from '#core/terminal';
 
 /** Checks what the rules of a camera refer to. @param at Place of a key of a rule in the file: `bed`, `from`. */
-export function checkRules(camera: CameraConfig, at: (rule: string, key: string) => string): string[] {
-  const { fall, bed } = camera.rules ?? {};
+export function checkRules(camera: CameraConfig, at: (rule: string, ...keys: readonly string[]) => string): string[] {
+  const { fall, bed, visits } = camera.rules ?? {};
   return [
     ...(fall ? checkFrom(camera, fall.from, at('fall', 'from')) : []),
     ...(bed ? checkFrom(camera, bed.from, at('bed', 'from')) : []),
     ...(bed ? checkBed(camera, bed.zone, at('bed', 'zone')) : []),
+    ...(visits ? checkFrom(camera, visits.from, at('visits', 'from')) : []),
+    ...Object.keys(visits?.zones ?? {}).flatMap((id) => checkVisited(camera, id, at('visits', 'zones', id))),
   ];
 }
 
@@ -38,4 +40,20 @@ function checkBed({ zones }: CameraConfig, id: string, at: string): string[] {
   if (zone) return [`${at}: zone "${id}" is of kind ${zone.kind}, a bed is expected; ${allowed}`];
   const near = nearest(id, beds);
   return [`${at}: this camera has no zone "${id}"${near ? `, did you mean "${near}"?` : ''}; ${allowed}`];
+}
+
+/** Visits are followed where people can be seen. */
+function checkVisited({ zones }: CameraConfig, id: string, at: string): string[] {
+  const visible = Object.keys(zones).filter((one) => isVisible(zones[one]?.kind));
+  const allowed =
+    visible.length === 0 ? 'this camera has no zone where people are seen' : `allowed are ${visible.join(', ')}`;
+  const zone = Object.hasOwn(zones, id) ? zones[id] : undefined;
+  if (zone && isVisible(zone.kind)) return [];
+  if (zone) return [`${at}: zone "${id}" is of kind ${zone.kind}, where nobody is seen; ${allowed}`];
+  const near = nearest(id, visible);
+  return [`${at}: this camera has no zone "${id}"${near ? `, did you mean "${near}"?` : ''}; ${allowed}`];
+}
+
+function isVisible(kind: string | undefined): boolean {
+  return kind !== undefined && kind !== 'ignore' && kind !== 'privacy';
 }

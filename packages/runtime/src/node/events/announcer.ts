@@ -192,6 +192,8 @@ export class Announcer {
     const isAlarm = phase === 'start' || phase === 'update';
     if (notice.kind === 'fall')
       return this.#event({ ...common, kind: 'fall', severity: isAlarm ? 'alarm' : 'notice', data: notice.data });
+    if (notice.kind === 'visit')
+      return this.#event({ ...common, kind: 'visit', severity: isAlarm ? 'alarm' : 'notice', data: notice.data });
     const quiet = notice.data.state === 'blind' ? 'warning' : 'notice';
     return this.#event({ ...common, kind: 'bed', severity: isAlarm ? 'alarm' : quiet, data: notice.data });
   }

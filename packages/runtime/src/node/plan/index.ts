@@ -30,3 +30,4 @@ export { describeChange, diffPlans, type PlanChange, type PlanChangeSummary, sum
 export type { PlannedTracing } from './planned-tracing.ts';
 export type { PlannedWebhook } from './planned-webhooks.ts';
 export type { PlannedMarks, PlannedRecording } from './planned-recording.ts';
+export { plannedRules } from './planned-rules.ts';

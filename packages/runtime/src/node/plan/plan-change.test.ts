@@ -150,12 +150,13 @@ test('a rule is planned; without one it is off, also when `rules` is empty', () 
   const ruled = { ...HALL, rules: { fall: { from: 'people' } } };
   const rulesOf = (settings: object): unknown => plan({ hall: settings }).cameras[0]?.rules;
   const fall = { from: 'people', zones: [], longLieMs: 10_000 };
-  expect(rulesOf(ruled)).toEqual({ fall, bed: null });
+  expect(rulesOf(ruled)).toEqual({ fall, bed: null, visits: null });
   const off = { ...HALL, rules: { fall: { from: 'people', long_lie: 'off' } } };
-  expect(rulesOf(off)).toEqual({ fall: { ...fall, longLieMs: null }, bed: null });
+  expect(rulesOf(off)).toEqual({ fall: { ...fall, longLieMs: null }, bed: null, visits: null });
   const looks = (settings: object): unknown => plan({ hall: settings }).segments.map(({ rendition }) => rendition);
   expect(looks(ruled)).toEqual([...(looks(HALL) as string[]), 'look-people']);
-  for (const settings of [HALL, { ...HALL, rules: {} }]) expect(rulesOf(settings)).toEqual({ fall: null, bed: null });
+  const none = { fall: null, bed: null, visits: null };
+  for (const settings of [HALL, { ...HALL, rules: {} }]) expect(rulesOf(settings)).toEqual(none);
   expect(told(plan({ hall: HALL }), plan({ hall: { ...HALL, rules: {} } }))).toContain('cameras: 1 untouched');
 });
 
@@ -178,6 +179,34 @@ test('the bed rule is planned, with its outline and hours in minutes', () => {
   });
   const { hours: _, ...always } = bed;
   expect(plan({ hall: { ...HALL, zones, rules: { bed: always } } }).cameras[0]?.rules.bed?.hours).toBeNull();
+});
+
+test('visits are planned: outlines, and alarms with their defaults', () => {
+  const points = [
+    [0, 0],
+    [1, 0],
+    [1, 0.5],
+  ];
+  const zones = { door: { kind: 'area', points }, hall: { kind: 'floor', points }, bath: { kind: 'privacy', points } };
+  const visited = {
+    door: { alarm: 'occupied', hours: '21:00-07:30' },
+    hall: { alarm: 'crowded', people: 4 },
+    room: {},
+  };
+  const settings = {
+    ...HALL,
+    zones: { ...zones, room: zones.door },
+    rules: { visits: { from: 'people', zones: visited } },
+  };
+  expect(plan({ hall: settings }).cameras[0]?.rules.visits).toEqual({
+    from: 'people',
+    watched: {
+      door: { points, alarm: { when: 'occupied', afterMs: 0, people: 1, hours: { from: 1_260, to: 450 } } },
+      hall: { points, alarm: { when: 'crowded', afterMs: 3_000, people: 4, hours: null } },
+      room: { points, alarm: null },
+    },
+    zones: [zones.door, zones.hall, zones.door],
+  });
 });
 
 test('zones are planned: those that are black apart from those of rules; another outline changes the camera', () => {

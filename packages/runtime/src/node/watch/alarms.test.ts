@@ -1,10 +1,10 @@
 import { createLog, FakeClock } from '@vigia/base';
 import { type NodeEventOf, nodeEventSchema } from '@vigia/contracts';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { BedNotice, FallNotice } from '#core/camera-link';
+import type { BedNotice, FallNotice, VisitNotice } from '#core/camera-link';
 import { NodeEvents } from '#node/events';
 import { Alarms } from './alarms.ts';
-import { BED, FALL } from '../../../test/support/notices.ts';
+import { BED, FALL, VISIT } from '../../../test/support/notices.ts';
 
 let clock: FakeClock;
 let alarms: Alarms;
@@ -338,5 +338,73 @@ describe('a bed', () => {
     say(null, { state: 'blind' });
     alarms.cameraGone('hall');
     expect(heard()).toEqual(['null warning blind null']);
+  });
+});
+
+describe('a zone', () => {
+  let said: NodeEventOf<'visit'>[];
+
+  beforeEach(() => {
+    said = [];
+    const log = createLog('test', () => undefined);
+    const { hub, announcer } = new NodeEvents({ node: 'n', clock, log, store: undefined, sendAhead: () => undefined });
+    hub.subscribe({ name: 'test' }, (item) => {
+      const event = item.type === 'event' ? nodeEventSchema.parse(item.event) : undefined;
+      if (event?.kind === 'visit') said.push(event);
+    });
+    alarms = new Alarms({ clock, announce: (camera, notice) => announcer.rule(camera, notice) });
+  });
+
+  const say = (phase: VisitNotice['phase'], data: Partial<VisitNotice['data']>): void =>
+    alarms.told('hall', { ...VISIT, phase, data: { ...VISIT.data, ...data } });
+  const heard = (): string[] =>
+    said.map(({ phase, severity, data }) => `${phase} ${severity} ${data.state} ${data.reason}`);
+
+  test('has visits, and alarms that somebody acknowledges', () => {
+    say(null, { state: 'occupied', reason: null });
+    expect(alarms.open).toEqual([]);
+    say('start', {});
+    expect(alarms.open).toMatchObject([{ subject: 'hall/kitchen/visits', kind: 'visit', state: 'occupied' }]);
+    expect(alarms.acknowledge('hall/kitchen/visits', 'anna')).toBe(true);
+    say('update', {});
+    say('update', { state: 'blind' });
+    say('end', { state: 'empty' });
+    expect(heard()).toEqual([
+      'null notice occupied null',
+      'start alarm occupied occupied',
+      'update alarm blind occupied',
+      'end notice empty occupied',
+    ]);
+    expect(alarms.open).toEqual([]);
+  });
+
+  test('whose camera’s process ended: nobody knows, once; with an alarm, it goes on, and ends when a state shows it', () => {
+    say(null, { state: 'empty', reason: null, people: 0, unseen_ms: 9_000 });
+    clock.advance(1_000);
+    alarms.cameraGone('hall');
+    alarms.cameraGone('hall');
+    expect(heard().slice(1)).toEqual(['null notice blind null']);
+    expect(said[1]?.data).toMatchObject({ age_ms: 1_200, unseen_ms: 10_000, people: 0 });
+    said = [];
+    say('start', { people: 2 });
+    clock.advance(2_000);
+    alarms.cameraGone('hall');
+    expect(heard()).toEqual(['start alarm occupied occupied', 'update alarm blind occupied']);
+    expect(said[1]?.data).toMatchObject({ people: 0, unseen_ms: 2_200 });
+    expect(said[1]?.data.message).toContain('ended while somebody was in kitchen: nobody knows');
+    said = [];
+    say(null, { state: 'occupied', reason: null });
+    say(null, { state: 'empty', reason: null });
+    expect(heard()).toEqual(['null notice occupied null', 'end notice empty occupied']);
+    expect(alarms.open).toEqual([]);
+  });
+
+  test('where nobody was seen for too long: somebody who comes ends it, and nothing else', () => {
+    say('start', { state: 'empty', reason: 'empty' });
+    alarms.cameraGone('hall');
+    said = [];
+    say(null, { state: 'empty', reason: null });
+    say(null, { state: 'occupied', reason: null });
+    expect(heard()).toEqual(['null notice empty null', 'end notice occupied empty']);
   });
 });

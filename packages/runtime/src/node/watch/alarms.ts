@@ -1,7 +1,7 @@
 import type { Clock } from '@vigia/base';
 import type { Acknowledged, Finding, OpenAlarm } from '@vigia/contracts';
 import type { LeftAlarm } from './left-alarms.ts';
-import { type BedNotice, type RuleNotice, ruleSubject } from '#core/camera-link';
+import { type BedNotice, type RuleNotice, ruleSubject, type VisitNotice } from '#core/camera-link';
 
 /** Open alarms of one camera; a process that names more is broken. The oldest are forgotten. */
 const OPEN_LIMIT = 256;
@@ -9,6 +9,9 @@ const OPEN_LIMIT = 256;
 const REPEAT_MS = 10_000;
 /** And for so long after the process ended, unless somebody acknowledges it. Milliseconds. */
 const GONE_MS = 600_000;
+
+/** What is said of a place, with or without an alarm. */
+type PlaceNotice = BedNotice | VisitNotice;
 
 /** An alarm from its start to its end. */
 interface Open {
@@ -36,15 +39,18 @@ export interface AlarmsOptions {
 }
 
 /**
- * The node’s open alarms about people. Passes on what cameras’ processes report, repeats what nobody watches any more, and stops
+ * The node’s open alarms about people and places. Passes on what cameras’ processes report, repeats what nobody watches any more, and stops
  * repeating what somebody has acknowledged. No alarm may end in silence.
  */
 export class Alarms {
   readonly #o: AlarmsOptions;
   /** By subject, the latest report last. */
   readonly #open = new Map<string, Open>();
-  /** What was last said of each bed, by subject. */
-  readonly #beds = new Map<string, { readonly camera: string; readonly notice: BedNotice; readonly heardMs: number }>();
+  /** What was last said of each bed and each zone, by subject. */
+  readonly #places = new Map<
+    string,
+    { readonly camera: string; readonly notice: PlaceNotice; readonly heardMs: number }
+  >();
   /** Each process of a camera numbers people from the start: what is added to its numbers, and the highest one so far. */
   readonly #numbers = new Map<string, { offset: number; highest: number }>();
 
@@ -61,6 +67,7 @@ export class Alarms {
       camera,
       kind: notice.kind,
       state: notice.data.state,
+      reason: notice.data.reason,
       message: notice.data.message,
       since_ms: Math.round(clock.nowMs() - startedMs),
       acknowledged: acknowledged ?? null,
@@ -72,7 +79,7 @@ export class Alarms {
   left({ camera, notice, first, startedMs, atMs }: LeftAlarm): void {
     const nowMs = this.#o.clock.nowMs();
     const agoMs = (wallMs: number): number => Math.max(0, this.#o.clock.wallMs() - wallMs);
-    const message = `the node ended while ${whoOf(notice)} in ${camera}: nobody knows how they are, somebody must look`;
+    const message = `the node ended while ${whoOf(notice)} in ${camera}: ${doubtOf(notice)}, somebody must look`;
     // Persons of this run have other numbers.
     if (notice.kind === 'fall') this.#numberOf(camera, notice.person);
     const numbers = this.#numbers.get(camera);
@@ -92,14 +99,14 @@ export class Alarms {
     this.#say(open, this.#blind(open, message));
   }
 
-  /** A camera's process reports an alarm, that it lasts, or its end; or another state of a bed. */
+  /** A camera's process reports an alarm, that it lasts, or its end; or another state of a bed or a zone. */
   told(camera: string, told: RuleNotice): void {
     const notice = told.kind === 'fall' ? { ...told, person: this.#numberOf(camera, told.person) } : told;
     const subject = ruleSubject(camera, notice);
-    // A new alarm of a bed is not the one that somebody knows of.
+    // A new alarm of a place is not the one that somebody knows of.
     const before = notice.phase === 'start' ? undefined : this.#open.get(subject);
     const nowMs = this.#o.clock.nowMs();
-    if (notice.kind === 'bed') this.#beds.set(subject, { camera, notice, heardMs: nowMs });
+    if (notice.kind !== 'fall') this.#places.set(subject, { camera, notice, heardMs: nowMs });
     const { acknowledged, event = '', first = '', saidMs = nowMs, startedMs = nowMs } = before ?? {};
     const open: Open = {
       camera,
@@ -123,7 +130,7 @@ export class Alarms {
   }
 
   /**
-   * A camera's process has ended, killed or stopped. Announces for everybody for whom there is an alarm, and for each bed, that
+   * A camera's process has ended, killed or stopped. Announces for everybody for whom there is an alarm, for each bed and each zone, that
    * nobody knows how they are. The next process counts people from the start again.
    */
   cameraGone(camera: string): void {
@@ -133,14 +140,14 @@ export class Alarms {
       if (open.camera !== camera || open.goneMs !== undefined) continue;
       open.goneMs = this.#o.clock.nowMs();
       const why = `the process of camera ${camera} ended while ${whoOf(open.notice)}`;
-      const message = `${why}: nobody knows how they are, somebody must look`;
+      const message = `${why}: ${doubtOf(open.notice)}, somebody must look`;
       open.notice = withData(open.notice, { state: 'blind', message });
       this.#say(open, this.#blind(open, message));
     }
-    for (const [subject, bed] of this.#beds) {
-      if (bed.camera !== camera) continue;
-      this.#beds.delete(subject);
-      if (!this.#open.has(subject) && bed.notice.data.state !== 'blind') this.#bedGone(bed);
+    for (const [subject, place] of this.#places) {
+      if (place.camera !== camera) continue;
+      this.#places.delete(subject);
+      if (!this.#open.has(subject) && place.notice.data.state !== 'blind') this.#placeGone(place);
     }
   }
 
@@ -153,7 +160,7 @@ export class Alarms {
         this.#open.delete(subject);
         const how = acknowledged ? `${acknowledged.by} acknowledged it` : 'nobody acknowledged it';
         const since = `${whoOf(notice)} when the process of camera ${camera} ended, ${GONE_MS / 60_000} minutes ago`;
-        this.#say(open, ended(this.#blind(open, `${since}, and was not seen to get ${wayOf(notice)}; ${how}`)));
+        this.#say(open, ended(this.#blind(open, `${since}, and ${missedOf(notice)}; ${how}`)));
       } else if (notice.data.state === 'blind' && !acknowledged && nowMs - open.saidMs >= REPEAT_MS) {
         this.#say(open, this.#blind(open, notice.data.message));
       }
@@ -203,22 +210,22 @@ export class Alarms {
     open.first ||= event;
   }
 
-  /** Another state of a bed. Who is in it again ends an alarm of a process that is gone: nobody else can. */
+  /** Another state of a place. One that is as it should be again ends an alarm of a process that is gone: nobody else can. */
   #sayState(subject: string, open: Open, before: Open | undefined, notice: RuleNotice): void {
-    const { state } = notice.data;
-    const old = before?.notice;
-    if (old?.kind === 'bed' && before?.goneMs !== undefined && (state === 'in' || state === 'sitting')) {
-      this.#open.delete(subject);
-      const { reason } = old.data;
-      this.#say(open, notice.kind === 'bed' ? withData({ ...notice, phase: 'end' }, { reason }) : notice);
-    } else this.#say(open, notice);
+    const over = before?.goneMs === undefined ? undefined : endOf(before.notice, notice);
+    if (over) this.#open.delete(subject);
+    this.#say(open, over ?? notice);
   }
 
-  #bedGone({ camera, notice, heardMs }: { camera: string; notice: BedNotice; heardMs: number }): void {
+  #placeGone({ camera, notice, heardMs }: { camera: string; notice: PlaceNotice; heardMs: number }): void {
     const message = `the process of camera ${camera} ended: nobody knows whether somebody is in ${notice.zone}`;
     const sinceMs = Math.round(this.#o.clock.nowMs() - heardMs);
-    const blind = withData(notice, { state: 'blind', reason: null, message, since_ms: null });
-    this.#o.announce(camera, withData({ ...blind, phase: null }, { age_ms: notice.data.age_ms + sinceMs }));
+    const blind = { state: 'blind', reason: null, message, age_ms: notice.data.age_ms + sinceMs } as const;
+    const gone =
+      notice.kind === 'bed'
+        ? withData({ ...notice, phase: null }, { ...blind, since_ms: null })
+        : withData({ ...notice, phase: null }, { ...blind, people: 0, unseen_ms: notice.data.unseen_ms + sinceMs });
+    this.#o.announce(camera, gone);
   }
 
   /** What was known is older now. */
@@ -229,6 +236,10 @@ export class Alarms {
       const downMs = notice.data.down_ms + sinceMs;
       return withData({ ...notice, phase: 'update' }, { ...blind, down_ms: downMs });
     }
+    if (notice.kind === 'visit') {
+      const unseenMs = notice.data.unseen_ms + sinceMs;
+      return withData({ ...notice, phase: 'update' }, { ...blind, people: 0, unseen_ms: unseenMs });
+    }
     const { away_ms: awayMs } = notice.data;
     return withData({ ...notice, phase: 'update' }, { ...blind, away_ms: awayMs === null ? null : awayMs + sinceMs });
   }
@@ -236,19 +247,46 @@ export class Alarms {
 
 /** Whether a report repeats the one before. */
 function isSame(before: RuleNotice | undefined, now: RuleNotice): boolean {
-  if (before?.kind === 'bed' && now.kind === 'bed' && before.data.reason !== now.data.reason) return false;
+  if (before?.data.reason !== now.data.reason) return false;
   return before?.data.state === now.data.state;
 }
 
 function whoOf(notice: RuleNotice): string {
   if (notice.kind === 'fall') return `person-${notice.person} was down`;
+  if (notice.kind === 'visit') return VISITED[notice.data.reason ?? 'occupied'](notice.zone);
   const { reason } = notice.data;
   const isOut = reason === 'out' || reason === 'away';
   return isOut ? `somebody was out of ${notice.zone}` : `somebody was about to get out of ${notice.zone}`;
 }
 
-function wayOf({ kind }: RuleNotice): string {
-  return kind === 'fall' ? 'up' : 'in again';
+const VISITED = {
+  occupied: (zone) => `somebody was in ${zone}`,
+  crowded: (zone) => `too many people were in ${zone}`,
+  empty: (zone) => `nobody had been seen in ${zone} for too long`,
+} as const satisfies Record<string, (zone: string) => string>;
+
+function doubtOf({ kind }: RuleNotice): string {
+  return kind === 'visit' ? 'nobody knows who is there' : 'nobody knows how they are';
+}
+
+/** What was not seen to happen. */
+function missedOf({ kind, data }: RuleNotice): string {
+  if (kind === 'fall') return 'was not seen to get up';
+  if (kind === 'bed') return 'was not seen to get in again';
+  return data.reason === 'empty' ? 'nobody was seen since' : 'it was not seen to end';
+}
+
+/** The end of an alarm that a state of the same place shows; undefined: it shows none. */
+function endOf(before: RuleNotice, now: RuleNotice): RuleNotice | undefined {
+  if (before.kind === 'bed' && now.kind === 'bed') {
+    const { state } = now.data;
+    if (state !== 'in' && state !== 'sitting') return undefined;
+    return withData({ ...now, phase: 'end' }, { reason: before.data.reason });
+  }
+  if (before.kind !== 'visit' || now.kind !== 'visit') return undefined;
+  const { reason } = before.data;
+  const isOver = reason === 'empty' ? now.data.state === 'occupied' : now.data.state === 'empty';
+  return isOver ? withData({ ...now, phase: 'end' }, { reason }) : undefined;
 }
 
 /** Nobody knows any more, and the alarm is given up. */

@@ -10,7 +10,12 @@ const never = (): never => {
 const NOW = Date.parse(AT) + 60_000;
 let ids = 0;
 
-function event(kind: 'fall' | 'bed', subject: string, phase: NodeEvent['phase'], more: object = {}): NodeEvent {
+function event(
+  kind: 'fall' | 'bed' | 'visit',
+  subject: string,
+  phase: NodeEvent['phase'],
+  more: object = {},
+): NodeEvent {
   ids += 1;
   const id = `01J${String(ids).padStart(23, '0')}`;
   return {
@@ -69,7 +74,7 @@ test('what began and did not end is open, as last reported', async () => {
       notice: { kind: 'bed', zone: 'bed', phase: 'update', from: 'people', data: { state: 'out', reason: 'out' } },
     },
   ]);
-  expect(asked).toMatchObject([{ kinds: ['fall', 'bed'], fromMs: NOW - 6 * 3_600_000 }]);
+  expect(asked).toMatchObject([{ kinds: ['fall', 'bed', 'visit'], fromMs: NOW - 6 * 3_600_000 }]);
 });
 
 test('more events than a page, and an end to it', async () => {
@@ -93,4 +98,15 @@ test.each([
   ['no consumer', event('bed', 'hall/bed', 'start', { consumer: null })],
 ])('%s is no alarm that was left', async (_, one) => {
   expect(await leftAlarms(reader([one]), NOW, never)).toEqual([]);
+});
+
+test('an alarm about visits is open as that of a bed is', async () => {
+  const events = [
+    event('visit', 'hall/kitchen/visits', 'start', { data: { state: 'occupied', reason: 'occupied' } }),
+    event('visit', 'hall/door/visits', null),
+    event('visit', 'hall/kitchen', 'start'),
+  ];
+  expect(await leftAlarms(reader(events), NOW, never)).toMatchObject([
+    { camera: 'hall', notice: { kind: 'visit', zone: 'kitchen', phase: 'start', from: 'people' } },
+  ]);
 });

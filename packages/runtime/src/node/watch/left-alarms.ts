@@ -1,5 +1,5 @@
 import { EVENTS_LIMIT, type EventQuery, type NodeEvent, type NodeEventOf } from '@vigia/contracts';
-import type { RuleNotice } from '#core/camera-link';
+import { type RuleNotice, visitedZone } from '#core/camera-link';
 
 /** Alarms that an earlier run left open are looked for this far back: those that nobody has acknowledged are repeated far more often. Milliseconds. */
 const LOOK_BACK_MS = 6 * 3_600_000;
@@ -30,7 +30,7 @@ export async function leftAlarms(read: Read, wallMs: number, onTooMany: () => vo
   const open = new Map<string, LeftAlarm>();
   let after: string | undefined;
   for (let count = 0; count < MOST_EVENTS; count += EVENTS_LIMIT) {
-    const query = { kinds: ['fall', 'bed'], fromMs: wallMs - LOOK_BACK_MS, after, limit: EVENTS_LIMIT };
+    const query = { kinds: ['fall', 'bed', 'visit'], fromMs: wallMs - LOOK_BACK_MS, after, limit: EVENTS_LIMIT };
     const events = await read(query);
     for (const event of events) {
       const { id, subject, camera, phase, at } = event;
@@ -55,6 +55,12 @@ function noticeOf(event: NodeEvent): RuleNotice | undefined {
   if (subject === null || consumer === null || !subject.startsWith(`${camera}/`)) return undefined;
   const who = subject.slice(`${camera}/`.length);
   if (event.kind === 'fall') return fallOf(event, who, consumer);
+  if (event.kind === 'visit') {
+    const zone = visitedZone(camera ?? '', subject);
+    return zone === undefined
+      ? undefined
+      : { kind: 'visit', zone, phase: event.phase, from: consumer, data: event.data };
+  }
   if (event.kind !== 'bed') return undefined;
   return { kind: 'bed', zone: who, phase: event.phase, from: consumer, data: event.data };
 }

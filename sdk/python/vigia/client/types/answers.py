@@ -201,8 +201,9 @@ class Alarm(TypedDict):
     subject: str
     camera: str
     event: str
-    kind: Literal["fall", "bed"]
+    kind: Literal["fall", "bed", "visit"]
     state: str
+    reason: Optional[str]
     message: str
     since_ms: float
     acknowledged: Optional[Acknowledged]

@@ -36,6 +36,8 @@ __all__ = [
     "Rules",
     "RulesBed",
     "RulesFall",
+    "RulesVisits",
+    "RulesVisitsZones",
     "UserChange",
     "Zone",
 ]
@@ -111,7 +113,7 @@ class Record(TypedDict, total=False):
 
 
 class _Zone(TypedDict):
-    kind: Literal["floor", "bed", "chair", "ignore", "privacy"]
+    kind: Literal["floor", "bed", "chair", "area", "ignore", "privacy"]
     points: List[List[float]]
 
 
@@ -142,9 +144,26 @@ RulesBed = TypedDict(
 )
 
 
+class RulesVisitsZones(TypedDict, total=False):
+    alarm: Literal["occupied", "crowded", "empty"]
+    after: str
+    people: int
+    hours: str
+
+
+RulesVisits = TypedDict(
+    "RulesVisits",
+    {
+        "from": str,
+        "zones": Dict[str, RulesVisitsZones],
+    },
+)
+
+
 class Rules(TypedDict, total=False):
     fall: RulesFall
     bed: RulesBed
+    visits: RulesVisits
 
 
 class _CameraSettings(TypedDict):

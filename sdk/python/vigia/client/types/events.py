@@ -35,12 +35,15 @@ __all__ = [
     "NodeEventSla",
     "NodeEventStorage",
     "NodeEventStorageData",
+    "NodeEventVisit",
     "NodeEventWorker",
     "NodeEventWorkerData",
     "NodeEventWorkerState",
     "NodeEventWorkerStateData",
     "ResultMessage",
     "ResultMessageError",
+    "VisitData",
+    "VisitDataVisit",
 ]
 
 
@@ -233,6 +236,37 @@ class NodeEventBed(_NodeEventBed, total=False):
     acknowledged: Acknowledged
 
 
+class VisitDataVisit(TypedDict):
+    entered_at: str
+    last_seen_at: str
+    most_people: int
+
+
+class _VisitData(TypedDict):
+    state: Literal["occupied", "empty", "blind"]
+    reason: Optional[Literal["occupied", "crowded", "empty"]]
+    message: str
+    captured_at: str
+    age_ms: float
+    people: int
+    visit: Optional[VisitDataVisit]
+    unseen_ms: float
+    bbox: Optional[List[float]]
+
+
+class VisitData(_VisitData, total=False):
+    acknowledged: Acknowledged
+
+
+class _NodeEventVisit(_NodeEvent):
+    kind: Literal["visit"]
+    data: VisitData
+
+
+class NodeEventVisit(_NodeEventVisit, total=False):
+    acknowledged: Acknowledged
+
+
 class NodeEventRecordingData(TypedDict):
     state: Literal["waiting", "recording", "ready", "paused", "stopped"]
     reason: Optional[str]
@@ -328,6 +362,7 @@ NodeEvent = Union[
     NodeEventConsumerBlind,
     NodeEventFall,
     NodeEventBed,
+    NodeEventVisit,
     NodeEventRecording,
     NodeEventStorage,
     NodeEventNode,

@@ -222,8 +222,9 @@ class NodeStatusAlarms(TypedDict):
     subject: str
     camera: str
     event: str
-    kind: Literal["fall", "bed"]
+    kind: Literal["fall", "bed", "visit"]
     state: str
+    reason: Optional[str]
     message: str
     since_ms: float
     acknowledged: Optional[Acknowledged]

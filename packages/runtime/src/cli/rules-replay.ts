@@ -1,0 +1,137 @@
+import { printableJson, quoted, UsageError, VigiaError } from '@vigia/base';
+import { type ResultMessage, resultMessageSchema } from '@vigia/contracts';
+import { API } from '@vigia/contracts/api';
+import { parseResultLine, ResultLines } from '#core/footage';
+import { BedJudge, type ResultJudge, VisitJudge } from '#rehearsal';
+import { openOnNode } from '#services/control-client';
+import { askJson } from './node-answers.ts';
+import { configFile, moment, text, type Values } from './options.ts';
+import { type CameraSettings, settingsOfCamera } from './rules-settings.ts';
+import { BedTable, DAY_TIMES, type RulesTable, VisitTable } from './rules-tables.ts';
+import { socketOf } from './which-node.ts';
+
+const ANSWER_MS = 15_000;
+/** The API gives at most a day and a bit at once. Milliseconds. */
+const PART_MS = 12 * 3_600_000;
+/** Without a result for so long nobody knows, as in a running node. Milliseconds. */
+const BLIND_MS = 5_000;
+/** Without results, alarms are looked at so often. Milliseconds. */
+const TICK_MS = 1_000;
+
+const print = (said: string): void => void process.stdout.write(`${said}\n`);
+
+/** What a replay is of. */
+interface Wanted {
+  readonly settings: CameraSettings;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly json: boolean;
+}
+
+/** A rule, and how it is shown. */
+interface Replay<News> {
+  readonly judge: ResultJudge<News>;
+  readonly table: RulesTable<News>;
+}
+
+/** `vigia rules replay`: what a rule with these zones would have said of stored results. */
+export async function replayRules(values: Values): Promise<number> {
+  const wanted = wantedOf(values);
+  const socket = await socketOf(values, 'rules');
+  const aspect = await aspectOf(socket, wanted.settings.camera, text(values, 'size'));
+  const { bed, visited = [], zones } = wanted.settings;
+  if (bed) return play(socket, wanted, { judge: new BedJudge(aspect, bed), table: new BedTable(print, DAY_TIMES) });
+  const judge = new VisitJudge(aspect, visited, zones, wanted.fromMs);
+  return play(socket, wanted, { judge, table: new VisitTable(print, DAY_TIMES) });
+}
+
+async function play<News>(socket: string, wanted: Wanted, { judge, table }: Replay<News>): Promise<number> {
+  const { settings, fromMs, toMs, json } = wanted;
+  let [lastMs, results, gaps] = [fromMs, 0, 0];
+  const show = (atMs: number, hasResult: boolean): void => {
+    const seen = { atMs, looks: 0, ...judge.settle() };
+    if (!json) return table.add(seen);
+    const line = table.json(seen);
+    if (hasResult || line.alarms.length > 0) print(printableJson(line));
+  };
+  const gapUntil = (atMs: number): void => {
+    if (atMs - lastMs < BLIND_MS) return;
+    gaps += 1;
+    if (json) print(printableJson({ at_ms: Math.round(lastMs), no_results_until_ms: Math.round(atMs) }));
+    else print(`${DAY_TIMES.at(lastMs)}  no results until ${DAY_TIMES.short(atMs)}`);
+    judge.blind();
+    // Alarms may begin while nobody looks.
+    for (let waitMs = lastMs + BLIND_MS; waitMs < atMs; waitMs += TICK_MS) {
+      judge.wait(waitMs);
+      show(waitMs, false);
+    }
+  };
+  for await (const { atMs, detections } of resultsOf(socket, settings, fromMs, toMs)) {
+    if (atMs <= lastMs) continue;
+    gapUntil(atMs);
+    lastMs = atMs;
+    results += 1;
+    judge.see(atMs, detections);
+    show(atMs, true);
+  }
+  gapUntil(toMs);
+  if (json) return 0;
+  const missing = gaps === 0 ? '' : `, ${gaps === 1 ? 'once' : `${gaps} times`} without results`;
+  process.stdout.write(`${settings.camera}: ${results} results${missing}, ${table.summary}\n`);
+  return 0;
+}
+
+/** Those of the consumer that the rule follows: what is not `ok` shows nothing. */
+async function* resultsOf(
+  socket: string,
+  { camera, from: consumer }: CameraSettings,
+  fromMs: number,
+  toMs: number,
+): AsyncGenerator<{ readonly atMs: number; readonly detections: NonNullable<ResultMessage['detections']> }> {
+  for (let partMs = fromMs; partMs <= toMs; partMs += PART_MS) {
+    // Both ends are included.
+    const query = new URLSearchParams({ from: String(partMs), to: String(Math.min(toMs, partMs + PART_MS - 1)) });
+    const path = `/api/v1/recordings/${camera}/results.jsonl?${query.toString()}`;
+    const splitter = new ResultLines();
+    for await (const chunk of await openOnNode(socket, path, ANSWER_MS))
+      for (const line of splitter.push(chunk)) {
+        const parsed = parseResultLine(line, camera);
+        if (parsed?.result['consumer'] !== consumer) continue;
+        const { data } = resultMessageSchema.safeParse(parsed.result);
+        if (data?.detections) yield { atMs: parsed.atMs, detections: data.detections };
+      }
+  }
+}
+
+/** Width by height of the camera’s picture: results do not have it. @throws UsageError, VigiaError */
+async function aspectOf(socket: string, camera: string, size: string | undefined): Promise<number> {
+  if (size !== undefined) {
+    const [, width, height] = /^(\d{2,5})x(\d{2,5})$/.exec(size) ?? [];
+    if (width !== undefined && Number(height) > 0) return Number(width) / Number(height);
+    throw new UsageError(`vigia rules replay: --size ${quoted(size, 20)}: a size is 1920x1080`);
+  }
+  const { cameras } = await askJson(API.report.answer, socket, '/api/v1/report', ANSWER_MS);
+  const { width = 0, height = 0 } = cameras[camera]?.stream ?? {};
+  if (width > 0 && height > 0) return width / height;
+  throw new VigiaError(
+    'unknown_size',
+    `nobody knows the size of the pictures of camera ${camera} now: say it with --size`,
+  );
+}
+
+/** @throws UsageError, and as `loadConfig`. */
+function wantedOf(values: Values): Wanted {
+  const rule = text(values, 'rule') ?? '(none)';
+  if (rule !== 'bed' && rule !== 'visits')
+    throw new UsageError(
+      `vigia rules replay: --rule ${quoted(rule, 40)}: allowed are bed and visits; falls need pictures: export a clip, and use vigia rules test`,
+    );
+  const camera = text(values, 'camera');
+  const settings = settingsOfCamera(configFile(values, 'rules'), camera, rule, 'replay');
+  const fromMs = moment(values, 'from');
+  const toMs = moment(values, 'to') ?? moment({ to: 'now' }, 'to');
+  if (fromMs === undefined || toMs === undefined)
+    throw new UsageError('vigia rules replay: --from is missing, such as "yesterday 22:00" or 1h');
+  if (fromMs >= toMs) throw new UsageError('vigia rules replay: --from must be before --to');
+  return { settings, fromMs, toMs, json: values['json'] === true };
+}
