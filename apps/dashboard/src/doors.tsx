@@ -2,6 +2,7 @@ import { type Signal, signal } from '@preact/signals';
 import type { ComponentChildren, ComponentType, VNode } from 'preact';
 import { useEffect, useLayoutEffect } from 'preact/hooks';
 import type { CameraViewProps } from './camera-view.tsx';
+import type { EventsViewProps } from './events-view.tsx';
 import { Icon } from './icons.tsx';
 import { WALL } from './route.ts';
 import type { SystemViewProps } from './system-view.tsx';
@@ -28,6 +29,7 @@ class Door<Props> {
 }
 
 const camera = new Door<CameraViewProps>(async () => (await import('./camera-view.tsx')).CameraView);
+const events = new Door<EventsViewProps>(async () => (await import('./events-view.tsx')).EventsView);
 const system = new Door<SystemViewProps>(async () => (await import('./system-view.tsx')).SystemView);
 
 /** The view of a camera. `known`: the node has this camera. */
@@ -39,6 +41,11 @@ export function CameraDoor({ known, ...props }: CameraViewProps & { readonly kno
 /** The view of the node. */
 export function SystemDoor(props: SystemViewProps): VNode {
   return <Entered door={system} name={text('sy.title')} {...props} />;
+}
+
+/** What happened. */
+export function EventsDoor(props: EventsViewProps): VNode {
+  return <Entered door={events} name={text('ev.title')} {...props} />;
 }
 
 function Entered<Props extends object>({ door, name, ...props }: { door: Door<Props>; name: string } & Props): VNode {

@@ -5,7 +5,7 @@ import './app.css';
 import type { Alarm } from './alarms.ts';
 import { type Browser, Connection, type Reply, SILENCE_MS } from './connection.ts';
 import type { PictureMessage } from './picture-message.ts';
-import { cameraOf, SYSTEM, WALL } from './route.ts';
+import { cameraOf, isEvents, SYSTEM, WALL } from './route.ts';
 import * as screen from './screen.ts';
 import { alarmName, chooseLanguage, clockTime, duration, nameCameras, roomName, text, wholeDuration } from './texts.ts';
 import { Page } from './wall.tsx';
@@ -120,6 +120,7 @@ const connection = new Connection(browser, {
   },
   event(event) {
     ward.takeEvent(event, browser.now());
+    screen.newestEvent.value = event.id;
     if (event.camera !== null) touch(event.camera);
   },
   lost() {
@@ -312,7 +313,9 @@ function follow(): void {
   if (camera !== null) screen.wallPlace.camera = camera;
   batch(() => {
     screen.openCamera.value = camera;
+    screen.address.value = location.hash;
     screen.systemOpen.value = location.hash === SYSTEM;
+    screen.eventsOpen.value = isEvents(location.hash);
   });
   drawn();
 }
@@ -335,7 +338,8 @@ function press(event: KeyboardEvent): void {
 
 function escape(): void {
   if (screen.help.peek()) screen.help.value = false;
-  else if (screen.openCamera.peek() !== null || screen.systemOpen.peek()) location.hash = WALL;
+  else if (screen.openCamera.peek() !== null || screen.systemOpen.peek() || screen.eventsOpen.peek())
+    location.hash = WALL;
 }
 
 document.documentElement.lang = chooseLanguage(new URLSearchParams(location.search).get('lang'));

@@ -108,6 +108,12 @@ export const demo: Signal<boolean> = signal(false);
 export const problems: Signal<number> = signal(0);
 /** The page shows the node itself. */
 export const systemOpen: Signal<boolean> = signal(false);
+/** The page shows what happened. */
+export const eventsOpen: Signal<boolean> = signal(false);
+/** Where the page is: the part of its address behind `#`. */
+export const address: Signal<string> = signal('');
+/** Id of the newest event of the stream: lists of events are older than it. */
+export const newestEvent: Signal<string> = signal('');
 /** What the view of a camera shows: live video without boxes, or the pictures that vigia analysed, with theirs. */
 export const mode: Signal<'smooth' | 'saw'> = signal('smooth');
 /** What is drawn on a large picture, each switched by a key: 1, 2, 3. */
@@ -297,7 +303,14 @@ export function hasCamera({ trouble, watching, off, stage }: WallView, id: strin
 export function pageTitle(view: WallView | null, shown: string | null): string {
   if (lost.peek()) return text('page.lost');
   if (view === null) return 'vigia';
-  const place = shown !== null ? [roomName(shown)] : systemOpen.peek() ? [text('sy.title')] : [];
+  const place =
+    shown !== null
+      ? [roomName(shown)]
+      : systemOpen.peek()
+        ? [text('sy.title')]
+        : eventsOpen.peek()
+          ? [text('ev.title')]
+          : [];
   const alarm: Alarm | undefined = view.stage ?? view.further[0];
   if (alarm === undefined) return text('page.title', { node: [...place, view.node].join(' · ') });
   const about = { node: [view.node, ...place].join(' · '), what: alarmName(alarm), room: roomName(alarm.camera) };

@@ -4,11 +4,11 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Go } from './alarms.ts';
 import type { Browser, LoginOutcome } from './connection.ts';
 import { Cover } from './cover.tsx';
-import { CameraDoor, SystemDoor } from './doors.tsx';
+import { CameraDoor, EventsDoor, SystemDoor } from './doors.tsx';
 import { Brand, Icon, type IconName } from './icons.tsx';
 import { fewestColumns } from './layout.ts';
 import { Login } from './login.tsx';
-import { linkTo, SYSTEM, WALL } from './route.ts';
+import { EVENTS, linkTo, SYSTEM, WALL } from './route.ts';
 import {
   askingFor,
   beatAge,
@@ -22,6 +22,7 @@ import {
   help,
   me,
   session,
+  eventsOpen,
   systemOpen,
   technical,
   wall,
@@ -64,6 +65,7 @@ function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
   const id = openCamera.value;
   const { ward, browser, go } = actions;
   const alarms = view.stage === null ? view.further : [view.stage, ...view.further];
+  if (id === null && eventsOpen.value) return <EventsDoor {...{ ward, browser, alarms, go }} />;
   if (id === null && systemOpen.value) return <SystemDoor {...{ ward, browser, alarms, go }} />;
   if (id === null) return <Wall view={view} {...actions} />;
   return <CameraDoor key={id} camera={id} known={hasCamera(view, id)} {...{ ward, browser, alarms, go }} />;
@@ -72,6 +74,7 @@ function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
 function Top({ logout, toggleTheme }: Actions): VNode {
   const user = me.value?.user ?? null;
   const open = wall.value?.open ?? 0;
+  const isWall = openCamera.value === null && !systemOpen.value && !eventsOpen.value;
   return (
     <header class="top">
       <span class="brand">
@@ -79,10 +82,15 @@ function Top({ logout, toggleTheme }: Actions): VNode {
         <span>vigia</span>
       </span>
       <nav class="nav" aria-label={text('nav.aria')}>
-        <a href={WALL} aria-current={openCamera.value === null && !systemOpen.value ? 'page' : undefined}>
+        <a href={WALL} aria-current={isWall ? 'page' : undefined}>
           {text('nav.wall')}
           {open > 0 && <span class="n a">{open}</span>}
         </a>
+        {hasPictures(me.value) && (
+          <a href={EVENTS} aria-current={eventsOpen.value ? 'page' : undefined}>
+            {text('ev.title')}
+          </a>
+        )}
         {hasPictures(me.value) && (
           <a href={SYSTEM} aria-current={systemOpen.value ? 'page' : undefined}>
             {text('nav.system')}

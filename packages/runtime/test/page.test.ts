@@ -278,6 +278,23 @@ describe('in Chromium', { tags: 'full' }, () => {
     expect(complaints).toEqual([]);
   });
 
+  test('what happened is a list, the newest first; one is chosen, and its address names it; Esc leads back', async () => {
+    await page.getByRole('navigation').getByRole('link', { name: 'Events' }).click();
+    await isShown(page.getByRole('link', { name: /^Node Started, vigia/ }));
+    await page.getByRole('button', { name: 'Who changed what' }).click();
+    const changed = page.getByRole('link', { name: /^Settings changed/ });
+    await isShown(changed);
+    expect(await page.getByRole('link', { name: /^Node / }).count()).toBe(0);
+    await changed.first().click();
+    await isShown(page.getByRole('complementary', { name: 'What is known of it' }));
+    expect(page.url()).toMatch(/#\/events\/[0-9A-Z]{26}$/);
+    await page.reload();
+    await isShown(page.getByRole('complementary', { name: 'What is known of it' }));
+    await page.keyboard.press('Escape');
+    await isShown(tile('Yard'));
+    expect(complaints).toEqual([]);
+  });
+
   test('live video: pictures move, with how far behind they are; a killed process brings others, without a reload', async () => {
     await page.goto(`http://${address}/#/camera/street`);
     await page.keyboard.press('s');
