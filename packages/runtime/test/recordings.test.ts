@@ -170,7 +170,8 @@ function expectSidecar(sidecar: string, printed: string): void {
   const isAnswer = ({ status, data }: ResultMessage): boolean => status === 'ok' && data !== undefined;
   const said = vigia.results.filter((result) => {
     const atMs = Date.parse(result.captured_at);
-    return result.camera === 'hall' && isAnswer(result) && atMs >= from && atMs <= to;
+    // Times of results are whole milliseconds.
+    return result.camera === 'hall' && isAnswer(result) && atMs >= Math.floor(from) && atMs <= Math.ceil(to);
   });
   const kept = results.filter(isAnswer);
   expect(kept.length).toBeGreaterThan(said.length / 2);
