@@ -588,6 +588,17 @@ describe('nobody', () => {
     expect(scene.tile()).toMatchObject({ reason: null, verdict: { kind: 'nobody' } });
   });
 
+  test('is not said while a picture of the last second shows somebody: the age is that of this picture', () => {
+    const scene = new Scene();
+    scene.result([PERSON]);
+    scene.pass(500);
+    scene.result([]);
+    expect(scene.tile()).toMatchObject({ verdict: { kind: 'people', count: 1 }, answer: { ageMs: 700 } });
+    scene.pass(500);
+    scene.result([]);
+    expect(scene.tile().verdict.kind).toBe('nobody');
+  });
+
   test('is not said while a slow one has just seen somebody', () => {
     const window = { ...consumer().sla_window, turns: 20 };
     const people = consumer({ sla: 'normal', sla_window: window });

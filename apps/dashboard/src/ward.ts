@@ -15,6 +15,8 @@ import { type Overlay, overlayOf } from './overlay.ts';
 import type { PictureHeader } from './picture-message.ts';
 import { ServerClock } from './server-clock.ts';
 
+/** Nobody is there when no picture of so long shows somebody. Milliseconds. */
+const SEEN_MS = 1000;
 /** An older picture, or answer, is not current. */
 export const LIVE_MS = 2000;
 /** An older picture is not shown. */
@@ -507,6 +509,8 @@ export class Ward {
     const object = [...answers, ...others].flatMap(({ result }) => result.detections ?? [])[0];
     const answer = oldest(answers);
     if (object === undefined) {
+      const before = this.#seenLately(memory, localMs);
+      if (before !== null) return { verdict: { kind: 'people', count: people(before) }, answer: before };
       // Who is asked seldom may have failed since; and who finds people may be the one that does not answer.
       const isKnown = essential.every((name) => {
         const ok = memory.newestOk.get(name);
@@ -520,6 +524,13 @@ export class Ward {
       ({ result }) => (result.detections ?? []).filter((one) => one.class_name === name).length,
     );
     return { verdict: { kind: 'things', count: Math.max(...counts), name }, answer };
+  }
+
+  /** Detectors lose people for an answer or two: who was seen so lately may still stand in the picture. */
+  #seenLately({ recent }: CameraMemory, localMs: number): Answer | null {
+    const newest = recent.findLast((answer) => people(answer) > 0);
+    if (newest === undefined || this.#age(newest, newest.result.age_ms, localMs) > SEEN_MS) return null;
+    return newest;
   }
 
   #picture(memory: CameraMemory, localMs: number, serverMs: number): PictureView {
