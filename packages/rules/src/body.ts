@@ -36,6 +36,12 @@ export function middleOf({ left, top, width, height }: Body): { readonly x: numb
   return { x: left + width / 2, y: top + height / 2 };
 }
 
+/** Between the middles. */
+export function distance(a: Body, b: Body): number {
+  const [one, other] = [middleOf(a), middleOf(b)];
+  return Math.hypot(one.x - other.x, one.y - other.y);
+}
+
 /** Area that both cover. */
 function commonArea(a: Body, b: Body): number {
   const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);

@@ -1,7 +1,7 @@
 import type { Zones } from '../zones.ts';
 import { Alarm, type FallState } from './alarm.ts';
-import { bboxOfBody, type Body, lengthOf, middleOf, overlap, shapeOf, within } from '../body.ts';
-import { canBeBody, distance, type Look, looksAt } from './look.ts';
+import { bboxOfBody, type Body, distance, lengthOf, middleOf, overlap, shapeOf, within } from '../body.ts';
+import { canBeBody, type Look, looksAt } from './look.ts';
 import type { FallEvidence } from './person.ts';
 import type { PersonView } from './view.ts';
 

@@ -37,9 +37,3 @@ export function canBeBody(body: Body, last: Body, height: number): boolean {
     return false;
   return longest >= LOOKED.shortest * height && longest <= LOOKED.longest * height;
 }
-
-/** Between the middles. */
-export function distance(a: Body, b: Body): number {
-  const [one, other] = [middleOf(a), middleOf(b)];
-  return Math.hypot(one.x - other.x, one.y - other.y);
-}

@@ -61,11 +61,6 @@ export class VisitAlarm {
     return this.#isOpen;
   }
 
-  /** Since when nobody has been seen, as far as this knows. */
-  unseenSinceMs(lastSeenMs: number | undefined): number {
-    return lastSeenMs ?? this.#bornMs;
-  }
-
   /** To be called with each result, and about twice a second. @param nowMs Monotonic milliseconds. */
   look(nowMs: number, moment: VisitMoment): VisitPhase | undefined {
     this.#count(nowMs, moment);
@@ -111,7 +106,7 @@ export class VisitAlarm {
         return people >= this.#o.people ? this.#crowdedMs : undefined;
       default:
         // That nobody was seen for so long is true, whether or not somebody looked. But who looks just now may see somebody.
-        return state === 'empty' || !isLooking ? this.unseenSinceMs(lastSeenMs) : undefined;
+        return state === 'empty' || !isLooking ? (lastSeenMs ?? this.#bornMs) : undefined;
     }
   }
 

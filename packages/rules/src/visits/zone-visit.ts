@@ -1,6 +1,5 @@
 import type { Bbox } from '@vigia/contracts';
-import { distance } from '../fall/look.ts';
-import type { Body } from '../body.ts';
+import { type Body, distance } from '../body.ts';
 
 /** Somebody in a zone comes or goes. `unknown`: nobody has looked for long enough to say that nobody is there. */
 export type VisitState = 'unknown' | 'occupied' | 'empty';

@@ -4,6 +4,7 @@ import { API } from '@vigia/contracts/api';
 import { parseResultLine, ResultLines } from '#core/footage';
 import { BedJudge, type ResultJudge, VisitJudge } from '#rehearsal';
 import { openOnNode } from '#services/control-client';
+import { BLIND_MS } from '#services/rules';
 import { askJson } from './node-answers.ts';
 import { configFile, moment, text, type Values } from './options.ts';
 import { type CameraSettings, settingsOfCamera } from './rules-settings.ts';
@@ -13,8 +14,6 @@ import { socketOf } from './which-node.ts';
 const ANSWER_MS = 15_000;
 /** The API gives at most a day and a bit at once. Milliseconds. */
 const PART_MS = 12 * 3_600_000;
-/** Without a result for so long nobody knows, as in a running node. Milliseconds. */
-const BLIND_MS = 5_000;
 /** Without results, alarms are looked at so often. Milliseconds. */
 const TICK_MS = 1_000;
 

@@ -1,5 +1,5 @@
 import { createLog, FakeClock } from '@vigia/base';
-import { type NodeEventOf, nodeEventSchema } from '@vigia/contracts';
+import { type NodeEvent, type NodeEventOf, nodeEventSchema } from '@vigia/contracts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { BedNotice, FallNotice, VisitNotice } from '#core/camera-link';
 import { NodeEvents } from '#node/events';
@@ -13,14 +13,18 @@ let events: NodeEventOf<'fall'>[];
 beforeEach(() => {
   clock = new FakeClock();
   events = [];
+  alarms = alarmsHeard((event) => event.kind === 'fall' && events.push(event));
+});
+
+/** Alarms whose events are heard. */
+function alarmsHeard(hear: (event: NodeEvent) => unknown): Alarms {
   const log = createLog('test', () => undefined);
   const { hub, announcer } = new NodeEvents({ node: 'n', clock, log, store: undefined, sendAhead: () => undefined });
   hub.subscribe({ name: 'test' }, (item) => {
-    const event = item.type === 'event' ? nodeEventSchema.parse(item.event) : undefined;
-    if (event?.kind === 'fall') events.push(event);
+    if (item.type === 'event') hear(nodeEventSchema.parse(item.event));
   });
-  alarms = new Alarms({ clock, announce: (camera, notice) => announcer.rule(camera, notice) });
-});
+  return new Alarms({ clock, announce: (camera, notice) => announcer.rule(camera, notice) });
+}
 
 function tell(phase: FallNotice['phase'], state: FallNotice['data']['state'], person = 3, camera = 'hall'): void {
   alarms.told(camera, { ...FALL, person, phase, data: { ...FALL.data, state } });
@@ -247,13 +251,7 @@ describe('a bed', () => {
 
   beforeEach(() => {
     said = [];
-    const log = createLog('test', () => undefined);
-    const { hub, announcer } = new NodeEvents({ node: 'n', clock, log, store: undefined, sendAhead: () => undefined });
-    hub.subscribe({ name: 'test' }, (item) => {
-      const event = item.type === 'event' ? nodeEventSchema.parse(item.event) : undefined;
-      if (event?.kind === 'bed') said.push(event);
-    });
-    alarms = new Alarms({ clock, announce: (camera, notice) => announcer.rule(camera, notice) });
+    alarms = alarmsHeard((event) => event.kind === 'bed' && said.push(event));
   });
 
   const say = (phase: BedNotice['phase'], data: Partial<BedNotice['data']>): void =>
@@ -346,13 +344,7 @@ describe('a zone', () => {
 
   beforeEach(() => {
     said = [];
-    const log = createLog('test', () => undefined);
-    const { hub, announcer } = new NodeEvents({ node: 'n', clock, log, store: undefined, sendAhead: () => undefined });
-    hub.subscribe({ name: 'test' }, (item) => {
-      const event = item.type === 'event' ? nodeEventSchema.parse(item.event) : undefined;
-      if (event?.kind === 'visit') said.push(event);
-    });
-    alarms = new Alarms({ clock, announce: (camera, notice) => announcer.rule(camera, notice) });
+    alarms = alarmsHeard((event) => event.kind === 'visit' && said.push(event));
   });
 
   const say = (phase: VisitNotice['phase'], data: Partial<VisitNotice['data']>): void =>

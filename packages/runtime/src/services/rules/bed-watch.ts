@@ -1,15 +1,8 @@
 import { type Clock, type Log, messageOf } from '@vigia/base';
 import type { BedData, Bbox, Detection, ResultMessage, ZoneConfig } from '@vigia/contracts';
-import {
-  BED_LEAST_SCORE,
-  BedAlarm,
-  type BedAlarmFrom,
-  type BedNews,
-  BedRule,
-  type Hours,
-  minutesInto,
-} from '@vigia/rules';
+import { BED_LEAST_SCORE, BedAlarm, type BedAlarmFrom, type BedNews, BedRule, type Hours } from '@vigia/rules';
 import type { Picture } from '#core/media/libav';
+import { BLIND_MS, watchedSince } from './watchers.ts';
 
 /** What is said of a bed, with the picture that decided. */
 export interface BedReport {
@@ -44,10 +37,6 @@ export interface BedWatchOptions {
   readonly hours: Hours | undefined;
   readonly onReport: (report: BedReport) => void;
 }
-
-/** Without a result for so long nobody knows. Milliseconds. */
-const BLIND_MS = 5_000;
-const MINUTE_MS = 60_000;
 
 /** Feeds the bed rule with the results of a consumer, and raises the alarms of a bed. */
 export class BedWatch {
@@ -116,19 +105,15 @@ export class BedWatch {
   #look(isNew: boolean): void {
     const nowMs = this.#o.clock.nowMs();
     const { phase = 'unknown', sinceMs = nowMs, wasIn = false } = this.#rule ?? {};
-    const news = this.#alarm.look(nowMs, { phase, sinceMs, wasIn, watchedSinceMs: this.#watchedSince(nowMs) });
+    const news = this.#alarm.look(nowMs, {
+      phase,
+      sinceMs,
+      wasIn,
+      watchedSinceMs: watchedSince(this.#o.hours, this.#o.clock),
+    });
     if (!news && !isNew) return;
     const { open = null } = this.#alarm;
     this.#report(nowMs, news?.phase ?? (open === null ? null : 'update'), news?.reason ?? open);
-  }
-
-  /** When the hours began in which leaving the bed is an alarm. Monotonic milliseconds. */
-  #watchedSince(nowMs: number): number | undefined {
-    const { hours, clock } = this.#o;
-    if (!hours) return Number.NEGATIVE_INFINITY;
-    const now = new Date(clock.wallMs());
-    const minutes = minutesInto(hours, now.getHours() * 60 + now.getMinutes());
-    return minutes === undefined ? undefined : nowMs - minutes * MINUTE_MS - now.getSeconds() * 1_000;
   }
 
   #report(nowMs: number, phase: BedReport['phase'], reason: BedReport['reason']): void {

@@ -2,6 +2,7 @@ import { type Clock, type Log, messageOf } from '@vigia/base';
 import type { Detection, ResultMessage, ZoneConfig } from '@vigia/contracts';
 import { FALL_LEAST_SCORE, type FallChange, FallRule, type Look } from '@vigia/rules';
 import type { Picture } from '#core/media/libav';
+import { BLIND_MS } from './watchers.ts';
 
 /** Looks at a part of a picture again: see `SecondLook`. */
 export interface Looker {
@@ -34,9 +35,6 @@ export interface FallWatchOptions {
   readonly longLieMs: number | undefined;
   readonly onNews: (news: FallNews) => void;
 }
-
-/** Without a result for so long nobody knows. Milliseconds. */
-const BLIND_MS = 5_000;
 
 /** Feeds the fall rule with the results of a consumer and with the looks that it wishes. */
 export class FallWatch {

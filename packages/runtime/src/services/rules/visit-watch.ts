@@ -2,7 +2,6 @@ import { type Clock, type Log, messageOf } from '@vigia/base';
 import type { Bbox, Detection, ResultMessage, VisitData, ZoneConfig } from '@vigia/contracts';
 import {
   type Hours,
-  minutesInto,
   type Visit,
   VISIT_LEAST_SCORE,
   VisitAlarm,
@@ -12,6 +11,7 @@ import {
   type VisitView,
 } from '@vigia/rules';
 import type { Picture } from '#core/media/libav';
+import { BLIND_MS, watchedSince } from './watchers.ts';
 
 /** What is said of a zone, with the picture that decided. */
 export interface VisitReport {
@@ -53,9 +53,6 @@ export interface VisitWatchOptions {
   readonly onReport: (report: VisitReport) => void;
 }
 
-/** Without a result for so long nobody knows. Milliseconds. */
-const BLIND_MS = 5_000;
-const MINUTE_MS = 60_000;
 /** Of a zone of which nothing is known. */
 const NOTHING: VisitView = { state: 'unknown', sinceMs: 0, people: 0, visit: undefined, bbox: undefined };
 
@@ -151,7 +148,7 @@ export class VisitWatch {
     const nowMs = this.#o.clock.nowMs();
     for (const [zone, known] of this.#known) {
       const { alarm, hours, view, lastSeenMs } = known;
-      const watchedSinceMs = this.#watchedSince(hours, nowMs);
+      const watchedSinceMs = watchedSince(hours, this.#o.clock);
       const phase = alarm?.look(nowMs, { ...view, lastSeenMs, watchedSinceMs, isLooking: !this.#isBlind });
       const state = this.#isBlind ? 'blind' : view.state;
       // Nobody has looked for long enough to say that nobody is there; only an alarm is to be said.
@@ -161,14 +158,6 @@ export class VisitWatch {
       if (phase || said !== before)
         this.#report(zone, known, phase ?? (alarm?.isOpen ? 'update' : null), before === 'occupied');
     }
-  }
-
-  /** When the hours began in which alarms are wanted. Monotonic milliseconds. */
-  #watchedSince(hours: Hours | undefined, nowMs: number): number | undefined {
-    if (!hours) return Number.NEGATIVE_INFINITY;
-    const now = new Date(this.#o.clock.wallMs());
-    const minutes = minutesInto(hours, now.getHours() * 60 + now.getMinutes());
-    return minutes === undefined ? undefined : nowMs - minutes * MINUTE_MS - now.getSeconds() * 1_000;
   }
 
   #report(

@@ -1,4 +1,6 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { packedBytes, PIXEL_FORMATS, type PixelFormat } from '@vigia/contracts';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Geometry, geometryOf, type RenditionSpec, WHOLE } from '#core/media';
@@ -143,22 +145,35 @@ test('whole pictures are scaled without Buffers for their pixels: the collector 
   const stamps = { capturedMs: 0, capturedWallMs: 0, hiddenMs: 0, arrivedMs: 0, decodedMs: 0, ptsUs: 0 };
   const geometry = geometryOf(1_920, 1_080, WHOLE, spec('RGB24'));
   const pixels = Buffer.alloc(packedBytes('RGB24', 160, 120));
-  let collections = 0;
-  const observer = new PerformanceObserver((list) => {
-    collections += list.getEntries().filter((entry) => 'detail' in entry && isMajor(entry.detail)).length;
-  });
-  observer.observe({ entryTypes: ['gc'] });
+  const { collections, end } = collectionsFromNow();
   for (let n = 0; n < 400; n += 1) {
     const large = new Picture(emptyFrame(1_920, 1_080), stamps, (freed) => freed.free());
     scaler.scale(large, geometry, pixels);
     large.release();
   }
-  // Entries come later.
-  await new Promise((resolve) => void setTimeout(resolve, 50));
-  observer.disconnect();
-  expect(collections).toBeLessThan(4);
+  await end();
+  expect(collections.length).toBeLessThan(4);
 });
 
-function isMajor(detail: unknown): boolean {
-  return (detail as { kind: number }).kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+/** Full collections that V8 chose to do. They are reported late, in their order: `end` asks for one, and resolves with its report. */
+function collectionsFromNow(): { readonly collections: readonly object[]; readonly end: () => Promise<void> } {
+  const collections: object[] = [];
+  let ended = (): void => undefined;
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { kind, flags = 0 } = (entry as unknown as { detail: { kind: number; flags?: number } }).detail;
+      if (kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue;
+      if (flags & constants.NODE_PERFORMANCE_GC_FLAGS_FORCED) ended();
+      else collections.push(entry);
+    }
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  const end = async (): Promise<void> => {
+    const reported = new Promise<void>((resolve) => (ended = resolve));
+    setFlagsFromString('--expose-gc');
+    runInNewContext('gc()');
+    await reported;
+    observer.disconnect();
+  };
+  return { collections, end };
 }
