@@ -11,11 +11,12 @@ import { type Browser, refusalText } from './connection.ts';
 import { Icon } from './icons.tsx';
 import { liveBrowser } from './live-browser.ts';
 import type { Playable } from './movie-player.ts';
-import { WALL } from './route.ts';
+import { linkToZones, WALL } from './route.ts';
 import {
   demo,
   hasPictures,
   mayAct,
+  mayChange,
   me,
   mode,
   OVERLAYS,
@@ -87,6 +88,12 @@ export function CameraView({ camera, ward, browser, alarms, go }: CameraViewProp
           <a class="btn" href={`/api/v1/cameras/${encodeURIComponent(camera)}/snapshot.jpg`} download={`${camera}.jpg`}>
             <Icon name="down" size="s" />
             {text('cam.snapshot')}
+          </a>
+        )}
+        {mayChange(me.value) && (
+          <a class="btn" href={linkToZones(camera)}>
+            <Icon name="area" size="s" />
+            {text('z.open')}
           </a>
         )}
         {mayAct(me.value) && <Restart camera={camera} browser={browser} />}

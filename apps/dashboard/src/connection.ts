@@ -39,6 +39,8 @@ export interface Browser {
 export interface RequestOptions {
   readonly body?: unknown;
   readonly csrf?: string | null;
+  /** The revision that must be in force. */
+  readonly ifMatch?: number;
   readonly timeoutMs: number;
 }
 
@@ -314,9 +316,14 @@ export function refusalText(reply: Reply | undefined): string {
   return reply === undefined ? text('sy.noanswer') : errorOf(reply).message;
 }
 
-function errorOf({ body, status }: Reply): { message: string; retry_after_s?: number } {
+/** What the node says of a refusal. `revision`: the one in force, where another one was expected. */
+export function errorOf({ body, status }: Reply): { message: string; retry_after_s?: number; revision?: number } {
   const error = isObject(body) && isObject(body['error']) ? body['error'] : {};
   const message = typeof error['message'] === 'string' ? error['message'] : `HTTP ${status}`;
-  const retry = error['retry_after_s'];
-  return typeof retry === 'number' ? { message, retry_after_s: retry } : { message };
+  const { retry_after_s: retry, revision } = error;
+  return {
+    message,
+    ...(typeof retry === 'number' ? { retry_after_s: retry } : {}),
+    ...(typeof revision === 'number' ? { revision } : {}),
+  };
 }

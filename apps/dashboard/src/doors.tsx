@@ -7,6 +7,7 @@ import { Icon } from './icons.tsx';
 import { WALL } from './route.ts';
 import type { SystemViewProps } from './system-view.tsx';
 import { roomName, text } from './texts.ts';
+import type { ZonesViewProps } from './zones-view.tsx';
 
 /** A view in files of its own, which are loaded with its first use. */
 class Door<Props> {
@@ -30,12 +31,20 @@ class Door<Props> {
 
 const camera = new Door<CameraViewProps>(async () => (await import('./camera-view.tsx')).CameraView);
 const events = new Door<EventsViewProps>(async () => (await import('./events-view.tsx')).EventsView);
+const zones = new Door<ZonesViewProps>(async () => (await import('./zones-view.tsx')).ZonesView);
 const system = new Door<SystemViewProps>(async () => (await import('./system-view.tsx')).SystemView);
 
 /** The view of a camera. `known`: the node has this camera. */
 export function CameraDoor({ known, ...props }: CameraViewProps & { readonly known: boolean }): VNode {
   const room = roomName(props.camera);
   return known ? <Entered door={camera} name={room} {...props} /> : <Lonely head={text('cam.unknown', { room })} />;
+}
+
+/** The zones of a camera. `known`: as above. */
+export function ZonesDoor({ known, ...props }: ZonesViewProps & { readonly known: boolean }): VNode {
+  const room = roomName(props.camera);
+  if (!known) return <Lonely head={text('cam.unknown', { room })} />;
+  return <Entered door={zones} name={text('z.title', { room })} {...props} />;
 }
 
 /** The view of the node. */

@@ -5,7 +5,7 @@ import './app.css';
 import type { Alarm } from './alarms.ts';
 import { type Browser, Connection, type Reply, SILENCE_MS } from './connection.ts';
 import type { PictureMessage } from './picture-message.ts';
-import { cameraOf, isEvents, SYSTEM, WALL } from './route.ts';
+import { cameraOf, isEvents, linkTo, SYSTEM, WALL, zonesOf } from './route.ts';
 import * as screen from './screen.ts';
 import { alarmName, chooseLanguage, clockTime, duration, nameCameras, roomName, text, wholeDuration } from './texts.ts';
 import { Page } from './wall.tsx';
@@ -31,9 +31,10 @@ const browser: Browser = {
     const timer = setTimeout(then, ms);
     return () => clearTimeout(timer);
   },
-  async request(method, path, { body, csrf, timeoutMs }): Promise<Reply> {
+  async request(method, path, { body, csrf, ifMatch, timeoutMs }): Promise<Reply> {
     const headers: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
     if (csrf != null && method !== 'GET') headers['x-csrf-token'] = csrf;
+    if (ifMatch !== undefined) headers['if-match'] = `"${ifMatch}"`;
     const answer = await fetch(path, {
       method,
       headers,
@@ -316,6 +317,7 @@ function follow(): void {
     screen.address.value = location.hash;
     screen.systemOpen.value = location.hash === SYSTEM;
     screen.eventsOpen.value = isEvents(location.hash);
+    screen.zonesOpen.value = zonesOf(location.hash);
   });
   drawn();
 }
@@ -337,7 +339,9 @@ function press(event: KeyboardEvent): void {
 }
 
 function escape(): void {
+  const zones = screen.zonesOpen.peek();
   if (screen.help.peek()) screen.help.value = false;
+  else if (zones !== null) location.hash = linkTo(zones);
   else if (screen.openCamera.peek() !== null || screen.systemOpen.peek() || screen.eventsOpen.peek())
     location.hash = WALL;
 }

@@ -1,4 +1,5 @@
-// Where the page is, as the part of its address behind `#`: the wall, `#/system`, `#/events`, `#/events/ID`, or `#/camera/ID`.
+// Where the page is, as the part of its address behind `#`: the wall, `#/system`, `#/events`, `#/events/ID`, `#/camera/ID`, or
+// `#/camera/ID/zones`.
 
 /** The wall. */
 export const WALL = '#/';
@@ -31,7 +32,20 @@ export function linkTo(camera: string): string {
 
 /** The camera that an address names; null: the wall, also for anything that is no address of a view. */
 export function cameraOf(hash: string): string | null {
-  const id = /^#\/camera\/([^/]+)$/.exec(hash)?.[1];
+  return decoded(/^#\/camera\/([^/]+)$/.exec(hash)?.[1]);
+}
+
+/** The view of a camera's zones. */
+export function linkToZones(camera: string): string {
+  return `${linkTo(camera)}/zones`;
+}
+
+/** The camera whose zones an address names; null: it is of another view. */
+export function zonesOf(hash: string): string | null {
+  return decoded(/^#\/camera\/([^/]+)\/zones$/.exec(hash)?.[1]);
+}
+
+function decoded(id: string | undefined): string | null {
   try {
     return id === undefined ? null : decodeURIComponent(id);
   } catch {

@@ -110,6 +110,8 @@ export const problems: Signal<number> = signal(0);
 export const systemOpen: Signal<boolean> = signal(false);
 /** The page shows what happened. */
 export const eventsOpen: Signal<boolean> = signal(false);
+/** The camera whose zones the page shows; null: another view. */
+export const zonesOpen: Signal<string | null> = signal(null);
 /** Where the page is: the part of its address behind `#`. */
 export const address: Signal<string> = signal('');
 /** Id of the newest event of the stream: lists of events are older than it. */
@@ -138,6 +140,11 @@ export function hasPictures(who: Me | null): boolean {
 /** Whether a login may say that somebody goes, or restart what hangs. */
 export function mayAct(who: Me | null): boolean {
   return who?.role !== 'screen' && who?.role !== 'viewer';
+}
+
+/** Whether a login may change settings. */
+export function mayChange(who: Me | null): boolean {
+  return who?.role === 'admin';
 }
 
 const tiles = new Map<string, TileScreen>();
@@ -304,8 +311,8 @@ export function pageTitle(view: WallView | null, shown: string | null): string {
   if (lost.peek()) return text('page.lost');
   if (view === null) return 'vigia';
   const place =
-    shown !== null
-      ? [roomName(shown)]
+    shown !== null || zonesOpen.peek() !== null
+      ? [roomName(shown ?? zonesOpen.peek() ?? '')]
       : systemOpen.peek()
         ? [text('sy.title')]
         : eventsOpen.peek()

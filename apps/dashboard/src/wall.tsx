@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Go } from './alarms.ts';
 import type { Browser, LoginOutcome } from './connection.ts';
 import { Cover } from './cover.tsx';
-import { CameraDoor, EventsDoor, SystemDoor } from './doors.tsx';
+import { CameraDoor, EventsDoor, SystemDoor, ZonesDoor } from './doors.tsx';
 import { Brand, Icon, type IconName } from './icons.tsx';
 import { fewestColumns } from './layout.ts';
 import { Login } from './login.tsx';
@@ -27,6 +27,7 @@ import {
   technical,
   wall,
   wallPlace,
+  zonesOpen,
 } from './screen.ts';
 import { AlarmRows, Stage } from './stage.tsx';
 import { alarmName, roomName, text } from './texts.ts';
@@ -65,6 +66,9 @@ function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
   const id = openCamera.value;
   const { ward, browser, go } = actions;
   const alarms = view.stage === null ? view.further : [view.stage, ...view.further];
+  const zones = zonesOpen.value;
+  if (zones !== null)
+    return <ZonesDoor key={zones} camera={zones} known={hasCamera(view, zones)} {...{ ward, browser, alarms, go }} />;
   if (id === null && eventsOpen.value) return <EventsDoor {...{ ward, browser, alarms, go }} />;
   if (id === null && systemOpen.value) return <SystemDoor {...{ ward, browser, alarms, go }} />;
   if (id === null) return <Wall view={view} {...actions} />;
@@ -74,7 +78,7 @@ function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
 function Top({ logout, toggleTheme }: Actions): VNode {
   const user = me.value?.user ?? null;
   const open = wall.value?.open ?? 0;
-  const isWall = openCamera.value === null && !systemOpen.value && !eventsOpen.value;
+  const isWall = openCamera.value === null && !systemOpen.value && !eventsOpen.value && zonesOpen.value === null;
   return (
     <header class="top">
       <span class="brand">

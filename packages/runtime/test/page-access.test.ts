@@ -62,6 +62,7 @@ describe('in Chromium', { tags: 'full' }, () => {
     await page.goto(`https://127.0.0.1:${node.port}/#/camera/hall`);
     await page.getByRole('link', { name: 'Picture' }).waitFor();
     expect(await page.getByRole('button', { name: 'Restart camera' }).count()).toBe(0);
+    expect(await page.getByRole('link', { name: 'Zones' }).count()).toBe(0);
     await page.getByRole('button', { name: 'Log out' }).click();
     await page.getByLabel('Password').waitFor();
     await page.reload();
@@ -78,6 +79,7 @@ describe('in Chromium', { tags: 'full' }, () => {
     const restarted = page.waitForResponse((answer) => answer.url().endsWith('/api/v1/cameras/hall/restart'));
     await page.getByRole('button', { name: 'Restart camera' }).click();
     expect((await restarted).status()).toBe(200);
+    expect(await page.getByRole('link', { name: 'Zones' }).count()).toBe(0);
     await page.goto(`https://127.0.0.1:${node.port}/#/camera/yard`);
     await page.getByText('This node has no camera Yard.').waitFor();
     await node.local.removeUser({ params: { user: 'otto' } });

@@ -14,7 +14,7 @@ const CAMERAS = 32;
 const SQUARE = fileURLToPath(new URL('agents/square.mjs', import.meta.url));
 /** A box may be so far from what it is about, in pixels of the screen: the limit of what anybody notices. */
 const AWAY_PX = 8;
-const VIEWS = ['', '#/camera/c7', '#/events', '#/system'] as const;
+const VIEWS = ['', '#/camera/c7', '#/camera/c7/zones', '#/events', '#/system'] as const;
 
 /** One look at a picture and its box. */
 interface Look {
