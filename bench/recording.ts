@@ -1,7 +1,7 @@
 // `npm run bench -- recording`: what recording costs, compared with ffmpeg, and what it does to the ages of results
 // (docs/reference/benchmarks.md).
 import { sleep, systemClock } from '@vigia/base';
-import { type Contender, memoryOf, startFfmpeg, startNode, usageOf } from './recording/contenders.ts';
+import { type Contender, memoryOf, type NodeTask, startFfmpeg, startNode, usageOf } from './recording/contenders.ts';
 import { type BenchRun, headerLines, runBenchmark } from './support/bench-run.ts';
 import { CameraFork } from './support/camera-fork.ts';
 import { mean, ms, quantile } from './support/numbers.ts';
@@ -82,6 +82,11 @@ const mib = (value: number): string => value.toFixed(1);
 async function cost(run: BenchRun, rounds: number, urls: readonly string[]): Promise<Table> {
   const variants: readonly Variant[] = [
     { name: 'vigia', settleMs: WARM_MS, start: (r, all) => startNode(r, all, { recorded: true }) },
+    {
+      name: 'vigia, one process for each',
+      settleMs: WARM_MS,
+      start: (r, all) => startNode(r, all, { recorded: true, camerasPerProcess: 1 }),
+    },
     { name: 'ffmpeg -c copy', settleMs: WARM_MS, start: startFfmpeg },
     { name: 'vigia, not recording', settleMs: WARM_MS, start: (r, all) => startNode(r, all, { recorded: false }) },
   ];
@@ -92,7 +97,7 @@ async function cost(run: BenchRun, rounds: number, urls: readonly string[]): Pro
     columns: ['', 'CPU of one core', 'of ffmpeg', 'memory (PSS), MiB', 'files, MiB', 'to disk, MiB'],
     rows: variants.map(({ name }, i) => {
       const own = windows[i] ?? [];
-      const ratio = `${(cpu(i) / cpu(1)).toFixed(2)}×`;
+      const ratio = `${(cpu(i) / cpu(2)).toFixed(2)}×`;
       return [
         name,
         each(own, (window) => window.cpu, percent),
@@ -111,11 +116,18 @@ async function cost(run: BenchRun, rounds: number, urls: readonly string[]): Pro
 }
 
 async function ages(run: BenchRun, rounds: number, urls: readonly string[]): Promise<Table> {
-  const variants: readonly Variant[] = [false, true].map((recorded) => ({
-    name: recorded ? 'recorded' : 'not recorded',
-    settleMs: SETTLE_MS,
-    start: (r, all) => startNode(r, all, { recorded, workerFps: WORKER_FPS }),
-  }));
+  const tasks: readonly (Pick<NodeTask, 'recorded' | 'camerasPerProcess'> & { readonly name: string })[] = [
+    { name: 'not recorded', recorded: false },
+    { name: 'recorded', recorded: true },
+    { name: 'recorded, one process for each', recorded: true, camerasPerProcess: 1 },
+  ];
+  const variants = tasks.map(
+    ({ name, ...task }): Variant => ({
+      name,
+      settleMs: SETTLE_MS,
+      start: (r, all) => startNode(r, all, { ...task, workerFps: WORKER_FPS }),
+    }),
+  );
   const windows = await alternate(run, rounds, urls, variants);
   return {
     title: `Ages of results, ${urls.length} cameras at ${FPS} frames/s with a worker at ${WORKER_FPS} each; ${run.seconds} s, by turns`,

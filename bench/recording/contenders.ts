@@ -35,6 +35,8 @@ export interface NodeTask {
   readonly recorded: boolean;
   /** Rate of a worker at each camera, frames per second; undefined: nobody analyses. */
   readonly workerFps?: number;
+  /** Default: that of vigia. */
+  readonly camerasPerProcess?: number;
 }
 
 /** A node over so many cameras. Resolves when all are recorded, or have a result. */
@@ -42,14 +44,15 @@ export async function startNode(run: BenchRun, urls: readonly string[], task: No
   const dir = join(newDir(run), 'footage');
   mkdirSync(dir);
   const ids = urls.map((_, i) => `c${i + 1}`);
-  const { recorded, workerFps } = task;
+  const { recorded, workerFps, camerasPerProcess } = task;
+  const spread = camerasPerProcess === undefined ? '' : `, cameras_per_process: ${camerasPerProcess}`;
   const workers = `workers:\n  bright: { module: ${BRIGHT}, input: { format: GRAY8, width: 64, height: 36 } }\n`;
   const node = VigiaNode.start(
     run,
     Object.fromEntries(ids.map((id, i) => [id, urls[i] as string])),
     workerFps === undefined ? '{}' : `{ light: { worker: bright, fps: ${workerFps} } }`,
     recorded ? 'record: { mode: always }' : '',
-    { models: '', top: `${workers}storage: { path: ${dir}, min_free: 1MB }\n` },
+    { models: '', top: `${workers}storage: { path: ${dir}, min_free: 1MB${spread} }\n` },
   );
   if (workerFps !== undefined) await node.okResults(ids, 1);
   if (recorded) await untilFiles(run, dir, ids.length);

@@ -60,6 +60,12 @@ export const storageSchema = z.strictObject({
     .enum(['process', 'power'])
     .default('process')
     .describe('What a recording survives: a killed process, or also a power cut (each fragment is synced).'),
+  cameras_per_process: z
+    .int()
+    .min(1)
+    .max(32)
+    .default(8)
+    .describe('Most recorded cameras whose connections one process holds: with it, all of them pause for a moment.'),
   archive: z
     .array(archiveSchema)
     .max(8)

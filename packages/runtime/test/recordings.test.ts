@@ -269,21 +269,60 @@ test('the typed client calls every route of recordings', async () => {
   expect(Object.keys(answers).toSorted()).toEqual(Object.keys(RECORDINGS_API).toSorted());
 });
 
+const recorders = (): number[] =>
+  vigia.children().flatMap(({ pid, command: line }) => (line.includes('ingest-process') ? [pid] : []));
+
+/** States of a camera's recorder that were announced since then. */
+function statesSince(line: number, camera: string): string[] {
+  return vigia.lines
+    .slice(line)
+    .flatMap((l) => (l.type === 'node_event' && l.kind === 'recording' && l.camera === camera ? [l.data.state] : []));
+}
+
 test('the recorder is killed: what is on disk stays, another one goes on, and the gap between them has its reason', async () => {
   const before = await recorded('hall');
   const [kept] = before.spans as [Span];
-  // One per recorded camera: the name of the camera stands in its segment of the node's run directory only.
-  for (const { pid, command: line } of vigia.children()) if (/ingest-process/.test(line)) process.kill(pid, 'SIGKILL');
+  const since = vigia.lines.length;
+  // It has the connections of both cameras.
+  expect(recorders()).toHaveLength(1);
+  process.kill(recorders()[0] as number, 'SIGKILL');
   await until('a second span', async () => (await recorded('hall')).spans.length === 2);
   const { spans, gaps } = await recorded('hall');
   expect(spans[0]?.from_ms).toBe(kept.from_ms);
   expect(spans[0]?.to_ms).toBeGreaterThanOrEqual(kept.to_ms);
   expect(gaps).toMatchObject([{ reason: 'node_down', from_ms: spans[0]?.to_ms, to_ms: spans[1]?.from_ms }]);
+  await vigia.until('the other camera too', () => statesSince(since, 'yard').includes('ready'));
+  expect(statesSince(since, 'yard')[0]).toBe('paused');
 });
 
-test('a camera that nobody wants to record any more is not away', async () => {
+test('cameras of one recorder come and go: a camera that nobody wants to record any more is not away, and the other one misses nothing', async () => {
+  const [pid, { spans }, since] = [recorders(), await recorded('hall'), vigia.lines.length];
   expect((await ask(box, 'PATCH', '/api/v1/cameras/yard', { record: null })).status).toBe(200);
   await until('the gap', async () => (await recorded('yard')).gaps.at(-1)?.reason === 'not_recorded');
+  expect((await ask(box, 'PATCH', '/api/v1/cameras/yard', { record: { mode: 'always' } })).status).toBe(200);
+  await vigia.until('yard to be recorded again', () => statesSince(since, 'yard').includes('recording'));
+  expect(recorders()).toEqual(pid);
+  expect((await recorded('hall')).spans).toHaveLength(spans.length);
+  expect(statesSince(since, 'hall')).toEqual([]);
+});
+
+test('each camera in a process of its own, where that is wished: one that is killed interrupts no other', async () => {
+  const since = vigia.lines.length;
+  const { body } = await ask(box, 'GET', '/api/v1/config');
+  const { document } = body as { document: { storage: object } };
+  const storage = { ...document.storage, cameras_per_process: 1 };
+  expect((await ask(box, 'PUT', '/api/v1/config', { ...document, storage })).status).toBe(200);
+  const both = (): boolean => ['hall', 'yard'].every((id) => statesSince(since, id).at(-1) === 'recording');
+  await vigia.until('both to be recorded', both);
+  const [first, second, ...more] = recorders();
+  expect(more).toEqual([]);
+  const killed = vigia.lines.length;
+  process.kill(first as number, 'SIGKILL');
+  const paused = (): string[] => ['hall', 'yard'].filter((id) => statesSince(killed, id).length > 0);
+  await vigia.until('one of them to be paused', () => paused().length > 0);
+  await vigia.until('it to be recorded again', () => statesSince(killed, paused()[0] as string).at(-1) === 'recording');
+  expect(paused()).toHaveLength(1);
+  expect(recorders()).toContain(second);
 });
 
 test('the end leaves nothing behind, and every file decodes', async () => {

@@ -132,7 +132,7 @@ function demoConfig(cameras: Readonly<Record<CameraId, DemoCamera>>, mqttPort: n
     },
     models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
     // Not where a node that is none of a demo keeps its footage: it would be removed.
-    storage: { path: join(dataDirOf(), 'demo-footage'), max_bytes: '200MB' },
+    storage: { path: join(dataDirOf(), 'demo-footage'), max_bytes: '200MB', cameras_per_process: 1 },
     mqtt: { url: `mqtt://127.0.0.1:${mqttPort}`, commands: false },
     http: { listen: `127.0.0.1:${httpPort}` },
   });

@@ -1,6 +1,17 @@
-import { addSecret, ChildEntry, createLog, type Handlers, jsonLineSink, systemClock } from '@vigia/base';
+import {
+  addSecret,
+  ChildEntry,
+  createLog,
+  every,
+  type Handlers,
+  jsonLineSink,
+  systemClock,
+  VigiaError,
+} from '@vigia/base';
+import type { RecordRoom } from '#core/footage';
 import {
   INGEST_WORDS,
+  type IngestSetup,
   type IngestStart,
   type IngestWords,
   NODE_TO_INGEST_WORDS,
@@ -8,10 +19,14 @@ import {
 } from '#core/ingest-link';
 import { CLOSE_MS, Ingest } from './ingest.ts';
 
-/** The entry of an ingest process: waits for its setup, runs until its parent ends it. */
+const COUNTERS_EVERY_MS = 500;
+
+/** The entry of an ingest process: waits for its setup, holds the connections of its cameras, runs until its parent ends it. */
 class IngestProcess {
   readonly #entry: ChildEntry<IngestWords, NodeToIngestWords>;
-  #ingest: Ingest | undefined;
+  readonly #ingests = new Map<string, Ingest>();
+  #boot = '';
+  #room: RecordRoom | undefined;
 
   constructor() {
     this.#entry = new ChildEntry({
@@ -19,28 +34,60 @@ class IngestProcess {
       speaks: INGEST_WORDS,
       hears: NODE_TO_INGEST_WORDS,
       handlers: this.#handlers(),
-      close: async () => this.#ingest?.close(),
+      close: async () => {
+        await Promise.all([...this.#ingests.values()].map((ingest) => ingest.close()));
+      },
       closeMs: () => CLOSE_MS,
     });
   }
 
   #handlers(): Handlers<NodeToIngestWords> {
     return {
-      requests: { setup: (start) => this.#entry.setUp(() => this.#begin(start)) },
+      requests: {
+        setup: (start) => this.#entry.setUp(() => this.#begin(start)),
+        open: (setup) => this.#open(setup),
+        close: ({ camera }) => this.#close(camera),
+      },
       notices: {
-        room: (room) => this.#ingest?.room(room),
-        policy: (policy) => this.#ingest?.policy(policy),
-        mark: (mark) => this.#ingest?.mark(mark),
-        reconnect: ({ message }) => this.#ingest?.reconnect(message),
+        room: (room) => {
+          this.#room = room;
+          for (const ingest of this.#ingests.values()) ingest.room(room);
+        },
+        policy: ({ camera, policy }) => this.#ingests.get(camera)?.policy(policy),
+        mark: ({ camera, ...range }) => this.#ingests.get(camera)?.mark(range),
+        reconnect: ({ camera, message }) => this.#ingests.get(camera)?.reconnect(message),
       },
     };
   }
 
-  async #begin(start: IngestStart): Promise<void> {
-    addSecretsOf(start.setup.source.url);
-    const log = createLog(`ingest:${start.setup.camera}`, jsonLineSink);
-    this.#ingest = new Ingest(start, this.#entry.channel, systemClock, log);
-    await this.#ingest.start();
+  async #begin({ boot, cameras }: IngestStart): Promise<void> {
+    this.#boot = boot;
+    await Promise.all(cameras.map((setup) => this.#open(setup)));
+    const tellCounters = (): void => {
+      const counters = [...this.#ingests].map(([camera, ingest]) => [camera, ingest.counters] as const);
+      this.#entry.channel.notify('counters', Object.fromEntries(counters));
+    };
+    every(systemClock, COUNTERS_EVERY_MS, tellCounters);
+  }
+
+  async #open(setup: IngestSetup): Promise<null> {
+    const { camera, source } = setup;
+    // Two connections to one camera would record it twice.
+    if (this.#ingests.has(camera)) throw new VigiaError('start_failed', `camera ${camera} is open already`);
+    addSecretsOf(source.url);
+    const log = createLog(`ingest:${camera}`, jsonLineSink);
+    const ingest = new Ingest({ setup, boot: this.#boot, node: this.#entry.channel, clock: systemClock, log });
+    this.#ingests.set(camera, ingest);
+    if (this.#room) ingest.room(this.#room);
+    await ingest.start();
+    return null;
+  }
+
+  async #close(camera: string): Promise<null> {
+    const ingest = this.#ingests.get(camera);
+    this.#ingests.delete(camera);
+    await ingest?.close();
+    return null;
   }
 }
 

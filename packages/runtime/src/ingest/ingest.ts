@@ -1,10 +1,10 @@
-import { type Channel, type Clock, every, type Log, Scope } from '@vigia/base';
-import { RelayServer } from '#core/encoded';
+import { type Channel, type Clock, type Log, messageOf, Scope, type Timer } from '@vigia/base';
+import { type ConnectionState, RelayServer } from '#core/encoded';
 import type { RecordPolicy, RecordRoom } from '#core/footage';
 import {
   INGEST_MEMORY,
   type IngestCounters,
-  type IngestStart,
+  type IngestSetup,
   type IngestWords,
   type NodeToIngestWords,
 } from '#core/ingest-link';
@@ -13,33 +13,41 @@ import { StreamCapture } from '#services/stream-capture';
 
 /** How long it may take to close: what waits is written. Milliseconds. */
 export const CLOSE_MS = 800;
-const COUNTERS_EVERY_MS = 500;
+/** A relay that could not listen is tried again so often. Milliseconds. */
+const LISTEN_AGAIN_MS = 5_000;
 /** Without a keyframe for so long a recording has nothing either. Milliseconds. */
 const KEYFRAMES_STOPPED_MS = 60_000;
 
 /** The connection to the node. */
 export type ToNode = Pick<Channel<IngestWords, NodeToIngestWords>, 'notify'>;
 
+/** Options of {@link Ingest}. */
+export interface IngestOptions {
+  readonly setup: IngestSetup;
+  /** The run of the node. */
+  readonly boot: string;
+  readonly node: ToNode;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /**
- * The connection to a camera that is recorded, in a process of its own: nothing here decodes, and nobody's code runs here.
- * Units go to the recorder, and over a socket to the camera process.
+ * The connection to a camera that is recorded: nothing here decodes, and nobody's code runs here. Units go to the recorder,
+ * and over a socket to the camera process.
  */
 export class Ingest {
-  readonly #clock: Clock;
-  readonly #node: ToNode;
+  readonly #o: IngestOptions;
   readonly #capture: StreamCapture;
   readonly #recorder: Recorder;
   readonly #scope = new Scope();
   #relay: RelayServer | undefined;
-  readonly #start: IngestStart;
-  readonly #log: Log;
+  #retry: Timer | undefined;
+  #state: ConnectionState | undefined;
 
-  constructor(start: IngestStart, node: ToNode, clock: Clock, log: Log) {
-    const { setup, boot } = start;
-    this.#start = start;
-    this.#node = node;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(options: IngestOptions) {
+    const { setup, boot, node, clock, log } = options;
+    const { camera } = setup;
+    this.#o = options;
     const { url, transport, tls } = setup.source;
     this.#capture = new StreamCapture({
       url,
@@ -51,11 +59,14 @@ export class Ingest {
       recentBytes: INGEST_MEMORY.recent,
       // Nobody here wants a picture, so none is decoded.
       sink: { publish: (picture) => picture.release(), hasDemand: () => false },
-      onState: (state) => this.#relay?.follow(state),
+      onState: (state) => {
+        this.#state = state;
+        this.#relay?.follow(state);
+      },
     });
     this.#recorder = new Recorder({
       node: setup.node,
-      camera: setup.camera,
+      camera,
       boot,
       dirs: setup.dirs,
       policy: setup.policy,
@@ -63,32 +74,44 @@ export class Ingest {
       log,
       ringBytes: setup.ringBytes,
       tap: this.#capture.openTap({ maxBytes: INGEST_MEMORY.recorder }),
-      onState: (state) => this.#node.notify('recorder', state),
-      onWritten: (written) => this.#node.notify('written', written),
-      onGap: (sinceMs, reason) => this.#node.notify('gap', { sinceMs, reason }),
+      onState: (state) => node.notify('recorder', { camera, state }),
+      onWritten: (written) => node.notify('written', { camera, written }),
+      onGap: (sinceMs, reason) => node.notify('gap', { camera, sinceMs, reason }),
     });
   }
 
-  /** Listens, then connects to the camera. @throws the operating system's error. */
+  /** Listens, then connects to the camera and records: also when it cannot listen, for a recording does not need that. */
   async start(): Promise<void> {
-    const relay = await RelayServer.open({
-      socketPath: this.#start.setup.socketPath,
-      clock: this.#clock,
-      log: this.#log,
-      openTap: (options) => this.#capture.openTap(options),
-      lostPackets: () => this.#capture.lostPackets,
-      onReconnect: (message) => this.#wished(message),
-      readerBytes: INGEST_MEMORY.reader,
-    });
-    this.#relay = relay;
     // In reverse order: the recorder writes what the capture has brought.
-    this.#scope.defer(() => relay.close());
+    this.#scope.defer(() => this.#relay?.close());
     this.#scope.defer(() => this.#recorder.close());
     this.#scope.defer(() => this.#capture.close());
+    await this.#listen();
+    if (this.#scope.closed) return;
     this.#capture.start();
     this.#recorder.start();
-    const timer = every(this.#clock, COUNTERS_EVERY_MS, () => this.#node.notify('counters', this.counters));
-    this.#scope.defer(() => timer.cancel());
+  }
+
+  async #listen(): Promise<void> {
+    const { setup, clock, log } = this.#o;
+    try {
+      const relay = await RelayServer.open({
+        socketPath: setup.socketPath,
+        clock,
+        log,
+        openTap: (options) => this.#capture.openTap(options),
+        lostPackets: () => this.#capture.lostPackets,
+        onReconnect: (message) => this.#wished(message),
+        readerBytes: INGEST_MEMORY.reader,
+      });
+      if (this.#scope.closed) return await relay.close();
+      this.#relay = relay;
+      if (this.#state) relay.follow(this.#state);
+    } catch (error) {
+      if (this.#scope.closed) return;
+      log.error(`its units cannot be passed on, tried again in ${LISTEN_AGAIN_MS / 1000} s: ${messageOf(error)}`);
+      this.#retry = clock.after(LISTEN_AGAIN_MS, () => void this.#listen());
+    }
   }
 
   get counters(): IngestCounters {
@@ -105,9 +128,9 @@ export class Ingest {
    * decoder that refuses this stream, or is too slow for it, would refuse it again.
    */
   #wished(message: string): void {
-    const sinceMs = this.#clock.nowMs() - this.#recorder.lastKeyframeMs;
+    const sinceMs = this.#o.clock.nowMs() - this.#recorder.lastKeyframeMs;
     if (sinceMs > KEYFRAMES_STOPPED_MS) this.reconnect(message);
-    else this.#log.info(`the connection stays, for keyframes come: ${message}`);
+    else this.#o.log.info(`the connection stays, for keyframes come: ${message}`);
   }
 
   policy(policy: RecordPolicy): void {
@@ -120,11 +143,12 @@ export class Ingest {
   }
 
   reconnect(message: string): void {
-    this.#log.warn(`reconnecting: ${message}`);
+    this.#o.log.warn(`reconnecting: ${message}`);
     this.#capture.reconnect(message);
   }
 
   close(): Promise<void> {
+    this.#retry?.cancel();
     return this.#scope.close();
   }
 }

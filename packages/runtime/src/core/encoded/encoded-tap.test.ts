@@ -119,6 +119,34 @@ describe('an encoded tap', () => {
     expect(first?.kind === 'video' && second?.kind === 'video' && first.data === second.data).toBe(true);
   });
 
+  test('units keep their bytes, of any size, however many wait', () => {
+    const sizes = fc.array(fc.oneof(fc.nat(2_000), fc.nat(200_000), fc.constantFrom(131_072, 131_073, 524_288)), {
+      minLength: 1,
+      maxLength: 60,
+    });
+    const seed = 15;
+    fc.assert(
+      fc.property(sizes, (lengths) => {
+        const taps = new EncodedTaps();
+        taps.begin(FORMAT);
+        const tap = taps.open({ maxBytes: 64 * 1024 * 1024 });
+        // The source writes the next unit over this one.
+        const source = Buffer.alloc(600_000);
+        lengths.forEach((length, i) => {
+          const data = source.subarray(0, length).fill(i + 1);
+          taps.offerVideo({ data, ptsMs: i, arrivedMs: 0, keyframe: true, damaged: false }, 0, 0);
+        });
+        tap.take();
+        lengths.forEach((length, i) => {
+          const item = tap.take();
+          if (item?.kind !== 'video') throw new Error('a unit is missing');
+          expect(item.data.equals(Buffer.alloc(length, i + 1))).toBe(true);
+        });
+      }),
+      { seed, numRuns: 50 },
+    );
+  });
+
   test('the end of a connection follows its units; one without units leaves no trace', () => {
     const taps = new EncodedTaps(100);
     taps.begin(FORMAT);

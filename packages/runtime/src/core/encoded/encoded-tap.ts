@@ -192,12 +192,46 @@ export class EncodedTap {
   }
 }
 
+/** So much memory is taken at once for copies of units. Bytes. */
+const PIECE_BYTES = 512 * 1024;
+/** A larger unit, such as a keyframe, has memory of its own: little of a piece stays empty. Bytes. */
+const OWN_BYTES = PIECE_BYTES / 4;
+
+/**
+ * Copies of units, side by side: memory for each of them would make the collector run all the time, for 16 cameras bring
+ * 400 units a second. A piece lives as long as one of its units.
+ */
+class UnitCopies {
+  #piece: Buffer = Buffer.alloc(0);
+  #used = 0;
+
+  copy(data: Uint8Array): Buffer {
+    const { byteLength } = data;
+    if (byteLength > OWN_BYTES) return Buffer.from(data);
+    if (this.#used + byteLength > this.#piece.byteLength) {
+      this.#piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+      this.#used = 0;
+    }
+    const copy = this.#piece.subarray(this.#used, this.#used + byteLength);
+    copy.set(data);
+    this.#used += byteLength;
+    return copy;
+  }
+
+  /** Between two connections there is nothing to copy. */
+  forget(): void {
+    this.#piece = Buffer.alloc(0);
+    this.#used = 0;
+  }
+}
+
 /**
  * All taps of one stream. A unit is copied once for all of them, and not at all without taps. With `recentBytes`, the units
  * since the newest keyframe are kept for taps that open later.
  */
 export class EncodedTaps {
   readonly #taps = new Set<EncodedTap>();
+  readonly #copies = new UnitCopies();
   readonly #recentLimit: number;
   #recent: TapUnit[] = [];
   #recentSize = 0;
@@ -232,6 +266,7 @@ export class EncodedTaps {
   end(): void {
     if (this.#format) for (const tap of this.#taps) tap.end();
     this.#format = undefined;
+    this.#copies.forget();
     this.#forgetRecent();
   }
 
@@ -241,12 +276,15 @@ export class EncodedTaps {
     // A copy of the object too: it is the source's.
     this.#index += 1;
     const index = this.#index;
-    this.#offer({ ...unit, kind: 'video', index, data: Buffer.from(unit.data), latenessMs, hiddenMs }, unit.keyframe);
+    this.#offer(
+      { ...unit, kind: 'video', index, data: this.#copies.copy(unit.data), latenessMs, hiddenMs },
+      unit.keyframe,
+    );
   }
 
   /** Hot path. @param unit Its data is borrowed. */
   offerAudio({ data, ptsMs, arrivedMs }: AudioUnit): void {
-    if (!this.#idle) this.#offer({ kind: 'audio', data: Buffer.from(data), ptsMs, arrivedMs }, false);
+    if (!this.#idle) this.#offer({ kind: 'audio', data: this.#copies.copy(data), ptsMs, arrivedMs }, false);
   }
 
   /** Closes all taps. Idempotent. */

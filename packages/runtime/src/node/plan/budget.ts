@@ -56,6 +56,8 @@ const PICTURES_OUTSIDE = 3;
 const THREAD = 16 * MIB;
 /** An ingest process. Measured with a camera of 768×576 at 10 pictures a second: 30 to 31 MiB, units included. */
 const INGEST_PROCESS = 44 * MIB;
+/** Each further camera in it. */
+const INGEST_PER_CAMERA = 8 * MIB;
 /** The footage process without pictures, and what clips and decoded pictures of recordings may take in it. */
 const FOOTAGE_PROCESS = 64 * MIB;
 const FOOTAGE_BUFFERS = 128 * MIB;
@@ -140,8 +142,8 @@ function supervisorItem({ cameras, recording }: Plan): BudgetItem {
   return { ...NOTHING, kind: 'supervisor', id: 'supervisor', process, buffers };
 }
 
-/** The process of each recorded camera's connection, and the one that keeps what they write. */
-function recordingItems({ ingests }: Plan['recording']): BudgetItem[] {
+/** The processes of recorded cameras' connections, and the one that keeps what they write. */
+function recordingItems({ ingests, camerasPerProcess }: Plan['recording']): BudgetItem[] {
   if (ingests.length === 0) return [];
   const footage = {
     ...NOTHING,
@@ -150,7 +152,10 @@ function recordingItems({ ingests }: Plan['recording']): BudgetItem[] {
     process: FOOTAGE_PROCESS,
     buffers: FOOTAGE_BUFFERS,
   };
-  return [...ingests.map(ingestItem), footage];
+  const processes = Array.from({ length: Math.ceil(ingests.length / camerasPerProcess) }, (_, i) =>
+    ingestItem(String(i + 1), ingests.slice(i * camerasPerProcess, (i + 1) * camerasPerProcess)),
+  );
+  return [...processes, footage];
 }
 
 /** It has units of the streams that somebody looks at: of all, at most. */
@@ -165,17 +170,20 @@ export function liveMemoryLimit(cameras: readonly Pick<CameraSetup, 'detectSourc
   return process + buffers + LIVE_SLACK;
 }
 
-function ingestItem({ camera, source, ringBytes }: IngestSetup): BudgetItem {
+function ingestItem(id: string, setups: readonly IngestSetup[]): BudgetItem {
   const { recent, reader, recorder } = INGEST_MEMORY;
-  // A unit is held once for all taps; what waits for the disk is also in the muxer's fragment.
-  const units = recent + reader + recorder + ringBytes + ACCESS_UNITS;
-  const buffers = units + (source.transport === 'udp' ? DATAGRAMS : 0);
-  return { ...NOTHING, kind: 'ingest', id: camera, process: INGEST_PROCESS, buffers };
+  const buffers = setups.reduce((bytes, { source, ringBytes }) => {
+    // A unit is held once for all taps; what waits for the disk is also in the muxer's fragment.
+    const units = recent + reader + recorder + ringBytes + ACCESS_UNITS;
+    return bytes + units + (source.transport === 'udp' ? DATAGRAMS : 0);
+  }, 0);
+  const process = INGEST_PROCESS + (setups.length - 1) * INGEST_PER_CAMERA;
+  return { ...NOTHING, kind: 'ingest', id, process, buffers };
 }
 
-/** The anonymous memory above which an ingest process is started again, bytes. */
-export function ingestMemoryLimit(setup: IngestSetup): number {
-  const { process, buffers } = ingestItem(setup);
+/** The anonymous memory above which an ingest process with these cameras is started again, bytes. */
+export function ingestMemoryLimit(setups: readonly IngestSetup[]): number {
+  const { process, buffers } = ingestItem('', setups);
   return Math.max(MEMORY_SLACK * (process + buffers), process + buffers + LEAST_SLACK);
 }
 

@@ -276,9 +276,10 @@ function checkedUrl(url: string): string {
 /** Describes a plan for `vigia check`. */
 export function describePlan(plan: Plan): string[] {
   const consumers = plan.cameras.reduce((sum, c) => sum + c.consumers.length, 0);
+  const recorders = Math.ceil(plan.recording.ingests.length / plan.recording.camerasPerProcess);
   return [
     `node ${plan.node}: ${counted(plan.cameras.length, 'camera')}, ${counted(consumers, 'consumer')}, ${counted(plan.models.length, 'model')}`,
-    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${plan.recording.ingests.length > 0 ? `${counted(plan.recording.ingests.length, 'recorder')}, 1 for footage, ` : ''}${counted(plan.models.filter((m) => m.container).length, 'model container')}, ${counted(workersOf(plan).filter(({ worker }) => worker.transport !== 'thread').length, 'worker')}`,
+    `processes: 1 supervisor, ${counted(plan.cameras.length, 'camera')}, ${recorders > 0 ? `${counted(recorders, 'recorder')}, 1 for footage, ` : ''}${counted(plan.models.filter((m) => m.container).length, 'model container')}, ${counted(workersOf(plan).filter(({ worker }) => worker.transport !== 'thread').length, 'worker')}`,
     ...plan.segments.map((s) => `segment ${s.camera}  ${s.rendition}  ${formatBytes(s.bytes)}`),
     ...plan.models.map(({ id, frame, container, socketPath }) => {
       const size = `${frame.width}×${frame.height} ${frame.fit}`;

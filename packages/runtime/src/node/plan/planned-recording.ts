@@ -23,6 +23,8 @@ export interface PlannedMarks {
 /** Everything about recording that a configuration asks for. */
 export interface PlannedRecording {
   readonly ingests: readonly IngestSetup[];
+  /** Most recorded cameras whose connections one process holds. */
+  readonly camerasPerProcess: number;
   /** By camera. */
   readonly marks: Readonly<Record<string, PlannedMarks>>;
   /** Where footage is. */
@@ -64,6 +66,7 @@ export function plannedRecording(
   });
   return {
     ingests,
+    camerasPerProcess: storage.cameras_per_process,
     marks: Object.fromEntries(
       recorded.map(({ camera, record }, i) => {
         const { mode, beforeMs, afterMs } = (ingests[i] as IngestSetup).policy;

@@ -1,24 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock, Log, LogRecord, StartGate } from '@vigia/base';
-import { ingestMemoryLimit } from '#node/plan';
-import type { GapReason, RecorderState, RecordRoom, Written } from '#core/footage';
-import {
-  INGEST_WORDS,
-  type IngestCounters,
-  type IngestSetup,
-  type IngestWords,
-  NODE_TO_INGEST_WORDS,
-  type NodeToIngestWords,
-} from '#core/ingest-link';
-import { WatchedChild } from '#node/children';
-
-const ENTRY = fileURLToPath(new URL('../../ingest/ingest-process.js', import.meta.url));
-const READY_MS = 10_000;
-/** What waits is written, and its fragment synced. */
-const STOP_MS = 1_000;
-/** It sends counters twice a second, and counts as hung after so many seconds without any. */
-const SILENT_TICKS = 10;
+import type { Channel } from '@vigia/base';
+import type { GapReason, RecorderState, Written } from '#core/footage';
+import type { IngestCounters, IngestSetup, IngestWords, NodeToIngestWords } from '#core/ingest-link';
 
 const NO_COUNTERS: IngestCounters = {
   segments: 0,
@@ -32,91 +15,48 @@ const NO_COUNTERS: IngestCounters = {
   readers: 0,
 };
 
-/** Options of {@link IngestHandle}. */
-export interface IngestHandleOptions {
-  readonly setup: IngestSetup;
-  readonly boot: string;
-  readonly clock: Clock;
-  readonly gate: StartGate;
-  readonly log: Log;
-  readonly onLog: (record: LogRecord) => void;
+/** What a recorder says of its camera. */
+export interface FromRecorder {
   readonly onState: (state: RecorderState) => void;
   readonly onWritten: (written: Written) => void;
   readonly onGap: (sinceMs: number, reason: GapReason) => void;
 }
 
-/** The supervisor's side of one ingest process: owns the child, which it restarts when it dies. */
+/** The process of a camera's connection, as its handle needs it. */
+export interface OfCamera {
+  readonly pid: number | undefined;
+  /** To the process that has its setup; undefined: the next one gets it whole. */
+  readonly link: Channel<NodeToIngestWords, IngestWords> | undefined;
+}
+
+/** The supervisor's side of one recorded camera's connection, over all processes that hold it one after the other. */
 export class IngestHandle {
   #setup: IngestSetup;
-  readonly #o: IngestHandleOptions;
-  readonly #child: WatchedChild<NodeToIngestWords, IngestWords>;
-  #room: RecordRoom | undefined;
+  readonly from: FromRecorder;
+  readonly #process: OfCamera;
   #stopped = false;
   /** Of processes that have ended. */
   #before: IngestCounters = NO_COUNTERS;
   #last: IngestCounters = NO_COUNTERS;
   state: RecorderState = { state: 'waiting', reason: null, message: null };
 
-  constructor(options: IngestHandleOptions) {
-    this.#o = options;
-    this.#setup = options.setup;
-    const { setup, boot, clock, gate, log, onLog, onWritten, onGap } = options;
-    this.#child = new WatchedChild({
-      name: `ingest:${this.camera}`,
-      entry: ENTRY,
-      clock,
-      gate,
-      log,
-      onLog,
-      socketPath: setup.socketPath,
-      speaks: NODE_TO_INGEST_WORDS,
-      hears: INGEST_WORDS,
-      handlers: {
-        requests: {},
-        notices: {
-          recorder: (state) => this.#put(state),
-          written: onWritten,
-          gap: ({ sinceMs, reason }) => onGap(sinceMs, reason),
-          counters: (counters) => {
-            this.#child.heard();
-            this.#last = counters;
-          },
-        },
-      },
-      setUp: async (link, deadlineMs) => {
-        await link.request('setup', { setup: this.#setup, boot }, { deadlineMs });
-        if (this.#room) link.notify('room', this.#room);
-      },
-      readyMs: READY_MS,
-      stopMs: STOP_MS,
-      silentTicks: SILENT_TICKS,
-      memoryLimit: () => ingestMemoryLimit(this.#setup),
-      onEnd: (ended, failure) => this.#onEnd(failure ?? `the process that records it ${ended}`),
-    });
+  constructor(setup: IngestSetup, process: OfCamera, from: FromRecorder) {
+    this.#setup = setup;
+    this.#process = process;
+    this.from = from;
   }
 
   get setup(): IngestSetup {
     return this.#setup;
   }
 
-  /** Takes settings over for which no other connection is needed. @returns whether these are such. */
-  adopt(setup: IngestSetup): boolean {
-    if (!isDeepStrictEqual({ ...setup, policy: this.#setup.policy }, this.#setup)) return false;
-    this.#setup = setup;
-    this.#child.link?.notify('policy', setup.policy);
-    return true;
-  }
-
   get camera(): string {
-    return this.setup.camera;
+    return this.#setup.camera;
   }
 
+  /** Of the process that has its connection, and perhaps those of others. */
   get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
-  get restarts(): number {
-    return this.#child.restarts;
+    return this.#process.pid;
   }
 
   /** Of all its processes; what is a level is that of the present one. */
@@ -131,41 +71,47 @@ export class IngestHandle {
     return { ...b, ...sums };
   }
 
-  start(): void {
-    this.#child.start();
-  }
-
-  stop(): Promise<void> {
-    this.#stopped = true;
-    return this.#child.stop();
-  }
-
-  /** Where it may write; also for a process that starts later. */
-  room(room: RecordRoom): void {
-    this.#room = room;
-    this.#child.link?.notify('room', room);
+  /** Takes settings over for which no other connection is needed. @returns whether these are such. */
+  adopt(setup: IngestSetup): boolean {
+    const { camera, policy } = setup;
+    if (!isDeepStrictEqual({ ...setup, policy: this.#setup.policy }, this.#setup)) return false;
+    this.#setup = setup;
+    this.#process.link?.notify('policy', { camera, policy });
+    return true;
   }
 
   /** Something happened between these wall times. */
   mark(fromMs: number, toMs: number): void {
-    this.#child.link?.notify('mark', { fromMs, toMs });
+    this.#process.link?.notify('mark', { camera: this.camera, fromMs, toMs });
   }
 
   /** Another connection to the camera is made. */
   reconnect(message: string): void {
-    this.#child.link?.notify('reconnect', { message });
+    this.#process.link?.notify('reconnect', { camera: this.camera, message });
   }
 
-  #onEnd(message: string): void {
-    this.#before = { ...this.counters, ringBytes: 0, readers: 0 };
-    this.#last = NO_COUNTERS;
-    this.#o.onGap(this.#o.clock.wallMs(), 'node_down');
-    this.#put({ state: 'paused', reason: 'node_down', message });
+  /** What its process counts. */
+  count(counters: IngestCounters): void {
+    this.#last = counters;
   }
 
-  #put(state: RecorderState): void {
+  /** What its recorder does. */
+  put(state: RecorderState): void {
     if (this.#stopped) return;
     this.state = state;
-    this.#o.onState(state);
+    this.from.onState(state);
+  }
+
+  /** Its process has ended at this wall time. @param message Why. */
+  ended(message: string, atMs: number): void {
+    this.#before = { ...this.counters, ringBytes: 0, readers: 0 };
+    this.#last = NO_COUNTERS;
+    this.from.onGap(atMs, 'node_down');
+    this.put({ state: 'paused', reason: 'node_down', message });
+  }
+
+  /** Nothing is said of it any more. */
+  silence(): void {
+    this.#stopped = true;
   }
 }

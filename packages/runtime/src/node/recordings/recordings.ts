@@ -19,7 +19,8 @@ import type { RecordingSources } from '#node/metrics';
 import type { Plan, PlannedRecording } from '#node/plan';
 import { EventMarks, type Mark } from './event-marks.ts';
 import { FootageHandle } from './footage-handle.ts';
-import { IngestHandle } from './ingest-handle.ts';
+import type { FromRecorder, IngestHandle } from './ingest-handle.ts';
+import { Ingests } from './ingests.ts';
 import { ResultLog } from './result-log.ts';
 
 /** Options of {@link Recordings}. */
@@ -53,13 +54,12 @@ const GOOD = { disk: 'recordings can be written again', process: 'recordings can
 /** Longest sentence of a recorder, characters. */
 const SENTENCE = 1_000;
 
-/** Everything that records on this node: a process per recorded camera, and the one that keeps what they wrote. */
+/** Everything that records on this node: the processes of recorded cameras' connections, and the one that keeps what they wrote. */
 export class Recordings {
   readonly #o: RecordingsOptions;
-  readonly #ingests = new Map<string, IngestHandle>();
+  readonly #ingests: Ingests;
   #planned: PlannedRecording;
   #footage: FootageHandle | undefined;
-  #room: RoomNotice | undefined;
   /** Why footage cannot be written, or not be found and played, as announced. */
   readonly #troubles = new Map<'disk' | 'process', string>();
   readonly #marks: EventMarks;
@@ -70,6 +70,9 @@ export class Recordings {
   constructor(options: RecordingsOptions) {
     this.#o = options;
     this.#planned = options.plan.recording;
+    const { boot, clock, gate, log, onLog } = options;
+    const { camerasPerProcess } = this.#planned;
+    this.#ingests = new Ingests({ boot, camerasPerProcess, clock, gate, log, onLog });
     this.#marks = new EventMarks(
       (camera) => this.#planned.marks[camera],
       ({ camera, alarm, ...range }) => this.#mark(camera, range, alarm),
@@ -87,17 +90,15 @@ export class Recordings {
     return this.#footage && this.#socketPath;
   }
 
-  /** `ingest:hall`, `footage`, each with its pid. */
+  /** `ingest:1`, `footage`, each with its pid. */
   get processes(): (readonly [name: string, pid: number])[] {
-    const all = [...this.#ingests.values()].map((ingest) => [`ingest:${ingest.camera}`, ingest.pid] as const);
-    return [...all, ['footage', this.#footage?.pid] as const].flatMap(([name, pid]) =>
-      pid === undefined ? [] : [[name, pid] as const],
-    );
+    const { pid } = this.#footage ?? {};
+    return [...this.#ingests.processes, ...(pid === undefined ? [] : [['footage', pid] as const])];
   }
 
   /** For metrics. */
   get sources(): RecordingSources {
-    const recorders = [...this.#ingests.keys()].flatMap((camera) => {
+    const recorders = this.#ingests.handles.flatMap(({ camera }) => {
       const status = this.statusOf(camera);
       return status ? [[camera, status] as const] : [];
     });
@@ -123,7 +124,7 @@ export class Recordings {
     };
   }
 
-  /** The process of a camera's connection; undefined for a camera that is not recorded. */
+  /** A camera's connection; undefined for a camera that is not recorded. */
   ingest(camera: string): IngestHandle | undefined {
     return this.#ingests.get(camera);
   }
@@ -135,24 +136,25 @@ export class Recordings {
   /** Starts what the plan asks for. Returns at once. */
   start(): void {
     this.#startFootage();
-    for (const setup of this.#planned.ingests) this.#add(setup);
+    this.#add(this.#planned.ingests);
   }
 
   /** Stops what a plan no longer has, or has with another connection. Before cameras change: a camera has one connection at a time. */
   async prepare(wanted: PlannedRecording): Promise<void> {
     const kept = new Map(wanted.ingests.map((setup) => [setup.camera, setup]));
-    const leaving = [...this.#ingests.values()].filter((ingest) => {
+    // Other processes for all.
+    const isSpreadAnew = wanted.camerasPerProcess !== this.#ingests.camerasPerProcess;
+    const leaving = this.#ingests.handles.filter((ingest) => {
       const setup = kept.get(ingest.camera);
-      return setup === undefined || !ingest.adopt(setup);
+      return setup === undefined || isSpreadAnew || !ingest.adopt(setup);
     });
     await Promise.all(
-      leaving.map(async (ingest) => {
-        this.#ingests.delete(ingest.camera);
-        await ingest.stop();
-        if (kept.has(ingest.camera)) return;
+      leaving.map(async ({ camera }) => {
+        await this.#ingests.remove(camera);
+        if (kept.has(camera)) return;
         // The camera is not away: nobody wants to record it.
-        this.#footage?.gap(ingest.camera, this.#o.clock.wallMs(), 'not_recorded');
-        this.#o.onState(ingest.camera, undefined);
+        this.#footage?.gap(camera, this.#o.clock.wallMs(), 'not_recorded');
+        this.#o.onState(camera, undefined);
       }),
     );
   }
@@ -165,18 +167,18 @@ export class Recordings {
       await this.#footage.stop();
       this.#footage = undefined;
       // Its word was about other directories.
-      this.#room = undefined;
+      this.#ingests.forgetRoom();
       this.#onTrouble('process', undefined);
     }
     if (this.#footage) this.#footage.limit(wanted.limits);
     else this.#startFootage();
-    for (const setup of wanted.ingests) if (!this.#ingests.has(setup.camera)) this.#add(setup);
+    this.#add(wanted.ingests.filter(({ camera }) => !this.#ingests.get(camera)));
   }
 
   /** Ends all processes; what waits is written. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await Promise.all([...this.#ingests.values()].map((ingest) => ingest.stop()));
+    await this.#ingests.stop();
     this.#results.close();
     await this.#footage?.stop();
   }
@@ -213,7 +215,7 @@ export class Recordings {
   /** Recorders that lose something, and an index that does not work. */
   get problems(): HealthProblem[] {
     const { failure } = this.#footage ?? {};
-    const paused = [...this.#ingests.values()].filter(({ state }) => state.state === 'paused');
+    const paused = this.#ingests.handles.filter(({ state }) => state.state === 'paused');
     return [
       ...(failure === undefined
         ? []
@@ -272,25 +274,15 @@ export class Recordings {
     }
   }
 
-  #add(setup: IngestSetup): void {
-    if (this.#stopping) return;
+  #add(setups: readonly IngestSetup[]): void {
+    if (this.#stopping || setups.length === 0) return;
     this.#follow();
-    const { boot, clock, gate, log, onLog } = this.#o;
-    const { camera } = setup;
-    const ingest = new IngestHandle({
-      setup,
-      boot,
-      clock,
-      gate,
-      log,
-      onLog,
+    const fromOf = (camera: string): FromRecorder => ({
       onState: (state) => this.#o.onState(camera, state),
       onWritten: ({ dir, path, closed }) => this.#footage?.written(camera, join(dir, path), closed),
       onGap: (sinceMs, reason) => this.#footage?.gap(camera, sinceMs, reason),
     });
-    this.#ingests.set(camera, ingest);
-    if (this.#room) ingest.room(this.#roomOf(this.#room));
-    ingest.start();
+    this.#ingests.add(setups, fromOf, this.#planned.camerasPerProcess);
   }
 
   /** Marks first: a result that is an event is within its own mark. */
@@ -311,8 +303,7 @@ export class Recordings {
   }
 
   #onRoom(room: RoomNotice): void {
-    this.#room = room;
-    for (const ingest of this.#ingests.values()) ingest.room(this.#roomOf(room));
+    this.#ingests.room(this.#roomOf(room));
     this.#onTrouble('disk', room.reason === null ? undefined : (room.message ?? room.reason));
   }
 

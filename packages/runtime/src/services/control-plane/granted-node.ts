@@ -94,8 +94,8 @@ export function cameraOf(item: NodeItem): string | null {
 function grantedReport(report: Report, granted: ReadonlySet<string>): Report {
   const { processes, ...system } = report.system;
   const seen = Object.entries(processes).filter(([name]) => {
-    // `camera:hall`, `ingest:hall`, `worker:hall/pose`; others are of the node.
-    const camera = /^(?:camera|ingest|worker):([^/]+)/.exec(name)?.[1];
+    // `camera:hall`, `worker:hall/pose`; others are of the node.
+    const camera = /^(?:camera|worker):([^/]+)/.exec(name)?.[1];
     return camera === undefined || granted.has(camera);
   });
   return {
