@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PREVIEW_API } from './api-preview.ts';
 import type { ApiRoute } from './api-route.ts';
 import { ID_PATTERN } from './ids.ts';
 
@@ -139,6 +140,7 @@ export const RECORDINGS_API = {
     query: at,
     answer: 'media:image/jpeg',
   },
+  ...PREVIEW_API,
 } as const satisfies Record<string, ApiRoute>;
 
 /** Routes that answer with bytes of recordings. */

@@ -44,8 +44,15 @@ export interface ApiRoute {
   readonly success?: 201 | 204;
   /** Another session or place each time: an `Idempotency-Key` means nothing. */
   readonly unkeyed?: true;
+  /** It has a body, and changes nothing: no record of a change, no `Idempotency-Key`. */
+  readonly reads?: true;
   /** Accepts `If-Match` with a revision. */
   readonly ifMatch?: true;
   /** Status codes of refusals, in addition to 400. */
   readonly refusals: readonly (401 | 403 | 404 | 409 | 412 | 422 | 429 | 503)[];
+}
+
+/** Whether a route changes something. */
+export function changes({ method, reads }: Pick<ApiRoute, 'method' | 'reads'>): boolean {
+  return method !== 'GET' && !reads;
 }

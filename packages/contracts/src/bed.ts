@@ -5,7 +5,7 @@ import { acknowledgedSchema } from './fall.ts';
  * What is known of a bed. `unknown`: nobody was seen to get in or out. `in`: somebody lies in it, or was seen to get in and not to
  * leave. `sitting`: sits up in it. `edge`: sits on its edge. `out`: was in it, and left. `blind`: results stopped.
  */
-const BED_STATES = ['unknown', 'in', 'sitting', 'edge', 'out', 'blind'] as const;
+export const BED_STATES = ['unknown', 'in', 'sitting', 'edge', 'out', 'blind'] as const;
 
 /** Why there is an alarm: sits up, sits on the edge, is out, or is out for too long. */
 export const BED_ALARMS = ['sitting', 'edge', 'out', 'away'] as const;

@@ -42,7 +42,8 @@ export function privacyOf(zones: readonly ZoneConfig[]): ZoneConfig['points'][] 
   return zones.flatMap(({ kind, points }) => (kind === 'privacy' ? [points] : []));
 }
 
-const ID_RULE = 'an id is 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit';
+/** What an id is, as a sentence. */
+export const ID_RULE = 'an id is 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit';
 const from = z.string().regex(ID_PATTERN, ID_RULE).describe('A consumer of this camera: a model that finds persons.');
 
 const alarmHours = z

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SESSION_COOKIE } from './api-access.ts';
-import type { ApiRoute } from './api-route.ts';
+import { type ApiRoute, changes } from './api-route.ts';
 import { API, apiErrorSchema } from './api-routes.ts';
 
 type Json = Record<string, unknown>;
@@ -50,8 +50,8 @@ function nameOf(owner: string, definition: string): string {
 }
 
 /** Whether a repeated request with the same key is done once. */
-function isKeyed({ method, unkeyed }: ApiRoute): boolean {
-  return method !== 'GET' && !unkeyed;
+function isKeyed(route: ApiRoute): boolean {
+  return changes(route) && !route.unkeyed;
 }
 
 function parameters(route: ApiRoute): Json[] {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { acknowledgedSchema } from './fall.ts';
 
 /** What is known of a zone. `occupied`: somebody is seen there, or was lately and not to leave. `empty`: nobody is seen. `blind`: results stopped, or began just now. */
-const VISIT_STATES = ['occupied', 'empty', 'blind'] as const;
+export const VISIT_STATES = ['occupied', 'empty', 'blind'] as const;
 
 /** Why there is an alarm: somebody is there, too many are, or nobody was for too long. */
 export const VISIT_ALARMS = ['occupied', 'crowded', 'empty'] as const;

@@ -14,7 +14,8 @@ export {
 } from './bed/bed-rule.ts';
 export { BED_LEAST_SCORE } from './bed/company.ts';
 export type { Place } from './bed/place.ts';
-export { type Hours, minutesInto } from './hours.ts';
+export { BLIND_MS } from './blind.ts';
+export { type Hours, lastedMs } from './hours.ts';
 export {
   VisitAlarm,
   type VisitAlarmOptions,

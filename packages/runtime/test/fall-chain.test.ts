@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type NodeEventOf, nodeEventSchema } from '@vigia/contracts';
+import { API } from '@vigia/contracts/api';
 import { connectAsync } from 'mqtt';
 import { afterEach, expect, test } from 'vitest';
-import { writeConfig } from './support/fleet.ts';
+import { ask, writeConfig } from './support/fleet.ts';
 import { startMosquitto } from './support/programs.ts';
 import { Sandbox, Vigia } from './support/vigia.ts';
 
@@ -126,6 +127,21 @@ test('somebody falls: an alarm at the broker that says why, and an end when the 
   expect(again).toMatchObject({ status: 0, stderr: '' });
   expect(again.stdout).toMatch(/^\S+ \S+ {2}bed +occupied +\S+\n\S+ \S+ {2}bed +ALARM occupied$/m);
   expect(again.stdout).toMatch(/^ward: \d+ results, .*1 alarm\n$/m);
+  // So does the API, beside a zone where nobody comes.
+  const corner = {
+    kind: 'bed',
+    points: [
+      [0, 0],
+      [0.1, 0],
+      [0, 0.1],
+    ],
+  };
+  const tried = { camera: 'ward', rule: 'visits', zones: { bed: corner } };
+  const { body } = await ask(box, 'POST', '/api/v1/rules/preview', tried);
+  const { now, would } = API.previewRules.answer.parse(body);
+  expect(now?.alarms[0]).toMatchObject({ zone: 'bed', reason: 'occupied' });
+  expect(now?.changes[0]).toMatchObject({ zone: 'bed', state: 'occupied', visit: { most_people: 1 } });
+  expect([would?.results, would?.alarms]).toEqual([now?.results, []]);
   vigia.process.kill('SIGTERM');
   expect(await vigia.ended()).toBe(0);
   expect(box.leftovers()).toEqual([]);

@@ -252,6 +252,8 @@ test('the typed client calls every route of recordings', async () => {
     playlistPart: start(await node.playlistPart({ params, query: given(parts[0] ?? '') })),
     recordedPicture: (await node.recordedPicture({ params, query: { at: time(2) } }))[0],
     thumbnail: (await node.thumbnail({ params, query: { at: time(2) } }))[0],
+    // See rules-preview.test.ts: here is no model.
+    previewRules: await node.previewRules({ body: { camera: 'hall', rule: 'visits' } }).catch(String),
   };
   expect(answers).toEqual({
     recordings: ['hall', 'yard'],
@@ -265,6 +267,7 @@ test('the typed client calls every route of recordings', async () => {
     playlistPart: expect.stringMatching(/^(?:moof|styp)$/),
     recordedPicture: 0xff,
     thumbnail: 0xff,
+    previewRules: expect.stringContaining('camera hall has no `rules.visits` in use'),
   });
   expect(Object.keys(answers).toSorted()).toEqual(Object.keys(RECORDINGS_API).toSorted());
 });

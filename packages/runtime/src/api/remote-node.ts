@@ -43,6 +43,7 @@ const QUICK: ReadonlySet<NodeName> = new Set([
   'alarms',
   'problems',
   'budget',
+  'previewRules',
 ]);
 
 /** Options of {@link RemoteNode}. */

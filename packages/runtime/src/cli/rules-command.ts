@@ -2,19 +2,8 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { codeOf, printableJson, quoted, UsageError, VigiaError, makeFoldersSync } from '@vigia/base';
 import type { ZoneConfig } from '@vigia/contracts';
-import {
-  BED_PALETTE,
-  BedJudge,
-  FALL_PALETTE,
-  FallJudge,
-  type Judge,
-  type Moment,
-  type Palette,
-  rehearse,
-  Sheet,
-  VISIT_PALETTE,
-  VisitJudge,
-} from '#rehearsal';
+import { BED_PALETTE, FALL_PALETTE, type Moment, type Palette, rehearse, Sheet, VISIT_PALETTE } from '#rehearsal';
+import { BedJudge, FallJudge, type Judge, VisitJudge } from '#services/replay';
 import { text, type Values } from './options.ts';
 import { type Rule, RULES, type Settings, settingsOfCamera, USUAL_FPS } from './rules-settings.ts';
 import { BedTable, FallTable, type RulesTable, VisitTable } from './rules-tables.ts';
@@ -52,9 +41,9 @@ export async function rulesCommand(values: Values, [what = '']: readonly string[
   for (const signal of STOP_SIGNALS) process.once(signal, onSignal);
   try {
     const line = (said: string): void => void process.stdout.write(`${said}\n`);
-    const { bed, visited, zones } = settings;
-    if (visited) {
-      const judgeOf = (aspect: number): VisitJudge => new VisitJudge(aspect, visited, zones);
+    const { bed, visits } = settings;
+    if (visits) {
+      const judgeOf = (aspect: number): VisitJudge => new VisitJudge(aspect, visits);
       const table = new VisitTable(line);
       return await test(clip, settings, { rule, judgeOf, table, palette: VISIT_PALETTE }, outputs, abort.signal);
     }
@@ -161,7 +150,7 @@ function settingsOf(values: Values, rule: Rule): Settings {
       zones,
       longLieMs: undefined,
       bed: undefined,
-      visited: undefined,
+      visits: undefined,
     };
   }
   return {

@@ -2,9 +2,8 @@ import { printableJson, quoted, UsageError, VigiaError } from '@vigia/base';
 import { type ResultMessage, resultMessageSchema } from '@vigia/contracts';
 import { API } from '@vigia/contracts/api';
 import { parseResultLine, ResultLines } from '#core/footage';
-import { BedJudge, type ResultJudge, VisitJudge } from '#rehearsal';
 import { openOnNode } from '#services/control-client';
-import { BLIND_MS } from '#services/rules';
+import { BedJudge, Replay, type ResultJudge, type Step, VisitJudge } from '#services/replay';
 import { askJson } from './node-answers.ts';
 import { configFile, moment, text, type Values } from './options.ts';
 import { type CameraSettings, settingsOfCamera } from './rules-settings.ts';
@@ -14,8 +13,6 @@ import { socketOf } from './which-node.ts';
 const ANSWER_MS = 15_000;
 /** The API gives at most a day and a bit at once. Milliseconds. */
 const PART_MS = 12 * 3_600_000;
-/** Without results, alarms are looked at so often. Milliseconds. */
-const TICK_MS = 1_000;
 
 const print = (said: string): void => void process.stdout.write(`${said}\n`);
 
@@ -28,7 +25,7 @@ interface Wanted {
 }
 
 /** A rule, and how it is shown. */
-interface Replay<News> {
+interface Shown<News> {
   readonly judge: ResultJudge<News>;
   readonly table: RulesTable<News>;
 }
@@ -38,46 +35,39 @@ export async function replayRules(values: Values): Promise<number> {
   const wanted = wantedOf(values);
   const socket = await socketOf(values, 'rules');
   const aspect = await aspectOf(socket, wanted.settings.camera, text(values, 'size'));
-  const { bed, visited = [], zones } = wanted.settings;
+  const { bed, visits } = wanted.settings;
   if (bed) return play(socket, wanted, { judge: new BedJudge(aspect, bed), table: new BedTable(print, DAY_TIMES) });
-  const judge = new VisitJudge(aspect, visited, zones, wanted.fromMs);
+  if (!visits) throw new VigiaError('internal', 'a rule without its settings');
+  const judge = new VisitJudge(aspect, visits, wanted.fromMs);
   return play(socket, wanted, { judge, table: new VisitTable(print, DAY_TIMES) });
 }
 
-async function play<News>(socket: string, wanted: Wanted, { judge, table }: Replay<News>): Promise<number> {
+async function play<News>(socket: string, wanted: Wanted, { judge, table }: Shown<News>): Promise<number> {
   const { settings, fromMs, toMs, json } = wanted;
-  let [lastMs, results, gaps] = [fromMs, 0, 0];
-  const show = (atMs: number, hasResult: boolean): void => {
-    const seen = { atMs, looks: 0, ...judge.settle() };
-    if (!json) return table.add(seen);
-    const line = table.json(seen);
-    if (hasResult || line.alarms.length > 0) print(printableJson(line));
-  };
-  const gapUntil = (atMs: number): void => {
-    if (atMs - lastMs < BLIND_MS) return;
-    gaps += 1;
-    if (json) print(printableJson({ at_ms: Math.round(lastMs), no_results_until_ms: Math.round(atMs) }));
-    else print(`${DAY_TIMES.at(lastMs)}  no results until ${DAY_TIMES.short(atMs)}`);
-    judge.blind();
-    // Alarms may begin while nobody looks.
-    for (let waitMs = lastMs + BLIND_MS; waitMs < atMs; waitMs += TICK_MS) {
-      judge.wait(waitMs);
-      show(waitMs, false);
-    }
-  };
-  for await (const { atMs, detections } of resultsOf(socket, settings, fromMs, toMs)) {
-    if (atMs <= lastMs) continue;
-    gapUntil(atMs);
-    lastMs = atMs;
-    results += 1;
-    judge.see(atMs, detections);
-    show(atMs, true);
-  }
-  gapUntil(toMs);
+  const replay = new Replay(judge, fromMs);
+  const show = (step: Step<News>): void => (json ? showJson(step, table) : showText(step, table));
+  for await (const { atMs, detections } of resultsOf(socket, settings, fromMs, toMs))
+    for (const step of replay.see(atMs, detections)) show(step);
+  for (const step of replay.end(toMs)) show(step);
   if (json) return 0;
+  const { results, gaps } = replay;
   const missing = gaps === 0 ? '' : `, ${gaps === 1 ? 'once' : `${gaps} times`} without results`;
-  process.stdout.write(`${settings.camera}: ${results} results${missing}, ${table.summary}\n`);
+  print(`${settings.camera}: ${results} results${missing}, ${table.summary}`);
   return 0;
+}
+
+function showText<News>(step: Step<News>, table: RulesTable<News>): void {
+  if (step.kind === 'gap') print(`${DAY_TIMES.at(step.fromMs)}  no results until ${DAY_TIMES.short(step.toMs)}`);
+  else table.add({ atMs: step.atMs, looks: 0, ...step.judged });
+}
+
+function showJson<News>(step: Step<News>, table: RulesTable<News>): void {
+  if (step.kind === 'gap') {
+    print(printableJson({ at_ms: Math.round(step.fromMs), no_results_until_ms: Math.round(step.toMs) }));
+    return;
+  }
+  const line = table.json({ atMs: step.atMs, looks: 0, ...step.judged });
+  if (step.hasResult || line.alarms.length > 0) print(printableJson(line));
 }
 
 /** Those of the consumer that the rule follows: what is not `ok` shows nothing. */

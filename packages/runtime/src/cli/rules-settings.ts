@@ -1,8 +1,8 @@
 import { quoted, UsageError } from '@vigia/base';
-import { type CameraConfig, durationMs, type ZoneConfig } from '@vigia/contracts';
+import { durationMs, type ZoneConfig } from '@vigia/contracts';
+import type { BedRuleSetup, VisitRuleSetup } from '#core/camera-link';
 import { loadConfig } from '#node/config';
 import { plannedRules } from '#node/plan';
-import type { BedSettings, VisitedZone } from '#rehearsal';
 
 /** Results a second, where a camera does not say otherwise. */
 export const USUAL_FPS = 5;
@@ -19,8 +19,8 @@ export interface Settings {
   readonly zones: readonly ZoneConfig[];
   readonly longLieMs: number | undefined;
   /** Undefined: another rule is rehearsed. */
-  readonly bed: BedSettings | undefined;
-  readonly visited: readonly VisitedZone[] | undefined;
+  readonly bed: BedRuleSetup | undefined;
+  readonly visits: VisitRuleSetup | undefined;
 }
 
 /** The same, of a camera of a configuration. */
@@ -54,6 +54,7 @@ export function settingsOfCamera(
       `vigia rules test: camera ${id} follows a model that somebody else starts: choose one with --model`,
     );
   const lie = of.rules?.fall?.long_lie ?? 'off';
+  const { bed, visits } = plannedRules(of);
   return {
     camera: id as string,
     from: rule.from,
@@ -61,22 +62,15 @@ export function settingsOfCamera(
     fps: consumer?.fps ?? USUAL_FPS,
     zones: Object.values(of.zones),
     longLieMs: lie === 'off' ? undefined : durationMs(lie),
-    bed: kind === 'bed' ? bedOf(of) : undefined,
-    visited: kind === 'visits' ? visitedOf(of) : undefined,
+    bed: kind === 'bed' && bed ? { ...bed, hours: null } : undefined,
+    visits: kind === 'visits' && visits ? atAnyHour(visits) : undefined,
   };
 }
 
-function bedOf({ rules, zones }: CameraConfig): BedSettings | undefined {
-  const rule = rules?.bed;
-  const points = rule && zones[rule.zone]?.points;
-  if (!rule || !points) return undefined;
-  const { zone, alarm, away } = rule;
-  return { name: zone, bed: points, zones: Object.values(zones), alarm, awayMs: durationMs(away) };
-}
-
-function visitedOf(camera: CameraConfig): readonly VisitedZone[] {
-  const { visits } = plannedRules(camera);
-  return Object.entries(visits?.watched ?? {}).map(([id, { points, alarm }]) => {
-    return { id, points, alarm: alarm ?? undefined };
+/** With alarms of any hour: a clip was not made when alarms are wanted. */
+function atAnyHour({ watched, ...visits }: VisitRuleSetup): VisitRuleSetup {
+  const zones = Object.entries(watched).map(([id, { points, alarm }]) => {
+    return [id, { points, alarm: alarm && { ...alarm, hours: null } }] as const;
   });
+  return { ...visits, watched: Object.fromEntries(zones) };
 }

@@ -1,4 +1,5 @@
-import type { BedPictureNews, FallNews, Moment, VisitNews } from '#rehearsal';
+import type { Moment } from '#rehearsal';
+import type { BedPictureNews, FallNews, VisitNews } from '#services/replay';
 import type { FallChange, PersonView } from '@vigia/rules';
 import { fit } from '#core/terminal';
 

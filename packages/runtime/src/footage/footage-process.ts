@@ -70,7 +70,18 @@ class FootageProcess {
       log,
       lock: (dir) => lockDirectory(dir, setup.node),
       openPlayback: async (view, socketPath) => {
-        const playback = await Playback.open({ view, socketPath, clock: systemClock, log, nodeName: setup.node });
+        const playback = await Playback.open({
+          view,
+          socketPath,
+          clock: systemClock,
+          log,
+          nodeName: setup.node,
+          preview: async (task, results, signal) => {
+            // Most nodes never preview rules: they are loaded when first asked for.
+            const { previewRules } = await import('#services/replay');
+            return previewRules({ task, results, signal, clock: systemClock });
+          },
+        });
         return () => playback.close();
       },
     });

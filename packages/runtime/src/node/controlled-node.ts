@@ -4,6 +4,7 @@ import type { DesiredState } from '#node/desired';
 import { describeChange } from '#node/plan';
 import type { Recordings } from '#node/recordings';
 import { type NodeParts, reportOf, statusOf } from './node-report.ts';
+import { previewTask } from './preview-task.ts';
 
 /** The node's own operations behind the control socket. */
 export interface NodeActions
@@ -57,6 +58,11 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
     },
     recordings: async (ask) => structuredClone(await node.recordings.spans(ask)) as ApiResponse<'recordings'>,
     markRecording: (camera, fromMs, toMs) => node.recordings.mark(camera, fromMs, toMs),
+    previewTask: (ask) => {
+      const { camera } = ask;
+      const stream = node.camera(camera)?.recentReport().stream;
+      return previewTask(ask, { settings: desired.cameraSettings(camera), stream }, parts.wallMs());
+    },
     rebuildRecordings: () => node.recordings.rebuild(),
     resumable: node.resumable,
     newEventId: () => node.newEventId(),

@@ -23,6 +23,7 @@ export interface NodeParts {
   /** Whether `vigia demo` started it. */
   readonly isDemo: boolean;
   readonly upMs: () => number;
+  readonly wallMs: () => number;
   readonly health: () => readonly HealthProblem[];
   readonly alarms: () => readonly OpenAlarm[];
   readonly ages: Pick<ResultAges, 'recent' | 'lastMinute'>;

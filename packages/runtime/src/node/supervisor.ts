@@ -363,6 +363,7 @@ export class Supervisor {
       version: this.#o.version,
       isDemo: this.#o.demo !== undefined,
       upMs: () => this.#o.clock.nowMs() - this.#startedMs,
+      wallMs: () => this.#o.clock.wallMs(),
       health: () => this.health(),
       alarms: () => this.#watches.alarms.open,
       ages: this.#ages,

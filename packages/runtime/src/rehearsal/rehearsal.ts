@@ -1,8 +1,8 @@
 import { privacyOf, type ZoneConfig } from '@vigia/contracts';
 import type { Picture } from '#core/media/libav';
+import type { Judge, Judgement } from '#services/replay';
 import { readClip } from './clip-pictures.ts';
 import { Eyes } from './eyes.ts';
-import type { Judge, Judgement } from './judges.ts';
 
 /** What is rehearsed. */
 export interface RehearsalOptions<News> {

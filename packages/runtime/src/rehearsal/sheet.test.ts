@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readClip } from './clip-pictures.ts';
-import type { Subject } from './judges.ts';
+import type { Subject } from '#services/replay';
 import type { Moment } from './rehearsal.ts';
 import { Sheet } from './sheet.ts';
 

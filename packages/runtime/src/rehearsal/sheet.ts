@@ -2,8 +2,8 @@ import { type Bbox, privacyOf, type ZoneConfig } from '@vigia/contracts';
 import sharp, { type OverlayOptions } from 'sharp';
 import { geometryOf, WHOLE } from '#core/media';
 import { FrameScaler, type Picture } from '#core/media/libav';
+import type { Subject } from '#services/replay';
 import { textImage } from '#services/snapshot';
-import type { Subject } from './judges.ts';
 import type { Moment } from './rehearsal.ts';
 
 /** Pictures side by side, and at most in all. */

@@ -80,6 +80,7 @@ def about_recordings(node):
         "rebuildRecordings": node.rebuild_recordings,
         "clip": lambda: node.clip("hall", **times),
         "clipFacts": lambda: node.clip_facts("hall", **times),
+        "previewRules": lambda: node.preview_rules({"camera": "hall", "rule": "visits"}),
         "recordedResults": lambda: node.recorded_results("hall", **times),
         "playlist": lambda: node.playlist("hall", **times),
         "playlistInit": lambda: node.playlist_init("hall", **part),

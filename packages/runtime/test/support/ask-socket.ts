@@ -15,6 +15,7 @@ export function askSocket(
   path: string,
   headers: Record<string, string> = {},
   method = 'GET',
+  body?: string,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asking = request({ socketPath, path, headers, method, agent: false }, (response) => {
@@ -27,6 +28,6 @@ export function askSocket(
       });
     });
     asking.on('error', reject);
-    asking.end();
+    asking.end(body);
   });
 }

@@ -14,6 +14,8 @@ from .types import (
     PlaylistInitQuery,
     PlaylistPartQuery,
     PlaylistQuery,
+    PreviewRules,
+    PreviewRulesAnswer,
     RebuildRecordingsAnswer,
     RecordedPictureQuery,
     RecordedResultsQuery,
@@ -136,3 +138,11 @@ class RecordingRoutes(Sender):
         return self._bytes(
             Request("GET", "/api/v1/recordings/{camera}/thumbnail.jpg", params={"camera": camera}, query=dict(query)),
         )
+
+    def preview_rules(self, body: PreviewRules) -> PreviewRulesAnswer:
+        """What other zones and rules of a camera would have reported over its stored results, beside those in use. Changes nothing.
+
+        `POST /api/v1/rules/preview`, role viewer.
+        """
+        answer: PreviewRulesAnswer = self._json(Request("POST", "/api/v1/rules/preview", body=body))
+        return answer

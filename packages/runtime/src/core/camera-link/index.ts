@@ -15,6 +15,7 @@ export {
 } from './rule-notice.ts';
 export {
   allConsumers,
+  bedRuleSchema,
   type BedRuleSetup,
   type FallRuleSetup,
   type CameraSetup,
@@ -29,6 +30,7 @@ export {
   sourceSchema,
   smallUnitsSocketPath,
   unitsSocketPath,
+  visitRuleSchema,
   type VisitRuleSetup,
   type VisitZoneSetup,
   type WorkerConsumerSetup,

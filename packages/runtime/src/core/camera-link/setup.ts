@@ -284,6 +284,24 @@ const visitZoneSchema = z.strictObject({
     .nullable(),
 });
 
+/** Checks a {@link BedRuleSetup}. */
+export const bedRuleSchema: z.ZodType<BedRuleSetup> = z.strictObject({
+  from: z.string(),
+  zone: z.string(),
+  bed: zoneSchema.shape.points,
+  zones: z.array(zoneSchema),
+  alarm: z.enum(BED_ALARMS),
+  awayMs: z.number(),
+  hours: hoursSchema,
+});
+
+/** Checks a {@link VisitRuleSetup}. */
+export const visitRuleSchema: z.ZodType<VisitRuleSetup> = z.strictObject({
+  from: z.string(),
+  watched: z.record(z.string(), visitZoneSchema),
+  zones: z.array(zoneSchema),
+});
+
 /** Checks a {@link CameraSetup}. */
 export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
   node: z.string(),
@@ -301,24 +319,8 @@ export const cameraSetupSchema: z.ZodType<CameraSetup> = z.strictObject({
   idle: z.array(consumerSchema),
   rules: z.strictObject({
     fall: z.strictObject({ from: z.string(), zones: z.array(zoneSchema), longLieMs: z.number().nullable() }).nullable(),
-    bed: z
-      .strictObject({
-        from: z.string(),
-        zone: z.string(),
-        bed: zoneSchema.shape.points,
-        zones: z.array(zoneSchema),
-        alarm: z.enum(BED_ALARMS),
-        awayMs: z.number(),
-        hours: hoursSchema,
-      })
-      .nullable(),
-    visits: z
-      .strictObject({
-        from: z.string(),
-        watched: z.record(z.string(), visitZoneSchema),
-        zones: z.array(zoneSchema),
-      })
-      .nullable(),
+    bed: bedRuleSchema.nullable(),
+    visits: visitRuleSchema.nullable(),
   }),
   secrets: z.array(z.string()),
 });

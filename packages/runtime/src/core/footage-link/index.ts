@@ -1,3 +1,4 @@
+export { type PreviewRule, type PreviewTask, PREVIEW_TASK_LIMIT, previewTaskSchema } from './preview-task.ts';
 export {
   type CameraKeep,
   cameraKeepSchema,

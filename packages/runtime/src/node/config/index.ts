@@ -8,5 +8,6 @@ export {
   readConfigFile,
 } from './load-config.ts';
 export { valueAt } from './paths.ts';
+export { checkRules } from './rule-references.ts';
 export { dataOf } from './read-yaml.ts';
 export { holdsPassword, replacePasswords, secretVariables } from './secrets.ts';

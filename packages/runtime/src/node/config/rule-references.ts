@@ -1,8 +1,11 @@
 import type { CameraConfig } from '@vigia/contracts';
 import { nearest } from '#core/terminal';
 
+/** What a rule refers to. */
+type RuledCamera = Pick<CameraConfig, 'zones' | 'rules' | 'consumers'>;
+
 /** Checks what the rules of a camera refer to. @param at Place of a key of a rule in the file: `bed`, `from`. */
-export function checkRules(camera: CameraConfig, at: (rule: string, ...keys: readonly string[]) => string): string[] {
+export function checkRules(camera: RuledCamera, at: (rule: string, ...keys: readonly string[]) => string): string[] {
   const { fall, bed, visits } = camera.rules ?? {};
   return [
     ...(fall ? checkFrom(camera, fall.from, at('fall', 'from')) : []),
@@ -14,7 +17,7 @@ export function checkRules(camera: CameraConfig, at: (rule: string, ...keys: rea
 }
 
 /** A rule follows a model of its camera. */
-function checkFrom({ consumers }: CameraConfig, from: string, at: string): string[] {
+function checkFrom({ consumers }: RuledCamera, from: string, at: string): string[] {
   const models = Object.keys(consumers).filter((id) => consumers[id]?.model !== undefined && consumers[id].enabled);
   const allowed = models.length === 0 ? 'this camera has no model' : `allowed are ${models.join(', ')}`;
   const consumer = Object.hasOwn(consumers, from) ? consumers[from] : undefined;
@@ -30,7 +33,7 @@ function checkFrom({ consumers }: CameraConfig, from: string, at: string): strin
 }
 
 /** The bed rule watches a zone of kind `bed`. */
-function checkBed({ zones }: CameraConfig, id: string, at: string): string[] {
+function checkBed({ zones }: RuledCamera, id: string, at: string): string[] {
   const beds = Object.keys(zones).filter((one) => zones[one]?.kind === 'bed');
   const allowed = beds.length === 0 ? 'this camera has no zone of kind bed' : `allowed are ${beds.join(', ')}`;
   const zone = Object.hasOwn(zones, id) ? zones[id] : undefined;
@@ -43,7 +46,7 @@ function checkBed({ zones }: CameraConfig, id: string, at: string): string[] {
 }
 
 /** Visits are followed where people can be seen. */
-function checkVisited({ zones }: CameraConfig, id: string, at: string): string[] {
+function checkVisited({ zones }: RuledCamera, id: string, at: string): string[] {
   const visible = Object.keys(zones).filter((one) => isVisible(zones[one]?.kind));
   const allowed =
     visible.length === 0 ? 'this camera has no zone where people are seen' : `allowed are ${visible.join(', ')}`;

@@ -1,5 +1,5 @@
 import { type Clock, codeOf, type Log, messageOf, VigiaError } from '@vigia/base';
-import { type Config, type HealthProblem, WHOLE_NODE } from '@vigia/contracts';
+import { type CameraConfig, type Config, type HealthProblem, WHOLE_NODE } from '@vigia/contracts';
 import { checkConsumers, type ConfigFile, parseConfig, readConfigFile } from '#node/config';
 import { describeChange, type PlanChangeSummary } from '#node/plan';
 import { changesBeside, fingerprint, type Initial, joined, type Kept, type KeptRevision } from './kept-changes.ts';
@@ -80,6 +80,11 @@ export class DesiredState {
     this.#history = revisions.slice(-HISTORY);
     this.#unkept = problem;
     this.#documents.set(this.current.revision, config);
+  }
+
+  /** Of the document in force, with secrets. Undefined: there is no such camera. */
+  cameraSettings(id: string): CameraConfig | undefined {
+    return Object.hasOwn(this.#document.cameras, id) ? this.#document.cameras[id] : undefined;
   }
 
   /** The document in force, with secrets redacted. */

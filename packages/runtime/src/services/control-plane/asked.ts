@@ -1,6 +1,7 @@
 import type { ACCESS_API, ApiName, ApiResponse, Frozen, LiveName, MediaName, RouteOf } from '@vigia/contracts/api';
 import type { z } from 'zod';
 import type { Identity } from '#core/access';
+import type { PreviewTask } from '#core/footage-link';
 import type { Asker, ControlledNode } from './controlled-node.ts';
 
 type Of<R, K extends string> = R extends { readonly [key in K]: infer S extends z.ZodType } ? z.output<S> : undefined;
@@ -23,7 +24,8 @@ export type NodeName = Exclude<
   AccessName | 'login' | 'logout' | 'openapi' | 'eventStream' | 'stream' | LiveName | MediaName
 >;
 
-type Answer<N extends ApiName> = Frozen<ApiResponse<N>>;
+/** Of a preview it is the task, which another process then works on: see `HttpApi`. */
+type Answer<N extends ApiName> = N extends 'previewRules' ? PreviewTask : Frozen<ApiResponse<N>>;
 /** A function for each route about users and tokens. */
 export type AccessHandlers = {
   readonly [N in AccessName]: (asked: Asked<N>) => Answer<N> | Promise<Answer<N>>;

@@ -1,7 +1,7 @@
 import { type Clock, VigiaError } from '@vigia/base';
 import type { Finding, NodeEventOf } from '@vigia/contracts';
 import { Attempts } from '#core/access';
-import { type ApiName, type ApiRoute, API } from '@vigia/contracts/api';
+import { type ApiName, type ApiRoute, API, changes } from '@vigia/contracts/api';
 import type { RecordChange } from './controlled-node.ts';
 import { nameOf, type Visitor } from './visitors.ts';
 
@@ -30,7 +30,7 @@ export class Audit {
     try {
       check();
     } catch (error) {
-      if (route.method !== 'GET' && visitor.identity && error instanceof VigiaError)
+      if (changes(route) && visitor.identity && error instanceof VigiaError)
         this.refused(visitor, name, null, error.code);
       throw error;
     }

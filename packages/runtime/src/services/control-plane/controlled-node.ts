@@ -14,8 +14,9 @@ import type {
   Report,
   SummaryMessage,
 } from '@vigia/contracts';
-import type { ApiResponse, DemoBreak, Frozen } from '@vigia/contracts/api';
+import type { ApiResponse, DemoBreak, Frozen, PreviewRules } from '@vigia/contracts/api';
 import type { CameraSetup, Tile } from '#core/camera-link';
+import type { PreviewTask } from '#core/footage-link';
 
 /** What a change of the configuration did. */
 export type Changed = Frozen<ApiResponse<'putCamera'>>;
@@ -25,6 +26,14 @@ export interface RecordingsAsk {
   /** Null: all. */
   readonly camera: string | null;
   /** Undefined: a day before `toMs`. */
+  readonly fromMs: number | undefined;
+  /** Undefined: now. */
+  readonly toMs: number | undefined;
+}
+
+/** Zones and rules to be tried. Wall times, milliseconds since 1970. */
+export interface PreviewAsk extends Pick<PreviewRules, 'camera' | 'rule' | 'zones' | 'rules' | 'size'> {
+  /** Undefined: an hour before `toMs`. */
   readonly fromMs: number | undefined;
   /** Undefined: now. */
   readonly toMs: number | undefined;
@@ -63,6 +72,12 @@ export interface ControlledNode {
     fromMs: number | undefined,
     toMs: number | undefined,
   ): { readonly fromMs: number; readonly toMs: number };
+  /**
+   * What the process that has the recordings must know to play a rule to stored results.
+   *
+   * @throws UsageError for zones and rules that do not fit the camera; VigiaError `not_found`, `unknown_size`.
+   */
+  previewTask(ask: PreviewAsk): PreviewTask;
   /** @throws VigiaError `no_recordings`, `no_answer` */
   rebuildRecordings(): Promise<ApiResponse<'rebuildRecordings'>>;
   /** OpenMetrics text. */

@@ -66,6 +66,7 @@ function wholeNode(
     get playback() {
       return node.playback;
     },
+    previewTask: (ask) => node.previewTask(ask),
     markRecording: (camera, fromMs, toMs) => node.markRecording(camera, fromMs, toMs),
     rebuildRecordings: () => node.rebuildRecordings(),
     acknowledge: (event, by, found) => node.acknowledge(event, by, found),

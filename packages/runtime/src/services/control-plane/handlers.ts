@@ -11,7 +11,7 @@ import {
 import { consumerPatchSchema, demoBreakSchema, rollBackSchema } from '@vigia/contracts/api';
 import type { NodeHandlers } from './asked.ts';
 import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
-import { recordingHandlers } from './recording-handlers.ts';
+import { previewAsk, recordingHandlers } from './recording-handlers.ts';
 import { checked, NotWell } from './refusal.ts';
 
 /** What each route of the node does. */
@@ -66,6 +66,11 @@ export const nodeHandlers: NodeHandlers = {
   },
   snapshot: (node, { params, query }) => cameraOf(node, params.camera).picture(query.annotated === '1'),
   ...recordingHandlers,
+  previewRules: (node, { body }) => {
+    const ask = previewAsk(body);
+    cameraOf(node, ask.camera);
+    return node.previewTask(ask);
+  },
   models: (node) => node.models(),
   events: async (node, { query: { after, count, ...query } }) => {
     // An id of a store that was set aside, or of a clock that was ahead, stands for the beginning.

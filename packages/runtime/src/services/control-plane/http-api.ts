@@ -16,6 +16,7 @@ import { fastify, type FastifyReply, type FastifyRequest, type RouteHandlerMetho
 import type { z } from 'zod';
 import type { IncomingMessage } from 'node:http';
 import type { AccessControl } from '#core/access';
+import type { PreviewTask } from '#core/footage-link';
 import { RTP_ORIGIN_HEADER, SDP_LIMIT } from '#core/live-link';
 import type { AccessName, NodeName } from './asked.ts';
 import { Audit } from './audit.ts';
@@ -223,6 +224,7 @@ export class HttpApi {
     if (name === 'mjpeg') return this.#answerMjpeg(visitor, request, reply);
     if (isLive(name)) return this.#answerLive(name, visitor, request, reply);
     if (isMedia(name)) return this.#media(name, visitor, request, reply);
+    if (name === 'previewRules') return this.#preview(visitor, request, reply);
     if (name === 'openapi') {
       parametersOf({ route: name, visitor, params: request.params, query: request.query });
       this.#openApi ??= JSON.stringify(openApi(this.#o.version));
@@ -341,9 +343,24 @@ export class HttpApi {
     refuseUnlessSees(visitor, route, { camera });
     checked(API[name].query as z.ZodType, request.query, 'query');
     refuseUnlessStill(visitor);
+    return passOn(this.#playback, camera, route.path.slice(route.path.lastIndexOf('/') + 1), request, reply);
+  }
+
+  /** Zones and rules that are tried: the node says what is to be played, and the process that has the results plays it. */
+  async #preview(visitor: Visitor, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const { params, query, body } = request;
+    const call: ApiCall = { route: 'previewRules', visitor, params, query, body, expected: undefined, key: undefined };
+    parametersOf(call);
+    const playback = this.#playback;
+    const task = (await this.#o.node.call(call)) as PreviewTask;
+    return passOn(playback, task.camera, 'preview', request, reply, task);
+  }
+
+  /** @throws VigiaError `no_recordings` */
+  get #playback(): string {
     const { playback } = this.#o.node;
     if (playback === undefined) throw new VigiaError('no_recordings', 'this node has no recordings');
-    return passOn(playback, camera, route.path.slice(route.path.lastIndexOf('/') + 1), request, reply);
+    return playback;
   }
 
   /** What streams show to somebody. */

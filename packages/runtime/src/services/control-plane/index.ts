@@ -1,5 +1,5 @@
 export type { NodeName } from './asked.ts';
-export type { Asker, ControlledNode, RecordChange, RecordingsAsk } from './controlled-node.ts';
+export type { Asker, ControlledNode, PreviewAsk, RecordChange, RecordingsAsk } from './controlled-node.ts';
 export { HttpApi } from './http-api.ts';
 export { isLoopback, listenOnPort, type Listener, listenOnSocket, type PortListener } from './listen.ts';
 export { type ApiCall, nodeOperations, type NodeOperations } from './operations.ts';

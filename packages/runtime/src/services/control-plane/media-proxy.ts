@@ -20,12 +20,15 @@ const ANSWERED = [
 ] as const;
 /** Until the other process begins to answer: a picture may have to be decoded from its keyframe on. Milliseconds. */
 const ANSWER_MS = 30_000;
+/** The same of work that takes as long as the results of a day. Milliseconds. */
+const WORK_MS = 600_000;
 
 /**
  * Passes a request for recordings on to the process that has them, and its answer back as fast as the client reads: a few
  * buffers are held here, never a clip.
  *
  * @param what Such as `clip.mp4`.
+ * @param task Work for that process, with an answer at its end. Undefined: what the query asks for is sent.
  * @throws VigiaError `no_answer` when that process does not answer.
  */
 export async function passOn(
@@ -34,12 +37,13 @@ export async function passOn(
   what: string,
   { raw, headers }: FastifyRequest,
   reply: FastifyReply,
+  task?: object,
 ): Promise<FastifyReply> {
   const query = raw.url?.includes('?') ? raw.url.slice(raw.url.indexOf('?')) : '';
   const sent = Object.fromEntries(
     ASKED.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
   );
-  const answer = await ask(socketPath, `/${camera}/${what}${query}`, sent, reply);
+  const answer = await ask(socketPath, `/${camera}/${what}${query}`, sent, reply, task);
   for (const name of ANSWERED) {
     const value = answer.headers[name];
     if (value !== undefined) void reply.header(name, value);
@@ -53,15 +57,17 @@ function ask(
   path: string,
   headers: Record<string, string | readonly string[] | undefined>,
   reply: FastifyReply,
+  task: object | undefined,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ socketPath, path, headers: { ...headers, host: 'footage' }, timeout: ANSWER_MS });
+    const [method, timeout] = task ? ['POST', WORK_MS] : ['GET', ANSWER_MS];
+    const request = httpRequest({ socketPath, path, method, headers: { ...headers, host: 'footage' }, timeout });
     request.once('response', (response) => {
       // From here on the pace is the client's.
       request.setTimeout(0);
       resolve(response);
     });
-    request.once('timeout', () => request.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)));
+    request.once('timeout', () => request.destroy(new Error(`no answer within ${timeout / 1000} s`)));
     request.once('error', (cause) =>
       reject(
         new VigiaError('no_answer', `the process that has the recordings does not answer (${cause.message})`, {
@@ -69,8 +75,9 @@ function ask(
         }),
       ),
     );
-    // A client that leaves needs no clip.
+    // A client that leaves needs no clip. It may have left before.
     reply.raw.once('close', () => request.destroy());
-    request.end();
+    if (reply.raw.destroyed) request.destroy();
+    request.end(task && JSON.stringify(task));
   });
 }

@@ -1,6 +1,6 @@
 import { type Clock, type Log, messageOf } from '@vigia/base';
 import { findingSchema } from '@vigia/contracts';
-import { API, type ApiName, type ApiRoute } from '@vigia/contracts/api';
+import { API, type ApiName, type ApiRoute, changes } from '@vigia/contracts/api';
 import { z } from 'zod';
 import { accessHandlers } from './access-handlers.ts';
 import type { AccessControl } from '#core/access';
@@ -79,14 +79,14 @@ export class Operations<N extends ApiName> {
     refuseUnlessStill(visitor);
     const work = async (): Promise<unknown> => {
       const answer = await withoutForeign(visitor, () => this.#o.run(name, asked as unknown as Asked<N>));
-      if (route.method !== 'GET') {
+      if (changes(route)) {
         const found = name === 'acknowledge' && body ? findingSchema.parse(body) : undefined;
         const target = targetOf(asked.params, route.body && body);
         this.#o.audit.done(visitor, name, target, cameraIn(asked.params, answer), found);
       }
       return answer;
     };
-    if (key === undefined || route.method === 'GET') return work();
+    if (key === undefined || !changes(route)) return work();
     const what = [name, ...[asked.params, asked.query, body, expected].map((part) => JSON.stringify(part ?? null))];
     return this.#repeats.once(`${ownerOfKey(visitor)} ${key}`, what, work);
   }

@@ -1,6 +1,7 @@
 import { UsageError } from '@vigia/base';
-import { markSchema } from '@vigia/contracts/api';
+import { markSchema, PREVIEWED_RULES, previewRulesSchema } from '@vigia/contracts/api';
 import type { NodeHandlers } from './asked.ts';
+import type { PreviewAsk } from './controlled-node.ts';
 import { checked } from './refusal.ts';
 
 const LATEST_MS = 8.64e15;
@@ -24,6 +25,16 @@ export const recordingHandlers: Pick<NodeHandlers, 'recordings' | 'markRecording
   },
   rebuildRecordings: (node) => node.rebuildRecordings(),
 };
+
+/** What somebody tries. @throws UsageError */
+export function previewAsk(body: unknown): PreviewAsk {
+  if (typeof body === 'object' && body !== null && 'rule' in body && body.rule === 'fall')
+    throw new UsageError(
+      `body.rule: falls need pictures, which are not played here: export a clip, and use \`vigia rules test\`; allowed are ${PREVIEWED_RULES.join(', ')}`,
+    );
+  const { from, to, ...ask } = checked(previewRulesSchema, body, 'body');
+  return { ...ask, fromMs: timeOf('body.from', from), toMs: timeOf('body.to', to) };
+}
 
 /** Milliseconds since 1970. @throws UsageError for a text that is no time. */
 function timeOf(name: string, text: string | undefined): number | undefined {

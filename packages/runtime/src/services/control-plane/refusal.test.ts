@@ -21,6 +21,7 @@ test.each([
   ['body', { fps: null }, 'body.fps: found null, a number is expected'],
   ['body', { zones: {} }, 'body.zones: a map was found, a list is expected'],
   ['body', { name: 'hunter2-secret' }, 'body.name: a text was found, at most 5 characters are allowed'],
+  ['body', { named: { Hall: 1 } }, 'body.named.Hall: lower case is expected'],
   ['body', [], 'body: a list was found, a map is expected'],
   ['query', { level: 'x\u001b[2J'.repeat(20) }, /^query\.level: found "x\S+…, allowed are warn, error$/],
 ])('bad input in a %s: %j', (where, value, sentence) => {
@@ -31,6 +32,7 @@ test.each([
     fps: z.number().gt(0).optional(),
     zones: z.array(z.string()).optional(),
     name: z.string().max(5).optional(),
+    named: z.record(z.string().regex(/^[a-z]+$/, 'lower case is expected'), z.number()).optional(),
   });
   expect(() => checked(schema, value, where)).toThrow(sentence);
 });

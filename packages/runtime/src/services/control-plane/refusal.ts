@@ -117,6 +117,8 @@ function sentenceOf(issue: z.core.$ZodIssue, found: string): string {
       return `${found}, ${bound(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
     case 'too_big':
       return `${found}, ${bound(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
+    case 'invalid_key':
+      return issue.issues[0]?.message ?? issue.message;
     case 'unrecognized_keys':
       return `unknown key "${quoted(issue.keys[0] ?? '', VALUE_LIMIT)}"`;
     case 'invalid_format':

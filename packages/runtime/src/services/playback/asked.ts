@@ -7,6 +7,8 @@ export interface Asked {
   /** Such as `clip.mp4`. */
   readonly what: string;
   readonly parameters: Parameters;
+  /** JSON of a POST. */
+  readonly body?: unknown;
 }
 
 /** Longest range of a clip. */

@@ -1,12 +1,13 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Clock, codeOf, type Log, messageOf, VigiaError } from '@vigia/base';
+import { type Clock, codeOf, type Log, messageOf, UsageError, VigiaError } from '@vigia/base';
 import type { FootageView } from '#core/footage';
+import { PREVIEW_TASK_LIMIT } from '#core/footage-link';
 import { type Asked, readTarget } from './asked.ts';
 import { Places } from './places.ts';
 import { refusalOf } from './refusal.ts';
 import { Reply } from './reply.ts';
-import { Routes } from './routes.ts';
+import { type Preview, Routes } from './routes.ts';
 
 /** Requests that are answered at the same time. */
 const REQUESTS = 64;
@@ -26,6 +27,7 @@ export interface PlaybackOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly nodeName: string;
+  readonly preview?: Preview | undefined;
 }
 
 /** Serves clips, playlists, pictures and thumbnails of recordings over HTTP, on a Unix socket that only this user can reach. */
@@ -94,18 +96,21 @@ export class Playback {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on('error', () => undefined);
-    request.resume();
     const reply = new Reply(request, response, this.#o.clock);
     try {
-      await this.#requests.with(() => this.#routes.answer(this.#asked(request), reply));
+      await this.#requests.with(async () => this.#routes.answer(await this.#asked(request), reply));
     } catch (error) {
       this.#refuse(reply, request, error);
     }
   }
 
   /** @throws VigiaError `not_allowed`, `not_found`; UsageError */
-  #asked({ method, url }: IncomingMessage): Asked {
-    if (method !== 'GET' && method !== 'HEAD') throw new VigiaError('not_allowed', 'only GET and HEAD are answered');
+  async #asked(request: IncomingMessage): Promise<Asked> {
+    const { method, url } = request;
+    if (method === 'POST') return { ...readTarget(url ?? ''), body: await jsonOf(request) };
+    request.resume();
+    if (method !== 'GET' && method !== 'HEAD')
+      throw new VigiaError('not_allowed', 'only GET and HEAD are answered, and POST for a preview');
     return readTarget(url ?? '');
   }
 
@@ -124,8 +129,26 @@ export class Playback {
 
 function refusalHeaders(error: unknown): Record<string, string> {
   if (!(error instanceof VigiaError)) return {};
-  if (error.code === 'not_allowed') return { Allow: 'GET, HEAD' };
+  const allow = error.details?.['allow'];
+  if (error.code === 'not_allowed') return { Allow: typeof allow === 'string' ? allow : 'GET, HEAD' };
   if (error.code === 'busy') return { 'Retry-After': '2' };
   const bytes = error.details?.['bytes'];
   return error.code === 'unsatisfiable' ? { 'Content-Range': `bytes */${String(bytes)}` } : {};
+}
+
+/** @throws UsageError for a body that is too long or no JSON; the stream's error. */
+async function jsonOf(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // To its end, so that who sends it gets the refusal. The server ends a request that takes too long.
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength;
+    if (bytes <= PREVIEW_TASK_LIMIT) chunks.push(chunk);
+  }
+  if (bytes > PREVIEW_TASK_LIMIT) throw new UsageError(`the body: at most ${PREVIEW_TASK_LIMIT} bytes are allowed`);
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    throw new UsageError('the body: JSON is expected');
+  }
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { codeOf } from '@vigia/base';
-import { parseResultLine, ResultLines } from '#core/footage';
+import { parseResultLine, type ResultLine, ResultLines } from '#core/footage';
 import type { Sink } from './clip-stream.ts';
 
 /** Results of a camera between two times, both included. */
@@ -28,22 +28,40 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
  * @throws the file system's error; what the sink throws.
  */
 export async function sendResults(files: readonly string[], wanted: WantedResults, sink: Sink): Promise<void> {
-  const order = new InOrder(sink);
-  for (const path of files) await sendFile(path, wanted, order);
-  await order.end();
+  for await (const lines of readResults(files, wanted, (line) => line))
+    await sink(Buffer.from(lines.map((line) => `${line}\n`).join('')));
 }
 
-async function sendFile(path: string, { camera, fromMs, toMs, signal }: WantedResults, order: InOrder): Promise<void> {
+/**
+ * The same results, some at a time: what is kept of each.
+ *
+ * @param keep Of a line, and what it says.
+ * @throws the file system's error; the signal's reason.
+ */
+export async function* readResults<T>(
+  files: readonly string[],
+  { camera, fromMs, toMs, signal }: WantedResults,
+  keep: (line: string, result: ResultLine) => T,
+): AsyncGenerator<readonly T[]> {
+  const order = new InOrder<T>();
+  for (const path of files)
+    for await (const lines of linesIn(path)) {
+      signal.throwIfAborted();
+      for (const line of lines) {
+        const result = parseResultLine(line, camera);
+        if (!result || result.atMs < fromMs || result.atMs > toMs) continue;
+        order.add({ atMs: result.atMs, characters: line.length, kept: keep(line, result) });
+        if (order.isFull) yield order.take(order.count / 2);
+      }
+    }
+  if (order.count > 0) yield order.take(order.count);
+}
+
+async function* linesIn(path: string): AsyncGenerator<readonly string[]> {
   const file = await openIf(path);
   if (!file) return;
   try {
-    for await (const lines of linesOf(file)) {
-      signal.throwIfAborted();
-      for (const line of lines) {
-        const atMs = parseResultLine(line, camera)?.atMs ?? Number.NaN;
-        if (atMs >= fromMs && atMs <= toMs) await order.add(atMs, line);
-      }
-    }
+    yield* linesOf(file);
   } finally {
     await file.close();
   }
@@ -71,33 +89,38 @@ async function* linesOf(file: FileHandle): AsyncGenerator<readonly string[]> {
   }
 }
 
-/** Puts lines in order that are nearly in order. */
-class InOrder {
-  readonly #sink: Sink;
-  readonly #held: { readonly atMs: number; readonly line: string }[] = [];
+/** A result that waits. */
+interface Held<T> {
+  readonly atMs: number;
+  /** Of its line. */
+  readonly characters: number;
+  readonly kept: T;
+}
+
+/** Puts results in order that are nearly in order. */
+class InOrder<T> {
+  readonly #held: Held<T>[] = [];
   #characters = 0;
 
-  constructor(sink: Sink) {
-    this.#sink = sink;
+  get count(): number {
+    return this.#held.length;
   }
 
-  async add(atMs: number, line: string): Promise<void> {
-    this.#held.push({ atMs, line });
-    this.#characters += line.length;
-    if (this.#held.length >= 2 * LATE || this.#characters > HELD_LIMIT) await this.#send(this.#held.length / 2);
+  /** Some must be taken. */
+  get isFull(): boolean {
+    return this.#held.length >= 2 * LATE || this.#characters > HELD_LIMIT;
   }
 
-  end(): Promise<void> {
-    return this.#send(this.#held.length);
+  add(held: Held<T>): void {
+    this.#held.push(held);
+    this.#characters += held.characters;
   }
 
-  async #send(count: number): Promise<void> {
+  /** The first ones. @param count Rounded up. */
+  take(count: number): readonly T[] {
     this.#held.sort((a, b) => a.atMs - b.atMs);
-    const text = this.#held
-      .splice(0, Math.ceil(count))
-      .map(({ line }) => `${line}\n`)
-      .join('');
-    this.#characters = this.#held.reduce((sum, { line }) => sum + line.length, 0);
-    if (text !== '') await this.#sink(Buffer.from(text));
+    const taken = this.#held.splice(0, Math.ceil(count));
+    this.#characters -= taken.reduce((sum, { characters }) => sum + characters, 0);
+    return taken.map(({ kept }) => kept);
   }
 }

@@ -1,5 +1,6 @@
-import { VigiaError } from '@vigia/base';
-import type { FootageView } from '#core/footage';
+import { UsageError, VigiaError } from '@vigia/base';
+import type { FootageView, ResultLine } from '#core/footage';
+import { type PreviewTask, previewTaskSchema } from '#core/footage-link';
 import type { Asked, Parameters } from './asked.ts';
 import { type ClipPlan, iso, planClip } from './clip-plan.ts';
 import { clipBody, factsOf, headersOf } from './clips.ts';
@@ -10,11 +11,13 @@ import { PictureQueue } from './picture-queue.ts';
 import { Places } from './places.ts';
 import { playlistOf } from './playlist.ts';
 import type { Reply } from './reply.ts';
-import { sendResults } from './results.ts';
+import { readResults, sendResults } from './results.ts';
 import { SegmentMaps } from './segment-maps.ts';
 
 /** Clips and parts that are sent at the same time. */
 const STREAMS = 8;
+/** Rules that are played to stored results at the same time: it takes half a core. */
+const PREVIEWS = 1;
 /** Pixels, at most. */
 const THUMBNAIL_WIDTH = 320;
 
@@ -22,7 +25,16 @@ const THUMBNAIL_WIDTH = 320;
 export interface RoutesOptions {
   readonly view: FootageView;
   readonly nodeName: string;
+  /** Undefined: rules cannot be previewed. */
+  readonly preview?: Preview | undefined;
 }
+
+/** Plays stored results to rules. @returns the answer, to be sent as JSON. @throws the signal's reason */
+export type Preview = (
+  task: PreviewTask,
+  results: AsyncIterable<readonly ResultLine[]>,
+  signal: AbortSignal,
+) => Promise<object>;
 
 type Route = (asked: Asked, reply: Reply) => Promise<void>;
 
@@ -30,20 +42,27 @@ type Route = (asked: Asked, reply: Reply) => Promise<void>;
 export class Routes {
   readonly #view: FootageView;
   readonly #nodeName: string;
+  readonly #preview: Preview | undefined;
   readonly #maps = new SegmentMaps();
   readonly #pictures = new PictureQueue();
   readonly #streams = new Places(STREAMS, 'clips are sent');
+  readonly #previews = new Places(PREVIEWS, 'preview of rules is worked on');
 
-  constructor({ view, nodeName }: RoutesOptions) {
+  constructor({ view, nodeName, preview }: RoutesOptions) {
     this.#view = view;
     this.#nodeName = nodeName;
+    this.#preview = preview;
   }
 
-  /** @throws VigiaError, UsageError: see `refusalOf`. */
+  /** @param asked With a body: a POST. @throws VigiaError, UsageError: see `refusalOf`. */
   async answer(asked: Asked, reply: Reply): Promise<void> {
     const route = this.#routes.get(asked.what);
     if (!route)
       throw new VigiaError('not_found', `there is no ${asked.what}; there are ${[...this.#routes.keys()].join(', ')}`);
+    if ((route === this.#previewed) !== (asked.body !== undefined)) {
+      const allow = route === this.#previewed ? 'POST' : 'GET, HEAD';
+      throw new VigiaError('not_allowed', `${asked.what}: ${allow} is expected`, { details: { allow } });
+    }
     if (!this.#view.cameras().includes(asked.camera))
       throw new VigiaError('no_camera', `there is no footage of a camera ${asked.camera}`);
     await route(asked, reply);
@@ -68,6 +87,21 @@ export class Routes {
       await reply.stream('application/x-ndjson', (sink) =>
         sendResults(files, { camera, ...range, signal: reply.signal }, sink),
       );
+    });
+
+  readonly #previewed: Route = ({ camera, parameters, body }, reply) =>
+    this.#previews.with(async () => {
+      parameters.allow([]);
+      const parsed = previewTaskSchema.safeParse(body);
+      if (!parsed.success || parsed.data.camera !== camera)
+        throw new UsageError('the body: what is to be played of this camera is expected');
+      const task = parsed.data;
+      if (!this.#preview) throw new VigiaError('not_found', 'rules cannot be previewed here');
+      const { signal } = reply;
+      const { fromMs, toMs } = task;
+      const files = this.#view.resultFiles(camera, fromMs, toMs);
+      const results = readResults(files, { camera, fromMs, toMs, signal }, (_line, result) => result);
+      reply.json(200, await this.#preview(task, results, signal));
     });
 
   readonly #playlist: Route = ({ camera, parameters }, reply) =>
@@ -111,6 +145,7 @@ export class Routes {
     ['part.m4s', this.#part],
     ['frame.jpg', this.#picture],
     ['thumbnail.jpg', this.#thumbnail],
+    ['preview', this.#previewed],
   ]);
 
   async #jpeg(

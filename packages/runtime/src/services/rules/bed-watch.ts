@@ -1,8 +1,16 @@
 import { type Clock, type Log, messageOf } from '@vigia/base';
 import type { BedData, Bbox, Detection, ResultMessage, ZoneConfig } from '@vigia/contracts';
-import { BED_LEAST_SCORE, BedAlarm, type BedAlarmFrom, type BedNews, BedRule, type Hours } from '@vigia/rules';
+import {
+  BED_LEAST_SCORE,
+  BedAlarm,
+  type BedAlarmFrom,
+  type BedNews,
+  BedRule,
+  BLIND_MS,
+  type Hours,
+} from '@vigia/rules';
 import type { Picture } from '#core/media/libav';
-import { BLIND_MS, watchedSince } from './watchers.ts';
+import { watchedSince } from './watchers.ts';
 
 /** What is said of a bed, with the picture that decided. */
 export interface BedReport {

@@ -1,8 +1,7 @@
 import { type Clock, type Log, messageOf } from '@vigia/base';
 import type { Detection, ResultMessage, ZoneConfig } from '@vigia/contracts';
-import { FALL_LEAST_SCORE, type FallChange, FallRule, type Look } from '@vigia/rules';
+import { BLIND_MS, FALL_LEAST_SCORE, type FallChange, FallRule, type Look } from '@vigia/rules';
 import type { Picture } from '#core/media/libav';
-import { BLIND_MS } from './watchers.ts';
 
 /** Looks at a part of a picture again: see `SecondLook`. */
 export interface Looker {

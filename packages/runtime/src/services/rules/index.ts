@@ -1,4 +1,4 @@
 export { type BedReport, BedWatch } from './bed-watch.ts';
 export { FallWatch, type FallNews } from './fall-watch.ts';
 export { type VisitReport, VisitWatch } from './visit-watch.ts';
-export { BLIND_MS, watchersOf } from './watchers.ts';
+export { watchersOf } from './watchers.ts';

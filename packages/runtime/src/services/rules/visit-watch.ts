@@ -1,6 +1,7 @@
 import { type Clock, type Log, messageOf } from '@vigia/base';
 import type { Bbox, Detection, ResultMessage, VisitData, ZoneConfig } from '@vigia/contracts';
 import {
+  BLIND_MS,
   type Hours,
   type Visit,
   VISIT_LEAST_SCORE,
@@ -11,7 +12,7 @@ import {
   type VisitView,
 } from '@vigia/rules';
 import type { Picture } from '#core/media/libav';
-import { BLIND_MS, watchedSince } from './watchers.ts';
+import { watchedSince } from './watchers.ts';
 
 /** What is said of a zone, with the picture that decided. */
 export interface VisitReport {

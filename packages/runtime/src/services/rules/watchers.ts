@@ -1,6 +1,6 @@
 import type { Clock } from '@vigia/base';
 import type { Detection, ResultMessage } from '@vigia/contracts';
-import { type Hours, minutesInto } from '@vigia/rules';
+import { type Hours, lastedMs } from '@vigia/rules';
 import type { Picture } from '#core/media/libav';
 
 /** Watches the results of a consumer. */
@@ -21,14 +21,9 @@ export function watchersOf(watchers: readonly Watcher[]): Watcher | undefined {
   };
 }
 
-/** Without a result for so long nobody knows. Milliseconds. */
-export const BLIND_MS = 5_000;
-const MINUTE_MS = 60_000;
-
 /** When the hours began in which alarms are wanted, in local time; undefined: they are not wanted now. Monotonic milliseconds. */
 export function watchedSince(hours: Hours | undefined, clock: Clock): number | undefined {
   if (!hours) return Number.NEGATIVE_INFINITY;
-  const now = new Date(clock.wallMs());
-  const minutes = minutesInto(hours, now.getHours() * 60 + now.getMinutes());
-  return minutes === undefined ? undefined : clock.nowMs() - minutes * MINUTE_MS - now.getSeconds() * 1_000;
+  const lasted = lastedMs(hours, clock.wallMs());
+  return lasted === undefined ? undefined : clock.nowMs() - lasted;
 }

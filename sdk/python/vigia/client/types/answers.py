@@ -26,6 +26,13 @@ __all__ = [
     "NodeBudget",
     "NodeProblem",
     "Preview",
+    "PreviewRulesAnswer",
+    "PreviewRulesAnswerNow",
+    "PreviewRulesAnswerNowAlarms",
+    "PreviewRulesAnswerNowChanges",
+    "PreviewRulesAnswerNowChangesVisit",
+    "PreviewRulesAnswerNowGaps",
+    "PreviewRulesAnswerNowLeftOut",
     "PutConfigAnswer",
     "ReadyAnswer",
     "RebuildRecordingsAnswer",
@@ -181,6 +188,56 @@ class ClipFactsAnswer(TypedDict):
     segments: int
     bytes: int
     ends: Optional[Literal["format"]]
+
+
+class PreviewRulesAnswerNowGaps(TypedDict):
+    from_ms: float
+    to_ms: float
+
+
+class PreviewRulesAnswerNowAlarms(TypedDict):
+    zone: str
+    reason: Literal["sitting", "edge", "out", "away", "occupied", "crowded", "empty"]
+    from_ms: float
+    to_ms: Optional[float]
+
+
+class PreviewRulesAnswerNowChangesVisit(TypedDict):
+    entered_ms: float
+    last_seen_ms: float
+    most_people: int
+
+
+class PreviewRulesAnswerNowChanges(TypedDict):
+    at_ms: float
+    zone: str
+    state: Literal["unknown", "in", "sitting", "edge", "out", "blind", "occupied", "empty"]
+    since_ms: Optional[float]
+    visit: Optional[PreviewRulesAnswerNowChangesVisit]
+
+
+class PreviewRulesAnswerNowLeftOut(TypedDict):
+    gaps: int
+    alarms: int
+    changes: int
+
+
+class PreviewRulesAnswerNow(TypedDict):
+    consumer: str
+    results: int
+    gaps: List[PreviewRulesAnswerNowGaps]
+    alarms: List[PreviewRulesAnswerNowAlarms]
+    changes: List[PreviewRulesAnswerNowChanges]
+    left_out: PreviewRulesAnswerNowLeftOut
+
+
+class PreviewRulesAnswer(TypedDict):
+    camera: str
+    rule: Literal["bed", "visits"]
+    from_ms: float
+    to_ms: float
+    now: Optional[PreviewRulesAnswerNow]
+    would: Optional[PreviewRulesAnswerNow]
 
 
 class EventsAnswerCount(TypedDict):

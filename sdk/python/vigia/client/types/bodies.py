@@ -31,6 +31,8 @@ __all__ = [
     "Mark",
     "NewToken",
     "NewUser",
+    "PreviewRules",
+    "PreviewRulesSize",
     "Record",
     "RollBack",
     "Rules",
@@ -195,6 +197,26 @@ class ConsumerPatch(TypedDict, total=False):
 class Mark(TypedDict, total=False):
     from_ms: float
     to_ms: float
+
+
+class PreviewRulesSize(TypedDict):
+    width: int
+    height: int
+
+
+PreviewRules = TypedDict(
+    "PreviewRules",
+    {
+        "camera": str,
+        "rule": Literal["bed", "visits"],
+        "from": str,
+        "to": str,
+        "zones": Dict[str, Zone],
+        "rules": Rules,
+        "size": PreviewRulesSize,
+    },
+    total=False,
+)
 
 
 class _DocumentModelsExternalInput(TypedDict):

@@ -1,7 +1,6 @@
-import type { Bbox, Detection, ZoneConfig } from '@vigia/contracts';
+import type { Bbox, Detection } from '@vigia/contracts';
 import {
   BedAlarm,
-  type BedAlarmFrom,
   type BedChange,
   type BedNews,
   type BedPhase,
@@ -9,6 +8,8 @@ import {
   type BesideView,
   type FallChange,
   FallRule,
+  type Hours,
+  lastedMs,
   type Look,
   type PersonView,
   VisitAlarm,
@@ -18,6 +19,7 @@ import {
   type VisitState,
   type VisitView,
 } from '@vigia/rules';
+import type { BedRuleSetup, VisitRuleSetup } from '#core/camera-link';
 
 /** Somebody, a bed, or a zone, as a rule sees it. */
 export interface Subject {
@@ -41,7 +43,7 @@ export interface Judgement<News> {
   readonly alarm: string | undefined;
 }
 
-/** A rule that is rehearsed. For each picture `see`, `looked` for each look, then `settle`. */
+/** A rule that is tried. For each picture `see`, `looked` for each look, then `settle`. */
 export interface Judge<News> {
   see(atMs: number, detections: readonly Detection[]): readonly Look[];
   looked(look: Look, found: readonly Detection[]): void;
@@ -105,27 +107,27 @@ export interface BedPictureNews {
   readonly awayMs: number | undefined;
 }
 
-/** What a bed is watched for. */
-export interface BedSettings {
-  readonly name: string;
-  readonly bed: ZoneConfig['points'];
-  readonly zones: readonly ZoneConfig[];
-  readonly alarm: BedAlarmFrom;
-  readonly awayMs: number;
+/** When the hours began in which alarms are wanted; undefined: they are not wanted then. @param hours Null: always. */
+function watchedSince(hours: Hours | null, atMs: number): number | undefined {
+  if (!hours) return Number.NEGATIVE_INFINITY;
+  const lasted = lastedMs(hours, atMs);
+  return lasted === undefined ? undefined : atMs - lasted;
 }
 
-/** The bed rule, at any hour. */
+/** The bed rule. With hours its times are those of the wall clock. */
 export class BedJudge implements ResultJudge<BedPictureNews> {
   readonly #name: string;
   readonly #rule: BedRule;
   readonly #alarm: BedAlarm;
+  readonly #hours: Hours | null;
   #atMs = 0;
   #change: BedChange | undefined;
 
-  constructor(aspect: number, { name, bed, zones, alarm, awayMs }: BedSettings) {
-    this.#name = name;
+  constructor(aspect: number, { zone, bed, zones, alarm, awayMs, hours }: BedRuleSetup) {
+    this.#name = zone;
     this.#rule = new BedRule(aspect, { bed, zones });
     this.#alarm = new BedAlarm(alarm, awayMs);
+    this.#hours = hours;
   }
 
   see(atMs: number, detections: readonly Detection[]): readonly Look[] {
@@ -149,7 +151,8 @@ export class BedJudge implements ResultJudge<BedPictureNews> {
 
   settle(): Judgement<BedPictureNews> {
     const { phase, sinceMs = this.#atMs, wasIn } = this.#rule;
-    const alarm = this.#alarm.look(this.#atMs, { phase, sinceMs, wasIn, watchedSinceMs: Number.NEGATIVE_INFINITY });
+    const watchedSinceMs = watchedSince(this.#hours, this.#atMs);
+    const alarm = this.#alarm.look(this.#atMs, { phase, sinceMs, wasIn, watchedSinceMs });
     const { leftMs } = this.#alarm;
     const people = this.#rule.people();
     const around = people.map(({ person, place, bbox, isSeen, isHelper }): Subject => {
@@ -174,18 +177,11 @@ export interface VisitNews {
   readonly alarm: { readonly phase: VisitPhase; readonly reason: VisitAlarmOptions['when'] } | undefined;
 }
 
-/** A zone whose visits are followed. */
-export interface VisitedZone {
-  readonly id: string;
-  readonly points: ZoneConfig['points'];
-  /** Undefined: nothing is an alarm. */
-  readonly alarm: VisitAlarmOptions | undefined;
-}
-
-/** The visits to zones, at any hour. */
+/** The visits to zones. With hours its times are those of the wall clock. */
 export class VisitJudge implements ResultJudge<VisitNews> {
   readonly #rule: VisitRule;
   readonly #alarms: ReadonlyMap<string, VisitAlarm>;
+  readonly #hours: ReadonlyMap<string, Hours | null>;
   readonly #states = new Map<string, VisitState>();
   /** When somebody was last seen in each zone. */
   readonly #lastSeen = new Map<string, number>();
@@ -193,10 +189,12 @@ export class VisitJudge implements ResultJudge<VisitNews> {
   #isLooking = false;
 
   /** @param fromMs When it begins to look. Milliseconds. */
-  constructor(aspect: number, visited: readonly VisitedZone[], zones: readonly ZoneConfig[], fromMs = 0) {
-    this.#rule = new VisitRule(aspect, { watched: new Map(visited.map(({ id, points }) => [id, points])), zones });
-    const alarms = visited.flatMap(({ id, alarm }) => (alarm ? [[id, new VisitAlarm(alarm, fromMs)] as const] : []));
-    this.#alarms = new Map(alarms);
+  constructor(aspect: number, { watched, zones }: VisitRuleSetup, fromMs = 0) {
+    const visited = Object.entries(watched);
+    this.#rule = new VisitRule(aspect, { watched: new Map(visited.map(([id, { points }]) => [id, points])), zones });
+    const alarms = visited.flatMap(([id, { alarm }]) => (alarm ? [[id, alarm] as const] : []));
+    this.#alarms = new Map(alarms.map(([id, alarm]) => [id, new VisitAlarm(alarm, fromMs)]));
+    this.#hours = new Map(alarms.map(([id, { hours }]) => [id, hours]));
   }
 
   see(atMs: number, detections: readonly Detection[]): readonly Look[] {
@@ -244,7 +242,7 @@ export class VisitJudge implements ResultJudge<VisitNews> {
       ...view,
       lastSeenMs: this.#lastSeen.get(zone),
       isLooking: this.#isLooking,
-      watchedSinceMs: Number.NEGATIVE_INFINITY,
+      watchedSinceMs: watchedSince(this.#hours.get(zone) ?? null, this.#atMs),
     };
     const alarm = this.#alarms.get(zone);
     const phase = alarm?.look(this.#atMs, moment);
