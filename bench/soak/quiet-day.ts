@@ -122,7 +122,7 @@ function troublesOf(scene: Scene, { frozen, broker: away }: { frozen: number; br
   return [
     ['camera process killed', () => kill('camera-process', 'street')],
     ['fps 5 → 4', () => patch('street', 4)],
-    ['recorder killed', () => kill('ingest-process', 'hall')],
+    ['recorder killed', () => kill('ingest-process')],
     ['fps 5 → 3', () => patch('hall', 3)],
     ['model killed', () => kill('--model-id')],
     ['fps 4 → 5', () => patch('street', 5)],

@@ -17,6 +17,8 @@ const ENTRY = fileURLToPath(new URL('../../ingest/ingest-process.js', import.met
 const READY_MS = 10_000;
 /** What waits is written, and its fragment synced. */
 const STOP_MS = 1_000;
+/** A camera that leaves may wait so long for a slow disk: a kill would interrupt those that stay. */
+const CLOSE_MS = 5_000;
 /** It sends counters twice a second, and counts as hung after so many seconds without any. */
 const SILENT_TICKS = 10;
 /** Threads of libuv, of which an ingest process uses one per camera that writes or looks a name up. */
@@ -120,9 +122,9 @@ export class IngestChild implements OfCamera {
     this.#handles.delete(camera);
     if (this.#handles.size === 0) await this.#child.stop();
     else
-      await link?.request('close', { camera }, { deadlineMs: STOP_MS }).catch((error: unknown) => {
-        // One that does not let go still records it, beside its successor.
-        if (this.link === link) this.#child.kill(`did not let camera ${camera} go: ${messageOf(error)}`);
+      await link?.request('close', { camera }, { deadlineMs: CLOSE_MS }).catch((error: unknown) => {
+        // One that does not let go still records it, beside its successor. With its last camera it ends anyway.
+        if (this.link === link && this.#handles.size > 0) this.#child.kill(`did not let camera ${camera} go: ${messageOf(error)}`);
       });
     rmSync(setup.socketPath, { force: true });
   }
