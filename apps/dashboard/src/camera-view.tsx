@@ -11,7 +11,7 @@ import { type Browser, refusalText } from './connection.ts';
 import { Icon } from './icons.tsx';
 import { liveBrowser } from './live-browser.ts';
 import type { Playable } from './movie-player.ts';
-import { linkToZones, WALL } from './route.ts';
+import { linkToTimeline, linkToZones, WALL } from './route.ts';
 import {
   demo,
   hasPictures,
@@ -25,6 +25,7 @@ import {
   streams,
   type TileScreen,
   tileScreen,
+  wallMs,
 } from './screen.ts';
 import { Segment } from './segment.tsx';
 import { AlarmRows } from './stage.tsx';
@@ -37,6 +38,8 @@ import type { Ward, Watch } from './ward.ts';
 const RESTART_MS = 15_000;
 /** Ages of the picture are brought up to date this often. */
 const SHOW_MS = 250;
+/** What is recorded can be played so long after it. */
+const JUST_NOW_MS = 10_000;
 /** Stamps of pictures count a clock of 90 kHz. */
 const STAMPS_PER_S = 90_000;
 
@@ -88,6 +91,12 @@ export function CameraView({ camera, ward, browser, alarms, go }: CameraViewProp
           <a class="btn" href={`/api/v1/cameras/${encodeURIComponent(camera)}/snapshot.jpg`} download={`${camera}.jpg`}>
             <Icon name="down" size="s" />
             {text('cam.snapshot')}
+          </a>
+        )}
+        {hasPictures(me.value) && (
+          <a class="btn" href={linkToTimeline(camera, wallMs(ward, browser.now()) - JUST_NOW_MS)}>
+            <Icon name="old" size="s" />
+            {text('tl.title')}
           </a>
         )}
         {mayChange(me.value) && (

@@ -7,6 +7,7 @@ import { Icon } from './icons.tsx';
 import { WALL } from './route.ts';
 import type { SystemViewProps } from './system-view.tsx';
 import { roomName, text } from './texts.ts';
+import type { TimelineViewProps } from './timeline-view.tsx';
 import type { ZonesViewProps } from './zones-view.tsx';
 
 /** A view in files of its own, which are loaded with its first use. */
@@ -32,6 +33,7 @@ class Door<Props> {
 const camera = new Door<CameraViewProps>(async () => (await import('./camera-view.tsx')).CameraView);
 const events = new Door<EventsViewProps>(async () => (await import('./events-view.tsx')).EventsView);
 const zones = new Door<ZonesViewProps>(async () => (await import('./zones-view.tsx')).ZonesView);
+const timeline = new Door<TimelineViewProps>(async () => (await import('./timeline-view.tsx')).TimelineView);
 const system = new Door<SystemViewProps>(async () => (await import('./system-view.tsx')).SystemView);
 
 /** The view of a camera. `known`: the node has this camera. */
@@ -50,6 +52,11 @@ export function ZonesDoor({ known, ...props }: ZonesViewProps & { readonly known
 /** The view of the node. */
 export function SystemDoor(props: SystemViewProps): VNode {
   return <Entered door={system} name={text('sy.title')} {...props} />;
+}
+
+/** What was recorded. */
+export function TimelineDoor(props: TimelineViewProps): VNode {
+  return <Entered door={timeline} name={text('tl.title')} {...props} />;
 }
 
 /** What happened. */

@@ -8,7 +8,7 @@ import { eventIcon, eventName, eventSentence, figuresOf } from './event-words.ts
 import { CHOICES, EventsScreen } from './events-screen.ts';
 import './events-view.css';
 import { Icon } from './icons.tsx';
-import { EVENTS, eventOf, linkTo, linkToEvent } from './route.ts';
+import { EVENTS, eventOf, linkTo, linkToEvent, linkToTimeline } from './route.ts';
 import { address, newestEvent, serverSecond, streams } from './screen.ts';
 import { Segment } from './segment.tsx';
 import { AlarmRows } from './stage.tsx';
@@ -213,6 +213,12 @@ function Evidence({ episode, alarms }: { episode: Episode | undefined; alarms: r
           <dd class="mono">{oldest.id}</dd>
         </dl>
         {camera !== null && (
+          <a class="btn" href={linkToTimeline(camera, Date.parse(seenAt(oldest)))}>
+            <Icon name="old" size="s" />
+            {text('ev.look')}
+          </a>
+        )}
+        {camera !== null && (
           <a class="btn" href={linkTo(camera)}>
             <Icon name="camera" size="s" />
             {roomName(camera)}
@@ -221,6 +227,11 @@ function Evidence({ episode, alarms }: { episode: Episode | undefined; alarms: r
       </div>
     </aside>
   );
+}
+
+/** When its picture was taken, if it has one; otherwise when it was. */
+function seenAt({ at, data }: NodeEvent): string {
+  return 'captured_at' in data ? data.captured_at : at;
 }
 
 /** The recorded picture of that time, with the box that decided. */

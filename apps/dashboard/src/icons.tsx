@@ -29,6 +29,7 @@ const ICONS = {
   slow: { paths: ['M8 4.6v3.6l2.2 1.4'], circles: [[8, 8, 5.8]] },
   off: { paths: ['M5.5 8h5'], dashed: [8, 8, 5.8] },
   back: { paths: ['M9.5 3.5 5 8l4.5 4.5'] },
+  forth: { paths: ['M6.5 3.5 11 8l-4.5 4.5'] },
   check: { paths: ['M3 8.5l3.2 3.2L13 4.8'] },
   pulse: { paths: ['M1.8 8h2.4l1.8-4.6 3.2 9.2L11 8h3.2'] },
   moon: { paths: ['M13 9.6A5.6 5.6 0 0 1 6.4 3a5.6 5.6 0 1 0 6.6 6.6z'] },

@@ -5,7 +5,7 @@ import './app.css';
 import type { Alarm } from './alarms.ts';
 import { type Browser, Connection, type Reply, SILENCE_MS } from './connection.ts';
 import type { PictureMessage } from './picture-message.ts';
-import { cameraOf, isEvents, linkTo, SYSTEM, WALL, zonesOf } from './route.ts';
+import { cameraOf, isEvents, linkTo, SYSTEM, timelineOf, WALL, zonesOf } from './route.ts';
 import * as screen from './screen.ts';
 import { alarmName, chooseLanguage, clockTime, duration, nameCameras, roomName, text, wholeDuration } from './texts.ts';
 import { Page } from './wall.tsx';
@@ -318,6 +318,7 @@ function follow(): void {
     screen.systemOpen.value = location.hash === SYSTEM;
     screen.eventsOpen.value = isEvents(location.hash);
     screen.zonesOpen.value = zonesOf(location.hash);
+    screen.timelineOpen.value = timelineOf(location.hash) !== null;
   });
   drawn();
 }
@@ -342,8 +343,7 @@ function escape(): void {
   const zones = screen.zonesOpen.peek();
   if (screen.help.peek()) screen.help.value = false;
   else if (zones !== null) location.hash = linkTo(zones);
-  else if (screen.openCamera.peek() !== null || screen.systemOpen.peek() || screen.eventsOpen.peek())
-    location.hash = WALL;
+  else if (screen.openCamera.peek() !== null || screen.isElsewhere()) location.hash = WALL;
 }
 
 document.documentElement.lang = chooseLanguage(new URLSearchParams(location.search).get('lang'));

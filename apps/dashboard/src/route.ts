@@ -7,6 +7,22 @@ export const WALL = '#/';
 /** The view of the node. */
 export const SYSTEM = '#/system';
 
+/** What was recorded. */
+export const TIMELINE = '#/timeline';
+
+/** A camera's recording at a time. Milliseconds since 1970. */
+export function linkToTimeline(camera: string, ms: number): string {
+  return `${TIMELINE}/${encodeURIComponent(camera)}/${new Date(ms).toISOString()}`;
+}
+
+/** The camera and the time that an address of the timeline names; null: it is of another view. */
+export function timelineOf(hash: string): { readonly camera: string | null; readonly atMs: number | null } | null {
+  if (hash === TIMELINE) return { camera: null, atMs: null };
+  const [, id, time] = /^#\/timeline\/([^/]+)\/([\d.:TZ-]+)$/.exec(hash) ?? [];
+  const [camera, atMs] = [decoded(id), Date.parse(time ?? '')];
+  return camera === null || !Number.isFinite(atMs) ? null : { camera, atMs };
+}
+
 /** What happened. */
 export const EVENTS = '#/events';
 

@@ -108,6 +108,8 @@ export const demo: Signal<boolean> = signal(false);
 export const problems: Signal<number> = signal(0);
 /** The page shows the node itself. */
 export const systemOpen: Signal<boolean> = signal(false);
+/** The page shows what was recorded. */
+export const timelineOpen: Signal<boolean> = signal(false);
 /** The page shows what happened. */
 export const eventsOpen: Signal<boolean> = signal(false);
 /** The camera whose zones the page shows; null: another view. */
@@ -131,6 +133,16 @@ export const streams: Signal<number> = signal(0);
 export const wallPlace: { top: number; camera: string | null } = { top: 0, camera: null };
 /** What became of `I am going`, by event: `asking`, or why the node refused. */
 export const acknowledging: Signal<ReadonlyMap<string, { readonly refused: string | null }>> = signal(new Map());
+
+/** The server's time; before the first heartbeat, that of this screen. Milliseconds since 1970. @param localMs As of `Browser.now`. */
+export function wallMs(ward: Ward, localMs: number): number {
+  return ward.serverMs(localMs) ?? performance.timeOrigin + localMs;
+}
+
+/** Whether the page shows a view that is neither the wall nor of one camera. */
+export function isElsewhere(): boolean {
+  return systemOpen.value || eventsOpen.value || timelineOpen.value || zonesOpen.value !== null;
+}
 
 /** Whether a login may see pictures: not that of a screen in a corridor. */
 export function hasPictures(who: Me | null): boolean {
@@ -317,7 +329,9 @@ export function pageTitle(view: WallView | null, shown: string | null): string {
         ? [text('sy.title')]
         : eventsOpen.peek()
           ? [text('ev.title')]
-          : [];
+          : timelineOpen.peek()
+            ? [text('tl.title')]
+            : [];
   const alarm: Alarm | undefined = view.stage ?? view.further[0];
   if (alarm === undefined) return text('page.title', { node: [...place, view.node].join(' · ') });
   const about = { node: [view.node, ...place].join(' · '), what: alarmName(alarm), room: roomName(alarm.camera) };

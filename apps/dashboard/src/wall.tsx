@@ -4,11 +4,11 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Go } from './alarms.ts';
 import type { Browser, LoginOutcome } from './connection.ts';
 import { Cover } from './cover.tsx';
-import { CameraDoor, EventsDoor, SystemDoor, ZonesDoor } from './doors.tsx';
+import { CameraDoor, EventsDoor, SystemDoor, TimelineDoor, ZonesDoor } from './doors.tsx';
 import { Brand, Icon, type IconName } from './icons.tsx';
 import { fewestColumns } from './layout.ts';
 import { Login } from './login.tsx';
-import { EVENTS, linkTo, SYSTEM, WALL } from './route.ts';
+import { EVENTS, linkTo, SYSTEM, TIMELINE, WALL } from './route.ts';
 import {
   askingFor,
   beatAge,
@@ -18,6 +18,7 @@ import {
   clockText,
   hasCamera,
   hasPictures,
+  isElsewhere,
   logoutRefused,
   help,
   me,
@@ -25,6 +26,7 @@ import {
   eventsOpen,
   systemOpen,
   technical,
+  timelineOpen,
   wall,
   wallPlace,
   zonesOpen,
@@ -69,6 +71,7 @@ function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
   const zones = zonesOpen.value;
   if (zones !== null)
     return <ZonesDoor key={zones} camera={zones} known={hasCamera(view, zones)} {...{ ward, browser, alarms, go }} />;
+  if (id === null && timelineOpen.value) return <TimelineDoor {...{ ward, browser, alarms, go }} />;
   if (id === null && eventsOpen.value) return <EventsDoor {...{ ward, browser, alarms, go }} />;
   if (id === null && systemOpen.value) return <SystemDoor {...{ ward, browser, alarms, go }} />;
   if (id === null) return <Wall view={view} {...actions} />;
@@ -78,7 +81,7 @@ function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
 function Top({ logout, toggleTheme }: Actions): VNode {
   const user = me.value?.user ?? null;
   const open = wall.value?.open ?? 0;
-  const isWall = openCamera.value === null && !systemOpen.value && !eventsOpen.value && zonesOpen.value === null;
+  const isWall = openCamera.value === null && !isElsewhere();
   return (
     <header class="top">
       <span class="brand">
@@ -90,6 +93,11 @@ function Top({ logout, toggleTheme }: Actions): VNode {
           {text('nav.wall')}
           {open > 0 && <span class="n a">{open}</span>}
         </a>
+        {hasPictures(me.value) && (
+          <a href={TIMELINE} aria-current={timelineOpen.value ? 'page' : undefined}>
+            {text('tl.title')}
+          </a>
+        )}
         {hasPictures(me.value) && (
           <a href={EVENTS} aria-current={eventsOpen.value ? 'page' : undefined}>
             {text('ev.title')}

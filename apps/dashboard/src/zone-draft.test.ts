@@ -8,7 +8,11 @@ import {
   moved,
   newId,
   type Point,
+  type Rules,
+  rulesRenamed,
+  type VisitSettings,
   whyNotCalled,
+  withVisits,
   withZone,
   type Zone,
   ZoneDraft,
@@ -22,14 +26,19 @@ const SQUARE: Point[] = [
 ];
 const points = SQUARE.map(([x, y]): [number, number] => [x, y]);
 
-function draftOf(rules?: ConstructorParameters<typeof ZoneDraft>[0]['rules']): ZoneDraft {
+function draftOf(rules: Rules = {}): ZoneDraft {
   const zones = { bed: { kind: 'bed', points }, mirror: { kind: 'ignore', points } } as const;
-  return new ZoneDraft({ zones, ...(rules ? { rules } : {}) });
+  return new ZoneDraft({ zones, rules });
 }
 
 /** Steps of which nothing but their names matters. */
 function change(draft: ZoneDraft, id: string, with_: Partial<Zone>): void {
-  draft.take({ kind: 'kind', zone: id }, withZone(draft.zones, id, with_));
+  draft.take({ kind: 'kind', zone: id }, { zones: withZone(draft.zones, id, with_) });
+}
+
+function rename(draft: ZoneDraft, id: string, to: string): void {
+  const zones = withZone(draft.zones, id, { id: to });
+  draft.take({ kind: 'renamed', zone: to }, { zones, rules: rulesRenamed(draft.rules, id, to) });
 }
 
 describe('a draft of zones', () => {
@@ -45,12 +54,12 @@ describe('a draft of zones', () => {
   test('only what changed is saved: what is new, what is gone, and what is another', () => {
     const draft = draftOf();
     change(draft, 'bed', { points: cornerAt(points, 0, [0.2, 0.2]) });
-    draft.take({ kind: 'removed', zone: 'mirror' }, draft.zones.slice(0, 1));
+    draft.take({ kind: 'removed', zone: 'mirror' }, { zones: draft.zones.slice(0, 1) });
     const floor: Zone = { id: 'floor', from: null, kind: 'floor', points };
-    draft.take({ kind: 'added', zone: 'floor' }, [...draft.zones, floor]);
+    draft.take({ kind: 'added', zone: 'floor' }, { zones: [...draft.zones, floor] });
     expect(draft.patch()).toEqual({
       zones: {
-        bed: { kind: 'bed', points: [[0.2, 0.2], ...points.slice(1)] },
+        bed: { points: [[0.2, 0.2], ...points.slice(1)] },
         mirror: null,
         floor: { kind: 'floor', points },
       },
@@ -58,35 +67,63 @@ describe('a draft of zones', () => {
   });
 
   test('what a privacy zone allowed is taken back with it', () => {
-    const draft = new ZoneDraft({ zones: { bath: { kind: 'privacy', points, recorded: true } } });
-    const { recorded: _, ...plain } = draft.zone('bath') as Zone;
-    draft.take({ kind: 'kind', zone: 'bath' }, [{ ...plain, kind: 'ignore' }]);
-    expect(draft.patch()).toEqual({ zones: { bath: { recorded: null, kind: 'ignore', points } } });
+    const draft = new ZoneDraft({ zones: { bath: { kind: 'privacy', points, recorded: true } }, rules: {} });
+    change(draft, 'bath', { kind: 'ignore', recorded: undefined });
+    expect(draft.patch()).toEqual({ zones: { bath: { recorded: null, kind: 'ignore' } } });
   });
 
   test('rules follow a zone to its new name, and no other zone', () => {
-    const stove = { alarm: 'occupied' };
-    const draft = draftOf({ bed: { zone: 'bed' }, visits: { zones: { bed: stove, mirror: {} } } });
-    change(draft, 'bed', { id: 'mum' });
+    const stove = { alarm: 'occupied' } as const;
+    const draft = draftOf({
+      bed: { from: 'people', zone: 'bed' },
+      visits: { from: 'people', zones: { bed: stove, mirror: {} } },
+    });
+    rename(draft, 'bed', 'mum');
     expect(draft.patch()).toEqual({
       zones: { bed: null, mum: { kind: 'bed', points } },
       rules: { bed: { zone: 'mum' }, visits: { zones: { bed: null, mum: stove } } },
     });
+    expect([...draft.renamed]).toEqual([['bed', 'mum']]);
     draft.undo();
-    change(draft, 'mirror', { id: 'glass' });
-    expect(draft.patch()).toMatchObject({ rules: { visits: { zones: { mirror: null, glass: {} } } } });
-    expect(draft.patch()).not.toHaveProperty('rules.bed');
+    rename(draft, 'mirror', 'glass');
+    expect(draft.patch()).toEqual({
+      zones: { mirror: null, glass: { kind: 'ignore', points } },
+      rules: { visits: { zones: { mirror: null, glass: {} } } },
+    });
+    expect(draft.settings().rules.bed?.zone).toBe('bed');
   });
 
   test('two zones that change names keep their rules', () => {
-    const draft = draftOf({ visits: { zones: { bed: { alarm: 'occupied' }, mirror: {} } } });
-    change(draft, 'bed', { id: 'other' });
-    change(draft, 'mirror', { id: 'bed' });
-    change(draft, 'other', { id: 'mirror' });
-    expect(draft.patch()).toMatchObject({
+    const draft = draftOf({ visits: { from: 'people', zones: { bed: { alarm: 'occupied' }, mirror: {} } } });
+    rename(draft, 'bed', 'other');
+    rename(draft, 'mirror', 'bed');
+    rename(draft, 'other', 'mirror');
+    expect(draft.patch()).toEqual({
       zones: { bed: { kind: 'ignore' }, mirror: { kind: 'bed' } },
-      rules: { visits: { zones: { mirror: { alarm: 'occupied' }, bed: {} } } },
+      rules: { visits: { zones: { bed: { alarm: null }, mirror: { alarm: 'occupied' } } } },
     });
+  });
+
+  test('an alarm is turned on, changed and off; a rule without a zone is none', () => {
+    const draft = draftOf();
+    const set = (settings: VisitSettings | undefined): void =>
+      draft.take({ kind: 'alarm', zone: 'bed' }, { rules: withVisits(draft.rules, 'people', 'bed', settings) });
+    set({ alarm: 'empty', after: '12h' });
+    expect(draft.patch()).toEqual({
+      rules: { visits: { from: 'people', zones: { bed: { alarm: 'empty', after: '12h' } } } },
+    });
+    set(undefined);
+    expect(draft.patch()).toBeNull();
+    const watched = draftOf({
+      fall: { from: 'people' },
+      visits: { from: 'faces', zones: { bed: { alarm: 'occupied', hours: '21:00-07:00' }, mirror: {} } },
+    });
+    watched.take({ kind: 'alarm', zone: 'bed' }, { rules: withVisits(watched.rules, 'people', 'bed', {}) });
+    expect(watched.patch()).toEqual({ rules: { visits: { zones: { bed: { alarm: null, hours: null } } } } });
+    expect(watched.rules.visits?.from).toBe('faces');
+    for (const id of ['bed', 'mirror'])
+      watched.take({ kind: 'alarm', zone: id }, { rules: withVisits(watched.rules, 'people', id, undefined) });
+    expect(watched.patch()).toEqual({ rules: { visits: null } });
   });
 
   test('steps go back and forth; a new one forgets what was undone', () => {
@@ -114,7 +151,7 @@ describe('a draft of zones', () => {
     const press = (x: number): void =>
       draft.take(
         { kind: 'corner', zone: 'bed', key: 'bed 0' },
-        withZone(draft.zones, 'bed', { points: cornerAt(points, 0, [x, 0]) }),
+        { zones: withZone(draft.zones, 'bed', { points: cornerAt(points, 0, [x, 0]) }) },
       );
     for (const x of [0.2, 0.3, 0.4]) press(x);
     expect(draft.steps).toHaveLength(1);
@@ -124,6 +161,9 @@ describe('a draft of zones', () => {
     draft.undo();
     press(0.2);
     expect(draft.steps).toHaveLength(3);
+    draft.undoTo(1);
+    press(0.25);
+    expect(draft.steps).toHaveLength(2);
     draft.undoTo(0);
     expect(draft.zone('bed')?.points).toEqual(points);
   });
@@ -157,6 +197,15 @@ describe('an outline', () => {
   test('crosses itself where the node says so', () => {
     expect(crosses(SQUARE)).toBe(false);
     expect(crosses([SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3]] as Point[])).toBe(true);
+    // A corner that only touches a side is none.
+    const touching: Point[] = [
+      [0, 0],
+      [1, 0],
+      [1, 1],
+      [0.5, 0],
+      [0, 1],
+    ];
+    expect(crosses(touching)).toBe(false);
     // A corner that only touches another side is none.
     expect(
       crosses([

@@ -21,7 +21,9 @@ export type StepKind =
   | 'corner'
   | 'corner-added'
   | 'corner-removed'
-  | 'moved';
+  | 'moved'
+  | 'alarm'
+  | 'fall';
 
 /** One step of the draft. `key`: steps of one key in a row are one step, such as presses of an arrow. */
 export interface Step {
@@ -30,13 +32,46 @@ export interface Step {
   readonly key?: string;
 }
 
+/** What is watched in a zone, and what of it is an alarm. The form of `rules.visits.zones`. */
+export interface VisitSettings {
+  readonly alarm?: VisitAlarmKind;
+  readonly after?: string;
+  readonly people?: number;
+  readonly hours?: string;
+}
+
+/** The form of `rules.bed`. */
+export interface BedSettings {
+  readonly from: string;
+  readonly zone: string;
+  readonly alarm?: BedAlarmKind;
+  readonly away?: string;
+  readonly hours?: string;
+}
+
+/** When an alarm about a bed, or about visits, begins. */
+export type BedAlarmKind = (typeof BED_KINDS)[number];
+/** See {@link BedAlarmKind}. */
+export type VisitAlarmKind = (typeof VISIT_KINDS)[number];
+export const BED_KINDS = ['sitting', 'edge', 'out', 'away'] as const;
+export const VISIT_KINDS = ['occupied', 'crowded', 'empty'] as const;
+
+/** The rules of a camera. */
+export interface Rules {
+  readonly fall?: { readonly from: string; readonly long_lie?: string };
+  readonly bed?: BedSettings;
+  readonly visits?: { readonly from: string; readonly zones: Readonly<Record<string, VisitSettings>> };
+}
+
 /** The parts of a camera's settings that zones are about. */
 export interface ZoneSettings {
   readonly zones: Readonly<Record<string, ZoneConfig>>;
-  readonly rules?: {
-    readonly bed?: { readonly zone: string };
-    readonly visits?: { readonly zones: Readonly<Record<string, unknown>> };
-  };
+  readonly rules: Rules;
+}
+
+interface State {
+  readonly zones: readonly Zone[];
+  readonly rules: Rules;
 }
 
 /** Fewest and most corners that a zone may have. */
@@ -44,27 +79,29 @@ export const CORNERS = { least: 3, most: 32 } as const;
 
 const ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
-/** Zones as they are now, as they were saved, and all steps between. */
+/** Zones and rules as they are now, as they were saved, and all steps between. */
 export class ZoneDraft {
-  readonly #settings: ZoneSettings;
-  readonly #saved: readonly Zone[];
-  #past: { readonly step: Step; readonly before: readonly Zone[] }[] = [];
-  #future: { readonly step: Step; readonly after: readonly Zone[] }[] = [];
-  #zones: readonly Zone[];
+  readonly #saved: State;
+  #past: { readonly step: Step; readonly before: State }[] = [];
+  #future: { readonly step: Step; readonly after: State }[] = [];
+  #state: State;
 
-  constructor(settings: ZoneSettings) {
-    this.#settings = settings;
-    this.#saved = Object.entries(settings.zones).map(([id, zone]) => zoneOf(id, zone));
-    this.#zones = this.#saved;
+  constructor({ zones, rules }: ZoneSettings) {
+    this.#saved = { zones: Object.entries(zones).map(([id, zone]) => zoneOf(id, zone)), rules };
+    this.#state = this.#saved;
   }
 
   get zones(): readonly Zone[] {
-    return this.#zones;
+    return this.#state.zones;
   }
 
-  /** As they were saved. */
+  get rules(): Rules {
+    return this.#state.rules;
+  }
+
+  /** Zones as they were saved. */
   get saved(): readonly Zone[] {
-    return this.#saved;
+    return this.#saved.zones;
   }
 
   /** Oldest first. */
@@ -77,23 +114,28 @@ export class ZoneDraft {
   }
 
   zone(id: string | null): Zone | undefined {
-    return this.#zones.find((one) => one.id === id);
+    return this.zones.find((one) => one.id === id);
+  }
+
+  /** New names of zones that were renamed, by the names that are in force. */
+  get renamed(): ReadonlyMap<string, string> {
+    return new Map(this.zones.flatMap(({ id, from }) => (from === null || from === id ? [] : [[from, id] as const])));
   }
 
   /** Takes a step. What was undone cannot be redone any more. */
-  take(step: Step, zones: readonly Zone[]): void {
+  take(step: Step, { zones = this.zones, rules = this.rules }: Partial<State>): void {
     const last = this.#past.at(-1)?.step;
     const isSame = step.key !== undefined && last?.key === step.key && this.#future.length === 0;
-    if (!isSame) this.#past.push({ step, before: this.#zones });
+    if (!isSame) this.#past.push({ step, before: this.#state });
     this.#future = [];
-    this.#zones = zones;
+    this.#state = { zones, rules };
   }
 
   undo(): void {
     const last = this.#past.pop();
     if (!last) return;
-    this.#future.push({ step: last.step, after: this.#zones });
-    this.#zones = last.before;
+    this.#future.push({ step: last.step, after: this.#state });
+    this.#state = last.before;
   }
 
   /** Undoes the steps from this one on. @param index Of {@link steps}. */
@@ -104,41 +146,19 @@ export class ZoneDraft {
   redo(): void {
     const next = this.#future.pop();
     if (!next) return;
-    this.#past.push({ step: next.step, before: this.#zones });
-    this.#zones = next.after;
+    this.#past.push({ step: next.step, before: this.#state });
+    this.#state = next.after;
   }
 
-  /** What has to be changed in the camera's settings (RFC 7396); null: nothing. Rules follow a zone to its new name. */
+  /** All zones and rules as they would be: the form of a camera's settings. */
+  settings(): ZoneSettings {
+    return settingsOf(this.#state);
+  }
+
+  /** What has to be changed in the camera's settings (RFC 7396); null: nothing. */
   patch(): Readonly<Record<string, unknown>> | null {
-    const zones: Record<string, unknown> = {};
-    for (const { id } of this.#saved) if (!this.#zones.some((zone) => zone.id === id)) zones[id] = null;
-    for (const zone of this.#zones) {
-      const before = this.#saved.find(({ id }) => id === zone.id);
-      const after = configOf(zone);
-      if (JSON.stringify(after) === JSON.stringify(before && configOf(before))) continue;
-      zones[zone.id] = before?.recorded === undefined ? after : { recorded: null, ...after };
-    }
-    if (Object.keys(zones).length === 0) return null;
-    const rules = this.#rules();
-    return { zones, ...(rules ? { rules } : {}) };
-  }
-
-  #rules(): Readonly<Record<string, unknown>> | null {
-    const { bed, visits } = this.#settings.rules ?? {};
-    const renamed = new Map(
-      this.#zones.flatMap(({ id, from }) => (from === null || from === id ? [] : [[from, id] as const])),
-    );
-    const rules: Record<string, unknown> = {};
-    const newBed = bed && renamed.get(bed.zone);
-    if (newBed !== undefined) rules['bed'] = { zone: newBed };
-    const visited = Object.entries(visits?.zones ?? {}).filter(([id]) => renamed.has(id));
-    if (visited.length > 0) {
-      const gone = visited.map(([id]) => [id, null] as const);
-      const there = visited.map(([id, settings]) => [renamed.get(id) as string, settings] as const);
-      // A name that passes from one zone to another one stays.
-      rules['visits'] = { zones: Object.fromEntries([...gone, ...there]) };
-    }
-    return Object.keys(rules).length > 0 ? rules : null;
+    const patch = mergePatch(settingsOf(this.#saved), this.settings());
+    return patch !== undefined && Object.keys(patch).length > 0 ? patch : null;
   }
 }
 
@@ -146,8 +166,53 @@ function zoneOf(id: string, zone: ZoneConfig): Zone {
   return { ...zone, id, from: id };
 }
 
-function configOf({ kind, points, recorded }: Zone): Omit<Zone, 'id' | 'from'> {
-  return { kind, points, ...(recorded === undefined ? {} : { recorded }) };
+function settingsOf({ zones, rules }: State): ZoneSettings {
+  const configured = zones.map(({ id, kind, points, recorded }): readonly [string, ZoneConfig] => {
+    const corners = points.map(([x, y]): [number, number] => [x, y]);
+    return [id, { kind, points: corners, ...(recorded === undefined ? {} : { recorded }) }];
+  });
+  return { zones: Object.fromEntries(configured), rules };
+}
+
+/** What makes `after` of `before` (RFC 7396): undefined where they are equal, null for a key that is gone. */
+function mergePatch(before: object, after: object): Record<string, unknown> | undefined {
+  const [old, next] = [before as Record<string, unknown>, after as Record<string, unknown>];
+  const patch: Record<string, unknown> = {};
+  for (const key of Object.keys(old)) if (next[key] === undefined && old[key] !== undefined) patch[key] = null;
+  for (const [key, value] of Object.entries(next)) {
+    if (value === undefined || JSON.stringify(value) === JSON.stringify(old[key])) continue;
+    const deeper = isMap(old[key]) && isMap(value) ? mergePatch(old[key], value) : value;
+    if (deeper !== undefined) patch[key] = deeper;
+  }
+  return Object.keys(patch).length > 0 ? patch : undefined;
+}
+
+function isMap(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Rules that follow a zone to its new name. */
+export function rulesRenamed(rules: Rules, id: string, to: string): Rules {
+  const { bed, visits } = rules;
+  return {
+    ...rules,
+    ...(bed?.zone === id ? { bed: { ...bed, zone: to } } : {}),
+    ...(visits ? { visits: { ...visits, zones: mapped(visits.zones, (zone) => (zone === id ? to : zone)) } } : {}),
+  };
+}
+
+function mapped<T>(entries: Readonly<Record<string, T>>, nameOf: (name: string) => string): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).map(([name, value]) => [nameOf(name), value]));
+}
+
+/** Rules with these settings for visits of a zone; undefined: who comes and goes there is not recorded. */
+export function withVisits(rules: Rules, from: string, id: string, settings: VisitSettings | undefined): Rules {
+  const { visits, ...others } = rules;
+  const { [id]: _, ...zones } = visits?.zones ?? {};
+  const next = settings === undefined ? zones : { ...zones, [id]: settings };
+  // The rule needs a zone.
+  if (Object.keys(next).length === 0) return others;
+  return { ...others, visits: { from: visits?.from ?? from, zones: next } };
 }
 
 /** A name for a new zone: `bed`, then `bed-2`. */

@@ -14,7 +14,7 @@ const POINTS = [
   [0.5, 0.5],
   [0.1, 0.5],
 ];
-const serverMs = (): number => 1000;
+const nowMs = (): number => 1000;
 
 let asked: Asked[];
 let pictures: ({ readonly url: string } | { readonly refused: string })[];
@@ -58,7 +58,7 @@ const document = (revision: number, zones: object): object => ({
 /** The node has a bed, in revision 3. */
 async function opened(): Promise<void> {
   pictures = [{ url: 'one' }];
-  screen.open(serverMs);
+  screen.open(nowMs);
   await last().answer(200, document(3, { bed: { kind: 'bed', points: POINTS } }));
 }
 
@@ -66,18 +66,18 @@ test('shows the zones in force and a picture of now; without one it says why', a
   await opened();
   expect(screen.zones.value).toMatchObject([{ id: 'bed', kind: 'bed', points: POINTS }]);
   expect(screen.still.value).toEqual({ url: 'one', atMs: 1000 });
-  await screen.look(serverMs);
+  await screen.look(nowMs);
   // The one before is still good to draw on.
   expect([screen.still.value?.url, screen.noStill.value, forgotten]).toEqual(['one', 'the camera is away', []]);
   pictures = [{ url: 'two' }];
-  await screen.look(serverMs);
+  await screen.look(nowMs);
   expect([screen.still.value?.url, screen.noStill.value, forgotten]).toEqual(['two', '', ['one']]);
   screen.close();
   expect([screen.still.value, forgotten]).toEqual([null, ['one', 'two']]);
 });
 
 test('a refusal is said, and there is nothing to draw', async () => {
-  screen.open(serverMs);
+  screen.open(nowMs);
   await last().answer(403, { error: { message: 'an operator may' } });
   expect([screen.failed.value, screen.zones.value]).toEqual(['an operator may', null]);
 });
@@ -149,7 +149,22 @@ test('a draft is saved over the revision that it began with, and what is saved i
   expect(last()).toMatchObject({
     method: 'PATCH',
     path: '/api/v1/cameras/hall',
-    options: { ifMatch: 3, csrf: 'token', body: { zones: { bed: { kind: 'bed' } } } },
+    options: {
+      ifMatch: 3,
+      csrf: 'token',
+      body: {
+        zones: {
+          bed: {
+            points: [
+              [0.2, 0.1],
+              [0.6, 0.1],
+              [0.6, 0.5],
+              [0.2, 0.5],
+            ],
+          },
+        },
+      },
+    },
   });
   // A step while the node works would be lost: none is taken.
   screen.removeZone('bed');
@@ -180,14 +195,87 @@ test('another revision in force: nothing is saved until somebody chooses whose z
 test('who comes back finds the draft; without one, what is in force', async () => {
   await opened();
   screen.close();
-  screen.open(serverMs);
+  screen.open(nowMs);
   await last().answer(200, document(4, {}));
   expect(screen.zones.value).toEqual([]);
   screen.pick('floor');
   screen.closeOutline();
   const before = asked.length;
   screen.close();
-  screen.open(serverMs);
+  screen.open(nowMs);
   expect(asked).toHaveLength(before);
   expect(screen.zones.value).toHaveLength(1);
+});
+
+test('what the draft would have changed is asked for each rule that can be played, one after the other', async () => {
+  pictures = [{ url: 'one' }];
+  screen.open(nowMs);
+  const zones = { bed: { kind: 'bed', points: POINTS }, door: { kind: 'area', points: POINTS } };
+  const from = 'people';
+  const rules = { fall: { from }, bed: { from, zone: 'bed' }, visits: { from, zones: { door: {} } } };
+  await last().answer(200, { revision: 3, document: { cameras: { hall: { zones, rules } } } });
+  screen.rename('bed', 'mum');
+  const range = { from: '2026-11-25T02:14:00Z', to: '2026-11-25T03:14:00Z' };
+  const preview = (rule: string): object => ({ rule, from_ms: 0, to_ms: 1, now: null, would: null });
+  let asking = screen.tryOut(range);
+  expect(last()).toMatchObject({
+    method: 'POST',
+    path: '/api/v1/rules/preview',
+    options: {
+      body: { camera: 'hall', rule: 'bed', ...range, zones: { mum: {}, door: {} }, rules: { bed: { zone: 'mum' } } },
+    },
+  });
+  // One at a time.
+  const before = asked.length;
+  await screen.tryOut(range);
+  expect(asked).toHaveLength(before);
+  await last().answer(200, preview('bed'));
+  expect(last().options.body).toMatchObject({ rule: 'visits' });
+  // What is being looked at is not the draft any more.
+  screen.nudgeZone('door', [0.1, 0]);
+  await last().answer(200, preview('visits'));
+  await asking;
+  expect(screen.preview.value).toMatchObject({
+    kind: 'shown',
+    isOld: true,
+    parts: [{ lanes: [{ zone: 'mum' }] }, { lanes: [{ zone: 'door' }] }],
+  });
+  asking = screen.tryOut(range);
+  await last().answer(200, preview('bed'));
+  await last().answer(200, preview('visits'));
+  await asking;
+  expect(screen.preview.value).toMatchObject({ isOld: false });
+  screen.nudgeZone('door', [0.1, 0]);
+  expect(screen.preview.value).toMatchObject({ isOld: true });
+  asking = screen.tryOut(range);
+  await last().answer(409, { error: { message: 'nothing was recorded of it' } });
+  await asking;
+  expect(screen.preview.value).toEqual({ kind: 'failed', why: 'nothing was recorded of it' });
+});
+
+test('a rule follows the consumer that others follow, or the first one with a model; without one there is none', async () => {
+  await opened();
+  screen.setBed('bed', { alarm: 'out' });
+  expect([screen.follows, screen.rules.value]).toEqual([undefined, {}]);
+  void screen.load();
+  const zones = { bed: { kind: 'bed', points: POINTS } };
+  const consumers = { motion: {}, people: { model: 'ssdlite' }, poses: { model: 'multipose' } };
+  await last().answer(200, { revision: 3, document: { cameras: { hall: { zones, consumers } } } });
+  expect(screen.consumers.value).toEqual(['people', 'poses']);
+  screen.setBed('bed', { alarm: 'away', away: '10m' });
+  screen.setVisits('bed', {});
+  screen.setFall('10s');
+  expect(screen.rules.value).toEqual({
+    bed: { from: 'people', zone: 'bed', alarm: 'away', away: '10m' },
+    visits: { from: 'people', zones: { bed: {} } },
+    fall: { from: 'people', long_lie: '10s' },
+  });
+  screen.setFall(undefined);
+  screen.setBed('bed', undefined);
+  expect(Object.keys(screen.rules.value)).toEqual(['visits']);
+  void screen.load();
+  const rules = { fall: { from: 'poses' } };
+  await last().answer(200, { revision: 3, document: { cameras: { hall: { zones, consumers, rules } } } });
+  screen.setVisits('bed', { alarm: 'occupied' });
+  expect(screen.rules.value.visits?.from).toBe('poses');
 });

@@ -1,7 +1,9 @@
 import { batch, type Signal, signal } from '@preact/signals';
 import type { ZoneKind } from '@vigia/contracts';
+import type { RulesPreview } from '@vigia/contracts/api';
 import { type Browser, errorOf, refusalText } from './connection.ts';
 import {
+  type BedSettings,
   CORNERS,
   centreOf,
   cornerAt,
@@ -11,12 +13,17 @@ import {
   moved,
   newId,
   type Point,
+  type Rules,
+  rulesRenamed,
   type Step,
+  type VisitSettings,
+  withVisits,
   withZone,
   type Zone,
   ZoneDraft,
   type ZoneSettings,
 } from './zone-draft.ts';
+import { type Lane, lanesOf } from './zones-preview.ts';
 
 const REQUEST_MS = 5000;
 /** A camera that is told of new zones may have to connect again. */
@@ -26,14 +33,17 @@ const CLOSE = 0.02;
 /** Half the size of a zone that is added without pointing. */
 const HALF = 0.15;
 
+/** A night takes half a minute. */
+const PREVIEW_MS = 180_000;
+
 /** What a press on the picture does: chooses, or draws a zone of this kind. */
 export type Tool = 'choose' | ZoneKind;
 
 /** A picture to draw on. */
 export interface StillPicture {
   readonly url: string;
-  /** On the server, milliseconds; null: not known. */
-  readonly atMs: number | null;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
 }
 
 /** What the view needs of a browser. */
@@ -41,6 +51,19 @@ export interface ZonesBrowser extends Pick<Browser, 'request'> {
   /** An address of a picture that the caller gives back with `forget`; otherwise why there is none. */
   picture(path: string): Promise<{ readonly url: string } | { readonly refused: string }>;
   forget(url: string): void;
+}
+
+/** What other zones would have changed. `isOld`: zones have changed since. */
+export type Preview =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'asking' }
+  | { readonly kind: 'failed'; readonly why: string }
+  | { readonly kind: 'shown'; readonly parts: readonly PreviewPart[]; readonly isOld: boolean };
+
+/** Of one rule. */
+export interface PreviewPart {
+  readonly preview: RulesPreview;
+  readonly lanes: readonly Lane[];
 }
 
 /** Where saving stands. `revision`: the one in force, which is not the one that the draft began with. */
@@ -52,7 +75,11 @@ export type Saving =
 
 interface Document {
   readonly revision: number;
-  readonly document: { readonly cameras?: Readonly<Record<string, Partial<ZoneSettings>>> };
+  readonly document: { readonly cameras?: Readonly<Record<string, CameraSettings>> };
+}
+
+interface CameraSettings extends Partial<ZoneSettings> {
+  readonly consumers?: Readonly<Record<string, { readonly model?: string }>>;
 }
 
 /** What is being drawn on the picture of one camera, as signals. It outlives the view: who comes back finds the draft. */
@@ -62,6 +89,9 @@ export class ZonesScreen {
   readonly failed: Signal<string> = signal('');
   /** Null until the node has answered. */
   readonly zones: Signal<readonly Zone[] | null> = signal(null);
+  readonly rules: Signal<Rules> = signal({});
+  /** Consumers with a model, which rules may follow. */
+  readonly consumers: Signal<readonly string[]> = signal([]);
   readonly steps: Signal<readonly Step[]> = signal([]);
   readonly mayRedo: Signal<boolean> = signal(false);
   readonly still: Signal<StillPicture | null> = signal(null);
@@ -72,6 +102,7 @@ export class ZonesScreen {
   /** Corners of a zone that is being drawn. */
   readonly outline: Signal<readonly Point[]> = signal([]);
   readonly saving: Signal<Saving> = signal({ kind: 'idle' });
+  readonly preview: Signal<Preview> = signal({ kind: 'none' });
   revision = 0;
   readonly #browser: ZonesBrowser;
   readonly #csrf: () => string | null;
@@ -96,9 +127,9 @@ export class ZonesScreen {
   }
 
   /** Asks for the zones in force, unless a draft of them is there, and for a picture. */
-  open(serverMs: () => number | null): void {
+  open(nowMs: () => number): void {
     if (!this.isDirty) void this.load();
-    void this.look(serverMs);
+    void this.look(nowMs);
   }
 
   /** Asks for the zones in force. A draft is given up. */
@@ -114,20 +145,21 @@ export class ZonesScreen {
       return;
     }
     const { revision, document } = reply.body as Document;
-    const { zones = {}, rules } = document.cameras?.[this.camera] ?? {};
+    const { zones = {}, rules = {}, consumers = {} } = document.cameras?.[this.camera] ?? {};
     this.revision = revision;
-    this.#draft = new ZoneDraft({ zones, ...(rules ? { rules } : {}) });
+    this.#draft = new ZoneDraft({ zones, rules });
     batch(() => {
       this.failed.value = '';
       this.saving.value = { kind: 'idle' };
       this.outline.value = [];
+      this.consumers.value = Object.entries(consumers).flatMap(([id, { model }]) => (model === undefined ? [] : [id]));
       this.#show();
     });
   }
 
   /** Another picture of now. */
-  async look(serverMs: () => number | null): Promise<void> {
-    const atMs = serverMs();
+  async look(nowMs: () => number): Promise<void> {
+    const atMs = nowMs();
     const path = `/api/v1/cameras/${encodeURIComponent(this.camera)}/snapshot.jpg`;
     const answer = await this.#browser.picture(path);
     const before = this.still.peek();
@@ -182,7 +214,7 @@ export class ZonesScreen {
     batch(() => {
       this.tool.value = 'choose';
       this.outline.value = [];
-      this.#take({ kind: 'added', zone: id }, [...zones, zone]);
+      this.#take({ kind: 'added', zone: id }, { zones: [...zones, zone] });
       this.chosen.value = id;
     });
   }
@@ -209,7 +241,7 @@ export class ZonesScreen {
   /** What was dragged stays where it is shown. */
   drop(step: Step): void {
     const shown = this.zones.peek();
-    if (shown && shown !== this.#draft?.zones) this.#take(step, shown);
+    if (shown && shown !== this.#draft?.zones) this.#take(step, { zones: shown });
   }
 
   /** What was dragged is where it was. */
@@ -244,14 +276,15 @@ export class ZonesScreen {
   removeZone(id: string): void {
     batch(() => {
       const zones = this.#now().filter((zone) => zone.id !== id);
-      this.#take({ kind: 'removed', zone: id }, zones);
+      this.#take({ kind: 'removed', zone: id }, { zones });
     });
   }
 
   /** The caller has asked `whyNotCalled`. */
   rename(id: string, to: string): void {
     batch(() => {
-      this.#take({ kind: 'renamed', zone: to }, withZone(this.#now(), id, { id: to }));
+      const zones = withZone(this.#now(), id, { id: to });
+      this.#take({ kind: 'renamed', zone: to }, { zones, rules: rulesRenamed(this.rules.peek(), id, to) });
       this.chosen.value = to;
     });
   }
@@ -264,6 +297,37 @@ export class ZonesScreen {
   /** Of a privacy zone: that recordings show what it hides is known and wanted. */
   setRecorded(id: string, recorded: boolean): void {
     this.#replace(id, { recorded: recorded ? true : undefined });
+  }
+
+  /** Watches this bed in place of another one; undefined: no bed is watched any more. */
+  setBed(id: string, settings: Omit<BedSettings, 'from' | 'zone'> | undefined): void {
+    const { bed, ...others } = this.rules.peek();
+    const from = bed?.from ?? this.follows;
+    if (from === undefined) return;
+    const rules = settings === undefined ? others : { ...others, bed: { ...settings, from, zone: id } };
+    this.#take({ kind: 'alarm', zone: id }, { rules });
+  }
+
+  /** Undefined: who comes and goes there is not recorded. */
+  setVisits(id: string, settings: VisitSettings | undefined): void {
+    const from = this.follows;
+    if (from === undefined) return;
+    this.#take({ kind: 'alarm', zone: id }, { rules: withVisits(this.rules.peek(), from, id, settings) });
+  }
+
+  /** @param longLie How long somebody may lie on the floor, or `off`; undefined: falls are not watched for. */
+  setFall(longLie: string | undefined): void {
+    const { fall, ...others } = this.rules.peek();
+    const from = fall?.from ?? this.follows;
+    if (from === undefined) return;
+    const rules = longLie === undefined ? others : { ...others, fall: { ...fall, from, long_lie: longLie } };
+    this.#take({ kind: 'fall', zone: '' }, { rules });
+  }
+
+  /** The consumer that a new rule follows: that of another rule, or the first one with a model. Undefined: there is none. */
+  get follows(): string | undefined {
+    const { fall, bed, visits } = this.rules.value;
+    return fall?.from ?? bed?.from ?? visits?.from ?? this.consumers.value[0];
   }
 
   undo(): void {
@@ -284,6 +348,35 @@ export class ZonesScreen {
   /** Zones whose outline crosses itself: the node refuses them. */
   get crossing(): readonly Zone[] {
     return (this.zones.value ?? []).filter(({ points }) => crosses(points));
+  }
+
+  /** Rules of the camera that stored results can be played to. */
+  get playable(): readonly RulesPreview['rule'][] {
+    return (['bed', 'visits'] as const).filter((rule) => this.rules.value[rule] !== undefined);
+  }
+
+  /** Asks what the draft would have changed in this time: one rule after the other, for the node plays one at a time. */
+  async tryOut({ from, to }: { readonly from: string; readonly to: string }): Promise<void> {
+    const draft = this.#draft;
+    if (!draft || this.preview.peek().kind === 'asking') return;
+    this.preview.value = { kind: 'asking' };
+    const { zones, rules } = draft.settings();
+    const tried = draft.patch();
+    const { renamed } = draft;
+    const parts: PreviewPart[] = [];
+    for (const rule of this.playable) {
+      const body = { camera: this.camera, rule, from, to, zones, rules };
+      const options = { body, csrf: this.#csrf(), timeoutMs: PREVIEW_MS };
+      const reply = await this.#browser.request('POST', '/api/v1/rules/preview', options).catch(() => undefined);
+      if (reply?.status !== 200) {
+        this.preview.value = { kind: 'failed', why: refusalText(reply) };
+        return;
+      }
+      const preview = reply.body as RulesPreview;
+      const of = rule === 'bed' ? [rules.bed?.zone ?? ''] : Object.keys(rules.visits?.zones ?? {});
+      parts.push({ preview, lanes: lanesOf(preview, of, renamed) });
+    }
+    this.preview.value = { kind: 'shown', parts, isOld: this.#draft !== draft || !isSame(tried, draft.patch()) };
   }
 
   /** Makes the draft a revision, unless another one than this is in force. */
@@ -310,32 +403,39 @@ export class ZonesScreen {
 
   #change(id: string, step: Step, points: (zone: Zone) => readonly Point[]): void {
     const zone = this.#draft?.zone(id);
-    if (zone) this.#take(step, withZone(this.#now(), id, { points: points(zone) }));
+    if (zone) this.#take(step, { zones: withZone(this.#now(), id, { points: points(zone) }) });
   }
 
   #replace(id: string, change: Partial<Zone>): void {
-    this.#take({ kind: 'kind', zone: id }, withZone(this.#now(), id, change));
+    this.#take({ kind: 'kind', zone: id }, { zones: withZone(this.#now(), id, change) });
   }
 
   #preview(id: string, points: readonly Point[]): void {
     this.zones.value = withZone(this.#now(), id, { points });
   }
 
-  #take(step: Step, zones: readonly Zone[]): void {
+  #take(step: Step, change: Parameters<ZoneDraft['take']>[1]): void {
     // The answer brings the zones in force: a step that is taken meanwhile would be lost.
-    if (this.saving.peek().kind !== 'asking') this.#draft?.take(step, zones);
+    if (this.saving.peek().kind !== 'asking') this.#draft?.take(step, change);
     this.#show();
   }
 
   #show(): void {
     batch(() => {
       this.zones.value = this.#draft?.zones ?? null;
+      this.rules.value = this.#draft?.rules ?? {};
       this.steps.value = this.#draft?.steps ?? [];
       this.mayRedo.value = this.#draft?.mayRedo ?? false;
       if (this.#draft && !this.#draft.zone(this.chosen.peek())) this.chosen.value = null;
       if (this.saving.peek().kind !== 'asking') this.saving.value = { kind: 'idle' };
+      const preview = this.preview.peek();
+      if (preview.kind === 'shown') this.preview.value = { ...preview, isOld: true };
     });
   }
+}
+
+function isSame(one: object | null, other: object | null): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** Where the name of a zone stands. */

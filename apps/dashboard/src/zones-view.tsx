@@ -6,12 +6,14 @@ import type { Alarm, Go } from './alarms.ts';
 import { type Browser, errorOf, refusalText } from './connection.ts';
 import { Icon, type IconName } from './icons.tsx';
 import { linkTo } from './route.ts';
-import { hasPictures, mayChange, me } from './screen.ts';
+import { hasPictures, mayChange, me, wallMs } from './screen.ts';
 import { AlarmRows } from './stage.tsx';
 import { clockTime, roomName, text } from './texts.ts';
 import type { Ward } from './ward.ts';
 import { CORNERS, crosses, middleOf, type Point, whyNotCalled, type Zone } from './zone-draft.ts';
 import { nameAt, type Tool, type ZonesBrowser, ZonesScreen } from './zones-screen.ts';
+import { BedAlarm, FallAlarm, VisitAlarm } from './zones-alarms.tsx';
+import { PreviewCard } from './zones-preview-view.tsx';
 import './zones-view.css';
 
 /** What the view of zones gets. */
@@ -47,8 +49,8 @@ const drafts = new Map<string, ZonesScreen>();
 /** The zones of a camera, to draw on a still of it. Mounted with the camera's id as its key. */
 export function ZonesView({ camera, ward, browser, alarms, go }: ZonesViewProps): VNode {
   const [screen] = useState(() => draftOf(camera, browser));
-  const serverMs = (): number | null => ward.serverMs(browser.now());
-  useEffect(() => screen.open(serverMs), [screen]);
+  const nowMs = (): number => wallMs(ward, browser.now());
+  useEffect(() => screen.open(nowMs), [screen]);
   useEffect(() => () => screen.close(), [screen]);
   useKeys(screen);
   useUnsaved(screen);
@@ -77,13 +79,15 @@ export function ZonesView({ camera, ward, browser, alarms, go }: ZonesViewProps)
           <p class="mute">{text('sy.asking')}</p>
         ) : (
           <>
-            <Tools screen={screen} serverMs={serverMs} />
+            <Tools screen={screen} nowMs={nowMs} />
             <Drawing screen={screen} zones={zones} room={room} />
             <div class="zw-side">
               <List screen={screen} zones={zones} />
               <Chosen screen={screen} zones={zones} />
+              {mayChange(me.value) && <FallAlarm screen={screen} />}
               <History screen={screen} />
             </div>
+            <PreviewCard screen={screen} nowMs={nowMs} />
           </>
         )
       ) : (
@@ -247,7 +251,7 @@ function Saved({ screen }: { screen: ZonesScreen }): VNode | null {
   }
 }
 
-function Tools({ screen, serverMs }: { screen: ZonesScreen; serverMs: () => number | null }): VNode {
+function Tools({ screen, nowMs }: { screen: ZonesScreen; nowMs: () => number }): VNode {
   return (
     <nav class="card zw-tools" aria-label={text('z.tools')}>
       {mayChange(me.value) &&
@@ -267,7 +271,7 @@ function Tools({ screen, serverMs }: { screen: ZonesScreen; serverMs: () => numb
         ))}
       <span class="sp" />
       {hasPictures(me.value) && (
-        <button type="button" class="tool" onClick={() => void screen.look(serverMs)}>
+        <button type="button" class="tool" onClick={() => void screen.look(nowMs)}>
           <Icon name="camera" size="l" />
           <span>{text('z.again')}</span>
         </button>
@@ -406,7 +410,7 @@ function Drawing({ screen, zones, room }: { screen: ZonesScreen; zones: readonly
         )}
         <span class="lab zp-time">
           <Icon name="old" size="s" />
-          {still.value?.atMs == null ? text('z.notlive') : text('z.still', { t: clockTime(still.value.atMs) })}
+          {still.value === null ? text('z.notlive') : text('z.still', { t: clockTime(still.value.atMs) })}
         </span>
       </div>
       <p class="mute" role="status">
@@ -576,6 +580,8 @@ function Chosen({ screen, zones }: { screen: ZonesScreen; zones: readonly Zone[]
           <span>{text('z.recorded')}</span>
         </label>
       )}
+      {zone.kind === 'bed' && <BedAlarm screen={screen} zone={zone} />}
+      {zone.kind !== 'privacy' && zone.kind !== 'ignore' && <VisitAlarm screen={screen} zone={zone} />}
     </section>
   );
 }

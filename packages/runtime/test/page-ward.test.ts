@@ -3,9 +3,9 @@
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { loadClip, SimulatedCamera } from '@vigia/testkit';
-import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { seriousIn } from './support/axe.ts';
 import { MARKED, NUMBER, squareOf, writeMarkedClip } from './support/marked-clip.ts';
 import { freePort } from './support/programs.ts';
 import { Sandbox, Vigia } from './support/vigia.ts';
@@ -38,16 +38,6 @@ interface InPage {
   readonly innerWidth: number;
   readonly innerHeight: number;
   readonly requestAnimationFrame: (then: () => void) => void;
-  readonly axe: {
-    run(): Promise<{
-      readonly passes: readonly unknown[];
-      readonly violations: readonly {
-        readonly id: string;
-        readonly impact: string;
-        readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-      }[];
-    }>;
-  };
 }
 interface PageElement {
   readonly naturalWidth: number;
@@ -217,14 +207,7 @@ ${entries.join('\n')}
         const page = await context.newPage();
         await page.goto(`${address}/${view}`);
         await page.getByRole('heading', { level: 1 }).or(page.locator('article.tile .ov .bx')).first().waitFor();
-        await page.addScriptTag({ content: axe.source });
-        const found = await page.evaluate(async () => {
-          const { violations, passes } = await (globalThis as unknown as InPage).axe.run();
-          if (passes.length < 10) return ['it looked at nothing'];
-          return violations
-            .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-            .map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)} ${nodes[0]?.failureSummary}`);
-        });
+        const found = await seriousIn(page);
         expect([view, found]).toEqual([view, []]);
         await page.close();
       }

@@ -1,0 +1,156 @@
+// The timeline of the page, in Chromium: what was recorded is played from any time on, across a gap, and saved as a clip.
+import { SimulatedCamera } from '@vigia/testkit';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { seriousIn } from './support/axe.ts';
+import { freePort } from './support/programs.ts';
+import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
+
+interface ShownVideo {
+  readonly currentTime: number;
+  readonly buffered: { readonly length: number };
+  getVideoPlaybackQuality(): { readonly totalVideoFrames: number };
+}
+
+/** What the tests use inside a page. */
+interface InPage {
+  readonly document: { readonly documentElement: { readonly scrollWidth: number } };
+  readonly innerWidth: number;
+}
+
+interface Recorded {
+  readonly spans: readonly { readonly from_ms: number; readonly to_ms: number }[];
+}
+
+describe('in Chromium', { tags: 'full' }, () => {
+  let box: Sandbox;
+  let camera: SimulatedCamera;
+  let vigia: Vigia;
+  let address: string;
+  let browser: Browser;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    box = new Sandbox();
+    camera = await SimulatedCamera.start({ clip: CLIP, fps: 10 });
+    address = `http://127.0.0.1:${await freePort()}`;
+    const file = box.file(
+      'vigia.yml',
+      `version: 1
+node: ${box.node}
+http: { listen: "${address.slice(7)}" }
+models: { ssdlite: { use: ssdlite-mobilenet-v2 } }
+cameras:
+  hall:
+    source: "${camera.url}"
+    record: { mode: always }
+    consumers: { people: { model: ssdlite, fps: 2 } }
+`,
+    );
+    vigia = new Vigia(['run', '-c', file, '--json'], { ...box.env, VIGIA_DATA_DIR: `${box.dir}/data` });
+    await vigia.until('an answer', () => vigia.results.some(({ status }) => status === 'ok'));
+    const args = ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'];
+    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
+    page = await browser.newPage({ viewport: { width: 1_440, height: 900 }, bypassCSP: true });
+    complaints = [];
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    await until('8 s of footage', async () => (await lengthMs()) > 8000);
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    vigia.process.kill('SIGTERM');
+    expect(await vigia.ended()).toBe(0);
+    await camera.close();
+    expect(box.leftovers()).toEqual([]);
+    box.remove();
+  });
+
+  const button = (name: string | RegExp): Locator => page.getByRole('button', { name });
+  const isShown = (locator: Locator): Promise<void> => locator.first().waitFor({ state: 'visible', timeout: 20_000 });
+  const spans = async (): Promise<Recorded['spans']> => {
+    const answer = await fetch(`${address}/api/v1/recordings`);
+    return ((await answer.json()) as { cameras: { hall?: Recorded } }).cameras.hall?.spans ?? [];
+  };
+  const lengthMs = async (): Promise<number> =>
+    (await spans()).reduce((sum, { from_ms: from, to_ms: to }) => sum + to - from, 0);
+  const video = (): Promise<{ readonly at: number; readonly frames: number }> =>
+    page.locator('.tl video').evaluate((element) => {
+      const shown = element as unknown as ShownVideo;
+      return { at: shown.currentTime, frames: shown.getVideoPlaybackQuality().totalVideoFrames };
+    });
+  async function until(what: string, look: () => Promise<boolean>): Promise<void> {
+    for (const endMs = performance.now() + 20_000; !(await look()); )
+      if (performance.now() > endMs) throw new Error(`watchdog: ${what} did not happen`);
+  }
+  const open = async (ms: number): Promise<void> => {
+    await page.goto(`${address}/#/timeline/hall/${new Date(ms).toISOString()}`);
+    await page.reload();
+    await until('a picture', async () => (await video()).frames > 0);
+  };
+
+  test('a time is played, with what vigia knew then', async () => {
+    const [span] = await spans();
+    await open((span?.to_ms ?? 0) - 5000);
+    await isShown(page.getByRole('row', { name: /^people (\d+ (person|people)|Nobody)/ }));
+    const before = await video();
+    await button('Play').click();
+    await until('3 s of video', async () => (await video()).at > before.at + 3);
+    expect((await video()).frames - before.frames).toBeGreaterThan(15);
+    await page.keyboard.press('k');
+    await isShown(button('Play'));
+    const paused = (await video()).at;
+    await page.keyboard.press('.');
+    await until('the next picture', async () => (await video()).at > paused);
+    expect((await video()).at - paused).toBeLessThan(0.5);
+    expect(complaints).toEqual([]);
+  });
+
+  test('a gap is skipped, and its reason is said', async () => {
+    for (const { pid, command } of vigia.children())
+      if (command.includes('ingest-process')) process.kill(pid, 'SIGKILL');
+    await until('a second span of 4 s', async () => {
+      const [, second] = await spans();
+      return second !== undefined && second.to_ms - second.from_ms > 4000;
+    });
+    const [first, second] = await spans();
+    await open((first?.to_ms ?? 0) - 1500);
+    const before = await video();
+    await button('Play').click();
+    const gapS = ((second?.from_ms ?? 0) - (first?.to_ms ?? 0)) / 1000;
+    expect(gapS).toBeGreaterThan(0.1);
+    await until('the picture behind the gap', async () => (await video()).at > before.at + 1.5 + gapS + 1);
+    await page.keyboard.press('k');
+    const bar = page.getByRole('slider', { name: 'Time in the recording of Hall' });
+    expect(await bar.getAttribute('aria-valuetext')).toMatch(/^\d\d:\d\d:\d\d$/);
+    expect(complaints).toEqual([]);
+  });
+
+  test('a clip is chosen with keys, and what is saved is what it says', async () => {
+    const [, second] = await spans();
+    await open((second?.from_ms ?? 0) + 1000);
+    await page.keyboard.press('i');
+    await page.keyboard.press('.');
+    await page.keyboard.press('o');
+    await isShown(page.getByText(/^\d+\.\d MB, not encoded again$/));
+    const [saved] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Save clip' }).click(),
+    ]);
+    expect(saved.suggestedFilename()).toMatch(/-hall-.*\.mp4$/);
+    expect(await saved.failure()).toBeNull();
+    await isShown(page.getByRole('link', { name: 'Its results' }));
+    expect(await seriousIn(page)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    const wider = await page.evaluate(() => {
+      const { document, innerWidth } = globalThis as unknown as InPage;
+      return document.documentElement.scrollWidth - innerWidth;
+    });
+    expect(wider).toBe(0);
+    await page.keyboard.press('Escape');
+    await isShown(page.locator('article.tile'));
+    expect(complaints).toEqual([]);
+  });
+});
