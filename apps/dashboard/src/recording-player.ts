@@ -9,7 +9,7 @@ const AFTER_MS = 10 * 60_000;
 const ANSWER_MS = 10_000;
 /** A step over a gap lands so far behind its end: at the end itself a browser may see nothing yet. Seconds. */
 const BEHIND_GAP_S = 0.02;
-/** A browser that waits so near to the end of what it has waits for what comes next. Seconds. */
+/** A browser that waits so near to the end of what it has waits for the next part. Seconds. */
 const NEAR_S = 0.4;
 
 /** What a player can do. `none`: there is nothing to play. `codec`: this browser does not play it. `ended`: there is no more. */
@@ -168,7 +168,7 @@ export class RecordingPlayer {
       await settled(buffer, () => buffer.remove(0, until));
   }
 
-  /** In a gap nothing is shown: what comes after it is next. */
+  /** In a gap nothing is shown: the picture behind it is next. */
   #overGap(): void {
     if (this.#aim !== null) return;
     const { buffered, currentTime } = this.#video;

@@ -26,7 +26,7 @@ import {
 import { type Lane, lanesOf } from './zones-preview.ts';
 
 const REQUEST_MS = 5000;
-/** A camera that is told of new zones may have to connect again. */
+/** A camera with new zones may have to connect again. */
 const SAVE_MS = 20_000;
 /** The first corner closes an outline for who presses so near to it. Shares of the picture. */
 const CLOSE = 0.02;

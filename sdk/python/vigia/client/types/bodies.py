@@ -330,6 +330,7 @@ class DocumentStorage(TypedDict, total=False):
     max_bytes: str
     min_free: str
     durability: Literal["process", "power"]
+    cameras_per_process: int
     archive: List[DocumentStorageArchive]
 
 
