@@ -42,7 +42,7 @@ const PROCESSES = {
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 343,
+    most: 344,
     never:
       /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },
