@@ -124,7 +124,8 @@ export class IngestChild implements OfCamera {
     else
       await link?.request('close', { camera }, { deadlineMs: CLOSE_MS }).catch((error: unknown) => {
         // One that does not let go still records it, beside its successor. With its last camera it ends anyway.
-        if (this.link === link && this.#handles.size > 0) this.#child.kill(`did not let camera ${camera} go: ${messageOf(error)}`);
+        if (this.link === link && this.#handles.size > 0)
+          this.#child.kill(`did not let camera ${camera} go: ${messageOf(error)}`);
       });
     rmSync(setup.socketPath, { force: true });
   }
