@@ -125,6 +125,14 @@ const BENCHMARKS = {
       ['--markdown', 'tables as Markdown'],
     ],
   },
+  start: {
+    line: 'what starting a process or a command costs, as modules and as bundles (about a minute)',
+    usage: '[--rounds N] [--markdown]',
+    options: [
+      ['--rounds N', 'rounds in which the variants alternate, 1 to 100 (9)'],
+      ['--markdown', 'tables as Markdown'],
+    ],
+  },
   supplier: {
     line: 'publisher to consumer, alternating with the Go original and GStreamer (about 7 minutes)',
     usage: '[--seconds N] [--rounds N] [--only NAME[,NAME]] [--peers DIR] [--markdown | --json]',

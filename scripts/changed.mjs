@@ -30,7 +30,8 @@ const SOAKS = {
   ],
 };
 /** A change of one of these can affect everything. */
-const EVERYTHING = /^(?:package(?:-lock)?\.json|tsconfig[^/]*|vitest\.config\.ts|scripts\/(?:lib|test|changed)\.mjs)$/;
+const EVERYTHING =
+  /^(?:package(?:-lock)?\.json|tsconfig[^/]*|vitest\.config\.ts|scripts\/(?:lib|test|changed|bundle)\.mjs)$/;
 /** Both languages read these. */
 const VECTORS = /^docs\/protocol\/vectors\//;
 

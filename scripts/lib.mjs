@@ -67,10 +67,10 @@ export async function install() {
   writeStamp('installed', lock);
 }
 
-/** Compiles changed sources, and builds the page when its own changed; does nothing when none did. */
+/** Compiles and bundles changed sources, and builds the page when its own changed; does nothing when none did. */
 export async function build() {
   // Each is busy with one core for a while: the page needs nothing of what the compiler writes.
-  await Promise.all([compile(), buildPage()]);
+  await Promise.all([compile().then(bundle), buildPage()]);
 }
 
 async function compile() {
@@ -81,6 +81,15 @@ async function compile() {
   const code = await runBin('tsc', ['-b', '--force']);
   if (code !== 0) fail('the build failed; the compiler’s words are above');
   writeStamp('built', sources);
+}
+
+async function bundle() {
+  // It needs what the compiler writes.
+  const { areBundled } = await import('./bundle.mjs');
+  if (areBundled()) return;
+  // A process of its own: the bundler's memory goes with it.
+  const code = await run(process.execPath, [join(root, 'scripts/bundle.mjs')]);
+  if (code !== 0) fail('the bundles could not be made; see the output above');
 }
 
 async function buildPage() {

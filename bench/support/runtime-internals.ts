@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Picture, VideoDecoder } from '@vigia/runtime/dist/core/media/libav/index.js';
 
+export { BUNDLES, currentBundle } from '@vigia/runtime/dist/bundle.js';
 export { geometryOf, WHOLE } from '@vigia/runtime/dist/core/media/index.js';
 export { parseFootagePath, readSegment, type Segment } from '@vigia/runtime/dist/core/footage/index.js';
 export { HEADROOM_BYTES } from '@vigia/runtime/dist/core/footage-link/index.js';

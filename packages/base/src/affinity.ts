@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import { nativeCalls } from './koffi.ts';
 
 type SetAffinity = (pid: number, size: number, mask: Buffer) => number;
 
@@ -15,7 +15,9 @@ const MASK_BYTES = 128;
  * @returns false when the system refused: no such process, another user's process, or none of these CPUs exists.
  */
 export function bindToCpus(pid: number, cpus: readonly number[]): boolean {
-  setAffinity ??= koffi.load(null).func('int sched_setaffinity(int pid, size_t size, void *mask)') as SetAffinity;
+  setAffinity ??= nativeCalls()
+    .load(null)
+    .func('int sched_setaffinity(int pid, size_t size, void *mask)') as SetAffinity;
   const mask = Buffer.alloc(MASK_BYTES);
   for (const cpu of cpus) if (cpu < MASK_BYTES * 8) mask[cpu >> 3] = (mask[cpu >> 3] ?? 0) | (1 << (cpu & 7));
   return setAffinity(pid, MASK_BYTES, mask) === 0;

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
-import koffi from 'koffi';
 import { codeOf, VigiaError } from './errors.ts';
+import { nativeCalls } from './koffi.ts';
 
 // flock(2) on Linux.
 const LOCK_EX = 2;
@@ -48,9 +48,9 @@ export function lockFile(path: string, { text, create = true }: LockOptions = {}
 }
 
 function isLocked(fd: number, path: string): boolean {
-  flock ??= koffi.load(null).func('int flock(int fd, int operation)') as Flock;
+  flock ??= nativeCalls().load(null).func('int flock(int fd, int operation)') as Flock;
   if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
-  const errno = koffi.errno();
+  const errno = nativeCalls().errno();
   if (errno === EWOULDBLOCK) return false;
   closeSync(fd);
   throw new VigiaError('lock', `${path}: cannot be locked (errno ${errno})`, { path });

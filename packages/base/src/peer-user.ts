@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import koffi from 'koffi';
+import { nativeCalls } from './koffi.ts';
 
 // getsockopt(2) and unix(7) on Linux.
 const SOL_SOCKET = 1;
@@ -19,7 +19,7 @@ export function peerUser(socket: Socket): number | undefined {
   // Node has no public way to the descriptor.
   const { fd } = (Reflect.get(socket, '_handle') ?? {}) as { readonly fd?: unknown };
   if (typeof fd !== 'number' || fd < 0) return undefined;
-  getOption ??= koffi
+  getOption ??= nativeCalls()
     .load(null)
     .func('int getsockopt(int fd, int level, int name, void *value, void *length)') as GetOption;
   const value = Buffer.alloc(UCRED_BYTES);

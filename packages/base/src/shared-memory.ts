@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, statfsSync, unlinkSync } from 'node:fs';
-import koffi from 'koffi';
 import { codeOf, VigiaError } from './errors.ts';
+import { nativeCalls } from './koffi.ts';
 
 // Linux ABI constants, the same on x86-64 and ARM64.
 const PROT_READ = 1;
@@ -34,7 +34,7 @@ let libc: Libc | undefined;
 /** libc of this process, so that glibc and musl both work. */
 function native(): Libc {
   if (!libc) {
-    const lib = koffi.load(null);
+    const lib = nativeCalls().load(null);
     libc = {
       mmap: lib.func(
         'void *mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)',
@@ -72,7 +72,7 @@ const unmapped = new FinalizationRegistry<{ readonly address: bigint; readonly l
 function map(path: string, fd: number, length: number, prot: number): SharedMapping {
   const address = native().mmap(null, length, prot, MAP_SHARED, fd, 0);
   if (address === MAP_FAILED) throw new VigiaError('shm_map', `${path}: ${length} bytes could not be mapped`, { path });
-  const bytes = Buffer.from(koffi.view(address, length));
+  const bytes = Buffer.from(nativeCalls().view(address, length));
   let retired = false;
   return {
     path,

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import koffi from 'koffi';
+import { nativeCalls } from './koffi.ts';
 
 /** ioctl(2) on Linux: bytes in the send queue that the other end has not acknowledged (tcp(7)). */
 const TIOCOUTQ = 0x5411;
@@ -16,7 +16,7 @@ export function takenBytes(socket: Socket): number | undefined {
   // Node has no public way to the descriptor. Without it the answer is unknown.
   const { fd } = (Reflect.get(socket, '_handle') ?? {}) as { readonly fd?: unknown };
   if (typeof fd !== 'number' || fd < 0) return undefined;
-  ioctl ??= koffi.load(null).func('int ioctl(int fd, unsigned long request, ...)') as Ioctl;
+  ioctl ??= nativeCalls().load(null).func('int ioctl(int fd, unsigned long request, ...)') as Ioctl;
   if (ioctl(fd, TIOCOUTQ, 'void *', answer) !== 0) return undefined;
   // What Node itself still holds counts as written.
   return socket.bytesWritten - socket.writableLength - answer.readInt32LE(0);

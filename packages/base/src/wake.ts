@@ -1,5 +1,5 @@
-import koffi from 'koffi';
 import { VigiaError } from './errors.ts';
+import { nativeCalls } from './koffi.ts';
 
 // Linux ABI constants.
 const FUTEX_WAIT = 0;
@@ -23,7 +23,7 @@ let native: Native | undefined;
 
 function libc(): Native {
   if (native) return native;
-  const lib = koffi.load(null);
+  const lib = nativeCalls().load(null);
   native = {
     // Raw bytes for the time, not a struct: no allocation or conversion per call.
     futex: lib.func(

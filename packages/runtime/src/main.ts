@@ -8,7 +8,6 @@ function isTooOld(): boolean {
   return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
 }
 
-/** Arguments → app → exit code. */
 async function main(): Promise<void> {
   if (isTooOld()) {
     process.stderr.write(
@@ -18,20 +17,10 @@ async function main(): Promise<void> {
     return;
   }
   // Not above: an older Node refuses them before it runs anything.
-  const [{ messageOf, quotedLines, UsageError }, { runCli }] = await Promise.all([
-    import('@vigia/base'),
-    import('#cli'),
-  ]);
-  // A reader of our output that goes away (`| head`) ends us like one Ctrl-C would, instead of with a stack.
-  process.stdout.once('error', () => process.kill(process.pid, 'SIGTERM'));
-  process.stdout.on('error', () => undefined);
-  process.stderr.on('error', () => undefined);
-  try {
-    process.exitCode = await runCli(process.argv.slice(2));
-  } catch (error) {
-    for (const line of quotedLines(messageOf(error))) process.stderr.write(`vigia: ${line}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  }
+  const { bundledCommand } = await import('./bundle.ts');
+  const bundled = bundledCommand();
+  const { runCommand } = bundled === undefined ? await import('./command.ts') : await bundled();
+  await runCommand();
 }
 
 await main();
