@@ -75,6 +75,8 @@ export class Container {
     // Ctrl-C in a terminal reaches the whole process group. A child waits for its parent's message, so that only the
     // parent decides.
     process.on('SIGINT', () => (process.channel ? undefined : stop()));
+    // The hang-up of a terminal likewise: who dies of it leaves a socket behind.
+    process.on('SIGHUP', () => (process.channel ? undefined : stop()));
     process.once('disconnect', stop);
     // The message of `SupervisedChild.stop`, which sends a signal only to a child that ignores it.
     process.on('message', (message) => {
