@@ -1,11 +1,9 @@
 import type { Sent } from './recorded-camera.ts';
 
-/** A process was killed that holds connections to cameras, or started again. Monotonic milliseconds. */
+/** A process was killed that holds the connections to all cameras, or started again. Monotonic milliseconds. */
 export interface Kill {
   readonly atMs: number;
   readonly of: 'recorder' | 'supervisor';
-  /** Of a recorder; undefined: it had no file open yet. */
-  readonly camera?: string | undefined;
 }
 
 /** What became of one session's units. */
@@ -50,7 +48,7 @@ export function judgeSessions(
     const endMs = units.at(-1)?.atMs ?? 0;
     const isLast = i === all.length - 1;
     // The last one ends with the run.
-    const kill = isLast ? undefined : killAt(endMs, camera, kills);
+    const kill = isLast ? undefined : killAt(endMs, kills);
     const alive = kill ? units.filter(({ atMs }) => atMs < kill.atMs) : units;
     const last = alive.findLastIndex(({ mark }) => recorded.has(mark));
     const lostInside = alive.slice(0, Math.max(0, last)).filter(({ mark }) => !recorded.has(mark)).length;
@@ -64,11 +62,9 @@ export function judgeSessions(
 }
 
 /** The kill that is nearest to the end of a session. */
-function killAt(endMs: number, camera: string, kills: readonly Kill[]): Kill | undefined {
+function killAt(endMs: number, kills: readonly Kill[]): Kill | undefined {
   const distance = (kill: Kill): number => Math.abs(kill.atMs - endMs);
-  return kills
-    .filter((kill) => distance(kill) < NEAR_MS && (kill.camera === undefined || kill.camera === camera))
-    .toSorted((a, b) => distance(a) - distance(b))[0];
+  return kills.filter((kill) => distance(kill) < NEAR_MS).toSorted((a, b) => distance(a) - distance(b))[0];
 }
 
 /** What must not be of verdicts, a sentence each. @param mostMs What a kill of a recorder may cost before it. */

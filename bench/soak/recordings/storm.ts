@@ -1,4 +1,3 @@
-import { readdirSync, readlinkSync } from 'node:fs';
 import { sleep, systemClock } from '@vigia/base';
 import { seededRandom32 } from '@vigia/testkit';
 import { descendantsOf, isAlive, type ProcessInfo } from '../../support/processes.ts';
@@ -106,13 +105,13 @@ export class Storm {
     }
   }
 
-  /** The control: a recorder is stopped, and only then killed. Its camera is the one whose session ends. */
+  /** The control: the recorder of all cameras is stopped, and only then killed. */
   async stopThenKill(): Promise<void> {
     const [victim] = this.#living('recorder');
     if (!victim) throw new Error('no recorder runs');
     process.kill(victim.pid, 'SIGSTOP');
     await sleep(systemClock, STOPPED_MS, this.#run.signal);
-    this.#note('recorder', victim.pid);
+    this.#note('recorder');
     process.kill(victim.pid, 'SIGKILL');
     await sleep(systemClock, DEATH_MS, this.#run.signal);
   }
@@ -139,7 +138,7 @@ export class Storm {
       const alive = this.#living(kind);
       const victim = alive[Math.floor(this.#random() * alive.length)];
       if (victim) {
-        this.#note(kind, victim.pid);
+        this.#note(kind);
         process.kill(victim.pid, 'SIGKILL');
         return;
       }
@@ -161,10 +160,8 @@ export class Storm {
     await this.allRecord();
   }
 
-  #note(kind: Kind, pid = 0): void {
-    const atMs = systemClock.nowMs();
-    if (kind === 'supervisor') this.kills.push({ atMs, of: kind });
-    if (kind === 'recorder') this.kills.push({ atMs, of: kind, camera: cameraOf(pid) });
+  #note(kind: Kind): void {
+    if (kind === 'supervisor' || kind === 'recorder') this.kills.push({ atMs: systemClock.nowMs(), of: kind });
   }
 
   /** No camera sends any more: their segments are finished, and the index has all of them. */
@@ -180,16 +177,5 @@ function endProcess(pid: number, signal: NodeJS.Signals): boolean {
     return process.kill(pid, signal);
   } catch {
     return false;
-  }
-}
-
-/** The camera that a recorder writes; undefined while it has no segment. */
-function cameraOf(pid: number): string | undefined {
-  try {
-    const files = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-    return ids.find((id) => files.some((file) => file.includes(`/footage/${id}/`)));
-  } catch {
-    // A descriptor was closed between two looks, or the process is gone.
-    return undefined;
   }
 }
