@@ -4,8 +4,8 @@ import { useRef, useState } from 'preact/hooks';
 import { Icon } from './icons.tsx';
 import { mayChange, me } from './screen.ts';
 import { clockTime, text } from './texts.ts';
-import { CORNERS, crosses, middleOf, type Point, type Zone } from './zone-draft.ts';
-import { nameAt, type ZonesScreen } from './zones-screen.ts';
+import { CORNERS, centreOf, crosses, middleOf, type Point, type Zone } from './zone-draft.ts';
+import type { ZonesScreen } from './zones-screen.ts';
 
 /** A step of an arrow key, where no picture says how large a pixel is. */
 const PIXELS = { width: 1280, height: 720 } as const;
@@ -115,7 +115,7 @@ export function Drawing({ screen, zones, room }: { screen: ZonesScreen; zones: r
             key={zone.id}
             type="button"
             class="lab zl"
-            style={place(nameAt(zone))}
+            style={place(centreOf(zone.points))}
             aria-pressed={zone === chosenZone}
             aria-label={text('z.zone', { zone: zone.id, kind: text(`zk.${zone.kind}`) })}
             onPointerDown={(event) => begin(event, zone.id, null)}

@@ -5,7 +5,6 @@ import { type Browser, errorOf, refusalText } from './connection.ts';
 import {
   type BedSettings,
   CORNERS,
-  centreOf,
   cornerAt,
   cornerBehind,
   crosses,
@@ -436,9 +435,4 @@ export class ZonesScreen {
 
 function isSame(one: object | null, other: object | null): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
-}
-
-/** Where the name of a zone stands. */
-export function nameAt({ points }: Zone): Point {
-  return centreOf(points);
 }

@@ -1,10 +1,8 @@
 // The timeline of the page, in Chromium: what was recorded is played from any time on, across a gap, and saved as a clip.
-import { SimulatedCamera } from '@vigia/testkit';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seriousIn } from './support/axe.ts';
-import { freePort } from './support/programs.ts';
-import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
+import { PageNode } from './support/page-node.ts';
 
 interface ShownVideo {
   readonly currentTime: number;
@@ -23,57 +21,24 @@ interface Recorded {
 }
 
 describe('in Chromium', { tags: 'full' }, () => {
-  let box: Sandbox;
-  let camera: SimulatedCamera;
-  let vigia: Vigia;
-  let address: string;
-  let browser: Browser;
+  let node: PageNode;
   let page: Page;
-  let complaints: string[];
+  let address: string;
   /** When the first picture was taken that was answered. */
   let answeredMs: number;
 
   beforeAll(async () => {
-    box = new Sandbox();
-    camera = await SimulatedCamera.start({ clip: CLIP, fps: 10 });
-    address = `http://127.0.0.1:${await freePort()}`;
-    const file = box.file(
-      'vigia.yml',
-      `version: 1
-node: ${box.node}
-http: { listen: "${address.slice(7)}" }
-models: { ssdlite: { use: ssdlite-mobilenet-v2 } }
-cameras:
-  hall:
-    source: "${camera.url}"
-    record: { mode: always }
-    consumers: { people: { model: ssdlite, fps: 2 } }
-`,
-    );
-    vigia = new Vigia(['run', '-c', file, '--json'], { ...box.env, VIGIA_DATA_DIR: `${box.dir}/data` });
-    await vigia.until('an answer', () => vigia.results.some(({ status }) => status === 'ok'));
-    const args = ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'];
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
-    page = await browser.newPage({ viewport: { width: 1_440, height: 900 }, bypassCSP: true });
-    complaints = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    node = await PageNode.start('hall', 'record: { mode: always }, consumers: { people: { model: ssdlite, fps: 2 } }');
+    ({ page, address } = node);
     // The model may have taken longer to load than the camera to be recorded.
-    answeredMs = Date.parse(vigia.results.find(({ status }) => status === 'ok')?.captured_at ?? '');
+    answeredMs = Date.parse(node.vigia.results.find(({ status }) => status === 'ok')?.captured_at ?? '');
     await until('8 s of answered footage', async () => ((await spans()).at(-1)?.to_ms ?? 0) > answeredMs + 8000);
   });
 
-  afterAll(async () => {
-    await browser.close();
-    vigia.process.kill('SIGTERM');
-    expect(await vigia.ended()).toBe(0);
-    await camera.close();
-    expect(box.leftovers()).toEqual([]);
-    box.remove();
-  });
+  afterAll(() => node.close());
 
-  const button = (name: string | RegExp): Locator => page.getByRole('button', { name });
-  const isShown = (locator: Locator): Promise<void> => locator.first().waitFor({ state: 'visible', timeout: 20_000 });
+  const button = (name: string | RegExp): Locator => node.button(name);
+  const isShown = (locator: Locator): Promise<void> => node.isShown(locator);
   const spans = async (): Promise<Recorded['spans']> => {
     const answer = await fetch(`${address}/api/v1/recordings`);
     return ((await answer.json()) as { cameras: { hall?: Recorded } }).cameras.hall?.spans ?? [];
@@ -106,11 +71,11 @@ cameras:
     await page.keyboard.press('.');
     await until('the next picture', async () => (await video()).at > paused);
     expect((await video()).at - paused).toBeLessThan(0.5);
-    expect(complaints).toEqual([]);
+    expect(node.complaints).toEqual([]);
   });
 
   test('a gap is skipped, and its reason is said', async () => {
-    for (const { pid, command } of vigia.children())
+    for (const { pid, command } of node.vigia.children())
       if (command.includes('ingest-process')) process.kill(pid, 'SIGKILL');
     await until('a second span of 4 s', async () => {
       const [, second] = await spans();
@@ -126,7 +91,7 @@ cameras:
     await page.keyboard.press('k');
     const bar = page.getByRole('slider', { name: 'Time in the recording of Hall' });
     expect(await bar.getAttribute('aria-valuetext')).toMatch(/^\d\d:\d\d:\d\d$/);
-    expect(complaints).toEqual([]);
+    expect(node.complaints).toEqual([]);
   });
 
   test('a clip is chosen with keys, and what is saved is what it says', async () => {
@@ -152,6 +117,6 @@ cameras:
     expect(wider).toBe(0);
     await page.keyboard.press('Escape');
     await isShown(page.locator('article.tile'));
-    expect(complaints).toEqual([]);
+    expect(node.complaints).toEqual([]);
   });
 });

@@ -1,10 +1,8 @@
 // Zones that are drawn on the page, in Chromium: by mouse and by keyboard, saved, and refused.
-import { SimulatedCamera } from '@vigia/testkit';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seriousIn } from './support/axe.ts';
-import { freePort } from './support/programs.ts';
-import { CLIP, Sandbox, Vigia } from './support/vigia.ts';
+import { PageNode } from './support/page-node.ts';
 
 type Point = readonly [number, number];
 
@@ -14,55 +12,24 @@ interface Settings {
 }
 
 describe('in Chromium', { tags: 'full' }, () => {
-  let box: Sandbox;
-  let camera: SimulatedCamera;
-  let vigia: Vigia;
-  let address: string;
-  let browser: Browser;
+  let node: PageNode;
   let page: Page;
-  let complaints: string[];
+  let address: string;
 
   beforeAll(async () => {
-    box = new Sandbox();
-    camera = await SimulatedCamera.start({ clip: CLIP, fps: 5 });
-    address = `http://127.0.0.1:${await freePort()}`;
-    const file = box.file(
-      'vigia.yml',
-      `version: 1
-node: ${box.node}
-http: { listen: "${address.slice(7)}" }
-models: { ssdlite: { use: ssdlite-mobilenet-v2 } }
-cameras:
-  room:
-    source: "${camera.url}"
-    consumers: { people: { model: ssdlite, fps: 1 } }
-    zones: { bed: { kind: bed, points: [[0.1, 0.1], [0.3, 0.1], [0.3, 0.3], [0.1, 0.3]] } }
-    rules: { bed: { from: people, zone: bed } }
-`,
+    node = await PageNode.start(
+      'room',
+      'consumers: { people: { model: ssdlite, fps: 1 } }, zones: { bed: { kind: bed, points: [[0.1, 0.1], [0.3, 0.1], [0.3, 0.3], [0.1, 0.3]] } }, rules: { bed: { from: people, zone: bed } }',
     );
-    vigia = new Vigia(['run', '-c', file, '--json'], box.env);
-    await vigia.until('an answer', () => vigia.results.some(({ status }) => status === 'ok'));
-    const args = ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'];
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
-    page = await browser.newPage({ viewport: { width: 1_440, height: 900 }, bypassCSP: true });
-    complaints = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    ({ page, address } = node);
     await page.goto(`${address}/#/camera/room`);
   });
 
-  afterAll(async () => {
-    await browser.close();
-    vigia.process.kill('SIGTERM');
-    expect(await vigia.ended()).toBe(0);
-    await camera.close();
-    expect(box.leftovers()).toEqual([]);
-    box.remove();
-  });
+  afterAll(() => node.close());
 
   const still = (): Locator => page.getByRole('img', { name: 'A still of Room' });
-  const button = (name: string | RegExp): Locator => page.getByRole('button', { name });
-  const isShown = (locator: Locator): Promise<void> => locator.first().waitFor({ state: 'visible', timeout: 20_000 });
+  const button = (name: string | RegExp): Locator => node.button(name);
+  const isShown = (locator: Locator): Promise<void> => node.isShown(locator);
   const settings = async (): Promise<Settings> => {
     const answer = await fetch(`${address}/api/v1/config`);
     return ((await answer.json()) as { document: { cameras: { room: Settings } } }).document.cameras.room;
@@ -131,8 +98,8 @@ cameras:
     await isShown(page.getByText(/^Not saved: .*rules\.bed\.zone/));
     await button('Discard').click();
     await isShown(button('mum, bed'));
-    expect(complaints.filter((text) => !/ 40[09] /.test(text))).toEqual([]);
-    complaints = [];
+    expect(node.complaints.filter((text) => !/ 40[09] /.test(text))).toEqual([]);
+    node.complaints.length = 0;
   });
 
   test('somebody else was faster: nothing is saved until it is chosen whose zones stay', async () => {
@@ -168,6 +135,6 @@ cameras:
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     await isShown(page.locator('main.cam'));
-    expect(complaints.filter((text) => !/ 412 /.test(text))).toEqual([]);
+    expect(node.complaints.filter((text) => !/ 412 /.test(text))).toEqual([]);
   });
 });

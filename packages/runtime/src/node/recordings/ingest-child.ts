@@ -11,7 +11,7 @@ import {
   type NodeToIngestWords,
 } from '#core/ingest-link';
 import { WatchedChild } from '#node/children';
-import { type FromRecorder, IngestHandle, type OfCamera } from './ingest-handle.ts';
+import { type RecorderEvents, IngestHandle, type IngestLink } from './ingest-handle.ts';
 
 const ENTRY = fileURLToPath(new URL('../../ingest/ingest-process.js', import.meta.url));
 const READY_MS = 10_000;
@@ -38,7 +38,7 @@ export interface IngestChildOptions {
 }
 
 /** The supervisor's side of one ingest process, which holds the connections of several recorded cameras. */
-export class IngestChild implements OfCamera {
+export class IngestChild implements IngestLink {
   readonly #o: IngestChildOptions;
   readonly #child: WatchedChild<NodeToIngestWords, IngestWords>;
   readonly #handles = new Map<string, IngestHandle>();
@@ -102,7 +102,7 @@ export class IngestChild implements OfCamera {
   }
 
   /** Takes a camera in. */
-  add(setup: IngestSetup, from: FromRecorder): IngestHandle {
+  add(setup: IngestSetup, from: RecorderEvents): IngestHandle {
     const handle = new IngestHandle(setup, this, from);
     this.#handles.set(setup.camera, handle);
     const { link } = this;

@@ -16,14 +16,14 @@ const NO_COUNTERS: IngestCounters = {
 };
 
 /** What a recorder says of its camera. */
-export interface FromRecorder {
+export interface RecorderEvents {
   readonly onState: (state: RecorderState) => void;
   readonly onWritten: (written: Written) => void;
   readonly onGap: (sinceMs: number, reason: GapReason) => void;
 }
 
 /** The process of a camera's connection, as its handle needs it. */
-export interface OfCamera {
+export interface IngestLink {
   readonly pid: number | undefined;
   /** To the process that has its setup; undefined: the next one gets it whole. */
   readonly link: Channel<NodeToIngestWords, IngestWords> | undefined;
@@ -32,15 +32,15 @@ export interface OfCamera {
 /** The supervisor's side of one recorded camera's connection, over all processes that hold it one after the other. */
 export class IngestHandle {
   #setup: IngestSetup;
-  readonly from: FromRecorder;
-  readonly #process: OfCamera;
+  readonly from: RecorderEvents;
+  readonly #process: IngestLink;
   #stopped = false;
   /** Of processes that have ended. */
   #before: IngestCounters = NO_COUNTERS;
   #last: IngestCounters = NO_COUNTERS;
   state: RecorderState = { state: 'waiting', reason: null, message: null };
 
-  constructor(setup: IngestSetup, process: OfCamera, from: FromRecorder) {
+  constructor(setup: IngestSetup, process: IngestLink, from: RecorderEvents) {
     this.#setup = setup;
     this.#process = process;
     this.from = from;

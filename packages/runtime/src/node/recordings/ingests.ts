@@ -1,13 +1,10 @@
 import type { RecordRoom } from '#core/footage';
 import type { IngestSetup } from '#core/ingest-link';
 import { IngestChild, type IngestChildOptions } from './ingest-child.ts';
-import type { FromRecorder, IngestHandle } from './ingest-handle.ts';
+import type { RecorderEvents, IngestHandle } from './ingest-handle.ts';
 
 /** Options of {@link Ingests}. */
-export interface IngestsOptions extends Omit<IngestChildOptions, 'name' | 'most'> {
-  /** Most cameras that one process holds. */
-  readonly camerasPerProcess: number;
-}
+export type IngestsOptions = Omit<IngestChildOptions, 'name' | 'most'>;
 
 /** A recorded camera, and the process that has its connection. */
 interface Place {
@@ -24,12 +21,10 @@ export class Ingests {
   readonly #places = new Map<string, Place>();
   /** By number, of which the lowest free one is taken. */
   readonly #children = new Map<number, IngestChild>();
-  #camerasPerProcess: number;
   #room: RecordRoom | undefined;
 
   constructor(options: IngestsOptions) {
     this.#o = options;
-    this.#camerasPerProcess = options.camerasPerProcess;
   }
 
   /** Undefined for a camera that is not recorded. */
@@ -46,20 +41,11 @@ export class Ingests {
     return [...this.#children.values()].flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid] as const]));
   }
 
-  get camerasPerProcess(): number {
-    return this.#camerasPerProcess;
-  }
-
-  /** Begins with these cameras. Returns at once. @param camerasPerProcess From now on: cameras that are there stay where they are. */
-  add(
-    setups: readonly IngestSetup[],
-    fromOf: (camera: string) => FromRecorder,
-    camerasPerProcess: number = this.#camerasPerProcess,
-  ): void {
-    this.#camerasPerProcess = camerasPerProcess;
+  /** Begins with these cameras. Returns at once. @param most Cameras that one process may hold: those that are there stay. */
+  add(setups: readonly IngestSetup[], fromOf: (camera: string) => RecorderEvents, most: number): void {
     const started: IngestChild[] = [];
     for (const setup of setups) {
-      const child = this.#withRoom() ?? this.#newChild(started);
+      const child = this.#withRoom(most) ?? this.#newChild(most, started);
       this.#places.set(setup.camera, { child, handle: child.add(setup, fromOf(setup.camera)) });
     }
     for (const child of started) child.start();
@@ -93,14 +79,14 @@ export class Ingests {
     await Promise.all([...this.#children.values()].map((child) => child.stop()));
   }
 
-  #withRoom(): IngestChild | undefined {
-    return [...this.#children.values()].find(({ size }) => size < this.#camerasPerProcess);
+  #withRoom(most: number): IngestChild | undefined {
+    return [...this.#children.values()].find(({ size }) => size < most);
   }
 
-  #newChild(started: IngestChild[]): IngestChild {
+  #newChild(most: number, started: IngestChild[]): IngestChild {
     let n = 1;
     while (this.#children.has(n)) n += 1;
-    const child = new IngestChild({ ...this.#o, name: `ingest:${n}`, most: this.#camerasPerProcess });
+    const child = new IngestChild({ ...this.#o, name: `ingest:${n}`, most });
     if (this.#room) child.room(this.#room);
     this.#children.set(n, child);
     started.push(child);

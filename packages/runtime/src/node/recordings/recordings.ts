@@ -19,7 +19,7 @@ import type { RecordingSources } from '#node/metrics';
 import type { Plan, PlannedRecording } from '#node/plan';
 import { EventMarks, type Mark } from './event-marks.ts';
 import { FootageHandle } from './footage-handle.ts';
-import type { FromRecorder, IngestHandle } from './ingest-handle.ts';
+import type { RecorderEvents, IngestHandle } from './ingest-handle.ts';
 import { Ingests } from './ingests.ts';
 import { ResultLog } from './result-log.ts';
 
@@ -71,8 +71,7 @@ export class Recordings {
     this.#o = options;
     this.#planned = options.plan.recording;
     const { boot, clock, gate, log, onLog } = options;
-    const { camerasPerProcess } = this.#planned;
-    this.#ingests = new Ingests({ boot, camerasPerProcess, clock, gate, log, onLog });
+    this.#ingests = new Ingests({ boot, clock, gate, log, onLog });
     this.#marks = new EventMarks(
       (camera) => this.#planned.marks[camera],
       ({ camera, alarm, ...range }) => this.#mark(camera, range, alarm),
@@ -143,10 +142,10 @@ export class Recordings {
   async prepare(wanted: PlannedRecording): Promise<void> {
     const kept = new Map(wanted.ingests.map((setup) => [setup.camera, setup]));
     // Other processes for all.
-    const isSpreadAnew = wanted.camerasPerProcess !== this.#ingests.camerasPerProcess;
+    const move = wanted.camerasPerProcess !== this.#planned.camerasPerProcess;
     const leaving = this.#ingests.handles.filter((ingest) => {
       const setup = kept.get(ingest.camera);
-      return setup === undefined || isSpreadAnew || !ingest.adopt(setup);
+      return setup === undefined || move || !ingest.adopt(setup);
     });
     await Promise.all(
       leaving.map(async ({ camera }) => {
@@ -277,7 +276,7 @@ export class Recordings {
   #add(setups: readonly IngestSetup[]): void {
     if (this.#stopping || setups.length === 0) return;
     this.#follow();
-    const fromOf = (camera: string): FromRecorder => ({
+    const fromOf = (camera: string): RecorderEvents => ({
       onState: (state) => this.#o.onState(camera, state),
       onWritten: ({ dir, path, closed }) => this.#footage?.written(camera, join(dir, path), closed),
       onGap: (sinceMs, reason) => this.#footage?.gap(camera, sinceMs, reason),
