@@ -1,4 +1,5 @@
 import type { AlarmOutcome, NodeEvent, NodeStatus } from '@vigia/contracts';
+import type { Figures } from './figures.ts';
 
 /** What may have been found, in the order of the choice. */
 export const OUTCOMES = [
@@ -28,6 +29,8 @@ export interface Alarm {
   readonly startedMs: number;
   /** Who goes; null: nobody has acknowledged. */
   readonly by: string | null;
+  /** How somebody fell, without a picture; empty: this page did not hear it. */
+  readonly figures: Figures;
   /** What was found; null: nobody said it. */
   readonly outcome: AlarmOutcome | null;
 }
@@ -78,6 +81,7 @@ export class Alarms {
           reason: found.reason,
           message: found.message,
           startedMs: isKept ? same.startedMs : startedMs,
+          figures: known?.alarm.figures ?? [],
           by: found.acknowledged?.by ?? null,
           outcome: found.acknowledged?.outcome ?? null,
         },
@@ -88,8 +92,8 @@ export class Alarms {
     this.#open = next;
   }
 
-  /** An event arrived; those that are not about an alarm change nothing. */
-  fromEvent(event: NodeEvent, localMs: number): void {
+  /** An event arrived; those that are not about an alarm change nothing. @param figures Of how it began, if it did now. */
+  fromEvent(event: NodeEvent, localMs: number, figures: Figures = []): void {
     if (event.kind !== 'fall' && event.kind !== 'bed' && event.kind !== 'visit') return;
     const { phase, subject, camera, data } = event;
     if (phase === null || subject === null || camera === null) return;
@@ -114,6 +118,7 @@ export class Alarms {
         reason: data.reason,
         message: data.message,
         startedMs: known?.startedMs ?? Date.parse(event.at) - before,
+        figures: phase === 'start' && figures.length > 0 ? figures : (known?.figures ?? []),
         by: data.acknowledged?.by ?? known?.by ?? null,
         outcome: data.acknowledged?.outcome ?? known?.outcome ?? null,
       },

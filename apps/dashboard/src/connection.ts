@@ -81,6 +81,7 @@ export type LoginOutcome =
 export class Connection {
   readonly #browser: Browser;
   readonly #listener: Listener;
+  readonly #pictures: boolean;
   /** Messages that broke the protocol. */
   dropped = 0;
   #me: Me | null = null;
@@ -95,9 +96,11 @@ export class Connection {
   #closed = false;
   #timers = new Set<() => void>();
 
-  constructor(browser: Browser, listener: Listener) {
+  /** @param pictures False: no pictures are asked for, even if the login may see them. */
+  constructor(browser: Browser, listener: Listener, { pictures }: { readonly pictures: boolean } = { pictures: true }) {
     this.#browser = browser;
     this.#listener = listener;
+    this.#pictures = pictures;
   }
 
   /** Asks who is logged in, then follows the node. Never rejects. */
@@ -222,7 +225,7 @@ export class Connection {
       this.#later(this.#nextWait(), () => void this.#reopen());
     };
     const isCurrent = (): boolean => !ended && this.#socket === socket;
-    const path = hasPictures(this.#me) ? STREAM + PICTURES : STREAM;
+    const path = this.#pictures && hasPictures(this.#me) ? STREAM + PICTURES : STREAM;
     const socket = this.#browser.openSocket(path, {
       opened: () => isCurrent() && this.#listener.stream(true),
       text: (message) => isCurrent() && this.#take(message),

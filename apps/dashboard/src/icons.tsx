@@ -54,6 +54,7 @@ const ICONS = {
   down: { paths: ['M8 2.5v8M4.8 7.4 8 10.6l3.2-3.2M2.5 13.5h11'] },
   close: { paths: ['M4 4l8 8M12 4l-8 8'] },
   sound: { paths: ['M2.2 6.2h2.4l3-2.6v8.8l-3-2.6H2.2z', 'M10.2 6a2.9 2.9 0 0 1 0 4M12 4.2a5.4 5.4 0 0 1 0 7.6'] },
+  silent: { paths: ['M2.2 6.2h2.4l3-2.6v8.8l-3-2.6H2.2z', 'M10.6 6.2l3.6 3.6M14.2 6.2l-3.6 3.6'] },
   wait: { paths: ['M3.6 8h.1M8 8h.1M12.4 8h.1'] },
   lost: {
     paths: [

@@ -4,8 +4,21 @@ import type { LoginOutcome } from './connection.ts';
 import { Brand, Icon } from './icons.tsx';
 import { text } from './texts.ts';
 
-/** Asks for name and password. `login` resolves with what became of it. */
-export function Login({ login }: { login: (user: string, password: string) => Promise<LoginOutcome> }): VNode {
+/**
+ * Asks for name and password. `login` resolves with what became of it; `wantSound` is called before, within the press,
+ * because browsers allow sound then. `corridor`: people read this screen who cannot log in.
+ */
+export function Login({
+  login,
+  wantSound,
+  wantsSound,
+  corridor,
+}: {
+  login: (user: string, password: string) => Promise<LoginOutcome>;
+  wantSound: (wanted: boolean) => void;
+  wantsSound: boolean;
+  corridor: boolean;
+}): VNode {
   const problem = useSignal('');
   const busy = useSignal(false);
   const submit = async (event: SubmitEvent): Promise<void> => {
@@ -16,6 +29,7 @@ export function Login({ login }: { login: (user: string, password: string) => Pr
       return typeof value === 'string' ? value : '';
     };
     busy.value = true;
+    wantSound(form.has('sound'));
     const outcome = await login(field('user'), field('password'));
     busy.value = false;
     if (outcome.kind === 'done') problem.value = '';
@@ -30,7 +44,14 @@ export function Login({ login }: { login: (user: string, password: string) => Pr
           <Brand />
           <span>vigia</span>
         </h1>
-        <p class="mute">{text('login.why')}</p>
+        {corridor ? (
+          <p class="st blind wrap" role="alert">
+            <Icon name="blind" />
+            <b>{text('login.corridor')}</b>
+          </p>
+        ) : (
+          <p class="mute">{text('login.why')}</p>
+        )}
         <label>
           {text('login.name')}
           <input class="in" name="user" autocomplete="username" autocapitalize="none" required autofocus />
@@ -38,6 +59,10 @@ export function Login({ login }: { login: (user: string, password: string) => Pr
         <label>
           {text('login.password')}
           <input class="in" name="password" type="password" autocomplete="current-password" required />
+        </label>
+        <label class="row check">
+          <input name="sound" type="checkbox" checked={wantsSound} />
+          {text('login.sound')}
         </label>
         {problem.value !== '' && (
           <p class="st blind wrap" role="alert">

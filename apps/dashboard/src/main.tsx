@@ -2,11 +2,13 @@ import { batch } from '@preact/signals';
 import type { AlarmOutcome } from '@vigia/contracts';
 import { render } from 'preact';
 import './app.css';
+import { AlarmSound } from './alarm-sound.ts';
 import type { Alarm } from './alarms.ts';
-import { type Browser, Connection, type Reply, SILENCE_MS } from './connection.ts';
+import { type Browser, Connection, type Listener, type Reply, SILENCE_MS } from './connection.ts';
 import type { PictureMessage } from './picture-message.ts';
 import { cameraOf, isEvents, linkTo, SYSTEM, timelineOf, WALL, zonesOf } from './route.ts';
 import * as screen from './screen.ts';
+import { SoundPlayer } from './sound-player.ts';
 import { alarmName, chooseLanguage, clockTime, duration, nameCameras, roomName, text, wholeDuration } from './texts.ts';
 import { Page } from './wall.tsx';
 import { Ward } from './ward.ts';
@@ -24,6 +26,9 @@ const SLEPT_MS = 1000;
 /** A second press within this time was meant for the alarm before. */
 const NEW_STAGE_MS = 1000;
 const THEME = 'vigia.theme';
+const SOUND = 'vigia.sound';
+/** This page is a screen in a corridor: no controls, no pictures, and sound unless its address says otherwise. */
+const corridor = location.pathname === '/ward';
 
 const browser: Browser = {
   now: () => performance.now(),
@@ -77,8 +82,10 @@ let beating = false;
 let stage = { subject: '', sinceMs: 0 };
 /** Of any message of the stream. */
 let lastHeardMs: number | null = null;
+const alarmSound = new AlarmSound();
+const player = new SoundPlayer();
 
-const connection = new Connection(browser, {
+const listener: Listener = {
   session(state, who) {
     batch(() => {
       const before = screen.session.peek();
@@ -102,6 +109,8 @@ const connection = new Connection(browser, {
     if (!isDeaf(lastBeatMs)) coverAgain(ward.serverMs(lastBeatMs));
     if (!heard) screen.streams.value += 1;
     heard = true;
+    // Browsers slow timers down in tabs that nobody sees; messages come all the same.
+    batch(() => makeSound(browser.now()));
   },
   status(status, askedMs) {
     lastStatusMs = browser.now();
@@ -121,6 +130,7 @@ const connection = new Connection(browser, {
   },
   event(event) {
     ward.takeEvent(event, browser.now());
+    if (event.severity === 'alarm') batch(() => makeSound(browser.now()));
     screen.newestEvent.value = event.id;
     if (event.camera !== null) touch(event.camera);
   },
@@ -134,7 +144,8 @@ const connection = new Connection(browser, {
   picture(message) {
     void load(message);
   },
-});
+};
+const connection = new Connection(browser, listener, { pictures: !corridor });
 
 /** Pictures of each camera: how many are being decoded, and the number of the newest one that was shown. */
 const loads = new Map<string, { pending: number; last: number; shown: number }>();
@@ -238,8 +249,31 @@ function tick(): void {
     const askedMs = nowMs - runningMs;
     screen.askingFor.value = askedMs < 2000 ? '' : text('wall.asking', { s: wholeDuration(askedMs) });
     screen.show(ward, nowMs, Object.keys(ward.status?.cameras ?? {}));
+    makeSound(nowMs);
   });
   drawn();
+}
+
+/** Plays the tone that is due, and shows whether it can be heard. Without a connection the last known alarm goes on. */
+function makeSound(nowMs: number): void {
+  // Not what is drawn: nothing is, in a tab that nobody sees.
+  const view = ward.wall(nowMs);
+  const serverMs = ward.serverMs(nowMs);
+  const alarms = view === null ? [] : [view.stage, ...view.further].filter((alarm) => alarm?.by === null);
+  const isLoggedOut = screen.session.peek() === 'login';
+  const tone = alarmSound.next(
+    {
+      alarms: alarms.flatMap((alarm) =>
+        alarm === null ? [] : [{ subject: alarm.subject, forMs: serverMs === null ? 0 : serverMs - alarm.startedMs }],
+      ),
+      isBlind: isLoggedOut ? corridor : screen.lost.peek() || (view?.blind.length ?? 0) > 0,
+    },
+    nowMs,
+  );
+  if (tone !== null) player.play(tone);
+  screen.sound.value = player.state(nowMs);
+  const muted = alarmSound.mutedFor(nowMs);
+  screen.mutedFor.value = muted === 0 ? '' : wholeDuration(muted + 999);
 }
 
 /** Sets the cover back, and writes what it will say if nothing more is heard. */
@@ -284,6 +318,31 @@ function note(event: string, refused: string | null): void {
   screen.acknowledging.value = new Map([[event, { refused }]]);
 }
 
+function wantSound(wanted: boolean): void {
+  if (wanted) player.on();
+  else player.off();
+  keep(SOUND, wanted ? 'on' : 'off');
+  makeSound(browser.now());
+}
+
+/** A screen in a corridor makes sound unless its address says `?sound=off`; another one when somebody wanted it. */
+function wantsSound(): boolean {
+  const said = new URLSearchParams(location.search).get('sound') ?? kept(SOUND);
+  return said === null ? corridor : said === 'on';
+}
+
+function toggleMute(): void {
+  const nowMs = browser.now();
+  if (alarmSound.mutedFor(nowMs) > 0) alarmSound.unmute();
+  else alarmSound.mute(nowMs);
+  makeSound(nowMs);
+}
+
+/** Keeps a tablet in a corridor from going dark. Browsers do that over TLS only, and end it with each change of tabs. */
+function stayAwake(): void {
+  if (corridor && 'wakeLock' in navigator) void navigator.wakeLock.request('screen').catch(() => undefined);
+}
+
 function toggleNumbers(): void {
   screen.technical.value = !screen.technical.peek();
   document.body.classList.toggle('technical', screen.technical.peek());
@@ -292,18 +351,22 @@ function toggleNumbers(): void {
 function toggleTheme(): void {
   const { dataset } = document.documentElement;
   dataset['theme'] = dataset['theme'] === 'light' ? 'dark' : 'light';
+  keep(THEME, dataset['theme']);
+}
+
+function keep(key: string, value: string): void {
   try {
-    localStorage.setItem(THEME, dataset['theme']);
+    localStorage.setItem(key, value);
   } catch {
-    // Without storage the choice lasts until the page is loaded again.
+    // Without storage a choice lasts until the page is loaded again.
   }
 }
 
-function chosenTheme(): string {
+function kept(key: string): string | null {
   try {
-    return localStorage.getItem(THEME) === 'light' ? 'light' : 'dark';
+    return localStorage.getItem(key);
   } catch {
-    return 'dark';
+    return null;
   }
 }
 
@@ -334,6 +397,7 @@ function press(event: KeyboardEvent): void {
   if (offersVideo && overlay !== undefined) screen.overlays[overlay].value = !screen.overlays[overlay].peek();
   if (event.key === '?') screen.help.value = !screen.help.peek();
   if (event.key === 'n' || event.key === 'N') toggleNumbers();
+  if ((event.key === 'm' || event.key === 'M') && screen.sound.peek() === 'on') toggleMute();
   const alarm = screen.wall.peek()?.stage ?? null;
   const mayGo = screen.session.peek() === 'running' && !screen.help.peek() && screen.mayAct(screen.me.peek());
   if ((event.key === 'a' || event.key === 'A') && alarm !== null && mayGo) void go(alarm, null);
@@ -347,8 +411,13 @@ function escape(): void {
 }
 
 document.documentElement.lang = chooseLanguage(new URLSearchParams(location.search).get('lang'));
-document.documentElement.dataset['theme'] = chosenTheme();
-document.addEventListener('keydown', press);
+document.documentElement.dataset['theme'] = kept(THEME) === 'light' ? 'light' : 'dark';
+document.documentElement.classList.toggle('corridor', corridor);
+if (wantsSound()) player.on();
+// The first press allows it.
+for (const kind of ['pointerdown', 'keydown'] as const)
+  document.addEventListener(kind, () => player.state(browser.now()) === 'blocked' && player.on());
+if (!corridor) document.addEventListener('keydown', press);
 // The place on the wall is kept here: the browser would look for it before the wall is drawn again.
 history.scrollRestoration = 'manual';
 window.addEventListener('hashchange', follow);
@@ -360,10 +429,12 @@ window.addEventListener('pageshow', () => {
 });
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
+  stayAwake();
   lookForSleep();
   lastStatusMs = browser.now();
   connection.wake();
 });
+stayAwake();
 coverAgain(null);
 follow();
 const root = document.querySelector('#app');
@@ -378,6 +449,10 @@ if (root !== null) {
       go={(alarm, outcome) => void go(alarm, outcome ?? null)}
       toggleTheme={toggleTheme}
       toggleNumbers={toggleNumbers}
+      wantSound={wantSound}
+      wantsSound={kept(SOUND) !== 'off'}
+      toggleMute={toggleMute}
+      corridor={corridor}
     />,
     root,
   );

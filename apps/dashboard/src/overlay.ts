@@ -73,11 +73,22 @@ const BONES = [
   'right_knee right_ankle',
 ].map((pair) => pair.split(' ') as [string, string]);
 
+const HEAD: readonly string[] = ['nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear'];
+
 function jointsOf({ keypoints = [] }: Detection): readonly { name: string; x: number; y: number }[] {
   return keypoints.filter(({ confidence }) => confidence >= JOINT_CONFIDENCE);
 }
 
-function bonesOf(detection: Detection, scaled: (x: number, y: number) => string): readonly string[] {
+/** The middle of a head; null: no point of it is known. */
+export function headOf(detection: Detection): { readonly x: number; readonly y: number } | null {
+  const points = jointsOf(detection).filter(({ name }) => HEAD.includes(name));
+  if (points.length === 0) return null;
+  const mean = (of: 'x' | 'y'): number => points.reduce((sum, point) => sum + point[of], 0) / points.length;
+  return { x: mean('x'), y: mean('y') };
+}
+
+/** Lines between the joints that are known, each as SVG path data in the units of `scaled`. */
+export function bonesOf(detection: Detection, scaled: (x: number, y: number) => string): readonly string[] {
   const joints = new Map(jointsOf(detection).map((joint) => [joint.name, joint]));
   return BONES.flatMap(([from, to]) => {
     const a = joints.get(from);

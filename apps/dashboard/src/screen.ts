@@ -4,6 +4,7 @@ import { batch, type Signal, signal } from '@preact/signals';
 import type { Me } from '@vigia/contracts/api';
 import type { Alarm } from './alarms.ts';
 import { SLOTS, type TraceView } from './answer-trace.ts';
+import type { SoundState } from './sound-player.ts';
 import {
   alarmName,
   clockTime,
@@ -98,6 +99,10 @@ export const lost: Signal<boolean> = signal(false);
 export const coverHead: Signal<string> = signal('');
 export const coverSince: Signal<string> = signal('');
 export const coverKnown: Signal<string> = signal('');
+/** Whether alarms are heard. */
+export const sound: Signal<SoundState> = signal('off');
+/** For how long alarms are still silent because somebody wanted it: `1:42`; empty: they are not. */
+export const mutedFor: Signal<string> = signal('');
 export const technical: Signal<boolean> = signal(false);
 export const help: Signal<boolean> = signal(false);
 /** The camera that the page shows; null: the wall. */

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { type Alarm, type Go, OUTCOMES } from './alarms.ts';
+import { FallFigures } from './fall-figures.tsx';
 import { Icon } from './icons.tsx';
 import { linkTo } from './route.ts';
 import { acknowledging, mayAct, me, serverSecond, tileScreen, wall } from './screen.ts';
@@ -34,6 +35,7 @@ export function Stage({ alarm, go }: { alarm: Alarm; go: Go }): VNode {
           <span class="mute">{text('a.suspected')}</span>
           {alarm.message}
         </p>
+        <FallFigures figures={alarm.figures} />
         {others.length > 0 && (
           <div class="col others">
             <h2 class="cap">{text('a.others')}</h2>

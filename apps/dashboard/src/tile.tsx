@@ -207,7 +207,8 @@ export function Answer({ tile, shape }: { tile: TileScreen; shape: Shape }): VNo
   );
 }
 
-function verdictIcon({ verdict, bed }: Shape): IconName {
+/** The icon of what the newest answer says. */
+export function verdictIcon({ verdict, bed }: Pick<Shape, 'verdict' | 'bed'>): IconName {
   if (verdict === 'bed') return bed === 'in' ? 'bed' : 'edge';
   const icons = { nobody: 'nobody', people: 'person', things: 'thing', cannot: 'blind', pending: 'wait', off: 'off' };
   return icons[verdict] as IconName;

@@ -3,6 +3,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Go } from './alarms.ts';
 import type { Browser, LoginOutcome } from './connection.ts';
+import { CorridorView } from './corridor-view.tsx';
 import { Cover } from './cover.tsx';
 import { CameraDoor, EventsDoor, SystemDoor, TimelineDoor, ZonesDoor } from './doors.tsx';
 import { Brand, Icon, type IconName } from './icons.tsx';
@@ -22,7 +23,9 @@ import {
   logoutRefused,
   help,
   me,
+  mutedFor,
   session,
+  sound,
   eventsOpen,
   systemOpen,
   technical,
@@ -46,12 +49,29 @@ export interface Actions {
   readonly go: Go;
   readonly toggleTheme: () => void;
   readonly toggleNumbers: () => void;
+  /** Alarms are to be heard, or not. */
+  readonly wantSound: (wanted: boolean) => void;
+  /** What was wanted last on this screen. */
+  readonly wantsSound: boolean;
+  /** Silence for two minutes, or its end. */
+  readonly toggleMute: () => void;
+  /** A screen that people pass, without controls and pictures. */
+  readonly corridor: boolean;
 }
 
 /** The page. */
 export function Page(actions: Actions): VNode {
-  if (session.value === 'login') return <Login login={actions.login} />;
+  const { login, wantSound, wantsSound, corridor } = actions;
+  if (session.value === 'login') return <Login {...{ login, wantSound, wantsSound, corridor }} />;
   const view = wall.value;
+  if (corridor)
+    return (
+      <>
+        <CorridorView />
+        <Alerts view={view} />
+        <Cover />
+      </>
+    );
   return (
     <>
       <Top {...actions} />
@@ -78,7 +98,7 @@ function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
   return <CameraDoor key={id} camera={id} known={hasCamera(view, id)} {...{ ward, browser, alarms, go }} />;
 }
 
-function Top({ logout, toggleTheme }: Actions): VNode {
+function Top({ logout, toggleTheme, wantSound, toggleMute }: Actions): VNode {
   const user = me.value?.user ?? null;
   const open = wall.value?.open ?? 0;
   const isWall = openCamera.value === null && !isElsewhere();
@@ -121,6 +141,7 @@ function Top({ logout, toggleTheme }: Actions): VNode {
         <span class="mute age">{beatAge}</span>
       </span>
       <span class="clock">{clockText}</span>
+      <Sound wantSound={wantSound} toggleMute={toggleMute} />
       <button
         type="button"
         class="icb"
@@ -156,6 +177,40 @@ function Top({ logout, toggleTheme }: Actions): VNode {
         </span>
       )}
     </header>
+  );
+}
+
+/** Whether alarms are heard here; that they are not, although somebody wanted it, is said in words. */
+function Sound({ wantSound, toggleMute }: Pick<Actions, 'wantSound' | 'toggleMute'>): VNode {
+  const state = sound.value;
+  const muted = mutedFor.value;
+  if (state === 'blocked' || state === 'dead')
+    return (
+      <button type="button" class="lab warn" onClick={() => wantSound(true)}>
+        <Icon name="silent" size="s" />
+        <span class="node">{text(state === 'blocked' ? 'sound.blocked' : 'sound.dead')}</span>
+      </button>
+    );
+  const isRinging = state === 'on' && (wall.value?.open ?? 0) > 0;
+  return (
+    <>
+      {(muted !== '' || isRinging) && (
+        <button type="button" class="btn sm" aria-pressed={muted !== ''} onClick={toggleMute}>
+          <Icon name="silent" size="s" />
+          <span class="node">{muted === '' ? text('sound.mute') : text('sound.muted', { s: muted })}</span>
+          <kbd>M</kbd>
+        </button>
+      )}
+      <button
+        type="button"
+        class="icb"
+        aria-label={text(state === 'on' ? 'sound.on' : 'sound.off')}
+        title={text(state === 'on' ? 'sound.on' : 'sound.off')}
+        onClick={() => wantSound(state === 'off')}
+      >
+        <Icon name={state === 'on' ? 'sound' : 'silent'} />
+      </button>
+    </>
   );
 }
 
@@ -369,6 +424,7 @@ function Help(): VNode {
       <div class="legend keys">
         <kbd>N</kbd> <span>{text('help.n')}</span>
         <kbd>A</kbd> <span>{text('help.a')}</span>
+        <kbd>M</kbd> <span>{text('help.m')}</span>
         <kbd>↵</kbd> <span>{text('help.enter')}</span>
         <kbd>S</kbd> <span>{text('cam.smooth')}</span>
         <kbd>W</kbd> <span>{text('cam.saw')}</span>

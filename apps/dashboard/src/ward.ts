@@ -10,6 +10,7 @@ import type {
 import { type Alarm, Alarms } from './alarms.ts';
 import { Heard, Trace, type TraceView } from './answer-trace.ts';
 import { type ConsumerView, consumersOf, essentialConsumers, isRunning, technicalOf } from './consumers.ts';
+import { type Figures, figuresOf } from './figures.ts';
 import { inOrder } from './layout.ts';
 import { type Overlay, overlayOf } from './overlay.ts';
 import type { PictureHeader } from './picture-message.ts';
@@ -90,6 +91,8 @@ export interface WallView {
   readonly trouble: readonly string[];
   readonly watching: readonly string[];
   readonly off: readonly string[];
+  /** Those that should be watched, and are not; also where there is an alarm. */
+  readonly blind: readonly string[];
   /** Nobody has acknowledged it; null: none such. Its camera is in none of the groups. */
   readonly stage: Alarm | null;
   /** All others, those that nobody has acknowledged first. */
@@ -272,7 +275,7 @@ export class Ward {
   }
 
   takeEvent(event: NodeEvent, localMs: number): void {
-    this.#alarms.fromEvent(event, localMs);
+    this.#alarms.fromEvent(event, localMs, this.#figures(event));
     const memory = event.camera === null ? undefined : this.#memory(event.camera);
     if (memory === undefined) return;
     if (event.kind === 'camera_state')
@@ -304,11 +307,14 @@ export class Ward {
     const stage = first !== undefined && first.by === null ? first : null;
     const groups: Record<'trouble' | 'watching' | 'off', string[]> = { trouble: [], watching: [], off: [] };
     const slow: string[] = [];
+    const blind: string[] = [];
     for (const id of this.#order) {
       const status = this.#status.cameras[id];
       const memory = this.#memory(id);
-      if (status === undefined || memory === undefined || id === stage?.camera) continue;
+      if (status === undefined || memory === undefined) continue;
       const { watch } = this.#watch(id, status, memory, localMs);
+      if (watch === 'blind') blind.push(id);
+      if (id === stage?.camera) continue;
       // What this page did not hear is no trouble of a camera.
       if ((watch === 'blind' || watch === 'slow') && this.#hears(localMs)) memory.troubleMs = localMs;
       if (watch === 'off') groups.off.push(id);
@@ -319,7 +325,14 @@ export class Ward {
     groups.trouble.push(...slow);
     const all = this.#alarms.all();
     const further = stage === null ? all : others;
-    return { node: this.#status.node, ...groups, stage, further, open: all.filter(({ by }) => by === null).length };
+    return {
+      node: this.#status.node,
+      ...groups,
+      blind,
+      stage,
+      further,
+      open: all.filter(({ by }) => by === null).length,
+    };
   }
 
   /** Null for a camera that the node does not have (any more). */
@@ -382,6 +395,23 @@ export class Ward {
     this.#heard.clear();
     this.#lastNowMs = null;
     for (const { trace } of this.#cameras.values()) trace.clear();
+  }
+
+  /** How somebody who fell came to lie there; empty for another event, or where this page does not know it. */
+  #figures(event: NodeEvent): Figures {
+    if (event.kind !== 'fall' || event.phase !== 'start' || event.data.bbox === null) return [];
+    const { camera, consumer, data } = event;
+    const stream = this.#status?.cameras[camera ?? '']?.report.stream;
+    const recent = this.#cameras.get(camera ?? '')?.recent ?? [];
+    if (stream == null || stream.height === 0) return [];
+    const answers = recent
+      .filter((answer) => answer.consumer === consumer)
+      .map(({ capturedMs, result }) => ({ capturedMs, detections: result.detections ?? [] }));
+    return figuresOf(
+      answers,
+      { bbox: event.data.bbox, capturedMs: Date.parse(data.captured_at) },
+      stream.width / stream.height,
+    );
   }
 
   #hears(localMs: number): boolean {

@@ -226,6 +226,17 @@ describe('sessions', () => {
     expect(access.identify(other)).toBeUndefined();
   });
 
+  test('of a screen in a corridor last a year, and stay those of a screen', async () => {
+    await access.addUser({ name: 'corridor', role: 'screen', cameras: 'all', password: PASSWORD });
+    const { text } = await access.login('corridor', PASSWORD, '10.0.0.1');
+    clock.advance(364 * DAY);
+    expect(access.identify(text)?.role).toBe('screen');
+    await access.changeUser('corridor', { role: 'admin' });
+    expect(access.identify(text)?.role).toBe('screen');
+    clock.advance(DAY);
+    expect(access.identify(text)).toBeUndefined();
+  });
+
   test('end when the password changes; tokens stay', async () => {
     const { text } = await login();
     const { token } = await access.addToken('anna', { name: 'a', role: undefined, days: undefined });

@@ -24,9 +24,11 @@ import { csrfOf, isSecretOf, keyParts, newKey } from './keys.ts';
 import { type LoginAttempt, LoginLimits } from './login-limits.ts';
 import { Passwords } from './passwords.ts';
 
-/** How long a login of a browser lasts, milliseconds. */
-export const SESSION_MS: number = 7 * 86_400_000;
 const DAY_MS = 86_400_000;
+/** How long a login of a browser lasts. */
+const SESSION_MS = 7 * DAY_MS;
+/** That of a screen in a corridor: it shows no pictures, and nobody is there to log in again in the night it ends. */
+const SCREEN_SESSION_MS = 365 * DAY_MS;
 /** Of one user. */
 const TOKENS_LIMIT = 100;
 /** Of one user; a further login ends the oldest. */
@@ -46,6 +48,8 @@ export interface Session {
   readonly identity: Identity;
   /** The cookie's value. */
   readonly text: string;
+  /** How long it lasts. Milliseconds. */
+  readonly lastsMs: number;
 }
 
 /**
@@ -198,16 +202,18 @@ export class AccessControl {
       throw new VigiaError('login_failed', 'the name or the password is wrong');
     attempt.succeeded();
     const { id, hash, text } = newKey();
+    let lastsMs = SESSION_MS;
     await this.#change((document) => {
       const { role, password: now } = userOf(document, name);
+      lastsMs = role === 'screen' ? SCREEN_SESSION_MS : SESSION_MS;
       // The password was changed while it was checked.
       if (now !== stored) throw new VigiaError('login_failed', 'the name or the password is wrong');
       const session = { kind: 'session', user: name, name: 'login', role, hash } as const;
-      const begun = withKey(document, id, { ...session, created_at: this.#at(0), expires_at: this.#at(SESSION_MS) });
+      const begun = withKey(document, id, { ...session, created_at: this.#at(0), expires_at: this.#at(lastsMs) });
       const [oldest] = keysOf(begun, name, 'session');
       return keysOf(begun, name, 'session').length > SESSIONS_LIMIT && oldest ? withoutKey(begun, oldest) : begun;
     });
-    return { identity: this.identify(text) as Identity, text };
+    return { identity: this.identify(text) as Identity, text, lastsMs };
   }
 
   /** A password that was not looked at does not count as a wrong one. */
@@ -235,8 +241,7 @@ export class AccessControl {
     return {
       who: `user ${key.user}`,
       user: key.user,
-      // A session has the role that its user has now. A token may have less.
-      role: key.kind === 'session' ? user.role : least(key.role, user.role),
+      role: roleOf(key, user),
       cameras: user.cameras,
       key: parts.id,
       csrf: key.kind === 'session' ? csrfOf(parts.secret) : undefined,
@@ -249,8 +254,7 @@ export class AccessControl {
     if (user === undefined || key === undefined) return !this.hasUsers;
     const [now, known] = [this.#document.users.get(user), this.#document.keys.get(key)];
     if (!now || !known || this.#failure || this.#hasExpired(known)) return false;
-    const most = known.kind === 'session' ? now.role : least(known.role, now.role);
-    return most === role && sameGrant(now.cameras, cameras);
+    return roleOf(known, now) === role && sameGrant(now.cameras, cameras);
   }
 
   #hasExpired({ expires_at: at }: StoredKey): boolean {
@@ -356,6 +360,11 @@ function keepAdmin(users: ReadonlyMap<string, StoredUser>): void {
 
 function isFullAdmin({ role, cameras }: StoredUser): boolean {
   return role === 'admin' && cameras === 'all';
+}
+
+/** A token may do less than its user, and so may a session that lasts for long. Any other has the role that its user has now. */
+function roleOf(key: StoredKey, user: StoredUser): Role {
+  return key.kind === 'session' && key.role !== 'screen' ? user.role : least(key.role, user.role);
 }
 
 function least(one: Role, other: Role): Role {

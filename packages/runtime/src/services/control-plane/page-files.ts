@@ -44,7 +44,7 @@ interface PageFile {
 let files: ReadonlyMap<string, PageFile> | undefined;
 
 /**
- * Serves the page: `/` and `/assets/FILE`. Its files are read into memory with the first request, so no request names a path.
+ * Serves the page: `/`, `/ward` for a screen in a corridor, and `/assets/FILE`. Its files are read into memory with the first request, so no request names a path.
  * It holds nothing of the node: the API gives a page what its user may see.
  */
 export function servePage(server: ApiServer): void {
@@ -57,7 +57,7 @@ export function servePage(server: ApiServer): void {
     if (isGzip) void reply.header('content-encoding', 'gzip');
     return reply.send(isGzip ? found.gzip : found.body);
   };
-  server.get('/', serve('index.html', 'no-cache'));
+  for (const address of ['/', '/ward']) server.get(address, serve('index.html', 'no-cache'));
   server.get('/assets/:file', serve('', FOR_EVER));
 }
 

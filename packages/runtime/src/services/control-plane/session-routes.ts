@@ -2,7 +2,7 @@ import { VigiaError } from '@vigia/base';
 import { loginSchema, type Me } from '@vigia/contracts/api';
 import { SESSION_COOKIE } from '@vigia/contracts/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type AccessControl, SESSION_MS } from '#core/access';
+import type { AccessControl } from '#core/access';
 import { meOf } from './access-handlers.ts';
 import type { Audit } from './audit.ts';
 import { checked } from './refusal.ts';
@@ -23,9 +23,9 @@ export class SessionRoutes {
     const { user, password } = checked(loginSchema, request.body, 'body');
     const asking = { ...visitor, identity: undefined };
     try {
-      const { identity, text } = await this.#access.login(user, password, visitor.from);
+      const { identity, text, lastsMs } = await this.#access.login(user, password, visitor.from);
       this.#audit.done({ ...visitor, identity }, 'login', user);
-      void reply.header('set-cookie', sessionCookie(text, SESSION_MS / 1_000, isSecure(request)));
+      void reply.header('set-cookie', sessionCookie(text, lastsMs / 1_000, isSecure(request)));
       return meOf(identity);
     } catch (error) {
       if (error instanceof VigiaError) this.#audit.refused(asking, 'login', user, error.code);
