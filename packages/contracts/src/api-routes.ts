@@ -16,6 +16,7 @@ import { cameraReportSchema, modelReportSchema, reportSchema } from './report.ts
 import { TILE_WIDTH } from './node-stream.ts';
 import { ACCESS_API } from './api-access.ts';
 import { LIVE_API } from './api-live.ts';
+import { PROBE_API } from './api-probe.ts';
 import { RECORDINGS_API } from './api-recordings.ts';
 import type { ApiRoute } from './api-route.ts';
 
@@ -186,6 +187,7 @@ export const API = {
     answer: cameraReportSchema,
     refusals: [404],
   },
+  ...PROBE_API,
   putCamera: {
     method: 'PUT',
     path: '/api/v1/cameras/{camera}',

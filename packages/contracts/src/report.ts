@@ -120,7 +120,7 @@ export const consumerReportSchema = z.strictObject({
 export type ConsumerReport = z.infer<typeof consumerReportSchema>;
 
 /** What a camera sends, measured while it is connected. */
-const streamReportSchema = z.strictObject({
+export const streamReportSchema = z.strictObject({
   /** `rtsp`, `rtsps`, `http`, `https`, `file`, `v4l2`. */
   kind: z.string(),
   /** `tcp`, `udp`; empty where there is no choice. */

@@ -5,6 +5,7 @@ import { describeChange } from '#node/plan';
 import type { Recordings } from '#node/recordings';
 import { type NodeParts, reportOf, statusOf } from './node-report.ts';
 import { previewTask } from './preview-task.ts';
+import { probeCamera, type ProbingNode } from './probe-camera.ts';
 
 /** The node's own operations behind the control socket. */
 export interface NodeActions
@@ -27,6 +28,9 @@ export interface NodeActions
     | 'audit'
   > {
   readonly desired: DesiredState;
+  readonly runDir: string;
+  /** Tries a camera that the node does not have. */
+  readonly tryCamera: ProbingNode['tryCamera'];
   readonly recordings: Recordings;
   refreshDoors(): Promise<void>;
 }
@@ -63,6 +67,16 @@ export function controlledNode(node: NodeActions, parts: NodeParts): ControlledN
       const stream = node.camera(camera)?.recentReport().stream;
       return previewTask(ask, { settings: desired.cameraSettings(camera), stream }, parts.wallMs());
     },
+    probeCamera: (ask, { trusted }) =>
+      probeCamera(
+        {
+          runDir: node.runDir,
+          budget: () => node.budget(),
+          tryCamera: (setup) => node.tryCamera(setup),
+          documentWith: (id, settings) => desired.documentWith(id, settings, trusted),
+        },
+        ask,
+      ),
     rebuildRecordings: () => node.recordings.rebuild(),
     resumable: node.resumable,
     newEventId: () => node.newEventId(),

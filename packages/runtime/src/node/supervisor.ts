@@ -13,9 +13,10 @@ import type {
   Report,
 } from '@vigia/contracts';
 import type { DemoBreak } from '@vigia/contracts/api';
+import type { CameraSetup } from '#core/camera-link';
 import { checkSocketPath } from '#core/node-dirs';
 import type { EventHub, ItemHandler } from '#core/event-hub';
-import { Children, type CameraHandle } from '#node/children';
+import { Children, type CameraHandle, type Tried } from '#node/children';
 import { DesiredState, type DesiredStateOptions } from '#node/desired';
 import { type Announcer, NodeEvents, steadily } from '#node/events';
 import { MetricCounts, metricsText } from '#node/metrics';
@@ -249,6 +250,16 @@ export class Supervisor {
 
   camera(id: string): CameraHandle | undefined {
     return this.#children.cameras.get(id);
+  }
+
+  /** Where the node keeps its sockets. */
+  get runDir(): string {
+    return this.#o.runDir;
+  }
+
+  /** Tries a camera that the node does not have. @throws VigiaError `busy`, `stopping` */
+  tryCamera(setup: CameraSetup): Promise<Tried> {
+    return this.#children.tryCamera(setup);
   }
 
   /** Breaks a part of a demo on purpose. @throws VigiaError as {@link breakDemo} does. */

@@ -25,6 +25,8 @@ from .types import (
     NodeBudget,
     NodeProblem,
     NodeStatus,
+    Probe,
+    ProbeAnswer,
     PutConfigAnswer,
     PutConfigQuery,
     ReadyAnswer,
@@ -207,6 +209,14 @@ class Routes(Sender):
                 key=idempotency_key,
             ),
         )
+        return answer
+
+    def probe(self, body: Probe) -> ProbeAnswer:
+        """Connects to a camera that the node does not have, for 15 s at most, and says what came: state, stream, a picture. One at a time. Nothing is kept.
+
+        `POST /api/v1/probe`, role admin.
+        """
+        answer: ProbeAnswer = self._json(Request("POST", "/api/v1/probe", body=body))
         return answer
 
     def patch_consumer(

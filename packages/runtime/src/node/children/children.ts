@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { type Clock, type Log, type LogRecord, StartGate } from '@vigia/base';
+import { type Clock, type Log, type LogRecord, StartGate, VigiaError } from '@vigia/base';
 import { fileURLToPath } from 'node:url';
 import type { ModelState } from '@vigia/contracts';
 import {
@@ -21,6 +21,7 @@ import {
   type PlannedModel,
 } from '#node/plan';
 import { CameraHandle, type CameraHandleOptions } from './camera-handle.ts';
+import { CameraTrial, type Tried } from './camera-trial.ts';
 import { ModelHandle, type ModelSettings } from './model-handle.ts';
 import { ModelShares } from './model-shares.ts';
 
@@ -62,6 +63,8 @@ export class Children {
   readonly #models = new Map<string, ModelHandle>();
   /** Removed from the plan, but still running. */
   readonly #leaving = new Set<CameraHandle | ModelHandle>();
+  /** Of a camera that the node does not have; undefined: none is being tried. */
+  #trial: CameraTrial | undefined;
   readonly #shares: ModelShares;
   #plan: Plan;
   #stopping = false;
@@ -83,7 +86,8 @@ export class Children {
 
   /** All running processes that the node started: `camera:hall`, `model:ssdlite`. */
   get processes(): NamedProcess[] {
-    return [...this.#cameras.values(), ...this.#models.values(), ...this.#leaving].flatMap((handle) =>
+    const trials = this.#trial ? [this.#trial] : [];
+    return [...this.#cameras.values(), ...this.#models.values(), ...this.#leaving, ...trials].flatMap((handle) =>
       handle.pids.map((pid): NamedProcess => [`${handle.kind}:${handle.id}`, pid]),
     );
   }
@@ -136,12 +140,39 @@ export class Children {
     await camera?.replace(camera.setup, consumers);
   }
 
+  /**
+   * Tries a camera that the node does not have.
+   *
+   * @param setup Without consumers; its name is not that of a camera.
+   * @throws VigiaError `busy` while another one is being tried, `stopping`.
+   */
+  async tryCamera(setup: CameraSetup): Promise<Tried> {
+    if (this.#stopping) throw new VigiaError('stopping', `node ${this.#plan.node} is stopping`);
+    if (this.#trial) throw new VigiaError('busy', 'another camera is being tried: one at a time, for 15 s at most');
+    const trial = new CameraTrial({
+      ...this.#o,
+      gate: this.gate,
+      setup,
+      entry: CAMERA_ENTRY,
+      memoryLimitBytes: cameraMemoryLimit(setup),
+      onDied: (pid) => this.#removeLeft(setup.camera, pid),
+    });
+    this.#trial = trial;
+    try {
+      return await trial.run();
+    } finally {
+      this.#trial = undefined;
+    }
+  }
+
   /** Stops the cameras, then the models that they use. Resolves when all processes are gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    const trial = this.#trial?.stop();
     const leaving = [...this.#leaving];
     await stopAll([...this.#cameras.values(), ...leaving.filter((handle) => handle.kind === 'camera')]);
     await stopAll([...this.#models.values(), ...leaving]);
+    await trial;
   }
 
   #addCamera(setup: CameraSetup): void {
@@ -159,12 +190,17 @@ export class Children {
     handle.start();
   }
 
-  #onCameraDied(camera: string, pid: number): void {
-    const { log, runDir, onCameraProcessGone } = this.#o;
-    // One that was killed leaves it behind.
+  /** What a process leaves behind that was killed. */
+  #removeLeft(camera: string, pid: number): void {
+    const { runDir } = this.#o;
     for (const path of [unitsSocketPath(runDir, camera), smallUnitsSocketPath(runDir, camera)])
       rmSync(path, { force: true });
     removeSegmentsOf(this.#plan.node, pid);
+  }
+
+  #onCameraDied(camera: string, pid: number): void {
+    const { log, runDir, onCameraProcessGone } = this.#o;
+    this.#removeLeft(camera, pid);
     const killed = killWorkerGroups(runDir, camera);
     if (killed > 0) log.warn(`camera ${camera}: ended ${killed} workers that its process had left`);
     onCameraProcessGone(camera);

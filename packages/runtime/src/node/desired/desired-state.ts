@@ -87,6 +87,16 @@ export class DesiredState {
     return Object.hasOwn(this.#document.cameras, id) ? this.#document.cameras[id] : undefined;
   }
 
+  /**
+   * The document in force with this camera in place of all others, and without models and workers: to try it.
+   *
+   * @throws ConfigError with all problems of the settings.
+   */
+  documentWith(id: string, settings: unknown, trusted: boolean): Config {
+    const cameras = { [id]: parseCamera(id, settings, this.#document, trusted) };
+    return { ...this.#document, cameras, models: {}, workers: {} };
+  }
+
   /** The document in force, with secrets redacted. */
   get redacted(): Config {
     return redactedConfig(this.#document);

@@ -254,9 +254,14 @@ export function memoryLimitOf(model: PlannedModel): number {
  */
 export function cameraMemoryLimit(camera: CameraSetup): number {
   if (allConsumers(camera).some(usesThread) || camera.decode.hardware !== 'none') return Number.POSITIVE_INFINITY;
-  const { process, pictures, buffers } = cameraItem(camera, []);
-  const planned = process + pictures + buffers;
+  const planned = cameraMemory(camera);
   return Math.max(MEMORY_SLACK * planned, planned + LEAST_SLACK);
+}
+
+/** The most that a camera's process is planned to use, shared memory aside. Bytes. */
+export function cameraMemory(camera: CameraSetup): number {
+  const { process, pictures, buffers } = cameraItem(camera, []);
+  return process + pictures + buffers;
 }
 
 /** The anonymous memory above which the supervisor is a problem of its node, bytes. */

@@ -6,6 +6,7 @@ export {
   heldByWorkers,
   ingestMemoryLimit,
   liveMemoryLimit,
+  cameraMemory,
   cameraMemoryLimit,
   memoryLimitOf,
   supervisorMemoryLimit,

@@ -14,7 +14,7 @@ import type {
   Report,
   SummaryMessage,
 } from '@vigia/contracts';
-import type { ApiResponse, DemoBreak, Frozen, PreviewRules } from '@vigia/contracts/api';
+import type { ApiResponse, DemoBreak, Frozen, PreviewRules, Probe, Probed } from '@vigia/contracts/api';
 import type { CameraSetup, Tile } from '#core/camera-link';
 import type { PreviewTask } from '#core/footage-link';
 
@@ -78,6 +78,12 @@ export interface ControlledNode {
    * @throws UsageError for zones and rules that do not fit the camera; VigiaError `not_found`, `unknown_size`.
    */
   previewTask(ask: PreviewAsk): PreviewTask;
+  /**
+   * Connects to a camera that the node does not have, and says what came.
+   *
+   * @throws UsageError for settings that cannot be; VigiaError `busy`, `memory_full`, `stopping`.
+   */
+  probeCamera(ask: Probe, asker: Asker): Promise<Probed>;
   /** @throws VigiaError `no_recordings`, `no_answer` */
   rebuildRecordings(): Promise<ApiResponse<'rebuildRecordings'>>;
   /** OpenMetrics text. */

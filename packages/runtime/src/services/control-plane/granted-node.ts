@@ -67,6 +67,7 @@ function wholeNode(
       return node.playback;
     },
     previewTask: (ask) => node.previewTask(ask),
+    probeCamera: (ask, asker) => node.probeCamera(ask, asker),
     markRecording: (camera, fromMs, toMs) => node.markRecording(camera, fromMs, toMs),
     rebuildRecordings: () => node.rebuildRecordings(),
     acknowledge: (event, by, found) => node.acknowledge(event, by, found),

@@ -8,7 +8,7 @@ import {
   findingSchema,
   type NodeEvent,
 } from '@vigia/contracts';
-import { consumerPatchSchema, demoBreakSchema, rollBackSchema } from '@vigia/contracts/api';
+import { consumerPatchSchema, demoBreakSchema, probeSchema, rollBackSchema } from '@vigia/contracts/api';
 import type { NodeHandlers } from './asked.ts';
 import type { ControlledCamera, ControlledNode } from './controlled-node.ts';
 import { previewAsk, recordingHandlers } from './recording-handlers.ts';
@@ -40,6 +40,7 @@ export const nodeHandlers: NodeHandlers = {
   },
   cameras: (node) => Object.fromEntries(node.cameraIds.map((id) => [id, cameraOf(node, id).recentReport()])),
   camera: (node, { params }) => cameraOf(node, params.camera).recentReport(),
+  probe: (node, { body, ...asker }) => node.probeCamera(checked(probeSchema, body, 'body'), asker),
   putCamera: (node, { params, body, ...asker }) => node.putCamera(params.camera, body, asker),
   patchCamera: (node, { params, body, ...asker }) => {
     cameraOf(node, params.camera);

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
 
 from .events import Acknowledged, NodeEvent
-from .reports import HealthProblem
+from .reports import HealthProblem, StreamReport
 
 __all__ = [
     "AcknowledgeAnswer",
@@ -33,6 +33,8 @@ __all__ = [
     "PreviewRulesAnswerNowChangesVisit",
     "PreviewRulesAnswerNowGaps",
     "PreviewRulesAnswerNowLeftOut",
+    "ProbeAnswer",
+    "ProbeAnswerPicture",
     "PutConfigAnswer",
     "ReadyAnswer",
     "RebuildRecordingsAnswer",
@@ -145,6 +147,23 @@ class Changed(TypedDict):
     models: ChangedCameras
     mqtt: bool
     http: bool
+
+
+class ProbeAnswerPicture(TypedDict):
+    width: int
+    height: int
+    jpeg: str
+
+
+class ProbeAnswer(TypedDict):
+    state: Literal["connecting", "live", "stalled", "waiting", "stopped"]
+    reason: Optional[str]
+    message: Optional[str]
+    took_ms: float
+    stream: Optional[StreamReport]
+    picture: Optional[ProbeAnswerPicture]
+    memory_bytes: float
+    small_stream: Optional[str]
 
 
 class RecordingsAnswerCamerasSpans(TypedDict):

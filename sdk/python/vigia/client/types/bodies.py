@@ -33,6 +33,7 @@ __all__ = [
     "NewUser",
     "PreviewRules",
     "PreviewRulesSize",
+    "Probe",
     "Record",
     "RollBack",
     "Rules",
@@ -187,6 +188,15 @@ class CameraSettings(_CameraSettings, total=False):
     rules: Rules
     name: str
     order: int
+
+
+class _Probe(TypedDict):
+    source: str
+
+
+class Probe(_Probe, total=False):
+    transport: Literal["tcp", "udp"]
+    tls: CameraSettingsTls
 
 
 class ConsumerPatch(TypedDict, total=False):

@@ -10,7 +10,6 @@ __all__ = [
     "CameraReport",
     "CameraReportMain",
     "CameraReportSkipped",
-    "CameraReportStream",
     "ConsumerReport",
     "ConsumerReportAgeMs",
     "ConsumerReportDropped",
@@ -31,10 +30,11 @@ __all__ = [
     "ReportMqtt",
     "ReportSystem",
     "ReportSystemProcesses",
+    "StreamReport",
 ]
 
 
-class CameraReportStream(TypedDict):
+class StreamReport(TypedDict):
     kind: str
     transport: str
     codec: str
@@ -153,7 +153,7 @@ class CameraReport(TypedDict):
     state: Literal["connecting", "live", "stalled", "waiting", "stopped"]
     reason: Optional[str]
     reconnects: int
-    stream: Optional[CameraReportStream]
+    stream: Optional[StreamReport]
     main: Optional[CameraReportMain]
     lost_packets: int
     concealed: int
