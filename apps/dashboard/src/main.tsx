@@ -5,7 +5,7 @@ import './app.css';
 import type { Alarm } from './alarms.ts';
 import { type Browser, Connection, type Reply, SILENCE_MS } from './connection.ts';
 import type { PictureMessage } from './picture-message.ts';
-import { cameraOf, isEvents, linkTo, SYSTEM, timelineOf, WALL, zonesOf } from './route.ts';
+import { cameraOf, isEvents, linkTo, settingsOf, SYSTEM, timelineOf, WALL, zonesOf } from './route.ts';
 import * as screen from './screen.ts';
 import { alarmName, chooseLanguage, clockTime, duration, nameCameras, roomName, text, wholeDuration } from './texts.ts';
 import { Page } from './wall.tsx';
@@ -319,6 +319,7 @@ function follow(): void {
     screen.eventsOpen.value = isEvents(location.hash);
     screen.zonesOpen.value = zonesOf(location.hash);
     screen.timelineOpen.value = timelineOf(location.hash) !== null;
+    screen.settingsOpen.value = settingsOf(location.hash) !== null;
   });
   drawn();
 }

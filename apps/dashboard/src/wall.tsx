@@ -4,11 +4,11 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Go } from './alarms.ts';
 import type { Browser, LoginOutcome } from './connection.ts';
 import { Cover } from './cover.tsx';
-import { CameraDoor, EventsDoor, SystemDoor, TimelineDoor, ZonesDoor } from './doors.tsx';
+import { CameraDoor, EventsDoor, SettingsDoor, SystemDoor, TimelineDoor, ZonesDoor } from './doors.tsx';
 import { Brand, Icon, type IconName } from './icons.tsx';
 import { fewestColumns } from './layout.ts';
 import { Login } from './login.tsx';
-import { EVENTS, linkTo, SYSTEM, TIMELINE, WALL } from './route.ts';
+import { EVENTS, linkTo, SETTINGS, SYSTEM, TIMELINE, WALL } from './route.ts';
 import {
   askingFor,
   beatAge,
@@ -21,9 +21,11 @@ import {
   isElsewhere,
   logoutRefused,
   help,
+  mayChangeNode,
   me,
   session,
   eventsOpen,
+  settingsOpen,
   systemOpen,
   technical,
   timelineOpen,
@@ -74,6 +76,7 @@ function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
   if (id === null && timelineOpen.value) return <TimelineDoor {...{ ward, browser, alarms, go }} />;
   if (id === null && eventsOpen.value) return <EventsDoor {...{ ward, browser, alarms, go }} />;
   if (id === null && systemOpen.value) return <SystemDoor {...{ ward, browser, alarms, go }} />;
+  if (id === null && settingsOpen.value) return <SettingsDoor {...{ ward, browser, alarms, go }} />;
   if (id === null) return <Wall view={view} {...actions} />;
   return <CameraDoor key={id} camera={id} known={hasCamera(view, id)} {...{ ward, browser, alarms, go }} />;
 }
@@ -111,6 +114,11 @@ function Top({ logout, toggleTheme }: Actions): VNode {
                 {problems.value}
               </span>
             )}
+          </a>
+        )}
+        {mayChangeNode(me.value) && (
+          <a href={SETTINGS} aria-current={settingsOpen.value ? 'page' : undefined}>
+            {text('nav.settings')}
           </a>
         )}
       </nav>
