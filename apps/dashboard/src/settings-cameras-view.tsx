@@ -115,7 +115,7 @@ function Row({ id, settings, screen }: { id: string; settings: CameraSettings; s
       </td>
       <td class="wide soft">
         {enabledOf(consumers).join(' · ') || say('cons.none')}
-        <div class="mute">{mode in RECORDED ? say(RECORDED[mode as keyof typeof RECORDED]) : mode}</div>
+        <div class="mute nowrap">{mode in RECORDED ? say(RECORDED[mode as keyof typeof RECORDED]) : mode}</div>
       </td>
     </tr>
   );
@@ -151,7 +151,7 @@ function State({ camera }: { camera: string }): VNode {
         {watch === 'off' && <Icon name="off" />}
         {text(STATES[watch])}
       </span>
-      {isBad && <div class="mute wide">{reason}</div>}
+      {isBad && <div class="mute wide why">{reason}</div>}
     </>
   );
 }
@@ -159,7 +159,8 @@ function State({ camera }: { camera: string }): VNode {
 function Form({ draft, screen, ward }: { draft: CameraDraft; screen: SettingsScreen; ward: Ward }): VNode {
   const { camera, before, revision } = draft;
   const room = nameOf(camera, before);
-  const isAsking = screen.saving.value.kind === 'asking';
+  const { kind } = screen.saving.value;
+  const isAsking = kind === 'asking';
   const report = ward.status?.cameras[camera]?.report;
   const consumers = Object.entries(draft.consumers);
   const wrong = wrongRates(draft);
@@ -245,7 +246,11 @@ function Form({ draft, screen, ward }: { draft: CameraDraft; screen: SettingsScr
           <button type="button" class="btn gh" disabled={isAsking} onClick={close}>
             {say('cancel')}
           </button>
-          <button type="submit" class="btn pri" disabled={isAsking || patchOf(draft) === null || wrong.length > 0}>
+          <button
+            type="submit"
+            class="btn pri"
+            disabled={isAsking || kind === 'conflict' || patchOf(draft) === null || wrong.length > 0}
+          >
             {isAsking && !screen.removing.value ? say('saving') : say('save.n', { n: revision + 1 })}
           </button>
         </div>

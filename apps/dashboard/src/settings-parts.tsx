@@ -83,10 +83,10 @@ export function Question({
     <div class="se-ask">
       {children}
       <div class="row">
-        <button ref={no} type="button" class="btn" disabled={isAsking} onClick={decline}>
+        <button ref={no} type="button" class="btn gh" disabled={isAsking} onClick={decline}>
           {say('cancel')}
         </button>
-        <button type="button" class="btn al" disabled={isAsking} onClick={() => answer(true)}>
+        <button type="button" class="btn pri" disabled={isAsking} onClick={() => answer(true)}>
           {yes}
         </button>
       </div>

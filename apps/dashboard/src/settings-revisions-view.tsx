@@ -43,7 +43,7 @@ export function Revisions({ screen, nowMs }: { screen: SettingsScreen; nowMs: ()
                   type="button"
                   class="btn"
                   data-row={`revision ${one.revision}`}
-                  aria-label={say('r.back.n', { n: one.revision })}
+                  aria-label={`${say('r.back')}: ${one.revision}`}
                   aria-expanded={target?.revision === one.revision}
                   onClick={() => screen.consider(one.revision)}
                 >

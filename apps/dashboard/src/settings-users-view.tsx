@@ -105,6 +105,7 @@ function Form({ form, screen, settings }: { form: UserForm; screen: UsersScreen;
   const { before, name } = form;
   const password = useRef<HTMLInputElement>(null);
   const [hasPassword, setHasPassword] = useState(false);
+  const [sentPassword, setSentPassword] = useState(false);
   const outcome = screen.outcome.value;
   const isAsking = outcome.kind === 'asking';
   const close = (): void => {
@@ -115,12 +116,13 @@ function Form({ form, screen, settings }: { form: UserForm; screen: UsersScreen;
     const typed = password.current?.value ?? '';
     // Not kept, whether the node takes it or not.
     if (password.current) password.current.value = '';
-    await screen.save(typed);
     setHasPassword(false);
+    setSentPassword(typed !== '');
+    await screen.save(typed);
   };
   const isSelf = before !== null && before.name === me.value?.user;
   const wasLost =
-    (outcome.kind === 'refused' || outcome.kind === 'unanswered') && outcome.about === 'user' && hasPassword;
+    (outcome.kind === 'refused' || outcome.kind === 'unanswered') && outcome.about === 'user' && sentPassword;
   return (
     <section class="card se-form" aria-label={before?.name ?? say('u.add')}>
       <FormHead label={text('close')} close={close}>
@@ -160,6 +162,7 @@ function Form({ form, screen, settings }: { form: UserForm; screen: UsersScreen;
               class="in"
               type="password"
               autocomplete="new-password"
+              minLength={8}
               maxLength={256}
               onInput={({ currentTarget }) => setHasPassword(currentTarget.value !== '')}
             />

@@ -15,6 +15,7 @@ import { AlarmRows } from './stage.tsx';
 import { dayTime, text } from './texts.ts';
 import type { Ward } from './ward.ts';
 import './settings-view.css';
+import './settings-forms.css';
 
 /** What the view of the settings gets. */
 export interface SettingsViewProps {

@@ -86,7 +86,7 @@ function Top({ logout, toggleTheme }: Actions): VNode {
   const open = wall.value?.open ?? 0;
   const isWall = openCamera.value === null && !isElsewhere();
   return (
-    <header class="top">
+    <header class={`top ${mayChangeNode(me.value) ? 'two' : ''}`}>
       <span class="brand">
         <Brand />
         <span>vigia</span>
