@@ -91,7 +91,7 @@ describe('in Chromium', { tags: 'full' }, () => {
     await form().getByLabel('Hall').check();
     await form().getByLabel('Password').fill(OTTOS);
     await form().getByRole('button', { name: 'Add a user' }).click();
-    await page.getByRole('alert').filter({ hasText: 'Not saved: there is a user "vera" already' }).waitFor();
+    await page.getByRole('alert').filter({ hasText: 'Not saved: there is already a user "vera"' }).waitFor();
     expect(await focused().textContent()).toContain('Not saved');
     await look();
     expect(await form().getByLabel('Password').inputValue()).toBe('');
