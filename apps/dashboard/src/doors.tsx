@@ -5,6 +5,7 @@ import type { CameraViewProps } from './camera-view.tsx';
 import type { EventsViewProps } from './events-view.tsx';
 import { Icon } from './icons.tsx';
 import { WALL } from './route.ts';
+import type { SettingsViewProps } from './settings-view.tsx';
 import type { SystemViewProps } from './system-view.tsx';
 import { roomName, text } from './texts.ts';
 import type { TimelineViewProps } from './timeline-view.tsx';
@@ -35,6 +36,7 @@ const events = new Door<EventsViewProps>(async () => (await import('./events-vie
 const zones = new Door<ZonesViewProps>(async () => (await import('./zones-view.tsx')).ZonesView);
 const timeline = new Door<TimelineViewProps>(async () => (await import('./timeline-view.tsx')).TimelineView);
 const system = new Door<SystemViewProps>(async () => (await import('./system-view.tsx')).SystemView);
+const settings = new Door<SettingsViewProps>(async () => (await import('./settings-view.tsx')).SettingsView);
 
 /** The view of a camera. `known`: the node has this camera. */
 export function CameraDoor({ known, ...props }: CameraViewProps & { readonly known: boolean }): VNode {
@@ -52,6 +54,11 @@ export function ZonesDoor({ known, ...props }: ZonesViewProps & { readonly known
 /** The view of the node. */
 export function SystemDoor(props: SystemViewProps): VNode {
   return <Entered door={system} name={text('sy.title')} {...props} />;
+}
+
+/** What can be set. */
+export function SettingsDoor(props: SettingsViewProps): VNode {
+  return <Entered door={settings} name={text('nav.settings')} {...props} />;
 }
 
 /** What was recorded. */

@@ -6,7 +6,7 @@ import { AlarmSound } from './alarm-sound.ts';
 import type { Alarm } from './alarms.ts';
 import { type Browser, Connection, type Listener, type Reply, SILENCE_MS } from './connection.ts';
 import type { PictureMessage } from './picture-message.ts';
-import { cameraOf, isEvents, linkTo, SYSTEM, timelineOf, WALL, zonesOf } from './route.ts';
+import { cameraOf, isEvents, linkTo, settingsOf, SYSTEM, timelineOf, WALL, zonesOf } from './route.ts';
 import * as screen from './screen.ts';
 import { SoundPlayer } from './sound-player.ts';
 import { alarmName, chooseLanguage, clockTime, duration, nameCameras, roomName, text, wholeDuration } from './texts.ts';
@@ -382,6 +382,7 @@ function follow(): void {
     screen.eventsOpen.value = isEvents(location.hash);
     screen.zonesOpen.value = zonesOf(location.hash);
     screen.timelineOpen.value = timelineOf(location.hash) !== null;
+    screen.settingsOpen.value = settingsOf(location.hash) !== null;
   });
   drawn();
 }

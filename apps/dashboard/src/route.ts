@@ -1,11 +1,29 @@
-// Where the page is, as the part of its address behind `#`: the wall, `#/system`, `#/events`, `#/events/ID`, `#/camera/ID`, or
-// `#/camera/ID/zones`.
+// Where the page is, as the part of its address behind `#`: the wall, `#/system`, `#/events`, `#/events/ID`, `#/settings`,
+// `#/settings/PART`, `#/camera/ID`, or `#/camera/ID/zones`.
 
 /** The wall. */
 export const WALL = '#/';
 
 /** The view of the node. */
 export const SYSTEM = '#/system';
+
+/** What can be set. */
+export const SETTINGS = '#/settings';
+
+const SETTINGS_PARTS = ['cameras', 'users', 'revisions'] as const;
+/** A part of the settings. */
+export type SettingsPart = (typeof SETTINGS_PARTS)[number];
+
+/** A part of the settings. */
+export function linkToSettings(part: SettingsPart): string {
+  return `${SETTINGS}/${part}`;
+}
+
+/** The part of the settings that an address names; null: it is of another view. */
+export function settingsOf(hash: string): SettingsPart | null {
+  if (hash === SETTINGS) return 'cameras';
+  return SETTINGS_PARTS.find((part) => hash === linkToSettings(part)) ?? null;
+}
 
 /** What was recorded. */
 export const TIMELINE = '#/timeline';

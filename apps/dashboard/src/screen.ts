@@ -113,6 +113,8 @@ export const demo: Signal<boolean> = signal(false);
 export const problems: Signal<number> = signal(0);
 /** The page shows the node itself. */
 export const systemOpen: Signal<boolean> = signal(false);
+/** The page shows what can be set. */
+export const settingsOpen: Signal<boolean> = signal(false);
 /** The page shows what was recorded. */
 export const timelineOpen: Signal<boolean> = signal(false);
 /** The page shows what happened. */
@@ -146,7 +148,7 @@ export function wallMs(ward: Ward, localMs: number): number {
 
 /** Whether the page shows a view that is neither the wall nor of one camera. */
 export function isElsewhere(): boolean {
-  return systemOpen.value || eventsOpen.value || timelineOpen.value || zonesOpen.value !== null;
+  return systemOpen.value || eventsOpen.value || timelineOpen.value || settingsOpen.value || zonesOpen.value !== null;
 }
 
 /** Whether a login may see pictures: not that of a screen in a corridor. */
@@ -162,6 +164,11 @@ export function mayAct(who: Me | null): boolean {
 /** Whether a login may change settings. */
 export function mayChange(who: Me | null): boolean {
   return who?.role === 'admin';
+}
+
+/** Whether a login may change the whole node: its users and its configuration. */
+export function mayChangeNode(who: Me | null): boolean {
+  return mayChange(who) && who?.cameras === 'all';
 }
 
 const tiles = new Map<string, TileScreen>();
@@ -336,7 +343,9 @@ export function pageTitle(view: WallView | null, shown: string | null): string {
           ? [text('ev.title')]
           : timelineOpen.peek()
             ? [text('tl.title')]
-            : [];
+            : settingsOpen.peek()
+              ? [text('nav.settings')]
+              : [];
   const alarm: Alarm | undefined = view.stage ?? view.further[0];
   if (alarm === undefined) return text('page.title', { node: [...place, view.node].join(' · ') });
   const about = { node: [view.node, ...place].join(' · '), what: alarmName(alarm), room: roomName(alarm.camera) };

@@ -5,6 +5,7 @@ import type { TextKey } from './texts-en.ts';
 export const DE: Partial<Record<TextKey, string>> = {
   'nav.aria': 'Hauptmenü',
   'nav.wall': 'Wand',
+  'nav.settings': 'Einstellungen',
   'page.alarm': '({n}) {what} in {room} · vigia {node}',
   'page.alarm.old': '{what} in {room}, {who} geht hin · vigia {node}',
   'page.lost': 'Verbindung verloren · vigia',

@@ -3,6 +3,7 @@
 export const EN = {
   'nav.aria': 'Main',
   'nav.wall': 'Wall',
+  'nav.settings': 'Settings',
   'page.title': '{node} · vigia',
   'page.alarm': '({n}) {what} in {room} · vigia {node}',
   'page.alarm.old': '{what} in {room}, {who} is going · vigia {node}',

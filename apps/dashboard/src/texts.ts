@@ -7,19 +7,27 @@ import type { Reason, Verdict } from './ward.ts';
 
 export type { TextKey } from './texts-en.ts';
 
-let catalogue: Partial<Record<TextKey, string>> = EN;
 let language = 'en';
 
 /** Chooses `de`, or English for anything else. Returns the language in force. */
 export function chooseLanguage(wanted: string | null): string {
   language = wanted === 'de' ? 'de' : 'en';
-  catalogue = language === 'de' ? DE : EN;
   return language;
 }
 
 /** A text with its placeholders filled in; in English where the catalogue lacks it. */
 export function text(key: TextKey, values: Readonly<Record<string, string | number>> = {}): string {
-  const found: string = catalogue[key] ?? EN[key];
+  return textOf(EN, DE, key, values);
+}
+
+/** The same, from the catalogue of a view that brings its own words. */
+export function textOf<Key extends string>(
+  english: Readonly<Record<Key, string>>,
+  german: Readonly<Partial<Record<Key, string>>>,
+  key: Key,
+  values: Readonly<Record<string, string | number>> = {},
+): string {
+  const found: string = (language === 'de' ? german[key] : undefined) ?? english[key];
   return found.replaceAll(/\{(\w+)\}/g, (placeholder, name: string) => String(values[name] ?? placeholder));
 }
 
@@ -56,6 +64,12 @@ export function dayTime(ms: number, nowMs: number): string {
   if (isToday) return clockTime(ms);
   const locale = language === 'de' ? 'de-DE' : 'en-GB';
   return `${new Date(ms).toLocaleDateString(locale, { day: 'numeric', month: 'short' })} ${clockTime(ms)}`;
+}
+
+/** `3 May 2026`. */
+export function dayText(ms: number): string {
+  const locale = language === 'de' ? 'de-DE' : 'en-GB';
+  return new Date(ms).toLocaleDateString(locale, { day: 'numeric', month: 'short', year: 'numeric' });
 }
 
 let names: ReadonlyMap<string, string> = new Map();

@@ -5,11 +5,11 @@ import type { Go } from './alarms.ts';
 import type { Browser, LoginOutcome } from './connection.ts';
 import { CorridorView } from './corridor-view.tsx';
 import { Cover } from './cover.tsx';
-import { CameraDoor, EventsDoor, SystemDoor, TimelineDoor, ZonesDoor } from './doors.tsx';
+import { CameraDoor, EventsDoor, SettingsDoor, SystemDoor, TimelineDoor, ZonesDoor } from './doors.tsx';
 import { Brand, Icon, type IconName } from './icons.tsx';
 import { fewestColumns } from './layout.ts';
 import { Login } from './login.tsx';
-import { EVENTS, linkTo, SYSTEM, TIMELINE, WALL } from './route.ts';
+import { EVENTS, linkTo, SETTINGS, SYSTEM, TIMELINE, WALL } from './route.ts';
 import {
   askingFor,
   beatAge,
@@ -22,11 +22,13 @@ import {
   isElsewhere,
   logoutRefused,
   help,
+  mayChangeNode,
   me,
   mutedFor,
   session,
   sound,
   eventsOpen,
+  settingsOpen,
   systemOpen,
   technical,
   timelineOpen,
@@ -94,6 +96,7 @@ function Main({ view, ...actions }: { view: WallView } & Actions): VNode {
   if (id === null && timelineOpen.value) return <TimelineDoor {...{ ward, browser, alarms, go }} />;
   if (id === null && eventsOpen.value) return <EventsDoor {...{ ward, browser, alarms, go }} />;
   if (id === null && systemOpen.value) return <SystemDoor {...{ ward, browser, alarms, go }} />;
+  if (id === null && settingsOpen.value) return <SettingsDoor {...{ ward, browser, alarms, go }} />;
   if (id === null) return <Wall view={view} {...actions} />;
   return <CameraDoor key={id} camera={id} known={hasCamera(view, id)} {...{ ward, browser, alarms, go }} />;
 }
@@ -103,7 +106,7 @@ function Top({ logout, toggleTheme, wantSound, toggleMute }: Actions): VNode {
   const open = wall.value?.open ?? 0;
   const isWall = openCamera.value === null && !isElsewhere();
   return (
-    <header class="top">
+    <header class={`top ${mayChangeNode(me.value) ? 'two' : ''}`}>
       <span class="brand">
         <Brand />
         <span>vigia</span>
@@ -131,6 +134,11 @@ function Top({ logout, toggleTheme, wantSound, toggleMute }: Actions): VNode {
                 {problems.value}
               </span>
             )}
+          </a>
+        )}
+        {mayChangeNode(me.value) && (
+          <a href={SETTINGS} aria-current={settingsOpen.value ? 'page' : undefined}>
+            {text('nav.settings')}
           </a>
         )}
       </nav>
