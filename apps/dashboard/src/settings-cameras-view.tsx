@@ -1,6 +1,8 @@
 import type { VNode } from 'preact';
 import { streamText } from './accounts.ts';
 import { Icon } from './icons.tsx';
+import { type AddScreen, modelsOf } from './settings-add.ts';
+import { Add, NEW_CAMERA } from './settings-add-view.tsx';
 import { linkTo, linkToZones } from './route.ts';
 import { tileScreen } from './screen.ts';
 import {
@@ -27,18 +29,34 @@ const RECORDED = { always: 'rec.always', on_event: 'rec.on_event', never: 'rec.n
 const REMOVE = 'remove-camera';
 
 /** The cameras of the node, and the form of one. */
-export function Cameras({ screen, ward }: { screen: SettingsScreen; ward: Ward }): VNode {
+export function Cameras({ screen, adding, ward }: { screen: SettingsScreen; adding: AddScreen; ward: Ward }): VNode {
   const cameras = Object.entries(screen.config.value?.document.cameras ?? {});
   const watched = cameras.filter(([, { consumers }]) => enabledOf(consumers).length > 0).length;
   const draft = screen.draft.value;
   const saving = screen.saving.value;
+  const isAdding = draft === null && adding.open.value;
+  const add = (): void => {
+    screen.close();
+    if (screen.draft.peek() !== null) return;
+    screen.adding.value = { kind: 'idle' };
+    adding.begin(modelsOf(screen.config.peek()?.document ?? {})[0] ?? '');
+  };
   return (
-    <div class={`se-two ${draft === null ? '' : 'open'}`}>
+    <div class={`se-two ${draft === null && !isAdding ? '' : 'open'}`}>
       <section class="card se-list" aria-label={say('cams')}>
         <header>
           <h2 tabIndex={-1}>{say('cams')}</h2>
           <span class="mute">{say('cams.sub', { n: watched, m: cameras.length - watched })}</span>
+          <span class="sp" />
+          <button type="button" class="btn" data-row={NEW_CAMERA} aria-expanded={isAdding} onClick={add}>
+            {say('add')}
+          </button>
         </header>
+        {!isAdding && screen.adding.value.kind === 'saved' && (
+          <div class="body">
+            <Done>{say('add.done', { n: screen.adding.value.revision })}</Done>
+          </div>
+        )}
         {draft === null && saving.kind === 'saved' && (
           <div class="body">
             <Done>
@@ -70,6 +88,7 @@ export function Cameras({ screen, ward }: { screen: SettingsScreen; ward: Ward }
         )}
       </section>
       {draft !== null && <Form key={draft.camera} draft={draft} screen={screen} ward={ward} />}
+      {isAdding && <Add adding={adding} screen={screen} />}
     </div>
   );
 }

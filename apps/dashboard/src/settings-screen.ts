@@ -20,7 +20,10 @@ export interface Revision {
 
 /** The one in force. */
 export interface Configuration extends Revision {
-  readonly document: { readonly cameras?: Readonly<Record<string, CameraSettings>> };
+  readonly document: {
+    readonly cameras?: Readonly<Record<string, CameraSettings>>;
+    readonly models?: Readonly<Record<string, unknown>>;
+  };
   /** How it differs from the file. */
   readonly beside_file: readonly string[];
 }
@@ -59,6 +62,8 @@ export class SettingsScreen {
   readonly removing: Signal<boolean> = signal(false);
   /** The camera that was removed last, while that is said. */
   readonly removed: Signal<string> = signal('');
+  /** What became of a camera that was to be added. */
+  readonly adding: Signal<Outcome> = signal({ kind: 'idle' });
   readonly target: Signal<Return | null> = signal(null);
   readonly going: Signal<Outcome> = signal({ kind: 'idle' });
   readonly #browser: SettingsBrowser;
@@ -110,7 +115,7 @@ export class SettingsScreen {
   /** Nobody looks any more: what was done is not said again. Forms stay. */
   leave(): void {
     batch(() => {
-      for (const outcome of [this.saving, this.going])
+      for (const outcome of [this.saving, this.going, this.adding])
         if (outcome.peek().kind === 'saved') outcome.value = { kind: 'idle' };
       this.removed.value = '';
     });
@@ -190,6 +195,13 @@ export class SettingsScreen {
       this.removing.value = false;
       this.removed.value = draft.camera;
     });
+  }
+
+  /** Adds a camera, unless somebody else changed the settings that are shown. @returns what became of it. */
+  async add(id: string, settings: object): Promise<Outcome> {
+    const revision = this.config.peek()?.revision;
+    if (revision === undefined || this.adding.peek().kind === 'asking') return this.adding.peek();
+    return this.#change(this.adding, 'PUT', cameraPath(id), revision, settings);
   }
 
   /** The form as the settings are now. What was typed is given up. */

@@ -5,6 +5,8 @@ import type { Browser } from './connection.ts';
 import { Icon, type IconName } from './icons.tsx';
 import { linkToSettings, type SettingsPart, settingsOf } from './route.ts';
 import { address, mayChangeNode, me, wallMs } from './screen.ts';
+import { AddScreen } from './settings-add.ts';
+import { NEW_CAMERA } from './settings-add-view.tsx';
 import { Cameras } from './settings-cameras-view.tsx';
 import { authorOf, focusRow, NEW_USER, say } from './settings-parts.tsx';
 import { Revisions } from './settings-revisions-view.tsx';
@@ -29,6 +31,7 @@ export interface SettingsViewProps {
 interface Screens {
   readonly user: string | null;
   readonly settings: SettingsScreen;
+  readonly adding: AddScreen;
   readonly users: UsersScreen;
 }
 
@@ -70,7 +73,12 @@ function screensOf(browser: Browser): Screens {
   const user = me.peek()?.user ?? null;
   const csrf = (): string | null => me.peek()?.csrf ?? null;
   if (kept === undefined || kept.user !== user)
-    kept = { user, settings: new SettingsScreen(browser, csrf), users: new UsersScreen(browser, csrf) };
+    kept = {
+      user,
+      settings: new SettingsScreen(browser, csrf),
+      adding: new AddScreen(browser, csrf),
+      users: new UsersScreen(browser, csrf),
+    };
   return kept;
 }
 
@@ -82,7 +90,7 @@ const PARTS: readonly (readonly [part: SettingsPart, icon: IconName, word: 'cams
 
 function Parts({
   part,
-  screens: { settings, users },
+  screens: { settings, adding, users },
   ward,
   nowMs,
 }: {
@@ -99,8 +107,8 @@ function Parts({
       users.leave();
     };
   }, [settings, users, part]);
-  useEscape(settings, users);
-  useUnsaved(settings, users);
+  useEscape(settings, users, adding);
+  useUnsaved(settings, users, adding);
   const counts: Readonly<Record<SettingsPart, number | undefined>> = {
     cameras: Object.keys(settings.config.value?.document.cameras ?? {}).length,
     users: users.users.value?.length,
@@ -130,7 +138,7 @@ function Parts({
         {settings.config.value === null ? (
           settings.failed.value === '' && <p class="mute">{say('asking')}</p>
         ) : part === 'cameras' ? (
-          <Cameras screen={settings} ward={ward} />
+          <Cameras screen={settings} adding={adding} ward={ward} />
         ) : part === 'users' ? (
           <Users screen={users} settings={settings} />
         ) : (
@@ -150,22 +158,22 @@ function InForce({ screen, nowMs }: { screen: SettingsScreen; nowMs: () => numbe
 }
 
 /** Escape closes a question, then a form in which nothing was typed. What was typed is not lost by a key. */
-function useEscape(settings: SettingsScreen, users: UsersScreen): void {
+function useEscape(settings: SettingsScreen, users: UsersScreen, adding: AddScreen): void {
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
       if (event.key !== 'Escape' || event.defaultPrevented) return;
       const part = settingsOf(address.peek());
-      if (!escapes(part, settings, users)) return;
+      if (!escapes(part, { settings, users, adding })) return;
       event.preventDefault();
       event.stopPropagation();
     };
     document.addEventListener('keydown', press, { capture: true });
     return () => document.removeEventListener('keydown', press, { capture: true });
-  }, [settings, users]);
+  }, [settings, users, adding]);
 }
 
 /** @returns whether the key was for the part that is open. */
-function escapes(part: SettingsPart | null, settings: SettingsScreen, users: UsersScreen): boolean {
+function escapes(part: SettingsPart | null, { settings, users, adding }: Omit<Screens, 'user'>): boolean {
   const [target, draft, form] = [settings.target.peek(), settings.draft.peek(), users.form.peek()];
   if (part === 'revisions' && target !== null) {
     settings.consider(null);
@@ -176,6 +184,10 @@ function escapes(part: SettingsPart | null, settings: SettingsScreen, users: Use
       settings.close();
       focusRow(draft.camera);
     }
+  } else if (part === 'cameras' && adding.open.peek()) {
+    if (adding.isDirty) return true;
+    adding.close();
+    focusRow(NEW_CAMERA);
   } else if (part === 'users' && form !== null) {
     if (users.removing.peek() !== null) users.ask(null);
     else if (!users.isDirty && users.made.peek() === null) {
@@ -187,12 +199,12 @@ function escapes(part: SettingsPart | null, settings: SettingsScreen, users: Use
 }
 
 /** A tab that is closed says that something is not saved. */
-function useUnsaved(settings: SettingsScreen, users: UsersScreen): void {
+function useUnsaved(settings: SettingsScreen, users: UsersScreen, adding: AddScreen): void {
   useEffect(() => {
     const ask = (event: BeforeUnloadEvent): void => {
-      if (settings.isDirty || users.isDirty) event.preventDefault();
+      if (settings.isDirty || users.isDirty || adding.isDirty) event.preventDefault();
     };
     window.addEventListener('beforeunload', ask);
     return () => window.removeEventListener('beforeunload', ask);
-  }, [settings, users]);
+  }, [settings, users, adding]);
 }

@@ -1,8 +1,10 @@
 // Settings on the page, in Chromium, with real users over TLS: users, tokens, cameras, revisions.
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SimulatedCamera } from '@vigia/testkit';
 import { AccessNode, PASSWORD } from './support/access-node.ts';
 import { seriousIn } from './support/axe.ts';
+import { CLIP } from './support/vigia.ts';
 
 const OTTOS = 'ottos own password';
 
@@ -220,6 +222,41 @@ describe('in Chromium', { tags: 'full' }, () => {
     await button('Go back to revision 9').click();
     await page.getByText('Done. Revision 11 is in force.').waitFor();
     expect(Object.keys((await node.local.config()).document['cameras'] as object).toSorted()).toEqual(['hall', 'yard']);
+  });
+
+  test('a camera is tried, seen and added, with its password; a wrong one is said', { timeout: 90_000 }, async () => {
+    const login = { scheme: 'digest', user: 'care', password: 'k33p/th1s' } as const;
+    const camera = await SimulatedCamera.start({ clip: CLIP, path: '/Streaming/Channels/101', auth: login });
+    const { host } = new URL(camera.url);
+    await settings('/cameras');
+    await button('Add a camera').click();
+    await form().getByLabel('Address').fill(`${host}/Streaming/Channels/101`);
+    await form().getByLabel('User of the camera').fill('care');
+    await form().getByLabel('Its password').fill('wrong');
+    await button('Try it').click();
+    await form().getByText('No picture: Camera refuses the login').waitFor();
+    await look();
+    await form().getByLabel('Its password').fill(login.password);
+    await button('Try it').click();
+    const picture = form().getByRole('img', { name: 'A picture of this camera, just now' });
+    await picture.waitFor();
+    expect(await picture.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth)).toBe(640);
+    // Its small stream is looked for, and not there.
+    await expect.poll(() => form().getByLabel('Small stream').inputValue(), { timeout: 20_000 }).toBe('');
+    await form().getByLabel(/^Name/).fill('Room 6');
+    await form().getByText('Its id is room-6; that stays.').waitFor();
+    await look();
+    await button('Add as revision 12').click();
+    await page.getByText('The camera is added. Revision 12 is in force.').waitFor();
+    expect(await page.content()).not.toContain(login.password);
+    await page.getByRole('link', { name: 'Wall' }).click();
+    await page.getByRole('link', { name: 'Room 6' }).waitFor();
+    const { document } = await node.local.config();
+    expect((document['cameras'] as Record<string, object>)['room-6']).toMatchObject({
+      source: `rtsp://***@${host}/Streaming/Channels/101`,
+      name: 'Room 6',
+    });
+    await camera.close();
     // Refusals that the test asked for are printed by the browser.
     expect(complaints.filter((text) => !/ 4(?:00|01|09|12) /.test(text))).toEqual([]);
     await context.close();

@@ -101,6 +101,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   }
 }
 
+/** So that the timeline has something to show, and a preview of zones something to play. */
+const RECORD = { keep: '1h', keep_events: '1h' };
+
 function isOwn(camera: string): camera is CameraId {
   return Object.hasOwn(CLIPS, camera);
 }
@@ -119,12 +122,13 @@ function demoConfig(cameras: Readonly<Record<CameraId, DemoCamera>>, mqttPort: n
     cameras: {
       room: camera('room', 1, 'Living room', {
         consumers: people(5, 'critical'),
-        record: { keep: '1h', keep_events: '1h' },
+        record: RECORD,
         rules: { fall: { from: 'people' } },
       }),
       bedroom: camera('bedroom', 2, 'Bedroom', {
         consumers: people(5, 'high'),
         zones: { bed: { kind: 'bed', points: BED } },
+        record: RECORD,
         rules: { bed: { from: 'people', zone: 'bed' } },
       }),
       shop: camera('shop', 3, 'Shop', { consumers: people(3, 'high') }),
@@ -132,7 +136,7 @@ function demoConfig(cameras: Readonly<Record<CameraId, DemoCamera>>, mqttPort: n
     },
     models: { ssdlite: { use: 'ssdlite-mobilenet-v2' } },
     // Not where a node that is none of a demo keeps its footage: it would be removed.
-    storage: { path: join(dataDirOf(), 'demo-footage'), max_bytes: '200MB', cameras_per_process: 1 },
+    storage: { path: join(dataDirOf(), 'demo-footage'), max_bytes: '200MB' },
     mqtt: { url: `mqtt://127.0.0.1:${mqttPort}`, commands: false },
     http: { listen: `127.0.0.1:${httpPort}` },
   });
