@@ -43,10 +43,7 @@ export interface CameraPatch {
   readonly consumers?: Readonly<Record<string, { readonly enabled?: boolean; readonly fps?: number | null }>>;
 }
 
-/**
- * One path that differs. `before` is null for what was not there, `after` for what is not there any more. Both: it differs, and
- * how is not known.
- */
+/** One path that differs. `before` is null for one that was added, `after` for one that was removed. Both: how is not known. */
 export interface Difference {
   readonly path: string;
   readonly before: string | null;
