@@ -164,7 +164,7 @@ function State({ camera }: { camera: string }): VNode {
   const isBad = watch === 'blind' || watch === 'slow';
   return (
     <>
-      <span class={`st wrap ${isBad ? 'blind' : watch === 'watching' ? '' : 'mute'}`}>
+      <span class={`st ${isBad ? 'blind' : watch === 'watching' ? '' : 'mute'}`}>
         {watch === 'blind' && <Icon name="blind" />}
         {watch === 'slow' && <Icon name="slow" />}
         {watch === 'off' && <Icon name="off" />}

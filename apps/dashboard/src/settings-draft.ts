@@ -43,10 +43,7 @@ export interface CameraPatch {
   readonly consumers?: Readonly<Record<string, { readonly enabled?: boolean; readonly fps?: number | null }>>;
 }
 
-/**
- * One path that differs. `before` is null for what was not there, `after` for what is not there any more. Both: it differs, and
- * how is not known.
- */
+/** One path that differs. `before` is null for one that was added, `after` for one that was removed. Both: how is not known. */
 export interface Difference {
   readonly path: string;
   readonly before: string | null;
@@ -110,21 +107,24 @@ export function patchOf(draft: CameraDraft): CameraPatch | null {
 export function differencesOf(draft: CameraDraft): Difference[] {
   const { name, consumers = {} } = patchOf(draft) ?? {};
   const path = `cameras.${draft.camera}`;
-  const shown = (value: string | number | boolean | null | undefined): string | null =>
-    value === undefined || value === null ? null : JSON.stringify(value);
-  return [
-    ...Object.entries(consumers).flatMap(([id, { enabled, fps }]) => {
-      const before = draft.before.consumers?.[id];
-      const at = `${path}.consumers.${id}`;
-      return [
-        ...(enabled === undefined
-          ? []
-          : [{ path: `${at}.enabled`, before: shown(before?.enabled ?? true), after: shown(enabled) }]),
-        ...(fps === undefined ? [] : [{ path: `${at}.fps`, before: shown(before?.fps), after: shown(fps) }]),
-      ];
-    }),
-    ...(name === undefined ? [] : [{ path: `${path}.name`, before: shown(draft.before.name), after: shown(name) }]),
-  ];
+  const differences: Difference[] = [];
+  const differs = (at: string, before: Value, after: Value): void => {
+    // Undefined: the form does not change it.
+    if (after !== undefined) differences.push({ path: `${path}.${at}`, before: shown(before), after: shown(after) });
+  };
+  for (const [id, { enabled, fps }] of Object.entries(consumers)) {
+    const before = draft.before.consumers?.[id];
+    differs(`consumers.${id}.enabled`, before?.enabled ?? true, enabled);
+    differs(`consumers.${id}.fps`, before?.fps, fps);
+  }
+  differs('name', draft.before.name, name);
+  return differences;
+}
+
+type Value = string | number | boolean | null | undefined;
+
+function shown(value: Value): string | null {
+  return value === undefined || value === null ? null : JSON.stringify(value);
 }
 
 /** Lines to draw: differences under the path that they share. */

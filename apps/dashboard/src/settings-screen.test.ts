@@ -170,15 +170,16 @@ test('saves the form over the revision that it began with, and shows the answer'
   screen.type({ name: 'Door' });
   expect(screen.isDirty).toBe(true);
   void screen.save();
-  const { path, options, answer } = last('PATCH');
-  expect(path).toBe('/api/v1/cameras/hall');
-  expect(options).toMatchObject({ body: { name: 'Door' }, ifMatch: 3, csrf: 'token' });
+  expect(last('PATCH')).toMatchObject({
+    path: '/api/v1/cameras/hall',
+    options: { body: { name: 'Door' }, ifMatch: 3, csrf: 'token' },
+  });
   // Neither twice, nor while it is being saved.
   void screen.save();
   screen.type({ name: 'Gate' });
   screen.close();
   expect(screen.draft.value?.name).toBe('Door');
-  await answer(200, { revision: 4, changes: ['cameras.hall.name: "Hall" → "Door"'] });
+  await last('PATCH').answer(200, { revision: 4, changes: ['cameras.hall.name: "Hall" → "Door"'] });
   await answers(4, { hall: { ...HALL, name: 'Door' } });
   expect(screen.saving.value).toEqual({
     kind: 'saved',

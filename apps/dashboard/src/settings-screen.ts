@@ -103,12 +103,14 @@ export class SettingsScreen {
       this.#request('GET', '/api/v1/config/revisions', REQUEST_MS),
     ]);
     if (number !== this.#asked) return;
-    const refused = [config, revisions].find((reply) => reply?.status !== 200);
+    if (config?.status !== 200 || revisions?.status !== 200) {
+      this.failed.value = refusalText(config?.status === 200 ? revisions : config);
+      return;
+    }
     batch(() => {
-      this.failed.value = config?.status === 200 && revisions?.status === 200 ? '' : refusalText(refused);
-      if (this.failed.peek() !== '') return;
-      this.config.value = config?.body as Configuration;
-      this.revisions.value = (revisions?.body as readonly Revision[]).toReversed();
+      this.failed.value = '';
+      this.config.value = config.body as Configuration;
+      this.revisions.value = (revisions.body as readonly Revision[]).toReversed();
     });
   }
 

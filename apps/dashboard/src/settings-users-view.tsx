@@ -33,11 +33,15 @@ export function Users({ screen, settings }: { screen: UsersScreen; settings: Set
             {say('u.add')}
           </button>
         </header>
-        {form === null && (
-          <div class="body empty-ok">
-            <Said screen={screen} about="removal" />
-          </div>
-        )}
+        <div class="body">
+          {screen.failed.value !== '' && (
+            <p class="st blind wrap" role="status">
+              <Icon name="lost" />
+              {say('failed', { why: screen.failed.value })}
+            </p>
+          )}
+          {form === null && <Said screen={screen} about="removal" />}
+        </div>
         <table>
           <thead>
             <tr>

@@ -71,12 +71,14 @@ export class UsersScreen {
       this.#request('GET', '/api/v1/tokens', REQUEST_MS),
     ]);
     if (number !== this.#asked) return;
-    const refused = [users, tokens].find((reply) => reply?.status !== 200);
+    if (users?.status !== 200 || tokens?.status !== 200) {
+      this.failed.value = refusalText(users?.status === 200 ? tokens : users);
+      return;
+    }
     batch(() => {
-      this.failed.value = users?.status === 200 && tokens?.status === 200 ? '' : refusalText(refused);
-      if (this.failed.peek() !== '') return;
-      this.users.value = users?.body as readonly User[];
-      this.tokens.value = tokens?.body as readonly Token[];
+      this.failed.value = '';
+      this.users.value = users.body as readonly User[];
+      this.tokens.value = tokens.body as readonly Token[];
     });
   }
 

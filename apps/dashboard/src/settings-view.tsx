@@ -4,7 +4,7 @@ import type { Alarm, Go } from './alarms.ts';
 import type { Browser } from './connection.ts';
 import { Icon, type IconName } from './icons.tsx';
 import { linkToSettings, type SettingsPart, settingsOf } from './route.ts';
-import { address, mayChangeNode, me, wallMs } from './screen.ts';
+import { address, help, mayChangeNode, me, wallMs } from './screen.ts';
 import { AddScreen } from './settings-add.ts';
 import { NEW_CAMERA } from './settings-add-view.tsx';
 import { Cameras } from './settings-cameras-view.tsx';
@@ -161,7 +161,7 @@ function InForce({ screen, nowMs }: { screen: SettingsScreen; nowMs: () => numbe
 function useEscape(settings: SettingsScreen, users: UsersScreen, adding: AddScreen): void {
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
-      if (event.key !== 'Escape' || event.defaultPrevented) return;
+      if (event.key !== 'Escape' || event.defaultPrevented || help.peek()) return;
       const part = settingsOf(address.peek());
       if (!escapes(part, { settings, users, adding })) return;
       event.preventDefault();
