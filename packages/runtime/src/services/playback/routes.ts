@@ -1,9 +1,12 @@
-import { UsageError, VigiaError } from '@vigia/base';
+import { type Clock, UsageError, VigiaError } from '@vigia/base';
+import { BEFORE_ALL_EVENTS, type NodeEvent } from '@vigia/contracts';
 import type { FootageView, ResultLine } from '#core/footage';
 import { type PreviewTask, previewTaskSchema } from '#core/footage-link';
+import { EVENTS_PAGE } from '#core/sidecar';
 import type { Asked, Parameters } from './asked.ts';
 import { type ClipPlan, iso, planClip } from './clip-plan.ts';
 import { clipBody, factsOf, headersOf } from './clips.ts';
+import { exportName, type ExportSource, sendExport } from './exported-clip.ts';
 import { initBody, partBody, partsOf } from './parts.ts';
 import { decodePicture, type Jpeg } from './picture-decoder.ts';
 import { pathToKeyframe, pathToPicture } from './picture-finder.ts';
@@ -25,8 +28,11 @@ const THUMBNAIL_WIDTH = 320;
 export interface RoutesOptions {
   readonly view: FootageView;
   readonly nodeName: string;
+  readonly clock: Clock;
   /** Undefined: rules cannot be previewed. */
   readonly preview?: Preview | undefined;
+  /** Undefined: nothing can be exported. */
+  readonly exports?: ExportSource | undefined;
 }
 
 /** Plays stored results to rules. @returns the answer, to be sent as JSON. @throws the signal's reason */
@@ -42,15 +48,19 @@ type Route = (asked: Asked, reply: Reply) => Promise<void>;
 export class Routes {
   readonly #view: FootageView;
   readonly #nodeName: string;
+  readonly #clock: Clock;
+  readonly #exports: ExportSource | undefined;
   readonly #preview: Preview | undefined;
   readonly #maps = new SegmentMaps();
   readonly #pictures = new PictureQueue();
   readonly #streams = new Places(STREAMS, 'clips are sent');
   readonly #previews = new Places(PREVIEWS, 'preview of rules is worked on');
 
-  constructor({ view, nodeName, preview }: RoutesOptions) {
+  constructor({ view, nodeName, clock, preview, exports }: RoutesOptions) {
     this.#view = view;
     this.#nodeName = nodeName;
+    this.#clock = clock;
+    this.#exports = exports;
     this.#preview = preview;
   }
 
@@ -78,6 +88,39 @@ export class Routes {
     this.#streams.with(async () => {
       const plan = await this.#plan(asked, reply);
       reply.json(200, factsOf(plan), headersOf(plan));
+    });
+
+  readonly #export: Route = (asked, reply) =>
+    this.#streams.with(async () => {
+      if (!this.#exports) throw new VigiaError('not_found', 'nothing can be exported here');
+      const { version, events: read } = this.#exports;
+      const plan = await this.#plan(asked, reply);
+      const [{ camera, fromMs, toMs }, { signal }] = [plan, reply];
+      const events = (after: string): Promise<readonly NodeEvent[]> =>
+        read({ camera, fromMs, toMs, after, limit: EVENTS_PAGE }, signal);
+      // Before anything is sent: without events it is refused.
+      const first = await events(BEFORE_ALL_EVENTS);
+      const view = this.#view;
+      // Times of results are whole milliseconds.
+      const times = { fromMs: Math.floor(fromMs), toMs: Math.ceil(toMs) };
+      const files = view.resultFiles(camera, times.fromMs, times.toMs);
+      await reply.stream(
+        'application/zip',
+        (sink) =>
+          sendExport(
+            {
+              plan,
+              view,
+              node: this.#nodeName,
+              version,
+              wallMs: this.#clock.wallMs(),
+              events: (after) => (after === BEFORE_ALL_EVENTS ? Promise.resolve(first) : events(after)),
+              results: readResults(files, { camera, ...times, signal }, (_line, result) => result),
+            },
+            sink,
+          ),
+        { ...headersOf(plan), 'Content-Disposition': `attachment; filename="${exportName(plan)}"` },
+      );
     });
 
   readonly #results: Route = ({ camera, parameters }, reply) =>
@@ -139,6 +182,7 @@ export class Routes {
   readonly #routes: ReadonlyMap<string, Route> = new Map([
     ['clip.mp4', this.#clip],
     ['clip.json', this.#clipFacts],
+    ['export.zip', this.#export],
     ['results.jsonl', this.#results],
     ['playlist.m3u8', this.#playlist],
     ['init.mp4', this.#init],
