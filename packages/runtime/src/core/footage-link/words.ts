@@ -1,5 +1,5 @@
 import type { Schema } from '@vigia/base';
-import { eventIdSchema, EVENTS_LIMIT, ID_PATTERN, type NodeEvent } from '@vigia/contracts';
+import { eventIdSchema, EVENTS_LIMIT, ID_PATTERN, type NodeEvent, nodeEventSchema } from '@vigia/contracts';
 import { z } from 'zod';
 import { ABSENCE_REASONS, type AbsenceReason, GAP_REASONS, type GapReason } from '#core/footage';
 
@@ -239,8 +239,11 @@ const count = z.int().min(0);
 const bytes = z.number().min(0);
 const wallMs = z.number().min(0).max(8.64e15);
 const nothing = z.null();
-/** The node's own, which it has checked. */
-const ours = z.custom<NodeEvent>((value) => typeof value === 'object' && value !== null);
+/** In the order of keys of its schema, as clients read it. One that an older version stored is passed on unchanged. */
+const event = z.union([
+  nodeEventSchema,
+  z.custom<NodeEvent>((value) => typeof value === 'object' && value !== null),
+]);
 
 /** Checks a {@link CameraKeep}. */
 export const cameraKeepSchema: z.ZodType<CameraKeep> = z.strictObject({
@@ -313,7 +316,7 @@ export const FOOTAGE_WORDS: FootageWords = {
         after: eventIdSchema,
         limit: z.int().min(1).max(EVENTS_LIMIT),
       }),
-      reply: z.strictObject({ events: z.array(ours).max(EVENTS_LIMIT) }),
+      reply: z.strictObject({ events: z.array(event).max(EVENTS_LIMIT) }),
     },
   },
   notices: {
