@@ -63,7 +63,13 @@ class FootageChild {
 
   setUp(setup: Partial<FootageSetup> = {}): Promise<null> {
     const { dirs, root } = rig;
-    const place = { node: 'n', version: '1', boot: 'b', stateDir: join(root, 'state'), socketPath: join(root, 'play.sock') };
+    const place = {
+      node: 'n',
+      version: '1',
+      boot: 'b',
+      stateDir: join(root, 'state'),
+      socketPath: join(root, 'play.sock'),
+    };
     const all = { ...LIMITS, ...place, dirs: [{ path: dirs[0], maxBytes: null }], ...setup };
     return this.channel.request('setup', all, { deadlineMs: 20_000 });
   }

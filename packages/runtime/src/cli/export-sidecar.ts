@@ -41,9 +41,7 @@ export async function writeSidecar(file: string, clip: object, of: SidecarOf): P
       yield text;
     }
   }
-  await whole(file, (unfinished) =>
-    pipeline(Readable.from(lines()), createWriteStream(unfinished, { mode: 0o640 })),
-  );
+  await whole(file, (unfinished) => pipeline(Readable.from(lines()), createWriteStream(unfinished, { mode: 0o640 })));
   return { events: counts.event, results: counts.result, sha256: hash.digest('hex') };
 }
 

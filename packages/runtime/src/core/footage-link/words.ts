@@ -240,10 +240,7 @@ const bytes = z.number().min(0);
 const wallMs = z.number().min(0).max(8.64e15);
 const nothing = z.null();
 /** In the order of keys of its schema, as clients read it. One that an older version stored is passed on unchanged. */
-const event = z.union([
-  nodeEventSchema,
-  z.custom<NodeEvent>((value) => typeof value === 'object' && value !== null),
-]);
+const event = z.union([nodeEventSchema, z.custom<NodeEvent>((value) => typeof value === 'object' && value !== null)]);
 
 /** Checks a {@link CameraKeep}. */
 export const cameraKeepSchema: z.ZodType<CameraKeep> = z.strictObject({

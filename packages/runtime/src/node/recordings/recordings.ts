@@ -12,14 +12,7 @@ import {
 } from '@vigia/base';
 import { type HealthProblem, type NodeItem, type RecordingStatus, WHOLE_NODE } from '@vigia/contracts';
 import type { GapReason, RecorderState, RecordRoom } from '#core/footage';
-import type {
-  EventsAsk,
-  EventsReply,
-  RebuildReply,
-  RoomNotice,
-  RoomReason,
-  SpansReply,
-} from '#core/footage-link';
+import type { EventsAsk, EventsReply, RebuildReply, RoomNotice, RoomReason, SpansReply } from '#core/footage-link';
 import type { IngestSetup } from '#core/ingest-link';
 import type { RecordingsAsk } from '#services/control-plane';
 import type { RecordingSources } from '#node/metrics';

@@ -52,7 +52,12 @@ export function headersOf({ fromMs, toMs, gaps, ends }: ClipPlan): Record<string
 }
 
 /** Sends bytes of a clip. @throws as {@link sendFootage} does. */
-export function sendClip({ camera, init, extents }: ClipPlan, view: FootageView, span: Span, sink: Sink): Promise<void> {
+export function sendClip(
+  { camera, init, extents }: ClipPlan,
+  view: FootageView,
+  span: Span,
+  sink: Sink,
+): Promise<void> {
   return sendFootage({ camera, head: init.bytes, tracks: init.tracks, extents }, view, span, sink);
 }
 

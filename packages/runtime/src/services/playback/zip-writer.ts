@@ -78,7 +78,16 @@ export class ZipWriter {
     const count = this.#entries.length;
     if (from >= LIMIT) await this.#send(end64(count, bytes, from));
     await this.#send(
-      packed([4, 0x06_05_4b_50], [2, 0], [2, 0], [2, count], [2, count], [4, bytes], [4, Math.min(from, LIMIT)], [2, 0]),
+      packed(
+        [4, 0x06_05_4b_50],
+        [2, 0],
+        [2, 0],
+        [2, count],
+        [2, count],
+        [4, bytes],
+        [4, Math.min(from, LIMIT)],
+        [2, 0],
+      ),
     );
   }
 
