@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { NodeEvent } from '@vigia/contracts';
-import type { AbsenceReason, FootageView, ResultLine } from '#core/footage';
-import { sidecarLines, type SidecarSources } from '#core/sidecar';
+import { BEFORE_ALL_EVENTS, type NodeEvent } from '@vigia/contracts';
+import type { AbsenceReason, FootageView } from '#core/footage';
+import { EVENTS_PAGE, sidecarLines, type SidecarSources } from '#core/sidecar';
 import { type ClipPlan, iso } from './clip-plan.ts';
 import type { Sink } from './clip-stream.ts';
 import { type ClipFacts, factsOf, sendClip } from './clips.ts';
+import { readResults } from './results.ts';
 import { ZipWriter } from './zip-writer.ts';
 
 /** Which events of a camera: stored behind `after`, and between two wall times, milliseconds since 1970; `toMs` is not included. */
@@ -24,17 +25,26 @@ export interface ExportSource {
   readonly events: (wanted: EventsWanted, signal: AbortSignal) => Promise<readonly NodeEvent[]>;
 }
 
-/** A clip, and what an export of it says besides. */
-export interface Exported {
+/** What is exported, and from where. */
+export interface ExportOf {
   readonly plan: ClipPlan;
   readonly view: FootageView;
   readonly node: string;
-  /** Of vigia. */
-  readonly version: string;
-  /** When it is made. Milliseconds since 1970. */
+  readonly source: ExportSource;
+  /** Now. Milliseconds since 1970. */
   readonly wallMs: number;
-  readonly events: SidecarSources['events'];
-  readonly results: AsyncIterable<readonly ResultLine[]>;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
+}
+
+/** An archive that can be sent. */
+export interface ClipExport {
+  /** Of the file that it is saved in: `hall_2026-11-22T03-14-07Z.zip`. */
+  readonly name: string;
+  /**
+   * @throws VigiaError `footage_changed`; what the source and the sink throw. The archive has no end then, and is not valid.
+   */
+  readonly send: (sink: Sink) => Promise<void>;
 }
 
 /** Lines of the sidecar that are sent together, characters. */
@@ -42,13 +52,34 @@ const SOME_LINES = 64 * 1024;
 const SUMS = 'SHA256SUMS';
 
 /**
- * Sends a ZIP archive with a clip, what happened in it, the SHA-256 of both, and a text that explains them. The clip is the last
- * one of them: events and results are read before a slow caller could make them old.
+ * Prepares a ZIP archive with a clip, what happened in it, a text that explains them, and the SHA-256 of all three. It is made
+ * while it is sent, the clip last: events and results are read before a slow caller could make them old.
  *
- * @throws VigiaError `footage_changed`; what the sources and the sink throw. The archive has no end then, and is not valid.
+ * @throws what the source throws: without events there is no export.
  */
-export async function sendExport(exported: Exported, sink: Sink): Promise<void> {
-  const { plan, view, wallMs } = exported;
+export async function prepareExport(of: ExportOf): Promise<ClipExport> {
+  const { plan, view, source, signal } = of;
+  const { camera, fromMs, toMs } = plan;
+  const page = (after: string): ReturnType<SidecarSources['events']> =>
+    source.events({ camera, fromMs, toMs, after, limit: EVENTS_PAGE }, signal);
+  const first = await page(BEFORE_ALL_EVENTS);
+  // Times of results are whole milliseconds.
+  const wanted = { camera, fromMs: Math.floor(fromMs), toMs: Math.ceil(toMs), signal };
+  const files = view.resultFiles(camera, wanted.fromMs, wanted.toMs);
+  const sources: SidecarSources = {
+    events: async (after) => (after === BEFORE_ALL_EVENTS ? first : page(after)),
+    results: readResults(files, wanted, (_line, result) => result),
+  };
+  return { name: nameOf(plan), send: (sink) => sendExport(of, sources, sink) };
+}
+
+function nameOf({ camera, fromMs }: ClipPlan): string {
+  // The ids of cameras have nothing that a file's name must not have. Windows allows no colon.
+  return `${camera}_${iso(fromMs).slice(0, 19).replaceAll(':', '-')}Z.zip`;
+}
+
+async function sendExport(of: ExportOf, sources: SidecarSources, sink: Sink): Promise<void> {
+  const { plan, view, wallMs } = of;
   const zip = new ZipWriter(sink, wallMs);
   const sums: string[] = [];
   const add = async (name: string, bytes: number | undefined, write: (to: Sink) => Promise<void>): Promise<void> => {
@@ -65,22 +96,16 @@ export async function sendExport(exported: Exported, sink: Sink): Promise<void> 
     const bytes = Buffer.from(text);
     return add(name, bytes.byteLength, (to) => to(bytes));
   };
-  await addText('README.txt', readme(exported));
-  await add('clip.jsonl', undefined, (to) => sendSidecar(exported, to));
+  await addText('README.txt', readme(of));
+  await add('clip.jsonl', undefined, (to) => sendSidecar(plan, sources, to));
   await add('clip.mp4', plan.bytes, (to) => sendClip(plan, view, { from: 0, to: plan.bytes }, to));
   await addText(SUMS, sums.join(''));
   await zip.end();
 }
 
-/** The name of the file that it is saved in: `hall_2026-11-22T03-14-07Z.zip`. */
-export function exportName({ camera, fromMs }: ClipPlan): string {
-  // The ids of cameras have nothing that a file's name must not have. Windows allows no colon.
-  return `${camera}_${iso(fromMs).slice(0, 19).replaceAll(':', '-')}Z.zip`;
-}
-
-async function sendSidecar({ plan, events, results }: Exported, sink: Sink): Promise<void> {
+async function sendSidecar(plan: ClipPlan, sources: SidecarSources, sink: Sink): Promise<void> {
   let lines = '';
-  for await (const { text } of sidecarLines(plan.camera, factsOf(plan), { events, results })) {
+  for await (const { text } of sidecarLines(plan.camera, factsOf(plan), sources)) {
     lines += text;
     if (lines.length < SOME_LINES) continue;
     await sink(Buffer.from(lines));
@@ -103,7 +128,7 @@ const REASONS: Readonly<Record<AbsenceReason, string>> = {
 };
 
 /** For somebody who has never heard of vigia. */
-function readme({ plan, node, version, wallMs }: Exported): string {
+function readme({ plan, node, source: { version }, wallMs }: ExportOf): string {
   const { gaps, from_ms: fromMs, to_ms: toMs, ends } = factsOf(plan);
   const early = ends
     ? '\nThe clip ends early: the format of the camera changes there. Export the rest separately.\n'

@@ -1,12 +1,10 @@
 import { type Clock, UsageError, VigiaError } from '@vigia/base';
-import { BEFORE_ALL_EVENTS, type NodeEvent } from '@vigia/contracts';
 import type { FootageView, ResultLine } from '#core/footage';
 import { type PreviewTask, previewTaskSchema } from '#core/footage-link';
-import { EVENTS_PAGE } from '#core/sidecar';
 import type { Asked, Parameters } from './asked.ts';
 import { type ClipPlan, iso, planClip } from './clip-plan.ts';
 import { clipBody, factsOf, headersOf } from './clips.ts';
-import { exportName, type ExportSource, sendExport } from './exported-clip.ts';
+import type { ExportSource } from './exported-clip.ts';
 import { initBody, partBody, partsOf } from './parts.ts';
 import { decodePicture, type Jpeg } from './picture-decoder.ts';
 import { pathToKeyframe, pathToPicture } from './picture-finder.ts';
@@ -93,34 +91,19 @@ export class Routes {
   readonly #export: Route = (asked, reply) =>
     this.#streams.with(async () => {
       if (!this.#exports) throw new VigiaError('not_found', 'nothing can be exported here');
-      const { version, events: read } = this.#exports;
       const plan = await this.#plan(asked, reply);
-      const [{ camera, fromMs, toMs }, { signal }] = [plan, reply];
-      const events = (after: string): Promise<readonly NodeEvent[]> =>
-        read({ camera, fromMs, toMs, after, limit: EVENTS_PAGE }, signal);
-      // Before anything is sent: without events it is refused.
-      const first = await events(BEFORE_ALL_EVENTS);
-      const view = this.#view;
-      // Times of results are whole milliseconds.
-      const times = { fromMs: Math.floor(fromMs), toMs: Math.ceil(toMs) };
-      const files = view.resultFiles(camera, times.fromMs, times.toMs);
-      await reply.stream(
-        'application/zip',
-        (sink) =>
-          sendExport(
-            {
-              plan,
-              view,
-              node: this.#nodeName,
-              version,
-              wallMs: this.#clock.wallMs(),
-              events: (after) => (after === BEFORE_ALL_EVENTS ? Promise.resolve(first) : events(after)),
-              results: readResults(files, { camera, ...times, signal }, (_line, result) => result),
-            },
-            sink,
-          ),
-        { ...headersOf(plan), 'Content-Disposition': `attachment; filename="${exportName(plan)}"` },
-      );
+      // Most nodes never export anything: it is loaded when first asked for.
+      const { prepareExport } = await import('./exported-clip.ts');
+      const { name, send } = await prepareExport({
+        plan,
+        view: this.#view,
+        node: this.#nodeName,
+        source: this.#exports,
+        wallMs: this.#clock.wallMs(),
+        signal: reply.signal,
+      });
+      const headers = { ...headersOf(plan), 'Content-Disposition': `attachment; filename="${name}"` };
+      await reply.stream('application/zip', send, headers);
     });
 
   readonly #results: Route = ({ camera, parameters }, reply) =>
