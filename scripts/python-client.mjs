@@ -103,7 +103,7 @@ function namedSchemas(contracts, operations) {
 /** The Python type of an answer; undefined where there is nothing to say but that it was done. */
 function returnsOf({ operationId, responses }, types) {
   const [[type, { schema }]] = Object.entries(responses[200].content);
-  if (/^(?:image|video)\/|mpegurl$/.test(type)) return 'bytes';
+  if (/^(?:image|video)\/|mpegurl$|^application\/zip$/.test(type)) return 'bytes';
   if (type !== 'application/json') return 'str';
   if (schema.properties && Object.keys(schema.properties).length === 0) return undefined;
   return types.of(schema, `${pascal(operationId)}Answer`);

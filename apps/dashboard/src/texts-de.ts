@@ -196,7 +196,9 @@ export const DE: Partial<Record<TextKey, string>> = {
   'tl.size': 'Größe',
   'tl.sized': '{n} MB, nicht neu kodiert',
   'tl.save': 'Clip speichern',
-  'tl.results': 'Seine Ergebnisse',
+  'tl.zip': 'Als Beweis speichern',
+  'tl.zipd':
+    'Als Beweis: eine ZIP-Datei mit dem Clip, seinen Ereignissen und Ergebnissen und mit Prüfsummen, die zeigen, ob etwas verändert wurde. Sie ist etwas größer als der Clip.',
   'tl.noclip': 'Kein Clip: {why}',
   'tl.lane': 'Zeit in der Aufnahme von {room}',
   'tl.rec': 'aufgenommen',

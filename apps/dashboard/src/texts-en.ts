@@ -193,7 +193,9 @@ export const EN = {
   'tl.size': 'Size',
   'tl.sized': '{n} MB, not encoded again',
   'tl.save': 'Save clip',
-  'tl.results': 'Its results',
+  'tl.zip': 'Save as evidence',
+  'tl.zipd':
+    'As evidence: one ZIP file with the clip, its events and results, and checksums that show whether something was changed. It is a little larger than the clip.',
   'tl.noclip': 'No clip: {why}',
   'tl.lane': 'Time in the recording of {room}',
   'tl.rec': 'recorded',

@@ -374,15 +374,19 @@ function ClipCard({ screen, nowMs }: CardProps): VNode {
             )}
           </dl>
           {clip.refused === '' ? (
-            <div class="row">
-              <a class="btn pri" href={screen.path('clip.mp4', query)} download>
-                <Icon name="down" size="s" />
-                {text('tl.save')}
-              </a>
-              <a class="btn" href={screen.path('results.jsonl', query)} download>
-                {text('tl.results')}
-              </a>
-            </div>
+            <>
+              <div class="row">
+                <a class="btn pri" href={screen.path('clip.mp4', query)} download>
+                  <Icon name="down" size="s" />
+                  {text('tl.save')}
+                </a>
+                <a class="btn" href={screen.path('export.zip', query)} download>
+                  <Icon name="down" size="s" />
+                  {text('tl.zip')}
+                </a>
+              </div>
+              <p class="mute">{text('tl.zipd')}</p>
+            </>
           ) : (
             <p class="st blind wrap" role="status">
               {text('tl.noclip', { why: clip.refused })}

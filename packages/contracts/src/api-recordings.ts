@@ -105,6 +105,14 @@ export const RECORDINGS_API = {
     query: range,
     answer: 'media:application/x-ndjson',
   },
+  exportedClip: {
+    ...MEDIA,
+    path: '/api/v1/recordings/{camera}/export.zip',
+    summary:
+      'A clip as evidence, in one ZIP archive: `clip.mp4` (the bytes of that route), `clip.jsonl` (its facts, events and results in order of time), `SHA256SUMS`, `README.txt`. Its size is not known before; a download that is cut is no valid archive.',
+    query: range,
+    answer: 'media:application/zip',
+  },
   playlist: {
     ...MEDIA,
     path: '/api/v1/recordings/{camera}/playlist.m3u8',
@@ -148,6 +156,7 @@ export const MEDIA_NAMES = [
   'clip',
   'clipFacts',
   'recordedResults',
+  'exportedClip',
   'playlist',
   'playlistInit',
   'playlistPart',

@@ -45,7 +45,7 @@ class FootageChild {
     this.process = fork(ENTRY, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
     this.process.stderr?.on('data', (text) => (this.stderr += String(text)));
     const handlers: Handlers<FootageWords> = {
-      requests: {},
+      requests: { events: () => ({ events: [] }) },
       notices: {
         room: (room) => this.#room.splice(0).forEach((resolve) => resolve(room)),
         counters: (counters) => this.#counters.splice(0).forEach((resolve) => resolve(counters)),
@@ -63,7 +63,13 @@ class FootageChild {
 
   setUp(setup: Partial<FootageSetup> = {}): Promise<null> {
     const { dirs, root } = rig;
-    const place = { node: 'n', boot: 'b', stateDir: join(root, 'state'), socketPath: join(root, 'play.sock') };
+    const place = {
+      node: 'n',
+      version: '1',
+      boot: 'b',
+      stateDir: join(root, 'state'),
+      socketPath: join(root, 'play.sock'),
+    };
     const all = { ...LIMITS, ...place, dirs: [{ path: dirs[0], maxBytes: null }], ...setup };
     return this.channel.request('setup', all, { deadlineMs: 20_000 });
   }

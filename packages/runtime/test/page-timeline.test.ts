@@ -1,4 +1,5 @@
 // The timeline of the page, in Chromium: what was recorded is played from any time on, across a gap, and saved as a clip.
+import { execFileSync } from 'node:child_process';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seriousIn } from './support/axe.ts';
@@ -107,7 +108,13 @@ describe('in Chromium', { tags: 'full' }, () => {
     ]);
     expect(saved.suggestedFilename()).toMatch(/-hall-.*\.mp4$/);
     expect(await saved.failure()).toBeNull();
-    await isShown(page.getByRole('link', { name: 'Its results' }));
+    const [zip] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Save as evidence' }).click(),
+    ]);
+    expect(zip.suggestedFilename()).toMatch(/^hall_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.zip$/);
+    const names = execFileSync('unzip', ['-Z1', await zip.path()], { encoding: 'utf8' });
+    expect(names).toBe('README.txt\nclip.jsonl\nclip.mp4\nSHA256SUMS\n');
     expect(await seriousIn(page)).toEqual([]);
     await page.setViewportSize({ width: 390, height: 844 });
     const wider = await page.evaluate(() => {

@@ -247,6 +247,8 @@ test('the typed client calls every route of recordings', async () => {
       .decode(await node.recordedResults({ params, query: { from: time(0), to: new Date(span.to_ms).toISOString() } }))
       .split('\n')[0]
       ?.slice(0, 8),
+    // See recordings-export.test.ts.
+    exportedClip: start(await node.exportedClip({ params, query })).length,
     playlist: parts.length > 0,
     playlistInit: start(await node.playlistInit({ params, query: given(init) })),
     playlistPart: start(await node.playlistPart({ params, query: given(parts[0] ?? '') })),
@@ -262,6 +264,7 @@ test('the typed client calls every route of recordings', async () => {
     clip: 'ftyp',
     clipFacts: [],
     recordedResults: '{"node":',
+    exportedClip: 4,
     playlist: true,
     playlistInit: 'ftyp',
     playlistPart: expect.stringMatching(/^(?:moof|styp)$/),

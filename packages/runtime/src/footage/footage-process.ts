@@ -21,6 +21,8 @@ import { Footage } from './footage.ts';
 
 /** How long closing may take: a segment that is being moved is finished. Milliseconds. */
 const CLOSE_MS = 800;
+/** A page of events for an export. Milliseconds. */
+const EVENTS_MS = 10_000;
 
 /** The entry of the footage process: waits for its setup, runs until its parent ends it. */
 class FootageProcess {
@@ -80,6 +82,11 @@ class FootageProcess {
             // Most nodes never preview rules: they are loaded when first asked for.
             const { previewRules } = await import('#services/replay');
             return previewRules({ task, results, signal, clock: systemClock });
+          },
+          exports: {
+            version: setup.version,
+            events: async (wanted, signal) =>
+              (await this.#entry.channel.request('events', wanted, { deadlineMs: EVENTS_MS, signal })).events,
           },
         });
         return () => playback.close();

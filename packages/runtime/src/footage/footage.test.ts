@@ -35,7 +35,13 @@ function fine(device: number, freeBytes = 1_000_000 * MIB): StorageLook {
 async function start(setup: Partial<FootageSetup> = {}, more: Partial<FootageOptions> = {}): Promise<Footage> {
   const { root, dirs, clock, log } = rig;
   const limits = { maxBytes: null, minFreeBytes: 100 * MIB, cameras: { hall: KEEP } };
-  const place = { node: 'n', boot: 'b', stateDir: join(root, 'state'), socketPath: join(root, 'play.sock') };
+  const place = {
+    node: 'n',
+    version: '1',
+    boot: 'b',
+    stateDir: join(root, 'state'),
+    socketPath: join(root, 'play.sock'),
+  };
   const all = { ...limits, ...place, dirs: dirs.map((path) => ({ path, maxBytes: null })), ...setup };
   const notify = (name: string, notice: unknown): boolean => {
     if (name === 'room') rooms.push(notice as RoomNotice);

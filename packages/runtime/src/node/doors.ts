@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { Clock, Log, LogRecord } from '@vigia/base';
 import type { HealthProblem } from '@vigia/contracts';
-import { AccessControl } from '#core/access';
+import type { ApiResponse } from '@vigia/contracts/api';
+import { AccessControl, unlimited } from '#core/access';
+import type { EventsAsk, EventsReply } from '#core/footage-link';
 import { controlSocketPath } from '#core/node-dirs';
 import type { NamedProcess } from '#node/children';
 import type { Plan, PlannedHttp } from '#node/plan';
@@ -73,6 +75,21 @@ export class Doors {
   /** The node has other cameras, or another address: live video follows. */
   showLive(plan: Pick<Plan, 'http' | 'cameras'>): void {
     this.#live.use(plan);
+  }
+
+  /** What happened at a camera, for an export of it: the events that `GET /api/v1/events` has. @throws VigiaError `no_store` */
+  async cameraEvents({ camera, fromMs, toMs, after, limit }: EventsAsk): Promise<EventsReply> {
+    const [from, to] = [fromMs, toMs].map((ms) => new Date(ms).toISOString());
+    const answer = await this.operations.call({
+      route: 'events',
+      visitor: { identity: unlimited('an export'), from: '', trusted: false },
+      params: {},
+      query: { camera, from, to, after, limit },
+      body: undefined,
+      expected: undefined,
+      key: undefined,
+    });
+    return { events: (answer as ApiResponse<'events'>).events };
   }
 
   /** What is wrong with the port, and with live video. */

@@ -120,6 +120,7 @@ export class Supervisor {
       follow: (handle) => this.subscribe('recordings', handle),
       onState: (camera, state) => this.#announcer.recording(camera, state),
       onStorage: (state, message) => this.#announcer.footage(state, message),
+      events: (ask) => this.#doors.cameraEvents(ask),
     });
     this.#watches = new Watches({
       clock,

@@ -1,4 +1,4 @@
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type ClientRequest, type IncomingHttpHeaders, request } from 'node:http';
 
 /** An answer that was read to its end. */
 export interface Answer {
@@ -29,5 +29,33 @@ export function askSocket(
     });
     asking.on('error', reject);
     asking.end(body);
+  });
+}
+
+/** An answer that has begun. */
+export interface Unread {
+  readonly asking: ClientRequest;
+  /** Reads it to its end. */
+  readonly rest: () => Promise<Answer>;
+}
+
+/** Asks, and reads nothing: the answer stays in the buffers of the socket. */
+export function askAndWait(socketPath: string, path: string): Promise<Unread> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath, path, agent: false }, (response) => {
+      const rest = (): Promise<Answer> =>
+        new Promise((settled) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', () => undefined);
+          response.on('close', () => {
+            const { statusCode: status = 0, headers, complete } = response;
+            settled({ status, headers, body: Buffer.concat(chunks), complete });
+          });
+        });
+      resolve({ asking, rest });
+    });
+    asking.on('error', reject);
+    asking.end();
   });
 }

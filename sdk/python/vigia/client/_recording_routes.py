@@ -9,6 +9,7 @@ from .types import (
     ClipFactsAnswer,
     ClipFactsQuery,
     ClipQuery,
+    ExportedClipQuery,
     Mark,
     MarkRecordingAnswer,
     PlaylistInitQuery,
@@ -92,6 +93,15 @@ class RecordingRoutes(Sender):
         """
         return self._text(
             Request("GET", "/api/v1/recordings/{camera}/results.jsonl", params={"camera": camera}, query=dict(query)),
+        )
+
+    def exported_clip(self, camera: str, **query: Unpack[ExportedClipQuery]) -> bytes:
+        """A clip as evidence, in one ZIP archive: `clip.mp4` (the bytes of that route), `clip.jsonl` (its facts, events and results in order of time), `SHA256SUMS`, `README.txt`. Its size is not known before; a download that is cut is no valid archive.
+
+        `GET /api/v1/recordings/{camera}/export.zip`, role viewer.
+        """
+        return self._bytes(
+            Request("GET", "/api/v1/recordings/{camera}/export.zip", params={"camera": camera}, query=dict(query)),
         )
 
     def playlist(self, camera: str, **query: Unpack[PlaylistQuery]) -> bytes:

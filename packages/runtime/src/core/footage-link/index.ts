@@ -4,6 +4,8 @@ export {
   cameraKeepSchema,
   FOOTAGE_WORDS,
   type CameraReach,
+  type EventsAsk,
+  type EventsReply,
   type FootageCounters,
   type FootageDirSetup,
   type FootageLimits,

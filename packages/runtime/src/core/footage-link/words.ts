@@ -1,5 +1,5 @@
 import type { Schema } from '@vigia/base';
-import { ID_PATTERN } from '@vigia/contracts';
+import { eventIdSchema, EVENTS_LIMIT, ID_PATTERN, type NodeEvent, nodeEventSchema } from '@vigia/contracts';
 import { z } from 'zod';
 import { ABSENCE_REASONS, type AbsenceReason, GAP_REASONS, type GapReason } from '#core/footage';
 
@@ -41,6 +41,8 @@ export interface FootageLimits {
 /** The settings of the footage process. */
 export interface FootageSetup extends FootageLimits {
   readonly node: string;
+  /** Of vigia. */
+  readonly version: string;
   /** The run of the node. */
   readonly boot: string;
   /** Where the index is kept. */
@@ -177,6 +179,22 @@ export interface FootageCounters {
   readonly cameras: Readonly<Record<string, CameraReach>>;
 }
 
+/** Asks for a page of the stored events of a camera. Wall times, milliseconds since 1970: `toMs` is not included. */
+export interface EventsAsk {
+  readonly camera: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Only those stored after this id. */
+  readonly after: string;
+  /** 1 to `EVENTS_LIMIT`. */
+  readonly limit: number;
+}
+
+/** The events, oldest first. */
+export interface EventsReply {
+  readonly events: readonly NodeEvent[];
+}
+
 /** A request and its reply. */
 interface Request<Ask, Reply> {
   readonly ask: Schema<Ask>;
@@ -203,9 +221,12 @@ export interface NodeFootageWords {
   };
 }
 
-/** Notices from the footage process to the node. Both are repeated every second. */
+/** Requests and notices from the footage process to the node. The notices are repeated every second. */
 export interface FootageWords {
-  readonly requests: Readonly<Record<string, never>>;
+  readonly requests: {
+    /** Events as a viewer gets them who may see the camera. Refused with `no_store` when none are stored. */
+    readonly events: Request<EventsAsk, EventsReply>;
+  };
   readonly notices: {
     readonly room: Schema<RoomNotice>;
     readonly counters: Schema<FootageCounters>;
@@ -218,6 +239,8 @@ const count = z.int().min(0);
 const bytes = z.number().min(0);
 const wallMs = z.number().min(0).max(8.64e15);
 const nothing = z.null();
+/** In the order of keys of its schema, as clients read it. One that an older version stored is passed on unchanged. */
+const event = z.union([nodeEventSchema, z.custom<NodeEvent>((value) => typeof value === 'object' && value !== null)]);
 
 /** Checks a {@link CameraKeep}. */
 export const cameraKeepSchema: z.ZodType<CameraKeep> = z.strictObject({
@@ -236,6 +259,7 @@ const limits = {
 const setup: z.ZodType<FootageSetup> = z.strictObject({
   ...limits,
   node: z.string(),
+  version: z.string(),
   boot: z.string(),
   stateDir: text,
   socketPath: text,
@@ -280,7 +304,18 @@ export const NODE_FOOTAGE_WORDS: NodeFootageWords = {
 
 /** See {@link FootageWords}. */
 export const FOOTAGE_WORDS: FootageWords = {
-  requests: {},
+  requests: {
+    events: {
+      ask: z.strictObject({
+        camera: id,
+        fromMs: wallMs,
+        toMs: wallMs,
+        after: eventIdSchema,
+        limit: z.int().min(1).max(EVENTS_LIMIT),
+      }),
+      reply: z.strictObject({ events: z.array(event).max(EVENTS_LIMIT) }),
+    },
+  },
   notices: {
     room: z.strictObject({
       dir: text.nullable(),

@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { type Channel, type Clock, type Log, type LogRecord, type StartGate, VigiaError } from '@vigia/base';
 import type { GapReason } from '#core/footage';
 import {
+  type EventsAsk,
+  type EventsReply,
   FOOTAGE_WORDS,
   type FootageCounters,
   type FootageLimits,
@@ -52,6 +54,8 @@ export interface FootageHandleOptions {
   readonly onFailure: (failure: string | undefined) => void;
   /** So many further results could not be written. */
   readonly onLostResults: (count: number) => void;
+  /** Stored events, for an export. @throws VigiaError `no_store` */
+  readonly events: (ask: EventsAsk) => Promise<EventsReply>;
 }
 
 /** The supervisor's side of the footage process. Recording goes on without it. */
@@ -70,7 +74,7 @@ export class FootageHandle {
   constructor(options: FootageHandleOptions) {
     this.#o = options;
     this.#setup = options.setup;
-    const { setup, clock, gate, log, onLog, onRoom, onFailure, onLostResults } = options;
+    const { setup, clock, gate, log, onLog, onRoom, onFailure, onLostResults, events } = options;
     this.#child = new WatchedChild({
       name: 'footage',
       entry: ENTRY,
@@ -84,7 +88,7 @@ export class FootageHandle {
       speaks: NODE_FOOTAGE_WORDS,
       hears: FOOTAGE_WORDS,
       handlers: {
-        requests: {},
+        requests: { events },
         notices: {
           room: onRoom,
           counters: (counters) => {

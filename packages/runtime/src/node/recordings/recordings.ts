@@ -12,7 +12,7 @@ import {
 } from '@vigia/base';
 import { type HealthProblem, type NodeItem, type RecordingStatus, WHOLE_NODE } from '@vigia/contracts';
 import type { GapReason, RecorderState, RecordRoom } from '#core/footage';
-import type { RebuildReply, RoomNotice, RoomReason, SpansReply } from '#core/footage-link';
+import type { EventsAsk, EventsReply, RebuildReply, RoomNotice, RoomReason, SpansReply } from '#core/footage-link';
 import type { IngestSetup } from '#core/ingest-link';
 import type { RecordingsAsk } from '#services/control-plane';
 import type { RecordingSources } from '#node/metrics';
@@ -26,6 +26,8 @@ import { ResultLog } from './result-log.ts';
 /** Options of {@link Recordings}. */
 export interface RecordingsOptions {
   readonly plan: Plan;
+  /** Of vigia. */
+  readonly version: string;
   readonly boot: string;
   readonly runDir: string;
   readonly stateDir: string;
@@ -39,6 +41,8 @@ export interface RecordingsOptions {
   readonly onState: (camera: string, state: RecorderState | undefined) => void;
   /** Whether footage can be written, with a sentence. */
   readonly onStorage: (state: 'failing' | 'ok', message: string) => void;
+  /** Stored events, for an export. @throws VigiaError `no_store` */
+  readonly events: (ask: EventsAsk) => Promise<EventsReply>;
 }
 
 const DAY_MS = 86_400_000;
@@ -250,10 +254,10 @@ export class Recordings {
   #startFootage(): void {
     const { ingests, dirs, limits, ownDir } = this.#planned;
     if (this.#stopping || this.#footage || (ingests.length === 0 && ownDir)) return;
-    const { boot, stateDir, clock, gate, log, onLog, plan } = this.#o;
+    const { boot, version, stateDir, clock, gate, log, onLog, plan, events } = this.#o;
     if (ownDir) this.#makeDir(dirs[0]?.path ?? '');
     this.#footage = new FootageHandle({
-      setup: { node: plan.node, boot, stateDir, socketPath: this.#socketPath, dirs, ...limits },
+      setup: { node: plan.node, version, boot, stateDir, socketPath: this.#socketPath, dirs, ...limits },
       clock,
       gate,
       log,
@@ -261,6 +265,7 @@ export class Recordings {
       onRoom: (room) => this.#onRoom(room),
       onFailure: (failure) => this.#onTrouble('process', failure),
       onLostResults: (count) => this.#results.lose(count),
+      events,
     });
     this.#footage.start();
   }

@@ -89,3 +89,16 @@ test('work for a client that has left is not begun', async () => {
   expect(await answerTo('GET', '/clip')).toMatchObject({ status: 200 });
   expect(begun).toBe(1);
 });
+
+test('an answer of unknown length that is cut off is cut off here too: it never ends as if it were whole', async () => {
+  answer = (_asked, reply) => {
+    reply.writeHead(200).write('some of it');
+    setImmediate(() => reply.destroy());
+  };
+  const asked = ask('GET', '/clip');
+  asked.end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  expect(response.headers['transfer-encoding']).toBe('chunked');
+  await expect(text(response)).rejects.toThrow('aborted');
+  expect(response.complete).toBe(false);
+});

@@ -1,4 +1,4 @@
-import type { FootageView } from '#core/footage';
+import type { AbsenceReason, FootageView } from '#core/footage';
 import { type ClipPlan, type Gap, iso, planClip } from './clip-plan.ts';
 import { sendFootage, type Sink, type Span } from './clip-stream.ts';
 import type { Body } from './reply.ts';
@@ -10,7 +10,7 @@ export interface ClipFacts {
   /** When its first picture was shown, and when its last one was over. Milliseconds since 1970. */
   readonly from_ms: number;
   readonly to_ms: number;
-  readonly gaps: readonly { readonly from_ms: number; readonly to_ms: number | null; readonly reason: string }[];
+  readonly gaps: readonly { readonly from_ms: number; readonly to_ms: number | null; readonly reason: AbsenceReason }[];
   /** Parts of recordings in it. */
   readonly segments: number;
   readonly bytes: number;
@@ -51,7 +51,13 @@ export function headersOf({ fromMs, toMs, gaps, ends }: ClipPlan): Record<string
   return ends ? { ...facts, 'X-Vigia-Ends': ends } : facts;
 }
 
-function sendClip({ camera, init, extents }: ClipPlan, view: FootageView, span: Span, sink: Sink): Promise<void> {
+/** Sends bytes of a clip. @throws as {@link sendFootage} does. */
+export function sendClip(
+  { camera, init, extents }: ClipPlan,
+  view: FootageView,
+  span: Span,
+  sink: Sink,
+): Promise<void> {
   return sendFootage({ camera, head: init.bytes, tracks: init.tracks, extents }, view, span, sink);
 }
 

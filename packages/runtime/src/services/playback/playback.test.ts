@@ -11,13 +11,12 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { type ClientRequest, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createLog, FakeClock, type LogRecord, systemClock } from '@vigia/base';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Answer, askSocket } from '../../../test/support/ask-socket.ts';
+import { type Answer, askAndWait, askSocket } from '../../../test/support/ask-socket.ts';
 import { Recordings } from '../../../test/support/recordings.ts';
 import { Playback } from './playback.ts';
 
@@ -168,29 +167,8 @@ test('nothing recorded: the sentence names the nearest footage', async () => {
   );
 });
 
-/** Asks, and reads nothing: the answer stays in the buffers of the socket. */
-function askAndWait(path: string, at = socketPath): Promise<{ asking: ClientRequest; rest: () => Promise<Answer> }> {
-  return new Promise((resolve, reject) => {
-    const asking = request({ socketPath: at, path, agent: false }, (response) => {
-      const rest = (): Promise<Answer> =>
-        new Promise((settled) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('error', () => undefined);
-          response.on('close', () => {
-            const { statusCode: status = 0, headers, complete } = response;
-            settled({ status, headers, body: Buffer.concat(chunks), complete });
-          });
-        });
-      resolve({ asking, rest });
-    });
-    asking.on('error', reject);
-    asking.end();
-  });
-}
-
 test('more than 8 clips at the same time are refused, until one ends', async () => {
-  const waiting = await Promise.all(Array.from({ length: 8 }, () => askAndWait(clip)));
+  const waiting = await Promise.all(Array.from({ length: 8 }, () => askAndWait(socketPath, clip)));
   const refused = await ask(clip);
   expect([refused.status, errorOf(refused).code, refused.headers['retry-after']]).toEqual([503, 'busy', '2']);
   const whole = await Promise.all(waiting.slice(1).map(({ rest }) => rest()));
@@ -205,13 +183,13 @@ test('a segment that is renamed while it is sent is found again; one that is del
   const [first, second] = view.all.get('hall') ?? [];
   if (!first || !second) throw new Error('no pieces');
   const renamed = second.path.replace('.mp4', '.event.mp4');
-  const one = await askAndWait(clip);
+  const one = await askAndWait(socketPath, clip);
   renameSync(second.path, renamed);
   view.all.set('hall', [first, { ...second, path: renamed, event: true }]);
   expect((await one.rest()).body.equals(whole)).toBe(true);
 
   const kept = readFileSync(renamed);
-  const two = await askAndWait(clip);
+  const two = await askAndWait(socketPath, clip);
   rmSync(renamed);
   const cut = await two.rest();
   expect([cut.complete, cut.body.byteLength < whole.byteLength]).toEqual([false, true]);
@@ -220,7 +198,7 @@ test('a segment that is renamed while it is sent is found again; one that is del
 
   // Another recording at the same path is no replacement.
   writeFileSync(renamed, kept);
-  const three = await askAndWait(clip);
+  const three = await askAndWait(socketPath, clip);
   writeFileSync(renamed, readFileSync(first.path));
   expect((await three.rest()).complete).toBe(false);
   expect(records.at(-1)?.message).toMatch(/was replaced while it was sent/);
@@ -242,7 +220,7 @@ test('a segment that grows: what is planned is sent, and a cut fragment at its e
   for (const share of [0.4, 0.6, 0.8]) {
     const written = Math.floor(file.byteLength * share);
     writeFileSync(path, file.subarray(0, written));
-    const waiting = await askAndWait(target);
+    const waiting = await askAndWait(socketPath, target);
     appendFileSync(path, file.subarray(written));
     const { headers, body, complete } = await waiting.rest();
     expect([complete, body.byteLength]).toEqual([true, Number(headers['content-length'])]);
@@ -253,7 +231,7 @@ test('a segment that grows: what is planned is sent, and a cut fragment at its e
     before = String(headers['x-vigia-to']);
   }
   // It becomes shorter than planned: the answer ends early.
-  const cut = await askAndWait(target);
+  const cut = await askAndWait(socketPath, target);
   truncateSync(path, Math.floor(file.byteLength / 2));
   expect((await cut.rest()).complete).toBe(false);
 });
@@ -265,7 +243,7 @@ test('a caller that takes nothing for 30 s is cut off', async () => {
   const slow = await Playback.open({ view, socketPath: path, clock, log, nodeName: 'box' });
   expect((await askSocket(path, clip)).complete).toBe(true);
   expect(clock.pendingTimers).toBe(0);
-  const waiting = await askAndWait(clip, path);
+  const waiting = await askAndWait(path, clip);
   while (clock.pendingTimers === 0) await nextTurn();
   clock.advance(29_000);
   expect(records.at(-1)?.message).not.toMatch(/takes nothing/);
@@ -274,7 +252,7 @@ test('a caller that takes nothing for 30 s is cut off', async () => {
   expect(records.at(-1)?.message).toMatch(/ended early: the caller takes nothing/);
   expect(clock.pendingTimers).toBe(0);
   // Closing waits until no file is open.
-  const last = await askAndWait(clip, path);
+  const last = await askAndWait(path, clip);
   while (clock.pendingTimers === 0) await nextTurn();
   await slow.close();
   expect(openFiles().filter((file) => file.includes('/hall/'))).toEqual([]);

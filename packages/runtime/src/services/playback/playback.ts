@@ -6,6 +6,7 @@ import { PREVIEW_TASK_LIMIT } from '#core/footage-link';
 import { type Asked, readTarget } from './asked.ts';
 import { Places } from './places.ts';
 import { refusalOf } from './refusal.ts';
+import type { ExportSource } from './exported-clip.ts';
 import { Reply } from './reply.ts';
 import { type Preview, Routes } from './routes.ts';
 
@@ -28,6 +29,7 @@ export interface PlaybackOptions {
   readonly log: Log;
   readonly nodeName: string;
   readonly preview?: Preview | undefined;
+  readonly exports?: ExportSource | undefined;
 }
 
 /** Serves clips, playlists, pictures and thumbnails of recordings over HTTP, on a Unix socket that only this user can reach. */

@@ -9,6 +9,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   not_allowed: 405,
   unsatisfiable: 416,
   busy: 503,
+  no_answer: 503,
   closing: 503,
   footage_failed: 503,
   footage_changed: 503,

@@ -73,8 +73,12 @@ export class Reply {
   }
 
   /** Sends a body whose length nobody knows, as fast as the caller takes it. */
-  async stream(type: string, send: (sink: Sink) => Promise<void>): Promise<void> {
-    this.#response.writeHead(200, { ...COMMON, 'Content-Type': type });
+  async stream(
+    type: string,
+    send: (sink: Sink) => Promise<void>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    this.#response.writeHead(200, { ...COMMON, 'Content-Type': type, ...headers });
     if (this.#request.method !== 'HEAD') await send(this.#sink);
     this.#response.end();
   }

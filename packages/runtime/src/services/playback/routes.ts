@@ -1,9 +1,10 @@
-import { UsageError, VigiaError } from '@vigia/base';
+import { type Clock, UsageError, VigiaError } from '@vigia/base';
 import type { FootageView, ResultLine } from '#core/footage';
 import { type PreviewTask, previewTaskSchema } from '#core/footage-link';
 import type { Asked, Parameters } from './asked.ts';
 import { type ClipPlan, iso, planClip } from './clip-plan.ts';
 import { clipBody, factsOf, headersOf } from './clips.ts';
+import type { ExportSource } from './exported-clip.ts';
 import { initBody, partBody, partsOf } from './parts.ts';
 import { decodePicture, type Jpeg } from './picture-decoder.ts';
 import { pathToKeyframe, pathToPicture } from './picture-finder.ts';
@@ -25,8 +26,11 @@ const THUMBNAIL_WIDTH = 320;
 export interface RoutesOptions {
   readonly view: FootageView;
   readonly nodeName: string;
+  readonly clock: Clock;
   /** Undefined: rules cannot be previewed. */
   readonly preview?: Preview | undefined;
+  /** Undefined: nothing can be exported. */
+  readonly exports?: ExportSource | undefined;
 }
 
 /** Plays stored results to rules. @returns the answer, to be sent as JSON. @throws the signal's reason */
@@ -42,15 +46,19 @@ type Route = (asked: Asked, reply: Reply) => Promise<void>;
 export class Routes {
   readonly #view: FootageView;
   readonly #nodeName: string;
+  readonly #clock: Clock;
+  readonly #exports: ExportSource | undefined;
   readonly #preview: Preview | undefined;
   readonly #maps = new SegmentMaps();
   readonly #pictures = new PictureQueue();
   readonly #streams = new Places(STREAMS, 'clips are sent');
   readonly #previews = new Places(PREVIEWS, 'preview of rules is worked on');
 
-  constructor({ view, nodeName, preview }: RoutesOptions) {
+  constructor({ view, nodeName, clock, preview, exports }: RoutesOptions) {
     this.#view = view;
     this.#nodeName = nodeName;
+    this.#clock = clock;
+    this.#exports = exports;
     this.#preview = preview;
   }
 
@@ -78,6 +86,24 @@ export class Routes {
     this.#streams.with(async () => {
       const plan = await this.#plan(asked, reply);
       reply.json(200, factsOf(plan), headersOf(plan));
+    });
+
+  readonly #export: Route = (asked, reply) =>
+    this.#streams.with(async () => {
+      if (!this.#exports) throw new VigiaError('not_found', 'nothing can be exported here');
+      const plan = await this.#plan(asked, reply);
+      // Most nodes never export anything: it is loaded when first asked for.
+      const { prepareExport } = await import('./exported-clip.ts');
+      const { name, send } = await prepareExport({
+        plan,
+        view: this.#view,
+        node: this.#nodeName,
+        source: this.#exports,
+        wallMs: this.#clock.wallMs(),
+        signal: reply.signal,
+      });
+      const headers = { ...headersOf(plan), 'Content-Disposition': `attachment; filename="${name}"` };
+      await reply.stream('application/zip', send, headers);
     });
 
   readonly #results: Route = ({ camera, parameters }, reply) =>
@@ -139,6 +165,7 @@ export class Routes {
   readonly #routes: ReadonlyMap<string, Route> = new Map([
     ['clip.mp4', this.#clip],
     ['clip.json', this.#clipFacts],
+    ['export.zip', this.#export],
     ['results.jsonl', this.#results],
     ['playlist.m3u8', this.#playlist],
     ['init.mp4', this.#init],

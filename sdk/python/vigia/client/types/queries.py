@@ -8,6 +8,7 @@ __all__ = [
     "ClipFactsQuery",
     "ClipQuery",
     "EventsQuery",
+    "ExportedClipQuery",
     "LogsQuery",
     "PlaylistInitQuery",
     "PlaylistPartQuery",
@@ -48,6 +49,11 @@ class ClipFactsQuery(TypedDict, total=False):
 
 
 class RecordedResultsQuery(TypedDict, total=False):
+    from_: str
+    to: str
+
+
+class ExportedClipQuery(TypedDict, total=False):
     from_: str
     to: str
 

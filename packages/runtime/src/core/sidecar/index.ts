@@ -1,0 +1,1 @@
+export { EVENTS_PAGE, type SidecarLine, type SidecarSources, sidecarLines } from './sidecar.ts';
