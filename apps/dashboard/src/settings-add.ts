@@ -85,7 +85,7 @@ export class AddScreen {
     });
   }
 
-  /** What came of another address says nothing of this one. */
+  /** What came of another address is not shown for this one. */
   type(change: Partial<NewCamera>): void {
     const before = this.camera.peek();
     const next = { ...before, ...change };

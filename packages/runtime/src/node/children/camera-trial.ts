@@ -39,7 +39,7 @@ const PICTURE_WIDTH = 640;
 
 /**
  * A camera that the node does not have, for some seconds: a camera process without consumers, which is asked for one picture.
- * Whatever the camera sends harms nobody but that process.
+ * What the camera sends can harm that process only.
  */
 export class CameraTrial {
   readonly kind = 'camera';
