@@ -82,6 +82,7 @@ def about_recordings(node):
         "clipFacts": lambda: node.clip_facts("hall", **times),
         "previewRules": lambda: node.preview_rules({"camera": "hall", "rule": "visits"}),
         "recordedResults": lambda: node.recorded_results("hall", **times),
+        "exportedClip": lambda: node.exported_clip("hall", **times),
         "playlist": lambda: node.playlist("hall", **times),
         "playlistInit": lambda: node.playlist_init("hall", **part),
         "playlistPart": lambda: node.playlist_part("hall", **part, **{"from": "0", "to": "1"}, zero="0"),
