@@ -73,7 +73,7 @@ const BONES = [
   'right_knee right_ankle',
 ].map((pair) => pair.split(' ') as [string, string]);
 
-const HEAD: readonly string[] = ['nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear'];
+const HEAD: ReadonlySet<string> = new Set(['nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear']);
 
 function jointsOf({ keypoints = [] }: Detection): readonly { name: string; x: number; y: number }[] {
   return keypoints.filter(({ confidence }) => confidence >= JOINT_CONFIDENCE);
@@ -81,7 +81,7 @@ function jointsOf({ keypoints = [] }: Detection): readonly { name: string; x: nu
 
 /** The middle of a head; null: no point of it is known. */
 export function headOf(detection: Detection): { readonly x: number; readonly y: number } | null {
-  const points = jointsOf(detection).filter(({ name }) => HEAD.includes(name));
+  const points = jointsOf(detection).filter(({ name }) => HEAD.has(name));
   if (points.length === 0) return null;
   const mean = (of: 'x' | 'y'): number => points.reduce((sum, point) => sum + point[of], 0) / points.length;
   return { x: mean('x'), y: mean('y') };
