@@ -62,6 +62,7 @@ describe.each([
       logs: await api.logs({ query: { limit: 5 } }),
       cameras: await api.cameras(),
       camera: await api.camera({ params: { camera: 'hall' } }),
+      probe: await api.probe({ body: nobody() }),
       putCamera: await api.putCamera({ params: { camera: 'new' }, body: nobody(), ifMatch: before }),
       patchCamera: await api.patchCamera({ params: { camera: 'new' }, body: { on_loss: 'conceal' } }),
       patchConsumer: await api.patchConsumer({ params: { camera: 'hall', consumer: 'light' }, body: { fps: 2 } }),

@@ -2,10 +2,11 @@ import { UsageError, VigiaError } from '@vigia/base';
 import type { CameraConfig, Config, NodeBudget } from '@vigia/contracts';
 import type { Probe, Probed } from '@vigia/contracts/api';
 import type { CameraSetup } from '#core/camera-link';
-import { parseSourceUrl, smallStreamOf } from '#core/media';
+import { parseSourceUrl } from '#core/media';
 import { formatBytes } from '#core/terminal';
 import type { Tried } from '#node/children';
 import { cameraMemory, planOf } from '#node/plan';
+import { smallStreamOf } from './small-stream.ts';
 
 /** What a probe needs of the node. */
 export interface ProbingNode {

@@ -64,6 +64,7 @@ def processes(node):
     """Routes that need the camera's process, or replace it."""
     return {
         "snapshot": lambda: when_live(lambda: node.snapshot("hall")).hex(),
+        "probe": lambda: node.probe({"source": "rtsp://127.0.0.1:1/"}),
         "restartConsumer": lambda: node.restart_consumer("hall", "light"),
         "restartCamera": lambda: node.restart_camera("hall"),
     }

@@ -27,7 +27,7 @@ export const PROCESSES: Readonly<Record<string, ProcessWall>> = {
   },
   'the node': {
     entry: '@vigia/runtime/dist/node/index.js',
-    most: 345,
+    most: 349,
     never:
       /^runtime\/(?:camera|cli|services\/tracing)\/|^runtime\/core\/media\/(?:libav|rtsp|sources)\/|^npm:(?:node-av|sharp|aedes|libsql|onnxruntime-node)$/,
   },

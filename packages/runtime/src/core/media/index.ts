@@ -32,7 +32,6 @@ export {
   type SourceTimeouts,
   type TlsOptions,
 } from './source.ts';
-export { smallStreamOf } from './small-stream.ts';
 export { SOURCE_REASONS, SourceError, type SourceReason } from './source-error.ts';
 export { parseSourceUrl, SOURCE_FORMS, type SourceUrl } from './source-url.ts';
 export { type Square, squareGeometry, type Turn, turnRight, wholeFromSquare } from './region-look.ts';
