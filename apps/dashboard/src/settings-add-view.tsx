@@ -194,7 +194,7 @@ function Small({ adding }: { adding: AddScreen }): VNode {
   return (
     <div class="field">
       <span id="add-small">{say('add.small')}</span>
-      <div class="row">
+      <div class="se-small">
         <input
           class="in mono"
           value={adding.small.value}

@@ -101,7 +101,8 @@ function Parts({
 }): VNode {
   useEffect(() => settings.start(), [settings]);
   useEffect(() => {
-    void users.load();
+    // Where a node has no users it gives none over the network.
+    if (part === 'users') void users.load();
     return () => {
       settings.leave();
       users.leave();

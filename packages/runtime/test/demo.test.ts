@@ -55,7 +55,10 @@ test('a reload says that there is no file, and the demo goes on', async () => {
 test('it says that it is a demo; the rooms are recorded, the others are not', async () => {
   const { demo: isDemo, cameras } = await api.status();
   expect(isDemo).toBe(true);
-  expect(Object.entries(cameras).flatMap(([id, { recording }]) => (recording ? [id] : []))).toEqual(['room', 'bedroom']);
+  expect(Object.entries(cameras).flatMap(([id, { recording }]) => (recording ? [id] : []))).toEqual([
+    'room',
+    'bedroom',
+  ]);
 });
 
 test('a killed model is said at once, and another one looks again', async () => {

@@ -170,7 +170,8 @@ export class Supervisor {
     this.#hub.subscribe({ name: 'metrics' }, this.#metrics.handle);
     await this.#outlets.use(plan);
     this.#announcer.node('started', this.#o.version);
-    await this.#watches.findLeft(this.#o.store);
+    // Who fell in the last demo is a clip.
+    if (!this.#o.demo) await this.#watches.findLeft(this.#o.store);
     this.#scope.defer(() => this.recordings.stop());
     this.recordings.start();
     this.#scope.defer(() => this.#children.stop());
