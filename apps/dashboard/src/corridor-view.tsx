@@ -8,14 +8,19 @@ import { alarmName, personName, roomName, text, wholeDuration } from './texts.ts
 import { verdictIcon } from './tile.tsx';
 import type { WallView } from './ward.ts';
 
-/** From so many lines on they are smaller, so that all of them are in sight: nobody can scroll here. */
-const LINES = 9;
+/**
+ * So many lines with a reason of two lines are in sight, beside an alarm and without one, where letters are larger. With more of
+ * them all letters are smaller: nobody can scroll here.
+ */
+const LINES = { beside: 6, alone: 4.8 } as const;
 /** With few lines they are larger, at most so much. */
 const LARGEST = 1.5;
 /** So many columns for so many cells: beside an alarm, and without one. */
 const COLUMNS = { beside: [6, 14], alone: [4, 12] } as const;
-/** A cell is lower than a row. */
-const CELL = 0.75;
+/** The height of a cell, and of a line whose reason has one line of text, in lines. */
+const [CELL, SHORT] = [0.56, 0.78];
+/** From so many lines on they are short, and stand in two columns; then in three, where there is no alarm beside them. */
+const MANY = { two: 6, three: 14 } as const;
 /** A longer name of a room is written smaller. */
 const SHORT_NAME = 9;
 
@@ -43,18 +48,25 @@ function Rooms({ view }: { view: WallView }): VNode {
   const cells = others.length + 1;
   const [few, some] = stage === null ? COLUMNS.alone : COLUMNS.beside;
   const columns = (stage === null ? 2 : 1) + (cells > few ? 1 : 0) + (cells > some ? 1 : 0);
-  const lines = further.length + blind.length + Math.ceil(cells / columns) * CELL;
-  const scale = Math.min(LARGEST, LINES / lines);
+  const count = further.length + blind.length;
+  const side = 1 + (count > MANY.two ? 1 : 0) + (count > MANY.three && stage === null ? 1 : 0);
+  const lines = Math.ceil(count / side) * (side > 1 ? SHORT : 1) + Math.ceil(cells / columns) * CELL;
+  const scale = Math.min(LARGEST, (stage === null ? LINES.alone : LINES.beside) / lines);
   return (
     <main class={`cw-rooms ${stage === null ? 'calm' : ''}`}>
       {stage !== null && <Going key={stage.subject} alarm={stage} />}
-      <section class="cw-list" style={{ '--k': scale.toFixed(3), '--columns': String(columns) }}>
-        {further.map((alarm) => (
-          <AlarmLine key={alarm.subject} alarm={alarm} />
-        ))}
-        {blind.map((camera) => (
-          <BlindLine key={camera} camera={camera} />
-        ))}
+      <section
+        class="cw-list"
+        style={{ '--k': scale.toFixed(3), '--columns': String(columns), '--side': String(side) }}
+      >
+        <div class={`cw-lines ${side > 1 ? 'short' : ''}`}>
+          {further.map((alarm) => (
+            <AlarmLine key={alarm.subject} alarm={alarm} />
+          ))}
+          {blind.map((camera) => (
+            <BlindLine key={camera} camera={camera} />
+          ))}
+        </div>
         <div class="cw-cells">
           {others.map((camera) => (
             <Cell key={camera} camera={camera} />

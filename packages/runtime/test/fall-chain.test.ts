@@ -92,12 +92,11 @@ test('somebody falls: an alarm at the broker that says why, and an end when the 
   expect(atMs).toBeGreaterThan(DOWN_MS);
   // Who appears on a bed of which nothing was known gets up; then lies down.
   await expect.poll(() => beds.map(({ phase }) => phase), { timeout: ROUNDS_MS }).toContain('end');
-  expect(
-    beds
-      .filter(({ phase }) => phase !== 'update')
-      .slice(0, 3)
-      .map(({ phase, data }) => `${phase} ${data.state}`),
-  ).toEqual(['null unknown', 'start sitting', 'end in']);
+  const steps = beds.filter(({ phase }) => phase !== 'update').map(({ phase, data }) => `${phase} ${data.state}`);
+  const sits = steps.indexOf('start sitting');
+  // The model may begin to look while the clip's person lies.
+  expect([steps[0], ...steps.slice(1, sits).filter((step) => step !== 'null in')]).toEqual(['null unknown']);
+  expect(steps.slice(sits, sits + 2)).toEqual(['start sitting', 'end in']);
   expect(beds.find(({ phase }) => phase === 'start')).toMatchObject({
     camera: 'ward',
     consumer: 'people',

@@ -14,7 +14,7 @@ const CAMERAS = 32;
 const SQUARE = fileURLToPath(new URL('agents/square.mjs', import.meta.url));
 /** A box may be so far from what it is about, in pixels of the screen: the limit of what anybody notices. */
 const AWAY_PX = 8;
-const VIEWS = ['', '#/camera/c7', '#/camera/c7/zones', '#/events', '#/system'] as const;
+const VIEWS = ['', '#/camera/c7', '#/camera/c7/zones', '#/events', '#/system', '#/settings'] as const;
 
 /** One look at a picture and its box. */
 interface Look {
@@ -43,7 +43,13 @@ interface PageElement {
   readonly naturalWidth: number;
   querySelector(selector: string): PageElement | null;
   getAttribute(name: string): string | null;
-  getBoundingClientRect(): { readonly width: number };
+  getBoundingClientRect(): {
+    readonly width: number;
+    readonly top: number;
+    readonly bottom: number;
+    readonly left: number;
+    readonly right: number;
+  };
 }
 interface PageCanvas {
   width: number;
@@ -215,4 +221,39 @@ ${entries.join('\n')}
     },
     90_000,
   );
+
+  test('a screen in a corridor has all of them in sight, seen or not, on any screen', {
+    timeout: 120_000,
+  }, async () => {
+    const page = await open('ward', { width: 1_920, height: 1_080 });
+    /** Of the lines and cells, those that lie inside the list of cameras and the screen. */
+    const inSight = (selector: string): Promise<number> =>
+      page.evaluate((lines) => {
+        const { document, innerWidth } = globalThis as unknown as InPage;
+        const [list] = [...document.querySelectorAll('.cw-list')];
+        const end = list?.getBoundingClientRect().bottom ?? 0;
+        return [...document.querySelectorAll(lines)].filter((one) => {
+          const { top, bottom, left, right } = one.getBoundingClientRect();
+          return top >= 0 && bottom <= end + 1 && left >= 0 && right <= innerWidth + 1;
+        }).length;
+      }, selector);
+    const onEach = async (selector: string, count: number): Promise<void> => {
+      for (const [width, height] of [
+        [1_920, 1_080],
+        [1_280, 1_024],
+        [2_560, 1_080],
+        [800, 1_280],
+      ] as const) {
+        await page.setViewportSize({ width, height });
+        await expect.poll(() => page.locator(selector).count(), { timeout: 60_000 }).toBe(count);
+        expect([width, height, await inSight(selector)]).toEqual([width, height, count]);
+      }
+    };
+    // One cell more says how many are seen properly.
+    await onEach('.cw-cell', CAMERAS + 1);
+    await Promise.all(cameras.map((camera) => camera.close()));
+    await onEach('.cw-line.blind', CAMERAS);
+    expect(await page.locator('.cw-line.blind').first().innerText()).toContain('Cannot look: ');
+    await page.close();
+  });
 });
